@@ -1,1 +1,4 @@
 //! killgate.
+
+pub mod desk;
+pub mod domain;

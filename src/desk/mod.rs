@@ -1,0 +1,4 @@
+//! Where requests live: takes what happened, asks the domain, records, then acts.
+
+pub mod ports;
+pub mod refusal;

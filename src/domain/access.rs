@@ -1,0 +1,114 @@
+//! Who may view, ask and approve: by id, from the roles a person has at the moment of the act. There is no
+//! exemption, not for administrators and not for the guild's owner.
+
+use std::collections::BTreeSet;
+
+use super::ids::{Person, RoleId, UserId};
+
+/// Some people, by role or by name's opposite: the user id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Group {
+    pub roles: BTreeSet<RoleId>,
+    pub users: BTreeSet<UserId>,
+}
+
+/// The three groups that decide what a person may do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Access {
+    /// May look, as may requesters and approvers.
+    pub viewers: Group,
+    /// May ask for a cancel or a terminate.
+    pub requesters: Group,
+    /// May approve or deny what another person asked for.
+    pub approvers: Group,
+}
+
+impl Group {
+    /// Whether the person belongs to it. Bots belong to nothing.
+    pub fn admits(&self, person: &Person) -> bool {
+        !person.bot
+            && (self.users.contains(&person.id) || person.roles.iter().any(|role| self.roles.contains(role)))
+    }
+}
+
+impl Access {
+    pub fn may_view(&self, person: &Person) -> bool {
+        self.viewers.admits(person) || self.may_request(person) || self.may_approve(person)
+    }
+
+    pub fn may_request(&self, person: &Person) -> bool {
+        self.requesters.admits(person)
+    }
+
+    pub fn may_approve(&self, person: &Person) -> bool {
+        self.approvers.admits(person)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn person(id: u64, roles: &[u64]) -> Person {
+        Person {
+            id: UserId(id),
+            roles: roles.iter().copied().map(RoleId).collect(),
+            bot: false,
+        }
+    }
+
+    fn group(roles: &[u64], users: &[u64]) -> Group {
+        Group {
+            roles: roles.iter().copied().map(RoleId).collect(),
+            users: users.iter().copied().map(UserId).collect(),
+        }
+    }
+
+    #[test]
+    fn a_group_admits_by_role_or_by_user_id_and_nobody_else() {
+        let dbas = group(&[10, 11], &[1]);
+        assert!(dbas.admits(&person(1, &[])));
+        assert!(dbas.admits(&person(2, &[9, 11])));
+        assert!(!dbas.admits(&person(2, &[9])));
+        assert!(!dbas.admits(&person(10, &[])), "a role's id is not a user's id");
+        assert!(!Group::default().admits(&person(1, &[10])));
+    }
+
+    #[test]
+    fn a_bot_is_in_no_group_whatever_its_roles() {
+        let bot = Person {
+            bot: true,
+            ..person(1, &[10])
+        };
+        let access = Access {
+            viewers: group(&[10], &[1]),
+            ..Access::default()
+        };
+        assert!(access.may_view(&person(1, &[10])));
+        assert!(!access.may_view(&bot));
+    }
+
+    #[test]
+    fn who_may_do_what() {
+        let access = Access {
+            viewers: group(&[1], &[]),
+            requesters: group(&[2], &[]),
+            approvers: group(&[3], &[]),
+        };
+        // role -> view, request, approve
+        for (role, expected) in [
+            (1, [true, false, false]),
+            (2, [true, true, false]),
+            (3, [true, false, true]),
+            (4, [false, false, false]),
+        ] {
+            let person = person(7, &[role]);
+            let may = [
+                access.may_view(&person),
+                access.may_request(&person),
+                access.may_approve(&person),
+            ];
+            assert_eq!(may, expected, "role {role}");
+        }
+    }
+}

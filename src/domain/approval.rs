@@ -1,0 +1,74 @@
+//! The token without which nothing is signalled.
+
+use super::event::{Action, Event, Recorded};
+use super::identity::Identity;
+use super::ids::{RequestId, UserId};
+use super::request::Request;
+
+/// Proof that a request was approved by enough people and that this decision is durable.
+///
+/// Only [`Approved::mint`] makes one, from a decision that a ledger has just acknowledged; it cannot be cloned,
+/// and executing consumes it. After a crash there is no way back to it: a request that was being executed is
+/// `unknown`, never signalled a second time.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Approved {
+    request: RequestId,
+    action: Action,
+    target: String,
+    identity: Identity,
+    requester: UserId,
+    approvers: Vec<UserId>,
+}
+
+impl Approved {
+    /// Mints the token for an open request from what was just recorded for it; `None` unless that
+    /// says, after approvals that make the quorum, that it is being executed.
+    pub fn mint(open: &Request, recorded: &[Recorded]) -> Option<Self> {
+        if !open.is_open() {
+            return None;
+        }
+        let mut request = open.clone();
+        for Recorded { entry, .. } in recorded {
+            if entry.request != Some(open.id) {
+                return None;
+            }
+            if let Event::Executing { approvers } = &entry.event {
+                return request.is_quorum(approvers).then(|| Self {
+                    request: open.id,
+                    action: open.asked.action,
+                    target: open.asked.target.clone(),
+                    identity: open.asked.identity,
+                    requester: open.asked.requester,
+                    approvers: approvers.clone(),
+                });
+            }
+            request = request.evolve(&entry.event, entry.at).ok()?;
+        }
+        None
+    }
+
+    pub fn request(&self) -> RequestId {
+        self.request
+    }
+
+    pub fn action(&self) -> Action {
+        self.action
+    }
+
+    /// The name of the target it was shown on.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    pub fn requester(&self) -> UserId {
+        self.requester
+    }
+
+    pub fn approvers(&self) -> &[UserId] {
+        &self.approvers
+    }
+}

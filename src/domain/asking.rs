@@ -1,0 +1,185 @@
+//! May this be asked at all? What is refused here never becomes a request.
+
+use super::blocking::Blocking;
+use super::event::{Action, Asked, Why};
+use super::identity::{Identity, Pid};
+use super::ids::{ChannelId, MessageId, Person, RequestId};
+use super::moment::Moment;
+use super::policy::{Limits, Policy};
+use super::protection::Rule;
+use super::request::Request;
+use super::session::{BackendKind, Session, Snapshot};
+
+/// What a person wants, before anything was looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    pub action: Action,
+    pub pid: Pid,
+    pub reason: Option<String>,
+    pub channel: ChannelId,
+}
+
+/// Why a wish does not become a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotAsked {
+    NotARequester,
+    ReasonMissing,
+    /// No backend of the target has this pid.
+    NoSuchBackend,
+    /// A parallel worker whose leader is no longer there.
+    LeaderGone {
+        leader: Option<Pid>,
+    },
+    Protected {
+        rule: Rule,
+    },
+    TooManyOpenByYou {
+        limit: u32,
+    },
+    TooManyOpen {
+        limit: u32,
+    },
+    SignalsUsedUp {
+        limit: u32,
+    },
+    /// The same is already asked for: the two are one request.
+    AlreadyOpen {
+        request: RequestId,
+        channel: ChannelId,
+        message: Option<MessageId>,
+    },
+}
+
+impl NotAsked {
+    /// Under which name the attempt is recorded; `None` for a slip that is no attempt at anything.
+    pub fn recorded_as(&self) -> Option<Why> {
+        match self {
+            Self::NotARequester => Some(Why::NotARequester),
+            Self::Protected { .. } => Some(Why::Protected),
+            Self::TooManyOpenByYou { .. } | Self::TooManyOpen { .. } | Self::SignalsUsedUp { .. } => {
+                Some(Why::Limited)
+            }
+            Self::ReasonMissing
+            | Self::NoSuchBackend
+            | Self::LeaderGone { .. }
+            | Self::AlreadyOpen { .. } => None,
+        }
+    }
+}
+
+/// What asking rests on.
+#[derive(Clone, Copy, Debug)]
+pub struct Given<'a> {
+    pub now: Moment,
+    pub target: &'a str,
+    pub policy: &'a Policy,
+    pub limits: &'a Limits,
+    pub snapshot: &'a Snapshot,
+    pub signal_left: bool,
+}
+
+/// Turns a wish into what is asked for, or says why not. `open` are the requests that are not yet ended.
+pub fn ask<'a>(
+    wish: &Wish,
+    by: &Person,
+    open: impl Iterator<Item = &'a Request> + Clone,
+    given: Given<'_>,
+) -> Result<Asked, NotAsked> {
+    if !given.policy.access.may_request(by) {
+        return Err(NotAsked::NotARequester);
+    }
+    if given.policy.require_reason && wish.reason.is_none() {
+        return Err(NotAsked::ReasonMissing);
+    }
+    let (session, worker) = find(given.snapshot, wish.pid)?;
+    if let Some(rule) = given.policy.protection.rule_for(session) {
+        return Err(NotAsked::Protected { rule });
+    }
+    let identity = Identity {
+        server: given.snapshot.server,
+        pid: session.pid,
+        backend_start: session.backend_start,
+        query_start: session.query_start,
+    };
+    if let Some(same) = open
+        .clone()
+        .find(|request| is_same(&request.asked, wish.action, given.target, &identity))
+    {
+        return Err(NotAsked::AlreadyOpen {
+            request: same.id,
+            channel: same.asked.channel,
+            message: same.message,
+        });
+    }
+    within_limits(by, open, given)?;
+    let waiters = Blocking::of(given.snapshot).waiters(session.pid).len();
+    Ok(Asked {
+        action: wish.action,
+        target: given.target.to_owned(),
+        identity,
+        session: session.clone(),
+        waiters: u32::try_from(waiters).unwrap_or(u32::MAX),
+        worker,
+        requester: by.id,
+        channel: wish.channel,
+        reason: wish.reason.clone(),
+        needed: given.policy.approvals.max(1),
+        asked_at: given.now,
+        expires_at: given.now.plus(given.policy.expires_after),
+    })
+}
+
+/// The session to act on: for a parallel worker its leader, since a signal to the worker would fail the
+/// leader's query all the same (PostgreSQL documentation, chapter "Parallel Query").
+fn find(snapshot: &Snapshot, pid: Pid) -> Result<(&Session, Option<Pid>), NotAsked> {
+    let session = snapshot.find(pid).ok_or(NotAsked::NoSuchBackend)?;
+    if session.kind != BackendKind::ParallelWorker {
+        return Ok((session, None));
+    }
+    let leader = session.leader.and_then(|leader| snapshot.find(leader));
+    leader
+        .map(|leader| (leader, Some(pid)))
+        .ok_or(NotAsked::LeaderGone {
+            leader: session.leader,
+        })
+}
+
+fn is_same(asked: &Asked, action: Action, target: &str, identity: &Identity) -> bool {
+    let same_query = action == Action::Terminate || asked.identity.query_start == identity.query_start;
+    asked.action == action
+        && asked.target == target
+        && asked.identity.server == identity.server
+        && asked.identity.pid == identity.pid
+        && asked.identity.backend_start == identity.backend_start
+        && same_query
+}
+
+fn within_limits<'a>(
+    by: &Person,
+    open: impl Iterator<Item = &'a Request> + Clone,
+    given: Given<'_>,
+) -> Result<(), NotAsked> {
+    let limits = given.limits;
+    let reached = |count: usize, limit: u32| u32::try_from(count).is_ok_and(|count| count >= limit);
+    if reached(
+        open.clone()
+            .filter(|request| request.asked.requester == by.id)
+            .count(),
+        limits.open_requests_per_user,
+    ) {
+        return Err(NotAsked::TooManyOpenByYou {
+            limit: limits.open_requests_per_user,
+        });
+    }
+    if reached(open.count(), limits.open_requests) {
+        return Err(NotAsked::TooManyOpen {
+            limit: limits.open_requests,
+        });
+    }
+    if !given.signal_left {
+        return Err(NotAsked::SignalsUsedUp {
+            limit: limits.signals_per_hour,
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! Which backend is meant: its pid alone will not do, for pids are used again.
+
+use std::fmt;
+
+use super::moment::Moment;
+
+/// The process id of a PostgreSQL backend: positive, and small enough for `int4`, which is what
+/// `pg_terminate_backend` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pid(i32);
+
+/// A number that cannot be a pid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAPid(pub i64);
+
+impl TryFrom<i64> for Pid {
+    type Error = NotAPid;
+
+    fn try_from(number: i64) -> Result<Self, NotAPid> {
+        i32::try_from(number)
+            .ok()
+            .and_then(Self::new)
+            .ok_or(NotAPid(number))
+    }
+}
+
+impl Pid {
+    /// A pid, unless the number is zero or negative: `kill(2)` gives those another meaning.
+    pub const fn new(number: i32) -> Option<Self> {
+        if number > 0 { Some(Self(number)) } else { None }
+    }
+
+    pub const fn number(self) -> i32 {
+        self.0
+    }
+}
+
+impl fmt::Display for Pid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for NotAPid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} cannot be a pid: a pid is a whole number from 1 to {}",
+            self.0,
+            i32::MAX
+        )
+    }
+}
+
+/// A PostgreSQL server, told apart from the one that took over its address.
+///
+/// After a failover the same host name leads to another `system_identifier` or another postmaster, and an
+/// equal pid there means nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Server {
+    /// `pg_control_system().system_identifier`: made by `initdb`, shared with physical standbys.
+    pub system_identifier: u64,
+    /// `pg_postmaster_start_time()`.
+    pub postmaster_start: Moment,
+}
+
+/// The backend a request is about; what it is at the moment of the signal must equal this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Identity {
+    pub server: Server,
+    pub pid: Pid,
+    /// `pg_stat_activity.backend_start`.
+    pub backend_start: Moment,
+    /// `pg_stat_activity.query_start`; for a cancel the query must still be this one, else a later query of
+    /// the same session would be hit.
+    pub query_start: Option<Moment>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_positive_numbers_that_fit_int4_are_pids() {
+        assert_eq!(Pid::try_from(4711).map(Pid::number), Ok(4711));
+        assert_eq!(Pid::try_from(i64::from(i32::MAX)).map(Pid::number), Ok(i32::MAX));
+        for number in [0, -1, i64::from(i32::MAX) + 1, i64::MIN, i64::MAX] {
+            assert_eq!(Pid::try_from(number), Err(NotAPid(number)));
+        }
+        assert_eq!(
+            NotAPid(0).to_string(),
+            "0 cannot be a pid: a pid is a whole number from 1 to 2147483647"
+        );
+    }
+}

@@ -1,0 +1,47 @@
+//! People, roles, channels, messages and requests, by number: a name can be taken over, an id cannot.
+
+use std::fmt;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+id!(
+    /// A person on Discord (a snowflake).
+    UserId
+);
+id!(
+    /// A role of the guild (a snowflake).
+    RoleId
+);
+id!(
+    /// A channel of the guild (a snowflake).
+    ChannelId
+);
+id!(
+    /// A message, such as the card of a request (a snowflake).
+    MessageId
+);
+id!(
+    /// The number of a request: 1, 2, 3 … in the order in which they were asked.
+    RequestId
+);
+
+/// A person as Discord describes them at the moment of an act. Never kept: roles change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    pub id: UserId,
+    pub roles: Vec<RoleId>,
+    /// Whether Discord marks the account as a bot's (webhooks included).
+    pub bot: bool,
+}

@@ -1,0 +1,166 @@
+//! How a request can end.
+
+use std::fmt;
+
+/// The one way in which a request ended. The names are those of the ledger's export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// Signalled, and the query was seen to end.
+    Cancelled,
+    /// Signalled, and the session was seen to end.
+    Terminated,
+    /// Signalled, still there after the time set for watching.
+    Unconfirmed,
+    /// The session had ended before the signal; nothing was signalled.
+    Gone,
+    /// The session runs another query than the one to cancel; nothing was signalled.
+    MovedOn,
+    /// The pid belongs to another session now; nothing was signalled.
+    Replaced,
+    /// A protection applies now; nothing was signalled.
+    Protected,
+    /// PostgreSQL said that the pid is not one of its backends.
+    NotABackend,
+    /// PostgreSQL raised an error.
+    Refused,
+    /// Approved, but the hourly budget of signals is used up; nothing was signalled.
+    Limited,
+    /// The target could not be asked; nothing was signalled.
+    Unreachable,
+    /// The statement may have been sent, and no answer is known.
+    Unknown,
+    /// An approver said no.
+    Denied,
+    /// The requester took it back, or the card was deleted.
+    Withdrawn,
+    /// Nobody decided in time.
+    Expired,
+    /// The session or the query ended by itself while the request was open.
+    Lapsed,
+}
+
+impl Outcome {
+    /// Every outcome there is.
+    pub const ALL: [Self; 16] = [
+        Self::Cancelled,
+        Self::Terminated,
+        Self::Unconfirmed,
+        Self::Gone,
+        Self::MovedOn,
+        Self::Replaced,
+        Self::Protected,
+        Self::NotABackend,
+        Self::Refused,
+        Self::Limited,
+        Self::Unreachable,
+        Self::Unknown,
+        Self::Denied,
+        Self::Withdrawn,
+        Self::Expired,
+        Self::Lapsed,
+    ];
+
+    /// Its name in the ledger.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::Terminated => "terminated",
+            Self::Unconfirmed => "unconfirmed",
+            Self::Gone => "gone",
+            Self::MovedOn => "moved_on",
+            Self::Replaced => "replaced",
+            Self::Protected => "protected",
+            Self::NotABackend => "not_a_backend",
+            Self::Refused => "refused",
+            Self::Limited => "limited",
+            Self::Unreachable => "unreachable",
+            Self::Unknown => "unknown",
+            Self::Denied => "denied",
+            Self::Withdrawn => "withdrawn",
+            Self::Expired => "expired",
+            Self::Lapsed => "lapsed",
+        }
+    }
+
+    /// From its name in the ledger.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.name() == name)
+    }
+
+    /// The words a result begins with.
+    pub const fn headline(self) -> &'static str {
+        match self {
+            Self::Cancelled => "Cancelled",
+            Self::Terminated => "Terminated",
+            Self::Unconfirmed => "Unconfirmed",
+            Self::Gone => "Already gone",
+            Self::MovedOn => "Moved on",
+            Self::Replaced => "Replaced",
+            Self::Protected => "Protected",
+            Self::NotABackend => "Not a backend",
+            Self::Refused => "Refused by PostgreSQL",
+            Self::Limited => "Limit reached",
+            Self::Unreachable => "Unreachable",
+            Self::Unknown => "Unknown",
+            Self::Denied => "Denied",
+            Self::Withdrawn => "Withdrawn",
+            Self::Expired => "Expired",
+            Self::Lapsed => "Lapsed",
+        }
+    }
+
+    /// Whether only an execution can end so; the others close an open request.
+    pub const fn needs_execution(self) -> bool {
+        !matches!(
+            self,
+            Self::Denied | Self::Withdrawn | Self::Expired | Self::Lapsed | Self::Limited
+        )
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_outcome_is_found_by_its_own_name_and_by_no_other() {
+        for outcome in Outcome::ALL {
+            assert_eq!(Outcome::named(outcome.name()), Some(outcome));
+        }
+        assert_eq!(
+            Outcome::ALL
+                .into_iter()
+                .map(Outcome::headline)
+                .collect::<BTreeSet<_>>()
+                .len(),
+            16
+        );
+        assert_eq!(Outcome::named("executed"), None);
+    }
+
+    #[test]
+    fn only_people_time_limits_and_the_session_itself_end_a_request_that_was_not_executed() {
+        let without: Vec<_> = Outcome::ALL
+            .into_iter()
+            .filter(|outcome| !outcome.needs_execution())
+            .collect();
+        assert_eq!(
+            without,
+            [
+                Outcome::Limited,
+                Outcome::Denied,
+                Outcome::Withdrawn,
+                Outcome::Expired,
+                Outcome::Lapsed
+            ]
+        );
+    }
+}

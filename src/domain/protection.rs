@@ -1,0 +1,84 @@
+//! Which sessions nobody may signal, whoever asks and whoever approves.
+
+use std::fmt;
+
+use regex::Regex;
+
+use super::session::{BackendKind, Session};
+
+/// Regular expressions (the syntax of the `regex` crate, matching anywhere unless anchored) over what a
+/// session says of itself.
+#[derive(Clone, Debug, Default)]
+pub struct Protection {
+    pub users: Vec<Regex>,
+    pub applications: Vec<Regex>,
+    pub databases: Vec<Regex>,
+}
+
+/// The rule by which a session is protected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// One of killgate's own connections.
+    Own,
+    /// A session of a superuser: PostgreSQL lets only superusers signal those.
+    Superuser,
+    /// Replication: even a cancel would end it.
+    Replication,
+    /// A process of the server itself.
+    NotAClient { kind: String },
+    /// Nothing is known of its user, so no rule about users could be checked.
+    UserUnknown,
+    /// A pattern for users, applications or databases.
+    Pattern { field: &'static str, pattern: String },
+}
+
+impl Protection {
+    /// The first rule that protects `session`; what always holds comes before what is configured.
+    pub fn rule_for(&self, session: &Session) -> Option<Rule> {
+        if session.own {
+            return Some(Rule::Own);
+        }
+        match &session.kind {
+            BackendKind::Client => {}
+            BackendKind::WalSender => return Some(Rule::Replication),
+            kind => {
+                return Some(Rule::NotAClient {
+                    kind: kind.name().to_owned(),
+                });
+            }
+        }
+        if session.superuser {
+            return Some(Rule::Superuser);
+        }
+        let Some(user) = &session.user else {
+            return Some(Rule::UserUnknown);
+        };
+        let database = session.database.as_deref().unwrap_or("");
+        matching("users", &self.users, user)
+            .or_else(|| matching("applications", &self.applications, &session.application))
+            .or_else(|| matching("databases", &self.databases, database))
+    }
+}
+
+fn matching(field: &'static str, patterns: &[Regex], text: &str) -> Option<Rule> {
+    let found = patterns.iter().find(|pattern| pattern.is_match(text))?;
+    Some(Rule::Pattern {
+        field,
+        pattern: found.as_str().to_owned(),
+    })
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own => f.write_str("it is one of killgate's own connections"),
+            Self::Superuser => f.write_str("it belongs to a superuser"),
+            Self::Replication => f.write_str("it is a replication connection (walsender)"),
+            Self::NotAClient { kind } => write!(f, "it is a {kind}, not a client's session"),
+            Self::UserUnknown => f.write_str("PostgreSQL does not say whose session it is"),
+            Self::Pattern { field, pattern } => {
+                write!(f, "the rule [protect] {field} = {pattern} matches it")
+            }
+        }
+    }
+}

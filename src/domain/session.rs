@@ -1,0 +1,204 @@
+//! A session as it was seen in `pg_stat_activity` (PostgreSQL documentation, chapter "Monitoring Database
+//! Activity").
+
+use std::fmt;
+use std::time::Duration;
+
+use super::identity::{Pid, Server};
+use super::moment::Moment;
+
+/// One row of `pg_stat_activity`, with the query text already fit to show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    pub pid: Pid,
+    pub backend_start: Moment,
+    pub kind: BackendKind,
+    /// For a parallel worker, the backend it works for.
+    pub leader: Option<Pid>,
+    pub user: Option<String>,
+    pub superuser: bool,
+    /// One of killgate's own connections to this server.
+    pub own: bool,
+    pub database: Option<String>,
+    /// `application_name`: whatever the client chose to call itself.
+    pub application: String,
+    /// The client's address, or `local` for a Unix socket.
+    pub client: Option<String>,
+    pub state: State,
+    pub wait: Option<Wait>,
+    pub xact_start: Option<Moment>,
+    pub query_start: Option<Moment>,
+    pub state_change: Option<Moment>,
+    /// What may be shown of the query text; `None` where no text is to be shown or there is none.
+    pub query: Option<String>,
+    /// The pids that `pg_blocking_pids` names; 0 stands for a prepared transaction.
+    pub blocked_by: Vec<i32>,
+}
+
+/// `pg_stat_activity.backend_type`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BackendKind {
+    /// `client backend`: the only kind that killgate signals.
+    Client,
+    /// `parallel worker`: stands for its leader.
+    ParallelWorker,
+    /// `walsender`: replication; even a cancel ends it.
+    WalSender,
+    /// Any other, by PostgreSQL's name for it.
+    Other(String),
+}
+
+/// `pg_stat_activity.state`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    Active,
+    Idle,
+    IdleInTransaction,
+    IdleInTransactionAborted,
+    FastpathFunctionCall,
+    Disabled,
+    /// None given, or one that this version of killgate does not know.
+    Unknown,
+}
+
+/// What a backend waits for: `wait_event_type` and `wait_event`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wait {
+    pub kind: String,
+    pub event: String,
+}
+
+/// All sessions of one server, seen in one statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    pub server: Server,
+    /// The server's own clock when it answered: ages are told by it.
+    pub at: Moment,
+    pub sessions: Vec<Session>,
+}
+
+impl Snapshot {
+    /// The session with this pid, if there is one.
+    pub fn find(&self, pid: Pid) -> Option<&Session> {
+        self.sessions.iter().find(|session| session.pid == pid)
+    }
+}
+
+impl Session {
+    /// How long its transaction has been open at `now`, if one is.
+    pub fn transaction_age(&self, now: Moment) -> Option<Duration> {
+        self.xact_start.map(|start| now.since(start))
+    }
+
+    /// How long its query has been running at `now`; `None` when none is running.
+    pub fn query_age(&self, now: Moment) -> Option<Duration> {
+        self.state
+            .is_running()
+            .then_some(self.query_start)
+            .flatten()
+            .map(|start| now.since(start))
+    }
+
+    /// How long it has been in its state at `now`.
+    pub fn state_age(&self, now: Moment) -> Option<Duration> {
+        self.state_change.map(|change| now.since(change))
+    }
+
+    /// Whether it waits for a lock that another transaction holds or is queued for.
+    pub fn is_blocked(&self) -> bool {
+        !self.blocked_by.is_empty()
+    }
+
+    /// Why a cancel of this session could change nothing, if that is already plain: there is no query to
+    /// cancel, or the backend cannot attend to the request.
+    pub fn cancel_is_futile(&self) -> Option<Futility> {
+        match self.state {
+            State::Idle => Some(Futility::Idle),
+            State::IdleInTransaction | State::IdleInTransactionAborted => Some(Futility::IdleInTransaction),
+            _ if self.wait.as_ref().is_some_and(|wait| wait.event == "ClientWrite") => {
+                Some(Futility::ClientWrite)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Why a cancel cannot help (measured on PostgreSQL: it answers `true` all the same).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Futility {
+    /// No query runs.
+    Idle,
+    /// No query runs; its open transaction holds the locks.
+    IdleInTransaction,
+    /// It waits for its client to read; it may notice a cancel only once the client does.
+    ClientWrite,
+}
+
+impl State {
+    /// Whether a query runs in this state.
+    pub const fn is_running(self) -> bool {
+        matches!(self, Self::Active | Self::FastpathFunctionCall)
+    }
+
+    /// PostgreSQL's own name for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Idle => "idle",
+            Self::IdleInTransaction => "idle in transaction",
+            Self::IdleInTransactionAborted => "idle in transaction (aborted)",
+            Self::FastpathFunctionCall => "fastpath function call",
+            Self::Disabled => "disabled",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// From PostgreSQL's name.
+    pub fn named(name: Option<&str>) -> Self {
+        [
+            Self::Active,
+            Self::Idle,
+            Self::IdleInTransaction,
+            Self::IdleInTransactionAborted,
+            Self::FastpathFunctionCall,
+            Self::Disabled,
+        ]
+        .into_iter()
+        .find(|state| Some(state.name()) == name)
+        .unwrap_or(Self::Unknown)
+    }
+}
+
+impl BackendKind {
+    /// PostgreSQL's own name for it.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Client => "client backend",
+            Self::ParallelWorker => "parallel worker",
+            Self::WalSender => "walsender",
+            Self::Other(name) => name,
+        }
+    }
+
+    /// From PostgreSQL's name; an absent one is no client backend, for nothing is known of it.
+    pub fn named(name: Option<&str>) -> Self {
+        match name {
+            Some("client backend") => Self::Client,
+            Some("parallel worker") => Self::ParallelWorker,
+            Some("walsender") => Self::WalSender,
+            other => Self::Other(other.unwrap_or("unknown").to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind, self.event)
+    }
+}
