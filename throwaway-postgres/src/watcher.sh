@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Outlives its owner, which holds the other end of standard input, just long enough to clean up.
 # $1 is the cluster's folder. Lines understood: "server PID", "server" (there is none), "signal NAME".
 server=
