@@ -21,8 +21,8 @@ impl Binaries {
         if let Some(folder) = env::var_os(FOLDER_VARIABLE) {
             let folder = PathBuf::from(folder);
             ensure!(
-                is_installation(&folder),
-                "{FOLDER_VARIABLE} is {}, which holds no `postgres` and `initdb`",
+                folder.is_absolute() && is_installation(&folder),
+                "{FOLDER_VARIABLE} is {}, which is no absolute path of a folder with `postgres` and `initdb`",
                 folder.display()
             );
             return Self::of(&folder);
