@@ -159,25 +159,34 @@ impl Cluster {
 
     /// Makes a login role without any right, if there is none of that name.
     pub async fn role(&self, name: &str) -> Result<()> {
-        self.sql(&format!(
-            "do $$ begin create role \"{name}\" login; exception when duplicate_object or unique_violation then null; end $$"
-        ))
-        .await
+        self.one_at_a_time(&create_role(name)).await
     }
 
     /// Makes the login role [`BOT`], which may see and signal other roles' sessions and nothing else,
     /// and answers its URL.
     pub async fn bot(&self) -> Result<String> {
-        self.role(BOT).await?;
-        self.sql(&format!("grant pg_signal_backend, pg_read_all_stats to {BOT}"))
+        let grant = format!("grant pg_signal_backend, pg_read_all_stats to {BOT}");
+        self.one_at_a_time(&format!("{}; {grant}", create_role(BOT)))
             .await?;
         Ok(self.url(BOT, "postgres"))
+    }
+
+    /// Two sessions that write one row of a catalog at once do not wait for each other, they fail.
+    async fn one_at_a_time(&self, statements: &str) -> Result<()> {
+        self.sql(&format!(
+            "begin; select pg_advisory_xact_lock(0, 0); {statements}; commit"
+        ))
+        .await
     }
 
     /// A session of `user`, whose role is made if it is missing, about to be put in some state.
     pub fn victim(&self, user: &str) -> Newcomer<'_> {
         Newcomer::new(self, user)
     }
+}
+
+fn create_role(name: &str) -> String {
+    format!("do $$ begin create role \"{name}\" login; exception when duplicate_object then null; end $$")
 }
 
 /// Outside of the range that Linux hands out for outgoing connections (32768 and up), because one of those

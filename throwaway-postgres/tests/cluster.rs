@@ -100,6 +100,20 @@ async fn the_bot_may_signal_and_watch_and_no_more() -> Result<()> {
 }
 
 #[tokio::test]
+async fn roles_may_be_made_by_many_at_once() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    tokio::try_join!(
+        cluster.bot(),
+        cluster.bot(),
+        cluster.bot(),
+        cluster.bot(),
+        cluster.bot()
+    )?;
+    tokio::try_join!(cluster.role("app"), cluster.role("app"), cluster.role("app"))?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_server_that_cannot_start_says_why_and_leaves_nothing() -> Result<()> {
     let error = Cluster::builder()
         .setting("max_connections", "many")
