@@ -1,0 +1,354 @@
+//! What the clerk does about each happening.
+
+use std::sync::Arc;
+
+use metrics::counter;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::clerk::Clerk;
+use super::execution::execute;
+use super::inbox::{Happening, Waiters};
+use super::ports::{LedgerError, Place, Question, Undelivered, Vote};
+use super::refusal::Refusal;
+use super::watching::Live;
+use crate::domain::approval::Approved;
+use crate::domain::asking::{Given, NotAsked, Wish, ask};
+use crate::domain::decision::{Circumstances, Command, decide};
+use crate::domain::event::{Ending, Event, Recorded, Why};
+use crate::domain::ids::{Person, RequestId};
+use crate::domain::request::Request;
+use crate::domain::session::Snapshot;
+
+impl Clerk {
+    pub(super) async fn handle(&mut self, happening: Happening) -> Result<(), LedgerError> {
+        match happening {
+            Happening::Asked {
+                wish,
+                by,
+                target,
+                snapshot,
+                question,
+            } => self.asked(wish, &by, &target, &snapshot, question).await,
+            Happening::Overreached { by } => {
+                let attempt = Event::AttemptRefused {
+                    actor: by,
+                    why: Why::NotARequester,
+                };
+                self.book.record_attempt(self.clock.now(), attempt).await
+            }
+            Happening::Voted { card, vote, by } => self.voted(card, vote, by).await,
+            Happening::Unvoted { card, vote, by } => {
+                let Some(id) = self.touched(card) else {
+                    return Ok(());
+                };
+                match vote {
+                    Vote::Approve => self.take(id, Command::Retract { by }).await,
+                    Vote::Deny => Ok(()),
+                }
+            }
+            Happening::Cleared { card, vote } => self.cleared(card, vote).await,
+            Happening::Deleted { channel, messages } => {
+                for message in messages {
+                    if let Some(id) = self.touched(Place { channel, message }) {
+                        self.take(
+                            id,
+                            Command::CardDeleted {
+                                detail: "its card was deleted",
+                            },
+                        )
+                        .await?;
+                    }
+                }
+                Ok(())
+            }
+            Happening::ChannelDeleted { channel } => {
+                let there: Vec<_> = self
+                    .book
+                    .open_requests()
+                    .filter(|request| request.asked.channel == channel)
+                    .map(|request| request.id)
+                    .collect();
+                for id in there {
+                    self.take(
+                        id,
+                        Command::CardDeleted {
+                            detail: "its channel was deleted",
+                        },
+                    )
+                    .await?;
+                }
+                Ok(())
+            }
+            Happening::Reconnected => {
+                self.fetch_all_votes();
+                Ok(())
+            }
+            Happening::Stop => {
+                self.stopping = true;
+                Ok(())
+            }
+            Happening::Posted { request, message } => self.take(request, Command::Posted { message }).await,
+            Happening::CardGone { request } => {
+                self.take(
+                    request,
+                    Command::CardDeleted {
+                        detail: "its card was deleted",
+                    },
+                )
+                .await
+            }
+            Happening::Delivered { request } => {
+                self.couriers.remove(&request);
+                self.ledger.settle(request).await
+            }
+            Happening::Watched { target, seen } => self.watched(&target, seen).await,
+            Happening::Fetched {
+                request,
+                generation,
+                votes,
+            } => self.fetched(request, generation, votes).await,
+            Happening::FetchFailed { request } => {
+                self.fetch_votes_later(request);
+                Ok(())
+            }
+            Happening::Executed { request, ending } => self.executed(request, ending).await,
+        }
+    }
+
+    async fn asked(
+        &mut self,
+        wish: Wish,
+        by: &Person,
+        target: &str,
+        snapshot: &Arc<Snapshot>,
+        question: Arc<dyn Question>,
+    ) -> Result<(), LedgerError> {
+        let now = self.clock.now();
+        let Some(governed) = self.rules.targets.get(target).cloned() else {
+            return Ok(());
+        };
+        if self.stopping {
+            refuse(question, Refusal::Stopping);
+            return Ok(());
+        }
+        let given = Given {
+            now,
+            target,
+            policy: &governed.policy,
+            limits: &self.rules.limits,
+            snapshot,
+            signal_left: self
+                .book
+                .signal_left(target, self.rules.limits.signals_per_hour, now),
+        };
+        let asked = match ask(&wish, by, self.book.open_requests(), given) {
+            Ok(asked) => asked,
+            Err(why) => {
+                let attempt = why
+                    .recorded_as()
+                    .map(|why| Event::AttemptRefused { actor: by.id, why });
+                refuse(question, refusal(&wish, target, why, &governed));
+                return match attempt {
+                    Some(attempt) => self.book.record_attempt(now, attempt).await,
+                    None => Ok(()),
+                };
+            }
+        };
+        let id = self.book.next();
+        let live = Live::asked(&asked, snapshot);
+        info!(
+            request = id.0,
+            action = asked.action.name(),
+            target,
+            pid = asked.identity.pid.number(),
+            "asked for"
+        );
+        if let Err(problem) = self
+            .book
+            .record(id, now, vec![Event::Requested(Box::new(asked))])
+            .await
+        {
+            refuse(question, Refusal::LedgerDown);
+            return Err(problem);
+        }
+        self.live.insert(id, live);
+        self.send_courier(id, Some(question));
+        Ok(())
+    }
+
+    async fn voted(&mut self, card: Place, vote: Vote, by: Option<Person>) -> Result<(), LedgerError> {
+        let Some(id) = self.touched(card) else {
+            return Ok(());
+        };
+        let Some(by) = by else {
+            // Who this is in the guild must be asked, and by then the reaction may be gone: look at them all.
+            self.fetch_votes(id, std::time::Duration::ZERO);
+            return Ok(());
+        };
+        match vote {
+            Vote::Approve => self.take(id, Command::Approve { by: &by }).await,
+            Vote::Deny => self.take(id, Command::Deny { by: &by }).await,
+        }
+    }
+
+    async fn cleared(&mut self, card: Place, vote: Option<Vote>) -> Result<(), LedgerError> {
+        let Some(id) = self.touched(card) else {
+            return Ok(());
+        };
+        if vote == Some(Vote::Deny) {
+            return Ok(());
+        }
+        let approvals = self
+            .book
+            .find(id)
+            .map(|request| request.approvals.clone())
+            .unwrap_or_default();
+        for by in approvals {
+            self.take(id, Command::Retract { by }).await?;
+        }
+        Ok(())
+    }
+
+    /// The request whose card this is, noting that something about the card changed.
+    fn touched(&mut self, card: Place) -> Option<RequestId> {
+        let request = self
+            .book
+            .find_card(card.message)
+            .filter(|request| request.asked.channel == card.channel)?;
+        let id = request.id;
+        if request.is_open() {
+            *self.generations.entry(id).or_default() += 1;
+        }
+        Some(id)
+    }
+
+    /// Has the domain decide, records the decision, and only then acts on it.
+    pub(super) async fn take(&mut self, id: RequestId, command: Command<'_>) -> Result<(), LedgerError> {
+        if self.stopping && matches!(command, Command::Approve { .. }) {
+            // Nothing new is begun; the reaction is still there after the restart.
+            return Ok(());
+        }
+        let (now, began) = (self.clock.now(), Instant::now());
+        let Some(before) = self.book.find(id).cloned() else {
+            return Ok(());
+        };
+        let target = before.asked.target.clone();
+        let limit = self.rules.limits.signals_per_hour;
+        let decision = decide(
+            &before,
+            command,
+            Circumstances {
+                now,
+                access: &self.access_of(&before),
+                signal_left: self.book.signal_left(&target, limit, now),
+            },
+        );
+        let recorded = self.book.record(id, now, decision.events).await?;
+        if let Some(approved) = Approved::mint(&before, &recorded) {
+            self.execute(&before, approved, began);
+        }
+        self.show(&before, &recorded);
+        if let Some((person, why)) = decision.tell {
+            let channel = Arc::clone(&self.channel);
+            tokio::spawn(async move {
+                if let Err(problem) = channel.tell(&before, person, why).await {
+                    warn!(request = id.0, error = ?problem, "a person was not told that their reaction does not count");
+                }
+            });
+        }
+        Ok(())
+    }
+
+    fn execute(&mut self, request: &Request, approved: Approved, approved_at: Instant) {
+        let id = request.id;
+        let Some(governed) = self.rules.targets.get(approved.target()).cloned() else {
+            return;
+        };
+        let waiters: Waiters = self
+            .live
+            .get(&id)
+            .map(|live| live.waiters.clone())
+            .unwrap_or_default();
+        let (inbox, confirm_within) = (self.inbox.clone(), self.rules.limits.confirm_within);
+        self.executing.insert(id);
+        info!(request = id.0, approvers = ?approved.approvers(), "approved; signalling");
+        tokio::spawn(async move {
+            let target = governed.target.as_ref();
+            let protection = &governed.policy.protection;
+            let ending = execute(
+                approved,
+                approved_at,
+                target,
+                protection,
+                confirm_within,
+                &waiters,
+            )
+            .await;
+            // Nobody listens any more only when the process ends; the outcome is then unknown, as recorded.
+            let _ = inbox.send(Happening::Executed { request: id, ending }).await;
+        });
+    }
+
+    /// Records how an execution ended; kept until the ledger takes it.
+    pub(super) async fn executed(&mut self, id: RequestId, ending: Ending) -> Result<(), LedgerError> {
+        let recorded = self.take(id, Command::Conclude(ending.clone())).await;
+        match &recorded {
+            Ok(()) => {
+                self.executing.remove(&id);
+            }
+            Err(_) => self.unrecorded.push((id, ending)),
+        }
+        recorded
+    }
+
+    /// Brings what was recorded to the channel's eyes, and the end of a request to the metrics.
+    fn show(&mut self, before: &Request, recorded: &[Recorded]) {
+        if recorded.is_empty() {
+            return;
+        }
+        let id = before.id;
+        if let Some(ending) = self.book.find(id).and_then(Request::ending) {
+            if before.ending().is_none() {
+                let action = before.asked.action.name();
+                info!(request = id.0, outcome = ending.outcome.name(), detail = %ending.detail, "ended");
+                counter!("killgate_requests_total", "action" => action, "outcome" => ending.outcome.name())
+                    .increment(1);
+                self.publish(id);
+                self.live.remove(&id);
+                self.generations.remove(&id);
+            }
+        } else {
+            self.publish(id);
+        }
+    }
+}
+
+fn refusal(wish: &Wish, target: &str, why: NotAsked, governed: &super::rules::Governed) -> Refusal {
+    if why == NotAsked::NoSuchBackend {
+        return Refusal::NoSuchBackend {
+            pid: wish.pid,
+            targets: vec![target.to_owned()],
+            postgres: governed.target.disclaimer(wish.pid),
+        };
+    }
+    Refusal::NotAsked {
+        action: wish.action,
+        pid: wish.pid,
+        target: target.to_owned(),
+        why,
+    }
+}
+
+/// Refuses in a task of its own: nobody else waits for Discord.
+fn refuse(question: Arc<dyn Question>, refusal: Refusal) {
+    tokio::spawn(async move {
+        if let Err(problem) = question.refuse(&refusal).await {
+            warn_unanswered(&problem);
+        }
+    });
+}
+
+pub(super) fn warn_unanswered(problem: &Undelivered) {
+    warn!(error = ?problem, "a question could not be answered");
+}

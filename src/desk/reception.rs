@@ -1,0 +1,210 @@
+//! Where commands come in: the target is found and its sessions are looked at, before the clerk is troubled.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use tokio::sync::mpsc;
+
+use super::handling::warn_unanswered;
+use super::inbox::Happening;
+use super::ports::{Freshness, Question, Unreachable};
+use super::refusal::Refusal;
+use super::rules::{Governed, Rules};
+use crate::domain::asking::{NotAsked, Wish};
+use crate::domain::event::Action;
+use crate::domain::identity::Pid;
+use crate::domain::ids::{ChannelId, Person};
+use crate::domain::session::Snapshot;
+
+/// What a person typed.
+#[derive(Clone, Debug)]
+pub struct Order {
+    pub action: Action,
+    pub pid: i64,
+    pub target: Option<String>,
+    pub reason: Option<String>,
+    pub channel: ChannelId,
+}
+
+/// How one target looks.
+pub type Seen = Result<Arc<Snapshot>, Unreachable>;
+
+/// The way to the desk, for all who bring something; cheap to clone.
+#[derive(Clone)]
+pub struct Desk {
+    rules: Arc<Rules>,
+    inbox: mpsc::Sender<Happening>,
+}
+
+impl Desk {
+    pub fn new(rules: Rules, inbox: mpsc::Sender<Happening>) -> Self {
+        Self {
+            rules: Arc::new(rules),
+            inbox,
+        }
+    }
+
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Hands the clerk what happened, in the order of the calls.
+    pub async fn report(&self, happening: Happening) {
+        // The clerk is gone only when the process ends.
+        let _ = self.inbox.send(happening).await;
+    }
+
+    /// Asks for a cancel or a terminate; the answer goes to `question`.
+    pub async fn ask(&self, by: Person, order: Order, question: Arc<dyn Question>) {
+        match self.look_up(&by, &order).await {
+            Ok((wish, target, snapshot)) => {
+                self.report(Happening::Asked {
+                    wish,
+                    by,
+                    target,
+                    snapshot,
+                    question,
+                })
+                .await;
+            }
+            Err(refusal) => {
+                if matches!(
+                    &refusal,
+                    Refusal::NotAsked {
+                        why: NotAsked::NotARequester,
+                        ..
+                    }
+                ) {
+                    self.report(Happening::Overreached { by: by.id }).await;
+                }
+                if let Err(problem) = question.refuse(&refusal).await {
+                    warn_unanswered(&problem);
+                }
+            }
+        }
+    }
+
+    async fn look_up(&self, by: &Person, order: &Order) -> Result<(Wish, String, Arc<Snapshot>), Refusal> {
+        let pid = Pid::try_from(order.pid).map_err(Refusal::NotAPid)?;
+        let candidates = self.named(order.target.as_deref())?;
+        let not_asked = |why, target: &str| Refusal::NotAsked {
+            action: order.action,
+            pid,
+            target: target.to_owned(),
+            why,
+        };
+        let allowed: BTreeMap<_, _> = candidates
+            .iter()
+            .filter(|(_, governed)| governed.policy.access.may_request(by))
+            .map(|(name, governed)| (*name, *governed))
+            .collect();
+        if allowed.is_empty() {
+            let names: Vec<_> = candidates.keys().copied().collect();
+            return Err(not_asked(NotAsked::NotARequester, &names.join(", ")));
+        }
+        let (target, snapshot) = match allowed.iter().next() {
+            Some((name, governed)) if allowed.len() == 1 => {
+                let snapshot = governed.target.snapshot(Freshness::Now).await;
+                (
+                    (*name).to_owned(),
+                    snapshot.map_err(|problem| unreachable(name, &problem))?,
+                )
+            }
+            _ => find_everywhere(pid, &allowed).await?,
+        };
+        let reason = order
+            .reason
+            .as_deref()
+            .map(str::trim)
+            .filter(|reason| !reason.is_empty());
+        let wish = Wish {
+            action: order.action,
+            pid,
+            reason: reason.map(ToOwned::to_owned),
+            channel: order.channel,
+        };
+        Ok((wish, target, snapshot))
+    }
+
+    /// What the targets look like to a person who may see them; all of them are asked at the same time.
+    pub async fn sessions(
+        &self,
+        by: &Person,
+        target: Option<&str>,
+        wanted: Freshness,
+    ) -> Result<Vec<(String, Seen)>, Refusal> {
+        let visible: Vec<_> = self
+            .named(target)?
+            .into_iter()
+            .filter(|(_, governed)| governed.policy.access.may_view(by))
+            .collect();
+        if visible.is_empty() {
+            return Err(Refusal::NotAViewer);
+        }
+        let looks = visible
+            .into_iter()
+            .map(async |(name, governed)| (name.to_owned(), governed.target.snapshot(wanted).await));
+        Ok(join_all(looks).await)
+    }
+
+    /// The target of this name, or all of them.
+    fn named(&self, target: Option<&str>) -> Result<BTreeMap<&str, &Governed>, Refusal> {
+        let all = self
+            .rules
+            .targets
+            .iter()
+            .map(|(name, governed)| (name.as_str(), governed));
+        let Some(wanted) = target else {
+            return Ok(all.collect());
+        };
+        let found: BTreeMap<_, _> = all.filter(|(name, _)| *name == wanted).collect();
+        if found.is_empty() {
+            let known = self.rules.targets.keys().cloned().collect();
+            return Err(Refusal::UnknownTarget {
+                given: wanted.to_owned(),
+                known,
+            });
+        }
+        Ok(found)
+    }
+}
+
+/// The only target that has a backend with this pid.
+async fn find_everywhere(
+    pid: Pid,
+    targets: &BTreeMap<&str, &Governed>,
+) -> Result<(String, Arc<Snapshot>), Refusal> {
+    let looks = targets
+        .iter()
+        .map(async |(name, governed)| (*name, governed.target.snapshot(Freshness::Now).await));
+    let mut found = Vec::new();
+    let mut unseen = None;
+    for (name, seen) in join_all(looks).await {
+        match seen {
+            Ok(snapshot) if snapshot.find(pid).is_some() => found.push((name.to_owned(), snapshot)),
+            Ok(_) => {}
+            Err(problem) => unseen = Some(unreachable(name, &problem)),
+        }
+    }
+    if found.len() > 1 {
+        let targets = found.into_iter().map(|(name, _)| name).collect();
+        return Err(Refusal::Ambiguous { pid, targets });
+    }
+    found.pop().ok_or_else(|| {
+        unseen.unwrap_or_else(|| Refusal::NoSuchBackend {
+            pid,
+            targets: targets.keys().map(|name| (*name).to_owned()).collect(),
+            postgres: targets
+                .values()
+                .find_map(|governed| governed.target.disclaimer(pid)),
+        })
+    })
+}
+
+fn unreachable(target: &str, problem: &Unreachable) -> Refusal {
+    Refusal::Unreachable {
+        target: target.to_owned(),
+        problem: problem.to_string(),
+    }
+}

@@ -1,0 +1,179 @@
+//! After a restart, or a gap in what Discord tells: what happened meanwhile?
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+use super::clerk::Clerk;
+use super::execution::sight_now;
+use super::inbox::{Happening, Votes};
+use super::ports::{Channel, LedgerError, Place, Undelivered, Vote};
+use super::watching::Live;
+use crate::domain::decision::Command;
+use crate::domain::event::Ending;
+use crate::domain::ids::{Person, RequestId, UserId};
+use crate::domain::outcome::Outcome;
+use crate::domain::request::Phase;
+
+/// How long to wait before reactions that could not be fetched are fetched again.
+const RETRY_FETCH: Duration = Duration::from_secs(3);
+
+impl Clerk {
+    /// Takes up what the ledger says is not finished.
+    pub(super) fn take_up(&mut self, owed: &BTreeSet<RequestId>) {
+        let requests: Vec<_> = self.book.all().cloned().collect();
+        for request in requests {
+            match &request.phase {
+                Phase::Open => {
+                    info!(request = request.id.0, "taking up an open request");
+                    self.live.insert(request.id, Live::remembered(&request.asked));
+                    self.send_courier(request.id, None);
+                }
+                Phase::Executing { .. } => {
+                    warn!(
+                        request = request.id.0,
+                        "was being executed when the bot stopped; it is not repeated"
+                    );
+                    self.find_out_what_is_left(request.id);
+                }
+                Phase::Ended { .. } if owed.contains(&request.id) => self.send_courier(request.id, None),
+                Phase::Ended { .. } => {}
+            }
+        }
+    }
+
+    /// Ends a request as unknown whose signal may or may not have been sent, with what is seen now.
+    fn find_out_what_is_left(&mut self, id: RequestId) {
+        let Some(asked) = self.book.find(id).map(|request| request.asked.clone()) else {
+            return;
+        };
+        let governed = self.rules.targets.get(&asked.target).cloned();
+        let inbox = self.inbox.clone();
+        self.executing.insert(id);
+        self.send_courier(id, None);
+        tokio::spawn(async move {
+            let now = match governed {
+                Some(governed) => sight_now(asked.action, &asked.identity, governed.target.as_ref()).await,
+                None => format!("target {} is no longer configured", asked.target),
+            };
+            let ending = Ending {
+                signal_sent: None,
+                ..Ending::unsignalled(
+                    Outcome::Unknown,
+                    format!("the bot stopped after the signal may have been sent; {now}"),
+                )
+            };
+            // Nobody listens any more only when the process ends; then this is done again.
+            let _ = inbox.send(Happening::Executed { request: id, ending }).await;
+        });
+    }
+
+    /// Has the reactions of every open card fetched, and their authors.
+    pub(super) fn fetch_all_votes(&mut self) {
+        let open: Vec<_> = self.book.open_requests().map(|request| request.id).collect();
+        for id in open {
+            self.fetch_votes(id, Duration::ZERO);
+        }
+    }
+
+    pub(super) fn fetch_votes(&mut self, id: RequestId, after: Duration) {
+        let Some(request) = self.book.find(id).filter(|request| request.is_open()) else {
+            return;
+        };
+        let Some(message) = request.message else { return };
+        let card = Place {
+            channel: request.asked.channel,
+            message,
+        };
+        let generation = self.generations.get(&id).copied().unwrap_or(0);
+        let (channel, inbox) = (Arc::clone(&self.channel), self.inbox.clone());
+        tokio::spawn(async move {
+            sleep(after).await;
+            let happening = match votes(channel.as_ref(), card).await {
+                Ok(votes) => Happening::Fetched {
+                    request: id,
+                    generation,
+                    votes,
+                },
+                Err(Undelivered::Gone) => Happening::CardGone { request: id },
+                Err(problem) => {
+                    warn!(request = id.0, error = ?problem, "the reactions on a card could not be fetched");
+                    Happening::FetchFailed { request: id }
+                }
+            };
+            // Nobody listens any more only when the process ends.
+            let _ = inbox.send(happening).await;
+        });
+    }
+
+    pub(super) fn fetch_votes_later(&mut self, id: RequestId) {
+        self.fetch_votes(id, RETRY_FETCH);
+    }
+
+    /// Makes what is known agree with the reactions that are on the card: first what stops, then what allows.
+    pub(super) async fn fetched(
+        &mut self,
+        id: RequestId,
+        generation: u64,
+        votes: Votes,
+    ) -> Result<(), LedgerError> {
+        if self.generations.get(&id).copied().unwrap_or(0) != generation {
+            // A reaction changed while they were fetched: what was fetched may be older than what is known.
+            self.fetch_votes(id, Duration::ZERO);
+            return Ok(());
+        }
+        for person in &votes.deny {
+            if self.counts_or_is_new(id, person, Vote::Deny) {
+                self.take(id, Command::Deny { by: person }).await?;
+            }
+        }
+        let Some(request) = self.book.find(id).filter(|request| request.is_open()) else {
+            return Ok(());
+        };
+        let access = self.access_of(request);
+        let approving: BTreeSet<UserId> = votes
+            .approve
+            .iter()
+            .filter(|person| access.may_approve(person))
+            .map(|person| person.id)
+            .collect();
+        let no_longer: Vec<_> = request.approvals.difference(&approving).copied().collect();
+        for by in no_longer {
+            self.take(id, Command::Retract { by }).await?;
+        }
+        for person in &votes.approve {
+            if self.counts_or_is_new(id, person, Vote::Approve) {
+                self.take(id, Command::Approve { by: person }).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A reaction that does not count is an attempt once; finding it again later is not another one.
+    fn counts_or_is_new(&self, id: RequestId, person: &Person, vote: Vote) -> bool {
+        let Some(request) = self.book.find(id).filter(|request| request.is_open()) else {
+            return false;
+        };
+        let counts = match vote {
+            Vote::Approve => {
+                person.id != request.asked.requester && self.access_of(request).may_approve(person)
+            }
+            Vote::Deny => person.id == request.asked.requester || self.access_of(request).may_approve(person),
+        };
+        counts || (!person.bot && !request.told.contains(&person.id))
+    }
+}
+
+async fn votes(channel: &dyn Channel, card: Place) -> Result<Votes, Undelivered> {
+    let mut votes = Votes::default();
+    for (vote, found) in [(Vote::Deny, &mut votes.deny), (Vote::Approve, &mut votes.approve)] {
+        for user in channel.voters(card, vote).await? {
+            // Somebody who left the guild has no roles in it, so their reaction cannot count.
+            found.extend(channel.person(user).await?);
+        }
+    }
+    Ok(votes)
+}
