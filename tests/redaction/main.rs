@@ -5,4 +5,5 @@ mod closed;
 mod generated;
 mod grammar;
 mod mistakes;
+mod oracle;
 mod random;
