@@ -18,6 +18,8 @@
 //! | [`decision`] | what a happening means for a request |
 //! | [`approval`] | the token that execution takes |
 //! | [`outcome`] | how a request can end |
+//! | [`redaction`] | query text fit to show |
+//! | [`inert`] | text that does nothing in Discord |
 
 pub mod access;
 pub mod approval;
@@ -28,9 +30,11 @@ pub mod decision;
 pub mod event;
 pub mod identity;
 pub mod ids;
+pub mod inert;
 pub mod moment;
 pub mod outcome;
 pub mod policy;
 pub mod protection;
+pub mod redaction;
 pub mod request;
 pub mod session;

@@ -1,0 +1,120 @@
+//! Query text as a row of tokens, after the rules by which PostgreSQL itself reads it.
+
+use super::literal::{self, Backslash};
+
+/// PostgreSQL keeps 63 bytes of an identifier (`NAMEDATALEN` less one). What is longer names nothing that exists, and
+/// is likely something else, pasted without quotes.
+const LONGEST_IDENTIFIER: usize = 63;
+
+/// The characters of operators, and those that stand for themselves.
+const SYMBOLS: &str = "~!@#^&|`?+-*/%<>=,()[].;:";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Token<'a> {
+    /// White space and comments.
+    Blank,
+    String,
+    Number,
+    /// A keyword or an identifier without quotes.
+    Word(&'a str),
+    /// An identifier with its quotes.
+    Quoted(&'a str),
+    Parameter(&'a str),
+    Symbol(&'a str),
+    /// Everything from here on, which cannot be told apart with certainty. The last token.
+    Rest,
+}
+
+pub(super) struct Lexer<'a> {
+    text: &'a str,
+    /// The token before was one that nothing should touch.
+    closed: bool,
+}
+
+impl<'a> Lexer<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { text, closed: false }
+    }
+}
+
+impl<'a> Iterator for Lexer<'a> {
+    type Item = Token<'a>;
+
+    fn next(&mut self) -> Option<Token<'a>> {
+        let first = self.text.chars().next()?;
+        let understood = if self.closed && touches(first) {
+            None
+        } else {
+            token(self.text, first)
+        };
+        let (token, length) = understood.unwrap_or((Token::Rest, self.text.len()));
+        self.text = &self.text[length..];
+        self.closed = matches!(
+            token,
+            Token::String | Token::Number | Token::Quoted(_) | Token::Parameter(_)
+        );
+        Some(token)
+    }
+}
+
+/// Whether `next`, right behind a literal, is a sign that the quotes do not stand where their author thinks, as in
+/// `'it's'`. PostgreSQL's versions also disagree on some of these, such as `1a$$`.
+fn touches(next: char) -> bool {
+    next.is_ascii_alphanumeric() || matches!(next, '_' | '$' | '\'' | '"') || !next.is_ascii()
+}
+
+/// The token with which `text` begins, and its length in bytes; `None` when that cannot be told.
+fn token(text: &str, first: char) -> Option<(Token<'_>, usize)> {
+    if first.is_alphabetic() || first == '_' {
+        return word(text);
+    }
+    match first {
+        ' ' | '\t' | '\n' | '\r' | '\x0b' | '\x0c' => Some((Token::Blank, 1)),
+        '-' if text.starts_with("--") => Some((Token::Blank, literal::line_comment(text, 0))),
+        '/' if text.starts_with("/*") => Some((Token::Blank, literal::block_comment(text)?)),
+        '\'' => Some((Token::String, literal::string(text, 0, Backslash::Unsettled)?)),
+        '"' => quoted(text, 0),
+        '$' => parameter(text).or_else(|| Some((Token::String, literal::dollar_quoted(text)?))),
+        '0'..='9' => Some((Token::Number, literal::number(text))),
+        '.' if text[1..].starts_with(|c: char| c.is_ascii_digit()) => {
+            Some((Token::Number, literal::number(text)))
+        }
+        _ if SYMBOLS.contains(first) => Some((Token::Symbol(&text[..1]), 1)),
+        _ => None,
+    }
+}
+
+/// A word, or what a single letter before a quote makes of it.
+fn word(text: &str) -> Option<(Token<'_>, usize)> {
+    let length = text
+        .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '$')))
+        .unwrap_or(text.len());
+    let (word, behind) = text.split_at(length);
+    match word {
+        "e" | "E" if behind.starts_with('\'') => {
+            Some((Token::String, literal::string(text, 1, Backslash::Escapes)?))
+        }
+        "b" | "B" | "x" | "X" | "n" | "N" if behind.starts_with('\'') => {
+            Some((Token::String, literal::string(text, 1, Backslash::Unsettled)?))
+        }
+        "u" | "U" if behind.starts_with("&'") => {
+            Some((Token::String, literal::string(text, 2, Backslash::Unsettled)?))
+        }
+        "u" | "U" if behind.starts_with("&\"") => quoted(text, 2),
+        // `SELECT$$…$$` is one identifier to PostgreSQL, but hardly what its author meant.
+        _ if length > LONGEST_IDENTIFIER || word.matches('$').count() > 1 => None,
+        _ => Some((Token::Word(word), length)),
+    }
+}
+
+fn quoted(text: &str, open: usize) -> Option<(Token<'_>, usize)> {
+    let end = literal::quoted_identifier(text, open)?;
+    let inside = &text[open + 1..end - 1];
+    let plausible = inside.len() <= LONGEST_IDENTIFIER && !inside.contains(char::is_control);
+    plausible.then_some((Token::Quoted(&text[..end]), end))
+}
+
+fn parameter(text: &str) -> Option<(Token<'_>, usize)> {
+    let digits = text[1..].bytes().take_while(u8::is_ascii_digit).count();
+    (digits > 0).then(|| (Token::Parameter(&text[..=digits]), digits + 1))
+}

@@ -1,0 +1,100 @@
+//! Secrets outside of literals: in statements that the server refuses, but of which it reports the text, and where
+//! its grammar takes a word for a value.
+
+use killgate::domain::redaction::redact;
+
+#[track_caller]
+fn shows(query: &str, shown: &str) {
+    assert_eq!(redact(query).as_str(), shown, "of {query:?}");
+}
+
+#[test]
+fn a_password_without_its_quotes_or_in_the_wrong_ones_is_not_shown() {
+    shows("ALTER USER app PASSWORD hunter2", "ALTER USER app PASSWORD …");
+    shows("ALTER USER app PASSWORD \"hunter2\"", "ALTER USER app PASSWORD …");
+    shows(
+        "alter role app with encrypted password hunter2;",
+        "alter role app with encrypted password …",
+    );
+    shows("CREATE USER app PASSWORD = hunter2", "CREATE USER app PASSWORD …");
+    shows(
+        "CREATE USER app PASSWORD 1234-hunter2",
+        "CREATE USER app PASSWORD …",
+    );
+    shows(
+        "SELECT 1; ALTER USER app PASSWORD hunter2",
+        "SELECT ?; ALTER USER app PASSWORD …",
+    );
+    shows(
+        "ALTER USER app PASSWORD /* x */ hunter2",
+        "ALTER USER app PASSWORD …",
+    );
+}
+
+#[test]
+fn rows_to_copy_that_follow_the_statement_are_not_shown() {
+    shows(
+        "COPY people (name) FROM stdin;\nhunter2\n\\.\n",
+        "COPY people (name) FROM stdin…",
+    );
+    shows(
+        "COPY people FROM STDIN WITH (FORMAT csv)",
+        "COPY people FROM STDIN …",
+    );
+    shows("COPY people (name) FROM STDIN", "COPY people (name) FROM STDIN");
+}
+
+#[test]
+fn a_stray_apostrophe_ends_what_is_shown() {
+    shows(
+        "INSERT INTO notes VALUES ('it's hunter2')",
+        "INSERT INTO notes VALUES (?…",
+    );
+    shows(
+        "INSERT INTO notes VALUES ('d'accord, hunter2', 'x')",
+        "INSERT INTO notes VALUES (?…",
+    );
+}
+
+#[test]
+fn what_is_no_name_is_not_shown_as_one() {
+    let token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6";
+    shows(
+        &format!("SELECT * FROM keys WHERE key = {token}"),
+        "SELECT * FROM keys WHERE key = …",
+    );
+    shows(
+        &format!("SELECT * FROM keys WHERE key = \"{token}\""),
+        "SELECT * FROM keys WHERE key = …",
+    );
+    shows("SELECT$$hunter2$$", "…");
+    shows("SELECT a$tag$hunter2$tag$", "SELECT …");
+}
+
+#[test]
+fn the_value_of_a_setting_is_not_shown_even_without_quotes() {
+    shows("SET app.token = hunter2", "SET app.token = …");
+    shows("SET app.token TO \"hunter2\"", "SET app.token TO …");
+    shows(
+        "SET LOCAL search_path TO 'a', hunter2",
+        "SET LOCAL search_path TO ?, …",
+    );
+    shows(
+        "ALTER ROLE app SET app.token TO hunter2",
+        "ALTER ROLE app SET app.token TO …",
+    );
+    shows(
+        "ALTER SYSTEM SET work_mem = '64MB'",
+        "ALTER SYSTEM SET work_mem = ?",
+    );
+    shows(
+        "SET enable_seqscan = off; SET x TO DEFAULT",
+        "SET enable_seqscan = off; SET x TO DEFAULT",
+    );
+    shows(
+        "SET work_mem = -1; SELECT a = b",
+        "SET work_mem = -?; SELECT a = b",
+    );
+    shows("ALTER TABLE a RENAME TO b", "ALTER TABLE a RENAME TO b");
+    shows("UPDATE a SET b = c WHERE d", "UPDATE a SET b = c WHERE d");
+}
