@@ -1,12 +1,12 @@
 //! The ledger, seen from outside: what it acknowledges stays, and what was changed is found.
 
 mod ledger {
-    mod audit;
+    mod arbitrary;
+
     mod chain;
     mod codec;
-    mod durability;
+
     mod given;
     mod sqlite;
     mod suite;
-    mod tampering;
 }
