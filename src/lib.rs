@@ -2,3 +2,5 @@
 
 pub mod desk;
 pub mod domain;
+pub mod ledger;
+pub mod operations;

@@ -1,0 +1,156 @@
+//! What happened: the fields that each kind of event has besides `seq`, `request` and `at`.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::fields::{Fields, Problem, digits};
+use super::{Object, number, session, time};
+use crate::domain::event::{Action, Asked, Ending, Event, Why};
+use crate::domain::identity::{Identity, Pid, Server};
+use crate::domain::ids::{ChannelId, MessageId, UserId};
+use crate::domain::outcome::Outcome;
+
+pub(super) fn encode(event: &Event) -> Object {
+    let fields = match event {
+        Event::Requested(asked) => requested(asked),
+        Event::Posted { message } => json!({ "event": "posted", "message": message.to_string() }),
+        Event::Approved { actor } => json!({ "event": "approved", "actor": actor.to_string() }),
+        Event::ApprovalRemoved { actor } => {
+            json!({ "event": "approval_removed", "actor": actor.to_string() })
+        }
+        Event::AttemptRefused { actor, why } => {
+            json!({ "event": "attempt_refused", "actor": actor.to_string(), "why": why.name() })
+        }
+        Event::Executing { approvers } => {
+            let approvers: Vec<_> = approvers.iter().map(UserId::to_string).collect();
+            json!({ "event": "executing", "approvers": approvers })
+        }
+        Event::Finished(ending) => finished(ending),
+    };
+    match fields {
+        Value::Object(object) => object,
+        _ => Object::new(),
+    }
+}
+
+pub(super) fn decode(fields: &mut Fields) -> Result<Event, Problem> {
+    let name = fields.text("event")?;
+    Ok(match name.as_str() {
+        "requested" => Event::Requested(Box::new(asked(fields)?)),
+        "posted" => Event::Posted {
+            message: MessageId(fields.digits("message")?),
+        },
+        "approved" => Event::Approved {
+            actor: user(fields, "actor")?,
+        },
+        "approval_removed" => Event::ApprovalRemoved {
+            actor: user(fields, "actor")?,
+        },
+        "attempt_refused" => Event::AttemptRefused {
+            actor: user(fields, "actor")?,
+            why: fields.named("why", Why::named)?,
+        },
+        "executing" => Event::Executing {
+            approvers: fields.list(
+                "approvers",
+                |id| id.as_str().and_then(digits).map(UserId),
+                "a list of user ids",
+            )?,
+        },
+        "finished" => Event::Finished(ending(fields)?),
+        _ => {
+            return Err(fields.problem("event", format!("is {name:?}, which this killgate does not know")));
+        }
+    })
+}
+
+fn requested(asked: &Asked) -> Value {
+    let identity = &asked.identity;
+    json!({
+        "event": "requested",
+        "action": asked.action.name(),
+        "target": asked.target,
+        "server": {
+            "system_identifier": identity.server.system_identifier.to_string(),
+            "postmaster_start": time::write(identity.server.postmaster_start),
+        },
+        "pid": identity.pid.number(),
+        "backend_start": time::write(identity.backend_start),
+        "query_start": identity.query_start.map(time::write),
+        "session": session::encode(&asked.session),
+        "waiters": asked.waiters,
+        "worker": asked.worker.map(Pid::number),
+        "actor": asked.requester.to_string(),
+        "channel": asked.channel.to_string(),
+        "reason": asked.reason,
+        "approvals_needed": asked.needed,
+        "asked_at": time::write(asked.asked_at),
+        "expires_at": time::write(asked.expires_at),
+    })
+}
+
+fn asked(fields: &mut Fields) -> Result<Asked, Problem> {
+    Ok(Asked {
+        action: fields.named("action", Action::named)?,
+        target: fields.text("target")?,
+        identity: Identity {
+            server: server(fields.object("server")?)?,
+            pid: fields.pid("pid")?,
+            backend_start: fields.moment("backend_start")?,
+            query_start: fields.optional("query_start", Fields::moment)?,
+        },
+        session: session::decode(fields.object("session")?)?,
+        waiters: fields.count("waiters")?,
+        worker: fields.optional("worker", Fields::pid)?,
+        requester: user(fields, "actor")?,
+        channel: ChannelId(fields.digits("channel")?),
+        reason: fields.optional("reason", Fields::text)?,
+        needed: fields.count("approvals_needed")?,
+        asked_at: fields.moment("asked_at")?,
+        expires_at: fields.moment("expires_at")?,
+    })
+}
+
+fn server(mut fields: Fields) -> Result<Server, Problem> {
+    let server = Server {
+        system_identifier: fields.digits("system_identifier")?,
+        postmaster_start: fields.moment("postmaster_start")?,
+    };
+    fields.finish()?;
+    Ok(server)
+}
+
+fn finished(ending: &Ending) -> Value {
+    let elapsed = ending
+        .elapsed
+        .map(|elapsed| u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
+    json!({
+        "event": "finished",
+        "outcome": ending.outcome.name(),
+        "elapsed_ms": elapsed.map(number::write),
+        "signal_sent": ending.signal_sent,
+        "detail": ending.detail,
+        "postgres": ending.postgres,
+        "waiters_released": ending.released,
+        "actor": ending.actor.map(|actor| actor.to_string()),
+    })
+}
+
+fn ending(fields: &mut Fields) -> Result<Ending, Problem> {
+    Ok(Ending {
+        outcome: fields.named("outcome", Outcome::named)?,
+        elapsed: fields
+            .optional("elapsed_ms", Fields::number)?
+            .map(Duration::from_millis),
+        signal_sent: fields.optional("signal_sent", Fields::boolean)?,
+        detail: fields.text("detail")?,
+        postgres: fields.optional("postgres", Fields::text)?,
+        released: fields.optional("waiters_released", Fields::count)?,
+        actor: fields.optional("actor", user)?,
+    })
+}
+
+fn user(fields: &mut Fields, name: &str) -> Result<UserId, Problem> {
+    fields.digits(name).map(UserId)
+}

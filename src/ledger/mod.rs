@@ -1,0 +1,15 @@
+//! The append-only memory: every record is chained to the one before it, and durable before it is acknowledged.
+//!
+//! | room | what it knows |
+//! |---|---|
+//! | [`codec`] | a record as the JSON object of the export, and back |
+//! | [`chain`] | a record's hash, and which record may follow which |
+//! | [`standing`] | which requests must be gone on with after a start |
+//! | [`pages`] | reading a whole ledger, oldest record first |
+//! | [`sqlite`] | the ledger in a file, held by one running killgate |
+
+pub mod chain;
+pub mod codec;
+pub mod pages;
+pub mod sqlite;
+pub mod standing;

@@ -1,0 +1,62 @@
+//! The file, and the lock by which one running killgate holds it.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use super::failure::OpenError;
+
+/// A ledger's file that nobody else holds, until this is dropped or the process ends, however it ends.
+#[derive(Debug)]
+pub(super) struct Held {
+    /// The one path of the file, without links.
+    pub(super) path: PathBuf,
+    _lock: File,
+}
+
+impl Held {
+    /// Takes hold of the file, creating it where there is none.
+    pub(super) fn take(path: &Path) -> Result<Self, OpenError> {
+        create(path).map_err(|source| OpenError::file(path, "create", source))?;
+        // Two paths to one file must lead to one lock.
+        let path = path
+            .canonicalize()
+            .map_err(|source| OpenError::file(path, "open", source))?;
+        // Not the ledger itself: closing it a second time would take away SQLite's own locks (SQLite
+        // documentation, "How To Corrupt An SQLite Database File", POSIX advisory locks).
+        let mut beside = path.clone().into_os_string();
+        beside.push(".lock");
+        let beside = PathBuf::from(beside);
+        let lock = private()
+            .create(true)
+            .truncate(false)
+            .open(&beside)
+            .map_err(|source| OpenError::file(&beside, "open", source))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path, _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(OpenError::Held { path }),
+            Err(TryLockError::Error(source)) => Err(OpenError::file(&beside, "lock", source)),
+        }
+    }
+}
+
+/// Creates the file so that it is still there after the loss of power, unless it exists.
+fn create(path: &Path) -> io::Result<()> {
+    match private().create_new(true).open(path) {
+        Ok(file) => {
+            file.sync_all()?;
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Readable and writable by its owner only; SQLite gives its own files beside it the same permissions.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).mode(0o600);
+    options
+}

@@ -1,0 +1,232 @@
+//! The connection, and what is done through it. Nothing is kept in memory that the file could contradict.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Savepoint, TransactionBehavior, params};
+
+use super::failure::{OpenError, not_committed, not_recorded};
+use super::file::Held;
+use super::migration;
+use crate::desk::ports::LedgerError;
+use crate::domain::event::{Entry, Recorded};
+use crate::domain::ids::RequestId;
+use crate::ledger::chain::{self, Tail};
+use crate::ledger::standing::{self, Standing};
+
+/// How long another program may keep the file locked before that is an error.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What is to be made durable.
+pub(super) enum Change {
+    Append(Vec<Entry>),
+    Settle(RequestId),
+}
+
+pub(super) struct Store {
+    pub(super) connection: Connection,
+    /// Writes without `fsync`, to find out whether writing is possible.
+    trial: Connection,
+    /// Dropped last: the file is held for as long as it is open.
+    _held: Held,
+}
+
+type Outcome = Result<Vec<Recorded>, LedgerError>;
+
+impl Store {
+    pub(super) fn open(held: Held) -> Result<Self, OpenError> {
+        let path = held.path.as_path();
+        let failed = || OpenError::sqlite(path);
+        let mut connection = connect(path).map_err(failed())?;
+        // Before anything is changed in it, it must be a ledger.
+        migration::version(&connection, path)?;
+        prepare(&connection, "FULL").map_err(failed())?;
+        migration::migrate(&mut connection, path)?;
+        check_end(&connection, path)?;
+        let trial = connect(path).map_err(failed())?;
+        // Without `fsync` after each transaction, yet with it before the log is written back: what others
+        // were told to be durable stays so (SQLite documentation, "PRAGMA synchronous").
+        prepare(&trial, "NORMAL").map_err(failed())?;
+        Ok(Self {
+            connection,
+            trial,
+            _held: held,
+        })
+    }
+
+    /// Makes all changes durable with one `fsync`. Each is done wholly or not at all, whatever becomes of the
+    /// others; the results are in the order of the changes.
+    pub(super) fn write(&mut self, changes: Vec<Change>) -> Vec<Outcome> {
+        let number = changes.len();
+        self.transact(changes).unwrap_or_else(|failure| {
+            let explain = |_| Err(failure.for_each_waiter());
+            (0..number).map(explain).collect()
+        })
+    }
+
+    fn transact(&mut self, changes: Vec<Change>) -> Result<Vec<Outcome>, Failure> {
+        let mut transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(Failure::before)?;
+        let mut outcomes = Vec::with_capacity(changes.len());
+        for change in changes {
+            let savepoint = transaction.savepoint().map_err(Failure::before)?;
+            let outcome = apply(savepoint, change);
+            if transaction.is_autocommit() {
+                // SQLite has rolled back everything, as it does when the disk is full. To go on would be to
+                // begin and commit each of the next changes on its own.
+                return Err(Failure::Aborted);
+            }
+            outcomes.push(outcome);
+        }
+        transaction.commit().map_err(Failure::at_commit)?;
+        Ok(outcomes)
+    }
+
+    /// Whether a record could be written now.
+    pub(super) fn probe(&mut self) -> Result<(), LedgerError> {
+        let changed = self
+            .trial
+            .execute("UPDATE trial SET number = number + 1", [])
+            .map_err(not_recorded)?;
+        if changed == 1 {
+            return Ok(());
+        }
+        Err(LedgerError::NotRecorded(anyhow::anyhow!(
+            "the ledger's file is not as killgate made it: the table `trial` is empty"
+        )))
+    }
+}
+
+/// Why none of the changes of one transaction were made.
+enum Failure {
+    Before(Arc<rusqlite::Error>),
+    AtCommit(Arc<rusqlite::Error>),
+    Aborted,
+}
+
+impl Failure {
+    fn before(error: rusqlite::Error) -> Self {
+        Self::Before(Arc::new(error))
+    }
+
+    fn at_commit(error: rusqlite::Error) -> Self {
+        Self::AtCommit(Arc::new(error))
+    }
+
+    fn for_each_waiter(&self) -> LedgerError {
+        match self {
+            Self::Before(error) => not_recorded(Arc::clone(error)),
+            Self::AtCommit(error) => not_committed(Arc::clone(error)),
+            Self::Aborted => LedgerError::NotRecorded(anyhow::anyhow!(
+                "SQLite gave up the transaction: see whether the disk is full or failing"
+            )),
+        }
+    }
+}
+
+fn apply(savepoint: Savepoint<'_>, change: Change) -> Outcome {
+    let recorded = match change {
+        Change::Append(entries) => append(&savepoint, entries)?,
+        Change::Settle(RequestId(request)) => {
+            savepoint
+                .prepare_cached("DELETE FROM standing WHERE request = ?1 AND owed = 1")
+                .and_then(|mut statement| statement.execute([request]))
+                .map_err(not_recorded)?;
+            Vec::new()
+        }
+    };
+    savepoint.commit().map_err(not_recorded)?;
+    Ok(recorded)
+}
+
+fn append(connection: &Connection, entries: Vec<Entry>) -> Outcome {
+    let mut tail = end(connection).map_err(not_recorded)?;
+    let mut done = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let sealed = tail.seal(entry).map_err(|error| {
+            LedgerError::NotRecorded(
+                anyhow::Error::new(error).context("the record cannot be written as JSON"),
+            )
+        })?;
+        insert(connection, &sealed).map_err(not_recorded)?;
+        done.push(sealed.recorded);
+    }
+    connection
+        .prepare_cached("UPDATE chain_end SET seq = ?1, hash = ?2")
+        .and_then(|mut statement| statement.execute(params![tail.seq, tail.hash]))
+        .map_err(not_recorded)?;
+    Ok(done)
+}
+
+fn insert(connection: &Connection, sealed: &chain::Sealed) -> rusqlite::Result<()> {
+    let Recorded { seq, entry } = &sealed.recorded;
+    connection
+        .prepare_cached("INSERT INTO record (seq, line) VALUES (?1, ?2)")?
+        .execute(params![seq, sealed.line])?;
+    if let (Some(RequestId(request)), Some(standing)) = (entry.request, standing::after(&entry.event)) {
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO standing (request, owed) VALUES (?1, ?2)")?
+            .execute(params![request, standing == Standing::Owed])?;
+    }
+    Ok(())
+}
+
+/// Where the chain ends, as the last append left it.
+pub(super) fn end(connection: &Connection) -> rusqlite::Result<Tail> {
+    connection
+        .prepare_cached("SELECT seq, hash FROM chain_end")?
+        .query_row([], |row| {
+            Ok(Tail {
+                seq: row.get(0)?,
+                hash: row.get(1)?,
+            })
+        })
+}
+
+/// The last record must be the one that was appended last, and unchanged.
+fn check_end(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let failed = || OpenError::sqlite(path);
+    let damaged = |seq, problem: String| OpenError::Damaged {
+        path: path.to_owned(),
+        seq,
+        problem,
+    };
+    let promised = end(connection).map_err(failed())?;
+    let last = connection
+        .query_row(
+            "SELECT seq, line FROM record ORDER BY seq DESC LIMIT 1",
+            [],
+            |row| Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?)),
+        )
+        .optional()
+        .map_err(failed())?;
+    let found = match last {
+        None => Tail::default(),
+        Some((seq, line)) => {
+            let read = chain::read(seq, &line).map_err(|broken| damaged(seq, broken.to_string()))?;
+            Tail { seq, hash: read.hash }
+        }
+    };
+    if found == promised {
+        return Ok(());
+    }
+    let problem = format!("the last record is {found}; the last one appended was {promised}");
+    Err(damaged(found.seq.min(promised.seq) + 1, problem))
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(PATIENCE)?;
+    Ok(connection)
+}
+
+fn prepare(connection: &Connection, synchronous: &str) -> rusqlite::Result<()> {
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", synchronous)
+}

@@ -1,0 +1,50 @@
+//! The thread that owns the connection.
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::store::{Change, Store};
+use crate::desk::ports::LedgerError;
+use crate::domain::event::Recorded;
+
+/// How many appends may share one `fsync`.
+const TOGETHER: usize = 64;
+
+pub(super) enum Job {
+    Write(Work),
+    Read(Box<dyn FnOnce(&mut Store) + Send>),
+}
+
+pub(super) struct Work {
+    pub(super) change: Change,
+    pub(super) answer: oneshot::Sender<Result<Vec<Recorded>, LedgerError>>,
+}
+
+/// Does what is asked for, in the order in which it was asked, until nobody can ask any more.
+pub(super) fn run(mut store: Store, mut queue: mpsc::Receiver<Job>) {
+    let mut jobs = Vec::with_capacity(TOGETHER);
+    while queue.blocking_recv_many(&mut jobs, TOGETHER) > 0 {
+        let mut works = Vec::new();
+        for job in jobs.drain(..) {
+            match job {
+                Job::Write(work) => works.push(work),
+                Job::Read(read) => {
+                    write(&mut store, std::mem::take(&mut works));
+                    read(&mut store);
+                }
+            }
+        }
+        write(&mut store, works);
+    }
+}
+
+fn write(store: &mut Store, works: Vec<Work>) {
+    if works.is_empty() {
+        return;
+    }
+    let (changes, answers): (Vec<_>, Vec<_>) =
+        works.into_iter().map(|work| (work.change, work.answer)).unzip();
+    for (result, answer) in store.write(changes).into_iter().zip(answers) {
+        // Who asked may have gone away meanwhile; what is recorded stays recorded.
+        let _ = answer.send(result);
+    }
+}

@@ -1,0 +1,140 @@
+//! The ledger as evidence: exported line by line, and its chain walked from the first record to the last.
+
+use std::fmt;
+use std::io::Write;
+
+use anyhow::Context as _;
+use serde::Deserialize;
+
+use crate::domain::ids::RequestId;
+use crate::domain::moment::Moment;
+use crate::ledger::chain::{Break, Tail};
+use crate::ledger::codec::time;
+use crate::ledger::pages::{Pages, Row};
+
+/// Which records are exported; all where nothing is said.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted {
+    /// Only those recorded at or after this.
+    pub since: Option<Moment>,
+    /// Only those of this request.
+    pub request: Option<RequestId>,
+}
+
+/// What walking the chain found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every record is as it was written, and the expected one is among them.
+    Intact(Tail),
+    /// The first record that is not as it was written.
+    Broken { seq: u64, broken: Break },
+    /// The chain is whole in itself and ends before the last record that was acknowledged.
+    Short { last: Tail, acknowledged: Tail },
+    /// The chain is whole in itself, and the record that was expected is not in it.
+    Missing { last: Tail, expected: String },
+}
+
+/// Writes the records to `out` as JSON Lines, oldest first, word for word as they are stored; a damaged one too,
+/// unless it must be understood to be chosen.
+pub fn export(pages: &mut dyn Pages, wanted: Wanted, out: &mut dyn Write) -> anyhow::Result<()> {
+    let mut last = 0;
+    loop {
+        let rows = pages.after(last).context("the ledger cannot be read")?;
+        let Some(end) = rows.last() else { break };
+        last = end.seq;
+        for row in &rows {
+            if wanted.includes(row)? {
+                writeln!(out, "{}", row.line)?;
+            }
+        }
+    }
+    Ok(out.flush()?)
+}
+
+/// Walks the chain. `expect` is the hash of a record, as an earlier verification printed it: it shows what the
+/// chain cannot show by itself, that its end was not cut off or written anew.
+pub fn verify(pages: &mut dyn Pages, expect: Option<&str>) -> anyhow::Result<Verdict> {
+    // Read before the walk: records may be appended meanwhile.
+    let acknowledged = pages.end().context("the ledger cannot be read")?;
+    let mut tail = Tail::default();
+    let mut reached = tail == acknowledged;
+    let mut met = expect.is_none_or(|hash| hash.eq_ignore_ascii_case(&tail.hash));
+    loop {
+        let rows = pages.after(tail.seq).context("the ledger cannot be read")?;
+        if rows.is_empty() {
+            break;
+        }
+        for Row { seq, line } in rows {
+            if let Err(broken) = tail.follow(seq, &line) {
+                return Ok(Verdict::Broken { seq, broken });
+            }
+            reached |= tail == acknowledged;
+            met |= expect.is_some_and(|hash| hash.eq_ignore_ascii_case(&tail.hash));
+        }
+    }
+    Ok(match expect {
+        _ if !reached => Verdict::Short {
+            last: tail,
+            acknowledged,
+        },
+        Some(hash) if !met => Verdict::Missing {
+            last: tail,
+            expected: hash.to_owned(),
+        },
+        _ => Verdict::Intact(tail),
+    })
+}
+
+impl Verdict {
+    pub fn is_intact(&self) -> bool {
+        matches!(self, Self::Intact(_))
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Intact(last) => write!(f, "intact: the last record is {last}"),
+            Self::Broken { seq, broken } => write!(f, "broken at record {seq}: {broken}"),
+            Self::Short { last, acknowledged } => write!(
+                f,
+                "broken after record {}: the last record acknowledged was {acknowledged}, and it is not here: \
+                 records were cut off or rewritten",
+                last.seq
+            ),
+            Self::Missing { last, expected } => write!(
+                f,
+                "not found: no record has the expected hash {expected}: records were cut off or rewritten; the \
+                 last record is {last}"
+            ),
+        }
+    }
+}
+
+/// What of a record decides whether it is wanted.
+#[derive(Deserialize)]
+struct Head {
+    request: Option<u64>,
+    at: String,
+}
+
+impl Wanted {
+    fn includes(self, row: &Row) -> anyhow::Result<bool> {
+        if self.since.is_none() && self.request.is_none() {
+            return Ok(true);
+        }
+        let unreadable = || {
+            format!(
+                "record {} cannot be read: `killgate audit verify` tells more about it",
+                row.seq
+            )
+        };
+        let head: Head = serde_json::from_str(&row.line).with_context(unreadable)?;
+        let at = time::read(&head.at).with_context(unreadable)?;
+        let is_recent = self.since.is_none_or(|since| at >= since);
+        let is_of_request = self
+            .request
+            .is_none_or(|RequestId(wanted)| head.request == Some(wanted));
+        Ok(is_recent && is_of_request)
+    }
+}

@@ -1,0 +1,3 @@
+//! What an operator looks at and asks for.
+
+pub mod audit;

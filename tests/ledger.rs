@@ -1,0 +1,12 @@
+//! The ledger, seen from outside: what it acknowledges stays, and what was changed is found.
+
+mod ledger {
+    mod arbitrary;
+
+    mod chain;
+    mod codec;
+
+    mod given;
+    mod sqlite;
+    mod suite;
+}

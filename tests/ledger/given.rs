@@ -1,0 +1,127 @@
+//! Requests to fill a ledger with.
+
+use std::time::Duration;
+
+use killgate::domain::event::{Action, Asked, Ending, Entry, Event};
+use killgate::domain::identity::{Identity, Pid, Server};
+use killgate::domain::ids::{ChannelId, MessageId, RequestId, UserId};
+use killgate::domain::moment::Moment;
+use killgate::domain::outcome::Outcome;
+use killgate::domain::session::{BackendKind, Session, State, Wait};
+
+pub(crate) const ALICE: UserId = UserId(1_400_000_000_000_000_001);
+pub(crate) const BOB: UserId = UserId(1_400_000_000_000_000_002);
+pub(crate) const CAROL: UserId = UserId(1_400_000_000_000_000_003);
+
+/// `seconds` after 21:00 on the evening of the incident.
+pub(crate) fn at(seconds: i64) -> Moment {
+    Moment::from_micros((1_795_381_200 + seconds) * 1_000_000 + 123_456)
+}
+
+pub(crate) fn pid(number: i32) -> Pid {
+    Pid::new(number).expect("a positive number")
+}
+
+pub(crate) fn entry(request: u64, seconds: i64, event: Event) -> Entry {
+    Entry {
+        request: Some(RequestId(request)),
+        at: at(seconds),
+        event,
+    }
+}
+
+pub(crate) fn requested(request: u64, seconds: i64, of: Pid, by: UserId) -> Entry {
+    let session = session(of);
+    let asked = Asked {
+        action: Action::Terminate,
+        target: "orders".to_owned(),
+        identity: Identity {
+            server: Server {
+                system_identifier: 7_571_234_567_890_123_456,
+                postmaster_start: at(-86_400),
+            },
+            pid: of,
+            backend_start: session.backend_start,
+            query_start: session.query_start,
+        },
+        session,
+        waiters: 3,
+        worker: None,
+        requester: by,
+        channel: ChannelId(1_200_000_000_000_000_001),
+        reason: Some("holds up checkout — “again” \u{1F525}".to_owned()),
+        needed: 1,
+        asked_at: at(seconds),
+        expires_at: at(seconds).plus(Duration::from_secs(900)),
+    };
+    entry(request, seconds, Event::Requested(Box::new(asked)))
+}
+
+pub(crate) fn posted(request: u64, seconds: i64, message: u64) -> Entry {
+    let message = MessageId(message);
+    entry(request, seconds, Event::Posted { message })
+}
+
+pub(crate) fn approved(request: u64, seconds: i64, actor: UserId) -> Entry {
+    entry(request, seconds, Event::Approved { actor })
+}
+
+pub(crate) fn executing(request: u64, seconds: i64, approvers: &[UserId]) -> Entry {
+    let approvers = approvers.to_vec();
+    entry(request, seconds, Event::Executing { approvers })
+}
+
+pub(crate) fn terminated(request: u64, seconds: i64) -> Entry {
+    let ending = Ending {
+        outcome: Outcome::Terminated,
+        elapsed: Some(Duration::from_millis(17)),
+        signal_sent: Some(true),
+        detail: "the session ended".to_owned(),
+        postgres: None,
+        released: Some(3),
+        actor: None,
+    };
+    entry(request, seconds, Event::Finished(ending))
+}
+
+pub(crate) fn denied(request: u64, seconds: i64, actor: UserId) -> Entry {
+    let ending = Ending::unsignalled(Outcome::Denied, "an approver said no").by(actor);
+    entry(request, seconds, Event::Finished(ending))
+}
+
+/// From the command to the outcome: five records.
+pub(crate) fn whole(request: u64, seconds: i64) -> Vec<Entry> {
+    let number = i32::try_from(request).expect("a small number");
+    vec![
+        requested(request, seconds, pid(4_000 + number), ALICE),
+        posted(request, seconds + 1, 1_500_000_000_000_000_000 + request),
+        approved(request, seconds + 2, BOB),
+        executing(request, seconds + 2, &[BOB]),
+        terminated(request, seconds + 3),
+    ]
+}
+
+fn session(pid: Pid) -> Session {
+    Session {
+        pid,
+        backend_start: at(-3_600),
+        kind: BackendKind::Client,
+        leader: None,
+        user: Some("checkout".to_owned()),
+        superuser: false,
+        own: false,
+        database: Some("shop".to_owned()),
+        application: "checkout-7".to_owned(),
+        client: Some("10.0.0.7".to_owned()),
+        state: State::IdleInTransaction,
+        wait: Some(Wait {
+            kind: "Client".to_owned(),
+            event: "ClientRead".to_owned(),
+        }),
+        xact_start: Some(at(-600)),
+        query_start: Some(at(-599)),
+        state_change: Some(at(-598)),
+        query: Some("UPDATE orders SET total = ? WHERE id = ?".to_owned()),
+        blocked_by: Vec::new(),
+    }
+}

@@ -1,0 +1,160 @@
+//! The ledger in a SQLite file.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use killgate::desk::ports::Ledger;
+use killgate::ledger::sqlite::{OpenError, Sqlite};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::given::{at, whole};
+use super::suite::{Place, for_every_ledger};
+
+/// A folder of its own for a ledger's file.
+pub(crate) struct Folder(TempDir);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    pub(crate) fn ledger(&self) -> PathBuf {
+        self.0.path().join("killgate.db")
+    }
+
+    /// A ledger of two whole requests, ten records, closed again.
+    pub(crate) async fn with_ten_records(&self) -> PathBuf {
+        let ledger = Sqlite::open(&self.ledger()).expect("opened");
+        for request in 1..=2 {
+            ledger.append(whole(request, 0)).await.expect("recorded");
+        }
+        self.ledger()
+    }
+}
+
+impl Place for Folder {
+    async fn open(&self) -> Arc<dyn Ledger> {
+        Arc::new(Sqlite::open(&self.ledger()).expect("opened"))
+    }
+}
+
+for_every_ledger!(Folder::new());
+
+fn refusal(path: &std::path::Path) -> String {
+    Sqlite::open(path).expect_err("refused").to_string()
+}
+
+#[tokio::test]
+async fn a_second_killgate_is_refused_also_by_another_path() {
+    let folder = Folder::new();
+    let first = Sqlite::open(&folder.ledger()).expect("opened");
+    let link = folder.ledger().with_file_name("link.db");
+    std::os::unix::fs::symlink(folder.ledger(), &link).expect("linked");
+    for path in [folder.ledger(), link] {
+        let message = refusal(&path);
+        assert!(
+            message.contains("killgate.db is held by another running killgate: stop that one first"),
+            "{message}"
+        );
+    }
+    first.append(whole(1, 0)).await.expect("the first one goes on");
+    drop(first);
+    Sqlite::open(&folder.ledger()).expect("free again");
+}
+
+#[test]
+fn only_its_owner_can_read_it() {
+    let folder = Folder::new();
+    let _ledger = Sqlite::open(&folder.ledger()).expect("opened");
+    let mut seen = Vec::new();
+    for file in std::fs::read_dir(folder.0.path()).expect("a folder") {
+        let file = file.expect("a file");
+        let mode = file.metadata().expect("its permissions").permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{:?}", file.path());
+        seen.push(file.file_name());
+    }
+    assert!(seen.len() >= 3, "the ledger, its log and its lock: {seen:?}");
+}
+
+#[test]
+fn a_ledger_of_a_newer_killgate_is_refused_and_left_alone() {
+    let folder = Folder::new();
+    drop(Sqlite::open(&folder.ledger()).expect("opened"));
+    let connection = Connection::open(folder.ledger()).expect("opened");
+    connection
+        .pragma_update(None, "user_version", 99)
+        .expect("changed");
+    drop(connection);
+    let before = std::fs::read(folder.ledger()).expect("its bytes");
+    let message = refusal(&folder.ledger());
+    assert!(
+        message.contains("was written by a newer killgate (its schema is version 99"),
+        "{message}"
+    );
+    assert_eq!(std::fs::read(folder.ledger()).expect("its bytes"), before);
+}
+
+#[tokio::test]
+async fn a_ledger_of_the_first_version_opens() {
+    let folder = Folder::new();
+    let connection = Connection::open(folder.ledger()).expect("opened");
+    connection
+        .execute_batch(include_str!("vectors/version_1.sql"))
+        .expect("filled");
+    drop(connection);
+    let ledger = Sqlite::open(&folder.ledger()).expect("opened");
+    let recalled = ledger.recall(at(0)).await.expect("recalled");
+    let entries: Vec<_> = recalled.records.into_iter().map(|record| record.entry).collect();
+    assert_eq!(entries, whole(1, 0));
+    assert_eq!(ledger.append(whole(2, 9)).await.expect("recorded")[0].seq, 6);
+}
+
+#[test]
+fn the_database_of_another_program_is_refused_and_left_alone() {
+    let folder = Folder::new();
+    let connection = Connection::open(folder.ledger()).expect("opened");
+    connection
+        .execute_batch("CREATE TABLE orders (id INTEGER)")
+        .expect("made");
+    drop(connection);
+    let before = std::fs::read(folder.ledger()).expect("its bytes");
+    assert!(matches!(
+        Sqlite::open(&folder.ledger()),
+        Err(OpenError::Foreign { .. })
+    ));
+    assert_eq!(std::fs::read(folder.ledger()).expect("its bytes"), before);
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused() {
+    let folder = Folder::new();
+    std::fs::write(folder.ledger(), "once upon a time\n".repeat(500)).expect("written");
+    let message = refusal(&folder.ledger());
+    assert!(
+        message.contains("killgate.db cannot be used: it is damaged"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_named() {
+    let folder = Folder::new();
+    let message = refusal(&folder.0.path().join("nowhere/killgate.db"));
+    assert!(message.contains("cannot create the ledger"), "{message}");
+    assert!(message.contains("nowhere/killgate.db: No such file"), "{message}");
+}
+
+#[tokio::test]
+async fn its_records_can_be_neither_changed_nor_deleted_by_accident() {
+    let folder = Folder::new();
+    let connection = Connection::open(folder.with_ten_records().await).expect("opened");
+    for statement in [
+        "UPDATE record SET line = replace(line, 'BOB', 'EVE')",
+        "DELETE FROM record WHERE seq = 10",
+    ] {
+        let error = connection.execute(statement, []).expect_err("refused");
+        assert!(error.to_string().contains("the ledger is append-only"), "{error}");
+    }
+}
