@@ -1,0 +1,60 @@
+//! Reads the sources and fails where the house's rules are broken: an arrow that points the wrong way, a
+//! library in a room that is not to know it, a file too long to read, test code outside of its module.
+
+mod planted;
+mod rules;
+mod source;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rules::{Sources, violations};
+
+#[test]
+fn the_house_keeps_its_rules() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest: toml::Table = fs::read_to_string(root.join("Cargo.toml"))
+        .unwrap()
+        .parse()
+        .unwrap();
+    let dependencies = manifest["dependencies"].as_table().unwrap();
+    let libraries = dependencies.keys().map(|name| name.replace('-', "_")).collect();
+
+    let mut files = Vec::new();
+    for folder in [
+        "src",
+        "tests",
+        "examples",
+        "benches",
+        "discord-sim",
+        "throwaway-postgres",
+    ] {
+        collect(&root.join(folder), &mut files);
+    }
+    let files = files
+        .into_iter()
+        .map(|path| {
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+            (name, fs::read_to_string(&path).unwrap())
+        })
+        .collect();
+
+    let found = violations(&Sources { files, libraries });
+    assert!(
+        found.is_empty(),
+        "{} broken rules:\n{}",
+        found.len(),
+        found.join("\n")
+    );
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.expect("the sources are readable").path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}

@@ -1,0 +1,21 @@
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use tokio::time::{Instant, sleep};
+
+/// How long anything here is waited for. Generous, because a test machine may be busy.
+pub const LIMIT: Duration = Duration::from_secs(20);
+
+/// Waits, for up to [`LIMIT`], until `condition` yields a value; `what` names it in the error.
+pub async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        if let Some(value) = condition().await? {
+            return Ok(value);
+        }
+        if Instant::now() > deadline {
+            bail!("waited {LIMIT:?} in vain: {what}");
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+}

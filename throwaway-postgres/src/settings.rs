@@ -1,0 +1,92 @@
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::account::Account;
+use crate::cluster::Cluster;
+
+/// What a cluster is to be like, before it starts.
+#[derive(Clone, Debug, Default)]
+pub struct Builder {
+    settings: Vec<(String, String)>,
+    hba: Vec<String>,
+    files: Vec<(String, Vec<u8>)>,
+}
+
+impl Builder {
+    /// Adds a line to `postgresql.conf`; the last one for a name wins, also over this crate's own.
+    #[must_use]
+    pub fn setting(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Adds a line to `pg_hba.conf`, ahead of those that trust every local connection.
+    #[must_use]
+    pub fn hba(mut self, line: &str) -> Self {
+        self.hba.push(line.to_owned());
+        self
+    }
+
+    /// Puts a file, such as `server.key`, in the data directory, readable by the server alone.
+    #[must_use]
+    pub fn file(mut self, name: &str, contents: impl Into<Vec<u8>>) -> Self {
+        self.files.push((name.to_owned(), contents.into()));
+        self
+    }
+
+    /// Turns TLS on, with a certificate and its private key in PEM.
+    #[must_use]
+    pub fn tls(self, certificate: &str, key: &str) -> Self {
+        self.setting("ssl", "on")
+            .file("server.crt", certificate)
+            .file("server.key", key)
+    }
+
+    /// Makes the cluster and starts it; an error carries the server's log.
+    pub async fn start(self) -> Result<Cluster> {
+        Cluster::start_as(self).await
+    }
+
+    pub(crate) fn write(&self, data: &Path, sockets: &Path, port: u16, account: Account) -> Result<()> {
+        let mut lines = String::new();
+        for (name, value) in own_settings(sockets, port).iter().chain(&self.settings) {
+            writeln!(lines, "{name} = '{}'", value.replace('\'', "''"))?;
+        }
+        let conf = data.join("postgresql.conf");
+        fs::write(&conf, lines).with_context(|| format!("cannot write {}", conf.display()))?;
+
+        let hba = data.join("pg_hba.conf");
+        let trusting = fs::read_to_string(&hba)?;
+        fs::write(&hba, format!("{}\n{trusting}", self.hba.join("\n")))?;
+
+        for (name, contents) in &self.files {
+            let path = data.join(name);
+            fs::write(&path, contents)?;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+            account.give(&path)?;
+        }
+        Ok(())
+    }
+}
+
+/// Nothing here needs to survive a crash of the machine, so nothing is forced to disk.
+fn own_settings(sockets: &Path, port: u16) -> Vec<(String, String)> {
+    let own = [
+        ("listen_addresses", "127.0.0.1"),
+        ("port", &port.to_string()),
+        ("unix_socket_directories", &sockets.to_string_lossy()),
+        ("fsync", "off"),
+        ("synchronous_commit", "off"),
+        ("full_page_writes", "off"),
+        ("shared_buffers", "16MB"),
+        ("log_line_prefix", "%m [%p] %q%u@%d "),
+        ("timezone", "UTC"),
+        ("log_timezone", "UTC"),
+    ];
+    own.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec()
+}

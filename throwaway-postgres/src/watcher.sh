@@ -1,0 +1,20 @@
+# shellcheck shell=sh
+# Outlives its owner, which holds the other end of standard input, just long enough to clean up.
+# $1 is the cluster's folder. Lines understood: "server PID", "server" (there is none), "signal NAME".
+server=
+while read -r verb value; do
+    case $verb in
+    server) server=$value ;;
+    signal) kill -s "$value" "$server" ;;
+    esac
+done
+
+if [ -n "$server" ]; then
+    kill -s QUIT "$server"
+    tries=0
+    while kill -0 "$server" && [ $tries -lt 100 ]; do
+        sleep 0.05
+        tries=$((tries + 1))
+    done
+fi
+rm -rf -- "$1"
