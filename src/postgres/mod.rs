@@ -10,6 +10,7 @@
 //! | `findings` | what the server is and which rights there are |
 //! | `rows`, `listing` | what runs |
 //! | `signalling`, `verdict` | checks and signals in one statement, and what became of it |
+//! | [`guard`] | the SQL that puts the right to signal behind a function |
 //! | `target` | the desk's [`Target`](crate::desk::ports::Target) |
 
 mod findings;
@@ -22,6 +23,7 @@ mod verdict;
 mod verifying;
 
 pub mod connection;
+pub mod guard;
 pub mod keeping;
 pub mod problem;
 pub mod tls;

@@ -11,6 +11,7 @@ use super::keeping::Kept;
 use super::verdict::{self, Verdict, another_server, not_sent};
 use crate::desk::ports::Signalled;
 use crate::domain::approval::Approved;
+use crate::domain::moment::Moment;
 use crate::domain::outcome::Outcome;
 use crate::domain::protection::Protection;
 use crate::domain::session::Session;
@@ -82,7 +83,7 @@ async fn round(
     let action = approved.action().name();
     let postmaster_start = identity.server.postmaster_start.as_micros();
     let backend_start = identity.backend_start.as_micros();
-    let query_start = identity.query_start.map(|start| start.as_micros());
+    let query_start = identity.query_start.map(Moment::as_micros);
     let parameters: [&(dyn ToSql + Sync); 11] = [
         &pid,
         &action,
