@@ -4,3 +4,4 @@ pub mod desk;
 pub mod domain;
 pub mod ledger;
 pub mod operations;
+pub mod postgres;

@@ -4,6 +4,7 @@ use super::event::{Action, Event, Recorded};
 use super::identity::Identity;
 use super::ids::{RequestId, UserId};
 use super::request::Request;
+use super::session::Session;
 
 /// Proof that a request was approved by enough people and that this decision is durable.
 ///
@@ -16,6 +17,7 @@ pub struct Approved {
     action: Action,
     target: String,
     identity: Identity,
+    session: Session,
     requester: UserId,
     approvers: Vec<UserId>,
 }
@@ -38,6 +40,7 @@ impl Approved {
                     action: open.asked.action,
                     target: open.asked.target.clone(),
                     identity: open.asked.identity,
+                    session: open.asked.session.clone(),
                     requester: open.asked.requester,
                     approvers: approvers.clone(),
                 });
@@ -62,6 +65,11 @@ impl Approved {
 
     pub fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// The session as it was shown on the card.
+    pub fn session(&self) -> &Session {
+        &self.session
     }
 
     pub fn requester(&self) -> UserId {

@@ -1,0 +1,151 @@
+//! One connection to a PostgreSQL server, for targets and for a ledger alike.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::error::DbError;
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
+
+use super::tls::{Tls, TlsMode};
+
+/// The name under which killgate's connections are seen in `pg_stat_activity`.
+pub const APPLICATION_NAME: &str = "killgate";
+
+/// Notices kept until the statement that raised them has been read; more than one statement of ours raises.
+const NOTICES: usize = 64;
+
+/// Where the password comes from; asked again for every connection, since passwords are rotated. Its error is
+/// a sentence for people.
+pub type Password = Arc<dyn Fn() -> anyhow::Result<Option<SecretString>> + Send + Sync>;
+
+/// How to reach a server.
+#[derive(Clone)]
+pub struct Dial {
+    /// Hosts, port, database and user. The password, TLS, keepalive and the application's name are set by
+    /// [`Dial::open`], whatever it says of them.
+    pub config: Config,
+    pub tls: Tls,
+    pub password: Password,
+    /// How long a statement may take before the server ends it.
+    pub statement_timeout: Duration,
+    /// How long it may wait for a lock, on a system catalogue for instance, before the server ends it.
+    pub lock_timeout: Duration,
+}
+
+/// An open connection. Dropping it closes the socket at once, whatever is under way on it.
+pub struct Live {
+    client: Client,
+    notices: mpsc::Receiver<DbError>,
+    /// Drives the socket; a set of tasks is aborted when it is dropped.
+    _driver: JoinSet<()>,
+}
+
+/// Is over, with an error, as soon as the connection is, for whatever reason.
+pub type Ended = oneshot::Receiver<Infallible>;
+
+impl Dial {
+    /// Opens a connection with harmless settings for its session.
+    pub async fn open(&self) -> anyhow::Result<(Live, Ended)> {
+        let mut config = self.config.clone();
+        config
+            .application_name(APPLICATION_NAME)
+            .keepalives(true)
+            .keepalives_idle(Duration::from_secs(15))
+            .keepalives_interval(Duration::from_secs(5))
+            .keepalives_retries(3);
+        if let Some(password) = (self.password)()? {
+            config.password(password.expose_secret());
+        }
+        let opened = if self.is_plain() {
+            config.ssl_mode(SslMode::Disable);
+            let (client, connection) = config.connect(NoTls).await?;
+            Live::drive(client, connection)
+        } else {
+            config.ssl_mode(SslMode::Require);
+            let (client, connection) = config.connect(self.tls.connector()?).await?;
+            Live::drive(client, connection)
+        };
+        let settings = format!(
+            "SET search_path = pg_catalog; SET statement_timeout = {}; SET lock_timeout = {}; \
+             SET idle_in_transaction_session_timeout = 0; SET client_min_messages = notice",
+            self.statement_timeout.as_millis(),
+            self.lock_timeout.as_millis(),
+        );
+        opened
+            .0
+            .client
+            .batch_execute(&settings)
+            .await
+            .context("the session's settings were not taken")?;
+        Ok(opened)
+    }
+
+    /// PostgreSQL offers no TLS on a Unix socket.
+    fn is_plain(&self) -> bool {
+        let hosts = self.config.get_hosts();
+        let sockets = !hosts.is_empty() && !hosts.iter().any(|host| matches!(host, Host::Tcp(_)));
+        self.tls.mode == TlsMode::Disable || sockets
+    }
+}
+
+impl Live {
+    /// To run one statement at a time, else [`Live::notices`] cannot tell which one raised them.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// For transactions.
+    pub fn client_mut(&mut self) -> &mut Client {
+        &mut self.client
+    }
+
+    /// What the server said besides its answers since this was last asked.
+    pub fn notices(&mut self) -> Vec<DbError> {
+        std::iter::from_fn(|| self.notices.try_recv().ok()).collect()
+    }
+
+    /// Whether it is known to be over: a statement given to it now would not reach the socket.
+    pub fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    fn drive<S, T>(client: Client, mut connection: Connection<S, T>) -> (Self, Ended)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (notice, notices) = mpsc::channel(NOTICES);
+        let (ending, ended) = oneshot::channel::<Infallible>();
+        let mut driver = JoinSet::new();
+        driver.spawn(async move {
+            let _ending = ending;
+            loop {
+                match poll_fn(|context| connection.poll_message(context)).await {
+                    // A notice comes before the end of the statement that raised it, so it is here before
+                    // the statement's answer is. One too many is dropped rather than waited for.
+                    Some(Ok(AsyncMessage::Notice(raised))) => drop(notice.try_send(raised)),
+                    Some(Ok(_)) => {}
+                    Some(Err(error)) => {
+                        tracing::debug!(error = &error as &dyn std::error::Error, "a connection broke");
+                        return;
+                    }
+                    None => return,
+                }
+            }
+        });
+        let live = Self {
+            client,
+            notices,
+            _driver: driver,
+        };
+        (live, ended)
+    }
+}

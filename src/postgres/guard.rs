@@ -1,0 +1,34 @@
+//! The SQL that puts the right to signal behind a function in the database, so that a stolen password of
+//! killgate's role cannot signal around the checks.
+
+/// For the default role; what is committed as `config/guard.sql`.
+const SCRIPT: &str = include_str!("../../config/guard.sql");
+
+/// The only place of it that names the role.
+const ROLE: &str = "SET LOCAL killgate.role = 'killgate';";
+
+/// Installs the guard for the login role `role`, which is created when it is missing. It runs unchanged
+/// through `psql -v ON_ERROR_STOP=1 -f -` as a superuser, once or again, on PostgreSQL 13 to 18.
+pub fn guard_sql(role: &str) -> String {
+    // The name is a string literal here, and is quoted as an identifier by the server wherever it is one. The
+    // script turns `standard_conforming_strings` on before, so that a backslash is a backslash.
+    let literal = role.replace('\'', "''");
+    SCRIPT.replacen(ROLE, &format!("SET LOCAL killgate.role = '{literal}';"), 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_script_is_the_one_for_the_default_role() {
+        assert_eq!(SCRIPT.matches(ROLE).count(), 1);
+        assert_eq!(guard_sql("killgate"), SCRIPT);
+    }
+
+    #[test]
+    fn a_role_cannot_break_out_of_its_quotes() {
+        let script = guard_sql("a'; DROP TABLE x; --");
+        assert!(script.contains("SET LOCAL killgate.role = 'a''; DROP TABLE x; --';"));
+    }
+}

@@ -1,0 +1,151 @@
+//! The SQL that killgate sends to a target, for PostgreSQL 13 to 18.
+//!
+//! Each statement is a transaction of its own: within one, `pg_stat_activity` shows the same rows for ever.
+//! Times are whole microseconds since the Unix epoch, as `int8`: nothing of them may be rounded, and what
+//! `extract(epoch …)` gives is a `double precision` before 14, exact enough to round back to the microsecond.
+
+/// Query text beyond this many characters never leaves the server (`track_activity_query_size` can be 1 MiB).
+const QUERY_TEXT: u32 = 4000;
+
+/// `pg_blocking_pids` holds up the lock manager, and its answers grow with the square of the queue. A thousand
+/// waiters are asked about at most, those that wait longest.
+const WAITERS: u32 = 1000;
+
+/// So many blockers are kept of each waiter. The holders of the lock come first in PostgreSQL's answer, those
+/// ahead in the queue after them.
+const BLOCKERS: u32 = 100;
+
+/// Which server this is, and what time it is there.
+const SERVER: &str = "
+    SELECT (extract(epoch FROM pg_catalog.pg_postmaster_start_time()) * 1000000)::int8 AS postmaster_start,
+           (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::int8 AS at";
+
+/// What a session is, from `pg_stat_activity AS a LEFT JOIN pg_roles AS r`.
+const SESSION: &str = "
+    a.pid,
+    (extract(epoch FROM a.backend_start) * 1000000)::int8 AS backend_start,
+    a.backend_type,
+    a.leader_pid,
+    a.usename::text AS username,
+    coalesce(r.rolsuper, false) AS superuser,
+    coalesce(a.usename = session_user AND a.application_name LIKE 'killgate%', false) AS own,
+    a.datname::text AS database,
+    coalesce(a.application_name, '') AS application,
+    CASE WHEN a.client_addr IS NOT NULL THEN pg_catalog.host(a.client_addr)
+         WHEN a.client_port = -1 THEN 'local' END AS client,
+    a.state,
+    a.wait_event_type,
+    a.wait_event,
+    (extract(epoch FROM a.xact_start) * 1000000)::int8 AS xact_start,
+    (extract(epoch FROM a.query_start) * 1000000)::int8 AS query_start,
+    (extract(epoch FROM a.state_change) * 1000000)::int8 AS state_change";
+
+const ACTIVITY: &str = "
+    pg_catalog.pg_stat_activity AS a LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = a.usesysid";
+
+/// What is found out once a connection. The guard is looked up in the catalogue, since naming it would be an
+/// error for a role without USAGE on its schema.
+pub(super) const FINDINGS: &str = "
+    SELECT pg_catalog.current_setting('server_version_num')::int4 AS version,
+           session_user::text AS role,
+           (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = session_user) AS superuser,
+           pg_catalog.pg_has_role(session_user, 'pg_read_all_stats', 'USAGE') AS sees_all,
+           pg_catalog.pg_has_role(session_user, 'pg_signal_backend', 'USAGE') AS may_signal,
+           EXISTS (
+               SELECT FROM pg_catalog.pg_proc AS p
+               JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+               WHERE n.nspname = 'killgate' AND p.proname = 'signal_backend' AND p.prosecdef
+                 AND pg_catalog.oidvectortypes(p.proargtypes) = 'text, integer, timestamp with time zone, '
+                     'timestamp with time zone, bigint, text, text[]'
+                 AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+                 AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
+           ) AS guard";
+
+/// Every session but our own.
+pub(super) fn listing() -> String {
+    format!(
+        "WITH server AS ({SERVER}), seen AS MATERIALIZED (
+             SELECT {SESSION},
+                    left(a.query, {QUERY_TEXT}) AS query,
+                    a.wait_event_type = 'Lock' AS waits,
+                    row_number() OVER (PARTITION BY a.wait_event_type = 'Lock' ORDER BY a.query_start) AS place
+             FROM {ACTIVITY}
+             WHERE a.pid <> pg_catalog.pg_backend_pid()
+         )
+         SELECT server.*, seen.*,
+                CASE WHEN seen.waits AND seen.place <= {WAITERS}
+                     THEN (pg_catalog.pg_blocking_pids(seen.pid))[1:{BLOCKERS}] END AS blocked_by
+         FROM server LEFT JOIN seen ON true"
+    )
+}
+
+/// The session that has the pid `$1`, in one row either way.
+pub(super) fn look() -> String {
+    format!(
+        "WITH server AS ({SERVER}), seen AS MATERIALIZED (
+             SELECT {SESSION},
+                    left(a.query, {QUERY_TEXT}) AS query,
+                    CASE WHEN a.wait_event_type = 'Lock'
+                         THEN (pg_catalog.pg_blocking_pids(a.pid))[1:{BLOCKERS}] END AS blocked_by
+             FROM {ACTIVITY}
+             WHERE a.pid = $1::int4 AND a.pid <> pg_catalog.pg_backend_pid()
+         )
+         SELECT server.*, seen.* FROM server LEFT JOIN seen ON true"
+    )
+}
+
+/// Signals with the role's own right to. See [`signal`].
+pub(super) fn signal_directly() -> String {
+    signal(
+        "CASE WHEN CASE $2::text WHEN 'cancel' THEN pg_catalog.pg_cancel_backend(seen.pid)
+                                 WHEN 'terminate' THEN pg_catalog.pg_terminate_backend(seen.pid) END
+              THEN ARRAY['signalled', ''] ELSE ARRAY['not_a_backend', ''] END",
+        "$9::int8 IS NOT NULL AND $10::text IS NOT NULL AND $11::text[] IS NOT NULL",
+    )
+}
+
+/// Signals through the guard. See [`signal`].
+pub(super) fn signal_through_guard() -> String {
+    signal(
+        "(SELECT ARRAY[guard.outcome, guard.detail]
+          FROM killgate.signal_backend($2::text, seen.pid, seen.started, seen.query_started,
+                                       $9::int8, $10::text, $11::text[]) AS guard)",
+        "true",
+    )
+}
+
+/// One row: what the pid `$1` is now, and a verdict if everything about it is as approved: `$2` the action,
+/// `$3` the postmaster's start, `$4` `backend_start`, `$5` `query_start`, and, judged unprotected before, `$6`
+/// the user, `$7` the database, `$8` the application. `$9` is the request, `$10` its requester, `$11` its
+/// approvers.
+///
+/// The row is read once and materialized, so that what is checked is what is returned; the functions are only
+/// reached through a CASE, which evaluates no branch that it does not take.
+fn signal(verdict: &str, condition: &str) -> String {
+    format!(
+        "WITH server AS ({SERVER}), seen AS MATERIALIZED (
+             SELECT {SESSION},
+                    NULL::text AS query,
+                    NULL::int4[] AS blocked_by,
+                    a.backend_start AS started,
+                    a.query_start AS query_started
+             FROM {ACTIVITY}
+             WHERE a.pid = $1::int4 AND a.pid <> pg_catalog.pg_backend_pid()
+         )
+         SELECT server.*, seen.*,
+                CASE WHEN server.postmaster_start = $3::int8
+                      AND seen.backend_start = $4::int8
+                      AND seen.backend_type = 'client backend'
+                      AND NOT seen.superuser
+                      AND NOT seen.own
+                      AND seen.username = $6::text
+                      AND seen.database IS NOT DISTINCT FROM $7::text
+                      AND seen.application = $8::text
+                      AND ($2::text = 'terminate'
+                           OR $2::text = 'cancel' AND seen.state IN ('active', 'fastpath function call')
+                              AND seen.query_start = $5::int8)
+                      AND {condition}
+                     THEN {verdict} END AS verdict
+         FROM server LEFT JOIN seen ON true"
+    )
+}

@@ -1,0 +1,114 @@
+//! TLS to PostgreSQL, as far as `sslmode` asks for it (PostgreSQL documentation, chapter "libpq - SSL Support").
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::verifying::{AnyCertificate, AnyName};
+
+/// How a connection is protected. Its files are read anew for every connection, so that a renewed
+/// certificate needs no restart.
+#[derive(Clone, Debug, Default)]
+pub struct Tls {
+    pub mode: TlsMode,
+    /// PEM file of the authorities to trust; without one, the system's.
+    pub root: Option<PathBuf>,
+    /// The certificate to show to the server, where it asks for one.
+    pub client: Option<ClientCertificate>,
+}
+
+/// `sslmode`. libpq's `allow` and `prefer` are left out: they fall back to plain text unasked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TlsMode {
+    /// Plain text.
+    Disable,
+    /// Encrypted, to whoever answers.
+    Require,
+    /// The certificate comes from a trusted authority, whatever name is in it.
+    VerifyCa,
+    /// The certificate comes from a trusted authority and names this host.
+    #[default]
+    VerifyFull,
+}
+
+/// PEM files: the certificate with its chain, and its key.
+#[derive(Clone, Debug)]
+pub struct ClientCertificate {
+    pub chain: PathBuf,
+    pub key: PathBuf,
+}
+
+impl Tls {
+    /// What makes the TLS handshakes of one connection.
+    pub fn connector(&self) -> anyhow::Result<MakeRustlsConnect> {
+        let provider = Arc::new(ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .context("the TLS library offers no protocol version")?
+            .dangerous()
+            .with_custom_certificate_verifier(self.verifier(provider)?);
+        let config = match &self.client {
+            None => builder.with_no_client_auth(),
+            Some(client) => {
+                let key = PrivateKeyDer::from_pem_file(&client.key)
+                    .with_context(|| format!("no private key could be read from {}", client.key.display()))?;
+                builder
+                    .with_client_auth_cert(certificates(&client.chain)?, key)
+                    .context("the client certificate and its key cannot be used")?
+            }
+        };
+        Ok(MakeRustlsConnect::new(config))
+    }
+
+    fn verifier(&self, provider: Arc<CryptoProvider>) -> anyhow::Result<Arc<dyn ServerCertVerifier>> {
+        if matches!(self.mode, TlsMode::Disable | TlsMode::Require) {
+            return Ok(Arc::new(AnyCertificate(provider)));
+        }
+        let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(self.roots()?), provider)
+            .build()
+            .context("the trusted certificate authorities cannot be used")?;
+        Ok(if self.mode == TlsMode::VerifyCa {
+            Arc::new(AnyName(chain))
+        } else {
+            chain
+        })
+    }
+
+    fn roots(&self) -> anyhow::Result<RootCertStore> {
+        let mut roots = RootCertStore::empty();
+        if let Some(file) = &self.root {
+            for certificate in certificates(file)? {
+                roots
+                    .add(certificate)
+                    .with_context(|| format!("{} holds an unusable certificate", file.display()))?;
+            }
+            return Ok(roots);
+        }
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if roots.is_empty() {
+            // A container image without ca-certificates: Mozilla's list, as built in.
+            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        }
+        Ok(roots)
+    }
+}
+
+fn certificates(file: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let unreadable = || format!("no certificate could be read from {}", file.display());
+    let found = CertificateDer::pem_file_iter(file)
+        .with_context(unreadable)?
+        .collect::<Result<Vec<_>, _>>()
+        .with_context(unreadable)?;
+    if found.is_empty() {
+        bail!("{}", unreadable());
+    }
+    Ok(found)
+}
