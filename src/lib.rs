@@ -1,1 +1,2 @@
 //! killgate.
+pub mod discord;
