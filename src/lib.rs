@@ -5,3 +5,4 @@ pub mod domain;
 pub mod ledger;
 pub mod operations;
 pub mod postgres;
+pub mod discord;

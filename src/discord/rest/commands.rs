@@ -1,0 +1,39 @@
+//! The guild's slash commands.
+
+use reqwest::Method;
+use serenity::builder::CreateCommand;
+use serenity::http::Route;
+use serenity::model::application::Command;
+use serenity::model::id::{ApplicationId, GuildId};
+
+use super::{Call, Rest, RestError, Retry};
+
+impl Rest {
+    /// The commands registered in the guild.
+    pub async fn guild_commands(
+        &self,
+        application_id: ApplicationId,
+        guild_id: GuildId,
+    ) -> Result<Vec<Command>, RestError> {
+        self.json(Call::get(Route::GuildCommands {
+            application_id,
+            guild_id,
+        }))
+        .await
+    }
+
+    /// Registers exactly these commands in the guild; others of this application disappear.
+    pub async fn overwrite_guild_commands(
+        &self,
+        application_id: ApplicationId,
+        guild_id: GuildId,
+        commands: &[CreateCommand],
+    ) -> Result<Vec<Command>, RestError> {
+        let route = Route::GuildCommands {
+            application_id,
+            guild_id,
+        };
+        self.json(Call::new(Method::PUT, route, Retry::Idempotent).json(&commands)?)
+            .await
+    }
+}

@@ -1,0 +1,97 @@
+//! Answers to interactions. The first is due within 3 s; its token opens the others for 15 minutes.
+//!
+//! Call these on [`Rest::within`] the time that is left: 2.5 s for a first answer leaves the network some.
+
+use reqwest::Method;
+use serenity::builder::{
+    CreateInteractionResponse, CreateInteractionResponseFollowup, CreateInteractionResponseMessage,
+    EditInteractionResponse,
+};
+use serenity::http::Route;
+use serenity::model::channel::Message;
+use serenity::model::id::{ApplicationId, InteractionId};
+
+use super::{Call, Rest, RestError, Retry};
+
+/// "Interaction has already been acknowledged."
+const ALREADY_ACKNOWLEDGED: u32 = 40060;
+
+impl Rest {
+    /// Gives the first answer. Tried again when in doubt: Discord takes one only, and a repeat that is refused for that
+    /// reason is a success.
+    pub async fn respond(
+        &self,
+        interaction_id: InteractionId,
+        token: &str,
+        response: &CreateInteractionResponse,
+    ) -> Result<(), RestError> {
+        let route = Route::InteractionResponse {
+            interaction_id,
+            token,
+        };
+        let call = Call::new(Method::POST, route, Retry::UntilTaken(ALREADY_ACKNOWLEDGED)).json(response)?;
+        self.send(call).await.map(drop)
+    }
+
+    /// Gives the first answer "thinking…", to be filled in with [`Self::edit_original`].
+    pub async fn defer(
+        &self,
+        interaction_id: InteractionId,
+        token: &str,
+        ephemeral: bool,
+    ) -> Result<(), RestError> {
+        let message = CreateInteractionResponseMessage::new().ephemeral(ephemeral);
+        self.respond(interaction_id, token, &CreateInteractionResponse::Defer(message))
+            .await
+    }
+
+    /// The message that the first answer became.
+    pub async fn original(&self, application_id: ApplicationId, token: &str) -> Result<Message, RestError> {
+        self.json(Call::get(Route::WebhookOriginalInteractionResponse {
+            application_id,
+            token,
+        }))
+        .await
+    }
+
+    /// Edits the first answer, or fills in a deferred one.
+    pub async fn edit_original(
+        &self,
+        application_id: ApplicationId,
+        token: &str,
+        edit: &EditInteractionResponse,
+    ) -> Result<Message, RestError> {
+        let route = Route::WebhookOriginalInteractionResponse {
+            application_id,
+            token,
+        };
+        self.json(Call::new(Method::PATCH, route, Retry::Idempotent).json(edit)?)
+            .await
+    }
+
+    /// Deletes the first answer.
+    pub async fn delete_original(&self, application_id: ApplicationId, token: &str) -> Result<(), RestError> {
+        let route = Route::WebhookOriginalInteractionResponse {
+            application_id,
+            token,
+        };
+        self.send(Call::new(Method::DELETE, route, Retry::Idempotent))
+            .await
+            .map(drop)
+    }
+
+    /// Adds another message to the interaction. Discord knows no nonce here, so it is not repeated when in doubt.
+    pub async fn follow_up(
+        &self,
+        application_id: ApplicationId,
+        token: &str,
+        message: &CreateInteractionResponseFollowup,
+    ) -> Result<Message, RestError> {
+        let route = Route::WebhookFollowupMessages {
+            application_id,
+            token,
+        };
+        self.json(Call::new(Method::POST, route, Retry::OnlyIfNotSent).json(message)?)
+            .await
+    }
+}

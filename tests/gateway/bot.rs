@@ -1,0 +1,80 @@
+//! The bot's side of the stories: a connection under test, and what it yields.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use killgate::discord::gateway::{Connection, FromGateway, GatewayError, Interest, Options, Pace};
+use killgate::discord::rest::Rest;
+use secrecy::SecretString;
+use serenity::all::{Event, GatewayIntents};
+use tokio::sync::mpsc::Receiver;
+use tokio::time::timeout;
+
+use super::discord::{Discord, LIMIT};
+
+pub(crate) const TOKEN: &str = "a-token-that-must-not-be-seen";
+
+pub(crate) struct Bot {
+    pub(crate) connection: Connection,
+    pub(crate) events: Receiver<FromGateway>,
+}
+
+/// The default pace, shortened, so that stories take less than a second.
+pub(crate) fn brisk() -> Pace {
+    Pace {
+        lookup: Duration::from_secs(2),
+        connect: Duration::from_secs(1),
+        upgrade: Duration::from_secs(1),
+        hello: Duration::from_secs(1),
+        ready: Duration::from_secs(2),
+        heartbeat: Duration::from_millis(200),
+        ack: Duration::from_secs(1),
+        identify: Duration::from_millis(100),
+        invalid_session: (Duration::from_millis(50), Duration::from_millis(100)),
+        proven: Duration::ZERO,
+    }
+}
+
+impl Bot {
+    pub(crate) fn start(discord: &Discord) -> Self {
+        Self::wanting(discord, Arc::new(|kind, _| kind == "MESSAGE_REACTION_ADD"))
+    }
+
+    pub(crate) fn wanting(discord: &Discord, interest: Interest) -> Self {
+        let token = SecretString::from(TOKEN);
+        let (connection, events) = Connection::start(Options {
+            rest: Rest::new(&discord.api_url, &token).unwrap(),
+            token,
+            intents: GatewayIntents::GUILDS | GatewayIntents::GUILD_MESSAGE_REACTIONS,
+            interest,
+            capacity: 16,
+            pace: brisk(),
+        });
+        Self { connection, events }
+    }
+
+    /// The next thing the consumer sees, in one word.
+    pub(crate) async fn sees(&mut self) -> String {
+        match timeout(LIMIT, self.events.recv())
+            .await
+            .expect("something is yielded")
+        {
+            Some(FromGateway::Ready { application, user }) => format!("ready {application} {user}"),
+            Some(FromGateway::Resumed) => "resumed".to_owned(),
+            Some(FromGateway::Disconnected { .. }) => "disconnected".to_owned(),
+            Some(FromGateway::Event(event)) => match *event {
+                Event::ReactionAdd(add) => format!("reaction on {}", add.reaction.message_id),
+                other => format!("{other:?}"),
+            },
+            None => "the end".to_owned(),
+        }
+    }
+
+    pub(crate) async fn fails(mut self) -> GatewayError {
+        let ended = timeout(LIMIT, self.connection.ended())
+            .await
+            .expect("the connection is given up");
+        assert_eq!(self.sees().await, "the end");
+        ended.expect_err("an error")
+    }
+}
