@@ -1,4 +1,5 @@
 //! killgate.
 
 pub mod desk;
+pub mod discord;
 pub mod domain;

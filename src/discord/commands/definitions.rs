@@ -1,0 +1,1 @@
+//! The slash commands as they are registered in the guild.

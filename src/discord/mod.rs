@@ -1,0 +1,4 @@
+//! The only place that knows serenity.
+
+pub mod commands;
+pub mod render;
