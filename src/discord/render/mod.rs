@@ -8,6 +8,7 @@ pub mod body;
 pub mod card;
 pub mod note;
 pub mod result;
+pub mod sessions;
 pub mod words;
 
 /// What the configuration says of how messages look.

@@ -120,6 +120,11 @@ fn infinitive(action: Action) -> &'static str {
     }
 }
 
+/// The length of `text` as Discord's clients count it; its servers never count more.
+pub fn units(text: &str) -> usize {
+    text.chars().map(char::len_utf16).sum()
+}
+
 /// The address of a message for Discord's clients.
 pub fn link(look: &Look, channel: ChannelId, message: MessageId) -> String {
     format!("https://discord.com/channels/{}/{channel}/{message}", look.guild)
