@@ -1,6 +1,7 @@
 //! killgate.
 
 pub mod desk;
+pub mod discord;
 pub mod domain;
 pub mod ledger;
 pub mod operations;

@@ -24,3 +24,7 @@ pub mod gateway;
 pub mod rest;
 
 mod backoff;
+//! The only place that knows serenity.
+
+pub mod commands;
+pub mod render;

@@ -18,6 +18,7 @@
 //! | [`decision`] | what a happening means for a request |
 //! | [`approval`] | the token that execution takes |
 //! | [`outcome`] | how a request can end |
+//! | [`view`] | which sessions are worth showing, worst trouble first |
 //! | [`redaction`] | query text fit to show |
 //! | [`inert`] | text that does nothing in Discord |
 
@@ -38,3 +39,4 @@ pub mod protection;
 pub mod redaction;
 pub mod request;
 pub mod session;
+pub mod view;

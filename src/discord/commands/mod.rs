@@ -1,0 +1,3 @@
+//! The slash commands.
+
+pub mod definitions;

@@ -1,0 +1,179 @@
+//! What the card says of the session.
+
+use crate::desk::ports::Card;
+use crate::domain::change::Change;
+use crate::domain::event::Action;
+use crate::domain::inert;
+use crate::domain::moment::Moment;
+use crate::domain::session::{Futility, Session, State};
+
+use crate::discord::render::words::{Style, age, count, listed, name, time};
+
+const QUERY: usize = 1_200;
+const FORMER_QUERY: usize = 300;
+
+/// The session: what it does, what it waits for, whom it blocks, whose it is, and its query.
+pub(super) fn description(card: &Card) -> String {
+    let asked = &card.request.asked;
+    let mut lines = Vec::new();
+    if let Some(worker) = asked.worker {
+        lines.push(format!(
+            "{worker} is a parallel worker of {}: this is about its leader.",
+            asked.identity.pid
+        ));
+    }
+    let (session, waiters) = match &card.now {
+        Some(sight) => (&sight.session, sight.waiters),
+        None => (&asked.session, asked.waiters),
+    };
+    if let Some(futility) = session
+        .cancel_is_futile()
+        .filter(|_| asked.action == Action::Cancel)
+    {
+        lines.push(format!("⚠️ {}", warning(futility)));
+    }
+    lines.push(match card.now {
+        // The card is drawn again at no set time, so that an age would be wrong as soon as it is read.
+        Some(_) => doing_since(session),
+        None => doing_for(session, asked.asked_at),
+    });
+    if let Some(waiting) = waiting(session) {
+        lines.push(waiting);
+    }
+    if waiters > 0 {
+        lines.push(format!("**Blocks {}**", count(waiters as usize, "session")));
+    }
+    lines.push(whose(session));
+    let mut text = lines.join("\n");
+    if let Some(query) = &session.query {
+        text.push('\n');
+        text.push_str(inert::block(query, QUERY).as_str());
+    }
+    text
+}
+
+/// What was the case before the last change that could change somebody's mind.
+pub(super) fn changed(card: &Card) -> Option<String> {
+    let lines: Vec<_> = card
+        .changes
+        .iter()
+        .map(|change| match change {
+            Change::Query { before: Some(query) } => {
+                format!("Its query was {}", inert::code(query, FORMER_QUERY))
+            }
+            Change::Query { before: None } => "It runs another query".to_owned(),
+            Change::State { before } => format!("Its state was {before}"),
+            Change::Waiters { before: 0 } => "It blocked nobody".to_owned(),
+            Change::Waiters { before } => format!("It blocked {}", count(*before as usize, "session")),
+        })
+        .collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// What an approval would bring about.
+pub(super) fn consequences(card: &Card) -> String {
+    let asked = &card.request.asked;
+    let (session, waiters) = match &card.now {
+        Some(sight) => (&sight.session, sight.waiters),
+        None => (&asked.session, asked.waiters),
+    };
+    let text = match asked.action {
+        Action::Cancel => "Its query ends, the session stays connected.",
+        Action::Terminate if session.xact_start.is_some() => {
+            "It is disconnected, and its open transaction is rolled back."
+        }
+        Action::Terminate => "It is disconnected.",
+    };
+    // What a cancelled query's transaction holds stays held until its client rolls it back.
+    match (asked.action, waiters) {
+        (Action::Terminate, 1..) => format!("{text} Releases {}.", count(waiters as usize, "waiter")),
+        _ => text.to_owned(),
+    }
+}
+
+fn warning(futility: Futility) -> &'static str {
+    match futility {
+        Futility::Idle => "There is no query to cancel: the session is idle.",
+        Futility::IdleInTransaction => {
+            "There is no query to cancel; the open transaction holds the locks. Approve a terminate instead: /terminate."
+        }
+        Futility::ClientWrite => {
+            "It waits for its client to read, and may notice a cancel only then. A terminate works at once: /terminate."
+        }
+    }
+}
+
+fn doing_for(session: &Session, now: Moment) -> String {
+    let since = session.query_age(now).or_else(|| session.state_age(now));
+    let transaction = session.transaction_age(now).filter(|open| Some(*open) != since);
+    doing(
+        session.state,
+        since.map(|span| format!("for {}", age(span))),
+        transaction.map(|span| format!("for {}", age(span))),
+    )
+}
+
+fn doing_since(session: &Session) -> String {
+    let running = session
+        .state
+        .is_running()
+        .then_some(session.query_start)
+        .flatten();
+    let since = running.or(session.state_change);
+    let transaction = session.xact_start.filter(|open| Some(*open) != since);
+    let told = |moment| format!("since {}", time(moment, Style::Clock));
+    doing(session.state, since.map(told), transaction.map(told))
+}
+
+fn doing(state: State, since: Option<String>, transaction: Option<String>) -> String {
+    let state = format!("**{}**", capitalised(state.name()));
+    let state = since.map_or(state.clone(), |since| format!("{state} {since}"));
+    match transaction {
+        Some(open) => format!("{state} · transaction open {open}"),
+        None => state,
+    }
+}
+
+fn waiting(session: &Session) -> Option<String> {
+    let wait = session.wait.as_ref()?;
+    let waits = format!("Waits for {}: {}", name(&wait.kind), name(&wait.event));
+    if session.is_blocked() {
+        let holders = listed(session.blocked_by.iter().map(|pid| blocker(*pid)));
+        return Some(format!("{waits}, held by {holders}"));
+    }
+    // A session without a query always waits for its client, which is no news.
+    session.state.is_running().then_some(waits)
+}
+
+/// A blocker by its pid; 0 stands for a transaction that no session holds any more.
+fn blocker(pid: i32) -> String {
+    if pid == 0 {
+        "a prepared transaction".to_owned()
+    } else {
+        pid.to_string()
+    }
+}
+
+fn whose(session: &Session) -> String {
+    let part = |label: &str, text: Option<&str>| {
+        text.filter(|text| !text.is_empty())
+            .map(|text| format!("{label} {}", name(text)))
+    };
+    [
+        part("user", session.user.as_deref()),
+        part("database", session.database.as_deref()),
+        part("application", Some(&session.application)),
+        part("client", session.client.as_deref()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect::<Vec<_>>()
+    .join(" · ")
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| {
+        format!("{}{}", first.to_uppercase(), letters.as_str())
+    })
+}

@@ -1,0 +1,51 @@
+//! Short answers to one person: their reaction does not count, their command is not done.
+
+use crate::desk::refusal::Refusal;
+use crate::domain::asking::NotAsked;
+use crate::domain::event::Why;
+use crate::domain::ids::UserId;
+use crate::domain::inert;
+use crate::domain::request::Request;
+
+use super::Look;
+use super::body::Body;
+use super::words::{link, person};
+
+const REFUSAL: usize = 1_500;
+
+/// Tells `who` in the channel why their reaction on the card does not count. It notifies nobody.
+pub fn tell(request: &Request, who: UserId, why: Why) -> Body {
+    let because = match why {
+        Why::SelfApproval => "you asked for this yourself. Somebody else has to approve it.",
+        Why::NotAnApprover => "you are not one of the approvers for this target.",
+        Why::Expired => "the request had expired. Ask again if it is still needed.",
+        Why::Closed => "the request was already decided.",
+        Why::Bot => "bots neither approve nor deny.",
+        Why::NotARequester => "you may not ask for this.",
+        Why::Protected => "the session is protected.",
+        Why::Limited => "a limit is reached.",
+    };
+    Body::text(format!(
+        "{}, your reaction on request #{} does not count: {because}",
+        person(who),
+        request.id
+    ))
+}
+
+/// Why a command is not done, for the person who gave it alone.
+pub fn refusal(refusal: &Refusal, look: &Look) -> Body {
+    let words = inert::line(&refusal.to_string(), REFUSAL);
+    let text = match refusal {
+        Refusal::NotAsked {
+            why:
+                NotAsked::AlreadyOpen {
+                    channel,
+                    message: Some(message),
+                    ..
+                },
+            ..
+        } => format!("{words} {}", link(look, *channel, *message)),
+        _ => words.to_string(),
+    };
+    Body::text(text).private()
+}

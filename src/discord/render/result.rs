@@ -1,0 +1,131 @@
+//! How a request ended: the reply to its card, and the words that the closed card shares with it.
+
+use crate::domain::event::{Action, Ending};
+use crate::domain::inert;
+use crate::domain::outcome::Outcome;
+use crate::domain::request::Request;
+
+use super::body::Body;
+use super::words::{count, people, person, sentence, whom, wish};
+
+const DETAIL: usize = 400;
+const POSTGRES: usize = 800;
+
+/// The reply that tells how the request ended; `None` while it has not.
+pub fn reply(request: &Request) -> Option<Body> {
+    let ending = request.ending()?;
+    let by = ending
+        .actor
+        .map_or(String::new(), |actor| format!(" by {}", person(actor)));
+    let mut text = format!("{}. {}", opening(request, ending, &by), happened(ending));
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    text.push_str(&parties(request));
+    if let Some(words) = postgres(ending) {
+        text.push('\n');
+        text.push_str(&words);
+    }
+    if let Some(next) = next(request.asked.action, ending.outcome) {
+        text.push('\n');
+        text.push_str(next);
+    }
+    Some(Body::text(text))
+}
+
+/// The title of the closed card: the outcome first, in plain English.
+pub fn title(request: &Request, ending: &Ending) -> String {
+    opening_words(request, ending.outcome, "")
+}
+
+/// What happened, in one or two sentences; empty when the outcome says it all.
+pub fn happened(ending: &Ending) -> String {
+    let mut sentences = Vec::new();
+    // Who denied or withdrew it is named already, which is all there is to tell.
+    if ending.actor.is_none() {
+        sentences.push(inert::line(&sentence(&ending.detail), DETAIL).as_str().to_owned());
+    }
+    if let Some(released) = ending.released.filter(|&released| released > 0) {
+        sentences.push(format!("{} released.", count(released as usize, "waiter")));
+    }
+    match ending.signal_sent {
+        Some(true) => {}
+        Some(false) if is_plainly_unsignalled(ending.outcome) => {}
+        Some(false) => sentences.push("Nothing was signalled.".to_owned()),
+        None => sentences.push("Whether a signal was sent cannot be known; it is not sent again.".to_owned()),
+    }
+    sentences.retain(|sentence| !sentence.is_empty());
+    sentences.join(" ")
+}
+
+/// How long it took, in milliseconds.
+pub fn took(ending: &Ending) -> Option<String> {
+    ending
+        .elapsed
+        .map(|elapsed| format!("{} ms", elapsed.as_millis()))
+}
+
+/// PostgreSQL's own words.
+pub fn postgres(ending: &Ending) -> Option<String> {
+    ending
+        .postgres
+        .as_deref()
+        .map(|words| inert::block(words, POSTGRES).as_str().to_owned())
+}
+
+fn opening(request: &Request, ending: &Ending, by: &str) -> String {
+    let words = opening_words(request, ending.outcome, by);
+    match took(ending) {
+        Some(took) => format!("{words} after {took}"),
+        None => words,
+    }
+}
+
+fn opening_words(request: &Request, outcome: Outcome, by: &str) -> String {
+    let headline = outcome.headline();
+    match outcome {
+        Outcome::Terminated => format!("{headline} {}", whom(&request.asked)),
+        Outcome::Cancelled => format!("{headline} the query of {}", whom(&request.asked)),
+        _ => format!("{headline}{by}: {}", wish(&request.asked)),
+    }
+}
+
+fn parties(request: &Request) -> String {
+    let asked = format!("Asked by {}", person(request.asked.requester));
+    let approvers = match request.approvers() {
+        [] => people(request.approvals.iter().copied()),
+        approvers => people(approvers.iter().copied()),
+    };
+    if approvers.is_empty() {
+        format!("{asked} · request #{}", request.id)
+    } else {
+        format!("{asked} · approved by {approvers} · request #{}", request.id)
+    }
+}
+
+/// Whether the outcome's own name says that nobody signalled anything.
+fn is_plainly_unsignalled(outcome: Outcome) -> bool {
+    matches!(
+        outcome,
+        Outcome::Denied | Outcome::Withdrawn | Outcome::Expired | Outcome::Lapsed
+    )
+}
+
+fn next(action: Action, outcome: Outcome) -> Option<&'static str> {
+    let next = match outcome {
+        Outcome::Unconfirmed if action == Action::Cancel => {
+            "Look again with /sessions; if the query is still there, ask for a /terminate."
+        }
+        Outcome::Unconfirmed => {
+            "Look again with /sessions. If it stays, its process needs a look on the server itself."
+        }
+        Outcome::MovedOn => "Look again with /sessions: what it does now may need another request.",
+        Outcome::Gone | Outcome::Replaced => "See /sessions for what runs now.",
+        Outcome::Unreachable => "Ask again once the server answers.",
+        Outcome::Unknown => "Look with /sessions before you ask again.",
+        Outcome::Expired => "Ask again if it is still needed.",
+        Outcome::Refused => "Whoever runs killgate sees with `killgate check` which right is missing.",
+        Outcome::Limited => "Ask again within the hour, or have signals_per_hour raised.",
+        _ => return None,
+    };
+    Some(next)
+}

@@ -1,0 +1,255 @@
+//! What PostgreSQL is doing, to be read on a phone: a session is two or three short lines, and the worst trouble
+//! comes first.
+
+mod paging;
+mod row;
+mod tree;
+
+use std::sync::Arc;
+
+use serenity::all::{Colour, CreateEmbed, CreateEmbedFooter, Timestamp};
+
+use crate::domain::inert;
+use crate::domain::session::{Session, Snapshot};
+use crate::domain::view::filter::Filter;
+use crate::domain::view::{self, LeftOut, Listing, Shown, View};
+
+use super::body::Body;
+use super::words::{age, name, units};
+use paging::{Entry, Section};
+
+const PROBLEM: usize = 200;
+const FILTER: usize = 60;
+
+/// What somebody wants to see.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The one target, where one was named.
+    pub target: Option<String>,
+    pub view: View,
+    pub filter: Filter,
+}
+
+/// What became of asking one target.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub target: String,
+    /// Its sessions, or what is wrong, for people.
+    pub seen: Result<Arc<Snapshot>, String>,
+}
+
+/// One page of a listing.
+#[derive(Clone, Debug)]
+pub struct Page {
+    pub body: Body,
+    /// From 0; the last one where a page beyond it was asked for.
+    pub number: usize,
+    /// How many pages there are; at least 1.
+    pub of: usize,
+}
+
+/// Page `number` (from 0) of what `answers` show of what is `wanted`.
+pub fn page(answers: &[Answer], wanted: &Wanted, number: usize) -> Page {
+    let alone = answers.len() == 1;
+    let mut sections: Vec<_> = answers
+        .iter()
+        .map(|answer| section(answer, wanted, alone))
+        .collect();
+    // Whoever does not answer is seen on the first page, however much the others have to show.
+    sections.sort_by_key(|(_, trouble)| *trouble);
+    let trouble = sections.iter().map(|(_, trouble)| *trouble).min();
+    let sections: Vec<_> = sections.into_iter().map(|(section, _)| section).collect();
+    let pages = paging::pages(&sections);
+    let number = number.min(pages.len() - 1);
+    let mut embed = CreateEmbed::new()
+        .title(title(answers, wanted.view))
+        .description(&pages[number])
+        .colour(trouble.unwrap_or(Trouble::None).colour());
+    let footer = footer(wanted, number, pages.len());
+    if !footer.is_empty() {
+        embed = embed.footer(CreateEmbedFooter::new(footer));
+    }
+    if let Some(at) = seen_at(answers) {
+        embed = embed.timestamp(at);
+    }
+    Page {
+        body: Body::embed(embed),
+        number,
+        of: pages.len(),
+    }
+}
+
+/// How bad it is, worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Trouble {
+    NoAnswer,
+    Blocking,
+    Something,
+    None,
+}
+
+impl Trouble {
+    fn colour(self) -> Colour {
+        Colour::new(match self {
+            Self::NoAnswer | Self::Blocking => 0x00f2_3f43,
+            Self::Something => 0x0058_65f2,
+            Self::None => 0x0023_a55a,
+        })
+    }
+}
+
+fn section(answer: &Answer, wanted: &Wanted, alone: bool) -> (Section, Trouble) {
+    let target = format!("**{}**", name(&answer.target));
+    let snapshot = match &answer.seen {
+        Ok(snapshot) => snapshot,
+        Err(problem) => {
+            let head = format!("⚠️ {target} did not answer: {}", inert::line(problem, PROBLEM));
+            return (Section::bare(head), Trouble::NoAnswer);
+        }
+    };
+    let listing = view::list(snapshot, wanted.view, &wanted.filter);
+    let entries = entries(&listing, snapshot);
+    let blocked = snapshot.sessions.iter().any(Session::is_blocked);
+    let trouble = match (blocked, entries.is_empty()) {
+        (true, _) => Trouble::Blocking,
+        (false, false) => Trouble::Something,
+        (false, true) => Trouble::None,
+    };
+    let totals = totals(&listing, wanted);
+    let head = if alone {
+        totals
+    } else {
+        format!("{target} · {totals}")
+    };
+    (Section { head, entries }, trouble)
+}
+
+fn entries(listing: &Listing<'_>, snapshot: &Snapshot) -> Vec<Entry> {
+    match &listing.shown {
+        Shown::Sessions(rows) => rows.iter().map(|row| row::entry(row, snapshot.at)).collect(),
+        Shown::Trees(trees) => trees.iter().map(|tree| tree::entry(tree, snapshot.at)).collect(),
+    }
+}
+
+/// How many are shown, and how many are not.
+fn totals(listing: &Listing<'_>, wanted: &Wanted) -> String {
+    let shown = match &listing.shown {
+        Shown::Sessions(rows) => rows.len(),
+        Shown::Trees(trees) => trees.len(),
+    };
+    let left_out = left_out(listing.left_out);
+    let shown = match (wanted.view, shown) {
+        (_, 0) if listing.left_out.filtered > 0 => {
+            let filter = described(&wanted.filter);
+            return format!(
+                "No session matches {filter}: leave a filter out, or choose the view all. {left_out}"
+            )
+            .trim_end()
+            .to_owned();
+        }
+        (View::Busy, 0) => "Nothing is busy".to_owned(),
+        (View::Blocking, 0) => "Nobody waits for a lock".to_owned(),
+        (View::IdleInTransaction, 0) => "No transaction rests open".to_owned(),
+        (View::All, 0) => "No sessions".to_owned(),
+        (View::Busy, shown) => format!("{shown} busy"),
+        (View::Blocking, 1) => "1 root blocker".to_owned(),
+        (View::Blocking, shown) => format!("{shown} root blockers"),
+        (View::IdleInTransaction, shown) => format!("{shown} idle in transaction"),
+        (View::All, 1) => "1 session".to_owned(),
+        (View::All, shown) => format!("{shown} sessions"),
+    };
+    if left_out.is_empty() {
+        shown
+    } else {
+        format!("{shown} · {left_out}")
+    }
+}
+
+fn left_out(left_out: LeftOut) -> String {
+    let not_shown: Vec<_> = [
+        (left_out.idle, "idle"),
+        (left_out.other, "other"),
+        (left_out.background, "background"),
+        (left_out.filtered, "filtered"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{count} {what}"))
+    .collect();
+    if not_shown.is_empty() {
+        String::new()
+    } else {
+        format!("{} not shown", not_shown.join(", "))
+    }
+}
+
+/// The filter as it was understood.
+fn described(filter: &Filter) -> String {
+    let text = |label: &str, text: &Option<String>| {
+        text.as_ref()
+            .map(|text| format!("{label} {}", inert::line(text, FILTER)))
+    };
+    let least = filter
+        .min_age
+        .map(|least| format!("an age of {} or more", age(least)));
+    [
+        text("user", &filter.user),
+        text("database", &filter.database),
+        text("application", &filter.application),
+        least,
+    ]
+    .into_iter()
+    .flatten()
+    .collect::<Vec<_>>()
+    .join(", ")
+}
+
+fn title(answers: &[Answer], view: View) -> String {
+    let what = match view {
+        View::Busy => "Busy sessions",
+        View::Blocking => "Who blocks whom",
+        View::IdleInTransaction => "Idle in transaction",
+        View::All => "All sessions",
+    };
+    match answers {
+        [one] => format!("{what} on {}", name(&one.target)),
+        several => format!("{what} on {} targets", several.len()),
+    }
+}
+
+fn footer(wanted: &Wanted, number: usize, of: usize) -> String {
+    let page = (of > 1).then(|| format!("Page {} of {of}", number + 1));
+    let filter = (!wanted.filter.is_empty()).then(|| plainly(&wanted.filter));
+    let parts: Vec<_> = [page, filter].into_iter().flatten().collect();
+    debug_assert!(units(&parts.join(" · ")) < 2_048);
+    parts.join(" · ")
+}
+
+/// The filter for a place where Discord reads no Markdown.
+fn plainly(filter: &Filter) -> String {
+    let text = |label: &str, text: &Option<String>| {
+        text.as_ref()
+            .map(|text| format!("{label} {}", inert::plain(text, FILTER)))
+    };
+    let least = filter.min_age.map(|least| format!("{} or older", age(least)));
+    [
+        text("user", &filter.user),
+        text("database", &filter.database),
+        text("application", &filter.application),
+        least,
+    ]
+    .into_iter()
+    .flatten()
+    .collect::<Vec<_>>()
+    .join(", ")
+}
+
+/// When the oldest of the snapshots was taken.
+fn seen_at(answers: &[Answer]) -> Option<Timestamp> {
+    let at = answers
+        .iter()
+        .filter_map(|answer| answer.seen.as_ref().ok())
+        .map(|snapshot| snapshot.at)
+        .min()?;
+    Timestamp::from_unix_timestamp(at.as_seconds()).ok()
+}

@@ -1,0 +1,133 @@
+//! One session in two or three short lines.
+
+use std::time::Duration;
+
+use crate::domain::inert;
+use crate::domain::moment::Moment;
+use crate::domain::session::{BackendKind, Session};
+use crate::domain::view::Row;
+
+use super::paging::Entry;
+use crate::discord::render::words::{age, count};
+
+const NAME: usize = 40;
+const QUERY: usize = 120;
+/// More blockers than this in one line are counted, not named.
+const BLOCKERS: usize = 3;
+
+/// A session of a list.
+pub(super) fn entry(row: &Row<'_>, now: Moment) -> Entry {
+    let mut first = heading(row.session, now);
+    if let Some(blocks) = blocks(row) {
+        first = format!("{first} · {blocks}");
+    }
+    if row.workers > 0 {
+        first = format!("{first} · {}", count(row.workers, "parallel worker"));
+    }
+    let mut lines = vec![first, whose(row.session)];
+    lines.extend(query(row.session, QUERY));
+    lines.retain(|line| !line.is_empty());
+    Entry {
+        text: lines.join("\n"),
+        weight: 1,
+    }
+}
+
+/// `**4711** idle in transaction 14 m 3 s`.
+pub(super) fn heading(session: &Session, now: Moment) -> String {
+    format!("**{}** {}", session.pid, doing(session, now))
+}
+
+/// What it does, for how long, and on what it waits.
+pub(super) fn doing(session: &Session, now: Moment) -> String {
+    let since = session.query_age(now).or_else(|| session.state_age(now));
+    let lasting = since.map_or(String::new(), |since| format!(" {}", age(since)));
+    if session.is_blocked() {
+        let lock = session.wait.as_ref().map_or(String::new(), |wait| {
+            format!(" for {}", inert::line(&wait.to_string(), NAME))
+        });
+        return format!("waits{lasting}{lock} · behind {}", behind(session));
+    }
+    let mut text = format!("{}{lasting}", state(session));
+    if let Some(wait) = session.wait.as_ref().filter(|_| session.state.is_running()) {
+        text = format!("{text} · {}", inert::line(&wait.to_string(), NAME));
+    }
+    match session
+        .transaction_age(now)
+        .filter(|open| is_much_longer(*open, since))
+    {
+        Some(open) => format!("{text} · transaction {}", age(open)),
+        None => text,
+    }
+}
+
+/// For how long it has waited, where whom it waits for is told already.
+pub(super) fn doing_briefly(session: &Session, now: Moment) -> String {
+    match session.query_age(now) {
+        Some(since) => format!("waits {}", age(since)),
+        None => "waits".to_owned(),
+    }
+}
+
+/// Whose it is: user, database, application.
+pub(super) fn whose(session: &Session) -> String {
+    [
+        session.user.as_deref(),
+        session.database.as_deref(),
+        Some(session.application.as_str()),
+    ]
+    .into_iter()
+    .flatten()
+    .filter(|text| !text.is_empty())
+    .map(|text| inert::line(text, NAME).to_string())
+    .collect::<Vec<_>>()
+    .join(" · ")
+}
+
+/// Its query as code, if it may be shown.
+pub(super) fn query(session: &Session, limit: usize) -> Option<String> {
+    let query = session
+        .query
+        .as_deref()
+        .filter(|query| !query.trim().is_empty())?;
+    Some(inert::code(query, limit).to_string())
+}
+
+fn state(session: &Session) -> String {
+    match &session.kind {
+        BackendKind::Client => session.state.name().to_owned(),
+        BackendKind::Other(_) | BackendKind::WalSender | BackendKind::ParallelWorker => {
+            inert::line(session.kind.name(), NAME).to_string()
+        }
+    }
+}
+
+fn blocks(row: &Row<'_>) -> Option<String> {
+    match (row.waiters, row.direct) {
+        (0, _) => None,
+        (waiters, direct) if waiters > direct => Some(format!("**blocks {waiters}** ({direct} directly)")),
+        (waiters, _) => Some(format!("**blocks {waiters}**")),
+    }
+}
+
+fn behind(session: &Session) -> String {
+    let blockers = &session.blocked_by;
+    let named: Vec<_> = blockers.iter().take(BLOCKERS).map(|pid| blocker(*pid)).collect();
+    match blockers.len().saturating_sub(BLOCKERS) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
+}
+
+fn blocker(pid: i32) -> String {
+    if pid == 0 {
+        "a prepared transaction".to_owned()
+    } else {
+        pid.to_string()
+    }
+}
+
+/// The age of a transaction is told only where it tells more than the query's.
+fn is_much_longer(transaction: Duration, than: Option<Duration>) -> bool {
+    than.is_none_or(|than| transaction > than + Duration::from_secs(10))
+}

@@ -1,0 +1,63 @@
+//! A root blocker and those behind it.
+
+use crate::domain::moment::Moment;
+use crate::domain::view::tree::{Branch, Root, Tree};
+
+use super::paging::Entry;
+use super::row::{doing_briefly, heading, query, whose};
+use crate::discord::render::words::age;
+
+const QUERY: usize = 120;
+
+/// A tree of a list: its root like any session, those who wait in one line each.
+pub(super) fn entry(tree: &Tree<'_>, now: Moment) -> Entry {
+    let mut lines = match tree.root {
+        Root::Session(session) => {
+            let mut lines = vec![heading(session, now), waiting(tree), whose(session)];
+            lines.extend(query(session, QUERY));
+            lines
+        }
+        Root::Prepared => vec![
+            "**A prepared transaction** (no session holds it)".to_owned(),
+            waiting(tree),
+            "pg\\_prepared\\_xacts names it; COMMIT PREPARED or ROLLBACK PREPARED ends it.".to_owned(),
+        ],
+        Root::Unseen(pid) => vec![format!("**{pid}** is not among the sessions seen"), waiting(tree)],
+    };
+    lines.retain(|line| !line.is_empty());
+    lines.extend(tree.branches.iter().map(|branch| line(branch, now)));
+    let hidden = tree.waiters.saturating_sub(tree.branches.len());
+    if hidden > 0 {
+        lines.push(format!("… and {hidden} more"));
+    }
+    Entry {
+        text: lines.join("\n"),
+        weight: 2,
+    }
+}
+
+fn waiting(tree: &Tree<'_>) -> String {
+    let longest = tree
+        .longest
+        .map_or(String::new(), |longest| format!(", the longest {}", age(longest)));
+    let wait = if tree.waiters == 1 { "waits" } else { "wait" };
+    let directly = if tree.waiters > tree.direct {
+        format!(" ({} directly)", tree.direct)
+    } else {
+        String::new()
+    };
+    format!("**{} {wait}**{directly}{longest}", tree.waiters)
+}
+
+fn line(branch: &Branch<'_>, now: Moment) -> String {
+    let session = branch.session;
+    let mut parts = vec![
+        format!("**{}** {}", session.pid, doing_briefly(session, now)),
+        whose(session),
+    ];
+    if branch.behind > 0 {
+        parts.push(format!("{} behind it", branch.behind));
+    }
+    parts.retain(|part| !part.is_empty());
+    format!("{}{}", "↳ ".repeat(branch.depth), parts.join(" · "))
+}
