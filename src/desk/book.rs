@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use metrics::gauge;
+
 use super::ports::{Ledger, LedgerError};
 use crate::domain::event::{Entry, Event, Recorded};
 use crate::domain::ids::{MessageId, RequestId};
@@ -45,6 +47,7 @@ impl Book {
                 book.apply(request, recorded)?;
             }
         }
+        book.count_open();
         Ok((book, recall.owed))
     }
 
@@ -70,6 +73,7 @@ impl Book {
         for one in &recorded {
             self.apply(request, one)?;
         }
+        self.count_open();
         Ok(recorded)
     }
 
@@ -119,6 +123,11 @@ impl Book {
         self.requests.insert(id, request);
         self.forget_the_oldest();
         Ok(())
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "far fewer than 2^52 requests are open")]
+    fn count_open(&self) {
+        gauge!("killgate_open_requests").set(self.open_requests().count() as f64);
     }
 
     fn forget_the_oldest(&mut self) {

@@ -20,11 +20,16 @@
 //! Instead there are two layers of killgate's own: [`rest`] asks Discord, [`gateway`] listens to it. Both use rustls 0.23
 //! with ring, the only provider compiled in, so no process-wide provider needs installing.
 
-pub mod gateway;
-pub mod rest;
-
 mod backoff;
-//! The only place that knows serenity.
-
+pub mod ballot;
+pub mod channel;
 pub mod commands;
+mod delivery;
+pub mod gateway;
+pub mod listener;
+mod people;
+mod question;
 pub mod render;
+mod reply;
+pub mod rest;
+pub mod wanted;

@@ -1,3 +1,9 @@
-//! What an operator looks at and asks for.
+//! What is run: the bot, and the audit of its ledger; what is watched: health and metrics.
 
+pub mod assembly;
 pub mod audit;
+pub mod clock;
+pub mod http;
+pub mod ledger_tools;
+pub mod run;
+pub mod telemetry;

@@ -15,10 +15,10 @@
 
 mod findings;
 mod listing;
-mod rows;
+pub mod rows;
 mod signalling;
 mod statements;
-mod target;
+pub mod target;
 mod verdict;
 mod verifying;
 

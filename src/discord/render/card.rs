@@ -66,7 +66,7 @@ fn embed(card: &Card, look: &Look) -> CreateEmbed {
         .title(title(request))
         .colour(colour(request))
         .description(facts::description(card))
-        .footer(CreateEmbedFooter::new(format!("Request #{}", request.id)));
+        .footer(CreateEmbedFooter::new(footer(request)));
     if let Some(outcome) = outcome(request) {
         embed = embed.field("Outcome", outcome, false);
     }
@@ -82,6 +82,11 @@ fn embed(card: &Card, look: &Look) -> CreateEmbed {
         Phase::Executing { .. } => embed,
         Phase::Ended { at, .. } => embed.field("Closed", time(*at, Style::Date), false),
     }
+}
+
+/// What the card says at its foot, and by which it is found again.
+pub fn footer(request: &Request) -> String {
+    format!("Request #{}", request.id)
 }
 
 fn title(request: &Request) -> String {

@@ -1,0 +1,14 @@
+//! People as Discord describes them, in the domain's words.
+
+use serenity::model::guild::Member;
+
+use crate::domain::ids::{Person, RoleId, UserId};
+
+/// The member as they are in this very event or answer.
+pub(super) fn person(member: &Member) -> Person {
+    Person {
+        id: UserId(member.user.id.get()),
+        roles: member.roles.iter().map(|role| RoleId(role.get())).collect(),
+        bot: member.user.bot,
+    }
+}

@@ -1,0 +1,118 @@
+//! The answer to one interaction, given in time whatever PostgreSQL does.
+//!
+//! Discord waits 3 s for the first answer and then tells the person that the application did not respond
+//! (Discord documentation, "Receiving and Responding to Interactions"). Whoever needs longer is covered by a
+//! deferral, "thinking…", which the answer later fills in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serenity::builder::CreateInteractionResponse;
+use serenity::model::channel::Message;
+use serenity::model::id::{ApplicationId, InteractionId};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep};
+use tracing::warn;
+
+use super::render::body::Body;
+use super::rest::{Rest, RestError};
+
+/// When an answer that is not there yet is deferred: late enough that most are, early enough for a slow network.
+const DEFER_AFTER: Duration = Duration::from_millis(1_300);
+/// When a first answer is too late to be tried.
+const FIRST_ANSWER_WITHIN: Duration = Duration::from_millis(2_800);
+
+/// The first answer to an interaction; cheap to share.
+pub struct Reply {
+    rest: Rest,
+    application: ApplicationId,
+    interaction: InteractionId,
+    token: String,
+    received: Instant,
+    state: Mutex<State>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Unanswered,
+    Deferred,
+    Answered,
+}
+
+impl Reply {
+    /// Takes an interaction that has just come in, and from now on sees to it that it is answered in time.
+    pub fn begin(
+        rest: Rest,
+        application: ApplicationId,
+        interaction: InteractionId,
+        token: String,
+    ) -> Arc<Self> {
+        let reply = Arc::new(Self {
+            rest,
+            application,
+            interaction,
+            token,
+            received: Instant::now(),
+            state: Mutex::new(State::Unanswered),
+        });
+        let late = Arc::downgrade(&reply);
+        tokio::spawn(async move {
+            sleep(DEFER_AFTER).await;
+            if let Some(reply) = late.upgrade() {
+                reply.defer().await;
+            }
+        });
+        reply
+    }
+
+    async fn defer(&self) {
+        let mut state = self.state.lock().await;
+        if *state != State::Unanswered {
+            return;
+        }
+        match self.first().defer(self.interaction, &self.token, false).await {
+            Ok(()) => *state = State::Deferred,
+            Err(problem) => warn!(error = %problem, "an interaction could not be deferred"),
+        }
+    }
+
+    /// Answers; as a message that only the person sees when the body is private.
+    pub async fn say(&self, body: Body) -> Result<(), RestError> {
+        let mut state = self.state.lock().await;
+        match *state {
+            State::Unanswered => {
+                let answer = CreateInteractionResponse::Message(body.answer());
+                self.first()
+                    .respond(self.interaction, &self.token, &answer)
+                    .await?;
+            }
+            // A public deferral cannot become private: it is taken away, and the answer comes in its place.
+            State::Deferred if body.is_private() => {
+                self.rest.delete_original(self.application, &self.token).await?;
+                self.rest
+                    .follow_up(self.application, &self.token, &body.followup())
+                    .await?;
+            }
+            State::Deferred => {
+                self.rest
+                    .edit_original(self.application, &self.token, &body.late_answer())
+                    .await?;
+            }
+            State::Answered => return Ok(()),
+        }
+        *state = State::Answered;
+        Ok(())
+    }
+
+    /// Answers publicly, and tells which message that became.
+    pub async fn say_publicly(&self, body: Body) -> Result<Message, RestError> {
+        self.say(body).await?;
+        self.rest.original(self.application, &self.token).await
+    }
+
+    /// The client for the first answer, which is useless after Discord's 3 s.
+    fn first(&self) -> Rest {
+        self.rest
+            .within(FIRST_ANSWER_WITHIN.saturating_sub(self.received.elapsed()))
+    }
+}

@@ -1,0 +1,156 @@
+//! Settings become the parts that work: targets, ledger, rules, the incident channel.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use metrics::gauge;
+use serenity::model::channel::ReactionType;
+use serenity::model::id::EmojiId;
+
+use crate::config::{self, Connection, Emoji, Privacy, Settings, TlsMode};
+use crate::desk::ports::{Ledger, Target};
+use crate::desk::rules::{Governed, Rules};
+use crate::discord::ballot::Ballot;
+use crate::discord::render::Look;
+use crate::domain::redaction;
+use crate::ledger::sqlite::Sqlite;
+use crate::postgres::connection::Dial;
+use crate::postgres::rows::Redact;
+use crate::postgres::target::{Limits as StatementLimits, PostgresTarget, Reach};
+use crate::postgres::tls::{ClientCertificate, Tls, TlsMode as Mode};
+
+/// A listing that takes longer than this is given up.
+const LISTING_WITHIN: Duration = Duration::from_secs(5);
+/// What a signalling statement gets beyond the time its effect is watched.
+const SIGNALLING_BEYOND: Duration = Duration::from_secs(5);
+/// A signal that has to wait for a lock on a catalogue is no use.
+const LOCK_WITHIN: Duration = Duration::from_secs(3);
+/// How often the state of the connections is put into the metrics.
+const GAUGE_EVERY: Duration = Duration::from_secs(1);
+
+/// Begins to connect to every target.
+pub fn targets(settings: &Settings) -> BTreeMap<String, Arc<PostgresTarget>> {
+    let signalling = settings.limits.confirm_within + SIGNALLING_BEYOND;
+    let limits = StatementLimits {
+        listing: LISTING_WITHIN,
+        signalling,
+    };
+    settings
+        .targets
+        .iter()
+        .map(|target| {
+            let dial = dial(&target.connection, signalling);
+            let open = PostgresTarget::open(&target.name, dial, limits, redact(settings.privacy));
+            (target.name.clone(), Arc::new(open))
+        })
+        .collect()
+}
+
+/// The policy of each target beside it.
+pub fn rules(settings: &Settings, targets: &BTreeMap<String, Arc<PostgresTarget>>) -> Rules {
+    let governed = settings.targets.iter().filter_map(|configured| {
+        let target: Arc<dyn Target> = targets.get(&configured.name)?.clone();
+        Some((
+            configured.name.clone(),
+            Governed {
+                target,
+                policy: Arc::new(configured.policy.clone()),
+            },
+        ))
+    });
+    Rules {
+        targets: governed.collect(),
+        limits: settings.limits,
+    }
+}
+
+/// Opens the ledger, for this process alone to write to.
+pub fn ledger(settings: &Settings) -> anyhow::Result<Arc<dyn Ledger>> {
+    match &settings.ledger {
+        config::Ledger::Sqlite { path } => {
+            let ledger = Sqlite::open(path).with_context(|| format!("[ledger] url: {}", path.display()))?;
+            Ok(Arc::new(ledger))
+        }
+        config::Ledger::Postgres { .. } => {
+            anyhow::bail!("[ledger] url: this version keeps its ledger in SQLite only; write sqlite:FILE")
+        }
+    }
+}
+
+pub fn ballot(settings: &Settings) -> Ballot {
+    Ballot {
+        approve: reaction(&settings.votes.approve),
+        deny: reaction(&settings.votes.deny),
+    }
+}
+
+pub fn look(settings: &Settings) -> Look {
+    Look {
+        guild: settings.discord.guild,
+        approve: reaction(&settings.votes.approve).to_string(),
+        deny: reaction(&settings.votes.deny).to_string(),
+    }
+}
+
+fn reaction(emoji: &Emoji) -> ReactionType {
+    match emoji {
+        Emoji::Unicode(emoji) => ReactionType::Unicode(emoji.clone()),
+        Emoji::Custom { name, id, animated } => ReactionType::Custom {
+            animated: *animated,
+            id: EmojiId::new(*id),
+            name: Some(name.clone()),
+        },
+    }
+}
+
+/// Keeps the gauge of each target's connection true, for as long as it is awaited.
+pub async fn watch_targets(targets: BTreeMap<String, Arc<PostgresTarget>>) {
+    loop {
+        for (name, target) in &targets {
+            let up = if matches!(target.reach(), Reach::Up(_)) {
+                1.0
+            } else {
+                0.0
+            };
+            gauge!("killgate_target_up", "target" => name.clone()).set(up);
+        }
+        tokio::time::sleep(GAUGE_EVERY).await;
+    }
+}
+
+fn redact(privacy: Privacy) -> Redact {
+    match privacy {
+        Privacy::Redacted => Arc::new(|query| Some(redaction::redact(query).to_string())),
+        Privacy::Hidden => Arc::new(|_| None),
+        Privacy::Full => Arc::new(|query| Some(query.to_owned())),
+    }
+}
+
+fn dial(connection: &Connection, statement_timeout: Duration) -> Dial {
+    let password = connection.password.clone();
+    Dial {
+        config: connection.parameters().clone(),
+        tls: tls(&connection.tls),
+        password: Arc::new(move || password.read().map_err(anyhow::Error::new)),
+        statement_timeout,
+        lock_timeout: LOCK_WITHIN,
+    }
+}
+
+fn tls(configured: &config::Tls) -> Tls {
+    Tls {
+        mode: match configured.mode {
+            TlsMode::Disable => Mode::Disable,
+            TlsMode::Require => Mode::Require,
+            TlsMode::VerifyCa => Mode::VerifyCa,
+            TlsMode::VerifyFull => Mode::VerifyFull,
+        },
+        root: configured.root.clone(),
+        client: configured.identity.as_ref().map(|identity| ClientCertificate {
+            chain: identity.certificate.clone(),
+            key: identity.key.clone(),
+        }),
+    }
+}

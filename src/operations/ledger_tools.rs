@@ -1,0 +1,53 @@
+//! `killgate audit`: the configured ledger, exported or verified, also while the bot runs.
+
+use std::io::{self, BufWriter, ErrorKind};
+
+use anyhow::Context;
+use jiff::Timestamp;
+
+use super::audit::{self, Wanted};
+use crate::config::{Ledger, Settings};
+use crate::domain::ids::RequestId;
+use crate::domain::moment::Moment;
+use crate::ledger::pages::Pages;
+use crate::ledger::sqlite::SqlitePages;
+
+/// Prints the records, one JSON object a line.
+pub fn export(settings: &Settings, since: Option<Timestamp>, request: Option<u64>) -> anyhow::Result<()> {
+    let wanted = Wanted {
+        since: since.map(|since| Moment::from_micros(since.as_microsecond())),
+        request: request.map(RequestId),
+    };
+    let mut out = BufWriter::new(io::stdout().lock());
+    match audit::export(pages(settings)?.as_mut(), wanted, &mut out) {
+        // Whoever read the lines has seen enough.
+        Err(error) if is_broken_pipe(&error) => Ok(()),
+        done => done,
+    }
+}
+
+/// Walks the chain and says what was found; whether it is intact.
+pub fn verify(settings: &Settings, expect: Option<&str>) -> anyhow::Result<bool> {
+    let verdict = audit::verify(pages(settings)?.as_mut(), expect)?;
+    println!("{verdict}");
+    Ok(verdict.is_intact())
+}
+
+fn pages(settings: &Settings) -> anyhow::Result<Box<dyn Pages>> {
+    match &settings.ledger {
+        Ledger::Sqlite { path } => {
+            let pages = SqlitePages::open(path)
+                .with_context(|| format!("the ledger {} cannot be read", path.display()))?;
+            Ok(Box::new(pages))
+        }
+        Ledger::Postgres { .. } => {
+            anyhow::bail!("[ledger] url: this version keeps its ledger in SQLite only; write sqlite:FILE")
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}

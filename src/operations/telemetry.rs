@@ -1,0 +1,64 @@
+//! Logs and metrics: what they are called, and where they go.
+
+use anyhow::Context;
+use clap::ValueEnum;
+use metrics::{describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people at a terminal.
+    Text,
+    /// One JSON object a line, for machines.
+    Json,
+}
+
+/// Bounds of the histograms' buckets, in seconds.
+const BUCKETS: [f64; 12] = [
+    0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
+];
+
+/// Sends log lines to standard error; `RUST_LOG` chooses which, `info` unless it says otherwise.
+pub fn log_to_stderr(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => lines.init(),
+        LogFormat::Json => lines.json().flatten_event(true).init(),
+    }
+}
+
+/// Begins to count; the handle renders what was counted as Prometheus text.
+pub fn start_metrics() -> anyhow::Result<PrometheusHandle> {
+    let handle = PrometheusBuilder::new()
+        .set_buckets(&BUCKETS)
+        .and_then(PrometheusBuilder::install_recorder)
+        .context("metrics cannot be counted")?;
+    describe_counter!(
+        "killgate_requests_total",
+        "Requests that ended, by action and outcome."
+    );
+    describe_gauge!("killgate_open_requests", "Requests that wait for a decision.");
+    describe_histogram!(
+        "killgate_approval_to_signal_seconds",
+        "From the approval that made the quorum until PostgreSQL had sent the signal."
+    );
+    describe_histogram!(
+        "killgate_command_seconds",
+        "From a command's arrival until it was answered."
+    );
+    describe_gauge!(
+        "killgate_gateway_connected",
+        "1 while the session with Discord stands."
+    );
+    describe_gauge!(
+        "killgate_target_up",
+        "1 while the connection to the target stands."
+    );
+    describe_gauge!("killgate_active", "1 on the replica that acts.");
+    Ok(handle)
+}
