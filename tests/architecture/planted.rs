@@ -132,7 +132,13 @@ fn a_library_stays_in_its_room() {
 
     clean("src/domain/a.rs", "use regex::Regex; use std::fmt;");
     clean("src/discord/a.rs", "use serenity::all::Http;");
+    broken(
+        "src/config/file.rs",
+        "use tokio_postgres::Client;",
+        "`tokio_postgres` may be used in",
+    );
     clean("src/ledger/postgres.rs", "use tokio_postgres::Client;");
+    clean("src/config/postgres_url.rs", "use tokio_postgres::Config;");
     clean(
         "src/domain/a.rs",
         "use crate::domain::toml::X; fn f(toml: u8, my_toml: u8) {}",

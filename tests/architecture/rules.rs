@@ -26,9 +26,15 @@ const LIBRARIES: [(&str, &[&str]); 5] = [
     ("serenity", &["src/discord"]),
     ("tokio_tungstenite", &["src/discord"]),
     ("rusqlite", &["src/ledger"]),
-    ("tokio_postgres", &["src/postgres", "src/ledger/postgres"]),
+    (
+        "tokio_postgres",
+        &["src/postgres", "src/ledger/postgres", URLS[0], URLS[1]],
+    ),
     ("tokio_postgres_rustls", &["src/postgres"]),
 ];
+
+/// A connection's URL is read by tokio-postgres' own parser when the config is; nothing is opened there.
+const URLS: [&str; 2] = ["src/config/connection.rs", "src/config/postgres_url.rs"];
 
 /// All that the domain may use besides the standard library.
 const DOMAIN_LIBRARIES: [&str; 1] = ["regex"];
