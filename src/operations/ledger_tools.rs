@@ -10,7 +10,7 @@ use crate::config::{Ledger, Settings};
 use crate::domain::ids::RequestId;
 use crate::domain::moment::Moment;
 use crate::ledger::pages::Pages;
-use crate::ledger::sqlite::SqlitePages;
+use crate::ledger::sqlite::pages::SqlitePages;
 
 /// Prints the records, one JSON object a line.
 pub fn export(settings: &Settings, since: Option<Timestamp>, request: Option<u64>) -> anyhow::Result<()> {
