@@ -1,0 +1,67 @@
+//! Reading requests and writing answers as Discord does: JSON, and refusals with their codes.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::world::refusal::Refusal;
+
+pub(crate) type Answer = Result<Json<Value>, Refusal>;
+pub(crate) type Done = Result<StatusCode, Refusal>;
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::BAD_REQUEST);
+        (status, Json(self.json())).into_response()
+    }
+}
+
+/// A JSON body.
+pub(crate) struct Body(pub(crate) Value);
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        let json = is_json(request.headers());
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(|_| Refusal::invalid_json())?;
+        if !json {
+            let message = "Expected \"Content-Type\" header to be one of {'application/json'}.";
+            return Err(Refusal::bad_form("", "CONTENT_TYPE_INVALID", message));
+        }
+        serde_json::from_slice(&bytes)
+            .map(Self)
+            .map_err(|_| Refusal::invalid_json())
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("application/json"))
+}
+
+/// The ids and names in a path; one that is no snowflake is a bad form, as in Discord.
+pub(crate) struct At<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for At<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        match Path::<T>::from_request_parts(parts, state).await {
+            Ok(Path(value)) => Ok(Self(value)),
+            Err(_) => Err(Refusal::bad_form(
+                "path",
+                "NUMBER_TYPE_COERCE",
+                "A value in the path is not snowflake.",
+            )),
+        }
+    }
+}

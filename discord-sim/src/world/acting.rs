@@ -1,0 +1,170 @@
+//! What people do besides commands and reactions: write, press, choose, fill in.
+
+use serde_json::{Value, json};
+
+use super::World;
+use super::ids::Id;
+use super::interactions::Kind;
+use super::messages::{self, Message};
+use super::permissions::Permissions;
+use super::posting::Setting;
+use super::refusal::Refusal;
+use crate::rules::components::{BUTTON, STRING_SELECT};
+use crate::rules::draft::Draft;
+use crate::rules::modals;
+
+impl World {
+    pub(crate) fn says(
+        &mut self,
+        user: Id,
+        channel: Id,
+        text: &str,
+        reply_to: Option<Id>,
+    ) -> Result<Id, Refusal> {
+        self.require(user, channel, Permissions::SEND_MESSAGES)?;
+        let draft = Draft::read(&json!({ "content": text }))?;
+        if draft.is_empty() {
+            return Err(Refusal::empty_message());
+        }
+        let kind = if reply_to.is_some() {
+            messages::REPLY
+        } else {
+            messages::DEFAULT
+        };
+        self.post(
+            user,
+            channel,
+            draft,
+            Setting {
+                kind,
+                reply_to,
+                ..Setting::default()
+            },
+        )
+    }
+
+    /// Changes the words of one's own message.
+    pub(crate) fn rewords(&mut self, user: Id, channel: Id, message: Id, text: &str) -> Result<(), Refusal> {
+        self.require(user, channel, Permissions::NONE)?;
+        if self.channel(channel)?.public_message(message)?.author != user {
+            return Err(Refusal::not_your_message());
+        }
+        self.edit(channel, message, Draft::read(&json!({ "content": text }))?)
+    }
+
+    /// Presses a button or chooses from a menu.
+    pub(crate) fn uses_component(
+        &mut self,
+        user: Id,
+        channel: Id,
+        message: Id,
+        custom_id: &str,
+        values: Option<&[String]>,
+    ) -> Result<Id, String> {
+        let source = self.seen(user, channel, message)?;
+        let rows = source
+            .components
+            .iter()
+            .filter_map(|row| row["components"].as_array())
+            .flatten();
+        let component = rows
+            .clone()
+            .find(|component| component["custom_id"] == custom_id)
+            .ok_or_else(|| format!("The message has no component {custom_id}"))?;
+        if component["disabled"] == true {
+            return Err(format!("The component {custom_id} is disabled"));
+        }
+        let mut data = json!({ "custom_id": custom_id, "component_type": component["type"], "id": 0 });
+        match (component["type"] == BUTTON, values) {
+            (true, None) => {}
+            (true, Some(_)) => return Err(format!("The component {custom_id} is a button, not a menu")),
+            (false, None) => return Err(format!("The component {custom_id} is a menu, not a button")),
+            (false, Some(values)) => {
+                check_choice(component, values)?;
+                data["values"] = json!(values);
+                if component["type"] != STRING_SELECT {
+                    data["resolved"] = json!({});
+                }
+            }
+        }
+        self.interact(Kind::Component, user, channel, data, None, Some(message))
+            .map_err(|refusal| refusal.message)
+    }
+
+    /// Sends the modal that an interaction of this person was answered with.
+    pub(crate) fn submits(
+        &mut self,
+        user: Id,
+        opener: Id,
+        fields: &[(String, String)],
+    ) -> Result<Id, String> {
+        let interaction = self
+            .interactions
+            .get(&opener)
+            .filter(|interaction| interaction.user == user);
+        let interaction = interaction.ok_or("This person has no such interaction")?;
+        let modal = interaction
+            .modal
+            .clone()
+            .ok_or("The interaction was not answered with a modal")?;
+        let (channel, source) = (interaction.channel, interaction.source);
+        if let Some((name, _)) = fields
+            .iter()
+            .find(|(name, _)| !modals::inputs(&modal).any(|input| input["custom_id"] == **name))
+        {
+            return Err(format!("The modal has no input {name}"));
+        }
+        let mut rows = Vec::new();
+        for input in modals::inputs(&modal) {
+            let name = input["custom_id"].as_str().unwrap_or_default();
+            let given = fields
+                .iter()
+                .find(|(field, _)| field == name)
+                .map(|(_, value)| value.as_str());
+            let value = given.or_else(|| input["value"].as_str()).unwrap_or_default();
+            let length = value.chars().count() as u64;
+            let needed = u64::from(input["required"] != false);
+            let least = input["min_length"].as_u64().unwrap_or(0).max(needed);
+            let most = input["max_length"].as_u64().unwrap_or(4000);
+            if length < least || length > most {
+                return Err(format!("{name} must have {least} to {most} characters"));
+            }
+            rows.push(json!({ "type": 1, "components": [{ "type": 4, "custom_id": name, "value": value }] }));
+        }
+        let data = json!({ "custom_id": modal["custom_id"], "components": rows });
+        self.interaction_mut(opener)
+            .map_err(|refusal| refusal.message)?
+            .modal = None;
+        self.interact(Kind::Modal, user, channel, data, None, source)
+            .map_err(|refusal| refusal.message)
+    }
+
+    fn seen(&self, user: Id, channel: Id, message: Id) -> Result<&Message, String> {
+        self.require(user, channel, Permissions::NONE)
+            .map_err(|refusal| refusal.message)?;
+        let message = self.channel(channel).and_then(|channel| channel.message(message));
+        let message = message.map_err(|refusal| refusal.message)?;
+        if message.visible_to(user) {
+            Ok(message)
+        } else {
+            Err("Unknown Message".into())
+        }
+    }
+}
+
+fn check_choice(component: &Value, values: &[String]) -> Result<(), String> {
+    let least = component["min_values"].as_u64().unwrap_or(1);
+    let most = component["max_values"].as_u64().unwrap_or(1);
+    let count = values.len() as u64;
+    if count < least || count > most {
+        return Err(format!("Choose {least} to {most} values"));
+    }
+    if let Some(options) = component["options"].as_array() {
+        for value in values {
+            if !options.iter().any(|option| option["value"] == **value) {
+                return Err(format!("{value} is not in the menu"));
+            }
+        }
+    }
+    Ok(())
+}

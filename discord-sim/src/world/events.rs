@@ -1,0 +1,204 @@
+//! What the gateway tells a bot, with every field Discord sends.
+//!
+//! Source: Discord's page "Gateway Events".
+
+use serde_json::{Value, json};
+
+use super::World;
+use super::ids::{Id, iso};
+use super::messages::{Message, emoji_json};
+use super::people::Role;
+use super::permissions::Permissions;
+use crate::gateway::hub::Event;
+use crate::gateway::intents::Intents;
+
+impl World {
+    /// Sends an event about a channel, if the bot sees the channel.
+    fn emit_in(&mut self, channel: Id, event: Event) {
+        if self
+            .permissions(self.application.id, channel)
+            .contains(Permissions::VIEW_CHANNEL)
+        {
+            self.hub.emit(event);
+        }
+    }
+
+    pub(crate) fn emit_message(&mut self, name: &'static str, message: &Message) {
+        if message.only_for.is_some() {
+            return;
+        }
+        let bot = self.application.id;
+        let mut data = self.message_json(message, bot);
+        data["guild_id"] = json!(self.guild.id);
+        if let Some(member) = self.members.get(&message.author) {
+            data["member"] = member.partial_json();
+        }
+        for mention in data["mentions"].as_array_mut().into_iter().flatten() {
+            let id = mention["id"].as_str().and_then(|id| id.parse().ok());
+            if let Some(member) = id.and_then(|id: Id| self.members.get(&id)) {
+                mention["member"] = member.partial_json();
+            }
+        }
+        let private = message.author != bot && !message.pinged.users.contains(&bot);
+        let event = Event {
+            private_content: private,
+            ..Event::new(name, Intents::GUILD_MESSAGES, data)
+        };
+        self.emit_in(message.channel, event);
+    }
+
+    pub(crate) fn emit_message_gone(&mut self, channel: Id, message: Id) {
+        let data = json!({ "id": message, "channel_id": channel, "guild_id": self.guild.id });
+        self.emit_in(
+            channel,
+            Event::new("MESSAGE_DELETE", Intents::GUILD_MESSAGES, data),
+        );
+    }
+
+    pub(crate) fn emit_messages_gone(&mut self, channel: Id, messages: &[Id]) {
+        let data = json!({ "ids": messages, "channel_id": channel, "guild_id": self.guild.id });
+        self.emit_in(
+            channel,
+            Event::new("MESSAGE_DELETE_BULK", Intents::GUILD_MESSAGES, data),
+        );
+    }
+
+    pub(crate) fn emit_reaction(&mut self, added: bool, message: &Message, emoji: &str, user: Id) {
+        let mut data = self.reaction_data(message, Some(emoji));
+        data["user_id"] = json!(user);
+        data["burst"] = false.into();
+        data["type"] = 0.into();
+        if added {
+            data["message_author_id"] = json!(message.author);
+            data["burst_colors"] = json!([]);
+            data["member"] = self.member_json(user);
+        }
+        let name = if added {
+            "MESSAGE_REACTION_ADD"
+        } else {
+            "MESSAGE_REACTION_REMOVE"
+        };
+        self.emit_in(
+            message.channel,
+            Event::new(name, Intents::GUILD_MESSAGE_REACTIONS, data),
+        );
+    }
+
+    /// All reactions of a message gone, or all of one emoji.
+    pub(crate) fn emit_reactions_cleared(&mut self, message: &Message, emoji: Option<&str>) {
+        let data = self.reaction_data(message, emoji);
+        let name = match emoji {
+            Some(_) => "MESSAGE_REACTION_REMOVE_EMOJI",
+            None => "MESSAGE_REACTION_REMOVE_ALL",
+        };
+        self.emit_in(
+            message.channel,
+            Event::new(name, Intents::GUILD_MESSAGE_REACTIONS, data),
+        );
+    }
+
+    fn reaction_data(&self, message: &Message, emoji: Option<&str>) -> Value {
+        let mut data =
+            json!({ "channel_id": message.channel, "message_id": message.id, "guild_id": self.guild.id });
+        if let Some(emoji) = emoji {
+            data["emoji"] = emoji_json(emoji);
+        }
+        data
+    }
+
+    pub(crate) fn emit_role(&mut self, name: &'static str, role: &Role) {
+        let data = json!({ "guild_id": self.guild.id, "role": role.json() });
+        self.hub.emit(Event::new(name, Intents::GUILDS, data));
+    }
+
+    pub(crate) fn emit_role_gone(&mut self, role: Id) {
+        let data = json!({ "guild_id": self.guild.id, "role_id": role });
+        self.hub
+            .emit(Event::new("GUILD_ROLE_DELETE", Intents::GUILDS, data));
+    }
+
+    pub(crate) fn emit_channel(&mut self, name: &'static str, data: Value) {
+        self.hub.emit(Event::new(name, Intents::GUILDS, data));
+    }
+
+    pub(crate) fn emit_member(&mut self, user: Id) {
+        let mut data = self.member_json(user);
+        data["guild_id"] = json!(self.guild.id);
+        // Everyone's changes need the privileged intent, the bot's own do not.
+        let intents = if user == self.application.id {
+            Intents::NONE
+        } else {
+            Intents::GUILD_MEMBERS
+        };
+        self.hub.emit(Event::new("GUILD_MEMBER_UPDATE", intents, data));
+    }
+
+    pub(crate) fn member_json(&self, user: Id) -> Value {
+        let Some(member) = self.members.get(&user) else {
+            return Value::Null;
+        };
+        let mut json = member.partial_json();
+        json["user"] = self.users.get(&user).map_or(Value::Null, |user| user.json());
+        json
+    }
+
+    /// `READY` for a new session. The guilds are told as unavailable and follow by `GUILD_CREATE`.
+    pub(crate) fn ready(&self, session: &str, resume_url: &str, shard: Value) -> Value {
+        let mut user = self
+            .users
+            .get(&self.application.id)
+            .map_or(Value::Null, |user| user.json());
+        user["verified"] = true.into();
+        user["mfa_enabled"] = true.into();
+        user["email"] = Value::Null;
+        user["flags"] = 0.into();
+        let mut ready = json!({
+            "v": 10, "user_settings": {}, "user": user, "session_type": "normal", "session_id": session,
+            "resume_gateway_url": resume_url, "relationships": [], "private_channels": [], "presences": [],
+            "guilds": [{ "id": self.guild.id, "unavailable": true }], "guild_join_requests": [],
+            "geo_ordered_rtc_regions": [], "game_relationships": [], "auth": {},
+            "application": { "id": self.application.id, "flags": 0 }, "_trace": ["discord-sim"],
+        });
+        if !shard.is_null() {
+            ready["shard"] = shard;
+        }
+        ready
+    }
+
+    /// `GUILD_CREATE`, with the members a bot without the privileged intent is shown: itself.
+    pub(crate) fn guild_create(&self, with_members: bool) -> Value {
+        let mut guild = self.guild.json();
+        let bot = self.application.id;
+        let members: Vec<Value> = self
+            .members
+            .keys()
+            .filter(|id| with_members || **id == bot)
+            .map(|id| self.member_json(*id))
+            .collect();
+        let channels: Vec<Value> = self
+            .channels
+            .values()
+            .map(super::channels::Channel::json_in_guild)
+            .collect();
+        let joined = self.members.get(&bot).map(|member| iso(member.joined));
+        for (field, value) in [
+            ("joined_at", json!(joined)),
+            ("large", json!(false)),
+            ("unavailable", json!(false)),
+            ("member_count", json!(self.members.len())),
+            ("voice_states", json!([])),
+            ("members", json!(members)),
+            ("channels", json!(channels)),
+            ("threads", json!([])),
+            ("presences", json!([])),
+            ("stage_instances", json!([])),
+            ("guild_scheduled_events", json!([])),
+            ("soundboard_sounds", json!([])),
+            ("application_command_counts", json!({})),
+            ("embedded_activities", json!([])),
+        ] {
+            guild[field] = value;
+        }
+        guild
+    }
+}

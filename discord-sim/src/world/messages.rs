@@ -1,0 +1,160 @@
+//! A message, and its JSON form.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::World;
+use super::ids::{Id, iso};
+use crate::rules::draft::LOADING;
+
+/// Message types, from Discord's page "Message Resource".
+pub(crate) const DEFAULT: u8 = 0;
+pub(crate) const REPLY: u8 = 19;
+pub(crate) const CHAT_INPUT_COMMAND: u8 = 20;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Message {
+    pub(crate) id: Id,
+    pub(crate) channel: Id,
+    pub(crate) author: Id,
+    pub(crate) kind: u8,
+    pub(crate) content: String,
+    pub(crate) embeds: Vec<Value>,
+    pub(crate) components: Vec<Value>,
+    pub(crate) flags: u64,
+    pub(crate) posted: Timestamp,
+    pub(crate) edited: Option<Timestamp>,
+    pub(crate) reply_to: Option<Id>,
+    pub(crate) pinged: Pinged,
+    pub(crate) reactions: Vec<Reaction>,
+    pub(crate) nonce: Option<Value>,
+    /// The interaction this message answers.
+    pub(crate) origin: Option<Origin>,
+    /// The one person who sees an ephemeral message.
+    pub(crate) only_for: Option<Id>,
+}
+
+/// Who was really notified.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Pinged {
+    pub(crate) everyone: bool,
+    pub(crate) roles: Vec<Id>,
+    pub(crate) users: Vec<Id>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Reaction {
+    pub(crate) emoji: &'static str,
+    pub(crate) users: BTreeSet<Id>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    pub(crate) interaction: Id,
+    pub(crate) kind: u8,
+    pub(crate) user: Id,
+    /// The command as typed, such as `terminate`; absent for components and modals.
+    pub(crate) command: Option<String>,
+}
+
+impl Message {
+    pub(crate) fn is_loading(&self) -> bool {
+        self.flags & LOADING != 0
+    }
+
+    pub(crate) fn visible_to(&self, user: Id) -> bool {
+        self.only_for.is_none_or(|only| only == user)
+    }
+
+    pub(crate) fn reaction(&self, emoji: &str) -> Option<&Reaction> {
+        self.reactions.iter().find(|reaction| reaction.emoji == emoji)
+    }
+}
+
+impl World {
+    /// A message as REST gives it to `viewer`, with the message it answers inside.
+    pub(crate) fn message_json(&self, message: &Message, viewer: Id) -> Value {
+        let mut json = self.flat_message_json(message, viewer);
+        if let Some(to) = message.reply_to {
+            let target = self
+                .channels
+                .get(&message.channel)
+                .and_then(|channel| channel.messages.get(&to));
+            json["referenced_message"] =
+                target.map_or(Value::Null, |target| self.flat_message_json(target, viewer));
+        }
+        json
+    }
+
+    fn flat_message_json(&self, message: &Message, viewer: Id) -> Value {
+        let mentions: Vec<Value> = message
+            .pinged
+            .users
+            .iter()
+            .filter_map(|id| self.users.get(id))
+            .map(|user| user.json())
+            .collect();
+        let mut json = json!({
+            "id": message.id, "channel_id": message.channel, "type": message.kind,
+            "author": self.users.get(&message.author).map(|user| user.json()),
+            "content": message.content, "timestamp": iso(message.posted),
+            "edited_timestamp": message.edited.map(iso), "tts": false,
+            "mention_everyone": message.pinged.everyone, "mentions": mentions,
+            "mention_roles": message.pinged.roles, "attachments": [], "embeds": message.embeds,
+            "components": message.components, "pinned": false, "flags": message.flags,
+        });
+        let Value::Object(fields) = &mut json else {
+            return json;
+        };
+        if let Some(to) = message.reply_to {
+            let reference = json!({ "type": 0, "channel_id": message.channel, "message_id": to, "guild_id": self.guild.id });
+            fields.insert("message_reference".into(), reference);
+        }
+        if let Some(nonce) = &message.nonce {
+            fields.insert("nonce".into(), nonce.clone());
+        }
+        if !message.reactions.is_empty() {
+            let reactions: Vec<Value> = message
+                .reactions
+                .iter()
+                .map(|r| reaction_json(r, viewer))
+                .collect();
+            fields.insert("reactions".into(), reactions.into());
+        }
+        if let Some(origin) = &message.origin {
+            self.add_origin(fields, origin);
+        }
+        json
+    }
+
+    fn add_origin(&self, fields: &mut Map<String, Value>, origin: &Origin) {
+        let user = self.users.get(&origin.user).map(|user| user.json());
+        let mut metadata = json!({
+            "id": origin.interaction, "type": origin.kind, "user": user,
+            "authorizing_integration_owners": { "0": self.guild.id },
+        });
+        if let Some(command) = &origin.command {
+            metadata["name"] = command.as_str().into();
+            let old = json!({ "id": origin.interaction, "type": origin.kind, "name": command, "user": user });
+            fields.insert("interaction".into(), old);
+        }
+        fields.insert("interaction_metadata".into(), metadata);
+        fields.insert("application_id".into(), json!(self.application.id));
+        fields.insert("webhook_id".into(), json!(self.application.id));
+    }
+}
+
+fn reaction_json(reaction: &Reaction, viewer: Id) -> Value {
+    let count = reaction.users.len();
+    json!({
+        "emoji": emoji_json(reaction.emoji), "count": count,
+        "count_details": { "burst": 0, "normal": count }, "burst_colors": [], "me_burst": false,
+        "burst_me": false, "me": reaction.users.contains(&viewer), "burst_count": 0,
+    })
+}
+
+pub(crate) fn emoji_json(name: &str) -> Value {
+    json!({ "id": null, "name": name })
+}

@@ -1,0 +1,130 @@
+//! What moderators and administrators do: roles, channels, other people's messages, the bot's permissions.
+
+use super::World;
+use super::ids::Id;
+use super::people::Role;
+use super::permissions::{Overwrite, Permissions, Subject};
+use super::refusal::Refusal;
+
+impl World {
+    /// Deletes anybody's message, as somebody who may.
+    pub(crate) fn deletes(&mut self, actor: Id, channel: Id, message: Id) -> Result<(), Refusal> {
+        self.require(actor, channel, Permissions::NONE)?;
+        let found = self.channel(channel)?.message(message)?;
+        // One may dismiss an ephemeral message shown to oneself.
+        let own = found.author == actor || found.only_for == Some(actor);
+        if !own {
+            self.require(actor, channel, Permissions::MANAGE_MESSAGES)?;
+        }
+        self.remove(channel, message)
+    }
+
+    /// Deletes several messages at once.
+    pub(crate) fn deletes_all(&mut self, actor: Id, channel: Id, messages: &[Id]) -> Result<(), Refusal> {
+        self.require(actor, channel, Permissions::MANAGE_MESSAGES)?;
+        let place = self.channel_mut(channel)?;
+        let gone: Vec<Id> = messages
+            .iter()
+            .copied()
+            .filter(|id| place.messages.remove(id).is_some())
+            .collect();
+        self.emit_messages_gone(channel, &gone);
+        Ok(())
+    }
+
+    pub(crate) fn set_roles(&mut self, user: Id, roles: Vec<Id>) -> Result<(), Refusal> {
+        if roles.iter().any(|role| !self.guild.roles.contains_key(role)) {
+            return Err(Refusal::unknown_role());
+        }
+        let member = self.members.get_mut(&user).ok_or_else(Refusal::unknown_member)?;
+        member.roles = roles;
+        self.emit_member(user);
+        Ok(())
+    }
+
+    /// Deletes a role; its members lose it.
+    pub(crate) fn delete_role(&mut self, role: Id) -> Result<(), Refusal> {
+        self.guild.roles.remove(&role).ok_or_else(Refusal::unknown_role)?;
+        let held: Vec<Id> = self
+            .members
+            .values()
+            .filter(|m| m.roles.contains(&role))
+            .map(|m| m.user)
+            .collect();
+        for member in self.members.values_mut() {
+            member.roles.retain(|held| *held != role);
+        }
+        for channel in self.channels.values_mut() {
+            channel
+                .overwrites
+                .retain(|overwrite| overwrite.subject != Subject::Role(role));
+        }
+        self.emit_role_gone(role);
+        for user in held {
+            self.emit_member(user);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn create_role(&mut self, name: &str) -> Id {
+        let id = self.next_id();
+        let role = Role {
+            id,
+            name: name.into(),
+            permissions: Permissions::NONE,
+            mentionable: false,
+            position: self.guild.roles.len(),
+            bot: None,
+        };
+        self.guild.roles.insert(id, role.clone());
+        self.emit_role("GUILD_ROLE_CREATE", &role);
+        id
+    }
+
+    pub(crate) fn change_role(&mut self, role: Id, change: impl FnOnce(&mut Role)) -> Result<(), Refusal> {
+        let role = self
+            .guild
+            .roles
+            .get_mut(&role)
+            .ok_or_else(Refusal::unknown_role)?;
+        change(role);
+        let role = role.clone();
+        self.emit_role("GUILD_ROLE_UPDATE", &role);
+        Ok(())
+    }
+
+    /// Deletes a channel with all that is in it.
+    pub(crate) fn delete_channel(&mut self, channel: Id) -> Result<(), Refusal> {
+        let seen = self
+            .permissions(self.application.id, channel)
+            .contains(Permissions::VIEW_CHANNEL);
+        let gone = self
+            .channels
+            .remove(&channel)
+            .ok_or_else(Refusal::unknown_channel)?;
+        if seen {
+            self.emit_channel("CHANNEL_DELETE", gone.json(self.guild.id));
+        }
+        Ok(())
+    }
+
+    /// Sets what one user may and may not do in a channel besides what their roles say.
+    pub(crate) fn overwrite(
+        &mut self,
+        channel: Id,
+        user: Id,
+        allow: Permissions,
+        deny: Permissions,
+    ) -> Result<(), Refusal> {
+        let guild = self.guild.id;
+        let place = self.channel_mut(channel)?;
+        let subject = Subject::Member(user);
+        place.overwrites.retain(|overwrite| overwrite.subject != subject);
+        if allow != Permissions::NONE || deny != Permissions::NONE {
+            place.overwrites.push(Overwrite { subject, allow, deny });
+        }
+        let json = place.json(guild);
+        self.emit_channel("CHANNEL_UPDATE", json);
+        Ok(())
+    }
+}

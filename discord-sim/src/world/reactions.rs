@@ -1,0 +1,138 @@
+//! Reactions: by the bot over REST and by people, under the same permissions.
+
+use std::collections::BTreeSet;
+
+use super::World;
+use super::emoji::canonical;
+use super::ids::Id;
+use super::messages::{Message, Reaction};
+use super::permissions::Permissions;
+use super::refusal::Refusal;
+
+const MOST_EMOJI: usize = 20;
+
+impl World {
+    /// Puts somebody's reaction on a message. A second one with the same emoji changes nothing.
+    pub(crate) fn react(&mut self, user: Id, channel: Id, message: Id, emoji: &str) -> Result<(), Refusal> {
+        self.require(user, channel, Permissions::READ_MESSAGE_HISTORY)?;
+        let may_start = self
+            .permissions(user, channel)
+            .contains(Permissions::ADD_REACTIONS);
+        self.channel(channel)?.public_message(message)?;
+        let emoji = canonical(emoji)?;
+        let place = self.channel_mut(channel)?.message_mut(message)?;
+        let full = place.reactions.len() >= MOST_EMOJI;
+        match place
+            .reactions
+            .iter_mut()
+            .find(|reaction| reaction.emoji == emoji)
+        {
+            Some(reaction) => {
+                if !reaction.users.insert(user) {
+                    return Ok(());
+                }
+            }
+            None if !may_start => return Err(Refusal::missing_permissions()),
+            None if full => return Err(Refusal::too_many_reactions()),
+            None => place.reactions.push(Reaction {
+                emoji,
+                users: BTreeSet::from([user]),
+            }),
+        }
+        let message = place.clone();
+        self.emit_reaction(true, &message, emoji, user);
+        Ok(())
+    }
+
+    /// Takes `whose` reaction off a message; another's needs Manage Messages.
+    pub(crate) fn unreact(
+        &mut self,
+        actor: Id,
+        whose: Id,
+        channel: Id,
+        message: Id,
+        emoji: &str,
+    ) -> Result<(), Refusal> {
+        let needed = if actor == whose {
+            Permissions::NONE
+        } else {
+            Permissions::MANAGE_MESSAGES
+        };
+        let emoji = self.reacted(actor, channel, message, emoji, needed)?;
+        let place = self.channel_mut(channel)?.message_mut(message)?;
+        let mut taken = false;
+        place.reactions.retain_mut(|reaction| {
+            if reaction.emoji == emoji {
+                taken = reaction.users.remove(&whose);
+            }
+            !reaction.users.is_empty()
+        });
+        let message = place.clone();
+        if taken {
+            self.emit_reaction(false, &message, emoji, whose);
+        }
+        Ok(())
+    }
+
+    /// Clears all reactions of a message.
+    pub(crate) fn clear_reactions(&mut self, actor: Id, channel: Id, message: Id) -> Result<(), Refusal> {
+        self.require(actor, channel, Permissions::MANAGE_MESSAGES)?;
+        self.channel(channel)?.public_message(message)?;
+        let place = self.channel_mut(channel)?.message_mut(message)?;
+        place.reactions.clear();
+        let message = place.clone();
+        self.emit_reactions_cleared(&message, None);
+        Ok(())
+    }
+
+    /// Clears all reactions with one emoji.
+    pub(crate) fn clear_emoji(
+        &mut self,
+        actor: Id,
+        channel: Id,
+        message: Id,
+        emoji: &str,
+    ) -> Result<(), Refusal> {
+        let emoji = self.reacted(actor, channel, message, emoji, Permissions::MANAGE_MESSAGES)?;
+        let place = self.channel_mut(channel)?.message_mut(message)?;
+        place.reactions.retain(|reaction| reaction.emoji != emoji);
+        let message = place.clone();
+        self.emit_reactions_cleared(&message, Some(emoji));
+        Ok(())
+    }
+
+    /// Who reacted with an emoji, by id, from after `after` on.
+    pub(crate) fn reactors(
+        &self,
+        actor: Id,
+        channel: Id,
+        message: Id,
+        emoji: &str,
+        after: Id,
+        limit: usize,
+    ) -> Result<Vec<Id>, Refusal> {
+        let emoji = self.reacted(actor, channel, message, emoji, Permissions::READ_MESSAGE_HISTORY)?;
+        let message: &Message = self.channel(channel)?.message(message)?;
+        let users = message.reaction(emoji).map(|reaction| &reaction.users);
+        let next = Id(after.0.saturating_add(1));
+        Ok(users
+            .into_iter()
+            .flat_map(|users| users.range(next..))
+            .take(limit)
+            .copied()
+            .collect())
+    }
+
+    fn reacted(
+        &self,
+        actor: Id,
+        channel: Id,
+        message: Id,
+        emoji: &str,
+        needed: Permissions,
+    ) -> Result<&'static str, Refusal> {
+        self.require(actor, channel, needed)?;
+        self.channel(channel)?.public_message(message)?;
+        canonical(emoji)
+    }
+}
