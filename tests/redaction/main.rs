@@ -1,5 +1,6 @@
 //! Query text fit to show: what stays of a statement, and that nothing else does.
 
+mod arbitrary;
 mod cases;
 mod closed;
 mod generated;
