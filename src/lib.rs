@@ -1,4 +1,5 @@
 //! killgate.
 
+pub mod config;
 pub mod desk;
 pub mod domain;

@@ -1,0 +1,147 @@
+//! How to reach a PostgreSQL server: the same for targets and for the ledger.
+
+use std::fmt::Write as _;
+
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode};
+
+use super::fault::Noted;
+use super::paths::Paths;
+use super::postgres_url::PostgresUrl;
+use super::secret::{Environment, PasswordSource, SecretError};
+use super::section::Section;
+use super::tls::{Tls, TlsMode};
+use super::value::Value;
+
+/// Everything a connection takes, without the URL it was read from.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// Hosts, ports, user, database and the rest; no password.
+    config: Config,
+    pub tls: Tls,
+    pub password: PasswordSource,
+}
+
+impl Connection {
+    /// What tokio-postgres takes, with the password as it is now. TLS is required or off, never a matter of luck;
+    /// certificates are for the connector to check.
+    pub fn config(&self) -> Result<Config, SecretError> {
+        use secrecy::ExposeSecret;
+
+        let mut config = self.config.clone();
+        if let Some(password) = self.password.read()? {
+            config.password(password.expose_secret());
+        }
+        Ok(config)
+    }
+
+    /// Hosts and ports, for people: `db1.internal:5432`.
+    pub fn address(&self) -> String {
+        let mut address = String::new();
+        for (number, host) in self.config.get_hosts().iter().enumerate() {
+            let comma = if number == 0 { "" } else { "," };
+            let port = port(&self.config, number);
+            // Writing to a String does not fail.
+            let _ = match host {
+                Host::Tcp(name) if name.contains(':') => write!(address, "{comma}[{name}]:{port}"),
+                Host::Tcp(name) => write!(address, "{comma}{}:{port}", name.to_lowercase()),
+                Host::Unix(folder) => write!(address, "{comma}{}:{port}", folder.display()),
+            };
+        }
+        for ip in self.config.get_hostaddrs() {
+            let _ = write!(address, " ({ip})");
+        }
+        address
+    }
+
+    /// Whether nothing leaves this machine: every host is a loopback address or a Unix socket.
+    pub fn is_local(&self) -> bool {
+        is_local(&self.config)
+    }
+
+    /// Equal for two connections that lead to the same sessions: the address and the database, which a pooler may
+    /// take to mean another server. As whom one logs in makes no difference.
+    pub(super) fn server(&self) -> String {
+        let database = self
+            .config
+            .get_dbname()
+            .or(self.config.get_user())
+            .unwrap_or_default();
+        format!("{}/{database}", self.address())
+    }
+
+    /// Reads the URL in `value` and the password keys beside it.
+    pub(super) fn read(
+        value: &Value<'_>,
+        section: &Section<'_>,
+        paths: &Paths,
+        env: Environment<'_>,
+    ) -> Result<Self, Noted> {
+        let url = value.parsed(PostgresUrl::parse).and_then(|mut url| {
+            let tls = url
+                .tls
+                .into_tls(is_local(&url.config), paths)
+                .map_err(|problem| value.refuse(problem))?;
+            reachable(&url.config, tls.mode).map_err(|problem| value.refuse(problem))?;
+            url.config.ssl_mode(match tls.mode {
+                TlsMode::Disable => SslMode::Disable,
+                _ => SslMode::Require,
+            });
+            Ok((url.config, tls, url.password))
+        });
+        let (url, in_url) = match url {
+            Ok((config, tls, password)) => (Ok((config, tls)), password),
+            Err(noted) => (Err(noted), None),
+        };
+        let password = PasswordSource::of(section, in_url, paths, env);
+        let (config, tls) = url?;
+        Ok(Self {
+            config,
+            tls,
+            password: password?,
+        })
+    }
+}
+
+/// Refuses what could not even be tried.
+fn reachable(config: &Config, mode: TlsMode) -> Result<(), String> {
+    let hosts = config.get_hosts();
+    let ports = config.get_ports().len();
+    let addresses = config.get_hostaddrs().len();
+    if hosts.is_empty()
+        || hosts
+            .iter()
+            .any(|host| matches!(host, Host::Tcp(name) if name.is_empty()))
+    {
+        return Err("it names no host".to_owned());
+    }
+    if ports > 1 && ports != hosts.len() || addresses > 0 && addresses != hosts.len() {
+        return Err("it has not one port and address for each host".to_owned());
+    }
+    if config.get_ports().contains(&0) {
+        return Err("0 is no port".to_owned());
+    }
+    let socket = hosts.iter().any(|host| matches!(host, Host::Unix(_)));
+    if socket && mode != TlsMode::Disable {
+        return Err("a Unix socket carries no TLS; leave sslmode out".to_owned());
+    }
+    Ok(())
+}
+
+/// Where an address is given beside the name (`hostaddr`), that is where the connection goes.
+fn is_local(config: &Config) -> bool {
+    let addresses = config.get_hostaddrs();
+    if !addresses.is_empty() {
+        return addresses.iter().all(std::net::IpAddr::is_loopback);
+    }
+    config.get_hosts().iter().all(|host| match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) if name.eq_ignore_ascii_case("localhost") => true,
+        Host::Tcp(name) => name.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback()),
+    })
+}
+
+fn port(config: &Config, number: usize) -> u16 {
+    let ports = config.get_ports();
+    ports.get(number).or(ports.first()).copied().unwrap_or(5432)
+}

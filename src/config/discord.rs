@@ -1,0 +1,81 @@
+//! `[discord]`: which guild, which channels, as whom.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use secrecy::SecretString;
+use url::{Host, Url};
+
+use super::fault::Noted;
+use super::ids::id;
+use super::paths::Paths;
+use super::secret::{self, Environment};
+use super::section::Section;
+use super::value::Value;
+use crate::domain::ids::ChannelId;
+
+/// Where killgate lives on Discord.
+#[derive(Clone, Debug)]
+pub struct Discord {
+    /// The id of the one guild it serves.
+    pub guild: u64,
+    /// Where commands and approvals count; at least one.
+    pub channels: BTreeSet<ChannelId>,
+    pub token: SecretString,
+    /// Scheme, host and port of the API, without a slash at the end.
+    pub api_url: String,
+}
+
+pub(super) fn read(section: &Section<'_>, paths: &Paths, env: Environment<'_>) -> Result<Discord, Noted> {
+    let guild = section.required("guild", id);
+    let channels = section.required("channels", channels);
+    let token = secret::token(section, paths, env);
+    let api_url = section.optional("api_url", api_url);
+    Ok(Discord {
+        guild: guild?,
+        channels: channels?,
+        token: token?,
+        api_url: api_url?.unwrap_or_else(|| "https://discord.com".to_owned()),
+    })
+}
+
+fn channels(value: &Value<'_>) -> Result<BTreeSet<ChannelId>, Noted> {
+    let list = value.list(id)?;
+    let set: BTreeSet<_> = list.iter().copied().map(ChannelId).collect();
+    if set.is_empty() {
+        return Err(value.refuse("no channel, so no command could be used"));
+    }
+    let mut seen = BTreeSet::new();
+    match list.iter().find(|&&id| !seen.insert(id)) {
+        Some(twice) => Err(value.refuse(format!("{twice} is listed twice"))),
+        None => Ok(set),
+    }
+}
+
+fn api_url(value: &Value<'_>) -> Result<String, Noted> {
+    value.parsed(|text| {
+        let url = Url::parse(text).map_err(|error| format!("not a URL: {error}"))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("it holds credentials, which Discord's API has no use for".to_owned());
+        }
+        if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+            return Err("it goes on after the host and port".to_owned());
+        }
+        match url.scheme() {
+            "https" => {}
+            "http" if is_loopback(&url) => {}
+            "http" => return Err("http would send the token in plain text to another host".to_owned()),
+            _ => return Err("neither https nor http".to_owned()),
+        }
+        Ok(url.as_str().trim_end_matches('/').to_owned())
+    })
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
+        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
+        None => false,
+    }
+}

@@ -1,0 +1,130 @@
+//! What is wrong with a configuration: everything at once, each with its place.
+
+use std::cell::RefCell;
+use std::fmt;
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Where it stands, when it stands anywhere: what is missing has no place of its own.
+    pub position: Option<Position>,
+    /// The section and the key, such as `[approval] approvals`.
+    pub key: String,
+    /// What is wrong; never holds a secret.
+    pub problem: String,
+    /// What would be right.
+    pub allowed: String,
+}
+
+/// A place in the file; both numbers start at 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    pub line: usize,
+    /// In characters.
+    pub column: usize,
+}
+
+/// Everything that is wrong with one configuration, in the order of the file; at least one fault.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Faults {
+    /// The file, as it was named.
+    pub file: String,
+    pub list: Vec<Fault>,
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for fault in &self.list {
+            write!(f, "{}:", self.file)?;
+            if let Some(Position { line, column }) = fault.position {
+                write!(f, "{line}:{column}:")?;
+            }
+            if !fault.key.is_empty() {
+                write!(f, " {}:", fault.key)?;
+            }
+            write!(f, " {}", fault.problem)?;
+            if !fault.allowed.is_empty() {
+                write!(f, "; allowed: {}", fault.allowed)?;
+            }
+            f.write_str("\n")?;
+        }
+        match self.list.len() {
+            1 => write!(f, "1 fault in {}", self.file),
+            many => write!(f, "{many} faults in {}", self.file),
+        }
+    }
+}
+
+/// Proof that a fault was noted: whoever could not read a value has said why.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Noted(());
+
+/// What is being read: its byte offset in the file, if it is there, and the key that names it.
+#[derive(Clone, Debug)]
+pub(super) struct Spot {
+    pub(super) offset: Option<usize>,
+    pub(super) key: String,
+}
+
+/// Collects the faults of one file while it is read.
+#[derive(Debug)]
+pub(super) struct Findings<'a> {
+    file: String,
+    text: &'a str,
+    faults: RefCell<Vec<Fault>>,
+}
+
+impl<'a> Findings<'a> {
+    pub(super) fn new(file: String, text: &'a str) -> Self {
+        Self {
+            file,
+            text,
+            faults: RefCell::default(),
+        }
+    }
+
+    /// Notes a fault, once however often it is found: several targets may inherit it.
+    pub(super) fn note(&self, spot: &Spot, problem: impl Into<String>, allowed: impl Into<String>) -> Noted {
+        let fault = Fault {
+            position: spot.offset.map(|offset| self.position(offset)),
+            key: spot.key.clone(),
+            problem: one_line(&problem.into()),
+            allowed: one_line(&allowed.into()),
+        };
+        let mut faults = self.faults.borrow_mut();
+        if !faults.contains(&fault) {
+            faults.push(fault);
+        }
+        Noted(())
+    }
+
+    /// What was found, unless nothing was.
+    pub(super) fn into_faults(self) -> Option<Faults> {
+        let mut list = self.faults.into_inner();
+        list.sort_by_key(|fault| fault.position.map_or((1, None), |position| (0, Some(position))));
+        (!list.is_empty()).then_some(Faults {
+            file: self.file,
+            list,
+        })
+    }
+
+    fn position(&self, offset: usize) -> Position {
+        let offset = (0..=offset.min(self.text.len()))
+            .rev()
+            .find(|&offset| self.text.is_char_boundary(offset))
+            .unwrap_or(0);
+        let before = &self.text[..offset];
+        let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+        Position {
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
+    }
+}
+
+/// A fault is one line, whatever somebody put into a name; nothing may play tricks with the terminal.
+fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}

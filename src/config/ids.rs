@@ -1,0 +1,26 @@
+//! Discord's ids (snowflakes): integers or strings of digits.
+
+use toml::de::DeValue;
+
+use super::fault::Noted;
+use super::value::Value;
+
+/// An id, which is never 0. Strings are accepted because many tools cannot write integers of this size.
+pub(super) fn id(value: &Value<'_>) -> Result<u64, Noted> {
+    let (digits, radix) = match value.content {
+        DeValue::Integer(integer) => (integer.as_str(), integer.radix()),
+        DeValue::String(text) => (text.as_ref(), 10),
+        _ => return Err(value.wrong_type("an id")),
+    };
+    if digits.starts_with('-') {
+        return Err(value.refuse(format!("{digits} is negative")));
+    }
+    if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
+        return Err(value.refuse("not a number; ids are meant, not names"));
+    }
+    match u64::from_str_radix(digits, radix) {
+        Ok(0) => Err(value.refuse("0 is no id")),
+        Ok(id) => Ok(id),
+        Err(_) => Err(value.refuse(format!("{digits} is larger than any id"))),
+    }
+}

@@ -1,0 +1,71 @@
+//! `[ledger]`: where every request is recorded.
+
+use std::path::PathBuf;
+
+use super::connection::Connection;
+use super::fault::Noted;
+use super::paths::Paths;
+use super::secret::Environment;
+use super::section::Section;
+use super::value::Value;
+
+/// Where the ledger is.
+#[derive(Clone, Debug)]
+pub enum Ledger {
+    /// A file, held by one running killgate.
+    Sqlite { path: PathBuf },
+    /// A database that several replicas share.
+    Postgres { connection: Box<Connection> },
+}
+
+pub(super) fn read(section: &Section<'_>, paths: &Paths, env: Environment<'_>) -> Result<Ledger, Noted> {
+    let given = section.optional("url", |value| {
+        let text = value.string()?;
+        if let Some(file) = text.strip_prefix("sqlite:") {
+            no_password(section)?;
+            let path = sqlite(file, paths).map_err(|problem| value.refuse(problem))?;
+            return Ok(Ledger::Sqlite { path });
+        }
+        let connection = Connection::read(value, section, paths, env)?;
+        Ok(Ledger::Postgres {
+            connection: Box::new(connection),
+        })
+    })?;
+    if let Some(ledger) = given {
+        return Ok(ledger);
+    }
+    no_password(section)?;
+    let path = sqlite("killgate.db", paths).map_err(|problem| {
+        section
+            .findings
+            .note(&section.spot("url"), problem, "a file that can be written")
+    })?;
+    Ok(Ledger::Sqlite { path })
+}
+
+/// The file of `sqlite:FILE`; `sqlite:///FILE` is accepted, because other programs write it so.
+fn sqlite(file: &str, paths: &Paths) -> Result<PathBuf, String> {
+    let file = file.strip_prefix("//").unwrap_or(file);
+    if file == ":memory:" {
+        return Err("a ledger in memory would be lost".to_owned());
+    }
+    if file.contains('?') {
+        return Err("parameters are not taken".to_owned());
+    }
+    let path = paths.resolve(file)?;
+    if path.is_dir() {
+        return Err(format!("{} is a folder", path.display()));
+    }
+    match path.parent() {
+        Some(folder) if folder.as_os_str().is_empty() || folder.is_dir() => Ok(path),
+        Some(folder) => Err(format!("the folder {} does not exist", folder.display())),
+        None => Err(format!("{} is no file", path.display())),
+    }
+}
+
+fn no_password(section: &Section<'_>) -> Result<(), Noted> {
+    let refuse = |value: &Value<'_>| Err(value.refuse("a SQLite ledger has no password"));
+    let file: Result<Option<()>, _> = section.optional("password_file", refuse);
+    let variable: Result<Option<()>, _> = section.optional("password_env", refuse);
+    file.and(variable).map(|_| ())
+}

@@ -1,0 +1,145 @@
+//! File and environment → validated [`Settings`].
+//!
+//! [`load`] finds every fault in one go: each value is read on its own, by the readers of its section, and whatever is
+//! wrong is noted with its place, so that one start is enough to mend a file. What comes out is in the domain's
+//! own types and cannot be invalid.
+//!
+//! | file | reads |
+//! |---|---|
+//! | [`discord`] | `[discord]` and the token |
+//! | [`target`] | `[[target]]`, and the policy that results from `access`, `approval`, `protect` and the target's overrides |
+//! | `quorum` | refuses policies under which nothing could ever be approved |
+//! | [`connection`], `postgres_url`, [`tls`] | the URL of a PostgreSQL server |
+//! | [`secret`] | files and variables that hold secrets |
+//! | [`ledger`], `limits`, `privacy`, `http` | the sections of those names |
+//! | [`mod@reference`] | every key: what it means, what it may be, its default |
+//! | `section`, `value`, [`fault`] | tables, values, and what is wrong with them |
+
+mod access;
+mod approval;
+pub mod connection;
+pub mod discord;
+pub mod duration;
+mod emoji;
+pub mod fault;
+mod http;
+mod ids;
+pub mod ledger;
+mod limits;
+mod paths;
+mod postgres_url;
+mod privacy;
+mod protect;
+mod quorum;
+pub mod reference;
+pub mod secret;
+mod section;
+pub mod target;
+pub mod tls;
+mod value;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use toml::de::DeTable;
+
+pub use self::approval::Votes;
+pub use self::connection::Connection;
+pub use self::discord::Discord;
+pub use self::emoji::Emoji;
+pub use self::fault::{Fault, Faults};
+pub use self::ledger::Ledger;
+pub use self::privacy::Privacy;
+pub use self::secret::PasswordSource;
+pub use self::target::Target;
+pub use self::tls::{Tls, TlsMode};
+
+use self::access::AccessKeys;
+use self::approval::ApprovalKeys;
+use self::fault::{Findings, Noted, Spot};
+use self::paths::Paths;
+use self::protect::ProtectKeys;
+use self::secret::Environment;
+use self::section::Section;
+use self::target::Rules;
+use crate::domain::policy::Limits;
+
+/// A configuration that can work. `Debug` shows no secret.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub discord: Discord,
+    /// The reactions that people vote with, on all targets.
+    pub votes: Votes,
+    pub privacy: Privacy,
+    pub limits: Limits,
+    /// At least one, in the order of the file, with distinct names.
+    pub targets: Vec<Target>,
+    pub ledger: Ledger,
+    /// Where health and metrics are served, if they are.
+    pub http: Option<SocketAddr>,
+}
+
+/// Reads the configuration in the file `path`; `env` looks up environment variables.
+///
+/// Relative paths within it start from its folder. Secret files and certificates that it names must be there.
+pub fn load(path: &Path, env: impl Fn(&str) -> Option<String>) -> Result<Settings, Faults> {
+    let file = path.display().to_string();
+    let text = fs::read(path)
+        .map_err(|error| format!("cannot read it: {error}"))
+        .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned()))
+        .map_err(|problem| unusable(Findings::new(file.clone(), ""), None, problem))?;
+    let findings = Findings::new(file, &text);
+    let document = match DeTable::parse(&text) {
+        Ok(document) => document,
+        Err(error) => {
+            let offset = error.span().map(|span| span.start);
+            return Err(unusable(findings, offset, error.message()));
+        }
+    };
+    let root = Section::root(&findings, &reference::ROOT, document.get_ref());
+    let settings = read(&root, &Paths::beside(path), &env);
+    match (settings, findings.into_faults()) {
+        (_, Some(faults)) => Err(faults),
+        (Ok(settings), None) => Ok(settings),
+        (Err(_), None) => unreachable!("a value is given up only after its fault was noted"),
+    }
+}
+
+/// Reads all sections before giving up, so that the faults of all are noted.
+fn read(root: &Section<'_>, paths: &Paths, env: Environment<'_>) -> Result<Settings, Noted> {
+    let discord = discord::read(&root.section("discord", &reference::DISCORD), paths, env);
+    let approval = root.section("approval", &reference::APPROVAL);
+    let votes = approval::votes(&approval);
+    let access = root.section("access", &reference::ACCESS);
+    let protect = root.section("protect", &reference::PROTECT);
+    let rules = Rules {
+        access: AccessKeys::read(&access, &AccessKeys::nobody(&access)),
+        approval: ApprovalKeys::read(&approval, &ApprovalKeys::defaults(&approval)),
+        protect: ProtectKeys::read(&protect, &ProtectKeys::none()),
+    };
+    let targets = target::read(root, &rules, paths, env);
+    let privacy = privacy::read(&root.section("privacy", &reference::PRIVACY));
+    let limits = limits::read(&root.section("limits", &reference::LIMITS));
+    let ledger = ledger::read(&root.section("ledger", &reference::LEDGER), paths, env);
+    let http = http::read(&root.section("http", &reference::HTTP));
+    Ok(Settings {
+        discord: discord?,
+        votes: votes?,
+        privacy: privacy?,
+        limits: limits?,
+        targets: targets?,
+        ledger: ledger?,
+        http: http?,
+    })
+}
+
+/// The one fault of a file in which no others can be looked for.
+fn unusable(findings: Findings<'_>, offset: Option<usize>, problem: impl Into<String>) -> Faults {
+    let spot = Spot {
+        offset,
+        key: String::new(),
+    };
+    findings.note(&spot, problem, "a TOML file");
+    findings.into_faults().expect("a fault was noted just now")
+}

@@ -1,0 +1,148 @@
+//! The parts of a `postgresql://` URL. No error repeats any of it, for it may hold a password.
+
+use percent_encoding::percent_decode_str;
+use secrecy::SecretString;
+use tokio_postgres::Config;
+
+use super::tls::TlsParameters;
+
+/// What tokio-postgres takes; the parameters about TLS are taken here.
+const PARAMETERS: &[&str] = &[
+    "application_name",
+    "channel_binding",
+    "connect_timeout",
+    "dbname",
+    "host",
+    "hostaddr",
+    "keepalives",
+    "keepalives_idle",
+    "keepalives_interval",
+    "keepalives_retries",
+    "load_balance_hosts",
+    "options",
+    "port",
+    "sslnegotiation",
+    "target_session_attrs",
+    "tcp_user_timeout",
+    "user",
+];
+
+/// A URL taken apart.
+#[derive(Debug)]
+pub(super) struct PostgresUrl {
+    /// Everything but the password and TLS.
+    pub(super) config: Config,
+    pub(super) password: Option<SecretString>,
+    pub(super) tls: TlsParameters,
+}
+
+impl PostgresUrl {
+    /// Takes `text` apart; the error says what is wrong with it.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let rest = text
+            .strip_prefix("postgresql://")
+            .or_else(|| text.strip_prefix("postgres://"))
+            .ok_or("it does not begin with postgresql://")?;
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let end = rest.find(['/', '#']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        let (login, hosts) = match authority.split_once('@') {
+            Some((login, hosts)) => (Some(login), hosts),
+            None => (None, authority),
+        };
+        // A password with such characters in it would be taken for a host, or worse, be shown as one.
+        if [hosts, path, query]
+            .iter()
+            .any(|part| part.contains(['@', '#', ' ']))
+        {
+            return Err(
+                "it has an @, # or space out of place; in a password or a value they are \
+                        written %40, %23, %20, and / is %2F, ? is %3F"
+                    .to_owned(),
+            );
+        }
+        let mut parameters = Parameters::read(query)?;
+        // What is left cannot hold a password, so that tokio-postgres may read it.
+        let mut config: Config = format!("postgresql://{hosts}{path}?{}", parameters.others)
+            .parse()
+            .map_err(|error: tokio_postgres::Error| reason(&error))?;
+        if let Some(login) = login {
+            let (user, password) = match login.split_once(':') {
+                Some((user, password)) => (user, Some(password)),
+                None => (login, None),
+            };
+            if !user.is_empty() {
+                config.user(decode(user)?);
+            }
+            if let Some(password) = password.filter(|password| !password.is_empty())
+                && parameters.password.replace(decode(password)?.into()).is_some()
+            {
+                return Err("it holds two passwords".to_owned());
+            }
+        }
+        Ok(Self {
+            config,
+            password: parameters.password,
+            tls: parameters.tls,
+        })
+    }
+}
+
+#[derive(Default)]
+struct Parameters {
+    tls: TlsParameters,
+    password: Option<SecretString>,
+    /// Those for tokio-postgres, as they were written.
+    others: String,
+}
+
+impl Parameters {
+    fn read(query: &str) -> Result<Self, String> {
+        let mut read = Self::default();
+        let mut names = Vec::new();
+        for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+            let (name, value) = parameter.split_once('=').ok_or("a parameter has no value")?;
+            let name = decode(name)?;
+            if names.contains(&name) {
+                return Err("a parameter is given twice".to_owned());
+            }
+            if let Some(slot) = read.tls.slot(&name) {
+                *slot = Some(decode(value)?);
+            } else if name == "password" {
+                read.password = Some(decode(value)?.into());
+            } else if PARAMETERS.contains(&name.as_str()) {
+                read.others.push_str(parameter);
+                read.others.push('&');
+            } else {
+                let near = PARAMETERS
+                    .iter()
+                    .chain(&["sslmode", "sslrootcert", "sslcert", "sslkey"]);
+                let near = near.max_by(|a, b| strsim::jaro(a, &name).total_cmp(&strsim::jaro(b, &name)));
+                return Err(match near.filter(|near| strsim::jaro(near, &name) > 0.85) {
+                    Some(near) => format!("it has an unknown parameter, did you mean `{near}`?"),
+                    None => format!("it has an unknown parameter; known are {}", PARAMETERS.join(", ")),
+                });
+            }
+            names.push(name);
+        }
+        Ok(read)
+    }
+}
+
+fn decode(text: &str) -> Result<String, String> {
+    let text = percent_decode_str(text)
+        .decode_utf8()
+        .map_err(|_| "it does not decode to UTF-8")?;
+    if text.contains('\0') {
+        return Err("it holds a NUL character".to_owned());
+    }
+    Ok(text.into_owned())
+}
+
+/// tokio-postgres names the parameter in the source of its error.
+fn reason(error: &tokio_postgres::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => source.to_string(),
+        None => error.to_string(),
+    }
+}

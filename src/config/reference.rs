@@ -1,0 +1,343 @@
+//! Every key there is. The readers look them up here, so that nothing can be read that is not described; the tests
+//! hold the example and the documentation against it.
+
+use super::{duration, emoji};
+
+/// The keys of one table of the file.
+#[derive(Debug)]
+pub struct Table {
+    /// As its header is written: `[approval]`; for a table within another, the key that holds it.
+    pub name: &'static str,
+    pub keys: &'static [Key],
+}
+
+/// One key.
+#[derive(Debug)]
+pub struct Key {
+    pub name: &'static str,
+    /// What it may be, in words.
+    pub allowed: &'static str,
+    /// What it is when it is left out, as TOML; `None` when it is required, or has no value then.
+    pub default: Option<&'static str>,
+    pub meaning: &'static str,
+}
+
+/// All tables, in the order of the documentation.
+pub const TABLES: &[&Table] = &[
+    &DISCORD,
+    &ACCESS,
+    &GROUP,
+    &APPROVAL,
+    &TARGET,
+    &APPROVAL_OVERRIDE,
+    &PROTECT,
+    &PRIVACY,
+    &LIMITS,
+    &LEDGER,
+    &HTTP,
+];
+
+pub(super) const ROOT: Table = Table {
+    name: "",
+    keys: &[
+        key("discord", "a [discord] section", None, ""),
+        key("access", "an [access] section", None, ""),
+        key("approval", "an [approval] section", None, ""),
+        key("target", "one or more [[target]] sections", None, ""),
+        key("protect", "a [protect] section", None, ""),
+        key("privacy", "a [privacy] section", None, ""),
+        key("limits", "a [limits] section", None, ""),
+        key("ledger", "a [ledger] section", None, ""),
+        key("http", "an [http] section", None, ""),
+    ],
+};
+
+pub(super) const DISCORD: Table = Table {
+    name: "[discord]",
+    keys: &[
+        key("guild", ID, None, "The one guild it serves. Required."),
+        key(
+            "channels",
+            IDS,
+            None,
+            "The channels where commands and approvals count. Required, at least one.",
+        ),
+        key(
+            "token_file",
+            FILE,
+            None,
+            "The file that holds the bot's token. Left out, the environment variable `DISCORD_TOKEN` holds it.",
+        ),
+        key(
+            "api_url",
+            "an https URL of a host and port alone; http for a loopback host",
+            Some("\"https://discord.com\""),
+            "Another Discord-compatible API: the simulator, a proxy.",
+        ),
+    ],
+};
+
+pub(super) const ACCESS: Table = Table {
+    name: "[access]",
+    keys: &[
+        key(
+            "viewers",
+            PEOPLE,
+            Some("{}"),
+            "May use `/sessions` and `/requests`, as requesters and approvers may.",
+        ),
+        key(
+            "requesters",
+            PEOPLE,
+            Some("{}"),
+            "May ask for a cancel or a terminate. Somebody must.",
+        ),
+        key(
+            "approvers",
+            PEOPLE,
+            Some("{}"),
+            "May approve or deny what another person asked for. Somebody must.",
+        ),
+    ],
+};
+
+pub(super) const GROUP: Table = Table {
+    name: "viewers, requesters, approvers",
+    keys: &[
+        key(
+            "roles",
+            IDS,
+            Some("[]"),
+            "Everybody who has one of these roles at the moment of the act.",
+        ),
+        key("users", IDS, Some("[]"), "These people."),
+    ],
+};
+
+const APPROVALS: Key = key(
+    "approvals",
+    "a whole number, at least 1",
+    Some("1"),
+    "How many distinct people besides the requester must approve.",
+);
+const EXPIRES_AFTER: Key = key(
+    "expires_after",
+    duration::ALLOWED,
+    Some("\"15m\""),
+    "How long a request stays open.",
+);
+const REQUIRE_REASON: Key = key(
+    "require_reason",
+    "true, false",
+    Some("false"),
+    "Whether a request without a reason is refused.",
+);
+
+pub(super) const APPROVAL: Table = Table {
+    name: "[approval]",
+    keys: &[
+        APPROVALS,
+        EXPIRES_AFTER,
+        key(
+            "approve",
+            emoji::ALLOWED,
+            Some("\"✅\""),
+            "The reaction that approves.",
+        ),
+        key(
+            "deny",
+            emoji::ALLOWED,
+            Some("\"❌\""),
+            "The reaction that denies; the requester's withdraws.",
+        ),
+        REQUIRE_REASON,
+    ],
+};
+
+/// The reactions are the same for all targets, so that nobody votes by mistake.
+pub(super) const APPROVAL_OVERRIDE: Table = Table {
+    name: "approval of a [[target]]",
+    keys: &[APPROVALS, EXPIRES_AFTER, REQUIRE_REASON],
+};
+
+pub(super) const TARGET: Table = Table {
+    name: "[[target]]",
+    keys: &[
+        key(
+            "name",
+            "1 to 100 printable characters, unique",
+            None,
+            "What people call it. Required.",
+        ),
+        key(
+            "url",
+            POSTGRES_URL,
+            None,
+            "Where the server is, and as whom to log in. Required.",
+        ),
+        key(
+            "password_file",
+            FILE,
+            None,
+            "The file that holds the password; read again at each connect.",
+        ),
+        key(
+            "password_env",
+            VARIABLE,
+            None,
+            "The environment variable that holds the password.",
+        ),
+        key(
+            "approval",
+            "a table of approvals, expires_after, require_reason",
+            Some("{}"),
+            "Overrides `[approval]`.",
+        ),
+        key(
+            "access",
+            "a table of viewers, requesters, approvers",
+            Some("{}"),
+            "Overrides `[access]`.",
+        ),
+        key(
+            "protect",
+            "a table of users, applications, databases",
+            Some("{}"),
+            "Overrides `[protect]`.",
+        ),
+    ],
+};
+
+pub(super) const PROTECT: Table = Table {
+    name: "[protect]",
+    keys: &[
+        key(
+            "users",
+            PATTERNS,
+            Some("[]"),
+            "Sessions of these PostgreSQL users are never signalled.",
+        ),
+        key(
+            "applications",
+            PATTERNS,
+            Some("[]"),
+            "Nor are those with such an `application_name`.",
+        ),
+        key(
+            "databases",
+            PATTERNS,
+            Some("[]"),
+            "Nor are those in these databases.",
+        ),
+    ],
+};
+
+pub(super) const PRIVACY: Table = Table {
+    name: "[privacy]",
+    keys: &[key(
+        "query_text",
+        "\"redacted\", \"hidden\", \"full\"",
+        Some("\"redacted\""),
+        "How much of a query's text people see: its literals as `?`, nothing, everything.",
+    )],
+};
+
+pub(super) const LIMITS: Table = Table {
+    name: "[limits]",
+    keys: &[
+        key(
+            "open_requests_per_user",
+            COUNT,
+            Some("5"),
+            "Requests that one person may have open.",
+        ),
+        key(
+            "open_requests",
+            COUNT,
+            Some("50"),
+            "Requests that may be open in all.",
+        ),
+        key(
+            "signals_per_hour",
+            COUNT,
+            Some("30"),
+            "Signals to one target within any hour.",
+        ),
+        key(
+            "confirm_within",
+            duration::ALLOWED,
+            Some("\"5s\""),
+            "How long to watch for the end of what was signalled.",
+        ),
+    ],
+};
+
+pub(super) const LEDGER: Table = Table {
+    name: "[ledger]",
+    keys: &[
+        key(
+            "url",
+            "sqlite:FILE, or postgresql://user@host:port/database",
+            Some("\"sqlite:killgate.db\""),
+            "Where every request is recorded. PostgreSQL allows several replicas, of which one is active.",
+        ),
+        key(
+            "password_file",
+            FILE,
+            None,
+            "The file that holds the password of a PostgreSQL ledger.",
+        ),
+        key(
+            "password_env",
+            VARIABLE,
+            None,
+            "The environment variable that holds it.",
+        ),
+    ],
+};
+
+pub(super) const HTTP: Table = Table {
+    name: "[http]",
+    keys: &[key(
+        "listen",
+        "an IP address and a port, such as 127.0.0.1:9464 or [::1]:9464",
+        None,
+        "Where `/healthz`, `/readyz` and `/metrics` are served. Required in the section; without it, nowhere.",
+    )],
+};
+
+const ID: &str = "an id, as an integer or a string";
+const IDS: &str = "an array of ids, each an integer or a string";
+const PEOPLE: &str = "{ roles = [ids], users = [ids] }";
+const FILE: &str = "the path of a file, from the folder of this one";
+const VARIABLE: &str = "the name of an environment variable";
+const PATTERNS: &str = "an array of regular expressions";
+const COUNT: &str = "a whole number, at least 1";
+const POSTGRES_URL: &str = "postgresql://user@host:port/database?sslmode=MODE";
+
+const fn key(
+    name: &'static str,
+    allowed: &'static str,
+    default: Option<&'static str>,
+    meaning: &'static str,
+) -> Key {
+    Key {
+        name,
+        allowed,
+        default,
+        meaning,
+    }
+}
+
+impl Table {
+    pub(super) fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+
+    /// The key that somebody who wrote `written` may have meant.
+    pub(super) fn nearest(&self, written: &str) -> Option<&'static str> {
+        let near = |key: &Key| (strsim::jaro_winkler(&written.to_lowercase(), key.name), key.name);
+        let (likeness, name) = self.keys.iter().map(near).max_by(|a, b| a.0.total_cmp(&b.0))?;
+        (likeness > 0.85).then_some(name)
+    }
+}

@@ -1,0 +1,194 @@
+//! `[[target]]`: the PostgreSQL servers, each with the policy that holds on it.
+
+use std::collections::{HashMap, HashSet};
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::access::AccessKeys;
+use super::approval::ApprovalKeys;
+use super::connection::Connection;
+use super::fault::{Findings, Noted, Spot};
+use super::paths::Paths;
+use super::protect::ProtectKeys;
+use super::quorum::Quorum;
+use super::reference;
+use super::secret::Environment;
+use super::section::Section;
+use super::value::Value;
+use crate::domain::access::Access;
+use crate::domain::policy::Policy;
+
+/// A PostgreSQL server and the rules that hold on it.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// What people call it; unique.
+    pub name: String,
+    pub connection: Connection,
+    pub policy: Policy,
+}
+
+/// What the sections say for all targets.
+#[derive(Clone, Debug)]
+pub(super) struct Rules {
+    pub(super) access: AccessKeys,
+    pub(super) approval: ApprovalKeys,
+    pub(super) protect: ProtectKeys,
+}
+
+/// Reads all targets. Without any, the rules for all of them are still judged.
+pub(super) fn read(
+    root: &Section<'_>,
+    rules: &Rules,
+    paths: &Paths,
+    env: Environment<'_>,
+) -> Result<Vec<Target>, Noted> {
+    let Some(list) = root.value("target")? else {
+        let missing = root.findings.note(
+            &root.spot("[[target]]"),
+            "missing",
+            "one or more [[target]] sections",
+        );
+        rules.clone().into_policy(root.findings, "")?;
+        return Err(missing);
+    };
+    let mut seen = Seen::default();
+    let mut number = 0;
+    let tables = match list.content {
+        DeValue::Array(tables) if !tables.is_empty() => tables,
+        _ => return Err(list.wrong_type("one or more [[target]] sections")),
+    };
+    let targets: Vec<_> = tables
+        .iter()
+        .map(|table| {
+            number += 1;
+            let spot = Spot {
+                offset: Some(table.span().start),
+                key: format!("[[target]] #{number}"),
+            };
+            let value = Value {
+                content: table.get_ref(),
+                spot,
+                ..list.clone()
+            };
+            one(&value, rules, paths, env, &mut seen)
+        })
+        .collect();
+    targets.into_iter().collect()
+}
+
+/// The targets read so far, by name and by server.
+#[derive(Default)]
+struct Seen {
+    names: HashSet<String>,
+    /// With what to call the target that is there.
+    servers: HashMap<String, String>,
+}
+
+fn one(
+    value: &Value<'_>,
+    rules: &Rules,
+    paths: &Paths,
+    env: Environment<'_>,
+    seen: &mut Seen,
+) -> Result<Target, Noted> {
+    let label = label(value);
+    let section = Section::of(value, &reference::TARGET, format!("{label} "));
+    let name = section.required("name", |value| {
+        let name = value.parsed(name)?;
+        if seen.names.insert(name.clone()) {
+            return Ok(name);
+        }
+        Err(value.refuse("another target has the same name"))
+    });
+    let connection = section.required("url", |value| {
+        let connection = Connection::read(value, &section, paths, env)?;
+        match seen.servers.insert(connection.server(), label.clone()) {
+            None => Ok(connection),
+            Some(other) => Err(value.refuse(format!("the same server and database as {other}"))),
+        }
+    });
+    let (rules, whose) = overridden(&section, rules, &label);
+    let policy = rules.into_policy(value.findings, &whose);
+    Ok(Target {
+        name: name?,
+        connection: connection?,
+        policy: policy?,
+    })
+}
+
+/// The rules of one target, and ` on [[target]] "…"` when they are its own.
+fn overridden(section: &Section<'_>, rules: &Rules, label: &str) -> (Rules, String) {
+    let own = |key: &'static str, table| -> Result<Option<Section<'_>>, Noted> {
+        section.optional(key, |value| {
+            Ok(Section::of(value, table, format!("{}.", value.spot.key)))
+        })
+    };
+    let approval = own("approval", &reference::APPROVAL_OVERRIDE);
+    let access = own("access", &reference::ACCESS);
+    let protect = own("protect", &reference::PROTECT);
+    let differs = matches!((&approval, &access), (Ok(Some(_)), _) | (_, Ok(Some(_))));
+    let mut rules = rules.clone();
+    if let Ok(Some(section)) = approval {
+        rules.approval = ApprovalKeys::read(&section, &rules.approval);
+    }
+    if let Ok(Some(section)) = access {
+        rules.access = AccessKeys::read(&section, &rules.access);
+    }
+    if let Ok(Some(section)) = protect {
+        rules.protect = ProtectKeys::read(&section, &rules.protect);
+    }
+    let whose = if differs {
+        format!(" on {label}")
+    } else {
+        String::new()
+    };
+    (rules, whose)
+}
+
+impl Rules {
+    fn into_policy(self, findings: &Findings<'_>, whose: &str) -> Result<Policy, Noted> {
+        let protection = self.protect.into_protection();
+        let (requesters, approvers) = (self.access.requesters?, self.access.approvers?);
+        let approvals = self.approval.approvals?;
+        let quorum = Quorum {
+            requesters: &requesters,
+            approvers: &approvers,
+            approvals: &approvals,
+            whose,
+        };
+        quorum.check(findings)?;
+        Ok(Policy {
+            access: Access {
+                viewers: self.access.viewers?.value,
+                requesters: requesters.value,
+                approvers: approvers.value,
+            },
+            protection: protection?,
+            approvals: approvals.value,
+            expires_after: self.approval.expires_after?,
+            require_reason: self.approval.require_reason?,
+        })
+    }
+}
+
+/// What to call a target in a fault: by its name if it has a usable one, else by its number.
+fn label(target: &Value<'_>) -> String {
+    let DeValue::Table(table) = target.content else {
+        return target.spot.key.clone();
+    };
+    match table.get("name").map(Spanned::get_ref) {
+        Some(DeValue::String(text)) if name(text).is_ok() => format!("[[target]] {text:?}"),
+        _ => target.spot.key.clone(),
+    }
+}
+
+fn name(text: &str) -> Result<String, String> {
+    match text.chars().count() {
+        0 => Err("empty".to_owned()),
+        1..=100 if text.chars().any(char::is_control) => Err("it has control characters".to_owned()),
+        1..=100 if text.trim() != text => Err("it begins or ends with white space".to_owned()),
+        1..=100 => Ok(text.to_owned()),
+        many => Err(format!("{many} characters")),
+    }
+}

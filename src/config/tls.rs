@@ -1,0 +1,120 @@
+//! How the connection to a PostgreSQL server is protected.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use super::paths::Paths;
+
+/// The parameters of a URL that are about TLS, which tokio-postgres does not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    pub mode: TlsMode,
+    /// The certificate authority to trust in place of the system's (PEM).
+    pub root: Option<PathBuf>,
+    /// What killgate shows for itself.
+    pub identity: Option<ClientCertificate>,
+}
+
+/// The `sslmode` of libpq (PostgreSQL documentation, "SSL Support"), without those that fall back to plain text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsMode {
+    /// Plain text.
+    Disable,
+    /// Encrypted, to whoever answers.
+    Require,
+    /// Encrypted, to a server with a certificate of a trusted authority.
+    VerifyCa,
+    /// Encrypted, to a server with such a certificate for the host's name.
+    VerifyFull,
+}
+
+/// A client certificate and its key (PEM).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// The parameters as they stand in a URL.
+#[derive(Clone, Debug, Default)]
+pub(super) struct TlsParameters {
+    pub(super) sslmode: Option<String>,
+    pub(super) sslrootcert: Option<String>,
+    pub(super) sslcert: Option<String>,
+    pub(super) sslkey: Option<String>,
+}
+
+impl TlsParameters {
+    /// Where `name` goes, if it is one of them.
+    pub(super) fn slot(&mut self, name: &str) -> Option<&mut Option<String>> {
+        match name {
+            "sslmode" => Some(&mut self.sslmode),
+            "sslrootcert" => Some(&mut self.sslrootcert),
+            "sslcert" => Some(&mut self.sslcert),
+            "sslkey" => Some(&mut self.sslkey),
+            _ => None,
+        }
+    }
+
+    /// What they mean; `local` when every host is a loopback address or a socket. The error says what is wrong.
+    pub(super) fn into_tls(self, local: bool, paths: &Paths) -> Result<Tls, String> {
+        let file = |name: &str, path: Option<&String>| -> Result<Option<PathBuf>, String> {
+            path.map(|path| readable(name, path, paths)).transpose()
+        };
+        let mode = match self.sslmode.as_deref() {
+            Some(mode) => mode_of(mode)?,
+            None if local => TlsMode::Disable,
+            None => TlsMode::VerifyFull,
+        };
+        // libpq's word for the system's authorities, which are the default here.
+        let root = self.sslrootcert.filter(|root| root != "system");
+        if mode == TlsMode::Disable && (root.is_some() || self.sslcert.is_some() || self.sslkey.is_some()) {
+            return Err(
+                "it names certificates, and without TLS (sslmode=disable) they are of no use".to_owned(),
+            );
+        }
+        let identity = match (
+            file("sslcert", self.sslcert.as_ref())?,
+            file("sslkey", self.sslkey.as_ref())?,
+        ) {
+            (Some(certificate), Some(key)) => Some(ClientCertificate { certificate, key }),
+            (None, None) => None,
+            _ => return Err("sslcert and sslkey belong together".to_owned()),
+        };
+        let root = file("sslrootcert", root.as_ref())?;
+        Ok(Tls {
+            // Who names an authority wants it asked; libpq does the same.
+            mode: if mode == TlsMode::Require && root.is_some() {
+                TlsMode::VerifyCa
+            } else {
+                mode
+            },
+            root,
+            identity,
+        })
+    }
+}
+
+fn mode_of(text: &str) -> Result<TlsMode, String> {
+    match text {
+        "disable" => Ok(TlsMode::Disable),
+        "require" => Ok(TlsMode::Require),
+        "verify-ca" => Ok(TlsMode::VerifyCa),
+        "verify-full" => Ok(TlsMode::VerifyFull),
+        "allow" | "prefer" => Err(format!(
+            "sslmode={text} would fall back to plain text; it is disable, require, verify-ca or verify-full"
+        )),
+        _ => Err("sslmode is disable, require, verify-ca or verify-full".to_owned()),
+    }
+}
+
+fn readable(name: &str, path: &str, paths: &Paths) -> Result<PathBuf, String> {
+    let path = paths
+        .resolve(path)
+        .map_err(|problem| format!("{name}: {problem}"))?;
+    match File::open(&path).and_then(|file| file.metadata()) {
+        Ok(metadata) if metadata.is_file() => Ok(path),
+        Ok(_) => Err(format!("{name}: {} is not a file", path.display())),
+        Err(error) => Err(format!("{name}: cannot read {}: {error}", path.display())),
+    }
+}
