@@ -26,6 +26,9 @@ pub(super) fn read(section: &Section<'_>, paths: &Paths, env: Environment<'_>) -
             let path = sqlite(file, paths).map_err(|problem| value.refuse(problem))?;
             return Ok(Ledger::Sqlite { path });
         }
+        if !text.starts_with("postgres") {
+            return Err(value.refuse("it begins with neither sqlite: nor postgresql://"));
+        }
         let connection = Connection::read(value, section, paths, env)?;
         Ok(Ledger::Postgres {
             connection: Box::new(connection),

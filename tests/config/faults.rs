@@ -77,19 +77,19 @@ fn an_unknown_key_and_what_may_have_been_meant() {
     assert_snapshot!(fault(plus("[limits]\nsignals_per_minute = 3")), @"16:1: [limits] signals_per_minute: unknown key, did you mean `signals_per_hour`?; allowed: open_requests_per_user, open_requests, signals_per_hour, confirm_within");
     assert_snapshot!(fault(plus("[privacy]\ncolour = 3")), @"16:1: [privacy] colour: unknown key; allowed: query_text");
     assert_snapshot!(fault(with("{ roles = [1] }", "{ role = [], roles = [1] }")), @"8:16: [access] requesters.role: unknown key, did you mean `roles`?; allowed: roles, users");
-    assert_snapshot!(fault(plus("approval = { approve = '👍' }")), @r#"15:14: [[target]] "orders" approval.approve: unknown key, did you mean `approvals`?; allowed: approvals, expires_after, require_reason"#);
+    assert_snapshot!(fault(plus("approval = { approve = '👍' }")), @r#"15:14: [[target]] "orders" approval.approve: unknown key here, it belongs in [approval]; allowed: approvals, expires_after, require_reason"#);
     assert_snapshot!(fault(plus("[privacy]\n\"\\u001b[31m\" = 3")), @r#"16:1: [privacy] "\u{1b}[31m": unknown key; allowed: query_text"#);
 }
 
 #[test]
 fn a_value_of_the_wrong_type() {
-    assert_snapshot!(fault(plus("[approval]\napprovals = '2'")), @"16:13: [approval] approvals: a string, where an integer belongs; allowed: a whole number, at least 1");
-    assert_snapshot!(fault(plus("[approval]\nrequire_reason = 1")), @"16:18: [approval] require_reason: an integer, where a boolean belongs; allowed: true, false");
-    assert_snapshot!(fault(plus("[privacy]\nquery_text = true")), @r#"16:14: [privacy] query_text: a boolean, where a string belongs; allowed: "redacted", "hidden", "full""#);
-    assert_snapshot!(fault(plus("protect = ['x']")), @r#"15:11: [[target]] "orders" protect: an array, where a table belongs; allowed: a table of users, applications, databases"#);
-    assert_snapshot!(fault(plus("[protect]\nusers = '^x$'")), @"16:9: [protect] users: a string, where an array belongs; allowed: an array of regular expressions");
-    assert_snapshot!(fault(with("guild = 1100000000000000001", "guild = 1.5")), @"3:9: [discord] guild: a float, where an id belongs; allowed: an id, as an integer or a string");
-    assert_snapshot!(fault(with("[[target]]", "[target]")), @"11:2: target: a table, where one or more [[target]] sections belongs; allowed: one or more [[target]] sections");
+    assert_snapshot!(fault(plus("[approval]\napprovals = '2'")), @"16:13: [approval] approvals: a string instead of an integer; allowed: a whole number, at least 1");
+    assert_snapshot!(fault(plus("[approval]\nrequire_reason = 1")), @"16:18: [approval] require_reason: an integer instead of a boolean; allowed: true, false");
+    assert_snapshot!(fault(plus("[privacy]\nquery_text = true")), @r#"16:14: [privacy] query_text: a boolean instead of a string; allowed: "redacted", "hidden", "full""#);
+    assert_snapshot!(fault(plus("protect = ['x']")), @r#"15:11: [[target]] "orders" protect: an array instead of a table; allowed: a table of users, applications, databases"#);
+    assert_snapshot!(fault(plus("[protect]\nusers = '^x$'")), @"16:9: [protect] users: a string instead of an array; allowed: an array of regular expressions");
+    assert_snapshot!(fault(with("guild = 1100000000000000001", "guild = 1.5")), @"3:9: [discord] guild: a float instead of an id; allowed: an id, as an integer or a string");
+    assert_snapshot!(fault(with("[[target]]", "[target]")), @"11:2: target: a table instead of one or more [[target]] sections; allowed: one or more [[target]] sections");
 }
 
 #[test]
@@ -102,5 +102,5 @@ fn a_section_of_the_wrong_type_is_one_fault_whatever_it_lacks() {
         .filter(|line| !line.contains("roles"))
         .collect::<Vec<_>>()
         .join("\n");
-    assert_snapshot!(fault(Desk::new().load(&format!("access = 3\n{broken}"))), @"1:10: access: an integer, where a table belongs; allowed: an [access] section");
+    assert_snapshot!(fault(Desk::new().load(&format!("access = 3\n{broken}"))), @"1:10: access: an integer instead of a table; allowed: an [access] section");
 }

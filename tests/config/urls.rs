@@ -162,6 +162,6 @@ fn what_is_no_ledger() {
     assert_snapshot!(fault(ledger("sqlite:~/killgate.db")), @"16:7: [ledger] url: ~ is not expanded; write the whole path; allowed: sqlite:FILE, or postgresql://user@host:port/database");
     assert_snapshot!(fault(ledger("sqlite:nowhere/killgate.db")), @"16:7: [ledger] url: the folder nowhere does not exist; allowed: sqlite:FILE, or postgresql://user@host:port/database");
     assert_snapshot!(fault(ledger("sqlite:a.db?mode=ro")), @"16:7: [ledger] url: parameters are not taken; allowed: sqlite:FILE, or postgresql://user@host:port/database");
-    assert_snapshot!(fault(ledger("killgate.db")), @"16:7: [ledger] url: it does not begin with postgresql://; allowed: sqlite:FILE, or postgresql://user@host:port/database");
+    assert_snapshot!(fault(ledger("killgate.db")), @"16:7: [ledger] url: it begins with neither sqlite: nor postgresql://; allowed: sqlite:FILE, or postgresql://user@host:port/database");
     assert_snapshot!(fault(plus("[ledger]\npassword_file = 'token'")), @"16:17: [ledger] password_file: a SQLite ledger has no password; allowed: the path of a file, from the folder of this one");
 }

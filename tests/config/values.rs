@@ -85,7 +85,7 @@ fn durations_have_a_unit() {
     );
     assert_snapshot!(fault(plus("[limits]\nconfirm_within = '500ms'")), @r#"16:18: [limits] confirm_within: "500ms" is not a duration; allowed: a whole number above zero and its unit, s, m or h, such as 90s, 15m or 2h"#);
     assert_snapshot!(fault(plus("[limits]\nconfirm_within = '0s'")), @"16:18: [limits] confirm_within: 0s is no time at all; allowed: a whole number above zero and its unit, s, m or h, such as 90s, 15m or 2h");
-    assert_snapshot!(fault(plus("[limits]\nconfirm_within = 5")), @"16:18: [limits] confirm_within: an integer, where a string belongs; allowed: a whole number above zero and its unit, s, m or h, such as 90s, 15m or 2h");
+    assert_snapshot!(fault(plus("[limits]\nconfirm_within = 5")), @"16:18: [limits] confirm_within: an integer instead of a string; allowed: a whole number above zero and its unit, s, m or h, such as 90s, 15m or 2h");
 }
 
 #[test]
