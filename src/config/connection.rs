@@ -35,11 +35,6 @@ impl Connection {
         Ok(config)
     }
 
-    /// Hosts, ports, user, database and the rest, without the password.
-    pub fn parameters(&self) -> &Config {
-        &self.config
-    }
-
     /// Hosts and ports, for people: `db1.internal:5432`.
     pub fn address(&self) -> String {
         let mut address = String::new();

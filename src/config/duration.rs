@@ -35,8 +35,8 @@ mod tests {
     #[test]
     fn a_number_and_one_unit() {
         assert_eq!(parse("90s"), Ok(Duration::from_secs(90)));
-        assert_eq!(parse("15m"), Ok(Duration::from_secs(15 * 60)));
-        assert_eq!(parse("2h"), Ok(Duration::from_secs(2 * 3600)));
+        assert_eq!(parse("15m"), Ok(Duration::from_mins(15)));
+        assert_eq!(parse("2h"), Ok(Duration::from_hours(2)));
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub enum Ledger {
     /// A file, held by one running killgate.
     Sqlite { path: PathBuf },
     /// A database that several replicas share.
-    Postgres { connection: Connection },
+    Postgres { connection: Box<Connection> },
 }
 
 pub(super) fn read(section: &Section<'_>, paths: &Paths, env: Environment<'_>) -> Result<Ledger, Noted> {
@@ -26,21 +26,24 @@ pub(super) fn read(section: &Section<'_>, paths: &Paths, env: Environment<'_>) -
             let path = sqlite(file, paths).map_err(|problem| value.refuse(problem))?;
             return Ok(Ledger::Sqlite { path });
         }
-        let connection = Connection::read(value, section, paths, env)?;
-        Ok(Ledger::Postgres { connection })
-    })?;
-    match given {
-        Some(ledger) => Ok(ledger),
-        None => {
-            no_password(section)?;
-            let path = paths.resolve("killgate.db").map_err(|problem| {
-                section
-                    .findings
-                    .note(&section.spot("url"), problem, "a readable folder")
-            })?;
-            Ok(Ledger::Sqlite { path })
+        if !text.starts_with("postgres") {
+            return Err(value.refuse("it begins with neither sqlite: nor postgresql://"));
         }
+        let connection = Connection::read(value, section, paths, env)?;
+        Ok(Ledger::Postgres {
+            connection: Box::new(connection),
+        })
+    })?;
+    if let Some(ledger) = given {
+        return Ok(ledger);
     }
+    no_password(section)?;
+    let path = sqlite("killgate.db", paths).map_err(|problem| {
+        section
+            .findings
+            .note(&section.spot("url"), problem, "a file that can be written")
+    })?;
+    Ok(Ledger::Sqlite { path })
 }
 
 /// The file of `sqlite:FILE`; `sqlite:///FILE` is accepted, because other programs write it so.

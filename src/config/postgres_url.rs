@@ -74,10 +74,10 @@ impl PostgresUrl {
             if !user.is_empty() {
                 config.user(decode(user)?);
             }
-            if let Some(password) = password.filter(|password| !password.is_empty()) {
-                if parameters.password.replace(decode(password)?.into()).is_some() {
-                    return Err("it holds two passwords".to_owned());
-                }
+            if let Some(password) = password.filter(|password| !password.is_empty())
+                && parameters.password.replace(decode(password)?.into()).is_some()
+            {
+                return Err("it holds two passwords".to_owned());
             }
         }
         Ok(Self {

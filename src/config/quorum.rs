@@ -24,14 +24,14 @@ impl Quorum<'_> {
             whose,
         } = self;
         let someone = "at least one role or user";
-        let asked = match is_nobody(&requesters.value) {
-            true => Err(findings.note(&requesters.spot, format!("nobody could ask{whose}"), someone)),
-            false => Ok(()),
-        };
+        let nobody_asks = is_nobody(&requesters.value)
+            .then(|| findings.note(&requesters.spot, format!("nobody could ask{whose}"), someone));
         if is_nobody(&approvers.value) {
             return Err(findings.note(&approvers.spot, format!("nobody could approve{whose}"), someone));
         }
-        asked?;
+        if let Some(noted) = nobody_asks {
+            return Err(noted);
+        }
         let Some(available) = available(&requesters.value, &approvers.value) else {
             return Ok(());
         };

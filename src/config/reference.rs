@@ -12,7 +12,7 @@ pub struct Table {
 }
 
 /// One key.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Key {
     pub name: &'static str,
     /// What it may be, in words.
@@ -157,7 +157,11 @@ pub(super) const APPROVAL: Table = Table {
 /// The reactions are the same for all targets, so that nobody votes by mistake.
 pub(super) const APPROVAL_OVERRIDE: Table = Table {
     name: "approval of a [[target]]",
-    keys: &[APPROVALS, EXPIRES_AFTER, REQUIRE_REASON],
+    keys: &[
+        inherited(APPROVALS),
+        inherited(EXPIRES_AFTER),
+        inherited(REQUIRE_REASON),
+    ],
 };
 
 pub(super) const TARGET: Table = Table {
@@ -327,6 +331,22 @@ const fn key(
         default,
         meaning,
     }
+}
+
+/// A key that an override may leave out, for the section's value holds then.
+const fn inherited(key: Key) -> Key {
+    Key { default: None, ..key }
+}
+
+/// The section where the key of that name belongs, if there is exactly one.
+pub(super) fn home(name: &str) -> Option<&'static str> {
+    let mut homes = TABLES
+        .iter()
+        .filter(|table| table.name.starts_with('[') && table.key(name).is_some());
+    homes
+        .next()
+        .filter(|_| homes.next().is_none())
+        .map(|table| table.name)
 }
 
 impl Table {

@@ -32,12 +32,8 @@ pub enum PasswordSource {
 /// A secret file that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    #[error("cannot read the secret file {}: {source}", path.display())]
-    Unreadable {
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
+    #[error("cannot read the secret file {}: {problem}", path.display())]
+    Unreadable { path: PathBuf, problem: io::Error },
     #[error("the secret file {} is empty", .0.display())]
     Empty(PathBuf),
     #[error("the secret file {} is not UTF-8 text", .0.display())]
@@ -125,9 +121,17 @@ fn bare(token: &SecretString, findings: &Findings<'_>, spot: &Spot) -> Result<Se
 
 /// The path of a file that holds a secret now.
 fn secret_file(value: &Value<'_>, paths: &Paths) -> Result<PathBuf, Noted> {
-    let path = value.parsed(|text| paths.resolve(text))?;
+    let text = value.string()?;
+    let path = paths.resolve(text).map_err(|problem| value.refuse(problem))?;
     match read_file(&path) {
         Ok(_) => Ok(path),
+        // What looks like no path is not repeated: it may be the secret itself, put in the wrong place.
+        Err(SecretError::Unreadable { problem, .. }) if !text.contains('/') => {
+            let folder = path.parent().unwrap_or(&path).display();
+            Err(value.refuse(format!(
+                "cannot read the secret file of this name in the folder {folder}: {problem}"
+            )))
+        }
         Err(error) => Err(value.refuse(error.to_string())),
     }
 }
@@ -143,9 +147,9 @@ fn variable(value: &Value<'_>, env: Environment<'_>) -> Result<SecretString, Not
 
 /// The content of a secret file without the line end that editors add.
 fn read_file(path: &Path) -> Result<SecretString, SecretError> {
-    let unreadable = |source| SecretError::Unreadable {
+    let unreadable = |problem| SecretError::Unreadable {
         path: path.to_owned(),
-        source,
+        problem,
     };
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(unreadable)?;

@@ -4,7 +4,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::fault::{Findings, Noted, Spot};
-use super::reference::Table;
+use super::reference::{self, Table};
 use super::value::Value;
 
 /// A table of the file, or its absence.
@@ -173,9 +173,10 @@ fn unknown(findings: &Findings<'_>, reference: &Table, prefix: &str, written: &s
         offset: Some(offset),
         key: format!("{prefix}{shown}"),
     };
-    let problem = match reference.nearest(written) {
-        Some(near) => format!("unknown key, did you mean `{near}`?"),
-        None => "unknown key".to_owned(),
+    let problem = match (reference::home(written), reference.nearest(written)) {
+        (Some(home), _) => format!("unknown key here, it belongs in {home}"),
+        (None, Some(near)) => format!("unknown key, did you mean `{near}`?"),
+        (None, None) => "unknown key".to_owned(),
     };
     let names: Vec<_> = reference.keys.iter().map(|key| key.name).collect();
     findings.note(&spot, problem, names.join(", "));

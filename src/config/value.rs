@@ -31,7 +31,7 @@ impl<'a> Value<'a> {
             DeValue::Array(_) => "an array",
             DeValue::Table(_) => "a table",
         };
-        self.refuse(format!("{found}, where {wanted} belongs"))
+        self.refuse(format!("{found} instead of {wanted}"))
     }
 
     pub(super) fn string(&self) -> Result<&'a str, Noted> {

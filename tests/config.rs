@@ -1,0 +1,20 @@
+//! The configuration: what is accepted, and what is said about what is not.
+
+#[path = "config/desk.rs"]
+mod desk;
+#[path = "config/documents.rs"]
+mod documents;
+#[path = "config/faults.rs"]
+mod faults;
+#[path = "config/garbage.rs"]
+mod garbage;
+#[path = "config/overrides.rs"]
+mod overrides;
+#[path = "config/quorum.rs"]
+mod quorum;
+#[path = "config/secrets.rs"]
+mod secrets;
+#[path = "config/urls.rs"]
+mod urls;
+#[path = "config/values.rs"]
+mod values;

@@ -1,0 +1,113 @@
+//! The example and the documentation tell of every key, and tell the truth.
+
+use std::fmt::Write as _;
+
+use killgate::config::reference::{Key, TABLES, Table};
+
+use crate::desk::Desk;
+
+const EXAMPLE: &str = include_str!("../../config/killgate.toml");
+const DOCUMENTATION: &str = include_str!("../../docs/configuration.md");
+
+#[test]
+fn the_example_works_once_its_secrets_are_there() {
+    let desk = Desk::new();
+    for secret in ["discord_token", "orders_password"] {
+        desk.write(secret, "secret");
+    }
+    let here = EXAMPLE.replace("/run/secrets/", "./");
+    let settings = desk.load(&here).unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!(settings.targets[0].name, "orders");
+    let faults = desk
+        .load(&EXAMPLE.replace("/run/secrets/", "./none/"))
+        .expect_err("no secrets");
+    assert!(
+        faults.ends_with("2 faults in killgate.toml"),
+        "each missing secret file is told: {faults}"
+    );
+}
+
+#[test]
+fn the_example_names_every_key_in_its_section() {
+    for table in TABLES.iter().filter(|table| table.name.starts_with('[')) {
+        let section = EXAMPLE
+            .split_once(&format!("\n{}\n", table.name))
+            .expect(table.name)
+            .1;
+        let section = section.split("\n[").next().unwrap_or_default();
+        for Key { name, default, .. } in table.keys {
+            let line = section
+                .lines()
+                .find(|line| line.trim_start_matches("# ").starts_with(&format!("{name} = ")));
+            let line = line.unwrap_or_else(|| panic!("{} {name}", table.name));
+            if let (Some(written), Some(default)) = (line.strip_prefix("# "), default)
+                && *default != "{}"
+            {
+                assert_eq!(
+                    written,
+                    format!("{name} = {default}"),
+                    "the default of {}",
+                    table.name
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_example_with_every_default_spelled_out_means_the_same() {
+    let desk = Desk::new();
+    let spelled = |toml: &str| -> String {
+        let mut spelled = String::new();
+        for line in toml.lines() {
+            writeln!(spelled, "{line}").expect("a String takes all");
+            let Some(table) = TABLES.iter().find(|table| table.name == line) else {
+                continue;
+            };
+            for Key { name, default, .. } in table.keys {
+                let given = toml.lines().any(|line| line.starts_with(&format!("{name} = ")));
+                if let (Some(default), false) = (default, given) {
+                    writeln!(spelled, "{name} = {default}").expect("a String takes all");
+                }
+            }
+        }
+        spelled
+    };
+    let toml = EXAMPLE
+        .replace("/run/secrets/discord_token", "token")
+        .replace("/run/secrets/orders_password", "token");
+    let [left_out, spelled_out] = [toml.clone(), spelled(&toml)].map(|toml| {
+        desk.load(&toml)
+            .unwrap_or_else(|faults| panic!("{faults}\n{toml}"))
+    });
+    assert_eq!(format!("{left_out:#?}"), format!("{spelled_out:#?}"));
+}
+
+#[test]
+fn the_documentation_has_the_reference_as_the_code_has_it() {
+    for table in TABLES {
+        let expected = rows(table);
+        assert!(
+            DOCUMENTATION.contains(&expected),
+            "docs/configuration.md lacks this table:\n\n{expected}"
+        );
+    }
+}
+
+fn rows(table: &Table) -> String {
+    let mut rows = format!(
+        "### `{}`\n\n| key | default | allowed | |\n|---|---|---|---|\n",
+        table.name
+    );
+    for Key {
+        name,
+        allowed,
+        default,
+        meaning,
+    } in table.keys
+    {
+        let default = default.map_or_else(|| "–".to_owned(), |default| format!("`{default}`"));
+        writeln!(rows, "| `{name}` | {default} | {allowed} | {meaning} |").expect("a String takes all");
+    }
+    rows
+}

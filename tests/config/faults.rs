@@ -1,0 +1,106 @@
+//! What is said about a faulty file.
+
+use insta::assert_snapshot;
+
+use crate::desk::{Desk, MINIMAL, fault, plus, with};
+
+#[test]
+fn six_faults_are_told_in_one_go_each_with_its_place() {
+    let text = Desk::new()
+        .load(
+            r#"[discord]
+guild = "incidents"
+channels = [1200000000000000001]
+token_file = "no_such_file"
+
+[access]
+requesters = { roles = [1] }
+approvers = { roles = [2] }
+
+[approval]
+approvals = 0
+expires_afer = "5m"
+
+[[target]]
+name = "orders"
+url = "postgresql://killgate@db1.internal/postgres?sslmode=prefer"
+protect = { users = ["^ok$", "(oops"] }
+"#,
+        )
+        .expect_err("six faults");
+    assert_snapshot!(text, @r#"
+    killgate.toml:2:9: [discord] guild: not a number; ids are meant, not names; allowed: an id, as an integer or a string
+    killgate.toml:4:14: [discord] token_file: cannot read the secret file of this name in the folder FOLDER: No such file or directory (os error 2); allowed: the path of a file, from the folder of this one
+    killgate.toml:11:13: [approval] approvals: 0 is too few; allowed: a whole number, at least 1
+    killgate.toml:12:1: [approval] expires_afer: unknown key, did you mean `expires_after`?; allowed: approvals, expires_after, approve, deny, require_reason
+    killgate.toml:16:7: [[target]] "orders" url: sslmode=prefer would fall back to plain text; it is disable, require, verify-ca or verify-full; allowed: postgresql://user@host:port/database?sslmode=MODE
+    killgate.toml:17:30: [[target]] "orders" protect.users: "(oops": unclosed group; allowed: an array of regular expressions
+    6 faults in killgate.toml
+    "#);
+}
+
+#[test]
+fn a_syntax_error_is_told_alone() {
+    assert_snapshot!(fault(with("guild = 1", "guild = = 1")), @"3:9: extra `=`, expected nothing; allowed: a TOML file");
+    assert_snapshot!(fault(with("requesters", "approvers")), @"9:1: duplicate key; allowed: a TOML file");
+}
+
+#[test]
+fn a_file_that_is_not_there_or_no_text() {
+    let nowhere = killgate::config::load("nowhere/killgate.toml".as_ref(), |_| None).expect_err("no file");
+    assert_snapshot!(nowhere, @r"
+    nowhere/killgate.toml: cannot read it: No such file or directory (os error 2); allowed: a TOML file
+    1 fault in nowhere/killgate.toml
+    ");
+    let desk = Desk::new();
+    std::fs::write(desk.path("binary.toml"), [0xff, 0xfe]).expect("a file");
+    let binary = killgate::config::load(&desk.path("binary.toml"), |_| None).expect_err("no text");
+    assert_snapshot!(binary.list[0].problem, @"it is not UTF-8 text");
+}
+
+#[test]
+fn an_empty_file_lacks_everything_that_is_required() {
+    assert_snapshot!(Desk::new().load("").expect_err("empty"), @r"
+    killgate.toml: [discord] guild: missing; allowed: an id, as an integer or a string
+    killgate.toml: [discord] channels: missing; allowed: an array of ids, each an integer or a string
+    killgate.toml: [discord] token_file: there is no token; allowed: token_file, or the environment variable DISCORD_TOKEN
+    killgate.toml: [[target]]: missing; allowed: one or more [[target]] sections
+    killgate.toml: [access] requesters: nobody could ask; allowed: at least one role or user
+    killgate.toml: [access] approvers: nobody could approve; allowed: at least one role or user
+    6 faults in killgate.toml
+    ");
+}
+
+#[test]
+fn an_unknown_key_and_what_may_have_been_meant() {
+    assert_snapshot!(fault(plus("[limit]")), @"15:2: limit: unknown key, did you mean `limits`?; allowed: discord, access, approval, target, protect, privacy, limits, ledger, http");
+    assert_snapshot!(fault(plus("[limits]\nsignals_per_minute = 3")), @"16:1: [limits] signals_per_minute: unknown key, did you mean `signals_per_hour`?; allowed: open_requests_per_user, open_requests, signals_per_hour, confirm_within");
+    assert_snapshot!(fault(plus("[privacy]\ncolour = 3")), @"16:1: [privacy] colour: unknown key; allowed: query_text");
+    assert_snapshot!(fault(with("{ roles = [1] }", "{ role = [], roles = [1] }")), @"8:16: [access] requesters.role: unknown key, did you mean `roles`?; allowed: roles, users");
+    assert_snapshot!(fault(plus("approval = { approve = '👍' }")), @r#"15:14: [[target]] "orders" approval.approve: unknown key here, it belongs in [approval]; allowed: approvals, expires_after, require_reason"#);
+    assert_snapshot!(fault(plus("[privacy]\n\"\\u001b[31m\" = 3")), @r#"16:1: [privacy] "\u{1b}[31m": unknown key; allowed: query_text"#);
+}
+
+#[test]
+fn a_value_of_the_wrong_type() {
+    assert_snapshot!(fault(plus("[approval]\napprovals = '2'")), @"16:13: [approval] approvals: a string instead of an integer; allowed: a whole number, at least 1");
+    assert_snapshot!(fault(plus("[approval]\nrequire_reason = 1")), @"16:18: [approval] require_reason: an integer instead of a boolean; allowed: true, false");
+    assert_snapshot!(fault(plus("[privacy]\nquery_text = true")), @r#"16:14: [privacy] query_text: a boolean instead of a string; allowed: "redacted", "hidden", "full""#);
+    assert_snapshot!(fault(plus("protect = ['x']")), @r#"15:11: [[target]] "orders" protect: an array instead of a table; allowed: a table of users, applications, databases"#);
+    assert_snapshot!(fault(plus("[protect]\nusers = '^x$'")), @"16:9: [protect] users: a string instead of an array; allowed: an array of regular expressions");
+    assert_snapshot!(fault(with("guild = 1100000000000000001", "guild = 1.5")), @"3:9: [discord] guild: a float instead of an id; allowed: an id, as an integer or a string");
+    assert_snapshot!(fault(with("[[target]]", "[target]")), @"11:2: target: a table instead of one or more [[target]] sections; allowed: one or more [[target]] sections");
+}
+
+#[test]
+fn a_section_of_the_wrong_type_is_one_fault_whatever_it_lacks() {
+    let broken = MINIMAL
+        .replace("[access]", "")
+        .replace("requesters", "x_requesters");
+    let broken = broken
+        .lines()
+        .filter(|line| !line.contains("roles"))
+        .collect::<Vec<_>>()
+        .join("\n");
+    assert_snapshot!(fault(Desk::new().load(&format!("access = 3\n{broken}"))), @"1:10: access: an integer instead of a table; allowed: an [access] section");
+}

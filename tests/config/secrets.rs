@@ -1,0 +1,147 @@
+//! Secrets: where they come from, and that they go nowhere else.
+
+use std::fs;
+
+use insta::assert_snapshot;
+use killgate::config::Settings;
+use secrecy::ExposeSecret;
+
+use crate::desk::{Desk, MINIMAL, TOKEN, fault};
+
+const WITHOUT_TOKEN: (&str, &str) = ("token_file = \"token\"", "");
+
+fn target_with(desk: &Desk, keys: &str) -> Result<Settings, String> {
+    desk.load(&format!("{MINIMAL}\n{keys}"))
+}
+
+fn password(settings: &Settings) -> Option<String> {
+    let password = settings.targets[0]
+        .connection
+        .password
+        .read()
+        .expect("a readable secret");
+    password.map(|password| password.expose_secret().to_owned())
+}
+
+#[test]
+fn the_token_comes_from_its_file_else_from_the_environment() {
+    let mut desk = Desk::new();
+    let without = MINIMAL.replace(WITHOUT_TOKEN.0, WITHOUT_TOKEN.1);
+    assert_snapshot!(fault(desk.load(&without)), @"2:2: [discord] token_file: there is no token; allowed: token_file, or the environment variable DISCORD_TOKEN");
+    desk.variables = vec![("DISCORD_TOKEN", " from-the-environment\n")];
+    let token = |toml: &str| {
+        desk.load(toml)
+            .expect("settings")
+            .discord
+            .token
+            .expose_secret()
+            .to_owned()
+    };
+    assert_eq!(token(&without), "from-the-environment");
+    assert_eq!(token(MINIMAL), TOKEN, "the file goes first");
+    desk.variables = vec![("DISCORD_TOKEN", " ")];
+    assert_snapshot!(fault(desk.load(&without)), @"2:2: [discord] token_file: DISCORD_TOKEN is empty; allowed: token_file, or the environment variable DISCORD_TOKEN");
+    desk.write("token", "Bot abc");
+    assert_snapshot!(fault(desk.load(MINIMAL)), @r#"5:14: [discord] token_file: the token has white space or other characters that no token has; allowed: the token alone, without "Bot " before it"#);
+}
+
+#[test]
+fn secret_files_are_there_and_hold_something() {
+    let desk = Desk::new();
+    fs::create_dir(desk.path("folder")).expect("a folder");
+    fs::write(desk.path("binary"), [0xff]).expect("a file");
+    desk.write("empty", "\n");
+    desk.write("large", &"x".repeat(70_000));
+    let file = |name: &str| fault(target_with(&desk, &format!("password_file = '{name}'")));
+    assert_snapshot!(file("./nowhere"), @r#"15:17: [[target]] "orders" password_file: cannot read the secret file ./nowhere: No such file or directory (os error 2); allowed: the path of a file, from the folder of this one"#);
+    assert_snapshot!(file("empty"), @r#"15:17: [[target]] "orders" password_file: the secret file empty is empty; allowed: the path of a file, from the folder of this one"#);
+    assert_snapshot!(file("binary"), @r#"15:17: [[target]] "orders" password_file: the secret file binary is not UTF-8 text; allowed: the path of a file, from the folder of this one"#);
+    assert_snapshot!(file("large"), @r#"15:17: [[target]] "orders" password_file: the secret file large is larger than 65536 bytes; allowed: the path of a file, from the folder of this one"#);
+    assert_snapshot!(file("~/password"), @r#"15:17: [[target]] "orders" password_file: ~ is not expanded; write the whole path; allowed: the path of a file, from the folder of this one"#);
+    assert_snapshot!(file(""), @r#"15:17: [[target]] "orders" password_file: the path is empty; allowed: the path of a file, from the folder of this one"#);
+    assert_snapshot!(file("folder"), @r#"15:17: [[target]] "orders" password_file: cannot read the secret file of this name in the folder FOLDER: Is a directory (os error 21); allowed: the path of a file, from the folder of this one"#);
+}
+
+#[test]
+fn a_password_file_is_read_again_each_time() {
+    let desk = Desk::new();
+    desk.write("password", "first\r\n");
+    let settings = target_with(&desk, "password_file = 'password'").expect("settings");
+    assert_eq!(password(&settings).as_deref(), Some("first"));
+    desk.write("password", " second \n");
+    assert_eq!(
+        password(&settings).as_deref(),
+        Some(" second "),
+        "only the line end goes"
+    );
+    let config = settings.targets[0]
+        .connection
+        .config()
+        .expect("a readable secret");
+    assert_eq!(config.get_password(), Some(&b" second "[..]));
+    fs::remove_file(desk.path("password")).expect("removed");
+    let error = settings.targets[0]
+        .connection
+        .password
+        .read()
+        .expect_err("gone")
+        .to_string();
+    assert!(
+        error.starts_with("cannot read the secret file /") && error.contains("No such file"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_password_comes_from_one_place() {
+    let mut desk = Desk::new();
+    desk.variables = vec![("PW", "from-the-environment"), ("EMPTY", "")];
+    let in_url = MINIMAL.replace("killgate@db1", "killgate:p%40ss@db1");
+    let load = |toml: String| desk.load(&toml);
+    assert_eq!(password(&load(MINIMAL.to_owned()).expect("settings")), None);
+    assert_eq!(
+        password(&load(in_url.clone()).expect("settings")).as_deref(),
+        Some("p@ss")
+    );
+    let from_environment = load(format!("{MINIMAL}password_env = 'PW'")).expect("settings");
+    assert_eq!(
+        password(&from_environment).as_deref(),
+        Some("from-the-environment")
+    );
+    assert_snapshot!(fault(load(format!("{MINIMAL}password_env = 'EMPTY'"))), @r#"14:16: [[target]] "orders" password_env: the environment variable is empty; allowed: the name of an environment variable"#);
+    assert_snapshot!(fault(load(format!("{MINIMAL}password_env = 'NOWHERE'"))), @r#"14:16: [[target]] "orders" password_env: the environment has no variable of this name; allowed: the name of an environment variable"#);
+    assert_snapshot!(fault(load(format!("{MINIMAL}password_env = 'PW'\npassword_file = 'token'"))), @r#"15:17: [[target]] "orders" password_file: the password comes from more than one place; allowed: one of password_file, password_env, a password in the url"#);
+    assert_snapshot!(fault(load(format!("{in_url}password_env = 'PW'"))), @r#"14:16: [[target]] "orders" password_env: the password comes from more than one place; allowed: one of password_file, password_env, a password in the url"#);
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    let mut desk = Desk::new();
+    desk.variables = vec![("PW", "hunter3")];
+    let toml = format!(
+        "{}\n[[target]]\nname = 'b'\nurl = 'postgresql://k@b/x'\npassword_env = 'PW'\n\
+         [ledger]\nurl = 'postgresql://k@l/x?password=hunter4'",
+        MINIMAL.replace("killgate@", "killgate:hunter2@")
+    );
+    let shown = format!("{:#?}", desk.load(&toml).expect("settings"));
+    for secret in [TOKEN, "hunter2", "hunter3", "hunter4"] {
+        assert!(!shown.contains(secret), "{secret} in {shown}");
+    }
+}
+
+#[test]
+fn a_secret_in_the_wrong_place_is_not_repeated() {
+    for toml in [
+        MINIMAL.replace("\"token\"", "\"hunter2\""),
+        MINIMAL.replace("token_file", "token = 'hunter2'\ntoken_file"),
+        format!("{MINIMAL}password_file = 'hunter2'"),
+        format!("{MINIMAL}password_env = 'hunter2'"),
+        format!("{MINIMAL}password = 'hunter2'"),
+        format!("{MINIMAL}password_env = ['hunter2']"),
+        MINIMAL.replace("postgresql://killgate@", "postgresq://killgate:hunter2@"),
+        format!("{MINIMAL}password_file = 'hunter2"),
+    ] {
+        let text = Desk::new().load(&toml).expect_err("a fault");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}
