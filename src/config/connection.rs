@@ -8,7 +8,7 @@ use tokio_postgres::config::{Host, SslMode};
 use super::fault::Noted;
 use super::paths::Paths;
 use super::postgres_url::PostgresUrl;
-use super::secret::{Environment, PasswordSource, SecretError};
+use super::secret::{Environment, PasswordSource};
 use super::section::Section;
 use super::tls::{Tls, TlsMode};
 use super::value::Value;
@@ -23,16 +23,9 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// What tokio-postgres takes, with the password as it is now. TLS is required or off, never a matter of luck;
-    /// certificates are for the connector to check.
-    pub fn config(&self) -> Result<Config, SecretError> {
-        use secrecy::ExposeSecret;
-
-        let mut config = self.config.clone();
-        if let Some(password) = self.password.read()? {
-            config.password(password.expose_secret());
-        }
-        Ok(config)
+    /// Hosts, ports, user, database and the rest, without the password: that is read anew for each connection.
+    pub fn parameters(&self) -> &Config {
+        &self.config
     }
 
     /// Hosts and ports, for people: `db1.internal:5432`.

@@ -50,7 +50,6 @@ pub use self::discord::Discord;
 pub use self::emoji::Emoji;
 pub use self::fault::{Fault, Faults};
 pub use self::ledger::Ledger;
-pub use self::privacy::Privacy;
 pub use self::secret::PasswordSource;
 pub use self::target::Target;
 pub use self::tls::{Tls, TlsMode};
@@ -64,6 +63,7 @@ use self::secret::Environment;
 use self::section::Section;
 use self::target::Rules;
 use crate::domain::policy::Limits;
+use crate::domain::redaction::Privacy;
 
 /// A configuration that can work. `Debug` shows no secret.
 #[derive(Clone, Debug)]

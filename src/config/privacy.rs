@@ -2,18 +2,7 @@
 
 use super::fault::Noted;
 use super::section::Section;
-
-/// How much of a query's text is shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Privacy {
-    /// Its shape alone: literals become `?`.
-    #[default]
-    Redacted,
-    /// Nothing of it.
-    Hidden,
-    /// All of it.
-    Full,
-}
+use crate::domain::redaction::Privacy;
 
 pub(super) fn read(section: &Section<'_>) -> Result<Privacy, Noted> {
     let given = section.optional("query_text", |value| {

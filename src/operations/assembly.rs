@@ -9,12 +9,12 @@ use metrics::gauge;
 use serenity::model::channel::ReactionType;
 use serenity::model::id::EmojiId;
 
-use crate::config::{self, Connection, Emoji, Privacy, Settings, TlsMode};
+use crate::config::{self, Connection, Emoji, Settings, TlsMode};
 use crate::desk::ports::{Ledger, Target};
 use crate::desk::rules::{Governed, Rules};
 use crate::discord::ballot::Ballot;
 use crate::discord::render::Look;
-use crate::domain::redaction;
+use crate::domain::redaction::Privacy;
 use crate::ledger::sqlite::Sqlite;
 use crate::postgres::connection::Dial;
 use crate::postgres::rows::Redact;
@@ -120,12 +120,9 @@ pub async fn watch_targets(targets: BTreeMap<String, Arc<PostgresTarget>>) {
     }
 }
 
+/// Query text passes through here before it leaves the room that read it.
 fn redact(privacy: Privacy) -> Redact {
-    match privacy {
-        Privacy::Redacted => Arc::new(|query| Some(redaction::redact(query).to_string())),
-        Privacy::Hidden => Arc::new(|_| None),
-        Privacy::Full => Arc::new(|query| Some(query.to_owned())),
-    }
+    Arc::new(move |query| privacy.show(query).map(|shown| shown.to_string()))
 }
 
 fn dial(connection: &Connection, statement_timeout: Duration) -> Dial {

@@ -74,11 +74,8 @@ fn a_password_file_is_read_again_each_time() {
         Some(" second "),
         "only the line end goes"
     );
-    let config = settings.targets[0]
-        .connection
-        .config()
-        .expect("a readable secret");
-    assert_eq!(config.get_password(), Some(&b" second "[..]));
+    let parameters = settings.targets[0].connection.parameters();
+    assert_eq!(parameters.get_password(), None, "a password is not kept");
     fs::remove_file(desk.path("password")).expect("removed");
     let error = settings.targets[0]
         .connection

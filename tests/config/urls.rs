@@ -23,7 +23,7 @@ fn a_url_says_where_and_as_whom() {
     let connection = connection(
         "postgres://kill%40gate@DB1.internal:6432/orders%2Feu?application_name=x&connect_timeout=3",
     );
-    let config = connection.config().expect("no secret to read");
+    let config = connection.parameters();
     assert_eq!(config.get_user(), Some("kill@gate"));
     assert_eq!(config.get_dbname(), Some("orders/eu"));
     assert_eq!(config.get_application_name(), Some("x"));

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use insta::assert_snapshot;
-use killgate::config::{Emoji, Ledger, Privacy, Settings};
+use killgate::config::{Emoji, Ledger, Settings};
 use killgate::domain::ids::{ChannelId, RoleId, UserId};
+use killgate::domain::redaction::Privacy;
 
 use crate::desk::{Desk, MINIMAL, TOKEN, fault, plus, with};
 
