@@ -91,7 +91,7 @@ impl Rest {
             .tcp_nodelay(true)
             .no_proxy()
             .build()
-            .map_err(|error| setup(&format!("no HTTP client could be made: {}", error::chain(&error))))?;
+            .map_err(|error| setup(&format!("no HTTP client could be made: {}", chain(&error))))?;
 
         Ok(Self {
             shared: Arc::new(Shared {
