@@ -6,6 +6,8 @@
 mod bot;
 #[path = "gateway/discord.rs"]
 mod discord;
+#[path = "gateway/log.rs"]
+mod log;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -291,4 +293,19 @@ async fn a_stop_is_heard_while_nobody_takes_the_events_and_while_connecting() {
     let mut discord = Discord::start().await;
     discord.disappear();
     Bot::start(&discord).connection.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_token_is_in_no_log_line_however_much_is_logged() {
+    let log = log::watch_for(TOKEN);
+    let discord = Discord::start().await;
+    let (mut bot, wire) = begun(&discord).await;
+    wire.close(4000);
+    let wire = discord.resume("first", 1).await;
+    assert_eq!(bot.sees().await, "disconnected");
+    wire.resumed(2);
+    assert_eq!(bot.sees().await, "resumed");
+    bot.connection.stop().await.unwrap();
+    assert!(log.lines() > 0, "something is logged");
+    assert!(!log.seen(), "the token was logged");
 }
