@@ -40,7 +40,15 @@ impl Bot {
         Self::wanting(discord, Arc::new(|kind, _| kind == "MESSAGE_REACTION_ADD"))
     }
 
+    pub(crate) fn at_pace(discord: &Discord, pace: Pace) -> Self {
+        Self::with(discord, Arc::new(|kind, _| kind == "MESSAGE_REACTION_ADD"), pace)
+    }
+
     pub(crate) fn wanting(discord: &Discord, interest: Interest) -> Self {
+        Self::with(discord, interest, brisk())
+    }
+
+    fn with(discord: &Discord, interest: Interest, pace: Pace) -> Self {
         let token = SecretString::from(TOKEN);
         let (connection, events) = Connection::start(Options {
             rest: Rest::new(&discord.api_url, &token).unwrap(),
@@ -48,7 +56,7 @@ impl Bot {
             intents: GatewayIntents::GUILDS | GatewayIntents::GUILD_MESSAGE_REACTIONS,
             interest,
             capacity: 16,
-            pace: brisk(),
+            pace,
         });
         Self { connection, events }
     }

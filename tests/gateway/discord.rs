@@ -153,10 +153,10 @@ impl Wire {
                     message = socket.next() => match message {
                         Some(Ok(Message::Text(text))) => {
                             let frame: Value = serde_json::from_str(&text).unwrap();
-                            if frame["op"] != 1 {
-                                let _ = hear.send(frame);
-                            } else if answers.load(Ordering::SeqCst) {
+                            if frame["op"] == 1 && answers.load(Ordering::SeqCst) {
                                 drop(socket.send(Message::text(json!({"op": 11}).to_string())).await);
+                            } else {
+                                let _ = hear.send(frame);
                             }
                         }
                         Some(Ok(Message::Close(frame))) => {
@@ -179,7 +179,7 @@ impl Wire {
         let _ = self.told.send(Told::Send(frame));
     }
 
-    /// What the bot sends next, heartbeats aside.
+    /// What the bot sends next, but for heartbeats that were answered.
     pub(crate) async fn next(&mut self) -> Value {
         timeout(LIMIT, self.heard.recv())
             .await

@@ -1,7 +1,6 @@
 //! One connection, from Hello to its loss.
 
 use futures_util::{SinkExt, StreamExt};
-use serenity::model::event::Event;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
@@ -9,6 +8,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::close::{self, Meaning};
+use super::decode::decode;
 use super::dial::Socket;
 use super::frame::{self, Frame, op};
 use super::owner::{Ending, Owner, asked};
@@ -138,7 +138,7 @@ impl<'a> Link<'a> {
                 self.deliver(FromGateway::Resumed).await
             }
             kind if (self.owner.options.interest)(kind, frame.data()) => {
-                match serde_json::from_str::<Event>(text) {
+                match decode(kind, frame.data(), text) {
                     Ok(event) => self.deliver(FromGateway::Event(Box::new(event))).await,
                     Err(error) => {
                         tracing::warn!(kind, %error, "an event of Discord's could not be decoded and is lost");

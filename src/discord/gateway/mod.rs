@@ -21,6 +21,7 @@
 //! a bot of one guild that asks for three intents: most of what is compressed well, presences and members, is not sent to it.
 
 mod close;
+mod decode;
 mod dial;
 mod endpoint;
 mod error;

@@ -30,17 +30,11 @@ impl Rest {
 
     /// A person in the guild, with the roles they have now; [`RestError::NotFound`] if they are not in it.
     pub async fn member(&self, guild_id: GuildId, user_id: UserId) -> Result<Member, RestError> {
-        let mut member: serde_json::Value = self
+        let mut member: Member = self
             .json(Call::get(Route::GuildMember { guild_id, user_id }))
             .await?;
-        // serenity's model wants the guild's id, which Discord leaves out of this answer.
-        if let Some(fields) = member.as_object_mut() {
-            fields.insert("guild_id".to_owned(), guild_id.get().into());
-        }
-        let route = Call::get(Route::GuildMember { guild_id, user_id }).name();
-        serde_json::from_value(member).map_err(|error| RestError::Unexpected {
-            route,
-            why: error.to_string(),
-        })
+        // Discord leaves it out of this answer, and serenity then makes one up.
+        member.guild_id = guild_id;
+        Ok(member)
     }
 }

@@ -1,0 +1,52 @@
+//! Everything that is logged, of libraries too, searched for what must not be there.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+#[derive(Clone)]
+pub(crate) struct Log {
+    secret: &'static str,
+    lines: Arc<AtomicUsize>,
+    seen: Arc<AtomicBool>,
+}
+
+/// Turns on every log line there is, for the whole process.
+pub(crate) fn watch_for(secret: &'static str) -> Log {
+    let log = Log {
+        secret,
+        lines: Arc::default(),
+        seen: Arc::default(),
+    };
+    let writer = log.clone();
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .try_init()
+        .expect("nobody else logs in this test binary");
+    log
+}
+
+impl Log {
+    pub(crate) fn lines(&self) -> usize {
+        self.lines.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn seen(&self) -> bool {
+        self.seen.load(Ordering::SeqCst)
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        self.lines.fetch_add(1, Ordering::SeqCst);
+        if String::from_utf8_lossy(line).contains(self.secret) {
+            self.seen.store(true, Ordering::SeqCst);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
