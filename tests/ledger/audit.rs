@@ -110,7 +110,7 @@ async fn a_ledger_is_read_while_killgate_holds_it_and_writes() {
     }
     assert_eq!(
         numbers(&folder.ledger(), Wanted::default()),
-        Vec::from_iter(1..=2_500)
+        (1..=2_500).collect::<Vec<_>>()
     );
 }
 

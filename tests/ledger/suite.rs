@@ -29,6 +29,7 @@ macro_rules! for_every_ledger {
             an_open_request_cannot_be_settled,
             a_request_is_asked_for_executed_and_ended_once,
             a_refused_append_leaves_nothing_behind,
+            a_refused_append_does_no_harm_to_those_made_at_the_same_moment,
             history_tells_the_newest_requests_first,
             history_finds_what_is_searched_for,
             attempts_that_never_became_a_request_are_recorded,
@@ -115,7 +116,7 @@ pub(crate) async fn appends_of_many_at_once_stay_whole_and_in_order(place: &impl
         let first = acknowledged[0].seq;
         assert_eq!(
             acknowledged.iter().map(|record| record.seq).collect::<Vec<_>>(),
-            Vec::from_iter(first..first + 5)
+            (first..first + 5).collect::<Vec<_>>()
         );
         places.insert(first);
     }
@@ -215,6 +216,34 @@ pub(crate) async fn a_refused_append_leaves_nothing_behind(place: &impl Place) {
     assert_eq!(recall(&ledger).await.next, RequestId(2));
     let next = append(&ledger, vec![posted(1, 2, 78)]).await;
     assert_eq!(next[0].seq, 2);
+}
+
+pub(crate) async fn a_refused_append_does_no_harm_to_those_made_at_the_same_moment(place: &impl Place) {
+    let ledger = place.open().await;
+    append(&ledger, vec![requested(1_000, 0, pid(1), ALICE)]).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for request in 1..=60 {
+        let ledger = Arc::clone(&ledger);
+        let mut entries = whole(request, 0);
+        if request % 2 == 0 {
+            entries.push(requested(1_000, 0, pid(1), ALICE));
+        }
+        tasks.spawn(async move { (request, ledger.append(entries).await.is_ok()) });
+    }
+    for (request, taken) in tasks.join_all().await {
+        assert_eq!(taken, request % 2 == 1, "request {request}");
+    }
+    let recalled = recall(&ledger).await;
+    let expected: Vec<u64> = (1..=60)
+        .filter(|request| request % 2 == 1)
+        .chain([1_000])
+        .collect();
+    assert_eq!(numbers(&recalled.records), expected.into_iter().collect());
+    assert_eq!(recalled.records.len(), 151);
+    assert!(
+        recalled.records.iter().map(|record| record.seq).eq(1..=151),
+        "no number is left out"
+    );
 }
 
 pub(crate) async fn history_tells_the_newest_requests_first(place: &impl Place) {
