@@ -2,11 +2,12 @@
 
 mod ledger {
     mod arbitrary;
-
+    mod audit;
     mod chain;
     mod codec;
-
+    mod durability;
     mod given;
     mod sqlite;
     mod suite;
+    mod tampering;
 }

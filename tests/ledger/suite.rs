@@ -1,11 +1,13 @@
 //! What holds for every ledger, whatever it is kept in.
 
+mod history;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use killgate::desk::ports::{Ledger, LedgerError, Recall, Search};
+use killgate::desk::ports::{Ledger, LedgerError, Recall};
 use killgate::domain::event::{Entry, Event, Recorded, Why};
-use killgate::domain::ids::{MessageId, RequestId};
+use killgate::domain::ids::RequestId;
 
 use super::given::{
     ALICE, BOB, CAROL, approved, at, denied, entry, executing, pid, posted, requested, whole,
@@ -29,6 +31,7 @@ macro_rules! for_every_ledger {
             an_open_request_cannot_be_settled,
             a_request_is_asked_for_executed_and_ended_once,
             a_refused_append_leaves_nothing_behind,
+            a_refused_append_does_no_harm_to_those_made_at_the_same_moment,
             history_tells_the_newest_requests_first,
             history_finds_what_is_searched_for,
             attempts_that_never_became_a_request_are_recorded,
@@ -45,6 +48,7 @@ macro_rules! for_every_ledger {
     };
 }
 pub(crate) use for_every_ledger;
+pub(crate) use history::*;
 
 async fn append(ledger: &Arc<dyn Ledger>, entries: Vec<Entry>) -> Vec<Recorded> {
     ledger.append(entries).await.expect("recorded")
@@ -53,13 +57,6 @@ async fn append(ledger: &Arc<dyn Ledger>, entries: Vec<Entry>) -> Vec<Recorded> 
 async fn recall(ledger: &Arc<dyn Ledger>) -> Recall {
     // Nothing in these tests is executed after midnight.
     ledger.recall(at(86_400)).await.expect("recalled")
-}
-
-async fn requests_found(ledger: &Arc<dyn Ledger>, search: Search) -> Vec<u64> {
-    let records = ledger.history(search).await.expect("found");
-    let mut requests: Vec<u64> = records.iter().map(number).collect();
-    requests.dedup();
-    requests
 }
 
 fn number(record: &Recorded) -> u64 {
@@ -115,7 +112,7 @@ pub(crate) async fn appends_of_many_at_once_stay_whole_and_in_order(place: &impl
         let first = acknowledged[0].seq;
         assert_eq!(
             acknowledged.iter().map(|record| record.seq).collect::<Vec<_>>(),
-            Vec::from_iter(first..first + 5)
+            (first..first + 5).collect::<Vec<_>>()
         );
         places.insert(first);
     }
@@ -217,121 +214,32 @@ pub(crate) async fn a_refused_append_leaves_nothing_behind(place: &impl Place) {
     assert_eq!(next[0].seq, 2);
 }
 
-pub(crate) async fn history_tells_the_newest_requests_first(place: &impl Place) {
+pub(crate) async fn a_refused_append_does_no_harm_to_those_made_at_the_same_moment(place: &impl Place) {
     let ledger = place.open().await;
-    for request in 1..=4 {
-        append(&ledger, vec![requested(request, 0, pid(1), ALICE)]).await;
-    }
-    append(&ledger, vec![denied(3, 9, BOB), posted(4, 9, 1), posted(2, 9, 2)]).await;
-    let search = Search {
-        limit: 3,
-        ..Search::default()
-    };
-    let records = ledger.history(search).await.expect("found");
-    let told: Vec<_> = records
-        .iter()
-        .map(|record| (number(record), record.seq))
-        .collect();
-    assert_eq!(told, [(4, 4), (4, 6), (3, 3), (3, 5), (2, 2), (2, 7)]);
-}
-
-pub(crate) async fn history_finds_what_is_searched_for(place: &impl Place) {
-    let ledger = place.open().await;
-    append(&ledger, whole(1, 0)).await;
-    append(
-        &ledger,
-        vec![requested(2, 10, pid(4001), BOB), posted(2, 11, 222)],
-    )
-    .await;
-    append(
-        &ledger,
-        vec![requested(3, 20, pid(99), ALICE), denied(3, 21, BOB)],
-    )
-    .await;
-    let all = Search {
-        limit: 10,
-        ..Search::default()
-    };
-    let cases = [
-        (all.clone(), vec![3, 2, 1]),
-        (
-            Search {
-                ended: Some(true),
-                ..all.clone()
-            },
-            vec![3, 1],
-        ),
-        (
-            Search {
-                ended: Some(false),
-                ..all.clone()
-            },
-            vec![2],
-        ),
-        (
-            Search {
-                pid: Some(pid(4001)),
-                ..all.clone()
-            },
-            vec![2, 1],
-        ),
-        (
-            Search {
-                requester: Some(ALICE),
-                ..all.clone()
-            },
-            vec![3, 1],
-        ),
-        (
-            Search {
-                requester: Some(CAROL),
-                ..all.clone()
-            },
-            vec![],
-        ),
-        (
-            Search {
-                message: Some(MessageId(222)),
-                ..all.clone()
-            },
-            vec![2],
-        ),
-        (
-            Search {
-                message: Some(MessageId(2)),
-                ..all.clone()
-            },
-            vec![],
-        ),
-        (
-            Search {
-                ended: Some(true),
-                pid: Some(pid(4001)),
-                requester: Some(ALICE),
-                ..all.clone()
-            },
-            vec![1],
-        ),
-        (
-            Search {
-                ended: Some(true),
-                limit: 1,
-                ..all.clone()
-            },
-            vec![3],
-        ),
-        (Search { limit: 0, ..all }, vec![]),
-    ];
-    for settled in [false, true] {
-        for (search, expected) in cases.clone() {
-            assert_eq!(
-                requests_found(&ledger, search.clone()).await,
-                expected,
-                "{search:?}, settled: {settled}"
-            );
+    append(&ledger, vec![requested(1_000, 0, pid(1), ALICE)]).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for request in 1..=60 {
+        let ledger = Arc::clone(&ledger);
+        let mut entries = whole(request, 0);
+        if request % 2 == 0 {
+            entries.push(requested(1_000, 0, pid(1), ALICE));
         }
-        ledger.settle(RequestId(1)).await.expect("settled");
+        tasks.spawn(async move { (request, ledger.append(entries).await.is_ok()) });
     }
+    for (request, taken) in tasks.join_all().await {
+        assert_eq!(taken, request % 2 == 1, "request {request}");
+    }
+    let recalled = recall(&ledger).await;
+    let expected: Vec<u64> = (1..=60)
+        .filter(|request| request % 2 == 1)
+        .chain([1_000])
+        .collect();
+    assert_eq!(numbers(&recalled.records), expected.into_iter().collect());
+    assert_eq!(recalled.records.len(), 151);
+    assert!(
+        recalled.records.iter().map(|record| record.seq).eq(1..=151),
+        "no number is left out"
+    );
 }
 
 pub(crate) async fn attempts_that_never_became_a_request_are_recorded(place: &impl Place) {

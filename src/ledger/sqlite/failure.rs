@@ -29,7 +29,10 @@ pub enum OpenError {
         path.display()
     )]
     Foreign { path: PathBuf },
-    #[error("cannot {action} the ledger {}: {source}", path.display())]
+    #[error(
+        "cannot {action} the ledger {}: {source}: see to the folder, its owner, its permissions and its mount",
+        path.display()
+    )]
     File {
         path: PathBuf,
         action: &'static str,

@@ -73,13 +73,12 @@ impl Store {
         let mut outcomes = Vec::with_capacity(changes.len());
         for change in changes {
             let savepoint = transaction.savepoint().map_err(Failure::before)?;
-            let outcome = apply(savepoint, change);
-            if transaction.is_autocommit() {
-                // SQLite has rolled back everything, as it does when the disk is full. To go on would be to
+            match apply(savepoint, change) {
+                // SQLite has rolled back everything, as it may when the disk is full. To go on would be to
                 // begin and commit each of the next changes on its own.
-                return Err(Failure::Aborted);
+                Err(error) if transaction.is_autocommit() => return Err(Failure::Aborted(Arc::new(error))),
+                outcome => outcomes.push(outcome),
             }
-            outcomes.push(outcome);
         }
         transaction.commit().map_err(Failure::at_commit)?;
         Ok(outcomes)
@@ -104,7 +103,7 @@ impl Store {
 enum Failure {
     Before(Arc<rusqlite::Error>),
     AtCommit(Arc<rusqlite::Error>),
-    Aborted,
+    Aborted(Arc<LedgerError>),
 }
 
 impl Failure {
@@ -120,9 +119,10 @@ impl Failure {
         match self {
             Self::Before(error) => not_recorded(Arc::clone(error)),
             Self::AtCommit(error) => not_committed(Arc::clone(error)),
-            Self::Aborted => LedgerError::NotRecorded(anyhow::anyhow!(
-                "SQLite gave up the transaction: see whether the disk is full or failing"
-            )),
+            Self::Aborted(error) => LedgerError::NotRecorded(
+                anyhow::Error::new(Arc::clone(error))
+                    .context("SQLite gave up the transaction it was part of"),
+            ),
         }
     }
 }
@@ -229,4 +229,24 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 fn prepare(connection: &Connection, synchronous: &str) -> rusqlite::Result<()> {
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", synchronous)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_recorded_is_synced_at_every_commit_and_a_trial_only_before_the_log_is_written_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let held = Held::take(&folder.path().join("killgate.db")).expect("held");
+        let store = Store::open(held).expect("opened");
+        // 2 is FULL and 1 is NORMAL (SQLite documentation, "PRAGMA synchronous").
+        for (connection, level) in [(&store.connection, 2), (&store.trial, 1)] {
+            let pragma = |name| {
+                connection.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0))
+            };
+            assert_eq!(pragma("synchronous"), Ok(level.into()));
+            assert_eq!(pragma("journal_mode"), Ok("wal".to_owned().into()));
+        }
+    }
 }

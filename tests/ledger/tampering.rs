@@ -1,0 +1,177 @@
+//! What somebody with access to the file can do to it, and how it comes out.
+
+use std::path::Path;
+
+use killgate::desk::ports::{Ledger, LedgerError, Search};
+use killgate::ledger::chain::{Break, Tail, read};
+use killgate::ledger::sqlite::Sqlite;
+use killgate::ledger::sqlite::pages::SqlitePages;
+use killgate::operations::audit::{Verdict, verify};
+use rusqlite::Connection;
+
+use super::given::at;
+use super::sqlite::Folder;
+
+fn tamper(ledger: &Path, statements: &str) {
+    let connection = Connection::open(ledger).expect("opened");
+    connection
+        .execute_batch("DROP TRIGGER record_is_not_changed; DROP TRIGGER record_is_not_deleted;")
+        .expect("unlocked");
+    connection.execute_batch(statements).expect("tampered with");
+}
+
+fn verdict(ledger: &Path, expect: Option<&str>) -> Verdict {
+    let mut pages = SqlitePages::open(ledger).expect("opened");
+    verify(&mut pages, expect).expect("read to its end")
+}
+
+fn line(ledger: &Path, seq: u64) -> String {
+    let connection = Connection::open(ledger).expect("opened");
+    connection
+        .query_row("SELECT line FROM record WHERE seq = ?1", [seq], |row| row.get(0))
+        .expect("a record")
+}
+
+/// The hash of record `seq` of the untouched ledger.
+fn hash(ledger: &Path, seq: u64) -> String {
+    read(seq, &line(ledger, seq)).expect("a sound record").hash
+}
+
+async fn broken_after(statements: &str) -> (u64, Break) {
+    let folder = Folder::new();
+    let ledger = folder.with_ten_records().await;
+    tamper(&ledger, statements);
+    match verdict(&ledger, None) {
+        Verdict::Broken { seq, broken } => (seq, broken),
+        other => panic!("{statements}: {other}"),
+    }
+}
+
+const OTHER_APPROVER: &str =
+    "UPDATE record SET line = replace(line, '1400000000000000002', '1400000000000000003') WHERE seq = 3";
+
+#[tokio::test]
+async fn a_record_that_was_changed_is_named() {
+    assert_eq!(broken_after(OTHER_APPROVER).await, (3, Break::HashMismatch));
+    let spaced = "UPDATE record SET line = line || ' ' WHERE seq = 7";
+    assert_eq!(broken_after(spaced).await, (7, Break::NotCanonical));
+    let emptied = "UPDATE record SET line = '{}' WHERE seq = 10";
+    assert_eq!(broken_after(emptied).await, (10, Break::HashMismatch));
+}
+
+#[tokio::test]
+async fn records_that_are_missing_or_out_of_order_are_noticed() {
+    let deleted = "DELETE FROM record WHERE seq = 5";
+    assert_eq!(broken_after(deleted).await, (6, Break::Gap { before: 4 }));
+    let beheaded = "DELETE FROM record WHERE seq < 6";
+    assert_eq!(broken_after(beheaded).await, (6, Break::Gap { before: 0 }));
+    let swapped = "UPDATE record SET seq = 99 WHERE seq = 3;
+                   UPDATE record SET seq = 3 WHERE seq = 4;
+                   UPDATE record SET seq = 4 WHERE seq = 99;";
+    assert_eq!(
+        broken_after(swapped).await,
+        (3, Break::Misplaced { stored: 3, says: 4 })
+    );
+}
+
+#[tokio::test]
+async fn a_forger_who_hashes_anew_is_found_at_the_next_record() {
+    let folder = Folder::new();
+    let ledger = folder.with_ten_records().await;
+    let approval = read(3, &line(&ledger, 3)).expect("a sound record");
+    let mut tail = Tail {
+        seq: 2,
+        hash: approval.prev,
+    };
+    let mut entry = approval.recorded.entry;
+    entry.at = at(77);
+    let forged = tail.seal(entry).expect("sealed").line;
+    tamper(
+        &ledger,
+        &format!("UPDATE record SET line = '{forged}' WHERE seq = 3"),
+    );
+    let expected = Verdict::Broken {
+        seq: 4,
+        broken: Break::PrevMismatch,
+    };
+    assert_eq!(verdict(&ledger, None), expected);
+}
+
+#[tokio::test]
+async fn an_end_that_was_cut_off_is_noticed_and_nothing_is_built_on_the_rest() {
+    let folder = Folder::new();
+    let ledger = folder.with_ten_records().await;
+    tamper(&ledger, "DELETE FROM record WHERE seq > 8");
+    let found = verdict(&ledger, None);
+    assert!(
+        matches!(&found, Verdict::Short { last, .. } if last.seq == 8),
+        "{found}"
+    );
+    let refused = Sqlite::open(&ledger).expect_err("refused").to_string();
+    assert!(
+        refused.contains("is damaged at record 9: the last record is number 8"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn an_end_that_was_cut_off_with_care_is_noticed_by_who_kept_its_hash() {
+    let folder = Folder::new();
+    let ledger = folder.with_ten_records().await;
+    let (kept, earlier) = (hash(&ledger, 10), hash(&ledger, 8));
+    assert!(verdict(&ledger, Some(&kept)).is_intact());
+    tamper(
+        &ledger,
+        &format!("DELETE FROM record WHERE seq > 8; UPDATE chain_end SET seq = 8, hash = '{earlier}'"),
+    );
+    assert!(
+        verdict(&ledger, None).is_intact(),
+        "it cannot be seen from within"
+    );
+    let found = verdict(&ledger, Some(&kept));
+    assert!(!found.is_intact());
+    assert!(
+        found.to_string().starts_with(&format!(
+            "not found: no record has the expected hash {kept}: records were cut off or rewritten"
+        )),
+        "{found}"
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_told_or_recalled_from_a_record_that_was_changed() {
+    let folder = Folder::new();
+    let ledger = folder.with_ten_records().await;
+    tamper(&ledger, OTHER_APPROVER);
+    let ledger = Sqlite::open(&ledger).expect("its end is sound");
+    let search = Search {
+        limit: 9,
+        ..Search::default()
+    };
+    let problem = "its hash is not the hash of what it says";
+    for damaged in [
+        ledger.recall(at(0)).await.map(drop),
+        ledger.history(search).await.map(drop),
+    ] {
+        let error = damaged.expect_err("damaged");
+        assert!(
+            matches!(&error, LedgerError::Corrupt { seq: 3, problem: found } if found == problem),
+            "{error:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_last_record_that_was_changed_is_noticed_when_the_ledger_is_opened() {
+    let folder = Folder::new();
+    let ledger = folder.with_ten_records().await;
+    tamper(
+        &ledger,
+        "UPDATE record SET line = replace(line, '\"terminated\"', '\"gone\"') WHERE seq = 10",
+    );
+    let refused = Sqlite::open(&ledger).expect_err("refused").to_string();
+    assert!(
+        refused.contains("is damaged at record 10: its hash is not the hash of what it says"),
+        "{refused}"
+    );
+}
