@@ -52,7 +52,9 @@ fn sentence(error: &anyhow::Error) -> String {
 }
 
 fn from_server(cause: &(dyn StdError + 'static)) -> Option<String> {
-    let error = cause.downcast_ref::<DbError>()?;
+    // A boxed error is a link of its own in the chain, and hides the one in the box.
+    let boxed = || cause.downcast_ref::<Box<DbError>>().map(AsRef::as_ref);
+    let error = cause.downcast_ref::<DbError>().or_else(boxed)?;
     let words = error.message();
     let code = error.code();
     Some(
