@@ -92,7 +92,8 @@ fn from_tls(cause: &(dyn StdError + 'static)) -> Option<String> {
         return Some(format!("the TLS handshake failed: {error}"));
     };
     Some(match problem {
-        CertificateError::UnknownIssuer => {
+        // A bad signature is that of an authority which bears the name of a trusted one.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             "the server's certificate comes from an authority that is not trusted: name the right one with sslrootcert".into()
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
