@@ -139,7 +139,9 @@ async fn a_password_is_read_again_for_every_connection() -> Result<()> {
         .start()
         .await?;
     cluster.bot().await?;
-    cluster.sql("alter role killgate password 'right'").await?;
+    cluster
+        .sql("set password_encryption = 'scram-sha-256'; alter role killgate password 'right'")
+        .await?;
     let password = Arc::new(std::sync::Mutex::new("wrong".to_owned()));
     let mut dial = dial(&cluster, "killgate");
     let current = Arc::clone(&password);

@@ -67,7 +67,7 @@ async fn a_stolen_password_cannot_signal_around_the_guard() -> Result<()> {
         "set role killgate_guard".to_owned(),
         "insert into killgate.protected_users values ('x')".to_owned(),
         "delete from killgate.protected_users".to_owned(),
-        "create function killgate.trap() returns int language sql return 1".to_owned(),
+        "create function killgate.trap() returns int language sql as 'select 1'".to_owned(),
         "drop function killgate.signal_backend".to_owned(),
         "alter function killgate.signal_backend reset search_path".to_owned(),
         "grant killgate_guard to current_user".to_owned(),

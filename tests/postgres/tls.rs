@@ -151,7 +151,9 @@ async fn a_password_is_bound_to_the_channel() -> Result<()> {
         .start()
         .await?;
     cluster.bot().await?;
-    cluster.sql("alter role killgate password 'right'").await?;
+    cluster
+        .sql("set password_encryption = 'scram-sha-256'; alter role killgate password 'right'")
+        .await?;
     let mut dial = with(&cluster, TlsMode::VerifyFull, authority.root()?);
     dial.config.channel_binding(ChannelBinding::Require);
     dial.password = std::sync::Arc::new(|| Ok(Some("right".to_owned().into())));
