@@ -7,9 +7,12 @@ use killgate::desk::ports::{Freshness, Signalled, Target};
 use killgate::domain::event::Action;
 use killgate::domain::outcome::Outcome;
 use killgate::domain::protection::Protection;
+use killgate::domain::session::BackendKind;
 use killgate::postgres::{Limits, Reach, Right};
 use regex::Regex;
-use throwaway_postgres::{Cluster, SqlState};
+use throwaway_postgres::{Cluster, SqlState, eventually};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use crate::support::{GUARDED, Stage, dial, open, open_within, pid, stages, told, unsignalled, up};
 
@@ -101,6 +104,34 @@ async fn a_superuser_and_the_servers_own_processes_are_left_alone() -> Result<()
             assert_eq!(unsignalled(&signalled), Some(Outcome::Protected), "{signalled:?}");
         }
         assert!(victim.still_alive().await?);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_replication_connection_is_left_alone() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    cluster.sql("create role replica login replication").await?;
+    let mut walsender = TcpStream::connect(("127.0.0.1", cluster.port())).await?;
+    // The driver opens no such connection: a startup message of protocol 3.0, by hand.
+    let parameters = b"user\0replica\0replication\0true\0\0";
+    walsender.write_u32(u32::try_from(8 + parameters.len())?).await?;
+    walsender.write_u32(3 << 16).await?;
+    walsender.write_all(parameters).await?;
+    for stage in stages(&cluster).await? {
+        let number = eventually("a walsender", async || {
+            let snapshot = stage.target.snapshot(Freshness::Now).await?;
+            let mut sessions = snapshot.sessions.iter();
+            Ok(sessions
+                .find(|session| session.kind == BackendKind::WalSender)
+                .map(|found| found.pid.number()))
+        })
+        .await?;
+        for action in [Action::Cancel, Action::Terminate] {
+            let signalled = stage.carry_out(action, number).await?;
+            assert_eq!(unsignalled(&signalled), Some(Outcome::Protected), "{signalled:?}");
+            assert!(stage.target.look(pid(number)).await?.is_some());
+        }
     }
     Ok(())
 }
