@@ -72,6 +72,7 @@ DECLARE
     seen record;
     rule text;
     context text;
+    sent boolean;
 BEGIN
     IF action IS NULL OR action NOT IN ('cancel', 'terminate') OR pid IS NULL OR backend_start IS NULL
        OR request IS NULL OR coalesce(requester, '') = '' OR coalesce(cardinality(approvers), 0) = 0
@@ -125,11 +126,8 @@ BEGIN
         RETURN;
     END IF;
     RAISE LOG 'killgate %: signalling', context;
-    IF CASE action WHEN 'cancel' THEN pg_cancel_backend(pid) ELSE pg_terminate_backend(pid) END THEN
-        outcome := 'signalled';
-    ELSE
-        outcome := 'not_a_backend';
-    END IF;
+    sent := CASE action WHEN 'cancel' THEN pg_cancel_backend(pid) ELSE pg_terminate_backend(pid) END;
+    outcome := CASE WHEN sent THEN 'signalled' ELSE 'not_a_backend' END;
     detail := '';
 END
 $function$;

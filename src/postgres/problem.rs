@@ -52,7 +52,9 @@ fn sentence(error: &anyhow::Error) -> String {
 }
 
 fn from_server(cause: &(dyn StdError + 'static)) -> Option<String> {
-    let error = cause.downcast_ref::<DbError>()?;
+    // A boxed error is a link of its own in the chain, and hides the one in the box.
+    let boxed = || cause.downcast_ref::<Box<DbError>>().map(AsRef::as_ref);
+    let error = cause.downcast_ref::<DbError>().or_else(boxed)?;
     let words = error.message();
     let code = error.code();
     Some(
@@ -90,7 +92,8 @@ fn from_tls(cause: &(dyn StdError + 'static)) -> Option<String> {
         return Some(format!("the TLS handshake failed: {error}"));
     };
     Some(match problem {
-        CertificateError::UnknownIssuer => {
+        // A bad signature is that of an authority which bears the name of a trusted one.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             "the server's certificate comes from an authority that is not trusted: name the right one with sslrootcert".into()
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {

@@ -1,0 +1,271 @@
+//! The guard's own checks, as somebody meets them who has stolen the password of killgate's role.
+
+use std::process::Stdio;
+
+use anyhow::{Context, Result, ensure};
+use killgate::postgres::guard::guard_sql;
+use killgate::postgres::{Reach, Right};
+use throwaway_postgres::{Client, Cluster, SqlState, Victim};
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+use tokio_postgres::error::DbError;
+
+use crate::support::{GUARDED, dial, open};
+
+const SLEEP: &str = "select pg_sleep(600)";
+
+async fn guarded() -> Result<(Cluster, Client)> {
+    let cluster = Cluster::start().await?;
+    cluster.sql(&guard_sql(GUARDED)).await?;
+    let mut config = dial(&cluster, GUARDED).config;
+    let (client, connection) = config
+        .application_name("thief")
+        .connect(tokio_postgres::NoTls)
+        .await?;
+    tokio::spawn(connection);
+    Ok((cluster, client))
+}
+
+fn code(result: Result<impl Sized, tokio_postgres::Error>) -> Option<SqlState> {
+    result
+        .err()
+        .as_ref()
+        .and_then(tokio_postgres::Error::as_db_error)
+        .map(DbError::code)
+        .cloned()
+}
+
+/// Calls the guard; what cannot be a value is left out.
+async fn call(client: &Client, arguments: &str) -> Result<String> {
+    let sql = format!("select outcome from killgate.signal_backend({arguments})");
+    Ok(client.query_one(&sql, &[]).await?.get(0))
+}
+
+fn identity(victim: &Victim) -> String {
+    let column = |column| {
+        format!(
+            "(select {column} from pg_stat_activity where pid = {})",
+            victim.pid()
+        )
+    };
+    format!(
+        "{}, {}, {}",
+        victim.pid(),
+        column("backend_start"),
+        column("query_start")
+    )
+}
+
+#[tokio::test]
+async fn a_stolen_password_cannot_signal_around_the_guard() -> Result<()> {
+    let (cluster, thief) = guarded().await?;
+    cluster.sql("create table secrets (n int)").await?;
+    let victim = cluster.victim("app").running(SLEEP).await?;
+    for around in [
+        format!("select pg_terminate_backend({})", victim.pid()),
+        format!("select pg_cancel_backend({})", victim.pid()),
+        "set role killgate_guard".to_owned(),
+        "insert into killgate.protected_users values ('x')".to_owned(),
+        "delete from killgate.protected_users".to_owned(),
+        "create function killgate.trap() returns int language sql as 'select 1'".to_owned(),
+        "drop function killgate.signal_backend".to_owned(),
+        "alter function killgate.signal_backend reset search_path".to_owned(),
+        "grant killgate_guard to current_user".to_owned(),
+        "select * from secrets".to_owned(),
+    ] {
+        let refused = code(thief.batch_execute(&around).await);
+        assert_eq!(refused, Some(SqlState::INSUFFICIENT_PRIVILEGE), "{around}");
+    }
+    assert!(victim.still_alive().await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_else_may_call_the_guard() -> Result<()> {
+    let (cluster, _) = guarded().await?;
+    let victim = cluster.victim("app").running(SLEEP).await?;
+    let stranger = cluster.victim("stranger").idle().await?;
+    let sql = format!(
+        "select killgate.signal_backend('terminate', {}, 7, '1', array['2'])",
+        identity(&victim)
+    );
+    assert_eq!(
+        code(stranger.client().batch_execute(&sql).await),
+        Some(SqlState::INSUFFICIENT_PRIVILEGE)
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_guard_checks_by_itself() -> Result<()> {
+    let (cluster, thief) = guarded().await?;
+    cluster
+        .sql("insert into killgate.protected_users values ('^payments_') on conflict do nothing")
+        .await?;
+    let victim = cluster.victim("app").running(SLEEP).await?;
+    let superuser = cluster.victim("postgres").running(SLEEP).await?;
+    let payments = cluster.victim("payments_batch").running(SLEEP).await?;
+    let idle = cluster.victim("app").idle().await?;
+    let people = "7, '1', array['2', '3']";
+    let pid = victim.pid();
+    for (arguments, outcome) in [
+        (
+            format!("'terminate', {}, {people}", identity(&superuser)),
+            "protected",
+        ),
+        (
+            format!("'terminate', {}, {people}", identity(&payments)),
+            "protected",
+        ),
+        (format!("'terminate', {pid}, now(), now(), {people}"), "replaced"),
+        (format!("'terminate', 2147483647, now(), now(), {people}"), "gone"),
+        (format!("'cancel', {}, {people}", identity(&idle)), "moved_on"),
+        (format!("'kill', {}, {people}", identity(&victim)), "refused"),
+        (format!("'terminate', {pid}, null, null, {people}"), "refused"),
+        (
+            format!("'terminate', {}, null, '1', array['2']", identity(&victim)),
+            "refused",
+        ),
+        (
+            format!("'terminate', {}, 7, '', array['2']", identity(&victim)),
+            "refused",
+        ),
+        (
+            format!("'terminate', {}, 7, '1', array[]::text[]", identity(&victim)),
+            "refused",
+        ),
+        (
+            format!("'terminate', {}, 7, '1', array['1']", identity(&victim)),
+            "refused",
+        ),
+        (
+            format!("'terminate', {}, 7, '1', array[null, '2']", identity(&victim)),
+            "refused",
+        ),
+    ] {
+        assert_eq!(call(&thief, &arguments).await?, outcome, "{arguments}");
+    }
+    for session in [&victim, &superuser, &payments, &idle] {
+        assert!(session.still_alive().await?);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_guard_looks_anew_within_a_transaction() -> Result<()> {
+    let (cluster, thief) = guarded().await?;
+    let mut victim = cluster.victim("app").running("select pg_sleep(0.1)").await?;
+    thief.batch_execute("begin").await?;
+    let earlier = identity(&victim);
+    let row = thief
+        .query_one(
+            &format!("select (v).* from (select {earlier}) as v(a, b, c)"),
+            &[],
+        )
+        .await;
+    row.context("the view is cached from here on")?;
+    assert_eq!(victim.ended().await?, SqlState::SUCCESSFUL_COMPLETION);
+    victim.run(SLEEP).await?;
+    let outcome = call(&thief, &format!("'cancel', {earlier}, 7, '1', array['2']")).await?;
+    assert_eq!(outcome, "moved_on");
+    assert!(victim.still_alive().await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_server_log_says_who_asked_and_who_approved_in_one_line() -> Result<()> {
+    let (cluster, thief) = guarded().await?;
+    let mut victim = cluster.victim("app").running(SLEEP).await?;
+    let arguments = format!(
+        "'terminate', {}, 4711, E'Mallory\\n2026-01-01 LOG:  all is well', array['2', '3']",
+        identity(&victim)
+    );
+    assert_eq!(call(&thief, &arguments).await?, "signalled");
+    assert_eq!(victim.ended().await?, SqlState::ADMIN_SHUTDOWN);
+    let log = cluster.server_log()?;
+    let line = format!(
+        "killgate request 4711: terminate of pid {}, user app, asked by Mallory?2026-01-01 LOG:  all is well, approved by 2, 3: signalling",
+        victim.pid()
+    );
+    assert!(log.lines().any(|logged| logged.ends_with(&line)), "{log}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_script_runs_through_psql_twice_and_changes_no_existing_role() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    cluster
+        .sql("create role killgate login connection limit 3 password 'kept'; grant pg_signal_backend to killgate")
+        .await?;
+    let before = role(&cluster).await?;
+    psql(&cluster, &guard_sql("killgate")).await?;
+    let warned = psql(&cluster, &guard_sql("killgate")).await?;
+    assert!(
+        warned.contains("is itself a member of pg_signal_backend"),
+        "{warned}"
+    );
+    assert_eq!(role(&cluster).await?, before);
+
+    let right = async || match open(dial(&cluster, "killgate")).settled().await {
+        Reach::Up(findings) => Some(findings.right),
+        _ => None,
+    };
+    assert_eq!(
+        right().await,
+        Some(Right::Guard),
+        "preferred to the role's own right"
+    );
+    psql(&cluster, include_str!("../../config/guard-uninstall.sql")).await?;
+    assert_eq!(right().await, Some(Right::Direct));
+    psql(&cluster, include_str!("../../config/guard-uninstall.sql")).await?;
+    psql(&cluster, &guard_sql("killgate")).await?;
+    assert_eq!(right().await, Some(Right::Guard));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_schema_or_a_role_prepared_by_somebody_else_is_not_built_upon() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    cluster.role("mallory").await?;
+    cluster
+        .sql("create schema killgate authorization mallory")
+        .await?;
+    let refused = cluster.sql(&guard_sql("killgate")).await;
+    assert!(format!("{:#}", refused.expect_err("refused")).contains("is no superuser"));
+    cluster
+        .sql("drop schema killgate; create role killgate_guard; grant killgate_guard to mallory")
+        .await?;
+    let refused = cluster.sql(&guard_sql("killgate")).await;
+    assert!(format!("{:#}", refused.expect_err("refused")).contains("has members"));
+    Ok(())
+}
+
+async fn role(cluster: &Cluster) -> Result<String> {
+    let sql = "select to_jsonb(a)::text from pg_authid a where rolname = 'killgate'";
+    Ok(cluster.superuser().await?.query_one(sql, &[]).await?.get(0))
+}
+
+/// Through psql as a superuser; what it wrote to stderr.
+async fn psql(cluster: &Cluster, script: &str) -> Result<String> {
+    let mut child = Command::new("psql")
+        .args([
+            "-X",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-f",
+            "-",
+            &cluster.url("postgres", "postgres"),
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("these tests need psql")?;
+    let mut stdin = child.stdin.take().context("a pipe")?;
+    stdin.write_all(script.as_bytes()).await?;
+    drop(stdin);
+    let output = child.wait_with_output().await?;
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    ensure!(output.status.success(), "psql: {told}");
+    Ok(told)
+}

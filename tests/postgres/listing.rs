@@ -1,0 +1,147 @@
+//! What a snapshot shows.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use futures_util::future::join_all;
+use killgate::desk::ports::{Freshness, Target};
+use killgate::domain::blocking::Blocking;
+use killgate::domain::session::{BackendKind, State};
+use throwaway_postgres::{Cluster, eventually};
+
+use crate::support::{dial, open, pid, stages, up};
+
+#[tokio::test]
+async fn a_session_is_seen_as_it_is() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    for stage in stages(&cluster).await? {
+        let victim = cluster
+            .victim("app")
+            .application("nightly `<@1>` @everyone")
+            .running("select pg_sleep(600) /* secret */")
+            .await?;
+        let snapshot = stage.target.snapshot(Freshness::Now).await?;
+        let session = snapshot.find(pid(victim.pid())).context("not listed")?;
+
+        assert_eq!(session.backend_start.as_micros(), victim.backend_start_us());
+        assert_eq!(session.kind, BackendKind::Client);
+        assert_eq!(session.user.as_deref(), Some("app"));
+        assert_eq!(session.database.as_deref(), Some("postgres"));
+        assert_eq!(session.application, "nightly `<@1>` @everyone");
+        assert_eq!(session.client.as_deref(), Some("127.0.0.1"));
+        assert_eq!(session.state, State::Active);
+        let query = session.query.as_deref();
+        assert_eq!(query, Some("shown: select pg_sleep(600) /* secret */"));
+        assert_eq!(
+            session.wait.as_ref().map(ToString::to_string).as_deref(),
+            Some("Timeout: PgSleep")
+        );
+        assert!(!session.superuser && !session.own && !session.is_blocked());
+        assert!(session.query_start <= Some(snapshot.at));
+        assert!(
+            session
+                .query_age(snapshot.at)
+                .is_some_and(|age| age < Duration::from_mins(1))
+        );
+        assert_eq!(stage.target.look(session.pid).await?.as_ref(), Some(session));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_servers_identity_survives_a_reconnection_and_not_a_restart() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    let [stage, _] = stages(&cluster).await?;
+    let first = stage.target.snapshot(Freshness::Now).await?.server;
+    let identifier: i64 = cluster
+        .superuser()
+        .await?
+        .query_one("select system_identifier from pg_control_system()", &[])
+        .await?
+        .get(0);
+    assert_eq!(first.system_identifier, u64::try_from(identifier)?);
+
+    cluster
+        .sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'killgate'")
+        .await?;
+    let again = eventually("a snapshot after the reconnection", async || {
+        Ok(stage.target.snapshot(Freshness::Now).await.ok())
+    })
+    .await?;
+    assert_eq!(again.server, first);
+
+    cluster.restart().await?;
+    let after = eventually("a snapshot after the restart", async || {
+        Ok(stage.target.snapshot(Freshness::Now).await.ok())
+    })
+    .await?;
+    assert_eq!(after.server.system_identifier, first.system_identifier);
+    assert_ne!(after.server.postmaster_start, first.postmaster_start);
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_waits_for_whom_is_seen_through_the_queue() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    cluster
+        .sql("create table t (n int); insert into t values (1); grant all on t to public")
+        .await?;
+    let [stage, _] = stages(&cluster).await?;
+    let holder = cluster
+        .victim("app")
+        .idle_in_transaction("update t set n = 2")
+        .await?;
+    let first = cluster.victim("app").waiting("update t set n = 3").await?;
+    let second = cluster.victim("app").waiting("begin; lock table t").await?;
+
+    let snapshot = stage.target.snapshot(Freshness::Now).await?;
+    let blocked_by = |number| {
+        snapshot
+            .find(pid(number))
+            .map(|session| session.blocked_by.clone())
+    };
+    assert_eq!(blocked_by(holder.pid()), Some(vec![]));
+    assert_eq!(blocked_by(first.pid()), Some(vec![holder.pid()]));
+    assert!(blocked_by(second.pid()).is_some_and(|blockers| blockers.contains(&holder.pid())));
+    let waiters = Blocking::of(&snapshot).waiters(pid(holder.pid()));
+    assert_eq!(waiters, [pid(first.pid()), pid(second.pid())].into());
+    Ok(())
+}
+
+#[tokio::test]
+async fn many_who_ask_at_once_cost_two_statements_at_most() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    let [stage, _] = stages(&cluster).await?;
+    let asked = join_all((0..50).map(|_| stage.target.snapshot(Freshness::Now))).await;
+    let mut seen: Vec<_> = asked
+        .into_iter()
+        .map(|snapshot| snapshot.map(|snapshot| snapshot.at))
+        .collect::<Result<_, _>>()?;
+    seen.sort();
+    seen.dedup();
+    assert!(seen.len() <= 2, "{} statements", seen.len());
+
+    let last = *seen.last().context("fifty snapshots")?;
+    let young = stage
+        .target
+        .snapshot(Freshness::Within(Duration::from_mins(1)))
+        .await?;
+    assert_eq!(young.at, last, "the last one will do");
+    assert!(stage.target.snapshot(Freshness::Now).await?.at > last);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_role_that_cannot_see_the_others_is_told_what_it_lacks() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    cluster.role("blind").await?;
+    let target = open(dial(&cluster, "blind"));
+    up(&target).await?;
+    let refused = target.snapshot(Freshness::Now).await.map(drop);
+    let problem = refused.map_err(|unreachable| unreachable.problem);
+    assert_eq!(
+        problem,
+        Err("the role blind does not see other users' sessions: GRANT pg_read_all_stats TO blind, then restart killgate".to_owned())
+    );
+    Ok(())
+}

@@ -1,0 +1,309 @@
+//! Protected sessions, and what PostgreSQL itself refuses.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use killgate::desk::ports::{Freshness, Signalled, Target};
+use killgate::domain::event::Action;
+use killgate::domain::outcome::Outcome;
+use killgate::domain::protection::Protection;
+use killgate::domain::session::BackendKind;
+use killgate::postgres::{Limits, Reach, Right};
+use regex::Regex;
+use throwaway_postgres::{Cluster, SqlState, eventually};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::support::{GUARDED, Stage, dial, open, open_within, pid, stages, told, unsignalled, up};
+
+const SLEEP: &str = "select pg_sleep(600)";
+
+fn patterns(pattern: &str) -> Vec<Regex> {
+    vec![Regex::new(pattern).expect("a regular expression")]
+}
+
+#[tokio::test]
+async fn a_session_that_a_pattern_matches_is_left_alone() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    cluster.sql("create database ledger").await?;
+    let rules = [
+        Protection {
+            users: patterns("^pay"),
+            ..Protection::default()
+        },
+        Protection {
+            // PostgreSQL's regular expressions have no (?i) in the middle and no \pL: Rust's rules hold.
+            applications: patterns(r"^(?i:NIGHTLY)-\pL+$"),
+            ..Protection::default()
+        },
+        Protection {
+            databases: patterns("^ledger$"),
+            ..Protection::default()
+        },
+    ];
+    for stage in stages(&cluster).await? {
+        let victim = cluster
+            .victim("payments")
+            .database("ledger")
+            .application("nightly-batch")
+            .running(SLEEP)
+            .await?;
+        for rule in &rules {
+            let asked = stage.ask(Action::Terminate, victim.pid()).await?;
+            let signalled = stage.signal_with(asked, rule).await;
+            assert_eq!(unsignalled(&signalled), Some(Outcome::Protected), "{signalled:?}");
+            assert!(told(&signalled).contains("the rule [protect]"), "{signalled:?}");
+        }
+        assert!(victim.still_alive().await?);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_name_taken_between_card_and_signal_counts() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    let protection = Protection {
+        applications: patterns("^pg_dump$"),
+        ..Protection::default()
+    };
+    for stage in stages(&cluster).await? {
+        let mut victim = cluster.victim("app").application("psql").idle().await?;
+        let protected = stage.ask(Action::Terminate, victim.pid()).await?;
+        let renamed = stage.ask(Action::Terminate, victim.pid()).await?;
+
+        victim
+            .client()
+            .batch_execute("set application_name = 'pg_dump'")
+            .await?;
+        let signalled = stage.signal_with(protected, &protection).await;
+        assert_eq!(unsignalled(&signalled), Some(Outcome::Protected), "{signalled:?}");
+        assert!(victim.still_alive().await?);
+
+        victim
+            .client()
+            .batch_execute("set application_name = 'harmless'")
+            .await?;
+        assert_eq!(stage.signal_with(renamed, &protection).await, Signalled::Sent);
+        assert_eq!(victim.ended().await?, SqlState::ADMIN_SHUTDOWN);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_superuser_and_the_servers_own_processes_are_left_alone() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    for stage in stages(&cluster).await? {
+        let victim = cluster.victim("postgres").running(SLEEP).await?;
+        let snapshot = stage.target.snapshot(Freshness::Now).await?;
+        let others = snapshot.sessions.iter().filter(|session| session.user.is_none());
+        let mut numbers: Vec<_> = others.map(|session| session.pid.number()).collect();
+        assert!(numbers.len() > 2, "checkpointer, writers and launchers");
+        numbers.push(victim.pid());
+        for number in numbers {
+            let signalled = stage.carry_out(Action::Terminate, number).await?;
+            assert_eq!(unsignalled(&signalled), Some(Outcome::Protected), "{signalled:?}");
+        }
+        assert!(victim.still_alive().await?);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_replication_connection_is_left_alone() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    cluster.sql("create role replica login replication").await?;
+    let mut walsender = TcpStream::connect(("127.0.0.1", cluster.port())).await?;
+    // The driver opens no such connection: a startup message of protocol 3.0, by hand.
+    let parameters = b"user\0replica\0replication\0true\0\0";
+    walsender.write_u32(u32::try_from(8 + parameters.len())?).await?;
+    walsender.write_u32(3 << 16).await?;
+    walsender.write_all(parameters).await?;
+    for stage in stages(&cluster).await? {
+        let number = eventually("a walsender", async || {
+            let snapshot = stage.target.snapshot(Freshness::Now).await?;
+            let mut sessions = snapshot.sessions.iter();
+            Ok(sessions
+                .find(|session| session.kind == BackendKind::WalSender)
+                .map(|found| found.pid.number()))
+        })
+        .await?;
+        for action in [Action::Cancel, Action::Terminate] {
+            let signalled = stage.carry_out(action, number).await?;
+            assert_eq!(unsignalled(&signalled), Some(Outcome::Protected), "{signalled:?}");
+            assert!(stage.target.look(pid(number)).await?.is_some());
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_that_became_a_superusers_after_the_card_is_left_alone() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    for stage in stages(&cluster).await? {
+        let victim = cluster.victim("riser").running(SLEEP).await?;
+        let asked = stage.ask(Action::Terminate, victim.pid()).await?;
+        cluster.sql("alter role riser superuser").await?;
+        let signalled = stage.signal(asked).await;
+        cluster.sql("alter role riser nosuperuser").await?;
+        assert_eq!(unsignalled(&signalled), Some(Outcome::Protected), "{signalled:?}");
+        assert!(victim.still_alive().await?);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn killgates_own_connections_are_left_alone() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    let [direct, guarded] = stages(&cluster).await?;
+    for (stage, role) in [(direct, "killgate"), (guarded, GUARDED)] {
+        let replica = open(dial(&cluster, role));
+        up(&replica).await?;
+        let snapshot = stage.target.snapshot(Freshness::Now).await?;
+        let own: Vec<_> = snapshot.sessions.iter().filter(|session| session.own).collect();
+        assert_eq!(own.len(), 1, "the replica's connection, and never one's own");
+        let signalled = stage.carry_out(Action::Terminate, own[0].pid.number()).await?;
+        assert_eq!(unsignalled(&signalled), Some(Outcome::Protected), "{signalled:?}");
+        assert!(matches!(replica.reach(), Reach::Up(_)));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_postgresql_says_of_no_backend_is_told_in_its_own_words() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    for stage in stages(&cluster).await? {
+        let client = cluster.superuser().await?;
+        let version: i32 = client
+            .query_one("select current_setting('server_version_num')::int4", &[])
+            .await?
+            .get(0);
+        let kind = if version < 150_000 { "server" } else { "backend" };
+        assert_eq!(
+            stage.target.disclaimer(pid(4711)),
+            Some(format!("WARNING:  PID 4711 is not a PostgreSQL {kind} process"))
+        );
+    }
+    Ok(())
+}
+
+/// The guard, exchanged for something that behaves as no guard does, to see what is made of it.
+async fn guard_that(cluster: &Cluster, body: &str) -> Result<Stage> {
+    let [_, stage] = stages(cluster).await?;
+    cluster
+        .sql(&format!(
+            "create or replace function killgate.signal_backend(action text, pid int, backend_start timestamptz,
+                 query_start timestamptz, request bigint, requester text, approvers text[], out outcome text,
+                 out detail text) language plpgsql security definer as $f$ begin {body} end $f$"
+        ))
+        .await?;
+    Ok(stage)
+}
+
+#[tokio::test]
+async fn a_warning_instead_of_a_signal_is_not_a_backend() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    let stage = guard_that(
+        &cluster,
+        "perform pg_terminate_backend(2147483647); outcome := 'not_a_backend';",
+    )
+    .await?;
+    let victim = cluster.victim("app").idle().await?;
+    let signalled = stage.carry_out(Action::Terminate, victim.pid()).await?;
+    assert_eq!(
+        unsignalled(&signalled),
+        Some(Outcome::NotABackend),
+        "{signalled:?}"
+    );
+    let words = stage
+        .target
+        .disclaimer(pid(2_147_483_647))
+        .expect("its own words");
+    assert!(told(&signalled).ends_with(&words), "{signalled:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_error_of_postgresql_is_a_refusal_with_its_sqlstate() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    let [direct, guarded] = stages(&cluster).await?;
+    cluster
+        .sql("revoke pg_signal_backend from killgate, killgate_guard")
+        .await?;
+    for stage in [direct, guarded] {
+        let victim = cluster.victim("app").idle().await?;
+        let signalled = stage.carry_out(Action::Terminate, victim.pid()).await?;
+        assert_eq!(unsignalled(&signalled), Some(Outcome::Refused), "{signalled:?}");
+        assert!(told(&signalled).contains("ERROR 42501: "), "{signalled:?}");
+        assert!(victim.still_alive().await?);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_a_right_to_signal_the_refusal_says_how_to_get_one() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    cluster.role("onlooker").await?;
+    cluster.sql("grant pg_read_all_stats to onlooker").await?;
+    let target = open(dial(&cluster, "onlooker"));
+    up(&target).await?;
+    let stage = Stage {
+        right: Right::None,
+        target,
+    };
+    let victim = cluster.victim("app").idle().await?;
+    let signalled = stage.carry_out(Action::Terminate, victim.pid()).await?;
+    assert_eq!(unsignalled(&signalled), Some(Outcome::Refused), "{signalled:?}");
+    assert!(told(&signalled).starts_with("the role onlooker may not signal here"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_statement_that_the_server_gave_up_may_have_signalled() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    let stage = guard_that(&cluster, "perform pg_sleep(600);").await?;
+    let victim = cluster.victim("app").idle().await?;
+    let signalled = stage.carry_out(Action::Terminate, victim.pid()).await?;
+    assert!(matches!(signalled, Signalled::Unknown { .. }), "{signalled:?}");
+    assert!(told(&signalled).contains("57014"), "{signalled:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_statement_without_an_answer_may_have_signalled_and_is_not_sent_again() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    let calls = "create sequence calls; grant usage on sequence calls to public";
+    // Unlike a row, what a sequence counted stays when its transaction is rolled back.
+    cluster.sql(calls).await?;
+    guard_that(
+        &cluster,
+        "perform nextval('public.calls'); perform pg_sleep(600);",
+    )
+    .await?;
+    let limits = Limits {
+        listing: Duration::from_secs(5),
+        signalling: Duration::from_millis(500),
+    };
+    let target = open_within(dial(&cluster, GUARDED), limits);
+    up(&target).await?;
+    let stage = Stage {
+        right: Right::Guard,
+        target,
+    };
+    let victim = cluster.victim("app").idle().await?;
+    let signalled = stage.carry_out(Action::Terminate, victim.pid()).await?;
+    assert_eq!(
+        signalled,
+        Signalled::Unknown {
+            detail: "the statement was handed over, and no answer came in time".to_owned()
+        }
+    );
+    // The connection with that statement on it is not used again, and another one is.
+    assert!(stage.target.look(pid(victim.pid())).await?.is_some());
+    let client = cluster.superuser().await?;
+    let calls: i64 = client
+        .query_one("select last_value from calls", &[])
+        .await?
+        .get(0);
+    assert_eq!(calls, 1);
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! What is approved is signalled, and what is not is not.
+
+use anyhow::Result;
+use killgate::desk::ports::{Signalled, Target};
+use killgate::domain::event::Action;
+use killgate::domain::moment::Moment;
+use killgate::domain::outcome::Outcome;
+use throwaway_postgres::{Cluster, SqlState, eventually};
+
+use crate::support::{pid, stages, told, unsignalled};
+
+const SLEEP: &str = "select pg_sleep(600)";
+
+#[tokio::test]
+async fn a_cancelled_query_ends_and_its_session_lives() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    for stage in stages(&cluster).await? {
+        let mut victim = cluster.victim("app").running(SLEEP).await?;
+        let signalled = stage.carry_out(Action::Cancel, victim.pid()).await?;
+        assert_eq!(signalled, Signalled::Sent, "{}", stage.right);
+        assert_eq!(victim.ended().await?, SqlState::QUERY_CANCELED);
+        assert!(victim.still_alive().await?);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_terminated_session_ends_whatever_it_does() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    for stage in stages(&cluster).await? {
+        let busy = cluster.victim("app").running(SLEEP).await?;
+        let idle = cluster.victim("app").idle().await?;
+        let in_transaction = cluster.victim("app").idle_in_transaction("select 1").await?;
+        for mut victim in [busy, idle, in_transaction] {
+            let signalled = stage.carry_out(Action::Terminate, victim.pid()).await?;
+            assert_eq!(signalled, Signalled::Sent, "{}", stage.right);
+            assert_eq!(victim.ended().await?, SqlState::ADMIN_SHUTDOWN);
+            eventually("a session that is gone", async || {
+                let now = stage.target.look(pid(victim.pid())).await?;
+                Ok(now.is_none().then_some(()))
+            })
+            .await?;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_the_approved_session_is_hit() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    for stage in stages(&cluster).await? {
+        let mut victim = cluster.victim("app").running(SLEEP).await?;
+        let bystander = cluster.victim("app").running(SLEEP).await?;
+        stage.carry_out(Action::Terminate, victim.pid()).await?;
+        assert_eq!(victim.ended().await?, SqlState::ADMIN_SHUTDOWN);
+        assert!(bystander.still_alive().await?);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_that_ended_is_gone() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    for stage in stages(&cluster).await? {
+        let victim = cluster.victim("app").idle().await?;
+        let number = victim.pid();
+        let asked = stage.ask(Action::Terminate, number).await?;
+        drop(victim);
+        eventually("a session that is gone", async || {
+            Ok(stage.target.look(pid(number)).await?.is_none().then_some(()))
+        })
+        .await?;
+        let signalled = stage.signal(asked).await;
+        assert_eq!(unsignalled(&signalled), Some(Outcome::Gone), "{signalled:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_that_took_over_the_pid_is_not_the_approved_one() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    for stage in stages(&cluster).await? {
+        let victim = cluster.victim("app").running(SLEEP).await?;
+        // As if the approved one had begun a microsecond earlier: nothing but that tells the two apart.
+        let mut asked = stage.ask(Action::Terminate, victim.pid()).await?;
+        asked.identity.backend_start = Moment::from_micros(asked.identity.backend_start.as_micros() - 1);
+        let signalled = stage.signal(asked).await;
+        assert_eq!(unsignalled(&signalled), Some(Outcome::Replaced), "{signalled:?}");
+        assert!(victim.still_alive().await?);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_cancel_does_not_hit_the_next_query_and_a_terminate_does() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    for stage in stages(&cluster).await? {
+        let mut victim = cluster.victim("app").running("select pg_sleep(0.1)").await?;
+        let cancel = stage.ask(Action::Cancel, victim.pid()).await?;
+        let terminate = stage.ask(Action::Terminate, victim.pid()).await?;
+        assert_eq!(victim.ended().await?, SqlState::SUCCESSFUL_COMPLETION);
+        victim.run(SLEEP).await?;
+
+        let signalled = stage.signal(cancel).await;
+        assert_eq!(unsignalled(&signalled), Some(Outcome::MovedOn), "{signalled:?}");
+        assert!(victim.still_alive().await?);
+
+        assert_eq!(stage.signal(terminate).await, Signalled::Sent);
+        assert_eq!(victim.ended().await?, SqlState::ADMIN_SHUTDOWN);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn there_is_nothing_to_cancel_in_an_idle_session() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    for stage in stages(&cluster).await? {
+        let idle = cluster.victim("app").idle().await?;
+        let in_transaction = cluster.victim("app").idle_in_transaction("select 1").await?;
+        for victim in [&idle, &in_transaction] {
+            let signalled = stage.carry_out(Action::Cancel, victim.pid()).await?;
+            assert_eq!(unsignalled(&signalled), Some(Outcome::MovedOn), "{signalled:?}");
+            assert!(victim.still_alive().await?);
+        }
+        let signalled = stage.carry_out(Action::Cancel, in_transaction.pid()).await?;
+        assert_eq!(
+            told(&signalled),
+            "the query had ended; the session is idle in transaction"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_shown_on_another_server_is_gone() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    for stage in stages(&cluster).await? {
+        let victim = cluster.victim("app").running(SLEEP).await?;
+        let asked = stage.ask(Action::Terminate, victim.pid()).await?;
+
+        let mut other_cluster = asked.clone();
+        other_cluster.identity.server.system_identifier += 1;
+        let mut other_postmaster = asked;
+        other_postmaster.identity.server.postmaster_start = Moment::from_micros(1);
+        for elsewhere in [other_cluster, other_postmaster] {
+            let signalled = stage.signal(elsewhere).await;
+            assert_eq!(unsignalled(&signalled), Some(Outcome::Gone), "{signalled:?}");
+            assert!(told(&signalled).starts_with("another server answers there now"));
+        }
+        assert!(victim.still_alive().await?);
+    }
+    Ok(())
+}
