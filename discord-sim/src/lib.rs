@@ -32,6 +32,7 @@ mod rules;
 mod script;
 mod server;
 mod world;
+mod world_file;
 
 pub use door::Cut;
 pub use faults::Fault;
@@ -45,3 +46,4 @@ pub use server::Ports;
 pub use world::ids::Id;
 pub use world::permissions::Permissions;
 pub use world::refusal::Refusal;
+pub use world_file::WorldFile;

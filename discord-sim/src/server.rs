@@ -88,6 +88,20 @@ impl Shared {
         format!("ws://{}", self.gateway.address)
     }
 
+    /// Resets all connections of bots and refuses new ones. The page stays.
+    pub(crate) async fn outage(&self) {
+        for door in [&self.api, &self.gateway] {
+            door.shut().await;
+            door.cut_all(Cut::Reset);
+        }
+    }
+
+    pub(crate) async fn restore(&self) {
+        for door in [&self.api, &self.gateway] {
+            door.reopen().await;
+        }
+    }
+
     pub(crate) fn page_url(&self) -> String {
         format!("http://{}", self.page.address)
     }

@@ -10,7 +10,6 @@ use super::channel::Channel;
 use super::gateway::Gateway;
 use super::person::Person;
 use super::waiting::{self, LIMIT};
-use crate::door::Cut;
 use crate::faults::Fault;
 use crate::gateway::hub::GatewayCommand;
 use crate::rest::log::Call;
@@ -98,6 +97,34 @@ impl Sim {
         Channel::new(Arc::clone(self.shared()), id)
     }
 
+    /// Names and ids of all channels.
+    pub fn channels(&self) -> Vec<(String, u64)> {
+        let world = self.shared().world();
+        world
+            .channels
+            .values()
+            .map(|channel| (channel.name.clone(), channel.id.0))
+            .collect()
+    }
+
+    /// Names and ids of all roles but `@everyone` and the bot's own.
+    pub fn roles(&self) -> Vec<(String, u64)> {
+        let world = self.shared().world();
+        let given = world
+            .guild
+            .roles
+            .values()
+            .filter(|role| role.bot.is_none() && role.id != world.guild.id);
+        given.map(|role| (role.name.clone(), role.id.0)).collect()
+    }
+
+    /// Names and ids of everybody but bots.
+    pub fn people(&self) -> Vec<(String, u64)> {
+        let world = self.shared().world();
+        let people = world.users.values().filter(|user| !user.bot);
+        people.map(|user| (user.name.clone(), user.id.0)).collect()
+    }
+
     /// Everything in every channel as text, with who sees it and who was pinged.
     pub fn transcript(&self) -> String {
         self.shared().world().transcript()
@@ -150,17 +177,12 @@ impl Sim {
 
     /// Discord is gone: connections are reset, new ones refused, REST and gateway alike.
     pub async fn outage(&self) {
-        for door in [&self.shared().api, &self.shared().gateway] {
-            door.shut().await;
-            door.cut_all(Cut::Reset);
-        }
+        self.shared().outage().await;
     }
 
     /// Discord is back. Sessions can be resumed unless they were lost.
     pub async fn restore(&self) {
-        for door in [&self.shared().api, &self.shared().gateway] {
-            door.reopen().await;
-        }
+        self.shared().restore().await;
     }
 
     /// Takes permissions from the bot in a channel.

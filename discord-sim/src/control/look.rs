@@ -1,0 +1,139 @@
+//! Looking at the simulated Discord.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::Stream;
+use futures_util::stream::unfold;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Declined, channel, person};
+use crate::server::Shared;
+use crate::world::ids::Id;
+use crate::world::permissions::Permissions;
+use crate::world::refusal::Refusal;
+
+type Sim = State<Arc<Shared>>;
+
+/// Addresses, ids, people, channels and commands.
+pub(crate) async fn world(State(shared): Sim) -> Json<Value> {
+    let urls = (shared.api_url(), shared.gateway_url());
+    let world = shared.world();
+    let people: Vec<Value> = world
+        .members
+        .values()
+        .map(|member| {
+            let roles: Vec<&str> = member
+                .roles
+                .iter()
+                .filter_map(|id| world.guild.roles.get(id))
+                .map(|r| r.name.as_str())
+                .collect();
+            let bot = world.users.get(&member.user).is_some_and(|user| user.bot);
+            json!({ "id": member.user, "name": world.name(member.user), "bot": bot, "roles": roles,
+                "owner": world.guild.owner == member.user })
+        })
+        .collect();
+    let channels: Vec<Value> = world
+        .channels
+        .values()
+        .map(|channel| json!({ "id": channel.id, "name": channel.name }))
+        .collect();
+    let roles: Vec<Value> = world
+        .guild
+        .roles
+        .values()
+        .map(|role| json!({ "id": role.id, "name": role.name }))
+        .collect();
+    let commands: Vec<Value> = world.commands.iter().map(|command| command.json(false)).collect();
+    Json(json!({
+        "api": urls.0, "gateway": urls.1, "token": world.application.token,
+        "application": { "id": world.application.id, "name": world.application.name },
+        "guild": { "id": world.guild.id, "name": world.guild.name },
+        "people": people, "roles": roles, "channels": channels, "commands": commands,
+        "bot_connected": world.hub.is_connected(),
+    }))
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Viewer {
+    #[serde(rename = "as")]
+    viewer: Option<String>,
+}
+
+/// A channel's messages, oldest first, as one person sees them; without a person all, the ephemeral ones too.
+pub(crate) async fn messages(
+    State(shared): Sim,
+    Path(place): Path<String>,
+    Query(viewer): Query<Viewer>,
+) -> Result<Json<Value>, Declined> {
+    let world = shared.world();
+    let id = channel(&world, &place)?;
+    let viewer = viewer.viewer.map(|name| person(&world, &name)).transpose()?;
+    if let Some(viewer) = viewer {
+        world.require(viewer, id, Permissions::READ_MESSAGE_HISTORY)?;
+    }
+    let seen = world
+        .channel(id)?
+        .messages
+        .values()
+        .filter(|m| viewer.is_none_or(|v| m.visible_to(v)));
+    let list: Vec<Value> = seen
+        .map(|message| {
+            let mut json = world.message_json(message, viewer.unwrap_or_default());
+            json["only_for"] = json!(message.only_for);
+            let reactors: Vec<Value> = message
+                .reactions
+                .iter()
+                .map(|r| json!({ "emoji": r.emoji, "users": r.users.iter().map(|u| world.name(*u)).collect::<Vec<_>>() }))
+                .collect();
+            json["reactors"] = reactors.into();
+            json["notified"] = world.notified(message).into_iter().map(|u| world.name(u)).collect();
+            json
+        })
+        .collect();
+    Ok(Json(list.into()))
+}
+
+/// What became of an act that the bot has to answer.
+pub(crate) async fn interaction(State(shared): Sim, Path(id): Path<Id>) -> Result<Json<Value>, Declined> {
+    let world = shared.world();
+    let found = world
+        .interactions
+        .get(&id)
+        .ok_or_else(Refusal::unknown_interaction)?;
+    Ok(Json(json!({
+        "answered": found.answered,
+        "too_late": !found.answered && found.born.elapsed() > world.application.answer_within,
+        "message": found.original, "choices": found.choices, "modal": found.modal,
+    })))
+}
+
+pub(crate) async fn transcript(State(shared): Sim) -> String {
+    shared.world().transcript()
+}
+
+/// Every REST call the bot made.
+pub(crate) async fn calls(State(shared): Sim) -> Json<Value> {
+    let calls = shared.calls();
+    let list = calls.iter().map(|call| {
+        json!({ "method": call.method, "path": call.path, "query": call.query, "body": call.body,
+            "status": call.status, "ago_ms": call.at.elapsed().as_secs_f64() * 1000.0,
+            "took_ms": call.took.as_secs_f64() * 1000.0 })
+    });
+    Json(list.collect())
+}
+
+/// Server-sent events: a growing number whenever something changed.
+pub(crate) async fn changes(State(shared): Sim) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let stream = unfold(shared.changes(), |mut changes| async move {
+        changes.changed().await.ok()?;
+        let count = *changes.borrow_and_update();
+        Some((Ok(Event::default().data(count.to_string())), changes))
+    });
+    Sse::new(stream).keep_alive(KeepAlive::default())
+}

@@ -1,0 +1,214 @@
+// A channel as two people see it. All state is the simulator's; the page only draws it and sends acts.
+
+const $ = (selector, root = document) => root.querySelector(selector);
+
+function element(tag, text, className) {
+  const made = document.createElement(tag);
+  if (text !== undefined) made.textContent = text;
+  if (className) made.className = className;
+  return made;
+}
+
+async function get(path) {
+  const response = await fetch(path);
+  if (!response.ok) throw new Error((await response.json()).message);
+  return response.json();
+}
+
+async function post(path, body) {
+  const response = await fetch(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  if (response.status === 204) return {};
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.message);
+  return answer;
+}
+
+const channel = () => $("#channel").value;
+
+class Column {
+  constructor(root, index) {
+    root.append($("#column").content.cloneNode(true));
+    this.index = index;
+    this.who = $(".who select", root);
+    this.list = $(".messages", root);
+    this.told = $(".told", root);
+    this.who.addEventListener("change", () => this.draw());
+    const form = $("form", root);
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.send(form.elements.text);
+    });
+  }
+
+  offer(people) {
+    const chosen = this.who.value || people[this.index % people.length]?.name;
+    this.who.replaceChildren(
+      ...people.map(({ name, roles }) => {
+        const option = element("option", roles.length ? `${name} (${roles.join(", ")})` : name);
+        option.value = name;
+        option.selected = name === chosen;
+        return option;
+      }),
+    );
+  }
+
+  async act(act, body) {
+    this.told.textContent = "";
+    try {
+      const path = `/sim/as/${encodeURIComponent(this.who.value)}/${act}`;
+      const { interaction } = await post(path, { channel: channel(), ...body });
+      if (interaction) await this.follow(interaction);
+      return true;
+    } catch (error) {
+      this.told.textContent = error.message;
+      return false;
+    }
+  }
+
+  async send(input) {
+    const text = input.value.trim();
+    if (text && (await this.act(text.startsWith("/") ? "types" : "says", { text }))) input.value = "";
+  }
+
+  // Waits for the bot's first answer, to tell when there is none and to open a modal.
+  async follow(id) {
+    for (;;) {
+      const state = await get(`/sim/interactions/${id}`);
+      if (state.too_late) throw new Error("The application did not respond");
+      if (state.modal) return this.fillIn(id, state.modal);
+      if (state.answered) return undefined;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
+  fillIn(interaction, modal) {
+    const dialog = $("dialog");
+    const form = $("form", dialog);
+    form.replaceChildren(element("h2", modal.title));
+    for (const row of modal.components) {
+      const input = row.component ?? row.components[0];
+      const label = element("label", `${row.label ?? input.label} `);
+      const field = element(input.style === 2 ? "textarea" : "input");
+      field.name = input.custom_id;
+      field.value = input.value ?? "";
+      field.placeholder = input.placeholder ?? "";
+      label.append(field);
+      form.append(label);
+    }
+    form.append(element("button", "Submit"));
+    form.onsubmit = () =>
+      this.act("submits", { interaction, fields: Object.fromEntries(new FormData(form)) });
+    dialog.showModal();
+  }
+
+  async draw() {
+    if (!this.who.value || !channel()) return;
+    const path = `/sim/channels/${channel()}/messages?as=${encodeURIComponent(this.who.value)}`;
+    const atEnd = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 40;
+    try {
+      const messages = await get(path);
+      this.list.replaceChildren(...messages.map((message) => this.message(message)));
+      if (atEnd) this.list.scrollTop = this.list.scrollHeight;
+    } catch (error) {
+      this.told.textContent = error.message;
+    }
+  }
+
+  message(message) {
+    const item = element("li", undefined, message.only_for ? "own" : "");
+    const head = element("div");
+    head.append(element("strong", message.author.username), " ");
+    const edited = message.edited_timestamp ? " (edited)" : "";
+    head.append(element("span", new Date(message.timestamp).toLocaleTimeString() + edited, "quiet"));
+    item.append(head);
+    if (message.referenced_message) {
+      const words = message.referenced_message.content || message.referenced_message.embeds[0]?.title || "";
+      item.append(element("div", `↪ ${message.referenced_message.author.username}: ${words}`, "quiet"));
+    }
+    if (message.flags & 128) item.append(element("em", "is thinking…"));
+    if (message.content) item.append(element("div", message.content, "content"));
+    item.append(...message.embeds.map(card));
+    for (const row of message.components) item.append(...row.components.map((c) => this.component(message, c)));
+    const reactions = element("div");
+    for (const { emoji, users } of message.reactors) {
+      const mine = users.includes(this.who.value);
+      const button = element("button", `${emoji} ${users.length}`, mine ? "mine" : "");
+      button.title = users.join(", ");
+      button.setAttribute("aria-pressed", mine);
+      button.onclick = () => this.act(mine ? "takes-back" : "reacts", { message: message.id, emoji });
+      reactions.append(button, " ");
+    }
+    item.append(reactions);
+    if (message.only_for) item.append(element("div", "Only you can see this", "quiet"));
+    return item;
+  }
+
+  component(message, component) {
+    const use = (values) =>
+      this.act("uses", { message: message.id, custom_id: component.custom_id, ...(values && { values }) });
+    if (component.type === 2) {
+      const button = element("button", component.label ?? component.emoji?.name);
+      button.disabled = Boolean(component.disabled);
+      button.onclick = () => use();
+      return button;
+    }
+    const menu = element("select");
+    menu.append(element("option", component.placeholder ?? "Choose"));
+    for (const { label, value } of component.options ?? []) {
+      const option = element("option", label);
+      option.value = value;
+      menu.append(option);
+    }
+    menu.onchange = () => use([menu.value]);
+    return menu;
+  }
+}
+
+function card(embed) {
+  const made = element("div", undefined, "card");
+  if (embed.color) made.style.borderColor = `#${embed.color.toString(16).padStart(6, "0")}`;
+  if (embed.title) made.append(element("strong", embed.title));
+  if (embed.description) made.append(element("div", embed.description));
+  const fields = element("dl");
+  for (const { name, value } of embed.fields ?? []) fields.append(element("dt", name), element("dd", value));
+  made.append(fields);
+  if (embed.footer) made.append(element("div", embed.footer.text, "quiet"));
+  return made;
+}
+
+const columns = [...document.querySelectorAll(".column")].map((root, index) => new Column(root, index));
+
+let drawing = false;
+let stale = false;
+
+// One drawing at a time; changes meanwhile ask for one more.
+async function draw() {
+  stale = true;
+  if (drawing) return;
+  drawing = true;
+  while (stale) {
+    stale = false;
+    const world = await get("/sim/world");
+    const chosen = channel() || world.channels[0]?.id;
+    $("#channel").replaceChildren(
+      ...world.channels.map(({ id, name }) => {
+        const option = element("option", `#${name}`);
+        option.value = id;
+        option.selected = id === chosen;
+        return option;
+      }),
+    );
+    $("#bot").textContent = world.bot_connected ? "The bot is connected" : `No bot yet: point one at ${world.api}`;
+    for (const column of columns) column.offer(world.people.filter((person) => !person.bot));
+    await Promise.all(columns.map((column) => column.draw()));
+  }
+  drawing = false;
+}
+
+$("#channel").addEventListener("change", draw);
+new EventSource("/sim/changes").onmessage = draw;
+draw();

@@ -1,0 +1,178 @@
+//! Faults on request: each does what its name says, and no more often than asked.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use discord_sim::{Cut, Fault, Sim};
+use reqwest::Method;
+use serde_json::{Value, json};
+use support::{Rest, Socket, USUAL};
+
+async fn guild() -> (Sim, Rest, String) {
+    let sim = Sim::builder()
+        .person("ana", [])
+        .channel("incident")
+        .identify_every(Duration::ZERO)
+        .start()
+        .await;
+    let path = format!("/channels/{}/messages", sim.channel("incident").id());
+    let rest = Rest::of(&sim);
+    (sim, rest, path)
+}
+
+const POSTING: &str = "POST /channels/*/messages";
+
+#[tokio::test]
+async fn a_rate_limit_says_how_long_and_has_no_effect() {
+    let (sim, rest, path) = guild().await;
+    sim.fails_next(
+        1,
+        POSTING,
+        Fault::RateLimited {
+            retry_after: Duration::from_millis(1500),
+            global: true,
+        },
+    );
+    let (status, body) = rest.post(&path, json!({ "content": "x" })).await;
+    assert_eq!(
+        (status, &body["retry_after"], &body["global"]),
+        (429, &json!(1.5), &json!(true))
+    );
+    assert!(sim.channel("incident").messages().is_empty());
+    assert_eq!(rest.post(&path, json!({ "content": "x" })).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_broken_server_and_a_cut_connection_have_no_effect() {
+    let (sim, rest, path) = guild().await;
+    sim.fails_next(1, POSTING, Fault::Status(503));
+    sim.fails_next(1, POSTING, Fault::Reset);
+    assert_eq!(rest.post(&path, json!({ "content": "x" })).await.0, 503);
+    assert!(
+        rest.try_call(Method::POST, &path, &json!({ "content": "x" }))
+            .await
+            .is_err()
+    );
+    assert!(sim.channel("incident").messages().is_empty());
+    let statuses: Vec<_> = sim
+        .calls_like(POSTING)
+        .into_iter()
+        .map(|call| call.status)
+        .collect();
+    assert_eq!(statuses, [Some(503), None]);
+}
+
+#[tokio::test]
+async fn an_effect_may_come_without_its_answer() {
+    let (sim, rest, path) = guild().await;
+    sim.fails_next(1, POSTING, Fault::EffectThenReset);
+    assert!(
+        rest.try_call(Method::POST, &path, &json!({ "content": "there" }))
+            .await
+            .is_err()
+    );
+    assert_eq!(
+        sim.channel("incident").next_message(|_| true).await.content(),
+        "there"
+    );
+    sim.fails_next(1, POSTING, Fault::EffectThenHang);
+    let body = json!({ "content": "too" });
+    let hanging = tokio::time::timeout(
+        Duration::from_millis(300),
+        rest.try_call(Method::POST, &path, &body),
+    );
+    assert!(hanging.await.is_err());
+    assert_eq!(sim.channel("incident").messages().len(), 2);
+}
+
+#[tokio::test]
+async fn a_call_hangs_or_is_late() {
+    let (sim, rest, path) = guild().await;
+    sim.fails_next(1, POSTING, Fault::Hang);
+    let body = json!({ "content": "x" });
+    let hanging = tokio::time::timeout(
+        Duration::from_millis(200),
+        rest.try_call(Method::POST, &path, &body),
+    );
+    assert!(hanging.await.is_err());
+    sim.fails_next(1, POSTING, Fault::Delay(Duration::from_millis(100)));
+    let begun = Instant::now();
+    assert_eq!(rest.post(&path, body).await.0, 200);
+    assert!(begun.elapsed() >= Duration::from_millis(100));
+    assert_eq!(sim.channel("incident").messages().len(), 1);
+}
+
+#[tokio::test]
+async fn an_outage_refuses_everything_and_ends() {
+    let (sim, rest, path) = guild().await;
+    let (mut socket, ready) = Socket::ready(&sim, USUAL).await;
+    let seq = socket.seq;
+    sim.outage().await;
+    assert_eq!(socket.next().await, support::Came::Closed(None));
+    let error = rest
+        .try_call(Method::GET, "/gateway", &Value::Null)
+        .await
+        .expect_err("refused");
+    assert!(error.is_connect(), "{error:?}");
+    assert!(
+        reqwest::get(sim.page_url())
+            .await
+            .expect("the page stays")
+            .status()
+            .is_success()
+    );
+    sim.restore().await;
+    assert_eq!(rest.post(&path, json!({ "content": "x" })).await.0, 200);
+    let mut socket = Socket::connect(&sim).await;
+    socket
+        .resume(&sim.token(), support::text(&ready["session_id"]), seq)
+        .await;
+    socket.event("MESSAGE_CREATE").await;
+}
+
+#[tokio::test]
+async fn a_plain_end_is_no_reset() {
+    let (sim, ..) = guild().await;
+    let (mut socket, _) = Socket::ready(&sim, USUAL).await;
+    sim.gateway().cuts(Cut::End);
+    assert_eq!(socket.next().await, support::Came::Closed(None));
+}
+
+#[tokio::test]
+async fn reactions_in_a_row_meet_their_limit_when_limits_are_on() {
+    let sim = Sim::builder()
+        .person("ana", [])
+        .channel("incident")
+        .with_rate_limits()
+        .start()
+        .await;
+    let rest = Rest::of(&sim);
+    let message = sim
+        .person("ana")
+        .in_channel(&sim.channel("incident"))
+        .says("vote");
+    let path = format!(
+        "/channels/{}/messages/{}/reactions",
+        message.channel_id(),
+        message.id()
+    );
+    assert_eq!(rest.put(&format!("{path}/✅/@me"), Value::Null).await.0, 204);
+    let (status, body) = rest.put(&format!("{path}/❌/@me"), Value::Null).await;
+    assert_eq!((status, &body["global"]), (429, &json!(false)));
+    let wait = body["retry_after"].as_f64().expect("seconds");
+    assert!(wait > 0.0 && wait <= 0.25, "{wait}");
+}
+
+#[tokio::test]
+async fn dropping_the_simulator_frees_its_ports() {
+    let (sim, ..) = guild().await;
+    let (mut socket, _) = Socket::ready(&sim, USUAL).await;
+    let url = format!("{}/api/v10/gateway", sim.api_url());
+    drop(sim);
+    assert_eq!(socket.next().await, support::Came::Closed(None));
+    let gone = async { while reqwest::get(&url).await.is_ok() {} };
+    tokio::time::timeout(Duration::from_secs(10), gone)
+        .await
+        .expect("nobody listens any more");
+}

@@ -1,0 +1,255 @@
+//! The gateway's stories: identify, resume, invalid sessions, intents, close codes, compression.
+
+mod support;
+
+use std::time::Duration;
+
+use discord_sim::{Cut, Intents, Sim};
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+use support::{Came, GUILDS, MESSAGES, Socket, USUAL, text};
+
+async fn guild() -> Sim {
+    Sim::builder()
+        .person("ana", [])
+        .channel("incident")
+        .identify_every(Duration::ZERO)
+        .start()
+        .await
+}
+
+fn say(sim: &Sim, words: &str) {
+    sim.person("ana").in_channel(&sim.channel("incident")).says(words);
+}
+
+#[tokio::test]
+async fn each_mistake_closes_with_its_code() {
+    let sim = guild().await;
+    let token = sim.token();
+    let identify = |token: &str, intents: Value| {
+        json!({ "op": 2, "d": { "token": token, "intents": intents, "properties": {} } }).to_string()
+    };
+    for (sent, code) in [
+        ("no json".to_owned(), 4002),
+        (json!({ "op": 3, "d": {} }).to_string(), 4003),
+        (identify("wrong", json!(1)), 4004),
+        (identify(&token, json!(1_u64 << 40)), 4013),
+        (identify(&token, json!(1 << 15)), 4014),
+        (
+            json!({ "op": 2, "d": { "token": token, "intents": 1, "properties": {}, "shard": [3, 2] } })
+                .to_string(),
+            4010,
+        ),
+        ("x".repeat(5000), 4002),
+    ] {
+        let mut socket = Socket::connect(&sim).await;
+        socket.send_text(&sent).await;
+        assert_eq!(socket.next().await, Came::Closed(Some(code)), "{sent}");
+    }
+    let (mut socket, _) = Socket::ready(&sim, USUAL).await;
+    socket.send(json!({ "op": 99, "d": null })).await;
+    assert_eq!(socket.next().await, Came::Closed(Some(4001)));
+    let (mut socket, _) = Socket::ready(&sim, USUAL).await;
+    socket.identify(&token, USUAL).await;
+    assert_eq!(socket.next().await, Came::Closed(Some(4005)));
+    let (mut socket, ready) = Socket::ready(&sim, USUAL).await;
+    assert_eq!(text(&ready["resume_gateway_url"]), sim.gateway_url());
+    for _ in 0..121 {
+        socket.send(json!({ "op": 3, "d": {} })).await;
+    }
+    assert_eq!(socket.next().await, Came::Closed(Some(4008)));
+}
+
+#[tokio::test]
+async fn what_was_missed_is_replayed_on_resume() {
+    let sim = guild().await;
+    let (mut socket, ready) = Socket::ready(&sim, USUAL).await;
+    say(&sim, "before");
+    socket.event("MESSAGE_CREATE").await;
+    let seq = socket.seq;
+    sim.gateway().cuts(Cut::Reset);
+    assert_eq!(socket.next().await, Came::Closed(None));
+    say(&sim, "meanwhile");
+
+    let mut socket = Socket::connect(&sim).await;
+    socket.resume(&sim.token(), text(&ready["session_id"]), seq).await;
+    let missed = socket.event("MESSAGE_CREATE").await;
+    assert_eq!(missed["author"]["username"], "ana");
+    socket.event("RESUMED").await;
+    say(&sim, "after");
+    socket.event("MESSAGE_CREATE").await;
+    assert_eq!(socket.seq, seq + 3);
+}
+
+#[tokio::test]
+async fn a_resume_is_refused_when_the_session_is_lost_or_closed_for_good() {
+    let sim = guild().await;
+    let (socket, ready) = Socket::ready(&sim, USUAL).await;
+    let session = text(&ready["session_id"]).to_owned();
+    socket.closes(1000).await;
+    sim.eventually(Duration::from_secs(10), "the bot is gone", || {
+        !sim.gateway().has_the_bot()
+    })
+    .await;
+    let mut socket = Socket::connect(&sim).await;
+    socket.resume(&sim.token(), &session, 1).await;
+    let answer = socket.next().await.payload();
+    assert_eq!((&answer["op"], &answer["d"]), (&json!(9), &json!(false)));
+    socket.identify(&sim.token(), USUAL).await;
+    let ready = socket.event("READY").await;
+    sim.gateway().loses_sessions();
+    let mut other = Socket::connect(&sim).await;
+    other.resume(&sim.token(), text(&ready["session_id"]), 1).await;
+    assert_eq!(other.next().await.payload()["op"], 9);
+}
+
+#[tokio::test]
+async fn a_sequence_from_the_future_closes_with_4007() {
+    let sim = guild().await;
+    let (_first, ready) = Socket::ready(&sim, USUAL).await;
+    let mut socket = Socket::connect(&sim).await;
+    socket.resume(&sim.token(), text(&ready["session_id"]), 999).await;
+    assert_eq!(socket.next().await, Came::Closed(Some(4007)));
+}
+
+#[tokio::test]
+async fn reconnect_and_invalid_session_are_told() {
+    let sim = guild().await;
+    let (mut socket, ready) = Socket::ready(&sim, USUAL).await;
+    sim.gateway().asks_to_reconnect();
+    assert_eq!(socket.next().await.payload()["op"], 7);
+    sim.gateway().invalidates_sessions(true);
+    assert_eq!(socket.next().await.payload()["d"], true);
+    let seq = socket.seq;
+    let mut other = Socket::connect(&sim).await;
+    other.resume(&sim.token(), text(&ready["session_id"]), seq).await;
+    other.event("RESUMED").await;
+    sim.gateway().invalidates_sessions(false);
+    assert_eq!(other.next().await.payload()["d"], false);
+}
+
+#[tokio::test]
+async fn two_identifies_in_a_row_are_one_too_many() {
+    let sim = Sim::builder().channel("incident").start().await;
+    let (_socket, _) = Socket::ready(&sim, USUAL).await;
+    let mut second = Socket::connect(&sim).await;
+    second.identify(&sim.token(), USUAL).await;
+    let answer = second.next().await.payload();
+    assert_eq!((&answer["op"], &answer["d"]), (&json!(9), &json!(false)));
+}
+
+#[tokio::test]
+async fn only_events_asked_for_come_and_content_needs_its_intent() {
+    let sim = Sim::builder()
+        .person("ana", [])
+        .channel("incident")
+        .identify_every(Duration::ZERO)
+        .privileged(Intents::MESSAGE_CONTENT)
+        .start()
+        .await;
+    let (mut deaf, _) = Socket::ready(&sim, GUILDS).await;
+    let (mut plain, _) = Socket::ready(&sim, MESSAGES).await;
+    let (mut full, _) = Socket::ready(&sim, MESSAGES | 1 << 15).await;
+    say(&sim, "secret");
+    assert_eq!(plain.event("MESSAGE_CREATE").await["content"], "");
+    assert_eq!(full.event("MESSAGE_CREATE").await["content"], "secret");
+    say(&sim, &format!("<@{}> hello", sim.bot_id()));
+    assert_ne!(plain.event("MESSAGE_CREATE").await["content"], "");
+    sim.person("ana").loses_role("@everyone");
+    deaf.hears_nothing().await;
+}
+
+#[tokio::test]
+async fn a_silent_connection_gives_nothing_and_replays_later() {
+    let sim = guild().await;
+    let (mut socket, ready) = Socket::ready(&sim, USUAL).await;
+    let seq = socket.seq;
+    sim.gateway().goes_silent();
+    socket.send(json!({ "op": 1, "d": seq })).await;
+    say(&sim, "unheard");
+    let mut other = Socket::connect(&sim).await;
+    other.resume(&sim.token(), text(&ready["session_id"]), seq).await;
+    other.event("MESSAGE_CREATE").await;
+    // The first thing the silent connection gives is its end: it was replaced.
+    assert_eq!(socket.next().await, Came::Closed(Some(4000)));
+}
+
+#[tokio::test]
+async fn who_sends_no_heartbeats_is_timed_out() {
+    let sim = Sim::builder()
+        .channel("incident")
+        .heartbeat_every(Duration::from_millis(100))
+        .start()
+        .await;
+    let (mut socket, _) = Socket::ready(&sim, USUAL).await;
+    assert_eq!(socket.next().await, Came::Closed(Some(4009)));
+}
+
+#[tokio::test]
+async fn events_are_repeated_and_delayed_on_request() {
+    let sim = guild().await;
+    let (mut socket, _) = Socket::ready(&sim, USUAL).await;
+    sim.gateway().repeats_events(2);
+    sim.gateway().delays_events(Duration::from_millis(50));
+    say(&sim, "twice");
+    socket.hears_nothing().await;
+    let (first, second) = (
+        socket.event("MESSAGE_CREATE").await,
+        socket.event("MESSAGE_CREATE").await,
+    );
+    assert_eq!(first["id"], second["id"]);
+}
+
+#[tokio::test]
+async fn new_connections_are_refused_turned_away_or_left_hanging() {
+    let sim = guild().await;
+    let url = sim.gateway_url();
+    sim.gateway().refuses().await;
+    let refused = tokio_tungstenite::connect_async(&url)
+        .await
+        .expect_err("refused")
+        .to_string();
+    assert!(refused.contains("refused"), "{refused}");
+    sim.gateway().recovers().await;
+    sim.gateway().is_unavailable();
+    let unavailable = tokio_tungstenite::connect_async(&url)
+        .await
+        .expect_err("503")
+        .to_string();
+    assert!(unavailable.contains("503"), "{unavailable}");
+    sim.gateway().hangs_upgrades();
+    let hanging =
+        tokio::time::timeout(Duration::from_millis(200), tokio_tungstenite::connect_async(&url)).await;
+    assert!(hanging.is_err());
+    sim.gateway().recovers().await;
+    Socket::ready(&sim, USUAL).await;
+}
+
+#[tokio::test]
+async fn a_zlib_stream_carries_the_same_payloads() {
+    let sim = guild().await;
+    let url = format!("{}/?v=10&encoding=json&compress=zlib-stream", sim.gateway_url());
+    let (mut stream, _) = tokio_tungstenite::connect_async(url).await.expect("connected");
+    let mut inflate = flate2::Decompress::new(true);
+    let mut read = async |stream: &mut tokio_tungstenite::WebSocketStream<_>| -> Value {
+        let message = stream
+            .next()
+            .await
+            .expect("a message")
+            .expect("no error")
+            .into_data();
+        assert!(message.ends_with(&[0, 0, 0xff, 0xff]));
+        let mut out = Vec::with_capacity(1 << 20);
+        inflate
+            .decompress_vec(&message, &mut out, flate2::FlushDecompress::Sync)
+            .expect("zlib");
+        serde_json::from_slice(&out).expect("JSON")
+    };
+    assert_eq!(read(&mut stream).await["op"], 10);
+    let identify = json!({ "op": 2, "d": { "token": sim.token(), "intents": USUAL, "properties": {} } });
+    futures_util::SinkExt::send(&mut stream, identify.to_string().into())
+        .await
+        .expect("sent");
+    assert_eq!(read(&mut stream).await["t"], "READY");
+    assert_eq!(read(&mut stream).await["t"], "GUILD_CREATE");
+}
