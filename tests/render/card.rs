@@ -21,7 +21,7 @@ fn a_new_card_calls_the_approvers_and_says_what_would_be_done_to_whom() {
     # Terminate 4711 on orders?
     **Idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
     **Blocks 7 sessions**
-    user app · database shop · application psql · client 10\.0.0.7
+    user app · database shop · application psql · client 10.0.0.7
     ```
     UPDATE orders SET total = ? WHERE id = ?
     ```
@@ -29,7 +29,7 @@ fn a_new_card_calls_the_approvers_and_says_what_would_be_done_to_whom() {
     [Asked by] <@1> at <t:1795374000:T>
     checkout is stuck behind it
     [Approvals] 0 of 2
-    ✅ counts from: <@&1300>, <@3>
+    May approve: <@&1300>, <@3>
     [Expires] <t:1795374900:R>
     (Request #7)
     "#);
@@ -44,15 +44,15 @@ fn a_cancel_that_cannot_help_says_so_first() {
     ⚠️ There is no query to cancel; the open transaction holds the locks. Approve a terminate instead: /terminate.
     **Idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
     **Blocks 7 sessions**
-    user app · database shop · application psql · client 10\.0.0.7
+    user app · database shop · application psql · client 10.0.0.7
     ```
     UPDATE orders SET total = ? WHERE id = ?
     ```
-    [If approved] Its query ends, the session stays connected.
+    [If approved] Nothing is signalled while no query runs.
     [Asked by] <@1> at <t:1795374000:T>
     checkout is stuck behind it
     [Approvals] 0 of 2
-    ✅ counts from: <@&1300>, <@3>
+    May approve: <@&1300>, <@3>
     [Expires] <t:1795374900:R>
     (Request #7)
     "#);
@@ -82,7 +82,7 @@ fn while_it_is_open_the_card_follows_approvals_and_changes_and_calls_nobody_agai
     **Active** since <t:1795373996:T>
     Waits for Lock: transactionid, held by 4712, a prepared transaction
     **Blocks 9 sessions**
-    user app · database shop · application checkout · client 10\.0.0.7
+    user app · database shop · application checkout · client 10.0.0.7
     ```
     UPDATE orders SET paid = ? WHERE id = ?
     ```
@@ -93,7 +93,7 @@ fn while_it_is_open_the_card_follows_approvals_and_changes_and_calls_nobody_agai
     [Asked by] <@1> at <t:1795374000:T>
     checkout is stuck behind it
     [Approvals] 1 of 2: <@2>
-    ✅ counts from: <@&1300>, <@3>
+    May approve: <@&1300>, <@3>
     [Expires] <t:1795374900:R>
     (Request #7)
     ");
@@ -112,14 +112,14 @@ fn a_card_of_a_parallel_worker_names_its_leader() {
     4720 is a parallel worker of 4711: this is about its leader.
     **Active** for 3 s
     **Blocks 7 sessions**
-    user app · database shop · application checkout · client 10\.0.0.7
+    user app · database shop · application checkout · client 10.0.0.7
     ```
     SELECT * FROM orders WHERE id = ?
     ```
     [If approved] Its query ends, the session stays connected.
     [Asked by] <@1> at <t:1795374000:T>, without a reason
     [Approvals] 0 of 2
-    ✅ counts from: <@&1300>, <@3>
+    May approve: <@&1300>, <@3>
     [Expires] <t:1795374900:R>
     (Request #7)
     "#);
@@ -144,7 +144,7 @@ fn a_closed_card_begins_with_the_outcome_and_keeps_its_text() {
     # Terminated 4711 on orders
     **Idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
     **Blocks 7 sessions**
-    user app · database shop · application psql · client 10\.0.0.7
+    user app · database shop · application psql · client 10.0.0.7
     ```
     UPDATE orders SET total = ? WHERE id = ?
     ```
@@ -168,7 +168,7 @@ fn a_card_that_a_person_closed_names_them() {
     # Denied: terminate 4711 on orders
     **Idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
     **Blocks 7 sessions**
-    user app · database shop · application psql · client 10\.0.0.7
+    user app · database shop · application psql · client 10.0.0.7
     ```
     UPDATE orders SET total = ? WHERE id = ?
     ```

@@ -15,11 +15,11 @@ use killgate::domain::request::{Phase, Request};
 use killgate::domain::session::{BackendKind, Session, Snapshot, State, Wait};
 use serde_json::Value;
 
-pub const ALICE: UserId = UserId(1);
-pub const BOB: UserId = UserId(2);
-pub const CAROL: UserId = UserId(3);
+pub(crate) const ALICE: UserId = UserId(1);
+pub(crate) const BOB: UserId = UserId(2);
+pub(crate) const CAROL: UserId = UserId(3);
 
-pub fn look() -> Look {
+pub(crate) fn look() -> Look {
     Look {
         guild: 1_100,
         approve: "✅".to_owned(),
@@ -28,20 +28,20 @@ pub fn look() -> Look {
 }
 
 /// The moment at which everything here is seen.
-pub fn now() -> Moment {
+pub(crate) fn now() -> Moment {
     Moment::from_micros(1_795_374_000_000_000)
 }
 
-pub fn ago(seconds: u64) -> Moment {
+pub(crate) fn ago(seconds: u64) -> Moment {
     now().minus(Duration::from_secs(seconds))
 }
 
-pub fn pid(number: i32) -> Pid {
+pub(crate) fn pid(number: i32) -> Pid {
     Pid::new(number).expect("a positive number")
 }
 
 /// A session of the shop that runs a query since three seconds.
-pub fn session(number: i32) -> Session {
+pub(crate) fn session(number: i32) -> Session {
     Session {
         pid: pid(number),
         backend_start: ago(86_400),
@@ -64,7 +64,7 @@ pub fn session(number: i32) -> Session {
 }
 
 /// One that rests in an open transaction.
-pub fn resting(number: i32, seconds: u64) -> Session {
+pub(crate) fn resting(number: i32, seconds: u64) -> Session {
     Session {
         application: "psql".to_owned(),
         state: State::IdleInTransaction,
@@ -78,7 +78,7 @@ pub fn resting(number: i32, seconds: u64) -> Session {
 }
 
 /// One that waits for others.
-pub fn waiting(number: i32, behind: &[i32], seconds: u64) -> Session {
+pub(crate) fn waiting(number: i32, behind: &[i32], seconds: u64) -> Session {
     Session {
         wait: Some(wait("Lock", "transactionid")),
         xact_start: Some(ago(seconds)),
@@ -91,7 +91,7 @@ pub fn waiting(number: i32, behind: &[i32], seconds: u64) -> Session {
 }
 
 /// One that does nothing, and holds nothing.
-pub fn idle(number: i32) -> Session {
+pub(crate) fn idle(number: i32) -> Session {
     Session {
         state: State::Idle,
         wait: Some(wait("Client", "ClientRead")),
@@ -100,21 +100,21 @@ pub fn idle(number: i32) -> Session {
     }
 }
 
-pub fn wait(kind: &str, event: &str) -> Wait {
+pub(crate) fn wait(kind: &str, event: &str) -> Wait {
     Wait {
         kind: kind.to_owned(),
         event: event.to_owned(),
     }
 }
 
-pub fn server() -> Server {
+pub(crate) fn server() -> Server {
     Server {
         system_identifier: 7,
         postmaster_start: ago(1_000_000),
     }
 }
 
-pub fn snapshot(sessions: Vec<Session>) -> Snapshot {
+pub(crate) fn snapshot(sessions: Vec<Session>) -> Snapshot {
     Snapshot {
         server: server(),
         at: now(),
@@ -123,7 +123,7 @@ pub fn snapshot(sessions: Vec<Session>) -> Snapshot {
 }
 
 /// Alice asks for `action` on the session 4711, which seven wait for.
-pub fn asked(action: Action) -> Asked {
+pub(crate) fn asked(action: Action) -> Asked {
     let session = resting(4711, 843);
     Asked {
         action,
@@ -146,7 +146,7 @@ pub fn asked(action: Action) -> Asked {
     }
 }
 
-pub fn request(action: Action) -> Request {
+pub(crate) fn request(action: Action) -> Request {
     Request {
         id: RequestId(7),
         asked: asked(action),
@@ -158,7 +158,7 @@ pub fn request(action: Action) -> Request {
 }
 
 /// The request after Bob and Carol approved it and `ending` came of it.
-pub fn executed(action: Action, ending: Ending) -> Request {
+pub(crate) fn executed(action: Action, ending: Ending) -> Request {
     Request {
         approvals: BTreeSet::from([BOB, CAROL]),
         phase: Phase::Ended {
@@ -171,7 +171,7 @@ pub fn executed(action: Action, ending: Ending) -> Request {
 }
 
 /// The request after it was closed without a signal.
-pub fn closed(ending: Ending) -> Request {
+pub(crate) fn closed(ending: Ending) -> Request {
     Request {
         phase: Phase::Ended {
             ending,
@@ -182,7 +182,7 @@ pub fn closed(ending: Ending) -> Request {
     }
 }
 
-pub fn terminated() -> Ending {
+pub(crate) fn terminated() -> Ending {
     Ending {
         outcome: Outcome::Terminated,
         elapsed: Some(Duration::from_millis(143)),
@@ -194,7 +194,7 @@ pub fn terminated() -> Ending {
     }
 }
 
-pub fn card(request: Request) -> Card {
+pub(crate) fn card(request: Request) -> Card {
     Card {
         request,
         now: None,
@@ -207,7 +207,7 @@ pub fn card(request: Request) -> Card {
 }
 
 /// A message as a person reads it, and whom it notifies.
-pub fn read(body: &Body) -> String {
+pub(crate) fn read(body: &Body) -> String {
     let json = json(body);
     let mut lines = vec![format!("notifies: {}", json["allowed_mentions"]["roles"])];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -225,6 +225,6 @@ pub fn read(body: &Body) -> String {
 }
 
 /// A message as it is sent.
-pub fn json(body: &Body) -> Value {
+pub(crate) fn json(body: &Body) -> Value {
     serde_json::to_value(body.clone().message()).expect("a message is JSON")
 }

@@ -1,6 +1,10 @@
 //! What people see, message by message.
 
 mod card;
+mod choices;
+mod definitions;
 mod fixture;
+mod limits;
+mod requests;
 mod result;
 mod sessions;

@@ -53,7 +53,7 @@ fn what_could_not_be_confirmed_says_what_it_is_stuck_on() {
     };
     assert_snapshot!(reply(&executed(Action::Cancel, ending)), @r"
     notifies: []
-    Unconfirmed: cancel the query of 4711 on orders after 5000 ms. Still active, waiting on Client: ClientWrite.
+    Unconfirmed after 5000 ms: cancel the query of 4711 on orders. Still active, waiting on Client: ClientWrite.
     Asked by <@1> · approved by <@2>, <@3> · request #7
     Look again with /sessions; if the query is still there, ask for a /terminate.
     ");

@@ -66,15 +66,6 @@ fn busy_shows_the_root_blocker_first_and_counts_the_idle() {
     **4711** idle in transaction 14 m 3 s · **blocks 4** (1 directly)
     app · shop · psql
     `UPDATE orders SET total = ? WHERE id = ?`
-    **4712** waits 4 m 12 s for Lock: transactionid · behind 4711 · **blocks 3**
-    app · shop · checkout
-    `UPDATE orders SET paid = ? WHERE id = ?`
-    **4713** waits 1 m for Lock: transactionid · behind 4712 · **blocks 2**
-    app · shop · checkout
-    `UPDATE orders SET paid = ? WHERE id = ?`
-    **4714** waits 59 s for Lock: transactionid · behind 4712, 4713 · **blocks 1**
-    app · shop · checkout
-    `UPDATE orders SET paid = ? WHERE id = ?`
     **4650** idle in transaction 2 h 1 m
     app · shop · psql
     `UPDATE orders SET total = ? WHERE id = ?`
@@ -84,6 +75,15 @@ fn busy_shows_the_root_blocker_first_and_counts_the_idle() {
     **4601** active 3 s
     app · shop · checkout
     `SELECT * FROM orders WHERE id = ?`
+    **4712** waits 4 m 12 s for Lock: transactionid · behind 4711 · **blocks 3**
+    app · shop · checkout
+    `UPDATE orders SET paid = ? WHERE id = ?`
+    **4713** waits 1 m for Lock: transactionid · behind 4712 · **blocks 2**
+    app · shop · checkout
+    `UPDATE orders SET paid = ? WHERE id = ?`
+    **4714** waits 59 s for Lock: transactionid · behind 4712, 4713 · **blocks 1**
+    app · shop · checkout
+    `UPDATE orders SET paid = ? WHERE id = ?`
     **4715** waits 8 s for Lock: transactionid · behind 4712, 4713, 4714
     app · shop · checkout
     `UPDATE orders SET paid = ? WHERE id = ?`
@@ -139,7 +139,7 @@ fn a_prepared_transaction_and_a_blocker_out_of_sight_are_roots_too() {
     2 root blockers
     **A prepared transaction** (no session holds it)
     **1 waits**, the longest 4 m 12 s
-    pg\_prepared\_xacts names it; COMMIT PREPARED or ROLLBACK PREPARED ends it.
+    `pg_prepared_xacts` names it; `ROLLBACK PREPARED` or `COMMIT PREPARED` ends it.
     ↳ **4712** waits 4 m 12 s · app · shop · checkout
     **99** is not among the sessions seen
     **1 waits**, the longest 1 m
@@ -197,8 +197,8 @@ fn a_filter_that_matches_nothing_says_what_to_do_instead() {
     assert_snapshot!(shown(&page(&[answer("orders", incident())], &wanted, 0)), @r"
     notifies: []
     # Busy sessions on orders
-    No session matches user \*\*payments\*\*, an age of 15 m or more: leave a filter out, or choose the view all. 312 idle, 1 background, 8 filtered not shown
-    (user **payments**, 15 m or older)
+    No session matches user \*\*payments\*\*, age 15 m or more: leave a filter out, or choose the view all · 312 idle, 1 background, 8 filtered not shown
+    (user **payments**, age 15 m or more)
     ");
 }
 

@@ -78,6 +78,7 @@ pub(super) fn consequences(card: &Card) -> String {
         None => (&asked.session, asked.waiters),
     };
     let text = match asked.action {
+        Action::Cancel if !session.state.is_running() => "Nothing is signalled while no query runs.",
         Action::Cancel => "Its query ends, the session stays connected.",
         Action::Terminate if session.xact_start.is_some() => {
             "It is disconnected, and its open transaction is rolled back."
