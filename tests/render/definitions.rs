@@ -129,19 +129,19 @@ fn what_people_would_notice_is_a_difference() {
             commands.push(more);
         }),
         ("another description", |commands| {
-            commands[0]["description"] = json!("x")
+            commands[0]["description"] = json!("x");
         }),
         ("an option is missing", |commands| {
             commands[1]["options"].as_array_mut().expect("options").pop();
         }),
         ("no autocompletion", |commands| {
-            commands[1]["options"][0]["autocomplete"] = json!(false)
+            commands[1]["options"][0]["autocomplete"] = json!(false);
         }),
         ("another choice", |commands| {
-            commands[0]["options"][1]["choices"][0]["value"] = json!("x")
+            commands[0]["options"][1]["choices"][0]["value"] = json!("x");
         }),
         ("a bound that is not ours", |commands| {
-            commands[1]["options"][0]["min_value"] = json!(1)
+            commands[1]["options"][0]["min_value"] = json!(1);
         }),
     ];
     for (what, change) in changes {

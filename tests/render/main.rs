@@ -8,3 +8,4 @@ mod limits;
 mod requests;
 mod result;
 mod sessions;
+mod views;
