@@ -8,7 +8,8 @@ use crate::domain::request::{Phase, Request};
 
 use super::Look;
 use super::body::Body;
-use super::words::{Style, link, people, person, time, units, whom};
+use super::result::approvers;
+use super::words::{Style, link, person, time, units, whom};
 
 /// Discord's limit for an embed's description is 4,096.
 const ROOM: usize = 3_900;
@@ -87,10 +88,7 @@ fn state(request: &Request) -> String {
 }
 
 fn decided(request: &Request) -> String {
-    let approvers = match request.approvers() {
-        [] => people(request.approvals.iter().copied()),
-        approvers => people(approvers.iter().copied()),
-    };
+    let approvers = approvers(request);
     let approved = if approvers.is_empty() {
         String::new()
     } else {

@@ -57,6 +57,14 @@ pub fn took(ending: &Ending) -> Option<String> {
         .map(|elapsed| format!("{} ms", elapsed.as_millis()))
 }
 
+/// Who approved it: of what was executed those who decided, else those who did so far.
+pub fn approvers(request: &Request) -> String {
+    match request.approvers() {
+        [] => people(request.approvals.iter().copied()),
+        approvers => people(approvers.iter().copied()),
+    }
+}
+
 /// PostgreSQL's own words.
 pub fn postgres(ending: &Ending) -> Option<String> {
     ending
@@ -85,10 +93,7 @@ fn told(request: &Request, outcome: Outcome, by: &str, after: &str) -> String {
 
 fn parties(request: &Request) -> String {
     let asked = format!("Asked by {}", person(request.asked.requester));
-    let approvers = match request.approvers() {
-        [] => people(request.approvals.iter().copied()),
-        approvers => people(approvers.iter().copied()),
-    };
+    let approvers = approvers(request);
     if approvers.is_empty() {
         format!("{asked} · request #{}", request.id)
     } else {

@@ -104,6 +104,15 @@ fn is_plain_word(text: &str) -> bool {
         .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
+/// A blocker by its pid; 0 stands for a transaction that no session holds any more.
+pub fn blocker(pid: i32) -> String {
+    if pid == 0 {
+        "a prepared transaction".to_owned()
+    } else {
+        pid.to_string()
+    }
+}
+
 /// `text` as a sentence: begun with a capital, ended with a stop.
 pub fn sentence(text: &str) -> String {
     let text = text.trim();

@@ -7,7 +7,7 @@ use crate::domain::inert;
 use crate::domain::moment::Moment;
 use crate::domain::session::{Futility, Session, State};
 
-use crate::discord::render::words::{Style, age, count, listed, name, time};
+use crate::discord::render::words::{Style, age, blocker, count, listed, name, time};
 
 const QUERY: usize = 1_200;
 const FORMER_QUERY: usize = 300;
@@ -144,15 +144,6 @@ fn waiting(session: &Session) -> Option<String> {
     }
     // A session without a query always waits for its client, which is no news.
     session.state.is_running().then_some(waits)
-}
-
-/// A blocker by its pid; 0 stands for a transaction that no session holds any more.
-fn blocker(pid: i32) -> String {
-    if pid == 0 {
-        "a prepared transaction".to_owned()
-    } else {
-        pid.to_string()
-    }
 }
 
 fn whose(session: &Session) -> String {

@@ -8,7 +8,7 @@ use crate::domain::session::{BackendKind, Session};
 use crate::domain::view::Row;
 
 use super::paging::Entry;
-use crate::discord::render::words::{age, count, short_name};
+use crate::discord::render::words::{age, blocker, count, short_name};
 
 const NAME: usize = 40;
 const QUERY: usize = 120;
@@ -116,14 +116,6 @@ fn behind(session: &Session) -> String {
     match blockers.len().saturating_sub(BLOCKERS) {
         0 => named.join(", "),
         more => format!("{} and {more} more", named.join(", ")),
-    }
-}
-
-fn blocker(pid: i32) -> String {
-    if pid == 0 {
-        "a prepared transaction".to_owned()
-    } else {
-        pid.to_string()
     }
 }
 
