@@ -142,7 +142,7 @@ pub(crate) fn asked(action: Action) -> Asked {
         reason: Some("checkout is stuck behind it".to_owned()),
         needed: 2,
         asked_at: now(),
-        expires_at: now().plus(Duration::from_secs(900)),
+        expires_at: now().plus(Duration::from_mins(15)),
     }
 }
 
@@ -163,7 +163,7 @@ pub(crate) fn executed(action: Action, ending: Ending) -> Request {
         approvals: BTreeSet::from([BOB, CAROL]),
         phase: Phase::Ended {
             ending,
-            at: now().plus(Duration::from_secs(60)),
+            at: now().plus(Duration::from_mins(1)),
             approvers: vec![BOB, CAROL],
         },
         ..request(action)
@@ -175,7 +175,7 @@ pub(crate) fn closed(ending: Ending) -> Request {
     Request {
         phase: Phase::Ended {
             ending,
-            at: now().plus(Duration::from_secs(60)),
+            at: now().plus(Duration::from_mins(1)),
             approvers: Vec::new(),
         },
         ..request(Action::Terminate)

@@ -189,7 +189,7 @@ fn a_filter_that_matches_nothing_says_what_to_do_instead() {
     let wanted = Wanted {
         filter: Filter {
             user: Some("**payments**".to_owned()),
-            min_age: Some(Duration::from_secs(900)),
+            min_age: Some(Duration::from_mins(15)),
             ..Filter::default()
         },
         ..wanted(View::Busy)

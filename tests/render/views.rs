@@ -96,7 +96,7 @@ fn min_age_counts_the_transaction_or_the_query_whichever_is_older() {
     };
     let snapshot = snapshot(vec![in_old_transaction, session(2), resting(3, 895)]);
     let filter = Filter {
-        min_age: Some(Duration::from_secs(900)),
+        min_age: Some(Duration::from_mins(15)),
         ..Filter::default()
     };
     assert_eq!(pids(&snapshot, View::Busy, &filter), [3, 1]);
