@@ -39,8 +39,7 @@ impl Inert {
 
 impl fmt::Display for Inert {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // `pad`, so that a width can be asked for.
-        formatter.pad(&self.0)
+        formatter.write_str(&self.0)
     }
 }
 

@@ -18,10 +18,10 @@ struct Tally {
 
 #[test]
 fn no_secret_of_a_million_queries_is_shown_whole_or_cut() {
-    let threads = thread::available_parallelism().map_or(1, NonZero::get) as u64;
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let tallies: Vec<Tally> = thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
-            .map(|worker| scope.spawn(move || examine((worker..QUERIES).step_by(threads as usize))))
+            .map(|worker| scope.spawn(move || examine((0..QUERIES).skip(worker).step_by(threads))))
             .collect();
         workers
             .into_iter()

@@ -1,4 +1,5 @@
-//! Statements that the server refuses, but of which it reports the text: secrets outside of literals.
+//! Secrets outside of literals: in statements that the server refuses, but of which it reports the text, and where
+//! its grammar takes a word for a value.
 
 use killgate::domain::redaction::redact;
 
@@ -68,4 +69,32 @@ fn what_is_no_name_is_not_shown_as_one() {
     );
     shows("SELECT$$hunter2$$", "…");
     shows("SELECT a$tag$hunter2$tag$", "SELECT …");
+}
+
+#[test]
+fn the_value_of_a_setting_is_not_shown_even_without_quotes() {
+    shows("SET app.token = hunter2", "SET app.token = …");
+    shows("SET app.token TO \"hunter2\"", "SET app.token TO …");
+    shows(
+        "SET LOCAL search_path TO 'a', hunter2",
+        "SET LOCAL search_path TO ?, …",
+    );
+    shows(
+        "ALTER ROLE app SET app.token TO hunter2",
+        "ALTER ROLE app SET app.token TO …",
+    );
+    shows(
+        "ALTER SYSTEM SET work_mem = '64MB'",
+        "ALTER SYSTEM SET work_mem = ?",
+    );
+    shows(
+        "SET enable_seqscan = off; SET x TO DEFAULT",
+        "SET enable_seqscan = off; SET x TO DEFAULT",
+    );
+    shows(
+        "SET work_mem = -1; SELECT a = b",
+        "SET work_mem = -?; SELECT a = b",
+    );
+    shows("ALTER TABLE a RENAME TO b", "ALTER TABLE a RENAME TO b");
+    shows("UPDATE a SET b = c WHERE d", "UPDATE a SET b = c WHERE d");
 }

@@ -1,6 +1,6 @@
 //! Random choices that a seed repeats.
 
-/// The SplitMix64 generator: enough chance for tests, in a line of arithmetic each.
+/// The `SplitMix64` generator: enough chance for tests, in a line of arithmetic each.
 pub(crate) struct Random(u64);
 
 impl Random {

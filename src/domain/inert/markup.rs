@@ -27,13 +27,10 @@ fn list_marker(text: &str) -> Option<usize> {
     (digits > 0 && text[digits..].starts_with('.')).then_some(digits)
 }
 
-/// Whether the colon before `behind` is that of `https://` or the first one of `:smile:`.
+/// Whether the colon before `behind` could be one of `https://` or of `:smile:`. One that a blank follows, as after
+/// `ERROR`, could not.
 fn opens_link_or_emoji(behind: &str) -> bool {
-    let name = behind
-        .bytes()
-        .take_while(|b| b.is_ascii_alphanumeric() || b"_+-".contains(b))
-        .count();
-    behind.starts_with("//") || (name > 0 && behind[name..].starts_with(':'))
+    behind.starts_with(|next: char| !next.is_whitespace())
 }
 
 /// Whether `before` ends in what could be a host: Discord makes invitations of `discord.gg/…` without any `https`.

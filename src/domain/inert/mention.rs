@@ -31,7 +31,7 @@ fn opens_form(behind: &str) -> bool {
     match behind.chars().next() {
         Some('@') => begins(&behind[1..], |c| c.is_ascii_digit() || matches!(c, '!' | '&')),
         Some('#') => begins(&behind[1..], |c| c.is_ascii_digit()),
-        Some('/') => begins(&behind[1..], char::is_alphanumeric),
+        Some('/') => begins(&behind[1..], |c| !c.is_whitespace() && c != '*'),
         _ => {
             let name = behind
                 .bytes()

@@ -1,0 +1,34 @@
+//! Text of any kind, which need not be SQL.
+
+use killgate::domain::redaction::redact;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+fn anything() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        any::<char>().prop_map(String::from),
+        "[ -~]{1,8}",
+        "[eEuUxXbBnN&'\"$\\\\/*a1.é🔑\n-]{1,12}",
+    ];
+    vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2048, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_the_text_is_one_line_without_control_characters_is_shown(text in anything()) {
+        let shown = redact(&text);
+        prop_assert!(!shown.as_str().contains(char::is_control), "{shown}");
+        prop_assert_eq!(shown.as_str().trim(), shown.as_str());
+        prop_assert!(shown.as_str().len() <= text.len() + "…".len());
+    }
+
+    #[test]
+    fn nothing_of_what_follows_an_open_literal_is_shown(text in anything()) {
+        for open in ["'", "E'", "$secret$", "/*", "\""] {
+            let query = format!("SELECT {open}{}", text.replace(['\'', '"', '$', '*'], ""));
+            prop_assert_eq!(redact(&query).to_string(), "SELECT …");
+        }
+    }
+}
