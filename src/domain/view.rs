@@ -119,10 +119,11 @@ pub fn list<'a>(snapshot: &'a Snapshot, view: View, filter: &Filter) -> Listing<
     Listing { shown, left_out }
 }
 
-/// Every session worth choosing, worst first.
+/// The sessions of clients, worst first: no others could be signalled.
 pub fn worst_first(snapshot: &Snapshot) -> Vec<Row<'_>> {
-    let all: Vec<_> = snapshot.sessions.iter().collect();
-    ranked(snapshot, &Blocking::of(snapshot), &all, false)
+    let of_clients = |session: &&Session| session.kind == BackendKind::Client && !session.own;
+    let clients: Vec<_> = snapshot.sessions.iter().filter(of_clients).collect();
+    ranked(snapshot, &Blocking::of(snapshot), &clients, false)
 }
 
 fn belongs(session: &Session, view: View, blocking: &Blocking) -> bool {

@@ -103,7 +103,7 @@ fn essence(command: &impl Serialize) -> Map<String, Value> {
     ];
     match serde_json::to_value(command).map(stripped) {
         Ok(Value::Object(fields)) => only(fields, &OF_A_COMMAND),
-        // What cannot be written as JSON equals nothing, so that it is registered again and the fault is seen.
+        // Commands are structures of text and numbers: their JSON is an object.
         _ => Map::new(),
     }
 }

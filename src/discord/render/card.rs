@@ -30,7 +30,7 @@ pub fn posted(card: &Card, look: &Look) -> Body {
 
 /// The card as it is to look now, in place of what it said before. It notifies nobody.
 pub fn current(card: &Card, look: &Look) -> Body {
-    let body = Body::embed(embed(card, look));
+    let body = Body::embed(embed(card));
     match card.request.phase {
         Phase::Open => body.saying(call(card, look)),
         _ => body,
@@ -60,7 +60,7 @@ fn call(card: &Card, look: &Look) -> String {
     }
 }
 
-fn embed(card: &Card, look: &Look) -> CreateEmbed {
+fn embed(card: &Card) -> CreateEmbed {
     let request = &card.request;
     let mut embed = CreateEmbed::new()
         .title(title(request))
@@ -76,7 +76,7 @@ fn embed(card: &Card, look: &Look) -> CreateEmbed {
     embed = embed
         .field("If approved", facts::consequences(card), false)
         .field("Asked by", asked_by(request), false)
-        .field("Approvals", approvals(card, look), false);
+        .field("Approvals", approvals(card), false);
     match &request.phase {
         Phase::Open => embed.field("Expires", time(request.asked.expires_at, Style::Countdown), false),
         Phase::Executing { .. } => embed,
@@ -143,7 +143,7 @@ fn asked_by(request: &Request) -> String {
     }
 }
 
-fn approvals(card: &Card, look: &Look) -> String {
+fn approvals(card: &Card) -> String {
     let request = &card.request;
     let given = people(request.approvals.iter().copied());
     let mut text = format!("{} of {}", request.approvals.len(), request.asked.needed.max(1));
@@ -154,7 +154,7 @@ fn approvals(card: &Card, look: &Look) -> String {
         let approvers = &card.approvers;
         let roles = approvers.roles.iter().copied().map(role);
         let who = listed(roles.chain(approvers.users.iter().copied().map(person)));
-        text = format!("{text}\n{} counts from: {who}", look.approve);
+        text = format!("{text}\nMay approve: {who}");
     }
     text
 }

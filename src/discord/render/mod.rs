@@ -6,7 +6,9 @@
 
 pub mod body;
 pub mod card;
+pub mod choices;
 pub mod note;
+pub mod requests;
 pub mod result;
 pub mod sessions;
 pub mod words;

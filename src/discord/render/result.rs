@@ -14,27 +14,20 @@ const POSTGRES: usize = 800;
 /// The reply that tells how the request ended; `None` while it has not.
 pub fn reply(request: &Request) -> Option<Body> {
     let ending = request.ending()?;
-    let by = ending
-        .actor
-        .map_or(String::new(), |actor| format!(" by {}", person(actor)));
-    let mut text = format!("{}. {}", opening(request, ending, &by), happened(ending));
-    text.truncate(text.trim_end().len());
-    text.push('\n');
-    text.push_str(&parties(request));
-    if let Some(words) = postgres(ending) {
-        text.push('\n');
-        text.push_str(&words);
-    }
-    if let Some(next) = next(request.asked.action, ending.outcome) {
-        text.push('\n');
-        text.push_str(next);
-    }
-    Some(Body::text(text))
+    let mut lines = vec![
+        format!("{}. {}", opening(request, ending), happened(ending))
+            .trim_end()
+            .to_owned(),
+        parties(request),
+    ];
+    lines.extend(postgres(ending));
+    lines.extend(next(request.asked.action, ending.outcome).map(str::to_owned));
+    Some(Body::text(lines.join("\n")))
 }
 
 /// The title of the closed card: the outcome first, in plain English.
 pub fn title(request: &Request, ending: &Ending) -> String {
-    opening_words(request, ending.outcome, "")
+    told(request, ending.outcome, "", "")
 }
 
 /// What happened, in one or two sentences; empty when the outcome says it all.
@@ -64,6 +57,14 @@ pub fn took(ending: &Ending) -> Option<String> {
         .map(|elapsed| format!("{} ms", elapsed.as_millis()))
 }
 
+/// Who approved it: of what was executed those who decided, else those who did so far.
+pub fn approvers(request: &Request) -> String {
+    match request.approvers() {
+        [] => people(request.approvals.iter().copied()),
+        approvers => people(approvers.iter().copied()),
+    }
+}
+
 /// PostgreSQL's own words.
 pub fn postgres(ending: &Ending) -> Option<String> {
     ending
@@ -72,29 +73,27 @@ pub fn postgres(ending: &Ending) -> Option<String> {
         .map(|words| inert::block(words, POSTGRES).as_str().to_owned())
 }
 
-fn opening(request: &Request, ending: &Ending, by: &str) -> String {
-    let words = opening_words(request, ending.outcome, by);
-    match took(ending) {
-        Some(took) => format!("{words} after {took}"),
-        None => words,
-    }
+fn opening(request: &Request, ending: &Ending) -> String {
+    let by = ending
+        .actor
+        .map_or(String::new(), |actor| format!(" by {}", person(actor)));
+    let after = took(ending).map_or(String::new(), |took| format!(" after {took}"));
+    told(request, ending.outcome, &by, &after)
 }
 
-fn opening_words(request: &Request, outcome: Outcome, by: &str) -> String {
+/// What was done; or what was wanted, where it was not done or not seen to be.
+fn told(request: &Request, outcome: Outcome, by: &str, after: &str) -> String {
     let headline = outcome.headline();
     match outcome {
-        Outcome::Terminated => format!("{headline} {}", whom(&request.asked)),
-        Outcome::Cancelled => format!("{headline} the query of {}", whom(&request.asked)),
-        _ => format!("{headline}{by}: {}", wish(&request.asked)),
+        Outcome::Terminated => format!("{headline} {}{after}", whom(&request.asked)),
+        Outcome::Cancelled => format!("{headline} the query of {}{after}", whom(&request.asked)),
+        _ => format!("{headline}{by}{after}: {}", wish(&request.asked)),
     }
 }
 
 fn parties(request: &Request) -> String {
     let asked = format!("Asked by {}", person(request.asked.requester));
-    let approvers = match request.approvers() {
-        [] => people(request.approvals.iter().copied()),
-        approvers => people(approvers.iter().copied()),
-    };
+    let approvers = approvers(request);
     if approvers.is_empty() {
         format!("{asked} · request #{}", request.id)
     } else {

@@ -1,6 +1,7 @@
 //! What PostgreSQL is doing, to be read on a phone: a session is two or three short lines, and the worst trouble
 //! comes first.
 
+mod head;
 mod paging;
 mod row;
 mod tree;
@@ -12,14 +13,13 @@ use serenity::all::{Colour, CreateEmbed, CreateEmbedFooter, Timestamp};
 use crate::domain::inert;
 use crate::domain::session::{Session, Snapshot};
 use crate::domain::view::filter::Filter;
-use crate::domain::view::{self, LeftOut, Listing, Shown, View};
+use crate::domain::view::{self, Listing, Shown, View};
 
 use super::body::Body;
-use super::words::{age, name, units};
+use super::words::name;
 use paging::{Entry, Section};
 
 const PROBLEM: usize = 200;
-const FILTER: usize = 60;
 
 /// What somebody wants to see.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -115,7 +115,7 @@ fn section(answer: &Answer, wanted: &Wanted, alone: bool) -> (Section, Trouble) 
         (false, false) => Trouble::Something,
         (false, true) => Trouble::None,
     };
-    let totals = totals(&listing, wanted);
+    let totals = head::totals(&listing, wanted);
     let head = if alone {
         totals
     } else {
@@ -129,79 +129,6 @@ fn entries(listing: &Listing<'_>, snapshot: &Snapshot) -> Vec<Entry> {
         Shown::Sessions(rows) => rows.iter().map(|row| row::entry(row, snapshot.at)).collect(),
         Shown::Trees(trees) => trees.iter().map(|tree| tree::entry(tree, snapshot.at)).collect(),
     }
-}
-
-/// How many are shown, and how many are not.
-fn totals(listing: &Listing<'_>, wanted: &Wanted) -> String {
-    let shown = match &listing.shown {
-        Shown::Sessions(rows) => rows.len(),
-        Shown::Trees(trees) => trees.len(),
-    };
-    let left_out = left_out(listing.left_out);
-    let shown = match (wanted.view, shown) {
-        (_, 0) if listing.left_out.filtered > 0 => {
-            let filter = described(&wanted.filter);
-            return format!(
-                "No session matches {filter}: leave a filter out, or choose the view all. {left_out}"
-            )
-            .trim_end()
-            .to_owned();
-        }
-        (View::Busy, 0) => "Nothing is busy".to_owned(),
-        (View::Blocking, 0) => "Nobody waits for a lock".to_owned(),
-        (View::IdleInTransaction, 0) => "No transaction rests open".to_owned(),
-        (View::All, 0) => "No sessions".to_owned(),
-        (View::Busy, shown) => format!("{shown} busy"),
-        (View::Blocking, 1) => "1 root blocker".to_owned(),
-        (View::Blocking, shown) => format!("{shown} root blockers"),
-        (View::IdleInTransaction, shown) => format!("{shown} idle in transaction"),
-        (View::All, 1) => "1 session".to_owned(),
-        (View::All, shown) => format!("{shown} sessions"),
-    };
-    if left_out.is_empty() {
-        shown
-    } else {
-        format!("{shown} · {left_out}")
-    }
-}
-
-fn left_out(left_out: LeftOut) -> String {
-    let not_shown: Vec<_> = [
-        (left_out.idle, "idle"),
-        (left_out.other, "other"),
-        (left_out.background, "background"),
-        (left_out.filtered, "filtered"),
-    ]
-    .into_iter()
-    .filter(|(count, _)| *count > 0)
-    .map(|(count, what)| format!("{count} {what}"))
-    .collect();
-    if not_shown.is_empty() {
-        String::new()
-    } else {
-        format!("{} not shown", not_shown.join(", "))
-    }
-}
-
-/// The filter as it was understood.
-fn described(filter: &Filter) -> String {
-    let text = |label: &str, text: &Option<String>| {
-        text.as_ref()
-            .map(|text| format!("{label} {}", inert::line(text, FILTER)))
-    };
-    let least = filter
-        .min_age
-        .map(|least| format!("an age of {} or more", age(least)));
-    [
-        text("user", &filter.user),
-        text("database", &filter.database),
-        text("application", &filter.application),
-        least,
-    ]
-    .into_iter()
-    .flatten()
-    .collect::<Vec<_>>()
-    .join(", ")
 }
 
 fn title(answers: &[Answer], view: View) -> String {
@@ -219,29 +146,9 @@ fn title(answers: &[Answer], view: View) -> String {
 
 fn footer(wanted: &Wanted, number: usize, of: usize) -> String {
     let page = (of > 1).then(|| format!("Page {} of {of}", number + 1));
-    let filter = (!wanted.filter.is_empty()).then(|| plainly(&wanted.filter));
+    let filter = (!wanted.filter.is_empty()).then(|| head::described(&wanted.filter, inert::plain));
     let parts: Vec<_> = [page, filter].into_iter().flatten().collect();
-    debug_assert!(units(&parts.join(" · ")) < 2_048);
     parts.join(" · ")
-}
-
-/// The filter for a place where Discord reads no Markdown.
-fn plainly(filter: &Filter) -> String {
-    let text = |label: &str, text: &Option<String>| {
-        text.as_ref()
-            .map(|text| format!("{label} {}", inert::plain(text, FILTER)))
-    };
-    let least = filter.min_age.map(|least| format!("{} or older", age(least)));
-    [
-        text("user", &filter.user),
-        text("database", &filter.database),
-        text("application", &filter.application),
-        least,
-    ]
-    .into_iter()
-    .flatten()
-    .collect::<Vec<_>>()
-    .join(", ")
 }
 
 /// When the oldest of the snapshots was taken.

@@ -84,8 +84,33 @@ pub fn listed(things: impl IntoIterator<Item = String>) -> String {
 }
 
 /// A name of PostgreSQL's or of the configuration's, inert.
-pub fn name(text: &str) -> inert::Inert {
-    inert::line(text, NAME)
+pub fn name(text: &str) -> String {
+    short_name(text, NAME)
+}
+
+/// The same, of at most `limit` UTF-16 units. A name that is one plain word stands as it is, so that it can be
+/// copied and searched for; any other is escaped.
+pub fn short_name(text: &str, limit: usize) -> String {
+    if text.len() <= limit && is_plain_word(text) {
+        text.to_owned()
+    } else {
+        inert::line(text, limit).into()
+    }
+}
+
+/// Letters and digits, and single joints between them: Discord reads no markup in `order_items`.
+fn is_plain_word(text: &str) -> bool {
+    text.split(['_', '-', '.'])
+        .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
+/// A blocker by its pid; 0 stands for a transaction that no session holds any more.
+pub fn blocker(pid: i32) -> String {
+    if pid == 0 {
+        "a prepared transaction".to_owned()
+    } else {
+        pid.to_string()
+    }
 }
 
 /// `text` as a sentence: begun with a capital, ended with a stop.

@@ -24,13 +24,14 @@ pub struct Rank {
 enum Trouble {
     /// Others wait for it, and it waits for nobody.
     Root,
-    /// It waits, and others wait for it.
-    Between,
     /// It holds what it has locked, and does nothing.
     IdleInTransaction,
     /// It works.
     Working,
-    /// It waits: the consequence of another's trouble.
+    /// It waits, and others wait for it. In a queue for one row that is all but the last, and would hide
+    /// whatever else is wrong.
+    Between,
+    /// It waits, and nobody waits for it: the consequence of another's trouble.
     Waiting,
     Idle,
 }

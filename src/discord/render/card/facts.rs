@@ -7,7 +7,7 @@ use crate::domain::inert;
 use crate::domain::moment::Moment;
 use crate::domain::session::{Futility, Session, State};
 
-use crate::discord::render::words::{Style, age, count, listed, name, time};
+use crate::discord::render::words::{Style, age, blocker, count, listed, name, time};
 
 const QUERY: usize = 1_200;
 const FORMER_QUERY: usize = 300;
@@ -78,6 +78,7 @@ pub(super) fn consequences(card: &Card) -> String {
         None => (&asked.session, asked.waiters),
     };
     let text = match asked.action {
+        Action::Cancel if !session.state.is_running() => "Nothing is signalled while no query runs.",
         Action::Cancel => "Its query ends, the session stays connected.",
         Action::Terminate if session.xact_start.is_some() => {
             "It is disconnected, and its open transaction is rolled back."
@@ -143,15 +144,6 @@ fn waiting(session: &Session) -> Option<String> {
     }
     // A session without a query always waits for its client, which is no news.
     session.state.is_running().then_some(waits)
-}
-
-/// A blocker by its pid; 0 stands for a transaction that no session holds any more.
-fn blocker(pid: i32) -> String {
-    if pid == 0 {
-        "a prepared transaction".to_owned()
-    } else {
-        pid.to_string()
-    }
 }
 
 fn whose(session: &Session) -> String {

@@ -1,6 +1,6 @@
 //! What fits on a page.
 
-use super::units;
+use crate::discord::render::words::units;
 
 /// Discord's limit for an embed's description is 4,096 and for all of a message's embeds 6,000; what is over
 /// is for the title and the footer.

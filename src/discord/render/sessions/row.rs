@@ -8,7 +8,7 @@ use crate::domain::session::{BackendKind, Session};
 use crate::domain::view::Row;
 
 use super::paging::Entry;
-use crate::discord::render::words::{age, count};
+use crate::discord::render::words::{age, blocker, count, short_name};
 
 const NAME: usize = 40;
 const QUERY: usize = 120;
@@ -79,7 +79,7 @@ pub(super) fn whose(session: &Session) -> String {
     .into_iter()
     .flatten()
     .filter(|text| !text.is_empty())
-    .map(|text| inert::line(text, NAME).to_string())
+    .map(|text| short_name(text, NAME))
     .collect::<Vec<_>>()
     .join(" · ")
 }
@@ -97,7 +97,7 @@ fn state(session: &Session) -> String {
     match &session.kind {
         BackendKind::Client => session.state.name().to_owned(),
         BackendKind::Other(_) | BackendKind::WalSender | BackendKind::ParallelWorker => {
-            inert::line(session.kind.name(), NAME).to_string()
+            short_name(session.kind.name(), NAME)
         }
     }
 }
@@ -116,14 +116,6 @@ fn behind(session: &Session) -> String {
     match blockers.len().saturating_sub(BLOCKERS) {
         0 => named.join(", "),
         more => format!("{} and {more} more", named.join(", ")),
-    }
-}
-
-fn blocker(pid: i32) -> String {
-    if pid == 0 {
-        "a prepared transaction".to_owned()
-    } else {
-        pid.to_string()
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) fn entry(tree: &Tree<'_>, now: Moment) -> Entry {
         Root::Prepared => vec![
             "**A prepared transaction** (no session holds it)".to_owned(),
             waiting(tree),
-            "pg\\_prepared\\_xacts names it; COMMIT PREPARED or ROLLBACK PREPARED ends it.".to_owned(),
+            "`pg_prepared_xacts` names it; `ROLLBACK PREPARED` or `COMMIT PREPARED` ends it.".to_owned(),
         ],
         Root::Unseen(pid) => vec![format!("**{pid}** is not among the sessions seen"), waiting(tree)],
     };

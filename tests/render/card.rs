@@ -1,0 +1,201 @@
+//! The card, from question to outcome.
+
+use std::collections::BTreeSet;
+
+use insta::assert_snapshot;
+use killgate::desk::ports::Card;
+use killgate::discord::render::card::{current, posted};
+use killgate::domain::change::{Change, Sight};
+use killgate::domain::event::{Action, Ending};
+use killgate::domain::outcome::Outcome;
+use killgate::domain::request::Phase;
+use killgate::domain::session::State;
+
+use crate::fixture::*;
+
+#[test]
+fn a_new_card_calls_the_approvers_and_says_what_would_be_done_to_whom() {
+    assert_snapshot!(read(&posted(&card(request(Action::Terminate)), &look())), @r#"
+    notifies: ["1300"]
+    <@&1300> ✅ to approve, ❌ to deny: terminate 4711 on orders
+    # Terminate 4711 on orders?
+    **Idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
+    **Blocks 7 sessions**
+    user app · database shop · application psql · client 10.0.0.7
+    ```
+    UPDATE orders SET total = ? WHERE id = ?
+    ```
+    [If approved] It is disconnected, and its open transaction is rolled back. Releases 7 waiters.
+    [Asked by] <@1> at <t:1795374000:T>
+    checkout is stuck behind it
+    [Approvals] 0 of 2
+    May approve: <@&1300>, <@3>
+    [Expires] <t:1795374900:R>
+    (Request #7)
+    "#);
+}
+
+#[test]
+fn a_cancel_that_cannot_help_says_so_first() {
+    assert_snapshot!(read(&posted(&card(request(Action::Cancel)), &look())), @r#"
+    notifies: ["1300"]
+    <@&1300> ✅ to approve, ❌ to deny: cancel the query of 4711 on orders
+    # Cancel the query of 4711 on orders?
+    ⚠️ There is no query to cancel; the open transaction holds the locks. Approve a terminate instead: /terminate.
+    **Idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
+    **Blocks 7 sessions**
+    user app · database shop · application psql · client 10.0.0.7
+    ```
+    UPDATE orders SET total = ? WHERE id = ?
+    ```
+    [If approved] Nothing is signalled while no query runs.
+    [Asked by] <@1> at <t:1795374000:T>
+    checkout is stuck behind it
+    [Approvals] 0 of 2
+    May approve: <@&1300>, <@3>
+    [Expires] <t:1795374900:R>
+    (Request #7)
+    "#);
+}
+
+#[test]
+fn while_it_is_open_the_card_follows_approvals_and_changes_and_calls_nobody_again() {
+    let mut card = card(request(Action::Terminate));
+    card.request.approvals = BTreeSet::from([BOB]);
+    card.now = Some(Sight {
+        session: waiting(4711, &[4712, 0], 4),
+        waiters: 9,
+    });
+    card.changes = vec![
+        Change::Query {
+            before: Some("UPDATE orders SET total = ?".to_owned()),
+        },
+        Change::State {
+            before: State::IdleInTransaction,
+        },
+        Change::Waiters { before: 7 },
+    ];
+    assert_snapshot!(read(&current(&card, &look())), @r"
+    notifies: []
+    <@&1300> ✅ to approve, ❌ to deny: terminate 4711 on orders
+    # Terminate 4711 on orders?
+    **Active** since <t:1795373996:T>
+    Waits for Lock: transactionid, held by 4712, a prepared transaction
+    **Blocks 9 sessions**
+    user app · database shop · application checkout · client 10.0.0.7
+    ```
+    UPDATE orders SET paid = ? WHERE id = ?
+    ```
+    [Changed] Its query was `UPDATE orders SET total = ?`
+    Its state was idle in transaction
+    It blocked 7 sessions
+    [If approved] It is disconnected, and its open transaction is rolled back. Releases 9 waiters.
+    [Asked by] <@1> at <t:1795374000:T>
+    checkout is stuck behind it
+    [Approvals] 1 of 2: <@2>
+    May approve: <@&1300>, <@3>
+    [Expires] <t:1795374900:R>
+    (Request #7)
+    ");
+}
+
+#[test]
+fn a_card_of_a_parallel_worker_names_its_leader() {
+    let mut card = card(request(Action::Cancel));
+    card.request.asked.worker = Some(pid(4720));
+    card.request.asked.session = session(4711);
+    card.request.asked.reason = None;
+    assert_snapshot!(read(&posted(&card, &look())), @r#"
+    notifies: ["1300"]
+    <@&1300> ✅ to approve, ❌ to deny: cancel the query of 4711 on orders
+    # Cancel the query of 4711 on orders?
+    4720 is a parallel worker of 4711: this is about its leader.
+    **Active** for 3 s
+    **Blocks 7 sessions**
+    user app · database shop · application checkout · client 10.0.0.7
+    ```
+    SELECT * FROM orders WHERE id = ?
+    ```
+    [If approved] Its query ends, the session stays connected.
+    [Asked by] <@1> at <t:1795374000:T>, without a reason
+    [Approvals] 0 of 2
+    May approve: <@&1300>, <@3>
+    [Expires] <t:1795374900:R>
+    (Request #7)
+    "#);
+}
+
+#[test]
+fn while_it_is_executed_the_card_asks_nothing_more() {
+    let mut card = card(request(Action::Terminate));
+    card.request.phase = Phase::Executing {
+        approvers: vec![BOB, CAROL],
+    };
+    let json = json(&current(&card, &look()));
+    assert_eq!(json["content"], "");
+    assert_eq!(json["embeds"][0]["title"], "Terminating 4711 on orders …");
+}
+
+#[test]
+fn a_closed_card_begins_with_the_outcome_and_keeps_its_text() {
+    let card = card(executed(Action::Terminate, terminated()));
+    assert_snapshot!(read(&current(&card, &look())), @r"
+    notifies: []
+    # Terminated 4711 on orders
+    **Idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
+    **Blocks 7 sessions**
+    user app · database shop · application psql · client 10.0.0.7
+    ```
+    UPDATE orders SET total = ? WHERE id = ?
+    ```
+    [Outcome] Terminated after 143 ms. The session ended. 7 waiters released.
+    [If approved] It is disconnected, and its open transaction is rolled back. Releases 7 waiters.
+    [Asked by] <@1> at <t:1795374000:T>
+    checkout is stuck behind it
+    [Approvals] 2 of 2: <@2>, <@3>
+    [Closed] <t:1795374060:f>
+    (Request #7)
+    ");
+}
+
+#[test]
+fn a_card_that_a_person_closed_names_them() {
+    let card = card(closed(
+        Ending::unsignalled(Outcome::Denied, "an approver said no").by(CAROL),
+    ));
+    assert_snapshot!(read(&posted(&card, &look())), @r"
+    notifies: []
+    # Denied: terminate 4711 on orders
+    **Idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
+    **Blocks 7 sessions**
+    user app · database shop · application psql · client 10.0.0.7
+    ```
+    UPDATE orders SET total = ? WHERE id = ?
+    ```
+    [Outcome] Denied by <@3>.
+    [If approved] It is disconnected, and its open transaction is rolled back. Releases 7 waiters.
+    [Asked by] <@1> at <t:1795374000:T>
+    checkout is stuck behind it
+    [Approvals] 0 of 2
+    [Closed] <t:1795374060:f>
+    (Request #7)
+    ");
+}
+
+#[test]
+fn no_card_but_an_open_one_that_is_posted_notifies_anybody() {
+    let nobody = serde_json::json!({ "parse": [], "users": [], "roles": [], "replied_user": false });
+    let calling = serde_json::json!({ "parse": [], "users": [], "roles": ["1300"], "replied_user": false });
+    let open = card(request(Action::Terminate));
+    let over = card(executed(Action::Terminate, terminated()));
+    assert_eq!(json(&posted(&open, &look()))["allowed_mentions"], calling);
+    for body in [
+        current(&open, &look()),
+        posted(&over, &look()),
+        current(&over, &look()),
+    ] {
+        assert_eq!(json(&body)["allowed_mentions"], nobody);
+    }
+    let edit = |card: &Card| serde_json::to_value(current(card, &look()).edit()).expect("JSON");
+    assert_eq!(edit(&open)["allowed_mentions"], nobody);
+}
