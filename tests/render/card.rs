@@ -41,7 +41,7 @@ fn a_cancel_that_cannot_help_says_so_first() {
     notifies: ["1300"]
     <@&1300> ✅ to approve, ❌ to deny: cancel the query of 4711 on orders
     # Cancel the query of 4711 on orders?
-    ⚠️ There is no query to cancel; the open transaction holds the locks. Approve a terminate instead: /terminate.
+    ⚠️ There is no query to cancel; the open transaction holds the locks. Ask for a /terminate instead.
     **Idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
     **Blocks 7 sessions**
     user app · database shop · application psql · client 10.0.0.7

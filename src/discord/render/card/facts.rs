@@ -94,12 +94,12 @@ pub(super) fn consequences(card: &Card) -> String {
 
 fn warning(futility: Futility) -> &'static str {
     match futility {
-        Futility::Idle => "There is no query to cancel: the session is idle.",
+        Futility::Idle => "There is no query to cancel: the session is idle. Ask for a /terminate instead.",
         Futility::IdleInTransaction => {
-            "There is no query to cancel; the open transaction holds the locks. Approve a terminate instead: /terminate."
+            "There is no query to cancel; the open transaction holds the locks. Ask for a /terminate instead."
         }
         Futility::ClientWrite => {
-            "It waits for its client to read, and may notice a cancel only then. A terminate works at once: /terminate."
+            "It waits for its client to read, and may notice a cancel only then. A /terminate works at once."
         }
     }
 }
