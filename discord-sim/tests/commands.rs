@@ -79,7 +79,7 @@ async fn each_fault_is_told_where_it_is() {
         ),
         (
             with(
-                json!([{ "type": 3, "name": "a", "description": "d", "choices": choices(1), "autocomplete": true }]),
+                &json!([{ "type": 3, "name": "a", "description": "d", "choices": choices(1), "autocomplete": true }]),
             ),
             "options.0.autocomplete",
             "APPLICATION_COMMAND_OPTIONS_AUTOCOMPLETE_CHOICES",
