@@ -143,17 +143,16 @@ impl Listener for DoorListener {
 
     async fn accept(&mut self) -> (Io, Wire) {
         loop {
-            let accepted = match &self.socket {
-                Socket::Listening(listener) => tokio::select! {
+            let accepted = if let Socket::Listening(listener) = &self.socket {
+                tokio::select! {
                     accepted = listener.accept() => Some(accepted),
                     _ = self.wants.changed() => None,
-                },
-                _ => {
-                    if self.wants.changed().await.is_err() {
-                        std::future::pending::<()>().await;
-                    }
-                    None
                 }
+            } else {
+                if self.wants.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+                None
             };
             match accepted {
                 Some(Ok((stream, _))) => {

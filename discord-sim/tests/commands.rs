@@ -17,7 +17,7 @@ async fn guild() -> (Sim, Rest, String) {
     (sim, rest, path)
 }
 
-fn with(options: Value) -> Value {
+fn with(options: &Value) -> Value {
     json!({ "name": "ask", "description": "Asks", "options": options })
 }
 
@@ -53,33 +53,33 @@ async fn each_fault_is_told_where_it_is() {
             "BASE_TYPE_BAD_LENGTH",
         ),
         (
-            with(json!([option("a", false), option("b", true)])),
+            with(&json!([option("a", false), option("b", true)])),
             "options.1",
             "APPLICATION_COMMAND_OPTIONS_REQUIRED_INVALID",
         ),
         (
-            with(json!([option("a", true), option("a", true)])),
+            with(&json!([option("a", true), option("a", true)])),
             "options.1",
             "APPLICATION_COMMAND_OPTIONS_NAME_ALREADY_USED",
         ),
         (
-            with(json!([{ "type": 12, "name": "a", "description": "d" }])),
+            with(&json!([{ "type": 12, "name": "a", "description": "d" }])),
             "options.0.type",
             "NUMBER_TYPE_MAX",
         ),
         (
-            with(json!(vec![option("a", true); 26])),
+            with(&json!(vec![option("a", true); 26])),
             "options",
             "BASE_TYPE_MAX_LENGTH",
         ),
         (
-            with(json!([{ "type": 3, "name": "a", "description": "d", "choices": choices(26) }])),
+            with(&json!([{ "type": 3, "name": "a", "description": "d", "choices": choices(26) }])),
             "options.0.choices",
             "BASE_TYPE_MAX_LENGTH",
         ),
         (
             with(
-                json!([{ "type": 3, "name": "a", "description": "d", "choices": choices(1), "autocomplete": true }]),
+                &json!([{ "type": 3, "name": "a", "description": "d", "choices": choices(1), "autocomplete": true }]),
             ),
             "options.0.autocomplete",
             "APPLICATION_COMMAND_OPTIONS_AUTOCOMPLETE_CHOICES",
@@ -94,7 +94,7 @@ async fn each_fault_is_told_where_it_is() {
 #[tokio::test]
 async fn a_command_of_the_same_name_is_replaced_and_keeps_its_id() {
     let (sim, rest, path) = guild().await;
-    let (created, first) = rest.post(&path, with(json!([]))).await;
+    let (created, first) = rest.post(&path, with(&json!([]))).await;
     let (replaced, second) = rest
         .post(&path, json!({ "name": "ask", "description": "Other" }))
         .await;

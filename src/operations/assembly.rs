@@ -25,8 +25,10 @@ use crate::postgres::tls::{ClientCertificate, Tls, TlsMode as Mode};
 const LISTING_WITHIN: Duration = Duration::from_secs(5);
 /// What a signalling statement gets beyond the time its effect is watched.
 const SIGNALLING_BEYOND: Duration = Duration::from_secs(5);
-/// A signal that has to wait for a lock on a catalogue is no use.
-const LOCK_WITHIN: Duration = Duration::from_secs(3);
+/// The server ends a statement before killgate gives it up, so that its end is known.
+const STATEMENT_WITHIN: Duration = Duration::from_millis(4_500);
+/// And a wait for a lock on a catalogue even sooner: a signal that had to wait was certainly not sent.
+const LOCK_WITHIN: Duration = Duration::from_secs(2);
 /// How often the state of the connections is put into the metrics.
 const GAUGE_EVERY: Duration = Duration::from_secs(1);
 
@@ -41,7 +43,7 @@ pub fn targets(settings: &Settings) -> BTreeMap<String, Arc<PostgresTarget>> {
         .targets
         .iter()
         .map(|target| {
-            let dial = dial(&target.connection, signalling);
+            let dial = dial(&target.connection);
             let open = PostgresTarget::open(&target.name, dial, limits, redact(settings.privacy));
             (target.name.clone(), Arc::new(open))
         })
@@ -125,13 +127,14 @@ fn redact(privacy: Privacy) -> Redact {
     Arc::new(move |query| privacy.show(query).map(|shown| shown.to_string()))
 }
 
-fn dial(connection: &Connection, statement_timeout: Duration) -> Dial {
+/// How a server is reached, whoever wants to.
+pub(super) fn dial(connection: &Connection) -> Dial {
     let password = connection.password.clone();
     Dial {
         config: connection.parameters().clone(),
         tls: tls(&connection.tls),
         password: Arc::new(move || password.read().map_err(anyhow::Error::new)),
-        statement_timeout,
+        statement_timeout: STATEMENT_WITHIN,
         lock_timeout: LOCK_WITHIN,
     }
 }

@@ -41,7 +41,9 @@ impl Listing {
         // A task of its own: whoever stops waiting leaves the statement to the others.
         let turn = tokio::spawn(async move {
             let mut last = self.last.lock().await;
-            if let Some(seen) = last.as_ref().filter(|seen| seen.began >= oldest) {
+            // A failure is shared by those who waited for it; a failure from before may be over.
+            let fits = |seen: &&Seen| seen.began >= asked || seen.began >= oldest && seen.result.is_ok();
+            if let Some(seen) = last.as_ref().filter(fits) {
                 return seen.result.clone();
             }
             let began = Instant::now();

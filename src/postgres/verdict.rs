@@ -14,6 +14,16 @@ use crate::domain::outcome::Outcome;
 use crate::domain::protection::Protection;
 use crate::domain::session::Session;
 
+/// What the statement or the guard may find instead of signalling.
+const UNSIGNALLED: [Outcome; 6] = [
+    Outcome::Gone,
+    Outcome::Replaced,
+    Outcome::MovedOn,
+    Outcome::Protected,
+    Outcome::NotABackend,
+    Outcome::Refused,
+];
+
 /// What one round of the statement means.
 pub(super) enum Verdict {
     Final(Signalled),
@@ -95,10 +105,11 @@ fn is_certain(error: &DbError) -> bool {
 }
 
 fn decided(name: &str, detail: String, words: Option<String>) -> Signalled {
-    let outcome = match Outcome::named(name) {
-        _ if name == "signalled" => return Signalled::Sent,
-        Some(outcome) => outcome,
-        None => return unknown(&format!("the guard answered {name:?}, which is no outcome")),
+    if name == "signalled" {
+        return Signalled::Sent;
+    }
+    let Some(outcome) = Outcome::named(name).filter(|outcome| UNSIGNALLED.contains(outcome)) else {
+        return unknown(&format!("the guard answered {name:?}, which it should not"));
     };
     let detail = match outcome {
         Outcome::NotABackend => "PostgreSQL did not signal it".to_owned(),

@@ -29,8 +29,12 @@ async fn a_server_that_stops_and_starts_again_is_reached_again() -> Result<()> {
             "{signalled:?}"
         );
 
+        assert!(stage.target.snapshot(Freshness::Now).await.is_err());
+
         cluster.start_again().await?;
         up(&stage.target).await?;
+        let young = Freshness::Within(Duration::from_mins(1));
+        stage.target.snapshot(young).await?;
         let signalled = stage.signal(asked).await;
         assert_eq!(unsignalled(&signalled), Some(Outcome::Gone), "{signalled:?}");
     }

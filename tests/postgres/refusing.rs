@@ -258,6 +258,16 @@ async fn without_a_right_to_signal_the_refusal_says_how_to_get_one() -> Result<(
 }
 
 #[tokio::test]
+async fn an_answer_that_no_guard_gives_proves_nothing() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    let stage = guard_that(&cluster, "outcome := 'terminated';").await?;
+    let victim = cluster.victim("app").idle().await?;
+    let signalled = stage.carry_out(Action::Terminate, victim.pid()).await?;
+    assert!(matches!(signalled, Signalled::Unknown { .. }), "{signalled:?}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_statement_that_the_server_gave_up_may_have_signalled() -> Result<()> {
     let cluster = Cluster::start().await?;
     let stage = guard_that(&cluster, "perform pg_sleep(600);").await?;

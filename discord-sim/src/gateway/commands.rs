@@ -44,9 +44,8 @@ impl Standing {
         });
         match op {
             1 => self.heartbeat(shared),
-            2 if self.identified => Reply::Close(4005),
+            2 | 6 if self.identified => Reply::Close(4005),
             2 => self.identify(data, shared),
-            6 if self.identified => Reply::Close(4005),
             6 => self.resume(data, shared),
             _ if !self.identified => Reply::Close(4003),
             3 | 4 => Reply::Nothing,
@@ -68,8 +67,8 @@ impl Standing {
             if bare(data["token"].as_str()) != world.application.token {
                 return Reply::Close(4004);
             }
-            let shard = &data["shard"];
-            if !shard.is_null() && *shard != json!([0, 1]) {
+            let wanted_shard = &data["shard"];
+            if !wanted_shard.is_null() && *wanted_shard != json!([0, 1]) {
                 return Reply::Close(4010);
             }
             let Some(intents) = data["intents"].as_u64().map(Intents) else {
@@ -94,7 +93,7 @@ impl Standing {
                 u128::from(world.next_id().0) << 48 | u128::from(self.link)
             );
             world.hub.open_session(session.clone(), intents, self.link);
-            let ready = world.ready(&session, &resume_url, shard.clone());
+            let ready = world.ready(&session, &resume_url, wanted_shard.clone());
             world
                 .hub
                 .tell(&session, &Event::new("READY", Intents::NONE, ready));

@@ -118,13 +118,10 @@ impl Connection<'_> {
                 },
                 frame = socket.recv() => match frame {
                     Some(Ok(Message::Text(text))) => self.take(socket, &text).await,
-                    Some(Ok(Message::Binary(bytes))) => match std::str::from_utf8(&bytes) {
-                        Ok(text) => self.take(socket, text).await,
-                        Err(_) => {
-                            close(socket, 4002).await;
-                            false
-                        }
-                    },
+                    Some(Ok(Message::Binary(bytes))) => {
+                        // What is no text is no JSON either, and is answered as such.
+                        self.take(socket, &String::from_utf8_lossy(&bytes)).await
+                    }
                     // Discord keeps a session that was left with any other code, or without a word.
                     Some(Ok(Message::Close(frame))) => return frame.is_some_and(|f| matches!(f.code, 1000 | 1001)),
                     Some(Ok(_)) => true,
@@ -155,7 +152,7 @@ impl Connection<'_> {
     async fn take(&mut self, socket: &mut WebSocket, text: &str) -> bool {
         let now = Instant::now();
         self.recent
-            .retain(|at| now.duration_since(*at) < Duration::from_secs(60));
+            .retain(|at| now.duration_since(*at) < Duration::from_mins(1));
         self.recent.push_back(now);
         let reply = if self.recent.len() > MOST_A_MINUTE {
             Reply::Close(4008)

@@ -129,11 +129,11 @@ impl Hub {
     }
 
     /// Numbers an event in every session that wants it and sends it there.
-    pub(crate) fn emit(&mut self, event: Event) {
+    pub(crate) fn emit(&mut self, event: &Event) {
         let at = Instant::now() + self.delay;
-        for session in self.sessions.values_mut().filter(|session| session.wants(&event)) {
+        for session in self.sessions.values_mut().filter(|session| session.wants(event)) {
             for _ in 0..self.copies {
-                let text = session.take(&event);
+                let text = session.take(event);
                 if let Some(link) = session.link.and_then(|link| self.links.get(&link)) {
                     link.send(Order::Send { text, at });
                 }

@@ -12,6 +12,7 @@ use crate::gateway::intents::Intents;
 use crate::server::Shared;
 use crate::world::World;
 use crate::world::ids::Id;
+use crate::world::people::Role;
 use crate::world::permissions::Permissions;
 use crate::world::refusal::Refusal;
 
@@ -32,7 +33,7 @@ pub(crate) async fn guild(State(shared): State<Arc<Shared>>, At(id): At<Id>) -> 
 pub(crate) async fn roles(State(shared): State<Arc<Shared>>, At(id): At<Id>) -> Answer {
     let world = shared.world();
     known(&world, id)?;
-    Ok(Json(world.guild.roles.values().map(|role| role.json()).collect()))
+    Ok(Json(world.guild.roles.values().map(Role::json).collect()))
 }
 
 pub(crate) async fn role(State(shared): State<Arc<Shared>>, At((id, role)): At<(Id, Id)>) -> Answer {

@@ -13,6 +13,7 @@ use crate::rules::read::as_id;
 use crate::server::Shared;
 use crate::world::bot_messages::Span;
 use crate::world::ids::Id;
+use crate::world::people::User;
 use crate::world::permissions::Permissions;
 use crate::world::refusal::{Form, Refusal};
 
@@ -111,6 +112,6 @@ pub(crate) fn users(shared: &Shared, ids: &[Id]) -> Value {
     let world = shared.world();
     ids.iter()
         .filter_map(|id| world.users.get(id))
-        .map(|user| user.json())
+        .map(User::json)
         .collect()
 }

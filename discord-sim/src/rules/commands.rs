@@ -21,10 +21,10 @@ pub(crate) fn check(command: &Value, path: &str, edit: bool, form: &mut Form) {
         return;
     };
     let kind = part.int_within("type", 1, 3, CHAT_INPUT, form);
-    if !(edit && !part.has("name")) {
+    if !edit || part.has("name") {
         name(&part, kind == CHAT_INPUT, form);
     }
-    if kind == CHAT_INPUT && !(edit && !part.has("description")) {
+    if kind == CHAT_INPUT && (!edit || part.has("description")) {
         part.sized("description", 1, 100, form);
     } else if kind != CHAT_INPUT
         && part

@@ -96,7 +96,7 @@ impl<'a> Gateway<'a> {
         self.shared.act(|world| world.hub.copies = times);
     }
 
-    fn meets(&self, upgrades: Upgrades) {
+    fn meets(self, upgrades: Upgrades) {
         self.shared.act(|world| world.hub.upgrades = upgrades);
     }
 }

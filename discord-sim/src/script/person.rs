@@ -171,7 +171,7 @@ impl Person {
     /// Is given a role by its name.
     #[track_caller]
     pub fn gains_role(&self, name: &str) {
-        self.change_roles(name, |roles, role| roles.push(role));
+        self.change_roles(name, Vec::push);
     }
 
     /// Loses a role by its name.

@@ -87,7 +87,7 @@ impl World {
                 }
             }
         }
-        self.interact(Kind::Component, user, channel, data, None, Some(message))
+        self.interact(Kind::Component, user, channel, &data, None, Some(message))
             .map_err(|refusal| refusal.message)
     }
 
@@ -135,7 +135,7 @@ impl World {
         self.interaction_mut(opener)
             .map_err(|refusal| refusal.message)?
             .modal = None;
-        self.interact(Kind::Modal, user, channel, data, None, source)
+        self.interact(Kind::Modal, user, channel, &data, None, source)
             .map_err(|refusal| refusal.message)
     }
 

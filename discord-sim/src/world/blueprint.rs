@@ -12,6 +12,13 @@ use super::permissions::Permissions;
 use super::{Application, World};
 use crate::gateway::hub::{Hub, Settings};
 
+/// The ids given out to what is described without one count up from these.
+const FIRST_CHANNEL: Id = Id(1_200_000_000_000_000_001);
+const FIRST_ROLE: Id = Id(1_300_000_000_000_000_001);
+const FIRST_PERSON: Id = Id(1_400_000_000_000_000_001);
+const BOT_ROLE: Id = Id(1_390_000_000_000_000_001);
+const DEFAULT_OWNER: Id = Id(1_490_000_000_000_000_001);
+
 /// A description of a guild, its people and the bot. Ids left at `None` are given out by the simulator.
 #[derive(Clone, Debug)]
 pub(crate) struct Blueprint {
@@ -48,145 +55,34 @@ pub(crate) struct PersonPlan {
 impl Blueprint {
     /// Builds the world. Fails with a sentence if the description contradicts itself.
     pub(crate) fn build(self) -> Result<World, String> {
-        let guild_id = self.guild.0;
+        let (id, name) = self.guild;
         let mut guild = Guild {
-            id: guild_id,
-            name: self.guild.1,
+            id,
+            name,
             owner: Id(0),
             roles: BTreeMap::new(),
             mfa: self.mfa,
         };
-        let everyone = RolePlan {
-            id: Some(guild_id),
-            name: "@everyone".into(),
-            permissions: Permissions::EVERYONE,
-            mentionable: false,
-        };
-        let own = RolePlan {
-            id: Some(Id(1_390_000_000_000_000_001)),
-            name: self.bot.1.clone(),
-            permissions: self.bot_permissions,
-            mentionable: false,
-        };
-        let own_id = own.id;
-        for (position, plan) in [everyone].into_iter().chain(self.roles).chain([own]).enumerate() {
-            let id = plan.id.unwrap_or(Id(1_300_000_000_000_000_000 + position as u64));
-            let bot = (own_id == Some(id)).then_some(self.bot.0);
-            let RolePlan {
-                name,
-                permissions,
-                mentionable,
-                ..
-            } = plan;
-            let role = Role {
-                id,
-                name,
-                permissions,
-                mentionable,
-                position,
-                bot,
-            };
-            if guild.roles.insert(id, role).is_some() {
-                return Err(format!("two roles have the id {id}"));
-            }
-        }
-        let now = Timestamp::now();
-        let (mut users, mut members) = (BTreeMap::new(), BTreeMap::new());
         let robot = User {
             id: self.bot.0,
             name: self.bot.1,
             bot: true,
         };
-        members.insert(
-            robot.id,
-            Member {
-                user: robot.id,
-                roles: own_id.into_iter().collect(),
-                joined: now,
-            },
-        );
-        users.insert(robot.id, robot.clone());
-        for (index, plan) in self.people.into_iter().enumerate() {
-            let id = plan.id.unwrap_or(Id(1_400_000_000_000_000_001 + index as u64));
-            let mut roles = Vec::new();
-            for name in &plan.roles {
-                let role = guild.role_named(name);
-                roles.push(
-                    role.ok_or_else(|| format!("{} has the role {name}, which is not there", plan.name))?
-                        .id,
-                );
-            }
-            if plan.owner {
-                guild.owner = id;
-            }
-            members.insert(
-                id,
-                Member {
-                    user: id,
-                    roles,
-                    joined: now,
-                },
-            );
-            if users
-                .insert(
-                    id,
-                    User {
-                        id,
-                        name: plan.name,
-                        bot: plan.bot,
-                    },
-                )
-                .is_some()
-            {
-                return Err(format!("two users have the id {id}"));
-            }
-        }
-        if guild.owner == Id(0) {
-            let owner = User {
-                id: Id(1_490_000_000_000_000_001),
-                name: "owner".into(),
-                bot: false,
-            };
-            guild.owner = owner.id;
-            members.insert(
-                owner.id,
-                Member {
-                    user: owner.id,
-                    roles: Vec::new(),
-                    joined: now,
-                },
-            );
-            users.insert(owner.id, owner);
-        }
-        let mut channels = BTreeMap::new();
-        for (position, (id, name)) in self.channels.into_iter().enumerate() {
-            let id = id.unwrap_or(Id(1_200_000_000_000_000_001 + position as u64));
-            let (overwrites, messages, last_message) = (Vec::new(), BTreeMap::new(), None);
-            let channel = Channel {
-                id,
-                name,
-                position,
-                overwrites,
-                messages,
-                last_message,
-            };
-            if channels.insert(id, channel).is_some() {
-                return Err(format!("two channels have the id {id}"));
-            }
-        }
+        add_roles(&mut guild, &robot, self.roles, self.bot_permissions)?;
         let application = Application {
             id: robot.id,
-            name: robot.name,
+            name: robot.name.clone(),
             token: self.token,
             answer_within: self.answer_within,
             token_lives: self.token_lives,
         };
+        let (users, members) = settle(&mut guild, robot, self.people)?;
         Ok(World {
             application,
             guild,
             users,
             members,
-            channels,
+            channels: channels(self.channels)?,
             commands: Vec::new(),
             interactions: HashMap::new(),
             hub: Hub::new(self.gateway),
@@ -194,4 +90,126 @@ impl Blueprint {
             ids: IdSource::default(),
         })
     }
+}
+
+/// Everyone's role, which has the guild's id, the described ones, and the bot's own.
+fn add_roles(
+    guild: &mut Guild,
+    robot: &User,
+    plans: Vec<RolePlan>,
+    bot_permissions: Permissions,
+) -> Result<(), String> {
+    let plan = |id, name: &str, permissions| RolePlan {
+        id,
+        name: name.into(),
+        permissions,
+        mentionable: false,
+    };
+    let everyone = plan(Some(guild.id), "@everyone", Permissions::EVERYONE);
+    let own = plan(Some(BOT_ROLE), &robot.name, bot_permissions);
+    for (position, plan) in [everyone].into_iter().chain(plans).chain([own]).enumerate() {
+        let id = plan.id.unwrap_or(Id(FIRST_ROLE.0 - 1 + position as u64));
+        let bot = (id == BOT_ROLE).then_some(robot.id);
+        let RolePlan {
+            name,
+            permissions,
+            mentionable,
+            ..
+        } = plan;
+        let role = Role {
+            id,
+            name,
+            permissions,
+            mentionable,
+            position,
+            bot,
+        };
+        if guild.roles.insert(id, role).is_some() {
+            return Err(format!("two roles have the id {id}"));
+        }
+    }
+    Ok(())
+}
+
+type Settled = (BTreeMap<Id, User>, BTreeMap<Id, Member>);
+
+/// Puts the bot and the people into the guild, and an owner if nobody is.
+fn settle(guild: &mut Guild, robot: User, mut plans: Vec<PersonPlan>) -> Result<Settled, String> {
+    let now = Timestamp::now();
+    let (mut users, mut members) = (BTreeMap::new(), BTreeMap::new());
+    members.insert(
+        robot.id,
+        Member {
+            user: robot.id,
+            roles: vec![BOT_ROLE],
+            joined: now,
+        },
+    );
+    users.insert(robot.id, robot);
+    if !plans.iter().any(|plan| plan.owner) {
+        let name = "owner".into();
+        plans.push(PersonPlan {
+            id: Some(DEFAULT_OWNER),
+            name,
+            roles: Vec::new(),
+            bot: false,
+            owner: true,
+        });
+    }
+    for (index, plan) in plans.into_iter().enumerate() {
+        let id = plan.id.unwrap_or(Id(FIRST_PERSON.0 + index as u64));
+        let mut roles = Vec::new();
+        for name in &plan.roles {
+            let role = guild.role_named(name);
+            roles.push(
+                role.ok_or_else(|| format!("{} has the role {name}, which is not there", plan.name))?
+                    .id,
+            );
+        }
+        if plan.owner {
+            guild.owner = id;
+        }
+        members.insert(
+            id,
+            Member {
+                user: id,
+                roles,
+                joined: now,
+            },
+        );
+        if users
+            .insert(
+                id,
+                User {
+                    id,
+                    name: plan.name,
+                    bot: plan.bot,
+                },
+            )
+            .is_some()
+        {
+            return Err(format!("two users have the id {id}"));
+        }
+    }
+    Ok((users, members))
+}
+
+fn channels(plans: Vec<(Option<Id>, String)>) -> Result<BTreeMap<Id, Channel>, String> {
+    let mut channels = BTreeMap::new();
+    for (position, (id, name)) in plans.into_iter().enumerate() {
+        let id = id.unwrap_or(Id(FIRST_CHANNEL.0 + position as u64));
+        let (overwrites, messages, last_message) = (Vec::new(), BTreeMap::new(), None);
+        let channel = Channel {
+            id,
+            name,
+            position,
+            overwrites,
+            messages,
+            last_message,
+        };
+        if channels.insert(id, channel).is_some() {
+            return Err(format!("two channels have the id {id}"));
+        }
+    }
+    Ok(channels)
 }

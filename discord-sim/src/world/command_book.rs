@@ -172,9 +172,9 @@ fn normal_option(option: &Value) -> Value {
         .map(|(k, v)| (k.clone(), v.clone()))
         .collect();
     if let Some(inner) = kept.get_mut("options").and_then(Value::as_array_mut) {
-        inner
-            .iter_mut()
-            .for_each(|option| *option = normal_option(option));
+        for option in inner {
+            *option = normal_option(option);
+        }
     }
     kept.into()
 }

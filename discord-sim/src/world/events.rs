@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use super::World;
 use super::ids::{Id, iso};
 use super::messages::{Message, emoji_json};
-use super::people::Role;
+use super::people::{Role, User};
 use super::permissions::Permissions;
 use crate::gateway::hub::Event;
 use crate::gateway::intents::Intents;
 
 impl World {
     /// Sends an event about a channel, if the bot sees the channel.
-    fn emit_in(&mut self, channel: Id, event: Event) {
+    fn emit_in(&mut self, channel: Id, event: &Event) {
         if self
             .permissions(self.application.id, channel)
             .contains(Permissions::VIEW_CHANNEL)
@@ -44,14 +44,14 @@ impl World {
             private_content: private,
             ..Event::new(name, Intents::GUILD_MESSAGES, data)
         };
-        self.emit_in(message.channel, event);
+        self.emit_in(message.channel, &event);
     }
 
     pub(crate) fn emit_message_gone(&mut self, channel: Id, message: Id) {
         let data = json!({ "id": message, "channel_id": channel, "guild_id": self.guild.id });
         self.emit_in(
             channel,
-            Event::new("MESSAGE_DELETE", Intents::GUILD_MESSAGES, data),
+            &Event::new("MESSAGE_DELETE", Intents::GUILD_MESSAGES, data),
         );
     }
 
@@ -59,7 +59,7 @@ impl World {
         let data = json!({ "ids": messages, "channel_id": channel, "guild_id": self.guild.id });
         self.emit_in(
             channel,
-            Event::new("MESSAGE_DELETE_BULK", Intents::GUILD_MESSAGES, data),
+            &Event::new("MESSAGE_DELETE_BULK", Intents::GUILD_MESSAGES, data),
         );
     }
 
@@ -80,7 +80,7 @@ impl World {
         };
         self.emit_in(
             message.channel,
-            Event::new(name, Intents::GUILD_MESSAGE_REACTIONS, data),
+            &Event::new(name, Intents::GUILD_MESSAGE_REACTIONS, data),
         );
     }
 
@@ -93,7 +93,7 @@ impl World {
         };
         self.emit_in(
             message.channel,
-            Event::new(name, Intents::GUILD_MESSAGE_REACTIONS, data),
+            &Event::new(name, Intents::GUILD_MESSAGE_REACTIONS, data),
         );
     }
 
@@ -108,17 +108,17 @@ impl World {
 
     pub(crate) fn emit_role(&mut self, name: &'static str, role: &Role) {
         let data = json!({ "guild_id": self.guild.id, "role": role.json() });
-        self.hub.emit(Event::new(name, Intents::GUILDS, data));
+        self.hub.emit(&Event::new(name, Intents::GUILDS, data));
     }
 
     pub(crate) fn emit_role_gone(&mut self, role: Id) {
         let data = json!({ "guild_id": self.guild.id, "role_id": role });
         self.hub
-            .emit(Event::new("GUILD_ROLE_DELETE", Intents::GUILDS, data));
+            .emit(&Event::new("GUILD_ROLE_DELETE", Intents::GUILDS, data));
     }
 
     pub(crate) fn emit_channel(&mut self, name: &'static str, data: Value) {
-        self.hub.emit(Event::new(name, Intents::GUILDS, data));
+        self.hub.emit(&Event::new(name, Intents::GUILDS, data));
     }
 
     pub(crate) fn emit_member(&mut self, user: Id) {
@@ -130,7 +130,7 @@ impl World {
         } else {
             Intents::GUILD_MEMBERS
         };
-        self.hub.emit(Event::new("GUILD_MEMBER_UPDATE", intents, data));
+        self.hub.emit(&Event::new("GUILD_MEMBER_UPDATE", intents, data));
     }
 
     pub(crate) fn member_json(&self, user: Id) -> Value {
@@ -138,7 +138,7 @@ impl World {
             return Value::Null;
         };
         let mut json = member.partial_json();
-        json["user"] = self.users.get(&user).map_or(Value::Null, |user| user.json());
+        json["user"] = self.users.get(&user).map_or(Value::Null, User::json);
         json
     }
 
@@ -147,7 +147,7 @@ impl World {
         let mut user = self
             .users
             .get(&self.application.id)
-            .map_or(Value::Null, |user| user.json());
+            .map_or(Value::Null, User::json);
         user["verified"] = true.into();
         user["mfa_enabled"] = true.into();
         user["email"] = Value::Null;

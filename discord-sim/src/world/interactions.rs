@@ -52,7 +52,7 @@ impl World {
         kind: Kind,
         user: Id,
         channel: Id,
-        data: Value,
+        data: &Value,
         command: Option<String>,
         source: Option<Id>,
     ) -> Result<Id, Refusal> {
@@ -76,7 +76,7 @@ impl World {
         };
         self.interactions.insert(id, interaction);
         self.hub
-            .emit(Event::new("INTERACTION_CREATE", Intents::NONE, payload));
+            .emit(&Event::new("INTERACTION_CREATE", Intents::NONE, payload));
         Ok(id)
     }
 
@@ -127,7 +127,7 @@ impl World {
         kind: Kind,
         user: Id,
         channel: Id,
-        data: Value,
+        data: &Value,
         source: Option<Id>,
     ) -> Result<Value, Refusal> {
         let place = self.channel(channel)?;

@@ -59,7 +59,7 @@ impl World {
         } else {
             Kind::Command
         };
-        self.interact(kind, user, channel, data, Some(typed.words.join(" ")), None)
+        self.interact(kind, user, channel, &data, Some(typed.words.join(" ")), None)
             .map_err(tell)
     }
 

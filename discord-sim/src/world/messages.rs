@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::World;
 use super::ids::{Id, iso};
+use super::people::User;
 use crate::rules::draft::LOADING;
 
 /// Message types, from Discord's page "Message Resource".
@@ -94,11 +95,11 @@ impl World {
             .users
             .iter()
             .filter_map(|id| self.users.get(id))
-            .map(|user| user.json())
+            .map(User::json)
             .collect();
         let mut json = json!({
             "id": message.id, "channel_id": message.channel, "type": message.kind,
-            "author": self.users.get(&message.author).map(|user| user.json()),
+            "author": self.users.get(&message.author).map(User::json),
             "content": message.content, "timestamp": iso(message.posted),
             "edited_timestamp": message.edited.map(iso), "tts": false,
             "mention_everyone": message.pinged.everyone, "mentions": mentions,
@@ -130,7 +131,7 @@ impl World {
     }
 
     fn add_origin(&self, fields: &mut Map<String, Value>, origin: &Origin) {
-        let user = self.users.get(&origin.user).map(|user| user.json());
+        let user = self.users.get(&origin.user).map(User::json);
         let mut metadata = json!({
             "id": origin.interaction, "type": origin.kind, "user": user,
             "authorizing_integration_owners": { "0": self.guild.id },

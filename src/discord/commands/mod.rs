@@ -2,7 +2,9 @@
 
 pub mod definitions;
 mod options;
+mod requests;
 mod sessions;
+mod suggestions;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -48,6 +50,9 @@ impl Commands {
                 let reply = self.reply(&command);
                 tokio::spawn(async move { commands.answer(command, reply).await });
             }
+            Interaction::Autocomplete(command) => {
+                tokio::spawn(async move { commands.suggest(command).await });
+            }
             _ => {}
         }
     }
@@ -90,6 +95,7 @@ impl Commands {
         let channel = ChannelId(command.channel_id.get());
         match command.data.name.as_str() {
             "sessions" => self.sessions(&by, &options, reply).await,
+            "requests" => self.requests(&by, &options, reply).await,
             "cancel" => self.ask(Action::Cancel, by, channel, &options, reply).await,
             _ => self.ask(Action::Terminate, by, channel, &options, reply).await,
         }

@@ -53,9 +53,7 @@ fn wanted(options: &Options<'_>) -> Result<Wanted, Refusal> {
     };
     let min_age = match options.text("min_age") {
         None => None,
-        Some(text) => Some(
-            duration::parse(text).ok_or_else(|| bad("min_age", text, "a duration such as 90s, 15m or 2h"))?,
-        ),
+        Some(text) => Some(duration::parse(text).ok_or_else(|| bad("min_age", text, duration::EXPECTED))?),
     };
     let filter = Filter {
         user: owned("user"),

@@ -1,0 +1,159 @@
+//! Acting over HTTP, as the page and tests in other languages do.
+
+mod support;
+
+use discord_sim::Sim;
+use serde_json::{Value, json};
+use support::{Rest, Socket, USUAL};
+
+struct Control {
+    http: reqwest::Client,
+    base: String,
+}
+
+impl Control {
+    async fn get(&self, path: &str) -> Value {
+        let response = self
+            .http
+            .get(format!("{}{path}", self.base))
+            .send()
+            .await
+            .expect("an answer");
+        response.json().await.expect("JSON")
+    }
+
+    async fn post(&self, path: &str, body: Value) -> (u16, Value) {
+        let request = self.http.post(format!("{}{path}", self.base)).json(&body);
+        let response = request.send().await.expect("an answer");
+        let status = response.status().as_u16();
+        (status, response.json().await.unwrap_or(Value::Null))
+    }
+}
+
+#[tokio::test]
+async fn a_person_acts_and_sees_what_is_theirs_to_see() {
+    let sim = Sim::builder()
+        .person("ana", ["oncall"])
+        .person("ben", [])
+        .channel("incident")
+        .start()
+        .await;
+    let control = Control {
+        http: reqwest::Client::new(),
+        base: sim.page_url(),
+    };
+    let rest = Rest::of(&sim);
+    rest.registers(json!({ "name": "ask", "description": "Asks", "options": [
+        { "type": 3, "name": "what", "description": "What" }] }))
+        .await;
+    let (mut socket, _) = Socket::ready(&sim, USUAL).await;
+
+    let world = control.get("/sim/world").await;
+    assert_eq!(
+        (&world["bot_connected"], &world["channels"][0]["name"]),
+        (&json!(true), &json!("incident"))
+    );
+    let typing = json!({ "channel": "incident", "text": "/ask what:is going on: here" });
+    let (status, sent) = control.post("/sim/as/ana/types", typing).await;
+    assert_eq!(status, 200, "{sent}");
+    let asked = socket.event("INTERACTION_CREATE").await;
+    assert_eq!(asked["data"]["options"][0]["value"], "is going on: here");
+    rest.answers(
+        &asked,
+        json!({ "type": 4, "data": { "content": "psst", "flags": 64 } }),
+    )
+    .await;
+    let state = control
+        .get(&format!(
+            "/sim/interactions/{}",
+            support::text(&sent["interaction"])
+        ))
+        .await;
+    assert_eq!(state["answered"], true);
+    let (_, said) = control
+        .post("/sim/as/ben/says", json!({ "channel": "incident", "text": "hm" }))
+        .await;
+    let spot = json!({ "channel": "incident", "message": said["message"], "emoji": "✅" });
+    assert_eq!(control.post("/sim/as/ana/reacts", spot.clone()).await.0, 200);
+    let seen = async |who: &str| {
+        control
+            .get(&format!("/sim/channels/incident/messages?as={who}"))
+            .await
+    };
+    assert_eq!(seen("ana").await.as_array().map(Vec::len), Some(2));
+    let bens = seen("ben").await;
+    assert_eq!(
+        (bens.as_array().map(Vec::len), &bens[0]["reactors"][0]["users"]),
+        (Some(1), &json!(["ana"]))
+    );
+    assert_eq!(control.post("/sim/as/ana/takes-back", spot).await.0, 200);
+
+    let (status, told) = control
+        .post(
+            "/sim/as/ana/types",
+            json!({ "channel": "incident", "text": "/nothing" }),
+        )
+        .await;
+    assert_eq!(
+        (status, &told["message"]),
+        (422, &json!("There is no command /nothing here"))
+    );
+    let (status, told) = control
+        .post(
+            "/sim/as/nobody/says",
+            json!({ "channel": "incident", "text": "x" }),
+        )
+        .await;
+    assert_eq!((status, &told["code"]), (404, &json!(10013)));
+}
+
+#[tokio::test]
+async fn faults_and_outages_are_asked_for() {
+    let sim = Sim::builder().channel("incident").start().await;
+    let control = Control {
+        http: reqwest::Client::new(),
+        base: sim.page_url(),
+    };
+    let rest = Rest::of(&sim);
+    let fault = json!({ "call": "GET /gateway", "count": 1, "fault": "status", "status": 500 });
+    assert_eq!(control.post("/sim/faults", fault).await.0, 204);
+    assert_eq!(
+        (rest.get("/gateway").await.0, rest.get("/gateway").await.0),
+        (500, 200)
+    );
+    let (mut socket, _) = Socket::ready(&sim, USUAL).await;
+    assert_eq!(
+        control.post("/sim/gateway", json!({ "do": "reconnect" })).await.0,
+        204
+    );
+    assert_eq!(socket.next().await.payload()["op"], 7);
+    assert_eq!(control.post("/sim/outage", json!({})).await.0, 204);
+    assert!(
+        rest.try_call(reqwest::Method::GET, "/gateway", &Value::Null)
+            .await
+            .is_err()
+    );
+    assert_eq!(control.post("/sim/restore", json!({})).await.0, 204);
+    assert_eq!(rest.get("/gateway").await.0, 200);
+    let calls = control.get("/sim/calls").await;
+    assert_eq!(calls[0]["path"], "/gateway");
+}
+
+#[tokio::test]
+async fn the_page_is_whole() {
+    let sim = Sim::builder().start().await;
+    for (path, kind) in [
+        ("/", "text/html"),
+        ("/style.css", "text/css"),
+        ("/script.js", "text/javascript"),
+    ] {
+        let response = reqwest::get(format!("{}{path}", sim.page_url()))
+            .await
+            .expect("an answer");
+        let content = response.headers()["content-type"]
+            .to_str()
+            .expect("text")
+            .to_owned();
+        assert!(content.starts_with(kind), "{path}: {content}");
+    }
+}
