@@ -232,7 +232,7 @@ impl Clerk {
         let live = self.live.get(&id);
         let now = live
             .map(|live| live.sight.clone())
-            .filter(|sight| sight.session != request.asked.session);
+            .filter(|sight| sight.session != request.asked.session || sight.waiters != request.asked.waiters);
         let governed = self.rules.targets.get(&request.asked.target);
         Some(Card {
             now,
