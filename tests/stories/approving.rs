@@ -106,7 +106,7 @@ async fn neither_the_administrator_nor_the_owner_nor_a_moderator_is_exempt() {
         assert!(refusal.contains("may not ask"), "{refusal}");
     }
     assert_eq!(
-        house.attempts().await,
+        house.attempts(3).await,
         ["admin", "owner", "mod"].map(|who| format!("attempt_refused by {who}: not_a_requester"))
     );
     assert!(victim.still_alive().await.unwrap());
@@ -258,4 +258,37 @@ async fn reactions_with_other_emoji_on_other_messages_and_in_other_channels_are_
         ]
     );
     assert!(victim.still_alive().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_reaction_counts_from_the_moment_the_card_is_seen() {
+    let house = House::open().await;
+    let mut victim = house.runaway().await;
+    // The bot learns late which message its answer became.
+    let late = discord_sim::Fault::Delay(std::time::Duration::from_secs(1));
+    house
+        .sim
+        .fails_next(1, "GET /webhooks/*/*/messages/@original", late);
+    let typed = house
+        .person("ana")
+        .in_channel(&house.incident())
+        .types("/terminate");
+    let card = typed.option("pid", victim.pid()).send().await.message();
+
+    house.reacts("ivy", &card, APPROVE);
+    house.reacts("ben", &card, APPROVE);
+
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    house.ends(1, &card, "terminated", "Terminated").await;
+    assert_eq!(
+        house.events(1).await,
+        [
+            "requested by ana: terminate",
+            "posted",
+            "attempt_refused by ivy: not_an_approver",
+            "approved by ben",
+            "executing, approved by ben",
+            "finished: terminated"
+        ]
+    );
 }

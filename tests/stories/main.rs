@@ -25,6 +25,10 @@ macro_rules! told_under_both_rights {
 }
 
 mod approving;
+mod asking;
 mod closing;
 mod house;
+mod limits;
+mod live_cards;
+mod moderators;
 mod signalling;

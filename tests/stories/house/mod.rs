@@ -4,6 +4,7 @@ mod bot;
 mod plan;
 mod reading;
 
+pub use bot::signal;
 pub use plan::{Plan, Right};
 
 use std::path::PathBuf;

@@ -63,11 +63,16 @@ impl House {
         of_request.map(|record| self.short(record)).collect()
     }
 
-    /// The attempts that became no request.
-    pub async fn attempts(&self) -> Vec<String> {
-        let ledger = self.ledger().await;
-        let attempts = ledger.iter().filter(|record| record["request"].is_null());
-        attempts.map(|record| self.short(record)).collect()
+    /// Waits until so many attempts are recorded that became no request, and gives them.
+    pub async fn attempts(&self, count: usize) -> Vec<String> {
+        let waited = eventually("recorded attempts", async || {
+            let ledger = self.ledger().await;
+            let attempts = ledger.iter().filter(|record| record["request"].is_null());
+            let attempts: Vec<_> = attempts.map(|record| self.short(record)).collect();
+            Ok((attempts.len() >= count).then_some(attempts))
+        })
+        .await;
+        waited.unwrap_or_else(|error| panic!("{error}\n{}", self.sim.transcript()))
     }
 
     /// Waits until the ledger has the event so often, and gives all events of the request.
