@@ -27,8 +27,10 @@ macro_rules! told_under_both_rights {
 mod approving;
 mod asking;
 mod closing;
+mod configuration;
 mod house;
 mod limits;
 mod live_cards;
 mod moderators;
+mod recovery;
 mod signalling;

@@ -163,8 +163,6 @@ async fn a_termination_releases_those_who_wait_for_the_session(right: Right) {
     }
 }
 
-/// The first pid that the kernel gives out after this write is the next one that is free (proc(5),
-/// `/proc/sys/kernel/ns_last_pid`). Other processes may be quicker, so it takes some tries.
 async fn a_session_that_takes_over_a_reused_pid_is_left_alone(right: Right) {
     let house = House::under(right).await;
     let mut victim = house.runaway().await;
@@ -174,26 +172,8 @@ async fn a_session_that_takes_over_a_reused_pid_is_left_alone(right: Right) {
         .await;
     victim.ended().await.unwrap();
 
-    let before = (victim.pid() - 1).to_string();
-    let mut heir = None;
-    for _ in 0..1000 {
-        if std::fs::write("/proc/sys/kernel/ns_last_pid", &before).is_err() {
-            println!("skipped: this account may not choose the next pid");
-            return;
-        }
-        let next = house.cluster.connect("app", "postgres").await.unwrap();
-        let pid: i32 = next
-            .query_one("select pg_backend_pid()", &[])
-            .await
-            .unwrap()
-            .get(0);
-        if pid == victim.pid() {
-            heir = Some(next);
-            break;
-        }
-    }
-    let Some(heir) = heir else {
-        println!("skipped: other processes took the pid each time");
+    let Some(heir) = house.session_with_pid(victim.pid()).await else {
+        println!("skipped: no pid could be reused here");
         return;
     };
     house.reacts("ben", &card, APPROVE);

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
 use std::process::{ExitStatus, Output, Stdio};
 
 use throwaway_postgres::eventually;
@@ -26,7 +25,7 @@ impl House {
         let log = fs::File::options()
             .append(true)
             .create(true)
-            .open(self.log_file())
+            .open(self.file("bot.log"))
             .expect("a log");
         self.killgate(&["run"])
             .env("RUST_LOG", "killgate=debug,info")
@@ -55,13 +54,9 @@ impl House {
         ended.expect("an end in time").expect("killgate runs")
     }
 
-    fn log_file(&self) -> PathBuf {
-        self.folder.path().join("bot.log")
-    }
-
     /// What the bot has logged so far.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.log_file()).unwrap_or_default()
+        fs::read_to_string(self.file("bot.log")).unwrap_or_default()
     }
 
     /// `kill -9`.
@@ -82,6 +77,13 @@ impl House {
         assert_eq!(ended.signal(), None, "it stops by itself\n{}", self.log());
         self.is_offline().await;
         ended
+    }
+
+    /// Waits until the bot ends by itself.
+    pub async fn bot_ended(&mut self) -> ExitStatus {
+        let mut bot = self.bot.take().expect("a running bot");
+        let ended = timeout(LIMIT, bot.wait()).await;
+        ended.expect("an end in time").expect("waited for")
     }
 
     async fn is_offline(&self) {

@@ -7,14 +7,15 @@ mod reading;
 pub use bot::signal;
 pub use plan::{Plan, Right};
 
+use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use discord_sim::{Answer, Channel, Message, Person, Sim};
 use serde_json::Value;
 use tempfile::TempDir;
-use throwaway_postgres::Cluster;
 use throwaway_postgres::victim::Victim;
+use throwaway_postgres::{Client, Cluster};
 use tokio::process::Child;
 
 pub const APPROVE: &str = "✅";
@@ -53,7 +54,12 @@ impl House {
     }
 
     pub fn config(&self) -> PathBuf {
-        self.folder.path().join("killgate.toml")
+        self.file("killgate.toml")
+    }
+
+    /// A file in the folder of the configuration.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     pub fn incident(&self) -> Channel {
@@ -113,6 +119,22 @@ impl House {
         let answer = self.ask(who, command, pid).await;
         assert!(answer.is_ephemeral(), "not refused: {}", answer.text());
         answer.content()
+    }
+
+    /// A session of the role app that has this pid, which must be free: the kernel gives out the next free pid after
+    /// the one written here (proc(5), `/proc/sys/kernel/ns_last_pid`). `None` where this account may not write
+    /// it, or other processes were quicker each time.
+    pub async fn session_with_pid(&self, pid: i32) -> Option<Client> {
+        self.cluster.role("app").await.expect("a role");
+        for _ in 0..1000 {
+            fs::write("/proc/sys/kernel/ns_last_pid", (pid - 1).to_string()).ok()?;
+            let client = self.cluster.connect("app", "postgres").await.expect("a session");
+            let row = client.query_one("select pg_backend_pid()", &[]).await;
+            if row.expect("its pid").get::<_, i32>(0) == pid {
+                return Some(client);
+            }
+        }
+        None
     }
 
     /// Runs statements as a superuser of the target.

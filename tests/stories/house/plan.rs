@@ -103,7 +103,8 @@ impl Plan {
 }
 
 impl House {
-    async fn grant(&self, right: Right) {
+    /// Gives the bot's role its right on the server that answers now.
+    pub async fn grant(&self, right: Right) {
         match right {
             Right::Direct => {
                 self.cluster.bot().await.expect("a role for the bot");
@@ -132,7 +133,7 @@ impl House {
 
     fn write_config(&self, plan: &Plan) {
         let sim = &self.sim;
-        fs::write(self.folder.path().join("token"), sim.token()).expect("written");
+        fs::write(self.file("token"), sim.token()).expect("written");
         let config = format!(
             r#"
 [discord]
