@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use discord_sim::Fault;
+use discord_sim::{Cut, Fault};
 use throwaway_postgres::{Cluster, SqlState};
 
 use crate::house::{APPROVE, COUNTS_CANCELS, House, LIMIT, Right, signal};
@@ -195,6 +195,8 @@ async fn a_reaction_that_was_missed_in_a_gap_is_fetched() {
     let card = house.card("/terminate", victim.pid()).await;
 
     house.sim.gateway().refuses().await;
+    house.sim.gateway().cuts(Cut::Reset);
+    house.is_offline().await;
     house.sim.gateway().loses_sessions();
     house.reacts("ben", &card, APPROVE);
     house.sim.gateway().recovers().await;

@@ -86,7 +86,8 @@ impl House {
         ended.expect("an end in time").expect("waited for")
     }
 
-    async fn is_offline(&self) {
+    /// Waits until Discord has no connection with the bot.
+    pub async fn is_offline(&self) {
         self.sim
             .eventually(LIMIT, "Discord sees that the bot is gone", || {
                 !self.sim.gateway().has_the_bot()
