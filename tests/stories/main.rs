@@ -34,6 +34,8 @@ mod limits;
 mod live_cards;
 mod mentions;
 mod moderators;
+mod posting;
+mod privacy;
 mod recovery;
 mod signalling;
 mod targets;
