@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use jiff::Timestamp;
 use killgate::config::{self, Settings};
 use killgate::operations::telemetry::{LogFormat, log_to_stderr};
-use killgate::operations::{ledger_tools, run};
+use killgate::operations::{check, ledger_tools, run};
 use killgate::postgres::guard::guard_sql;
 
 /// An unusable configuration.
@@ -30,6 +30,14 @@ enum Command {
         /// How log lines look.
         #[arg(long, value_enum, default_value = "text")]
         log_format: LogFormat,
+    },
+    /// Tries every precondition, and says how to mend what is missing.
+    Check {
+        #[command(flatten)]
+        config: Config,
+        /// One JSON array instead of lines.
+        #[arg(long)]
+        json: bool,
     },
     /// Looks into the ledger; also while the bot runs.
     #[command(subcommand)]
@@ -97,6 +105,10 @@ fn main() -> ExitCode {
             log_to_stderr(log_format);
             told(run::run(settings).map(|()| ExitCode::SUCCESS))
         }
+        Command::Check { config, json } => match config.load() {
+            Ok(settings) => told(check::check(&settings, json).map(status)),
+            Err(exit) => exit,
+        },
         Command::Audit(Audit::Export {
             config,
             since,
@@ -116,9 +128,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// 0 for a ledger that is intact, 1 for one that is not.
-fn status(intact: bool) -> ExitCode {
-    if intact {
+/// 0 when all is well, 1 when not.
+fn status(well: bool) -> ExitCode {
+    if well {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

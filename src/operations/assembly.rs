@@ -127,7 +127,8 @@ fn redact(privacy: Privacy) -> Redact {
     Arc::new(move |query| privacy.show(query).map(|shown| shown.to_string()))
 }
 
-fn dial(connection: &Connection) -> Dial {
+/// How a server is reached, whoever wants to.
+pub(super) fn dial(connection: &Connection) -> Dial {
     let password = connection.password.clone();
     Dial {
         config: connection.parameters().clone(),

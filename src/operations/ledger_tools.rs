@@ -33,7 +33,8 @@ pub fn verify(settings: &Settings, expect: Option<&str>) -> anyhow::Result<bool>
     Ok(verdict.is_intact())
 }
 
-fn pages(settings: &Settings) -> anyhow::Result<Box<dyn Pages>> {
+/// The configured ledger, to be read from its first record to its last.
+pub(super) fn pages(settings: &Settings) -> anyhow::Result<Box<dyn Pages>> {
     match &settings.ledger {
         Ledger::Sqlite { path } => {
             let pages = SqlitePages::open(path)

@@ -2,6 +2,7 @@
 
 pub mod assembly;
 pub mod audit;
+pub mod check;
 pub mod clock;
 pub mod http;
 pub mod ledger_tools;

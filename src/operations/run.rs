@@ -133,13 +133,12 @@ async fn keep_running(settings: Settings) -> anyhow::Result<()> {
         }
         stopped = &mut clerk => Some(stopped.context("the desk broke down")?),
     };
-    let stopped = match stopped {
-        Some(stopped) => stopped,
-        None => {
-            info!("stopping: finishing what is being executed, beginning nothing new");
-            desk.report(Happening::Stop).await;
-            clerk.await.context("the desk broke down")?
-        }
+    let stopped = if let Some(stopped) = stopped {
+        stopped
+    } else {
+        info!("stopping: finishing what is being executed, beginning nothing new");
+        desk.report(Happening::Stop).await;
+        clerk.await.context("the desk broke down")?
     };
     if let Err(problem) = connection.stop().await {
         warn!(error = %problem, "the connection to Discord did not close in order");

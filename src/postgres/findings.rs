@@ -106,7 +106,8 @@ impl Findings {
     }
 }
 
-async fn find(live: &mut Live) -> anyhow::Result<Findings> {
+/// Asks the server at the other end of a fresh connection.
+pub async fn find(live: &mut Live) -> anyhow::Result<Findings> {
     let row = live.client().query_one(statements::FINDINGS, &[]).await?;
     let right = if row.try_get("guard")? {
         Right::Guard

@@ -13,7 +13,7 @@
 //! | [`guard`] | the SQL that puts the right to signal behind a function |
 //! | `target` | the desk's [`Target`](crate::desk::ports::Target) |
 
-mod findings;
+pub mod findings;
 mod listing;
 pub mod rows;
 mod signalling;

@@ -1,0 +1,53 @@
+//! The ledger: can it be written, and is it intact?
+
+use super::Finding;
+use crate::config::{Ledger, Settings};
+use crate::desk::ports::Ledger as _;
+use crate::ledger::sqlite::{OpenError, Sqlite};
+use crate::operations::audit::{self, Verdict};
+use crate::operations::ledger_tools;
+
+const WRITABLE: &str = "ledger: writable";
+const INTACT: &str = "ledger: intact";
+
+pub(super) async fn find(settings: &Settings) -> Vec<Finding> {
+    let writable = match &settings.ledger {
+        Ledger::Sqlite { path } => match Sqlite::open(path) {
+            Ok(ledger) => match ledger.probe().await {
+                Ok(()) => Finding::ok(WRITABLE, path.display().to_string()),
+                Err(problem) => Finding::fail(
+                    WRITABLE,
+                    format!("{:#}", anyhow::Error::new(problem)),
+                    "See to the disk and to the file's permissions",
+                ),
+            },
+            Err(OpenError::Held { .. }) => {
+                Finding::ok(WRITABLE, "a running killgate holds it; that one tells at /readyz")
+            }
+            Err(problem) => Finding::fail(WRITABLE, problem.to_string(), ""),
+        },
+        Ledger::Postgres { .. } => Finding::fail(
+            WRITABLE,
+            "this version keeps its ledger in SQLite only",
+            "Write sqlite:FILE",
+        ),
+    };
+    vec![writable, intact(settings)]
+}
+
+fn intact(settings: &Settings) -> Finding {
+    let walked = ledger_tools::pages(settings).and_then(|mut pages| audit::verify(pages.as_mut(), None));
+    match walked {
+        Ok(verdict @ Verdict::Intact(_)) => Finding::ok(INTACT, verdict.to_string()),
+        Ok(verdict) => Finding::fail(
+            INTACT,
+            verdict.to_string(),
+            "Keep the file as it is for whoever investigates, and restore an intact copy",
+        ),
+        Err(problem) => Finding::fail(
+            INTACT,
+            format!("{problem:#}"),
+            "See to the file and its permissions",
+        ),
+    }
+}
