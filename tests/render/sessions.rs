@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use insta::assert_snapshot;
-use killgate::discord::render::sessions::{Answer, Page, Wanted, page};
+use killgate::discord::render::sessions::{Answer, Page, Silence, Wanted, page};
 use killgate::domain::session::{BackendKind, Session, State};
 use killgate::domain::view::View;
 use killgate::domain::view::filter::Filter;
@@ -168,7 +168,7 @@ fn a_target_that_does_not_answer_is_named_first_and_hides_nobody() {
         answer("orders", vec![session(4601), idle(4602)]),
         Answer {
             target: "billing".to_owned(),
-            seen: Err("no connection within 5 s".to_owned()),
+            seen: Err(Silence::Failed("no connection within 5 s".to_owned())),
         },
         answer("users", vec![idle(70)]),
     ];

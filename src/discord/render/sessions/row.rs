@@ -16,7 +16,7 @@ const QUERY: usize = 120;
 const BLOCKERS: usize = 3;
 
 /// A session of a list.
-pub(super) fn entry(row: &Row<'_>, now: Moment) -> Entry {
+pub(super) fn entry<'a>(row: &Row<'a>, now: Moment) -> Entry<'a> {
     let mut first = heading(row.session, now);
     if let Some(blocks) = blocks(row) {
         first = format!("{first} · {blocks}");
@@ -30,6 +30,7 @@ pub(super) fn entry(row: &Row<'_>, now: Moment) -> Entry {
     Entry {
         text: lines.join("\n"),
         weight: 1,
+        rows: vec![*row],
     }
 }
 
