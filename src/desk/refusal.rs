@@ -6,6 +6,9 @@ use crate::domain::asking::NotAsked;
 use crate::domain::event::Action;
 use crate::domain::identity::{NotAPid, Pid};
 
+/// Longest piece of what was typed that is repeated.
+const REPEATED: usize = 60;
+
 /// A refusal, told to nobody but the person who asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -71,9 +74,11 @@ impl fmt::Display for Refusal {
             ),
             Self::NotAPid(number) => write!(f, "{number}. See /sessions for the pids there are."),
             Self::BadOption { option, given, expected } => {
+                let given: String = given.chars().take(REPEATED).collect();
                 write!(f, "{option} cannot be “{given}”: give {expected}.")
             }
             Self::UnknownTarget { given, known } => {
+                let given: String = given.chars().take(REPEATED).collect();
                 write!(f, "There is no target “{given}”. Choose one of: {}.", known.join(", "))
             }
             Self::Ambiguous { pid, targets } => write!(

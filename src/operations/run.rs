@@ -112,6 +112,7 @@ async fn keep_running(settings: Settings) -> anyhow::Result<()> {
         look,
         desk: desk.clone(),
         ledger,
+        drawn: Arc::default(),
     };
     tokio::spawn(
         Listener {

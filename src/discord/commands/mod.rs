@@ -1,6 +1,7 @@
 //! Slash commands: who asked, where, for what; and who answers.
 
 pub mod definitions;
+mod drawn;
 mod looking;
 mod options;
 mod presses;
@@ -30,6 +31,7 @@ use crate::desk::reception::Order;
 use crate::desk::refusal::Refusal;
 use crate::domain::event::Action;
 use crate::domain::ids::{ChannelId, Person};
+pub use drawn::Drawn;
 use options::Options;
 
 /// A first answer that comes later than this comes too late: Discord waits 3 s.
@@ -46,6 +48,8 @@ pub struct Commands {
     pub desk: Desk,
     /// For looking at past requests; commands never write to it.
     pub ledger: Arc<dyn Ledger>,
+    /// Shared by all who look at the same.
+    pub drawn: Arc<Drawn>,
 }
 
 impl Commands {

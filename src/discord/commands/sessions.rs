@@ -10,7 +10,7 @@ use super::looking::Looking;
 use super::options::{Options, bad};
 use crate::desk::ports::Freshness;
 use crate::desk::refusal::Refusal;
-use crate::discord::render::sessions::{Wanted, page};
+use crate::discord::render::sessions::Wanted;
 use crate::discord::reply::Reply;
 use crate::discord::rest::RestError;
 use crate::domain::ids::Person;
@@ -44,27 +44,30 @@ impl Commands {
         let looks = self.desk.looks(by, target, Freshness::Within(SHARED_FOR))?;
         let mut looking = Looking::begin(looks);
         looking.wait(PATIENCE).await;
-        if let Err(problem) = show(looking, wanted, number, reply).await {
+        if let Err(problem) = self.show(looking, wanted, number, reply).await {
             warn!(error = %problem, "a listing could not be posted");
         }
         Ok(())
     }
-}
 
-async fn show(
-    mut looking: Looking,
-    wanted: &Wanted,
-    number: usize,
-    reply: &Arc<Reply>,
-) -> Result<(), RestError> {
-    reply.say(page(&looking.answers(), wanted, number).body).await?;
-    if looking.is_complete() {
-        return Ok(());
+    async fn show(
+        &self,
+        mut looking: Looking,
+        wanted: &Wanted,
+        number: usize,
+        reply: &Arc<Reply>,
+    ) -> Result<(), RestError> {
+        reply
+            .say(self.drawn.page(looking.answers(), wanted, number))
+            .await?;
+        if looking.is_complete() {
+            return Ok(());
+        }
+        let said = reply.said().await?;
+        looking.finish().await;
+        let complete = self.drawn.page(looking.answers(), wanted, number);
+        reply.amend(&said, complete).await
     }
-    let said = reply.said().await?;
-    looking.finish().await;
-    let complete = page(&looking.answers(), wanted, number).body;
-    reply.amend(&said, complete).await
 }
 
 fn wanted(options: &Options<'_>) -> Result<Wanted, Refusal> {
