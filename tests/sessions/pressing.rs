@@ -1,7 +1,7 @@
 //! From seeing to doing: a session is picked, and what is asked for goes the way of the commands.
 
 use discord_sim::{Answer, Message};
-use throwaway_postgres::{Cluster, SqlState};
+use throwaway_postgres::{Cluster, SqlState, eventually};
 
 use crate::scene::{LIMIT, Scene, button, option, refusal};
 
@@ -57,7 +57,7 @@ async fn a_session_is_picked_asked_about_with_a_reason_and_terminated_once_appro
     scene.person("ben").reacts(&card, "✅");
     assert_eq!(blocker.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
     assert!(waiter.still_alive().await.unwrap());
-    let events: Vec<_> = scene.ledger().await;
+    let events = scene.ledger().await;
     assert_eq!(events[0]["reason"], "checkout is stuck behind it");
     assert_eq!(events[0]["action"], "terminate");
 }
@@ -144,7 +144,12 @@ async fn who_may_only_look_is_shown_the_session_and_refused_the_rest_on_record()
         said.starts_with("You may not ask for a terminate on orders."),
         "{said}"
     );
-    let recorded = scene.ledger().await;
+    // The refusal does not wait for the record.
+    let recorded = eventually("a record of the attempt", async || {
+        Ok(Some(scene.ledger().await).filter(|records| !records.is_empty()))
+    })
+    .await
+    .unwrap();
     assert_eq!(recorded.len(), 1);
     assert_eq!(recorded[0]["why"], "not_a_requester");
 

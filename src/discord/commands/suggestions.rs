@@ -17,7 +17,7 @@ use crate::domain::ids::Person;
 const FRESH_ENOUGH: Duration = Duration::from_secs(1);
 /// Discord waits 3 s for choices; whoever has not answered by then has none.
 const LOOK_WITHIN: Duration = Duration::from_millis(1_500);
-const ANSWER_WITHIN: Duration = Duration::from_millis(1_000);
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 
 impl Commands {
     pub(super) async fn suggest(&self, command: CommandInteraction) {

@@ -1,0 +1,175 @@
+//! `killgate check` on a good setup, and on setups with one fault each: found, named, and with what to do.
+
+mod setup;
+
+use discord_sim::{Permissions, Sim};
+use setup::Setup;
+
+#[tokio::test]
+async fn a_good_setup_has_nothing_to_complain_of() {
+    let setup = Setup::good().await;
+    let report = setup.check().await;
+    assert_eq!(report.wrong(), [""; 0], "{}", report.lines);
+    assert_eq!(report.status, 0);
+    for what in [
+        "token",
+        "guild",
+        "channel",
+        "role",
+        "target orders: TLS",
+        "ledger: intact",
+    ] {
+        assert!(
+            report
+                .lines
+                .lines()
+                .any(|line| line.starts_with(&format!("ok    {what}"))),
+            "{what}: {}",
+            report.lines
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_missing_permission_is_named_as_discord_names_it() {
+    let setup = Setup::good().await;
+    setup.sim.bot_loses(
+        &setup.sim.channel("incident"),
+        Permissions::ADD_REACTIONS | Permissions::EMBED_LINKS,
+    );
+    let report = setup.check().await;
+    assert_eq!(report.status, 1);
+    let [wrong] = &report.wrong()[..] else {
+        panic!("{}", report.lines)
+    };
+    assert!(wrong.starts_with("FAIL channel"), "{wrong}");
+    assert!(
+        wrong.ends_with("in #incident the bot lacks: Embed Links, Add Reactions"),
+        "{wrong}"
+    );
+}
+
+#[tokio::test]
+async fn a_role_that_is_not_there_is_named_by_its_number() {
+    let setup = Setup::good().await;
+    let role = setup.sim.role_id("dba");
+    setup.sim.deletes_role("dba");
+    let report = setup.check().await;
+    assert_eq!(
+        (report.status, report.wrong()),
+        (1, vec![format!("FAIL role {role}: the guild has no such role")])
+    );
+}
+
+#[tokio::test]
+async fn a_guild_without_two_factor_authentication_is_only_warned_of() {
+    let setup = Setup::with(Sim::builder()).await;
+    let report = setup.check().await;
+    assert_eq!(report.status, 0);
+    let [wrong] = &report.wrong()[..] else {
+        panic!("{}", report.lines)
+    };
+    assert!(wrong.starts_with("warn two-factor authentication"), "{wrong}");
+}
+
+#[tokio::test]
+async fn a_wrong_token_is_said_to_be_wrong_and_is_not_shown() {
+    let setup = Setup::good().await;
+    setup.write("token", "MTIz.wrong.secret");
+    let report = setup.check().await;
+    assert_eq!(report.status, 1);
+    assert!(
+        report
+            .lines
+            .contains("FAIL  token: Discord refused the bot's token"),
+        "{}",
+        report.lines
+    );
+    assert!(!report.lines.contains("MTIz.wrong.secret"), "{}", report.lines);
+}
+
+#[tokio::test]
+async fn another_guilds_number_and_a_channel_that_is_gone_are_found() {
+    let mut setup = Setup::good().await;
+    setup.replace(&format!("guild = {}", setup.sim.guild_id()), "guild = 1");
+    assert!(setup.check().await.wrong()[0].starts_with("FAIL guild 1: the bot cannot see it"));
+
+    let setup = Setup::good().await;
+    setup.sim.deletes_channel(&setup.sim.channel("incident"));
+    let report = setup.check().await;
+    assert!(report.wrong()[0].starts_with("FAIL channel"), "{}", report.lines);
+}
+
+#[tokio::test]
+async fn a_role_that_sees_nothing_may_nothing_or_may_everything_is_found_on_the_target() {
+    let setup = Setup::good().await;
+    setup
+        .cluster
+        .sql("REVOKE pg_read_all_stats, pg_signal_backend FROM killgate")
+        .await
+        .unwrap();
+    assert_eq!(
+        setup.check().await.wrong(),
+        [
+            "FAIL target orders: sessions: the role killgate sees its own sessions only",
+            "FAIL target orders: signals: the role killgate may not signal at all",
+        ]
+    );
+    setup.cluster.sql("ALTER ROLE killgate SUPERUSER").await.unwrap();
+    let wrong = setup.check().await.wrong();
+    assert!(
+        wrong[0].starts_with("FAIL target orders: superuser: the role killgate is a superuser"),
+        "{wrong:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_table_that_the_bot_can_read_is_one_too_many() {
+    let setup = Setup::good().await;
+    setup
+        .cluster
+        .sql("CREATE TABLE customers (); GRANT SELECT ON customers TO PUBLIC")
+        .await
+        .unwrap();
+    assert_eq!(
+        setup.check().await.wrong(),
+        ["FAIL target orders: tables: the role can read public.customers"]
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_is_said_not_to_be_reachable() {
+    let setup = Setup::good().await;
+    setup.cluster.stop().await.unwrap();
+    let report = setup.check().await;
+    let [wrong] = &report.wrong()[..] else {
+        panic!("{}", report.lines)
+    };
+    assert!(
+        wrong.starts_with("FAIL target orders: reachable: 127.0.0.1:"),
+        "{wrong}"
+    );
+    assert!(
+        wrong.contains("connection refused") || wrong.contains("Connection refused"),
+        "{wrong}"
+    );
+}
+
+#[tokio::test]
+async fn a_ledger_that_was_tampered_with_is_not_intact() {
+    let setup = Setup::good().await;
+    assert_eq!(setup.check().await.status, 0);
+    setup.write("killgate.db", "this is no ledger");
+    let report = setup.check().await;
+    assert_eq!(report.status, 1);
+    assert!(report.lines.contains("FAIL  ledger: "), "{}", report.lines);
+}
+
+#[tokio::test]
+async fn an_unusable_config_is_refused_with_every_fault_and_status_2() {
+    let mut setup = Setup::good().await;
+    setup.replace("name = \"orders\"", "nmae = \"orders\"");
+    let report = setup.check().await;
+    assert_eq!(report.status, 2);
+    assert!(report.lines.contains("nmae"), "{}", report.lines);
+}

@@ -1,0 +1,144 @@
+//! A good setup, and `killgate check` run on it.
+
+use std::fs;
+
+use discord_sim::{Permissions, Sim};
+use serde_json::Value;
+use tempfile::TempDir;
+use throwaway_postgres::Cluster;
+use tokio::process::Command;
+
+/// What the bot needs, and nothing besides.
+pub fn enough() -> Permissions {
+    Permissions::VIEW_CHANNEL
+        | Permissions::SEND_MESSAGES
+        | Permissions::EMBED_LINKS
+        | Permissions::ADD_REACTIONS
+        | Permissions::READ_MESSAGE_HISTORY
+}
+
+pub struct Setup {
+    pub sim: Sim,
+    pub cluster: Cluster,
+    folder: TempDir,
+    config: String,
+}
+
+/// What `check` said.
+pub struct Report {
+    pub status: i32,
+    pub lines: String,
+    pub findings: Vec<Value>,
+}
+
+impl Setup {
+    /// With nothing wrong.
+    pub async fn good() -> Self {
+        Self::with(Sim::builder().requires_mfa()).await
+    }
+
+    pub async fn with(sim: discord_sim::Builder) -> Self {
+        let cluster = Cluster::start().await.expect("a PostgreSQL server");
+        let url = cluster.bot().await.expect("a role for the bot");
+        let sim = sim
+            .bot_may(enough())
+            .role("oncall")
+            .role("dba")
+            .person("ana", ["oncall"])
+            .person("ben", ["dba"])
+            .channel("incident")
+            .start()
+            .await;
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("token"), sim.token()).expect("written");
+        let config = format!(
+            r#"[discord]
+guild = {}
+channels = [{}]
+token_file = "token"
+api_url = "{}"
+[access]
+requesters = {{ roles = [{}] }}
+approvers = {{ roles = [{}], users = [{}] }}
+[[target]]
+name = "orders"
+url = "{url}"
+[ledger]
+url = "sqlite:killgate.db"
+"#,
+            sim.guild_id(),
+            sim.channel("incident").id(),
+            sim.api_url(),
+            sim.role_id("oncall"),
+            sim.role_id("dba"),
+            sim.person("ben").id(),
+        );
+        Self {
+            sim,
+            cluster,
+            folder,
+            config,
+        }
+    }
+
+    /// The same with `from` in the configuration replaced.
+    pub fn replace(&mut self, from: &str, to: &str) {
+        assert!(self.config.contains(from), "{from} is not in {}", self.config);
+        self.config = self.config.replace(from, to);
+    }
+
+    pub fn write(&self, file: &str, content: &str) {
+        fs::write(self.folder.path().join(file), content).expect("written");
+    }
+
+    pub fn path(&self, file: &str) -> std::path::PathBuf {
+        self.folder.path().join(file)
+    }
+
+    pub async fn check(&self) -> Report {
+        self.write("killgate.toml", &self.config);
+        let run = async |arguments: &[&str]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_killgate"));
+            command
+                .arg("check")
+                .arg("--config")
+                .arg(self.path("killgate.toml"))
+                .args(arguments);
+            command
+                .env_remove("DISCORD_TOKEN")
+                .output()
+                .await
+                .expect("killgate check runs")
+        };
+        let (lines, json) = (run(&[]).await, run(&["--json"]).await);
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+        assert_eq!(lines.status, json.status);
+        assert!(
+            !text(lines.stdout.clone()).contains(&self.sim.token()),
+            "the token is nowhere to be seen"
+        );
+        Report {
+            status: lines.status.code().expect("a status"),
+            lines: text(lines.stdout) + &text(lines.stderr),
+            findings: serde_json::from_slice(&json.stdout).unwrap_or_default(),
+        }
+    }
+}
+
+impl Report {
+    /// What is wrong, as `FAIL what: detail`, a line each.
+    pub fn wrong(&self) -> Vec<String> {
+        let wrong = self.findings.iter().filter(|finding| finding["status"] != "ok");
+        let field = |finding: &Value, name: &str| finding[name].as_str().expect("text").to_owned();
+        let line = |finding: &Value| {
+            assert!(!field(finding, "mend").is_empty(), "{finding} says what to do");
+            format!(
+                "{} {}: {}",
+                field(finding, "status"),
+                field(finding, "what"),
+                field(finding, "detail")
+            )
+        };
+        wrong.map(line).collect()
+    }
+}
