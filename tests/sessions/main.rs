@@ -3,6 +3,7 @@
 mod completing;
 mod crowd;
 mod pages;
+mod pictures;
 mod pressing;
 mod proxy;
 mod refusing;
