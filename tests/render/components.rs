@@ -66,7 +66,7 @@ fn each_session_of_a_page_can_be_picked() {
     let answers = [answer("orders", sessions), answer("billing", vec![session(70)])];
     assert_snapshot!(controls(&page(&answers, &wanted(View::Blocking), 0).body), @r"
     [Refresh]
-    Look closer at a session, cancel or terminate it
+    Look closer, cancel or terminate…
       4711 · orders · app · idle in tx 14 m 3 s · blocks 2 · psql · shop
         UPDATE orders SET total = ? WHERE id = ?
       4712 · orders · app · waits 4 m 12 s · checkout · shop
@@ -78,7 +78,7 @@ fn each_session_of_a_page_can_be_picked() {
 
 #[test]
 fn pages_are_turned_by_buttons_which_end_where_the_pages_do() {
-    let answers = [answer("orders", (1..=20).map(session).collect())];
+    let answers = [answer("orders", (1..=12).map(session).collect())];
     let buttons = |number| {
         let all = controls(&page(&answers, &wanted(View::Busy), number).body);
         all.lines().take(3).collect::<Vec<_>>().join(" ")
@@ -132,7 +132,9 @@ fn a_target_that_is_waited_for_is_named_and_hides_nobody() {
     notifies: []
     # Busy sessions on 2 targets
     ⏳ **billing** has not answered yet
+
     **orders** · 1 busy
+
     **4711** active 3 s
     app · shop · checkout
     `SELECT * FROM orders WHERE id = ?`
@@ -150,10 +152,10 @@ fn the_details_of_a_session_say_what_is_known_and_what_can_be_asked() {
     **Blocks 7 sessions**
     user app · database shop · application psql · client 10.0.0.7
     Connected <t:1795287600:R>
+    ⚠️ There is no query to cancel; the open transaction holds the locks. Ask for a /terminate instead.
     ```
     UPDATE orders SET total = ? WHERE id = ?
     ```
-    ⚠️ There is no query to cancel; the open transaction holds the locks. Ask for a /terminate instead.
     [Ask to cancel]
     [Ask to terminate]
     ");

@@ -4,13 +4,23 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use throwaway_postgres::{Cluster, Victim};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::process::Command;
+use tokio::time::{sleep, timeout};
 
-use crate::scene::{Scene, option};
+use crate::scene::{LIMIT, Scene, option};
 
-const SIZES: [(&str, &str); 2] = [("phone", "360,800"), ("desktop", "1100,760")];
+/// The window, and the page in it, of which the other column lies outside.
+const SIZES: [(&str, [u32; 2], [u32; 2]); 2] = [
+    ("phone", [360, 800], [360, 1_480]),
+    ("desktop", [760, 700], [1_520, 700]),
+];
+/// How long Chromium gets to draw what the page asks for.
+const SETTLING: Duration = Duration::from_secs(3);
 
 #[tokio::test]
 #[ignore = "it draws the pictures of the documentation, and needs Chromium"]
@@ -88,7 +98,8 @@ async fn trouble(cluster: &Cluster) -> Vec<Victim> {
 
 async fn draw(scene: &Scene, name: &str) {
     let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures");
-    for (size, window) in SIZES {
+    for (size, [width, height], page) in SIZES {
+        let frame = frame(&scene.sim.page_url(), page).await;
         let profile = tempfile::tempdir().expect("a folder");
         let picture = pictures.join(format!("{name}-{size}.png"));
         let drawn = Command::new("chromium")
@@ -105,15 +116,47 @@ async fn draw(scene: &Scene, name: &str) {
                 "--disable-sync",
             ])
             .arg(format!("--user-data-dir={}", profile.path().display()))
-            .arg(format!("--window-size={window}"))
-            .arg("--virtual-time-budget=8000")
+            .arg(format!("--window-size={width},{height}"))
             .arg(format!("--screenshot={}", picture.display()))
-            .arg(scene.sim.page_url())
+            .arg(frame)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .status()
+            .kill_on_drop(true)
+            .status();
+        let drawn = timeout(LIMIT, drawn)
             .await
+            .expect("Chromium ends")
             .expect("Chromium runs");
         assert!(drawn.success());
     }
+}
+
+/// The address of a page that shows the simulator's, of which the first of two columns fills the window, and that
+/// counts as loaded only once the messages had time to come.
+async fn frame(page: &str, [width, height]: [u32; 2]) -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let address = format!("http://{}", listener.local_addr().expect("an address"));
+    let html = format!(
+        "<body style='margin:0;overflow:hidden'><img src='/late' width=0 height=0 style='position:absolute'>\
+         <iframe src='{page}' style='border:0;width:{width}px;height:{height}px'></iframe>"
+    );
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let html = html.clone();
+            tokio::spawn(async move {
+                let mut request = [0; 4096];
+                let length = socket.read(&mut request).await.unwrap_or(0);
+                let is_page = request[..length].starts_with(b"GET / ");
+                if !is_page {
+                    sleep(SETTLING).await;
+                }
+                let body = if is_page { html.as_str() } else { "" };
+                let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close";
+                let answer = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+                // Chromium asks again if it must.
+                let _ = socket.write_all(answer.as_bytes()).await;
+            });
+        }
+    });
+    address
 }

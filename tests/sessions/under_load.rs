@@ -27,7 +27,7 @@ async fn a_hundred_people_see_the_root_of_a_long_queue_and_postgresql_is_asked_t
 
     for list in &lists {
         let text = list.text();
-        let first = text.lines().nth(2).unwrap_or_default();
+        let first = text.lines().nth(3).unwrap_or_default();
         let heading = format!("**{}** idle in transaction", crowd.blocker);
         assert!(first.starts_with(&heading), "{text}");
         assert!(first.contains("**blocks 200**"), "{text}");

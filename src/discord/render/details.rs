@@ -26,9 +26,6 @@ pub fn details(target: &str, session: &Session, waiters: usize, now: Moment) -> 
         "Connected {}",
         time(session.backend_start, Style::Countdown)
     ));
-    if let Some(query) = &session.query {
-        lines.push(inert::block(query, QUERY).into());
-    }
     let asks = match (&session.kind, session.leader) {
         _ if session.own => Err("This is a connection of killgate itself.".to_owned()),
         (BackendKind::Client, _) => Ok(()),
@@ -48,6 +45,12 @@ pub fn details(target: &str, session: &Session, waiters: usize, now: Moment) -> 
     }
     let is_askable = asks.is_ok();
     lines.extend(asks.err());
+    lines.extend(
+        session
+            .query
+            .as_deref()
+            .map(|query| inert::block(query, QUERY).into()),
+    );
     lines.retain(|line| !line.is_empty());
     let title = format!("{} on {}", session.pid, name(target));
     let body = Body::embed(CreateEmbed::new().title(title).description(lines.join("\n"))).private();

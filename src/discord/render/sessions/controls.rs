@@ -77,6 +77,6 @@ pub(super) fn picking<'a>(
     }
     let menu = CreateSelectMenu::new(PICK, CreateSelectMenuKind::String { options });
     Some(CreateActionRow::SelectMenu(
-        menu.placeholder("Look closer at a session, cancel or terminate it"),
+        menu.placeholder("Look closer, cancel or terminate…"),
     ))
 }

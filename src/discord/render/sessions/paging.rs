@@ -7,8 +7,11 @@ use crate::discord::render::words::units;
 /// Discord's limit for an embed's description is 4,096 and for all of a message's embeds 6,000; what is over
 /// is for the title and the footer.
 const ROOM: usize = 3_900;
-/// More than this is a long way to scroll on a phone.
-const WEIGHT: usize = 8;
+/// More than this is a long way to scroll on a phone, which shows the end of a message first.
+const WEIGHT: usize = 5;
+
+/// An empty line: where one session ends and the next begins is seen at a glance.
+const GAP: &str = "\n\n";
 
 /// What stands under one heading.
 #[derive(Debug)]
@@ -50,10 +53,13 @@ pub(super) fn pages<'a>(sections: &[Section<'a>]) -> Vec<Sheet<'a>> {
     let mut pages = Pages::default();
     for (place, section) in sections.iter().enumerate() {
         let mut is_headed = false;
-        let first = section.entries.first().map_or(0, |entry| units(&entry.text) + 1);
-        pages.make_room(units(&section.head) + 1 + first, 0);
+        let first = section
+            .entries
+            .first()
+            .map_or(0, |entry| units(&entry.text) + GAP.len());
+        pages.make_room(units(&section.head) + GAP.len() + first, 0);
         for entry in &section.entries {
-            if pages.make_room(units(&entry.text) + 1, entry.weight) || !is_headed {
+            if pages.make_room(units(&entry.text) + GAP.len(), entry.weight) || !is_headed {
                 pages.add(&section.head, 0);
                 is_headed = true;
             }
@@ -88,7 +94,7 @@ impl Pages<'_> {
     fn add(&mut self, text: &str, weight: usize) {
         let sheet = &mut self.open;
         if !sheet.text.is_empty() {
-            sheet.text.push('\n');
+            sheet.text.push_str(GAP);
         }
         sheet.text.push_str(text);
         sheet.weight += weight;

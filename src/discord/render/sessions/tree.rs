@@ -5,7 +5,7 @@ use crate::domain::view::Row;
 use crate::domain::view::tree::{Branch, Root, Tree};
 
 use super::paging::Entry;
-use super::row::{doing_briefly, heading, query, whose};
+use super::row::{client, doing_briefly, heading, query, whose};
 use crate::discord::render::words::age;
 
 const QUERY: usize = 120;
@@ -72,7 +72,7 @@ fn line(branch: &Branch<'_>, now: Moment) -> String {
     let session = branch.session;
     let mut parts = vec![
         format!("**{}** {}", session.pid, doing_briefly(session, now)),
-        whose(session),
+        client(session),
     ];
     if branch.behind > 0 {
         parts.push(format!("{} behind it", branch.behind));
