@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use killgate::desk::Stopped;
 use killgate::desk::ports::LedgerError;
+use killgate::ledger::codec::time;
 use tokio::time::sleep;
 
 use crate::judge::{Invariant, Judge, Violation};
@@ -32,21 +33,34 @@ const MOST_LIVES: u32 = 60;
 /// Plays the incident of this seed.
 pub fn play(seed: u64, made_of: MadeOf) -> Result<Report, Violation> {
     let world = World::new(Faults::random(seed));
+    play_on(&world, seed, made_of)
+}
+
+/// Plays it and says what happened, line by line.
+pub fn tell(seed: u64, made_of: MadeOf) -> String {
+    let world = World::new(Faults::random(seed));
+    let end = play_on(&world, seed, made_of);
+    let facts = world.with(|state| state.facts.all().to_vec());
+    let lines = facts.iter().map(|(at, fact)| format!("{} {fact:?}", time::write(*at)));
+    lines.chain([format!("{end:?}")]).collect::<Vec<_>>().join("\n")
+}
+
+fn play_on(world: &World, seed: u64, made_of: MadeOf) -> Result<Report, Violation> {
     let (mut story, mut judge) = (Story::new(seed), Judge::default());
-    story.set_the_scene(&world);
+    story.set_the_scene(world);
     for lives in 0.. {
         if lives == MOST_LIVES {
             story.give_up();
         }
-        match live(&world, go_on(&world, &mut story, &mut judge, made_of)) {
+        match live(world, go_on(world, &mut story, &mut judge, made_of)) {
             Life::Ended(Ok(true)) => break,
             Life::Ended(Err(violation)) => return Err(violation),
             Life::Ended(Ok(false)) | Life::Died => {}
         }
-        while_away(&world, &mut story);
-        judge.look(&world)?;
+        while_away(world, &mut story);
+        judge.look(world)?;
     }
-    judge.conclude(&world)
+    judge.conclude(world)
 }
 
 /// One life of the bot; whether it was the last that is needed.
@@ -54,7 +68,7 @@ async fn go_on(world: &World, story: &mut Story, judge: &mut Judge, made_of: Mad
     if story.is_over() {
         heal(world);
     }
-    let mut bot = Bot::start(world, made_of).await;
+    let mut bot = start(world, made_of).await?;
     while !story.is_over() {
         sleep(story.pause()).await;
         let order = story.step(world, Some(&bot));
@@ -67,7 +81,7 @@ async fn go_on(world: &World, story: &mut Story, judge: &mut Judge, made_of: Mad
                 judge.look(world)?;
                 return Ok(false);
             }
-            Order::TakeOver => bot = Bot::start(world, made_of).await,
+            Order::TakeOver => bot = start(world, made_of).await?,
         }
         if bot.has_ended() {
             fatal(bot.ended().await)?;
@@ -93,6 +107,11 @@ async fn go_on(world: &World, story: &mut Story, judge: &mut Judge, made_of: Mad
     judge.look(world)?;
     fatal(bot.stop().await)?;
     Ok(true)
+}
+
+async fn start(world: &World, made_of: MadeOf) -> Result<Bot, Violation> {
+    let started = Bot::start(world, made_of).await;
+    started.map_err(|damage| Violation::of(Invariant::OneOutcome, damage.to_string()))
 }
 
 fn heal(world: &World) {

@@ -14,7 +14,7 @@ use std::ops::Range;
 use std::thread;
 use std::time::Instant;
 
-use incident::{MadeOf, play};
+use incident::{MadeOf, play, tell};
 use judge::Violation;
 use world::bot::Ports;
 
@@ -27,6 +27,9 @@ fn no_incident_breaks_an_invariant() {
         Some(seed) => seed..seed + 1,
         None => from..from + incidents.unwrap_or(INCIDENTS),
     };
+    if number("KILLGATE_SEED").is_some() {
+        println!("{}", tell(seeds.start, Ports::of));
+    }
     let began = Instant::now();
     let played = seeds.end - seeds.start;
     let failed = first_failure(seeds, Ports::of);
@@ -50,6 +53,22 @@ fn first_failure(seeds: Range<u64>, made_of: MadeOf) -> Option<(u64, Violation)>
         let failures = workers.into_iter().map(|worker| worker.join().expect("no panic"));
         failures.flatten().min_by_key(|(seed, _)| *seed)
     })
+}
+
+#[test]
+fn survey() {
+    let n = number("KILLGATE_SURVEY").unwrap_or(0);
+    let mut tally = std::collections::BTreeMap::<String, (u64, u64)>::new();
+    for seed in 0..n {
+        if number("KILLGATE_LOUD").is_some() { eprintln!("seed {seed}"); }
+        if let Err(v) = play(seed, Ports::of) {
+            let key: String = v.detail.chars().take(110).collect();
+            let key = key.replace(|c: char| c.is_ascii_digit(), "#");
+            let e = tally.entry(format!("{:?} {key}", v.invariant)).or_insert((0, seed));
+            e.0 += 1;
+        }
+    }
+    for (k, (n, s)) in tally { println!("{n:5} first {s}: {k}"); }
 }
 
 fn number(name: &str) -> Option<u64> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use killgate::desk::inbox::Happening;
-use killgate::desk::ports::{Channel, Clock, Ledger, Target};
+use killgate::desk::ports::{Channel, Clock, Ledger, LedgerError, Target};
 use killgate::desk::reception::Order;
 use killgate::desk::rules::{Governed, Rules};
 use killgate::desk::{Clerk, Desk, Stopped};
@@ -24,6 +24,9 @@ use super::disk::Hold;
 use super::facts::Fact;
 use super::gateway::listen;
 use super::target::Connection;
+
+/// How often a bot is started in vain until somebody sees to what is down.
+const MENDED_AFTER: u32 = 5;
 
 /// What a bot is made of, so that a part can be exchanged for one that misbehaves.
 pub struct Ports {
@@ -65,10 +68,14 @@ pub struct Bot {
 }
 
 impl Bot {
-    /// Starts a bot, which takes the ledger over from any that there was; again and again until it can.
-    pub async fn start(world: &World, made_of: impl Fn(&World, u64) -> Ports) -> Self {
+    /// Starts a bot, which takes the ledger over from any that there was; again and again until it can, unless
+    /// the ledger is damaged.
+    pub async fn start(world: &World, made_of: impl Fn(&World, u64) -> Ports) -> Result<Self, LedgerError> {
         let policy = Arc::new(world.with(|state| state.policy.clone()));
-        loop {
+        for tried in 0.. {
+            if tried == MENDED_AFTER {
+                world.with(|state| state.faults.restore());
+            }
             let epoch = world.with(|state| {
                 state.epoch += 1;
                 state.disk.epoch = state.epoch;
@@ -89,12 +96,14 @@ impl Bot {
                     let clerk = tokio::spawn(clerk.run());
                     tokio::spawn(listen(world.clone(), epoch, inbox.clone()));
                     let desk = Desk::new(rules, inbox.clone());
-                    return Self { epoch, desk, inbox, clerk };
+                    return Ok(Self { epoch, desk, inbox, clerk });
                 }
+                Err(damaged @ LedgerError::Corrupt { .. }) => return Err(damaged),
                 // Whoever runs the bot starts it again.
                 Err(_) => sleep(Duration::from_secs(1)).await,
             }
         }
+        unreachable!("a bot is started until it works")
     }
 
     /// A person types a command. It is answered, or not, in a task of its own.
