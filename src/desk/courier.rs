@@ -13,7 +13,7 @@ use tracing::warn;
 
 use super::inbox::Happening;
 use super::ports::{Card, Channel, Place, Question, Undelivered};
-use crate::domain::ids::RequestId;
+use crate::domain::ids::{MessageId, RequestId};
 use crate::domain::request::Phase;
 
 /// Waits between tries: doubled from the first to the last.
@@ -33,23 +33,36 @@ pub(super) struct Courier {
 }
 
 impl Courier {
-    /// Works until the result is in the channel, or nobody is there to be told.
-    pub(super) async fn run(mut self, question: Option<Arc<dyn Question>>) {
-        let posted = self.cards.borrow().request.message;
-        let place = match posted {
-            Some(message) => Some(Place {
-                channel: self.card().request.asked.channel,
-                message,
-            }),
-            None => self.post(question).await,
+    /// Works until the result is in the channel, or the clerk is gone and with it what this works from.
+    pub(super) async fn run(self, question: Option<Arc<dyn Question>>) {
+        let inbox = self.inbox.clone();
+        tokio::select! {
+            biased;
+            () = inbox.closed() => {}
+            () = self.work(question) => {}
+        }
+    }
+
+    async fn work(mut self, question: Option<Arc<dyn Question>>) {
+        let card = self.card();
+        let channel = card.request.asked.channel;
+        let posted = match card.request.message {
+            // What the card shows since the bot was last here is not known.
+            Some(message) => Some((Place { channel, message }, None)),
+            None => {
+                let posted = self.post(question).await;
+                posted.map(|(message, shown)| (Place { channel, message }, shown))
+            }
         };
-        if let Some(place) = place {
+        if let Some((place, shown)) = posted {
             self.offer_votes(place).await;
-            if !self.follow(place).await {
+            if !self.follow(place, shown).await {
                 return;
             }
+            self.deliver(Some(place)).await;
+        } else {
+            self.deliver(None).await;
         }
-        self.deliver(place).await;
     }
 
     fn card(&self) -> Card {
@@ -61,45 +74,46 @@ impl Courier {
         let _ = self.inbox.send(happening).await;
     }
 
-    /// Posts the card; `None` when the request ended before that could be done.
-    async fn post(&mut self, question: Option<Arc<dyn Question>>) -> Option<Place> {
-        let card = self.cards.borrow_and_update().clone();
-        let channel = card.request.asked.channel;
-        let mut answered = match question {
-            Some(question) => Some(question.answer(&card).await),
-            None => None,
-        };
+    /// Posts the card, and tells what it shows where that is certain. `None` when there can be no card.
+    ///
+    /// Also a request that has ended gets its card: an earlier try may have posted one though its answer was lost,
+    /// and that one must be found and closed.
+    async fn post(&mut self, question: Option<Arc<dyn Question>>) -> Option<(MessageId, Option<Card>)> {
+        let first = self.card();
+        let channel = first.request.asked.channel;
+        if let Some(question) = question {
+            match question.answer(&first).await {
+                Ok(message) => return Some((self.posted(message).await, Some(first))),
+                Err(problem) => {
+                    warn!(request = self.request.0, error = ?problem, "the card could not be the answer; it is posted by itself");
+                }
+            }
+        }
         let mut retry = FIRST_RETRY;
         loop {
-            let card = self.cards.borrow_and_update().clone();
-            if card.request.ending().is_some() {
-                return None;
-            }
-            let posted = match answered.take() {
-                Some(Err(problem)) => {
-                    warn!(request = self.request.0, error = ?problem, "the card could not be the answer; it is posted by itself");
-                    self.channel.post(&card).await
-                }
-                Some(posted) => posted,
-                None => self.channel.post(&card).await,
-            };
-            match posted {
-                Ok(message) => {
-                    self.report(Happening::Posted {
-                        request: self.request,
-                        message,
-                    })
-                    .await;
-                    return Some(Place { channel, message });
-                }
+            match self.channel.post(&self.card()).await {
+                Ok(message) => return Some((self.posted(message).await, None)),
                 Err(Undelivered::Gone) => {
                     self.report(Happening::ChannelDeleted { channel }).await;
                     self.until_ended().await;
                     return None;
                 }
+                Err(Undelivered::Refused(problem)) if self.card().request.ending().is_some() => {
+                    warn!(request = self.request.0, error = ?problem, "its card is refused; only its result is told");
+                    return None;
+                }
                 Err(problem) => self.wait_after(&problem, "card", &mut retry).await,
             }
         }
+    }
+
+    async fn posted(&self, message: MessageId) -> MessageId {
+        self.report(Happening::Posted {
+            request: self.request,
+            message,
+        })
+        .await;
+        message
     }
 
     async fn offer_votes(&mut self, card: Place) {
@@ -120,39 +134,34 @@ impl Courier {
     }
 
     /// Keeps the posted card true while the request is open; `false` when there is nobody left to work for.
-    async fn follow(&mut self, place: Place) -> bool {
-        let mut shown = None;
+    async fn follow(&mut self, place: Place, mut shown: Option<Card>) -> bool {
         let mut retry = FIRST_RETRY;
         loop {
             let card = self.cards.borrow_and_update().clone();
             match card.request.phase {
                 Phase::Ended { .. } => return true,
                 Phase::Open if shown.as_ref().is_none_or(|shown| differs(shown, &card)) => {
-                    if shown.is_some() {
-                        let turn = self.pace.next_turn().await;
-                        tokio::select! {
-                            biased;
-                            () = self.until_ended() => continue,
-                            () = sleep_until(turn) => {}
-                        }
-                        let newest = self.card();
-                        match self.channel.update(place, &newest).await {
-                            Ok(()) => retry = FIRST_RETRY,
-                            Err(Undelivered::Gone) => {
-                                self.report(Happening::CardGone {
-                                    request: self.request,
-                                })
-                                .await;
-                            }
-                            Err(problem) => {
-                                self.wait_after(&problem, "edit", &mut retry).await;
-                                continue;
-                            }
-                        }
-                        shown = Some(newest);
-                    } else {
-                        shown = Some(card);
+                    let turn = self.pace.next_turn().await;
+                    tokio::select! {
+                        biased;
+                        () = self.until_ended() => continue,
+                        () = sleep_until(turn) => {}
                     }
+                    let newest = self.card();
+                    match self.channel.update(place, &newest).await {
+                        Ok(()) => retry = FIRST_RETRY,
+                        Err(Undelivered::Gone) => {
+                            self.report(Happening::CardGone {
+                                request: self.request,
+                            })
+                            .await;
+                        }
+                        Err(problem) => {
+                            self.wait_after(&problem, "edit", &mut retry).await;
+                            continue;
+                        }
+                    }
+                    shown = Some(newest);
                 }
                 // Being executed is over in a moment; the next edit shows the outcome.
                 Phase::Open | Phase::Executing { .. } => {}
@@ -165,7 +174,9 @@ impl Courier {
 
     /// Posts the result, then makes the card show it.
     async fn deliver(&mut self, place: Option<Place>) {
-        let card = self.card();
+        let mut card = self.card();
+        // That the card was posted may not have been recorded before the request ended.
+        card.request.message = place.map(|place| place.message);
         let mut retry = FIRST_RETRY;
         while let Err(problem) = self.channel.announce(&card.request).await {
             if matches!(problem, Undelivered::Gone) {
