@@ -28,6 +28,8 @@ pub struct Report {
 
 /// How long everything may take to come to its end once nothing is wrong any more.
 const AT_MOST: Duration = Duration::from_mins(40);
+/// How long what people did may be on its way.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(10);
 const MOST_LIVES: u32 = 60;
 
 /// Plays the incident of this seed.
@@ -41,7 +43,9 @@ pub fn tell(seed: u64, made_of: MadeOf) -> String {
     let world = World::new(Faults::random(seed));
     let end = play_on(&world, seed, made_of);
     let facts = world.with(|state| state.facts.all().to_vec());
-    let lines = facts.iter().map(|(at, fact)| format!("{} {fact:?}", time::write(*at)));
+    let lines = facts
+        .iter()
+        .map(|(at, fact)| format!("{} {fact:?}", time::write(*at)));
     lines.chain([format!("{end:?}")]).collect::<Vec<_>>().join("\n")
 }
 
@@ -64,7 +68,12 @@ fn play_on(world: &World, seed: u64, made_of: MadeOf) -> Result<Report, Violatio
 }
 
 /// One life of the bot; whether it was the last that is needed.
-async fn go_on(world: &World, story: &mut Story, judge: &mut Judge, made_of: MadeOf) -> Result<bool, Violation> {
+async fn go_on(
+    world: &World,
+    story: &mut Story,
+    judge: &mut Judge,
+    made_of: MadeOf,
+) -> Result<bool, Violation> {
     if story.is_over() {
         heal(world);
     }
@@ -90,6 +99,7 @@ async fn go_on(world: &World, story: &mut Story, judge: &mut Judge, made_of: Mad
     }
     heal(world);
     let began = world.now();
+    sleep(ARRIVES_WITHIN).await;
     while !world.with(|state| state.disk.is_quiet() && state.is_settled()) {
         sleep(Duration::from_secs(5)).await;
         judge.look(world)?;
@@ -102,8 +112,7 @@ async fn go_on(world: &World, story: &mut Story, judge: &mut Judge, made_of: Mad
             return Err(Violation::of(Invariant::OneOutcome, detail));
         }
     }
-    // What is still on its way arrives.
-    sleep(Duration::from_secs(10)).await;
+    sleep(ARRIVES_WITHIN).await;
     judge.look(world)?;
     fatal(bot.stop().await)?;
     Ok(true)

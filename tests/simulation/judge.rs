@@ -106,7 +106,9 @@ impl Judge {
             requests: self.cases.len(),
             signals: self.signals,
             lives: self.epoch,
-            end: tail.map_err(|broken| Violation::of(Invariant::Durable, broken))?.hash,
+            end: tail
+                .map_err(|broken| Violation::of(Invariant::Durable, broken))?
+                .hash,
         })
     }
 
@@ -117,23 +119,38 @@ impl Judge {
             Fact::Decided { epoch, entries, .. } => self.decided(*epoch, entries),
             Fact::Durable { epoch, records } => self.made_durable(*epoch, records),
             Fact::Acknowledged { records } => {
-                self.acknowledged.extend(records.iter().map(|record| (record.seq, record.clone())));
+                self.acknowledged
+                    .extend(records.iter().map(|record| (record.seq, record.clone())));
                 Ok(())
             }
-            Fact::Posted { request, message, action, identity } => {
+            Fact::Posted {
+                request,
+                message,
+                action,
+                identity,
+            } => {
                 self.shown.entry(*request).or_default().push((*action, *identity));
                 if let Some(case) = self.cases.get_mut(request) {
                     case.cards.push(*message);
                     return Ok(());
                 }
-                Err(Violation::of(Invariant::Durable, "a card of a request that is not recorded"))
+                Err(Violation::of(
+                    Invariant::Durable,
+                    "a card of a request that is not recorded",
+                ))
             }
-            Fact::Signalled { epoch, request, action, victim } => {
+            Fact::Signalled {
+                epoch,
+                request,
+                action,
+                victim,
+            } => {
                 self.signals += 1;
                 self.signalled(*epoch, *request, *action, victim)
             }
             Fact::Finished { victim, whole: true } => {
-                self.ended_whole.insert((victim.pid.number(), victim.backend_start));
+                self.ended_whole
+                    .insert((victim.pid.number(), victim.backend_start));
                 Ok(())
             }
             Fact::Announced { request, outcome, .. } => self.announced(*request, *outcome),
@@ -147,7 +164,10 @@ impl Judge {
 
     fn started(&mut self, epoch: u64) -> Verdict {
         self.epoch = epoch;
-        let interrupted = self.cases.iter().filter(|(_, case)| case.executing.is_some() && case.ended.is_none());
+        let interrupted = self
+            .cases
+            .iter()
+            .filter(|(_, case)| case.executing.is_some() && case.ended.is_none());
         self.interrupted.extend(interrupted.map(|(id, _)| *id));
         Ok(())
     }
@@ -159,14 +179,20 @@ impl Judge {
                 continue;
             };
             let Some(case) = self.cases.get(&id) else {
-                return Err(Violation::of(Invariant::Approved, "executed without being asked for"));
+                return Err(Violation::of(
+                    Invariant::Approved,
+                    "executed without being asked for",
+                ));
             };
             let distinct: BTreeSet<_> = approvers.iter().copied().collect();
             if distinct.len() < case.asked.needed as usize || distinct.contains(&case.asked.requester) {
                 return Err(Violation::of(Invariant::Approved, "not enough others approved"));
             }
             if entry.at >= case.asked.expires_at {
-                return Err(Violation::of(Invariant::AwayReactions, "executed past its expiry"));
+                return Err(Violation::of(
+                    Invariant::AwayReactions,
+                    "executed past its expiry",
+                ));
             }
             for by in distinct {
                 self.votes.justify(epoch, &case.cards, by)?;
@@ -177,11 +203,17 @@ impl Judge {
 
     fn made_durable(&mut self, epoch: u64, records: &[Recorded]) -> Verdict {
         if epoch != self.epoch {
-            return Err(Violation::of(Invariant::OneActive, "a deposed replica recorded something"));
+            return Err(Violation::of(
+                Invariant::OneActive,
+                "a deposed replica recorded something",
+            ));
         }
         for Recorded { seq, entry } in records {
             if *seq != self.durable + 1 {
-                return Err(Violation::of(Invariant::Durable, "a record is in the place of another"));
+                return Err(Violation::of(
+                    Invariant::Durable,
+                    "a record is in the place of another",
+                ));
             }
             self.durable = *seq;
             if let Some(id) = entry.request {
@@ -232,15 +264,24 @@ impl Judge {
     }
 
     fn signalled(&mut self, epoch: u64, request: RequestId, action: Action, victim: &Identity) -> Verdict {
-        let case = self.cases.get_mut(&request).filter(|case| case.executing.is_some());
+        let case = self
+            .cases
+            .get_mut(&request)
+            .filter(|case| case.executing.is_some());
         let Some(case) = case else {
-            return Err(Violation::of(Invariant::Approved, "signalled before `executing` was durable"));
+            return Err(Violation::of(
+                Invariant::Approved,
+                "signalled before `executing` was durable",
+            ));
         };
         if std::mem::replace(&mut case.signalled, true) {
             return Err(Violation::of(Invariant::NeverTwice, "signalled a second time"));
         }
         if case.executing != Some(epoch) {
-            return Err(Violation::of(Invariant::NeverTwice, "signalled by another than who decided"));
+            return Err(Violation::of(
+                Invariant::NeverTwice,
+                "signalled by another than who decided",
+            ));
         }
         let same = |(shown_action, shown): &(Action, Identity)| {
             *shown_action == action
@@ -251,15 +292,23 @@ impl Judge {
         };
         let shown = self.shown.get(&request).map_or(&[][..], Vec::as_slice);
         if shown.is_empty() || !shown.iter().all(same) {
-            return Err(Violation::of(Invariant::SameBackend, "not the backend that the card shows"));
+            return Err(Violation::of(
+                Invariant::SameBackend,
+                "not the backend that the card shows",
+            ));
         }
         Ok(())
     }
 
     fn announced(&mut self, request: RequestId, outcome: Outcome) -> Verdict {
         let case = self.cases.get_mut(&request);
-        let Some(case) = case.filter(|case| case.ended.as_ref().is_some_and(|ended| ended.outcome == outcome)) else {
-            return Err(Violation::of(Invariant::OneOutcome, "a result that the ledger does not have"));
+        let Some(case) =
+            case.filter(|case| case.ended.as_ref().is_some_and(|ended| ended.outcome == outcome))
+        else {
+            return Err(Violation::of(
+                Invariant::OneOutcome,
+                "a result that the ledger does not have",
+            ));
         };
         case.announced += 1;
         if case.announced > 1 {

@@ -36,7 +36,10 @@ fn no_incident_breaks_an_invariant() {
     let rate = (u128::from(played) * 1_000).checked_div(began.elapsed().as_millis());
     println!("{played} incidents, {} a second", rate.unwrap_or_default());
     if let Some((seed, violation)) = failed {
-        panic!("KILLGATE_SEED={seed} breaks {:?}: {}", violation.invariant, violation.detail);
+        panic!(
+            "KILLGATE_SEED={seed} breaks {:?}: {}",
+            violation.invariant, violation.detail
+        );
     }
 }
 
@@ -46,8 +49,13 @@ fn first_failure(seeds: Range<u64>, made_of: MadeOf) -> Option<(u64, Violation)>
     thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|number| {
-                let mut mine = seeds.clone().skip(usize::try_from(number).expect("few")).step_by(threads as usize);
-                scope.spawn(move || mine.find_map(|seed| play(seed, made_of).err().map(|violation| (seed, violation))))
+                let mut mine = seeds
+                    .clone()
+                    .skip(usize::try_from(number).expect("few"))
+                    .step_by(threads as usize);
+                scope.spawn(move || {
+                    mine.find_map(|seed| play(seed, made_of).err().map(|violation| (seed, violation)))
+                })
             })
             .collect();
         let failures = workers.into_iter().map(|worker| worker.join().expect("no panic"));
@@ -60,15 +68,21 @@ fn survey() {
     let n = number("KILLGATE_SURVEY").unwrap_or(0);
     let mut tally = std::collections::BTreeMap::<String, (u64, u64)>::new();
     for seed in 0..n {
-        if number("KILLGATE_LOUD").is_some() { eprintln!("seed {seed}"); }
+        if number("KILLGATE_LOUD").is_some() {
+            eprintln!("seed {seed}");
+        }
         if let Err(v) = play(seed, Ports::of) {
             let key: String = v.detail.chars().take(110).collect();
             let key = key.replace(|c: char| c.is_ascii_digit(), "#");
-            let e = tally.entry(format!("{:?} {key}", v.invariant)).or_insert((0, seed));
+            let e = tally
+                .entry(format!("{:?} {key}", v.invariant))
+                .or_insert((0, seed));
             e.0 += 1;
         }
     }
-    for (k, (n, s)) in tally { println!("{n:5} first {s}: {k}"); }
+    for (k, (n, s)) in tally {
+        println!("{n:5} first {s}: {k}");
+    }
 }
 
 fn number(name: &str) -> Option<u64> {

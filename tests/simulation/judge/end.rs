@@ -19,7 +19,10 @@ pub fn judge(judge: &Judge, world: &World) -> Verdict {
         for (seq, record) in &judge.acknowledged {
             let place = usize::try_from(seq - 1).expect("few records");
             if kept.get(place) != Some(&record) {
-                return Err(Violation::of(Invariant::Durable, format!("record {seq} was acknowledged and is gone")));
+                return Err(Violation::of(
+                    Invariant::Durable,
+                    format!("record {seq} was acknowledged and is gone"),
+                ));
             }
         }
         Ok(())

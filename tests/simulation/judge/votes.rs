@@ -33,23 +33,48 @@ pub struct Votes {
 impl Votes {
     pub fn learn(&mut self, fact: &Fact) {
         match fact {
-            Fact::Reacted { card, vote: Vote::Approve, by, entitled } => {
-                let stay = Stay { entitled: *entitled, ..Stay::default() };
+            Fact::Reacted {
+                card,
+                vote: Vote::Approve,
+                by,
+                entitled,
+            } => {
+                let stay = Stay {
+                    entitled: *entitled,
+                    ..Stay::default()
+                };
                 self.stays.entry((*card, *by)).or_default().push(stay);
             }
-            Fact::TakenBack { card, vote: Vote::Approve, by } => {
+            Fact::TakenBack {
+                card,
+                vote: Vote::Approve,
+                by,
+            } => {
                 if let Some(stay) = self.stays(*card, *by).last_mut() {
                     stay.over = true;
                 }
             }
-            Fact::HeardOfVote { card, vote: Vote::Approve, by, .. } => {
+            Fact::HeardOfVote {
+                card,
+                vote: Vote::Approve,
+                by,
+                ..
+            } => {
                 // Which of several stays is meant is not said; they were told in order.
                 if let Some(stay) = self.stays(*card, *by).iter_mut().find(|stay| !stay.heard) {
                     stay.heard = true;
                 }
             }
-            Fact::HeardOfRemoval { epoch, card, vote: Vote::Approve, by } => {
-                let next = self.stays(*card, *by).iter_mut().find(|stay| stay.over && !stay.told.contains(epoch));
+            Fact::HeardOfRemoval {
+                epoch,
+                card,
+                vote: Vote::Approve,
+                by,
+            } => {
+                let next = self
+                    .stays(*card, *by)
+                    .iter_mut()
+                    .find(|stay| stay.over && !stay.told.contains(epoch));
                 if let Some(stay) = next {
                     stay.told.insert(*epoch);
                 }
@@ -59,21 +84,37 @@ impl Votes {
                     stay.told.insert(*epoch);
                 }
             }
-            Fact::Read { card, vote: Vote::Approve, voters } => {
+            Fact::Read {
+                card,
+                vote: Vote::Approve,
+                voters,
+            } => {
                 for by in voters {
                     if let Some(stay) = self.stays(card.message, *by).last_mut() {
                         stay.found = true;
                     }
                 }
             }
-            Fact::Checked { person, entitled: true } => {
+            Fact::Checked {
+                person,
+                entitled: true,
+            } => {
                 let theirs = self.stays.iter_mut().filter(|((_, by), _)| by == person);
                 for stay in theirs.flat_map(|(_, stays)| stays).filter(|stay| stay.found) {
                     stay.confirmed = true;
                 }
             }
-            Fact::Decided { epoch, caught_up: true, .. } => {
-                for stay in self.stays.values_mut().flatten().filter(|stay| stay.told.contains(epoch)) {
+            Fact::Decided {
+                epoch,
+                caught_up: true,
+                ..
+            } => {
+                for stay in self
+                    .stays
+                    .values_mut()
+                    .flatten()
+                    .filter(|stay| stay.told.contains(epoch))
+                {
                     stay.known.insert(*epoch);
                 }
             }

@@ -88,7 +88,11 @@ impl Bot {
                 policy: Arc::clone(&policy),
             };
             let rules = Rules {
-                targets: ports.targets.into_iter().map(|(name, target)| (name, governed(target))).collect(),
+                targets: ports
+                    .targets
+                    .into_iter()
+                    .map(|(name, target)| (name, governed(target)))
+                    .collect(),
                 limits: ports.limits,
             };
             match Clerk::start(ports.ledger, ports.channel, ports.clock, rules.clone()).await {
@@ -96,7 +100,12 @@ impl Bot {
                     let clerk = tokio::spawn(clerk.run());
                     tokio::spawn(listen(world.clone(), epoch, inbox.clone()));
                     let desk = Desk::new(rules, inbox.clone());
-                    return Ok(Self { epoch, desk, inbox, clerk });
+                    return Ok(Self {
+                        epoch,
+                        desk,
+                        inbox,
+                        clerk,
+                    });
                 }
                 Err(damaged @ LedgerError::Corrupt { .. }) => return Err(damaged),
                 // Whoever runs the bot starts it again.

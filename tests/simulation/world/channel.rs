@@ -29,7 +29,10 @@ static LOOK: LazyLock<Look> = LazyLock::new(|| Look {
 impl Channel for World {
     async fn post(&self, card: &Card) -> Result<MessageId, Undelivered> {
         self.call(Part::Discord, |state| {
-            let there = state.discord.cards().find(|(_, message)| message.request == card.request.id);
+            let there = state
+                .discord
+                .cards()
+                .find(|(_, message)| message.request == card.request.id);
             there.map(|(id, _)| id).unwrap_or_else(|| state.put_card(card))
         })
         .await
@@ -46,7 +49,10 @@ impl Channel for World {
         self.call(Part::Discord, |state| {
             *state.card(place.message)? = shown(card);
             let outcome = card.request.ending().map(|ending| ending.outcome);
-            state.note(Fact::Edited { message: place.message, outcome });
+            state.note(Fact::Edited {
+                message: place.message,
+                outcome,
+            });
             if outcome.is_some() {
                 state.read(render::card::current(card, &LOOK));
             }
@@ -57,7 +63,9 @@ impl Channel for World {
     }
 
     async fn announce(&self, request: &Request) -> Result<(), Undelivered> {
-        let Some(ending) = request.ending() else { return Ok(()) };
+        let Some(ending) = request.ending() else {
+            return Ok(());
+        };
         self.call(Part::Discord, |state| {
             let outcome = ending.outcome;
             let is_result = |kind: &Kind| matches!(kind, Kind::Result { .. });
@@ -66,7 +74,11 @@ impl Channel for World {
             }
             let (id, replies_to) = (request.id, request.message);
             state.discord.post(id, Kind::Result { replies_to, outcome });
-            state.note(Fact::Announced { request: id, replies_to, outcome });
+            state.note(Fact::Announced {
+                request: id,
+                replies_to,
+                outcome,
+            });
             state.read(render::result::reply(request).expect("it has ended"));
         })
         .await
@@ -79,7 +91,11 @@ impl Channel for World {
                 return;
             }
             state.discord.post(request.id, Kind::Note { person });
-            state.note(Fact::Told { request: request.id, person, why });
+            state.note(Fact::Told {
+                request: request.id,
+                person,
+                why,
+            });
             state.read(render::note::tell(request, person, why));
         })
         .await
@@ -96,7 +112,11 @@ impl Channel for World {
         self.call(Part::Discord, |state| {
             state.card(card.message)?;
             let voters = state.discord.voters(card.message, vote);
-            state.note(Fact::Read { card, vote, voters: voters.clone() });
+            state.note(Fact::Read {
+                card,
+                vote,
+                voters: voters.clone(),
+            });
             Ok(voters.into_iter().collect())
         })
         .await
@@ -106,7 +126,10 @@ impl Channel for World {
     async fn person(&self, user: UserId) -> Result<Option<Person>, Undelivered> {
         self.call(Part::Discord, |state| {
             let entitled = state.entitled(user);
-            state.note(Fact::Checked { person: user, entitled });
+            state.note(Fact::Checked {
+                person: user,
+                entitled,
+            });
             state.discord.member(user).cloned()
         })
         .await
@@ -131,7 +154,9 @@ impl Question for Command {
     async fn refuse(&self, refusal: &Refusal) -> Result<(), Undelivered> {
         self.world
             .call(Part::Discord, |state| {
-                state.note(Fact::Refused { words: refusal.to_string() });
+                state.note(Fact::Refused {
+                    words: refusal.to_string(),
+                });
                 state.read(render::note::refusal(refusal, &LOOK));
             })
             .await
@@ -164,7 +189,9 @@ impl State {
     }
 
     fn has_posted(&self, request: RequestId, kind: impl Fn(&Kind) -> bool) -> bool {
-        self.discord.there().any(|(_, message)| message.request == request && kind(&message.kind))
+        self.discord
+            .there()
+            .any(|(_, message)| message.request == request && kind(&message.kind))
     }
 
     /// Everybody reads what is posted, and so does this.

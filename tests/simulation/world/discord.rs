@@ -30,9 +30,16 @@ pub struct Message {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// What a reader sees of a card.
-    Card { shown: Shown },
-    Result { replies_to: Option<MessageId>, outcome: Outcome },
-    Note { person: UserId },
+    Card {
+        shown: Shown,
+    },
+    Result {
+        replies_to: Option<MessageId>,
+        outcome: Outcome,
+    },
+    Note {
+        person: UserId,
+    },
 }
 
 /// What a card says.
@@ -76,7 +83,8 @@ impl Discord {
     }
 
     pub fn cards(&self) -> impl Iterator<Item = (MessageId, &Message)> {
-        self.there().filter(|(_, message)| matches!(message.kind, Kind::Card { .. }))
+        self.there()
+            .filter(|(_, message)| matches!(message.kind, Kind::Card { .. }))
     }
 
     pub fn voters(&self, card: MessageId, vote: Vote) -> BTreeSet<UserId> {
@@ -112,36 +120,72 @@ impl State {
     }
 
     pub fn react(&mut self, by: UserId, card: MessageId, vote: Vote) {
-        let Some(person) = self.discord.member(by).cloned() else { return };
-        let Some(message) = self.discord.messages.get_mut(&card).filter(|message| !message.deleted) else {
+        let Some(person) = self.discord.member(by).cloned() else {
+            return;
+        };
+        let Some(message) = self
+            .discord
+            .messages
+            .get_mut(&card)
+            .filter(|message| !message.deleted)
+        else {
             return;
         };
         if !message.votes.insert((by, ballot_of(vote))) {
             return;
         }
         let entitled = self.entitled(by);
-        self.note(Fact::Reacted { card, vote, by, entitled });
+        self.note(Fact::Reacted {
+            card,
+            vote,
+            by,
+            entitled,
+        });
         // Now and then Discord leaves out who this is in the guild.
         let person = (!self.faults.happens(50)).then_some(person);
-        let happening = move || Happening::Voted { card: place(card), vote, by: person.clone() };
+        let happening = move || Happening::Voted {
+            card: place(card),
+            vote,
+            by: person.clone(),
+        };
         self.tell(Told::Vote { card, vote, by }, happening);
     }
 
     pub fn take_back(&mut self, by: UserId, card: MessageId, vote: Vote) {
-        let Some(message) = self.discord.messages.get_mut(&card).filter(|message| !message.deleted) else {
+        let Some(message) = self
+            .discord
+            .messages
+            .get_mut(&card)
+            .filter(|message| !message.deleted)
+        else {
             return;
         };
         if !message.votes.remove(&(by, ballot_of(vote))) {
             return;
         }
         self.note(Fact::TakenBack { card, vote, by });
-        let happening = move || Happening::Unvoted { card: place(card), vote, by };
-        self.tell(Told::Removals { card, gone: vec![(by, vote)] }, happening);
+        let happening = move || Happening::Unvoted {
+            card: place(card),
+            vote,
+            by,
+        };
+        self.tell(
+            Told::Removals {
+                card,
+                gone: vec![(by, vote)],
+            },
+            happening,
+        );
     }
 
     /// A moderator takes all reactions of one kind, or all, off a message.
     pub fn clear(&mut self, card: MessageId, vote: Option<Vote>) {
-        let Some(message) = self.discord.messages.get_mut(&card).filter(|message| !message.deleted) else {
+        let Some(message) = self
+            .discord
+            .messages
+            .get_mut(&card)
+            .filter(|message| !message.deleted)
+        else {
             return;
         };
         let gone: Vec<_> = message
@@ -150,17 +194,27 @@ impl State {
             .map(|(by, ballot)| (*by, vote_of(*ballot)))
             .filter(|(_, cast)| vote.is_none_or(|vote| vote == *cast))
             .collect();
-        message.votes.retain(|(by, ballot)| !gone.contains(&(*by, vote_of(*ballot))));
+        message
+            .votes
+            .retain(|(by, ballot)| !gone.contains(&(*by, vote_of(*ballot))));
         for &(by, vote) in &gone {
             self.note(Fact::TakenBack { card, vote, by });
         }
-        let happening = move || Happening::Cleared { card: place(card), vote };
+        let happening = move || Happening::Cleared {
+            card: place(card),
+            vote,
+        };
         self.tell(Told::Removals { card, gone }, happening);
     }
 
     /// A moderator deletes a message.
     pub fn delete(&mut self, card: MessageId) {
-        let Some(message) = self.discord.messages.get_mut(&card).filter(|message| !message.deleted) else {
+        let Some(message) = self
+            .discord
+            .messages
+            .get_mut(&card)
+            .filter(|message| !message.deleted)
+        else {
             return;
         };
         message.deleted = true;
@@ -172,7 +226,10 @@ impl State {
             self.note(Fact::TakenBack { card, vote, by });
         }
         self.note(Fact::Deleted { card });
-        let happening = move || Happening::Deleted { channel: INCIDENT, messages: vec![card] };
+        let happening = move || Happening::Deleted {
+            channel: INCIDENT,
+            messages: vec![card],
+        };
         self.tell(Told::Removals { card, gone }, happening);
     }
 
@@ -198,7 +255,10 @@ impl State {
 }
 
 pub fn place(message: MessageId) -> Place {
-    Place { channel: INCIDENT, message }
+    Place {
+        channel: INCIDENT,
+        message,
+    }
 }
 
 fn ballot_of(vote: Vote) -> Ballot {

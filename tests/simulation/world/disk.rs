@@ -36,7 +36,8 @@ impl Disk {
     pub fn walk(&self) -> Result<Tail, String> {
         let mut tail = Tail::default();
         for (seq, row) in (1..).zip(&self.rows) {
-            tail.follow(seq, &row.line).map_err(|broken| format!("record {seq}: {broken}"))?;
+            tail.follow(seq, &row.line)
+                .map_err(|broken| format!("record {seq}: {broken}"))?;
         }
         Ok(tail)
     }
@@ -64,8 +65,13 @@ impl Disk {
             },
         };
         let seal = |entry| {
-            let sealed = tail.seal(entry).map_err(|error| LedgerError::NotRecorded(error.into()))?;
-            Ok(Row { line: sealed.line, recorded: sealed.recorded })
+            let sealed = tail
+                .seal(entry)
+                .map_err(|error| LedgerError::NotRecorded(error.into()))?;
+            Ok(Row {
+                line: sealed.line,
+                recorded: sealed.recorded,
+            })
         };
         entries.into_iter().map(seal).collect()
     }
@@ -95,7 +101,10 @@ impl Disk {
             .chain(self.standing.keys().copied())
             .collect();
         let asked = |recorded: &Recorded| matches!(recorded.entry.event, Event::Requested(_));
-        let last = self.records().filter(|recorded| asked(recorded)).filter_map(|recorded| recorded.entry.request);
+        let last = self
+            .records()
+            .filter(|recorded| asked(recorded))
+            .filter_map(|recorded| recorded.entry.request);
         Ok(Recall {
             next: RequestId(last.max().map_or(1, |RequestId(last)| last + 1)),
             owed: self
@@ -107,7 +116,12 @@ impl Disk {
             records: self
                 .rows
                 .iter()
-                .filter(|row| row.recorded.entry.request.is_some_and(|request| wanted.contains(&request)))
+                .filter(|row| {
+                    row.recorded
+                        .entry
+                        .request
+                        .is_some_and(|request| wanted.contains(&request))
+                })
                 .map(read)
                 .collect::<Result<_, _>>()?,
         })
@@ -120,7 +134,9 @@ fn read(row: &Row) -> Result<Recorded, LedgerError> {
         seq,
         problem: broken.to_string(),
     };
-    chain::read(seq, &row.line).map(|link| link.recorded).map_err(corrupt)
+    chain::read(seq, &row.line)
+        .map(|link| link.recorded)
+        .map_err(corrupt)
 }
 
 fn hash(line: &str) -> String {
@@ -182,7 +198,11 @@ impl Ledger for Hold {
         self.world.with(|state| {
             let caught_up = state.discord.has_been_heard(epoch);
             let entries = entries.clone();
-            state.note(Fact::Decided { epoch, caught_up, entries });
+            state.note(Fact::Decided {
+                epoch,
+                caught_up,
+                entries,
+            });
         });
         let mut records = Vec::new();
         self.write(
@@ -195,12 +215,19 @@ impl Ledger for Hold {
             },
         )
         .await?;
-        self.world.with(|state| state.note(Fact::Acknowledged { records: records.clone() }));
+        self.world.with(|state| {
+            state.note(Fact::Acknowledged {
+                records: records.clone(),
+            })
+        });
         Ok(records)
     }
 
     async fn recall(&self, since: Moment) -> Result<Recall, LedgerError> {
-        let recalled = self.world.call(Part::Ledger, |state| state.disk.recall(since)).await;
+        let recalled = self
+            .world
+            .call(Part::Ledger, |state| state.disk.recall(since))
+            .await;
         recalled.unwrap_or_else(|_| Err(not_recorded()))
     }
 
@@ -220,7 +247,10 @@ impl Ledger for Hold {
     }
 
     async fn probe(&self) -> Result<(), LedgerError> {
-        self.world.call(Part::Ledger, |_| ()).await.map_err(|_| not_recorded())
+        self.world
+            .call(Part::Ledger, |_| ())
+            .await
+            .map_err(|_| not_recorded())
     }
 }
 

@@ -16,7 +16,11 @@ pub enum Fact {
     /// The bot's process died, or was told to stop and did.
     Ended,
     /// The desk asked the ledger to take these. `caught_up`: it had by then taken up everything that was told it.
-    Decided { epoch: u64, caught_up: bool, entries: Vec<Entry> },
+    Decided {
+        epoch: u64,
+        caught_up: bool,
+        entries: Vec<Entry>,
+    },
     /// These survive the loss of power from now on.
     Durable { epoch: u64, records: Vec<Recorded> },
     /// The desk was told that these are durable.
@@ -24,13 +28,29 @@ pub enum Fact {
     /// The desk was told that the result has reached its channel.
     Settled { request: RequestId },
     /// A card appeared in the channel.
-    Posted { request: RequestId, message: MessageId, action: Action, identity: Identity },
+    Posted {
+        request: RequestId,
+        message: MessageId,
+        action: Action,
+        identity: Identity,
+    },
     /// A card was changed; how it says the request ended, if it does.
-    Edited { message: MessageId, outcome: Option<Outcome> },
+    Edited {
+        message: MessageId,
+        outcome: Option<Outcome>,
+    },
     /// A result appeared in the channel.
-    Announced { request: RequestId, replies_to: Option<MessageId>, outcome: Outcome },
+    Announced {
+        request: RequestId,
+        replies_to: Option<MessageId>,
+        outcome: Outcome,
+    },
     /// A person was told that their reaction does not count.
-    Told { request: RequestId, person: UserId, why: Why },
+    Told {
+        request: RequestId,
+        person: UserId,
+        why: Why,
+    },
     /// The channel was told what keeps requests from being decided.
     Alerted { alert: Alert },
     /// A command was refused, in these words.
@@ -38,23 +58,47 @@ pub enum Fact {
     /// What a message says is not inert, not within the limits, or notifies somebody it must not.
     Unfit { problem: String },
     /// A reaction was put on a message by somebody who was an approver at that moment, or was not.
-    Reacted { card: MessageId, vote: Vote, by: UserId, entitled: bool },
+    Reacted {
+        card: MessageId,
+        vote: Vote,
+        by: UserId,
+        entitled: bool,
+    },
     /// A reaction is no longer there.
     TakenBack { card: MessageId, vote: Vote, by: UserId },
     /// A message was deleted.
     Deleted { card: MessageId },
     /// The bot was told of a reaction that was put on a message.
-    HeardOfVote { epoch: u64, card: MessageId, vote: Vote, by: UserId },
+    HeardOfVote {
+        epoch: u64,
+        card: MessageId,
+        vote: Vote,
+        by: UserId,
+    },
     /// The bot was told of a reaction that is no longer there.
-    HeardOfRemoval { epoch: u64, card: MessageId, vote: Vote, by: UserId },
+    HeardOfRemoval {
+        epoch: u64,
+        card: MessageId,
+        vote: Vote,
+        by: UserId,
+    },
     /// The bot was told that it may have missed what happened before.
     HeardOfGap { epoch: u64 },
     /// The bot read who had reacted.
-    Read { card: Place, vote: Vote, voters: BTreeSet<UserId> },
+    Read {
+        card: Place,
+        vote: Vote,
+        voters: BTreeSet<UserId>,
+    },
     /// The bot asked what a person may do.
     Checked { person: UserId, entitled: bool },
     /// A backend got a signal; which one it was.
-    Signalled { epoch: u64, request: RequestId, action: Action, victim: Identity },
+    Signalled {
+        epoch: u64,
+        request: RequestId,
+        action: Action,
+        victim: Identity,
+    },
     /// A backend ended its query, or itself.
     Finished { victim: Identity, whole: bool },
 }

@@ -38,8 +38,15 @@ enum Connection {
 /// What an event is about, for the books of those who judge.
 #[derive(Clone, Debug)]
 pub enum Told {
-    Vote { card: MessageId, vote: Vote, by: UserId },
-    Removals { card: MessageId, gone: Vec<(UserId, Vote)> },
+    Vote {
+        card: MessageId,
+        vote: Vote,
+        by: UserId,
+    },
+    Removals {
+        card: MessageId,
+        gone: Vec<(UserId, Vote)>,
+    },
     Gap,
 }
 
@@ -68,8 +75,16 @@ impl Gateway {
 
     /// The connections break; when they cannot be resumed, what was not told yet never will be.
     pub fn drop_connections(&mut self, resumable: bool) {
-        for session in self.sessions.values_mut().filter(|session| session.connection == Connection::Up) {
-            session.connection = if resumable { Connection::Resumable } else { Connection::Lost };
+        for session in self
+            .sessions
+            .values_mut()
+            .filter(|session| session.connection == Connection::Up)
+        {
+            session.connection = if resumable {
+                Connection::Resumable
+            } else {
+                Connection::Lost
+            };
             if !resumable {
                 session.waiting.clear();
             }
@@ -126,7 +141,11 @@ pub async fn listen(world: World, epoch: u64, inbox: mpsc::Sender<Happening>) {
         let late = world.with(|state| state.faults.up_to(Duration::from_millis(60)));
         pass(late).await;
         world.alive().await;
-        let times = if world.with(|state| state.faults.happens(state.faults.repeated)) { 2 } else { 1 };
+        let times = if world.with(|state| state.faults.happens(state.faults.repeated)) {
+            2
+        } else {
+            1
+        };
         for _ in 0..times {
             world.with(|state| note(state, epoch, &event.told));
             if inbox.send((event.happening)()).await.is_err() {
@@ -154,7 +173,12 @@ fn note(state: &mut State, epoch: u64, told: &Told) {
         }),
         Told::Removals { card, gone } => {
             for &(by, vote) in gone {
-                state.note(Fact::HeardOfRemoval { epoch, card: *card, vote, by });
+                state.note(Fact::HeardOfRemoval {
+                    epoch,
+                    card: *card,
+                    vote,
+                    by,
+                });
             }
         }
         Told::Gap => state.note(Fact::HeardOfGap { epoch }),

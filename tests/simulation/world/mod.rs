@@ -153,7 +153,8 @@ impl State {
     pub fn plan(&mut self, after: Duration, server: &str, change: Change) {
         self.planned += 1;
         let at = self.time.now().plus(after);
-        self.to_come.insert((at, self.planned), (server.to_owned(), change));
+        self.to_come
+            .insert((at, self.planned), (server.to_owned(), change));
     }
 
     fn catch_up(&mut self) {

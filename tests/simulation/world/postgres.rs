@@ -45,9 +45,15 @@ pub enum Change {
     /// Its user becomes a protected one.
     Protected(Pid),
     /// It waits for another.
-    Blocks { holder: Pid, waiter: Pid },
+    Blocks {
+        holder: Pid,
+        waiter: Pid,
+    },
     /// A backend attends to a signal it was sent.
-    Obeys { action: Action, victim: Identity },
+    Obeys {
+        action: Action,
+        victim: Identity,
+    },
 }
 
 impl Server {
@@ -153,7 +159,11 @@ impl Server {
 
     fn end_query(&mut self, at: Moment, pid: Pid, facts: &mut Facts) {
         let identified = self.identified;
-        let Some(backend) = self.backends.get_mut(&pid).filter(|backend| backend.state.is_running()) else {
+        let Some(backend) = self
+            .backends
+            .get_mut(&pid)
+            .filter(|backend| backend.state.is_running())
+        else {
             return;
         };
         let victim = Identity {
@@ -169,12 +179,18 @@ impl Server {
     }
 
     /// What the one statement decides: the backend to signal, or why none.
-    fn check(&self, approved: &Approved, protection: &Protection) -> Result<Session, (Outcome, &'static str)> {
+    fn check(
+        &self,
+        approved: &Approved,
+        protection: &Protection,
+    ) -> Result<Session, (Outcome, &'static str)> {
         let identity = approved.identity();
         if identity.server != self.identified {
             return Err((Outcome::Gone, "another server answers there now"));
         }
-        let session = self.find(identity.pid).ok_or((Outcome::Gone, "the session had ended"))?;
+        let session = self
+            .find(identity.pid)
+            .ok_or((Outcome::Gone, "the session had ended"))?;
         if session.backend_start != identity.backend_start {
             return Err((Outcome::Replaced, "another session has its pid now"));
         }
@@ -191,7 +207,13 @@ impl Server {
 
 impl World {
     /// The one statement that checks and signals.
-    pub fn execute(&mut self, name: &str, epoch: u64, approved: &Approved, protection: &Protection) -> Signalled {
+    pub fn execute(
+        &mut self,
+        name: &str,
+        epoch: u64,
+        approved: &Approved,
+        protection: &Protection,
+    ) -> Signalled {
         match self.servers[name].check(approved, protection) {
             Ok(session) => {
                 self.send_signal(name, epoch, approved.request(), approved.action(), &session);
@@ -206,10 +228,22 @@ impl World {
     }
 
     /// Signals a backend, whichever it is.
-    pub fn send_signal(&mut self, name: &str, epoch: u64, request: RequestId, action: Action, session: &Session) {
+    pub fn send_signal(
+        &mut self,
+        name: &str,
+        epoch: u64,
+        request: RequestId,
+        action: Action,
+        session: &Session,
+    ) {
         let server = &self.servers[name];
         let (victim, obeys_after) = (server.identity(session), server.obeys_after);
-        self.note(Fact::Signalled { epoch, request, action, victim });
+        self.note(Fact::Signalled {
+            epoch,
+            request,
+            action,
+            victim,
+        });
         if let Some(after) = obeys_after {
             self.plan(after, name, Change::Obeys { action, victim });
         }

@@ -27,7 +27,9 @@ impl Target for Connection {
 
     async fn snapshot(&self, _: Freshness) -> Result<Arc<Snapshot>, Unreachable> {
         self.world
-            .call(Part::Postgres, |state| state.servers[&self.name].snapshot(state.time.now()))
+            .call(Part::Postgres, |state| {
+                state.servers[&self.name].snapshot(state.time.now())
+            })
             .await
             .map(Arc::new)
             .map_err(unreachable)
@@ -58,7 +60,9 @@ impl Target for Connection {
 
     async fn look(&self, pid: Pid) -> Result<Option<Session>, Unreachable> {
         self.world
-            .call(Part::Postgres, |state| state.servers[&self.name].find(pid).cloned())
+            .call(Part::Postgres, |state| {
+                state.servers[&self.name].find(pid).cloned()
+            })
             .await
             .map_err(unreachable)
     }
