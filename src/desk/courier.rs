@@ -44,25 +44,20 @@ impl Courier {
     }
 
     async fn work(mut self, question: Option<Arc<dyn Question>>) {
-        let card = self.card();
-        let channel = card.request.asked.channel;
-        let posted = match card.request.message {
-            // What the card shows since the bot was last here is not known.
+        let asked = self.card().request;
+        let channel = asked.asked.channel;
+        let posted = match asked.message {
+            // What it shows since before the restart is not known.
             Some(message) => Some((Place { channel, message }, None)),
-            None => {
-                let posted = self.post(question).await;
-                posted.map(|(message, shown)| (Place { channel, message }, shown))
-            }
+            None => self.post(question).await,
         };
-        if let Some((place, shown)) = posted {
-            self.offer_votes(place).await;
-            if !self.follow(place, shown).await {
-                return;
-            }
-            self.deliver(Some(place)).await;
-        } else {
-            self.deliver(None).await;
+        let place = posted.as_ref().map(|(place, _)| *place);
+        if let Some((place, shown)) = posted
+            && !self.follow(place, shown).await
+        {
+            return;
         }
+        self.deliver(place).await;
     }
 
     fn card(&self) -> Card {
@@ -74,16 +69,19 @@ impl Courier {
         let _ = self.inbox.send(happening).await;
     }
 
-    /// Posts the card, and tells what it shows where that is certain. `None` when there can be no card.
+    /// Posts the card, and tells where and, if that is certain, what it shows; `None` when there can be no card.
     ///
     /// Also a request that has ended gets its card: an earlier try may have posted one though its answer was lost,
     /// and that one must be found and closed.
-    async fn post(&mut self, question: Option<Arc<dyn Question>>) -> Option<(MessageId, Option<Card>)> {
+    async fn post(&mut self, question: Option<Arc<dyn Question>>) -> Option<(Place, Option<Card>)> {
         let first = self.card();
         let channel = first.request.asked.channel;
         if let Some(question) = question {
             match question.answer(&first).await {
-                Ok(message) => return Some((self.posted(message).await, Some(first))),
+                Ok(message) => {
+                    self.report_posted(message, true).await;
+                    return Some((Place { channel, message }, Some(first)));
+                }
                 Err(problem) => {
                     warn!(request = self.request.0, error = ?problem, "the card could not be the answer; it is posted by itself");
                 }
@@ -92,7 +90,10 @@ impl Courier {
         let mut retry = FIRST_RETRY;
         loop {
             match self.channel.post(&self.card()).await {
-                Ok(message) => return Some((self.posted(message).await, None)),
+                Ok(message) => {
+                    self.report_posted(message, false).await;
+                    return Some((Place { channel, message }, None));
+                }
                 Err(Undelivered::Gone) => {
                     self.report(Happening::ChannelDeleted { channel }).await;
                     self.until_ended().await;
@@ -107,39 +108,27 @@ impl Courier {
         }
     }
 
-    async fn posted(&self, message: MessageId) -> MessageId {
+    async fn report_posted(&self, message: MessageId, at_once: bool) {
         self.report(Happening::Posted {
             request: self.request,
             message,
+            at_once,
         })
         .await;
-        message
-    }
-
-    async fn offer_votes(&mut self, card: Place) {
-        let mut retry = FIRST_RETRY;
-        while self.cards.borrow().request.is_open() {
-            match self.channel.offer_votes(card).await {
-                Ok(()) => return,
-                Err(Undelivered::Gone) => {
-                    self.report(Happening::CardGone {
-                        request: self.request,
-                    })
-                    .await;
-                    self.until_ended().await;
-                }
-                Err(problem) => self.wait_after(&problem, "reactions", &mut retry).await,
-            }
-        }
     }
 
     /// Keeps the posted card true while the request is open; `false` when there is nobody left to work for.
     async fn follow(&mut self, place: Place, mut shown: Option<Card>) -> bool {
         let mut retry = FIRST_RETRY;
+        let mut offer = Some(Offer::default());
         loop {
             let card = self.cards.borrow_and_update().clone();
             match card.request.phase {
                 Phase::Ended { .. } => return true,
+                Phase::Open if offer.as_ref().is_some_and(Offer::is_due) => {
+                    offer = self.offer_votes(place, offer).await;
+                    continue;
+                }
                 Phase::Open if shown.as_ref().is_none_or(|shown| differs(shown, &card)) => {
                     let turn = self.pace.next_turn().await;
                     tokio::select! {
@@ -150,12 +139,7 @@ impl Courier {
                     let newest = self.card();
                     match self.channel.update(place, &newest).await {
                         Ok(()) => retry = FIRST_RETRY,
-                        Err(Undelivered::Gone) => {
-                            self.report(Happening::CardGone {
-                                request: self.request,
-                            })
-                            .await;
-                        }
+                        Err(Undelivered::Gone) => self.report_card_gone().await,
                         Err(problem) => {
                             self.wait_after(&problem, "edit", &mut retry).await;
                             continue;
@@ -166,10 +150,41 @@ impl Courier {
                 // Being executed is over in a moment; the next edit shows the outcome.
                 Phase::Open | Phase::Executing { .. } => {}
             }
-            if self.cards.changed().await.is_err() {
+            let changed = match &offer {
+                Some(offer) if card.request.is_open() => tokio::select! {
+                    biased;
+                    changed = self.cards.changed() => changed,
+                    () = sleep_until(offer.at) => Ok(()),
+                },
+                _ => self.cards.changed().await,
+            };
+            if changed.is_err() {
                 return false;
             }
         }
+    }
+
+    /// Puts the two reactions on the card. Where that fails people can react all the same, so that nothing waits
+    /// for it: it is tried again later.
+    async fn offer_votes(&mut self, card: Place, offer: Option<Offer>) -> Option<Offer> {
+        match self.channel.offer_votes(card).await {
+            Ok(()) => None,
+            Err(Undelivered::Gone) => {
+                self.report_card_gone().await;
+                None
+            }
+            Err(problem) => {
+                warn!(request = self.request.0, error = ?problem, "the reactions are not offered; it is tried again");
+                offer.map(Offer::later)
+            }
+        }
+    }
+
+    async fn report_card_gone(&self) {
+        self.report(Happening::CardGone {
+            request: self.request,
+        })
+        .await;
     }
 
     /// Posts the result, then makes the card show it.
@@ -221,6 +236,34 @@ impl Courier {
             biased;
             () = sleep(wait) => {}
             () = self.until_ended() => {}
+        }
+    }
+}
+
+/// When the two reactions are offered, and how long to wait after a failure.
+struct Offer {
+    at: Instant,
+    retry: Duration,
+}
+
+impl Default for Offer {
+    fn default() -> Self {
+        Self {
+            at: Instant::now(),
+            retry: FIRST_RETRY,
+        }
+    }
+}
+
+impl Offer {
+    fn is_due(&self) -> bool {
+        self.at <= Instant::now()
+    }
+
+    fn later(self) -> Self {
+        Self {
+            at: Instant::now() + self.retry,
+            retry: (self.retry * 2).min(LAST_RETRY),
         }
     }
 }

@@ -226,10 +226,7 @@ impl State {
             self.note(Fact::TakenBack { card, vote, by });
         }
         self.note(Fact::Deleted { card });
-        let happening = move || Happening::Deleted {
-            channel: INCIDENT,
-            messages: vec![card],
-        };
+        let happening = move || Happening::Deleted { card: place(card) };
         self.tell(Told::Removals { card, gone }, happening);
     }
 
