@@ -52,7 +52,7 @@ fn of_request(state: &State, id: RequestId, case: &Case) -> Verdict {
     }
     let cards: Vec<_> = theirs()
         .filter_map(|(card, message)| match &message.kind {
-            Kind::Card { shown } => Some((card, shown)),
+            Kind::Card { shown, stray: false } => Some((card, shown)),
             _ => None,
         })
         .collect();

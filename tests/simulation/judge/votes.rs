@@ -9,8 +9,9 @@ use super::{Invariant, Verdict, Violation};
 use crate::world::facts::Fact;
 
 /// An approving reaction, from when it was put on a card until it was taken back.
-#[derive(Default)]
 struct Stay {
+    card: MessageId,
+    by: UserId,
     /// Its author was an approver when they reacted.
     entitled: bool,
     /// The bot was told of it as it happened.
@@ -27,60 +28,29 @@ struct Stay {
 
 #[derive(Default)]
 pub struct Votes {
-    stays: BTreeMap<(MessageId, UserId), Vec<Stay>>,
+    stays: BTreeMap<u64, Stay>,
 }
 
 impl Votes {
     pub fn learn(&mut self, fact: &Fact) {
         match fact {
             Fact::Reacted {
+                serial,
                 card,
                 vote: Vote::Approve,
                 by,
                 entitled,
             } => {
-                let stay = Stay {
-                    entitled: *entitled,
-                    ..Stay::default()
-                };
-                self.stays.entry((*card, *by)).or_default().push(stay);
+                let stay = Stay::begin(*card, *by, *entitled);
+                self.stays.insert(*serial, stay);
             }
-            Fact::TakenBack {
-                card,
-                vote: Vote::Approve,
-                by,
-            } => {
-                if let Some(stay) = self.stays(*card, *by).last_mut() {
-                    stay.over = true;
-                }
-            }
-            Fact::HeardOfVote {
-                card,
-                vote: Vote::Approve,
-                by,
-                ..
-            } => {
-                // Which of several stays is meant is not said; they were told in order.
-                if let Some(stay) = self.stays(*card, *by).iter_mut().find(|stay| !stay.heard) {
-                    stay.heard = true;
-                }
-            }
-            Fact::HeardOfRemoval {
-                epoch,
-                card,
-                vote: Vote::Approve,
-                by,
-            } => {
-                let next = self
-                    .stays(*card, *by)
-                    .iter_mut()
-                    .find(|stay| stay.over && !stay.told.contains(epoch));
-                if let Some(stay) = next {
-                    stay.told.insert(*epoch);
-                }
-            }
+            Fact::TakenBack { serial } => self.mark(*serial, |stay| stay.over = true),
+            Fact::HeardOfVote { serial } => self.mark(*serial, |stay| stay.heard = true),
+            Fact::HeardOfRemoval { epoch, serial } => self.mark(*serial, |stay| {
+                stay.told.insert(*epoch);
+            }),
             Fact::HeardOfGap { epoch } => {
-                for stay in self.stays.values_mut().flatten().filter(|stay| stay.over) {
+                for stay in self.stays.values_mut().filter(|stay| stay.over) {
                     stay.told.insert(*epoch);
                 }
             }
@@ -89,18 +59,21 @@ impl Votes {
                 vote: Vote::Approve,
                 voters,
             } => {
-                for by in voters {
-                    if let Some(stay) = self.stays(card.message, *by).last_mut() {
-                        stay.found = true;
-                    }
+                let there =
+                    |stay: &&mut Stay| stay.card == card.message && !stay.over && voters.contains(&stay.by);
+                for stay in self.stays.values_mut().filter(there) {
+                    stay.found = true;
                 }
             }
             Fact::Checked {
                 person,
                 entitled: true,
             } => {
-                let theirs = self.stays.iter_mut().filter(|((_, by), _)| by == person);
-                for stay in theirs.flat_map(|(_, stays)| stays).filter(|stay| stay.found) {
+                for stay in self
+                    .stays
+                    .values_mut()
+                    .filter(|stay| stay.by == *person && stay.found)
+                {
                     stay.confirmed = true;
                 }
             }
@@ -109,12 +82,7 @@ impl Votes {
                 caught_up: true,
                 ..
             } => {
-                for stay in self
-                    .stays
-                    .values_mut()
-                    .flatten()
-                    .filter(|stay| stay.told.contains(epoch))
-                {
+                for stay in self.stays.values_mut().filter(|stay| stay.told.contains(epoch)) {
                     stay.known.insert(*epoch);
                 }
             }
@@ -124,25 +92,47 @@ impl Votes {
 
     /// Whether the approval may count for a bot that decides now.
     pub fn justify(&self, epoch: u64, cards: &[MessageId], by: UserId) -> Verdict {
-        let stays: Vec<_> = cards
-            .iter()
-            .filter_map(|card| self.stays.get(&(*card, by)))
-            .flatten()
+        let theirs = self
+            .stays
+            .values()
+            .filter(|stay| stay.by == by && cards.contains(&stay.card));
+        let rightful: Vec<_> = theirs
+            .filter(|stay| (stay.entitled && stay.heard) || stay.confirmed)
             .collect();
-        let rightful = |stay: &&&Stay| (stay.entitled && stay.heard) || stay.confirmed;
-        if !stays.iter().any(|stay| rightful(&stay)) {
+        if rightful.is_empty() {
             let detail = format!("{by} was no approver who reacted");
             return Err(Violation::of(Invariant::Approved, detail));
         }
-        let standing = |stay: &&Stay| !stay.over || !stay.known.contains(&epoch);
-        if !stays.iter().filter(rightful).any(|stay| standing(stay)) {
+        if rightful
+            .iter()
+            .all(|stay| stay.over && stay.known.contains(&epoch))
+        {
             let detail = format!("{by} had taken the approval back, and that was known");
             return Err(Violation::of(Invariant::AwayReactions, detail));
         }
         Ok(())
     }
 
-    fn stays(&mut self, card: MessageId, by: UserId) -> &mut [Stay] {
-        self.stays.entry((card, by)).or_default()
+    fn mark(&mut self, serial: u64, mark: impl FnOnce(&mut Stay)) {
+        // Denials have no stay.
+        if let Some(stay) = self.stays.get_mut(&serial) {
+            mark(stay);
+        }
+    }
+}
+
+impl Stay {
+    fn begin(card: MessageId, by: UserId, entitled: bool) -> Self {
+        Self {
+            card,
+            by,
+            entitled,
+            heard: false,
+            found: false,
+            confirmed: false,
+            over: false,
+            told: BTreeSet::new(),
+            known: BTreeSet::new(),
+        }
     }
 }

@@ -127,7 +127,13 @@ impl Bot {
             reason: None,
             channel: INCIDENT,
         };
-        let (desk, question) = (self.desk.clone(), Arc::new(Command { world: world.clone() }));
+        let (desk, question) = (
+            self.desk.clone(),
+            Arc::new(Command {
+                world: world.clone(),
+                epoch: self.epoch,
+            }),
+        );
         tokio::spawn(async move { desk.ask(person, order, question).await });
     }
 

@@ -33,7 +33,9 @@ impl Channel for World {
                 .discord
                 .cards()
                 .find(|(_, message)| message.request == card.request.id);
-            there.map(|(id, _)| id).unwrap_or_else(|| state.put_card(card))
+            there
+                .map(|(id, _)| id)
+                .unwrap_or_else(|| state.put_card(card, false))
         })
         .await
         .map_err(unavailable)
@@ -140,13 +142,16 @@ impl Channel for World {
 /// A person's command, which waits for its answer.
 pub struct Command {
     pub world: World,
+    pub epoch: u64,
 }
 
 #[async_trait]
 impl Question for Command {
     async fn answer(&self, card: &Card) -> Result<MessageId, Undelivered> {
         self.world
-            .call(Part::Discord, |state| state.put_card(card))
+            .call(Part::Discord, |state| {
+                state.put_card(card, self.epoch != state.epoch)
+            })
             .await
             .map_err(unavailable)
     }
@@ -165,9 +170,15 @@ impl Question for Command {
 }
 
 impl State {
-    fn put_card(&mut self, card: &Card) -> MessageId {
+    fn put_card(&mut self, card: &Card, stray: bool) -> MessageId {
         let request = &card.request;
-        let message = self.discord.post(request.id, Kind::Card { shown: shown(card) });
+        let message = self.discord.post(
+            request.id,
+            Kind::Card {
+                shown: shown(card),
+                stray,
+            },
+        );
         self.note(Fact::Posted {
             request: request.id,
             message,
@@ -181,7 +192,7 @@ impl State {
     fn card(&mut self, message: MessageId) -> Result<&mut Shown, Undelivered> {
         match self.discord.messages.get_mut(&message) {
             Some(message) if !message.deleted => match &mut message.kind {
-                Kind::Card { shown } => Ok(shown),
+                Kind::Card { shown, .. } => Ok(shown),
                 _ => Err(Undelivered::Gone),
             },
             _ => Err(Undelivered::Gone),

@@ -16,6 +16,7 @@ pub struct Discord {
     members: BTreeMap<UserId, Person>,
     pub messages: BTreeMap<MessageId, Message>,
     pub gateway: Gateway,
+    reactions: u64,
 }
 
 /// A message that the bot posted.
@@ -24,14 +25,16 @@ pub struct Message {
     pub request: RequestId,
     pub kind: Kind,
     pub deleted: bool,
-    votes: BTreeSet<(UserId, Ballot)>,
+    votes: BTreeMap<(UserId, Ballot), u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// What a reader sees of a card.
+    /// A stray one was the answer of a bot that had been deposed while it was on its way; nobody can stop that.
     Card {
         shown: Shown,
+        stray: bool,
     },
     Result {
         replies_to: Option<MessageId>,
@@ -62,6 +65,7 @@ impl Discord {
             members: members.into_iter().map(|person| (person.id, person)).collect(),
             messages: BTreeMap::new(),
             gateway: Gateway::default(),
+            reactions: 0,
         }
     }
 
@@ -92,9 +96,15 @@ impl Discord {
         votes
             .into_iter()
             .flatten()
-            .filter(|(_, ballot)| *ballot == ballot_of(vote))
-            .map(|(user, _)| *user)
+            .filter(|((_, ballot), _)| *ballot == ballot_of(vote))
+            .map(|((user, _), _)| *user)
             .collect()
+    }
+
+    /// The reactions on a message and their serial numbers, unless it was deleted.
+    fn votes_on(&mut self, card: MessageId) -> Option<&mut BTreeMap<(UserId, Ballot), u64>> {
+        let message = self.messages.get_mut(&card).filter(|message| !message.deleted);
+        message.map(|message| &mut message.votes)
     }
 
     /// Puts a message into the channel.
@@ -104,7 +114,7 @@ impl Discord {
             request,
             kind,
             deleted: false,
-            votes: BTreeSet::new(),
+            votes: BTreeMap::new(),
         };
         self.messages.insert(id, message);
         id
@@ -123,19 +133,18 @@ impl State {
         let Some(person) = self.discord.member(by).cloned() else {
             return;
         };
-        let Some(message) = self
-            .discord
-            .messages
-            .get_mut(&card)
-            .filter(|message| !message.deleted)
-        else {
+        self.discord.reactions += 1;
+        let serial = self.discord.reactions;
+        let Some(votes) = self.discord.votes_on(card) else {
             return;
         };
-        if !message.votes.insert((by, ballot_of(vote))) {
+        if votes.contains_key(&(by, ballot_of(vote))) {
             return;
         }
+        votes.insert((by, ballot_of(vote)), serial);
         let entitled = self.entitled(by);
         self.note(Fact::Reacted {
+            serial,
             card,
             vote,
             by,
@@ -148,86 +157,53 @@ impl State {
             vote,
             by: person.clone(),
         };
-        self.tell(Told::Vote { card, vote, by }, happening);
+        self.tell(Told::Vote(serial), happening);
     }
 
     pub fn take_back(&mut self, by: UserId, card: MessageId, vote: Vote) {
-        let Some(message) = self
-            .discord
-            .messages
-            .get_mut(&card)
-            .filter(|message| !message.deleted)
-        else {
-            return;
-        };
-        if !message.votes.remove(&(by, ballot_of(vote))) {
-            return;
-        }
-        self.note(Fact::TakenBack { card, vote, by });
-        let happening = move || Happening::Unvoted {
-            card: place(card),
-            vote,
-            by,
-        };
-        self.tell(
-            Told::Removals {
+        let mine = |who: UserId, cast: Ballot| who == by && cast == ballot_of(vote);
+        if let Some(gone) = self.take_off(card, mine).filter(|gone| !gone.is_empty()) {
+            let card = place(card);
+            self.tell(Told::Removals(gone), move || Happening::Unvoted {
                 card,
-                gone: vec![(by, vote)],
-            },
-            happening,
-        );
+                vote,
+                by,
+            });
+        }
     }
 
     /// A moderator takes all reactions of one kind, or all, off a message.
     pub fn clear(&mut self, card: MessageId, vote: Option<Vote>) {
-        let Some(message) = self
-            .discord
-            .messages
-            .get_mut(&card)
-            .filter(|message| !message.deleted)
-        else {
-            return;
-        };
-        let gone: Vec<_> = message
-            .votes
-            .iter()
-            .map(|(by, ballot)| (*by, vote_of(*ballot)))
-            .filter(|(_, cast)| vote.is_none_or(|vote| vote == *cast))
-            .collect();
-        message
-            .votes
-            .retain(|(by, ballot)| !gone.contains(&(*by, vote_of(*ballot))));
-        for &(by, vote) in &gone {
-            self.note(Fact::TakenBack { card, vote, by });
+        let meant = |_, cast: Ballot| vote.is_none_or(|vote| cast == ballot_of(vote));
+        if let Some(gone) = self.take_off(card, meant) {
+            let card = place(card);
+            self.tell(Told::Removals(gone), move || Happening::Cleared { card, vote });
         }
-        let happening = move || Happening::Cleared {
-            card: place(card),
-            vote,
-        };
-        self.tell(Told::Removals { card, gone }, happening);
     }
 
     /// A moderator deletes a message.
     pub fn delete(&mut self, card: MessageId) {
-        let Some(message) = self
-            .discord
-            .messages
-            .get_mut(&card)
-            .filter(|message| !message.deleted)
-        else {
+        let Some(gone) = self.take_off(card, |_, _| true) else {
             return;
         };
-        message.deleted = true;
-        let gone: Vec<_> = std::mem::take(&mut message.votes)
-            .into_iter()
-            .map(|(by, ballot)| (by, vote_of(ballot)))
-            .collect();
-        for &(by, vote) in &gone {
-            self.note(Fact::TakenBack { card, vote, by });
+        if let Some(message) = self.discord.messages.get_mut(&card) {
+            message.deleted = true;
         }
         self.note(Fact::Deleted { card });
-        let happening = move || Happening::Deleted { card: place(card) };
-        self.tell(Told::Removals { card, gone }, happening);
+        self.tell(Told::Removals(gone), move || Happening::Deleted {
+            card: place(card),
+        });
+    }
+
+    /// Takes reactions off a message; `None` when it is not there.
+    fn take_off(&mut self, card: MessageId, which: impl Fn(UserId, Ballot) -> bool) -> Option<Vec<u64>> {
+        let votes = self.discord.votes_on(card)?;
+        let gone = votes.extract_if(.., |(by, ballot), _| which(*by, *ballot));
+        let gone: Vec<_> = gone.map(|(_, serial)| serial).collect();
+        for &serial in &gone {
+            self.note(Fact::TakenBack { serial });
+        }
+        Some(gone)
     }
 
     /// Somebody leaves the guild. Their reactions stay where they are.
@@ -262,12 +238,5 @@ fn ballot_of(vote: Vote) -> Ballot {
     match vote {
         Vote::Approve => Ballot::Approve,
         Vote::Deny => Ballot::Deny,
-    }
-}
-
-fn vote_of(ballot: Ballot) -> Vote {
-    match ballot {
-        Ballot::Approve => Vote::Approve,
-        Ballot::Deny => Vote::Deny,
     }
 }

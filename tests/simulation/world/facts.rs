@@ -59,29 +59,20 @@ pub enum Fact {
     Unfit { problem: String },
     /// A reaction was put on a message by somebody who was an approver at that moment, or was not.
     Reacted {
+        serial: u64,
         card: MessageId,
         vote: Vote,
         by: UserId,
         entitled: bool,
     },
-    /// A reaction is no longer there.
-    TakenBack { card: MessageId, vote: Vote, by: UserId },
+    /// That reaction is no longer there.
+    TakenBack { serial: u64 },
     /// A message was deleted.
     Deleted { card: MessageId },
-    /// The bot was told of a reaction that was put on a message.
-    HeardOfVote {
-        epoch: u64,
-        card: MessageId,
-        vote: Vote,
-        by: UserId,
-    },
-    /// The bot was told of a reaction that is no longer there.
-    HeardOfRemoval {
-        epoch: u64,
-        card: MessageId,
-        vote: Vote,
-        by: UserId,
-    },
+    /// The bot was told of a reaction.
+    HeardOfVote { serial: u64 },
+    /// The bot was told that a reaction is no longer there.
+    HeardOfRemoval { epoch: u64, serial: u64 },
     /// The bot was told that it may have missed what happened before.
     HeardOfGap { epoch: u64 },
     /// The bot read who had reacted.

@@ -6,8 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use killgate::desk::inbox::Happening;
-use killgate::desk::ports::Vote;
-use killgate::domain::ids::{MessageId, UserId};
 use tokio::sync::{Notify, mpsc};
 
 use super::facts::Fact;
@@ -38,15 +36,8 @@ enum Connection {
 /// What an event is about, for the books of those who judge.
 #[derive(Clone, Debug)]
 pub enum Told {
-    Vote {
-        card: MessageId,
-        vote: Vote,
-        by: UserId,
-    },
-    Removals {
-        card: MessageId,
-        gone: Vec<(UserId, Vote)>,
-    },
+    Vote(u64),
+    Removals(Vec<u64>),
     Gap,
 }
 
@@ -165,20 +156,10 @@ fn next(state: &mut State, epoch: u64) -> Option<Event> {
 
 fn note(state: &mut State, epoch: u64, told: &Told) {
     match told {
-        Told::Vote { card, vote, by } => state.note(Fact::HeardOfVote {
-            epoch,
-            card: *card,
-            vote: *vote,
-            by: *by,
-        }),
-        Told::Removals { card, gone } => {
-            for &(by, vote) in gone {
-                state.note(Fact::HeardOfRemoval {
-                    epoch,
-                    card: *card,
-                    vote,
-                    by,
-                });
+        Told::Vote(serial) => state.note(Fact::HeardOfVote { serial: *serial }),
+        Told::Removals(gone) => {
+            for &serial in gone {
+                state.note(Fact::HeardOfRemoval { epoch, serial });
             }
         }
         Told::Gap => state.note(Fact::HeardOfGap { epoch }),
