@@ -191,11 +191,13 @@ impl Clerk {
             &owed,
             "whether the approval was recorded was not known, so nothing was signalled",
         );
+        // Reactions were not listened to meanwhile, so that what was kept of them may be out of date.
+        self.early.clear();
+        self.fetch_all_votes();
         // What fails again is put off again.
         while let Some(happening) = self.put_off.pop_front() {
             self.handle(happening).await?;
         }
-        self.fetch_all_votes();
         Ok(())
     }
 
