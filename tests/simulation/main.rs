@@ -3,6 +3,7 @@
 //!
 //! `KILLGATE_SEED=n` replays one incident; `KILLGATE_INCIDENTS=n` plays more of them, from `KILLGATE_FROM=n` on.
 
+mod broken;
 mod incident;
 mod judge;
 mod story;
@@ -15,7 +16,7 @@ use std::thread;
 use std::time::Instant;
 
 use incident::{MadeOf, play, tell};
-use judge::Violation;
+use judge::{Invariant, Violation};
 use world::bot::Ports;
 
 const INCIDENTS: u64 = 20_000;
@@ -63,25 +64,67 @@ fn first_failure(seeds: Range<u64>, made_of: MadeOf) -> Option<(u64, Violation)>
     })
 }
 
+/// Each mistake must be found, and found to be what it is.
+fn is_caught(made_of: MadeOf, invariant: Invariant) {
+    let caught = (0..INCIDENTS).find_map(|seed| play(seed, made_of).err().map(|violation| (seed, violation)));
+    let (seed, violation) = caught.expect("the mistake is found within so many incidents");
+    assert_eq!(
+        violation.invariant, invariant,
+        "seed {seed}: {}",
+        violation.detail
+    );
+}
+
 #[test]
-fn survey() {
-    let n = number("KILLGATE_SURVEY").unwrap_or(0);
-    let mut tally = std::collections::BTreeMap::<String, (u64, u64)>::new();
-    for seed in 0..n {
-        if number("KILLGATE_LOUD").is_some() {
-            eprintln!("seed {seed}");
-        }
-        if let Err(v) = play(seed, Ports::of) {
-            let key: String = v.detail.chars().take(110).collect();
-            let key = key.replace(|c: char| c.is_ascii_digit(), "#");
-            let e = tally
-                .entry(format!("{:?} {key}", v.invariant))
-                .or_insert((0, seed));
-            e.0 += 1;
-        }
-    }
-    for (k, (n, s)) in tally {
-        println!("{n:5} first {s}: {k}");
+fn approvals_by_people_who_are_no_approvers_are_caught() {
+    is_caught(broken::roles_believed, Invariant::Approved);
+}
+
+#[test]
+fn a_signal_to_whoever_has_the_pid_now_is_caught() {
+    is_caught(broken::bare_pid, Invariant::SameBackend);
+}
+
+#[test]
+fn a_result_told_twice_is_caught() {
+    is_caught(broken::announced_again, Invariant::OneOutcome);
+}
+
+#[test]
+fn a_record_acknowledged_before_it_is_durable_is_caught() {
+    is_caught(broken::acknowledged_early, Invariant::Durable);
+}
+
+#[test]
+fn a_second_signal_is_caught() {
+    is_caught(broken::signalled_again, Invariant::NeverTwice);
+}
+
+#[test]
+fn a_reaction_remembered_although_it_was_taken_back_is_caught() {
+    is_caught(broken::reactions_remembered, Invariant::AwayReactions);
+}
+
+#[test]
+fn a_deposed_replica_that_goes_on_recording_is_caught() {
+    is_caught(broken::unfenced, Invariant::OneActive);
+}
+
+#[test]
+fn text_that_is_not_inert_is_caught() {
+    is_caught(broken::raw_text, Invariant::Inert);
+}
+
+#[test]
+fn a_clock_that_nobody_handed_over_is_caught() {
+    let caught = (0..INCIDENTS).find(|seed| play(*seed, broken::own_clock) != play(*seed, broken::own_clock));
+    assert!(caught.is_some(), "the same seed went another way");
+}
+
+#[test]
+fn the_same_seed_goes_the_same_way() {
+    for seed in 0..100 {
+        assert_eq!(play(seed, Ports::of), play(seed, Ports::of), "seed {seed}");
     }
 }
 

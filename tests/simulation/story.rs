@@ -38,7 +38,7 @@ impl Story {
 
     /// What differs from incident to incident before it begins.
     pub fn set_the_scene(&mut self, world: &World) {
-        let expires_after = Duration::from_secs([20, 90, 900][self.dice.usize(..3)]);
+        let expires_after = Duration::from_secs([20, 60, 300][self.dice.usize(..3)]);
         let approvals = [1, 1, 2][self.dice.usize(..3)];
         let obeys_after = [Some(0), Some(30), Some(8_000), None][self.dice.usize(..4)];
         world.with(|state| {

@@ -51,6 +51,7 @@ impl Ports {
             ledger: Arc::new(Hold {
                 world: world.clone(),
                 epoch,
+                fenced: true,
             }),
             channel: Arc::new(world.clone()),
             clock: Arc::new(world.clone()),

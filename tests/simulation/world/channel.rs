@@ -199,6 +199,14 @@ impl State {
         }
     }
 
+    /// Discord no longer knows that it has posted this: for bots with a mistake in them.
+    pub fn forget_result(&mut self, request: RequestId) {
+        let forgotten = |message: &super::discord::Message| {
+            message.request == request && matches!(message.kind, Kind::Result { .. })
+        };
+        self.discord.messages.retain(|_, message| !forgotten(message));
+    }
+
     fn has_posted(&self, request: RequestId, kind: impl Fn(&Kind) -> bool) -> bool {
         self.discord
             .there()

@@ -17,6 +17,7 @@ pub struct Discord {
     pub messages: BTreeMap<MessageId, Message>,
     pub gateway: Gateway,
     reactions: u64,
+    posted: u64,
 }
 
 /// A message that the bot posted.
@@ -66,6 +67,7 @@ impl Discord {
             messages: BTreeMap::new(),
             gateway: Gateway::default(),
             reactions: 0,
+            posted: 0,
         }
     }
 
@@ -109,7 +111,8 @@ impl Discord {
 
     /// Puts a message into the channel.
     pub fn post(&mut self, request: RequestId, kind: Kind) -> MessageId {
-        let id = MessageId(1_400_000_000_000_000_000 + self.messages.len() as u64);
+        let id = MessageId(1_400_000_000_000_000_000 + self.posted);
+        self.posted += 1;
         let message = Message {
             request,
             kind,
