@@ -16,7 +16,7 @@ const PAGE: i64 = 1_000;
 
 /// A ledger, opened for reading only.
 pub struct PostgresPages {
-    runtime: Runtime,
+    thread: OwnRuntime,
     live: Live,
 }
 
@@ -29,24 +29,21 @@ impl fmt::Debug for PostgresPages {
 impl PostgresPages {
     /// Connects; fails when there is no ledger. Blocks for as long as that takes.
     pub fn open(to: &Dial) -> Result<Self, OpenError> {
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| OpenError::unavailable(anyhow::Error::new(error)))?;
-        let live = block_on(&runtime, async {
+        let thread = OwnRuntime::new()?;
+        let live = thread.block_on(async {
             let (live, _ended) = session::dial(to, LIMIT).await?;
             match migration::version(live.client()).await? {
                 None => Err(OpenError::Missing),
                 Some(_) => Ok(live),
             }
         })?;
-        Ok(Self { runtime, live })
+        Ok(Self { thread, live })
     }
 }
 
 impl Pages for PostgresPages {
     fn end(&mut self) -> anyhow::Result<Tail> {
-        Ok(block_on(&self.runtime, lookup::end(self.live.client()))?)
+        Ok(self.thread.block_on(lookup::end(self.live.client()))?)
     }
 
     fn after(&mut self, seq: u64) -> anyhow::Result<Vec<Row>> {
@@ -57,12 +54,32 @@ impl Pages for PostgresPages {
     }
 }
 
-/// On a thread of its own, because the caller's may be another runtime's.
-fn block_on<T: Send>(runtime: &Runtime, work: impl Future<Output = T> + Send) -> T {
-    thread::scope(|scope| {
-        let worker = scope.spawn(|| runtime.block_on(work));
-        worker
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
+/// A runtime that may be waited for, and dropped, from within another one.
+struct OwnRuntime(Option<Runtime>);
+
+impl OwnRuntime {
+    fn new() -> Result<Self, OpenError> {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        Ok(Self(Some(runtime.map_err(|error| {
+            OpenError::unavailable(anyhow::Error::new(error))
+        })?)))
+    }
+
+    fn block_on<T: Send>(&self, work: impl Future<Output = T> + Send) -> T {
+        let runtime = self.0.as_ref().expect("it is there until it is dropped");
+        thread::scope(|scope| {
+            let worker = scope.spawn(|| runtime.block_on(work));
+            worker
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+}
+
+impl Drop for OwnRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }

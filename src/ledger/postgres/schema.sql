@@ -102,7 +102,7 @@ CREATE FUNCTION killgate_ledger.append(
         INSERT INTO killgate_ledger.record (seq, line)
             SELECT last_seq + number, line FROM pg_catalog.unnest(lines) WITH ORDINALITY AS given (line, number);
         INSERT INTO killgate_ledger.standing (request, owed)
-            SELECT request, owed FROM pg_catalog.unnest(standing_requests, standing_owed) AS given (request, owed)
+            SELECT * FROM ROWS FROM (pg_catalog.unnest(standing_requests), pg_catalog.unnest(standing_owed))
             ON CONFLICT (request) DO UPDATE SET owed = excluded.owed;
     END
     $body$;
