@@ -1,23 +1,22 @@
 //! The one owner of all requests. Whatever happens comes through its inbox and is handled to the end — decided,
 //! recorded, acted on — before the next thing is looked at; so there is one order of events, and nobody to race.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::book::Book;
 use super::courier::{Courier, Pace};
 use super::inbox::Happening;
-use super::ports::{Card, Channel, Clock, Ledger, LedgerError, Question};
+use super::ports::{Alert, Card, Channel, Clock, Ledger, LedgerError, Question};
 use super::rules::Rules;
 use super::watching::{EVERY, Live};
 use crate::domain::access::Access;
 use crate::domain::decision::Command;
-use crate::domain::event::Ending;
 use crate::domain::ids::RequestId;
 use crate::domain::request::Request;
 
@@ -52,8 +51,8 @@ pub struct Clerk {
     /// Counted up with each change of a card's reactions.
     pub(super) generations: HashMap<RequestId, u64>,
     pub(super) executing: BTreeSet<RequestId>,
-    /// Endings of executions that the ledger has not taken yet.
-    pub(super) unrecorded: Vec<(RequestId, Ending)>,
+    /// What happened while the ledger took no records, and must not be lost.
+    pub(super) put_off: VecDeque<Happening>,
     /// Targets that are being looked at.
     pub(super) looking: BTreeSet<String>,
     pub(super) ledger_in_trouble: bool,
@@ -83,12 +82,12 @@ impl Clerk {
             live: HashMap::new(),
             generations: HashMap::new(),
             executing: BTreeSet::new(),
-            unrecorded: Vec::new(),
+            put_off: VecDeque::new(),
             looking: BTreeSet::new(),
             ledger_in_trouble: false,
             stopping: false,
         };
-        clerk.take_up(&owed);
+        clerk.take_up(&owed, "the bot stopped after the signal may have been sent");
         Ok((clerk, inbox))
     }
 
@@ -123,7 +122,9 @@ impl Clerk {
                 }
                 Err(problem) => {
                     error!(error = ?problem, "the ledger took no record; nothing is decided until it does");
-                    self.ledger_in_trouble = true;
+                    if !std::mem::replace(&mut self.ledger_in_trouble, true) {
+                        self.alert(Alert::LedgerDown);
+                    }
                 }
             }
             if self.stopping {
@@ -141,7 +142,7 @@ impl Clerk {
             .couriers
             .values()
             .any(|card| card.borrow().request.ending().is_some());
-        self.executing.is_empty() && self.unrecorded.is_empty() && !delivering
+        self.executing.is_empty() && !delivering
     }
 
     /// When the next open request expires, in the time of timers.
@@ -182,15 +183,38 @@ impl Clerk {
     /// what was not decided meanwhile.
     async fn try_ledger_again(&mut self) -> Result<(), LedgerError> {
         self.ledger.probe().await?;
-        let (book, _) = Book::open(Arc::clone(&self.ledger), self.clock.now()).await?;
+        let (book, owed) = Book::open(Arc::clone(&self.ledger), self.clock.now()).await?;
         self.book = book;
         self.ledger_in_trouble = false;
         info!("the ledger takes records again");
-        for (id, ending) in std::mem::take(&mut self.unrecorded) {
-            self.executed(id, ending).await?;
+        self.alert(Alert::LedgerBack);
+        self.take_up(
+            &owed,
+            "whether the approval was recorded was not known, so nothing was signalled",
+        );
+        // What fails again is put off again.
+        while let Some(happening) = self.put_off.pop_front() {
+            self.handle(happening).await?;
         }
         self.fetch_all_votes();
         Ok(())
+    }
+
+    /// Tells every channel in which somebody waits for a decision.
+    fn alert(&self, alert: Alert) {
+        let channels: BTreeSet<_> = self
+            .book
+            .open_requests()
+            .map(|request| request.asked.channel)
+            .collect();
+        for id in channels {
+            let channel = Arc::clone(&self.channel);
+            tokio::spawn(async move {
+                if let Err(problem) = channel.alert(id, alert).await {
+                    warn!(channel = id.0, error = ?problem, "a channel was not told about the ledger");
+                }
+            });
+        }
     }
 
     /// Shows the request as it is now on its card.

@@ -21,7 +21,35 @@ use crate::domain::request::Request;
 use crate::domain::session::Snapshot;
 
 impl Clerk {
+    /// Handles one happening to its end; what must not be lost is kept when the ledger takes no record of it.
     pub(super) async fn handle(&mut self, happening: Happening) -> Result<(), LedgerError> {
+        if self.ledger_in_trouble {
+            self.put_off(happening);
+            return Ok(());
+        }
+        let kept = is_told_once(&happening).then(|| happening.clone());
+        let handled = self.handle_now(happening).await;
+        if handled.is_err() {
+            self.put_off.extend(kept);
+        }
+        handled
+    }
+
+    /// While the ledger takes no records nothing is decided. Reactions need not be remembered: they are on the cards,
+    /// and are fetched when the ledger is back.
+    fn put_off(&mut self, happening: Happening) {
+        match happening {
+            Happening::Asked { question, .. } => refuse(question, Refusal::LedgerDown),
+            Happening::Stop => self.stopping = true,
+            Happening::Watched { target, .. } => {
+                self.looking.remove(&target);
+            }
+            happening if is_told_once(&happening) => self.put_off.push_back(happening),
+            _ => {}
+        }
+    }
+
+    async fn handle_now(&mut self, happening: Happening) -> Result<(), LedgerError> {
         match happening {
             Happening::Asked {
                 wish,
@@ -290,16 +318,10 @@ impl Clerk {
         });
     }
 
-    /// Records how an execution ended; kept until the ledger takes it.
-    pub(super) async fn executed(&mut self, id: RequestId, ending: Ending) -> Result<(), LedgerError> {
-        let recorded = self.take(id, Command::Conclude(ending.clone())).await;
-        match &recorded {
-            Ok(()) => {
-                self.executing.remove(&id);
-            }
-            Err(_) => self.unrecorded.push((id, ending)),
-        }
-        recorded
+    async fn executed(&mut self, id: RequestId, ending: Ending) -> Result<(), LedgerError> {
+        self.take(id, Command::Conclude(ending)).await?;
+        self.executing.remove(&id);
+        Ok(())
     }
 
     /// Brings what was recorded to the channel's eyes, and the end of a request to the metrics.
@@ -322,6 +344,19 @@ impl Clerk {
             self.publish(id);
         }
     }
+}
+
+/// What nobody tells a second time, and nothing else shows.
+fn is_told_once(happening: &Happening) -> bool {
+    matches!(
+        happening,
+        Happening::Posted { .. }
+            | Happening::CardGone { .. }
+            | Happening::Deleted { .. }
+            | Happening::ChannelDeleted { .. }
+            | Happening::Executed { .. }
+            | Happening::Delivered { .. }
+    )
 }
 
 fn refusal(wish: &Wish, target: &str, why: NotAsked, governed: &super::rules::Governed) -> Refusal {

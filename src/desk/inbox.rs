@@ -11,6 +11,7 @@ use crate::domain::ids::{ChannelId, MessageId, Person, RequestId, UserId};
 use crate::domain::session::Snapshot;
 
 /// Something that happened, to be handled by the [`Clerk`](super::Clerk) alone.
+#[derive(Clone)]
 pub enum Happening {
     /// A person asked for a cancel or a terminate, and the target was looked at.
     Asked {
@@ -68,7 +69,7 @@ pub enum Happening {
 }
 
 /// Who has reacted to a card, as they are now.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Votes {
     pub approve: Vec<Person>,
     pub deny: Vec<Person>,

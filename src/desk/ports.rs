@@ -160,6 +160,9 @@ pub trait Channel: Send + Sync {
     /// Tells a person that their reaction on the card does not count, and why.
     async fn tell(&self, request: &Request, person: UserId, why: Why) -> Result<(), Undelivered>;
 
+    /// Tells everybody in the channel about something that keeps requests from being decided.
+    async fn alert(&self, channel: ChannelId, alert: Alert) -> Result<(), Undelivered>;
+
     /// Everybody whose reaction of this kind is on the card now.
     async fn voters(&self, card: Place, vote: Vote) -> Result<Vec<UserId>, Undelivered>;
 
@@ -188,6 +191,15 @@ pub struct Place {
 pub enum Vote {
     Approve,
     Deny,
+}
+
+/// What keeps open requests from being decided, or no longer does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Alert {
+    /// The ledger takes no records.
+    LedgerDown,
+    /// It does again.
+    LedgerBack,
 }
 
 /// What a card shows.

@@ -22,38 +22,47 @@ use crate::domain::request::Phase;
 const RETRY_FETCH: Duration = Duration::from_secs(3);
 
 impl Clerk {
-    /// Takes up what the ledger says is not finished.
-    pub(super) fn take_up(&mut self, owed: &BTreeSet<RequestId>) {
+    /// Takes up what the ledger says is not finished and nobody is working on. `interrupted` says what is known of those
+    /// that were being executed.
+    pub(super) fn take_up(&mut self, owed: &BTreeSet<RequestId>, interrupted: &'static str) {
         let requests: Vec<_> = self.book.all().cloned().collect();
         for request in requests {
+            let id = request.id;
+            if self.couriers.contains_key(&id) {
+                self.publish(id);
+            }
             match &request.phase {
-                Phase::Open => {
-                    info!(request = request.id.0, "taking up an open request");
-                    self.live.insert(request.id, Live::remembered(&request.asked));
-                    self.send_courier(request.id, None);
+                Phase::Open if !self.couriers.contains_key(&id) => {
+                    info!(request = id.0, "taking up an open request");
+                    self.live.insert(id, Live::remembered(&request.asked));
+                    self.send_courier(id, None);
                 }
-                Phase::Executing { .. } => {
+                Phase::Executing { .. } if !self.executing.contains(&id) => {
                     warn!(
-                        request = request.id.0,
-                        "was being executed when the bot stopped; it is not repeated"
+                        request = id.0,
+                        interrupted, "its execution was interrupted; it is not repeated"
                     );
-                    self.find_out_what_is_left(request.id);
+                    self.find_out_what_is_left(id, interrupted);
                 }
-                Phase::Ended { .. } if owed.contains(&request.id) => self.send_courier(request.id, None),
-                Phase::Ended { .. } => {}
+                Phase::Ended { .. } if owed.contains(&id) && !self.couriers.contains_key(&id) => {
+                    self.send_courier(id, None);
+                }
+                _ => {}
             }
         }
     }
 
     /// Ends a request as unknown whose signal may or may not have been sent, with what is seen now.
-    fn find_out_what_is_left(&mut self, id: RequestId) {
+    fn find_out_what_is_left(&mut self, id: RequestId, interrupted: &'static str) {
         let Some(asked) = self.book.find(id).map(|request| request.asked.clone()) else {
             return;
         };
         let governed = self.rules.targets.get(&asked.target).cloned();
         let inbox = self.inbox.clone();
         self.executing.insert(id);
-        self.send_courier(id, None);
+        if !self.couriers.contains_key(&id) {
+            self.send_courier(id, None);
+        }
         tokio::spawn(async move {
             let now = match governed {
                 Some(governed) => sight_now(asked.action, &asked.identity, governed.target.as_ref()).await,
@@ -61,10 +70,7 @@ impl Clerk {
             };
             let ending = Ending {
                 signal_sent: None,
-                ..Ending::unsignalled(
-                    Outcome::Unknown,
-                    format!("the bot stopped after the signal may have been sent; {now}"),
-                )
+                ..Ending::unsignalled(Outcome::Unknown, format!("{interrupted}; {now}"))
             };
             // Nobody listens any more only when the process ends; then this is done again.
             let _ = inbox.send(Happening::Executed { request: id, ending }).await;

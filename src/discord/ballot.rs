@@ -1,6 +1,6 @@
 //! The two reactions that people vote with.
 
-use serenity::model::channel::ReactionType;
+use serenity::model::channel::{ReactionConversionError, ReactionType};
 
 use crate::desk::ports::Vote;
 
@@ -16,6 +16,14 @@ pub struct Ballot {
 }
 
 impl Ballot {
+    /// From the two emoji as they are written in a message: `✅`, or `<:name:id>`.
+    pub fn written(approve: &str, deny: &str) -> Result<Self, ReactionConversionError> {
+        Ok(Self {
+            approve: approve.try_into()?,
+            deny: deny.try_into()?,
+        })
+    }
+
     /// The vote that a reaction with this emoji is, if it is one.
     pub fn vote(&self, emoji: &ReactionType) -> Option<Vote> {
         if is_same(&self.approve, emoji) {

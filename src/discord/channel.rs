@@ -13,7 +13,7 @@ use super::delivery::undelivered;
 use super::people;
 use super::render::{Look, card, note, result};
 use super::rest::{Rest, RestError};
-use crate::desk::ports::{Card, Channel, Clock, Place, Undelivered, Vote};
+use crate::desk::ports::{Alert, Card, Channel, Clock, Place, Undelivered, Vote};
 use crate::domain::event::Why;
 use crate::domain::ids::{ChannelId, MessageId, Person, UserId};
 use crate::domain::moment::Moment;
@@ -105,6 +105,13 @@ impl Channel for IncidentChannel {
         let body = note::tell(request, person, why).message();
         let message = replying_to(request.message.map(message_id), channel, body);
         self.create(channel, message, &nonce[..nonce.len().min(25)])
+            .await
+            .map(drop)
+    }
+
+    async fn alert(&self, channel: ChannelId, alert: Alert) -> Result<(), Undelivered> {
+        let nonce = format!("a{}", self.clock.now().as_micros());
+        self.create(channel, note::alert(alert).message(), &nonce)
             .await
             .map(drop)
     }

@@ -20,12 +20,14 @@
 //! Instead there are two layers of killgate's own: [`rest`] asks Discord, [`gateway`] listens to it. Both use rustls 0.23
 //! with ring, the only provider compiled in, so no process-wide provider needs installing.
 
+pub mod account;
 mod backoff;
 pub mod ballot;
 pub mod channel;
 pub mod commands;
 mod delivery;
 pub mod gateway;
+pub mod inspection;
 pub mod listener;
 mod people;
 mod question;

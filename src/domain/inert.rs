@@ -5,7 +5,7 @@
 //!
 //! | form | where |
 //! |---|---|
-//! | [`line`] | where Discord reads Markdown: content, an embed's description, its title and the values of its fields |
+//! | [`line()`] | where Discord reads Markdown: content, an embed's description, its title and the values of its fields |
 //! | [`code`] | the same, for names and other text to be read letter by letter |
 //! | [`block`] | the same, for text of several lines |
 //! | [`plain`] | where Discord shows text as it is: choices, options of a menu, labels, an embed's footer and author |

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`moment`] | a point in time, to the microsecond |
 //! | [`ids`] | people, roles, channels, messages, requests: by number, never by name |
+//! | [`finding`] | what became of trying a precondition |
 //! | [`identity`] | which backend is meant, on which server |
 //! | [`session`] | what a session is, as it was seen |
 //! | [`blocking`] | who waits for whom |
@@ -29,6 +30,7 @@ pub mod blocking;
 pub mod change;
 pub mod decision;
 pub mod event;
+pub mod finding;
 pub mod identity;
 pub mod ids;
 pub mod inert;

@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use metrics::gauge;
-use serenity::model::channel::ReactionType;
-use serenity::model::id::EmojiId;
 
-use crate::config::{self, Connection, Emoji, Settings, TlsMode};
+use crate::config::{self, Connection, Settings, TlsMode};
 use crate::desk::ports::{Ledger, Target};
 use crate::desk::rules::{Governed, Rules};
+use crate::discord::account::Profile;
 use crate::discord::ballot::Ballot;
 use crate::discord::render::Look;
 use crate::domain::redaction::Privacy;
@@ -81,30 +80,25 @@ pub fn ledger(settings: &Settings) -> anyhow::Result<Arc<dyn Ledger>> {
     }
 }
 
-pub fn ballot(settings: &Settings) -> Ballot {
-    Ballot {
-        approve: reaction(&settings.votes.approve),
-        deny: reaction(&settings.votes.deny),
-    }
-}
-
-pub fn look(settings: &Settings) -> Look {
-    Look {
-        guild: settings.discord.guild,
-        approve: reaction(&settings.votes.approve).to_string(),
-        deny: reaction(&settings.votes.deny).to_string(),
-    }
-}
-
-fn reaction(emoji: &Emoji) -> ReactionType {
-    match emoji {
-        Emoji::Unicode(emoji) => ReactionType::Unicode(emoji.clone()),
-        Emoji::Custom { name, id, animated } => ReactionType::Custom {
-            animated: *animated,
-            id: EmojiId::new(*id),
-            name: Some(name.clone()),
+/// What the account needs to know.
+pub fn profile(settings: &Settings) -> anyhow::Result<Profile> {
+    let votes = &settings.votes;
+    let (approve, deny) = (votes.approve.to_string(), votes.deny.to_string());
+    let ballot =
+        Ballot::written(&approve, &deny).context("[approval] approve or deny is no emoji to Discord")?;
+    let discord = &settings.discord;
+    Ok(Profile {
+        api_url: discord.api_url.clone(),
+        token: discord.token.clone(),
+        guild: discord.guild,
+        channels: discord.channels.clone(),
+        ballot,
+        look: Look {
+            guild: discord.guild,
+            approve,
+            deny,
         },
-    }
+    })
 }
 
 /// Keeps the gauge of each target's connection true, for as long as it is awaited.

@@ -25,6 +25,7 @@ mod verifying;
 pub mod connection;
 pub mod guard;
 pub mod keeping;
+pub mod privileges;
 pub mod problem;
 pub mod tls;
 

@@ -1,5 +1,6 @@
 //! Short answers to one person: their reaction does not count, their command is not done.
 
+use crate::desk::ports::Alert;
 use crate::desk::refusal::Refusal;
 use crate::domain::asking::NotAsked;
 use crate::domain::event::Why;
@@ -30,6 +31,19 @@ pub fn tell(request: &Request, who: UserId, why: Why) -> Body {
         person(who),
         request.id
     ))
+}
+
+/// Tells everybody in a channel why reactions have no effect, or that they have again.
+pub fn alert(alert: Alert) -> Body {
+    Body::text(match alert {
+        Alert::LedgerDown => {
+            "The ledger cannot be written, so nothing is decided and nothing is signalled. Reactions stay where they are \
+             and count once it can be written again. Whoever runs killgate finds the cause in its log and at /readyz."
+        }
+        Alert::LedgerBack => {
+            "The ledger can be written again. The reactions on open requests are being read anew."
+        }
+    })
 }
 
 /// Why a command is not done, for the person who gave it alone.

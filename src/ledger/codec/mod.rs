@@ -1,5 +1,5 @@
 //! A record as the JSON object of the export, and back. What cannot be written exactly as it would be read
-//! again is not written otherwise in silence: see [`time`] for the years and [`number`] for large numbers.
+//! again is not written otherwise in silence: see [`time`] for the years and `number` for large numbers.
 //!
 //! Every field of an event is always there: one that has no value is `null`, never left out. Reading is as
 //! strict: a missing field, an unknown one, an unknown name, or a time written otherwise is an error.

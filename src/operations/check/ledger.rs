@@ -1,8 +1,8 @@
 //! The ledger: can it be written, and is it intact?
 
-use super::Finding;
 use crate::config::{Ledger, Settings};
 use crate::desk::ports::Ledger as _;
+use crate::domain::finding::Finding;
 use crate::ledger::sqlite::{OpenError, Sqlite};
 use crate::operations::audit::{self, Verdict};
 use crate::operations::ledger_tools;

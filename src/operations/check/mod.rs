@@ -1,86 +1,15 @@
 //! `killgate check`: every precondition tried for real, and how to mend what is missing.
 
-mod discord;
 mod ledger;
-mod privileges;
 mod target;
 
-use std::fmt;
-
 use anyhow::Context;
-use serde::Serialize;
+use serde_json::json;
 
 use super::assembly;
 use crate::config::Settings;
-
-/// One precondition, and what became of trying it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// What was tried: `target orders: version`.
-    pub what: String,
-    pub status: Status,
-    /// What was seen.
-    pub detail: String,
-    /// What to do about it; empty when all is well.
-    pub mend: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Status {
-    #[serde(rename = "ok")]
-    Ok,
-    /// The bot works; somebody should look at this all the same.
-    #[serde(rename = "warn")]
-    Warn,
-    /// The bot will not work as it should.
-    #[serde(rename = "FAIL")]
-    Fail,
-}
-
-impl Finding {
-    fn ok(what: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            status: Status::Ok,
-            detail: detail.into(),
-            mend: String::new(),
-        }
-    }
-
-    fn warn(what: impl Into<String>, detail: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            status: Status::Warn,
-            detail: detail.into(),
-            mend: mend.into(),
-        }
-    }
-
-    fn fail(what: impl Into<String>, detail: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            status: Status::Fail,
-            detail: detail.into(),
-            mend: mend.into(),
-        }
-    }
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let status = match self.status {
-            Status::Ok => "ok  ",
-            Status::Warn => "warn",
-            Status::Fail => "FAIL",
-        };
-        write!(f, "{status}  {}: {}", self.what, self.detail)?;
-        if self.mend.is_empty() {
-            Ok(())
-        } else {
-            write!(f, ". {}", self.mend)
-        }
-    }
-}
+use crate::discord::inspection;
+use crate::domain::finding::{Finding, Status};
 
 /// Tries everything, and prints a line each or, for machines, one JSON array; whether nothing failed.
 pub fn check(settings: &Settings, json: bool) -> anyhow::Result<bool> {
@@ -90,7 +19,8 @@ pub fn check(settings: &Settings, json: bool) -> anyhow::Result<bool> {
         .context("the runtime cannot be started")?;
     let findings = runtime.block_on(find(settings));
     if json {
-        println!("{}", serde_json::to_string_pretty(&findings)?);
+        let findings: Vec<_> = findings.iter().map(as_json).collect();
+        println!("{:#}", json!(findings));
     } else {
         for finding in &findings {
             println!("{finding}");
@@ -102,17 +32,46 @@ pub fn check(settings: &Settings, json: bool) -> anyhow::Result<bool> {
 async fn find(settings: &Settings) -> Vec<Finding> {
     let mut findings = vec![Finding::ok("config", "every value is usable")];
     // All at the same time: a server that does not answer delays none of the others.
-    let targets = settings
+    let looks = settings
         .targets
         .iter()
         .map(|configured| target::find(configured, assembly::dial(&configured.connection)));
-    let (on_discord, on_targets, in_ledger) = tokio::join!(
-        discord::find(settings),
-        futures_util::future::join_all(targets),
+    let (discord, targets, ledger) = tokio::join!(
+        on_discord(settings),
+        futures_util::future::join_all(looks),
         ledger::find(settings),
     );
-    findings.extend(on_discord);
-    findings.extend(on_targets.into_iter().flatten());
-    findings.extend(in_ledger);
+    findings.extend(discord);
+    findings.extend(targets.into_iter().flatten());
+    findings.extend(ledger);
     findings
+}
+
+async fn on_discord(settings: &Settings) -> Vec<Finding> {
+    let profile = match assembly::profile(settings) {
+        Ok(profile) => profile,
+        Err(problem) => {
+            return vec![Finding::fail(
+                "reactions",
+                format!("{problem:#}"),
+                "Choose another emoji",
+            )];
+        }
+    };
+    let access: Vec<_> = settings
+        .targets
+        .iter()
+        .map(|target| &target.policy.access)
+        .collect();
+    inspection::inspect(&profile, &access).await
+}
+
+fn as_json(finding: &Finding) -> serde_json::Value {
+    let Finding {
+        what,
+        status,
+        detail,
+        mend,
+    } = finding;
+    json!({ "what": what, "status": status.name(), "detail": detail, "mend": mend })
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::Finding;
-use super::privileges::{self, Privileges};
 use crate::config::{Target, TlsMode};
+use crate::domain::finding::Finding;
 use crate::postgres::connection::Dial;
 use crate::postgres::findings::{Findings, Right, find as find_rights};
+use crate::postgres::privileges::{self, Privileges};
 
 /// PostgreSQL's releases that killgate knows, by `server_version_num`.
 const KNOWN: std::ops::Range<i32> = 130_000..190_000;
@@ -22,7 +22,7 @@ pub(super) async fn find(target: &Target, dial: Dial) -> Vec<Finding> {
     let tried = timeout(WITHIN, async {
         let (mut live, _ended) = dial.open().await?;
         let findings = find_rights(&mut live).await?;
-        let privileges = privileges::find(live.client(), findings.version).await?;
+        let privileges = privileges::find(&live, findings.version).await?;
         anyhow::Ok((findings, privileges))
     });
     let (findings, privileges) = match tried.await {

@@ -6,10 +6,10 @@ use serenity::model::guild::{Member, MfaLevel, PartialGuild};
 use serenity::model::id::{ChannelId, GuildId, UserId};
 use serenity::model::permissions::Permissions;
 
-use super::Finding;
-use crate::config::Settings;
-use crate::discord::rest::{Rest, RestError};
-use crate::domain::access::Group;
+use super::account::Profile;
+use super::rest::{Rest, RestError};
+use crate::domain::access::{Access, Group};
+use crate::domain::finding::Finding;
 use crate::domain::ids::RoleId;
 
 /// What the bot needs in every channel, by the names that Discord's client shows.
@@ -21,9 +21,10 @@ const NEEDED: [(Permissions, &str); 5] = [
     (Permissions::READ_MESSAGE_HISTORY, "Read Message History"),
 ];
 
-pub(super) async fn find(settings: &Settings) -> Vec<Finding> {
+/// Tries what the bot needs on Discord; `access` are the rules of all targets.
+pub async fn inspect(profile: &Profile, access: &[&Access]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let rest = match Rest::new(&settings.discord.api_url, &settings.discord.token) {
+    let rest = match Rest::new(&profile.api_url, &profile.token) {
         Ok(rest) => rest,
         Err(problem) => return vec![unanswered("token", &problem)],
     };
@@ -37,7 +38,7 @@ pub(super) async fn find(settings: &Settings) -> Vec<Finding> {
         }
         Err(problem) => return vec![unanswered("token", &problem)],
     };
-    let id = GuildId::new(settings.discord.guild);
+    let id = GuildId::new(profile.guild);
     let (guild, member) = match tokio::try_join!(rest.guild(id), rest.member(id, me)) {
         Ok(found) => found,
         Err(problem) => {
@@ -47,11 +48,11 @@ pub(super) async fn find(settings: &Settings) -> Vec<Finding> {
     };
     findings.push(Finding::ok("guild", format!("the bot is in {}", guild.name)));
     findings.push(two_factor(&guild));
-    for channel in &settings.discord.channels {
+    for channel in &profile.channels {
         findings.push(in_channel(&rest, &guild, &member, ChannelId::new(channel.0)).await);
     }
-    findings.extend(roles(settings, &guild));
-    findings.extend(people(settings, &rest, id).await);
+    findings.extend(roles(access, &guild));
+    findings.extend(people(access, &rest, id).await);
     findings
 }
 
@@ -99,8 +100,8 @@ fn two_factor(guild: &PartialGuild) -> Finding {
     )
 }
 
-fn roles(settings: &Settings, guild: &PartialGuild) -> Vec<Finding> {
-    let configured: BTreeSet<RoleId> = groups(settings)
+fn roles(access: &[&Access], guild: &PartialGuild) -> Vec<Finding> {
+    let configured: BTreeSet<RoleId> = groups(access)
         .flat_map(|group| group.roles.iter().copied())
         .collect();
     let find = |id: RoleId| {
@@ -118,8 +119,8 @@ fn roles(settings: &Settings, guild: &PartialGuild) -> Vec<Finding> {
 }
 
 /// People who are named but not there can neither ask nor approve.
-async fn people(settings: &Settings, rest: &Rest, guild: GuildId) -> Vec<Finding> {
-    let named: BTreeSet<_> = groups(settings)
+async fn people(access: &[&Access], rest: &Rest, guild: GuildId) -> Vec<Finding> {
+    let named: BTreeSet<_> = groups(access)
         .flat_map(|group| group.users.iter().copied())
         .collect();
     let mut findings = Vec::new();
@@ -138,11 +139,10 @@ async fn people(settings: &Settings, rest: &Rest, guild: GuildId) -> Vec<Finding
     findings
 }
 
-fn groups(settings: &Settings) -> impl Iterator<Item = &Group> {
-    settings.targets.iter().flat_map(|target| {
-        let access = &target.policy.access;
-        [&access.viewers, &access.requesters, &access.approvers]
-    })
+fn groups<'a>(access: &[&'a Access]) -> impl Iterator<Item = &'a Group> {
+    access
+        .iter()
+        .flat_map(|access| [&access.viewers, &access.requesters, &access.approvers])
 }
 
 fn unreachable(kind: &str, id: u64, problem: &RestError) -> Finding {

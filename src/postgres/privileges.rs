@@ -1,12 +1,15 @@
 //! What else the bot's role could do on a target.
 
-use tokio_postgres::Client;
+use super::connection::Live;
 
-pub(super) struct Privileges {
+/// Rights that killgate does not need, or would be glad of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Privileges {
     /// A user's table that the role can read, if there is one.
-    pub(super) readable_table: Option<String>,
-    pub(super) reserved_connections: i64,
-    pub(super) may_use_reserved: bool,
+    pub readable_table: Option<String>,
+    /// The server's setting; 0 before PostgreSQL 16.
+    pub reserved_connections: i64,
+    pub may_use_reserved: bool,
 }
 
 /// Not the system's own tables, which everybody may read.
@@ -24,7 +27,9 @@ const RESERVED: &str = "
 SELECT pg_catalog.current_setting('reserved_connections')::int8,
        pg_catalog.pg_has_role('pg_use_reserved_connections', 'USAGE')";
 
-pub(super) async fn find(client: &Client, version: i32) -> anyhow::Result<Privileges> {
+/// Asks a server of this `server_version_num`.
+pub async fn find(live: &Live, version: i32) -> anyhow::Result<Privileges> {
+    let client = live.client();
     let table = client.query_opt(READABLE_TABLE, &[]).await?;
     let readable_table = table.map(|row| row.try_get(0)).transpose()?;
     if version < 160_000 {

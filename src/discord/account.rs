@@ -1,0 +1,143 @@
+//! The bot's account: who it is on Discord, and its ways in and out.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serenity::model::gateway::GatewayIntents;
+use serenity::model::id::{ApplicationId, GuildId, UserId};
+use tracing::{info, warn};
+
+use super::ballot::Ballot;
+use super::channel::IncidentChannel;
+use super::commands::{Commands, definitions};
+use super::gateway::{Connection, Options, Pace};
+use super::listener::Listener;
+use super::render::Look;
+use super::rest::{Rest, RestError};
+use super::wanted::wanted;
+use crate::desk::Desk;
+use crate::desk::ports::{Clock, Ledger};
+use crate::domain::ids::ChannelId;
+
+/// No privileged intent among them: guilds for deleted channels, messages for deleted cards, reactions for votes.
+const INTENTS: GatewayIntents = GatewayIntents::GUILDS
+    .union(GatewayIntents::GUILD_MESSAGES)
+    .union(GatewayIntents::GUILD_MESSAGE_REACTIONS);
+/// Events that may wait before no more are read.
+const EVENTS: usize = 256;
+/// Between tries to reach Discord at the start.
+const RETRY: Duration = Duration::from_secs(2);
+/// How long a card or a result may take to be posted before it is tried anew.
+const POSTING_WITHIN: Duration = Duration::from_secs(20);
+
+/// What the configuration says of Discord.
+#[derive(Clone)]
+pub struct Profile {
+    /// `https://discord.com`, or another API like it.
+    pub api_url: String,
+    pub token: SecretString,
+    /// The one guild that is served.
+    pub guild: u64,
+    /// Where commands and reactions count.
+    pub channels: BTreeSet<ChannelId>,
+    pub ballot: Ballot,
+    pub look: Look,
+}
+
+/// An account that Discord knows, with its commands registered.
+pub struct Account {
+    profile: Profile,
+    rest: Rest,
+    guild: GuildId,
+    application: ApplicationId,
+    me: UserId,
+}
+
+impl Account {
+    /// Finds out who the bot is and registers its commands where they differ. Waits for a Discord that cannot be
+    /// reached; fails when Discord says no.
+    pub async fn introduce(profile: Profile) -> Result<Self, RestError> {
+        let rest = Rest::new(&profile.api_url, &profile.token)?;
+        let guild = GuildId::new(profile.guild);
+        let (application, me) = loop {
+            match register(&rest, guild).await {
+                Err(problem @ (RestError::Unreachable { .. } | RestError::RateLimited { .. })) => {
+                    warn!(error = %problem, "Discord cannot be reached; trying again");
+                    tokio::time::sleep(RETRY).await;
+                }
+                done => break done?,
+            }
+        };
+        Ok(Self {
+            profile,
+            rest,
+            guild,
+            application,
+            me,
+        })
+    }
+
+    /// The way out: cards, reactions, results.
+    pub fn channel(&self, clock: Arc<dyn Clock>) -> IncidentChannel {
+        IncidentChannel {
+            rest: self.rest.within(POSTING_WITHIN),
+            guild: self.guild,
+            me: self.me,
+            ballot: self.profile.ballot.clone(),
+            look: self.profile.look.clone(),
+            clock,
+        }
+    }
+
+    /// The way in: begins to listen, and brings what happens to the desk. Commands read the ledger, and never write to it.
+    pub fn connect(&self, desk: Desk, ledger: Arc<dyn Ledger>) -> Connection {
+        let Profile {
+            token,
+            channels,
+            ballot,
+            look,
+            ..
+        } = self.profile.clone();
+        let (connection, events) = Connection::start(Options {
+            rest: self.rest.clone(),
+            token,
+            intents: INTENTS,
+            interest: Arc::new(wanted(channels.iter().copied())),
+            capacity: EVENTS,
+            pace: Pace::default(),
+        });
+        let commands = Commands {
+            rest: self.rest.clone(),
+            application: self.application,
+            guild: self.guild,
+            channels: channels.clone(),
+            look,
+            desk: desk.clone(),
+            ledger,
+        };
+        let listener = Listener {
+            guild: self.guild,
+            channels,
+            me: self.me,
+            ballot,
+            desk,
+            commands,
+        };
+        tokio::spawn(listener.run(events));
+        connection
+    }
+}
+
+async fn register(rest: &Rest, guild: GuildId) -> Result<(ApplicationId, UserId), RestError> {
+    let (application, me) = tokio::try_join!(rest.current_application(), rest.current_user())?;
+    let wanted = definitions::all();
+    let present = rest.guild_commands(application.id, guild).await?;
+    if definitions::differs(&present, &wanted) {
+        rest.overwrite_guild_commands(application.id, guild, &wanted)
+            .await?;
+        info!("slash commands registered");
+    }
+    Ok((application.id, me.id))
+}
