@@ -47,10 +47,9 @@ impl Pages for PostgresPages {
     }
 
     fn after(&mut self, seq: u64) -> anyhow::Result<Vec<Row>> {
-        Ok(block_on(
-            &self.runtime,
-            lookup::after(self.live.client(), seq, PAGE),
-        )?)
+        Ok(self
+            .thread
+            .block_on(lookup::after(self.live.client(), seq, PAGE))?)
     }
 }
 
