@@ -156,7 +156,7 @@ async fn end_the_session_of(live: &Live, epoch: i64, terms: Terms) -> Result<(),
             "SELECT lock.pid, pg_terminate_backend(lock.pid)
              FROM pg_locks AS lock, killgate_ledger.lease
              WHERE lock.locktype = 'advisory' AND lock.granted AND lock.objsubid = 1
-               AND lock.classid::int8 = $1 >> 32 AND lock.objid::int8 = $1 & 4294967295
+               AND lock.classid::int8 = $1::int8 >> 32 AND lock.objid::int8 = $1::int8 & 4294967295
                AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())
                AND lease.epoch = $2
                AND lease.renewed_at < clock_timestamp() - $3 * interval '1 second'",
