@@ -17,7 +17,7 @@ use super::rules::Rules;
 use super::watching::{EVERY, Live};
 use crate::domain::access::Access;
 use crate::domain::decision::Command;
-use crate::domain::ids::RequestId;
+use crate::domain::ids::{MessageId, RequestId};
 use crate::domain::request::Request;
 
 /// How many happenings may wait; beyond that, those who report them wait too.
@@ -48,6 +48,8 @@ pub struct Clerk {
     pub(super) couriers: HashMap<RequestId, watch::Sender<Card>>,
     pace: Arc<Pace>,
     pub(super) live: HashMap<RequestId, Live>,
+    /// What happened to messages that may turn out to be cards.
+    pub(super) early: Vec<(MessageId, Happening)>,
     /// Counted up with each change of a card's reactions.
     pub(super) generations: HashMap<RequestId, u64>,
     pub(super) executing: BTreeSet<RequestId>,
@@ -80,6 +82,7 @@ impl Clerk {
             couriers: HashMap::new(),
             pace: Arc::default(),
             live: HashMap::new(),
+            early: Vec::new(),
             generations: HashMap::new(),
             executing: BTreeSet::new(),
             put_off: VecDeque::new(),
@@ -232,7 +235,7 @@ impl Clerk {
         let live = self.live.get(&id);
         let now = live
             .map(|live| live.sight.clone())
-            .filter(|sight| sight.session != request.asked.session);
+            .filter(|sight| sight.session != request.asked.session || sight.waiters != request.asked.waiters);
         let governed = self.rules.targets.get(&request.asked.target);
         Some(Card {
             now,

@@ -36,18 +36,22 @@ impl Courier {
     /// Works until the result is in the channel, or nobody is there to be told.
     pub(super) async fn run(mut self, question: Option<Arc<dyn Question>>) {
         let posted = self.cards.borrow().request.message;
-        let place = match posted {
-            Some(message) => Some(Place {
-                channel: self.card().request.asked.channel,
-                message,
-            }),
-            None => self.post(question).await,
+        let posted = match posted {
+            Some(message) => Some((
+                Place {
+                    channel: self.card().request.asked.channel,
+                    message,
+                },
+                // What it shows since before the restart is not known.
+                None,
+            )),
+            None => self.post(question).await.map(|(place, card)| (place, Some(card))),
         };
-        if let Some(place) = place {
-            self.offer_votes(place).await;
-            if !self.follow(place).await {
-                return;
-            }
+        let place = posted.as_ref().map(|(place, _)| *place);
+        if let Some((place, shown)) = posted
+            && !self.follow(place, shown).await
+        {
+            return;
         }
         self.deliver(place).await;
     }
@@ -61,19 +65,22 @@ impl Courier {
         let _ = self.inbox.send(happening).await;
     }
 
-    /// Posts the card; `None` when the request ended before that could be done.
-    async fn post(&mut self, question: Option<Arc<dyn Question>>) -> Option<Place> {
-        let card = self.cards.borrow_and_update().clone();
+    /// Posts the card, and tells where and which; `None` when the request ended before that could be done.
+    async fn post(&mut self, question: Option<Arc<dyn Question>>) -> Option<(Place, Card)> {
+        let mut card = self.cards.borrow_and_update().clone();
         let channel = card.request.asked.channel;
         let mut answered = match question {
             Some(question) => Some(question.answer(&card).await),
             None => None,
         };
+        let at_once = matches!(answered, Some(Ok(_)));
         let mut retry = FIRST_RETRY;
         loop {
-            let card = self.cards.borrow_and_update().clone();
-            if card.request.ending().is_some() {
-                return None;
+            if !matches!(answered, Some(Ok(_))) {
+                card = self.cards.borrow_and_update().clone();
+                if card.request.ending().is_some() {
+                    return None;
+                }
             }
             let posted = match answered.take() {
                 Some(Err(problem)) => {
@@ -88,9 +95,10 @@ impl Courier {
                     self.report(Happening::Posted {
                         request: self.request,
                         message,
+                        at_once,
                     })
                     .await;
-                    return Some(Place { channel, message });
+                    return Some((Place { channel, message }, card));
                 }
                 Err(Undelivered::Gone) => {
                     self.report(Happening::ChannelDeleted { channel }).await;
@@ -102,65 +110,73 @@ impl Courier {
         }
     }
 
-    async fn offer_votes(&mut self, card: Place) {
-        let mut retry = FIRST_RETRY;
-        while self.cards.borrow().request.is_open() {
-            match self.channel.offer_votes(card).await {
-                Ok(()) => return,
-                Err(Undelivered::Gone) => {
-                    self.report(Happening::CardGone {
-                        request: self.request,
-                    })
-                    .await;
-                    self.until_ended().await;
-                }
-                Err(problem) => self.wait_after(&problem, "reactions", &mut retry).await,
-            }
-        }
-    }
-
     /// Keeps the posted card true while the request is open; `false` when there is nobody left to work for.
-    async fn follow(&mut self, place: Place) -> bool {
-        let mut shown = None;
+    async fn follow(&mut self, place: Place, mut shown: Option<Card>) -> bool {
         let mut retry = FIRST_RETRY;
+        let mut offer = Some(Offer::default());
         loop {
             let card = self.cards.borrow_and_update().clone();
             match card.request.phase {
                 Phase::Ended { .. } => return true,
+                Phase::Open if offer.as_ref().is_some_and(Offer::is_due) => {
+                    offer = self.offer_votes(place, offer).await;
+                    continue;
+                }
                 Phase::Open if shown.as_ref().is_none_or(|shown| differs(shown, &card)) => {
-                    if shown.is_some() {
-                        let turn = self.pace.next_turn().await;
-                        tokio::select! {
-                            biased;
-                            () = self.until_ended() => continue,
-                            () = sleep_until(turn) => {}
-                        }
-                        let newest = self.card();
-                        match self.channel.update(place, &newest).await {
-                            Ok(()) => retry = FIRST_RETRY,
-                            Err(Undelivered::Gone) => {
-                                self.report(Happening::CardGone {
-                                    request: self.request,
-                                })
-                                .await;
-                            }
-                            Err(problem) => {
-                                self.wait_after(&problem, "edit", &mut retry).await;
-                                continue;
-                            }
-                        }
-                        shown = Some(newest);
-                    } else {
-                        shown = Some(card);
+                    let turn = self.pace.next_turn().await;
+                    tokio::select! {
+                        biased;
+                        () = self.until_ended() => continue,
+                        () = sleep_until(turn) => {}
                     }
+                    let newest = self.card();
+                    match self.channel.update(place, &newest).await {
+                        Ok(()) => retry = FIRST_RETRY,
+                        Err(Undelivered::Gone) => self.report_card_gone().await,
+                        Err(problem) => {
+                            self.wait_after(&problem, "edit", &mut retry).await;
+                            continue;
+                        }
+                    }
+                    shown = Some(newest);
                 }
                 // Being executed is over in a moment; the next edit shows the outcome.
                 Phase::Open | Phase::Executing { .. } => {}
             }
-            if self.cards.changed().await.is_err() {
+            let changed = match &offer {
+                Some(offer) if card.request.is_open() => tokio::select! {
+                    changed = self.cards.changed() => changed,
+                    () = sleep_until(offer.at) => Ok(()),
+                },
+                _ => self.cards.changed().await,
+            };
+            if changed.is_err() {
                 return false;
             }
         }
+    }
+
+    /// Puts the two reactions on the card. Where that fails people can react all the same, so that nothing waits
+    /// for it: it is tried again later.
+    async fn offer_votes(&mut self, card: Place, offer: Option<Offer>) -> Option<Offer> {
+        match self.channel.offer_votes(card).await {
+            Ok(()) => None,
+            Err(Undelivered::Gone) => {
+                self.report_card_gone().await;
+                None
+            }
+            Err(problem) => {
+                warn!(request = self.request.0, error = ?problem, "the reactions are not offered; it is tried again");
+                offer.map(Offer::later)
+            }
+        }
+    }
+
+    async fn report_card_gone(&self) {
+        self.report(Happening::CardGone {
+            request: self.request,
+        })
+        .await;
     }
 
     /// Posts the result, then makes the card show it.
@@ -210,6 +226,34 @@ impl Courier {
             biased;
             () = sleep(wait) => {}
             () = self.until_ended() => {}
+        }
+    }
+}
+
+/// When the two reactions are offered, and how long to wait after a failure.
+struct Offer {
+    at: Instant,
+    retry: Duration,
+}
+
+impl Default for Offer {
+    fn default() -> Self {
+        Self {
+            at: Instant::now(),
+            retry: FIRST_RETRY,
+        }
+    }
+}
+
+impl Offer {
+    fn is_due(&self) -> bool {
+        self.at <= Instant::now()
+    }
+
+    fn later(self) -> Self {
+        Self {
+            at: Instant::now() + self.retry,
+            retry: (self.retry * 2).min(LAST_RETRY),
         }
     }
 }

@@ -65,31 +65,13 @@ impl Clerk {
                 };
                 self.book.record_attempt(self.clock.now(), attempt).await
             }
-            Happening::Voted { card, vote, by } => self.voted(card, vote, by).await,
-            Happening::Unvoted { card, vote, by } => {
-                let Some(id) = self.touched(card) else {
-                    return Ok(());
-                };
-                match vote {
-                    Vote::Approve => self.take(id, Command::Retract { by }).await,
-                    Vote::Deny => Ok(()),
-                }
-            }
-            Happening::Cleared { card, vote } => self.cleared(card, vote).await,
-            Happening::Deleted { channel, messages } => {
-                for message in messages {
-                    if let Some(id) = self.touched(Place { channel, message }) {
-                        self.take(
-                            id,
-                            Command::CardDeleted {
-                                detail: "its card was deleted",
-                            },
-                        )
-                        .await?;
-                    }
-                }
-                Ok(())
-            }
+            Happening::Voted { .. }
+            | Happening::Unvoted { .. }
+            | Happening::Cleared { .. }
+            | Happening::Deleted { .. } => match self.keep_if_early(happening) {
+                Some(happening) => self.happened_to_card(happening).await,
+                None => Ok(()),
+            },
             Happening::ChannelDeleted { channel } => {
                 let there: Vec<_> = self
                     .book
@@ -116,7 +98,17 @@ impl Clerk {
                 self.stopping = true;
                 Ok(())
             }
-            Happening::Posted { request, message } => self.take(request, Command::Posted { message }).await,
+            Happening::Posted {
+                request,
+                message,
+                at_once,
+            } => {
+                self.take(request, Command::Posted { message }).await?;
+                if !at_once {
+                    self.fetch_votes(request, std::time::Duration::ZERO);
+                }
+                self.handle_early(message).await
+            }
             Happening::CardGone { request } => {
                 self.take(
                     request,
@@ -141,6 +133,31 @@ impl Clerk {
                 Ok(())
             }
             Happening::Executed { request, ending } => self.executed(request, ending).await,
+        }
+    }
+
+    /// What people did to a message, which is a card or is not.
+    pub(super) async fn happened_to_card(&mut self, happening: Happening) -> Result<(), LedgerError> {
+        match happening {
+            Happening::Voted { card, vote, by } => self.voted(card, vote, by).await,
+            Happening::Unvoted { card, vote, by } => {
+                let Some(id) = self.touched(card) else {
+                    return Ok(());
+                };
+                match vote {
+                    Vote::Approve => self.take(id, Command::Retract { by }).await,
+                    Vote::Deny => Ok(()),
+                }
+            }
+            Happening::Cleared { card, vote } => self.cleared(card, vote).await,
+            Happening::Deleted { card } => {
+                let Some(id) = self.touched(card) else {
+                    return Ok(());
+                };
+                let detail = "its card was deleted";
+                self.take(id, Command::CardDeleted { detail }).await
+            }
+            _ => Ok(()),
         }
     }
 

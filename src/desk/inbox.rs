@@ -33,11 +33,8 @@ pub enum Happening {
     Unvoted { card: Place, vote: Vote, by: UserId },
     /// All reactions of this kind (of any kind for `None`) were taken off a message.
     Cleared { card: Place, vote: Option<Vote> },
-    /// Messages were deleted.
-    Deleted {
-        channel: ChannelId,
-        messages: Vec<MessageId>,
-    },
+    /// A message was deleted.
+    Deleted { card: Place },
     /// A channel was deleted.
     ChannelDeleted { channel: ChannelId },
     /// The session with Discord began anew: what happened before is to be looked up.
@@ -45,8 +42,13 @@ pub enum Happening {
     /// Finish what is being executed, begin nothing new, and leave.
     Stop,
 
-    /// The card is in the channel.
-    Posted { request: RequestId, message: MessageId },
+    /// The card is in the channel; `at_once` as the answer to its question, so that nothing that people did to
+    /// it was missed.
+    Posted {
+        request: RequestId,
+        message: MessageId,
+        at_once: bool,
+    },
     /// The card was found to be gone.
     CardGone { request: RequestId },
     /// The result is in the channel.

@@ -6,6 +6,14 @@
 //! | [`rules`] | which policy holds on which target |
 //! | [`reception`] | commands come in: the target is found, the session is looked up |
 //! | [`inbox`] | everything that can happen, in one queue |
+//! | [`clerk`] | the one owner of all requests: decides, records, then sets things going |
+//! | [`handling`] | what the clerk does about each happening |
+//! | [`early`] | what happens to a card before it is known to be one |
+//! | [`book`] | the requests in memory: a fold of the ledger |
+//! | [`execution`] | an approved request: signal, confirmation, outcome |
+//! | [`watching`] | cards follow the truth |
+//! | [`recovery`] | after a restart or a gap: what happened meanwhile? |
+//! | [`courier`] | brings a request's card and result to the channel |
 //! | `clerk` | the one owner of all requests: decides, records, then sets things going |
 //! | `handling` | what the clerk does about each happening |
 //! | `book` | the requests in memory: a fold of the ledger |
@@ -18,6 +26,7 @@
 mod book;
 mod clerk;
 mod courier;
+mod early;
 mod execution;
 mod handling;
 pub mod inbox;

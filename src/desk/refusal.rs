@@ -135,17 +135,25 @@ fn write_not_asked(
         }
         NotAsked::TooManyOpenByYou { limit } => write!(
             f,
-            "You have {limit} open requests, as many as one person may. Withdraw one with the denying reaction, or wait for a decision."
+            "You have {}, as many as one person may. Withdraw one with the denying reaction, or wait for a decision.",
+            count(*limit, "open request")
         ),
         NotAsked::TooManyOpen { limit } => {
             write!(
                 f,
-                "There are {limit} open requests, as many as there may be. Have some decided first; see /requests."
+                "There {} {}, as many as there may be. Have some decided first; see /requests.",
+                if *limit == 1 { "is" } else { "are" },
+                count(*limit, "open request")
             )
         }
         NotAsked::SignalsUsedUp { limit } => write!(
             f,
-            "{limit} signals were sent to {target} within the last hour, as many as allowed (signals_per_hour). Try again later."
+            "{} sent to {target} within the last hour, as many as allowed (signals_per_hour). Try again later.",
+            if *limit == 1 {
+                "1 signal was".to_owned()
+            } else {
+                format!("{limit} signals were")
+            }
         ),
         NotAsked::AlreadyOpen { request, .. } => {
             write!(
@@ -154,4 +162,10 @@ fn write_not_asked(
             )
         }
     }
+}
+
+/// `1 open request`, `7 open requests`.
+fn count(number: u32, thing: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{s}")
 }

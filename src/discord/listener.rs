@@ -100,8 +100,13 @@ impl Listener {
                         .await;
                 }
             }
-            Event::MessageDelete(event) => self.deleted(event.channel_id, &[event.message_id]).await,
-            Event::MessageDeleteBulk(event) => self.deleted(event.channel_id, &event.ids).await,
+            Event::MessageDelete(event) => {
+                self.deleted(event.guild_id, event.channel_id, &[event.message_id])
+                    .await
+            }
+            Event::MessageDeleteBulk(event) => {
+                self.deleted(event.guild_id, event.channel_id, &event.ids).await
+            }
             Event::ChannelDelete(event) => {
                 let channel = ChannelId(event.channel.id.get());
                 if self.channels.contains(&channel) {
@@ -112,11 +117,16 @@ impl Listener {
         }
     }
 
-    async fn deleted(&self, channel: discord::ChannelId, messages: &[discord::MessageId]) {
-        let channel = ChannelId(channel.get());
-        if self.channels.contains(&channel) {
-            let messages = messages.iter().map(|id| MessageId(id.get())).collect();
-            self.desk.report(Happening::Deleted { channel, messages }).await;
+    async fn deleted(
+        &self,
+        guild: Option<GuildId>,
+        channel: discord::ChannelId,
+        messages: &[discord::MessageId],
+    ) {
+        for message in messages {
+            if let Some(card) = self.place(guild, channel, *message) {
+                self.desk.report(Happening::Deleted { card }).await;
+            }
         }
     }
 

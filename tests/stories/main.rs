@@ -1,39 +1,39 @@
 //! Whole stories: the real bot as a process of its own, a real PostgreSQL server, a simulated Discord. The victim's own
 //! connection is the witness.
 
-mod house;
-
-use house::{APPROVE, DENY, House};
-use throwaway_postgres::SqlState;
-
-#[tokio::test]
-async fn a_terminated_session_is_told_so_and_everybody_sees_it() {
-    let house = House::open().await;
-    let mut victim = house.runaway().await;
-
-    let card = house.card("/terminate", victim.pid()).await;
-    house.person("ben").reacts(&card, APPROVE);
-
-    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
-    let result = house.result(&card).await;
-    assert!(result.starts_with("Terminated"), "{result}");
-    let events = house.events(1).await;
-    assert_eq!(
-        events,
-        [
-            "requested",
-            "posted",
-            "approved",
-            "executing",
-            "finished(terminated)"
-        ]
-    );
-    house
-        .sim
-        .eventually(std::time::Duration::from_secs(10), "the card shows it", || {
-            card.card().title().starts_with("Terminated")
-        })
-        .await;
-    println!("{}", house.sim.transcript());
-    let _ = DENY;
+/// Tells each of these stories twice: where the bot's role holds the right to signal itself, and where only the
+/// guard in the database does.
+macro_rules! told_under_both_rights {
+    ($($story:ident),+ $(,)?) => {
+        mod directly {
+            $(
+                #[tokio::test]
+                async fn $story() {
+                    super::$story(crate::house::Right::Direct).await;
+                }
+            )+
+        }
+        mod through_the_guard {
+            $(
+                #[tokio::test]
+                async fn $story() {
+                    super::$story(crate::house::Right::Guard).await;
+                }
+            )+
+        }
+    };
 }
+
+mod approving;
+mod asking;
+mod closing;
+mod configuration;
+mod guard;
+mod house;
+mod limits;
+mod live_cards;
+mod mentions;
+mod moderators;
+mod recovery;
+mod signalling;
+mod targets;

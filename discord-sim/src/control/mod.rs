@@ -23,6 +23,7 @@ use crate::world::refusal::Refusal;
 const PAGE: &str = include_str!("../page/index.html");
 const STYLE: &str = include_str!("../page/style.css");
 const SCRIPT: &str = include_str!("../page/script.js");
+const MARKDOWN: &str = include_str!("../page/markdown.js");
 
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
@@ -31,6 +32,10 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route(
             "/script.js",
             get(async || file("text/javascript; charset=utf-8", SCRIPT)),
+        )
+        .route(
+            "/markdown.js",
+            get(async || file("text/javascript; charset=utf-8", MARKDOWN)),
         )
         .route("/sim/world", get(look::world))
         .route("/sim/channels/{channel}/messages", get(look::messages))

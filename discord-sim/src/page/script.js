@@ -1,5 +1,7 @@
 // A channel as two people see it. All state is the simulator's; the page only draws it and sends acts.
 
+import { markdown } from "./markdown.js";
+
 const $ = (selector, root = document) => root.querySelector(selector);
 
 function element(tag, text, className) {
@@ -28,6 +30,15 @@ async function post(path, body) {
 }
 
 const channel = () => $("#channel").value;
+
+// Names by id, for mentions.
+const names = { people: new Map(), roles: new Map(), channels: new Map() };
+
+function formatted(text, className) {
+  const made = element("div", undefined, className);
+  made.append(markdown(text, names));
+  return made;
+}
 
 class Column {
   constructor(root, index) {
@@ -121,16 +132,20 @@ class Column {
   message(message) {
     const item = element("li", undefined, message.only_for ? "own" : "");
     const head = element("div");
+    if (message.interaction) {
+      const { user, name } = message.interaction;
+      item.append(element("div", `${user.username} used /${name}`, "quiet"));
+    }
     head.append(element("strong", message.author.username), " ");
     const edited = message.edited_timestamp ? " (edited)" : "";
     head.append(element("span", new Date(message.timestamp).toLocaleTimeString() + edited, "quiet"));
     item.append(head);
     if (message.referenced_message) {
-      const words = message.referenced_message.content || message.referenced_message.embeds[0]?.title || "";
-      item.append(element("div", `↪ ${message.referenced_message.author.username}: ${words}`, "quiet"));
+      const { author, content, embeds } = message.referenced_message;
+      item.append(formatted(`↪ ${author.username}: ${content || embeds[0]?.title || ""}`, "quiet reply"));
     }
     if (message.flags & 128) item.append(element("em", "is thinking…"));
-    if (message.content) item.append(element("div", message.content, "content"));
+    if (message.content) item.append(formatted(message.content, "content"));
     item.append(...message.embeds.map(card));
     for (const row of message.components) item.append(...row.components.map((c) => this.component(message, c)));
     const reactions = element("div");
@@ -171,12 +186,17 @@ class Column {
 function card(embed) {
   const made = element("div", undefined, "card");
   if (embed.color) made.style.borderColor = `#${embed.color.toString(16).padStart(6, "0")}`;
-  if (embed.title) made.append(element("strong", embed.title));
-  if (embed.description) made.append(element("div", embed.description));
+  if (embed.title) made.append(formatted(embed.title, "title"));
+  if (embed.description) made.append(formatted(embed.description));
   const fields = element("dl");
-  for (const { name, value } of embed.fields ?? []) fields.append(element("dt", name), element("dd", value));
-  made.append(fields);
-  if (embed.footer) made.append(element("div", embed.footer.text, "quiet"));
+  for (const { name, value } of embed.fields ?? []) {
+    const text = element("dd");
+    text.append(markdown(value, names));
+    fields.append(element("dt", name), text);
+  }
+  if (embed.fields?.length) made.append(fields);
+  const foot = [embed.footer?.text, embed.timestamp && new Date(embed.timestamp).toLocaleString()].filter(Boolean);
+  if (foot.length) made.append(element("div", foot.join(" • "), "quiet"));
   return made;
 }
 
@@ -193,6 +213,7 @@ async function draw() {
   while (stale) {
     stale = false;
     const world = await get("/sim/world");
+    for (const kind of Object.keys(names)) names[kind] = new Map(world[kind].map(({ id, name }) => [id, name]));
     const chosen = channel() || world.channels[0]?.id;
     $("#channel").replaceChildren(
       ...world.channels.map(({ id, name }) => {

@@ -1,0 +1,122 @@
+//! killgate to try out, without a Discord and without a database of one's own: a throw-away PostgreSQL with real
+//! trouble, a simulated Discord with people, and the real bot between them. `./dev demo` starts it.
+
+mod bot;
+mod channel;
+mod shop;
+mod stop;
+mod trouble;
+mod words;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Context;
+use bot::Bot;
+use clap::Parser;
+use discord_sim::Sim;
+use shop::Shop;
+use stop::Stop;
+use throwaway_postgres::Cluster;
+use tokio::io::{AsyncBufReadExt, BufReader, Stdin};
+use trouble::Trouble;
+
+/// Starts killgate with a throw-away PostgreSQL and a simulated Discord, and removes all of it at the end.
+#[derive(Parser)]
+struct Arguments {
+    /// The port of the page on loopback; 0 lets the system choose. Left out, 8686, or another one when that is in use.
+    #[arg(long)]
+    port: Option<u16>,
+    /// The bot's binary, instead of the one that was built together with this.
+    #[arg(long, value_name = "FILE")]
+    killgate: Option<PathBuf>,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("\nThe demo has ended: {problem:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    // Before anything is started, so that whoever loses patience meanwhile finds nothing left either.
+    let mut stop = Stop::listen()?;
+    let mut demo = tokio::select! {
+        demo = Demo::start(&arguments) => demo?,
+        () = stop.wanted() => return Ok(()),
+    };
+    let done = tokio::select! {
+        done = demo.go_on() => done,
+        () = stop.wanted() => Ok(()),
+    };
+    println!("\nRemoving everything …");
+    demo.bot.stop().await.and(done)
+}
+
+/// Everything that runs. The server and the folders go when this is dropped, or when the process ends.
+struct Demo {
+    bot: Bot,
+    shop: Shop,
+    trouble: Trouble,
+    cluster: Cluster,
+    /// Held, because the channel is gone without it.
+    _discord: Sim,
+}
+
+impl Demo {
+    async fn start(arguments: &Arguments) -> anyhow::Result<Self> {
+        let began = Instant::now();
+        let binary = match &arguments.killgate {
+            Some(file) => file.clone(),
+            None => bot::built_beside_this()?,
+        };
+        let (cluster, discord) = tokio::try_join!(start_cluster(), channel::open(arguments.port))?;
+        let shop = Shop::open(&cluster).await?;
+        let mut bot = Bot::start(&binary, &discord, &cluster)?;
+        let trouble = Trouble::make(&cluster).await?;
+        bot.ready(&discord).await?;
+        words::greet(&discord, &bot, &trouble, began.elapsed());
+        Ok(Self {
+            bot,
+            shop,
+            trouble,
+            cluster,
+            _discord: discord,
+        })
+    }
+
+    /// Tells how the shop does, and makes the trouble anew when Enter is pressed, until the bot ends.
+    async fn go_on(&mut self) -> anyhow::Result<()> {
+        let mut lines = BufReader::new(tokio::io::stdin()).lines();
+        loop {
+            tokio::select! {
+                ended = self.bot.ended() => return Err(ended),
+                news = self.shop.news() => words::tell(&news),
+                () = enter(&mut lines) => {
+                    self.trouble = Trouble::make(&self.cluster).await?;
+                    words::tell_trouble(&self.trouble);
+                }
+            }
+        }
+    }
+}
+
+async fn start_cluster() -> anyhow::Result<Cluster> {
+    let cluster = Cluster::start().await.context("the throw-away PostgreSQL")?;
+    shop::furnish(&cluster).await.context("the shop's database")?;
+    Ok(cluster)
+}
+
+/// Never, once there is nobody left to type.
+async fn enter(lines: &mut tokio::io::Lines<BufReader<Stdin>>) {
+    match lines.next_line().await {
+        Ok(Some(_)) => {}
+        Ok(None) | Err(_) => std::future::pending().await,
+    }
+}

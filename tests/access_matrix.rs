@@ -1,0 +1,392 @@
+//! Who may do what, and when: every person, act and state, with what comes of it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use killgate::domain::access::{Access, Group};
+use killgate::domain::asking::{Given, NotAsked, Wish, ask};
+use killgate::domain::decision::{Circumstances, Command, decide};
+use killgate::domain::event::{Action, Asked, Ending, Event};
+use killgate::domain::identity::{Identity, Pid, Server};
+use killgate::domain::ids::{ChannelId, Person, RequestId, RoleId, UserId};
+use killgate::domain::moment::Moment;
+use killgate::domain::outcome::Outcome;
+use killgate::domain::policy::{Limits, Policy};
+use killgate::domain::protection::Protection;
+use killgate::domain::request::Request;
+use killgate::domain::session::{BackendKind, Session, Snapshot, State};
+use regex::Regex;
+
+const VIEWER: RoleId = RoleId(11);
+const ONCALL: RoleId = RoleId(12);
+const DBA: RoleId = RoleId(13);
+/// Roles that Discord gives power to, and killgate none.
+const ADMINISTRATOR: RoleId = RoleId(14);
+
+const REQUESTER: UserId = UserId(1);
+/// An approver by user id, without a role.
+const NAMED: UserId = UserId(6);
+/// Who has approved already where one approval of two is there.
+const FIRST: UserId = UserId(9);
+
+const NOW: Moment = Moment::from_micros(1_000_000_000);
+const OPEN_FOR: Duration = Duration::from_mins(15);
+
+/// Reactions. The request needs two approvals; in `one_of_two` First has given theirs, in `limited` too, and
+/// the target's budget of signals is used up. `expired` is a request that nobody has closed yet.
+const APPROVE: &str = "
+                   open             one_of_two       limited          expired  executing  ended
+requester          self_approval    self_approval    self_approval    expired  closed     closed
+requester_and_dba  self_approval    self_approval    self_approval    expired  closed     closed
+first              approved         nothing          nothing          expired  closed     closed
+dba                approved         executing        limited          expired  closed     closed
+named              approved         executing        limited          expired  closed     closed
+other_oncall       not_an_approver  not_an_approver  not_an_approver  expired  closed     closed
+viewer             not_an_approver  not_an_approver  not_an_approver  expired  closed     closed
+administrator      not_an_approver  not_an_approver  not_an_approver  expired  closed     closed
+stranger           not_an_approver  not_an_approver  not_an_approver  expired  closed     closed
+bot                bot              bot              bot              expired  bot        bot
+";
+
+const DENY: &str = "
+                   open             one_of_two       limited          expired  executing  ended
+requester          withdrawn        withdrawn        withdrawn        expired  closed     closed
+requester_and_dba  withdrawn        withdrawn        withdrawn        expired  closed     closed
+first              denied           denied           denied           expired  closed     closed
+dba                denied           denied           denied           expired  closed     closed
+named              denied           denied           denied           expired  closed     closed
+other_oncall       not_an_approver  not_an_approver  not_an_approver  expired  closed     closed
+viewer             not_an_approver  not_an_approver  not_an_approver  expired  closed     closed
+administrator      not_an_approver  not_an_approver  not_an_approver  expired  closed     closed
+stranger           not_an_approver  not_an_approver  not_an_approver  expired  closed     closed
+bot                bot              bot              bot              expired  bot        bot
+";
+
+const RETRACT: &str = "
+                   open     one_of_two        limited           expired  executing  ended
+requester          nothing  nothing           nothing           nothing  nothing    nothing
+requester_and_dba  nothing  nothing           nothing           nothing  nothing    nothing
+first              nothing  approval_removed  approval_removed  nothing  nothing    nothing
+dba                nothing  nothing           nothing           nothing  nothing    nothing
+named              nothing  nothing           nothing           nothing  nothing    nothing
+other_oncall       nothing  nothing           nothing           nothing  nothing    nothing
+viewer             nothing  nothing           nothing           nothing  nothing    nothing
+administrator      nothing  nothing           nothing           nothing  nothing    nothing
+stranger           nothing  nothing           nothing           nothing  nothing    nothing
+bot                nothing  nothing           nothing           nothing  nothing    nothing
+";
+
+/// Commands: what `/terminate` leads to for a session that is free, already asked about, protected or no longer there;
+/// and beyond the limits on open requests (of the person, of all) and on signals.
+const ASK: &str = "
+                   free             asked_about      protected        gone             many_of_theirs   many             signals_used_up
+requester          asked            already_open     protected        no_such_backend  limited_person   limited_all      limited_signals
+requester_and_dba  asked            already_open     protected        no_such_backend  limited_person   limited_all      limited_signals
+first              not_a_requester  not_a_requester  not_a_requester  not_a_requester  not_a_requester  not_a_requester  not_a_requester
+dba                not_a_requester  not_a_requester  not_a_requester  not_a_requester  not_a_requester  not_a_requester  not_a_requester
+named              not_a_requester  not_a_requester  not_a_requester  not_a_requester  not_a_requester  not_a_requester  not_a_requester
+other_oncall       asked            already_open     protected        no_such_backend  limited_person   limited_all      limited_signals
+viewer             not_a_requester  not_a_requester  not_a_requester  not_a_requester  not_a_requester  not_a_requester  not_a_requester
+administrator      not_a_requester  not_a_requester  not_a_requester  not_a_requester  not_a_requester  not_a_requester  not_a_requester
+stranger           not_a_requester  not_a_requester  not_a_requester  not_a_requester  not_a_requester  not_a_requester  not_a_requester
+bot                not_a_requester  not_a_requester  not_a_requester  not_a_requester  not_a_requester  not_a_requester  not_a_requester
+";
+
+const VIEW: &str = "
+                   anytime
+requester          yes
+requester_and_dba  yes
+first              yes
+dba                yes
+named              yes
+other_oncall       yes
+viewer             yes
+administrator      no
+stranger           no
+bot                no
+";
+
+#[test]
+fn who_may_do_what_and_when() {
+    let access = access();
+    let reaction = |command: fn(&Person) -> Command<'_>| {
+        let access = &access;
+        move |who: &Person, state: &str| react(who, state, command(who), access)
+    };
+    compare(
+        "approve",
+        APPROVE,
+        &REACTED_TO,
+        reaction(|by| Command::Approve { by }),
+    );
+    compare("deny", DENY, &REACTED_TO, reaction(|by| Command::Deny { by }));
+    compare(
+        "retract",
+        RETRACT,
+        &REACTED_TO,
+        reaction(|by| Command::Retract { by: by.id }),
+    );
+    compare("ask", ASK, &ASKED_WHEN, asks);
+    compare("view", VIEW, &["anytime"], |who, _| {
+        if access.may_view(who) { "yes" } else { "no" }.to_owned()
+    });
+}
+
+const REACTED_TO: [&str; 6] = ["open", "one_of_two", "limited", "expired", "executing", "ended"];
+const ASKED_WHEN: [&str; 7] = [
+    "free",
+    "asked_about",
+    "protected",
+    "gone",
+    "many_of_theirs",
+    "many",
+    "signals_used_up",
+];
+
+/// Checks that the table has every person and every state, and that each cell is what really happens.
+fn compare(act: &str, table: &str, states: &[&str], happens: impl Fn(&Person, &str) -> String) {
+    let mut lines = table.lines().filter(|line| !line.is_empty());
+    let columns: Vec<_> = lines.next().expect("a heading").split_whitespace().collect();
+    assert_eq!(columns, states, "{act}: the states of the table");
+    let people = people();
+    let rows: BTreeMap<_, Vec<_>> = lines
+        .map(|line| {
+            let mut words = line.split_whitespace();
+            (words.next().expect("a person"), words.collect())
+        })
+        .collect();
+    assert!(rows.keys().eq(people.keys()), "{act}: the people of the table");
+    for (name, cells) in &rows {
+        assert_eq!(cells.len(), columns.len(), "{act}: the row of {name}");
+        for (state, expected) in columns.iter().zip(cells) {
+            let really = happens(&people[name], state);
+            assert_eq!(&really, expected, "{name} would {act} when {state}");
+        }
+    }
+}
+
+fn people() -> BTreeMap<&'static str, Person> {
+    let person = |id, roles: &[RoleId]| Person {
+        id,
+        roles: roles.to_vec(),
+        bot: false,
+    };
+    [
+        ("requester", person(REQUESTER, &[ONCALL])),
+        ("requester_and_dba", person(REQUESTER, &[ONCALL, DBA])),
+        ("first", person(FIRST, &[DBA])),
+        ("dba", person(UserId(3), &[DBA])),
+        ("named", person(NAMED, &[])),
+        ("other_oncall", person(UserId(4), &[ONCALL])),
+        ("viewer", person(UserId(5), &[VIEWER])),
+        ("administrator", person(UserId(7), &[ADMINISTRATOR])),
+        ("stranger", person(UserId(8), &[])),
+        (
+            "bot",
+            Person {
+                bot: true,
+                ..person(UserId(10), &[VIEWER, ONCALL, DBA])
+            },
+        ),
+    ]
+    .into()
+}
+
+fn access() -> Access {
+    let of = |role, users: &[UserId]| Group {
+        roles: [role].into(),
+        users: users.iter().copied().collect(),
+    };
+    Access {
+        viewers: of(VIEWER, &[]),
+        requesters: of(ONCALL, &[]),
+        approvers: of(DBA, &[NAMED]),
+    }
+}
+
+/// What a reaction leads to: the last event that it is recorded as, in one word.
+fn react(who: &Person, state: &str, command: Command<'_>, access: &Access) -> String {
+    let request = request_that_is(state);
+    let expired = state == "expired";
+    let given = Circumstances {
+        now: if expired { request.asked.expires_at } else { NOW },
+        access,
+        signal_left: state != "limited",
+    };
+    let decision = decide(&request, command, given);
+    let names: Vec<_> = decision.events.iter().map(name).collect();
+    // Whoever comes too late is recorded, and the request is closed in the same breath.
+    if expired && names == ["expired", "expired"] {
+        return "expired".to_owned();
+    }
+    match names.as_slice() {
+        [] => "nothing".to_owned(),
+        [one] => one.clone(),
+        [first, last] if first == "approved" => last.clone(),
+        more => panic!("{who:?} leads to {more:?}"),
+    }
+}
+
+fn name(event: &Event) -> String {
+    match event {
+        Event::Approved { .. } => "approved",
+        Event::ApprovalRemoved { .. } => "approval_removed",
+        Event::AttemptRefused { why, .. } => why.name(),
+        Event::Executing { .. } => "executing",
+        Event::Finished(ending) => ending.outcome.name(),
+        Event::Requested(_) | Event::Posted { .. } => panic!("no reaction leads to {event:?}"),
+    }
+    .to_owned()
+}
+
+fn request_that_is(state: &str) -> Request {
+    let first = || Event::Approved { actor: FIRST };
+    let other = UserId(99);
+    let quorum = || {
+        [
+            first(),
+            Event::Approved { actor: other },
+            Event::Executing {
+                approvers: vec![FIRST, other],
+            },
+        ]
+    };
+    let events: Vec<Event> = match state {
+        "one_of_two" | "limited" => vec![first()],
+        "executing" => quorum().into(),
+        "ended" => {
+            let ending = Ending::unsignalled(Outcome::Gone, "it had ended");
+            quorum().into_iter().chain([Event::Finished(ending)]).collect()
+        }
+        _ => Vec::new(),
+    };
+    let begun = Request::begin(RequestId(1), &Event::Requested(Box::new(asked(REQUESTER, 4711))));
+    events
+        .iter()
+        .try_fold(begun.expect("a beginning"), |request, event| {
+            request.evolve(event, NOW)
+        })
+        .expect("a possible story")
+}
+
+/// What `/terminate 4711` leads to.
+fn asks(who: &Person, state: &str) -> String {
+    let open_by = |requester, pid| {
+        let requested = Event::Requested(Box::new(asked(requester, pid)));
+        Request::begin(RequestId(1), &requested).expect("a beginning")
+    };
+    let open = match state {
+        "asked_about" => vec![open_by(REQUESTER, 4711)],
+        "many_of_theirs" => vec![open_by(who.id, 4712)],
+        "many" => vec![open_by(UserId(98), 4712), open_by(UserId(97), 4713)],
+        _ => Vec::new(),
+    };
+    let users = if state == "protected" {
+        vec![Regex::new("^app$").expect("a pattern")]
+    } else {
+        Vec::new()
+    };
+    let policy = Policy {
+        access: access(),
+        protection: Protection {
+            users,
+            ..Protection::default()
+        },
+        approvals: 2,
+        expires_after: OPEN_FOR,
+        require_reason: false,
+    };
+    let limits = Limits {
+        open_requests_per_user: if state == "asked_about" { 5 } else { 1 },
+        open_requests: 2,
+        signals_per_hour: 1,
+        confirm_within: Duration::from_secs(5),
+    };
+    let gone = state == "gone";
+    let snapshot = Snapshot {
+        server: server(),
+        at: NOW,
+        sessions: if gone { Vec::new() } else { vec![session(4711)] },
+    };
+    let wish = Wish {
+        action: Action::Terminate,
+        pid: Pid::new(4711).expect("a positive number"),
+        reason: None,
+        channel: ChannelId(1),
+    };
+    let given = Given {
+        now: NOW,
+        target: "orders",
+        policy: &policy,
+        limits: &limits,
+        snapshot: &snapshot,
+        signal_left: state != "signals_used_up",
+    };
+    match ask(&wish, who, open.iter(), given) {
+        Ok(asked) => {
+            assert_eq!((asked.requester, asked.needed), (who.id, 2));
+            "asked"
+        }
+        Err(NotAsked::NotARequester) => "not_a_requester",
+        Err(NotAsked::NoSuchBackend) => "no_such_backend",
+        Err(NotAsked::Protected { .. }) => "protected",
+        Err(NotAsked::AlreadyOpen { .. }) => "already_open",
+        Err(NotAsked::TooManyOpenByYou { .. }) => "limited_person",
+        Err(NotAsked::TooManyOpen { .. }) => "limited_all",
+        Err(NotAsked::SignalsUsedUp { .. }) => "limited_signals",
+        Err(other @ (NotAsked::ReasonMissing | NotAsked::LeaderGone { .. })) => panic!("{other:?}"),
+    }
+    .to_owned()
+}
+
+fn server() -> Server {
+    Server {
+        system_identifier: 1,
+        postmaster_start: Moment::from_micros(1),
+    }
+}
+
+fn asked(requester: UserId, pid: i32) -> Asked {
+    let session = session(pid);
+    Asked {
+        action: Action::Terminate,
+        target: "orders".to_owned(),
+        identity: Identity {
+            server: server(),
+            pid: session.pid,
+            backend_start: session.backend_start,
+            query_start: session.query_start,
+        },
+        session,
+        waiters: 0,
+        worker: None,
+        requester,
+        channel: ChannelId(1),
+        reason: None,
+        needed: 2,
+        asked_at: NOW,
+        expires_at: NOW.plus(OPEN_FOR),
+    }
+}
+
+fn session(pid: i32) -> Session {
+    Session {
+        pid: Pid::new(pid).expect("a positive number"),
+        backend_start: Moment::from_micros(2),
+        kind: BackendKind::Client,
+        leader: None,
+        user: Some("app".to_owned()),
+        superuser: false,
+        own: false,
+        database: Some("shop".to_owned()),
+        application: String::new(),
+        client: None,
+        state: State::Active,
+        wait: None,
+        xact_start: None,
+        query_start: Some(Moment::from_micros(3)),
+        state_change: None,
+        query: None,
+        blocked_by: Vec::new(),
+    }
+}

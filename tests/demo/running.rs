@@ -1,0 +1,229 @@
+//! The demo as a process, and what it leaves behind.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use reqwest::Client;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use throwaway_postgres::eventually;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::time::timeout;
+
+/// How long anything may take before it counts as never.
+const LIMIT: Duration = Duration::from_mins(1);
+
+/// A demo whose temporary files go to a folder of its own, by which its processes are known too.
+pub struct Running {
+    process: Child,
+    output: Lines<BufReader<ChildStdout>>,
+    folder: TempDir,
+    http: Client,
+    page: String,
+    /// The session that holds the shop up.
+    pub pid: String,
+}
+
+impl Running {
+    /// Started, and ready.
+    pub async fn start() -> Self {
+        let mut demo = Self::spawn();
+        let page = demo.prints("http://").await;
+        page.trim().clone_into(&mut demo.page);
+        let advice = demo.prints("/terminate pid:").await;
+        let words = advice.split([':', ' ']);
+        demo.pid = words
+            .skip_while(|word| *word != "pid")
+            .nth(1)
+            .expect("a pid")
+            .to_owned();
+        demo.prints("Ctrl-C").await;
+        demo
+    }
+
+    pub fn spawn() -> Self {
+        Self::with(&[])
+    }
+
+    pub fn with(arguments: &[&str]) -> Self {
+        let bot = Path::new(env!("CARGO_BIN_EXE_killgate"));
+        let demo = bot.with_file_name("examples").join("demo");
+        assert!(demo.is_file(), "build it first: cargo build --example demo");
+        let folder = tempfile::tempdir().expect("a folder");
+        // Root's servers run as another account, which has to get there.
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("permissions");
+        let mut process = Command::new(demo)
+            .args(["--port", "0"])
+            .args(arguments)
+            .env("TMPDIR", folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the demo starts");
+        let output = process.stdout.take().expect("piped");
+        Self {
+            process,
+            output: BufReader::new(output).lines(),
+            folder,
+            http: Client::new(),
+            page: String::new(),
+            pid: String::new(),
+        }
+    }
+
+    /// Waits for a line with this in it.
+    pub async fn prints(&mut self, words: &str) -> String {
+        let line = timeout(LIMIT, async {
+            while let Some(line) = self.output.next_line().await.expect("text") {
+                if line.contains(words) {
+                    return line;
+                }
+            }
+            panic!(
+                "the demo ended and never printed “{words}”: {}",
+                self.complaint().await
+            )
+        });
+        line.await
+            .unwrap_or_else(|_| panic!("“{words}” was never printed"))
+    }
+
+    pub async fn enter(&mut self) {
+        let input = self.process.stdin.as_mut().expect("piped");
+        input.write_all(b"\n").await.expect("read");
+    }
+
+    /// Waits until there is something to be cleaned up.
+    pub async fn is_starting(&self) {
+        let folder = self.folder.path();
+        eventually("something was begun", async || {
+            Ok((entries(folder) > 0).then_some(()))
+        })
+        .await
+        .expect("a start");
+    }
+
+    /// Types or says `text` in the channel.
+    pub async fn acts(&self, who: &str, act: &str, text: &str) {
+        self.post(who, act, json!({ "channel": "incident", "text": text }))
+            .await;
+    }
+
+    /// Puts ✅ on a message.
+    pub async fn reacts(&self, who: &str, message: &Value) {
+        let spot = json!({ "channel": "incident", "message": message["id"], "emoji": "✅" });
+        self.post(who, "reacts", spot).await;
+    }
+
+    async fn post(&self, who: &str, act: &str, body: Value) {
+        let url = format!("{}/sim/as/{who}/{act}", self.page);
+        let answer = self.http.post(url).json(&body).send().await.expect("an answer");
+        assert!(
+            answer.status().is_success(),
+            "{}",
+            answer.text().await.unwrap_or_default()
+        );
+    }
+
+    /// Waits for a message of the bot's with these words in its text or in its card's title.
+    pub async fn message(&self, words: &str) -> Value {
+        let url = format!("{}/sim/channels/incident/messages", self.page);
+        let says = |message: &&Value| {
+            let texts = [&message["content"], &message["embeds"][0]["title"]];
+            texts
+                .iter()
+                .any(|text| text.as_str().is_some_and(|text| text.contains(words)))
+        };
+        eventually(words, async || {
+            let messages: Vec<Value> = self.http.get(&url).send().await?.json().await?;
+            Ok(messages.iter().rfind(says).cloned())
+        })
+        .await
+        .expect("the message")
+    }
+
+    pub async fn signal(&self, name: &str) {
+        kill(name, self.process.id().expect("it runs")).await;
+    }
+
+    pub async fn kill_bot(&self) {
+        let bots: Vec<u32> = processes_of(self.folder.path())
+            .into_iter()
+            .filter(|pid| cmdline(*pid).contains("\0run\0--config\0"))
+            .collect();
+        assert_eq!(bots.len(), 1, "one bot");
+        kill("KILL", bots[0]).await;
+    }
+
+    pub async fn ended(&mut self) -> ExitStatus {
+        let ended = timeout(LIMIT, self.process.wait()).await;
+        ended.expect("an end in time").expect("waited for")
+    }
+
+    /// What it wrote to standard error, after its end.
+    pub async fn complaint(&mut self) -> String {
+        let mut told = String::new();
+        if let Some(mut errors) = self.process.stderr.take() {
+            errors.read_to_string(&mut told).await.expect("text");
+        }
+        told
+    }
+
+    /// No process of its, and no file.
+    pub async fn leaves_nothing(&self) {
+        let folder = self.folder.path();
+        eventually("nothing is left", async || {
+            Ok((processes_of(folder).is_empty() && entries(folder) == 0).then_some(()))
+        })
+        .await
+        .unwrap_or_else(|_| {
+            let commands: Vec<_> = processes_of(folder).into_iter().map(cmdline).collect();
+            panic!(
+                "left behind: {commands:?}, and {} entries in {}",
+                entries(folder),
+                folder.display()
+            )
+        });
+    }
+}
+
+async fn kill(signal: &str, pid: u32) {
+    let done = Command::new("kill")
+        .args(["-s", signal, &pid.to_string()])
+        .status()
+        .await;
+    assert!(done.expect("kill runs").success());
+}
+
+fn entries(folder: &Path) -> usize {
+    fs::read_dir(folder).expect("the folder").count()
+}
+
+/// The processes that name the folder on their command line, or were started with it in their environment.
+fn processes_of(folder: &Path) -> Vec<u32> {
+    let name = folder.to_str().expect("text");
+    let all = fs::read_dir("/proc").expect("Linux").flatten();
+    all.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|pid| cmdline(*pid).contains(name) || environment(*pid).contains(name))
+        .collect()
+}
+
+fn cmdline(pid: u32) -> String {
+    read(pid, "cmdline")
+}
+
+fn environment(pid: u32) -> String {
+    read(pid, "environ")
+}
+
+/// Empty for a process that ends meanwhile.
+fn read(pid: u32, file: &str) -> String {
+    let bytes = fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}

@@ -1,0 +1,167 @@
+//! What a story chooses about its house, and the configuration that follows from it.
+
+use std::fs;
+use std::process::Stdio;
+use std::time::Duration;
+
+use discord_sim::{Newcomer, Permissions, Sim};
+use throwaway_postgres::Cluster;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+use super::House;
+
+/// How the bot's role may signal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Right {
+    /// As a member of `pg_signal_backend`.
+    #[default]
+    Direct,
+    /// Through `killgate.signal_backend` alone, as `killgate guard-sql` installs it.
+    Guard,
+}
+
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct Plan {
+    right: Right,
+    sections: String,
+    target: String,
+    people: Vec<Newcomer>,
+}
+
+impl Plan {
+    pub fn right(self, right: Right) -> Self {
+        Self { right, ..self }
+    }
+
+    /// Further sections of the configuration, as they stand in the file; `@dba` is the id of that role, and so on.
+    pub fn section(mut self, text: &str) -> Self {
+        self.sections.push_str(text);
+        self.sections.push('\n');
+        self
+    }
+
+    /// Further lines of the target's own section.
+    pub fn target(mut self, text: &str) -> Self {
+        self.target.push_str(text);
+        self.target.push('\n');
+        self
+    }
+
+    /// Somebody else in the guild.
+    pub fn person(mut self, newcomer: Newcomer) -> Self {
+        self.people.push(newcomer);
+        self
+    }
+
+    /// A house with the bot in it, ready.
+    pub async fn open(self) -> House {
+        let mut house = self.without_bot().await;
+        house.start_bot().await;
+        house
+    }
+
+    pub async fn without_bot(self) -> House {
+        let folder = tempfile::tempdir().expect("a folder");
+        let cluster = Cluster::start().await.expect("a PostgreSQL server");
+        let sim = self.discord().await;
+        let house = House {
+            sim,
+            cluster,
+            folder,
+            bot: None,
+        };
+        house.grant(self.right).await;
+        house.write_config(&self);
+        house
+    }
+
+    async fn discord(&self) -> Sim {
+        let mut discord = Sim::builder()
+            .role("oncall")
+            .role("dba")
+            .person("ana", ["oncall"])
+            .person("ben", ["dba"])
+            .person("dora", ["dba"])
+            .person("otto", ["oncall", "dba"])
+            .person("ivy", [])
+            .moderator("mod")
+            .role_that_may("administrator", Permissions::ADMINISTRATOR)
+            .person("admin", ["administrator"])
+            .owner("owner")
+            .other_bot("robo", ["dba"])
+            .channel("incident")
+            .channel("elsewhere")
+            // A bot that is restarted soon waits for Discord's five seconds otherwise.
+            .identify_every(Duration::from_millis(10));
+        for newcomer in &self.people {
+            discord = discord.newcomer(newcomer.clone());
+        }
+        discord.start().await
+    }
+}
+
+impl House {
+    /// Gives the bot's role its right on the server that answers now.
+    pub async fn grant(&self, right: Right) {
+        match right {
+            Right::Direct => {
+                self.cluster.bot().await.expect("a role for the bot");
+            }
+            Right::Guard => {
+                let guard = Command::new(env!("CARGO_BIN_EXE_killgate"))
+                    .arg("guard-sql")
+                    .output()
+                    .await
+                    .expect("killgate guard-sql runs");
+                assert!(guard.status.success(), "{guard:?}");
+                let mut psql = Command::new("psql")
+                    .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", "-"])
+                    .arg(self.cluster.url("postgres", "postgres"))
+                    .stdin(Stdio::piped())
+                    .spawn()
+                    .expect("psql runs");
+                let mut input = psql.stdin.take().expect("an input");
+                input.write_all(&guard.stdout).await.expect("psql reads");
+                drop(input);
+                let done = psql.wait().await.expect("psql ends");
+                assert!(done.success(), "what guard-sql prints goes through psql");
+            }
+        }
+    }
+
+    fn write_config(&self, plan: &Plan) {
+        let sim = &self.sim;
+        fs::write(self.file("token"), sim.token()).expect("written");
+        let config = format!(
+            r#"
+[discord]
+guild = {guild}
+channels = ["{channel}"]
+token_file = "token"
+api_url = "{api}"
+[access]
+requesters = {{ roles = [@oncall] }}
+approvers = {{ roles = [@dba] }}
+[ledger]
+url = "sqlite:killgate.db"
+[[target]]
+name = "orders"
+url = "{url}"
+{target}
+{sections}
+"#,
+            guild = sim.guild_id(),
+            channel = self.incident().id(),
+            api = sim.api_url(),
+            url = self.cluster.url("killgate", "postgres"),
+            target = plan.target,
+            sections = plan.sections,
+        );
+        let with_ids =
+            |text: String, (role, id): (String, u64)| text.replace(&format!("@{role}"), &id.to_string());
+        let config = sim.roles().into_iter().fold(config, with_ids);
+        fs::write(self.config(), config).expect("written");
+    }
+}
