@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::incident::during;
+use crate::moments::Moments;
 use crate::reckoning::reckon;
 use crate::stage::{Bot, Ledger, Setting, Stage};
 
@@ -29,9 +30,11 @@ async fn failovers_by_kill_and_by_pause_lose_nothing_and_double_nothing() {
     becomes_ready(&stage, &active).await;
     let mut standby = stage.bot(&SETTING);
     stands_by(&stage, &standby).await;
+    let mut moments = Moments::default();
     let trouble = async {
         let mut times = Vec::new();
         for number in 0..failovers {
+            moments.next(&stage.sim).await;
             let by_kill = number.is_multiple_of(2);
             active.signal(if by_kill { "KILL" } else { "STOP" }).await;
             let began = Instant::now();

@@ -13,7 +13,7 @@ use crate::stage::{APPROVE, DENY, Stage};
 /// How often people look at the channel.
 const LOOK: Duration = Duration::from_millis(20);
 /// How long they wait for a card before they ask again, and for a result before they give up for good.
-const ASK_AGAIN: Duration = Duration::from_secs(4);
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 const GIVE_UP: Duration = Duration::from_secs(90);
 
 /// What came of one session that somebody wanted gone.

@@ -3,6 +3,7 @@
 
 mod failovers;
 mod incident;
+mod moments;
 mod reckoning;
 mod stage;
 mod storm;
