@@ -43,13 +43,14 @@ async fn lane(stage: &Stage, lane: usize, stop: &AtomicBool) -> Vec<Case> {
     let mut cases = Vec::new();
     let mut number = lane;
     while !stop.load(Ordering::SeqCst) {
-        cases.push(case(stage, lane, number).await);
+        cases.push(case(stage, lane, number, || ()).await);
         number += 1;
     }
     cases
 }
 
-async fn case(stage: &Stage, lane: usize, number: usize) -> Case {
+/// One session from question to result; `trap` is set just before the decision.
+pub async fn case(stage: &Stage, lane: usize, number: usize, trap: impl FnOnce()) -> Case {
     let mut victim = stage
         .cluster
         .victim(&format!("app{lane}"))
@@ -63,6 +64,7 @@ async fn case(stage: &Stage, lane: usize, number: usize) -> Case {
     };
     let approved = !number.is_multiple_of(4);
     let card = asked(stage, &victim, command).await;
+    trap();
     stage
         .person("ben")
         .reacts(&card, if approved { APPROVE } else { DENY });
@@ -85,7 +87,7 @@ async fn case(stage: &Stage, lane: usize, number: usize) -> Case {
 }
 
 /// Asks until there is a card; the bot may be dead when it is asked, or while it answers.
-async fn asked(stage: &Stage, victim: &Victim, command: &str) -> Message {
+pub async fn asked(stage: &Stage, victim: &Victim, command: &str) -> Message {
     loop {
         let asking = stage
             .person("ana")
