@@ -9,7 +9,7 @@ use serenity::model::id::{ChannelId, MessageId};
 use super::{Call, Rest, RestError, Retry};
 
 /// Discord's own limit of one page.
-const PAGE: u8 = 100;
+pub const PAGE: u8 = 100;
 
 impl Rest {
     /// Posts a message once, however often it has to be tried within a few minutes: Discord answers a repeat of `nonce` (at most
@@ -65,7 +65,7 @@ impl Rest {
             .map(drop)
     }
 
-    /// Up to 100 of the messages that came after `after`, the oldest of them, in Discord's order (newest first).
+    /// Up to [`PAGE`] of the messages that came after `after`, the oldest of them, in Discord's order (newest first).
     pub async fn messages_after(
         &self,
         channel_id: ChannelId,
