@@ -116,6 +116,7 @@ impl Account {
             look,
             desk: desk.clone(),
             ledger,
+            drawn: Arc::default(),
         };
         let listener = Listener {
             guild: self.guild,

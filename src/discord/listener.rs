@@ -102,10 +102,10 @@ impl Listener {
             }
             Event::MessageDelete(event) => {
                 self.deleted(event.guild_id, event.channel_id, &[event.message_id])
-                    .await
+                    .await;
             }
             Event::MessageDeleteBulk(event) => {
-                self.deleted(event.guild_id, event.channel_id, &event.ids).await
+                self.deleted(event.guild_id, event.channel_id, &event.ids).await;
             }
             Event::ChannelDelete(event) => {
                 let channel = ChannelId(event.channel.id.get());

@@ -28,8 +28,20 @@ pub struct Reply {
     application: ApplicationId,
     interaction: InteractionId,
     token: String,
+    manner: Manner,
     received: Instant,
     state: Mutex<State>,
+}
+
+/// Where the answer goes, unless it is private.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// Into the channel, as a message of its own.
+    Publicly,
+    /// To the person alone.
+    Privately,
+    /// Into the message whose button was pressed.
+    InPlace,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,12 +58,14 @@ impl Reply {
         application: ApplicationId,
         interaction: InteractionId,
         token: String,
+        manner: Manner,
     ) -> Arc<Self> {
         let reply = Arc::new(Self {
             rest,
             application,
             interaction,
             token,
+            manner,
             received: Instant::now(),
             state: Mutex::new(State::Unanswered),
         });
@@ -70,7 +84,21 @@ impl Reply {
         if *state != State::Unanswered {
             return;
         }
-        match self.first().defer(self.interaction, &self.token, false).await {
+        let deferred = match self.manner {
+            Manner::InPlace => {
+                let nothing = CreateInteractionResponse::Acknowledge;
+                self.first()
+                    .respond(self.interaction, &self.token, &nothing)
+                    .await
+            }
+            Manner::Publicly | Manner::Privately => {
+                let is_private = self.manner == Manner::Privately;
+                self.first()
+                    .defer(self.interaction, &self.token, is_private)
+                    .await
+            }
+        };
+        match deferred {
             Ok(()) => *state = State::Deferred,
             Err(problem) => warn!(error = %problem, "an interaction could not be deferred"),
         }
@@ -81,14 +109,23 @@ impl Reply {
         let mut state = self.state.lock().await;
         match *state {
             State::Unanswered => {
-                let answer = CreateInteractionResponse::Message(body.answer());
+                let in_place = self.manner == Manner::InPlace && !body.is_private();
+                let answer = body.answer();
+                let answer = if in_place {
+                    CreateInteractionResponse::UpdateMessage(answer)
+                } else {
+                    CreateInteractionResponse::Message(answer)
+                };
                 self.first()
                     .respond(self.interaction, &self.token, &answer)
                     .await?;
             }
-            // A public deferral cannot become private: it is taken away, and the answer comes in its place.
-            State::Deferred if body.is_private() => {
-                self.rest.delete_original(self.application, &self.token).await?;
+            State::Deferred if body.is_private() && self.manner != Manner::Privately => {
+                // A public deferral cannot become private: it is taken away, and the answer comes in its place. One in
+                // place left the message as it was.
+                if self.manner == Manner::Publicly {
+                    self.rest.delete_original(self.application, &self.token).await?;
+                }
                 self.rest
                     .follow_up(self.application, &self.token, &body.followup())
                     .await?;
@@ -107,7 +144,24 @@ impl Reply {
     /// Answers publicly, and tells which message that became.
     pub async fn say_publicly(&self, body: Body) -> Result<Message, RestError> {
         self.say(body).await?;
+        self.said().await
+    }
+
+    /// The message that the answer is in, as it is now.
+    pub async fn said(&self) -> Result<Message, RestError> {
         self.rest.original(self.application, &self.token).await
+    }
+
+    /// Says something else where the answer is, unless others have changed it since it was `said`.
+    pub async fn amend(&self, said: &Message, body: Body) -> Result<(), RestError> {
+        if self.said().await?.edited_timestamp != said.edited_timestamp {
+            return Ok(());
+        }
+        let edit = body.late_answer();
+        self.rest
+            .edit_original(self.application, &self.token, &edit)
+            .await
+            .map(drop)
     }
 
     /// The client for the first answer, which is useless after Discord's 3 s.

@@ -314,3 +314,29 @@ async fn a_second_bot_on_the_same_ledger_is_refused() {
     assert!(complaint.contains("[ledger]"), "{complaint}");
     assert!(house.sim.gateway().has_the_bot(), "the first one goes on");
 }
+
+#[tokio::test]
+async fn killed_at_any_instant_after_the_approval_it_signals_at_most_once() {
+    let mut house = House::plan()
+        .section("[limits]\nconfirm_within = \"1s\"")
+        .open()
+        .await;
+    for (request, delay_ms) in (1..).zip([0, 1, 3, 6, 12, 25, 50]) {
+        let victim = house.running(COUNTS_CANCELS).await;
+        let card = house.card("/cancel", victim.pid()).await;
+
+        house.reacts("ben", &card, APPROVE);
+        tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+        house.kill_bot().await;
+        house.start_bot().await;
+
+        let record = house.finished(request).await;
+        let outcome = record["outcome"].as_str().unwrap();
+        assert!(["unknown", "unconfirmed"].contains(&outcome), "{record}");
+        victim
+            .seen("application_name in ('', 'cancels met: 1')")
+            .await
+            .unwrap();
+    }
+    assert!(house.run_killgate(&["audit", "verify"]).await.status.success());
+}
