@@ -12,6 +12,7 @@ use super::ballot::Ballot;
 use super::delivery::undelivered;
 use super::people;
 use super::render::{Look, card, note, result};
+use super::rest::messages::PAGE;
 use super::rest::{Rest, RestError, Said, Seen};
 use crate::desk::ports::{Alert, Card, Channel, Clock, Place, Undelivered, Vote};
 use crate::domain::event::Why;
@@ -150,21 +151,30 @@ impl IncidentChannel {
             .map_err(undelivered)
     }
 
-    /// A message of the bot's own that is in the channel already, among those that came after `after`.
+    /// A message of the bot's own that is in the channel already, among those that came after `after`, however
+    /// many they are.
     async fn find(
         &self,
         channel: ChannelId,
-        after: discord::MessageId,
+        mut after: discord::MessageId,
         wanted: impl Fn(&Seen) -> bool + Send,
     ) -> Result<Option<Seen>, Undelivered> {
-        let messages = self
-            .rest
-            .messages_after(channel_id(channel), after)
-            .await
-            .map_err(undelivered)?;
-        Ok(messages
-            .into_iter()
-            .find(|message| message.is_by(self.me) && wanted(message)))
+        loop {
+            let page = self
+                .rest
+                .messages_after(channel_id(channel), after)
+                .await
+                .map_err(undelivered)?;
+            let newest = page.iter().map(|message| message.id).max();
+            let is_last = page.len() < usize::from(PAGE);
+            let found = page
+                .into_iter()
+                .find(|message| message.is_by(self.me) && wanted(message));
+            match newest {
+                Some(newest) if found.is_none() && !is_last => after = newest,
+                _ => return Ok(found),
+            }
+        }
     }
 }
 

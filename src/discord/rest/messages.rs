@@ -10,7 +10,7 @@ use serenity::model::id::{ChannelId, MessageId, UserId};
 use super::{Call, Rest, RestError, Retry};
 
 /// Discord's own limit of one page.
-const PAGE: u8 = 100;
+pub const PAGE: u8 = 100;
 
 /// A message of the bot's own, as far as it matters once it is there.
 #[derive(Clone, Debug, Deserialize)]
@@ -105,7 +105,7 @@ impl Rest {
             .map(drop)
     }
 
-    /// Up to 100 of the messages that came after `after`, the oldest of them, in Discord's order (newest first).
+    /// Up to [`PAGE`] of the messages that came after `after`, the oldest of them, in Discord's order (newest first).
     pub async fn messages_after(
         &self,
         channel_id: ChannelId,

@@ -23,7 +23,7 @@ mod error;
 mod guild;
 mod interactions;
 mod limits;
-mod messages;
+pub mod messages;
 mod reactions;
 mod refusal;
 mod route;
