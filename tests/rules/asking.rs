@@ -27,6 +27,7 @@ struct Asking {
 fn asking() -> Asking {
     Asking {
         wish: Wish {
+            backend_start: None,
             action: Action::Terminate,
             pid: pid(4711),
             reason: Some("it blocks the shop".to_owned()),

@@ -19,6 +19,7 @@ fn open_by(requester: UserId, number: i32) -> Request {
 
 fn asked_with(open: &[Request], signal_left: bool) -> Result<Asked, NotAsked> {
     let wish = Wish {
+        backend_start: None,
         action: Action::Terminate,
         pid: pid(4711),
         reason: None,

@@ -122,6 +122,7 @@ impl Bot {
             return;
         };
         let order = Order {
+            backend_start: None,
             action,
             pid: pid.into(),
             target: Some(target.to_owned()),
