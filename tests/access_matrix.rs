@@ -312,6 +312,7 @@ fn asks(who: &Person, state: &str) -> String {
         backend_start: None,
         action: Action::Terminate,
         pid: Pid::new(4711).expect("a positive number"),
+        backend_start: None,
         reason: None,
         channel: ChannelId(1),
     };

@@ -194,3 +194,58 @@ fn within_limits<'a>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::identity::Server;
+    use crate::domain::session::State;
+
+    fn backend(pid: i32, began: i64) -> Session {
+        Session {
+            pid: Pid::new(pid).expect("a positive number"),
+            backend_start: Moment::from_micros(began),
+            kind: BackendKind::Client,
+            leader: None,
+            user: Some("app".to_owned()),
+            superuser: false,
+            own: false,
+            database: None,
+            application: String::new(),
+            client: None,
+            state: State::Active,
+            wait: None,
+            xact_start: None,
+            query_start: None,
+            state_change: None,
+            query: None,
+            blocked_by: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_pid_that_was_looked_at_means_no_later_backend_with_the_same_pid() {
+        let snapshot = Snapshot {
+            server: Server {
+                system_identifier: 1,
+                postmaster_start: Moment::from_micros(0),
+            },
+            at: Moment::from_micros(9),
+            sessions: vec![backend(4711, 5)],
+        };
+        let found = |pid, looked_at: Option<i64>| {
+            let wish = Wish {
+                action: Action::Terminate,
+                pid: Pid::new(pid).expect("a positive number"),
+                backend_start: looked_at.map(Moment::from_micros),
+                reason: None,
+                channel: ChannelId(1),
+            };
+            find(&snapshot, &wish).map(|(session, _)| session.pid.number())
+        };
+        assert_eq!(found(4711, None), Ok(4711));
+        assert_eq!(found(4711, Some(5)), Ok(4711));
+        assert_eq!(found(4711, Some(4)), Err(NotAsked::Replaced));
+        assert_eq!(found(4712, Some(5)), Err(NotAsked::NoSuchBackend));
+    }
+}

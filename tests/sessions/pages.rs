@@ -9,7 +9,7 @@ async fn resting(cluster: &Cluster, many: usize) -> Vec<Victim> {
     let mut victims = Vec::new();
     for _ in 0..many {
         let victim = cluster.victim("app").idle_in_transaction("select 1").await;
-        victims.push(victim.unwrap());
+        victims.push(victim.expect("a session"));
     }
     victims
 }
@@ -36,7 +36,11 @@ async fn every_session_is_on_one_of_the_pages_also_after_a_restart() {
 
     scene.restart_bot().await;
     let turned = scene.person("ben").presses(&list, &button(&list, "More ▶")).await;
-    assert_eq!(turned.messages(), [list.clone()], "the page is turned in place");
+    assert_eq!(
+        turned.messages(),
+        std::slice::from_ref(&list),
+        "the page is turned in place"
+    );
     assert!(list.text().contains("Page 2 of 2"), "{}", list.text());
     seen.extend(shown(&list));
     seen.sort_unstable();

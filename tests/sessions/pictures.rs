@@ -51,14 +51,14 @@ async fn trouble(cluster: &Cluster) -> Vec<Victim> {
              grant all on orders to public; create role app login; create role report login; create role maria login",
         )
         .await
-        .unwrap();
+        .expect("PostgreSQL obeys");
     let mut all = Vec::new();
     let lunch = cluster.victim("maria").application("psql");
     all.push(
         lunch
             .idle_in_transaction("update orders set total = 19.90 where id = 7")
             .await
-            .unwrap(),
+            .expect("PostgreSQL obeys"),
     );
     for _ in 0..6 {
         let checkout = cluster.victim("app").application("checkout");
@@ -66,7 +66,7 @@ async fn trouble(cluster: &Cluster) -> Vec<Victim> {
             checkout
                 .waiting("update orders set total = total + 4.50 where id = 7")
                 .await
-                .unwrap(),
+                .expect("PostgreSQL obeys"),
         );
     }
     let nightly = cluster.victim("report").application("monthly-report");
@@ -74,14 +74,14 @@ async fn trouble(cluster: &Cluster) -> Vec<Victim> {
         nightly
             .running("select count(*), pg_sleep(600) from orders where total > 1000")
             .await
-            .unwrap(),
+            .expect("PostgreSQL obeys"),
     );
     let forgotten = cluster.victim("report").application("etl-worker");
     all.push(
         forgotten
             .idle_in_transaction("select * from orders where id = 3 for share")
             .await
-            .unwrap(),
+            .expect("PostgreSQL obeys"),
     );
     for _ in 0..12 {
         all.push(
@@ -90,7 +90,7 @@ async fn trouble(cluster: &Cluster) -> Vec<Victim> {
                 .application("checkout")
                 .idle()
                 .await
-                .unwrap(),
+                .expect("PostgreSQL obeys"),
         );
     }
     all
