@@ -181,7 +181,9 @@ impl Courier {
 
     /// Posts the result, then makes the card show it.
     async fn deliver(&mut self, place: Option<Place>) {
-        let card = self.card();
+        let mut card = self.card();
+        // The request may have ended before the clerk had recorded where its card is.
+        card.request.message = place.map(|place| place.message).or(card.request.message);
         let mut retry = FIRST_RETRY;
         while let Err(problem) = self.channel.announce(&card.request).await {
             if matches!(problem, Undelivered::Gone) {
