@@ -309,7 +309,6 @@ fn asks(who: &Person, state: &str) -> String {
         sessions: if gone { Vec::new() } else { vec![session(4711)] },
     };
     let wish = Wish {
-        backend_start: None,
         action: Action::Terminate,
         pid: Pid::new(4711).expect("a positive number"),
         backend_start: None,

@@ -192,6 +192,7 @@ impl Courier {
         let mut card = self.card();
         // That the card was posted may not have been recorded before the request ended.
         card.request.message = place.map(|place| place.message);
+        let mut is_closed = place.is_none();
         let mut retry = FIRST_RETRY;
         while let Err(problem) = self.channel.announce(&card.request).await {
             if matches!(problem, Undelivered::Gone) {
@@ -201,9 +202,13 @@ impl Courier {
                 );
                 break;
             }
+            // Where nothing may be posted any more, cards can still be edited.
+            if let Some(place) = place.filter(|_| !is_closed) {
+                is_closed = self.channel.update(place, &card).await.is_ok();
+            }
             self.wait_after(&problem, "result", &mut retry).await;
         }
-        if let Some(place) = place {
+        if let Some(place) = place.filter(|_| !is_closed) {
             let mut retry = FIRST_RETRY;
             while let Err(problem) = self.channel.update(place, &card).await {
                 if matches!(problem, Undelivered::Gone) {

@@ -10,16 +10,14 @@ use tracing::{info, warn};
 use super::clerk::Clerk;
 use super::execution::execute;
 use super::inbox::{Happening, Waiters};
-use super::ports::{LedgerError, Place, Question, Undelivered, Vote};
+use super::intake::refuse;
+use super::ports::{LedgerError, Place, Vote};
 use super::refusal::Refusal;
-use super::watching::Live;
 use crate::domain::approval::Approved;
-use crate::domain::asking::{Given, NotAsked, Wish, ask};
 use crate::domain::decision::{Circumstances, Command, decide};
 use crate::domain::event::{Ending, Event, Recorded, Why};
 use crate::domain::ids::{Person, RequestId};
 use crate::domain::request::Request;
-use crate::domain::session::Snapshot;
 
 impl Clerk {
     /// Handles one happening to its end; what must not be lost is kept when the ledger takes no record of it.
@@ -161,67 +159,6 @@ impl Clerk {
             }
             _ => Ok(()),
         }
-    }
-
-    async fn asked(
-        &mut self,
-        wish: Wish,
-        by: &Person,
-        target: &str,
-        snapshot: &Arc<Snapshot>,
-        question: Arc<dyn Question>,
-    ) -> Result<(), LedgerError> {
-        let now = self.clock.now();
-        let Some(governed) = self.rules.targets.get(target).cloned() else {
-            return Ok(());
-        };
-        if self.stopping {
-            refuse(question, Refusal::Stopping);
-            return Ok(());
-        }
-        let given = Given {
-            now,
-            target,
-            policy: &governed.policy,
-            limits: &self.rules.limits,
-            snapshot,
-            signal_left: self
-                .book
-                .signal_left(target, self.rules.limits.signals_per_hour, now),
-        };
-        let asked = match ask(&wish, by, self.book.open_requests(), given) {
-            Ok(asked) => asked,
-            Err(why) => {
-                let attempt = why
-                    .recorded_as()
-                    .map(|why| Event::AttemptRefused { actor: by.id, why });
-                refuse(question, refusal(&wish, target, why, &governed));
-                return match attempt {
-                    Some(attempt) => self.book.record_attempt(now, attempt).await,
-                    None => Ok(()),
-                };
-            }
-        };
-        let id = self.book.next();
-        let live = Live::asked(&asked, snapshot);
-        info!(
-            request = id.0,
-            action = asked.action.name(),
-            target,
-            pid = asked.identity.pid.number(),
-            "asked for"
-        );
-        if let Err(problem) = self
-            .book
-            .record(id, now, vec![Event::Requested(Box::new(asked))])
-            .await
-        {
-            refuse(question, Refusal::LedgerDown);
-            return Err(problem);
-        }
-        self.live.insert(id, live);
-        self.send_courier(id, Some(question));
-        Ok(())
     }
 
     async fn voted(&mut self, card: Place, vote: Vote, by: Option<Person>) -> Result<(), LedgerError> {
@@ -379,33 +316,4 @@ fn is_told_once(happening: &Happening) -> bool {
             | Happening::Executed { .. }
             | Happening::Delivered { .. }
     )
-}
-
-fn refusal(wish: &Wish, target: &str, why: NotAsked, governed: &super::rules::Governed) -> Refusal {
-    if why == NotAsked::NoSuchBackend {
-        return Refusal::NoSuchBackend {
-            pid: wish.pid,
-            targets: vec![target.to_owned()],
-            postgres: governed.target.disclaimer(wish.pid),
-        };
-    }
-    Refusal::NotAsked {
-        action: wish.action,
-        pid: wish.pid,
-        target: target.to_owned(),
-        why,
-    }
-}
-
-/// Refuses in a task of its own: nobody else waits for Discord.
-fn refuse(question: Arc<dyn Question>, refusal: Refusal) {
-    tokio::spawn(async move {
-        if let Err(problem) = question.refuse(&refusal).await {
-            warn_unanswered(&problem);
-        }
-    });
-}
-
-pub(super) fn warn_unanswered(problem: &Undelivered) {
-    warn!(error = ?problem, "a question could not be answered");
 }

@@ -15,6 +15,7 @@
 //! | [`recovery`] | after a restart or a gap: what happened meanwhile? |
 //! | [`courier`] | brings a request's card and result to the channel |
 //! | `clerk` | the one owner of all requests: decides, records, then sets things going |
+//! | `intake` | a question becomes a request, or is refused |
 //! | `handling` | what the clerk does about each happening |
 //! | `book` | the requests in memory: a fold of the ledger |
 //! | `execution` | an approved request: signal, confirmation, outcome |
@@ -30,6 +31,7 @@ mod early;
 mod execution;
 mod handling;
 pub mod inbox;
+mod intake;
 pub mod ports;
 pub mod reception;
 mod recovery;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use futures_util::future::{BoxFuture, FutureExt, join_all};
 use tokio::sync::mpsc;
 
-use super::handling::warn_unanswered;
 use super::inbox::Happening;
+use super::intake::warn_unanswered;
 use super::ports::{Freshness, Question, Unreachable};
 use super::refusal::Refusal;
 use super::rules::{Governed, Rules};

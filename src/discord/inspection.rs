@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use serenity::model::guild::{Member, MfaLevel, PartialGuild};
+use serenity::model::guild::Member;
 use serenity::model::id::{ChannelId, GuildId, UserId};
 use serenity::model::permissions::Permissions;
 
 use super::account::Profile;
-use super::rest::{Rest, RestError};
+use super::permissions::permissions;
+use super::rest::{Guild, Rest, RestError};
 use crate::domain::access::{Access, Group};
 use crate::domain::finding::Finding;
 use crate::domain::ids::RoleId;
@@ -56,20 +57,20 @@ pub async fn inspect(profile: &Profile, access: &[&Access]) -> Vec<Finding> {
     findings
 }
 
-async fn in_channel(rest: &Rest, guild: &PartialGuild, me: &Member, id: ChannelId) -> Finding {
+async fn in_channel(rest: &Rest, guild: &Guild, me: &Member, id: ChannelId) -> Finding {
     let what = format!("channel {id}");
     let channel = match rest.channel(id).await {
         Ok(channel) => channel,
         Err(problem) => return unreachable("channel", id.get(), &problem),
     };
-    if channel.guild_id != guild.id {
+    if channel.guild_id.is_some_and(|id| id != guild.id) {
         return Finding::fail(
             what,
             format!("#{} is in another guild", channel.name),
             "Put the number of a channel of the configured guild into [discord] channels",
         );
     }
-    let may = guild.user_permissions_in(&channel, me);
+    let may = permissions(guild, &channel, me);
     let missing: Vec<_> = NEEDED
         .into_iter()
         .filter(|(needed, _)| !may.contains(*needed))
@@ -88,9 +89,9 @@ async fn in_channel(rest: &Rest, guild: &PartialGuild, me: &Member, id: ChannelI
     )
 }
 
-fn two_factor(guild: &PartialGuild) -> Finding {
+fn two_factor(guild: &Guild) -> Finding {
     let what = "two-factor authentication";
-    if guild.mfa_level == MfaLevel::Elevated {
+    if guild.mfa_level > 0 {
         return Finding::ok(what, "moderators need it");
     }
     Finding::warn(
@@ -100,13 +101,13 @@ fn two_factor(guild: &PartialGuild) -> Finding {
     )
 }
 
-fn roles(access: &[&Access], guild: &PartialGuild) -> Vec<Finding> {
+fn roles(access: &[&Access], guild: &Guild) -> Vec<Finding> {
     let configured: BTreeSet<RoleId> = groups(access)
         .flat_map(|group| group.roles.iter().copied())
         .collect();
     let find = |id: RoleId| {
         let what = format!("role {id}");
-        match guild.roles.values().find(|role| role.id.get() == id.0) {
+        match guild.roles.iter().find(|role| role.id.get() == id.0) {
             Some(role) => Finding::ok(what, format!("it is @{}", role.name)),
             None => Finding::fail(
                 what,

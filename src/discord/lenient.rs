@@ -52,7 +52,7 @@ pub(super) fn reaction<T: DeserializeOwned>(data: &str) -> Result<T, Error> {
 /// The same for a member of a guild, as REST tells of them.
 pub(super) fn member(body: &[u8]) -> Result<Member, Error> {
     or_filled_in(&String::from_utf8_lossy(body), |member| {
-        fill_in(member, &member_fields())
+        fill_in(member, &member_fields());
     })
 }
 

@@ -31,6 +31,7 @@ pub mod inspection;
 mod lenient;
 pub mod listener;
 mod people;
+mod permissions;
 mod question;
 pub mod render;
 mod reply;

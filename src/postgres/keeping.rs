@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::{Mutex, OwnedMutexGuard, watch};
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_postgres::error::{DbError, Severity};
@@ -45,6 +45,8 @@ pub enum Status<K> {
 pub struct Kept<K> {
     slot: Slot<K>,
     status: watch::Receiver<Status<K>>,
+    /// Has the keeper try at once, for somebody waits.
+    wanted: Arc<Notify>,
     _keeper: JoinSet<()>,
 }
 
@@ -89,11 +91,21 @@ impl<K: Send + Sync + 'static> Kept<K> {
     pub fn open(name: &str, dial: Dial, prepare: impl Prepare<Kit = K>) -> Self {
         let slot = Slot::default();
         let (status, observed) = watch::channel(Status::Connecting);
+        let wanted = Arc::new(Notify::new());
+        let keeping = Keeping {
+            name: name.to_owned(),
+            dial,
+            prepare,
+            slot: Arc::clone(&slot),
+            status,
+            wanted: Arc::clone(&wanted),
+        };
         let mut keeper = JoinSet::new();
-        keeper.spawn(keep(name.to_owned(), dial, prepare, Arc::clone(&slot), status));
+        keeper.spawn(keeping.run());
         Self {
             slot,
             status: observed,
+            wanted,
             _keeper: keeper,
         }
     }
@@ -117,6 +129,13 @@ impl<K: Send + Sync + 'static> Kept<K> {
 
     async fn wait_for_lease(&self) -> Result<Lease<K>, Unreachable> {
         let mut status = self.status.clone();
+        if matches!(&*status.borrow_and_update(), Status::Down(_)) {
+            // How it was is no answer: the server may be back since. The outcome of a fresh attempt is.
+            self.wanted.notify_one();
+            if status.changed().await.is_err() {
+                return Err(plain("killgate is stopping"));
+            }
+        }
         loop {
             if let Status::Down(unreachable) = &*status.borrow_and_update() {
                 return Err(unreachable.clone());
@@ -179,38 +198,48 @@ impl<K> Lease<K> {
     }
 }
 
-async fn keep<P: Prepare>(
+/// What keeps the connection.
+struct Keeping<P: Prepare> {
     name: String,
     dial: Dial,
     prepare: P,
     slot: Slot<P::Kit>,
     status: watch::Sender<Status<P::Kit>>,
-) {
-    let mut pause = SHORTEST_PAUSE;
-    loop {
-        match open(&dial, &prepare).await {
-            Ok((furnished, ended)) => {
-                let since = Instant::now();
-                let kit = Arc::clone(&furnished.kit);
-                *slot.lock().await = Some(furnished);
-                status.send_replace(Status::Up(kit));
-                tracing::info!(target = name, "connected");
-                // It never carries a value: it is over when the connection is.
-                let _ = ended.await;
-                status.send_replace(Status::Connecting);
-                slot.lock().await.take();
-                tracing::warn!(target = name, "the connection was lost; opening another");
-                if since.elapsed() > LONGEST_PAUSE {
-                    pause = SHORTEST_PAUSE;
+    wanted: Arc<Notify>,
+}
+
+impl<P: Prepare> Keeping<P> {
+    async fn run(self) {
+        let mut pause = SHORTEST_PAUSE;
+        loop {
+            match open(&self.dial, &self.prepare).await {
+                Ok((furnished, ended)) => {
+                    let since = Instant::now();
+                    let kit = Arc::clone(&furnished.kit);
+                    *self.slot.lock().await = Some(furnished);
+                    self.status.send_replace(Status::Up(kit));
+                    tracing::info!(target = self.name, "connected");
+                    // It never carries a value: it is over when the connection is.
+                    let _ = ended.await;
+                    self.status.send_replace(Status::Connecting);
+                    self.slot.lock().await.take();
+                    tracing::warn!(target = self.name, "the connection was lost; opening another");
+                    if since.elapsed() > LONGEST_PAUSE {
+                        pause = SHORTEST_PAUSE;
+                    }
+                }
+                Err(unreachable) => {
+                    tracing::warn!(target = self.name, problem = unreachable.problem, "not reachable");
+                    self.status.send_replace(Status::Down(unreachable));
                 }
             }
-            Err(unreachable) => {
-                tracing::warn!(target = name, problem = unreachable.problem, "not reachable");
-                status.send_replace(Status::Down(unreachable));
+            // However many wait for it, the server is not knocked at more often than this.
+            sleep(SHORTEST_PAUSE).await;
+            tokio::select! {
+                () = sleep(jittered(pause)) => pause = (pause * 2).min(LONGEST_PAUSE),
+                () = self.wanted.notified() => {}
             }
         }
-        sleep(jittered(pause)).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 

@@ -1,16 +1,60 @@
 //! The guild, its roles, channels and people.
 
+use serde::Deserialize;
 use serenity::http::Route;
-use serenity::model::channel::GuildChannel;
-use serenity::model::guild::{Member, PartialGuild};
-use serenity::model::id::{ChannelId, GuildId, UserId};
+use serenity::model::guild::Member;
+use serenity::model::id::{ChannelId, GuildId, RoleId, UserId};
+use serenity::model::permissions::Permissions;
 
 use super::{Call, Rest, RestError};
 use crate::discord::lenient;
 
+/// A guild, as far as it decides what the bot may do.
+#[derive(Debug, Deserialize)]
+pub struct Guild {
+    pub id: GuildId,
+    pub name: String,
+    pub owner_id: UserId,
+    /// 1 where moderation needs two factors (Discord documentation, "MFA Level").
+    #[serde(default)]
+    pub mfa_level: u8,
+    pub roles: Vec<GuildRole>,
+}
+
+/// A role of a guild. The one that everybody has bears the guild's own number.
+#[derive(Debug, Deserialize)]
+pub struct GuildRole {
+    pub id: RoleId,
+    pub name: String,
+    pub permissions: Permissions,
+}
+
+/// A channel of a guild, as far as it decides what the bot may do there.
+#[derive(Debug, Deserialize)]
+pub struct GuildChannel {
+    #[serde(default)]
+    pub guild_id: Option<GuildId>,
+    #[serde(default)]
+    pub name: String,
+    #[serde(default)]
+    pub permission_overwrites: Vec<Overwrite>,
+}
+
+/// A number of Discord's, whatever it is of.
+type Snowflake = serenity::model::id::GenericId;
+
+/// What a channel grants or takes away (Discord documentation, "Overwrite Object").
+#[derive(Debug, Deserialize)]
+pub struct Overwrite {
+    /// The number of a role or of a user.
+    pub id: Snowflake,
+    pub allow: Permissions,
+    pub deny: Permissions,
+}
+
 impl Rest {
     /// The guild, with its roles and whether moderation needs two factors.
-    pub async fn guild(&self, guild_id: GuildId) -> Result<PartialGuild, RestError> {
+    pub async fn guild(&self, guild_id: GuildId) -> Result<Guild, RestError> {
         self.json(Call::get(Route::Guild { guild_id })).await
     }
 

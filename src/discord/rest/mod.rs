@@ -39,6 +39,7 @@ pub use application::{Application, BotUser, Gateway, SessionStartLimit};
 pub use call::{Call, Retry};
 pub(in crate::discord) use error::chain;
 pub use error::{Effect, RestError};
+pub use guild::{Guild, GuildChannel, GuildRole, Overwrite};
 pub use messages::{Said, Seen};
 pub use route::RouteName;
 
