@@ -123,7 +123,10 @@ async fn an_answer_that_is_lost_after_its_effect_doubles_no_result() {
 async fn an_answer_that_is_lost_after_its_effect_doubles_no_card_in_a_busy_channel() {
     let stage = Stage::new().await;
     for _ in 0..150 {
-        stage.person("ben").in_channel(&stage.incident()).says("still down");
+        stage
+            .person("ben")
+            .in_channel(&stage.incident())
+            .says("still down");
     }
     let _bot = stage.bot(&Setting::default());
     stage.sim.bot_is_ready().await;
