@@ -309,6 +309,7 @@ fn asks(who: &Person, state: &str) -> String {
         sessions: if gone { Vec::new() } else { vec![session(4711)] },
     };
     let wish = Wish {
+        backend_start: None,
         action: Action::Terminate,
         pid: Pid::new(4711).expect("a positive number"),
         reason: None,
@@ -334,7 +335,9 @@ fn asks(who: &Person, state: &str) -> String {
         Err(NotAsked::TooManyOpenByYou { .. }) => "limited_person",
         Err(NotAsked::TooManyOpen { .. }) => "limited_all",
         Err(NotAsked::SignalsUsedUp { .. }) => "limited_signals",
-        Err(other @ (NotAsked::ReasonMissing | NotAsked::LeaderGone { .. })) => panic!("{other:?}"),
+        Err(other @ (NotAsked::ReasonMissing | NotAsked::Replaced | NotAsked::LeaderGone { .. })) => {
+            panic!("{other:?}")
+        }
     }
     .to_owned()
 }

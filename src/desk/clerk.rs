@@ -50,8 +50,10 @@ pub struct Clerk {
     pub(super) live: HashMap<RequestId, Live>,
     /// What happened to messages that may turn out to be cards.
     pub(super) early: Vec<(MessageId, Happening)>,
-    /// Counted up with each change of a card's reactions.
+    /// Counted up with each change of a card's reactions, and with each fetch of them.
     pub(super) generations: HashMap<RequestId, u64>,
+    /// Cards whose reactions are being fetched, because some may have been missed: the generation of the newest fetch.
+    pub(super) fetching: HashMap<RequestId, u64>,
     pub(super) executing: BTreeSet<RequestId>,
     /// What happened while the ledger took no records, and must not be lost.
     pub(super) put_off: VecDeque<Happening>,
@@ -84,6 +86,7 @@ impl Clerk {
             live: HashMap::new(),
             early: Vec::new(),
             generations: HashMap::new(),
+            fetching: HashMap::new(),
             executing: BTreeSet::new(),
             put_off: VecDeque::new(),
             looking: BTreeSet::new(),
@@ -106,7 +109,7 @@ impl Clerk {
                     info!("not everything could be finished before the stop; the ledger knows what is left");
                     return Stopped::Cleanly;
                 }
-                () = sleep_until(self.next_expiry()) => self.expire().await,
+                () = sleep_until(self.next_expiry()), if !self.ledger_in_trouble => self.expire().await,
                 () = sleep_until(next_try), if self.ledger_in_trouble => {
                     next_try = Instant::now() + TRY_LEDGER_EVERY;
                     self.try_ledger_again().await
@@ -157,14 +160,7 @@ impl Clerk {
             .map(|request| request.asked.expires_at)
             .min();
         // With nothing open it is enough to look again now and then.
-        let wait = first.map_or(EVERY, |expiry| expiry.since(now));
-        // Not at once again and again while the ledger takes no records.
-        let least = if self.ledger_in_trouble {
-            TRY_LEDGER_EVERY
-        } else {
-            Duration::ZERO
-        };
-        Instant::now() + wait.max(least)
+        Instant::now() + first.map_or(EVERY, |expiry| expiry.since(now))
     }
 
     async fn expire(&mut self) -> Result<(), LedgerError> {
@@ -195,11 +191,13 @@ impl Clerk {
             &owed,
             "whether the approval was recorded was not known, so nothing was signalled",
         );
+        // Reactions were not listened to meanwhile, so that what was kept of them may be out of date.
+        self.early.clear();
+        self.fetch_all_votes();
         // What fails again is put off again.
         while let Some(happening) = self.put_off.pop_front() {
             self.handle(happening).await?;
         }
-        self.fetch_all_votes();
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use tracing::warn;
 
 use super::inbox::Happening;
 use super::ports::{Card, Channel, Place, Question, Undelivered};
-use crate::domain::ids::RequestId;
+use crate::domain::ids::{MessageId, RequestId};
 use crate::domain::request::Phase;
 
 /// Waits between tries: doubled from the first to the last.
@@ -33,19 +33,23 @@ pub(super) struct Courier {
 }
 
 impl Courier {
-    /// Works until the result is in the channel, or nobody is there to be told.
-    pub(super) async fn run(mut self, question: Option<Arc<dyn Question>>) {
-        let posted = self.cards.borrow().request.message;
-        let posted = match posted {
-            Some(message) => Some((
-                Place {
-                    channel: self.card().request.asked.channel,
-                    message,
-                },
-                // What it shows since before the restart is not known.
-                None,
-            )),
-            None => self.post(question).await.map(|(place, card)| (place, Some(card))),
+    /// Works until the result is in the channel, or the clerk is gone and with it what this works from.
+    pub(super) async fn run(self, question: Option<Arc<dyn Question>>) {
+        let inbox = self.inbox.clone();
+        tokio::select! {
+            biased;
+            () = inbox.closed() => {}
+            () = self.work(question) => {}
+        }
+    }
+
+    async fn work(mut self, question: Option<Arc<dyn Question>>) {
+        let asked = self.card().request;
+        let channel = asked.asked.channel;
+        let posted = match asked.message {
+            // What it shows since before the restart is not known.
+            Some(message) => Some((Place { channel, message }, None)),
+            None => self.post(question).await,
         };
         let place = posted.as_ref().map(|(place, _)| *place);
         if let Some((place, shown)) = posted
@@ -65,49 +69,52 @@ impl Courier {
         let _ = self.inbox.send(happening).await;
     }
 
-    /// Posts the card, and tells where and which; `None` when the request ended before that could be done.
-    async fn post(&mut self, question: Option<Arc<dyn Question>>) -> Option<(Place, Card)> {
-        let mut card = self.cards.borrow_and_update().clone();
-        let channel = card.request.asked.channel;
-        let mut answered = match question {
-            Some(question) => Some(question.answer(&card).await),
-            None => None,
-        };
-        let at_once = matches!(answered, Some(Ok(_)));
-        let mut retry = FIRST_RETRY;
-        loop {
-            if !matches!(answered, Some(Ok(_))) {
-                card = self.cards.borrow_and_update().clone();
-                if card.request.ending().is_some() {
-                    return None;
+    /// Posts the card, and tells where and, if that is certain, what it shows; `None` when there can be no card.
+    ///
+    /// Also a request that has ended gets its card: an earlier try may have posted one though its answer was lost,
+    /// and that one must be found and closed.
+    async fn post(&mut self, question: Option<Arc<dyn Question>>) -> Option<(Place, Option<Card>)> {
+        let first = self.card();
+        let channel = first.request.asked.channel;
+        if let Some(question) = question {
+            match question.answer(&first).await {
+                Ok(message) => {
+                    self.report_posted(message, true).await;
+                    return Some((Place { channel, message }, Some(first)));
+                }
+                Err(problem) => {
+                    warn!(request = self.request.0, error = ?problem, "the card could not be the answer; it is posted by itself");
                 }
             }
-            let posted = match answered.take() {
-                Some(Err(problem)) => {
-                    warn!(request = self.request.0, error = ?problem, "the card could not be the answer; it is posted by itself");
-                    self.channel.post(&card).await
-                }
-                Some(posted) => posted,
-                None => self.channel.post(&card).await,
-            };
-            match posted {
+        }
+        let mut retry = FIRST_RETRY;
+        loop {
+            match self.channel.post(&self.card()).await {
                 Ok(message) => {
-                    self.report(Happening::Posted {
-                        request: self.request,
-                        message,
-                        at_once,
-                    })
-                    .await;
-                    return Some((Place { channel, message }, card));
+                    self.report_posted(message, false).await;
+                    return Some((Place { channel, message }, None));
                 }
                 Err(Undelivered::Gone) => {
                     self.report(Happening::ChannelDeleted { channel }).await;
                     self.until_ended().await;
                     return None;
                 }
+                Err(Undelivered::Refused(problem)) if self.card().request.ending().is_some() => {
+                    warn!(request = self.request.0, error = ?problem, "its card is refused; only its result is told");
+                    return None;
+                }
                 Err(problem) => self.wait_after(&problem, "card", &mut retry).await,
             }
         }
+    }
+
+    async fn report_posted(&self, message: MessageId, at_once: bool) {
+        self.report(Happening::Posted {
+            request: self.request,
+            message,
+            at_once,
+        })
+        .await;
     }
 
     /// Keeps the posted card true while the request is open; `false` when there is nobody left to work for.
@@ -145,6 +152,7 @@ impl Courier {
             }
             let changed = match &offer {
                 Some(offer) if card.request.is_open() => tokio::select! {
+                    biased;
                     changed = self.cards.changed() => changed,
                     () = sleep_until(offer.at) => Ok(()),
                 },
@@ -181,7 +189,9 @@ impl Courier {
 
     /// Posts the result, then makes the card show it.
     async fn deliver(&mut self, place: Option<Place>) {
-        let card = self.card();
+        let mut card = self.card();
+        // That the card was posted may not have been recorded before the request ended.
+        card.request.message = place.map(|place| place.message);
         let mut retry = FIRST_RETRY;
         while let Err(problem) = self.channel.announce(&card.request).await {
             if matches!(problem, Undelivered::Gone) {

@@ -1,6 +1,7 @@
 //! What the clerk does about each happening.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use metrics::counter;
 use tokio::time::Instant;
@@ -91,6 +92,7 @@ impl Clerk {
                 Ok(())
             }
             Happening::Reconnected => {
+                self.early.clear();
                 self.fetch_all_votes();
                 Ok(())
             }
@@ -104,8 +106,8 @@ impl Clerk {
                 at_once,
             } => {
                 self.take(request, Command::Posted { message }).await?;
-                if !at_once {
-                    self.fetch_votes(request, std::time::Duration::ZERO);
+                if !at_once || self.fetching.contains_key(&request) {
+                    self.fetch_votes(request, Duration::ZERO);
                 }
                 self.handle_early(message).await
             }
@@ -128,8 +130,8 @@ impl Clerk {
                 generation,
                 votes,
             } => self.fetched(request, generation, votes).await,
-            Happening::FetchFailed { request } => {
-                self.fetch_votes_later(request);
+            Happening::FetchFailed { request, generation } => {
+                self.fetch_votes_later(request, generation);
                 Ok(())
             }
             Happening::Executed { request, ending } => self.executed(request, ending).await,
@@ -228,10 +230,12 @@ impl Clerk {
         };
         let Some(by) = by else {
             // Who this is in the guild must be asked, and by then the reaction may be gone: look at them all.
-            self.fetch_votes(id, std::time::Duration::ZERO);
+            self.fetch_votes(id, Duration::ZERO);
             return Ok(());
         };
         match vote {
+            // Another approval may have been taken back unseen: the fetch finds those that stand, this one too.
+            Vote::Approve if self.fetching.contains_key(&id) => Ok(()),
             Vote::Approve => self.take(id, Command::Approve { by: &by }).await,
             Vote::Deny => self.take(id, Command::Deny { by: &by }).await,
         }
@@ -356,6 +360,7 @@ impl Clerk {
                 self.publish(id);
                 self.live.remove(&id);
                 self.generations.remove(&id);
+                self.fetching.remove(&id);
             }
         } else {
             self.publish(id);

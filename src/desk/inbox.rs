@@ -65,7 +65,7 @@ pub enum Happening {
         votes: Votes,
     },
     /// The reactions on a card could not be fetched now.
-    FetchFailed { request: RequestId },
+    FetchFailed { request: RequestId, generation: u64 },
     /// An execution came to its end.
     Executed { request: RequestId, ending: Ending },
 }

@@ -89,12 +89,16 @@ impl Clerk {
         let Some(request) = self.book.find(id).filter(|request| request.is_open()) else {
             return;
         };
+        let generation = self.generations.entry(id).or_default();
+        *generation += 1;
+        let generation = *generation;
+        self.fetching.insert(id, generation);
+        // Of a card that is not known yet they are fetched once it is.
         let Some(message) = request.message else { return };
         let card = Place {
             channel: request.asked.channel,
             message,
         };
-        let generation = self.generations.get(&id).copied().unwrap_or(0);
         let (channel, inbox) = (Arc::clone(&self.channel), self.inbox.clone());
         tokio::spawn(async move {
             sleep(after).await;
@@ -107,7 +111,10 @@ impl Clerk {
                 Err(Undelivered::Gone) => Happening::CardGone { request: id },
                 Err(problem) => {
                     warn!(request = id.0, error = ?problem, "the reactions on a card could not be fetched");
-                    Happening::FetchFailed { request: id }
+                    Happening::FetchFailed {
+                        request: id,
+                        generation,
+                    }
                 }
             };
             // Nobody listens any more only when the process ends.
@@ -115,8 +122,11 @@ impl Clerk {
         });
     }
 
-    pub(super) fn fetch_votes_later(&mut self, id: RequestId) {
-        self.fetch_votes(id, RETRY_FETCH);
+    /// Fetches again what could not be fetched, unless that is being done already.
+    pub(super) fn fetch_votes_later(&mut self, id: RequestId, generation: u64) {
+        if self.fetching.get(&id) == Some(&generation) {
+            self.fetch_votes(id, RETRY_FETCH);
+        }
     }
 
     /// Makes what is known agree with the reactions that are on the card: first what stops, then what allows.
@@ -126,11 +136,16 @@ impl Clerk {
         generation: u64,
         votes: Votes,
     ) -> Result<(), LedgerError> {
-        if self.generations.get(&id).copied().unwrap_or(0) != generation {
+        if self.fetching.get(&id) != Some(&generation) {
+            // What a newer fetch finds is true; this one may tell of a reaction that was taken back in a gap.
+            return Ok(());
+        }
+        if self.generations.get(&id) != Some(&generation) {
             // A reaction changed while they were fetched: what was fetched may be older than what is known.
             self.fetch_votes(id, Duration::ZERO);
             return Ok(());
         }
+        self.fetching.remove(&id);
         for person in &votes.deny {
             if self.counts_or_is_new(id, person, Vote::Deny) {
                 self.take(id, Command::Deny { by: person }).await?;

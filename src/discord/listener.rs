@@ -31,7 +31,7 @@ impl Listener {
     pub async fn run(self, mut events: mpsc::Receiver<FromGateway>) {
         while let Some(told) = events.recv().await {
             match told {
-                FromGateway::Ready { .. } => {
+                FromGateway::Ready => {
                     info!("connected to Discord in a new session");
                     self.desk.report(Happening::Reconnected).await;
                 }

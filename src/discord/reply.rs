@@ -8,14 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serenity::builder::CreateInteractionResponse;
-use serenity::model::channel::Message;
 use serenity::model::id::{ApplicationId, InteractionId};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 use tracing::warn;
 
 use super::render::body::Body;
-use super::rest::{Rest, RestError};
+use super::rest::{Rest, RestError, Said};
 
 /// When an answer that is not there yet is deferred: late enough that most are, early enough for a slow network.
 const DEFER_AFTER: Duration = Duration::from_millis(1_300);
@@ -123,8 +122,10 @@ impl Reply {
             State::Deferred if body.is_private() && self.manner != Manner::Privately => {
                 // A public deferral cannot become private: it is taken away, and the answer comes in its place. One in
                 // place left the message as it was.
-                if self.manner == Manner::Publicly {
-                    self.rest.delete_original(self.application, &self.token).await?;
+                if self.manner == Manner::Publicly
+                    && let Err(problem) = self.rest.delete_original(self.application, &self.token).await
+                {
+                    warn!(error = %problem, "a deferral could not be taken away; the answer comes all the same");
                 }
                 self.rest
                     .follow_up(self.application, &self.token, &body.followup())
@@ -142,18 +143,18 @@ impl Reply {
     }
 
     /// Answers publicly, and tells which message that became.
-    pub async fn say_publicly(&self, body: Body) -> Result<Message, RestError> {
+    pub async fn say_publicly(&self, body: Body) -> Result<Said, RestError> {
         self.say(body).await?;
         self.said().await
     }
 
     /// The message that the answer is in, as it is now.
-    pub async fn said(&self) -> Result<Message, RestError> {
+    pub async fn said(&self) -> Result<Said, RestError> {
         self.rest.original(self.application, &self.token).await
     }
 
     /// Says something else where the answer is, unless others have changed it since it was `said`.
-    pub async fn amend(&self, said: &Message, body: Body) -> Result<(), RestError> {
+    pub async fn amend(&self, said: &Said, body: Body) -> Result<(), RestError> {
         if self.said().await?.edited_timestamp != said.edited_timestamp {
             return Ok(());
         }
@@ -161,7 +162,6 @@ impl Reply {
         self.rest
             .edit_original(self.application, &self.token, &edit)
             .await
-            .map(drop)
     }
 
     /// The client for the first answer, which is useless after Discord's 3 s.

@@ -22,7 +22,10 @@ pub fn run(settings: Settings) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("the runtime cannot be started")?;
-    runtime.block_on(keep_running(settings))
+    let ended = runtime.block_on(keep_running(settings));
+    // A look-up of a host's name that hangs is not waited for.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn keep_running(settings: Settings) -> anyhow::Result<()> {

@@ -79,10 +79,6 @@ fn busy_shows_the_root_blocker_first_and_counts_the_idle() {
     **4601** active 3 s
     app · shop · checkout
     `SELECT * FROM orders WHERE id = ?`
-
-    **4712** waits 4 m 12 s for Lock: transactionid · behind 4711 · **blocks 3**
-    app · shop · checkout
-    `UPDATE orders SET paid = ? WHERE id = ?`
     (Page 1 of 2)
     ");
 }

@@ -172,12 +172,12 @@ async fn an_approval_by_somebody_who_lost_the_role_meanwhile_does_not_count() {
 #[tokio::test]
 async fn an_approval_found_after_the_expiry_does_not_count() {
     let mut house = House::plan()
-        .section("[approval]\nexpires_after = \"3s\"")
+        .section("[approval]\nexpires_after = \"5s\"")
         .open()
         .await;
     let victim = house.runaway().await;
     let card = house.card("/terminate", victim.pid()).await;
-    let expiry = Instant::now() + Duration::from_secs(3);
+    let expiry = Instant::now() + Duration::from_secs(5);
 
     house.kill_bot().await;
     house.reacts("ben", &card, APPROVE);

@@ -1,7 +1,5 @@
 //! What can be read afterwards: the channel, and the ledger as it is exported.
 
-use std::time::Duration;
-
 use discord_sim::Message;
 use serde_json::Value;
 use throwaway_postgres::eventually;
@@ -114,11 +112,6 @@ impl House {
                 self.log()
             ),
         }
-    }
-
-    /// Gives the bot time to do what it must not do. Nothing tells that something will never come.
-    pub async fn nothing_more_happens(&self) {
-        tokio::time::sleep(Duration::from_millis(300)).await;
     }
 
     fn short(&self, record: &Value) -> String {

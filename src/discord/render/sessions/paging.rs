@@ -8,7 +8,7 @@ use crate::discord::render::words::units;
 /// is for the title and the footer.
 const ROOM: usize = 3_900;
 /// More than this is a long way to scroll on a phone, which shows the end of a message first.
-const WEIGHT: usize = 5;
+const WEIGHT: usize = 4;
 
 /// An empty line: where one session ends and the next begins is seen at a glance.
 const GAP: &str = "\n\n";

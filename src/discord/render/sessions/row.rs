@@ -11,7 +11,7 @@ use super::paging::Entry;
 use crate::discord::render::words::{age, blocker, count, short_name};
 
 const NAME: usize = 40;
-const QUERY: usize = 120;
+const QUERY: usize = 72;
 /// More blockers than this in one line are counted, not named.
 const BLOCKERS: usize = 3;
 

@@ -8,7 +8,7 @@ use super::paging::Entry;
 use super::row::{client, doing_briefly, heading, query, whose};
 use crate::discord::render::words::age;
 
-const QUERY: usize = 120;
+const QUERY: usize = 72;
 
 /// A tree of a list: its root like any session, those who wait in one line each.
 pub(super) fn entry<'a>(tree: &Tree<'a>, now: Moment) -> Entry<'a> {

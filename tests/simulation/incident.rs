@@ -1,0 +1,150 @@
+//! One incident: a story on a world with faults, judged after every step, and brought to its end.
+
+use std::time::Duration;
+
+use killgate::desk::Stopped;
+use killgate::desk::ports::LedgerError;
+use killgate::ledger::codec::time;
+use tokio::time::sleep;
+
+use crate::judge::{Invariant, Judge, Violation};
+use crate::story::{Order, Story};
+use crate::world::World;
+use crate::world::bot::{Bot, Life, Ports, live};
+use crate::world::faults::Faults;
+
+/// What a bot is made of, under the given epoch.
+pub type MadeOf = fn(&World, u64) -> Ports;
+
+/// What is left of an incident that went well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    pub requests: usize,
+    pub signals: usize,
+    pub lives: u64,
+    /// The hash of the ledger's last record: two runs that end alike went alike.
+    pub end: String,
+}
+
+/// How long everything may take to come to its end once nothing is wrong any more.
+const AT_MOST: Duration = Duration::from_mins(40);
+/// How long what people did may be on its way.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(10);
+const MOST_LIVES: u32 = 60;
+
+/// Plays the incident of this seed.
+pub fn play(seed: u64, made_of: MadeOf) -> Result<Report, Violation> {
+    let world = World::new(Faults::random(seed));
+    play_on(&world, seed, made_of)
+}
+
+/// Plays it and says what happened, line by line.
+pub fn tell(seed: u64, made_of: MadeOf) -> String {
+    let world = World::new(Faults::random(seed));
+    let end = play_on(&world, seed, made_of);
+    let facts = world.with(|state| state.facts.all().to_vec());
+    let lines = facts
+        .iter()
+        .map(|(at, fact)| format!("{} {fact:?}", time::write(*at)));
+    lines.chain([format!("{end:?}")]).collect::<Vec<_>>().join("\n")
+}
+
+fn play_on(world: &World, seed: u64, made_of: MadeOf) -> Result<Report, Violation> {
+    let (mut story, mut judge) = (Story::new(seed), Judge::default());
+    story.set_the_scene(world);
+    for lives in 0.. {
+        if lives == MOST_LIVES {
+            story.give_up();
+        }
+        match live(world, go_on(world, &mut story, &mut judge, made_of)) {
+            Life::Ended(Ok(true)) => break,
+            Life::Ended(Err(violation)) => return Err(violation),
+            Life::Ended(Ok(false)) | Life::Died => {}
+        }
+        while_away(world, &mut story);
+        judge.look(world)?;
+    }
+    judge.conclude(world)
+}
+
+/// One life of the bot; whether it was the last that is needed.
+async fn go_on(
+    world: &World,
+    story: &mut Story,
+    judge: &mut Judge,
+    made_of: MadeOf,
+) -> Result<bool, Violation> {
+    if story.is_over() {
+        heal(world);
+    }
+    let mut bot = start(world, made_of).await?;
+    while !story.is_over() {
+        sleep(story.pause()).await;
+        let order = story.step(world, Some(&bot));
+        judge.look(world)?;
+        match order {
+            Order::GoOn => {}
+            Order::Kill => world.crash().await,
+            Order::Stop => {
+                fatal(bot.stop().await)?;
+                judge.look(world)?;
+                return Ok(false);
+            }
+            Order::TakeOver => bot = start(world, made_of).await?,
+        }
+        if bot.has_ended() {
+            fatal(bot.ended().await)?;
+            return Ok(false);
+        }
+    }
+    heal(world);
+    let began = world.now();
+    sleep(ARRIVES_WITHIN).await;
+    while !world.with(|state| state.disk.is_quiet() && state.is_settled()) {
+        sleep(Duration::from_secs(5)).await;
+        judge.look(world)?;
+        if bot.has_ended() {
+            fatal(bot.ended().await)?;
+            return Ok(false);
+        }
+        if world.now().since(began) > AT_MOST {
+            let detail = "something is still open or owed long after all is well";
+            return Err(Violation::of(Invariant::OneOutcome, detail));
+        }
+    }
+    sleep(ARRIVES_WITHIN).await;
+    judge.look(world)?;
+    fatal(bot.stop().await)?;
+    Ok(true)
+}
+
+async fn start(world: &World, made_of: MadeOf) -> Result<Bot, Violation> {
+    let started = Bot::start(world, made_of).await;
+    started.map_err(|damage| Violation::of(Invariant::OneOutcome, damage.to_string()))
+}
+
+fn heal(world: &World) {
+    world.with(|state| {
+        state.faults.heal();
+        state.discord.gateway.reconnect();
+    });
+}
+
+/// Nobody is there to hear what happens.
+fn while_away(world: &World, story: &mut Story) {
+    let away = story.pause();
+    world.with(|state| state.time.pass(away));
+    for _ in 0..2 {
+        if !story.is_over() {
+            story.step(world, None);
+        }
+    }
+}
+
+/// A clerk may end for what happened to its lock, and never for what is in the ledger.
+fn fatal(stopped: Stopped) -> Result<(), Violation> {
+    match stopped {
+        Stopped::Cleanly | Stopped::Ledger(LedgerError::Deposed) => Ok(()),
+        Stopped::Ledger(problem) => Err(Violation::of(Invariant::OneOutcome, problem.to_string())),
+    }
+}

@@ -1,0 +1,320 @@
+//! Holds what the bot did against what really happened, by books of its own.
+
+mod end;
+mod votes;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use killgate::domain::event::{Action, Asked, Ending, Entry, Event, Recorded};
+use killgate::domain::identity::Identity;
+use killgate::domain::ids::{MessageId, RequestId};
+use killgate::domain::outcome::Outcome;
+
+use crate::incident::Report;
+use crate::world::World;
+use crate::world::facts::Fact;
+use votes::Votes;
+
+/// What must hold whatever happens. That `now` and randomness are arguments (9) is held by playing an incident
+/// twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Invariant {
+    /// 1. No signal without a durable `executing`, none of those without enough approvals by distinct humans who
+    ///    are not the requester and were approvers when they reacted.
+    Approved,
+    /// 2. The backend signalled is the one shown on the card, on the server it was shown on.
+    SameBackend,
+    /// 3. Every request ends, in exactly one outcome, which its channel is told once.
+    OneOutcome,
+    /// 4. What the ledger acknowledged survives.
+    Durable,
+    /// 5. After a crash an execution is unknown, and never a second signal.
+    NeverTwice,
+    /// 6. Reactions from while the bot was away count as they are found, by roles of then, before the expiry.
+    AwayReactions,
+    /// 7. A deposed replica records nothing.
+    OneActive,
+    /// 8. Nothing that is posted does anything but be read.
+    Inert,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    pub invariant: Invariant,
+    pub detail: String,
+}
+
+impl Violation {
+    pub fn of(invariant: Invariant, detail: impl Into<String>) -> Self {
+        Self {
+            invariant,
+            detail: detail.into(),
+        }
+    }
+}
+
+pub type Verdict = Result<(), Violation>;
+
+/// What is known of one request.
+struct Case {
+    asked: Box<Asked>,
+    /// Under which epoch it was recorded to be executed.
+    executing: Option<u64>,
+    signalled: bool,
+    ended: Option<Ending>,
+    cards: Vec<MessageId>,
+    announced: u32,
+}
+
+#[derive(Default)]
+pub struct Judge {
+    seen: usize,
+    epoch: u64,
+    cases: BTreeMap<RequestId, Case>,
+    shown: BTreeMap<RequestId, Vec<(Action, Identity)>>,
+    acknowledged: BTreeMap<u64, Recorded>,
+    durable: u64,
+    votes: Votes,
+    /// Being executed when a bot was started: unknown is all that can be said.
+    interrupted: BTreeSet<RequestId>,
+    signals: usize,
+}
+
+impl Judge {
+    /// Looks at everything that happened since the last look.
+    pub fn look(&mut self, world: &World) -> Verdict {
+        world.with(|state| {
+            let news = state.facts.since(self.seen);
+            self.seen += news.len();
+            news.iter().try_for_each(|(_, fact)| {
+                self.weigh(fact).map_err(|violation| Violation {
+                    detail: format!("{} ({fact:?})", violation.detail),
+                    ..violation
+                })
+            })
+        })
+    }
+
+    /// Judges the incident as a whole, now that everything has come to its end.
+    pub fn conclude(mut self, world: &World) -> Result<Report, Violation> {
+        self.look(world)?;
+        end::judge(&self, world)?;
+        let tail = world.with(|state| state.disk.walk());
+        Ok(Report {
+            requests: self.cases.len(),
+            signals: self.signals,
+            lives: self.epoch,
+            end: tail
+                .map_err(|broken| Violation::of(Invariant::Durable, broken))?
+                .hash,
+        })
+    }
+
+    fn weigh(&mut self, fact: &Fact) -> Verdict {
+        self.votes.learn(fact);
+        match fact {
+            Fact::Started { epoch } => self.started(*epoch),
+            Fact::Decided { epoch, entries, .. } => self.decided(*epoch, entries),
+            Fact::Durable { epoch, records } => self.made_durable(*epoch, records),
+            Fact::Acknowledged { records } => {
+                self.acknowledged
+                    .extend(records.iter().map(|record| (record.seq, record.clone())));
+                Ok(())
+            }
+            Fact::Posted {
+                request,
+                message,
+                action,
+                identity,
+            } => {
+                self.shown.entry(*request).or_default().push((*action, *identity));
+                if let Some(case) = self.cases.get_mut(request) {
+                    case.cards.push(*message);
+                    return Ok(());
+                }
+                Err(Violation::of(
+                    Invariant::Durable,
+                    "a card of a request that is not recorded",
+                ))
+            }
+            Fact::Signalled {
+                epoch,
+                request,
+                action,
+                victim,
+            } => {
+                self.signals += 1;
+                self.signalled(*epoch, *request, *action, victim)
+            }
+            Fact::Announced { request, outcome, .. } => self.announced(*request, *outcome),
+            Fact::Unfit { problem } => Err(Violation::of(Invariant::Inert, problem.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    fn started(&mut self, epoch: u64) -> Verdict {
+        self.epoch = epoch;
+        let interrupted = self
+            .cases
+            .iter()
+            .filter(|(_, case)| case.executing.is_some() && case.ended.is_none());
+        self.interrupted.extend(interrupted.map(|(id, _)| *id));
+        Ok(())
+    }
+
+    /// At this instant the decision was made, from what had been heard until then.
+    fn decided(&self, epoch: u64, entries: &[Entry]) -> Verdict {
+        for entry in entries {
+            let (Some(id), Event::Executing { approvers }) = (entry.request, &entry.event) else {
+                continue;
+            };
+            let Some(case) = self.cases.get(&id) else {
+                return Err(Violation::of(
+                    Invariant::Approved,
+                    "executed without being asked for",
+                ));
+            };
+            let distinct: BTreeSet<_> = approvers.iter().copied().collect();
+            if distinct.len() < case.asked.needed as usize || distinct.contains(&case.asked.requester) {
+                return Err(Violation::of(Invariant::Approved, "not enough others approved"));
+            }
+            if entry.at >= case.asked.expires_at {
+                return Err(Violation::of(
+                    Invariant::AwayReactions,
+                    "executed past its expiry",
+                ));
+            }
+            for by in distinct {
+                self.votes.justify(epoch, &case.cards, by)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn made_durable(&mut self, epoch: u64, records: &[Recorded]) -> Verdict {
+        if epoch != self.epoch {
+            return Err(Violation::of(
+                Invariant::OneActive,
+                "a deposed replica recorded something",
+            ));
+        }
+        for record in records {
+            let Recorded { seq, entry } = record;
+            if self
+                .acknowledged
+                .get(seq)
+                .is_some_and(|promised| promised != record)
+            {
+                return Err(Violation::of(
+                    Invariant::Durable,
+                    "what was acknowledged was never recorded",
+                ));
+            }
+            if *seq != self.durable + 1 {
+                return Err(Violation::of(
+                    Invariant::Durable,
+                    "a record is in the place of another",
+                ));
+            }
+            self.durable = *seq;
+            if let Some(id) = entry.request {
+                self.record(epoch, id, &entry.event)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, epoch: u64, id: RequestId, event: &Event) -> Verdict {
+        let twice = |what: &str| Err(Violation::of(Invariant::OneOutcome, what));
+        match (event, self.cases.get_mut(&id)) {
+            (Event::Requested(asked), None) => {
+                let case = Case {
+                    asked: asked.clone(),
+                    executing: None,
+                    signalled: false,
+                    ended: None,
+                    cards: Vec::new(),
+                    announced: 0,
+                };
+                self.cases.insert(id, case);
+            }
+            (Event::Requested(_), Some(_)) => return twice("a request's number was used twice"),
+            (_, None) => return twice("something happened to a request that was never asked"),
+            (Event::Executing { .. } | Event::Finished(_), Some(case)) if case.ended.is_some() => {
+                return twice("an ended request changed");
+            }
+            (Event::Executing { .. }, Some(case)) => {
+                if case.executing.replace(epoch).is_some() {
+                    return twice("it was executed twice");
+                }
+            }
+            (Event::Finished(ending), Some(case)) => {
+                case.ended = Some(ending.clone());
+                let executed = case.executing.is_some();
+                if executed != ending.outcome.needs_execution() {
+                    return twice("its outcome does not fit what was done");
+                }
+                if self.interrupted.contains(&id) && ending.outcome != Outcome::Unknown {
+                    let detail = "an execution that was interrupted did not end as unknown";
+                    return Err(Violation::of(Invariant::NeverTwice, detail));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn signalled(&mut self, epoch: u64, request: RequestId, action: Action, victim: &Identity) -> Verdict {
+        let case = self
+            .cases
+            .get_mut(&request)
+            .filter(|case| case.executing.is_some());
+        let Some(case) = case else {
+            return Err(Violation::of(
+                Invariant::Approved,
+                "signalled before `executing` was durable",
+            ));
+        };
+        if std::mem::replace(&mut case.signalled, true) {
+            return Err(Violation::of(Invariant::NeverTwice, "signalled a second time"));
+        }
+        if case.executing != Some(epoch) {
+            return Err(Violation::of(
+                Invariant::NeverTwice,
+                "signalled by another than who decided",
+            ));
+        }
+        let same = |(shown_action, shown): &(Action, Identity)| {
+            *shown_action == action
+                && shown.server == victim.server
+                && shown.pid == victim.pid
+                && shown.backend_start == victim.backend_start
+                && (action == Action::Terminate || shown.query_start == victim.query_start)
+        };
+        let shown = self.shown.get(&request).map_or(&[][..], Vec::as_slice);
+        if shown.is_empty() || !shown.iter().all(same) {
+            return Err(Violation::of(
+                Invariant::SameBackend,
+                "not the backend that the card shows",
+            ));
+        }
+        Ok(())
+    }
+
+    fn announced(&mut self, request: RequestId, outcome: Outcome) -> Verdict {
+        let case = self.cases.get_mut(&request);
+        let Some(case) =
+            case.filter(|case| case.ended.as_ref().is_some_and(|ended| ended.outcome == outcome))
+        else {
+            return Err(Violation::of(
+                Invariant::OneOutcome,
+                "a result that the ledger does not have",
+            ));
+        };
+        case.announced += 1;
+        if case.announced > 1 {
+            return Err(Violation::of(Invariant::OneOutcome, "a result was told twice"));
+        }
+        Ok(())
+    }
+}

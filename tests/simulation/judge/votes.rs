@@ -1,0 +1,138 @@
+//! Who really reacted, with which rights, and what the bot could know of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use killgate::desk::ports::Vote;
+use killgate::domain::ids::{MessageId, UserId};
+
+use super::{Invariant, Verdict, Violation};
+use crate::world::facts::Fact;
+
+/// An approving reaction, from when it was put on a card until it was taken back.
+struct Stay {
+    card: MessageId,
+    by: UserId,
+    /// Its author was an approver when they reacted.
+    entitled: bool,
+    /// The bot was told of it as it happened.
+    heard: bool,
+    /// The bot found it on the card.
+    found: bool,
+    /// The bot found it on the card, and its author to be an approver then.
+    confirmed: bool,
+    over: bool,
+    /// The bots, by epoch, that were told that it is over, and those that have also taken that in.
+    told: BTreeSet<u64>,
+    known: BTreeSet<u64>,
+}
+
+#[derive(Default)]
+pub struct Votes {
+    stays: BTreeMap<u64, Stay>,
+}
+
+impl Votes {
+    pub fn learn(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Reacted {
+                serial,
+                card,
+                vote: Vote::Approve,
+                by,
+                entitled,
+            } => {
+                let stay = Stay::begin(*card, *by, *entitled);
+                self.stays.insert(*serial, stay);
+            }
+            Fact::TakenBack { serial } => self.mark(*serial, |stay| stay.over = true),
+            Fact::HeardOfVote { serial } => self.mark(*serial, |stay| stay.heard = true),
+            Fact::HeardOfRemoval { epoch, serial } => self.mark(*serial, |stay| {
+                stay.told.insert(*epoch);
+            }),
+            Fact::HeardOfGap { epoch } => {
+                for stay in self.stays.values_mut().filter(|stay| stay.over) {
+                    stay.told.insert(*epoch);
+                }
+            }
+            Fact::Read {
+                card,
+                vote: Vote::Approve,
+                voters,
+            } => {
+                let there =
+                    |stay: &&mut Stay| stay.card == card.message && !stay.over && voters.contains(&stay.by);
+                for stay in self.stays.values_mut().filter(there) {
+                    stay.found = true;
+                }
+            }
+            Fact::Checked {
+                person,
+                entitled: true,
+            } => {
+                for stay in self
+                    .stays
+                    .values_mut()
+                    .filter(|stay| stay.by == *person && stay.found)
+                {
+                    stay.confirmed = true;
+                }
+            }
+            Fact::Decided {
+                epoch,
+                caught_up: true,
+                ..
+            } => {
+                for stay in self.stays.values_mut().filter(|stay| stay.told.contains(epoch)) {
+                    stay.known.insert(*epoch);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the approval may count for a bot that decides now.
+    pub fn justify(&self, epoch: u64, cards: &[MessageId], by: UserId) -> Verdict {
+        let theirs = self
+            .stays
+            .values()
+            .filter(|stay| stay.by == by && cards.contains(&stay.card));
+        let rightful: Vec<_> = theirs
+            .filter(|stay| (stay.entitled && stay.heard) || stay.confirmed)
+            .collect();
+        if rightful.is_empty() {
+            let detail = format!("{by} was no approver who reacted");
+            return Err(Violation::of(Invariant::Approved, detail));
+        }
+        if rightful
+            .iter()
+            .all(|stay| stay.over && stay.known.contains(&epoch))
+        {
+            let detail = format!("{by} had taken the approval back, and that was known");
+            return Err(Violation::of(Invariant::AwayReactions, detail));
+        }
+        Ok(())
+    }
+
+    fn mark(&mut self, serial: u64, mark: impl FnOnce(&mut Stay)) {
+        // Denials have no stay.
+        if let Some(stay) = self.stays.get_mut(&serial) {
+            mark(stay);
+        }
+    }
+}
+
+impl Stay {
+    fn begin(card: MessageId, by: UserId, entitled: bool) -> Self {
+        Self {
+            card,
+            by,
+            entitled,
+            heard: false,
+            found: false,
+            confirmed: false,
+            over: false,
+            told: BTreeSet::new(),
+            known: BTreeSet::new(),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The simulation: whole incidents on simulated Discord, PostgreSQL, disk and clock, with faults at every call,
+//! each from one seed. The desk, the domain and the ledger's records are the real ones.
+//!
+//! `KILLGATE_SEED=n` replays one incident; `KILLGATE_INCIDENTS=n` plays more of them, from `KILLGATE_FROM=n` on.
+
+mod broken;
+mod incident;
+mod judge;
+mod story;
+#[allow(dead_code, reason = "the tests of the desk use the other half of it")]
+mod world;
+
+use std::env;
+use std::ops::Range;
+use std::thread;
+use std::time::Instant;
+
+use incident::{MadeOf, play, tell};
+use judge::{Invariant, Violation};
+use world::bot::Ports;
+
+const INCIDENTS: u64 = 20_000;
+
+#[test]
+fn no_incident_breaks_an_invariant() {
+    let (from, incidents) = (number("KILLGATE_FROM").unwrap_or(0), number("KILLGATE_INCIDENTS"));
+    let seeds = match number("KILLGATE_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => from..from + incidents.unwrap_or(INCIDENTS),
+    };
+    if number("KILLGATE_SEED").is_some() {
+        println!("{}", tell(seeds.start, Ports::of));
+    }
+    let began = Instant::now();
+    let played = seeds.end - seeds.start;
+    let failed = first_failure(seeds, Ports::of);
+    let rate = (u128::from(played) * 1_000).checked_div(began.elapsed().as_millis());
+    println!("{played} incidents, {} a second", rate.unwrap_or_default());
+    if let Some((seed, violation)) = failed {
+        panic!(
+            "KILLGATE_SEED={seed} breaks {:?}: {}",
+            violation.invariant, violation.detail
+        );
+    }
+}
+
+/// Plays the incidents of these seeds on all cores, until one breaks an invariant.
+fn first_failure(seeds: Range<u64>, made_of: MadeOf) -> Option<(u64, Violation)> {
+    let threads = thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|number| {
+                let mut mine = seeds
+                    .clone()
+                    .skip(usize::try_from(number).expect("few"))
+                    .step_by(threads as usize);
+                scope.spawn(move || {
+                    mine.find_map(|seed| play(seed, made_of).err().map(|violation| (seed, violation)))
+                })
+            })
+            .collect();
+        let failures = workers.into_iter().map(|worker| worker.join().expect("no panic"));
+        failures.flatten().min_by_key(|(seed, _)| *seed)
+    })
+}
+
+/// Each mistake must be found, and found to be what it is.
+fn is_caught(made_of: MadeOf, invariant: Invariant) {
+    let caught = (0..INCIDENTS).find_map(|seed| play(seed, made_of).err().map(|violation| (seed, violation)));
+    let (seed, violation) = caught.expect("the mistake is found within so many incidents");
+    assert_eq!(
+        violation.invariant, invariant,
+        "seed {seed}: {}",
+        violation.detail
+    );
+}
+
+#[test]
+fn approvals_by_people_who_are_no_approvers_are_caught() {
+    is_caught(broken::roles_believed, Invariant::Approved);
+}
+
+#[test]
+fn a_signal_to_whoever_has_the_pid_now_is_caught() {
+    is_caught(broken::bare_pid, Invariant::SameBackend);
+}
+
+#[test]
+fn a_result_told_twice_is_caught() {
+    is_caught(broken::announced_again, Invariant::OneOutcome);
+}
+
+#[test]
+fn a_record_acknowledged_before_it_is_durable_is_caught() {
+    is_caught(broken::acknowledged_early, Invariant::Durable);
+}
+
+#[test]
+fn a_second_signal_is_caught() {
+    is_caught(broken::signalled_again, Invariant::NeverTwice);
+}
+
+#[test]
+fn a_reaction_remembered_although_it_was_taken_back_is_caught() {
+    is_caught(broken::reactions_remembered, Invariant::AwayReactions);
+}
+
+#[test]
+fn a_deposed_replica_that_goes_on_recording_is_caught() {
+    is_caught(broken::unfenced, Invariant::OneActive);
+}
+
+#[test]
+fn text_that_is_not_inert_is_caught() {
+    is_caught(broken::raw_text, Invariant::Inert);
+}
+
+#[test]
+fn a_clock_that_nobody_handed_over_is_caught() {
+    let caught = (0..INCIDENTS).find(|seed| play(*seed, broken::own_clock) != play(*seed, broken::own_clock));
+    assert!(caught.is_some(), "the same seed went another way");
+}
+
+#[test]
+fn the_same_seed_goes_the_same_way() {
+    for seed in 0..100 {
+        assert_eq!(play(seed, Ports::of), play(seed, Ports::of), "seed {seed}");
+    }
+}
+
+fn number(name: &str) -> Option<u64> {
+    env::var(name).ok()?.parse().ok()
+}

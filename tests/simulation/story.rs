@@ -1,0 +1,168 @@
+//! What people, servers and networks do in an incident, one thing after the other, from one seed.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use killgate::desk::ports::Vote;
+use killgate::domain::ids::MessageId;
+
+use crate::world::bot::Bot;
+use crate::world::cast::{ANA, BEN, DBA, DORA, EVE, IVY, ONCALL, OTTO, PEOPLE, TARGETS, action, everybody};
+use crate::world::postgres::{Change, PIDS, pid_of};
+use crate::world::{State, World};
+
+pub struct Story {
+    dice: Rng,
+    steps: u32,
+}
+
+/// What the bot's keeper does with its process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    GoOn,
+    /// `kill -9`
+    Kill,
+    /// SIGTERM
+    Stop,
+    /// Another bot takes over while this one still believes to be the active one.
+    TakeOver,
+}
+
+impl Story {
+    pub fn new(seed: u64) -> Self {
+        // Not the stream of numbers that the faults are drawn from.
+        let mut dice = Rng::with_seed(seed ^ 0x5707_1e5);
+        let steps = dice.u32(6..22);
+        Self { dice, steps }
+    }
+
+    /// What differs from incident to incident before it begins.
+    pub fn set_the_scene(&mut self, world: &World) {
+        let expires_after = Duration::from_secs([20, 60, 300][self.dice.usize(..3)]);
+        let approvals = [1, 1, 2][self.dice.usize(..3)];
+        let obeys_after = [Some(0), Some(30), Some(8_000), None][self.dice.usize(..4)];
+        world.with(|state| {
+            state.policy.expires_after = expires_after;
+            state.policy.approvals = approvals;
+            for server in state.servers.values_mut() {
+                server.obeys_after = obeys_after.map(Duration::from_millis);
+            }
+        });
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.steps == 0
+    }
+
+    /// Nothing more happens.
+    pub fn give_up(&mut self) {
+        self.steps = 0;
+    }
+
+    /// How long until the next thing happens.
+    pub fn pause(&mut self) -> Duration {
+        let longest = [5, 60, 400, 3_000, 12_000, 100_000];
+        let longest = longest[self.dice.usize(..longest.len())];
+        Duration::from_millis(self.dice.u64(..longest))
+    }
+
+    /// The next thing happens; `bot` is there to be asked, unless it is away.
+    pub fn step(&mut self, world: &World, bot: Option<&Bot>) -> Order {
+        self.steps -= 1;
+        let cards: Vec<_> = world.with(|state| state.discord.cards().map(|(id, _)| id).collect());
+        let latest = cards.last().copied();
+        match (self.dice.u32(..100), latest, bot) {
+            (0..25, _, Some(bot)) | (0..60, None, Some(bot)) => {
+                let by = [ANA, ANA, OTTO, IVY][self.dice.usize(..4)];
+                let target = TARGETS[self.dice.usize(..TARGETS.len())];
+                let pid = PIDS[self.dice.usize(..2)];
+                bot.ask(world, by, action(self.dice.u8(..)), target, pid);
+            }
+            (25..75, Some(latest), _) => {
+                let card = if self.dice.u8(..4) == 0 {
+                    cards[self.dice.usize(..cards.len())]
+                } else {
+                    latest
+                };
+                world.with(|state| self.touch(state, card));
+            }
+            (75..84, ..) => world.with(|state| self.trouble_postgres(state)),
+            (84..92, ..) => world.with(|state| self.trouble_the_rest(state)),
+            (92..94, ..) => world.with(|state| self.change_people(state)),
+            (94..97, ..) => return Order::Kill,
+            (97, ..) => return Order::Stop,
+            (98, ..) => return Order::TakeOver,
+            _ => {}
+        }
+        Order::GoOn
+    }
+
+    /// Somebody does something with a card.
+    fn touch(&mut self, state: &mut State, card: MessageId) {
+        let approver = [BEN, DORA, EVE, OTTO][self.dice.usize(..4)];
+        let anybody = PEOPLE[self.dice.usize(..PEOPLE.len())];
+        match self.dice.u32(..100) {
+            0..48 => state.react(approver, card, Vote::Approve),
+            48..58 => state.react(anybody, card, Vote::Approve),
+            58..62 => state.react(anybody, card, Vote::Deny),
+            62..84 => {
+                let voters = state.discord.voters(card, Vote::Approve);
+                if let Some(by) = voters.into_iter().next() {
+                    state.take_back(by, card, Vote::Approve);
+                }
+            }
+            84..88 => state.clear(card, [None, Some(Vote::Approve)][self.dice.usize(..2)]),
+            88..91 => state.delete(card),
+            _ => {}
+        }
+    }
+
+    fn trouble_postgres(&mut self, state: &mut State) {
+        let target = TARGETS[self.dice.usize(..TARGETS.len())];
+        let pid = pid_of(PIDS[self.dice.usize(..2)]);
+        let waiter = pid_of(PIDS[2 + self.dice.usize(..2)]);
+        let changes = [
+            Change::SessionEnds(pid),
+            Change::QueryEnds(pid),
+            Change::NextQuery(pid),
+            Change::PidReused(pid),
+            Change::PidReused(pid),
+            Change::Protected(pid),
+            Change::Blocks { holder: pid, waiter },
+            Change::Restarts,
+            Change::Failover,
+        ];
+        let change = changes[self.dice.usize(..changes.len())];
+        state.plan(Duration::from_millis(self.dice.u64(..300)), target, change);
+    }
+
+    fn trouble_the_rest(&mut self, state: &mut State) {
+        match self.dice.u32(..10) {
+            0..2 => state.discord.gateway.drop_connections(true),
+            2..5 => state.discord.gateway.drop_connections(false),
+            5..8 => {
+                state.discord.gateway.reconnect();
+                state.faults.restore();
+            }
+            8 => state.faults.ledger_down = true,
+            _ => {
+                state.faults.discord_down = self.dice.bool();
+                state.faults.postgres_down = self.dice.bool();
+            }
+        }
+    }
+
+    fn change_people(&mut self, state: &mut State) {
+        let person = [BEN, DORA, EVE][self.dice.usize(..3)];
+        match self.dice.u32(..4) {
+            0 => state.leave(person),
+            1 => state.set_roles(person, &[ONCALL]),
+            2 => state.set_roles(IVY, &[DBA]),
+            _ => {
+                for member in everybody() {
+                    state.join(member);
+                }
+            }
+        }
+    }
+}

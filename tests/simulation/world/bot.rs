@@ -1,0 +1,191 @@
+//! One life of the bot: from its start until it is told to stop, or dies.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use killgate::desk::inbox::Happening;
+use killgate::desk::ports::{Channel, Clock, Ledger, LedgerError, Target};
+use killgate::desk::reception::Order;
+use killgate::desk::rules::{Governed, Rules};
+use killgate::desk::{Clerk, Desk, Stopped};
+use killgate::domain::event::Action;
+use killgate::domain::ids::UserId;
+use killgate::domain::policy::Limits;
+use tokio::runtime::Builder;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use super::World;
+use super::cast::{INCIDENT, TARGETS, limits};
+use super::channel::Command;
+use super::disk::Hold;
+use super::facts::Fact;
+use super::gateway::listen;
+use super::target::Connection;
+
+/// How often a bot is started in vain until somebody sees to what is down.
+const MENDED_AFTER: u32 = 5;
+
+/// What a bot is made of, so that a part can be exchanged for one that misbehaves.
+pub struct Ports {
+    pub ledger: Arc<dyn Ledger>,
+    pub channel: Arc<dyn Channel>,
+    pub clock: Arc<dyn Clock>,
+    pub targets: BTreeMap<String, Arc<dyn Target>>,
+    pub limits: Limits,
+}
+
+impl Ports {
+    /// The honest ones.
+    pub fn of(world: &World, epoch: u64) -> Self {
+        let connection = |name: &str| -> Arc<dyn Target> {
+            Arc::new(Connection {
+                world: world.clone(),
+                name: name.to_owned(),
+                epoch,
+            })
+        };
+        Self {
+            ledger: Arc::new(Hold {
+                world: world.clone(),
+                epoch,
+                fenced: true,
+            }),
+            channel: Arc::new(world.clone()),
+            clock: Arc::new(world.clone()),
+            targets: TARGETS.map(|name| (name.to_owned(), connection(name))).into(),
+            limits: limits(),
+        }
+    }
+}
+
+pub struct Bot {
+    pub epoch: u64,
+    desk: Desk,
+    inbox: mpsc::Sender<Happening>,
+    clerk: JoinHandle<Stopped>,
+}
+
+impl Bot {
+    /// Starts a bot, which takes the ledger over from any that there was; again and again until it can, unless
+    /// the ledger is damaged.
+    pub async fn start(world: &World, made_of: impl Fn(&World, u64) -> Ports) -> Result<Self, LedgerError> {
+        let policy = Arc::new(world.with(|state| state.policy.clone()));
+        for tried in 0.. {
+            if tried == MENDED_AFTER {
+                world.with(|state| state.faults.restore());
+            }
+            let epoch = world.with(|state| {
+                state.epoch += 1;
+                state.disk.epoch = state.epoch;
+                state.note(Fact::Started { epoch: state.epoch });
+                state.epoch
+            });
+            let ports = made_of(world, epoch);
+            let governed = |target| Governed {
+                target,
+                policy: Arc::clone(&policy),
+            };
+            let rules = Rules {
+                targets: ports
+                    .targets
+                    .into_iter()
+                    .map(|(name, target)| (name, governed(target)))
+                    .collect(),
+                limits: ports.limits,
+            };
+            match Clerk::start(ports.ledger, ports.channel, ports.clock, rules.clone()).await {
+                Ok((clerk, inbox)) => {
+                    let clerk = tokio::spawn(clerk.run());
+                    tokio::spawn(listen(world.clone(), epoch, inbox.clone()));
+                    let desk = Desk::new(rules, inbox.clone());
+                    return Ok(Self {
+                        epoch,
+                        desk,
+                        inbox,
+                        clerk,
+                    });
+                }
+                Err(damaged @ LedgerError::Corrupt { .. }) => return Err(damaged),
+                // Whoever runs the bot starts it again.
+                Err(_) => sleep(Duration::from_secs(1)).await,
+            }
+        }
+        unreachable!("a bot is started until it works")
+    }
+
+    /// A person types a command. It is answered, or not, in a task of its own.
+    pub fn ask(&self, world: &World, by: UserId, action: Action, target: &str, pid: i32) {
+        let Some(person) = world.with(|state| state.discord.member(by).cloned()) else {
+            return;
+        };
+        let order = Order {
+            backend_start: None,
+            action,
+            pid: pid.into(),
+            target: Some(target.to_owned()),
+            reason: None,
+            channel: INCIDENT,
+        };
+        let (desk, question) = (
+            self.desk.clone(),
+            Arc::new(Command {
+                world: world.clone(),
+                epoch: self.epoch,
+            }),
+        );
+        tokio::spawn(async move { desk.ask(person, order, question).await });
+    }
+
+    /// Whether it works no more.
+    pub fn has_ended(&self) -> bool {
+        self.clerk.is_finished()
+    }
+
+    /// What it says at its end.
+    pub async fn ended(self) -> Stopped {
+        self.clerk.await.expect("the clerk does not panic")
+    }
+
+    /// Tells it to stop, and waits until it has.
+    pub async fn stop(self) -> Stopped {
+        // When it has ended already there is nobody to tell.
+        let _ = self.inbox.send(Happening::Stop).await;
+        self.ended().await
+    }
+}
+
+/// How a life ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life<T> {
+    Died,
+    Ended(T),
+}
+
+/// Lives until `life` is over or the process dies, in virtual time; nothing that it began goes on after that.
+pub fn live<T>(world: &World, life: impl Future<Output = T>) -> Life<T> {
+    let runtime = Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime without I/O");
+    runtime.block_on(async {
+        world.with(|state| {
+            state.dead = false;
+            state.time.run();
+        });
+        let ended = tokio::select! {
+            biased;
+            () = world.crashed() => Life::Died,
+            ended = life => Life::Ended(ended),
+        };
+        world.with(|state| {
+            state.note(Fact::Ended);
+            state.time.stand();
+            state.discord.gateway.forget();
+        });
+        ended
+    })
+}

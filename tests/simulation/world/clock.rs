@@ -1,0 +1,59 @@
+//! Virtual time: tokio's paused clock while the bot lives, and whatever is decided while it does not.
+
+use std::time::Duration;
+
+use killgate::desk::ports::Clock;
+use killgate::domain::moment::Moment;
+use tokio::time::Instant;
+
+use super::World;
+
+/// 2026-11-22 21:00:00 UTC, the evening of the incident.
+const BEGINNING: Moment = Moment::from_micros(1_795_381_200_000_000);
+
+pub struct Time {
+    base: Moment,
+    /// When the life of the bot began that time goes by with.
+    since: Option<Instant>,
+}
+
+impl Default for Time {
+    fn default() -> Self {
+        Self {
+            base: BEGINNING,
+            since: None,
+        }
+    }
+}
+
+impl Time {
+    pub fn now(&self) -> Moment {
+        match self.since {
+            Some(since) => self.base.plus(Instant::now() - since),
+            None => self.base,
+        }
+    }
+
+    /// From now on time is that of this runtime.
+    pub fn run(&mut self) {
+        self.base = self.now();
+        self.since = Some(Instant::now());
+    }
+
+    /// Stands still, until told otherwise.
+    pub fn stand(&mut self) {
+        self.base = self.now();
+        self.since = None;
+    }
+
+    /// Time goes by while the bot is away.
+    pub fn pass(&mut self, span: Duration) {
+        self.base = self.base.plus(span);
+    }
+}
+
+impl Clock for World {
+    fn now(&self) -> Moment {
+        Self::now(self)
+    }
+}

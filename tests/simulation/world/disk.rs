@@ -1,0 +1,275 @@
+//! The ledger on a simulated disk: real records in the real chain. What was written and not yet synced may or may
+//! not survive a crash; what was synced does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::anyhow;
+use async_trait::async_trait;
+use killgate::desk::ports::{Ledger, LedgerError, Recall, Search};
+use killgate::domain::event::{Entry, Event, Recorded};
+use killgate::domain::ids::RequestId;
+use killgate::domain::moment::Moment;
+use killgate::ledger::chain::{self, Tail};
+use killgate::ledger::standing::{self, Standing};
+
+use super::World;
+use super::facts::Fact;
+use super::faults::{Fault, Part};
+
+/// What the ledger's file holds.
+#[derive(Clone, Default)]
+pub struct Disk {
+    rows: Vec<Row>,
+    standing: BTreeMap<RequestId, Standing>,
+    /// Under which epoch the lock is held; whoever has an older one was deposed.
+    pub epoch: u64,
+}
+
+#[derive(Clone)]
+struct Row {
+    line: String,
+    hash: String,
+    recorded: Recorded,
+}
+
+impl Disk {
+    /// Where the chain ends, walked from its beginning.
+    pub fn walk(&self) -> Result<Tail, String> {
+        let mut tail = Tail::default();
+        for (seq, row) in (1..).zip(&self.rows) {
+            tail.follow(seq, &row.line)
+                .map_err(|broken| format!("record {seq}: {broken}"))?;
+        }
+        Ok(tail)
+    }
+
+    pub fn lines(&self) -> impl Iterator<Item = &str> {
+        self.rows.iter().map(|row| row.line.as_str())
+    }
+
+    pub fn records(&self) -> impl Iterator<Item = &Recorded> {
+        self.rows.iter().map(|row| &row.recorded)
+    }
+
+    /// Whether every request has ended and is in its channel.
+    pub fn is_quiet(&self) -> bool {
+        self.standing.is_empty()
+    }
+
+    /// The file as it would be with these records in it; they are not in it yet.
+    fn prepare(&self, entries: Vec<Entry>) -> Result<Vec<Row>, LedgerError> {
+        let mut tail = match self.rows.last() {
+            None => Tail::default(),
+            Some(last) => Tail {
+                seq: last.recorded.seq,
+                hash: last.hash.clone(),
+            },
+        };
+        let seal = |entry| {
+            let sealed = tail
+                .seal(entry)
+                .map_err(|error| LedgerError::NotRecorded(error.into()))?;
+            Ok(Row {
+                line: sealed.line,
+                hash: tail.hash.clone(),
+                recorded: sealed.recorded,
+            })
+        };
+        entries.into_iter().map(seal).collect()
+    }
+
+    fn sync(&mut self, rows: Vec<Row>) {
+        for row in &rows {
+            let entry = &row.recorded.entry;
+            if let (Some(request), Some(now)) = (entry.request, standing::after(&entry.event)) {
+                self.standing.insert(request, now);
+            }
+        }
+        self.rows.extend(rows);
+    }
+
+    fn settle(&mut self, request: RequestId) {
+        if self.standing.get(&request) == Some(&Standing::Owed) {
+            self.standing.remove(&request);
+        }
+    }
+
+    fn recall(&self, since: Moment) -> Result<Recall, LedgerError> {
+        let executed = self.records().filter(|recorded| {
+            matches!(recorded.entry.event, Event::Executing { .. }) && recorded.entry.at >= since
+        });
+        let wanted: BTreeSet<_> = executed
+            .filter_map(|recorded| recorded.entry.request)
+            .chain(self.standing.keys().copied())
+            .collect();
+        let asked = |recorded: &Recorded| matches!(recorded.entry.event, Event::Requested(_));
+        let last = self
+            .records()
+            .filter(|recorded| asked(recorded))
+            .filter_map(|recorded| recorded.entry.request);
+        Ok(Recall {
+            next: RequestId(last.max().map_or(1, |RequestId(last)| last + 1)),
+            owed: self
+                .standing
+                .iter()
+                .filter(|(_, standing)| **standing == Standing::Owed)
+                .map(|(request, _)| *request)
+                .collect(),
+            records: self
+                .rows
+                .iter()
+                .filter(|row| {
+                    row.recorded
+                        .entry
+                        .request
+                        .is_some_and(|request| wanted.contains(&request))
+                })
+                .map(read)
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+fn read(row: &Row) -> Result<Recorded, LedgerError> {
+    let seq = row.recorded.seq;
+    let corrupt = |broken: chain::Break| LedgerError::Corrupt {
+        seq,
+        problem: broken.to_string(),
+    };
+    chain::read(seq, &row.line)
+        .map(|link| link.recorded)
+        .map_err(corrupt)
+}
+
+/// The bot's hold on the ledger, under the epoch of its lock.
+pub struct Hold {
+    pub world: World,
+    pub epoch: u64,
+    /// Whether the ledger looks at the epoch, as it must.
+    pub fenced: bool,
+}
+
+impl Hold {
+    /// Writes, then syncs: a crash or a lost answer may come before, between and after.
+    async fn write<T>(
+        &self,
+        change: impl FnOnce(&mut Disk) -> Result<T, LedgerError>,
+        synced: impl FnOnce(&mut super::State, T),
+    ) -> Result<(), LedgerError> {
+        let (write, sync, fault) = self.world.with(|state| state.faults.draw(Part::Ledger));
+        super::pass(write).await;
+        self.world.alive().await;
+        match fault {
+            Some(Fault::LostOnTheWay) => return Err(LedgerError::NotRecorded(anyhow!("the disk is full"))),
+            Some(Fault::CrashBefore) => self.world.crash().await,
+            _ => {}
+        }
+        // Written, not synced: whether it survives the crash is open.
+        let unsynced = matches!(fault, Some(Fault::CrashAfter | Fault::LostOnTheWayBack));
+        if unsynced && self.world.with(|state| state.faults.dice.bool()) {
+            return match fault {
+                Some(Fault::CrashAfter) => self.world.crash().await,
+                _ => Err(uncertain()),
+            };
+        }
+        super::pass(sync).await;
+        self.world.alive().await;
+        self.world.with(|state| {
+            if self.fenced && state.disk.epoch != self.epoch {
+                return Err(LedgerError::Deposed);
+            }
+            let changed = change(&mut state.disk)?;
+            synced(state, changed);
+            Ok(())
+        })?;
+        match fault {
+            Some(Fault::CrashAfter) => self.world.crash().await,
+            Some(Fault::LostOnTheWayBack) => Err(uncertain()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// For bots with a mistake in them.
+impl super::State {
+    /// Says that these are recorded; they are not.
+    pub fn pretend(&mut self, entries: Vec<Entry>) -> Vec<Recorded> {
+        let rows = self.disk.prepare(entries).unwrap_or_default();
+        let records: Vec<_> = rows.into_iter().map(|row| row.recorded).collect();
+        self.note(Fact::Acknowledged {
+            records: records.clone(),
+        });
+        records
+    }
+}
+
+#[async_trait]
+impl Ledger for Hold {
+    async fn append(&self, entries: Vec<Entry>) -> Result<Vec<Recorded>, LedgerError> {
+        let epoch = self.epoch;
+        self.world.with(|state| {
+            let caught_up = state.discord.has_been_heard(epoch);
+            let entries = entries.clone();
+            state.note(Fact::Decided {
+                epoch,
+                caught_up,
+                entries,
+            });
+        });
+        let mut records = Vec::new();
+        self.write(
+            |disk| disk.prepare(entries),
+            |state, rows| {
+                records = rows.iter().map(|row| row.recorded.clone()).collect();
+                state.disk.sync(rows);
+                let records = records.clone();
+                state.note(Fact::Durable { epoch, records });
+            },
+        )
+        .await?;
+        self.world.with(|state| {
+            state.note(Fact::Acknowledged {
+                records: records.clone(),
+            })
+        });
+        Ok(records)
+    }
+
+    async fn recall(&self, since: Moment) -> Result<Recall, LedgerError> {
+        let recalled = self
+            .world
+            .call(Part::Ledger, |state| state.disk.recall(since))
+            .await;
+        recalled.unwrap_or_else(|_| Err(not_recorded()))
+    }
+
+    async fn settle(&self, request: RequestId) -> Result<(), LedgerError> {
+        self.write(
+            |disk| {
+                disk.settle(request);
+                Ok(())
+            },
+            |state, ()| state.note(Fact::Settled { request }),
+        )
+        .await
+    }
+
+    async fn history(&self, _: Search) -> Result<Vec<Recorded>, LedgerError> {
+        Ok(Vec::new())
+    }
+
+    async fn probe(&self) -> Result<(), LedgerError> {
+        self.world
+            .call(Part::Ledger, |_| ())
+            .await
+            .map_err(|_| not_recorded())
+    }
+}
+
+fn not_recorded() -> LedgerError {
+    LedgerError::NotRecorded(anyhow!("the disk does not answer"))
+}
+
+fn uncertain() -> LedgerError {
+    LedgerError::Uncertain(anyhow!("the disk failed while it synced"))
+}

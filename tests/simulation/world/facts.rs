@@ -1,0 +1,115 @@
+//! What really happened in the world, in order. The bot cannot read it; whoever judges the bot does.
+
+use std::collections::BTreeSet;
+
+use killgate::desk::ports::{Alert, Place, Vote};
+use killgate::domain::event::{Action, Entry, Recorded, Why};
+use killgate::domain::identity::Identity;
+use killgate::domain::ids::{MessageId, RequestId, UserId};
+use killgate::domain::moment::Moment;
+use killgate::domain::outcome::Outcome;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// The bot was started; it works under this epoch.
+    Started { epoch: u64 },
+    /// The bot's process died, or was told to stop and did.
+    Ended,
+    /// The desk asked the ledger to take these. `caught_up`: it had by then taken up everything that was told it.
+    Decided {
+        epoch: u64,
+        caught_up: bool,
+        entries: Vec<Entry>,
+    },
+    /// These survive the loss of power from now on.
+    Durable { epoch: u64, records: Vec<Recorded> },
+    /// The desk was told that these are durable.
+    Acknowledged { records: Vec<Recorded> },
+    /// The desk was told that the result has reached its channel.
+    Settled { request: RequestId },
+    /// A card appeared in the channel.
+    Posted {
+        request: RequestId,
+        message: MessageId,
+        action: Action,
+        identity: Identity,
+    },
+    /// A card was changed; how it says the request ended, if it does.
+    Edited {
+        message: MessageId,
+        outcome: Option<Outcome>,
+    },
+    /// A result appeared in the channel.
+    Announced {
+        request: RequestId,
+        replies_to: Option<MessageId>,
+        outcome: Outcome,
+    },
+    /// A person was told that their reaction does not count.
+    Told {
+        request: RequestId,
+        person: UserId,
+        why: Why,
+    },
+    /// The channel was told what keeps requests from being decided.
+    Alerted { alert: Alert },
+    /// A command was refused, in these words.
+    Refused { words: String },
+    /// What a message says is not inert, not within the limits, or notifies somebody it must not.
+    Unfit { problem: String },
+    /// A reaction was put on a message by somebody who was an approver at that moment, or was not.
+    Reacted {
+        serial: u64,
+        card: MessageId,
+        vote: Vote,
+        by: UserId,
+        entitled: bool,
+    },
+    /// That reaction is no longer there.
+    TakenBack { serial: u64 },
+    /// A message was deleted.
+    Deleted { card: MessageId },
+    /// The bot was told of a reaction.
+    HeardOfVote { serial: u64 },
+    /// The bot was told that a reaction is no longer there.
+    HeardOfRemoval { epoch: u64, serial: u64 },
+    /// The bot was told that it may have missed what happened before.
+    HeardOfGap { epoch: u64 },
+    /// The bot read who had reacted.
+    Read {
+        card: Place,
+        vote: Vote,
+        voters: BTreeSet<UserId>,
+    },
+    /// The bot asked what a person may do.
+    Checked { person: UserId, entitled: bool },
+    /// A backend got a signal; which one it was.
+    Signalled {
+        epoch: u64,
+        request: RequestId,
+        action: Action,
+        victim: Identity,
+    },
+    /// A backend ended its query, or itself.
+    Finished { victim: Identity, whole: bool },
+}
+
+#[derive(Default)]
+pub struct Facts {
+    list: Vec<(Moment, Fact)>,
+}
+
+impl Facts {
+    pub fn note(&mut self, at: Moment, fact: Fact) {
+        self.list.push((at, fact));
+    }
+
+    /// Those from the `n`th on.
+    pub fn since(&self, n: usize) -> &[(Moment, Fact)] {
+        &self.list[n..]
+    }
+
+    pub fn all(&self) -> &[(Moment, Fact)] {
+        &self.list
+    }
+}

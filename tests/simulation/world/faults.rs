@@ -1,0 +1,140 @@
+//! What may go wrong, and how likely. All randomness of the world comes from here, and so from one seed.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+/// A part of the world that the bot calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Ledger,
+    Discord,
+    Postgres,
+}
+
+/// What goes wrong at a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The process dies before the effect.
+    CrashBefore,
+    /// The process dies after the effect, before it hears of it.
+    CrashAfter,
+    /// There is no effect, and an error.
+    LostOnTheWay,
+    /// There is the effect, and an error all the same.
+    LostOnTheWayBack,
+}
+
+/// A call that brought no answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Lost {
+    /// Whether it had its effect.
+    pub happened: bool,
+}
+
+/// How likely each fault is at a call, in thousandths, and how slow a call may be.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rates {
+    pub crash: u32,
+    pub lost: u32,
+    /// The longest way there, and the longest way back.
+    pub slow: Duration,
+}
+
+pub struct Faults {
+    pub dice: Rng,
+    pub ledger: Rates,
+    pub discord: Rates,
+    pub postgres: Rates,
+    /// Events that Discord tells twice, in thousandths.
+    pub repeated: u32,
+    /// Nothing reaches this part.
+    pub ledger_down: bool,
+    pub discord_down: bool,
+    pub postgres_down: bool,
+}
+
+impl Faults {
+    /// No faults and no delays.
+    pub fn none() -> Self {
+        Self {
+            dice: Rng::with_seed(0),
+            ledger: Rates::default(),
+            discord: Rates::default(),
+            postgres: Rates::default(),
+            repeated: 0,
+            ledger_down: false,
+            discord_down: false,
+            postgres_down: false,
+        }
+    }
+
+    /// Each incident has a weather of its own: some are calm in one part and stormy in another, because what
+    /// goes wrong everywhere all the time gets nowhere.
+    pub fn random(seed: u64) -> Self {
+        let mut dice = Rng::with_seed(seed);
+        let mut rates = |crash: u32, lost: u32, slow: u64| Rates {
+            crash: [0, 0, crash][dice.usize(..3)],
+            lost: [0, lost / 4, lost][dice.usize(..3)],
+            slow: Duration::from_millis([0, slow / 20, slow][dice.usize(..3)]),
+        };
+        let (ledger, discord, postgres) = (rates(20, 80, 40), rates(20, 200, 4_000), rates(20, 150, 1_500));
+        let repeated = [0, 0, 200][dice.usize(..3)];
+        Self {
+            dice,
+            ledger,
+            discord,
+            postgres,
+            repeated,
+            ..Self::none()
+        }
+    }
+
+    /// From now on nothing goes wrong any more.
+    pub fn heal(&mut self) {
+        let dice = self.dice.clone();
+        *self = Self { dice, ..Self::none() };
+    }
+
+    /// What was down is up again.
+    pub fn restore(&mut self) {
+        self.ledger_down = false;
+        self.discord_down = false;
+        self.postgres_down = false;
+    }
+
+    /// How long a call takes there and back, and what goes wrong with it.
+    pub fn draw(&mut self, part: Part) -> (Duration, Duration, Option<Fault>) {
+        let (rates, down) = match part {
+            Part::Ledger => (self.ledger, self.ledger_down),
+            Part::Discord => (self.discord, self.discord_down),
+            Part::Postgres => (self.postgres, self.postgres_down),
+        };
+        let (there, back) = (self.up_to(rates.slow), self.up_to(rates.slow));
+        if down {
+            return (there, back, Some(Fault::LostOnTheWay));
+        }
+        let fault = if self.happens(rates.crash) {
+            Some(self.either(Fault::CrashBefore, Fault::CrashAfter))
+        } else if self.happens(rates.lost) {
+            Some(self.either(Fault::LostOnTheWay, Fault::LostOnTheWayBack))
+        } else {
+            None
+        };
+        (there, back, fault)
+    }
+
+    /// Whether something happens that is this likely, in thousandths.
+    pub fn happens(&mut self, thousandths: u32) -> bool {
+        thousandths > 0 && self.dice.u32(..1_000) < thousandths
+    }
+
+    pub fn up_to(&mut self, longest: Duration) -> Duration {
+        let longest = u64::try_from(longest.as_millis()).expect("not for ages");
+        Duration::from_millis(self.dice.u64(..=longest))
+    }
+
+    fn either<T>(&mut self, one: T, other: T) -> T {
+        if self.dice.bool() { one } else { other }
+    }
+}

@@ -1,0 +1,167 @@
+//! What the bot hears of Discord: everything in Discord's order, late, some of it twice; and nothing of what
+//! happened during a gap that no session bridged, only that there was one.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use killgate::desk::inbox::Happening;
+use tokio::sync::{Notify, mpsc};
+
+use super::facts::Fact;
+use super::{State, World, pass};
+
+/// The sessions of all bots that are connected, by their epochs.
+#[derive(Default)]
+pub struct Gateway {
+    sessions: BTreeMap<u64, Session>,
+}
+
+struct Session {
+    connection: Connection,
+    waiting: VecDeque<Event>,
+    inbox: mpsc::Sender<Happening>,
+    wake: Arc<Notify>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Connection {
+    Up,
+    /// Discord keeps what happens, for the session to be resumed.
+    Resumable,
+    /// What happens now is never told.
+    Lost,
+}
+
+/// What an event is about, for the books of those who judge.
+#[derive(Clone, Debug)]
+pub enum Told {
+    Vote(u64),
+    Removals(Vec<u64>),
+    Gap,
+}
+
+#[derive(Clone)]
+struct Event {
+    told: Told,
+    happening: Arc<dyn Fn() -> Happening + Send + Sync>,
+}
+
+impl Gateway {
+    /// A bot connects; what happened before is not told.
+    fn connect(&mut self, epoch: u64, inbox: mpsc::Sender<Happening>) {
+        let session = Session {
+            connection: Connection::Up,
+            waiting: VecDeque::from([gap()]),
+            inbox,
+            wake: Arc::default(),
+        };
+        self.sessions.insert(epoch, session);
+    }
+
+    /// The process at the other end is gone.
+    pub fn forget(&mut self) {
+        self.sessions.clear();
+    }
+
+    /// The connections break; when they cannot be resumed, what was not told yet never will be.
+    pub fn drop_connections(&mut self, resumable: bool) {
+        for session in self
+            .sessions
+            .values_mut()
+            .filter(|session| session.connection == Connection::Up)
+        {
+            session.connection = if resumable {
+                Connection::Resumable
+            } else {
+                Connection::Lost
+            };
+            if !resumable {
+                session.waiting.clear();
+            }
+        }
+    }
+
+    /// The connections are back.
+    pub fn reconnect(&mut self) {
+        for session in self.sessions.values_mut() {
+            if session.connection == Connection::Lost {
+                session.waiting.push_back(gap());
+            }
+            session.connection = Connection::Up;
+            session.wake.notify_one();
+        }
+    }
+
+    pub(super) fn tell(&mut self, told: Told, happening: impl Fn() -> Happening + Send + Sync + 'static) {
+        let happening = Arc::new(happening);
+        let event = Event { told, happening };
+        for session in self.sessions.values_mut() {
+            if session.connection != Connection::Lost {
+                session.waiting.push_back(event.clone());
+                session.wake.notify_one();
+            }
+        }
+    }
+
+    /// Whether the desk has taken up everything that it was told.
+    pub(super) fn has_been_heard(&self, epoch: u64) -> bool {
+        let inbox = self.sessions.get(&epoch).map(|session| &session.inbox);
+        inbox.is_some_and(|inbox| inbox.capacity() == inbox.max_capacity())
+    }
+}
+
+fn gap() -> Event {
+    Event {
+        told: Told::Gap,
+        happening: Arc::new(|| Happening::Reconnected),
+    }
+}
+
+/// Listens for the bot of this epoch, and reports to its inbox.
+pub async fn listen(world: World, epoch: u64, inbox: mpsc::Sender<Happening>) {
+    let wake = world.with(|state| {
+        state.discord.gateway.connect(epoch, inbox.clone());
+        Arc::clone(&state.discord.gateway.sessions[&epoch].wake)
+    });
+    loop {
+        let Some(event) = world.with(|state| next(state, epoch)) else {
+            wake.notified().await;
+            continue;
+        };
+        let late = world.with(|state| state.faults.up_to(Duration::from_millis(60)));
+        pass(late).await;
+        world.alive().await;
+        let times = if world.with(|state| state.faults.happens(state.faults.repeated)) {
+            2
+        } else {
+            1
+        };
+        for _ in 0..times {
+            world.with(|state| note(state, epoch, &event.told));
+            if inbox.send((event.happening)()).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn next(state: &mut State, epoch: u64) -> Option<Event> {
+    let session = state.discord.gateway.sessions.get_mut(&epoch)?;
+    match session.connection {
+        Connection::Up => session.waiting.pop_front(),
+        Connection::Resumable | Connection::Lost => None,
+    }
+}
+
+fn note(state: &mut State, epoch: u64, told: &Told) {
+    match told {
+        Told::Vote(serial) => state.note(Fact::HeardOfVote { serial: *serial }),
+        Told::Removals(gone) => {
+            for &serial in gone {
+                state.note(Fact::HeardOfRemoval { epoch, serial });
+            }
+        }
+        Told::Gap => state.note(Fact::HeardOfGap { epoch }),
+    }
+}

@@ -1,0 +1,187 @@
+//! A world in one process: a Discord, PostgreSQL servers, a disk and a clock, all simulated behind the desk's
+//! ports, and everything in it decided by one seed.
+//!
+//! | part | what it is |
+//! |---|---|
+//! | [`cast`] | who and what there is |
+//! | [`faults`] | what may go wrong at every call, and how likely |
+//! | [`discord`] | members, messages and reactions; what people do there |
+//! | [`gateway`] | what the bot hears of it, in which order, and what it misses |
+//! | [`channel`] | what the bot does there |
+//! | [`postgres`] | servers, their backends, and who signals them |
+//! | [`target`] | the bot's connection to one of them |
+//! | [`disk`] | the ledger: what is synced survives, what is not may not |
+//! | [`reading`] | a message as its readers meet it |
+//! | [`bot`] | one life of the bot |
+//! | [`facts`] | what really happened, for those who judge |
+
+pub mod bot;
+pub mod cast;
+pub mod channel;
+pub mod clock;
+pub mod discord;
+pub mod disk;
+pub mod facts;
+pub mod faults;
+pub mod gateway;
+pub mod postgres;
+pub mod reading;
+pub mod target;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use killgate::domain::moment::Moment;
+use killgate::domain::policy::Policy;
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use clock::Time;
+use discord::Discord;
+use disk::Disk;
+use facts::{Fact, Facts};
+use faults::{Fault, Faults, Lost, Part};
+use postgres::{Change, Server};
+
+/// Everything there is; a handle that is cheap to clone. A lock is held for an instant and never across an
+/// `await`, so that what happens to it happens at one point of virtual time.
+#[derive(Clone)]
+pub struct World {
+    state: Arc<Mutex<State>>,
+    crashed: Arc<Notify>,
+}
+
+pub struct State {
+    pub time: Time,
+    pub faults: Faults,
+    pub discord: Discord,
+    pub servers: BTreeMap<String, Server>,
+    pub disk: Disk,
+    pub facts: Facts,
+    pub policy: Policy,
+    /// What is still to happen to the servers, by itself.
+    to_come: BTreeMap<(Moment, u64), (String, Change)>,
+    planned: u64,
+    /// The bot's process is dead: none of its calls goes on.
+    dead: bool,
+    /// Of the bot that was started last.
+    pub epoch: u64,
+}
+
+impl World {
+    /// A world in which nothing goes wrong unless `faults` say so.
+    pub fn new(faults: Faults) -> Self {
+        let time = Time::default();
+        let state = State {
+            servers: cast::servers(time.now()),
+            discord: Discord::new(cast::everybody()),
+            time,
+            faults,
+            disk: Disk::default(),
+            facts: Facts::default(),
+            policy: cast::policy(),
+            to_come: BTreeMap::new(),
+            planned: 0,
+            dead: false,
+            epoch: 0,
+        };
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            crashed: Arc::default(),
+        }
+    }
+
+    /// Looks at the world, or changes it, at this instant.
+    pub fn with<T>(&self, at_once: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.state.lock().expect("nobody panics while holding the world");
+        state.catch_up();
+        at_once(&mut state)
+    }
+
+    pub fn now(&self) -> Moment {
+        self.with(|state| state.time.now())
+    }
+
+    /// A call of the bot's out into the world. It takes a while; its effect happens at one instant, or not at
+    /// all; the answer may be lost after it; and the process may die before or after it.
+    pub async fn call<T>(&self, part: Part, effect: impl FnOnce(&mut State) -> T) -> Result<T, Lost> {
+        let (there, back, fault) = self.with(|state| state.faults.draw(part));
+        pass(there).await;
+        self.alive().await;
+        match fault {
+            Some(Fault::CrashBefore) => self.crash().await,
+            Some(Fault::LostOnTheWay) => return Err(Lost { happened: false }),
+            _ => {}
+        }
+        let effected = self.with(effect);
+        pass(back).await;
+        self.alive().await;
+        match fault {
+            Some(Fault::CrashAfter) => self.crash().await,
+            Some(Fault::LostOnTheWayBack) => Err(Lost { happened: true }),
+            _ => Ok(effected),
+        }
+    }
+
+    /// Kills the bot's process. Whoever does that as part of it does nothing any more.
+    pub async fn crash<T>(&self) -> T {
+        self.kill();
+        std::future::pending().await
+    }
+
+    /// Kills the bot's process, as `kill -9` does.
+    pub fn kill(&self) {
+        self.with(|state| state.dead = true);
+        self.crashed.notify_one();
+    }
+
+    /// Resolves when the bot's process has died.
+    pub async fn crashed(&self) {
+        self.crashed.notified().await;
+    }
+
+    async fn alive(&self) {
+        if self.with(|state| state.dead) {
+            std::future::pending().await
+        }
+    }
+}
+
+impl State {
+    /// Has something happen to a server by itself, later.
+    pub fn plan(&mut self, after: Duration, server: &str, change: Change) {
+        self.planned += 1;
+        let at = self.time.now().plus(after);
+        self.to_come
+            .insert((at, self.planned), (server.to_owned(), change));
+    }
+
+    fn catch_up(&mut self) {
+        let now = self.time.now();
+        while let Some(next) = self.to_come.first_entry().filter(|next| next.key().0 <= now) {
+            let ((at, _), (server, change)) = next.remove_entry();
+            self.change(at, &server, change);
+        }
+    }
+
+    pub fn change(&mut self, at: Moment, server: &str, change: Change) {
+        let server = self.servers.get_mut(server).expect("a server of the cast");
+        server.change(at, change, &mut self.facts);
+    }
+
+    /// Whether anything is still to happen by itself.
+    pub fn is_settled(&self) -> bool {
+        self.to_come.is_empty()
+    }
+
+    pub fn note(&mut self, fact: Fact) {
+        self.facts.note(self.time.now(), fact);
+    }
+}
+
+async fn pass(span: Duration) {
+    if !span.is_zero() {
+        sleep(span).await;
+    }
+}

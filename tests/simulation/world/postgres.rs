@@ -1,0 +1,278 @@
+//! PostgreSQL servers: backends come and go and run one query after the other, pids are used again, and a server
+//! may be another one after a failover.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use killgate::desk::ports::Signalled;
+use killgate::domain::approval::Approved;
+use killgate::domain::event::Action;
+use killgate::domain::identity::{Identity, Pid, Server as Identified};
+use killgate::domain::ids::RequestId;
+use killgate::domain::moment::Moment;
+use killgate::domain::outcome::Outcome;
+use killgate::domain::protection::Protection;
+use killgate::domain::session::{BackendKind, Session, Snapshot, State};
+
+use super::State as World;
+use super::cast::HOSTILE;
+use super::facts::{Fact, Facts};
+
+/// Pids that are in use, over and over again.
+pub const PIDS: [i32; 4] = [4711, 4712, 4713, 4714];
+
+pub struct Server {
+    identified: Identified,
+    backends: BTreeMap<Pid, Session>,
+    /// How backends take a signal: after how long, or never.
+    pub obeys_after: Option<Duration>,
+}
+
+/// Something that happens to a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The session ends, by itself or by a signal that was for exactly this backend.
+    SessionEnds(Pid),
+    /// Its query ends, and it is idle.
+    QueryEnds(Pid),
+    /// It begins another query.
+    NextQuery(Pid),
+    /// The session ends and another one gets its pid.
+    PidReused(Pid),
+    /// The server is started anew, or another one takes over its address.
+    Restarts,
+    Failover,
+    /// Its user becomes a protected one.
+    Protected(Pid),
+    /// It waits for another.
+    Blocks {
+        holder: Pid,
+        waiter: Pid,
+    },
+    /// A backend attends to a signal it was sent.
+    Obeys {
+        action: Action,
+        victim: Identity,
+    },
+}
+
+impl Server {
+    pub fn new(identified: Identified, at: Moment) -> Self {
+        let mut server = Self {
+            identified,
+            backends: BTreeMap::new(),
+            obeys_after: Some(Duration::ZERO),
+        };
+        for (number, pid) in PIDS.into_iter().enumerate() {
+            let backend = session(pid_of(pid), at.plus(Duration::from_secs(number as u64 + 1)));
+            server.backends.insert(backend.pid, backend);
+        }
+        server
+    }
+
+    pub fn find(&self, pid: Pid) -> Option<&Session> {
+        self.backends.get(&pid)
+    }
+
+    pub fn snapshot(&self, at: Moment) -> Snapshot {
+        Snapshot {
+            server: self.identified,
+            at,
+            sessions: self.backends.values().cloned().collect(),
+        }
+    }
+
+    pub fn identity(&self, session: &Session) -> Identity {
+        Identity {
+            server: self.identified,
+            pid: session.pid,
+            backend_start: session.backend_start,
+            query_start: session.query_start,
+        }
+    }
+
+    pub fn change(&mut self, at: Moment, change: Change, facts: &mut Facts) {
+        match change {
+            Change::SessionEnds(pid) => self.end(at, pid, facts),
+            Change::PidReused(pid) => {
+                self.end(at, pid, facts);
+                self.backends.insert(pid, session(pid, at));
+            }
+            Change::QueryEnds(pid) => self.end_query(at, pid, facts),
+            Change::NextQuery(pid) => {
+                self.end_query(at, pid, facts);
+                if let Some(backend) = self.backends.get_mut(&pid) {
+                    backend.state = State::Active;
+                    backend.query_start = Some(at);
+                    backend.state_change = Some(at);
+                }
+            }
+            Change::Restarts | Change::Failover => {
+                for pid in PIDS.map(pid_of) {
+                    self.end(at, pid, facts);
+                }
+                let mut identified = self.identified;
+                identified.postmaster_start = at;
+                if change == Change::Failover {
+                    identified.system_identifier += 100;
+                }
+                *self = Self {
+                    obeys_after: self.obeys_after,
+                    ..Self::new(identified, at)
+                };
+            }
+            Change::Protected(pid) => {
+                if let Some(backend) = self.backends.get_mut(&pid) {
+                    backend.user = Some("replicator".to_owned());
+                }
+            }
+            Change::Blocks { holder, waiter } => {
+                if let Some(backend) = self.backends.get_mut(&waiter).filter(|_| holder != waiter) {
+                    backend.blocked_by = vec![holder.number()];
+                }
+            }
+            Change::Obeys { action, victim } => {
+                let same = |session: &&Session| {
+                    session.backend_start == victim.backend_start
+                        && (action == Action::Terminate || session.query_start == victim.query_start)
+                };
+                if self.identified == victim.server && self.find(victim.pid).filter(same).is_some() {
+                    match action {
+                        Action::Cancel => self.end_query(at, victim.pid, facts),
+                        Action::Terminate => self.end(at, victim.pid, facts),
+                    }
+                }
+            }
+        }
+    }
+
+    fn end(&mut self, at: Moment, pid: Pid, facts: &mut Facts) {
+        self.end_query(at, pid, facts);
+        if let Some(gone) = self.backends.remove(&pid) {
+            let victim = self.identity(&gone);
+            facts.note(at, Fact::Finished { victim, whole: true });
+        }
+        for backend in self.backends.values_mut() {
+            backend.blocked_by.retain(|holder| *holder != pid.number());
+        }
+    }
+
+    fn end_query(&mut self, at: Moment, pid: Pid, facts: &mut Facts) {
+        let identified = self.identified;
+        let Some(backend) = self
+            .backends
+            .get_mut(&pid)
+            .filter(|backend| backend.state.is_running())
+        else {
+            return;
+        };
+        let victim = Identity {
+            server: identified,
+            pid,
+            backend_start: backend.backend_start,
+            query_start: backend.query_start,
+        };
+        backend.state = State::Idle;
+        backend.state_change = Some(at);
+        backend.blocked_by.clear();
+        facts.note(at, Fact::Finished { victim, whole: false });
+    }
+
+    /// What the one statement decides: the backend to signal, or why none.
+    fn check(
+        &self,
+        approved: &Approved,
+        protection: &Protection,
+    ) -> Result<Session, (Outcome, &'static str)> {
+        let identity = approved.identity();
+        if identity.server != self.identified {
+            return Err((Outcome::Gone, "another server answers there now"));
+        }
+        let session = self
+            .find(identity.pid)
+            .ok_or((Outcome::Gone, "the session had ended"))?;
+        if session.backend_start != identity.backend_start {
+            return Err((Outcome::Replaced, "another session has its pid now"));
+        }
+        if protection.rule_for(session).is_some() {
+            return Err((Outcome::Protected, "it is protected now"));
+        }
+        let same_query = session.state.is_running() && session.query_start == identity.query_start;
+        if approved.action() == Action::Cancel && !same_query {
+            return Err((Outcome::MovedOn, "the query had ended"));
+        }
+        Ok(session.clone())
+    }
+}
+
+impl World {
+    /// The one statement that checks and signals.
+    pub fn execute(
+        &mut self,
+        name: &str,
+        epoch: u64,
+        approved: &Approved,
+        protection: &Protection,
+    ) -> Signalled {
+        match self.servers[name].check(approved, protection) {
+            Ok(session) => {
+                self.send_signal(name, epoch, approved.request(), approved.action(), &session);
+                Signalled::Sent
+            }
+            Err((outcome, detail)) => Signalled::NotSent {
+                outcome,
+                detail: detail.to_owned(),
+                postgres: None,
+            },
+        }
+    }
+
+    /// Signals a backend, whichever it is.
+    pub fn send_signal(
+        &mut self,
+        name: &str,
+        epoch: u64,
+        request: RequestId,
+        action: Action,
+        session: &Session,
+    ) {
+        let server = &self.servers[name];
+        let (victim, obeys_after) = (server.identity(session), server.obeys_after);
+        self.note(Fact::Signalled {
+            epoch,
+            request,
+            action,
+            victim,
+        });
+        if let Some(after) = obeys_after {
+            self.plan(after, name, Change::Obeys { action, victim });
+        }
+    }
+}
+
+pub fn pid_of(number: i32) -> Pid {
+    Pid::new(number).expect("a positive number")
+}
+
+fn session(pid: Pid, started: Moment) -> Session {
+    let application = HOSTILE[pid.number().unsigned_abs() as usize % HOSTILE.len()];
+    Session {
+        pid,
+        backend_start: started,
+        kind: BackendKind::Client,
+        leader: None,
+        user: Some("app".to_owned()),
+        superuser: false,
+        own: false,
+        database: Some("shop".to_owned()),
+        application: application.to_owned(),
+        client: None,
+        state: State::Active,
+        wait: None,
+        xact_start: Some(started),
+        query_start: Some(started),
+        state_change: Some(started),
+        query: Some(format!("update stock set n = ? /* {application} */")),
+        blocked_by: Vec::new(),
+    }
+}

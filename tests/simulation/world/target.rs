@@ -1,0 +1,80 @@
+//! The bot's connection to a PostgreSQL server.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use killgate::desk::ports::{Freshness, Signalled, Target, Unreachable};
+use killgate::domain::approval::Approved;
+use killgate::domain::identity::Pid;
+use killgate::domain::outcome::Outcome;
+use killgate::domain::protection::Protection;
+use killgate::domain::session::{Session, Snapshot};
+
+use super::World;
+use super::faults::{Lost, Part};
+
+pub struct Connection {
+    pub world: World,
+    pub name: String,
+    pub epoch: u64,
+}
+
+#[async_trait]
+impl Target for Connection {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn snapshot(&self, _: Freshness) -> Result<Arc<Snapshot>, Unreachable> {
+        self.world
+            .call(Part::Postgres, |state| {
+                state.servers[&self.name].snapshot(state.time.now())
+            })
+            .await
+            .map(Arc::new)
+            .map_err(unreachable)
+    }
+
+    async fn signal(&self, approved: Approved, protection: &Protection) -> Signalled {
+        let signalled = self
+            .world
+            .call(Part::Postgres, |state| {
+                state.execute(&self.name, self.epoch, &approved, protection)
+            })
+            .await;
+        match signalled {
+            Ok(signalled) => signalled,
+            // The statement was not even sent, and that is known.
+            Err(Lost { happened: false }) if self.world.with(|state| state.faults.dice.bool()) => {
+                Signalled::NotSent {
+                    outcome: Outcome::Unreachable,
+                    detail: "no connection".to_owned(),
+                    postgres: None,
+                }
+            }
+            Err(_) => Signalled::Unknown {
+                detail: "no answer came".to_owned(),
+            },
+        }
+    }
+
+    async fn look(&self, pid: Pid) -> Result<Option<Session>, Unreachable> {
+        self.world
+            .call(Part::Postgres, |state| {
+                state.servers[&self.name].find(pid).cloned()
+            })
+            .await
+            .map_err(unreachable)
+    }
+
+    fn disclaimer(&self, pid: Pid) -> Option<String> {
+        Some(format!("WARNING:  PID {pid} is not a PostgreSQL backend process"))
+    }
+}
+
+fn unreachable(_: Lost) -> Unreachable {
+    Unreachable {
+        problem: "it did not answer in time".to_owned(),
+        source: None,
+    }
+}
