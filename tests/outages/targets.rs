@@ -132,6 +132,6 @@ async fn a_changed_password_is_read_from_its_file() {
     sql("alter role killgate password 'second'").await;
     sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'killgate'").await;
     fs::write(&file, "second\n").expect("written");
-    let again = timeout(Duration::from_secs(60), case(&stage, 0, 3, || ())).await;
+    let again = timeout(Duration::from_mins(1), case(&stage, 0, 3, || ())).await;
     assert!(again.expect("in time").fate.is_some());
 }

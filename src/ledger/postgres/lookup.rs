@@ -1,6 +1,7 @@
 //! Finding the records of some requests through the indexes, so that no question reads the whole history.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, GenericClient, IsolationLevel};
@@ -8,6 +9,7 @@ use tokio_postgres::{Client, Error, GenericClient, IsolationLevel};
 use super::whole;
 use crate::desk::ports::{LedgerError, Recall, Search};
 use crate::domain::event::Recorded;
+use crate::domain::identity::Pid;
 use crate::domain::ids::RequestId;
 use crate::domain::moment::Moment;
 use crate::ledger::chain::{self, Tail};
@@ -79,7 +81,7 @@ impl Found {
 pub(super) async fn history(client: &Client, search: &Search) -> Result<Vec<Row>, Error> {
     let mut sql = "SELECT request FROM killgate_ledger.record AS asked WHERE event = 'requested'".to_owned();
     let (pid, requester, message, limit) = (
-        search.pid.map(|pid| pid.number()),
+        search.pid.map(Pid::number),
         search.requester.map(|requester| requester.to_string()),
         search.message.map(|message| message.to_string()),
         i64::from(search.limit),
@@ -96,7 +98,8 @@ pub(super) async fn history(client: &Client, search: &Search) -> Result<Vec<Row>
     }
     let mut condition = |before: &str, value, after: &str| {
         values.push(value);
-        sql.push_str(&format!(" AND {before} = ${}{after}", values.len()));
+        // Writing to a String does not fail.
+        let _ = write!(sql, " AND {before} = ${}{after}", values.len());
     };
     if let Some(pid) = &pid {
         condition("pid", pid, "");
