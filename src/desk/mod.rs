@@ -8,7 +8,7 @@
 //! | [`inbox`] | everything that can happen, in one queue |
 //! | [`clerk`] | the one owner of all requests: decides, records, then sets things going |
 //! | [`handling`] | what the clerk does about each happening |
-//! | [`early`] | what happens to a card before it is known to be one |
+//! | [`reactions`] | what people do to cards |
 //! | [`book`] | the requests in memory: a fold of the ledger |
 //! | [`execution`] | an approved request: signal, confirmation, outcome |
 //! | [`watching`] | cards follow the truth |
@@ -26,11 +26,11 @@
 mod book;
 mod clerk;
 mod courier;
-mod early;
 mod execution;
 mod handling;
 pub mod inbox;
 pub mod ports;
+mod reactions;
 pub mod reception;
 mod recovery;
 pub mod refusal;
