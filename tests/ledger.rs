@@ -5,8 +5,11 @@ mod ledger {
     mod audit;
     mod chain;
     mod codec;
+    mod database;
     mod durability;
     mod given;
+    mod postgres;
+    mod replicas;
     mod sqlite;
     mod suite;
     mod tampering;

@@ -7,7 +7,7 @@ mod discord;
 use std::time::Duration;
 
 use discord::{Discord, Step, TOKEN, answer};
-use killgate::discord::rest::{Effect, Rest, RestError};
+use killgate::discord::rest::{Effect, Rest, RestError, Said};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use serenity::all::{
@@ -30,7 +30,7 @@ fn message() -> Value {
     })
 }
 
-async fn post(discord: &Discord) -> Result<serenity::all::Message, RestError> {
+async fn post(discord: &Discord) -> Result<Said, RestError> {
     discord
         .rest
         .create_message(CHANNEL, CreateMessage::new().content("hello"), "request-7")
@@ -47,7 +47,7 @@ async fn respond(rest: &Rest) -> Result<(), RestError> {
     .await
 }
 
-async fn follow_up(discord: &Discord) -> Result<serenity::all::Message, RestError> {
+async fn follow_up(discord: &Discord) -> Result<(), RestError> {
     let said = CreateInteractionResponseFollowup::new().content("hello");
     discord
         .rest

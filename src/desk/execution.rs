@@ -44,6 +44,7 @@ pub(super) async fn execute(
             postgres,
         } => Ending {
             postgres,
+            elapsed: Some(began.elapsed()),
             ..Ending::unsignalled(outcome, detail)
         },
         Signalled::Unknown { detail } => Ending {

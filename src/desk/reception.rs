@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, FutureExt, join_all};
 use tokio::sync::mpsc;
 
 use super::handling::warn_unanswered;
@@ -15,13 +15,16 @@ use crate::domain::asking::{NotAsked, Wish};
 use crate::domain::event::Action;
 use crate::domain::identity::Pid;
 use crate::domain::ids::{ChannelId, Person};
+use crate::domain::moment::Moment;
 use crate::domain::session::Snapshot;
 
-/// What a person typed.
+/// What a person typed or chose.
 #[derive(Clone, Debug)]
 pub struct Order {
     pub action: Action,
     pub pid: i64,
+    /// When the backend began that was looked at; `None` for a pid that was typed.
+    pub backend_start: Option<Moment>,
     pub target: Option<String>,
     pub reason: Option<String>,
     pub channel: ChannelId,
@@ -121,31 +124,36 @@ impl Desk {
         let wish = Wish {
             action: order.action,
             pid,
+            backend_start: order.backend_start,
             reason: reason.map(ToOwned::to_owned),
             channel: order.channel,
         };
         Ok((wish, target, snapshot))
     }
 
-    /// What the targets look like to a person who may see them; all of them are asked at the same time.
-    pub async fn sessions(
+    /// The named target, or all, as far as the person may see them; each with its answer to come. A target is asked
+    /// once its answer is awaited.
+    pub fn looks(
         &self,
         by: &Person,
         target: Option<&str>,
         wanted: Freshness,
-    ) -> Result<Vec<(String, Seen)>, Refusal> {
-        let visible: Vec<_> = self
-            .named(target)?
-            .into_iter()
+    ) -> Result<Vec<(String, BoxFuture<'static, Seen>)>, Refusal> {
+        let visible = self.named(target)?.into_iter();
+        let looks: Vec<_> = visible
             .filter(|(_, governed)| governed.policy.access.may_view(by))
+            .map(|(name, governed)| {
+                let target = Arc::clone(&governed.target);
+                (
+                    name.to_owned(),
+                    async move { target.snapshot(wanted).await }.boxed(),
+                )
+            })
             .collect();
-        if visible.is_empty() {
+        if looks.is_empty() {
             return Err(Refusal::NotAViewer);
         }
-        let looks = visible
-            .into_iter()
-            .map(async |(name, governed)| (name.to_owned(), governed.target.snapshot(wanted).await));
-        Ok(join_all(looks).await)
+        Ok(looks)
     }
 
     /// The target of this name, or all of them.

@@ -6,6 +6,9 @@ use crate::domain::asking::NotAsked;
 use crate::domain::event::Action;
 use crate::domain::identity::{NotAPid, Pid};
 
+/// Longest piece of what was typed that is repeated.
+const REPEATED: usize = 60;
+
 /// A refusal, told to nobody but the person who asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -45,6 +48,15 @@ pub enum Refusal {
         target: String,
         why: NotAsked,
     },
+    /// A button, a menu or a form that this version does not understand.
+    Outdated,
+    /// A button, a menu or a form about a target that the configuration no longer names.
+    TargetGone,
+    /// The session that was chosen has ended.
+    Ended {
+        pid: Pid,
+        target: String,
+    },
     /// The ledger takes no records, so nothing may be begun.
     LedgerDown,
     /// The bot is going down.
@@ -62,9 +74,11 @@ impl fmt::Display for Refusal {
             ),
             Self::NotAPid(number) => write!(f, "{number}. See /sessions for the pids there are."),
             Self::BadOption { option, given, expected } => {
+                let given: String = given.chars().take(REPEATED).collect();
                 write!(f, "{option} cannot be “{given}”: give {expected}.")
             }
             Self::UnknownTarget { given, known } => {
+                let given: String = given.chars().take(REPEATED).collect();
                 write!(f, "There is no target “{given}”. Choose one of: {}.", known.join(", "))
             }
             Self::Ambiguous { pid, targets } => write!(
@@ -84,6 +98,14 @@ impl fmt::Display for Refusal {
                 write!(f, "{target} could not be asked: {problem}. Nothing was asked for; try again.")
             }
             Self::NotAsked { action, pid, target, why } => write_not_asked(f, *action, *pid, target, why),
+            Self::Outdated => f.write_str("This was made by another version of killgate. Use /sessions again."),
+            Self::TargetGone => {
+                f.write_str("The target that this is about is no longer configured. Use /sessions for those that are.")
+            }
+            Self::Ended { pid, target } => write!(
+                f,
+                "The session {pid} on {target} that you chose has ended. See /sessions for what runs now."
+            ),
             Self::LedgerDown => f.write_str(
                 "The ledger cannot be written, and nothing is done without a record. Whoever runs killgate finds the cause in its log and at /readyz.",
             ),
@@ -117,6 +139,10 @@ fn write_not_asked(
                 "No session on {target} has pid {pid}. See /sessions for what runs now."
             )
         }
+        NotAsked::Replaced => write!(
+            f,
+            "The session that you looked at has ended: pid {pid} on {target} belongs to another one now. See /sessions for what runs now."
+        ),
         NotAsked::LeaderGone { leader: Some(leader) } => write!(
             f,
             "{pid} is a parallel worker of {leader}, which has ended. See /sessions for what runs now."

@@ -116,6 +116,7 @@ impl Account {
             look,
             desk: desk.clone(),
             ledger,
+            drawn: Arc::default(),
         };
         let listener = Listener {
             guild: self.guild,
@@ -131,13 +132,24 @@ impl Account {
 }
 
 async fn register(rest: &Rest, guild: GuildId) -> Result<(ApplicationId, UserId), RestError> {
-    let (application, me) = tokio::try_join!(rest.current_application(), rest.current_user())?;
+    let (application, me) = tokio::join!(rest.current_application(), rest.current_user());
+    let me = me?.id;
+    let application = match application {
+        Ok(application) => application.id,
+        // An API that does not tell: an application and its bot have one number (those from before 2016 excepted).
+        Err(RestError::NotFound { .. } | RestError::Unexpected { .. }) => ApplicationId::new(me.get()),
+        Err(problem) => return Err(problem),
+    };
     let wanted = definitions::all();
-    let present = rest.guild_commands(application.id, guild).await?;
-    if definitions::differs(&present, &wanted) {
-        rest.overwrite_guild_commands(application.id, guild, &wanted)
-            .await?;
+    let differ = match rest.guild_commands(application, guild).await {
+        Ok(present) => definitions::differs(&present, &wanted),
+        // Whatever they are, they are not known to be those that are wanted.
+        Err(RestError::Unexpected { .. }) => true,
+        Err(problem) => return Err(problem),
+    };
+    if differ {
+        rest.overwrite_guild_commands(application, guild, &wanted).await?;
         info!("slash commands registered");
     }
-    Ok((application.id, me.id))
+    Ok((application, me))
 }

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serenity::builder::CreateMessage;
-use serenity::model::channel::{Message, MessageReference, MessageReferenceKind};
+use serenity::model::channel::{MessageReference, MessageReferenceKind};
 use serenity::model::id::{self as discord, GuildId};
 
 use super::ballot::Ballot;
 use super::delivery::undelivered;
 use super::people;
 use super::render::{Look, card, note, result};
-use super::rest::{Rest, RestError};
+use super::rest::messages::PAGE;
+use super::rest::{Rest, RestError, Said, Seen};
 use crate::desk::ports::{Alert, Card, Channel, Clock, Place, Undelivered, Vote};
 use crate::domain::event::Why;
 use crate::domain::ids::{ChannelId, MessageId, Person, UserId};
@@ -44,10 +45,7 @@ impl Channel for IncidentChannel {
         let footer = card::footer(&card.request);
         let there = self
             .find(asked.channel, id_at(asked.asked_at.minus(SKEW)), |message| {
-                message
-                    .embeds
-                    .iter()
-                    .any(|embed| embed.footer.as_ref().is_some_and(|found| found.text == footer))
+                message.has_footer(&footer)
             })
             .await?;
         if let Some(message) = there {
@@ -89,7 +87,7 @@ impl Channel for IncidentChannel {
         if self.clock.now().since(*at) > NONCE_HOLDS
             && let Some(card) = card
             && self
-                .find(channel, card, |message| refers_to(message, card))
+                .find(channel, card, |message| message.replies_to(card))
                 .await?
                 .is_some()
         {
@@ -125,8 +123,7 @@ impl Channel for IncidentChannel {
             .map_err(undelivered)?;
         Ok(users
             .iter()
-            .map(|user| user.id)
-            .filter(|id| *id != self.me)
+            .filter(|id| **id != self.me)
             .map(|id| UserId(id.get()))
             .collect())
     }
@@ -147,36 +144,38 @@ impl IncidentChannel {
         channel: ChannelId,
         message: CreateMessage,
         nonce: &str,
-    ) -> Result<Message, Undelivered> {
+    ) -> Result<Said, Undelivered> {
         self.rest
             .create_message(channel_id(channel), message, nonce)
             .await
             .map_err(undelivered)
     }
 
-    /// A message of the bot's own that is in the channel already, among those that came after `after`.
+    /// A message of the bot's own that is in the channel already, among those that came after `after`, however
+    /// many they are.
     async fn find(
         &self,
         channel: ChannelId,
-        after: discord::MessageId,
-        wanted: impl Fn(&Message) -> bool + Send,
-    ) -> Result<Option<Message>, Undelivered> {
-        let messages = self
-            .rest
-            .messages_after(channel_id(channel), after)
-            .await
-            .map_err(undelivered)?;
-        Ok(messages
-            .into_iter()
-            .find(|message| message.author.id == self.me && wanted(message)))
+        mut after: discord::MessageId,
+        wanted: impl Fn(&Seen) -> bool + Send,
+    ) -> Result<Option<Seen>, Undelivered> {
+        loop {
+            let page = self
+                .rest
+                .messages_after(channel_id(channel), after)
+                .await
+                .map_err(undelivered)?;
+            let newest = page.iter().map(|message| message.id).max();
+            let is_last = page.len() < usize::from(PAGE);
+            let found = page
+                .into_iter()
+                .find(|message| message.is_by(self.me) && wanted(message));
+            match newest {
+                Some(newest) if found.is_none() && !is_last => after = newest,
+                _ => return Ok(found),
+            }
+        }
     }
-}
-
-fn refers_to(message: &Message, card: discord::MessageId) -> bool {
-    message
-        .message_reference
-        .as_ref()
-        .is_some_and(|reference| reference.message_id == Some(card))
 }
 
 /// A reply to the card; still a message of its own where the card is gone.

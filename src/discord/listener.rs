@@ -31,7 +31,7 @@ impl Listener {
     pub async fn run(self, mut events: mpsc::Receiver<FromGateway>) {
         while let Some(told) = events.recv().await {
             match told {
-                FromGateway::Ready { .. } => {
+                FromGateway::Ready => {
                     info!("connected to Discord in a new session");
                     self.desk.report(Happening::Reconnected).await;
                 }
@@ -102,10 +102,10 @@ impl Listener {
             }
             Event::MessageDelete(event) => {
                 self.deleted(event.guild_id, event.channel_id, &[event.message_id])
-                    .await
+                    .await;
             }
             Event::MessageDeleteBulk(event) => {
-                self.deleted(event.guild_id, event.channel_id, &event.ids).await
+                self.deleted(event.guild_id, event.channel_id, &event.ids).await;
             }
             Event::ChannelDelete(event) => {
                 let channel = ChannelId(event.channel.id.get());

@@ -28,6 +28,7 @@ pub mod commands;
 mod delivery;
 pub mod gateway;
 pub mod inspection;
+mod lenient;
 pub mod listener;
 mod people;
 mod question;

@@ -8,14 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serenity::builder::CreateInteractionResponse;
-use serenity::model::channel::Message;
 use serenity::model::id::{ApplicationId, InteractionId};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 use tracing::warn;
 
 use super::render::body::Body;
-use super::rest::{Rest, RestError};
+use super::rest::{Rest, RestError, Said};
 
 /// When an answer that is not there yet is deferred: late enough that most are, early enough for a slow network.
 const DEFER_AFTER: Duration = Duration::from_millis(1_300);
@@ -28,8 +27,20 @@ pub struct Reply {
     application: ApplicationId,
     interaction: InteractionId,
     token: String,
+    manner: Manner,
     received: Instant,
     state: Mutex<State>,
+}
+
+/// Where the answer goes, unless it is private.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// Into the channel, as a message of its own.
+    Publicly,
+    /// To the person alone.
+    Privately,
+    /// Into the message whose button was pressed.
+    InPlace,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,12 +57,14 @@ impl Reply {
         application: ApplicationId,
         interaction: InteractionId,
         token: String,
+        manner: Manner,
     ) -> Arc<Self> {
         let reply = Arc::new(Self {
             rest,
             application,
             interaction,
             token,
+            manner,
             received: Instant::now(),
             state: Mutex::new(State::Unanswered),
         });
@@ -70,7 +83,21 @@ impl Reply {
         if *state != State::Unanswered {
             return;
         }
-        match self.first().defer(self.interaction, &self.token, false).await {
+        let deferred = match self.manner {
+            Manner::InPlace => {
+                let nothing = CreateInteractionResponse::Acknowledge;
+                self.first()
+                    .respond(self.interaction, &self.token, &nothing)
+                    .await
+            }
+            Manner::Publicly | Manner::Privately => {
+                let is_private = self.manner == Manner::Privately;
+                self.first()
+                    .defer(self.interaction, &self.token, is_private)
+                    .await
+            }
+        };
+        match deferred {
             Ok(()) => *state = State::Deferred,
             Err(problem) => warn!(error = %problem, "an interaction could not be deferred"),
         }
@@ -81,14 +108,25 @@ impl Reply {
         let mut state = self.state.lock().await;
         match *state {
             State::Unanswered => {
-                let answer = CreateInteractionResponse::Message(body.answer());
+                let in_place = self.manner == Manner::InPlace && !body.is_private();
+                let answer = body.answer();
+                let answer = if in_place {
+                    CreateInteractionResponse::UpdateMessage(answer)
+                } else {
+                    CreateInteractionResponse::Message(answer)
+                };
                 self.first()
                     .respond(self.interaction, &self.token, &answer)
                     .await?;
             }
-            // A public deferral cannot become private: it is taken away, and the answer comes in its place.
-            State::Deferred if body.is_private() => {
-                self.rest.delete_original(self.application, &self.token).await?;
+            State::Deferred if body.is_private() && self.manner != Manner::Privately => {
+                // A public deferral cannot become private: it is taken away, and the answer comes in its place. One in
+                // place left the message as it was.
+                if self.manner == Manner::Publicly
+                    && let Err(problem) = self.rest.delete_original(self.application, &self.token).await
+                {
+                    warn!(error = %problem, "a deferral could not be taken away; the answer comes all the same");
+                }
                 self.rest
                     .follow_up(self.application, &self.token, &body.followup())
                     .await?;
@@ -105,9 +143,25 @@ impl Reply {
     }
 
     /// Answers publicly, and tells which message that became.
-    pub async fn say_publicly(&self, body: Body) -> Result<Message, RestError> {
+    pub async fn say_publicly(&self, body: Body) -> Result<Said, RestError> {
         self.say(body).await?;
+        self.said().await
+    }
+
+    /// The message that the answer is in, as it is now.
+    pub async fn said(&self) -> Result<Said, RestError> {
         self.rest.original(self.application, &self.token).await
+    }
+
+    /// Says something else where the answer is, unless others have changed it since it was `said`.
+    pub async fn amend(&self, said: &Said, body: Body) -> Result<(), RestError> {
+        if self.said().await?.edited_timestamp != said.edited_timestamp {
+            return Ok(());
+        }
+        let edit = body.late_answer();
+        self.rest
+            .edit_original(self.application, &self.token, &edit)
+            .await
     }
 
     /// The client for the first answer, which is useless after Discord's 3 s.

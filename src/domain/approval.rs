@@ -1,9 +1,9 @@
 //! The token without which nothing is signalled.
 
-use super::event::{Action, Event, Recorded};
+use super::event::{Action, Recorded};
 use super::identity::Identity;
 use super::ids::{RequestId, UserId};
-use super::request::Request;
+use super::request::{Phase, Request};
 use super::session::Session;
 
 /// Proof that a request was approved by enough people and that this decision is durable.
@@ -23,8 +23,8 @@ pub struct Approved {
 }
 
 impl Approved {
-    /// Mints the token for an open request from what was just recorded for it; `None` unless that
-    /// says, after approvals that make the quorum, that it is being executed.
+    /// Mints the token for an open request from what was just recorded for it; `None` unless all of that can
+    /// follow, and leaves the request being executed.
     pub fn mint(open: &Request, recorded: &[Recorded]) -> Option<Self> {
         if !open.is_open() {
             return None;
@@ -34,20 +34,20 @@ impl Approved {
             if entry.request != Some(open.id) {
                 return None;
             }
-            if let Event::Executing { approvers } = &entry.event {
-                return request.is_quorum(approvers).then(|| Self {
-                    request: open.id,
-                    action: open.asked.action,
-                    target: open.asked.target.clone(),
-                    identity: open.asked.identity,
-                    session: open.asked.session.clone(),
-                    requester: open.asked.requester,
-                    approvers: approvers.clone(),
-                });
-            }
             request = request.evolve(&entry.event, entry.at).ok()?;
         }
-        None
+        let Phase::Executing { approvers } = request.phase else {
+            return None;
+        };
+        Some(Self {
+            request: request.id,
+            action: request.asked.action,
+            target: request.asked.target,
+            identity: request.asked.identity,
+            session: request.asked.session,
+            requester: request.asked.requester,
+            approvers,
+        })
     }
 
     pub fn request(&self) -> RequestId {

@@ -15,6 +15,8 @@ use super::session::{BackendKind, Session, Snapshot};
 pub struct Wish {
     pub action: Action,
     pub pid: Pid,
+    /// When the backend began that the person looked at, where that is known: their wish is about no later one.
+    pub backend_start: Option<Moment>,
     pub reason: Option<String>,
     pub channel: ChannelId,
 }
@@ -26,6 +28,8 @@ pub enum NotAsked {
     ReasonMissing,
     /// No backend of the target has this pid.
     NoSuchBackend,
+    /// The pid belongs to another backend than the one that was looked at.
+    Replaced,
     /// A parallel worker whose leader is no longer there.
     LeaderGone {
         leader: Option<Pid>,
@@ -61,6 +65,7 @@ impl NotAsked {
             }
             Self::ReasonMissing
             | Self::NoSuchBackend
+            | Self::Replaced
             | Self::LeaderGone { .. }
             | Self::AlreadyOpen { .. } => None,
         }
@@ -91,7 +96,7 @@ pub fn ask<'a>(
     if given.policy.require_reason && wish.reason.is_none() {
         return Err(NotAsked::ReasonMissing);
     }
-    let (session, worker) = find(given.snapshot, wish.pid)?;
+    let (session, worker) = find(given.snapshot, wish)?;
     if let Some(rule) = given.policy.protection.rule_for(session) {
         return Err(NotAsked::Protected { rule });
     }
@@ -131,14 +136,20 @@ pub fn ask<'a>(
 
 /// The session to act on: for a parallel worker its leader, since a signal to the worker would fail the
 /// leader's query all the same (PostgreSQL documentation, chapter "Parallel Query").
-fn find(snapshot: &Snapshot, pid: Pid) -> Result<(&Session, Option<Pid>), NotAsked> {
-    let session = snapshot.find(pid).ok_or(NotAsked::NoSuchBackend)?;
+fn find<'a>(snapshot: &'a Snapshot, wish: &Wish) -> Result<(&'a Session, Option<Pid>), NotAsked> {
+    let session = snapshot.find(wish.pid).ok_or(NotAsked::NoSuchBackend)?;
+    if wish
+        .backend_start
+        .is_some_and(|start| start != session.backend_start)
+    {
+        return Err(NotAsked::Replaced);
+    }
     if session.kind != BackendKind::ParallelWorker {
         return Ok((session, None));
     }
     let leader = session.leader.and_then(|leader| snapshot.find(leader));
     leader
-        .map(|leader| (leader, Some(pid)))
+        .map(|leader| (leader, Some(wish.pid)))
         .ok_or(NotAsked::LeaderGone {
             leader: session.leader,
         })

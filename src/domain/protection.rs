@@ -74,7 +74,7 @@ impl fmt::Display for Rule {
             Self::Own => f.write_str("it is one of killgate's own connections"),
             Self::Superuser => f.write_str("it belongs to a superuser"),
             Self::Replication => f.write_str("it is a replication connection (walsender)"),
-            Self::NotAClient { kind } => write!(f, "it is a {kind}, not a client's session"),
+            Self::NotAClient { kind } => write!(f, "it is not a client's session ({kind})"),
             Self::UserUnknown => f.write_str("PostgreSQL does not say whose session it is"),
             Self::Pattern { field, pattern } => {
                 write!(f, "the rule [protect] {field} = {pattern} matches it")

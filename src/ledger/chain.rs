@@ -9,6 +9,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::codec::{self, Object, Undecodable};
+use super::pages::Row;
 use crate::domain::event::{Entry, Recorded};
 
 /// The end of a chain: what the next record must follow.
@@ -105,6 +106,26 @@ impl Tail {
             hash: found.hash,
         };
         Ok(found.recorded)
+    }
+
+    /// Whether the last record that is stored is the one that ends here, and unchanged; else which record is not
+    /// as it should be, and why.
+    pub fn confirm(&self, last: Option<&Row>) -> Result<(), (u64, String)> {
+        let found = match last {
+            None => Self::default(),
+            Some(Row { seq, line }) => {
+                let read = read(*seq, line).map_err(|broken| (*seq, broken.to_string()))?;
+                Self {
+                    seq: *seq,
+                    hash: read.hash,
+                }
+            }
+        };
+        if found == *self {
+            return Ok(());
+        }
+        let problem = format!("the last record is {found}; the last one appended was {self}");
+        Err((found.seq.min(self.seq) + 1, problem))
     }
 }
 

@@ -6,10 +6,12 @@
 //! | [`chain`] | a record's hash, and which record may follow which |
 //! | [`standing`] | which requests must be gone on with after a start |
 //! | [`pages`] | reading a whole ledger, oldest record first |
+//! | [`postgres`] | the ledger in a database that several replicas share |
 //! | [`sqlite`] | the ledger in a file, held by one running killgate |
 
 pub mod chain;
 pub mod codec;
 pub mod pages;
+pub mod postgres;
 pub mod sqlite;
 pub mod standing;

@@ -8,13 +8,12 @@ use anyhow::Context;
 use metrics::gauge;
 
 use crate::config::{self, Connection, Settings, TlsMode};
-use crate::desk::ports::{Ledger, Target};
+use crate::desk::ports::Target;
 use crate::desk::rules::{Governed, Rules};
 use crate::discord::account::Profile;
 use crate::discord::ballot::Ballot;
 use crate::discord::render::Look;
 use crate::domain::redaction::Privacy;
-use crate::ledger::sqlite::Sqlite;
 use crate::postgres::connection::Dial;
 use crate::postgres::rows::Redact;
 use crate::postgres::target::{Limits as StatementLimits, PostgresTarget, Reach};
@@ -64,19 +63,6 @@ pub fn rules(settings: &Settings, targets: &BTreeMap<String, Arc<PostgresTarget>
     Rules {
         targets: governed.collect(),
         limits: settings.limits,
-    }
-}
-
-/// Opens the ledger, for this process alone to write to.
-pub fn ledger(settings: &Settings) -> anyhow::Result<Arc<dyn Ledger>> {
-    match &settings.ledger {
-        config::Ledger::Sqlite { path } => {
-            let ledger = Sqlite::open(path).with_context(|| format!("[ledger] url: {}", path.display()))?;
-            Ok(Arc::new(ledger))
-        }
-        config::Ledger::Postgres { .. } => {
-            anyhow::bail!("[ledger] url: this version keeps its ledger in SQLite only; write sqlite:FILE")
-        }
     }
 }
 

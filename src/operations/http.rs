@@ -20,7 +20,10 @@ use crate::desk::ports::Ledger;
 pub struct Watched {
     /// Whether the session with Discord stands.
     pub gateway: watch::Receiver<bool>,
-    pub ledger: Arc<dyn Ledger>,
+    /// The ledger while this replica is the active one.
+    pub ledger: watch::Receiver<Option<Arc<dyn Ledger>>>,
+    /// Why this replica is not the active one, while it is not.
+    pub waiting: watch::Receiver<String>,
     pub metrics: PrometheusHandle,
 }
 
@@ -43,14 +46,19 @@ pub async fn serve(listener: TcpListener, watched: Watched) -> std::io::Result<(
 
 async fn readyz(State(watched): State<Watched>) -> impl IntoResponse {
     let mut problems = Vec::new();
-    if !*watched.gateway.borrow() {
-        problems.push("not connected to Discord's gateway".to_owned());
-    }
-    if let Err(problem) = watched.ledger.probe().await {
-        problems.push(format!(
-            "the ledger is not writable: {:#}",
-            anyhow::Error::new(problem)
-        ));
+    let ledger = watched.ledger.borrow().clone();
+    if let Some(ledger) = ledger {
+        if !*watched.gateway.borrow() {
+            problems.push("not connected to Discord's gateway".to_owned());
+        }
+        if let Err(problem) = ledger.probe().await {
+            problems.push(format!(
+                "the ledger is not writable: {:#}",
+                anyhow::Error::new(problem)
+            ));
+        }
+    } else {
+        problems.push(watched.waiting.borrow().clone());
     }
     if problems.is_empty() {
         (StatusCode::OK, "ready\n".to_owned())

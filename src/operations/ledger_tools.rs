@@ -6,10 +6,12 @@ use anyhow::Context;
 use jiff::Timestamp;
 
 use super::audit::{self, Wanted};
+use super::seat;
 use crate::config::{Ledger, Settings};
 use crate::domain::ids::RequestId;
 use crate::domain::moment::Moment;
 use crate::ledger::pages::Pages;
+use crate::ledger::postgres::pages::PostgresPages;
 use crate::ledger::sqlite::pages::SqlitePages;
 
 /// Prints the records, one JSON object a line.
@@ -41,8 +43,10 @@ pub(super) fn pages(settings: &Settings) -> anyhow::Result<Box<dyn Pages>> {
                 .with_context(|| format!("the ledger {} cannot be read", path.display()))?;
             Ok(Box::new(pages))
         }
-        Ledger::Postgres { .. } => {
-            anyhow::bail!("[ledger] url: this version keeps its ledger in SQLite only; write sqlite:FILE")
+        Ledger::Postgres { connection } => {
+            let pages = PostgresPages::open(&seat::dial(connection))
+                .with_context(|| format!("the ledger at {} cannot be read", connection.address()))?;
+            Ok(Box::new(pages))
         }
     }
 }

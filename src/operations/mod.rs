@@ -1,5 +1,6 @@
 //! What is run: the bot, and the audit of its ledger; what is watched: health and metrics.
 
+pub mod active;
 pub mod assembly;
 pub mod audit;
 pub mod check;
@@ -7,4 +8,5 @@ pub mod clock;
 pub mod http;
 pub mod ledger_tools;
 pub mod run;
+pub mod seat;
 pub mod telemetry;

@@ -1,30 +1,31 @@
-//! The bot: everything put together, and kept going until it is told to stop.
+//! The process: what it serves all the while, and its turns at being the active one, until it is told to stop.
 
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use metrics::gauge;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
+use super::active::{Ended, Turn};
 use super::assembly;
-use super::clock::SystemClock;
 use super::http::{self, Watched};
+use super::seat::Seat;
 use super::telemetry::start_metrics;
 use crate::config::Settings;
-use crate::desk::inbox::Happening;
-use crate::desk::{Clerk, Desk, Stopped};
-use crate::discord::account::Account;
 
 /// Runs the bot until SIGTERM or SIGINT.
 pub fn run(settings: Settings) -> anyhow::Result<()> {
-    // One thread is plenty for a channel, and keeps the bot small; the ledger writes on a thread of its own.
+    // One thread is plenty for what goes on beside the bot, which has its own.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("the runtime cannot be started")?;
-    runtime.block_on(keep_running(settings))
+    let ended = runtime.block_on(keep_running(settings));
+    // A look-up of a host's name that hangs is not waited for.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn keep_running(settings: Settings) -> anyhow::Result<()> {
@@ -34,14 +35,18 @@ async fn keep_running(settings: Settings) -> anyhow::Result<()> {
         Some(address) => Some(http::listen(address).await?),
         None => None,
     };
-    let ledger = assembly::ledger(&settings)?;
+    let settings = Arc::new(settings);
+    // Also while another replica is active: a server may be out of connection slots when this one's turn comes.
     let targets = assembly::targets(&settings);
     tokio::spawn(assembly::watch_targets(targets.clone()));
-    let (gateway, gateway_state) = watch::channel(false);
+    let gateway = watch::Sender::new(false);
+    let ledger = watch::Sender::new(None);
+    let waiting = watch::Sender::new("standby".to_owned());
     if let Some(listener) = listener {
         let watched = Watched {
-            gateway: gateway_state,
-            ledger: Arc::clone(&ledger),
+            gateway: gateway.subscribe(),
+            ledger: ledger.subscribe(),
+            waiting: waiting.subscribe(),
             metrics,
         };
         tokio::spawn(async move {
@@ -50,42 +55,31 @@ async fn keep_running(settings: Settings) -> anyhow::Result<()> {
             }
         });
     }
-
-    let account = tokio::select! {
-        account = Account::introduce(assembly::profile(&settings)?) => account?,
-        _ = stop.wait_for(|stop| *stop) => return Ok(()),
-    };
-    let rules = assembly::rules(&settings, &targets);
-    let clock = Arc::new(SystemClock);
-    let channel = Arc::new(account.channel(clock.clone()));
-    let (clerk, inbox) = Clerk::start(Arc::clone(&ledger), channel, clock, rules.clone()).await?;
-    let desk = Desk::new(rules, inbox);
-    let mut clerk = tokio::spawn(clerk.run());
-    let mut connection = account.connect(desk.clone(), ledger);
-    tokio::spawn(follow(connection.connected(), gateway));
-    gauge!("killgate_active").set(1.0);
-
-    let stopped = tokio::select! {
-        _ = stop.wait_for(|stop| *stop) => None,
-        ended = connection.ended() => {
-            ended.context("Discord's gateway will not have this bot")?;
-            bail!("the connection to Discord ended by itself");
+    loop {
+        gauge!("killgate_active").set(0.0);
+        let seat = tokio::select! {
+            seat = Seat::take(&settings, &waiting) => seat?,
+            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+        };
+        ledger.send_replace(Some(seat.ledger()));
+        gauge!("killgate_active").set(1.0);
+        let turn = Turn {
+            settings: Arc::clone(&settings),
+            targets: targets.clone(),
+            seat: seat.clone(),
+            gateway: gateway.clone(),
+            stop: stop.clone(),
+        };
+        let ended = turn.on_a_runtime_of_its_own().await;
+        gateway.send_replace(false);
+        ledger.send_replace(None);
+        match ended? {
+            Ended::Stopped => {
+                seat.leave().await;
+                return Ok(());
+            }
+            Ended::Deposed => info!("another replica has taken over; standing by"),
         }
-        stopped = &mut clerk => Some(stopped.context("the desk broke down")?),
-    };
-    let stopped = if let Some(stopped) = stopped {
-        stopped
-    } else {
-        info!("stopping: finishing what is being executed, beginning nothing new");
-        desk.report(Happening::Stop).await;
-        clerk.await.context("the desk broke down")?
-    };
-    if let Err(problem) = connection.stop().await {
-        warn!(error = %problem, "the connection to Discord did not close in order");
-    }
-    match stopped {
-        Stopped::Cleanly => Ok(()),
-        Stopped::Ledger(problem) => Err(anyhow::Error::new(problem).context("the ledger cannot be built on")),
     }
 }
 
@@ -103,17 +97,4 @@ fn stop_signal() -> anyhow::Result<watch::Receiver<bool>> {
         stop.closed().await;
     });
     Ok(stopped)
-}
-
-/// Passes on whether the session with Discord stands, also as a metric.
-async fn follow(mut connected: watch::Receiver<bool>, gateway: watch::Sender<bool>) {
-    loop {
-        let now = *connected.borrow_and_update();
-        gauge!("killgate_gateway_connected").set(if now { 1.0 } else { 0.0 });
-        gateway.send_replace(now);
-        if connected.changed().await.is_err() {
-            gateway.send_replace(false);
-            return;
-        }
-    }
 }

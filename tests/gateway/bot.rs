@@ -67,7 +67,7 @@ impl Bot {
             .await
             .expect("something is yielded")
         {
-            Some(FromGateway::Ready { application, user }) => format!("ready {application} {user}"),
+            Some(FromGateway::Ready) => "ready".to_owned(),
             Some(FromGateway::Resumed) => "resumed".to_owned(),
             Some(FromGateway::Disconnected { .. }) => "disconnected".to_owned(),
             Some(FromGateway::Event(event)) => match *event {

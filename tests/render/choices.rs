@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use insta::assert_snapshot;
 use killgate::discord::render::choices::{pids, targets};
-use killgate::discord::render::sessions::Answer;
+use killgate::discord::render::sessions::{Answer, Silence};
 use killgate::domain::session::{BackendKind, Session};
 use serenity::all::CreateAutocompleteResponse;
 
@@ -89,7 +89,7 @@ fn what_was_typed_is_looked_for_in_pid_user_application_database_and_query() {
 fn with_several_targets_each_choice_names_its_own_and_one_without_an_answer_hides_none() {
     let silent = Answer {
         target: "billing".to_owned(),
-        seen: Err("no answer within 1 s".to_owned()),
+        seen: Err(Silence::NotYet),
     };
     let users = answer("users", vec![resting(4711, 10)]);
     assert_snapshot!(names(&pids(&[orders(), silent, users], "4711")), @r"

@@ -1,15 +1,18 @@
 //! Every message stays within Discord's limits and inert, whatever is in it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use killgate::desk::refusal::Refusal;
 use killgate::discord::render::body::Body;
-use killgate::discord::render::sessions::{Answer, Wanted, page};
-use killgate::discord::render::{card, choices, note, requests, result};
+use killgate::discord::render::press::Chosen;
+use killgate::discord::render::sessions::{Answer, Silence, Wanted, page};
+use killgate::discord::render::{card, choices, details, form, note, requests, result};
 use killgate::domain::change::{Change, Sight};
 use killgate::domain::event::{Action, Ending};
 use killgate::domain::ids::{RoleId, UserId};
+use killgate::domain::moment::Moment;
 use killgate::domain::outcome::Outcome;
 use killgate::domain::request::Request;
 use killgate::domain::session::{Session, State};
@@ -158,10 +161,46 @@ fn assert_sendable(body: &Body) {
         }
     }
     assert!(total <= 6_000, "all together: {total}");
+    assert_usable(&json["components"]);
     assert_eq!(json["allowed_mentions"]["parse"], Value::Array(Vec::new()));
     let text = json.to_string();
     for forbidden in ["@everyone", "@here", "\u{202e}", "\u{200b}", "\\u0000"] {
         assert!(!text.contains(forbidden), "{forbidden:?} in {text}");
+    }
+}
+
+/// Discord's limits for buttons and menus (Discord documentation, "Component Reference").
+fn assert_usable(rows: &Value) {
+    let rows = rows.as_array().expect("rows");
+    assert!(rows.len() <= 5, "{} rows", rows.len());
+    let within = |what: &str, value: &Value, least: usize, most: usize| {
+        let length = value.as_str().map_or(0, |text| text.encode_utf16().count());
+        assert!((least..=most).contains(&length), "{what}: {length}");
+    };
+    let mut ids = HashSet::new();
+    for row in rows {
+        let inside = row["components"].as_array().expect("components");
+        assert!((1..=5).contains(&inside.len()));
+        for component in inside {
+            within("custom id", &component["custom_id"], 1, 100);
+            assert!(
+                ids.insert(component["custom_id"].to_string()),
+                "a custom id twice"
+            );
+            let Some(options) = component["options"].as_array() else {
+                within("label", &component["label"], 1, 80);
+                continue;
+            };
+            within("placeholder", &component["placeholder"], 0, 150);
+            assert!((1..=25).contains(&options.len()));
+            let mut values = HashSet::new();
+            for option in options {
+                within("label", &option["label"], 1, 100);
+                within("value", &option["value"], 1, 100);
+                within("description", &option["description"], 0, 100);
+                assert!(values.insert(option["value"].to_string()), "a value twice");
+            }
+        }
     }
 }
 
@@ -196,6 +235,17 @@ proptest! {
     }
 
     #[test]
+    fn the_details_of_a_session_and_the_form_for_a_reason_fit(session in hostile_session(4711), target in hostile()) {
+        assert_sendable(&details::details(&target, &session, usize::MAX, now()));
+        let chosen = Chosen { target, pid: pid(i32::MAX), backend_start: Moment::from_micros(i64::MIN) };
+        let form = serde_json::to_value(form::reason(Action::Cancel, &chosen, true)).expect("JSON");
+        let length = |value: &Value| value.as_str().map_or(0, |text| text.encode_utf16().count());
+        assert!((1..=45).contains(&length(&form["title"])));
+        assert!((1..=100).contains(&length(&form["custom_id"])));
+        assert!((1..=45).contains(&length(&form["components"][0]["components"][0]["label"])));
+    }
+
+    #[test]
     fn a_list_of_requests_fits(requests in vec(hostile_request(), 0..14)) {
         assert_sendable(&requests::list(&requests, "all", &look()));
     }
@@ -211,7 +261,7 @@ proptest! {
         let answers: Vec<_> = targets
             .into_iter()
             .map(|(target, answers)| Answer {
-                seen: if answers { Ok(Arc::clone(&snapshot)) } else { Err(target.clone()) },
+                seen: if answers { Ok(Arc::clone(&snapshot)) } else { Err(Silence::Failed(target.clone())) },
                 target,
             })
             .collect();

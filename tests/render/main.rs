@@ -2,9 +2,11 @@
 
 mod card;
 mod choices;
+mod components;
 mod definitions;
 mod fixture;
 mod limits;
+mod press;
 mod requests;
 mod result;
 mod sessions;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use insta::assert_snapshot;
-use killgate::discord::render::sessions::{Answer, Page, Wanted, page};
+use killgate::discord::render::sessions::{Answer, Page, Silence, Wanted, page};
 use killgate::domain::session::{BackendKind, Session, State};
 use killgate::domain::view::View;
 use killgate::domain::view::filter::Filter;
@@ -63,30 +63,23 @@ fn busy_shows_the_root_blocker_first_and_counts_the_idle() {
     notifies: []
     # Busy sessions on orders
     8 busy · 312 idle, 1 background not shown
+
     **4711** idle in transaction 14 m 3 s · **blocks 4** (1 directly)
     app · shop · psql
     `UPDATE orders SET total = ? WHERE id = ?`
+
     **4650** idle in transaction 2 h 1 m
     app · shop · psql
     `UPDATE orders SET total = ? WHERE id = ?`
+
     **4600** active 1 h 5 m · IO: DataFileRead
     app · shop · report
     `SELECT * FROM orders WHERE id = ?`
+
     **4601** active 3 s
     app · shop · checkout
     `SELECT * FROM orders WHERE id = ?`
-    **4712** waits 4 m 12 s for Lock: transactionid · behind 4711 · **blocks 3**
-    app · shop · checkout
-    `UPDATE orders SET paid = ? WHERE id = ?`
-    **4713** waits 1 m for Lock: transactionid · behind 4712 · **blocks 2**
-    app · shop · checkout
-    `UPDATE orders SET paid = ? WHERE id = ?`
-    **4714** waits 59 s for Lock: transactionid · behind 4712, 4713 · **blocks 1**
-    app · shop · checkout
-    `UPDATE orders SET paid = ? WHERE id = ?`
-    **4715** waits 8 s for Lock: transactionid · behind 4712, 4713, 4714
-    app · shop · checkout
-    `UPDATE orders SET paid = ? WHERE id = ?`
+    (Page 1 of 2)
     ");
 }
 
@@ -96,14 +89,15 @@ fn blocking_shows_who_waits_behind_whom() {
     notifies: []
     # Who blocks whom on orders
     1 root blocker · 312 idle, 3 other, 1 background not shown
+
     **4711** idle in transaction 14 m 3 s
     **4 wait** (1 directly), the longest 4 m 12 s
     app · shop · psql
     `UPDATE orders SET total = ? WHERE id = ?`
-    ↳ **4712** waits 4 m 12 s · app · shop · checkout · 3 behind it
-    ↳ ↳ **4713** waits 1 m · app · shop · checkout
-    ↳ ↳ **4714** waits 59 s · app · shop · checkout
-    ↳ ↳ **4715** waits 8 s · app · shop · checkout
+    ↳ **4712** waits 4 m 12 s · app · checkout · 3 behind it
+    ↳ ↳ **4713** waits 1 m · app · checkout
+    ↳ ↳ **4714** waits 59 s · app · checkout
+    ↳ ↳ **4715** waits 8 s · app · checkout
     ");
 }
 
@@ -118,14 +112,15 @@ fn a_tree_of_two_hundred_is_bounded_and_counted() {
     notifies: []
     # Who blocks whom on orders
     1 root blocker
+
     **4711** idle in transaction 14 m 3 s
     **200 wait** (1 directly), the longest 5 m
     app · shop · psql
     `UPDATE orders SET total = ? WHERE id = ?`
-    ↳ **4712** waits 5 m · app · shop · checkout · 199 behind it
-    ↳ ↳ **5000** waits 3 m 20 s · app · shop · checkout
-    ↳ ↳ **5001** waits 3 m 20 s · app · shop · checkout
-    ↳ ↳ **5002** waits 3 m 20 s · app · shop · checkout
+    ↳ **4712** waits 5 m · app · checkout · 199 behind it
+    ↳ ↳ **5000** waits 3 m 20 s · app · checkout
+    ↳ ↳ **5001** waits 3 m 20 s · app · checkout
+    ↳ ↳ **5002** waits 3 m 20 s · app · checkout
     … and 196 more
     ");
 }
@@ -137,13 +132,15 @@ fn a_prepared_transaction_and_a_blocker_out_of_sight_are_roots_too() {
     notifies: []
     # Who blocks whom on orders
     2 root blockers
+
     **A prepared transaction** (no session holds it)
     **1 waits**, the longest 4 m 12 s
     `pg_prepared_xacts` names it; `ROLLBACK PREPARED` or `COMMIT PREPARED` ends it.
-    ↳ **4712** waits 4 m 12 s · app · shop · checkout
+    ↳ **4712** waits 4 m 12 s · app · checkout
+
     **99** is not among the sessions seen
     **1 waits**, the longest 1 m
-    ↳ **4713** waits 1 m · app · shop · checkout
+    ↳ **4713** waits 1 m · app · checkout
     ");
 }
 
@@ -153,9 +150,11 @@ fn idle_in_transaction_shows_nothing_else() {
     notifies: []
     # Idle in transaction on orders
     2 idle in transaction · 312 idle, 6 other, 1 background not shown
+
     **4711** idle in transaction 14 m 3 s · **blocks 4** (1 directly)
     app · shop · psql
     `UPDATE orders SET total = ? WHERE id = ?`
+
     **4650** idle in transaction 2 h 1 m
     app · shop · psql
     `UPDATE orders SET total = ? WHERE id = ?`
@@ -168,7 +167,7 @@ fn a_target_that_does_not_answer_is_named_first_and_hides_nobody() {
         answer("orders", vec![session(4601), idle(4602)]),
         Answer {
             target: "billing".to_owned(),
-            seen: Err("no connection within 5 s".to_owned()),
+            seen: Err(Silence::Failed("no connection within 5 s".to_owned())),
         },
         answer("users", vec![idle(70)]),
     ];
@@ -176,10 +175,13 @@ fn a_target_that_does_not_answer_is_named_first_and_hides_nobody() {
     notifies: []
     # Busy sessions on 3 targets
     ⚠️ **billing** did not answer: no connection within 5 s
+
     **orders** · 1 busy · 1 idle not shown
+
     **4601** active 3 s
     app · shop · checkout
     `SELECT * FROM orders WHERE id = ?`
+
     **users** · Nothing is busy · 1 idle not shown
     ");
 }

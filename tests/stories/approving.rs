@@ -32,6 +32,8 @@ async fn one_s_own_approval_does_nothing_and_is_told_once(right: Right) {
     assert_eq!(notes.len(), 1, "{notes:?}");
     assert!(notes[0].starts_with(&format!("<@{}>", otto.id())), "{notes:?}");
     assert!(notes[0].contains("you asked for this yourself"), "{notes:?}");
+    let posted = house.sim.calls_like("POST /channels/*/messages");
+    assert_eq!(posted.len(), 2, "the note and the result: {posted:?}");
 }
 
 async fn a_strangers_approval_does_nothing_and_is_told_once(right: Right) {
@@ -58,6 +60,8 @@ async fn a_strangers_approval_does_nothing_and_is_told_once(right: Right) {
     let notes = house.notes(&card);
     assert_eq!(notes.len(), 1, "{notes:?}");
     assert!(notes[0].contains("not one of the approvers"), "{notes:?}");
+    let posted = house.sim.calls_like("POST /channels/*/messages");
+    assert_eq!(posted.len(), 2, "the note and the result: {posted:?}");
 }
 
 async fn it_takes_as_many_people_as_configured(right: Right) {

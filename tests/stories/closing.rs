@@ -34,7 +34,7 @@ async fn the_requesters_no_withdraws_it(right: Right) {
 async fn its_time_runs_out(right: Right) {
     let house = House::plan()
         .right(right)
-        .section("[approval]\nexpires_after = \"3s\"\napprovals = 2")
+        .section("[approval]\nexpires_after = \"5s\"\napprovals = 2")
         .open()
         .await;
     let victim = house.runaway().await;

@@ -1,6 +1,11 @@
 //! Whole stories: the real bot as a process of its own, a real PostgreSQL server, a simulated Discord. The victim's own
 //! connection is the witness.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a story that cannot go on fails where it stands"
+)]
+
 /// Tells each of these stories twice: where the bot's role holds the right to signal itself, and where only the
 /// guard in the database does.
 macro_rules! told_under_both_rights {
@@ -34,6 +39,8 @@ mod limits;
 mod live_cards;
 mod mentions;
 mod moderators;
+mod posting;
+mod privacy;
 mod recovery;
 mod signalling;
 mod targets;

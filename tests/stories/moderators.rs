@@ -115,8 +115,6 @@ async fn a_card_that_is_out_of_the_bots_sight_is_decided_once_it_is_back() {
 
     house.sim.bot_loses(&house.incident(), Permissions::VIEW_CHANNEL);
     house.reacts("ivy", &card, APPROVE);
-    house.nothing_more_happens().await;
-    assert!(victim.still_alive().await.unwrap());
     house.sim.bot_regains(&house.incident());
     house.reacts("ben", &card, APPROVE);
 

@@ -172,12 +172,12 @@ async fn an_approval_by_somebody_who_lost_the_role_meanwhile_does_not_count() {
 #[tokio::test]
 async fn an_approval_found_after_the_expiry_does_not_count() {
     let mut house = House::plan()
-        .section("[approval]\nexpires_after = \"3s\"")
+        .section("[approval]\nexpires_after = \"5s\"")
         .open()
         .await;
     let victim = house.runaway().await;
     let card = house.card("/terminate", victim.pid()).await;
-    let expiry = Instant::now() + Duration::from_secs(3);
+    let expiry = Instant::now() + Duration::from_secs(5);
 
     house.kill_bot().await;
     house.reacts("ben", &card, APPROVE);
@@ -313,4 +313,30 @@ async fn a_second_bot_on_the_same_ledger_is_refused() {
     assert_eq!(second.status.code(), Some(1), "{complaint}");
     assert!(complaint.contains("[ledger]"), "{complaint}");
     assert!(house.sim.gateway().has_the_bot(), "the first one goes on");
+}
+
+#[tokio::test]
+async fn killed_at_any_instant_after_the_approval_it_signals_at_most_once() {
+    let mut house = House::plan()
+        .section("[limits]\nconfirm_within = \"1s\"")
+        .open()
+        .await;
+    for (request, delay_ms) in (1..).zip([0, 1, 3, 6, 12, 25, 50]) {
+        let victim = house.running(COUNTS_CANCELS).await;
+        let card = house.card("/cancel", victim.pid()).await;
+
+        house.reacts("ben", &card, APPROVE);
+        tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+        house.kill_bot().await;
+        house.start_bot().await;
+
+        let record = house.finished(request).await;
+        let outcome = record["outcome"].as_str().unwrap();
+        assert!(["unknown", "unconfirmed"].contains(&outcome), "{record}");
+        victim
+            .seen("application_name in ('', 'cancels met: 1')")
+            .await
+            .unwrap();
+    }
+    assert!(house.run_killgate(&["audit", "verify"]).await.status.success());
 }

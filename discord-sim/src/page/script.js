@@ -31,6 +31,8 @@ async function post(path, body) {
 
 const channel = () => $("#channel").value;
 
+let commands = [];
+
 // Names by id, for mentions.
 const names = { people: new Map(), roles: new Map(), channels: new Map() };
 
@@ -44,14 +46,20 @@ class Column {
   constructor(root, index) {
     root.append($("#column").content.cloneNode(true));
     this.index = index;
+    this.asked = 0;
     this.who = $(".who select", root);
     this.list = $(".messages", root);
     this.told = $(".told", root);
     this.who.addEventListener("change", () => this.draw());
     const form = $("form", root);
+    const input = form.elements.text;
+    this.choices = $("datalist", root);
+    this.choices.id = `choices-${index}`;
+    input.setAttribute("list", this.choices.id);
+    input.addEventListener("input", () => this.suggest(input.value));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.send(form.elements.text);
+      this.send(input);
     });
   }
 
@@ -83,6 +91,38 @@ class Column {
   async send(input) {
     const text = input.value.trim();
     if (text && (await this.act(text.startsWith("/") ? "types" : "says", { text }))) input.value = "";
+  }
+
+  // Offers what could be typed next: commands, options, and the bot's choices for the option that is being typed.
+  async suggest(text) {
+    const [, name, rest] = /^\/([\w-]*)( .*)?$/.exec(text) ?? [];
+    if (name === undefined) return this.choices.replaceChildren();
+    if (rest === undefined) return this.offerLines(commands.map((c) => [`/${c.name} `, c.description]));
+    const options = commands.find((command) => command.name === name)?.options ?? [];
+    const [, before, option, typed] = /^(.* )(?:([\w-]+):)?(\S*)$/.exec(text);
+    if (option === undefined) {
+      const free = options.filter((o) => !before.includes(` ${o.name}:`));
+      return this.offerLines(free.map((o) => [`${before}${o.name}:`, o.description]));
+    }
+    const chosen = options.find((o) => o.name === option);
+    const offer = (choices) => this.offerLines(choices.map((c) => [`${before}${option}:${c.value} `, c.name]));
+    if (chosen?.choices) return offer(chosen.choices);
+    if (!chosen?.autocomplete) return this.choices.replaceChildren();
+    const asked = ++this.asked;
+    const body = { channel: channel(), text: before.trim(), focus: [option, typed] };
+    try {
+      const { choices } = await post(`/sim/as/${encodeURIComponent(this.who.value)}/completes`, body);
+      if (asked === this.asked) offer(choices);
+    } catch {
+      // Without choices one types on, as in Discord.
+    }
+    return undefined;
+  }
+
+  offerLines(lines) {
+    this.choices.replaceChildren(
+      ...lines.map(([value, label]) => Object.assign(element("option"), { value, label })),
+    );
   }
 
   // Waits for the bot's first answer, to tell when there is none and to open a modal.
@@ -213,6 +253,7 @@ async function draw() {
   while (stale) {
     stale = false;
     const world = await get("/sim/world");
+    commands = world.commands;
     for (const kind of Object.keys(names)) names[kind] = new Map(world[kind].map(({ id, name }) => [id, name]));
     const chosen = channel() || world.channels[0]?.id;
     $("#channel").replaceChildren(

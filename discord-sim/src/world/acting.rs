@@ -135,8 +135,11 @@ impl World {
         self.interaction_mut(opener)
             .map_err(|refusal| refusal.message)?
             .modal = None;
-        self.interact(Kind::Modal, user, channel, &data, None, source)
-            .map_err(|refusal| refusal.message)
+        let submitted = self.interact(Kind::Modal, user, channel, &data, None, source);
+        let told = |refusal: Refusal| refusal.message;
+        let id = submitted.map_err(told)?;
+        self.interaction_mut(id).map_err(told)?.opener = Some(opener);
+        Ok(id)
     }
 
     fn seen(&self, user: Id, channel: Id, message: Id) -> Result<&Message, String> {

@@ -37,6 +37,8 @@ pub(crate) struct Interaction {
     pub(crate) command: Option<String>,
     /// The message whose component was used.
     pub(crate) source: Option<Id>,
+    /// For a modal, the interaction that was answered with it.
+    pub(crate) opener: Option<Id>,
     /// The first answer: what `@original` means.
     pub(crate) original: Option<Id>,
     /// Every message made in answer, `@original` included.
@@ -69,6 +71,7 @@ impl World {
             answered: false,
             command,
             source,
+            opener: None,
             original: None,
             messages: Vec::new(),
             choices: None,

@@ -132,10 +132,7 @@ impl World {
 
     fn add_origin(&self, fields: &mut Map<String, Value>, origin: &Origin) {
         let user = self.users.get(&origin.user).map(User::json);
-        let mut metadata = json!({
-            "id": origin.interaction, "type": origin.kind, "user": user,
-            "authorizing_integration_owners": { "0": self.guild.id },
-        });
+        let mut metadata = self.origin_metadata(origin.interaction, origin.kind, origin.user);
         if let Some(command) = &origin.command {
             metadata["name"] = command.as_str().into();
             let old = json!({ "id": origin.interaction, "type": origin.kind, "name": command, "user": user });
@@ -144,6 +141,27 @@ impl World {
         fields.insert("interaction_metadata".into(), metadata);
         fields.insert("application_id".into(), json!(self.application.id));
         fields.insert("webhook_id".into(), json!(self.application.id));
+    }
+
+    /// Which fields there are depends on the interaction (Discord's page "Message Resource").
+    fn origin_metadata(&self, id: Id, kind: u8, user: Id) -> Value {
+        let mut metadata = json!({
+            "id": id, "type": kind, "user": self.users.get(&user).map(User::json),
+            "authorizing_integration_owners": { "0": self.guild.id },
+        });
+        let Some(interaction) = self.interactions.get(&id) else {
+            return metadata;
+        };
+        if let Some(opener) = interaction
+            .opener
+            .and_then(|opener| self.interactions.get(&opener))
+        {
+            metadata["triggering_interaction_metadata"] =
+                self.origin_metadata(opener.id, opener.kind as u8, opener.user);
+        } else if let Some(source) = interaction.source {
+            metadata["interacted_message_id"] = json!(source);
+        }
+        metadata
     }
 }
 

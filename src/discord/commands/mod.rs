@@ -1,24 +1,29 @@
 //! Slash commands: who asked, where, for what; and who answers.
 
 pub mod definitions;
+mod drawn;
+mod looking;
 mod options;
+mod presses;
 mod requests;
 mod sessions;
 mod suggestions;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use metrics::histogram;
 use serenity::model::application::{CommandInteraction, Interaction};
-use serenity::model::id::{ApplicationId, GuildId};
+use serenity::model::guild::Member;
+use serenity::model::id::{ApplicationId, GuildId, InteractionId};
 use tokio::time::Instant;
 use tracing::warn;
 
 use super::people;
 use super::question::CommandQuestion;
 use super::render::{Look, note};
-use super::reply::Reply;
+use super::reply::{Manner, Reply};
 use super::rest::Rest;
 use crate::desk::Desk;
 use crate::desk::ports::{Ledger, Question};
@@ -26,7 +31,11 @@ use crate::desk::reception::Order;
 use crate::desk::refusal::Refusal;
 use crate::domain::event::Action;
 use crate::domain::ids::{ChannelId, Person};
+pub use drawn::Drawn;
 use options::Options;
+
+/// A first answer that comes later than this comes too late: Discord waits 3 s.
+const FORM_WITHIN: Duration = Duration::from_millis(2_500);
 
 /// Answers commands, each in a task of its own.
 #[derive(Clone)]
@@ -39,6 +48,8 @@ pub struct Commands {
     pub desk: Desk,
     /// For looking at past requests; commands never write to it.
     pub ledger: Arc<dyn Ledger>,
+    /// Shared by all who look at the same.
+    pub drawn: Arc<Drawn>,
 }
 
 impl Commands {
@@ -47,27 +58,33 @@ impl Commands {
         let commands = self.clone();
         match interaction {
             Interaction::Command(command) => {
-                let reply = self.reply(&command);
+                let reply = self.reply(command.id, &command.token, Manner::Publicly);
                 tokio::spawn(async move { commands.answer(command, reply).await });
             }
             Interaction::Autocomplete(command) => {
                 tokio::spawn(async move { commands.suggest(command).await });
             }
+            Interaction::Component(press) => {
+                tokio::spawn(async move { commands.press(press).await });
+            }
+            Interaction::Modal(filled) => {
+                tokio::spawn(async move { commands.fill_in(filled).await });
+            }
             _ => {}
         }
     }
 
-    fn reply(&self, command: &CommandInteraction) -> Arc<Reply> {
+    fn reply(&self, interaction: InteractionId, token: &str, manner: Manner) -> Arc<Reply> {
         Reply::begin(
             self.rest.clone(),
             self.application,
-            command.id,
-            command.token.clone(),
+            interaction,
+            token.to_owned(),
+            manner,
         )
     }
 
     async fn answer(&self, command: CommandInteraction, reply: Arc<Reply>) {
-        let began = Instant::now();
         let name = match command.data.name.as_str() {
             "sessions" => "sessions",
             "cancel" => "cancel",
@@ -81,49 +98,64 @@ impl Commands {
                 return;
             }
         };
-        if let Err(refusal) = self.carry_out(&command, &reply).await
-            && let Err(problem) = reply.say(note::refusal(&refusal, &self.look)).await
-        {
-            warn!(command = name, error = %problem, "a refusal could not be told");
+        self.measured(name, &reply, self.carry_out(&command, &reply))
+            .await;
+    }
+
+    /// Does what was asked for, tells why if it is refused, and notes how long that took.
+    async fn measured(
+        &self,
+        command: &'static str,
+        reply: &Arc<Reply>,
+        done: impl Future<Output = Result<(), Refusal>>,
+    ) {
+        let began = Instant::now();
+        if let Err(refusal) = done.await {
+            self.refuse(reply, &refusal).await;
         }
-        histogram!("killgate_command_seconds", "command" => name).record(began.elapsed().as_secs_f64());
+        histogram!("killgate_command_seconds", "command" => command).record(began.elapsed().as_secs_f64());
+    }
+
+    async fn refuse(&self, reply: &Arc<Reply>, refusal: &Refusal) {
+        if let Err(problem) = reply.say(note::refusal(refusal, &self.look)).await {
+            warn!(error = %problem, "a refusal could not be told");
+        }
     }
 
     async fn carry_out(&self, command: &CommandInteraction, reply: &Arc<Reply>) -> Result<(), Refusal> {
-        let by = self.asker(command)?;
+        let by = self.asker(command.guild_id, command.channel_id, command.member.as_deref())?;
         let options = Options::of(&command.data);
-        let channel = ChannelId(command.channel_id.get());
+        let signal = |action| {
+            Ok(Order {
+                action,
+                pid: options.pid()?,
+                backend_start: None,
+                target: options.text("target").map(ToOwned::to_owned),
+                reason: options.text("reason").map(ToOwned::to_owned),
+                channel: ChannelId(command.channel_id.get()),
+            })
+        };
         match command.data.name.as_str() {
             "sessions" => self.sessions(&by, &options, reply).await,
             "requests" => self.requests(&by, &options, reply).await,
-            "cancel" => self.ask(Action::Cancel, by, channel, &options, reply).await,
-            _ => self.ask(Action::Terminate, by, channel, &options, reply).await,
+            "cancel" => self.ask(by, signal(Action::Cancel)?, reply).await,
+            _ => self.ask(by, signal(Action::Terminate)?, reply).await,
         }
     }
 
     /// Who asks, if they do so in one of the incident channels.
-    fn asker(&self, command: &CommandInteraction) -> Result<Person, Refusal> {
-        let here = command.guild_id == Some(self.guild)
-            && self.channels.contains(&ChannelId(command.channel_id.get()));
-        let member = command.member.as_deref().filter(|_| here);
+    fn asker(
+        &self,
+        guild: Option<GuildId>,
+        channel: serenity::model::id::ChannelId,
+        member: Option<&Member>,
+    ) -> Result<Person, Refusal> {
+        let here = guild == Some(self.guild) && self.channels.contains(&ChannelId(channel.get()));
+        let member = member.filter(|_| here);
         member.map(people::person).ok_or(Refusal::WrongChannel)
     }
 
-    async fn ask(
-        &self,
-        action: Action,
-        by: Person,
-        channel: ChannelId,
-        options: &Options<'_>,
-        reply: &Arc<Reply>,
-    ) -> Result<(), Refusal> {
-        let order = Order {
-            action,
-            pid: options.pid()?,
-            target: options.text("target").map(ToOwned::to_owned),
-            reason: options.text("reason").map(ToOwned::to_owned),
-            channel,
-        };
+    async fn ask(&self, by: Person, order: Order, reply: &Arc<Reply>) -> Result<(), Refusal> {
         let question: Arc<dyn Question> = Arc::new(CommandQuestion {
             reply: Arc::clone(reply),
             look: self.look.clone(),

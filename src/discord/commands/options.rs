@@ -5,9 +5,6 @@ use serenity::model::id::UserId;
 
 use crate::desk::refusal::Refusal;
 
-/// Longest piece of what was typed that is repeated in a refusal.
-const REPEATED: usize = 60;
-
 pub(super) struct Options<'a> {
     data: &'a CommandData,
 }
@@ -67,7 +64,7 @@ impl<'a> Options<'a> {
 pub(super) fn bad(option: &'static str, given: &str, expected: &'static str) -> Refusal {
     Refusal::BadOption {
         option,
-        given: given.chars().take(REPEATED).collect(),
+        given: given.to_owned(),
         expected,
     }
 }

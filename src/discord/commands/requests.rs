@@ -26,7 +26,7 @@ impl Commands {
         if !self.desk.rules().may_view_any(by) {
             return Err(Refusal::NotAViewer);
         }
-        let status = options.text("status").unwrap_or("open");
+        let status = options.text("status").unwrap_or("all");
         let ended = match status {
             "open" => Some(false),
             "closed" => Some(true),

@@ -6,17 +6,21 @@ use std::time::Duration;
 use tracing::warn;
 
 use super::Commands;
+use super::looking::Looking;
 use super::options::{Options, bad};
 use crate::desk::ports::Freshness;
 use crate::desk::refusal::Refusal;
-use crate::discord::render::sessions::{Answer, Wanted, page};
+use crate::discord::render::sessions::Wanted;
 use crate::discord::reply::Reply;
+use crate::discord::rest::RestError;
 use crate::domain::ids::Person;
 use crate::domain::view::filter::Filter;
 use crate::domain::view::{View, duration};
 
 /// Those who ask within this time see the same: PostgreSQL is asked once.
 const SHARED_FOR: Duration = Duration::from_millis(500);
+/// When what there is is shown, whoever has not answered: within the 3 s that people are promised.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Commands {
     pub(super) async fn sessions(
@@ -25,22 +29,44 @@ impl Commands {
         options: &Options<'_>,
         reply: &Arc<Reply>,
     ) -> Result<(), Refusal> {
-        let wanted = wanted(options)?;
-        let seen = self
-            .desk
-            .sessions(by, wanted.target.as_deref(), Freshness::Within(SHARED_FOR))
-            .await?;
-        let answers: Vec<_> = seen
-            .into_iter()
-            .map(|(target, seen)| Answer {
-                target,
-                seen: seen.map_err(|problem| problem.to_string()),
-            })
-            .collect();
-        if let Err(problem) = reply.say(page(&answers, &wanted, 0).body).await {
+        self.list(by, &wanted(options)?, 0, reply).await
+    }
+
+    /// Shows a page of what is wanted: in time, and again once the last target has answered.
+    pub(super) async fn list(
+        &self,
+        by: &Person,
+        wanted: &Wanted,
+        number: usize,
+        reply: &Arc<Reply>,
+    ) -> Result<(), Refusal> {
+        let target = wanted.target.as_deref();
+        let looks = self.desk.looks(by, target, Freshness::Within(SHARED_FOR))?;
+        let mut looking = Looking::begin(looks);
+        looking.wait(PATIENCE).await;
+        if let Err(problem) = self.show(looking, wanted, number, reply).await {
             warn!(error = %problem, "a listing could not be posted");
         }
         Ok(())
+    }
+
+    async fn show(
+        &self,
+        mut looking: Looking,
+        wanted: &Wanted,
+        number: usize,
+        reply: &Arc<Reply>,
+    ) -> Result<(), RestError> {
+        reply
+            .say(self.drawn.page(looking.answers(), wanted, number))
+            .await?;
+        if looking.is_complete() {
+            return Ok(());
+        }
+        let said = reply.said().await?;
+        looking.finish().await;
+        let complete = self.drawn.page(looking.answers(), wanted, number);
+        reply.amend(&said, complete).await
     }
 }
 

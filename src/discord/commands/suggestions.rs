@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use serenity::builder::CreateInteractionResponse;
 use serenity::model::application::CommandInteraction;
-use tokio::time::timeout;
 use tracing::debug;
 
 use super::Commands;
+use super::looking::Looking;
 use crate::desk::ports::Freshness;
-use crate::discord::people;
 use crate::discord::render::choices;
 use crate::discord::render::sessions::Answer;
-use crate::domain::ids::{ChannelId, Person};
+use crate::domain::ids::Person;
 
 /// Who types fast asks often: a look this recent will do.
 const FRESH_ENOUGH: Duration = Duration::from_secs(1);
@@ -25,16 +24,14 @@ impl Commands {
         let Some(focused) = command.data.autocomplete() else {
             return;
         };
-        let here = command.guild_id == Some(self.guild)
-            && self.channels.contains(&ChannelId(command.channel_id.get()));
-        let by = command.member.as_deref().filter(|_| here).map(people::person);
+        let by = self.asker(command.guild_id, command.channel_id, command.member.as_deref());
         let target = command.data.options.iter().find(|option| option.name == "target");
         let target = target
             .and_then(|option| option.value.as_str())
             .filter(|name| !name.is_empty());
         let found = match (&by, focused.name) {
-            (Some(by), "pid") => choices::pids(&self.looks(by, target).await, focused.value),
-            (Some(by), "target") => choices::targets(self.visible_targets(by), focused.value),
+            (Ok(by), "pid") => choices::pids(&self.looks(by, target).await, focused.value),
+            (Ok(by), "target") => choices::targets(self.visible_targets(by), focused.value),
             // Those who may see nothing are offered nothing.
             _ => choices::targets([], ""),
         };
@@ -47,24 +44,11 @@ impl Commands {
     }
 
     async fn looks(&self, by: &Person, target: Option<&str>) -> Vec<Answer> {
-        let names = self
-            .visible_targets(by)
-            .filter(|name| target.is_none_or(|target| target == *name));
-        let looks = names.map(async |name| {
-            let look = self
-                .desk
-                .sessions(by, Some(name), Freshness::Within(FRESH_ENOUGH));
-            let (_, seen) = timeout(LOOK_WITHIN, look).await.ok()?.ok()?.pop()?;
-            Some(Answer {
-                target: name.to_owned(),
-                seen: seen.map_err(|problem| problem.to_string()),
-            })
-        });
-        futures_util::future::join_all(looks)
-            .await
-            .into_iter()
-            .flatten()
-            .collect()
+        let looks = self.desk.looks(by, target, Freshness::Within(FRESH_ENOUGH));
+        // A target that is not known yet is one that is still being typed.
+        let mut looking = Looking::begin(looks.unwrap_or_default());
+        looking.wait(LOOK_WITHIN).await;
+        looking.answers()
     }
 
     fn visible_targets(&self, by: &Person) -> impl Iterator<Item = &str> {

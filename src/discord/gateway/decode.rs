@@ -1,8 +1,10 @@
 //! Events, from Discord's JSON to serenity's types.
 
 use serde::de::{DeserializeOwned, Error as _};
-use serde_json::{Error, Value};
-use serenity::model::event::{Event, InteractionCreateEvent};
+use serde_json::Error;
+use serenity::model::event::Event;
+
+use crate::discord::lenient;
 
 /// Decodes the event that `text`, a whole frame with the data `data`, tells.
 ///
@@ -10,13 +12,12 @@ use serenity::model::event::{Event, InteractionCreateEvent};
 /// kinds that matter here are decoded one by one, which tells the reason and also spares a copy; others are left to serenity.
 pub(super) fn decode(kind: &str, data: &str, text: &str) -> Result<Event, Error> {
     match kind {
-        "INTERACTION_CREATE" => of(data)
-            .or_else(|error| with_numbers_as_given(data).ok_or(error))
-            .map(Event::InteractionCreate),
-        "MESSAGE_REACTION_ADD" => of(data).map(Event::ReactionAdd),
-        "MESSAGE_REACTION_REMOVE" => of(data).map(Event::ReactionRemove),
+        "INTERACTION_CREATE" => lenient::interaction(data).map(Event::InteractionCreate),
+        "MESSAGE_REACTION_ADD" => lenient::reaction(data).map(Event::ReactionAdd),
+        "MESSAGE_REACTION_REMOVE" => lenient::reaction(data).map(Event::ReactionRemove),
         "MESSAGE_REACTION_REMOVE_ALL" => of(data).map(Event::ReactionRemoveAll),
-        "MESSAGE_REACTION_REMOVE_EMOJI" => all_of_one_emoji(data),
+        // serenity reads it as a reaction, with fields that Discord does not send here.
+        "MESSAGE_REACTION_REMOVE_EMOJI" => lenient::reaction(data).map(Event::ReactionRemoveEmoji),
         "MESSAGE_DELETE" => of(data).map(Event::MessageDelete),
         "MESSAGE_DELETE_BULK" => of(data).map(Event::MessageDeleteBulk),
         "CHANNEL_DELETE" => of(data).map(Event::ChannelDelete),
@@ -32,32 +33,6 @@ pub(super) fn decode(kind: &str, data: &str, text: &str) -> Result<Event, Error>
 
 fn of<T: DeserializeOwned>(json: &str) -> Result<T, Error> {
     serde_json::from_str(json)
-}
-
-/// serenity reads this event as a reaction, with fields that Discord does not send here: it would never decode.
-fn all_of_one_emoji(data: &str) -> Result<Event, Error> {
-    let mut reaction: serde_json::Map<String, Value> = of(data)?;
-    reaction.entry("burst").or_insert(false.into());
-    reaction.entry("type").or_insert(0.into());
-    serde_json::from_value(reaction.into()).map(Event::ReactionRemoveEmoji)
-}
-
-/// serenity reads no interaction in which an option for an integer holds something else, and the person would hear
-/// nothing. Such an option is read as what it is, so that it can be refused in words.
-fn with_numbers_as_given(data: &str) -> Option<InteractionCreateEvent> {
-    const STRING: u8 = 3;
-    const INTEGER: u8 = 4;
-    const NUMBER: u8 = 10;
-    let mut interaction: Value = of(data).ok()?;
-    let options = interaction.pointer_mut("/data/options")?.as_array_mut()?;
-    for option in options.iter_mut().filter(|option| option["type"] == INTEGER) {
-        match &option["value"] {
-            Value::String(_) => option["type"] = STRING.into(),
-            Value::Number(number) if number.as_i64().is_none() => option["type"] = NUMBER.into(),
-            _ => {}
-        }
-    }
-    serde_json::from_value(interaction).ok()
 }
 
 #[cfg(test)]

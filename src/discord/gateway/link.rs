@@ -153,21 +153,19 @@ impl<'a> Link<'a> {
     async fn ready(&mut self, frame: &Frame<'_>) -> Result<(), Ending> {
         let ready: Ready = serde_json::from_str(frame.data())
             .map_err(|error| Ending::lost(format!("Discord's READY could not be read: {error}")))?;
-        let resume_url = endpoint::admit(self.owner.options.rest.api_url(), &ready.resume_gateway_url)
-            .inspect_err(|error| tracing::warn!(%error, "the address to resume at is not used"))
-            .ok();
+        let resume_url = ready.resume_gateway_url.and_then(|url| {
+            endpoint::admit(self.owner.options.rest.api_url(), &url)
+                .inspect_err(|error| tracing::warn!(%error, "the address to resume at is not used"))
+                .ok()
+        });
         self.owner.session = Some(Session {
             id: ready.session_id,
             seq: frame.s.unwrap_or_default(),
             resume_url,
         });
         self.begun();
-        tracing::info!(application = %ready.application.id, "a session with Discord began");
-        self.deliver(FromGateway::Ready {
-            application: ready.application.id,
-            user: ready.user.id,
-        })
-        .await
+        tracing::info!("a session with Discord began");
+        self.deliver(FromGateway::Ready).await
     }
 
     fn begun(&mut self) {

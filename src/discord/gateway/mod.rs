@@ -33,7 +33,6 @@ mod pulse;
 mod session;
 
 use serenity::model::event::Event;
-use serenity::model::id::{ApplicationId, UserId};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -44,10 +43,7 @@ pub use options::{Interest, Options, Pace};
 #[derive(Debug)]
 pub enum FromGateway {
     /// A new session began. Whatever happened since the last one was not told, and never will be.
-    Ready {
-        application: ApplicationId,
-        user: UserId,
-    },
+    Ready,
     /// The session goes on. Everything missed meanwhile has been yielded before this.
     Resumed,
     /// An event of interest.

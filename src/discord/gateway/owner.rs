@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use reqwest::Url;
-use serenity::model::gateway::SessionStartLimit;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -11,7 +10,7 @@ use super::link::Link;
 use super::session::Session;
 use super::{FromGateway, GatewayError, Options, dial, endpoint};
 use crate::discord::backoff::Jitter;
-use crate::discord::rest::{RestError, chain};
+use crate::discord::rest::{RestError, SessionStartLimit, chain};
 
 /// After so many failures in a row, the address for resuming is taken to be dead, and the general one is used.
 const RESUME_TRIES: u32 = 3;
@@ -160,17 +159,13 @@ impl Owner {
                 return Ok(url);
             }
         }
-        match self
-            .options
-            .rest
-            .within(self.options.pace.lookup)
-            .gateway_bot()
-            .await
-        {
-            Ok(bot) => {
-                let url = endpoint::admit(self.options.rest.api_url(), &bot.url).map_err(Ending::Fatal)?;
+        match self.options.rest.within(self.options.pace.lookup).gateway().await {
+            Ok(found) => {
+                let url = endpoint::admit(self.options.rest.api_url(), &found.url).map_err(Ending::Fatal)?;
                 self.gateway = Some(url);
-                self.await_allowance(&bot.session_start_limit).await;
+                if let Some(limit) = &found.session_start_limit {
+                    self.await_allowance(limit).await;
+                }
             }
             Err(RestError::Unauthorized { .. }) => return Err(Ending::Fatal(GatewayError::Token)),
             // REST may be down while the gateway is not: Discord says to keep the address.

@@ -1,7 +1,6 @@
 //! A session with Discord, which outlives the connections it is held over.
 
 use serde::Deserialize;
-use serenity::model::id::{ApplicationId, UserId};
 
 /// What resuming needs.
 #[derive(Debug)]
@@ -17,12 +16,7 @@ pub(super) struct Session {
 #[derive(Deserialize)]
 pub(super) struct Ready {
     pub(super) session_id: String,
-    pub(super) resume_gateway_url: String,
-    pub(super) user: Identified<UserId>,
-    pub(super) application: Identified<ApplicationId>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Identified<Id> {
-    pub(super) id: Id,
+    /// Where Discord wants the session resumed; an API that names no place is asked where it was found.
+    #[serde(default)]
+    pub(super) resume_gateway_url: Option<String>,
 }

@@ -75,7 +75,7 @@ fn closeness(session: &Session, typed: &str) -> Option<u8> {
 }
 
 /// `4711 · app · idle in transaction 14 m 3 s · blocks 7 · psql · shop`.
-fn label(row: &Row<'_>, target: Option<&str>, now: Moment) -> String {
+pub(super) fn label(row: &Row<'_>, target: Option<&str>, now: Moment) -> String {
     let session = row.session;
     let part = |text: &str| inert::plain(text, PART).to_string();
     let since = session.query_age(now).or_else(|| session.state_age(now));

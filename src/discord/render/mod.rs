@@ -7,7 +7,11 @@
 pub mod body;
 pub mod card;
 pub mod choices;
+pub mod details;
+mod facts;
+pub mod form;
 pub mod note;
+pub mod press;
 pub mod requests;
 pub mod result;
 pub mod sessions;

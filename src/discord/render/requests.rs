@@ -40,12 +40,12 @@ pub fn list(requests: &[Request], what: &str, look: &Look) -> Body {
         text.push_str("None. Choose another status, or leave pid and user out.");
     }
     let embed = CreateEmbed::new().title(title).description(text.trim_end());
-    let more = requests.len() - shown;
-    Body::embed(match more {
-        0 => embed,
-        more => embed.footer(CreateEmbedFooter::new(format!(
-            "{more} more; narrow it with pid or user"
-        ))),
+    // How many more there are the ledger was not asked.
+    let hint = "There are more; narrow it with pid or user";
+    Body::embed(if shown < requests.len() {
+        embed.footer(CreateEmbedFooter::new(hint))
+    } else {
+        embed
     })
 }
 

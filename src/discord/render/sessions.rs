@@ -1,6 +1,7 @@
 //! What PostgreSQL is doing, to be read on a phone: a session is two or three short lines, and the worst trouble
 //! comes first.
 
+mod controls;
 mod head;
 mod paging;
 mod row;
@@ -34,8 +35,16 @@ pub struct Wanted {
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub target: String,
-    /// Its sessions, or what is wrong, for people.
-    pub seen: Result<Arc<Snapshot>, String>,
+    pub seen: Result<Arc<Snapshot>, Silence>,
+}
+
+/// Why there is nothing to show of a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Silence {
+    /// It is still being waited for.
+    NotYet,
+    /// What is wrong, for people.
+    Failed(String),
 }
 
 /// One page of a listing.
@@ -53,27 +62,34 @@ pub fn page(answers: &[Answer], wanted: &Wanted, number: usize) -> Page {
     let alone = answers.len() == 1;
     let mut sections: Vec<_> = answers
         .iter()
-        .map(|answer| section(answer, wanted, alone))
+        .map(|answer| (section(answer, wanted, alone), answer))
         .collect();
     // Whoever does not answer is seen on the first page, however much the others have to show.
-    sections.sort_by_key(|(_, trouble)| *trouble);
-    let trouble = sections.iter().map(|(_, trouble)| *trouble).min();
-    let sections: Vec<_> = sections.into_iter().map(|(section, _)| section).collect();
+    sections.sort_by_key(|((_, trouble), _)| *trouble);
+    let trouble = sections.iter().map(|((_, trouble), _)| *trouble).min();
+    let (sections, told): (Vec<_>, Vec<_>) = sections
+        .into_iter()
+        .map(|((section, _), answer)| (section, answer))
+        .unzip();
     let pages = paging::pages(&sections);
     let number = number.min(pages.len() - 1);
+    let sheet = &pages[number];
     let mut embed = CreateEmbed::new()
         .title(title(answers, wanted.view))
-        .description(&pages[number])
+        .description(&sheet.text)
         .colour(trouble.unwrap_or(Trouble::None).colour());
-    let footer = footer(wanted, number, pages.len());
+    let turning = controls::turning(wanted, number, pages.len());
+    let footer = footer(wanted, number, pages.len(), turning.is_some());
     if !footer.is_empty() {
         embed = embed.footer(CreateEmbedFooter::new(footer));
     }
     if let Some(at) = seen_at(answers) {
         embed = embed.timestamp(at);
     }
+    let shown = sheet.rows.iter().map(|(place, row)| (told[*place], *row));
+    let rows = turning.into_iter().chain(controls::picking(shown, alone));
     Page {
-        body: Body::embed(embed),
+        body: Body::embed(embed).with_components(rows.collect()),
         number,
         of: pages.len(),
     }
@@ -98,11 +114,15 @@ impl Trouble {
     }
 }
 
-fn section(answer: &Answer, wanted: &Wanted, alone: bool) -> (Section, Trouble) {
+fn section<'a>(answer: &'a Answer, wanted: &Wanted, alone: bool) -> (Section<'a>, Trouble) {
     let target = format!("**{}**", name(&answer.target));
     let snapshot = match &answer.seen {
         Ok(snapshot) => snapshot,
-        Err(problem) => {
+        Err(Silence::NotYet) => {
+            let head = format!("⏳ {target} has not answered yet");
+            return (Section::bare(head), Trouble::NoAnswer);
+        }
+        Err(Silence::Failed(problem)) => {
             let head = format!("⚠️ {target} did not answer: {}", inert::line(problem, PROBLEM));
             return (Section::bare(head), Trouble::NoAnswer);
         }
@@ -124,7 +144,7 @@ fn section(answer: &Answer, wanted: &Wanted, alone: bool) -> (Section, Trouble) 
     (Section { head, entries }, trouble)
 }
 
-fn entries(listing: &Listing<'_>, snapshot: &Snapshot) -> Vec<Entry> {
+fn entries<'a>(listing: &Listing<'a>, snapshot: &Snapshot) -> Vec<Entry<'a>> {
     match &listing.shown {
         Shown::Sessions(rows) => rows.iter().map(|row| row::entry(row, snapshot.at)).collect(),
         Shown::Trees(trees) => trees.iter().map(|tree| tree::entry(tree, snapshot.at)).collect(),
@@ -144,10 +164,11 @@ fn title(answers: &[Answer], view: View) -> String {
     }
 }
 
-fn footer(wanted: &Wanted, number: usize, of: usize) -> String {
+fn footer(wanted: &Wanted, number: usize, of: usize, is_turnable: bool) -> String {
     let page = (of > 1).then(|| format!("Page {} of {of}", number + 1));
     let filter = (!wanted.filter.is_empty()).then(|| head::described(&wanted.filter, inert::plain));
-    let parts: Vec<_> = [page, filter].into_iter().flatten().collect();
+    let stuck = (!is_turnable).then(|| "This filter is too long for buttons: repeat the command".to_owned());
+    let parts: Vec<_> = [page, filter, stuck].into_iter().flatten().collect();
     parts.join(" · ")
 }
 

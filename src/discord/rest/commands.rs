@@ -28,12 +28,13 @@ impl Rest {
         application_id: ApplicationId,
         guild_id: GuildId,
         commands: &[CreateCommand],
-    ) -> Result<Vec<Command>, RestError> {
+    ) -> Result<(), RestError> {
         let route = Route::GuildCommands {
             application_id,
             guild_id,
         };
-        self.json(Call::new(Method::PUT, route, Retry::Idempotent).json(&commands)?)
+        self.send(Call::new(Method::PUT, route, Retry::Idempotent).json(&commands)?)
             .await
+            .map(drop)
     }
 }

@@ -2,25 +2,16 @@
 
 use serenity::http::Route;
 use serenity::model::channel::GuildChannel;
-use serenity::model::guild::{Member, PartialGuild, Role};
+use serenity::model::guild::{Member, PartialGuild};
 use serenity::model::id::{ChannelId, GuildId, UserId};
 
 use super::{Call, Rest, RestError};
+use crate::discord::lenient;
 
 impl Rest {
     /// The guild, with its roles and whether moderation needs two factors.
     pub async fn guild(&self, guild_id: GuildId) -> Result<PartialGuild, RestError> {
         self.json(Call::get(Route::Guild { guild_id })).await
-    }
-
-    /// All roles of the guild.
-    pub async fn guild_roles(&self, guild_id: GuildId) -> Result<Vec<Role>, RestError> {
-        self.json(Call::get(Route::GuildRoles { guild_id })).await
-    }
-
-    /// All channels of the guild that the bot may see, threads excepted.
-    pub async fn guild_channels(&self, guild_id: GuildId) -> Result<Vec<GuildChannel>, RestError> {
-        self.json(Call::get(Route::GuildChannels { guild_id })).await
     }
 
     /// One channel of a guild.
@@ -30,9 +21,14 @@ impl Rest {
 
     /// A person in the guild, with the roles they have now; [`RestError::NotFound`] if they are not in it.
     pub async fn member(&self, guild_id: GuildId, user_id: UserId) -> Result<Member, RestError> {
-        let mut member: Member = self
-            .json(Call::get(Route::GuildMember { guild_id, user_id }))
-            .await?;
+        let call = Call::get(Route::GuildMember { guild_id, user_id });
+        let route = call.name();
+        let body = self.send(call).await?;
+        let unexpected = |error: serde_json::Error| RestError::Unexpected {
+            route,
+            why: error.to_string(),
+        };
+        let mut member: Member = lenient::member(&body).map_err(unexpected)?;
         // Discord leaves it out of this answer, and serenity then makes one up.
         member.guild_id = guild_id;
         Ok(member)

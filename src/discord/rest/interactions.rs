@@ -4,14 +4,13 @@
 
 use reqwest::Method;
 use serenity::builder::{
-    CreateInteractionResponse, CreateInteractionResponseFollowup, CreateInteractionResponseMessage,
-    EditInteractionResponse,
+    CreateAllowedMentions, CreateInteractionResponse, CreateInteractionResponseFollowup,
+    CreateInteractionResponseMessage, EditInteractionResponse,
 };
 use serenity::http::Route;
-use serenity::model::channel::Message;
 use serenity::model::id::{ApplicationId, InteractionId};
 
-use super::{Call, Rest, RestError, Retry};
+use super::{Call, Rest, RestError, Retry, Said};
 
 /// "Interaction has already been acknowledged."
 const ALREADY_ACKNOWLEDGED: u32 = 40060;
@@ -40,13 +39,15 @@ impl Rest {
         token: &str,
         ephemeral: bool,
     ) -> Result<(), RestError> {
-        let message = CreateInteractionResponseMessage::new().ephemeral(ephemeral);
+        let message = CreateInteractionResponseMessage::new()
+            .allowed_mentions(CreateAllowedMentions::new())
+            .ephemeral(ephemeral);
         self.respond(interaction_id, token, &CreateInteractionResponse::Defer(message))
             .await
     }
 
     /// The message that the first answer became.
-    pub async fn original(&self, application_id: ApplicationId, token: &str) -> Result<Message, RestError> {
+    pub async fn original(&self, application_id: ApplicationId, token: &str) -> Result<Said, RestError> {
         self.json(Call::get(Route::WebhookOriginalInteractionResponse {
             application_id,
             token,
@@ -60,13 +61,14 @@ impl Rest {
         application_id: ApplicationId,
         token: &str,
         edit: &EditInteractionResponse,
-    ) -> Result<Message, RestError> {
+    ) -> Result<(), RestError> {
         let route = Route::WebhookOriginalInteractionResponse {
             application_id,
             token,
         };
-        self.json(Call::new(Method::PATCH, route, Retry::Idempotent).json(edit)?)
+        self.send(Call::new(Method::PATCH, route, Retry::Idempotent).json(edit)?)
             .await
+            .map(drop)
     }
 
     /// Deletes the first answer.
@@ -86,12 +88,13 @@ impl Rest {
         application_id: ApplicationId,
         token: &str,
         message: &CreateInteractionResponseFollowup,
-    ) -> Result<Message, RestError> {
+    ) -> Result<(), RestError> {
         let route = Route::WebhookFollowupMessages {
             application_id,
             token,
         };
-        self.json(Call::new(Method::POST, route, Retry::OnlyIfNotSent).json(message)?)
+        self.send(Call::new(Method::POST, route, Retry::OnlyIfNotSent).json(message)?)
             .await
+            .map(drop)
     }
 }

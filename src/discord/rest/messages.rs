@@ -1,15 +1,78 @@
 //! Messages in a channel.
 
 use reqwest::Method;
+use serde::Deserialize;
 use serenity::builder::{CreateMessage, EditMessage};
 use serenity::http::Route;
-use serenity::model::channel::{Message, Nonce};
-use serenity::model::id::{ChannelId, MessageId};
+use serenity::model::channel::Nonce;
+use serenity::model::id::{ChannelId, MessageId, UserId};
 
 use super::{Call, Rest, RestError, Retry};
 
 /// Discord's own limit of one page.
-const PAGE: u8 = 100;
+pub const PAGE: u8 = 100;
+
+/// A message of the bot's own, as far as it matters once it is there.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Said {
+    pub id: MessageId,
+    /// When it was last edited, as Discord writes it.
+    #[serde(default)]
+    pub edited_timestamp: Option<String>,
+}
+
+/// A message that was found in a channel, as far as it tells what it is.
+#[derive(Debug, Deserialize)]
+pub struct Seen {
+    pub id: MessageId,
+    author: Author,
+    #[serde(default)]
+    embeds: Vec<Embed>,
+    #[serde(default)]
+    message_reference: Option<Reference>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Author {
+    id: UserId,
+}
+
+#[derive(Debug, Deserialize)]
+struct Embed {
+    #[serde(default)]
+    footer: Option<Footer>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Footer {
+    text: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Reference {
+    #[serde(default)]
+    message_id: Option<MessageId>,
+}
+
+impl Seen {
+    pub fn is_by(&self, user: UserId) -> bool {
+        self.author.id == user
+    }
+
+    /// Whether it has an embed with this text at its foot.
+    pub fn has_footer(&self, text: &str) -> bool {
+        self.embeds
+            .iter()
+            .filter_map(|embed| embed.footer.as_ref())
+            .any(|footer| footer.text == text)
+    }
+
+    pub fn replies_to(&self, message: MessageId) -> bool {
+        self.message_reference
+            .as_ref()
+            .is_some_and(|reference| reference.message_id == Some(message))
+    }
+}
 
 impl Rest {
     /// Posts a message once, however often it has to be tried within a few minutes: Discord answers a repeat of `nonce` (at most
@@ -19,7 +82,7 @@ impl Rest {
         channel_id: ChannelId,
         message: CreateMessage,
         nonce: &str,
-    ) -> Result<Message, RestError> {
+    ) -> Result<Said, RestError> {
         let message = message.nonce(Nonce::String(nonce.to_owned())).enforce_nonce(true);
         let route = Route::ChannelMessages { channel_id };
         self.json(Call::new(Method::POST, route, Retry::WithNonce).json(&message)?)
@@ -32,45 +95,22 @@ impl Rest {
         channel_id: ChannelId,
         message_id: MessageId,
         edit: &EditMessage,
-    ) -> Result<Message, RestError> {
-        let route = Route::ChannelMessage {
-            channel_id,
-            message_id,
-        };
-        self.json(Call::new(Method::PATCH, route, Retry::Idempotent).json(edit)?)
-            .await
-    }
-
-    /// One message; [`RestError::NotFound`] with code 10008 if it was deleted.
-    pub async fn message(&self, channel_id: ChannelId, message_id: MessageId) -> Result<Message, RestError> {
-        self.json(Call::get(Route::ChannelMessage {
-            channel_id,
-            message_id,
-        }))
-        .await
-    }
-
-    /// Deletes a message. That it is gone already is an error of Discord's, [`RestError::NotFound`], also on a repeat.
-    pub async fn delete_message(
-        &self,
-        channel_id: ChannelId,
-        message_id: MessageId,
     ) -> Result<(), RestError> {
         let route = Route::ChannelMessage {
             channel_id,
             message_id,
         };
-        self.send(Call::new(Method::DELETE, route, Retry::Idempotent))
+        self.send(Call::new(Method::PATCH, route, Retry::Idempotent).json(edit)?)
             .await
             .map(drop)
     }
 
-    /// Up to 100 of the messages that came after `after`, the oldest of them, in Discord's order (newest first).
+    /// Up to [`PAGE`] of the messages that came after `after`, the oldest of them, in Discord's order (newest first).
     pub async fn messages_after(
         &self,
         channel_id: ChannelId,
         after: MessageId,
-    ) -> Result<Vec<Message>, RestError> {
+    ) -> Result<Vec<Seen>, RestError> {
         let call = Call::get(Route::ChannelMessages { channel_id })
             .query("after", &after)
             .query("limit", &PAGE);

@@ -23,7 +23,7 @@ mod error;
 mod guild;
 mod interactions;
 mod limits;
-mod messages;
+pub mod messages;
 mod reactions;
 mod refusal;
 mod route;
@@ -35,9 +35,11 @@ use std::time::Duration;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
+pub use application::{Application, BotUser, Gateway, SessionStartLimit};
 pub use call::{Call, Retry};
 pub(in crate::discord) use error::chain;
 pub use error::{Effect, RestError};
+pub use messages::{Said, Seen};
 pub use route::RouteName;
 
 use super::backoff::Jitter;

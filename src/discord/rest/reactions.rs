@@ -1,15 +1,20 @@
 //! Reactions on a message.
 
 use reqwest::Method;
+use serde::Deserialize;
 use serenity::http::Route;
 use serenity::model::channel::ReactionType;
 use serenity::model::id::{ChannelId, MessageId, UserId};
-use serenity::model::user::User;
 
 use super::{Call, Rest, RestError, Retry};
 
 /// Discord's own limit of one page.
 const PAGE: usize = 100;
+
+#[derive(Deserialize)]
+struct Reactor {
+    id: UserId,
+}
 
 impl Rest {
     /// Puts the bot's own reaction on a message. Several in a row meet Discord's tightest limit, about four a second.
@@ -37,24 +42,24 @@ impl Rest {
         channel_id: ChannelId,
         message_id: MessageId,
         emoji: &ReactionType,
-    ) -> Result<Vec<User>, RestError> {
+    ) -> Result<Vec<UserId>, RestError> {
         let reaction = &emoji.as_data();
         let route = Route::ChannelMessageReactionEmoji {
             channel_id,
             message_id,
             reaction,
         };
-        let mut all: Vec<User> = Vec::new();
+        let mut all: Vec<UserId> = Vec::new();
         let mut last: Option<UserId> = None;
         loop {
             let mut call = Call::get(route).query("limit", &PAGE);
             if let Some(after) = last {
                 call = call.query("after", &after);
             }
-            let page: Vec<User> = self.json(call).await?;
+            let page: Vec<Reactor> = self.json(call).await?;
             let length = page.len();
-            all.extend(page);
-            let newest = all.iter().map(|user| user.id).max();
+            all.extend(page.into_iter().map(|reactor| reactor.id));
+            let newest = all.iter().copied().max();
             // A page that brings nobody new would be fetched for ever.
             if length < PAGE || newest == last {
                 return Ok(all);

@@ -13,6 +13,7 @@ use crate::desk::ports::LedgerError;
 use crate::domain::event::{Entry, Recorded};
 use crate::domain::ids::RequestId;
 use crate::ledger::chain::{self, Tail};
+use crate::ledger::pages::Row;
 use crate::ledger::standing::{self, Standing};
 
 /// How long another program may keep the file locked before that is an error.
@@ -189,32 +190,27 @@ pub(super) fn end(connection: &Connection) -> rusqlite::Result<Tail> {
 /// The last record must be the one that was appended last, and unchanged.
 fn check_end(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     let failed = || OpenError::sqlite(path);
-    let damaged = |seq, problem: String| OpenError::Damaged {
-        path: path.to_owned(),
-        seq,
-        problem,
-    };
     let promised = end(connection).map_err(failed())?;
     let last = connection
         .query_row(
             "SELECT seq, line FROM record ORDER BY seq DESC LIMIT 1",
             [],
-            |row| Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?)),
+            |row| {
+                Ok(Row {
+                    seq: row.get(0)?,
+                    line: row.get(1)?,
+                })
+            },
         )
         .optional()
         .map_err(failed())?;
-    let found = match last {
-        None => Tail::default(),
-        Some((seq, line)) => {
-            let read = chain::read(seq, &line).map_err(|broken| damaged(seq, broken.to_string()))?;
-            Tail { seq, hash: read.hash }
-        }
-    };
-    if found == promised {
-        return Ok(());
-    }
-    let problem = format!("the last record is {found}; the last one appended was {promised}");
-    Err(damaged(found.seq.min(promised.seq) + 1, problem))
+    promised
+        .confirm(last.as_ref())
+        .map_err(|(seq, problem)| OpenError::Damaged {
+            path: path.to_owned(),
+            seq,
+            problem,
+        })
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {

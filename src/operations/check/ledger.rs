@@ -3,9 +3,10 @@
 use crate::config::{Ledger, Settings};
 use crate::desk::ports::Ledger as _;
 use crate::domain::finding::Finding;
+use crate::ledger::postgres;
 use crate::ledger::sqlite::{OpenError, Sqlite};
 use crate::operations::audit::{self, Verdict};
-use crate::operations::ledger_tools;
+use crate::operations::{ledger_tools, seat};
 
 const WRITABLE: &str = "ledger: writable";
 const INTACT: &str = "ledger: intact";
@@ -26,11 +27,14 @@ pub(super) async fn find(settings: &Settings) -> Vec<Finding> {
             }
             Err(problem) => Finding::fail(WRITABLE, problem.to_string(), ""),
         },
-        Ledger::Postgres { .. } => Finding::fail(
-            WRITABLE,
-            "this version keeps its ledger in SQLite only",
-            "Write sqlite:FILE",
-        ),
+        Ledger::Postgres { connection } => match postgres::try_out(&seat::dial(connection)).await {
+            Ok(()) => Finding::ok(WRITABLE, connection.address()),
+            Err(problem) => Finding::fail(
+                WRITABLE,
+                problem.to_string(),
+                "See docs/ledger.md for what its role needs",
+            ),
+        },
     };
     vec![writable, intact(settings)]
 }
@@ -44,10 +48,17 @@ fn intact(settings: &Settings) -> Finding {
             verdict.to_string(),
             "Keep the file as it is for whoever investigates, and restore an intact copy",
         ),
+        Err(problem) if is_none_yet(&problem) => {
+            Finding::ok(INTACT, "there is none yet: the first run makes it")
+        }
         Err(problem) => Finding::fail(
             INTACT,
             format!("{problem:#}"),
             "See to the file and its permissions",
         ),
     }
+}
+
+fn is_none_yet(problem: &anyhow::Error) -> bool {
+    matches!(problem.downcast_ref(), Some(postgres::OpenError::Missing))
 }

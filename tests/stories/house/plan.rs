@@ -28,6 +28,7 @@ pub struct Plan {
     sections: String,
     target: String,
     people: Vec<Newcomer>,
+    rate_limits: bool,
 }
 
 impl Plan {
@@ -53,6 +54,14 @@ impl Plan {
     pub fn person(mut self, newcomer: Newcomer) -> Self {
         self.people.push(newcomer);
         self
+    }
+
+    /// Where Discord enforces its rate limits.
+    pub fn with_rate_limits(self) -> Self {
+        Self {
+            rate_limits: true,
+            ..self
+        }
     }
 
     /// A house with the bot in it, ready.
@@ -97,6 +106,9 @@ impl Plan {
             .identify_every(Duration::from_millis(10));
         for newcomer in &self.people {
             discord = discord.newcomer(newcomer.clone());
+        }
+        if self.rate_limits {
+            discord = discord.with_rate_limits();
         }
         discord.start().await
     }

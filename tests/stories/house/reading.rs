@@ -1,7 +1,5 @@
 //! What can be read afterwards: the channel, and the ledger as it is exported.
 
-use std::time::Duration;
-
 use discord_sim::Message;
 use serde_json::Value;
 use throwaway_postgres::eventually;
@@ -116,28 +114,21 @@ impl House {
         }
     }
 
-    /// Gives the bot time to do what it must not do. Nothing tells that something will never come.
-    pub async fn nothing_more_happens(&self) {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-    }
-
     fn short(&self, record: &Value) -> String {
-        let mut text = record["event"].as_str().expect("an event").to_owned();
-        if let Some(actor) = record["actor"].as_str() {
-            text.push_str(&format!(" by {}", self.name(actor)));
-        }
+        let event = record["event"].as_str().expect("an event");
+        let by = record["actor"]
+            .as_str()
+            .map(|id| format!(" by {}", self.name(id)));
         let details = ["action", "outcome", "why"].map(|key| record[key].as_str());
-        if let Some(detail) = details.into_iter().flatten().next() {
-            text.push_str(&format!(": {detail}"));
-        }
-        if let Some(approvers) = record["approvers"].as_array() {
-            let names = approvers.iter().filter_map(Value::as_str).map(|id| self.name(id));
-            text.push_str(&format!(
-                ", approved by {}",
-                names.collect::<Vec<_>>().join(" and ")
-            ));
-        }
-        text
+        let detail = details.into_iter().flatten().next();
+        let detail = detail.map(|detail| format!(": {detail}"));
+        let approvers = record["approvers"].as_array().map(|approvers| {
+            let ids = approvers.iter().filter_map(Value::as_str);
+            let names: Vec<_> = ids.map(|id| self.name(id)).collect();
+            format!(", approved by {}", names.join(" and "))
+        });
+        let parts = [by, detail, approvers].into_iter().flatten();
+        [event.to_owned()].into_iter().chain(parts).collect()
     }
 
     fn name(&self, id: &str) -> String {

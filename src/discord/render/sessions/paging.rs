@@ -1,29 +1,45 @@
 //! What fits on a page.
 
+use crate::domain::view::Row;
+
 use crate::discord::render::words::units;
 
 /// Discord's limit for an embed's description is 4,096 and for all of a message's embeds 6,000; what is over
 /// is for the title and the footer.
 const ROOM: usize = 3_900;
-/// More than this is a long way to scroll on a phone.
-const WEIGHT: usize = 8;
+/// More than this is a long way to scroll on a phone, which shows the end of a message first.
+const WEIGHT: usize = 4;
+
+/// An empty line: where one session ends and the next begins is seen at a glance.
+const GAP: &str = "\n\n";
 
 /// What stands under one heading.
 #[derive(Debug)]
-pub(super) struct Section {
+pub(super) struct Section<'a> {
     pub(super) head: String,
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<Entry<'a>>,
 }
 
 /// What is never torn apart.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct Entry<'a> {
     pub(super) text: String,
     /// How much of a page it takes, in sessions.
     pub(super) weight: usize,
+    /// The sessions it is about.
+    pub(super) rows: Vec<Row<'a>>,
 }
 
-impl Section {
+/// What is on one page.
+#[derive(Debug, Default)]
+pub(super) struct Sheet<'a> {
+    pub(super) text: String,
+    /// The sessions it shows, each with the place of its section.
+    pub(super) rows: Vec<(usize, Row<'a>)>,
+    weight: usize,
+}
+
+impl Section<'_> {
     pub(super) fn bare(head: String) -> Self {
         Self {
             head,
@@ -33,18 +49,22 @@ impl Section {
 }
 
 /// Fills page after page; at least one. A heading is repeated where its section goes on.
-pub(super) fn pages(sections: &[Section]) -> Vec<String> {
+pub(super) fn pages<'a>(sections: &[Section<'a>]) -> Vec<Sheet<'a>> {
     let mut pages = Pages::default();
-    for section in sections {
+    for (place, section) in sections.iter().enumerate() {
         let mut is_headed = false;
-        let first = section.entries.first().map_or(0, |entry| units(&entry.text) + 1);
-        pages.make_room(units(&section.head) + 1 + first, 0);
+        let first = section
+            .entries
+            .first()
+            .map_or(0, |entry| units(&entry.text) + GAP.len());
+        pages.make_room(units(&section.head) + GAP.len() + first, 0);
         for entry in &section.entries {
-            if pages.make_room(units(&entry.text) + 1, entry.weight) || !is_headed {
+            if pages.make_room(units(&entry.text) + GAP.len(), entry.weight) || !is_headed {
                 pages.add(&section.head, 0);
                 is_headed = true;
             }
             pages.add(&entry.text, entry.weight);
+            pages.open.rows.extend(entry.rows.iter().map(|row| (place, *row)));
         }
         if !is_headed {
             pages.add(&section.head, 0);
@@ -55,29 +75,28 @@ pub(super) fn pages(sections: &[Section]) -> Vec<String> {
 }
 
 #[derive(Default)]
-struct Pages {
-    full: Vec<String>,
-    open: String,
-    weight: usize,
+struct Pages<'a> {
+    full: Vec<Sheet<'a>>,
+    open: Sheet<'a>,
 }
 
-impl Pages {
+impl Pages<'_> {
     /// Turns the page if what comes next does not fit on it; whether it did.
     fn make_room(&mut self, more: usize, weight: usize) -> bool {
-        let fits = units(&self.open) + more <= ROOM && self.weight + weight <= WEIGHT;
-        if fits || self.open.is_empty() {
+        let fits = units(&self.open.text) + more <= ROOM && self.open.weight + weight <= WEIGHT;
+        if fits || self.open.text.is_empty() {
             return false;
         }
         self.full.push(std::mem::take(&mut self.open));
-        self.weight = 0;
         true
     }
 
     fn add(&mut self, text: &str, weight: usize) {
-        if !self.open.is_empty() {
-            self.open.push('\n');
+        let sheet = &mut self.open;
+        if !sheet.text.is_empty() {
+            sheet.text.push_str(GAP);
         }
-        self.open.push_str(text);
-        self.weight += weight;
+        sheet.text.push_str(text);
+        sheet.weight += weight;
     }
 }

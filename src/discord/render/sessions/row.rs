@@ -11,12 +11,12 @@ use super::paging::Entry;
 use crate::discord::render::words::{age, blocker, count, short_name};
 
 const NAME: usize = 40;
-const QUERY: usize = 120;
+const QUERY: usize = 72;
 /// More blockers than this in one line are counted, not named.
 const BLOCKERS: usize = 3;
 
 /// A session of a list.
-pub(super) fn entry(row: &Row<'_>, now: Moment) -> Entry {
+pub(super) fn entry<'a>(row: &Row<'a>, now: Moment) -> Entry<'a> {
     let mut first = heading(row.session, now);
     if let Some(blocks) = blocks(row) {
         first = format!("{first} · {blocks}");
@@ -30,6 +30,7 @@ pub(super) fn entry(row: &Row<'_>, now: Moment) -> Entry {
     Entry {
         text: lines.join("\n"),
         weight: 1,
+        rows: vec![*row],
     }
 }
 
@@ -71,17 +72,23 @@ pub(super) fn doing_briefly(session: &Session, now: Moment) -> String {
 
 /// Whose it is: user, database, application.
 pub(super) fn whose(session: &Session) -> String {
-    [
-        session.user.as_deref(),
-        session.database.as_deref(),
-        Some(session.application.as_str()),
-    ]
-    .into_iter()
-    .flatten()
-    .filter(|text| !text.is_empty())
-    .map(|text| short_name(text, NAME))
-    .collect::<Vec<_>>()
-    .join(" · ")
+    let application = Some(session.application.as_str());
+    joined([session.user.as_deref(), session.database.as_deref(), application])
+}
+
+/// The same in short: who waits for a lock is in the database of whom it waits for.
+pub(super) fn client(session: &Session) -> String {
+    joined([session.user.as_deref(), Some(&session.application)])
+}
+
+fn joined<'a>(names: impl IntoIterator<Item = Option<&'a str>>) -> String {
+    names
+        .into_iter()
+        .flatten()
+        .filter(|text| !text.is_empty())
+        .map(|text| short_name(text, NAME))
+        .collect::<Vec<_>>()
+        .join(" · ")
 }
 
 /// Its query as code, if it may be shown.

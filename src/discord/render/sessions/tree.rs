@@ -1,16 +1,17 @@
 //! A root blocker and those behind it.
 
 use crate::domain::moment::Moment;
+use crate::domain::view::Row;
 use crate::domain::view::tree::{Branch, Root, Tree};
 
 use super::paging::Entry;
-use super::row::{doing_briefly, heading, query, whose};
+use super::row::{client, doing_briefly, heading, query, whose};
 use crate::discord::render::words::age;
 
-const QUERY: usize = 120;
+const QUERY: usize = 72;
 
 /// A tree of a list: its root like any session, those who wait in one line each.
-pub(super) fn entry(tree: &Tree<'_>, now: Moment) -> Entry {
+pub(super) fn entry<'a>(tree: &Tree<'a>, now: Moment) -> Entry<'a> {
     let mut lines = match tree.root {
         Root::Session(session) => {
             let mut lines = vec![heading(session, now), waiting(tree), whose(session)];
@@ -33,7 +34,25 @@ pub(super) fn entry(tree: &Tree<'_>, now: Moment) -> Entry {
     Entry {
         text: lines.join("\n"),
         weight: 2,
+        rows: rows(tree),
     }
+}
+
+fn rows<'a>(tree: &Tree<'a>) -> Vec<Row<'a>> {
+    let row = |session, waiters| Row {
+        session,
+        waiters,
+        direct: waiters,
+        workers: 0,
+    };
+    let root = match tree.root {
+        Root::Session(session) => Some(row(session, tree.waiters)),
+        Root::Prepared | Root::Unseen(_) => None,
+    };
+    let branches = tree.branches.iter();
+    root.into_iter()
+        .chain(branches.map(|branch| row(branch.session, branch.behind)))
+        .collect()
 }
 
 fn waiting(tree: &Tree<'_>) -> String {
@@ -53,7 +72,7 @@ fn line(branch: &Branch<'_>, now: Moment) -> String {
     let session = branch.session;
     let mut parts = vec![
         format!("**{}** {}", session.pid, doing_briefly(session, now)),
-        whose(session),
+        client(session),
     ];
     if branch.behind > 0 {
         parts.push(format!("{} behind it", branch.behind));

@@ -1,0 +1,165 @@
+//! Finding the records of some requests through the indexes, so that no question reads the whole history.
+
+use std::collections::BTreeSet;
+
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Error, GenericClient, IsolationLevel};
+
+use super::whole;
+use crate::desk::ports::{LedgerError, Recall, Search};
+use crate::domain::event::Recorded;
+use crate::domain::ids::RequestId;
+use crate::domain::moment::Moment;
+use crate::ledger::chain::{self, Tail};
+use crate::ledger::codec::time;
+use crate::ledger::pages::Row;
+use crate::postgres::connection::Live;
+
+/// What [`Recall`] is made of.
+pub(super) struct Found {
+    rows: Vec<Row>,
+    next: RequestId,
+    owed: BTreeSet<RequestId>,
+    /// Where the chain ended when this was read.
+    pub(super) tail: Tail,
+}
+
+pub(super) async fn recall(live: &mut Live, since: Moment) -> Result<Found, Error> {
+    // One view of the ledger for all questions.
+    let transaction = live
+        .client_mut()
+        .build_transaction()
+        .isolation_level(IsolationLevel::RepeatableRead)
+        .read_only(true)
+        .start()
+        .await?;
+    let rows = transaction
+        .query(
+            "SELECT seq, line FROM killgate_ledger.record WHERE request IN (
+                 SELECT request FROM killgate_ledger.standing
+                 UNION
+                 SELECT request FROM killgate_ledger.record WHERE event = 'executing' AND at >= $1
+             ) ORDER BY seq",
+            &[&time::write(since)],
+        )
+        .await?;
+    let last = transaction
+        .query_one(
+            "SELECT coalesce(max(request), 0) AS last FROM killgate_ledger.record WHERE event = 'requested'",
+            &[],
+        )
+        .await?;
+    let owed = transaction
+        .query("SELECT request FROM killgate_ledger.standing WHERE owed", &[])
+        .await?;
+    let tail = end(&transaction).await?;
+    transaction.commit().await?;
+    Ok(Found {
+        rows: rows.iter().map(row).collect::<Result<_, _>>()?,
+        next: RequestId(last.try_get::<_, i64>("last")?.unsigned_abs() + 1),
+        owed: owed
+            .iter()
+            .map(|row| Ok(RequestId(row.try_get::<_, i64>("request")?.unsigned_abs())))
+            .collect::<Result<_, Error>>()?,
+        tail,
+    })
+}
+
+impl Found {
+    pub(super) fn verified(self) -> Result<Recall, LedgerError> {
+        Ok(Recall {
+            records: verified(self.rows)?,
+            next: self.next,
+            owed: self.owed,
+        })
+    }
+}
+
+/// Newest request first, and each request's records oldest first.
+pub(super) async fn history(client: &Client, search: &Search) -> Result<Vec<Row>, Error> {
+    let mut sql = "SELECT request FROM killgate_ledger.record AS asked WHERE event = 'requested'".to_owned();
+    let (pid, requester, message, limit) = (
+        search.pid.map(|pid| pid.number()),
+        search.requester.map(|requester| requester.to_string()),
+        search.message.map(|message| message.to_string()),
+        i64::from(search.limit),
+    );
+    let mut values: Vec<&(dyn ToSql + Sync)> = vec![&limit];
+    match search.ended {
+        Some(true) => sql.push_str(
+            " AND EXISTS (SELECT FROM killgate_ledger.record WHERE event = 'finished' AND request = asked.request)",
+        ),
+        Some(false) => {
+            sql.push_str(" AND request IN (SELECT request FROM killgate_ledger.standing WHERE NOT owed)");
+        }
+        None => {}
+    }
+    let mut condition = |before: &str, value, after: &str| {
+        values.push(value);
+        sql.push_str(&format!(" AND {before} = ${}{after}", values.len()));
+    };
+    if let Some(pid) = &pid {
+        condition("pid", pid, "");
+    }
+    if let Some(requester) = &requester {
+        condition("actor", requester, "");
+    }
+    if let Some(message) = &message {
+        let posted =
+            "request IN (SELECT request FROM killgate_ledger.record WHERE event = 'posted' AND message";
+        condition(posted, message, ")");
+    }
+    let rows = client
+        .query(
+            &format!(
+                "SELECT seq, line FROM killgate_ledger.record
+                 WHERE request IN ({sql} ORDER BY request DESC LIMIT $1) ORDER BY request DESC, seq"
+            ),
+            &values,
+        )
+        .await?;
+    rows.iter().map(row).collect()
+}
+
+/// Where the chain ends, as the last append left it.
+pub(super) async fn end(client: &impl GenericClient) -> Result<Tail, Error> {
+    let row = client
+        .query_one("SELECT seq, hash FROM killgate_ledger.chain_end", &[])
+        .await?;
+    Ok(Tail {
+        seq: row.try_get::<_, i64>("seq")?.unsigned_abs(),
+        hash: row.try_get("hash")?,
+    })
+}
+
+/// Some of the records after `seq`, in order.
+pub(super) async fn after(client: &Client, seq: u64, limit: i64) -> Result<Vec<Row>, Error> {
+    let rows = client
+        .query(
+            "SELECT seq, line FROM killgate_ledger.record WHERE seq > $1 ORDER BY seq LIMIT $2",
+            &[&whole(seq), &limit],
+        )
+        .await?;
+    rows.iter().map(row).collect()
+}
+
+pub(super) fn row(row: &tokio_postgres::Row) -> Result<Row, Error> {
+    Ok(Row {
+        seq: row.try_get::<_, i64>("seq")?.unsigned_abs(),
+        line: row.try_get("line")?,
+    })
+}
+
+/// The records that the rows are, unless one of them is not as it was written.
+pub(super) fn verified(rows: Vec<Row>) -> Result<Vec<Recorded>, LedgerError> {
+    rows.into_iter()
+        .map(|Row { seq, line }| {
+            chain::read(seq, &line)
+                .map(|link| link.recorded)
+                .map_err(|broken| LedgerError::Corrupt {
+                    seq,
+                    problem: broken.to_string(),
+                })
+        })
+        .collect()
+}

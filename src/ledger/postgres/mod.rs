@@ -1,0 +1,242 @@
+//! The ledger in a PostgreSQL database, shared by several replicas of which one is active. An acknowledged
+//! record is committed with `synchronous_commit` (PostgreSQL documentation, "Write-Ahead Log").
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `election` | which replica is the active one |
+//! | `keeping` | keeps its session, and its lease |
+//! | `session` | lends the session to one statement at a time |
+//! | `lookup` | finds records |
+//! | [`pages`] | reads all of them, for the auditor |
+//! | `migration`, `schema.sql` | the schema, and its versions |
+//! | `failure` | what went wrong |
+
+mod election;
+mod failure;
+mod keeping;
+mod lookup;
+mod migration;
+pub mod pages;
+mod session;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout, timeout_at};
+
+pub use self::election::Terms;
+pub use self::failure::OpenError;
+use self::failure::not_read;
+use self::keeping::Keeper;
+use self::session::{Lent, Place, Reach, Session, lend};
+use crate::desk::ports::{Ledger, LedgerError, Recall, Search};
+use crate::domain::event::{Entry, Recorded};
+use crate::domain::ids::RequestId;
+use crate::domain::moment::Moment;
+use crate::ledger::chain::Tail;
+use crate::ledger::standing::{self, Standing};
+use crate::postgres::connection::{Dial, Ended};
+
+/// How long anything asked of the ledger may take. Shorter than a lease, so that an answer in time is one from
+/// before anybody could have taken the lease away.
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// The ledger, held by the active replica.
+pub struct Postgres {
+    epoch: i64,
+    place: Arc<Mutex<Place>>,
+    reach: watch::Receiver<Reach>,
+    _keeper: JoinSet<()>,
+}
+
+impl Postgres {
+    fn begin(to: Dial, terms: Terms, epoch: i64, (session, ended): (Session, Ended), tail: Tail) -> Self {
+        let place = Arc::new(Mutex::new(Place {
+            session: Some(session),
+            tail,
+        }));
+        let (told, reach) = watch::channel(Reach::Up);
+        let keeper = Keeper {
+            to,
+            terms,
+            epoch,
+            place: Arc::clone(&place),
+            reach: told,
+        };
+        let mut tasks = JoinSet::new();
+        tasks.spawn(keeper.keep(ended));
+        Self {
+            epoch,
+            place,
+            reach,
+            _keeper: tasks,
+        }
+    }
+
+    /// Is over once another replica has taken over.
+    pub fn deposed(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut reach = self.reach.clone();
+        async move {
+            // The keeper ends without a word only together with the ledger.
+            let _ = reach.wait_for(|reach| matches!(reach, Reach::Deposed)).await;
+        }
+    }
+
+    /// Lets another replica take over at once. Nothing may be appended afterwards.
+    pub async fn resign(&self) -> Result<(), LedgerError> {
+        let deadline = Instant::now() + LIMIT;
+        let lent = self.lend(deadline).await?;
+        let resign = "UPDATE killgate_ledger.lease SET renewed_at = '-infinity' WHERE epoch = $1";
+        let answer = timeout_at(deadline, lent.client().execute(resign, &[&self.epoch])).await;
+        Ok(lent.conclude(answer, None).map(drop)?)
+    }
+
+    async fn lend(&self, deadline: Instant) -> Result<Lent, LedgerError> {
+        lend(&self.place, self.reach.clone(), deadline).await
+    }
+}
+
+#[async_trait]
+impl Ledger for Postgres {
+    async fn append(&self, entries: Vec<Entry>) -> Result<Vec<Recorded>, LedgerError> {
+        if entries.is_empty() {
+            return Ok(Vec::new());
+        }
+        let deadline = Instant::now() + LIMIT;
+        let mut lent = self.lend(deadline).await?;
+        let last = lent.tail().clone();
+        let sealed = Sealed::after(last.clone(), entries)?;
+        let append = lent.session().append.clone();
+        let (last_seq, requests, owed) = (whole(last.seq), sealed.requests(), sealed.owed());
+        let answer = timeout_at(
+            deadline,
+            lent.client().execute(
+                &append,
+                &[
+                    &self.epoch,
+                    &last_seq,
+                    &last.hash,
+                    &sealed.lines,
+                    &sealed.tail.hash,
+                    &requests,
+                    &owed,
+                ],
+            ),
+        )
+        .await;
+        lent.conclude(answer, Some(sealed.tail))?;
+        if Instant::now() > deadline {
+            // This replica was stopped while the answer was there to be read: it may be deposed by now.
+            return Err(LedgerError::Uncertain(anyhow::anyhow!(
+                "the answer was read too late to be acted on"
+            )));
+        }
+        Ok(sealed.recorded)
+    }
+
+    async fn recall(&self, since: Moment) -> Result<Recall, LedgerError> {
+        let deadline = Instant::now() + LIMIT;
+        let mut lent = self.lend(deadline).await?;
+        let answer = timeout_at(deadline, lookup::recall(&mut lent.session().live, since)).await;
+        let tail = answer.as_ref().ok().and_then(|found| found.as_ref().ok());
+        let tail = tail.map(|found| found.tail.clone());
+        lent.conclude(answer, tail).map_err(not_read)?.verified()
+    }
+
+    async fn settle(&self, request: RequestId) -> Result<(), LedgerError> {
+        let deadline = Instant::now() + LIMIT;
+        let mut lent = self.lend(deadline).await?;
+        let settle = lent.session().settle.clone();
+        let answer = timeout_at(
+            deadline,
+            lent.client().execute(&settle, &[&self.epoch, &whole(request.0)]),
+        )
+        .await;
+        Ok(lent.conclude(answer, None).map(drop)?)
+    }
+
+    async fn history(&self, search: Search) -> Result<Vec<Recorded>, LedgerError> {
+        let deadline = Instant::now() + LIMIT;
+        let lent = self.lend(deadline).await?;
+        let answer = timeout_at(deadline, lookup::history(lent.client(), &search)).await;
+        lookup::verified(lent.conclude(answer, None).map_err(not_read)?)
+    }
+
+    async fn probe(&self) -> Result<(), LedgerError> {
+        let deadline = Instant::now() + LIMIT;
+        let mut lent = self.lend(deadline).await?;
+        let renew = lent.session().renew.clone();
+        let answer = timeout_at(deadline, lent.client().execute(&renew, &[&self.epoch])).await;
+        Ok(lent.conclude(answer, None).map(drop)?)
+    }
+}
+
+/// Entries made into records that follow one another.
+struct Sealed {
+    recorded: Vec<Recorded>,
+    lines: Vec<String>,
+    /// How the requests among them stand afterwards.
+    standing: BTreeMap<u64, Standing>,
+    tail: Tail,
+}
+
+impl Sealed {
+    fn after(mut tail: Tail, entries: Vec<Entry>) -> Result<Self, LedgerError> {
+        let mut recorded = Vec::with_capacity(entries.len());
+        let mut lines = Vec::with_capacity(entries.len());
+        let mut standing = BTreeMap::new();
+        for entry in entries {
+            if let (Some(RequestId(request)), Some(now)) = (entry.request, standing::after(&entry.event)) {
+                standing.insert(request, now);
+            }
+            let sealed = tail.seal(entry).map_err(|error| {
+                LedgerError::NotRecorded(
+                    anyhow::Error::new(error).context("the record cannot be written as JSON"),
+                )
+            })?;
+            lines.push(sealed.line);
+            recorded.push(sealed.recorded);
+        }
+        Ok(Self {
+            recorded,
+            lines,
+            standing,
+            tail,
+        })
+    }
+
+    fn requests(&self) -> Vec<i64> {
+        self.standing.keys().copied().map(whole).collect()
+    }
+
+    fn owed(&self) -> Vec<bool> {
+        self.standing.values().map(|now| *now == Standing::Owed).collect()
+    }
+}
+
+/// PostgreSQL has no unsigned numbers; none of ours comes near the end of its signed ones.
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Does all that a start would do to the ledger behind `to`, and takes it back: whether this killgate could keep
+/// its records there.
+pub async fn try_out(to: &Dial) -> Result<(), OpenError> {
+    let trying = async {
+        let (mut live, _ended) = session::dial(to, LIMIT).await?;
+        let transaction = live.client_mut().transaction().await?;
+        migration::migrate(&transaction).await?;
+        transaction
+            .execute("UPDATE killgate_ledger.lease SET holder = holder", &[])
+            .await?;
+        transaction.rollback().await?;
+        Ok(())
+    };
+    timeout(LIMIT * 2, trying)
+        .await
+        .unwrap_or_else(|_| Err(OpenError::late()))
+}

@@ -1,0 +1,118 @@
+//! The bot, for as long as this process is the active one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use metrics::gauge;
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use super::assembly;
+use super::clock::SystemClock;
+use super::seat::Seat;
+use crate::config::Settings;
+use crate::desk::inbox::Happening;
+use crate::desk::ports::LedgerError;
+use crate::desk::{Clerk, Desk, Stopped};
+use crate::discord::account::Account;
+use crate::postgres::PostgresTarget;
+
+/// What one turn at being the active one takes.
+pub struct Turn {
+    pub settings: Arc<Settings>,
+    pub targets: BTreeMap<String, Arc<PostgresTarget>>,
+    pub seat: Seat,
+    /// Is told whether the session with Discord stands.
+    pub gateway: watch::Sender<bool>,
+    /// Becomes `true` when the process is to stop.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// How a turn ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// As told: everything that had to be finished is.
+    Stopped,
+    /// Another replica has taken over.
+    Deposed,
+}
+
+impl Turn {
+    /// Runs the bot on a runtime that ends with the turn, and with it every task that was begun: nothing of a
+    /// deposed replica goes on. One thread is plenty for a channel, and keeps the bot small.
+    pub async fn on_a_runtime_of_its_own(self) -> anyhow::Result<Ended> {
+        let thread = tokio::task::spawn_blocking(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .context("the runtime cannot be started")?;
+            let ended = runtime.block_on(self.act());
+            // Without waiting for a name that does not resolve.
+            runtime.shutdown_background();
+            ended
+        });
+        thread.await.context("the bot broke down")?
+    }
+
+    async fn act(mut self) -> anyhow::Result<Ended> {
+        let profile = assembly::profile(&self.settings)?;
+        let account = tokio::select! {
+            account = Account::introduce(profile) => account?,
+            _ = self.stop.wait_for(|stop| *stop) => return Ok(Ended::Stopped),
+            () = self.seat.lost() => return Ok(Ended::Deposed),
+        };
+        let rules = assembly::rules(&self.settings, &self.targets);
+        let clock = Arc::new(SystemClock);
+        let channel = Arc::new(account.channel(clock.clone()));
+        let ledger = self.seat.ledger();
+        let (clerk, inbox) = match Clerk::start(Arc::clone(&ledger), channel, clock, rules.clone()).await {
+            Err(LedgerError::Deposed) => return Ok(Ended::Deposed),
+            started => started?,
+        };
+        let desk = Desk::new(rules, inbox);
+        let mut clerk = tokio::spawn(clerk.run());
+        let mut connection = account.connect(desk.clone(), ledger);
+        tokio::spawn(follow(connection.connected(), self.gateway.clone()));
+
+        let stopped = tokio::select! {
+            () = self.seat.lost() => return Ok(Ended::Deposed),
+            _ = self.stop.wait_for(|stop| *stop) => None,
+            ended = connection.ended() => {
+                ended.context("Discord's gateway will not have this bot")?;
+                bail!("the connection to Discord ended by itself");
+            }
+            stopped = &mut clerk => Some(stopped.context("the desk broke down")?),
+        };
+        let stopped = if let Some(stopped) = stopped {
+            stopped
+        } else {
+            info!("stopping: finishing what is being executed, beginning nothing new");
+            desk.report(Happening::Stop).await;
+            clerk.await.context("the desk broke down")?
+        };
+        if let Err(problem) = connection.stop().await {
+            warn!(error = %problem, "the connection to Discord did not close in order");
+        }
+        match stopped {
+            Stopped::Cleanly => Ok(Ended::Stopped),
+            Stopped::Ledger(LedgerError::Deposed) => Ok(Ended::Deposed),
+            Stopped::Ledger(problem) => {
+                Err(anyhow::Error::new(problem).context("the ledger cannot be built on"))
+            }
+        }
+    }
+}
+
+/// Passes on whether the session with Discord stands, also as a metric.
+async fn follow(mut connected: watch::Receiver<bool>, gateway: watch::Sender<bool>) {
+    loop {
+        let now = *connected.borrow_and_update();
+        gauge!("killgate_gateway_connected").set(if now { 1.0 } else { 0.0 });
+        gateway.send_replace(now);
+        if connected.changed().await.is_err() {
+            gateway.send_replace(false);
+            return;
+        }
+    }
+}

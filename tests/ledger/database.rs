@@ -1,0 +1,105 @@
+//! A database of its own for a ledger.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use killgate::desk::ports::Ledger;
+use killgate::ledger::pages::Pages;
+use killgate::ledger::postgres::pages::PostgresPages;
+use killgate::ledger::postgres::{OpenError, Postgres, Terms};
+use killgate::operations::audit::{Verdict, verify};
+use killgate::postgres::connection::Dial;
+use killgate::postgres::tls::{Tls, TlsMode};
+use throwaway_postgres::{Client, Cluster, shared};
+use tokio::sync::watch;
+
+use super::suite::Place;
+
+/// The role that owns it, and may do nothing else.
+pub(crate) const OWNER: &str = "keeper";
+
+/// Turns as quick as a test wants them.
+pub(crate) const QUICK: Terms = Terms {
+    heartbeat: Duration::from_millis(20),
+    grace: Duration::from_millis(100),
+    expiry: Duration::from_millis(400),
+};
+
+pub(crate) struct Database {
+    cluster: &'static Cluster,
+    name: String,
+}
+
+impl Database {
+    pub(crate) async fn new() -> Self {
+        let cluster = shared().await.expect("a PostgreSQL server");
+        cluster.role(OWNER).await.expect("a role");
+        let folder = tempfile::tempdir().expect("a name that nobody else has");
+        let name = folder.path().file_name().expect("a name").to_string_lossy();
+        let name = name.trim_start_matches('.').to_owned();
+        let database = Self { cluster, name };
+        let make = format!("create database \"{}\" owner {OWNER}", database.name);
+        cluster.sql(&make).await.expect("a database");
+        database
+    }
+
+    pub(crate) fn dial(&self) -> Dial {
+        let mut config = tokio_postgres::Config::new();
+        config
+            .host("127.0.0.1")
+            .port(self.cluster.port())
+            .user(OWNER)
+            .dbname(&self.name);
+        Dial {
+            config,
+            tls: Tls {
+                mode: TlsMode::Disable,
+                ..Tls::default()
+            },
+            password: Arc::new(|| Ok(None)),
+            statement_timeout: Duration::from_secs(2),
+            lock_timeout: Duration::from_secs(2),
+        }
+    }
+
+    /// A replica that has become the active one.
+    pub(crate) async fn replica(&self, terms: Terms) -> Result<Postgres, OpenError> {
+        Postgres::stand_by(self.dial(), terms, &watch::Sender::default()).await
+    }
+
+    pub(crate) async fn active(&self) -> Postgres {
+        self.replica(QUICK).await.expect("the active one")
+    }
+
+    /// Another connection as the ledger's owner.
+    pub(crate) async fn owner(&self) -> Client {
+        self.cluster.connect(OWNER, &self.name).await.expect("connected")
+    }
+
+    pub(crate) async fn superuser(&self) -> Client {
+        self.cluster
+            .connect("postgres", &self.name)
+            .await
+            .expect("connected")
+    }
+
+    pub(crate) fn verdict(&self) -> Verdict {
+        verify(&mut self.pages(), None).expect("read to its end")
+    }
+
+    pub(crate) fn pages(&self) -> impl Pages {
+        PostgresPages::open(&self.dial()).expect("opened")
+    }
+
+    pub(crate) async fn records(&self) -> i64 {
+        let row = self.owner().await;
+        let row = row.query_one("select count(*) from killgate_ledger.record", &[]);
+        row.await.expect("counted").get(0)
+    }
+}
+
+impl Place for Database {
+    async fn open(&self) -> Arc<dyn Ledger> {
+        Arc::new(self.active().await)
+    }
+}

@@ -1,0 +1,204 @@
+//! The ledger in a PostgreSQL database.
+
+use killgate::desk::ports::Ledger;
+use killgate::ledger::chain::{Break, Tail};
+use killgate::ledger::pages::Pages;
+use killgate::ledger::postgres::pages::PostgresPages;
+use killgate::ledger::postgres::{OpenError, try_out};
+use killgate::operations::audit::{Verdict, verify};
+
+use super::database::{Database, OWNER, QUICK};
+use super::given::{at, whole};
+use super::suite::for_every_ledger;
+
+for_every_ledger!(Database::new().await);
+
+#[tokio::test]
+async fn an_auditor_reads_it_while_a_replica_appends() {
+    let database = Database::new().await;
+    let ledger = database.active().await;
+    for request in 1..=300 {
+        ledger.append(whole(request, 0)).await.expect("recorded");
+        if request % 100 == 0 {
+            let verdict = database.verdict();
+            assert!(
+                matches!(&verdict, Verdict::Intact(last) if last.seq == request * 5),
+                "{verdict}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_auditor_needs_only_to_select() {
+    let database = Database::new().await;
+    let ledger = database.active().await;
+    ledger.append(whole(1, 0)).await.expect("recorded");
+    let superuser = database.superuser().await;
+    superuser
+        .batch_execute(
+            "do $$ begin create role auditor login; exception when duplicate_object then null; end $$;
+             grant usage on schema killgate_ledger to auditor;
+             grant select on all tables in schema killgate_ledger to auditor",
+        )
+        .await
+        .expect("granted");
+    let mut dial = database.dial();
+    dial.config.user("auditor");
+    let mut pages = PostgresPages::open(&dial).expect("opened");
+    assert!(verify(&mut pages, None).expect("read").is_intact());
+}
+
+#[tokio::test]
+async fn a_database_without_a_ledger_is_not_audited_and_not_changed() {
+    let database = Database::new().await;
+    let refused = PostgresPages::open(&database.dial());
+    assert!(matches!(refused, Err(OpenError::Missing)), "{refused:?}");
+    try_out(&database.dial())
+        .await
+        .expect("a ledger could be made here");
+    let refused = PostgresPages::open(&database.dial());
+    assert!(matches!(refused, Err(OpenError::Missing)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn an_empty_ledger_is_intact() {
+    let database = Database::new().await;
+    drop(database.active().await);
+    assert_eq!(database.verdict(), Verdict::Intact(Tail::default()));
+    assert_eq!(database.pages().after(0).expect("read"), []);
+}
+
+#[tokio::test]
+async fn its_records_can_be_neither_changed_nor_deleted_by_accident() {
+    let database = Database::new().await;
+    let ledger = database.active().await;
+    ledger.append(whole(1, 0)).await.expect("recorded");
+    let statements = [
+        "update killgate_ledger.record set line = replace(line, 'BOB', 'EVE')",
+        "delete from killgate_ledger.record where seq = 5",
+        "truncate killgate_ledger.record",
+    ];
+    for (who, client, expected) in [
+        (OWNER, database.owner().await, "permission denied"),
+        (
+            "postgres",
+            database.superuser().await,
+            "the ledger is append-only",
+        ),
+    ] {
+        for statement in statements {
+            let error = client.execute(statement, &[]).await.expect_err("refused");
+            let message = error.as_db_error().expect("the server's").message();
+            assert!(message.contains(expected), "{who}: {statement}: {message}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_change_to_the_past_is_found() {
+    let database = Database::new().await;
+    let ledger = database.active().await;
+    ledger.append(whole(1, 0)).await.expect("recorded");
+    let superuser = database.superuser().await;
+    superuser
+        .batch_execute(
+            "alter table killgate_ledger.record disable trigger all;
+             update killgate_ledger.record set line = replace(line, '1400000000000000002', '1400000000000000003')
+             where seq = 3",
+        )
+        .await
+        .expect("tampered with");
+    let found = Verdict::Broken {
+        seq: 3,
+        broken: Break::HashMismatch,
+    };
+    assert_eq!(database.verdict(), found);
+}
+
+#[tokio::test]
+async fn nobody_becomes_active_on_a_ledger_whose_end_was_cut_off() {
+    let database = Database::new().await;
+    let ledger = database.active().await;
+    ledger.append(whole(1, 0)).await.expect("recorded");
+    drop(ledger);
+    let superuser = database.superuser().await;
+    superuser
+        .batch_execute(
+            "alter table killgate_ledger.record disable trigger all;
+             delete from killgate_ledger.record where seq = 5",
+        )
+        .await
+        .expect("tampered with");
+    let refused = database.replica(QUICK).await.err().expect("refused");
+    assert!(matches!(refused, OpenError::Damaged { seq: 5, .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn a_ledger_of_a_newer_killgate_is_refused_and_left_alone() {
+    let database = Database::new().await;
+    drop(database.active().await);
+    let newer = "update killgate_ledger.version set number = 99";
+    database
+        .owner()
+        .await
+        .batch_execute(newer)
+        .await
+        .expect("changed");
+    let refused = database.replica(QUICK).await.err().expect("refused").to_string();
+    assert!(
+        refused.contains("was written by a newer killgate (its schema is version 99"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn a_ledger_of_the_first_version_opens() {
+    let database = Database::new().await;
+    let owner = database.owner().await;
+    owner
+        .batch_execute(include_str!("vectors/postgres_version_1.sql"))
+        .await
+        .expect("filled");
+    let ledger = database.active().await;
+    let recalled = ledger.recall(at(0)).await.expect("recalled");
+    let entries: Vec<_> = recalled.records.into_iter().map(|record| record.entry).collect();
+    assert_eq!(entries, whole(1, 0));
+    assert_eq!(ledger.append(whole(2, 9)).await.expect("recorded")[0].seq, 6);
+}
+
+#[tokio::test]
+async fn a_schema_of_another_program_is_refused_and_left_alone() {
+    let database = Database::new().await;
+    let owner = database.owner().await;
+    owner
+        .batch_execute("create schema killgate_ledger; create table killgate_ledger.orders (id int)")
+        .await
+        .expect("made");
+    let refused = database.replica(QUICK).await.err().expect("refused");
+    assert!(matches!(refused, OpenError::Foreign), "{refused}");
+}
+
+#[tokio::test]
+async fn an_administrator_may_make_the_schema_for_a_role_that_may_not() {
+    let database = Database::new().await;
+    let superuser = database.superuser().await;
+    superuser
+        .batch_execute(
+            "do $$ begin create role modest login; exception when duplicate_object then null; end $$",
+        )
+        .await
+        .expect("a role");
+    let mut dial = database.dial();
+    dial.config.user("modest");
+    let refused = try_out(&dial)
+        .await
+        .expect_err("it may make no schema")
+        .to_string();
+    assert!(refused.contains("permission denied for database"), "{refused}");
+    superuser
+        .batch_execute("create schema killgate_ledger authorization modest")
+        .await
+        .expect("a schema");
+    try_out(&dial).await.expect("it may make a ledger in it");
+}

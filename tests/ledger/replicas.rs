@@ -1,0 +1,153 @@
+//! Several replicas and one ledger: whatever happens, only one of them appends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use killgate::desk::ports::{Ledger, LedgerError};
+use killgate::ledger::postgres::Terms;
+use throwaway_postgres::eventually;
+use tokio::time::timeout;
+
+use super::database::{Database, QUICK};
+use super::given::{at, whole};
+
+/// As good as a process that was stopped: it never renews its lease.
+const ASLEEP: Terms = Terms {
+    heartbeat: Duration::from_hours(1),
+    ..QUICK
+};
+
+const NEVER: Duration = Duration::from_secs(2);
+
+#[tokio::test]
+async fn one_is_active_and_the_others_wait_until_it_resigns() {
+    let database = Database::new().await;
+    let first = database.active().await;
+    let second = async { database.active().await };
+    tokio::pin!(second);
+    assert!(timeout(NEVER, &mut second).await.is_err(), "two are active");
+    first.append(whole(1, 0)).await.expect("recorded");
+    first.resign().await.expect("resigned");
+    drop(first);
+    let second = second.await;
+    assert_eq!(second.append(whole(2, 0)).await.expect("recorded")[0].seq, 6);
+}
+
+#[tokio::test]
+async fn one_that_dies_is_succeeded() {
+    let database = Database::new().await;
+    let first = database.active().await;
+    first.append(whole(1, 0)).await.expect("recorded");
+    drop(first);
+    let second = database.active().await;
+    assert_eq!(second.recall(at(0)).await.expect("recalled").records.len(), 5);
+}
+
+#[tokio::test]
+async fn one_that_keeps_its_connection_and_does_nothing_is_succeeded_and_appends_nothing_more() {
+    let database = Database::new().await;
+    let first = database.replica(ASLEEP).await.expect("the active one");
+    let second = database.active().await;
+    timeout(NEVER, first.deposed()).await.expect("it is told");
+    for attempt in 1..=3 {
+        let refused = first.append(whole(attempt, 0)).await;
+        assert!(matches!(refused, Err(LedgerError::Deposed)), "{refused:?}");
+    }
+    let refused = first.settle(killgate::domain::ids::RequestId(1)).await;
+    assert!(matches!(refused, Err(LedgerError::Deposed)), "{refused:?}");
+    assert_eq!(database.records().await, 0);
+    second.append(whole(1, 0)).await.expect("recorded");
+}
+
+#[tokio::test]
+async fn a_stale_epoch_is_refused_even_through_a_session_that_stands() {
+    let database = Database::new().await;
+    let first = database.replica(ASLEEP).await.expect("the active one");
+    first.append(whole(1, 0)).await.expect("recorded");
+    let taken = "update killgate_ledger.lease set epoch = epoch + 1";
+    database
+        .owner()
+        .await
+        .batch_execute(taken)
+        .await
+        .expect("taken over");
+    let refused = first.append(whole(2, 0)).await;
+    assert!(matches!(refused, Err(LedgerError::Deposed)), "{refused:?}");
+    let refused = first.probe().await;
+    assert!(matches!(refused, Err(LedgerError::Deposed)), "{refused:?}");
+    assert_eq!(database.records().await, 5);
+}
+
+#[tokio::test]
+async fn an_append_waits_for_a_takeover_that_is_under_way_and_is_then_refused() {
+    let database = Database::new().await;
+    let first = Arc::new(database.replica(ASLEEP).await.expect("the active one"));
+    let mut successor = database.owner().await;
+    let takeover = successor.transaction().await.expect("begun");
+    let taken = "update killgate_ledger.lease set epoch = epoch + 1";
+    takeover.batch_execute(taken).await.expect("not committed yet");
+    let append = tokio::spawn({
+        let first = Arc::clone(&first);
+        async move { first.append(whole(1, 0)).await }
+    });
+    let watcher = database.superuser().await;
+    eventually("the append waits for the row", async || {
+        let waiting =
+            "select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like '%append%'";
+        Ok(watcher.query_opt(waiting, &[]).await?)
+    })
+    .await
+    .expect("it waits");
+    takeover.commit().await.expect("taken over");
+    let refused = append.await.expect("no panic");
+    assert!(matches!(refused, Err(LedgerError::Deposed)), "{refused:?}");
+    assert_eq!(database.records().await, 0);
+}
+
+#[tokio::test]
+async fn what_was_appended_behind_its_back_must_be_read_before_it_appends_again() {
+    let database = Database::new().await;
+    let first = database.active().await;
+    first.append(whole(1, 0)).await.expect("recorded");
+    // As a statement of its own would that was given up and took effect all the same.
+    let late = "update killgate_ledger.chain_end set seq = seq + 1, hash = repeat('1', 64)";
+    database
+        .owner()
+        .await
+        .batch_execute(late)
+        .await
+        .expect("appended");
+    for _ in 0..2 {
+        let refused = first.append(whole(2, 0)).await;
+        assert!(matches!(refused, Err(LedgerError::Uncertain(_))), "{refused:?}");
+    }
+    first.recall(at(0)).await.expect("read");
+    assert_eq!(first.append(whole(2, 0)).await.expect("recorded")[0].seq, 7);
+}
+
+#[tokio::test]
+async fn a_session_that_is_lost_is_opened_again_and_the_seat_is_kept() {
+    let database = Database::new().await;
+    let first = database.active().await;
+    let superuser = database.superuser().await;
+    for request in 1..=5 {
+        let cut = "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'keeper' and datname = current_database()";
+        superuser.execute(cut, &[]).await.expect("cut");
+        eventually("the append that follows is taken", async || {
+            match first.append(whole(request, 0)).await {
+                Ok(recorded) => Ok(Some(recorded)),
+                Err(LedgerError::NotRecorded(_)) => Ok(None),
+                Err(LedgerError::Uncertain(_)) => {
+                    first.recall(at(0)).await?;
+                    Ok(None)
+                }
+                Err(other) => Err(other.into()),
+            }
+        })
+        .await
+        .expect("taken");
+    }
+    let verdict = database.verdict();
+    assert!(verdict.is_intact(), "{verdict}");
+    assert_eq!(database.records().await, 25);
+}

@@ -1,0 +1,149 @@
+//! Discord goes away, hangs, forgets the session, or carries out a call and loses the answer.
+
+use std::time::Duration;
+
+use discord_sim::{Cut, Fault, Message};
+use throwaway_postgres::{SqlState, Victim};
+use tokio::time::Instant;
+
+use crate::incident::{asked, is_card, results};
+use crate::stage::{APPROVE, Bot, Setting, Stage};
+
+/// A result owed to the channel is there this long after Discord is back.
+const OWED: Duration = Duration::from_secs(30);
+
+struct Scene {
+    stage: Stage,
+    _bot: Bot,
+    victim: Victim,
+    card: Message,
+}
+
+impl Scene {
+    /// An open request, and its card with both reactions offered.
+    async fn open() -> Self {
+        let stage = Stage::new().await;
+        let bot = stage.bot(&Setting::default());
+        stage.sim.bot_is_ready().await;
+        let victim = stage.cluster.victim("app").running("select pg_sleep(600)").await;
+        let victim = victim.expect("a victim");
+        let card = asked(&stage, &victim, "/terminate").await;
+        stage
+            .sim
+            .eventually(OWED, "both reactions are offered", || card.emoji().len() == 2)
+            .await;
+        Self {
+            stage,
+            _bot: bot,
+            victim,
+            card,
+        }
+    }
+
+    fn approves(&self) {
+        self.stage.person("ben").reacts(&self.card, APPROVE);
+    }
+
+    /// The session ends and its result is told, once.
+    async fn ends(&mut self) {
+        let began = Instant::now();
+        assert_eq!(
+            self.victim.ended().await.expect("told why"),
+            SqlState::ADMIN_SHUTDOWN
+        );
+        let told = self
+            .stage
+            .sim
+            .awaits(OWED, "the result", || results(&self.stage, &self.card).pop())
+            .await;
+        println!("back and told after {:?}", began.elapsed());
+        assert!(told.content().starts_with("Terminated"), "{}", told.content());
+        self.stage
+            .sim
+            .eventually(OWED, "the card shows it", || {
+                self.card.card().title().starts_with("Terminated")
+            })
+            .await;
+        assert_eq!(results(&self.stage, &self.card).len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_approval_made_while_discord_was_away_from_the_bot_counts_once_it_is_back() {
+    let mut scene = Scene::open().await;
+    scene.stage.sim.outage().await;
+    scene.approves();
+    scene.stage.sim.restore().await;
+    scene.ends().await;
+}
+
+#[tokio::test]
+async fn the_gateway_fails_in_each_way_it_can_and_the_bot_is_back() {
+    for way in [
+        "refused",
+        "hung upgrade",
+        "invalid session",
+        "lost session",
+        "reconnect",
+    ] {
+        let mut scene = Scene::open().await;
+        let gateway = scene.stage.sim.gateway();
+        match way {
+            "refused" => gateway.refuses().await,
+            "hung upgrade" => {
+                gateway.hangs_upgrades();
+                gateway.cuts(Cut::Reset);
+            }
+            "invalid session" => gateway.invalidates_sessions(false),
+            "lost session" => {
+                gateway.loses_sessions();
+                gateway.cuts(Cut::End);
+            }
+            _ => gateway.asks_to_reconnect(),
+        }
+        scene.approves();
+        scene.stage.sim.gateway().recovers().await;
+        println!("{way}:");
+        scene.ends().await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_lost_after_its_effect_doubles_no_result() {
+    let mut scene = Scene::open().await;
+    scene
+        .stage
+        .sim
+        .fails_next(3, "POST /channels/*/messages", Fault::EffectThenReset);
+    scene.approves();
+    scene.ends().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_is_lost_after_its_effect_doubles_no_card_in_a_busy_channel() {
+    let stage = Stage::new().await;
+    for _ in 0..150 {
+        stage
+            .person("ben")
+            .in_channel(&stage.incident())
+            .says("still down");
+    }
+    let _bot = stage.bot(&Setting::default());
+    stage.sim.bot_is_ready().await;
+    stage
+        .sim
+        .fails_next(2, "POST /interactions/**", Fault::EffectThenReset);
+    stage
+        .sim
+        .fails_next(2, "PATCH /webhooks/**", Fault::EffectThenReset);
+    let victim = stage.cluster.victim("app").running("select pg_sleep(600)").await;
+    let mut victim = victim.expect("a victim");
+    let card = asked(&stage, &victim, "/terminate").await;
+    stage.person("ben").reacts(&card, APPROVE);
+    assert_eq!(victim.ended().await.expect("told why"), SqlState::ADMIN_SHUTDOWN);
+    let told = || results(&stage, &card).pop();
+    stage.sim.awaits(OWED, "the result", told).await;
+    let cards = stage.incident().messages();
+    let cards: Vec<_> = cards.iter().filter(|message| is_card(message)).collect();
+    assert_eq!(cards.len(), 1, "{}", stage.sim.transcript());
+}

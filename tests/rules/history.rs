@@ -1,0 +1,200 @@
+//! Which stories a ledger can tell of a request, and which are found out.
+
+use killgate::domain::event::{Ending, Event, Why};
+use killgate::domain::ids::{MessageId, RequestId, UserId};
+use killgate::domain::outcome::Outcome;
+use killgate::domain::request::{Impossible, Phase, Request};
+
+use crate::cast::{asked, open_request};
+use crate::given::*;
+
+fn removed(actor: UserId) -> Event {
+    Event::ApprovalRemoved { actor }
+}
+
+#[track_caller]
+fn impossible(request: Request, event: &Event, because: &str) {
+    let impossible = request
+        .evolve(event, SOON)
+        .expect_err("nothing of the kind can follow");
+    assert_eq!((impossible.request, impossible.because), (RequestId(7), because));
+}
+
+#[test]
+fn a_request_begins_open_with_its_being_asked_for_and_with_nothing_else() {
+    let open = open_request(2);
+    assert_eq!(
+        (open.id, &open.asked, open.message, &open.phase),
+        (RequestId(7), &asked(2), None, &Phase::Open)
+    );
+    assert!(open.approvals.is_empty() && open.told.is_empty());
+    assert!(open.is_open());
+
+    let began = Request::begin(RequestId(7), &approved(APPROVER));
+    let because = "it does not begin with its being asked for";
+    assert_eq!(
+        began,
+        Err(Impossible {
+            request: RequestId(7),
+            because
+        })
+    );
+}
+
+#[test]
+fn it_keeps_its_card_who_approves_and_who_was_told() {
+    let message = MessageId(5);
+    let refused = Event::AttemptRefused {
+        actor: STRANGER,
+        why: Why::NotAnApprover,
+    };
+    let request = request_after(
+        3,
+        &[
+            Event::Posted { message },
+            approved(APPROVER),
+            approved(SECOND),
+            refused,
+            removed(APPROVER),
+        ],
+    );
+    assert_eq!(request.message, Some(message));
+    assert_eq!(request.approvals, [SECOND].into());
+    assert_eq!(request.told, [STRANGER].into());
+    assert!(request.is_open());
+}
+
+#[test]
+fn it_knows_who_approved_what_is_executed_and_how_it_ended() {
+    let open = request_after(1, &[approved(APPROVER)]);
+    assert_eq!((open.approvers(), open.ending()), (&[][..], None));
+
+    let executing = being_executed();
+    assert_eq!(
+        (executing.approvers(), executing.ending()),
+        (&[APPROVER][..], None)
+    );
+    assert!(!executing.is_open());
+
+    let over = executing
+        .evolve(&Event::Finished(terminated()), expiry())
+        .expect("an execution ends");
+    assert_eq!(
+        (over.approvers(), over.ending()),
+        (&[APPROVER][..], Some(&terminated()))
+    );
+    assert!(matches!(over.phase, Phase::Ended { at, .. } if at == expiry()));
+    assert!(!over.is_open());
+
+    assert_eq!(
+        (ended().approvers(), ended().ending()),
+        (&[][..], Some(&denied()))
+    );
+}
+
+#[test]
+fn nobody_asks_twice_approves_twice_or_approves_what_they_asked_for() {
+    let again = Event::Requested(Box::new(asked(1)));
+    for request in [open_request(1), being_executed(), ended()] {
+        impossible(request, &again, "it was asked for twice");
+    }
+    impossible(open_request(1), &approved(REQUESTER), "its requester approved it");
+    impossible(
+        request_after(2, &[approved(APPROVER)]),
+        &approved(APPROVER),
+        "the same person approved twice",
+    );
+    impossible(
+        open_request(1),
+        &removed(APPROVER),
+        "an approval was removed that was not there",
+    );
+}
+
+#[test]
+fn nothing_is_executed_without_enough_approvals_of_others() {
+    let because = "it was executed without enough approvals";
+    let half_way = request_after(2, &[approved(APPROVER)]);
+    for approvers in [&[][..], &[APPROVER], &[APPROVER, APPROVER], &[APPROVER, SECOND]] {
+        impossible(half_way.clone(), &executing(approvers), because);
+    }
+    impossible(half_way.clone(), &executing(&[APPROVER, REQUESTER]), because);
+    let enough = request_after(2, &[approved(APPROVER), approved(SECOND)]);
+    impossible(enough.clone(), &executing(&[APPROVER, SECOND, SECOND]), because);
+    assert!(enough.evolve(&executing(&[SECOND, APPROVER]), SOON).is_ok());
+}
+
+#[test]
+fn a_requester_among_the_approvals_makes_no_quorum() {
+    let mut tampered_with = open_request(2);
+    tampered_with.approvals = [APPROVER, REQUESTER].into();
+    assert!(!tampered_with.is_quorum(&[APPROVER, REQUESTER]));
+}
+
+#[test]
+fn an_ending_fits_what_went_before_it() {
+    for outcome in Outcome::ALL {
+        let end = Event::Finished(Ending::unsignalled(outcome, "it is over"));
+        if outcome.needs_execution() {
+            impossible(open_request(1), &end, "it ended as if executed, and was not");
+            assert!(being_executed().evolve(&end, SOON).is_ok(), "{outcome}");
+        } else {
+            impossible(
+                being_executed(),
+                &end,
+                "it was executed, and ended as if it was not",
+            );
+            assert!(open_request(1).evolve(&end, SOON).is_ok(), "{outcome}");
+        }
+    }
+}
+
+#[test]
+fn what_is_decided_stays_decided() {
+    for event in [approved(SECOND), removed(APPROVER), executing(&[APPROVER])] {
+        impossible(being_executed(), &event, "it was already being executed");
+        impossible(ended(), &event, "it had already ended");
+    }
+    for ending in [denied(), terminated()] {
+        impossible(ended(), &Event::Finished(ending), "it had already ended");
+    }
+}
+
+#[test]
+fn a_card_and_an_attempt_are_remembered_after_the_decision_too() {
+    let message = MessageId(5);
+    let refused = Event::AttemptRefused {
+        actor: STRANGER,
+        why: Why::Closed,
+    };
+    for decided in [being_executed(), ended()] {
+        let after = decided
+            .clone()
+            .evolve(&Event::Posted { message }, SOON)
+            .and_then(|request| request.evolve(&refused, SOON))
+            .expect("both can follow");
+        assert_eq!((after.message, &after.phase), (Some(message), &decided.phase));
+        assert_eq!(after.told, [STRANGER].into());
+    }
+}
+
+#[test]
+fn a_history_is_replayed_up_to_what_cannot_be() {
+    let asked_for = Event::Requested(Box::new(asked(1)));
+    let story = [asked_for, approved(APPROVER), executing(&[APPROVER])];
+    let replay = |events: &[Event]| Request::replay(RequestId(7), events.iter().map(|event| (event, SOON)));
+    assert_eq!(replay(&[]), Ok(None));
+    assert_eq!(replay(&story), Ok(Some(being_executed())));
+    assert!(replay(&story[1..]).is_err());
+    let impossible = replay(&[story[0].clone(), story[2].clone()]).expect_err("nobody approved");
+    assert_eq!(
+        impossible.to_string(),
+        "request 7: it was executed without enough approvals"
+    );
+}
+
+#[test]
+fn its_time_is_over_at_the_expiry() {
+    assert!(!open_request(1).has_expired(last_moment()));
+    assert!(open_request(1).has_expired(expiry()));
+}

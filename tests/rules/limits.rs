@@ -1,0 +1,84 @@
+//! How much may be open at once, and what a used up budget of signals means for asking.
+
+use killgate::domain::asking::{Given, NotAsked, Wish, ask};
+use killgate::domain::event::{Action, Asked};
+use killgate::domain::ids::{ChannelId, UserId};
+use killgate::domain::policy::Limits;
+use killgate::domain::request::Request;
+
+use crate::cast::{ASKED_AT, open_request, session};
+use crate::given::*;
+
+/// A request for another session, open already.
+fn open_by(requester: UserId, number: i32) -> Request {
+    let mut request = open_request(1);
+    request.asked.requester = requester;
+    request.asked.identity.pid = pid(number);
+    request
+}
+
+fn asked_with(open: &[Request], signal_left: bool) -> Result<Asked, NotAsked> {
+    let wish = Wish {
+        action: Action::Terminate,
+        pid: pid(4711),
+        reason: None,
+        channel: ChannelId(100),
+    };
+    let limits = Limits {
+        open_requests_per_user: 2,
+        open_requests: 3,
+        ..limits()
+    };
+    let given = Given {
+        now: ASKED_AT,
+        target: "orders",
+        policy: &policy(),
+        limits: &limits,
+        snapshot: &snapshot(vec![session(4711)]),
+        signal_left,
+    };
+    ask(&wish, &person(REQUESTER), open.iter(), given)
+}
+
+#[test]
+fn a_person_may_have_as_many_open_as_the_limit_and_no_more() {
+    let mut open = vec![open_by(REQUESTER, 1)];
+    assert!(asked_with(&open, true).is_ok());
+    open.push(open_by(REQUESTER, 2));
+    assert_eq!(
+        asked_with(&open, true).err(),
+        Some(NotAsked::TooManyOpenByYou { limit: 2 })
+    );
+}
+
+#[test]
+fn all_together_may_have_as_many_open_as_the_limit_and_no_more() {
+    let mut open = vec![open_by(UserId(5), 1), open_by(UserId(5), 2)];
+    assert!(asked_with(&open, true).is_ok(), "none of them is this person's");
+    open.push(open_by(UserId(8), 3));
+    assert_eq!(
+        asked_with(&open, true).err(),
+        Some(NotAsked::TooManyOpen { limit: 3 })
+    );
+}
+
+#[test]
+fn nothing_is_asked_for_that_could_not_be_signalled_within_the_hour() {
+    assert_eq!(
+        asked_with(&[], false).err(),
+        Some(NotAsked::SignalsUsedUp { limit: 30 })
+    );
+}
+
+#[test]
+fn whoever_asks_for_what_is_open_already_is_led_there_whatever_the_limits() {
+    let open = [
+        open_by(REQUESTER, 4711),
+        open_by(REQUESTER, 1),
+        open_by(UserId(5), 2),
+    ];
+    assert!(matches!(
+        asked_with(&open, false),
+        Err(NotAsked::AlreadyOpen { .. })
+    ));
+}

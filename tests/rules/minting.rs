@@ -1,0 +1,100 @@
+//! The token without which nothing is signalled, and what it is made from.
+
+use killgate::domain::approval::Approved;
+use killgate::domain::event::{Action, Entry, Event, Recorded};
+use killgate::domain::ids::{RequestId, UserId};
+use killgate::domain::request::Request;
+
+use crate::cast::{asked, open_request};
+use crate::given::*;
+
+/// What a ledger acknowledged for `request`.
+fn recorded(request: RequestId, events: &[Event]) -> Vec<Recorded> {
+    let entry = |event: &Event| Entry {
+        request: Some(request),
+        at: SOON,
+        event: event.clone(),
+    };
+    (1..)
+        .zip(events)
+        .map(|(seq, event)| Recorded {
+            seq,
+            entry: entry(event),
+        })
+        .collect()
+}
+
+fn mint(open: &Request, events: &[Event]) -> Option<Approved> {
+    Approved::mint(open, &recorded(open.id, events))
+}
+
+fn decision_of(approver: UserId) -> [Event; 2] {
+    [approved(approver), executing(&[approver])]
+}
+
+#[test]
+fn the_token_says_what_was_shown_and_who_agreed() {
+    let token = mint(&open_request(1), &decision_of(APPROVER)).expect("enough agreed");
+    let asked = asked(1);
+    assert_eq!(token.request(), RequestId(7));
+    assert_eq!(token.action(), Action::Terminate);
+    assert_eq!(token.target(), "orders");
+    assert_eq!(token.identity(), &asked.identity);
+    assert_eq!(token.session(), &asked.session);
+    assert_eq!(token.requester(), REQUESTER);
+    assert_eq!(token.approvers(), [APPROVER]);
+}
+
+#[test]
+fn approvals_recorded_earlier_count() {
+    let half_way = request_after(2, &[approved(APPROVER)]);
+    let last = [approved(SECOND), executing(&[APPROVER, SECOND])];
+    let token = mint(&half_way, &last).expect("enough agreed");
+    assert_eq!(token.approvers(), [APPROVER, SECOND]);
+    let rest = [executing(&[APPROVER])];
+    assert!(mint(&request_after(1, &[approved(APPROVER)]), &rest).is_some());
+}
+
+#[test]
+fn there_is_no_token_unless_it_is_recorded_that_it_is_executed() {
+    let open = open_request(1);
+    assert_eq!(mint(&open, &[]), None);
+    assert_eq!(mint(&open, &[approved(APPROVER)]), None);
+    assert_eq!(mint(&open, &[Event::Finished(denied())]), None);
+}
+
+#[test]
+fn there_is_no_token_without_a_quorum() {
+    let open = open_request(2);
+    for approvers in [&[][..], &[APPROVER], &[APPROVER, SECOND], &[APPROVER, APPROVER]] {
+        assert_eq!(mint(&open, &[approved(APPROVER), executing(approvers)]), None);
+    }
+    assert_eq!(mint(&open_request(1), &[executing(&[APPROVER])]), None);
+}
+
+#[test]
+fn there_is_no_token_from_an_impossible_story() {
+    let story = [approved(REQUESTER), executing(&[REQUESTER])];
+    assert_eq!(mint(&open_request(1), &story), None);
+    let over = [Event::Finished(denied()), executing(&[APPROVER])];
+    assert_eq!(mint(&request_after(1, &[approved(APPROVER)]), &over), None);
+}
+
+#[test]
+fn there_is_no_second_token() {
+    assert_eq!(mint(&being_executed(), &[executing(&[APPROVER])]), None);
+    assert_eq!(mint(&ended(), &decision_of(APPROVER)), None);
+}
+
+#[test]
+fn one_requests_approval_is_no_token_for_another() {
+    let events = decision_of(APPROVER);
+    assert_eq!(
+        Approved::mint(&open_request(1), &recorded(RequestId(8), &events)),
+        None
+    );
+
+    let mut of_nobody = recorded(RequestId(7), &events);
+    of_nobody[0].entry.request = None;
+    assert_eq!(Approved::mint(&open_request(1), &of_nobody), None);
+}

@@ -1,0 +1,136 @@
+//! What nobody may signal, and how that is told.
+
+use killgate::domain::protection::{Protection, Rule};
+use killgate::domain::session::{BackendKind, Session};
+use regex::Regex;
+
+use crate::cast::session;
+
+fn patterns(patterns: &[&str]) -> Vec<Regex> {
+    patterns
+        .iter()
+        .map(|pattern| Regex::new(pattern).expect("a regular expression"))
+        .collect()
+}
+
+fn configured() -> Protection {
+    Protection {
+        users: patterns(&["^nobody$", "^payments_"]),
+        applications: patterns(&["^pg_(dump|basebackup)"]),
+        databases: patterns(&["^ledger$"]),
+    }
+}
+
+fn of_kind(kind: BackendKind) -> Session {
+    Session { kind, ..session(1) }
+}
+
+fn by_pattern(field: &'static str, pattern: &str) -> Option<Rule> {
+    let pattern = pattern.to_owned();
+    Some(Rule::Pattern { field, pattern })
+}
+
+#[test]
+fn a_clients_session_is_not_protected_by_itself() {
+    assert_eq!(Protection::default().rule_for(&session(1)), None);
+    assert_eq!(configured().rule_for(&session(1)), None);
+}
+
+#[test]
+fn some_sessions_are_protected_whatever_is_configured() {
+    let own = Session {
+        own: true,
+        ..session(1)
+    };
+    let of_a_superuser = Session {
+        superuser: true,
+        ..session(1)
+    };
+    let of_somebody_unknown = Session {
+        user: None,
+        ..session(1)
+    };
+    for (session, rule, told) in [
+        (own, Rule::Own, "it is one of killgate's own connections"),
+        (of_a_superuser, Rule::Superuser, "it belongs to a superuser"),
+        (
+            of_somebody_unknown,
+            Rule::UserUnknown,
+            "PostgreSQL does not say whose session it is",
+        ),
+        (
+            of_kind(BackendKind::WalSender),
+            Rule::Replication,
+            "it is a replication connection (walsender)",
+        ),
+        (
+            of_kind(BackendKind::Other("autovacuum worker".to_owned())),
+            Rule::NotAClient {
+                kind: "autovacuum worker".to_owned(),
+            },
+            "it is not a client's session (autovacuum worker)",
+        ),
+    ] {
+        assert_eq!(rule.to_string(), told);
+        assert_eq!(Protection::default().rule_for(&session), Some(rule));
+    }
+    assert_eq!(
+        Protection::default().rule_for(&of_kind(BackendKind::ParallelWorker)),
+        Some(Rule::NotAClient {
+            kind: "parallel worker".to_owned()
+        }),
+        "its leader may be signalled, it itself may not"
+    );
+}
+
+#[test]
+fn a_pattern_protects_what_it_matches_and_is_named() {
+    let user = Session {
+        user: Some("payments_batch".to_owned()),
+        ..session(1)
+    };
+    let application = Session {
+        application: "pg_dump".to_owned(),
+        ..session(1)
+    };
+    let database = Session {
+        database: Some("ledger".to_owned()),
+        ..session(1)
+    };
+    let rule_for = |session| configured().rule_for(session);
+    assert_eq!(rule_for(&user), by_pattern("users", "^payments_"));
+    assert_eq!(
+        rule_for(&application),
+        by_pattern("applications", "^pg_(dump|basebackup)")
+    );
+    assert_eq!(rule_for(&database), by_pattern("databases", "^ledger$"));
+    assert_eq!(
+        rule_for(&user).expect("it is protected").to_string(),
+        "the rule [protect] users = ^payments_ matches it"
+    );
+}
+
+#[test]
+fn what_always_holds_is_named_before_what_is_configured() {
+    let session = Session {
+        user: Some("payments_batch".to_owned()),
+        superuser: true,
+        ..session(1)
+    };
+    assert_eq!(configured().rule_for(&session), Some(Rule::Superuser));
+}
+
+#[test]
+fn a_session_without_a_database_matches_only_a_pattern_for_none() {
+    let nowhere = Session {
+        database: None,
+        ..session(1)
+    };
+    assert_eq!(configured().rule_for(&nowhere), None);
+    let none = Protection {
+        databases: patterns(&["^$"]),
+        ..Protection::default()
+    };
+    assert_eq!(none.rule_for(&nowhere), by_pattern("databases", "^$"));
+    assert_eq!(none.rule_for(&session(1)), None);
+}

@@ -1,0 +1,75 @@
+//! Choices come in time, whatever PostgreSQL does.
+
+use throwaway_postgres::Cluster;
+
+use crate::proxy::Proxy;
+use crate::scene::Scene;
+
+#[tokio::test]
+async fn sessions_are_offered_worst_first_by_whatever_is_typed_of_them() {
+    let cluster = Cluster::start().await.unwrap();
+    let scene = Scene::of(&cluster).await;
+    cluster
+        .sql("create table orders (id int); grant all on orders to public")
+        .await
+        .unwrap();
+    let idle = cluster
+        .victim("batch")
+        .application("nightly")
+        .idle()
+        .await
+        .unwrap();
+    let blocker = cluster
+        .victim("app")
+        .idle_in_transaction("lock table orders")
+        .await
+        .unwrap();
+    let waiter = cluster
+        .victim("app")
+        .waiting("select * from orders")
+        .await
+        .unwrap();
+    let ana = scene.person("ana").in_channel(&scene.incident());
+    let offered = async |typed: &str| -> Vec<String> {
+        let choices = ana.completes("/terminate", "pid", typed).await;
+        choices.into_iter().map(|(_, value)| value).collect()
+    };
+
+    let everybody = offered("").await;
+    assert_eq!(everybody[0], blocker.pid().to_string(), "the worst comes first");
+    assert!(everybody.contains(&idle.pid().to_string()));
+    assert_eq!(offered("nightly").await, [idle.pid().to_string()]);
+    assert_eq!(offered("BATCH").await, [idle.pid().to_string()]);
+    assert_eq!(offered("from orders").await, [waiter.pid().to_string()]);
+    let named = ana
+        .completes("/terminate", "pid", &blocker.pid().to_string())
+        .await;
+    let (name, _) = &named[0];
+    assert!(
+        name.contains("app · idle in tx") && name.contains("blocks 1"),
+        "{name}"
+    );
+    let targets = ana.completes("/cancel", "target", "ord").await;
+    assert_eq!(targets, [("orders".to_owned(), "orders".to_owned())]);
+    let nothing = scene.person("ivy").in_channel(&scene.incident());
+    assert!(nothing.completes("/cancel", "pid", "").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_server_that_stalls_delays_no_choices() {
+    let cluster = Cluster::start().await.unwrap();
+    let url = cluster.bot().await.unwrap();
+    let proxy = Proxy::to(cluster.port()).await;
+    let stalling = format!("postgresql://killgate@127.0.0.1:{}/postgres", proxy.port);
+    let scene = Scene::with(&[("orders", &url), ("slow", &stalling)], "").await;
+    let victim = cluster
+        .victim("app")
+        .running("select pg_sleep(600)")
+        .await
+        .unwrap();
+    let ana = scene.person("ana").in_channel(&scene.incident());
+    proxy.stall();
+    let choices = ana.completes("/cancel", "pid", &victim.pid().to_string()).await;
+    assert_eq!(choices.len(), 1);
+    assert!(choices[0].0.contains("orders"), "{choices:?}");
+}

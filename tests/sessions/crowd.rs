@@ -1,0 +1,67 @@
+//! An incident of the size that matters: a thousand sessions, two hundred of which wait for one.
+
+use anyhow::Result;
+use throwaway_postgres::{Client, Cluster, eventually};
+use tokio::task::JoinSet;
+
+const SESSIONS: usize = 1_000;
+const WAITING: usize = 200;
+/// So many connections are opened at the same time.
+const AT_ONCE: usize = 20;
+
+/// It is over when this is dropped.
+pub struct Crowd {
+    pub cluster: Cluster,
+    /// The pid of the session that all wait for.
+    pub blocker: i32,
+    _sessions: Vec<Client>,
+    _waiting: JoinSet<()>,
+}
+
+impl Crowd {
+    /// Opens the sessions of the role `app`, and waits until the queue stands.
+    pub async fn gather() -> Result<Self> {
+        let room = (SESSIONS + 50).to_string();
+        let cluster = Cluster::builder()
+            .setting("max_connections", &room)
+            .start()
+            .await?;
+        cluster.role("app").await?;
+        cluster
+            .sql("create table orders (id int primary key, paid bool); insert into orders values (1); grant all on orders to app")
+            .await?;
+        let mut sessions = Vec::new();
+        while sessions.len() < SESSIONS {
+            let opening = (0..AT_ONCE).map(|_| cluster.connect("app", "postgres"));
+            sessions.extend(futures_util::future::try_join_all(opening).await?);
+        }
+        let first = sessions.pop().expect("a session");
+        first
+            .batch_execute("begin; update orders set paid = true where id = 1")
+            .await?;
+        let blocker = first.query_one("select pg_backend_pid()", &[]).await?.get(0);
+        let mut waiting = JoinSet::new();
+        for client in sessions.drain(..WAITING) {
+            waiting.spawn(async move {
+                // It ends with the server.
+                let _ = client
+                    .batch_execute("update orders set paid = false where id = 1")
+                    .await;
+            });
+        }
+        let observer = cluster.superuser().await?;
+        eventually("the queue", async || {
+            let count = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'";
+            let queued: i64 = observer.query_one(count, &[]).await?.get(0);
+            Ok((usize::try_from(queued)? == WAITING).then_some(()))
+        })
+        .await?;
+        sessions.push(first);
+        Ok(Self {
+            cluster,
+            blocker,
+            _sessions: sessions,
+            _waiting: waiting,
+        })
+    }
+}

@@ -1,0 +1,183 @@
+//! From seeing to doing: a session is picked, and what is asked for goes the way of the commands.
+
+use discord_sim::{Answer, Message};
+use throwaway_postgres::{Cluster, SqlState, eventually};
+
+use crate::scene::{LIMIT, Scene, button, option, refusal};
+
+async fn pick(scene: &Scene, who: &str, list: &Message, pid: i32) -> Answer {
+    let (menu, value) = option(list, pid);
+    scene.person(who).chooses(list, &menu, [value.as_str()]).await
+}
+
+#[tokio::test]
+async fn a_session_is_picked_asked_about_with_a_reason_and_terminated_once_approved() {
+    let cluster = Cluster::start().await.unwrap();
+    let scene = Scene::of(&cluster).await;
+    cluster.sql("create table orders (id int)").await.unwrap();
+    cluster.sql("grant all on orders to public").await.unwrap();
+    let mut blocker = cluster
+        .victim("app")
+        .idle_in_transaction("lock table orders")
+        .await
+        .unwrap();
+    let waiter = cluster
+        .victim("app")
+        .waiting("select * from orders")
+        .await
+        .unwrap();
+
+    let list = scene.sessions(&[("view", "blocking")]).await;
+    assert!(!list.is_ephemeral());
+    let details = pick(&scene, "ana", &list, blocker.pid()).await.message();
+    assert!(details.is_ephemeral());
+    assert!(details.text().contains("Blocks 1 session"), "{}", details.text());
+    let form = scene
+        .person("ana")
+        .presses(&details, &button(&details, "Ask to terminate"))
+        .await;
+    let modal = form.modal().expect("a form");
+    assert_eq!(modal["title"], format!("Terminate {} on orders?", blocker.pid()));
+    let asked = scene
+        .person("ana")
+        .submits(&form, [("reason", "checkout is stuck behind it")])
+        .await;
+
+    let card = asked.message();
+    assert!(!card.is_ephemeral());
+    assert!(
+        card.text().contains("checkout is stuck behind it"),
+        "{}",
+        card.text()
+    );
+    scene
+        .sim
+        .eventually(LIMIT, "the card has its reactions", || card.emoji().len() == 2)
+        .await;
+    scene.person("ben").reacts(&card, "✅");
+    assert_eq!(blocker.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    assert!(waiter.still_alive().await.unwrap());
+    let events = scene.ledger().await;
+    assert_eq!(events[0]["reason"], "checkout is stuck behind it");
+    assert_eq!(events[0]["action"], "terminate");
+}
+
+#[tokio::test]
+async fn a_query_is_cancelled_the_same_way_and_no_reason_needs_giving() {
+    let cluster = Cluster::start().await.unwrap();
+    let scene = Scene::of(&cluster).await;
+    let mut victim = cluster
+        .victim("app")
+        .running("select pg_sleep(600)")
+        .await
+        .unwrap();
+
+    let list = scene.sessions(&[]).await;
+    let details = pick(&scene, "ana", &list, victim.pid()).await.message();
+    let form = scene
+        .person("ana")
+        .presses(&details, &button(&details, "Ask to cancel"))
+        .await;
+    let card = scene
+        .person("ana")
+        .submits(&form, [("reason", "")])
+        .await
+        .message();
+    scene
+        .sim
+        .eventually(LIMIT, "the card has its reactions", || card.emoji().len() == 2)
+        .await;
+    scene.person("ben").reacts(&card, "✅");
+    assert_eq!(victim.ended().await.unwrap(), SqlState::QUERY_CANCELED);
+    assert!(victim.still_alive().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_session_that_has_ended_meanwhile_is_told_so_at_each_step() {
+    let cluster = Cluster::start().await.unwrap();
+    let scene = Scene::of(&cluster).await;
+    let victim = cluster
+        .victim("app")
+        .running("select pg_sleep(600)")
+        .await
+        .unwrap();
+    let pid = victim.pid();
+    let list = scene.sessions(&[]).await;
+    let details = pick(&scene, "ana", &list, pid).await.message();
+
+    cluster
+        .sql(&format!("select pg_terminate_backend({pid}, 30000)"))
+        .await
+        .unwrap();
+    let said = refusal(&pick(&scene, "ana", &list, pid).await);
+    assert_eq!(
+        said,
+        format!("The session {pid} on orders that you chose has ended. See /sessions for what runs now.")
+    );
+    let form = scene
+        .person("ana")
+        .presses(&details, &button(&details, "Ask to terminate"))
+        .await;
+    let said = refusal(&scene.person("ana").submits(&form, [("reason", "too late")]).await);
+    assert!(said.contains("Nothing was asked for"), "{said}");
+    assert!(scene.ledger().await.is_empty());
+}
+
+#[tokio::test]
+async fn who_may_only_look_is_shown_the_session_and_refused_the_rest_on_record() {
+    let cluster = Cluster::start().await.unwrap();
+    let scene = Scene::of(&cluster).await;
+    let victim = cluster
+        .victim("app")
+        .running("select pg_sleep(600)")
+        .await
+        .unwrap();
+    let list = scene.types("vera", "/sessions", &[]).await.message();
+
+    let details = pick(&scene, "vera", &list, victim.pid()).await.message();
+    let pressed = scene
+        .person("vera")
+        .presses(&details, &button(&details, "Ask to terminate"))
+        .await;
+    let said = refusal(&pressed);
+    assert!(
+        said.starts_with("You may not ask for a terminate on orders."),
+        "{said}"
+    );
+    // The refusal does not wait for the record.
+    let recorded = eventually("a record of the attempt", async || {
+        Ok(Some(scene.ledger().await).filter(|records| !records.is_empty()))
+    })
+    .await
+    .unwrap();
+    assert_eq!(recorded.len(), 1);
+    assert_eq!(recorded[0]["why"], "not_a_requester");
+
+    let said = refusal(&pick(&scene, "ivy", &list, victim.pid()).await);
+    assert!(said.starts_with("You may not look at sessions here."), "{said}");
+    assert!(victim.still_alive().await.unwrap());
+}
+
+#[tokio::test]
+async fn who_lost_the_right_after_the_form_was_opened_is_refused() {
+    let cluster = Cluster::start().await.unwrap();
+    let scene = Scene::of(&cluster).await;
+    let victim = cluster
+        .victim("app")
+        .running("select pg_sleep(600)")
+        .await
+        .unwrap();
+    let list = scene.sessions(&[]).await;
+    let details = pick(&scene, "ana", &list, victim.pid()).await.message();
+    let form = scene
+        .person("ana")
+        .presses(&details, &button(&details, "Ask to terminate"))
+        .await;
+
+    scene.person("ana").loses_role("oncall");
+    let said = refusal(&scene.person("ana").submits(&form, [("reason", "")]).await);
+    assert!(
+        said.starts_with("You may not ask for a terminate on orders."),
+        "{said}"
+    );
+}

@@ -1,0 +1,61 @@
+//! Several targets: each is asked at once, and none hides the others.
+
+use throwaway_postgres::Cluster;
+use tokio::net::TcpListener;
+
+use crate::proxy::Proxy;
+use crate::scene::Scene;
+
+#[tokio::test]
+async fn a_target_that_swallows_everything_is_named_while_the_others_are_shown() {
+    let cluster = Cluster::start().await.unwrap();
+    let url = cluster.bot().await.unwrap();
+    // It accepts connections, and never says a word.
+    let hole = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let dead = format!("postgresql://killgate@{}/postgres", hole.local_addr().unwrap());
+    let scene = Scene::with(&[("orders", &url), ("billing", &dead)], "").await;
+    let victim = cluster
+        .victim("app")
+        .running("select pg_sleep(600)")
+        .await
+        .unwrap();
+
+    let list = scene.sessions(&[]).await;
+    let text = list.text();
+    assert!(text.contains("**orders** · 1 busy"), "{text}");
+    assert!(text.contains(&victim.pid().to_string()), "{text}");
+    assert!(
+        text.contains("**billing** has not answered yet") || text.contains("**billing** did not answer"),
+        "{text}"
+    );
+    list.becomes("the list, with what became of billing", |list| {
+        list.text()
+            .contains("**billing** did not answer: it did not answer in time")
+    })
+    .await;
+    assert!(list.text().contains("**orders** · 1 busy"), "{}", list.text());
+}
+
+#[tokio::test]
+async fn what_a_slow_target_answers_in_the_end_is_shown_in_the_same_message() {
+    let cluster = Cluster::start().await.unwrap();
+    cluster.bot().await.unwrap();
+    let proxy = Proxy::to(cluster.port()).await;
+    let url = format!("postgresql://killgate@127.0.0.1:{}/postgres", proxy.port);
+    let scene = Scene::with(&[("orders", &url)], "").await;
+    let victim = cluster
+        .victim("app")
+        .running("select pg_sleep(600)")
+        .await
+        .unwrap();
+    proxy.stall();
+    let slow = scene.sessions(&[]).await;
+    assert!(
+        slow.text().contains("**orders** has not answered yet"),
+        "{}",
+        slow.text()
+    );
+    proxy.flow();
+    slow.becomes("the list", |list| list.text().contains(&victim.pid().to_string()))
+        .await;
+}

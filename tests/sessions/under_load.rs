@@ -1,0 +1,39 @@
+//! When everybody looks at once, PostgreSQL is asked about once.
+
+use futures_util::future::join_all;
+
+use crate::crowd::Crowd;
+use crate::scene::Scene;
+
+/// As many as could follow one incident.
+const LOOKING: usize = 100;
+
+#[tokio::test]
+async fn a_hundred_people_see_the_root_of_a_long_queue_and_postgresql_is_asked_three_times_at_most() {
+    let crowd = Crowd::gather().await.unwrap();
+    let url = crowd.cluster.bot().await.unwrap();
+    let logged = "alter role killgate set log_statement = 'all'";
+    crowd.cluster.sql(logged).await.unwrap();
+    let scene = Scene::with(&[("orders", &url)], "").await;
+    let place = scene.person("ana").in_channel(&scene.incident());
+    let sent: Vec<_> = (0..LOOKING)
+        .map(|_| place.types("/sessions").send_off().unwrap())
+        .collect();
+    let lists = join_all(sent.into_iter().map(async |answer| {
+        assert!(answer.acknowledged().await, "answered within Discord's 3 s");
+        answer.filled().await.message()
+    }))
+    .await;
+
+    for list in &lists {
+        let text = list.text();
+        let first = text.lines().nth(3).unwrap_or_default();
+        let heading = format!("**{}** idle in transaction", crowd.blocker);
+        assert!(first.starts_with(&heading), "{text}");
+        assert!(first.contains("**blocks 200**"), "{text}");
+        assert!(text.contains("799 idle"), "{text}");
+    }
+    let log = crowd.cluster.server_log().unwrap();
+    let statements = log.matches("pg_blocking_pids(seen.pid)").count();
+    assert!((1..=3).contains(&statements), "{statements} statements");
+}
