@@ -125,6 +125,7 @@ impl Bot {
             action,
             pid: pid.into(),
             target: Some(target.to_owned()),
+            backend_start: None,
             reason: None,
             channel: INCIDENT,
         };
