@@ -185,7 +185,7 @@ impl Hold {
             self.check(&state.disk)?;
             let changed = change(&mut state.disk)?;
             synced(state, changed);
-            Ok(())
+            Ok::<_, LedgerError>(())
         })?;
         match fault {
             Some(Fault::CrashAfter) => self.world.crash().await,
