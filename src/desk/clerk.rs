@@ -48,8 +48,8 @@ pub struct Clerk {
     pub(super) couriers: HashMap<RequestId, watch::Sender<Card>>,
     pace: Arc<Pace>,
     pub(super) live: HashMap<RequestId, Live>,
-    /// What happened to messages that may turn out to be cards.
-    pub(super) early: Vec<(MessageId, Happening)>,
+    /// Messages that may turn out to be cards, and to which something happened already.
+    pub(super) early: BTreeSet<MessageId>,
     /// Counted up with each change of a card's reactions, and with each fetch of them.
     pub(super) generations: HashMap<RequestId, u64>,
     /// Cards whose reactions are being fetched, because some may have been missed: the generation of the newest fetch.
@@ -84,7 +84,7 @@ impl Clerk {
             couriers: HashMap::new(),
             pace: Arc::default(),
             live: HashMap::new(),
-            early: Vec::new(),
+            early: BTreeSet::new(),
             generations: HashMap::new(),
             fetching: HashMap::new(),
             executing: BTreeSet::new(),
@@ -191,8 +191,7 @@ impl Clerk {
             &owed,
             "whether the approval was recorded was not known, so nothing was signalled",
         );
-        // Reactions were not listened to meanwhile, so that what was kept of them may be out of date.
-        self.early.clear();
+        // Reactions were not listened to meanwhile.
         self.fetch_all_votes();
         // What fails again is put off again.
         while let Some(happening) = self.put_off.pop_front() {

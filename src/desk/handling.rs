@@ -11,12 +11,12 @@ use super::clerk::Clerk;
 use super::execution::execute;
 use super::inbox::{Happening, Waiters};
 use super::intake::refuse;
-use super::ports::{LedgerError, Place, Vote};
+use super::ports::LedgerError;
 use super::refusal::Refusal;
 use crate::domain::approval::Approved;
 use crate::domain::decision::{Circumstances, Command, decide};
 use crate::domain::event::{Ending, Event, Recorded, Why};
-use crate::domain::ids::{Person, RequestId};
+use crate::domain::ids::RequestId;
 use crate::domain::request::Request;
 
 impl Clerk {
@@ -67,10 +67,7 @@ impl Clerk {
             Happening::Voted { .. }
             | Happening::Unvoted { .. }
             | Happening::Cleared { .. }
-            | Happening::Deleted { .. } => match self.keep_if_early(happening) {
-                Some(happening) => self.happened_to_card(happening).await,
-                None => Ok(()),
-            },
+            | Happening::Deleted { .. } => self.happened_to_card(happening).await,
             Happening::ChannelDeleted { channel } => {
                 let there: Vec<_> = self
                     .book
@@ -90,7 +87,6 @@ impl Clerk {
                 Ok(())
             }
             Happening::Reconnected => {
-                self.early.clear();
                 self.fetch_all_votes();
                 Ok(())
             }
@@ -104,10 +100,10 @@ impl Clerk {
                 at_once,
             } => {
                 self.take(request, Command::Posted { message }).await?;
-                if !at_once || self.fetching.contains_key(&request) {
+                if self.early.remove(&message) || !at_once || self.fetching.contains_key(&request) {
                     self.fetch_votes(request, Duration::ZERO);
                 }
-                self.handle_early(message).await
+                Ok(())
             }
             Happening::CardGone { request } => {
                 self.take(
@@ -134,79 +130,6 @@ impl Clerk {
             }
             Happening::Executed { request, ending } => self.executed(request, ending).await,
         }
-    }
-
-    /// What people did to a message, which is a card or is not.
-    pub(super) async fn happened_to_card(&mut self, happening: Happening) -> Result<(), LedgerError> {
-        match happening {
-            Happening::Voted { card, vote, by } => self.voted(card, vote, by).await,
-            Happening::Unvoted { card, vote, by } => {
-                let Some(id) = self.touched(card) else {
-                    return Ok(());
-                };
-                match vote {
-                    Vote::Approve => self.take(id, Command::Retract { by }).await,
-                    Vote::Deny => Ok(()),
-                }
-            }
-            Happening::Cleared { card, vote } => self.cleared(card, vote).await,
-            Happening::Deleted { card } => {
-                let Some(id) = self.touched(card) else {
-                    return Ok(());
-                };
-                let detail = "its card was deleted";
-                self.take(id, Command::CardDeleted { detail }).await
-            }
-            _ => Ok(()),
-        }
-    }
-
-    async fn voted(&mut self, card: Place, vote: Vote, by: Option<Person>) -> Result<(), LedgerError> {
-        let Some(id) = self.touched(card) else {
-            return Ok(());
-        };
-        let Some(by) = by else {
-            // Who this is in the guild must be asked, and by then the reaction may be gone: look at them all.
-            self.fetch_votes(id, Duration::ZERO);
-            return Ok(());
-        };
-        match vote {
-            // Another approval may have been taken back unseen: the fetch finds those that stand, this one too.
-            Vote::Approve if self.fetching.contains_key(&id) => Ok(()),
-            Vote::Approve => self.take(id, Command::Approve { by: &by }).await,
-            Vote::Deny => self.take(id, Command::Deny { by: &by }).await,
-        }
-    }
-
-    async fn cleared(&mut self, card: Place, vote: Option<Vote>) -> Result<(), LedgerError> {
-        let Some(id) = self.touched(card) else {
-            return Ok(());
-        };
-        if vote == Some(Vote::Deny) {
-            return Ok(());
-        }
-        let approvals = self
-            .book
-            .find(id)
-            .map(|request| request.approvals.clone())
-            .unwrap_or_default();
-        for by in approvals {
-            self.take(id, Command::Retract { by }).await?;
-        }
-        Ok(())
-    }
-
-    /// The request whose card this is, noting that something about the card changed.
-    fn touched(&mut self, card: Place) -> Option<RequestId> {
-        let request = self
-            .book
-            .find_card(card.message)
-            .filter(|request| request.asked.channel == card.channel)?;
-        let id = request.id;
-        if request.is_open() {
-            *self.generations.entry(id).or_default() += 1;
-        }
-        Some(id)
     }
 
     /// Has the domain decide, records the decision, and only then acts on it.

@@ -5,34 +5,27 @@
 //! | [`ports`] | what the desk needs of the world |
 //! | [`rules`] | which policy holds on which target |
 //! | [`reception`] | commands come in: the target is found, the session is looked up |
+//! | [`refusal`] | why a command is not done |
 //! | [`inbox`] | everything that can happen, in one queue |
-//! | [`clerk`] | the one owner of all requests: decides, records, then sets things going |
-//! | [`handling`] | what the clerk does about each happening |
-//! | [`early`] | what happens to a card before it is known to be one |
-//! | [`book`] | the requests in memory: a fold of the ledger |
-//! | [`execution`] | an approved request: signal, confirmation, outcome |
-//! | [`watching`] | cards follow the truth |
-//! | [`recovery`] | after a restart or a gap: what happened meanwhile? |
-//! | [`courier`] | brings a request's card and result to the channel |
 //! | `clerk` | the one owner of all requests: decides, records, then sets things going |
-//! | `intake` | a question becomes a request, or is refused |
 //! | `handling` | what the clerk does about each happening |
+//! | `intake` | a question becomes a request, or is refused |
+//! | `reactions` | what people do to cards |
 //! | `book` | the requests in memory: a fold of the ledger |
 //! | `execution` | an approved request: signal, confirmation, outcome |
 //! | `watching` | cards follow the truth |
 //! | `recovery` | after a restart or a gap: what happened meanwhile? |
 //! | `courier` | brings a request's card and result to the channel |
-//! | [`refusal`] | why a command is not done |
 
 mod book;
 mod clerk;
 mod courier;
-mod early;
 mod execution;
 mod handling;
 pub mod inbox;
 mod intake;
 pub mod ports;
+mod reactions;
 pub mod reception;
 mod recovery;
 pub mod refusal;

@@ -78,16 +78,20 @@ impl Channel for IncidentChannel {
     }
 
     async fn announce(&self, request: &Request) -> Result<(), Undelivered> {
-        let (Some(body), Phase::Ended { at, .. }) = (result::reply(request), &request.phase) else {
+        let (Some(body), Phase::Ended { at, ending, .. }) = (result::reply(request), &request.phase) else {
             return Ok(());
         };
+        // A note to somebody whose reaction does not count replies to the card as well.
+        let headline = ending.outcome.headline();
         let channel = request.asked.channel;
         let nonce = format!("r{}-{}", request.id, request.asked.asked_at.as_seconds());
         let card = request.message.map(message_id);
         if self.clock.now().since(*at) > NONCE_HOLDS
             && let Some(card) = card
             && self
-                .find(channel, card, |message| message.replies_to(card))
+                .find(channel, card, |message| {
+                    message.replies_to(card) && message.begins_with(headline)
+                })
                 .await?
                 .is_some()
         {

@@ -1,5 +1,8 @@
 //! The desk on simulated ports, in virtual time: conversations about what cannot be shown end to end.
 
+mod away;
+mod conversation;
+mod order;
 #[path = "../simulation/world/mod.rs"]
 #[allow(dead_code, reason = "the simulation uses the other half of it")]
 mod world;

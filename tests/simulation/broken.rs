@@ -100,7 +100,7 @@ pub fn own_clock(world: &World, epoch: u64) -> Ports {
 
 fn spoiled_channel(world: &World, epoch: u64, spoil: impl Fn(Spoiled) -> Spoiled) -> Ports {
     let honest = Spoiled {
-        world: world.clone(),
+        world: world.of_bot(epoch),
         believes: false,
         doubles: false,
         remembers: false,

@@ -27,6 +27,8 @@ pub struct Seen {
     pub id: MessageId,
     author: Author,
     #[serde(default)]
+    content: String,
+    #[serde(default)]
     embeds: Vec<Embed>,
     #[serde(default)]
     message_reference: Option<Reference>,
@@ -65,6 +67,10 @@ impl Seen {
             .iter()
             .filter_map(|embed| embed.footer.as_ref())
             .any(|footer| footer.text == text)
+    }
+
+    pub fn begins_with(&self, text: &str) -> bool {
+        self.content.starts_with(text)
     }
 
     pub fn replies_to(&self, message: MessageId) -> bool {

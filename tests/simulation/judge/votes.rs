@@ -20,7 +20,8 @@ struct Stay {
     found: bool,
     /// The bot found it on the card, and its author to be an approver then.
     confirmed: bool,
-    over: bool,
+    /// It was the so-manieth reaction to be taken back.
+    over: Option<u64>,
     /// The bots, by epoch, that were told that it is over, and those that have also taken that in.
     told: BTreeSet<u64>,
     known: BTreeSet<u64>,
@@ -29,6 +30,7 @@ struct Stay {
 #[derive(Default)]
 pub struct Votes {
     stays: BTreeMap<u64, Stay>,
+    removed: u64,
 }
 
 impl Votes {
@@ -44,13 +46,18 @@ impl Votes {
                 let stay = Stay::begin(*card, *by, *entitled);
                 self.stays.insert(*serial, stay);
             }
-            Fact::TakenBack { serial } => self.mark(*serial, |stay| stay.over = true),
+            Fact::TakenBack { serial } => {
+                self.removed += 1;
+                let nth = self.removed;
+                self.mark(*serial, |stay| stay.over = Some(nth));
+            }
             Fact::HeardOfVote { serial } => self.mark(*serial, |stay| stay.heard = true),
             Fact::HeardOfRemoval { epoch, serial } => self.mark(*serial, |stay| {
                 stay.told.insert(*epoch);
             }),
-            Fact::HeardOfGap { epoch } => {
-                for stay in self.stays.values_mut().filter(|stay| stay.over) {
+            Fact::HeardOfGap { epoch, removed } => {
+                let before = |stay: &&mut Stay| stay.over.is_some_and(|nth| nth <= *removed);
+                for stay in self.stays.values_mut().filter(before) {
                     stay.told.insert(*epoch);
                 }
             }
@@ -59,8 +66,9 @@ impl Votes {
                 vote: Vote::Approve,
                 voters,
             } => {
-                let there =
-                    |stay: &&mut Stay| stay.card == card.message && !stay.over && voters.contains(&stay.by);
+                let there = |stay: &&mut Stay| {
+                    stay.card == card.message && stay.over.is_none() && voters.contains(&stay.by)
+                };
                 for stay in self.stays.values_mut().filter(there) {
                     stay.found = true;
                 }
@@ -105,7 +113,7 @@ impl Votes {
         }
         if rightful
             .iter()
-            .all(|stay| stay.over && stay.known.contains(&epoch))
+            .all(|stay| stay.over.is_some() && stay.known.contains(&epoch))
         {
             let detail = format!("{by} had taken the approval back, and that was known");
             return Err(Violation::of(Invariant::AwayReactions, detail));
@@ -130,7 +138,7 @@ impl Stay {
             heard: false,
             found: false,
             confirmed: false,
-            over: false,
+            over: None,
             told: BTreeSet::new(),
             known: BTreeSet::new(),
         }

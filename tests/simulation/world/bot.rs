@@ -53,7 +53,7 @@ impl Ports {
                 epoch,
                 fenced: true,
             }),
-            channel: Arc::new(world.clone()),
+            channel: Arc::new(world.of_bot(epoch)),
             clock: Arc::new(world.clone()),
             targets: TARGETS.map(|name| (name.to_owned(), connection(name))).into(),
             limits: limits(),

@@ -49,6 +49,11 @@ impl Channel for World {
 
     async fn update(&self, place: Place, card: &Card) -> Result<(), Undelivered> {
         self.call(Part::Discord, |state| {
+            if self.bot < state.epoch {
+                // The last edit of a bot that does not know yet that it was deposed: nobody can stop it, and
+                // nobody is blamed for it.
+                return Ok(());
+            }
             *state.card(place.message)? = shown(card);
             let outcome = card.request.ending().map(|ending| ending.outcome);
             state.note(Fact::Edited {

@@ -150,6 +150,13 @@ pub struct Hold {
 }
 
 impl Hold {
+    fn check(&self, disk: &Disk) -> Result<(), LedgerError> {
+        if self.fenced && disk.epoch != self.epoch {
+            return Err(LedgerError::Deposed);
+        }
+        Ok(())
+    }
+
     /// Writes, then syncs: a crash or a lost answer may come before, between and after.
     async fn write<T>(
         &self,
@@ -175,12 +182,10 @@ impl Hold {
         super::pass(sync).await;
         self.world.alive().await;
         self.world.with(|state| {
-            if self.fenced && state.disk.epoch != self.epoch {
-                return Err(LedgerError::Deposed);
-            }
+            self.check(&state.disk)?;
             let changed = change(&mut state.disk)?;
             synced(state, changed);
-            Ok(())
+            Ok::<_, LedgerError>(())
         })?;
         match fault {
             Some(Fault::CrashAfter) => self.world.crash().await,
@@ -236,11 +241,11 @@ impl Ledger for Hold {
     }
 
     async fn recall(&self, since: Moment) -> Result<Recall, LedgerError> {
-        let recalled = self
-            .world
-            .call(Part::Ledger, |state| state.disk.recall(since))
-            .await;
-        recalled.unwrap_or_else(|_| Err(not_recorded()))
+        let recalled = self.world.call(Part::Ledger, |state| {
+            self.check(&state.disk)?;
+            state.disk.recall(since)
+        });
+        recalled.await.unwrap_or_else(|_| Err(not_recorded()))
     }
 
     async fn settle(&self, request: RequestId) -> Result<(), LedgerError> {
@@ -259,10 +264,8 @@ impl Ledger for Hold {
     }
 
     async fn probe(&self) -> Result<(), LedgerError> {
-        self.world
-            .call(Part::Ledger, |_| ())
-            .await
-            .map_err(|_| not_recorded())
+        let probed = self.world.call(Part::Ledger, |state| self.check(&state.disk));
+        probed.await.unwrap_or_else(|_| Err(not_recorded()))
     }
 }
 

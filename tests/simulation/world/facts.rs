@@ -74,7 +74,7 @@ pub enum Fact {
     /// The bot was told that a reaction is no longer there.
     HeardOfRemoval { epoch: u64, serial: u64 },
     /// The bot was told that it may have missed what happened before.
-    HeardOfGap { epoch: u64 },
+    HeardOfGap { epoch: u64, removed: u64 },
     /// The bot read who had reacted.
     Read {
         card: Place,

@@ -15,6 +15,8 @@ use super::{State, World, pass};
 #[derive(Default)]
 pub struct Gateway {
     sessions: BTreeMap<u64, Session>,
+    /// How many reactions were taken back so far.
+    removed: u64,
 }
 
 struct Session {
@@ -38,7 +40,10 @@ enum Connection {
 pub enum Told {
     Vote(u64),
     Removals(Vec<u64>),
-    Gap,
+    /// So many reactions had been taken back when it ended.
+    Gap {
+        removed: u64,
+    },
 }
 
 #[derive(Clone)]
@@ -52,7 +57,7 @@ impl Gateway {
     fn connect(&mut self, epoch: u64, inbox: mpsc::Sender<Happening>) {
         let session = Session {
             connection: Connection::Up,
-            waiting: VecDeque::from([gap()]),
+            waiting: VecDeque::from([gap(self.removed)]),
             inbox,
             wake: Arc::default(),
         };
@@ -86,7 +91,7 @@ impl Gateway {
     pub fn reconnect(&mut self) {
         for session in self.sessions.values_mut() {
             if session.connection == Connection::Lost {
-                session.waiting.push_back(gap());
+                session.waiting.push_back(gap(self.removed));
             }
             session.connection = Connection::Up;
             session.wake.notify_one();
@@ -94,6 +99,9 @@ impl Gateway {
     }
 
     pub(super) fn tell(&mut self, told: Told, happening: impl Fn() -> Happening + Send + Sync + 'static) {
+        if let Told::Removals(gone) = &told {
+            self.removed += gone.len() as u64;
+        }
         let happening = Arc::new(happening);
         let event = Event { told, happening };
         for session in self.sessions.values_mut() {
@@ -111,9 +119,9 @@ impl Gateway {
     }
 }
 
-fn gap() -> Event {
+fn gap(removed: u64) -> Event {
     Event {
-        told: Told::Gap,
+        told: Told::Gap { removed },
         happening: Arc::new(|| Happening::Reconnected),
     }
 }
@@ -162,6 +170,9 @@ fn note(state: &mut State, epoch: u64, told: &Told) {
                 state.note(Fact::HeardOfRemoval { epoch, serial });
             }
         }
-        Told::Gap => state.note(Fact::HeardOfGap { epoch }),
+        Told::Gap { removed } => state.note(Fact::HeardOfGap {
+            epoch,
+            removed: *removed,
+        }),
     }
 }

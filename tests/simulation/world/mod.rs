@@ -50,6 +50,8 @@ use postgres::{Change, Server};
 pub struct World {
     state: Arc<Mutex<State>>,
     crashed: Arc<Notify>,
+    /// Which bot holds this handle, by its epoch.
+    bot: u64,
 }
 
 pub struct State {
@@ -89,6 +91,16 @@ impl World {
         Self {
             state: Arc::new(Mutex::new(state)),
             crashed: Arc::default(),
+            bot: 0,
+        }
+    }
+
+    /// The same world, in the hands of the bot of this epoch.
+    #[must_use]
+    pub fn of_bot(&self, epoch: u64) -> Self {
+        Self {
+            bot: epoch,
+            ..self.clone()
         }
     }
 
