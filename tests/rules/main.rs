@@ -15,3 +15,5 @@ mod names;
 mod numbers;
 mod protecting;
 mod sessions;
+mod trees;
+mod views;
