@@ -6,6 +6,7 @@ mod asking;
 #[path = "../life/cast.rs"]
 mod cast;
 mod closing;
+mod filters;
 mod findings;
 mod given;
 mod history;

@@ -18,7 +18,7 @@ fn trees<'a>(snapshot: &'a Snapshot, filter: &Filter) -> (Vec<Tree<'a>>, LeftOut
     }
 }
 
-fn all<'a>(snapshot: &'a Snapshot) -> Vec<Tree<'a>> {
+fn all(snapshot: &Snapshot) -> Vec<Tree<'_>> {
     trees(snapshot, &Filter::default()).0
 }
 
@@ -158,7 +158,7 @@ fn a_deadlock_is_one_tree_whose_root_has_most_behind_it() {
 
 #[test]
 fn one_in_a_deadlock_with_others_behind_a_free_blocker_is_no_tree_of_its_own() {
-    let snapshot = snapshot(vec![resting(1, 60), waiting(2, &[1, 3], 9), waiting(3, &[2], 9)]);
+    let snapshot = snapshot(vec![resting(9, 60), waiting(2, &[9, 3], 9), waiting(3, &[2], 9)]);
     let trees = all(&snapshot);
     assert_eq!(trees.len(), 1);
     assert_eq!(trees[0].root, Root::Session(&snapshot.sessions[0]));

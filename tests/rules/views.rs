@@ -1,8 +1,5 @@
 //! Which sessions are shown, in which order, and what is counted of the others.
 
-use std::time::Duration;
-
-use killgate::domain::moment::Moment;
 use killgate::domain::session::{BackendKind, Session, State};
 use killgate::domain::view::filter::Filter;
 use killgate::domain::view::{LeftOut, Row, Shown, View, list, worst_first};
@@ -183,96 +180,4 @@ fn a_transaction_that_failed_is_open_as_well() {
             assert_eq!((left_out.idle, left_out.other), (1, 1));
         },
     );
-}
-
-#[test]
-fn a_filter_takes_what_matches_in_every_respect() {
-    let snapshot = snapshot(vec![
-        session(1),
-        Session {
-            database: Some("billing".to_owned()),
-            ..session(2)
-        },
-        Session {
-            application: "psql".to_owned(),
-            ..session(3)
-        },
-        Session {
-            user: None,
-            ..session(4)
-        },
-        Session {
-            xact_start: None,
-            query_start: Some(ago(9)),
-            ..session(5)
-        },
-        Session {
-            xact_start: None,
-            query_start: None,
-            state_change: Some(ago(10)),
-            ..session(6)
-        },
-        Session {
-            xact_start: None,
-            query_start: None,
-            state_change: None,
-            ..session(7)
-        },
-    ]);
-    let some = |text: &str| Some(text.to_owned());
-    let everything = Filter::default();
-    let cases = [
-        (everything.clone(), vec![1, 2, 3, 4, 5, 6, 7]),
-        (
-            Filter {
-                user: some("APP"),
-                ..everything.clone()
-            },
-            vec![1, 2, 3, 5, 6, 7],
-        ),
-        (
-            Filter {
-                database: some("bill"),
-                ..everything.clone()
-            },
-            vec![2],
-        ),
-        (
-            Filter {
-                database: some("shop"),
-                ..everything.clone()
-            },
-            vec![1, 3, 4, 5, 6, 7],
-        ),
-        (
-            Filter {
-                application: some("sql"),
-                ..everything.clone()
-            },
-            vec![3],
-        ),
-        (
-            Filter {
-                application: some("psql"),
-                database: some("billing"),
-                ..everything.clone()
-            },
-            vec![],
-        ),
-        (
-            Filter {
-                min_age: Some(Duration::from_secs(10)),
-                ..everything.clone()
-            },
-            vec![1, 2, 3, 4, 6],
-        ),
-    ];
-    for (filter, expected) in cases {
-        assert_eq!(filter.is_empty(), filter == everything);
-        let matches = filter.on(&snapshot);
-        let mut matching = snapshot.sessions.iter().filter(|session| matches(session));
-        let found: Vec<_> = matching.by_ref().map(|session| session.pid.number()).collect();
-        assert_eq!(found, expected, "{filter:?}");
-    }
-    assert_eq!(snapshot.at, Moment::from_micros(1_000_000_000));
 }
