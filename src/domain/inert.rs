@@ -111,3 +111,15 @@ fn fenced(text: &str, open: &str, close: &str, limit: usize) -> String {
     let text = mention::defused(text).replace('`', "ˋ");
     format!("{open}{}{close}", fit(text.chars().map(Glyph::bare), room))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inert_text_is_handed_on_as_it_is() {
+        let inert = line("2 * 3", 100);
+        assert_eq!(inert.to_string(), r"2 \* 3");
+        assert_eq!(String::from(inert), r"2 \* 3");
+    }
+}

@@ -93,3 +93,43 @@ pub fn redact(query: &str) -> Shown {
     }
     Shown(shown)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn shows(query: &str, shown: &str) {
+        assert_eq!(redact(query).as_str(), shown, "of {query:?}");
+    }
+
+    #[test]
+    fn an_identifier_is_shown_up_to_the_length_that_postgresql_keeps() {
+        let kept = "a".repeat(63);
+        shows(&format!("TABLE {kept}"), &format!("TABLE {kept}"));
+        shows(&format!("TABLE {kept}a"), "TABLE …");
+        shows(&format!("TABLE \"{kept}\""), &format!("TABLE \"{kept}\""));
+        shows(&format!("TABLE \"{kept}a\""), "TABLE …");
+    }
+
+    #[test]
+    fn quotes_within_quotes_are_part_of_what_is_quoted() {
+        shows(r#"TABLE """odd""""#, r#"TABLE """odd""""#);
+        shows("SELECT '''hunter2''' FROM t", "SELECT ? FROM t");
+    }
+
+    #[test]
+    fn a_dollar_before_what_is_no_tag_quotes_nothing() {
+        shows("SELECT $a b$ hunter2 $a b$", "SELECT …");
+    }
+
+    #[test]
+    fn a_sign_belongs_to_a_number_only_in_its_exponent() {
+        shows("SELECT 1-2, 1e-2, 1e-x", "SELECT ?-?, ?, ?-x");
+    }
+
+    #[test]
+    fn a_minus_behind_a_string_begins_no_comment() {
+        shows("SELECT 'a' - x\n'b'", "SELECT ? - x ?");
+    }
+}

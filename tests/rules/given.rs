@@ -11,9 +11,9 @@ use killgate::domain::outcome::Outcome;
 use killgate::domain::policy::{Limits, Policy};
 use killgate::domain::protection::Protection;
 use killgate::domain::request::Request;
-use killgate::domain::session::{Session, Snapshot};
+use killgate::domain::session::{Session, Snapshot, State};
 
-use crate::cast::{ASKED_AT, OPEN_FOR, access, asked, everybody, open_request};
+use crate::cast::{ASKED_AT, OPEN_FOR, access, asked, everybody, open_request, session};
 
 /// Asked for the termination, and is an approver as well.
 pub(crate) const REQUESTER: UserId = UserId(1);
@@ -147,5 +147,28 @@ pub(crate) fn snapshot(sessions: Vec<Session>) -> Snapshot {
         server: asked(1).identity.server,
         at: ASKED_AT,
         sessions,
+    }
+}
+
+pub(crate) fn ago(seconds: u64) -> Moment {
+    ASKED_AT.minus(Duration::from_secs(seconds))
+}
+
+/// One that rests in a transaction that has been open for so long.
+pub(crate) fn resting(number: i32, seconds: u64) -> Session {
+    Session {
+        state: State::IdleInTransaction,
+        xact_start: Some(ago(seconds)),
+        ..session(number)
+    }
+}
+
+/// One that waits for others, and has for so long.
+pub(crate) fn waiting(number: i32, behind: &[i32], seconds: u64) -> Session {
+    Session {
+        xact_start: Some(ago(seconds)),
+        query_start: Some(ago(seconds)),
+        blocked_by: behind.to_vec(),
+        ..session(number)
     }
 }

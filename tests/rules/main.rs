@@ -6,6 +6,7 @@ mod asking;
 #[path = "../life/cast.rs"]
 mod cast;
 mod closing;
+mod filters;
 mod findings;
 mod given;
 mod history;
@@ -15,3 +16,5 @@ mod names;
 mod numbers;
 mod protecting;
 mod sessions;
+mod trees;
+mod views;

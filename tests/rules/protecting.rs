@@ -25,9 +25,9 @@ fn of_kind(kind: BackendKind) -> Session {
     Session { kind, ..session(1) }
 }
 
-fn by_pattern(field: &'static str, pattern: &str) -> Option<Rule> {
+fn by_pattern(field: &'static str, pattern: &str) -> Rule {
     let pattern = pattern.to_owned();
-    Some(Rule::Pattern { field, pattern })
+    Rule::Pattern { field, pattern }
 }
 
 #[test]
@@ -98,12 +98,12 @@ fn a_pattern_protects_what_it_matches_and_is_named() {
         ..session(1)
     };
     let rule_for = |session| configured().rule_for(session);
-    assert_eq!(rule_for(&user), by_pattern("users", "^payments_"));
+    assert_eq!(rule_for(&user), Some(by_pattern("users", "^payments_")));
     assert_eq!(
         rule_for(&application),
-        by_pattern("applications", "^pg_(dump|basebackup)")
+        Some(by_pattern("applications", "^pg_(dump|basebackup)"))
     );
-    assert_eq!(rule_for(&database), by_pattern("databases", "^ledger$"));
+    assert_eq!(rule_for(&database), Some(by_pattern("databases", "^ledger$")));
     assert_eq!(
         rule_for(&user).expect("it is protected").to_string(),
         "the rule [protect] users = ^payments_ matches it"
@@ -131,6 +131,6 @@ fn a_session_without_a_database_matches_only_a_pattern_for_none() {
         databases: patterns(&["^$"]),
         ..Protection::default()
     };
-    assert_eq!(none.rule_for(&nowhere), by_pattern("databases", "^$"));
+    assert_eq!(none.rule_for(&nowhere), Some(by_pattern("databases", "^$")));
     assert_eq!(none.rule_for(&session(1)), None);
 }

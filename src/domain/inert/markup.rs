@@ -38,3 +38,37 @@ fn follows_host(before: &str) -> bool {
     let name = before.bytes().rev().take_while(u8::is_ascii_alphabetic).count();
     name > 1 && before[..before.len() - name].ends_with('.')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(text: &str) -> String {
+        escaped(text)
+            .flat_map(|glyph| glyph.escaped.then_some('\\').into_iter().chain([glyph.character]))
+            .collect()
+    }
+
+    #[test]
+    fn a_full_stop_makes_a_list_only_behind_a_number_at_the_beginning() {
+        for (text, expected) in [
+            ("12. March", r"12\. March"),
+            (".5 seconds", ".5 seconds"),
+            ("5 s.", "5 s."),
+        ] {
+            assert_eq!(written(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_slash_makes_a_link_only_behind_a_host() {
+        for (text, expected) in [
+            ("discord.gg/abc", r"discord.gg\/abc"),
+            ("either/or", "either/or"),
+            ("./configure", "./configure"),
+            ("v1.x/y", "v1.x/y"),
+        ] {
+            assert_eq!(written(text), expected);
+        }
+    }
+}

@@ -45,3 +45,16 @@ fn opens_form(behind: &str) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operators_that_only_look_like_a_command_stay() {
+        for text in ["a </ b", "a </* b"] {
+            assert_eq!(defused(text), text);
+        }
+        assert_eq!(defused("</cancel:1>"), "‹/cancel:1>");
+    }
+}

@@ -77,7 +77,7 @@ impl Hazards {
         }
         self.words += 1;
         self.sets |= self.may_set && is_any(word, &["set"]);
-        if self.about_role && self.words > 2 && is_any(word, &["password"]) {
+        if self.about_role && is_any(word, &["password"]) {
             Last::Password
         } else if self.sets && is_any(word, &["to"]) {
             Last::Value

@@ -1,0 +1,131 @@
+//! Which sessions pass a filter.
+
+use std::time::Duration;
+
+use killgate::domain::session::{Session, Snapshot};
+use killgate::domain::view::filter::Filter;
+
+use crate::cast::session;
+use crate::given::{ago, snapshot};
+
+/// The pids of those that pass.
+fn passing(sessions: Vec<Session>, filter: &Filter) -> Vec<i32> {
+    let snapshot: Snapshot = snapshot(sessions);
+    let passes = filter.on(&snapshot);
+    let passing = snapshot.sessions.iter().filter(|session| passes(session));
+    passing.map(|session| session.pid.number()).collect()
+}
+
+/// The cast's session, another database's, another application's, and one of an unknown user.
+fn different() -> Vec<Session> {
+    vec![
+        session(1),
+        Session {
+            database: Some("billing".to_owned()),
+            ..session(2)
+        },
+        Session {
+            application: "psql".to_owned(),
+            ..session(3)
+        },
+        Session {
+            user: None,
+            ..session(4)
+        },
+    ]
+}
+
+#[test]
+fn without_a_filter_everything_passes() {
+    assert!(Filter::default().is_empty());
+    assert_eq!(passing(different(), &Filter::default()), [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_part_of_a_name_will_do_in_whichever_case() {
+    let by_user = Filter {
+        user: Some("PP".to_owned()),
+        ..Filter::default()
+    };
+    let by_database = Filter {
+        database: Some("Bill".to_owned()),
+        ..Filter::default()
+    };
+    let by_application = Filter {
+        application: Some("sql".to_owned()),
+        ..Filter::default()
+    };
+    for (filter, expected) in [
+        (by_user, &[1, 2, 3][..]),
+        (by_database, &[2]),
+        (by_application, &[3]),
+    ] {
+        assert!(!filter.is_empty());
+        assert_eq!(passing(different(), &filter), expected, "{filter:?}");
+    }
+}
+
+#[test]
+fn a_name_that_some_session_has_means_no_other() {
+    let mut sessions = different();
+    sessions.push(Session {
+        database: Some("shop_archive".to_owned()),
+        ..session(5)
+    });
+    let filter = Filter {
+        database: Some("shop".to_owned()),
+        ..Filter::default()
+    };
+    assert_eq!(passing(sessions, &filter), [1, 3, 4]);
+}
+
+#[test]
+fn a_session_passes_only_when_it_matches_in_every_respect() {
+    let both = Filter {
+        database: Some("billing".to_owned()),
+        application: Some("psql".to_owned()),
+        ..Filter::default()
+    };
+    assert_eq!(passing(different(), &both), [0; 0]);
+    let and_old = Filter {
+        database: Some("billing".to_owned()),
+        min_age: Some(Duration::from_hours(1)),
+        ..Filter::default()
+    };
+    assert_eq!(passing(different(), &and_old), [0; 0]);
+    let of_the_application = Filter {
+        user: Some("app".to_owned()),
+        application: Some("psql".to_owned()),
+        ..Filter::default()
+    };
+    assert_eq!(passing(different(), &of_the_application), [3]);
+    let of_another_user = Filter {
+        user: Some("batch".to_owned()),
+        application: Some("psql".to_owned()),
+        ..Filter::default()
+    };
+    assert_eq!(passing(different(), &of_another_user), [0; 0]);
+}
+
+#[test]
+fn an_age_is_that_of_the_transaction_or_the_query_else_of_the_state() {
+    let began = |number, transaction: Option<u64>, query: Option<u64>, state: Option<u64>| Session {
+        xact_start: transaction.map(ago),
+        query_start: query.map(ago),
+        state_change: state.map(ago),
+        ..session(number)
+    };
+    let sessions = vec![
+        began(1, Some(10), Some(1), Some(1)),
+        began(2, Some(1), Some(10), Some(1)),
+        began(3, None, None, Some(10)),
+        began(4, Some(9), Some(9), Some(99)),
+        began(5, None, None, Some(9)),
+        began(6, None, None, None),
+    ];
+    let filter = Filter {
+        min_age: Some(Duration::from_secs(10)),
+        ..Filter::default()
+    };
+    assert_eq!(passing(sessions, &filter), [1, 2, 3]);
+}

@@ -1,0 +1,188 @@
+//! Who waits behind whom.
+
+use std::time::Duration;
+
+use killgate::domain::session::{Session, Snapshot};
+use killgate::domain::view::filter::Filter;
+use killgate::domain::view::tree::{Root, Tree};
+use killgate::domain::view::{LeftOut, Shown, View, list};
+
+use crate::cast::session;
+use crate::given::{resting, snapshot, waiting};
+
+fn trees<'a>(snapshot: &'a Snapshot, filter: &Filter) -> (Vec<Tree<'a>>, LeftOut) {
+    let listing = list(snapshot, View::Blocking, filter);
+    match listing.shown {
+        Shown::Trees(trees) => (trees, listing.left_out),
+        Shown::Sessions(_) => panic!("blocking is shown as trees"),
+    }
+}
+
+fn all(snapshot: &Snapshot) -> Vec<Tree<'_>> {
+    trees(snapshot, &Filter::default()).0
+}
+
+/// Each branch: its pid, its depth, and how many are behind it.
+fn branches(tree: &Tree<'_>) -> Vec<(i32, usize, usize)> {
+    tree.branches
+        .iter()
+        .map(|branch| (branch.session.pid.number(), branch.depth, branch.behind))
+        .collect()
+}
+
+#[test]
+fn a_tree_shows_who_waits_behind_whom_and_for_how_long() {
+    let snapshot = snapshot(vec![
+        resting(1, 60),
+        waiting(2, &[1], 9),
+        waiting(3, &[2], 40),
+        waiting(4, &[1], 20),
+        session(5),
+    ]);
+    let (trees, left_out) = trees(&snapshot, &Filter::default());
+    let [tree] = trees.as_slice() else {
+        panic!("one tree")
+    };
+    assert_eq!(tree.root, Root::Session(&snapshot.sessions[0]));
+    assert_eq!((tree.waiters, tree.direct), (3, 2));
+    assert_eq!(tree.longest, Some(Duration::from_secs(40)));
+    assert_eq!(branches(tree), [(2, 1, 1), (3, 2, 0), (4, 1, 0)]);
+    let expected = LeftOut {
+        other: 1,
+        ..LeftOut::default()
+    };
+    assert_eq!(left_out, expected);
+}
+
+#[test]
+fn those_with_most_behind_them_come_first_then_the_oldest_then_the_lowest_pid() {
+    let snapshot = snapshot(vec![
+        resting(1, 60),
+        waiting(5, &[1], 9),
+        waiting(4, &[1], 9),
+        waiting(3, &[1], 10),
+    ]);
+    assert_eq!(branches(&all(&snapshot)[0]), [(3, 1, 0), (4, 1, 0), (5, 1, 0)]);
+
+    let snapshot = crate::given::snapshot(vec![
+        resting(1, 60),
+        waiting(3, &[1], 10),
+        waiting(4, &[1], 9),
+        waiting(6, &[4], 9),
+    ]);
+    assert_eq!(branches(&all(&snapshot)[0]), [(4, 1, 1), (6, 2, 0), (3, 1, 0)]);
+}
+
+#[test]
+fn of_many_siblings_the_first_three_are_shown_and_of_all_the_first_six() {
+    let behind = |numbers: std::ops::Range<i32>, blocker: i32| {
+        numbers.map(move |number| waiting(number, &[blocker], 9))
+    };
+    let mut sessions = vec![resting(1, 60)];
+    sessions.extend(behind(10..15, 1));
+    let wide = snapshot(sessions.clone());
+    let tree = &all(&wide)[0];
+    assert_eq!((tree.waiters, tree.direct), (5, 5));
+    assert_eq!(branches(tree), [(10, 1, 0), (11, 1, 0), (12, 1, 0)]);
+
+    sessions.extend(behind(20..25, 10));
+    sessions.extend(behind(30..33, 11));
+    let deep = snapshot(sessions);
+    let tree = &all(&deep)[0];
+    assert_eq!((tree.waiters, tree.direct), (13, 5));
+    assert_eq!(
+        branches(tree),
+        [
+            (10, 1, 5),
+            (20, 2, 0),
+            (21, 2, 0),
+            (22, 2, 0),
+            (11, 1, 3),
+            (30, 2, 0)
+        ]
+    );
+}
+
+#[test]
+fn one_that_waits_for_several_stands_behind_the_nearest() {
+    let snapshot = snapshot(vec![resting(1, 60), waiting(2, &[1], 9), waiting(3, &[1, 2], 9)]);
+    let tree = &all(&snapshot)[0];
+    assert_eq!((tree.waiters, tree.direct), (2, 2));
+    assert_eq!(branches(tree), [(2, 1, 0), (3, 1, 0)]);
+}
+
+#[test]
+fn a_root_may_be_a_prepared_transaction_or_somebody_unseen() {
+    let snapshot = snapshot(vec![
+        waiting(2, &[0], 9),
+        waiting(3, &[0], 9),
+        waiting(4, &[99], 9),
+    ]);
+    let roots: Vec<_> = all(&snapshot).iter().map(|tree| tree.root).collect();
+    assert_eq!(roots, [Root::Prepared, Root::Unseen(99)]);
+}
+
+#[test]
+fn the_tree_with_most_waiters_comes_first_then_the_one_with_the_longest_wait() {
+    let snapshot = snapshot(vec![
+        resting(1, 60),
+        waiting(11, &[1], 9),
+        resting(2, 60),
+        waiting(21, &[2], 10),
+        resting(3, 60),
+        waiting(31, &[3], 1),
+        waiting(32, &[31], 1),
+    ]);
+    let roots: Vec<_> = all(&snapshot)
+        .iter()
+        .map(|tree| match tree.root {
+            Root::Session(session) => session.pid.number(),
+            other => panic!("no session: {other:?}"),
+        })
+        .collect();
+    assert_eq!(roots, [3, 2, 1]);
+}
+
+#[test]
+fn a_deadlock_is_one_tree_whose_root_has_most_behind_it() {
+    let snapshot = snapshot(vec![
+        waiting(1, &[2], 9),
+        waiting(2, &[1], 9),
+        waiting(3, &[2], 9),
+    ]);
+    let trees = all(&snapshot);
+    assert_eq!(trees.len(), 1);
+    assert_eq!(trees[0].root, Root::Session(&snapshot.sessions[1]));
+    assert_eq!((trees[0].waiters, trees[0].direct), (2, 2));
+}
+
+#[test]
+fn one_in_a_deadlock_with_others_behind_a_free_blocker_is_no_tree_of_its_own() {
+    let snapshot = snapshot(vec![resting(9, 60), waiting(2, &[9, 3], 9), waiting(3, &[2], 9)]);
+    let trees = all(&snapshot);
+    assert_eq!(trees.len(), 1);
+    assert_eq!(trees[0].root, Root::Session(&snapshot.sessions[0]));
+}
+
+#[test]
+fn a_filter_keeps_whole_trees_and_counts_what_is_in_none_of_them() {
+    let of_billing = |session| Session {
+        user: Some("billing".to_owned()),
+        ..session
+    };
+    let snapshot = snapshot(vec![
+        resting(1, 60),
+        of_billing(waiting(2, &[1], 9)),
+        resting(3, 60),
+        waiting(4, &[3], 9),
+        waiting(5, &[3], 9),
+    ]);
+    let filter = Filter {
+        user: Some("billing".to_owned()),
+        ..Filter::default()
+    };
+    let (trees, left_out) = trees(&snapshot, &filter);
+    assert_eq!(trees.len(), 1);
+    assert_eq!(trees[0].root, Root::Session(&snapshot.sessions[0]));
+    assert_eq!(left_out.filtered, 3);
+}

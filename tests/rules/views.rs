@@ -1,0 +1,183 @@
+//! Which sessions are shown, in which order, and what is counted of the others.
+
+use killgate::domain::session::{BackendKind, Session, State};
+use killgate::domain::view::filter::Filter;
+use killgate::domain::view::{LeftOut, Row, Shown, View, list, worst_first};
+
+use crate::cast::session;
+use crate::given::{ago, pid, resting, snapshot, waiting};
+
+fn rows(sessions: Vec<Session>, view: View, assert: impl FnOnce(&[Row<'_>], LeftOut)) {
+    let snapshot = snapshot(sessions);
+    let listing = list(&snapshot, view, &Filter::default());
+    match listing.shown {
+        Shown::Sessions(rows) => assert(&rows, listing.left_out),
+        Shown::Trees(_) => panic!("{view:?} is a list"),
+    }
+}
+
+fn pids(rows: &[Row<'_>]) -> Vec<i32> {
+    rows.iter().map(|row| row.session.pid.number()).collect()
+}
+
+fn idle(number: i32) -> Session {
+    Session {
+        state: State::Idle,
+        xact_start: None,
+        ..session(number)
+    }
+}
+
+fn of_kind(kind: BackendKind, number: i32) -> Session {
+    Session {
+        kind,
+        ..session(number)
+    }
+}
+
+fn other(number: i32) -> Session {
+    of_kind(BackendKind::Other("autovacuum worker".to_owned()), number)
+}
+
+#[test]
+fn only_sessions_of_clients_are_offered_and_none_of_killgates_own() {
+    let snapshot = snapshot(vec![
+        session(1),
+        idle(2),
+        Session {
+            own: true,
+            ..session(3)
+        },
+        of_kind(BackendKind::WalSender, 4),
+        of_kind(BackendKind::ParallelWorker, 5),
+        other(6),
+    ]);
+    assert_eq!(pids(&worst_first(&snapshot)), [1, 2]);
+}
+
+#[test]
+fn the_worst_trouble_comes_first() {
+    let sessions = vec![
+        idle(1),
+        waiting(2, &[4], 9),
+        waiting(4, &[5], 9),
+        session(3),
+        resting(6, 29),
+        resting(7, 30),
+        resting(5, 1),
+    ];
+    rows(sessions, View::All, |rows, _| {
+        assert_eq!(
+            pids(rows),
+            [
+                5, // Others wait for it, and it waits for nobody.
+                7, // It rests, and has for long.
+                3, // It works.
+                6, // It rests for less than is worth a word.
+                4, // It waits, and others wait for it.
+                2, // It waits, and nobody waits for it.
+                1, // It does nothing.
+            ]
+        );
+    });
+}
+
+#[test]
+fn equal_troubles_go_by_waiters_then_age_then_pid() {
+    let aged = |number, seconds| Session {
+        xact_start: Some(ago(seconds)),
+        query_start: Some(ago(seconds)),
+        ..session(number)
+    };
+    let sessions = vec![
+        aged(9, 5),
+        aged(8, 5),
+        aged(7, 6),
+        waiting(1, &[6, 5], 1),
+        waiting(2, &[5], 1),
+        aged(6, 50),
+        aged(5, 2),
+    ];
+    rows(sessions, View::Busy, |rows, _| {
+        assert_eq!(pids(rows), [5, 6, 7, 8, 9, 1, 2]);
+    });
+}
+
+#[test]
+fn waiters_are_counted_through_others_only_where_the_trouble_begins() {
+    let sessions = vec![
+        session(1),
+        waiting(2, &[1], 9),
+        waiting(3, &[2], 9),
+        waiting(4, &[3], 9),
+    ];
+    rows(sessions, View::Busy, |rows, _| {
+        let counts: Vec<_> = rows.iter().map(|row| (row.waiters, row.direct)).collect();
+        assert_eq!(pids(rows), [1, 2, 3, 4]);
+        assert_eq!(counts, [(3, 1), (1, 1), (1, 1), (0, 0)]);
+    });
+}
+
+#[test]
+fn parallel_workers_stand_behind_their_leader_except_where_everything_is_shown() {
+    let worker = |number, leader| Session {
+        leader: Some(pid(leader)),
+        ..of_kind(BackendKind::ParallelWorker, number)
+    };
+    let sessions = vec![session(1), worker(2, 1), worker(3, 1), worker(4, 99)];
+    rows(sessions.clone(), View::Busy, |rows, _| {
+        let workers: Vec<_> = rows.iter().map(|row| row.workers).collect();
+        assert_eq!((pids(rows), workers), (vec![1, 4], vec![2, 0]));
+    });
+    rows(sessions, View::All, |rows, left_out| {
+        assert_eq!(rows.len(), 4);
+        assert_eq!(left_out, LeftOut::default());
+    });
+}
+
+#[test]
+fn the_servers_own_processes_are_shown_when_they_are_busy_or_in_trouble() {
+    let resting = |session| Session {
+        state: State::Unknown,
+        ..session
+    };
+    let sessions = vec![
+        other(1),
+        resting(other(2)),
+        Session {
+            blocked_by: vec![1],
+            ..resting(other(3))
+        },
+        of_kind(BackendKind::WalSender, 4),
+        Session {
+            own: true,
+            ..session(5)
+        },
+        idle(6),
+    ];
+    rows(sessions, View::Busy, |rows, left_out| {
+        assert_eq!(pids(rows), [1, 3]);
+        let expected = LeftOut {
+            idle: 1,
+            background: 3,
+            ..LeftOut::default()
+        };
+        assert_eq!(left_out, expected);
+    });
+}
+
+#[test]
+fn a_transaction_that_failed_is_open_as_well() {
+    let failed = Session {
+        state: State::IdleInTransactionAborted,
+        ..session(1)
+    };
+    rows(
+        vec![failed, resting(2, 60), idle(3), session(4)],
+        View::IdleInTransaction,
+        |rows, left_out| {
+            assert_eq!(pids(rows), [2, 1]);
+            assert_eq!((left_out.idle, left_out.other), (1, 1));
+        },
+    );
+}
