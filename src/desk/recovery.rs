@@ -154,18 +154,21 @@ impl Clerk {
         let Some(request) = self.book.find(id).filter(|request| request.is_open()) else {
             return Ok(());
         };
-        let access = self.access_of(request);
+        let (access, requester) = (self.access_of(request), request.asked.requester);
         let approving: BTreeSet<UserId> = votes
             .approve
             .iter()
-            .filter(|person| access.may_approve(person))
+            .filter(|person| access.may_approve(person) && person.id != requester)
             .map(|person| person.id)
             .collect();
         let no_longer: Vec<_> = request.approvals.difference(&approving).copied().collect();
         for by in no_longer {
             self.take(id, Command::Retract { by }).await?;
         }
-        for person in &votes.approve {
+        // Attempts first: once there is a quorum the request is open to nobody.
+        let counts = |person: &&Person| approving.contains(&person.id);
+        let (approvals, attempts): (Vec<_>, Vec<_>) = votes.approve.iter().partition(counts);
+        for person in attempts.into_iter().chain(approvals) {
             if self.counts_or_is_new(id, person, Vote::Approve) {
                 self.take(id, Command::Approve { by: person }).await?;
             }

@@ -4,9 +4,12 @@ use std::io::IsTerminal;
 
 use anyhow::Context;
 use clap::ValueEnum;
-use metrics::{describe_counter, describe_gauge, describe_histogram};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
+
+use crate::domain::event::Action;
+use crate::domain::outcome::Outcome;
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -63,5 +66,12 @@ pub fn start_metrics() -> anyhow::Result<PrometheusHandle> {
         "1 while the connection to the target stands."
     );
     describe_gauge!("killgate_active", "1 on the replica that acts.");
+    // A counter that appears only with its first request hides that one from a rate.
+    for action in [Action::Cancel, Action::Terminate] {
+        for outcome in Outcome::ALL {
+            counter!("killgate_requests_total", "action" => action.name(), "outcome" => outcome.name())
+                .absolute(0);
+        }
+    }
     Ok(handle)
 }

@@ -78,7 +78,7 @@ impl Default for Pace {
             hello: Duration::from_secs(3),
             ready: Duration::from_secs(5),
             heartbeat: Duration::from_secs(4),
-            ack: Duration::from_secs(3),
+            ack: Duration::from_secs(5),
             identify: Duration::from_secs(5),
             invalid_session: (Duration::from_secs(1), Duration::from_secs(5)),
             proven: Duration::from_secs(5),
