@@ -76,7 +76,7 @@ fn a_card_whose_answer_was_lost_is_found_and_closed_although_its_request_has_end
         let bot = Bot::start(&world, Ports::of)
             .await
             .expect("the ledger is in order");
-        world.with(|state| state.faults.discord.slow = Duration::from_secs(60));
+        world.with(|state| state.faults.discord.slow = Duration::from_mins(1));
         bot.ask(
             &world,
             crate::world::cast::ANA,

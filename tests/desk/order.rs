@@ -66,7 +66,7 @@ fn a_request_expires_at_its_very_moment_and_an_approval_then_is_too_late() {
         let asked = world.now();
         let card = ana_asks(&world, &bot).await;
         let open_for = world.with(|state| state.policy.expires_after);
-        sleep(open_for - world.now().since(asked)).await;
+        sleep(open_for.saturating_sub(world.now().since(asked))).await;
         approves(&world, BEN, card);
         a_moment().await;
     });

@@ -133,6 +133,10 @@ fn spoiled_targets(world: &World, epoch: u64, mistake: Mistake) -> Ports {
     }
 }
 
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is one way of being wrong, and they are independent"
+)]
 struct Spoiled {
     world: World,
     believes: bool,
@@ -192,13 +196,15 @@ impl Channel for Spoiled {
 
     async fn person(&self, user: UserId) -> Result<Option<Person>, Undelivered> {
         let person = self.world.person(user).await?;
-        Ok(person.map(|person| match self.believes {
-            true => Person {
-                roles: vec![DBA],
-                ..person
-            },
-            false => person,
-        }))
+        let promoted = |person| Person {
+            roles: vec![DBA],
+            ..person
+        };
+        Ok(if self.believes {
+            person.map(promoted)
+        } else {
+            person
+        })
     }
 }
 

@@ -113,7 +113,10 @@ impl Judge {
     fn weigh(&mut self, fact: &Fact) -> Verdict {
         self.votes.learn(fact);
         match fact {
-            Fact::Started { epoch } => self.started(*epoch),
+            Fact::Started { epoch } => {
+                self.started(*epoch);
+                Ok(())
+            }
             Fact::Decided { epoch, entries, .. } => self.decided(*epoch, entries),
             Fact::Durable { epoch, records } => self.made_durable(*epoch, records),
             Fact::Acknowledged { records } => {
@@ -152,14 +155,13 @@ impl Judge {
         }
     }
 
-    fn started(&mut self, epoch: u64) -> Verdict {
+    fn started(&mut self, epoch: u64) {
         self.epoch = epoch;
         let interrupted = self
             .cases
             .iter()
             .filter(|(_, case)| case.executing.is_some() && case.ended.is_none());
         self.interrupted.extend(interrupted.map(|(id, _)| *id));
-        Ok(())
     }
 
     /// At this instant the decision was made, from what had been heard until then.
@@ -243,11 +245,10 @@ impl Judge {
             (Event::Executing { .. } | Event::Finished(_), Some(case)) if case.ended.is_some() => {
                 return twice("an ended request changed");
             }
-            (Event::Executing { .. }, Some(case)) => {
-                if case.executing.replace(epoch).is_some() {
-                    return twice("it was executed twice");
-                }
+            (Event::Executing { .. }, Some(case)) if case.executing.is_some() => {
+                return twice("it was executed twice");
             }
+            (Event::Executing { .. }, Some(case)) => case.executing = Some(epoch),
             (Event::Finished(ending), Some(case)) => {
                 case.ended = Some(ending.clone());
                 let executed = case.executing.is_some();

@@ -53,7 +53,7 @@ fn first_failure(seeds: Range<u64>, made_of: MadeOf) -> Option<(u64, Violation)>
                 let mut mine = seeds
                     .clone()
                     .skip(usize::try_from(number).expect("few"))
-                    .step_by(threads as usize);
+                    .step_by(usize::try_from(threads).expect("few"));
                 scope.spawn(move || {
                     mine.find_map(|seed| play(seed, made_of).err().map(|violation| (seed, violation)))
                 })

@@ -31,7 +31,7 @@ pub enum Order {
 impl Story {
     pub fn new(seed: u64) -> Self {
         // Not the stream of numbers that the faults are drawn from.
-        let mut dice = Rng::with_seed(seed ^ 0x5707_1e5);
+        let mut dice = Rng::with_seed(seed ^ 0x0570_71e5);
         let steps = dice.u32(6..22);
         Self { dice, steps }
     }

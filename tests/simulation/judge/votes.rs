@@ -9,6 +9,10 @@ use super::{Invariant, Verdict, Violation};
 use crate::world::facts::Fact;
 
 /// An approving reaction, from when it was put on a card until it was taken back.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about the reaction"
+)]
 struct Stay {
     card: MessageId,
     by: UserId,

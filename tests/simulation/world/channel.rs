@@ -33,9 +33,10 @@ impl Channel for World {
                 .discord
                 .cards()
                 .find(|(_, message)| message.request == card.request.id);
-            there
-                .map(|(id, _)| id)
-                .unwrap_or_else(|| state.put_card(card, false))
+            match there.map(|(id, _)| id) {
+                Some(id) => id,
+                None => state.put_card(card, false),
+            }
         })
         .await
         .map_err(unavailable)

@@ -235,7 +235,7 @@ impl Ledger for Hold {
         self.world.with(|state| {
             state.note(Fact::Acknowledged {
                 records: records.clone(),
-            })
+            });
         });
         Ok(records)
     }

@@ -155,7 +155,7 @@ impl World {
 
     async fn alive(&self) {
         if self.with(|state| state.dead) {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -136,7 +136,7 @@ impl Server {
                     session.backend_start == victim.backend_start
                         && (action == Action::Terminate || session.query_start == victim.query_start)
                 };
-                if self.identified == victim.server && self.find(victim.pid).filter(same).is_some() {
+                if self.identified == victim.server && self.find(victim.pid).as_ref().is_some_and(same) {
                     match action {
                         Action::Cancel => self.end_query(at, victim.pid, facts),
                         Action::Terminate => self.end(at, victim.pid, facts),
