@@ -49,7 +49,7 @@ async fn what_is_always_protected_is_refused_by_its_rule(right: Right) {
     for (pid, rule) in [
         (superuser.pid(), "belongs to a superuser"),
         (walsender.pid, "replication connection"),
-        (checkpointer, "it is a checkpointer"),
+        (checkpointer, "it is not a client's session (checkpointer)"),
     ] {
         for command in ["/cancel", "/terminate"] {
             let refusal = house.refusal("ana", command, pid).await;
