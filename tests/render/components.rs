@@ -183,7 +183,9 @@ fn nothing_can_be_asked_about_what_serves_no_client() {
     };
     let body = details("orders", &worker, 0, now());
     assert_eq!(controls(&body), "");
-    assert!(read(&body).contains("It serves no client (autovacuum worker), so nothing can be asked."));
+    assert!(read(&body).contains(
+        "It serves no client (autovacuum worker), so it can be neither cancelled nor terminated here."
+    ));
     let own = Session {
         own: true,
         ..idle(71)

@@ -42,12 +42,8 @@ fn that_nobody_or_not_everybody_was_released_is_told_with_how_many_waited() {
         reply(&request)
     };
     for (waited, released, words) in [
-        (
-            0,
-            0,
-            " Nobody was released; nobody waited when it was asked for.\n",
-        ),
-        (7, 0, " Nobody was released; 7 waited when it was asked for.\n"),
+        (0, 0, " 0 waiters released.\n"),
+        (7, 0, " 0 waiters released; 7 waited when it was asked for.\n"),
         (7, 1, " 1 waiter released; 7 waited when it was asked for.\n"),
         (7, 9, " 9 waiters released.\n"),
     ] {

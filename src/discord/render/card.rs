@@ -156,7 +156,10 @@ fn approvals(card: &Card) -> String {
     if request.is_open() {
         let approvers = &card.approvers;
         let roles = approvers.roles.iter().copied().map(role);
-        let who = listed(roles.chain(approvers.users.iter().copied().map(person)));
+        let mut who = listed(roles.chain(approvers.users.iter().copied().map(person)));
+        if who.is_empty() {
+            "nobody".clone_into(&mut who);
+        }
         text = format!("{text}\nMay approve: {who}");
     }
     text

@@ -48,18 +48,14 @@ pub fn happened(request: &Request, ending: &Ending) -> String {
     sentences.join(" ")
 }
 
-/// How many no longer wait; and how many did when the question was put, where they were more, or nobody was released.
+/// How many no longer wait; and how many did when the question was put, where those were more.
 fn released(request: &Request, ending: &Ending) -> Option<String> {
     let was_seen_to_end = matches!(ending.outcome, Outcome::Cancelled | Outcome::Terminated);
     let released = ending.released.filter(|_| was_seen_to_end)?;
-    let released_text = match released {
-        0 => "Nobody was released".to_owned(),
-        some => format!("{} released", count(some as usize, "waiter")),
-    };
+    let text = format!("{} released", count(released as usize, "waiter"));
     Some(match request.asked.waiters {
-        0 if released == 0 => format!("{released_text}; nobody waited when it was asked for."),
-        waited if waited > released => format!("{released_text}; {waited} waited when it was asked for."),
-        _ => format!("{released_text}."),
+        waited if waited > released => format!("{text}; {waited} waited when it was asked for."),
+        _ => format!("{text}."),
     })
 }
 
@@ -136,7 +132,7 @@ fn next(action: Action, outcome: Outcome) -> Option<&'static str> {
         Outcome::Unknown => "Look with /sessions before you ask again.",
         Outcome::Expired => "Ask again if it is still needed.",
         Outcome::Refused => "Whoever runs killgate sees with `killgate check` which right is missing.",
-        Outcome::Limited => "Ask again within the hour, or have `signals_per_hour` raised.",
+        Outcome::Limited => "Ask again later, or have `signals_per_hour` raised.",
         _ => return None,
     };
     Some(next)
