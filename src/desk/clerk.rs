@@ -236,6 +236,9 @@ impl Clerk {
         let governed = self.rules.targets.get(&request.asked.target);
         Some(Card {
             now,
+            waiting: live
+                .map(|live| live.waiters.iter().copied().collect())
+                .unwrap_or_default(),
             changes: live.map(|live| live.changes.clone()).unwrap_or_default(),
             approvers: governed
                 .map(super::rules::Governed::approvers)

@@ -181,7 +181,8 @@ impl Clerk {
             .unwrap_or_default();
         let (inbox, confirm_within) = (self.inbox.clone(), self.rules.limits.confirm_within);
         self.executing.insert(id);
-        info!(request = id.0, approvers = ?approved.approvers(), "approved; signalling");
+        let approvers: Vec<_> = approved.approvers().iter().map(|approver| approver.0).collect();
+        info!(request = id.0, ?approvers, "approved; signalling");
         tokio::spawn(async move {
             let target = governed.target.as_ref();
             let protection = &governed.policy.protection;

@@ -208,6 +208,8 @@ pub struct Card {
     pub request: Request,
     /// The session as last seen while the request was open, when that differs from what was asked about.
     pub now: Option<Sight>,
+    /// Those that wait for the session, as far as it is known who they are.
+    pub waiting: Vec<Pid>,
     /// What was the case before the last material change.
     pub changes: Vec<Change>,
     /// Whose approval is waited for.

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::domain::asking::NotAsked;
 use crate::domain::event::Action;
 use crate::domain::identity::{NotAPid, Pid};
+use crate::domain::protection::Rule;
 
 /// Longest piece of what was typed that is repeated.
 const REPEATED: usize = 60;
@@ -65,129 +66,154 @@ pub enum Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.told(str::to_owned))
+    }
+}
+
+impl Refusal {
+    /// The same for a place where text may be read as markup: whatever is not the bot's own sentence passes through
+    /// `verbatim`.
+    pub fn told(&self, verbatim: impl Fn(&str) -> String) -> String {
         match self {
             Self::WrongChannel => {
-                f.write_str("Not in this channel. Use one of the incident channels that killgate serves.")
+                "Not in this channel. Use one of the incident channels that killgate serves.".to_owned()
             }
-            Self::NotAViewer => f.write_str(
-                "You may not look at sessions here. Ask whoever runs killgate to add you or one of your roles to [access].",
+            Self::NotAViewer => format!(
+                "You may not look at sessions here. Ask whoever runs killgate to add you or one of your roles to {}.",
+                verbatim("[access]")
             ),
-            Self::NotAPid(number) => write!(f, "{number}. See /sessions for the pids there are."),
-            Self::BadOption { option, given, expected } => {
-                let given: String = given.chars().take(REPEATED).collect();
-                write!(f, "{option} cannot be “{given}”: give {expected}.")
+            Self::NotAPid(number) => format!("{number}. See /sessions for the pids there are."),
+            Self::BadOption {
+                option,
+                given,
+                expected,
+            } => {
+                format!(
+                    "{} cannot be “{}”: give {expected}.",
+                    verbatim(option),
+                    verbatim(&shortened(given))
+                )
             }
-            Self::UnknownTarget { given, known } => {
-                let given: String = given.chars().take(REPEATED).collect();
-                write!(f, "There is no target “{given}”. Choose one of: {}.", known.join(", "))
-            }
-            Self::Ambiguous { pid, targets } => write!(
-                f,
+            Self::UnknownTarget { given, known } => format!(
+                "There is no target “{}”. Choose one of: {}.",
+                verbatim(&shortened(given)),
+                listed(known, &verbatim)
+            ),
+            Self::Ambiguous { pid, targets } => format!(
                 "Several targets have a backend with pid {pid}: {}. Say which one with the option target.",
-                targets.join(", ")
+                listed(targets, &verbatim)
             ),
-            Self::NoSuchBackend { pid, targets, postgres } => {
-                let targets = targets.join(", ");
-                match postgres {
-                    Some(words) => write!(f, "{words} (on {targets}).")?,
-                    None => write!(f, "No session on {targets} has pid {pid}.")?,
-                }
-                f.write_str(" Nothing was asked for; see /sessions for what runs now.")
+            Self::NoSuchBackend {
+                pid,
+                targets,
+                postgres,
+            } => {
+                let targets = listed(targets, &verbatim);
+                let found = match postgres {
+                    Some(words) => format!("{} (on {targets}).", verbatim(words)),
+                    None => format!("No session on {targets} has pid {pid}."),
+                };
+                format!("{found} Nothing was asked for; see /sessions for what runs now.")
             }
-            Self::Unreachable { target, problem } => {
-                write!(f, "{target} could not be asked: {problem}. Nothing was asked for; try again.")
-            }
-            Self::NotAsked { action, pid, target, why } => write_not_asked(f, *action, *pid, target, why),
-            Self::Outdated => f.write_str("This was made by another version of killgate. Use /sessions again."),
+            Self::Unreachable { target, problem } => format!(
+                "{} could not be asked: {}. Nothing was asked for; try again.",
+                verbatim(target),
+                verbatim(problem)
+            ),
+            Self::NotAsked {
+                action,
+                pid,
+                target,
+                why,
+            } => not_asked(*action, *pid, &verbatim(target), why, verbatim),
+            Self::Outdated => "This was made by another version of killgate. Use /sessions again.".to_owned(),
             Self::TargetGone => {
-                f.write_str("The target that this is about is no longer configured. Use /sessions for those that are.")
+                "The target that this is about is no longer configured. Use /sessions for those that are."
+                    .to_owned()
             }
-            Self::Ended { pid, target } => write!(
-                f,
-                "The session {pid} on {target} that you chose has ended. See /sessions for what runs now."
+            Self::Ended { pid, target } => format!(
+                "The session {pid} on {} that you chose has ended. See /sessions for what runs now.",
+                verbatim(target)
             ),
-            Self::LedgerDown => f.write_str(
-                "The ledger cannot be written, and nothing is done without a record. Whoever runs killgate finds the cause in its log and at /readyz.",
-            ),
-            Self::Stopping => f.write_str("killgate is stopping. Ask again in a minute."),
+            Self::LedgerDown => {
+                "The ledger cannot be written, and nothing is done without a record. Whoever runs killgate finds \
+                 the cause in its log and at /readyz."
+                    .to_owned()
+            }
+            Self::Stopping => "killgate is stopping. Ask again in a minute.".to_owned(),
         }
     }
 }
 
-fn write_not_asked(
-    f: &mut fmt::Formatter<'_>,
+fn not_asked(
     action: Action,
     pid: Pid,
     target: &str,
     why: &NotAsked,
-) -> fmt::Result {
+    verbatim: impl Fn(&str) -> String,
+) -> String {
     let verb = action.name();
     match why {
-        NotAsked::NotARequester => write!(
-            f,
+        NotAsked::NotARequester => format!(
             "You may not ask for a {verb} on {target}. Ask somebody who may, or have your role added to requesters."
         ),
         NotAsked::ReasonMissing => {
-            write!(
-                f,
-                "A reason is required. Repeat the command with the option reason filled in."
-            )
+            "A reason is required. Repeat the command with the option reason filled in.".to_owned()
         }
         NotAsked::NoSuchBackend => {
-            write!(
-                f,
-                "No session on {target} has pid {pid}. See /sessions for what runs now."
-            )
+            format!("No session on {target} has pid {pid}. See /sessions for what runs now.")
         }
-        NotAsked::Replaced => write!(
-            f,
-            "The session that you looked at has ended: pid {pid} on {target} belongs to another one now. See /sessions for what runs now."
+        NotAsked::Replaced => format!(
+            "The session that you looked at has ended: pid {pid} on {target} belongs to another one now. \
+             See /sessions for what runs now."
         ),
-        NotAsked::LeaderGone { leader: Some(leader) } => write!(
-            f,
+        NotAsked::LeaderGone { leader: Some(leader) } => format!(
             "{pid} is a parallel worker of {leader}, which has ended. See /sessions for what runs now."
         ),
         NotAsked::LeaderGone { leader: None } => {
-            write!(
-                f,
-                "{pid} is a parallel worker that has just ended. See /sessions for what runs now."
-            )
+            format!("{pid} is a parallel worker that has just ended. See /sessions for what runs now.")
         }
         NotAsked::Protected { rule } => {
-            write!(
-                f,
-                "{pid} on {target} is protected: {rule}. Nobody can {verb} it through killgate."
-            )
+            let rule = match rule {
+                Rule::Pattern { field, pattern } => {
+                    format!(
+                        "the rule {} matches it",
+                        verbatim(&format!("[protect] {field} = {pattern}"))
+                    )
+                }
+                rule => verbatim(&rule.to_string()),
+            };
+            format!("{pid} on {target} is protected: {rule}. Nobody can {verb} it through killgate.")
         }
-        NotAsked::TooManyOpenByYou { limit } => write!(
-            f,
+        NotAsked::TooManyOpenByYou { limit } => format!(
             "You have {}, as many as one person may. Withdraw one with the denying reaction, or wait for a decision.",
             count(*limit, "open request")
         ),
-        NotAsked::TooManyOpen { limit } => {
-            write!(
-                f,
-                "There {} {}, as many as there may be. Have some decided first; see /requests.",
-                if *limit == 1 { "is" } else { "are" },
-                count(*limit, "open request")
-            )
-        }
-        NotAsked::SignalsUsedUp { limit } => write!(
-            f,
-            "{} sent to {target} within the last hour, as many as allowed (signals_per_hour). Try again later.",
-            if *limit == 1 {
-                "1 signal was".to_owned()
-            } else {
-                format!("{limit} signals were")
-            }
+        NotAsked::TooManyOpen { limit } => format!(
+            "There {} {}, as many as there may be. Have some decided first; see /requests.",
+            if *limit == 1 { "is" } else { "are" },
+            count(*limit, "open request")
+        ),
+        NotAsked::SignalsUsedUp { limit } => format!(
+            "{} {} sent to {target} within the last hour, as many as {} allows. Try again later.",
+            count(*limit, "signal"),
+            if *limit == 1 { "was" } else { "were" },
+            verbatim("signals_per_hour")
         ),
         NotAsked::AlreadyOpen { request, .. } => {
-            write!(
-                f,
-                "Request #{request} already asks for this. Decide it on its card."
-            )
+            format!("Request #{request} already asks for this. Decide it on its card.")
         }
     }
+}
+
+/// As much of what was typed as is repeated.
+fn shortened(given: &str) -> String {
+    given.chars().take(REPEATED).collect()
+}
+
+fn listed(names: &[String], verbatim: impl Fn(&str) -> String) -> String {
+    let names: Vec<_> = names.iter().map(|name| verbatim(name)).collect();
+    names.join(", ")
 }
 
 /// `1 open request`, `7 open requests`.

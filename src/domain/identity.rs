@@ -45,7 +45,7 @@ impl fmt::Display for NotAPid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} cannot be a pid: a pid is a whole number from 1 to {}",
+            "There is no pid {}: a pid is a whole number from 1 to {}",
             self.0,
             i32::MAX
         )
@@ -89,7 +89,7 @@ mod tests {
         }
         assert_eq!(
             NotAPid(0).to_string(),
-            "0 cannot be a pid: a pid is a whole number from 1 to 2147483647"
+            "There is no pid 0: a pid is a whole number from 1 to 2147483647"
         );
     }
 }

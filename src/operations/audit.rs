@@ -94,7 +94,7 @@ impl Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Intact(last) => write!(f, "intact: the last record is {last}"),
+            Self::Intact(last) => write!(f, "intact: {}", end(last)),
             Self::Broken { seq, broken } => write!(f, "broken at record {seq}: {broken}"),
             Self::Short { last, acknowledged } => write!(
                 f,
@@ -104,10 +104,18 @@ impl fmt::Display for Verdict {
             ),
             Self::Missing { last, expected } => write!(
                 f,
-                "not found: no record has the expected hash {expected}: records were cut off or rewritten; the \
-                 last record is {last}"
+                "not found: no record has the expected hash {expected}: records were cut off or rewritten; {}",
+                end(last)
             ),
         }
+    }
+}
+
+/// Where a ledger ends, for people.
+pub fn end(last: &Tail) -> String {
+    match last.seq {
+        0 => "there are no records yet".to_owned(),
+        _ => format!("the last record is {last}"),
     }
 }
 

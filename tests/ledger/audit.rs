@@ -139,10 +139,9 @@ fn an_empty_ledger_is_intact() {
     let folder = Folder::new();
     drop(Sqlite::open(&folder.ledger()).expect("opened"));
     let mut pages = SqlitePages::open(&folder.ledger()).expect("opened");
-    assert_eq!(
-        verify(&mut pages, None).expect("read"),
-        Verdict::Intact(Tail::default())
-    );
+    let verdict = verify(&mut pages, None).expect("read");
+    assert_eq!(verdict, Verdict::Intact(Tail::default()));
+    assert_eq!(verdict.to_string(), "intact: there are no records yet");
     assert_eq!(numbers(&folder.ledger(), Wanted::default()), [] as [u64; 0]);
 }
 

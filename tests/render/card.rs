@@ -19,8 +19,8 @@ fn a_new_card_calls_the_approvers_and_says_what_would_be_done_to_whom() {
     notifies: ["1300"]
     <@&1300> ✅ to approve, ❌ to deny: terminate 4711 on orders
     # Terminate 4711 on orders?
-    **Idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
-    **Blocks 7 sessions**
+    **idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
+    **Blocks 7 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718
     user app · database shop · application psql · client 10.0.0.7
     ```
     UPDATE orders SET total = ? WHERE id = ?
@@ -42,8 +42,8 @@ fn a_cancel_that_cannot_help_says_so_first() {
     <@&1300> ✅ to approve, ❌ to deny: cancel the query of 4711 on orders
     # Cancel the query of 4711 on orders?
     ⚠️ There is no query to cancel; the open transaction holds the locks. Ask for a /terminate instead.
-    **Idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
-    **Blocks 7 sessions**
+    **idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
+    **Blocks 7 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718
     user app · database shop · application psql · client 10.0.0.7
     ```
     UPDATE orders SET total = ? WHERE id = ?
@@ -79,9 +79,9 @@ fn while_it_is_open_the_card_follows_approvals_and_changes_and_calls_nobody_agai
     notifies: []
     <@&1300> ✅ to approve, ❌ to deny: terminate 4711 on orders
     # Terminate 4711 on orders?
-    **Active** since <t:1795373996:T>
+    **active** since <t:1795373996:T>
     Waits for Lock: transactionid, held by 4712, a prepared transaction
-    **Blocks 9 sessions**
+    **Blocks 9 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718 and 2 more
     user app · database shop · application checkout · client 10.0.0.7
     ```
     UPDATE orders SET paid = ? WHERE id = ?
@@ -110,8 +110,8 @@ fn a_card_of_a_parallel_worker_names_its_leader() {
     <@&1300> ✅ to approve, ❌ to deny: cancel the query of 4711 on orders
     # Cancel the query of 4711 on orders?
     4720 is a parallel worker of 4711: this is about its leader.
-    **Active** for 3 s
-    **Blocks 7 sessions**
+    **active** for 3 s
+    **Blocks 7 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718
     user app · database shop · application checkout · client 10.0.0.7
     ```
     SELECT * FROM orders WHERE id = ?
@@ -132,7 +132,9 @@ fn while_it_is_executed_the_card_asks_nothing_more() {
         approvers: vec![BOB, CAROL],
     };
     let json = json(&current(&card, &look()));
-    assert_eq!(json["content"], "");
+    assert_eq!(json["content"], "Terminating 4711 on orders …");
+    let fields = json["embeds"][0]["fields"].as_array().expect("fields");
+    assert!(fields.iter().all(|field| field["name"] != "If approved"));
     assert_eq!(json["embeds"][0]["title"], "Terminating 4711 on orders …");
 }
 
@@ -141,15 +143,15 @@ fn a_closed_card_begins_with_the_outcome_and_keeps_its_text() {
     let card = card(executed(Action::Terminate, terminated()));
     assert_snapshot!(read(&current(&card, &look())), @r"
     notifies: []
+    Terminated 4711 on orders
     # Terminated 4711 on orders
-    **Idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
-    **Blocks 7 sessions**
+    **idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
+    **Blocks 7 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718
     user app · database shop · application psql · client 10.0.0.7
     ```
     UPDATE orders SET total = ? WHERE id = ?
     ```
     [Outcome] Terminated after 143 ms. The session ended. 7 waiters released.
-    [If approved] It is disconnected, and its open transaction is rolled back. Releases 7 waiters.
     [Asked by] <@1> at <t:1795374000:T>
     checkout is stuck behind it
     [Approvals] 2 of 2: <@2>, <@3>
@@ -165,21 +167,57 @@ fn a_card_that_a_person_closed_names_them() {
     ));
     assert_snapshot!(read(&posted(&card, &look())), @r"
     notifies: []
+    Denied: terminate 4711 on orders
     # Denied: terminate 4711 on orders
-    **Idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
-    **Blocks 7 sessions**
+    **idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
+    **Blocks 7 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718
     user app · database shop · application psql · client 10.0.0.7
     ```
     UPDATE orders SET total = ? WHERE id = ?
     ```
     [Outcome] Denied by <@3>.
-    [If approved] It is disconnected, and its open transaction is rolled back. Releases 7 waiters.
     [Asked by] <@1> at <t:1795374000:T>
     checkout is stuck behind it
     [Approvals] 0 of 2
     [Closed] <t:1795374060:f>
     (Request #7)
     ");
+}
+
+#[test]
+fn a_card_names_the_first_of_many_that_wait() {
+    let mut card = card(request(Action::Terminate));
+    card.request.asked.waiters = 17;
+    card.waiting = (4712..4729).map(pid).collect();
+    let text = read(&current(&card, &look()));
+    let first =
+        "**Blocks 17 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718, 4719, 4720, 4721 and 7 more\n";
+    assert!(text.contains(first), "{text}");
+    // After a start it is known how many waited, and not yet who.
+    card.waiting.clear();
+    let text = read(&current(&card, &look()));
+    assert!(text.contains("**Blocks 17 sessions**\n"), "{text}");
+}
+
+#[test]
+fn names_and_addresses_stand_on_the_card_letter_by_letter() {
+    let mut card = card(request(Action::Terminate));
+    let session = &mut card.request.asked.session;
+    session.user = Some("_ro_".to_owned());
+    session.application = "PostgreSQL JDBC Driver".to_owned();
+    session.client = Some("2001:db8:a:b::1".to_owned());
+    let text = read(&current(&card, &look()));
+    let whose =
+        "user `_ro_` · database shop · application PostgreSQL JDBC Driver · client `2001:db8:a:b::1`\n";
+    assert!(text.contains(whose), "{text}");
+}
+
+#[test]
+fn a_transaction_as_old_as_the_state_is_not_told_of_twice() {
+    let mut card = card(request(Action::Terminate));
+    card.request.asked.session.xact_start = Some(ago(843).minus(std::time::Duration::from_millis(3)));
+    let text = read(&current(&card, &look()));
+    assert!(text.contains("**idle in transaction** for 14 m 3 s\n"), "{text}");
 }
 
 #[test]

@@ -148,7 +148,7 @@ fn the_details_of_a_session_say_what_is_known_and_what_can_be_asked() {
     assert_snapshot!(format!("{}\n{}", read(&body), controls(&body)), @r"
     notifies: []
     # 4711 on orders
-    **Idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
+    **idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
     **Blocks 7 sessions**
     user app · database shop · application psql · client 10.0.0.7
     Connected <t:1795287600:R>
@@ -163,7 +163,7 @@ fn the_details_of_a_session_say_what_is_known_and_what_can_be_asked() {
     assert_snapshot!(format!("{}\n{}", read(&body), controls(&body)), @r"
     notifies: []
     # 4712 on orders
-    **Active** for 4 m 12 s
+    **active** for 4 m 12 s
     Waits for Lock: transactionid, held by 4711
     user app · database shop · application checkout · client 10.0.0.7
     Connected <t:1795287600:R>
@@ -183,7 +183,9 @@ fn nothing_can_be_asked_about_what_serves_no_client() {
     };
     let body = details("orders", &worker, 0, now());
     assert_eq!(controls(&body), "");
-    assert!(read(&body).contains("It serves no client (autovacuum worker), so nothing can be asked."));
+    assert!(read(&body).contains(
+        "It serves no client (autovacuum worker), so it can be neither cancelled nor terminated here."
+    ));
     let own = Session {
         own: true,
         ..idle(71)

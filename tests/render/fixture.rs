@@ -198,6 +198,7 @@ pub(crate) fn card(request: Request) -> Card {
     Card {
         request,
         now: None,
+        waiting: (4712..4719).map(pid).collect(),
         changes: Vec::new(),
         approvers: Approvers {
             roles: vec![RoleId(1_300)],

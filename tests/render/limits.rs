@@ -213,6 +213,7 @@ proptest! {
         card.approvers.roles = roles.iter().copied().map(RoleId).collect();
         card.approvers.users = roles.into_iter().map(UserId).collect();
         assert_sendable(&card::posted(&card, &look()));
+        card.waiting = vec![pid(i32::MAX); 60];
         card.now = Some(Sight { session: now, waiters: u32::MAX });
         card.changes = vec![
             Change::Query { before: Some(before) },

@@ -7,8 +7,10 @@ use killgate::desk::refusal::Refusal;
 use killgate::discord::render::{note, result};
 use killgate::domain::asking::NotAsked;
 use killgate::domain::event::{Action, Ending, Why};
+use killgate::domain::identity::NotAPid;
 use killgate::domain::ids::{ChannelId, MessageId, RequestId};
 use killgate::domain::outcome::Outcome;
+use killgate::domain::protection::Rule;
 use killgate::domain::request::Request;
 
 use crate::fixture::*;
@@ -24,6 +26,30 @@ fn a_termination_tells_how_long_it_took_who_decided_and_who_was_released() {
     Terminated 4711 on orders after 143 ms. The session ended. 7 waiters released.
     Asked by <@1> · approved by <@2>, <@3> · request #7
     ");
+}
+
+#[test]
+fn that_nobody_or_not_everybody_was_released_is_told_with_how_many_waited() {
+    let told = |waited, released| {
+        let mut request = executed(
+            Action::Terminate,
+            Ending {
+                released: Some(released),
+                ..terminated()
+            },
+        );
+        request.asked.waiters = waited;
+        reply(&request)
+    };
+    for (waited, released, words) in [
+        (0, 0, " 0 waiters released.\n"),
+        (7, 0, " 0 waiters released; 7 waited when it was asked for.\n"),
+        (7, 1, " 1 waiter released; 7 waited when it was asked for.\n"),
+        (7, 9, " 9 waiters released.\n"),
+    ] {
+        let text = told(waited, released);
+        assert!(text.contains(words), "{text}");
+    }
 }
 
 #[test]
@@ -148,7 +174,27 @@ fn a_refusal_is_private_and_inert_and_leads_to_the_card_that_is_there() {
     assert!(body.is_private());
     assert_snapshot!(read(&body), @r"
     notifies: []
-    Request \#7 already asks for this. Decide it on its card. https://discord.com/channels/1100/1200/1400
+    Request #7 already asks for this. Decide it on its card. https://discord.com/channels/1100/1200/1400
+    ");
+    let protected = Refusal::NotAsked {
+        action: Action::Terminate,
+        pid: pid(4711),
+        target: "orders".to_owned(),
+        why: NotAsked::Protected {
+            rule: Rule::Pattern {
+                field: "users",
+                pattern: "^payments_".to_owned(),
+            },
+        },
+    };
+    assert_snapshot!(read(&note::refusal(&protected, &look())), @r"
+    notifies: []
+    4711 on orders is protected: the rule `[protect] users = ^payments_` matches it. Nobody can terminate it through killgate.
+    ");
+    let no_pid = Refusal::NotAPid(NotAPid(-1));
+    assert_snapshot!(read(&note::refusal(&no_pid, &look())), @r"
+    notifies: []
+    There is no pid -1: a pid is a whole number from 1 to 2147483647. See /sessions for the pids there are.
     ");
     let hostile = Refusal::UnknownTarget {
         given: "@everyone **x**".to_owned(),
@@ -156,6 +202,6 @@ fn a_refusal_is_private_and_inert_and_leads_to_the_card_that_is_there() {
     };
     assert_snapshot!(read(&note::refusal(&hostile, &look())), @r"
     notifies: []
-    There is no target “＠everyone \*\*x\*\*”. Choose one of: orders, billing.
+    There is no target “`＠everyone **x**`”. Choose one of: orders, billing.
     ");
 }

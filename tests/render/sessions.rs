@@ -88,7 +88,7 @@ fn blocking_shows_who_waits_behind_whom() {
     assert_snapshot!(shown(&page(&[answer("orders", incident())], &wanted(View::Blocking), 0)), @r"
     notifies: []
     # Who blocks whom on orders
-    1 root blocker · 312 idle, 3 other, 1 background not shown
+    1 root blocker · 312 idle, 3 in no queue, 1 background not shown
 
     **4711** idle in transaction 14 m 3 s
     **4 wait** (1 directly), the longest 4 m 12 s
@@ -99,6 +99,25 @@ fn blocking_shows_who_waits_behind_whom() {
     ↳ ↳ **4714** waits 59 s · app · checkout
     ↳ ↳ **4715** waits 8 s · app · checkout
     ");
+}
+
+#[test]
+fn a_line_that_would_count_one_session_shows_it() {
+    let queue = |last| (4712..=last).map(|number| waiting(number, &[4711], 60));
+    let drawn = |last| {
+        let sessions = std::iter::once(resting(4711, 843)).chain(queue(last)).collect();
+        shown(&page(&[answer("orders", sessions)], &wanted(View::Blocking), 0))
+    };
+    let four = drawn(4715);
+    assert!(
+        four.contains("↳ **4715** waits") && !four.contains("more"),
+        "{four}"
+    );
+    let five = drawn(4716);
+    assert!(
+        !five.contains("**4715**") && five.contains("… and 2 more"),
+        "{five}"
+    );
 }
 
 #[test]
@@ -149,7 +168,7 @@ fn idle_in_transaction_shows_nothing_else() {
     assert_snapshot!(shown(&page(&[answer("orders", incident())], &wanted(View::IdleInTransaction), 0)), @r"
     notifies: []
     # Idle in transaction on orders
-    2 idle in transaction · 312 idle, 6 other, 1 background not shown
+    2 idle in transaction · 312 idle, 6 busy, 1 background not shown
 
     **4711** idle in transaction 14 m 3 s · **blocks 4** (1 directly)
     app · shop · psql
@@ -199,7 +218,7 @@ fn a_filter_that_matches_nothing_says_what_to_do_instead() {
     assert_snapshot!(shown(&page(&[answer("orders", incident())], &wanted, 0)), @r"
     notifies: []
     # Busy sessions on orders
-    No session matches user \*\*payments\*\*, age 15 m or more: leave a filter out, or choose the view all · 312 idle, 1 background, 8 filtered not shown
+    No session matches user `**payments**`, age 15 m or more: leave a filter out, or choose the view all · 312 idle, 1 background, 8 filtered not shown
     (user **payments**, age 15 m or more)
     ");
 }

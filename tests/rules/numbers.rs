@@ -27,7 +27,7 @@ fn numbers_are_written_as_they_are() {
     assert_eq!(Pid::new(4_711).expect("a pid is positive").to_string(), "4711");
     assert_eq!(
         NotAPid(-4).to_string(),
-        "-4 cannot be a pid: a pid is a whole number from 1 to 2147483647"
+        "There is no pid -4: a pid is a whole number from 1 to 2147483647"
     );
     assert_eq!(UserId(1).to_string(), "1");
     assert_eq!(RoleId(2).to_string(), "2");

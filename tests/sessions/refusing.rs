@@ -14,7 +14,7 @@ async fn a_wish_that_cannot_be_is_answered_in_one_line() {
 
     assert_eq!(
         told(&[("min_age", "soon")]).await,
-        "min\\_age cannot be “soon”: give a number and s, m, h or d, such as 90s, 15m or 2h."
+        "min_age cannot be “soon”: give a number and s, m, h or d, such as 90s, 15m or 2h."
     );
     assert_eq!(
         told(&[("target", "order")]).await,

@@ -84,13 +84,15 @@ async fn what_the_configuration_protects_is_refused_and_stays_protected(right: R
     let dump = of("app").application("pg_dump").running(SLEEP).await.unwrap();
     let vault = of("app").database("vault").running(SLEEP).await.unwrap();
     for (victim, rule) in [
-        (&payments, "users = ^payments"),
-        (&dump, "applications = ^pg"),
+        (&payments, "users = ^payments_`"),
+        (&dump, "applications = ^pg_(dump|basebackup)`"),
         (&vault, "databases = ^vault$"),
     ] {
         let refusal = house.refusal("ana", "/terminate", victim.pid()).await;
-        let plain = refusal.replace('\\', "");
-        assert!(plain.contains("protected") && plain.contains(rule), "{refusal}");
+        assert!(
+            refusal.contains("protected") && refusal.contains(rule),
+            "{refusal}"
+        );
     }
 
     // A name that is taken after the card was posted protects too.
@@ -186,8 +188,8 @@ async fn a_pid_that_cannot_be_one_is_refused() {
     let house = House::open().await;
     for pid in [0_i64, -1, -4711, 1 << 31, 1 << 40] {
         let refusal = house.refusal("ana", "/terminate", pid).await;
-        let expected = format!("{pid} cannot be a pid: a pid is a whole number from 1 to 2147483647");
-        assert!(refusal.replace('\\', "").contains(&expected), "{refusal}");
+        let expected = format!("There is no pid {pid}: a pid is a whole number from 1 to 2147483647");
+        assert!(refusal.starts_with(&expected), "{refusal}");
     }
     for text in ["backup job", "4711; drop table", "@everyone", "١٢", ""] {
         let typed = house.person("ana").in_channel(&house.incident()).types("/cancel");

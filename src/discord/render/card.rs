@@ -33,11 +33,12 @@ pub fn current(card: &Card, look: &Look) -> Body {
     let body = Body::embed(embed(card));
     match card.request.phase {
         Phase::Open => body.saying(call(card, look)),
-        _ => body,
+        // What came of it also reaches those to whom no embed is shown.
+        _ => body.saying(title(&card.request)),
     }
 }
 
-/// The line above the card: what a phone shows as the notification.
+/// The line above an open card: what a phone shows as the notification.
 fn call(card: &Card, look: &Look) -> String {
     let roles: Vec<_> = card
         .approvers
@@ -73,8 +74,10 @@ fn embed(card: &Card) -> CreateEmbed {
     if let Some(changed) = facts::changed(card) {
         embed = embed.field("Changed", changed, false);
     }
+    if request.is_open() {
+        embed = embed.field("If approved", facts::consequences(card), false);
+    }
     embed = embed
-        .field("If approved", facts::consequences(card), false)
         .field("Asked by", asked_by(request), false)
         .field("Approvals", approvals(card), false);
     match &request.phase {
@@ -125,7 +128,7 @@ fn outcome(request: &Request) -> Option<String> {
     if let Some(took) = result::took(ending) {
         parts.push(format!("after {took}"));
     }
-    let mut text = format!("{}. {}", parts.join(" "), result::happened(ending));
+    let mut text = format!("{}. {}", parts.join(" "), result::happened(request, ending));
     text.truncate(text.trim_end().len());
     Some(text)
 }
@@ -153,7 +156,10 @@ fn approvals(card: &Card) -> String {
     if request.is_open() {
         let approvers = &card.approvers;
         let roles = approvers.roles.iter().copied().map(role);
-        let who = listed(roles.chain(approvers.users.iter().copied().map(person)));
+        let mut who = listed(roles.chain(approvers.users.iter().copied().map(person)));
+        if who.is_empty() {
+            "nobody".clone_into(&mut who);
+        }
         text = format!("{text}\nMay approve: {who}");
     }
     text

@@ -36,7 +36,7 @@ pub fn details(target: &str, session: &Session, waiters: usize, now: Moment) -> 
             Ok(())
         }
         (kind, _) => Err(format!(
-            "It serves no client ({}), so nothing can be asked.",
+            "It serves no client ({}), so it can be neither cancelled nor terminated here.",
             name(kind.name())
         )),
     };

@@ -3,7 +3,10 @@
 use crate::domain::moment::Moment;
 use crate::domain::session::{Futility, Session, State};
 
-use super::words::{Style, age, blocker, listed, name, time};
+use super::words::{Style, age, blocker, listed, time, verbatim};
+
+/// PostgreSQL's names have at most 63 bytes.
+const NAME: usize = 80;
 
 /// Why a cancel will not do.
 pub(super) fn warning(futility: Futility) -> &'static str {
@@ -21,11 +24,11 @@ pub(super) fn warning(futility: Futility) -> &'static str {
 /// Its state and transaction, with ages as they are at `now`.
 pub(super) fn doing_for(session: &Session, now: Moment) -> String {
     let since = session.query_age(now).or_else(|| session.state_age(now));
-    let transaction = session.transaction_age(now).filter(|open| Some(*open) != since);
+    let told = |span| format!("for {}", age(span));
     doing(
         session.state,
-        since.map(|span| format!("for {}", age(span))),
-        transaction.map(|span| format!("for {}", age(span))),
+        since.map(told),
+        session.transaction_age(now).map(told),
     )
 }
 
@@ -37,13 +40,14 @@ pub(super) fn doing_since(session: &Session) -> String {
         .then_some(session.query_start)
         .flatten();
     let since = running.or(session.state_change);
-    let transaction = session.xact_start.filter(|open| Some(*open) != since);
     let told = |moment| format!("since {}", time(moment, Style::Clock));
-    doing(session.state, since.map(told), transaction.map(told))
+    doing(session.state, since.map(told), session.xact_start.map(told))
 }
 
+/// A transaction as old as the state, as far as can be read, is not told of again.
 fn doing(state: State, since: Option<String>, transaction: Option<String>) -> String {
-    let state = format!("**{}**", capitalised(state.name()));
+    let transaction = transaction.filter(|open| since.as_ref() != Some(open));
+    let state = format!("**{}**", state.name());
     let state = since.map_or(state.clone(), |since| format!("{state} {since}"));
     match transaction {
         Some(open) => format!("{state} · transaction open {open}"),
@@ -54,7 +58,11 @@ fn doing(state: State, since: Option<String>, transaction: Option<String>) -> St
 /// What it waits for, if that is worth telling.
 pub(super) fn waiting(session: &Session) -> Option<String> {
     let wait = session.wait.as_ref()?;
-    let waits = format!("Waits for {}: {}", name(&wait.kind), name(&wait.event));
+    let waits = format!(
+        "Waits for {}: {}",
+        verbatim(&wait.kind, NAME),
+        verbatim(&wait.event, NAME)
+    );
     if session.is_blocked() {
         let holders = listed(session.blocked_by.iter().map(|pid| blocker(*pid)));
         return Some(format!("{waits}, held by {holders}"));
@@ -67,7 +75,7 @@ pub(super) fn waiting(session: &Session) -> Option<String> {
 pub(super) fn whose(session: &Session) -> String {
     let part = |label: &str, text: Option<&str>| {
         text.filter(|text| !text.is_empty())
-            .map(|text| format!("{label} {}", name(text)))
+            .map(|text| format!("{label} {}", verbatim(text, NAME)))
     };
     [
         part("user", session.user.as_deref()),
@@ -79,11 +87,4 @@ pub(super) fn whose(session: &Session) -> String {
     .flatten()
     .collect::<Vec<_>>()
     .join(" · ")
-}
-
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or(String::new(), |first| {
-        format!("{}{}", first.to_uppercase(), letters.as_str())
-    })
 }

@@ -10,9 +10,11 @@ use crate::domain::request::Request;
 
 use super::Look;
 use super::body::Body;
-use super::words::{link, person};
+use super::words::{link, person, units, verbatim};
 
+/// Longer ones are cut, and lose what sets off the words of others.
 const REFUSAL: usize = 1_500;
+const WORDS: usize = 400;
 
 /// Tells `who` in the channel why their reaction on the card does not count. It notifies nobody.
 pub fn tell(request: &Request, who: UserId, why: Why) -> Body {
@@ -48,7 +50,10 @@ pub fn alert(alert: Alert) -> Body {
 
 /// Why a command is not done, for the person who gave it alone.
 pub fn refusal(refusal: &Refusal, look: &Look) -> Body {
-    let words = inert::line(&refusal.to_string(), REFUSAL);
+    let mut words = refusal.told(|words| verbatim(words, WORDS));
+    if units(&words) > REFUSAL {
+        words = inert::line(&refusal.to_string(), REFUSAL).into();
+    }
     let text = match refusal {
         Refusal::NotAsked {
             why:
@@ -59,7 +64,7 @@ pub fn refusal(refusal: &Refusal, look: &Look) -> Body {
                 },
             ..
         } => format!("{words} {}", link(look, *channel, *message)),
-        _ => words.to_string(),
+        _ => words,
     };
     Body::text(text).private()
 }

@@ -6,7 +6,7 @@ use crate::domain::outcome::Outcome;
 use crate::domain::request::Request;
 
 use super::body::Body;
-use super::words::{count, people, person, sentence, whom, wish};
+use super::words::{count, people, person, sentence, verbatim, whom, wish};
 
 const DETAIL: usize = 400;
 const POSTGRES: usize = 800;
@@ -15,7 +15,7 @@ const POSTGRES: usize = 800;
 pub fn reply(request: &Request) -> Option<Body> {
     let ending = request.ending()?;
     let mut lines = vec![
-        format!("{}. {}", opening(request, ending), happened(ending))
+        format!("{}. {}", opening(request, ending), happened(request, ending))
             .trim_end()
             .to_owned(),
         parties(request),
@@ -31,15 +31,13 @@ pub fn title(request: &Request, ending: &Ending) -> String {
 }
 
 /// What happened, in one or two sentences; empty when the outcome says it all.
-pub fn happened(ending: &Ending) -> String {
+pub fn happened(request: &Request, ending: &Ending) -> String {
     let mut sentences = Vec::new();
     // Who denied or withdrew it is named already, which is all there is to tell.
     if ending.actor.is_none() {
-        sentences.push(inert::line(&sentence(&ending.detail), DETAIL).as_str().to_owned());
+        sentences.push(verbatim(&sentence(&ending.detail), DETAIL));
     }
-    if let Some(released) = ending.released.filter(|&released| released > 0) {
-        sentences.push(format!("{} released.", count(released as usize, "waiter")));
-    }
+    sentences.extend(released(request, ending));
     match ending.signal_sent {
         Some(true) => {}
         Some(false) if is_plainly_unsignalled(ending.outcome) => {}
@@ -48,6 +46,17 @@ pub fn happened(ending: &Ending) -> String {
     }
     sentences.retain(|sentence| !sentence.is_empty());
     sentences.join(" ")
+}
+
+/// How many no longer wait; and how many did when the question was put, where those were more.
+fn released(request: &Request, ending: &Ending) -> Option<String> {
+    let was_seen_to_end = matches!(ending.outcome, Outcome::Cancelled | Outcome::Terminated);
+    let released = ending.released.filter(|_| was_seen_to_end)?;
+    let text = format!("{} released", count(released as usize, "waiter"));
+    Some(match request.asked.waiters {
+        waited if waited > released => format!("{text}; {waited} waited when it was asked for."),
+        _ => format!("{text}."),
+    })
 }
 
 /// How long it took, in milliseconds.
@@ -123,7 +132,7 @@ fn next(action: Action, outcome: Outcome) -> Option<&'static str> {
         Outcome::Unknown => "Look with /sessions before you ask again.",
         Outcome::Expired => "Ask again if it is still needed.",
         Outcome::Refused => "Whoever runs killgate sees with `killgate check` which right is missing.",
-        Outcome::Limited => "Ask again within the hour, or have signals_per_hour raised.",
+        Outcome::Limited => "Ask again later, or have `signals_per_hour` raised.",
         _ => return None,
     };
     Some(next)

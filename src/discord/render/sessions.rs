@@ -166,7 +166,8 @@ fn title(answers: &[Answer], view: View) -> String {
 
 fn footer(wanted: &Wanted, number: usize, of: usize, is_turnable: bool) -> String {
     let page = (of > 1).then(|| format!("Page {} of {of}", number + 1));
-    let filter = (!wanted.filter.is_empty()).then(|| head::described(&wanted.filter, inert::plain));
+    let filter = (!wanted.filter.is_empty())
+        .then(|| head::described(&wanted.filter, |text, limit| inert::plain(text, limit).into()));
     let stuck = (!is_turnable).then(|| "This filter is too long for buttons: repeat the command".to_owned());
     let parts: Vec<_> = [page, filter, stuck].into_iter().flatten().collect();
     parts.join(" · ")

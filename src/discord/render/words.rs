@@ -98,6 +98,16 @@ pub fn short_name(text: &str, limit: usize) -> String {
     }
 }
 
+/// A name to be read and searched for letter by letter: as it is where Discord reads no markup in it, else as code.
+pub fn verbatim(text: &str, limit: usize) -> String {
+    let plain = inert::plain(text, limit);
+    if !plain.as_str().is_empty() && (is_plain_word(plain.as_str()) || plain == inert::line(text, limit)) {
+        plain.into()
+    } else {
+        inert::code(text, limit).into()
+    }
+}
+
 /// Letters and digits, and single joints between them: Discord reads no markup in `order_items`.
 fn is_plain_word(text: &str) -> bool {
     text.split(['_', '-', '.'])

@@ -18,7 +18,7 @@ pub struct Tree<'a> {
     /// For how long the query that has waited longest has been running.
     pub longest: Option<Duration>,
     /// The first of those that wait, each under the blocker nearest to the root and after it; at most
-    /// [`BRANCHES`].
+    /// [`BRANCHES`], or one more where that is all of them.
     pub branches: Vec<Branch<'a>>,
 }
 
@@ -148,7 +148,12 @@ impl<'a> Forest<'a, '_> {
         let root = reached.order[0];
         let now = self.snapshot.at;
         let mut branches = Vec::new();
-        self.grow(reached, root, 1, &mut branches);
+        self.grow(reached, root, 1, (SIBLINGS, BRANCHES), &mut branches);
+        if reached.order.len() - 1 == branches.len() + 1 {
+            // The line that counts the one left out could as well show it.
+            branches.clear();
+            self.grow(reached, root, 1, (SIBLINGS + 1, BRANCHES + 1), &mut branches);
+        }
         Tree {
             root: match self.sessions.get(&root) {
                 Some(session) => Root::Session(session),
@@ -166,7 +171,16 @@ impl<'a> Forest<'a, '_> {
     }
 
     /// Adds those behind `blocker`, the ones with most behind them first.
-    fn grow(&self, reached: &Reached, blocker: i32, depth: usize, branches: &mut Vec<Branch<'a>>) {
+    /// At most so many siblings at each place, and so many branches altogether.
+    fn grow(
+        &self,
+        reached: &Reached,
+        blocker: i32,
+        depth: usize,
+        most: (usize, usize),
+        branches: &mut Vec<Branch<'a>>,
+    ) {
+        let (siblings, all) = most;
         let behind = |pid: &i32| reached.behind.get(pid).copied().unwrap_or(0);
         let mut waiters = reached.children.get(&blocker).cloned().unwrap_or_default();
         let now = self.snapshot.at;
@@ -174,8 +188,8 @@ impl<'a> Forest<'a, '_> {
             let age = self.sessions.get(pid).and_then(|session| session.query_age(now));
             (Reverse(behind(pid)), Reverse(age), *pid)
         });
-        for waiter in waiters.into_iter().take(SIBLINGS) {
-            if branches.len() == BRANCHES {
+        for waiter in waiters.into_iter().take(siblings) {
+            if branches.len() == all {
                 return;
             }
             if let Some(&session) = self.sessions.get(&waiter) {
@@ -184,7 +198,7 @@ impl<'a> Forest<'a, '_> {
                     depth,
                     behind: behind(&waiter),
                 });
-                self.grow(reached, waiter, depth + 1, branches);
+                self.grow(reached, waiter, depth + 1, most, branches);
             }
         }
     }

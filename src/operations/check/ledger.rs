@@ -42,7 +42,7 @@ pub(super) async fn find(settings: &Settings) -> Vec<Finding> {
 fn intact(settings: &Settings) -> Finding {
     let walked = ledger_tools::pages(settings).and_then(|mut pages| audit::verify(pages.as_mut(), None));
     match walked {
-        Ok(verdict @ Verdict::Intact(_)) => Finding::ok(INTACT, verdict.to_string()),
+        Ok(Verdict::Intact(last)) => Finding::ok(INTACT, audit::end(&last)),
         Ok(verdict) => Finding::fail(
             INTACT,
             verdict.to_string(),

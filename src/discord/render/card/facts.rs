@@ -3,6 +3,7 @@
 use crate::desk::ports::Card;
 use crate::domain::change::Change;
 use crate::domain::event::Action;
+use crate::domain::identity::Pid;
 use crate::domain::inert;
 
 use crate::discord::render::facts::{doing_for, doing_since, waiting, warning, whose};
@@ -10,6 +11,8 @@ use crate::discord::render::words::count;
 
 const QUERY: usize = 1_200;
 const FORMER_QUERY: usize = 300;
+/// More waiters than this are counted, not named.
+const NAMED: usize = 10;
 
 /// The session: what it does, what it waits for, whom it blocks, whose it is, and its query.
 pub(super) fn description(card: &Card) -> String {
@@ -40,7 +43,7 @@ pub(super) fn description(card: &Card) -> String {
         lines.push(waiting);
     }
     if waiters > 0 {
-        lines.push(format!("**Blocks {}**", count(waiters as usize, "session")));
+        lines.push(blocks(waiters as usize, &card.waiting));
     }
     lines.push(whose(session));
     let mut text = lines.join("\n");
@@ -49,6 +52,17 @@ pub(super) fn description(card: &Card) -> String {
         text.push_str(inert::block(query, QUERY).as_str());
     }
     text
+}
+
+/// How many it blocks, and the first of them.
+fn blocks(waiters: usize, waiting: &[Pid]) -> String {
+    let blocks = format!("**Blocks {}**", count(waiters, "session"));
+    let named: Vec<_> = waiting.iter().take(NAMED).map(Pid::to_string).collect();
+    match waiters.saturating_sub(named.len()) {
+        _ if named.is_empty() => blocks,
+        0 => format!("{blocks}: {}", named.join(", ")),
+        more => format!("{blocks}: {} and {more} more", named.join(", ")),
+    }
 }
 
 /// What was the case before the last change that could change somebody's mind.

@@ -1,11 +1,10 @@
 //! The line above a target's sessions: how many there are, and what is not shown.
 
-use crate::domain::inert::{self, Inert};
 use crate::domain::view::filter::Filter;
 use crate::domain::view::{LeftOut, Listing, Shown, View};
 
 use super::Wanted;
-use crate::discord::render::words::age;
+use crate::discord::render::words::{age, verbatim};
 
 const FILTER: usize = 60;
 
@@ -15,10 +14,10 @@ pub(super) fn totals(listing: &Listing<'_>, wanted: &Wanted) -> String {
         Shown::Sessions(rows) => rows.len(),
         Shown::Trees(trees) => trees.len(),
     };
-    let left_out = left_out(listing.left_out);
+    let left_out = left_out(listing.left_out, wanted.view);
     let shown = match (wanted.view, shown) {
         (_, 0) if listing.left_out.filtered > 0 => {
-            let filter = described(&wanted.filter, inert::line);
+            let filter = described(&wanted.filter, verbatim);
             let instead = match wanted.view {
                 View::All => "leave a filter out",
                 _ => "leave a filter out, or choose the view all",
@@ -43,10 +42,14 @@ pub(super) fn totals(listing: &Listing<'_>, wanted: &Wanted) -> String {
     }
 }
 
-fn left_out(left_out: LeftOut) -> String {
+fn left_out(left_out: LeftOut, view: View) -> String {
+    let other = match view {
+        View::Blocking => "in no queue",
+        View::Busy | View::IdleInTransaction | View::All => "busy",
+    };
     let not_shown: Vec<_> = [
         (left_out.idle, "idle"),
-        (left_out.other, "other"),
+        (left_out.other, other),
         (left_out.background, "background"),
         (left_out.filtered, "filtered"),
     ]
@@ -62,7 +65,7 @@ fn left_out(left_out: LeftOut) -> String {
 }
 
 /// The filter as it was understood; `inert` suits the place where it stands.
-pub(super) fn described(filter: &Filter, inert: fn(&str, usize) -> Inert) -> String {
+pub(super) fn described(filter: &Filter, inert: fn(&str, usize) -> String) -> String {
     let part = |label: &str, text: &Option<String>| {
         text.as_ref()
             .map(|text| format!("{label} {}", inert(text, FILTER)))

@@ -8,7 +8,7 @@ use crate::domain::session::{BackendKind, Session};
 use crate::domain::view::Row;
 
 use super::paging::Entry;
-use crate::discord::render::words::{age, blocker, count, short_name};
+use crate::discord::render::words::{age, blocker, count, short_name, verbatim};
 
 const NAME: usize = 40;
 const QUERY: usize = 72;
@@ -86,7 +86,7 @@ fn joined<'a>(names: impl IntoIterator<Item = Option<&'a str>>) -> String {
         .into_iter()
         .flatten()
         .filter(|text| !text.is_empty())
-        .map(|text| short_name(text, NAME))
+        .map(|text| verbatim(text, NAME))
         .collect::<Vec<_>>()
         .join(" · ")
 }
