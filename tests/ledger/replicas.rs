@@ -17,8 +17,6 @@ const ASLEEP: Terms = Terms {
     ..QUICK
 };
 
-/// How long anything may take that must come.
-const SOON: Duration = Duration::from_secs(30);
 const NEVER: Duration = Duration::from_secs(2);
 
 #[tokio::test]
@@ -43,22 +41,6 @@ async fn one_that_dies_is_succeeded() {
     drop(first);
     let second = database.active().await;
     assert_eq!(second.recall(at(0)).await.expect("recalled").records.len(), 5);
-}
-
-#[tokio::test]
-async fn one_that_keeps_its_connection_and_does_nothing_is_succeeded_and_appends_nothing_more() {
-    let database = Database::new().await;
-    let first = database.replica(ASLEEP).await.expect("the active one");
-    let second = database.active().await;
-    timeout(SOON, first.deposed()).await.expect("it is told");
-    for attempt in 1..=3 {
-        let refused = first.append(whole(attempt, 0)).await;
-        assert!(matches!(refused, Err(LedgerError::Deposed)), "{refused:?}");
-    }
-    let refused = first.settle(killgate::domain::ids::RequestId(1)).await;
-    assert!(matches!(refused, Err(LedgerError::Deposed)), "{refused:?}");
-    assert_eq!(database.records().await, 0);
-    second.append(whole(1, 0)).await.expect("recorded");
 }
 
 #[tokio::test]
