@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use killgate::desk::ports::{Ledger, LedgerError};
+use killgate::domain::ids::RequestId;
 use killgate::ledger::postgres::Terms;
 use throwaway_postgres::eventually;
 use tokio::time::timeout;
@@ -55,9 +56,13 @@ async fn a_stale_epoch_is_refused_even_through_a_session_that_stands() {
         .batch_execute(taken)
         .await
         .expect("taken over");
-    let refused = first.append(whole(2, 0)).await;
-    assert!(matches!(refused, Err(LedgerError::Deposed)), "{refused:?}");
+    for attempt in 2..=4 {
+        let refused = first.append(whole(attempt, 0)).await;
+        assert!(matches!(refused, Err(LedgerError::Deposed)), "{refused:?}");
+    }
     let refused = first.probe().await;
+    assert!(matches!(refused, Err(LedgerError::Deposed)), "{refused:?}");
+    let refused = first.settle(RequestId(1)).await;
     assert!(matches!(refused, Err(LedgerError::Deposed)), "{refused:?}");
     assert_eq!(database.records().await, 5);
 }
