@@ -5,6 +5,7 @@ FROM docker.io/library/rust:1.95-slim-bookworm AS build
 WORKDIR /src
 
 # The dependencies by themselves: this layer stays until Cargo.toml or Cargo.lock changes.
+COPY .cargo .cargo
 COPY Cargo.toml Cargo.lock ./
 COPY discord-sim/Cargo.toml discord-sim/
 COPY throwaway-postgres/Cargo.toml throwaway-postgres/
