@@ -12,7 +12,7 @@ use super::active::{Ended, Turn};
 use super::assembly;
 use super::http::{self, Watched};
 use super::seat::Seat;
-use super::telemetry::start_metrics;
+use super::telemetry::{self, start_metrics};
 use crate::config::Settings;
 
 /// Runs the bot until SIGTERM or SIGINT.
@@ -56,7 +56,7 @@ async fn keep_running(settings: Settings) -> anyhow::Result<()> {
         });
     }
     loop {
-        gauge!("killgate_active").set(0.0);
+        telemetry::stand_by();
         let seat = tokio::select! {
             seat = Seat::take(&settings, &waiting) => seat?,
             _ = stop.wait_for(|stop| *stop) => return Ok(()),

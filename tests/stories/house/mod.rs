@@ -5,7 +5,7 @@ mod plan;
 mod reading;
 
 pub use bot::signal;
-pub use plan::{Plan, Right};
+pub use plan::{Plan, Right, free_address};
 
 use std::fs;
 use std::path::PathBuf;
@@ -35,6 +35,7 @@ pub struct House {
     pub cluster: Cluster,
     folder: TempDir,
     bot: Option<Child>,
+    tells_all: bool,
 }
 
 impl House {
