@@ -62,7 +62,7 @@ fn busy_shows_the_root_blocker_first_and_counts_the_idle() {
     assert_snapshot!(shown(&page(&[answer("orders", incident())], &wanted(View::Busy), 0)), @r"
     notifies: []
     # Busy sessions on orders
-    8 busy · 312 idle, 1 background not shown
+    8 busy, 4 of them waiting for a lock · 312 idle, 1 background not shown
 
     **4711** idle in transaction 14 m 3 s · **blocks 4** (1 directly)
     app · shop · psql
@@ -194,15 +194,64 @@ fn a_target_that_does_not_answer_is_named_first_and_hides_nobody() {
     notifies: []
     # Busy sessions on 3 targets
     ⚠️ **billing** did not answer: no connection within 5 s
-
     **orders** · 1 busy · 1 idle not shown
+    **users** · Nothing is busy · 1 idle not shown
+
+    ▸ **orders**
 
     **4601** active 3 s
     app · shop · checkout
     `SELECT * FROM orders WHERE id = ?`
-
-    **users** · Nothing is busy · 1 idle not shown
     ");
+}
+
+#[test]
+fn how_each_target_is_stands_on_the_first_page_however_much_one_of_them_has_to_show() {
+    let calm = (60..66).map(session).collect();
+    let answers = [answer("users", calm), answer("orders", incident())];
+    let first = page(&answers, &wanted(View::Busy), 0);
+    assert_snapshot!(shown(&first), @r"
+    notifies: []
+    # Busy sessions on 2 targets
+    **orders** · 8 busy, 4 of them waiting for a lock · 312 idle, 1 background not shown
+    **users** · 6 busy
+
+    ▸ **orders**
+
+    **4711** idle in transaction 14 m 3 s · **blocks 4** (1 directly)
+    app · shop · psql
+    `UPDATE orders SET total = ? WHERE id = ?`
+
+    **4650** idle in transaction 2 h 1 m
+    app · shop · psql
+    `UPDATE orders SET total = ? WHERE id = ?`
+
+    **4600** active 1 h 5 m · IO: DataFileRead
+    app · shop · report
+    `SELECT * FROM orders WHERE id = ?`
+
+    **4601** active 3 s
+    app · shop · checkout
+    `SELECT * FROM orders WHERE id = ?`
+    (Page 1 of 4)
+    ");
+    let second = shown(&page(&answers, &wanted(View::Busy), 1));
+    assert!(
+        second.contains("▸ **orders**") && !second.contains("6 busy"),
+        "{second}"
+    );
+}
+
+#[test]
+fn a_prepared_transaction_that_blocks_is_told_of_where_only_sessions_are_listed() {
+    let sessions = vec![waiting(4712, &[0], 252), waiting(4713, &[0, 4712], 60)];
+    let busy = shown(&page(&[answer("orders", sessions)], &wanted(View::Busy), 0));
+    assert!(
+        busy.contains(
+            "2 busy, 2 of them waiting for a lock · ⚠️ **a prepared transaction blocks 2**, see the view blocking"
+        ),
+        "{busy}"
+    );
 }
 
 #[test]
@@ -218,7 +267,8 @@ fn a_filter_that_matches_nothing_says_what_to_do_instead() {
     assert_snapshot!(shown(&page(&[answer("orders", incident())], &wanted, 0)), @r"
     notifies: []
     # Busy sessions on orders
-    No session matches user `**payments**`, age 15 m or more: leave a filter out, or choose the view all · 312 idle, 1 background, 8 filtered not shown
+    No session matches user `**payments**`, age 15 m or more: leave a filter out, or choose the view all. The users now: app.
+    Nothing matches · 312 idle, 1 background, 8 filtered not shown
     (user **payments**, age 15 m or more)
     ");
 }

@@ -12,10 +12,12 @@ const WEIGHT: usize = 4;
 
 /// An empty line: where one session ends and the next begins is seen at a glance.
 const GAP: &str = "\n\n";
+const LINE: &str = "\n";
 
-/// What stands under one heading.
+/// The entries that stand under one heading.
 #[derive(Debug)]
 pub(super) struct Section<'a> {
+    /// May be empty.
     pub(super) head: String,
     pub(super) entries: Vec<Entry<'a>>,
 }
@@ -39,35 +41,25 @@ pub(super) struct Sheet<'a> {
     weight: usize,
 }
 
-impl Section<'_> {
-    pub(super) fn bare(head: String) -> Self {
-        Self {
-            head,
-            entries: Vec::new(),
-        }
-    }
-}
-
-/// Fills page after page; at least one. A heading is repeated where its section goes on.
-pub(super) fn pages<'a>(sections: &[Section<'a>]) -> Vec<Sheet<'a>> {
+/// Fills page after page; at least one. The lines of the preface come first, and a heading is repeated where its
+/// section goes on; one without entries is left out.
+pub(super) fn pages<'a>(preface: &[String], sections: &[Section<'a>]) -> Vec<Sheet<'a>> {
     let mut pages = Pages::default();
+    for line in preface {
+        pages.make_room(units(line) + LINE.len(), 0);
+        pages.add(LINE, line, 0);
+    }
     for (place, section) in sections.iter().enumerate() {
-        let mut is_headed = false;
-        let first = section
-            .entries
-            .first()
-            .map_or(0, |entry| units(&entry.text) + GAP.len());
-        pages.make_room(units(&section.head) + GAP.len() + first, 0);
+        let mut is_headed = section.head.is_empty();
         for entry in &section.entries {
-            if pages.make_room(units(&entry.text) + GAP.len(), entry.weight) || !is_headed {
-                pages.add(&section.head, 0);
-                is_headed = true;
+            let room = units(&section.head) + units(&entry.text) + 2 * GAP.len();
+            let is_turned = pages.make_room(room, entry.weight);
+            if !section.head.is_empty() && (is_turned || !is_headed) {
+                pages.add(GAP, &section.head, 0);
             }
-            pages.add(&entry.text, entry.weight);
+            is_headed = true;
+            pages.add(GAP, &entry.text, entry.weight);
             pages.open.rows.extend(entry.rows.iter().map(|row| (place, *row)));
-        }
-        if !is_headed {
-            pages.add(&section.head, 0);
         }
     }
     pages.full.push(pages.open);
@@ -91,10 +83,10 @@ impl Pages<'_> {
         true
     }
 
-    fn add(&mut self, text: &str, weight: usize) {
+    fn add(&mut self, gap: &str, text: &str, weight: usize) {
         let sheet = &mut self.open;
         if !sheet.text.is_empty() {
-            sheet.text.push_str(GAP);
+            sheet.text.push_str(gap);
         }
         sheet.text.push_str(text);
         sheet.weight += weight;
