@@ -178,8 +178,8 @@ pub(crate) async fn history_tells_of_the_targets_asked_for_alone(place: &impl Pl
         requests_found(&ledger, about(&["orders", "bill\"ing'"])).await,
         [3, 2]
     );
-    assert_eq!(requests_found(&ledger, about(&["ORDERS"])).await, []);
-    assert_eq!(requests_found(&ledger, about(&[])).await, []);
+    assert_eq!(requests_found(&ledger, about(&["ORDERS"])).await, [0_u64; 0]);
+    assert_eq!(requests_found(&ledger, about(&[])).await, [0_u64; 0]);
 }
 
 async fn requests_found(ledger: &Arc<dyn Ledger>, search: Search) -> Vec<u64> {
