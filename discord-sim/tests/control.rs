@@ -2,6 +2,8 @@
 
 mod support;
 
+use axum::Router;
+use axum::routing::get;
 use discord_sim::Sim;
 use serde_json::{Value, json};
 use support::{Rest, Socket, USUAL};
@@ -156,4 +158,29 @@ async fn the_page_is_whole() {
             .to_owned();
         assert!(content.starts_with(kind), "{path}: {content}");
     }
+}
+
+#[tokio::test]
+async fn a_program_shows_something_of_its_own_beside_the_channel() {
+    const MODULE: &str = "export function mount(element) { element.textContent = 'the patient'; }";
+    let routes = Router::new().route(
+        "/panel.js",
+        get(async || ([("content-type", "text/javascript")], MODULE)),
+    );
+    let sim = Sim::builder().aside("panel.js", routes).start().await;
+    let control = Control {
+        http: reqwest::Client::new(),
+        base: sim.page_url(),
+    };
+    assert_eq!(control.get("/sim/world").await["aside"], "/aside/panel.js");
+    let address = format!("{}/aside/panel.js", sim.page_url());
+    let module = reqwest::get(address).await.expect("an answer");
+    assert_eq!(module.text().await.expect("text"), MODULE);
+
+    let bare = Sim::builder().start().await;
+    let control = Control {
+        base: bare.page_url(),
+        ..control
+    };
+    assert_eq!(control.get("/sim/world").await["aside"], Value::Null);
 }

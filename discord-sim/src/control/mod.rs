@@ -25,7 +25,10 @@ const STYLE: &str = include_str!("../page/style.css");
 const SCRIPT: &str = include_str!("../page/script.js");
 const MARKDOWN: &str = include_str!("../page/markdown.js");
 
-pub(crate) fn router(shared: Arc<Shared>) -> Router {
+/// Where the routes of an embedding program are.
+pub(crate) const ASIDE: &str = "/aside";
+
+pub(crate) fn router(shared: Arc<Shared>, beside: Router) -> Router {
     Router::new()
         .route("/", get(async || file("text/html; charset=utf-8", PAGE)))
         .route("/style.css", get(async || file("text/css; charset=utf-8", STYLE)))
@@ -58,6 +61,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/sim/outage", post(mend::outage))
         .route("/sim/restore", post(mend::restore))
         .with_state(shared)
+        .nest(ASIDE, beside)
 }
 
 fn file(kind: &'static str, text: &'static str) -> Response {
