@@ -174,6 +174,7 @@ fn the_details_of_a_session_say_what_is_known_and_what_can_be_asked() {
     user app · database shop · application psql · client 10.0.0.7
     Connected <t:1795287600:R>
     ⚠️ There is no query to cancel; the open transaction holds the locks. Ask for a /terminate instead.
+    Its last query, which has ended:
     ```
     UPDATE orders SET total = ? WHERE id = ?
     ```

@@ -75,11 +75,7 @@ fn busy_shows_the_root_blocker_first_and_counts_the_idle() {
     **4600** active 1 h 5 m · IO: DataFileRead
     app · shop · report
     `SELECT * FROM orders WHERE id = ?`
-
-    **4601** active 3 s
-    app · shop · checkout
-    `SELECT * FROM orders WHERE id = ?`
-    (Page 1 of 2)
+    (Page 1 of 3)
     ");
 }
 
@@ -94,7 +90,7 @@ fn blocking_shows_who_waits_behind_whom() {
     **4 wait** (1 directly), the longest 4 m 12 s
     app · shop · psql
     `UPDATE orders SET total = ? WHERE id = ?`
-    ↳ **4712** waits 4 m 12 s · app · checkout · 3 behind it
+    ↳ **4712** waits 4 m 12 s · 3 behind it · app · checkout
     ↳ ↳ **4713** waits 1 m · app · checkout
     ↳ ↳ **4714** waits 59 s · app · checkout
     ↳ ↳ **4715** waits 8 s · app · checkout
@@ -136,7 +132,7 @@ fn a_tree_of_two_hundred_is_bounded_and_counted() {
     **200 wait** (1 directly), the longest 5 m
     app · shop · psql
     `UPDATE orders SET total = ? WHERE id = ?`
-    ↳ **4712** waits 5 m · app · checkout · 199 behind it
+    ↳ **4712** waits 5 m · 199 behind it · app · checkout
     ↳ ↳ **5000** waits 3 m 20 s · app · checkout
     ↳ ↳ **5001** waits 3 m 20 s · app · checkout
     ↳ ↳ **5002** waits 3 m 20 s · app · checkout
@@ -225,15 +221,7 @@ fn how_each_target_is_stands_on_the_first_page_however_much_one_of_them_has_to_s
     **4650** idle in transaction 2 h 1 m
     app · shop · psql
     `UPDATE orders SET total = ? WHERE id = ?`
-
-    **4600** active 1 h 5 m · IO: DataFileRead
-    app · shop · report
-    `SELECT * FROM orders WHERE id = ?`
-
-    **4601** active 3 s
-    app · shop · checkout
-    `SELECT * FROM orders WHERE id = ?`
-    (Page 1 of 4)
+    (Page 1 of 5)
     ");
     let second = shown(&page(&answers, &wanted(View::Busy), 1));
     assert!(
