@@ -5,10 +5,9 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 
-/// The page loads nothing from elsewhere, runs nothing but its own files, and is shown inside no other page.
-const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
-);
+/// The page loads nothing from elsewhere and runs nothing but its own files.
+const POLICY: HeaderValue =
+    HeaderValue::from_static("default-src 'self'; base-uri 'none'; form-action 'none'; object-src 'none'");
 
 /// Pairs of a path and its text.
 macro_rules! files {
@@ -78,7 +77,10 @@ fn answer(path: &str, text: &'static str) -> impl IntoResponse + use<> {
         (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
         (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ),
     ];
     (headers, text)
 }

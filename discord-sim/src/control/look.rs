@@ -56,7 +56,7 @@ pub(crate) async fn world(State(shared): Sim) -> Json<Value> {
         "application": { "id": world.application.id, "name": world.application.name },
         "guild": { "id": world.guild.id, "name": world.guild.name },
         "people": people, "roles": roles, "channels": channels, "commands": commands,
-        "bot_connected": world.hub.is_connected(),
+        "bot_connected": world.hub.is_connected(), "aside": shared.aside,
     }))
 }
 

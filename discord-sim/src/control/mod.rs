@@ -21,7 +21,10 @@ use crate::world::World;
 use crate::world::ids::Id;
 use crate::world::refusal::Refusal;
 
-pub(crate) fn router(shared: Arc<Shared>) -> Router {
+/// Where the routes of an embedding program are.
+pub(crate) const ASIDE: &str = "/aside";
+
+pub(crate) fn router(shared: Arc<Shared>, beside: Router) -> Router {
     files::router()
         .route("/sim/world", get(look::world))
         .route("/sim/channels/{channel}/messages", get(look::messages))
@@ -45,6 +48,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/sim/outage", post(mend::outage))
         .route("/sim/restore", post(mend::restore))
         .with_state(shared)
+        .nest(ASIDE, beside)
 }
 
 /// Why an act was not carried out: Discord's refusal, or what its client would say.
