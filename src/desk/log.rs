@@ -30,7 +30,7 @@ fn line(event: &Event) {
             requester = asked.requester.0,
             "asked for"
         ),
-        Event::Posted { message } => debug!(message = message.0, "its card is posted"),
+        Event::Posted { message } => debug!(card = message.0, "its card is posted"),
         Event::Approved { actor } => info!(actor = actor.0, "approved"),
         Event::ApprovalRemoved { actor } => info!(actor = actor.0, "an approval was taken back"),
         Event::AttemptRefused { actor, why } => {
