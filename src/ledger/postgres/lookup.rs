@@ -7,7 +7,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, GenericClient, IsolationLevel};
 
 use super::whole;
-use crate::desk::ports::{LedgerError, Recall, Search};
+use crate::desk::ports::{LedgerError, Reach, Recall, Search};
 use crate::domain::event::Recorded;
 use crate::domain::identity::Pid;
 use crate::domain::ids::RequestId;
@@ -86,6 +86,15 @@ pub(super) async fn history(client: &Client, search: &Search) -> Result<Vec<Row>
         search.message.map(|message| message.to_string()),
         i64::from(search.limit),
     );
+    let targets: Option<Vec<&str>> = search
+        .targets
+        .as_ref()
+        .map(|targets| targets.iter().map(String::as_str).collect());
+    let (beyond, order) = match search.reach {
+        Reach::Newest => (None, "DESC"),
+        Reach::OlderThan(request) => (Some(("request <", whole(request.0))), "DESC"),
+        Reach::NewerThan(request) => (Some(("request >", whole(request.0))), "ASC"),
+    };
     let mut values: Vec<&(dyn ToSql + Sync)> = vec![&limit];
     match search.ended {
         Some(true) => sql.push_str(
@@ -99,24 +108,31 @@ pub(super) async fn history(client: &Client, search: &Search) -> Result<Vec<Row>
     let mut condition = |before: &str, value, after: &str| {
         values.push(value);
         // Writing to a String does not fail.
-        let _ = write!(sql, " AND {before} = ${}{after}", values.len());
+        let _ = write!(sql, " AND {before} ${}{after}", values.len());
     };
     if let Some(pid) = &pid {
-        condition("pid", pid, "");
+        condition("pid =", pid, "");
     }
     if let Some(requester) = &requester {
-        condition("actor", requester, "");
+        condition("actor =", requester, "");
     }
     if let Some(message) = &message {
         let posted =
-            "request IN (SELECT request FROM killgate_ledger.record WHERE event = 'posted' AND message";
+            "request IN (SELECT request FROM killgate_ledger.record WHERE event = 'posted' AND message =";
         condition(posted, message, ")");
     }
+    if let Some(targets) = &targets {
+        condition("killgate_ledger.field(line, 'target') = ANY (", targets, ")");
+    }
+    if let Some((beyond, request)) = &beyond {
+        condition(beyond, request, "");
+    }
+    let _ = write!(sql, " ORDER BY request {order}");
     let rows = client
         .query(
             &format!(
                 "SELECT seq, line FROM killgate_ledger.record
-                 WHERE request IN ({sql} ORDER BY request DESC LIMIT $1) ORDER BY request DESC, seq"
+                 WHERE request IN ({sql} LIMIT $1) ORDER BY request DESC, seq"
             ),
             &values,
         )
