@@ -7,6 +7,7 @@ pub mod audit;
 pub mod check;
 pub mod clock;
 pub mod cores;
+pub mod damaged;
 pub mod health;
 pub mod http;
 mod json_lines;
