@@ -38,7 +38,7 @@ fn line(event: &Event) {
         }
         Event::Executing { approvers } => {
             let approvers: Vec<_> = approvers.iter().map(|UserId(id)| id).collect();
-            info!(?approvers, "approved by enough; signalling");
+            info!(?approvers, "approved; signalling");
         }
         Event::Finished(ending) => ended(ending),
     }

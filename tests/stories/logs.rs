@@ -39,7 +39,7 @@ async fn every_line_about_a_request_carries_its_number_and_none_a_query() {
         "its card is posted",
         "an attempt does not count",
         "approved",
-        "approved by enough; signalling",
+        "approved; signalling",
         "ended",
         // By the courier and by what carries its words to Discord.
         "the reactions are not offered; it is tried again",
