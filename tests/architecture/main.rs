@@ -1,6 +1,8 @@
 //! Reads the sources and fails where the house's rules are broken: an arrow that points the wrong way, a
 //! library in a room that is not to know it, a file too long to read, test code outside of its module.
 
+mod dependencies;
+mod deployment;
 mod planted;
 mod rules;
 mod source;
