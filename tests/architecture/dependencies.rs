@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+
+use crate::{collect, read, root};
 
 /// The packages of the workspace, by the folder of their manifest.
-const PACKAGES: [&str; 3] = ["", "discord-sim", "throwaway-postgres"];
+const PACKAGES: [&str; 3] = ["", "discord-sim/", "throwaway-postgres/"];
 
 /// Depended on for a feature of it that acts on other crates.
 const NEVER_CALLED: &str = "log";
@@ -31,7 +32,12 @@ fn every_dependency_has_its_reason_in_the_documentation() {
 
 #[test]
 fn every_dependency_of_killgate_is_used_by_it() {
-    let sources = sources(&root().join("src"));
+    let mut files = Vec::new();
+    collect(&root().join("src"), &mut files);
+    let sources: String = files
+        .iter()
+        .map(|file| fs::read_to_string(file).unwrap())
+        .collect();
     let unused: Vec<String> = names("", &["dependencies"])
         .into_iter()
         .filter(|name| name != NEVER_CALLED)
@@ -42,8 +48,10 @@ fn every_dependency_of_killgate_is_used_by_it() {
 
 /// The crates that each of the two tables names.
 fn documented() -> [BTreeSet<String>; 2] {
-    let text = fs::read_to_string(root().join("docs/dependencies.md")).unwrap();
-    let (linked, elsewhere) = text.split_once("## In tests and tools alone").unwrap();
+    let text = read("docs/dependencies.md");
+    let (linked, elsewhere) = text
+        .split_once("## In tests and tools alone")
+        .expect("two tables");
     [linked, elsewhere].map(|table| {
         let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
         rows.map(|row| row.split('`').next().unwrap().to_owned())
@@ -53,8 +61,8 @@ fn documented() -> [BTreeSet<String>; 2] {
 
 /// What a package depends on, but for the workspace's own.
 fn names(package: &str, tables: &[&str]) -> BTreeSet<String> {
-    let manifest = fs::read_to_string(root().join(package).join("Cargo.toml")).unwrap();
-    let manifest: toml::Table = manifest.parse().unwrap();
+    let manifest = read(&format!("{package}Cargo.toml"));
+    let manifest: toml::Table = manifest.parse().expect("a manifest");
     tables
         .iter()
         .filter_map(|table| manifest.get(*table)?.as_table())
@@ -62,21 +70,4 @@ fn names(package: &str, tables: &[&str]) -> BTreeSet<String> {
         .filter(|(_, value)| value.get("path").is_none())
         .map(|(name, _)| name.clone())
         .collect()
-}
-
-fn sources(folder: &Path) -> String {
-    let mut all = String::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            all.push_str(&sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            all.push_str(&fs::read_to_string(&path).unwrap());
-        }
-    }
-    all
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
 }

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use regex::Regex;
 
+use crate::{collect, read, root};
+
 #[test]
 fn the_images_are_built_from_the_lock_file_and_run_as_nobody_without_a_shell() {
     for dockerfile in ["Dockerfile", "discord-sim/Dockerfile"] {
@@ -48,7 +50,7 @@ fn the_images_recipe_lets_in_what_the_sources_include() {
     let mut seen = 0;
     for folder in ["src", "discord-sim/src"] {
         let mut sources = Vec::new();
-        super::collect(&root().join(folder), &mut sources);
+        collect(&root().join(folder), &mut sources);
         for source in sources {
             let text = fs::read_to_string(&source).unwrap();
             for found in included.captures_iter(&text) {
@@ -127,12 +129,4 @@ fn every_alert_has_its_runbook() {
     for rule in rules {
         assert!(runbooks.contains(rule), "docs/runbooks.md does not name {rule}");
     }
-}
-
-fn read(file: &str) -> String {
-    fs::read_to_string(root().join(file)).unwrap_or_else(|problem| panic!("{file}: {problem}"))
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
