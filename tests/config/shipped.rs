@@ -25,9 +25,10 @@ fn that_of_kubernetes_is_accepted() {
 
 fn accepted(toml: &str, target: &str) {
     let desk = Desk::new();
-    let here = toml
-        .replace("/run/secrets/killgate/", "./")
-        .replace("/run/secrets/", "./");
+    let mut here = toml.to_owned();
+    for folder in ["/run/secrets/killgate/", "/run/secrets/", "/var/lib/killgate/"] {
+        here = here.replace(folder, "./");
+    }
     let files = here
         .lines()
         .filter_map(|line| line.split_once("_file = \"./")?.1.split('"').next());
