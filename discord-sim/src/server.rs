@@ -38,6 +38,14 @@ impl Default for Ports {
     }
 }
 
+/// What an embedding program shows beside the channel.
+#[derive(Clone, Debug)]
+pub(crate) struct Aside {
+    /// The path of the ES module on the page's address.
+    pub(crate) module: String,
+    pub(crate) routes: Router,
+}
+
 /// What every task of the simulator works on.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -49,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) api: Door,
     pub(crate) gateway: Door,
     pub(crate) page: Door,
+    /// The path of the ES module that fills the page's aside.
+    pub(crate) aside: Option<String>,
 }
 
 impl Shared {
@@ -115,7 +125,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) async fn start(world: World, ports: Ports, limits: bool) -> io::Result<Self> {
+    pub(crate) async fn start(
+        world: World,
+        ports: Ports,
+        limits: bool,
+        aside: Option<Aside>,
+    ) -> io::Result<Self> {
         let at = |port| SocketAddr::new(ports.address, port);
         let (api, api_listener) = Door::open(at(ports.api)).await?;
         let (gateway, gateway_listener) = Door::open(at(ports.gateway)).await?;
@@ -129,7 +144,9 @@ impl Server {
             api,
             gateway,
             page,
+            aside: aside.as_ref().map(|aside| aside.module.clone()),
         });
+        let beside = aside.map(|aside| aside.routes).unwrap_or_default();
         let ws = Router::new()
             .route("/", get(upgrade))
             .route("/gateway", get(upgrade))
@@ -137,7 +154,7 @@ impl Server {
         let tasks = vec![
             serve(api_listener, rest::router(Arc::clone(&shared))),
             serve(gateway_listener, ws),
-            serve(page_listener, control::router(Arc::clone(&shared))),
+            serve(page_listener, control::router(Arc::clone(&shared), beside)),
         ];
         Ok(Self { shared, tasks })
     }
