@@ -215,6 +215,8 @@ pub enum Alert {
     LedgerDown,
     /// It does again.
     LedgerBack,
+    /// What is in it is not what was written, and nobody is answered until people have restored it.
+    LedgerDamaged,
 }
 
 /// What a card shows.
