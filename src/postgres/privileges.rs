@@ -2,13 +2,14 @@
 
 use super::connection::Live;
 use super::guard;
+use super::version::Version;
 
 /// Rights that killgate does not need, or would be glad of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Privileges {
     /// A user's table that the role can read, if there is one.
     pub readable_table: Option<String>,
-    /// The server's setting; 0 before PostgreSQL 16.
+    /// The server's setting; 0 where there is none.
     pub reserved_connections: i64,
     pub may_use_reserved: bool,
     /// Whether the role is itself a member of `pg_signal_backend`.
@@ -64,20 +65,20 @@ CROSS JOIN LATERAL (SELECT pg_catalog.oidvectortypes(p.proargtypes) = $2::text A
 WHERE n.nspname = 'killgate' AND p.proname = 'signal_backend'
 ORDER BY f.fits DESC LIMIT 1";
 
-/// The role that it asks about is there from PostgreSQL 16 on.
+/// Only where [`Version::reserves_connections`]: the role that it asks about has to be there.
 const RESERVED: &str = "
 SELECT pg_catalog.current_setting('reserved_connections')::int8,
        pg_catalog.pg_has_role('pg_use_reserved_connections', 'USAGE')";
 
-/// Asks a server of this `server_version_num`.
-pub async fn find(live: &Live, version: i32) -> anyhow::Result<Privileges> {
+/// Asks a server of this version.
+pub async fn find(live: &Live, version: Version) -> anyhow::Result<Privileges> {
     let client = live.client();
     let table = client.query_opt(READABLE_TABLE, &[]).await?;
-    let (reserved_connections, may_use_reserved) = if version < 160_000 {
-        (0, false)
-    } else {
+    let (reserved_connections, may_use_reserved) = if version.reserves_connections() {
         let reserved = client.query_one(RESERVED, &[]).await?;
         (reserved.try_get(0)?, reserved.try_get(1)?)
+    } else {
+        (0, false)
     };
     Ok(Privileges {
         readable_table: table.map(|row| row.try_get(0)).transpose()?,

@@ -1,6 +1,8 @@
 //! What is measured, and that those who watch over the bot find it.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 
 use regex::Regex;
 
@@ -44,6 +46,10 @@ async fn every_metric_is_there_from_the_start_and_follows_what_happens() {
         .collect();
     assert_eq!(named.len(), KINDS.len(), "{named:?}");
 
+    for file in ["config/grafana-dashboard.json", "config/prometheus-alerts.yml"] {
+        names_what_there_is(file, &at_start);
+    }
+
     let slow = house.runaway().await;
     let card = house.card("cancel", slow.pid()).await;
     assert!(metrics().await.contains("killgate_open_requests 1\n"));
@@ -80,4 +86,43 @@ async fn every_metric_is_there_from_the_start_and_follows_what_happens() {
         complaint.contains(&format!("nothing answers at {http}")),
         "{complaint}"
     );
+}
+
+/// Each of killgate's metrics that the file names is measured, with the labels and the values that it chooses by.
+fn names_what_there_is(file: &str, metrics: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let text = fs::read_to_string(path).unwrap().replace("\\\"", "\"");
+    let named = Regex::new(r"(killgate_[a-z_]+)(?:\{([^}]*)\})?").unwrap();
+    let chosen = Regex::new(r#"([a-z_]+)(?:=~|!~|!=|=)"([^"]*)""#).unwrap();
+    let mut count = 0;
+    for expression in named.captures_iter(&text) {
+        count += 1;
+        let (name, selector) = (
+            &expression[1],
+            expression.get(2).map_or("", |found| found.as_str()),
+        );
+        let values: Vec<_> = metrics
+            .lines()
+            .filter(|line| {
+                line.strip_prefix(name)
+                    .is_some_and(|rest| rest.starts_with([' ', '{']))
+            })
+            .collect();
+        assert!(!values.is_empty(), "{file} names {name}, which is not measured");
+        for choice in chosen.captures_iter(selector) {
+            let (label, wanted) = (&choice[1], &choice[2]);
+            // Those that Prometheus itself, or a dashboard's reader, gives.
+            if ["job", "instance"].contains(&label) || wanted.starts_with('$') {
+                continue;
+            }
+            for value in wanted.split('|') {
+                let pair = format!("{label}=\"{value}\"");
+                assert!(
+                    values.iter().any(|line| line.contains(&pair)),
+                    "{file}: no {name} has {pair}"
+                );
+            }
+        }
+    }
+    assert!(count > 5, "{file} names killgate's metrics");
 }

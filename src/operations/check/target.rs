@@ -10,11 +10,8 @@ use crate::domain::finding::Finding;
 use crate::postgres::connection::Dial;
 use crate::postgres::findings::{Findings, find as find_out, try_statements};
 use crate::postgres::privileges::{self, Privileges};
+use crate::postgres::version::Version;
 
-/// PostgreSQL's releases that killgate knows, by `server_version_num`.
-const KNOWN: std::ops::Range<i32> = 130_000..190_000;
-/// The first with `reserved_connections`.
-const RESERVES: i32 = 160_000;
 /// A target that has not answered by then is not reachable.
 const WITHIN: Duration = Duration::from_secs(5);
 
@@ -23,7 +20,7 @@ pub(super) async fn find(target: &Target, dial: Dial) -> Vec<Finding> {
     let tried = timeout(WITHIN, async {
         let (mut live, _ended) = dial.open().await?;
         let findings = find_out(&mut live).await?;
-        if findings.version >= KNOWN.start {
+        if !findings.version.is_too_old() {
             try_statements(&mut live).await?;
         }
         let privileges = privileges::find(&live, findings.version).await?;
@@ -90,16 +87,16 @@ pub(super) fn encryption(connection: &Connection, what: String) -> Finding {
     }
 }
 
-fn version(number: i32, what: String) -> Finding {
-    let version = format!("PostgreSQL {}.{}", number / 10_000, number % 10_000);
-    if number < KNOWN.start {
+fn version(number: Version, what: String) -> Finding {
+    let version = format!("PostgreSQL {number}");
+    if number.is_too_old() {
         return Finding::fail(
             what,
             format!("{version}, which is too old for killgate"),
             "Use PostgreSQL 13 or newer",
         );
     }
-    if KNOWN.contains(&number) {
+    if number.is_known() {
         return Finding::ok(what, version);
     }
     Finding::warn(
@@ -146,7 +143,7 @@ fn tables(privileges: &Privileges, what: String) -> Finding {
 }
 
 fn reserved(findings: &Findings, privileges: &Privileges, what: String) -> Finding {
-    if findings.version < RESERVES {
+    if !findings.version.reserves_connections() {
         return Finding::ok(
             what,
             "not before PostgreSQL 16; the connection opened at start is kept",
@@ -177,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_server_that_is_too_old_fails_and_one_that_is_too_new_is_warned_of() {
-        let judged = |number| version(number, String::new()).status;
+        let judged = |number| version(Version(number), String::new()).status;
         assert_eq!(judged(120_022), Status::Fail);
         assert_eq!([judged(130_000), judged(180_004)], [Status::Ok; 2]);
         assert_eq!(judged(190_000), Status::Warn);
