@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use regex::Regex;
+use throwaway_postgres::eventually;
 
 use crate::house::{APPROVE, House, free_address};
 
@@ -55,8 +56,8 @@ async fn every_metric_is_there_from_the_start_and_follows_what_happens() {
     assert!(metrics().await.contains("killgate_open_requests 1\n"));
     house.reacts("ben", &card, APPROVE);
     house.ends(1, &card, "cancelled", "Cancelled").await;
-    let afterwards = metrics().await;
-    for line in [
+    // Connections to targets are looked at once a second.
+    let lines = [
         "killgate_active 1",
         "killgate_gateway_connected 1",
         "killgate_open_requests 0",
@@ -64,12 +65,14 @@ async fn every_metric_is_there_from_the_start_and_follows_what_happens() {
         "killgate_requests_total{action=\"cancel\",outcome=\"cancelled\"} 1",
         "killgate_approval_to_signal_seconds_count 1",
         "killgate_command_seconds_count{command=\"cancel\"} 1",
-    ] {
-        assert!(
-            afterwards.lines().any(|there| there == line),
-            "{line}:\n{afterwards}"
-        );
-    }
+    ];
+    eventually(&format!("{lines:?}"), async || {
+        let afterwards = metrics().await;
+        let there = |wanted: &&str| afterwards.lines().any(|line| line == *wanted);
+        Ok(lines.iter().all(there).then_some(()))
+    })
+    .await
+    .unwrap();
 
     let healthy = async |arguments: &[&str]| house.run_killgate(arguments).await;
     let (alive, ready) = (healthy(&["health"]).await, healthy(&["health", "--ready"]).await);
