@@ -119,7 +119,9 @@ fn approvals_by_people_who_are_no_approvers_are_caught() {
 
 #[test]
 fn a_signal_before_its_decision_is_durable_is_caught() {
-    is_caught(broken::signalled_early, Invariant::Approved);
+    // Where the signal is slow, what gives it away first is that another record takes the place of the one missing.
+    let mut violations = (0..INCIDENTS).filter_map(|seed| play(seed, broken::signalled_early).err());
+    assert!(violations.any(|violation| violation.invariant == Invariant::Approved));
 }
 
 #[test]
