@@ -94,7 +94,9 @@ class Page {
     fill($("#channel-name"), hasOne && channel?.name, (name) => name);
     const select = $("#channel");
     select.hidden = hasOne;
-    fill(select, hasOne ? null : world.channels, (channels) => channels?.map(({ id, name }) => h("option", { value: id }, name)));
+    fill(select, hasOne ? null : world.channels, (channels) =>
+      channels?.map(({ id, name }) => h("option", { value: id }, name)),
+    );
     select.value = channel?.id;
     set($("#beside"), "aria-pressed", this.isTwo);
     $("#beside").hidden = world.people.length < 2;
