@@ -13,14 +13,19 @@ export class Menu {
     this.choose = choose;
     this.values = null;
     this.text = h("span.menu-text");
-    this.box = h("button.menu-box", {
-      type: "button",
-      role: "combobox",
-      "aria-haspopup": "listbox",
-      click: () => this.#toggle(),
-      keydown: (event) => this.#key(event),
-      blur: () => this.#close(),
-    }, this.text, h("span.menu-arrow", { "aria-hidden": "true" }));
+    this.box = h(
+      "button.menu-box",
+      {
+        type: "button",
+        role: "combobox",
+        "aria-haspopup": "listbox",
+        click: () => this.#toggle(),
+        keydown: (event) => this.#key(event),
+        blur: () => this.#close(),
+      },
+      this.text,
+      h("span.menu-arrow", { "aria-hidden": "true" }),
+    );
     this.list = new Listbox("", (entry) => this.#pick(entry));
     this.floating = h("div.menu-list", { popover: "manual" }, this.list.element);
     this.list.attach(this.box);
@@ -34,20 +39,29 @@ export class Menu {
     set(this.box, "data-custom-id", component.custom_id);
     set(this.box, "disabled", component.disabled || isLocked);
     set(this.list.element, "aria-multiselectable", this.most > 1 ? "true" : null);
-    const name = component.placeholder ?? "Make a selection";
-    set(this.box, "aria-label", name);
-    set(this.list.element, "aria-label", name);
-    fill(this.text, [name, this.#chosen()], () => this.#chosen().join(", ") || name);
+    this.name = component.placeholder ?? "Make a selection";
+    set(this.box, "aria-label", this.name);
+    set(this.list.element, "aria-label", this.name);
+    this.#write();
     if (isOpen(this.floating)) this.#show(this.list.active);
+  }
+
+  #write() {
+    const chosen = this.#chosen();
+    fill(this.text, [this.name, chosen], () => chosen.join(", ") || this.name);
   }
 
   #chosen() {
     const labels = new Map(this.#options().map((option) => [option.value, option.label]));
-    return this.#values().map((value) => labels.get(value)).filter(Boolean);
+    return this.#values()
+      .map((value) => labels.get(value))
+      .filter(Boolean);
   }
 
   #values() {
-    const preset = this.#options().filter((option) => option.default).map((option) => option.value);
+    const preset = this.#options()
+      .filter((option) => option.default)
+      .map((option) => option.value);
     return this.values ?? preset;
   }
 
@@ -89,6 +103,7 @@ export class Menu {
     const chosen = this.#values();
     if (chosen.includes(value)) this.values = chosen.filter((other) => other !== value);
     else if (chosen.length < this.most) this.values = [...chosen, value];
+    this.#write();
     this.#show(this.list.active);
   }
 
@@ -99,6 +114,7 @@ export class Menu {
     this.#collapse();
     const { values } = this;
     this.values = null;
+    this.#write();
     if (values && values.length >= (this.component.min_values ?? 1)) this.choose(values);
   }
 
