@@ -14,6 +14,8 @@ mod overrides;
 mod quorum;
 #[path = "config/secrets.rs"]
 mod secrets;
+#[path = "config/shipped.rs"]
+mod shipped;
 #[path = "config/urls.rs"]
 mod urls;
 #[path = "config/values.rs"]

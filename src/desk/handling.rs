@@ -86,7 +86,7 @@ impl Clerk {
                 }
                 Ok(())
             }
-            Happening::Reconnected => {
+            Happening::Missed => {
                 self.fetch_all_votes();
                 Ok(())
             }

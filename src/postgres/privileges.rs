@@ -1,13 +1,14 @@
 //! What else the bot's role could do on a target.
 
 use super::connection::Live;
+use super::version::Version;
 
 /// Rights that killgate does not need, or would be glad of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Privileges {
     /// A user's table that the role can read, if there is one.
     pub readable_table: Option<String>,
-    /// The server's setting; 0 before PostgreSQL 16.
+    /// The server's setting; 0 where there is none.
     pub reserved_connections: i64,
     pub may_use_reserved: bool,
 }
@@ -22,17 +23,17 @@ WHERE c.relkind IN ('r', 'p', 'm', 'f')
   AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
 ORDER BY 1 LIMIT 1";
 
-/// The role that it asks about is there from PostgreSQL 16 on.
+/// Only where [`Version::reserves_connections`]: the role that it asks about has to be there.
 const RESERVED: &str = "
 SELECT pg_catalog.current_setting('reserved_connections')::int8,
        pg_catalog.pg_has_role('pg_use_reserved_connections', 'USAGE')";
 
-/// Asks a server of this `server_version_num`.
-pub async fn find(live: &Live, version: i32) -> anyhow::Result<Privileges> {
+/// Asks a server of this version.
+pub async fn find(live: &Live, version: Version) -> anyhow::Result<Privileges> {
     let client = live.client();
     let table = client.query_opt(READABLE_TABLE, &[]).await?;
     let readable_table = table.map(|row| row.try_get(0)).transpose()?;
-    if version < 160_000 {
+    if !version.reserves_connections() {
         return Ok(Privileges {
             readable_table,
             reserved_connections: 0,

@@ -10,10 +10,6 @@ use crate::postgres::connection::Dial;
 use crate::postgres::findings::{Findings, Right, find as find_rights};
 use crate::postgres::privileges::{self, Privileges};
 
-/// PostgreSQL's releases that killgate knows, by `server_version_num`.
-const KNOWN: std::ops::Range<i32> = 130_000..190_000;
-/// The first with `reserved_connections`.
-const RESERVES: i32 = 160_000;
 /// A target that has not answered by then is not reachable.
 const WITHIN: Duration = Duration::from_secs(5);
 
@@ -86,12 +82,8 @@ fn encryption(target: &Target, what: String) -> Finding {
 }
 
 fn version(findings: &Findings, what: String) -> Finding {
-    let version = format!(
-        "PostgreSQL {}.{}",
-        findings.version / 10_000,
-        findings.version % 10_000
-    );
-    if KNOWN.contains(&findings.version) {
+    let version = format!("PostgreSQL {}", findings.version);
+    if findings.version.is_known() {
         return Finding::ok(what, version);
     }
     Finding::warn(
@@ -156,7 +148,7 @@ fn tables(privileges: &Privileges, what: String) -> Finding {
 }
 
 fn reserved(findings: &Findings, privileges: &Privileges, what: String) -> Finding {
-    if findings.version < RESERVES {
+    if !findings.version.reserves_connections() {
         return Finding::ok(
             what,
             "not before PostgreSQL 16; the connection opened at start is kept",
