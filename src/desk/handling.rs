@@ -87,7 +87,7 @@ impl Clerk {
                 }
                 Ok(())
             }
-            Happening::Reconnected => {
+            Happening::Missed => {
                 self.fetch_all_votes();
                 Ok(())
             }
