@@ -1,7 +1,7 @@
 //! The running simulator: one world behind three doors.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
@@ -38,6 +38,14 @@ impl Default for Ports {
     }
 }
 
+/// What an embedding program shows beside the channel.
+#[derive(Clone, Debug)]
+pub(crate) struct Aside {
+    /// The path of the ES module on the page's address.
+    pub(crate) module: String,
+    pub(crate) routes: Router,
+}
+
 /// What every task of the simulator works on.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -49,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) api: Door,
     pub(crate) gateway: Door,
     pub(crate) page: Door,
+    /// The path of the ES module that fills the page's aside.
+    pub(crate) aside: Option<String>,
 }
 
 impl Shared {
@@ -81,11 +91,11 @@ impl Shared {
     }
 
     pub(crate) fn api_url(&self) -> String {
-        format!("http://{}", self.api.address)
+        format!("http://{}", from_here(self.api.address))
     }
 
     pub(crate) fn gateway_url(&self) -> String {
-        format!("ws://{}", self.gateway.address)
+        format!("ws://{}", from_here(self.gateway.address))
     }
 
     /// Resets all connections of bots and refuses new ones. The page stays.
@@ -103,8 +113,18 @@ impl Shared {
     }
 
     pub(crate) fn page_url(&self) -> String {
-        format!("http://{}", self.page.address)
+        format!("http://{}", from_here(self.page.address))
     }
+}
+
+/// Where a door is for a bot that shares this machine or its network: one that is open everywhere is so on loopback, too.
+fn from_here(address: SocketAddr) -> SocketAddr {
+    let host = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(host, address.port())
 }
 
 /// A running server. Dropping it stops everything.
@@ -115,7 +135,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) async fn start(world: World, ports: Ports, limits: bool) -> io::Result<Self> {
+    pub(crate) async fn start(
+        world: World,
+        ports: Ports,
+        limits: bool,
+        aside: Option<Aside>,
+    ) -> io::Result<Self> {
         let at = |port| SocketAddr::new(ports.address, port);
         let (api, api_listener) = Door::open(at(ports.api)).await?;
         let (gateway, gateway_listener) = Door::open(at(ports.gateway)).await?;
@@ -129,7 +154,9 @@ impl Server {
             api,
             gateway,
             page,
+            aside: aside.as_ref().map(|aside| aside.module.clone()),
         });
+        let beside = aside.map(|aside| aside.routes).unwrap_or_default();
         let ws = Router::new()
             .route("/", get(upgrade))
             .route("/gateway", get(upgrade))
@@ -137,7 +164,7 @@ impl Server {
         let tasks = vec![
             serve(api_listener, rest::router(Arc::clone(&shared))),
             serve(gateway_listener, ws),
-            serve(page_listener, control::router(Arc::clone(&shared))),
+            serve(page_listener, control::router(Arc::clone(&shared), beside)),
         ];
         Ok(Self { shared, tasks })
     }

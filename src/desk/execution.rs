@@ -32,7 +32,6 @@ pub(super) async fn execute(
     confirm_within: Duration,
     waiters: &Waiters,
 ) -> Ending {
-    let request = approved.request().0;
     let (action, identity) = (approved.action(), *approved.identity());
     let began = Instant::now();
     let signalled = target.signal(approved, protection).await;
@@ -59,9 +58,9 @@ pub(super) async fn execute(
             actor: None,
         },
         Signalled::Sent => {
-            debug!(request, after = ?approved_at.elapsed(), "signalled; watching for the end");
+            debug!(after = ?approved_at.elapsed(), "signalled; watching for the end");
             let watched = watch(action, &identity, target, began, confirm_within).await;
-            debug!(request, after = ?approved_at.elapsed(), outcome = watched.outcome.name(), "watched");
+            debug!(after = ?approved_at.elapsed(), outcome = watched.outcome.name(), "watched");
             let released = match watched.outcome {
                 Outcome::Cancelled | Outcome::Terminated => released(&identity, target, waiters).await,
                 _ => None,

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
-use tracing::{info, warn};
+use tracing::{Instrument, info, warn};
 
 use super::clerk::Clerk;
 use super::execution::sight_now;
 use super::inbox::{Happening, Votes};
+use super::log;
 use super::ports::{Channel, LedgerError, Place, Undelivered, Vote};
 use super::watching::Live;
 use crate::domain::decision::Command;
@@ -21,10 +22,36 @@ use crate::domain::request::Phase;
 /// How long to wait before reactions that could not be fetched are fetched again.
 const RETRY_FETCH: Duration = Duration::from_secs(3);
 
+/// What is known of a request that is recorded to be executed, and that nobody executes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Interrupted {
+    /// An earlier process recorded it, and may have signalled.
+    AfterItsSignal,
+    /// This one asked for the record and never learnt that it was durable, so it cannot have signalled.
+    BeforeItsSignal,
+}
+
+impl Interrupted {
+    /// Its end, with what is seen now.
+    fn ending(self, now: &str) -> Ending {
+        let (signal_sent, known) = match self {
+            Self::AfterItsSignal => (None, "the bot stopped after the signal may have been sent"),
+            Self::BeforeItsSignal => (
+                Some(false),
+                "that the approval was recorded was not known in time",
+            ),
+        };
+        Ending {
+            signal_sent,
+            ..Ending::unsignalled(Outcome::Unknown, format!("{known}; {now}"))
+        }
+    }
+}
+
 impl Clerk {
     /// Takes up what the ledger says is not finished and nobody is working on. `interrupted` says what is known of those
     /// that were being executed.
-    pub(super) fn take_up(&mut self, owed: &BTreeSet<RequestId>, interrupted: &'static str) {
+    pub(super) fn take_up(&mut self, owed: &BTreeSet<RequestId>, interrupted: Interrupted) {
         let requests: Vec<_> = self.book.all().cloned().collect();
         for request in requests {
             let id = request.id;
@@ -33,15 +60,14 @@ impl Clerk {
             }
             match &request.phase {
                 Phase::Open if !self.couriers.contains_key(&id) => {
-                    info!(request = id.0, "taking up an open request");
+                    log::about(id).in_scope(|| info!("taking up an open request"));
                     self.live.insert(id, Live::remembered(&request.asked));
                     self.send_courier(id, None);
                 }
                 Phase::Executing { .. } if !self.executing.contains(&id) => {
-                    warn!(
-                        request = id.0,
-                        interrupted, "its execution was interrupted; it is not repeated"
-                    );
+                    log::about(id).in_scope(|| {
+                        warn!(?interrupted, "its execution was interrupted; it is not repeated")
+                    });
                     self.find_out_what_is_left(id, interrupted);
                 }
                 Phase::Ended { .. } if owed.contains(&id) && !self.couriers.contains_key(&id) => {
@@ -52,8 +78,8 @@ impl Clerk {
         }
     }
 
-    /// Ends a request as unknown whose signal may or may not have been sent, with what is seen now.
-    fn find_out_what_is_left(&mut self, id: RequestId, interrupted: &'static str) {
+    /// Ends a request as unknown whose execution was interrupted, with what is seen now.
+    fn find_out_what_is_left(&mut self, id: RequestId, interrupted: Interrupted) {
         let Some(asked) = self.book.find(id).map(|request| request.asked.clone()) else {
             return;
         };
@@ -63,18 +89,16 @@ impl Clerk {
         if !self.couriers.contains_key(&id) {
             self.send_courier(id, None);
         }
-        tokio::spawn(async move {
+        let looking = async move {
             let now = match governed {
                 Some(governed) => sight_now(asked.action, &asked.identity, governed.target.as_ref()).await,
                 None => format!("target {} is no longer configured", asked.target),
             };
-            let ending = Ending {
-                signal_sent: None,
-                ..Ending::unsignalled(Outcome::Unknown, format!("{interrupted}; {now}"))
-            };
+            let ending = interrupted.ending(&now);
             // Nobody listens any more only when the process ends; then this is done again.
             let _ = inbox.send(Happening::Executed { request: id, ending }).await;
-        });
+        };
+        tokio::spawn(looking.instrument(log::about(id)));
     }
 
     /// Has the reactions of every open card fetched, and their authors.
@@ -100,7 +124,7 @@ impl Clerk {
             message,
         };
         let (channel, inbox) = (Arc::clone(&self.channel), self.inbox.clone());
-        tokio::spawn(async move {
+        let fetching = async move {
             sleep(after).await;
             let happening = match votes(channel.as_ref(), card).await {
                 Ok(votes) => Happening::Fetched {
@@ -110,7 +134,7 @@ impl Clerk {
                 },
                 Err(Undelivered::Gone) => Happening::CardGone { request: id },
                 Err(problem) => {
-                    warn!(request = id.0, error = ?problem, "the reactions on a card could not be fetched");
+                    warn!(error = ?problem, "the reactions on a card could not be fetched");
                     Happening::FetchFailed {
                         request: id,
                         generation,
@@ -119,7 +143,8 @@ impl Clerk {
             };
             // Nobody listens any more only when the process ends.
             let _ = inbox.send(happening).await;
-        });
+        };
+        tokio::spawn(fetching.instrument(log::about(id)));
     }
 
     /// Fetches again what could not be fetched, unless that is being done already.

@@ -13,15 +13,17 @@ const ALWAYS: [&str; 5] = [
     "CHANNEL_DELETE",
     "MESSAGE_REACTION_REMOVE_ALL",
 ];
-/// Kinds that matter in the incident channels alone, and with an emoji that is a vote.
+/// Kinds that matter in the incident channels alone.
+const IN_CHANNEL: &str = "CHANNEL_UPDATE";
+/// Those of them that matter with an emoji that is a vote alone.
 const VOTES: [&str; 3] = [
     "MESSAGE_REACTION_ADD",
     "MESSAGE_REACTION_REMOVE",
     "MESSAGE_REACTION_REMOVE_EMOJI",
 ];
 
-/// A cheap test on the raw JSON: a reaction whose text does not even contain the number of an incident channel cannot be
-/// in one, nor can it be a vote without the emoji. What passes is decoded and looked at properly.
+/// A cheap test on the raw JSON: an event whose text does not even contain the number of an incident channel cannot be
+/// in one, nor can a reaction be a vote without the emoji. What passes is decoded and looked at properly.
 pub fn wanted(
     channels: impl IntoIterator<Item = ChannelId>,
     ballot: &Ballot,
@@ -29,10 +31,13 @@ pub fn wanted(
     let channels: Vec<_> = channels.into_iter().map(|channel| channel.to_string()).collect();
     let marks = [Mark::of(&ballot.approve), Mark::of(&ballot.deny)];
     move |kind, data| {
-        ALWAYS.contains(&kind)
-            || VOTES.contains(&kind)
-                && channels.iter().any(|channel| data.contains(channel))
-                && marks.iter().any(|mark| mark.is_in(data))
+        let is_here = || channels.iter().any(|channel| data.contains(channel));
+        let is_vote = || marks.iter().any(|mark| mark.is_in(data));
+        match kind {
+            IN_CHANNEL => is_here(),
+            _ if VOTES.contains(&kind) => is_here() && is_vote(),
+            _ => ALWAYS.contains(&kind),
+        }
     }
 }
 

@@ -111,9 +111,9 @@ async fn round(
         &approvers,
     ];
     let sent = Instant::now();
-    debug!(request, "sending the signalling statement");
+    debug!("sending the signalling statement");
     let answer = lease.run(statement, &parameters, deadline).await;
-    debug!(request, after = ?sent.elapsed(), "the signalling statement is answered");
+    debug!(after = ?sent.elapsed(), "the signalling statement is answered");
     match answer {
         Ok(answer) => verdict::read(&answer, approved, protection, kit.findings.system_identifier),
         Err(failure) => verdict::failed(failure).into(),

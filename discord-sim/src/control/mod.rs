@@ -3,6 +3,8 @@
 //! Every change is a POST with a JSON body, which a foreign web page cannot send without being asked first.
 
 mod act;
+mod files;
+mod host;
 mod look;
 mod mend;
 
@@ -10,7 +12,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::Router;
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::json;
@@ -20,25 +23,15 @@ use crate::world::World;
 use crate::world::ids::Id;
 use crate::world::refusal::Refusal;
 
-const PAGE: &str = include_str!("../page/index.html");
-const STYLE: &str = include_str!("../page/style.css");
-const SCRIPT: &str = include_str!("../page/script.js");
-const MARKDOWN: &str = include_str!("../page/markdown.js");
+/// Where the routes of an embedding program are.
+pub(crate) const ASIDE: &str = "/aside";
 
-pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    Router::new()
-        .route("/", get(async || file("text/html; charset=utf-8", PAGE)))
-        .route("/style.css", get(async || file("text/css; charset=utf-8", STYLE)))
-        .route(
-            "/script.js",
-            get(async || file("text/javascript; charset=utf-8", SCRIPT)),
-        )
-        .route(
-            "/markdown.js",
-            get(async || file("text/javascript; charset=utf-8", MARKDOWN)),
-        )
+pub(crate) fn router(shared: Arc<Shared>, beside: Router) -> Router {
+    let is_loopback = shared.page.address.ip().is_loopback();
+    let router = files::router()
         .route("/sim/world", get(look::world))
         .route("/sim/channels/{channel}/messages", get(look::messages))
+        .route("/sim/channels/{channel}/commands", get(look::commands))
         .route("/sim/interactions/{interaction}", get(look::interaction))
         .route("/sim/transcript", get(look::transcript))
         .route("/sim/calls", get(look::calls))
@@ -58,14 +51,12 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/sim/outage", post(mend::outage))
         .route("/sim/restore", post(mend::restore))
         .with_state(shared)
-}
-
-fn file(kind: &'static str, text: &'static str) -> Response {
-    (
-        [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")],
-        text,
-    )
-        .into_response()
+        .nest(ASIDE, beside);
+    if is_loopback {
+        router.layer(from_fn(host::by_address_only))
+    } else {
+        router
+    }
 }
 
 /// Why an act was not carried out: Discord's refusal, or what its client would say.

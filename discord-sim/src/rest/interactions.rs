@@ -16,7 +16,18 @@ use crate::world::refusal::Refusal;
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Wish {
-    with_response: Option<bool>,
+    #[serde(default)]
+    with_response: Flag,
+}
+
+/// Yes or no in a query; libraries write it in two ways, and Discord takes both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+enum Flag {
+    #[serde(rename = "true", alias = "1")]
+    Yes,
+    #[default]
+    #[serde(rename = "false", alias = "0")]
+    No,
 }
 
 pub(crate) async fn callback(
@@ -26,7 +37,7 @@ pub(crate) async fn callback(
     Body(body): Body,
 ) -> Result<Response, Refusal> {
     let json = shared.act(|world| world.answer(id, &token, &body))?;
-    if wish.with_response == Some(true) {
+    if wish.with_response == Flag::Yes {
         return Ok(Json(json).into_response());
     }
     Ok(StatusCode::NO_CONTENT.into_response())

@@ -3,11 +3,14 @@
 use std::io;
 use std::time::Duration;
 
+use axum::Router;
+
 use super::people::Newcomer;
 use super::sim::Sim;
+use crate::control::ASIDE;
 use crate::gateway::hub::Settings;
 use crate::gateway::intents::Intents;
-use crate::server::{Ports, Server};
+use crate::server::{Aside, Ports, Server};
 use crate::world::blueprint::{Blueprint, PersonPlan, RolePlan};
 use crate::world::ids::Id;
 use crate::world::permissions::Permissions;
@@ -19,6 +22,7 @@ pub struct Builder {
     plan: Blueprint,
     ports: Ports,
     limits: bool,
+    aside: Option<Aside>,
 }
 
 impl Default for Builder {
@@ -46,6 +50,7 @@ impl Default for Builder {
             plan,
             ports: Ports::default(),
             limits: false,
+            aside: None,
         }
     }
 }
@@ -203,6 +208,14 @@ impl Builder {
         self
     }
 
+    /// Something of the embedding program's own beside the channel: the page calls `mount(element)` of `module`, an ES
+    /// module that `routes` serves. They are under `/aside` on the page's address, and reachable through every outage.
+    pub fn aside(mut self, module: &str, routes: Router) -> Self {
+        let module = format!("{ASIDE}/{}", module.trim_start_matches('/'));
+        self.aside = Some(Aside { module, routes });
+        self
+    }
+
     /// Starts it. Panics if the description contradicts itself or there is no port to be had.
     pub async fn start(self) -> Sim {
         self.try_start()
@@ -219,6 +232,7 @@ impl Builder {
             .plan
             .build()
             .map_err(|fault| io::Error::new(io::ErrorKind::InvalidInput, fault))?;
-        Ok(Sim::new(Server::start(world, self.ports, self.limits).await?))
+        let server = Server::start(world, self.ports, self.limits, self.aside).await?;
+        Ok(Sim::new(server))
     }
 }
