@@ -106,6 +106,12 @@ impl Findings {
     }
 }
 
+/// Prepares every statement, as for a kept connection.
+pub async fn try_statements(live: &mut Live) -> anyhow::Result<()> {
+    let finding = watch::Sender::new(None);
+    Targeting { finding }.prepare(live).await.map(drop)
+}
+
 /// Asks the server at the other end of a fresh connection.
 pub async fn find(live: &mut Live) -> anyhow::Result<Findings> {
     let row = live.client().query_one(statements::FINDINGS, &[]).await?;
