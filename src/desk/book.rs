@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use metrics::gauge;
 
-use super::log;
 use super::ports::{Ledger, LedgerError, Search};
 use crate::domain::event::{Entry, Event, Recorded};
 use crate::domain::ids::{MessageId, RequestId};
@@ -77,7 +76,6 @@ impl Book {
             })
             .collect();
         let recorded = self.ledger.append(entries).await?;
-        log::recorded(request, &recorded);
         for one in &recorded {
             self.apply(request, one)?;
         }

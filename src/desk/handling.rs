@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::counter;
+use tokio::task::yield_now;
 use tokio::time::Instant;
 use tracing::{Instrument, debug, warn};
 
@@ -156,11 +157,21 @@ impl Clerk {
         );
         let decided = began.elapsed();
         let recorded = self.book.record(id, now, decision.events).await?;
-        if !recorded.is_empty() {
-            debug!(request = id.0, records = recorded.len(), ?decided, durable = ?began.elapsed(), "recorded");
-        }
+        let durable = began.elapsed();
         if let Some(approved) = Approved::mint(&before, &recorded) {
             self.execute(&before, approved, began);
+            // The statement goes out before the first line is written: whatever takes the log may be slow.
+            yield_now().await;
+        }
+        log::recorded(id, &recorded);
+        if !recorded.is_empty() {
+            debug!(
+                request = id.0,
+                records = recorded.len(),
+                ?decided,
+                ?durable,
+                "recorded"
+            );
         }
         self.show(&before, &recorded);
         if let Some((person, why)) = decision.tell {

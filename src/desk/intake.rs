@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tracing::warn;
 
 use super::clerk::Clerk;
+use super::log;
 use super::ports::{LedgerError, Question, Undelivered};
 use super::refusal::Refusal;
 use super::rules::Governed;
@@ -57,16 +58,17 @@ impl Clerk {
         };
         let id = self.book.next();
         let live = Live::asked(&asked, snapshot);
-        if let Err(problem) = self
-            .book
-            .record(id, now, vec![Event::Requested(Box::new(asked))])
-            .await
-        {
-            refuse(question, Refusal::LedgerDown);
-            return Err(problem);
-        }
+        let requested = vec![Event::Requested(Box::new(asked))];
+        let recorded = match self.book.record(id, now, requested).await {
+            Ok(recorded) => recorded,
+            Err(problem) => {
+                refuse(question, Refusal::LedgerDown);
+                return Err(problem);
+            }
+        };
         self.live.insert(id, live);
         self.send_courier(id, Some(question));
+        log::recorded(id, &recorded);
         Ok(())
     }
 }
