@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::answer::{Answer, At, Body, Done};
+use super::query::boolean;
 use crate::server::Shared;
 use crate::world::followups::Which;
 use crate::world::ids::Id;
@@ -16,7 +17,8 @@ use crate::world::refusal::Refusal;
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Wish {
-    with_response: Option<bool>,
+    #[serde(default, deserialize_with = "boolean")]
+    with_response: bool,
 }
 
 pub(crate) async fn callback(
@@ -26,7 +28,7 @@ pub(crate) async fn callback(
     Body(body): Body,
 ) -> Result<Response, Refusal> {
     let json = shared.act(|world| world.answer(id, &token, &body))?;
-    if wish.with_response == Some(true) {
+    if wish.with_response {
         return Ok(Json(json).into_response());
     }
     Ok(StatusCode::NO_CONTENT.into_response())
