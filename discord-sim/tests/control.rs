@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+
 use axum::Router;
 use axum::routing::get;
 use discord_sim::Sim;
@@ -142,22 +144,72 @@ async fn faults_and_outages_are_asked_for() {
 }
 
 #[tokio::test]
-async fn the_page_is_whole() {
-    let sim = Sim::builder().start().await;
-    for (path, kind) in [
-        ("/", "text/html"),
-        ("/style.css", "text/css"),
-        ("/script.js", "text/javascript"),
-    ] {
-        let response = reqwest::get(format!("{}{path}", sim.page_url()))
-            .await
-            .expect("an answer");
-        let content = response.headers()["content-type"]
-            .to_str()
-            .expect("text")
-            .to_owned();
-        assert!(content.starts_with(kind), "{path}: {content}");
+async fn somebody_is_offered_the_commands_that_they_may_use() {
+    let sim = Sim::builder()
+        .moderator("mo")
+        .person("ana", [])
+        .channel("incident")
+        .start()
+        .await;
+    let control = Control {
+        http: reqwest::Client::new(),
+        base: sim.page_url(),
+    };
+    let rest = Rest::of(&sim);
+    for (name, needed) in [("sessions", Value::Null), ("purge", json!("8192"))] {
+        let command = json!({ "name": name, "description": "Does it", "default_member_permissions": needed });
+        rest.registers(command).await;
     }
+    let offered = async |who: &str| {
+        let list = control
+            .get(&format!("/sim/channels/incident/commands?as={who}"))
+            .await;
+        let names = list.as_array().expect("a list").iter();
+        names
+            .map(|command| support::text(&command["name"]).to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(offered("mo").await, ["sessions", "purge"]);
+    assert_eq!(offered("ana").await, ["sessions"]);
+    let (status, told) = control
+        .post(
+            "/sim/as/ana/types",
+            json!({ "channel": "incident", "text": "/purge" }),
+        )
+        .await;
+    assert_eq!(
+        (status, &told["message"]),
+        (422, &json!("You do not have permission to use /purge"))
+    );
+}
+
+/// The page asks for files by name, and a browser says nothing that a test would hear when one is missing.
+#[tokio::test]
+async fn every_file_that_the_page_asks_for_is_there_and_may_load_nothing_from_elsewhere() {
+    let sim = Sim::builder().start().await;
+    let base = reqwest::Url::parse(&sim.page_url()).expect("an address");
+    let mut found = BTreeSet::from([base.clone()]);
+    let mut waiting = vec![base];
+    while let Some(address) = waiting.pop() {
+        let response = reqwest::get(address.clone()).await.expect("an answer");
+        assert_eq!(response.status(), 200, "{address}");
+        let policy = &response.headers()["content-security-policy"];
+        assert!(policy.to_str().expect("text").starts_with("default-src 'self';"));
+        let text = response.text().await.expect("text");
+        for quoted in text.split('"').skip(1).step_by(2) {
+            let is_file = [".js", ".css", ".svg"].iter().any(|end| quoted.ends_with(end));
+            let wanted = address.join(quoted).expect("an address");
+            if is_file && found.insert(wanted.clone()) {
+                waiting.push(wanted);
+            }
+        }
+    }
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/page");
+    let files = ["", "script", "style"]
+        .iter()
+        .flat_map(|part| std::fs::read_dir(format!("{folder}/{part}")).expect("a folder"))
+        .filter(|entry| entry.as_ref().is_ok_and(|entry| entry.path().is_file()));
+    assert_eq!(found.len(), files.count(), "one is not used: {found:?}");
 }
 
 #[tokio::test]

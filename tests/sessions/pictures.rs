@@ -14,11 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::scene::{LIMIT, Scene, option};
 
-/// The window, and the page in it, of which the other column lies outside.
-const SIZES: [(&str, [u32; 2], [u32; 2]); 2] = [
-    ("phone", [360, 800], [360, 1_480]),
-    ("desktop", [760, 700], [1_520, 700]),
-];
+const SIZES: [(&str, [u32; 2]); 2] = [("phone", [360, 800]), ("desktop", [760, 700])];
 /// How long Chromium gets to draw what the page asks for.
 const SETTLING: Duration = Duration::from_secs(3);
 
@@ -98,8 +94,9 @@ async fn trouble(cluster: &Cluster) -> Vec<Victim> {
 
 async fn draw(scene: &Scene, name: &str) {
     let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures");
-    for (size, [width, height], page) in SIZES {
-        let frame = frame(&scene.sim.page_url(), page).await;
+    for (size, [width, height]) in SIZES {
+        let page = format!("{}/?as=ana", scene.sim.page_url());
+        let frame = frame(&page, [width, height]).await;
         let profile = tempfile::tempdir().expect("a folder");
         let picture = pictures.join(format!("{name}-{size}.png"));
         let drawn = Command::new("chromium")
@@ -131,8 +128,8 @@ async fn draw(scene: &Scene, name: &str) {
     }
 }
 
-/// The address of a page that shows the simulator's, of which the first of two columns fills the window, and that
-/// counts as loaded only once the messages had time to come.
+/// The address of a page that shows the simulator's, and that counts as loaded only once the messages had time to
+/// come.
 async fn frame(page: &str, [width, height]: [u32; 2]) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
     let address = format!("http://{}", listener.local_addr().expect("an address"));

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::{Declined, channel, person};
 use crate::server::Shared;
 use crate::world::ids::Id;
-use crate::world::permissions::Permissions;
+use crate::world::permissions::{self, Permissions};
 use crate::world::refusal::Refusal;
 
 type Sim = State<Arc<Shared>>;
@@ -35,7 +35,8 @@ pub(crate) async fn world(State(shared): Sim) -> Json<Value> {
                 .collect();
             let bot = world.users.get(&member.user).is_some_and(|user| user.bot);
             json!({ "id": member.user, "name": world.name(member.user), "bot": bot, "roles": roles,
-                "owner": world.guild.owner == member.user })
+                "owner": world.guild.owner == member.user,
+                "permissions": permissions::in_guild(&world.guild, member) })
         })
         .collect();
     let channels: Vec<Value> = world
@@ -97,6 +98,22 @@ pub(crate) async fn messages(
         })
         .collect();
     Ok(Json(list.into()))
+}
+
+/// The commands that may be used in a channel, by one person or, without one, by anybody.
+pub(crate) async fn commands(
+    State(shared): Sim,
+    Path(place): Path<String>,
+    Query(viewer): Query<Viewer>,
+) -> Result<Json<Value>, Declined> {
+    let world = shared.world();
+    let id = channel(&world, &place)?;
+    let viewer = viewer.viewer.map(|name| person(&world, &name)).transpose()?;
+    let usable = world
+        .commands
+        .iter()
+        .filter(|command| viewer.is_none_or(|user| world.may_use(user, id, command)));
+    Ok(Json(usable.map(|command| command.json(false)).collect()))
 }
 
 /// What became of an act that the bot has to answer.

@@ -3,6 +3,7 @@
 //! Every change is a POST with a JSON body, which a foreign web page cannot send without being asked first.
 
 mod act;
+mod files;
 mod look;
 mod mend;
 
@@ -10,7 +11,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::Router;
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::json;
@@ -20,28 +21,14 @@ use crate::world::World;
 use crate::world::ids::Id;
 use crate::world::refusal::Refusal;
 
-const PAGE: &str = include_str!("../page/index.html");
-const STYLE: &str = include_str!("../page/style.css");
-const SCRIPT: &str = include_str!("../page/script.js");
-const MARKDOWN: &str = include_str!("../page/markdown.js");
-
 /// Where the routes of an embedding program are.
 pub(crate) const ASIDE: &str = "/aside";
 
 pub(crate) fn router(shared: Arc<Shared>, beside: Router) -> Router {
-    Router::new()
-        .route("/", get(async || file("text/html; charset=utf-8", PAGE)))
-        .route("/style.css", get(async || file("text/css; charset=utf-8", STYLE)))
-        .route(
-            "/script.js",
-            get(async || file("text/javascript; charset=utf-8", SCRIPT)),
-        )
-        .route(
-            "/markdown.js",
-            get(async || file("text/javascript; charset=utf-8", MARKDOWN)),
-        )
+    files::router()
         .route("/sim/world", get(look::world))
         .route("/sim/channels/{channel}/messages", get(look::messages))
+        .route("/sim/channels/{channel}/commands", get(look::commands))
         .route("/sim/interactions/{interaction}", get(look::interaction))
         .route("/sim/transcript", get(look::transcript))
         .route("/sim/calls", get(look::calls))
@@ -62,14 +49,6 @@ pub(crate) fn router(shared: Arc<Shared>, beside: Router) -> Router {
         .route("/sim/restore", post(mend::restore))
         .with_state(shared)
         .nest(ASIDE, beside)
-}
-
-fn file(kind: &'static str, text: &'static str) -> Response {
-    (
-        [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")],
-        text,
-    )
-        .into_response()
 }
 
 /// Why an act was not carried out: Discord's refusal, or what its client would say.

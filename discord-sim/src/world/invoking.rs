@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::World;
+use super::command_book::Command;
 use super::ids::Id;
 use super::interactions::Kind;
 use super::permissions::Permissions;
@@ -33,13 +34,7 @@ impl World {
             .chain(self.commands_of(None))
             .find(|command| command.name() == first)
             .ok_or_else(|| format!("There is no command /{first} here"))?;
-        let needed = command.data["default_member_permissions"]
-            .as_str()
-            .and_then(|bits| bits.parse().ok());
-        if !self
-            .permissions(user, channel)
-            .contains(Permissions(needed.unwrap_or(0)))
-        {
+        if !self.may_use(user, channel, command) {
             return Err(format!("You do not have permission to use /{first}"));
         }
         let mut resolved = Map::new();
@@ -61,6 +56,14 @@ impl World {
         };
         self.interact(kind, user, channel, &data, Some(typed.words.join(" ")), None)
             .map_err(tell)
+    }
+
+    /// Whether somebody is offered a command in a channel.
+    pub(crate) fn may_use(&self, user: Id, channel: Id, command: &Command) -> bool {
+        let needed = command.data["default_member_permissions"].as_str();
+        let needed = Permissions(needed.and_then(|bits| bits.parse().ok()).unwrap_or(0));
+        self.permissions(user, channel)
+            .contains(needed | Permissions::USE_APPLICATION_COMMANDS)
     }
 
     fn options(

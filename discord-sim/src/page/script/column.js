@@ -1,0 +1,209 @@
+// The channel as one person sees it, and what they do there.
+
+import { announce } from "./announcer.js";
+import { Declined, act, get, nextChange } from "./api.js";
+import { Composer } from "./composer.js";
+import { fill, h, set, sync } from "./dom.js";
+import { icon } from "./icons.js";
+import { MessageView } from "./message.js";
+import { showModal } from "./modal.js";
+import { entries } from "./options.js";
+import { People } from "./people.js";
+import { timeline } from "./timeline.js";
+
+// How near its end, in pixels, the list counts as read to the end.
+const NEAR = 60;
+// How often, in milliseconds, an unanswered interaction is looked at when nothing changes.
+const LOOK = 500;
+const NO_ANSWER = "The application did not respond";
+
+export class Column {
+  // `page` has the world and the channel that all columns show.
+  constructor(page, person) {
+    this.page = page;
+    this.person = person;
+    this.commands = [];
+    this.views = new Map();
+    this.local = [];
+    this.people = new People((name) => this.become(name));
+    this.list = h("ol.messages", { "aria-label": "Messages" });
+    this.welcome = h("div.welcome");
+    this.scroller = h("div.scroller", {
+      role: "region",
+      tabindex: "0",
+      click: (event) => this.#clicked(event),
+      scroll: () => this.#scrolled(),
+    }, this.welcome, this.list);
+    this.down = h("button.to-end", { type: "button", hidden: true, click: () => this.#toEnd() }, "Newer messages ", icon("down"));
+    this.composer = new Composer(this);
+    this.element = h("section.column", {}, this.people.element, h("div.history", {}, this.scroller, this.down), this.composer.element);
+    this.isAtEnd = true;
+    // What grows, such as a card that is filled in, must not push the end out of sight.
+    new ResizeObserver(() => this.isAtEnd && this.#toEnd()).observe(this.list);
+  }
+
+  get world() {
+    return this.page.world;
+  }
+
+  get channel() {
+    return this.page.channel;
+  }
+
+  become(name) {
+    this.person = name;
+    this.local = [];
+    this.known = null;
+    this.isAtEnd = true;
+    this.page.remember();
+    return this.draw();
+  }
+
+  // Draws what has changed.
+  async draw() {
+    const { person, channel } = this;
+    if (!channel || !person) return;
+    this.element.dataset.person = person;
+    set(this.element, "aria-label", `#${channel.name} as ${person}`);
+    set(this.scroller, "aria-label", `Conversation in #${channel.name}`);
+    fill(this.welcome, channel.name, (name) => [
+      h("span.sign", { "aria-hidden": "true" }, "#"),
+      h("h2", {}, `Welcome to #${name}!`),
+      h("p", {}, "This is the start of the channel. Type / to see the commands of the bot."),
+    ]);
+    this.people.update(this.world, person);
+    const as = `/sim/channels/${channel.id}`;
+    const who = `?as=${encodeURIComponent(person)}`;
+    try {
+      const [messages, commands] = await Promise.all([get(`${as}/messages${who}`), get(`${as}/commands${who}`)]);
+      // Meanwhile this may have become somebody else's, who is drawn next.
+      if (person !== this.person || channel !== this.channel) return;
+      this.commands = entries(commands);
+      this.#show(messages);
+    } catch (error) {
+      this.#tell(error);
+    }
+    this.composer.update();
+  }
+
+  say(text, reply_to) {
+    this.isAtEnd = true;
+    return act(this.person, "says", { channel: this.channel.id, text, reply_to });
+  }
+
+  // Does something to a message, and tells why if it may not be done.
+  async act(verb, body) {
+    this.composer.tell("");
+    try {
+      await act(this.person, verb, { channel: this.channel.id, ...body });
+    } catch (error) {
+      this.#tell(error);
+    }
+  }
+
+  // Sends a command; `line` is how its options look when they are typed.
+  async command(name, options, line) {
+    const sent = { channel: this.channel.id, text: `/${name}`, options };
+    const { interaction } = await act(this.person, "types", sent);
+    this.isAtEnd = true;
+    this.#pend(interaction, name, line);
+  }
+
+  // Presses a button or chooses from a menu; gives what to tell if there is no answer.
+  async use(spot) {
+    try {
+      const { interaction } = await act(this.person, "uses", { channel: this.channel.id, ...spot });
+      return (await this.#answered(interaction)) ? null : "This interaction failed";
+    } catch (error) {
+      return words(error);
+    }
+  }
+
+  // Takes away what only this person sees.
+  dismiss(message) {
+    if (!message.isLocal) return this.act("deletes", { message: message.id });
+    this.local = this.local.filter((other) => other !== message);
+    return this.draw();
+  }
+
+  // Scrolls to a message, wherever it is.
+  async jump(id, channel = this.channel.id) {
+    if (channel !== this.channel.id) await this.page.enter(channel);
+    const view = this.views.get(id);
+    if (view) view.point();
+    else this.composer.tell("Unknown Message");
+  }
+
+  async #pend(interaction, name, line) {
+    const pending = this.page.pending(this, interaction, name + line);
+    this.local.push(pending);
+    const isAnswered = await this.#answered(interaction);
+    if (isAnswered) this.local = this.local.filter((other) => other !== pending);
+    else Object.assign(pending, { failed: NO_ANSWER, isPending: false, flags: 0, only_for: this.person });
+    await this.draw();
+  }
+
+  // Waits for the bot's first answer, and shows it if it is a modal. Says whether there was one.
+  async #answered(interaction) {
+    for (;;) {
+      const { too_late, modal, answered } = await get(`/sim/interactions/${interaction}`);
+      if (modal) showModal(modal, (fields) => this.#submit(interaction, fields));
+      if (answered || modal) return true;
+      if (too_late) return false;
+      await nextChange(LOOK);
+    }
+  }
+
+  async #submit(interaction, fields) {
+    try {
+      const sent = await act(this.person, "submits", { interaction, fields });
+      return (await this.#answered(sent.interaction)) ? null : "Something went wrong. Try again.";
+    } catch (error) {
+      return words(error);
+    }
+  }
+
+  #show(messages) {
+    const items = timeline([...messages, ...this.local]);
+    sync(this.list, items, ({ message }) => message.id, ({ message }) => {
+      const view = new MessageView(this);
+      this.views.set(message.id, view);
+      return view;
+    });
+    const known = this.known;
+    this.known = new Set(messages.map(({ id }) => id));
+    for (const id of this.views.keys()) if (!items.some(({ message }) => message.id === id)) this.views.delete(id);
+    const fresh = messages.filter(({ id }) => known && !known.has(id));
+    for (const message of fresh) announce(message, this.views.get(message.id).element);
+    if (this.isAtEnd) this.#toEnd();
+    else if (fresh.length > 0) this.down.hidden = false;
+  }
+
+  #toEnd() {
+    this.scroller.scrollTop = this.scroller.scrollHeight;
+    this.down.hidden = true;
+  }
+
+  #scrolled() {
+    const { scrollHeight, scrollTop, clientHeight } = this.scroller;
+    this.isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR;
+    if (this.isAtEnd) this.down.hidden = true;
+  }
+
+  #clicked(event) {
+    const link = event.target.closest("a[data-jump]");
+    if (!link) return;
+    event.preventDefault();
+    this.jump(link.dataset.jump, link.dataset.channel);
+  }
+
+  #tell(error) {
+    this.composer.tell(words(error));
+  }
+}
+
+function words(error) {
+  if (error instanceof Declined) return error.message;
+  if (error instanceof TypeError) return "discord-sim does not answer";
+  throw error;
+}

@@ -1,0 +1,82 @@
+// A list of options, as in ARIA's combobox pattern: the focus stays in the box that the list belongs to, and
+// `aria-activedescendant` says which option is the active one.
+
+import { h, set, unique } from "./dom.js";
+
+export class Listbox {
+  // `pick` is called with the entry that was chosen.
+  constructor(label, pick) {
+    this.id = unique("list");
+    this.pick = pick;
+    this.entries = [];
+    this.active = -1;
+    // What is pressed here must not take the focus out of the box.
+    this.element = h("div.listbox", { id: this.id, role: "listbox", "aria-label": label, mousedown: (e) => e.preventDefault() });
+  }
+
+  // Shows entries of `{ label, hint, value, note, picture, selected }`. `active` is the index of the active one, or -1.
+  show(entries, active) {
+    this.entries = entries;
+    this.element.replaceChildren(...entries.map((entry, index) => this.#option(entry, index)));
+    this.element.removeAttribute("aria-busy");
+    this.activate(active);
+  }
+
+  // Says that the entries are about to change: until then none is active.
+  fade() {
+    this.element.setAttribute("aria-busy", "true");
+    this.activate(-1);
+  }
+
+  get current() {
+    return this.entries[this.active];
+  }
+
+  // Makes the next entry the active one, or one further away; the ends meet.
+  move(step) {
+    const count = this.entries.length;
+    if (count === 0) return;
+    const from = this.active < 0 && step < 0 ? 0 : this.active;
+    this.activate((((from + step) % count) + count) % count);
+  }
+
+  activate(index) {
+    const options = this.element.children;
+    options[this.active]?.classList.remove("active");
+    this.active = index < options.length ? index : -1;
+    const option = options[this.active];
+    option?.classList.add("active");
+    option?.scrollIntoView({ block: "nearest" });
+    this.#tell();
+  }
+
+  // Gives the list to a box; `box` is null when it belongs to none.
+  attach(box) {
+    if (this.box && this.box !== box) {
+      set(this.box, "aria-expanded", false);
+      set(this.box, "aria-activedescendant", null);
+    }
+    this.box = box;
+    if (box) set(box, "aria-controls", this.id);
+    this.#tell();
+  }
+
+  #tell() {
+    if (!this.box) return;
+    set(this.box, "aria-expanded", this.entries.length > 0);
+    set(this.box, "aria-activedescendant", this.element.children[this.active]?.id);
+  }
+
+  #option(entry, index) {
+    return h("div.option", {
+      role: "option",
+      id: `${this.id}-${index}`,
+      "data-value": entry.value,
+      "aria-selected": entry.selected ?? false,
+      click: () => this.pick(entry),
+    },
+      entry.picture,
+      h("span.option-text", {}, h("span.option-label", {}, entry.label), entry.hint && h("span.option-hint", {}, entry.hint)),
+      entry.note && h("span.option-note", {}, entry.note));
+  }
+}

@@ -1,0 +1,140 @@
+// The page: one channel, as one person sees it or as two do side by side. All state is the simulator's.
+
+import { get, onChange, onLoss } from "./api.js";
+import { showAside } from "./aside.js";
+import { Column } from "./column.js";
+import { fill, h, set } from "./dom.js";
+import { startTheme } from "./theme.js";
+import { World } from "./world.js";
+
+const $ = (selector) => document.querySelector(selector);
+const wide = matchMedia("(min-width: 46rem)");
+const wanted = new URLSearchParams(location.search);
+
+class Page {
+  constructor() {
+    this.world = null;
+    this.channel = null;
+    this.columns = [new Column(this), new Column(this)];
+    this.isTwo = wanted.getAll("as").length !== 1;
+    $("#columns").append(...this.columns.map(({ element }) => element));
+    $("#channel").addEventListener("change", (event) => this.enter(event.target.value));
+    $("#beside").addEventListener("click", () => this.#showTwo(!this.isTwo));
+    wide.addEventListener("change", () => this.draw());
+    startTheme($("#theme"));
+    onChange(() => this.draw());
+    onLoss(() => this.#status("discord-sim does not answer", "lost"));
+  }
+
+  // One drawing at a time; changes meanwhile ask for one more.
+  async draw() {
+    this.isStale = true;
+    if (this.isDrawing) return;
+    this.isDrawing = true;
+    try {
+      while (this.isStale) {
+        this.isStale = false;
+        await this.#drawOnce();
+      }
+    } finally {
+      this.isDrawing = false;
+    }
+  }
+
+  // Shows another channel.
+  async enter(id) {
+    this.channel = this.world.channel(id);
+    this.remember();
+    await this.draw();
+  }
+
+  // Keeps in the address who is who, so that the page comes back as it was left.
+  remember() {
+    const as = this.#visible.map(({ person }) => ["as", person]);
+    const isFirst = this.channel === this.world.channels[0];
+    const query = new URLSearchParams(isFirst ? as : [...as, ["channel", this.channel.name]]);
+    history.replaceState(null, "", `?${query}`);
+  }
+
+  async #drawOnce() {
+    let json;
+    try {
+      json = await get("/sim/world");
+    } catch {
+      return this.#status("discord-sim does not answer", "lost");
+    }
+    this.world = new World(json);
+    this.#settle();
+    this.#head();
+    const [, second] = this.columns;
+    second.element.hidden = !this.#visible.includes(second);
+    await Promise.all(this.#visible.map((column) => column.draw()));
+    return showAside(this.world.aside);
+  }
+
+  get #visible() {
+    const isTwo = this.isTwo && wide.matches && this.world.people.length > 1;
+    return isTwo ? this.columns : this.columns.slice(0, 1);
+  }
+
+  // Fills in the channel and the people that are not chosen yet, or are gone.
+  #settle() {
+    const { channels, people } = this.world;
+    const named = channels.find(({ name }) => name === wanted.get("channel"));
+    this.channel = this.world.channel(this.channel?.id) ?? named ?? channels[0];
+    this.columns.forEach((column, index) => {
+      const asked = column.person ?? wanted.getAll("as")[index];
+      column.person = this.world.named(asked) ? asked : people[index % people.length]?.name;
+    });
+  }
+
+  #head() {
+    const { world, channel } = this;
+    document.title = `#${channel?.name} · discord-sim`;
+    const hasOne = world.channels.length < 2;
+    fill($("#channel-name"), hasOne && channel?.name, (name) => name);
+    const select = $("#channel");
+    select.hidden = hasOne;
+    fill(select, hasOne ? null : world.channels, (channels) => channels?.map(({ id, name }) => h("option", { value: id }, name)));
+    select.value = channel?.id;
+    set($("#beside"), "aria-pressed", this.isTwo);
+    $("#beside").hidden = world.people.length < 2;
+    const { name } = world.application;
+    if (world.isOnline) this.#status(`${name} is online`, "online");
+    else this.#status(`No bot is connected. Point one at ${world.api}`, "offline");
+  }
+
+  #status(words, state) {
+    const bot = $("#bot");
+    if (bot.textContent !== words) bot.textContent = words;
+    bot.dataset.state = state;
+  }
+
+  #showTwo(isTwo) {
+    this.isTwo = isTwo;
+    this.remember();
+    this.draw();
+  }
+
+  // What stands in the channel until the bot has answered a command.
+  pending(column, interaction, command) {
+    const { application } = this.world;
+    const user = column.world.named(column.person);
+    return {
+      id: interaction,
+      isLocal: true,
+      isPending: true,
+      author: { id: application.id, username: application.name, bot: true },
+      interaction: { user: { id: user.id, username: user.name }, name: command },
+      timestamp: new Date().toISOString(),
+      flags: 128,
+      content: "",
+      embeds: [],
+      components: [],
+      reactors: [],
+      notified: [],
+    };
+  }
+}
+
+new Page().draw();

@@ -1,0 +1,45 @@
+// Reactions below a message: who reacted with what, and a way to add one.
+
+import { h, set, sync } from "./dom.js";
+import { pickerButton } from "./picker.js";
+
+export class Reactions {
+  // `react` is called with an emoji and with whether one's own reaction is to be taken back.
+  constructor(react) {
+    this.react = react;
+    this.element = h("ul.reactions", { "aria-label": "Reactions" });
+  }
+
+  // Shows them as `me` sees them.
+  update(reactors, me) {
+    this.element.hidden = reactors.length === 0;
+    const items = reactors.map((reaction) => ({ ...reaction, isMine: reaction.users.includes(me) }));
+    this.used = reactors.map(({ emoji }) => emoji);
+    sync(this.element, [...items, {}], (item) => item.emoji ?? "", (item) => (item.emoji ? this.#pill() : this.#adder()));
+  }
+
+  #pill() {
+    let shown;
+    const emoji = h("span.emoji", { "aria-hidden": "true" });
+    const count = h("span.count", { "aria-hidden": "true" });
+    const press = () => this.react(shown.emoji, shown.isMine);
+    const button = h("button.reaction", { type: "button", click: press }, emoji, " ", count);
+    return { element: h("li", {}, button), update };
+
+    function update(item) {
+      shown = item;
+      const who = item.users.join(", ");
+      emoji.textContent = item.emoji;
+      count.textContent = item.users.length;
+      set(button, "data-emoji", item.emoji);
+      set(button, "data-who", who);
+      set(button, "aria-pressed", item.isMine);
+      set(button, "aria-label", `${item.emoji} ${item.users.length}: ${who}`);
+    }
+  }
+
+  #adder() {
+    const button = pickerButton(() => this.used, (emoji) => this.react(emoji, false));
+    return { element: h("li", {}, button), update() {} };
+  }
+}
