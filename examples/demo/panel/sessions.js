@@ -27,17 +27,17 @@ export class Sessions {
   }
 
   branch({ session, waiting, alike }) {
-    const name = [session.user, session.application].filter(Boolean).join(" · ");
+    const name = [...new Set([session.user, session.application])].filter(Boolean).join(" · ");
     if (alike) return element("li", { class: "quiet" }, `${alike} sessions of ${name}, busy with orders`);
-    const age = element("span", { class: "age" });
+    const age = element("span");
     this.ages.set(session.pid, age);
     const blocks = size({ waiting }) - 1;
+    const state = element("span", { class: "quiet" }, session.waits ? "waits" : session.state, " ", age);
     const made = element("li", { class: blocks ? "blocks" : "" },
-      element("code", {}, session.pid), " ", element("span", { class: "who" }, name), " ",
-      element("span", { class: "quiet" }, session.waits ? "waits" : session.state, " ", age));
+      element("code", {}, session.pid), " ", element("span", { class: "who" }, name), " ", state);
     if (blocks) {
-      const queue = element("ul", {}, ...waiting.map((each) => this.branch(each)));
-      made.append(element("span", { class: "count" }, `blocks ${blocks}`), queue);
+      state.append(", ", element("span", { class: "count" }, `blocks ${blocks}`));
+      made.append(element("ul", {}, ...waiting.map((each) => this.branch(each))));
     }
     return made;
   }
