@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use fantoccini::key::Key;
 use fantoccini::wd::Capabilities;
@@ -12,6 +13,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use throwaway_postgres::eventually;
+use tokio::time::sleep;
 
 /// How large the page is, in CSS pixels.
 #[derive(Clone, Copy)]
@@ -123,9 +125,10 @@ impl Browser {
 
     /// The page is as wide as the window, so that nobody has to scroll sideways.
     pub async fn fits(&self) {
-        let script = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
-        let beyond = self.client.execute(script, Vec::new()).await;
-        assert_eq!(beyond.expect("a page"), json!(0), "pixels beyond the window");
+        let script = "return [document.documentElement, ...document.querySelectorAll('.messages, #aside')]
+            .filter(each => each.scrollWidth > each.clientWidth).map(each => each.outerHTML.slice(0, 40))";
+        let wider = self.client.execute(script, Vec::new()).await;
+        assert_eq!(wider.expect("a page"), json!([]), "wider than the window");
     }
 
     /// None of the elements has these words in it.
@@ -139,6 +142,10 @@ impl Browser {
         if std::env::var_os("KILLGATE_PICTURES").is_none() {
             return;
         }
+        // Nothing depends on it: what moves has come to rest, and the plot has something to show.
+        sleep(SETTLING).await;
+        let script = "document.getElementById('aside').scrollTop = 0";
+        self.client.execute(script, Vec::new()).await.expect("it scrolls");
         let picture = self.client.screenshot().await.expect("a picture");
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures");
         std::fs::write(folder.join(format!("{name}.png")), picture).expect("a file");
@@ -190,6 +197,8 @@ impl Browser {
 /// Whether one of the elements has these words in it.
 const SAYS: &str =
     "return [...document.querySelectorAll(arguments[0])].some(each => each.innerText.includes(arguments[1]))";
+/// How long the page is left alone before a picture is drawn.
+const SETTLING: Duration = Duration::from_secs(4);
 /// More than there are elements to go to.
 const MOST_TABS: usize = 150;
 
@@ -211,7 +220,7 @@ fn capabilities(window: Window, profile: &Path) -> Capabilities {
     ];
     let mut options = json!({});
     match window {
-        Window::Desktop => arguments.push("--window-size=1440,900"),
+        Window::Desktop => arguments.push("--window-size=1440,1000"),
         Window::Phone => {
             let metrics = json!({ "width": 390, "height": 844, "pixelRatio": 2, "touch": true });
             options["mobileEmulation"] = json!({ "deviceMetrics": metrics });

@@ -3,7 +3,7 @@
 //! `DISCORD_PY` names a Python that has it. Where there is none the test says so and is skipped.
 
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use discord_sim::Sim;
@@ -59,17 +59,17 @@ async fn a_bot_written_with_discord_py_serves_a_channel() {
 }
 
 /// The one that is named, or the one that `./dev` made.
-fn python() -> Option<String> {
-    let made = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/discord.py/bin/python");
-    let named = env::var("DISCORD_PY").ok();
-    named.or_else(|| Path::new(made).exists().then(|| made.to_owned()))
+fn python() -> Option<PathBuf> {
+    let made = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/discord.py"));
+    let whole = made.join("complete").exists().then(|| made.join("bin/python"));
+    env::var_os("DISCORD_PY").map(PathBuf::from).or(whole)
 }
 
 /// The process; it ends when this is dropped.
 struct Bot(Child);
 
 impl Bot {
-    fn start(python: &str, sim: &Sim) -> Self {
+    fn start(python: &Path, sim: &Sim) -> Self {
         let process = Command::new(python)
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/discord_py/bot.py"))
             .env("DISCORD_API", sim.api_url())
