@@ -35,6 +35,7 @@ const FILES: &[(&str, &str)] = files![
     "script/dom.js",
     "script/draft.js",
     "script/embed.js",
+    "script/history.js",
     "script/icons.js",
     "script/inline.js",
     "script/keys.js",

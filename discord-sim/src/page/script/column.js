@@ -3,16 +3,13 @@
 import { announce } from "./announcer.js";
 import { Declined, act, get, nextChange } from "./api.js";
 import { Composer } from "./composer.js";
-import { fill, h, set, sync } from "./dom.js";
-import { icon } from "./icons.js";
+import { h, set } from "./dom.js";
+import { History } from "./history.js";
 import { MessageView } from "./message.js";
 import { showModal } from "./modal.js";
 import { entries } from "./options.js";
 import { People } from "./people.js";
-import { timeline } from "./timeline.js";
 
-// How near its end, in pixels, the list counts as read to the end.
-const NEAR = 60;
 // How often, in milliseconds, an unanswered interaction is looked at when nothing changes.
 const LOOK = 500;
 const NO_ANSWER = "The application did not respond";
@@ -23,23 +20,12 @@ export class Column {
     this.page = page;
     this.person = person;
     this.commands = [];
-    this.views = new Map();
     this.local = [];
     this.people = new People((name) => this.become(name));
-    this.list = h("ol.messages", { "aria-label": "Messages" });
-    this.welcome = h("div.welcome");
-    this.scroller = h("div.scroller", {
-      role: "region",
-      tabindex: "0",
-      click: (event) => this.#clicked(event),
-      scroll: () => this.#scrolled(),
-    }, this.welcome, this.list);
-    this.down = h("button.to-end", { type: "button", hidden: true, click: () => this.#toEnd() }, "Newer messages ", icon("down"));
+    this.history = new History();
     this.composer = new Composer(this);
-    this.element = h("section.column", {}, this.people.element, h("div.history", {}, this.scroller, this.down), this.composer.element);
-    this.isAtEnd = true;
-    // What grows, such as a card that is filled in, must not push the end out of sight.
-    new ResizeObserver(() => this.isAtEnd && this.#toEnd()).observe(this.list);
+    this.element = h("section.column", {}, this.people.element, this.history.element, this.composer.element);
+    this.element.addEventListener("click", (event) => this.#clicked(event));
   }
 
   get world() {
@@ -54,7 +40,7 @@ export class Column {
     this.person = name;
     this.local = [];
     this.known = null;
-    this.isAtEnd = true;
+    this.history.follow();
     this.page.remember();
     return this.draw();
   }
@@ -65,12 +51,7 @@ export class Column {
     if (!channel || !person) return;
     this.element.dataset.person = person;
     set(this.element, "aria-label", `#${channel.name} as ${person}`);
-    set(this.scroller, "aria-label", `Conversation in #${channel.name}`);
-    fill(this.welcome, channel.name, (name) => [
-      h("span.sign", { "aria-hidden": "true" }, "#"),
-      h("h2", {}, `Welcome to #${name}!`),
-      h("p", {}, "This is the start of the channel. Type / to see the commands of the bot."),
-    ]);
+    this.history.welcome(channel);
     this.people.update(this.world, person);
     const as = `/sim/channels/${channel.id}`;
     const who = `?as=${encodeURIComponent(person)}`;
@@ -87,7 +68,7 @@ export class Column {
   }
 
   say(text, reply_to) {
-    this.isAtEnd = true;
+    this.history.follow();
     return act(this.person, "says", { channel: this.channel.id, text, reply_to });
   }
 
@@ -105,7 +86,7 @@ export class Column {
   async command(name, options, line) {
     const sent = { channel: this.channel.id, text: `/${name}`, options };
     const { interaction } = await act(this.person, "types", sent);
-    this.isAtEnd = true;
+    this.history.follow();
     this.#pend(interaction, name, line);
   }
 
@@ -129,7 +110,7 @@ export class Column {
   // Scrolls to a message, wherever it is.
   async jump(id, channel = this.channel.id) {
     if (channel !== this.channel.id) await this.page.enter(channel);
-    const view = this.views.get(id);
+    const view = this.history.view(id);
     if (view) view.point();
     else this.composer.tell("Unknown Message");
   }
@@ -164,30 +145,13 @@ export class Column {
   }
 
   #show(messages) {
-    const items = timeline([...messages, ...this.local]);
-    sync(this.list, items, ({ message }) => message.id, ({ message }) => {
-      const view = new MessageView(this);
-      this.views.set(message.id, view);
-      return view;
-    });
     const known = this.known;
     this.known = new Set(messages.map(({ id }) => id));
-    for (const id of this.views.keys()) if (!items.some(({ message }) => message.id === id)) this.views.delete(id);
     const fresh = messages.filter(({ id }) => known && !known.has(id));
-    for (const message of fresh) announce(message, this.views.get(message.id).element);
-    if (this.isAtEnd) this.#toEnd();
-    else if (fresh.length > 0) this.down.hidden = false;
-  }
-
-  #toEnd() {
-    this.scroller.scrollTop = this.scroller.scrollHeight;
-    this.down.hidden = true;
-  }
-
-  #scrolled() {
-    const { scrollHeight, scrollTop, clientHeight } = this.scroller;
-    this.isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR;
-    if (this.isAtEnd) this.down.hidden = true;
+    // What only this person sees answers what they just did.
+    if (fresh.some((message) => message.only_for)) this.history.follow();
+    this.history.show([...messages, ...this.local], () => new MessageView(this), fresh.length > 0);
+    for (const message of fresh) announce(message, this.history.view(message.id).element);
   }
 
   #clicked(event) {

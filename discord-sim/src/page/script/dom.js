@@ -5,7 +5,7 @@
 export function h(shape, attributes = {}, ...children) {
   const [tag, ...classes] = shape.split(".");
   const made = document.createElement(tag);
-  made.classList.add(...classes);
+  if (classes.length > 0) made.className = classes.join(" ");
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === "function") made.addEventListener(name, value);
     else set(made, name, value);

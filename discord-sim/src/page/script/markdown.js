@@ -9,7 +9,8 @@ const blocks = [
   [/(?:> [^\n]*(?:\n|$))+/y, (m, world) => h("blockquote", {}, markdown(unquoted(m[0]), world))],
   [/(#{1,3}) +([^\n]+)(?:\n|$)/y, (m, world) => h(`p.heading.level-${m[1].length}`, heading(m[1]), inline(m[2], world))],
   [/-# +([^\n]+)(?:\n|$)/y, (m, world) => h("p.small", {}, inline(m[1], world))],
-  [/(?: *(?:[-*]|\d{1,9}\.) [^\n]+(?:\n|$))+/y, (m, world) => list(m[0], world)],
+  [/(?: *[-*] [^\n]+(?:\n|$)| {2,}\d{1,9}\. [^\n]+(?:\n|$))+/y, (m, world) => list(m[0], world)],
+  [/(?: *\d{1,9}\. [^\n]+(?:\n|$)| {2,}[-*] [^\n]+(?:\n|$))+/y, (m, world) => list(m[0], world)],
 ];
 
 // May begin anywhere in a line. A first line without a space is the language.

@@ -13,6 +13,8 @@ import { Reactions } from "./reactions.js";
 import { moderates } from "./world.js";
 
 const LOADING = 128;
+// What makes a line a block, which a line of reference is not.
+const BLOCK = /^(?:#{1,3}|-#|>{1,3}|[-*]) +/;
 
 export class MessageView {
   // `column` is whose eyes it is seen with, and what its controls act on.
@@ -93,7 +95,7 @@ export class MessageView {
   #reply(target) {
     const { world } = this.column;
     if (target === "gone") return h("span.reply", {}, h("em", {}, "Original message was deleted"));
-    const words = target.content.split("\n")[0] || target.embeds[0]?.title || "Click to see it";
+    const words = target.content.split("\n")[0].replace(BLOCK, "") || target.embeds[0]?.title || "Click to see it";
     return h("button.reply", { type: "button", click: () => this.column.jump(target.id) },
       h("span.visually-hidden", {}, "Replies to "), avatar(target.author, world), author(target.author, world), " ",
       h("span.snippet", { inert: true }, inline(words, world)));
