@@ -14,7 +14,7 @@ mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use bot::Bot;
@@ -27,7 +27,11 @@ use shop::Shop;
 use stop::Stop;
 use throwaway_postgres::Cluster;
 use tokio::io::{AsyncBufReadExt, BufReader, Stdin};
+use tokio::time::sleep;
 use trouble::{Trouble, Troubles};
+
+/// How long the shop does well before the trouble begins.
+const GOOD_TIME: Duration = Duration::from_secs(2);
 
 /// Starts killgate with a throw-away PostgreSQL and a simulated Discord, and removes all of it at the end.
 #[derive(Parser)]
@@ -98,9 +102,10 @@ impl Demo {
             bot.ready(&discord).await?;
             channel::first_card(&discord, &mut bot, &troubles).await
         };
-        // Meanwhile the shop has its good time, from which it can be seen to fall.
         shop.sells_during(opening).await?;
         let first_card = began.elapsed();
+        // Only who saw the shop in its good time sees it fall.
+        shop.sells_during(sleep(GOOD_TIME)).await;
         troubles.make(Trouble::Queue, &cluster).await?;
         let minute = FirstMinute::of(&troubles, &bot);
         words::greet(&discord, &bot, &troubles, minute.steps(), first_card);

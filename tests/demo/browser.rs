@@ -125,7 +125,7 @@ impl Browser {
 
     /// The page is as wide as the window, so that nobody has to scroll sideways.
     pub async fn fits(&self) {
-        let script = "return [document.documentElement, ...document.querySelectorAll('.messages, #aside')]
+        let script = "return [...document.querySelectorAll('html, #aside')]
             .filter(each => each.scrollWidth > each.clientWidth).map(each => each.outerHTML.slice(0, 40))";
         let wider = self.client.execute(script, Vec::new()).await;
         assert_eq!(wider.expect("a page"), json!([]), "wider than the window");

@@ -130,7 +130,7 @@ async fn what_is_wrong_is_told_to_who_did_it() {
     let told = by("ana", ".told");
     for (line, complaint) in [
         ("/nothing", "There is no command /nothing here"),
-        ("/terminate pid:shop", "Input a valid integer."),
+        ("/terminate pid:zzz", "Input a valid integer."),
         ("/terminate", "This option is required. Specify a value."),
     ] {
         browser.clicks(&by("ana", "[name=text]")).await;

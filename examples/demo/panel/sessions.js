@@ -28,7 +28,7 @@ export class Sessions {
 
   branch({ session, waiting, alike }) {
     const name = [...new Set([session.user, session.application])].filter(Boolean).join(" · ");
-    if (alike) return element("li", { class: "alike" }, `${alike} of ${name}`);
+    if (alike) return element("li", { class: "alike" }, `${alike} × ${name}`);
     const age = element("span");
     this.ages.set(session.pid, age);
     const blocks = size({ waiting }) - 1;
