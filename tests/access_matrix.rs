@@ -368,6 +368,7 @@ fn asked(requester: UserId, pid: i32) -> Asked {
         reason: None,
         needed: 2,
         asked_at: NOW,
+        seen_at: None,
         expires_at: NOW.plus(OPEN_FOR),
     }
 }

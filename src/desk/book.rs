@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use metrics::gauge;
 
-use super::ports::{Ledger, LedgerError};
+use super::ports::{Ledger, LedgerError, Search};
 use crate::domain::event::{Entry, Event, Recorded};
 use crate::domain::ids::{MessageId, RequestId};
 use crate::domain::moment::Moment;
@@ -154,6 +154,22 @@ impl Book {
     /// The request whose card the message is.
     pub(super) fn find_card(&self, message: MessageId) -> Option<&Request> {
         self.cards.get(&message).and_then(|id| self.requests.get(id))
+    }
+
+    /// Reads the ended request whose card the message is, if there is one and it is not known any more.
+    pub(super) async fn look_up_card(&mut self, message: MessageId) -> Result<(), LedgerError> {
+        let search = Search {
+            ended: Some(true),
+            message: Some(message),
+            limit: 1,
+            ..Search::default()
+        };
+        for recorded in self.ledger.history(search).await? {
+            if let Some(request) = recorded.entry.request {
+                self.apply(request, &recorded)?;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Request> + Clone {

@@ -13,6 +13,7 @@ use super::book::Book;
 use super::courier::{Courier, Pace};
 use super::inbox::Happening;
 use super::ports::{Alert, Card, Channel, Clock, Ledger, LedgerError, Question};
+use super::recovery::Interrupted;
 use super::rules::Rules;
 use super::watching::{EVERY, Live};
 use crate::domain::access::Access;
@@ -23,7 +24,7 @@ use crate::domain::request::Request;
 /// How many happenings may wait; beyond that, those who report them wait too.
 const INBOX: usize = 1024;
 /// How long a stop waits for what is being executed and for its results to reach the channel.
-const STOP_WITHIN: Duration = Duration::from_secs(8);
+const STOP_WITHIN: Duration = Duration::from_secs(7);
 /// How often a ledger that took no record is tried again.
 const TRY_LEDGER_EVERY: Duration = Duration::from_secs(2);
 
@@ -93,7 +94,7 @@ impl Clerk {
             ledger_in_trouble: false,
             stopping: false,
         };
-        clerk.take_up(&owed, "the bot stopped after the signal may have been sent");
+        clerk.take_up(&owed, Interrupted::AfterItsSignal);
         Ok((clerk, inbox))
     }
 
@@ -187,10 +188,7 @@ impl Clerk {
         self.ledger_in_trouble = false;
         info!("the ledger takes records again");
         self.alert(Alert::LedgerBack);
-        self.take_up(
-            &owed,
-            "whether the approval was recorded was not known, so nothing was signalled",
-        );
+        self.take_up(&owed, Interrupted::BeforeItsSignal);
         // Reactions were not listened to meanwhile.
         self.fetch_all_votes();
         // What fails again is put off again.

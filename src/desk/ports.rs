@@ -65,8 +65,23 @@ pub struct Search {
     pub requester: Option<UserId>,
     /// Only the request whose card this is.
     pub message: Option<MessageId>,
+    /// Only those about one of these targets.
+    pub targets: Option<BTreeSet<String>>,
+    pub reach: Reach,
     /// At most so many requests.
     pub limit: u32,
+}
+
+/// Which end of the history a search begins from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Reach {
+    /// The newest requests.
+    #[default]
+    Newest,
+    /// The next ones before this one.
+    OlderThan(RequestId),
+    /// The next ones after this one.
+    NewerThan(RequestId),
 }
 
 /// Why a ledger did not do as told.
@@ -200,6 +215,8 @@ pub enum Alert {
     LedgerDown,
     /// It does again.
     LedgerBack,
+    /// What is in it is not what was written, and nobody is answered until people have restored it.
+    LedgerDamaged,
 }
 
 /// What a card shows.

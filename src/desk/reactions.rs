@@ -39,6 +39,10 @@ impl Clerk {
     }
 
     async fn voted(&mut self, card: Place, vote: Vote, by: Option<Person>) -> Result<(), LedgerError> {
+        if self.find(card).is_none() {
+            // It may be the card of a request that ended long ago: that attempt is recorded too.
+            self.book.look_up_card(card.message).await?;
+        }
         let Some(id) = self.touched(card) else {
             return Ok(());
         };

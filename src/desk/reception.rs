@@ -90,7 +90,7 @@ impl Desk {
 
     async fn look_up(&self, by: &Person, order: &Order) -> Result<(Wish, String, Arc<Snapshot>), Refusal> {
         let pid = Pid::try_from(order.pid).map_err(Refusal::NotAPid)?;
-        let candidates = self.named(order.target.as_deref())?;
+        let candidates = self.named(order.target.as_deref(), by)?;
         let not_asked = |why, target: &str| Refusal::NotAsked {
             action: order.action,
             pid,
@@ -139,7 +139,7 @@ impl Desk {
         target: Option<&str>,
         wanted: Freshness,
     ) -> Result<Vec<(String, BoxFuture<'static, Seen>)>, Refusal> {
-        let visible = self.named(target)?.into_iter();
+        let visible = self.named(target, by)?.into_iter();
         let looks: Vec<_> = visible
             .filter(|(_, governed)| governed.policy.access.may_view(by))
             .map(|(name, governed)| {
@@ -156,8 +156,9 @@ impl Desk {
         Ok(looks)
     }
 
-    /// The target of this name, or all of them.
-    fn named(&self, target: Option<&str>) -> Result<BTreeMap<&str, &Governed>, Refusal> {
+    /// The target of this name, or all of them. Who asks for one that is none is told the names of those that they may
+    /// see.
+    fn named(&self, target: Option<&str>, by: &Person) -> Result<BTreeMap<&str, &Governed>, Refusal> {
         let all = self
             .rules
             .targets
@@ -166,15 +167,22 @@ impl Desk {
         let Some(wanted) = target else {
             return Ok(all.collect());
         };
-        let found: BTreeMap<_, _> = all.filter(|(name, _)| *name == wanted).collect();
-        if found.is_empty() {
-            let known = self.rules.targets.keys().cloned().collect();
-            return Err(Refusal::UnknownTarget {
+        let (found, others): (BTreeMap<_, _>, BTreeMap<_, _>) = all.partition(|(name, _)| *name == wanted);
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        let visible = others
+            .into_iter()
+            .filter(|(_, governed)| governed.policy.access.may_view(by));
+        let known: Vec<_> = visible.map(|(name, _)| name.to_owned()).collect();
+        Err(if known.is_empty() {
+            Refusal::NotAViewer
+        } else {
+            Refusal::UnknownTarget {
                 given: wanted.to_owned(),
                 known,
-            });
-        }
-        Ok(found)
+            }
+        })
     }
 }
 
@@ -187,26 +195,34 @@ async fn find_everywhere(
         .iter()
         .map(async |(name, governed)| (*name, governed.target.snapshot(Freshness::Now).await));
     let mut found = Vec::new();
-    let mut unseen = None;
+    let mut without = Vec::new();
+    let mut silent = None;
     for (name, seen) in join_all(looks).await {
         match seen {
             Ok(snapshot) if snapshot.find(pid).is_some() => found.push((name.to_owned(), snapshot)),
-            Ok(_) => {}
-            Err(problem) => unseen = Some(unreachable(name, &problem)),
+            Ok(_) => without.push(name.to_owned()),
+            Err(problem) => silent = Some((name, problem)),
         }
     }
     if found.len() > 1 {
         let targets = found.into_iter().map(|(name, _)| name).collect();
         return Err(Refusal::Ambiguous { pid, targets });
     }
-    found.pop().ok_or_else(|| {
-        unseen.unwrap_or_else(|| Refusal::NoSuchBackend {
+    found.pop().ok_or_else(|| match silent {
+        Some((name, problem)) if without.is_empty() => unreachable(name, &problem),
+        Some((name, problem)) => Refusal::NotSeen {
             pid,
-            targets: targets.keys().map(|name| (*name).to_owned()).collect(),
+            answered: without,
+            silent: name.to_owned(),
+            problem: problem.to_string(),
+        },
+        None => Refusal::NoSuchBackend {
+            pid,
+            targets: without,
             postgres: targets
                 .values()
                 .find_map(|governed| governed.target.disclaimer(pid)),
-        })
+        },
     })
 }
 

@@ -21,10 +21,36 @@ use crate::domain::request::Phase;
 /// How long to wait before reactions that could not be fetched are fetched again.
 const RETRY_FETCH: Duration = Duration::from_secs(3);
 
+/// What is known of a request that is recorded to be executed, and that nobody executes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Interrupted {
+    /// An earlier process recorded it, and may have signalled.
+    AfterItsSignal,
+    /// This one asked for the record and never learnt that it was durable, so it cannot have signalled.
+    BeforeItsSignal,
+}
+
+impl Interrupted {
+    /// Its end, with what is seen now.
+    fn ending(self, now: &str) -> Ending {
+        let (signal_sent, known) = match self {
+            Self::AfterItsSignal => (None, "the bot stopped after the signal may have been sent"),
+            Self::BeforeItsSignal => (
+                Some(false),
+                "that the approval was recorded was not known in time",
+            ),
+        };
+        Ending {
+            signal_sent,
+            ..Ending::unsignalled(Outcome::Unknown, format!("{known}; {now}"))
+        }
+    }
+}
+
 impl Clerk {
     /// Takes up what the ledger says is not finished and nobody is working on. `interrupted` says what is known of those
     /// that were being executed.
-    pub(super) fn take_up(&mut self, owed: &BTreeSet<RequestId>, interrupted: &'static str) {
+    pub(super) fn take_up(&mut self, owed: &BTreeSet<RequestId>, interrupted: Interrupted) {
         let requests: Vec<_> = self.book.all().cloned().collect();
         for request in requests {
             let id = request.id;
@@ -40,7 +66,8 @@ impl Clerk {
                 Phase::Executing { .. } if !self.executing.contains(&id) => {
                     warn!(
                         request = id.0,
-                        interrupted, "its execution was interrupted; it is not repeated"
+                        ?interrupted,
+                        "its execution was interrupted; it is not repeated"
                     );
                     self.find_out_what_is_left(id, interrupted);
                 }
@@ -52,8 +79,8 @@ impl Clerk {
         }
     }
 
-    /// Ends a request as unknown whose signal may or may not have been sent, with what is seen now.
-    fn find_out_what_is_left(&mut self, id: RequestId, interrupted: &'static str) {
+    /// Ends a request as unknown whose execution was interrupted, with what is seen now.
+    fn find_out_what_is_left(&mut self, id: RequestId, interrupted: Interrupted) {
         let Some(asked) = self.book.find(id).map(|request| request.asked.clone()) else {
             return;
         };
@@ -68,10 +95,7 @@ impl Clerk {
                 Some(governed) => sight_now(asked.action, &asked.identity, governed.target.as_ref()).await,
                 None => format!("target {} is no longer configured", asked.target),
             };
-            let ending = Ending {
-                signal_sent: None,
-                ..Ending::unsignalled(Outcome::Unknown, format!("{interrupted}; {now}"))
-            };
+            let ending = interrupted.ending(&now);
             // Nobody listens any more only when the process ends; then this is done again.
             let _ = inbox.send(Happening::Executed { request: id, ending }).await;
         });

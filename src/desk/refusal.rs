@@ -25,6 +25,7 @@ pub enum Refusal {
     },
     UnknownTarget {
         given: String,
+        /// Those that the person may know of.
         known: Vec<String>,
     },
     /// Several targets have a backend with this pid.
@@ -37,6 +38,13 @@ pub enum Refusal {
         pid: Pid,
         targets: Vec<String>,
         postgres: Option<String>,
+    },
+    /// No target that answered has a backend with this pid, and one did not answer.
+    NotSeen {
+        pid: Pid,
+        answered: Vec<String>,
+        silent: String,
+        problem: String,
     },
     Unreachable {
         target: String,
@@ -55,6 +63,11 @@ pub enum Refusal {
     TargetGone,
     /// The session that was chosen has ended.
     Ended {
+        pid: Pid,
+        target: String,
+    },
+    /// The session that was chosen has ended, and its pid belongs to another one.
+    Replaced {
         pid: Pid,
         target: String,
     },
@@ -94,11 +107,16 @@ impl Refusal {
                     verbatim(&shortened(given))
                 )
             }
-            Self::UnknownTarget { given, known } => format!(
-                "There is no target “{}”. Choose one of: {}.",
-                verbatim(&shortened(given)),
-                listed(known, &verbatim)
-            ),
+            Self::UnknownTarget { given, known } => {
+                let meant = meant(given, known).map_or(String::new(), |name| {
+                    format!(" Did you mean {}?", verbatim(name))
+                });
+                format!(
+                    "There is no target “{}”.{meant} Choose one of: {}.",
+                    verbatim(&shortened(given)),
+                    listed(known, &verbatim)
+                )
+            }
             Self::Ambiguous { pid, targets } => format!(
                 "Several targets have a backend with pid {pid}: {}. Say which one with the option target.",
                 listed(targets, &verbatim)
@@ -115,6 +133,17 @@ impl Refusal {
                 };
                 format!("{found} Nothing was asked for; see /sessions for what runs now.")
             }
+            Self::NotSeen {
+                pid,
+                answered,
+                silent,
+                problem,
+            } => format!(
+                "No session on {} has pid {pid}, and {} could not be asked: {}. Nothing was asked for; try again.",
+                listed(answered, &verbatim),
+                verbatim(silent),
+                verbatim(problem)
+            ),
             Self::Unreachable { target, problem } => format!(
                 "{} could not be asked: {}. Nothing was asked for; try again.",
                 verbatim(target),
@@ -135,6 +164,7 @@ impl Refusal {
                 "The session {pid} on {} that you chose has ended. See /sessions for what runs now.",
                 verbatim(target)
             ),
+            Self::Replaced { pid, target } => replaced(*pid, &verbatim(target)),
             Self::LedgerDown => {
                 "The ledger cannot be written, and nothing is done without a record. Whoever runs killgate finds \
                  the cause in its log and at /readyz."
@@ -163,10 +193,7 @@ fn not_asked(
         NotAsked::NoSuchBackend => {
             format!("No session on {target} has pid {pid}. See /sessions for what runs now.")
         }
-        NotAsked::Replaced => format!(
-            "The session that you looked at has ended: pid {pid} on {target} belongs to another one now. \
-             See /sessions for what runs now."
-        ),
+        NotAsked::Replaced => replaced(pid, target),
         NotAsked::LeaderGone { leader: Some(leader) } => format!(
             "{pid} is a parallel worker of {leader}, which has ended. See /sessions for what runs now."
         ),
@@ -204,6 +231,22 @@ fn not_asked(
             format!("Request #{request} already asks for this. Decide it on its card.")
         }
     }
+}
+
+fn replaced(pid: Pid, target: &str) -> String {
+    format!(
+        "The session that you looked at has ended: pid {pid} on {target} belongs to another one now. \
+         See /sessions for what runs now."
+    )
+}
+
+/// The one of several targets whose name is most like what was typed, if it is rather like it.
+fn meant<'a>(given: &str, known: &'a [String]) -> Option<&'a String> {
+    const ALIKE: f64 = 0.85;
+    let given = given.to_lowercase();
+    let likeness = |name: &&String| strsim::jaro_winkler(&given, &name.to_lowercase());
+    let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+    (known.len() > 1 && likeness(&nearest) > ALIKE).then_some(nearest)
 }
 
 /// As much of what was typed as is repeated.

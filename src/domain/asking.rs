@@ -130,6 +130,7 @@ pub fn ask<'a>(
         reason: wish.reason.clone(),
         needed: given.policy.approvals.max(1),
         asked_at: given.now,
+        seen_at: Some(given.snapshot.at),
         expires_at: given.now.plus(given.policy.expires_after),
     })
 }

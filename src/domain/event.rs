@@ -55,6 +55,9 @@ pub struct Asked {
     /// How many approvals are needed.
     pub needed: u32,
     pub asked_at: Moment,
+    /// When the session was seen so, by the server's own clock, which also told the session's times: the ages on the
+    /// card are told by it. `None` in records of earlier versions.
+    pub seen_at: Option<Moment>,
     pub expires_at: Moment,
 }
 

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use metrics::gauge;
 use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use super::assembly;
@@ -17,6 +19,13 @@ use crate::desk::ports::LedgerError;
 use crate::desk::{Clerk, Desk, Stopped};
 use crate::discord::account::Account;
 use crate::postgres::PostgresTarget;
+
+/// How long a stop may take up to saying goodbye to Discord and to the other replicas, which takes two seconds at
+/// most. The desk stops by itself earlier, unless it waits for the ledger.
+const FINISH_WITHIN: Duration = Duration::from_millis(7_500);
+
+/// Between tries to read a ledger that does not answer at the start.
+const READ_AGAIN: Duration = Duration::from_secs(2);
 
 /// What one turn at being the active one takes.
 pub struct Turn {
@@ -66,9 +75,19 @@ impl Turn {
         let clock = Arc::new(SystemClock);
         let channel = Arc::new(account.channel(clock.clone()));
         let ledger = self.seat.ledger();
-        let (clerk, inbox) = match Clerk::start(Arc::clone(&ledger), channel, clock, rules.clone()).await {
-            Err(LedgerError::Deposed) => return Ok(Ended::Deposed),
-            started => started?,
+        let (clerk, inbox) = loop {
+            let start = Clerk::start(Arc::clone(&ledger), channel.clone(), clock.clone(), rules.clone());
+            match start.await {
+                Err(LedgerError::Deposed) => return Ok(Ended::Deposed),
+                Err(problem @ LedgerError::Corrupt { .. }) => return Err(problem.into()),
+                Err(problem) => warn!(error = ?problem, "the ledger cannot be read; trying again"),
+                Ok(started) => break started,
+            }
+            tokio::select! {
+                () = sleep(READ_AGAIN) => {}
+                _ = self.stop.wait_for(|stop| *stop) => return Ok(Ended::Stopped),
+                () = self.seat.lost() => return Ok(Ended::Deposed),
+            }
         };
         let desk = Desk::new(rules, inbox);
         let mut clerk = tokio::spawn(clerk.run());
@@ -88,8 +107,17 @@ impl Turn {
             stopped
         } else {
             info!("stopping: finishing what is being executed, beginning nothing new");
-            desk.report(Happening::Stop).await;
-            clerk.await.context("the desk broke down")?
+            let finishing = async {
+                desk.report(Happening::Stop).await;
+                (&mut clerk).await
+            };
+            if let Ok(stopped) = timeout(FINISH_WITHIN, finishing).await {
+                stopped.context("the desk broke down")?
+            } else {
+                warn!("the ledger keeps the stop waiting; it is read again at the next start");
+                clerk.abort();
+                Stopped::Cleanly
+            }
         };
         if let Err(problem) = connection.stop().await {
             warn!(error = %problem, "the connection to Discord did not close in order");

@@ -5,6 +5,7 @@ pub mod assembly;
 pub mod audit;
 pub mod check;
 pub mod clock;
+pub mod damaged;
 pub mod http;
 pub mod ledger_tools;
 pub mod run;

@@ -9,11 +9,12 @@ use tokio::sync::watch;
 use tracing::{error, info};
 
 use super::active::{Ended, Turn};
-use super::assembly;
 use super::http::{self, Watched};
 use super::seat::Seat;
 use super::telemetry::start_metrics;
+use super::{assembly, damaged};
 use crate::config::Settings;
+use crate::ledger::postgres::Memory;
 
 /// Runs the bot until SIGTERM or SIGINT.
 pub fn run(settings: Settings) -> anyhow::Result<()> {
@@ -55,11 +56,19 @@ async fn keep_running(settings: Settings) -> anyhow::Result<()> {
             }
         });
     }
+    let memory = Memory::default();
     loop {
         gauge!("killgate_active").set(0.0);
-        let seat = tokio::select! {
-            seat = Seat::take(&settings, &waiting) => seat?,
+        let taken = tokio::select! {
+            taken = Seat::take(&settings, &waiting, &memory) => taken,
             _ = stop.wait_for(|stop| *stop) => return Ok(()),
+        };
+        let seat = match taken {
+            Err(problem) if damaged::is_damage(&problem) => {
+                damaged::sit_out(problem, &settings, &waiting, stop).await;
+                return Ok(());
+            }
+            taken => taken?,
         };
         ledger.send_replace(Some(seat.ledger()));
         gauge!("killgate_active").set(1.0);
@@ -73,12 +82,20 @@ async fn keep_running(settings: Settings) -> anyhow::Result<()> {
         let ended = turn.on_a_runtime_of_its_own().await;
         gateway.send_replace(false);
         ledger.send_replace(None);
-        match ended? {
-            Ended::Stopped => {
+        match ended {
+            Ok(Ended::Stopped) => {
                 seat.leave().await;
                 return Ok(());
             }
-            Ended::Deposed => info!("another replica has taken over; standing by"),
+            Ok(Ended::Deposed) => info!("another replica has taken over; standing by"),
+            Err(problem) if damaged::is_damage(&problem) => {
+                gauge!("killgate_active").set(0.0);
+                damaged::sit_out(problem, &settings, &waiting, stop).await;
+                // Until then it was held, so that nobody else could have built on it.
+                seat.leave().await;
+                return Ok(());
+            }
+            Err(problem) => return Err(problem),
         }
     }
 }

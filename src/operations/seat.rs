@@ -11,7 +11,7 @@ use tracing::warn;
 use super::assembly;
 use crate::config::{self, Connection, Settings};
 use crate::desk::ports::Ledger;
-use crate::ledger::postgres::{Postgres, Terms};
+use crate::ledger::postgres::{Memory, Postgres, Terms};
 use crate::ledger::sqlite::Sqlite;
 use crate::postgres::connection::Dial;
 
@@ -31,8 +31,12 @@ pub enum Seat {
 
 impl Seat {
     /// Opens the ledger, for this process alone to write to; where replicas share it, waits for its turn. Why it
-    /// waits is told through `waiting`.
-    pub async fn take(settings: &Settings, waiting: &watch::Sender<String>) -> anyhow::Result<Self> {
+    /// waits is told through `waiting`; what a shared one must still hold is in `memory`.
+    pub async fn take(
+        settings: &Settings,
+        waiting: &watch::Sender<String>,
+        memory: &Memory,
+    ) -> anyhow::Result<Self> {
         match &settings.ledger {
             config::Ledger::Sqlite { path } => {
                 let ledger =
@@ -40,7 +44,7 @@ impl Seat {
                 Ok(Self::Sole(Arc::new(ledger)))
             }
             config::Ledger::Postgres { connection } => {
-                let ledger = Postgres::stand_by(dial(connection), Terms::default(), waiting)
+                let ledger = Postgres::stand_by(dial(connection), Terms::default(), waiting, memory)
                     .await
                     .with_context(|| format!("[ledger] url: {}", connection.address()))?;
                 Ok(Self::Shared(Arc::new(ledger)))

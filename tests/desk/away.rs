@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use killgate::desk::ports::Vote;
+use killgate::domain::event::{Event, Why};
 use killgate::domain::outcome::Outcome;
 use tokio::time::sleep;
 
 use crate::conversation::{a_moment, ana_asks, approves, calm, count, outcomes, while_the_bot_lives};
 use crate::world::bot::{Bot, Life, Ports, live};
-use crate::world::cast::{BEN, DORA};
+use crate::world::cast::{ANA, BEN, DORA};
 use crate::world::discord::Kind;
 use crate::world::facts::Fact;
 
@@ -42,6 +43,33 @@ fn an_approval_made_while_the_bot_was_away_counts_when_it_is_back() {
     approves(&world, BEN, card.expect("a card"));
     while_the_bot_lives(&world, async |_| a_moment().await);
     assert_eq!(outcomes(&world), [Outcome::Terminated]);
+}
+
+#[test]
+fn a_reaction_on_a_card_that_closed_before_the_restart_is_an_attempt_on_record() {
+    let world = calm();
+    let mut card = None;
+    while_the_bot_lives(&world, async |bot| {
+        let asked = ana_asks(&world, &bot).await;
+        world.with(|state| state.react(ANA, asked, Vote::Deny));
+        a_moment().await;
+        card = Some(asked);
+    });
+    assert_eq!(outcomes(&world), [Outcome::Withdrawn]);
+    while_the_bot_lives(&world, async |_| {
+        a_moment().await;
+        approves(&world, BEN, card.expect("a card"));
+        a_moment().await;
+    });
+    assert_eq!(outcomes(&world), [Outcome::Withdrawn]);
+    world.with(|state| {
+        let attempt = Event::AttemptRefused {
+            actor: BEN,
+            why: Why::Closed,
+        };
+        let last = state.disk.records().last().expect("a record");
+        assert_eq!(last.entry.event, attempt);
+    });
 }
 
 #[test]
@@ -79,7 +107,7 @@ fn a_card_whose_answer_was_lost_is_found_and_closed_although_its_request_has_end
         world.with(|state| state.faults.discord.slow = Duration::from_mins(1));
         bot.ask(
             &world,
-            crate::world::cast::ANA,
+            ANA,
             killgate::domain::event::Action::Terminate,
             "billing",
             4711,

@@ -48,9 +48,9 @@ fn asked() -> impl Strategy<Value = Asked> {
         session(),
     );
     let who = (user(), any::<u64>(), of(text()), any::<u32>());
-    let when = (moment(), moment());
+    let when = (moment(), of(moment()), moment());
     (what, any::<u32>(), of(pid()), who, when).prop_map(
-        |((action, target, identity, session), waiters, worker, who, (asked_at, expires_at))| {
+        |((action, target, identity, session), waiters, worker, who, (asked_at, seen_at, expires_at))| {
             let (requester, channel, reason, needed) = who;
             Asked {
                 action,
@@ -64,6 +64,7 @@ fn asked() -> impl Strategy<Value = Asked> {
                 reason,
                 needed,
                 asked_at,
+                seen_at,
                 expires_at,
             }
         },

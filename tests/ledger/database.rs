@@ -6,7 +6,7 @@ use std::time::Duration;
 use killgate::desk::ports::Ledger;
 use killgate::ledger::pages::Pages;
 use killgate::ledger::postgres::pages::PostgresPages;
-use killgate::ledger::postgres::{OpenError, Postgres, Terms};
+use killgate::ledger::postgres::{Memory, OpenError, Postgres, Terms};
 use killgate::operations::audit::{Verdict, verify};
 use killgate::postgres::connection::Dial;
 use killgate::postgres::tls::{Tls, TlsMode};
@@ -64,7 +64,13 @@ impl Database {
 
     /// A replica that has become the active one.
     pub(crate) async fn replica(&self, terms: Terms) -> Result<Postgres, OpenError> {
-        Postgres::stand_by(self.dial(), terms, &watch::Sender::default()).await
+        let waiting = watch::Sender::default();
+        Postgres::stand_by(self.dial(), terms, &waiting, &Memory::default()).await
+    }
+
+    /// A replica of a process that has seen the ledger before.
+    pub(crate) async fn replica_that_remembers(&self, memory: &Memory) -> Result<Postgres, OpenError> {
+        Postgres::stand_by(self.dial(), QUICK, &watch::Sender::default(), memory).await
     }
 
     pub(crate) async fn active(&self) -> Postgres {

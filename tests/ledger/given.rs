@@ -52,6 +52,7 @@ pub(crate) fn requested(request: u64, seconds: i64, of: Pid, by: UserId) -> Entr
         reason: Some("holds up checkout — “again” \u{1F525}".to_owned()),
         needed: 1,
         asked_at: at(seconds),
+        seen_at: Some(at(seconds)),
         expires_at: at(seconds).plus(Duration::from_mins(15)),
     };
     entry(request, seconds, Event::Requested(Box::new(asked)))

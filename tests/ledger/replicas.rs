@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use killgate::desk::ports::{Ledger, LedgerError};
 use killgate::domain::ids::RequestId;
-use killgate::ledger::postgres::Terms;
+use killgate::ledger::postgres::{Memory, Terms};
 use throwaway_postgres::eventually;
 use tokio::time::timeout;
 
@@ -143,4 +143,49 @@ async fn a_session_that_is_lost_is_opened_again_and_the_seat_is_kept() {
     let verdict = database.verdict();
     assert!(verdict.is_intact(), "{verdict}");
     assert_eq!(database.records().await, 25);
+}
+
+/// What a server does that takes another one's place without the last records.
+const LOSES_TWO_RECORDS: &str = "
+    alter table killgate_ledger.record disable trigger all;
+    delete from killgate_ledger.record where seq > 3;
+    update killgate_ledger.chain_end set (seq, hash) = (
+        select seq, killgate_ledger.field(line, 'hash') from killgate_ledger.record where seq = 3);
+    alter table killgate_ledger.record enable trigger all";
+
+#[tokio::test]
+async fn a_server_that_lost_what_was_acknowledged_is_not_built_on_by_those_who_know() {
+    let database = Database::new().await;
+    let (standby, active) = (Memory::default(), database.active().await);
+    active.append(whole(1, 0)).await.expect("recorded");
+    let look = database.replica_that_remembers(&standby);
+    assert!(timeout(NEVER, look).await.is_err(), "two are active");
+    let superuser = database.superuser().await;
+    superuser.batch_execute(LOSES_TWO_RECORDS).await.expect("lost");
+
+    let words = |refused: LedgerError| format!("{:#}", anyhow::Error::new(refused));
+    for _ in 0..2 {
+        let refused = words(active.probe().await.expect_err("refused"));
+        assert!(refused.contains("record 5 of the ledger"), "{refused}");
+        let refused = words(active.recall(at(0)).await.expect_err("refused"));
+        assert!(refused.contains("record 5 of the ledger"), "{refused}");
+        active.append(whole(2, 0)).await.expect_err("refused");
+        // Nor through another session.
+        let cut = "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'keeper' and datname = current_database()";
+        superuser.execute(cut, &[]).await.expect("cut");
+        eventually("it is refused for what is lost", async || {
+            let refused = active.probe().await.err().map(words);
+            Ok(refused.filter(|refused| refused.contains("record 5 of the ledger")))
+        })
+        .await
+        .expect("refused");
+    }
+    drop(active);
+    let look = database.replica_that_remembers(&standby);
+    assert!(timeout(NEVER, look).await.is_err(), "it became active");
+    assert_eq!(database.records().await, 3);
+
+    // Who starts afterwards cannot know.
+    let restarted = database.active().await;
+    assert_eq!(restarted.append(whole(2, 0)).await.expect("recorded")[0].seq, 4);
 }

@@ -34,6 +34,8 @@ macro_rules! for_every_ledger {
             a_refused_append_does_no_harm_to_those_made_at_the_same_moment,
             history_tells_the_newest_requests_first,
             history_finds_what_is_searched_for,
+            history_goes_on_from_a_request_in_either_direction,
+            history_tells_of_the_targets_asked_for_alone,
             attempts_that_never_became_a_request_are_recorded,
             probing_records_nothing
         );

@@ -92,6 +92,7 @@ pub fn asked(needed: u32) -> Asked {
         reason: Some("it blocks the shop".to_owned()),
         needed,
         asked_at: ASKED_AT,
+        seen_at: Some(ASKED_AT),
         expires_at: ASKED_AT.plus(OPEN_FOR),
     }
 }

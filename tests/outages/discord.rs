@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use discord_sim::{Cut, Fault, Message};
 use throwaway_postgres::{SqlState, Victim};
-use tokio::time::Instant;
+use tokio::net::TcpListener;
+use tokio::time::{Instant, timeout};
 
 use crate::incident::{asked, is_card, results};
 use crate::stage::{APPROVE, Bot, Setting, Stage};
@@ -14,7 +15,7 @@ const OWED: Duration = Duration::from_secs(30);
 
 struct Scene {
     stage: Stage,
-    _bot: Bot,
+    bot: Bot,
     victim: Victim,
     card: Message,
 }
@@ -34,7 +35,7 @@ impl Scene {
             .await;
         Self {
             stage,
-            _bot: bot,
+            bot,
             victim,
             card,
         }
@@ -106,6 +107,61 @@ async fn the_gateway_fails_in_each_way_it_can_and_the_bot_is_back() {
         println!("{way}:");
         scene.ends().await;
     }
+}
+
+/// For so long somebody counts who comes to Discord's address while it is away.
+const COUNTED: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn an_outage_costs_few_requests_however_long_it_lasts() {
+    let mut scene = Scene::open().await;
+    let ports = [scene.stage.sim.api_url(), scene.stage.sim.gateway_url()].map(|url| port_of(&url));
+    let pid = scene.bot.pid();
+    scene.stage.sim.outage().await;
+    // An edit of the card is owed from the beginning on, and its result later.
+    scene.approves();
+    let before = processor_time_of(pid);
+    let counting = ports.map(|port| tokio::spawn(visitors(port)));
+    let mut tries = Vec::new();
+    for count in counting {
+        tries.push(count.await.expect("counted"));
+    }
+    println!(
+        "in {COUNTED:?}: connections to the API and the gateway {tries:?}, processor time {:?}",
+        processor_time_of(pid) - before
+    );
+    // Between two tries of the gateway's are up to 5 s, of REST calls up to 10 s; at the beginning they are closer.
+    assert!(tries.iter().sum::<usize>() < 50, "{tries:?}");
+    scene.stage.sim.restore().await;
+    scene.ends().await;
+}
+
+/// How many connect to the port meanwhile; each is hung up on.
+async fn visitors(port: u16) -> usize {
+    let listener = TcpListener::bind(("127.0.0.1", port)).await.expect("the port");
+    let mut count = 0;
+    let counting = async {
+        while listener.accept().await.is_ok() {
+            count += 1;
+        }
+    };
+    // It ends by running out of time.
+    let _ = timeout(COUNTED, counting).await;
+    count
+}
+
+fn port_of(url: &str) -> u16 {
+    let end = url.rsplit(':').next().expect("a port");
+    let digits = end.split(|c: char| !c.is_ascii_digit()).next();
+    digits.expect("a port").parse().expect("a number")
+}
+
+/// What the process has used (proc(5), `/proc/pid/stat`: fields 14 and 15, in hundredths of a second on Linux).
+fn processor_time_of(pid: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("its state");
+    let after_name = stat.rsplit(") ").next().expect("its fields");
+    let ticks = after_name.split(' ').skip(11).take(2);
+    Duration::from_millis(ticks.map(|ticks| ticks.parse::<u64>().expect("ticks") * 10).sum())
 }
 
 #[tokio::test]

@@ -1,23 +1,20 @@
 //! Two replicas and one ledger. The active one is killed, or only stopped and continued later.
 
-use std::time::Duration;
-
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::Instant;
 
 use crate::incident::during;
 use crate::moments::Moments;
 use crate::reckoning::reckon;
-use crate::stage::{Bot, Ledger, Setting, Stage};
+use crate::stage::{Ledger, Setting, Stage, becomes_ready, stands_by};
 
 /// More are made when `KILLGATE_FAILOVERS` says so.
 const FAILOVERS: usize = 10;
 const LANES: usize = 4;
-/// The bot is back within 15 s of the active replica's death; on a busy machine a test waits longer, and tells.
-const LIMIT: Duration = Duration::from_mins(1);
 
-const SETTING: Setting = Setting {
+pub const SETTING: Setting = Setting {
     ledger: Ledger::Postgres,
     target_port: None,
+    ledger_port: None,
     password_file: None,
 };
 
@@ -29,7 +26,7 @@ async fn failovers_by_kill_and_by_pause_lose_nothing_and_double_nothing() {
     let mut active = stage.bot(&SETTING);
     becomes_ready(&stage, &active).await;
     let mut standby = stage.bot(&SETTING);
-    stands_by(&stage, &standby).await;
+    stands_by(&standby).await;
     let mut moments = Moments::default();
     let trouble = async {
         let mut times = Vec::new();
@@ -46,7 +43,7 @@ async fn failovers_by_kill_and_by_pause_lose_nothing_and_double_nothing() {
             } else {
                 standby.signal("CONT").await;
             }
-            stands_by(&stage, &standby).await;
+            stands_by(&standby).await;
         }
         // They live on until everything is decided.
         (times, active, standby)
@@ -67,7 +64,7 @@ async fn a_standby_says_that_it_is_one_and_does_not_meet_discord() {
     becomes_ready(&stage, &active).await;
     let calls = stage.sim.calls().len();
     let standby = stage.bot(&SETTING);
-    stands_by(&stage, &standby).await;
+    stands_by(&standby).await;
     assert_eq!(standby.get("/healthz").await.expect("an answer").0, 200);
     let (status, why) = standby.get("/readyz").await.expect("an answer");
     assert_eq!(status, 503);
@@ -82,31 +79,4 @@ async fn a_standby_says_that_it_is_one_and_does_not_meet_discord() {
     let began = Instant::now();
     becomes_ready(&stage, &standby).await;
     println!("took over {:?} after a clean stop", began.elapsed());
-}
-
-async fn becomes_ready(stage: &Stage, bot: &Bot) {
-    let waiting = async {
-        while !(bot.is_active().await && bot.is_ready().await) {
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(LIMIT, waiting)
-        .await
-        .unwrap_or_else(|_| panic!("it does not become active\n{}", stage.log()));
-}
-
-async fn stands_by(stage: &Stage, bot: &Bot) {
-    let waiting = async {
-        loop {
-            if let Some((503, why)) = bot.get("/readyz").await
-                && why.starts_with("standby: the active")
-            {
-                return;
-            }
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(LIMIT, waiting)
-        .await
-        .unwrap_or_else(|_| panic!("it does not stand by\n{}", stage.log()));
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use discord_sim::{Channel, Person, Sim};
@@ -14,6 +14,9 @@ use throwaway_postgres::Cluster;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::disk::Disk;
 
 pub const APPROVE: &str = "✅";
 pub const DENY: &str = "❌";
@@ -23,6 +26,8 @@ pub struct Stage {
     pub sim: Sim,
     pub cluster: Cluster,
     pub folder: TempDir,
+    /// Where a ledger in a file is, if not in the folder.
+    disk: Option<Disk>,
 }
 
 /// What differs between stages.
@@ -30,6 +35,8 @@ pub struct Setting {
     pub ledger: Ledger,
     /// Where the bots reach the target, if not directly.
     pub target_port: Option<u16>,
+    /// Where they reach the ledger's server, if not at the target's.
+    pub ledger_port: Option<u16>,
     /// The target's `password_file` in the stage's folder.
     pub password_file: Option<&'static str>,
 }
@@ -52,6 +59,7 @@ impl Default for Setting {
         Self {
             ledger: Ledger::Sqlite,
             target_port: None,
+            ledger_port: None,
             password_file: None,
         }
     }
@@ -67,11 +75,7 @@ impl Stage {
             .await
             .expect("a PostgreSQL server");
         cluster.sql(&guard_sql("killgate")).await.expect("the guard");
-        cluster.role("keeper").await.expect("a role");
-        cluster
-            .sql("create database ledger owner keeper")
-            .await
-            .expect("a database");
+        make_room_for_a_ledger(&cluster).await;
         let sim = Sim::builder()
             .role("oncall")
             .role("dba")
@@ -83,7 +87,36 @@ impl Stage {
             .await;
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("token"), sim.token()).expect("written");
-        Self { sim, cluster, folder }
+        Self {
+            sim,
+            cluster,
+            folder,
+            disk: None,
+        }
+    }
+
+    /// The same with the ledger's file on a disk of its own that is soon full; `None`, with a line that says why, where
+    /// no file system can be mounted.
+    pub async fn on_a_small_disk() -> Option<Self> {
+        let stage = Self::new().await;
+        let disk = Disk::mounted_at(stage.folder.path().join("disk")).await?;
+        Some(Self {
+            disk: Some(disk),
+            ..stage
+        })
+    }
+
+    pub fn disk(&self) -> &Disk {
+        self.disk.as_ref().expect("a stage with a disk of its own")
+    }
+
+    /// The program, where it sees the disk.
+    pub fn killgate(&self) -> Command {
+        let program = env!("CARGO_BIN_EXE_killgate");
+        match &self.disk {
+            Some(disk) => disk.command(program),
+            None => Command::new(program),
+        }
     }
 
     /// Starts a bot; it need not be ready yet.
@@ -95,7 +128,8 @@ impl Stage {
             .create(true)
             .open(self.folder.path().join("bot.log"))
             .expect("a log");
-        let process = Command::new(env!("CARGO_BIN_EXE_killgate"))
+        let process = self
+            .killgate()
             .args(["run", "--config"])
             .arg(config)
             .env("RUST_LOG", "killgate=debug,info")
@@ -109,12 +143,16 @@ impl Stage {
         Bot { process, http }
     }
 
-    fn write_config(&self, setting: &Setting, http: u16) -> PathBuf {
+    pub fn write_config(&self, setting: &Setting, http: u16) -> PathBuf {
         let sim = &self.sim;
         let target_port = setting.target_port.unwrap_or(self.cluster.port());
         let ledger = match setting.ledger {
+            Ledger::Sqlite if self.disk.is_some() => "sqlite:disk/killgate.db".to_owned(),
             Ledger::Sqlite => "sqlite:killgate.db".to_owned(),
-            Ledger::Postgres => self.cluster.url("keeper", "ledger"),
+            Ledger::Postgres => {
+                let port = setting.ledger_port.unwrap_or(self.cluster.port());
+                format!("postgresql://keeper@127.0.0.1:{port}/ledger")
+            }
         };
         let password = setting
             .password_file
@@ -173,7 +211,8 @@ listen = "127.0.0.1:{http}"
         let config = self.write_config(setting, 0);
         let mut printed = String::new();
         for what in ["verify", "export"] {
-            let output = Command::new(env!("CARGO_BIN_EXE_killgate"))
+            let output = self
+                .killgate()
                 .args(["audit", what, "--config"])
                 .arg(&config)
                 .output()
@@ -192,7 +231,7 @@ listen = "127.0.0.1:{http}"
 impl Bot {
     /// Sends a signal by its name: `KILL`, `STOP`, `CONT`.
     pub async fn signal(&self, name: &str) {
-        let pid = self.process.id().expect("a running bot").to_string();
+        let pid = self.pid().to_string();
         let sent = Command::new("kill")
             .args([&format!("-{name}"), &pid])
             .status()
@@ -200,8 +239,47 @@ impl Bot {
         assert!(sent.expect("kill").success());
     }
 
+    /// SIGTERM, and waits for the end; how long that took is printed.
+    pub async fn stops(&mut self, how: &str) -> ExitStatus {
+        let began = Instant::now();
+        self.signal("TERM").await;
+        let status = self.ends().await;
+        println!("{how}: it left after {:?}", began.elapsed());
+        status
+    }
+
+    /// Waits until it ends. A stop takes 10 s at most; on a busy machine a test waits longer.
+    pub async fn ends(&mut self) -> ExitStatus {
+        let ended = timeout(Duration::from_secs(15), self.process.wait());
+        ended.await.expect("it ends").expect("its status")
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.id().expect("a running bot")
+    }
+
+    /// Waits until `/readyz` answers with this status and with this in its words.
+    pub async fn says(&self, status: u16, words: &str) {
+        let mut last = None;
+        let saying = async {
+            loop {
+                last = self.get("/readyz").await.or(last.take());
+                if let Some((code, body)) = &last
+                    && *code == status
+                    && body.contains(words)
+                {
+                    return;
+                }
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        if timeout(Duration::from_mins(1), saying).await.is_err() {
+            panic!("/readyz does not answer {status} {words:?}: {last:?}");
+        }
+    }
+
     /// `kill -9`, and waits for the end.
-    pub async fn kill(mut self) {
+    pub async fn kill(&mut self) {
         self.process.kill().await.expect("killed");
     }
 
@@ -217,7 +295,7 @@ impl Bot {
             let body = answer.split_once("\r\n\r\n")?.1.to_owned();
             Some((status, body))
         };
-        tokio::time::timeout(Duration::from_secs(2), asking).await.ok()?
+        timeout(Duration::from_secs(5), asking).await.ok()?
     }
 
     /// Whether it says of itself that it is the active one.
@@ -229,6 +307,30 @@ impl Bot {
     pub async fn is_ready(&self) -> bool {
         matches!(self.get("/readyz").await, Some((200, _)))
     }
+}
+
+/// Waits until the bot is the active one and ready. It is back within 15 s of the active replica's death; on a busy
+/// machine a test waits longer, and tells.
+pub async fn becomes_ready(stage: &Stage, bot: &Bot) {
+    let waiting = async {
+        while !(bot.is_active().await && bot.is_ready().await) {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_mins(1), waiting)
+        .await
+        .unwrap_or_else(|_| panic!("it does not become active\n{}", stage.log()));
+}
+
+pub async fn stands_by(bot: &Bot) {
+    bot.says(503, "standby: the active").await;
+}
+
+/// Makes the role and the database of a ledger.
+pub async fn make_room_for_a_ledger(cluster: &Cluster) {
+    cluster.role("keeper").await.expect("a role");
+    let database = "create database ledger owner keeper";
+    cluster.sql(database).await.expect("a database");
 }
 
 fn free_port() -> u16 {

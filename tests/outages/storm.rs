@@ -26,7 +26,7 @@ async fn a_hundred_kills_lose_nothing_and_double_nothing() {
         }
         bot
     };
-    let (bot, cases) = during(&stage, LANES, kills).await;
+    let (mut bot, cases) = during(&stage, LANES, kills).await;
     let outcomes = reckon(&stage, &setting, &cases).await;
     bot.kill().await;
     println!(

@@ -149,6 +149,7 @@ pub(crate) fn asked(action: Action, identity: Identity, session: Session) -> Ask
         reason: None,
         needed: 1,
         asked_at: Moment::from_micros(0),
+        seen_at: None,
         expires_at: Moment::from_micros(1),
     }
 }

@@ -103,6 +103,30 @@ fn casts_and_typed_literals_keep_their_type() {
 }
 
 #[test]
+fn what_utility_statements_carry_goes() {
+    shows(
+        "NOTIFY paid, 'hunter2'; LISTEN paid",
+        "NOTIFY paid, ?; LISTEN paid",
+    );
+    shows("EXECUTE pay('hunter2', 4711)", "EXECUTE pay(?, ?)");
+    shows("DO LANGUAGE plpgsql $x$ hunter2 $x$", "DO LANGUAGE plpgsql ?");
+    shows("PREPARE TRANSACTION 'hunter2'", "PREPARE TRANSACTION ?");
+    shows("COMMENT ON TABLE a IS 'hunter2'", "COMMENT ON TABLE a IS ?");
+    shows(
+        "COPY a FROM PROGRAM 'curl -u app:hunter2 https://db'",
+        "COPY a FROM PROGRAM ?",
+    );
+    shows(
+        "SELECT set_config('app.token', 'hunter2', false)",
+        "SELECT set_config(?, ?, false)",
+    );
+    shows(
+        "SELECT data #>> '{card,number}', data @? '$.pin ? (@ == 1234)'",
+        "SELECT data #>> ?, data @? ?",
+    );
+}
+
+#[test]
 fn passwords_go() {
     shows(
         "ALTER ROLE app PASSWORD 'hunter2' VALID UNTIL 'infinity'",

@@ -32,6 +32,57 @@ fn a_password_without_its_quotes_or_in_the_wrong_ones_is_not_shown() {
 }
 
 #[test]
+fn a_password_in_the_words_of_another_database_is_not_shown() {
+    shows(
+        "CREATE USER app IDENTIFIED BY hunter2",
+        "CREATE USER app IDENTIFIED …",
+    );
+    shows("SET PASSWORD FOR app = hunter2", "SET PASSWORD FOR app = …");
+    shows(
+        "CREATE USER MAPPING FOR app SERVER s OPTIONS (user 'app', password hunter2)",
+        "CREATE USER MAPPING FOR app SERVER s OPTIONS (user ?, password …",
+    );
+    shows(
+        "ALTER SERVER s OPTIONS (SET password hunter2)",
+        "ALTER SERVER s OPTIONS (SET password …",
+    );
+}
+
+#[test]
+fn a_connection_string_is_shown_in_no_quotes_at_all() {
+    shows(
+        "CREATE SUBSCRIPTION s CONNECTION 'host=db password=hunter2' PUBLICATION p",
+        "CREATE SUBSCRIPTION s CONNECTION ? PUBLICATION p",
+    );
+    shows(
+        "CREATE SUBSCRIPTION s CONNECTION \"hunter2\" PUBLICATION p",
+        "CREATE SUBSCRIPTION s CONNECTION …",
+    );
+    shows(
+        "ALTER SUBSCRIPTION s CONNECTION host=db password=hunter2",
+        "ALTER SUBSCRIPTION s CONNECTION …",
+    );
+    shows(
+        "SELECT dblink_connect('c', \"host=db password=hunter2\")",
+        "SELECT dblink_connect(?, …",
+    );
+    shows(
+        "SELECT dblink_connect(\"postgresql://app:hunter2@db/shop\")",
+        "SELECT dblink_connect(…",
+    );
+    shows(
+        "ALTER TABLE links ADD COLUMN connection text",
+        "ALTER TABLE links ADD COLUMN connection text",
+    );
+}
+
+#[test]
+fn an_amount_is_no_parameter() {
+    shows("SELECT $1, $65535", "SELECT $1, $65535");
+    shows("SELECT price > $4111111111111111", "SELECT price > …");
+}
+
+#[test]
 fn rows_to_copy_that_follow_the_statement_are_not_shown() {
     shows(
         "COPY people (name) FROM stdin;\nhunter2\n\\.\n",
@@ -94,6 +145,18 @@ fn the_value_of_a_setting_is_not_shown_even_without_quotes() {
     shows(
         "SET work_mem = -1; SELECT a = b",
         "SET work_mem = -?; SELECT a = b",
+    );
+    shows(
+        "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql SET app.token TO hunter2 AS $$ $$",
+        "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql SET app.token TO …",
+    );
+    shows(
+        "CREATE PROCEDURE p(a int = 1) SET app.token = hunter2 AS $$ $$",
+        "CREATE PROCEDURE p(a int = ?) SET app.token = …",
+    );
+    shows(
+        "CREATE TABLE a (b int REFERENCES c ON DELETE SET NULL, CHECK (d = e))",
+        "CREATE TABLE a (b int REFERENCES c ON DELETE SET NULL, CHECK (d = e))",
     );
     shows("ALTER TABLE a RENAME TO b", "ALTER TABLE a RENAME TO b");
     shows("UPDATE a SET b = c WHERE d", "UPDATE a SET b = c WHERE d");

@@ -1,6 +1,7 @@
 //! The card, from question to outcome.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use insta::assert_snapshot;
 use killgate::desk::ports::Card;
@@ -33,6 +34,16 @@ fn a_new_card_calls_the_approvers_and_says_what_would_be_done_to_whom() {
     [Expires] <t:1795374900:R>
     (Request #7)
     "#);
+}
+
+#[test]
+fn ages_are_told_by_the_clock_of_the_server_which_told_the_times() {
+    let mut request = request(Action::Terminate);
+    request.asked.seen_at = Some(now());
+    // The bot's own clock is ahead.
+    request.asked.asked_at = now().plus(Duration::from_hours(1));
+    let shown = read(&posted(&card(request), &look()));
+    assert!(shown.contains("**idle in transaction** for 14 m 3 s"), "{shown}");
 }
 
 #[test]
@@ -215,7 +226,7 @@ fn names_and_addresses_stand_on_the_card_letter_by_letter() {
 #[test]
 fn a_transaction_as_old_as_the_state_is_not_told_of_twice() {
     let mut card = card(request(Action::Terminate));
-    card.request.asked.session.xact_start = Some(ago(843).minus(std::time::Duration::from_millis(3)));
+    card.request.asked.session.xact_start = Some(ago(843).minus(Duration::from_millis(3)));
     let text = read(&current(&card, &look()));
     assert!(text.contains("**idle in transaction** for 14 m 3 s\n"), "{text}");
 }

@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 use killgate::discord::render::body::Body;
 use killgate::discord::render::details::details;
 use killgate::discord::render::form;
-use killgate::discord::render::press::Chosen;
+use killgate::discord::render::press::{Chosen, Press};
 use killgate::discord::render::sessions::{Answer, Silence, Wanted, page};
 use killgate::domain::event::Action;
 use killgate::domain::session::{BackendKind, Session};
@@ -66,6 +66,7 @@ fn each_session_of_a_page_can_be_picked() {
     let answers = [answer("orders", sessions), answer("billing", vec![session(70)])];
     assert_snapshot!(controls(&page(&answers, &wanted(View::Blocking), 0).body), @r"
     [Refresh]
+    [All that is busy]
     Look closer, cancel or terminate…
       4711 · orders · app · idle in tx 14 m 3 s · blocks 2 · psql · shop
         UPDATE orders SET total = ? WHERE id = ?
@@ -86,6 +87,25 @@ fn pages_are_turned_by_buttons_which_end_where_the_pages_do() {
     assert_eq!(buttons(0), "(◀ Back) [Refresh] [More ▶]");
     assert_eq!(buttons(1), "[◀ Back] [Refresh] [More ▶]");
     assert_eq!(buttons(2), "[◀ Back] [Refresh] (More ▶)");
+}
+
+#[test]
+fn where_somebody_waits_a_button_leads_to_who_blocks_whom() {
+    let queue = || vec![resting(4711, 843), waiting(4712, &[4711], 252)];
+    let busy = page(&[answer("orders", queue())], &wanted(View::Busy), 0).body;
+    let buttons = json(&busy)["components"][0]["components"].clone();
+    let other = buttons
+        .as_array()
+        .expect("buttons")
+        .last()
+        .expect("a button")
+        .clone();
+    assert_eq!(other["label"], "Who blocks whom");
+    let id = other["custom_id"].as_str().expect("a custom id");
+    let Ok(Press::Turn(turn)) = Press::read(id, ["orders"]) else {
+        panic!("it leads nowhere: {id}");
+    };
+    assert_eq!((turn.to(), turn.wanted.view), (0, View::Blocking));
 }
 
 #[test]
@@ -132,8 +152,9 @@ fn a_target_that_is_waited_for_is_named_and_hides_nobody() {
     notifies: []
     # Busy sessions on 2 targets
     ⏳ **billing** has not answered yet
-
     **orders** · 1 busy
+
+    ▸ **orders**
 
     **4711** active 3 s
     app · shop · checkout
@@ -153,6 +174,7 @@ fn the_details_of_a_session_say_what_is_known_and_what_can_be_asked() {
     user app · database shop · application psql · client 10.0.0.7
     Connected <t:1795287600:R>
     ⚠️ There is no query to cancel; the open transaction holds the locks. Ask for a /terminate instead.
+    Its last query, which has ended:
     ```
     UPDATE orders SET total = ? WHERE id = ?
     ```

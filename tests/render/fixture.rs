@@ -142,6 +142,7 @@ pub(crate) fn asked(action: Action) -> Asked {
         reason: Some("checkout is stuck behind it".to_owned()),
         needed: 2,
         asked_at: now(),
+        seen_at: None,
         expires_at: now().plus(Duration::from_mins(15)),
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use killgate::desk::ports::Reach;
 use killgate::desk::refusal::Refusal;
 use killgate::discord::render::body::Body;
 use killgate::discord::render::press::Chosen;
@@ -11,7 +12,7 @@ use killgate::discord::render::sessions::{Answer, Silence, Wanted, page};
 use killgate::discord::render::{card, choices, details, form, note, requests, result};
 use killgate::domain::change::{Change, Sight};
 use killgate::domain::event::{Action, Ending};
-use killgate::domain::ids::{RoleId, UserId};
+use killgate::domain::ids::{RequestId, RoleId, UserId};
 use killgate::domain::moment::Moment;
 use killgate::domain::outcome::Outcome;
 use killgate::domain::request::Request;
@@ -247,8 +248,13 @@ proptest! {
     }
 
     #[test]
-    fn a_list_of_requests_fits(requests in vec(hostile_request(), 0..14)) {
-        assert_sendable(&requests::list(&requests, "all", &look()));
+    fn a_list_of_requests_fits(mut requests in vec(hostile_request(), 0..=requests::SHOWN), last in any::<u64>(), newer in any::<bool>()) {
+        for (request, number) in requests.iter_mut().zip((0..=last).rev()) {
+            request.id = RequestId(number);
+        }
+        let page = requests::Page { requests: &requests, reach: Reach::OlderThan(RequestId(u64::MAX)), newer, older: !newer };
+        let wanted = requests::Wanted { pid: Some(pid(i32::MAX)), requester: Some(UserId(u64::MAX)), ..requests::Wanted::default() };
+        assert_sendable(&requests::list(page, wanted, &look()));
     }
 
     #[test]

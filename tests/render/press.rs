@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use killgate::discord::render::press::{Chosen, PICK, Press, Step, Turn, Unreadable};
+use killgate::desk::ports::Reach;
+use killgate::discord::render::press::{Browse, Chosen, PICK, Press, Step, Turn, Unreadable};
+use killgate::discord::render::requests::{self, Status};
 use killgate::discord::render::sessions::Wanted;
 use killgate::domain::event::Action;
+use killgate::domain::ids::{RequestId, UserId};
 use killgate::domain::moment::Moment;
 use killgate::domain::view::View;
 use killgate::domain::view::filter::Filter;
@@ -82,6 +85,15 @@ fn a_target_that_is_no_longer_configured_is_told_from_nonsense() {
         "1r:0:b:::a b::",
         "1r:0:b::01:::",
         "1r:0:b::::::",
+        "1q:o::",
+        "1q:o::::",
+        "1q:x:::",
+        "1q:o:0::",
+        "1q:o::007:",
+        "1q:o:::o",
+        "1q:o:::o07",
+        "1q:o:::é7",
+        "1q:o:::x7",
         "kill",
     ] {
         assert_eq!(read(nonsense), Err(Unreadable::Foreign), "{nonsense}");
@@ -136,7 +148,20 @@ proptest! {
     }
 
     #[test]
-    fn whatever_else_comes_is_refused_without_a_panic(id in "1?[bcfrst]?(:?[0-9a-f%:]{0,12}){0,9}|.{0,120}") {
+    fn other_requests_are_read_as_they_were_written(
+        status in select(Status::ALL.to_vec()),
+        about in proptest::option::of(1..=i32::MAX),
+        requester in proptest::option::of(any::<u64>().prop_map(UserId)),
+        (kind, from) in (0..3_usize, any::<u64>().prop_map(RequestId)),
+    ) {
+        let reach = [Reach::Newest, Reach::OlderThan(from), Reach::NewerThan(from)][kind];
+        let browse = Browse { wanted: requests::Wanted { status, pid: about.map(pid), requester }, reach };
+        prop_assert!(browse.id().is_ascii() && browse.id().len() <= 100);
+        prop_assert_eq!(read(&browse.id()), Ok(Press::Browse(browse)));
+    }
+
+    #[test]
+    fn whatever_else_comes_is_refused_without_a_panic(id in "1?[bcfqrst]?(:?[0-9a-f%:]{0,12}){0,9}|.{0,120}") {
         let _ = read(&id);
         let _ = Chosen::read(&id, TARGETS);
     }

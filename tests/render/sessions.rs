@@ -62,7 +62,7 @@ fn busy_shows_the_root_blocker_first_and_counts_the_idle() {
     assert_snapshot!(shown(&page(&[answer("orders", incident())], &wanted(View::Busy), 0)), @r"
     notifies: []
     # Busy sessions on orders
-    8 busy · 312 idle, 1 background not shown
+    8 busy, 4 of them waiting for a lock · 312 idle, 1 background not shown
 
     **4711** idle in transaction 14 m 3 s · **blocks 4** (1 directly)
     app · shop · psql
@@ -75,11 +75,7 @@ fn busy_shows_the_root_blocker_first_and_counts_the_idle() {
     **4600** active 1 h 5 m · IO: DataFileRead
     app · shop · report
     `SELECT * FROM orders WHERE id = ?`
-
-    **4601** active 3 s
-    app · shop · checkout
-    `SELECT * FROM orders WHERE id = ?`
-    (Page 1 of 2)
+    (Page 1 of 3)
     ");
 }
 
@@ -94,7 +90,7 @@ fn blocking_shows_who_waits_behind_whom() {
     **4 wait** (1 directly), the longest 4 m 12 s
     app · shop · psql
     `UPDATE orders SET total = ? WHERE id = ?`
-    ↳ **4712** waits 4 m 12 s · app · checkout · 3 behind it
+    ↳ **4712** waits 4 m 12 s · 3 behind it · app · checkout
     ↳ ↳ **4713** waits 1 m · app · checkout
     ↳ ↳ **4714** waits 59 s · app · checkout
     ↳ ↳ **4715** waits 8 s · app · checkout
@@ -136,7 +132,7 @@ fn a_tree_of_two_hundred_is_bounded_and_counted() {
     **200 wait** (1 directly), the longest 5 m
     app · shop · psql
     `UPDATE orders SET total = ? WHERE id = ?`
-    ↳ **4712** waits 5 m · app · checkout · 199 behind it
+    ↳ **4712** waits 5 m · 199 behind it · app · checkout
     ↳ ↳ **5000** waits 3 m 20 s · app · checkout
     ↳ ↳ **5001** waits 3 m 20 s · app · checkout
     ↳ ↳ **5002** waits 3 m 20 s · app · checkout
@@ -194,15 +190,56 @@ fn a_target_that_does_not_answer_is_named_first_and_hides_nobody() {
     notifies: []
     # Busy sessions on 3 targets
     ⚠️ **billing** did not answer: no connection within 5 s
-
     **orders** · 1 busy · 1 idle not shown
+    **users** · Nothing is busy · 1 idle not shown
+
+    ▸ **orders**
 
     **4601** active 3 s
     app · shop · checkout
     `SELECT * FROM orders WHERE id = ?`
-
-    **users** · Nothing is busy · 1 idle not shown
     ");
+}
+
+#[test]
+fn how_each_target_is_stands_on_the_first_page_however_much_one_of_them_has_to_show() {
+    let calm = (60..66).map(session).collect();
+    let answers = [answer("users", calm), answer("orders", incident())];
+    let first = page(&answers, &wanted(View::Busy), 0);
+    assert_snapshot!(shown(&first), @r"
+    notifies: []
+    # Busy sessions on 2 targets
+    **orders** · 8 busy, 4 of them waiting for a lock · 312 idle, 1 background not shown
+    **users** · 6 busy
+
+    ▸ **orders**
+
+    **4711** idle in transaction 14 m 3 s · **blocks 4** (1 directly)
+    app · shop · psql
+    `UPDATE orders SET total = ? WHERE id = ?`
+
+    **4650** idle in transaction 2 h 1 m
+    app · shop · psql
+    `UPDATE orders SET total = ? WHERE id = ?`
+    (Page 1 of 5)
+    ");
+    let second = shown(&page(&answers, &wanted(View::Busy), 1));
+    assert!(
+        second.contains("▸ **orders**") && !second.contains("6 busy"),
+        "{second}"
+    );
+}
+
+#[test]
+fn a_prepared_transaction_that_blocks_is_told_of_where_only_sessions_are_listed() {
+    let sessions = vec![waiting(4712, &[0], 252), waiting(4713, &[0, 4712], 60)];
+    let busy = shown(&page(&[answer("orders", sessions)], &wanted(View::Busy), 0));
+    assert!(
+        busy.contains(
+            "2 busy, 2 of them waiting for a lock · ⚠️ **a prepared transaction blocks 2**, see the view blocking"
+        ),
+        "{busy}"
+    );
 }
 
 #[test]
@@ -218,7 +255,8 @@ fn a_filter_that_matches_nothing_says_what_to_do_instead() {
     assert_snapshot!(shown(&page(&[answer("orders", incident())], &wanted, 0)), @r"
     notifies: []
     # Busy sessions on orders
-    No session matches user `**payments**`, age 15 m or more: leave a filter out, or choose the view all · 312 idle, 1 background, 8 filtered not shown
+    No session matches user `**payments**`, age 15 m or more: leave a filter out, or choose the view all. The users now: app.
+    Nothing matches · 312 idle, 1 background, 8 filtered not shown
     (user **payments**, age 15 m or more)
     ");
 }

@@ -1,5 +1,7 @@
 //! May this be asked, and of which session?
 
+use std::time::Duration;
+
 use killgate::domain::asking::{Given, NotAsked, Wish, ask};
 use killgate::domain::event::{Action, Asked, Why};
 use killgate::domain::identity::Server;
@@ -74,6 +76,15 @@ fn worker(number: i32, leader: Option<i32>) -> Session {
         leader: leader.map(pid),
         ..session(number)
     }
+}
+
+#[test]
+fn what_was_seen_was_seen_by_the_clock_of_the_server() {
+    let mut asking = asking();
+    asking.snapshot.at = ASKED_AT.minus(Duration::from_secs(90));
+    let asked = asking.result().expect("it is asked");
+    assert_eq!(asked.asked_at, ASKED_AT);
+    assert_eq!(asked.seen_at, Some(asking.snapshot.at));
 }
 
 #[test]

@@ -129,3 +129,26 @@ fn an_age_is_that_of_the_transaction_or_the_query_else_of_the_state() {
     };
     assert_eq!(passing(sessions, &filter), [1, 2, 3]);
 }
+
+#[test]
+fn for_a_name_that_nobody_has_those_there_are_are_told() {
+    let snapshots = [snapshot(different())];
+    let snapshots: Vec<_> = snapshots.iter().collect();
+    let told = |filter: Filter| -> Vec<_> {
+        filter
+            .instead(&snapshots)
+            .map(|(option, names)| (option, names.into_iter().map(str::to_owned).collect::<Vec<_>>()))
+            .collect()
+    };
+    let mistyped = Filter {
+        user: Some("ap p".to_owned()),
+        database: Some("BILL".to_owned()),
+        ..Filter::default()
+    };
+    assert_eq!(
+        told(mistyped),
+        [("user", vec!["app".to_owned()])],
+        "a part of a name that there is needs no advice"
+    );
+    assert_eq!(told(Filter::default()), []);
+}

@@ -181,3 +181,45 @@ async fn who_lost_the_right_after_the_form_was_opened_is_refused() {
         "{said}"
     );
 }
+
+/// The kernel gives the pid of a session that was looked at to another one: pressing means the one that was seen.
+#[tokio::test]
+async fn a_pid_that_was_reused_after_the_list_was_made_is_told_so_at_each_step() {
+    let cluster = Cluster::start().await.unwrap();
+    let scene = Scene::of(&cluster).await;
+    let mut victim = cluster
+        .victim("app")
+        .running("select pg_sleep(600)")
+        .await
+        .unwrap();
+    let pid = victim.pid();
+    let list = scene.sessions(&[]).await;
+    let details = pick(&scene, "ana", &list, pid).await.message();
+    let form = scene
+        .person("ana")
+        .presses(&details, &button(&details, "Ask to terminate"))
+        .await;
+    cluster
+        .sql(&format!("select pg_terminate_backend({pid}, 30000)"))
+        .await
+        .unwrap();
+    victim.ended().await.unwrap();
+    let Some(heir) = cluster.connect_with_pid("app", pid).await.unwrap() else {
+        println!("skipped: no pid could be reused here");
+        return;
+    };
+
+    let picked = refusal(&pick(&scene, "ana", &list, pid).await);
+    let replaced = format!("pid {pid} on orders belongs to another one now");
+    assert!(picked.contains(&replaced), "{picked}");
+    let submitted = refusal(&scene.person("ana").submits(&form, [("reason", "too late")]).await);
+    assert!(submitted.contains(&replaced), "{submitted}");
+    let pressed = scene
+        .person("ana")
+        .presses(&details, &button(&details, "Ask to cancel"))
+        .await;
+    let asked = refusal(&scene.person("ana").submits(&pressed, [("reason", "")]).await);
+    assert!(asked.contains(&replaced), "{asked}");
+    assert!(scene.ledger().await.is_empty(), "nothing was asked about anybody");
+    heir.batch_execute("select 'unharmed'").await.unwrap();
+}

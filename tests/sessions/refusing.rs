@@ -18,8 +18,14 @@ async fn a_wish_that_cannot_be_is_answered_in_one_line() {
     );
     assert_eq!(
         told(&[("target", "order")]).await,
-        "There is no target “order”. Choose one of: billing, orders."
+        "There is no target “order”. Did you mean orders? Choose one of: billing, orders."
     );
+    assert_eq!(
+        told(&[("target", "warehouse")]).await,
+        "There is no target “warehouse”. Choose one of: billing, orders."
+    );
+    let ivy = refusal(&scene.types("ivy", "/sessions", &[("target", "order")]).await);
+    assert!(ivy.starts_with("You may not look at sessions here."), "{ivy}");
     let long = "@everyone ".repeat(300);
     assert!(
         told(&[("target", &long)])
@@ -46,7 +52,8 @@ async fn a_filter_that_matches_nothing_says_so_and_how_to_go_on() {
     let text = list.text();
     assert!(
         text.contains(
-            "No session matches user nobody, age 1 h or more: leave a filter out, or choose the view all"
+            "No session matches user nobody, age 1 h or more: leave a filter out, or choose the view all. \
+             The users now: app"
         ),
         "{text}"
     );

@@ -1,36 +1,18 @@
 //! `/requests`: what was asked for and what came of it.
 
-use throwaway_postgres::Cluster;
+use discord_sim::Message;
+use throwaway_postgres::{Cluster, Victim};
 
-use crate::scene::{LIMIT, Scene};
+use crate::scene::{LIMIT, Scene, button, refusal};
 
-#[tokio::test]
-async fn more_requests_than_fit_are_told_of_and_each_shown_leads_to_its_card() {
-    let cluster = Cluster::start().await.unwrap();
-    let url = cluster.bot().await.unwrap();
-    let scene = Scene::with(&[("orders", &url)], "[limits]\nopen_requests_per_user = 20\n").await;
-    let mut victims = Vec::new();
-    for _ in 0..6 {
-        victims.push(
-            cluster
-                .victim("app")
-                .running("select pg_sleep(600)")
-                .await
-                .unwrap(),
-        );
-    }
+/// Ana asks about each of the sessions in both ways; the cards, in order.
+async fn cards(scene: &Scene, victims: &[Victim]) -> Vec<Message> {
     let mut cards = Vec::new();
-    for victim in &victims {
+    for victim in victims {
+        let pid = victim.pid().to_string();
         for command in ["/cancel", "/terminate"] {
-            let pid = victim.pid().to_string();
-            let place = scene.person("ana").in_channel(&scene.incident());
-            cards.push(
-                place
-                    .types(&format!("{command} pid:{pid}"))
-                    .send()
-                    .await
-                    .message(),
-            );
+            let card = scene.types("ana", command, &[("pid", &pid)]).await.message();
+            cards.push(card);
         }
     }
     for card in &cards {
@@ -40,24 +22,98 @@ async fn more_requests_than_fit_are_told_of_and_each_shown_leads_to_its_card() {
             .eventually(LIMIT, "the card has its reactions", posted)
             .await;
     }
+    cards
+}
+
+/// The numbers of the requests that a list shows, in its order.
+fn numbers(list: &Message) -> Vec<u64> {
+    let text = list.text();
+    let entries = text.lines().filter_map(|line| line.strip_prefix("**"));
+    entries
+        .filter_map(|entry| entry.trim_start_matches('[').strip_prefix('#'))
+        .filter_map(|entry| entry.split([']', '*']).next()?.parse().ok())
+        .collect()
+}
+
+#[tokio::test]
+async fn every_request_is_on_one_of_the_pages_with_a_link_to_its_card_also_after_a_restart() {
+    let cluster = Cluster::start().await.unwrap();
+    let url = cluster.bot().await.unwrap();
+    let mut scene = Scene::with(&[("orders", &url)], "[limits]\nopen_requests_per_user = 20\n").await;
+    let mut victims = Vec::new();
+    for _ in 0..6 {
+        let victim = cluster.victim("app").running("select pg_sleep(600)").await;
+        victims.push(victim.unwrap());
+    }
+    let cards = cards(&scene, &victims).await;
     let list = scene
         .types("vera", "/requests", &[("status", "open")])
         .await
         .message();
+    assert_eq!(numbers(&list), [12, 11, 10, 9, 8]);
+
+    scene.restart_bot().await;
+    let turns = async |who: &str, label: &str| {
+        let answer = scene.person(who).presses(&list, &button(&list, label)).await;
+        assert_eq!(answer.messages(), std::slice::from_ref(&list), "turned in place");
+        numbers(&list)
+    };
+    assert_eq!(turns("vera", "Older ▶").await, [7, 6, 5, 4, 3]);
+    assert_eq!(turns("ben", "Older ▶").await, [2, 1]);
     let text = list.text();
-    for (number, card) in cards.iter().enumerate().skip(2) {
+    for (number, card) in (1..).zip(&cards[..2]) {
         let link = format!(
-            "[#{}](https://discord.com/channels/{}/{}/{})",
-            number + 1,
+            "[#{number}](https://discord.com/channels/{}/{}/{})",
             scene.sim.guild_id(),
             scene.incident().id(),
             card.id()
         );
         assert!(text.contains(&link), "{link} in {text}");
     }
-    assert!(!text.contains("[#2]"), "{text}");
-    assert!(
-        text.contains("There are more; narrow it with pid or user"),
-        "{text}"
-    );
+    assert_eq!(turns("ana", "◀ Newer").await, [7, 6, 5, 4, 3]);
+
+    // Whatever is closed meanwhile is not among the open ones any more.
+    scene.person("ana").reacts(&cards[11], "❌");
+    let closed = || cards[11].text().contains("Withdrawn");
+    scene
+        .sim
+        .eventually(LIMIT, "the newest is withdrawn", closed)
+        .await;
+    assert_eq!(turns("ana", "◀ Newer").await, [11, 10, 9, 8, 7]);
+    assert_eq!(turns("ana", "Refresh").await, [11, 10, 9, 8, 7]);
+}
+
+#[tokio::test]
+async fn a_list_is_turned_by_those_alone_who_may_look() {
+    let cluster = Cluster::start().await.unwrap();
+    let scene = Scene::of(&cluster).await;
+    let list = scene.types("vera", "/requests", &[]).await.message();
+    assert!(list.text().contains("None yet."), "{}", list.text());
+    let refresh = button(&list, "Refresh");
+    let said = refusal(&scene.person("ivy").presses(&list, &refresh).await);
+    assert!(said.starts_with("You may not look at sessions here."), "{said}");
+    let said = refusal(&scene.types("ivy", "/requests", &[]).await);
+    assert!(said.starts_with("You may not look at sessions here."), "{said}");
+}
+
+#[tokio::test]
+async fn requests_about_a_target_that_somebody_may_not_see_are_not_shown_to_them() {
+    let cluster = Cluster::start().await.unwrap();
+    let url = cluster.bot().await.unwrap();
+    let other = cluster.socket_url("killgate", "postgres");
+    let only_oncall = "access = { approvers = { roles = [{oncall}] } }\n";
+    let scene = Scene::with(&[("orders", &url), ("billing", &other)], only_oncall).await;
+    let victim = cluster
+        .victim("app")
+        .running("select pg_sleep(600)")
+        .await
+        .unwrap();
+    for target in ["orders", "billing"] {
+        let options = [("pid", victim.pid().to_string()), ("target", target.to_owned())];
+        let options = options.each_ref().map(|(name, value)| (*name, value.as_str()));
+        scene.types("ana", "/cancel", &options).await.message();
+    }
+    let seen_by = async |who| numbers(&scene.types(who, "/requests", &[]).await.message());
+    assert_eq!(seen_by("ana").await, [2, 1]);
+    assert_eq!(seen_by("ben").await, [1], "he approves on orders alone");
 }

@@ -37,7 +37,8 @@ impl Scene {
         Self::with(&[("orders", &url)], "").await
     }
 
-    /// The bot in front of these targets, with further lines at the end of its configuration.
+    /// The bot in front of these targets, with further lines at the end of its configuration, in which `{oncall}`
+    /// stands for that role's id.
     pub async fn with(targets: &[(&str, &str)], more: &str) -> Self {
         let sim = Sim::builder()
             .role("oncall")
@@ -76,7 +77,7 @@ url = "sqlite:killgate.db"
         for (name, url) in targets {
             writeln!(toml, "[[target]]\nname = \"{name}\"\nurl = \"{url}\"").expect("written");
         }
-        toml.push_str(more);
+        toml.push_str(&more.replace("{oncall}", &sim.role_id("oncall").to_string()));
         fs::write(folder.path().join("killgate.toml"), toml).expect("written");
         let mut scene = Self {
             sim,

@@ -45,16 +45,14 @@ pub fn announced_again(world: &World, epoch: u64) -> Ports {
     })
 }
 
+/// 1. That a request is executed is acknowledged, and not made durable.
+pub fn signalled_early(world: &World, epoch: u64) -> Ports {
+    careless_ledger(world, epoch, |event| matches!(event, Event::Executing { .. }))
+}
+
 /// 4. A record is acknowledged and not made durable.
 pub fn acknowledged_early(world: &World, epoch: u64) -> Ports {
-    let honest = Ports::of(world, epoch);
-    Ports {
-        ledger: Arc::new(Careless {
-            world: world.clone(),
-            honest: honest.ledger,
-        }),
-        ..honest
-    }
+    careless_ledger(world, epoch, |event| matches!(event, Event::Posted { .. }))
 }
 
 /// 5. A signal without an answer is sent again.
@@ -110,6 +108,18 @@ fn spoiled_channel(world: &World, epoch: u64, spoil: impl Fn(Spoiled) -> Spoiled
     Ports {
         channel: Arc::new(spoil(honest)),
         ..Ports::of(world, epoch)
+    }
+}
+
+fn careless_ledger(world: &World, epoch: u64, pretends: fn(&Event) -> bool) -> Ports {
+    let honest = Ports::of(world, epoch);
+    Ports {
+        ledger: Arc::new(Careless {
+            world: world.clone(),
+            pretends,
+            honest: honest.ledger,
+        }),
+        ..honest
     }
 }
 
@@ -264,16 +274,15 @@ impl Target for Hasty {
 
 struct Careless {
     world: World,
+    /// Which events it only says to have recorded.
+    pretends: fn(&Event) -> bool,
     honest: Arc<dyn Ledger>,
 }
 
 #[async_trait]
 impl Ledger for Careless {
     async fn append(&self, entries: Vec<Entry>) -> Result<Vec<Recorded>, LedgerError> {
-        if entries
-            .iter()
-            .any(|entry| matches!(entry.event, Event::Posted { .. }))
-        {
+        if entries.iter().any(|entry| (self.pretends)(&entry.event)) {
             return Ok(self.world.with(|state| state.pretend(entries)));
         }
         self.honest.append(entries).await

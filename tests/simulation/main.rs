@@ -1,7 +1,22 @@
 //! The simulation: whole incidents on simulated Discord, PostgreSQL, disk and clock, with faults at every call,
 //! each from one seed. The desk, the domain and the ledger's records are the real ones.
 //!
-//! `KILLGATE_SEED=n` replays one incident; `KILLGATE_INCIDENTS=n` plays more of them, from `KILLGATE_FROM=n` on.
+//! `./dev simulate` plays two million of them. `KILLGATE_SEED=n` replays one and tells it line by line;
+//! `KILLGATE_INCIDENTS=n` plays so many, from `KILLGATE_FROM=n` on.
+//!
+//! Each invariant has at least one bot with a mistake in it ([`broken`]), which must be caught:
+//!
+//! | invariant | a bot that breaks it | caught by |
+//! |---|---|---|
+//! | 1 approved | takes everybody for an approver; signals before `executing` is durable | the judge |
+//! | 2 the same backend | signals whoever has the pid now | the judge |
+//! | 3 one outcome | tells a result twice | the judge |
+//! | 4 durable | acts on a record that was not made durable | the judge |
+//! | 5 never twice | sends a signal again when no answer came | the judge |
+//! | 6 reactions from while it was away | believes in reactions that were taken back | the judge |
+//! | 7 one active | a deposed replica goes on recording | the judge |
+//! | 8 inert | posts the query as the client wrote it | the judge |
+//! | 9 `now` is an argument | reads a clock of its own | playing it twice |
 
 mod broken;
 mod incident;
@@ -12,6 +27,9 @@ mod world;
 
 use std::env;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
 
@@ -20,6 +38,8 @@ use judge::{Invariant, Violation};
 use world::bot::Ports;
 
 const INCIDENTS: u64 = 20_000;
+/// A long run says after so many that it goes on.
+const TOLD_EVERY: u64 = 100_000;
 
 #[test]
 fn no_incident_breaks_an_invariant() {
@@ -38,7 +58,7 @@ fn no_incident_breaks_an_invariant() {
     println!("{played} incidents, {} a second", rate.unwrap_or_default());
     if let Some((seed, violation)) = failed {
         panic!(
-            "KILLGATE_SEED={seed} breaks {:?}: {}",
+            "KILLGATE_SEED={seed} breaks {:?}: {}\nto see it again: KILLGATE_SEED={seed} ./dev simulate no_incident",
             violation.invariant, violation.detail
         );
     }
@@ -46,22 +66,39 @@ fn no_incident_breaks_an_invariant() {
 
 /// Plays the incidents of these seeds on all cores, until one breaks an invariant.
 fn first_failure(seeds: Range<u64>, made_of: MadeOf) -> Option<(u64, Violation)> {
-    let threads = thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
+    let next = AtomicU64::new(seeds.start);
+    let failures = Mutex::new(Vec::new());
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds.end {
+                return;
+            }
+            if seed > seeds.start && seed.is_multiple_of(TOLD_EVERY) {
+                println!("{} incidents played", seed - seeds.start);
+            }
+            if let Err(violation) = play_whatever_happens(seed, made_of) {
+                // Those with lower numbers are being played already, so that the lowest is found.
+                next.store(seeds.end, Ordering::Relaxed);
+                failures.lock().expect("nobody panics").push((seed, violation));
+            }
+        }
+    };
     thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads)
-            .map(|number| {
-                let mut mine = seeds
-                    .clone()
-                    .skip(usize::try_from(number).expect("few"))
-                    .step_by(usize::try_from(threads).expect("few"));
-                scope.spawn(move || {
-                    mine.find_map(|seed| play(seed, made_of).err().map(|violation| (seed, violation)))
-                })
-            })
-            .collect();
-        let failures = workers.into_iter().map(|worker| worker.join().expect("no panic"));
-        failures.flatten().min_by_key(|(seed, _)| *seed)
-    })
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(work);
+        }
+    });
+    let failures = failures.into_inner().expect("nobody panics");
+    failures.into_iter().min_by_key(|(seed, _)| *seed)
+}
+
+/// A panic is a failure of its seed too, and must not hide which one it was.
+fn play_whatever_happens(seed: u64, made_of: MadeOf) -> Result<(), Violation> {
+    match catch_unwind(AssertUnwindSafe(|| play(seed, made_of))) {
+        Ok(played) => played.map(drop),
+        Err(_) => Err(Violation::of(Invariant::OneOutcome, "it panicked")),
+    }
 }
 
 /// Each mistake must be found, and found to be what it is.
@@ -78,6 +115,11 @@ fn is_caught(made_of: MadeOf, invariant: Invariant) {
 #[test]
 fn approvals_by_people_who_are_no_approvers_are_caught() {
     is_caught(broken::roles_believed, Invariant::Approved);
+}
+
+#[test]
+fn a_signal_before_its_decision_is_durable_is_caught() {
+    is_caught(broken::signalled_early, Invariant::Approved);
 }
 
 #[test]
@@ -124,7 +166,7 @@ fn a_clock_that_nobody_handed_over_is_caught() {
 #[test]
 fn the_same_seed_goes_the_same_way() {
     for seed in 0..100 {
-        assert_eq!(play(seed, Ports::of), play(seed, Ports::of), "seed {seed}");
+        assert_eq!(tell(seed, Ports::of), tell(seed, Ports::of), "seed {seed}");
     }
 }
 

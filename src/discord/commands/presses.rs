@@ -32,6 +32,11 @@ impl Commands {
                 let told = self.list(&by, &turn.wanted, turn.to(), &reply);
                 self.measured("sessions", &reply, told).await;
             }
+            Ok((by, Press::Browse(browse))) => {
+                let reply = reply(Manner::InPlace);
+                let told = self.browse(&by, browse, &reply);
+                self.measured("requests", &reply, told).await;
+            }
             Ok((by, Press::Pick)) => {
                 let reply = reply(Manner::Privately);
                 let told = self.pick(&by, &press.data.kind, &reply);
@@ -86,11 +91,10 @@ impl Commands {
                 target: target.clone(),
                 problem: problem.to_string(),
             })?;
-            let found = snapshot
-                .find(pid)
-                .filter(|session| session.backend_start == backend_start);
-            let Some(session) = found else {
-                return Err(Refusal::Ended { pid, target });
+            let session = match snapshot.find(pid) {
+                Some(session) if session.backend_start == backend_start => session,
+                Some(_) => return Err(Refusal::Replaced { pid, target }),
+                None => return Err(Refusal::Ended { pid, target }),
             };
             let waiters = Blocking::of(&snapshot).waiters(pid).len();
             let body = details::details(&target, session, waiters, snapshot.at);

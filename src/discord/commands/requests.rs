@@ -1,15 +1,16 @@
 //! `/requests`: what was asked for, and what came of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tracing::{error, warn};
 
 use super::Commands;
 use super::options::{Options, bad};
-use crate::desk::ports::Search;
+use crate::desk::ports::{Reach, Search};
 use crate::desk::refusal::Refusal;
-use crate::discord::render::requests;
+use crate::discord::render::press::Browse;
+use crate::discord::render::requests::{self, Page, SHOWN, Status, Wanted};
 use crate::discord::reply::Reply;
 use crate::domain::event::Recorded;
 use crate::domain::identity::Pid;
@@ -23,43 +24,93 @@ impl Commands {
         options: &Options<'_>,
         reply: &Arc<Reply>,
     ) -> Result<(), Refusal> {
+        let newest = Browse {
+            wanted: wanted(options)?,
+            reach: Reach::Newest,
+        };
+        self.browse(by, newest, reply).await
+    }
+
+    /// Shows a page of the requests that the person may see.
+    pub(super) async fn browse(
+        &self,
+        by: &Person,
+        Browse { wanted, mut reach }: Browse,
+        reply: &Arc<Reply>,
+    ) -> Result<(), Refusal> {
         if !self.desk.rules().may_view_any(by) {
             return Err(Refusal::NotAViewer);
         }
-        let status = options.text("status").unwrap_or("all");
-        let ended = match status {
-            "open" => Some(false),
-            "closed" => Some(true),
-            "all" => None,
-            other => return Err(bad("status", other, "open, closed or all")),
+        let mut found = self.look_back(by, wanted, reach).await?;
+        let is_first = matches!(reach, Reach::NewerThan(_)) && found.len() <= SHOWN;
+        if is_first || found.is_empty() && reach != Reach::Newest {
+            // The first page is a full one, if there are enough; and it stands in for one whose requests are gone.
+            reach = Reach::Newest;
+            found = self.look_back(by, wanted, reach).await?;
+        }
+        let more = found.len() > SHOWN;
+        let (newer, older) = match reach {
+            Reach::Newest => (false, more),
+            Reach::OlderThan(_) => (true, more),
+            Reach::NewerThan(_) => (more, true),
         };
-        let pid = options
-            .number("pid")?
-            .map(Pid::try_from)
-            .transpose()
-            .map_err(Refusal::NotAPid)?;
-        let requester = options.user("user").map(|user| UserId(user.get()));
+        let requests = match reach {
+            // What is one too many is the one farthest from where the search began.
+            Reach::NewerThan(_) => &found[found.len().saturating_sub(SHOWN)..],
+            Reach::Newest | Reach::OlderThan(_) => &found[..found.len().min(SHOWN)],
+        };
+        let page = Page {
+            requests,
+            reach,
+            newer,
+            older,
+        };
+        if let Err(problem) = reply.say(requests::list(page, wanted, &self.look)).await {
+            warn!(error = %problem, "a list of requests could not be posted");
+        }
+        Ok(())
+    }
+
+    /// The nearest requests in this direction, newest first: one more than a page holds, if there is one.
+    async fn look_back(&self, by: &Person, wanted: Wanted, reach: Reach) -> Result<Vec<Request>, Refusal> {
         let search = Search {
-            ended,
-            pid,
-            requester,
+            ended: wanted.status.ended(),
+            pid: wanted.pid,
+            requester: wanted.requester,
             message: None,
-            limit: requests::SHOWN + 1,
+            targets: self.restriction(by),
+            reach,
+            limit: u32::try_from(SHOWN + 1).unwrap_or(u32::MAX),
         };
         let records = self.ledger.history(search).await.map_err(|problem| {
             error!(error = ?problem, "the ledger cannot be read");
             Refusal::LedgerDown
         })?;
-        let visible = |request: &Request| {
-            let governed = self.desk.rules().targets.get(&request.asked.target);
-            governed.is_some_and(|governed| governed.policy.access.may_view(by))
-        };
-        let found: Vec<_> = fold(records).into_iter().filter(visible).collect();
-        if let Err(problem) = reply.say(requests::list(&found, status, &self.look)).await {
-            warn!(error = %problem, "a list of requests could not be posted");
-        }
-        Ok(())
+        Ok(fold(records))
     }
+
+    /// The targets whose requests the person may see; `None` for all, also those that are no longer configured.
+    fn restriction(&self, by: &Person) -> Option<BTreeSet<String>> {
+        let all = &self.desk.rules().targets;
+        let visible = all
+            .iter()
+            .filter(|(_, governed)| governed.policy.access.may_view(by));
+        let visible: BTreeSet<_> = visible.map(|(name, _)| name.clone()).collect();
+        (visible.len() < all.len()).then_some(visible)
+    }
+}
+
+fn wanted(options: &Options<'_>) -> Result<Wanted, Refusal> {
+    let status = match options.text("status") {
+        None => Status::default(),
+        Some(name) => Status::named(name).ok_or_else(|| bad("status", name, "open, closed or all"))?,
+    };
+    let pid = options.number("pid")?.map(Pid::try_from).transpose();
+    Ok(Wanted {
+        status,
+        pid: pid.map_err(Refusal::NotAPid)?,
+        requester: options.user("user").map(|user| UserId(user.get())),
+    })
 }
 
 /// The requests that the records tell of, newest first.

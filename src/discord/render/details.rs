@@ -45,6 +45,9 @@ pub fn details(target: &str, session: &Session, waiters: usize, now: Moment) -> 
     }
     let is_askable = asks.is_ok();
     lines.extend(asks.err());
+    if session.query.is_some() && !session.state.is_running() {
+        lines.push("Its last query, which has ended:".to_owned());
+    }
     lines.extend(
         session
             .query

@@ -45,6 +45,10 @@ pub fn alert(alert: Alert) -> Body {
         Alert::LedgerBack => {
             "The ledger can be written again. The reactions on open requests are being read anew."
         }
+        Alert::LedgerDamaged => {
+            "The ledger is damaged, so nothing is decided, nothing is signalled and no command is answered until whoever \
+             runs killgate has restored it. Which record it is stands in killgate's log and at /readyz."
+        }
     })
 }
 

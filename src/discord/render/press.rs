@@ -6,6 +6,8 @@
 //! may be of any length. Nothing in it is trusted: who may do what is decided when it is used, and a session is told
 //! by pid and `backend_start`, so that a later one with the same pid is not meant.
 
+mod browse;
+
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -20,6 +22,8 @@ use crate::domain::view::View;
 use crate::domain::view::filter::Filter;
 
 use super::sessions::Wanted;
+use browse::BROWSE;
+pub use browse::Browse;
 
 /// The most that Discord takes, for a `custom_id` and for the value of a menu's option.
 const MOST: usize = 100;
@@ -36,6 +40,8 @@ const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'-').remove(b'.')
 pub enum Press {
     /// Asked for another page of a listing, or for the same one as it is now.
     Turn(Turn),
+    /// Asked for other requests, or for the same ones as they are now.
+    Browse(Browse),
     /// Picked a session from a menu: the option's value tells which.
     Pick,
     /// Asked for a cancel or a terminate.
@@ -88,15 +94,16 @@ impl Press {
         let action = match kind {
             CANCEL => Action::Cancel,
             TERMINATE => Action::Terminate,
+            // One page has one form: whatever else could be read was not written here.
+            BROWSE => {
+                let browse = Browse::read(fields)?;
+                let is_own = browse.id() == id;
+                return is_own.then_some(Self::Browse(browse)).ok_or(Unreadable::Foreign);
+            }
             _ => {
                 let turn = Turn::read(kind, fields, targets)?;
-                // One page has one form: whatever else could be read was not written here.
                 let is_own = turn.id().as_deref() == Some(id);
-                return if is_own {
-                    Ok(Self::Turn(turn))
-                } else {
-                    Err(Unreadable::Foreign)
-                };
+                return is_own.then_some(Self::Turn(turn)).ok_or(Unreadable::Foreign);
             }
         };
         let chosen = Chosen::read(fields, targets)?;

@@ -60,25 +60,31 @@ pub struct Page {
 /// Page `number` (from 0) of what `answers` show of what is `wanted`.
 pub fn page(answers: &[Answer], wanted: &Wanted, number: usize) -> Page {
     let alone = answers.len() == 1;
-    let mut sections: Vec<_> = answers
-        .iter()
-        .map(|answer| (section(answer, wanted, alone), answer))
-        .collect();
+    let mut reports: Vec<_> = answers.iter().map(|answer| Report::of(answer, wanted)).collect();
     // Whoever does not answer is seen on the first page, however much the others have to show.
-    sections.sort_by_key(|((_, trouble), _)| *trouble);
-    let trouble = sections.iter().map(|((_, trouble), _)| *trouble).min();
-    let (sections, told): (Vec<_>, Vec<_>) = sections
+    reports.sort_by_key(|report| report.trouble);
+    let trouble = reports.first().map_or(Trouble::None, |report| report.trouble);
+    let told: Vec<_> = reports.iter().map(|report| report.answer).collect();
+    let preface = preface(&reports, answers, wanted);
+    let sections: Vec<_> = reports
         .into_iter()
-        .map(|((section, _), answer)| (section, answer))
-        .unzip();
-    let pages = paging::pages(&sections);
+        .map(|report| Section {
+            head: if alone {
+                String::new()
+            } else {
+                format!("▸ {}", report.target())
+            },
+            entries: report.entries,
+        })
+        .collect();
+    let pages = paging::pages(&preface, &sections);
     let number = number.min(pages.len() - 1);
     let sheet = &pages[number];
     let mut embed = CreateEmbed::new()
         .title(title(answers, wanted.view))
         .description(&sheet.text)
-        .colour(trouble.unwrap_or(Trouble::None).colour());
-    let turning = controls::turning(wanted, number, pages.len());
+        .colour(trouble.colour());
+    let turning = controls::turning(wanted, number, pages.len(), trouble == Trouble::Blocking);
     let footer = footer(wanted, number, pages.len(), turning.is_some());
     if !footer.is_empty() {
         embed = embed.footer(CreateEmbedFooter::new(footer));
@@ -93,6 +99,26 @@ pub fn page(answers: &[Answer], wanted: &Wanted, number: usize) -> Page {
         number,
         of: pages.len(),
     }
+}
+
+/// What stands before all sessions: how each target is, the worst first.
+fn preface(reports: &[Report<'_>], answers: &[Answer], wanted: &Wanted) -> Vec<String> {
+    let mut lines: Vec<_> = match reports {
+        [alone] => vec![alone.told.clone()],
+        several => several
+            .iter()
+            .map(|report| match report.trouble {
+                Trouble::NoAnswer => report.told.clone(),
+                _ => format!("{} · {}", report.target(), report.told),
+            })
+            .collect(),
+    };
+    let is_empty = reports.iter().all(|report| report.entries.is_empty());
+    if is_empty && reports.iter().any(|report| report.is_filtered) {
+        let seen = answers.iter().filter_map(|answer| answer.seen.as_deref().ok());
+        lines.insert(0, head::advice(wanted, &seen.collect::<Vec<_>>()));
+    }
+    lines
 }
 
 /// How bad it is, worst first.
@@ -114,34 +140,53 @@ impl Trouble {
     }
 }
 
-fn section<'a>(answer: &'a Answer, wanted: &Wanted, alone: bool) -> (Section<'a>, Trouble) {
-    let target = format!("**{}**", name(&answer.target));
-    let snapshot = match &answer.seen {
-        Ok(snapshot) => snapshot,
-        Err(Silence::NotYet) => {
-            let head = format!("⏳ {target} has not answered yet");
-            return (Section::bare(head), Trouble::NoAnswer);
+/// What there is to tell of one target.
+struct Report<'a> {
+    answer: &'a Answer,
+    trouble: Trouble,
+    told: String,
+    entries: Vec<Entry<'a>>,
+    /// Whether the filter keeps out something that the view would show.
+    is_filtered: bool,
+}
+
+impl<'a> Report<'a> {
+    fn of(answer: &'a Answer, wanted: &Wanted) -> Self {
+        let target = format!("**{}**", name(&answer.target));
+        let silent = |told| Self {
+            answer,
+            trouble: Trouble::NoAnswer,
+            told,
+            entries: Vec::new(),
+            is_filtered: false,
+        };
+        let snapshot = match &answer.seen {
+            Ok(snapshot) => snapshot,
+            Err(Silence::NotYet) => return silent(format!("⏳ {target} has not answered yet")),
+            Err(Silence::Failed(problem)) => {
+                let problem = inert::line(problem, PROBLEM);
+                return silent(format!("⚠️ {target} did not answer: {problem}"));
+            }
+        };
+        let listing = view::list(snapshot, wanted.view, &wanted.filter);
+        let entries = entries(&listing, snapshot);
+        let blocked = snapshot.sessions.iter().any(Session::is_blocked);
+        Self {
+            answer,
+            trouble: match (blocked, entries.is_empty()) {
+                (true, _) => Trouble::Blocking,
+                (false, false) => Trouble::Something,
+                (false, true) => Trouble::None,
+            },
+            told: head::totals(&listing, snapshot, wanted.view),
+            entries,
+            is_filtered: listing.left_out.filtered > 0,
         }
-        Err(Silence::Failed(problem)) => {
-            let head = format!("⚠️ {target} did not answer: {}", inert::line(problem, PROBLEM));
-            return (Section::bare(head), Trouble::NoAnswer);
-        }
-    };
-    let listing = view::list(snapshot, wanted.view, &wanted.filter);
-    let entries = entries(&listing, snapshot);
-    let blocked = snapshot.sessions.iter().any(Session::is_blocked);
-    let trouble = match (blocked, entries.is_empty()) {
-        (true, _) => Trouble::Blocking,
-        (false, false) => Trouble::Something,
-        (false, true) => Trouble::None,
-    };
-    let totals = head::totals(&listing, wanted);
-    let head = if alone {
-        totals
-    } else {
-        format!("{target} · {totals}")
-    };
-    (Section { head, entries }, trouble)
+    }
+
+    fn target(&self) -> String {
+        format!("**{}**", name(&self.answer.target))
+    }
 }
 
 fn entries<'a>(listing: &Listing<'a>, snapshot: &Snapshot) -> Vec<Entry<'a>> {

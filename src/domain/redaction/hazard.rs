@@ -8,9 +8,11 @@ use super::lexer::Token;
 pub(super) struct Hazards {
     /// How many words of this statement were seen.
     words: usize,
-    /// It begins with `CREATE` or `ALTER`, then `ROLE`, `USER` or `GROUP`.
-    about_role: bool,
-    /// It begins with `SET` or `ALTER`.
+    /// It begins with `CREATE` or `ALTER`.
+    defines: bool,
+    /// What it defines has a password: a role, a user mapping, a foreign server or a subscription.
+    may_hold_password: bool,
+    /// It begins with `SET` or `ALTER`, or it defines a function, which can bring settings along.
     may_set: bool,
     /// It does set something.
     sets: bool,
@@ -24,6 +26,8 @@ enum Last {
     Harmless,
     From,
     FromStdin,
+    /// A string comes next, or a password stands where it should be: after `PASSWORD`, after the `IDENTIFIED` of
+    /// other databases, and after a subscription's `CONNECTION`.
     Password,
     /// One of the values to set, or the `=` or `TO` before them.
     Value,
@@ -69,15 +73,20 @@ impl Hazards {
     fn follow_word(&mut self, word: &str) -> Last {
         match self.words {
             0 => {
-                self.about_role = is_any(word, &["create", "alter"]);
+                self.defines = is_any(word, &["create", "alter"]);
                 self.may_set = is_any(word, &["set", "alter"]);
             }
-            1 => self.about_role &= is_any(word, &["role", "user", "group"]),
+            1 => {
+                let holders = ["role", "user", "group", "server", "subscription"];
+                self.may_hold_password = self.defines && is_any(word, &holders);
+            }
             _ => {}
         }
+        // `CREATE FUNCTION`, and `CREATE OR REPLACE FUNCTION`.
+        self.may_set |= self.defines && self.words <= 3 && is_any(word, &["function", "procedure"]);
         self.words += 1;
         self.sets |= self.may_set && is_any(word, &["set"]);
-        if self.about_role && is_any(word, &["password"]) {
+        if self.may_hold_password && is_any(word, &["password", "identified", "connection"]) {
             Last::Password
         } else if self.sets && is_any(word, &["to"]) {
             Last::Value

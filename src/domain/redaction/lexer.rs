@@ -6,6 +6,10 @@ use super::literal::{self, Backslash};
 /// is likely something else, pasted without quotes.
 const LONGEST_IDENTIFIER: usize = 63;
 
+/// A statement has at most 65,535 parameters (PostgreSQL documentation, appendix "PostgreSQL Limits"). What has more
+/// digits behind its `$` is an amount, or something worse.
+const MOST_DIGITS: usize = 5;
+
 /// The characters of operators, and those that stand for themselves.
 const SYMBOLS: &str = "~!@#^&|`?+-*/%<>=,()[].;:";
 
@@ -110,11 +114,16 @@ fn word(text: &str) -> Option<(Token<'_>, usize)> {
 fn quoted(text: &str, open: usize) -> Option<(Token<'_>, usize)> {
     let end = literal::quoted_identifier(text, open)?;
     let inside = &text[open + 1..end - 1];
-    let plausible = inside.len() <= LONGEST_IDENTIFIER && !inside.contains(char::is_control);
+    // What has a `=` or a `://` in it is a connection string in the wrong quotes, more likely than a name.
+    let plausible = inside.len() <= LONGEST_IDENTIFIER
+        && !inside.contains(|c: char| c == '=' || c.is_control())
+        && !inside.contains("://");
     plausible.then_some((Token::Quoted(&text[..end]), end))
 }
 
 fn parameter(text: &str) -> Option<(Token<'_>, usize)> {
     let digits = text[1..].bytes().take_while(u8::is_ascii_digit).count();
-    (digits > 0).then(|| (Token::Parameter(&text[..=digits]), digits + 1))
+    (1..=MOST_DIGITS)
+        .contains(&digits)
+        .then(|| (Token::Parameter(&text[..=digits]), digits + 1))
 }

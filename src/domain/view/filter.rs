@@ -1,5 +1,6 @@
 //! Which sessions a person wants to see.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::domain::moment::Moment;
@@ -20,20 +21,45 @@ impl Filter {
         *self == Self::default()
     }
 
+    /// For each name that no session of `snapshots` has or contains: which option it was given for, and the names there
+    /// are instead.
+    pub fn instead<'a>(
+        &self,
+        snapshots: &[&'a Snapshot],
+    ) -> impl Iterator<Item = (&'static str, BTreeSet<&'a str>)> {
+        let sessions = || snapshots.iter().flat_map(|snapshot| &snapshot.sessions);
+        self.names().into_iter().filter_map(move |(option, name, field)| {
+            let part = name?.to_lowercase();
+            let names: BTreeSet<_> = sessions()
+                .filter(|session| !session.own)
+                .filter_map(field)
+                .filter(|name| !name.is_empty())
+                .collect();
+            let is_unknown = !names.iter().any(|name| name.to_lowercase().contains(&part));
+            is_unknown.then_some((option, names))
+        })
+    }
+
+    fn names(&self) -> [(&'static str, Option<&str>, Field); 3] {
+        [
+            ("user", self.user.as_deref(), |session| session.user.as_deref()),
+            ("database", self.database.as_deref(), |session| {
+                session.database.as_deref()
+            }),
+            ("application", self.application.as_deref(), |session| {
+                Some(&session.application)
+            }),
+        ]
+    }
+
     /// The test that a session of `snapshot` has to pass. A name that some session has means just that name;
     /// any other means the names that contain it, in whichever case.
     pub fn on<'a>(&'a self, snapshot: &'a Snapshot) -> impl Fn(&Session) -> bool + 'a {
-        let user = Wanted::new(self.user.as_deref(), snapshot, |session| session.user.as_deref());
-        let database = Wanted::new(self.database.as_deref(), snapshot, |session| {
-            session.database.as_deref()
-        });
-        let application = Wanted::new(self.application.as_deref(), snapshot, |session| {
-            Some(&session.application)
-        });
+        let names = self
+            .names()
+            .map(|(_, name, field)| Wanted::new(name, snapshot, field));
         move |session| {
-            user.admits(session)
-                && database.admits(session)
-                && application.admits(session)
+            names.iter().all(|wanted| wanted.admits(session))
                 && self
                     .min_age
                     .is_none_or(|least| age(session, snapshot.at).is_some_and(|age| age >= least))

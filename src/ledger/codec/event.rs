@@ -67,7 +67,7 @@ pub(super) fn decode(fields: &mut Fields) -> Result<Event, Problem> {
 
 fn requested(asked: &Asked) -> Value {
     let identity = &asked.identity;
-    json!({
+    let mut fields = json!({
         "event": "requested",
         "action": asked.action.name(),
         "target": asked.target,
@@ -87,7 +87,12 @@ fn requested(asked: &Asked) -> Value {
         "approvals_needed": asked.needed,
         "asked_at": time::write(asked.asked_at),
         "expires_at": time::write(asked.expires_at),
-    })
+    });
+    // Left out where it is not known: a record keeps the form that it was written in.
+    if let Some(seen_at) = asked.seen_at {
+        fields["seen_at"] = time::write(seen_at).into();
+    }
+    fields
 }
 
 fn asked(fields: &mut Fields) -> Result<Asked, Problem> {
@@ -108,6 +113,7 @@ fn asked(fields: &mut Fields) -> Result<Asked, Problem> {
         reason: fields.optional("reason", Fields::text)?,
         needed: fields.count("approvals_needed")?,
         asked_at: fields.moment("asked_at")?,
+        seen_at: fields.later("seen_at", Fields::moment)?,
         expires_at: fields.moment("expires_at")?,
     })
 }

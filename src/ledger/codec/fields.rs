@@ -64,6 +64,19 @@ impl Fields {
         read(self, name).map(Some)
     }
 
+    /// Reads a field that records of earlier versions do not have. Where it is, it has a value.
+    pub(super) fn later<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&mut Self, &str) -> Result<T, Problem>,
+    ) -> Result<Option<T>, Problem> {
+        if self.object.contains_key(name) {
+            read(self, name).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
     /// A string that `parse` knows.
     pub(super) fn named<T>(
         &mut self,

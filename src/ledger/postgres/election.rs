@@ -13,7 +13,7 @@ use tokio_postgres::Transaction;
 
 use super::failure::OpenError;
 use super::session::{Session, dial};
-use super::{Postgres, migration};
+use super::{Memory, Postgres, lookup, migration};
 use crate::ledger::chain::Tail;
 use crate::postgres::connection::{Dial, Ended, Live};
 
@@ -43,15 +43,24 @@ impl Default for Terms {
     }
 }
 
+/// The seat of the active replica, just taken.
+pub(super) struct Taken {
+    pub(super) session: Session,
+    pub(super) ended: Ended,
+    pub(super) epoch: i64,
+    pub(super) tail: Tail,
+}
+
 /// Waits until this replica is the active one. Why it waits is told through `waiting`. Fails on what no waiting
 /// mends.
 pub(super) async fn stand_by(
     to: &Dial,
     terms: Terms,
     waiting: &watch::Sender<String>,
-) -> Result<(Session, Ended, i64, Tail), OpenError> {
+    memory: &Memory,
+) -> Result<Taken, OpenError> {
     loop {
-        match campaign(to, terms, waiting).await {
+        match campaign(to, terms, waiting, memory).await {
             Err(problem) if problem.may_pass() => {
                 if *waiting.borrow() != problem.to_string() {
                     tracing::warn!(%problem, "standing by");
@@ -69,14 +78,20 @@ async fn campaign(
     to: &Dial,
     terms: Terms,
     waiting: &watch::Sender<String>,
-) -> Result<(Session, Ended, i64, Tail), OpenError> {
+    memory: &Memory,
+) -> Result<Taken, OpenError> {
     let (mut live, ended) = dial(to, OPENING).await?;
     loop {
-        let looked = timeout(OPENING, look(&mut live, terms)).await;
+        let looked = timeout(OPENING, look(&mut live, terms, memory)).await;
         match looked.unwrap_or_else(|_| Err(OpenError::late()))? {
             Look::Taken { epoch, tail } => {
                 let session = Session::prepare(live, true).await?;
-                return Ok((session, ended, epoch, tail));
+                return Ok(Taken {
+                    session,
+                    ended,
+                    epoch,
+                    tail,
+                });
             }
             Look::Held { holder } => {
                 waiting.send_if_modified(|told| {
@@ -100,9 +115,12 @@ enum Look {
     Taken { epoch: i64, tail: Tail },
 }
 
-async fn look(live: &mut Live, terms: Terms) -> Result<Look, OpenError> {
+async fn look(live: &mut Live, terms: Terms, memory: &Memory) -> Result<Look, OpenError> {
     let mut seen = None;
+    let known = memory.last();
     if migration::version(live.client()).await?.is_some() {
+        let end = lookup::end_after(live.client(), &known).await?;
+        memory.confirm(&known, end)?;
         let row = live
             .client()
             .query_one(
@@ -118,6 +136,8 @@ async fn look(live: &mut Live, terms: Terms) -> Result<Look, OpenError> {
             return Ok(Look::Held { holder });
         }
         seen = Some((epoch, holder, row.try_get::<_, bool>("has_expired")?));
+    } else if known.seq > 0 {
+        return Err(OpenError::Behind { seq: known.seq });
     }
     if !lock(live).await? {
         let holder = match seen {
@@ -188,14 +208,14 @@ async fn take_over(transaction: &Transaction<'_>) -> Result<i64, OpenError> {
 
 /// Where the chain ends. The last record must be the one that was appended last, and unchanged.
 async fn checked_end(transaction: &Transaction<'_>) -> Result<Tail, OpenError> {
-    let promised = super::lookup::end(transaction).await?;
+    let promised = lookup::end(transaction).await?;
     let last = transaction
         .query_opt(
             "SELECT seq, line FROM killgate_ledger.record ORDER BY seq DESC LIMIT 1",
             &[],
         )
         .await?
-        .map(|row| super::lookup::row(&row))
+        .map(|row| lookup::row(&row))
         .transpose()?;
     promised
         .confirm(last.as_ref())
@@ -205,15 +225,16 @@ async fn checked_end(transaction: &Transaction<'_>) -> Result<Tail, OpenError> {
 
 impl Postgres {
     /// Waits until this replica is the active one, as long as that takes; why it waits is told through
-    /// `waiting`. Fails on what no waiting mends: a newer or a damaged ledger. Needs a tokio runtime, on which
-    /// the lease is renewed.
+    /// `waiting`. Fails on what no waiting mends: a newer or a damaged ledger. A ledger that lacks what is in
+    /// `memory` is not taken. Needs a tokio runtime, on which the lease is renewed.
     pub async fn stand_by(
         to: Dial,
         terms: Terms,
         waiting: &watch::Sender<String>,
+        memory: &Memory,
     ) -> Result<Self, OpenError> {
-        let (session, ended, epoch, tail) = stand_by(&to, terms, waiting).await?;
-        tracing::info!(epoch, "this replica is the active one");
-        Ok(Self::begin(to, terms, epoch, (session, ended), tail))
+        let taken = stand_by(&to, terms, waiting, memory).await?;
+        tracing::info!(epoch = taken.epoch, "this replica is the active one");
+        Ok(Self::begin(to, terms, taken, memory.clone()))
     }
 }

@@ -31,6 +31,13 @@ pub enum OpenError {
          restore a copy that `killgate audit verify` finds intact"
     )]
     Damaged { seq: u64, problem: String },
+    /// Records that were acknowledged are not there.
+    #[error(
+        "record {seq} of the ledger, which was durable, is not in it any more: the server behind its address may be \
+         a standby that took over without the last records. Nothing is recorded or signalled until they are back; to \
+         go on without them, restart every killgate"
+    )]
+    Behind { seq: u64 },
     /// It may work later.
     #[error("the ledger's server: {0}")]
     Unavailable(#[source] Unreachable),
@@ -39,7 +46,7 @@ pub enum OpenError {
 impl OpenError {
     /// Whether waiting may mend it.
     pub(super) fn may_pass(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::Behind { .. })
     }
 
     pub(super) fn unavailable(error: impl Into<anyhow::Error>) -> Self {

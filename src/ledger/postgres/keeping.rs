@@ -8,9 +8,11 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::election::{self, OPENING, Terms};
 use super::failure::{Failure, OpenError};
+use super::lookup;
 use super::session::{Place, Reach, Session, dial, lend};
 use crate::desk::ports::LedgerError;
 use crate::postgres::connection::{Dial, Ended};
+use crate::postgres::problem::plain;
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 
@@ -102,15 +104,24 @@ impl Keeper {
                 .is_some_and(|raised| Failure::Raised(Box::new(raised.clone())).is_deposed());
             return if is_deposed { Ok(None) } else { Err(error.into()) };
         }
-        self.place.lock().await.session = Some(session);
+        let mut place = self.place.lock().await;
+        let known = place.memory.last();
+        let end = lookup::end_after(session.live.client(), &known).await?;
+        place.memory.confirm(&known, end)?;
+        place.session = Some(session);
         Ok(Some(ended))
     }
 
     fn tell_down(&self, problem: OpenError) {
-        tracing::warn!(%problem, "the ledger cannot be reached");
-        let OpenError::Unavailable(unreachable) = problem else {
-            return;
+        let unreachable = match problem {
+            OpenError::Unavailable(unreachable) => unreachable,
+            other => plain(other.to_string()),
         };
+        let is_known =
+            matches!(&*self.reach.borrow(), Reach::Down(known) if known.problem == unreachable.problem);
+        if !is_known {
+            tracing::warn!(problem = %unreachable, "the ledger cannot be used");
+        }
         self.reach.send_replace(Reach::Down(unreachable));
     }
 }

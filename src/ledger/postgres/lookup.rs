@@ -7,7 +7,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, GenericClient, IsolationLevel};
 
 use super::whole;
-use crate::desk::ports::{LedgerError, Recall, Search};
+use crate::desk::ports::{LedgerError, Reach, Recall, Search};
 use crate::domain::event::Recorded;
 use crate::domain::identity::Pid;
 use crate::domain::ids::RequestId;
@@ -22,11 +22,11 @@ pub(super) struct Found {
     rows: Vec<Row>,
     next: RequestId,
     owed: BTreeSet<RequestId>,
-    /// Where the chain ended when this was read.
-    pub(super) tail: Tail,
+    /// Where the chain ended when this was read; `None` when it lacks what is known to have been in it.
+    pub(super) tail: Option<Tail>,
 }
 
-pub(super) async fn recall(live: &mut Live, since: Moment) -> Result<Found, Error> {
+pub(super) async fn recall(live: &mut Live, since: Moment, known: &Tail) -> Result<Found, Error> {
     // One view of the ledger for all questions.
     let transaction = live
         .client_mut()
@@ -54,7 +54,7 @@ pub(super) async fn recall(live: &mut Live, since: Moment) -> Result<Found, Erro
     let owed = transaction
         .query("SELECT request FROM killgate_ledger.standing WHERE owed", &[])
         .await?;
-    let tail = end(&transaction).await?;
+    let tail = end_after(&transaction, known).await?;
     transaction.commit().await?;
     Ok(Found {
         rows: rows.iter().map(row).collect::<Result<_, _>>()?,
@@ -86,6 +86,15 @@ pub(super) async fn history(client: &Client, search: &Search) -> Result<Vec<Row>
         search.message.map(|message| message.to_string()),
         i64::from(search.limit),
     );
+    let targets: Option<Vec<&str>> = search
+        .targets
+        .as_ref()
+        .map(|targets| targets.iter().map(String::as_str).collect());
+    let (beyond, order) = match search.reach {
+        Reach::Newest => (None, "DESC"),
+        Reach::OlderThan(request) => (Some(("request <", whole(request.0))), "DESC"),
+        Reach::NewerThan(request) => (Some(("request >", whole(request.0))), "ASC"),
+    };
     let mut values: Vec<&(dyn ToSql + Sync)> = vec![&limit];
     match search.ended {
         Some(true) => sql.push_str(
@@ -99,24 +108,31 @@ pub(super) async fn history(client: &Client, search: &Search) -> Result<Vec<Row>
     let mut condition = |before: &str, value, after: &str| {
         values.push(value);
         // Writing to a String does not fail.
-        let _ = write!(sql, " AND {before} = ${}{after}", values.len());
+        let _ = write!(sql, " AND {before} ${}{after}", values.len());
     };
     if let Some(pid) = &pid {
-        condition("pid", pid, "");
+        condition("pid =", pid, "");
     }
     if let Some(requester) = &requester {
-        condition("actor", requester, "");
+        condition("actor =", requester, "");
     }
     if let Some(message) = &message {
         let posted =
-            "request IN (SELECT request FROM killgate_ledger.record WHERE event = 'posted' AND message";
+            "request IN (SELECT request FROM killgate_ledger.record WHERE event = 'posted' AND message =";
         condition(posted, message, ")");
     }
+    if let Some(targets) = &targets {
+        condition("killgate_ledger.field(line, 'target') = ANY (", targets, ")");
+    }
+    if let Some((beyond, request)) = &beyond {
+        condition(beyond, request, "");
+    }
+    let _ = write!(sql, " ORDER BY request {order}");
     let rows = client
         .query(
             &format!(
                 "SELECT seq, line FROM killgate_ledger.record
-                 WHERE request IN ({sql} ORDER BY request DESC LIMIT $1) ORDER BY request DESC, seq"
+                 WHERE request IN ({sql} LIMIT $1) ORDER BY request DESC, seq"
             ),
             &values,
         )
@@ -129,10 +145,21 @@ pub(super) async fn end(client: &impl GenericClient) -> Result<Tail, Error> {
     let row = client
         .query_one("SELECT seq, hash FROM killgate_ledger.chain_end", &[])
         .await?;
-    Ok(Tail {
-        seq: row.try_get::<_, i64>("seq")?.unsigned_abs(),
-        hash: row.try_get("hash")?,
-    })
+    tail(&row)
+}
+
+/// Where the chain ends, if the record that `known` ends with is still in it.
+pub(super) async fn end_after(client: &impl GenericClient, known: &Tail) -> Result<Option<Tail>, Error> {
+    let row = client
+        .query_opt(
+            "SELECT seq, hash FROM killgate_ledger.chain_end
+             WHERE $1::int8 = 0 OR EXISTS (
+                 SELECT FROM killgate_ledger.record
+                 WHERE seq = $1 AND killgate_ledger.field(line, 'hash') = $2)",
+            &[&whole(known.seq), &known.hash],
+        )
+        .await?;
+    row.as_ref().map(tail).transpose()
 }
 
 /// Some of the records after `seq`, in order.
@@ -144,6 +171,13 @@ pub(super) async fn after(client: &Client, seq: u64, limit: i64) -> Result<Vec<R
         )
         .await?;
     rows.iter().map(row).collect()
+}
+
+fn tail(row: &tokio_postgres::Row) -> Result<Tail, Error> {
+    Ok(Tail {
+        seq: row.try_get::<_, i64>("seq")?.unsigned_abs(),
+        hash: row.try_get("hash")?,
+    })
 }
 
 pub(super) fn row(row: &tokio_postgres::Row) -> Result<Row, Error> {

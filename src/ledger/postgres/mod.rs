@@ -6,6 +6,7 @@
 //! | `election` | which replica is the active one |
 //! | `keeping` | keeps its session, and its lease |
 //! | `session` | lends the session to one statement at a time |
+//! | `memory` | what must be in it, whichever server answers |
 //! | `lookup` | finds records |
 //! | [`pages`] | reads all of them, for the auditor |
 //! | `migration`, `schema.sql` | the schema, and its versions |
@@ -15,6 +16,7 @@ mod election;
 mod failure;
 mod keeping;
 mod lookup;
+mod memory;
 mod migration;
 pub mod pages;
 mod session;
@@ -28,18 +30,20 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use self::election::Taken;
 pub use self::election::Terms;
 pub use self::failure::OpenError;
 use self::failure::not_read;
 use self::keeping::Keeper;
-use self::session::{Lent, Place, Reach, Session, lend};
+pub use self::memory::Memory;
+use self::session::{Lent, Place, Reach, lend};
 use crate::desk::ports::{Ledger, LedgerError, Recall, Search};
 use crate::domain::event::{Entry, Recorded};
 use crate::domain::ids::RequestId;
 use crate::domain::moment::Moment;
 use crate::ledger::chain::Tail;
 use crate::ledger::standing::{self, Standing};
-use crate::postgres::connection::{Dial, Ended};
+use crate::postgres::connection::Dial;
 
 /// How long anything asked of the ledger may take. Shorter than a lease, so that an answer in time is one from
 /// before anybody could have taken the lease away.
@@ -54,10 +58,18 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    fn begin(to: Dial, terms: Terms, epoch: i64, (session, ended): (Session, Ended), tail: Tail) -> Self {
+    fn begin(to: Dial, terms: Terms, taken: Taken, memory: Memory) -> Self {
+        let Taken {
+            session,
+            ended,
+            epoch,
+            tail,
+        } = taken;
+        memory.keep(&tail);
         let place = Arc::new(Mutex::new(Place {
             session: Some(session),
             tail,
+            memory,
         }));
         let (told, reach) = watch::channel(Reach::Up);
         let keeper = Keeper {
@@ -141,10 +153,16 @@ impl Ledger for Postgres {
     async fn recall(&self, since: Moment) -> Result<Recall, LedgerError> {
         let deadline = Instant::now() + LIMIT;
         let mut lent = self.lend(deadline).await?;
-        let answer = timeout_at(deadline, lookup::recall(&mut lent.session().live, since)).await;
+        let known = lent.memory().last();
+        let live = &mut lent.session().live;
+        let answer = timeout_at(deadline, lookup::recall(live, since, &known)).await;
         let tail = answer.as_ref().ok().and_then(|found| found.as_ref().ok());
-        let tail = tail.map(|found| found.tail.clone());
-        lent.conclude(answer, tail).map_err(not_read)?.verified()
+        let tail = tail.and_then(|found| found.tail.clone());
+        let found = lent.conclude(answer, tail).map_err(not_read)?;
+        if found.tail.is_none() {
+            return Err(behind(&known));
+        }
+        found.verified()
     }
 
     async fn settle(&self, request: RequestId) -> Result<(), LedgerError> {
@@ -170,9 +188,21 @@ impl Ledger for Postgres {
         let deadline = Instant::now() + LIMIT;
         let mut lent = self.lend(deadline).await?;
         let renew = lent.session().renew.clone();
-        let answer = timeout_at(deadline, lent.client().execute(&renew, &[&self.epoch])).await;
-        Ok(lent.conclude(answer, None).map(drop)?)
+        let known = lent.memory().last();
+        let trying = async {
+            lent.client().execute(&renew, &[&self.epoch]).await?;
+            lookup::end_after(lent.client(), &known).await
+        };
+        let answer = timeout_at(deadline, trying).await;
+        match lent.conclude(answer, None)? {
+            Some(_) => Ok(()),
+            None => Err(behind(&known)),
+        }
     }
+}
+
+fn behind(known: &Tail) -> LedgerError {
+    LedgerError::NotRecorded(OpenError::Behind { seq: known.seq }.into())
 }
 
 /// Entries made into records that follow one another.

@@ -10,6 +10,7 @@ use tokio_postgres::error::Severity;
 use tokio_postgres::{Client, Error, Statement};
 
 use super::failure::{Failure, OpenError};
+use super::memory::Memory;
 use crate::desk::ports::{LedgerError, Unreachable};
 use crate::ledger::chain::Tail;
 use crate::postgres::connection::{Dial, Ended, Live};
@@ -43,6 +44,7 @@ pub(super) enum Reach {
 pub(super) struct Place {
     pub(super) session: Option<Session>,
     pub(super) tail: Tail,
+    pub(super) memory: Memory,
 }
 
 /// The session, lent. Unless it is given back it is closed, for a statement of unknown state may be under way.
@@ -129,6 +131,10 @@ impl Lent {
         &self.place.tail
     }
 
+    pub(super) fn memory(&self) -> &Memory {
+        &self.place.memory
+    }
+
     /// What the answer means. The session is given back when the statement is certainly over, and the chain is
     /// known to end at `tail` when it brought a result.
     pub(super) fn conclude<T>(
@@ -141,7 +147,10 @@ impl Lent {
             Err(_) => return Err(Failure::Lost(anyhow::anyhow!("no answer came in time"))),
             Ok(Ok(result)) => {
                 place.session = Some(session);
-                place.tail = tail.unwrap_or_else(|| place.tail.clone());
+                if let Some(tail) = tail {
+                    place.memory.keep(&tail);
+                    place.tail = tail;
+                }
                 return Ok(result);
             }
             Ok(Err(error)) => error,

@@ -53,6 +53,18 @@ pub enum OpenError {
 }
 
 impl OpenError {
+    /// Whether what is in the file is not what was written.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. } => true,
+            Self::Sqlite { source, .. } => matches!(
+                source.sqlite_error_code(),
+                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+            ),
+            _ => false,
+        }
+    }
+
     pub(super) fn file(path: &Path, action: &'static str, source: io::Error) -> Self {
         Self::File {
             path: path.to_owned(),

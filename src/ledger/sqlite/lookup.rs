@@ -7,7 +7,7 @@ use rusqlite::{Connection, params, params_from_iter};
 
 use super::failure::not_recorded;
 use super::store::Store;
-use crate::desk::ports::{LedgerError, Recall, Search};
+use crate::desk::ports::{LedgerError, Reach, Recall, Search};
 use crate::domain::event::Recorded;
 use crate::domain::ids::RequestId;
 use crate::domain::moment::Moment;
@@ -38,7 +38,7 @@ pub(super) fn history(store: &mut Store, search: &Search) -> Result<Vec<Recorded
     let lines = lines(
         &connection,
         &format!(
-            "SELECT seq, line FROM record WHERE request IN ({sql} ORDER BY request DESC LIMIT {})
+            "SELECT seq, line FROM record WHERE request IN ({sql} LIMIT {})
              ORDER BY request DESC, seq",
             search.limit
         ),
@@ -47,7 +47,8 @@ pub(super) fn history(store: &mut Store, search: &Search) -> Result<Vec<Recorded
     verified(lines.map_err(not_recorded)?)
 }
 
-/// The requests looked for. Each condition has an index of its own.
+/// The requests looked for, nearest first. Each condition has an index of its own but that on the target, which few
+/// need: it is read out of the lines that the others leave.
 fn matching(search: &Search) -> (String, Vec<Value>) {
     let mut sql = "SELECT request FROM record AS asked WHERE event = 'requested'".to_owned();
     let mut values = Vec::new();
@@ -77,6 +78,21 @@ fn matching(search: &Search) -> (String, Vec<Value>) {
             " AND request IN (SELECT request FROM record WHERE event = 'posted' AND message = ?)",
             Some(message.to_string().into()),
         );
+    }
+    if let Some(targets) = &search.targets {
+        // In JSON they are one value, however many there are.
+        let targets = serde_json::Value::from_iter(targets.iter().map(String::as_str));
+        condition(
+            " AND line ->> '$.target' IN (SELECT value FROM json_each(?))",
+            Some(targets.to_string().into()),
+        );
+    }
+    // Numbers of requests are counted up from 1.
+    let number = |RequestId(request): RequestId| Some(i64::try_from(request).unwrap_or(i64::MAX).into());
+    match search.reach {
+        Reach::Newest => condition(" ORDER BY request DESC", None),
+        Reach::OlderThan(request) => condition(" AND request < ? ORDER BY request DESC", number(request)),
+        Reach::NewerThan(request) => condition(" AND request > ? ORDER BY request", number(request)),
     }
     (sql, values)
 }

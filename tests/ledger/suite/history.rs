@@ -1,8 +1,10 @@
 //! What is told of the past.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use killgate::desk::ports::{Ledger, Search};
+use killgate::desk::ports::{Ledger, Reach, Search};
+use killgate::domain::event::Event;
 use killgate::domain::ids::{MessageId, RequestId};
 
 use super::super::given::{ALICE, BOB, CAROL, denied, pid, posted, requested, whole};
@@ -123,6 +125,61 @@ pub(crate) async fn history_finds_what_is_searched_for(place: &impl Place) {
         }
         ledger.settle(RequestId(1)).await.expect("settled");
     }
+}
+
+pub(crate) async fn history_goes_on_from_a_request_in_either_direction(place: &impl Place) {
+    let ledger = place.open().await;
+    for request in 1..=7 {
+        let who = if request == 4 { BOB } else { ALICE };
+        append(&ledger, vec![requested(request, 0, pid(1), who)]).await;
+    }
+    let cases = [
+        (Reach::Newest, vec![7, 6, 5]),
+        (Reach::OlderThan(RequestId(5)), vec![3, 2, 1]),
+        (Reach::OlderThan(RequestId(3)), vec![2, 1]),
+        (Reach::OlderThan(RequestId(1)), vec![]),
+        (Reach::NewerThan(RequestId(2)), vec![6, 5, 3]),
+        (Reach::NewerThan(RequestId(6)), vec![7]),
+        (Reach::NewerThan(RequestId(7)), vec![]),
+        (Reach::OlderThan(RequestId(u64::MAX)), vec![7, 6, 5]),
+    ];
+    for (reach, expected) in cases {
+        let search = Search {
+            requester: Some(ALICE),
+            reach,
+            limit: 3,
+            ..Search::default()
+        };
+        assert_eq!(requests_found(&ledger, search).await, expected, "{reach:?}");
+    }
+}
+
+pub(crate) async fn history_tells_of_the_targets_asked_for_alone(place: &impl Place) {
+    let ledger = place.open().await;
+    for (request, target) in [(1, "orders"), (2, "bill\"ing'"), (3, "orders"), (4, "mail")] {
+        let mut entry = requested(request, 0, pid(1), ALICE);
+        if let Event::Requested(asked) = &mut entry.event {
+            target.clone_into(&mut asked.target);
+        }
+        append(&ledger, vec![entry]).await;
+    }
+    let about = |targets: &[&str]| Search {
+        targets: Some(
+            targets
+                .iter()
+                .map(|&name| name.to_owned())
+                .collect::<BTreeSet<_>>(),
+        ),
+        limit: 2,
+        ..Search::default()
+    };
+    assert_eq!(requests_found(&ledger, about(&["orders"])).await, [3, 1]);
+    assert_eq!(
+        requests_found(&ledger, about(&["orders", "bill\"ing'"])).await,
+        [3, 2]
+    );
+    assert_eq!(requests_found(&ledger, about(&["ORDERS"])).await, [0_u64; 0]);
+    assert_eq!(requests_found(&ledger, about(&[])).await, [0_u64; 0]);
 }
 
 async fn requests_found(ledger: &Arc<dyn Ledger>, search: Search) -> Vec<u64> {

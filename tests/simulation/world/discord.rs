@@ -10,7 +10,7 @@ use killgate::domain::outcome::Outcome;
 use super::State;
 use super::cast::INCIDENT;
 use super::facts::Fact;
-use super::gateway::{Gateway, Told};
+use super::gateway::{About, Gateway, Told};
 
 pub struct Discord {
     members: BTreeMap<UserId, Person>,
@@ -160,14 +160,15 @@ impl State {
             vote,
             by: person.clone(),
         };
-        self.tell(Told::Vote(serial), happening);
+        self.tell(Told::Vote(serial), About { card, by: Some(by) }, happening);
     }
 
     pub fn take_back(&mut self, by: UserId, card: MessageId, vote: Vote) {
         let mine = |who: UserId, cast: Ballot| who == by && cast == ballot_of(vote);
         if let Some(gone) = self.take_off(card, mine).filter(|gone| !gone.is_empty()) {
+            let about = About { card, by: Some(by) };
             let card = place(card);
-            self.tell(Told::Removals(gone), move || Happening::Unvoted {
+            self.tell(Told::Removals(gone), about, move || Happening::Unvoted {
                 card,
                 vote,
                 by,
@@ -179,8 +180,12 @@ impl State {
     pub fn clear(&mut self, card: MessageId, vote: Option<Vote>) {
         let meant = |_, cast: Ballot| vote.is_none_or(|vote| cast == ballot_of(vote));
         if let Some(gone) = self.take_off(card, meant) {
+            let about = About { card, by: None };
             let card = place(card);
-            self.tell(Told::Removals(gone), move || Happening::Cleared { card, vote });
+            self.tell(Told::Removals(gone), about, move || Happening::Cleared {
+                card,
+                vote,
+            });
         }
     }
 
@@ -193,7 +198,8 @@ impl State {
             message.deleted = true;
         }
         self.note(Fact::Deleted { card });
-        self.tell(Told::Removals(gone), move || Happening::Deleted {
+        let about = About { card, by: None };
+        self.tell(Told::Removals(gone), about, move || Happening::Deleted {
             card: place(card),
         });
     }
@@ -225,8 +231,8 @@ impl State {
         self.discord.members.insert(person.id, person);
     }
 
-    fn tell(&mut self, told: Told, happening: impl Fn() -> Happening + Send + Sync + 'static) {
-        self.discord.gateway.tell(told, happening);
+    fn tell(&mut self, told: Told, about: About, happening: impl Fn() -> Happening + Send + Sync + 'static) {
+        self.discord.gateway.tell(told, about, happening);
     }
 }
 

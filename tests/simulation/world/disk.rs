@@ -128,6 +128,17 @@ impl Disk {
                 .collect::<Result<_, _>>()?,
         })
     }
+
+    /// The records of the ended request that has this card.
+    fn history(&self, search: &Search) -> Result<Vec<Recorded>, LedgerError> {
+        let card = self.records().find_map(|recorded| match recorded.entry.event {
+            Event::Posted { message } if Some(message) == search.message => recorded.entry.request,
+            _ => None,
+        });
+        let ended = card.filter(|request| self.standing.get(request) != Some(&Standing::Pending));
+        let wanted = |row: &&Row| ended.is_some() && row.recorded.entry.request == ended;
+        self.rows.iter().filter(wanted).map(read).collect()
+    }
 }
 
 fn read(row: &Row) -> Result<Recorded, LedgerError> {
@@ -259,8 +270,12 @@ impl Ledger for Hold {
         .await
     }
 
-    async fn history(&self, _: Search) -> Result<Vec<Recorded>, LedgerError> {
-        Ok(Vec::new())
+    async fn history(&self, search: Search) -> Result<Vec<Recorded>, LedgerError> {
+        let found = self.world.call(Part::Ledger, |state| {
+            self.check(&state.disk)?;
+            state.disk.history(&search)
+        });
+        found.await.unwrap_or_else(|_| Err(not_recorded()))
     }
 
     async fn probe(&self) -> Result<(), LedgerError> {

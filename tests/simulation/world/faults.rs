@@ -48,6 +48,8 @@ pub struct Faults {
     pub postgres: Rates,
     /// Events that Discord tells twice, in thousandths.
     pub repeated: u32,
+    /// Events that come after one that was later and is about something else, in thousandths.
+    pub overtaken: u32,
     /// Nothing reaches this part.
     pub ledger_down: bool,
     pub discord_down: bool,
@@ -63,6 +65,7 @@ impl Faults {
             discord: Rates::default(),
             postgres: Rates::default(),
             repeated: 0,
+            overtaken: 0,
             ledger_down: false,
             discord_down: false,
             postgres_down: false,
@@ -79,13 +82,15 @@ impl Faults {
             slow: Duration::from_millis([0, slow / 20, slow][dice.usize(..3)]),
         };
         let (ledger, discord, postgres) = (rates(20, 80, 40), rates(20, 200, 4_000), rates(20, 150, 1_500));
-        let repeated = [0, 0, 200][dice.usize(..3)];
+        let mut now_and_then = || [0, 0, 200][dice.usize(..3)];
+        let (repeated, overtaken) = (now_and_then(), now_and_then());
         Self {
             dice,
             ledger,
             discord,
             postgres,
             repeated,
+            overtaken,
             ..Self::none()
         }
     }

@@ -1,11 +1,12 @@
-//! What the bot hears of Discord: everything in Discord's order, late, some of it twice; and nothing of what
-//! happened during a gap that no session bridged, only that there was one.
+//! What the bot hears of Discord: late, some of it twice, what one person does to one card in its order, and nothing
+//! of what happened during a gap that no session bridged, only that there was one.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use killgate::desk::inbox::Happening;
+use killgate::domain::ids::{MessageId, UserId};
 use tokio::sync::{Notify, mpsc};
 
 use super::facts::Fact;
@@ -46,9 +47,18 @@ pub enum Told {
     },
 }
 
+/// Whose doing it is, on which card; `None`: everybody's.
+#[derive(Clone, Copy)]
+pub struct About {
+    pub card: MessageId,
+    pub by: Option<UserId>,
+}
+
 #[derive(Clone)]
 struct Event {
     told: Told,
+    /// `None`: everything.
+    about: Option<About>,
     happening: Arc<dyn Fn() -> Happening + Send + Sync>,
 }
 
@@ -98,12 +108,20 @@ impl Gateway {
         }
     }
 
-    pub(super) fn tell(&mut self, told: Told, happening: impl Fn() -> Happening + Send + Sync + 'static) {
+    pub(super) fn tell(
+        &mut self,
+        told: Told,
+        about: About,
+        happening: impl Fn() -> Happening + Send + Sync + 'static,
+    ) {
         if let Told::Removals(gone) = &told {
             self.removed += gone.len() as u64;
         }
-        let happening = Arc::new(happening);
-        let event = Event { told, happening };
+        let event = Event {
+            told,
+            about: Some(about),
+            happening: Arc::new(happening),
+        };
         for session in self.sessions.values_mut() {
             if session.connection != Connection::Lost {
                 session.waiting.push_back(event.clone());
@@ -119,9 +137,21 @@ impl Gateway {
     }
 }
 
+impl Event {
+    /// Whether Discord may tell of the two in either order: they are about different cards, or different people.
+    fn may_come_after(&self, other: &Self) -> bool {
+        let (Some(this), Some(other)) = (self.about, other.about) else {
+            return false;
+        };
+        let by_others = this.by.zip(other.by).is_some_and(|(one, another)| one != another);
+        this.card != other.card || by_others
+    }
+}
+
 fn gap(removed: u64) -> Event {
     Event {
         told: Told::Gap { removed },
+        about: None,
         happening: Arc::new(|| Happening::Reconnected),
     }
 }
@@ -155,9 +185,16 @@ pub async fn listen(world: World, epoch: u64, inbox: mpsc::Sender<Happening>) {
 }
 
 fn next(state: &mut State, epoch: u64) -> Option<Event> {
+    let is_overtaken = state.faults.happens(state.faults.overtaken);
     let session = state.discord.gateway.sessions.get_mut(&epoch)?;
     match session.connection {
-        Connection::Up => session.waiting.pop_front(),
+        Connection::Up => {
+            let waiting = &mut session.waiting;
+            if is_overtaken && waiting.len() > 1 && waiting[0].may_come_after(&waiting[1]) {
+                waiting.swap(0, 1);
+            }
+            waiting.pop_front()
+        }
         Connection::Resumable | Connection::Lost => None,
     }
 }

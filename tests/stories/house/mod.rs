@@ -7,7 +7,6 @@ mod reading;
 pub use bot::signal;
 pub use plan::{Plan, Right};
 
-use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -121,20 +120,11 @@ impl House {
         answer.content()
     }
 
-    /// A session of the role app that has this pid, which must be free: the kernel gives out the next free pid after
-    /// the one written here (proc(5), `/proc/sys/kernel/ns_last_pid`). `None` where this account may not write
-    /// it, or other processes were quicker each time.
+    /// A session of the role app that has this pid, which must be free; `None` where none could be had.
     pub async fn session_with_pid(&self, pid: i32) -> Option<Client> {
         self.cluster.role("app").await.expect("a role");
-        for _ in 0..1000 {
-            fs::write("/proc/sys/kernel/ns_last_pid", (pid - 1).to_string()).ok()?;
-            let client = self.cluster.connect("app", "postgres").await.expect("a session");
-            let row = client.query_one("select pg_backend_pid()", &[]).await;
-            if row.expect("its pid").get::<_, i32>(0) == pid {
-                return Some(client);
-            }
-        }
-        None
+        let connected = self.cluster.connect_with_pid("app", pid).await;
+        connected.expect("sessions")
     }
 
     /// Runs statements as a superuser of the target.

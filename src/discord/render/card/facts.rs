@@ -37,7 +37,7 @@ pub(super) fn description(card: &Card) -> String {
     lines.push(match card.now {
         // The card is drawn again at no set time, so that an age would be wrong as soon as it is read.
         Some(_) => doing_since(session),
-        None => doing_for(session, asked.asked_at),
+        None => doing_for(session, asked.seen_at.unwrap_or(asked.asked_at)),
     });
     if let Some(waiting) = waiting(session) {
         lines.push(waiting);

@@ -8,7 +8,7 @@ use serenity::all::{
 };
 
 use crate::domain::inert;
-use crate::domain::view::Row;
+use crate::domain::view::{Row, View};
 
 use super::{Answer, Wanted};
 use crate::discord::render::choices;
@@ -18,26 +18,30 @@ use crate::discord::render::press::{Chosen, PICK, Step, Turn};
 const OPTIONS: usize = 25;
 const DESCRIPTION: usize = 100;
 
-/// Buttons to the pages before and after this one, and to this one as it is now; `None` when what is wanted does
-/// not fit in a button.
-pub(super) fn turning(wanted: &Wanted, number: usize, of: usize) -> Option<CreateActionRow> {
-    let button = |step, label| {
-        let wanted = wanted.clone();
-        let turn = Turn {
-            step,
-            from: number,
-            wanted,
+/// Buttons to the pages before and after this one, to this one as it is now, and to the other view that matters where
+/// somebody is `blocked`; `None` when what is wanted does not fit in a button.
+pub(super) fn turning(wanted: &Wanted, number: usize, of: usize, blocked: bool) -> Option<CreateActionRow> {
+    let button = |step, from, view, label| {
+        let wanted = Wanted {
+            view,
+            ..wanted.clone()
         };
-        let button = CreateButton::new(turn.id()?);
+        let button = CreateButton::new(Turn { step, from, wanted }.id()?);
         Some(button.label(label).style(ButtonStyle::Secondary))
     };
-    let refresh = button(Step::Stay, "Refresh")?;
-    if of == 1 {
-        return Some(CreateActionRow::Buttons(vec![refresh]));
+    let mut buttons = vec![button(Step::Stay, number, wanted.view, "Refresh")?];
+    if of > 1 {
+        let back = button(Step::Back, number, wanted.view, "◀ Back")?;
+        let forward = button(Step::Forward, number, wanted.view, "More ▶")?;
+        buttons.insert(0, back.disabled(number == 0));
+        buttons.push(forward.disabled(number + 1 == of));
     }
-    let back = button(Step::Back, "◀ Back")?.disabled(number == 0);
-    let forward = button(Step::Forward, "More ▶")?.disabled(number + 1 == of);
-    Some(CreateActionRow::Buttons(vec![back, refresh, forward]))
+    match wanted.view {
+        View::Blocking => buttons.push(button(Step::Stay, 0, View::Busy, "All that is busy")?),
+        _ if blocked => buttons.push(button(Step::Stay, 0, View::Blocking, "Who blocks whom")?),
+        _ => {}
+    }
+    Some(CreateActionRow::Buttons(buttons))
 }
 
 /// A menu of the sessions shown, if there are any; with their target's name unless it is `alone`.

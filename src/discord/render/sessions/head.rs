@@ -1,48 +1,61 @@
-//! The line above a target's sessions: how many there are, and what is not shown.
+//! How many sessions of a target there are, and what is not shown of them.
 
+use crate::domain::session::{Session, Snapshot};
 use crate::domain::view::filter::Filter;
 use crate::domain::view::{LeftOut, Listing, Shown, View};
 
 use super::Wanted;
-use crate::discord::render::words::{age, verbatim};
+use crate::discord::render::words::{age, count, verbatim};
 
 const FILTER: usize = 60;
+const NAME: usize = 40;
+/// More names than this are counted.
+const NAMES: usize = 6;
 
 /// How many are shown, and how many are not.
-pub(super) fn totals(listing: &Listing<'_>, wanted: &Wanted) -> String {
-    let shown = match &listing.shown {
-        Shown::Sessions(rows) => rows.len(),
-        Shown::Trees(trees) => trees.len(),
-    };
-    let left_out = left_out(listing.left_out, wanted.view);
-    let shown = match (wanted.view, shown) {
-        (_, 0) if listing.left_out.filtered > 0 => {
-            let filter = described(&wanted.filter, verbatim);
-            let instead = match wanted.view {
-                View::All => "leave a filter out",
-                _ => "leave a filter out, or choose the view all",
+pub(super) fn totals(listing: &Listing<'_>, snapshot: &Snapshot, view: View) -> String {
+    let shown = shown(listing, view);
+    let prepared = prepared(snapshot).filter(|_| view != View::Blocking);
+    let left_out = left_out(listing.left_out, view);
+    let parts = [Some(shown), prepared, left_out];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
+}
+
+fn shown(listing: &Listing<'_>, view: View) -> String {
+    let is_filtered = listing.left_out.filtered > 0;
+    match (&listing.shown, view) {
+        (Shown::Trees(trees), _) if !trees.is_empty() => count(trees.len(), "root blocker"),
+        (Shown::Sessions(rows), _) if !rows.is_empty() => {
+            let shown = match view {
+                View::All => count(rows.len(), "session"),
+                View::IdleInTransaction => format!("{} idle in transaction", rows.len()),
+                View::Busy | View::Blocking => format!("{} busy", rows.len()),
             };
-            return format!("No session matches {filter}: {instead} · {left_out}");
+            match rows.iter().filter(|row| row.session.is_blocked()).count() {
+                0 => shown,
+                waiting => format!("{shown}, {waiting} of them waiting for a lock"),
+            }
         }
-        (View::Busy, 0) => "Nothing is busy".to_owned(),
-        (View::Blocking, 0) => "Nobody waits for a lock".to_owned(),
-        (View::IdleInTransaction, 0) => "No transaction rests open".to_owned(),
-        (View::All, 0) => "No sessions".to_owned(),
-        (View::Busy, shown) => format!("{shown} busy"),
-        (View::Blocking, 1) => "1 root blocker".to_owned(),
-        (View::Blocking, shown) => format!("{shown} root blockers"),
-        (View::IdleInTransaction, shown) => format!("{shown} idle in transaction"),
-        (View::All, 1) => "1 session".to_owned(),
-        (View::All, shown) => format!("{shown} sessions"),
-    };
-    if left_out.is_empty() {
-        shown
-    } else {
-        format!("{shown} · {left_out}")
+        _ if is_filtered => "Nothing matches".to_owned(),
+        (_, View::Busy) => "Nothing is busy".to_owned(),
+        (_, View::Blocking) => "Nobody waits for a lock".to_owned(),
+        (_, View::IdleInTransaction) => "No transaction rests open".to_owned(),
+        (_, View::All) => "No sessions".to_owned(),
     }
 }
 
-fn left_out(left_out: LeftOut, view: View) -> String {
+/// A prepared transaction is no session, so that no list of sessions shows it.
+fn prepared(snapshot: &Snapshot) -> Option<String> {
+    let waits = |session: &&Session| session.blocked_by.contains(&0);
+    match snapshot.sessions.iter().filter(waits).count() {
+        0 => None,
+        waiting => Some(format!(
+            "⚠️ **a prepared transaction blocks {waiting}**, see the view blocking"
+        )),
+    }
+}
+
+fn left_out(left_out: LeftOut, view: View) -> Option<String> {
     let other = match view {
         View::Blocking => "in no queue",
         View::Busy | View::IdleInTransaction | View::All => "busy",
@@ -57,11 +70,32 @@ fn left_out(left_out: LeftOut, view: View) -> String {
     .filter(|(count, _)| *count > 0)
     .map(|(count, what)| format!("{count} {what}"))
     .collect();
-    if not_shown.is_empty() {
-        String::new()
-    } else {
-        format!("{} not shown", not_shown.join(", "))
+    (!not_shown.is_empty()).then(|| format!("{} not shown", not_shown.join(", ")))
+}
+
+/// What to write instead, where the filter matches nothing of what these targets have.
+pub(super) fn advice(wanted: &Wanted, snapshots: &[&Snapshot]) -> String {
+    let filter = described(&wanted.filter, verbatim);
+    let instead = match wanted.view {
+        View::All => "leave a filter out",
+        _ => "leave a filter out, or choose the view all",
+    };
+    let mut text = format!("No session matches {filter}: {instead}.");
+    for (option, names) in wanted.filter.instead(snapshots) {
+        let listed: Vec<_> = names
+            .iter()
+            .take(NAMES)
+            .map(|name| verbatim(name, NAME))
+            .collect();
+        let more = match names.len().saturating_sub(NAMES) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        if !listed.is_empty() {
+            text = format!("{text} The {option}s now: {}{more}.", listed.join(", "));
+        }
     }
+    text
 }
 
 /// The filter as it was understood; `inert` suits the place where it stands.

@@ -33,7 +33,6 @@ pub(super) fn entry<'a>(tree: &Tree<'a>, now: Moment) -> Entry<'a> {
     }
     Entry {
         text: lines.join("\n"),
-        weight: 2,
         rows: rows(tree),
     }
 }
@@ -70,13 +69,11 @@ fn waiting(tree: &Tree<'_>) -> String {
 
 fn line(branch: &Branch<'_>, now: Moment) -> String {
     let session = branch.session;
-    let mut parts = vec![
-        format!("**{}** {}", session.pid, doing_briefly(session, now)),
-        client(session),
-    ];
+    let mut parts = vec![format!("**{}** {}", session.pid, doing_briefly(session, now))];
     if branch.behind > 0 {
         parts.push(format!("{} behind it", branch.behind));
     }
+    parts.push(client(session));
     parts.retain(|part| !part.is_empty());
     format!("{}{}", "↳ ".repeat(branch.depth), parts.join(" · "))
 }

@@ -1,0 +1,78 @@
+//! A disk of its own for a ledger, which can be filled and made read-only.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+/// Small enough to be filled in an instant, and large enough for a ledger of a few requests.
+const SIZE: &str = "2m";
+
+/// A file system in memory, mounted in a namespace of its own, so that it goes with the process that holds it.
+pub struct Disk {
+    holder: Child,
+    pub folder: PathBuf,
+}
+
+impl Disk {
+    /// `None`, with a line that says so, where that is not allowed.
+    pub async fn mounted_at(folder: PathBuf) -> Option<Self> {
+        std::fs::create_dir(&folder).expect("a folder");
+        let mount = format!("mount -t tmpfs -o size={SIZE} tmpfs \"$0\" && echo mounted && exec cat");
+        let mut holder = Command::new("unshare")
+            .args(["--mount", "sh", "-c", &mount])
+            .arg(&folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .ok()?;
+        let mut said = String::new();
+        let out = holder.stdout.take().expect("its output");
+        let heard = BufReader::new(out).read_line(&mut said).await;
+        if heard.is_err() || said != "mounted\n" {
+            println!("skipped: no file system can be mounted here, which takes root");
+            return None;
+        }
+        Some(Self { holder, folder })
+    }
+
+    /// A program that sees the disk.
+    pub fn command(&self, program: impl AsRef<Path>) -> Command {
+        let holder = self.holder.id().expect("it lives as long as the disk");
+        let mut command = Command::new("nsenter");
+        command.args(["--target", &holder.to_string(), "--mount", "--wd=.", "--"]);
+        command.arg(program.as_ref());
+        command
+    }
+
+    /// Writes until nothing more fits.
+    pub async fn fill(&self) {
+        self.run("cat /dev/zero > \"$0/filler\" 2>/dev/null; test -s \"$0/filler\"")
+            .await;
+    }
+
+    pub async fn make_room(&self) {
+        self.run("rm \"$0/filler\"").await;
+    }
+
+    /// Nothing on it may be open for writing.
+    pub async fn make_read_only(&self) {
+        self.run("mount -o remount,ro \"$0\"").await;
+    }
+
+    pub async fn make_writable(&self) {
+        self.run("mount -o remount,rw \"$0\"").await;
+    }
+
+    async fn run(&self, script: &str) {
+        let done = self
+            .command("sh")
+            .args(["-c", script])
+            .arg(&self.folder)
+            .status()
+            .await;
+        assert!(done.expect("a shell").success(), "{script}");
+    }
+}
