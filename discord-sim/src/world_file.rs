@@ -47,6 +47,7 @@ struct PersonEntry {
     owner: bool,
     #[serde(default)]
     bot: bool,
+    about: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -97,6 +98,9 @@ impl WorldFile {
             newcomer = newcomer.with_roles(person.roles.iter().map(String::as_str));
             if let Some(id) = person.id {
                 newcomer = newcomer.with_id(id.0);
+            }
+            if let Some(about) = &person.about {
+                newcomer = newcomer.who_is(about);
             }
             if person.owner {
                 newcomer = newcomer.who_owns_the_guild();

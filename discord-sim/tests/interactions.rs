@@ -232,3 +232,24 @@ async fn a_button_updates_its_message_and_a_menu_sends_its_values() {
         .await;
     assert!(choosing.await.expect("an answer").is_ephemeral());
 }
+
+#[tokio::test]
+async fn a_menu_of_people_sends_along_who_was_chosen() {
+    let mut story = Story::usual().await;
+    let place = story.sim.channel("incident");
+    let menu = json!([{ "type": 1, "components": [{ "type": 5, "custom_id": "who" }] }]);
+    let path = format!("/channels/{}/messages", place.id());
+    story
+        .rest
+        .post(&path, json!({ "content": "whom?", "components": menu }))
+        .await;
+    let message = place.last_message().expect("posted");
+    let (ana, ben) = (story.sim.person("ana"), story.sim.person("ben"));
+    let id = ana.id().to_string();
+    let chosen_id = id.clone();
+    tokio::spawn(async move { ben.chooses(&message, "who", [chosen_id.as_str()]).await });
+    let chosen = story.socket.event("INTERACTION_CREATE").await;
+    assert_eq!(chosen["data"]["values"], json!([id]));
+    assert_eq!(chosen["data"]["resolved"]["users"][&id]["username"], "ana");
+    assert!(chosen["data"]["resolved"]["members"][&id]["roles"].is_array());
+}

@@ -33,8 +33,10 @@ pub(crate) async fn world(State(shared): Sim) -> Json<Value> {
                 .filter_map(|id| world.guild.roles.get(id))
                 .map(|r| r.name.as_str())
                 .collect();
-            let bot = world.users.get(&member.user).is_some_and(|user| user.bot);
-            json!({ "id": member.user, "name": world.name(member.user), "bot": bot, "roles": roles,
+            let user = world.users.get(&member.user);
+            let bot = user.is_some_and(|user| user.bot);
+            let about = user.and_then(|user| user.about.as_ref());
+            json!({ "id": member.user, "name": world.name(member.user), "bot": bot, "about": about, "roles": roles,
                 "owner": world.guild.owner == member.user,
                 "permissions": permissions::in_guild(&world.guild, member) })
         })

@@ -12,6 +12,10 @@ use crate::world::refusal::Form;
 pub(crate) const ACTION_ROW: i64 = 1;
 pub(crate) const BUTTON: i64 = 2;
 pub(crate) const STRING_SELECT: i64 = 3;
+pub(crate) const USER_SELECT: i64 = 5;
+pub(crate) const ROLE_SELECT: i64 = 6;
+pub(crate) const MENTIONABLE_SELECT: i64 = 7;
+pub(crate) const CHANNEL_SELECT: i64 = 8;
 const MOST_ROWS: usize = 5;
 const MOST_BUTTONS: usize = 5;
 const LINK: i64 = 5;
@@ -48,7 +52,7 @@ pub(crate) fn check(rows: &[Value], form: &mut Form) {
             match part.int("type", form) {
                 Some(BUTTON) => button(&part, &mut seen, form),
                 Some(STRING_SELECT) => string_select(&part, &mut seen, form),
-                Some(5..=8) => select(&part, &mut seen, form),
+                Some(USER_SELECT..=CHANNEL_SELECT) => select(&part, &mut seen, form),
                 _ => form.fault(
                     &part.at("type"),
                     "BASE_TYPE_CHOICES",

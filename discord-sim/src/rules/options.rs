@@ -12,6 +12,10 @@ pub(crate) const SUBCOMMAND: i64 = 1;
 pub(crate) const GROUP: i64 = 2;
 pub(crate) const STRING: i64 = 3;
 pub(crate) const INTEGER: i64 = 4;
+pub(crate) const USER: i64 = 6;
+pub(crate) const CHANNEL: i64 = 7;
+pub(crate) const ROLE: i64 = 8;
+pub(crate) const MENTIONABLE: i64 = 9;
 pub(crate) const NUMBER: i64 = 10;
 const MOST: usize = 25;
 

@@ -17,6 +17,7 @@ impl Newcomer {
             roles: Vec::new(),
             bot: false,
             owner: false,
+            about: None,
         };
         Self { plan }
     }
@@ -42,6 +43,13 @@ impl Newcomer {
     #[must_use]
     pub fn who_owns_the_guild(mut self) -> Self {
         self.plan.owner = true;
+        self
+    }
+
+    /// Says on the page what they are, such as "on call".
+    #[must_use]
+    pub fn who_is(mut self, about: &str) -> Self {
+        self.plan.about = Some(about.into());
         self
     }
 

@@ -1,6 +1,6 @@
 //! What people do besides commands and reactions: write, press, choose, fill in.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::World;
 use super::ids::Id;
@@ -9,9 +9,10 @@ use super::messages::{self, Message};
 use super::permissions::Permissions;
 use super::posting::Setting;
 use super::refusal::Refusal;
-use crate::rules::components::{BUTTON, STRING_SELECT};
+use crate::rules::components::{BUTTON, CHANNEL_SELECT, MENTIONABLE_SELECT, ROLE_SELECT, USER_SELECT};
 use crate::rules::draft::Draft;
 use crate::rules::modals;
+use crate::rules::options::{CHANNEL, MENTIONABLE, ROLE, USER};
 
 impl World {
     pub(crate) fn says(
@@ -82,8 +83,15 @@ impl World {
             (false, Some(values)) => {
                 check_choice(component, values)?;
                 data["values"] = json!(values);
-                if component["type"] != STRING_SELECT {
-                    data["resolved"] = json!({});
+                if let Some(kind) = option_kind(&component["type"]) {
+                    let mut resolved = Map::new();
+                    for value in values {
+                        self.resolve(Some(kind), &json!(value), &mut resolved);
+                        if !resolved.values().any(|group| group.get(value).is_some()) {
+                            return Err(format!("{value} is not in the menu"));
+                        }
+                    }
+                    data["resolved"] = resolved.into();
                 }
             }
         }
@@ -152,6 +160,17 @@ impl World {
         } else {
             Err("Unknown Message".into())
         }
+    }
+}
+
+/// The kind of option that takes what a select menu of this type offers, unless it offers texts.
+fn option_kind(component: &Value) -> Option<i64> {
+    match component.as_i64() {
+        Some(USER_SELECT) => Some(USER),
+        Some(ROLE_SELECT) => Some(ROLE),
+        Some(MENTIONABLE_SELECT) => Some(MENTIONABLE),
+        Some(CHANNEL_SELECT) => Some(CHANNEL),
+        _ => None,
     }
 }
 

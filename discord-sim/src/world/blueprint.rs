@@ -50,6 +50,7 @@ pub(crate) struct PersonPlan {
     pub(crate) roles: Vec<String>,
     pub(crate) bot: bool,
     pub(crate) owner: bool,
+    pub(crate) about: Option<String>,
 }
 
 impl Blueprint {
@@ -67,6 +68,7 @@ impl Blueprint {
             id: self.bot.0,
             name: self.bot.1,
             bot: true,
+            about: None,
         };
         add_roles(&mut guild, &robot, self.roles, self.bot_permissions)?;
         let application = Application {
@@ -154,6 +156,7 @@ fn settle(guild: &mut Guild, robot: User, mut plans: Vec<PersonPlan>) -> Result<
             roles: Vec::new(),
             bot: false,
             owner: true,
+            about: None,
         });
     }
     for (index, plan) in plans.into_iter().enumerate() {
@@ -184,6 +187,7 @@ fn settle(guild: &mut Guild, robot: User, mut plans: Vec<PersonPlan>) -> Result<
                     id,
                     name: plan.name,
                     bot: plan.bot,
+                    about: plan.about,
                 },
             )
             .is_some()

@@ -190,8 +190,8 @@ impl World {
         }
     }
 
-    /// Adds what an id in an option stands for, as Discord sends it along.
-    fn resolve(&self, kind: Option<i64>, value: &Value, resolved: &mut Map<String, Value>) {
+    /// Adds what an id in an option or a menu stands for, as Discord sends it along.
+    pub(crate) fn resolve(&self, kind: Option<i64>, value: &Value, resolved: &mut Map<String, Value>) {
         let Some(id) = value.as_str().and_then(|text| text.parse::<Id>().ok()) else {
             return;
         };

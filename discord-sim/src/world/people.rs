@@ -13,6 +13,8 @@ pub(crate) struct User {
     pub(crate) id: Id,
     pub(crate) name: String,
     pub(crate) bot: bool,
+    /// What they are, in the words of whoever described them; bots are not told.
+    pub(crate) about: Option<String>,
 }
 
 #[derive(Clone, Debug)]

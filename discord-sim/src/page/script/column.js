@@ -8,17 +8,17 @@ import { History } from "./history.js";
 import { MessageView } from "./message.js";
 import { showModal } from "./modal.js";
 import { entries } from "./options.js";
+import { failed, pending } from "./pending.js";
 import { People } from "./people.js";
 
 // How often, in milliseconds, an unanswered interaction is looked at when nothing changes.
 const LOOK = 500;
-const NO_ANSWER = "The application did not respond";
 
 export class Column {
   // `page` has the world and the channel that all columns show.
-  constructor(page, person) {
+  constructor(page) {
     this.page = page;
-    this.person = person;
+    this.person = null;
     this.commands = [];
     this.local = [];
     this.people = new People((name) => this.become(name));
@@ -42,10 +42,10 @@ export class Column {
     this.known = null;
     this.history.follow();
     this.page.remember();
-    return this.draw();
+    return this.page.draw();
   }
 
-  // Draws what has changed.
+  // Draws what has changed. Only the page asks for it, one drawing after the other.
   async draw() {
     const { person, channel } = this;
     if (!channel || !person) return;
@@ -82,12 +82,12 @@ export class Column {
     }
   }
 
-  // Sends a command; `line` is how its options look when they are typed.
-  async command(name, options, line) {
+  // Sends a command with its options by name.
+  async command(name, options) {
     const sent = { channel: this.channel.id, text: `/${name}`, options };
     const { interaction } = await act(this.person, "types", sent);
     this.history.follow();
-    this.#pend(interaction, name, line);
+    this.#pend(interaction, name);
   }
 
   // Presses a button or chooses from a menu; gives what to tell if there is no answer.
@@ -104,7 +104,7 @@ export class Column {
   dismiss(message) {
     if (!message.isLocal) return this.act("deletes", { message: message.id });
     this.local = this.local.filter((other) => other !== message);
-    return this.draw();
+    return this.page.draw();
   }
 
   // Scrolls to a message, wherever it is.
@@ -115,13 +115,13 @@ export class Column {
     else this.composer.tell("Unknown Message");
   }
 
-  async #pend(interaction, name, line) {
-    const pending = this.page.pending(this, interaction, name + line);
-    this.local.push(pending);
+  async #pend(interaction, name) {
+    const sent = pending(interaction, name, this.world.named(this.person), this.world.application);
+    this.local.push(sent);
+    this.page.draw();
     const isAnswered = await this.#answered(interaction);
-    if (isAnswered) this.local = this.local.filter((other) => other !== pending);
-    else Object.assign(pending, { failed: NO_ANSWER, isPending: false, flags: 0, only_for: this.person });
-    await this.draw();
+    this.local = this.local.flatMap((other) => (other !== sent ? [other] : isAnswered ? [] : [failed(sent)]));
+    this.page.draw();
   }
 
   // Waits for the bot's first answer, and shows it if it is a modal. Says whether there was one.

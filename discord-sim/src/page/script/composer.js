@@ -110,7 +110,10 @@ export class Composer {
     else this.suggestions.hide();
   }
 
+  // Sends what is there, once however often it is asked for meanwhile.
   async send() {
+    if (this.isSending) return;
+    this.isSending = true;
     this.suggestions.hide();
     const text = this.text.value.trim();
     try {
@@ -119,6 +122,8 @@ export class Composer {
       else if (text) await this.#say(text);
     } catch (error) {
       this.tell(error instanceof Declined ? error.message : "discord-sim does not answer");
+    } finally {
+      this.isSending = false;
     }
   }
 
@@ -137,8 +142,7 @@ export class Composer {
       this.go(pill);
       return this.tell(fault);
     }
-    const line = Object.entries(values).map(([name, value]) => ` ${name}:${value}`).join("");
-    await column.command(draft.entry.name, values, line);
+    await column.command(draft.entry.name, values);
     return this.drop();
   }
 

@@ -33,6 +33,7 @@ export class History {
   // Shows messages; `make` makes the view of a new one. `isNews` says that some were not there before.
   show(messages, make, isNews) {
     const items = timeline(messages);
+    const hadFocus = this.list.contains(document.activeElement);
     sync(this.list, items, ({ message }) => message.id, ({ message }) => {
       const view = make();
       this.views.set(message.id, view);
@@ -41,6 +42,8 @@ export class History {
     const ids = new Set(messages.map(({ id }) => id));
     for (const id of this.views.keys()) if (!ids.has(id)) this.views.delete(id);
     if (!this.list.querySelector(":scope > [tabindex='0']")) this.#enterAt(this.list.lastElementChild);
+    // Whoever was in a message that is gone goes on from the last one.
+    if (hadFocus && !this.list.contains(document.activeElement)) this.list.lastElementChild?.focus({ preventScroll: true });
     if (this.isAtEnd) this.#toEnd();
     else if (isNews) this.down.hidden = false;
   }

@@ -27,18 +27,10 @@ class Page {
   }
 
   // One drawing at a time; changes meanwhile ask for one more.
-  async draw() {
+  draw() {
     this.isStale = true;
-    if (this.isDrawing) return;
-    this.isDrawing = true;
-    try {
-      while (this.isStale) {
-        this.isStale = false;
-        await this.#drawOnce();
-      }
-    } finally {
-      this.isDrawing = false;
-    }
+    this.drawing ??= this.#drawWhileStale().finally(() => (this.drawing = null));
+    return this.drawing;
   }
 
   // Shows another channel.
@@ -54,6 +46,13 @@ class Page {
     const isFirst = this.channel === this.world.channels[0];
     const query = new URLSearchParams(isFirst ? as : [...as, ["channel", this.channel.name]]);
     history.replaceState(null, "", `?${query}`);
+  }
+
+  async #drawWhileStale() {
+    while (this.isStale) {
+      this.isStale = false;
+      await this.#drawOnce();
+    }
   }
 
   async #drawOnce() {
@@ -114,26 +113,6 @@ class Page {
     this.isTwo = isTwo;
     this.remember();
     this.draw();
-  }
-
-  // What stands in the channel until the bot has answered a command.
-  pending(column, interaction, command) {
-    const { application } = this.world;
-    const user = column.world.named(column.person);
-    return {
-      id: interaction,
-      isLocal: true,
-      isPending: true,
-      author: { id: application.id, username: application.name, bot: true },
-      interaction: { user: { id: user.id, username: user.name }, name: command },
-      timestamp: new Date().toISOString(),
-      flags: 128,
-      content: "",
-      embeds: [],
-      components: [],
-      reactors: [],
-      notified: [],
-    };
   }
 }
 

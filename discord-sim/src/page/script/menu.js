@@ -34,11 +34,16 @@ export class Menu {
     set(this.box, "data-custom-id", component.custom_id);
     set(this.box, "disabled", component.disabled || isLocked);
     set(this.list.element, "aria-multiselectable", this.most > 1 ? "true" : null);
-    const name = component.placeholder ?? "Make a selection";
-    set(this.box, "aria-label", name);
-    set(this.list.element, "aria-label", name);
-    fill(this.text, [name, this.#chosen()], () => this.#chosen().join(", ") || name);
+    this.name = component.placeholder ?? "Make a selection";
+    set(this.box, "aria-label", this.name);
+    set(this.list.element, "aria-label", this.name);
+    this.#write();
     if (isOpen(this.floating)) this.#show(this.list.active);
+  }
+
+  #write() {
+    const chosen = this.#chosen();
+    fill(this.text, [this.name, chosen], () => chosen.join(", ") || this.name);
   }
 
   #chosen() {
@@ -89,6 +94,7 @@ export class Menu {
     const chosen = this.#values();
     if (chosen.includes(value)) this.values = chosen.filter((other) => other !== value);
     else if (chosen.length < this.most) this.values = [...chosen, value];
+    this.#write();
     this.#show(this.list.active);
   }
 
@@ -99,6 +105,7 @@ export class Menu {
     this.#collapse();
     const { values } = this;
     this.values = null;
+    this.#write();
     if (values && values.length >= (this.component.min_values ?? 1)) this.choose(values);
   }
 

@@ -2,7 +2,8 @@
 
 import { author, avatar, tag } from "./avatar.js";
 import { components } from "./components.js";
-import { fill, h, set } from "./dom.js";
+import { confirm } from "./confirm.js";
+import { fill, h } from "./dom.js";
 import { embed } from "./embed.js";
 import { inline } from "./inline.js";
 import { icon } from "./icons.js";
@@ -47,10 +48,12 @@ export class MessageView {
     const { element } = this;
     element.dataset.message = message.id;
     element.dataset.author = message.author.username;
+    const roles = world.named(message.author.username)?.roles;
+    const isMentioned = message.notified.includes(person);
     const isLoading = (message.flags & LOADING) !== 0;
     const classes = {
       starts,
-      mentioned: message.notified.includes(person),
+      mentioned: isMentioned,
       ephemeral: Boolean(message.only_for),
       loading: isLoading,
       pending: Boolean(message.isPending),
@@ -60,11 +63,11 @@ export class MessageView {
     fill(this.day, day && message.timestamp, (iso) => iso && h("span", {}, dayOf(iso)));
     fill(this.reply, referenced(message), (target) => target && this.#reply(target));
     fill(this.used, message.interaction, (used) => used && this.#used(used));
-    fill(this.head, starts && [message.author, message.timestamp], (value) => value && this.#head(message));
+    fill(this.head, starts && [message.author, message.timestamp, roles], (value) => value && this.#head(message));
     fill(this.clock, !starts && message.timestamp, (iso) => iso && clock(iso));
     const isEdited = Boolean(message.edited_timestamp);
     const names = [world.members, world.roles, world.channels];
-    fill(this.content, [message.content, isLoading, message.failed, isEdited, names], () => this.#content(message, isLoading));
+    fill(this.content, [message.content, isLoading, message.failed, isEdited, isMentioned, names], () => this.#content(message, isLoading));
     fill(this.embeds, [message.embeds, names], () => message.embeds.map((data) => embed(data, world)));
     components(this.rows, message, world, Boolean(message.isPending), (id, values) => this.#use(id, values));
     this.reactions.update(message.reactors, person);
@@ -110,7 +113,8 @@ export class MessageView {
     const { world } = this.column;
     if (message.failed) return [icon("warning"), " ", message.failed];
     if (isLoading) return h("em.thinking", {}, message.isPending ? "Sending command…" : `${message.author.username} is thinking…`);
-    const made = message.content ? [markdown(message.content, world)] : [];
+    const isMentioned = this.element.classList.contains("mentioned");
+    const made = [isMentioned && h("span.visually-hidden", {}, "Mentions you: "), message.content && markdown(message.content, world)];
     if (message.edited_timestamp) {
       const title = new Date(message.edited_timestamp).toLocaleString();
       made.push(" ", h("span.edited", { title }, "(edited)"));
@@ -142,8 +146,13 @@ export class MessageView {
     return [
       this.#mayReact() && pickerButton(used, (emoji) => this.column.act("reacts", { message: this.message.id, emoji })),
       this.#mayReact() && button("Reply", "reply", () => this.column.composer.replyTo(this.message)),
-      this.#mayDelete() && button("Delete", "trash", () => this.column.act("deletes", { message: this.message.id })),
+      this.#mayDelete() && button("Delete", "trash", () => this.#delete()),
     ];
+  }
+
+  #delete() {
+    const go = () => this.column.act("deletes", { message: this.message.id });
+    confirm("Delete message", "Are you sure you want to delete this message?", "Delete", this.element, go);
   }
 
   // Presses a button or chooses from a menu; what the bot does not answer failed.

@@ -2,16 +2,15 @@
 
 const GAP = 4;
 
-// Opens `floating`, an element with the attribute `popover`, below `anchor`, or above it where there is more room.
+// Opens `floating`, an element with the attribute `popover`, and keeps it beside `anchor` until it is closed.
 export function open(floating, anchor) {
+  const follow = ({ target }) => floating.contains(target) || place(floating, anchor);
+  const stop = new AbortController();
+  document.addEventListener("scroll", follow, { capture: true, signal: stop.signal });
+  window.addEventListener("resize", follow, { signal: stop.signal });
+  floating.addEventListener("toggle", ({ newState }) => newState === "closed" && stop.abort(), { signal: stop.signal });
   floating.showPopover();
-  const { left, top, bottom, width } = anchor.getBoundingClientRect();
-  const below = innerHeight - bottom;
-  const goesUp = below < floating.offsetHeight + GAP && top > below;
-  floating.style.minWidth = `${Math.min(width, innerWidth)}px`;
-  floating.style.maxHeight = `${(goesUp ? top : below) - 2 * GAP}px`;
-  floating.style.left = `${Math.max(GAP, Math.min(left, innerWidth - floating.offsetWidth - GAP))}px`;
-  floating.style.top = `${goesUp ? top - GAP - floating.offsetHeight : bottom + GAP}px`;
+  place(floating, anchor);
 }
 
 export function close(floating) {
@@ -20,4 +19,16 @@ export function close(floating) {
 
 export function isOpen(floating) {
   return floating.matches(":popover-open");
+}
+
+// Below the control, or above it where there is too little room below and more above.
+function place(floating, anchor) {
+  const { left, top, bottom, width } = anchor.getBoundingClientRect();
+  const below = innerHeight - bottom;
+  floating.style.maxHeight = "none";
+  floating.style.minWidth = `${Math.min(width, innerWidth)}px`;
+  const goesUp = below < floating.offsetHeight + GAP && top > below;
+  floating.style.maxHeight = `${Math.max(0, (goesUp ? top : below) - 2 * GAP)}px`;
+  floating.style.left = `${Math.max(GAP, Math.min(left, innerWidth - floating.offsetWidth - GAP))}px`;
+  floating.style.top = `${goesUp ? top - GAP - floating.offsetHeight : bottom + GAP}px`;
 }

@@ -8,6 +8,7 @@ import { fixedChoices } from "./options.js";
 // The bot is asked when nothing was typed for as long, in milliseconds.
 const PAUSE = 200;
 const MOST = 25;
+const NONE = "No options match your search";
 
 export class Suggestions {
   // `pick` is called with the entry that was chosen.
@@ -54,7 +55,10 @@ export class Suggestions {
     const fixed = fixedChoices(option, this.column.world);
     if (fixed) {
       const found = fixed.filter(({ label }) => pill.choice || label.toLowerCase().includes(typed)).slice(0, MOST);
-      this.#show(box, title, found, 0, found.length === 0 ? "No options match your search" : "");
+      const held = Math.max(0, found.findIndex((entry) => pill.holds(entry)));
+      this.#show(box, title, found, held, found.length === 0 ? NONE : "");
+    } else if (pill.choice) {
+      this.#show(box, title, [pill.choice], 0, "");
     } else if (option.autocomplete) {
       this.#ask(pill, draft, title);
     } else {
@@ -97,7 +101,7 @@ export class Suggestions {
     const body = { channel: column.channel.id, text: `/${draft.entry.name}`, options, focus: [name, pill.box.value] };
     try {
       const { choices } = await act(column.person, "completes", body, asking.signal);
-      const note = choices.length === 0 ? "No options match your search" : "";
+      const note = choices.length === 0 ? NONE : "";
       this.#show(pill.box, title, choices.map((choice) => ({ label: choice.name, value: choice.value })), 0, note);
     } catch (error) {
       if (asking.signal.aborted) return;
