@@ -1,4 +1,4 @@
-//! A bot in another language and another library: discord.py, as it comes from PyPI, is pointed at the simulator.
+//! A bot in another language and with another library: `discord.py`, as `PyPI` has it, is pointed at the simulator.
 //!
 //! `DISCORD_PY` names a Python that has it. Where there is none the test says so and is skipped.
 
