@@ -72,6 +72,20 @@ async fn an_answer_that_comes_too_late_is_to_an_unknown_interaction() {
 }
 
 #[tokio::test]
+async fn what_an_answer_became_is_told_however_that_is_asked_for() {
+    let mut story = Story::usual().await;
+    for (yes, status) in [("true", 200), ("1", 200), ("false", 204), ("0", 204)] {
+        let (_, asked) = story.asked().await;
+        let path = format!(
+            "/interactions/{}/{}/callback?with_response={yes}",
+            text(&asked["id"]),
+            text(&asked["token"])
+        );
+        assert_eq!(story.rest.post(&path, json!({ "type": 5 })).await.0, status);
+    }
+}
+
+#[tokio::test]
 async fn a_deferred_answer_is_filled_in_by_its_token() {
     let mut story = Story::usual().await;
     let (answer, asked) = story.asked().await;

@@ -8,15 +8,23 @@ use super::lexer::Token;
 pub(super) struct Hazards {
     /// How many words of this statement were seen.
     words: usize,
-    /// It begins with `CREATE` or `ALTER`.
-    defines: bool,
-    /// What it defines has a password: a role, a user mapping, a foreign server or a subscription.
-    may_hold_password: bool,
+    about: About,
     /// It begins with `SET` or `ALTER`, or it defines a function, which can bring settings along.
     may_set: bool,
     /// It does set something.
     sets: bool,
     last: Last,
+}
+
+/// What a statement is about, as far as its first two words tell.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum About {
+    #[default]
+    Anything,
+    /// It begins with `CREATE` or `ALTER`.
+    Definition,
+    /// What it defines has a password: a role, a user mapping, a foreign server or a subscription.
+    PasswordHolder,
 }
 
 /// What the token before was, as far as it bears on the next one.
@@ -73,20 +81,25 @@ impl Hazards {
     fn follow_word(&mut self, word: &str) -> Last {
         match self.words {
             0 => {
-                self.defines = is_any(word, &["create", "alter"]);
+                if is_any(word, &["create", "alter"]) {
+                    self.about = About::Definition;
+                }
                 self.may_set = is_any(word, &["set", "alter"]);
             }
-            1 => {
-                let holders = ["role", "user", "group", "server", "subscription"];
-                self.may_hold_password = self.defines && is_any(word, &holders);
+            1 if self.about == About::Definition
+                && is_any(word, &["role", "user", "group", "server", "subscription"]) =>
+            {
+                self.about = About::PasswordHolder;
+            }
+            // `CREATE FUNCTION`, and `CREATE OR REPLACE FUNCTION`.
+            1..=3 => {
+                self.may_set |= self.about == About::Definition && is_any(word, &["function", "procedure"]);
             }
             _ => {}
         }
-        // `CREATE FUNCTION`, and `CREATE OR REPLACE FUNCTION`.
-        self.may_set |= self.defines && self.words <= 3 && is_any(word, &["function", "procedure"]);
         self.words += 1;
         self.sets |= self.may_set && is_any(word, &["set"]);
-        if self.may_hold_password && is_any(word, &["password", "identified", "connection"]) {
+        if self.about == About::PasswordHolder && is_any(word, &["password", "identified", "connection"]) {
             Last::Password
         } else if self.sets && is_any(word, &["to"]) {
             Last::Value

@@ -81,7 +81,7 @@ fn matching(search: &Search) -> (String, Vec<Value>) {
     }
     if let Some(targets) = &search.targets {
         // In JSON they are one value, however many there are.
-        let targets = serde_json::Value::from_iter(targets.iter().map(String::as_str));
+        let targets: serde_json::Value = targets.iter().map(String::as_str).collect();
         condition(
             " AND line ->> '$.target' IN (SELECT value FROM json_each(?))",
             Some(targets.to_string().into()),

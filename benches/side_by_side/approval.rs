@@ -1,0 +1,215 @@
+//! From the approval to the death of the session.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use tempfile::NamedTempFile;
+use throwaway_postgres::{Client, Cluster};
+use tokio::time::sleep;
+use tokio_postgres::Statement;
+
+use crate::Bench;
+use crate::bots::{Bot, killgate};
+use crate::crowd::Crowd;
+use crate::numbers::Sample;
+use crate::psql;
+use crate::report::{Chapter, Table, cells, times};
+use crate::victim::Victim;
+
+const ROUNDS: usize = 100;
+/// Not counted: programs get warm, statements are prepared.
+const WARM_UP: usize = 5;
+/// Between the preparations and what is measured.
+const PAUSE: Duration = Duration::from_millis(20);
+const TERMINATE: &str = "select pg_terminate_backend($1)";
+/// As long as the two records of an approval are in the ledger.
+const RECORD: [u8; 400] = [b'r'; 400];
+
+const TEXT: &str = "\
+From the moment before a DBA clicks ✅ on a card to the moment when the victim's own connection is told that it is over. The victims
+are idle in a transaction. Each bot has posted its card and its reactions long before. For those without Discord it begins where
+somebody presses Enter: `psql` is a fresh process; the warm round trip is the same statement, prepared, on an open connection; the
+third also appends 400 bytes to a file and has them on the disk (`fdatasync`) first, which is the least that a decision can cost that
+survives a loss of power.";
+
+/// Somebody who ends sessions.
+pub enum Contender {
+    Psql(PathBuf),
+    Warm(Warm),
+    Durable(Warm, NamedTempFile),
+    Bot(Box<Bot>),
+}
+
+/// An open connection with a prepared statement.
+pub struct Warm {
+    client: Client,
+    terminate: Statement,
+}
+
+/// A contender and how long its victims lived.
+struct Lane {
+    name: &'static str,
+    contender: Contender,
+    sample: Sample,
+}
+
+impl Warm {
+    pub async fn open(cluster: &Cluster) -> Result<Self> {
+        let client = cluster.connect("peer", "postgres").await?;
+        let terminate = client.prepare(TERMINATE).await?;
+        Ok(Self { client, terminate })
+    }
+
+    async fn ends(&self, pid: i32) -> Result<()> {
+        self.client.query_one(&self.terminate, &[&pid]).await?;
+        Ok(())
+    }
+}
+
+impl Contender {
+    /// How long a victim lived after it was decided.
+    pub async fn ends(&mut self, cluster: &Cluster) -> Result<Duration> {
+        let victim = Victim::open(cluster).await?;
+        let pid = victim.pid;
+        match self {
+            Self::Psql(program) => {
+                sleep(PAUSE).await;
+                let began = Instant::now();
+                let statement = format!("select pg_terminate_backend({pid})");
+                let database = cluster.url("peer", "postgres");
+                let (done, died) = tokio::join!(psql::run(program, &database, &statement), victim.died());
+                done?;
+                Ok(died? - began)
+            }
+            Self::Warm(warm) => {
+                sleep(PAUSE).await;
+                let began = Instant::now();
+                warm.ends(pid).await?;
+                Ok(victim.died().await? - began)
+            }
+            Self::Durable(warm, file) => {
+                sleep(PAUSE).await;
+                let began = Instant::now();
+                file.write_all(&RECORD)?;
+                file.as_file().sync_data()?;
+                warm.ends(pid).await?;
+                Ok(victim.died().await? - began)
+            }
+            Self::Bot(bot) => Ok(approved(bot, victim).await?.dead),
+        }
+    }
+}
+
+/// How long a bot took over one session.
+pub struct Took {
+    /// From the command to the card.
+    pub card: Duration,
+    /// From the approval to the death.
+    pub dead: Duration,
+}
+
+/// A request from the command to the result.
+pub async fn approved(bot: &Bot, victim: Victim) -> Result<Took> {
+    let (card, took) = bot.card(victim.pid).await?;
+    sleep(PAUSE).await;
+    let began = bot.guild.approves(&card);
+    let died = victim.died().await?;
+    bot.guild.is_told(&card).await;
+    Ok(Took {
+        card: took,
+        dead: died - began,
+    })
+}
+
+pub async fn measure(bench: &Bench) -> Result<Chapter> {
+    let mut crowd = Crowd::with_room_for(20).await?;
+    crowd.grow_to(10).await?;
+    let mut lanes = contenders(bench, &crowd.cluster).await?;
+    for round in 0..WARM_UP + bench.rounds(ROUNDS) {
+        for lane in &mut lanes {
+            let took = lane.contender.ends(&crowd.cluster).await;
+            let took = took.with_context(|| lane.name)?;
+            if round >= WARM_UP {
+                lane.sample.took(took);
+            }
+        }
+    }
+    Ok(told(&lanes))
+}
+
+async fn contenders(bench: &Bench, cluster: &Cluster) -> Result<Vec<Lane>> {
+    let target = ("orders".to_owned(), cluster.bot().await?);
+    let bot = killgate::start(&bench.killgate, &[target], None).await?;
+    let mut contenders = vec![
+        (KILLGATE, Contender::Bot(Box::new(bot))),
+        (PSQL, Contender::Psql(psql::find()?)),
+        (WARM, Contender::Warm(Warm::open(cluster).await?)),
+        (
+            DURABLE,
+            Contender::Durable(Warm::open(cluster).await?, NamedTempFile::new()?),
+        ),
+    ];
+    for peer in &bench.peers {
+        let bot = peer
+            .start(&bench.fetched, &cluster.url("peer", "postgres"))
+            .await?;
+        contenders.push((peer.name(), Contender::Bot(Box::new(bot))));
+    }
+    let lane = |(name, contender)| Lane {
+        name,
+        contender,
+        sample: Sample::default(),
+    };
+    Ok(contenders.into_iter().map(lane).collect())
+}
+
+const KILLGATE: &str = "killgate";
+const PSQL: &str = "`psql` process";
+const WARM: &str = "warm round trip";
+const DURABLE: &str = "one `fdatasync`, warm round trip";
+
+fn told(lanes: &[Lane]) -> Chapter {
+    let mut chapter = Chapter::new("Approval to the end of the session", TEXT);
+    let median = |name| {
+        let lane = lanes.iter().find(|lane| lane.name == name);
+        lane.map_or(f64::NAN, |lane| lane.sample.median())
+    };
+    let killgate = median(KILLGATE);
+    let mut table = Table::new(["", "median", "5–95 %", "killgate to it"]);
+    for lane in lanes {
+        let [middle, spread] = cells(&lane.sample);
+        table.row([
+            lane.name.to_owned(),
+            middle,
+            spread,
+            times(killgate, lane.sample.median()),
+        ]);
+    }
+    chapter.tables.push(table);
+    let goal = "approval → victim dead, to";
+    chapter.goal(
+        format!("{goal} a `psql` process"),
+        "×",
+        killgate / median(PSQL),
+        0.1,
+    );
+    chapter.goal(
+        format!("{goal} the warm round trip plus one `fdatasync`"),
+        "×",
+        killgate / median(DURABLE),
+        1.5,
+    );
+    for lane in lanes.iter().filter(|lane| lane.name != KILLGATE) {
+        if let Contender::Bot(_) = lane.contender {
+            chapter.goal(
+                format!("{goal} {}", lane.name),
+                "×",
+                killgate / lane.sample.median(),
+                1.0,
+            );
+        }
+    }
+    chapter
+}

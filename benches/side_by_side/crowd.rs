@@ -1,0 +1,167 @@
+//! A PostgreSQL server and the sessions on it.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use futures_util::future::try_join_all;
+use throwaway_postgres::{Client, Cluster, eventually};
+use tokio_postgres::Statement;
+
+/// So many connections are opened at the same time.
+const AT_ONCE: usize = 20;
+/// Connections beside the crowd's: those of bots, of victims, of whoever measures.
+const OTHERS: usize = 100;
+/// What a bot may: see everybody's sessions, and signal them.
+const RIGHTS: &str = "grant pg_signal_backend, pg_read_all_stats to";
+
+/// Sessions of an application, of ten one running a query, one idle in a transaction, eight idle.
+pub struct Crowd {
+    pub cluster: Cluster,
+    sessions: Vec<Arc<Client>>,
+    busy: usize,
+}
+
+/// A warm connection with the statement by which killgate lists sessions.
+pub struct Bare {
+    client: Client,
+    statement: Statement,
+}
+
+impl Crowd {
+    /// A server with room for so many sessions, and nobody there yet.
+    pub async fn with_room_for(most: usize) -> Result<Self> {
+        let cluster = Cluster::builder()
+            .setting("max_connections", &(most + OTHERS).to_string())
+            .setting("track_activity_query_size", "16384")
+            .start()
+            .await?;
+        cluster.role("app").await?;
+        cluster.bot().await?;
+        cluster.role("peer").await?;
+        cluster
+            .sql(&format!(
+                "{RIGHTS} peer; create table orders (id int primary key, paid bool); \
+                 insert into orders select generate_series(1, 10); grant all on orders to app"
+            ))
+            .await?;
+        Ok(Self {
+            cluster,
+            sessions: Vec::new(),
+            busy: 0,
+        })
+    }
+
+    /// The pids of all its sessions.
+    pub async fn pids(&self) -> Result<Vec<i32>> {
+        let observer = self.cluster.superuser().await?;
+        let all = "select pid from pg_stat_activity where usename = 'app'";
+        let rows = observer.query(all, &[]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// The pid of a session that has nothing to do.
+    pub async fn idle_pid(&self) -> Result<i32> {
+        let idle = self.sessions.last().context("somebody is there")?;
+        Ok(idle.query_one("select pg_backend_pid()", &[]).await?.get(0))
+    }
+
+    /// Opens sessions until there are so many.
+    pub async fn grow_to(&mut self, sessions: usize) -> Result<()> {
+        while self.sessions.len() < sessions {
+            let missing = (sessions - self.sessions.len()).min(AT_ONCE);
+            let opening = (0..missing).map(|_| self.cluster.connect("app", "postgres"));
+            for client in try_join_all(opening).await? {
+                let client = Arc::new(client);
+                let query = "select paid from orders where id = 7";
+                match self.sessions.len() % 10 {
+                    0 => client.batch_execute(&format!("begin; {query}")).await?,
+                    1 => {
+                        self.busy += 1;
+                        keep_busy(&client, "select pg_sleep(86400), 'a report of last month'");
+                    }
+                    _ => client.batch_execute(query).await?,
+                }
+                self.sessions.push(client);
+            }
+        }
+        let busy = i64::try_from(self.busy)?;
+        self.seen("wait_event = 'PgSleep'", busy).await
+    }
+
+    /// Has so many of the sessions wait for one row.
+    pub async fn queue(&mut self, waiting: usize) -> Result<()> {
+        let places = self.idle_places(waiting + 1);
+        let (first, rest) = places.split_first().context("somebody idle")?;
+        self.sessions[*first]
+            .batch_execute("begin; update orders set paid = true where id = 1")
+            .await?;
+        for place in rest {
+            keep_busy(
+                &self.sessions[*place],
+                "update orders set paid = false where id = 1",
+            );
+        }
+        self.seen("wait_event_type = 'Lock'", i64::try_from(waiting)?)
+            .await
+    }
+
+    /// A connection of the role that killgate is, with the statement that a session of killgate's ran last: it is to
+    /// be the very one that lists sessions.
+    pub async fn bare(&self) -> Result<Bare> {
+        let observer = self.cluster.superuser().await?;
+        let last = "select query from pg_stat_activity where usename = 'killgate' \
+                    and query like '%pg_stat_activity%' and query not like '%$1%' order by query_start desc limit 1";
+        let listing: String = observer.query_one(last, &[]).await?.get(0);
+        let client = self.cluster.connect("killgate", "postgres").await?;
+        let statement = client.prepare(&listing).await?;
+        Ok(Bare { client, statement })
+    }
+
+    /// Has the server log every statement, or no more; how many it has logged of bots so far.
+    pub async fn log_statements(&self, on: bool) -> Result<usize> {
+        let wanted = if on { "all" } else { "none" };
+        let client = self.cluster.superuser().await?;
+        // One by one: a change of the configuration cannot be part of a transaction.
+        client
+            .batch_execute(&format!("alter system set log_statement = '{wanted}'"))
+            .await?;
+        client.batch_execute("select pg_reload_conf()").await?;
+        let log = self.cluster.server_log()?;
+        let is_a_bots = |line: &&str| {
+            ["killgate@", "peer@"].iter().any(|role| line.contains(role))
+                && ["LOG:  statement:", "LOG:  execute"]
+                    .iter()
+                    .any(|kind| line.contains(kind))
+        };
+        Ok(log.lines().filter(is_a_bots).count())
+    }
+
+    fn idle_places(&self, count: usize) -> Vec<usize> {
+        let all = 0..self.sessions.len();
+        all.filter(|place| place % 10 > 1).take(count).collect()
+    }
+
+    async fn seen(&self, condition: &str, count: i64) -> Result<()> {
+        let observer = self.cluster.superuser().await?;
+        let query = format!("select count(*) from pg_stat_activity where usename = 'app' and {condition}");
+        eventually(&format!("{count} sessions with {condition}"), async || {
+            let seen: i64 = observer.query_one(&query, &[]).await?.get(0);
+            Ok((seen == count).then_some(()))
+        })
+        .await
+    }
+}
+
+fn keep_busy(client: &Arc<Client>, statement: &'static str) {
+    let client = Arc::clone(client);
+    // It ends with the server.
+    tokio::spawn(async move { client.batch_execute(statement).await });
+}
+
+impl Bare {
+    /// Runs the statement and reads all it answers.
+    pub async fn run(&self) -> Result<()> {
+        self.client.query(&self.statement, &[]).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,97 @@
+//! The approval again, while events arrive that mean nothing.
+
+use anyhow::Result;
+
+use crate::Bench;
+use crate::approval::{Contender, Warm, approved};
+use crate::bots::killgate;
+use crate::crowd::Crowd;
+use crate::flood::Flood;
+use crate::numbers::{Sample, figure};
+use crate::report::{Chapter, Table, times};
+use crate::victim::Victim;
+
+/// Quiet and flooded ones take turns.
+const BLOCKS: usize = 6;
+const IN_A_BLOCK: usize = 15;
+const WARM_UP: usize = 5;
+
+const TEXT: &str = "\
+The same as above in alternating blocks: quiet, and with 1,000 reactions a second on somebody's words in the incident channel. The
+flood comes from the process that measures too, so the warm round trip tells how much slower the machine itself gets.";
+
+/// How long victims lived.
+#[derive(Default)]
+struct Lives {
+    quiet: Sample,
+    flooded: Sample,
+}
+
+pub async fn measure(bench: &Bench) -> Result<Chapter> {
+    let mut crowd = Crowd::with_room_for(20).await?;
+    crowd.grow_to(10).await?;
+    let cluster = &crowd.cluster;
+    let target = ("orders".to_owned(), cluster.bot().await?);
+    let bot = killgate::start(&bench.killgate, &[target], None).await?;
+    let mut warm = Contender::Warm(Warm::open(cluster).await?);
+    for _ in 0..WARM_UP {
+        approved(&bot, Victim::open(cluster).await?).await?;
+        warm.ends(cluster).await?;
+    }
+    let (mut of_killgate, mut of_warm) = (Lives::default(), Lives::default());
+    for _ in 0..bench.rounds(BLOCKS) {
+        for flooded in [false, true] {
+            let flood = flooded.then(|| Flood::begin(&bot.guild));
+            for _ in 0..IN_A_BLOCK {
+                let took = approved(&bot, Victim::open(cluster).await?).await?;
+                of_killgate.sample(flooded).took(took.dead);
+                of_warm.sample(flooded).took(warm.ends(cluster).await?);
+            }
+            drop(flood);
+        }
+    }
+    Ok(told(&of_killgate, &of_warm))
+}
+
+impl Lives {
+    fn sample(&mut self, flooded: bool) -> &mut Sample {
+        if flooded {
+            &mut self.flooded
+        } else {
+            &mut self.quiet
+        }
+    }
+
+    fn ratio(&self, percent: usize) -> f64 {
+        self.flooded.percentile(percent) / self.quiet.percentile(percent)
+    }
+}
+
+fn told(killgate: &Lives, warm: &Lives) -> Chapter {
+    let mut chapter = Chapter::new("Approval under a flood", TEXT);
+    let mut table = Table::new([
+        "",
+        "quiet, median",
+        "95 %",
+        "flooded, median",
+        "95 %",
+        "median",
+        "95 %",
+    ]);
+    for (name, lives) in [("killgate", killgate), ("warm round trip", warm)] {
+        let [quiet, flooded] = [&lives.quiet, &lives.flooded];
+        let figures =
+            [quiet, flooded].map(|sample| [50, 95].map(|percent| figure(sample.percentile(percent))));
+        let ratios = [50, 95].map(|percent| times(flooded.percentile(percent), quiet.percentile(percent)));
+        table.row(
+            [name.to_owned()]
+                .into_iter()
+                .chain(figures.into_iter().flatten())
+                .chain(ratios),
+        );
+    }
+    chapter.tables.push(table);
+    chapter.goal("under the flood to quiet, median", "×", killgate.ratio(50), 1.3);
+    chapter.goal("under the flood to quiet, 95 %", "×", killgate.ratio(95), 1.3);
+    chapter
+}

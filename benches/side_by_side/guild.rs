@@ -1,0 +1,117 @@
+//! The simulated Discord: one for each bot, with people who type and click.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow};
+use discord_sim::{Channel, Message, Person, Sim};
+
+/// How long anything may take before it counts as never.
+pub const LIMIT: Duration = Duration::from_secs(30);
+
+pub const REQUESTERS: &str = "oncall";
+pub const APPROVERS: &str = "dba";
+
+/// Ana asks and Ben approves, in the incident channel.
+pub struct Guild {
+    pub sim: Sim,
+    pub incident: Channel,
+    ana: Person,
+    ben: Person,
+}
+
+impl Guild {
+    pub async fn open() -> Self {
+        let sim = Sim::builder()
+            .role(REQUESTERS)
+            .role(APPROVERS)
+            .person("ana", [REQUESTERS])
+            .person("ben", [APPROVERS])
+            .person("ivy", [])
+            .channel("incident")
+            .start()
+            .await;
+        Self {
+            incident: sim.channel("incident"),
+            ana: sim.person("ana"),
+            ben: sim.person("ben"),
+            sim,
+        }
+    }
+
+    /// Ana types a command. The answer, filled in where it was deferred, and how long it took.
+    pub async fn asks(&self, command: &str) -> Result<(Message, Duration)> {
+        let typed = self.ana.in_channel(&self.incident).types(command);
+        let began = Instant::now();
+        let answer = typed.try_send().await;
+        let took = began.elapsed();
+        let answer = answer.map_err(|problem| anyhow!("{command}: {problem}"))?;
+        Ok((answer.message(), took))
+    }
+
+    /// Many type the same command at once: how long until the last has an answer.
+    pub async fn ask_at_once(&self, people: usize, command: &str) -> Result<Duration> {
+        let place = self.ana.in_channel(&self.incident);
+        let began = Instant::now();
+        let sent = (0..people).map(|_| place.types(command).send_off());
+        let answers = sent
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|problem| anyhow!("{command}: {problem}"))?;
+        let mut answered = 0;
+        // One who waits for all: a hundred who wait would keep the simulator busy looking.
+        let all = self.sim.awaits(LIMIT, "everybody has an answer", || {
+            let waiting = &answers[answered..];
+            let here = |answer: &&discord_sim::Answer| {
+                answer
+                    .messages()
+                    .first()
+                    .is_some_and(|message| !message.is_loading())
+            };
+            answered += waiting.iter().take_while(here).count();
+            (answered == answers.len()).then(|| began.elapsed())
+        });
+        Ok(all.await)
+    }
+
+    /// Waits until both reactions are on the card, so that the bot has done all it does before a vote.
+    pub async fn offers_votes(&self, card: &Message) {
+        card.becomes("a card with two reactions", |card| card.emoji().len() == 2)
+            .await;
+    }
+
+    /// Ben approves; the moment just before.
+    pub fn approves(&self, card: &Message) -> Instant {
+        let before = Instant::now();
+        self.ben.reacts(card, "✅");
+        before
+    }
+
+    /// Ana takes her request back, and the bot has said so.
+    pub async fn withdraws(&self, card: &Message) {
+        self.ana.reacts(card, "❌");
+        self.is_told(card).await;
+    }
+
+    /// Waits for the reply to a card.
+    pub async fn is_told(&self, card: &Message) {
+        self.incident.next_message(|reply| reply.replies_to(card)).await;
+    }
+
+    /// When the bot's commands were there, and how much of the time since `began` Discord took to answer.
+    pub fn registered(&self, began: Instant) -> Result<(Instant, Duration)> {
+        let calls = self.sim.calls();
+        let registering = calls
+            .iter()
+            .rfind(|call| call.method != "GET" && call.path.starts_with("/applications/"))
+            .context("no commands were registered")?;
+        let end = registering.at + registering.took;
+        let mut answering = Duration::ZERO;
+        // Calls that overlap count once.
+        let mut covered = began;
+        for call in calls.iter().filter(|call| call.at <= registering.at) {
+            let done = call.at + call.took;
+            answering += done.saturating_duration_since(covered.max(call.at));
+            covered = covered.max(done);
+        }
+        Ok((end, answering))
+    }
+}

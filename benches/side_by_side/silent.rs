@@ -1,0 +1,125 @@
+//! Many targets, one of which swallows what it is sent.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use tokio::time::sleep_until;
+
+use crate::Bench;
+use crate::bots::Bot;
+use crate::bots::killgate::{self, Target};
+use crate::crowd::Crowd;
+use crate::footprint::targets;
+use crate::numbers::Sample;
+use crate::report::{Chapter, Table, cells, times};
+
+const TARGETS: usize = 20;
+const ROUNDS: usize = 20;
+/// `/sessions` over all targets waits for the silent one, so that it is asked less often.
+const ROUNDS_OVER_ALL: usize = 5;
+/// Longer than two who ask share one look at PostgreSQL.
+const APART: Duration = Duration::from_millis(600);
+
+const TEXT: &str = "\
+One killgate with a single target, one with 20, and one with 20 of which the last accepts connections and never says a word. All other
+targets are databases of one server with 20 sessions. `/terminate` and `/sessions` name the first target; `/sessions` without a target
+covers all of them, and waits its time for the silent one.";
+
+struct Lane {
+    name: &'static str,
+    bot: Bot,
+    card: Sample,
+    list: Sample,
+    all: Sample,
+}
+
+impl Lane {
+    async fn open(bench: &Bench, name: &'static str, targets: &[Target]) -> Result<Self> {
+        let bot = killgate::start(&bench.killgate, targets, None).await?;
+        bot.asks("/sessions target:shop1").await?;
+        Ok(Self {
+            name,
+            bot,
+            card: Sample::default(),
+            list: Sample::default(),
+            all: Sample::default(),
+        })
+    }
+
+    async fn round(&mut self, pid: i32) -> Result<()> {
+        let (_, took) = self.bot.asks("/sessions target:shop1").await?;
+        self.list.took(took);
+        let (card, took) = self
+            .bot
+            .asks(&format!("/terminate pid:{pid} target:shop1"))
+            .await?;
+        self.card.took(took);
+        self.bot.guild.offers_votes(&card).await;
+        self.bot.guild.withdraws(&card).await;
+        Ok(())
+    }
+}
+
+pub async fn measure(bench: &Bench) -> Result<Chapter> {
+    let mut crowd = Crowd::with_room_for(100).await?;
+    crowd.grow_to(20).await?;
+    let pid = crowd.idle_pid().await?;
+    let healthy = targets(&crowd.cluster, TARGETS).await?;
+    // Whoever connects is let in by the system, and nobody ever reads.
+    let silent = TcpListener::bind(("127.0.0.1", 0))?;
+    let mut one_silent = healthy.clone();
+    let address = silent.local_addr()?;
+    one_silent[TARGETS - 1].1 = format!("postgresql://killgate@{address}/postgres");
+    let mut lanes = [
+        Lane::open(bench, "1 target", &healthy[..1]).await?,
+        Lane::open(bench, "20 targets", &healthy).await?,
+        Lane::open(bench, "20 targets, one silent", &one_silent).await?,
+    ];
+    for _ in 0..bench.rounds(ROUNDS) {
+        let until = Instant::now() + APART;
+        for lane in &mut lanes {
+            lane.round(pid).await?;
+        }
+        sleep_until(until.into()).await;
+    }
+    for _ in 0..bench.rounds(ROUNDS_OVER_ALL) {
+        let until = Instant::now() + APART;
+        for lane in &mut lanes {
+            let (_, took) = lane.bot.asks("/sessions").await?;
+            lane.all.took(took);
+        }
+        sleep_until(until.into()).await;
+    }
+    Ok(told(&lanes))
+}
+
+fn told(lanes: &[Lane]) -> Chapter {
+    let mut chapter = Chapter::new("One silent target of twenty", TEXT);
+    let mut table = Table::new([
+        "",
+        "card",
+        "5–95 %",
+        "to 1 target",
+        "`/sessions` of one",
+        "5–95 %",
+        "of all",
+    ]);
+    for lane in lanes {
+        let [card, card_spread] = cells(&lane.card);
+        let [list, list_spread] = cells(&lane.list);
+        let [all, _] = cells(&lane.all);
+        let ratio = times(lane.card.median(), lanes[0].card.median());
+        table.row([
+            lane.name.to_owned(),
+            card,
+            card_spread,
+            ratio,
+            list,
+            list_spread,
+            all,
+        ]);
+    }
+    chapter.tables.push(table);
+    chapter
+}
