@@ -27,11 +27,11 @@ const APART: Duration = Duration::from_millis(600);
 const REST: Duration = Duration::from_secs(1);
 
 const TEXT: &str = "\
-Open cards: with so many requests open, each about a session of its own, how long another approval takes until its victim is dead, how long another
-command takes until its card, the memory (PSS, MiB), and the processor's time in a second while the cards are kept true, in milliseconds.
-Targets: how soon the commands are registered, less what Discord took; the memory when ready; `/sessions` over all of them, which are
-databases of one server with 20 sessions. How costs grow with the number of sessions is in “Command to answer”, with the length of the ledger in
-“A long ledger”. Growth is the exponent by which a cost follows the number: 0 not at all, 1 in proportion.";
+Open cards: with so many requests open, each about a session of its own, how long another approval takes until its victim is dead, how
+long another command takes until its card, the memory (PSS, MiB), and the processor's time in a second while the cards are kept true, in
+milliseconds. Targets: how soon the commands are registered, less what Discord took to answer; the memory when ready; `/sessions` over
+all of them, which are databases of one server with 20 sessions. Growth is the exponent by which a cost follows the number: 0 not at all,
+1 in proportion. What more sessions cost is in “Command to answer”, what a longer ledger costs in “A long ledger”.";
 
 pub async fn measure(bench: &Bench) -> Result<Chapter> {
     let mut chapter = Chapter::new("More work", TEXT);

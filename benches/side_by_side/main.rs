@@ -159,7 +159,9 @@ async fn run(arguments: &Arguments) -> Result<()> {
             Err(_) => failures.push(format!("{subject:?}: see the panic above")),
         }
     }
-    println!("{}", document.summary());
+    if arguments.only.is_empty() {
+        println!("{}", document.summary());
+    }
     println!("{:.0} s", began.elapsed().as_secs_f64());
     ensure!(failures.is_empty(), "not measured: {}", failures.join("; "));
     if !arguments.quick && arguments.only.is_empty() {

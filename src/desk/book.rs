@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use metrics::gauge;
 
+use super::log;
 use super::ports::{Ledger, LedgerError, Search};
 use crate::domain::event::{Entry, Event, Recorded};
 use crate::domain::ids::{MessageId, RequestId};
@@ -70,6 +71,7 @@ impl Book {
             })
             .collect();
         let recorded = self.ledger.append(entries).await?;
+        log::recorded(request, &recorded);
         for one in &recorded {
             self.apply(request, one)?;
         }

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
-use tracing::{error, info, warn};
+use tracing::{Instrument, error, info, warn};
 
 use super::book::Book;
 use super::courier::{Courier, Pace};
 use super::inbox::Happening;
+use super::log;
 use super::ports::{Alert, Card, Channel, Clock, Ledger, LedgerError, Question};
 use super::recovery::Interrupted;
 use super::rules::Rules;
@@ -257,7 +258,7 @@ impl Clerk {
             pace: Arc::clone(&self.pace),
             cards,
         };
-        tokio::spawn(courier.run(question));
+        tokio::spawn(courier.run(question).instrument(log::about(id)));
     }
 
     /// Who may do what on the request's target; nobody anything when the target is no longer configured.

@@ -11,13 +11,14 @@ const ALWAYS: [&str; 5] = [
     "MESSAGE_REACTION_REMOVE_ALL",
 ];
 /// Kinds that matter in the incident channels alone.
-const IN_CHANNEL: [&str; 3] = [
+const IN_CHANNEL: [&str; 4] = [
+    "CHANNEL_UPDATE",
     "MESSAGE_REACTION_ADD",
     "MESSAGE_REACTION_REMOVE",
     "MESSAGE_REACTION_REMOVE_EMOJI",
 ];
 
-/// A cheap test on the raw JSON: a reaction whose text does not even contain the number of an incident channel cannot be
+/// A cheap test on the raw JSON: an event whose text does not even contain the number of an incident channel cannot be
 /// in one. What passes is decoded and looked at properly.
 pub fn wanted(
     channels: impl IntoIterator<Item = ChannelId>,

@@ -11,7 +11,7 @@ use tracing::{error, info};
 use super::active::{Ended, Turn};
 use super::http::{self, Watched};
 use super::seat::Seat;
-use super::telemetry::start_metrics;
+use super::telemetry::{self, start_metrics};
 use super::{assembly, damaged};
 use crate::config::Settings;
 use crate::ledger::postgres::Memory;
@@ -58,7 +58,7 @@ async fn keep_running(settings: Settings) -> anyhow::Result<()> {
     }
     let memory = Memory::default();
     loop {
-        gauge!("killgate_active").set(0.0);
+        telemetry::stand_by();
         let taken = tokio::select! {
             taken = Seat::take(&settings, &waiting, &memory) => taken,
             _ = stop.wait_for(|stop| *stop) => return Ok(()),

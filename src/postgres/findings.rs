@@ -13,13 +13,13 @@ use super::connection::Live;
 use super::keeping::Prepare;
 use super::problem::notice_words;
 use super::statements;
+use super::version::Version;
 use crate::domain::identity::Pid;
 
 /// What a server is, and what may be done on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Findings {
-    /// `server_version_num`: 150018 for 15.18.
-    pub version: i32,
+    pub version: Version,
     /// The role that killgate is there.
     pub role: String,
     /// Whether that role is a superuser, which it should not be.
@@ -106,6 +106,12 @@ impl Findings {
     }
 }
 
+/// Prepares every statement, as for a kept connection.
+pub async fn try_statements(live: &mut Live) -> anyhow::Result<()> {
+    let finding = watch::Sender::new(None);
+    Targeting { finding }.prepare(live).await.map(drop)
+}
+
 /// Asks the server at the other end of a fresh connection.
 pub async fn find(live: &mut Live) -> anyhow::Result<Findings> {
     let row = live.client().query_one(statements::FINDINGS, &[]).await?;
@@ -117,7 +123,7 @@ pub async fn find(live: &mut Live) -> anyhow::Result<Findings> {
         Right::None
     };
     Ok(Findings {
-        version: row.try_get("version")?,
+        version: Version(row.try_get("version")?),
         role: row.try_get("role")?,
         superuser: row.try_get("superuser")?,
         sees_all: row.try_get("sees_all")?,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use discord_sim::{Cut, Fault, Message};
+use discord_sim::{Cut, Fault, Message, Permissions};
 use throwaway_postgres::{SqlState, Victim};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
@@ -75,6 +75,16 @@ async fn an_approval_made_while_discord_was_away_from_the_bot_counts_once_it_is_
     scene.stage.sim.outage().await;
     scene.approves();
     scene.stage.sim.restore().await;
+    scene.ends().await;
+}
+
+#[tokio::test]
+async fn an_approval_made_while_the_bot_could_not_see_the_channel_counts_once_it_can() {
+    let mut scene = Scene::open().await;
+    let incident = scene.stage.incident();
+    scene.stage.sim.bot_loses(&incident, Permissions::VIEW_CHANNEL);
+    scene.approves();
+    scene.stage.sim.bot_regains(&incident);
     scene.ends().await;
 }
 
