@@ -39,7 +39,11 @@ impl Chapter {
         }
     }
 
+    /// Holds a measurement against its goal; where what it is held against was not there, nothing is said.
     pub fn goal(&mut self, what: impl Into<String>, unit: &'static str, measured: f64, limit: f64) {
+        if measured.is_nan() || limit.is_nan() {
+            return;
+        }
         self.goals.push(Goal {
             what: what.into(),
             measured,
