@@ -6,14 +6,15 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+use fantoccini::actions::{InputSource, KeyAction, KeyActions};
 use fantoccini::key::Key;
 use fantoccini::wd::Capabilities;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use throwaway_postgres::eventually;
-use tokio::time::sleep;
+use throwaway_postgres::{LIMIT, eventually};
+use tokio::time::{Instant, sleep};
 
 /// How large the page is, in CSS pixels.
 #[derive(Clone, Copy)]
@@ -52,38 +53,24 @@ impl Browser {
 
     /// Waits until there is such an element, and a person can see it.
     pub async fn sees(&self, css: &str) {
-        self.eventually(css, "nothing was seen of", async || {
-            let found = self.client.find(Locator::Css(css)).await;
-            match found {
-                // An element that was drawn anew meanwhile is looked for again.
-                Ok(element) => Ok(element.is_displayed().await.unwrap_or(false)),
-                Err(error) if error.is_no_such_element() => Ok(false),
-                Err(error) => Err(error),
-            }
-        })
-        .await;
+        self.holds(SEEN, vec![json!(css)], "it was never seen").await;
     }
 
     /// Waits until one of the elements has these words in it.
     pub async fn reads(&self, css: &str, words: &str) {
-        self.eventually(css, words, async || {
-            let says = self.client.execute(SAYS, vec![json!(css), json!(words)]).await?;
-            Ok(says == json!(true))
-        })
-        .await;
+        self.holds(SAYS, vec![json!(css), json!(words)], "it never said so")
+            .await;
     }
 
     /// Waits until the element can be clicked, and does it.
     pub async fn clicks(&self, css: &str) {
-        self.eventually(css, "could not be clicked", async || {
-            // It may be drawn anew between being found and being clicked, or something may pass over it.
-            match self.client.find(Locator::Css(css)).await {
-                Ok(element) => Ok(element.click().await.is_ok()),
-                Err(error) if error.is_no_such_element() => Ok(false),
-                Err(error) => Err(error),
-            }
-        })
-        .await;
+        self.sees(css).await;
+        // It may be drawn anew between being found and being clicked, or something may pass over it.
+        let clicked = eventually(css, async || {
+            let found = self.client.find(Locator::Css(css)).await?;
+            Ok(found.click().await.ok())
+        });
+        clicked.await.expect("it can be clicked");
     }
 
     /// Goes on with Tab until the element has the focus.
@@ -91,8 +78,7 @@ impl Browser {
         self.sees(css).await;
         for _ in 0..MOST_TABS {
             let script = "return document.activeElement.matches(arguments[0])";
-            let there = self.client.execute(script, vec![json!(css)]).await;
-            if there.expect("a selector") == json!(true) {
+            if self.asks(script, vec![json!(css)]).await == json!(true) {
                 return;
             }
             self.presses(Key::Tab).await;
@@ -114,7 +100,11 @@ impl Browser {
     }
 
     pub async fn presses(&self, key: Key) {
-        self.types(&char::from(key).to_string()).await;
+        let value = char::from(key);
+        let press = KeyActions::new("keyboard".into())
+            .then(KeyAction::Down { value })
+            .then(KeyAction::Up { value });
+        self.client.perform_actions(press).await.expect("it takes keys");
     }
 
     /// Types into whatever has the focus.
@@ -127,14 +117,14 @@ impl Browser {
     pub async fn fits(&self) {
         let script = "return [...document.querySelectorAll('html, #aside')]
             .filter(each => each.scrollWidth > each.clientWidth).map(each => each.outerHTML.slice(0, 40))";
-        let wider = self.client.execute(script, Vec::new()).await;
-        assert_eq!(wider.expect("a page"), json!([]), "wider than the window");
+        let wider = self.asks(script, Vec::new()).await;
+        assert_eq!(wider, json!([]), "wider than the window");
     }
 
     /// None of the elements has these words in it.
     pub async fn reads_nothing_of(&self, css: &str, words: &str) {
-        let says = self.client.execute(SAYS, vec![json!(css), json!(words)]).await;
-        assert_eq!(says.expect("a selector"), json!(false), "{css} says: {words}");
+        let says = self.asks(SAYS, vec![json!(css), json!(words)]).await;
+        assert_eq!(says, json!(false), "{css} says: {words}");
     }
 
     /// Draws what is seen, if pictures are wanted.
@@ -145,7 +135,7 @@ impl Browser {
         // Nothing depends on it: what moves has come to rest, and the plot has something to show.
         sleep(SETTLING).await;
         let script = "document.getElementById('aside').scrollTop = 0";
-        self.client.execute(script, Vec::new()).await.expect("it scrolls");
+        self.asks(script, Vec::new()).await;
         let picture = self.client.screenshot().await.expect("a picture");
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures");
         std::fs::write(folder.join(format!("{name}.png")), picture).expect("a file");
@@ -173,27 +163,31 @@ impl Browser {
         self.client.clone().close().await.expect("it closes");
     }
 
-    async fn eventually(
-        &self,
-        css: &str,
-        what: &str,
-        condition: impl AsyncFn() -> Result<bool, fantoccini::error::CmdError>,
-    ) {
-        let what = format!("{css}: {what}");
-        let done = eventually(&what, async || Ok(condition().await?.then_some(()))).await;
-        if let Err(problem) = done {
-            let text = self
-                .client
-                .execute("return document.body.innerText", Vec::new())
-                .await;
-            panic!(
-                "{problem:#}\nThe page says:\n{}",
-                text.expect("a page").as_str().unwrap_or_default()
-            );
+    /// Waits until a script says so.
+    async fn holds(&self, script: &str, arguments: Vec<Value>, problem: &str) {
+        let deadline = Instant::now() + LIMIT;
+        while self.asks(script, arguments.clone()).await != json!(true) {
+            if Instant::now() > deadline {
+                let page = self.asks("return document.body.innerText", Vec::new()).await;
+                panic!(
+                    "{arguments:?}: {problem}. The page says:\n{}",
+                    page.as_str().unwrap_or_default()
+                );
+            }
+            sleep(PULSE).await;
         }
+    }
+
+    async fn asks(&self, script: &str, arguments: Vec<Value>) -> Value {
+        let answer = self.client.execute(script, arguments).await;
+        answer.expect("the page runs the script")
     }
 }
 
+/// How often a page is asked while something is waited for.
+const PULSE: Duration = Duration::from_millis(50);
+/// Whether the first of the elements can be seen.
+const SEEN: &str = "return document.querySelector(arguments[0])?.checkVisibility() ?? false";
 /// Whether one of the elements has these words in it.
 const SAYS: &str =
     "return [...document.querySelectorAll(arguments[0])].some(each => each.innerText.includes(arguments[1]))";
