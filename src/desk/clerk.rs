@@ -156,11 +156,7 @@ impl Clerk {
     /// When the next open request expires, in the time of timers.
     fn next_expiry(&self) -> Instant {
         let now = self.clock.now();
-        let first = self
-            .book
-            .open_requests()
-            .map(|request| request.asked.expires_at)
-            .min();
+        let first = self.book.next_expiry();
         // With nothing open it is enough to look again now and then.
         Instant::now() + first.map_or(EVERY, |expiry| expiry.since(now))
     }
@@ -171,7 +167,7 @@ impl Clerk {
         let over: Vec<_> = self
             .book
             .open_requests()
-            .filter(|request| request.has_expired(now))
+            .take_while(|request| request.has_expired(now))
             .map(|request| request.id)
             .collect();
         for id in over {

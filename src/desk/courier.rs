@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::inbox::Happening;
 use super::ports::{Card, Channel, Place, Question, Undelivered};
@@ -205,6 +205,7 @@ impl Courier {
             }
             self.wait_after(&problem, "result", &mut retry).await;
         }
+        debug!("its result is told");
         if let Some(place) = place.filter(|_| !is_closed) {
             let mut retry = FIRST_RETRY;
             while let Err(problem) = self.channel.update(place, &card).await {

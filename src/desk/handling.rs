@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use metrics::counter;
 use tokio::time::Instant;
-use tracing::{Instrument, warn};
+use tracing::{Instrument, debug, warn};
 
 use super::clerk::Clerk;
 use super::execution::execute;
@@ -154,7 +154,11 @@ impl Clerk {
                 signal_left: self.book.signal_left(&target, limit, now),
             },
         );
+        let decided = began.elapsed();
         let recorded = self.book.record(id, now, decision.events).await?;
+        if !recorded.is_empty() {
+            debug!(request = id.0, records = recorded.len(), ?decided, durable = ?began.elapsed(), "recorded");
+        }
         if let Some(approved) = Approved::mint(&before, &recorded) {
             self.execute(&before, approved, began);
         }

@@ -111,7 +111,7 @@ impl Account {
             rest: self.rest.clone(),
             token,
             intents: INTENTS,
-            interest: Arc::new(wanted(channels.iter().copied())),
+            interest: Arc::new(wanted(channels.iter().copied(), &self.profile.ballot)),
             capacity: EVENTS,
             pace: Pace::default(),
         });

@@ -40,6 +40,7 @@ async fn keep_running(settings: Settings) -> anyhow::Result<()> {
     // Also while another replica is active: a server may be out of connection slots when this one's turn comes.
     let targets = assembly::targets(&settings);
     tokio::spawn(assembly::watch_targets(targets.clone()));
+    tokio::spawn(telemetry::keep_tidy(metrics.clone()));
     let gateway = watch::Sender::new(false);
     let ledger = watch::Sender::new(None);
     let waiting = watch::Sender::new("standby".to_owned());
@@ -48,7 +49,7 @@ async fn keep_running(settings: Settings) -> anyhow::Result<()> {
             gateway: gateway.subscribe(),
             ledger: ledger.subscribe(),
             waiting: waiting.subscribe(),
-            metrics,
+            metrics: metrics.clone(),
         };
         tokio::spawn(async move {
             if let Err(problem) = http::serve(listener, watched).await {

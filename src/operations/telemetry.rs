@@ -1,11 +1,13 @@
 //! Logs and metrics: what they are called, and where they go.
 
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::ValueEnum;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::time::sleep;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::JsonFields;
 
@@ -29,6 +31,9 @@ const BUCKETS: [f64; 13] = [
 /// The values of the label `command`.
 const COMMANDS: [&str; 4] = ["sessions", "cancel", "terminate", "requests"];
 
+/// How often the times measured are put into their buckets.
+const TIDY_EVERY: Duration = Duration::from_mins(1);
+
 /// Sends log lines to standard error; `RUST_LOG` chooses which, `info` unless it says otherwise.
 pub fn log_to_stderr(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
@@ -39,6 +44,15 @@ pub fn log_to_stderr(format: LogFormat) {
     match format {
         LogFormat::Text => lines.init(),
         LogFormat::Json => lines.fmt_fields(JsonFields::new()).event_format(JsonLines).init(),
+    }
+}
+
+/// Puts the measured times into their buckets now and then, for as long as it is awaited: until somebody asks for the
+/// metrics the library keeps each of them, and perhaps nobody ever asks.
+pub async fn keep_tidy(metrics: PrometheusHandle) {
+    loop {
+        sleep(TIDY_EVERY).await;
+        metrics.run_upkeep();
     }
 }
 
