@@ -8,6 +8,8 @@ mod appends;
 mod approval;
 mod asking;
 mod bots;
+mod cast;
+mod contenders;
 mod crowd;
 mod document;
 mod flood;
@@ -26,6 +28,7 @@ mod process;
 mod psql;
 mod report;
 mod silent;
+mod together;
 mod victim;
 
 use std::panic::AssertUnwindSafe;
@@ -92,7 +95,7 @@ impl Subject {
             Self::Approval => approval::measure(bench).await,
             Self::Flood => flooded::measure(bench).await,
             Self::Asking => asking::measure(bench).await,
-            Self::Together => asking::measure_together(bench).await,
+            Self::Together => together::measure(bench).await,
             Self::Silent => silent::measure(bench).await,
             Self::Footprint => footprint::measure(bench).await,
             Self::Appends => appends::measure(bench).await,
