@@ -10,6 +10,7 @@ ENV RUSTFLAGS="--remap-path-prefix=/usr/local/cargo/registry/src=cargo --remap-p
     CARGO_INCREMENTAL=0
 
 # The dependencies by themselves: this layer stays until Cargo.toml or Cargo.lock changes.
+COPY .cargo .cargo
 COPY Cargo.toml Cargo.lock ./
 COPY discord-sim/Cargo.toml discord-sim/
 COPY throwaway-postgres/Cargo.toml throwaway-postgres/

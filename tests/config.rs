@@ -8,6 +8,8 @@ mod documents;
 mod faults;
 #[path = "config/garbage.rs"]
 mod garbage;
+#[path = "config/manual.rs"]
+mod manual;
 #[path = "config/overrides.rs"]
 mod overrides;
 #[path = "config/quorum.rs"]

@@ -27,6 +27,11 @@ impl Version {
         KNOWN.contains(&self)
     }
 
+    /// Whether it is of before those releases, so that the statements would fail.
+    pub fn is_too_old(self) -> bool {
+        self < KNOWN.start
+    }
+
     /// Whether slots can be reserved for roles other than superusers.
     pub fn reserves_connections(self) -> bool {
         self >= RESERVES

@@ -27,13 +27,15 @@ export function showModal(modal, submit) {
   async function answer(event) {
     event.preventDefault();
     const bad = fields.filter((field) => !field.check());
-    if (bad.length > 0) return bad[0].box.focus();
+    if (bad.length > 0) {
+      bad[0].box.focus();
+      return;
+    }
     send.disabled = true;
     wrong.textContent =
       (await submit(Object.fromEntries(fields.map((field) => [field.name, field.box.value])))) ?? "";
     send.disabled = false;
     if (!wrong.textContent) dialog.close();
-    return undefined;
   }
 }
 

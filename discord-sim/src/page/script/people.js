@@ -32,7 +32,7 @@ export class People {
       {},
       radio,
       picture,
-      h("span.person-text", {}, h("span.person-name", {}, person.name), about, roles),
+      h("span.person-text", {}, h("span.person-name", {}, person.name), " ", roles, " ", about),
     );
     return { element: label, update };
 
