@@ -8,12 +8,16 @@ mod documents;
 mod faults;
 #[path = "config/garbage.rs"]
 mod garbage;
+#[path = "config/manual.rs"]
+mod manual;
 #[path = "config/overrides.rs"]
 mod overrides;
 #[path = "config/quorum.rs"]
 mod quorum;
 #[path = "config/secrets.rs"]
 mod secrets;
+#[path = "config/shipped.rs"]
+mod shipped;
 #[path = "config/urls.rs"]
 mod urls;
 #[path = "config/values.rs"]

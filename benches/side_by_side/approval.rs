@@ -1,31 +1,20 @@
 //! From the approval to the death of the session.
 
-use std::io::Write;
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
-
 use anyhow::{Context, Result};
 use tempfile::NamedTempFile;
-use throwaway_postgres::{Client, Cluster};
-use tokio::time::sleep;
-use tokio_postgres::Statement;
+use throwaway_postgres::Cluster;
 
 use crate::Bench;
-use crate::bots::{Bot, killgate};
+use crate::bots::killgate;
+use crate::contenders::{Contender, Warm};
 use crate::crowd::Crowd;
 use crate::numbers::Sample;
 use crate::psql;
 use crate::report::{Chapter, Table, cells, times};
-use crate::victim::Victim;
 
 const ROUNDS: usize = 100;
 /// Not counted: programs get warm, statements are prepared.
 const WARM_UP: usize = 5;
-/// Between the preparations and what is measured.
-const PAUSE: Duration = Duration::from_millis(20);
-const TERMINATE: &str = "select pg_terminate_backend($1)";
-/// As long as the two records of an approval are in the ledger.
-const RECORD: [u8; 400] = [b'r'; 400];
 
 const TEXT: &str = "\
 From the moment before a DBA clicks ✅ on a card to the moment when the victim's own connection is told that it is over. The victims
@@ -34,93 +23,11 @@ somebody presses Enter: `psql` is a fresh process; the warm round trip is the sa
 third also appends 400 bytes to a file and has them on the disk (`fdatasync`) first, which is the least that a decision can cost that
 survives a loss of power.";
 
-/// Somebody who ends sessions.
-pub enum Contender {
-    Psql(PathBuf),
-    Warm(Warm),
-    Durable(Warm, NamedTempFile),
-    Bot(Box<Bot>),
-}
-
-/// An open connection with a prepared statement.
-pub struct Warm {
-    client: Client,
-    terminate: Statement,
-}
-
 /// A contender and how long its victims lived.
 struct Lane {
     name: &'static str,
     contender: Contender,
     sample: Sample,
-}
-
-impl Warm {
-    pub async fn open(cluster: &Cluster) -> Result<Self> {
-        let client = cluster.connect("peer", "postgres").await?;
-        let terminate = client.prepare(TERMINATE).await?;
-        Ok(Self { client, terminate })
-    }
-
-    async fn ends(&self, pid: i32) -> Result<()> {
-        self.client.query_one(&self.terminate, &[&pid]).await?;
-        Ok(())
-    }
-}
-
-impl Contender {
-    /// How long a victim lived after it was decided.
-    pub async fn ends(&mut self, cluster: &Cluster) -> Result<Duration> {
-        let victim = Victim::open(cluster).await?;
-        let pid = victim.pid;
-        match self {
-            Self::Psql(program) => {
-                sleep(PAUSE).await;
-                let began = Instant::now();
-                let statement = format!("select pg_terminate_backend({pid})");
-                let database = cluster.url("peer", "postgres");
-                let (done, died) = tokio::join!(psql::run(program, &database, &statement), victim.died());
-                done?;
-                Ok(died? - began)
-            }
-            Self::Warm(warm) => {
-                sleep(PAUSE).await;
-                let began = Instant::now();
-                warm.ends(pid).await?;
-                Ok(victim.died().await? - began)
-            }
-            Self::Durable(warm, file) => {
-                sleep(PAUSE).await;
-                let began = Instant::now();
-                file.write_all(&RECORD)?;
-                file.as_file().sync_data()?;
-                warm.ends(pid).await?;
-                Ok(victim.died().await? - began)
-            }
-            Self::Bot(bot) => Ok(approved(bot, victim).await?.dead),
-        }
-    }
-}
-
-/// How long a bot took over one session.
-pub struct Took {
-    /// From the command to the card.
-    pub card: Duration,
-    /// From the approval to the death.
-    pub dead: Duration,
-}
-
-/// A request from the command to the result.
-pub async fn approved(bot: &Bot, victim: Victim) -> Result<Took> {
-    let (card, took) = bot.card(victim.pid).await?;
-    sleep(PAUSE).await;
-    let began = bot.guild.approves(&card);
-    let died = victim.died().await?;
-    bot.guild.is_told(&card).await;
-    Ok(Took {
-        card: took,
-        dead: died - began,
-    })
 }
 
 pub async fn measure(bench: &Bench) -> Result<Chapter> {

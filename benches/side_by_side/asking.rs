@@ -1,20 +1,19 @@
-//! From a command to its answer, on servers of different sizes; and a hundred people who ask at once.
+//! From a command to its answer, on servers of different sizes.
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
-use tokio::time::{sleep, sleep_until};
+use anyhow::Result;
+use tokio::time::sleep;
 
 use crate::Bench;
-use crate::bots::{Bot, killgate};
+use crate::bots::Bot;
+use crate::cast::{APART, Cast};
 use crate::crowd::{Bare, Crowd};
 use crate::numbers::Sample;
 use crate::report::{Chapter, Table, cells};
 
 const ROUNDS: usize = 25;
 const WARM_UP: usize = 3;
-/// Longer than two who ask share one look at PostgreSQL.
-const APART: Duration = Duration::from_millis(600);
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Sessions, and how many of them wait for one row.
@@ -36,8 +35,6 @@ const SIZES: [Size; 4] = [
         waiting: 200,
     },
 ];
-const AT_ONCE: usize = 100;
-const BURSTS: usize = 10;
 
 const TEXT: &str = "\
 From the moment a command is typed to the moment its answer is in the channel: `/terminate` and its card, `/sessions` and its list. The
@@ -46,20 +43,10 @@ the very one by which killgate lists sessions, as `pg_stat_activity` shows it, p
 are read. Of ten sessions one runs a query, one is idle in a transaction, and eight are idle. Commands come further apart than killgate
 shares one look.";
 
-const TOGETHER: &str = "\
-A hundred people type `/sessions` at the same moment, among 400 sessions: how long until the last of them has an answer. How many
-statements PostgreSQL saw of it is counted in its log, in a burst that is not timed.";
-
 #[derive(Clone, Copy)]
 struct Size {
     sessions: usize,
     waiting: usize,
-}
-
-/// Everybody who answers.
-struct Cast {
-    killgate: Bot,
-    peers: Vec<(&'static str, Bot)>,
 }
 
 /// What was measured at one size.
@@ -77,21 +64,6 @@ struct Pair {
     list: Sample,
 }
 
-impl Cast {
-    async fn gather(bench: &Bench, crowd: &Crowd) -> Result<Self> {
-        let target = ("orders".to_owned(), crowd.cluster.bot().await?);
-        let killgate = killgate::start(&bench.killgate, &[target], None).await?;
-        let mut peers = Vec::new();
-        for peer in &bench.peers {
-            let bot = peer
-                .start(&bench.fetched, &crowd.cluster.url("peer", "postgres"))
-                .await?;
-            peers.push((peer.name(), bot));
-        }
-        Ok(Self { killgate, peers })
-    }
-}
-
 impl Times {
     fn for_peers(count: usize) -> Self {
         let mut times = Self::default();
@@ -106,34 +78,25 @@ impl Times {
     }
 
     async fn round(&mut self, cast: &Cast, bare: &Bare, pid: i32) -> Result<()> {
-        let until = Instant::now() + APART;
+        sleep(APART).await;
         self.killgate
             .list
             .took(listed(&cast.killgate, "/sessions").await?);
-        for ((_, bot), (pair, instant)) in cast
-            .peers
-            .iter()
-            .zip(self.peers.iter_mut().zip(&mut self.instant))
-        {
+        sleep(PAUSE).await;
+        let (card, took) = cast.killgate.card(pid).await?;
+        self.killgate.card.took(took);
+        cast.killgate.guild.withdraws(&card).await;
+        let of_peers = self.peers.iter_mut().zip(&mut self.instant);
+        for ((_, bot), (pair, instant)) in cast.peers.iter().zip(of_peers) {
             pair.list.took(listed(bot, "/sessions").await?);
             instant.took(listed(bot, "/instant").await?);
+            sleep(PAUSE).await;
+            pair.card.took(bot.card(pid).await?.1);
         }
         sleep(PAUSE).await;
         let began = Instant::now();
         bare.run().await?;
         self.bare.took(began.elapsed());
-        sleep_until(until.into()).await;
-
-        let until = Instant::now() + APART;
-        let (card, took) = cast.killgate.card(pid).await?;
-        self.killgate.card.took(took);
-        cast.killgate.guild.withdraws(&card).await;
-        for ((_, bot), pair) in cast.peers.iter().zip(&mut self.peers) {
-            sleep(PAUSE).await;
-            let (_, took) = bot.card(pid).await?;
-            pair.card.took(took);
-        }
-        sleep_until(until.into()).await;
         Ok(())
     }
 }
@@ -199,68 +162,4 @@ fn tell(chapter: &mut Chapter, size: Size, cast: &Cast, times: &Times) {
         let what = format!("{what}, {name} (instant bot + 1.2 × bare statement)");
         chapter.goal(what, "ms", sample.median(), limit);
     }
-}
-
-/// How a hundred at once were served.
-struct Served {
-    name: String,
-    slowest: Sample,
-    statements: Option<usize>,
-}
-
-pub async fn measure_together(bench: &Bench) -> Result<Chapter> {
-    let mut crowd = Crowd::with_room_for(400).await?;
-    crowd.grow_to(400).await?;
-    let cast = Cast::gather(bench, &crowd).await?;
-    let mut lanes = vec![("killgate".to_owned(), &cast.killgate, "/sessions")];
-    for (name, bot) in &cast.peers {
-        lanes.push(((*name).to_owned(), bot, "/sessions"));
-        lanes.push((format!("instant, by {name}"), bot, "/instant"));
-    }
-    let mut served: Vec<Served> = Vec::new();
-    for (name, bot, command) in &lanes {
-        bot.guild.ask_at_once(AT_ONCE, command).await?;
-        served.push(Served {
-            name: name.clone(),
-            slowest: Sample::default(),
-            statements: None,
-        });
-    }
-    for _ in 0..bench.rounds(BURSTS) {
-        for ((_, bot, command), served) in lanes.iter().zip(&mut served) {
-            sleep(APART).await;
-            served
-                .slowest
-                .took(bot.guild.ask_at_once(AT_ONCE, command).await?);
-        }
-    }
-    for ((_, bot, command), served) in lanes.iter().zip(&mut served) {
-        let before = crowd.log_statements(true).await?;
-        sleep(APART).await;
-        bot.guild.ask_at_once(AT_ONCE, command).await?;
-        served.statements = Some(crowd.log_statements(false).await? - before);
-    }
-    together(&served)
-}
-
-fn together(served: &[Served]) -> Result<Chapter> {
-    let mut chapter = Chapter::new("A hundred at once", TOGETHER);
-    let mut table = Table::new(["", "slowest", "5–95 %", "statements seen"]);
-    for lane in served {
-        let [slowest, spread] = cells(&lane.slowest);
-        let statements = lane.statements.map_or(String::new(), |seen| seen.to_string());
-        table.row([lane.name.clone(), slowest, spread, statements]);
-    }
-    chapter.tables.push(table);
-    let killgate = served.first().context("killgate was asked")?;
-    let instant = served
-        .iter()
-        .filter(|lane| lane.name.starts_with("instant"))
-        .map(|lane| lane.slowest.median())
-        .fold(f64::NAN, f64::min);
-    let what = "100 at once, the slowest, to the instant bot's";
-    chapter.goal(what, "×", killgate.slowest.median() / instant, 1.5);
-    let statements = u32::try_from(killgate.statements.unwrap_or_default())?;
-    chapter.goal("100 at once, statements seen", "", f64::from(statements), 3.0);
-    Ok(chapter)
 }

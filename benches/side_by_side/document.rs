@@ -11,8 +11,8 @@ use crate::report::{Chapter, Table, goals};
 const INTRODUCTION: &str = "# Benchmarks
 
 Written by `./dev bench`; a run replaces it. killgate is measured as it is released, as a process of its own, between a real
-PostgreSQL server and a simulated Discord on loopback, beside what people would use instead. Contenders take turns within each
-round, so what slows the machine slows them all: the ratios hold elsewhere, the times do not.
+PostgreSQL server and a simulated Discord on loopback, beside what people would use instead. Contenders take turns within each round, so
+that what slows the machine slows them all: the ratios hold elsewhere, the times do not.
 
 Times are in milliseconds where nothing else is said. Each is a median, with the 5th and the 95th percentile as its spread. The simulated
 Discord, the victims and whoever asks are one process, which shares the processor with the bots.";

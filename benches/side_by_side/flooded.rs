@@ -3,8 +3,8 @@
 use anyhow::Result;
 
 use crate::Bench;
-use crate::approval::{Contender, Warm, approved};
 use crate::bots::killgate;
+use crate::contenders::{Contender, Warm, approved};
 use crate::crowd::Crowd;
 use crate::flood::Flood;
 use crate::numbers::{Sample, figure};

@@ -7,8 +7,8 @@ use discord_sim::Message;
 use tokio::time::sleep;
 
 use crate::Bench;
-use crate::approval::approved;
 use crate::bots::killgate;
+use crate::contenders::approved;
 use crate::crowd::Crowd;
 use crate::footprint::targets;
 use crate::numbers::{Sample, exponent, figure, milliseconds};
@@ -20,18 +20,18 @@ const CARDS: [u16; 3] = [10, 100, 400];
 const TARGETS: [u16; 3] = [1, 5, 20];
 const ROUNDS: usize = 15;
 const STARTS: usize = 10;
-/// Long enough for cards to be brought up to date several times.
-const WATCHED: Duration = Duration::from_secs(9);
+/// Twice as long as it takes from one look at the sessions of open requests to the next.
+const WATCHED: Duration = Duration::from_secs(8);
 /// Longer than two who ask share one look at PostgreSQL.
 const APART: Duration = Duration::from_millis(600);
 const REST: Duration = Duration::from_secs(1);
 
 const TEXT: &str = "\
-Open cards: with so many requests open, each about a session of its own, how long another approval takes until its victim is dead, how long another
-command takes until its card, the memory (PSS, MiB), and the processor's time in a second while the cards are kept true, in milliseconds.
-Targets: how soon the commands are registered, less what Discord took; the memory when ready; `/sessions` over all of them, which are
-databases of one server with 20 sessions. How costs grow with the number of sessions is in “Command to answer”, with the length of the ledger in
-“A long ledger”. Growth is the exponent by which a cost follows the number: 0 not at all, 1 in proportion.";
+Open cards: with so many requests open, each about a session of its own, how long another approval takes until its victim is dead, how
+long another command takes until its card, the memory (PSS, MiB), and the processor's time in a second while the cards are kept true, in
+milliseconds. Targets: how soon the commands are registered, less what Discord took to answer; the memory when ready; `/sessions` over
+all of them, which are databases of one server with 20 sessions. Growth is the exponent by which a cost follows the number: 0 not at all,
+1 in proportion. What more sessions cost is in “Command to answer”, what a longer ledger costs in “A long ledger”.";
 
 pub async fn measure(bench: &Bench) -> Result<Chapter> {
     let mut chapter = Chapter::new("More work", TEXT);
@@ -60,11 +60,12 @@ async fn cards(bench: &Bench) -> Result<Table> {
             card.took(took.card);
             dead.took(took.dead);
         }
+        let watched = if bench.quick { WATCHED / 2 } else { WATCHED };
         let before = processor_time(pid)?;
-        sleep(WATCHED).await;
+        sleep(watched).await;
         let spent = processor_time(pid)?.saturating_sub(before);
         let memory = proportional_set_size(pid)?;
-        let busy = milliseconds(spent) / WATCHED.as_secs_f64();
+        let busy = milliseconds(spent) / watched.as_secs_f64();
         lines.push((f64::from(cards), vec![dead.median(), card.median(), memory, busy]));
     }
     Ok(table(

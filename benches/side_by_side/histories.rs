@@ -9,7 +9,7 @@ use futures_util::future::try_join_all;
 use killgate::desk::ports::Ledger;
 use killgate::domain::event::Entry;
 use killgate::domain::ids::RequestId;
-use killgate::ledger::postgres::{Postgres, Terms};
+use killgate::ledger::postgres::{Memory, Postgres, Terms};
 use killgate::ledger::sqlite::Sqlite;
 use killgate::postgres::connection::Dial;
 use killgate::postgres::tls::{Tls, TlsMode};
@@ -77,9 +77,8 @@ pub async fn in_database(cluster: &Cluster, name: &str) -> Result<Arc<dyn Ledger
         grace: Duration::from_millis(100),
         expiry: Duration::from_secs(5),
     };
-    Ok(Arc::new(
-        Postgres::stand_by(dial, terms, &watch::Sender::default()).await?,
-    ))
+    let ledger = Postgres::stand_by(dial, terms, &watch::Sender::default(), &Memory::default()).await?;
+    Ok(Arc::new(ledger))
 }
 
 /// Makes a database for [`in_database`].

@@ -3,10 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ::killgate::desk::ports::Ledger;
 use ::killgate::domain::moment::Moment;
 use anyhow::{Result, ensure};
+use jiff::Timestamp;
 use tempfile::TempDir;
 use throwaway_postgres::Cluster;
 use tokio::process::Command;
@@ -21,29 +24,38 @@ use crate::report::{Chapter, Table};
 
 const LENGTHS: [u32; 3] = [1_000, 10_000, 100_000];
 const ROUNDS: usize = 10;
-const VERIFICATIONS: usize = 5;
+const READINGS: usize = 5;
 
 const TEXT: &str = "\
-Ledgers of past requests, five records each. Recall is what a start reads of the ledger, opened anew; start goes from before the process
-is spawned until its commands are registered, less what Discord took to answer; verify is `killgate audit verify`, in milliseconds, and
-the most memory that it had resident, in MiB (`VmHWM`, looked at every millisecond). Growth is the exponent by which a cost follows the
-length: 0 not at all, 1 in proportion.";
+Ledgers of past requests, five records each. Recall opens a ledger anew and reads what a start needs of it; a fold reads every record
+instead. Start goes from before the process is spawned until its commands are registered, less what Discord took to answer. Verify is
+`killgate audit verify`, in milliseconds, and the most memory that it had resident, in MiB (`VmHWM`, looked at every millisecond). Growth
+is the exponent by which a cost follows the length: 0 not at all, 1 in proportion.";
+
+/// The start of time, from which a fold begins.
+const EVER: Moment = Moment::from_micros(0);
+/// Signals of the last hour count towards the limit, so that a start reads those.
+const AN_HOUR: Duration = Duration::from_hours(1);
 
 /// What one length costs.
 #[derive(Default)]
 struct Cost {
     recall_file: Sample,
     recall_database: Sample,
+    fold_file: Sample,
+    fold_database: Sample,
     start: Sample,
     verify: Sample,
     peak: Sample,
 }
 
 impl Cost {
-    fn all(&self) -> [&Sample; 5] {
+    fn all(&self) -> [&Sample; 7] {
         [
             &self.recall_file,
             &self.recall_database,
+            &self.fold_file,
+            &self.fold_database,
             &self.start,
             &self.verify,
             &self.peak,
@@ -68,28 +80,35 @@ pub async fn measure(bench: &Bench) -> Result<Chapter> {
         let history = folder.path().join(format!("{length}.db"));
         fs::copy(&growing, &history)?;
         for _ in 0..bench.rounds(ROUNDS) {
-            let began = Instant::now();
-            in_file(&growing)?.recall(Moment::from_micros(0)).await?;
-            cost.recall_file.took(began.elapsed());
-            let began = Instant::now();
-            in_database(&cluster, "history")
-                .await?
-                .recall(Moment::from_micros(0))
-                .await?;
-            cost.recall_database.took(began.elapsed());
+            let lately = Moment::from_micros(Timestamp::now().saturating_sub(AN_HOUR)?.as_microsecond());
+            cost.recall_file
+                .took(read(async { in_file(&growing) }, lately).await?);
+            cost.recall_database
+                .took(read(in_database(&cluster, "history"), lately).await?);
             let bot = killgate::start(&bench.killgate, std::slice::from_ref(&target), Some(&history)).await?;
             cost.start
                 .push(milliseconds(bot.start.took) - milliseconds(bot.start.discord));
             bot.stop().await?;
         }
-        for _ in 0..bench.rounds(VERIFICATIONS) {
+        for _ in 0..bench.rounds(READINGS) {
             let (took, peak) = verify(&bench.killgate, &killgate::at_rest(&history).await?).await?;
             cost.verify.took(took);
             cost.peak.push(peak);
+            cost.fold_file
+                .took(read(async { in_file(&growing) }, EVER).await?);
+            cost.fold_database
+                .took(read(in_database(&cluster, "history"), EVER).await?);
         }
         costs.push((length, cost));
     }
     Ok(told(&costs))
+}
+
+/// How long it takes to open a ledger and to read what must be known of the time since.
+async fn read(opening: impl Future<Output = Result<Arc<dyn Ledger>>>, since: Moment) -> Result<Duration> {
+    let began = Instant::now();
+    opening.await?.recall(since).await?;
+    Ok(began.elapsed())
 }
 
 /// How long it takes to walk the chain, and the most memory in MiB meanwhile.
@@ -124,6 +143,8 @@ fn told(costs: &[(u32, Cost)]) -> Chapter {
     let mut table = Table::new([
         "records",
         "recall, SQLite",
+        "PostgreSQL",
+        "fold, SQLite",
         "PostgreSQL",
         "start",
         "verify",

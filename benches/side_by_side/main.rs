@@ -8,6 +8,8 @@ mod appends;
 mod approval;
 mod asking;
 mod bots;
+mod cast;
+mod contenders;
 mod crowd;
 mod document;
 mod flood;
@@ -26,6 +28,7 @@ mod process;
 mod psql;
 mod report;
 mod silent;
+mod together;
 mod victim;
 
 use std::panic::AssertUnwindSafe;
@@ -92,7 +95,7 @@ impl Subject {
             Self::Approval => approval::measure(bench).await,
             Self::Flood => flooded::measure(bench).await,
             Self::Asking => asking::measure(bench).await,
-            Self::Together => asking::measure_together(bench).await,
+            Self::Together => together::measure(bench).await,
             Self::Silent => silent::measure(bench).await,
             Self::Footprint => footprint::measure(bench).await,
             Self::Appends => appends::measure(bench).await,
@@ -159,7 +162,9 @@ async fn run(arguments: &Arguments) -> Result<()> {
             Err(_) => failures.push(format!("{subject:?}: see the panic above")),
         }
     }
-    println!("{}", document.summary());
+    if arguments.only.is_empty() {
+        println!("{}", document.summary());
+    }
     println!("{:.0} s", began.elapsed().as_secs_f64());
     ensure!(failures.is_empty(), "not measured: {}", failures.join("; "));
     if !arguments.quick && arguments.only.is_empty() {

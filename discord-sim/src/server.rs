@@ -1,7 +1,7 @@
 //! The running simulator: one world behind three doors.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
@@ -91,11 +91,11 @@ impl Shared {
     }
 
     pub(crate) fn api_url(&self) -> String {
-        format!("http://{}", self.api.address)
+        format!("http://{}", from_here(self.api.address))
     }
 
     pub(crate) fn gateway_url(&self) -> String {
-        format!("ws://{}", self.gateway.address)
+        format!("ws://{}", from_here(self.gateway.address))
     }
 
     /// Resets all connections of bots and refuses new ones. The page stays.
@@ -113,8 +113,18 @@ impl Shared {
     }
 
     pub(crate) fn page_url(&self) -> String {
-        format!("http://{}", self.page.address)
+        format!("http://{}", from_here(self.page.address))
     }
+}
+
+/// Where a door is for a bot that shares this machine or its network: one that is open everywhere is so on loopback, too.
+fn from_here(address: SocketAddr) -> SocketAddr {
+    let host = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(host, address.port())
 }
 
 /// A running server. Dropping it stops everything.

@@ -236,3 +236,17 @@ async fn a_program_shows_something_of_its_own_beside_the_channel() {
     };
     assert_eq!(control.get("/sim/world").await["aside"], Value::Null);
 }
+
+/// Otherwise a page of anybody's, whose name resolves to 127.0.0.1, could act as anybody here.
+#[tokio::test]
+async fn on_loopback_nobody_is_answered_who_came_by_a_name() {
+    let sim = Sim::builder().start().await;
+    let asking = async |host: &str| {
+        let request = reqwest::Client::new()
+            .get(format!("{}/sim/world", sim.page_url()))
+            .header("host", host);
+        request.send().await.expect("an answer").status().as_u16()
+    };
+    assert_eq!(asking("localhost:8686").await, 200);
+    assert_eq!(asking("rebound.example.org:8686").await, 421);
+}

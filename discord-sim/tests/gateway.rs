@@ -2,9 +2,10 @@
 
 mod support;
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use discord_sim::{Cut, Intents, Sim};
+use discord_sim::{Cut, Intents, Ports, Sim};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use support::{Came, GUILDS, MESSAGES, Socket, USUAL, text};
@@ -252,4 +253,17 @@ async fn a_zlib_stream_carries_the_same_payloads() {
         .expect("sent");
     assert_eq!(read(&mut stream).await["t"], "READY");
     assert_eq!(read(&mut stream).await["t"], "GUILD_CREATE");
+}
+
+#[tokio::test]
+async fn where_it_listens_everywhere_it_names_loopback() {
+    let everywhere = Ports {
+        address: Ipv4Addr::UNSPECIFIED.into(),
+        ..Ports::default()
+    };
+    let sim = Sim::builder().channel("incident").ports(everywhere).start().await;
+    for url in [sim.api_url(), sim.gateway_url(), sim.page_url()] {
+        assert!(url.contains("://127.0.0.1:"), "{url}");
+    }
+    Socket::ready(&sim, USUAL).await;
 }

@@ -42,6 +42,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use secrecy::zeroize::Zeroizing;
 use toml::de::DeTable;
 
 pub use self::approval::Votes;
@@ -89,6 +90,8 @@ pub fn load(path: &Path, env: impl Fn(&str) -> Option<String>) -> Result<Setting
         .map_err(|error| format!("cannot read it: {error}"))
         .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned()))
         .map_err(|problem| unusable(Findings::new(file.clone(), ""), None, problem))?;
+    // A URL in it may hold a password.
+    let text = Zeroizing::new(text);
     let findings = Findings::new(file, &text);
     let document = match DeTable::parse(&text) {
         Ok(document) => document,

@@ -8,7 +8,8 @@ use crate::domain::access::Group;
 pub(super) struct Quorum<'q> {
     pub(super) requesters: &'q At<Group>,
     pub(super) approvers: &'q At<Group>,
-    pub(super) approvals: &'q At<u32>,
+    /// `None` when what is written is no number of approvals, which is a fault of its own.
+    pub(super) approvals: Option<&'q At<u32>>,
     /// ` on target "orders"` where the target has rules of its own.
     pub(super) whose: &'q str,
 }
@@ -40,7 +41,9 @@ impl Quorum<'_> {
                 format!("the only approver{whose} is also the only requester, whose approval never counts");
             return Err(findings.note(&approvers.spot, problem, "another user, or a role"));
         }
-        if (approvals.value as usize) > available {
+        if let Some(approvals) = approvals
+            && (approvals.value as usize) > available
+        {
             let problem = format!(
                 "{} approvals are needed{whose}, but at most {available} of the named approvers can approve a request",
                 approvals.value

@@ -70,9 +70,9 @@ pub(super) const DISCORD: Table = Table {
         ),
         key(
             "api_url",
-            "an https URL of a host and port alone; http for a loopback host",
+            "an https or http URL of a host and port alone",
             Some("\"https://discord.com\""),
-            "Another Discord-compatible API: the simulator, a proxy.",
+            "Another Discord-compatible API: the simulator, a proxy. Over http the token travels as plain text.",
         ),
     ],
 };

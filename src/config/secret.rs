@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
+use secrecy::zeroize::Zeroizing;
 
 use super::fault::{Findings, Noted, Spot};
 use super::paths::Paths;
@@ -12,7 +13,7 @@ use super::section::Section;
 use super::value::Value;
 
 /// More than any token or password has; keeps a wrong path, such as a device, from filling the memory.
-const LONGEST: u64 = 64 * 1024;
+const LONGEST: usize = 64 * 1024;
 
 /// Environment variables by name. A function, so that nothing but `main` touches the process's own.
 pub(super) type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
@@ -151,15 +152,16 @@ fn read_file(path: &Path) -> Result<SecretString, SecretError> {
         path: path.to_owned(),
         problem,
     };
-    let mut bytes = Vec::new();
+    // As large as it may become: what grows leaves copies behind, which nobody overwrites.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
     let file = File::open(path).map_err(unreadable)?;
-    file.take(LONGEST + 1)
+    file.take(LONGEST as u64 + 1)
         .read_to_end(&mut bytes)
         .map_err(unreadable)?;
-    if bytes.len() as u64 > LONGEST {
+    if bytes.len() > LONGEST {
         return Err(SecretError::TooLong(path.to_owned()));
     }
-    let text = String::from_utf8(bytes).map_err(|_| SecretError::NotText(path.to_owned()))?;
+    let text = str::from_utf8(&bytes).map_err(|_| SecretError::NotText(path.to_owned()))?;
     match text.trim_end_matches(['\r', '\n']) {
         "" => Err(SecretError::Empty(path.to_owned())),
         secret => Ok(secret.into()),

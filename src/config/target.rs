@@ -150,11 +150,10 @@ impl Rules {
     fn into_policy(self, findings: &Findings<'_>, whose: &str) -> Result<Policy, Noted> {
         let protection = self.protect.into_protection();
         let (requesters, approvers) = (self.access.requesters?, self.access.approvers?);
-        let approvals = self.approval.approvals?;
         let quorum = Quorum {
             requesters: &requesters,
             approvers: &approvers,
-            approvals: &approvals,
+            approvals: self.approval.approvals.as_ref().ok(),
             whose,
         };
         quorum.check(findings)?;
@@ -165,7 +164,7 @@ impl Rules {
                 approvers: approvers.value,
             },
             protection: protection?,
-            approvals: approvals.value,
+            approvals: self.approval.approvals?.value,
             expires_after: self.approval.expires_after?,
             require_reason: self.approval.require_reason?,
         })

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use metrics::gauge;
 
+use super::log;
 use super::ports::{Ledger, LedgerError, Search};
 use crate::domain::event::{Entry, Event, Recorded};
 use crate::domain::ids::{MessageId, RequestId};
@@ -21,6 +22,10 @@ const ENDED_KEPT: usize = 256;
 pub(super) struct Book {
     ledger: Arc<dyn Ledger>,
     requests: BTreeMap<RequestId, Request>,
+    /// Those that wait for people, in the order in which they expire.
+    open: BTreeSet<(Moment, RequestId)>,
+    /// Those of them whose card is not known to be in its channel yet.
+    awaited: BTreeSet<RequestId>,
     cards: HashMap<MessageId, RequestId>,
     ended: VecDeque<RequestId>,
     signals: BTreeMap<String, BTreeMap<RequestId, Moment>>,
@@ -37,6 +42,8 @@ impl Book {
         let mut book = Self {
             ledger,
             requests: BTreeMap::new(),
+            open: BTreeSet::new(),
+            awaited: BTreeSet::new(),
             cards: HashMap::new(),
             ended: VecDeque::new(),
             signals: BTreeMap::new(),
@@ -70,6 +77,7 @@ impl Book {
             })
             .collect();
         let recorded = self.ledger.append(entries).await?;
+        log::recorded(request, &recorded);
         for one in &recorded {
             self.apply(request, one)?;
         }
@@ -120,14 +128,30 @@ impl Book {
             }
             _ => {}
         }
+        self.index(&request);
         self.requests.insert(id, request);
         self.forget_the_oldest();
         Ok(())
     }
 
+    /// Whatever happens, the open requests are gone through, and never those that are over.
+    fn index(&mut self, request: &Request) {
+        let place = (request.asked.expires_at, request.id);
+        if request.is_open() {
+            self.open.insert(place);
+        } else {
+            self.open.remove(&place);
+        }
+        if request.is_open() && request.message.is_none() {
+            self.awaited.insert(request.id);
+        } else {
+            self.awaited.remove(&request.id);
+        }
+    }
+
     #[allow(clippy::cast_precision_loss, reason = "far fewer than 2^52 requests are open")]
     fn count_open(&self) {
-        gauge!("killgate_open_requests").set(self.open_requests().count() as f64);
+        gauge!("killgate_open_requests").set(self.open.len() as f64);
     }
 
     fn forget_the_oldest(&mut self) {
@@ -176,9 +200,19 @@ impl Book {
         self.requests.values()
     }
 
-    /// Those that wait for people.
+    /// Those that wait for people; the first to expire comes first.
     pub(super) fn open_requests(&self) -> impl Iterator<Item = &Request> + Clone {
-        self.all().filter(|request| request.is_open())
+        self.open.iter().filter_map(|(_, id)| self.requests.get(id))
+    }
+
+    /// When the next of them expires.
+    pub(super) fn next_expiry(&self) -> Option<Moment> {
+        self.open.first().map(|(expiry, _)| *expiry)
+    }
+
+    /// Those of them whose card is not known to be in its channel yet.
+    pub(super) fn awaited(&self) -> impl Iterator<Item = &Request> {
+        self.awaited.iter().filter_map(|id| self.requests.get(id))
     }
 
     /// Whether the hourly budget of the target leaves one more signal. What is being executed counts.

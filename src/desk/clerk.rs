@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
-use tracing::{error, info, warn};
+use tracing::{Instrument, error, info, warn};
 
 use super::book::Book;
 use super::courier::{Courier, Pace};
 use super::inbox::Happening;
+use super::log;
 use super::ports::{Alert, Card, Channel, Clock, Ledger, LedgerError, Question};
 use super::recovery::Interrupted;
 use super::rules::Rules;
@@ -155,11 +156,7 @@ impl Clerk {
     /// When the next open request expires, in the time of timers.
     fn next_expiry(&self) -> Instant {
         let now = self.clock.now();
-        let first = self
-            .book
-            .open_requests()
-            .map(|request| request.asked.expires_at)
-            .min();
+        let first = self.book.next_expiry();
         // With nothing open it is enough to look again now and then.
         Instant::now() + first.map_or(EVERY, |expiry| expiry.since(now))
     }
@@ -170,7 +167,7 @@ impl Clerk {
         let over: Vec<_> = self
             .book
             .open_requests()
-            .filter(|request| request.has_expired(now))
+            .take_while(|request| request.has_expired(now))
             .map(|request| request.id)
             .collect();
         for id in over {
@@ -257,7 +254,7 @@ impl Clerk {
             pace: Arc::clone(&self.pace),
             cards,
         };
-        tokio::spawn(courier.run(question));
+        tokio::spawn(courier.run(question).instrument(log::about(id)));
     }
 
     /// Who may do what on the request's target; nobody anything when the target is no longer configured.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::inbox::Happening;
 use super::ports::{Card, Channel, Place, Question, Undelivered};
@@ -83,7 +83,7 @@ impl Courier {
                     return Some((Place { channel, message }, Some(first)));
                 }
                 Err(problem) => {
-                    warn!(request = self.request.0, error = ?problem, "the card could not be the answer; it is posted by itself");
+                    warn!(error = ?problem, "the card could not be the answer; it is posted by itself");
                 }
             }
         }
@@ -100,7 +100,7 @@ impl Courier {
                     return None;
                 }
                 Err(Undelivered::Refused(problem)) if self.card().request.ending().is_some() => {
-                    warn!(request = self.request.0, error = ?problem, "its card is refused; only its result is told");
+                    warn!(error = ?problem, "its card is refused; only its result is told");
                     return None;
                 }
                 Err(problem) => self.wait_after(&problem, "card", &mut retry).await,
@@ -174,7 +174,7 @@ impl Courier {
                 None
             }
             Err(problem) => {
-                warn!(request = self.request.0, error = ?problem, "the reactions are not offered; it is tried again");
+                warn!(error = ?problem, "the reactions are not offered; it is tried again");
                 offer.map(Offer::later)
             }
         }
@@ -196,10 +196,7 @@ impl Courier {
         let mut retry = FIRST_RETRY;
         while let Err(problem) = self.channel.announce(&card.request).await {
             if matches!(problem, Undelivered::Gone) {
-                warn!(
-                    request = self.request.0,
-                    "the channel is gone, so its result is told to nobody"
-                );
+                warn!("the channel is gone, so its result is told to nobody");
                 break;
             }
             // Where nothing may be posted any more, cards can still be edited.
@@ -208,6 +205,7 @@ impl Courier {
             }
             self.wait_after(&problem, "result", &mut retry).await;
         }
+        debug!("its result is told");
         if let Some(place) = place.filter(|_| !is_closed) {
             let mut retry = FIRST_RETRY;
             while let Err(problem) = self.channel.update(place, &card).await {
@@ -230,7 +228,7 @@ impl Courier {
 
     /// Waits before the next try; the end of an open request cuts the wait short.
     async fn wait_after(&mut self, problem: &Undelivered, what: &'static str, retry: &mut Duration) {
-        warn!(request = self.request.0, what, error = ?problem, "not delivered; it is tried again");
+        warn!(what, error = ?problem, "not delivered; it is tried again");
         let wait = *retry;
         *retry = (wait * 2).min(LAST_RETRY);
         if self.cards.borrow().request.ending().is_some() {

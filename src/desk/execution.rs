@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use metrics::histogram;
 use tokio::time::{Instant, sleep, timeout};
+use tracing::debug;
 
 use super::inbox::Waiters;
 use super::ports::{Freshness, Signalled, Target};
@@ -57,7 +58,9 @@ pub(super) async fn execute(
             actor: None,
         },
         Signalled::Sent => {
+            debug!(after = ?approved_at.elapsed(), "signalled; watching for the end");
             let watched = watch(action, &identity, target, began, confirm_within).await;
+            debug!(after = ?approved_at.elapsed(), outcome = watched.outcome.name(), "watched");
             let released = match watched.outcome {
                 Outcome::Cancelled | Outcome::Terminated => released(&identity, target, waiters).await,
                 _ => None,

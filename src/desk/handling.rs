@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use metrics::counter;
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{Instrument, debug, warn};
 
 use super::clerk::Clerk;
 use super::execution::execute;
 use super::inbox::{Happening, Waiters};
 use super::intake::refuse;
+use super::log;
 use super::ports::LedgerError;
 use super::refusal::Refusal;
 use crate::domain::approval::Approved;
@@ -86,7 +87,7 @@ impl Clerk {
                 }
                 Ok(())
             }
-            Happening::Reconnected => {
+            Happening::Missed => {
                 self.fetch_all_votes();
                 Ok(())
             }
@@ -153,18 +154,23 @@ impl Clerk {
                 signal_left: self.book.signal_left(&target, limit, now),
             },
         );
+        let decided = began.elapsed();
         let recorded = self.book.record(id, now, decision.events).await?;
+        if !recorded.is_empty() {
+            debug!(request = id.0, records = recorded.len(), ?decided, durable = ?began.elapsed(), "recorded");
+        }
         if let Some(approved) = Approved::mint(&before, &recorded) {
             self.execute(&before, approved, began);
         }
         self.show(&before, &recorded);
         if let Some((person, why)) = decision.tell {
             let channel = Arc::clone(&self.channel);
-            tokio::spawn(async move {
+            let telling = async move {
                 if let Err(problem) = channel.tell(&before, person, why).await {
-                    warn!(request = id.0, error = ?problem, "a person was not told that their reaction does not count");
+                    warn!(error = ?problem, "a person was not told that their reaction does not count");
                 }
-            });
+            };
+            tokio::spawn(telling.instrument(log::about(id)));
         }
         Ok(())
     }
@@ -181,9 +187,7 @@ impl Clerk {
             .unwrap_or_default();
         let (inbox, confirm_within) = (self.inbox.clone(), self.rules.limits.confirm_within);
         self.executing.insert(id);
-        let approvers: Vec<_> = approved.approvers().iter().map(|approver| approver.0).collect();
-        info!(request = id.0, ?approvers, "approved; signalling");
-        tokio::spawn(async move {
+        let executing = async move {
             let target = governed.target.as_ref();
             let protection = &governed.policy.protection;
             let ending = execute(
@@ -197,7 +201,8 @@ impl Clerk {
             .await;
             // Nobody listens any more only when the process ends; the outcome is then unknown, as recorded.
             let _ = inbox.send(Happening::Executed { request: id, ending }).await;
-        });
+        };
+        tokio::spawn(executing.instrument(log::about(id)));
     }
 
     async fn executed(&mut self, id: RequestId, ending: Ending) -> Result<(), LedgerError> {
@@ -215,7 +220,6 @@ impl Clerk {
         if let Some(ending) = self.book.find(id).and_then(Request::ending) {
             if before.ending().is_none() {
                 let action = before.asked.action.name();
-                info!(request = id.0, outcome = ending.outcome.name(), detail = %ending.detail, "ended");
                 counter!("killgate_requests_total", "action" => action, "outcome" => ending.outcome.name())
                     .increment(1);
                 self.publish(id);

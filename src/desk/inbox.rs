@@ -37,8 +37,9 @@ pub enum Happening {
     Deleted { card: Place },
     /// A channel was deleted.
     ChannelDeleted { channel: ChannelId },
-    /// The session with Discord began anew: what happened before is to be looked up.
-    Reconnected,
+    /// What people did before may not have been told: the session with Discord began anew, or the bot could not
+    /// see a channel. It is to be looked up.
+    Missed,
     /// Finish what is being executed, begin nothing new, and leave.
     Stop,
 

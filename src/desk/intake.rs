@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::clerk::Clerk;
 use super::ports::{LedgerError, Question, Undelivered};
@@ -57,13 +57,6 @@ impl Clerk {
         };
         let id = self.book.next();
         let live = Live::asked(&asked, snapshot);
-        info!(
-            request = id.0,
-            action = asked.action.name(),
-            target,
-            pid = asked.identity.pid.number(),
-            "asked for"
-        );
         if let Err(problem) = self
             .book
             .record(id, now, vec![Event::Requested(Box::new(asked))])

@@ -16,6 +16,7 @@
 //! | `watching` | cards follow the truth |
 //! | `recovery` | after a restart or a gap: what happened meanwhile? |
 //! | `courier` | brings a request's card and result to the channel |
+//! | `log` | what the log says of a request |
 
 mod book;
 mod clerk;
@@ -24,6 +25,7 @@ mod execution;
 mod handling;
 pub mod inbox;
 mod intake;
+mod log;
 pub mod ports;
 mod reactions;
 pub mod reception;

@@ -99,8 +99,8 @@ impl Clerk {
     fn note_early(&mut self, card: Place) {
         let awaited = self
             .book
-            .open_requests()
-            .any(|request| request.message.is_none() && request.asked.channel == card.channel);
+            .awaited()
+            .any(|request| request.asked.channel == card.channel);
         if !awaited {
             self.early.clear();
         } else if self.early.len() < KEPT {

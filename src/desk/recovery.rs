@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
-use tracing::{info, warn};
+use tracing::{Instrument, info, warn};
 
 use super::clerk::Clerk;
 use super::execution::sight_now;
 use super::inbox::{Happening, Votes};
+use super::log;
 use super::ports::{Channel, LedgerError, Place, Undelivered, Vote};
 use super::watching::Live;
 use crate::domain::decision::Command;
@@ -59,16 +60,14 @@ impl Clerk {
             }
             match &request.phase {
                 Phase::Open if !self.couriers.contains_key(&id) => {
-                    info!(request = id.0, "taking up an open request");
+                    log::about(id).in_scope(|| info!("taking up an open request"));
                     self.live.insert(id, Live::remembered(&request.asked));
                     self.send_courier(id, None);
                 }
                 Phase::Executing { .. } if !self.executing.contains(&id) => {
-                    warn!(
-                        request = id.0,
-                        ?interrupted,
-                        "its execution was interrupted; it is not repeated"
-                    );
+                    log::about(id).in_scope(|| {
+                        warn!(?interrupted, "its execution was interrupted; it is not repeated");
+                    });
                     self.find_out_what_is_left(id, interrupted);
                 }
                 Phase::Ended { .. } if owed.contains(&id) && !self.couriers.contains_key(&id) => {
@@ -90,7 +89,7 @@ impl Clerk {
         if !self.couriers.contains_key(&id) {
             self.send_courier(id, None);
         }
-        tokio::spawn(async move {
+        let looking = async move {
             let now = match governed {
                 Some(governed) => sight_now(asked.action, &asked.identity, governed.target.as_ref()).await,
                 None => format!("target {} is no longer configured", asked.target),
@@ -98,7 +97,8 @@ impl Clerk {
             let ending = interrupted.ending(&now);
             // Nobody listens any more only when the process ends; then this is done again.
             let _ = inbox.send(Happening::Executed { request: id, ending }).await;
-        });
+        };
+        tokio::spawn(looking.instrument(log::about(id)));
     }
 
     /// Has the reactions of every open card fetched, and their authors.
@@ -124,7 +124,7 @@ impl Clerk {
             message,
         };
         let (channel, inbox) = (Arc::clone(&self.channel), self.inbox.clone());
-        tokio::spawn(async move {
+        let fetching = async move {
             sleep(after).await;
             let happening = match votes(channel.as_ref(), card).await {
                 Ok(votes) => Happening::Fetched {
@@ -134,7 +134,7 @@ impl Clerk {
                 },
                 Err(Undelivered::Gone) => Happening::CardGone { request: id },
                 Err(problem) => {
-                    warn!(request = id.0, error = ?problem, "the reactions on a card could not be fetched");
+                    warn!(error = ?problem, "the reactions on a card could not be fetched");
                     Happening::FetchFailed {
                         request: id,
                         generation,
@@ -143,7 +143,8 @@ impl Clerk {
             };
             // Nobody listens any more only when the process ends.
             let _ = inbox.send(happening).await;
-        });
+        };
+        tokio::spawn(fetching.instrument(log::about(id)));
     }
 
     /// Fetches again what could not be fetched, unless that is being done already.

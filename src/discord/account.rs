@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use super::ballot::Ballot;
 use super::channel::IncidentChannel;
 use super::commands::{Commands, definitions};
+use super::gateway::endpoint::is_exposed;
 use super::gateway::{Connection, Options, Pace};
 use super::listener::Listener;
 use super::render::Look;
@@ -60,6 +61,12 @@ impl Account {
     /// reached; fails when Discord says no.
     pub async fn introduce(profile: Profile) -> Result<Self, RestError> {
         let rest = Rest::new(&profile.api_url, &profile.token)?;
+        if is_exposed(&profile.api_url) {
+            warn!(
+                api_url = profile.api_url,
+                "the token goes there as plain text: whoever is on the way can read it"
+            );
+        }
         let guild = GuildId::new(profile.guild);
         let (application, me) = loop {
             match register(&rest, guild).await {
@@ -104,7 +111,7 @@ impl Account {
             rest: self.rest.clone(),
             token,
             intents: INTENTS,
-            interest: Arc::new(wanted(channels.iter().copied())),
+            interest: Arc::new(wanted(channels.iter().copied(), &self.profile.ballot)),
             capacity: EVENTS,
             pace: Pace::default(),
         });
@@ -131,15 +138,19 @@ impl Account {
     }
 }
 
-async fn register(rest: &Rest, guild: GuildId) -> Result<(ApplicationId, UserId), RestError> {
-    let (application, me) = tokio::join!(rest.current_application(), rest.current_user());
-    let me = me?.id;
-    let application = match application {
-        Ok(application) => application.id,
+/// The application whose bot is `me`.
+pub(super) async fn application(rest: &Rest, me: UserId) -> Result<ApplicationId, RestError> {
+    match rest.current_application().await {
+        Ok(application) => Ok(application.id),
         // An API that does not tell: an application and its bot have one number (those from before 2016 excepted).
-        Err(RestError::NotFound { .. } | RestError::Unexpected { .. }) => ApplicationId::new(me.get()),
-        Err(problem) => return Err(problem),
-    };
+        Err(RestError::NotFound { .. } | RestError::Unexpected { .. }) => Ok(ApplicationId::new(me.get())),
+        Err(problem) => Err(problem),
+    }
+}
+
+async fn register(rest: &Rest, guild: GuildId) -> Result<(ApplicationId, UserId), RestError> {
+    let me = rest.current_user().await?.id;
+    let application = application(rest, me).await?;
     let wanted = definitions::all();
     let differ = match rest.guild_commands(application, guild).await {
         Ok(present) => definitions::differs(&present, &wanted),

@@ -33,7 +33,7 @@ impl Listener {
             match told {
                 FromGateway::Ready => {
                     info!("connected to Discord in a new session");
-                    self.desk.report(Happening::Reconnected).await;
+                    self.desk.report(Happening::Missed).await;
                 }
                 FromGateway::Resumed => info!("connected to Discord again; nothing was missed"),
                 FromGateway::Disconnected { why } => warn!(%why, "the connection to Discord is lost"),
@@ -106,6 +106,10 @@ impl Listener {
             }
             Event::MessageDeleteBulk(event) => {
                 self.deleted(event.guild_id, event.channel_id, &event.ids).await;
+            }
+            // The bot may see the channel again, and was told nothing of it while it did not.
+            Event::ChannelUpdate(event) if self.channels.contains(&ChannelId(event.channel.id.get())) => {
+                self.desk.report(Happening::Missed).await;
             }
             Event::ChannelDelete(event) => {
                 let channel = ChannelId(event.channel.id.get());

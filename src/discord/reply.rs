@@ -105,6 +105,20 @@ impl Reply {
 
     /// Answers; as a message that only the person sees when the body is private.
     pub async fn say(&self, body: Body) -> Result<(), RestError> {
+        self.answer(body, false).await.map(drop)
+    }
+
+    /// Answers publicly, and tells which message that became.
+    pub async fn say_publicly(&self, body: Body) -> Result<Said, RestError> {
+        match self.answer(body, true).await? {
+            Some(said) => Ok(said),
+            None => self.said().await,
+        }
+    }
+
+    /// Answers; which message that became, where it is wanted and Discord says it in the same breath.
+    async fn answer(&self, body: Body, which: bool) -> Result<Option<Said>, RestError> {
+        let mut said = None;
         let mut state = self.state.lock().await;
         match *state {
             State::Unanswered => {
@@ -115,9 +129,14 @@ impl Reply {
                 } else {
                     CreateInteractionResponse::Message(answer)
                 };
-                self.first()
-                    .respond(self.interaction, &self.token, &answer)
-                    .await?;
+                let first = self.first();
+                if which {
+                    said = first
+                        .respond_with_message(self.interaction, &self.token, &answer)
+                        .await?;
+                } else {
+                    first.respond(self.interaction, &self.token, &answer).await?;
+                }
             }
             State::Deferred if body.is_private() && self.manner != Manner::Privately => {
                 // A public deferral cannot become private: it is taken away, and the answer comes in its place. One in
@@ -136,16 +155,10 @@ impl Reply {
                     .edit_original(self.application, &self.token, &body.late_answer())
                     .await?;
             }
-            State::Answered => return Ok(()),
+            State::Answered => return Ok(None),
         }
         *state = State::Answered;
-        Ok(())
-    }
-
-    /// Answers publicly, and tells which message that became.
-    pub async fn say_publicly(&self, body: Body) -> Result<Said, RestError> {
-        self.say(body).await?;
-        self.said().await
+        Ok(said)
     }
 
     /// The message that the answer is in, as it is now.

@@ -11,7 +11,7 @@ use tracing::{error, info};
 use super::active::{Ended, Turn};
 use super::http::{self, Watched};
 use super::seat::Seat;
-use super::telemetry::start_metrics;
+use super::telemetry::{self, start_metrics};
 use super::{assembly, damaged};
 use crate::config::Settings;
 use crate::ledger::postgres::Memory;
@@ -40,6 +40,7 @@ async fn keep_running(settings: Settings) -> anyhow::Result<()> {
     // Also while another replica is active: a server may be out of connection slots when this one's turn comes.
     let targets = assembly::targets(&settings);
     tokio::spawn(assembly::watch_targets(targets.clone()));
+    tokio::spawn(telemetry::keep_tidy(metrics.clone()));
     let gateway = watch::Sender::new(false);
     let ledger = watch::Sender::new(None);
     let waiting = watch::Sender::new("standby".to_owned());
@@ -48,7 +49,7 @@ async fn keep_running(settings: Settings) -> anyhow::Result<()> {
             gateway: gateway.subscribe(),
             ledger: ledger.subscribe(),
             waiting: waiting.subscribe(),
-            metrics,
+            metrics: metrics.clone(),
         };
         tokio::spawn(async move {
             if let Err(problem) = http::serve(listener, watched).await {
@@ -58,7 +59,7 @@ async fn keep_running(settings: Settings) -> anyhow::Result<()> {
     }
     let memory = Memory::default();
     loop {
-        gauge!("killgate_active").set(0.0);
+        telemetry::stand_by();
         let taken = tokio::select! {
             taken = Seat::take(&settings, &waiting, &memory) => taken,
             _ = stop.wait_for(|stop| *stop) => return Ok(()),

@@ -1,13 +1,17 @@
 //! Logs and metrics: what they are called, and where they go.
 
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::ValueEnum;
-use metrics::{counter, describe_counter, describe_gauge, describe_histogram};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::time::sleep;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::JsonFields;
 
+use super::json_lines::JsonLines;
 use crate::domain::event::Action;
 use crate::domain::outcome::Outcome;
 
@@ -21,9 +25,14 @@ pub enum LogFormat {
 }
 
 /// Bounds of the histograms' buckets, in seconds.
-const BUCKETS: [f64; 12] = [
-    0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
+const BUCKETS: [f64; 13] = [
+    0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
+/// The values of the label `command`.
+const COMMANDS: [&str; 4] = ["sessions", "cancel", "terminate", "requests"];
+
+/// How often the times measured are put into their buckets.
+const TIDY_EVERY: Duration = Duration::from_mins(1);
 
 /// Sends log lines to standard error; `RUST_LOG` chooses which, `info` unless it says otherwise.
 pub fn log_to_stderr(format: LogFormat) {
@@ -34,7 +43,16 @@ pub fn log_to_stderr(format: LogFormat) {
         .with_ansi(std::io::stderr().is_terminal());
     match format {
         LogFormat::Text => lines.init(),
-        LogFormat::Json => lines.json().flatten_event(true).init(),
+        LogFormat::Json => lines.fmt_fields(JsonFields::new()).event_format(JsonLines).init(),
+    }
+}
+
+/// Puts the measured times into their buckets now and then, for as long as it is awaited: until somebody asks for the
+/// metrics the library keeps each of them, and perhaps nobody ever asks.
+pub async fn keep_tidy(metrics: PrometheusHandle) {
+    loop {
+        sleep(TIDY_EVERY).await;
+        metrics.run_upkeep();
     }
 }
 
@@ -66,12 +84,36 @@ pub fn start_metrics() -> anyhow::Result<PrometheusHandle> {
         "1 while the connection to the target stands."
     );
     describe_gauge!("killgate_active", "1 on the replica that acts.");
-    // A counter that appears only with its first request hides that one from a rate.
+    describe_gauge!("killgate_build_info", "Always 1; the version is in its label.");
+    begin();
+    Ok(handle)
+}
+
+/// What a replica says that stands by.
+pub fn stand_by() {
+    for name in [
+        "killgate_active",
+        "killgate_gateway_connected",
+        "killgate_open_requests",
+    ] {
+        gauge!(name).set(0.0);
+    }
+}
+
+/// Has every metric there from the start: one that appears only with its first value hides that one from a rate, and
+/// an alert on it says nothing until then.
+fn begin() {
+    gauge!("killgate_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    stand_by();
     for action in [Action::Cancel, Action::Terminate] {
         for outcome in Outcome::ALL {
             counter!("killgate_requests_total", "action" => action.name(), "outcome" => outcome.name())
                 .absolute(0);
         }
     }
-    Ok(handle)
+    // A histogram is there as soon as it is named.
+    let _ = histogram!("killgate_approval_to_signal_seconds");
+    for command in COMMANDS {
+        let _ = histogram!("killgate_command_seconds", "command" => command);
+    }
 }

@@ -6,20 +6,20 @@ use std::fmt;
 use anyhow::Context;
 use async_trait::async_trait;
 use tokio::sync::watch;
-use tokio_postgres::Statement;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Statement};
 
 use super::connection::Live;
 use super::keeping::Prepare;
 use super::problem::notice_words;
-use super::statements;
+use super::version::Version;
+use super::{signalling, statements};
 use crate::domain::identity::Pid;
 
 /// What a server is, and what may be done on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Findings {
-    /// `server_version_num`: 150018 for 15.18.
-    pub version: i32,
+    pub version: Version,
     /// The role that killgate is there.
     pub role: String,
     /// Whether that role is a superuser, which it should not be.
@@ -67,6 +67,10 @@ impl Prepare for Targeting {
         let findings = find(live).await?;
         self.finding.send_replace(Some(findings.clone()));
         let client = live.client();
+        client
+            .batch_execute(statements::PLAN_ONCE)
+            .await
+            .context("the session's settings were not taken")?;
         let signal = match findings.right {
             Right::Guard => Some(statements::signal_through_guard()),
             Right::Direct => Some(statements::signal_directly()),
@@ -81,7 +85,7 @@ impl Prepare for Targeting {
             ),
             None => None,
         };
-        Ok(Kit {
+        let kit = Kit {
             findings,
             listing: client
                 .prepare(&statements::listing())
@@ -92,7 +96,26 @@ impl Prepare for Targeting {
                 .await
                 .context("preparing the look at one session")?,
             signal,
-        })
+        };
+        rehearse(client, &kit).await;
+        Ok(kit)
+    }
+}
+
+/// Runs what is urgent later once on nothing, so that the server has planned it and read its catalogue by then: the
+/// first approval on a connection would wait milliseconds for that.
+async fn rehearse(client: &Client, kit: &Kit) {
+    let looked = client.query(&kit.look, &[&None::<i32>]).await;
+    let signalled = match &kit.signal {
+        Some(statement) => signalling::rehearse(client, statement).await,
+        None => Ok(()),
+    };
+    if let Err(error) = looked.map(drop).and(signalled) {
+        // It is tried again when it matters, and then people are told.
+        tracing::debug!(
+            error = &error as &dyn std::error::Error,
+            "a statement could not be rehearsed"
+        );
     }
 }
 
@@ -106,6 +129,12 @@ impl Findings {
     }
 }
 
+/// Prepares every statement, as for a kept connection.
+pub async fn try_statements(live: &mut Live) -> anyhow::Result<()> {
+    let finding = watch::Sender::new(None);
+    Targeting { finding }.prepare(live).await.map(drop)
+}
+
 /// Asks the server at the other end of a fresh connection.
 pub async fn find(live: &mut Live) -> anyhow::Result<Findings> {
     let row = live.client().query_one(statements::FINDINGS, &[]).await?;
@@ -117,7 +146,7 @@ pub async fn find(live: &mut Live) -> anyhow::Result<Findings> {
         Right::None
     };
     Ok(Findings {
-        version: row.try_get("version")?,
+        version: Version(row.try_get("version")?),
         role: row.try_get("role")?,
         superuser: row.try_get("superuser")?,
         sees_all: row.try_get("sees_all")?,

@@ -4,6 +4,10 @@
 /// For the default role; what is committed as `config/guard.sql`.
 const SCRIPT: &str = include_str!("../../config/guard.sql");
 
+/// The types of the guard's arguments, as PostgreSQL writes them (`oidvectortypes`).
+pub(super) const ARGUMENTS: &str = "text, integer, timestamp with time zone, timestamp with time zone, bigint, \
+                                    text, text[]";
+
 /// The only place of it that names the role.
 const ROLE: &str = "SET LOCAL killgate.role = 'killgate';";
 
@@ -16,6 +20,14 @@ pub fn guard_sql(role: &str) -> String {
     SCRIPT.replacen(ROLE, &format!("SET LOCAL killgate.role = '{literal}';"), 1)
 }
 
+/// The text of the guard's function, as the server keeps it (`prosrc`).
+pub(super) fn body() -> &'static str {
+    SCRIPT
+        .split("$function$")
+        .nth(1)
+        .expect("the script quotes the function so, which a test reads")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -24,6 +36,12 @@ mod tests {
     fn the_committed_script_is_the_one_for_the_default_role() {
         assert_eq!(SCRIPT.matches(ROLE).count(), 1);
         assert_eq!(guard_sql("killgate"), SCRIPT);
+    }
+
+    #[test]
+    fn the_functions_text_stands_between_its_quotes() {
+        assert_eq!(SCRIPT.matches("$function$").count(), 2);
+        assert!(body().starts_with("\nDECLARE") && body().ends_with("END\n"));
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! | `findings` | what the server is and which rights there are |
 //! | `rows`, `listing` | what runs |
 //! | `signalling`, `verdict` | checks and signals in one statement, and what became of it |
+//! | [`version`] | what differs between the versions |
 //! | [`guard`] | the SQL that puts the right to signal behind a function |
 //! | `target` | the desk's [`Target`](crate::desk::ports::Target) |
 
@@ -28,7 +29,9 @@ pub mod keeping;
 pub mod privileges;
 pub mod problem;
 pub mod tls;
+pub mod version;
 
 pub use findings::{Findings, Right};
 pub use rows::Redact;
 pub use target::{Limits, PostgresTarget, Reach};
+pub use version::Version;

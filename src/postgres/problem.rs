@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;
 
-use rustls::CertificateError;
+use rustls::{CertificateError, OtherError};
 use tokio_postgres::error::{DbError, SqlState};
 
 use crate::desk::ports::Unreachable;
@@ -45,6 +45,7 @@ fn sentence(error: &anyhow::Error) -> String {
     let found = error.chain().find_map(|cause| {
         from_server(cause)
             .or_else(|| from_tls(cause))
+            .or_else(|| without_tls(cause))
             .or_else(|| from_socket(cause))
     });
     // The causes that none of these know carry no secret: they are texts of the driver and the TLS library.
@@ -102,11 +103,54 @@ fn from_tls(cause: &(dyn StdError + 'static)) -> Option<String> {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "the server's certificate is not valid yet: check the clocks".into()
         }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "the server's certificate is for another host name".into()
+        CertificateError::NotValidForNameContext { expected, presented } => {
+            another_name(&expected.to_str(), presented)
+        }
+        CertificateError::NotValidForName => "the server's certificate is for another host name".into(),
+        CertificateError::Other(other) if is(other, "CaUsedAsEndEntity") => {
+            "the server shows the certificate of an authority (CA:TRUE) as its own: sign one for the server with it, \
+             and name the authority's with sslrootcert"
+                .into()
+        }
+        CertificateError::Other(other) if is(other, "UnsupportedCertVersion") => {
+            "the server's certificate is not of X.509 version 3: make one with a subjectAltName".into()
         }
         other => format!("the server's certificate is not acceptable: {other}"),
     })
+}
+
+/// The driver has no error of its own for it, only these words.
+fn without_tls(cause: &(dyn StdError + 'static)) -> Option<String> {
+    let words = "server does not support TLS";
+    (cause.to_string() == words).then(|| format!("the {words}: turn it on there (ssl = on)"))
+}
+
+fn another_name(expected: &str, presented: &[String]) -> String {
+    if presented.is_empty() {
+        return format!(
+            "the server's certificate is for another host name than {expected}: it has no subjectAltName, and the \
+             name in its subject alone does not count"
+        );
+    }
+    format!(
+        "the server's certificate is for another host name than {expected}: it is for {}",
+        presented
+            .iter()
+            .map(|name| bare(name))
+            .collect::<Vec<_>>()
+            .join(", ")
+    )
+}
+
+/// `DnsName("db1.internal")` as the TLS library writes it is `db1.internal` to people.
+fn bare(name: &str) -> &str {
+    name.split_once('(')
+        .map_or(name, |(_, inner)| inner.trim_matches(['(', ')', '"']))
+}
+
+/// The TLS library has no kind of its own for these.
+fn is(error: &OtherError, name: &str) -> bool {
+    error.to_string() == name
 }
 
 fn from_socket(cause: &(dyn StdError + 'static)) -> Option<String> {

@@ -1,5 +1,6 @@
 //! From the rows of our statements to the domain's words.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use tokio_postgres::Row;
@@ -14,11 +15,11 @@ pub type Redact = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// Text as it is in `pg_stat_activity`: in the encoding of whatever database the session is in, so that it
 /// need not be UTF-8.
-struct Lossy(String);
+struct Lossy<'a>(Cow<'a, str>);
 
-impl<'a> FromSql<'a> for Lossy {
+impl<'a> FromSql<'a> for Lossy<'a> {
     fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
-        Ok(Self(String::from_utf8_lossy(raw).into_owned()))
+        Ok(Self(String::from_utf8_lossy(raw)))
     }
 
     fn accepts(kind: &Type) -> bool {
@@ -65,35 +66,49 @@ pub(super) fn session(
     row: &Row,
     redact: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Option<Session>, tokio_postgres::Error> {
-    let pid: Option<i32> = row.try_get("pid")?;
-    let (Some(pid), Some(backend_start)) = (pid.and_then(Pid::new), moment(row, "backend_start")?) else {
+    let mut cells = Cells { row, next: 0 };
+    // In the order of the statements, which is quickest.
+    let pid: Option<i32> = cells.value("pid")?;
+    let (Some(pid), Some(backend_start)) = (pid.and_then(Pid::new), cells.moment("backend_start")?) else {
         return Ok(None);
     };
-    let leader: Option<i32> = row.try_get("leader_pid")?;
-    let wait = match (text(row, "wait_event_type")?, text(row, "wait_event")?) {
+    let kind = BackendKind::named(cells.text("backend_type")?.as_deref());
+    let leader: Option<i32> = cells.value("leader_pid")?;
+    let user = cells.text("username")?;
+    let superuser = cells.value("superuser")?;
+    let own = cells.value("own")?;
+    let database = cells.text("database")?;
+    let application = cells.text("application")?.unwrap_or_default();
+    let client = cells.text("client")?;
+    let state = State::named(cells.text("state")?.as_deref());
+    let wait = match (cells.text("wait_event_type")?, cells.text("wait_event")?) {
         (Some(kind), Some(event)) => Some(Wait { kind, event }),
         _ => None,
     };
-    let blocked_by: Option<Vec<i32>> = row.try_get("blocked_by")?;
+    let xact_start = cells.moment("xact_start")?;
+    let query_start = cells.moment("query_start")?;
+    let state_change = cells.moment("state_change")?;
+    let query: Option<Lossy> = cells.value("query")?;
+    let blocked_by: Option<Vec<i32>> = cells.value("blocked_by")?;
     Ok(Some(Session {
         pid,
         backend_start,
-        kind: BackendKind::named(text(row, "backend_type")?.as_deref()),
+        kind,
         leader: leader.and_then(Pid::new),
-        user: text(row, "username")?,
-        superuser: row.try_get("superuser")?,
-        own: row.try_get("own")?,
-        database: text(row, "database")?,
-        application: text(row, "application")?.unwrap_or_default(),
-        client: text(row, "client")?,
-        state: State::named(text(row, "state")?.as_deref()),
+        user,
+        superuser,
+        own,
+        database,
+        application,
+        client,
+        state,
         wait,
-        xact_start: moment(row, "xact_start")?,
-        query_start: moment(row, "query_start")?,
-        state_change: moment(row, "state_change")?,
-        query: text(row, "query")?
-            .filter(|query| !query.is_empty())
-            .and_then(|query| redact(&query)),
+        xact_start,
+        query_start,
+        state_change,
+        query: query
+            .filter(|Lossy(query)| !query.is_empty())
+            .and_then(|Lossy(query)| redact(&query)),
         blocked_by: blocked_by.unwrap_or_default(),
     }))
 }
@@ -105,17 +120,38 @@ pub(super) fn verdict(row: &Row) -> Result<Option<(String, String)>, tokio_postg
     Ok(verdict.map(|parts| {
         let mut parts = parts
             .into_iter()
-            .map(|part| part.map_or_else(String::new, |Lossy(text)| text));
+            .map(|part| part.map_or_else(String::new, |Lossy(text)| text.into_owned()));
         (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
     }))
 }
 
-fn text(row: &Row, column: &str) -> Result<Option<String>, tokio_postgres::Error> {
-    let found: Option<Lossy> = row.try_get(column)?;
-    Ok(found.map(|Lossy(text)| text))
+/// The cells of a row, by name. A column is looked for behind the one read last, so that reading a row in its order
+/// compares each name once: a listing has twenty thousand cells.
+struct Cells<'a> {
+    row: &'a Row,
+    next: usize,
 }
 
-fn moment(row: &Row, column: &str) -> Result<Option<Moment>, tokio_postgres::Error> {
-    let micros: Option<i64> = row.try_get(column)?;
-    Ok(micros.map(Moment::from_micros))
+impl<'a> Cells<'a> {
+    fn value<T: FromSql<'a>>(&mut self, name: &'static str) -> Result<T, tokio_postgres::Error> {
+        let row = self.row;
+        let mut behind = row.columns().iter().enumerate().skip(self.next);
+        match behind.find(|(_, column)| column.name() == name) {
+            Some((place, _)) => {
+                self.next = place + 1;
+                row.try_get(place)
+            }
+            None => row.try_get(name),
+        }
+    }
+
+    fn text(&mut self, name: &'static str) -> Result<Option<String>, tokio_postgres::Error> {
+        let found: Option<Lossy> = self.value(name)?;
+        Ok(found.map(|Lossy(text)| text.into_owned()))
+    }
+
+    fn moment(&mut self, name: &'static str) -> Result<Option<Moment>, tokio_postgres::Error> {
+        let micros: Option<i64> = self.value(name)?;
+        Ok(micros.map(Moment::from_micros))
+    }
 }

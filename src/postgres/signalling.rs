@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Statement};
+use tracing::debug;
 
 use super::findings::Kit;
 use super::keeping::Kept;
@@ -45,6 +47,17 @@ pub(super) async fn signal(
         Outcome::Protected,
         "it changes its application_name faster than the rules can be checked",
     )
+}
+
+/// Runs the signalling statement on nothing: with NULL for each parameter no session is found and no condition holds, so
+/// that none of the branches that signal is taken (PostgreSQL documentation, "Conditional Expressions").
+pub(super) async fn rehearse(client: &Client, statement: &Statement) -> Result<(), tokio_postgres::Error> {
+    let (number, text, time) = (None::<i32>, None::<&str>, None::<i64>);
+    let (request, approvers) = (None::<i64>, None::<&[&str]>);
+    let nothing: [&(dyn ToSql + Sync); 11] = [
+        &number, &text, &time, &time, &time, &text, &text, &text, &request, &text, &approvers,
+    ];
+    client.query(statement, &nothing).await.map(drop)
 }
 
 /// Sends the statement once. A verdict that it was renamed means that it certainly did not signal.
@@ -97,7 +110,11 @@ async fn round(
         &requester,
         &approvers,
     ];
-    match lease.run(statement, &parameters, deadline).await {
+    let sent = Instant::now();
+    debug!("sending the signalling statement");
+    let answer = lease.run(statement, &parameters, deadline).await;
+    debug!(after = ?sent.elapsed(), "the signalling statement is answered");
+    match answer {
         Ok(answer) => verdict::read(&answer, approved, protection, kit.findings.system_identifier),
         Err(failure) => verdict::failed(failure).into(),
     }

@@ -61,6 +61,10 @@ pub(super) const FINDINGS: &str = "
                  AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
            ) AS guard";
 
+/// Plans a statement once a connection. By itself PostgreSQL plans the first five runs of each anew, for their parameters
+/// ("Query Planning", `plan_cache_mode`); these are always about one pid, and planning takes longer than running.
+pub(super) const PLAN_ONCE: &str = "SET plan_cache_mode = force_generic_plan";
+
 /// Every session but our own.
 pub(super) fn listing() -> String {
     format!(

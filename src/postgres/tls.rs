@@ -1,7 +1,7 @@
 //! TLS to PostgreSQL, as far as `sslmode` asks for it (PostgreSQL documentation, chapter "libpq - SSL Support").
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use anyhow::{Context, bail};
 use rustls::client::WebPkiServerVerifier;
@@ -14,8 +14,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::verifying::{AnyCertificate, AnyName};
 
-/// How a connection is protected. Its files are read anew for every connection, so that a renewed
-/// certificate needs no restart.
+/// How a connection is protected. The files named here are read anew for every connection, so that a renewed
+/// certificate needs no restart; the system's authorities are read once.
 #[derive(Clone, Debug, Default)]
 pub struct Tls {
     pub mode: TlsMode,
@@ -72,7 +72,7 @@ impl Tls {
         if matches!(self.mode, TlsMode::Disable | TlsMode::Require) {
             return Ok(Arc::new(AnyCertificate(provider)));
         }
-        let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(self.roots()?), provider)
+        let chain = WebPkiServerVerifier::builder_with_provider(self.roots()?, provider)
             .build()
             .context("the trusted certificate authorities cannot be used")?;
         Ok(if self.mode == TlsMode::VerifyCa {
@@ -82,24 +82,31 @@ impl Tls {
         })
     }
 
-    fn roots(&self) -> anyhow::Result<RootCertStore> {
+    fn roots(&self) -> anyhow::Result<Arc<RootCertStore>> {
+        let Some(file) = &self.root else {
+            return Ok(Arc::clone(&SYSTEM));
+        };
         let mut roots = RootCertStore::empty();
-        if let Some(file) = &self.root {
-            for certificate in certificates(file)? {
-                roots
-                    .add(certificate)
-                    .with_context(|| format!("{} holds an unusable certificate", file.display()))?;
-            }
-            return Ok(roots);
+        for certificate in certificates(file)? {
+            roots
+                .add(certificate)
+                .with_context(|| format!("{} holds an unusable certificate", file.display()))?;
         }
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if roots.is_empty() {
-            // A container image without ca-certificates: Mozilla's list, as built in.
-            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        }
-        Ok(roots)
+        Ok(Arc::new(roots))
     }
 }
+
+/// The system's authorities, of which there are some hundred and forty: read when they are first needed, and shared by all
+/// connections, for reading them takes milliseconds and holding them takes memory.
+static SYSTEM: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        // A container image without ca-certificates: Mozilla's list, as built in.
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    Arc::new(roots)
+});
 
 fn certificates(file: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
     let unreadable = || format!("no certificate could be read from {}", file.display());

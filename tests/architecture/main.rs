@@ -1,6 +1,8 @@
 //! Reads the sources and fails where the house's rules are broken: an arrow that points the wrong way, a
 //! library in a room that is not to know it, a file too long to read, test code outside of its module.
 
+mod dependencies;
+mod deployment;
 mod planted;
 mod rules;
 mod source;
@@ -12,11 +14,8 @@ use rules::{Sources, violations};
 
 #[test]
 fn the_house_keeps_its_rules() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let manifest: toml::Table = fs::read_to_string(root.join("Cargo.toml"))
-        .unwrap()
-        .parse()
-        .unwrap();
+    let root = root();
+    let manifest: toml::Table = read("Cargo.toml").parse().unwrap();
     let dependencies = manifest["dependencies"].as_table().unwrap();
     let libraries = dependencies.keys().map(|name| name.replace('-', "_")).collect();
 
@@ -57,4 +56,12 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
             files.push(path);
         }
     }
+}
+
+fn read(file: &str) -> String {
+    fs::read_to_string(root().join(file)).unwrap_or_else(|problem| panic!("{file}: {problem}"))
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
 }

@@ -1,8 +1,13 @@
 //! `killgate check` on a good setup, and on setups with one fault each: found, named, and with what to do.
 
+mod discord;
+mod guard;
 mod setup;
+mod targets;
 
-use discord_sim::{Permissions, Sim};
+use std::process::Stdio;
+
+use discord_sim::Sim;
 use setup::Setup;
 
 #[tokio::test]
@@ -28,24 +33,13 @@ async fn a_good_setup_has_nothing_to_complain_of() {
             report.lines
         );
     }
-}
-
-#[tokio::test]
-async fn a_missing_permission_is_named_as_discord_names_it() {
-    let setup = Setup::good().await;
-    setup.sim.bot_loses(
-        &setup.sim.channel("incident"),
-        Permissions::ADD_REACTIONS | Permissions::EMBED_LINKS,
-    );
-    let report = setup.check().await;
-    assert_eq!(report.status, 1);
-    let [wrong] = &report.wrong()[..] else {
-        panic!("{}", report.lines)
-    };
-    assert!(wrong.starts_with("FAIL channel"), "{wrong}");
+    for finding in &report.findings {
+        let keys: Vec<_> = finding.as_object().expect("an object").keys().collect();
+        assert_eq!(keys, ["detail", "mend", "status", "what"]);
+    }
     assert!(
-        wrong.ends_with("in #incident the bot lacks: Embed Links, Add Reactions"),
-        "{wrong}"
+        !setup.path("killgate.db").exists(),
+        "a ledger that check made would belong to whoever ran it"
     );
 }
 
@@ -163,6 +157,61 @@ async fn a_ledger_that_was_tampered_with_is_not_intact() {
     let report = setup.check().await;
     assert_eq!(report.status, 1);
     assert!(report.lines.contains("FAIL  ledger: "), "{}", report.lines);
+}
+
+#[tokio::test]
+async fn a_ledger_that_cannot_be_made_is_said_not_to_be_writable() {
+    let mut setup = Setup::good().await;
+    setup.replace("sqlite:killgate.db", "sqlite:/proc/killgate.db");
+    let wrong = setup.check().await.wrong();
+    assert_eq!(wrong.len(), 1, "{wrong:?}");
+    assert!(
+        wrong[0].starts_with("FAIL ledger: writable: /proc/killgate.db cannot be made:"),
+        "{wrong:?}"
+    );
+}
+
+#[tokio::test]
+async fn check_finds_nothing_wrong_while_the_bot_runs() {
+    let setup = Setup::good().await;
+    let mut bot = setup.killgate("run").stderr(Stdio::null()).spawn().unwrap();
+    setup.sim.bot_is_ready().await;
+    let report = setup.check().await;
+    assert_eq!((report.status, report.wrong()), (0, vec![]), "{}", report.lines);
+    assert!(
+        report
+            .lines
+            .contains("ok    ledger: writable: a running killgate holds it"),
+        "{}",
+        report.lines
+    );
+    bot.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_ledger_in_postgresql_is_tried_as_well() {
+    let mut setup = Setup::good().await;
+    for statement in ["create role ledger login", "create database ledger owner ledger"] {
+        setup.cluster.sql(statement).await.unwrap();
+    }
+    let url = setup.cluster.url("ledger", "ledger");
+    setup.replace("sqlite:killgate.db", &url);
+    let report = setup.check().await;
+    assert_eq!((report.status, report.wrong()), (0, vec![]), "{}", report.lines);
+    setup
+        .cluster
+        .sql("alter database ledger owner to postgres; revoke all on database ledger from ledger")
+        .await
+        .unwrap();
+    let wrong = setup.check().await.wrong();
+    assert!(
+        wrong[0].starts_with("FAIL ledger: writable: 127.0.0.1:"),
+        "{wrong:?}"
+    );
+    assert!(
+        wrong[0].contains("permission denied for database ledger"),
+        "{wrong:?}"
+    );
 }
 
 #[tokio::test]

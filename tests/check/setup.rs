@@ -38,7 +38,14 @@ impl Setup {
     }
 
     pub async fn with(sim: discord_sim::Builder) -> Self {
-        let cluster = Cluster::start().await.expect("a PostgreSQL server");
+        Self::on(Cluster::start().await.expect("a PostgreSQL server"), sim).await
+    }
+
+    /// With this server as its target.
+    pub async fn on(cluster: Cluster, sim: discord_sim::Builder) -> Self {
+        reserve_connections(&cluster)
+            .await
+            .expect("a server with connections to spare");
         let url = cluster.bot().await.expect("a role for the bot");
         let sim = sim
             .bot_may(enough())
@@ -95,20 +102,23 @@ url = "sqlite:killgate.db"
         self.folder.path().join(file)
     }
 
-    pub async fn check(&self) -> Report {
+    /// `killgate`, with the configuration.
+    pub fn killgate(&self, command: &str) -> Command {
         self.write("killgate.toml", &self.config);
+        let mut killgate = Command::new(env!("CARGO_BIN_EXE_killgate"));
+        killgate
+            .arg(command)
+            .arg("--config")
+            .arg(self.path("killgate.toml"))
+            .env_remove("DISCORD_TOKEN")
+            .kill_on_drop(true);
+        killgate
+    }
+
+    pub async fn check(&self) -> Report {
         let run = async |arguments: &[&str]| {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_killgate"));
-            command
-                .arg("check")
-                .arg("--config")
-                .arg(self.path("killgate.toml"))
-                .args(arguments);
-            command
-                .env_remove("DISCORD_TOKEN")
-                .output()
-                .await
-                .expect("killgate check runs")
+            let mut check = self.killgate("check");
+            check.args(arguments).output().await.expect("killgate check runs")
         };
         let (lines, json) = (run(&[]).await, run(&["--json"]).await);
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
@@ -141,4 +151,23 @@ impl Report {
         };
         wrong.map(line).collect()
     }
+}
+
+/// From PostgreSQL 16 on there can be connections for the bot's role alone, and `check` asks for them.
+async fn reserve_connections(cluster: &Cluster) -> anyhow::Result<()> {
+    let superuser = cluster.superuser().await?;
+    let version = superuser
+        .query_one("select current_setting('server_version_num')::int4", &[])
+        .await?;
+    cluster.bot().await?;
+    if version.get::<_, i32>(0) >= 160_000 {
+        superuser
+            .batch_execute("grant pg_use_reserved_connections to killgate")
+            .await?;
+        superuser
+            .batch_execute("alter system set reserved_connections = 3")
+            .await?;
+        cluster.restart().await?;
+    }
+    Ok(())
 }

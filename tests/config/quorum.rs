@@ -5,6 +5,10 @@ use killgate::config::Settings;
 
 use crate::desk::{Desk, MINIMAL, fault};
 
+fn faults(loaded: Result<Settings, String>) -> String {
+    loaded.expect_err("faults")
+}
+
 /// Loads the minimal configuration with these groups.
 fn groups(requesters: &str, approvers: &str, approvals: u32) -> Result<Settings, String> {
     let toml = MINIMAL
@@ -22,6 +26,11 @@ fn somebody_must_ask_and_somebody_must_approve() {
 #[test]
 fn the_only_approver_is_not_the_only_requester() {
     assert_snapshot!(fault(groups("{ users = [5] }", "{ users = [5] }", 1)), @"9:1: [access] approvers: the only approver is also the only requester, whose approval never counts; allowed: another user, or a role");
+    let both = faults(groups("{ users = [5] }", "{ users = [5] }", 0));
+    assert!(
+        both.contains("0 is too few") && both.contains("is also the only requester"),
+        "{both}"
+    );
     for (requesters, approvers) in [
         ("{ users = [5] }", "{ users = [6] }"),
         ("{ users = [5, 6] }", "{ users = [5] }"),

@@ -1,6 +1,7 @@
 //! Secrets: where they come from, and that they go nowhere else.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use insta::assert_snapshot;
 use killgate::config::Settings;
@@ -87,6 +88,23 @@ fn a_password_file_is_read_again_each_time() {
         error.starts_with("cannot read the secret file /") && error.contains("No such file"),
         "{error}"
     );
+}
+
+#[test]
+fn a_secret_mounted_by_kubernetes_may_be_exchanged_beneath_its_links() {
+    let desk = Desk::new();
+    for (version, secret) in [("..1", "first"), ("..2", "second")] {
+        fs::create_dir(desk.path(version)).expect("a folder");
+        desk.write(&format!("{version}/password"), secret);
+    }
+    symlink("..1", desk.path("..data")).expect("a link");
+    symlink("..data/password", desk.path("password")).expect("a link");
+    let settings = target_with(&desk, "password_file = 'password'").expect("settings");
+    assert_eq!(password(&settings).as_deref(), Some("first"));
+    symlink("..2", desk.path("..data_tmp")).expect("a link");
+    fs::rename(desk.path("..data_tmp"), desk.path("..data")).expect("exchanged in one step");
+    fs::remove_dir_all(desk.path("..1")).expect("removed");
+    assert_eq!(password(&settings).as_deref(), Some("second"));
 }
 
 #[test]

@@ -124,20 +124,22 @@ fn the_rest() {
 }
 
 #[test]
-fn another_api_is_https_or_on_this_machine() {
+fn another_api_may_be_anywhere_but_the_token_goes_to_discord_encrypted() {
     let api = |url: &str| with("token_file", &format!("api_url = '{url}'\ntoken_file"));
     for (url, kept) in [
         ("https://discord.example:8443/", "https://discord.example:8443"),
         ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
         ("http://[::1]:8080", "http://[::1]:8080"),
         ("http://localhost", "http://localhost"),
+        ("http://simulator:8080", "http://simulator:8080"),
+        ("http://notdiscord.com", "http://notdiscord.com"),
     ] {
         assert_eq!(good(api(url)).discord.api_url, kept);
     }
-    assert_snapshot!(fault(api("http://discord.com")), @"5:11: [discord] api_url: http would send the token in plain text to another host; allowed: an https URL of a host and port alone; http for a loopback host");
-    assert_snapshot!(fault(api("http://127.0.0.1.example")), @"5:11: [discord] api_url: http would send the token in plain text to another host; allowed: an https URL of a host and port alone; http for a loopback host");
-    assert_snapshot!(fault(api("discord.com")), @"5:11: [discord] api_url: not a URL: relative URL without a base; allowed: an https URL of a host and port alone; http for a loopback host");
-    assert_snapshot!(fault(api("ftp://discord.com")), @"5:11: [discord] api_url: neither https nor http; allowed: an https URL of a host and port alone; http for a loopback host");
-    assert_snapshot!(fault(api("https://discord.com/api/v10")), @"5:11: [discord] api_url: it goes on after the host and port; allowed: an https URL of a host and port alone; http for a loopback host");
-    assert_snapshot!(fault(api(&format!("https://me:{TOKEN}@discord.com"))), @"5:11: [discord] api_url: it holds credentials, which Discord's API has no use for; allowed: an https URL of a host and port alone; http for a loopback host");
+    assert_snapshot!(fault(api("http://discord.com")), @"5:11: [discord] api_url: http would send the token to Discord in plain text; allowed: an https or http URL of a host and port alone");
+    assert_snapshot!(fault(api("http://canary.discord.com")), @"5:11: [discord] api_url: http would send the token to Discord in plain text; allowed: an https or http URL of a host and port alone");
+    assert_snapshot!(fault(api("discord.com")), @"5:11: [discord] api_url: not a URL: relative URL without a base; allowed: an https or http URL of a host and port alone");
+    assert_snapshot!(fault(api("ftp://discord.com")), @"5:11: [discord] api_url: neither https nor http; allowed: an https or http URL of a host and port alone");
+    assert_snapshot!(fault(api("https://discord.com/api/v10")), @"5:11: [discord] api_url: it goes on after the host and port; allowed: an https or http URL of a host and port alone");
+    assert_snapshot!(fault(api(&format!("https://me:{TOKEN}@discord.com"))), @"5:11: [discord] api_url: it holds credentials, which Discord's API has no use for; allowed: an https or http URL of a host and port alone");
 }

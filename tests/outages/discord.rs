@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use discord_sim::{Cut, Fault, Message};
+use discord_sim::{Cut, Fault, Message, Permissions};
 use throwaway_postgres::{SqlState, Victim};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
@@ -79,6 +79,16 @@ async fn an_approval_made_while_discord_was_away_from_the_bot_counts_once_it_is_
 }
 
 #[tokio::test]
+async fn an_approval_made_while_the_bot_could_not_see_the_channel_counts_once_it_can() {
+    let mut scene = Scene::open().await;
+    let incident = scene.stage.incident();
+    scene.stage.sim.bot_loses(&incident, Permissions::VIEW_CHANNEL);
+    scene.approves();
+    scene.stage.sim.bot_regains(&incident);
+    scene.ends().await;
+}
+
+#[tokio::test]
 async fn the_gateway_fails_in_each_way_it_can_and_the_bot_is_back() {
     for way in [
         "refused",
@@ -128,7 +138,7 @@ async fn an_outage_costs_few_requests_however_long_it_lasts() {
     }
     println!(
         "in {COUNTED:?}: connections to the API and the gateway {tries:?}, processor time {:?}",
-        processor_time_of(pid) - before
+        processor_time_of(pid).saturating_sub(before)
     );
     // Between two tries of the gateway's are up to 5 s, of REST calls up to 10 s; at the beginning they are closer.
     assert!(tries.iter().sum::<usize>() < 50, "{tries:?}");

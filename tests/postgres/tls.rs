@@ -96,8 +96,44 @@ async fn a_certificate_for_another_name_passes_only_where_names_do_not_count() -
         up(&open(with(&cluster, mode, authority.root()?))).await?;
     }
     let problem = down(&open(with(&cluster, TlsMode::VerifyFull, authority.root()?))).await?;
-    assert_eq!(problem, "the server's certificate is for another host name");
+    assert_eq!(
+        problem,
+        "the server's certificate is for another host name than 127.0.0.1: it is for db1.internal"
+    );
     Ok(())
+}
+
+#[tokio::test]
+async fn a_certificate_whose_name_stands_in_its_subject_alone_is_for_no_host() -> Result<()> {
+    let authority = Authority::new()?;
+    let nameless = authority.vouch("127.0.0.1", |params| {
+        params.subject_alt_names.clear();
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, "127.0.0.1");
+    })?;
+    let cluster = server(&nameless).await?;
+    let problem = down(&open(with(&cluster, TlsMode::VerifyFull, authority.root()?))).await?;
+    assert!(problem.contains("it has no subjectAltName"), "{problem}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_authoritys_own_certificate_is_no_servers() -> Result<()> {
+    // What `openssl req -x509` makes, in the PostgreSQL documentation's first example too.
+    let key = KeyPair::generate()?;
+    let mut params = CertificateParams::new(["127.0.0.1".to_owned()])?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let own = params.self_signed(&key)?.pem();
+    let cluster = server(&(own.clone(), key.serialize_pem())).await?;
+    let authority = Authority::new()?;
+    let root = Some(authority.file("own.crt", &own)?);
+    let problem = down(&open(with(&cluster, TlsMode::VerifyFull, root))).await?;
+    assert!(
+        problem.contains("the certificate of an authority (CA:TRUE)"),
+        "{problem}"
+    );
+    up(&open(with(&cluster, TlsMode::Require, None))).await
 }
 
 #[tokio::test]
@@ -137,7 +173,10 @@ async fn a_server_without_tls_gets_no_plain_text() -> Result<()> {
     let cluster = Cluster::start().await?;
     cluster.bot().await?;
     let problem = down(&open(with(&cluster, TlsMode::Require, None))).await?;
-    assert!(problem.contains("server does not support TLS"), "{problem}");
+    assert_eq!(
+        problem,
+        "the server does not support TLS: turn it on there (ssl = on)"
+    );
     Ok(())
 }
 

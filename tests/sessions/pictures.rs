@@ -16,7 +16,7 @@ use crate::scene::{LIMIT, Scene, option};
 
 const SIZES: [(&str, [u32; 2]); 2] = [("phone", [360, 800]), ("desktop", [760, 700])];
 /// How long Chromium gets to draw what the page asks for.
-const SETTLING: Duration = Duration::from_secs(3);
+const SETTLING: Duration = Duration::from_secs(8);
 
 #[tokio::test]
 #[ignore = "it draws the pictures of the documentation, and needs Chromium"]

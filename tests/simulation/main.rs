@@ -53,15 +53,14 @@ fn no_incident_breaks_an_invariant() {
     }
     let began = Instant::now();
     let played = seeds.end - seeds.start;
-    let failed = first_failure(seeds, Ports::of);
-    let rate = (u128::from(played) * 1_000).checked_div(began.elapsed().as_millis());
-    println!("{played} incidents, {} a second", rate.unwrap_or_default());
-    if let Some((seed, violation)) = failed {
+    if let Some((seed, violation)) = first_failure(seeds, Ports::of) {
         panic!(
             "KILLGATE_SEED={seed} breaks {:?}: {}\nto see it again: KILLGATE_SEED={seed} ./dev simulate no_incident",
             violation.invariant, violation.detail
         );
     }
+    let rate = (u128::from(played) * 1_000).checked_div(began.elapsed().as_millis());
+    println!("{played} incidents, {} a second", rate.unwrap_or_default());
 }
 
 /// Plays the incidents of these seeds on all cores, until one breaks an invariant.
@@ -119,7 +118,9 @@ fn approvals_by_people_who_are_no_approvers_are_caught() {
 
 #[test]
 fn a_signal_before_its_decision_is_durable_is_caught() {
-    is_caught(broken::signalled_early, Invariant::Approved);
+    // Where the signal is slow, what gives it away first is that another record takes the place of the one missing.
+    let mut violations = (0..INCIDENTS).filter_map(|seed| play(seed, broken::signalled_early).err());
+    assert!(violations.any(|violation| violation.invariant == Invariant::Approved));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod act;
 mod files;
+mod host;
 mod look;
 mod mend;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::Router;
 use axum::http::StatusCode;
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::json;
@@ -25,7 +27,8 @@ use crate::world::refusal::Refusal;
 pub(crate) const ASIDE: &str = "/aside";
 
 pub(crate) fn router(shared: Arc<Shared>, beside: Router) -> Router {
-    files::router()
+    let is_loopback = shared.page.address.ip().is_loopback();
+    let router = files::router()
         .route("/sim/world", get(look::world))
         .route("/sim/channels/{channel}/messages", get(look::messages))
         .route("/sim/channels/{channel}/commands", get(look::commands))
@@ -48,7 +51,12 @@ pub(crate) fn router(shared: Arc<Shared>, beside: Router) -> Router {
         .route("/sim/outage", post(mend::outage))
         .route("/sim/restore", post(mend::restore))
         .with_state(shared)
-        .nest(ASIDE, beside)
+        .nest(ASIDE, beside);
+    if is_loopback {
+        router.layer(from_fn(host::by_address_only))
+    } else {
+        router
+    }
 }
 
 /// Why an act was not carried out: Discord's refusal, or what its client would say.

@@ -121,15 +121,17 @@ fn fold(records: Vec<Recorded>) -> Vec<Request> {
             histories.entry(request).or_default().push(recorded.entry);
         }
     }
-    let replayed = histories
-        .into_iter()
-        .rev()
-        .map(|(id, entries)| Request::replay(id, entries.iter().map(|entry| (&entry.event, entry.at))));
+    let replayed = histories.into_iter().rev().map(|(id, entries)| {
+        (
+            id,
+            Request::replay(id, entries.iter().map(|entry| (&entry.event, entry.at))),
+        )
+    });
     replayed
-        .filter_map(|request| match request {
+        .filter_map(|(id, request)| match request {
             Ok(request) => request,
             Err(impossible) => {
-                warn!(%impossible, "the ledger tells of a request that cannot be; it is not listed");
+                warn!(request = id.0, %impossible, "the ledger tells of a request that cannot be; it is not listed");
                 None
             }
         })

@@ -20,6 +20,7 @@ pub(super) fn decode(kind: &str, data: &str, text: &str) -> Result<Event, Error>
         "MESSAGE_REACTION_REMOVE_EMOJI" => lenient::reaction(data).map(Event::ReactionRemoveEmoji),
         "MESSAGE_DELETE" => of(data).map(Event::MessageDelete),
         "MESSAGE_DELETE_BULK" => of(data).map(Event::MessageDeleteBulk),
+        "CHANNEL_UPDATE" => of(data).map(Event::ChannelUpdate),
         "CHANNEL_DELETE" => of(data).map(Event::ChannelDelete),
         "GUILD_DELETE" => of(data).map(Event::GuildDelete),
         _ => match of(text)? {

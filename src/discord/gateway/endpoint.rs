@@ -7,7 +7,7 @@ use super::GatewayError;
 const OFFICIAL: &str = "https://discord.com";
 
 /// The URL to connect to, with version and encoding, if `gateway` may be told the token that `api_url` is told.
-pub(super) fn admit(api_url: &str, gateway: &str) -> Result<Url, GatewayError> {
+pub(in crate::discord) fn admit(api_url: &str, gateway: &str) -> Result<Url, GatewayError> {
     let foreign = || GatewayError::ForeignGateway {
         api: api_url.to_owned(),
         gateway: gateway.to_owned(),
@@ -28,6 +28,11 @@ pub(super) fn admit(api_url: &str, gateway: &str) -> Result<Url, GatewayError> {
     }
     url.set_query(Some("v=10&encoding=json"));
     Ok(url)
+}
+
+/// Whether what is sent to `url` leaves this machine as plain text.
+pub(in crate::discord) fn is_exposed(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "ws") && !is_loopback(&url))
 }
 
 fn is_loopback(url: &Url) -> bool {

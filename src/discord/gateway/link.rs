@@ -138,6 +138,7 @@ impl<'a> Link<'a> {
                 self.deliver(FromGateway::Resumed).await
             }
             kind if (self.owner.options.interest)(kind, frame.data()) => {
+                tracing::debug!(kind, seq = frame.s, "Discord tells something of interest");
                 match decode(kind, frame.data(), text) {
                     Ok(event) => self.deliver(FromGateway::Event(Box::new(event))).await,
                     Err(error) => {

@@ -23,7 +23,7 @@
 mod close;
 mod decode;
 mod dial;
-mod endpoint;
+pub(super) mod endpoint;
 mod error;
 mod frame;
 mod link;

@@ -27,14 +27,14 @@ pub struct SessionStartLimit {
 #[derive(Debug, Deserialize)]
 pub struct Application {
     pub id: ApplicationId,
-    #[serde(default)]
-    pub name: String,
 }
 
 /// The user that a token belongs to.
 #[derive(Debug, Deserialize)]
 pub struct BotUser {
     pub id: UserId,
+    #[serde(default)]
+    pub username: String,
 }
 
 impl Rest {

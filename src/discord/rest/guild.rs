@@ -27,11 +27,17 @@ pub struct GuildRole {
     pub id: RoleId,
     pub name: String,
     pub permissions: Permissions,
+    /// Whether everybody may mention it.
+    #[serde(default)]
+    pub mentionable: bool,
 }
 
 /// A channel of a guild, as far as it decides what the bot may do there.
 #[derive(Debug, Deserialize)]
 pub struct GuildChannel {
+    /// Its kind (Discord documentation, "Channel Types").
+    #[serde(default, rename = "type")]
+    pub kind: u8,
     #[serde(default)]
     pub guild_id: Option<GuildId>,
     #[serde(default)]

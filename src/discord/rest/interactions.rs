@@ -3,6 +3,7 @@
 //! Call these on [`Rest::within`] the time that is left: 2.5 s for a first answer leaves the network some.
 
 use reqwest::Method;
+use serde::Deserialize;
 use serenity::builder::{
     CreateAllowedMentions, CreateInteractionResponse, CreateInteractionResponseFollowup,
     CreateInteractionResponseMessage, EditInteractionResponse,
@@ -15,6 +16,17 @@ use super::{Call, Rest, RestError, Retry, Said};
 /// "Interaction has already been acknowledged."
 const ALREADY_ACKNOWLEDGED: u32 = 40060;
 
+/// What Discord tells of a first answer when it is asked to (Discord documentation, "Interaction Callback Response").
+#[derive(Deserialize)]
+struct Callback {
+    resource: Option<Resource>,
+}
+
+#[derive(Deserialize)]
+struct Resource {
+    message: Option<Said>,
+}
+
 impl Rest {
     /// Gives the first answer. Tried again when in doubt: Discord takes one only, and a repeat that is refused for that
     /// reason is a success.
@@ -24,12 +36,26 @@ impl Rest {
         token: &str,
         response: &CreateInteractionResponse,
     ) -> Result<(), RestError> {
-        let route = Route::InteractionResponse {
-            interaction_id,
-            token,
-        };
-        let call = Call::new(Method::POST, route, Retry::UntilTaken(ALREADY_ACKNOWLEDGED)).json(response)?;
+        let call = first_answer(interaction_id, token).json(response)?;
         self.send(call).await.map(drop)
+    }
+
+    /// Gives a message as the first answer, and tells which one it became. `None` where that is not known: another API
+    /// like Discord's may not tell, and the answer to an earlier try may have been lost.
+    pub async fn respond_with_message(
+        &self,
+        interaction_id: InteractionId,
+        token: &str,
+        response: &CreateInteractionResponse,
+    ) -> Result<Option<Said>, RestError> {
+        let call = first_answer(interaction_id, token)
+            .query("with_response", &true)
+            .json(response)?;
+        let body = self.send(call).await?;
+        let told: Option<Callback> = serde_json::from_slice(&body).ok();
+        Ok(told
+            .and_then(|callback| callback.resource)
+            .and_then(|resource| resource.message))
     }
 
     /// Gives the first answer "thinking…", to be filled in with [`Self::edit_original`].
@@ -97,4 +123,12 @@ impl Rest {
             .await
             .map(drop)
     }
+}
+
+fn first_answer(interaction_id: InteractionId, token: &str) -> Call<'_> {
+    let route = Route::InteractionResponse {
+        interaction_id,
+        token,
+    };
+    Call::new(Method::POST, route, Retry::UntilTaken(ALREADY_ACKNOWLEDGED))
 }

@@ -49,6 +49,11 @@ use limits::Limits;
 /// How long a call may take unless [`Rest::within`] says otherwise.
 const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
+/// How long an unused connection is kept: the first answer after a quiet while should not have to wait for a new one.
+/// Discord closes it when it likes, which is noticed at once.
+const IDLE_KEPT: Duration = Duration::from_mins(10);
+/// How soon the system asks whether the other end of an unused connection is still there.
+const KEEPALIVE: Duration = Duration::from_secs(15);
 
 /// Discord asks for this form of `User-Agent` (Reference, "User Agent").
 const USER_AGENT: &str = concat!("DiscordBot (killgate, ", env!("CARGO_PKG_VERSION"), ")");
@@ -92,6 +97,8 @@ impl Rest {
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_LIMIT)
             .tcp_nodelay(true)
+            .tcp_keepalive(KEEPALIVE)
+            .pool_idle_timeout(IDLE_KEPT)
             .no_proxy()
             .build()
             .map_err(|error| setup(&format!("no HTTP client could be made: {}", chain(&error))))?;

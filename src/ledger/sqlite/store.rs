@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Savepoint, TransactionBehavior, params};
+use tracing::warn;
 
 use super::failure::{OpenError, not_committed, not_recorded};
 use super::file::Held;
@@ -19,6 +20,9 @@ use crate::ledger::standing::{self, Standing};
 /// How long another program may keep the file locked before that is an error.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
+/// After so many changes the write-ahead log is written back, some three hundred pages of 4 KiB.
+const CHANGES_A_LOG: usize = 64;
+
 /// What is to be made durable.
 pub(super) enum Change {
     Append(Vec<Entry>),
@@ -29,6 +33,8 @@ pub(super) struct Store {
     pub(super) connection: Connection,
     /// Writes without `fsync`, to find out whether writing is possible.
     trial: Connection,
+    /// Changes since the log was begun.
+    logged: usize,
     /// Dropped last: the file is held for as long as it is open.
     _held: Held,
 }
@@ -52,6 +58,8 @@ impl Store {
         Ok(Self {
             connection,
             trial,
+            // At once: the log was begun by another, if at all.
+            logged: CHANGES_A_LOG,
             _held: held,
         })
     }
@@ -60,6 +68,7 @@ impl Store {
     /// others; the results are in the order of the changes.
     pub(super) fn write(&mut self, changes: Vec<Change>) -> Vec<Outcome> {
         let number = changes.len();
+        self.logged += number;
         self.transact(changes).unwrap_or_else(|failure| {
             let explain = |_| Err(failure.for_each_waiter());
             (0..number).map(explain).collect()
@@ -83,6 +92,26 @@ impl Store {
         }
         transaction.commit().map_err(Failure::at_commit)?;
         Ok(outcomes)
+    }
+
+    /// Writes a long log back into the file and begins it anew, while nobody waits for a record.
+    ///
+    /// SQLite would do the first at the commit that makes the log too long, and sync the new log's header in the commit
+    /// after it: here an append waits for one `fsync`, and never for those. A log begun anew is overwritten, which costs
+    /// the file system less than a file that grows (SQLite documentation, "Write-Ahead Logging").
+    pub(super) fn tidy(&mut self) {
+        if self.logged < CHANGES_A_LOG {
+            return;
+        }
+        self.logged = 0;
+        let written_back = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+            .map_err(not_recorded);
+        // Nothing is lost: SQLite does it by itself when the log has become much longer.
+        if let Err(problem) = written_back.and_then(|()| self.probe()) {
+            warn!(error = ?problem, "the ledger's log could not be written back into its file");
+        }
     }
 
     /// Whether a record could be written now.

@@ -22,6 +22,7 @@ pub(super) struct Work {
 /// Does what is asked for, in the order in which it was asked, until nobody can ask any more.
 pub(super) fn run(mut store: Store, mut queue: mpsc::Receiver<Job>) {
     let mut jobs = Vec::with_capacity(TOGETHER);
+    store.tidy();
     while queue.blocking_recv_many(&mut jobs, TOGETHER) > 0 {
         let mut works = Vec::new();
         for job in jobs.drain(..) {
@@ -34,6 +35,9 @@ pub(super) fn run(mut store: Store, mut queue: mpsc::Receiver<Job>) {
             }
         }
         write(&mut store, works);
+        if queue.is_empty() {
+            store.tidy();
+        }
     }
 }
 

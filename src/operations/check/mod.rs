@@ -1,6 +1,7 @@
 //! `killgate check`: every precondition tried for real, and how to mend what is missing.
 
 mod ledger;
+mod rights;
 mod target;
 
 use anyhow::Context;

@@ -4,16 +4,14 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::config::{Target, TlsMode};
+use super::rights::{self, quoted};
+use crate::config::{Connection, Target, TlsMode};
 use crate::domain::finding::Finding;
 use crate::postgres::connection::Dial;
-use crate::postgres::findings::{Findings, Right, find as find_rights};
+use crate::postgres::findings::{Findings, find as find_out, try_statements};
 use crate::postgres::privileges::{self, Privileges};
+use crate::postgres::version::Version;
 
-/// PostgreSQL's releases that killgate knows, by `server_version_num`.
-const KNOWN: std::ops::Range<i32> = 130_000..190_000;
-/// The first with `reserved_connections`.
-const RESERVES: i32 = 160_000;
 /// A target that has not answered by then is not reachable.
 const WITHIN: Duration = Duration::from_secs(5);
 
@@ -21,7 +19,10 @@ pub(super) async fn find(target: &Target, dial: Dial) -> Vec<Finding> {
     let what = |about: &str| format!("target {}: {about}", target.name);
     let tried = timeout(WITHIN, async {
         let (mut live, _ended) = dial.open().await?;
-        let findings = find_rights(&mut live).await?;
+        let findings = find_out(&mut live).await?;
+        if !findings.version.is_too_old() {
+            try_statements(&mut live).await?;
+        }
         let privileges = privileges::find(&live, findings.version).await?;
         anyhow::Ok((findings, privileges))
     });
@@ -52,19 +53,20 @@ pub(super) async fn find(target: &Target, dial: Dial) -> Vec<Finding> {
     };
     vec![
         Finding::ok(what("reachable"), target.connection.address()),
-        encryption(target, what("TLS")),
-        version(&findings, what("version")),
+        encryption(&target.connection, what("TLS")),
+        version(findings.version, what("version")),
         sight(&findings, what("sessions")),
-        right(&findings, what("signals")),
+        rights::find(&findings, &privileges, what("signals")),
         superuser(&findings, what("superuser")),
         tables(&privileges, what("tables")),
         reserved(&findings, &privileges, what("reserved connections")),
     ]
 }
 
-fn encryption(target: &Target, what: String) -> Finding {
-    match target.connection.tls.mode {
-        TlsMode::Disable if target.connection.is_local() => {
+/// How a connection to PostgreSQL is protected on its way.
+pub(super) fn encryption(connection: &Connection, what: String) -> Finding {
+    match connection.tls.mode {
+        TlsMode::Disable if connection.is_local() => {
             Finding::ok(what, "plain text, which does not leave this machine")
         }
         TlsMode::Disable => Finding::warn(
@@ -85,13 +87,16 @@ fn encryption(target: &Target, what: String) -> Finding {
     }
 }
 
-fn version(findings: &Findings, what: String) -> Finding {
-    let version = format!(
-        "PostgreSQL {}.{}",
-        findings.version / 10_000,
-        findings.version % 10_000
-    );
-    if KNOWN.contains(&findings.version) {
+fn version(number: Version, what: String) -> Finding {
+    let version = format!("PostgreSQL {number}");
+    if number.is_too_old() {
+        return Finding::fail(
+            what,
+            format!("{version}, which is too old for killgate"),
+            "Use PostgreSQL 13 or newer",
+        );
+    }
+    if number.is_known() {
         return Finding::ok(what, version);
     }
     Finding::warn(
@@ -108,26 +113,8 @@ fn sight(findings: &Findings, what: String) -> Finding {
     Finding::fail(
         what,
         format!("the role {} sees its own sessions only", findings.role),
-        format!("GRANT pg_read_all_stats TO {}", findings.role),
+        format!("GRANT pg_read_all_stats TO {}", quoted(&findings.role)),
     )
-}
-
-fn right(findings: &Findings, what: String) -> Finding {
-    match findings.right {
-        Right::Guard => Finding::ok(what, "guard: through killgate.signal_backend alone"),
-        Right::Direct => Finding::ok(
-            what,
-            "direct: as a member of pg_signal_backend (the guard allows less)",
-        ),
-        Right::None => Finding::fail(
-            what,
-            format!("the role {} may not signal at all", findings.role),
-            format!(
-                "Install the guard: killgate guard-sql --role {} | psql -v ON_ERROR_STOP=1 -f -",
-                findings.role
-            ),
-        ),
-    }
 }
 
 fn superuser(findings: &Findings, what: String) -> Finding {
@@ -150,13 +137,13 @@ fn tables(privileges: &Privileges, what: String) -> Finding {
         Some(table) => Finding::fail(
             what,
             format!("the role can read {table}"),
-            "Revoke it, from the role or from PUBLIC: killgate needs no table",
+            "REVOKE it from the role, from PUBLIC or from the role that it is a member of: killgate needs no table",
         ),
     }
 }
 
 fn reserved(findings: &Findings, privileges: &Privileges, what: String) -> Finding {
-    if findings.version < RESERVES {
+    if !findings.version.reserves_connections() {
         return Finding::ok(
             what,
             "not before PostgreSQL 16; the connection opened at start is kept",
@@ -167,15 +154,29 @@ fn reserved(findings: &Findings, privileges: &Privileges, what: String) -> Findi
         (1.., false) => Finding::warn(
             what,
             "the server reserves some, and the role may not use them",
-            format!("GRANT pg_use_reserved_connections TO {}", findings.role),
+            format!("GRANT pg_use_reserved_connections TO {}", quoted(&findings.role)),
         ),
         _ => Finding::warn(
             what,
             "none: killgate cannot come back to a server whose slots are all taken",
             format!(
                 "Set reserved_connections to 3 or so, restart, and GRANT pg_use_reserved_connections TO {}",
-                findings.role
+                quoted(&findings.role)
             ),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::finding::Status;
+
+    #[test]
+    fn a_server_that_is_too_old_fails_and_one_that_is_too_new_is_warned_of() {
+        let judged = |number| version(Version(number), String::new()).status;
+        assert_eq!(judged(120_022), Status::Fail);
+        assert_eq!([judged(130_000), judged(180_004)], [Status::Ok; 2]);
+        assert_eq!(judged(190_000), Status::Warn);
     }
 }

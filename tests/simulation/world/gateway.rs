@@ -152,7 +152,7 @@ fn gap(removed: u64) -> Event {
     Event {
         told: Told::Gap { removed },
         about: None,
-        happening: Arc::new(|| Happening::Reconnected),
+        happening: Arc::new(|| Happening::Missed),
     }
 }
 

@@ -27,8 +27,13 @@ impl House {
             .create(true)
             .open(self.file("bot.log"))
             .expect("a log");
-        self.killgate(&["run"])
-            .env("RUST_LOG", "killgate=debug,info")
+        let (run, filter): (&[_], _) = if self.tells_all {
+            (&["run", "--log-format", "json"], "trace")
+        } else {
+            (&["run"], "killgate=debug,info")
+        };
+        self.killgate(run)
+            .env("RUST_LOG", filter)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

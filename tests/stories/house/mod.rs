@@ -5,7 +5,7 @@ mod plan;
 mod reading;
 
 pub use bot::signal;
-pub use plan::{Plan, Right};
+pub use plan::{Plan, Right, free_address};
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,6 +34,7 @@ pub struct House {
     pub cluster: Cluster,
     folder: TempDir,
     bot: Option<Child>,
+    tells_all: bool,
 }
 
 impl House {

@@ -29,6 +29,8 @@ pub struct Plan {
     target: String,
     people: Vec<Newcomer>,
     rate_limits: bool,
+    password: Option<String>,
+    tells_all: bool,
 }
 
 impl Plan {
@@ -56,6 +58,27 @@ impl Plan {
         self
     }
 
+    /// Where the server lets the bot's role in with this password alone, which stands in a file.
+    pub fn password(self, password: &str) -> Self {
+        Self {
+            password: Some(password.to_owned()),
+            ..self.target("password_file = \"password\"")
+        }
+    }
+
+    /// The bot serves its health and metrics at `HOST:PORT`.
+    pub fn http(self, address: &str) -> Self {
+        self.section(&format!("[http]\nlisten = \"{address}\""))
+    }
+
+    /// The bot logs everything there is, and as JSON.
+    pub fn telling_all(self) -> Self {
+        Self {
+            tells_all: true,
+            ..self
+        }
+    }
+
     /// Where Discord enforces its rate limits.
     pub fn with_rate_limits(self) -> Self {
         Self {
@@ -73,15 +96,23 @@ impl Plan {
 
     pub async fn without_bot(self) -> House {
         let folder = tempfile::tempdir().expect("a folder");
-        let cluster = Cluster::start().await.expect("a PostgreSQL server");
+        let mut cluster = Cluster::builder();
+        if self.password.is_some() {
+            cluster = cluster.hba("host all killgate all scram-sha-256");
+        }
+        let cluster = cluster.start().await.expect("a PostgreSQL server");
         let sim = self.discord().await;
         let house = House {
             sim,
             cluster,
             folder,
             bot: None,
+            tells_all: self.tells_all,
         };
         house.grant(self.right).await;
+        if let Some(password) = &self.password {
+            house.set_password(password).await;
+        }
         house.write_config(&self);
         house
     }
@@ -143,6 +174,14 @@ impl House {
         }
     }
 
+    /// Changes the password of the bot's role, and the file that holds it.
+    pub async fn set_password(&self, password: &str) {
+        fs::write(self.file("password"), format!("{password}\n")).expect("written");
+        let change =
+            format!("set password_encryption = 'scram-sha-256'; alter role killgate password '{password}'");
+        self.sql(&change).await;
+    }
+
     fn write_config(&self, plan: &Plan) {
         let sim = &self.sim;
         fs::write(self.file("token"), sim.token()).expect("written");
@@ -176,4 +215,10 @@ url = "{url}"
         let config = sim.roles().into_iter().fold(config, with_ids);
         fs::write(self.config(), config).expect("written");
     }
+}
+
+/// An address on loopback where nobody listens.
+pub fn free_address() -> String {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    listener.local_addr().expect("its address").to_string()
 }

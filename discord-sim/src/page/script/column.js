@@ -56,7 +56,10 @@ export class Column {
     const as = `/sim/channels/${channel.id}`;
     const who = `?as=${encodeURIComponent(person)}`;
     try {
-      const [messages, commands] = await Promise.all([get(`${as}/messages${who}`), get(`${as}/commands${who}`)]);
+      const [messages, commands] = await Promise.all([
+        get(`${as}/messages${who}`),
+        get(`${as}/commands${who}`),
+      ]);
       // Meanwhile this may have become somebody else's, who is drawn next.
       if (person !== this.person || channel !== this.channel) return;
       this.commands = entries(commands);

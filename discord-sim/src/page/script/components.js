@@ -10,7 +10,12 @@ const STYLES = { 1: "primary", 2: "secondary", 3: "success", 4: "danger", 5: "se
 // Draws the rows of a message into `place`. `use` is called with a custom id, and with values for a menu.
 export function components(place, message, world, isLocked, use) {
   place.hidden = message.components.length === 0;
-  sync(place, message.components.map((row, index) => ({ ...row, index })), (row) => row.index, row);
+  sync(
+    place,
+    message.components.map((row, index) => ({ ...row, index })),
+    (row) => row.index,
+    row,
+  );
 
   function row() {
     const element = h("div.row");
@@ -23,7 +28,9 @@ export function components(place, message, world, isLocked, use) {
 
   function one({ component }) {
     const custom = component.custom_id;
-    return component.type === BUTTON ? new Button(() => use(custom)) : new Menu(world, (values) => use(custom, values));
+    return component.type === BUTTON
+      ? new Button(() => use(custom))
+      : new Menu(world, (values) => use(custom, values));
   }
 }
 

@@ -16,16 +16,28 @@ export class Composer {
     this.target = null;
     this.suggestions = new Suggestions(column, (entry) => this.pick(entry));
     this.text = h("input", { name: "text", type: "text", ...comboboxAttributes(this.suggestions.titleId) });
-    this.line = h("div.line", {}, this.text, h("button.send", { type: "submit", "aria-label": "Send", title: "Send" }, icon("send")));
+    this.line = h(
+      "div.line",
+      {},
+      this.text,
+      h("button.send", { type: "submit", "aria-label": "Send", title: "Send" }, icon("send")),
+    );
     this.replying = h("div.replying", { hidden: true });
     this.told = h("p.told", { role: "alert" });
-    this.element = h("form.composer", {
-      submit: (event) => (event.preventDefault(), this.send()),
-      input: (event) => this.#typed(event.target),
-      focusin: (event) => this.#entered(event.target),
-      focusout: (event) => this.element.contains(event.relatedTarget) || this.suggestions.hide(),
-      keydown: (event) => handleKey(event, this),
-    }, this.suggestions.element, this.replying, this.line, this.told);
+    this.element = h(
+      "form.composer",
+      {
+        submit: (event) => (event.preventDefault(), this.send()),
+        input: (event) => this.#typed(event.target),
+        focusin: (event) => this.#entered(event.target),
+        focusout: (event) => this.element.contains(event.relatedTarget) || this.suggestions.hide(),
+        keydown: (event) => handleKey(event, this),
+      },
+      this.suggestions.element,
+      this.replying,
+      this.line,
+      this.told,
+    );
   }
 
   // Fits the box to the channel.
@@ -43,8 +55,16 @@ export class Composer {
   replyTo(message) {
     this.target = message;
     const { world } = this.column;
-    const cancel = h("button.cancel", { type: "button", "aria-label": "Cancel reply", click: () => this.replyTo(null) }, icon("close"));
-    fill(this.replying, message?.id, () => message && [h("span", {}, "Replying to ", author(message.author, world)), cancel]);
+    const cancel = h(
+      "button.cancel",
+      { type: "button", "aria-label": "Cancel reply", click: () => this.replyTo(null) },
+      icon("close"),
+    );
+    fill(
+      this.replying,
+      message?.id,
+      () => message && [h("span", {}, "Replying to ", author(message.author, world)), cancel],
+    );
     this.text.focus();
   }
 
@@ -106,7 +126,8 @@ export class Composer {
     const pill = this.pillOf(box);
     if (pill) this.suggestions.values(pill, this.draft);
     else if (this.draft) this.suggestions.options(box, this.draft.rest, box.value.trim());
-    else if (box.value.startsWith("/")) this.suggestions.commands(box, this.column.commands, box.value.slice(1).toLowerCase());
+    else if (box.value.startsWith("/"))
+      this.suggestions.commands(box, this.column.commands, box.value.slice(1).toLowerCase());
     else this.suggestions.hide();
   }
 

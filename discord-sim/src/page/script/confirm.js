@@ -9,12 +9,16 @@ export function confirm(title, text, yes, back, go) {
   const button = (shape, words, click) => h(shape, { type: "button", click }, words);
   const cancel = button("button.button.plain", "Cancel", () => dialog.close());
   const confirmed = button("button.button.danger", yes, () => (dialog.close(), go()));
-  const dialog = h("dialog", {
-    role: "alertdialog",
-    "aria-labelledby": heading.id,
-    "aria-describedby": detail.id,
-    close: () => (dialog.remove(), back.focus()),
-  }, h("div.dialog", {}, heading, detail, h("div.dialog-buttons", {}, cancel, confirmed)));
+  const dialog = h(
+    "dialog",
+    {
+      role: "alertdialog",
+      "aria-labelledby": heading.id,
+      "aria-describedby": detail.id,
+      close: () => (dialog.remove(), back.focus()),
+    },
+    h("div.dialog", {}, heading, detail, h("div.dialog-buttons", {}, cancel, confirmed)),
+  );
   document.body.append(dialog);
   dialog.showModal();
 }

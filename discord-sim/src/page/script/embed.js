@@ -26,9 +26,12 @@ export function embed(data, world) {
 function fields(all, world) {
   return rows(all).flatMap((row) =>
     row.map((field) => {
-      const made = h("div.embed-field", {},
+      const made = h(
+        "div.embed-field",
+        {},
         h("dt.embed-name", {}, inline(field.name, world)),
-        h("dd.embed-value.text", {}, markdown(field.value, world)));
+        h("dd.embed-value.text", {}, markdown(field.value, world)),
+      );
       made.style.setProperty("--share", row.length);
       return made;
     }),

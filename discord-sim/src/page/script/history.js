@@ -14,7 +14,12 @@ export class History {
     this.head = h("div.welcome");
     this.list = h("ol.messages", { "aria-label": "Messages", keydown: (event) => this.#key(event) });
     this.scroller = h("div.scroller", { scroll: () => this.#scrolled() }, this.head, this.list);
-    this.down = h("button.to-end", { type: "button", hidden: true, click: () => this.#toEnd() }, "Newer messages ", icon("down"));
+    this.down = h(
+      "button.to-end",
+      { type: "button", hidden: true, click: () => this.#toEnd() },
+      "Newer messages ",
+      icon("down"),
+    );
     this.element = h("div.history", {}, this.scroller, this.down);
     // What grows, such as a card that is filled in, must not push the end out of sight.
     const watcher = new ResizeObserver(() => this.isAtEnd && this.#toEnd());
@@ -34,16 +39,22 @@ export class History {
   show(messages, make, isNews) {
     const items = timeline(messages);
     const hadFocus = this.list.contains(document.activeElement);
-    sync(this.list, items, ({ message }) => message.id, ({ message }) => {
-      const view = make();
-      this.views.set(message.id, view);
-      return view;
-    });
+    sync(
+      this.list,
+      items,
+      ({ message }) => message.id,
+      ({ message }) => {
+        const view = make();
+        this.views.set(message.id, view);
+        return view;
+      },
+    );
     const ids = new Set(messages.map(({ id }) => id));
     for (const id of this.views.keys()) if (!ids.has(id)) this.views.delete(id);
     if (!this.list.querySelector(":scope > [tabindex='0']")) this.#enterAt(this.list.lastElementChild);
     // Whoever was in a message that is gone goes on from the last one.
-    if (hadFocus && !this.list.contains(document.activeElement)) this.list.lastElementChild?.focus({ preventScroll: true });
+    if (hadFocus && !this.list.contains(document.activeElement))
+      this.list.lastElementChild?.focus({ preventScroll: true });
     if (this.isAtEnd) this.#toEnd();
     else if (isNews) this.down.hidden = false;
   }

@@ -15,7 +15,10 @@ const rules = [
   [/<\/([\w -]+):\d+>/y, (m) => h("span.mention", {}, `/${m[1]}`)],
   [/<a?:(\w+):\d+>/y, (m) => `:${m[1]}:`],
   [/@(?:everyone|here)\b/y, (m) => h("span.mention", {}, m[0])],
-  [/\[((?:\\.|[^\]\\])+)\]\(<?(https?:\/\/[^\s)>]+)>?(?: "[^"]*")?\)/y, (m, world) => link(m[2], inline(m[1], world), world)],
+  [
+    /\[((?:\\.|[^\]\\])+)\]\(<?(https?:\/\/[^\s)>]+)>?(?: "[^"]*")?\)/y,
+    (m, world) => link(m[2], inline(m[1], world), world),
+  ],
   [/<(https?:\/\/[^\s>]+)>/y, (m, world) => link(m[1], null, world)],
   [/(?<!\w)https?:\/\/[^\s<>]*[^\s<>.,:;!?'")\]|*_~`]/y, (m, world) => link(m[0], null, world)],
   [/\|\|([^]+?)\|\|/y, (m, world) => spoiler(inline(m[1], world))],
@@ -34,7 +37,7 @@ export function inline(text, world) {
   const made = document.createDocumentFragment();
   let plain = 0;
   BEGINNINGS.lastIndex = 0;
-  for (let at = beginning(text, 0); at >= 0; ) {
+  for (let at = beginning(text, 0); at >= 0;) {
     const found = matchAt(text, at);
     if (found) {
       made.append(text.slice(plain, at), found.make(found.match, world));

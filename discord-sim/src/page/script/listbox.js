@@ -11,7 +11,12 @@ export class Listbox {
     this.entries = [];
     this.active = -1;
     // What is pressed here must not take the focus out of the box.
-    this.element = h("div.listbox", { id: this.id, role: "listbox", "aria-label": label, mousedown: (e) => e.preventDefault() });
+    this.element = h("div.listbox", {
+      id: this.id,
+      role: "listbox",
+      "aria-label": label,
+      mousedown: (e) => e.preventDefault(),
+    });
   }
 
   // Shows entries of `{ label, hint, value, note, picture, selected }`. `active` is the index of the active one, or -1.
@@ -68,15 +73,23 @@ export class Listbox {
   }
 
   #option(entry, index) {
-    return h("div.option", {
-      role: "option",
-      id: `${this.id}-${index}`,
-      "data-value": entry.value,
-      "aria-selected": entry.selected ?? false,
-      click: () => this.pick(entry),
-    },
+    return h(
+      "div.option",
+      {
+        role: "option",
+        id: `${this.id}-${index}`,
+        "data-value": entry.value,
+        "aria-selected": entry.selected ?? false,
+        click: () => this.pick(entry),
+      },
       entry.picture,
-      h("span.option-text", {}, h("span.option-label", {}, entry.label), entry.hint && h("span.option-hint", {}, entry.hint)),
-      entry.note && h("span.option-note", {}, entry.note));
+      h(
+        "span.option-text",
+        {},
+        h("span.option-label", {}, entry.label),
+        entry.hint && h("span.option-hint", {}, entry.hint),
+      ),
+      entry.note && h("span.option-note", {}, entry.note),
+    );
   }
 }

@@ -60,7 +60,8 @@ class Page {
     try {
       json = await get("/sim/world");
     } catch {
-      return this.#status("discord-sim does not answer", "lost");
+      this.#status("discord-sim does not answer", "lost");
+      return;
     }
     this.world = new World(json);
     this.#settle();
@@ -68,7 +69,8 @@ class Page {
     const [, second] = this.columns;
     second.element.hidden = !this.#visible.includes(second);
     await Promise.all(this.#visible.map((column) => column.draw()));
-    return showAside(this.world.aside);
+    // Nobody waits for it: what is beside the channel must not hold the channel up.
+    showAside(this.world.aside);
   }
 
   get #visible() {
@@ -94,7 +96,9 @@ class Page {
     fill($("#channel-name"), hasOne && channel?.name, (name) => name);
     const select = $("#channel");
     select.hidden = hasOne;
-    fill(select, hasOne ? null : world.channels, (channels) => channels?.map(({ id, name }) => h("option", { value: id }, name)));
+    fill(select, hasOne ? null : world.channels, (channels) =>
+      channels?.map(({ id, name }) => h("option", { value: id }, name)),
+    );
     select.value = channel?.id;
     set($("#beside"), "aria-pressed", this.isTwo);
     $("#beside").hidden = world.people.length < 2;

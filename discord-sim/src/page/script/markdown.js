@@ -7,7 +7,10 @@ import { inline } from "./inline.js";
 const blocks = [
   [/>>> ([^]+)/y, (m, world) => h("blockquote", {}, markdown(m[1], world))],
   [/(?:> [^\n]*(?:\n|$))+/y, (m, world) => h("blockquote", {}, markdown(unquoted(m[0]), world))],
-  [/(#{1,3}) +([^\n]+)(?:\n|$)/y, (m, world) => h(`p.heading.level-${m[1].length}`, heading(m[1]), inline(m[2], world))],
+  [
+    /(#{1,3}) +([^\n]+)(?:\n|$)/y,
+    (m, world) => h(`p.heading.level-${m[1].length}`, heading(m[1]), inline(m[2], world)),
+  ],
   [/-# +([^\n]+)(?:\n|$)/y, (m, world) => h("p.small", {}, inline(m[1], world))],
   [/(?: *[-*] [^\n]+(?:\n|$)| {2,}\d{1,9}\. [^\n]+(?:\n|$))+/y, (m, world) => list(m[0], world)],
   [/(?: *\d{1,9}\. [^\n]+(?:\n|$)| {2,}[-*] [^\n]+(?:\n|$))+/y, (m, world) => list(m[0], world)],
@@ -22,7 +25,7 @@ export function markdown(text, world) {
   const made = document.createDocumentFragment();
   let plain = "";
   let isStart = true;
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const found = (isStart && blockAt(text, at)) || fenceAt(text, at);
     if (found) {
       // The break before a block is the block's own.

@@ -26,19 +26,27 @@ const MESSAGE = /^https:\/\/(?:\w+\.)?discord(?:app)?\.com\/channels\/(\d+)\/(\d
 export function link(address, text, world) {
   const [, guild, channel, message] = MESSAGE.exec(address) ?? [];
   if (guild !== world.guild.id) {
-    return h("a", { href: address, target: "_blank", rel: "noreferrer", title: text && address }, text ?? address);
+    return h(
+      "a",
+      { href: address, target: "_blank", rel: "noreferrer", title: text && address },
+      text ?? address,
+    );
   }
   const place = world.channel(channel)?.name ?? "unknown";
   const made = h("a.jump", { href: address, "data-jump": message, "data-channel": channel });
   if (text) made.append(text);
-  else made.append(`#${place} › message`), made.classList.add("mention");
+  else (made.append(`#${place} › message`), made.classList.add("mention"));
   return made;
 }
 
 // Hidden until it is asked for, by mouse or key.
 export function spoiler(content) {
   const hidden = h("span.hidden-text", { inert: true }, content);
-  const cover = h("button.spoiler", { type: "button", "aria-label": "Spoiler: reveal", click: reveal }, hidden);
+  const cover = h(
+    "button.spoiler",
+    { type: "button", "aria-label": "Spoiler: reveal", click: reveal },
+    hidden,
+  );
   return cover;
 
   function reveal() {

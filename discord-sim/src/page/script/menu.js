@@ -13,14 +13,19 @@ export class Menu {
     this.choose = choose;
     this.values = null;
     this.text = h("span.menu-text");
-    this.box = h("button.menu-box", {
-      type: "button",
-      role: "combobox",
-      "aria-haspopup": "listbox",
-      click: () => this.#toggle(),
-      keydown: (event) => this.#key(event),
-      blur: () => this.#close(),
-    }, this.text, h("span.menu-arrow", { "aria-hidden": "true" }));
+    this.box = h(
+      "button.menu-box",
+      {
+        type: "button",
+        role: "combobox",
+        "aria-haspopup": "listbox",
+        click: () => this.#toggle(),
+        keydown: (event) => this.#key(event),
+        blur: () => this.#close(),
+      },
+      this.text,
+      h("span.menu-arrow", { "aria-hidden": "true" }),
+    );
     this.list = new Listbox("", (entry) => this.#pick(entry));
     this.floating = h("div.menu-list", { popover: "manual" }, this.list.element);
     this.list.attach(this.box);
@@ -48,11 +53,15 @@ export class Menu {
 
   #chosen() {
     const labels = new Map(this.#options().map((option) => [option.value, option.label]));
-    return this.#values().map((value) => labels.get(value)).filter(Boolean);
+    return this.#values()
+      .map((value) => labels.get(value))
+      .filter(Boolean);
   }
 
   #values() {
-    const preset = this.#options().filter((option) => option.default).map((option) => option.value);
+    const preset = this.#options()
+      .filter((option) => option.default)
+      .map((option) => option.value);
     return this.values ?? preset;
   }
 

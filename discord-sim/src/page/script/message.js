@@ -32,13 +32,30 @@ export class MessageView {
     this.rows = slot("div.rows");
     this.failure = h("p.failure", { role: "alert", hidden: true });
     this.reactions = new Reactions((emoji, isMine) =>
-      column.act(isMine ? "takes-back" : "reacts", { message: this.message.id, emoji }));
+      column.act(isMine ? "takes-back" : "reacts", { message: this.message.id, emoji }),
+    );
     this.foot = slot("p.foot");
     this.tools = slot("div.tools");
-    this.element = h("li.message", { tabindex: "-1" },
-      this.day, this.reply, this.used, this.clock, this.head,
-      h("div.body", {}, this.content, this.embeds, this.rows, this.failure, this.reactions.element, this.foot),
-      this.tools);
+    this.element = h(
+      "li.message",
+      { tabindex: "-1" },
+      this.day,
+      this.reply,
+      this.used,
+      this.clock,
+      this.head,
+      h(
+        "div.body",
+        {},
+        this.content,
+        this.embeds,
+        this.rows,
+        this.failure,
+        this.reactions.element,
+        this.foot,
+      ),
+      this.tools,
+    );
   }
 
   // `starts` says that the message begins a group; `day` that a new day begins.
@@ -63,11 +80,17 @@ export class MessageView {
     fill(this.day, day && message.timestamp, (iso) => iso && h("span", {}, dayOf(iso)));
     fill(this.reply, referenced(message), (target) => target && this.#reply(target));
     fill(this.used, message.interaction, (used) => used && this.#used(used));
-    fill(this.head, starts && [message.author, message.timestamp, roles], (value) => value && this.#head(message));
+    fill(
+      this.head,
+      starts && [message.author, message.timestamp, roles],
+      (value) => value && this.#head(message),
+    );
     fill(this.clock, !starts && message.timestamp, (iso) => iso && clock(iso));
     const isEdited = Boolean(message.edited_timestamp);
     const names = [world.members, world.roles, world.channels];
-    fill(this.content, [message.content, isLoading, message.failed, isEdited, isMentioned, names], () => this.#content(message, isLoading));
+    fill(this.content, [message.content, isLoading, message.failed, isEdited, isMentioned, names], () =>
+      this.#content(message, isLoading),
+    );
     fill(this.embeds, [message.embeds, names], () => message.embeds.map((data) => embed(data, world)));
     components(this.rows, message, world, Boolean(message.isPending), (id, values) => this.#use(id, values));
     this.reactions.update(message.reactors, person);
@@ -98,23 +121,45 @@ export class MessageView {
   #reply(target) {
     const { world } = this.column;
     if (target === "gone") return h("span.reply", {}, h("em", {}, "Original message was deleted"));
-    const words = target.content.split("\n")[0].replace(BLOCK, "") || target.embeds[0]?.title || "Click to see it";
-    return h("button.reply", { type: "button", click: () => this.column.jump(target.id) },
-      h("span.visually-hidden", {}, "Replies to "), avatar(target.author, world), author(target.author, world), " ",
-      h("span.snippet", { inert: true }, inline(words, world)));
+    const words =
+      target.content.split("\n")[0].replace(BLOCK, "") || target.embeds[0]?.title || "Click to see it";
+    return h(
+      "button.reply",
+      { type: "button", click: () => this.column.jump(target.id) },
+      h("span.visually-hidden", {}, "Replies to "),
+      avatar(target.author, world),
+      author(target.author, world),
+      " ",
+      h("span.snippet", { inert: true }, inline(words, world)),
+    );
   }
 
   #used({ user, name }) {
     const { world } = this.column;
-    return h("p.used", {}, avatar(user, world), author(user, world), " used ", h("span.command-name", {}, `/${name}`));
+    return h(
+      "p.used",
+      {},
+      avatar(user, world),
+      author(user, world),
+      " used ",
+      h("span.command-name", {}, `/${name}`),
+    );
   }
 
   #content(message, isLoading) {
     const { world } = this.column;
     if (message.failed) return [icon("warning"), " ", message.failed];
-    if (isLoading) return h("em.thinking", {}, message.isPending ? "Sending command…" : `${message.author.username} is thinking…`);
+    if (isLoading)
+      return h(
+        "em.thinking",
+        {},
+        message.isPending ? "Sending command…" : `${message.author.username} is thinking…`,
+      );
     const isMentioned = this.element.classList.contains("mentioned");
-    const made = [isMentioned && h("span.visually-hidden", {}, "Mentions you: "), message.content && markdown(message.content, world)];
+    const made = [
+      isMentioned && h("span.visually-hidden", {}, "Mentions you: "),
+      message.content && markdown(message.content, world),
+    ];
     if (message.edited_timestamp) {
       const title = new Date(message.edited_timestamp).toLocaleString();
       made.push(" ", h("span.edited", { title }, "(edited)"));
@@ -124,7 +169,11 @@ export class MessageView {
 
   #foot(message) {
     if (!message.only_for) return null;
-    const dismiss = h("button.link", { type: "button", click: () => this.column.dismiss(message) }, "Dismiss message");
+    const dismiss = h(
+      "button.link",
+      { type: "button", click: () => this.column.dismiss(message) },
+      "Dismiss message",
+    );
     return [icon("eye"), " Only you can see this · ", dismiss];
   }
 
@@ -144,7 +193,8 @@ export class MessageView {
       h("button.tool", { type: "button", "aria-label": name, title: name, click }, icon(drawing));
     const used = () => this.message.reactors.map(({ emoji }) => emoji);
     return [
-      this.#mayReact() && pickerButton(used, (emoji) => this.column.act("reacts", { message: this.message.id, emoji })),
+      this.#mayReact() &&
+        pickerButton(used, (emoji) => this.column.act("reacts", { message: this.message.id, emoji })),
       this.#mayReact() && button("Reply", "reply", () => this.column.composer.replyTo(this.message)),
       this.#mayDelete() && button("Delete", "trash", () => this.#delete()),
     ];

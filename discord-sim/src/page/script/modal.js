@@ -11,8 +11,14 @@ export function showModal(modal, submit) {
   const wrong = h("p.told", { role: "alert" });
   const send = h("button.button.primary", { type: "submit" }, "Submit");
   const cancel = h("button.button.plain", { type: "button", click: () => dialog.close() }, "Cancel");
-  const form = h("form", { novalidate: true, submit: answer },
-    title, fields.map((field) => field.element), wrong, h("div.dialog-buttons", {}, cancel, send));
+  const form = h(
+    "form",
+    { novalidate: true, submit: answer },
+    title,
+    fields.map((field) => field.element),
+    wrong,
+    h("div.dialog-buttons", {}, cancel, send),
+  );
   const dialog = h("dialog", { "aria-labelledby": title.id, close: () => dialog.remove() }, form);
   document.body.append(dialog);
   dialog.showModal();
@@ -21,12 +27,15 @@ export function showModal(modal, submit) {
   async function answer(event) {
     event.preventDefault();
     const bad = fields.filter((field) => !field.check());
-    if (bad.length > 0) return bad[0].box.focus();
+    if (bad.length > 0) {
+      bad[0].box.focus();
+      return;
+    }
     send.disabled = true;
-    wrong.textContent = (await submit(Object.fromEntries(fields.map((field) => [field.name, field.box.value])))) ?? "";
+    wrong.textContent =
+      (await submit(Object.fromEntries(fields.map((field) => [field.name, field.box.value])))) ?? "";
     send.disabled = false;
     if (!wrong.textContent) dialog.close();
-    return undefined;
   }
 }
 
@@ -51,9 +60,19 @@ class Field {
     });
     this.box.value = input.value ?? "";
     this.error = h("span.field-error", { id: error });
-    this.element = h("div.field", {},
-      h("label", { for: id }, row.label ?? input.label, this.isRequired && h("span.star", { "aria-hidden": "true" }, " *")),
-      row.description && h("span.help", { id: help }, row.description), this.box, this.error);
+    this.element = h(
+      "div.field",
+      {},
+      h(
+        "label",
+        { for: id },
+        row.label ?? input.label,
+        this.isRequired && h("span.star", { "aria-hidden": "true" }, " *"),
+      ),
+      row.description && h("span.help", { id: help }, row.description),
+      this.box,
+      this.error,
+    );
   }
 
   // Says what is wrong with the value, and whether nothing is.

@@ -28,7 +28,11 @@ export function moment(seconds, style) {
   if (Number.isNaN(when.getTime())) return String(seconds);
   const relativeTo = style === "R" ? seconds : null;
   const text = style === "R" ? relative(seconds) : format(when, style);
-  return h("time.moment", { datetime: when.toISOString(), title: format(when, "F"), "data-relative": relativeTo }, text);
+  return h(
+    "time.moment",
+    { datetime: when.toISOString(), title: format(when, "F"), "data-relative": relativeTo },
+    text,
+  );
 }
 
 // When a message was posted: the time alone for today, else with its day.
@@ -49,7 +53,9 @@ export function dayOf(iso) {
 }
 
 function dayName(when) {
-  const ago = Math.round((new Date().setHours(0, 0, 0, 0) - new Date(when).setHours(0, 0, 0, 0)) / 86_400_000);
+  const ago = Math.round(
+    (new Date().setHours(0, 0, 0, 0) - new Date(when).setHours(0, 0, 0, 0)) / 86_400_000,
+  );
   return ["Today", "Yesterday"][ago] ?? format(when, "d");
 }
 

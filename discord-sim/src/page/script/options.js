@@ -38,7 +38,13 @@ export function fixedChoices(option, world) {
   const roles = world.roles.map(({ id, name }) => ({ label: name, value: id }));
   const channels = world.channels.map(({ id, name }) => ({ label: name, value: id }));
   const truths = [true, false].map((value) => ({ label: value ? "True" : "False", value }));
-  const byType = { [BOOLEAN]: truths, [USER]: people, [CHANNEL]: channels, [ROLE]: roles, [MENTIONABLE]: [...people, ...roles] };
+  const byType = {
+    [BOOLEAN]: truths,
+    [USER]: people,
+    [CHANNEL]: channels,
+    [ROLE]: roles,
+    [MENTIONABLE]: [...people, ...roles],
+  };
   return byType[option.type] ?? null;
 }
 
@@ -48,9 +54,12 @@ export function read(option, typed, world) {
   if (text === "") return option.required ? { fault: "This option is required. Specify a value." } : {};
   const fixed = fixedChoices(option, world);
   if (fixed) {
-    const same = ({ label, value }) => label.toLowerCase() === text.toLowerCase().replace(/^[@#]/, "") || String(value) === text;
+    const same = ({ label, value }) =>
+      label.toLowerCase() === text.toLowerCase().replace(/^[@#]/, "") || String(value) === text;
     const choice = fixed.find(same);
-    return choice ? { value: choice.value } : { fault: WRONG[option.choices ? undefined : option.type] ?? "Choose a valid option." };
+    return choice
+      ? { value: choice.value }
+      : { fault: WRONG[option.choices ? undefined : option.type] ?? "Choose a valid option." };
   }
   if (option.type === INTEGER || option.type === NUMBER) return readNumber(option, text);
   return readText(option, text);
@@ -61,7 +70,8 @@ function readNumber(option, text) {
   const value = Number(text);
   const isExact = option.type !== INTEGER || Number.isSafeInteger(value);
   if (!shape.test(text) || !isExact) return { fault: WRONG[option.type] };
-  if (value < option.min_value) return { fault: `Input a value greater than or equal to ${option.min_value}.` };
+  if (value < option.min_value)
+    return { fault: `Input a value greater than or equal to ${option.min_value}.` };
   if (value > option.max_value) return { fault: `Input a value less than or equal to ${option.max_value}.` };
   return { value };
 }
@@ -69,6 +79,7 @@ function readNumber(option, text) {
 function readText(option, text) {
   const length = [...text].length;
   if (length < option.min_length) return { fault: `Must be ${option.min_length} or more in length.` };
-  if (length > (option.max_length ?? 6000)) return { fault: `Must be ${option.max_length ?? 6000} or fewer in length.` };
+  if (length > (option.max_length ?? 6000))
+    return { fault: `Must be ${option.max_length ?? 6000} or fewer in length.` };
   return { value: text };
 }

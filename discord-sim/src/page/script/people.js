@@ -14,7 +14,12 @@ export class People {
 
   update(world, chosen) {
     const items = world.people.map((person) => ({ person, world, isChosen: person.name === chosen }));
-    sync(this.list, items, ({ person }) => person.id, ({ person }) => this.#one(person));
+    sync(
+      this.list,
+      items,
+      ({ person }) => person.id,
+      ({ person }) => this.#one(person),
+    );
   }
 
   #one(person) {
@@ -22,7 +27,13 @@ export class People {
     const about = h("span.about");
     const roles = h("span.person-roles");
     const picture = h("span");
-    const label = h("label.person", {}, radio, picture, h("span.person-text", {}, h("span.person-name", {}, person.name), about, roles));
+    const label = h(
+      "label.person",
+      {},
+      radio,
+      picture,
+      h("span.person-text", {}, h("span.person-name", {}, person.name), " ", roles, " ", about),
+    );
     return { element: label, update };
 
     function update({ person, world, isChosen }) {

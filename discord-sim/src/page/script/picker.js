@@ -10,31 +10,43 @@ const STEPS = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: IN_A_ROW, ArrowUp: -IN_
 
 // A button that opens a picker. `used` gives the emoji that come first; `picked` is called with one.
 export function pickerButton(used, picked) {
-  const button = h("button.add-reaction", {
-    type: "button",
-    "aria-label": "Add reaction",
-    "aria-haspopup": "dialog",
-    click: () => pick(button, used(), picked),
-  }, icon("react"));
+  const button = h(
+    "button.add-reaction",
+    {
+      type: "button",
+      "aria-label": "Add reaction",
+      "aria-haspopup": "dialog",
+      click: () => pick(button, used(), picked),
+    },
+    icon("react"),
+  );
   return button;
 }
 
 function pick(button, used, picked) {
   const offered = [...new Set([...used, ...COMMON])];
-  const floating = h("div.picker", {
-    popover: "auto",
-    role: "dialog",
-    "aria-label": "Pick an emoji",
-    keydown: move,
-    toggle: (event) => event.newState === "closed" && floating.remove(),
-  }, offered.map(choice));
+  const floating = h(
+    "div.picker",
+    {
+      popover: "auto",
+      role: "dialog",
+      "aria-label": "Pick an emoji",
+      keydown: move,
+      toggle: (event) => event.newState === "closed" && floating.remove(),
+    },
+    offered.map(choice),
+  );
   // Right after the button, so that Tab leads on from it.
   button.after(floating);
   open(floating, button);
   floating.firstElementChild.focus();
 
   function choice(emoji) {
-    return h("button", { type: "button", "data-emoji": emoji, "aria-label": emoji, click: () => done(emoji) }, emoji);
+    return h(
+      "button",
+      { type: "button", "data-emoji": emoji, "aria-label": emoji, click: () => done(emoji) },
+      emoji,
+    );
   }
 
   function done(emoji) {

@@ -8,8 +8,19 @@ export class Pill {
     this.option = option;
     this.choice = null;
     const id = unique("option");
-    this.box = h("input", { id, type: "text", ...comboboxAttributes(describedBy), "aria-required": Boolean(option.required), size: 4 });
-    this.element = h("span.pill", { "data-option": option.name }, h("label", { for: id }, option.name), this.box);
+    this.box = h("input", {
+      id,
+      type: "text",
+      ...comboboxAttributes(describedBy),
+      "aria-required": Boolean(option.required),
+      size: 4,
+    });
+    this.element = h(
+      "span.pill",
+      { "data-option": option.name },
+      h("label", { for: id }, option.name),
+      this.box,
+    );
     this.box.addEventListener("input", () => this.#typed());
   }
 
@@ -32,7 +43,9 @@ export class Pill {
 
   // Whether an entry of the list is what is there already.
   holds({ value }) {
-    return this.choice ? this.choice.value === value : this.box.value.trim().toLowerCase() === String(value).toLowerCase();
+    return this.choice
+      ? this.choice.value === value
+      : this.box.value.trim().toLowerCase() === String(value).toLowerCase();
   }
 
   mark(isWrong) {

@@ -8,7 +8,9 @@ export function open(floating, anchor) {
   const stop = new AbortController();
   document.addEventListener("scroll", follow, { capture: true, signal: stop.signal });
   window.addEventListener("resize", follow, { signal: stop.signal });
-  floating.addEventListener("toggle", ({ newState }) => newState === "closed" && stop.abort(), { signal: stop.signal });
+  floating.addEventListener("toggle", ({ newState }) => newState === "closed" && stop.abort(), {
+    signal: stop.signal,
+  });
   floating.showPopover();
   place(floating, anchor);
 }

@@ -15,7 +15,12 @@ export class Reactions {
     this.element.hidden = reactors.length === 0;
     const items = reactors.map((reaction) => ({ ...reaction, isMine: reaction.users.includes(me) }));
     this.used = reactors.map(({ emoji }) => emoji);
-    sync(this.element, [...items, {}], (item) => item.emoji ?? "", (item) => (item.emoji ? this.#pill() : this.#adder()));
+    sync(
+      this.element,
+      [...items, {}],
+      (item) => item.emoji ?? "",
+      (item) => (item.emoji ? this.#pill() : this.#adder()),
+    );
   }
 
   #pill() {
@@ -39,7 +44,10 @@ export class Reactions {
   }
 
   #adder() {
-    const button = pickerButton(() => this.used, (emoji) => this.react(emoji, false));
+    const button = pickerButton(
+      () => this.used,
+      (emoji) => this.react(emoji, false),
+    );
     return { element: h("li", {}, button), update() {} };
   }
 }

@@ -34,9 +34,18 @@ export class Suggestions {
 
   // Commands whose names begin with what was typed, then those that hold it.
   commands(box, all, typed) {
-    const found = [...all.filter(({ name }) => name.startsWith(typed)), ...all.filter(({ name }) => name.indexOf(typed) > 0)];
+    const found = [
+      ...all.filter(({ name }) => name.startsWith(typed)),
+      ...all.filter(({ name }) => name.indexOf(typed) > 0),
+    ];
     const note = found.length === 0 ? "No commands match" : "";
-    this.#show(box, "Commands", found.map((entry) => ({ label: `/${entry.name}`, hint: entry.description, value: entry.name, entry })), 0, note);
+    this.#show(
+      box,
+      "Commands",
+      found.map((entry) => ({ label: `/${entry.name}`, hint: entry.description, value: entry.name, entry })),
+      0,
+      note,
+    );
   }
 
   // Options that have no value yet. None is active before a key says so, so that Enter sends and Tab moves on.
@@ -44,7 +53,13 @@ export class Suggestions {
     const found = rest.filter(({ name }) => name.startsWith(typed));
     if (found.length === 0) return this.hide();
     const active = typed ? 0 : -1;
-    return this.#show(box, "Optional", found.map((option) => ({ label: option.name, hint: option.description, value: option.name, option })), active, "");
+    return this.#show(
+      box,
+      "Optional",
+      found.map((option) => ({ label: option.name, hint: option.description, value: option.name, option })),
+      active,
+      "",
+    );
   }
 
   // Values for the option of a pill.
@@ -54,8 +69,13 @@ export class Suggestions {
     const typed = box.value.trim().toLowerCase().replace(/^[@#]/, "");
     const fixed = fixedChoices(option, this.column.world);
     if (fixed) {
-      const found = fixed.filter(({ label }) => pill.choice || label.toLowerCase().includes(typed)).slice(0, MOST);
-      const held = Math.max(0, found.findIndex((entry) => pill.holds(entry)));
+      const found = fixed
+        .filter(({ label }) => pill.choice || label.toLowerCase().includes(typed))
+        .slice(0, MOST);
+      const held = Math.max(
+        0,
+        found.findIndex((entry) => pill.holds(entry)),
+      );
       this.#show(box, title, found, held, found.length === 0 ? NONE : "");
     } else if (pill.choice) {
       this.#show(box, title, [pill.choice], 0, "");
@@ -98,11 +118,22 @@ export class Suggestions {
     const { column } = this;
     const options = draft.typed(column.world);
     delete options[name];
-    const body = { channel: column.channel.id, text: `/${draft.entry.name}`, options, focus: [name, pill.box.value] };
+    const body = {
+      channel: column.channel.id,
+      text: `/${draft.entry.name}`,
+      options,
+      focus: [name, pill.box.value],
+    };
     try {
       const { choices } = await act(column.person, "completes", body, asking.signal);
       const note = choices.length === 0 ? NONE : "";
-      this.#show(pill.box, title, choices.map((choice) => ({ label: choice.name, value: choice.value })), 0, note);
+      this.#show(
+        pill.box,
+        title,
+        choices.map((choice) => ({ label: choice.name, value: choice.value })),
+        0,
+        note,
+      );
     } catch (error) {
       if (asking.signal.aborted) return;
       this.list.show([], -1);

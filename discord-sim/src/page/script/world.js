@@ -37,7 +37,14 @@ export class World {
 
   // The hue of somebody's picture, in degrees.
   hue(id) {
-    return 260 + STEP * Math.max(0, this.people.findIndex((person) => person.id === id));
+    return (
+      260 +
+      STEP *
+        Math.max(
+          0,
+          this.people.findIndex((person) => person.id === id),
+        )
+    );
   }
 
   // The hue of a role, in degrees.

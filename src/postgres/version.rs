@@ -1,0 +1,65 @@
+//! What differs between the versions of PostgreSQL that killgate serves. Nothing outside of this file branches on one.
+//!
+//! | versions | what | what killgate does |
+//! |---|---|---|
+//! | 13 | `extract(epoch …)` is a `double precision`, later `numeric` | the statements round it back to the microsecond, which is right on all |
+//! | 13 | `pg_stat_activity` has no `query_id`, `pg_terminate_backend` no time limit | neither is used |
+//! | 13, 14 | "is not a PostgreSQL server process", later "backend process" | the server's own words are shown; what is decided rests on SQLSTATE and the boolean |
+//! | 13 to 15 | other bytes than ASCII in `application_name` are stored as `?`, later as `\xf0` | both are inert text |
+//! | 16 and later | `reserved_connections`, and a role that may use them | [`Version::reserves_connections`] |
+//! | 18 | the right to signal autovacuum workers is a role of its own | only client backends are ever signalled |
+
+use std::fmt;
+use std::ops::Range;
+
+/// A server's version, as its `server_version_num`: 150018 for 15.18.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub i32);
+
+/// The releases that the tests are run on.
+const KNOWN: Range<Version> = Version(130_000)..Version(190_000);
+/// The first with `reserved_connections` and `pg_use_reserved_connections`.
+const RESERVES: Version = Version(160_000);
+
+impl Version {
+    /// Whether killgate was tried with its major.
+    pub fn is_known(self) -> bool {
+        KNOWN.contains(&self)
+    }
+
+    /// Whether it is of before those releases, so that the statements would fail.
+    pub fn is_too_old(self) -> bool {
+        self < KNOWN.start
+    }
+
+    /// Whether slots can be reserved for roles other than superusers.
+    pub fn reserves_connections(self) -> bool {
+        self >= RESERVES
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Since 10 a version has two parts, of which the second counts the minor releases.
+        write!(f, "{}.{}", self.0 / 10_000, self.0 % 10_000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_majors_from_13_to_18_are_known() {
+        let known: Vec<i32> = (12..=19)
+            .filter(|major| Version(major * 10_000).is_known())
+            .collect();
+        assert_eq!(known, [13, 14, 15, 16, 17, 18]);
+    }
+
+    #[test]
+    fn it_is_written_as_postgresql_writes_it() {
+        assert_eq!(Version(150_018).to_string(), "15.18");
+        assert_eq!(Version(180_004).to_string(), "18.4");
+    }
+}

@@ -1,0 +1,85 @@
+//! What is wrong on Discord's side, one fault after the other.
+
+use discord_sim::{Fault, Permissions};
+
+use crate::setup::Setup;
+
+#[tokio::test]
+async fn each_missing_permission_is_named_as_discord_names_it() {
+    let setup = Setup::good().await;
+    let incident = setup.sim.channel("incident");
+    for (permission, name) in [
+        (Permissions::VIEW_CHANNEL, "View Channel"),
+        (Permissions::SEND_MESSAGES, "Send Messages"),
+        (Permissions::EMBED_LINKS, "Embed Links"),
+        (Permissions::ADD_REACTIONS, "Add Reactions"),
+        (Permissions::READ_MESSAGE_HISTORY, "Read Message History"),
+    ] {
+        setup.sim.bot_loses(&incident, permission);
+        let report = setup.check().await;
+        assert_eq!(report.status, 1);
+        let [wrong] = &report.wrong()[..] else {
+            panic!("{name}: {}", report.lines)
+        };
+        assert!(
+            wrong.starts_with(&format!("FAIL channel {}: ", incident.id())),
+            "{wrong}"
+        );
+        assert!(wrong.ends_with(&format!(": {name}")), "{wrong}");
+        setup.sim.bot_regains(&incident);
+    }
+    setup
+        .sim
+        .bot_loses(&incident, Permissions::ADD_REACTIONS | Permissions::EMBED_LINKS);
+    let wrong = setup.check().await.wrong();
+    assert!(
+        wrong[0].ends_with("in #incident the bot lacks: Embed Links, Add Reactions"),
+        "{wrong:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_channel_that_is_not_there_is_told_from_one_that_cannot_be_seen() {
+    let mut setup = Setup::good().await;
+    let incident = setup.sim.channel("incident").id();
+    setup.replace(
+        &format!("channels = [{incident}]"),
+        &format!("channels = [{incident}, 77]"),
+    );
+    assert_eq!(
+        setup.check().await.wrong(),
+        ["FAIL channel 77: there is no such channel"]
+    );
+}
+
+#[tokio::test]
+async fn a_bot_that_was_invited_without_its_commands_is_found() {
+    let setup = Setup::good().await;
+    setup
+        .sim
+        .fails_next(2, "GET /applications/*/guilds/*/commands", Fault::Status(403));
+    let wrong = setup.check().await.wrong();
+    assert_eq!(wrong.len(), 1, "{wrong:?}");
+    assert!(
+        wrong[0].starts_with("FAIL commands: the bot may have no commands in the guild"),
+        "{wrong:?}"
+    );
+}
+
+#[tokio::test]
+async fn groups_that_let_nobody_in_are_found() {
+    let mut setup = Setup::good().await;
+    let (everyone, dba) = (setup.sim.guild_id(), setup.sim.role_id("dba"));
+    let ben = setup.sim.person("ben").id();
+    setup.replace(&format!("roles = [{dba}]"), &format!("roles = [{everyone}]"));
+    setup.replace(&format!("users = [{ben}]"), "users = [77]");
+    let report = setup.check().await;
+    let [role, user] = &report.wrong()[..] else {
+        panic!("{}", report.lines)
+    };
+    assert!(
+        role.starts_with(&format!("FAIL role {everyone}: it is @everyone")),
+        "{role}"
+    );
+    assert_eq!(user, "warn user 77: nobody in the guild has this id");
+}

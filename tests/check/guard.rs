@@ -1,0 +1,92 @@
+//! The ways to hold the right to signal, and what can be wrong with each.
+
+use killgate::postgres::guard::guard_sql;
+
+use crate::setup::Setup;
+
+const SIGNATURE: &str = "text, int, timestamptz, timestamptz, bigint, text, text[]";
+
+#[tokio::test]
+async fn a_guard_is_found_and_so_is_what_is_wrong_with_it() {
+    let setup = Setup::good().await;
+    let sql = async |statements: &str| setup.cluster.sql(statements).await.expect("statements that work");
+    let signals = async || {
+        let report = setup.check().await;
+        let wrong = report.wrong();
+        assert!(wrong.len() < 2, "{}", report.lines);
+        let line = report
+            .lines
+            .lines()
+            .find(|line| line.contains("target orders: signals: "));
+        let line = line
+            .expect("a line")
+            .split_once("signals: ")
+            .expect("its words")
+            .1
+            .to_owned();
+        (report.status, wrong.len(), line)
+    };
+
+    let (status, wrong, line) = signals().await;
+    assert_eq!((status, wrong), (0, 0));
+    assert!(
+        line.starts_with("direct: as a member of pg_signal_backend"),
+        "{line}"
+    );
+
+    sql(&guard_sql("killgate")).await;
+    let (status, wrong, line) = signals().await;
+    assert_eq!((status, wrong), (0, 1));
+    assert!(
+        line.ends_with("could signal around it. REVOKE pg_signal_backend FROM killgate"),
+        "{line}"
+    );
+
+    sql("revoke pg_signal_backend from killgate").await;
+    let (status, wrong, line) = signals().await;
+    assert_eq!((status, wrong), (0, 0));
+    assert_eq!(line, "guard: through killgate.signal_backend alone");
+
+    sql("revoke pg_signal_backend from killgate_guard").await;
+    let (status, _, line) = signals().await;
+    assert_eq!(status, 1);
+    assert!(
+        line.starts_with("guard: its owner killgate_guard is no member of pg_signal_backend"),
+        "{line}"
+    );
+    sql("grant pg_signal_backend to killgate_guard").await;
+
+    sql("update pg_proc set prosrc = prosrc || '-- ' where proname = 'signal_backend'").await;
+    let (status, wrong, line) = signals().await;
+    assert_eq!((status, wrong), (0, 1));
+    assert!(line.contains("of another version, or was changed"), "{line}");
+
+    sql(&format!(
+        "revoke execute on function killgate.signal_backend({SIGNATURE}) from killgate"
+    ))
+    .await;
+    let (status, _, line) = signals().await;
+    assert_eq!(status, 1);
+    assert!(line.contains("may not execute killgate.signal_backend"), "{line}");
+
+    sql("grant pg_signal_backend to killgate").await;
+    let (status, wrong, line) = signals().await;
+    assert_eq!((status, wrong), (0, 1));
+    assert!(
+        line.starts_with("direct, around the guard that is there"),
+        "{line}"
+    );
+    sql("revoke pg_signal_backend from killgate").await;
+
+    sql(&format!(
+        "drop function killgate.signal_backend({SIGNATURE}); \
+         create function killgate.signal_backend(pid int) returns bool language sql as 'select true'"
+    ))
+    .await;
+    let (status, _, line) = signals().await;
+    assert_eq!(status, 1);
+    assert!(
+        line.contains("takes other arguments: it is of another version"),
+        "{line}"
+    );
+}

@@ -1,0 +1,112 @@
+//! Targets that cannot be reached as configured: by whom, why, and in plain words.
+
+use discord_sim::Sim;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use throwaway_postgres::Cluster;
+
+use crate::setup::Setup;
+
+/// The certificate and key of a server called `name`, and its authority's certificate.
+fn certificates(name: &str) -> [String; 3] {
+    let authority = KeyPair::generate().expect("a key");
+    let mut params = CertificateParams::new([]).expect("parameters");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let root = params.self_signed(&authority).expect("a certificate");
+    let issuer = Issuer::new(params, authority);
+    let key = KeyPair::generate().expect("a key");
+    let params = CertificateParams::new([name.to_owned()]).expect("parameters");
+    let certificate = params.signed_by(&key, &issuer).expect("a certificate");
+    [certificate.pem(), key.serialize_pem(), root.pem()]
+}
+
+#[tokio::test]
+async fn each_way_in_that_does_not_work_is_told_by_its_own_sentence() {
+    let [certificate, key, root] = certificates("db1.internal");
+    let [.., stranger] = certificates("db2.internal");
+    let cluster = Cluster::builder()
+        .tls(&certificate, &key)
+        .hba("host all locked all scram-sha-256\nhost all nobody all reject")
+        .start()
+        .await
+        .expect("a server with TLS");
+    cluster
+        .sql("set password_encryption = 'scram-sha-256'; create role locked login password 'right'")
+        .await
+        .expect("a role with a password");
+    let mut setup = Setup::on(cluster, Sim::builder().requires_mfa()).await;
+    for (file, content) in [
+        ("root.crt", root),
+        ("stranger.crt", stranger),
+        ("password", "wrong".to_owned()),
+    ] {
+        setup.write(file, &content);
+    }
+    let base = setup.cluster.url("killgate", "postgres");
+    let mut url = base.clone();
+    for (changed, sentence) in [
+        (
+            base.clone() + "?sslmode=verify-full&sslrootcert=root.crt",
+            "the server's certificate is for another host name than 127.0.0.1: it is for db1.internal",
+        ),
+        (
+            base.clone() + "?sslmode=verify-full&sslrootcert=stranger.crt",
+            "the server's certificate comes from an authority that is not trusted: name the right one with sslrootcert",
+        ),
+        (
+            base.clone() + "?sslmode=verify-full",
+            "the server's certificate comes from an authority that is not trusted: name the right one with sslrootcert",
+        ),
+        (
+            base.replace("killgate@", "locked:wrong@"),
+            "the server does not let killgate in: password authentication failed for user \"locked\". Check user, \
+             password and pg_hba.conf",
+        ),
+        (
+            base.replace("/postgres", "/nowhere"),
+            "there is no such database: database \"nowhere\" does not exist",
+        ),
+    ] {
+        setup.replace(&url, &changed);
+        url = changed;
+        let report = setup.check().await;
+        let [wrong] = &report.wrong()[..] else {
+            panic!("{}", report.lines)
+        };
+        let expected = format!(
+            "FAIL target orders: reachable: 127.0.0.1:{}: {sentence}",
+            setup.cluster.port()
+        );
+        assert_eq!((report.status, wrong), (1, &expected));
+        assert!(!report.lines.contains("wrong@"), "{}", report.lines);
+    }
+    for (parameters, status) in [
+        (
+            "?sslmode=require",
+            "warn target orders: TLS: encrypted, but to whoever answers",
+        ),
+        ("?sslmode=verify-ca&sslrootcert=root.crt", "ok"),
+    ] {
+        setup.replace(&url, &(base.clone() + parameters));
+        url = base.clone() + parameters;
+        let report = setup.check().await;
+        assert_eq!(report.status, 0, "{}", report.lines);
+        match &report.wrong()[..] {
+            [] => assert_eq!(status, "ok"),
+            [wrong] => assert!(wrong.starts_with(status), "{wrong}"),
+            several => panic!("{several:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_told_to_have_none() {
+    let mut setup = Setup::good().await;
+    let url = setup.cluster.url("killgate", "postgres");
+    setup.replace(&url, &format!("{url}?sslmode=require"));
+    let wrong = setup.check().await.wrong();
+    assert_eq!(wrong.len(), 1, "{wrong:?}");
+    assert!(
+        wrong[0].ends_with("the server does not support TLS: turn it on there (ssl = on)"),
+        "{wrong:?}"
+    );
+}

@@ -1,0 +1,131 @@
+//! What is measured, and that those who watch over the bot find it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use regex::Regex;
+use throwaway_postgres::eventually;
+
+use crate::house::{APPROVE, House, free_address};
+
+const KINDS: [(&str, &str); 8] = [
+    ("killgate_active", "gauge"),
+    ("killgate_approval_to_signal_seconds", "histogram"),
+    ("killgate_build_info", "gauge"),
+    ("killgate_command_seconds", "histogram"),
+    ("killgate_gateway_connected", "gauge"),
+    ("killgate_open_requests", "gauge"),
+    ("killgate_requests_total", "counter"),
+    ("killgate_target_up", "gauge"),
+];
+
+#[tokio::test]
+async fn every_metric_is_there_from_the_start_and_follows_what_happens() {
+    let http = free_address();
+    let mut house = House::plan().http(&http).open().await;
+    let metrics = async || {
+        let answer = reqwest::get(format!("http://{http}/metrics")).await.unwrap();
+        answer.text().await.unwrap()
+    };
+    let at_start = metrics().await;
+    for (name, kind) in KINDS {
+        assert!(
+            at_start.contains(&format!("# TYPE {name} {kind}\n")),
+            "{name}:\n{at_start}"
+        );
+        assert!(
+            at_start.contains(&format!("# HELP {name} ")),
+            "{name}:\n{at_start}"
+        );
+        let has_values = Regex::new(&format!("(?m)^{name}(_bucket|_sum|_count)?[ {{]")).unwrap();
+        assert!(has_values.is_match(&at_start), "{name}:\n{at_start}");
+    }
+    let named: BTreeSet<_> = at_start
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE "))
+        .collect();
+    assert_eq!(named.len(), KINDS.len(), "{named:?}");
+
+    for file in ["config/grafana-dashboard.json", "config/prometheus-alerts.yml"] {
+        names_what_there_is(file, &at_start);
+    }
+
+    let slow = house.runaway().await;
+    let card = house.card("cancel", slow.pid()).await;
+    assert!(metrics().await.contains("killgate_open_requests 1\n"));
+    house.reacts("ben", &card, APPROVE);
+    house.ends(1, &card, "cancelled", "Cancelled").await;
+    // Connections to targets are looked at once a second.
+    let lines = [
+        "killgate_active 1",
+        "killgate_gateway_connected 1",
+        "killgate_open_requests 0",
+        "killgate_target_up{target=\"orders\"} 1",
+        "killgate_requests_total{action=\"cancel\",outcome=\"cancelled\"} 1",
+        "killgate_approval_to_signal_seconds_count 1",
+        "killgate_command_seconds_count{command=\"cancel\"} 1",
+    ];
+    eventually(&format!("{lines:?}"), async || {
+        let afterwards = metrics().await;
+        let there = |wanted: &&str| afterwards.lines().any(|line| line == *wanted);
+        Ok(lines.iter().all(there).then_some(()))
+    })
+    .await
+    .unwrap();
+
+    let healthy = async |arguments: &[&str]| house.run_killgate(arguments).await;
+    let (alive, ready) = (healthy(&["health"]).await, healthy(&["health", "--ready"]).await);
+    assert_eq!(
+        (alive.status.code(), ready.status.code()),
+        (Some(0), Some(0)),
+        "{alive:?} {ready:?}"
+    );
+    house.kill_bot().await;
+    let dead = house.run_killgate(&["health"]).await;
+    assert_eq!(dead.status.code(), Some(1), "{dead:?}");
+    let complaint = String::from_utf8(dead.stderr).unwrap();
+    assert!(
+        complaint.contains(&format!("nothing answers at {http}")),
+        "{complaint}"
+    );
+}
+
+/// Each of killgate's metrics that the file names is measured, with the labels and the values that it chooses by.
+fn names_what_there_is(file: &str, metrics: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let text = fs::read_to_string(path).unwrap().replace("\\\"", "\"");
+    let named = Regex::new(r"(killgate_[a-z_]+)(?:\{([^}]*)\})?").unwrap();
+    let chosen = Regex::new(r#"([a-z_]+)(?:=~|!~|!=|=)"([^"]*)""#).unwrap();
+    let mut count = 0;
+    for expression in named.captures_iter(&text) {
+        count += 1;
+        let (name, selector) = (
+            &expression[1],
+            expression.get(2).map_or("", |found| found.as_str()),
+        );
+        let values: Vec<_> = metrics
+            .lines()
+            .filter(|line| {
+                line.strip_prefix(name)
+                    .is_some_and(|rest| rest.starts_with([' ', '{']))
+            })
+            .collect();
+        assert!(!values.is_empty(), "{file} names {name}, which is not measured");
+        for choice in chosen.captures_iter(selector) {
+            let (label, wanted) = (&choice[1], &choice[2]);
+            // Those that Prometheus itself, or a dashboard's reader, gives.
+            if ["job", "instance"].contains(&label) || wanted.starts_with('$') {
+                continue;
+            }
+            for value in wanted.split('|') {
+                let pair = format!("{label}=\"{value}\"");
+                assert!(
+                    values.iter().any(|line| line.contains(&pair)),
+                    "{file}: no {name} has {pair}"
+                );
+            }
+        }
+    }
+    assert!(count > 5, "{file} names killgate's metrics");
+}
