@@ -35,7 +35,8 @@ fn of_thread(task: &Path) -> Option<Duration> {
 }
 
 fn kibibytes(file: &str, name: &str) -> Result<f64> {
-    let text = fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
+    let text =
+        fs::read_to_string(file).with_context(|| format!("cannot read {file}, which may take root"))?;
     let line = text.lines().find_map(|line| line.strip_prefix(name));
     let number = line.and_then(|rest| rest.split_whitespace().next());
     let number = number.with_context(|| format!("{file} has no {name}"))?;

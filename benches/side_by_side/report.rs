@@ -124,7 +124,7 @@ pub fn times(one: f64, other: f64) -> String {
 pub fn goals<'a>(goals: impl IntoIterator<Item = &'a Goal>) -> Table {
     let mut table = Table::new(["it is to show", "measured", "at most", ""]);
     for goal in goals {
-        let with_unit = |value| format!("{} {}", figure(value), goal.unit);
+        let with_unit = |value| format!("{} {}", figure(value), goal.unit).trim_end().to_owned();
         let met = if goal.measured <= goal.limit {
             "met"
         } else {

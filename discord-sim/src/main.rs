@@ -88,6 +88,10 @@ fn greet(sim: &Sim) {
         sim.api_url()
     );
     println!(
+        "             discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(\"{}\")",
+        sim.gateway_url()
+    );
+    println!(
         "discord.js:  new Client({{ rest: {{ api: \"{}/api\" }} }})",
         sim.api_url()
     );

@@ -14,14 +14,17 @@ use tokio::process::{Child, Command};
 use tokio::task::spawn_blocking;
 
 use crate::channel::{APPROVERS, CHANNEL, REQUESTERS};
+use crate::ledger::Ledger;
 use crate::shop::DATABASE;
 
 /// Generous, because the machine may be busy with a build.
-const READY_WITHIN: Duration = Duration::from_mins(1);
+const WITHIN: Duration = Duration::from_mins(1);
+const LEDGER: &str = "killgate.db";
 /// How much of the log is shown when the bot ended by itself.
 const LAST_LINES: usize = 15;
 
 pub struct Bot {
+    binary: PathBuf,
     process: Child,
     keeper: process::Child,
     /// The keeper acts when this is closed, which the end of this process does too.
@@ -62,11 +65,28 @@ impl Bot {
         &self.folder
     }
 
+    /// What the bot writes down.
+    pub fn ledger(&self) -> Ledger {
+        let file = self.folder.join(LEDGER);
+        Ledger::of(&self.binary, &config_of(&self.folder), &file)
+    }
+
     /// Waits until the bot serves the channel.
     pub async fn ready(&mut self, discord: &Sim) -> anyhow::Result<()> {
         let is_ready = || discord.gateway().has_the_bot() && !discord.commands().is_empty();
+        self.eventually(discord, "killgate serves the channel", is_ready)
+            .await
+    }
+
+    /// Waits for something that the bot does.
+    pub async fn eventually(
+        &mut self,
+        discord: &Sim,
+        what: &str,
+        condition: impl FnMut() -> bool,
+    ) -> anyhow::Result<()> {
         tokio::select! {
-            () = discord.eventually(READY_WITHIN, "killgate serves the channel", is_ready) => Ok(()),
+            () = discord.eventually(WITHIN, what, condition) => Ok(()),
             ended = self.ended() => Err(ended),
         }
     }
@@ -109,7 +129,7 @@ impl Bot {
 
 fn start_in(folder: &Path, binary: &Path, discord: &Sim, cluster: &Cluster) -> anyhow::Result<Bot> {
     fs::write(folder.join("token"), discord.token())?;
-    let config = folder.join("killgate.toml");
+    let config = config_of(folder);
     fs::write(&config, configuration(discord, &cluster.url(BOT, DATABASE)))?;
     let process = Command::new(binary)
         .args(["run", "--config"])
@@ -124,6 +144,7 @@ fn start_in(folder: &Path, binary: &Path, discord: &Sim, cluster: &Cluster) -> a
     let pid = process.id().context("it has not been waited for")?;
     let mut keeper = keeper(pid, folder)?;
     Ok(Bot {
+        binary: binary.to_owned(),
         process,
         lifeline: keeper.stdin.take(),
         keeper,
@@ -143,6 +164,10 @@ fn keeper(bot: u32, folder: &Path) -> anyhow::Result<process::Child> {
         .process_group(0)
         .spawn()
         .context("/bin/sh does not run")
+}
+
+fn config_of(folder: &Path) -> PathBuf {
+    folder.join("killgate.toml")
 }
 
 fn log_of(folder: &Path) -> PathBuf {
@@ -169,7 +194,7 @@ url = "{target}"
 users = ["^payments$"]
 
 [ledger]
-url = "sqlite:killgate.db"
+url = "sqlite:{LEDGER}"
 "#,
         guild = discord.guild_id(),
         channel = discord.channel(CHANNEL).id(),

@@ -3,6 +3,10 @@
 
 mod bot;
 mod channel;
+mod first_minute;
+mod ledger;
+mod panel;
+mod patient;
 mod shop;
 mod stop;
 mod trouble;
@@ -10,17 +14,24 @@ mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use bot::Bot;
 use clap::Parser;
-use discord_sim::Sim;
+use discord_sim::{Channel, Sim};
+use first_minute::FirstMinute;
+use panel::{Panel, Shown};
+use patient::Observer;
 use shop::Shop;
 use stop::Stop;
 use throwaway_postgres::Cluster;
 use tokio::io::{AsyncBufReadExt, BufReader, Stdin};
-use trouble::Trouble;
+use tokio::time::sleep;
+use trouble::{Trouble, Troubles};
+
+/// How long the shop does well before the trouble begins.
+const GOOD_TIME: Duration = Duration::from_secs(2);
 
 /// Starts killgate with a throw-away PostgreSQL and a simulated Discord, and removes all of it at the end.
 #[derive(Parser)]
@@ -63,7 +74,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 struct Demo {
     bot: Bot,
     shop: Shop,
-    trouble: Trouble,
+    troubles: Troubles,
+    minute: FirstMinute,
+    observer: Observer,
+    panel: Panel,
+    incident: Channel,
     cluster: Cluster,
     /// Held, because the channel is gone without it.
     _discord: Sim,
@@ -76,34 +91,80 @@ impl Demo {
             Some(file) => file.clone(),
             None => bot::built_beside_this()?,
         };
-        let (cluster, discord) = tokio::try_join!(start_cluster(), channel::open(arguments.port))?;
-        let shop = Shop::open(&cluster).await?;
+        let (panel, routes) = panel::open();
+        let (cluster, discord) = tokio::try_join!(start_cluster(), channel::open(arguments.port, routes))?;
+        let mut shop = Shop::open(&cluster).await?;
         let mut bot = Bot::start(&binary, &discord, &cluster)?;
-        let trouble = Trouble::make(&cluster).await?;
-        bot.ready(&discord).await?;
-        words::greet(&discord, &bot, &trouble, began.elapsed());
+        let mut troubles = Troubles::default();
+        let opening = async {
+            troubles.make(Trouble::Report, &cluster).await?;
+            troubles.make(Trouble::Payment, &cluster).await?;
+            bot.ready(&discord).await?;
+            channel::first_card(&discord, &mut bot, &troubles).await
+        };
+        shop.sells_during(opening).await?;
+        let first_card = began.elapsed();
+        // Only who saw the shop in its good time sees it fall.
+        shop.sells_during(sleep(GOOD_TIME)).await;
+        troubles.make(Trouble::Queue, &cluster).await?;
+        let minute = FirstMinute::of(&troubles, &bot);
+        words::greet(&discord, &bot, &troubles, minute.steps(), first_card);
         Ok(Self {
             bot,
             shop,
-            trouble,
+            troubles,
+            minute,
+            observer: Observer::of(&cluster).await?,
+            panel,
+            incident: discord.channel(channel::CHANNEL),
             cluster,
             _discord: discord,
         })
     }
 
-    /// Tells how the shop does, and makes the trouble anew when Enter is pressed, until the bot ends.
+    /// Tells how the shop and the sessions do, and makes trouble anew when somebody wants it, until the bot ends.
     async fn go_on(&mut self) -> anyhow::Result<()> {
         let mut lines = BufReader::new(tokio::io::stdin()).lines();
         loop {
             tokio::select! {
                 ended = self.bot.ended() => return Err(ended),
-                news = self.shop.news() => words::tell(&news),
-                () = enter(&mut lines) => {
-                    self.trouble = Trouble::make(&self.cluster).await?;
-                    words::tell_trouble(&self.trouble);
+                news = self.shop.look() => {
+                    if let Some(news) = news {
+                        words::tell(&news);
+                    }
+                    self.show().await?;
                 }
+                () = enter(&mut lines) => {
+                    for trouble in Trouble::AT_FIRST {
+                        self.make(trouble).await?;
+                    }
+                    words::tell_trouble(&self.troubles);
+                }
+                trouble = self.panel.wish() => self.make(trouble).await?,
             }
         }
+    }
+
+    async fn make(&mut self, trouble: Trouble) -> anyhow::Result<()> {
+        self.troubles.make(trouble, &self.cluster).await?;
+        if trouble == Trouble::Queue {
+            self.minute = FirstMinute::of(&self.troubles, &self.bot);
+        }
+        Ok(())
+    }
+
+    async fn show(&mut self) -> anyhow::Result<()> {
+        let sells = self.shop.sells();
+        let sessions = self.observer.sessions().await?;
+        self.minute.look(&self.incident, sells).await?;
+        self.panel.show(&Shown {
+            steps: self.minute.steps(),
+            sells,
+            takings: self.shop.takings(),
+            troubles: self.troubles.known(&sessions),
+            sessions: &sessions,
+        })?;
+        Ok(())
     }
 }
 

@@ -1,5 +1,7 @@
 //! A small shop with a healthy application, whose throughput tells how the database does.
 
+use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -17,6 +19,8 @@ const TILLS: u64 = 6;
 const BETWEEN_ORDERS: Duration = Duration::from_millis(40);
 const RECONNECT: Duration = Duration::from_millis(500);
 const LOOKS_A_SECOND: u64 = 2;
+/// A minute of them.
+const LOOKS_KEPT: usize = 120;
 /// Without an order for so long, the shop stands still.
 const STILL_AFTER: Duration = Duration::from_millis(1_500);
 
@@ -27,7 +31,10 @@ const ORDER: &str = "with sold as (update products set stock = stock - 1 where i
 pub struct Shop {
     orders: Arc<AtomicU64>,
     seen: u64,
-    sells: bool,
+    /// Orders a second, by look.
+    takings: VecDeque<u64>,
+    /// What the customers were last told.
+    told: bool,
     last_sale: Instant,
     look: Interval,
     _tills: JoinSet<()>,
@@ -72,38 +79,59 @@ impl Shop {
         Ok(Self {
             orders,
             seen: 0,
-            sells: true,
+            takings: VecDeque::with_capacity(LOOKS_KEPT),
+            told: true,
             last_sale: Instant::now(),
             look,
             _tills: tills,
         })
     }
 
-    /// Waits until the shop stops selling, or sells again.
-    pub async fn news(&mut self) -> News {
+    /// Looks on until something else is done.
+    pub async fn sells_during<T>(&mut self, done: impl Future<Output = T>) -> T {
+        let mut done = pin!(done);
         loop {
-            if self.sold().await > 0 {
-                self.last_sale = Instant::now();
-            }
-            let sells = self.last_sale.elapsed() < STILL_AFTER;
-            if sells != self.sells {
-                self.sells = sells;
-                return if sells {
-                    // The look before saw only part of a good time.
-                    let orders_per_second = self.sold().await * LOOKS_A_SECOND;
-                    News::Sells { orders_per_second }
-                } else {
-                    News::StandsStill
-                };
+            tokio::select! {
+                done = &mut done => return done,
+                _ = self.look() => {}
             }
         }
     }
 
-    /// How many orders there were since the look before.
-    async fn sold(&mut self) -> u64 {
+    /// Waits until it is time for the next look; what it finds is told only where it is new.
+    pub async fn look(&mut self) -> Option<News> {
         self.look.tick().await;
         let now = self.orders.load(Ordering::Relaxed);
-        now - std::mem::replace(&mut self.seen, now)
+        let sold = now - std::mem::replace(&mut self.seen, now);
+        let before = self.takings.back().copied().unwrap_or_default();
+        if self.takings.len() == LOOKS_KEPT {
+            self.takings.pop_front();
+        }
+        self.takings.push_back(sold * LOOKS_A_SECOND);
+        if sold > 0 {
+            self.last_sale = Instant::now();
+        }
+        // The first look with orders in it saw only part of a good time.
+        let counted = before > 0 || !self.sells();
+        if self.sells() == self.told || !counted {
+            return None;
+        }
+        self.told = self.sells();
+        Some(if self.told {
+            let orders_per_second = sold * LOOKS_A_SECOND;
+            News::Sells { orders_per_second }
+        } else {
+            News::StandsStill
+        })
+    }
+
+    pub fn sells(&self) -> bool {
+        self.last_sale.elapsed() < STILL_AFTER
+    }
+
+    /// Orders a second of the last minute, oldest first.
+    pub fn takings(&self) -> Vec<u64> {
+        self.takings.iter().copied().collect()
     }
 }
 

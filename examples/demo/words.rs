@@ -6,13 +6,14 @@ use discord_sim::Sim;
 use jiff::Zoned;
 
 use crate::bot::Bot;
+use crate::first_minute::Step;
 use crate::shop::News;
-use crate::trouble::Trouble;
+use crate::trouble::{Trouble, Troubles};
 
-pub fn greet(discord: &Sim, bot: &Bot, trouble: &Trouble, took: Duration) {
+pub fn greet(discord: &Sim, bot: &Bot, troubles: &Troubles, steps: &[Step], first_card: Duration) {
     println!(
         "
-killgate is ready after {took:.1} s. The incident channel, for two people side by side:
+killgate is ready: first card after {first_card:.1} s. The incident channel, for two people side by side:
 
     {page}
 
@@ -21,23 +22,19 @@ killgate is ready after {took:.1} s. The incident channel, for two people side b
   dora  DBA       the same
   ivy   intern    may neither ask nor approve
 
-{trouble}
+{story}
 
-  1. As ana:     /sessions view:blocking
-  2. As ana:     /terminate pid:{pid} reason:holds up the shop
-  3. As ana, click ✅ below the card: nobody approves what they asked for.
-  4. As ben, click ✅: the session ends, and the shop sells again.
-
-Also there: {report}, a report that runs for hours (try /cancel), and {payment}, which is protected.
+{steps}
+Also there: {report}, a report that runs for hours, and dora asked to cancel it; and {payment}, which is protected.
 Configuration, log and ledger: {folder}
 Enter makes the trouble anew. Ctrl-C ends everything and leaves nothing behind.
 ",
-        took = took.as_secs_f64(),
+        first_card = first_card.as_secs_f64(),
         page = discord.page_url(),
-        trouble = story(trouble),
-        pid = trouble.forgotten.pid(),
-        report = trouble.report.pid(),
-        payment = trouble.payment.pid(),
+        story = story(troubles),
+        steps = numbered(steps),
+        report = troubles.culprit(Trouble::Report),
+        payment = troubles.culprit(Trouble::Payment),
         folder = bot.folder().display(),
     );
 }
@@ -53,14 +50,24 @@ pub fn tell(news: &News) {
     }
 }
 
-pub fn tell_trouble(trouble: &Trouble) {
-    println!("{}", story(trouble));
+pub fn tell_trouble(troubles: &Troubles) {
+    println!("{}", story(troubles));
 }
 
-fn story(trouble: &Trouble) -> String {
+fn story(troubles: &Troubles) -> String {
+    let queue = troubles.pids(Trouble::Queue);
+    let [forgotten, migration] = queue[..] else {
+        return "The shop has no trouble.".into();
+    };
     format!(
-        "Session {} changed prices and never committed, a migration ({}) waits for it, and every order behind that.",
-        trouble.forgotten.pid(),
-        trouble.migration.pid(),
+        "Session {forgotten} changed prices and never committed, a migration ({migration}) waits for it, and every order behind that."
     )
+}
+
+fn numbered(steps: &[Step]) -> String {
+    let lines = steps.iter().zip(1..).map(|(step, number)| {
+        let hint = step.hint.replace('`', "");
+        format!("  {number}. {:<27} {hint}.\n", format!("{}:", step.title))
+    });
+    lines.collect()
 }

@@ -66,7 +66,7 @@ impl Clerk {
                 }
                 Phase::Executing { .. } if !self.executing.contains(&id) => {
                     log::about(id).in_scope(|| {
-                        warn!(?interrupted, "its execution was interrupted; it is not repeated")
+                        warn!(?interrupted, "its execution was interrupted; it is not repeated");
                     });
                     self.find_out_what_is_left(id, interrupted);
                 }

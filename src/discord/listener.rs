@@ -107,11 +107,9 @@ impl Listener {
             Event::MessageDeleteBulk(event) => {
                 self.deleted(event.guild_id, event.channel_id, &event.ids).await;
             }
-            Event::ChannelUpdate(event) => {
-                // The bot may see the channel again, and was told nothing of it while it did not.
-                if self.channels.contains(&ChannelId(event.channel.id.get())) {
-                    self.desk.report(Happening::Missed).await;
-                }
+            // The bot may see the channel again, and was told nothing of it while it did not.
+            Event::ChannelUpdate(event) if self.channels.contains(&ChannelId(event.channel.id.get())) => {
+                self.desk.report(Happening::Missed).await;
             }
             Event::ChannelDelete(event) => {
                 let channel = ChannelId(event.channel.id.get());

@@ -1,5 +1,7 @@
 //! The demo as somebody meets it: a process that one starts, plays with, and ends. It leaves nothing behind.
 
+mod browser;
+mod minute;
 mod running;
 
 use running::Running;
@@ -18,9 +20,7 @@ async fn the_first_minute_goes_as_the_demo_says() {
 
     demo.message("Terminated").await;
     demo.prints("The shop sells again").await;
-    demo.signal("INT").await;
-    assert!(demo.ended().await.success());
-    demo.leaves_nothing().await;
+    demo.ends().await;
 }
 
 #[tokio::test]
@@ -65,9 +65,7 @@ async fn a_bot_that_dies_is_told_with_the_end_of_its_log() {
 async fn an_end_during_the_start_leaves_nothing_either() {
     let mut demo = Running::spawn();
     demo.is_starting().await;
-    demo.signal("INT").await;
-    assert!(demo.ended().await.success());
-    demo.leaves_nothing().await;
+    demo.ends().await;
 }
 
 #[tokio::test]

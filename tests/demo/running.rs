@@ -148,6 +148,19 @@ impl Running {
         .expect("the message")
     }
 
+    /// The page's address, with a column for each of these people.
+    pub fn seen_by(&self, people: &[&str]) -> String {
+        let columns: Vec<_> = people.iter().map(|person| format!("as={person}")).collect();
+        format!("{}/?{}", self.page, columns.join("&"))
+    }
+
+    /// Asked to, it ends in order and leaves nothing behind.
+    pub async fn ends(&mut self) {
+        self.signal("INT").await;
+        assert!(self.ended().await.success());
+        self.leaves_nothing().await;
+    }
+
     pub async fn signal(&self, name: &str) {
         kill(name, self.process.id().expect("it runs")).await;
     }

@@ -273,9 +273,11 @@ impl Bot {
                 sleep(Duration::from_millis(20)).await;
             }
         };
-        if timeout(Duration::from_mins(1), saying).await.is_err() {
-            panic!("/readyz does not answer {status} {words:?}: {last:?}");
-        }
+        let said = timeout(Duration::from_mins(1), saying).await;
+        assert!(
+            said.is_ok(),
+            "/readyz does not answer {status} {words:?}: {last:?}"
+        );
     }
 
     /// `kill -9`, and waits for the end.

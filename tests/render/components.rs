@@ -86,7 +86,7 @@ fn pages_are_turned_by_buttons_which_end_where_the_pages_do() {
     };
     assert_eq!(buttons(0), "(◀ Back) [Refresh] [More ▶]");
     assert_eq!(buttons(1), "[◀ Back] [Refresh] [More ▶]");
-    assert_eq!(buttons(2), "[◀ Back] [Refresh] (More ▶)");
+    assert_eq!(buttons(3), "[◀ Back] [Refresh] (More ▶)");
 }
 
 #[test]

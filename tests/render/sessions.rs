@@ -221,6 +221,10 @@ fn how_each_target_is_stands_on_the_first_page_however_much_one_of_them_has_to_s
     **4650** idle in transaction 2 h 1 m
     app · shop · psql
     `UPDATE orders SET total = ? WHERE id = ?`
+
+    **4600** active 1 h 5 m · IO: DataFileRead
+    app · shop · report
+    `SELECT * FROM orders WHERE id = ?`
     (Page 1 of 5)
     ");
     let second = shown(&page(&answers, &wanted(View::Busy), 1));

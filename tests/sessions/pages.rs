@@ -27,7 +27,7 @@ fn shown(list: &Message) -> Vec<i32> {
 async fn every_session_is_on_one_of_the_pages_also_after_a_restart() {
     let cluster = Cluster::start().await.unwrap();
     let mut scene = Scene::of(&cluster).await;
-    let victims = resting(&cluster, 7).await;
+    let victims = resting(&cluster, 6).await;
     let list = scene
         .sessions(&[("view", "idle-in-transaction"), ("user", "app")])
         .await;

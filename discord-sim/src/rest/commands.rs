@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::answer::{Answer, At, Body, Done};
+use super::query::boolean;
 use crate::server::Shared;
 use crate::world::World;
 use crate::world::ids::Id;
@@ -17,7 +18,7 @@ use crate::world::refusal::Refusal;
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Wish {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "boolean")]
     with_localizations: bool,
 }
 

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::answer::{Answer, At, Body, Done};
+use super::query::boolean;
 use crate::server::Shared;
 use crate::world::followups::Which;
 use crate::world::ids::Id;
@@ -16,18 +17,8 @@ use crate::world::refusal::Refusal;
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Wish {
-    #[serde(default)]
-    with_response: Flag,
-}
-
-/// Yes or no in a query; libraries write it in two ways, and Discord takes both.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-enum Flag {
-    #[serde(rename = "true", alias = "1")]
-    Yes,
-    #[default]
-    #[serde(rename = "false", alias = "0")]
-    No,
+    #[serde(default, deserialize_with = "boolean")]
+    with_response: bool,
 }
 
 pub(crate) async fn callback(
@@ -37,7 +28,7 @@ pub(crate) async fn callback(
     Body(body): Body,
 ) -> Result<Response, Refusal> {
     let json = shared.act(|world| world.answer(id, &token, &body))?;
-    if wish.with_response == Flag::Yes {
+    if wish.with_response {
         return Ok(Json(json).into_response());
     }
     Ok(StatusCode::NO_CONTENT.into_response())

@@ -7,6 +7,7 @@ pub(crate) mod interactions;
 pub(crate) mod limits;
 pub(crate) mod log;
 pub(crate) mod messages;
+pub(crate) mod query;
 pub(crate) mod reactions;
 pub(crate) mod receive;
 pub(crate) mod start;

@@ -29,6 +29,7 @@ pub(super) fn entry<'a>(row: &Row<'a>, now: Moment) -> Entry<'a> {
     lines.retain(|line| !line.is_empty());
     Entry {
         text: lines.join("\n"),
+        weight: 1,
         rows: vec![*row],
     }
 }

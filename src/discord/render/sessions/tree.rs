@@ -9,6 +9,8 @@ use super::row::{client, doing_briefly, heading, query, whose};
 use crate::discord::render::words::age;
 
 const QUERY: usize = 72;
+/// With no more branches than these, a tree is hardly higher than a session of a list.
+const FEW: usize = 2;
 
 /// A tree of a list: its root like any session, those who wait in one line each.
 pub(super) fn entry<'a>(tree: &Tree<'a>, now: Moment) -> Entry<'a> {
@@ -33,6 +35,7 @@ pub(super) fn entry<'a>(tree: &Tree<'a>, now: Moment) -> Entry<'a> {
     }
     Entry {
         text: lines.join("\n"),
+        weight: if tree.branches.len() > FEW { 2 } else { 1 },
         rows: rows(tree),
     }
 }

@@ -1,0 +1,16 @@
+//! What is in a URL's query.
+
+use serde::de::{Deserialize, Deserializer, Error, Unexpected};
+
+/// A boolean in any of the forms that Discord takes (its page "API Reference", section "Boolean Query Strings").
+pub(crate) fn boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match text.as_str() {
+        "True" | "true" | "1" => Ok(true),
+        "False" | "false" | "0" => Ok(false),
+        other => Err(D::Error::invalid_value(
+            Unexpected::Str(other),
+            &"True, true, 1, False, false or 0",
+        )),
+    }
+}

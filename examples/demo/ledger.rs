@@ -1,0 +1,87 @@
+//! The bot's ledger, read as anybody may read it: with `killgate audit export`.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::SystemTime;
+
+use anyhow::{Context, ensure};
+use serde::Deserialize;
+use tokio::process::Command;
+
+/// What of a record the demo asks for; `docs/ledger.md` describes all of it.
+#[derive(Debug, Deserialize)]
+pub struct Record {
+    /// None for an attempt that never became a request.
+    pub request: Option<u64>,
+    event: String,
+    action: Option<String>,
+    pid: Option<i32>,
+    why: Option<String>,
+    outcome: Option<String>,
+}
+
+impl Record {
+    pub fn asks_to_terminate(&self, pid: i32) -> bool {
+        self.event == "requested" && self.action.as_deref() == Some("terminate") && self.pid == Some(pid)
+    }
+
+    /// Whether it is of this event and, where that has one, for this reason or with this outcome.
+    pub fn is(&self, event: &str, detail: &str) -> bool {
+        let own = self.why.as_deref().or(self.outcome.as_deref());
+        self.event == event && own.unwrap_or_default() == detail
+    }
+}
+
+/// The records so far.
+pub struct Ledger {
+    binary: PathBuf,
+    config: PathBuf,
+    /// The files that are written to when a record is appended.
+    files: [PathBuf; 2],
+    written: [Option<SystemTime>; 2],
+    records: Vec<Record>,
+}
+
+impl Ledger {
+    pub fn of(binary: &Path, config: &Path, file: &Path) -> Self {
+        Self {
+            binary: binary.to_owned(),
+            config: config.to_owned(),
+            files: [file.to_owned(), file.with_extension("db-wal")],
+            written: [None; 2],
+            records: Vec::new(),
+        }
+    }
+
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// Exports the ledger, if it was written to since.
+    pub async fn follow(&mut self) -> anyhow::Result<()> {
+        // A file that is not there has not been written to.
+        let written = self
+            .files
+            .each_ref()
+            .map(|file| file.metadata().ok()?.modified().ok());
+        if written == self.written {
+            return Ok(());
+        }
+        let export = Command::new(&self.binary)
+            .args(["audit", "export", "--config"])
+            .arg(&self.config)
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output();
+        let export = export.await.context("killgate audit export")?;
+        ensure!(
+            export.status.success(),
+            "killgate audit export: {}",
+            String::from_utf8_lossy(&export.stderr)
+        );
+        let lines = serde_json::Deserializer::from_slice(&export.stdout).into_iter();
+        self.records = lines.collect::<Result<_, _>>().context("the ledger's export")?;
+        self.written = written;
+        Ok(())
+    }
+}

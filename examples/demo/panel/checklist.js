@@ -1,0 +1,51 @@
+// The first minute, step by step. The demo says which steps really happened.
+
+import { element } from "./element.js";
+
+export class Checklist {
+  constructor() {
+    this.list = element("ol", { class: "steps" });
+    // What a screen reader is told when a step is done; the list itself can be read at any time.
+    this.news = element("p", { role: "status", class: "unseen" });
+    this.root = element("section", { "aria-labelledby": "first-minute" },
+      element("h2", { id: "first-minute" }, "The first minute"), this.list, this.news);
+    this.drawn = "";
+    this.done = 0;
+  }
+
+  draw({ steps }) {
+    const seen = JSON.stringify(steps);
+    if (seen === this.drawn) return;
+    const next = steps.find((step) => !step.done);
+    this.list.replaceChildren(...steps.map((step) => item(step, step === next)));
+    this.tell(steps, next);
+    this.drawn = seen;
+  }
+
+  tell(steps, next) {
+    const done = steps.filter((step) => step.done).length;
+    if (this.drawn && done > this.done) {
+      const then = next ? `Next: ${next.title}. ${plain(next.hint)}.` : "That was all of it.";
+      this.news.textContent = `${done} of ${steps.length} steps done. ${then}`;
+    }
+    this.done = done;
+  }
+}
+
+function item({ title, hint, done }, isNext) {
+  const made = element("li", { class: done ? "done" : "open" },
+    element("span", { class: "mark", "aria-hidden": "true" }, done ? "✓" : "○"),
+    element("span", { class: "unseen" }, done ? "Done: " : "To do: "),
+    element("span", { class: "title" }, title));
+  if (isNext) {
+    made.setAttribute("aria-current", "step");
+    made.append(element("p", { class: "hint" }, ...formatted(hint)));
+  }
+  return made;
+}
+
+// What is between backticks is typed or clicked.
+const formatted = (hint) =>
+  hint.split("`").map((text, index) => (index % 2 ? element("code", {}, text) : text));
+
+const plain = (hint) => hint.replaceAll("`", "");

@@ -1,0 +1,42 @@
+// The shop's orders of the last minute, as a line that falls when the shop stands still.
+
+import { drawing, element } from "./element.js";
+
+const LOOKS = 120;
+const HEIGHT = 40;
+// A good time: what the line is drawn against at least, so that a quiet shop does not look busy.
+const GOOD = 150;
+
+export class Plot {
+  constructor() {
+    this.area = drawing("path", { class: "ground" });
+    this.line = drawing("path", { class: "orders" });
+    this.picture = drawing("svg", { role: "img", viewBox: `0 0 ${LOOKS - 1} ${HEIGHT}`, preserveAspectRatio: "none" },
+      this.area, this.line);
+    this.rate = element("strong", { class: "rate" });
+    this.health = element("span", { role: "status", class: "health" });
+    this.root = element("section", { "aria-labelledby": "shop", class: "shop" },
+      element("h2", { id: "shop" }, "The shop"),
+      element("p", { class: "now" }, this.rate, " orders a second ", this.health),
+      this.picture);
+  }
+
+  draw({ takings, sells }) {
+    const now = takings.at(-1) ?? 0;
+    const most = Math.max(GOOD, ...takings);
+    const start = LOOKS - takings.length;
+    const points = takings.map((orders, look) => `${start + look} ${height(orders, most)}`);
+    this.line.setAttribute("d", points.length ? `M${points.join("L")}` : "");
+    this.area.setAttribute("d", points.length ? `M${start} ${HEIGHT}L${points.join("L")}L${LOOKS - 1} ${HEIGHT}Z` : "");
+    const lowest = Math.min(...takings);
+    this.picture.setAttribute("aria-label",
+      `Orders a second over the last minute: ${now} now, ${lowest} at the least, ${Math.max(...takings)} at the most`);
+    this.rate.textContent = now;
+    this.root.classList.toggle("still", !sells);
+    // Only where it changes, because it is read out each time.
+    const health = sells ? "The shop sells" : "The shop stands still";
+    if (this.health.textContent !== health) this.health.textContent = health;
+  }
+}
+
+const height = (orders, most) => (HEIGHT - 1 - (orders / most) * (HEIGHT - 2)).toFixed(1);

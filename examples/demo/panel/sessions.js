@@ -1,0 +1,73 @@
+// Who blocks whom: the sessions as a tree, those that wait under the one they wait for.
+
+import { element } from "./element.js";
+
+export class Sessions {
+  constructor() {
+    this.tree = element("ul", { class: "sessions" });
+    this.root = element("section", { "aria-labelledby": "sessions" },
+      element("h2", { id: "sessions" }, "Its database's sessions"), this.tree);
+    this.drawn = "";
+    this.ages = new Map();
+  }
+
+  // The tree is drawn anew only when it is another one; what changes all the time are the ages.
+  draw({ sessions }) {
+    const branches = grown(sessions);
+    const shape = JSON.stringify(branches, (name, value) => (name === "seconds" ? undefined : value));
+    if (shape !== this.drawn) {
+      this.ages.clear();
+      this.tree.replaceChildren(...branches.map((branch) => this.branch(branch)));
+      this.drawn = shape;
+    }
+    for (const { pid, seconds } of sessions) {
+      const age = this.ages.get(pid);
+      if (age) age.textContent = words(seconds);
+    }
+  }
+
+  branch({ session, waiting, alike }) {
+    const name = [...new Set([session.user, session.application])].filter(Boolean).join(" · ");
+    if (alike) return element("li", { class: "alike" }, `${alike} × ${name}`);
+    const age = element("span");
+    this.ages.set(session.pid, age);
+    const blocks = size({ waiting }) - 1;
+    const state = element("span", { class: "quiet" }, session.waits ? "waits" : session.state, " ", age);
+    const made = element("li", { class: blocks ? "blocks" : "" },
+      element("code", {}, session.pid), " ", element("span", { class: "who" }, name), " ", state);
+    if (blocks) {
+      state.append(", ", element("span", { class: "count" }, `blocks ${blocks}`));
+      made.append(element("ul", {}, ...waiting.map((each) => this.branch(each))));
+    }
+    return made;
+  }
+}
+
+// The branches from their roots, the largest first. A session that waits for several hangs under the first of them.
+function grown(sessions) {
+  const pids = new Set(sessions.map(({ pid }) => pid));
+  const above = ({ blocked_by }) => blocked_by.find((pid) => pids.has(pid));
+  // In a deadlock each hangs under the other until PostgreSQL ends one of them; neither is a root meanwhile.
+  const branch = (session) => ({
+    session,
+    waiting: sessions.filter((other) => above(other) === session.pid).map(branch),
+  });
+  const roots = sessions.filter((session) => above(session) === undefined).map(branch);
+  const [busy, lone] = [roots.filter((root) => isAlike(root, roots)), roots.filter((root) => !isAlike(root, roots))];
+  lone.sort((one, other) => size(other) - size(one));
+  return busy.length ? [...lone, { ...folded(busy[0]), alike: busy.length }] : lone;
+}
+
+const size = ({ waiting }) => waiting.reduce((sum, each) => sum + size(each), 1);
+
+// The application's healthy connections are all alike, and of no interest one by one.
+const isAlike = (root, roots) =>
+  root.waiting.length === 0 &&
+  roots.some((other) => other !== root && other.session.application === root.session.application);
+
+const folded = ({ session: { user, application } }) => ({ session: { user, application }, waiting: [] });
+
+function words(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
