@@ -102,6 +102,17 @@ pub(crate) fn whole(request: u64, seconds: i64) -> Vec<Entry> {
     ]
 }
 
+/// The same as the first version recorded it, which did not keep when the session was seen.
+pub(crate) fn whole_of_the_first_version() -> Vec<Entry> {
+    let mut entries = whole(1, 0);
+    for entry in &mut entries {
+        if let Event::Requested(asked) = &mut entry.event {
+            asked.seen_at = None;
+        }
+    }
+    entries
+}
+
 fn session(pid: Pid) -> Session {
     Session {
         pid,

@@ -8,7 +8,7 @@ use killgate::ledger::postgres::{OpenError, try_out};
 use killgate::operations::audit::{Verdict, verify};
 
 use super::database::{Database, OWNER, QUICK};
-use super::given::{at, whole};
+use super::given::{at, whole, whole_of_the_first_version};
 use super::suite::for_every_ledger;
 
 for_every_ledger!(Database::new().await);
@@ -163,7 +163,7 @@ async fn a_ledger_of_the_first_version_opens() {
     let ledger = database.active().await;
     let recalled = ledger.recall(at(0)).await.expect("recalled");
     let entries: Vec<_> = recalled.records.into_iter().map(|record| record.entry).collect();
-    assert_eq!(entries, whole(1, 0));
+    assert_eq!(entries, whole_of_the_first_version());
     assert_eq!(ledger.append(whole(2, 9)).await.expect("recorded")[0].seq, 6);
 }
 

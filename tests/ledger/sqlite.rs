@@ -9,7 +9,7 @@ use killgate::ledger::sqlite::{OpenError, Sqlite};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::given::{at, whole};
+use super::given::{at, whole, whole_of_the_first_version};
 use super::suite::{Place, for_every_ledger};
 
 /// A folder of its own for a ledger's file.
@@ -107,7 +107,7 @@ async fn a_ledger_of_the_first_version_opens() {
     let ledger = Sqlite::open(&folder.ledger()).expect("opened");
     let recalled = ledger.recall(at(0)).await.expect("recalled");
     let entries: Vec<_> = recalled.records.into_iter().map(|record| record.entry).collect();
-    assert_eq!(entries, whole(1, 0));
+    assert_eq!(entries, whole_of_the_first_version());
     assert_eq!(ledger.append(whole(2, 9)).await.expect("recorded")[0].seq, 6);
 }
 

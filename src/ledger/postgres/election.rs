@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
-use tokio_postgres::Transaction;
+use tokio_postgres::{GenericClient, Transaction};
 
 use super::failure::OpenError;
 use super::session::{Session, dial};
@@ -120,6 +120,10 @@ async fn look(live: &mut Live, terms: Terms, memory: &Memory) -> Result<Look, Op
     let known = memory.last();
     if migration::version(live.client()).await?.is_some() {
         let end = lookup::end_after(live.client(), &known).await?;
+        if end.is_none() {
+            // A record that is missing although the chain's end promises it is damage, which no waiting mends.
+            checked_end(live.client()).await?;
+        }
         memory.confirm(&known, end)?;
         let row = live
             .client()
@@ -207,9 +211,9 @@ async fn take_over(transaction: &Transaction<'_>) -> Result<i64, OpenError> {
 }
 
 /// Where the chain ends. The last record must be the one that was appended last, and unchanged.
-async fn checked_end(transaction: &Transaction<'_>) -> Result<Tail, OpenError> {
-    let promised = lookup::end(transaction).await?;
-    let last = transaction
+async fn checked_end(client: &impl GenericClient) -> Result<Tail, OpenError> {
+    let promised = lookup::end(client).await?;
+    let last = client
         .query_opt(
             "SELECT seq, line FROM killgate_ledger.record ORDER BY seq DESC LIMIT 1",
             &[],
