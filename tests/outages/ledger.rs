@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use throwaway_postgres::{Cluster, SqlState};
+use throwaway_postgres::{Cluster, SqlState, eventually};
 
 use crate::failovers::SETTING;
 use crate::incident::{asked, case, results};
@@ -102,7 +102,7 @@ async fn a_server_that_lost_its_last_records_in_a_failover_is_not_built_on() {
     let told = || results(&stage, &card).pop();
     stage.sim.awaits(LIMIT, "the result", told).await;
     let whole = stage.records(&setting).await;
-    stands_by(&standby).await;
+    has_seen_its_end(&ledger).await;
 
     // The primary is lost, and the standby takes its place.
     let ahead = ledger.folder().join("ahead");
@@ -132,6 +132,23 @@ async fn a_server_that_lost_its_last_records_in_a_failover_is_not_built_on() {
     let records = stage.records(&setting).await;
     assert!(records.starts_with(&whole), "nothing is lost: {records:?}");
     reckon(&stage, &setting, &[case]).await;
+}
+
+/// Waits until the standby has looked where the chain ends. It looks once a second, and remembers what it saw.
+async fn has_seen_its_end(ledger: &Cluster) {
+    let observer = ledger.superuser().await.expect("connected");
+    // A look that had begun before now may have missed the end; the one after it has not.
+    for _ in 0..2 {
+        let now = observer.query_one("select extract(epoch from clock_timestamp())::float8", &[]);
+        let now: f64 = now.await.expect("a clock").get(0);
+        let look = "select from pg_stat_activity where usename = 'keeper' and query like '%AS has_expired%'
+                    and extract(epoch from query_start)::float8 > $1";
+        eventually("the standby's look", async || {
+            Ok(observer.query_opt(look, &[&now]).await?.map(drop))
+        })
+        .await
+        .expect("looked");
+    }
 }
 
 async fn copy(from: &Path, to: &Path) {

@@ -83,7 +83,7 @@ impl<'a> Link<'a> {
             }
         };
         match frame.op {
-            op::DISPATCH => self.dispatch(text, &frame).await,
+            op::DISPATCH => self.dispatch(&frame).await,
             op::HEARTBEAT => self.beat().await,
             op::HEARTBEAT_ACK => {
                 if let Some(pulse) = &mut self.pulse {
@@ -123,7 +123,7 @@ impl<'a> Link<'a> {
         self.send(opening).await
     }
 
-    async fn dispatch(&mut self, text: &str, frame: &Frame<'_>) -> Result<(), Ending> {
+    async fn dispatch(&mut self, frame: &Frame<'_>) -> Result<(), Ending> {
         if let (Some(session), Some(seq)) = (&mut self.owner.session, frame.s) {
             session.seq = seq;
         }
@@ -139,7 +139,7 @@ impl<'a> Link<'a> {
             }
             kind if (self.owner.options.interest)(kind, frame.data()) => {
                 tracing::debug!(kind, seq = frame.s, "Discord tells something of interest");
-                match decode(kind, frame.data(), text) {
+                match decode(kind, frame.data()) {
                     Ok(event) => self.deliver(FromGateway::Event(Box::new(event))).await,
                     Err(error) => {
                         tracing::warn!(kind, %error, "an event of Discord's could not be decoded and is lost");
