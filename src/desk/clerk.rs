@@ -113,8 +113,10 @@ impl Clerk {
                 }
                 () = sleep_until(self.next_expiry()), if !self.ledger_in_trouble => self.expire().await,
                 () = sleep_until(next_try), if self.ledger_in_trouble => {
+                    let tried = self.try_ledger_again().await;
+                    // Counted from its end: in between whatever happens is heard, however long a try takes to fail.
                     next_try = Instant::now() + TRY_LEDGER_EVERY;
-                    self.try_ledger_again().await
+                    tried
                 }
                 () = sleep_until(next_look) => {
                     next_look = Instant::now() + EVERY;
