@@ -20,7 +20,7 @@ use crate::desk::{Clerk, Desk, Stopped};
 use crate::discord::account::Account;
 use crate::postgres::PostgresTarget;
 
-/// How long a stop may take up to saying goodbye to Discord and to the other replicas, which takes two seconds at
+/// How long a stop may take up to saying goodbye to Discord and letting go of the ledger, which takes two seconds at
 /// most. The desk stops by itself earlier, unless it waits for the ledger.
 const FINISH_WITHIN: Duration = Duration::from_millis(7_500);
 
@@ -75,19 +75,26 @@ impl Turn {
         let clock = Arc::new(SystemClock);
         let channel = Arc::new(account.channel(clock.clone()));
         let ledger = self.seat.ledger();
-        let (clerk, inbox) = loop {
-            let start = Clerk::start(Arc::clone(&ledger), channel.clone(), clock.clone(), rules.clone());
-            match start.await {
-                Err(LedgerError::Deposed) => return Ok(Ended::Deposed),
-                Err(problem @ LedgerError::Corrupt { .. }) => return Err(problem.into()),
-                Err(problem) => warn!(error = ?problem, "the ledger cannot be read; trying again"),
-                Ok(started) => break started,
+        let starting = async {
+            loop {
+                let start = Clerk::start(Arc::clone(&ledger), channel.clone(), clock.clone(), rules.clone());
+                match start.await {
+                    Err(problem @ (LedgerError::NotRecorded(_) | LedgerError::Uncertain(_))) => {
+                        warn!(error = ?problem, "the ledger cannot be read; trying again");
+                    }
+                    started => break started,
+                }
+                sleep(READ_AGAIN).await;
             }
-            tokio::select! {
-                () = sleep(READ_AGAIN) => {}
-                _ = self.stop.wait_for(|stop| *stop) => return Ok(Ended::Stopped),
-                () = self.seat.lost() => return Ok(Ended::Deposed),
-            }
+        };
+        let started = tokio::select! {
+            started = starting => started,
+            _ = self.stop.wait_for(|stop| *stop) => return Ok(Ended::Stopped),
+            () = self.seat.lost() => return Ok(Ended::Deposed),
+        };
+        let (clerk, inbox) = match started {
+            Err(LedgerError::Deposed) => return Ok(Ended::Deposed),
+            started => started?,
         };
         let desk = Desk::new(rules, inbox);
         let mut clerk = tokio::spawn(clerk.run());

@@ -288,9 +288,7 @@ impl Bot {
     /// The status and the body of an HTTP answer; `None` where none comes.
     pub async fn get(&self, path: &str) -> Option<(u16, String)> {
         let asking = async {
-            let mut stream = TcpStream::connect(("127.0.0.1", self.http)).await.ok()?;
-            let request = format!("GET {path} HTTP/1.1\r\nhost: bot\r\nconnection: close\r\n\r\n");
-            stream.write_all(request.as_bytes()).await.ok()?;
+            let mut stream = self.asked(path).await?;
             let mut answer = String::new();
             stream.read_to_string(&mut answer).await.ok()?;
             let status = answer.split(' ').nth(1)?.parse().ok()?;
@@ -298,6 +296,14 @@ impl Bot {
             Some((status, body))
         };
         timeout(Duration::from_secs(5), asking).await.ok()?
+    }
+
+    /// A connection on which this was asked, and is answered if it is kept; `None` where nothing listens.
+    pub async fn asked(&self, path: &str) -> Option<TcpStream> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.http)).await.ok()?;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: bot\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.ok()?;
+        Some(stream)
     }
 
     /// Whether it says of itself that it is the active one.

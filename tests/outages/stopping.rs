@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use discord_sim::Message;
+use futures_util::future::join_all;
+use rusqlite::Connection;
 use throwaway_postgres::{SqlState, Victim};
 use tokio::process::Command;
 
@@ -135,5 +137,41 @@ async fn it_leaves_while_the_target_or_the_ledger_swallows_everything() {
     let _bot = started(&stage, &setting).await;
     let told = told(&stage, &card).await;
     assert!(told.starts_with("Terminated"), "{told}");
+    reckon(&stage, &setting, &[]).await;
+}
+
+#[tokio::test]
+async fn it_leaves_while_another_program_keeps_the_ledger_locked() {
+    let stage = Stage::new().await;
+    let setting = Setting::default();
+    let mut bot = started(&stage, &setting).await;
+    let (mut victim, card) = opens(&stage).await;
+    let posted = || stage.log().contains("its card is posted");
+    stage.sim.eventually(LIMIT, "that is recorded", posted).await;
+    let other = Connection::open(stage.folder.path().join("killgate.db")).expect("opened");
+    other.execute_batch("begin immediate").expect("locked");
+
+    stage.person("ben").reacts(&card, APPROVE);
+    let words = "The ledger cannot be written";
+    let told_so = || {
+        let messages = stage.incident().messages();
+        messages
+            .iter()
+            .any(|message| message.content().starts_with(words))
+    };
+    stage.sim.eventually(LIMIT, words, told_so).await;
+    let ana = stage.person("ana").in_channel(&stage.incident());
+    let refused = ana.types("/cancel").option("pid", victim.pid()).send().await;
+    assert!(refused.text().starts_with(words), "{}", refused.text());
+    bot.says(503, "another program keeps it locked").await;
+
+    // Each of these waits for the lock as well, one after the other.
+    let _asking = join_all((0..20).map(|_| bot.asked("/readyz"))).await;
+    assert!(bot.stops("with a locked ledger").await.success());
+    assert!(victim.still_alive().await.expect("asked"));
+    other.execute_batch("rollback").expect("let go");
+    let _bot = started(&stage, &setting).await;
+    assert_eq!(victim.ended().await.expect("told why"), SqlState::ADMIN_SHUTDOWN);
+    assert!(told(&stage, &card).await.starts_with("Terminated"));
     reckon(&stage, &setting, &[]).await;
 }

@@ -10,10 +10,12 @@ mod store;
 mod worker;
 
 use std::path::Path;
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, sleep};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
+use tracing::{error, warn};
 
 pub use self::failure::OpenError;
 use self::file::Held;
@@ -26,6 +28,10 @@ use crate::domain::moment::Moment;
 
 /// How many may wait for the ledger before those who come next wait for a place in the queue.
 const QUEUE: usize = 256;
+/// How long a drop waits for the file to be closed, which takes milliseconds unless a disk or a lock holds it up.
+const CLOSE_WITHIN: Duration = Duration::from_secs(1);
+/// How often it looks whether it is.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// A ledger in a file. Its connection lives on a thread of its own: an append costs one hop and one `fsync`,
 /// which those who append at the same moment share.
@@ -68,8 +74,10 @@ impl Sqlite {
     ) -> Result<T, LedgerError> {
         let (answer, answered) = oneshot::channel();
         let job = Box::new(move |store: &mut Store| {
-            // Who asked may have gone away meanwhile.
-            let _ = answer.send(read(store));
+            // Who asked may have gone away meanwhile; those who come next do not wait for that.
+            if !answer.is_closed() {
+                let _ = answer.send(read(store));
+            }
         });
         self.submit(Job::Read(job)).await?;
         answered.await.unwrap_or_else(|_| Err(ended()))
@@ -113,13 +121,40 @@ impl Ledger for Sqlite {
 }
 
 impl Drop for Sqlite {
-    /// Waits for what is being written, so that the ledger can be opened again at once.
+    /// Waits for what is being written, so that the ledger can be opened again at once; but not for ever, for a
+    /// stop waits as well. What is then left open the end of the process closes, and the lock goes with it.
     fn drop(&mut self) {
         self.jobs = None;
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the ledger's thread panicked");
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        let give_up = Instant::now() + CLOSE_WITHIN;
+        while !thread.is_finished() {
+            if Instant::now() >= give_up {
+                warn!("the ledger's file could not be closed in time; what was acknowledged is in it");
+                return;
+            }
+            sleep(LOOK);
         }
+        if thread.join().is_err() {
+            error!("the ledger's thread panicked");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_disk_that_hangs_does_not_hold_up_who_lets_go_of_the_ledger() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ledger = Sqlite::open(&folder.path().join("killgate.db")).expect("opened");
+        let (_the_disk, hangs) = std::sync::mpsc::channel::<()>();
+        let job = Job::Read(Box::new(move |_| {
+            let _ = hangs.recv();
+        }));
+        ledger.submit(job).await.expect("taken");
+        drop(ledger);
     }
 }

@@ -17,8 +17,10 @@ use crate::ledger::chain::{self, Tail};
 use crate::ledger::pages::Row;
 use crate::ledger::standing::{self, Standing};
 
-/// How long another program may keep the file locked before that is an error.
+/// How long another program may keep the file locked before that is an error, to whoever opens it or reads through it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+/// The same to a running killgate: its decisions wait as long, one after the other, and so does its stop.
+const PATIENCE_AT_WORK: Duration = Duration::from_secs(1);
 
 /// After so many changes the write-ahead log is written back, some three hundred pages of 4 KiB.
 const CHANGES_A_LOG: usize = 64;
@@ -55,6 +57,9 @@ impl Store {
         // Without `fsync` after each transaction, yet with it before the log is written back: what others
         // were told to be durable stays so (SQLite documentation, "PRAGMA synchronous").
         prepare(&trial, "NORMAL").map_err(failed())?;
+        for opened in [&connection, &trial] {
+            opened.busy_timeout(PATIENCE_AT_WORK).map_err(failed())?;
+        }
         Ok(Self {
             connection,
             trial,
