@@ -199,7 +199,7 @@ async fn find_everywhere(
     let mut silent = None;
     for (name, seen) in join_all(looks).await {
         match seen {
-            Ok(snapshot) if snapshot.find(pid).is_some() => found.push((name.to_owned(), snapshot)),
+            Ok(snapshot) if snapshot.has(pid) => found.push((name.to_owned(), snapshot)),
             Ok(_) => without.push(name.to_owned()),
             Err(problem) => silent = Some((name, problem)),
         }

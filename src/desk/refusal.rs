@@ -127,11 +127,12 @@ impl Refusal {
                 postgres,
             } => {
                 let targets = listed(targets, &verbatim);
-                let found = match postgres {
-                    Some(words) => format!("{} (on {targets}).", verbatim(words)),
-                    None => format!("No session on {targets} has pid {pid}."),
-                };
-                format!("{found} Nothing was asked for; see /sessions for what runs now.")
+                let said = postgres.as_ref().map_or(String::new(), |words| {
+                    format!(" PostgreSQL says of such a pid: {}.", verbatim(words))
+                });
+                format!(
+                    "No session on {targets} has pid {pid}. Nothing was asked for; see /sessions for what runs now.{said}"
+                )
             }
             Self::NotSeen {
                 pid,
