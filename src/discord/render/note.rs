@@ -20,7 +20,7 @@ const WORDS: usize = 400;
 pub fn tell(request: &Request, who: UserId, why: Why) -> Body {
     let because = match why {
         Why::SelfApproval => "you asked for this yourself. Somebody else has to approve it.",
-        Why::NotAnApprover => "you are not one of the approvers for this target.",
+        Why::NotAnApprover => "you are not one of the approvers for this target. The card says who is.",
         Why::Expired => "the request had expired. Ask again if it is still needed.",
         Why::Closed => "the request was already decided.",
         Why::Bot => "bots neither approve nor deny.",
