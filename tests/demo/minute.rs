@@ -171,7 +171,7 @@ async fn what_is_wrong_is_told_to_who_did_it() {
     browser.clicks(&by("ivy", "[name=text]")).await;
     browser.types(&format!("/terminate pid:{}", demo.pid)).await;
     browser.presses(Key::Enter).await;
-    let refusal = "You may not ask for a terminate on shop.";
+    let refusal = "You may not ask for a terminate here.";
     browser.reads(&by("ivy", ".ephemeral"), refusal).await;
     browser
         .reads(&by("ivy", ".ephemeral"), "Only you can see this")
