@@ -47,7 +47,7 @@ pub fn alert(alert: Alert) -> Body {
         }
         Alert::LedgerDamaged => {
             "The ledger is damaged, so nothing is decided, nothing is signalled and no command is answered until whoever \
-             runs killgate has restored it. Which record it is stands in killgate's log and at /readyz."
+             runs killgate has restored it. What is wrong stands in killgate's log and at /readyz."
         }
     })
 }
