@@ -23,6 +23,8 @@ const TRY: usize = 2;
 const APPROVE: usize = 3;
 const HEAL: usize = 4;
 
+const TOO_LATE: &str = "The session has ended. Start the first trouble again below to do this, too";
+
 /// One person asks and another approves to end the session that holds up the shop.
 pub struct FirstMinute {
     /// The session to be ended.
@@ -97,12 +99,13 @@ impl FirstMinute {
         self.steps[HEAL].done |= is_terminated && shop_sells;
 
         let requester = self.name_of(asked);
-        self.steps[TRY].hint = if is_terminated {
-            "It was approved before. Start the first trouble again below to try it".into()
-        } else {
-            own_approval(&requester)
-        };
+        self.steps[TRY].hint = own_approval(&requester);
         self.steps[APPROVE].hint = approval(&requester);
+        if is_terminated {
+            // What was left out cannot be done any more.
+            self.steps[SEE].hint = TOO_LATE.into();
+            self.steps[TRY].hint = TOO_LATE.into();
+        }
         Ok(())
     }
 

@@ -141,6 +141,8 @@ async fn one_person_after_the_other_ends_it_on_a_phone() {
 
     browser.clicks("#views button:nth-of-type(2)").await;
     browser.reads("#aside .health", "The shop sells").await;
+    let left_out = "Start the first trouble again below";
+    browser.reads("#aside [aria-current] .hint", left_out).await;
     browser.fits().await;
     browser.picture("patient-phone").await;
 
