@@ -306,6 +306,7 @@ fn asks(who: &Person, state: &str) -> String {
     let snapshot = Snapshot {
         server: server(),
         at: NOW,
+        answered_by: None,
         sessions: if gone { Vec::new() } else { vec![session(4711)] },
     };
     let wish = Wish {

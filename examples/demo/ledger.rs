@@ -13,6 +13,8 @@ use tokio::process::Command;
 pub struct Record {
     /// None for an attempt that never became a request.
     pub request: Option<u64>,
+    /// The id of who did it, where a person did.
+    pub actor: Option<String>,
     event: String,
     action: Option<String>,
     pid: Option<i32>,
@@ -23,6 +25,11 @@ pub struct Record {
 impl Record {
     pub fn asks_to_terminate(&self, pid: i32) -> bool {
         self.event == "requested" && self.action.as_deref() == Some("terminate") && self.pid == Some(pid)
+    }
+
+    /// Whether the request ends with it, in whatever way.
+    pub fn ends(&self) -> bool {
+        self.event == "finished"
     }
 
     /// Whether it is of this event and, where that has one, for this reason or with this outcome.

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use bot::Bot;
 use clap::Parser;
-use discord_sim::{Channel, Sim};
+use discord_sim::Sim;
 use first_minute::FirstMinute;
 use panel::{Panel, Shown};
 use patient::Observer;
@@ -78,10 +78,8 @@ struct Demo {
     minute: FirstMinute,
     observer: Observer,
     panel: Panel,
-    incident: Channel,
     cluster: Cluster,
-    /// Held, because the channel is gone without it.
-    _discord: Sim,
+    discord: Sim,
 }
 
 impl Demo {
@@ -107,7 +105,7 @@ impl Demo {
         // Only who saw the shop in its good time sees it fall.
         shop.sells_during(sleep(GOOD_TIME)).await;
         troubles.make(Trouble::Queue, &cluster).await?;
-        let minute = FirstMinute::of(&troubles, &bot);
+        let minute = FirstMinute::of(&troubles, &bot, &discord);
         words::greet(&discord, &bot, &troubles, minute.steps(), first_card);
         Ok(Self {
             bot,
@@ -116,9 +114,8 @@ impl Demo {
             minute,
             observer: Observer::of(&cluster).await?,
             panel,
-            incident: discord.channel(channel::CHANNEL),
             cluster,
-            _discord: discord,
+            discord,
         })
     }
 
@@ -148,7 +145,7 @@ impl Demo {
     async fn make(&mut self, trouble: Trouble) -> anyhow::Result<()> {
         self.troubles.make(trouble, &self.cluster).await?;
         if trouble == Trouble::Queue {
-            self.minute = FirstMinute::of(&self.troubles, &self.bot);
+            self.minute = FirstMinute::of(&self.troubles, &self.bot, &self.discord);
         }
         Ok(())
     }
@@ -156,7 +153,7 @@ impl Demo {
     async fn show(&mut self) -> anyhow::Result<()> {
         let sells = self.shop.sells();
         let sessions = self.observer.sessions().await?;
-        self.minute.look(&self.incident, sells).await?;
+        self.minute.look(sells).await?;
         self.panel.show(&Shown {
             steps: self.minute.steps(),
             sells,

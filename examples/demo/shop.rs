@@ -19,8 +19,8 @@ const TILLS: u64 = 6;
 const BETWEEN_ORDERS: Duration = Duration::from_millis(40);
 const RECONNECT: Duration = Duration::from_millis(500);
 const LOOKS_A_SECOND: u64 = 2;
-/// A minute of them.
-const LOOKS_KEPT: usize = 120;
+/// Three minutes of them: the fall is still there to be seen when the healing comes.
+const LOOKS_KEPT: usize = 360;
 /// Without an order for so long, the shop stands still.
 const STILL_AFTER: Duration = Duration::from_millis(1_500);
 
@@ -129,7 +129,7 @@ impl Shop {
         self.last_sale.elapsed() < STILL_AFTER
     }
 
-    /// Orders a second of the last minute, oldest first.
+    /// Orders a second of the last three minutes, oldest first.
     pub fn takings(&self) -> Vec<u64> {
         self.takings.iter().copied().collect()
     }

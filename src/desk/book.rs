@@ -97,14 +97,7 @@ impl Book {
 
     fn apply(&mut self, id: RequestId, recorded: &Recorded) -> Result<(), LedgerError> {
         let Entry { at, event, .. } = &recorded.entry;
-        let request = match self.requests.remove(&id) {
-            Some(request) => request.evolve(event, *at),
-            None => Request::begin(id, event),
-        };
-        let request = request.map_err(|impossible| LedgerError::Corrupt {
-            seq: recorded.seq,
-            problem: impossible.to_string(),
-        })?;
+        let request = after(self.requests.remove(&id), id, recorded)?;
         match event {
             Event::Requested(_) => self.next = self.next.max(RequestId(id.0 + 1)),
             Event::Posted { message } => {
@@ -186,10 +179,17 @@ impl Book {
             limit: 1,
             ..Search::default()
         };
+        let mut found = None;
         for recorded in self.ledger.history(search).await? {
-            if let Some(request) = recorded.entry.request {
-                self.apply(request, &recorded)?;
+            if let Some(id) = recorded.entry.request {
+                found = Some(after(found, id, &recorded)?);
             }
+        }
+        if let Some(request) = found {
+            self.cards.insert(message, request.id);
+            self.ended.push_back(request.id);
+            self.requests.insert(request.id, request);
+            self.forget_the_oldest();
         }
         Ok(())
     }
@@ -227,4 +227,17 @@ impl Book {
             signals.retain(|_, at| now.since(*at) < HOUR);
         }
     }
+}
+
+/// The request once this record is counted in.
+fn after(known: Option<Request>, id: RequestId, recorded: &Recorded) -> Result<Request, LedgerError> {
+    let Entry { at, event, .. } = &recorded.entry;
+    let request = match known {
+        Some(request) => request.evolve(event, *at),
+        None => Request::begin(id, event),
+    };
+    request.map_err(|impossible| LedgerError::Corrupt {
+        seq: recorded.seq,
+        problem: impossible.to_string(),
+    })
 }

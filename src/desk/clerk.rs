@@ -52,6 +52,8 @@ pub struct Clerk {
     pub(super) live: HashMap<RequestId, Live>,
     /// Messages that may turn out to be cards, and to which something happened already.
     pub(super) early: BTreeSet<MessageId>,
+    /// When the ledger was last searched for a card that is not known.
+    pub(super) searched: Option<Instant>,
     /// Counted up with each change of a card's reactions, and with each fetch of them.
     pub(super) generations: HashMap<RequestId, u64>,
     /// Cards whose reactions are being fetched, because some may have been missed: the generation of the newest fetch.
@@ -87,6 +89,7 @@ impl Clerk {
             pace: Arc::default(),
             live: HashMap::new(),
             early: BTreeSet::new(),
+            searched: None,
             generations: HashMap::new(),
             fetching: HashMap::new(),
             executing: BTreeSet::new(),

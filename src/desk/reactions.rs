@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+use tracing::warn;
+
 use super::clerk::Clerk;
 use super::inbox::Happening;
 use super::ports::{LedgerError, Place, Vote};
@@ -11,6 +14,9 @@ use crate::domain::request::Request;
 
 /// How many messages are remembered that may turn out to be cards; people can react again to any other.
 const KEPT: usize = 256;
+/// The shortest time between two searches of the ledger for a card that is not known. People who click on old cards are
+/// slower, and a flood of reactions to other messages keeps no approval waiting.
+const SEARCH_EVERY: Duration = Duration::from_millis(200);
 
 impl Clerk {
     /// What people did to a message, which is a card or is not.
@@ -40,8 +46,7 @@ impl Clerk {
 
     async fn voted(&mut self, card: Place, vote: Vote, by: Option<Person>) -> Result<(), LedgerError> {
         if self.find(card).is_none() {
-            // It may be the card of a request that ended long ago: that attempt is recorded too.
-            self.book.look_up_card(card.message).await?;
+            self.search_for(card).await?;
         }
         let Some(id) = self.touched(card) else {
             return Ok(());
@@ -56,6 +61,23 @@ impl Clerk {
             Vote::Approve if self.fetching.contains_key(&id) => Ok(()),
             Vote::Approve => self.take(id, Command::Approve { by: &by }).await,
             Vote::Deny => self.take(id, Command::Deny { by: &by }).await,
+        }
+    }
+
+    /// It may be the card of a request that ended long ago: that attempt is recorded too, where the ledger can be read.
+    async fn search_for(&mut self, card: Place) -> Result<(), LedgerError> {
+        let now = Instant::now();
+        if self.searched.is_some_and(|last| now - last < SEARCH_EVERY) {
+            return Ok(());
+        }
+        self.searched = Some(now);
+        match self.book.look_up_card(card.message).await {
+            Err(LedgerError::Deposed) => Err(LedgerError::Deposed),
+            Err(problem) => {
+                warn!(error = ?problem, "whether a message is an old card cannot be read; the reaction to it is ignored");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
         }
     }
 

@@ -90,12 +90,15 @@ impl Desk {
 
     async fn look_up(&self, by: &Person, order: &Order) -> Result<(Wish, String, Arc<Snapshot>), Refusal> {
         let pid = Pid::try_from(order.pid).map_err(Refusal::NotAPid)?;
-        let candidates = self.named(order.target.as_deref(), by)?;
-        let not_asked = |why, target: &str| Refusal::NotAsked {
+        let may_not_ask = |target: String| Refusal::NotAsked {
             action: order.action,
             pid,
-            target: target.to_owned(),
-            why,
+            target,
+            why: NotAsked::NotARequester,
+        };
+        let candidates = match self.named(order.target.as_deref(), by) {
+            Err(Refusal::NotAViewer) => return Err(may_not_ask(String::new())),
+            named => named?,
         };
         let allowed: BTreeMap<_, _> = candidates
             .iter()
@@ -104,7 +107,7 @@ impl Desk {
             .collect();
         if allowed.is_empty() {
             let names: Vec<_> = candidates.keys().copied().collect();
-            return Err(not_asked(NotAsked::NotARequester, &names.join(", ")));
+            return Err(may_not_ask(names.join(", ")));
         }
         let (target, snapshot) = match allowed.iter().next() {
             Some((name, governed)) if allowed.len() == 1 => {
@@ -139,50 +142,36 @@ impl Desk {
         target: Option<&str>,
         wanted: Freshness,
     ) -> Result<Vec<(String, BoxFuture<'static, Seen>)>, Refusal> {
-        let visible = self.named(target, by)?.into_iter();
-        let looks: Vec<_> = visible
-            .filter(|(_, governed)| governed.policy.access.may_view(by))
-            .map(|(name, governed)| {
-                let target = Arc::clone(&governed.target);
-                (
-                    name.to_owned(),
-                    async move { target.snapshot(wanted).await }.boxed(),
-                )
-            })
-            .collect();
-        if looks.is_empty() {
-            return Err(Refusal::NotAViewer);
-        }
-        Ok(looks)
+        let looks = self.named(target, by)?.into_iter().map(|(name, governed)| {
+            let target = Arc::clone(&governed.target);
+            (
+                name.to_owned(),
+                async move { target.snapshot(wanted).await }.boxed(),
+            )
+        });
+        Ok(looks.collect())
     }
 
-    /// The target of this name, or all of them. Who asks for one that is none is told the names of those that they may
-    /// see.
+    /// The target of this name, or all of them, among those that the person may see: to them there are no others.
     fn named(&self, target: Option<&str>, by: &Person) -> Result<BTreeMap<&str, &Governed>, Refusal> {
-        let all = self
-            .rules
-            .targets
-            .iter()
-            .map(|(name, governed)| (name.as_str(), governed));
-        let Some(wanted) = target else {
-            return Ok(all.collect());
-        };
-        let (found, others): (BTreeMap<_, _>, BTreeMap<_, _>) = all.partition(|(name, _)| *name == wanted);
-        if !found.is_empty() {
-            return Ok(found);
+        let all = self.rules.targets.iter();
+        let visible: BTreeMap<_, _> = all
+            .filter(|(_, governed)| governed.policy.access.may_view(by))
+            .map(|(name, governed)| (name.as_str(), governed))
+            .collect();
+        if visible.is_empty() {
+            return Err(Refusal::NotAViewer);
         }
-        let visible = others
-            .into_iter()
-            .filter(|(_, governed)| governed.policy.access.may_view(by));
-        let known: Vec<_> = visible.map(|(name, _)| name.to_owned()).collect();
-        Err(if known.is_empty() {
-            Refusal::NotAViewer
-        } else {
-            Refusal::UnknownTarget {
+        let Some(wanted) = target else {
+            return Ok(visible);
+        };
+        match visible.get_key_value(wanted) {
+            Some((name, governed)) => Ok(BTreeMap::from([(*name, *governed)])),
+            None => Err(Refusal::UnknownTarget {
                 given: wanted.to_owned(),
-                known,
-            }
-        })
+                known: visible.into_keys().map(ToOwned::to_owned).collect(),
+            }),
+        }
     }
 }
 
@@ -199,7 +188,7 @@ async fn find_everywhere(
     let mut silent = None;
     for (name, seen) in join_all(looks).await {
         match seen {
-            Ok(snapshot) if snapshot.find(pid).is_some() => found.push((name.to_owned(), snapshot)),
+            Ok(snapshot) if snapshot.has(pid) => found.push((name.to_owned(), snapshot)),
             Ok(_) => without.push(name.to_owned()),
             Err(problem) => silent = Some((name, problem)),
         }

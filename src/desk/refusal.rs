@@ -127,11 +127,12 @@ impl Refusal {
                 postgres,
             } => {
                 let targets = listed(targets, &verbatim);
-                let found = match postgres {
-                    Some(words) => format!("{} (on {targets}).", verbatim(words)),
-                    None => format!("No session on {targets} has pid {pid}."),
-                };
-                format!("{found} Nothing was asked for; see /sessions for what runs now.")
+                let said = postgres.as_ref().map_or(String::new(), |words| {
+                    format!(" PostgreSQL says of such a pid: {}.", verbatim(words))
+                });
+                format!(
+                    "No session on {targets} has pid {pid}. Nothing was asked for; see /sessions for what runs now.{said}"
+                )
             }
             Self::NotSeen {
                 pid,
@@ -154,7 +155,10 @@ impl Refusal {
                 pid,
                 target,
                 why,
-            } => not_asked(*action, *pid, &verbatim(target), why, verbatim),
+            } => {
+                let target = if target.is_empty() { String::new() } else { verbatim(target) };
+                not_asked(*action, *pid, &target, why, verbatim)
+            }
             Self::Outdated => "This was made by another version of killgate. Use /sessions again.".to_owned(),
             Self::TargetGone => {
                 "The target that this is about is no longer configured. Use /sessions for those that are."
@@ -184,6 +188,10 @@ fn not_asked(
 ) -> String {
     let verb = action.name();
     match why {
+        // Of targets that somebody may not even see nothing is told, the name included.
+        NotAsked::NotARequester if target.is_empty() => format!(
+            "You may not ask for a {verb} here. Ask somebody who may, or have your role added to requesters."
+        ),
         NotAsked::NotARequester => format!(
             "You may not ask for a {verb} on {target}. Ask somebody who may, or have your role added to requesters."
         ),

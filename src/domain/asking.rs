@@ -138,6 +138,9 @@ pub fn ask<'a>(
 /// The session to act on: for a parallel worker its leader, since a signal to the worker would fail the
 /// leader's query all the same (PostgreSQL documentation, chapter "Parallel Query").
 fn find<'a>(snapshot: &'a Snapshot, wish: &Wish) -> Result<(&'a Session, Option<Pid>), NotAsked> {
+    if snapshot.answered_by == Some(wish.pid) {
+        return Err(NotAsked::Protected { rule: Rule::Own });
+    }
     let session = snapshot.find(wish.pid).ok_or(NotAsked::NoSuchBackend)?;
     if wish
         .backend_start
@@ -232,6 +235,7 @@ mod tests {
                 postmaster_start: Moment::from_micros(0),
             },
             at: Moment::from_micros(9),
+            answered_by: Some(Pid::new(4713).expect("a positive number")),
             sessions: vec![backend(4711, 5)],
         };
         let found = |pid, looked_at: Option<i64>| {
@@ -248,5 +252,7 @@ mod tests {
         assert_eq!(found(4711, Some(5)), Ok(4711));
         assert_eq!(found(4711, Some(4)), Err(NotAsked::Replaced));
         assert_eq!(found(4712, Some(5)), Err(NotAsked::NoSuchBackend));
+        let own = NotAsked::Protected { rule: Rule::Own };
+        assert_eq!(found(4713, None), Err(own));
     }
 }

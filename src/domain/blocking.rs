@@ -88,6 +88,7 @@ mod tests {
                 postmaster_start: Moment::from_micros(0),
             },
             at: Moment::from_micros(2),
+            answered_by: None,
             sessions: sessions.iter().map(|(pid, by)| waiting(*pid, by)).collect(),
         })
     }

@@ -74,6 +74,8 @@ pub struct Snapshot {
     pub server: Server,
     /// The server's own clock when it answered: ages are told by it.
     pub at: Moment,
+    /// The backend that answered: killgate's own, which is not among the sessions.
+    pub answered_by: Option<Pid>,
     pub sessions: Vec<Session>,
 }
 
@@ -81,6 +83,11 @@ impl Snapshot {
     /// The session with this pid, if there is one.
     pub fn find(&self, pid: Pid) -> Option<&Session> {
         self.sessions.iter().find(|session| session.pid == pid)
+    }
+
+    /// Whether a backend of the server has this pid, be it the one that answered.
+    pub fn has(&self, pid: Pid) -> bool {
+        self.answered_by == Some(pid) || self.find(pid).is_some()
     }
 }
 
@@ -120,6 +127,13 @@ impl Session {
             }
             _ => None,
         }
+    }
+}
+
+impl Wait {
+    /// Whether it waits for nothing but that time passes: `pg_sleep`.
+    pub fn is_sleep(&self) -> bool {
+        self.kind == "Timeout" && self.event == "PgSleep"
     }
 }
 

@@ -34,9 +34,11 @@ pub(super) fn snapshot(
     redact: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Snapshot, tokio_postgres::Error> {
     let (mut postmaster_start, mut at) = (Moment::from_micros(0), Moment::from_micros(0));
+    let mut answered_by = None;
     if let Some(row) = rows.first() {
         postmaster_start = Moment::from_micros(row.try_get("postmaster_start")?);
         at = Moment::from_micros(row.try_get("at")?);
+        answered_by = Pid::new(row.try_get("answered_by")?);
     }
     let sessions = rows
         .iter()
@@ -48,6 +50,7 @@ pub(super) fn snapshot(
             postmaster_start,
         },
         at,
+        answered_by,
         sessions,
     })
 }

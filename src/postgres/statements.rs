@@ -15,10 +15,11 @@ const WAITERS: u32 = 1000;
 /// ahead in the queue after them.
 const BLOCKERS: u32 = 100;
 
-/// Which server this is, and what time it is there.
+/// Which server this is, what time it is there, and which of its backends answers.
 const SERVER: &str = "
     SELECT (extract(epoch FROM pg_catalog.pg_postmaster_start_time()) * 1000000)::int8 AS postmaster_start,
-           (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::int8 AS at";
+           (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::int8 AS at,
+           pg_catalog.pg_backend_pid() AS answered_by";
 
 /// What a session is, from `pg_stat_activity AS a LEFT JOIN pg_roles AS r`.
 const SESSION: &str = "
@@ -65,7 +66,7 @@ pub(super) const FINDINGS: &str = "
 /// ("Query Planning", `plan_cache_mode`); these are always about one pid, and planning takes longer than running.
 pub(super) const PLAN_ONCE: &str = "SET plan_cache_mode = force_generic_plan";
 
-/// Every session but our own.
+/// Every session but the one that answers.
 pub(super) fn listing() -> String {
     format!(
         "WITH server AS ({SERVER}), seen AS MATERIALIZED (

@@ -92,6 +92,33 @@ async fn two_people_end_the_trouble_by_mouse_and_start_it_again() {
 }
 
 #[tokio::test]
+async fn whoever_leaves_the_script_is_told_how_it_goes_on() {
+    let mut demo = Running::start().await;
+    let Some(browser) = Browser::open(Window::Desktop, &demo.seen_by(&["ana", "ben"])).await else {
+        return;
+    };
+    let hint = "#aside [aria-current] .hint";
+    let ask = format!("/terminate pid:{}", demo.pid);
+    demo.acts("ben", "types", "/sessions view:blocking").await;
+    done(&browser, 1).await;
+
+    demo.acts("ben", "types", &ask).await;
+    browser.reads(hint, "As ben, click ✅ below the card").await;
+    let card = demo.message("Terminate").await;
+    demo.reacts("ben", &card).await;
+    browser.reads(hint, "As dora, click ✅ below the card").await;
+
+    demo.puts("ben", "❌", &card).await;
+    browser.reads(hint, &format!("As ana, type {ask}")).await;
+    demo.acts("ana", "types", &ask).await;
+    browser.reads(hint, "As ben, click ✅ below the card").await;
+    done(&browser, 2).await;
+
+    browser.closes().await;
+    demo.ends().await;
+}
+
+#[tokio::test]
 async fn one_person_after_the_other_ends_it_on_a_phone() {
     let mut demo = Running::start().await;
     let Some(browser) = Browser::open(Window::Phone, &demo.seen_by(&["ana"])).await else {
@@ -114,6 +141,8 @@ async fn one_person_after_the_other_ends_it_on_a_phone() {
 
     browser.clicks("#views button:nth-of-type(2)").await;
     browser.reads("#aside .health", "The shop sells").await;
+    let left_out = "Start the first trouble again below";
+    browser.reads("#aside [aria-current] .hint", left_out).await;
     browser.fits().await;
     browser.picture("patient-phone").await;
 
@@ -144,7 +173,7 @@ async fn what_is_wrong_is_told_to_who_did_it() {
     browser.clicks(&by("ivy", "[name=text]")).await;
     browser.types(&format!("/terminate pid:{}", demo.pid)).await;
     browser.presses(Key::Enter).await;
-    let refusal = "You may not ask for a terminate on shop.";
+    let refusal = "You may not ask for a terminate here.";
     browser.reads(&by("ivy", ".ephemeral"), refusal).await;
     browser
         .reads(&by("ivy", ".ephemeral"), "Only you can see this")

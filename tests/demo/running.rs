@@ -117,7 +117,11 @@ impl Running {
 
     /// Puts ✅ on a message.
     pub async fn reacts(&self, who: &str, message: &Value) {
-        let spot = json!({ "channel": "incident", "message": message["id"], "emoji": "✅" });
+        self.puts(who, "✅", message).await;
+    }
+
+    pub async fn puts(&self, who: &str, emoji: &str, message: &Value) {
+        let spot = json!({ "channel": "incident", "message": message["id"], "emoji": emoji });
         self.post(who, "reacts", spot).await;
     }
 

@@ -118,19 +118,19 @@ async fn a_full_disk_stops_every_decision_until_there_is_room_again() {
 #[tokio::test]
 async fn a_server_that_takes_no_writes_stops_every_decision_until_it_does_again() {
     let scene = Scene::open(Stage::new().await, SHARED).await;
-    let read_only = |value| async move {
-        format!(
-            "alter database ledger set default_transaction_read_only = {value};
-             select pg_terminate_backend(pid) from pg_stat_activity where usename = 'keeper'"
-        )
+    let cluster = &scene.stage.cluster;
+    let turn_read_only = async |value| {
+        let set = format!("alter database ledger set default_transaction_read_only = {value}");
+        cluster.sql(&set).await.expect("set");
+        // Only once that is committed: it holds for the sessions that begin after it.
+        let end = "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'keeper'";
+        cluster.sql(end).await.expect("begun anew");
     };
-    let sql = read_only("on").await;
-    scene.stage.cluster.sql(&sql).await.expect("read-only");
+    turn_read_only("on").await;
     scene
         .nothing_happens_without_the_ledger("read-only transaction")
         .await;
-    let sql = read_only("off").await;
-    scene.stage.cluster.sql(&sql).await.expect("writable");
+    turn_read_only("off").await;
     scene.goes_on().await;
 }
 

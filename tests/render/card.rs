@@ -18,9 +18,9 @@ use crate::fixture::*;
 fn a_new_card_calls_the_approvers_and_says_what_would_be_done_to_whom() {
     assert_snapshot!(read(&posted(&card(request(Action::Terminate)), &look())), @r#"
     notifies: ["1300"]
-    <@&1300> ✅ to approve, ❌ to deny: terminate 4711 on orders
+    <@&1300> ✅ to approve, ❌ to deny: terminate 4711 on orders, which blocks 7 sessions
     # Terminate 4711 on orders?
-    **idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
+    **idle in transaction** since <t:1795373157:T> (<t:1795373157:R>) · transaction open since <t:1795373152:T> (<t:1795373152:R>)
     **Blocks 7 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718
     user app · database shop · application psql · client 10.0.0.7
     ```
@@ -38,7 +38,7 @@ fn a_new_card_calls_the_approvers_and_says_what_would_be_done_to_whom() {
 
 #[test]
 fn ages_are_told_by_the_clock_of_the_server_which_told_the_times() {
-    let mut request = request(Action::Terminate);
+    let mut request = executed(Action::Terminate, terminated());
     request.asked.seen_at = Some(now());
     // The bot's own clock is ahead.
     request.asked.asked_at = now().plus(Duration::from_hours(1));
@@ -50,10 +50,10 @@ fn ages_are_told_by_the_clock_of_the_server_which_told_the_times() {
 fn a_cancel_that_cannot_help_says_so_first() {
     assert_snapshot!(read(&posted(&card(request(Action::Cancel)), &look())), @r#"
     notifies: ["1300"]
-    <@&1300> ✅ to approve, ❌ to deny: cancel the query of 4711 on orders
+    <@&1300> ✅ to approve, ❌ to deny: cancel the query of 4711 on orders, which blocks 7 sessions
     # Cancel the query of 4711 on orders?
     ⚠️ There is no query to cancel; the open transaction holds the locks. Ask for a /terminate instead.
-    **idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
+    **idle in transaction** since <t:1795373157:T> (<t:1795373157:R>) · transaction open since <t:1795373152:T> (<t:1795373152:R>)
     **Blocks 7 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718
     user app · database shop · application psql · client 10.0.0.7
     ```
@@ -90,7 +90,8 @@ fn while_it_is_open_the_card_follows_approvals_and_changes_and_calls_nobody_agai
     notifies: []
     <@&1300> ✅ to approve, ❌ to deny: terminate 4711 on orders
     # Terminate 4711 on orders?
-    **active** since <t:1795373996:T>
+    ⚠️ It waits itself, for 4712, a prepared transaction: ending it may release nobody. /sessions view:blocking shows what holds up the queue.
+    **active** since <t:1795373996:T> (<t:1795373996:R>)
     Waits for Lock: transactionid, held by 4712, a prepared transaction
     **Blocks 9 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718 and 2 more
     user app · database shop · application checkout · client 10.0.0.7
@@ -100,7 +101,7 @@ fn while_it_is_open_the_card_follows_approvals_and_changes_and_calls_nobody_agai
     [Changed] Its query was `UPDATE orders SET total = ?`
     Its state was idle in transaction
     It blocked 7 sessions
-    [If approved] It is disconnected, and its open transaction is rolled back. Releases 9 waiters.
+    [If approved] It is disconnected, and its open transaction is rolled back. Those behind it may go on waiting for 4712, a prepared transaction.
     [Asked by] <@1> at <t:1795374000:T>
     checkout is stuck behind it
     [Approvals] 1 of 2: <@2>
@@ -118,10 +119,10 @@ fn a_card_of_a_parallel_worker_names_its_leader() {
     card.request.asked.reason = None;
     assert_snapshot!(read(&posted(&card, &look())), @r#"
     notifies: ["1300"]
-    <@&1300> ✅ to approve, ❌ to deny: cancel the query of 4711 on orders
+    <@&1300> ✅ to approve, ❌ to deny: cancel the query of 4711 on orders, which blocks 7 sessions
     # Cancel the query of 4711 on orders?
     4720 is a parallel worker of 4711: this is about its leader.
-    **active** for 3 s
+    **active** since <t:1795373997:T> (<t:1795373997:R>)
     **Blocks 7 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718
     user app · database shop · application checkout · client 10.0.0.7
     ```
@@ -166,7 +167,7 @@ fn a_closed_card_begins_with_the_outcome_and_keeps_its_text() {
     [Asked by] <@1> at <t:1795374000:T>
     checkout is stuck behind it
     [Approvals] 2 of 2: <@2>, <@3>
-    [Closed] <t:1795374060:f>
+    [Closed] <t:1795374060:T>
     (Request #7)
     ");
 }
@@ -190,7 +191,7 @@ fn a_card_that_a_person_closed_names_them() {
     [Asked by] <@1> at <t:1795374000:T>
     checkout is stuck behind it
     [Approvals] 0 of 2
-    [Closed] <t:1795374060:f>
+    [Closed] <t:1795374060:T>
     (Request #7)
     ");
 }
@@ -211,6 +212,62 @@ fn a_card_names_the_first_of_many_that_wait() {
 }
 
 #[test]
+fn a_session_that_waits_itself_is_not_said_to_release_those_behind_it() {
+    let mut card = card(request(Action::Terminate));
+    card.request.asked.session = waiting(4711, &[18_472], 59);
+    assert_snapshot!(read(&current(&card, &look())), @r"
+    notifies: []
+    <@&1300> ✅ to approve, ❌ to deny: terminate 4711 on orders
+    # Terminate 4711 on orders?
+    ⚠️ It waits itself, for 18472: ending it may release nobody. /sessions view:blocking shows what holds up the queue.
+    **active** since <t:1795373941:T> (<t:1795373941:R>)
+    Waits for Lock: transactionid, held by 18472
+    **Blocks 7 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718
+    user app · database shop · application checkout · client 10.0.0.7
+    ```
+    UPDATE orders SET paid = ? WHERE id = ?
+    ```
+    [If approved] It is disconnected, and its open transaction is rolled back. Those behind it may go on waiting for 18472.
+    [Asked by] <@1> at <t:1795374000:T>
+    checkout is stuck behind it
+    [Approvals] 0 of 2
+    May approve: <@&1300>, <@3>
+    [Expires] <t:1795374900:R>
+    (Request #7)
+    ");
+    // Of a long queue not every waiter's blockers are known.
+    card.request.asked.session.blocked_by.clear();
+    let text = read(&current(&card, &look()));
+    assert!(
+        text.contains("⚠️ It waits itself, for a lock: ending it may release nobody."),
+        "{text}"
+    );
+    assert!(
+        text.contains("Those behind it may go on waiting for a lock."),
+        "{text}"
+    );
+    // Nobody is behind it, so that nothing is to be warned of.
+    card.request.asked.waiters = 0;
+    let text = read(&current(&card, &look()));
+    assert!(
+        !text.contains("⚠️") && !text.contains("Those behind it"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_cancel_of_a_session_that_waits_itself_warns_of_the_queue_too() {
+    let mut card = card(request(Action::Cancel));
+    card.request.asked.session = waiting(4711, &[0], 59);
+    let text = read(&current(&card, &look()));
+    assert!(
+        text.contains("⚠️ It waits itself, for a prepared transaction: ending it may release nobody."),
+        "{text}"
+    );
+    assert!(!text.contains("which blocks"), "{text}");
+}
+
+#[test]
 fn names_and_addresses_stand_on_the_card_letter_by_letter() {
     let mut card = card(request(Action::Terminate));
     let session = &mut card.request.asked.session;
@@ -228,7 +285,8 @@ fn a_transaction_as_old_as_the_state_is_not_told_of_twice() {
     let mut card = card(request(Action::Terminate));
     card.request.asked.session.xact_start = Some(ago(843).minus(Duration::from_millis(3)));
     let text = read(&current(&card, &look()));
-    assert!(text.contains("**idle in transaction** for 14 m 3 s\n"), "{text}");
+    let once = "**idle in transaction** since <t:1795373157:T> (<t:1795373157:R>)\n";
+    assert!(text.contains(once), "{text}");
 }
 
 #[test]

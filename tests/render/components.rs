@@ -198,6 +198,26 @@ fn the_details_of_a_session_say_what_is_known_and_what_can_be_asked() {
 }
 
 #[test]
+fn a_cancel_that_would_not_do_is_not_the_button_that_the_eye_falls_on() {
+    const PRIMARY: u8 = 1;
+    const SECONDARY: u8 = 2;
+    for (session, style) in [(resting(4711, 843), SECONDARY), (session(4711), PRIMARY)] {
+        let body = details("orders", &session, 0, now());
+        let cancel = &json(&body)["components"][0]["components"][0];
+        assert_eq!(cancel["label"], "Ask to cancel");
+        assert_eq!(cancel["style"], style, "{}", session.state);
+    }
+}
+
+#[test]
+fn a_session_that_sleeps_waits_for_nobody() {
+    let mut sleeper = session(4711);
+    sleeper.wait = Some(wait("Timeout", "PgSleep"));
+    let shown = read(&details("orders", &sleeper, 0, now()));
+    assert!(shown.contains("\nSleeps (PgSleep)\n"), "{shown}");
+}
+
+#[test]
 fn nothing_can_be_asked_about_what_serves_no_client() {
     let worker = Session {
         kind: BackendKind::Other("autovacuum worker".to_owned()),

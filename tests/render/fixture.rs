@@ -118,6 +118,7 @@ pub(crate) fn snapshot(sessions: Vec<Session>) -> Snapshot {
     Snapshot {
         server: server(),
         at: now(),
+        answered_by: None,
         sessions,
     }
 }

@@ -56,15 +56,15 @@ fn each_request_is_shown_with_its_people_its_outcome_and_a_link_to_its_card() {
     notifies: []
     # Requests
     **[#9](https://discord.com/channels/1100/1200/1400)** cancel 4711 on orders · **open**, 1 of 2, expires <t:1795374900:R>
-    <@1> asked <t:1795374000:f>, <@2> approved
+    <@1> asked <t:1795374000:R>, <@2> approved
     checkout is stuck behind it
 
     **[#7](https://discord.com/channels/1100/1200/1400)** terminate 4711 on orders · **Denied**
-    <@1> asked <t:1795374000:f>; closed by <@3> <t:1795374060:f>
+    <@1> asked <t:1795374000:R>; closed by <@3> <t:1795374060:R>
     checkout is stuck behind it
 
     **#7** terminate 4711 on orders · **Terminated** after 143 ms
-    <@1> asked <t:1795374000:f>, <@2>, <@3> approved; closed <t:1795374060:f>
+    <@1> asked <t:1795374000:R>, <@2>, <@3> approved; closed <t:1795374060:R>
     checkout is stuck behind it
     ");
 }

@@ -154,7 +154,7 @@ fn a_reaction_that_does_not_count_is_told_why() {
     ");
     assert_snapshot!(read(&note::tell(&request, BOB, Why::NotAnApprover)), @r"
     notifies: []
-    <@2>, your reaction on request #7 does not count: you are not one of the approvers for this target.
+    <@2>, your reaction on request #7 does not count: you are not one of the approvers for this target. The card says who is.
     ");
 }
 

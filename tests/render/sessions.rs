@@ -259,8 +259,8 @@ fn a_filter_that_matches_nothing_says_what_to_do_instead() {
     assert_snapshot!(shown(&page(&[answer("orders", incident())], &wanted, 0)), @r"
     notifies: []
     # Busy sessions on orders
-    No session matches user `**payments**`, age 15 m or more: leave a filter out, or choose the view all. The users now: app.
-    Nothing matches · 312 idle, 1 background, 8 filtered not shown
+    No session matches user `**payments**`, age 15 m or more: leave a filter out, or choose `view:all`. The users now: app.
+    None · 312 idle, 1 background, 8 filtered not shown
     (user **payments**, age 15 m or more)
     ");
 }

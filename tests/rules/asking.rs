@@ -140,6 +140,16 @@ fn a_pid_that_nobody_has_cannot_be_asked_for() {
 }
 
 #[test]
+fn the_backend_that_answers_killgate_is_its_own_and_protected() {
+    let mut asking = asking();
+    asking.snapshot.answered_by = Some(pid(4712));
+    asking.wish.pid = pid(4712);
+    assert_eq!(asking.refusal(), NotAsked::Protected { rule: Rule::Own });
+    assert!(asking.snapshot.has(pid(4712)) && asking.snapshot.has(pid(4711)));
+    assert!(!asking.snapshot.has(pid(4713)));
+}
+
+#[test]
 fn a_parallel_worker_stands_for_its_leader() {
     let mut asking = asking();
     asking.snapshot.sessions.push(worker(4712, Some(4711)));

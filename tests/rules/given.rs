@@ -146,6 +146,7 @@ pub(crate) fn snapshot(sessions: Vec<Session>) -> Snapshot {
     Snapshot {
         server: asked(1).identity.server,
         at: ASKED_AT,
+        answered_by: None,
         sessions,
     }
 }

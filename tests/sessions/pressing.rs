@@ -177,7 +177,7 @@ async fn who_lost_the_right_after_the_form_was_opened_is_refused() {
     scene.person("ana").loses_role("oncall");
     let said = refusal(&scene.person("ana").submits(&form, [("reason", "")]).await);
     assert!(
-        said.starts_with("You may not ask for a terminate on orders."),
+        said.starts_with("You may not ask for a terminate here."),
         "{said}"
     );
 }

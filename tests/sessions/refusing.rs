@@ -52,7 +52,7 @@ async fn a_filter_that_matches_nothing_says_so_and_how_to_go_on() {
     let text = list.text();
     assert!(
         text.contains(
-            "No session matches user nobody, age 1 h or more: leave a filter out, or choose the view all. \
+            "No session matches user nobody, age 1 h or more: leave a filter out, or choose `view:all`. \
              The users now: app"
         ),
         "{text}"

@@ -62,6 +62,14 @@ async fn each_target_has_its_own_approvers_quorum_and_protection() {
     let payments = cluster.victim("payments").running(SLEEP).await.unwrap();
     let refusal = house.refusal("ana", "/terminate", payments.pid()).await;
     assert!(refusal.contains("on billing is protected"), "{refusal}");
+
+    // No list shows the connection over which killgate asks, and it is known all the same.
+    let own = house.bots_backend().await;
+    let refusal = house.refusal("ana", "/terminate", own).await;
+    assert!(
+        refusal.contains("on orders is protected: it is one of killgate's own connections"),
+        "{refusal}"
+    );
 }
 
 #[tokio::test]

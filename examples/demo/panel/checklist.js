@@ -2,13 +2,16 @@
 
 import { element } from "./element.js";
 
+const ALL = "That was all of it. Start other trouble below.";
+
 export class Checklist {
   constructor() {
     this.list = element("ol", { class: "steps" });
+    this.end = element("p", { hidden: "" }, ALL);
     // What a screen reader is told when a step is done; the list itself can be read at any time.
     this.news = element("p", { role: "status", class: "unseen" });
     this.root = element("section", { "aria-labelledby": "first-minute" },
-      element("h2", { id: "first-minute" }, "The first minute"), this.list, this.news);
+      element("h2", { id: "first-minute" }, "The first minute"), this.list, this.end, this.news);
     this.drawn = "";
     this.done = 0;
   }
@@ -18,6 +21,7 @@ export class Checklist {
     if (seen === this.drawn) return;
     const next = steps.find((step) => !step.done);
     this.list.replaceChildren(...steps.map((step) => item(step, step === next)));
+    this.end.hidden = Boolean(next);
     this.tell(steps, next);
     this.drawn = seen;
   }
@@ -25,7 +29,7 @@ export class Checklist {
   tell(steps, next) {
     const done = steps.filter((step) => step.done).length;
     if (this.drawn && done > this.done) {
-      const then = next ? `Next: ${next.title}. ${plain(next.hint)}.` : "That was all of it.";
+      const then = next ? `Next: ${next.title}. ${plain(next.hint)}.` : ALL;
       this.news.textContent = `${done} of ${steps.length} steps done. ${then}`;
     }
     this.done = done;

@@ -6,7 +6,7 @@ export class Sessions {
   constructor() {
     this.tree = element("ul", { class: "sessions" });
     this.root = element("section", { "aria-labelledby": "sessions" },
-      element("h2", { id: "sessions" }, "Its database's sessions"), this.tree);
+      element("h2", { id: "sessions" }, "Sessions"), this.tree);
     this.drawn = "";
     this.ages = new Map();
   }
@@ -26,8 +26,10 @@ export class Sessions {
     }
   }
 
-  branch({ session, waiting, alike }) {
-    const name = [...new Set([session.user, session.application])].filter(Boolean).join(" · ");
+  // Within a tree a name is short, so that each session has one line.
+  branch({ session, waiting, alike }, isWithin = false) {
+    const names = [...new Set([session.application, session.user])].filter(Boolean);
+    const name = isWithin ? names[0] : names.reverse().join(" · ");
     if (alike) return element("li", { class: "alike" }, `${alike} × ${name}`);
     const age = element("span");
     this.ages.set(session.pid, age);
@@ -37,7 +39,7 @@ export class Sessions {
       element("code", {}, session.pid), " ", element("span", { class: "who" }, name), " ", state);
     if (blocks) {
       state.append(", ", element("span", { class: "count" }, `blocks ${blocks}`));
-      made.append(element("ul", {}, ...waiting.map((each) => this.branch(each))));
+      made.append(element("ul", {}, ...waiting.map((each) => this.branch(each, true))));
     }
     return made;
   }
@@ -67,7 +69,10 @@ const isAlike = (root, roots) =>
 
 const folded = ({ session: { user, application } }) => ({ session: { user, application }, waiting: [] });
 
+// As the bot says it.
 function words(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
-  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 1) return `${whole} s`;
+  return whole % 60 ? `${minutes} m ${whole % 60} s` : `${minutes} m`;
 }

@@ -43,10 +43,13 @@ fn sessions() -> CreateCommand {
         ),
         text("user", "Only sessions of this PostgreSQL user"),
         text("database", "Only sessions in this database"),
-        text("application", "Only sessions whose application name holds this"),
+        text(
+            "application",
+            "Only sessions whose application name contains this",
+        ),
         text(
             "min_age",
-            "Only sessions that have been so for as long: 90s, 15m, 2h",
+            "Only sessions at least this long in their state: 90s, 15m, 2h",
         ),
     ])
 }

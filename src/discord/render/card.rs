@@ -13,7 +13,7 @@ use crate::domain::request::{Phase, Request};
 use super::Look;
 use super::body::Body;
 use super::result;
-use super::words::{Style, listed, people, person, role, time, whom, wish};
+use super::words::{Style, count, listed, people, person, role, time, whom, wish};
 
 /// Discord takes at most 2,000 characters; a role's mention has up to 24.
 const CALLED: usize = 50;
@@ -49,15 +49,24 @@ fn call(card: &Card, look: &Look) -> String {
         .map(role)
         .collect();
     let question = format!(
-        "{} to approve, {} to deny: {}",
+        "{} to approve, {} to deny: {}{}",
         look.approve,
         look.deny,
-        wish(&card.request.asked)
+        wish(&card.request.asked),
+        urgency(card)
     );
     if roles.is_empty() {
         question
     } else {
         format!("{} {question}", roles.join(" "))
+    }
+}
+
+/// Whether to hurry.
+fn urgency(card: &Card) -> String {
+    match facts::releases(card) {
+        0 => String::new(),
+        waiters => format!(", which blocks {}", count(waiters as usize, "session")),
     }
 }
 
@@ -81,9 +90,9 @@ fn embed(card: &Card) -> CreateEmbed {
         .field("Asked by", asked_by(request), false)
         .field("Approvals", approvals(card), false);
     match &request.phase {
-        Phase::Open => embed.field("Expires", time(request.asked.expires_at, Style::Countdown), false),
+        Phase::Open => embed.field("Expires", time(request.asked.expires_at, Style::Relative), false),
         Phase::Executing { .. } => embed,
-        Phase::Ended { at, .. } => embed.field("Closed", time(*at, Style::Date), false),
+        Phase::Ended { at, .. } => embed.field("Closed", time(*at, Style::Clock), false),
     }
 }
 

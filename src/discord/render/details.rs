@@ -5,7 +5,7 @@ use serenity::all::{ButtonStyle, CreateActionRow, CreateButton, CreateEmbed};
 use crate::domain::event::Action;
 use crate::domain::inert;
 use crate::domain::moment::Moment;
-use crate::domain::session::{BackendKind, Session};
+use crate::domain::session::{BackendKind, Futility, Session};
 
 use super::body::Body;
 use super::facts::{doing_for, waiting, warning, whose};
@@ -24,7 +24,7 @@ pub fn details(target: &str, session: &Session, waiters: usize, now: Moment) -> 
     lines.push(whose(session));
     lines.push(format!(
         "Connected {}",
-        time(session.backend_start, Style::Countdown)
+        time(session.backend_start, Style::Relative)
     ));
     let asks = match (&session.kind, session.leader) {
         _ if session.own => Err("This is a connection of killgate itself.".to_owned()),
@@ -40,7 +40,8 @@ pub fn details(target: &str, session: &Session, waiters: usize, now: Moment) -> 
             name(kind.name())
         )),
     };
-    if let Some(futility) = session.cancel_is_futile().filter(|_| asks.is_ok()) {
+    let futility = session.cancel_is_futile();
+    if let Some(futility) = futility.filter(|_| asks.is_ok()) {
         lines.push(format!("⚠️ {}", warning(futility)));
     }
     let is_askable = asks.is_ok();
@@ -65,13 +66,18 @@ pub fn details(target: &str, session: &Session, waiters: usize, now: Moment) -> 
         pid: session.pid,
         backend_start: session.backend_start,
     };
-    body.with_components(vec![CreateActionRow::Buttons(buttons(&chosen))])
+    body.with_components(vec![CreateActionRow::Buttons(buttons(&chosen, futility))])
 }
 
-fn buttons(chosen: &Chosen) -> Vec<CreateButton> {
+/// A cancel that would not do can be asked for all the same, and is not what the eye falls on.
+fn buttons(chosen: &Chosen, futility: Option<Futility>) -> Vec<CreateButton> {
+    let cancel = match futility {
+        Some(_) => ButtonStyle::Secondary,
+        None => ButtonStyle::Primary,
+    };
     let button = |action, label, style| CreateButton::new(chosen.id(action)).label(label).style(style);
     vec![
-        button(Action::Cancel, "Ask to cancel", ButtonStyle::Primary),
+        button(Action::Cancel, "Ask to cancel", cancel),
         button(Action::Terminate, "Ask to terminate", ButtonStyle::Danger),
     ]
 }

@@ -20,7 +20,7 @@ const WORDS: usize = 400;
 pub fn tell(request: &Request, who: UserId, why: Why) -> Body {
     let because = match why {
         Why::SelfApproval => "you asked for this yourself. Somebody else has to approve it.",
-        Why::NotAnApprover => "you are not one of the approvers for this target.",
+        Why::NotAnApprover => "you are not one of the approvers for this target. The card says who is.",
         Why::Expired => "the request had expired. Ask again if it is still needed.",
         Why::Closed => "the request was already decided.",
         Why::Bot => "bots neither approve nor deny.",
@@ -47,7 +47,7 @@ pub fn alert(alert: Alert) -> Body {
         }
         Alert::LedgerDamaged => {
             "The ledger is damaged, so nothing is decided, nothing is signalled and no command is answered until whoever \
-             runs killgate has restored it. Which record it is stands in killgate's log and at /readyz."
+             runs killgate has restored it. What is wrong stands in killgate's log and at /readyz."
         }
     })
 }

@@ -136,7 +136,7 @@ fn entry(request: &Request, look: &Look) -> String {
         format!(
             "{} asked {}{}",
             person(asked.requester),
-            time(asked.asked_at, Style::Date),
+            time(asked.asked_at, Style::Relative),
             decided(request)
         ),
     ];
@@ -152,7 +152,7 @@ fn state(request: &Request) -> String {
             "**open**, {} of {}, expires {}",
             request.approvals.len(),
             request.asked.needed.max(1),
-            time(request.asked.expires_at, Style::Countdown)
+            time(request.asked.expires_at, Style::Relative)
         ),
         Phase::Executing { .. } => "**being executed**".to_owned(),
         Phase::Ended { ending, .. } => {
@@ -174,7 +174,7 @@ fn decided(request: &Request) -> String {
             let closed = ending
                 .actor
                 .map_or(String::new(), |actor| format!(" by {}", person(actor)));
-            format!("{approved}; closed{closed} {}", time(*at, Style::Date))
+            format!("{approved}; closed{closed} {}", time(*at, Style::Relative))
         }
         Phase::Open | Phase::Executing { .. } => approved,
     }

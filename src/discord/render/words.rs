@@ -42,18 +42,15 @@ pub fn count(number: usize, thing: &str) -> String {
 pub enum Style {
     /// `3:04:05 AM`
     Clock,
-    /// `22 November 2026 03:04`
-    Date,
-    /// `in 14 minutes`, kept current by the reader's client.
-    Countdown,
+    /// `in 14 minutes`, `3 days ago`, kept current by the reader's client.
+    Relative,
 }
 
 /// A Discord timestamp.
 pub fn time(moment: Moment, style: Style) -> String {
     let letter = match style {
         Style::Clock => 'T',
-        Style::Date => 'f',
-        Style::Countdown => 'R',
+        Style::Relative => 'R',
     };
     format!("<t:{}:{letter}>", moment.as_seconds())
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
-use tokio_postgres::{GenericClient, Transaction};
+use tokio_postgres::{IsolationLevel, Transaction};
 
 use super::failure::OpenError;
 use super::session::{Session, dial};
@@ -122,7 +122,14 @@ async fn look(live: &mut Live, terms: Terms, memory: &Memory) -> Result<Look, Op
         let end = lookup::end_after(live.client(), &known).await?;
         if end.is_none() {
             // A record that is missing although the chain's end promises it is damage, which no waiting mends.
-            checked_end(live.client()).await?;
+            let one_view = live
+                .client_mut()
+                .build_transaction()
+                .isolation_level(IsolationLevel::RepeatableRead)
+                .read_only(true)
+                .start()
+                .await?;
+            checked_end(&one_view).await?;
         }
         memory.confirm(&known, end)?;
         let row = live
@@ -211,9 +218,9 @@ async fn take_over(transaction: &Transaction<'_>) -> Result<i64, OpenError> {
 }
 
 /// Where the chain ends. The last record must be the one that was appended last, and unchanged.
-async fn checked_end(client: &impl GenericClient) -> Result<Tail, OpenError> {
-    let promised = lookup::end(client).await?;
-    let last = client
+async fn checked_end(transaction: &Transaction<'_>) -> Result<Tail, OpenError> {
+    let promised = lookup::end(transaction).await?;
+    let last = transaction
         .query_opt(
             "SELECT seq, line FROM killgate_ledger.record ORDER BY seq DESC LIMIT 1",
             &[],

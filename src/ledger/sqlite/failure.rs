@@ -53,14 +53,12 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// Whether what is in the file is not what was written.
+    /// Whether what is in the file is not what was written. A file that is no database at all is more likely another one
+    /// than was meant.
     pub fn is_damage(&self) -> bool {
         match self {
             Self::Damaged { .. } => true,
-            Self::Sqlite { source, .. } => matches!(
-                source.sqlite_error_code(),
-                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
-            ),
+            Self::Sqlite { source, .. } => source.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt),
             _ => false,
         }
     }
@@ -91,8 +89,9 @@ fn explain(error: &Error) -> String {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             "another program keeps it locked: close that one"
         }
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            "it is damaged: keep the file, and restore an intact copy"
+        Some(ErrorCode::DatabaseCorrupt) => "it is damaged: keep the file, and restore an intact copy",
+        Some(ErrorCode::NotADatabase) => {
+            "it is a file of another kind, or damaged: name the right one in [ledger] url, or restore an intact copy"
         }
         Some(ErrorCode::ConstraintViolation) => {
             "a request is asked for once, executed at most once, and ends at most once"

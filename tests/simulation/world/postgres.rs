@@ -78,6 +78,7 @@ impl Server {
         Snapshot {
             server: self.identified,
             at,
+            answered_by: None,
             sessions: self.backends.values().cloned().collect(),
         }
     }

@@ -2,6 +2,7 @@
 
 import { fill, h, set, sync } from "./dom.js";
 import { icon } from "./icons.js";
+import { dayOf } from "./moments.js";
 import { timeline } from "./timeline.js";
 
 // How near its end, in pixels, the list counts as read to the end.
@@ -42,8 +43,9 @@ export class History {
     sync(
       this.list,
       items,
-      ({ message }) => message.id,
-      ({ message }) => {
+      ({ message, day }) => message?.id ?? day,
+      ({ message, day }) => {
+        if (day) return divider(day);
         const view = make();
         this.views.set(message.id, view);
         return view;
@@ -88,11 +90,13 @@ export class History {
   #key(event) {
     const item = event.target;
     if (item.parentElement !== this.list) return;
+    const messages = [...this.list.querySelectorAll(":scope > .message")];
+    const at = messages.indexOf(item);
     const next = {
-      ArrowUp: item.previousElementSibling,
-      ArrowDown: item.nextElementSibling,
-      Home: this.list.firstElementChild,
-      End: this.list.lastElementChild,
+      ArrowUp: messages[at - 1],
+      ArrowDown: messages[at + 1],
+      Home: messages.at(0),
+      End: messages.at(-1),
     }[event.key];
     if (!next) return;
     event.preventDefault();
@@ -104,4 +108,9 @@ export class History {
     for (const other of this.list.querySelectorAll(":scope > [tabindex='0']")) set(other, "tabindex", "-1");
     if (item) set(item, "tabindex", "0");
   }
+}
+
+// The line between two days.
+function divider(day) {
+  return { element: h("li.day", {}, h("span", {}, dayOf(day))), update() {} };
 }

@@ -8,7 +8,8 @@ import { startTheme } from "./theme.js";
 import { World } from "./world.js";
 
 const $ = (selector) => document.querySelector(selector);
-const wide = matchMedia("(min-width: 46rem)");
+// Where there is room for two columns and for what is beside them.
+const wide = matchMedia("(min-width: 64rem)");
 const wanted = new URLSearchParams(location.search);
 
 class Page {
@@ -101,7 +102,7 @@ class Page {
     );
     select.value = channel?.id;
     set($("#beside"), "aria-pressed", this.isTwo);
-    $("#beside").hidden = world.people.length < 2;
+    $("#beside").hidden = world.people.length < 2 || !wide.matches;
     const { name } = world.application;
     if (world.isOnline) this.#status(`${name} is online`, "online");
     else this.#status(`No bot is connected. Point one at ${world.api}`, "offline");

@@ -8,7 +8,7 @@ import { embed } from "./embed.js";
 import { inline } from "./inline.js";
 import { icon } from "./icons.js";
 import { markdown } from "./markdown.js";
-import { clock, dayOf, posted } from "./moments.js";
+import { clock, posted } from "./moments.js";
 import { pickerButton } from "./picker.js";
 import { Reactions } from "./reactions.js";
 import { moderates } from "./world.js";
@@ -22,7 +22,6 @@ export class MessageView {
   constructor(column) {
     this.column = column;
     const slot = (shape) => h(shape, { hidden: true });
-    this.day = slot("div.day");
     this.reply = slot("div.above");
     this.used = slot("div.above");
     this.head = slot("div.head");
@@ -39,7 +38,6 @@ export class MessageView {
     this.element = h(
       "li.message",
       { tabindex: "-1" },
-      this.day,
       this.reply,
       this.used,
       this.clock,
@@ -58,8 +56,8 @@ export class MessageView {
     );
   }
 
-  // `starts` says that the message begins a group; `day` that a new day begins.
-  update({ message, starts, day }) {
+  // `starts` says that the message begins a group.
+  update({ message, starts }) {
     this.message = message;
     const { world, person } = this.column;
     const { element } = this;
@@ -77,7 +75,6 @@ export class MessageView {
       failed: Boolean(message.failed),
     };
     for (const [name, isOn] of Object.entries(classes)) element.classList.toggle(name, isOn);
-    fill(this.day, day && message.timestamp, (iso) => iso && h("span", {}, dayOf(iso)));
     fill(this.reply, referenced(message), (target) => target && this.#reply(target));
     fill(this.used, message.interaction, (used) => used && this.#used(used));
     fill(

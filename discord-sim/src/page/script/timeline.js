@@ -3,12 +3,13 @@
 // Messages of one author count as one group within so many milliseconds.
 const TOGETHER = 7 * 60_000;
 
-// Gives for each message `{ message, starts, day }`.
+// Gives for each message `{ message, starts }`, and before the first of a day `{ day }`, a time of it.
 export function timeline(messages) {
-  return messages.map((message, index) => {
+  return messages.flatMap((message, index) => {
     const before = messages[index - 1];
-    const day = !before || dayOf(before) !== dayOf(message);
-    return { message, day, starts: day || !isContinued(before, message) };
+    const isNewDay = !before || dayOf(before) !== dayOf(message);
+    const item = { message, starts: isNewDay || !isContinued(before, message) };
+    return isNewDay ? [{ day: message.timestamp }, item] : [item];
   });
 }
 

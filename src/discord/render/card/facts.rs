@@ -5,8 +5,9 @@ use crate::domain::change::Change;
 use crate::domain::event::Action;
 use crate::domain::identity::Pid;
 use crate::domain::inert;
+use crate::domain::session::Session;
 
-use crate::discord::render::facts::{doing_for, doing_since, waiting, warning, whose};
+use crate::discord::render::facts::{doing_for, doing_since, holders, waiting, warning, whose};
 use crate::discord::render::words::count;
 
 const QUERY: usize = 1_200;
@@ -24,20 +25,23 @@ pub(super) fn description(card: &Card) -> String {
             asked.identity.pid
         ));
     }
-    let (session, waiters) = match &card.now {
-        Some(sight) => (&sight.session, sight.waiters),
-        None => (&asked.session, asked.waiters),
-    };
+    let (session, waiters) = seen(card);
     if let Some(futility) = session
         .cancel_is_futile()
         .filter(|_| asked.action == Action::Cancel)
     {
         lines.push(format!("⚠️ {}", warning(futility)));
     }
+    if let Some(holders) = holders(session).filter(|_| waiters > 0) {
+        lines.push(format!(
+            "⚠️ It waits itself, for {holders}: ending it may release nobody. \
+             /sessions view:blocking shows what holds up the queue."
+        ));
+    }
     lines.push(match card.now {
-        // The card is drawn again at no set time, so that an age would be wrong as soon as it is read.
-        Some(_) => doing_since(session),
-        None => doing_for(session, asked.seen_at.unwrap_or(asked.asked_at)),
+        // An open card is drawn again at no set time, so that an age would be wrong as soon as it is read.
+        None if !card.request.is_open() => doing_for(session, asked.seen_at.unwrap_or(asked.asked_at)),
+        _ => doing_since(session),
     });
     if let Some(waiting) = waiting(session) {
         lines.push(waiting);
@@ -52,6 +56,23 @@ pub(super) fn description(card: &Card) -> String {
         text.push_str(inert::block(query, QUERY).as_str());
     }
     text
+}
+
+/// The session as it is known at present, and how many wait behind it.
+fn seen(card: &Card) -> (&Session, u32) {
+    match &card.now {
+        Some(sight) => (&sight.session, sight.waiters),
+        None => (&card.request.asked.session, card.request.asked.waiters),
+    }
+}
+
+/// How many its end would release: nobody for certain while it waits for somebody itself.
+pub(super) fn releases(card: &Card) -> u32 {
+    let (session, waiters) = seen(card);
+    match holders(session) {
+        Some(_) => 0,
+        None => waiters,
+    }
 }
 
 /// How many it blocks, and the first of them.
@@ -86,10 +107,7 @@ pub(super) fn changed(card: &Card) -> Option<String> {
 /// What an approval would bring about.
 pub(super) fn consequences(card: &Card) -> String {
     let asked = &card.request.asked;
-    let (session, waiters) = match &card.now {
-        Some(sight) => (&sight.session, sight.waiters),
-        None => (&asked.session, asked.waiters),
-    };
+    let (session, waiters) = seen(card);
     let text = match asked.action {
         Action::Cancel if !session.state.is_running() => "Nothing is signalled while no query runs.",
         Action::Cancel => "Its query ends, the session stays connected.",
@@ -99,8 +117,13 @@ pub(super) fn consequences(card: &Card) -> String {
         Action::Terminate => "It is disconnected.",
     };
     // What a cancelled query's transaction holds stays held until its client rolls it back.
-    match (asked.action, waiters) {
-        (Action::Terminate, 1..) => format!("{text} Releases {}.", count(waiters as usize, "waiter")),
+    match (asked.action, waiters, holders(session)) {
+        (Action::Terminate, 1.., Some(holders)) => {
+            format!("{text} Those behind it may go on waiting for {holders}.")
+        }
+        (Action::Terminate, 1.., None) => {
+            format!("{text} Releases {}.", count(waiters as usize, "waiter"))
+        }
         _ => text.to_owned(),
     }
 }

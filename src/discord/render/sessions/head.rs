@@ -36,7 +36,7 @@ fn shown(listing: &Listing<'_>, view: View) -> String {
                 waiting => format!("{shown}, {waiting} of them waiting for a lock"),
             }
         }
-        _ if is_filtered => "Nothing matches".to_owned(),
+        _ if is_filtered => "None".to_owned(),
         (_, View::Busy) => "Nothing is busy".to_owned(),
         (_, View::Blocking) => "Nobody waits for a lock".to_owned(),
         (_, View::IdleInTransaction) => "No transaction rests open".to_owned(),
@@ -78,7 +78,7 @@ pub(super) fn advice(wanted: &Wanted, snapshots: &[&Snapshot]) -> String {
     let filter = described(&wanted.filter, verbatim);
     let instead = match wanted.view {
         View::All => "leave a filter out",
-        _ => "leave a filter out, or choose the view all",
+        _ => "leave a filter out, or choose `view:all`",
     };
     let mut text = format!("No session matches {filter}: {instead}.");
     for (option, names) in wanted.filter.instead(snapshots) {

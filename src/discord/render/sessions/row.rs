@@ -51,7 +51,11 @@ pub(super) fn doing(session: &Session, now: Moment) -> String {
     }
     let mut text = format!("{}{lasting}", state(session));
     if let Some(wait) = session.wait.as_ref().filter(|_| session.state.is_running()) {
-        text = format!("{text} · {}", inert::line(&wait.to_string(), NAME));
+        text = if wait.is_sleep() {
+            format!("{text} · sleeps ({})", wait.event)
+        } else {
+            format!("{text} · {}", inert::line(&wait.to_string(), NAME))
+        };
     }
     match session
         .transaction_age(now)
