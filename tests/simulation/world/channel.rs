@@ -33,9 +33,16 @@ impl Channel for World {
                 .discord
                 .cards()
                 .find(|(_, message)| message.request == card.request.id);
+            // What a bot that was deposed has on its way may still arrive.
+            let is_deposed = self.bot < state.epoch;
             match there.map(|(id, _)| id) {
-                Some(id) => id,
-                None => state.put_card(card, false),
+                Some(id) => {
+                    if !is_deposed {
+                        state.discord.adopt(id);
+                    }
+                    id
+                }
+                None => state.put_card(card, is_deposed),
             }
         })
         .await

@@ -32,7 +32,8 @@ pub struct Message {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// What a reader sees of a card.
-    /// A stray one was the answer of a bot that had been deposed while it was on its way; nobody can stop that.
+    /// A stray one came from a bot that had been deposed while it was on its way; nobody can stop that, and it is nobody's
+    /// card unless the active bot finds it.
     Card {
         shown: Shown,
         stray: bool,
@@ -121,6 +122,17 @@ impl Discord {
         };
         self.messages.insert(id, message);
         id
+    }
+
+    /// The active bot has found this card, whoever posted it, and sees to it from now on.
+    pub fn adopt(&mut self, card: MessageId) {
+        if let Some(Message {
+            kind: Kind::Card { stray, .. },
+            ..
+        }) = self.messages.get_mut(&card)
+        {
+            *stray = false;
+        }
     }
 }
 
