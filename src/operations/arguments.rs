@@ -37,7 +37,7 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Asks the killgate that runs here, over its [http] address, whether it lives: for a container's health check.
+    /// Asks the killgate that runs here, over its `[http]` address, whether it lives: for a container's health check.
     ///
     /// Exits with 0 when it does, 1 when not, 2 when the configuration is unusable.
     Health {
