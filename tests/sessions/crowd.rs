@@ -24,6 +24,8 @@ impl Crowd {
         let room = (SESSIONS + 50).to_string();
         let cluster = Cluster::builder()
             .setting("max_connections", &room)
+            // While it looks for a deadlock a session is, for a moment, not seen to wait.
+            .setting("deadlock_timeout", "10min")
             .start()
             .await?;
         cluster.role("app").await?;
