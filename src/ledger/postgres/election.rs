@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
-use tokio_postgres::{IsolationLevel, Transaction};
+use tokio_postgres::Transaction;
 
 use super::failure::OpenError;
 use super::session::{Session, dial};
@@ -122,14 +122,7 @@ async fn look(live: &mut Live, terms: Terms, memory: &Memory) -> Result<Look, Op
         let end = lookup::end_after(live.client(), &known).await?;
         if end.is_none() {
             // A record that is missing although the chain's end promises it is damage, which no waiting mends.
-            let one_view = live
-                .client_mut()
-                .build_transaction()
-                .isolation_level(IsolationLevel::RepeatableRead)
-                .read_only(true)
-                .start()
-                .await?;
-            checked_end(&one_view).await?;
+            checked_end(&lookup::one_view(live).await?).await?;
         }
         memory.confirm(&known, end)?;
         let row = live

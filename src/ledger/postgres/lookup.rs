@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Error, GenericClient, IsolationLevel};
+use tokio_postgres::{Client, Error, GenericClient, IsolationLevel, Transaction};
 
 use super::whole;
 use crate::desk::ports::{LedgerError, Reach, Recall, Search};
@@ -26,15 +26,18 @@ pub(super) struct Found {
     pub(super) tail: Option<Tail>,
 }
 
-pub(super) async fn recall(live: &mut Live, since: Moment, known: &Tail) -> Result<Found, Error> {
-    // One view of the ledger for all questions.
-    let transaction = live
-        .client_mut()
+/// One view of the ledger for all questions that are asked in it.
+pub(super) async fn one_view(live: &mut Live) -> Result<Transaction<'_>, Error> {
+    live.client_mut()
         .build_transaction()
         .isolation_level(IsolationLevel::RepeatableRead)
         .read_only(true)
         .start()
-        .await?;
+        .await
+}
+
+pub(super) async fn recall(live: &mut Live, since: Moment, known: &Tail) -> Result<Found, Error> {
+    let transaction = one_view(live).await?;
     let rows = transaction
         .query(
             "SELECT seq, line FROM killgate_ledger.record WHERE request IN (
