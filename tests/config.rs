@@ -12,6 +12,8 @@ mod garbage;
 mod manual;
 #[path = "config/overrides.rs"]
 mod overrides;
+#[path = "config/panics.rs"]
+mod panics;
 #[path = "config/quorum.rs"]
 mod quorum;
 #[path = "config/secrets.rs"]

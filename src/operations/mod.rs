@@ -12,6 +12,7 @@ pub mod health;
 pub mod http;
 mod json_lines;
 pub mod ledger_tools;
+mod panics;
 pub mod run;
 pub mod seat;
 pub mod telemetry;

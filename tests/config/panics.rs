@@ -1,0 +1,242 @@
+//! A panic is a line of the log like any other, and holds no secret, whatever its message shows.
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use killgate::config::{self, Settings};
+use killgate::discord::gateway::{Options, Pace};
+use killgate::discord::rest::{Rest, RestError};
+use killgate::operations::telemetry::{LogFormat, log_to_stderr};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use serenity::model::gateway::GatewayIntents;
+
+use crate::desk::{Desk, MINIMAL, TOKEN};
+
+/// Where the child process finds its configuration.
+const CONFIG: &str = "KILLGATE_TEST_CONFIG";
+/// What its target's password is, there and in the file.
+const VARIABLE: &str = "KILLGATE_TEST_PASSWORD";
+
+const IN_URL: &str = "url+Ahx3jooqu8/";
+const IN_FILE: &str = "file Uo7iejahb2 ü";
+const IN_ENVIRONMENT: &str = "env%Eighai4oot?";
+const LEDGERS: &str = "ledger&Quoh5eejoo";
+
+/// A target for each place that a password comes from, and the ledger's.
+fn desk() -> Desk {
+    let desk = Desk::new();
+    desk.write("password", IN_FILE);
+    let in_url = format!("killgate:{}@db1", utf8_percent_encode(IN_URL, NON_ALPHANUMERIC));
+    let ledgers = utf8_percent_encode(LEDGERS, NON_ALPHANUMERIC);
+    desk.write(
+        "killgate.toml",
+        &format!(
+            "{}\n\
+             [[target]]\nname = 'b'\nurl = 'postgresql://k@b/x'\npassword_file = 'password'\n\
+             [[target]]\nname = 'c'\nurl = 'postgresql://k@c/x'\npassword_env = '{VARIABLE}'\n\
+             [ledger]\nurl = 'postgresql://k@l/x?password={ledgers}'",
+            MINIMAL.replace("killgate@db1", &in_url)
+        ),
+    );
+    desk
+}
+
+/// Runs this test program again, for the child alone, with the log's format as the environment says.
+fn panicked(format: &str, level: &str) -> Output {
+    let desk = desk();
+    Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", "panics::child_that_panics_with_all_it_knows"])
+        .args(["--ignored", "--nocapture"])
+        .env(CONFIG, desk.path("killgate.toml"))
+        .env(VARIABLE, IN_ENVIRONMENT)
+        .env("KILLGATE_TEST_FORMAT", format)
+        .env("RUST_LOG", level)
+        .env_remove("RUST_BACKTRACE")
+        .output()
+        .expect("it ran")
+}
+
+#[tokio::test]
+#[ignore = "runs in a process of its own, whose output another test reads"]
+async fn child_that_panics_with_all_it_knows() {
+    let path = std::env::var_os(CONFIG).expect("started by another test");
+    let settings = load(Path::new(&path));
+    log_to_stderr(match std::env::var("KILLGATE_TEST_FORMAT").as_deref() {
+        Ok("json") => LogFormat::Json,
+        _ => LogFormat::Text,
+    });
+    let known = all_that_is_known(&settings);
+    let ended = tokio::spawn(async move { panic!("{known}") }).await;
+    // As the process ends with it: the error, and what led to it.
+    let ended = ended.expect_err("a panic");
+    eprintln!("{:?}", anyhow::Error::new(ended).context("the desk broke down"));
+}
+
+fn load(path: &Path) -> Settings {
+    config::load(path, |name| std::env::var(name).ok()).expect("settings")
+}
+
+/// The `Debug` of all that holds a secret, and the words of errors about secrets.
+fn all_that_is_known(settings: &Settings) -> String {
+    let mut known = vec![format!("{settings:?}"), format!("{settings:#?}")];
+    let token = &settings.discord.token;
+    let rest = Rest::new(&settings.discord.api_url, token).expect("a client");
+    known.push(format!("{token:?} {rest:#?}"));
+    known.push(format!(
+        "{:?}",
+        Options {
+            rest,
+            token: token.clone(),
+            intents: GatewayIntents::empty(),
+            interest: Arc::new(|_, _| false),
+            capacity: 1,
+            pace: Pace::default(),
+        }
+    ));
+    let config::Ledger::Postgres { connection } = &settings.ledger else {
+        panic!("the ledger is in PostgreSQL")
+    };
+    let targets = settings.targets.iter().map(|target| &target.connection);
+    for connection in targets.chain([connection.as_ref()]) {
+        let password = connection.password.read().expect("read").expect("a password");
+        // As it is when a connection is opened.
+        let mut parameters = connection.parameters().clone();
+        parameters.password(password.expose_secret());
+        known.push(format!(
+            "{} {connection:?} {password:?} {parameters:#?}",
+            connection.address()
+        ));
+    }
+    // A header, or a URL, that cannot be: by what the libraries say of it.
+    for wrong in [token.expose_secret(), IN_URL, IN_FILE, IN_ENVIRONMENT, LEDGERS] {
+        let refused = Rest::new("https://discord.com", &format!("{wrong}\n\u{1}").into());
+        known.extend(refused.err().map(words));
+        let refused = Rest::new(&format!("postgres://k:{wrong}@["), token);
+        known.extend(refused.err().map(words));
+    }
+    known.join("\n")
+}
+
+/// An error and its causes, in every form that they have.
+fn words(error: RestError) -> String {
+    let error = anyhow::Error::new(error);
+    format!("{error:#} {error:?} {error:#?}")
+}
+
+/// How a secret may be written: as it is, in a URL, in base64 within something longer, in hexadecimal, as a list of bytes.
+fn written(secret: &str) -> Vec<String> {
+    let bytes = secret.as_bytes();
+    let mut forms = vec![
+        secret.to_owned(),
+        secret.escape_debug().collect(),
+        secret.escape_default().collect(),
+        utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string(),
+        url::form_urlencoded::byte_serialize(bytes).collect(),
+        bytes
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<Vec<_>>()
+            .concat(),
+        bytes.iter().map(u8::to_string).collect::<Vec<_>>().join(", "),
+    ];
+    for before in 0..3 {
+        let mut within = vec![0; before];
+        within.extend(bytes);
+        // The characters at either end hold bits of what is beside it.
+        let certain = (before * 8).div_ceil(6)..within.len() * 8 / 6;
+        for alphabet in [STANDARD, URL_SAFE] {
+            forms.push(alphabet.encode(&within)[certain.clone()].to_owned());
+        }
+    }
+    forms
+}
+
+/// The secret, and how it is written there.
+fn found_in(text: &str) -> Vec<(&'static str, String)> {
+    let secrets = [TOKEN, IN_URL, IN_FILE, IN_ENVIRONMENT, LEDGERS];
+    let forms = secrets
+        .into_iter()
+        .flat_map(|secret| written(secret).into_iter().map(move |form| (secret, form)));
+    forms.filter(|(_, form)| text.contains(form)).collect()
+}
+
+#[test]
+fn a_panic_is_a_line_of_json_and_holds_no_secret() {
+    let output = panicked("json", "info");
+    let (out, log) = texts(&output);
+    assert!(output.status.success(), "the process went on\n{out}{log}");
+    let lines: Vec<Value> = log
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let [panic] = &lines[..] else {
+        panic!("one line of JSON:\n{log}")
+    };
+    assert_eq!(panic["level"], "ERROR");
+    assert_eq!(panic["message"], "killgate has a defect: a task panicked");
+    let location = panic["location"].as_str().expect("a location");
+    assert!(location.starts_with("tests/config/panics.rs:"), "{location}");
+    let message = panic["panic"].as_str().expect("a message");
+    assert!(
+        message.contains("Settings {") && message.contains("db1.internal"),
+        "{message}"
+    );
+    // The other lines are the child's own: the error with which the process would end.
+    assert!(log.contains("the desk broke down"), "{log}");
+    assert_eq!(found_in(&log), []);
+    assert_eq!(found_in(&out), []);
+}
+
+#[test]
+fn a_panic_is_a_plain_line_for_people() {
+    let output = panicked("text", "info");
+    let (out, log) = texts(&output);
+    assert!(output.status.success(), "the process went on\n{out}{log}");
+    let panic = log
+        .lines()
+        .find(|line| line.contains("a task panicked"))
+        .expect("a line");
+    assert!(
+        panic.contains(" ERROR ") && panic.contains("location=tests/config/panics.rs:"),
+        "{panic}"
+    );
+    assert_eq!(found_in(&log), []);
+    assert_eq!(found_in(&out), []);
+}
+
+#[test]
+fn a_panic_is_told_of_also_where_nothing_is_to_be_logged() {
+    let (_, log) = texts(&panicked("json", "off"));
+    assert!(log.contains("panicked at tests/config/panics.rs:"), "{log}");
+    assert_eq!(found_in(&log), []);
+}
+
+#[test]
+fn a_secret_would_be_found_however_it_is_written() {
+    for secret in [TOKEN, IN_URL, IN_FILE, IN_ENVIRONMENT, LEDGERS] {
+        for text in [
+            format!("Bot {secret}"),
+            format!("{:?}", format!("{secret}\n")),
+            format!("{:?}", secret.as_bytes()),
+            format!("postgres://k:{}@b", utf8_percent_encode(secret, NON_ALPHANUMERIC)),
+            format!("Basic {}", STANDARD.encode(format!("k:{secret}"))),
+            format!("Basic {}", URL_SAFE.encode(format!("killgate:{secret}:"))),
+            STANDARD.encode(format!("kg:{secret}")),
+        ] {
+            assert!(
+                found_in(&text).iter().any(|(found, _)| *found == secret),
+                "{text}"
+            );
+        }
+    }
+}
+
+fn texts(output: &Output) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (text(&output.stdout), text(&output.stderr))
+}
