@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
@@ -9,11 +10,17 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use metrics::gauge;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
-use crate::desk::ports::Ledger;
+use crate::desk::ports::{Ledger, LedgerError};
+
+/// A ledger that has not taken a trial by then takes none. Less than `killgate health` waits for an answer, and much less
+/// than Prometheus does (10 s by default).
+const TRIAL_WITHIN: Duration = Duration::from_millis(2_500);
 
 /// What readiness rests on.
 #[derive(Clone)]
@@ -25,6 +32,19 @@ pub struct Watched {
     /// Why this replica is not the active one, while it is not.
     pub waiting: watch::Receiver<String>,
     pub metrics: PrometheusHandle,
+}
+
+impl Watched {
+    /// Whether the ledger would take a record now; `None` while this replica has none.
+    async fn try_ledger(&self) -> Option<Result<(), LedgerError>> {
+        let ledger = self.ledger.borrow().clone()?;
+        let late = || LedgerError::NotRecorded(anyhow::anyhow!("it has not answered after {TRIAL_WITHIN:?}"));
+        Some(
+            timeout(TRIAL_WITHIN, ledger.probe())
+                .await
+                .unwrap_or_else(|_| Err(late())),
+        )
+    }
 }
 
 /// Listens at `address`, so that a port in use is known before anything else is begun.
@@ -46,12 +66,11 @@ pub async fn serve(listener: TcpListener, watched: Watched) -> std::io::Result<(
 
 async fn readyz(State(watched): State<Watched>) -> impl IntoResponse {
     let mut problems = Vec::new();
-    let ledger = watched.ledger.borrow().clone();
-    if let Some(ledger) = ledger {
+    if let Some(trial) = watched.try_ledger().await {
         if !*watched.gateway.borrow() {
             problems.push("not connected to Discord's gateway".to_owned());
         }
-        if let Err(problem) = ledger.probe().await {
+        if let Err(problem) = trial {
             problems.push(format!(
                 "the ledger is not writable: {:#}",
                 anyhow::Error::new(problem)
@@ -70,7 +89,10 @@ async fn readyz(State(watched): State<Watched>) -> impl IntoResponse {
     }
 }
 
+/// Tries the ledger for each answer, so that what is told of it is true also when nobody has asked anything of the bot.
 async fn metrics(State(watched): State<Watched>) -> impl IntoResponse {
+    let writable = matches!(watched.try_ledger().await, Some(Ok(())));
+    gauge!("killgate_ledger_writable").set(if writable { 1.0 } else { 0.0 });
     (
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
         watched.metrics.render(),

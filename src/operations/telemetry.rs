@@ -12,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::JsonFields;
 
 use super::json_lines::JsonLines;
+use super::panics;
 use crate::domain::event::Action;
 use crate::domain::outcome::Outcome;
 
@@ -34,17 +35,20 @@ const COMMANDS: [&str; 4] = ["sessions", "cancel", "terminate", "requests"];
 /// How often the times measured are put into their buckets.
 const TIDY_EVERY: Duration = Duration::from_mins(1);
 
-/// Sends log lines to standard error; `RUST_LOG` chooses which, `info` unless it says otherwise.
+/// Sends log lines to standard error; `RUST_LOG` chooses which, `info` unless it says otherwise. A panic is one of them.
 pub fn log_to_stderr(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // Where standard error is gone there is nobody to tell, and to try would be a panic.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     match format {
         LogFormat::Text => lines.init(),
         LogFormat::Json => lines.fmt_fields(JsonFields::new()).event_format(JsonLines).init(),
     }
+    panics::log_them();
 }
 
 /// Puts the measured times into their buckets now and then, for as long as it is awaited: until somebody asks for the
@@ -83,6 +87,10 @@ pub fn start_metrics() -> anyhow::Result<PrometheusHandle> {
         "killgate_target_up",
         "1 while the connection to the target stands."
     );
+    describe_gauge!(
+        "killgate_ledger_writable",
+        "1 if this replica is active and its ledger takes records."
+    );
     describe_gauge!("killgate_active", "1 on the replica that acts.");
     describe_gauge!("killgate_build_info", "Always 1; the version is in its label.");
     begin();
@@ -94,6 +102,7 @@ pub fn stand_by() {
     for name in [
         "killgate_active",
         "killgate_gateway_connected",
+        "killgate_ledger_writable",
         "killgate_open_requests",
     ] {
         gauge!(name).set(0.0);

@@ -308,8 +308,23 @@ impl Bot {
 
     /// Whether it says of itself that it is the active one.
     pub async fn is_active(&self) -> bool {
+        self.has_measured("killgate_active 1").await
+    }
+
+    /// Waits until this line is among its metrics.
+    pub async fn measures(&self, line: &str) {
+        let measuring = async {
+            while !self.has_measured(line).await {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let measured = timeout(Duration::from_mins(1), measuring).await;
+        assert!(measured.is_ok(), "/metrics does not say {line}");
+    }
+
+    async fn has_measured(&self, line: &str) -> bool {
         let metrics = self.get("/metrics").await;
-        metrics.is_some_and(|(_, body)| body.lines().any(|line| line == "killgate_active 1"))
+        metrics.is_some_and(|(_, body)| body.lines().any(|measured| measured == line))
     }
 
     pub async fn is_ready(&self) -> bool {

@@ -73,6 +73,7 @@ impl Scene {
         self.is_approved();
         self.channel_is_told("The ledger cannot be written").await;
         self.bot.says(503, why).await;
+        self.bot.measures("killgate_ledger_writable 0").await;
         assert_eq!(self.bot.get("/healthz").await.expect("an answer").0, 200);
         let ana = self.stage.person("ana").in_channel(&self.stage.incident());
         let refused = ana.types("/cancel").option("pid", self.victim.pid()).send().await;
@@ -87,6 +88,7 @@ impl Scene {
     async fn goes_on(mut self) {
         self.channel_is_told("The ledger can be written again").await;
         self.bot.says(200, "ready").await;
+        self.bot.measures("killgate_ledger_writable 1").await;
         self.ends_by_signal().await;
     }
 

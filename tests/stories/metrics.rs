@@ -9,12 +9,13 @@ use throwaway_postgres::eventually;
 
 use crate::house::{APPROVE, House, free_address};
 
-const KINDS: [(&str, &str); 8] = [
+const KINDS: [(&str, &str); 9] = [
     ("killgate_active", "gauge"),
     ("killgate_approval_to_signal_seconds", "histogram"),
     ("killgate_build_info", "gauge"),
     ("killgate_command_seconds", "histogram"),
     ("killgate_gateway_connected", "gauge"),
+    ("killgate_ledger_writable", "gauge"),
     ("killgate_open_requests", "gauge"),
     ("killgate_requests_total", "counter"),
     ("killgate_target_up", "gauge"),
@@ -60,6 +61,7 @@ async fn every_metric_is_there_from_the_start_and_follows_what_happens() {
     let lines = [
         "killgate_active 1",
         "killgate_gateway_connected 1",
+        "killgate_ledger_writable 1",
         "killgate_open_requests 0",
         "killgate_target_up{target=\"orders\"} 1",
         "killgate_requests_total{action=\"cancel\",outcome=\"cancelled\"} 1",
