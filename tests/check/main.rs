@@ -189,6 +189,38 @@ async fn check_finds_nothing_wrong_while_the_bot_runs() {
 }
 
 #[tokio::test]
+async fn check_changes_nothing_in_a_ledger_that_nobody_holds() {
+    let setup = Setup::good().await;
+    // Of no version yet: the next start makes a ledger of it.
+    setup.write("killgate.db", "");
+    let report = setup.check().await;
+    assert_eq!((report.status, report.wrong()), (0, vec![]), "{}", report.lines);
+    assert!(
+        report
+            .lines
+            .contains("killgate.db is empty: the first run makes a ledger of it"),
+        "{}",
+        report.lines
+    );
+    assert_eq!(setup.files_of_the_ledger(), [("killgate.db".to_owned(), vec![])]);
+
+    // As a killed one leaves it, with records in the log that are not in the file yet.
+    let mut bot = setup.killgate("run").stderr(Stdio::null()).spawn().unwrap();
+    setup.sim.bot_is_ready().await;
+    bot.kill().await.unwrap();
+    let before = setup.files_of_the_ledger();
+    assert!(
+        before
+            .iter()
+            .any(|(name, bytes)| name == "killgate.db-wal" && !bytes.is_empty()),
+        "a log is left"
+    );
+    let report = setup.check().await;
+    assert_eq!((report.status, report.wrong()), (0, vec![]), "{}", report.lines);
+    assert_eq!(setup.files_of_the_ledger(), before);
+}
+
+#[tokio::test]
 async fn a_ledger_in_postgresql_is_tried_as_well() {
     let mut setup = Setup::good().await;
     for statement in ["create role ledger login", "create database ledger owner ledger"] {

@@ -98,6 +98,20 @@ url = "sqlite:killgate.db"
         fs::write(self.folder.path().join(file), content).expect("written");
     }
 
+    /// The ledger and what lies beside it, by name. Without the index of its log, which is for those who have it open, and
+    /// is made anew.
+    pub fn files_of_the_ledger(&self) -> Vec<(String, Vec<u8>)> {
+        let files = fs::read_dir(self.folder.path()).expect("a folder");
+        let mut found: Vec<_> = files
+            .map(|file| file.expect("a file"))
+            .map(|file| (file.file_name().into_string().expect("text"), file.path()))
+            .filter(|(name, _)| name.starts_with("killgate.db") && !name.ends_with("-shm"))
+            .map(|(name, path)| (name, fs::read(path).expect("read")))
+            .collect();
+        found.sort();
+        found
+    }
+
     pub fn path(&self, file: &str) -> std::path::PathBuf {
         self.folder.path().join(file)
     }

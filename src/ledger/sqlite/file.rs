@@ -19,26 +19,47 @@ impl Held {
     /// Takes hold of the file, creating it where there is none.
     pub(super) fn take(path: &Path) -> Result<Self, OpenError> {
         create(path).map_err(|source| OpenError::file(path, "create", source))?;
-        // Two paths to one file must lead to one lock.
-        let path = path
-            .canonicalize()
-            .map_err(|source| OpenError::file(path, "open", source))?;
-        // Not the ledger itself: closing it a second time would take away SQLite's own locks (SQLite
-        // documentation, "How To Corrupt An SQLite Database File", POSIX advisory locks).
-        let mut beside = path.clone().into_os_string();
-        beside.push(".lock");
-        let beside = PathBuf::from(beside);
+        let (path, beside) = paths(path)?;
         let lock = private()
             .create(true)
             .truncate(false)
             .open(&beside)
             .map_err(|source| OpenError::file(&beside, "open", source))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { path, _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(OpenError::Held { path }),
-            Err(TryLockError::Error(source)) => Err(OpenError::file(&beside, "lock", source)),
-        }
+        lock_now(&lock, &path, &beside)?;
+        Ok(Self { path, _lock: lock })
     }
+}
+
+/// Fails with [`OpenError::Held`] while a running killgate holds the file. Creates nothing.
+pub(super) fn is_free(path: &Path) -> Result<(), OpenError> {
+    let (path, beside) = paths(path)?;
+    match File::open(&beside) {
+        Ok(lock) => lock_now(&lock, &path, &beside),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(OpenError::file(&beside, "open", source)),
+    }
+}
+
+/// The one path of the file, without links, and that of its lock.
+fn paths(path: &Path) -> Result<(PathBuf, PathBuf), OpenError> {
+    // Two paths to one file must lead to one lock.
+    let path = path
+        .canonicalize()
+        .map_err(|source| OpenError::file(path, "open", source))?;
+    // Not the ledger itself: closing it a second time would take away SQLite's own locks (SQLite
+    // documentation, "How To Corrupt An SQLite Database File", POSIX advisory locks).
+    let mut beside = path.clone().into_os_string();
+    beside.push(".lock");
+    Ok((path, PathBuf::from(beside)))
+}
+
+fn lock_now(lock: &File, path: &Path, beside: &Path) -> Result<(), OpenError> {
+    lock.try_lock().map_err(|refused| match refused {
+        TryLockError::WouldBlock => OpenError::Held {
+            path: path.to_owned(),
+        },
+        TryLockError::Error(source) => OpenError::file(beside, "lock", source),
+    })
 }
 
 /// Creates the file so that it is still there after the loss of power, unless it exists.

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::failure::OpenError;
 use crate::ledger::chain::Tail;
@@ -16,26 +16,31 @@ const STEPS: [&str; 1] = [include_str!("schema.sql")];
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     let failed = || OpenError::sqlite(path);
     let found = version(connection, path)?;
-    let mut missing = STEPS.iter().skip(usize::try_from(found).unwrap_or(0)).peekable();
-    if missing.peek().is_none() {
+    if found == newest() {
         return Ok(());
     }
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(failed())?;
-    for step in missing {
-        transaction.execute_batch(step).map_err(failed())?;
+    step_up(&transaction, found).map_err(failed())?;
+    transaction.commit().map_err(failed())
+}
+
+/// Makes a ledger of version `found` one of the newest.
+pub(super) fn step_up(transaction: &Transaction<'_>, found: i64) -> rusqlite::Result<()> {
+    for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+        transaction.execute_batch(step)?;
     }
     if found == 0 {
         let Tail { hash, .. } = Tail::default();
-        transaction
-            .execute("INSERT INTO chain_end VALUES (1, 0, ?1)", [hash])
-            .map_err(failed())?;
+        transaction.execute("INSERT INTO chain_end VALUES (1, 0, ?1)", [hash])?;
     }
-    transaction
-        .pragma_update(None, "user_version", STEPS.len())
-        .map_err(failed())?;
-    transaction.commit().map_err(failed())
+    transaction.pragma_update(None, "user_version", newest())
+}
+
+/// The version that this killgate writes.
+pub(super) fn newest() -> i64 {
+    i64::try_from(STEPS.len()).unwrap_or(i64::MAX)
 }
 
 /// The version of a ledger that this killgate can read; 0 for an empty file.
@@ -44,7 +49,7 @@ pub(super) fn version(connection: &Connection, path: &Path) -> Result<i64, OpenE
     let found: i64 = connection
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .map_err(failed())?;
-    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    let known = newest();
     if found > known {
         return Err(OpenError::Newer {
             path: path.to_owned(),

@@ -7,6 +7,7 @@ mod lookup;
 mod migration;
 pub mod pages;
 mod store;
+mod trying;
 mod worker;
 
 use std::path::Path;
@@ -20,6 +21,7 @@ use tracing::{error, warn};
 pub use self::failure::OpenError;
 use self::file::Held;
 use self::store::{Change, Store};
+pub use self::trying::{Tried, try_out};
 use self::worker::{Job, Work};
 use crate::desk::ports::{Ledger, LedgerError, Recall, Search};
 use crate::domain::event::{Entry, Recorded};

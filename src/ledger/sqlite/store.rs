@@ -121,17 +121,18 @@ impl Store {
 
     /// Whether a record could be written now.
     pub(super) fn probe(&mut self) -> Result<(), LedgerError> {
-        let changed = self
-            .trial
-            .execute("UPDATE trial SET number = number + 1", [])
-            .map_err(not_recorded)?;
-        if changed == 1 {
+        if write_trial(&self.trial).map_err(not_recorded)? {
             return Ok(());
         }
         Err(LedgerError::NotRecorded(anyhow::anyhow!(
             "the ledger's file is not as killgate made it: the table `trial` is empty"
         )))
     }
+}
+
+/// Writes what means nothing; whether it was there to be written.
+pub(super) fn write_trial(connection: &Connection) -> rusqlite::Result<bool> {
+    Ok(connection.execute("UPDATE trial SET number = number + 1", [])? == 1)
 }
 
 /// Why none of the changes of one transaction were made.
@@ -222,7 +223,7 @@ pub(super) fn end(connection: &Connection) -> rusqlite::Result<Tail> {
 }
 
 /// The last record must be the one that was appended last, and unchanged.
-fn check_end(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+pub(super) fn check_end(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     let failed = || OpenError::sqlite(path);
     let promised = end(connection).map_err(failed())?;
     let last = connection
@@ -247,7 +248,7 @@ fn check_end(connection: &Connection, path: &Path) -> Result<(), OpenError> {
         })
 }
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,

@@ -1,15 +1,14 @@
 //! The ledger: can it be written, and is it intact?
 
 use std::fs::OpenOptions;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::target::encryption;
 use crate::config::{Connection, Ledger, Settings};
-use crate::desk::ports::Ledger as _;
 use crate::domain::finding::Finding;
-use crate::ledger::postgres;
-use crate::ledger::sqlite::{OpenError, Sqlite};
+use crate::ledger::sqlite::{OpenError, Tried};
+use crate::ledger::{postgres, sqlite};
 use crate::operations::audit::{self, Verdict};
 use crate::operations::{ledger_tools, seat};
 
@@ -17,10 +16,13 @@ const WRITABLE: &str = "ledger: writable";
 const INTACT: &str = "ledger: intact";
 const NONE_YET: &str = "there is none yet: the first run makes it";
 
+/// As much as a record takes, so that a full disk shows.
+const TRIAL: [u8; 4096] = [0; 4096];
+
 pub(super) async fn find(settings: &Settings) -> Vec<Finding> {
     match &settings.ledger {
         Ledger::Sqlite { path } if !path.exists() => vec![can_be_made(path), Finding::ok(INTACT, NONE_YET)],
-        Ledger::Sqlite { path } => vec![in_file(path).await, intact(settings)],
+        Ledger::Sqlite { path } => in_file(path, settings),
         Ledger::Postgres { connection } => vec![
             encryption(connection, "ledger: TLS".to_owned()),
             in_postgres(connection).await,
@@ -31,16 +33,7 @@ pub(super) async fn find(settings: &Settings) -> Vec<Finding> {
 
 /// Makes no ledger: it would belong to whoever checks, who need not be whoever runs.
 fn can_be_made(path: &Path) -> Finding {
-    let mut trial = path.to_owned().into_os_string();
-    trial.push(format!(".check-{}", std::process::id()));
-    let trial = Path::new(&trial);
-    let tried = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(trial)
-        .and_then(|file| file.sync_all())
-        .and_then(|()| std::fs::remove_file(trial));
-    match tried {
+    match write_beside(path) {
         Ok(()) => Finding::ok(WRITABLE, format!("{} can be made", path.display())),
         Err(problem) => Finding::fail(
             WRITABLE,
@@ -48,6 +41,17 @@ fn can_be_made(path: &Path) -> Finding {
             mend_file(&problem),
         ),
     }
+}
+
+/// Whether a file can be made and filled where the ledger and its log are.
+fn write_beside(path: &Path) -> io::Result<()> {
+    let mut trial = path.to_owned().into_os_string();
+    trial.push(format!(".check-{}", std::process::id()));
+    let trial = Path::new(&trial);
+    let mut file = OpenOptions::new().write(true).create_new(true).open(trial)?;
+    let written = file.write_all(&TRIAL).and_then(|()| file.sync_all());
+    std::fs::remove_file(trial)?;
+    written
 }
 
 fn mend_file(problem: &io::Error) -> &'static str {
@@ -59,14 +63,17 @@ fn mend_file(problem: &io::Error) -> &'static str {
     }
 }
 
-async fn in_file(path: &Path) -> Finding {
-    match Sqlite::open(path) {
-        Ok(ledger) => match ledger.probe().await {
-            Ok(()) => Finding::ok(WRITABLE, path.display().to_string()),
+/// Changes nothing in the ledger: a version that is about to be installed is checked while the old one is still in use.
+fn in_file(path: &Path, settings: &Settings) -> Vec<Finding> {
+    let tried = sqlite::try_out(path);
+    let is_empty = tried.as_ref().is_ok_and(|tried| tried.version == 0);
+    let writable = match tried {
+        Ok(tried) => match write_beside(path) {
+            Ok(()) => of_version(tried, path),
             Err(problem) => Finding::fail(
                 WRITABLE,
-                format!("{:#}", anyhow::Error::new(problem)),
-                "See to the disk and to the file's permissions",
+                format!("nothing can be written beside {}: {problem}", path.display()),
+                mend_file(&problem),
             ),
         },
         Err(OpenError::Held { .. }) => {
@@ -77,7 +84,31 @@ async fn in_file(path: &Path) -> Finding {
             problem.to_string(),
             "Mend the file, or give [ledger] another url",
         ),
+    };
+    if is_empty {
+        return vec![writable, Finding::ok(INTACT, NONE_YET)];
     }
+    vec![writable, intact(settings)]
+}
+
+fn of_version(Tried { version, newest }: Tried, path: &Path) -> Finding {
+    let path = path.display();
+    if version == 0 {
+        return Finding::ok(
+            WRITABLE,
+            format!("{path} is empty: the first run makes a ledger of it"),
+        );
+    }
+    if version == newest {
+        return Finding::ok(WRITABLE, path.to_string());
+    }
+    Finding::warn(
+        WRITABLE,
+        format!(
+            "{path} is of version {version}: the next start brings it to version {newest}, which older killgates cannot open"
+        ),
+        format!("Nothing, unless you want to be able to go back: then first sqlite3 {path} \".backup COPY\""),
+    )
 }
 
 async fn in_postgres(connection: &Connection) -> Finding {
@@ -111,4 +142,29 @@ fn intact(settings: &Settings) -> Finding {
 
 fn is_none_yet(problem: &anyhow::Error) -> bool {
     matches!(problem.downcast_ref(), Some(postgres::OpenError::Missing))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::finding::Status;
+
+    #[test]
+    fn of_an_older_ledger_it_is_said_what_the_next_start_makes_of_it() {
+        let judged = |version| {
+            of_version(
+                Tried { version, newest: 3 },
+                Path::new("/var/lib/killgate/killgate.db"),
+            )
+        };
+        assert_eq!([judged(0).status, judged(3).status], [Status::Ok; 2]);
+        let older = judged(2);
+        assert_eq!(older.status, Status::Warn);
+        assert!(
+            older
+                .detail
+                .contains("of version 2: the next start brings it to version 3"),
+            "{older}"
+        );
+    }
 }
