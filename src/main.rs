@@ -1,9 +1,10 @@
 //! The program: what is asked of it, and its exit statuses.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
-use killgate::config::{self, Settings};
+use killgate::config::{self, Faults};
 use killgate::operations::arguments::{Arguments, Audit, Command, Config};
 use killgate::operations::telemetry::log_to_stderr;
 use killgate::operations::{check, cores, health, ledger_tools, run};
@@ -16,31 +17,31 @@ fn main() -> ExitCode {
     cores::write_none();
     match Arguments::parse().command {
         Command::Run { config, log_format } => {
-            let settings = match load(&config) {
+            let settings = match read(&config, config::load) {
                 Ok(settings) => settings,
                 Err(exit) => return exit,
             };
             log_to_stderr(log_format);
             told(run::run(settings).map(|()| ExitCode::SUCCESS))
         }
-        Command::Check { config, json } => match load(&config) {
+        Command::Check { config, json } => match read(&config, config::load) {
             Ok(settings) => told(check::check(&settings, json).map(status)),
             Err(exit) => exit,
         },
-        Command::Health { config, ready } => match load(&config) {
-            Ok(settings) => told(health::health(&settings, ready).map(status)),
+        Command::Health { config, ready } => match read(&config, config::load_http) {
+            Ok(http) => told(health::health(http, ready).map(status)),
             Err(exit) => exit,
         },
         Command::Audit(Audit::Export {
             config,
             since,
             request,
-        }) => match load(&config) {
-            Ok(settings) => told(ledger_tools::export(&settings, since, request).map(|()| ExitCode::SUCCESS)),
+        }) => match read(&config, config::load_ledger) {
+            Ok(ledger) => told(ledger_tools::export(&ledger, since, request).map(|()| ExitCode::SUCCESS)),
             Err(exit) => exit,
         },
-        Command::Audit(Audit::Verify { config, expect }) => match load(&config) {
-            Ok(settings) => told(ledger_tools::verify(&settings, expect.as_deref()).map(status)),
+        Command::Audit(Audit::Verify { config, expect }) => match read(&config, config::load_ledger) {
+            Ok(ledger) => told(ledger_tools::verify(&ledger, expect.as_deref()).map(status)),
             Err(exit) => exit,
         },
         Command::GuardSql { role } => {
@@ -50,9 +51,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// The settings, or every fault of the file on standard error.
-fn load(config: &Config) -> Result<Settings, ExitCode> {
-    config::load(&config.file, |name| std::env::var(name).ok()).map_err(|faults| {
+/// What the command needs of the configuration, or every fault in that on standard error.
+fn read<T>(
+    config: &Config,
+    load: impl FnOnce(&Path, fn(&str) -> Option<String>) -> Result<T, Faults>,
+) -> Result<T, ExitCode> {
+    load(&config.file, |name| std::env::var(name).ok()).map_err(|faults| {
         eprintln!("{faults}");
         ExitCode::from(UNUSABLE)
     })

@@ -42,7 +42,7 @@ complete -c killgate -n "__fish_killgate_using_subcommand check" -s h -l help -d
 complete -c killgate -n "__fish_killgate_using_subcommand health" -l config -d 'The configuration file' -r -F
 complete -c killgate -n "__fish_killgate_using_subcommand health" -l ready -d 'Asks whether it is the active one, connected, and able to write its ledger; a standby is not'
 complete -c killgate -n "__fish_killgate_using_subcommand health" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c killgate -n "__fish_killgate_using_subcommand audit; and not __fish_seen_subcommand_from export verify help" -s h -l help -d 'Print help'
+complete -c killgate -n "__fish_killgate_using_subcommand audit; and not __fish_seen_subcommand_from export verify help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c killgate -n "__fish_killgate_using_subcommand audit; and not __fish_seen_subcommand_from export verify help" -f -a "export" -d 'Prints the ledger, one JSON object a line, oldest first'
 complete -c killgate -n "__fish_killgate_using_subcommand audit; and not __fish_seen_subcommand_from export verify help" -f -a "verify" -d 'Walks the chain of hashes and names the first broken record'
 complete -c killgate -n "__fish_killgate_using_subcommand audit; and not __fish_seen_subcommand_from export verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -14,6 +14,8 @@
 //! | [`ledger`], `limits`, `privacy`, `http` | the sections of those names |
 //! | [`mod@reference`] | every key: what it means, what it may be, its default |
 //! | `section`, `value`, [`fault`] | tables, values, and what is wrong with them |
+//!
+//! [`load_ledger`] and [`load_http`] read one section alone, for commands that need no more of it.
 
 mod access;
 mod approval;
@@ -85,6 +87,25 @@ pub struct Settings {
 ///
 /// Relative paths within it start from its folder. Secret files and certificates that it names must be there.
 pub fn load(path: &Path, env: impl Fn(&str) -> Option<String>) -> Result<Settings, Faults> {
+    read_from(path, &env, read)
+}
+
+/// Reads where the ledger is, and nothing else: the token and the targets' passwords need not be there.
+pub fn load_ledger(path: &Path, env: impl Fn(&str) -> Option<String>) -> Result<Ledger, Faults> {
+    read_from(path, &env, read_ledger)
+}
+
+/// Reads where health and metrics are served, and nothing else: no secret has to be there.
+pub fn load_http(path: &Path, env: impl Fn(&str) -> Option<String>) -> Result<Option<SocketAddr>, Faults> {
+    read_from(path, &env, |root, _, _| read_http(root))
+}
+
+/// What `read` makes of the document in the file, unless there is a fault in what it reads.
+fn read_from<T>(
+    path: &Path,
+    env: Environment<'_>,
+    read: impl FnOnce(&Section<'_>, &Paths, Environment<'_>) -> Result<T, Noted>,
+) -> Result<T, Faults> {
     let file = path.display().to_string();
     let text = fs::read(path)
         .map_err(|error| format!("cannot read it: {error}"))
@@ -101,10 +122,10 @@ pub fn load(path: &Path, env: impl Fn(&str) -> Option<String>) -> Result<Setting
         }
     };
     let root = Section::root(&findings, &reference::ROOT, document.get_ref());
-    let settings = read(&root, &Paths::beside(path), &env);
-    match (settings, findings.into_faults()) {
+    let found = read(&root, &Paths::beside(path), env);
+    match (found, findings.into_faults()) {
         (_, Some(faults)) => Err(faults),
-        (Ok(settings), None) => Ok(settings),
+        (Ok(found), None) => Ok(found),
         (Err(_), None) => unreachable!("a value is given up only after its fault was noted"),
     }
 }
@@ -124,8 +145,8 @@ fn read(root: &Section<'_>, paths: &Paths, env: Environment<'_>) -> Result<Setti
     let targets = target::read(root, &rules, paths, env);
     let privacy = privacy::read(&root.section("privacy", &reference::PRIVACY));
     let limits = limits::read(&root.section("limits", &reference::LIMITS));
-    let ledger = ledger::read(&root.section("ledger", &reference::LEDGER), paths, env);
-    let http = http::read(&root.section("http", &reference::HTTP));
+    let ledger = read_ledger(root, paths, env);
+    let http = read_http(root);
     Ok(Settings {
         discord: discord?,
         votes: votes?,
@@ -135,6 +156,14 @@ fn read(root: &Section<'_>, paths: &Paths, env: Environment<'_>) -> Result<Setti
         ledger: ledger?,
         http: http?,
     })
+}
+
+fn read_ledger(root: &Section<'_>, paths: &Paths, env: Environment<'_>) -> Result<Ledger, Noted> {
+    ledger::read(&root.section("ledger", &reference::LEDGER), paths, env)
+}
+
+fn read_http(root: &Section<'_>) -> Result<Option<SocketAddr>, Noted> {
+    http::read(&root.section("http", &reference::HTTP))
 }
 
 /// The one fault of a file in which no others can be looked for.

@@ -39,7 +39,7 @@ pub enum Command {
     },
     /// Asks the killgate that runs here, over its `[http]` address, whether it lives: for a container's health check.
     ///
-    /// Exits with 0 when it does, 1 when not, 2 when the configuration is unusable.
+    /// Exits with 0 when it does, 1 when not, 2 when the configuration is unusable. Of that it takes `[http]` alone.
     Health {
         #[command(flatten)]
         config: Config,
@@ -48,6 +48,8 @@ pub enum Command {
         ready: bool,
     },
     /// Looks into the ledger; also while the bot runs.
+    ///
+    /// Of the configuration it takes `[ledger]` alone: the other secrets need not be there.
     #[command(subcommand)]
     Audit(Audit),
     /// Prints the SQL that installs the guard and the roles, for `psql -v ON_ERROR_STOP=1 -f -` as a superuser.

@@ -5,14 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use crate::config::Settings;
-
 /// Who has not answered by then does not live.
 const WITHIN: Duration = Duration::from_secs(3);
 
 /// Prints what it says of itself; whether that is good.
-pub fn health(settings: &Settings, ready: bool) -> anyhow::Result<bool> {
-    let Some(address) = settings.http else {
+pub fn health(http: Option<SocketAddr>, ready: bool) -> anyhow::Result<bool> {
+    let Some(address) = http else {
         bail!(
             "the configuration has no [http] section, so that there is nothing to ask: add one with `listen`"
         );

@@ -1,4 +1,5 @@
-//! `killgate audit`: the configured ledger, exported or verified, also while the bot runs.
+//! `killgate audit`: the configured ledger, exported or verified, also while the bot runs. Of the configuration it takes
+//! `[ledger]` alone: where the bot is stopped, the other secrets may not be there.
 
 use std::io::{self, BufWriter, ErrorKind};
 
@@ -7,7 +8,7 @@ use jiff::Timestamp;
 
 use super::audit::{self, Wanted};
 use super::seat;
-use crate::config::{Ledger, Settings};
+use crate::config::Ledger;
 use crate::domain::ids::RequestId;
 use crate::domain::moment::Moment;
 use crate::ledger::pages::Pages;
@@ -15,13 +16,13 @@ use crate::ledger::postgres::pages::PostgresPages;
 use crate::ledger::sqlite::pages::SqlitePages;
 
 /// Prints the records, one JSON object a line.
-pub fn export(settings: &Settings, since: Option<Timestamp>, request: Option<u64>) -> anyhow::Result<()> {
+pub fn export(ledger: &Ledger, since: Option<Timestamp>, request: Option<u64>) -> anyhow::Result<()> {
     let wanted = Wanted {
         since: since.map(|since| Moment::from_micros(since.as_microsecond())),
         request: request.map(RequestId),
     };
     let mut out = BufWriter::new(io::stdout().lock());
-    match audit::export(pages(settings)?.as_mut(), wanted, &mut out) {
+    match audit::export(pages(ledger)?.as_mut(), wanted, &mut out) {
         // Whoever read the lines has seen enough.
         Err(error) if is_broken_pipe(&error) => Ok(()),
         done => done,
@@ -29,15 +30,15 @@ pub fn export(settings: &Settings, since: Option<Timestamp>, request: Option<u64
 }
 
 /// Walks the chain and says what was found; whether it is intact.
-pub fn verify(settings: &Settings, expect: Option<&str>) -> anyhow::Result<bool> {
-    let verdict = audit::verify(pages(settings)?.as_mut(), expect)?;
+pub fn verify(ledger: &Ledger, expect: Option<&str>) -> anyhow::Result<bool> {
+    let verdict = audit::verify(pages(ledger)?.as_mut(), expect)?;
     println!("{verdict}");
     Ok(verdict.is_intact())
 }
 
 /// The configured ledger, to be read from its first record to its last.
-pub(super) fn pages(settings: &Settings) -> anyhow::Result<Box<dyn Pages>> {
-    match &settings.ledger {
+pub(super) fn pages(ledger: &Ledger) -> anyhow::Result<Box<dyn Pages>> {
+    match ledger {
         Ledger::Sqlite { path } => {
             let pages = SqlitePages::open(path)
                 .with_context(|| format!("the ledger {} cannot be read", path.display()))?;

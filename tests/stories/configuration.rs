@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use crate::house::House;
+use crate::house::{House, free_address};
 
 #[tokio::test]
 async fn six_faults_are_told_in_one_go() {
@@ -81,4 +81,29 @@ async fn a_configuration_that_is_not_there_is_named() {
     let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{complaint}");
     assert!(complaint.contains("killgate.toml: cannot read it"), "{complaint}");
+}
+
+#[tokio::test]
+async fn the_ledger_is_looked_into_also_where_the_secrets_are_gone() {
+    let http = free_address();
+    let mut house = House::plan()
+        .password("orders-Ohgh1aeng")
+        .http(&http)
+        .open()
+        .await;
+    assert!(house.stop_bot().await.success());
+    // systemd takes the credentials away when the service is stopped.
+    for secret in ["token", "password"] {
+        fs::remove_file(house.file(secret)).unwrap();
+    }
+    for (arguments, status) in [
+        (&["check"][..], 2),
+        (&["audit", "verify"], 0),
+        (&["audit", "export"], 0),
+        // Nothing answers, which is not the configuration's fault.
+        (&["health"], 1),
+    ] {
+        let output = house.run_killgate(arguments).await;
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {output:?}");
+    }
 }

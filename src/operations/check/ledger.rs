@@ -123,7 +123,8 @@ async fn in_postgres(connection: &Connection) -> Finding {
 }
 
 fn intact(settings: &Settings) -> Finding {
-    let walked = ledger_tools::pages(settings).and_then(|mut pages| audit::verify(pages.as_mut(), None));
+    let walked =
+        ledger_tools::pages(&settings.ledger).and_then(|mut pages| audit::verify(pages.as_mut(), None));
     match walked {
         Ok(Verdict::Intact(last)) => Finding::ok(INTACT, audit::end(&last)),
         Ok(verdict) => Finding::fail(
