@@ -11,7 +11,7 @@ ENV RUSTFLAGS="--remap-path-prefix=/usr/local/cargo/registry/src=cargo --remap-p
 
 # The dependencies by themselves: this layer stays until Cargo.toml or Cargo.lock changes.
 COPY .cargo .cargo
-COPY Cargo.toml Cargo.lock ./
+COPY Cargo.toml Cargo.lock build.rs ./
 COPY discord-sim/Cargo.toml discord-sim/
 COPY throwaway-postgres/Cargo.toml throwaway-postgres/
 # Cargo.toml names them, so cargo wants to see them.

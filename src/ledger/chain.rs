@@ -5,12 +5,16 @@
 
 use std::fmt::{self, Write as _};
 
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::codec::{self, Object, Undecodable};
 use super::pages::Row;
 use crate::domain::event::{Entry, Recorded};
+
+/// The field that a record's hash is in, and that is not hashed.
+const HASH: &str = "hash";
 
 /// The end of a chain: what the next record must follow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,12 +82,11 @@ impl Tail {
             entry,
         });
         object.insert("prev".to_owned(), self.hash.as_str().into());
-        let hash = hash(&object)?;
+        let form = Form::of(&object)?;
+        let hash = form.hash();
+        let line = form.with(&hash);
         // What goes on is what can be read again, so that nothing is known now that a restart would forget.
-        object.insert("hash".to_owned(), hash.as_str().into());
-        let line = serde_json_canonicalizer::to_string(&object)?;
         object.remove("prev");
-        object.remove("hash");
         let recorded = codec::decode(object).map_err(serde::de::Error::custom)?;
         *self = Self {
             seq: recorded.seq,
@@ -132,14 +135,15 @@ impl Tail {
 /// Reads the record stored under `seq`, and checks its own hash.
 pub fn read(seq: u64, line: &str) -> Result<Link, Break> {
     let mut object: Object = serde_json::from_str(line).map_err(|_| Break::NotCanonical)?;
+    let stated = text(object.remove("hash")).ok_or(Break::HashMismatch)?;
+    let form = Form::of(&object).map_err(|_| Break::NotCanonical)?;
     // A number repeated, a space or an escape more: the hash would not tell, for it is taken of the form that
     // has none of these.
-    if serde_json_canonicalizer::to_string(&object).ok().as_deref() != Some(line) {
+    if form.with(&stated) != line {
         return Err(Break::NotCanonical);
     }
-    let stated = text(object.remove("hash"));
-    let hash = hash(&object).map_err(|_| Break::NotCanonical)?;
-    if stated.as_deref() != Some(&hash) {
+    let hash = form.hash();
+    if stated != hash {
         return Err(Break::HashMismatch);
     }
     let prev = text(object.remove("prev")).ok_or(Break::PrevMismatch)?;
@@ -153,13 +157,57 @@ pub fn read(seq: u64, line: &str) -> Result<Link, Break> {
     Ok(Link { recorded, prev, hash })
 }
 
-fn hash(object: &Object) -> Result<String, serde_json::Error> {
-    let digest = Sha256::digest(serde_json_canonicalizer::to_vec(object)?);
-    Ok(digest.iter().fold(String::with_capacity(64), |mut hex, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    }))
+/// The RFC 8785 form of a record without its hash, in the two parts between which the hash belongs: it is what takes
+/// most of the time that a record needs, and is needed with the hash and without.
+struct Form {
+    /// The members whose names sort before `hash`, without the braces around them.
+    before: String,
+    after: String,
+}
+
+impl Form {
+    fn of(object: &Object) -> Result<Self, serde_json::Error> {
+        let members = |belongs: fn(&str) -> bool| {
+            let part = Part { object, belongs };
+            let form = serde_json_canonicalizer::to_string(&part)?;
+            Ok(form[1..form.len() - 1].to_owned())
+        };
+        Ok(Self {
+            before: members(|name| name < HASH)?,
+            after: members(|name| name > HASH)?,
+        })
+    }
+
+    /// Of the form without the field `hash`.
+    fn hash(&self) -> String {
+        let digest = Sha256::digest(object_of(&[&self.before, &self.after]));
+        digest.iter().fold(String::with_capacity(64), |mut hex, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+    }
+
+    fn with(&self, hash: &str) -> String {
+        object_of(&[&self.before, &format!("\"{HASH}\":{}", Value::from(hash)), &self.after])
+    }
+}
+
+/// The members of an object that belong to one part of its form.
+struct Part<'a> {
+    object: &'a Object,
+    belongs: fn(&str) -> bool,
+}
+
+impl Serialize for Part<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.object.iter().filter(|(name, _)| (self.belongs)(name)))
+    }
+}
+
+fn object_of(parts: &[&str]) -> String {
+    let parts: Vec<_> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
+    format!("{{{}}}", parts.join(","))
 }
 
 fn text(value: Option<Value>) -> Option<String> {

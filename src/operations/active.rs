@@ -48,23 +48,8 @@ pub enum Ended {
 }
 
 impl Turn {
-    /// Runs the bot on a runtime that ends with the turn, and with it every task that was begun: nothing of a
-    /// deposed replica goes on. One thread is plenty for a channel, and keeps the bot small.
-    pub async fn on_a_runtime_of_its_own(self) -> anyhow::Result<Ended> {
-        let thread = tokio::task::spawn_blocking(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .context("the runtime cannot be started")?;
-            let ended = runtime.block_on(self.act());
-            // Without waiting for a name that does not resolve.
-            runtime.shutdown_background();
-            ended
-        });
-        thread.await.context("the bot broke down")?
-    }
-
-    async fn act(mut self) -> anyhow::Result<Ended> {
+    /// Is the bot until it is told to stop, or another replica takes over. What it began ends with the runtime.
+    pub async fn act(mut self) -> anyhow::Result<Ended> {
         let profile = assembly::profile(&self.settings)?;
         let account = tokio::select! {
             account = Account::introduce(profile) => account?,

@@ -1,6 +1,6 @@
 //! `/healthz`, `/readyz` and `/metrics`, for those who watch over the bot.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,6 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use metrics::gauge;
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -48,14 +47,19 @@ impl Watched {
 }
 
 /// Listens at `address`, so that a port in use is known before anything else is begun.
-pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| {
+pub fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address).with_context(|| {
         format!("[http] listen: {address} cannot be listened on; choose another address or stop what uses it")
-    })
+    })?;
+    listener
+        .set_nonblocking(true)
+        .with_context(|| format!("[http] listen: {address} cannot be listened on"))?;
+    Ok(listener)
 }
 
-/// Answers until the process ends.
+/// Answers for as long as it is awaited.
 pub async fn serve(listener: TcpListener, watched: Watched) -> std::io::Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
     let routes = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))

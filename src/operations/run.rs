@@ -1,10 +1,14 @@
-//! The process: what it serves all the while, and its turns at being the active one, until it is told to stop.
+//! The process: what lasts from turn to turn, and its turns at being the active one, until it is told to stop.
 
+use std::convert::Infallible;
+use std::net::TcpListener;
 use std::sync::Arc;
 
 use anyhow::Context;
 use metrics::gauge;
-use tokio::signal::unix::{SignalKind, signal};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{error, info};
 
@@ -18,101 +22,147 @@ use crate::ledger::postgres::Memory;
 
 /// Runs the bot until SIGTERM or SIGINT.
 pub fn run(settings: Settings) -> anyhow::Result<()> {
-    // One thread is plenty for what goes on beside the bot, which has its own.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("the runtime cannot be started")?;
-    let ended = runtime.block_on(keep_running(settings));
-    // A look-up of a host's name that hangs is not waited for.
-    runtime.shutdown_background();
-    ended
+    let process = Process {
+        metrics: start_metrics()?,
+        listener: settings.http.map(http::listen).transpose()?,
+        settings: Arc::new(settings),
+        memory: Memory::default(),
+    };
+    let mut runtime = runtime()?;
+    let mut signals = {
+        let _context = runtime.enter();
+        Signals::watch_for()?
+    };
+    let stop = watch::Sender::new(false);
+    loop {
+        let ended = runtime.block_on(async {
+            tokio::select! {
+                ended = process.take_turn(stop.subscribe()) => ended,
+                never = signals.pass_on(&stop) => match never {},
+            }
+        });
+        // A look-up of a host's name that hangs is not waited for.
+        runtime.shutdown_background();
+        match ended? {
+            Ended::Deposed if !*stop.borrow() => info!("another replica has taken over; standing by"),
+            Ended::Deposed | Ended::Stopped => return Ok(()),
+        }
+        runtime = self::runtime()?;
+    }
 }
 
-async fn keep_running(settings: Settings) -> anyhow::Result<()> {
-    let mut stop = stop_signal()?;
-    let metrics = start_metrics()?;
-    let listener = match settings.http {
-        Some(address) => Some(http::listen(address).await?),
-        None => None,
-    };
-    let settings = Arc::new(settings);
-    // Also while another replica is active: a server may be out of connection slots when this one's turn comes.
-    let targets = assembly::targets(&settings);
-    tokio::spawn(assembly::watch_targets(targets.clone()));
-    tokio::spawn(telemetry::keep_tidy(metrics.clone()));
-    let gateway = watch::Sender::new(false);
-    let ledger = watch::Sender::new(None);
-    let waiting = watch::Sender::new("standby".to_owned());
-    if let Some(listener) = listener {
-        let watched = Watched {
+/// One for each turn: with it ends every task that was begun, so that nothing of a deposed replica goes on. One thread
+/// is plenty for a channel and keeps the bot small; and nothing between an approval and its signal changes threads but
+/// the record on its way to the disk.
+fn runtime() -> anyhow::Result<Runtime> {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the runtime cannot be started")
+}
+
+/// What lasts from turn to turn.
+struct Process {
+    settings: Arc<Settings>,
+    metrics: PrometheusHandle,
+    /// Where health and metrics are asked for.
+    listener: Option<TcpListener>,
+    memory: Memory,
+}
+
+impl Process {
+    /// Stands by until the ledger is this process's, and then is the bot.
+    async fn take_turn(&self, mut stop: watch::Receiver<bool>) -> anyhow::Result<Ended> {
+        telemetry::stand_by();
+        // Also while another replica is active: a server may be out of connection slots when this one's turn comes.
+        let targets = assembly::targets(&self.settings);
+        tokio::spawn(assembly::watch_targets(targets.clone()));
+        tokio::spawn(telemetry::keep_tidy(self.metrics.clone()));
+        let gateway = watch::Sender::new(false);
+        let ledger = watch::Sender::new(None);
+        let waiting = watch::Sender::new("standby".to_owned());
+        self.serve(Watched {
             gateway: gateway.subscribe(),
             ledger: ledger.subscribe(),
             waiting: waiting.subscribe(),
-            metrics: metrics.clone(),
-        };
-        tokio::spawn(async move {
-            if let Err(problem) = http::serve(listener, watched).await {
-                error!(error = %problem, "health and metrics are no longer served");
-            }
-        });
-    }
-    let memory = Memory::default();
-    loop {
-        telemetry::stand_by();
+            metrics: self.metrics.clone(),
+        })?;
         let taken = tokio::select! {
-            taken = Seat::take(&settings, &waiting, &memory) => taken,
-            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+            taken = Seat::take(&self.settings, &waiting, &self.memory) => taken,
+            _ = stop.wait_for(|stop| *stop) => return Ok(Ended::Stopped),
         };
         let seat = match taken {
             Err(problem) if damaged::is_damage(&problem) => {
-                damaged::sit_out(problem, &settings, &waiting, stop).await;
-                return Ok(());
+                damaged::sit_out(problem, &self.settings, &waiting, stop).await;
+                return Ok(Ended::Stopped);
             }
             taken => taken?,
         };
         ledger.send_replace(Some(seat.ledger()));
         gauge!("killgate_active").set(1.0);
         let turn = Turn {
-            settings: Arc::clone(&settings),
-            targets: targets.clone(),
+            settings: Arc::clone(&self.settings),
+            targets,
             seat: seat.clone(),
             gateway: gateway.clone(),
             stop: stop.clone(),
         };
-        let ended = turn.on_a_runtime_of_its_own().await;
+        let ended = turn.act().await;
         gateway.send_replace(false);
         ledger.send_replace(None);
         match ended {
-            Ok(Ended::Stopped) => {
-                seat.leave().await;
-                return Ok(());
-            }
-            Ok(Ended::Deposed) => info!("another replica has taken over; standing by"),
+            Ok(Ended::Stopped) => seat.leave().await,
             Err(problem) if damaged::is_damage(&problem) => {
                 gauge!("killgate_active").set(0.0);
-                damaged::sit_out(problem, &settings, &waiting, stop).await;
+                damaged::sit_out(problem, &self.settings, &waiting, stop).await;
                 // Until then it was held, so that nobody else could have built on it.
                 seat.leave().await;
-                return Ok(());
             }
-            Err(problem) => return Err(problem),
+            deposed_or_failed => return deposed_or_failed,
         }
+        Ok(Ended::Stopped)
+    }
+
+    /// Answers about health and metrics for as long as the turn lasts.
+    fn serve(&self, watched: Watched) -> anyhow::Result<()> {
+        let Some(listener) = &self.listener else {
+            return Ok(());
+        };
+        let listener = listener
+            .try_clone()
+            .context("health and metrics cannot be served")?;
+        tokio::spawn(async move {
+            if let Err(problem) = http::serve(listener, watched).await {
+                error!(error = %problem, "health and metrics are no longer served");
+            }
+        });
+        Ok(())
     }
 }
 
-/// Becomes `true` when the process is asked to stop.
-fn stop_signal() -> anyhow::Result<watch::Receiver<bool>> {
-    let mut term = signal(SignalKind::terminate()).context("SIGTERM cannot be waited for")?;
-    let mut int = signal(SignalKind::interrupt()).context("SIGINT cannot be waited for")?;
-    let (stop, stopped) = watch::channel(false);
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = term.recv() => {}
-            _ = int.recv() => {}
+/// What asks the process to stop. They outlast the turns, so that none is lost between two.
+struct Signals {
+    term: Signal,
+    int: Signal,
+}
+
+impl Signals {
+    /// Needs the context of a runtime.
+    fn watch_for() -> anyhow::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate()).context("SIGTERM cannot be waited for")?,
+            int: signal(SignalKind::interrupt()).context("SIGINT cannot be waited for")?,
+        })
+    }
+
+    /// Makes `stop` `true` when the process is asked to stop.
+    async fn pass_on(&mut self, stop: &watch::Sender<bool>) -> Infallible {
+        loop {
+            tokio::select! {
+                _ = self.term.recv() => {}
+                _ = self.int.recv() => {}
+            }
+            stop.send_replace(true);
         }
-        stop.send_replace(true);
-        stop.closed().await;
-    });
-    Ok(stopped)
+    }
 }

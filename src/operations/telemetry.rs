@@ -8,8 +8,12 @@ use clap::ValueEnum;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::time::sleep;
-use tracing_subscriber::EnvFilter;
+use tracing::warn;
+use tracing_subscriber::filter::{LevelFilter, ParseError, Targets};
+use tracing_subscriber::fmt;
 use tracing_subscriber::fmt::format::JsonFields;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
 
 use super::json_lines::JsonLines;
 use super::panics;
@@ -37,16 +41,29 @@ const TIDY_EVERY: Duration = Duration::from_mins(1);
 
 /// Sends log lines to standard error; `RUST_LOG` chooses which, `info` unless it says otherwise. A panic is one of them.
 pub fn log_to_stderr(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let (chosen, problem) = chosen(std::env::var("RUST_LOG").ok().as_deref());
+    let lines = fmt::layer()
         .with_writer(std::io::stderr)
         // Where standard error is gone there is nobody to tell, and to try would be a panic.
         .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
-    match format {
-        LogFormat::Text => lines.init(),
-        LogFormat::Json => lines.fmt_fields(JsonFields::new()).event_format(JsonLines).init(),
+    let lines = match format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.fmt_fields(JsonFields::new()).event_format(JsonLines).boxed(),
+    };
+    tracing_subscriber::registry().with(lines).with(chosen).init();
+    if let Some(problem) = problem {
+        warn!(error = %problem, "RUST_LOG is not understood, so it is taken for info; it is to be like killgate=debug,info");
+    }
+}
+
+/// Which lines are written, and what is wrong with the choice, if anything.
+fn chosen(written: Option<&str>) -> (Targets, Option<ParseError>) {
+    let usual = Targets::new().with_default(LevelFilter::INFO);
+    match written.filter(|written| !written.trim().is_empty()).map(str::parse) {
+        None => (usual, None),
+        Some(Ok(chosen)) => (chosen, None),
+        Some(Err(problem)) => (usual, Some(problem)),
     }
     panics::log_them();
 }
