@@ -4,7 +4,7 @@
 use std::env;
 use std::process::Command;
 
-/// The first glibc that can load such a program (release notes of glibc 2.36, "DT_RELR").
+/// The first glibc that can load such a program (release notes of glibc 2.36, "`DT_RELR`").
 const SINCE: (u32, u32) = (2, 36);
 
 fn main() {

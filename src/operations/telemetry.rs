@@ -49,9 +49,13 @@ pub fn log_to_stderr(format: LogFormat) {
         .with_ansi(std::io::stderr().is_terminal());
     let lines = match format {
         LogFormat::Text => lines.boxed(),
-        LogFormat::Json => lines.fmt_fields(JsonFields::new()).event_format(JsonLines).boxed(),
+        LogFormat::Json => lines
+            .fmt_fields(JsonFields::new())
+            .event_format(JsonLines)
+            .boxed(),
     };
     tracing_subscriber::registry().with(lines).with(chosen).init();
+    panics::log_them();
     if let Some(problem) = problem {
         warn!(error = %problem, "RUST_LOG is not understood, so it is taken for info; it is to be like killgate=debug,info");
     }
@@ -60,12 +64,14 @@ pub fn log_to_stderr(format: LogFormat) {
 /// Which lines are written, and what is wrong with the choice, if anything.
 fn chosen(written: Option<&str>) -> (Targets, Option<ParseError>) {
     let usual = Targets::new().with_default(LevelFilter::INFO);
-    match written.filter(|written| !written.trim().is_empty()).map(str::parse) {
+    match written
+        .filter(|written| !written.trim().is_empty())
+        .map(str::parse)
+    {
         None => (usual, None),
         Some(Ok(chosen)) => (chosen, None),
         Some(Err(problem)) => (usual, Some(problem)),
     }
-    panics::log_them();
 }
 
 /// Puts the measured times into their buckets now and then, for as long as it is awaited: until somebody asks for the

@@ -74,6 +74,34 @@ fn the_images_recipe_lets_in_what_the_sources_include() {
 }
 
 #[test]
+fn the_images_recipe_lets_in_what_is_copied() {
+    let ignored = read(".dockerignore");
+    let let_in: Vec<&str> = ignored
+        .lines()
+        .filter_map(|line| line.strip_prefix('!'))
+        .collect();
+    let mut seen = 0;
+    for dockerfile in ["Dockerfile", "discord-sim/Dockerfile"] {
+        let text = read(dockerfile);
+        let copied = text.lines().filter_map(|line| line.strip_prefix("COPY "));
+        for line in copied.filter(|line| !line.starts_with("--from")) {
+            let (sources, _into) = line.rsplit_once(' ').expect("a source and a place");
+            for source in sources.split(' ') {
+                let is_let_in = let_in.iter().any(|entry| {
+                    Path::new(entry).starts_with(source) || Path::new(source).starts_with(entry)
+                });
+                assert!(
+                    is_let_in,
+                    ".dockerignore keeps {source} out, which {dockerfile} copies"
+                );
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 8, "what is copied was not found");
+}
+
+#[test]
 fn every_member_of_the_workspace_is_in_the_images_recipe() {
     let manifest: toml::Table = read("Cargo.toml").parse().unwrap();
     let members = manifest["workspace"]["members"].as_array().unwrap();
