@@ -24,3 +24,4 @@ mod shipped;
 mod urls;
 #[path = "config/values.rs"]
 mod values;
+mod written;

@@ -47,3 +47,5 @@ mod recovery;
 mod secrets;
 mod signalling;
 mod targets;
+#[path = "../written/mod.rs"]
+mod written;
