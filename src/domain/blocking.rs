@@ -1,6 +1,7 @@
 //! Who waits for whom, worked out once from a snapshot.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use super::identity::Pid;
 use super::session::Snapshot;
@@ -8,13 +9,37 @@ use super::session::Snapshot;
 /// The edges of the lock queue: from each blocker to those that wait for it.
 #[derive(Debug, Default)]
 pub struct Blocking {
-    waiting_for: HashMap<i32, Vec<Pid>>,
+    waiting_for: HashMap<i32, Vec<Pid>, ByPid>,
+}
+
+type ByPid = BuildHasherDefault<PidHasher>;
+
+/// A queue of two hundred has some twenty thousand edges, and each is looked up. The operating system gives out pids, so
+/// nobody can choose them to collide: to multiply is enough (Knuth, "Fibonacci hashing").
+#[derive(Debug, Default)]
+struct PidHasher(u64);
+
+impl Hasher for PidHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_i32(byte.into());
+        }
+    }
+
+    fn write_i32(&mut self, pid: i32) {
+        self.0 = (self.0 ^ u64::from(pid.cast_unsigned())).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    fn finish(&self) -> u64 {
+        // The table takes its place from the lowest bits, and the product is best mixed in its highest.
+        self.0.rotate_left(32)
+    }
 }
 
 impl Blocking {
     /// Reads the edges that `pg_blocking_pids` gave. One pass, linear in their number.
     pub fn of(snapshot: &Snapshot) -> Self {
-        let mut waiting_for: HashMap<i32, Vec<Pid>> = HashMap::new();
+        let mut waiting_for: HashMap<i32, Vec<Pid>, _> = HashMap::default();
         for session in &snapshot.sessions {
             for &blocker in &session.blocked_by {
                 let waiters = waiting_for.entry(blocker).or_default();
@@ -35,7 +60,7 @@ impl Blocking {
 
     /// Those that wait for `pid`, directly or through others; never `pid` itself, also in a deadlock.
     pub fn waiters(&self, pid: Pid) -> BTreeSet<Pid> {
-        let mut found = BTreeSet::new();
+        let mut found: HashSet<Pid, ByPid> = HashSet::default();
         let mut open = vec![pid];
         while let Some(blocker) = open.pop() {
             for &waiter in self.direct(blocker.number()) {
@@ -44,7 +69,7 @@ impl Blocking {
                 }
             }
         }
-        found
+        found.into_iter().collect()
     }
 }
 

@@ -2,10 +2,12 @@
 //! statement at a time.
 
 use std::hash::{BuildHasher, RandomState};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::TryStreamExt;
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -170,20 +172,44 @@ impl<K> Lease<K> {
 
     /// Runs one statement, and gives the connection back when it is certain that it is over.
     pub async fn run(
-        mut self,
+        self,
         statement: &Statement,
         parameters: &[&(dyn ToSql + Sync)],
         deadline: Instant,
     ) -> Result<Answer, Failure> {
+        let mut rows = Vec::new();
+        let notices = self
+            .run_and_read(statement, parameters, deadline, |row| rows.push(row))
+            .await?;
+        Ok(Answer { rows, notices })
+    }
+
+    /// The same, with each row read as soon as it is there: while the server is still at those that follow. What the
+    /// server said besides is the answer.
+    pub async fn run_and_read(
+        mut self,
+        statement: &Statement,
+        parameters: &[&(dyn ToSql + Sync)],
+        deadline: Instant,
+        mut read: impl FnMut(Row) + Send,
+    ) -> Result<Vec<DbError>, Failure> {
         // Whatever the server said on its own before now belongs to no statement.
         let _ = self.live().notices();
-        let answer = timeout_at(deadline, self.live().client().query(statement, parameters)).await;
-        match answer {
+        let client = self.live().client();
+        let reading = async {
+            let rows = client.query_raw(statement, parameters.iter().copied()).await?;
+            let mut rows = pin!(rows);
+            while let Some(row) = rows.try_next().await? {
+                read(row);
+            }
+            Ok::<_, tokio_postgres::Error>(())
+        };
+        match timeout_at(deadline, reading).await {
             Err(_) => Err(Failure::Late),
-            Ok(Ok(rows)) => {
+            Ok(Ok(())) => {
                 let notices = self.live().notices();
                 self.give_back();
-                Ok(Answer { rows, notices })
+                Ok(notices)
             }
             Ok(Err(error)) => match error.as_db_error() {
                 Some(raised) if raised.parsed_severity() == Some(Severity::Error) => {

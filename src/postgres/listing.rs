@@ -6,7 +6,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::findings::Kit;
-use super::keeping::{Answer, Failure, Kept, Lease};
+use super::keeping::{Failure, Kept, Lease};
 use super::problem::{explained, plain};
 use super::rows::{self, Redact};
 use super::target::Limits;
@@ -74,8 +74,10 @@ impl Listing {
     async fn list(&self, deadline: Instant) -> Result<Snapshot, Unreachable> {
         let lease = self.lease(deadline).await?;
         let kit = Arc::clone(lease.kit());
-        let answer = answered(lease.run(&kit.listing, &[], deadline).await)?;
-        rows::snapshot(&answer.rows, kit.findings.system_identifier, &*self.redact).map_err(explained)
+        let mut reading = rows::Reading::begin(kit.findings.system_identifier, &self.redact);
+        let answer = lease.run_and_read(&kit.listing, &[], deadline, |row| reading.read(&row));
+        answered(answer.await)?;
+        reading.finish().map_err(explained)
     }
 
     async fn lease(&self, deadline: Instant) -> Result<Lease<Kit>, Unreachable> {
@@ -95,7 +97,7 @@ impl Listing {
     }
 }
 
-fn answered(answer: Result<Answer, Failure>) -> Result<Answer, Unreachable> {
+fn answered<T>(answer: Result<T, Failure>) -> Result<T, Unreachable> {
     answer.map_err(|failure| match failure {
         Failure::Late => plain("it did not answer in time"),
         failure => explained(failure),

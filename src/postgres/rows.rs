@@ -27,32 +27,57 @@ impl<'a> FromSql<'a> for Lossy<'a> {
     }
 }
 
-/// The listing's rows, of which there is at least one.
-pub(super) fn snapshot(
-    rows: &[Row],
-    system_identifier: u64,
-    redact: &dyn Fn(&str) -> Option<String>,
-) -> Result<Snapshot, tokio_postgres::Error> {
-    let (mut postmaster_start, mut at) = (Moment::from_micros(0), Moment::from_micros(0));
-    let mut answered_by = None;
-    if let Some(row) = rows.first() {
-        postmaster_start = Moment::from_micros(row.try_get("postmaster_start")?);
-        at = Moment::from_micros(row.try_get("at")?);
-        answered_by = Pid::new(row.try_get("answered_by")?);
+/// A snapshot that is put together from the listing's rows, of which there is at least one.
+pub(super) struct Reading<'a> {
+    redact: &'a Redact,
+    snapshot: Snapshot,
+    is_begun: bool,
+    /// What could not be read; the rows behind it are passed over.
+    failed: Option<tokio_postgres::Error>,
+}
+
+impl<'a> Reading<'a> {
+    pub(super) fn begin(system_identifier: u64, redact: &'a Redact) -> Self {
+        Self {
+            redact,
+            snapshot: Snapshot {
+                server: Server {
+                    system_identifier,
+                    postmaster_start: Moment::from_micros(0),
+                },
+                at: Moment::from_micros(0),
+                answered_by: None,
+                sessions: Vec::new(),
+            },
+            is_begun: false,
+            failed: None,
+        }
     }
-    let sessions = rows
-        .iter()
-        .filter_map(|row| session(row, redact).transpose())
-        .collect::<Result<_, _>>()?;
-    Ok(Snapshot {
-        server: Server {
-            system_identifier,
-            postmaster_start,
-        },
-        at,
-        answered_by,
-        sessions,
-    })
+
+    pub(super) fn read(&mut self, row: &Row) {
+        if self.failed.is_none() {
+            self.failed = self.add(row).err();
+        }
+    }
+
+    fn add(&mut self, row: &Row) -> Result<(), tokio_postgres::Error> {
+        let snapshot = &mut self.snapshot;
+        if !self.is_begun {
+            snapshot.server.postmaster_start = Moment::from_micros(row.try_get("postmaster_start")?);
+            snapshot.at = Moment::from_micros(row.try_get("at")?);
+            snapshot.answered_by = Pid::new(row.try_get("answered_by")?);
+        }
+        self.is_begun = true;
+        snapshot.sessions.extend(session(row, &**self.redact)?);
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Result<Snapshot, tokio_postgres::Error> {
+        match self.failed {
+            Some(problem) => Err(problem),
+            None => Ok(self.snapshot),
+        }
+    }
 }
 
 /// The server that answered.

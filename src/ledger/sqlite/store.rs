@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Savepoint, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 use tracing::warn;
 
 use super::failure::{OpenError, not_committed, not_recorded};
@@ -85,16 +85,17 @@ impl Store {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(Failure::before)?;
-        let mut outcomes = Vec::with_capacity(changes.len());
-        for change in changes {
-            let savepoint = transaction.savepoint().map_err(Failure::before)?;
-            match apply(savepoint, change) {
-                // SQLite has rolled back everything, as it may when the disk is full. To go on would be to
-                // begin and commit each of the next changes on its own.
-                Err(error) if transaction.is_autocommit() => return Err(Failure::Aborted(Arc::new(error))),
-                outcome => outcomes.push(outcome),
+        let outcomes = match <[Change; 1]>::try_from(changes) {
+            Ok([change]) => {
+                let outcome = apply(&transaction, change);
+                if outcome.is_err() {
+                    // Dropped, the transaction is rolled back, and it held nothing else.
+                    return Ok(vec![outcome]);
+                }
+                vec![outcome]
             }
-        }
+            Err(changes) => each(&mut transaction, changes)?,
+        };
         transaction.commit().map_err(Failure::at_commit)?;
         Ok(outcomes)
     }
@@ -163,19 +164,32 @@ impl Failure {
     }
 }
 
-fn apply(savepoint: Savepoint<'_>, change: Change) -> Outcome {
-    let recorded = match change {
-        Change::Append(entries) => append(&savepoint, entries)?,
-        Change::Settle(RequestId(request)) => {
-            savepoint
-                .prepare_cached("DELETE FROM standing WHERE request = ?1 AND owed = 1")
-                .and_then(|mut statement| statement.execute([request]))
-                .map_err(not_recorded)?;
-            Vec::new()
+/// Makes each change in a transaction of its own within the one they share.
+fn each(transaction: &mut Transaction<'_>, changes: Vec<Change>) -> Result<Vec<Outcome>, Failure> {
+    let mut outcomes = Vec::with_capacity(changes.len());
+    for change in changes {
+        let savepoint = transaction.savepoint().map_err(Failure::before)?;
+        let outcome = apply(&savepoint, change)
+            .and_then(|recorded| savepoint.commit().map_err(not_recorded).map(|()| recorded));
+        match outcome {
+            // SQLite has rolled back everything, as it may when the disk is full. To go on would be to begin and
+            // commit each of the next changes on its own.
+            Err(error) if transaction.is_autocommit() => return Err(Failure::Aborted(Arc::new(error))),
+            outcome => outcomes.push(outcome),
         }
-    };
-    savepoint.commit().map_err(not_recorded)?;
-    Ok(recorded)
+    }
+    Ok(outcomes)
+}
+
+fn apply(connection: &Connection, change: Change) -> Outcome {
+    match change {
+        Change::Append(entries) => append(connection, entries),
+        Change::Settle(RequestId(request)) => connection
+            .prepare_cached("DELETE FROM standing WHERE request = ?1 AND owed = 1")
+            .and_then(|mut statement| statement.execute([request]))
+            .map(|_| Vec::new())
+            .map_err(not_recorded),
+    }
 }
 
 fn append(connection: &Connection, entries: Vec<Entry>) -> Outcome {
