@@ -30,14 +30,15 @@ impl Held {
     }
 }
 
-/// Fails with [`OpenError::Held`] while a running killgate holds the file. Creates nothing.
-pub(super) fn is_free(path: &Path) -> Result<(), OpenError> {
+/// The one path of a file that no running killgate holds; fails with [`OpenError::Held`] where one does. Creates nothing.
+pub(super) fn unheld(path: &Path) -> Result<PathBuf, OpenError> {
     let (path, beside) = paths(path)?;
     match File::open(&beside) {
-        Ok(lock) => lock_now(&lock, &path, &beside),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(source) => Err(OpenError::file(&beside, "open", source)),
+        Ok(lock) => lock_now(&lock, &path, &beside)?,
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(source) => return Err(OpenError::file(&beside, "open", source)),
     }
+    Ok(path)
 }
 
 /// The one path of the file, without links, and that of its lock.

@@ -20,8 +20,8 @@ pub struct Tried {
 /// Does all that a start would do to the file, and takes it back. Fails with [`OpenError::Held`] while a running killgate
 /// holds the file; is not in the way of one that starts meanwhile.
 pub fn try_out(path: &Path) -> Result<Tried, OpenError> {
+    let path = &file::unheld(path)?;
     let failed = || OpenError::sqlite(path);
-    file::is_free(path)?;
     let mut connection = store::connect(path).map_err(failed())?;
     // What a killed one left in its log stays there: closing would write it back into the file.
     connection
@@ -40,7 +40,7 @@ pub fn try_out(path: &Path) -> Result<Tried, OpenError> {
     }
     if !store::write_trial(&transaction).map_err(failed())? {
         return Err(OpenError::Foreign {
-            path: path.to_owned(),
+            path: path.clone(),
         });
     }
     transaction.rollback().map_err(failed())?;
