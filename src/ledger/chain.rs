@@ -189,7 +189,11 @@ impl Form {
     }
 
     fn with(&self, hash: &str) -> String {
-        object_of(&[&self.before, &format!("\"{HASH}\":{}", Value::from(hash)), &self.after])
+        object_of(&[
+            &self.before,
+            &format!("\"{HASH}\":{}", Value::from(hash)),
+            &self.after,
+        ])
     }
 }
 

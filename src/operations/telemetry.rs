@@ -46,7 +46,10 @@ pub fn log_to_stderr(format: LogFormat) {
         .with_ansi(std::io::stderr().is_terminal());
     let lines = match format {
         LogFormat::Text => lines.boxed(),
-        LogFormat::Json => lines.fmt_fields(JsonFields::new()).event_format(JsonLines).boxed(),
+        LogFormat::Json => lines
+            .fmt_fields(JsonFields::new())
+            .event_format(JsonLines)
+            .boxed(),
     };
     tracing_subscriber::registry().with(lines).with(chosen).init();
     if let Some(problem) = problem {
@@ -57,7 +60,10 @@ pub fn log_to_stderr(format: LogFormat) {
 /// Which lines are written, and what is wrong with the choice, if anything.
 fn chosen(written: Option<&str>) -> (Targets, Option<ParseError>) {
     let usual = Targets::new().with_default(LevelFilter::INFO);
-    match written.filter(|written| !written.trim().is_empty()).map(str::parse) {
+    match written
+        .filter(|written| !written.trim().is_empty())
+        .map(str::parse)
+    {
         None => (usual, None),
         Some(Ok(chosen)) => (chosen, None),
         Some(Err(problem)) => (usual, Some(problem)),
@@ -132,5 +138,31 @@ fn begin() {
     let _ = histogram!("killgate_approval_to_signal_seconds");
     for command in COMMANDS {
         let _ = histogram!("killgate_command_seconds", "command" => command);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn lines_are_chosen_by_module_and_level() {
+        let (lines, problem) = chosen(Some("killgate=debug,info"));
+        assert!(problem.is_none());
+        assert!(lines.would_enable("killgate::desk", &Level::DEBUG));
+        assert!(lines.would_enable("hyper", &Level::INFO));
+        assert!(!lines.would_enable("hyper", &Level::DEBUG));
+    }
+
+    #[test]
+    fn what_is_not_understood_leaves_the_usual_lines_and_is_told() {
+        for (written, is_wrong) in [(None, false), (Some(" "), false), (Some("killgate=loud"), true)] {
+            let (lines, problem) = chosen(written);
+            assert_eq!(problem.is_some(), is_wrong, "{written:?}");
+            assert!(lines.would_enable("killgate", &Level::INFO));
+            assert!(!lines.would_enable("killgate", &Level::DEBUG));
+        }
     }
 }
