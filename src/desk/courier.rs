@@ -90,10 +90,11 @@ impl Courier {
         let mut retry = FIRST_RETRY;
         loop {
             match self.channel.post(&self.card()).await {
-                Ok(message) => {
+                Ok(Some(message)) => {
                     self.report_posted(message, false).await;
                     return Some((Place { channel, message }, None));
                 }
+                Ok(None) => return None,
                 Err(Undelivered::Gone) => {
                     self.report(Happening::ChannelDeleted { channel }).await;
                     self.until_ended().await;

@@ -159,8 +159,9 @@ pub struct Unreachable {
 /// The incident channel.
 #[async_trait]
 pub trait Channel: Send + Sync {
-    /// Posts the card as a message of its own, for a request whose question can no longer be answered.
-    async fn post(&self, card: &Card) -> Result<MessageId, Undelivered>;
+    /// Posts the card as a message of its own, for a request whose question can no longer be answered; the message it
+    /// is. Without one where the request has ended and the channel has been told so already: nothing is added to that.
+    async fn post(&self, card: &Card) -> Result<Option<MessageId>, Undelivered>;
 
     /// Puts the approving and the denying reaction on the card.
     async fn offer_votes(&self, card: Place) -> Result<(), Undelivered>;

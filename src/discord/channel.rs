@@ -40,7 +40,7 @@ pub struct IncidentChannel {
 
 #[async_trait]
 impl Channel for IncidentChannel {
-    async fn post(&self, card: &Card) -> Result<MessageId, Undelivered> {
+    async fn post(&self, card: &Card) -> Result<Option<MessageId>, Undelivered> {
         let asked = &card.request.asked;
         let footer = card::footer(&card.request);
         let there = self
@@ -49,12 +49,16 @@ impl Channel for IncidentChannel {
             })
             .await?;
         if let Some(message) = there {
-            return Ok(MessageId(message.id.get()));
+            return Ok(Some(MessageId(message.id.get())));
+        }
+        // Its card was there, and somebody has deleted it.
+        if self.has_told_the_end_of(&card.request).await? {
+            return Ok(None);
         }
         let nonce = format!("c{}-{}", card.request.id, asked.asked_at.as_seconds());
         let body = card::posted(card, &self.look).message();
         let message = self.create(asked.channel, body, &nonce).await?;
-        Ok(MessageId(message.id.get()))
+        Ok(Some(MessageId(message.id.get())))
     }
 
     async fn offer_votes(&self, card: Place) -> Result<(), Undelivered> {
@@ -78,26 +82,15 @@ impl Channel for IncidentChannel {
     }
 
     async fn announce(&self, request: &Request) -> Result<(), Undelivered> {
-        let (Some(body), Phase::Ended { at, ending, .. }) = (result::reply(request), &request.phase) else {
+        let (Some(body), Phase::Ended { at, .. }) = (result::reply(request), &request.phase) else {
             return Ok(());
         };
-        // A note to somebody whose reaction does not count replies to the card as well.
-        let headline = ending.outcome.headline();
-        let channel = request.asked.channel;
-        let nonce = format!("r{}-{}", request.id, request.asked.asked_at.as_seconds());
-        let card = request.message.map(message_id);
-        if self.clock.now().since(*at) > NONCE_HOLDS
-            && let Some(card) = card
-            && self
-                .find(channel, card, |message| {
-                    message.replies_to(card) && message.begins_with(headline)
-                })
-                .await?
-                .is_some()
-        {
+        if self.clock.now().since(*at) > NONCE_HOLDS && self.has_told_the_end_of(request).await? {
             return Ok(());
         }
-        let message = replying_to(card, channel, body.message());
+        let channel = request.asked.channel;
+        let nonce = format!("r{}-{}", request.id, request.asked.asked_at.as_seconds());
+        let message = replying_to(request.message.map(message_id), channel, body.message());
         self.create(channel, message, &nonce).await.map(drop)
     }
 
@@ -153,6 +146,19 @@ impl IncidentChannel {
             .create_message(channel_id(channel), message, nonce)
             .await
             .map_err(undelivered)
+    }
+
+    /// Whether the request has ended and its result is in the channel, as a reply to whichever message or to none: the
+    /// card that it replied to may be gone.
+    async fn has_told_the_end_of(&self, request: &Request) -> Result<bool, Undelivered> {
+        let Phase::Ended { at, ending, .. } = &request.phase else {
+            return Ok(false);
+        };
+        let (headline, mark) = (ending.outcome.headline(), result::mark(request.id));
+        let told = self.find(request.asked.channel, id_at(at.minus(SKEW)), |message| {
+            message.begins_with(headline) && message.has_line_with_end(&mark)
+        });
+        Ok(told.await?.is_some())
     }
 
     /// A message of the bot's own that is in the channel already, among those that came after `after`, however

@@ -149,3 +149,29 @@ fn begin() {
         let _ = histogram!("killgate_command_seconds", "command" => command);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn lines_are_chosen_by_module_and_level() {
+        let (lines, problem) = chosen(Some("killgate=debug,info"));
+        assert!(problem.is_none());
+        assert!(lines.would_enable("killgate::desk", &Level::DEBUG));
+        assert!(lines.would_enable("hyper", &Level::INFO));
+        assert!(!lines.would_enable("hyper", &Level::DEBUG));
+    }
+
+    #[test]
+    fn what_is_not_understood_leaves_the_usual_lines_and_is_told() {
+        for (written, is_wrong) in [(None, false), (Some(" "), false), (Some("killgate=loud"), true)] {
+            let (lines, problem) = chosen(written);
+            assert_eq!(problem.is_some(), is_wrong, "{written:?}");
+            assert!(lines.would_enable("killgate", &Level::INFO));
+            assert!(!lines.would_enable("killgate", &Level::DEBUG));
+        }
+    }
+}

@@ -158,7 +158,7 @@ struct Spoiled {
 
 #[async_trait]
 impl Channel for Spoiled {
-    async fn post(&self, card: &Card) -> Result<MessageId, Undelivered> {
+    async fn post(&self, card: &Card) -> Result<Option<MessageId>, Undelivered> {
         self.world.post(card).await
     }
 

@@ -1,6 +1,7 @@
 //! How a request ended: the reply to its card, and the words that the closed card shares with it.
 
 use crate::domain::event::{Action, Ending};
+use crate::domain::ids::RequestId;
 use crate::domain::inert;
 use crate::domain::outcome::Outcome;
 use crate::domain::request::Request;
@@ -103,11 +104,17 @@ fn told(request: &Request, outcome: Outcome, by: &str, after: &str) -> String {
 fn parties(request: &Request) -> String {
     let asked = format!("Asked by {}", person(request.asked.requester));
     let approvers = approvers(request);
+    let mark = mark(request.id);
     if approvers.is_empty() {
-        format!("{asked} · request #{}", request.id)
+        format!("{asked}{mark}")
     } else {
-        format!("{asked} · approved by {approvers} · request #{}", request.id)
+        format!("{asked} · approved by {approvers}{mark}")
     }
+}
+
+/// The end of the line by which a reply is known to be about this request.
+pub fn mark(request: RequestId) -> String {
+    format!(" · request #{request}")
 }
 
 /// Whether the outcome's own name says that nobody signalled anything.

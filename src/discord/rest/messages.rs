@@ -30,8 +30,6 @@ pub struct Seen {
     content: String,
     #[serde(default)]
     embeds: Vec<Embed>,
-    #[serde(default)]
-    message_reference: Option<Reference>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -48,12 +46,6 @@ struct Embed {
 #[derive(Debug, Deserialize)]
 struct Footer {
     text: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct Reference {
-    #[serde(default)]
-    message_id: Option<MessageId>,
 }
 
 impl Seen {
@@ -73,10 +65,8 @@ impl Seen {
         self.content.starts_with(text)
     }
 
-    pub fn replies_to(&self, message: MessageId) -> bool {
-        self.message_reference
-            .as_ref()
-            .is_some_and(|reference| reference.message_id == Some(message))
+    pub fn has_line_with_end(&self, text: &str) -> bool {
+        self.content.lines().any(|line| line.ends_with(text))
     }
 }
 

@@ -27,12 +27,13 @@ static LOOK: LazyLock<Look> = LazyLock::new(|| Look {
 /// The channel, and Discord's rule that a message with a nonce that it knows is not posted twice.
 #[async_trait]
 impl Channel for World {
-    async fn post(&self, card: &Card) -> Result<MessageId, Undelivered> {
+    async fn post(&self, card: &Card) -> Result<Option<MessageId>, Undelivered> {
         self.call(Part::Discord, |state| {
+            let request = &card.request;
             let there = state
                 .discord
                 .cards()
-                .find(|(_, message)| message.request == card.request.id);
+                .find(|(_, message)| message.request == request.id);
             // What a bot that was deposed has on its way may still arrive.
             let is_deposed = self.bot < state.epoch;
             match there.map(|(id, _)| id) {
@@ -40,9 +41,10 @@ impl Channel for World {
                     if !is_deposed {
                         state.discord.adopt(id);
                     }
-                    id
+                    Some(id)
                 }
-                None => state.put_card(card, is_deposed),
+                None if request.ending().is_some() && state.has_told_the_end_of(request.id) => None,
+                None => Some(state.put_card(card, is_deposed)),
             }
         })
         .await
@@ -83,8 +85,7 @@ impl Channel for World {
         };
         self.call(Part::Discord, |state| {
             let outcome = ending.outcome;
-            let is_result = |kind: &Kind| matches!(kind, Kind::Result { .. });
-            if state.has_posted(request.id, is_result) {
+            if state.has_told_the_end_of(request.id) {
                 return;
             }
             let (id, replies_to) = (request.id, request.message);
@@ -218,6 +219,10 @@ impl State {
             message.request == request && matches!(message.kind, Kind::Result { .. })
         };
         self.discord.messages.retain(|_, message| !forgotten(message));
+    }
+
+    fn has_told_the_end_of(&self, request: RequestId) -> bool {
+        self.has_posted(request, |kind| matches!(kind, Kind::Result { .. }))
     }
 
     fn has_posted(&self, request: RequestId, kind: impl Fn(&Kind) -> bool) -> bool {
