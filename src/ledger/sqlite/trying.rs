@@ -39,9 +39,7 @@ pub fn try_out(path: &Path) -> Result<Tried, OpenError> {
         migration::step_up(&transaction, version).map_err(failed())?;
     }
     if !store::write_trial(&transaction).map_err(failed())? {
-        return Err(OpenError::Foreign {
-            path: path.clone(),
-        });
+        return Err(OpenError::Foreign { path: path.clone() });
     }
     transaction.rollback().map_err(failed())?;
     Ok(Tried { version, newest })
