@@ -82,7 +82,7 @@ pub fn page(answers: &[Answer], wanted: &Wanted, number: usize) -> Page {
     let sheet = &pages[number];
     let mut embed = CreateEmbed::new()
         .title(title(answers, wanted.view))
-        .description(&sheet.text)
+        .description(sheet.text())
         .colour(trouble.colour());
     let turning = controls::turning(wanted, number, pages.len(), trouble == Trouble::Blocking);
     let footer = footer(wanted, number, pages.len(), turning.is_some());

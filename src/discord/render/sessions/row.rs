@@ -12,11 +12,24 @@ use crate::discord::render::words::{age, blocker, count, short_name, verbatim};
 
 const NAME: usize = 40;
 const QUERY: usize = 72;
+/// No session of a list takes more, in UTF-16 units: three names and a query of the lengths above, two names of what it
+/// waits for in a line, and numbers.
+const MOST: usize = 500;
 /// More blockers than this in one line are counted, not named.
 const BLOCKERS: usize = 3;
 
 /// A session of a list.
 pub(super) fn entry<'a>(row: &Row<'a>, now: Moment) -> Entry<'a> {
+    let row = *row;
+    Entry {
+        text: Box::new(move || text(&row, now)),
+        most: MOST,
+        weight: 1,
+        rows: vec![row],
+    }
+}
+
+fn text(row: &Row<'_>, now: Moment) -> String {
     let mut first = heading(row.session, now);
     if let Some(blocks) = blocks(row) {
         first = format!("{first} · {blocks}");
@@ -27,11 +40,7 @@ pub(super) fn entry<'a>(row: &Row<'a>, now: Moment) -> Entry<'a> {
     let mut lines = vec![first, whose(row.session)];
     lines.extend(query(row.session, QUERY));
     lines.retain(|line| !line.is_empty());
-    Entry {
-        text: lines.join("\n"),
-        weight: 1,
-        rows: vec![*row],
-    }
+    lines.join("\n")
 }
 
 /// `**4711** idle in transaction 14 m 3 s`.
@@ -133,4 +142,50 @@ fn behind(session: &Session) -> String {
 /// The age of a transaction is told only where it tells more than the query's.
 fn is_much_longer(transaction: Duration, than: Option<Duration>) -> bool {
     than.is_none_or(|than| transaction > than + Duration::from_secs(10))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::discord::render::words::units;
+    use crate::domain::identity::Pid;
+    use crate::domain::session::{State, Wait};
+
+    #[test]
+    fn no_session_takes_more_than_is_reckoned_with() {
+        let long = "*_`".repeat(200);
+        let mut session = Session {
+            pid: Pid::new(i32::MAX).expect("positive"),
+            backend_start: Moment::from_micros(0),
+            kind: BackendKind::Client,
+            leader: None,
+            user: Some(long.clone()),
+            superuser: false,
+            own: false,
+            database: Some(long.clone()),
+            application: long.clone(),
+            client: Some(long.clone()),
+            state: State::Active,
+            wait: Some(Wait {
+                kind: long.clone(),
+                event: long.clone(),
+            }),
+            xact_start: Some(Moment::from_micros(i64::MIN / 2)),
+            query_start: Some(Moment::from_micros(0)),
+            state_change: Some(Moment::from_micros(0)),
+            query: Some(long),
+            blocked_by: Vec::new(),
+        };
+        for blockers in [0, 5_000] {
+            session.blocked_by = vec![i32::MAX; blockers];
+            let row = Row {
+                session: &session,
+                waiters: 5_000_000,
+                direct: 4_000_000,
+                workers: 1_000_000,
+            };
+            let drawn = text(&row, Moment::from_micros(i64::MAX / 2));
+            assert!(units(&drawn) <= MOST, "{}: {drawn}", units(&drawn));
+        }
+    }
 }

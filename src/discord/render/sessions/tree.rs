@@ -6,7 +6,7 @@ use crate::domain::view::tree::{Branch, Root, Tree};
 
 use super::paging::Entry;
 use super::row::{client, doing_briefly, heading, query, whose};
-use crate::discord::render::words::age;
+use crate::discord::render::words::{age, units};
 
 const QUERY: usize = 72;
 /// With no more branches than these, a tree is hardly higher than a session of a list.
@@ -33,8 +33,10 @@ pub(super) fn entry<'a>(tree: &Tree<'a>, now: Moment) -> Entry<'a> {
     if hidden > 0 {
         lines.push(format!("… and {hidden} more"));
     }
+    let text = lines.join("\n");
     Entry {
-        text: lines.join("\n"),
+        most: units(&text),
+        text: Box::new(move || text.clone()),
         weight: if tree.branches.len() > FEW { 2 } else { 1 },
         rows: rows(tree),
     }
