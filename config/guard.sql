@@ -85,9 +85,9 @@ BEGIN
     -- Within a transaction pg_stat_activity shows what it showed first: a session long gone, whose pid
     -- another one may have by now.
     PERFORM pg_stat_clear_snapshot();
-    SELECT a.backend_start, a.query_start, a.state, a.backend_type, a.usename, r.rolsuper
+    SELECT a.backend_start, a.query_start, a.state, a.backend_type, r.rolname AS usename, r.rolsuper
     INTO seen
-    FROM pg_stat_activity AS a LEFT JOIN pg_roles AS r ON r.oid = a.usesysid
+    FROM pg_stat_get_activity(signal_backend.pid) AS a LEFT JOIN pg_roles AS r ON r.oid = a.usesysid
     WHERE a.pid = signal_backend.pid;
 
     IF NOT FOUND THEN

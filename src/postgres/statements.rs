@@ -21,15 +21,15 @@ const SERVER: &str = "
            (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::int8 AS at,
            pg_catalog.pg_backend_pid() AS answered_by";
 
-/// What a session is, from `pg_stat_activity AS a LEFT JOIN pg_roles AS r`.
+/// What a session is, of [`ALL`] or of [`ONE`].
 const SESSION: &str = "
     a.pid,
     (extract(epoch FROM a.backend_start) * 1000000)::int8 AS backend_start,
     a.backend_type,
     a.leader_pid,
-    a.usename::text AS username,
+    r.rolname::text AS username,
     coalesce(r.rolsuper, false) AS superuser,
-    coalesce(a.usename = session_user AND a.application_name LIKE 'killgate%', false) AS own,
+    coalesce(r.rolname = session_user AND a.application_name LIKE 'killgate%', false) AS own,
     a.datname::text AS database,
     coalesce(a.application_name, '') AS application,
     CASE WHEN a.client_addr IS NOT NULL THEN pg_catalog.host(a.client_addr)
@@ -41,8 +41,16 @@ const SESSION: &str = "
     (extract(epoch FROM a.query_start) * 1000000)::int8 AS query_start,
     (extract(epoch FROM a.state_change) * 1000000)::int8 AS state_change";
 
-const ACTIVITY: &str = "
+/// All processes of the server.
+const ALL: &str = "
     pg_catalog.pg_stat_activity AS a LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = a.usesysid";
+
+/// The one with the pid `$1`. The view would put all the others together too, only to drop them: among a thousand that
+/// takes ten times as long ("Statistics Functions", `pg_stat_get_activity`, which shows a role what the view does).
+const ONE: &str = "
+    (SELECT one.*, d.datname FROM pg_catalog.pg_stat_get_activity($1::int4) AS one
+     LEFT JOIN pg_catalog.pg_database AS d ON d.oid = one.datid) AS a
+    LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = a.usesysid";
 
 /// What is found out once a connection. The guard is looked up in the catalogue, since naming it would be an
 /// error for a role without USAGE on its schema.
@@ -74,7 +82,7 @@ pub(super) fn listing() -> String {
                     left(a.query, {QUERY_TEXT}) AS query,
                     a.wait_event_type = 'Lock' AS waits,
                     row_number() OVER (PARTITION BY a.wait_event_type = 'Lock' ORDER BY a.query_start) AS place
-             FROM {ACTIVITY}
+             FROM {ALL}
              WHERE a.pid <> pg_catalog.pg_backend_pid()
          )
          SELECT server.*, seen.*,
@@ -92,7 +100,7 @@ pub(super) fn look() -> String {
                     left(a.query, {QUERY_TEXT}) AS query,
                     CASE WHEN a.wait_event_type = 'Lock'
                          THEN (pg_catalog.pg_blocking_pids(a.pid))[1:{BLOCKERS}] END AS blocked_by
-             FROM {ACTIVITY}
+             FROM {ONE}
              WHERE a.pid = $1::int4 AND a.pid <> pg_catalog.pg_backend_pid()
          )
          SELECT server.*, seen.* FROM server LEFT JOIN seen ON true"
@@ -134,7 +142,7 @@ fn signal(verdict: &str, condition: &str) -> String {
                     NULL::int4[] AS blocked_by,
                     a.backend_start AS started,
                     a.query_start AS query_started
-             FROM {ACTIVITY}
+             FROM {ONE}
              WHERE a.pid = $1::int4 AND a.pid <> pg_catalog.pg_backend_pid()
          )
          SELECT server.*, seen.*,
