@@ -9,7 +9,7 @@ WORKDIR /src
 ENV RUSTFLAGS="--remap-path-prefix=/usr/local/cargo/registry/src=cargo --remap-path-prefix=/src=killgate" \
     CARGO_INCREMENTAL=0
 
-# The dependencies by themselves: this layer stays until Cargo.toml or Cargo.lock changes.
+# The dependencies by themselves: this layer stays until Cargo.toml, Cargo.lock or build.rs changes.
 COPY .cargo .cargo
 COPY Cargo.toml Cargo.lock build.rs ./
 COPY discord-sim/Cargo.toml discord-sim/

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tracing::{Instrument, error, info, warn};
 
@@ -59,6 +60,8 @@ pub struct Clerk {
     /// Cards whose reactions are being fetched, because some may have been missed: the generation of the newest fetch.
     pub(super) fetching: HashMap<RequestId, u64>,
     pub(super) executing: BTreeSet<RequestId>,
+    /// What executes them. It ends with the clerk: nothing is signalled once nobody could record what came of it.
+    pub(super) executions: JoinSet<()>,
     /// What happened while the ledger took no records, and must not be lost.
     pub(super) put_off: VecDeque<Happening>,
     /// Targets that are being looked at.
@@ -93,6 +96,7 @@ impl Clerk {
             generations: HashMap::new(),
             fetching: HashMap::new(),
             executing: BTreeSet::new(),
+            executions: JoinSet::new(),
             put_off: VecDeque::new(),
             looking: BTreeSet::new(),
             ledger_in_trouble: false,

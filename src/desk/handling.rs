@@ -213,7 +213,9 @@ impl Clerk {
             // Nobody listens any more only when the process ends; the outcome is then unknown, as recorded.
             let _ = inbox.send(Happening::Executed { request: id, ending }).await;
         };
-        tokio::spawn(executing.instrument(log::about(id)));
+        // Those that are over are let go of.
+        while self.executions.try_join_next().is_some() {}
+        self.executions.spawn(executing.instrument(log::about(id)));
     }
 
     async fn executed(&mut self, id: RequestId, ending: Ending) -> Result<(), LedgerError> {

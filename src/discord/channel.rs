@@ -155,8 +155,11 @@ impl IncidentChannel {
             return Ok(false);
         };
         let (headline, mark) = (ending.outcome.headline(), result::mark(request.id));
-        let told = self.find(request.asked.channel, id_at(at.minus(SKEW)), |message| {
-            message.begins_with(headline) && message.has_line_with_end(&mark)
+        // By the bot's clock it ended then; by Discord's its result came after its card.
+        let ended = id_at(at.minus(SKEW));
+        let after = request.message.map_or(ended, |card| ended.min(message_id(card)));
+        let told = self.find(request.asked.channel, after, |message| {
+            message.begins_with(headline) && message.has_line_ending_with(&mark)
         });
         Ok(told.await?.is_some())
     }

@@ -38,11 +38,13 @@ impl Watched {
     async fn try_ledger(&self) -> Option<Result<(), LedgerError>> {
         let ledger = self.ledger.borrow().clone()?;
         let late = || LedgerError::NotRecorded(anyhow::anyhow!("it has not answered after {TRIAL_WITHIN:?}"));
-        Some(
-            timeout(TRIAL_WITHIN, ledger.probe())
-                .await
-                .unwrap_or_else(|_| Err(late())),
-        )
+        // A task of its own: who stops waiting does not break off a statement, and with it the ledger's only connection.
+        let trial = tokio::spawn(async move { ledger.probe().await });
+        Some(match timeout(TRIAL_WITHIN, trial).await {
+            Ok(Ok(tried)) => tried,
+            Ok(Err(problem)) => Err(LedgerError::NotRecorded(problem.into())),
+            Err(_) => Err(late()),
+        })
     }
 }
 

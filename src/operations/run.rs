@@ -22,16 +22,16 @@ use crate::ledger::postgres::Memory;
 
 /// Runs the bot until SIGTERM or SIGINT.
 pub fn run(settings: Settings) -> anyhow::Result<()> {
+    let mut runtime = runtime()?;
+    let mut signals = {
+        let _context = runtime.enter();
+        Signals::watch_for()?
+    };
     let process = Process {
         metrics: start_metrics()?,
         listener: settings.http.map(http::listen).transpose()?,
         settings: Arc::new(settings),
         memory: Memory::default(),
-    };
-    let mut runtime = runtime()?;
-    let mut signals = {
-        let _context = runtime.enter();
-        Signals::watch_for()?
     };
     let stop = watch::Sender::new(false);
     loop {
@@ -51,8 +51,8 @@ pub fn run(settings: Settings) -> anyhow::Result<()> {
     }
 }
 
-/// One for each turn: with it ends every task that was begun, so that nothing of a deposed replica goes on. One thread
-/// is plenty for a channel and keeps the bot small; and nothing between an approval and its signal changes threads but
+/// One for each turn: with it ends every task that was begun, so that nothing of a deposed replica goes on; its
+/// connections are opened anew. One thread is plenty for a channel and keeps the bot small; and nothing between an approval and its signal changes threads but
 /// the record on its way to the disk.
 fn runtime() -> anyhow::Result<Runtime> {
     Builder::new_current_thread()

@@ -184,8 +184,8 @@ impl<K> Lease<K> {
         Ok(Answer { rows, notices })
     }
 
-    /// The same, with each row read as soon as it is there: while the server is still at those that follow. What the
-    /// server said besides is the answer.
+    /// The same, with each row read as soon as it is there: while the server is still at those that follow. Returns
+    /// what the server said besides, in its order.
     pub async fn run_and_read(
         mut self,
         statement: &Statement,

@@ -46,7 +46,7 @@ const ALL: &str = "
     pg_catalog.pg_stat_activity AS a LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = a.usesysid";
 
 /// The one with the pid `$1`. The view would put all the others together too, only to drop them: among a thousand that
-/// takes ten times as long ("Statistics Functions", `pg_stat_get_activity`, which shows a role what the view does).
+/// takes seven times as long ("Statistics Functions", `pg_stat_get_activity`, which shows a role what the view does).
 const ONE: &str = "
     (SELECT one.*, d.datname FROM pg_catalog.pg_stat_get_activity($1::int4) AS one
      LEFT JOIN pg_catalog.pg_database AS d ON d.oid = one.datid) AS a

@@ -65,7 +65,7 @@ impl Seen {
         self.content.starts_with(text)
     }
 
-    pub fn has_line_with_end(&self, text: &str) -> bool {
+    pub fn has_line_ending_with(&self, text: &str) -> bool {
         self.content.lines().any(|line| line.ends_with(text))
     }
 }

@@ -35,7 +35,7 @@ pub(super) struct Store {
     pub(super) connection: Connection,
     /// Writes without `fsync`, to find out whether writing is possible.
     trial: Connection,
-    /// Changes since the log was begun.
+    /// Changes and trials since the log was begun.
     logged: usize,
     /// Dropped last: the file is held for as long as it is open.
     _held: Held,
@@ -122,6 +122,8 @@ impl Store {
 
     /// Whether a record could be written now.
     pub(super) fn probe(&mut self) -> Result<(), LedgerError> {
+        // It is a page of the log like any other.
+        self.logged += 1;
         if write_trial(&self.trial).map_err(not_recorded)? {
             return Ok(());
         }

@@ -18,7 +18,7 @@ pub struct Tried {
 }
 
 /// Does all that a start would do to the file, and takes it back. Fails with [`OpenError::Held`] while a running killgate
-/// holds the file; is not in the way of one that starts meanwhile.
+/// holds the file; is in the way of one that starts meanwhile for an instant only.
 pub fn try_out(path: &Path) -> Result<Tried, OpenError> {
     let path = &file::unheld(path)?;
     let failed = || OpenError::sqlite(path);

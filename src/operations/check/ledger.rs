@@ -48,7 +48,12 @@ fn write_beside(path: &Path) -> io::Result<()> {
     let mut trial = path.to_owned().into_os_string();
     trial.push(format!(".check-{}", std::process::id()));
     let trial = Path::new(&trial);
-    let mut file = OpenOptions::new().write(true).create_new(true).open(trial)?;
+    // One that a check that was killed has left behind is not in the way.
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(trial)?;
     let written = file.write_all(&TRIAL).and_then(|()| file.sync_all());
     std::fs::remove_file(trial)?;
     written
@@ -68,7 +73,7 @@ fn in_file(path: &Path, settings: &Settings) -> Vec<Finding> {
     let tried = sqlite::try_out(path);
     let is_empty = tried.as_ref().is_ok_and(|tried| tried.version == 0);
     let writable = match tried {
-        Ok(tried) => match write_beside(path) {
+        Ok(tried) => match path.canonicalize().and_then(|path| write_beside(&path)) {
             Ok(()) => of_version(tried, path),
             Err(problem) => Finding::fail(
                 WRITABLE,
