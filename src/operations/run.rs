@@ -52,8 +52,8 @@ pub fn run(settings: Settings) -> anyhow::Result<()> {
 }
 
 /// One for each turn: with it ends every task that was begun, so that nothing of a deposed replica goes on; its
-/// connections are opened anew. One thread is plenty for a channel and keeps the bot small; and nothing between an approval and its signal changes threads but
-/// the record on its way to the disk.
+/// connections are opened anew. One thread is plenty for a channel and keeps the bot small; and nothing between an
+/// approval and its signal changes threads but the record on its way to the disk.
 fn runtime() -> anyhow::Result<Runtime> {
     Builder::new_current_thread()
         .enable_all()
