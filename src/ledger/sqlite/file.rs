@@ -49,9 +49,15 @@ fn paths(path: &Path) -> Result<(PathBuf, PathBuf), OpenError> {
         .map_err(|source| OpenError::file(path, "open", source))?;
     // Not the ledger itself: closing it a second time would take away SQLite's own locks (SQLite
     // documentation, "How To Corrupt An SQLite Database File", POSIX advisory locks).
-    let mut beside = path.clone().into_os_string();
-    beside.push(".lock");
-    Ok((path, PathBuf::from(beside)))
+    let lock = beside(&path, ".lock");
+    Ok((path, lock))
+}
+
+/// The path of what belongs to the file and is named after it.
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut beside = path.to_owned().into_os_string();
+    beside.push(ending);
+    PathBuf::from(beside)
 }
 
 fn lock_now(lock: &File, path: &Path, beside: &Path) -> Result<(), OpenError> {

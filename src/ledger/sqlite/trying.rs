@@ -25,7 +25,10 @@ pub fn try_out(path: &Path) -> Result<Tried, OpenError> {
     let mut connection = store::connect(path).map_err(failed())?;
     // What a killed one left in its log stays there: closing would write it back into the file.
     connection
-        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log(path))
+        .set_db_config(
+            DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
+            file::beside(path, "-wal").exists(),
+        )
         .map_err(failed())?;
     let version = migration::version(&connection, path)?;
     let newest = migration::newest();
@@ -43,11 +46,4 @@ pub fn try_out(path: &Path) -> Result<Tried, OpenError> {
     }
     transaction.rollback().map_err(failed())?;
     Ok(Tried { version, newest })
-}
-
-/// Whether there is a write-ahead log beside the file.
-fn has_log(path: &Path) -> bool {
-    let mut log = path.to_owned().into_os_string();
-    log.push("-wal");
-    Path::new(&log).exists()
 }
