@@ -38,13 +38,16 @@ fn the_images_are_built_from_the_lock_file_and_run_as_nobody_without_a_shell() {
     }
 }
 
+/// What the image's recipe is shown of the sources.
+fn let_in() -> Vec<String> {
+    let ignored = read(".dockerignore");
+    let named = ignored.lines().filter_map(|line| line.strip_prefix('!'));
+    named.map(str::to_owned).collect()
+}
+
 #[test]
 fn the_images_recipe_lets_in_what_the_sources_include() {
-    let ignored = read(".dockerignore");
-    let let_in: Vec<&str> = ignored
-        .lines()
-        .filter_map(|line| line.strip_prefix('!'))
-        .collect();
+    let let_in = let_in();
     let is_let_in = |file: &str| let_in.iter().any(|entry| Path::new(file).starts_with(entry));
     let included = Regex::new(r#"include_(?:str|bytes)!\("([^"]+)"\)"#).unwrap();
     let mut seen = 0;
@@ -75,11 +78,7 @@ fn the_images_recipe_lets_in_what_the_sources_include() {
 
 #[test]
 fn the_images_recipe_lets_in_what_is_copied() {
-    let ignored = read(".dockerignore");
-    let let_in: Vec<&str> = ignored
-        .lines()
-        .filter_map(|line| line.strip_prefix('!'))
-        .collect();
+    let let_in = let_in();
     let mut seen = 0;
     for dockerfile in ["Dockerfile", "discord-sim/Dockerfile"] {
         let text = read(dockerfile);
