@@ -12,13 +12,13 @@ ENV RUSTFLAGS="--remap-path-prefix=/usr/local/cargo/registry/src=cargo --remap-p
 # The dependencies by themselves: this layer stays until Cargo.toml, Cargo.lock or build.rs changes.
 COPY .cargo .cargo
 COPY Cargo.toml Cargo.lock build.rs ./
-COPY discord-sim/Cargo.toml discord-sim/
-COPY throwaway-postgres/Cargo.toml throwaway-postgres/
+COPY crates/discord-sim/Cargo.toml crates/discord-sim/
+COPY crates/throwaway-postgres/Cargo.toml crates/throwaway-postgres/
 # Cargo.toml names them, so cargo wants to see them.
 COPY benches benches
-RUN mkdir -p src discord-sim/src throwaway-postgres/src \
+RUN mkdir -p src crates/discord-sim/src crates/throwaway-postgres/src \
     && echo 'fn main() {}' >src/main.rs \
-    && touch src/lib.rs discord-sim/src/lib.rs throwaway-postgres/src/lib.rs \
+    && touch src/lib.rs crates/discord-sim/src/lib.rs crates/throwaway-postgres/src/lib.rs \
     && cargo build --locked --release --package killgate --bin killgate \
     && rm -r src
 

@@ -24,10 +24,11 @@
 //! 5. One statement checks that the backend is still the one on the card, and signals it; the desk watches it end.
 //! 6. `finished` is recorded, the result is posted as a reply, and the card shows it.
 
+pub mod common;
 pub mod config;
-pub mod desk;
 pub mod discord;
 pub mod domain;
 pub mod ledger;
 pub mod operations;
 pub mod postgres;
+pub mod workflow;

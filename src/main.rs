@@ -6,15 +6,15 @@ use std::process::ExitCode;
 use clap::Parser;
 use killgate::config::{self, Faults};
 use killgate::operations::arguments::{Arguments, Audit, Command, Config};
-use killgate::operations::telemetry::log_to_stderr;
-use killgate::operations::{check, cores, health, ledger_tools, run};
+use killgate::operations::logging::log_to_stderr;
+use killgate::operations::{check, core_dumps, health, ledger_tools, run};
 use killgate::postgres::guard::guard_sql;
 
 /// An unusable configuration.
 const UNUSABLE: u8 = 2;
 
 fn main() -> ExitCode {
-    cores::write_none();
+    core_dumps::write_none();
     match Arguments::parse().command {
         Command::Run { config, log_format } => {
             let settings = match read(&config, config::load) {

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use killgate::domain::access::{Access, Group};
-use killgate::domain::asking::{Given, NotAsked, Wish, ask};
+use killgate::domain::creation::{Given, NotAsked, Wish, ask};
 use killgate::domain::decision::{Circumstances, Command, decide};
 use killgate::domain::event::{Action, Asked, Ending, Event};
 use killgate::domain::identity::{Identity, Pid, Server};
 use killgate::domain::ids::{ChannelId, Person, RequestId, RoleId, UserId};
-use killgate::domain::moment::Moment;
 use killgate::domain::outcome::Outcome;
 use killgate::domain::policy::{Limits, Policy};
 use killgate::domain::protection::Protection;
 use killgate::domain::request::Request;
 use killgate::domain::session::{BackendKind, Session, Snapshot, State};
+use killgate::domain::timestamp::Moment;
 use regex::Regex;
 
 const VIEWER: RoleId = RoleId(11);

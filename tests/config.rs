@@ -1,7 +1,7 @@
 //! The configuration: what is accepted, and what is said about what is not.
 
-#[path = "config/desk.rs"]
-mod desk;
+#[path = "config/example.rs"]
+mod example;
 #[path = "config/documents.rs"]
 mod documents;
 #[path = "config/faults.rs"]

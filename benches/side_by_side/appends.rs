@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use futures_util::future::try_join_all;
-use killgate::desk::ports::Ledger;
+use killgate::workflow::ports::Ledger;
 use throwaway_postgres::Cluster;
 
 use crate::Bench;

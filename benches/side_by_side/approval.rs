@@ -4,13 +4,12 @@ use anyhow::{Context, Result};
 use tempfile::NamedTempFile;
 use throwaway_postgres::Cluster;
 
-use crate::Bench;
 use crate::bots::killgate;
 use crate::contenders::{Contender, Warm};
 use crate::crowd::Crowd;
 use crate::numbers::Sample;
-use crate::psql;
 use crate::report::{Chapter, Table, cells, times};
+use crate::{Bench, psql};
 
 const ROUNDS: usize = 100;
 /// Not counted: programs get warm, statements are prepared.

@@ -7,15 +7,14 @@ use anyhow::Result;
 use throwaway_postgres::Cluster;
 use tokio::time::sleep;
 
-use crate::Bench;
 use crate::bots::killgate::{self, Target};
 use crate::bots::peers::Peer;
 use crate::bots::{Bot, Start};
 use crate::crowd::Crowd;
-use crate::flood;
 use crate::numbers::{Sample, milliseconds};
 use crate::process::{processor_time, proportional_set_size};
 use crate::report::{Chapter, Table, cells};
+use crate::{Bench, flood};
 
 const ROUNDS: usize = 5;
 const STARTS: usize = 25;

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use anyhow::Result;
 use futures_util::future::try_join_all;
-use killgate::desk::ports::Ledger;
 use killgate::domain::event::Entry;
 use killgate::domain::ids::RequestId;
 use killgate::ledger::postgres::{Memory, Postgres, Terms};
 use killgate::ledger::sqlite::Sqlite;
 use killgate::postgres::connection::Dial;
 use killgate::postgres::tls::{Tls, TlsMode};
+use killgate::workflow::ports::Ledger;
 use throwaway_postgres::Cluster;
 use tokio::sync::watch;
 

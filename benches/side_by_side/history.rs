@@ -6,8 +6,8 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ::killgate::desk::ports::Ledger;
-use ::killgate::domain::moment::Moment;
+use ::killgate::domain::timestamp::Moment;
+use ::killgate::workflow::ports::Ledger;
 use anyhow::{Result, ensure};
 use jiff::Timestamp;
 use tempfile::TempDir;

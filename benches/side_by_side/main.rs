@@ -37,11 +37,10 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use clap::{Parser, ValueEnum};
-use futures_util::FutureExt;
-
 use bots::peers::Peer;
+use clap::{Parser, ValueEnum};
 use document::Document;
+use futures_util::FutureExt;
 use report::Chapter;
 
 #[derive(Parser)]

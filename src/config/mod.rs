@@ -47,26 +47,25 @@ use std::path::Path;
 use secrecy::zeroize::Zeroizing;
 use toml::de::DeTable;
 
+use self::access::AccessKeys;
+use self::approval::ApprovalKeys;
 pub use self::approval::Votes;
 pub use self::connection::Connection;
 pub use self::discord::Discord;
 pub use self::emoji::Emoji;
 pub use self::fault::{Fault, Faults};
-pub use self::ledger::Ledger;
-pub use self::secret::PasswordSource;
-pub use self::target::Target;
-pub use self::tls::{Tls, TlsMode};
-
-use self::access::AccessKeys;
-use self::approval::ApprovalKeys;
 use self::fault::{Findings, Noted, Spot};
+pub use self::ledger::Ledger;
 use self::paths::Paths;
 use self::protect::ProtectKeys;
 use self::secret::Environment;
+pub use self::secret::PasswordSource;
 use self::section::Section;
 use self::target::Rules;
+pub use self::target::Target;
+pub use self::tls::{Tls, TlsMode};
 use crate::domain::policy::Limits;
-use crate::domain::redaction::Privacy;
+use crate::postgres::redaction::Privacy;
 
 /// A configuration that can work. `Debug` shows no secret.
 #[derive(Clone, Debug)]

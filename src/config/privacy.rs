@@ -2,7 +2,7 @@
 
 use super::fault::Noted;
 use super::section::Section;
-use crate::domain::redaction::Privacy;
+use crate::postgres::redaction::Privacy;
 
 pub(super) fn read(section: &Section<'_>) -> Result<Privacy, Noted> {
     let given = section.optional("query_text", |value| {

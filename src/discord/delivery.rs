@@ -1,7 +1,7 @@
 //! What a failed call of Discord's API means for those who wanted something delivered.
 
-use super::rest::RestError;
-use crate::desk::ports::Undelivered;
+use super::api::RestError;
+use crate::workflow::ports::Undelivered;
 
 /// "Unknown Channel" and "Unknown Message" (Discord documentation, "Opcodes and Status Codes").
 const UNKNOWN: [u32; 2] = [10_003, 10_008];

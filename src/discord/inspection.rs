@@ -6,12 +6,12 @@ use serenity::model::guild::Member;
 use serenity::model::id::{ChannelId, GuildId, UserId};
 use serenity::model::permissions::Permissions;
 
-use super::account::{Profile, application};
+use super::api::{Guild, GuildChannel, Rest, RestError};
+use super::bot::{Profile, application};
 use super::gateway::endpoint::{admit, is_exposed};
 use super::permissions::permissions;
-use super::rest::{Guild, GuildChannel, Rest, RestError};
+use crate::common::check_result::Finding;
 use crate::domain::access::{Access, Group};
-use crate::domain::finding::Finding;
 use crate::domain::ids::RoleId;
 
 /// What the bot needs in every channel, by the names that Discord's client shows.
@@ -280,11 +280,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::domain::finding::Status;
+    use crate::common::check_result::Status;
 
     fn in_channel(channel: &serde_json::Value) -> Finding {
         let guild = json!({"id": "1", "name": "g", "owner_id": "9", "roles": []});
-        let owner = crate::discord::lenient::member(br#"{"user": {"id": "9"}, "roles": []}"#);
+        let owner = crate::discord::compat::member(br#"{"user": {"id": "9"}, "roles": []}"#);
         judged(
             "channel 2".to_owned(),
             &serde_json::from_value(guild).expect("a guild"),

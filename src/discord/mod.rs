@@ -20,20 +20,21 @@
 //! Instead there are two layers of killgate's own: [`rest`] asks Discord, [`gateway`] listens to it. Both use rustls 0.23
 //! with ring, the only provider compiled in, so no process-wide provider needs installing.
 
-pub mod account;
-mod backoff;
-pub mod ballot;
-pub mod channel;
-pub mod commands;
+pub mod api;
+pub mod bot;
+mod compat;
 mod delivery;
+pub mod event_filter;
+pub mod event_handler;
 pub mod gateway;
+pub mod incident_channel;
 pub mod inspection;
-mod lenient;
-pub mod listener;
-mod people;
+pub mod interactions;
+mod members;
+pub mod messages;
 mod permissions;
-mod question;
-pub mod render;
 mod reply;
-pub mod rest;
-pub mod wanted;
+mod responder;
+pub mod sanitize;
+pub mod session_list;
+pub mod vote_emoji;

@@ -3,7 +3,7 @@
 use serenity::model::guild::Member;
 use serenity::model::permissions::Permissions;
 
-use super::rest::{Guild, GuildChannel};
+use super::api::{Guild, GuildChannel};
 
 /// What `member` may do in `channel` of `guild`.
 pub(super) fn permissions(guild: &Guild, channel: &GuildChannel, member: &Member) -> Permissions {
@@ -47,7 +47,7 @@ mod tests {
             {"id": "3", "name": "others", "permissions": Permissions::ADMINISTRATOR.bits().to_string()},
         ]});
         let channel = json!({"guild_id": "1", "name": "incident", "permission_overwrites": overwrites});
-        let member = crate::discord::lenient::member(br#"{"user": {"id": "9"}, "roles": ["2"]}"#).unwrap();
+        let member = crate::discord::compat::member(br#"{"user": {"id": "9"}, "roles": ["2"]}"#).unwrap();
         permissions(
             &serde_json::from_value(guild).unwrap(),
             &serde_json::from_value(channel).unwrap(),

@@ -13,8 +13,8 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 use tracing::warn;
 
-use super::render::body::Body;
-use super::rest::{Rest, RestError, Said};
+use super::api::{Rest, RestError, Said};
+use super::messages::body::Body;
 
 /// When an answer that is not there yet is deferred: late enough that most are, early enough for a slow network.
 const DEFER_AFTER: Duration = Duration::from_millis(1_300);

@@ -3,9 +3,9 @@
 use super::access::Access;
 use super::event::{Ending, Event, Why};
 use super::ids::{MessageId, Person, UserId};
-use super::moment::Moment;
 use super::outcome::Outcome;
 use super::request::{Phase, Request};
+use super::timestamp::Moment;
 
 /// Something that happened to a request.
 #[derive(Clone, Debug)]

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::identity::{Identity, Pid};
 use super::ids::{ChannelId, MessageId, RequestId, UserId};
-use super::moment::Moment;
 use super::outcome::Outcome;
 use super::session::Session;
+use super::timestamp::Moment;
 
 /// Something that happened, about to be recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]

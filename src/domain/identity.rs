@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::moment::Moment;
+use super::timestamp::Moment;
 
 /// The process id of a PostgreSQL backend: positive, and small enough for `int4`, which is what
 /// `pg_terminate_backend` takes.

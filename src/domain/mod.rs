@@ -25,20 +25,16 @@
 
 pub mod access;
 pub mod approval;
-pub mod asking;
-pub mod blocking;
-pub mod change;
+pub mod creation;
 pub mod decision;
 pub mod event;
-pub mod finding;
 pub mod identity;
 pub mod ids;
-pub mod inert;
-pub mod moment;
+pub mod lock_graph;
 pub mod outcome;
 pub mod policy;
 pub mod protection;
-pub mod redaction;
 pub mod request;
 pub mod session;
-pub mod view;
+pub mod session_diff;
+pub mod timestamp;

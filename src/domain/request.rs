@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::event::{Asked, Ending, Event};
 use super::ids::{MessageId, RequestId, UserId};
-use super::moment::Moment;
+use super::timestamp::Moment;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::identity::{Pid, Server};
-use super::moment::Moment;
+use super::timestamp::Moment;
 
 /// One row of `pg_stat_activity`, with the query text already fit to show.
 #[derive(Clone, Debug, PartialEq, Eq)]

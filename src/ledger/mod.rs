@@ -9,9 +9,9 @@
 //! | [`postgres`] | the ledger in a database that several replicas share |
 //! | [`sqlite`] | the ledger in a file, held by one running killgate |
 
-pub mod chain;
-pub mod codec;
-pub mod pages;
+pub mod hash_chain;
+pub mod pending;
 pub mod postgres;
+pub mod reader;
+pub mod record;
 pub mod sqlite;
-pub mod standing;

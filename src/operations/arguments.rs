@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use jiff::Timestamp;
 
-use super::telemetry::LogFormat;
+use super::logging::LogFormat;
 
 /// Cancels or terminates PostgreSQL sessions from a Discord channel, once a second authorized person approved.
 #[derive(Debug, Parser)]

@@ -7,10 +7,10 @@ use anyhow::Context as _;
 use serde::Deserialize;
 
 use crate::domain::ids::RequestId;
-use crate::domain::moment::Moment;
-use crate::ledger::chain::{Break, Tail};
-use crate::ledger::codec::time;
-use crate::ledger::pages::{Pages, Row};
+use crate::domain::timestamp::Moment;
+use crate::ledger::hash_chain::{Break, Tail};
+use crate::ledger::reader::{Pages, Row};
+use crate::ledger::record::time;
 
 /// Which records are exported; all where nothing is said.
 #[derive(Clone, Copy, Debug, Default)]

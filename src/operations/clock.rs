@@ -2,8 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::desk::ports::Clock;
-use crate::domain::moment::Moment;
+use crate::domain::timestamp::Moment;
+use crate::workflow::ports::Clock;
 
 /// The system's clock.
 #[derive(Clone, Copy, Debug, Default)]

@@ -15,7 +15,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::desk::ports::{Ledger, LedgerError};
+use crate::workflow::ports::{Ledger, LedgerError};
 
 /// A ledger that has not taken a trial by then takes none. Less than `killgate health` waits for an answer, and much less
 /// than Prometheus does (10 s by default).

@@ -7,13 +7,13 @@ use anyhow::Context;
 use jiff::Timestamp;
 
 use super::audit::{self, Wanted};
-use super::seat;
+use super::leadership;
 use crate::config::Ledger;
 use crate::domain::ids::RequestId;
-use crate::domain::moment::Moment;
-use crate::ledger::pages::Pages;
-use crate::ledger::postgres::pages::PostgresPages;
-use crate::ledger::sqlite::pages::SqlitePages;
+use crate::domain::timestamp::Moment;
+use crate::ledger::postgres::reader::PostgresPages;
+use crate::ledger::reader::Pages;
+use crate::ledger::sqlite::reader::SqlitePages;
 
 /// Prints the records, one JSON object a line.
 pub fn export(ledger: &Ledger, since: Option<Timestamp>, request: Option<u64>) -> anyhow::Result<()> {
@@ -45,7 +45,7 @@ pub(super) fn pages(ledger: &Ledger) -> anyhow::Result<Box<dyn Pages>> {
             Ok(Box::new(pages))
         }
         Ledger::Postgres { connection } => {
-            let pages = PostgresPages::open(&seat::dial(connection))
+            let pages = PostgresPages::open(&leadership::dial(connection))
                 .with_context(|| format!("the ledger at {} cannot be read", connection.address()))?;
             Ok(Box::new(pages))
         }

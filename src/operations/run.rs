@@ -12,11 +12,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{error, info};
 
-use super::active::{Ended, Turn};
+use super::active_replica::{Ended, Turn};
 use super::http::{self, Watched};
-use super::seat::Seat;
-use super::telemetry::{self, start_metrics};
-use super::{assembly, damaged};
+use super::leadership::Seat;
+use super::logging::{self, start_metrics};
+use super::{bootstrap, degraded};
 use crate::config::Settings;
 use crate::ledger::postgres::Memory;
 
@@ -73,11 +73,11 @@ struct Process {
 impl Process {
     /// Stands by until the ledger is this process's, and then is the bot.
     async fn take_turn(&self, mut stop: watch::Receiver<bool>) -> anyhow::Result<Ended> {
-        telemetry::stand_by();
+        logging::stand_by();
         // Also while another replica is active: a server may be out of connection slots when this one's turn comes.
-        let targets = assembly::targets(&self.settings);
-        tokio::spawn(assembly::watch_targets(targets.clone()));
-        tokio::spawn(telemetry::keep_tidy(self.metrics.clone()));
+        let targets = bootstrap::targets(&self.settings);
+        tokio::spawn(bootstrap::watch_targets(targets.clone()));
+        tokio::spawn(logging::keep_tidy(self.metrics.clone()));
         let gateway = watch::Sender::new(false);
         let ledger = watch::Sender::new(None);
         let waiting = watch::Sender::new("standby".to_owned());
@@ -92,8 +92,8 @@ impl Process {
             _ = stop.wait_for(|stop| *stop) => return Ok(Ended::Stopped),
         };
         let seat = match taken {
-            Err(problem) if damaged::is_damage(&problem) => {
-                damaged::sit_out(problem, &self.settings, &waiting, stop).await;
+            Err(problem) if degraded::is_damage(&problem) => {
+                degraded::sit_out(problem, &self.settings, &waiting, stop).await;
                 return Ok(Ended::Stopped);
             }
             taken => taken?,
@@ -112,9 +112,9 @@ impl Process {
         ledger.send_replace(None);
         match ended {
             Ok(Ended::Stopped) => seat.leave().await,
-            Err(problem) if damaged::is_damage(&problem) => {
+            Err(problem) if degraded::is_damage(&problem) => {
                 gauge!("killgate_active").set(0.0);
-                damaged::sit_out(problem, &self.settings, &waiting, stop).await;
+                degraded::sit_out(problem, &self.settings, &waiting, stop).await;
                 // Until then it was held, so that nobody else could have built on it.
                 seat.leave().await;
             }

@@ -12,26 +12,26 @@
 //! | `signalling`, `verdict` | checks and signals in one statement, and what became of it |
 //! | [`version`] | what differs between the versions |
 //! | [`guard`] | the SQL that puts the right to signal behind a function |
-//! | `target` | the desk's [`Target`](crate::desk::ports::Target) |
+//! | `target` | the desk's [`Target`](crate::workflow::ports::Target) |
 
-pub mod findings;
-mod listing;
-pub mod rows;
-mod signalling;
-mod statements;
-pub mod target;
-mod verdict;
-mod verifying;
-
+mod activity;
+mod certificate_verifier;
 pub mod connection;
+pub mod connection_manager;
+pub mod error;
 pub mod guard;
-pub mod keeping;
 pub mod privileges;
-pub mod problem;
+pub mod redaction;
+pub mod rows;
+pub mod server_info;
+mod signal;
+mod signal_answer;
+mod sql;
+pub mod target;
 pub mod tls;
 pub mod version;
 
-pub use findings::{Findings, Right};
 pub use rows::Redact;
+pub use server_info::{Findings, Right};
 pub use target::{Limits, PostgresTarget, Reach};
 pub use version::Version;

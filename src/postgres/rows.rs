@@ -7,8 +7,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Type};
 
 use crate::domain::identity::{Pid, Server};
-use crate::domain::moment::Moment;
 use crate::domain::session::{BackendKind, Session, Snapshot, State, Wait};
+use crate::domain::timestamp::Moment;
 
 /// Makes query text fit to show, or `None` where none is to be shown. Raw text goes no further than this.
 pub type Redact = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;

@@ -6,17 +6,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::{Mutex, watch};
 
+use super::activity::Listing;
 use super::connection::Dial;
-use super::findings::{Findings, Kit, Targeting};
-use super::keeping::{Kept, Status};
-use super::listing::Listing;
+use super::connection_manager::{Kept, Status};
 use super::rows::Redact;
-use super::signalling;
-use crate::desk::ports::{Freshness, Signalled, Target, Unreachable};
+use super::server_info::{Findings, Kit, Targeting};
+use super::signal;
 use crate::domain::approval::Approved;
 use crate::domain::identity::Pid;
 use crate::domain::protection::Protection;
 use crate::domain::session::{Session, Snapshot};
+use crate::workflow::ports::{Freshness, Signalled, Target, Unreachable};
 
 /// How long to wait for an answer before a statement is given up, its turn on the connection included.
 #[derive(Clone, Copy, Debug)]
@@ -95,7 +95,7 @@ impl Target for PostgresTarget {
     }
 
     async fn signal(&self, approved: Approved, protection: &Protection) -> Signalled {
-        signalling::signal(&self.kept, self.limits.signalling, &approved, protection).await
+        signal::signal(&self.kept, self.limits.signalling, &approved, protection).await
     }
 
     async fn look(&self, pid: Pid) -> Result<Option<Session>, Unreachable> {

@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::verifying::{AnyCertificate, AnyName};
+use super::certificate_verifier::{AnyCertificate, AnyName};
 
 /// How a connection is protected. The files named here are read anew for every connection, so that a renewed
 /// certificate needs no restart; the system's authorities are read once.

@@ -6,7 +6,7 @@ use std::fs;
 use crate::{collect, read, root};
 
 /// The packages of the workspace, by the folder of their manifest.
-const PACKAGES: [&str; 3] = ["", "discord-sim/", "throwaway-postgres/"];
+const PACKAGES: [&str; 3] = ["", "crates/discord-sim/", "crates/throwaway-postgres/"];
 
 /// Depended on for a feature of it that acts on other crates.
 const NEVER_CALLED: &str = "log";

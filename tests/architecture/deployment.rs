@@ -9,7 +9,7 @@ use crate::{collect, read, root};
 
 #[test]
 fn the_images_are_built_from_the_lock_file_and_run_as_nobody_without_a_shell() {
-    for dockerfile in ["Dockerfile", "discord-sim/Dockerfile"] {
+    for dockerfile in ["Dockerfile", "crates/discord-sim/Dockerfile"] {
         let text = read(dockerfile).replace("\\\n", " ");
         let arguments = |instruction: &str| -> Vec<&str> {
             let named = text.lines().filter_map(|line| line.strip_prefix(instruction));
@@ -51,7 +51,7 @@ fn the_images_recipe_lets_in_what_the_sources_include() {
     let is_let_in = |file: &str| let_in.iter().any(|entry| Path::new(file).starts_with(entry));
     let included = Regex::new(r#"include_(?:str|bytes)!\("([^"]+)"\)"#).unwrap();
     let mut seen = 0;
-    for folder in ["src", "discord-sim/src"] {
+    for folder in ["src", "crates/discord-sim/src"] {
         let mut sources = Vec::new();
         collect(&root().join(folder), &mut sources);
         for source in sources {
@@ -80,7 +80,7 @@ fn the_images_recipe_lets_in_what_the_sources_include() {
 fn the_images_recipe_lets_in_what_is_copied() {
     let let_in = let_in();
     let mut seen = 0;
-    for dockerfile in ["Dockerfile", "discord-sim/Dockerfile"] {
+    for dockerfile in ["Dockerfile", "crates/discord-sim/Dockerfile"] {
         let text = read(dockerfile);
         let copied = text.lines().filter_map(|line| line.strip_prefix("COPY "));
         for line in copied.filter(|line| !line.starts_with("--from")) {

@@ -25,8 +25,7 @@ fn the_house_keeps_its_rules() {
         "tests",
         "examples",
         "benches",
-        "discord-sim",
-        "throwaway-postgres",
+        "crates",
     ] {
         collect(&root.join(folder), &mut files);
     }

@@ -28,23 +28,23 @@ fn clean(path: &str, text: &str) {
 
 #[test]
 fn an_arrow_that_points_the_wrong_way_is_found_however_it_is_written() {
-    let complaint = "`domain` must not import `desk::ports";
-    broken("src/domain/a.rs", "use crate::desk::ports::Clock;", complaint);
+    let complaint = "`domain` must not import `workflow::ports";
+    broken("src/domain/a.rs", "use crate::workflow::ports::Clock;", complaint);
     broken(
         "src/domain/a.rs",
-        "use crate::{domain::x,\n    desk::{self, ports::Clock}};",
+        "use crate::{domain::x,\n    workflow::{self, ports::Clock}};",
         complaint,
     );
-    broken("src/domain/a.rs", "fn f() { crate::desk::ports::f() }", complaint);
+    broken("src/domain/a.rs", "fn f() { crate::workflow::ports::f() }", complaint);
     broken(
         "src/domain/a.rs",
-        "pub(crate) use super::super::desk::ports;",
+        "pub(crate) use super::super::workflow::ports;",
         complaint,
     );
-    broken("src/domain/mod.rs", "use super::desk::ports;", complaint);
+    broken("src/domain/mod.rs", "use super::workflow::ports;", complaint);
     broken(
         "src/domain.rs",
-        "use crate :: desk :: ports;".replace(" :: ", "::").as_str(),
+        "use crate :: workflow :: ports;".replace(" :: ", "::").as_str(),
         complaint,
     );
 }
@@ -52,39 +52,39 @@ fn an_arrow_that_points_the_wrong_way_is_found_however_it_is_written() {
 #[test]
 fn each_room_keeps_to_its_arrows() {
     broken(
-        "src/desk/mod.rs",
+        "src/workflow/mod.rs",
         "use crate::ledger::sqlite;",
-        "`desk` must not import `ledger::sqlite`",
+        "`workflow` must not import `ledger::sqlite`",
     );
     broken(
         "src/discord/card.rs",
-        "use crate::postgres::listing;",
+        "use crate::postgres::activity;",
         "`discord` must not import",
     );
     broken(
         "src/postgres/mod.rs",
-        "use crate::desk::execution;",
+        "use crate::workflow::execution;",
         "`postgres` must not import",
     );
     broken(
         "src/ledger/sqlite.rs",
-        "use crate::postgres::connection;",
+        "use crate::postgres::target;",
         "`ledger` must not import",
     );
     broken(
         "src/ledger/postgres.rs",
-        "use crate::postgres::listing;",
+        "use crate::postgres::activity;",
         "`ledger` must not import",
     );
     broken("src/helpers.rs", "", "no rule says what `helpers` may import");
 
     clean(
-        "src/desk/mod.rs",
+        "src/workflow/mod.rs",
         "use crate::domain::{request::Request, session};",
     );
     clean(
         "src/ledger/sqlite.rs",
-        "use crate::{desk::ports::Ledger, domain::event::Event};",
+        "use crate::{workflow::ports::Ledger, domain::event::Event};",
     );
     clean(
         "src/ledger/mod.rs",
@@ -99,7 +99,7 @@ fn each_room_keeps_to_its_arrows() {
         "src/operations/check.rs",
         "use crate::{discord::x, ledger::y, postgres::z};",
     );
-    clean("src/main.rs", "use killgate::desk;");
+    clean("src/main.rs", "use killgate::workflow;");
 }
 
 #[test]
@@ -110,12 +110,12 @@ fn a_library_stays_in_its_room() {
         "`domain` must not use `toml`",
     );
     broken(
-        "src/desk/a.rs",
+        "src/workflow/a.rs",
         "fn f(e: serenity::Error) {}",
         "`serenity` may be used in src/discord only",
     );
     broken(
-        "src/desk/a.rs",
+        "src/workflow/a.rs",
         "use ::rusqlite as db;",
         "`rusqlite` may be used in src/ledger only",
     );
@@ -149,15 +149,15 @@ fn a_library_stays_in_its_room() {
 fn comments_and_literals_are_not_code() {
     clean(
         "src/domain/a.rs",
-        "// use crate::desk::x;\n/* serenity:: /* nested */ crate::desk */\nfn f() {}",
+        "// use crate::workflow::x;\n/* serenity:: /* nested */ crate::workflow */\nfn f() {}",
     );
     clean(
         "src/domain/a.rs",
-        r##"const A: &str = "\"crate::desk"; const B: &str = r#"crate::desk"#;"##,
+        r##"const A: &str = "\"crate::workflow"; const B: &str = r#"crate::workflow"#;"##,
     );
     broken(
         "src/domain/a.rs",
-        "fn f<'a>(c: char) { c == '\"'; crate::desk::x() } // \"",
+        "fn f<'a>(c: char) { c == '\"'; crate::workflow::x() } // \"",
         "must not import",
     );
 }
@@ -191,9 +191,9 @@ fn a_long_file_and_a_leftover_marker_are_found_in_every_folder() {
     broken("tests/story.rs", &"\n".repeat(401), "401 lines");
     clean("tests/story.rs", &"\n".repeat(400));
     broken(
-        "discord-sim/src/lib.rs",
+        "crates/discord-sim/src/lib.rs",
         concat!("fn f() {}\n// TO", "DO: more"),
         "line 2",
     );
-    clean("discord-sim/src/lib.rs", "const TODOS: u8 = 1;");
+    clean("crates/discord-sim/src/lib.rs", "const TODOS: u8 = 1;");
 }

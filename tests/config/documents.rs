@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use killgate::config::reference::{Key, TABLES, Table};
 
-use crate::desk::Desk;
+use crate::example::Desk;
 
 const EXAMPLE: &str = include_str!("../../config/killgate.toml");
 const DOCUMENTATION: &str = include_str!("../../docs/configuration.md");

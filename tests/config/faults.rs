@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::desk::{Desk, MINIMAL, fault, plus, with};
+use crate::example::{Desk, MINIMAL, fault, plus, with};
 
 #[test]
 fn six_faults_are_told_in_one_go_each_with_its_place() {

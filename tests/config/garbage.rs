@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::desk::Desk;
+use crate::example::Desk;
 
 const EXAMPLE: &str = include_str!("../../config/killgate.toml");
 

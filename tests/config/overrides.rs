@@ -5,7 +5,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use killgate::domain::ids::RoleId;
 
-use crate::desk::{Desk, fault, plus};
+use crate::example::{Desk, fault, plus};
 
 #[test]
 fn a_key_given_for_a_target_replaces_that_key_and_no_other() {

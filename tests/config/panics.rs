@@ -5,15 +5,15 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 
 use killgate::config::{self, Settings};
+use killgate::discord::api::{Rest, RestError};
 use killgate::discord::gateway::{Options, Pace};
-use killgate::discord::rest::{Rest, RestError};
-use killgate::operations::telemetry::{LogFormat, log_to_stderr};
+use killgate::operations::logging::{LogFormat, log_to_stderr};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use serenity::model::gateway::GatewayIntents;
 
-use crate::desk::{Desk, MINIMAL, TOKEN};
+use crate::example::{Desk, MINIMAL, TOKEN};
 use crate::written::written;
 
 /// Where the child process finds its configuration.

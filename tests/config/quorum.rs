@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use killgate::config::Settings;
 
-use crate::desk::{Desk, MINIMAL, fault};
+use crate::example::{Desk, MINIMAL, fault};
 
 fn faults(loaded: Result<Settings, String>) -> String {
     loaded.expect_err("faults")

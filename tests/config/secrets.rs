@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use killgate::config::Settings;
 use secrecy::ExposeSecret;
 
-use crate::desk::{Desk, MINIMAL, TOKEN, fault};
+use crate::example::{Desk, MINIMAL, TOKEN, fault};
 
 const WITHOUT_TOKEN: (&str, &str) = ("token_file = \"token\"", "");
 

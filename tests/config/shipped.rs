@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::desk::Desk;
+use crate::example::Desk;
 
 #[test]
 fn those_of_compose_are_accepted() {

@@ -5,7 +5,7 @@ use std::path::Path;
 use insta::assert_snapshot;
 use killgate::config::{Connection, Ledger, Settings, TlsMode};
 
-use crate::desk::{Desk, MINIMAL, fault, plus, with};
+use crate::example::{Desk, MINIMAL, fault, plus, with};
 
 const URL: &str = "postgresql://killgate@db1.internal/postgres";
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use killgate::config::{Emoji, Ledger, Settings};
 use killgate::domain::ids::{ChannelId, RoleId, UserId};
-use killgate::domain::redaction::Privacy;
+use killgate::postgres::redaction::Privacy;
 
-use crate::desk::{Desk, MINIMAL, TOKEN, fault, plus, with};
+use crate::example::{Desk, MINIMAL, TOKEN, fault, plus, with};
 
 fn good(loaded: Result<Settings, String>) -> Settings {
     loaded.unwrap_or_else(|faults| panic!("{faults}"))

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use killgate::discord::api::Rest;
 use killgate::discord::gateway::{Connection, FromGateway, GatewayError, Interest, Options, Pace};
-use killgate::discord::rest::Rest;
 use secrecy::SecretString;
 use serenity::all::{Event, GatewayIntents};
 use tokio::sync::mpsc::Receiver;

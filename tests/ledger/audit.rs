@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use killgate::desk::ports::Ledger;
 use killgate::domain::ids::RequestId;
-use killgate::ledger::chain::Tail;
-use killgate::ledger::sqlite::pages::SqlitePages;
+use killgate::ledger::hash_chain::Tail;
+use killgate::ledger::sqlite::reader::SqlitePages;
 use killgate::ledger::sqlite::{OpenError, Sqlite};
 use killgate::operations::audit::{Verdict, Wanted, export, verify};
+use killgate::workflow::ports::Ledger;
 use rusqlite::Connection;
 use serde_json::Value;
 

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use killgate::domain::event::{Ending, Entry, Event, Why};
 use killgate::domain::ids::RequestId;
-use killgate::domain::moment::Moment;
 use killgate::domain::outcome::Outcome;
-use killgate::ledger::chain::{Break, Tail, read};
+use killgate::domain::timestamp::Moment;
+use killgate::ledger::hash_chain::{Break, Tail, read};
 
 use super::given::{CAROL, whole};
 

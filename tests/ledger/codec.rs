@@ -1,7 +1,7 @@
 //! A record as the object of the export: nothing is lost, and nothing is read that was not written so.
 
 use killgate::domain::event::{Event, Recorded};
-use killgate::ledger::codec::{Object, decode, encode};
+use killgate::ledger::record::{Object, decode, encode};
 use proptest::prelude::{ProptestConfig, any, proptest};
 use serde_json::{Value, json};
 

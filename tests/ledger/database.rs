@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use killgate::desk::ports::Ledger;
-use killgate::ledger::pages::Pages;
-use killgate::ledger::postgres::pages::PostgresPages;
+use killgate::ledger::postgres::reader::PostgresPages;
 use killgate::ledger::postgres::{Memory, OpenError, Postgres, Terms};
+use killgate::ledger::reader::Pages;
 use killgate::operations::audit::{Verdict, verify};
 use killgate::postgres::connection::Dial;
 use killgate::postgres::tls::{Tls, TlsMode};
+use killgate::workflow::ports::Ledger;
 use throwaway_postgres::{Client, Cluster, shared};
 use tokio::sync::watch;
 

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use killgate::desk::ports::{Ledger, LedgerError, Search};
 use killgate::ledger::sqlite::Sqlite;
-use killgate::ledger::sqlite::pages::SqlitePages;
+use killgate::ledger::sqlite::reader::SqlitePages;
 use killgate::operations::audit::verify;
+use killgate::workflow::ports::{Ledger, LedgerError, Search};
 
 use super::given::{at, whole};
 use super::sqlite::Folder;

@@ -5,9 +5,9 @@ use std::time::Duration;
 use killgate::domain::event::{Action, Asked, Ending, Entry, Event};
 use killgate::domain::identity::{Identity, Pid, Server};
 use killgate::domain::ids::{ChannelId, MessageId, RequestId, UserId};
-use killgate::domain::moment::Moment;
 use killgate::domain::outcome::Outcome;
 use killgate::domain::session::{BackendKind, Session, State, Wait};
+use killgate::domain::timestamp::Moment;
 
 pub(crate) const ALICE: UserId = UserId(1_400_000_000_000_000_001);
 pub(crate) const BOB: UserId = UserId(1_400_000_000_000_000_002);

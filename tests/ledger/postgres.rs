@@ -1,11 +1,11 @@
 //! The ledger in a PostgreSQL database.
 
-use killgate::desk::ports::Ledger;
-use killgate::ledger::chain::{Break, Tail};
-use killgate::ledger::pages::Pages;
-use killgate::ledger::postgres::pages::PostgresPages;
+use killgate::ledger::hash_chain::{Break, Tail};
+use killgate::ledger::postgres::reader::PostgresPages;
 use killgate::ledger::postgres::{OpenError, try_out};
+use killgate::ledger::reader::Pages;
 use killgate::operations::audit::{Verdict, verify};
+use killgate::workflow::ports::Ledger;
 
 use super::database::{Database, OWNER, QUICK};
 use super::given::{at, whole, whole_of_the_first_version};

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use killgate::desk::ports::{Ledger, LedgerError};
 use killgate::domain::ids::RequestId;
 use killgate::ledger::postgres::{Memory, Terms};
+use killgate::workflow::ports::{Ledger, LedgerError};
 use throwaway_postgres::eventually;
 use tokio::time::timeout;
 

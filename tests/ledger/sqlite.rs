@@ -4,8 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use killgate::desk::ports::Ledger;
 use killgate::ledger::sqlite::{OpenError, Sqlite};
+use killgate::workflow::ports::Ledger;
 use rusqlite::Connection;
 use tempfile::TempDir;
 

@@ -5,9 +5,9 @@ mod history;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use killgate::desk::ports::{Ledger, LedgerError, Recall};
 use killgate::domain::event::{Entry, Event, Recorded, Why};
 use killgate::domain::ids::RequestId;
+use killgate::workflow::ports::{Ledger, LedgerError, Recall};
 
 use super::given::{
     ALICE, BOB, CAROL, approved, at, denied, entry, executing, pid, posted, requested, whole,

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use killgate::desk::ports::{Ledger, LedgerError, Search};
-use killgate::ledger::chain::{Break, Tail, read};
+use killgate::ledger::hash_chain::{Break, Tail, read};
 use killgate::ledger::sqlite::Sqlite;
-use killgate::ledger::sqlite::pages::SqlitePages;
+use killgate::ledger::sqlite::reader::SqlitePages;
 use killgate::operations::audit::{Verdict, verify};
+use killgate::workflow::ports::{Ledger, LedgerError, Search};
 use rusqlite::Connection;
 
 use super::given::at;

@@ -6,9 +6,9 @@ use killgate::domain::access::{Access, Group};
 use killgate::domain::event::{Action, Asked, Event};
 use killgate::domain::identity::{Identity, Pid, Server};
 use killgate::domain::ids::{ChannelId, Person, RequestId, RoleId, UserId};
-use killgate::domain::moment::Moment;
 use killgate::domain::request::Request;
 use killgate::domain::session::{BackendKind, Session, State};
+use killgate::domain::timestamp::Moment;
 
 pub const ONCALL: RoleId = RoleId(10);
 pub const DBA: RoleId = RoleId(20);

@@ -4,16 +4,15 @@ mod cast;
 
 use std::collections::BTreeSet;
 
+use cast::{ASKED_AT, OPEN_FOR, access, everybody, open_request};
 use killgate::domain::approval::Approved;
 use killgate::domain::decision::{Circumstances, Command, decide};
 use killgate::domain::event::{Ending, Entry, Event, Recorded};
 use killgate::domain::ids::{MessageId, UserId};
-use killgate::domain::moment::Moment;
 use killgate::domain::outcome::Outcome;
 use killgate::domain::request::{Phase, Request};
+use killgate::domain::timestamp::Moment;
 use proptest::prelude::*;
-
-use cast::{ASKED_AT, OPEN_FOR, access, everybody, open_request};
 
 /// Something that could happen, in a form that can be generated and printed.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use discord_sim::Message;
-use killgate::ledger::sqlite::pages::SqlitePages;
+use killgate::ledger::sqlite::reader::SqlitePages;
 use rusqlite::Connection;
 use throwaway_postgres::{SqlState, Victim};
 

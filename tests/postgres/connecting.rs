@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use killgate::desk::ports::{Freshness, Signalled, Target};
 use killgate::domain::event::Action;
 use killgate::domain::outcome::Outcome;
 use killgate::postgres::{Limits, Reach};
+use killgate::workflow::ports::{Freshness, Signalled, Target};
 use throwaway_postgres::{Cluster, SqlState, connect, eventually};
 
 use crate::support::{dial, down, open, open_within, stages, told, unsignalled, up};

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use futures_util::future::join_all;
-use killgate::desk::ports::{Freshness, Target};
-use killgate::domain::blocking::Blocking;
+use killgate::domain::lock_graph::Blocking;
 use killgate::domain::session::{BackendKind, State};
+use killgate::workflow::ports::{Freshness, Target};
 use throwaway_postgres::{Cluster, eventually};
 
 use crate::support::{dial, open, pid, stages, up};

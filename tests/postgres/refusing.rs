@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use killgate::desk::ports::{Freshness, Signalled, Target};
 use killgate::domain::event::Action;
 use killgate::domain::outcome::Outcome;
 use killgate::domain::protection::Protection;
 use killgate::domain::session::BackendKind;
 use killgate::postgres::{Limits, Reach, Right};
+use killgate::workflow::ports::{Freshness, Signalled, Target};
 use regex::Regex;
 use throwaway_postgres::{Cluster, SqlState, eventually};
 use tokio::io::AsyncWriteExt;

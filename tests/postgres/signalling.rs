@@ -1,10 +1,10 @@
 //! What is approved is signalled, and what is not is not.
 
 use anyhow::Result;
-use killgate::desk::ports::{Signalled, Target};
 use killgate::domain::event::Action;
-use killgate::domain::moment::Moment;
 use killgate::domain::outcome::Outcome;
+use killgate::domain::timestamp::Moment;
+use killgate::workflow::ports::{Signalled, Target};
 use throwaway_postgres::{Cluster, SqlState, eventually};
 
 use crate::support::{pid, stages, told, unsignalled};

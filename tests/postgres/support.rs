@@ -5,20 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use killgate::desk::ports::{Freshness, Signalled, Target};
 use killgate::domain::approval::Approved;
 use killgate::domain::event::{Action, Asked, Entry, Event, Recorded};
 use killgate::domain::identity::{Identity, Pid};
 use killgate::domain::ids::{ChannelId, RequestId, UserId};
-use killgate::domain::moment::Moment;
 use killgate::domain::outcome::Outcome;
 use killgate::domain::protection::Protection;
 use killgate::domain::request::{Phase, Request};
 use killgate::domain::session::Session;
+use killgate::domain::timestamp::Moment;
 use killgate::postgres::connection::Dial;
 use killgate::postgres::guard::guard_sql;
 use killgate::postgres::tls::{Tls, TlsMode};
 use killgate::postgres::{Limits, PostgresTarget, Reach, Right};
+use killgate::workflow::ports::{Freshness, Signalled, Target};
 use throwaway_postgres::{Cluster, eventually};
 
 /// A name that only comes through if it is quoted right everywhere.

@@ -1,6 +1,6 @@
 //! Text of any kind, which need not be SQL.
 
-use killgate::domain::redaction::redact;
+use killgate::postgres::redaction::redact;
 use proptest::collection::vec;
 use proptest::prelude::*;
 

@@ -1,6 +1,6 @@
 //! Statements that are understood, and what is shown of them.
 
-use killgate::domain::redaction::{Privacy, redact};
+use killgate::postgres::redaction::{Privacy, redact};
 
 #[track_caller]
 fn shows(query: &str, shown: &str) {

@@ -1,6 +1,6 @@
 //! Texts of which a part cannot be told for what it is: nothing from there on is shown.
 
-use killgate::domain::redaction::redact;
+use killgate::postgres::redaction::redact;
 
 #[track_caller]
 fn shows(query: &str, shown: &str) {

@@ -3,7 +3,7 @@
 use std::num::NonZero;
 use std::thread;
 
-use killgate::domain::redaction::redact;
+use killgate::postgres::redaction::redact;
 
 use crate::grammar::{DIGITS, LETTERS, Query};
 

@@ -1,7 +1,7 @@
 //! Secrets outside of literals: in statements that the server refuses, but of which it reports the text, and where
 //! its grammar takes a word for a value.
 
-use killgate::domain::redaction::redact;
+use killgate::postgres::redaction::redact;
 
 #[track_caller]
 fn shows(query: &str, shown: &str) {

@@ -1,7 +1,7 @@
 //! What a real server takes for a literal is shown by no redaction: its own answers are the judge.
 
 use anyhow::Result;
-use killgate::domain::redaction::redact;
+use killgate::postgres::redaction::redact;
 use throwaway_postgres::{Client, Cluster};
 use tokio_postgres::SimpleQueryMessage;
 

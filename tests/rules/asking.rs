@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use killgate::domain::asking::{Given, NotAsked, Wish, ask};
+use killgate::domain::creation::{Given, NotAsked, Wish, ask};
 use killgate::domain::event::{Action, Asked, Why};
 use killgate::domain::identity::Server;
 use killgate::domain::ids::{ChannelId, MessageId, RequestId, UserId};
-use killgate::domain::moment::Moment;
 use killgate::domain::policy::{Limits, Policy};
 use killgate::domain::protection::Rule;
 use killgate::domain::request::Request;
 use killgate::domain::session::{BackendKind, Session, Snapshot};
+use killgate::domain::timestamp::Moment;
 
 use crate::cast::{ASKED_AT, asked, open_request, session};
 use crate::given::*;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use killgate::discord::session_list::filter::Filter;
 use killgate::domain::session::{Session, Snapshot};
-use killgate::domain::view::filter::Filter;
 
 use crate::cast::session;
 use crate::given::{ago, snapshot};

@@ -1,6 +1,6 @@
 //! How a precondition that was tried is told.
 
-use killgate::domain::finding::{Finding, Status};
+use killgate::common::check_result::{Finding, Status};
 
 #[test]
 fn what_is_well_needs_no_mending() {

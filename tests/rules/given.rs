@@ -6,12 +6,12 @@ use killgate::domain::decision::{Circumstances, Command, Decision, decide};
 use killgate::domain::event::{Ending, Event};
 use killgate::domain::identity::Pid;
 use killgate::domain::ids::{Person, UserId};
-use killgate::domain::moment::Moment;
 use killgate::domain::outcome::Outcome;
 use killgate::domain::policy::{Limits, Policy};
 use killgate::domain::protection::Protection;
 use killgate::domain::request::Request;
 use killgate::domain::session::{Session, Snapshot, State};
+use killgate::domain::timestamp::Moment;
 
 use crate::cast::{ASKED_AT, OPEN_FOR, access, asked, everybody, open_request, session};
 

@@ -1,6 +1,6 @@
 //! How much may be open at once, and what a used up budget of signals means for asking.
 
-use killgate::domain::asking::{Given, NotAsked, Wish, ask};
+use killgate::domain::creation::{Given, NotAsked, Wish, ask};
 use killgate::domain::event::{Action, Asked};
 use killgate::domain::ids::{ChannelId, UserId};
 use killgate::domain::policy::Limits;

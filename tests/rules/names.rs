@@ -1,10 +1,10 @@
 //! What things are called in the ledger, in commands and by PostgreSQL. Records and scripts rely on these: a
 //! name that changes here breaks somebody's export.
 
+use killgate::discord::session_list::View;
 use killgate::domain::event::{Action, Why};
 use killgate::domain::outcome::Outcome;
 use killgate::domain::session::{BackendKind, State, Wait};
-use killgate::domain::view::View;
 
 #[test]
 fn outcomes() {

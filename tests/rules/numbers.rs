@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use killgate::domain::identity::{NotAPid, Pid};
 use killgate::domain::ids::{ChannelId, MessageId, RequestId, RoleId, UserId};
-use killgate::domain::moment::Moment;
+use killgate::domain::timestamp::Moment;
 
 #[test]
 fn a_pid_is_positive_and_fits_what_postgresql_takes() {

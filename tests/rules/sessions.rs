@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use killgate::domain::blocking::Blocking;
-use killgate::domain::change::{Change, Sight, changes};
-use killgate::domain::moment::Moment;
+use killgate::domain::lock_graph::Blocking;
 use killgate::domain::session::{Futility, Session, State, Wait};
+use killgate::domain::session_diff::{Change, Sight, changes};
+use killgate::domain::timestamp::Moment;
 
 use crate::cast::session;
 use crate::given::{pid, snapshot};

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use killgate::discord::session_list::filter::Filter;
+use killgate::discord::session_list::tree::{Root, Tree};
+use killgate::discord::session_list::{LeftOut, Shown, View, list};
 use killgate::domain::session::{Session, Snapshot};
-use killgate::domain::view::filter::Filter;
-use killgate::domain::view::tree::{Root, Tree};
-use killgate::domain::view::{LeftOut, Shown, View, list};
 
 use crate::cast::session;
 use crate::given::{resting, snapshot, waiting};

@@ -1,8 +1,8 @@
 //! Which sessions are shown, in which order, and what is counted of the others.
 
+use killgate::discord::session_list::filter::Filter;
+use killgate::discord::session_list::{LeftOut, Row, Shown, View, list, worst_first};
 use killgate::domain::session::{BackendKind, Session, State};
-use killgate::domain::view::filter::Filter;
-use killgate::domain::view::{LeftOut, Row, Shown, View, list, worst_first};
 
 use crate::cast::session;
 use crate::given::{ago, pid, resting, snapshot, waiting};

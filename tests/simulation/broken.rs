@@ -5,19 +5,19 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use killgate::desk::ports::{
-    Alert, Card, Channel, Clock, Freshness, Ledger, LedgerError, Place, Recall, Search, Signalled, Target,
-    Undelivered, Unreachable, Vote,
-};
-use killgate::discord::render::body::Body;
+use killgate::discord::messages::body::Body;
 use killgate::domain::approval::Approved;
 use killgate::domain::event::{Entry, Event, Recorded, Why};
 use killgate::domain::identity::Pid;
 use killgate::domain::ids::{ChannelId, MessageId, Person, RequestId, UserId};
-use killgate::domain::moment::Moment;
 use killgate::domain::protection::Protection;
 use killgate::domain::request::Request;
 use killgate::domain::session::{Session, Snapshot};
+use killgate::domain::timestamp::Moment;
+use killgate::workflow::ports::{
+    Alert, Card, Channel, Clock, Freshness, Ledger, LedgerError, Place, Recall, Search, Signalled, Target,
+    Undelivered, Unreachable, Vote,
+};
 
 use crate::world::World;
 use crate::world::bot::Ports;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use killgate::desk::Stopped;
-use killgate::desk::ports::LedgerError;
-use killgate::ledger::codec::time;
+use killgate::ledger::record::time;
+use killgate::workflow::Stopped;
+use killgate::workflow::ports::LedgerError;
 use tokio::time::sleep;
 
 use crate::judge::{Invariant, Judge, Violation};

@@ -2,18 +2,17 @@
 
 mod end;
 mod votes;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use killgate::domain::event::{Action, Asked, Ending, Entry, Event, Recorded};
 use killgate::domain::identity::Identity;
 use killgate::domain::ids::{MessageId, RequestId};
 use killgate::domain::outcome::Outcome;
+use votes::Votes;
 
 use crate::incident::Report;
 use crate::world::World;
 use crate::world::facts::Fact;
-use votes::Votes;
 
 /// What must hold whatever happens. That `now` and randomness are arguments (9) is held by playing an incident
 /// twice.

@@ -25,13 +25,12 @@ mod story;
 #[allow(dead_code, reason = "the tests of the desk use the other half of it")]
 mod world;
 
-use std::env;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 use std::time::Instant;
+use std::{env, thread};
 
 use incident::{MadeOf, play, tell};
 use judge::{Invariant, Violation};

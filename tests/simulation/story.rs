@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use killgate::desk::ports::Vote;
 use killgate::domain::ids::MessageId;
+use killgate::workflow::ports::Vote;
 
 use crate::world::bot::Bot;
 use crate::world::cast::{ANA, BEN, DBA, DORA, EVE, IVY, ONCALL, OTTO, PEOPLE, TARGETS, action, everybody};

@@ -56,7 +56,7 @@ async fn every_line_about_a_request_carries_its_number_and_none_a_query() {
         let is_for_all = line["message"]
             .as_str()
             .is_some_and(|message| message.starts_with("stopping"));
-        if module.starts_with("killgate::desk") && !is_for_all {
+        if module.starts_with("killgate::workflow") && !is_for_all {
             assert!(line["request"].is_u64(), "{line}");
         }
     }

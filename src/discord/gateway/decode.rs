@@ -4,7 +4,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde_json::Error;
 use serenity::model::event::Event;
 
-use crate::discord::lenient;
+use crate::discord::compat;
 
 /// Decodes the event of this kind that `data` tells.
 ///
@@ -12,12 +12,12 @@ use crate::discord::lenient;
 /// matter here are decoded one by one, which tells the reason, and leaves the code for all other kinds out of the program.
 pub(super) fn decode(kind: &str, data: &str) -> Result<Event, Error> {
     match kind {
-        "INTERACTION_CREATE" => lenient::interaction(data).map(Event::InteractionCreate),
-        "MESSAGE_REACTION_ADD" => lenient::reaction(data).map(Event::ReactionAdd),
-        "MESSAGE_REACTION_REMOVE" => lenient::reaction(data).map(Event::ReactionRemove),
+        "INTERACTION_CREATE" => compat::interaction(data).map(Event::InteractionCreate),
+        "MESSAGE_REACTION_ADD" => compat::reaction(data).map(Event::ReactionAdd),
+        "MESSAGE_REACTION_REMOVE" => compat::reaction(data).map(Event::ReactionRemove),
         "MESSAGE_REACTION_REMOVE_ALL" => of(data).map(Event::ReactionRemoveAll),
         // serenity reads it as a reaction, with fields that Discord does not send here.
-        "MESSAGE_REACTION_REMOVE_EMOJI" => lenient::reaction(data).map(Event::ReactionRemoveEmoji),
+        "MESSAGE_REACTION_REMOVE_EMOJI" => compat::reaction(data).map(Event::ReactionRemoveEmoji),
         "MESSAGE_DELETE" => of(data).map(Event::MessageDelete),
         "MESSAGE_DELETE_BULK" => of(data).map(Event::MessageDeleteBulk),
         "CHANNEL_UPDATE" => of(data).map(Event::ChannelUpdate),

@@ -9,7 +9,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use serenity::model::gateway::GatewayIntents;
 
-use super::session::Session;
+use super::resume_state::Session;
 
 /// Discord tells one frame's kind by its number.
 pub(super) mod op {

@@ -21,23 +21,22 @@
 //! a bot of one guild that asks for three intents: most of what is compressed well, presences and members, is not sent to it.
 
 mod close;
+mod connect;
+mod connection;
 mod decode;
-mod dial;
 pub(super) mod endpoint;
 mod error;
 mod frame;
-mod link;
+mod heartbeat;
 mod options;
-mod owner;
-mod pulse;
+mod resume_state;
 mod session;
-
-use serenity::model::event::Event;
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
 
 pub use error::GatewayError;
 pub use options::{Interest, Options, Pace};
+use serenity::model::event::Event;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
 /// What the gateway tells its consumer, in order.
 #[derive(Debug)]
@@ -68,7 +67,7 @@ impl Connection {
         let (events, receiver) = mpsc::channel(options.capacity);
         let (stop, stopped) = watch::channel(false);
         let (is_connected, connected) = watch::channel(false);
-        let task = tokio::spawn(owner::Owner::new(options, events, is_connected).run(stopped));
+        let task = tokio::spawn(session::Owner::new(options, events, is_connected).run(stopped));
         (
             Self {
                 stop,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serenity::model::gateway::GatewayIntents;
 
-use crate::discord::rest::Rest;
+use crate::discord::api::Rest;
 
 /// Tells from an event's kind (`MESSAGE_REACTION_ADD`) and its data, the raw JSON of `d`, whether it is wanted.
 ///

@@ -1,22 +1,211 @@
-//! A session with Discord, which outlives the connections it is held over.
+//! The owner of the session: connects, and connects again.
 
-use serde::Deserialize;
+use std::time::Duration;
 
-/// What resuming needs.
-#[derive(Debug)]
-pub(super) struct Session {
-    pub(super) id: String,
-    /// The number of the last event received.
-    pub(super) seq: u64,
-    /// Where to resume, if Discord named a host that may be told the token.
-    pub(super) resume_url: Option<reqwest::Url>,
+use reqwest::Url;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::connection::Link;
+use super::resume_state::Session;
+use super::{FromGateway, GatewayError, Options, connect, endpoint};
+use crate::common::backoff::Jitter;
+use crate::discord::api::{RestError, SessionStartLimit, chain};
+
+/// After so many failures in a row, the address for resuming is taken to be dead, and the general one is used.
+const RESUME_TRIES: u32 = 3;
+
+/// With fewer session starts left than this, the rest are spread over the time they must last.
+const FEW_STARTS: u64 = 20;
+
+pub(super) struct Owner {
+    pub(super) options: Options,
+    pub(super) jitter: Jitter,
+    pub(super) events: mpsc::Sender<FromGateway>,
+    pub(super) connected: watch::Sender<bool>,
+    pub(super) session: Option<Session>,
+    /// When a session was last asked for.
+    pub(super) identified: Option<Instant>,
+    /// When READY or RESUMED came, on the connection there is.
+    pub(super) begun: Option<Instant>,
+    /// The last address that `GET /gateway/bot` gave.
+    gateway: Option<Url>,
+    /// Connections in a row that did not last.
+    failures: u32,
 }
 
-/// The part of READY that matters here. Its list of guilds is left alone.
-#[derive(Deserialize)]
-pub(super) struct Ready {
-    pub(super) session_id: String,
-    /// Where Discord wants the session resumed; an API that names no place is asked where it was found.
-    #[serde(default)]
-    pub(super) resume_gateway_url: Option<String>,
+/// How a connection, or the try to make one, ended.
+pub(super) enum Ending {
+    Stopped,
+    Fatal(GatewayError),
+    /// The session may be resumed, if there is one.
+    Lost {
+        why: String,
+    },
+    /// The session is over.
+    Expired {
+        why: String,
+    },
+    /// Op 9: the session may be resumed, or is over and a new one must be waited for.
+    Invalid {
+        resumable: bool,
+    },
+}
+
+impl Ending {
+    pub(super) fn lost(why: impl Into<String>) -> Self {
+        Self::Lost { why: why.into() }
+    }
+}
+
+impl Owner {
+    pub(super) fn new(
+        options: Options,
+        events: mpsc::Sender<FromGateway>,
+        connected: watch::Sender<bool>,
+    ) -> Self {
+        Self {
+            options,
+            jitter: Jitter::random(),
+            events,
+            connected,
+            session: None,
+            identified: None,
+            begun: None,
+            gateway: None,
+            failures: 0,
+        }
+    }
+
+    /// Keeps the session until asked to stop, or until it is in vain.
+    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) -> Result<(), GatewayError> {
+        loop {
+            let ending = match self.open(&mut stop).await {
+                Ok(socket) => Link::new(&mut self, socket, stop.clone()).serve().await,
+                Err(ending) => ending,
+            };
+            self.connected.send_replace(false);
+            let had_begun = self.begun.take();
+
+            let mut pause = Duration::ZERO;
+            let why = match ending {
+                Ending::Stopped => return Ok(()),
+                Ending::Fatal(error) => return Err(error),
+                Ending::Lost { why } => why,
+                Ending::Expired { why } => {
+                    self.session = None;
+                    why
+                }
+                Ending::Invalid { resumable: true } => "Discord interrupted the session".to_owned(),
+                Ending::Invalid { resumable: false } => {
+                    self.session = None;
+                    let (least, most) = self.options.pace.invalid_session;
+                    pause = self.jitter.between(least, most);
+                    "Discord ended the session".to_owned()
+                }
+            };
+            let lasted = had_begun.is_some_and(|begun| begun.elapsed() >= self.options.pace.proven);
+            self.failures = if lasted {
+                0
+            } else {
+                self.failures.saturating_add(1)
+            };
+            // A first loss right after the session began is no pattern yet, and is mended at once.
+            let setbacks = if had_begun.is_some() {
+                self.failures.saturating_sub(1)
+            } else {
+                self.failures
+            };
+            pause = pause.max(self.jitter.backoff(setbacks));
+
+            // An outage of hours is worth a few lines, not one every few seconds.
+            if had_begun.is_some() || self.failures.is_power_of_two() {
+                tracing::warn!(%why, failures = self.failures, "no connection to Discord; trying again");
+            }
+            let rest = async {
+                if had_begun.is_some() {
+                    // The receiver may be gone; the wait for room below will tell.
+                    let _ = self.events.send(FromGateway::Disconnected { why }).await;
+                }
+                sleep(pause).await;
+            };
+            tokio::select! {
+                () = asked(&mut stop) => return Ok(()),
+                () = self.events.closed() => return Ok(()),
+                () = rest => {}
+            }
+        }
+    }
+
+    /// Connects to where the session is to be resumed or begun, once a new one is allowed.
+    async fn open(&mut self, stop: &mut watch::Receiver<bool>) -> Result<connect::Socket, Ending> {
+        tokio::select! {
+            biased;
+            () = asked(stop) => Err(Ending::Stopped),
+            socket = async {
+                let url = self.locate().await?;
+                connect::dial(&url, &self.options.pace).await.map_err(Ending::lost)
+            } => socket,
+        }
+    }
+
+    async fn locate(&mut self) -> Result<Url, Ending> {
+        if let Some(session) = &self.session {
+            let resume_url = session
+                .resume_url
+                .clone()
+                .filter(|_| self.failures < RESUME_TRIES);
+            if let Some(url) = resume_url.or_else(|| self.gateway.clone()) {
+                return Ok(url);
+            }
+        }
+        match self.options.rest.within(self.options.pace.lookup).gateway().await {
+            Ok(found) => {
+                let url = endpoint::admit(self.options.rest.api_url(), &found.url).map_err(Ending::Fatal)?;
+                self.gateway = Some(url);
+                if let Some(limit) = &found.session_start_limit {
+                    self.await_allowance(limit).await;
+                }
+            }
+            Err(RestError::Unauthorized { .. }) => return Err(Ending::Fatal(GatewayError::Token)),
+            // REST may be down while the gateway is not: Discord says to keep the address.
+            Err(error) if self.gateway.is_none() => {
+                return Err(Ending::lost(format!(
+                    "the gateway's address is not known: {}",
+                    chain(&error)
+                )));
+            }
+            Err(error) => tracing::debug!(%error, "the gateway's last address is used"),
+        }
+        if let Some(identified) = self.identified {
+            sleep_until(identified + self.options.pace.identify).await;
+        }
+        self.gateway
+            .clone()
+            .ok_or_else(|| Ending::lost("the gateway's address is not known"))
+    }
+
+    /// Discord resets the token of a bot that starts more sessions than it is allowed, 1,000 a day.
+    async fn await_allowance(&self, limit: &SessionStartLimit) {
+        if limit.remaining >= FEW_STARTS || self.session.is_some() {
+            return;
+        }
+        let left = u32::try_from(limit.remaining).unwrap_or(0) + 1;
+        let wait = Duration::from_millis(limit.reset_after) / left;
+        // The first start of a process is what somebody waits for.
+        if limit.remaining == 0 || self.identified.is_some() {
+            tracing::warn!(
+                remaining = limit.remaining,
+                ?wait,
+                "Discord allows few more sessions today; waiting"
+            );
+            sleep(wait).await;
+        }
+    }
+}
+
+/// Waits until a stop is asked for, or nobody is left to ask.
+pub(super) async fn asked(stop: &mut watch::Receiver<bool>) {
+    // An error means that the handle was dropped, which asks for the same.
+    let _ = stop.wait_for(|stop| *stop).await;
 }

@@ -12,13 +12,13 @@
 //! | `migration`, `schema.sql` | the schema, and its versions |
 //! | `failure` | what went wrong |
 
-mod election;
-mod failure;
-mod keeping;
-mod lookup;
-mod memory;
-mod migration;
-pub mod pages;
+mod error;
+mod high_water_mark;
+mod leadership;
+mod lease_keeper;
+mod queries;
+pub mod reader;
+mod schema;
 mod session;
 
 use std::collections::BTreeMap;
@@ -30,20 +30,20 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use self::election::Taken;
-pub use self::election::Terms;
-pub use self::failure::OpenError;
-use self::failure::not_read;
-use self::keeping::Keeper;
-pub use self::memory::Memory;
+pub use self::error::OpenError;
+use self::error::not_read;
+pub use self::high_water_mark::Memory;
+use self::leadership::Taken;
+pub use self::leadership::Terms;
+use self::lease_keeper::Keeper;
 use self::session::{Lent, Place, Reach, lend};
-use crate::desk::ports::{Ledger, LedgerError, Recall, Search};
 use crate::domain::event::{Entry, Recorded};
 use crate::domain::ids::RequestId;
-use crate::domain::moment::Moment;
-use crate::ledger::chain::Tail;
-use crate::ledger::standing::{self, Standing};
+use crate::domain::timestamp::Moment;
+use crate::ledger::hash_chain::Tail;
+use crate::ledger::pending::{self, Standing};
 use crate::postgres::connection::Dial;
+use crate::workflow::ports::{Ledger, LedgerError, Recall, Search};
 
 /// How long anything asked of the ledger may take. Shorter than a lease, so that an answer in time is one from
 /// before anybody could have taken the lease away.
@@ -155,7 +155,7 @@ impl Ledger for Postgres {
         let mut lent = self.lend(deadline).await?;
         let known = lent.memory().last();
         let live = &mut lent.session().live;
-        let answer = timeout_at(deadline, lookup::recall(live, since, &known)).await;
+        let answer = timeout_at(deadline, queries::recall(live, since, &known)).await;
         let tail = answer.as_ref().ok().and_then(|found| found.as_ref().ok());
         let tail = tail.and_then(|found| found.tail.clone());
         let found = lent.conclude(answer, tail).map_err(not_read)?;
@@ -180,8 +180,8 @@ impl Ledger for Postgres {
     async fn history(&self, search: Search) -> Result<Vec<Recorded>, LedgerError> {
         let deadline = Instant::now() + LIMIT;
         let lent = self.lend(deadline).await?;
-        let answer = timeout_at(deadline, lookup::history(lent.client(), &search)).await;
-        lookup::verified(lent.conclude(answer, None).map_err(not_read)?)
+        let answer = timeout_at(deadline, queries::history(lent.client(), &search)).await;
+        queries::verified(lent.conclude(answer, None).map_err(not_read)?)
     }
 
     async fn probe(&self) -> Result<(), LedgerError> {
@@ -191,7 +191,7 @@ impl Ledger for Postgres {
         let known = lent.memory().last();
         let trying = async {
             lent.client().execute(&renew, &[&self.epoch]).await?;
-            lookup::end_after(lent.client(), &known).await
+            queries::end_after(lent.client(), &known).await
         };
         let answer = timeout_at(deadline, trying).await;
         match lent.conclude(answer, None)? {
@@ -220,7 +220,7 @@ impl Sealed {
         let mut lines = Vec::with_capacity(entries.len());
         let mut standing = BTreeMap::new();
         for entry in entries {
-            if let (Some(RequestId(request)), Some(now)) = (entry.request, standing::after(&entry.event)) {
+            if let (Some(RequestId(request)), Some(now)) = (entry.request, pending::after(&entry.event)) {
                 standing.insert(request, now);
             }
             let sealed = tail.seal(entry).map_err(|error| {
@@ -259,7 +259,7 @@ pub async fn try_out(to: &Dial) -> Result<(), OpenError> {
     let trying = async {
         let (mut live, _ended) = session::dial(to, LIMIT).await?;
         let transaction = live.client_mut().transaction().await?;
-        migration::migrate(&transaction).await?;
+        schema::migrate(&transaction).await?;
         transaction
             .execute("UPDATE killgate_ledger.lease SET holder = holder", &[])
             .await?;

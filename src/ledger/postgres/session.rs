@@ -9,11 +9,11 @@ use tokio::time::{Instant, timeout_at};
 use tokio_postgres::error::Severity;
 use tokio_postgres::{Client, Error, Statement};
 
-use super::failure::{Failure, OpenError};
-use super::memory::Memory;
-use crate::desk::ports::{LedgerError, Unreachable};
-use crate::ledger::chain::Tail;
+use super::error::{Failure, OpenError};
+use super::high_water_mark::Memory;
+use crate::ledger::hash_chain::Tail;
 use crate::postgres::connection::{Dial, Ended, Live};
+use crate::workflow::ports::{LedgerError, Unreachable};
 
 /// How long a session that was lost is waited for, before what wants one is told that there is none.
 const REOPENED_WITHIN: Duration = Duration::from_secs(1);

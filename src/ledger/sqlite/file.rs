@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::failure::OpenError;
+use super::error::OpenError;
 
 /// A ledger's file that nobody else holds, until this is dropped or the process ends, however it ends.
 #[derive(Debug)]

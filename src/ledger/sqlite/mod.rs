@@ -1,13 +1,13 @@
 //! The ledger in a SQLite file, held by one running killgate. An acknowledged record has been through `fsync`
 //! (SQLite documentation, "Write-Ahead Logging" and "PRAGMA synchronous").
 
-mod failure;
+mod dry_run;
+mod error;
 mod file;
-mod lookup;
-mod migration;
-pub mod pages;
+mod queries;
+pub mod reader;
+mod schema;
 mod store;
-mod trying;
 mod worker;
 
 use std::path::Path;
@@ -18,15 +18,15 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, warn};
 
-pub use self::failure::OpenError;
+pub use self::dry_run::{Tried, try_out};
+pub use self::error::OpenError;
 use self::file::Held;
 use self::store::{Change, Store};
-pub use self::trying::{Tried, try_out};
 use self::worker::{Job, Work};
-use crate::desk::ports::{Ledger, LedgerError, Recall, Search};
 use crate::domain::event::{Entry, Recorded};
 use crate::domain::ids::RequestId;
-use crate::domain::moment::Moment;
+use crate::domain::timestamp::Moment;
+use crate::workflow::ports::{Ledger, LedgerError, Recall, Search};
 
 /// How many may wait for the ledger before those who come next wait for a place in the queue.
 const QUEUE: usize = 256;
@@ -106,7 +106,7 @@ impl Ledger for Sqlite {
     }
 
     async fn recall(&self, since: Moment) -> Result<Recall, LedgerError> {
-        self.read(move |store| lookup::recall(store, since)).await
+        self.read(move |store| queries::recall(store, since)).await
     }
 
     async fn settle(&self, request: RequestId) -> Result<(), LedgerError> {
@@ -114,7 +114,7 @@ impl Ledger for Sqlite {
     }
 
     async fn history(&self, search: Search) -> Result<Vec<Recorded>, LedgerError> {
-        self.read(move |store| lookup::history(store, &search)).await
+        self.read(move |store| queries::history(store, &search)).await
     }
 
     async fn probe(&self) -> Result<(), LedgerError> {

@@ -7,15 +7,15 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 use tracing::warn;
 
-use super::failure::{OpenError, not_committed, not_recorded};
+use super::error::{OpenError, not_committed, not_recorded};
 use super::file::Held;
-use super::migration;
-use crate::desk::ports::LedgerError;
+use super::schema;
 use crate::domain::event::{Entry, Recorded};
 use crate::domain::ids::RequestId;
-use crate::ledger::chain::{self, Tail};
-use crate::ledger::pages::Row;
-use crate::ledger::standing::{self, Standing};
+use crate::ledger::hash_chain::{self, Tail};
+use crate::ledger::pending::{self, Standing};
+use crate::ledger::reader::Row;
+use crate::workflow::ports::LedgerError;
 
 /// How long another program may keep the file locked before that is an error, to whoever opens it or reads through it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -49,9 +49,9 @@ impl Store {
         let failed = || OpenError::sqlite(path);
         let mut connection = connect(path).map_err(failed())?;
         // Before anything is changed in it, it must be a ledger.
-        migration::version(&connection, path)?;
+        schema::version(&connection, path)?;
         prepare(&connection, "FULL").map_err(failed())?;
-        migration::migrate(&mut connection, path)?;
+        schema::migrate(&mut connection, path)?;
         check_end(&connection, path)?;
         let trial = connect(path).map_err(failed())?;
         // Without `fsync` after each transaction, yet with it before the log is written back: what others
@@ -213,12 +213,12 @@ fn append(connection: &Connection, entries: Vec<Entry>) -> Outcome {
     Ok(done)
 }
 
-fn insert(connection: &Connection, sealed: &chain::Sealed) -> rusqlite::Result<()> {
+fn insert(connection: &Connection, sealed: &hash_chain::Sealed) -> rusqlite::Result<()> {
     let Recorded { seq, entry } = &sealed.recorded;
     connection
         .prepare_cached("INSERT INTO record (seq, line) VALUES (?1, ?2)")?
         .execute(params![seq, sealed.line])?;
-    if let (Some(RequestId(request)), Some(standing)) = (entry.request, standing::after(&entry.event)) {
+    if let (Some(RequestId(request)), Some(standing)) = (entry.request, pending::after(&entry.event)) {
         connection
             .prepare_cached("INSERT OR REPLACE INTO standing (request, owed) VALUES (?1, ?2)")?
             .execute(params![request, standing == Standing::Owed])?;

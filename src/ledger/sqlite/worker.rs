@@ -3,8 +3,8 @@
 use tokio::sync::{mpsc, oneshot};
 
 use super::store::{Change, Store};
-use crate::desk::ports::LedgerError;
 use crate::domain::event::Recorded;
+use crate::workflow::ports::LedgerError;
 
 /// How many appends may share one `fsync`.
 const TOGETHER: usize = 64;

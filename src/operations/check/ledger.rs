@@ -5,12 +5,12 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::target::encryption;
+use crate::common::check_result::Finding;
 use crate::config::{Connection, Ledger, Settings};
-use crate::domain::finding::Finding;
-use crate::ledger::sqlite::{OpenError, Tried};
-use crate::ledger::{postgres, sqlite};
+use crate::ledger::postgres;
+use crate::ledger::sqlite::{self, OpenError, Tried};
 use crate::operations::audit::{self, Verdict};
-use crate::operations::{ledger_tools, seat};
+use crate::operations::{leadership, ledger_tools};
 
 const WRITABLE: &str = "ledger: writable";
 const INTACT: &str = "ledger: intact";
@@ -117,7 +117,7 @@ fn of_version(Tried { version, newest }: Tried, path: &Path) -> Finding {
 }
 
 async fn in_postgres(connection: &Connection) -> Finding {
-    match postgres::try_out(&seat::dial(connection)).await {
+    match postgres::try_out(&leadership::dial(connection)).await {
         Ok(()) => Finding::ok(WRITABLE, connection.address()),
         Err(problem) => Finding::fail(
             WRITABLE,
@@ -153,7 +153,7 @@ fn is_none_yet(problem: &anyhow::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::finding::Status;
+    use crate::common::check_result::Status;
 
     #[test]
     fn of_an_older_ledger_it_is_said_what_the_next_start_makes_of_it() {

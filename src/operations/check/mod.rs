@@ -1,16 +1,16 @@
 //! `killgate check`: every precondition tried for real, and how to mend what is missing.
 
 mod ledger;
-mod rights;
+mod privileges;
 mod target;
 
 use anyhow::Context;
 use serde_json::json;
 
-use super::assembly;
+use super::bootstrap;
+use crate::common::check_result::{Finding, Status};
 use crate::config::Settings;
 use crate::discord::inspection;
-use crate::domain::finding::{Finding, Status};
 
 /// Tries everything, and prints a line each or, for machines, one JSON array; whether nothing failed.
 pub fn check(settings: &Settings, json: bool) -> anyhow::Result<bool> {
@@ -36,7 +36,7 @@ async fn find(settings: &Settings) -> Vec<Finding> {
     let looks = settings
         .targets
         .iter()
-        .map(|configured| target::find(configured, assembly::dial(&configured.connection)));
+        .map(|configured| target::find(configured, bootstrap::dial(&configured.connection)));
     let (discord, targets, ledger) = tokio::join!(
         on_discord(settings),
         futures_util::future::join_all(looks),
@@ -49,7 +49,7 @@ async fn find(settings: &Settings) -> Vec<Finding> {
 }
 
 async fn on_discord(settings: &Settings) -> Vec<Finding> {
-    let profile = match assembly::profile(settings) {
+    let profile = match bootstrap::profile(settings) {
         Ok(profile) => profile,
         Err(problem) => {
             return vec![Finding::fail(

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::rights::{self, quoted};
+use super::privileges::{self, quoted};
+use crate::common::check_result::Finding;
 use crate::config::{Connection, Target, TlsMode};
-use crate::domain::finding::Finding;
 use crate::postgres::connection::Dial;
-use crate::postgres::findings::{Findings, find as find_out, try_statements};
-use crate::postgres::privileges::{self, Privileges};
+use crate::postgres::privileges::{self as role_privileges, Privileges};
+use crate::postgres::server_info::{Findings, find as find_out, try_statements};
 use crate::postgres::version::Version;
 
 /// A target that has not answered by then is not reachable.
@@ -23,7 +23,7 @@ pub(super) async fn find(target: &Target, dial: Dial) -> Vec<Finding> {
         if !findings.version.is_too_old() {
             try_statements(&mut live).await?;
         }
-        let privileges = privileges::find(&live, findings.version).await?;
+        let privileges = role_privileges::find(&live, findings.version).await?;
         anyhow::Ok((findings, privileges))
     });
     let (findings, privileges) = match tried.await {
@@ -34,7 +34,7 @@ pub(super) async fn find(target: &Target, dial: Dial) -> Vec<Finding> {
                 format!(
                     "{}: {}",
                     target.connection.address(),
-                    crate::postgres::problem::explained(problem)
+                    crate::postgres::error::explained(problem)
                 ),
                 "Correct the target's url, password or certificate, or see to its server",
             )];
@@ -56,7 +56,7 @@ pub(super) async fn find(target: &Target, dial: Dial) -> Vec<Finding> {
         encryption(&target.connection, what("TLS")),
         version(findings.version, what("version")),
         sight(&findings, what("sessions")),
-        rights::find(&findings, &privileges, what("signals")),
+        privileges::find(&findings, &privileges, what("signals")),
         superuser(&findings, what("superuser")),
         tables(&privileges, what("tables")),
         reserved(&findings, &privileges, what("reserved connections")),
@@ -170,7 +170,7 @@ fn reserved(findings: &Findings, privileges: &Privileges, what: String) -> Findi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::finding::Status;
+    use crate::common::check_result::Status;
 
     #[test]
     fn a_server_that_is_too_old_fails_and_one_that_is_too_new_is_warned_of() {

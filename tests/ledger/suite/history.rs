@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use killgate::desk::ports::{Ledger, Reach, Search};
 use killgate::domain::event::Event;
 use killgate::domain::ids::{MessageId, RequestId};
+use killgate::workflow::ports::{Ledger, Reach, Search};
 
 use super::super::given::{ALICE, BOB, CAROL, denied, pid, posted, requested, whole};
 use super::{Place, append, number};

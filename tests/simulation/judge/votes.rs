@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use killgate::desk::ports::Vote;
 use killgate::domain::ids::{MessageId, UserId};
+use killgate::workflow::ports::Vote;
 
 use super::{Invariant, Verdict, Violation};
 use crate::world::facts::Fact;

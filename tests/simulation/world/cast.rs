@@ -7,9 +7,9 @@ use killgate::domain::access::{Access, Group};
 use killgate::domain::event::Action;
 use killgate::domain::identity::Server as Identified;
 use killgate::domain::ids::{ChannelId, Person, RoleId, UserId};
-use killgate::domain::moment::Moment;
 use killgate::domain::policy::{Limits, Policy};
 use killgate::domain::protection::Protection;
+use killgate::domain::timestamp::Moment;
 use regex::Regex;
 
 use super::postgres::Server;

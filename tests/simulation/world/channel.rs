@@ -4,13 +4,13 @@ use std::sync::LazyLock;
 
 use anyhow::anyhow;
 use async_trait::async_trait;
-use killgate::desk::ports::{Alert, Card, Channel, Place, Question, Undelivered, Vote};
-use killgate::desk::refusal::Refusal;
-use killgate::discord::render::body::Body;
-use killgate::discord::render::{self, Look};
+use killgate::discord::messages::body::Body;
+use killgate::discord::messages::{self, Look};
 use killgate::domain::event::Why;
 use killgate::domain::ids::{ChannelId, MessageId, Person, RequestId, UserId};
 use killgate::domain::request::Request;
+use killgate::workflow::ports::{Alert, Card, Channel, Place, Question, Undelivered, Vote};
+use killgate::workflow::refusal::Refusal;
 
 use super::discord::{Kind, Shown};
 use super::facts::Fact;
@@ -71,7 +71,7 @@ impl Channel for World {
                 outcome,
             });
             if outcome.is_some() {
-                state.read(render::card::current(card, &LOOK));
+                state.read(messages::card::current(card, &LOOK));
             }
             Ok(())
         })
@@ -95,7 +95,7 @@ impl Channel for World {
                 replies_to,
                 outcome,
             });
-            state.read(render::result::reply(request).expect("it has ended"));
+            state.read(messages::result::reply(request).expect("it has ended"));
         })
         .await
         .map_err(unavailable)
@@ -112,7 +112,7 @@ impl Channel for World {
                 person,
                 why,
             });
-            state.read(render::note::tell(request, person, why));
+            state.read(messages::notices::tell(request, person, why));
         })
         .await
         .map_err(unavailable)
@@ -176,7 +176,7 @@ impl Question for Command {
                 state.note(Fact::Refused {
                     words: refusal.to_string(),
                 });
-                state.read(render::note::refusal(refusal, &LOOK));
+                state.read(messages::notices::refusal(refusal, &LOOK));
             })
             .await
             .map_err(unavailable)
@@ -199,7 +199,7 @@ impl State {
             action: request.asked.action,
             identity: request.asked.identity,
         });
-        self.read(render::card::posted(card, &LOOK));
+        self.read(messages::card::posted(card, &LOOK));
         message
     }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use killgate::desk::ports::Clock;
-use killgate::domain::moment::Moment;
+use killgate::domain::timestamp::Moment;
+use killgate::workflow::ports::Clock;
 use tokio::time::Instant;
 
 use super::World;

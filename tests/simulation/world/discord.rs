@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use killgate::desk::inbox::Happening;
-use killgate::desk::ports::{Place, Vote};
 use killgate::domain::ids::{MessageId, Person, RequestId, RoleId, UserId};
 use killgate::domain::outcome::Outcome;
+use killgate::workflow::input::Happening;
+use killgate::workflow::ports::{Place, Vote};
 
 use super::State;
 use super::cast::INCIDENT;

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::anyhow;
 use async_trait::async_trait;
-use killgate::desk::ports::{Ledger, LedgerError, Recall, Search};
 use killgate::domain::event::{Entry, Event, Recorded};
 use killgate::domain::ids::RequestId;
-use killgate::domain::moment::Moment;
-use killgate::ledger::chain::{self, Tail};
-use killgate::ledger::standing::{self, Standing};
+use killgate::domain::timestamp::Moment;
+use killgate::ledger::hash_chain::{self, Tail};
+use killgate::ledger::pending::{self, Standing};
+use killgate::workflow::ports::{Ledger, LedgerError, Recall, Search};
 
 use super::World;
 use super::facts::Fact;
@@ -81,7 +81,7 @@ impl Disk {
     fn sync(&mut self, rows: Vec<Row>) {
         for row in &rows {
             let entry = &row.recorded.entry;
-            if let (Some(request), Some(now)) = (entry.request, standing::after(&entry.event)) {
+            if let (Some(request), Some(now)) = (entry.request, pending::after(&entry.event)) {
                 self.standing.insert(request, now);
             }
         }
@@ -143,11 +143,11 @@ impl Disk {
 
 fn read(row: &Row) -> Result<Recorded, LedgerError> {
     let seq = row.recorded.seq;
-    let corrupt = |broken: chain::Break| LedgerError::Corrupt {
+    let corrupt = |broken: hash_chain::Break| LedgerError::Corrupt {
         seq,
         problem: broken.to_string(),
     };
-    chain::read(seq, &row.line)
+    hash_chain::read(seq, &row.line)
         .map(|link| link.recorded)
         .map_err(corrupt)
 }

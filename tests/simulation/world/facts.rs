@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use killgate::desk::ports::{Alert, Place, Vote};
 use killgate::domain::event::{Action, Entry, Recorded, Why};
 use killgate::domain::identity::Identity;
 use killgate::domain::ids::{MessageId, RequestId, UserId};
-use killgate::domain::moment::Moment;
 use killgate::domain::outcome::Outcome;
+use killgate::domain::timestamp::Moment;
+use killgate::workflow::ports::{Alert, Place, Vote};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use killgate::desk::inbox::Happening;
 use killgate::domain::ids::{MessageId, UserId};
+use killgate::workflow::input::Happening;
 use tokio::sync::{Notify, mpsc};
 
 use super::facts::Fact;

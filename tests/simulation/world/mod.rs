@@ -32,17 +32,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use killgate::domain::moment::Moment;
-use killgate::domain::policy::Policy;
-use tokio::sync::Notify;
-use tokio::time::sleep;
-
 use clock::Time;
 use discord::Discord;
 use disk::Disk;
 use facts::{Fact, Facts};
 use faults::{Fault, Faults, Lost, Part};
+use killgate::domain::policy::Policy;
+use killgate::domain::timestamp::Moment;
 use postgres::{Change, Server};
+use tokio::sync::Notify;
+use tokio::time::sleep;
 
 /// Everything there is; a handle that is cheap to clone. A lock is held for an instant and never across an
 /// `await`, so that what happens to it happens at one point of virtual time.

@@ -4,15 +4,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use killgate::desk::ports::Signalled;
 use killgate::domain::approval::Approved;
 use killgate::domain::event::Action;
 use killgate::domain::identity::{Identity, Pid, Server as Identified};
 use killgate::domain::ids::RequestId;
-use killgate::domain::moment::Moment;
 use killgate::domain::outcome::Outcome;
 use killgate::domain::protection::Protection;
 use killgate::domain::session::{BackendKind, Session, Snapshot, State};
+use killgate::domain::timestamp::Moment;
+use killgate::workflow::ports::Signalled;
 
 use super::State as World;
 use super::cast::HOSTILE;

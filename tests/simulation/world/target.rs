@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use killgate::desk::ports::{Freshness, Signalled, Target, Unreachable};
 use killgate::domain::approval::Approved;
 use killgate::domain::identity::Pid;
 use killgate::domain::outcome::Outcome;
 use killgate::domain::protection::Protection;
 use killgate::domain::session::{Session, Snapshot};
+use killgate::workflow::ports::{Freshness, Signalled, Target, Unreachable};
 
 use super::World;
 use super::faults::{Lost, Part};

@@ -4,13 +4,12 @@ mod bot;
 mod plan;
 mod reading;
 
-pub use bot::signal;
-pub use plan::{Plan, Right, free_address};
-
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use bot::signal;
 use discord_sim::{Answer, Channel, Message, Person, Sim};
+pub use plan::{Plan, Right, free_address};
 use serde_json::Value;
 use tempfile::TempDir;
 use throwaway_postgres::victim::Victim;

@@ -1,0 +1,9 @@
+//! What several rooms need and no rule uses.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | [`backoff`] | how long to wait before the next attempt |
+//! | [`check_result`] | the result of one check of `killgate check` |
+
+pub mod backoff;
+pub mod check_result;

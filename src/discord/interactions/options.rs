@@ -1,0 +1,70 @@
+//! The options of a command, as they came.
+
+use serenity::model::application::{CommandData, CommandDataOptionValue};
+use serenity::model::id::UserId;
+
+use crate::workflow::refusal::Refusal;
+
+pub(super) struct Options<'a> {
+    data: &'a CommandData,
+}
+
+impl<'a> Options<'a> {
+    pub(super) fn of(data: &'a CommandData) -> Self {
+        Self { data }
+    }
+
+    fn value(&self, name: &str) -> Option<&'a CommandDataOptionValue> {
+        self.data
+            .options
+            .iter()
+            .find(|option| option.name == name)
+            .map(|option| &option.value)
+    }
+
+    /// A text option; empty is the same as left out.
+    pub(super) fn text(&self, name: &str) -> Option<&'a str> {
+        match self.value(name)? {
+            CommandDataOptionValue::String(text) => Some(text.trim()).filter(|text| !text.is_empty()),
+            _ => None,
+        }
+    }
+
+    /// The required pid: any whole number here, for the domain says which of them can be one.
+    pub(super) fn pid(&self) -> Result<i64, Refusal> {
+        self.number("pid")?
+            .ok_or_else(|| bad("pid", "", "the pid of a session, a whole number; see /sessions"))
+    }
+
+    /// A number that may be left out.
+    pub(super) fn number(&self, name: &'static str) -> Result<Option<i64>, Refusal> {
+        let expected = "a whole number, such as 4711";
+        match self.value(name) {
+            None => Ok(None),
+            Some(CommandDataOptionValue::Integer(number)) => Ok(Some(*number)),
+            // Discord's own clients send integers only; others may not.
+            Some(CommandDataOptionValue::String(text)) => text
+                .trim()
+                .parse()
+                .map(Some)
+                .map_err(|_| bad(name, text, expected)),
+            Some(CommandDataOptionValue::Number(number)) => Err(bad(name, &number.to_string(), expected)),
+            Some(_) => Err(bad(name, "that", expected)),
+        }
+    }
+
+    pub(super) fn user(&self, name: &str) -> Option<UserId> {
+        match self.value(name)? {
+            CommandDataOptionValue::User(user) => Some(*user),
+            _ => None,
+        }
+    }
+}
+
+pub(super) fn bad(option: &'static str, given: &str, expected: &'static str) -> Refusal {
+    Refusal::BadOption {
+        option,
+        given: given.to_owned(),
+        expected,
+    }
+}

@@ -1,0 +1,139 @@
+//! `/requests`: what was asked for, and what came of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tracing::{error, warn};
+
+use super::Commands;
+use super::options::{Options, bad};
+use crate::discord::messages::component_id::Browse;
+use crate::discord::messages::request_list::{self, Page, SHOWN, Status, Wanted};
+use crate::discord::reply::Reply;
+use crate::domain::event::Recorded;
+use crate::domain::identity::Pid;
+use crate::domain::ids::{Person, UserId};
+use crate::domain::request::Request;
+use crate::workflow::ports::{Reach, Search};
+use crate::workflow::refusal::Refusal;
+
+impl Commands {
+    pub(super) async fn requests(
+        &self,
+        by: &Person,
+        options: &Options<'_>,
+        reply: &Arc<Reply>,
+    ) -> Result<(), Refusal> {
+        let newest = Browse {
+            wanted: wanted(options)?,
+            reach: Reach::Newest,
+        };
+        self.browse(by, newest, reply).await
+    }
+
+    /// Shows a page of the requests that the person may see.
+    pub(super) async fn browse(
+        &self,
+        by: &Person,
+        Browse { wanted, mut reach }: Browse,
+        reply: &Arc<Reply>,
+    ) -> Result<(), Refusal> {
+        if !self.desk.rules().may_view_any(by) {
+            return Err(Refusal::NotAViewer);
+        }
+        let mut found = self.look_back(by, wanted, reach).await?;
+        let is_first = matches!(reach, Reach::NewerThan(_)) && found.len() <= SHOWN;
+        if is_first || found.is_empty() && reach != Reach::Newest {
+            // The first page is a full one, if there are enough; and it stands in for one whose requests are gone.
+            reach = Reach::Newest;
+            found = self.look_back(by, wanted, reach).await?;
+        }
+        let more = found.len() > SHOWN;
+        let (newer, older) = match reach {
+            Reach::Newest => (false, more),
+            Reach::OlderThan(_) => (true, more),
+            Reach::NewerThan(_) => (more, true),
+        };
+        let requests = match reach {
+            // What is one too many is the one farthest from where the search began.
+            Reach::NewerThan(_) => &found[found.len().saturating_sub(SHOWN)..],
+            Reach::Newest | Reach::OlderThan(_) => &found[..found.len().min(SHOWN)],
+        };
+        let page = Page {
+            requests,
+            reach,
+            newer,
+            older,
+        };
+        if let Err(problem) = reply.say(request_list::list(page, wanted, &self.look)).await {
+            warn!(error = %problem, "a list of requests could not be posted");
+        }
+        Ok(())
+    }
+
+    /// The nearest requests in this direction, newest first: one more than a page holds, if there is one.
+    async fn look_back(&self, by: &Person, wanted: Wanted, reach: Reach) -> Result<Vec<Request>, Refusal> {
+        let search = Search {
+            ended: wanted.status.ended(),
+            pid: wanted.pid,
+            requester: wanted.requester,
+            message: None,
+            targets: self.restriction(by),
+            reach,
+            limit: u32::try_from(SHOWN + 1).unwrap_or(u32::MAX),
+        };
+        let records = self.ledger.history(search).await.map_err(|problem| {
+            error!(error = ?problem, "the ledger cannot be read");
+            Refusal::LedgerDown
+        })?;
+        Ok(fold(records))
+    }
+
+    /// The targets whose requests the person may see; `None` for all, also those that are no longer configured.
+    fn restriction(&self, by: &Person) -> Option<BTreeSet<String>> {
+        let all = &self.desk.rules().targets;
+        let visible = all
+            .iter()
+            .filter(|(_, governed)| governed.policy.access.may_view(by));
+        let visible: BTreeSet<_> = visible.map(|(name, _)| name.clone()).collect();
+        (visible.len() < all.len()).then_some(visible)
+    }
+}
+
+fn wanted(options: &Options<'_>) -> Result<Wanted, Refusal> {
+    let status = match options.text("status") {
+        None => Status::default(),
+        Some(name) => Status::named(name).ok_or_else(|| bad("status", name, "open, closed or all"))?,
+    };
+    let pid = options.number("pid")?.map(Pid::try_from).transpose();
+    Ok(Wanted {
+        status,
+        pid: pid.map_err(Refusal::NotAPid)?,
+        requester: options.user("user").map(|user| UserId(user.get())),
+    })
+}
+
+/// The requests that the records tell of, newest first.
+fn fold(records: Vec<Recorded>) -> Vec<Request> {
+    let mut histories: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for recorded in records {
+        if let Some(request) = recorded.entry.request {
+            histories.entry(request).or_default().push(recorded.entry);
+        }
+    }
+    let replayed = histories.into_iter().rev().map(|(id, entries)| {
+        (
+            id,
+            Request::replay(id, entries.iter().map(|entry| (&entry.event, entry.at))),
+        )
+    });
+    replayed
+        .filter_map(|(id, request)| match request {
+            Ok(request) => request,
+            Err(impossible) => {
+                warn!(request = id.0, %impossible, "the ledger tells of a request that cannot be; it is not listed");
+                None
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,98 @@
+//! Choices for options that are completed while somebody types.
+//!
+//! Discord takes at most 25, with names of at most 100 characters, and shows them as they are, without Markdown
+//! (Discord documentation, "Application Command Option Choice Structure").
+
+use serenity::all::{AutocompleteChoice, CreateAutocompleteResponse};
+
+use super::format::age;
+use crate::discord::sanitize;
+use crate::discord::session_list::page::Answer;
+use crate::discord::session_list::{self, Row};
+use crate::domain::session::Session;
+use crate::domain::timestamp::Moment;
+
+const CHOICES: usize = 25;
+const NAME: usize = 100;
+/// What tells a session from others takes the rest of the name.
+const PART: usize = 24;
+
+/// The sessions that match what was `typed` as a pid: the one with that very pid, then the worst of each target.
+/// Targets that did not answer have none.
+pub fn pids(answers: &[Answer], typed: &str) -> CreateAutocompleteResponse {
+    let typed = typed.trim().to_lowercase();
+    let several = answers.len() > 1;
+    let mut found = Vec::new();
+    for answer in answers {
+        let Ok(snapshot) = &answer.seen else { continue };
+        let target = several.then_some(answer.target.as_str());
+        for (place, row) in session_list::worst_first(snapshot).into_iter().enumerate() {
+            if let Some(closeness) = closeness(row.session, &typed) {
+                found.push(((closeness, place), row, target, snapshot.at));
+            }
+        }
+    }
+    found.sort_by_key(|(order, ..)| *order);
+    let choices = found
+        .iter()
+        .take(CHOICES)
+        .map(|(_, row, target, at)| {
+            AutocompleteChoice::new(label(row, *target, *at), row.session.pid.number())
+        })
+        .collect();
+    CreateAutocompleteResponse::new().set_choices(choices)
+}
+
+/// The targets whose name contains what was `typed`. A name that is too long for a choice is left out: as a value
+/// it could not be sent whole.
+pub fn targets<'a>(names: impl IntoIterator<Item = &'a str>, typed: &str) -> CreateAutocompleteResponse {
+    let typed = typed.trim().to_lowercase();
+    let choices = names
+        .into_iter()
+        .filter(|name| name.to_lowercase().contains(&typed) && name.chars().count() <= NAME)
+        .take(CHOICES)
+        .map(|name| AutocompleteChoice::new(sanitize::plain(name, NAME), name))
+        .collect();
+    CreateAutocompleteResponse::new().set_choices(choices)
+}
+
+/// How well a session matches; the lesser the better, `None` when it does not.
+fn closeness(session: &Session, typed: &str) -> Option<u8> {
+    let pid = session.pid.to_string();
+    if pid == typed {
+        return Some(0);
+    }
+    if pid.starts_with(typed) {
+        return Some(1);
+    }
+    let contains = |text: &str| text.to_lowercase().contains(typed);
+    let is_match = session.user.as_deref().is_some_and(contains)
+        || session.database.as_deref().is_some_and(contains)
+        || contains(&session.application)
+        || session.query.as_deref().is_some_and(contains);
+    is_match.then_some(1)
+}
+
+/// `4711 · app · idle in transaction 14 m 3 s · blocks 7 · psql · shop`.
+pub(in crate::discord) fn label(row: &Row<'_>, target: Option<&str>, now: Moment) -> String {
+    let session = row.session;
+    let part = |text: &str| sanitize::plain(text, PART).to_string();
+    let since = session.query_age(now).or_else(|| session.state_age(now));
+    let since = since.map_or(String::new(), |since| format!(" {}", age(since)));
+    let state = if session.is_blocked() {
+        "waits"
+    } else {
+        session.state.name()
+    };
+    let mut parts = vec![session.pid.to_string()];
+    parts.extend(target.map(part));
+    parts.extend(session.user.as_deref().map(part));
+    parts.push(format!("{state}{since}").replace("transaction", "tx"));
+    if row.waiters > 0 {
+        parts.push(format!("blocks {}", row.waiters));
+    }
+    parts.push(part(&session.application));
+    parts.extend(session.database.as_deref().map(part));
+    parts.retain(|part| !part.is_empty());
+    sanitize::plain(&parts.join(" · "), NAME).into()
+}

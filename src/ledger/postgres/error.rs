@@ -1,0 +1,125 @@
+//! What PostgreSQL's failures mean for those who wanted something recorded.
+
+use tokio_postgres::Error;
+use tokio_postgres::error::{DbError, SqlState};
+
+use crate::postgres::error::{error_words, explained, plain};
+use crate::workflow::ports::{LedgerError, Unreachable};
+
+/// Raised by the ledger's own functions: the epoch is not the current one any more.
+const DEPOSED: &str = "KG001";
+/// Raised by the ledger's own functions: the chain ends elsewhere.
+const END_MOVED: &str = "KG002";
+
+/// Why a ledger could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(
+        "the ledger was written by a newer killgate (its schema is version {found}, this one knows {known}): run \
+         that version, or a later one"
+    )]
+    Newer { found: usize, known: usize },
+    #[error(
+        "the schema killgate_ledger holds something else than a ledger, and stays as it is: give [ledger] another \
+         database"
+    )]
+    Foreign,
+    #[error("there is no ledger in this database: a running killgate makes one")]
+    Missing,
+    #[error(
+        "the ledger is damaged at record {seq}: {problem}. Nothing may be built on it: keep the database, and \
+         restore a copy that `killgate audit verify` finds intact"
+    )]
+    Damaged { seq: u64, problem: String },
+    /// Records that were acknowledged are not there.
+    #[error(
+        "record {seq} of the ledger, which was durable, is not in it any more: the server behind its address may be \
+         a standby that took over without the last records. Nothing is recorded or signalled until they are back; to \
+         go on without them, restart every killgate"
+    )]
+    Behind { seq: u64 },
+    /// It may work later.
+    #[error("the ledger's server: {0}")]
+    Unavailable(#[source] Unreachable),
+}
+
+impl OpenError {
+    /// Whether waiting may mend it.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Behind { .. })
+    }
+
+    pub(super) fn unavailable(error: impl Into<anyhow::Error>) -> Self {
+        Self::Unavailable(explained(error))
+    }
+
+    pub(super) fn late() -> Self {
+        Self::Unavailable(plain("it did not answer in time"))
+    }
+}
+
+impl From<Error> for OpenError {
+    fn from(error: Error) -> Self {
+        Self::unavailable(error)
+    }
+}
+
+/// What became of a statement that brought no result.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The server answered with an error: it did nothing.
+    Raised(Box<DbError>),
+    /// It was handed over, and what became of it is not known.
+    Lost(anyhow::Error),
+}
+
+impl Failure {
+    pub(super) fn is_deposed(&self) -> bool {
+        matches!(self, Self::Raised(error) if error.code().code() == DEPOSED)
+    }
+}
+
+/// For statements that write.
+impl From<Failure> for LedgerError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Lost(error) => Self::Uncertain(error),
+            Failure::Raised(error) => match error.code().code() {
+                DEPOSED => Self::Deposed,
+                // Something was appended whose answer was lost, or not by this killgate: it must be read first.
+                END_MOVED => Self::Uncertain(anyhow::Error::new(error)),
+                _ => {
+                    let explained = explain(&error);
+                    Self::NotRecorded(anyhow::Error::new(error).context(explained))
+                }
+            },
+        }
+    }
+}
+
+/// For statements that only read: what became of one makes no difference to the records.
+pub(super) fn not_read(failure: Failure) -> LedgerError {
+    match failure {
+        Failure::Lost(error) => LedgerError::NotRecorded(error.context("the ledger could not be read")),
+        raised @ Failure::Raised(_) => raised.into(),
+    }
+}
+
+/// What is wrong, and what to do, in a sentence for people.
+fn explain(error: &DbError) -> String {
+    let words = error_words(error);
+    let mend = if *error.code() == SqlState::UNIQUE_VIOLATION {
+        "a request is asked for once, executed at most once, and ends at most once"
+    } else if *error.code() == SqlState::READ_ONLY_SQL_TRANSACTION {
+        "the server takes no writes: it is a standby, or set to read only"
+    } else if *error.code() == SqlState::DISK_FULL {
+        "the server's disk is full: make room on it"
+    } else if *error.code() == SqlState::INSUFFICIENT_PRIVILEGE {
+        "the role may not write: it must own the schema killgate_ledger"
+    } else if *error.code() == SqlState::QUERY_CANCELED || *error.code() == SqlState::LOCK_NOT_AVAILABLE {
+        "the server did not get to it in time"
+    } else {
+        return words;
+    };
+    format!("{mend} ({words})")
+}

@@ -1,0 +1,244 @@
+//! Which replica is the active one.
+//!
+//! The active replica's session holds an advisory lock (PostgreSQL documentation, "Advisory Locks"), which goes
+//! with the session, and it renews its lease again and again. The lock tells a death at once; the lease tells
+//! what keeps its connection and yet does nothing: a process that is stopped, a network that swallows. Neither
+//! keeps two from acting: that does the epoch, which every append carries and every takeover counts up.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+use tokio_postgres::Transaction;
+
+use super::error::OpenError;
+use super::session::{Session, dial};
+use super::{Memory, Postgres, queries, schema};
+use crate::ledger::hash_chain::Tail;
+use crate::postgres::connection::{Dial, Ended, Live};
+
+/// The lock's number: the letters "killgate". A lock of this number belongs to one database.
+const LOCK: i64 = 0x6b69_6c6c_6761_7465;
+/// How long opening a connection may take.
+pub(super) const OPENING: Duration = Duration::from_secs(5);
+
+/// How replicas take turns. All times are the server's.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// How often the active replica renews its lease, and how often the others look at it.
+    pub heartbeat: Duration,
+    /// A replica whose session is gone may come back for this long after it renewed its lease the last time.
+    pub grace: Duration,
+    /// After this long without a renewal its session is ended, if it still has one.
+    pub expiry: Duration,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            heartbeat: Duration::from_secs(1),
+            grace: Duration::from_secs(2),
+            expiry: Duration::from_secs(5),
+        }
+    }
+}
+
+/// The seat of the active replica, just taken.
+pub(super) struct Taken {
+    pub(super) session: Session,
+    pub(super) ended: Ended,
+    pub(super) epoch: i64,
+    pub(super) tail: Tail,
+}
+
+/// Waits until this replica is the active one. Why it waits is told through `waiting`. Fails on what no waiting
+/// mends.
+pub(super) async fn stand_by(
+    to: &Dial,
+    terms: Terms,
+    waiting: &watch::Sender<String>,
+    memory: &Memory,
+) -> Result<Taken, OpenError> {
+    loop {
+        match campaign(to, terms, waiting, memory).await {
+            Err(problem) if problem.may_pass() => {
+                if *waiting.borrow() != problem.to_string() {
+                    tracing::warn!(%problem, "standing by");
+                }
+                waiting.send_replace(problem.to_string());
+                sleep(terms.heartbeat).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Goes on looking through one connection until the seat is taken or the connection fails.
+async fn campaign(
+    to: &Dial,
+    terms: Terms,
+    waiting: &watch::Sender<String>,
+    memory: &Memory,
+) -> Result<Taken, OpenError> {
+    let (mut live, ended) = dial(to, OPENING).await?;
+    loop {
+        let looked = timeout(OPENING, look(&mut live, terms, memory)).await;
+        match looked.unwrap_or_else(|_| Err(OpenError::late()))? {
+            Look::Taken { epoch, tail } => {
+                let session = Session::prepare(live, true).await?;
+                return Ok(Taken {
+                    session,
+                    ended,
+                    epoch,
+                    tail,
+                });
+            }
+            Look::Held { holder } => {
+                waiting.send_if_modified(|told| {
+                    let now = format!("standby: the active replica is the one at {holder}");
+                    let differs = *told != now;
+                    if differs {
+                        tracing::info!(holder, "standing by: another replica is active");
+                        *told = now;
+                    }
+                    differs
+                });
+            }
+        }
+        sleep(terms.heartbeat).await;
+    }
+}
+
+/// What one look at the lease brought.
+enum Look {
+    Held { holder: String },
+    Taken { epoch: i64, tail: Tail },
+}
+
+async fn look(live: &mut Live, terms: Terms, memory: &Memory) -> Result<Look, OpenError> {
+    let mut seen = None;
+    let known = memory.last();
+    if schema::version(live.client()).await?.is_some() {
+        let end = queries::end_after(live.client(), &known).await?;
+        if end.is_none() {
+            // A record that is missing although the chain's end promises it is damage, which no waiting mends.
+            checked_end(&queries::one_view(live).await?).await?;
+        }
+        memory.confirm(&known, end)?;
+        let row = live
+            .client()
+            .query_one(
+                "SELECT epoch, holder,
+                        renewed_at > clock_timestamp() - $1 * interval '1 second' AS is_fresh,
+                        renewed_at < clock_timestamp() - $2 * interval '1 second' AS has_expired
+                 FROM killgate_ledger.lease",
+                &[&terms.grace.as_secs_f64(), &terms.expiry.as_secs_f64()],
+            )
+            .await?;
+        let (epoch, holder): (i64, String) = (row.try_get("epoch")?, row.try_get("holder")?);
+        if row.try_get("is_fresh")? {
+            return Ok(Look::Held { holder });
+        }
+        seen = Some((epoch, holder, row.try_get::<_, bool>("has_expired")?));
+    } else if known.seq > 0 {
+        return Err(OpenError::Behind { seq: known.seq });
+    }
+    if !lock(live).await? {
+        let holder = match seen {
+            Some((epoch, holder, true)) => {
+                end_the_session_of(live, epoch, terms).await?;
+                holder
+            }
+            Some((_, holder, false)) => holder,
+            None => "a replica that makes the ledger".to_owned(),
+        };
+        return Ok(Look::Held { holder });
+    }
+    let transaction = live.client_mut().transaction().await?;
+    schema::migrate(&transaction).await?;
+    let epoch = take_over(&transaction).await?;
+    let tail = checked_end(&transaction).await?;
+    transaction.commit().await?;
+    Ok(Look::Taken { epoch, tail })
+}
+
+/// Tries to get the lock for this session.
+pub(super) async fn lock(live: &Live) -> Result<bool, OpenError> {
+    let row = live
+        .client()
+        .query_one("SELECT pg_try_advisory_lock($1) AS got", &[&LOCK])
+        .await?;
+    Ok(row.try_get("got")?)
+}
+
+/// Ends whatever session has the lock, if the lease is still the expired one that was seen. A role may end its
+/// own sessions, so the replicas must log in as one role.
+async fn end_the_session_of(live: &Live, epoch: i64, terms: Terms) -> Result<(), OpenError> {
+    let ended = live
+        .client()
+        .query(
+            "SELECT lock.pid, pg_terminate_backend(lock.pid)
+             FROM pg_locks AS lock, killgate_ledger.lease
+             WHERE lock.locktype = 'advisory' AND lock.granted AND lock.objsubid = 1
+               AND lock.classid::int8 = $1::int8 >> 32 AND lock.objid::int8 = $1::int8 & 4294967295
+               AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+               AND lease.epoch = $2
+               AND lease.renewed_at < clock_timestamp() - $3 * interval '1 second'",
+            &[&LOCK, &epoch, &terms.expiry.as_secs_f64()],
+        )
+        .await?;
+    for row in ended {
+        let pid: i32 = row.try_get("pid")?;
+        tracing::warn!(
+            pid,
+            "the active replica has not renewed its lease: its session is ended"
+        );
+    }
+    Ok(())
+}
+
+async fn take_over(transaction: &Transaction<'_>) -> Result<i64, OpenError> {
+    let row = transaction
+        .query_one(
+            "UPDATE killgate_ledger.lease
+             SET epoch = epoch + 1, renewed_at = clock_timestamp(),
+                 holder = coalesce(host(inet_client_addr()), 'the server itself') || ', backend ' || pg_backend_pid()
+             RETURNING epoch",
+            &[],
+        )
+        .await?;
+    Ok(row.try_get("epoch")?)
+}
+
+/// Where the chain ends. The last record must be the one that was appended last, and unchanged.
+async fn checked_end(transaction: &Transaction<'_>) -> Result<Tail, OpenError> {
+    let promised = queries::end(transaction).await?;
+    let last = transaction
+        .query_opt(
+            "SELECT seq, line FROM killgate_ledger.record ORDER BY seq DESC LIMIT 1",
+            &[],
+        )
+        .await?
+        .map(|row| queries::row(&row))
+        .transpose()?;
+    promised
+        .confirm(last.as_ref())
+        .map_err(|(seq, problem)| OpenError::Damaged { seq, problem })?;
+    Ok(promised)
+}
+
+impl Postgres {
+    /// Waits until this replica is the active one, as long as that takes; why it waits is told through
+    /// `waiting`. Fails on what no waiting mends: a newer or a damaged ledger. A ledger that lacks what is in
+    /// `memory` is not taken. Needs a tokio runtime, on which the lease is renewed.
+    pub async fn stand_by(
+        to: Dial,
+        terms: Terms,
+        waiting: &watch::Sender<String>,
+        memory: &Memory,
+    ) -> Result<Self, OpenError> {
+        let taken = stand_by(&to, terms, waiting, memory).await?;
+        tracing::info!(epoch = taken.epoch, "this replica is the active one");
+        Ok(Self::begin(to, terms, taken, memory.clone()))
+    }
+}

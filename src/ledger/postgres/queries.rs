@@ -1,0 +1,205 @@
+//! Finding the records of some requests through the indexes, so that no question reads the whole history.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Error, GenericClient, IsolationLevel, Transaction};
+
+use super::whole;
+use crate::domain::event::Recorded;
+use crate::domain::identity::Pid;
+use crate::domain::ids::RequestId;
+use crate::domain::timestamp::Moment;
+use crate::ledger::hash_chain::{self, Tail};
+use crate::ledger::reader::Row;
+use crate::ledger::record::time;
+use crate::postgres::connection::Live;
+use crate::workflow::ports::{LedgerError, Reach, Recall, Search};
+
+/// What [`Recall`] is made of.
+pub(super) struct Found {
+    rows: Vec<Row>,
+    next: RequestId,
+    owed: BTreeSet<RequestId>,
+    /// Where the chain ended when this was read; `None` when it lacks what is known to have been in it.
+    pub(super) tail: Option<Tail>,
+}
+
+/// One view of the ledger for all questions that are asked in it.
+pub(super) async fn one_view(live: &mut Live) -> Result<Transaction<'_>, Error> {
+    live.client_mut()
+        .build_transaction()
+        .isolation_level(IsolationLevel::RepeatableRead)
+        .read_only(true)
+        .start()
+        .await
+}
+
+pub(super) async fn recall(live: &mut Live, since: Moment, known: &Tail) -> Result<Found, Error> {
+    let transaction = one_view(live).await?;
+    let rows = transaction
+        .query(
+            "SELECT seq, line FROM killgate_ledger.record WHERE request IN (
+                 SELECT request FROM killgate_ledger.standing
+                 UNION
+                 SELECT request FROM killgate_ledger.record WHERE event = 'executing' AND at >= $1
+             ) ORDER BY seq",
+            &[&time::write(since)],
+        )
+        .await?;
+    let last = transaction
+        .query_one(
+            "SELECT coalesce(max(request), 0) AS last FROM killgate_ledger.record WHERE event = 'requested'",
+            &[],
+        )
+        .await?;
+    let owed = transaction
+        .query("SELECT request FROM killgate_ledger.standing WHERE owed", &[])
+        .await?;
+    let tail = end_after(&transaction, known).await?;
+    transaction.commit().await?;
+    Ok(Found {
+        rows: rows.iter().map(row).collect::<Result<_, _>>()?,
+        next: RequestId(last.try_get::<_, i64>("last")?.unsigned_abs() + 1),
+        owed: owed
+            .iter()
+            .map(|row| Ok(RequestId(row.try_get::<_, i64>("request")?.unsigned_abs())))
+            .collect::<Result<_, Error>>()?,
+        tail,
+    })
+}
+
+impl Found {
+    pub(super) fn verified(self) -> Result<Recall, LedgerError> {
+        Ok(Recall {
+            records: verified(self.rows)?,
+            next: self.next,
+            owed: self.owed,
+        })
+    }
+}
+
+/// Newest request first, and each request's records oldest first.
+pub(super) async fn history(client: &Client, search: &Search) -> Result<Vec<Row>, Error> {
+    let mut sql = "SELECT request FROM killgate_ledger.record AS asked WHERE event = 'requested'".to_owned();
+    let (pid, requester, message, limit) = (
+        search.pid.map(Pid::number),
+        search.requester.map(|requester| requester.to_string()),
+        search.message.map(|message| message.to_string()),
+        i64::from(search.limit),
+    );
+    let targets: Option<Vec<&str>> = search
+        .targets
+        .as_ref()
+        .map(|targets| targets.iter().map(String::as_str).collect());
+    let (beyond, order) = match search.reach {
+        Reach::Newest => (None, "DESC"),
+        Reach::OlderThan(request) => (Some(("request <", whole(request.0))), "DESC"),
+        Reach::NewerThan(request) => (Some(("request >", whole(request.0))), "ASC"),
+    };
+    let mut values: Vec<&(dyn ToSql + Sync)> = vec![&limit];
+    match search.ended {
+        Some(true) => sql.push_str(
+            " AND EXISTS (SELECT FROM killgate_ledger.record WHERE event = 'finished' AND request = asked.request)",
+        ),
+        Some(false) => {
+            sql.push_str(" AND request IN (SELECT request FROM killgate_ledger.standing WHERE NOT owed)");
+        }
+        None => {}
+    }
+    let mut condition = |before: &str, value, after: &str| {
+        values.push(value);
+        // Writing to a String does not fail.
+        let _ = write!(sql, " AND {before} ${}{after}", values.len());
+    };
+    if let Some(pid) = &pid {
+        condition("pid =", pid, "");
+    }
+    if let Some(requester) = &requester {
+        condition("actor =", requester, "");
+    }
+    if let Some(message) = &message {
+        let posted =
+            "request IN (SELECT request FROM killgate_ledger.record WHERE event = 'posted' AND message =";
+        condition(posted, message, ")");
+    }
+    if let Some(targets) = &targets {
+        condition("killgate_ledger.field(line, 'target') = ANY (", targets, ")");
+    }
+    if let Some((beyond, request)) = &beyond {
+        condition(beyond, request, "");
+    }
+    let _ = write!(sql, " ORDER BY request {order}");
+    let rows = client
+        .query(
+            &format!(
+                "SELECT seq, line FROM killgate_ledger.record
+                 WHERE request IN ({sql} LIMIT $1) ORDER BY request DESC, seq"
+            ),
+            &values,
+        )
+        .await?;
+    rows.iter().map(row).collect()
+}
+
+/// Where the chain ends, as the last append left it.
+pub(super) async fn end(client: &impl GenericClient) -> Result<Tail, Error> {
+    let row = client
+        .query_one("SELECT seq, hash FROM killgate_ledger.chain_end", &[])
+        .await?;
+    tail(&row)
+}
+
+/// Where the chain ends, if the record that `known` ends with is still in it.
+pub(super) async fn end_after(client: &impl GenericClient, known: &Tail) -> Result<Option<Tail>, Error> {
+    let row = client
+        .query_opt(
+            "SELECT seq, hash FROM killgate_ledger.chain_end
+             WHERE $1::int8 = 0 OR EXISTS (
+                 SELECT FROM killgate_ledger.record
+                 WHERE seq = $1 AND killgate_ledger.field(line, 'hash') = $2)",
+            &[&whole(known.seq), &known.hash],
+        )
+        .await?;
+    row.as_ref().map(tail).transpose()
+}
+
+/// Some of the records after `seq`, in order.
+pub(super) async fn after(client: &Client, seq: u64, limit: i64) -> Result<Vec<Row>, Error> {
+    let rows = client
+        .query(
+            "SELECT seq, line FROM killgate_ledger.record WHERE seq > $1 ORDER BY seq LIMIT $2",
+            &[&whole(seq), &limit],
+        )
+        .await?;
+    rows.iter().map(row).collect()
+}
+
+fn tail(row: &tokio_postgres::Row) -> Result<Tail, Error> {
+    Ok(Tail {
+        seq: row.try_get::<_, i64>("seq")?.unsigned_abs(),
+        hash: row.try_get("hash")?,
+    })
+}
+
+pub(super) fn row(row: &tokio_postgres::Row) -> Result<Row, Error> {
+    Ok(Row {
+        seq: row.try_get::<_, i64>("seq")?.unsigned_abs(),
+        line: row.try_get("line")?,
+    })
+}
+
+/// The records that the rows are, unless one of them is not as it was written.
+pub(super) fn verified(rows: Vec<Row>) -> Result<Vec<Recorded>, LedgerError> {
+    rows.into_iter()
+        .map(|Row { seq, line }| {
+            hash_chain::read(seq, &line)
+                .map(|link| link.recorded)
+                .map_err(|broken| LedgerError::Corrupt {
+                    seq,
+                    problem: broken.to_string(),
+                })
+        })
+        .collect()
+}

@@ -1,0 +1,66 @@
+//! Points in time as RFC 3339, in UTC, always with six digits of a second and a `Z`: as text they sort as in time.
+
+use jiff::Timestamp;
+use jiff::fmt::temporal::DateTimePrinter;
+
+use crate::domain::timestamp::Moment;
+
+/// 0000-01-01T00:00:00Z: RFC 3339 has no years before 0.
+const FIRST: i64 = -62_167_219_200_000_000;
+/// 9999-12-30T22:00:00Z: the last that jiff knows, two hours short of what four digits of a year can say.
+const LAST: i64 = 253_402_207_200_000_000;
+
+static PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
+
+/// A moment outside of the years 0 to 9999, such as the end of a request that shall never expire, is written as
+/// the first or the last one within.
+pub fn write(moment: Moment) -> String {
+    let within = moment.as_micros().clamp(FIRST, LAST);
+    // Within these bounds every number is a timestamp, so that the alternative is never taken.
+    let timestamp = Timestamp::from_microsecond(within).unwrap_or(Timestamp::MAX);
+    PRINTER.timestamp_to_string(&timestamp)
+}
+
+/// What [`write()`] made, and nothing else.
+pub fn read(text: &str) -> Option<Moment> {
+    let moment = Moment::from_micros(text.parse::<Timestamp>().ok()?.as_microsecond());
+    (write(moment) == text).then_some(moment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_written_to_the_microsecond_and_in_one_way_only() {
+        let moment = Moment::from_micros(1_795_381_445_123_450);
+        assert_eq!(write(moment), "2026-11-22T21:04:05.123450Z");
+        assert_eq!(read("2026-11-22T21:04:05.123450Z"), Some(moment));
+        for other in [
+            "2026-11-22T21:04:05.12345Z",
+            "2026-11-22T21:04:05.1234500Z",
+            "2026-11-22T22:04:05.123450+01:00",
+            "2026-11-22 21:04:05.123450Z",
+            "2026-11-22t21:04:05.123450z",
+            "",
+        ] {
+            assert_eq!(read(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_year_of_four_digits_is_the_last_or_the_first_moment_that_has() {
+        assert_eq!(
+            write(Moment::from_micros(i64::MAX)),
+            "9999-12-30T22:00:00.000000Z"
+        );
+        assert_eq!(
+            write(Moment::from_micros(i64::MIN)),
+            "0000-01-01T00:00:00.000000Z"
+        );
+        assert_eq!(
+            read(&write(Moment::from_micros(i64::MAX))),
+            Some(Moment::from_micros(LAST))
+        );
+    }
+}

@@ -1,0 +1,135 @@
+//! What SQLite's failures mean for those who wanted something recorded.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::ffi::SQLITE_IOERR_WRITE;
+use rusqlite::{Error, ErrorCode};
+
+use crate::workflow::ports::LedgerError;
+
+/// Why a ledger could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(
+        "the ledger {} is held by another running killgate: stop that one first, or give this one another \
+         `url` in [ledger]",
+        path.display()
+    )]
+    Held { path: PathBuf },
+    #[error(
+        "the ledger {} was written by a newer killgate (its schema is version {found}, this one knows \
+         {known}): run that version, or a later one",
+        path.display()
+    )]
+    Newer { path: PathBuf, found: i64, known: i64 },
+    #[error(
+        "{} is a SQLite database of another program, and stays as it is: give [ledger] another `url`",
+        path.display()
+    )]
+    Foreign { path: PathBuf },
+    #[error(
+        "cannot {action} the ledger {}: {source}: see to the folder, its owner, its permissions and its mount",
+        path.display()
+    )]
+    File {
+        path: PathBuf,
+        action: &'static str,
+        source: io::Error,
+    },
+    #[error("the ledger {} cannot be used: {}", path.display(), explain(source))]
+    Sqlite { path: PathBuf, source: Error },
+    #[error(
+        "the ledger {} is damaged at record {seq}: {problem}. Nothing may be built on it: keep the file, and \
+         restore a copy that `killgate audit verify` finds intact",
+        path.display()
+    )]
+    Damaged {
+        path: PathBuf,
+        seq: u64,
+        problem: String,
+    },
+}
+
+impl OpenError {
+    /// Whether what is in the file is not what was written. A file that is no database at all is more likely another one
+    /// than was meant.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. } => true,
+            Self::Sqlite { source, .. } => source.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt),
+            _ => false,
+        }
+    }
+
+    pub(super) fn file(path: &Path, action: &'static str, source: io::Error) -> Self {
+        Self::File {
+            path: path.to_owned(),
+            action,
+            source,
+        }
+    }
+
+    pub(super) fn sqlite(path: &Path) -> impl FnOnce(Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Sqlite { path, source }
+    }
+}
+
+/// What is wrong, and what to do, in a sentence for people.
+fn explain(error: &Error) -> String {
+    let mend = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => "the disk is full: make room on it",
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+            "the file or its folder cannot be written: see to its owner, its permissions and its mount"
+        }
+        Some(ErrorCode::CannotOpen) => "the file or its folder cannot be opened: see to its permissions",
+        Some(ErrorCode::SystemIoFailure) => "the disk failed: see the system's log",
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "another program keeps it locked: close that one"
+        }
+        Some(ErrorCode::DatabaseCorrupt) => "it is damaged: keep the file, and restore an intact copy",
+        Some(ErrorCode::NotADatabase) => {
+            "it is a file of another kind, or damaged: name the right one in [ledger] url, or restore an intact copy"
+        }
+        Some(ErrorCode::ConstraintViolation) => {
+            "a request is asked for once, executed at most once, and ends at most once"
+        }
+        _ => return error.to_string(),
+    };
+    format!("{mend} ({error})")
+}
+
+/// A failure before anything was committed.
+pub(super) fn not_recorded(error: impl Into<Arc<Error>>) -> LedgerError {
+    let error = error.into();
+    if let Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) = error.sqlite_error_code() {
+        // Which record it is SQLite cannot tell: its pages hold several.
+        return LedgerError::Corrupt {
+            seq: 0,
+            problem: explain(&error),
+        };
+    }
+    let explained = explain(&error);
+    LedgerError::NotRecorded(anyhow::Error::new(error).context(explained))
+}
+
+/// A failure of the commit itself. Only when SQLite could not write the last frame to its log is it sure that
+/// the records are not there; when `fsync` fails they may be.
+pub(super) fn not_committed(error: Arc<Error>) -> LedgerError {
+    let certain = match &*error {
+        Error::SqliteFailure(failure, _) => {
+            matches!(
+                failure.code,
+                ErrorCode::DiskFull | ErrorCode::ReadOnly | ErrorCode::DatabaseBusy
+            ) || failure.extended_code == SQLITE_IOERR_WRITE
+        }
+        _ => false,
+    };
+    if certain {
+        return not_recorded(error);
+    }
+    let explained = explain(&error);
+    LedgerError::Uncertain(anyhow::Error::new(error).context(explained))
+}

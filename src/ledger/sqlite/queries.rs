@@ -1,0 +1,134 @@
+//! Finding the records of some requests through the indexes, so that no question reads the whole history.
+
+use std::collections::BTreeSet;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, params, params_from_iter};
+
+use super::error::not_recorded;
+use super::store::Store;
+use crate::domain::event::Recorded;
+use crate::domain::ids::RequestId;
+use crate::domain::timestamp::Moment;
+use crate::ledger::hash_chain;
+use crate::ledger::record::time;
+use crate::workflow::ports::{LedgerError, Reach, Recall, Search};
+
+pub(super) fn recall(store: &mut Store, since: Moment) -> Result<Recall, LedgerError> {
+    // One view of the file for all questions.
+    let connection = store.connection.transaction().map_err(not_recorded)?;
+    let lines = lines(
+        &connection,
+        "SELECT seq, line FROM record WHERE request IN (
+             SELECT request FROM standing
+             UNION
+             SELECT request FROM record WHERE event = 'executing' AND at >= ?1
+         ) ORDER BY seq",
+        &[time::write(since).into()],
+    );
+    let records = verified(lines.map_err(not_recorded)?)?;
+    let (next, owed) = outlook(&connection).map_err(not_recorded)?;
+    Ok(Recall { records, next, owed })
+}
+
+/// Newest request first, and each request's records oldest first.
+pub(super) fn history(store: &mut Store, search: &Search) -> Result<Vec<Recorded>, LedgerError> {
+    let connection = store.connection.transaction().map_err(not_recorded)?;
+    let (sql, values) = matching(search);
+    let lines = lines(
+        &connection,
+        &format!(
+            "SELECT seq, line FROM record WHERE request IN ({sql} LIMIT {})
+             ORDER BY request DESC, seq",
+            search.limit
+        ),
+        &values,
+    );
+    verified(lines.map_err(not_recorded)?)
+}
+
+/// The requests looked for, nearest first. Each condition has an index of its own but that on the target, which few
+/// need: it is read out of the lines that the others leave.
+fn matching(search: &Search) -> (String, Vec<Value>) {
+    let mut sql = "SELECT request FROM record AS asked WHERE event = 'requested'".to_owned();
+    let mut values = Vec::new();
+    let mut condition = |text: &str, value: Option<Value>| {
+        sql.push_str(text);
+        values.extend(value);
+    };
+    match search.ended {
+        Some(true) => condition(
+            " AND EXISTS (SELECT 1 FROM record WHERE event = 'finished' AND request = asked.request)",
+            None,
+        ),
+        Some(false) => condition(
+            " AND request IN (SELECT request FROM standing WHERE owed = 0)",
+            None,
+        ),
+        None => {}
+    }
+    if let Some(pid) = search.pid {
+        condition(" AND pid = ?", Some(pid.number().into()));
+    }
+    if let Some(requester) = search.requester {
+        condition(" AND actor = ?", Some(requester.to_string().into()));
+    }
+    if let Some(message) = search.message {
+        condition(
+            " AND request IN (SELECT request FROM record WHERE event = 'posted' AND message = ?)",
+            Some(message.to_string().into()),
+        );
+    }
+    if let Some(targets) = &search.targets {
+        // In JSON they are one value, however many there are.
+        let targets: serde_json::Value = targets.iter().map(String::as_str).collect();
+        condition(
+            " AND line ->> '$.target' IN (SELECT value FROM json_each(?))",
+            Some(targets.to_string().into()),
+        );
+    }
+    // Numbers of requests are counted up from 1.
+    let number = |RequestId(request): RequestId| Some(i64::try_from(request).unwrap_or(i64::MAX).into());
+    match search.reach {
+        Reach::Newest => condition(" ORDER BY request DESC", None),
+        Reach::OlderThan(request) => condition(" AND request < ? ORDER BY request DESC", number(request)),
+        Reach::NewerThan(request) => condition(" AND request > ? ORDER BY request", number(request)),
+    }
+    (sql, values)
+}
+
+/// The next request's number, and the requests whose result may not be in the channel.
+fn outlook(connection: &Connection) -> rusqlite::Result<(RequestId, BTreeSet<RequestId>)> {
+    let last: Option<u64> = connection.query_row(
+        "SELECT max(request) FROM record WHERE event = 'requested'",
+        params![],
+        |row| row.get(0),
+    )?;
+    let owed = connection
+        .prepare_cached("SELECT request FROM standing WHERE owed = 1")?
+        .query_map(params![], |row| row.get(0).map(RequestId))?
+        .collect::<Result<_, _>>()?;
+    Ok((RequestId(last.unwrap_or(0) + 1), owed))
+}
+
+fn lines(connection: &Connection, sql: &str, values: &[Value]) -> rusqlite::Result<Vec<(u64, String)>> {
+    connection
+        .prepare_cached(sql)?
+        .query_map(params_from_iter(values), |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}
+
+/// The records that the lines are, unless one of them is not as it was written.
+fn verified(lines: Vec<(u64, String)>) -> Result<Vec<Recorded>, LedgerError> {
+    lines
+        .into_iter()
+        .map(|(seq, line)| {
+            hash_chain::read(seq, &line)
+                .map(|link| link.recorded)
+                .map_err(|broken| LedgerError::Corrupt {
+                    seq,
+                    problem: broken.to_string(),
+                })
+        })
+        .collect()
+}

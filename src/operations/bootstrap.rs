@@ -1,0 +1,136 @@
+//! Settings become the parts that work: targets, ledger, rules, the incident channel.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use metrics::gauge;
+
+use crate::config::{self, Connection, Settings, TlsMode};
+use crate::discord::bot::Profile;
+use crate::discord::messages::Look;
+use crate::discord::vote_emoji::Ballot;
+use crate::postgres::connection::Dial;
+use crate::postgres::redaction::Privacy;
+use crate::postgres::rows::Redact;
+use crate::postgres::target::{Limits as StatementLimits, PostgresTarget, Reach};
+use crate::postgres::tls::{ClientCertificate, Tls, TlsMode as Mode};
+use crate::workflow::ports::Target;
+use crate::workflow::targets::{Governed, Rules};
+
+/// A listing that takes longer than this is given up.
+const LISTING_WITHIN: Duration = Duration::from_secs(5);
+/// What a signalling statement gets beyond the time its effect is watched.
+const SIGNALLING_BEYOND: Duration = Duration::from_secs(5);
+/// The server ends a statement before killgate gives it up, so that its end is known.
+const STATEMENT_WITHIN: Duration = Duration::from_millis(4_500);
+/// And a wait for a lock on a catalogue even sooner: a signal that had to wait was certainly not sent.
+const LOCK_WITHIN: Duration = Duration::from_secs(2);
+/// How often the state of the connections is put into the metrics.
+const GAUGE_EVERY: Duration = Duration::from_secs(1);
+
+/// Begins to connect to every target.
+pub fn targets(settings: &Settings) -> BTreeMap<String, Arc<PostgresTarget>> {
+    let signalling = settings.limits.confirm_within + SIGNALLING_BEYOND;
+    let limits = StatementLimits {
+        listing: LISTING_WITHIN,
+        signalling,
+    };
+    settings
+        .targets
+        .iter()
+        .map(|target| {
+            let dial = dial(&target.connection);
+            let open = PostgresTarget::open(&target.name, dial, limits, redact(settings.privacy));
+            (target.name.clone(), Arc::new(open))
+        })
+        .collect()
+}
+
+/// The policy of each target beside it.
+pub fn rules(settings: &Settings, targets: &BTreeMap<String, Arc<PostgresTarget>>) -> Rules {
+    let governed = settings.targets.iter().filter_map(|configured| {
+        let target: Arc<dyn Target> = targets.get(&configured.name)?.clone();
+        Some((
+            configured.name.clone(),
+            Governed {
+                target,
+                policy: Arc::new(configured.policy.clone()),
+            },
+        ))
+    });
+    Rules {
+        targets: governed.collect(),
+        limits: settings.limits,
+    }
+}
+
+/// What the account needs to know.
+pub fn profile(settings: &Settings) -> anyhow::Result<Profile> {
+    let votes = &settings.votes;
+    let (approve, deny) = (votes.approve.to_string(), votes.deny.to_string());
+    let ballot =
+        Ballot::written(&approve, &deny).context("[approval] approve or deny is no emoji to Discord")?;
+    let discord = &settings.discord;
+    Ok(Profile {
+        api_url: discord.api_url.clone(),
+        token: discord.token.clone(),
+        guild: discord.guild,
+        channels: discord.channels.clone(),
+        ballot,
+        look: Look {
+            guild: discord.guild,
+            approve,
+            deny,
+        },
+    })
+}
+
+/// Keeps the gauge of each target's connection true, for as long as it is awaited.
+pub async fn watch_targets(targets: BTreeMap<String, Arc<PostgresTarget>>) {
+    loop {
+        for (name, target) in &targets {
+            let up = if matches!(target.reach(), Reach::Up(_)) {
+                1.0
+            } else {
+                0.0
+            };
+            gauge!("killgate_target_up", "target" => name.clone()).set(up);
+        }
+        tokio::time::sleep(GAUGE_EVERY).await;
+    }
+}
+
+/// Query text passes through here before it leaves the room that read it.
+fn redact(privacy: Privacy) -> Redact {
+    Arc::new(move |query| privacy.show(query).map(|shown| shown.to_string()))
+}
+
+/// How a server is reached, whoever wants to.
+pub(super) fn dial(connection: &Connection) -> Dial {
+    let password = connection.password.clone();
+    Dial {
+        config: connection.parameters().clone(),
+        tls: tls(&connection.tls),
+        password: Arc::new(move || password.read().map_err(anyhow::Error::new)),
+        statement_timeout: STATEMENT_WITHIN,
+        lock_timeout: LOCK_WITHIN,
+    }
+}
+
+fn tls(configured: &config::Tls) -> Tls {
+    Tls {
+        mode: match configured.mode {
+            TlsMode::Disable => Mode::Disable,
+            TlsMode::Require => Mode::Require,
+            TlsMode::VerifyCa => Mode::VerifyCa,
+            TlsMode::VerifyFull => Mode::VerifyFull,
+        },
+        root: configured.root.clone(),
+        client: configured.identity.as_ref().map(|identity| ClientCertificate {
+            chain: identity.certificate.clone(),
+            key: identity.key.clone(),
+        }),
+    }
+}

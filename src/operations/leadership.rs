@@ -1,0 +1,90 @@
+//! The ledger, and with it the right to act: whoever holds the ledger is the one that runs the bot.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tracing::warn;
+
+use super::bootstrap;
+use crate::config::{self, Connection, Settings};
+use crate::ledger::postgres::{Memory, Postgres, Terms};
+use crate::ledger::sqlite::Sqlite;
+use crate::postgres::connection::Dial;
+use crate::workflow::ports::Ledger;
+
+/// The server ends a statement of the ledger's before killgate gives it up, so that its end is known.
+const STATEMENT_WITHIN: Duration = Duration::from_secs(2);
+/// How long a stop may be held up by telling the other replicas.
+const RESIGN_WITHIN: Duration = Duration::from_secs(1);
+
+/// The held ledger.
+#[derive(Clone)]
+pub enum Seat {
+    /// Nobody else can have it while this process lives.
+    Sole(Arc<Sqlite>),
+    /// Another replica may take it over.
+    Shared(Arc<Postgres>),
+}
+
+impl Seat {
+    /// Opens the ledger, for this process alone to write to; where replicas share it, waits for its turn. Why it
+    /// waits is told through `waiting`; what a shared one must still hold is in `memory`.
+    pub async fn take(
+        settings: &Settings,
+        waiting: &watch::Sender<String>,
+        memory: &Memory,
+    ) -> anyhow::Result<Self> {
+        match &settings.ledger {
+            config::Ledger::Sqlite { path } => {
+                let ledger =
+                    Sqlite::open(path).with_context(|| format!("[ledger] url: {}", path.display()))?;
+                Ok(Self::Sole(Arc::new(ledger)))
+            }
+            config::Ledger::Postgres { connection } => {
+                let ledger = Postgres::stand_by(dial(connection), Terms::default(), waiting, memory)
+                    .await
+                    .with_context(|| format!("[ledger] url: {}", connection.address()))?;
+                Ok(Self::Shared(Arc::new(ledger)))
+            }
+        }
+    }
+
+    pub fn ledger(&self) -> Arc<dyn Ledger> {
+        match self {
+            Self::Sole(ledger) => Arc::clone(ledger) as _,
+            Self::Shared(ledger) => Arc::clone(ledger) as _,
+        }
+    }
+
+    /// Is over once another replica has taken over.
+    pub async fn lost(&self) {
+        match self {
+            Self::Sole(_) => std::future::pending().await,
+            Self::Shared(ledger) => ledger.deposed().await,
+        }
+    }
+
+    /// Lets another replica begin at once.
+    pub async fn leave(self) {
+        let Self::Shared(ledger) = self else { return };
+        match timeout(RESIGN_WITHIN, ledger.resign()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(problem)) => {
+                warn!(error = ?problem, "the other replicas will notice the stop by themselves");
+            }
+            Err(_) => warn!("the other replicas will notice the stop by themselves"),
+        }
+    }
+}
+
+/// How the ledger's server is reached.
+pub(super) fn dial(connection: &Connection) -> Dial {
+    Dial {
+        statement_timeout: STATEMENT_WITHIN,
+        lock_timeout: STATEMENT_WITHIN,
+        ..bootstrap::dial(connection)
+    }
+}

@@ -1,0 +1,121 @@
+//! The one statement for which everything else exists: is it still what was approved? Then signal it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Statement};
+use tracing::debug;
+
+use super::connection_manager::Kept;
+use super::server_info::Kit;
+use super::signal_answer::{self, Verdict, another_server, not_sent};
+use crate::domain::approval::Approved;
+use crate::domain::outcome::Outcome;
+use crate::domain::protection::Protection;
+use crate::domain::session::Session;
+use crate::domain::timestamp::Moment;
+use crate::workflow::ports::Signalled;
+
+/// How often a session may come back under another name, unsignalled, before it is left alone.
+const ROUNDS: u32 = 3;
+
+/// Signals the approved backend, at most once.
+///
+/// The patterns of [`Protection`] are Rust's, which PostgreSQL cannot judge. So user, database and application
+/// are judged here, and the statement signals only while the session still bears the ones that were judged.
+/// When it bears others those are judged in turn, and the statement, which has not signalled, is sent again.
+pub(super) async fn signal(
+    kept: &Kept<Kit>,
+    limit: Duration,
+    approved: &Approved,
+    protection: &Protection,
+) -> Signalled {
+    let deadline = Instant::now() + limit;
+    let mut session = approved.session().clone();
+    for _ in 0..ROUNDS {
+        if let Some(rule) = protection.rule_for(&session) {
+            return not_sent(Outcome::Protected, format!("it is protected now: {rule}"));
+        }
+        match round(kept, deadline, approved, &session, protection).await {
+            Verdict::Final(signalled) => return signalled,
+            Verdict::Renamed(renamed) => session = *renamed,
+        }
+    }
+    not_sent(
+        Outcome::Protected,
+        "it changes its application_name faster than the rules can be checked",
+    )
+}
+
+/// Runs the signalling statement on nothing: with NULL for each parameter no session is found and no condition holds, so
+/// that none of the branches that signal is taken (PostgreSQL documentation, "Conditional Expressions").
+pub(super) async fn rehearse(client: &Client, statement: &Statement) -> Result<(), tokio_postgres::Error> {
+    let (number, text, time) = (None::<i32>, None::<&str>, None::<i64>);
+    let (request, approvers) = (None::<i64>, None::<&[&str]>);
+    let nothing: [&(dyn ToSql + Sync); 11] = [
+        &number, &text, &time, &time, &time, &text, &text, &text, &request, &text, &approvers,
+    ];
+    client.query(statement, &nothing).await.map(drop)
+}
+
+/// Sends the statement once. A verdict that it was renamed means that it certainly did not signal.
+async fn round(
+    kept: &Kept<Kit>,
+    deadline: Instant,
+    approved: &Approved,
+    judged: &Session,
+    protection: &Protection,
+) -> Verdict {
+    let lease = match kept.lease(deadline).await {
+        Ok(lease) => lease,
+        Err(unreachable) => return not_sent(Outcome::Unreachable, unreachable.problem).into(),
+    };
+    let kit = Arc::clone(lease.kit());
+    let identity = approved.identity();
+    let Some(statement) = &kit.signal else {
+        lease.give_back();
+        let role = &kit.findings.role;
+        return not_sent(
+            Outcome::Refused,
+            format!(
+                "the role {role} may not signal here: install the guard (killgate guard-sql), or GRANT pg_signal_backend TO {role}; then restart killgate"
+            ),
+        )
+        .into();
+    };
+    if kit.findings.system_identifier != identity.server.system_identifier {
+        lease.give_back();
+        return another_server().into();
+    }
+    let request = i64::try_from(approved.request().0).unwrap_or(i64::MAX);
+    let requester = approved.requester().to_string();
+    let approvers: Vec<String> = approved.approvers().iter().map(ToString::to_string).collect();
+    let pid = identity.pid.number();
+    let action = approved.action().name();
+    let postmaster_start = identity.server.postmaster_start.as_micros();
+    let backend_start = identity.backend_start.as_micros();
+    let query_start = identity.query_start.map(Moment::as_micros);
+    let parameters: [&(dyn ToSql + Sync); 11] = [
+        &pid,
+        &action,
+        &postmaster_start,
+        &backend_start,
+        &query_start,
+        &judged.user,
+        &judged.database,
+        &judged.application,
+        &request,
+        &requester,
+        &approvers,
+    ];
+    let sent = Instant::now();
+    debug!("sending the signalling statement");
+    let answer = lease.run(statement, &parameters, deadline).await;
+    debug!(after = ?sent.elapsed(), "the signalling statement is answered");
+    match answer {
+        Ok(answer) => signal_answer::read(&answer, approved, protection, kit.findings.system_identifier),
+        Err(failure) => signal_answer::failed(failure).into(),
+    }
+}

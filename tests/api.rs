@@ -1,0 +1,334 @@
+//! Stories of asking Discord: refusals, limits, outages, and what is done about each.
+
+#![allow(clippy::unwrap_used, reason = "in a test a failure is to be loud")]
+
+#[path = "api/discord.rs"]
+mod discord;
+
+use std::time::Duration;
+
+use discord::{Discord, Step, TOKEN, answer};
+use killgate::discord::api::{Effect, Rest, RestError, Said};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use serenity::all::{
+    ApplicationId, ChannelId, CreateInteractionResponse, CreateInteractionResponseFollowup,
+    CreateInteractionResponseMessage, CreateMessage, GuildId, InteractionId, MessageId, ReactionType, UserId,
+};
+use tokio::time::Instant;
+
+const CHANNEL: ChannelId = ChannelId::new(5);
+
+fn user(id: u64) -> Value {
+    json!({"id": id.to_string(), "username": "ann", "discriminator": "0", "avatar": null, "global_name": null})
+}
+
+fn message() -> Value {
+    json!({
+        "id": "6", "channel_id": "5", "author": user(42), "content": "hello", "timestamp": "2026-01-01T00:00:00Z",
+        "edited_timestamp": null, "tts": false, "mention_everyone": false, "mentions": [], "mention_roles": [],
+        "attachments": [], "embeds": [], "pinned": false, "type": 0,
+    })
+}
+
+async fn post(discord: &Discord) -> Result<Said, RestError> {
+    discord
+        .rest
+        .create_message(CHANNEL, CreateMessage::new().content("hello"), "request-7")
+        .await
+}
+
+async fn respond(rest: &Rest) -> Result<(), RestError> {
+    let said = CreateInteractionResponseMessage::new().content("hello");
+    rest.respond(
+        InteractionId::new(9),
+        "an-interactions-token",
+        &CreateInteractionResponse::Message(said),
+    )
+    .await
+}
+
+async fn follow_up(discord: &Discord) -> Result<(), RestError> {
+    let said = CreateInteractionResponseFollowup::new().content("hello");
+    discord
+        .rest
+        .follow_up(ApplicationId::new(43), "an-interactions-token", &said)
+        .await
+}
+
+#[tokio::test]
+async fn a_message_is_posted_with_a_nonce_and_the_bots_token() {
+    let discord = Discord::with([answer(200, message())]).await;
+    assert_eq!(post(&discord).await.unwrap().id, MessageId::new(6));
+    discord.asked(|asked| {
+        assert_eq!(asked[0].line, "POST /api/v10/channels/5/messages");
+        assert!(asked[0].head.contains(&format!("authorization: Bot {TOKEN}\r\n")));
+        assert_eq!(
+            (&asked[0].body["nonce"], &asked[0].body["enforce_nonce"]),
+            (&json!("request-7"), &json!(true))
+        );
+    });
+}
+
+#[tokio::test]
+async fn a_limit_is_waited_for_as_long_as_discord_says_also_by_other_calls_of_the_route() {
+    let wait = json!({"message": "You are being rate limited.", "retry_after": 0.7, "global": false});
+    let discord = Discord::with([answer(429, wait), answer(200, message()), answer(200, message())]).await;
+    let (first, second) = tokio::join!(post(&discord), async {
+        discord.was_asked().await;
+        post(&discord).await
+    });
+    first.unwrap();
+    second.unwrap();
+    discord.asked(|asked| {
+        assert_eq!(asked.len(), 3, "nobody hammers");
+        assert!(asked[1].at - asked[0].at >= Duration::from_millis(700));
+    });
+}
+
+#[tokio::test]
+async fn a_global_limit_holds_for_every_route() {
+    let wait = json!({"message": "You are being rate limited.", "retry_after": 0.5, "global": true});
+    let discord = Discord::with([answer(429, wait), answer(200, message()), answer(200, message())]).await;
+    let (first, second) = tokio::join!(post(&discord), async {
+        discord.was_asked().await;
+        discord
+            .rest
+            .create_message(ChannelId::new(50), CreateMessage::new(), "request-8")
+            .await
+    });
+    first.unwrap();
+    second.unwrap();
+    discord.asked(|asked| {
+        assert_eq!(asked.len(), 3, "nobody hammers");
+        assert!(asked[1].at - asked[0].at >= Duration::from_millis(500));
+    });
+}
+
+#[tokio::test]
+async fn a_used_up_limit_is_heeded_before_discord_refuses() {
+    let headers = vec![
+        ("x-ratelimit-limit", "1".to_owned()),
+        ("x-ratelimit-remaining", "0".to_owned()),
+        ("x-ratelimit-reset-after", "0.6".to_owned()),
+    ];
+    let last = Step::Answer {
+        status: 200,
+        headers,
+        body: message(),
+    };
+    let discord = Discord::with([last, answer(200, message())]).await;
+    post(&discord).await.unwrap();
+    post(&discord).await.unwrap();
+    discord.asked(|asked| assert!(asked[1].at - asked[0].at >= Duration::from_millis(600)));
+}
+
+#[tokio::test]
+async fn a_limit_longer_than_the_call_may_take_is_not_waited_for() {
+    let discord = Discord::with([answer(429, json!({"message": "slow down", "retry_after": 60.0}))]).await;
+    let begun = Instant::now();
+    let error = post(&discord).await.unwrap_err();
+    assert!(
+        matches!(&error, RestError::RateLimited { wait, .. } if wait.as_secs() >= 59),
+        "{error}"
+    );
+    assert!(begun.elapsed() < Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn an_outage_is_waited_out() {
+    let discord = Discord::with([answer(503, json!({})), Step::Reset, answer(200, message())]).await;
+    post(&discord).await.unwrap();
+    discord.asked(|asked| {
+        assert_eq!(asked.len(), 3);
+        assert!(
+            asked.iter().all(|asked| asked.body["nonce"] == "request-7"),
+            "one message, however often it is sent"
+        );
+    });
+}
+
+#[tokio::test]
+async fn what_may_have_been_done_is_not_done_again_without_a_nonce() {
+    for failure in [Step::Reset, answer(502, json!({}))] {
+        let discord = Discord::with([failure, answer(200, message())]).await;
+        let error = follow_up(&discord).await.unwrap_err();
+        assert!(
+            matches!(
+                error,
+                RestError::Unreachable {
+                    effect: Effect::Unknown,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+        assert_eq!(discord.lines().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_surely_was_not_done_is_tried_again_even_without_a_nonce() {
+    let wait = answer(429, json!({"message": "slow down", "retry_after": 0.05}));
+    let discord = Discord::with([wait, answer(200, message())]).await;
+    follow_up(&discord).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_that_was_taken_before_the_connection_broke_is_a_success() {
+    let acknowledged = json!({"message": "Interaction has already been acknowledged.", "code": 40060});
+    let discord = Discord::with([Step::Reset, answer(400, acknowledged.clone())]).await;
+    respond(&discord.rest).await.unwrap();
+
+    let discord = Discord::with([answer(400, acknowledged)]).await;
+    assert_eq!(
+        respond(&discord.rest).await.unwrap_err().code(),
+        Some(40060),
+        "somebody else answered"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_too_late_is_given_up_in_time_after_a_second_try() {
+    let discord = Discord::with([Step::Silence, Step::Silence, Step::Silence, Step::Silence]).await;
+    let begun = Instant::now();
+    let error = respond(&discord.rest.within(Duration::from_millis(2500)))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(
+            error,
+            RestError::Unreachable {
+                effect: Effect::Unknown,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert!(discord.lines().len() >= 2);
+}
+
+#[tokio::test]
+async fn nobody_there_is_told_as_such() {
+    let rest = Rest::new("http://127.0.0.1:9", &SecretString::from(TOKEN)).unwrap();
+    let error = rest
+        .within(Duration::from_millis(400))
+        .current_user()
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(
+            error,
+            RestError::Unreachable {
+                effect: Effect::None,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    assert!(
+        error.to_string().contains("GET /users/@me, nothing was done"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn refusals_keep_discords_code_and_words_and_never_show_a_token() {
+    let findings = json!({"content": {"_errors": [{"code": "BASE_TYPE_REQUIRED", "message": "This field is required"}]}});
+    let refusals = [
+        (
+            401,
+            json!({"message": "401: Unauthorized", "code": 0}),
+            "token_file",
+        ),
+        (
+            403,
+            json!({"message": "Missing Permissions", "code": 50013}),
+            "Missing Permissions (code 50013)",
+        ),
+        (
+            404,
+            json!({"message": "Unknown Channel", "code": 10003}),
+            "Unknown Channel (code 10003)",
+        ),
+        (
+            400,
+            json!({"message": "Invalid Form Body", "code": 50035, "errors": findings}),
+            "This field is required",
+        ),
+        (200, json!({"odd": true}), "could not be read"),
+    ];
+    for (status, body, says) in refusals {
+        let discord = Discord::with([answer(status, body)]).await;
+        let error = post(&discord).await.unwrap_err();
+        let shown = format!("{error} {error:?} {:?}", discord.rest);
+        assert!(shown.contains(says), "{shown}");
+        assert!(!shown.contains(TOKEN), "{shown}");
+        assert_eq!(discord.lines().len(), 1, "a refusal is final");
+    }
+}
+
+#[tokio::test]
+async fn no_error_shows_an_interactions_token() {
+    let invalid = json!({"message": "Invalid Webhook Token", "code": 50027});
+    for step in [
+        answer(404, json!({"message": "Unknown interaction", "code": 10062})),
+        answer(401, invalid),
+        Step::Silence,
+    ] {
+        let discord = Discord::with([step]).await;
+        let error = respond(&discord.rest.within(Duration::from_millis(1200)))
+            .await
+            .unwrap_err();
+        assert!(
+            !matches!(error, RestError::Unauthorized { .. }),
+            "the bot's own token is not at fault"
+        );
+        let shown = format!("{error} {error:?}");
+        assert!(shown.contains("POST /interactions/9/…/callback"), "{shown}");
+        assert!(!shown.contains("an-interactions-token"), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn all_who_reacted_are_found_page_by_page() {
+    let page = |ids: std::ops::Range<u64>| answer(200, ids.map(user).collect());
+    let discord = Discord::with([page(1..101), page(101..201), page(201..231)]).await;
+    let everyone = discord
+        .rest
+        .reactors(CHANNEL, MessageId::new(6), &ReactionType::Unicode("✅".into()))
+        .await
+        .unwrap();
+    assert_eq!(everyone.len(), 230);
+    assert_eq!(
+        discord.lines(),
+        ["", "&after=100", "&after=200"]
+            .map(|after| format!("GET /api/v10/channels/5/messages/6/reactions/%E2%9C%85?limit=100{after}"))
+    );
+}
+
+#[tokio::test]
+async fn a_member_is_read_with_the_guild_they_were_asked_for_in() {
+    let member = json!({"user": user(7), "roles": ["10"], "joined_at": "2026-01-01T00:00:00Z", "deaf": false, "mute": false, "flags": 0});
+    let discord = Discord::with([answer(200, member)]).await;
+    let member = discord
+        .rest
+        .member(GuildId::new(9), UserId::new(7))
+        .await
+        .unwrap();
+    assert_eq!((member.guild_id, member.roles.len()), (GuildId::new(9), 1));
+}
+
+#[tokio::test]
+async fn what_cannot_be_an_api_or_a_token_is_refused_before_anything_is_sent() {
+    let token = |token: &str| SecretString::from(token);
+    for (url, secret) in [
+        ("discord.com", "t"),
+        ("ftp://discord.com", "t"),
+        ("https://discord.com", "t\nu"),
+    ] {
+        let error = Rest::new(url, &token(secret)).unwrap_err();
+        assert!(matches!(error, RestError::Setup(_)), "{error}");
+    }
+}

@@ -1,0 +1,107 @@
+//! What is offered while somebody types a pid or a target.
+
+use std::sync::Arc;
+
+use insta::assert_snapshot;
+use killgate::discord::messages::choices::{pids, targets};
+use killgate::discord::session_list::page::{Answer, Silence};
+use killgate::domain::session::{BackendKind, Session};
+use serenity::all::CreateAutocompleteResponse;
+
+use crate::fixture::*;
+
+fn answer(target: &str, sessions: Vec<Session>) -> Answer {
+    Answer {
+        target: target.to_owned(),
+        seen: Ok(Arc::new(snapshot(sessions))),
+    }
+}
+
+fn names(response: &CreateAutocompleteResponse) -> String {
+    let json = serde_json::to_value(response).expect("choices are JSON");
+    let choices = json["choices"].as_array().cloned().unwrap_or_default();
+    let names: Vec<_> = choices
+        .iter()
+        .map(|choice| {
+            format!(
+                "{} = {}",
+                choice["value"],
+                choice["name"].as_str().unwrap_or_default()
+            )
+        })
+        .collect();
+    names.join("\n")
+}
+
+fn orders() -> Answer {
+    let own = Session {
+        own: true,
+        ..session(10)
+    };
+    let walsender = Session {
+        kind: BackendKind::WalSender,
+        ..session(11)
+    };
+    let payments = Session {
+        user: Some("payments".to_owned()),
+        query: Some("VACUUM ledger".to_owned()),
+        ..session(4700)
+    };
+    answer(
+        "orders",
+        vec![
+            own,
+            walsender,
+            idle(47),
+            session(4600),
+            waiting(4712, &[4711], 252),
+            payments,
+            resting(4711, 843),
+        ],
+    )
+}
+
+#[test]
+fn the_worst_comes_first_and_nothing_that_could_not_be_signalled() {
+    assert_snapshot!(names(&pids(&[orders()], "")), @r"
+    4711 = 4711 · app · idle in tx 14 m 3 s · blocks 1 · psql · shop
+    4600 = 4600 · app · active 3 s · checkout · shop
+    4700 = 4700 · payments · active 3 s · checkout · shop
+    4712 = 4712 · app · waits 4 m 12 s · checkout · shop
+    47 = 47 · app · idle 3 s · checkout · shop
+    ");
+}
+
+#[test]
+fn what_was_typed_is_looked_for_in_pid_user_application_database_and_query() {
+    assert_snapshot!(names(&pids(&[orders()], "47")), @r"
+    47 = 47 · app · idle 3 s · checkout · shop
+    4711 = 4711 · app · idle in tx 14 m 3 s · blocks 1 · psql · shop
+    4700 = 4700 · payments · active 3 s · checkout · shop
+    4712 = 4712 · app · waits 4 m 12 s · checkout · shop
+    ");
+    assert_snapshot!(names(&pids(&[orders()], " PayMents ")), @r"4700 = 4700 · payments · active 3 s · checkout · shop");
+    assert_snapshot!(names(&pids(&[orders()], "vacuum")), @r"4700 = 4700 · payments · active 3 s · checkout · shop");
+    assert_snapshot!(names(&pids(&[orders()], "nothing like it")), @"");
+}
+
+#[test]
+fn with_several_targets_each_choice_names_its_own_and_one_without_an_answer_hides_none() {
+    let silent = Answer {
+        target: "billing".to_owned(),
+        seen: Err(Silence::NotYet),
+    };
+    let users = answer("users", vec![resting(4711, 10)]);
+    assert_snapshot!(names(&pids(&[orders(), silent, users], "4711")), @r"
+    4711 = 4711 · orders · app · idle in tx 14 m 3 s · blocks 1 · psql · shop
+    4711 = 4711 · users · app · idle in tx 10 s · psql · shop
+    ");
+}
+
+#[test]
+fn targets_are_found_by_a_part_of_their_name() {
+    assert_snapshot!(names(&targets(["orders", "billing", "old_orders"], "ORD")), @r#"
+    "orders" = orders
+    "old_orders" = old_orders
+    "#);
+}

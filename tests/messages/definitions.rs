@@ -1,0 +1,152 @@
+//! The slash commands, and whether Discord has them so.
+
+use insta::assert_snapshot;
+use killgate::discord::interactions::definitions::{STATUSES, VIEWS, all, differs};
+use killgate::discord::session_list::View;
+use serde_json::{Value, json};
+use serenity::all::Command;
+
+fn as_json() -> Vec<Value> {
+    all()
+        .iter()
+        .map(|command| serde_json::to_value(command).expect("JSON"))
+        .collect()
+}
+
+/// The commands as Discord gives them back: with ids, versions and nulls, and without what is false.
+fn as_discord_has_them() -> Vec<Value> {
+    let mut commands = as_json();
+    for command in &mut commands {
+        command["id"] = json!("1");
+        command["application_id"] = json!("2");
+        command["guild_id"] = json!("3");
+        command["version"] = json!("4");
+        command["name_localizations"] = json!(null);
+        command["description_localizations"] = json!(null);
+        command["default_member_permissions"] = json!(null);
+        command["integration_types"] = json!([0]);
+        command["contexts"] = json!(null);
+        command["dm_permission"] = json!(true);
+        for option in command["options"].as_array_mut().expect("options") {
+            let option = option.as_object_mut().expect("an option");
+            option.retain(|_, value| *value != json!(false) && *value != json!([]) && *value != json!(null));
+        }
+    }
+    commands
+}
+
+fn parsed(commands: Vec<Value>) -> Vec<Command> {
+    serde_json::from_value(Value::Array(commands)).expect("commands")
+}
+
+#[test]
+fn the_commands_and_their_options() {
+    let mut lines = Vec::new();
+    for command in as_json() {
+        lines.push(format!(
+            "/{}: {}",
+            command["name"].as_str().unwrap_or_default(),
+            command["description"]
+        ));
+        for option in command["options"].as_array().expect("options") {
+            let choices: Vec<_> = option["choices"]
+                .as_array()
+                .expect("choices")
+                .iter()
+                .inspect(|choice| assert_eq!(choice["name"], choice["value"]))
+                .map(|choice| choice["name"].as_str().unwrap_or_default())
+                .collect();
+            lines.push(format!(
+                "  {} (type {}{}{}) {}",
+                option["name"].as_str().unwrap_or_default(),
+                option["type"],
+                if option["required"] == json!(true) {
+                    ", required"
+                } else {
+                    ""
+                },
+                if option["autocomplete"] == json!(true) {
+                    ", autocompleted"
+                } else {
+                    ""
+                },
+                choices.join(" "),
+            ));
+        }
+    }
+    assert_snapshot!(lines.join("\n"), @r#"
+    /sessions: "What PostgreSQL is doing now, worst trouble first"
+      target (type 3) 
+      view (type 3) busy blocking idle-in-transaction all
+      user (type 3) 
+      database (type 3) 
+      application (type 3) 
+      min_age (type 3) 
+    /cancel: "Ask to cancel the query that a session runs; others must approve"
+      pid (type 4, required, autocompleted) 
+      target (type 3, autocompleted) 
+      reason (type 3) 
+    /terminate: "Ask to end a session; others must approve"
+      pid (type 4, required, autocompleted) 
+      target (type 3, autocompleted) 
+      reason (type 3) 
+    /requests: "Open and past requests, and how they ended"
+      status (type 3) open closed all
+      pid (type 4) 
+      user (type 6)
+    "#);
+}
+
+#[test]
+fn discord_takes_every_description_and_the_domain_knows_every_view() {
+    for command in as_json() {
+        let options = command["options"].as_array().expect("options");
+        for described in std::iter::once(&command).chain(options) {
+            let length = described["description"].as_str().expect("text").chars().count();
+            assert!((1..=100).contains(&length), "{described}");
+        }
+    }
+    assert_eq!(VIEWS, View::ALL.map(View::name));
+    assert_eq!(STATUSES, ["open", "closed", "all"]);
+}
+
+#[test]
+fn what_discord_adds_or_leaves_out_is_no_difference() {
+    let mut present = as_discord_has_them();
+    assert!(!differs(&parsed(present.clone()), &all()));
+    present.reverse();
+    assert!(!differs(&parsed(present), &all()));
+}
+
+#[test]
+fn what_people_would_notice_is_a_difference() {
+    type Change = fn(&mut Vec<Value>);
+    let changes: [(&str, Change); 7] = [
+        ("a command is missing", |commands| drop(commands.pop())),
+        ("there is one more", |commands| {
+            let mut more = commands[0].clone();
+            more["name"] = json!("kill");
+            commands.push(more);
+        }),
+        ("another description", |commands| {
+            commands[0]["description"] = json!("x");
+        }),
+        ("an option is missing", |commands| {
+            commands[1]["options"].as_array_mut().expect("options").pop();
+        }),
+        ("no autocompletion", |commands| {
+            commands[1]["options"][0]["autocomplete"] = json!(false);
+        }),
+        ("another choice", |commands| {
+            commands[0]["options"][1]["choices"][0]["value"] = json!("x");
+        }),
+        ("a bound that is not ours", |commands| {
+            commands[1]["options"][0]["min_value"] = json!(1);
+        }),
+    ];
+    for (what, change) in changes {
+        let mut present = as_discord_has_them();
+        change(&mut present);
+        assert!(differs(&parsed(present), &all()), "{what}");
+    }
+}

@@ -1,0 +1,233 @@
+//! An incident to show: 4711 holds a lock in an open transaction, and others wait.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use killgate::discord::messages::Look;
+use killgate::discord::messages::body::Body;
+use killgate::domain::event::{Action, Asked, Ending};
+use killgate::domain::identity::{Identity, Pid, Server};
+use killgate::domain::ids::{ChannelId, MessageId, RequestId, RoleId, UserId};
+use killgate::domain::outcome::Outcome;
+use killgate::domain::request::{Phase, Request};
+use killgate::domain::session::{BackendKind, Session, Snapshot, State, Wait};
+use killgate::domain::timestamp::Moment;
+use killgate::workflow::ports::{Approvers, Card};
+use serde_json::Value;
+
+pub(crate) const ALICE: UserId = UserId(1);
+pub(crate) const BOB: UserId = UserId(2);
+pub(crate) const CAROL: UserId = UserId(3);
+
+pub(crate) fn look() -> Look {
+    Look {
+        guild: 1_100,
+        approve: "✅".to_owned(),
+        deny: "❌".to_owned(),
+    }
+}
+
+/// The moment at which everything here is seen.
+pub(crate) fn now() -> Moment {
+    Moment::from_micros(1_795_374_000_000_000)
+}
+
+pub(crate) fn ago(seconds: u64) -> Moment {
+    now().minus(Duration::from_secs(seconds))
+}
+
+pub(crate) fn pid(number: i32) -> Pid {
+    Pid::new(number).expect("a positive number")
+}
+
+/// A session of the shop that runs a query since three seconds.
+pub(crate) fn session(number: i32) -> Session {
+    Session {
+        pid: pid(number),
+        backend_start: ago(86_400),
+        kind: BackendKind::Client,
+        leader: None,
+        user: Some("app".to_owned()),
+        superuser: false,
+        own: false,
+        database: Some("shop".to_owned()),
+        application: "checkout".to_owned(),
+        client: Some("10.0.0.7".to_owned()),
+        state: State::Active,
+        wait: None,
+        xact_start: Some(ago(3)),
+        query_start: Some(ago(3)),
+        state_change: Some(ago(3)),
+        query: Some("SELECT * FROM orders WHERE id = ?".to_owned()),
+        blocked_by: Vec::new(),
+    }
+}
+
+/// One that rests in an open transaction.
+pub(crate) fn resting(number: i32, seconds: u64) -> Session {
+    Session {
+        application: "psql".to_owned(),
+        state: State::IdleInTransaction,
+        wait: Some(wait("Client", "ClientRead")),
+        xact_start: Some(ago(seconds + 5)),
+        query_start: Some(ago(seconds)),
+        state_change: Some(ago(seconds)),
+        query: Some("UPDATE orders SET total = ? WHERE id = ?".to_owned()),
+        ..session(number)
+    }
+}
+
+/// One that waits for others.
+pub(crate) fn waiting(number: i32, behind: &[i32], seconds: u64) -> Session {
+    Session {
+        wait: Some(wait("Lock", "transactionid")),
+        xact_start: Some(ago(seconds)),
+        query_start: Some(ago(seconds)),
+        state_change: Some(ago(seconds)),
+        query: Some("UPDATE orders SET paid = ? WHERE id = ?".to_owned()),
+        blocked_by: behind.to_vec(),
+        ..session(number)
+    }
+}
+
+/// One that does nothing, and holds nothing.
+pub(crate) fn idle(number: i32) -> Session {
+    Session {
+        state: State::Idle,
+        wait: Some(wait("Client", "ClientRead")),
+        xact_start: None,
+        ..session(number)
+    }
+}
+
+pub(crate) fn wait(kind: &str, event: &str) -> Wait {
+    Wait {
+        kind: kind.to_owned(),
+        event: event.to_owned(),
+    }
+}
+
+pub(crate) fn server() -> Server {
+    Server {
+        system_identifier: 7,
+        postmaster_start: ago(1_000_000),
+    }
+}
+
+pub(crate) fn snapshot(sessions: Vec<Session>) -> Snapshot {
+    Snapshot {
+        server: server(),
+        at: now(),
+        answered_by: None,
+        sessions,
+    }
+}
+
+/// Alice asks for `action` on the session 4711, which seven wait for.
+pub(crate) fn asked(action: Action) -> Asked {
+    let session = resting(4711, 843);
+    Asked {
+        action,
+        target: "orders".to_owned(),
+        identity: Identity {
+            server: server(),
+            pid: session.pid,
+            backend_start: session.backend_start,
+            query_start: session.query_start,
+        },
+        session,
+        waiters: 7,
+        worker: None,
+        requester: ALICE,
+        channel: ChannelId(1_200),
+        reason: Some("checkout is stuck behind it".to_owned()),
+        needed: 2,
+        asked_at: now(),
+        seen_at: None,
+        expires_at: now().plus(Duration::from_mins(15)),
+    }
+}
+
+pub(crate) fn request(action: Action) -> Request {
+    Request {
+        id: RequestId(7),
+        asked: asked(action),
+        message: Some(MessageId(1_400)),
+        approvals: BTreeSet::new(),
+        told: BTreeSet::new(),
+        phase: Phase::Open,
+    }
+}
+
+/// The request after Bob and Carol approved it and `ending` came of it.
+pub(crate) fn executed(action: Action, ending: Ending) -> Request {
+    Request {
+        approvals: BTreeSet::from([BOB, CAROL]),
+        phase: Phase::Ended {
+            ending,
+            at: now().plus(Duration::from_mins(1)),
+            approvers: vec![BOB, CAROL],
+        },
+        ..request(action)
+    }
+}
+
+/// The request after it was closed without a signal.
+pub(crate) fn closed(ending: Ending) -> Request {
+    Request {
+        phase: Phase::Ended {
+            ending,
+            at: now().plus(Duration::from_mins(1)),
+            approvers: Vec::new(),
+        },
+        ..request(Action::Terminate)
+    }
+}
+
+pub(crate) fn terminated() -> Ending {
+    Ending {
+        outcome: Outcome::Terminated,
+        elapsed: Some(Duration::from_millis(143)),
+        signal_sent: Some(true),
+        detail: "the session ended".to_owned(),
+        postgres: None,
+        released: Some(7),
+        actor: None,
+    }
+}
+
+pub(crate) fn card(request: Request) -> Card {
+    Card {
+        request,
+        now: None,
+        waiting: (4712..4719).map(pid).collect(),
+        changes: Vec::new(),
+        approvers: Approvers {
+            roles: vec![RoleId(1_300)],
+            users: vec![CAROL],
+        },
+    }
+}
+
+/// A message as a person reads it, and whom it notifies.
+pub(crate) fn read(body: &Body) -> String {
+    let json = json(body);
+    let mut lines = vec![format!("notifies: {}", json["allowed_mentions"]["roles"])];
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    lines.push(text(&json["content"]));
+    for embed in json["embeds"].as_array().into_iter().flatten() {
+        lines.push(format!("# {}", text(&embed["title"])));
+        lines.push(text(&embed["description"]));
+        for field in embed["fields"].as_array().into_iter().flatten() {
+            lines.push(format!("[{}] {}", text(&field["name"]), text(&field["value"])));
+        }
+        lines.push(format!("({})", text(&embed["footer"]["text"])));
+    }
+    lines.retain(|line| !line.is_empty() && line != "()");
+    lines.join("\n")
+}
+
+/// A message as it is sent.
+pub(crate) fn json(body: &Body) -> Value {
+    serde_json::to_value(body.clone().message()).expect("a message is JSON")
+}

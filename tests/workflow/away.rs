@@ -1,0 +1,141 @@
+//! What happened while the bot did not listen, or was not there.
+
+use std::time::Duration;
+
+use killgate::domain::event::{Event, Why};
+use killgate::domain::outcome::Outcome;
+use killgate::workflow::ports::Vote;
+use tokio::time::sleep;
+
+use crate::conversation::{a_moment, ana_asks, approves, calm, count, outcomes, while_the_bot_lives};
+use crate::world::bot::{Bot, Life, Ports, live};
+use crate::world::cast::{ANA, BEN, DORA};
+use crate::world::discord::Kind;
+use crate::world::facts::Fact;
+
+#[test]
+fn an_approval_taken_back_in_a_gap_does_not_complete_the_quorum_of_another() {
+    let world = calm();
+    world.with(|state| state.policy.approvals = 2);
+    while_the_bot_lives(&world, async |bot| {
+        let card = ana_asks(&world, &bot).await;
+        approves(&world, BEN, card);
+        a_moment().await;
+        world.with(|state| {
+            state.discord.gateway.drop_connections(false);
+            state.take_back(BEN, card, Vote::Approve);
+            // Dora reacts as soon as the connection is back, when Ben's reaction was not looked for yet.
+            state.faults.discord.slow = Duration::from_secs(2);
+            state.discord.gateway.reconnect();
+            state.react(DORA, card, Vote::Approve);
+        });
+        sleep(Duration::from_secs(30)).await;
+    });
+    assert_eq!(outcomes(&world), []);
+    assert_eq!(count(&world, |fact| matches!(fact, Fact::Signalled { .. })), 0);
+}
+
+#[test]
+fn an_approval_made_while_the_bot_was_away_counts_when_it_is_back() {
+    let world = calm();
+    let mut card = None;
+    while_the_bot_lives(&world, async |bot| card = Some(ana_asks(&world, &bot).await));
+    approves(&world, BEN, card.expect("a card"));
+    while_the_bot_lives(&world, async |_| a_moment().await);
+    assert_eq!(outcomes(&world), [Outcome::Terminated]);
+}
+
+#[test]
+fn a_reaction_on_a_card_that_closed_before_the_restart_is_an_attempt_on_record() {
+    let world = calm();
+    let mut card = None;
+    while_the_bot_lives(&world, async |bot| {
+        let asked = ana_asks(&world, &bot).await;
+        world.with(|state| state.react(ANA, asked, Vote::Deny));
+        a_moment().await;
+        card = Some(asked);
+    });
+    assert_eq!(outcomes(&world), [Outcome::Withdrawn]);
+    while_the_bot_lives(&world, async |_| {
+        a_moment().await;
+        approves(&world, BEN, card.expect("a card"));
+        a_moment().await;
+    });
+    assert_eq!(outcomes(&world), [Outcome::Withdrawn]);
+    world.with(|state| {
+        let attempt = Event::AttemptRefused {
+            actor: BEN,
+            why: Why::Closed,
+        };
+        let last = state.disk.records().last().expect("a record");
+        assert_eq!(last.entry.event, attempt);
+    });
+}
+
+#[test]
+fn killed_after_the_signal_the_outcome_is_unknown_and_nothing_is_signalled_again() {
+    let world = calm();
+    world.with(|state| {
+        for server in state.servers.values_mut() {
+            server.obeys_after = None;
+        }
+    });
+    let killed = live(&world, async {
+        let bot = Bot::start(&world, Ports::of)
+            .await
+            .expect("the ledger is in order");
+        let card = ana_asks(&world, &bot).await;
+        approves(&world, BEN, card);
+        a_moment().await;
+        world.crash::<()>().await;
+    });
+    assert_eq!(killed, Life::Died);
+    while_the_bot_lives(&world, async |_| a_moment().await);
+    while_the_bot_lives(&world, async |_| a_moment().await);
+    assert_eq!(outcomes(&world), [Outcome::Unknown]);
+    assert_eq!(count(&world, |fact| matches!(fact, Fact::Signalled { .. })), 1);
+    assert_eq!(count(&world, |fact| matches!(fact, Fact::Announced { .. })), 1);
+}
+
+#[test]
+fn a_card_whose_answer_was_lost_is_found_and_closed_although_its_request_has_ended() {
+    let world = calm();
+    let killed = live(&world, async {
+        let bot = Bot::start(&world, Ports::of)
+            .await
+            .expect("the ledger is in order");
+        world.with(|state| state.faults.discord.slow = Duration::from_mins(1));
+        bot.ask(
+            &world,
+            ANA,
+            killgate::domain::event::Action::Terminate,
+            "billing",
+            4711,
+        );
+        while world.with(|state| state.discord.cards().count()) == 0 {
+            a_moment().await;
+        }
+        world.crash::<()>().await;
+    });
+    assert_eq!(killed, Life::Died);
+    world.with(|state| {
+        state.faults.heal();
+        state.time.pass(Duration::from_mins(20));
+    });
+    while_the_bot_lives(&world, async |_| sleep(Duration::from_secs(30)).await);
+    assert_eq!(outcomes(&world), [Outcome::Expired]);
+    world.with(|state| {
+        let (card, message) = state.discord.cards().next().expect("the card");
+        assert!(matches!(&message.kind, Kind::Card { shown, .. } if shown.outcome == Some(Outcome::Expired)));
+        let replies =
+            |kind: &Kind| matches!(kind, Kind::Result { replies_to, .. } if *replies_to == Some(card));
+        assert_eq!(
+            state
+                .discord
+                .there()
+                .filter(|(_, message)| replies(&message.kind))
+                .count(),
+            1
+        );
+    });
+}
