@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
-use killgate::config::{self, Faults};
-use killgate::operations::arguments::{Arguments, Audit, Command, Config};
+use killgate::config::{self, ConfigFaults};
+use killgate::operations::arguments::{Arguments, AuditCommand, CliCommand, ConfigArgument};
 use killgate::operations::logging::log_to_stderr;
 use killgate::operations::{check, core_dumps, health, ledger_tools, run};
 use killgate::postgres::guard::guard_sql;
@@ -16,7 +16,7 @@ const UNUSABLE: u8 = 2;
 fn main() -> ExitCode {
     core_dumps::write_none();
     match Arguments::parse().command {
-        Command::Run { config, log_format } => {
+        CliCommand::Run { config, log_format } => {
             let settings = match read(&config, config::load) {
                 Ok(settings) => settings,
                 Err(exit) => return exit,
@@ -24,15 +24,15 @@ fn main() -> ExitCode {
             log_to_stderr(log_format);
             told(run::run(settings).map(|()| ExitCode::SUCCESS))
         }
-        Command::Check { config, json } => match read(&config, config::load) {
+        CliCommand::Check { config, json } => match read(&config, config::load) {
             Ok(settings) => told(check::check(&settings, json).map(status)),
             Err(exit) => exit,
         },
-        Command::Health { config, ready } => match read(&config, config::load_http) {
+        CliCommand::Health { config, ready } => match read(&config, config::load_http) {
             Ok(http) => told(health::health(http, ready).map(status)),
             Err(exit) => exit,
         },
-        Command::Audit(Audit::Export {
+        CliCommand::Audit(AuditCommand::Export {
             config,
             since,
             request,
@@ -40,11 +40,13 @@ fn main() -> ExitCode {
             Ok(ledger) => told(ledger_tools::export(&ledger, since, request).map(|()| ExitCode::SUCCESS)),
             Err(exit) => exit,
         },
-        Command::Audit(Audit::Verify { config, expect }) => match read(&config, config::load_ledger) {
-            Ok(ledger) => told(ledger_tools::verify(&ledger, expect.as_deref()).map(status)),
-            Err(exit) => exit,
-        },
-        Command::GuardSql { role } => {
+        CliCommand::Audit(AuditCommand::Verify { config, expect }) => {
+            match read(&config, config::load_ledger) {
+                Ok(ledger) => told(ledger_tools::verify(&ledger, expect.as_deref()).map(status)),
+                Err(exit) => exit,
+            }
+        }
+        CliCommand::GuardSql { role } => {
             print!("{}", guard_sql(&role));
             ExitCode::SUCCESS
         }
@@ -53,8 +55,8 @@ fn main() -> ExitCode {
 
 /// What the command needs of the configuration, or every fault in that on standard error.
 fn read<T>(
-    config: &Config,
-    load: impl FnOnce(&Path, fn(&str) -> Option<String>) -> Result<T, Faults>,
+    config: &ConfigArgument,
+    load: impl FnOnce(&Path, fn(&str) -> Option<String>) -> Result<T, ConfigFaults>,
 ) -> Result<T, ExitCode> {
     load(&config.file, |name| std::env::var(name).ok()).map_err(|faults| {
         eprintln!("{faults}");

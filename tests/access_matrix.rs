@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use killgate::domain::access::{Access, Group};
-use killgate::domain::creation::{Given, NotAsked, Wish, ask};
-use killgate::domain::decision::{Circumstances, Command, decide};
-use killgate::domain::event::{Action, Asked, Ending, Event};
-use killgate::domain::identity::{Identity, Pid, Server};
+use killgate::domain::access::{Access, AccessGroup};
+use killgate::domain::creation::{CreationContext, CreationError, NewRequest, create_request};
+use killgate::domain::decision::{DecisionContext, RequestCommand, decide};
+use killgate::domain::event::{Action, RequestDetails, RequestEvent, Resolution};
+use killgate::domain::identity::{BackendIdentity, Pid, ServerIdentity};
 use killgate::domain::ids::{ChannelId, Person, RequestId, RoleId, UserId};
 use killgate::domain::outcome::Outcome;
-use killgate::domain::policy::{Limits, Policy};
-use killgate::domain::protection::Protection;
+use killgate::domain::policy::{RequestLimits, TargetPolicy};
+use killgate::domain::protection::ProtectionRules;
 use killgate::domain::request::Request;
-use killgate::domain::session::{BackendKind, Session, Snapshot, State};
-use killgate::domain::timestamp::Moment;
+use killgate::domain::session::{BackendType, Session, SessionState, Snapshot};
+use killgate::domain::timestamp::Timestamp;
 use regex::Regex;
 
 const VIEWER: RoleId = RoleId(11);
@@ -29,7 +29,7 @@ const NAMED: UserId = UserId(6);
 /// Who has approved already where one approval of two is there.
 const FIRST: UserId = UserId(9);
 
-const NOW: Moment = Moment::from_micros(1_000_000_000);
+const NOW: Timestamp = Timestamp::from_micros(1_000_000_000);
 const OPEN_FOR: Duration = Duration::from_mins(15);
 
 /// Reactions. The request needs two approvals; in `one_of_two` First has given theirs, in `limited` too, and
@@ -109,7 +109,7 @@ bot                no
 #[test]
 fn who_may_do_what_and_when() {
     let access = access();
-    let reaction = |command: fn(&Person) -> Command<'_>| {
+    let reaction = |command: fn(&Person) -> RequestCommand<'_>| {
         let access = &access;
         move |who: &Person, state: &str| react(who, state, command(who), access)
     };
@@ -117,14 +117,19 @@ fn who_may_do_what_and_when() {
         "approve",
         APPROVE,
         &REACTED_TO,
-        reaction(|by| Command::Approve { by }),
+        reaction(|by| RequestCommand::Approve { by }),
     );
-    compare("deny", DENY, &REACTED_TO, reaction(|by| Command::Deny { by }));
+    compare(
+        "deny",
+        DENY,
+        &REACTED_TO,
+        reaction(|by| RequestCommand::Deny { by }),
+    );
     compare(
         "retract",
         RETRACT,
         &REACTED_TO,
-        reaction(|by| Command::Retract { by: by.id }),
+        reaction(|by| RequestCommand::RemoveApproval { by: by.id }),
     );
     compare("ask", ASK, &ASKED_WHEN, asks);
     compare("view", VIEW, &["anytime"], |who, _| {
@@ -193,7 +198,7 @@ fn people() -> BTreeMap<&'static str, Person> {
 }
 
 fn access() -> Access {
-    let of = |role, users: &[UserId]| Group {
+    let of = |role, users: &[UserId]| AccessGroup {
         roles: [role].into(),
         users: users.iter().copied().collect(),
     };
@@ -205,13 +210,13 @@ fn access() -> Access {
 }
 
 /// What a reaction leads to: the last event that it is recorded as, in one word.
-fn react(who: &Person, state: &str, command: Command<'_>, access: &Access) -> String {
+fn react(who: &Person, state: &str, command: RequestCommand<'_>, access: &Access) -> String {
     let request = request_that_is(state);
     let expired = state == "expired";
-    let given = Circumstances {
-        now: if expired { request.asked.expires_at } else { NOW },
+    let given = DecisionContext {
+        now: if expired { request.details.expires_at } else { NOW },
         access,
-        signal_left: state != "limited",
+        signal_budget_left: state != "limited",
     };
     let decision = decide(&request, command, given);
     let names: Vec<_> = decision.events.iter().map(name).collect();
@@ -227,40 +232,46 @@ fn react(who: &Person, state: &str, command: Command<'_>, access: &Access) -> St
     }
 }
 
-fn name(event: &Event) -> String {
+fn name(event: &RequestEvent) -> String {
     match event {
-        Event::Approved { .. } => "approved",
-        Event::ApprovalRemoved { .. } => "approval_removed",
-        Event::AttemptRefused { why, .. } => why.name(),
-        Event::Executing { .. } => "executing",
-        Event::Finished(ending) => ending.outcome.name(),
-        Event::Requested(_) | Event::Posted { .. } => panic!("no reaction leads to {event:?}"),
+        RequestEvent::Approved { .. } => "approved",
+        RequestEvent::ApprovalRemoved { .. } => "approval_removed",
+        RequestEvent::AttemptRefused { why, .. } => why.name(),
+        RequestEvent::Executing { .. } => "executing",
+        RequestEvent::Finished(ending) => ending.outcome.name(),
+        RequestEvent::Requested(_) | RequestEvent::Posted { .. } => panic!("no reaction leads to {event:?}"),
     }
     .to_owned()
 }
 
 fn request_that_is(state: &str) -> Request {
-    let first = || Event::Approved { actor: FIRST };
+    let first = || RequestEvent::Approved { actor: FIRST };
     let other = UserId(99);
     let quorum = || {
         [
             first(),
-            Event::Approved { actor: other },
-            Event::Executing {
+            RequestEvent::Approved { actor: other },
+            RequestEvent::Executing {
                 approvers: vec![FIRST, other],
             },
         ]
     };
-    let events: Vec<Event> = match state {
+    let events: Vec<RequestEvent> = match state {
         "one_of_two" | "limited" => vec![first()],
         "executing" => quorum().into(),
         "ended" => {
-            let ending = Ending::unsignalled(Outcome::Gone, "it had ended");
-            quorum().into_iter().chain([Event::Finished(ending)]).collect()
+            let ending = Resolution::without_signal(Outcome::Gone, "it had ended");
+            quorum()
+                .into_iter()
+                .chain([RequestEvent::Finished(ending)])
+                .collect()
         }
         _ => Vec::new(),
     };
-    let begun = Request::begin(RequestId(1), &Event::Requested(Box::new(asked(REQUESTER, 4711))));
+    let begun = Request::start(
+        RequestId(1),
+        &RequestEvent::Requested(Box::new(asked(REQUESTER, 4711))),
+    );
     events
         .iter()
         .try_fold(begun.expect("a beginning"), |request, event| {
@@ -272,8 +283,8 @@ fn request_that_is(state: &str) -> Request {
 /// What `/terminate 4711` leads to.
 fn asks(who: &Person, state: &str) -> String {
     let open_by = |requester, pid| {
-        let requested = Event::Requested(Box::new(asked(requester, pid)));
-        Request::begin(RequestId(1), &requested).expect("a beginning")
+        let requested = RequestEvent::Requested(Box::new(asked(requester, pid)));
+        Request::start(RequestId(1), &requested).expect("a beginning")
     };
     let open = match state {
         "asked_about" => vec![open_by(REQUESTER, 4711)],
@@ -286,17 +297,17 @@ fn asks(who: &Person, state: &str) -> String {
     } else {
         Vec::new()
     };
-    let policy = Policy {
+    let policy = TargetPolicy {
         access: access(),
-        protection: Protection {
+        protection: ProtectionRules {
             users,
-            ..Protection::default()
+            ..ProtectionRules::default()
         },
         approvals: 2,
         expires_after: OPEN_FOR,
         require_reason: false,
     };
-    let limits = Limits {
+    let limits = RequestLimits {
         open_requests_per_user: if state == "asked_about" { 5 } else { 1 },
         open_requests: 2,
         signals_per_hour: 1,
@@ -305,57 +316,61 @@ fn asks(who: &Person, state: &str) -> String {
     let gone = state == "gone";
     let snapshot = Snapshot {
         server: server(),
-        at: NOW,
-        answered_by: None,
+        taken_at: NOW,
+        own_pid: None,
         sessions: if gone { Vec::new() } else { vec![session(4711)] },
     };
-    let wish = Wish {
+    let wish = NewRequest {
         action: Action::Terminate,
         pid: Pid::new(4711).expect("a positive number"),
         backend_start: None,
         reason: None,
         channel: ChannelId(1),
     };
-    let given = Given {
+    let given = CreationContext {
         now: NOW,
         target: "orders",
         policy: &policy,
         limits: &limits,
         snapshot: &snapshot,
-        signal_left: state != "signals_used_up",
+        signal_budget_left: state != "signals_used_up",
     };
-    match ask(&wish, who, open.iter(), given) {
+    match create_request(&wish, who, open.iter(), given) {
         Ok(asked) => {
-            assert_eq!((asked.requester, asked.needed), (who.id, 2));
+            assert_eq!((asked.requester, asked.approvals_needed), (who.id, 2));
             "asked"
         }
-        Err(NotAsked::NotARequester) => "not_a_requester",
-        Err(NotAsked::NoSuchBackend) => "no_such_backend",
-        Err(NotAsked::Protected { .. }) => "protected",
-        Err(NotAsked::AlreadyOpen { .. }) => "already_open",
-        Err(NotAsked::TooManyOpenByYou { .. }) => "limited_person",
-        Err(NotAsked::TooManyOpen { .. }) => "limited_all",
-        Err(NotAsked::SignalsUsedUp { .. }) => "limited_signals",
-        Err(other @ (NotAsked::ReasonMissing | NotAsked::Replaced | NotAsked::LeaderGone { .. })) => {
+        Err(CreationError::NotARequester) => "not_a_requester",
+        Err(CreationError::NoSuchBackend) => "no_such_backend",
+        Err(CreationError::Protected { .. }) => "protected",
+        Err(CreationError::Duplicate { .. }) => "already_open",
+        Err(CreationError::OpenLimitPerUserReached { .. }) => "limited_person",
+        Err(CreationError::OpenLimitReached { .. }) => "limited_all",
+        Err(CreationError::SignalLimitReached { .. }) => "limited_signals",
+        Err(
+            other @ (CreationError::ReasonMissing
+            | CreationError::Replaced
+            | CreationError::LeaderGone { .. }),
+        ) => {
             panic!("{other:?}")
         }
     }
     .to_owned()
 }
 
-fn server() -> Server {
-    Server {
+fn server() -> ServerIdentity {
+    ServerIdentity {
         system_identifier: 1,
-        postmaster_start: Moment::from_micros(1),
+        postmaster_start: Timestamp::from_micros(1),
     }
 }
 
-fn asked(requester: UserId, pid: i32) -> Asked {
+fn asked(requester: UserId, pid: i32) -> RequestDetails {
     let session = session(pid);
-    Asked {
+    RequestDetails {
         action: Action::Terminate,
         target: "orders".to_owned(),
-        identity: Identity {
+        identity: BackendIdentity {
             server: server(),
             pid: session.pid,
             backend_start: session.backend_start,
@@ -367,7 +382,7 @@ fn asked(requester: UserId, pid: i32) -> Asked {
         requester,
         channel: ChannelId(1),
         reason: None,
-        needed: 2,
+        approvals_needed: 2,
         asked_at: NOW,
         seen_at: None,
         expires_at: NOW.plus(OPEN_FOR),
@@ -377,19 +392,19 @@ fn asked(requester: UserId, pid: i32) -> Asked {
 fn session(pid: i32) -> Session {
     Session {
         pid: Pid::new(pid).expect("a positive number"),
-        backend_start: Moment::from_micros(2),
-        kind: BackendKind::Client,
-        leader: None,
+        backend_start: Timestamp::from_micros(2),
+        backend_type: BackendType::Client,
+        leader_pid: None,
         user: Some("app".to_owned()),
-        superuser: false,
-        own: false,
+        is_superuser: false,
+        is_own: false,
         database: Some("shop".to_owned()),
         application: String::new(),
         client: None,
-        state: State::Active,
+        state: SessionState::Active,
         wait: None,
         xact_start: None,
-        query_start: Some(Moment::from_micros(3)),
+        query_start: Some(Timestamp::from_micros(3)),
         state_change: None,
         query: None,
         blocked_by: Vec::new(),

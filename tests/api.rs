@@ -8,7 +8,7 @@ mod discord;
 use std::time::Duration;
 
 use discord::{Discord, Step, TOKEN, answer};
-use killgate::discord::api::{Effect, Rest, RestError, Said};
+use killgate::discord::api::{ApiClient, ApiError, CallEffect, OwnMessage};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use serenity::all::{
@@ -31,14 +31,14 @@ fn message() -> Value {
     })
 }
 
-async fn post(discord: &Discord) -> Result<Said, RestError> {
+async fn post(discord: &Discord) -> Result<OwnMessage, ApiError> {
     discord
         .rest
         .create_message(CHANNEL, CreateMessage::new().content("hello"), "request-7")
         .await
 }
 
-async fn respond(rest: &Rest) -> Result<(), RestError> {
+async fn respond(rest: &ApiClient) -> Result<(), ApiError> {
     let said = CreateInteractionResponseMessage::new().content("hello");
     rest.respond(
         InteractionId::new(9),
@@ -48,7 +48,7 @@ async fn respond(rest: &Rest) -> Result<(), RestError> {
     .await
 }
 
-async fn follow_up(discord: &Discord) -> Result<(), RestError> {
+async fn follow_up(discord: &Discord) -> Result<(), ApiError> {
     let said = CreateInteractionResponseFollowup::new().content("hello");
     discord
         .rest
@@ -129,7 +129,7 @@ async fn a_limit_longer_than_the_call_may_take_is_not_waited_for() {
     let begun = Instant::now();
     let error = post(&discord).await.unwrap_err();
     assert!(
-        matches!(&error, RestError::RateLimited { wait, .. } if wait.as_secs() >= 59),
+        matches!(&error, ApiError::RateLimited { wait, .. } if wait.as_secs() >= 59),
         "{error}"
     );
     assert!(begun.elapsed() < Duration::from_secs(10));
@@ -156,8 +156,8 @@ async fn what_may_have_been_done_is_not_done_again_without_a_nonce() {
         assert!(
             matches!(
                 error,
-                RestError::Unreachable {
-                    effect: Effect::Unknown,
+                ApiError::Unreachable {
+                    effect: CallEffect::Unknown,
                     ..
                 }
             ),
@@ -198,8 +198,8 @@ async fn an_answer_that_comes_too_late_is_given_up_in_time_after_a_second_try() 
     assert!(
         matches!(
             error,
-            RestError::Unreachable {
-                effect: Effect::Unknown,
+            ApiError::Unreachable {
+                effect: CallEffect::Unknown,
                 ..
             }
         ),
@@ -211,7 +211,7 @@ async fn an_answer_that_comes_too_late_is_given_up_in_time_after_a_second_try() 
 
 #[tokio::test]
 async fn nobody_there_is_told_as_such() {
-    let rest = Rest::new("http://127.0.0.1:9", &SecretString::from(TOKEN)).unwrap();
+    let rest = ApiClient::new("http://127.0.0.1:9", &SecretString::from(TOKEN)).unwrap();
     let error = rest
         .within(Duration::from_millis(400))
         .current_user()
@@ -220,8 +220,8 @@ async fn nobody_there_is_told_as_such() {
     assert!(
         matches!(
             error,
-            RestError::Unreachable {
-                effect: Effect::None,
+            ApiError::Unreachable {
+                effect: CallEffect::None,
                 ..
             }
         ),
@@ -282,7 +282,7 @@ async fn no_error_shows_an_interactions_token() {
             .await
             .unwrap_err();
         assert!(
-            !matches!(error, RestError::Unauthorized { .. }),
+            !matches!(error, ApiError::Unauthorized { .. }),
             "the bot's own token is not at fault"
         );
         let shown = format!("{error} {error:?}");
@@ -297,7 +297,7 @@ async fn all_who_reacted_are_found_page_by_page() {
     let discord = Discord::with([page(1..101), page(101..201), page(201..231)]).await;
     let everyone = discord
         .rest
-        .reactors(CHANNEL, MessageId::new(6), &ReactionType::Unicode("✅".into()))
+        .reacting_users(CHANNEL, MessageId::new(6), &ReactionType::Unicode("✅".into()))
         .await
         .unwrap();
     assert_eq!(everyone.len(), 230);
@@ -328,7 +328,7 @@ async fn what_cannot_be_an_api_or_a_token_is_refused_before_anything_is_sent() {
         ("ftp://discord.com", "t"),
         ("https://discord.com", "t\nu"),
     ] {
-        let error = Rest::new(url, &token(secret)).unwrap_err();
-        assert!(matches!(error, RestError::Setup(_)), "{error}");
+        let error = ApiClient::new(url, &token(secret)).unwrap_err();
+        assert!(matches!(error, ApiError::Setup(_)), "{error}");
     }
 }

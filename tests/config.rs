@@ -1,9 +1,9 @@
 //! The configuration: what is accepted, and what is said about what is not.
 
-#[path = "config/example.rs"]
-mod example;
 #[path = "config/documents.rs"]
 mod documents;
+#[path = "config/example.rs"]
+mod example;
 #[path = "config/faults.rs"]
 mod faults;
 #[path = "config/garbage.rs"]

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use bot::{Bot, TOKEN, brisk};
 use discord::{Discord, Wire};
-use killgate::discord::gateway::{GatewayError, Pace};
+use killgate::discord::gateway::{GatewayError, GatewayTimeouts};
 use serde_json::json;
 
 async fn begun(discord: &Discord) -> (Bot, Wire) {
@@ -231,7 +231,7 @@ async fn an_address_to_resume_at_on_another_host_is_not_used() {
 #[tokio::test]
 async fn a_heartbeat_that_discord_asks_for_is_sent_at_once_and_with_the_last_number() {
     let discord = Discord::start().await;
-    let seldom = Pace {
+    let seldom = GatewayTimeouts {
         heartbeat: Duration::from_mins(1),
         ..brisk()
     };

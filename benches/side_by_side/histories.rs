@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 use futures_util::future::try_join_all;
-use killgate::domain::event::Entry;
+use killgate::domain::event::LedgerEntry;
 use killgate::domain::ids::RequestId;
-use killgate::ledger::postgres::{Memory, Postgres, Terms};
-use killgate::ledger::sqlite::Sqlite;
-use killgate::postgres::connection::Dial;
-use killgate::postgres::tls::{Tls, TlsMode};
+use killgate::ledger::postgres::{HighWaterMark, LeaseTimings, PostgresLedger};
+use killgate::ledger::sqlite::SqliteLedger;
+use killgate::postgres::connection::ConnectOptions;
+use killgate::postgres::tls::{TlsMode, TlsOptions};
 use killgate::workflow::ports::Ledger;
 use throwaway_postgres::Cluster;
 use tokio::sync::watch;
@@ -26,12 +26,12 @@ const TOGETHER: u64 = 200;
 const LONG_AGO: i64 = -100_000_000;
 
 /// The records of a request that is long over.
-fn whole(request: u64) -> Vec<Entry> {
+fn whole(request: u64) -> Vec<LedgerEntry> {
     given::whole(request, LONG_AGO)
 }
 
 /// The first record of a request.
-pub fn requested(request: u64) -> Entry {
+pub fn requested(request: u64) -> LedgerEntry {
     given::requested(request, LONG_AGO, given::pid(4_711), given::ALICE)
 }
 
@@ -42,7 +42,7 @@ pub async fn lengthen(ledger: &Arc<dyn Ledger>, from: u64, to: u64) -> Result<()
     while next <= last {
         let end = (next + TOGETHER - 1).min(last);
         ledger.append((next..=end).flat_map(whole).collect()).await?;
-        try_join_all((next..=end).map(|request| ledger.settle(RequestId(request)))).await?;
+        try_join_all((next..=end).map(|request| ledger.mark_delivered(RequestId(request)))).await?;
         next = end + 1;
     }
     Ok(())
@@ -50,7 +50,7 @@ pub async fn lengthen(ledger: &Arc<dyn Ledger>, from: u64, to: u64) -> Result<()
 
 /// A ledger in a file.
 pub fn in_file(path: &Path) -> Result<Arc<dyn Ledger>> {
-    Ok(Arc::new(Sqlite::open(path)?))
+    Ok(Arc::new(SqliteLedger::open(path)?))
 }
 
 /// A ledger in the database of that name, with this process as the active replica.
@@ -61,23 +61,24 @@ pub async fn in_database(cluster: &Cluster, name: &str) -> Result<Arc<dyn Ledger
         .port(cluster.port())
         .user("keeper")
         .dbname(name);
-    let dial = Dial {
+    let dial = ConnectOptions {
         config,
-        tls: Tls {
+        tls: TlsOptions {
             mode: TlsMode::Disable,
-            ..Tls::default()
+            ..TlsOptions::default()
         },
         password: Arc::new(|| Ok(None)),
         statement_timeout: Duration::from_secs(4),
         lock_timeout: Duration::from_secs(2),
     };
     // As the active replica of before is gone, nobody has to be waited for long.
-    let terms = Terms {
+    let terms = LeaseTimings {
         heartbeat: Duration::from_millis(20),
         grace: Duration::from_millis(100),
         expiry: Duration::from_secs(5),
     };
-    let ledger = Postgres::stand_by(dial, terms, &watch::Sender::default(), &Memory::default()).await?;
+    let ledger =
+        PostgresLedger::stand_by(dial, terms, &watch::Sender::default(), &HighWaterMark::default()).await?;
     Ok(Arc::new(ledger))
 }
 

@@ -6,10 +6,9 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ::killgate::domain::timestamp::Moment;
+use ::killgate::domain::timestamp::Timestamp;
 use ::killgate::workflow::ports::Ledger;
 use anyhow::{Result, ensure};
-use jiff::Timestamp;
 use tempfile::TempDir;
 use throwaway_postgres::Cluster;
 use tokio::process::Command;
@@ -33,7 +32,7 @@ instead. Start goes from before the process is spawned until its commands are re
 is the exponent by which a cost follows the length: 0 not at all, 1 in proportion.";
 
 /// The start of time, from which a fold begins.
-const EVER: Moment = Moment::from_micros(0);
+const EVER: Timestamp = Timestamp::from_micros(0);
 /// Signals of the last hour count towards the limit, so that a start reads those.
 const AN_HOUR: Duration = Duration::from_hours(1);
 
@@ -80,7 +79,8 @@ pub async fn measure(bench: &Bench) -> Result<Chapter> {
         let history = folder.path().join(format!("{length}.db"));
         fs::copy(&growing, &history)?;
         for _ in 0..bench.rounds(ROUNDS) {
-            let lately = Moment::from_micros(Timestamp::now().saturating_sub(AN_HOUR)?.as_microsecond());
+            let lately =
+                Timestamp::from_micros(jiff::Timestamp::now().saturating_sub(AN_HOUR)?.as_microsecond());
             cost.recall_file
                 .took(read(async { in_file(&growing) }, lately).await?);
             cost.recall_database
@@ -105,9 +105,9 @@ pub async fn measure(bench: &Bench) -> Result<Chapter> {
 }
 
 /// How long it takes to open a ledger and to read what must be known of the time since.
-async fn read(opening: impl Future<Output = Result<Arc<dyn Ledger>>>, since: Moment) -> Result<Duration> {
+async fn read(opening: impl Future<Output = Result<Arc<dyn Ledger>>>, since: Timestamp) -> Result<Duration> {
     let began = Instant::now();
-    opening.await?.recall(since).await?;
+    opening.await?.load_pending(since).await?;
     Ok(began.elapsed())
 }
 

@@ -4,18 +4,18 @@ use std::fmt;
 
 /// One precondition, tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
+pub struct CheckResult {
     /// What was tried: `target orders: version`.
     pub what: String,
-    pub status: Status,
+    pub status: CheckStatus,
     /// What was seen.
     pub detail: String,
     /// What to do about it; empty when all is well.
-    pub mend: String,
+    pub fix: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Status {
+pub enum CheckStatus {
     Ok,
     /// The bot works; somebody should look at this all the same.
     Warn,
@@ -23,36 +23,36 @@ pub enum Status {
     Fail,
 }
 
-impl Finding {
+impl CheckResult {
     pub fn ok(what: impl Into<String>, detail: impl Into<String>) -> Self {
         Self {
             what: what.into(),
-            status: Status::Ok,
+            status: CheckStatus::Ok,
             detail: detail.into(),
-            mend: String::new(),
+            fix: String::new(),
         }
     }
 
     pub fn warn(what: impl Into<String>, detail: impl Into<String>, mend: impl Into<String>) -> Self {
         Self {
             what: what.into(),
-            status: Status::Warn,
+            status: CheckStatus::Warn,
             detail: detail.into(),
-            mend: mend.into(),
+            fix: mend.into(),
         }
     }
 
     pub fn fail(what: impl Into<String>, detail: impl Into<String>, mend: impl Into<String>) -> Self {
         Self {
             what: what.into(),
-            status: Status::Fail,
+            status: CheckStatus::Fail,
             detail: detail.into(),
-            mend: mend.into(),
+            fix: mend.into(),
         }
     }
 }
 
-impl Status {
+impl CheckStatus {
     /// How it is written, for people and for machines.
     pub const fn name(self) -> &'static str {
         match self {
@@ -63,13 +63,13 @@ impl Status {
     }
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for CheckResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:<4}  {}: {}", self.status.name(), self.what, self.detail)?;
-        if self.mend.is_empty() {
+        if self.fix.is_empty() {
             Ok(())
         } else {
-            write!(f, ". {}", self.mend)
+            write!(f, ". {}", self.fix)
         }
     }
 }

@@ -1,35 +1,35 @@
 //! `[access]`, of all targets or of one: who may view, ask and approve.
 
-use super::fault::{Noted, Spot};
+use super::fault::{FileSpan, Reported};
 use super::ids::id;
 use super::reference;
-use super::section::Section;
-use super::value::Value;
-use crate::domain::access::Group;
+use super::section::ConfigSection;
+use super::value::ConfigValue;
+use crate::domain::access::AccessGroup;
 use crate::domain::ids::{RoleId, UserId};
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
-pub(super) struct At<T> {
-    pub(super) spot: Spot,
+pub(super) struct Located<T> {
+    pub(super) spot: FileSpan,
     pub(super) value: T,
 }
 
 /// The groups, each unless it was found faulty.
 #[derive(Clone, Debug)]
 pub(super) struct AccessKeys {
-    pub(super) viewers: Result<At<Group>, Noted>,
-    pub(super) requesters: Result<At<Group>, Noted>,
-    pub(super) approvers: Result<At<Group>, Noted>,
+    pub(super) viewers: Result<Located<AccessGroup>, Reported>,
+    pub(super) requesters: Result<Located<AccessGroup>, Reported>,
+    pub(super) approvers: Result<Located<AccessGroup>, Reported>,
 }
 
 impl AccessKeys {
     /// What holds when `section` names nobody.
-    pub(super) fn nobody(section: &Section<'_>) -> Self {
+    pub(super) fn nobody(section: &ConfigSection<'_>) -> Self {
         let nobody = |name| {
-            Ok(At {
+            Ok(Located {
                 spot: section.spot(name),
-                value: Group::default(),
+                value: AccessGroup::default(),
             })
         };
         Self {
@@ -40,7 +40,7 @@ impl AccessKeys {
     }
 
     /// The groups of `section`, and those of `base` that it does not give.
-    pub(super) fn read(section: &Section<'_>, base: &Self) -> Self {
+    pub(super) fn read(section: &ConfigSection<'_>, base: &Self) -> Self {
         Self {
             viewers: section.over("viewers", &base.viewers, group),
             requesters: section.over("requesters", &base.requesters, group),
@@ -49,13 +49,13 @@ impl AccessKeys {
     }
 }
 
-fn group(value: &Value<'_>) -> Result<At<Group>, Noted> {
-    let table = Section::of(value, &reference::GROUP, format!("{}.", value.spot.key));
+fn group(value: &ConfigValue<'_>) -> Result<Located<AccessGroup>, Reported> {
+    let table = ConfigSection::of(value, &reference::GROUP, format!("{}.", value.spot.key));
     let ids = |name| table.optional(name, |value| value.list(id));
     let (roles, users) = (ids("roles"), ids("users"));
-    Ok(At {
+    Ok(Located {
         spot: value.spot.clone(),
-        value: Group {
+        value: AccessGroup {
             roles: roles?.unwrap_or_default().into_iter().map(RoleId).collect(),
             users: users?.unwrap_or_default().into_iter().map(UserId).collect(),
         },

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use super::access::At;
+use super::access::Located;
 use super::duration;
 use super::emoji::Emoji;
-use super::fault::{Noted, Spot};
-use super::section::Section;
-use super::value::Value;
+use super::fault::{FileSpan, Reported};
+use super::section::ConfigSection;
+use super::value::ConfigValue;
 
 /// The two reactions that people vote with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Votes {
+pub struct EmojiPair {
     pub approve: Emoji,
     pub deny: Emoji,
 }
@@ -19,16 +19,16 @@ pub struct Votes {
 /// The rules, each unless it was found faulty.
 #[derive(Clone, Debug)]
 pub(super) struct ApprovalKeys {
-    pub(super) approvals: Result<At<u32>, Noted>,
-    pub(super) expires_after: Result<Duration, Noted>,
-    pub(super) require_reason: Result<bool, Noted>,
+    pub(super) approvals: Result<Located<u32>, Reported>,
+    pub(super) expires_after: Result<Duration, Reported>,
+    pub(super) require_reason: Result<bool, Reported>,
 }
 
 impl ApprovalKeys {
     /// What holds when `section` says nothing.
-    pub(super) fn defaults(section: &Section<'_>) -> Self {
+    pub(super) fn defaults(section: &ConfigSection<'_>) -> Self {
         Self {
-            approvals: Ok(At {
+            approvals: Ok(Located {
                 spot: section.spot("approvals"),
                 value: 1,
             }),
@@ -38,9 +38,9 @@ impl ApprovalKeys {
     }
 
     /// The rules of `section`, and those of `base` that it does not give.
-    pub(super) fn read(section: &Section<'_>, base: &Self) -> Self {
-        let approvals = |value: &Value<'_>| {
-            Ok(At {
+    pub(super) fn read(section: &ConfigSection<'_>, base: &Self) -> Self {
+        let approvals = |value: &ConfigValue<'_>| {
+            Ok(Located {
                 value: value.count()?,
                 spot: value.spot.clone(),
             })
@@ -50,12 +50,12 @@ impl ApprovalKeys {
             expires_after: section.over("expires_after", &base.expires_after, |value| {
                 value.parsed(duration::parse)
             }),
-            require_reason: section.over("require_reason", &base.require_reason, Value::boolean),
+            require_reason: section.over("require_reason", &base.require_reason, ConfigValue::boolean),
         }
     }
 }
 
-pub(super) fn votes(section: &Section<'_>) -> Result<Votes, Noted> {
+pub(super) fn votes(section: &ConfigSection<'_>) -> Result<EmojiPair, Reported> {
     let approve = vote(section, "approve", "✅");
     let deny = vote(section, "deny", "❌");
     let (approve, deny) = (approve?, deny?);
@@ -67,19 +67,21 @@ pub(super) fn votes(section: &Section<'_>) -> Result<Votes, Noted> {
             &approve
         };
         let problem = format!("{} would both approve and deny", later.value);
-        return Err(section.findings.note(&later.spot, problem, "two different emoji"));
+        return Err(section
+            .findings
+            .report(&later.spot, problem, "two different emoji"));
     }
-    Ok(Votes {
+    Ok(EmojiPair {
         approve: approve.value,
         deny: deny.value,
     })
 }
 
-fn vote(section: &Section<'_>, name: &'static str, default: &str) -> Result<At<Emoji>, Noted> {
-    let default = Ok(At {
+fn vote(section: &ConfigSection<'_>, name: &'static str, default: &str) -> Result<Located<Emoji>, Reported> {
+    let default = Ok(Located {
         value: Emoji::Unicode(default.to_owned()),
         // It stands nowhere, and so before any that does.
-        spot: Spot {
+        spot: FileSpan {
             offset: None,
             ..section.spot(name)
         },
@@ -87,7 +89,7 @@ fn vote(section: &Section<'_>, name: &'static str, default: &str) -> Result<At<E
     section.over(name, &default, |value| {
         let text = value.string()?;
         let emoji = Emoji::parse(text).ok_or_else(|| value.refuse(format!("{text:?} is not an emoji")))?;
-        Ok(At {
+        Ok(Located {
             value: emoji,
             spot: value.spot.clone(),
         })

@@ -5,24 +5,24 @@ use std::fmt::Write as _;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
-use super::fault::Noted;
-use super::paths::Paths;
+use super::fault::Reported;
+use super::paths::BasePath;
 use super::postgres_url::PostgresUrl;
 use super::secret::{Environment, PasswordSource};
-use super::section::Section;
+use super::section::ConfigSection;
 use super::tls::{Tls, TlsMode};
-use super::value::Value;
+use super::value::ConfigValue;
 
 /// Everything a connection takes, without the URL it was read from.
 #[derive(Clone, Debug)]
-pub struct Connection {
+pub struct PostgresAddress {
     /// Hosts, ports, user, database and the rest; no password.
     config: Config,
     pub tls: Tls,
     pub password: PasswordSource,
 }
 
-impl Connection {
+impl PostgresAddress {
     /// Hosts, ports, user, database and the rest, without the password: that is read anew for each connection.
     pub fn parameters(&self) -> &Config {
         &self.config
@@ -65,11 +65,11 @@ impl Connection {
 
     /// Reads the URL in `value` and the password keys beside it.
     pub(super) fn read(
-        value: &Value<'_>,
-        section: &Section<'_>,
-        paths: &Paths,
+        value: &ConfigValue<'_>,
+        section: &ConfigSection<'_>,
+        paths: &BasePath,
         env: Environment<'_>,
-    ) -> Result<Self, Noted> {
+    ) -> Result<Self, Reported> {
         let url = value.parsed(PostgresUrl::parse).and_then(|mut url| {
             let tls = url
                 .tls

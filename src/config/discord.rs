@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 use secrecy::SecretString;
 use url::{Host, Url};
 
-use super::fault::Noted;
+use super::fault::Reported;
 use super::ids::id;
-use super::paths::Paths;
+use super::paths::BasePath;
 use super::secret::{self, Environment};
-use super::section::Section;
-use super::value::Value;
+use super::section::ConfigSection;
+use super::value::ConfigValue;
 use crate::domain::ids::ChannelId;
 
 /// Where killgate lives on Discord.
 #[derive(Clone, Debug)]
-pub struct Discord {
+pub struct DiscordSection {
     /// The id of the one guild it serves.
     pub guild: u64,
     /// Where commands and approvals count; at least one.
@@ -25,12 +25,16 @@ pub struct Discord {
     pub api_url: String,
 }
 
-pub(super) fn read(section: &Section<'_>, paths: &Paths, env: Environment<'_>) -> Result<Discord, Noted> {
+pub(super) fn read(
+    section: &ConfigSection<'_>,
+    paths: &BasePath,
+    env: Environment<'_>,
+) -> Result<DiscordSection, Reported> {
     let guild = section.required("guild", id);
     let channels = section.required("channels", channels);
     let token = secret::token(section, paths, env);
     let api_url = section.optional("api_url", api_url);
-    Ok(Discord {
+    Ok(DiscordSection {
         guild: guild?,
         channels: channels?,
         token: token?,
@@ -38,7 +42,7 @@ pub(super) fn read(section: &Section<'_>, paths: &Paths, env: Environment<'_>) -
     })
 }
 
-fn channels(value: &Value<'_>) -> Result<BTreeSet<ChannelId>, Noted> {
+fn channels(value: &ConfigValue<'_>) -> Result<BTreeSet<ChannelId>, Reported> {
     let list = value.list(id)?;
     let set: BTreeSet<_> = list.iter().copied().map(ChannelId).collect();
     if set.is_empty() {
@@ -51,7 +55,7 @@ fn channels(value: &Value<'_>) -> Result<BTreeSet<ChannelId>, Noted> {
     }
 }
 
-fn api_url(value: &Value<'_>) -> Result<String, Noted> {
+fn api_url(value: &ConfigValue<'_>) -> Result<String, Reported> {
     value.parsed(|text| {
         let url = Url::parse(text).map_err(|error| format!("not a URL: {error}"))?;
         if !url.username().is_empty() || url.password().is_some() {

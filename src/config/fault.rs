@@ -5,9 +5,9 @@ use std::fmt;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct ConfigFault {
     /// Where it stands, when it stands anywhere: what is missing has no place of its own.
-    pub position: Option<Position>,
+    pub position: Option<FilePosition>,
     /// The section and the key, such as `[approval] approvals`.
     pub key: String,
     /// What is wrong; never holds a secret.
@@ -18,7 +18,7 @@ pub struct Fault {
 
 /// A place in the file; both numbers start at 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
+pub struct FilePosition {
     pub line: usize,
     /// In characters.
     pub column: usize,
@@ -26,17 +26,17 @@ pub struct Position {
 
 /// Everything that is wrong with one configuration, in the order of the file; at least one fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct Faults {
+pub struct ConfigFaults {
     /// The file, as it was named.
     pub file: String,
-    pub list: Vec<Fault>,
+    pub list: Vec<ConfigFault>,
 }
 
-impl fmt::Display for Faults {
+impl fmt::Display for ConfigFaults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for fault in &self.list {
             write!(f, "{}:", self.file)?;
-            if let Some(Position { line, column }) = fault.position {
+            if let Some(FilePosition { line, column }) = fault.position {
                 write!(f, "{line}:{column}:")?;
             }
             if !fault.key.is_empty() {
@@ -57,24 +57,24 @@ impl fmt::Display for Faults {
 
 /// Proof that a fault was noted: whoever could not read a value has said why.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Noted(());
+pub(super) struct Reported(());
 
 /// What is being read: its byte offset in the file, if it is there, and the key that names it.
 #[derive(Clone, Debug)]
-pub(super) struct Spot {
+pub(super) struct FileSpan {
     pub(super) offset: Option<usize>,
     pub(super) key: String,
 }
 
 /// Collects the faults of one file while it is read.
 #[derive(Debug)]
-pub(super) struct Findings<'a> {
+pub(super) struct FaultCollector<'a> {
     file: String,
     text: &'a str,
-    faults: RefCell<Vec<Fault>>,
+    faults: RefCell<Vec<ConfigFault>>,
 }
 
-impl<'a> Findings<'a> {
+impl<'a> FaultCollector<'a> {
     pub(super) fn new(file: String, text: &'a str) -> Self {
         Self {
             file,
@@ -84,8 +84,13 @@ impl<'a> Findings<'a> {
     }
 
     /// Notes a fault, once however often it is found: several targets may inherit it.
-    pub(super) fn note(&self, spot: &Spot, problem: impl Into<String>, allowed: impl Into<String>) -> Noted {
-        let fault = Fault {
+    pub(super) fn report(
+        &self,
+        spot: &FileSpan,
+        problem: impl Into<String>,
+        allowed: impl Into<String>,
+    ) -> Reported {
+        let fault = ConfigFault {
             position: spot.offset.map(|offset| self.position(offset)),
             key: spot.key.clone(),
             problem: one_line(&problem.into()),
@@ -95,27 +100,27 @@ impl<'a> Findings<'a> {
         if !faults.contains(&fault) {
             faults.push(fault);
         }
-        Noted(())
+        Reported(())
     }
 
     /// What was found, unless nothing was.
-    pub(super) fn into_faults(self) -> Option<Faults> {
+    pub(super) fn into_faults(self) -> Option<ConfigFaults> {
         let mut list = self.faults.into_inner();
         list.sort_by_key(|fault| fault.position.map_or((1, None), |position| (0, Some(position))));
-        (!list.is_empty()).then_some(Faults {
+        (!list.is_empty()).then_some(ConfigFaults {
             file: self.file,
             list,
         })
     }
 
-    fn position(&self, offset: usize) -> Position {
+    fn position(&self, offset: usize) -> FilePosition {
         let offset = (0..=offset.min(self.text.len()))
             .rev()
             .find(|&offset| self.text.is_char_boundary(offset))
             .unwrap_or(0);
         let before = &self.text[..offset];
         let line_start = before.rfind('\n').map_or(0, |end| end + 1);
-        Position {
+        FilePosition {
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
         }

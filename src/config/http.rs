@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
-use super::fault::Noted;
-use super::section::Section;
+use super::fault::Reported;
+use super::section::ConfigSection;
 
-pub(super) fn read(section: &Section<'_>) -> Result<Option<SocketAddr>, Noted> {
+pub(super) fn read(section: &ConfigSection<'_>) -> Result<Option<SocketAddr>, Reported> {
     if !section.is_present() {
         return Ok(None);
     }

@@ -2,11 +2,11 @@
 
 use toml::de::DeValue;
 
-use super::fault::Noted;
-use super::value::Value;
+use super::fault::Reported;
+use super::value::ConfigValue;
 
 /// An id, which is never 0. Strings are accepted because many tools cannot write integers of this size.
-pub(super) fn id(value: &Value<'_>) -> Result<u64, Noted> {
+pub(super) fn id(value: &ConfigValue<'_>) -> Result<u64, Reported> {
     let (digits, radix) = match value.content {
         DeValue::Integer(integer) => (integer.as_str(), integer.radix()),
         DeValue::String(text) => (text.as_ref(), 10),

@@ -2,35 +2,39 @@
 
 use std::path::PathBuf;
 
-use super::connection::Connection;
-use super::fault::Noted;
-use super::paths::Paths;
+use super::connection::PostgresAddress;
+use super::fault::Reported;
+use super::paths::BasePath;
 use super::secret::Environment;
-use super::section::Section;
-use super::value::Value;
+use super::section::ConfigSection;
+use super::value::ConfigValue;
 
 /// Where the ledger is.
 #[derive(Clone, Debug)]
-pub enum Ledger {
+pub enum LedgerLocation {
     /// A file, held by one running killgate.
     Sqlite { path: PathBuf },
     /// A database that several replicas share.
-    Postgres { connection: Box<Connection> },
+    Postgres { connection: Box<PostgresAddress> },
 }
 
-pub(super) fn read(section: &Section<'_>, paths: &Paths, env: Environment<'_>) -> Result<Ledger, Noted> {
+pub(super) fn read(
+    section: &ConfigSection<'_>,
+    paths: &BasePath,
+    env: Environment<'_>,
+) -> Result<LedgerLocation, Reported> {
     let given = section.optional("url", |value| {
         let text = value.string()?;
         if let Some(file) = text.strip_prefix("sqlite:") {
             no_password(section)?;
             let path = sqlite(file, paths).map_err(|problem| value.refuse(problem))?;
-            return Ok(Ledger::Sqlite { path });
+            return Ok(LedgerLocation::Sqlite { path });
         }
         if !text.starts_with("postgres") {
             return Err(value.refuse("it begins with neither sqlite: nor postgresql://"));
         }
-        let connection = Connection::read(value, section, paths, env)?;
-        Ok(Ledger::Postgres {
+        let connection = PostgresAddress::read(value, section, paths, env)?;
+        Ok(LedgerLocation::Postgres {
             connection: Box::new(connection),
         })
     })?;
@@ -41,13 +45,13 @@ pub(super) fn read(section: &Section<'_>, paths: &Paths, env: Environment<'_>) -
     let path = sqlite("killgate.db", paths).map_err(|problem| {
         section
             .findings
-            .note(&section.spot("url"), problem, "a file that can be written")
+            .report(&section.spot("url"), problem, "a file that can be written")
     })?;
-    Ok(Ledger::Sqlite { path })
+    Ok(LedgerLocation::Sqlite { path })
 }
 
 /// The file of `sqlite:FILE`; `sqlite:///FILE` is accepted, because other programs write it so.
-fn sqlite(file: &str, paths: &Paths) -> Result<PathBuf, String> {
+fn sqlite(file: &str, paths: &BasePath) -> Result<PathBuf, String> {
     let file = file.strip_prefix("//").unwrap_or(file);
     if file == ":memory:" {
         return Err("a ledger in memory would be lost".to_owned());
@@ -66,8 +70,8 @@ fn sqlite(file: &str, paths: &Paths) -> Result<PathBuf, String> {
     }
 }
 
-fn no_password(section: &Section<'_>) -> Result<(), Noted> {
-    let refuse = |value: &Value<'_>| Err(value.refuse("a SQLite ledger has no password"));
+fn no_password(section: &ConfigSection<'_>) -> Result<(), Reported> {
+    let refuse = |value: &ConfigValue<'_>| Err(value.refuse("a SQLite ledger has no password"));
     let file: Result<Option<()>, _> = section.optional("password_file", refuse);
     let variable: Result<Option<()>, _> = section.optional("password_env", refuse);
     file.and(variable).map(|_| ())

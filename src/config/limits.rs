@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use super::duration;
-use super::fault::Noted;
-use super::section::Section;
-use super::value::Value;
-use crate::domain::policy::Limits;
+use super::fault::Reported;
+use super::section::ConfigSection;
+use super::value::ConfigValue;
+use crate::domain::policy::RequestLimits;
 
-pub(super) fn read(section: &Section<'_>) -> Result<Limits, Noted> {
-    let per_user = section.optional("open_requests_per_user", Value::count);
-    let open = section.optional("open_requests", Value::count);
-    let signals = section.optional("signals_per_hour", Value::count);
+pub(super) fn read(section: &ConfigSection<'_>) -> Result<RequestLimits, Reported> {
+    let per_user = section.optional("open_requests_per_user", ConfigValue::count);
+    let open = section.optional("open_requests", ConfigValue::count);
+    let signals = section.optional("signals_per_hour", ConfigValue::count);
     let confirm = section.optional("confirm_within", |value| value.parsed(duration::parse));
-    Ok(Limits {
+    Ok(RequestLimits {
         open_requests_per_user: per_user?.unwrap_or(5),
         open_requests: open?.unwrap_or(50),
         signals_per_hour: signals?.unwrap_or(30),

@@ -49,35 +49,35 @@ use toml::de::DeTable;
 
 use self::access::AccessKeys;
 use self::approval::ApprovalKeys;
-pub use self::approval::Votes;
-pub use self::connection::Connection;
-pub use self::discord::Discord;
+pub use self::approval::EmojiPair;
+pub use self::connection::PostgresAddress;
+pub use self::discord::DiscordSection;
 pub use self::emoji::Emoji;
-pub use self::fault::{Fault, Faults};
-use self::fault::{Findings, Noted, Spot};
-pub use self::ledger::Ledger;
-use self::paths::Paths;
+pub use self::fault::{ConfigFault, ConfigFaults};
+use self::fault::{FaultCollector, FileSpan, Reported};
+pub use self::ledger::LedgerLocation;
+use self::paths::BasePath;
 use self::protect::ProtectKeys;
 use self::secret::Environment;
 pub use self::secret::PasswordSource;
-use self::section::Section;
-use self::target::Rules;
-pub use self::target::Target;
+use self::section::ConfigSection;
+use self::target::SharedRules;
+pub use self::target::TargetConfig;
 pub use self::tls::{Tls, TlsMode};
-use crate::domain::policy::Limits;
-use crate::postgres::redaction::Privacy;
+use crate::domain::policy::RequestLimits;
+use crate::postgres::redaction::QueryVisibility;
 
 /// A configuration that can work. `Debug` shows no secret.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    pub discord: Discord,
+    pub discord: DiscordSection,
     /// The reactions that people vote with, on all targets.
-    pub votes: Votes,
-    pub privacy: Privacy,
-    pub limits: Limits,
+    pub votes: EmojiPair,
+    pub privacy: QueryVisibility,
+    pub limits: RequestLimits,
     /// At least one, in the order of the file, with distinct names.
-    pub targets: Vec<Target>,
-    pub ledger: Ledger,
+    pub targets: Vec<TargetConfig>,
+    pub ledger: LedgerLocation,
     /// Where health and metrics are served, if they are.
     pub http: Option<SocketAddr>,
 }
@@ -85,17 +85,23 @@ pub struct Settings {
 /// Reads the configuration in the file `path`; `env` looks up environment variables.
 ///
 /// Relative paths within it start from its folder. Secret files and certificates that it names must be there.
-pub fn load(path: &Path, env: impl Fn(&str) -> Option<String>) -> Result<Settings, Faults> {
+pub fn load(path: &Path, env: impl Fn(&str) -> Option<String>) -> Result<Settings, ConfigFaults> {
     read_from(path, &env, read)
 }
 
 /// Reads where the ledger is, and nothing else: the token and the targets' passwords need not be there.
-pub fn load_ledger(path: &Path, env: impl Fn(&str) -> Option<String>) -> Result<Ledger, Faults> {
+pub fn load_ledger(
+    path: &Path,
+    env: impl Fn(&str) -> Option<String>,
+) -> Result<LedgerLocation, ConfigFaults> {
     read_from(path, &env, read_ledger)
 }
 
 /// Reads where health and metrics are served, and nothing else: no secret has to be there.
-pub fn load_http(path: &Path, env: impl Fn(&str) -> Option<String>) -> Result<Option<SocketAddr>, Faults> {
+pub fn load_http(
+    path: &Path,
+    env: impl Fn(&str) -> Option<String>,
+) -> Result<Option<SocketAddr>, ConfigFaults> {
     read_from(path, &env, |root, _, _| read_http(root))
 }
 
@@ -103,16 +109,16 @@ pub fn load_http(path: &Path, env: impl Fn(&str) -> Option<String>) -> Result<Op
 fn read_from<T>(
     path: &Path,
     env: Environment<'_>,
-    read: impl FnOnce(&Section<'_>, &Paths, Environment<'_>) -> Result<T, Noted>,
-) -> Result<T, Faults> {
+    read: impl FnOnce(&ConfigSection<'_>, &BasePath, Environment<'_>) -> Result<T, Reported>,
+) -> Result<T, ConfigFaults> {
     let file = path.display().to_string();
     let text = fs::read(path)
         .map_err(|error| format!("cannot read it: {error}"))
         .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned()))
-        .map_err(|problem| unusable(Findings::new(file.clone(), ""), None, problem))?;
+        .map_err(|problem| unusable(FaultCollector::new(file.clone(), ""), None, problem))?;
     // A URL in it may hold a password.
     let text = Zeroizing::new(text);
-    let findings = Findings::new(file, &text);
+    let findings = FaultCollector::new(file, &text);
     let document = match DeTable::parse(&text) {
         Ok(document) => document,
         Err(error) => {
@@ -120,8 +126,8 @@ fn read_from<T>(
             return Err(unusable(findings, offset, error.message()));
         }
     };
-    let root = Section::root(&findings, &reference::ROOT, document.get_ref());
-    let found = read(&root, &Paths::beside(path), env);
+    let root = ConfigSection::root(&findings, &reference::ROOT, document.get_ref());
+    let found = read(&root, &BasePath::beside(path), env);
     match (found, findings.into_faults()) {
         (_, Some(faults)) => Err(faults),
         (Ok(found), None) => Ok(found),
@@ -130,13 +136,13 @@ fn read_from<T>(
 }
 
 /// Reads all sections before giving up, so that the faults of all are noted.
-fn read(root: &Section<'_>, paths: &Paths, env: Environment<'_>) -> Result<Settings, Noted> {
+fn read(root: &ConfigSection<'_>, paths: &BasePath, env: Environment<'_>) -> Result<Settings, Reported> {
     let discord = discord::read(&root.section("discord", &reference::DISCORD), paths, env);
     let approval = root.section("approval", &reference::APPROVAL);
     let votes = approval::votes(&approval);
     let access = root.section("access", &reference::ACCESS);
     let protect = root.section("protect", &reference::PROTECT);
-    let rules = Rules {
+    let rules = SharedRules {
         access: AccessKeys::read(&access, &AccessKeys::nobody(&access)),
         approval: ApprovalKeys::read(&approval, &ApprovalKeys::defaults(&approval)),
         protect: ProtectKeys::read(&protect, &ProtectKeys::none()),
@@ -157,20 +163,24 @@ fn read(root: &Section<'_>, paths: &Paths, env: Environment<'_>) -> Result<Setti
     })
 }
 
-fn read_ledger(root: &Section<'_>, paths: &Paths, env: Environment<'_>) -> Result<Ledger, Noted> {
+fn read_ledger(
+    root: &ConfigSection<'_>,
+    paths: &BasePath,
+    env: Environment<'_>,
+) -> Result<LedgerLocation, Reported> {
     ledger::read(&root.section("ledger", &reference::LEDGER), paths, env)
 }
 
-fn read_http(root: &Section<'_>) -> Result<Option<SocketAddr>, Noted> {
+fn read_http(root: &ConfigSection<'_>) -> Result<Option<SocketAddr>, Reported> {
     http::read(&root.section("http", &reference::HTTP))
 }
 
 /// The one fault of a file in which no others can be looked for.
-fn unusable(findings: Findings<'_>, offset: Option<usize>, problem: impl Into<String>) -> Faults {
-    let spot = Spot {
+fn unusable(findings: FaultCollector<'_>, offset: Option<usize>, problem: impl Into<String>) -> ConfigFaults {
+    let spot = FileSpan {
         offset,
         key: String::new(),
     };
-    findings.note(&spot, problem, "a TOML file");
+    findings.report(&spot, problem, "a TOML file");
     findings.into_faults().expect("a fault was noted just now")
 }

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 /// The folder that relative paths start from: the configuration file's own.
 #[derive(Clone, Debug)]
-pub(super) struct Paths {
+pub(super) struct BasePath {
     folder: PathBuf,
 }
 
-impl Paths {
+impl BasePath {
     pub(super) fn beside(file: &Path) -> Self {
         let folder = file.parent().unwrap_or(Path::new(""));
         Self {

@@ -61,7 +61,7 @@ impl PostgresUrl {
                     .to_owned(),
             );
         }
-        let mut parameters = Parameters::read(query)?;
+        let mut parameters = UrlParameters::read(query)?;
         // What is left cannot hold a password, so that tokio-postgres may read it.
         let mut config: Config = format!("postgresql://{hosts}{path}?{}", parameters.others)
             .parse()
@@ -89,14 +89,14 @@ impl PostgresUrl {
 }
 
 #[derive(Default)]
-struct Parameters {
+struct UrlParameters {
     tls: TlsParameters,
     password: Option<SecretString>,
     /// Those for tokio-postgres, as they were written.
     others: String,
 }
 
-impl Parameters {
+impl UrlParameters {
     fn read(query: &str) -> Result<Self, String> {
         let mut read = Self::default();
         let mut names = Vec::new();

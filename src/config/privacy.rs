@@ -1,15 +1,15 @@
 //! `[privacy]`: how much of a query's text people see.
 
-use super::fault::Noted;
-use super::section::Section;
-use crate::postgres::redaction::Privacy;
+use super::fault::Reported;
+use super::section::ConfigSection;
+use crate::postgres::redaction::QueryVisibility;
 
-pub(super) fn read(section: &Section<'_>) -> Result<Privacy, Noted> {
+pub(super) fn read(section: &ConfigSection<'_>) -> Result<QueryVisibility, Reported> {
     let given = section.optional("query_text", |value| {
         value.parsed(|text| match text {
-            "redacted" => Ok(Privacy::Redacted),
-            "hidden" => Ok(Privacy::Hidden),
-            "full" => Ok(Privacy::Full),
+            "redacted" => Ok(QueryVisibility::Redacted),
+            "hidden" => Ok(QueryVisibility::Hidden),
+            "full" => Ok(QueryVisibility::Full),
             _ => Err(format!("{text:?} is none of them")),
         })
     })?;

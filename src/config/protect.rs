@@ -2,17 +2,17 @@
 
 use regex::Regex;
 
-use super::fault::Noted;
-use super::section::Section;
-use super::value::Value;
-use crate::domain::protection::Protection;
+use super::fault::Reported;
+use super::section::ConfigSection;
+use super::value::ConfigValue;
+use crate::domain::protection::ProtectionRules;
 
 /// The patterns, each list unless it was found faulty.
 #[derive(Clone, Debug)]
 pub(super) struct ProtectKeys {
-    users: Result<Vec<Regex>, Noted>,
-    applications: Result<Vec<Regex>, Noted>,
-    databases: Result<Vec<Regex>, Noted>,
+    users: Result<Vec<Regex>, Reported>,
+    applications: Result<Vec<Regex>, Reported>,
+    databases: Result<Vec<Regex>, Reported>,
 }
 
 impl ProtectKeys {
@@ -26,7 +26,7 @@ impl ProtectKeys {
     }
 
     /// The patterns of `section`, and those of `base` that it does not give.
-    pub(super) fn read(section: &Section<'_>, base: &Self) -> Self {
+    pub(super) fn read(section: &ConfigSection<'_>, base: &Self) -> Self {
         let patterns = |name, base| section.over(name, base, |value| value.list(pattern));
         Self {
             users: patterns("users", &base.users),
@@ -35,8 +35,8 @@ impl ProtectKeys {
         }
     }
 
-    pub(super) fn into_protection(self) -> Result<Protection, Noted> {
-        Ok(Protection {
+    pub(super) fn into_protection(self) -> Result<ProtectionRules, Reported> {
+        Ok(ProtectionRules {
             users: self.users?,
             applications: self.applications?,
             databases: self.databases?,
@@ -44,7 +44,7 @@ impl ProtectKeys {
     }
 }
 
-fn pattern(value: &Value<'_>) -> Result<Regex, Noted> {
+fn pattern(value: &ConfigValue<'_>) -> Result<Regex, Reported> {
     let text = value.string()?;
     Regex::new(text).map_err(|error| {
         // The message draws the pattern first, over several lines; the last says what is wrong.

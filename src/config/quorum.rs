@@ -1,23 +1,23 @@
 //! Whether, on one target, anything could ever be asked for and approved.
 
-use super::access::At;
-use super::fault::{Findings, Noted};
-use crate::domain::access::Group;
+use super::access::Located;
+use super::fault::{FaultCollector, Reported};
+use crate::domain::access::AccessGroup;
 
 /// Who asks, who approves, and how many must; each with its place in the file.
-pub(super) struct Quorum<'q> {
-    pub(super) requesters: &'q At<Group>,
-    pub(super) approvers: &'q At<Group>,
+pub(super) struct QuorumCheck<'q> {
+    pub(super) requesters: &'q Located<AccessGroup>,
+    pub(super) approvers: &'q Located<AccessGroup>,
     /// `None` when what is written is no number of approvals, which is a fault of its own.
-    pub(super) approvals: Option<&'q At<u32>>,
+    pub(super) approvals: Option<&'q Located<u32>>,
     /// ` on target "orders"` where the target has rules of its own.
     pub(super) whose: &'q str,
 }
 
-impl Quorum<'_> {
+impl QuorumCheck<'_> {
     /// Refuses rules under which every request would be in vain. Who has a role is not known here, so groups with
     /// roles pass.
-    pub(super) fn check(&self, findings: &Findings<'_>) -> Result<(), Noted> {
+    pub(super) fn check(&self, findings: &FaultCollector<'_>) -> Result<(), Reported> {
         let Self {
             requesters,
             approvers,
@@ -26,9 +26,9 @@ impl Quorum<'_> {
         } = self;
         let someone = "at least one role or user";
         let nobody_asks = is_nobody(&requesters.value)
-            .then(|| findings.note(&requesters.spot, format!("nobody could ask{whose}"), someone));
+            .then(|| findings.report(&requesters.spot, format!("nobody could ask{whose}"), someone));
         if is_nobody(&approvers.value) {
-            return Err(findings.note(&approvers.spot, format!("nobody could approve{whose}"), someone));
+            return Err(findings.report(&approvers.spot, format!("nobody could approve{whose}"), someone));
         }
         if let Some(noted) = nobody_asks {
             return Err(noted);
@@ -39,7 +39,7 @@ impl Quorum<'_> {
         if available == 0 {
             let problem =
                 format!("the only approver{whose} is also the only requester, whose approval never counts");
-            return Err(findings.note(&approvers.spot, problem, "another user, or a role"));
+            return Err(findings.report(&approvers.spot, problem, "another user, or a role"));
         }
         if let Some(approvals) = approvals
             && (approvals.value as usize) > available
@@ -49,19 +49,19 @@ impl Quorum<'_> {
                 approvals.value
             );
             let allowed = format!("at most {available}, or more approvers, or a role among them");
-            return Err(findings.note(&approvals.spot, problem, allowed));
+            return Err(findings.report(&approvals.spot, problem, allowed));
         }
         Ok(())
     }
 }
 
-fn is_nobody(group: &Group) -> bool {
+fn is_nobody(group: &AccessGroup) -> bool {
     group.roles.is_empty() && group.users.is_empty()
 }
 
 /// How many approvers a request can have at most; `None` when that depends on who has which role. Nobody approves
 /// their own request, so where every requester is an approver, there is always one less.
-fn available(requesters: &Group, approvers: &Group) -> Option<usize> {
+fn available(requesters: &AccessGroup, approvers: &AccessGroup) -> Option<usize> {
     if !approvers.roles.is_empty() {
         return None;
     }

@@ -5,15 +5,15 @@ use super::{duration, emoji};
 
 /// The keys of one table of the file.
 #[derive(Debug)]
-pub struct Table {
+pub struct ConfigTable {
     /// As its header is written: `[approval]`; for a table within another, the key that holds it.
     pub name: &'static str,
-    pub keys: &'static [Key],
+    pub keys: &'static [ConfigKey],
 }
 
 /// One key.
 #[derive(Clone, Copy, Debug)]
-pub struct Key {
+pub struct ConfigKey {
     pub name: &'static str,
     /// What it may be, in words.
     pub allowed: &'static str,
@@ -23,7 +23,7 @@ pub struct Key {
 }
 
 /// All tables, in the order of the documentation.
-pub const TABLES: &[&Table] = &[
+pub const TABLES: &[&ConfigTable] = &[
     &DISCORD,
     &ACCESS,
     &GROUP,
@@ -37,7 +37,7 @@ pub const TABLES: &[&Table] = &[
     &HTTP,
 ];
 
-pub(super) const ROOT: Table = Table {
+pub(super) const ROOT: ConfigTable = ConfigTable {
     name: "",
     keys: &[
         key("discord", "a [discord] section", None, ""),
@@ -52,7 +52,7 @@ pub(super) const ROOT: Table = Table {
     ],
 };
 
-pub(super) const DISCORD: Table = Table {
+pub(super) const DISCORD: ConfigTable = ConfigTable {
     name: "[discord]",
     keys: &[
         key("guild", ID, None, "The one guild it serves. Required."),
@@ -77,7 +77,7 @@ pub(super) const DISCORD: Table = Table {
     ],
 };
 
-pub(super) const ACCESS: Table = Table {
+pub(super) const ACCESS: ConfigTable = ConfigTable {
     name: "[access]",
     keys: &[
         key(
@@ -101,7 +101,7 @@ pub(super) const ACCESS: Table = Table {
     ],
 };
 
-pub(super) const GROUP: Table = Table {
+pub(super) const GROUP: ConfigTable = ConfigTable {
     name: "viewers, requesters, approvers",
     keys: &[
         key(
@@ -114,26 +114,26 @@ pub(super) const GROUP: Table = Table {
     ],
 };
 
-const APPROVALS: Key = key(
+const APPROVALS: ConfigKey = key(
     "approvals",
     "a whole number, at least 1",
     Some("1"),
     "How many distinct people besides the requester must approve.",
 );
-const EXPIRES_AFTER: Key = key(
+const EXPIRES_AFTER: ConfigKey = key(
     "expires_after",
     duration::ALLOWED,
     Some("\"15m\""),
     "How long a request stays open.",
 );
-const REQUIRE_REASON: Key = key(
+const REQUIRE_REASON: ConfigKey = key(
     "require_reason",
     "true, false",
     Some("false"),
     "Whether a request without a reason is refused.",
 );
 
-pub(super) const APPROVAL: Table = Table {
+pub(super) const APPROVAL: ConfigTable = ConfigTable {
     name: "[approval]",
     keys: &[
         APPROVALS,
@@ -155,7 +155,7 @@ pub(super) const APPROVAL: Table = Table {
 };
 
 /// The reactions are the same for all targets, so that nobody votes by mistake.
-pub(super) const APPROVAL_OVERRIDE: Table = Table {
+pub(super) const APPROVAL_OVERRIDE: ConfigTable = ConfigTable {
     name: "approval of a [[target]]",
     keys: &[
         inherited(APPROVALS),
@@ -164,7 +164,7 @@ pub(super) const APPROVAL_OVERRIDE: Table = Table {
     ],
 };
 
-pub(super) const TARGET: Table = Table {
+pub(super) const TARGET: ConfigTable = ConfigTable {
     name: "[[target]]",
     keys: &[
         key(
@@ -212,7 +212,7 @@ pub(super) const TARGET: Table = Table {
     ],
 };
 
-pub(super) const PROTECT: Table = Table {
+pub(super) const PROTECT: ConfigTable = ConfigTable {
     name: "[protect]",
     keys: &[
         key(
@@ -236,7 +236,7 @@ pub(super) const PROTECT: Table = Table {
     ],
 };
 
-pub(super) const PRIVACY: Table = Table {
+pub(super) const PRIVACY: ConfigTable = ConfigTable {
     name: "[privacy]",
     keys: &[key(
         "query_text",
@@ -246,7 +246,7 @@ pub(super) const PRIVACY: Table = Table {
     )],
 };
 
-pub(super) const LIMITS: Table = Table {
+pub(super) const LIMITS: ConfigTable = ConfigTable {
     name: "[limits]",
     keys: &[
         key(
@@ -276,7 +276,7 @@ pub(super) const LIMITS: Table = Table {
     ],
 };
 
-pub(super) const LEDGER: Table = Table {
+pub(super) const LEDGER: ConfigTable = ConfigTable {
     name: "[ledger]",
     keys: &[
         key(
@@ -300,7 +300,7 @@ pub(super) const LEDGER: Table = Table {
     ],
 };
 
-pub(super) const HTTP: Table = Table {
+pub(super) const HTTP: ConfigTable = ConfigTable {
     name: "[http]",
     keys: &[key(
         "listen",
@@ -324,8 +324,8 @@ const fn key(
     allowed: &'static str,
     default: Option<&'static str>,
     meaning: &'static str,
-) -> Key {
-    Key {
+) -> ConfigKey {
+    ConfigKey {
         name,
         allowed,
         default,
@@ -334,8 +334,8 @@ const fn key(
 }
 
 /// A key that an override may leave out, for the section's value holds then.
-const fn inherited(key: Key) -> Key {
-    Key { default: None, ..key }
+const fn inherited(key: ConfigKey) -> ConfigKey {
+    ConfigKey { default: None, ..key }
 }
 
 /// The section where the key of that name belongs, if there is exactly one.
@@ -349,14 +349,14 @@ pub(super) fn home(name: &str) -> Option<&'static str> {
         .map(|table| table.name)
 }
 
-impl Table {
-    pub(super) fn key(&self, name: &str) -> Option<&'static Key> {
+impl ConfigTable {
+    pub(super) fn key(&self, name: &str) -> Option<&'static ConfigKey> {
         self.keys.iter().find(|key| key.name == name)
     }
 
     /// The key that somebody who wrote `written` may have meant.
     pub(super) fn nearest(&self, written: &str) -> Option<&'static str> {
-        let near = |key: &Key| (strsim::jaro_winkler(&written.to_lowercase(), key.name), key.name);
+        let near = |key: &ConfigKey| (strsim::jaro_winkler(&written.to_lowercase(), key.name), key.name);
         let (likeness, name) = self.keys.iter().map(near).max_by(|a, b| a.0.total_cmp(&b.0))?;
         (likeness > 0.85).then_some(name)
     }

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 
-use super::fault::{Findings, Noted, Spot};
-use super::paths::Paths;
-use super::section::Section;
-use super::value::Value;
+use super::fault::{FaultCollector, FileSpan, Reported};
+use super::paths::BasePath;
+use super::section::ConfigSection;
+use super::value::ConfigValue;
 
 /// More than any token or password has; keeps a wrong path, such as a device, from filling the memory.
 const LONGEST: usize = 64 * 1024;
@@ -55,11 +55,11 @@ impl PasswordSource {
 
     /// From `password_file`, `password_env`, or what the URL held: one of them at most.
     pub(super) fn of(
-        section: &Section<'_>,
+        section: &ConfigSection<'_>,
         in_url: Option<SecretString>,
-        paths: &Paths,
+        paths: &BasePath,
         env: Environment<'_>,
-    ) -> Result<Self, Noted> {
+    ) -> Result<Self, Reported> {
         let file = section.optional("password_file", |value| secret_file(value, paths));
         let variable = section.optional("password_env", |value| variable(value, env));
         match (file?, variable?, in_url) {
@@ -79,7 +79,7 @@ impl PasswordSource {
                 let allowed = "one of password_file, password_env, a password in the url";
                 Err(section
                     .findings
-                    .note(&spot, "the password comes from more than one place", allowed))
+                    .report(&spot, "the password comes from more than one place", allowed))
             }
         }
     }
@@ -87,10 +87,10 @@ impl PasswordSource {
 
 /// The bot's token: from `token_file`, else from `DISCORD_TOKEN`.
 pub(super) fn token(
-    discord: &Section<'_>,
-    paths: &Paths,
+    discord: &ConfigSection<'_>,
+    paths: &BasePath,
     env: Environment<'_>,
-) -> Result<SecretString, Noted> {
+) -> Result<SecretString, Reported> {
     let spot = discord.spot("token_file");
     let from_file = discord.optional("token_file", |value| {
         let path = secret_file(value, paths)?;
@@ -102,14 +102,18 @@ pub(super) fn token(
     }
     let allowed = "token_file, or the environment variable DISCORD_TOKEN";
     match env("DISCORD_TOKEN").as_deref().map(str::trim) {
-        None => Err(discord.findings.note(&spot, "there is no token", allowed)),
-        Some("") => Err(discord.findings.note(&spot, "DISCORD_TOKEN is empty", allowed)),
+        None => Err(discord.findings.report(&spot, "there is no token", allowed)),
+        Some("") => Err(discord.findings.report(&spot, "DISCORD_TOKEN is empty", allowed)),
         Some(token) => bare(&token.into(), discord.findings, &spot),
     }
 }
 
 /// A token goes into an HTTP header as it is.
-fn bare(token: &SecretString, findings: &Findings<'_>, spot: &Spot) -> Result<SecretString, Noted> {
+fn bare(
+    token: &SecretString,
+    findings: &FaultCollector<'_>,
+    spot: &FileSpan,
+) -> Result<SecretString, Reported> {
     use secrecy::ExposeSecret;
 
     let token = token.expose_secret().trim();
@@ -117,11 +121,11 @@ fn bare(token: &SecretString, findings: &Findings<'_>, spot: &Spot) -> Result<Se
         return Ok(token.into());
     }
     let problem = "the token has white space or other characters that no token has";
-    Err(findings.note(spot, problem, "the token alone, without \"Bot \" before it"))
+    Err(findings.report(spot, problem, "the token alone, without \"Bot \" before it"))
 }
 
 /// The path of a file that holds a secret now.
-fn secret_file(value: &Value<'_>, paths: &Paths) -> Result<PathBuf, Noted> {
+fn secret_file(value: &ConfigValue<'_>, paths: &BasePath) -> Result<PathBuf, Reported> {
     let text = value.string()?;
     let path = paths.resolve(text).map_err(|problem| value.refuse(problem))?;
     match read_file(&path) {
@@ -137,7 +141,7 @@ fn secret_file(value: &Value<'_>, paths: &Paths) -> Result<PathBuf, Noted> {
     }
 }
 
-fn variable(value: &Value<'_>, env: Environment<'_>) -> Result<SecretString, Noted> {
+fn variable(value: &ConfigValue<'_>, env: Environment<'_>) -> Result<SecretString, Reported> {
     // The name is not repeated: it may be the password itself, put in the wrong place.
     match env(value.string()?) {
         None => Err(value.refuse("the environment has no variable of this name")),

@@ -3,34 +3,34 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::fault::{Findings, Noted, Spot};
-use super::reference::{self, Table};
-use super::value::Value;
+use super::fault::{FaultCollector, FileSpan, Reported};
+use super::reference::{self, ConfigTable};
+use super::value::ConfigValue;
 
 /// A table of the file, or its absence.
 #[derive(Clone, Debug)]
-pub(super) struct Section<'a> {
-    pub(super) findings: &'a Findings<'a>,
-    reference: &'static Table,
-    content: Result<Option<&'a DeTable<'a>>, Noted>,
+pub(super) struct ConfigSection<'a> {
+    pub(super) findings: &'a FaultCollector<'a>,
+    reference: &'static ConfigTable,
+    content: Result<Option<&'a DeTable<'a>>, Reported>,
     /// Stands before the names of its keys: `[approval] `, `[access] approvers.`.
     prefix: String,
     offset: Option<usize>,
 }
 
-impl<'a> Section<'a> {
+impl<'a> ConfigSection<'a> {
     /// The file as a whole.
     pub(super) fn root(
-        findings: &'a Findings<'a>,
-        reference: &'static Table,
+        findings: &'a FaultCollector<'a>,
+        reference: &'static ConfigTable,
         table: &'a DeTable<'a>,
     ) -> Self {
         Self::of_table(findings, reference, String::new(), None, table)
     }
 
     fn of_table(
-        findings: &'a Findings<'a>,
-        reference: &'static Table,
+        findings: &'a FaultCollector<'a>,
+        reference: &'static ConfigTable,
         prefix: String,
         offset: Option<usize>,
         table: &'a DeTable<'a>,
@@ -50,7 +50,7 @@ impl<'a> Section<'a> {
     }
 
     /// The table that `value` should be; `prefix` stands before the names of its keys.
-    pub(super) fn of(value: &Value<'a>, reference: &'static Table, prefix: String) -> Self {
+    pub(super) fn of(value: &ConfigValue<'a>, reference: &'static ConfigTable, prefix: String) -> Self {
         let offset = value.spot.offset;
         match value.content {
             DeValue::Table(table) => Self::of_table(value.findings, reference, prefix, offset, table),
@@ -65,7 +65,11 @@ impl<'a> Section<'a> {
     }
 
     /// A table that is not there.
-    pub(super) fn absent(findings: &'a Findings<'a>, reference: &'static Table, prefix: String) -> Self {
+    pub(super) fn absent(
+        findings: &'a FaultCollector<'a>,
+        reference: &'static ConfigTable,
+        prefix: String,
+    ) -> Self {
         Self {
             findings,
             reference,
@@ -76,7 +80,7 @@ impl<'a> Section<'a> {
     }
 
     /// The section of that name within this table: `[name]`.
-    pub(super) fn section(&self, name: &'static str, reference: &'static Table) -> Self {
+    pub(super) fn section(&self, name: &'static str, reference: &'static ConfigTable) -> Self {
         let prefix = format!("[{name}] ");
         match self.value(name) {
             Ok(Some(value)) => Self::of(&value, reference, prefix),
@@ -94,15 +98,15 @@ impl<'a> Section<'a> {
     }
 
     /// The place of a key, or of the table when the key is not there.
-    pub(super) fn spot(&self, name: &str) -> Spot {
-        Spot {
+    pub(super) fn spot(&self, name: &str) -> FileSpan {
+        FileSpan {
             offset: self.offset,
             key: format!("{}{name}", self.prefix),
         }
     }
 
     /// The value of a key as it stands in the file, if it does.
-    pub(super) fn value(&self, name: &'static str) -> Result<Option<Value<'a>>, Noted> {
+    pub(super) fn value(&self, name: &'static str) -> Result<Option<ConfigValue<'a>>, Reported> {
         let key = self
             .reference
             .key(name)
@@ -110,10 +114,10 @@ impl<'a> Section<'a> {
         let Some(table) = self.content? else {
             return Ok(None);
         };
-        Ok(table.get_key_value(name).map(|(written, content)| Value {
+        Ok(table.get_key_value(name).map(|(written, content)| ConfigValue {
             findings: self.findings,
             content: content.get_ref(),
-            spot: Spot {
+            spot: FileSpan {
                 offset: Some(place(written.span().start, content)),
                 key: format!("{}{name}", self.prefix),
             },
@@ -125,8 +129,8 @@ impl<'a> Section<'a> {
     pub(super) fn optional<T>(
         &self,
         name: &'static str,
-        read: impl FnOnce(&Value<'a>) -> Result<T, Noted>,
-    ) -> Result<Option<T>, Noted> {
+        read: impl FnOnce(&ConfigValue<'a>) -> Result<T, Reported>,
+    ) -> Result<Option<T>, Reported> {
         self.value(name)?.map(|value| read(&value)).transpose()
     }
 
@@ -134,9 +138,9 @@ impl<'a> Section<'a> {
     pub(super) fn over<T: Clone>(
         &self,
         name: &'static str,
-        base: &Result<T, Noted>,
-        read: impl FnOnce(&Value<'a>) -> Result<T, Noted>,
-    ) -> Result<T, Noted> {
+        base: &Result<T, Reported>,
+        read: impl FnOnce(&ConfigValue<'a>) -> Result<T, Reported>,
+    ) -> Result<T, Reported> {
         self.optional(name, read)?.map_or_else(|| base.clone(), Ok)
     }
 
@@ -144,13 +148,13 @@ impl<'a> Section<'a> {
     pub(super) fn required<T>(
         &self,
         name: &'static str,
-        read: impl FnOnce(&Value<'a>) -> Result<T, Noted>,
-    ) -> Result<T, Noted> {
+        read: impl FnOnce(&ConfigValue<'a>) -> Result<T, Reported>,
+    ) -> Result<T, Reported> {
         if let Some(value) = self.value(name)? {
             return read(&value);
         }
         let allowed = self.reference.key(name).map_or("", |key| key.allowed);
-        Err(self.findings.note(&self.spot(name), "missing", allowed))
+        Err(self.findings.report(&self.spot(name), "missing", allowed))
     }
 }
 
@@ -162,14 +166,20 @@ fn place(key: usize, content: &Spanned<DeValue<'_>>) -> usize {
     }
 }
 
-fn unknown(findings: &Findings<'_>, reference: &Table, prefix: &str, written: &str, offset: usize) {
+fn unknown(
+    findings: &FaultCollector<'_>,
+    reference: &ConfigTable,
+    prefix: &str,
+    written: &str,
+    offset: usize,
+) {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let shown = if !written.is_empty() && written.chars().all(plain) {
         written.to_owned()
     } else {
         format!("{written:?}")
     };
-    let spot = Spot {
+    let spot = FileSpan {
         offset: Some(offset),
         key: format!("{prefix}{shown}"),
     };
@@ -179,5 +189,5 @@ fn unknown(findings: &Findings<'_>, reference: &Table, prefix: &str, written: &s
         (None, None) => "unknown key".to_owned(),
     };
     let names: Vec<_> = reference.keys.iter().map(|key| key.name).collect();
-    findings.note(&spot, problem, names.join(", "));
+    findings.report(&spot, problem, names.join(", "));
 }

@@ -7,30 +7,30 @@ use toml::de::DeValue;
 
 use super::access::AccessKeys;
 use super::approval::ApprovalKeys;
-use super::connection::Connection;
-use super::fault::{Findings, Noted, Spot};
-use super::paths::Paths;
+use super::connection::PostgresAddress;
+use super::fault::{FaultCollector, FileSpan, Reported};
+use super::paths::BasePath;
 use super::protect::ProtectKeys;
-use super::quorum::Quorum;
+use super::quorum::QuorumCheck;
 use super::reference;
 use super::secret::Environment;
-use super::section::Section;
-use super::value::Value;
+use super::section::ConfigSection;
+use super::value::ConfigValue;
 use crate::domain::access::Access;
-use crate::domain::policy::Policy;
+use crate::domain::policy::TargetPolicy;
 
 /// A PostgreSQL server and the rules that hold on it.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub struct TargetConfig {
     /// What people call it; unique.
     pub name: String,
-    pub connection: Connection,
-    pub policy: Policy,
+    pub connection: PostgresAddress,
+    pub policy: TargetPolicy,
 }
 
 /// What the sections say for all targets.
 #[derive(Clone, Debug)]
-pub(super) struct Rules {
+pub(super) struct SharedRules {
     pub(super) access: AccessKeys,
     pub(super) approval: ApprovalKeys,
     pub(super) protect: ProtectKeys,
@@ -38,13 +38,13 @@ pub(super) struct Rules {
 
 /// Reads all targets. Without any, the rules for all of them are still judged.
 pub(super) fn read(
-    root: &Section<'_>,
-    rules: &Rules,
-    paths: &Paths,
+    root: &ConfigSection<'_>,
+    rules: &SharedRules,
+    paths: &BasePath,
     env: Environment<'_>,
-) -> Result<Vec<Target>, Noted> {
+) -> Result<Vec<TargetConfig>, Reported> {
     let Some(list) = root.value("target")? else {
-        let missing = root.findings.note(
+        let missing = root.findings.report(
             &root.spot("[[target]]"),
             "missing",
             "one or more [[target]] sections",
@@ -52,7 +52,7 @@ pub(super) fn read(
         rules.clone().into_policy(root.findings, "")?;
         return Err(missing);
     };
-    let mut seen = Seen::default();
+    let mut seen = KnownTargets::default();
     let mut number = 0;
     let tables = match list.content {
         DeValue::Array(tables) if !tables.is_empty() => tables,
@@ -62,11 +62,11 @@ pub(super) fn read(
         .iter()
         .map(|table| {
             number += 1;
-            let spot = Spot {
+            let spot = FileSpan {
                 offset: Some(table.span().start),
                 key: format!("[[target]] #{number}"),
             };
-            let value = Value {
+            let value = ConfigValue {
                 content: table.get_ref(),
                 spot,
                 ..list.clone()
@@ -79,21 +79,21 @@ pub(super) fn read(
 
 /// The targets read so far, by name and by server.
 #[derive(Default)]
-struct Seen {
+struct KnownTargets {
     names: HashSet<String>,
     /// With what to call the target that is there.
     servers: HashMap<String, String>,
 }
 
 fn one(
-    value: &Value<'_>,
-    rules: &Rules,
-    paths: &Paths,
+    value: &ConfigValue<'_>,
+    rules: &SharedRules,
+    paths: &BasePath,
     env: Environment<'_>,
-    seen: &mut Seen,
-) -> Result<Target, Noted> {
+    seen: &mut KnownTargets,
+) -> Result<TargetConfig, Reported> {
     let label = label(value);
-    let section = Section::of(value, &reference::TARGET, format!("{label} "));
+    let section = ConfigSection::of(value, &reference::TARGET, format!("{label} "));
     let name = section.required("name", |value| {
         let name = value.parsed(name)?;
         if seen.names.insert(name.clone()) {
@@ -102,7 +102,7 @@ fn one(
         Err(value.refuse("another target has the same name"))
     });
     let connection = section.required("url", |value| {
-        let connection = Connection::read(value, &section, paths, env)?;
+        let connection = PostgresAddress::read(value, &section, paths, env)?;
         match seen.servers.insert(connection.server(), label.clone()) {
             None => Ok(connection),
             Some(other) => Err(value.refuse(format!("the same server and database as {other}"))),
@@ -110,7 +110,7 @@ fn one(
     });
     let (rules, whose) = overridden(&section, rules, &label);
     let policy = rules.into_policy(value.findings, &whose);
-    Ok(Target {
+    Ok(TargetConfig {
         name: name?,
         connection: connection?,
         policy: policy?,
@@ -118,10 +118,10 @@ fn one(
 }
 
 /// The rules of one target, and ` on [[target]] "…"` when they are its own.
-fn overridden(section: &Section<'_>, rules: &Rules, label: &str) -> (Rules, String) {
-    let own = |key: &'static str, table| -> Result<Option<Section<'_>>, Noted> {
+fn overridden(section: &ConfigSection<'_>, rules: &SharedRules, label: &str) -> (SharedRules, String) {
+    let own = |key: &'static str, table| -> Result<Option<ConfigSection<'_>>, Reported> {
         section.optional(key, |value| {
-            Ok(Section::of(value, table, format!("{}.", value.spot.key)))
+            Ok(ConfigSection::of(value, table, format!("{}.", value.spot.key)))
         })
     };
     let approval = own("approval", &reference::APPROVAL_OVERRIDE);
@@ -146,18 +146,18 @@ fn overridden(section: &Section<'_>, rules: &Rules, label: &str) -> (Rules, Stri
     (rules, whose)
 }
 
-impl Rules {
-    fn into_policy(self, findings: &Findings<'_>, whose: &str) -> Result<Policy, Noted> {
+impl SharedRules {
+    fn into_policy(self, findings: &FaultCollector<'_>, whose: &str) -> Result<TargetPolicy, Reported> {
         let protection = self.protect.into_protection();
         let (requesters, approvers) = (self.access.requesters?, self.access.approvers?);
-        let quorum = Quorum {
+        let quorum = QuorumCheck {
             requesters: &requesters,
             approvers: &approvers,
             approvals: self.approval.approvals.as_ref().ok(),
             whose,
         };
         quorum.check(findings)?;
-        Ok(Policy {
+        Ok(TargetPolicy {
             access: Access {
                 viewers: self.access.viewers?.value,
                 requesters: requesters.value,
@@ -172,7 +172,7 @@ impl Rules {
 }
 
 /// What to call a target in a fault: by its name if it has a usable one, else by its number.
-fn label(target: &Value<'_>) -> String {
+fn label(target: &ConfigValue<'_>) -> String {
     let DeValue::Table(table) = target.content else {
         return target.spot.key.clone();
     };

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::PathBuf;
 
-use super::paths::Paths;
+use super::paths::BasePath;
 
 /// The parameters of a URL that are about TLS, which tokio-postgres does not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl TlsParameters {
     }
 
     /// What they mean; `local` when every host is a loopback address or a socket. The error says what is wrong.
-    pub(super) fn into_tls(self, local: bool, paths: &Paths) -> Result<Tls, String> {
+    pub(super) fn into_tls(self, local: bool, paths: &BasePath) -> Result<Tls, String> {
         let file = |name: &str, path: Option<&String>| -> Result<Option<PathBuf>, String> {
             path.map(|path| readable(name, path, paths)).transpose()
         };
@@ -108,7 +108,7 @@ fn mode_of(text: &str) -> Result<TlsMode, String> {
     }
 }
 
-fn readable(name: &str, path: &str, paths: &Paths) -> Result<PathBuf, String> {
+fn readable(name: &str, path: &str, paths: &BasePath) -> Result<PathBuf, String> {
     let path = paths
         .resolve(path)
         .map_err(|problem| format!("{name}: {problem}"))?;

@@ -2,26 +2,26 @@
 
 use toml::de::{DeArray, DeValue};
 
-use super::fault::{Findings, Noted, Spot};
+use super::fault::{FaultCollector, FileSpan, Reported};
 
 /// A value as it stands in the file.
 #[derive(Clone, Debug)]
-pub(super) struct Value<'a> {
-    pub(super) findings: &'a Findings<'a>,
+pub(super) struct ConfigValue<'a> {
+    pub(super) findings: &'a FaultCollector<'a>,
     pub(super) content: &'a DeValue<'a>,
-    pub(super) spot: Spot,
+    pub(super) spot: FileSpan,
     /// What its key allows, in words.
     pub(super) allowed: &'static str,
 }
 
-impl<'a> Value<'a> {
+impl<'a> ConfigValue<'a> {
     /// Notes what is wrong with it.
-    pub(super) fn refuse(&self, problem: impl Into<String>) -> Noted {
-        self.findings.note(&self.spot, problem, self.allowed)
+    pub(super) fn refuse(&self, problem: impl Into<String>) -> Reported {
+        self.findings.report(&self.spot, problem, self.allowed)
     }
 
     /// Notes that it should have been `wanted`; its content is not shown, for it may be a secret in the wrong place.
-    pub(super) fn wrong_type(&self, wanted: &str) -> Noted {
+    pub(super) fn wrong_type(&self, wanted: &str) -> Reported {
         let found = match self.content {
             DeValue::String(_) => "a string",
             DeValue::Integer(_) => "an integer",
@@ -34,7 +34,7 @@ impl<'a> Value<'a> {
         self.refuse(format!("{found} instead of {wanted}"))
     }
 
-    pub(super) fn string(&self) -> Result<&'a str, Noted> {
+    pub(super) fn string(&self) -> Result<&'a str, Reported> {
         match self.content {
             DeValue::String(text) => Ok(text),
             _ => Err(self.wrong_type("a string")),
@@ -42,11 +42,11 @@ impl<'a> Value<'a> {
     }
 
     /// A string read by `parse`, which says what is wrong with it.
-    pub(super) fn parsed<T>(&self, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, Noted> {
+    pub(super) fn parsed<T>(&self, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, Reported> {
         parse(self.string()?).map_err(|problem| self.refuse(problem))
     }
 
-    pub(super) fn boolean(&self) -> Result<bool, Noted> {
+    pub(super) fn boolean(&self) -> Result<bool, Reported> {
         match self.content {
             DeValue::Boolean(yes) => Ok(*yes),
             _ => Err(self.wrong_type("a boolean")),
@@ -54,7 +54,7 @@ impl<'a> Value<'a> {
     }
 
     /// A number of things, at least 1. There is no upper bound: what no `u32` can hold is never reached either.
-    pub(super) fn count(&self) -> Result<u32, Noted> {
+    pub(super) fn count(&self) -> Result<u32, Reported> {
         let DeValue::Integer(integer) = self.content else {
             return Err(self.wrong_type("an integer"));
         };
@@ -68,7 +68,10 @@ impl<'a> Value<'a> {
     }
 
     /// Its elements, each read on its own; all the faulty ones are noted.
-    pub(super) fn list<T>(&self, read: impl Fn(&Value<'a>) -> Result<T, Noted>) -> Result<Vec<T>, Noted> {
+    pub(super) fn list<T>(
+        &self,
+        read: impl Fn(&ConfigValue<'a>) -> Result<T, Reported>,
+    ) -> Result<Vec<T>, Reported> {
         let DeValue::Array(array) = self.content else {
             return Err(self.wrong_type("an array"));
         };
@@ -80,7 +83,7 @@ impl<'a> Value<'a> {
         array.iter().map(|element| Self {
             findings: self.findings,
             content: element.get_ref(),
-            spot: Spot {
+            spot: FileSpan {
                 offset: Some(element.span().start),
                 key: self.spot.key.clone(),
             },

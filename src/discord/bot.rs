@@ -9,17 +9,17 @@ use serenity::model::gateway::GatewayIntents;
 use serenity::model::id::{ApplicationId, GuildId, UserId};
 use tracing::{info, warn};
 
-use super::api::{Rest, RestError};
-use super::event_filter::wanted;
-use super::event_handler::Listener;
+use super::api::{ApiClient, ApiError};
+use super::event_filter::event_filter;
+use super::event_handler::EventHandler;
 use super::gateway::endpoint::is_exposed;
-use super::gateway::{Connection, Options, Pace};
-use super::incident_channel::IncidentChannel;
-use super::interactions::{Commands, definitions};
-use super::messages::Look;
-use super::vote_emoji::Ballot;
+use super::gateway::{GatewayHandle, GatewayOptions, GatewayTimeouts};
+use super::incident_channel::DiscordIncidentChannel;
+use super::interactions::{InteractionHandler, definitions};
+use super::messages::RenderConfig;
+use super::vote_emoji::VoteEmoji;
 use crate::domain::ids::ChannelId;
-use crate::workflow::Desk;
+use crate::workflow::EngineHandle;
 use crate::workflow::ports::{Clock, Ledger};
 
 /// No privileged intent among them: guilds for deleted channels, messages for deleted cards, reactions for votes.
@@ -35,7 +35,7 @@ const POSTING_WITHIN: Duration = Duration::from_secs(20);
 
 /// What the configuration says of Discord.
 #[derive(Clone)]
-pub struct Profile {
+pub struct DiscordOptions {
     /// `https://discord.com`, or another API like it.
     pub api_url: String,
     pub token: SecretString,
@@ -43,24 +43,24 @@ pub struct Profile {
     pub guild: u64,
     /// Where commands and reactions count.
     pub channels: BTreeSet<ChannelId>,
-    pub ballot: Ballot,
-    pub look: Look,
+    pub vote_emoji: VoteEmoji,
+    pub render_config: RenderConfig,
 }
 
 /// An account that Discord knows, with its commands registered.
-pub struct Account {
-    profile: Profile,
-    rest: Rest,
+pub struct Bot {
+    options: DiscordOptions,
+    api: ApiClient,
     guild: GuildId,
     application: ApplicationId,
-    me: UserId,
+    bot_user: UserId,
 }
 
-impl Account {
+impl Bot {
     /// Finds out who the bot is and registers its commands where they differ. Waits for a Discord that cannot be
     /// reached; fails when Discord says no.
-    pub async fn introduce(profile: Profile) -> Result<Self, RestError> {
-        let rest = Rest::new(&profile.api_url, &profile.token)?;
+    pub async fn log_in(profile: DiscordOptions) -> Result<Self, ApiError> {
+        let rest = ApiClient::new(&profile.api_url, &profile.token)?;
         if is_exposed(&profile.api_url) {
             warn!(
                 api_url = profile.api_url,
@@ -69,8 +69,8 @@ impl Account {
         }
         let guild = GuildId::new(profile.guild);
         let (application, me) = loop {
-            match register(&rest, guild).await {
-                Err(problem @ (RestError::Unreachable { .. } | RestError::RateLimited { .. })) => {
+            match register_commands(&rest, guild).await {
+                Err(problem @ (ApiError::Unreachable { .. } | ApiError::RateLimited { .. })) => {
                     warn!(error = %problem, "Discord cannot be reached; trying again");
                     tokio::time::sleep(RETRY).await;
                 }
@@ -78,59 +78,59 @@ impl Account {
             }
         };
         Ok(Self {
-            profile,
-            rest,
+            options: profile,
+            api: rest,
             guild,
             application,
-            me,
+            bot_user: me,
         })
     }
 
     /// The way out: cards, reactions, results.
-    pub fn channel(&self, clock: Arc<dyn Clock>) -> IncidentChannel {
-        IncidentChannel {
-            rest: self.rest.within(POSTING_WITHIN),
+    pub fn incident_channel(&self, clock: Arc<dyn Clock>) -> DiscordIncidentChannel {
+        DiscordIncidentChannel {
+            api: self.api.within(POSTING_WITHIN),
             guild: self.guild,
-            me: self.me,
-            ballot: self.profile.ballot.clone(),
-            look: self.profile.look.clone(),
+            bot_user: self.bot_user,
+            vote_emoji: self.options.vote_emoji.clone(),
+            render_config: self.options.render_config.clone(),
             clock,
         }
     }
 
     /// The way in: begins to listen, and brings what happens to the desk. Commands read the ledger, and never write to it.
-    pub fn connect(&self, desk: Desk, ledger: Arc<dyn Ledger>) -> Connection {
-        let Profile {
+    pub fn connect(&self, desk: EngineHandle, ledger: Arc<dyn Ledger>) -> GatewayHandle {
+        let DiscordOptions {
             token,
             channels,
-            ballot,
-            look,
+            vote_emoji: ballot,
+            render_config: look,
             ..
-        } = self.profile.clone();
-        let (connection, events) = Connection::start(Options {
-            rest: self.rest.clone(),
+        } = self.options.clone();
+        let (connection, events) = GatewayHandle::start(GatewayOptions {
+            api: self.api.clone(),
             token,
             intents: INTENTS,
-            interest: Arc::new(wanted(channels.iter().copied(), &self.profile.ballot)),
+            filter: Arc::new(event_filter(channels.iter().copied(), &self.options.vote_emoji)),
             capacity: EVENTS,
-            pace: Pace::default(),
+            timeouts: GatewayTimeouts::default(),
         });
-        let commands = Commands {
-            rest: self.rest.clone(),
+        let commands = InteractionHandler {
+            api: self.api.clone(),
             application: self.application,
             guild: self.guild,
             channels: channels.clone(),
-            look,
-            desk: desk.clone(),
+            render_config: look,
+            engine: desk.clone(),
             ledger,
-            drawn: Arc::default(),
+            page_cache: Arc::default(),
         };
-        let listener = Listener {
+        let listener = EventHandler {
             guild: self.guild,
             channels,
-            me: self.me,
-            ballot,
-            desk,
+            bot_user: self.bot_user,
+            vote_emoji: ballot,
+            engine: desk,
             commands,
         };
         tokio::spawn(listener.run(events));
@@ -139,23 +139,23 @@ impl Account {
 }
 
 /// The application whose bot is `me`.
-pub(super) async fn application(rest: &Rest, me: UserId) -> Result<ApplicationId, RestError> {
+pub(super) async fn application(rest: &ApiClient, me: UserId) -> Result<ApplicationId, ApiError> {
     match rest.current_application().await {
         Ok(application) => Ok(application.id),
         // An API that does not tell: an application and its bot have one number (those from before 2016 excepted).
-        Err(RestError::NotFound { .. } | RestError::Unexpected { .. }) => Ok(ApplicationId::new(me.get())),
+        Err(ApiError::NotFound { .. } | ApiError::Unexpected { .. }) => Ok(ApplicationId::new(me.get())),
         Err(problem) => Err(problem),
     }
 }
 
-async fn register(rest: &Rest, guild: GuildId) -> Result<(ApplicationId, UserId), RestError> {
+async fn register_commands(rest: &ApiClient, guild: GuildId) -> Result<(ApplicationId, UserId), ApiError> {
     let me = rest.current_user().await?.id;
     let application = application(rest, me).await?;
     let wanted = definitions::all();
     let differ = match rest.guild_commands(application, guild).await {
         Ok(present) => definitions::differs(&present, &wanted),
         // Whatever they are, they are not known to be those that are wanted.
-        Err(RestError::Unexpected { .. }) => true,
+        Err(ApiError::Unexpected { .. }) => true,
         Err(problem) => return Err(problem),
     };
     if differ {

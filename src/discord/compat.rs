@@ -15,8 +15,8 @@ const NUMBER: u8 = 10;
 
 /// Decodes an interaction; where it does not, for want of what does not matter, once more with that filled in.
 pub(super) fn interaction<T: DeserializeOwned>(data: &str) -> Result<T, Error> {
-    or_filled_in(data, |interaction| {
-        fill_in(
+    decode_with_defaults(data, |interaction| {
+        add_missing_fields(
             interaction,
             &json!({
                 "version": 1,
@@ -34,15 +34,15 @@ pub(super) fn interaction<T: DeserializeOwned>(data: &str) -> Result<T, Error> {
             .pointer_mut("/data/options")
             .and_then(Value::as_array_mut)
         {
-            options.iter_mut().for_each(as_it_is);
+            options.iter_mut().for_each(correct_option_type);
         }
     })
 }
 
 /// The same for a reaction that came or went.
 pub(super) fn reaction<T: DeserializeOwned>(data: &str) -> Result<T, Error> {
-    or_filled_in(data, |reaction| {
-        fill_in(
+    decode_with_defaults(data, |reaction| {
+        add_missing_fields(
             reaction,
             &json!({"burst": false, "type": 0, "member": member_fields()}),
         );
@@ -51,12 +51,12 @@ pub(super) fn reaction<T: DeserializeOwned>(data: &str) -> Result<T, Error> {
 
 /// The same for a member of a guild, as REST tells of them.
 pub(super) fn member(body: &[u8]) -> Result<Member, Error> {
-    or_filled_in(&String::from_utf8_lossy(body), |member| {
-        fill_in(member, &member_fields());
+    decode_with_defaults(&String::from_utf8_lossy(body), |member| {
+        add_missing_fields(member, &member_fields());
     })
 }
 
-fn or_filled_in<T: DeserializeOwned>(data: &str, fill: impl FnOnce(&mut Value)) -> Result<T, Error> {
+fn decode_with_defaults<T: DeserializeOwned>(data: &str, fill: impl FnOnce(&mut Value)) -> Result<T, Error> {
     serde_json::from_str(data).or_else(|error| {
         let mut value: Value = serde_json::from_str(data)?;
         fill(&mut value);
@@ -74,13 +74,13 @@ fn user_fields() -> Value {
 }
 
 /// Adds the fields of `wanted` that `value` lacks; objects that are missing altogether stay so.
-fn fill_in(value: &mut Value, wanted: &Value) {
+fn add_missing_fields(value: &mut Value, wanted: &Value) {
     let (Some(fields), Some(wanted)) = (value.as_object_mut(), wanted.as_object()) else {
         return;
     };
     for (name, wanted) in wanted {
         match fields.get_mut(name) {
-            Some(present) if wanted.is_object() => fill_in(present, wanted),
+            Some(present) if wanted.is_object() => add_missing_fields(present, wanted),
             Some(_) => {}
             None if is_part(wanted) => {}
             None => {
@@ -99,7 +99,7 @@ fn is_part(wanted: &Value) -> bool {
 
 /// serenity reads no interaction in which an option holds something else than its type says, and the person would hear
 /// nothing. Such an option is read as what it is, so that it can be refused in words.
-fn as_it_is(option: &mut Value) {
+fn correct_option_type(option: &mut Value) {
     let is_focused = option["focused"] == true;
     let is_integer = option["type"] == INTEGER;
     match &option["value"] {

@@ -2,7 +2,7 @@
 
 use serenity::model::channel::ReactionType;
 
-use super::vote_emoji::Ballot;
+use super::vote_emoji::VoteEmoji;
 use crate::domain::ids::ChannelId;
 
 /// Kinds that are always looked at: each is rare.
@@ -24,12 +24,12 @@ const VOTES: [&str; 3] = [
 
 /// A cheap test on the raw JSON: an event whose text does not even contain the number of an incident channel cannot be
 /// in one, nor can a reaction be a vote without the emoji. What passes is decoded and looked at properly.
-pub fn wanted(
+pub fn event_filter(
     channels: impl IntoIterator<Item = ChannelId>,
-    ballot: &Ballot,
+    ballot: &VoteEmoji,
 ) -> impl Fn(&str, &str) -> bool + Send + Sync + 'static {
     let channels: Vec<_> = channels.into_iter().map(|channel| channel.to_string()).collect();
-    let marks = [Mark::of(&ballot.approve), Mark::of(&ballot.deny)];
+    let marks = [EmojiPattern::of(&ballot.approve), EmojiPattern::of(&ballot.deny)];
     move |kind, data| {
         let is_here = || channels.iter().any(|channel| data.contains(channel));
         let is_vote = || marks.iter().any(|mark| mark.is_in(data));
@@ -42,13 +42,13 @@ pub fn wanted(
 }
 
 /// What the JSON of an event with a certain emoji contains, however it is written.
-struct Mark {
+struct EmojiPattern {
     plain: String,
     /// The same as JSON may escape it, in lower case; `None` for digits, which nobody escapes.
     escaped: Option<String>,
 }
 
-impl Mark {
+impl EmojiPattern {
     /// The first character is enough, for Discord leaves out some of those that follow.
     fn of(emoji: &ReactionType) -> Self {
         match emoji {
@@ -86,8 +86,8 @@ mod tests {
 
     #[test]
     fn reactions_elsewhere_and_other_kinds_are_not_decoded() {
-        let ballot = Ballot::written("✅", "❌").expect("two emoji");
-        let wanted = wanted([ChannelId(12)], &ballot);
+        let ballot = VoteEmoji::parse("✅", "❌").expect("two emoji");
+        let wanted = event_filter([ChannelId(12)], &ballot);
         assert!(wanted("INTERACTION_CREATE", "{}"));
         assert!(wanted(
             "MESSAGE_REACTION_ADD",
@@ -106,8 +106,8 @@ mod tests {
 
     #[test]
     fn a_vote_is_decoded_however_its_emoji_is_written() {
-        let ballot = Ballot::written("✔️", "<:no:77>").expect("two emoji");
-        let wanted = wanted([ChannelId(12)], &ballot);
+        let ballot = VoteEmoji::parse("✔️", "<:no:77>").expect("two emoji");
+        let wanted = event_filter([ChannelId(12)], &ballot);
         for emoji in [
             r#"{"name":"✔"}"#,
             r#"{"name":"\u2714"}"#,
@@ -117,8 +117,8 @@ mod tests {
             let data = format!(r#"{{"channel_id":"12","emoji":{emoji}}}"#);
             assert!(wanted("MESSAGE_REACTION_REMOVE", &data), "{data}");
         }
-        let ballot = Ballot::written("🚀", "❌").expect("two emoji");
-        let wanted = super::wanted([ChannelId(12)], &ballot);
+        let ballot = VoteEmoji::parse("🚀", "❌").expect("two emoji");
+        let wanted = event_filter([ChannelId(12)], &ballot);
         let data = r#"{"channel_id":"12","emoji":{"name":"\uD83D\uDe80"}}"#;
         assert!(wanted("MESSAGE_REACTION_ADD", data));
     }

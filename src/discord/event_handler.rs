@@ -7,44 +7,44 @@ use serenity::model::id::{self as discord, GuildId};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
-use super::gateway::FromGateway;
-use super::interactions::Commands;
+use super::gateway::GatewayEvent;
+use super::interactions::InteractionHandler;
 use super::members;
-use super::vote_emoji::Ballot;
+use super::vote_emoji::VoteEmoji;
 use crate::domain::ids::{ChannelId, MessageId, UserId};
-use crate::workflow::Desk;
-use crate::workflow::input::Happening;
-use crate::workflow::ports::{Place, Vote};
+use crate::workflow::EngineHandle;
+use crate::workflow::input::EngineInput;
+use crate::workflow::ports::{MessageRef, Vote};
 
-pub struct Listener {
+pub struct EventHandler {
     pub guild: GuildId,
     pub channels: BTreeSet<ChannelId>,
     /// The bot itself.
-    pub me: discord::UserId,
-    pub ballot: Ballot,
-    pub desk: Desk,
-    pub commands: Commands,
+    pub bot_user: discord::UserId,
+    pub vote_emoji: VoteEmoji,
+    pub engine: EngineHandle,
+    pub commands: InteractionHandler,
 }
 
-impl Listener {
+impl EventHandler {
     /// Listens until the connection is closed for good.
-    pub async fn run(self, mut events: mpsc::Receiver<FromGateway>) {
+    pub async fn run(self, mut events: mpsc::Receiver<GatewayEvent>) {
         while let Some(told) = events.recv().await {
             match told {
-                FromGateway::Ready => {
+                GatewayEvent::Ready => {
                     info!("connected to Discord in a new session");
-                    self.desk.report(Happening::Missed).await;
+                    self.engine.send(EngineInput::EventsMissed).await;
                 }
-                FromGateway::Resumed => info!("connected to Discord again; nothing was missed"),
-                FromGateway::Disconnected { why } => warn!(%why, "the connection to Discord is lost"),
-                FromGateway::Event(event) => self.hear(*event).await,
+                GatewayEvent::Resumed => info!("connected to Discord again; nothing was missed"),
+                GatewayEvent::Disconnected { why } => warn!(%why, "the connection to Discord is lost"),
+                GatewayEvent::Event(event) => self.handle_event(*event).await,
             }
         }
     }
 
-    async fn hear(&self, event: Event) {
+    async fn handle_event(&self, event: Event) {
         match event {
-            Event::InteractionCreate(event) => self.commands.hear(event.interaction),
+            Event::InteractionCreate(event) => self.commands.handle(event.interaction),
             Event::ReactionAdd(event) => {
                 let reaction = event.reaction;
                 let Some((card, vote)) = self.vote_on(
@@ -55,11 +55,13 @@ impl Listener {
                 ) else {
                     return;
                 };
-                if reaction.user_id == Some(self.me) {
+                if reaction.user_id == Some(self.bot_user) {
                     return;
                 }
-                let by = reaction.member.as_ref().map(members::person);
-                self.desk.report(Happening::Voted { card, vote, by }).await;
+                let by = reaction.member.as_ref().map(members::person_from_member);
+                self.engine
+                    .send(EngineInput::ReactionAdded { card, vote, by })
+                    .await;
             }
             Event::ReactionRemove(event) => {
                 let reaction = event.reaction;
@@ -70,8 +72,8 @@ impl Listener {
                     &reaction.emoji,
                 );
                 if let (Some((card, vote)), Some(user)) = (vote, reaction.user_id) {
-                    self.desk
-                        .report(Happening::Unvoted {
+                    self.engine
+                        .send(EngineInput::ReactionRemoved {
                             card,
                             vote,
                             by: UserId(user.get()),
@@ -80,8 +82,10 @@ impl Listener {
                 }
             }
             Event::ReactionRemoveAll(event) => {
-                if let Some(card) = self.place(event.guild_id, event.channel_id, event.message_id) {
-                    self.desk.report(Happening::Cleared { card, vote: None }).await;
+                if let Some(card) = self.message_ref(event.guild_id, event.channel_id, event.message_id) {
+                    self.engine
+                        .send(EngineInput::ReactionsCleared { card, vote: None })
+                        .await;
                 }
             }
             Event::ReactionRemoveEmoji(event) => {
@@ -92,8 +96,8 @@ impl Listener {
                     reaction.message_id,
                     &reaction.emoji,
                 ) {
-                    self.desk
-                        .report(Happening::Cleared {
+                    self.engine
+                        .send(EngineInput::ReactionsCleared {
                             card,
                             vote: Some(vote),
                         })
@@ -101,48 +105,49 @@ impl Listener {
                 }
             }
             Event::MessageDelete(event) => {
-                self.deleted(event.guild_id, event.channel_id, &[event.message_id])
+                self.handle_deleted_messages(event.guild_id, event.channel_id, &[event.message_id])
                     .await;
             }
             Event::MessageDeleteBulk(event) => {
-                self.deleted(event.guild_id, event.channel_id, &event.ids).await;
+                self.handle_deleted_messages(event.guild_id, event.channel_id, &event.ids)
+                    .await;
             }
             // The bot may see the channel again, and was told nothing of it while it did not.
             Event::ChannelUpdate(event) if self.channels.contains(&ChannelId(event.channel.id.get())) => {
-                self.desk.report(Happening::Missed).await;
+                self.engine.send(EngineInput::EventsMissed).await;
             }
             Event::ChannelDelete(event) => {
                 let channel = ChannelId(event.channel.id.get());
                 if self.channels.contains(&channel) {
-                    self.desk.report(Happening::ChannelDeleted { channel }).await;
+                    self.engine.send(EngineInput::ChannelDeleted { channel }).await;
                 }
             }
             _ => {}
         }
     }
 
-    async fn deleted(
+    async fn handle_deleted_messages(
         &self,
         guild: Option<GuildId>,
         channel: discord::ChannelId,
         messages: &[discord::MessageId],
     ) {
         for message in messages {
-            if let Some(card) = self.place(guild, channel, *message) {
-                self.desk.report(Happening::Deleted { card }).await;
+            if let Some(card) = self.message_ref(guild, channel, *message) {
+                self.engine.send(EngineInput::MessageDeleted { card }).await;
             }
         }
     }
 
     /// A message in one of the channels of the one guild that is served.
-    fn place(
+    fn message_ref(
         &self,
         guild: Option<GuildId>,
         channel: discord::ChannelId,
         message: discord::MessageId,
-    ) -> Option<Place> {
+    ) -> Option<MessageRef> {
         let channel = ChannelId(channel.get());
-        (guild == Some(self.guild) && self.channels.contains(&channel)).then_some(Place {
+        (guild == Some(self.guild) && self.channels.contains(&channel)).then_some(MessageRef {
             channel,
             message: MessageId(message.get()),
         })
@@ -154,7 +159,10 @@ impl Listener {
         channel: discord::ChannelId,
         message: discord::MessageId,
         emoji: &serenity::model::channel::ReactionType,
-    ) -> Option<(Place, Vote)> {
-        Some((self.place(guild, channel, message)?, self.ballot.vote(emoji)?))
+    ) -> Option<(MessageRef, Vote)> {
+        Some((
+            self.message_ref(guild, channel, message)?,
+            self.vote_emoji.vote(emoji)?,
+        ))
     }
 }

@@ -9,16 +9,18 @@ use serenity::model::channel::{MessageReference, MessageReferenceKind};
 use serenity::model::id::{self as discord, GuildId};
 
 use super::api::messages::PAGE;
-use super::api::{Rest, RestError, Said, Seen};
+use super::api::{ApiClient, ApiError, ChannelMessage, OwnMessage};
 use super::delivery::undelivered;
 use super::members;
-use super::messages::{Look, card, notices, result};
-use super::vote_emoji::Ballot;
-use crate::domain::event::Why;
+use super::messages::{RenderConfig, card, notices, result};
+use super::vote_emoji::VoteEmoji;
+use crate::domain::event::RefusalReason;
 use crate::domain::ids::{ChannelId, MessageId, Person, UserId};
-use crate::domain::request::{Phase, Request};
-use crate::domain::timestamp::Moment;
-use crate::workflow::ports::{Alert, Card, Channel, Clock, Place, Undelivered, Vote};
+use crate::domain::request::{Request, RequestState};
+use crate::domain::timestamp::Timestamp;
+use crate::workflow::ports::{
+    CardContent, ChannelAlert, Clock, DeliveryError, IncidentChannel, MessageRef, Vote,
+};
 
 /// Discord recognises the nonce of a message that is posted twice for "the past few minutes"
 /// (documentation, "Create Message"). Beyond this the channel is looked through before anything is posted.
@@ -28,20 +30,20 @@ const SKEW: Duration = Duration::from_mins(2);
 /// The first millisecond of Discord's ids, since 1970 (documentation, "Snowflakes").
 const DISCORD_EPOCH_MS: i64 = 1_420_070_400_000;
 
-pub struct IncidentChannel {
-    pub rest: Rest,
+pub struct DiscordIncidentChannel {
+    pub api: ApiClient,
     pub guild: GuildId,
     /// The bot itself, whose own reactions are offers and no votes.
-    pub me: discord::UserId,
-    pub ballot: Ballot,
-    pub look: Look,
+    pub bot_user: discord::UserId,
+    pub vote_emoji: VoteEmoji,
+    pub render_config: RenderConfig,
     pub clock: Arc<dyn Clock>,
 }
 
 #[async_trait]
-impl Channel for IncidentChannel {
-    async fn post(&self, card: &Card) -> Result<Option<MessageId>, Undelivered> {
-        let asked = &card.request.asked;
+impl IncidentChannel for DiscordIncidentChannel {
+    async fn post_card(&self, card: &CardContent) -> Result<Option<MessageId>, DeliveryError> {
+        let asked = &card.request.details;
         let footer = card::footer(&card.request);
         let there = self
             .find(asked.channel, id_at(asked.asked_at.minus(SKEW)), |message| {
@@ -52,19 +54,19 @@ impl Channel for IncidentChannel {
             return Ok(Some(MessageId(message.id.get())));
         }
         // Its card was there, and somebody has deleted it.
-        if self.has_told_the_end_of(&card.request).await? {
+        if self.has_posted_result(&card.request).await? {
             return Ok(None);
         }
         let nonce = format!("c{}-{}", card.request.id, asked.asked_at.as_seconds());
-        let body = card::posted(card, &self.look).message();
+        let body = card::new_card(card, &self.render_config).message();
         let message = self.create(asked.channel, body, &nonce).await?;
         Ok(Some(MessageId(message.id.get())))
     }
 
-    async fn offer_votes(&self, card: Place) -> Result<(), Undelivered> {
+    async fn add_vote_reactions(&self, card: MessageRef) -> Result<(), DeliveryError> {
         for vote in [Vote::Approve, Vote::Deny] {
-            let emoji = self.ballot.emoji(vote);
-            self.rest
+            let emoji = self.vote_emoji.emoji(vote);
+            self.api
                 .add_reaction(channel_id(card.channel), message_id(card.message), emoji)
                 .await
                 .map_err(undelivered)?;
@@ -72,77 +74,82 @@ impl Channel for IncidentChannel {
         Ok(())
     }
 
-    async fn update(&self, place: Place, card: &Card) -> Result<(), Undelivered> {
-        let edit = card::current(card, &self.look).edit();
-        self.rest
+    async fn edit_card(&self, place: MessageRef, card: &CardContent) -> Result<(), DeliveryError> {
+        let edit = card::card_edit(card, &self.render_config).edit();
+        self.api
             .edit_message(channel_id(place.channel), message_id(place.message), &edit)
             .await
             .map(drop)
             .map_err(undelivered)
     }
 
-    async fn announce(&self, request: &Request) -> Result<(), Undelivered> {
-        let (Some(body), Phase::Ended { at, .. }) = (result::reply(request), &request.phase) else {
+    async fn post_result(&self, request: &Request) -> Result<(), DeliveryError> {
+        let (Some(body), RequestState::Ended { at, .. }) = (result::reply(request), &request.state) else {
             return Ok(());
         };
-        if self.clock.now().since(*at) > NONCE_HOLDS && self.has_told_the_end_of(request).await? {
+        if self.clock.now().duration_since(*at) > NONCE_HOLDS && self.has_posted_result(request).await? {
             return Ok(());
         }
-        let channel = request.asked.channel;
-        let nonce = format!("r{}-{}", request.id, request.asked.asked_at.as_seconds());
-        let message = replying_to(request.message.map(message_id), channel, body.message());
+        let channel = request.details.channel;
+        let nonce = format!("r{}-{}", request.id, request.details.asked_at.as_seconds());
+        let message = as_reply_to(request.card.map(message_id), channel, body.message());
         self.create(channel, message, &nonce).await.map(drop)
     }
 
-    async fn tell(&self, request: &Request, person: UserId, why: Why) -> Result<(), Undelivered> {
-        let channel = request.asked.channel;
+    async fn explain_refusal(
+        &self,
+        request: &Request,
+        person: UserId,
+        why: RefusalReason,
+    ) -> Result<(), DeliveryError> {
+        let channel = request.details.channel;
         let nonce = format!("t{}-{}", request.id, person);
-        let body = notices::tell(request, person, why).message();
-        let message = replying_to(request.message.map(message_id), channel, body);
+        let body = notices::refused_reaction(request, person, why).message();
+        let message = as_reply_to(request.card.map(message_id), channel, body);
         self.create(channel, message, &nonce[..nonce.len().min(25)])
             .await
             .map(drop)
     }
 
-    async fn alert(&self, channel: ChannelId, alert: Alert) -> Result<(), Undelivered> {
+    async fn post_alert(&self, channel: ChannelId, alert: ChannelAlert) -> Result<(), DeliveryError> {
         let nonce = format!("a{}", self.clock.now().as_micros());
         self.create(channel, notices::alert(alert).message(), &nonce)
             .await
             .map(drop)
     }
 
-    async fn voters(&self, card: Place, vote: Vote) -> Result<Vec<UserId>, Undelivered> {
-        let emoji = self.ballot.emoji(vote);
+    async fn reacting_users(&self, card: MessageRef, vote: Vote) -> Result<Vec<UserId>, DeliveryError> {
+        let emoji = self.vote_emoji.emoji(vote);
         let users = self
-            .rest
-            .reactors(channel_id(card.channel), message_id(card.message), emoji)
+            .api
+            .reacting_users(channel_id(card.channel), message_id(card.message), emoji)
             .await
             .map_err(undelivered)?;
         Ok(users
             .iter()
-            .filter(|id| **id != self.me)
+            .filter(|id| **id != self.bot_user)
             .map(|id| UserId(id.get()))
             .collect())
     }
 
-    async fn person(&self, user: UserId) -> Result<Option<Person>, Undelivered> {
-        match self.rest.member(self.guild, discord::UserId::new(user.0)).await {
-            Ok(member) => Ok(Some(members::person(&member))),
+    async fn member(&self, user: UserId) -> Result<Option<Person>, DeliveryError> {
+        match self.api.member(self.guild, discord::UserId::new(user.0)).await {
+            Ok(member) => Ok(Some(members::person_from_member(&member))),
             // "Unknown Member" or "Unknown User": they are not in the guild.
-            Err(RestError::NotFound { .. }) => Ok(None),
+            Err(ApiError::NotFound { .. }) => Ok(None),
             Err(error) => Err(undelivered(error)),
         }
     }
 }
 
-impl IncidentChannel {
+impl DiscordIncidentChannel {
     async fn create(
         &self,
         channel: ChannelId,
         message: CreateMessage,
         nonce: &str,
-    ) -> Result<Said, Undelivered> {
-        self.rest
+    ) -> Result<OwnMessage, DeliveryError> {
+        self.api
             .create_message(channel_id(channel), message, nonce)
             .await
             .map_err(undelivered)
@@ -150,15 +157,20 @@ impl IncidentChannel {
 
     /// Whether the request has ended and its result is in the channel, as a reply to whichever message or to none: the
     /// card that it replied to may be gone.
-    async fn has_told_the_end_of(&self, request: &Request) -> Result<bool, Undelivered> {
-        let Phase::Ended { at, ending, .. } = &request.phase else {
+    async fn has_posted_result(&self, request: &Request) -> Result<bool, DeliveryError> {
+        let RequestState::Ended {
+            at,
+            resolution: ending,
+            ..
+        } = &request.state
+        else {
             return Ok(false);
         };
         let (headline, mark) = (ending.outcome.headline(), result::mark(request.id));
         // By the bot's clock it ended then; by Discord's its result came after its card.
         let ended = id_at(at.minus(SKEW));
-        let after = request.message.map_or(ended, |card| ended.min(message_id(card)));
-        let told = self.find(request.asked.channel, after, |message| {
+        let after = request.card.map_or(ended, |card| ended.min(message_id(card)));
+        let told = self.find(request.details.channel, after, |message| {
             message.begins_with(headline) && message.has_line_ending_with(&mark)
         });
         Ok(told.await?.is_some())
@@ -170,11 +182,11 @@ impl IncidentChannel {
         &self,
         channel: ChannelId,
         mut after: discord::MessageId,
-        wanted: impl Fn(&Seen) -> bool + Send,
-    ) -> Result<Option<Seen>, Undelivered> {
+        wanted: impl Fn(&ChannelMessage) -> bool + Send,
+    ) -> Result<Option<ChannelMessage>, DeliveryError> {
         loop {
             let page = self
-                .rest
+                .api
                 .messages_after(channel_id(channel), after)
                 .await
                 .map_err(undelivered)?;
@@ -182,7 +194,7 @@ impl IncidentChannel {
             let is_last = page.len() < usize::from(PAGE);
             let found = page
                 .into_iter()
-                .find(|message| message.is_by(self.me) && wanted(message));
+                .find(|message| message.is_by(self.bot_user) && wanted(message));
             match newest {
                 Some(newest) if found.is_none() && !is_last => after = newest,
                 _ => return Ok(found),
@@ -192,7 +204,7 @@ impl IncidentChannel {
 }
 
 /// A reply to the card; still a message of its own where the card is gone.
-fn replying_to(
+fn as_reply_to(
     card: Option<discord::MessageId>,
     channel: ChannelId,
     message: CreateMessage,
@@ -205,7 +217,7 @@ fn replying_to(
 }
 
 /// The smallest id that Discord could have given at that moment.
-fn id_at(moment: Moment) -> discord::MessageId {
+fn id_at(moment: Timestamp) -> discord::MessageId {
     let since = (moment.as_micros() / 1_000).saturating_sub(DISCORD_EPOCH_MS);
     discord::MessageId::new(u64::try_from(since).unwrap_or(0).saturating_mul(1 << 22).max(1))
 }

@@ -5,7 +5,7 @@ use serenity::model::guild::Member;
 use crate::domain::ids::{Person, RoleId, UserId};
 
 /// The member as they are in this very event or answer.
-pub(super) fn person(member: &Member) -> Person {
+pub(super) fn person_from_member(member: &Member) -> Person {
     Person {
         id: UserId(member.user.id.get()),
         roles: member.roles.iter().map(|role| RoleId(role.get())).collect(),

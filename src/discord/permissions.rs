@@ -3,10 +3,10 @@
 use serenity::model::guild::Member;
 use serenity::model::permissions::Permissions;
 
-use super::api::{Guild, GuildChannel};
+use super::api::{GuildChannel, GuildInfo};
 
 /// What `member` may do in `channel` of `guild`.
-pub(super) fn permissions(guild: &Guild, channel: &GuildChannel, member: &Member) -> Permissions {
+pub(super) fn permissions(guild: &GuildInfo, channel: &GuildChannel, member: &Member) -> Permissions {
     let everybody = guild.id.get();
     let has = |role: u64| role == everybody || member.roles.iter().any(|id| id.get() == role);
     let base = guild

@@ -13,8 +13,8 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 use tracing::warn;
 
-use super::api::{Rest, RestError, Said};
-use super::messages::body::Body;
+use super::api::{ApiClient, ApiError, OwnMessage};
+use super::messages::body::MessageBody;
 
 /// When an answer that is not there yet is deferred: late enough that most are, early enough for a slow network.
 const DEFER_AFTER: Duration = Duration::from_millis(1_300);
@@ -22,51 +22,51 @@ const DEFER_AFTER: Duration = Duration::from_millis(1_300);
 const FIRST_ANSWER_WITHIN: Duration = Duration::from_millis(2_800);
 
 /// The first answer to an interaction; cheap to share.
-pub struct Reply {
-    rest: Rest,
+pub struct InteractionReply {
+    api: ApiClient,
     application: ApplicationId,
     interaction: InteractionId,
     token: String,
-    manner: Manner,
+    visibility: ReplyVisibility,
     received: Instant,
-    state: Mutex<State>,
+    state: Mutex<ReplyState>,
 }
 
 /// Where the answer goes, unless it is private.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Manner {
+pub enum ReplyVisibility {
     /// Into the channel, as a message of its own.
-    Publicly,
+    Public,
     /// To the person alone.
-    Privately,
+    Ephemeral,
     /// Into the message whose button was pressed.
     InPlace,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+enum ReplyState {
     Unanswered,
     Deferred,
     Answered,
 }
 
-impl Reply {
+impl InteractionReply {
     /// Takes an interaction that has just come in, and from now on sees to it that it is answered in time.
     pub fn begin(
-        rest: Rest,
+        rest: ApiClient,
         application: ApplicationId,
         interaction: InteractionId,
         token: String,
-        manner: Manner,
+        manner: ReplyVisibility,
     ) -> Arc<Self> {
         let reply = Arc::new(Self {
-            rest,
+            api: rest,
             application,
             interaction,
             token,
-            manner,
+            visibility: manner,
             received: Instant::now(),
-            state: Mutex::new(State::Unanswered),
+            state: Mutex::new(ReplyState::Unanswered),
         });
         let late = Arc::downgrade(&reply);
         tokio::spawn(async move {
@@ -80,56 +80,56 @@ impl Reply {
 
     async fn defer(&self) {
         let mut state = self.state.lock().await;
-        if *state != State::Unanswered {
+        if *state != ReplyState::Unanswered {
             return;
         }
-        let deferred = match self.manner {
-            Manner::InPlace => {
+        let deferred = match self.visibility {
+            ReplyVisibility::InPlace => {
                 let nothing = CreateInteractionResponse::Acknowledge;
-                self.first()
+                self.first_answer_client()
                     .respond(self.interaction, &self.token, &nothing)
                     .await
             }
-            Manner::Publicly | Manner::Privately => {
-                let is_private = self.manner == Manner::Privately;
-                self.first()
+            ReplyVisibility::Public | ReplyVisibility::Ephemeral => {
+                let is_private = self.visibility == ReplyVisibility::Ephemeral;
+                self.first_answer_client()
                     .defer(self.interaction, &self.token, is_private)
                     .await
             }
         };
         match deferred {
-            Ok(()) => *state = State::Deferred,
+            Ok(()) => *state = ReplyState::Deferred,
             Err(problem) => warn!(error = %problem, "an interaction could not be deferred"),
         }
     }
 
     /// Answers; as a message that only the person sees when the body is private.
-    pub async fn say(&self, body: Body) -> Result<(), RestError> {
+    pub async fn send(&self, body: MessageBody) -> Result<(), ApiError> {
         self.answer(body, false).await.map(drop)
     }
 
     /// Answers publicly, and tells which message that became.
-    pub async fn say_publicly(&self, body: Body) -> Result<Said, RestError> {
+    pub async fn send_and_fetch(&self, body: MessageBody) -> Result<OwnMessage, ApiError> {
         match self.answer(body, true).await? {
             Some(said) => Ok(said),
-            None => self.said().await,
+            None => self.original_message().await,
         }
     }
 
     /// Answers; which message that became, where it is wanted and Discord says it in the same breath.
-    async fn answer(&self, body: Body, which: bool) -> Result<Option<Said>, RestError> {
+    async fn answer(&self, body: MessageBody, which: bool) -> Result<Option<OwnMessage>, ApiError> {
         let mut said = None;
         let mut state = self.state.lock().await;
         match *state {
-            State::Unanswered => {
-                let in_place = self.manner == Manner::InPlace && !body.is_private();
+            ReplyState::Unanswered => {
+                let in_place = self.visibility == ReplyVisibility::InPlace && !body.is_ephemeral();
                 let answer = body.answer();
                 let answer = if in_place {
                     CreateInteractionResponse::UpdateMessage(answer)
                 } else {
                     CreateInteractionResponse::Message(answer)
                 };
-                let first = self.first();
+                let first = self.first_answer_client();
                 if which {
                     said = first
                         .respond_with_message(self.interaction, &self.token, &answer)
@@ -138,48 +138,46 @@ impl Reply {
                     first.respond(self.interaction, &self.token, &answer).await?;
                 }
             }
-            State::Deferred if body.is_private() && self.manner != Manner::Privately => {
+            ReplyState::Deferred if body.is_ephemeral() && self.visibility != ReplyVisibility::Ephemeral => {
                 // A public deferral cannot become private: it is taken away, and the answer comes in its place. One in
                 // place left the message as it was.
-                if self.manner == Manner::Publicly
-                    && let Err(problem) = self.rest.delete_original(self.application, &self.token).await
+                if self.visibility == ReplyVisibility::Public
+                    && let Err(problem) = self.api.delete_original(self.application, &self.token).await
                 {
                     warn!(error = %problem, "a deferral could not be taken away; the answer comes all the same");
                 }
-                self.rest
+                self.api
                     .follow_up(self.application, &self.token, &body.followup())
                     .await?;
             }
-            State::Deferred => {
-                self.rest
+            ReplyState::Deferred => {
+                self.api
                     .edit_original(self.application, &self.token, &body.late_answer())
                     .await?;
             }
-            State::Answered => return Ok(None),
+            ReplyState::Answered => return Ok(None),
         }
-        *state = State::Answered;
+        *state = ReplyState::Answered;
         Ok(said)
     }
 
     /// The message that the answer is in, as it is now.
-    pub async fn said(&self) -> Result<Said, RestError> {
-        self.rest.original(self.application, &self.token).await
+    pub async fn original_message(&self) -> Result<OwnMessage, ApiError> {
+        self.api.original(self.application, &self.token).await
     }
 
     /// Says something else where the answer is, unless others have changed it since it was `said`.
-    pub async fn amend(&self, said: &Said, body: Body) -> Result<(), RestError> {
-        if self.said().await?.edited_timestamp != said.edited_timestamp {
+    pub async fn edit_if_unchanged(&self, said: &OwnMessage, body: MessageBody) -> Result<(), ApiError> {
+        if self.original_message().await?.edited_timestamp != said.edited_timestamp {
             return Ok(());
         }
         let edit = body.late_answer();
-        self.rest
-            .edit_original(self.application, &self.token, &edit)
-            .await
+        self.api.edit_original(self.application, &self.token, &edit).await
     }
 
     /// The client for the first answer, which is useless after Discord's 3 s.
-    fn first(&self) -> Rest {
-        self.rest
+    fn first_answer_client(&self) -> ApiClient {
+        self.api
             .within(FIRST_ANSWER_WITHIN.saturating_sub(self.received.elapsed()))
     }
 }

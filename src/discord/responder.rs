@@ -5,31 +5,31 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::delivery::undelivered;
-use super::messages::{Look, card, notices};
-use super::reply::Reply;
+use super::messages::{RenderConfig, card, notices};
+use super::reply::InteractionReply;
 use crate::domain::ids::MessageId;
-use crate::workflow::ports::{Card, Question, Undelivered};
+use crate::workflow::ports::{CardContent, DeliveryError, Responder};
 use crate::workflow::refusal::Refusal;
 
-pub struct CommandQuestion {
-    pub reply: Arc<Reply>,
-    pub look: Look,
+pub struct CommandResponder {
+    pub reply: Arc<InteractionReply>,
+    pub render_config: RenderConfig,
 }
 
 #[async_trait]
-impl Question for CommandQuestion {
-    async fn answer(&self, card: &Card) -> Result<MessageId, Undelivered> {
+impl Responder for CommandResponder {
+    async fn answer_with_card(&self, card: &CardContent) -> Result<MessageId, DeliveryError> {
         let message = self
             .reply
-            .say_publicly(card::posted(card, &self.look))
+            .send_and_fetch(card::new_card(card, &self.render_config))
             .await
             .map_err(undelivered)?;
         Ok(MessageId(message.id.get()))
     }
 
-    async fn refuse(&self, refusal: &Refusal) -> Result<(), Undelivered> {
+    async fn refuse(&self, refusal: &Refusal) -> Result<(), DeliveryError> {
         self.reply
-            .say(notices::refusal(refusal, &self.look))
+            .send(notices::refusal(refusal, &self.render_config))
             .await
             .map_err(undelivered)
     }

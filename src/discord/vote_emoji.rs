@@ -10,14 +10,14 @@ const VARIATION_SELECTOR: char = '\u{fe0f}';
 
 /// Which emoji stands for which vote.
 #[derive(Clone, Debug)]
-pub struct Ballot {
+pub struct VoteEmoji {
     pub approve: ReactionType,
     pub deny: ReactionType,
 }
 
-impl Ballot {
+impl VoteEmoji {
     /// From the two emoji as they are written in a message: `✅`, or `<:name:id>`.
-    pub fn written(approve: &str, deny: &str) -> Result<Self, ReactionConversionError> {
+    pub fn parse(approve: &str, deny: &str) -> Result<Self, ReactionConversionError> {
         Ok(Self {
             approve: approve.try_into()?,
             deny: deny.try_into()?,
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn an_emoji_is_the_same_with_and_without_its_variation_selector() {
-        let ballot = Ballot {
+        let ballot = VoteEmoji {
             approve: unicode("✔️"),
             deny: unicode("❌"),
         };
@@ -84,7 +84,7 @@ mod tests {
             id: EmojiId::new(id),
             name: Some(name.to_owned()),
         };
-        let ballot = Ballot {
+        let ballot = VoteEmoji {
             approve: custom(9, "yes"),
             deny: unicode("❌"),
         };

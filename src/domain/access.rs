@@ -7,7 +7,7 @@ use super::ids::{Person, RoleId, UserId};
 
 /// Some people, by role or by name's opposite: the user id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Group {
+pub struct AccessGroup {
     pub roles: BTreeSet<RoleId>,
     pub users: BTreeSet<UserId>,
 }
@@ -16,16 +16,16 @@ pub struct Group {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Access {
     /// May look, as may requesters and approvers.
-    pub viewers: Group,
+    pub viewers: AccessGroup,
     /// May ask for a cancel or a terminate.
-    pub requesters: Group,
+    pub requesters: AccessGroup,
     /// May approve or deny what another person asked for.
-    pub approvers: Group,
+    pub approvers: AccessGroup,
 }
 
-impl Group {
+impl AccessGroup {
     /// Whether the person belongs to it. Bots belong to nothing.
-    pub fn admits(&self, person: &Person) -> bool {
+    pub fn contains(&self, person: &Person) -> bool {
         !person.bot
             && (self.users.contains(&person.id) || person.roles.iter().any(|role| self.roles.contains(role)))
     }
@@ -33,15 +33,15 @@ impl Group {
 
 impl Access {
     pub fn may_view(&self, person: &Person) -> bool {
-        self.viewers.admits(person) || self.may_request(person) || self.may_approve(person)
+        self.viewers.contains(person) || self.may_request(person) || self.may_approve(person)
     }
 
     pub fn may_request(&self, person: &Person) -> bool {
-        self.requesters.admits(person)
+        self.requesters.contains(person)
     }
 
     pub fn may_approve(&self, person: &Person) -> bool {
-        self.approvers.admits(person)
+        self.approvers.contains(person)
     }
 }
 
@@ -57,8 +57,8 @@ mod tests {
         }
     }
 
-    fn group(roles: &[u64], users: &[u64]) -> Group {
-        Group {
+    fn group(roles: &[u64], users: &[u64]) -> AccessGroup {
+        AccessGroup {
             roles: roles.iter().copied().map(RoleId).collect(),
             users: users.iter().copied().map(UserId).collect(),
         }
@@ -67,11 +67,11 @@ mod tests {
     #[test]
     fn a_group_admits_by_role_or_by_user_id_and_nobody_else() {
         let dbas = group(&[10, 11], &[1]);
-        assert!(dbas.admits(&person(1, &[])));
-        assert!(dbas.admits(&person(2, &[9, 11])));
-        assert!(!dbas.admits(&person(2, &[9])));
-        assert!(!dbas.admits(&person(10, &[])), "a role's id is not a user's id");
-        assert!(!Group::default().admits(&person(1, &[10])));
+        assert!(dbas.contains(&person(1, &[])));
+        assert!(dbas.contains(&person(2, &[9, 11])));
+        assert!(!dbas.contains(&person(2, &[9])));
+        assert!(!dbas.contains(&person(10, &[])), "a role's id is not a user's id");
+        assert!(!AccessGroup::default().contains(&person(1, &[10])));
     }
 
     #[test]

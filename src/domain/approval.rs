@@ -1,9 +1,9 @@
 //! The token without which nothing is signalled.
 
 use super::event::{Action, Recorded};
-use super::identity::Identity;
+use super::identity::BackendIdentity;
 use super::ids::{RequestId, UserId};
-use super::request::{Phase, Request};
+use super::request::{Request, RequestState};
 use super::session::Session;
 
 /// Proof that a request was approved by enough people and that this decision is durable.
@@ -16,7 +16,7 @@ pub struct Approved {
     request: RequestId,
     action: Action,
     target: String,
-    identity: Identity,
+    identity: BackendIdentity,
     session: Session,
     requester: UserId,
     approvers: Vec<UserId>,
@@ -36,16 +36,16 @@ impl Approved {
             }
             request = request.evolve(&entry.event, entry.at).ok()?;
         }
-        let Phase::Executing { approvers } = request.phase else {
+        let RequestState::Executing { approvers } = request.state else {
             return None;
         };
         Some(Self {
             request: request.id,
-            action: request.asked.action,
-            target: request.asked.target,
-            identity: request.asked.identity,
-            session: request.asked.session,
-            requester: request.asked.requester,
+            action: request.details.action,
+            target: request.details.target,
+            identity: request.details.identity,
+            session: request.details.session,
+            requester: request.details.requester,
             approvers,
         })
     }
@@ -63,7 +63,7 @@ impl Approved {
         &self.target
     }
 
-    pub fn identity(&self) -> &Identity {
+    pub fn identity(&self) -> &BackendIdentity {
         &self.identity
     }
 

@@ -1,29 +1,29 @@
 //! May this be asked at all? What is refused here never becomes a request.
 
-use super::event::{Action, Asked, Why};
-use super::identity::{Identity, Pid};
+use super::event::{Action, RefusalReason, RequestDetails};
+use super::identity::{BackendIdentity, Pid};
 use super::ids::{ChannelId, MessageId, Person, RequestId};
-use super::lock_graph::Blocking;
-use super::policy::{Limits, Policy};
-use super::protection::Rule;
+use super::lock_graph::LockGraph;
+use super::policy::{RequestLimits, TargetPolicy};
+use super::protection::ProtectionRule;
 use super::request::Request;
-use super::session::{BackendKind, Session, Snapshot};
-use super::timestamp::Moment;
+use super::session::{BackendType, Session, Snapshot};
+use super::timestamp::Timestamp;
 
 /// What a person wants, before anything was looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wish {
+pub struct NewRequest {
     pub action: Action,
     pub pid: Pid,
     /// When the backend began that the person looked at, where that is known: their wish is about no later one.
-    pub backend_start: Option<Moment>,
+    pub backend_start: Option<Timestamp>,
     pub reason: Option<String>,
     pub channel: ChannelId,
 }
 
 /// Why a wish does not become a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NotAsked {
+pub enum CreationError {
     NotARequester,
     ReasonMissing,
     /// No backend of the target has this pid.
@@ -35,72 +35,72 @@ pub enum NotAsked {
         leader: Option<Pid>,
     },
     Protected {
-        rule: Rule,
+        rule: ProtectionRule,
     },
-    TooManyOpenByYou {
+    OpenLimitPerUserReached {
         limit: u32,
     },
-    TooManyOpen {
+    OpenLimitReached {
         limit: u32,
     },
-    SignalsUsedUp {
+    SignalLimitReached {
         limit: u32,
     },
     /// The same is already asked for: the two are one request.
-    AlreadyOpen {
+    Duplicate {
         request: RequestId,
         channel: ChannelId,
         message: Option<MessageId>,
     },
 }
 
-impl NotAsked {
+impl CreationError {
     /// Under which name the attempt is recorded; `None` for a slip that is no attempt at anything.
-    pub fn recorded_as(&self) -> Option<Why> {
+    pub fn attempt_reason(&self) -> Option<RefusalReason> {
         match self {
-            Self::NotARequester => Some(Why::NotARequester),
-            Self::Protected { .. } => Some(Why::Protected),
-            Self::TooManyOpenByYou { .. } | Self::TooManyOpen { .. } | Self::SignalsUsedUp { .. } => {
-                Some(Why::Limited)
-            }
+            Self::NotARequester => Some(RefusalReason::NotARequester),
+            Self::Protected { .. } => Some(RefusalReason::Protected),
+            Self::OpenLimitPerUserReached { .. }
+            | Self::OpenLimitReached { .. }
+            | Self::SignalLimitReached { .. } => Some(RefusalReason::Limited),
             Self::ReasonMissing
             | Self::NoSuchBackend
             | Self::Replaced
             | Self::LeaderGone { .. }
-            | Self::AlreadyOpen { .. } => None,
+            | Self::Duplicate { .. } => None,
         }
     }
 }
 
 /// What asking rests on.
 #[derive(Clone, Copy, Debug)]
-pub struct Given<'a> {
-    pub now: Moment,
+pub struct CreationContext<'a> {
+    pub now: Timestamp,
     pub target: &'a str,
-    pub policy: &'a Policy,
-    pub limits: &'a Limits,
+    pub policy: &'a TargetPolicy,
+    pub limits: &'a RequestLimits,
     pub snapshot: &'a Snapshot,
-    pub signal_left: bool,
+    pub signal_budget_left: bool,
 }
 
 /// Turns a wish into what is asked for, or says why not. `open` are the requests that are not yet ended.
-pub fn ask<'a>(
-    wish: &Wish,
+pub fn create_request<'a>(
+    wish: &NewRequest,
     by: &Person,
     open: impl Iterator<Item = &'a Request> + Clone,
-    given: Given<'_>,
-) -> Result<Asked, NotAsked> {
+    given: CreationContext<'_>,
+) -> Result<RequestDetails, CreationError> {
     if !given.policy.access.may_request(by) {
-        return Err(NotAsked::NotARequester);
+        return Err(CreationError::NotARequester);
     }
     if given.policy.require_reason && wish.reason.is_none() {
-        return Err(NotAsked::ReasonMissing);
+        return Err(CreationError::ReasonMissing);
     }
-    let (session, worker) = find(given.snapshot, wish)?;
-    if let Some(rule) = given.policy.protection.rule_for(session) {
-        return Err(NotAsked::Protected { rule });
+    let (session, worker) = find_session(given.snapshot, wish)?;
+    if let Some(rule) = given.policy.protection.matching_rule(session) {
+        return Err(CreationError::Protected { rule });
     }
-    let identity = Identity {
+    let identity = BackendIdentity {
         server: given.snapshot.server,
         pid: session.pid,
         backend_start: session.backend_start,
@@ -108,17 +108,19 @@ pub fn ask<'a>(
     };
     if let Some(same) = open
         .clone()
-        .find(|request| is_same(&request.asked, wish.action, given.target, &identity))
+        .find(|request| is_duplicate(&request.details, wish.action, given.target, &identity))
     {
-        return Err(NotAsked::AlreadyOpen {
+        return Err(CreationError::Duplicate {
             request: same.id,
-            channel: same.asked.channel,
-            message: same.message,
+            channel: same.details.channel,
+            message: same.card,
         });
     }
-    within_limits(by, open, given)?;
-    let waiters = Blocking::of(given.snapshot).waiters(session.pid).len();
-    Ok(Asked {
+    check_limits(by, open, given)?;
+    let waiters = LockGraph::from_snapshot(given.snapshot)
+        .all_waiters(session.pid)
+        .len();
+    Ok(RequestDetails {
         action: wish.action,
         target: given.target.to_owned(),
         identity,
@@ -128,38 +130,43 @@ pub fn ask<'a>(
         requester: by.id,
         channel: wish.channel,
         reason: wish.reason.clone(),
-        needed: given.policy.approvals.max(1),
+        approvals_needed: given.policy.approvals.max(1),
         asked_at: given.now,
-        seen_at: Some(given.snapshot.at),
+        seen_at: Some(given.snapshot.taken_at),
         expires_at: given.now.plus(given.policy.expires_after),
     })
 }
 
 /// The session to act on: for a parallel worker its leader, since a signal to the worker would fail the
 /// leader's query all the same (PostgreSQL documentation, chapter "Parallel Query").
-fn find<'a>(snapshot: &'a Snapshot, wish: &Wish) -> Result<(&'a Session, Option<Pid>), NotAsked> {
-    if snapshot.answered_by == Some(wish.pid) {
-        return Err(NotAsked::Protected { rule: Rule::Own });
+fn find_session<'a>(
+    snapshot: &'a Snapshot,
+    wish: &NewRequest,
+) -> Result<(&'a Session, Option<Pid>), CreationError> {
+    if snapshot.own_pid == Some(wish.pid) {
+        return Err(CreationError::Protected {
+            rule: ProtectionRule::Own,
+        });
     }
-    let session = snapshot.find(wish.pid).ok_or(NotAsked::NoSuchBackend)?;
+    let session = snapshot.find(wish.pid).ok_or(CreationError::NoSuchBackend)?;
     if wish
         .backend_start
         .is_some_and(|start| start != session.backend_start)
     {
-        return Err(NotAsked::Replaced);
+        return Err(CreationError::Replaced);
     }
-    if session.kind != BackendKind::ParallelWorker {
+    if session.backend_type != BackendType::ParallelWorker {
         return Ok((session, None));
     }
-    let leader = session.leader.and_then(|leader| snapshot.find(leader));
+    let leader = session.leader_pid.and_then(|leader| snapshot.find(leader));
     leader
         .map(|leader| (leader, Some(wish.pid)))
-        .ok_or(NotAsked::LeaderGone {
-            leader: session.leader,
+        .ok_or(CreationError::LeaderGone {
+            leader: session.leader_pid,
         })
 }
 
-fn is_same(asked: &Asked, action: Action, target: &str, identity: &Identity) -> bool {
+fn is_duplicate(asked: &RequestDetails, action: Action, target: &str, identity: &BackendIdentity) -> bool {
     let same_query = action == Action::Terminate || asked.identity.query_start == identity.query_start;
     asked.action == action
         && asked.target == target
@@ -169,30 +176,30 @@ fn is_same(asked: &Asked, action: Action, target: &str, identity: &Identity) -> 
         && same_query
 }
 
-fn within_limits<'a>(
+fn check_limits<'a>(
     by: &Person,
     open: impl Iterator<Item = &'a Request> + Clone,
-    given: Given<'_>,
-) -> Result<(), NotAsked> {
+    given: CreationContext<'_>,
+) -> Result<(), CreationError> {
     let limits = given.limits;
     let reached = |count: usize, limit: u32| u32::try_from(count).is_ok_and(|count| count >= limit);
     if reached(
         open.clone()
-            .filter(|request| request.asked.requester == by.id)
+            .filter(|request| request.details.requester == by.id)
             .count(),
         limits.open_requests_per_user,
     ) {
-        return Err(NotAsked::TooManyOpenByYou {
+        return Err(CreationError::OpenLimitPerUserReached {
             limit: limits.open_requests_per_user,
         });
     }
     if reached(open.count(), limits.open_requests) {
-        return Err(NotAsked::TooManyOpen {
+        return Err(CreationError::OpenLimitReached {
             limit: limits.open_requests,
         });
     }
-    if !given.signal_left {
-        return Err(NotAsked::SignalsUsedUp {
+    if !given.signal_budget_left {
+        return Err(CreationError::SignalLimitReached {
             limit: limits.signals_per_hour,
         });
     }
@@ -202,22 +209,22 @@ fn within_limits<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::identity::Server;
-    use crate::domain::session::State;
+    use crate::domain::identity::ServerIdentity;
+    use crate::domain::session::SessionState;
 
     fn backend(pid: i32, began: i64) -> Session {
         Session {
             pid: Pid::new(pid).expect("a positive number"),
-            backend_start: Moment::from_micros(began),
-            kind: BackendKind::Client,
-            leader: None,
+            backend_start: Timestamp::from_micros(began),
+            backend_type: BackendType::Client,
+            leader_pid: None,
             user: Some("app".to_owned()),
-            superuser: false,
-            own: false,
+            is_superuser: false,
+            is_own: false,
             database: None,
             application: String::new(),
             client: None,
-            state: State::Active,
+            state: SessionState::Active,
             wait: None,
             xact_start: None,
             query_start: None,
@@ -230,29 +237,31 @@ mod tests {
     #[test]
     fn a_pid_that_was_looked_at_means_no_later_backend_with_the_same_pid() {
         let snapshot = Snapshot {
-            server: Server {
+            server: ServerIdentity {
                 system_identifier: 1,
-                postmaster_start: Moment::from_micros(0),
+                postmaster_start: Timestamp::from_micros(0),
             },
-            at: Moment::from_micros(9),
-            answered_by: Some(Pid::new(4713).expect("a positive number")),
+            taken_at: Timestamp::from_micros(9),
+            own_pid: Some(Pid::new(4713).expect("a positive number")),
             sessions: vec![backend(4711, 5)],
         };
         let found = |pid, looked_at: Option<i64>| {
-            let wish = Wish {
+            let wish = NewRequest {
                 action: Action::Terminate,
                 pid: Pid::new(pid).expect("a positive number"),
-                backend_start: looked_at.map(Moment::from_micros),
+                backend_start: looked_at.map(Timestamp::from_micros),
                 reason: None,
                 channel: ChannelId(1),
             };
-            find(&snapshot, &wish).map(|(session, _)| session.pid.number())
+            find_session(&snapshot, &wish).map(|(session, _)| session.pid.number())
         };
         assert_eq!(found(4711, None), Ok(4711));
         assert_eq!(found(4711, Some(5)), Ok(4711));
-        assert_eq!(found(4711, Some(4)), Err(NotAsked::Replaced));
-        assert_eq!(found(4712, Some(5)), Err(NotAsked::NoSuchBackend));
-        let own = NotAsked::Protected { rule: Rule::Own };
+        assert_eq!(found(4711, Some(4)), Err(CreationError::Replaced));
+        assert_eq!(found(4712, Some(5)), Err(CreationError::NoSuchBackend));
+        let own = CreationError::Protected {
+            rule: ProtectionRule::Own,
+        };
         assert_eq!(found(4713, None), Err(own));
     }
 }

@@ -1,155 +1,168 @@
 //! What a happening means for a request. Every path to an approval, and every way out, is here.
 
 use super::access::Access;
-use super::event::{Ending, Event, Why};
+use super::event::{RefusalReason, RequestEvent, Resolution};
 use super::ids::{MessageId, Person, UserId};
 use super::outcome::Outcome;
-use super::request::{Phase, Request};
-use super::timestamp::Moment;
+use super::request::{Request, RequestState};
+use super::timestamp::Timestamp;
 
 /// Something that happened to a request.
 #[derive(Clone, Debug)]
-pub enum Command<'a> {
+pub enum RequestCommand<'a> {
     /// Its card is in the channel.
-    Posted { message: MessageId },
+    CardPosted { message: MessageId },
     /// A person put the approving reaction on the card.
     Approve { by: &'a Person },
     /// A person's approving reaction is no longer on the card, or no longer counts.
-    Retract { by: UserId },
+    RemoveApproval { by: UserId },
     /// A person put the denying reaction on the card.
     Deny { by: &'a Person },
     /// Time passed.
-    Tick,
+    CheckExpiry,
     /// The session, or the query to cancel, ended by itself.
     Lapse { detail: String },
     /// The card was deleted, or its channel.
     CardDeleted { detail: &'static str },
     /// The execution came to its end.
-    Conclude(Ending),
+    Finish(Resolution),
 }
 
 /// What the decision rests on besides the request.
 #[derive(Clone, Copy, Debug)]
-pub struct Circumstances<'a> {
-    pub now: Moment,
+pub struct DecisionContext<'a> {
+    pub now: Timestamp,
     pub access: &'a Access,
     /// Whether the hourly budget of signals to the target leaves one more.
-    pub signal_left: bool,
+    pub signal_budget_left: bool,
 }
 
 /// What follows from a happening.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Decision {
     /// To be recorded, in this order, all or none.
-    pub events: Vec<Event>,
+    pub events: Vec<RequestEvent>,
     /// A person to be told that their reaction does not count, and why.
-    pub tell: Option<(UserId, Why)>,
+    pub notify: Option<(UserId, RefusalReason)>,
 }
 
-impl From<Event> for Decision {
-    fn from(event: Event) -> Self {
+impl From<RequestEvent> for Decision {
+    fn from(event: RequestEvent) -> Self {
         Self {
             events: vec![event],
-            tell: None,
+            notify: None,
         }
     }
 }
 
 /// What `command` means for `request`; an empty decision where it means nothing.
-pub fn decide(request: &Request, command: Command<'_>, given: Circumstances<'_>) -> Decision {
-    match (&request.phase, command) {
-        (_, Command::Posted { message }) if request.message.is_none() => Event::Posted { message }.into(),
-        (Phase::Executing { .. }, Command::Conclude(ending)) => Event::Finished(ending).into(),
-        (Phase::Open, command) => decide_open(request, command, given),
-        (_, Command::Approve { by } | Command::Deny { by }) => Event::AttemptRefused {
+pub fn decide(request: &Request, command: RequestCommand<'_>, given: DecisionContext<'_>) -> Decision {
+    match (&request.state, command) {
+        (_, RequestCommand::CardPosted { message }) if request.card.is_none() => {
+            RequestEvent::Posted { message }.into()
+        }
+        (RequestState::Executing { .. }, RequestCommand::Finish(ending)) => {
+            RequestEvent::Finished(ending).into()
+        }
+        (RequestState::Open, command) => decide_open(request, command, given),
+        (_, RequestCommand::Approve { by } | RequestCommand::Deny { by }) => RequestEvent::AttemptRefused {
             actor: by.id,
-            why: if by.bot { Why::Bot } else { Why::Closed },
+            why: if by.bot {
+                RefusalReason::Bot
+            } else {
+                RefusalReason::Closed
+            },
         }
         .into(),
         _ => Decision::default(),
     }
 }
 
-fn decide_open(request: &Request, command: Command<'_>, given: Circumstances<'_>) -> Decision {
+fn decide_open(request: &Request, command: RequestCommand<'_>, given: DecisionContext<'_>) -> Decision {
     let expired = request.has_expired(given.now);
     match command {
-        Command::Approve { by } | Command::Deny { by } if expired => {
-            let attempt = Event::AttemptRefused {
+        RequestCommand::Approve { by } | RequestCommand::Deny { by } if expired => {
+            let attempt = RequestEvent::AttemptRefused {
                 actor: by.id,
-                why: Why::Expired,
+                why: RefusalReason::Expired,
             };
             Decision {
                 events: vec![attempt, expiry()],
-                tell: None,
+                notify: None,
             }
         }
-        Command::Approve { by } => approve(request, by, given),
-        Command::Deny { by } => deny(request, by, given),
+        RequestCommand::Approve { by } => approve(request, by, given),
+        RequestCommand::Deny { by } => deny(request, by, given),
         // Also past the expiry: an approval that is taken back must not count whatever comes next.
-        Command::Retract { by } if request.approvals.contains(&by) => {
-            Event::ApprovalRemoved { actor: by }.into()
+        RequestCommand::RemoveApproval { by } if request.approvals.contains(&by) => {
+            RequestEvent::ApprovalRemoved { actor: by }.into()
         }
-        Command::Tick if expired => expiry().into(),
-        Command::Lapse { detail } => Event::Finished(Ending::unsignalled(Outcome::Lapsed, detail)).into(),
-        Command::CardDeleted { detail } => {
-            Event::Finished(Ending::unsignalled(Outcome::Withdrawn, detail)).into()
+        RequestCommand::CheckExpiry if expired => expiry().into(),
+        RequestCommand::Lapse { detail } => {
+            RequestEvent::Finished(Resolution::without_signal(Outcome::Lapsed, detail)).into()
+        }
+        RequestCommand::CardDeleted { detail } => {
+            RequestEvent::Finished(Resolution::without_signal(Outcome::Withdrawn, detail)).into()
         }
         _ => Decision::default(),
     }
 }
 
-fn approve(request: &Request, by: &Person, given: Circumstances<'_>) -> Decision {
+fn approve(request: &Request, by: &Person, given: DecisionContext<'_>) -> Decision {
     if by.bot {
-        return refuse(request, by, Why::Bot);
+        return refuse_attempt(request, by, RefusalReason::Bot);
     }
-    if by.id == request.asked.requester {
-        return refuse(request, by, Why::SelfApproval);
+    if by.id == request.details.requester {
+        return refuse_attempt(request, by, RefusalReason::SelfApproval);
     }
     if !given.access.may_approve(by) {
-        return refuse(request, by, Why::NotAnApprover);
+        return refuse_attempt(request, by, RefusalReason::NotAnApprover);
     }
     if request.approvals.contains(&by.id) {
         return Decision::default();
     }
-    let mut events = vec![Event::Approved { actor: by.id }];
+    let mut events = vec![RequestEvent::Approved { actor: by.id }];
     let mut approvers: Vec<_> = request.approvals.iter().copied().collect();
     approvers.push(by.id);
-    if approvers.len() >= request.asked.needed.max(1) as usize {
-        events.push(if given.signal_left {
-            Event::Executing { approvers }
+    if approvers.len() >= request.details.approvals_needed.max(1) as usize {
+        events.push(if given.signal_budget_left {
+            RequestEvent::Executing { approvers }
         } else {
-            Event::Finished(Ending::unsignalled(
+            RequestEvent::Finished(Resolution::without_signal(
                 Outcome::Limited,
                 "approved, but the signals allowed to this target within an hour are used up",
             ))
         });
     }
-    Decision { events, tell: None }
+    Decision { events, notify: None }
 }
 
-fn deny(request: &Request, by: &Person, given: Circumstances<'_>) -> Decision {
+fn deny(request: &Request, by: &Person, given: DecisionContext<'_>) -> Decision {
     if by.bot {
-        return refuse(request, by, Why::Bot);
+        return refuse_attempt(request, by, RefusalReason::Bot);
     }
-    let ending = if by.id == request.asked.requester {
-        Ending::unsignalled(Outcome::Withdrawn, "the requester took it back")
+    let ending = if by.id == request.details.requester {
+        Resolution::without_signal(Outcome::Withdrawn, "the requester took it back")
     } else if given.access.may_approve(by) {
-        Ending::unsignalled(Outcome::Denied, "an approver said no")
+        Resolution::without_signal(Outcome::Denied, "an approver said no")
     } else {
-        return refuse(request, by, Why::NotAnApprover);
+        return refuse_attempt(request, by, RefusalReason::NotAnApprover);
     };
-    Event::Finished(ending.by(by.id)).into()
+    RequestEvent::Finished(ending.closed_by(by.id)).into()
 }
 
 /// Records the attempt each time, and has the person told the first time; bots are not talked to.
-fn refuse(request: &Request, by: &Person, why: Why) -> Decision {
-    let first = !request.told.contains(&by.id) && why != Why::Bot;
+fn refuse_attempt(request: &Request, by: &Person, why: RefusalReason) -> Decision {
+    let first = !request.notified.contains(&by.id) && why != RefusalReason::Bot;
     Decision {
-        events: vec![Event::AttemptRefused { actor: by.id, why }],
-        tell: first.then_some((by.id, why)),
+        events: vec![RequestEvent::AttemptRefused { actor: by.id, why }],
+        notify: first.then_some((by.id, why)),
     }
 }
 
-fn expiry() -> Event {
-    Event::Finished(Ending::unsignalled(Outcome::Expired, "nobody decided in time"))
+fn expiry() -> RequestEvent {
+    RequestEvent::Finished(Resolution::without_signal(
+        Outcome::Expired,
+        "nobody decided in time",
+    ))
 }

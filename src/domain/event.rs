@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use super::identity::{Identity, Pid};
+use super::identity::{BackendIdentity, Pid};
 use super::ids::{ChannelId, MessageId, RequestId, UserId};
 use super::outcome::Outcome;
 use super::session::Session;
-use super::timestamp::Moment;
+use super::timestamp::Timestamp;
 
 /// Something that happened, about to be recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct LedgerEntry {
     /// The request it happened to; `None` for an attempt that never became a request.
     pub request: Option<RequestId>,
-    pub at: Moment,
-    pub event: Event,
+    pub at: Timestamp,
+    pub event: RequestEvent,
 }
 
 /// An entry that a ledger has acknowledged: it survives a crash.
@@ -22,27 +22,27 @@ pub struct Entry {
 pub struct Recorded {
     /// Its place in the ledger, from 1.
     pub seq: u64,
-    pub entry: Entry,
+    pub entry: LedgerEntry,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    Requested(Box<Asked>),
+pub enum RequestEvent {
+    Requested(Box<RequestDetails>),
     Posted { message: MessageId },
     Approved { actor: UserId },
     ApprovalRemoved { actor: UserId },
-    AttemptRefused { actor: UserId, why: Why },
+    AttemptRefused { actor: UserId, why: RefusalReason },
     Executing { approvers: Vec<UserId> },
-    Finished(Ending),
+    Finished(Resolution),
 }
 
 /// What does not change about a request once it was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct RequestDetails {
     pub action: Action,
     /// The name of the target in the configuration.
     pub target: String,
-    pub identity: Identity,
+    pub identity: BackendIdentity,
     /// The session as it was shown on the card.
     pub session: Session,
     /// How many sessions waited for it, directly or through others.
@@ -53,12 +53,12 @@ pub struct Asked {
     pub channel: ChannelId,
     pub reason: Option<String>,
     /// How many approvals are needed.
-    pub needed: u32,
-    pub asked_at: Moment,
+    pub approvals_needed: u32,
+    pub asked_at: Timestamp,
     /// When the session was seen so, by the server's own clock, which also told the session's times: the ages on the
     /// card are told by it. `None` in records of earlier versions.
-    pub seen_at: Option<Moment>,
-    pub expires_at: Moment,
+    pub seen_at: Option<Timestamp>,
+    pub expires_at: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,7 +71,7 @@ pub enum Action {
 
 /// How a request ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ending {
+pub struct Resolution {
     pub outcome: Outcome,
     /// From the signal until its effect was seen, or until watching was given up.
     pub elapsed: Option<Duration>,
@@ -82,14 +82,14 @@ pub struct Ending {
     /// PostgreSQL's own WARNING or ERROR, word for word.
     pub postgres: Option<String>,
     /// How many of those that waited for the session no longer wait.
-    pub released: Option<u32>,
+    pub waiters_released: Option<u32>,
     /// The person who closed it, where one did.
     pub actor: Option<UserId>,
 }
 
 /// Why an attempt does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Why {
+pub enum RefusalReason {
     /// The requester approved their own request.
     SelfApproval,
     NotAnApprover,
@@ -107,23 +107,23 @@ pub enum Why {
     Limited,
 }
 
-impl Ending {
+impl Resolution {
     /// The end of a request for which nothing was signalled.
-    pub fn unsignalled(outcome: Outcome, detail: impl Into<String>) -> Self {
+    pub fn without_signal(outcome: Outcome, detail: impl Into<String>) -> Self {
         Self {
             outcome,
             elapsed: None,
             signal_sent: Some(false),
             detail: detail.into(),
             postgres: None,
-            released: None,
+            waiters_released: None,
             actor: None,
         }
     }
 
     /// The same, closed by a person.
     #[must_use]
-    pub fn by(self, actor: UserId) -> Self {
+    pub fn closed_by(self, actor: UserId) -> Self {
         Self {
             actor: Some(actor),
             ..self
@@ -141,14 +141,14 @@ impl Action {
     }
 
     /// From its name in the ledger.
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         [Self::Cancel, Self::Terminate]
             .into_iter()
             .find(|action| action.name() == name)
     }
 }
 
-impl Why {
+impl RefusalReason {
     pub const ALL: [Self; 8] = [
         Self::SelfApproval,
         Self::NotAnApprover,
@@ -175,7 +175,7 @@ impl Why {
     }
 
     /// From its name in the ledger.
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|why| why.name() == name)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::timestamp::Moment;
+use super::timestamp::Timestamp;
 
 /// The process id of a PostgreSQL backend: positive, and small enough for `int4`, which is what
 /// `pg_terminate_backend` takes.
@@ -11,16 +11,16 @@ pub struct Pid(i32);
 
 /// A number that cannot be a pid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotAPid(pub i64);
+pub struct InvalidPid(pub i64);
 
 impl TryFrom<i64> for Pid {
-    type Error = NotAPid;
+    type Error = InvalidPid;
 
-    fn try_from(number: i64) -> Result<Self, NotAPid> {
+    fn try_from(number: i64) -> Result<Self, InvalidPid> {
         i32::try_from(number)
             .ok()
             .and_then(Self::new)
-            .ok_or(NotAPid(number))
+            .ok_or(InvalidPid(number))
     }
 }
 
@@ -41,7 +41,7 @@ impl fmt::Display for Pid {
     }
 }
 
-impl fmt::Display for NotAPid {
+impl fmt::Display for InvalidPid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -57,23 +57,23 @@ impl fmt::Display for NotAPid {
 /// After a failover the same host name leads to another `system_identifier` or another postmaster, and an
 /// equal pid there means nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Server {
+pub struct ServerIdentity {
     /// `pg_control_system().system_identifier`: made by `initdb`, shared with physical standbys.
     pub system_identifier: u64,
     /// `pg_postmaster_start_time()`.
-    pub postmaster_start: Moment,
+    pub postmaster_start: Timestamp,
 }
 
 /// The backend a request is about; what it is at the moment of the signal must equal this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Identity {
-    pub server: Server,
+pub struct BackendIdentity {
+    pub server: ServerIdentity,
     pub pid: Pid,
     /// `pg_stat_activity.backend_start`.
-    pub backend_start: Moment,
+    pub backend_start: Timestamp,
     /// `pg_stat_activity.query_start`; for a cancel the query must still be this one, else a later query of
     /// the same session would be hit.
-    pub query_start: Option<Moment>,
+    pub query_start: Option<Timestamp>,
 }
 
 #[cfg(test)]
@@ -85,10 +85,10 @@ mod tests {
         assert_eq!(Pid::try_from(4711).map(Pid::number), Ok(4711));
         assert_eq!(Pid::try_from(i64::from(i32::MAX)).map(Pid::number), Ok(i32::MAX));
         for number in [0, -1, i64::from(i32::MAX) + 1, i64::MIN, i64::MAX] {
-            assert_eq!(Pid::try_from(number), Err(NotAPid(number)));
+            assert_eq!(Pid::try_from(number), Err(InvalidPid(number)));
         }
         assert_eq!(
-            NotAPid(0).to_string(),
+            InvalidPid(0).to_string(),
             "There is no pid 0: a pid is a whole number from 1 to 2147483647"
         );
     }

@@ -8,7 +8,7 @@ use super::session::Snapshot;
 
 /// The edges of the lock queue: from each blocker to those that wait for it.
 #[derive(Debug, Default)]
-pub struct Blocking {
+pub struct LockGraph {
     waiting_for: HashMap<i32, Vec<Pid>, ByPid>,
 }
 
@@ -36,9 +36,9 @@ impl Hasher for PidHasher {
     }
 }
 
-impl Blocking {
+impl LockGraph {
     /// Reads the edges that `pg_blocking_pids` gave. One pass, linear in their number.
-    pub fn of(snapshot: &Snapshot) -> Self {
+    pub fn from_snapshot(snapshot: &Snapshot) -> Self {
         let mut waiting_for: HashMap<i32, Vec<Pid>, _> = HashMap::default();
         for session in &snapshot.sessions {
             for &blocker in &session.blocked_by {
@@ -54,16 +54,16 @@ impl Blocking {
     }
 
     /// Those that wait for `blocker` itself.
-    pub fn direct(&self, blocker: i32) -> &[Pid] {
+    pub fn direct_waiters(&self, blocker: i32) -> &[Pid] {
         self.waiting_for.get(&blocker).map_or(&[], Vec::as_slice)
     }
 
     /// Those that wait for `pid`, directly or through others; never `pid` itself, also in a deadlock.
-    pub fn waiters(&self, pid: Pid) -> BTreeSet<Pid> {
+    pub fn all_waiters(&self, pid: Pid) -> BTreeSet<Pid> {
         let mut found: HashSet<Pid, ByPid> = HashSet::default();
         let mut open = vec![pid];
         while let Some(blocker) = open.pop() {
-            for &waiter in self.direct(blocker.number()) {
+            for &waiter in self.direct_waiters(blocker.number()) {
                 if waiter != pid && found.insert(waiter) {
                     open.push(waiter);
                 }
@@ -76,23 +76,23 @@ impl Blocking {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::identity::Server;
-    use crate::domain::session::{BackendKind, Session, State};
-    use crate::domain::timestamp::Moment;
+    use crate::domain::identity::ServerIdentity;
+    use crate::domain::session::{BackendType, Session, SessionState};
+    use crate::domain::timestamp::Timestamp;
 
     fn waiting(pid: i32, blocked_by: &[i32]) -> Session {
         Session {
             pid: pid_of(pid),
-            backend_start: Moment::from_micros(1),
-            kind: BackendKind::Client,
-            leader: None,
+            backend_start: Timestamp::from_micros(1),
+            backend_type: BackendType::Client,
+            leader_pid: None,
             user: None,
-            superuser: false,
-            own: false,
+            is_superuser: false,
+            is_own: false,
             database: None,
             application: String::new(),
             client: None,
-            state: State::Active,
+            state: SessionState::Active,
             wait: None,
             xact_start: None,
             query_start: None,
@@ -106,14 +106,14 @@ mod tests {
         Pid::new(number).expect("a positive number")
     }
 
-    fn blocking(sessions: &[(i32, &[i32])]) -> Blocking {
-        Blocking::of(&Snapshot {
-            server: Server {
+    fn blocking(sessions: &[(i32, &[i32])]) -> LockGraph {
+        LockGraph::from_snapshot(&Snapshot {
+            server: ServerIdentity {
                 system_identifier: 1,
-                postmaster_start: Moment::from_micros(0),
+                postmaster_start: Timestamp::from_micros(0),
             },
-            at: Moment::from_micros(2),
-            answered_by: None,
+            taken_at: Timestamp::from_micros(2),
+            own_pid: None,
             sessions: sessions.iter().map(|(pid, by)| waiting(*pid, by)).collect(),
         })
     }
@@ -121,14 +121,17 @@ mod tests {
     #[test]
     fn waiters_are_counted_through_others() {
         let queue = blocking(&[(1, &[]), (2, &[1]), (3, &[2, 2]), (4, &[])]);
-        assert_eq!(queue.waiters(pid_of(1)), BTreeSet::from([pid_of(2), pid_of(3)]));
-        assert_eq!(queue.direct(2), [pid_of(3)]);
-        assert!(queue.waiters(pid_of(4)).is_empty());
+        assert_eq!(
+            queue.all_waiters(pid_of(1)),
+            BTreeSet::from([pid_of(2), pid_of(3)])
+        );
+        assert_eq!(queue.direct_waiters(2), [pid_of(3)]);
+        assert!(queue.all_waiters(pid_of(4)).is_empty());
     }
 
     #[test]
     fn a_deadlock_does_not_go_round_for_ever() {
         let queue = blocking(&[(1, &[2]), (2, &[1])]);
-        assert_eq!(queue.waiters(pid_of(1)), BTreeSet::from([pid_of(2)]));
+        assert_eq!(queue.all_waiters(pid_of(1)), BTreeSet::from([pid_of(2)]));
     }
 }

@@ -83,7 +83,7 @@ impl Outcome {
     }
 
     /// From its name in the ledger.
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|outcome| outcome.name() == name)
     }
 
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn every_outcome_is_found_by_its_own_name_and_by_no_other() {
         for outcome in Outcome::ALL {
-            assert_eq!(Outcome::named(outcome.name()), Some(outcome));
+            assert_eq!(Outcome::from_name(outcome.name()), Some(outcome));
         }
         assert_eq!(
             Outcome::ALL
@@ -143,7 +143,7 @@ mod tests {
                 .len(),
             16
         );
-        assert_eq!(Outcome::named("executed"), None);
+        assert_eq!(Outcome::from_name("executed"), None);
     }
 
     #[test]

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use super::access::Access;
-use super::protection::Protection;
+use super::protection::ProtectionRules;
 
 /// What is asked for and who decides, on one target.
 #[derive(Clone, Debug)]
-pub struct Policy {
+pub struct TargetPolicy {
     pub access: Access,
-    pub protection: Protection,
+    pub protection: ProtectionRules,
     /// How many distinct people besides the requester must approve; at least 1.
     pub approvals: u32,
     /// How long a request stays open.
@@ -20,7 +20,7 @@ pub struct Policy {
 
 /// How much may be open or be signalled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct RequestLimits {
     pub open_requests_per_user: u32,
     pub open_requests: u32,
     /// Signals to one target within any hour.

@@ -4,12 +4,12 @@ use std::fmt;
 
 use regex::Regex;
 
-use super::session::{BackendKind, Session};
+use super::session::{BackendType, Session};
 
 /// Regular expressions (the syntax of the `regex` crate, matching anywhere unless anchored) over what a
 /// session says of itself.
 #[derive(Clone, Debug, Default)]
-pub struct Protection {
+pub struct ProtectionRules {
     pub users: Vec<Regex>,
     pub applications: Vec<Regex>,
     pub databases: Vec<Regex>,
@@ -17,7 +17,7 @@ pub struct Protection {
 
 /// The rule by which a session is protected.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rule {
+pub enum ProtectionRule {
     /// One of killgate's own connections.
     Own,
     /// A session of a superuser: PostgreSQL lets only superusers signal those.
@@ -32,43 +32,43 @@ pub enum Rule {
     Pattern { field: &'static str, pattern: String },
 }
 
-impl Protection {
+impl ProtectionRules {
     /// The first rule that protects `session`; what always holds comes before what is configured.
-    pub fn rule_for(&self, session: &Session) -> Option<Rule> {
-        if session.own {
-            return Some(Rule::Own);
+    pub fn matching_rule(&self, session: &Session) -> Option<ProtectionRule> {
+        if session.is_own {
+            return Some(ProtectionRule::Own);
         }
-        match &session.kind {
-            BackendKind::Client => {}
-            BackendKind::WalSender => return Some(Rule::Replication),
+        match &session.backend_type {
+            BackendType::Client => {}
+            BackendType::WalSender => return Some(ProtectionRule::Replication),
             kind => {
-                return Some(Rule::NotAClient {
+                return Some(ProtectionRule::NotAClient {
                     kind: kind.name().to_owned(),
                 });
             }
         }
-        if session.superuser {
-            return Some(Rule::Superuser);
+        if session.is_superuser {
+            return Some(ProtectionRule::Superuser);
         }
         let Some(user) = &session.user else {
-            return Some(Rule::UserUnknown);
+            return Some(ProtectionRule::UserUnknown);
         };
         let database = session.database.as_deref().unwrap_or("");
-        matching("users", &self.users, user)
-            .or_else(|| matching("applications", &self.applications, &session.application))
-            .or_else(|| matching("databases", &self.databases, database))
+        first_match("users", &self.users, user)
+            .or_else(|| first_match("applications", &self.applications, &session.application))
+            .or_else(|| first_match("databases", &self.databases, database))
     }
 }
 
-fn matching(field: &'static str, patterns: &[Regex], text: &str) -> Option<Rule> {
+fn first_match(field: &'static str, patterns: &[Regex], text: &str) -> Option<ProtectionRule> {
     let found = patterns.iter().find(|pattern| pattern.is_match(text))?;
-    Some(Rule::Pattern {
+    Some(ProtectionRule::Pattern {
         field,
         pattern: found.as_str().to_owned(),
     })
 }
 
-impl fmt::Display for Rule {
+impl fmt::Display for ProtectionRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Own => f.write_str("it is one of killgate's own connections"),

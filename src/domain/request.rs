@@ -3,128 +3,128 @@
 
 use std::collections::BTreeSet;
 
-use super::event::{Asked, Ending, Event};
+use super::event::{RequestDetails, RequestEvent, Resolution};
 use super::ids::{MessageId, RequestId, UserId};
-use super::timestamp::Moment;
+use super::timestamp::Timestamp;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     pub id: RequestId,
-    pub asked: Asked,
+    pub details: RequestDetails,
     /// The card, once it was posted.
-    pub message: Option<MessageId>,
+    pub card: Option<MessageId>,
     /// Who approves at present.
     pub approvals: BTreeSet<UserId>,
     /// Who was told that their reaction does not count.
-    pub told: BTreeSet<UserId>,
-    pub phase: Phase,
+    pub notified: BTreeSet<UserId>,
+    pub state: RequestState,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub enum RequestState {
     /// Waits for people.
     Open,
     /// Decided; the signal may be on its way.
     Executing { approvers: Vec<UserId> },
     /// Over. `approvers` is empty when it was not executed.
     Ended {
-        ending: Ending,
-        at: Moment,
+        resolution: Resolution,
+        at: Timestamp,
         approvers: Vec<UserId>,
     },
 }
 
 /// An event that cannot follow what was recorded before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Impossible {
+pub struct InvalidTransition {
     pub request: RequestId,
-    pub because: &'static str,
+    pub reason: &'static str,
 }
 
-impl std::fmt::Display for Impossible {
+impl std::fmt::Display for InvalidTransition {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "request {}: {}", self.request, self.because)
+        write!(f, "request {}: {}", self.request, self.reason)
     }
 }
 
-impl std::error::Error for Impossible {}
+impl std::error::Error for InvalidTransition {}
 
 impl Request {
     /// The state that the first event of a request makes.
-    pub fn begin(id: RequestId, event: &Event) -> Result<Self, Impossible> {
-        let Event::Requested(asked) = event else {
-            return Err(Impossible {
+    pub fn start(id: RequestId, event: &RequestEvent) -> Result<Self, InvalidTransition> {
+        let RequestEvent::Requested(asked) = event else {
+            return Err(InvalidTransition {
                 request: id,
-                because: "it does not begin with its being asked for",
+                reason: "it does not begin with its being asked for",
             });
         };
         Ok(Self {
             id,
-            asked: (**asked).clone(),
-            message: None,
+            details: (**asked).clone(),
+            card: None,
             approvals: BTreeSet::new(),
-            told: BTreeSet::new(),
-            phase: Phase::Open,
+            notified: BTreeSet::new(),
+            state: RequestState::Open,
         })
     }
 
     /// The state after `event`.
-    pub fn evolve(mut self, event: &Event, at: Moment) -> Result<Self, Impossible> {
+    pub fn evolve(mut self, event: &RequestEvent, at: Timestamp) -> Result<Self, InvalidTransition> {
         let impossible = |because| {
-            Err(Impossible {
+            Err(InvalidTransition {
                 request: self.id,
-                because,
+                reason: because,
             })
         };
-        match (&self.phase, event) {
-            (_, Event::Requested(_)) => return impossible("it was asked for twice"),
-            (_, Event::Posted { message }) => self.message = Some(*message),
-            (Phase::Open, Event::Approved { actor }) => {
-                if *actor == self.asked.requester {
+        match (&self.state, event) {
+            (_, RequestEvent::Requested(_)) => return impossible("it was asked for twice"),
+            (_, RequestEvent::Posted { message }) => self.card = Some(*message),
+            (RequestState::Open, RequestEvent::Approved { actor }) => {
+                if *actor == self.details.requester {
                     return impossible("its requester approved it");
                 }
                 if !self.approvals.insert(*actor) {
                     return impossible("the same person approved twice");
                 }
             }
-            (Phase::Open, Event::ApprovalRemoved { actor }) => {
+            (RequestState::Open, RequestEvent::ApprovalRemoved { actor }) => {
                 if !self.approvals.remove(actor) {
                     return impossible("an approval was removed that was not there");
                 }
             }
-            (_, Event::AttemptRefused { actor, .. }) => {
-                self.told.insert(*actor);
+            (_, RequestEvent::AttemptRefused { actor, .. }) => {
+                self.notified.insert(*actor);
             }
-            (Phase::Open, Event::Executing { approvers }) => {
+            (RequestState::Open, RequestEvent::Executing { approvers }) => {
                 if !self.is_quorum(approvers) {
                     return impossible("it was executed without enough approvals");
                 }
-                self.phase = Phase::Executing {
+                self.state = RequestState::Executing {
                     approvers: approvers.clone(),
                 };
             }
-            (Phase::Open, Event::Finished(ending)) => {
+            (RequestState::Open, RequestEvent::Finished(ending)) => {
                 if ending.outcome.needs_execution() {
                     return impossible("it ended as if executed, and was not");
                 }
-                self.phase = Phase::Ended {
-                    ending: ending.clone(),
+                self.state = RequestState::Ended {
+                    resolution: ending.clone(),
                     at,
                     approvers: Vec::new(),
                 };
             }
-            (Phase::Executing { approvers }, Event::Finished(ending)) => {
+            (RequestState::Executing { approvers }, RequestEvent::Finished(ending)) => {
                 if !ending.outcome.needs_execution() {
                     return impossible("it was executed, and ended as if it was not");
                 }
-                self.phase = Phase::Ended {
-                    ending: ending.clone(),
+                self.state = RequestState::Ended {
+                    resolution: ending.clone(),
                     at,
                     approvers: approvers.clone(),
                 };
             }
-            (Phase::Executing { .. }, _) => return impossible("it was already being executed"),
-            (Phase::Ended { .. }, _) => return impossible("it had already ended"),
+            (RequestState::Executing { .. }, _) => return impossible("it was already being executed"),
+            (RequestState::Ended { .. }, _) => return impossible("it had already ended"),
         }
         Ok(self)
     }
@@ -132,51 +132,53 @@ impl Request {
     /// Folds the events of one request, oldest first; `None` when there are none.
     pub fn replay<'a>(
         id: RequestId,
-        events: impl IntoIterator<Item = (&'a Event, Moment)>,
-    ) -> Result<Option<Self>, Impossible> {
+        events: impl IntoIterator<Item = (&'a RequestEvent, Timestamp)>,
+    ) -> Result<Option<Self>, InvalidTransition> {
         let mut events = events.into_iter();
         let Some((first, _)) = events.next() else {
             return Ok(None);
         };
         events
-            .try_fold(Self::begin(id, first)?, |request, (event, at)| {
+            .try_fold(Self::start(id, first)?, |request, (event, at)| {
                 request.evolve(event, at)
             })
             .map(Some)
     }
 
     pub fn is_open(&self) -> bool {
-        self.phase == Phase::Open
+        self.state == RequestState::Open
     }
 
     /// How it ended, if it did.
-    pub fn ending(&self) -> Option<&Ending> {
-        match &self.phase {
-            Phase::Ended { ending, .. } => Some(ending),
+    pub fn resolution(&self) -> Option<&Resolution> {
+        match &self.state {
+            RequestState::Ended {
+                resolution: ending, ..
+            } => Some(ending),
             _ => None,
         }
     }
 
     /// Who approved what was executed; empty before that.
     pub fn approvers(&self) -> &[UserId] {
-        match &self.phase {
-            Phase::Executing { approvers } | Phase::Ended { approvers, .. } => approvers,
-            Phase::Open => &[],
+        match &self.state {
+            RequestState::Executing { approvers } | RequestState::Ended { approvers, .. } => approvers,
+            RequestState::Open => &[],
         }
     }
 
     /// Whether `approvers` are enough distinct people, all of whom approve at present and none of whom asked.
     pub fn is_quorum(&self, approvers: &[UserId]) -> bool {
         let distinct: BTreeSet<_> = approvers.iter().copied().collect();
-        let needed = self.asked.needed.max(1) as usize;
+        let needed = self.details.approvals_needed.max(1) as usize;
         distinct.len() == approvers.len()
             && distinct.len() >= needed
             && distinct.is_subset(&self.approvals)
-            && !distinct.contains(&self.asked.requester)
+            && !distinct.contains(&self.details.requester)
     }
 
     /// Whether its time is over at `now`.
-    pub fn has_expired(&self, now: Moment) -> bool {
-        now >= self.asked.expires_at
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        now >= self.details.expires_at
     }
 }

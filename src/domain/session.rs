@@ -4,31 +4,31 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::identity::{Pid, Server};
-use super::timestamp::Moment;
+use super::identity::{Pid, ServerIdentity};
+use super::timestamp::Timestamp;
 
 /// One row of `pg_stat_activity`, with the query text already fit to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     pub pid: Pid,
-    pub backend_start: Moment,
-    pub kind: BackendKind,
+    pub backend_start: Timestamp,
+    pub backend_type: BackendType,
     /// For a parallel worker, the backend it works for.
-    pub leader: Option<Pid>,
+    pub leader_pid: Option<Pid>,
     pub user: Option<String>,
-    pub superuser: bool,
+    pub is_superuser: bool,
     /// One of killgate's own connections to this server.
-    pub own: bool,
+    pub is_own: bool,
     pub database: Option<String>,
     /// `application_name`: whatever the client chose to call itself.
     pub application: String,
     /// The client's address, or `local` for a Unix socket.
     pub client: Option<String>,
-    pub state: State,
-    pub wait: Option<Wait>,
-    pub xact_start: Option<Moment>,
-    pub query_start: Option<Moment>,
-    pub state_change: Option<Moment>,
+    pub state: SessionState,
+    pub wait: Option<WaitEvent>,
+    pub xact_start: Option<Timestamp>,
+    pub query_start: Option<Timestamp>,
+    pub state_change: Option<Timestamp>,
     /// What may be shown of the query text; `None` where no text is to be shown or there is none.
     pub query: Option<String>,
     /// The pids that `pg_blocking_pids` names; 0 stands for a prepared transaction.
@@ -37,7 +37,7 @@ pub struct Session {
 
 /// `pg_stat_activity.backend_type`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BackendKind {
+pub enum BackendType {
     /// `client backend`: the only kind that killgate signals.
     Client,
     /// `parallel worker`: stands for its leader.
@@ -50,7 +50,7 @@ pub enum BackendKind {
 
 /// `pg_stat_activity.state`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum State {
+pub enum SessionState {
     Active,
     Idle,
     IdleInTransaction,
@@ -63,7 +63,7 @@ pub enum State {
 
 /// What a backend waits for: `wait_event_type` and `wait_event`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wait {
+pub struct WaitEvent {
     pub kind: String,
     pub event: String,
 }
@@ -71,11 +71,11 @@ pub struct Wait {
 /// All sessions of one server, seen in one statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    pub server: Server,
+    pub server: ServerIdentity,
     /// The server's own clock when it answered: ages are told by it.
-    pub at: Moment,
+    pub taken_at: Timestamp,
     /// The backend that answered: killgate's own, which is not among the sessions.
-    pub answered_by: Option<Pid>,
+    pub own_pid: Option<Pid>,
     pub sessions: Vec<Session>,
 }
 
@@ -86,29 +86,29 @@ impl Snapshot {
     }
 
     /// Whether a backend of the server has this pid, be it the one that answered.
-    pub fn has(&self, pid: Pid) -> bool {
-        self.answered_by == Some(pid) || self.find(pid).is_some()
+    pub fn contains_pid(&self, pid: Pid) -> bool {
+        self.own_pid == Some(pid) || self.find(pid).is_some()
     }
 }
 
 impl Session {
     /// How long its transaction has been open at `now`, if one is.
-    pub fn transaction_age(&self, now: Moment) -> Option<Duration> {
-        self.xact_start.map(|start| now.since(start))
+    pub fn transaction_age(&self, now: Timestamp) -> Option<Duration> {
+        self.xact_start.map(|start| now.duration_since(start))
     }
 
     /// How long its query has been running at `now`; `None` when none is running.
-    pub fn query_age(&self, now: Moment) -> Option<Duration> {
+    pub fn query_age(&self, now: Timestamp) -> Option<Duration> {
         self.state
             .is_running()
             .then_some(self.query_start)
             .flatten()
-            .map(|start| now.since(start))
+            .map(|start| now.duration_since(start))
     }
 
     /// How long it has been in its state at `now`.
-    pub fn state_age(&self, now: Moment) -> Option<Duration> {
-        self.state_change.map(|change| now.since(change))
+    pub fn state_age(&self, now: Timestamp) -> Option<Duration> {
+        self.state_change.map(|change| now.duration_since(change))
     }
 
     /// Whether it waits for a lock that another transaction holds or is queued for.
@@ -118,19 +118,21 @@ impl Session {
 
     /// Why a cancel of this session could change nothing, if that is already plain: there is no query to
     /// cancel, or the backend cannot attend to the request.
-    pub fn cancel_is_futile(&self) -> Option<Futility> {
+    pub fn cancel_obstacle(&self) -> Option<CancelObstacle> {
         match self.state {
-            State::Idle => Some(Futility::Idle),
-            State::IdleInTransaction | State::IdleInTransactionAborted => Some(Futility::IdleInTransaction),
+            SessionState::Idle => Some(CancelObstacle::Idle),
+            SessionState::IdleInTransaction | SessionState::IdleInTransactionAborted => {
+                Some(CancelObstacle::IdleInTransaction)
+            }
             _ if self.wait.as_ref().is_some_and(|wait| wait.event == "ClientWrite") => {
-                Some(Futility::ClientWrite)
+                Some(CancelObstacle::ClientWrite)
             }
             _ => None,
         }
     }
 }
 
-impl Wait {
+impl WaitEvent {
     /// Whether it waits for nothing but that time passes: `pg_sleep`.
     pub fn is_sleep(&self) -> bool {
         self.kind == "Timeout" && self.event == "PgSleep"
@@ -139,7 +141,7 @@ impl Wait {
 
 /// Why a cancel cannot help (measured on PostgreSQL: it answers `true` all the same).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Futility {
+pub enum CancelObstacle {
     /// No query runs.
     Idle,
     /// No query runs; its open transaction holds the locks.
@@ -148,7 +150,7 @@ pub enum Futility {
     ClientWrite,
 }
 
-impl State {
+impl SessionState {
     /// Whether a query runs in this state.
     pub const fn is_running(self) -> bool {
         matches!(self, Self::Active | Self::FastpathFunctionCall)
@@ -168,7 +170,7 @@ impl State {
     }
 
     /// From PostgreSQL's name.
-    pub fn named(name: Option<&str>) -> Self {
+    pub fn from_name(name: Option<&str>) -> Self {
         [
             Self::Active,
             Self::Idle,
@@ -183,7 +185,7 @@ impl State {
     }
 }
 
-impl BackendKind {
+impl BackendType {
     /// PostgreSQL's own name for it.
     pub fn name(&self) -> &str {
         match self {
@@ -195,7 +197,7 @@ impl BackendKind {
     }
 
     /// From PostgreSQL's name; an absent one is no client backend, for nothing is known of it.
-    pub fn named(name: Option<&str>) -> Self {
+    pub fn from_name(name: Option<&str>) -> Self {
         match name {
             Some("client backend") => Self::Client,
             Some("parallel worker") => Self::ParallelWorker,
@@ -205,13 +207,13 @@ impl BackendKind {
     }
 }
 
-impl fmt::Display for State {
+impl fmt::Display for SessionState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
-impl fmt::Display for Wait {
+impl fmt::Display for WaitEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.kind, self.event)
     }

@@ -1,10 +1,10 @@
 //! What of a session changed since it was last shown, as far as it matters to those who decide.
 
-use super::session::{Session, State};
+use super::session::{Session, SessionState};
 
 /// A session as it is at present, and how many wait for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sight {
+pub struct Observation {
     pub session: Session,
     /// Sessions that wait for it, directly or through others.
     pub waiters: u32,
@@ -12,13 +12,13 @@ pub struct Sight {
 
 /// A change that could change somebody's mind.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum SessionChange {
     /// It runs another query than before.
     Query {
         before: Option<String>,
     },
     State {
-        before: State,
+        before: SessionState,
     },
     Waiters {
         before: u32,
@@ -26,20 +26,20 @@ pub enum Change {
 }
 
 /// What changed from one sight to the next, most important first; ages are no change.
-pub fn changes(before: &Sight, after: &Sight) -> Vec<Change> {
+pub fn material_changes(before: &Observation, after: &Observation) -> Vec<SessionChange> {
     let mut found = Vec::new();
     if before.session.query_start != after.session.query_start {
-        found.push(Change::Query {
+        found.push(SessionChange::Query {
             before: before.session.query.clone(),
         });
     }
     if before.session.state != after.session.state {
-        found.push(Change::State {
+        found.push(SessionChange::State {
             before: before.session.state,
         });
     }
     if before.waiters != after.waiters {
-        found.push(Change::Waiters {
+        found.push(SessionChange::Waiters {
             before: before.waiters,
         });
     }

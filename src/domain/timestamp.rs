@@ -7,9 +7,9 @@ use std::time::Duration;
 /// PostgreSQL's `timestamptz` has this resolution (documentation, chapter "Date/Time Types"). A backend is
 /// told apart from a later one with the same pid by its `backend_start`, so nothing here may be rounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Moment(i64);
+pub struct Timestamp(i64);
 
-impl Moment {
+impl Timestamp {
     /// From microseconds since the Unix epoch.
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
@@ -26,7 +26,7 @@ impl Moment {
     }
 
     /// How long after `earlier` this is; zero when it is not after it, for clocks of two machines differ.
-    pub fn since(self, earlier: Self) -> Duration {
+    pub fn duration_since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
@@ -55,21 +55,24 @@ mod tests {
 
     #[test]
     fn a_span_between_clocks_that_disagree_is_zero_rather_than_negative() {
-        let earlier = Moment::from_micros(5);
-        assert_eq!(earlier.since(Moment::from_micros(9)), Duration::ZERO);
-        assert_eq!(Moment::from_micros(9).since(earlier), Duration::from_micros(4));
+        let earlier = Timestamp::from_micros(5);
+        assert_eq!(earlier.duration_since(Timestamp::from_micros(9)), Duration::ZERO);
+        assert_eq!(
+            Timestamp::from_micros(9).duration_since(earlier),
+            Duration::from_micros(4)
+        );
     }
 
     #[test]
     fn durations_without_end_do_not_wrap_around() {
-        let now = Moment::from_micros(1_700_000_000_000_000);
-        assert_eq!(now.plus(Duration::MAX), Moment::from_micros(i64::MAX));
+        let now = Timestamp::from_micros(1_700_000_000_000_000);
+        assert_eq!(now.plus(Duration::MAX), Timestamp::from_micros(i64::MAX));
         assert!(now.minus(Duration::MAX) < now);
     }
 
     #[test]
     fn seconds_round_down_also_before_1970() {
-        assert_eq!(Moment::from_micros(1_999_999).as_seconds(), 1);
-        assert_eq!(Moment::from_micros(-1).as_seconds(), -1);
+        assert_eq!(Timestamp::from_micros(1_999_999).as_seconds(), 1);
+        assert_eq!(Timestamp::from_micros(-1).as_seconds(), -1);
     }
 }

@@ -9,16 +9,16 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::reader::Row;
-use super::record::{self, Object, Undecodable};
-use crate::domain::event::{Entry, Recorded};
+use super::reader::StoredRecord;
+use super::record::{self, JsonObject, RecordError};
+use crate::domain::event::{LedgerEntry, Recorded};
 
 /// The field that a record's hash is in, and that is not hashed.
 const HASH: &str = "hash";
 
 /// The end of a chain: what the next record must follow.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tail {
+pub struct ChainTail {
     /// The last record's number; 0 when there is none.
     pub seq: u64,
     /// The last record's hash; 64 zeros when there is none.
@@ -27,7 +27,7 @@ pub struct Tail {
 
 /// A record that is ready to be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sealed {
+pub struct SealedRecord {
     /// What will be read again from `line`.
     pub recorded: Recorded,
     /// The record in its RFC 8785 form, `prev` and `hash` included.
@@ -36,7 +36,7 @@ pub struct Sealed {
 
 /// A record whose own hash is right.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Link {
+pub struct VerifiedRecord {
     pub recorded: Recorded,
     pub prev: String,
     pub hash: String,
@@ -44,7 +44,7 @@ pub struct Link {
 
 /// Why a record, or its place in the chain, is not as it was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Break {
+pub enum ChainError {
     #[error("it is not a JSON object in the RFC 8785 form")]
     NotCanonical,
     #[error("its hash is not the hash of what it says")]
@@ -56,10 +56,10 @@ pub enum Break {
     #[error("it is stored as number {stored}, and says that it is number {says}")]
     Misplaced { stored: u64, says: u64 },
     #[error("it cannot be read: {0}")]
-    Undecodable(#[from] Undecodable),
+    Undecodable(#[from] RecordError),
 }
 
-impl Default for Tail {
+impl Default for ChainTail {
     fn default() -> Self {
         Self {
             seq: 0,
@@ -68,15 +68,15 @@ impl Default for Tail {
     }
 }
 
-impl fmt::Display for Tail {
+impl fmt::Display for ChainTail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "number {}, with the hash {}", self.seq, self.hash)
     }
 }
 
-impl Tail {
+impl ChainTail {
     /// Makes the record that follows, and moves on to it.
-    pub fn seal(&mut self, entry: Entry) -> Result<Sealed, serde_json::Error> {
+    pub fn seal(&mut self, entry: LedgerEntry) -> Result<SealedRecord, serde_json::Error> {
         let mut object = record::encode(&Recorded {
             seq: self.seq + 1,
             entry,
@@ -92,17 +92,17 @@ impl Tail {
             seq: recorded.seq,
             hash,
         };
-        Ok(Sealed { recorded, line })
+        Ok(SealedRecord { recorded, line })
     }
 
     /// Moves on to the record stored under `seq` if it is the one that follows.
-    pub fn follow(&mut self, seq: u64, line: &str) -> Result<Recorded, Break> {
+    pub fn follow(&mut self, seq: u64, line: &str) -> Result<Recorded, ChainError> {
         let found = read(seq, line)?;
         if seq != self.seq + 1 {
-            return Err(Break::Gap { before: self.seq });
+            return Err(ChainError::Gap { before: self.seq });
         }
         if found.prev != self.hash {
-            return Err(Break::PrevMismatch);
+            return Err(ChainError::PrevMismatch);
         }
         *self = Self {
             seq,
@@ -113,10 +113,10 @@ impl Tail {
 
     /// Whether the last record that is stored is the one that ends here, and unchanged; else which record is not
     /// as it should be, and why.
-    pub fn confirm(&self, last: Option<&Row>) -> Result<(), (u64, String)> {
+    pub fn confirm(&self, last: Option<&StoredRecord>) -> Result<(), (u64, String)> {
         let found = match last {
             None => Self::default(),
-            Some(Row { seq, line }) => {
+            Some(StoredRecord { seq, line }) => {
                 let read = read(*seq, line).map_err(|broken| (*seq, broken.to_string()))?;
                 Self {
                     seq: *seq,
@@ -133,28 +133,28 @@ impl Tail {
 }
 
 /// Reads the record stored under `seq`, and checks its own hash.
-pub fn read(seq: u64, line: &str) -> Result<Link, Break> {
-    let mut object: Object = serde_json::from_str(line).map_err(|_| Break::NotCanonical)?;
-    let stated = text(object.remove("hash")).ok_or(Break::HashMismatch)?;
-    let form = Form::of(&object).map_err(|_| Break::NotCanonical)?;
+pub fn read(seq: u64, line: &str) -> Result<VerifiedRecord, ChainError> {
+    let mut object: JsonObject = serde_json::from_str(line).map_err(|_| ChainError::NotCanonical)?;
+    let stated = text(object.remove("hash")).ok_or(ChainError::HashMismatch)?;
+    let form = Form::of(&object).map_err(|_| ChainError::NotCanonical)?;
     // A number repeated, a space or an escape more: the hash would not tell, for it is taken of the form that
     // has none of these.
     if form.with(&stated) != line {
-        return Err(Break::NotCanonical);
+        return Err(ChainError::NotCanonical);
     }
     let hash = form.hash();
     if stated != hash {
-        return Err(Break::HashMismatch);
+        return Err(ChainError::HashMismatch);
     }
-    let prev = text(object.remove("prev")).ok_or(Break::PrevMismatch)?;
+    let prev = text(object.remove("prev")).ok_or(ChainError::PrevMismatch)?;
     let recorded = record::decode(object)?;
     if recorded.seq != seq {
-        return Err(Break::Misplaced {
+        return Err(ChainError::Misplaced {
             stored: seq,
             says: recorded.seq,
         });
     }
-    Ok(Link { recorded, prev, hash })
+    Ok(VerifiedRecord { recorded, prev, hash })
 }
 
 /// The RFC 8785 form of a record without its hash, in the two parts between which the hash belongs: it is what takes
@@ -166,7 +166,7 @@ struct Form {
 }
 
 impl Form {
-    fn of(object: &Object) -> Result<Self, serde_json::Error> {
+    fn of(object: &JsonObject) -> Result<Self, serde_json::Error> {
         let members = |belongs: fn(&str) -> bool| {
             let part = Part { object, belongs };
             let form = serde_json_canonicalizer::to_string(&part)?;
@@ -199,7 +199,7 @@ impl Form {
 
 /// The members of an object that belong to one part of its form.
 struct Part<'a> {
-    object: &'a Object,
+    object: &'a JsonObject,
     belongs: fn(&str) -> bool,
 }
 

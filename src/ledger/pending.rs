@@ -1,26 +1,26 @@
 //! Which requests must be gone on with after a start. Known without reading the whole history, because each
 //! append keeps it up to date.
 
-use crate::domain::event::Event;
+use crate::domain::event::RequestEvent;
 
 /// How a request stands between two appends; one that was settled stands no longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum PendingState {
     /// It has not ended.
     Pending,
     /// It has ended, and its channel may not know yet.
-    Owed,
+    Undelivered,
 }
 
 /// How a request stands after `event`; `None` where that changes nothing.
-pub fn after(event: &Event) -> Option<Standing> {
+pub fn state_after(event: &RequestEvent) -> Option<PendingState> {
     match event {
-        Event::Requested(_) => Some(Standing::Pending),
-        Event::Finished(_) => Some(Standing::Owed),
-        Event::Posted { .. }
-        | Event::Approved { .. }
-        | Event::ApprovalRemoved { .. }
-        | Event::AttemptRefused { .. }
-        | Event::Executing { .. } => None,
+        RequestEvent::Requested(_) => Some(PendingState::Pending),
+        RequestEvent::Finished(_) => Some(PendingState::Undelivered),
+        RequestEvent::Posted { .. }
+        | RequestEvent::Approved { .. }
+        | RequestEvent::ApprovalRemoved { .. }
+        | RequestEvent::AttemptRefused { .. }
+        | RequestEvent::Executing { .. } => None,
     }
 }

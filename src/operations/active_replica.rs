@@ -12,13 +12,13 @@ use tracing::{info, warn};
 
 use super::bootstrap;
 use super::clock::SystemClock;
-use super::leadership::Seat;
+use super::leadership::Leadership;
 use crate::config::Settings;
-use crate::discord::bot::Account;
+use crate::discord::bot::Bot;
 use crate::postgres::PostgresTarget;
-use crate::workflow::input::Happening;
+use crate::workflow::input::EngineInput;
 use crate::workflow::ports::LedgerError;
-use crate::workflow::{Clerk, Desk, Stopped};
+use crate::workflow::{Engine, EngineExit, EngineHandle};
 
 /// How long a stop may take up to saying goodbye to Discord and letting go of the ledger, which takes two seconds at
 /// most. The desk stops by itself earlier, unless it waits for the ledger.
@@ -28,10 +28,10 @@ const FINISH_WITHIN: Duration = Duration::from_millis(7_500);
 const READ_AGAIN: Duration = Duration::from_secs(2);
 
 /// What one turn at being the active one takes.
-pub struct Turn {
+pub struct ActiveReplica {
     pub settings: Arc<Settings>,
     pub targets: BTreeMap<String, Arc<PostgresTarget>>,
-    pub seat: Seat,
+    pub seat: Leadership,
     /// Is told whether the session with Discord stands.
     pub gateway: watch::Sender<bool>,
     /// Becomes `true` when the process is to stop.
@@ -40,29 +40,29 @@ pub struct Turn {
 
 /// How a turn ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub enum ReplicaExit {
     /// As told: everything that had to be finished is.
     Stopped,
     /// Another replica has taken over.
     Deposed,
 }
 
-impl Turn {
+impl ActiveReplica {
     /// Is the bot until it is told to stop, or another replica takes over. What it began ends with the runtime.
-    pub async fn act(mut self) -> anyhow::Result<Ended> {
+    pub async fn run(mut self) -> anyhow::Result<ReplicaExit> {
         let profile = bootstrap::profile(&self.settings)?;
         let account = tokio::select! {
-            account = Account::introduce(profile) => account?,
-            _ = self.stop.wait_for(|stop| *stop) => return Ok(Ended::Stopped),
-            () = self.seat.lost() => return Ok(Ended::Deposed),
+            account = Bot::log_in(profile) => account?,
+            _ = self.stop.wait_for(|stop| *stop) => return Ok(ReplicaExit::Stopped),
+            () = self.seat.lost() => return Ok(ReplicaExit::Deposed),
         };
         let rules = bootstrap::rules(&self.settings, &self.targets);
         let clock = Arc::new(SystemClock);
-        let channel = Arc::new(account.channel(clock.clone()));
+        let channel = Arc::new(account.incident_channel(clock.clone()));
         let ledger = self.seat.ledger();
         let starting = async {
             loop {
-                let start = Clerk::start(Arc::clone(&ledger), channel.clone(), clock.clone(), rules.clone());
+                let start = Engine::start(Arc::clone(&ledger), channel.clone(), clock.clone(), rules.clone());
                 match start.await {
                     Err(problem @ (LedgerError::NotRecorded(_) | LedgerError::Uncertain(_))) => {
                         warn!(error = ?problem, "the ledger cannot be read; trying again");
@@ -74,20 +74,20 @@ impl Turn {
         };
         let started = tokio::select! {
             started = starting => started,
-            _ = self.stop.wait_for(|stop| *stop) => return Ok(Ended::Stopped),
-            () = self.seat.lost() => return Ok(Ended::Deposed),
+            _ = self.stop.wait_for(|stop| *stop) => return Ok(ReplicaExit::Stopped),
+            () = self.seat.lost() => return Ok(ReplicaExit::Deposed),
         };
         let (clerk, inbox) = match started {
-            Err(LedgerError::Deposed) => return Ok(Ended::Deposed),
+            Err(LedgerError::Deposed) => return Ok(ReplicaExit::Deposed),
             started => started?,
         };
-        let desk = Desk::new(rules, inbox);
+        let desk = EngineHandle::new(rules, inbox);
         let mut clerk = tokio::spawn(clerk.run());
         let mut connection = account.connect(desk.clone(), ledger);
         tokio::spawn(follow(connection.connected(), self.gateway.clone()));
 
         let stopped = tokio::select! {
-            () = self.seat.lost() => return Ok(Ended::Deposed),
+            () = self.seat.lost() => return Ok(ReplicaExit::Deposed),
             _ = self.stop.wait_for(|stop| *stop) => None,
             ended = connection.ended() => {
                 ended.context("Discord's gateway will not have this bot")?;
@@ -100,7 +100,7 @@ impl Turn {
         } else {
             info!("stopping: finishing what is being executed, beginning nothing new");
             let finishing = async {
-                desk.report(Happening::Stop).await;
+                desk.send(EngineInput::Stop).await;
                 (&mut clerk).await
             };
             if let Ok(stopped) = timeout(FINISH_WITHIN, finishing).await {
@@ -108,16 +108,16 @@ impl Turn {
             } else {
                 warn!("the ledger keeps the stop waiting; it is read again at the next start");
                 clerk.abort();
-                Stopped::Cleanly
+                EngineExit::Cleanly
             }
         };
         if let Err(problem) = connection.stop().await {
             warn!(error = %problem, "the connection to Discord did not close in order");
         }
         match stopped {
-            Stopped::Cleanly => Ok(Ended::Stopped),
-            Stopped::Ledger(LedgerError::Deposed) => Ok(Ended::Deposed),
-            Stopped::Ledger(problem) => {
+            EngineExit::Cleanly => Ok(ReplicaExit::Stopped),
+            EngineExit::Ledger(LedgerError::Deposed) => Ok(ReplicaExit::Deposed),
+            EngineExit::Ledger(problem) => {
                 Err(anyhow::Error::new(problem).context("the ledger cannot be built on"))
             }
         }

@@ -12,17 +12,17 @@ use super::logging::LogFormat;
 #[command(name = "killgate", version)]
 pub struct Arguments {
     #[command(subcommand)]
-    pub command: Command,
+    pub command: CliCommand,
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum CliCommand {
     /// Runs the bot until SIGTERM or SIGINT.
     ///
     /// Log lines go to standard error; the environment variable `RUST_LOG` chooses which, `info` unless it says otherwise.
     Run {
         #[command(flatten)]
-        config: Config,
+        config: ConfigArgument,
         /// How log lines look.
         #[arg(long, value_enum, default_value = "text")]
         log_format: LogFormat,
@@ -32,7 +32,7 @@ pub enum Command {
     /// Exits with 0 when nothing failed, 1 when something did, 2 when the configuration is unusable.
     Check {
         #[command(flatten)]
-        config: Config,
+        config: ConfigArgument,
         /// One JSON array instead of lines.
         #[arg(long)]
         json: bool,
@@ -42,7 +42,7 @@ pub enum Command {
     /// Exits with 0 when it does, 1 when not, 2 when the configuration is unusable. Of that it takes `[http]` alone.
     Health {
         #[command(flatten)]
-        config: Config,
+        config: ConfigArgument,
         /// Asks whether it is the active one, connected, and able to write its ledger; a standby is not.
         #[arg(long)]
         ready: bool,
@@ -51,7 +51,7 @@ pub enum Command {
     ///
     /// Of the configuration it takes `[ledger]` alone: the other secrets need not be there.
     #[command(subcommand)]
-    Audit(Audit),
+    Audit(AuditCommand),
     /// Prints the SQL that installs the guard and the roles, for `psql -v ON_ERROR_STOP=1 -f -` as a superuser.
     GuardSql {
         /// The login role that the bot uses; created without a password when it is missing.
@@ -61,11 +61,11 @@ pub enum Command {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Audit {
+pub enum AuditCommand {
     /// Prints the ledger, one JSON object a line, oldest first.
     Export {
         #[command(flatten)]
-        config: Config,
+        config: ConfigArgument,
         /// Only what happened at this time or later (RFC 3339).
         #[arg(long)]
         since: Option<Timestamp>,
@@ -78,7 +78,7 @@ pub enum Audit {
     /// Exits with 0 when it is intact, 1 when it is broken, 2 when the configuration is unusable.
     Verify {
         #[command(flatten)]
-        config: Config,
+        config: ConfigArgument,
         /// A hash that was printed earlier and kept elsewhere: it must still be in the chain.
         #[arg(long)]
         expect: Option<String>,
@@ -86,7 +86,7 @@ pub enum Audit {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Config {
+pub struct ConfigArgument {
     /// The configuration file.
     #[arg(
         long = "config",

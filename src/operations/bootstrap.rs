@@ -7,17 +7,17 @@ use std::time::Duration;
 use anyhow::Context;
 use metrics::gauge;
 
-use crate::config::{self, Connection, Settings, TlsMode};
-use crate::discord::bot::Profile;
-use crate::discord::messages::Look;
-use crate::discord::vote_emoji::Ballot;
-use crate::postgres::connection::Dial;
-use crate::postgres::redaction::Privacy;
-use crate::postgres::rows::Redact;
-use crate::postgres::target::{Limits as StatementLimits, PostgresTarget, Reach};
-use crate::postgres::tls::{ClientCertificate, Tls, TlsMode as Mode};
+use crate::config::{self, PostgresAddress, Settings, TlsMode};
+use crate::discord::bot::DiscordOptions;
+use crate::discord::messages::RenderConfig;
+use crate::discord::vote_emoji::VoteEmoji;
+use crate::postgres::connection::ConnectOptions;
+use crate::postgres::redaction::QueryVisibility;
+use crate::postgres::rows::QueryRedactor;
+use crate::postgres::target::{PostgresTarget, StatementTimeouts as StatementLimits, TargetStatus};
+use crate::postgres::tls::{ClientCertificate, TlsMode as Mode, TlsOptions};
 use crate::workflow::ports::Target;
-use crate::workflow::targets::{Governed, Rules};
+use crate::workflow::targets::{TargetRegistry, TargetWithPolicy};
 
 /// A listing that takes longer than this is given up.
 const LISTING_WITHIN: Duration = Duration::from_secs(5);
@@ -49,37 +49,37 @@ pub fn targets(settings: &Settings) -> BTreeMap<String, Arc<PostgresTarget>> {
 }
 
 /// The policy of each target beside it.
-pub fn rules(settings: &Settings, targets: &BTreeMap<String, Arc<PostgresTarget>>) -> Rules {
+pub fn rules(settings: &Settings, targets: &BTreeMap<String, Arc<PostgresTarget>>) -> TargetRegistry {
     let governed = settings.targets.iter().filter_map(|configured| {
         let target: Arc<dyn Target> = targets.get(&configured.name)?.clone();
         Some((
             configured.name.clone(),
-            Governed {
+            TargetWithPolicy {
                 target,
                 policy: Arc::new(configured.policy.clone()),
             },
         ))
     });
-    Rules {
+    TargetRegistry {
         targets: governed.collect(),
         limits: settings.limits,
     }
 }
 
 /// What the account needs to know.
-pub fn profile(settings: &Settings) -> anyhow::Result<Profile> {
+pub fn profile(settings: &Settings) -> anyhow::Result<DiscordOptions> {
     let votes = &settings.votes;
     let (approve, deny) = (votes.approve.to_string(), votes.deny.to_string());
     let ballot =
-        Ballot::written(&approve, &deny).context("[approval] approve or deny is no emoji to Discord")?;
+        VoteEmoji::parse(&approve, &deny).context("[approval] approve or deny is no emoji to Discord")?;
     let discord = &settings.discord;
-    Ok(Profile {
+    Ok(DiscordOptions {
         api_url: discord.api_url.clone(),
         token: discord.token.clone(),
         guild: discord.guild,
         channels: discord.channels.clone(),
-        ballot,
-        look: Look {
+        vote_emoji: ballot,
+        render_config: RenderConfig {
             guild: discord.guild,
             approve,
             deny,
@@ -91,7 +91,7 @@ pub fn profile(settings: &Settings) -> anyhow::Result<Profile> {
 pub async fn watch_targets(targets: BTreeMap<String, Arc<PostgresTarget>>) {
     loop {
         for (name, target) in &targets {
-            let up = if matches!(target.reach(), Reach::Up(_)) {
+            let up = if matches!(target.status(), TargetStatus::Up(_)) {
                 1.0
             } else {
                 0.0
@@ -103,14 +103,14 @@ pub async fn watch_targets(targets: BTreeMap<String, Arc<PostgresTarget>>) {
 }
 
 /// Query text passes through here before it leaves the room that read it.
-fn redact(privacy: Privacy) -> Redact {
+fn redact(privacy: QueryVisibility) -> QueryRedactor {
     Arc::new(move |query| privacy.show(query).map(|shown| shown.to_string()))
 }
 
 /// How a server is reached, whoever wants to.
-pub(super) fn dial(connection: &Connection) -> Dial {
+pub(super) fn dial(connection: &PostgresAddress) -> ConnectOptions {
     let password = connection.password.clone();
-    Dial {
+    ConnectOptions {
         config: connection.parameters().clone(),
         tls: tls(&connection.tls),
         password: Arc::new(move || password.read().map_err(anyhow::Error::new)),
@@ -119,8 +119,8 @@ pub(super) fn dial(connection: &Connection) -> Dial {
     }
 }
 
-fn tls(configured: &config::Tls) -> Tls {
-    Tls {
+fn tls(configured: &config::Tls) -> TlsOptions {
+    TlsOptions {
         mode: match configured.mode {
             TlsMode::Disable => Mode::Disable,
             TlsMode::Require => Mode::Require,

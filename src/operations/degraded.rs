@@ -11,9 +11,9 @@ use tracing::{error, warn};
 use super::bootstrap;
 use super::clock::SystemClock;
 use crate::config::Settings;
-use crate::discord::bot::Account;
+use crate::discord::bot::Bot;
 use crate::ledger::{postgres, sqlite};
-use crate::workflow::ports::{Alert, Channel, LedgerError, Undelivered};
+use crate::workflow::ports::{ChannelAlert, DeliveryError, IncidentChannel, LedgerError};
 
 /// Between tries to tell a channel.
 const RETRY: Duration = Duration::from_secs(5);
@@ -22,11 +22,11 @@ const RETRY: Duration = Duration::from_secs(5);
 pub fn is_damage(problem: &anyhow::Error) -> bool {
     problem.chain().any(|cause| {
         let found = cause.downcast_ref::<LedgerError>();
-        let in_file = cause.downcast_ref::<sqlite::OpenError>();
-        let in_database = cause.downcast_ref::<postgres::OpenError>();
+        let in_file = cause.downcast_ref::<sqlite::SqliteOpenError>();
+        let in_database = cause.downcast_ref::<postgres::PostgresOpenError>();
         matches!(found, Some(LedgerError::Corrupt { .. }))
-            || in_file.is_some_and(sqlite::OpenError::is_damage)
-            || matches!(in_database, Some(postgres::OpenError::Damaged { .. }))
+            || in_file.is_some_and(sqlite::SqliteOpenError::is_damage)
+            || matches!(in_database, Some(postgres::PostgresOpenError::Damaged { .. }))
     })
 }
 
@@ -52,20 +52,20 @@ pub async fn sit_out(
 
 async fn tell(settings: &Settings) {
     let account = match bootstrap::profile(settings) {
-        Ok(profile) => Account::introduce(profile).await.map_err(anyhow::Error::new),
+        Ok(profile) => Bot::log_in(profile).await.map_err(anyhow::Error::new),
         Err(problem) => Err(problem),
     };
     let channel = match account {
-        Ok(account) => account.channel(Arc::new(SystemClock)),
+        Ok(account) => account.incident_channel(Arc::new(SystemClock)),
         Err(problem) => {
             warn!(error = ?problem, "the channels cannot be told of the damage");
             return;
         }
     };
     for &id in &settings.discord.channels {
-        while let Err(problem) = channel.alert(id, Alert::LedgerDamaged).await {
+        while let Err(problem) = channel.post_alert(id, ChannelAlert::LedgerDamaged).await {
             warn!(channel = id.0, error = ?problem, "a channel was not told of the damage");
-            if !matches!(problem, Undelivered::Unavailable(_)) {
+            if !matches!(problem, DeliveryError::Unavailable(_)) {
                 break;
             }
             sleep(RETRY).await;

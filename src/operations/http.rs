@@ -23,7 +23,7 @@ const TRIAL_WITHIN: Duration = Duration::from_millis(2_500);
 
 /// What readiness rests on.
 #[derive(Clone)]
-pub struct Watched {
+pub struct HealthSources {
     /// Whether the session with Discord stands.
     pub gateway: watch::Receiver<bool>,
     /// The ledger while this replica is the active one.
@@ -33,7 +33,7 @@ pub struct Watched {
     pub metrics: PrometheusHandle,
 }
 
-impl Watched {
+impl HealthSources {
     /// Whether the ledger would take a record now; `None` while this replica has none.
     async fn try_ledger(&self) -> Option<Result<(), LedgerError>> {
         let ledger = self.ledger.borrow().clone()?;
@@ -60,7 +60,7 @@ pub fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 /// Answers for as long as it is awaited.
-pub async fn serve(listener: TcpListener, watched: Watched) -> std::io::Result<()> {
+pub async fn serve(listener: TcpListener, watched: HealthSources) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let routes = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
@@ -70,7 +70,7 @@ pub async fn serve(listener: TcpListener, watched: Watched) -> std::io::Result<(
     axum::serve(listener, routes).await
 }
 
-async fn readyz(State(watched): State<Watched>) -> impl IntoResponse {
+async fn readyz(State(watched): State<HealthSources>) -> impl IntoResponse {
     let mut problems = Vec::new();
     if let Some(trial) = watched.try_ledger().await {
         if !*watched.gateway.borrow() {
@@ -96,7 +96,7 @@ async fn readyz(State(watched): State<Watched>) -> impl IntoResponse {
 }
 
 /// Tries the ledger for each answer, so that what is told of it is true also when nobody has asked anything of the bot.
-async fn metrics(State(watched): State<Watched>) -> impl IntoResponse {
+async fn metrics(State(watched): State<HealthSources>) -> impl IntoResponse {
     let writable = matches!(watched.try_ledger().await, Some(Ok(())));
     gauge!("killgate_ledger_writable").set(if writable { 1.0 } else { 0.0 });
     (

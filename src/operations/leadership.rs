@@ -9,10 +9,10 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use super::bootstrap;
-use crate::config::{self, Connection, Settings};
-use crate::ledger::postgres::{Memory, Postgres, Terms};
-use crate::ledger::sqlite::Sqlite;
-use crate::postgres::connection::Dial;
+use crate::config::{self, PostgresAddress, Settings};
+use crate::ledger::postgres::{HighWaterMark, LeaseTimings, PostgresLedger};
+use crate::ledger::sqlite::SqliteLedger;
+use crate::postgres::connection::ConnectOptions;
 use crate::workflow::ports::Ledger;
 
 /// The server ends a statement of the ledger's before killgate gives it up, so that its end is known.
@@ -22,31 +22,32 @@ const RESIGN_WITHIN: Duration = Duration::from_secs(1);
 
 /// The held ledger.
 #[derive(Clone)]
-pub enum Seat {
+pub enum Leadership {
     /// Nobody else can have it while this process lives.
-    Sole(Arc<Sqlite>),
+    Sole(Arc<SqliteLedger>),
     /// Another replica may take it over.
-    Shared(Arc<Postgres>),
+    Shared(Arc<PostgresLedger>),
 }
 
-impl Seat {
+impl Leadership {
     /// Opens the ledger, for this process alone to write to; where replicas share it, waits for its turn. Why it
     /// waits is told through `waiting`; what a shared one must still hold is in `memory`.
     pub async fn take(
         settings: &Settings,
         waiting: &watch::Sender<String>,
-        memory: &Memory,
+        memory: &HighWaterMark,
     ) -> anyhow::Result<Self> {
         match &settings.ledger {
-            config::Ledger::Sqlite { path } => {
+            config::LedgerLocation::Sqlite { path } => {
                 let ledger =
-                    Sqlite::open(path).with_context(|| format!("[ledger] url: {}", path.display()))?;
+                    SqliteLedger::open(path).with_context(|| format!("[ledger] url: {}", path.display()))?;
                 Ok(Self::Sole(Arc::new(ledger)))
             }
-            config::Ledger::Postgres { connection } => {
-                let ledger = Postgres::stand_by(dial(connection), Terms::default(), waiting, memory)
-                    .await
-                    .with_context(|| format!("[ledger] url: {}", connection.address()))?;
+            config::LedgerLocation::Postgres { connection } => {
+                let ledger =
+                    PostgresLedger::stand_by(dial(connection), LeaseTimings::default(), waiting, memory)
+                        .await
+                        .with_context(|| format!("[ledger] url: {}", connection.address()))?;
                 Ok(Self::Shared(Arc::new(ledger)))
             }
         }
@@ -81,8 +82,8 @@ impl Seat {
 }
 
 /// How the ledger's server is reached.
-pub(super) fn dial(connection: &Connection) -> Dial {
-    Dial {
+pub(super) fn dial(connection: &PostgresAddress) -> ConnectOptions {
+    ConnectOptions {
         statement_timeout: STATEMENT_WITHIN,
         lock_timeout: STATEMENT_WITHIN,
         ..bootstrap::dial(connection)

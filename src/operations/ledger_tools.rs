@@ -4,21 +4,24 @@
 use std::io::{self, BufWriter, ErrorKind};
 
 use anyhow::Context;
-use jiff::Timestamp;
 
-use super::audit::{self, Wanted};
+use super::audit::{self, ExportFilter};
 use super::leadership;
-use crate::config::Ledger;
+use crate::config::LedgerLocation;
 use crate::domain::ids::RequestId;
-use crate::domain::timestamp::Moment;
-use crate::ledger::postgres::reader::PostgresPages;
-use crate::ledger::reader::Pages;
-use crate::ledger::sqlite::reader::SqlitePages;
+use crate::domain::timestamp::Timestamp;
+use crate::ledger::postgres::reader::PostgresReader;
+use crate::ledger::reader::LedgerReader;
+use crate::ledger::sqlite::reader::SqliteReader;
 
 /// Prints the records, one JSON object a line.
-pub fn export(ledger: &Ledger, since: Option<Timestamp>, request: Option<u64>) -> anyhow::Result<()> {
-    let wanted = Wanted {
-        since: since.map(|since| Moment::from_micros(since.as_microsecond())),
+pub fn export(
+    ledger: &LedgerLocation,
+    since: Option<jiff::Timestamp>,
+    request: Option<u64>,
+) -> anyhow::Result<()> {
+    let wanted = ExportFilter {
+        since: since.map(|since| Timestamp::from_micros(since.as_microsecond())),
         request: request.map(RequestId),
     };
     let mut out = BufWriter::new(io::stdout().lock());
@@ -30,22 +33,22 @@ pub fn export(ledger: &Ledger, since: Option<Timestamp>, request: Option<u64>) -
 }
 
 /// Walks the chain and says what was found; whether it is intact.
-pub fn verify(ledger: &Ledger, expect: Option<&str>) -> anyhow::Result<bool> {
+pub fn verify(ledger: &LedgerLocation, expect: Option<&str>) -> anyhow::Result<bool> {
     let verdict = audit::verify(pages(ledger)?.as_mut(), expect)?;
     println!("{verdict}");
     Ok(verdict.is_intact())
 }
 
 /// The configured ledger, to be read from its first record to its last.
-pub(super) fn pages(ledger: &Ledger) -> anyhow::Result<Box<dyn Pages>> {
+pub(super) fn pages(ledger: &LedgerLocation) -> anyhow::Result<Box<dyn LedgerReader>> {
     match ledger {
-        Ledger::Sqlite { path } => {
-            let pages = SqlitePages::open(path)
+        LedgerLocation::Sqlite { path } => {
+            let pages = SqliteReader::open(path)
                 .with_context(|| format!("the ledger {} cannot be read", path.display()))?;
             Ok(Box::new(pages))
         }
-        Ledger::Postgres { connection } => {
-            let pages = PostgresPages::open(&leadership::dial(connection))
+        LedgerLocation::Postgres { connection } => {
+            let pages = PostgresReader::open(&leadership::dial(connection))
                 .with_context(|| format!("the ledger at {} cannot be read", connection.address()))?;
             Ok(Box::new(pages))
         }

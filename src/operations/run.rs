@@ -12,40 +12,40 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{error, info};
 
-use super::active_replica::{Ended, Turn};
-use super::http::{self, Watched};
-use super::leadership::Seat;
+use super::active_replica::{ActiveReplica, ReplicaExit};
+use super::http::{self, HealthSources};
+use super::leadership::Leadership;
 use super::logging::{self, start_metrics};
 use super::{bootstrap, degraded};
 use crate::config::Settings;
-use crate::ledger::postgres::Memory;
+use crate::ledger::postgres::HighWaterMark;
 
 /// Runs the bot until SIGTERM or SIGINT.
 pub fn run(settings: Settings) -> anyhow::Result<()> {
     let mut runtime = runtime()?;
     let mut signals = {
         let _context = runtime.enter();
-        Signals::watch_for()?
+        StopSignals::watch_for()?
     };
     let process = Process {
         metrics: start_metrics()?,
         listener: settings.http.map(http::listen).transpose()?,
         settings: Arc::new(settings),
-        memory: Memory::default(),
+        memory: HighWaterMark::default(),
     };
     let stop = watch::Sender::new(false);
     loop {
         let ended = runtime.block_on(async {
             tokio::select! {
-                ended = process.take_turn(stop.subscribe()) => ended,
+                ended = process.run_once(stop.subscribe()) => ended,
                 never = signals.pass_on(&stop) => match never {},
             }
         });
         // A look-up of a host's name that hangs is not waited for.
         runtime.shutdown_background();
         match ended? {
-            Ended::Deposed if !*stop.borrow() => info!("another replica has taken over; standing by"),
-            Ended::Deposed | Ended::Stopped => return Ok(()),
+            ReplicaExit::Deposed if !*stop.borrow() => info!("another replica has taken over; standing by"),
+            ReplicaExit::Deposed | ReplicaExit::Stopped => return Ok(()),
         }
         runtime = self::runtime()?;
     }
@@ -67,12 +67,12 @@ struct Process {
     metrics: PrometheusHandle,
     /// Where health and metrics are asked for.
     listener: Option<TcpListener>,
-    memory: Memory,
+    memory: HighWaterMark,
 }
 
 impl Process {
     /// Stands by until the ledger is this process's, and then is the bot.
-    async fn take_turn(&self, mut stop: watch::Receiver<bool>) -> anyhow::Result<Ended> {
+    async fn run_once(&self, mut stop: watch::Receiver<bool>) -> anyhow::Result<ReplicaExit> {
         logging::stand_by();
         // Also while another replica is active: a server may be out of connection slots when this one's turn comes.
         let targets = bootstrap::targets(&self.settings);
@@ -81,37 +81,37 @@ impl Process {
         let gateway = watch::Sender::new(false);
         let ledger = watch::Sender::new(None);
         let waiting = watch::Sender::new("standby".to_owned());
-        self.serve(Watched {
+        self.serve(HealthSources {
             gateway: gateway.subscribe(),
             ledger: ledger.subscribe(),
             waiting: waiting.subscribe(),
             metrics: self.metrics.clone(),
         })?;
         let taken = tokio::select! {
-            taken = Seat::take(&self.settings, &waiting, &self.memory) => taken,
-            _ = stop.wait_for(|stop| *stop) => return Ok(Ended::Stopped),
+            taken = Leadership::take(&self.settings, &waiting, &self.memory) => taken,
+            _ = stop.wait_for(|stop| *stop) => return Ok(ReplicaExit::Stopped),
         };
         let seat = match taken {
             Err(problem) if degraded::is_damage(&problem) => {
                 degraded::sit_out(problem, &self.settings, &waiting, stop).await;
-                return Ok(Ended::Stopped);
+                return Ok(ReplicaExit::Stopped);
             }
             taken => taken?,
         };
         ledger.send_replace(Some(seat.ledger()));
         gauge!("killgate_active").set(1.0);
-        let turn = Turn {
+        let turn = ActiveReplica {
             settings: Arc::clone(&self.settings),
             targets,
             seat: seat.clone(),
             gateway: gateway.clone(),
             stop: stop.clone(),
         };
-        let ended = turn.act().await;
+        let ended = turn.run().await;
         gateway.send_replace(false);
         ledger.send_replace(None);
         match ended {
-            Ok(Ended::Stopped) => seat.leave().await,
+            Ok(ReplicaExit::Stopped) => seat.leave().await,
             Err(problem) if degraded::is_damage(&problem) => {
                 gauge!("killgate_active").set(0.0);
                 degraded::sit_out(problem, &self.settings, &waiting, stop).await;
@@ -120,11 +120,11 @@ impl Process {
             }
             deposed_or_failed => return deposed_or_failed,
         }
-        Ok(Ended::Stopped)
+        Ok(ReplicaExit::Stopped)
     }
 
     /// Answers about health and metrics for as long as the turn lasts.
-    fn serve(&self, watched: Watched) -> anyhow::Result<()> {
+    fn serve(&self, watched: HealthSources) -> anyhow::Result<()> {
         let Some(listener) = &self.listener else {
             return Ok(());
         };
@@ -141,12 +141,12 @@ impl Process {
 }
 
 /// What asks the process to stop. They outlast the turns, so that none is lost between two.
-struct Signals {
+struct StopSignals {
     term: Signal,
     int: Signal,
 }
 
-impl Signals {
+impl StopSignals {
     /// Needs the context of a runtime.
     fn watch_for() -> anyhow::Result<Self> {
         Ok(Self {

@@ -5,34 +5,37 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::connection_manager::{Failure, Kept, Lease};
-use super::error::{explained, plain};
-use super::rows::{self, Redact};
-use super::server_info::Kit;
-use super::target::Limits;
+use super::connection_manager::{ConnectionGuard, ConnectionManager, StatementError};
+use super::error::{unreachable, unreachable_because};
+use super::rows::{self, QueryRedactor};
+use super::server_info::PreparedStatements;
+use super::target::StatementTimeouts;
 use crate::domain::identity::Pid;
 use crate::domain::session::{Session, Snapshot};
-use crate::workflow::ports::{Freshness, Unreachable};
+use crate::workflow::ports::{Freshness, TargetUnreachable};
 
 /// Lists sessions, one statement at a time.
-pub(super) struct Listing {
-    pub(super) kept: Arc<Kept<Kit>>,
-    pub(super) limits: Limits,
-    pub(super) redact: Redact,
+pub(super) struct ActivityReader {
+    pub(super) kept: Arc<ConnectionManager<PreparedStatements>>,
+    pub(super) limits: StatementTimeouts,
+    pub(super) redact: QueryRedactor,
     /// The last listing. Whoever holds this runs the next one; those that wait for it while one runs find,
     /// when their turn comes, that the first of them has just run one that began after they asked.
-    pub(super) last: Mutex<Option<Seen>>,
+    pub(super) last: Mutex<Option<CachedSnapshot>>,
 }
 
 /// How a listing went, and when it began.
 #[derive(Clone)]
-pub(super) struct Seen {
+pub(super) struct CachedSnapshot {
     began: Instant,
-    result: Result<Arc<Snapshot>, Unreachable>,
+    result: Result<Arc<Snapshot>, TargetUnreachable>,
 }
 
-impl Listing {
-    pub(super) async fn snapshot(self: Arc<Self>, wanted: Freshness) -> Result<Arc<Snapshot>, Unreachable> {
+impl ActivityReader {
+    pub(super) async fn snapshot(
+        self: Arc<Self>,
+        wanted: Freshness,
+    ) -> Result<Arc<Snapshot>, TargetUnreachable> {
         let asked = Instant::now();
         let oldest = match wanted {
             Freshness::Now => asked,
@@ -42,48 +45,52 @@ impl Listing {
         let turn = tokio::spawn(async move {
             let mut last = self.last.lock().await;
             // A failure is shared by those who waited for it; a failure from before may be over.
-            let fits = |seen: &&Seen| seen.began >= asked || seen.began >= oldest && seen.result.is_ok();
+            let fits =
+                |seen: &&CachedSnapshot| seen.began >= asked || seen.began >= oldest && seen.result.is_ok();
             if let Some(seen) = last.as_ref().filter(fits) {
                 return seen.result.clone();
             }
             let began = Instant::now();
             let result = self.list(began + self.limits.listing).await.map(Arc::new);
-            *last = Some(Seen {
+            *last = Some(CachedSnapshot {
                 began,
                 result: result.clone(),
             });
             result
         });
         turn.await
-            .unwrap_or_else(|error| Err(explained(anyhow::Error::new(error))))
+            .unwrap_or_else(|error| Err(unreachable_because(anyhow::Error::new(error))))
     }
 
     /// The session that has this pid now.
-    pub(super) async fn look(&self, pid: Pid) -> Result<Option<Session>, Unreachable> {
+    pub(super) async fn find_session(&self, pid: Pid) -> Result<Option<Session>, TargetUnreachable> {
         let deadline = Instant::now() + self.limits.listing;
         let lease = self.lease(deadline).await?;
-        let look = lease.kit().look.clone();
+        let look = lease.prepared().find_session.clone();
         let answer = lease.run(&look, &[&pid.number()], deadline).await;
         let row = answered(answer)?
             .rows
             .pop()
-            .ok_or_else(|| plain("it answered with no row"))?;
-        rows::session(&row, &*self.redact).map_err(explained)
+            .ok_or_else(|| unreachable("it answered with no row"))?;
+        rows::session(&row, &*self.redact).map_err(unreachable_because)
     }
 
-    async fn list(&self, deadline: Instant) -> Result<Snapshot, Unreachable> {
+    async fn list(&self, deadline: Instant) -> Result<Snapshot, TargetUnreachable> {
         let lease = self.lease(deadline).await?;
-        let kit = Arc::clone(lease.kit());
-        let mut reading = rows::Reading::begin(kit.findings.system_identifier, &self.redact);
+        let kit = Arc::clone(lease.prepared());
+        let mut reading = rows::SnapshotBuilder::begin(kit.server_info.system_identifier, &self.redact);
         let answer = lease.run_and_read(&kit.listing, &[], deadline, |row| reading.read(&row));
         answered(answer.await)?;
-        reading.finish().map_err(explained)
+        reading.finish().map_err(unreachable_because)
     }
 
-    async fn lease(&self, deadline: Instant) -> Result<Lease<Kit>, Unreachable> {
-        let lease = self.kept.lease(deadline).await?;
-        let findings = &lease.kit().findings;
-        if findings.sees_all {
+    async fn lease(
+        &self,
+        deadline: Instant,
+    ) -> Result<ConnectionGuard<PreparedStatements>, TargetUnreachable> {
+        let lease = self.kept.acquire(deadline).await?;
+        let findings = &lease.prepared().server_info;
+        if findings.sees_all_sessions {
             return Ok(lease);
         }
         // Without that right the sessions of others have no backend_start, and none could be told from
@@ -92,14 +99,14 @@ impl Listing {
             "the role {role} does not see other users' sessions: GRANT pg_read_all_stats TO {role}, then restart killgate",
             role = findings.role
         );
-        lease.give_back();
-        Err(plain(problem))
+        lease.release();
+        Err(unreachable(problem))
     }
 }
 
-fn answered<T>(answer: Result<T, Failure>) -> Result<T, Unreachable> {
+fn answered<T>(answer: Result<T, StatementError>) -> Result<T, TargetUnreachable> {
     answer.map_err(|failure| match failure {
-        Failure::Late => plain("it did not answer in time"),
-        failure => explained(failure),
+        StatementError::Late => unreachable("it did not answer in time"),
+        failure => unreachable_because(failure),
     })
 }

@@ -14,7 +14,7 @@ pub(super) struct AnyCertificate(pub(super) Arc<CryptoProvider>);
 
 /// `verify-ca`: a trusted authority signed the certificate, for whatever name.
 #[derive(Debug)]
-pub(super) struct AnyName(pub(super) Arc<WebPkiServerVerifier>);
+pub(super) struct AnyHostname(pub(super) Arc<WebPkiServerVerifier>);
 
 impl ServerCertVerifier for AnyCertificate {
     fn verify_server_cert(
@@ -61,7 +61,7 @@ impl ServerCertVerifier for AnyCertificate {
     }
 }
 
-impl ServerCertVerifier for AnyName {
+impl ServerCertVerifier for AnyHostname {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,

@@ -14,7 +14,7 @@ use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::DbError;
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
 
-use super::tls::{Tls, TlsMode};
+use super::tls::{TlsMode, TlsOptions};
 
 /// The name under which killgate's connections are seen in `pg_stat_activity`.
 pub const APPLICATION_NAME: &str = "killgate";
@@ -24,16 +24,16 @@ const NOTICES: usize = 64;
 
 /// Where the password comes from; asked again for every connection, since passwords are rotated. Its error is
 /// a sentence for people.
-pub type Password = Arc<dyn Fn() -> anyhow::Result<Option<SecretString>> + Send + Sync>;
+pub type PasswordProvider = Arc<dyn Fn() -> anyhow::Result<Option<SecretString>> + Send + Sync>;
 
 /// How to reach a server.
 #[derive(Clone)]
-pub struct Dial {
+pub struct ConnectOptions {
     /// Hosts, port, database and user. The password, TLS, keepalive and the application's name are set by
     /// [`Dial::open`], whatever it says of them.
     pub config: Config,
-    pub tls: Tls,
-    pub password: Password,
+    pub tls: TlsOptions,
+    pub password: PasswordProvider,
     /// How long a statement may take before the server ends it.
     pub statement_timeout: Duration,
     /// How long it may wait for a lock, on a system catalogue for instance, before the server ends it.
@@ -41,7 +41,7 @@ pub struct Dial {
 }
 
 /// An open connection. Dropping it closes the socket at once, whatever is under way on it.
-pub struct Live {
+pub struct PostgresConnection {
     client: Client,
     notices: mpsc::Receiver<DbError>,
     /// Drives the socket; a set of tasks is aborted when it is dropped.
@@ -49,11 +49,11 @@ pub struct Live {
 }
 
 /// Is over, with an error, as soon as the connection is, for whatever reason.
-pub type Ended = oneshot::Receiver<Infallible>;
+pub type ConnectionClosed = oneshot::Receiver<Infallible>;
 
-impl Dial {
+impl ConnectOptions {
     /// Opens a connection with harmless settings for its session.
-    pub async fn open(&self) -> anyhow::Result<(Live, Ended)> {
+    pub async fn connect(&self) -> anyhow::Result<(PostgresConnection, ConnectionClosed)> {
         let mut config = self.config.clone();
         config
             .application_name(APPLICATION_NAME)
@@ -67,11 +67,11 @@ impl Dial {
         let opened = if self.is_plain() {
             config.ssl_mode(SslMode::Disable);
             let (client, connection) = config.connect(NoTls).await?;
-            Live::drive(client, connection)
+            PostgresConnection::drive(client, connection)
         } else {
             config.ssl_mode(SslMode::Require);
             let (client, connection) = config.connect(self.tls.connector()?).await?;
-            Live::drive(client, connection)
+            PostgresConnection::drive(client, connection)
         };
         let settings = format!(
             "SET search_path = pg_catalog; SET statement_timeout = {}; SET lock_timeout = {}; \
@@ -96,7 +96,7 @@ impl Dial {
     }
 }
 
-impl Live {
+impl PostgresConnection {
     /// To run one statement at a time, else [`Live::notices`] cannot tell which one raised them.
     pub fn client(&self) -> &Client {
         &self.client
@@ -117,7 +117,7 @@ impl Live {
         self.client.is_closed()
     }
 
-    fn drive<S, T>(client: Client, mut connection: Connection<S, T>) -> (Self, Ended)
+    fn drive<S, T>(client: Client, mut connection: Connection<S, T>) -> (Self, ConnectionClosed)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,

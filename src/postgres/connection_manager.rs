@@ -15,9 +15,9 @@ use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
-use super::connection::{Dial, Ended, Live};
-use super::error::{explained, plain};
-use crate::workflow::ports::Unreachable;
+use super::connection::{ConnectOptions, ConnectionClosed, PostgresConnection};
+use super::error::{unreachable, unreachable_because};
+use crate::workflow::ports::TargetUnreachable;
 
 /// How long opening may take, until the statements are prepared.
 const OPENING: Duration = Duration::from_secs(5);
@@ -26,27 +26,27 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// What is done with a connection before it is used.
 #[async_trait]
-pub trait Prepare: Send + Sync + 'static {
+pub trait ConnectionSetup: Send + Sync + 'static {
     /// What using it takes: prepared statements, what was found out about the server.
-    type Kit: Send + Sync + 'static;
+    type Prepared: Send + Sync + 'static;
 
-    async fn prepare(&self, live: &mut Live) -> anyhow::Result<Self::Kit>;
+    async fn prepare(&self, live: &mut PostgresConnection) -> anyhow::Result<Self::Prepared>;
 }
 
 /// How a kept connection is at present.
 #[derive(Debug)]
-pub enum Status<K> {
+pub enum ConnectionStatus<K> {
     /// Being opened; the outcome of this attempt is not known yet.
     Connecting,
     Up(Arc<K>),
     /// The last attempt failed so; the next one follows within five seconds.
-    Down(Unreachable),
+    Down(TargetUnreachable),
 }
 
 /// The kept connection. It closes when this is dropped.
-pub struct Kept<K> {
-    slot: Slot<K>,
-    status: watch::Receiver<Status<K>>,
+pub struct ConnectionManager<K> {
+    slot: ConnectionSlot<K>,
+    status: watch::Receiver<ConnectionStatus<K>>,
     /// Has the keeper try at once, for somebody waits.
     wanted: Arc<Notify>,
     _keeper: JoinSet<()>,
@@ -54,14 +54,14 @@ pub struct Kept<K> {
 
 /// The connection, lent. Unless it is given back it is closed, for a statement of unknown state may be
 /// under way on it.
-pub struct Lease<K> {
-    place: OwnedMutexGuard<Option<Furnished<K>>>,
-    furnished: Furnished<K>,
+pub struct ConnectionGuard<K> {
+    place: OwnedMutexGuard<Option<ReadyConnection<K>>>,
+    furnished: ReadyConnection<K>,
 }
 
 /// What a statement brought.
 #[derive(Debug)]
-pub struct Answer {
+pub struct StatementResult {
     pub rows: Vec<Row>,
     /// What the server said besides, in its order.
     pub notices: Vec<DbError>,
@@ -69,7 +69,7 @@ pub struct Answer {
 
 /// Why a statement brought nothing.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub enum StatementError {
     /// The server answered with an error, and the session goes on.
     #[error("the server raised an error")]
     Raised(#[source] Box<DbError>),
@@ -81,20 +81,20 @@ pub enum Failure {
     Late,
 }
 
-type Slot<K> = Arc<Mutex<Option<Furnished<K>>>>;
+type ConnectionSlot<K> = Arc<Mutex<Option<ReadyConnection<K>>>>;
 
-struct Furnished<K> {
-    live: Live,
+struct ReadyConnection<K> {
+    live: PostgresConnection,
     kit: Arc<K>,
 }
 
-impl<K: Send + Sync + 'static> Kept<K> {
+impl<K: Send + Sync + 'static> ConnectionManager<K> {
     /// Begins to open a connection to `name` in the background; returns at once. Needs a tokio runtime.
-    pub fn open(name: &str, dial: Dial, prepare: impl Prepare<Kit = K>) -> Self {
-        let slot = Slot::default();
-        let (status, observed) = watch::channel(Status::Connecting);
+    pub fn open(name: &str, dial: ConnectOptions, prepare: impl ConnectionSetup<Prepared = K>) -> Self {
+        let slot = ConnectionSlot::default();
+        let (status, observed) = watch::channel(ConnectionStatus::Connecting);
         let wanted = Arc::new(Notify::new());
-        let keeping = Keeping {
+        let keeping = ConnectionTask {
             name: name.to_owned(),
             dial,
             prepare,
@@ -113,59 +113,65 @@ impl<K: Send + Sync + 'static> Kept<K> {
     }
 
     /// How it is, and how it becomes.
-    pub fn status(&self) -> watch::Receiver<Status<K>> {
+    pub fn status(&self) -> watch::Receiver<ConnectionStatus<K>> {
         self.status.clone()
     }
 
     /// The connection, once it is this caller's turn; while one is being opened, that is waited for.
-    pub async fn lease(&self, deadline: Instant) -> Result<Lease<K>, Unreachable> {
+    pub async fn acquire(&self, deadline: Instant) -> Result<ConnectionGuard<K>, TargetUnreachable> {
         timeout_at(deadline, self.wait_for_lease())
             .await
             .unwrap_or_else(|_| {
                 Err(match &*self.status.borrow() {
-                    Status::Up(_) => plain("an earlier statement still holds the only connection"),
-                    Status::Connecting | Status::Down(_) => plain("it did not answer in time"),
+                    ConnectionStatus::Up(_) => {
+                        unreachable("an earlier statement still holds the only connection")
+                    }
+                    ConnectionStatus::Connecting | ConnectionStatus::Down(_) => {
+                        unreachable("it did not answer in time")
+                    }
                 })
             })
     }
 
-    async fn wait_for_lease(&self) -> Result<Lease<K>, Unreachable> {
+    async fn wait_for_lease(&self) -> Result<ConnectionGuard<K>, TargetUnreachable> {
         let mut status = self.status.clone();
-        if matches!(&*status.borrow_and_update(), Status::Down(_)) {
+        if matches!(&*status.borrow_and_update(), ConnectionStatus::Down(_)) {
             // How it was is no answer: the server may be back since. The outcome of a fresh attempt is.
             self.wanted.notify_one();
             if status.changed().await.is_err() {
-                return Err(plain("killgate is stopping"));
+                return Err(unreachable("killgate is stopping"));
             }
         }
         loop {
-            if let Status::Down(unreachable) = &*status.borrow_and_update() {
+            if let ConnectionStatus::Down(unreachable) = &*status.borrow_and_update() {
                 return Err(unreachable.clone());
             }
             let mut place = Arc::clone(&self.slot).lock_owned().await;
             match place.take() {
-                Some(furnished) if !furnished.live.is_closed() => return Ok(Lease { place, furnished }),
+                Some(furnished) if !furnished.live.is_closed() => {
+                    return Ok(ConnectionGuard { place, furnished });
+                }
                 // Lost, or not yet open: the keeper will tell.
                 _ => drop(place),
             }
             if status.changed().await.is_err() {
-                return Err(plain("killgate is stopping"));
+                return Err(unreachable("killgate is stopping"));
             }
         }
     }
 }
 
-impl<K> Lease<K> {
-    pub fn kit(&self) -> &Arc<K> {
+impl<K> ConnectionGuard<K> {
+    pub fn prepared(&self) -> &Arc<K> {
         &self.furnished.kit
     }
 
-    pub fn live(&mut self) -> &mut Live {
+    pub fn connection(&mut self) -> &mut PostgresConnection {
         &mut self.furnished.live
     }
 
     /// Lets the next one have the connection. Nothing may be under way on it.
-    pub fn give_back(self) {
+    pub fn release(self) {
         let Self { mut place, furnished } = self;
         *place = Some(furnished);
     }
@@ -176,12 +182,12 @@ impl<K> Lease<K> {
         statement: &Statement,
         parameters: &[&(dyn ToSql + Sync)],
         deadline: Instant,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<StatementResult, StatementError> {
         let mut rows = Vec::new();
         let notices = self
             .run_and_read(statement, parameters, deadline, |row| rows.push(row))
             .await?;
-        Ok(Answer { rows, notices })
+        Ok(StatementResult { rows, notices })
     }
 
     /// The same, with each row read as soon as it is there: while the server is still at those that follow. Returns
@@ -192,10 +198,10 @@ impl<K> Lease<K> {
         parameters: &[&(dyn ToSql + Sync)],
         deadline: Instant,
         mut read: impl FnMut(Row) + Send,
-    ) -> Result<Vec<DbError>, Failure> {
+    ) -> Result<Vec<DbError>, StatementError> {
         // Whatever the server said on its own before now belongs to no statement.
-        let _ = self.live().notices();
-        let client = self.live().client();
+        let _ = self.connection().notices();
+        let client = self.connection().client();
         let reading = async {
             let rows = client.query_raw(statement, parameters.iter().copied()).await?;
             let mut rows = pin!(rows);
@@ -205,36 +211,36 @@ impl<K> Lease<K> {
             Ok::<_, tokio_postgres::Error>(())
         };
         match timeout_at(deadline, reading).await {
-            Err(_) => Err(Failure::Late),
+            Err(_) => Err(StatementError::Late),
             Ok(Ok(())) => {
-                let notices = self.live().notices();
-                self.give_back();
+                let notices = self.connection().notices();
+                self.release();
                 Ok(notices)
             }
             Ok(Err(error)) => match error.as_db_error() {
                 Some(raised) if raised.parsed_severity() == Some(Severity::Error) => {
                     let raised = Box::new(raised.clone());
-                    self.give_back();
-                    Err(Failure::Raised(raised))
+                    self.release();
+                    Err(StatementError::Raised(raised))
                 }
                 // FATAL and PANIC end the session, and may come from anywhere within the statement.
-                _ => Err(Failure::Lost(error)),
+                _ => Err(StatementError::Lost(error)),
             },
         }
     }
 }
 
 /// What keeps the connection.
-struct Keeping<P: Prepare> {
+struct ConnectionTask<P: ConnectionSetup> {
     name: String,
-    dial: Dial,
+    dial: ConnectOptions,
     prepare: P,
-    slot: Slot<P::Kit>,
-    status: watch::Sender<Status<P::Kit>>,
+    slot: ConnectionSlot<P::Prepared>,
+    status: watch::Sender<ConnectionStatus<P::Prepared>>,
     wanted: Arc<Notify>,
 }
 
-impl<P: Prepare> Keeping<P> {
+impl<P: ConnectionSetup> ConnectionTask<P> {
     async fn run(self) {
         let mut pause = SHORTEST_PAUSE;
         loop {
@@ -243,11 +249,11 @@ impl<P: Prepare> Keeping<P> {
                     let since = Instant::now();
                     let kit = Arc::clone(&furnished.kit);
                     *self.slot.lock().await = Some(furnished);
-                    self.status.send_replace(Status::Up(kit));
+                    self.status.send_replace(ConnectionStatus::Up(kit));
                     tracing::info!(target = self.name, "connected");
                     // It never carries a value: it is over when the connection is.
                     let _ = ended.await;
-                    self.status.send_replace(Status::Connecting);
+                    self.status.send_replace(ConnectionStatus::Connecting);
                     self.slot.lock().await.take();
                     tracing::warn!(target = self.name, "the connection was lost; opening another");
                     if since.elapsed() > LONGEST_PAUSE {
@@ -255,8 +261,8 @@ impl<P: Prepare> Keeping<P> {
                     }
                 }
                 Err(unreachable) => {
-                    tracing::warn!(target = self.name, problem = unreachable.problem, "not reachable");
-                    self.status.send_replace(Status::Down(unreachable));
+                    tracing::warn!(target = self.name, problem = unreachable.message, "not reachable");
+                    self.status.send_replace(ConnectionStatus::Down(unreachable));
                 }
             }
             // However many wait for it, the server is not knocked at more often than this.
@@ -269,15 +275,18 @@ impl<P: Prepare> Keeping<P> {
     }
 }
 
-async fn open<P: Prepare>(dial: &Dial, prepare: &P) -> Result<(Furnished<P::Kit>, Ended), Unreachable> {
+async fn open<P: ConnectionSetup>(
+    dial: &ConnectOptions,
+    prepare: &P,
+) -> Result<(ReadyConnection<P::Prepared>, ConnectionClosed), TargetUnreachable> {
     let opening = async {
-        let (mut live, ended) = dial.open().await?;
+        let (mut live, ended) = dial.connect().await?;
         let kit = Arc::new(prepare.prepare(&mut live).await?);
-        Ok((Furnished { live, kit }, ended))
+        Ok((ReadyConnection { live, kit }, ended))
     };
     match timeout(OPENING, opening).await {
-        Ok(opened) => opened.map_err(|error: anyhow::Error| explained(error)),
-        Err(_) => Err(plain("it did not answer in time")),
+        Ok(opened) => opened.map_err(|error: anyhow::Error| unreachable_because(error)),
+        Err(_) => Err(unreachable("it did not answer in time")),
     }
 }
 

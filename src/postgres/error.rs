@@ -7,27 +7,27 @@ use std::sync::Arc;
 use rustls::{CertificateError, OtherError};
 use tokio_postgres::error::{DbError, SqlState};
 
-use crate::workflow::ports::Unreachable;
+use crate::workflow::ports::TargetUnreachable;
 
 /// An unreachable target whose problem is all there is to say.
-pub fn plain(problem: impl Into<String>) -> Unreachable {
-    Unreachable {
-        problem: problem.into(),
+pub fn unreachable(problem: impl Into<String>) -> TargetUnreachable {
+    TargetUnreachable {
+        message: problem.into(),
         source: None,
     }
 }
 
 /// An unreachable target whose problem is read out of `error`, which is kept for the log.
-pub fn explained(error: impl Into<anyhow::Error>) -> Unreachable {
+pub fn unreachable_because(error: impl Into<anyhow::Error>) -> TargetUnreachable {
     let error = error.into();
-    Unreachable {
-        problem: sentence(&error),
+    TargetUnreachable {
+        message: sentence(&error),
         source: Some(Arc::new(error)),
     }
 }
 
 /// PostgreSQL's own words for an error: `ERROR 42501: permission denied …`.
-pub fn error_words(error: &DbError) -> String {
+pub fn format_error(error: &DbError) -> String {
     format!(
         "{} {}: {}",
         error.severity(),
@@ -37,7 +37,7 @@ pub fn error_words(error: &DbError) -> String {
 }
 
 /// PostgreSQL's own words for a notice, as `psql` prints them: `WARNING:  PID 1 is not …`.
-pub fn notice_words(notice: &DbError) -> String {
+pub fn format_notice(notice: &DbError) -> String {
     format!("{}:  {}", notice.severity(), notice.message())
 }
 
@@ -77,7 +77,7 @@ fn from_server(cause: &(dyn StdError + 'static)) -> Option<String> {
                 "the statement was given up on the server ({words}): perhaps a system catalogue is locked"
             )
         } else {
-            format!("the server said {}", error_words(error))
+            format!("the server said {}", format_error(error))
         },
     )
 }

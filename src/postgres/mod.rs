@@ -12,7 +12,7 @@
 //! | `signalling`, `verdict` | checks and signals in one statement, and what became of it |
 //! | [`version`] | what differs between the versions |
 //! | [`guard`] | the SQL that puts the right to signal behind a function |
-//! | `target` | the desk's [`Target`](crate::workflow::ports::Target) |
+//! | `target` | the desk's [`TargetConfig`](crate::workflow::ports::Target) |
 
 mod activity;
 mod certificate_verifier;
@@ -31,7 +31,7 @@ pub mod target;
 pub mod tls;
 pub mod version;
 
-pub use rows::Redact;
-pub use server_info::{Findings, Right};
-pub use target::{Limits, PostgresTarget, Reach};
-pub use version::Version;
+pub use rows::QueryRedactor;
+pub use server_info::{ServerInfo, SignalRight};
+pub use target::{PostgresTarget, StatementTimeouts, TargetStatus};
+pub use version::ServerVersion;

@@ -1,12 +1,12 @@
 //! What else the bot's role could do on a target, and whether the guard there is in order.
 
-use super::connection::Live;
+use super::connection::PostgresConnection;
 use super::guard;
-use super::version::Version;
+use super::version::ServerVersion;
 
 /// Rights that killgate does not need, or would be glad of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Privileges {
+pub struct RolePrivileges {
     /// A user's table that the role can read, if there is one.
     pub readable_table: Option<String>,
     /// The server's setting; 0 where there is none.
@@ -15,7 +15,7 @@ pub struct Privileges {
     /// Whether the role is itself a member of `pg_signal_backend`.
     pub may_signal: bool,
     /// The function that bears the guard's name, if there is one.
-    pub guard: Option<Guard>,
+    pub guard: Option<GuardFunction>,
 }
 
 /// A function `killgate.signal_backend`.
@@ -24,7 +24,7 @@ pub struct Privileges {
     reason = "each is a fault of its own, and they come in any mixture"
 )]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Guard {
+pub struct GuardFunction {
     pub owner: String,
     /// Whether its arguments are those that killgate calls it with.
     pub fits: bool,
@@ -71,7 +71,7 @@ SELECT pg_catalog.current_setting('reserved_connections')::int8,
        pg_catalog.pg_has_role('pg_use_reserved_connections', 'USAGE')";
 
 /// Asks a server of this version.
-pub async fn find(live: &Live, version: Version) -> anyhow::Result<Privileges> {
+pub async fn find(live: &PostgresConnection, version: ServerVersion) -> anyhow::Result<RolePrivileges> {
     let client = live.client();
     let table = client.query_opt(READABLE_TABLE, &[]).await?;
     let (reserved_connections, may_use_reserved) = if version.reserves_connections() {
@@ -80,7 +80,7 @@ pub async fn find(live: &Live, version: Version) -> anyhow::Result<Privileges> {
     } else {
         (0, false)
     };
-    Ok(Privileges {
+    Ok(RolePrivileges {
         readable_table: table.map(|row| row.try_get(0)).transpose()?,
         reserved_connections,
         may_use_reserved,
@@ -89,13 +89,13 @@ pub async fn find(live: &Live, version: Version) -> anyhow::Result<Privileges> {
     })
 }
 
-async fn find_guard(live: &Live) -> anyhow::Result<Option<Guard>> {
+async fn find_guard(live: &PostgresConnection) -> anyhow::Result<Option<GuardFunction>> {
     let found = live
         .client()
         .query_opt(GUARD, &[&guard::body(), &guard::ARGUMENTS])
         .await?;
     let Some(row) = found else { return Ok(None) };
-    Ok(Some(Guard {
+    Ok(Some(GuardFunction {
         owner: row.try_get("owner")?,
         fits: row.try_get("fits")?,
         is_definer: row.try_get("is_definer")?,

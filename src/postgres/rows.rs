@@ -6,18 +6,18 @@ use std::sync::Arc;
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Type};
 
-use crate::domain::identity::{Pid, Server};
-use crate::domain::session::{BackendKind, Session, Snapshot, State, Wait};
-use crate::domain::timestamp::Moment;
+use crate::domain::identity::{Pid, ServerIdentity};
+use crate::domain::session::{BackendType, Session, SessionState, Snapshot, WaitEvent};
+use crate::domain::timestamp::Timestamp;
 
 /// Makes query text fit to show, or `None` where none is to be shown. Raw text goes no further than this.
-pub type Redact = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+pub type QueryRedactor = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// Text as it is in `pg_stat_activity`: in the encoding of whatever database the session is in, so that it
 /// need not be UTF-8.
-struct Lossy<'a>(Cow<'a, str>);
+struct LossyText<'a>(Cow<'a, str>);
 
-impl<'a> FromSql<'a> for Lossy<'a> {
+impl<'a> FromSql<'a> for LossyText<'a> {
     fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
         Ok(Self(String::from_utf8_lossy(raw)))
     }
@@ -28,25 +28,25 @@ impl<'a> FromSql<'a> for Lossy<'a> {
 }
 
 /// A snapshot that is put together from the listing's rows, of which there is at least one.
-pub(super) struct Reading<'a> {
-    redact: &'a Redact,
+pub(super) struct SnapshotBuilder<'a> {
+    redact: &'a QueryRedactor,
     snapshot: Snapshot,
     is_begun: bool,
     /// What could not be read; the rows behind it are passed over.
     failed: Option<tokio_postgres::Error>,
 }
 
-impl<'a> Reading<'a> {
-    pub(super) fn begin(system_identifier: u64, redact: &'a Redact) -> Self {
+impl<'a> SnapshotBuilder<'a> {
+    pub(super) fn begin(system_identifier: u64, redact: &'a QueryRedactor) -> Self {
         Self {
             redact,
             snapshot: Snapshot {
-                server: Server {
+                server: ServerIdentity {
                     system_identifier,
-                    postmaster_start: Moment::from_micros(0),
+                    postmaster_start: Timestamp::from_micros(0),
                 },
-                at: Moment::from_micros(0),
-                answered_by: None,
+                taken_at: Timestamp::from_micros(0),
+                own_pid: None,
                 sessions: Vec::new(),
             },
             is_begun: false,
@@ -63,9 +63,9 @@ impl<'a> Reading<'a> {
     fn add(&mut self, row: &Row) -> Result<(), tokio_postgres::Error> {
         let snapshot = &mut self.snapshot;
         if !self.is_begun {
-            snapshot.server.postmaster_start = Moment::from_micros(row.try_get("postmaster_start")?);
-            snapshot.at = Moment::from_micros(row.try_get("at")?);
-            snapshot.answered_by = Pid::new(row.try_get("answered_by")?);
+            snapshot.server.postmaster_start = Timestamp::from_micros(row.try_get("postmaster_start")?);
+            snapshot.taken_at = Timestamp::from_micros(row.try_get("at")?);
+            snapshot.own_pid = Pid::new(row.try_get("answered_by")?);
         }
         self.is_begun = true;
         snapshot.sessions.extend(session(row, &**self.redact)?);
@@ -81,10 +81,10 @@ impl<'a> Reading<'a> {
 }
 
 /// The server that answered.
-pub(super) fn server(row: &Row, system_identifier: u64) -> Result<Server, tokio_postgres::Error> {
-    Ok(Server {
+pub(super) fn server(row: &Row, system_identifier: u64) -> Result<ServerIdentity, tokio_postgres::Error> {
+    Ok(ServerIdentity {
         system_identifier,
-        postmaster_start: Moment::from_micros(row.try_get("postmaster_start")?),
+        postmaster_start: Timestamp::from_micros(row.try_get("postmaster_start")?),
     })
 }
 
@@ -94,13 +94,13 @@ pub(super) fn session(
     row: &Row,
     redact: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Option<Session>, tokio_postgres::Error> {
-    let mut cells = Cells { row, next: 0 };
+    let mut cells = RowCells { row, next: 0 };
     // In the order of the statements, which is quickest.
     let pid: Option<i32> = cells.value("pid")?;
     let (Some(pid), Some(backend_start)) = (pid.and_then(Pid::new), cells.moment("backend_start")?) else {
         return Ok(None);
     };
-    let kind = BackendKind::named(cells.text("backend_type")?.as_deref());
+    let kind = BackendType::from_name(cells.text("backend_type")?.as_deref());
     let leader: Option<i32> = cells.value("leader_pid")?;
     let user = cells.text("username")?;
     let superuser = cells.value("superuser")?;
@@ -108,24 +108,24 @@ pub(super) fn session(
     let database = cells.text("database")?;
     let application = cells.text("application")?.unwrap_or_default();
     let client = cells.text("client")?;
-    let state = State::named(cells.text("state")?.as_deref());
+    let state = SessionState::from_name(cells.text("state")?.as_deref());
     let wait = match (cells.text("wait_event_type")?, cells.text("wait_event")?) {
-        (Some(kind), Some(event)) => Some(Wait { kind, event }),
+        (Some(kind), Some(event)) => Some(WaitEvent { kind, event }),
         _ => None,
     };
     let xact_start = cells.moment("xact_start")?;
     let query_start = cells.moment("query_start")?;
     let state_change = cells.moment("state_change")?;
-    let query: Option<Lossy> = cells.value("query")?;
+    let query: Option<LossyText> = cells.value("query")?;
     let blocked_by: Option<Vec<i32>> = cells.value("blocked_by")?;
     Ok(Some(Session {
         pid,
         backend_start,
-        kind,
-        leader: leader.and_then(Pid::new),
+        backend_type: kind,
+        leader_pid: leader.and_then(Pid::new),
         user,
-        superuser,
-        own,
+        is_superuser: superuser,
+        is_own: own,
         database,
         application,
         client,
@@ -135,8 +135,8 @@ pub(super) fn session(
         query_start,
         state_change,
         query: query
-            .filter(|Lossy(query)| !query.is_empty())
-            .and_then(|Lossy(query)| redact(&query)),
+            .filter(|LossyText(query)| !query.is_empty())
+            .and_then(|LossyText(query)| redact(&query)),
         blocked_by: blocked_by.unwrap_or_default(),
     }))
 }
@@ -144,23 +144,23 @@ pub(super) fn session(
 /// What the signalling statement decided: an outcome's name and a detail; `None` when it did not signal because
 /// something is not as approved.
 pub(super) fn verdict(row: &Row) -> Result<Option<(String, String)>, tokio_postgres::Error> {
-    let verdict: Option<Vec<Option<Lossy>>> = row.try_get("verdict")?;
+    let verdict: Option<Vec<Option<LossyText>>> = row.try_get("verdict")?;
     Ok(verdict.map(|parts| {
         let mut parts = parts
             .into_iter()
-            .map(|part| part.map_or_else(String::new, |Lossy(text)| text.into_owned()));
+            .map(|part| part.map_or_else(String::new, |LossyText(text)| text.into_owned()));
         (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
     }))
 }
 
 /// The cells of a row, by name. A column is looked for behind the one read last, so that reading a row in its order
 /// compares each name once: a listing has twenty thousand cells.
-struct Cells<'a> {
+struct RowCells<'a> {
     row: &'a Row,
     next: usize,
 }
 
-impl<'a> Cells<'a> {
+impl<'a> RowCells<'a> {
     fn value<T: FromSql<'a>>(&mut self, name: &'static str) -> Result<T, tokio_postgres::Error> {
         let row = self.row;
         let mut behind = row.columns().iter().enumerate().skip(self.next);
@@ -174,12 +174,12 @@ impl<'a> Cells<'a> {
     }
 
     fn text(&mut self, name: &'static str) -> Result<Option<String>, tokio_postgres::Error> {
-        let found: Option<Lossy> = self.value(name)?;
-        Ok(found.map(|Lossy(text)| text.into_owned()))
+        let found: Option<LossyText> = self.value(name)?;
+        Ok(found.map(|LossyText(text)| text.into_owned()))
     }
 
-    fn moment(&mut self, name: &'static str) -> Result<Option<Moment>, tokio_postgres::Error> {
+    fn moment(&mut self, name: &'static str) -> Result<Option<Timestamp>, tokio_postgres::Error> {
         let micros: Option<i64> = self.value(name)?;
-        Ok(micros.map(Moment::from_micros))
+        Ok(micros.map(Timestamp::from_micros))
     }
 }

@@ -9,24 +9,24 @@ use tokio::sync::watch;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Statement};
 
-use super::connection::Live;
-use super::connection_manager::Prepare;
-use super::error::notice_words;
-use super::version::Version;
+use super::connection::PostgresConnection;
+use super::connection_manager::ConnectionSetup;
+use super::error::format_notice;
+use super::version::ServerVersion;
 use super::{signal, sql};
 use crate::domain::identity::Pid;
 
 /// What a server is, and what may be done on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Findings {
-    pub version: Version,
+pub struct ServerInfo {
+    pub version: ServerVersion,
     /// The role that killgate is there.
     pub role: String,
     /// Whether that role is a superuser, which it should not be.
-    pub superuser: bool,
+    pub is_superuser: bool,
     /// Whether it sees other users' sessions (`pg_read_all_stats`).
-    pub sees_all: bool,
-    pub right: Right,
+    pub sees_all_sessions: bool,
+    pub signal_right: SignalRight,
     /// Made by `initdb`; 0 where the role may not execute `pg_control_system()`, so that servers are told
     /// apart by their postmaster's start alone.
     pub system_identifier: u64,
@@ -36,45 +36,45 @@ pub struct Findings {
 
 /// How the role may signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Right {
+pub enum SignalRight {
     /// Through `killgate.signal_backend` alone.
     Guard,
     /// As a member of `pg_signal_backend`.
     Direct,
     /// Not at all.
-    None,
+    Nothing,
 }
 
 /// A target's statements, prepared once a connection so that each is one round trip.
-pub(super) struct Kit {
-    pub(super) findings: Findings,
+pub(super) struct PreparedStatements {
+    pub(super) server_info: ServerInfo,
     pub(super) listing: Statement,
-    pub(super) look: Statement,
+    pub(super) find_session: Statement,
     /// `None` without a right to signal.
     pub(super) signal: Option<Statement>,
 }
 
 /// Finds out and tells, then prepares.
-pub(super) struct Targeting {
-    pub(super) finding: watch::Sender<Option<Findings>>,
+pub(super) struct TargetSetup {
+    pub(super) finding: watch::Sender<Option<ServerInfo>>,
 }
 
 #[async_trait]
-impl Prepare for Targeting {
-    type Kit = Kit;
+impl ConnectionSetup for TargetSetup {
+    type Prepared = PreparedStatements;
 
-    async fn prepare(&self, live: &mut Live) -> anyhow::Result<Kit> {
-        let findings = find(live).await?;
+    async fn prepare(&self, live: &mut PostgresConnection) -> anyhow::Result<PreparedStatements> {
+        let findings = query(live).await?;
         self.finding.send_replace(Some(findings.clone()));
         let client = live.client();
         client
             .batch_execute(sql::PLAN_ONCE)
             .await
             .context("the session's settings were not taken")?;
-        let signal = match findings.right {
-            Right::Guard => Some(sql::signal_through_guard()),
-            Right::Direct => Some(sql::signal_directly()),
-            Right::None => None,
+        let signal = match findings.signal_right {
+            SignalRight::Guard => Some(sql::signal_through_guard()),
+            SignalRight::Direct => Some(sql::signal_directly()),
+            SignalRight::Nothing => None,
         };
         let signal = match signal {
             Some(sql) => Some(
@@ -85,29 +85,29 @@ impl Prepare for Targeting {
             ),
             None => None,
         };
-        let kit = Kit {
-            findings,
+        let kit = PreparedStatements {
+            server_info: findings,
             listing: client
                 .prepare(&sql::listing())
                 .await
                 .context("preparing the listing")?,
-            look: client
+            find_session: client
                 .prepare(&sql::look())
                 .await
                 .context("preparing the look at one session")?,
             signal,
         };
-        rehearse(client, &kit).await;
+        warm_up(client, &kit).await;
         Ok(kit)
     }
 }
 
 /// Runs what is urgent later once on nothing, so that the server has planned it and read its catalogue by then: the
 /// first approval on a connection would wait milliseconds for that.
-async fn rehearse(client: &Client, kit: &Kit) {
-    let looked = client.query(&kit.look, &[&None::<i32>]).await;
+async fn warm_up(client: &Client, kit: &PreparedStatements) {
+    let looked = client.query(&kit.find_session, &[&None::<i32>]).await;
     let signalled = match &kit.signal {
-        Some(statement) => signal::rehearse(client, statement).await,
+        Some(statement) => signal::warm_up(client, statement).await,
         None => Ok(()),
     };
     if let Err(error) = looked.map(drop).and(signalled) {
@@ -119,9 +119,9 @@ async fn rehearse(client: &Client, kit: &Kit) {
     }
 }
 
-impl Findings {
+impl ServerInfo {
     /// What this server says of a pid that is not one of its backends, in its own words.
-    pub fn disclaimer(&self, pid: Pid) -> Option<String> {
+    pub fn no_such_pid_message(&self, pid: Pid) -> Option<String> {
         // The pid is the only number in it, whatever language `lc_messages` asks for.
         self.disclaimer
             .as_ref()
@@ -130,33 +130,33 @@ impl Findings {
 }
 
 /// Prepares every statement, as for a kept connection.
-pub async fn try_statements(live: &mut Live) -> anyhow::Result<()> {
+pub async fn try_statements(live: &mut PostgresConnection) -> anyhow::Result<()> {
     let finding = watch::Sender::new(None);
-    Targeting { finding }.prepare(live).await.map(drop)
+    TargetSetup { finding }.prepare(live).await.map(drop)
 }
 
 /// Asks the server at the other end of a fresh connection.
-pub async fn find(live: &mut Live) -> anyhow::Result<Findings> {
+pub async fn query(live: &mut PostgresConnection) -> anyhow::Result<ServerInfo> {
     let row = live.client().query_one(sql::FINDINGS, &[]).await?;
     let right = if row.try_get("guard")? {
-        Right::Guard
+        SignalRight::Guard
     } else if row.try_get("may_signal")? {
-        Right::Direct
+        SignalRight::Direct
     } else {
-        Right::None
+        SignalRight::Nothing
     };
-    Ok(Findings {
-        version: Version(row.try_get("version")?),
+    Ok(ServerInfo {
+        version: ServerVersion(row.try_get("version")?),
         role: row.try_get("role")?,
-        superuser: row.try_get("superuser")?,
-        sees_all: row.try_get("sees_all")?,
-        right,
+        is_superuser: row.try_get("superuser")?,
+        sees_all_sessions: row.try_get("sees_all")?,
+        signal_right: right,
         system_identifier: system_identifier(live).await?,
-        disclaimer: disclaimer(live).await?,
+        disclaimer: read_no_such_pid_message(live).await?,
     })
 }
 
-async fn system_identifier(live: &Live) -> Result<u64, tokio_postgres::Error> {
+async fn system_identifier(live: &PostgresConnection) -> Result<u64, tokio_postgres::Error> {
     let asked = live
         .client()
         .query_one(
@@ -174,25 +174,27 @@ async fn system_identifier(live: &Live) -> Result<u64, tokio_postgres::Error> {
 
 /// Nothing can be signalled so: PostgreSQL finds no backend with pid 0 (`BackendPidGetProc`), says what it
 /// says of any such pid, and answers `false`.
-async fn disclaimer(live: &mut Live) -> Result<Option<String>, tokio_postgres::Error> {
+async fn read_no_such_pid_message(
+    live: &mut PostgresConnection,
+) -> Result<Option<String>, tokio_postgres::Error> {
     let _ = live.notices();
     match live
         .client()
         .query_one("SELECT pg_catalog.pg_cancel_backend(0)", &[])
         .await
     {
-        Ok(_) => Ok(live.notices().first().map(notice_words)),
+        Ok(_) => Ok(live.notices().first().map(format_notice)),
         Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-impl fmt::Display for Right {
+impl fmt::Display for SignalRight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Guard => "guard",
             Self::Direct => "direct",
-            Self::None => "not at all",
+            Self::Nothing => "not at all",
         })
     }
 }

@@ -8,39 +8,39 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Statement};
 use tracing::debug;
 
-use super::connection_manager::Kept;
-use super::server_info::Kit;
-use super::signal_answer::{self, Verdict, another_server, not_sent};
+use super::connection_manager::ConnectionManager;
+use super::server_info::PreparedStatements;
+use super::signal_answer::{self, SignalAttempt, another_server, not_sent};
 use crate::domain::approval::Approved;
 use crate::domain::outcome::Outcome;
-use crate::domain::protection::Protection;
+use crate::domain::protection::ProtectionRules;
 use crate::domain::session::Session;
-use crate::domain::timestamp::Moment;
-use crate::workflow::ports::Signalled;
+use crate::domain::timestamp::Timestamp;
+use crate::workflow::ports::SignalResult;
 
 /// How often a session may come back under another name, unsignalled, before it is left alone.
 const ROUNDS: u32 = 3;
 
 /// Signals the approved backend, at most once.
 ///
-/// The patterns of [`Protection`] are Rust's, which PostgreSQL cannot judge. So user, database and application
+/// The patterns of [`ProtectionRules`] are Rust's, which PostgreSQL cannot judge. So user, database and application
 /// are judged here, and the statement signals only while the session still bears the ones that were judged.
 /// When it bears others those are judged in turn, and the statement, which has not signalled, is sent again.
 pub(super) async fn signal(
-    kept: &Kept<Kit>,
+    kept: &ConnectionManager<PreparedStatements>,
     limit: Duration,
     approved: &Approved,
-    protection: &Protection,
-) -> Signalled {
+    protection: &ProtectionRules,
+) -> SignalResult {
     let deadline = Instant::now() + limit;
     let mut session = approved.session().clone();
     for _ in 0..ROUNDS {
-        if let Some(rule) = protection.rule_for(&session) {
+        if let Some(rule) = protection.matching_rule(&session) {
             return not_sent(Outcome::Protected, format!("it is protected now: {rule}"));
         }
-        match round(kept, deadline, approved, &session, protection).await {
-            Verdict::Final(signalled) => return signalled,
-            Verdict::Renamed(renamed) => session = *renamed,
+        match attempt(kept, deadline, approved, &session, protection).await {
+            SignalAttempt::Final(signalled) => return signalled,
+            SignalAttempt::Renamed(renamed) => session = *renamed,
         }
     }
     not_sent(
@@ -51,7 +51,7 @@ pub(super) async fn signal(
 
 /// Runs the signalling statement on nothing: with NULL for each parameter no session is found and no condition holds, so
 /// that none of the branches that signal is taken (PostgreSQL documentation, "Conditional Expressions").
-pub(super) async fn rehearse(client: &Client, statement: &Statement) -> Result<(), tokio_postgres::Error> {
+pub(super) async fn warm_up(client: &Client, statement: &Statement) -> Result<(), tokio_postgres::Error> {
     let (number, text, time) = (None::<i32>, None::<&str>, None::<i64>);
     let (request, approvers) = (None::<i64>, None::<&[&str]>);
     let nothing: [&(dyn ToSql + Sync); 11] = [
@@ -61,22 +61,22 @@ pub(super) async fn rehearse(client: &Client, statement: &Statement) -> Result<(
 }
 
 /// Sends the statement once. A verdict that it was renamed means that it certainly did not signal.
-async fn round(
-    kept: &Kept<Kit>,
+async fn attempt(
+    kept: &ConnectionManager<PreparedStatements>,
     deadline: Instant,
     approved: &Approved,
     judged: &Session,
-    protection: &Protection,
-) -> Verdict {
-    let lease = match kept.lease(deadline).await {
+    protection: &ProtectionRules,
+) -> SignalAttempt {
+    let lease = match kept.acquire(deadline).await {
         Ok(lease) => lease,
-        Err(unreachable) => return not_sent(Outcome::Unreachable, unreachable.problem).into(),
+        Err(unreachable) => return not_sent(Outcome::Unreachable, unreachable.message).into(),
     };
-    let kit = Arc::clone(lease.kit());
+    let kit = Arc::clone(lease.prepared());
     let identity = approved.identity();
     let Some(statement) = &kit.signal else {
-        lease.give_back();
-        let role = &kit.findings.role;
+        lease.release();
+        let role = &kit.server_info.role;
         return not_sent(
             Outcome::Refused,
             format!(
@@ -85,8 +85,8 @@ async fn round(
         )
         .into();
     };
-    if kit.findings.system_identifier != identity.server.system_identifier {
-        lease.give_back();
+    if kit.server_info.system_identifier != identity.server.system_identifier {
+        lease.release();
         return another_server().into();
     }
     let request = i64::try_from(approved.request().0).unwrap_or(i64::MAX);
@@ -96,7 +96,7 @@ async fn round(
     let action = approved.action().name();
     let postmaster_start = identity.server.postmaster_start.as_micros();
     let backend_start = identity.backend_start.as_micros();
-    let query_start = identity.query_start.map(Moment::as_micros);
+    let query_start = identity.query_start.map(Timestamp::as_micros);
     let parameters: [&(dyn ToSql + Sync); 11] = [
         &pid,
         &action,
@@ -115,7 +115,7 @@ async fn round(
     let answer = lease.run(statement, &parameters, deadline).await;
     debug!(after = ?sent.elapsed(), "the signalling statement is answered");
     match answer {
-        Ok(answer) => signal_answer::read(&answer, approved, protection, kit.findings.system_identifier),
+        Ok(answer) => signal_answer::read(&answer, approved, protection, kit.server_info.system_identifier),
         Err(failure) => signal_answer::failed(failure).into(),
     }
 }

@@ -3,16 +3,16 @@
 use tokio_postgres::Row;
 use tokio_postgres::error::DbError;
 
-use super::connection_manager::{Answer, Failure};
-use super::error::{error_words, explained, notice_words};
+use super::connection_manager::{StatementError, StatementResult};
+use super::error::{format_error, format_notice, unreachable_because};
 use super::rows;
 use crate::domain::approval::Approved;
 use crate::domain::event::Action;
-use crate::domain::identity::Server;
+use crate::domain::identity::ServerIdentity;
 use crate::domain::outcome::Outcome;
-use crate::domain::protection::Protection;
+use crate::domain::protection::ProtectionRules;
 use crate::domain::session::Session;
-use crate::workflow::ports::Signalled;
+use crate::workflow::ports::SignalResult;
 
 /// What the statement or the guard may find instead of signalling.
 const UNSIGNALLED: [Outcome; 6] = [
@@ -25,27 +25,27 @@ const UNSIGNALLED: [Outcome; 6] = [
 ];
 
 /// What one round of the statement means.
-pub(super) enum Verdict {
-    Final(Signalled),
+pub(super) enum SignalAttempt {
+    Final(SignalResult),
     /// Not signalled, for the approved session calls itself something else by now, which no rule protects.
     Renamed(Box<Session>),
 }
 
-impl From<Signalled> for Verdict {
-    fn from(signalled: Signalled) -> Self {
+impl From<SignalResult> for SignalAttempt {
+    fn from(signalled: SignalResult) -> Self {
         Self::Final(signalled)
     }
 }
 
-pub(super) fn not_sent(outcome: Outcome, detail: impl Into<String>) -> Signalled {
-    Signalled::NotSent {
+pub(super) fn not_sent(outcome: Outcome, detail: impl Into<String>) -> SignalResult {
+    SignalResult::NotSent {
         outcome,
         detail: detail.into(),
         postgres: None,
     }
 }
 
-pub(super) fn another_server() -> Signalled {
+pub(super) fn another_server() -> SignalResult {
     not_sent(
         Outcome::Gone,
         "another server answers there now, or the same one after a restart: the session ended with its own",
@@ -54,15 +54,15 @@ pub(super) fn another_server() -> Signalled {
 
 /// Reads an answer. One that cannot be read may be of a statement that signalled.
 pub(super) fn read(
-    answer: &Answer,
+    answer: &StatementResult,
     approved: &Approved,
-    protection: &Protection,
+    protection: &ProtectionRules,
     system_identifier: u64,
-) -> Verdict {
+) -> SignalAttempt {
     let Some(row) = answer.rows.first() else {
         return unknown("the server answered with no row").into();
     };
-    let words = answer.notices.iter().map(notice_words).next();
+    let words = answer.notices.iter().map(format_notice).next();
     match rows::verdict(row) {
         Err(error) => unknown(&format!("the server's answer could not be read: {error}")).into(),
         Ok(Some((name, detail))) => decided(&name, detail, words).into(),
@@ -79,21 +79,21 @@ pub(super) fn read(
 }
 
 /// What a statement that brought no row means.
-pub(super) fn failed(failure: Failure) -> Signalled {
+pub(super) fn failed(failure: StatementError) -> SignalResult {
     match failure {
-        Failure::Raised(error) if is_certain(&error) => Signalled::NotSent {
+        StatementError::Raised(error) if is_certain(&error) => SignalResult::NotSent {
             outcome: Outcome::Refused,
             detail: "PostgreSQL raised an error".to_owned(),
-            postgres: Some(error_words(&error)),
+            postgres: Some(format_error(&error)),
         },
-        Failure::Raised(error) => unknown(&format!(
+        StatementError::Raised(error) => unknown(&format!(
             "PostgreSQL ended the statement: {}",
-            error_words(&error)
+            format_error(&error)
         )),
-        Failure::Late => unknown("the statement was handed over, and no answer came in time"),
-        Failure::Lost(error) => unknown(&format!(
+        StatementError::Late => unknown("the statement was handed over, and no answer came in time"),
+        StatementError::Lost(error) => unknown(&format!(
             "the statement was handed over, and the connection was lost: {}",
-            explained(error).problem
+            unreachable_because(error).message
         )),
     }
 }
@@ -104,18 +104,18 @@ fn is_certain(error: &DbError) -> bool {
     !error.code().code().starts_with("57")
 }
 
-fn decided(name: &str, detail: String, words: Option<String>) -> Signalled {
+fn decided(name: &str, detail: String, words: Option<String>) -> SignalResult {
     if name == "signalled" {
-        return Signalled::Sent;
+        return SignalResult::Sent;
     }
-    let Some(outcome) = Outcome::named(name).filter(|outcome| UNSIGNALLED.contains(outcome)) else {
+    let Some(outcome) = Outcome::from_name(name).filter(|outcome| UNSIGNALLED.contains(outcome)) else {
         return unknown(&format!("the guard answered {name:?}, which it should not"));
     };
     let detail = match outcome {
         Outcome::NotABackend => "PostgreSQL did not signal it".to_owned(),
         _ => detail,
     };
-    Signalled::NotSent {
+    SignalResult::NotSent {
         outcome,
         detail,
         postgres: words,
@@ -126,11 +126,11 @@ fn decided(name: &str, detail: String, words: Option<String>) -> Signalled {
 fn undecided(
     row: &Row,
     approved: &Approved,
-    protection: &Protection,
+    protection: &ProtectionRules,
     system_identifier: u64,
-) -> Result<Verdict, tokio_postgres::Error> {
+) -> Result<SignalAttempt, tokio_postgres::Error> {
     let identity = approved.identity();
-    let server: Server = rows::server(row, system_identifier)?;
+    let server: ServerIdentity = rows::server(row, system_identifier)?;
     if server != identity.server {
         return Ok(another_server().into());
     }
@@ -144,7 +144,7 @@ fn undecided(
         )
         .into());
     }
-    if let Some(rule) = protection.rule_for(&session) {
+    if let Some(rule) = protection.matching_rule(&session) {
         return Ok(not_sent(Outcome::Protected, format!("it is protected now: {rule}")).into());
     }
     if approved.action() == Action::Cancel {
@@ -163,11 +163,11 @@ fn undecided(
             .into());
         }
     }
-    Ok(Verdict::Renamed(Box::new(session)))
+    Ok(SignalAttempt::Renamed(Box::new(session)))
 }
 
-fn unknown(detail: &str) -> Signalled {
-    Signalled::Unknown {
+fn unknown(detail: &str) -> SignalResult {
+    SignalResult::Unknown {
         detail: detail.to_owned(),
     }
 }

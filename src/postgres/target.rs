@@ -6,21 +6,21 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::{Mutex, watch};
 
-use super::activity::Listing;
-use super::connection::Dial;
-use super::connection_manager::{Kept, Status};
-use super::rows::Redact;
-use super::server_info::{Findings, Kit, Targeting};
+use super::activity::ActivityReader;
+use super::connection::ConnectOptions;
+use super::connection_manager::{ConnectionManager, ConnectionStatus};
+use super::rows::QueryRedactor;
+use super::server_info::{PreparedStatements, ServerInfo, TargetSetup};
 use super::signal;
 use crate::domain::approval::Approved;
 use crate::domain::identity::Pid;
-use crate::domain::protection::Protection;
+use crate::domain::protection::ProtectionRules;
 use crate::domain::session::{Session, Snapshot};
-use crate::workflow::ports::{Freshness, Signalled, Target, Unreachable};
+use crate::workflow::ports::{Freshness, SignalResult, Target, TargetUnreachable};
 
 /// How long to wait for an answer before a statement is given up, its turn on the connection included.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct StatementTimeouts {
     pub listing: Duration,
     pub signalling: Duration,
 }
@@ -28,28 +28,33 @@ pub struct Limits {
 /// A target, over one kept connection.
 pub struct PostgresTarget {
     name: String,
-    kept: Arc<Kept<Kit>>,
-    listing: Arc<Listing>,
-    limits: Limits,
+    kept: Arc<ConnectionManager<PreparedStatements>>,
+    listing: Arc<ActivityReader>,
+    limits: StatementTimeouts,
     /// What was found out last, for when there is no connection.
-    found: watch::Receiver<Option<Findings>>,
+    found: watch::Receiver<Option<ServerInfo>>,
 }
 
 /// How a target is at present, for those who watch over killgate.
 #[derive(Clone, Debug)]
-pub enum Reach {
+pub enum TargetStatus {
     Connecting,
-    Up(Findings),
-    Down(Unreachable),
+    Up(ServerInfo),
+    Down(TargetUnreachable),
 }
 
 impl PostgresTarget {
     /// Begins to connect in the background; returns at once. Needs a tokio runtime.
-    pub fn open(name: impl Into<String>, dial: Dial, limits: Limits, redact: Redact) -> Self {
+    pub fn open(
+        name: impl Into<String>,
+        dial: ConnectOptions,
+        limits: StatementTimeouts,
+        redact: QueryRedactor,
+    ) -> Self {
         let name = name.into();
         let (finding, found) = watch::channel(None);
-        let kept = Arc::new(Kept::open(&name, dial, Targeting { finding }));
-        let listing = Arc::new(Listing {
+        let kept = Arc::new(ConnectionManager::open(&name, dial, TargetSetup { finding }));
+        let listing = Arc::new(ActivityReader {
             kept: Arc::clone(&kept),
             limits,
             redact,
@@ -65,22 +70,22 @@ impl PostgresTarget {
     }
 
     /// How it is now.
-    pub fn reach(&self) -> Reach {
+    pub fn status(&self) -> TargetStatus {
         match &*self.kept.status().borrow() {
-            Status::Connecting => Reach::Connecting,
-            Status::Up(kit) => Reach::Up(kit.findings.clone()),
-            Status::Down(unreachable) => Reach::Down(unreachable.clone()),
+            ConnectionStatus::Connecting => TargetStatus::Connecting,
+            ConnectionStatus::Up(kit) => TargetStatus::Up(kit.server_info.clone()),
+            ConnectionStatus::Down(unreachable) => TargetStatus::Down(unreachable.clone()),
         }
     }
 
     /// Waits until an attempt to connect has come to its end, and says which.
-    pub async fn settled(&self) -> Reach {
+    pub async fn settled(&self) -> TargetStatus {
         let mut status = self.kept.status();
         // It cannot end before this target does.
         let _ = status
-            .wait_for(|status| !matches!(status, Status::Connecting))
+            .wait_for(|status| !matches!(status, ConnectionStatus::Connecting))
             .await;
-        self.reach()
+        self.status()
     }
 }
 
@@ -90,19 +95,19 @@ impl Target for PostgresTarget {
         &self.name
     }
 
-    async fn snapshot(&self, wanted: Freshness) -> Result<Arc<Snapshot>, Unreachable> {
+    async fn snapshot(&self, wanted: Freshness) -> Result<Arc<Snapshot>, TargetUnreachable> {
         Arc::clone(&self.listing).snapshot(wanted).await
     }
 
-    async fn signal(&self, approved: Approved, protection: &Protection) -> Signalled {
+    async fn signal(&self, approved: Approved, protection: &ProtectionRules) -> SignalResult {
         signal::signal(&self.kept, self.limits.signalling, &approved, protection).await
     }
 
-    async fn look(&self, pid: Pid) -> Result<Option<Session>, Unreachable> {
-        self.listing.look(pid).await
+    async fn find_session(&self, pid: Pid) -> Result<Option<Session>, TargetUnreachable> {
+        self.listing.find_session(pid).await
     }
 
-    fn disclaimer(&self, pid: Pid) -> Option<String> {
-        self.found.borrow().as_ref()?.disclaimer(pid)
+    fn no_such_pid_message(&self, pid: Pid) -> Option<String> {
+        self.found.borrow().as_ref()?.no_such_pid_message(pid)
     }
 }

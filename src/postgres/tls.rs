@@ -12,12 +12,12 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::certificate_verifier::{AnyCertificate, AnyName};
+use super::certificate_verifier::{AnyCertificate, AnyHostname};
 
 /// How a connection is protected. The files named here are read anew for every connection, so that a renewed
 /// certificate needs no restart; the system's authorities are read once.
 #[derive(Clone, Debug, Default)]
-pub struct Tls {
+pub struct TlsOptions {
     pub mode: TlsMode,
     /// PEM file of the authorities to trust; without one, the system's.
     pub root: Option<PathBuf>,
@@ -46,7 +46,7 @@ pub struct ClientCertificate {
     pub key: PathBuf,
 }
 
-impl Tls {
+impl TlsOptions {
     /// What makes the TLS handshakes of one connection.
     pub fn connector(&self) -> anyhow::Result<MakeRustlsConnect> {
         let provider = Arc::new(ring::default_provider());
@@ -76,7 +76,7 @@ impl Tls {
             .build()
             .context("the trusted certificate authorities cannot be used")?;
         Ok(if self.mode == TlsMode::VerifyCa {
-            Arc::new(AnyName(chain))
+            Arc::new(AnyHostname(chain))
         } else {
             chain
         })

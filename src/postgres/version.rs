@@ -14,14 +14,14 @@ use std::ops::Range;
 
 /// A server's version, as its `server_version_num`: 150018 for 15.18.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Version(pub i32);
+pub struct ServerVersion(pub i32);
 
 /// The releases that the tests are run on.
-const KNOWN: Range<Version> = Version(130_000)..Version(190_000);
+const KNOWN: Range<ServerVersion> = ServerVersion(130_000)..ServerVersion(190_000);
 /// The first with `reserved_connections` and `pg_use_reserved_connections`.
-const RESERVES: Version = Version(160_000);
+const RESERVES: ServerVersion = ServerVersion(160_000);
 
-impl Version {
+impl ServerVersion {
     /// Whether killgate was tried with its major.
     pub fn is_known(self) -> bool {
         KNOWN.contains(&self)
@@ -38,7 +38,7 @@ impl Version {
     }
 }
 
-impl fmt::Display for Version {
+impl fmt::Display for ServerVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Since 10 a version has two parts, of which the second counts the minor releases.
         write!(f, "{}.{}", self.0 / 10_000, self.0 % 10_000)
@@ -52,14 +52,14 @@ mod tests {
     #[test]
     fn the_majors_from_13_to_18_are_known() {
         let known: Vec<i32> = (12..=19)
-            .filter(|major| Version(major * 10_000).is_known())
+            .filter(|major| ServerVersion(major * 10_000).is_known())
             .collect();
         assert_eq!(known, [13, 14, 15, 16, 17, 18]);
     }
 
     #[test]
     fn it_is_written_as_postgresql_writes_it() {
-        assert_eq!(Version(150_018).to_string(), "15.18");
-        assert_eq!(Version(180_004).to_string(), "18.4");
+        assert_eq!(ServerVersion(150_018).to_string(), "15.18");
+        assert_eq!(ServerVersion(180_004).to_string(), "18.4");
     }
 }

@@ -11,10 +11,10 @@ use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, warn};
 
-use super::input::Happening;
-use super::ports::{Card, Channel, Place, Question, Undelivered};
+use super::input::EngineInput;
+use super::ports::{CardContent, DeliveryError, IncidentChannel, MessageRef, Responder};
 use crate::domain::ids::{MessageId, RequestId};
-use crate::domain::request::Phase;
+use crate::domain::request::RequestState;
 
 /// Waits between tries: doubled from the first to the last.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
@@ -24,17 +24,17 @@ const EDIT_INTERVAL: Duration = Duration::from_secs(2);
 /// … of which so many may come at once. Discord allows about five edits in five seconds a channel.
 const EDIT_BURST: u32 = 3;
 
-pub(super) struct Courier {
+pub(super) struct CardPublisher {
     pub(super) request: RequestId,
-    pub(super) channel: Arc<dyn Channel>,
-    pub(super) inbox: mpsc::Sender<Happening>,
-    pub(super) pace: Arc<Pace>,
-    pub(super) cards: watch::Receiver<Card>,
+    pub(super) channel: Arc<dyn IncidentChannel>,
+    pub(super) inbox: mpsc::Sender<EngineInput>,
+    pub(super) pace: Arc<EditThrottle>,
+    pub(super) cards: watch::Receiver<CardContent>,
 }
 
-impl Courier {
+impl CardPublisher {
     /// Works until the result is in the channel, or the clerk is gone and with it what this works from.
-    pub(super) async fn run(self, question: Option<Arc<dyn Question>>) {
+    pub(super) async fn run(self, question: Option<Arc<dyn Responder>>) {
         let inbox = self.inbox.clone();
         tokio::select! {
             biased;
@@ -43,12 +43,12 @@ impl Courier {
         }
     }
 
-    async fn work(mut self, question: Option<Arc<dyn Question>>) {
+    async fn work(mut self, question: Option<Arc<dyn Responder>>) {
         let asked = self.card().request;
-        let channel = asked.asked.channel;
-        let posted = match asked.message {
+        let channel = asked.details.channel;
+        let posted = match asked.card {
             // What it shows since before the restart is not known.
-            Some(message) => Some((Place { channel, message }, None)),
+            Some(message) => Some((MessageRef { channel, message }, None)),
             None => self.post(question).await,
         };
         let place = posted.as_ref().map(|(place, _)| *place);
@@ -60,11 +60,11 @@ impl Courier {
         self.deliver(place).await;
     }
 
-    fn card(&self) -> Card {
+    fn card(&self) -> CardContent {
         self.cards.borrow().clone()
     }
 
-    async fn report(&self, happening: Happening) {
+    async fn report(&self, happening: EngineInput) {
         // The clerk is gone only when the process ends; the ledger then knows what is still owed.
         let _ = self.inbox.send(happening).await;
     }
@@ -73,14 +73,17 @@ impl Courier {
     ///
     /// Also a request that has ended gets its card: an earlier try may have posted one though its answer was lost,
     /// and that one must be found and closed.
-    async fn post(&mut self, question: Option<Arc<dyn Question>>) -> Option<(Place, Option<Card>)> {
+    async fn post(
+        &mut self,
+        question: Option<Arc<dyn Responder>>,
+    ) -> Option<(MessageRef, Option<CardContent>)> {
         let first = self.card();
-        let channel = first.request.asked.channel;
+        let channel = first.request.details.channel;
         if let Some(question) = question {
-            match question.answer(&first).await {
+            match question.answer_with_card(&first).await {
                 Ok(message) => {
                     self.report_posted(message, true).await;
-                    return Some((Place { channel, message }, Some(first)));
+                    return Some((MessageRef { channel, message }, Some(first)));
                 }
                 Err(problem) => {
                     warn!(error = ?problem, "the card could not be the answer; it is posted by itself");
@@ -89,18 +92,18 @@ impl Courier {
         }
         let mut retry = FIRST_RETRY;
         loop {
-            match self.channel.post(&self.card()).await {
+            match self.channel.post_card(&self.card()).await {
                 Ok(Some(message)) => {
                     self.report_posted(message, false).await;
-                    return Some((Place { channel, message }, None));
+                    return Some((MessageRef { channel, message }, None));
                 }
                 Ok(None) => return None,
-                Err(Undelivered::Gone) => {
-                    self.report(Happening::ChannelDeleted { channel }).await;
+                Err(DeliveryError::Gone) => {
+                    self.report(EngineInput::ChannelDeleted { channel }).await;
                     self.until_ended().await;
                     return None;
                 }
-                Err(Undelivered::Refused(problem)) if self.card().request.ending().is_some() => {
+                Err(DeliveryError::Refused(problem)) if self.card().request.resolution().is_some() => {
                     warn!(error = ?problem, "its card is refused; only its result is told");
                     return None;
                 }
@@ -110,7 +113,7 @@ impl Courier {
     }
 
     async fn report_posted(&self, message: MessageId, at_once: bool) {
-        self.report(Happening::Posted {
+        self.report(EngineInput::CardPosted {
             request: self.request,
             message,
             at_once,
@@ -119,18 +122,18 @@ impl Courier {
     }
 
     /// Keeps the posted card true while the request is open; `false` when there is nobody left to work for.
-    async fn follow(&mut self, place: Place, mut shown: Option<Card>) -> bool {
+    async fn follow(&mut self, place: MessageRef, mut shown: Option<CardContent>) -> bool {
         let mut retry = FIRST_RETRY;
-        let mut offer = Some(Offer::default());
+        let mut offer = Some(VoteReactionRetry::default());
         loop {
             let card = self.cards.borrow_and_update().clone();
-            match card.request.phase {
-                Phase::Ended { .. } => return true,
-                Phase::Open if offer.as_ref().is_some_and(Offer::is_due) => {
+            match card.request.state {
+                RequestState::Ended { .. } => return true,
+                RequestState::Open if offer.as_ref().is_some_and(VoteReactionRetry::is_due) => {
                     offer = self.offer_votes(place, offer).await;
                     continue;
                 }
-                Phase::Open if shown.as_ref().is_none_or(|shown| differs(shown, &card)) => {
+                RequestState::Open if shown.as_ref().is_none_or(|shown| differs(shown, &card)) => {
                     let turn = self.pace.next_turn().await;
                     tokio::select! {
                         biased;
@@ -138,9 +141,9 @@ impl Courier {
                         () = sleep_until(turn) => {}
                     }
                     let newest = self.card();
-                    match self.channel.update(place, &newest).await {
+                    match self.channel.edit_card(place, &newest).await {
                         Ok(()) => retry = FIRST_RETRY,
-                        Err(Undelivered::Gone) => self.report_card_gone().await,
+                        Err(DeliveryError::Gone) => self.report_card_gone().await,
                         Err(problem) => {
                             self.wait_after(&problem, "edit", &mut retry).await;
                             continue;
@@ -149,7 +152,7 @@ impl Courier {
                     shown = Some(newest);
                 }
                 // Being executed is over in a moment; the next edit shows the outcome.
-                Phase::Open | Phase::Executing { .. } => {}
+                RequestState::Open | RequestState::Executing { .. } => {}
             }
             let changed = match &offer {
                 Some(offer) if card.request.is_open() => tokio::select! {
@@ -167,56 +170,60 @@ impl Courier {
 
     /// Puts the two reactions on the card. Where that fails people can react all the same, so that nothing waits
     /// for it: it is tried again later.
-    async fn offer_votes(&mut self, card: Place, offer: Option<Offer>) -> Option<Offer> {
-        match self.channel.offer_votes(card).await {
+    async fn offer_votes(
+        &mut self,
+        card: MessageRef,
+        offer: Option<VoteReactionRetry>,
+    ) -> Option<VoteReactionRetry> {
+        match self.channel.add_vote_reactions(card).await {
             Ok(()) => None,
-            Err(Undelivered::Gone) => {
+            Err(DeliveryError::Gone) => {
                 self.report_card_gone().await;
                 None
             }
             Err(problem) => {
                 warn!(error = ?problem, "the reactions are not offered; it is tried again");
-                offer.map(Offer::later)
+                offer.map(VoteReactionRetry::later)
             }
         }
     }
 
     async fn report_card_gone(&self) {
-        self.report(Happening::CardGone {
+        self.report(EngineInput::CardMissing {
             request: self.request,
         })
         .await;
     }
 
     /// Posts the result, then makes the card show it.
-    async fn deliver(&mut self, place: Option<Place>) {
+    async fn deliver(&mut self, place: Option<MessageRef>) {
         let mut card = self.card();
         // That the card was posted may not have been recorded before the request ended.
-        card.request.message = place.map(|place| place.message);
+        card.request.card = place.map(|place| place.message);
         let mut is_closed = place.is_none();
         let mut retry = FIRST_RETRY;
-        while let Err(problem) = self.channel.announce(&card.request).await {
-            if matches!(problem, Undelivered::Gone) {
+        while let Err(problem) = self.channel.post_result(&card.request).await {
+            if matches!(problem, DeliveryError::Gone) {
                 warn!("the channel is gone, so its result is told to nobody");
                 break;
             }
             // Where nothing may be posted any more, cards can still be edited.
             if let Some(place) = place.filter(|_| !is_closed) {
-                is_closed = self.channel.update(place, &card).await.is_ok();
+                is_closed = self.channel.edit_card(place, &card).await.is_ok();
             }
             self.wait_after(&problem, "result", &mut retry).await;
         }
         debug!("its result is told");
         if let Some(place) = place.filter(|_| !is_closed) {
             let mut retry = FIRST_RETRY;
-            while let Err(problem) = self.channel.update(place, &card).await {
-                if matches!(problem, Undelivered::Gone) {
+            while let Err(problem) = self.channel.edit_card(place, &card).await {
+                if matches!(problem, DeliveryError::Gone) {
                     break;
                 }
                 self.wait_after(&problem, "closed card", &mut retry).await;
             }
         }
-        self.report(Happening::Delivered {
+        self.report(EngineInput::ResultDelivered {
             request: self.request,
         })
         .await;
@@ -224,15 +231,18 @@ impl Courier {
 
     async fn until_ended(&mut self) {
         // The sender is dropped only when the clerk is gone; there is nothing to wait for then.
-        let _ = self.cards.wait_for(|card| card.request.ending().is_some()).await;
+        let _ = self
+            .cards
+            .wait_for(|card| card.request.resolution().is_some())
+            .await;
     }
 
     /// Waits before the next try; the end of an open request cuts the wait short.
-    async fn wait_after(&mut self, problem: &Undelivered, what: &'static str, retry: &mut Duration) {
+    async fn wait_after(&mut self, problem: &DeliveryError, what: &'static str, retry: &mut Duration) {
         warn!(what, error = ?problem, "not delivered; it is tried again");
         let wait = *retry;
         *retry = (wait * 2).min(LAST_RETRY);
-        if self.cards.borrow().request.ending().is_some() {
+        if self.cards.borrow().request.resolution().is_some() {
             sleep(wait).await;
             return;
         }
@@ -245,12 +255,12 @@ impl Courier {
 }
 
 /// When the two reactions are offered, and how long to wait after a failure.
-struct Offer {
+struct VoteReactionRetry {
     at: Instant,
     retry: Duration,
 }
 
-impl Default for Offer {
+impl Default for VoteReactionRetry {
     fn default() -> Self {
         Self {
             at: Instant::now(),
@@ -259,7 +269,7 @@ impl Default for Offer {
     }
 }
 
-impl Offer {
+impl VoteReactionRetry {
     fn is_due(&self) -> bool {
         self.at <= Instant::now()
     }
@@ -273,20 +283,20 @@ impl Offer {
 }
 
 /// Whether the posted card needs an edit to show the other.
-fn differs(shown: &Card, card: &Card) -> bool {
+fn differs(shown: &CardContent, card: &CardContent) -> bool {
     shown.request.approvals != card.request.approvals
-        || shown.now != card.now
+        || shown.latest != card.latest
         || shown.changes != card.changes
 }
 
 /// Spaces out the edits of all couriers, so that many open cards do not run into Discord's limits.
 #[derive(Default)]
-pub(super) struct Pace {
+pub(super) struct EditThrottle {
     /// When the next edit would be due, were they evenly spaced.
     due: Mutex<Option<Instant>>,
 }
 
-impl Pace {
+impl EditThrottle {
     /// Reserves a turn; the caller waits until then.
     async fn next_turn(&self) -> Instant {
         let mut due = self.due.lock().await;

@@ -4,26 +4,26 @@ use std::sync::Arc;
 
 use tracing::warn;
 
-use super::engine::Clerk;
+use super::engine::Engine;
 use super::log;
-use super::monitor::Live;
-use super::ports::{LedgerError, Question, Undelivered};
+use super::monitor::WatchedSession;
+use super::ports::{DeliveryError, LedgerError, Responder};
 use super::refusal::Refusal;
-use super::targets::Governed;
-use crate::domain::creation::{Given, NotAsked, Wish, ask};
-use crate::domain::event::Event;
+use super::targets::TargetWithPolicy;
+use crate::domain::creation::{CreationContext, CreationError, NewRequest, create_request};
+use crate::domain::event::RequestEvent;
 use crate::domain::ids::Person;
 use crate::domain::session::Snapshot;
 
-impl Clerk {
+impl Engine {
     /// Turns what somebody asked for into a request, recorded before anybody sees its card, or refuses it.
     pub(super) async fn asked(
         &mut self,
-        wish: Wish,
+        wish: NewRequest,
         by: &Person,
         target: &str,
         snapshot: &Arc<Snapshot>,
-        question: Arc<dyn Question>,
+        question: Arc<dyn Responder>,
     ) -> Result<(), LedgerError> {
         let now = self.clock.now();
         let Some(governed) = self.rules.targets.get(target).cloned() else {
@@ -33,22 +33,22 @@ impl Clerk {
             refuse(question, Refusal::Stopping);
             return Ok(());
         }
-        let given = Given {
+        let given = CreationContext {
             now,
             target,
             policy: &governed.policy,
             limits: &self.rules.limits,
             snapshot,
-            signal_left: self
+            signal_budget_left: self
                 .book
                 .signal_left(target, self.rules.limits.signals_per_hour, now),
         };
-        let asked = match ask(&wish, by, self.book.open_requests(), given) {
+        let asked = match create_request(&wish, by, self.book.open_requests(), given) {
             Ok(asked) => asked,
             Err(why) => {
                 let attempt = why
-                    .recorded_as()
-                    .map(|why| Event::AttemptRefused { actor: by.id, why });
+                    .attempt_reason()
+                    .map(|why| RequestEvent::AttemptRefused { actor: by.id, why });
                 refuse(question, refusal(&wish, target, why, &governed));
                 return match attempt {
                     Some(attempt) => self.book.record_attempt(now, attempt).await,
@@ -57,8 +57,8 @@ impl Clerk {
             }
         };
         let id = self.book.next();
-        let live = Live::asked(&asked, snapshot);
-        let requested = vec![Event::Requested(Box::new(asked))];
+        let live = WatchedSession::asked(&asked, snapshot);
+        let requested = vec![RequestEvent::Requested(Box::new(asked))];
         let recorded = match self.book.record(id, now, requested).await {
             Ok(recorded) => recorded,
             Err(problem) => {
@@ -73,15 +73,15 @@ impl Clerk {
     }
 }
 
-fn refusal(wish: &Wish, target: &str, why: NotAsked, governed: &Governed) -> Refusal {
-    if why == NotAsked::NoSuchBackend {
+fn refusal(wish: &NewRequest, target: &str, why: CreationError, governed: &TargetWithPolicy) -> Refusal {
+    if why == CreationError::NoSuchBackend {
         return Refusal::NoSuchBackend {
             pid: wish.pid,
             targets: vec![target.to_owned()],
-            postgres: governed.target.disclaimer(wish.pid),
+            postgres: governed.target.no_such_pid_message(wish.pid),
         };
     }
-    Refusal::NotAsked {
+    Refusal::Rejected {
         action: wish.action,
         pid: wish.pid,
         target: target.to_owned(),
@@ -90,7 +90,7 @@ fn refusal(wish: &Wish, target: &str, why: NotAsked, governed: &Governed) -> Ref
 }
 
 /// Refuses in a task of its own: nobody else waits for Discord.
-pub(super) fn refuse(question: Arc<dyn Question>, refusal: Refusal) {
+pub(super) fn refuse(question: Arc<dyn Responder>, refusal: Refusal) {
     tokio::spawn(async move {
         if let Err(problem) = question.refuse(&refusal).await {
             warn_unanswered(&problem);
@@ -98,6 +98,6 @@ pub(super) fn refuse(question: Arc<dyn Question>, refusal: Refusal) {
     });
 }
 
-pub(super) fn warn_unanswered(problem: &Undelivered) {
+pub(super) fn warn_unanswered(problem: &DeliveryError) {
     warn!(error = ?problem, "a question could not be answered");
 }

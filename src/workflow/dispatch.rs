@@ -9,21 +9,21 @@ use tokio::time::Instant;
 use tracing::{Instrument, debug, warn};
 
 use super::creation::refuse;
-use super::engine::Clerk;
+use super::engine::Engine;
 use super::execution::execute;
-use super::input::{Happening, Waiters};
+use super::input::{EngineInput, WaiterPids};
 use super::log;
 use super::ports::LedgerError;
 use super::refusal::Refusal;
 use crate::domain::approval::Approved;
-use crate::domain::decision::{Circumstances, Command, decide};
-use crate::domain::event::{Ending, Event, Recorded, Why};
+use crate::domain::decision::{DecisionContext, RequestCommand, decide};
+use crate::domain::event::{Recorded, RefusalReason, RequestEvent, Resolution};
 use crate::domain::ids::RequestId;
 use crate::domain::request::Request;
 
-impl Clerk {
+impl Engine {
     /// Handles one happening to its end; what must not be lost is kept when the ledger takes no record of it.
-    pub(super) async fn handle(&mut self, happening: Happening) -> Result<(), LedgerError> {
+    pub(super) async fn handle(&mut self, happening: EngineInput) -> Result<(), LedgerError> {
         if self.ledger_in_trouble {
             self.put_off(happening);
             return Ok(());
@@ -38,11 +38,13 @@ impl Clerk {
 
     /// While the ledger takes no records nothing is decided. Reactions need not be remembered: they are on the cards,
     /// and are fetched when the ledger is back.
-    fn put_off(&mut self, happening: Happening) {
+    fn put_off(&mut self, happening: EngineInput) {
         match happening {
-            Happening::Asked { question, .. } => refuse(question, Refusal::LedgerDown),
-            Happening::Stop => self.stopping = true,
-            Happening::Watched { target, .. } => {
+            EngineInput::CreateRequest {
+                responder: question, ..
+            } => refuse(question, Refusal::LedgerDown),
+            EngineInput::Stop => self.stopping = true,
+            EngineInput::TargetObserved { target, .. } => {
                 self.looking.remove(&target);
             }
             happening if is_told_once(&happening) => self.put_off.push_back(happening),
@@ -50,37 +52,37 @@ impl Clerk {
         }
     }
 
-    async fn handle_now(&mut self, happening: Happening) -> Result<(), LedgerError> {
+    async fn handle_now(&mut self, happening: EngineInput) -> Result<(), LedgerError> {
         match happening {
-            Happening::Asked {
-                wish,
+            EngineInput::CreateRequest {
+                request: wish,
                 by,
                 target,
                 snapshot,
-                question,
+                responder: question,
             } => self.asked(wish, &by, &target, &snapshot, question).await,
-            Happening::Overreached { by } => {
-                let attempt = Event::AttemptRefused {
+            EngineInput::UnauthorizedCommand { by } => {
+                let attempt = RequestEvent::AttemptRefused {
                     actor: by,
-                    why: Why::NotARequester,
+                    why: RefusalReason::NotARequester,
                 };
                 self.book.record_attempt(self.clock.now(), attempt).await
             }
-            Happening::Voted { .. }
-            | Happening::Unvoted { .. }
-            | Happening::Cleared { .. }
-            | Happening::Deleted { .. } => self.happened_to_card(happening).await,
-            Happening::ChannelDeleted { channel } => {
+            EngineInput::ReactionAdded { .. }
+            | EngineInput::ReactionRemoved { .. }
+            | EngineInput::ReactionsCleared { .. }
+            | EngineInput::MessageDeleted { .. } => self.happened_to_card(happening).await,
+            EngineInput::ChannelDeleted { channel } => {
                 let there: Vec<_> = self
                     .book
                     .open_requests()
-                    .filter(|request| request.asked.channel == channel)
+                    .filter(|request| request.details.channel == channel)
                     .map(|request| request.id)
                     .collect();
                 for id in there {
                     self.take(
                         id,
-                        Command::CardDeleted {
+                        RequestCommand::CardDeleted {
                             detail: "its channel was deleted",
                         },
                     )
@@ -88,55 +90,59 @@ impl Clerk {
                 }
                 Ok(())
             }
-            Happening::Missed => {
+            EngineInput::EventsMissed => {
                 self.fetch_all_votes();
                 Ok(())
             }
-            Happening::Stop => {
+            EngineInput::Stop => {
                 self.stopping = true;
                 Ok(())
             }
-            Happening::Posted {
+            EngineInput::CardPosted {
                 request,
                 message,
                 at_once,
             } => {
-                self.take(request, Command::Posted { message }).await?;
+                self.take(request, RequestCommand::CardPosted { message }).await?;
                 if self.early.remove(&message) || !at_once || self.fetching.contains_key(&request) {
                     self.fetch_votes(request, Duration::ZERO);
                 }
                 Ok(())
             }
-            Happening::CardGone { request } => {
+            EngineInput::CardMissing { request } => {
                 self.take(
                     request,
-                    Command::CardDeleted {
+                    RequestCommand::CardDeleted {
                         detail: "its card was deleted",
                     },
                 )
                 .await
             }
-            Happening::Delivered { request } => {
+            EngineInput::ResultDelivered { request } => {
                 self.couriers.remove(&request);
-                self.ledger.settle(request).await
+                self.ledger.mark_delivered(request).await
             }
-            Happening::Watched { target, seen } => self.watched(&target, seen).await,
-            Happening::Fetched {
+            EngineInput::TargetObserved { target, seen } => self.watched(&target, seen).await,
+            EngineInput::ReactionsFetched {
                 request,
                 generation,
                 votes,
             } => self.fetched(request, generation, votes).await,
-            Happening::FetchFailed { request, generation } => {
+            EngineInput::ReactionFetchFailed { request, generation } => {
                 self.fetch_votes_later(request, generation);
                 Ok(())
             }
-            Happening::Executed { request, ending } => self.executed(request, ending).await,
+            EngineInput::ExecutionFinished { request, ending } => self.executed(request, ending).await,
         }
     }
 
     /// Has the domain decide, records the decision, and only then acts on it.
-    pub(super) async fn take(&mut self, id: RequestId, command: Command<'_>) -> Result<(), LedgerError> {
-        if self.stopping && matches!(command, Command::Approve { .. }) {
+    pub(super) async fn take(
+        &mut self,
+        id: RequestId,
+        command: RequestCommand<'_>,
+    ) -> Result<(), LedgerError> {
+        if self.stopping && matches!(command, RequestCommand::Approve { .. }) {
             // Nothing new is begun; the reaction is still there after the restart.
             return Ok(());
         }
@@ -144,15 +150,15 @@ impl Clerk {
         let Some(before) = self.book.find(id).cloned() else {
             return Ok(());
         };
-        let target = before.asked.target.clone();
+        let target = before.details.target.clone();
         let limit = self.rules.limits.signals_per_hour;
         let decision = decide(
             &before,
             command,
-            Circumstances {
+            DecisionContext {
                 now,
                 access: &self.access_of(&before),
-                signal_left: self.book.signal_left(&target, limit, now),
+                signal_budget_left: self.book.signal_left(&target, limit, now),
             },
         );
         let decided = began.elapsed();
@@ -174,10 +180,10 @@ impl Clerk {
             );
         }
         self.show(&before, &recorded);
-        if let Some((person, why)) = decision.tell {
+        if let Some((person, why)) = decision.notify {
             let channel = Arc::clone(&self.channel);
             let telling = async move {
-                if let Err(problem) = channel.tell(&before, person, why).await {
+                if let Err(problem) = channel.explain_refusal(&before, person, why).await {
                     warn!(error = ?problem, "a person was not told that their reaction does not count");
                 }
             };
@@ -191,7 +197,7 @@ impl Clerk {
         let Some(governed) = self.rules.targets.get(approved.target()).cloned() else {
             return;
         };
-        let waiters: Waiters = self
+        let waiters: WaiterPids = self
             .live
             .get(&id)
             .map(|live| live.waiters.clone())
@@ -211,15 +217,17 @@ impl Clerk {
             )
             .await;
             // Nobody listens any more only when the process ends; the outcome is then unknown, as recorded.
-            let _ = inbox.send(Happening::Executed { request: id, ending }).await;
+            let _ = inbox
+                .send(EngineInput::ExecutionFinished { request: id, ending })
+                .await;
         };
         // Those that are over are let go of.
         while self.executions.try_join_next().is_some() {}
         self.executions.spawn(executing.instrument(log::about(id)));
     }
 
-    async fn executed(&mut self, id: RequestId, ending: Ending) -> Result<(), LedgerError> {
-        self.take(id, Command::Conclude(ending)).await?;
+    async fn executed(&mut self, id: RequestId, ending: Resolution) -> Result<(), LedgerError> {
+        self.take(id, RequestCommand::Finish(ending)).await?;
         self.executing.remove(&id);
         Ok(())
     }
@@ -230,9 +238,9 @@ impl Clerk {
             return;
         }
         let id = before.id;
-        if let Some(ending) = self.book.find(id).and_then(Request::ending) {
-            if before.ending().is_none() {
-                let action = before.asked.action.name();
+        if let Some(ending) = self.book.find(id).and_then(Request::resolution) {
+            if before.resolution().is_none() {
+                let action = before.details.action.name();
                 counter!("killgate_requests_total", "action" => action, "outcome" => ending.outcome.name())
                     .increment(1);
                 self.publish(id);
@@ -247,14 +255,14 @@ impl Clerk {
 }
 
 /// What nobody tells a second time, and nothing else shows.
-fn is_told_once(happening: &Happening) -> bool {
+fn is_told_once(happening: &EngineInput) -> bool {
     matches!(
         happening,
-        Happening::Posted { .. }
-            | Happening::CardGone { .. }
-            | Happening::Deleted { .. }
-            | Happening::ChannelDeleted { .. }
-            | Happening::Executed { .. }
-            | Happening::Delivered { .. }
+        EngineInput::CardPosted { .. }
+            | EngineInput::CardMissing { .. }
+            | EngineInput::MessageDeleted { .. }
+            | EngineInput::ChannelDeleted { .. }
+            | EngineInput::ExecutionFinished { .. }
+            | EngineInput::ResultDelivered { .. }
     )
 }

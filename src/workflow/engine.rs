@@ -10,16 +10,16 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tracing::{Instrument, error, info, warn};
 
-use super::card_publisher::{Courier, Pace};
-use super::input::Happening;
+use super::card_publisher::{CardPublisher, EditThrottle};
+use super::input::EngineInput;
 use super::log;
-use super::monitor::{EVERY, Live};
-use super::ports::{Alert, Card, Channel, Clock, Ledger, LedgerError, Question};
-use super::resume::Interrupted;
-use super::store::Book;
-use super::targets::Rules;
+use super::monitor::{EVERY, WatchedSession};
+use super::ports::{CardContent, ChannelAlert, Clock, IncidentChannel, Ledger, LedgerError, Responder};
+use super::resume::InterruptedExecution;
+use super::store::RequestStore;
+use super::targets::TargetRegistry;
 use crate::domain::access::Access;
-use crate::domain::decision::Command;
+use crate::domain::decision::RequestCommand;
 use crate::domain::ids::{MessageId, RequestId};
 use crate::domain::request::Request;
 
@@ -32,25 +32,25 @@ const TRY_LEDGER_EVERY: Duration = Duration::from_secs(2);
 
 /// Why the clerk no longer works.
 #[derive(Debug)]
-pub enum Stopped {
+pub enum EngineExit {
     /// As it was told to.
     Cleanly,
     /// The ledger can no longer be built on.
     Ledger(LedgerError),
 }
 
-pub struct Clerk {
-    pub(super) book: Book,
-    pub(super) rules: Rules,
+pub struct Engine {
+    pub(super) book: RequestStore,
+    pub(super) rules: TargetRegistry,
     pub(super) ledger: Arc<dyn Ledger>,
-    pub(super) channel: Arc<dyn Channel>,
+    pub(super) channel: Arc<dyn IncidentChannel>,
     pub(super) clock: Arc<dyn Clock>,
     /// For those who work for the clerk, to report back.
-    pub(super) inbox: mpsc::Sender<Happening>,
-    happenings: mpsc::Receiver<Happening>,
-    pub(super) couriers: HashMap<RequestId, watch::Sender<Card>>,
-    pace: Arc<Pace>,
-    pub(super) live: HashMap<RequestId, Live>,
+    pub(super) inbox: mpsc::Sender<EngineInput>,
+    happenings: mpsc::Receiver<EngineInput>,
+    pub(super) couriers: HashMap<RequestId, watch::Sender<CardContent>>,
+    pace: Arc<EditThrottle>,
+    pub(super) live: HashMap<RequestId, WatchedSession>,
     /// Messages that may turn out to be cards, and to which something happened already.
     pub(super) early: BTreeSet<MessageId>,
     /// When the ledger was last searched for a card that is not known.
@@ -63,22 +63,22 @@ pub struct Clerk {
     /// What executes them. It ends with the clerk: nothing is signalled once nobody could record what came of it.
     pub(super) executions: JoinSet<()>,
     /// What happened while the ledger took no records, and must not be lost.
-    pub(super) put_off: VecDeque<Happening>,
+    pub(super) put_off: VecDeque<EngineInput>,
     /// Targets that are being looked at.
     pub(super) looking: BTreeSet<String>,
     pub(super) ledger_in_trouble: bool,
     pub(super) stopping: bool,
 }
 
-impl Clerk {
+impl Engine {
     /// Opens the ledger's book and takes up what is not finished. The sender is for all who report what happens.
     pub async fn start(
         ledger: Arc<dyn Ledger>,
-        channel: Arc<dyn Channel>,
+        channel: Arc<dyn IncidentChannel>,
         clock: Arc<dyn Clock>,
-        rules: Rules,
-    ) -> Result<(Self, mpsc::Sender<Happening>), LedgerError> {
-        let (book, owed) = Book::open(Arc::clone(&ledger), clock.now()).await?;
+        rules: TargetRegistry,
+    ) -> Result<(Self, mpsc::Sender<EngineInput>), LedgerError> {
+        let (book, owed) = RequestStore::open(Arc::clone(&ledger), clock.now()).await?;
         let (inbox, happenings) = mpsc::channel(INBOX);
         let mut clerk = Self {
             book,
@@ -102,12 +102,12 @@ impl Clerk {
             ledger_in_trouble: false,
             stopping: false,
         };
-        clerk.take_up(&owed, Interrupted::AfterItsSignal);
+        clerk.take_up(&owed, InterruptedExecution::AfterItsSignal);
         Ok((clerk, inbox))
     }
 
     /// Works until told to stop, or until the ledger cannot be built on any more.
-    pub async fn run(mut self) -> Stopped {
+    pub async fn run(mut self) -> EngineExit {
         let mut next_look = Instant::now() + EVERY;
         let mut next_try = Instant::now() + TRY_LEDGER_EVERY;
         let mut leave_by = None;
@@ -116,7 +116,7 @@ impl Clerk {
                 biased;
                 () = until(leave_by) => {
                     info!("not everything could be finished before the stop; the ledger knows what is left");
-                    return Stopped::Cleanly;
+                    return EngineExit::Cleanly;
                 }
                 () = sleep_until(self.next_expiry()), if !self.ledger_in_trouble => self.expire().await,
                 () = sleep_until(next_try), if self.ledger_in_trouble => {
@@ -135,19 +135,19 @@ impl Clerk {
             match handled {
                 Ok(()) => {}
                 Err(fatal @ (LedgerError::Deposed | LedgerError::Corrupt { .. })) => {
-                    return Stopped::Ledger(fatal);
+                    return EngineExit::Ledger(fatal);
                 }
                 Err(problem) => {
                     error!(error = ?problem, "the ledger took no record; nothing is decided until it does");
                     if !std::mem::replace(&mut self.ledger_in_trouble, true) {
-                        self.alert(Alert::LedgerDown);
+                        self.alert(ChannelAlert::LedgerDown);
                     }
                 }
             }
             if self.stopping {
                 leave_by = leave_by.or_else(|| Some(Instant::now() + STOP_WITHIN));
                 if self.is_idle() {
-                    return Stopped::Cleanly;
+                    return EngineExit::Cleanly;
                 }
             }
         }
@@ -158,7 +158,7 @@ impl Clerk {
         let delivering = self
             .couriers
             .values()
-            .any(|card| card.borrow().request.ending().is_some());
+            .any(|card| card.borrow().request.resolution().is_some());
         self.executing.is_empty() && !delivering
     }
 
@@ -167,7 +167,7 @@ impl Clerk {
         let now = self.clock.now();
         let first = self.book.next_expiry();
         // With nothing open it is enough to look again now and then.
-        Instant::now() + first.map_or(EVERY, |expiry| expiry.since(now))
+        Instant::now() + first.map_or(EVERY, |expiry| expiry.duration_since(now))
     }
 
     async fn expire(&mut self) -> Result<(), LedgerError> {
@@ -180,7 +180,7 @@ impl Clerk {
             .map(|request| request.id)
             .collect();
         for id in over {
-            self.take(id, Command::Tick).await?;
+            self.take(id, RequestCommand::CheckExpiry).await?;
         }
         Ok(())
     }
@@ -189,12 +189,12 @@ impl Clerk {
     /// what was not decided meanwhile.
     async fn try_ledger_again(&mut self) -> Result<(), LedgerError> {
         self.ledger.probe().await?;
-        let (book, owed) = Book::open(Arc::clone(&self.ledger), self.clock.now()).await?;
+        let (book, owed) = RequestStore::open(Arc::clone(&self.ledger), self.clock.now()).await?;
         self.book = book;
         self.ledger_in_trouble = false;
         info!("the ledger takes records again");
-        self.alert(Alert::LedgerBack);
-        self.take_up(&owed, Interrupted::BeforeItsSignal);
+        self.alert(ChannelAlert::LedgerBack);
+        self.take_up(&owed, InterruptedExecution::BeforeItsSignal);
         // Reactions were not listened to meanwhile.
         self.fetch_all_votes();
         // What fails again is put off again.
@@ -205,16 +205,16 @@ impl Clerk {
     }
 
     /// Tells every channel in which somebody waits for a decision.
-    fn alert(&self, alert: Alert) {
+    fn alert(&self, alert: ChannelAlert) {
         let channels: BTreeSet<_> = self
             .book
             .open_requests()
-            .map(|request| request.asked.channel)
+            .map(|request| request.details.channel)
             .collect();
         for id in channels {
             let channel = Arc::clone(&self.channel);
             tokio::spawn(async move {
-                if let Err(problem) = channel.alert(id, alert).await {
+                if let Err(problem) = channel.post_alert(id, alert).await {
                     warn!(channel = id.0, error = ?problem, "a channel was not told about the ledger");
                 }
             });
@@ -231,32 +231,32 @@ impl Clerk {
         }
     }
 
-    fn card(&self, id: RequestId) -> Option<Card> {
+    fn card(&self, id: RequestId) -> Option<CardContent> {
         let request = self.book.find(id)?.clone();
         let live = self.live.get(&id);
-        let now = live
-            .map(|live| live.sight.clone())
-            .filter(|sight| sight.session != request.asked.session || sight.waiters != request.asked.waiters);
-        let governed = self.rules.targets.get(&request.asked.target);
-        Some(Card {
-            now,
-            waiting: live
+        let now = live.map(|live| live.sight.clone()).filter(|sight| {
+            sight.session != request.details.session || sight.waiters != request.details.waiters
+        });
+        let governed = self.rules.targets.get(&request.details.target);
+        Some(CardContent {
+            latest: now,
+            waiting_pids: live
                 .map(|live| live.waiters.iter().copied().collect())
                 .unwrap_or_default(),
             changes: live.map(|live| live.changes.clone()).unwrap_or_default(),
             approvers: governed
-                .map(super::targets::Governed::approvers)
+                .map(super::targets::TargetWithPolicy::approvers)
                 .unwrap_or_default(),
             request,
         })
     }
 
     /// Sends out a courier for the request, with the question that its card can answer.
-    pub(super) fn send_courier(&mut self, id: RequestId, question: Option<Arc<dyn Question>>) {
+    pub(super) fn send_courier(&mut self, id: RequestId, question: Option<Arc<dyn Responder>>) {
         let Some(card) = self.card(id) else { return };
         let (sender, cards) = watch::channel(card);
         self.couriers.insert(id, sender);
-        let courier = Courier {
+        let courier = CardPublisher {
             request: id,
             channel: Arc::clone(&self.channel),
             inbox: self.inbox.clone(),
@@ -268,7 +268,7 @@ impl Clerk {
 
     /// Who may do what on the request's target; nobody anything when the target is no longer configured.
     pub(super) fn access_of(&self, request: &Request) -> Access {
-        let governed = self.rules.targets.get(&request.asked.target);
+        let governed = self.rules.targets.get(&request.details.target);
         governed
             .map(|governed| governed.policy.access.clone())
             .unwrap_or_default()

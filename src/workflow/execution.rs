@@ -6,14 +6,14 @@ use metrics::histogram;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 
-use super::input::Waiters;
-use super::ports::{Freshness, Signalled, Target};
+use super::input::WaiterPids;
+use super::ports::{Freshness, SignalResult, Target};
 use crate::domain::approval::Approved;
-use crate::domain::event::{Action, Ending};
-use crate::domain::identity::Identity;
-use crate::domain::lock_graph::Blocking;
+use crate::domain::event::{Action, Resolution};
+use crate::domain::identity::BackendIdentity;
+use crate::domain::lock_graph::LockGraph;
 use crate::domain::outcome::Outcome;
-use crate::domain::protection::Protection;
+use crate::domain::protection::ProtectionRules;
 use crate::domain::session::Session;
 
 /// How long to wait before looking for the first time; doubled from look to look.
@@ -28,36 +28,36 @@ pub(super) async fn execute(
     approved: Approved,
     approved_at: Instant,
     target: &dyn Target,
-    protection: &Protection,
+    protection: &ProtectionRules,
     confirm_within: Duration,
-    waiters: &Waiters,
-) -> Ending {
+    waiters: &WaiterPids,
+) -> Resolution {
     let (action, identity) = (approved.action(), *approved.identity());
     let began = Instant::now();
     let signalled = target.signal(approved, protection).await;
-    if signalled == Signalled::Sent {
+    if signalled == SignalResult::Sent {
         histogram!("killgate_approval_to_signal_seconds").record(approved_at.elapsed().as_secs_f64());
     }
     match signalled {
-        Signalled::NotSent {
+        SignalResult::NotSent {
             outcome,
             detail,
             postgres,
-        } => Ending {
+        } => Resolution {
             postgres,
             elapsed: Some(began.elapsed()),
-            ..Ending::unsignalled(outcome, detail)
+            ..Resolution::without_signal(outcome, detail)
         },
-        Signalled::Unknown { detail } => Ending {
+        SignalResult::Unknown { detail } => Resolution {
             outcome: Outcome::Unknown,
             elapsed: Some(began.elapsed()),
             signal_sent: None,
             detail: format!("{detail}; {}", sight_now(action, &identity, target).await),
             postgres: None,
-            released: None,
+            waiters_released: None,
             actor: None,
         },
-        Signalled::Sent => {
+        SignalResult::Sent => {
             debug!(after = ?approved_at.elapsed(), "signalled; watching for the end");
             let watched = watch(action, &identity, target, began, confirm_within).await;
             debug!(after = ?approved_at.elapsed(), outcome = watched.outcome.name(), "watched");
@@ -65,15 +65,18 @@ pub(super) async fn execute(
                 Outcome::Cancelled | Outcome::Terminated => released(&identity, target, waiters).await,
                 _ => None,
             };
-            Ending { released, ..watched }
+            Resolution {
+                waiters_released: released,
+                ..watched
+            }
         }
     }
 }
 
 /// What is seen of the backend now, in words: for an outcome that cannot be known.
-pub(super) async fn sight_now(action: Action, identity: &Identity, target: &dyn Target) -> String {
+pub(super) async fn sight_now(action: Action, identity: &BackendIdentity, target: &dyn Target) -> String {
     let pid = identity.pid;
-    match target.look(pid).await {
+    match target.find_session(pid).await {
         Err(problem) => format!("what is there now cannot be seen: {problem}"),
         Ok(None) => format!("now there is no session with pid {pid}"),
         Ok(Some(session)) if session.backend_start != identity.backend_start => {
@@ -89,17 +92,17 @@ pub(super) async fn sight_now(action: Action, identity: &Identity, target: &dyn 
 /// Looks again and again until the effect is seen or time is over.
 async fn watch(
     action: Action,
-    identity: &Identity,
+    identity: &BackendIdentity,
     target: &dyn Target,
     began: Instant,
     confirm_within: Duration,
-) -> Ending {
+) -> Resolution {
     let deadline = began + confirm_within;
     let mut wait = FIRST_LOOK;
     loop {
         sleep(wait.min(deadline.saturating_duration_since(Instant::now()))).await;
         wait = (wait * 2).min(LONGEST_WAIT);
-        let last_seen = match target.look(identity.pid).await {
+        let last_seen = match target.find_session(identity.pid).await {
             Ok(now) => match still_there(action, identity, now) {
                 None => return ended(action, began.elapsed()),
                 Some(session) => condition(&session),
@@ -107,13 +110,13 @@ async fn watch(
             Err(problem) => format!("what became of it cannot be seen: {problem}"),
         };
         if Instant::now() >= deadline {
-            return Ending {
+            return Resolution {
                 outcome: Outcome::Unconfirmed,
                 elapsed: Some(began.elapsed()),
                 signal_sent: Some(true),
                 detail: format!("signalled, but not seen to end: {last_seen}"),
                 postgres: None,
-                released: None,
+                waiters_released: None,
                 actor: None,
             };
         }
@@ -121,7 +124,7 @@ async fn watch(
 }
 
 /// The session if the signal has had no effect yet.
-fn still_there(action: Action, identity: &Identity, now: Option<Session>) -> Option<Session> {
+fn still_there(action: Action, identity: &BackendIdentity, now: Option<Session>) -> Option<Session> {
     now.filter(|session| {
         session.backend_start == identity.backend_start
             && (action == Action::Terminate
@@ -129,7 +132,7 @@ fn still_there(action: Action, identity: &Identity, now: Option<Session>) -> Opt
     })
 }
 
-fn ended(action: Action, elapsed: Duration) -> Ending {
+fn ended(action: Action, elapsed: Duration) -> Resolution {
     let (outcome, detail) = match action {
         Action::Cancel => (
             Outcome::Cancelled,
@@ -137,13 +140,13 @@ fn ended(action: Action, elapsed: Duration) -> Ending {
         ),
         Action::Terminate => (Outcome::Terminated, "the session was seen to end"),
     };
-    Ending {
+    Resolution {
         outcome,
         elapsed: Some(elapsed),
         signal_sent: Some(true),
         detail: detail.to_owned(),
         postgres: None,
-        released: None,
+        waiters_released: None,
         actor: None,
     }
 }
@@ -156,7 +159,7 @@ fn condition(session: &Session) -> String {
 }
 
 /// How many of those that waited for the session wait for it no longer, nor for anybody else.
-async fn released(identity: &Identity, target: &dyn Target, waiters: &Waiters) -> Option<u32> {
+async fn released(identity: &BackendIdentity, target: &dyn Target, waiters: &WaiterPids) -> Option<u32> {
     if waiters.is_empty() {
         return Some(0);
     }
@@ -168,7 +171,7 @@ async fn released(identity: &Identity, target: &dyn Target, waiters: &Waiters) -
             let Ok(snapshot) = target.snapshot(Freshness::Now).await else {
                 return;
             };
-            let still = Blocking::of(&snapshot).waiters(identity.pid);
+            let still = LockGraph::from_snapshot(&snapshot).all_waiters(identity.pid);
             let waiting = |pid| still.contains(pid) || snapshot.find(*pid).is_some_and(Session::is_blocked);
             let free = waiters.iter().filter(|pid| !waiting(pid)).count();
             released = u32::try_from(free).ok();

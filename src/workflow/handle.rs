@@ -7,79 +7,79 @@ use futures_util::future::{BoxFuture, FutureExt, join_all};
 use tokio::sync::mpsc;
 
 use super::creation::warn_unanswered;
-use super::input::Happening;
-use super::ports::{Freshness, Question, Unreachable};
+use super::input::EngineInput;
+use super::ports::{Freshness, Responder, TargetUnreachable};
 use super::refusal::Refusal;
-use super::targets::{Governed, Rules};
-use crate::domain::creation::{NotAsked, Wish};
+use super::targets::{TargetRegistry, TargetWithPolicy};
+use crate::domain::creation::{CreationError, NewRequest};
 use crate::domain::event::Action;
 use crate::domain::identity::Pid;
 use crate::domain::ids::{ChannelId, Person};
 use crate::domain::session::Snapshot;
-use crate::domain::timestamp::Moment;
+use crate::domain::timestamp::Timestamp;
 
 /// What a person typed or chose.
 #[derive(Clone, Debug)]
-pub struct Order {
+pub struct RequestInput {
     pub action: Action,
     pub pid: i64,
     /// When the backend began that was looked at; `None` for a pid that was typed.
-    pub backend_start: Option<Moment>,
+    pub backend_start: Option<Timestamp>,
     pub target: Option<String>,
     pub reason: Option<String>,
     pub channel: ChannelId,
 }
 
 /// How one target looks.
-pub type Seen = Result<Arc<Snapshot>, Unreachable>;
+pub type SnapshotResult = Result<Arc<Snapshot>, TargetUnreachable>;
 
 /// The way to the desk, for all who bring something; cheap to clone.
 #[derive(Clone)]
-pub struct Desk {
-    rules: Arc<Rules>,
-    inbox: mpsc::Sender<Happening>,
+pub struct EngineHandle {
+    targets: Arc<TargetRegistry>,
+    inbox: mpsc::Sender<EngineInput>,
 }
 
-impl Desk {
-    pub fn new(rules: Rules, inbox: mpsc::Sender<Happening>) -> Self {
+impl EngineHandle {
+    pub fn new(rules: TargetRegistry, inbox: mpsc::Sender<EngineInput>) -> Self {
         Self {
-            rules: Arc::new(rules),
+            targets: Arc::new(rules),
             inbox,
         }
     }
 
-    pub fn rules(&self) -> &Rules {
-        &self.rules
+    pub fn targets(&self) -> &TargetRegistry {
+        &self.targets
     }
 
     /// Hands the clerk what happened, in the order of the calls.
-    pub async fn report(&self, happening: Happening) {
+    pub async fn send(&self, happening: EngineInput) {
         // The clerk is gone only when the process ends.
         let _ = self.inbox.send(happening).await;
     }
 
     /// Asks for a cancel or a terminate; the answer goes to `question`.
-    pub async fn ask(&self, by: Person, order: Order, question: Arc<dyn Question>) {
-        match self.look_up(&by, &order).await {
+    pub async fn request_signal(&self, by: Person, order: RequestInput, question: Arc<dyn Responder>) {
+        match self.resolve(&by, &order).await {
             Ok((wish, target, snapshot)) => {
-                self.report(Happening::Asked {
-                    wish,
+                self.send(EngineInput::CreateRequest {
+                    request: wish,
                     by,
                     target,
                     snapshot,
-                    question,
+                    responder: question,
                 })
                 .await;
             }
             Err(refusal) => {
                 if matches!(
                     &refusal,
-                    Refusal::NotAsked {
-                        why: NotAsked::NotARequester,
+                    Refusal::Rejected {
+                        why: CreationError::NotARequester,
                         ..
                     }
                 ) {
-                    self.report(Happening::Overreached { by: by.id }).await;
+                    self.send(EngineInput::UnauthorizedCommand { by: by.id }).await;
                 }
                 if let Err(problem) = question.refuse(&refusal).await {
                     warn_unanswered(&problem);
@@ -88,15 +88,19 @@ impl Desk {
         }
     }
 
-    async fn look_up(&self, by: &Person, order: &Order) -> Result<(Wish, String, Arc<Snapshot>), Refusal> {
+    async fn resolve(
+        &self,
+        by: &Person,
+        order: &RequestInput,
+    ) -> Result<(NewRequest, String, Arc<Snapshot>), Refusal> {
         let pid = Pid::try_from(order.pid).map_err(Refusal::NotAPid)?;
-        let may_not_ask = |target: String| Refusal::NotAsked {
+        let may_not_ask = |target: String| Refusal::Rejected {
             action: order.action,
             pid,
             target,
-            why: NotAsked::NotARequester,
+            why: CreationError::NotARequester,
         };
-        let candidates = match self.named(order.target.as_deref(), by) {
+        let candidates = match self.visible_targets(order.target.as_deref(), by) {
             Err(Refusal::NotAViewer) => return Err(may_not_ask(String::new())),
             named => named?,
         };
@@ -124,7 +128,7 @@ impl Desk {
             .as_deref()
             .map(str::trim)
             .filter(|reason| !reason.is_empty());
-        let wish = Wish {
+        let wish = NewRequest {
             action: order.action,
             pid,
             backend_start: order.backend_start,
@@ -136,25 +140,32 @@ impl Desk {
 
     /// The named target, or all, as far as the person may see them; each with its answer to come. A target is asked
     /// once its answer is awaited.
-    pub fn looks(
+    pub fn snapshots(
         &self,
         by: &Person,
         target: Option<&str>,
         wanted: Freshness,
-    ) -> Result<Vec<(String, BoxFuture<'static, Seen>)>, Refusal> {
-        let looks = self.named(target, by)?.into_iter().map(|(name, governed)| {
-            let target = Arc::clone(&governed.target);
-            (
-                name.to_owned(),
-                async move { target.snapshot(wanted).await }.boxed(),
-            )
-        });
+    ) -> Result<Vec<(String, BoxFuture<'static, SnapshotResult>)>, Refusal> {
+        let looks = self
+            .visible_targets(target, by)?
+            .into_iter()
+            .map(|(name, governed)| {
+                let target = Arc::clone(&governed.target);
+                (
+                    name.to_owned(),
+                    async move { target.snapshot(wanted).await }.boxed(),
+                )
+            });
         Ok(looks.collect())
     }
 
     /// The target of this name, or all of them, among those that the person may see: to them there are no others.
-    fn named(&self, target: Option<&str>, by: &Person) -> Result<BTreeMap<&str, &Governed>, Refusal> {
-        let all = self.rules.targets.iter();
+    fn visible_targets(
+        &self,
+        target: Option<&str>,
+        by: &Person,
+    ) -> Result<BTreeMap<&str, &TargetWithPolicy>, Refusal> {
+        let all = self.targets.targets.iter();
         let visible: BTreeMap<_, _> = all
             .filter(|(_, governed)| governed.policy.access.may_view(by))
             .map(|(name, governed)| (name.as_str(), governed))
@@ -178,7 +189,7 @@ impl Desk {
 /// The only target that has a backend with this pid.
 async fn find_everywhere(
     pid: Pid,
-    targets: &BTreeMap<&str, &Governed>,
+    targets: &BTreeMap<&str, &TargetWithPolicy>,
 ) -> Result<(String, Arc<Snapshot>), Refusal> {
     let looks = targets
         .iter()
@@ -188,7 +199,7 @@ async fn find_everywhere(
     let mut silent = None;
     for (name, seen) in join_all(looks).await {
         match seen {
-            Ok(snapshot) if snapshot.has(pid) => found.push((name.to_owned(), snapshot)),
+            Ok(snapshot) if snapshot.contains_pid(pid) => found.push((name.to_owned(), snapshot)),
             Ok(_) => without.push(name.to_owned()),
             Err(problem) => silent = Some((name, problem)),
         }
@@ -210,12 +221,12 @@ async fn find_everywhere(
             targets: without,
             postgres: targets
                 .values()
-                .find_map(|governed| governed.target.disclaimer(pid)),
+                .find_map(|governed| governed.target.no_such_pid_message(pid)),
         },
     })
 }
 
-fn unreachable(target: &str, problem: &Unreachable) -> Refusal {
+fn unreachable(target: &str, problem: &TargetUnreachable) -> Refusal {
     Refusal::Unreachable {
         target: target.to_owned(),
         problem: problem.to_string(),

@@ -3,7 +3,7 @@
 
 use tracing::{Span, debug, error_span, info};
 
-use crate::domain::event::{Ending, Event, Recorded};
+use crate::domain::event::{Recorded, RequestEvent, Resolution};
 use crate::domain::ids::{RequestId, UserId};
 
 /// What is logged within it is about this request. It has the highest level, so that whatever is chosen to be left
@@ -21,30 +21,30 @@ pub(super) fn recorded(request: RequestId, recorded: &[Recorded]) {
     });
 }
 
-fn line(event: &Event) {
+fn line(event: &RequestEvent) {
     match event {
-        Event::Requested(asked) => info!(
+        RequestEvent::Requested(asked) => info!(
             action = asked.action.name(),
             target = asked.target,
             pid = asked.identity.pid.number(),
             requester = asked.requester.0,
             "asked for"
         ),
-        Event::Posted { message } => debug!(card = message.0, "its card is posted"),
-        Event::Approved { actor } => info!(actor = actor.0, "approved"),
-        Event::ApprovalRemoved { actor } => info!(actor = actor.0, "an approval was taken back"),
-        Event::AttemptRefused { actor, why } => {
+        RequestEvent::Posted { message } => debug!(card = message.0, "its card is posted"),
+        RequestEvent::Approved { actor } => info!(actor = actor.0, "approved"),
+        RequestEvent::ApprovalRemoved { actor } => info!(actor = actor.0, "an approval was taken back"),
+        RequestEvent::AttemptRefused { actor, why } => {
             info!(actor = actor.0, why = why.name(), "an attempt does not count");
         }
-        Event::Executing { approvers } => {
+        RequestEvent::Executing { approvers } => {
             let approvers: Vec<_> = approvers.iter().map(|UserId(id)| id).collect();
             info!(?approvers, "approved; signalling");
         }
-        Event::Finished(ending) => ended(ending),
+        RequestEvent::Finished(ending) => ended(ending),
     }
 }
 
-fn ended(ending: &Ending) {
+fn ended(ending: &Resolution) {
     info!(
         outcome = ending.outcome.name(),
         signal_sent = ending.signal_sent,

@@ -33,5 +33,5 @@ pub mod refusal;
 mod resume;
 mod store;
 pub mod targets;
-pub use engine::{Clerk, Stopped};
-pub use handle::Desk;
+pub use engine::{Engine, EngineExit};
+pub use handle::EngineHandle;

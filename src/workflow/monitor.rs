@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use tracing::debug;
 
-use super::engine::Clerk;
-use super::input::{Happening, Waiters};
-use super::ports::{Freshness, LedgerError, Unreachable};
-use crate::domain::decision::Command;
-use crate::domain::event::{Action, Asked};
-use crate::domain::lock_graph::Blocking;
+use super::engine::Engine;
+use super::input::{EngineInput, WaiterPids};
+use super::ports::{Freshness, LedgerError, TargetUnreachable};
+use crate::domain::decision::RequestCommand;
+use crate::domain::event::{Action, RequestDetails};
+use crate::domain::lock_graph::LockGraph;
 use crate::domain::session::{Session, Snapshot};
-use crate::domain::session_diff::{Change, Sight, changes};
-use crate::domain::timestamp::Moment;
+use crate::domain::session_diff::{Observation, SessionChange, material_changes};
+use crate::domain::timestamp::Timestamp;
 
 /// How often each target with open requests is looked at. An end must be seen within 15 s.
 pub(super) const EVERY: Duration = Duration::from_secs(4);
@@ -23,48 +23,48 @@ pub(super) const EVERY: Duration = Duration::from_secs(4);
 const FRESH_ENOUGH: Duration = Duration::from_secs(1);
 
 /// What is known of the session of an open request.
-pub(super) struct Live {
+pub(super) struct WatchedSession {
     /// When it was last seen, by the target's clock; `None` when not since the bot started.
-    seen_at: Option<Moment>,
-    pub(super) sight: Sight,
-    pub(super) waiters: Waiters,
-    pub(super) changes: Vec<Change>,
+    seen_at: Option<Timestamp>,
+    pub(super) sight: Observation,
+    pub(super) waiters: WaiterPids,
+    pub(super) changes: Vec<SessionChange>,
 }
 
-impl Live {
+impl WatchedSession {
     /// As it was when it was asked about, with those that waited for it then.
-    pub(super) fn asked(asked: &Asked, seen: &Snapshot) -> Self {
-        let waiters = Blocking::of(seen).waiters(asked.identity.pid);
+    pub(super) fn asked(asked: &RequestDetails, seen: &Snapshot) -> Self {
+        let waiters = LockGraph::from_snapshot(seen).all_waiters(asked.identity.pid);
         Self {
-            seen_at: Some(seen.at),
+            seen_at: Some(seen.taken_at),
             waiters,
             ..Self::remembered(asked)
         }
     }
 
     /// As the ledger remembers it; who waited for it is not known until it is seen again.
-    pub(super) fn remembered(asked: &Asked) -> Self {
-        let sight = Sight {
+    pub(super) fn remembered(asked: &RequestDetails) -> Self {
+        let sight = Observation {
             session: asked.session.clone(),
             waiters: asked.waiters,
         };
         Self {
             seen_at: None,
             sight,
-            waiters: Waiters::new(),
+            waiters: WaiterPids::new(),
             changes: Vec::new(),
         }
     }
 
     /// Takes a newer sight; whether anything material changed.
-    fn take(&mut self, at: Moment, session: &Session, waiters: Waiters) -> bool {
+    fn take(&mut self, at: Timestamp, session: &Session, waiters: WaiterPids) -> bool {
         self.seen_at = Some(at);
         let count = u32::try_from(waiters.len()).unwrap_or(u32::MAX);
-        let sight = Sight {
+        let sight = Observation {
             session: session.clone(),
             waiters: count,
         };
-        let found = changes(&self.sight, &sight);
+        let found = material_changes(&self.sight, &sight);
         self.waiters = waiters;
         if found.is_empty() {
             return false;
@@ -76,16 +76,16 @@ impl Live {
 }
 
 /// What has become of the session that `asked` is about.
-enum Fate<'a> {
+enum BindingStatus<'a> {
     Lapsed(String),
     Still(&'a Session),
 }
 
-fn fate<'a>(asked: &Asked, snapshot: &'a Snapshot) -> Fate<'a> {
+fn fate<'a>(asked: &RequestDetails, snapshot: &'a Snapshot) -> BindingStatus<'a> {
     let identity = &asked.identity;
     let pid = identity.pid;
     if snapshot.server != identity.server {
-        return Fate::Lapsed(format!(
+        return BindingStatus::Lapsed(format!(
             "{} is another server now (after a restart or a failover); the session it was about is not on it",
             asked.target
         ));
@@ -94,31 +94,31 @@ fn fate<'a>(asked: &Asked, snapshot: &'a Snapshot) -> Fate<'a> {
         .find(pid)
         .filter(|found| found.backend_start == identity.backend_start)
     else {
-        return Fate::Lapsed(format!("session {pid} has ended by itself"));
+        return BindingStatus::Lapsed(format!("session {pid} has ended by itself"));
     };
     if asked.action == Action::Cancel {
         if session.query_start != identity.query_start {
-            return Fate::Lapsed(format!(
+            return BindingStatus::Lapsed(format!(
                 "the query has ended; session {pid} has gone on to another one"
             ));
         }
         if asked.session.state.is_running() && !session.state.is_running() {
-            return Fate::Lapsed(format!(
+            return BindingStatus::Lapsed(format!(
                 "the query has ended by itself; session {pid} is {} now",
                 session.state
             ));
         }
     }
-    Fate::Still(session)
+    BindingStatus::Still(session)
 }
 
-impl Clerk {
+impl Engine {
     /// Has every target looked at that an open request is about and that is not being looked at already.
     pub(super) fn look_at_targets(&mut self) {
         let wanted: BTreeSet<_> = self
             .book
             .open_requests()
-            .map(|request| request.asked.target.clone())
+            .map(|request| request.details.target.clone())
             .collect();
         for name in wanted {
             let Some(governed) = self.rules.targets.get(&name) else {
@@ -131,7 +131,9 @@ impl Clerk {
             tokio::spawn(async move {
                 let seen = target.snapshot(Freshness::Within(FRESH_ENOUGH)).await;
                 // Nobody listens any more only when the process ends.
-                let _ = inbox.send(Happening::Watched { target: name, seen }).await;
+                let _ = inbox
+                    .send(EngineInput::TargetObserved { target: name, seen })
+                    .await;
             });
         }
     }
@@ -139,7 +141,7 @@ impl Clerk {
     pub(super) async fn watched(
         &mut self,
         target: &str,
-        seen: Result<Arc<Snapshot>, Unreachable>,
+        seen: Result<Arc<Snapshot>, TargetUnreachable>,
     ) -> Result<(), LedgerError> {
         self.looking.remove(target);
         let snapshot = match seen {
@@ -150,26 +152,28 @@ impl Clerk {
                 return Ok(());
             }
         };
-        let blocking = Blocking::of(&snapshot);
+        let blocking = LockGraph::from_snapshot(&snapshot);
         let here: Vec<_> = self
             .book
             .open_requests()
-            .filter(|request| request.asked.target == target)
-            .map(|request| (request.id, request.asked.clone()))
+            .filter(|request| request.details.target == target)
+            .map(|request| (request.id, request.details.clone()))
             .collect();
         for (id, asked) in here {
-            let live = self.live.entry(id).or_insert_with(|| Live::remembered(&asked));
+            let live = self
+                .live
+                .entry(id)
+                .or_insert_with(|| WatchedSession::remembered(&asked));
             // A look from before the question says nothing about what became of the session since.
-            if live
-                .seen_at
-                .is_some_and(|seen_at| seen_at > snapshot.at && asked.identity.server == snapshot.server)
-            {
+            if live.seen_at.is_some_and(|seen_at| {
+                seen_at > snapshot.taken_at && asked.identity.server == snapshot.server
+            }) {
                 continue;
             }
             match fate(&asked, &snapshot) {
-                Fate::Lapsed(detail) => self.take(id, Command::Lapse { detail }).await?,
-                Fate::Still(session) => {
-                    if live.take(snapshot.at, session, blocking.waiters(session.pid)) {
+                BindingStatus::Lapsed(detail) => self.take(id, RequestCommand::Lapse { detail }).await?,
+                BindingStatus::Still(session) => {
+                    if live.take(snapshot.taken_at, session, blocking.all_waiters(session.pid)) {
                         self.publish(id);
                     }
                 }

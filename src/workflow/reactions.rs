@@ -5,10 +5,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::engine::Clerk;
-use super::input::Happening;
-use super::ports::{LedgerError, Place, Vote};
-use crate::domain::decision::Command;
+use super::engine::Engine;
+use super::input::EngineInput;
+use super::ports::{LedgerError, MessageRef, Vote};
+use crate::domain::decision::RequestCommand;
 use crate::domain::ids::{Person, RequestId};
 use crate::domain::request::Request;
 
@@ -18,33 +18,33 @@ const KEPT: usize = 256;
 /// slower, and a flood of reactions to other messages keeps no approval waiting.
 const SEARCH_EVERY: Duration = Duration::from_millis(200);
 
-impl Clerk {
+impl Engine {
     /// What people did to a message, which is a card or is not.
-    pub(super) async fn happened_to_card(&mut self, happening: Happening) -> Result<(), LedgerError> {
+    pub(super) async fn happened_to_card(&mut self, happening: EngineInput) -> Result<(), LedgerError> {
         match happening {
-            Happening::Voted { card, vote, by } => self.voted(card, vote, by).await,
-            Happening::Unvoted { card, vote, by } => {
+            EngineInput::ReactionAdded { card, vote, by } => self.voted(card, vote, by).await,
+            EngineInput::ReactionRemoved { card, vote, by } => {
                 let Some(id) = self.touched(card) else {
                     return Ok(());
                 };
                 match vote {
-                    Vote::Approve => self.take(id, Command::Retract { by }).await,
+                    Vote::Approve => self.take(id, RequestCommand::RemoveApproval { by }).await,
                     Vote::Deny => Ok(()),
                 }
             }
-            Happening::Cleared { card, vote } => self.cleared(card, vote).await,
-            Happening::Deleted { card } => {
+            EngineInput::ReactionsCleared { card, vote } => self.cleared(card, vote).await,
+            EngineInput::MessageDeleted { card } => {
                 let Some(id) = self.touched(card) else {
                     return Ok(());
                 };
                 let detail = "its card was deleted";
-                self.take(id, Command::CardDeleted { detail }).await
+                self.take(id, RequestCommand::CardDeleted { detail }).await
             }
             _ => Ok(()),
         }
     }
 
-    async fn voted(&mut self, card: Place, vote: Vote, by: Option<Person>) -> Result<(), LedgerError> {
+    async fn voted(&mut self, card: MessageRef, vote: Vote, by: Option<Person>) -> Result<(), LedgerError> {
         if self.find(card).is_none() {
             self.search_for(card).await?;
         }
@@ -59,13 +59,13 @@ impl Clerk {
         match vote {
             // Another approval may have been taken back unseen: the fetch finds those that stand, this one too.
             Vote::Approve if self.fetching.contains_key(&id) => Ok(()),
-            Vote::Approve => self.take(id, Command::Approve { by: &by }).await,
-            Vote::Deny => self.take(id, Command::Deny { by: &by }).await,
+            Vote::Approve => self.take(id, RequestCommand::Approve { by: &by }).await,
+            Vote::Deny => self.take(id, RequestCommand::Deny { by: &by }).await,
         }
     }
 
     /// It may be the card of a request that ended long ago: that attempt is recorded too, where the ledger can be read.
-    async fn search_for(&mut self, card: Place) -> Result<(), LedgerError> {
+    async fn search_for(&mut self, card: MessageRef) -> Result<(), LedgerError> {
         let now = Instant::now();
         if self.searched.is_some_and(|last| now - last < SEARCH_EVERY) {
             return Ok(());
@@ -81,7 +81,7 @@ impl Clerk {
         }
     }
 
-    async fn cleared(&mut self, card: Place, vote: Option<Vote>) -> Result<(), LedgerError> {
+    async fn cleared(&mut self, card: MessageRef, vote: Option<Vote>) -> Result<(), LedgerError> {
         let Some(id) = self.touched(card) else {
             return Ok(());
         };
@@ -94,13 +94,13 @@ impl Clerk {
             .map(|request| request.approvals.clone())
             .unwrap_or_default();
         for by in approvals {
-            self.take(id, Command::Retract { by }).await?;
+            self.take(id, RequestCommand::RemoveApproval { by }).await?;
         }
         Ok(())
     }
 
     /// The request whose card this is, noting that something about the card changed.
-    fn touched(&mut self, card: Place) -> Option<RequestId> {
+    fn touched(&mut self, card: MessageRef) -> Option<RequestId> {
         let Some(id) = self.find(card) else {
             self.note_early(card);
             return None;
@@ -111,18 +111,18 @@ impl Clerk {
         Some(id)
     }
 
-    fn find(&self, card: Place) -> Option<RequestId> {
+    fn find(&self, card: MessageRef) -> Option<RequestId> {
         let request = self.book.find_card(card.message)?;
-        (request.asked.channel == card.channel).then_some(request.id)
+        (request.details.channel == card.channel).then_some(request.id)
     }
 
     /// Discord shows a card, and people react to it, before its number has come back and is recorded. What they
     /// did is then fetched, for it may no longer be so.
-    fn note_early(&mut self, card: Place) {
+    fn note_early(&mut self, card: MessageRef) {
         let awaited = self
             .book
             .awaited()
-            .any(|request| request.asked.channel == card.channel);
+            .any(|request| request.details.channel == card.channel);
         if !awaited {
             self.early.clear();
         } else if self.early.len() < KEPT {

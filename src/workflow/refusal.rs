@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use crate::domain::creation::NotAsked;
+use crate::domain::creation::CreationError;
 use crate::domain::event::Action;
-use crate::domain::identity::{NotAPid, Pid};
-use crate::domain::protection::Rule;
+use crate::domain::identity::{InvalidPid, Pid};
+use crate::domain::protection::ProtectionRule;
 
 /// Longest piece of what was typed that is repeated.
 const REPEATED: usize = 60;
@@ -16,7 +16,7 @@ pub enum Refusal {
     /// The channel is none of those that the configuration names.
     WrongChannel,
     NotAViewer,
-    NotAPid(NotAPid),
+    NotAPid(InvalidPid),
     /// An option holds something else than it should.
     BadOption {
         option: &'static str,
@@ -51,11 +51,11 @@ pub enum Refusal {
         problem: String,
     },
     /// The domain's rules say no.
-    NotAsked {
+    Rejected {
         action: Action,
         pid: Pid,
         target: String,
-        why: NotAsked,
+        why: CreationError,
     },
     /// A button, a menu or a form that this version does not understand.
     Outdated,
@@ -79,14 +79,14 @@ pub enum Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.told(str::to_owned))
+        f.write_str(&self.to_text(str::to_owned))
     }
 }
 
 impl Refusal {
     /// The same for a place where text may be read as markup: whatever is not the bot's own sentence passes through
     /// `verbatim`.
-    pub fn told(&self, verbatim: impl Fn(&str) -> String) -> String {
+    pub fn to_text(&self, verbatim: impl Fn(&str) -> String) -> String {
         match self {
             Self::WrongChannel => {
                 "Not in this channel. Use one of the incident channels that killgate serves.".to_owned()
@@ -108,25 +108,25 @@ impl Refusal {
                 )
             }
             Self::UnknownTarget { given, known } => {
-                let meant = meant(given, known).map_or(String::new(), |name| {
+                let meant = closest_name(given, known).map_or(String::new(), |name| {
                     format!(" Did you mean {}?", verbatim(name))
                 });
                 format!(
                     "There is no target “{}”.{meant} Choose one of: {}.",
                     verbatim(&shortened(given)),
-                    listed(known, &verbatim)
+                    join_names(known, &verbatim)
                 )
             }
             Self::Ambiguous { pid, targets } => format!(
                 "Several targets have a backend with pid {pid}: {}. Say which one with the option target.",
-                listed(targets, &verbatim)
+                join_names(targets, &verbatim)
             ),
             Self::NoSuchBackend {
                 pid,
                 targets,
                 postgres,
             } => {
-                let targets = listed(targets, &verbatim);
+                let targets = join_names(targets, &verbatim);
                 let said = postgres.as_ref().map_or(String::new(), |words| {
                     format!(" PostgreSQL says of such a pid: {}.", verbatim(words))
                 });
@@ -141,7 +141,7 @@ impl Refusal {
                 problem,
             } => format!(
                 "No session on {} has pid {pid}, and {} could not be asked: {}. Nothing was asked for; try again.",
-                listed(answered, &verbatim),
+                join_names(answered, &verbatim),
                 verbatim(silent),
                 verbatim(problem)
             ),
@@ -150,14 +150,14 @@ impl Refusal {
                 verbatim(target),
                 verbatim(problem)
             ),
-            Self::NotAsked {
+            Self::Rejected {
                 action,
                 pid,
                 target,
                 why,
             } => {
                 let target = if target.is_empty() { String::new() } else { verbatim(target) };
-                not_asked(*action, *pid, &target, why, verbatim)
+                creation_error_text(*action, *pid, &target, why, verbatim)
             }
             Self::Outdated => "This was made by another version of killgate. Use /sessions again.".to_owned(),
             Self::TargetGone => {
@@ -179,38 +179,38 @@ impl Refusal {
     }
 }
 
-fn not_asked(
+fn creation_error_text(
     action: Action,
     pid: Pid,
     target: &str,
-    why: &NotAsked,
+    why: &CreationError,
     verbatim: impl Fn(&str) -> String,
 ) -> String {
     let verb = action.name();
     match why {
         // Of targets that somebody may not even see nothing is told, the name included.
-        NotAsked::NotARequester if target.is_empty() => format!(
+        CreationError::NotARequester if target.is_empty() => format!(
             "You may not ask for a {verb} here. Ask somebody who may, or have your role added to requesters."
         ),
-        NotAsked::NotARequester => format!(
+        CreationError::NotARequester => format!(
             "You may not ask for a {verb} on {target}. Ask somebody who may, or have your role added to requesters."
         ),
-        NotAsked::ReasonMissing => {
+        CreationError::ReasonMissing => {
             "A reason is required. Repeat the command with the option reason filled in.".to_owned()
         }
-        NotAsked::NoSuchBackend => {
+        CreationError::NoSuchBackend => {
             format!("No session on {target} has pid {pid}. See /sessions for what runs now.")
         }
-        NotAsked::Replaced => replaced(pid, target),
-        NotAsked::LeaderGone { leader: Some(leader) } => format!(
+        CreationError::Replaced => replaced(pid, target),
+        CreationError::LeaderGone { leader: Some(leader) } => format!(
             "{pid} is a parallel worker of {leader}, which has ended. See /sessions for what runs now."
         ),
-        NotAsked::LeaderGone { leader: None } => {
+        CreationError::LeaderGone { leader: None } => {
             format!("{pid} is a parallel worker that has just ended. See /sessions for what runs now.")
         }
-        NotAsked::Protected { rule } => {
+        CreationError::Protected { rule } => {
             let rule = match rule {
-                Rule::Pattern { field, pattern } => {
+                ProtectionRule::Pattern { field, pattern } => {
                     format!(
                         "the rule {} matches it",
                         verbatim(&format!("[protect] {field} = {pattern}"))
@@ -220,22 +220,22 @@ fn not_asked(
             };
             format!("{pid} on {target} is protected: {rule}. Nobody can {verb} it through killgate.")
         }
-        NotAsked::TooManyOpenByYou { limit } => format!(
+        CreationError::OpenLimitPerUserReached { limit } => format!(
             "You have {}, as many as one person may. Withdraw one with the denying reaction, or wait for a decision.",
             count(*limit, "open request")
         ),
-        NotAsked::TooManyOpen { limit } => format!(
+        CreationError::OpenLimitReached { limit } => format!(
             "There {} {}, as many as there may be. Have some decided first; see /requests.",
             if *limit == 1 { "is" } else { "are" },
             count(*limit, "open request")
         ),
-        NotAsked::SignalsUsedUp { limit } => format!(
+        CreationError::SignalLimitReached { limit } => format!(
             "{} {} sent to {target} within the last hour, as many as {} allows. Try again later.",
             count(*limit, "signal"),
             if *limit == 1 { "was" } else { "were" },
             verbatim("signals_per_hour")
         ),
-        NotAsked::AlreadyOpen { request, .. } => {
+        CreationError::Duplicate { request, .. } => {
             format!("Request #{request} already asks for this. Decide it on its card.")
         }
     }
@@ -249,7 +249,7 @@ fn replaced(pid: Pid, target: &str) -> String {
 }
 
 /// The one of several targets whose name is most like what was typed, if it is rather like it.
-fn meant<'a>(given: &str, known: &'a [String]) -> Option<&'a String> {
+fn closest_name<'a>(given: &str, known: &'a [String]) -> Option<&'a String> {
     const ALIKE: f64 = 0.85;
     let given = given.to_lowercase();
     let likeness = |name: &&String| strsim::jaro_winkler(&given, &name.to_lowercase());
@@ -262,7 +262,7 @@ fn shortened(given: &str) -> String {
     given.chars().take(REPEATED).collect()
 }
 
-fn listed(names: &[String], verbatim: impl Fn(&str) -> String) -> String {
+fn join_names(names: &[String], verbatim: impl Fn(&str) -> String) -> String {
     let names: Vec<_> = names.iter().map(|name| verbatim(name)).collect();
     names.join(", ")
 }

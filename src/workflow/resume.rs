@@ -7,33 +7,33 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tracing::{Instrument, info, warn};
 
-use super::engine::Clerk;
+use super::engine::Engine;
 use super::execution::sight_now;
-use super::input::{Happening, Votes};
+use super::input::{CardReactions, EngineInput};
 use super::log;
-use super::monitor::Live;
-use super::ports::{Channel, LedgerError, Place, Undelivered, Vote};
-use crate::domain::decision::Command;
-use crate::domain::event::Ending;
+use super::monitor::WatchedSession;
+use super::ports::{DeliveryError, IncidentChannel, LedgerError, MessageRef, Vote};
+use crate::domain::decision::RequestCommand;
+use crate::domain::event::Resolution;
 use crate::domain::ids::{Person, RequestId, UserId};
 use crate::domain::outcome::Outcome;
-use crate::domain::request::Phase;
+use crate::domain::request::RequestState;
 
 /// How long to wait before reactions that could not be fetched are fetched again.
 const RETRY_FETCH: Duration = Duration::from_secs(3);
 
 /// What is known of a request that is recorded to be executed, and that nobody executes.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Interrupted {
+pub(super) enum InterruptedExecution {
     /// An earlier process recorded it, and may have signalled.
     AfterItsSignal,
     /// This one asked for the record and never learnt that it was durable, so it cannot have signalled.
     BeforeItsSignal,
 }
 
-impl Interrupted {
+impl InterruptedExecution {
     /// Its end, with what is seen now.
-    fn ending(self, now: &str) -> Ending {
+    fn ending(self, now: &str) -> Resolution {
         let (signal_sent, known) = match self {
             Self::AfterItsSignal => (None, "the bot stopped after the signal may have been sent"),
             Self::BeforeItsSignal => (
@@ -41,36 +41,36 @@ impl Interrupted {
                 "that the approval was recorded was not known in time",
             ),
         };
-        Ending {
+        Resolution {
             signal_sent,
-            ..Ending::unsignalled(Outcome::Unknown, format!("{known}; {now}"))
+            ..Resolution::without_signal(Outcome::Unknown, format!("{known}; {now}"))
         }
     }
 }
 
-impl Clerk {
+impl Engine {
     /// Takes up what the ledger says is not finished and nobody is working on. `interrupted` says what is known of those
     /// that were being executed.
-    pub(super) fn take_up(&mut self, owed: &BTreeSet<RequestId>, interrupted: Interrupted) {
+    pub(super) fn take_up(&mut self, owed: &BTreeSet<RequestId>, interrupted: InterruptedExecution) {
         let requests: Vec<_> = self.book.all().cloned().collect();
         for request in requests {
             let id = request.id;
             if self.couriers.contains_key(&id) {
                 self.publish(id);
             }
-            match &request.phase {
-                Phase::Open if !self.couriers.contains_key(&id) => {
+            match &request.state {
+                RequestState::Open if !self.couriers.contains_key(&id) => {
                     log::about(id).in_scope(|| info!("taking up an open request"));
-                    self.live.insert(id, Live::remembered(&request.asked));
+                    self.live.insert(id, WatchedSession::remembered(&request.details));
                     self.send_courier(id, None);
                 }
-                Phase::Executing { .. } if !self.executing.contains(&id) => {
+                RequestState::Executing { .. } if !self.executing.contains(&id) => {
                     log::about(id).in_scope(|| {
                         warn!(?interrupted, "its execution was interrupted; it is not repeated");
                     });
                     self.find_out_what_is_left(id, interrupted);
                 }
-                Phase::Ended { .. } if owed.contains(&id) && !self.couriers.contains_key(&id) => {
+                RequestState::Ended { .. } if owed.contains(&id) && !self.couriers.contains_key(&id) => {
                     self.send_courier(id, None);
                 }
                 _ => {}
@@ -79,8 +79,8 @@ impl Clerk {
     }
 
     /// Ends a request as unknown whose execution was interrupted, with what is seen now.
-    fn find_out_what_is_left(&mut self, id: RequestId, interrupted: Interrupted) {
-        let Some(asked) = self.book.find(id).map(|request| request.asked.clone()) else {
+    fn find_out_what_is_left(&mut self, id: RequestId, interrupted: InterruptedExecution) {
+        let Some(asked) = self.book.find(id).map(|request| request.details.clone()) else {
             return;
         };
         let governed = self.rules.targets.get(&asked.target).cloned();
@@ -96,7 +96,9 @@ impl Clerk {
             };
             let ending = interrupted.ending(&now);
             // Nobody listens any more only when the process ends; then this is done again.
-            let _ = inbox.send(Happening::Executed { request: id, ending }).await;
+            let _ = inbox
+                .send(EngineInput::ExecutionFinished { request: id, ending })
+                .await;
         };
         tokio::spawn(looking.instrument(log::about(id)));
     }
@@ -118,24 +120,24 @@ impl Clerk {
         let generation = *generation;
         self.fetching.insert(id, generation);
         // Of a card that is not known yet they are fetched once it is.
-        let Some(message) = request.message else { return };
-        let card = Place {
-            channel: request.asked.channel,
+        let Some(message) = request.card else { return };
+        let card = MessageRef {
+            channel: request.details.channel,
             message,
         };
         let (channel, inbox) = (Arc::clone(&self.channel), self.inbox.clone());
         let fetching = async move {
             sleep(after).await;
             let happening = match votes(channel.as_ref(), card).await {
-                Ok(votes) => Happening::Fetched {
+                Ok(votes) => EngineInput::ReactionsFetched {
                     request: id,
                     generation,
                     votes,
                 },
-                Err(Undelivered::Gone) => Happening::CardGone { request: id },
+                Err(DeliveryError::Gone) => EngineInput::CardMissing { request: id },
                 Err(problem) => {
                     warn!(error = ?problem, "the reactions on a card could not be fetched");
-                    Happening::FetchFailed {
+                    EngineInput::ReactionFetchFailed {
                         request: id,
                         generation,
                     }
@@ -159,7 +161,7 @@ impl Clerk {
         &mut self,
         id: RequestId,
         generation: u64,
-        votes: Votes,
+        votes: CardReactions,
     ) -> Result<(), LedgerError> {
         if self.fetching.get(&id) != Some(&generation) {
             // What a newer fetch finds is true; this one may tell of a reaction that was taken back in a gap.
@@ -173,13 +175,13 @@ impl Clerk {
         self.fetching.remove(&id);
         for person in &votes.deny {
             if self.counts_or_is_new(id, person, Vote::Deny) {
-                self.take(id, Command::Deny { by: person }).await?;
+                self.take(id, RequestCommand::Deny { by: person }).await?;
             }
         }
         let Some(request) = self.book.find(id).filter(|request| request.is_open()) else {
             return Ok(());
         };
-        let (access, requester) = (self.access_of(request), request.asked.requester);
+        let (access, requester) = (self.access_of(request), request.details.requester);
         let approving: BTreeSet<UserId> = votes
             .approve
             .iter()
@@ -188,14 +190,14 @@ impl Clerk {
             .collect();
         let no_longer: Vec<_> = request.approvals.difference(&approving).copied().collect();
         for by in no_longer {
-            self.take(id, Command::Retract { by }).await?;
+            self.take(id, RequestCommand::RemoveApproval { by }).await?;
         }
         // Attempts first: once there is a quorum the request is open to nobody.
         let counts = |person: &&Person| approving.contains(&person.id);
         let (approvals, attempts): (Vec<_>, Vec<_>) = votes.approve.iter().partition(counts);
         for person in attempts.into_iter().chain(approvals) {
             if self.counts_or_is_new(id, person, Vote::Approve) {
-                self.take(id, Command::Approve { by: person }).await?;
+                self.take(id, RequestCommand::Approve { by: person }).await?;
             }
         }
         Ok(())
@@ -208,20 +210,22 @@ impl Clerk {
         };
         let counts = match vote {
             Vote::Approve => {
-                person.id != request.asked.requester && self.access_of(request).may_approve(person)
+                person.id != request.details.requester && self.access_of(request).may_approve(person)
             }
-            Vote::Deny => person.id == request.asked.requester || self.access_of(request).may_approve(person),
+            Vote::Deny => {
+                person.id == request.details.requester || self.access_of(request).may_approve(person)
+            }
         };
-        counts || (!person.bot && !request.told.contains(&person.id))
+        counts || (!person.bot && !request.notified.contains(&person.id))
     }
 }
 
-async fn votes(channel: &dyn Channel, card: Place) -> Result<Votes, Undelivered> {
-    let mut votes = Votes::default();
+async fn votes(channel: &dyn IncidentChannel, card: MessageRef) -> Result<CardReactions, DeliveryError> {
+    let mut votes = CardReactions::default();
     for (vote, found) in [(Vote::Deny, &mut votes.deny), (Vote::Approve, &mut votes.approve)] {
-        for user in channel.voters(card, vote).await? {
+        for user in channel.reacting_users(card, vote).await? {
             // Somebody who left the guild has no roles in it, so their reaction cannot count.
-            found.extend(channel.person(user).await?);
+            found.extend(channel.member(user).await?);
         }
     }
     Ok(votes)

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use metrics::gauge;
 
-use super::ports::{Ledger, LedgerError, Search};
-use crate::domain::event::{Entry, Event, Recorded};
+use super::ports::{Ledger, LedgerError, RequestSearch};
+use crate::domain::event::{LedgerEntry, Recorded, RequestEvent};
 use crate::domain::ids::{MessageId, RequestId};
 use crate::domain::request::Request;
-use crate::domain::timestamp::Moment;
+use crate::domain::timestamp::Timestamp;
 
 /// The span that `signals_per_hour` is about.
 const HOUR: Duration = Duration::from_hours(1);
@@ -18,26 +18,26 @@ const HOUR: Duration = Duration::from_hours(1);
 /// How many ended requests are kept, so that a late reaction on their cards is recognised.
 const ENDED_KEPT: usize = 256;
 
-pub(super) struct Book {
+pub(super) struct RequestStore {
     ledger: Arc<dyn Ledger>,
     requests: BTreeMap<RequestId, Request>,
     /// Those that wait for people, in the order in which they expire.
-    open: BTreeSet<(Moment, RequestId)>,
+    open: BTreeSet<(Timestamp, RequestId)>,
     /// Those of them whose card is not known to be in its channel yet.
     awaited: BTreeSet<RequestId>,
     cards: HashMap<MessageId, RequestId>,
     ended: VecDeque<RequestId>,
-    signals: BTreeMap<String, BTreeMap<RequestId, Moment>>,
+    signals: BTreeMap<String, BTreeMap<RequestId, Timestamp>>,
     next: RequestId,
 }
 
-impl Book {
+impl RequestStore {
     /// Reads what is needed to go on; the requests whose result the channel may lack come beside it.
     pub(super) async fn open(
         ledger: Arc<dyn Ledger>,
-        now: Moment,
+        now: Timestamp,
     ) -> Result<(Self, BTreeSet<RequestId>), LedgerError> {
-        let recall = ledger.recall(now.minus(HOUR)).await?;
+        let recall = ledger.load_pending(now.minus(HOUR)).await?;
         let mut book = Self {
             ledger,
             requests: BTreeMap::new(),
@@ -46,7 +46,7 @@ impl Book {
             cards: HashMap::new(),
             ended: VecDeque::new(),
             signals: BTreeMap::new(),
-            next: recall.next,
+            next: recall.next_id,
         };
         for recorded in &recall.records {
             if let Some(request) = recorded.entry.request {
@@ -54,22 +54,22 @@ impl Book {
             }
         }
         book.count_open();
-        Ok((book, recall.owed))
+        Ok((book, recall.undelivered))
     }
 
     /// Records `events` and only then lets them be true; what was acknowledged comes back.
     pub(super) async fn record(
         &mut self,
         request: RequestId,
-        at: Moment,
-        events: Vec<Event>,
+        at: Timestamp,
+        events: Vec<RequestEvent>,
     ) -> Result<Vec<Recorded>, LedgerError> {
         if events.is_empty() {
             return Ok(Vec::new());
         }
         let entries = events
             .into_iter()
-            .map(|event| Entry {
+            .map(|event| LedgerEntry {
                 request: Some(request),
                 at,
                 event,
@@ -84,9 +84,9 @@ impl Book {
     }
 
     /// Records an attempt that became no request.
-    pub(super) async fn record_attempt(&self, at: Moment, event: Event) -> Result<(), LedgerError> {
+    pub(super) async fn record_attempt(&self, at: Timestamp, event: RequestEvent) -> Result<(), LedgerError> {
         self.ledger
-            .append(vec![Entry {
+            .append(vec![LedgerEntry {
                 request: None,
                 at,
                 event,
@@ -96,22 +96,22 @@ impl Book {
     }
 
     fn apply(&mut self, id: RequestId, recorded: &Recorded) -> Result<(), LedgerError> {
-        let Entry { at, event, .. } = &recorded.entry;
+        let LedgerEntry { at, event, .. } = &recorded.entry;
         let request = after(self.requests.remove(&id), id, recorded)?;
         match event {
-            Event::Requested(_) => self.next = self.next.max(RequestId(id.0 + 1)),
-            Event::Posted { message } => {
+            RequestEvent::Requested(_) => self.next = self.next.max(RequestId(id.0 + 1)),
+            RequestEvent::Posted { message } => {
                 self.cards.insert(*message, id);
             }
-            Event::Executing { .. } => {
+            RequestEvent::Executing { .. } => {
                 self.signals
-                    .entry(request.asked.target.clone())
+                    .entry(request.details.target.clone())
                     .or_default()
                     .insert(id, *at);
             }
-            Event::Finished(ending) => {
+            RequestEvent::Finished(ending) => {
                 if ending.signal_sent == Some(false)
-                    && let Some(signals) = self.signals.get_mut(&request.asked.target)
+                    && let Some(signals) = self.signals.get_mut(&request.details.target)
                 {
                     signals.remove(&id);
                 }
@@ -127,13 +127,13 @@ impl Book {
 
     /// Whatever happens, the open requests are gone through, and never those that are over.
     fn index(&mut self, request: &Request) {
-        let place = (request.asked.expires_at, request.id);
+        let place = (request.details.expires_at, request.id);
         if request.is_open() {
             self.open.insert(place);
         } else {
             self.open.remove(&place);
         }
-        if request.is_open() && request.message.is_none() {
+        if request.is_open() && request.card.is_none() {
             self.awaited.insert(request.id);
         } else {
             self.awaited.remove(&request.id);
@@ -151,7 +151,7 @@ impl Book {
                 .ended
                 .pop_front()
                 .and_then(|oldest| self.requests.remove(&oldest));
-            if let Some(card) = forgotten.and_then(|request| request.message) {
+            if let Some(card) = forgotten.and_then(|request| request.card) {
                 self.cards.remove(&card);
             }
         }
@@ -173,11 +173,11 @@ impl Book {
 
     /// Reads the ended request whose card the message is, if there is one and it is not known any more.
     pub(super) async fn look_up_card(&mut self, message: MessageId) -> Result<(), LedgerError> {
-        let search = Search {
+        let search = RequestSearch {
             ended: Some(true),
-            message: Some(message),
+            card: Some(message),
             limit: 1,
-            ..Search::default()
+            ..RequestSearch::default()
         };
         let mut found = None;
         for recorded in self.ledger.history(search).await? {
@@ -204,7 +204,7 @@ impl Book {
     }
 
     /// When the next of them expires.
-    pub(super) fn next_expiry(&self) -> Option<Moment> {
+    pub(super) fn next_expiry(&self) -> Option<Timestamp> {
         self.open.first().map(|(expiry, _)| *expiry)
     }
 
@@ -214,27 +214,30 @@ impl Book {
     }
 
     /// Whether the hourly budget of the target leaves one more signal. What is being executed counts.
-    pub(super) fn signal_left(&self, target: &str, limit: u32, now: Moment) -> bool {
+    pub(super) fn signal_left(&self, target: &str, limit: u32, now: Timestamp) -> bool {
         let used = self.signals.get(target).map_or(0, |signals| {
-            signals.values().filter(|&&at| now.since(at) < HOUR).count()
+            signals
+                .values()
+                .filter(|&&at| now.duration_since(at) < HOUR)
+                .count()
         });
         u32::try_from(used).is_ok_and(|used| used < limit)
     }
 
     /// Drops signals that no longer count.
-    pub(super) fn forget_signals_before_the_last_hour(&mut self, now: Moment) {
+    pub(super) fn forget_signals_before_the_last_hour(&mut self, now: Timestamp) {
         for signals in self.signals.values_mut() {
-            signals.retain(|_, at| now.since(*at) < HOUR);
+            signals.retain(|_, at| now.duration_since(*at) < HOUR);
         }
     }
 }
 
 /// The request once this record is counted in.
 fn after(known: Option<Request>, id: RequestId, recorded: &Recorded) -> Result<Request, LedgerError> {
-    let Entry { at, event, .. } = &recorded.entry;
+    let LedgerEntry { at, event, .. } = &recorded.entry;
     let request = match known {
         Some(request) => request.evolve(event, *at),
-        None => Request::begin(id, event),
+        None => Request::start(id, event),
     };
     request.map_err(|impossible| LedgerError::Corrupt {
         seq: recorded.seq,

@@ -3,25 +3,25 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::ports::{Approvers, Target};
+use super::ports::{ApproverList, Target};
 use crate::domain::ids::Person;
-use crate::domain::policy::{Limits, Policy};
+use crate::domain::policy::{RequestLimits, TargetPolicy};
 
 /// A target and the policy that holds on it.
 #[derive(Clone)]
-pub struct Governed {
+pub struct TargetWithPolicy {
     pub target: Arc<dyn Target>,
-    pub policy: Arc<Policy>,
+    pub policy: Arc<TargetPolicy>,
 }
 
 /// All targets by name, and the limits that hold for all of them.
 #[derive(Clone)]
-pub struct Rules {
-    pub targets: BTreeMap<String, Governed>,
-    pub limits: Limits,
+pub struct TargetRegistry {
+    pub targets: BTreeMap<String, TargetWithPolicy>,
+    pub limits: RequestLimits,
 }
 
-impl Rules {
+impl TargetRegistry {
     /// Whether the person may look at the sessions of at least one target.
     pub fn may_view_any(&self, person: &Person) -> bool {
         self.targets
@@ -30,11 +30,11 @@ impl Rules {
     }
 }
 
-impl Governed {
+impl TargetWithPolicy {
     /// Whose approval is waited for on this target.
-    pub fn approvers(&self) -> Approvers {
+    pub fn approvers(&self) -> ApproverList {
         let approvers = &self.policy.access.approvers;
-        Approvers {
+        ApproverList {
             roles: approvers.roles.iter().copied().collect(),
             users: approvers.users.iter().copied().collect(),
         }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use killgate::discord::api::Rest;
+use killgate::discord::api::ApiClient;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -44,7 +44,7 @@ pub(crate) struct Asked {
 
 #[derive(Clone)]
 pub(crate) struct Discord {
-    pub(crate) rest: Rest,
+    pub(crate) rest: ApiClient,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
@@ -53,7 +53,7 @@ impl Discord {
     pub(crate) async fn with(script: impl IntoIterator<Item = Step>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let rest = Rest::new(&url, &SecretString::from(TOKEN)).unwrap();
+        let rest = ApiClient::new(&url, &SecretString::from(TOKEN)).unwrap();
         let discord = Self {
             rest,
             asked: Arc::default(),

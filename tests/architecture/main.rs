@@ -20,13 +20,7 @@ fn the_house_keeps_its_rules() {
     let libraries = dependencies.keys().map(|name| name.replace('-', "_")).collect();
 
     let mut files = Vec::new();
-    for folder in [
-        "src",
-        "tests",
-        "examples",
-        "benches",
-        "crates",
-    ] {
+    for folder in ["src", "tests", "examples", "benches", "crates"] {
         collect(&root.join(folder), &mut files);
     }
     let files = files

@@ -35,7 +35,11 @@ fn an_arrow_that_points_the_wrong_way_is_found_however_it_is_written() {
         "use crate::{domain::x,\n    workflow::{self, ports::Clock}};",
         complaint,
     );
-    broken("src/domain/a.rs", "fn f() { crate::workflow::ports::f() }", complaint);
+    broken(
+        "src/domain/a.rs",
+        "fn f() { crate::workflow::ports::f() }",
+        complaint,
+    );
     broken(
         "src/domain/a.rs",
         "pub(crate) use super::super::workflow::ports;",

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use killgate::config::reference::{Key, TABLES, Table};
+use killgate::config::reference::{ConfigKey, ConfigTable, TABLES};
 
 use crate::example::Desk;
 
@@ -35,7 +35,7 @@ fn the_example_names_every_key_in_its_section() {
             .expect(table.name)
             .1;
         let section = section.split("\n[").next().unwrap_or_default();
-        for Key { name, default, .. } in table.keys {
+        for ConfigKey { name, default, .. } in table.keys {
             let line = section
                 .lines()
                 .find(|line| line.trim_start_matches("# ").starts_with(&format!("{name} = ")));
@@ -64,7 +64,7 @@ fn the_example_with_every_default_spelled_out_means_the_same() {
             let Some(table) = TABLES.iter().find(|table| table.name == line) else {
                 continue;
             };
-            for Key { name, default, .. } in table.keys {
+            for ConfigKey { name, default, .. } in table.keys {
                 let given = toml.lines().any(|line| line.starts_with(&format!("{name} = ")));
                 if let (Some(default), false) = (default, given) {
                     writeln!(spelled, "{name} = {default}").expect("a String takes all");
@@ -94,12 +94,12 @@ fn the_documentation_has_the_reference_as_the_code_has_it() {
     }
 }
 
-fn rows(table: &Table) -> String {
+fn rows(table: &ConfigTable) -> String {
     let mut rows = format!(
         "### `{}`\n\n| key | default | allowed | |\n|---|---|---|---|\n",
         table.name
     );
-    for Key {
+    for ConfigKey {
         name,
         allowed,
         default,

@@ -44,7 +44,8 @@ url = "postgresql://killgate@db2/postgres"
     let [orders, billing] = &settings.targets[..] else {
         panic!("two targets");
     };
-    let roles = |group: &killgate::domain::access::Group| group.roles.iter().copied().collect::<Vec<_>>();
+    let roles =
+        |group: &killgate::domain::access::AccessGroup| group.roles.iter().copied().collect::<Vec<_>>();
 
     assert_eq!((orders.policy.approvals, billing.policy.approvals), (2, 3));
     assert_eq!(orders.policy.expires_after, Duration::from_mins(5));

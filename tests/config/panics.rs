@@ -5,8 +5,8 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 
 use killgate::config::{self, Settings};
-use killgate::discord::api::{Rest, RestError};
-use killgate::discord::gateway::{Options, Pace};
+use killgate::discord::api::{ApiClient, ApiError};
+use killgate::discord::gateway::{GatewayOptions, GatewayTimeouts};
 use killgate::operations::logging::{LogFormat, log_to_stderr};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::ExposeSecret;
@@ -84,20 +84,20 @@ fn load(path: &Path) -> Settings {
 fn all_that_is_known(settings: &Settings) -> String {
     let mut known = vec![format!("{settings:?}"), format!("{settings:#?}")];
     let token = &settings.discord.token;
-    let rest = Rest::new(&settings.discord.api_url, token).expect("a client");
-    known.push(format!("{token:?} {rest:#?}"));
+    let api = ApiClient::new(&settings.discord.api_url, token).expect("a client");
+    known.push(format!("{token:?} {api:#?}"));
     known.push(format!(
         "{:?}",
-        Options {
-            rest,
+        GatewayOptions {
+            api,
             token: token.clone(),
             intents: GatewayIntents::empty(),
-            interest: Arc::new(|_, _| false),
+            filter: Arc::new(|_, _| false),
             capacity: 1,
-            pace: Pace::default(),
+            timeouts: GatewayTimeouts::default(),
         }
     ));
-    let config::Ledger::Postgres { connection } = &settings.ledger else {
+    let config::LedgerLocation::Postgres { connection } = &settings.ledger else {
         panic!("the ledger is in PostgreSQL")
     };
     let targets = settings.targets.iter().map(|target| &target.connection);
@@ -113,16 +113,16 @@ fn all_that_is_known(settings: &Settings) -> String {
     }
     // A header, or a URL, that cannot be: by what the libraries say of it.
     for wrong in [token.expose_secret(), IN_URL, IN_FILE, IN_ENVIRONMENT, LEDGERS] {
-        let refused = Rest::new("https://discord.com", &format!("{wrong}\n\u{1}").into());
+        let refused = ApiClient::new("https://discord.com", &format!("{wrong}\n\u{1}").into());
         known.extend(refused.err().map(words));
-        let refused = Rest::new(&format!("postgres://k:{wrong}@["), token);
+        let refused = ApiClient::new(&format!("postgres://k:{wrong}@["), token);
         known.extend(refused.err().map(words));
     }
     known.join("\n")
 }
 
 /// An error and its causes, in every form that they have.
-fn words(error: RestError) -> String {
+fn words(error: ApiError) -> String {
     let error = anyhow::Error::new(error);
     format!("{error:#} {error:?} {error:#?}")
 }

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use insta::assert_snapshot;
-use killgate::config::{Connection, Ledger, Settings, TlsMode};
+use killgate::config::{LedgerLocation, PostgresAddress, Settings, TlsMode};
 
 use crate::example::{Desk, MINIMAL, fault, plus, with};
 
 const URL: &str = "postgresql://killgate@db1.internal/postgres";
 
-fn connection(url: &str) -> Connection {
+fn connection(url: &str) -> PostgresAddress {
     let settings = with(URL, url).unwrap_or_else(|faults| panic!("{url}: {faults}"));
     settings.targets[0].connection.clone()
 }
@@ -137,7 +137,7 @@ fn a_ledger_is_a_file_or_a_server() {
     let desk = Desk::new();
     let path = |url: &str| match desk.load(&format!("{MINIMAL}\n[ledger]\nurl = '{url}'")) {
         Ok(Settings {
-            ledger: Ledger::Sqlite { path },
+            ledger: LedgerLocation::Sqlite { path },
             ..
         }) => path,
         other => panic!("{other:?}"),
@@ -146,7 +146,7 @@ fn a_ledger_is_a_file_or_a_server() {
     assert_eq!(path("sqlite:/tmp/killgate.db"), Path::new("/tmp/killgate.db"));
     assert_eq!(path("sqlite:///tmp/killgate.db"), Path::new("/tmp/killgate.db"));
     let Ok(Settings {
-        ledger: Ledger::Postgres { connection },
+        ledger: LedgerLocation::Postgres { connection },
         ..
     }) = ledger("postgresql://k:pw@ledger/killgate")
     else {

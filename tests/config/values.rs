@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use insta::assert_snapshot;
-use killgate::config::{Emoji, Ledger, Settings};
+use killgate::config::{Emoji, LedgerLocation, Settings};
 use killgate::domain::ids::{ChannelId, RoleId, UserId};
-use killgate::postgres::redaction::Privacy;
+use killgate::postgres::redaction::QueryVisibility;
 
 use crate::example::{Desk, MINIMAL, TOKEN, fault, plus, with};
 
@@ -18,14 +18,14 @@ fn what_is_left_out_has_its_default() {
     let desk = Desk::new();
     let settings = good(desk.load(MINIMAL));
     assert_eq!(settings.discord.api_url, "https://discord.com");
-    assert_eq!(settings.privacy, Privacy::Redacted);
+    assert_eq!(settings.privacy, QueryVisibility::Redacted);
     assert_eq!(settings.http, None);
     assert_eq!(settings.votes.approve, Emoji::parse("✅").expect("an emoji"));
     assert_eq!(settings.limits.confirm_within, Duration::from_secs(5));
     let policy = &settings.targets[0].policy;
     assert_eq!((policy.approvals, policy.require_reason), (1, false));
     assert_eq!(policy.expires_after, Duration::from_mins(15));
-    let Ledger::Sqlite { path } = settings.ledger else {
+    let LedgerLocation::Sqlite { path } = settings.ledger else {
         panic!("a SQLite ledger");
     };
     assert_eq!(path, desk.path("killgate.db"));
@@ -109,7 +109,7 @@ fn regular_expressions_are_compiled() {
 fn the_rest() {
     assert_eq!(
         good(plus("[privacy]\nquery_text = 'hidden'")).privacy,
-        Privacy::Hidden
+        QueryVisibility::Hidden
     );
     assert_snapshot!(fault(plus("[privacy]\nquery_text = 'Full'")), @r#"16:14: [privacy] query_text: "Full" is none of them; allowed: "redacted", "hidden", "full""#);
     assert_eq!(

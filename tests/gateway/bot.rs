@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use killgate::discord::api::Rest;
-use killgate::discord::gateway::{Connection, FromGateway, GatewayError, Interest, Options, Pace};
+use killgate::discord::api::ApiClient;
+use killgate::discord::gateway::{
+    EventFilter, GatewayError, GatewayEvent, GatewayHandle, GatewayOptions, GatewayTimeouts,
+};
 use secrecy::SecretString;
 use serenity::all::{Event, GatewayIntents};
 use tokio::sync::mpsc::Receiver;
@@ -15,13 +17,13 @@ use super::discord::{Discord, LIMIT};
 pub(crate) const TOKEN: &str = "a-token-that-must-not-be-seen";
 
 pub(crate) struct Bot {
-    pub(crate) connection: Connection,
-    pub(crate) events: Receiver<FromGateway>,
+    pub(crate) connection: GatewayHandle,
+    pub(crate) events: Receiver<GatewayEvent>,
 }
 
 /// The default pace, shortened, so that stories take less than a second.
-pub(crate) fn brisk() -> Pace {
-    Pace {
+pub(crate) fn brisk() -> GatewayTimeouts {
+    GatewayTimeouts {
         lookup: Duration::from_secs(2),
         connect: Duration::from_secs(1),
         upgrade: Duration::from_secs(1),
@@ -40,23 +42,23 @@ impl Bot {
         Self::wanting(discord, Arc::new(|kind, _| kind == "MESSAGE_REACTION_ADD"))
     }
 
-    pub(crate) fn at_pace(discord: &Discord, pace: Pace) -> Self {
+    pub(crate) fn at_pace(discord: &Discord, pace: GatewayTimeouts) -> Self {
         Self::with(discord, Arc::new(|kind, _| kind == "MESSAGE_REACTION_ADD"), pace)
     }
 
-    pub(crate) fn wanting(discord: &Discord, interest: Interest) -> Self {
+    pub(crate) fn wanting(discord: &Discord, interest: EventFilter) -> Self {
         Self::with(discord, interest, brisk())
     }
 
-    fn with(discord: &Discord, interest: Interest, pace: Pace) -> Self {
+    fn with(discord: &Discord, interest: EventFilter, pace: GatewayTimeouts) -> Self {
         let token = SecretString::from(TOKEN);
-        let (connection, events) = Connection::start(Options {
-            rest: Rest::new(&discord.api_url, &token).unwrap(),
+        let (connection, events) = GatewayHandle::start(GatewayOptions {
+            api: ApiClient::new(&discord.api_url, &token).unwrap(),
             token,
             intents: GatewayIntents::GUILDS | GatewayIntents::GUILD_MESSAGE_REACTIONS,
-            interest,
+            filter: interest,
             capacity: 16,
-            pace,
+            timeouts: pace,
         });
         Self { connection, events }
     }
@@ -67,10 +69,10 @@ impl Bot {
             .await
             .expect("something is yielded")
         {
-            Some(FromGateway::Ready) => "ready".to_owned(),
-            Some(FromGateway::Resumed) => "resumed".to_owned(),
-            Some(FromGateway::Disconnected { .. }) => "disconnected".to_owned(),
-            Some(FromGateway::Event(event)) => match *event {
+            Some(GatewayEvent::Ready) => "ready".to_owned(),
+            Some(GatewayEvent::Resumed) => "resumed".to_owned(),
+            Some(GatewayEvent::Disconnected { .. }) => "disconnected".to_owned(),
+            Some(GatewayEvent::Event(event)) => match *event {
                 Event::ReactionAdd(add) => format!("reaction on {}", add.reaction.message_id),
                 other => format!("{other:?}"),
             },

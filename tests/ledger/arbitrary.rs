@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use killgate::domain::event::{Action, Asked, Ending, Entry, Event, Recorded, Why};
-use killgate::domain::identity::{Identity, Pid, Server};
+use killgate::domain::event::{
+    Action, LedgerEntry, Recorded, RefusalReason, RequestDetails, RequestEvent, Resolution,
+};
+use killgate::domain::identity::{BackendIdentity, Pid, ServerIdentity};
 use killgate::domain::ids::{ChannelId, MessageId, RequestId, UserId};
 use killgate::domain::outcome::Outcome;
-use killgate::domain::session::{BackendKind, Session, State, Wait};
-use killgate::domain::timestamp::Moment;
+use killgate::domain::session::{BackendType, Session, SessionState, WaitEvent};
+use killgate::domain::timestamp::Timestamp;
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
@@ -17,7 +19,7 @@ use proptest::sample::select;
 pub(crate) fn recorded() -> impl Strategy<Value = Recorded> {
     (any::<u64>(), of(any::<u64>()), moment(), event()).prop_map(|(seq, request, at, event)| Recorded {
         seq,
-        entry: Entry {
+        entry: LedgerEntry {
             request: request.map(RequestId),
             at,
             event,
@@ -25,22 +27,22 @@ pub(crate) fn recorded() -> impl Strategy<Value = Recorded> {
     })
 }
 
-fn event() -> impl Strategy<Value = Event> {
-    let why = select(Why::ALL.to_vec());
+fn event() -> impl Strategy<Value = RequestEvent> {
+    let why = select(RefusalReason::ALL.to_vec());
     prop_oneof![
-        asked().prop_map(|asked| Event::Requested(Box::new(asked))),
-        any::<u64>().prop_map(|id| Event::Posted {
+        asked().prop_map(|asked| RequestEvent::Requested(Box::new(asked))),
+        any::<u64>().prop_map(|id| RequestEvent::Posted {
             message: MessageId(id)
         }),
-        user().prop_map(|actor| Event::Approved { actor }),
-        user().prop_map(|actor| Event::ApprovalRemoved { actor }),
-        (user(), why).prop_map(|(actor, why)| Event::AttemptRefused { actor, why }),
-        vec(user(), 0..4).prop_map(|approvers| Event::Executing { approvers }),
-        ending().prop_map(Event::Finished),
+        user().prop_map(|actor| RequestEvent::Approved { actor }),
+        user().prop_map(|actor| RequestEvent::ApprovalRemoved { actor }),
+        (user(), why).prop_map(|(actor, why)| RequestEvent::AttemptRefused { actor, why }),
+        vec(user(), 0..4).prop_map(|approvers| RequestEvent::Executing { approvers }),
+        ending().prop_map(RequestEvent::Finished),
     ]
 }
 
-fn asked() -> impl Strategy<Value = Asked> {
+fn asked() -> impl Strategy<Value = RequestDetails> {
     let what = (
         select(vec![Action::Cancel, Action::Terminate]),
         text(),
@@ -52,7 +54,7 @@ fn asked() -> impl Strategy<Value = Asked> {
     (what, any::<u32>(), of(pid()), who, when).prop_map(
         |((action, target, identity, session), waiters, worker, who, (asked_at, seen_at, expires_at))| {
             let (requester, channel, reason, needed) = who;
-            Asked {
+            RequestDetails {
                 action,
                 target,
                 identity,
@@ -62,7 +64,7 @@ fn asked() -> impl Strategy<Value = Asked> {
                 requester,
                 channel: ChannelId(channel),
                 reason,
-                needed,
+                approvals_needed: needed,
                 asked_at,
                 seen_at,
                 expires_at,
@@ -71,10 +73,10 @@ fn asked() -> impl Strategy<Value = Asked> {
     )
 }
 
-fn identity() -> impl Strategy<Value = Identity> {
+fn identity() -> impl Strategy<Value = BackendIdentity> {
     (any::<u64>(), moment(), pid(), moment(), of(moment())).prop_map(
-        |(system_identifier, postmaster_start, pid, backend_start, query_start)| Identity {
-            server: Server {
+        |(system_identifier, postmaster_start, pid, backend_start, query_start)| BackendIdentity {
+            server: ServerIdentity {
                 system_identifier,
                 postmaster_start,
             },
@@ -98,16 +100,16 @@ fn session() -> impl Strategy<Value = Session> {
         Session {
             pid,
             backend_start,
-            kind,
-            leader,
+            backend_type: kind,
+            leader_pid: leader,
             user,
-            superuser,
-            own,
+            is_superuser: superuser,
+            is_own: own,
             database,
             application,
             client,
             state,
-            wait: wait.map(|(kind, event)| Wait { kind, event }),
+            wait: wait.map(|(kind, event)| WaitEvent { kind, event }),
             xact_start,
             query_start,
             state_change,
@@ -117,7 +119,7 @@ fn session() -> impl Strategy<Value = Session> {
     })
 }
 
-fn ending() -> impl Strategy<Value = Ending> {
+fn ending() -> impl Strategy<Value = Resolution> {
     let outcome = select(Outcome::ALL.to_vec());
     // A record holds whole milliseconds.
     let elapsed = of(any::<u64>().prop_map(Duration::from_millis));
@@ -130,41 +132,41 @@ fn ending() -> impl Strategy<Value = Ending> {
     );
     (outcome, elapsed, rest).prop_map(|(outcome, elapsed, rest)| {
         let (signal_sent, detail, postgres, released, actor) = rest;
-        Ending {
+        Resolution {
             outcome,
             elapsed,
             signal_sent,
             detail,
             postgres,
-            released,
+            waiters_released: released,
             actor,
         }
     })
 }
 
-fn kind() -> impl Strategy<Value = BackendKind> {
+fn kind() -> impl Strategy<Value = BackendType> {
     prop_oneof![
-        Just(BackendKind::Client),
-        Just(BackendKind::ParallelWorker),
-        Just(BackendKind::WalSender),
-        text().prop_map(|name| BackendKind::named(Some(&name))),
+        Just(BackendType::Client),
+        Just(BackendType::ParallelWorker),
+        Just(BackendType::WalSender),
+        text().prop_map(|name| BackendType::from_name(Some(&name))),
     ]
 }
 
-fn state() -> impl Strategy<Value = State> {
+fn state() -> impl Strategy<Value = SessionState> {
     select(vec![
-        State::Active,
-        State::Idle,
-        State::IdleInTransaction,
-        State::IdleInTransactionAborted,
-        State::FastpathFunctionCall,
-        State::Disabled,
-        State::Unknown,
+        SessionState::Active,
+        SessionState::Idle,
+        SessionState::IdleInTransaction,
+        SessionState::IdleInTransactionAborted,
+        SessionState::FastpathFunctionCall,
+        SessionState::Disabled,
+        SessionState::Unknown,
     ])
 }
 
-fn moment() -> impl Strategy<Value = Moment> {
-    (-62_167_219_200_000_000..=253_402_207_200_000_000_i64).prop_map(Moment::from_micros)
+fn moment() -> impl Strategy<Value = Timestamp> {
+    (-62_167_219_200_000_000..=253_402_207_200_000_000_i64).prop_map(Timestamp::from_micros)
 }
 
 fn pid() -> impl Strategy<Value = Pid> {

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use killgate::domain::ids::RequestId;
-use killgate::ledger::hash_chain::Tail;
-use killgate::ledger::sqlite::reader::SqlitePages;
-use killgate::ledger::sqlite::{OpenError, Sqlite};
-use killgate::operations::audit::{Verdict, Wanted, export, verify};
+use killgate::ledger::hash_chain::ChainTail;
+use killgate::ledger::sqlite::reader::SqliteReader;
+use killgate::ledger::sqlite::{SqliteLedger, SqliteOpenError};
+use killgate::operations::audit::{AuditVerdict, ExportFilter, export, verify};
 use killgate::workflow::ports::Ledger;
 use rusqlite::Connection;
 use serde_json::Value;
@@ -14,9 +14,9 @@ use serde_json::Value;
 use super::given::{at, whole};
 use super::sqlite::Folder;
 
-fn exported(ledger: &Path, wanted: Wanted) -> Vec<Value> {
+fn exported(ledger: &Path, wanted: ExportFilter) -> Vec<Value> {
     let mut out = Vec::new();
-    let mut pages = SqlitePages::open(ledger).expect("opened");
+    let mut pages = SqliteReader::open(ledger).expect("opened");
     export(&mut pages, wanted, &mut out).expect("exported");
     let text = String::from_utf8(out).expect("text");
     assert!(text.is_empty() || text.ends_with('\n'), "every line is ended");
@@ -25,7 +25,7 @@ fn exported(ledger: &Path, wanted: Wanted) -> Vec<Value> {
         .collect()
 }
 
-fn numbers(ledger: &Path, wanted: Wanted) -> Vec<u64> {
+fn numbers(ledger: &Path, wanted: ExportFilter) -> Vec<u64> {
     let records = exported(ledger, wanted);
     records
         .iter()
@@ -36,7 +36,7 @@ fn numbers(ledger: &Path, wanted: Wanted) -> Vec<u64> {
 #[tokio::test]
 async fn the_export_has_every_record_oldest_first() {
     let folder = Folder::new();
-    let records = exported(&folder.with_ten_records().await, Wanted::default());
+    let records = exported(&folder.with_ten_records().await, ExportFilter::default());
     let events: Vec<_> = records
         .iter()
         .map(|record| record["event"].as_str().expect("a name"))
@@ -62,9 +62,9 @@ async fn the_export_can_be_narrowed_by_time_and_by_request() {
     assert_eq!(
         numbers(
             &ledger,
-            Wanted {
+            ExportFilter {
                 since,
-                ..Wanted::default()
+                ..ExportFilter::default()
             }
         ),
         [3, 4, 5, 8, 9, 10]
@@ -72,19 +72,19 @@ async fn the_export_can_be_narrowed_by_time_and_by_request() {
     assert_eq!(
         numbers(
             &ledger,
-            Wanted {
+            ExportFilter {
                 request,
-                ..Wanted::default()
+                ..ExportFilter::default()
             }
         ),
         [6, 7, 8, 9, 10]
     );
-    assert_eq!(numbers(&ledger, Wanted { since, request }), [8, 9, 10]);
+    assert_eq!(numbers(&ledger, ExportFilter { since, request }), [8, 9, 10]);
     let later = Some(at(60));
     assert_eq!(
         numbers(
             &ledger,
-            Wanted {
+            ExportFilter {
                 since: later,
                 request
             }
@@ -96,20 +96,20 @@ async fn the_export_can_be_narrowed_by_time_and_by_request() {
 #[tokio::test]
 async fn a_ledger_is_read_while_killgate_holds_it_and_writes() {
     let folder = Folder::new();
-    let ledger = Sqlite::open(&folder.ledger()).expect("opened");
+    let ledger = SqliteLedger::open(&folder.ledger()).expect("opened");
     for request in 1..=500 {
         ledger.append(whole(request, 0)).await.expect("recorded");
         if request % 100 == 0 {
-            let mut pages = SqlitePages::open(&folder.ledger()).expect("opened");
+            let mut pages = SqliteReader::open(&folder.ledger()).expect("opened");
             let verdict = verify(&mut pages, None).expect("read");
             assert!(
-                matches!(&verdict, Verdict::Intact(last) if last.seq == request * 5),
+                matches!(&verdict, AuditVerdict::Intact(last) if last.seq == request * 5),
                 "{verdict}"
             );
         }
     }
     assert_eq!(
-        numbers(&folder.ledger(), Wanted::default()),
+        numbers(&folder.ledger(), ExportFilter::default()),
         (1..=2_500).collect::<Vec<_>>()
     );
 }
@@ -118,12 +118,12 @@ async fn a_ledger_is_read_while_killgate_holds_it_and_writes() {
 async fn verification_tells_what_to_keep_elsewhere_and_finds_it_later() {
     let folder = Folder::new();
     let ledger = folder.with_ten_records().await;
-    let mut pages = SqlitePages::open(&ledger).expect("opened");
-    let Verdict::Intact(kept) = verify(&mut pages, None).expect("read") else {
+    let mut pages = SqliteReader::open(&ledger).expect("opened");
+    let AuditVerdict::Intact(kept) = verify(&mut pages, None).expect("read") else {
         panic!("it is intact");
     };
     assert_eq!(kept.seq, 10);
-    let ledger = Sqlite::open(&ledger).expect("opened");
+    let ledger = SqliteLedger::open(&ledger).expect("opened");
     ledger.append(whole(3, 0)).await.expect("recorded");
     let verdict = verify(&mut pages, Some(&kept.hash.to_uppercase())).expect("read");
     assert!(
@@ -137,18 +137,18 @@ async fn verification_tells_what_to_keep_elsewhere_and_finds_it_later() {
 #[test]
 fn an_empty_ledger_is_intact() {
     let folder = Folder::new();
-    drop(Sqlite::open(&folder.ledger()).expect("opened"));
-    let mut pages = SqlitePages::open(&folder.ledger()).expect("opened");
+    drop(SqliteLedger::open(&folder.ledger()).expect("opened"));
+    let mut pages = SqliteReader::open(&folder.ledger()).expect("opened");
     let verdict = verify(&mut pages, None).expect("read");
-    assert_eq!(verdict, Verdict::Intact(Tail::default()));
+    assert_eq!(verdict, AuditVerdict::Intact(ChainTail::default()));
     assert_eq!(verdict.to_string(), "intact: there are no records yet");
-    assert_eq!(numbers(&folder.ledger(), Wanted::default()), [] as [u64; 0]);
+    assert_eq!(numbers(&folder.ledger(), ExportFilter::default()), [] as [u64; 0]);
 }
 
 #[test]
 fn what_is_no_ledger_is_not_audited_and_not_created() {
     let folder = Folder::new();
-    let message = SqlitePages::open(&folder.ledger())
+    let message = SqliteReader::open(&folder.ledger())
         .expect_err("none there")
         .to_string();
     assert!(
@@ -161,7 +161,7 @@ fn what_is_no_ledger_is_not_audited_and_not_created() {
         .execute_batch("CREATE TABLE orders (id INTEGER)")
         .expect("made");
     assert!(matches!(
-        SqlitePages::open(&folder.ledger()),
-        Err(OpenError::Foreign { .. })
+        SqliteReader::open(&folder.ledger()),
+        Err(SqliteOpenError::Foreign { .. })
     ));
 }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use killgate::domain::event::{Ending, Entry, Event, Why};
+use killgate::domain::event::{LedgerEntry, RefusalReason, RequestEvent, Resolution};
 use killgate::domain::ids::RequestId;
 use killgate::domain::outcome::Outcome;
-use killgate::domain::timestamp::Moment;
-use killgate::ledger::hash_chain::{Break, Tail, read};
+use killgate::domain::timestamp::Timestamp;
+use killgate::ledger::hash_chain::{ChainError, ChainTail, read};
 
 use super::given::{CAROL, whole};
 
@@ -14,44 +14,44 @@ use super::given::{CAROL, whole};
 const FIRST: &str = include_str!("vectors/first.json");
 const SECOND: &str = include_str!("vectors/second.json");
 
-fn attempt() -> Entry {
-    Entry {
+fn attempt() -> LedgerEntry {
+    LedgerEntry {
         request: None,
-        at: Moment::from_micros(1_795_381_445_123_456),
-        event: Event::AttemptRefused {
+        at: Timestamp::from_micros(1_795_381_445_123_456),
+        event: RequestEvent::AttemptRefused {
             actor: CAROL,
-            why: Why::NotARequester,
+            why: RefusalReason::NotARequester,
         },
     }
 }
 
-fn refusal() -> Entry {
-    let ending = Ending {
+fn refusal() -> LedgerEntry {
+    let ending = Resolution {
         outcome: Outcome::Refused,
         elapsed: Some(Duration::from_millis(17)),
         signal_sent: Some(false),
         detail: "„Quote“ \"x\" \\ \u{1} \u{2028} 🔥".to_owned(),
         postgres: Some("ERROR:  permission denied\n(SQLSTATE 42501)".to_owned()),
-        released: None,
+        waiters_released: None,
         actor: None,
     };
-    Entry {
+    LedgerEntry {
         request: Some(RequestId(1)),
-        at: Moment::from_micros(1_795_381_446_000_000),
-        event: Event::Finished(ending),
+        at: Timestamp::from_micros(1_795_381_446_000_000),
+        event: RequestEvent::Finished(ending),
     }
 }
 
 #[test]
 fn another_implementation_writes_the_same_lines() {
-    let mut tail = Tail::default();
+    let mut tail = ChainTail::default();
     assert_eq!(tail.seal(attempt()).expect("sealed").line, FIRST);
     assert_eq!(tail.seal(refusal()).expect("sealed").line, SECOND);
 }
 
 #[test]
 fn what_was_sealed_follows_and_is_read_again() {
-    let (mut writing, mut reading) = (Tail::default(), Tail::default());
+    let (mut writing, mut reading) = (ChainTail::default(), ChainTail::default());
     for entry in whole(1, 0) {
         let sealed = writing.seal(entry.clone()).expect("sealed");
         assert_eq!(sealed.recorded.entry, entry);
@@ -67,11 +67,11 @@ fn what_was_sealed_follows_and_is_read_again() {
 #[test]
 fn an_elapsed_time_goes_on_as_it_was_recorded() {
     let mut entry = refusal();
-    if let Event::Finished(ending) = &mut entry.event {
+    if let RequestEvent::Finished(ending) = &mut entry.event {
         ending.elapsed = Some(Duration::from_micros(17_999));
     }
-    let sealed = Tail::default().seal(entry).expect("sealed");
-    let Event::Finished(ending) = &sealed.recorded.entry.event else {
+    let sealed = ChainTail::default().seal(entry).expect("sealed");
+    let RequestEvent::Finished(ending) = &sealed.recorded.entry.event else {
         panic!("{sealed:?}");
     };
     assert_eq!(ending.elapsed, Some(Duration::from_millis(17)));
@@ -100,22 +100,22 @@ fn another_way_to_write_the_same_is_found() {
     ] {
         let changed = FIRST.replace(from, to);
         assert_ne!(changed, FIRST);
-        assert_eq!(read(1, &changed), Err(Break::NotCanonical), "{changed}");
+        assert_eq!(read(1, &changed), Err(ChainError::NotCanonical), "{changed}");
     }
 }
 
 #[test]
 fn a_record_in_another_place_does_not_follow() {
-    let mut tail = Tail::default();
-    assert_eq!(tail.follow(2, SECOND), Err(Break::Gap { before: 0 }));
+    let mut tail = ChainTail::default();
+    assert_eq!(tail.follow(2, SECOND), Err(ChainError::Gap { before: 0 }));
     assert_eq!(
         tail.follow(1, SECOND),
-        Err(Break::Misplaced { stored: 1, says: 2 })
+        Err(ChainError::Misplaced { stored: 1, says: 2 })
     );
     tail.follow(1, FIRST).expect("the first record");
-    let mut other = Tail::default();
+    let mut other = ChainTail::default();
     other.seal(refusal()).expect("sealed");
     let stranger = other.seal(attempt()).expect("sealed").line;
-    assert_eq!(tail.follow(2, &stranger), Err(Break::PrevMismatch));
+    assert_eq!(tail.follow(2, &stranger), Err(ChainError::PrevMismatch));
     assert_eq!(tail.seq, 1, "it has not moved on");
 }

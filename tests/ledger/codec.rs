@@ -1,7 +1,7 @@
 //! A record as the object of the export: nothing is lost, and nothing is read that was not written so.
 
-use killgate::domain::event::{Event, Recorded};
-use killgate::ledger::record::{Object, decode, encode};
+use killgate::domain::event::{Recorded, RequestEvent};
+use killgate::ledger::record::{JsonObject, decode, encode};
 use proptest::prelude::{ProptestConfig, any, proptest};
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ proptest! {
 }
 
 /// The object of a whole request, to be spoilt.
-fn object() -> Object {
+fn object() -> JsonObject {
     encode(&Recorded {
         seq: 12,
         entry: requested(7, 0, pid(4711), ALICE),
@@ -102,7 +102,7 @@ fn a_record_of_an_earlier_version_is_read_without_the_time_at_which_the_session_
     let mut object = object();
     object.remove("seen_at");
     let read = decode(object.clone()).expect("a record");
-    let Event::Requested(asked) = &read.entry.event else {
+    let RequestEvent::Requested(asked) = &read.entry.event else {
         panic!("something else: {read:?}");
     };
     assert_eq!(asked.seen_at, None);

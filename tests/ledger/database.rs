@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use killgate::ledger::postgres::reader::PostgresPages;
-use killgate::ledger::postgres::{Memory, OpenError, Postgres, Terms};
-use killgate::ledger::reader::Pages;
-use killgate::operations::audit::{Verdict, verify};
-use killgate::postgres::connection::Dial;
-use killgate::postgres::tls::{Tls, TlsMode};
+use killgate::ledger::postgres::reader::PostgresReader;
+use killgate::ledger::postgres::{HighWaterMark, LeaseTimings, PostgresLedger, PostgresOpenError};
+use killgate::ledger::reader::LedgerReader;
+use killgate::operations::audit::{AuditVerdict, verify};
+use killgate::postgres::connection::ConnectOptions;
+use killgate::postgres::tls::{TlsMode, TlsOptions};
 use killgate::workflow::ports::Ledger;
 use throwaway_postgres::{Client, Cluster, shared};
 use tokio::sync::watch;
@@ -19,7 +19,7 @@ use super::suite::Place;
 pub(crate) const OWNER: &str = "keeper";
 
 /// Turns as quick as a test wants them.
-pub(crate) const QUICK: Terms = Terms {
+pub(crate) const QUICK: LeaseTimings = LeaseTimings {
     heartbeat: Duration::from_millis(20),
     grace: Duration::from_millis(100),
     expiry: Duration::from_millis(400),
@@ -43,18 +43,18 @@ impl Database {
         database
     }
 
-    pub(crate) fn dial(&self) -> Dial {
+    pub(crate) fn dial(&self) -> ConnectOptions {
         let mut config = tokio_postgres::Config::new();
         config
             .host("127.0.0.1")
             .port(self.cluster.port())
             .user(OWNER)
             .dbname(&self.name);
-        Dial {
+        ConnectOptions {
             config,
-            tls: Tls {
+            tls: TlsOptions {
                 mode: TlsMode::Disable,
-                ..Tls::default()
+                ..TlsOptions::default()
             },
             password: Arc::new(|| Ok(None)),
             statement_timeout: Duration::from_secs(2),
@@ -63,17 +63,20 @@ impl Database {
     }
 
     /// A replica that has become the active one.
-    pub(crate) async fn replica(&self, terms: Terms) -> Result<Postgres, OpenError> {
+    pub(crate) async fn replica(&self, terms: LeaseTimings) -> Result<PostgresLedger, PostgresOpenError> {
         let waiting = watch::Sender::default();
-        Postgres::stand_by(self.dial(), terms, &waiting, &Memory::default()).await
+        PostgresLedger::stand_by(self.dial(), terms, &waiting, &HighWaterMark::default()).await
     }
 
     /// A replica of a process that has seen the ledger before.
-    pub(crate) async fn replica_that_remembers(&self, memory: &Memory) -> Result<Postgres, OpenError> {
-        Postgres::stand_by(self.dial(), QUICK, &watch::Sender::default(), memory).await
+    pub(crate) async fn replica_that_remembers(
+        &self,
+        memory: &HighWaterMark,
+    ) -> Result<PostgresLedger, PostgresOpenError> {
+        PostgresLedger::stand_by(self.dial(), QUICK, &watch::Sender::default(), memory).await
     }
 
-    pub(crate) async fn active(&self) -> Postgres {
+    pub(crate) async fn active(&self) -> PostgresLedger {
         self.replica(QUICK).await.expect("the active one")
     }
 
@@ -89,12 +92,12 @@ impl Database {
             .expect("connected")
     }
 
-    pub(crate) fn verdict(&self) -> Verdict {
+    pub(crate) fn verdict(&self) -> AuditVerdict {
         verify(&mut self.pages(), None).expect("read to its end")
     }
 
-    pub(crate) fn pages(&self) -> impl Pages {
-        PostgresPages::open(&self.dial()).expect("opened")
+    pub(crate) fn pages(&self) -> impl LedgerReader {
+        PostgresReader::open(&self.dial()).expect("opened")
     }
 
     pub(crate) async fn records(&self) -> i64 {

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use killgate::ledger::sqlite::Sqlite;
-use killgate::ledger::sqlite::reader::SqlitePages;
+use killgate::ledger::sqlite::SqliteLedger;
+use killgate::ledger::sqlite::reader::SqliteReader;
 use killgate::operations::audit::verify;
-use killgate::workflow::ports::{Ledger, LedgerError, Search};
+use killgate::workflow::ports::{Ledger, LedgerError, RequestSearch};
 
 use super::given::{at, whole};
 use super::sqlite::Folder;
@@ -34,9 +34,9 @@ fn start(name: &str, ledger: &Path, before: &str) -> Child {
         .expect("started")
 }
 
-fn own_ledger() -> Arc<Sqlite> {
+fn own_ledger() -> Arc<SqliteLedger> {
     let path = std::env::var_os(LEDGER).expect("started by another test");
-    Arc::new(Sqlite::open(Path::new(&path)).expect("opened"))
+    Arc::new(SqliteLedger::open(Path::new(&path)).expect("opened"))
 }
 
 /// Tells the process that started this one that the ledger has acknowledged the request.
@@ -54,13 +54,13 @@ fn told(line: &str) -> Option<(u64, u64)> {
 }
 
 async fn assert_all_there(ledger: &Path, acknowledged: &BTreeMap<u64, u64>) {
-    let mut pages = SqlitePages::open(ledger).expect("opened");
+    let mut pages = SqliteReader::open(ledger).expect("opened");
     let verdict = verify(&mut pages, None).expect("read");
     assert!(verdict.is_intact(), "{verdict}");
-    let ledger = Sqlite::open(ledger).expect("opened again");
-    let search = Search {
+    let ledger = SqliteLedger::open(ledger).expect("opened again");
+    let search = RequestSearch {
         limit: u32::MAX,
-        ..Search::default()
+        ..RequestSearch::default()
     };
     let records = ledger.history(search).await.expect("read");
     for (&request, &seq) in acknowledged {
@@ -85,7 +85,7 @@ async fn assert_all_there(ledger: &Path, acknowledged: &BTreeMap<u64, u64>) {
 #[ignore = "runs in a process of its own, which another test kills"]
 async fn child_that_appends_until_it_is_killed() {
     let ledger = own_ledger();
-    let next = ledger.recall(at(0)).await.expect("recalled").next.0;
+    let next = ledger.load_pending(at(0)).await.expect("recalled").next_id.0;
     let mut tasks = tokio::task::JoinSet::new();
     for lane in 0..4 {
         let ledger = Arc::clone(&ledger);
@@ -123,7 +123,12 @@ async fn what_was_acknowledged_survives_kill_9_at_any_moment() {
 async fn child_that_appends_until_it_is_refused() {
     let ledger = own_ledger();
     let refusal = loop {
-        let request = ledger.recall(at(0)).await.expect("readable all the while").next.0;
+        let request = ledger
+            .load_pending(at(0))
+            .await
+            .expect("readable all the while")
+            .next_id
+            .0;
         match ledger.append(whole(request, 0)).await {
             Ok(recorded) => tell(request, recorded[0].seq),
             Err(refusal) => break refusal,
@@ -154,8 +159,8 @@ async fn a_disk_that_takes_no_more_costs_nothing_that_was_acknowledged() {
     assert_eq!(acknowledged.remove(&0), Some(0), "the child came to its end");
     assert!(!acknowledged.is_empty());
     assert_all_there(&folder.ledger(), &acknowledged).await;
-    let ledger = Sqlite::open(&folder.ledger()).expect("opened with room again");
-    let next = ledger.recall(at(0)).await.expect("recalled").next.0;
+    let ledger = SqliteLedger::open(&folder.ledger()).expect("opened with room again");
+    let next = ledger.load_pending(at(0)).await.expect("recalled").next_id.0;
     ledger.append(whole(next, 0)).await.expect("recorded");
     ledger.probe().await.expect("writable");
 }

@@ -2,41 +2,41 @@
 
 use std::time::Duration;
 
-use killgate::domain::event::{Action, Asked, Ending, Entry, Event};
-use killgate::domain::identity::{Identity, Pid, Server};
+use killgate::domain::event::{Action, LedgerEntry, RequestDetails, RequestEvent, Resolution};
+use killgate::domain::identity::{BackendIdentity, Pid, ServerIdentity};
 use killgate::domain::ids::{ChannelId, MessageId, RequestId, UserId};
 use killgate::domain::outcome::Outcome;
-use killgate::domain::session::{BackendKind, Session, State, Wait};
-use killgate::domain::timestamp::Moment;
+use killgate::domain::session::{BackendType, Session, SessionState, WaitEvent};
+use killgate::domain::timestamp::Timestamp;
 
 pub(crate) const ALICE: UserId = UserId(1_400_000_000_000_000_001);
 pub(crate) const BOB: UserId = UserId(1_400_000_000_000_000_002);
 pub(crate) const CAROL: UserId = UserId(1_400_000_000_000_000_003);
 
 /// `seconds` after 21:00 on the evening of the incident.
-pub(crate) fn at(seconds: i64) -> Moment {
-    Moment::from_micros((1_795_381_200 + seconds) * 1_000_000 + 123_456)
+pub(crate) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_micros((1_795_381_200 + seconds) * 1_000_000 + 123_456)
 }
 
 pub(crate) fn pid(number: i32) -> Pid {
     Pid::new(number).expect("a positive number")
 }
 
-pub(crate) fn entry(request: u64, seconds: i64, event: Event) -> Entry {
-    Entry {
+pub(crate) fn entry(request: u64, seconds: i64, event: RequestEvent) -> LedgerEntry {
+    LedgerEntry {
         request: Some(RequestId(request)),
         at: at(seconds),
         event,
     }
 }
 
-pub(crate) fn requested(request: u64, seconds: i64, of: Pid, by: UserId) -> Entry {
+pub(crate) fn requested(request: u64, seconds: i64, of: Pid, by: UserId) -> LedgerEntry {
     let session = session(of);
-    let asked = Asked {
+    let asked = RequestDetails {
         action: Action::Terminate,
         target: "orders".to_owned(),
-        identity: Identity {
-            server: Server {
+        identity: BackendIdentity {
+            server: ServerIdentity {
                 system_identifier: 7_571_234_567_890_123_456,
                 postmaster_start: at(-86_400),
             },
@@ -50,48 +50,48 @@ pub(crate) fn requested(request: u64, seconds: i64, of: Pid, by: UserId) -> Entr
         requester: by,
         channel: ChannelId(1_200_000_000_000_000_001),
         reason: Some("holds up checkout — “again” \u{1F525}".to_owned()),
-        needed: 1,
+        approvals_needed: 1,
         asked_at: at(seconds),
         seen_at: Some(at(seconds)),
         expires_at: at(seconds).plus(Duration::from_mins(15)),
     };
-    entry(request, seconds, Event::Requested(Box::new(asked)))
+    entry(request, seconds, RequestEvent::Requested(Box::new(asked)))
 }
 
-pub(crate) fn posted(request: u64, seconds: i64, message: u64) -> Entry {
+pub(crate) fn posted(request: u64, seconds: i64, message: u64) -> LedgerEntry {
     let message = MessageId(message);
-    entry(request, seconds, Event::Posted { message })
+    entry(request, seconds, RequestEvent::Posted { message })
 }
 
-pub(crate) fn approved(request: u64, seconds: i64, actor: UserId) -> Entry {
-    entry(request, seconds, Event::Approved { actor })
+pub(crate) fn approved(request: u64, seconds: i64, actor: UserId) -> LedgerEntry {
+    entry(request, seconds, RequestEvent::Approved { actor })
 }
 
-pub(crate) fn executing(request: u64, seconds: i64, approvers: &[UserId]) -> Entry {
+pub(crate) fn executing(request: u64, seconds: i64, approvers: &[UserId]) -> LedgerEntry {
     let approvers = approvers.to_vec();
-    entry(request, seconds, Event::Executing { approvers })
+    entry(request, seconds, RequestEvent::Executing { approvers })
 }
 
-pub(crate) fn terminated(request: u64, seconds: i64) -> Entry {
-    let ending = Ending {
+pub(crate) fn terminated(request: u64, seconds: i64) -> LedgerEntry {
+    let ending = Resolution {
         outcome: Outcome::Terminated,
         elapsed: Some(Duration::from_millis(17)),
         signal_sent: Some(true),
         detail: "the session ended".to_owned(),
         postgres: None,
-        released: Some(3),
+        waiters_released: Some(3),
         actor: None,
     };
-    entry(request, seconds, Event::Finished(ending))
+    entry(request, seconds, RequestEvent::Finished(ending))
 }
 
-pub(crate) fn denied(request: u64, seconds: i64, actor: UserId) -> Entry {
-    let ending = Ending::unsignalled(Outcome::Denied, "an approver said no").by(actor);
-    entry(request, seconds, Event::Finished(ending))
+pub(crate) fn denied(request: u64, seconds: i64, actor: UserId) -> LedgerEntry {
+    let ending = Resolution::without_signal(Outcome::Denied, "an approver said no").closed_by(actor);
+    entry(request, seconds, RequestEvent::Finished(ending))
 }
 
 /// From the command to the outcome: five records.
-pub(crate) fn whole(request: u64, seconds: i64) -> Vec<Entry> {
+pub(crate) fn whole(request: u64, seconds: i64) -> Vec<LedgerEntry> {
     let number = i32::try_from(request).expect("a small number");
     vec![
         requested(request, seconds, pid(4_000 + number), ALICE),
@@ -103,10 +103,10 @@ pub(crate) fn whole(request: u64, seconds: i64) -> Vec<Entry> {
 }
 
 /// The same as the first version recorded it, which did not keep when the session was seen.
-pub(crate) fn whole_of_the_first_version() -> Vec<Entry> {
+pub(crate) fn whole_of_the_first_version() -> Vec<LedgerEntry> {
     let mut entries = whole(1, 0);
     for entry in &mut entries {
-        if let Event::Requested(asked) = &mut entry.event {
+        if let RequestEvent::Requested(asked) = &mut entry.event {
             asked.seen_at = None;
         }
     }
@@ -117,16 +117,16 @@ fn session(pid: Pid) -> Session {
     Session {
         pid,
         backend_start: at(-3_600),
-        kind: BackendKind::Client,
-        leader: None,
+        backend_type: BackendType::Client,
+        leader_pid: None,
         user: Some("checkout".to_owned()),
-        superuser: false,
-        own: false,
+        is_superuser: false,
+        is_own: false,
         database: Some("shop".to_owned()),
         application: "checkout-7".to_owned(),
         client: Some("10.0.0.7".to_owned()),
-        state: State::IdleInTransaction,
-        wait: Some(Wait {
+        state: SessionState::IdleInTransaction,
+        wait: Some(WaitEvent {
             kind: "Client".to_owned(),
             event: "ClientRead".to_owned(),
         }),

@@ -1,10 +1,10 @@
 //! The ledger in a PostgreSQL database.
 
-use killgate::ledger::hash_chain::{Break, Tail};
-use killgate::ledger::postgres::reader::PostgresPages;
-use killgate::ledger::postgres::{OpenError, try_out};
-use killgate::ledger::reader::Pages;
-use killgate::operations::audit::{Verdict, verify};
+use killgate::ledger::hash_chain::{ChainError, ChainTail};
+use killgate::ledger::postgres::reader::PostgresReader;
+use killgate::ledger::postgres::{PostgresOpenError, dry_run};
+use killgate::ledger::reader::LedgerReader;
+use killgate::operations::audit::{AuditVerdict, verify};
 use killgate::workflow::ports::Ledger;
 
 use super::database::{Database, OWNER, QUICK};
@@ -22,7 +22,7 @@ async fn an_auditor_reads_it_while_a_replica_appends() {
         if request % 100 == 0 {
             let verdict = database.verdict();
             assert!(
-                matches!(&verdict, Verdict::Intact(last) if last.seq == request * 5),
+                matches!(&verdict, AuditVerdict::Intact(last) if last.seq == request * 5),
                 "{verdict}"
             );
         }
@@ -45,28 +45,28 @@ async fn an_auditor_needs_only_to_select() {
         .expect("granted");
     let mut dial = database.dial();
     dial.config.user("auditor");
-    let mut pages = PostgresPages::open(&dial).expect("opened");
+    let mut pages = PostgresReader::open(&dial).expect("opened");
     assert!(verify(&mut pages, None).expect("read").is_intact());
 }
 
 #[tokio::test]
 async fn a_database_without_a_ledger_is_not_audited_and_not_changed() {
     let database = Database::new().await;
-    let refused = PostgresPages::open(&database.dial());
-    assert!(matches!(refused, Err(OpenError::Missing)), "{refused:?}");
-    try_out(&database.dial())
+    let refused = PostgresReader::open(&database.dial());
+    assert!(matches!(refused, Err(PostgresOpenError::Missing)), "{refused:?}");
+    dry_run(&database.dial())
         .await
         .expect("a ledger could be made here");
-    let refused = PostgresPages::open(&database.dial());
-    assert!(matches!(refused, Err(OpenError::Missing)), "{refused:?}");
+    let refused = PostgresReader::open(&database.dial());
+    assert!(matches!(refused, Err(PostgresOpenError::Missing)), "{refused:?}");
 }
 
 #[tokio::test]
 async fn an_empty_ledger_is_intact() {
     let database = Database::new().await;
     drop(database.active().await);
-    assert_eq!(database.verdict(), Verdict::Intact(Tail::default()));
-    assert_eq!(database.pages().after(0).expect("read"), []);
+    assert_eq!(database.verdict(), AuditVerdict::Intact(ChainTail::default()));
+    assert_eq!(database.pages().records_after(0).expect("read"), []);
 }
 
 #[tokio::test]
@@ -109,9 +109,9 @@ async fn a_change_to_the_past_is_found() {
         )
         .await
         .expect("tampered with");
-    let found = Verdict::Broken {
+    let found = AuditVerdict::Broken {
         seq: 3,
-        broken: Break::HashMismatch,
+        broken: ChainError::HashMismatch,
     };
     assert_eq!(database.verdict(), found);
 }
@@ -131,7 +131,10 @@ async fn nobody_becomes_active_on_a_ledger_whose_end_was_cut_off() {
         .await
         .expect("tampered with");
     let refused = database.replica(QUICK).await.err().expect("refused");
-    assert!(matches!(refused, OpenError::Damaged { seq: 5, .. }), "{refused}");
+    assert!(
+        matches!(refused, PostgresOpenError::Damaged { seq: 5, .. }),
+        "{refused}"
+    );
 }
 
 #[tokio::test]
@@ -161,7 +164,7 @@ async fn a_ledger_of_the_first_version_opens() {
         .await
         .expect("filled");
     let ledger = database.active().await;
-    let recalled = ledger.recall(at(0)).await.expect("recalled");
+    let recalled = ledger.load_pending(at(0)).await.expect("recalled");
     let entries: Vec<_> = recalled.records.into_iter().map(|record| record.entry).collect();
     assert_eq!(entries, whole_of_the_first_version());
     assert_eq!(ledger.append(whole(2, 9)).await.expect("recorded")[0].seq, 6);
@@ -176,7 +179,7 @@ async fn a_schema_of_another_program_is_refused_and_left_alone() {
         .await
         .expect("made");
     let refused = database.replica(QUICK).await.err().expect("refused");
-    assert!(matches!(refused, OpenError::Foreign), "{refused}");
+    assert!(matches!(refused, PostgresOpenError::Foreign), "{refused}");
 }
 
 #[tokio::test]
@@ -191,7 +194,7 @@ async fn an_administrator_may_make_the_schema_for_a_role_that_may_not() {
         .expect("a role");
     let mut dial = database.dial();
     dial.config.user("modest");
-    let refused = try_out(&dial)
+    let refused = dry_run(&dial)
         .await
         .expect_err("it may make no schema")
         .to_string();
@@ -200,5 +203,5 @@ async fn an_administrator_may_make_the_schema_for_a_role_that_may_not() {
         .batch_execute("create schema killgate_ledger authorization modest")
         .await
         .expect("a schema");
-    try_out(&dial).await.expect("it may make a ledger in it");
+    dry_run(&dial).await.expect("it may make a ledger in it");
 }

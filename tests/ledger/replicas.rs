@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use killgate::domain::ids::RequestId;
-use killgate::ledger::postgres::{Memory, Terms};
+use killgate::ledger::postgres::{HighWaterMark, LeaseTimings};
 use killgate::workflow::ports::{Ledger, LedgerError};
 use throwaway_postgres::eventually;
 use tokio::time::timeout;
@@ -13,7 +13,7 @@ use super::database::{Database, QUICK};
 use super::given::{at, whole};
 
 /// As good as a process that was stopped: it never renews its lease.
-const ASLEEP: Terms = Terms {
+const ASLEEP: LeaseTimings = LeaseTimings {
     heartbeat: Duration::from_hours(1),
     ..QUICK
 };
@@ -41,7 +41,10 @@ async fn one_that_dies_is_succeeded() {
     first.append(whole(1, 0)).await.expect("recorded");
     drop(first);
     let second = database.active().await;
-    assert_eq!(second.recall(at(0)).await.expect("recalled").records.len(), 5);
+    assert_eq!(
+        second.load_pending(at(0)).await.expect("recalled").records.len(),
+        5
+    );
 }
 
 #[tokio::test]
@@ -62,7 +65,7 @@ async fn a_stale_epoch_is_refused_even_through_a_session_that_stands() {
     }
     let refused = first.probe().await;
     assert!(matches!(refused, Err(LedgerError::Deposed)), "{refused:?}");
-    let refused = first.settle(RequestId(1)).await;
+    let refused = first.mark_delivered(RequestId(1)).await;
     assert!(matches!(refused, Err(LedgerError::Deposed)), "{refused:?}");
     assert_eq!(database.records().await, 5);
 }
@@ -110,7 +113,7 @@ async fn what_was_appended_behind_its_back_must_be_read_before_it_appends_again(
         let refused = first.append(whole(2, 0)).await;
         assert!(matches!(refused, Err(LedgerError::Uncertain(_))), "{refused:?}");
     }
-    first.recall(at(0)).await.expect("read");
+    first.load_pending(at(0)).await.expect("read");
     assert_eq!(first.append(whole(2, 0)).await.expect("recorded")[0].seq, 7);
 }
 
@@ -128,9 +131,9 @@ async fn a_session_that_is_lost_is_opened_again_and_the_seat_is_kept() {
                 Err(LedgerError::NotRecorded(_)) => Ok(None),
                 // Its answer was lost with the session: it is there, or it must be made again.
                 Err(LedgerError::Uncertain(_)) => {
-                    let next = match first.recall(at(0)).await {
+                    let next = match first.load_pending(at(0)).await {
                         Err(LedgerError::NotRecorded(_)) => return Ok(None),
-                        recalled => recalled?.next.0,
+                        recalled => recalled?.next_id.0,
                     };
                     Ok((next > request).then_some(()))
                 }
@@ -156,7 +159,7 @@ const LOSES_TWO_RECORDS: &str = "
 #[tokio::test]
 async fn a_server_that_lost_what_was_acknowledged_is_not_built_on_by_those_who_know() {
     let database = Database::new().await;
-    let (standby, active) = (Memory::default(), database.active().await);
+    let (standby, active) = (HighWaterMark::default(), database.active().await);
     active.append(whole(1, 0)).await.expect("recorded");
     let look = database.replica_that_remembers(&standby);
     assert!(timeout(NEVER, look).await.is_err(), "two are active");
@@ -167,7 +170,7 @@ async fn a_server_that_lost_what_was_acknowledged_is_not_built_on_by_those_who_k
     for _ in 0..2 {
         let refused = words(active.probe().await.expect_err("refused"));
         assert!(refused.contains("record 5 of the ledger"), "{refused}");
-        let refused = words(active.recall(at(0)).await.expect_err("refused"));
+        let refused = words(active.load_pending(at(0)).await.expect_err("refused"));
         assert!(refused.contains("record 5 of the ledger"), "{refused}");
         active.append(whole(2, 0)).await.expect_err("refused");
         // Nor through another session.

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use killgate::ledger::sqlite::{OpenError, Sqlite};
+use killgate::ledger::sqlite::{SqliteLedger, SqliteOpenError};
 use killgate::workflow::ports::Ledger;
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -26,7 +26,7 @@ impl Folder {
 
     /// A ledger of two whole requests, ten records, closed again.
     pub(crate) async fn with_ten_records(&self) -> PathBuf {
-        let ledger = Sqlite::open(&self.ledger()).expect("opened");
+        let ledger = SqliteLedger::open(&self.ledger()).expect("opened");
         for request in 1..=2 {
             ledger.append(whole(request, 0)).await.expect("recorded");
         }
@@ -36,20 +36,20 @@ impl Folder {
 
 impl Place for Folder {
     async fn open(&self) -> Arc<dyn Ledger> {
-        Arc::new(Sqlite::open(&self.ledger()).expect("opened"))
+        Arc::new(SqliteLedger::open(&self.ledger()).expect("opened"))
     }
 }
 
 for_every_ledger!(Folder::new());
 
 fn refusal(path: &std::path::Path) -> String {
-    Sqlite::open(path).expect_err("refused").to_string()
+    SqliteLedger::open(path).expect_err("refused").to_string()
 }
 
 #[tokio::test]
 async fn a_second_killgate_is_refused_also_by_another_path() {
     let folder = Folder::new();
-    let first = Sqlite::open(&folder.ledger()).expect("opened");
+    let first = SqliteLedger::open(&folder.ledger()).expect("opened");
     let link = folder.ledger().with_file_name("link.db");
     std::os::unix::fs::symlink(folder.ledger(), &link).expect("linked");
     for path in [folder.ledger(), link] {
@@ -61,13 +61,13 @@ async fn a_second_killgate_is_refused_also_by_another_path() {
     }
     first.append(whole(1, 0)).await.expect("the first one goes on");
     drop(first);
-    Sqlite::open(&folder.ledger()).expect("free again");
+    SqliteLedger::open(&folder.ledger()).expect("free again");
 }
 
 #[test]
 fn only_its_owner_can_read_it() {
     let folder = Folder::new();
-    let _ledger = Sqlite::open(&folder.ledger()).expect("opened");
+    let _ledger = SqliteLedger::open(&folder.ledger()).expect("opened");
     let mut seen = Vec::new();
     for file in std::fs::read_dir(folder.0.path()).expect("a folder") {
         let file = file.expect("a file");
@@ -81,7 +81,7 @@ fn only_its_owner_can_read_it() {
 #[test]
 fn a_ledger_of_a_newer_killgate_is_refused_and_left_alone() {
     let folder = Folder::new();
-    drop(Sqlite::open(&folder.ledger()).expect("opened"));
+    drop(SqliteLedger::open(&folder.ledger()).expect("opened"));
     let connection = Connection::open(folder.ledger()).expect("opened");
     connection
         .pragma_update(None, "user_version", 99)
@@ -104,8 +104,8 @@ async fn a_ledger_of_the_first_version_opens() {
         .execute_batch(include_str!("vectors/version_1.sql"))
         .expect("filled");
     drop(connection);
-    let ledger = Sqlite::open(&folder.ledger()).expect("opened");
-    let recalled = ledger.recall(at(0)).await.expect("recalled");
+    let ledger = SqliteLedger::open(&folder.ledger()).expect("opened");
+    let recalled = ledger.load_pending(at(0)).await.expect("recalled");
     let entries: Vec<_> = recalled.records.into_iter().map(|record| record.entry).collect();
     assert_eq!(entries, whole_of_the_first_version());
     assert_eq!(ledger.append(whole(2, 9)).await.expect("recorded")[0].seq, 6);
@@ -121,8 +121,8 @@ fn the_database_of_another_program_is_refused_and_left_alone() {
     drop(connection);
     let before = std::fs::read(folder.ledger()).expect("its bytes");
     assert!(matches!(
-        Sqlite::open(&folder.ledger()),
-        Err(OpenError::Foreign { .. })
+        SqliteLedger::open(&folder.ledger()),
+        Err(SqliteOpenError::Foreign { .. })
     ));
     assert_eq!(std::fs::read(folder.ledger()).expect("its bytes"), before);
 }

@@ -5,9 +5,9 @@ mod history;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use killgate::domain::event::{Entry, Event, Recorded, Why};
+use killgate::domain::event::{LedgerEntry, Recorded, RefusalReason, RequestEvent};
 use killgate::domain::ids::RequestId;
-use killgate::workflow::ports::{Ledger, LedgerError, Recall};
+use killgate::workflow::ports::{Ledger, LedgerError, PendingRequests};
 
 use super::given::{
     ALICE, BOB, CAROL, approved, at, denied, entry, executing, pid, posted, requested, whole,
@@ -52,13 +52,13 @@ macro_rules! for_every_ledger {
 pub(crate) use for_every_ledger;
 pub(crate) use history::*;
 
-async fn append(ledger: &Arc<dyn Ledger>, entries: Vec<Entry>) -> Vec<Recorded> {
+async fn append(ledger: &Arc<dyn Ledger>, entries: Vec<LedgerEntry>) -> Vec<Recorded> {
     ledger.append(entries).await.expect("recorded")
 }
 
-async fn recall(ledger: &Arc<dyn Ledger>) -> Recall {
+async fn recall(ledger: &Arc<dyn Ledger>) -> PendingRequests {
     // Nothing in these tests is executed after midnight.
-    ledger.recall(at(86_400)).await.expect("recalled")
+    ledger.load_pending(at(86_400)).await.expect("recalled")
 }
 
 fn number(record: &Recorded) -> u64 {
@@ -86,10 +86,10 @@ pub(crate) async fn what_was_acknowledged_is_there_after_a_restart(place: &impl 
     assert_eq!(order, [1, 2, 3, 4, 5, 6]);
     drop(ledger);
     let recalled = recall(&place.open().await).await;
-    let expected = Recall {
+    let expected = PendingRequests {
         records: acknowledged,
-        next: RequestId(3),
-        owed: owed(&[1]),
+        next_id: RequestId(3),
+        undelivered: owed(&[1]),
     };
     assert_eq!(recalled, expected);
 }
@@ -97,8 +97,8 @@ pub(crate) async fn what_was_acknowledged_is_there_after_a_restart(place: &impl 
 pub(crate) async fn an_empty_ledger_remembers_nothing_and_begins_at_request_one(place: &impl Place) {
     let ledger = place.open().await;
     let recalled = recall(&ledger).await;
-    assert_eq!(recalled.next, RequestId(1));
-    assert!(recalled.records.is_empty() && recalled.owed.is_empty());
+    assert_eq!(recalled.next_id, RequestId(1));
+    assert!(recalled.records.is_empty() && recalled.undelivered.is_empty());
     assert_eq!(append(&ledger, Vec::new()).await, []);
 }
 
@@ -138,26 +138,26 @@ pub(crate) async fn only_what_must_be_gone_on_with_is_recalled(place: &impl Plac
     .await;
     append(&ledger, vec![requested(5, 40, pid(5), ALICE), denied(5, 41, BOB)]).await;
     for settled in [1, 2] {
-        ledger.settle(RequestId(settled)).await.expect("settled");
+        ledger.mark_delivered(RequestId(settled)).await.expect("settled");
     }
     drop(ledger);
     let recalled = recall(&place.open().await).await;
     assert_eq!(numbers(&recalled.records), BTreeSet::from([3, 4, 5]));
-    assert_eq!(recalled.owed, owed(&[5]));
-    assert_eq!(recalled.next, RequestId(6));
+    assert_eq!(recalled.undelivered, owed(&[5]));
+    assert_eq!(recalled.next_id, RequestId(6));
     assert!(recalled.records.is_sorted_by_key(|record| record.seq));
 }
 
 pub(crate) async fn an_ended_request_is_owed_until_it_is_settled(place: &impl Place) {
     let ledger = place.open().await;
     append(&ledger, whole(1, 0)).await;
-    assert_eq!(recall(&ledger).await.owed, owed(&[1]));
-    ledger.settle(RequestId(1)).await.expect("settled");
-    ledger.settle(RequestId(1)).await.expect("settled again");
+    assert_eq!(recall(&ledger).await.undelivered, owed(&[1]));
+    ledger.mark_delivered(RequestId(1)).await.expect("settled");
+    ledger.mark_delivered(RequestId(1)).await.expect("settled again");
     drop(ledger);
     let recalled = recall(&place.open().await).await;
     assert!(
-        recalled.owed.is_empty() && recalled.records.is_empty(),
+        recalled.undelivered.is_empty() && recalled.records.is_empty(),
         "{recalled:?}"
     );
 }
@@ -166,23 +166,23 @@ pub(crate) async fn a_request_that_was_executed_lately_is_recalled_though_it_is_
     let ledger = place.open().await;
     for (request, seconds) in [(1, 0), (2, 100)] {
         append(&ledger, whole(request, seconds)).await;
-        ledger.settle(RequestId(request)).await.expect("settled");
+        ledger.mark_delivered(RequestId(request)).await.expect("settled");
     }
     for (since, expected) in [(2, vec![1, 2]), (3, vec![2]), (102, vec![2]), (103, vec![])] {
-        let recalled = ledger.recall(at(since)).await.expect("recalled");
+        let recalled = ledger.load_pending(at(since)).await.expect("recalled");
         assert_eq!(
             numbers(&recalled.records),
             expected.into_iter().collect(),
             "since {since}"
         );
-        assert!(recalled.owed.is_empty());
+        assert!(recalled.undelivered.is_empty());
     }
 }
 
 pub(crate) async fn an_open_request_cannot_be_settled(place: &impl Place) {
     let ledger = place.open().await;
     append(&ledger, vec![requested(1, 0, pid(1), ALICE)]).await;
-    ledger.settle(RequestId(1)).await.expect("nothing to do");
+    ledger.mark_delivered(RequestId(1)).await.expect("nothing to do");
     assert_eq!(numbers(&recall(&ledger).await.records), BTreeSet::from([1]));
 }
 
@@ -211,7 +211,7 @@ pub(crate) async fn a_refused_append_leaves_nothing_behind(place: &impl Place) {
         ])
         .await;
     assert!(matches!(refused, Err(LedgerError::NotRecorded(_))), "{refused:?}");
-    assert_eq!(recall(&ledger).await.next, RequestId(2));
+    assert_eq!(recall(&ledger).await.next_id, RequestId(2));
     let next = append(&ledger, vec![posted(1, 2, 78)]).await;
     assert_eq!(next[0].seq, 2);
 }
@@ -246,14 +246,14 @@ pub(crate) async fn a_refused_append_does_no_harm_to_those_made_at_the_same_mome
 
 pub(crate) async fn attempts_that_never_became_a_request_are_recorded(place: &impl Place) {
     let ledger = place.open().await;
-    let attempt = Entry {
+    let attempt = LedgerEntry {
         request: None,
         ..entry(
             0,
             0,
-            Event::AttemptRefused {
+            RequestEvent::AttemptRefused {
                 actor: CAROL,
-                why: Why::NotARequester,
+                why: RefusalReason::NotARequester,
             },
         )
     };

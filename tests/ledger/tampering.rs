@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use killgate::ledger::hash_chain::{Break, Tail, read};
-use killgate::ledger::sqlite::Sqlite;
-use killgate::ledger::sqlite::reader::SqlitePages;
-use killgate::operations::audit::{Verdict, verify};
-use killgate::workflow::ports::{Ledger, LedgerError, Search};
+use killgate::ledger::hash_chain::{ChainError, ChainTail, read};
+use killgate::ledger::sqlite::SqliteLedger;
+use killgate::ledger::sqlite::reader::SqliteReader;
+use killgate::operations::audit::{AuditVerdict, verify};
+use killgate::workflow::ports::{Ledger, LedgerError, RequestSearch};
 use rusqlite::Connection;
 
 use super::given::at;
@@ -20,8 +20,8 @@ fn tamper(ledger: &Path, statements: &str) {
     connection.execute_batch(statements).expect("tampered with");
 }
 
-fn verdict(ledger: &Path, expect: Option<&str>) -> Verdict {
-    let mut pages = SqlitePages::open(ledger).expect("opened");
+fn verdict(ledger: &Path, expect: Option<&str>) -> AuditVerdict {
+    let mut pages = SqliteReader::open(ledger).expect("opened");
     verify(&mut pages, expect).expect("read to its end")
 }
 
@@ -37,12 +37,12 @@ fn hash(ledger: &Path, seq: u64) -> String {
     read(seq, &line(ledger, seq)).expect("a sound record").hash
 }
 
-async fn broken_after(statements: &str) -> (u64, Break) {
+async fn broken_after(statements: &str) -> (u64, ChainError) {
     let folder = Folder::new();
     let ledger = folder.with_ten_records().await;
     tamper(&ledger, statements);
     match verdict(&ledger, None) {
-        Verdict::Broken { seq, broken } => (seq, broken),
+        AuditVerdict::Broken { seq, broken } => (seq, broken),
         other => panic!("{statements}: {other}"),
     }
 }
@@ -52,25 +52,25 @@ const OTHER_APPROVER: &str =
 
 #[tokio::test]
 async fn a_record_that_was_changed_is_named() {
-    assert_eq!(broken_after(OTHER_APPROVER).await, (3, Break::HashMismatch));
+    assert_eq!(broken_after(OTHER_APPROVER).await, (3, ChainError::HashMismatch));
     let spaced = "UPDATE record SET line = line || ' ' WHERE seq = 7";
-    assert_eq!(broken_after(spaced).await, (7, Break::NotCanonical));
+    assert_eq!(broken_after(spaced).await, (7, ChainError::NotCanonical));
     let emptied = "UPDATE record SET line = '{}' WHERE seq = 10";
-    assert_eq!(broken_after(emptied).await, (10, Break::HashMismatch));
+    assert_eq!(broken_after(emptied).await, (10, ChainError::HashMismatch));
 }
 
 #[tokio::test]
 async fn records_that_are_missing_or_out_of_order_are_noticed() {
     let deleted = "DELETE FROM record WHERE seq = 5";
-    assert_eq!(broken_after(deleted).await, (6, Break::Gap { before: 4 }));
+    assert_eq!(broken_after(deleted).await, (6, ChainError::Gap { before: 4 }));
     let beheaded = "DELETE FROM record WHERE seq < 6";
-    assert_eq!(broken_after(beheaded).await, (6, Break::Gap { before: 0 }));
+    assert_eq!(broken_after(beheaded).await, (6, ChainError::Gap { before: 0 }));
     let swapped = "UPDATE record SET seq = 99 WHERE seq = 3;
                    UPDATE record SET seq = 3 WHERE seq = 4;
                    UPDATE record SET seq = 4 WHERE seq = 99;";
     assert_eq!(
         broken_after(swapped).await,
-        (3, Break::Misplaced { stored: 3, says: 4 })
+        (3, ChainError::Misplaced { stored: 3, says: 4 })
     );
 }
 
@@ -79,7 +79,7 @@ async fn a_forger_who_hashes_anew_is_found_at_the_next_record() {
     let folder = Folder::new();
     let ledger = folder.with_ten_records().await;
     let approval = read(3, &line(&ledger, 3)).expect("a sound record");
-    let mut tail = Tail {
+    let mut tail = ChainTail {
         seq: 2,
         hash: approval.prev,
     };
@@ -90,9 +90,9 @@ async fn a_forger_who_hashes_anew_is_found_at_the_next_record() {
         &ledger,
         &format!("UPDATE record SET line = '{forged}' WHERE seq = 3"),
     );
-    let expected = Verdict::Broken {
+    let expected = AuditVerdict::Broken {
         seq: 4,
-        broken: Break::PrevMismatch,
+        broken: ChainError::PrevMismatch,
     };
     assert_eq!(verdict(&ledger, None), expected);
 }
@@ -104,10 +104,10 @@ async fn an_end_that_was_cut_off_is_noticed_and_nothing_is_built_on_the_rest() {
     tamper(&ledger, "DELETE FROM record WHERE seq > 8");
     let found = verdict(&ledger, None);
     assert!(
-        matches!(&found, Verdict::Short { last, .. } if last.seq == 8),
+        matches!(&found, AuditVerdict::Short { last, .. } if last.seq == 8),
         "{found}"
     );
-    let refused = Sqlite::open(&ledger).expect_err("refused").to_string();
+    let refused = SqliteLedger::open(&ledger).expect_err("refused").to_string();
     assert!(
         refused.contains("is damaged at record 9: the last record is number 8"),
         "{refused}"
@@ -143,14 +143,14 @@ async fn nothing_is_told_or_recalled_from_a_record_that_was_changed() {
     let folder = Folder::new();
     let ledger = folder.with_ten_records().await;
     tamper(&ledger, OTHER_APPROVER);
-    let ledger = Sqlite::open(&ledger).expect("its end is sound");
-    let search = Search {
+    let ledger = SqliteLedger::open(&ledger).expect("its end is sound");
+    let search = RequestSearch {
         limit: 9,
-        ..Search::default()
+        ..RequestSearch::default()
     };
     let problem = "its hash is not the hash of what it says";
     for damaged in [
-        ledger.recall(at(0)).await.map(drop),
+        ledger.load_pending(at(0)).await.map(drop),
         ledger.history(search).await.map(drop),
     ] {
         let error = damaged.expect_err("damaged");
@@ -169,7 +169,7 @@ async fn a_last_record_that_was_changed_is_noticed_when_the_ledger_is_opened() {
         &ledger,
         "UPDATE record SET line = replace(line, '\"terminated\"', '\"gone\"') WHERE seq = 10",
     );
-    let refused = Sqlite::open(&ledger).expect_err("refused").to_string();
+    let refused = SqliteLedger::open(&ledger).expect_err("refused").to_string();
     assert!(
         refused.contains("is damaged at record 10: its hash is not the hash of what it says"),
         "{refused}"

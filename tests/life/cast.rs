@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use killgate::domain::access::{Access, Group};
-use killgate::domain::event::{Action, Asked, Event};
-use killgate::domain::identity::{Identity, Pid, Server};
+use killgate::domain::access::{Access, AccessGroup};
+use killgate::domain::event::{Action, RequestDetails, RequestEvent};
+use killgate::domain::identity::{BackendIdentity, Pid, ServerIdentity};
 use killgate::domain::ids::{ChannelId, Person, RequestId, RoleId, UserId};
 use killgate::domain::request::Request;
-use killgate::domain::session::{BackendKind, Session, State};
-use killgate::domain::timestamp::Moment;
+use killgate::domain::session::{BackendType, Session, SessionState};
+use killgate::domain::timestamp::Timestamp;
 
 pub const ONCALL: RoleId = RoleId(10);
 pub const DBA: RoleId = RoleId(20);
-pub const ASKED_AT: Moment = Moment::from_micros(1_000_000_000);
+pub const ASKED_AT: Timestamp = Timestamp::from_micros(1_000_000_000);
 pub const OPEN_FOR: Duration = Duration::from_mins(15);
 
 /// Who stands around the card. The requester is also an approver: that must not help them.
@@ -37,12 +37,12 @@ pub fn everybody() -> Vec<Person> {
 }
 
 pub fn access() -> Access {
-    let of = |role| Group {
+    let of = |role| AccessGroup {
         roles: [role].into(),
         users: [].into(),
     };
     Access {
-        viewers: Group::default(),
+        viewers: AccessGroup::default(),
         requesters: of(ONCALL),
         approvers: of(DBA),
     }
@@ -51,34 +51,34 @@ pub fn access() -> Access {
 pub fn session(pid: i32) -> Session {
     Session {
         pid: Pid::new(pid).expect("a pid is positive"),
-        backend_start: Moment::from_micros(900_000_000),
-        kind: BackendKind::Client,
-        leader: None,
+        backend_start: Timestamp::from_micros(900_000_000),
+        backend_type: BackendType::Client,
+        leader_pid: None,
         user: Some("app".to_owned()),
-        superuser: false,
-        own: false,
+        is_superuser: false,
+        is_own: false,
         database: Some("shop".to_owned()),
         application: "checkout".to_owned(),
         client: Some("10.0.0.7".to_owned()),
-        state: State::Active,
+        state: SessionState::Active,
         wait: None,
-        xact_start: Some(Moment::from_micros(950_000_000)),
-        query_start: Some(Moment::from_micros(960_000_000)),
-        state_change: Some(Moment::from_micros(960_000_000)),
+        xact_start: Some(Timestamp::from_micros(950_000_000)),
+        query_start: Some(Timestamp::from_micros(960_000_000)),
+        state_change: Some(Timestamp::from_micros(960_000_000)),
         query: Some("update stock set n = ? where id = ?".to_owned()),
         blocked_by: Vec::new(),
     }
 }
 
-pub fn asked(needed: u32) -> Asked {
+pub fn asked(needed: u32) -> RequestDetails {
     let session = session(4711);
-    Asked {
+    RequestDetails {
         action: Action::Terminate,
         target: "orders".to_owned(),
-        identity: Identity {
-            server: Server {
+        identity: BackendIdentity {
+            server: ServerIdentity {
                 system_identifier: 7,
-                postmaster_start: Moment::from_micros(1),
+                postmaster_start: Timestamp::from_micros(1),
             },
             pid: session.pid,
             backend_start: session.backend_start,
@@ -90,7 +90,7 @@ pub fn asked(needed: u32) -> Asked {
         requester: UserId(1),
         channel: ChannelId(100),
         reason: Some("it blocks the shop".to_owned()),
-        needed,
+        approvals_needed: needed,
         asked_at: ASKED_AT,
         seen_at: Some(ASKED_AT),
         expires_at: ASKED_AT.plus(OPEN_FOR),
@@ -98,6 +98,6 @@ pub fn asked(needed: u32) -> Asked {
 }
 
 pub fn open_request(needed: u32) -> Request {
-    Request::begin(RequestId(7), &Event::Requested(Box::new(asked(needed))))
+    Request::start(RequestId(7), &RequestEvent::Requested(Box::new(asked(needed))))
         .expect("that is how a request begins")
 }

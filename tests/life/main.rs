@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 
 use cast::{ASKED_AT, OPEN_FOR, access, everybody, open_request};
 use killgate::domain::approval::Approved;
-use killgate::domain::decision::{Circumstances, Command, decide};
-use killgate::domain::event::{Ending, Entry, Event, Recorded};
+use killgate::domain::decision::{DecisionContext, RequestCommand, decide};
+use killgate::domain::event::{LedgerEntry, Recorded, RequestEvent, Resolution};
 use killgate::domain::ids::{MessageId, UserId};
 use killgate::domain::outcome::Outcome;
-use killgate::domain::request::{Phase, Request};
-use killgate::domain::timestamp::Moment;
+use killgate::domain::request::{Request, RequestState};
+use killgate::domain::timestamp::Timestamp;
 use proptest::prelude::*;
 
 /// Something that could happen, in a form that can be generated and printed.
@@ -44,24 +44,24 @@ fn step() -> impl Strategy<Value = (Step, u64, bool)> {
     (step, passes, prop::bool::weighted(0.9))
 }
 
-fn command<'a>(step: &Step, people: &'a [killgate::domain::ids::Person]) -> Command<'a> {
+fn command<'a>(step: &Step, people: &'a [killgate::domain::ids::Person]) -> RequestCommand<'a> {
     match step {
-        Step::Approve(who) => Command::Approve { by: &people[*who] },
-        Step::Retract(who) => Command::Retract { by: people[*who].id },
-        Step::Deny(who) => Command::Deny { by: &people[*who] },
-        Step::Tick => Command::Tick,
-        Step::Lapse => Command::Lapse {
+        Step::Approve(who) => RequestCommand::Approve { by: &people[*who] },
+        Step::Retract(who) => RequestCommand::RemoveApproval { by: people[*who].id },
+        Step::Deny(who) => RequestCommand::Deny { by: &people[*who] },
+        Step::Tick => RequestCommand::CheckExpiry,
+        Step::Lapse => RequestCommand::Lapse {
             detail: "the session has ended".to_owned(),
         },
-        Step::CardDeleted => Command::CardDeleted {
+        Step::CardDeleted => RequestCommand::CardDeleted {
             detail: "its card was deleted",
         },
-        Step::Posted => Command::Posted {
+        Step::Posted => RequestCommand::CardPosted {
             message: MessageId(5),
         },
-        Step::Conclude => Command::Conclude(Ending {
+        Step::Conclude => RequestCommand::Finish(Resolution {
             signal_sent: Some(true),
-            ..Ending::unsignalled(Outcome::Terminated, "the session was seen to end")
+            ..Resolution::without_signal(Outcome::Terminated, "the session was seen to end")
         }),
     }
 }
@@ -87,7 +87,7 @@ proptest! {
         let (mut request, mut now, mut witness) = (open_request(needed), ASKED_AT, Witness::default());
         for (seq, (step, passes, signal_left)) in steps.iter().enumerate() {
             now = now.plus(std::time::Duration::from_secs(*passes));
-            let given = Circumstances { now, access: &access(), signal_left: *signal_left };
+            let given = DecisionContext { now, access: &access(), signal_budget_left: *signal_left };
             let before = request.clone();
             let decision = decide(&before, command(step, &people), given);
             let recorded = record(seq, &before, &decision.events, now);
@@ -99,22 +99,22 @@ proptest! {
                 witness.tokens += 1;
                 prop_assert!(token.approvers().len() >= needed as usize);
             }
-            if before.ending().is_some() {
-                prop_assert_eq!(before.ending(), request.ending(), "an ended request never changes");
+            if before.resolution().is_some() {
+                prop_assert_eq!(before.resolution(), request.resolution(), "an ended request never changes");
             }
         }
         prop_assert!(witness.executions <= 1 && witness.endings <= 1);
         prop_assert_eq!(witness.executions, witness.tokens, "a token for each execution, and for nothing else");
-        prop_assert_eq!(request.ending().is_some(), witness.endings == 1);
+        prop_assert_eq!(request.resolution().is_some(), witness.endings == 1);
     }
 
     #[test]
     fn replaying_what_was_recorded_gives_the_same_state(steps in prop::collection::vec(step(), 0..40)) {
         let people = everybody();
         let mut request = open_request(2);
-        let mut history = vec![(Event::Requested(Box::new(request.asked.clone())), ASKED_AT)];
+        let mut history = vec![(RequestEvent::Requested(Box::new(request.details.clone())), ASKED_AT)];
         for (step, _, signal_left) in &steps {
-            let given = Circumstances { now: ASKED_AT, access: &access(), signal_left: *signal_left };
+            let given = DecisionContext { now: ASKED_AT, access: &access(), signal_budget_left: *signal_left };
             for event in decide(&request, command(step, &people), given).events {
                 request = request.evolve(&event, ASKED_AT).expect("what is decided can follow what was");
                 history.push((event, ASKED_AT));
@@ -126,9 +126,9 @@ proptest! {
 }
 
 impl Witness {
-    fn see(&mut self, event: &Event, after: &Request, now: Moment) -> Result<(), TestCaseError> {
+    fn see(&mut self, event: &RequestEvent, after: &Request, now: Timestamp) -> Result<(), TestCaseError> {
         match event {
-            Event::Approved { actor } => {
+            RequestEvent::Approved { actor } => {
                 prop_assert!(self.approving.insert(*actor), "nobody counts twice");
                 prop_assert!(
                     [2, 3, 7].contains(&actor.0),
@@ -137,28 +137,30 @@ impl Witness {
                 );
                 prop_assert!(!after.has_expired(now), "nothing is approved past its time");
             }
-            Event::ApprovalRemoved { actor } => {
+            RequestEvent::ApprovalRemoved { actor } => {
                 prop_assert!(self.approving.remove(actor));
             }
-            Event::Executing { approvers } => {
+            RequestEvent::Executing { approvers } => {
                 self.executions += 1;
                 let approvers: BTreeSet<_> = approvers.iter().copied().collect();
                 prop_assert_eq!(&approvers, &self.approving);
-                prop_assert!(approvers.len() >= after.asked.needed as usize);
+                prop_assert!(approvers.len() >= after.details.approvals_needed as usize);
             }
-            Event::Finished(_) => {
+            RequestEvent::Finished(_) => {
                 self.endings += 1;
-                let is_ended = matches!(after.phase, Phase::Ended { .. });
+                let is_ended = matches!(after.state, RequestState::Ended { .. });
                 prop_assert!(is_ended);
             }
-            Event::Requested(_) | Event::Posted { .. } | Event::AttemptRefused { .. } => {}
+            RequestEvent::Requested(_)
+            | RequestEvent::Posted { .. }
+            | RequestEvent::AttemptRefused { .. } => {}
         }
         Ok(())
     }
 }
 
-fn record(seq: usize, request: &Request, events: &[Event], at: Moment) -> Vec<Recorded> {
-    let entry = |event: &Event| Entry {
+fn record(seq: usize, request: &Request, events: &[RequestEvent], at: Timestamp) -> Vec<Recorded> {
+    let entry = |event: &RequestEvent| LedgerEntry {
         request: Some(request.id),
         at,
         event: event.clone(),

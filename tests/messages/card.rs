@@ -4,19 +4,19 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use insta::assert_snapshot;
-use killgate::discord::messages::card::{current, posted};
-use killgate::domain::event::{Action, Ending};
+use killgate::discord::messages::card::{card_edit, new_card};
+use killgate::domain::event::{Action, Resolution};
 use killgate::domain::outcome::Outcome;
-use killgate::domain::request::Phase;
-use killgate::domain::session::State;
-use killgate::domain::session_diff::{Change, Sight};
-use killgate::workflow::ports::Card;
+use killgate::domain::request::RequestState;
+use killgate::domain::session::SessionState;
+use killgate::domain::session_diff::{Observation, SessionChange};
+use killgate::workflow::ports::CardContent;
 
 use crate::fixture::*;
 
 #[test]
 fn a_new_card_calls_the_approvers_and_says_what_would_be_done_to_whom() {
-    assert_snapshot!(read(&posted(&card(request(Action::Terminate)), &look())), @r#"
+    assert_snapshot!(read(&new_card(&card(request(Action::Terminate)), &look())), @r#"
     notifies: ["1300"]
     <@&1300> ✅ to approve, ❌ to deny: terminate 4711 on orders, which blocks 7 sessions
     # Terminate 4711 on orders?
@@ -39,16 +39,16 @@ fn a_new_card_calls_the_approvers_and_says_what_would_be_done_to_whom() {
 #[test]
 fn ages_are_told_by_the_clock_of_the_server_which_told_the_times() {
     let mut request = executed(Action::Terminate, terminated());
-    request.asked.seen_at = Some(now());
+    request.details.seen_at = Some(now());
     // The bot's own clock is ahead.
-    request.asked.asked_at = now().plus(Duration::from_hours(1));
-    let shown = read(&posted(&card(request), &look()));
+    request.details.asked_at = now().plus(Duration::from_hours(1));
+    let shown = read(&new_card(&card(request), &look()));
     assert!(shown.contains("**idle in transaction** for 14 m 3 s"), "{shown}");
 }
 
 #[test]
 fn a_cancel_that_cannot_help_says_so_first() {
-    assert_snapshot!(read(&posted(&card(request(Action::Cancel)), &look())), @r#"
+    assert_snapshot!(read(&new_card(&card(request(Action::Cancel)), &look())), @r#"
     notifies: ["1300"]
     <@&1300> ✅ to approve, ❌ to deny: cancel the query of 4711 on orders, which blocks 7 sessions
     # Cancel the query of 4711 on orders?
@@ -73,20 +73,20 @@ fn a_cancel_that_cannot_help_says_so_first() {
 fn while_it_is_open_the_card_follows_approvals_and_changes_and_calls_nobody_again() {
     let mut card = card(request(Action::Terminate));
     card.request.approvals = BTreeSet::from([BOB]);
-    card.now = Some(Sight {
+    card.latest = Some(Observation {
         session: waiting(4711, &[4712, 0], 4),
         waiters: 9,
     });
     card.changes = vec![
-        Change::Query {
+        SessionChange::Query {
             before: Some("UPDATE orders SET total = ?".to_owned()),
         },
-        Change::State {
-            before: State::IdleInTransaction,
+        SessionChange::State {
+            before: SessionState::IdleInTransaction,
         },
-        Change::Waiters { before: 7 },
+        SessionChange::Waiters { before: 7 },
     ];
-    assert_snapshot!(read(&current(&card, &look())), @r"
+    assert_snapshot!(read(&card_edit(&card, &look())), @r"
     notifies: []
     <@&1300> ✅ to approve, ❌ to deny: terminate 4711 on orders
     # Terminate 4711 on orders?
@@ -114,10 +114,10 @@ fn while_it_is_open_the_card_follows_approvals_and_changes_and_calls_nobody_agai
 #[test]
 fn a_card_of_a_parallel_worker_names_its_leader() {
     let mut card = card(request(Action::Cancel));
-    card.request.asked.worker = Some(pid(4720));
-    card.request.asked.session = session(4711);
-    card.request.asked.reason = None;
-    assert_snapshot!(read(&posted(&card, &look())), @r#"
+    card.request.details.worker = Some(pid(4720));
+    card.request.details.session = session(4711);
+    card.request.details.reason = None;
+    assert_snapshot!(read(&new_card(&card, &look())), @r#"
     notifies: ["1300"]
     <@&1300> ✅ to approve, ❌ to deny: cancel the query of 4711 on orders, which blocks 7 sessions
     # Cancel the query of 4711 on orders?
@@ -140,10 +140,10 @@ fn a_card_of_a_parallel_worker_names_its_leader() {
 #[test]
 fn while_it_is_executed_the_card_asks_nothing_more() {
     let mut card = card(request(Action::Terminate));
-    card.request.phase = Phase::Executing {
+    card.request.state = RequestState::Executing {
         approvers: vec![BOB, CAROL],
     };
-    let json = json(&current(&card, &look()));
+    let json = json(&card_edit(&card, &look()));
     assert_eq!(json["content"], "Terminating 4711 on orders …");
     let fields = json["embeds"][0]["fields"].as_array().expect("fields");
     assert!(fields.iter().all(|field| field["name"] != "If approved"));
@@ -153,7 +153,7 @@ fn while_it_is_executed_the_card_asks_nothing_more() {
 #[test]
 fn a_closed_card_begins_with_the_outcome_and_keeps_its_text() {
     let card = card(executed(Action::Terminate, terminated()));
-    assert_snapshot!(read(&current(&card, &look())), @r"
+    assert_snapshot!(read(&card_edit(&card, &look())), @r"
     notifies: []
     Terminated 4711 on orders
     # Terminated 4711 on orders
@@ -175,9 +175,9 @@ fn a_closed_card_begins_with_the_outcome_and_keeps_its_text() {
 #[test]
 fn a_card_that_a_person_closed_names_them() {
     let card = card(closed(
-        Ending::unsignalled(Outcome::Denied, "an approver said no").by(CAROL),
+        Resolution::without_signal(Outcome::Denied, "an approver said no").closed_by(CAROL),
     ));
-    assert_snapshot!(read(&posted(&card, &look())), @r"
+    assert_snapshot!(read(&new_card(&card, &look())), @r"
     notifies: []
     Denied: terminate 4711 on orders
     # Denied: terminate 4711 on orders
@@ -199,23 +199,23 @@ fn a_card_that_a_person_closed_names_them() {
 #[test]
 fn a_card_names_the_first_of_many_that_wait() {
     let mut card = card(request(Action::Terminate));
-    card.request.asked.waiters = 17;
-    card.waiting = (4712..4729).map(pid).collect();
-    let text = read(&current(&card, &look()));
+    card.request.details.waiters = 17;
+    card.waiting_pids = (4712..4729).map(pid).collect();
+    let text = read(&card_edit(&card, &look()));
     let first =
         "**Blocks 17 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718, 4719, 4720, 4721 and 7 more\n";
     assert!(text.contains(first), "{text}");
     // After a start it is known how many waited, and not yet who.
-    card.waiting.clear();
-    let text = read(&current(&card, &look()));
+    card.waiting_pids.clear();
+    let text = read(&card_edit(&card, &look()));
     assert!(text.contains("**Blocks 17 sessions**\n"), "{text}");
 }
 
 #[test]
 fn a_session_that_waits_itself_is_not_said_to_release_those_behind_it() {
     let mut card = card(request(Action::Terminate));
-    card.request.asked.session = waiting(4711, &[18_472], 59);
-    assert_snapshot!(read(&current(&card, &look())), @r"
+    card.request.details.session = waiting(4711, &[18_472], 59);
+    assert_snapshot!(read(&card_edit(&card, &look())), @r"
     notifies: []
     <@&1300> ✅ to approve, ❌ to deny: terminate 4711 on orders
     # Terminate 4711 on orders?
@@ -236,8 +236,8 @@ fn a_session_that_waits_itself_is_not_said_to_release_those_behind_it() {
     (Request #7)
     ");
     // Of a long queue not every waiter's blockers are known.
-    card.request.asked.session.blocked_by.clear();
-    let text = read(&current(&card, &look()));
+    card.request.details.session.blocked_by.clear();
+    let text = read(&card_edit(&card, &look()));
     assert!(
         text.contains("⚠️ It waits itself, for a lock: ending it may release nobody."),
         "{text}"
@@ -247,8 +247,8 @@ fn a_session_that_waits_itself_is_not_said_to_release_those_behind_it() {
         "{text}"
     );
     // Nobody is behind it, so that nothing is to be warned of.
-    card.request.asked.waiters = 0;
-    let text = read(&current(&card, &look()));
+    card.request.details.waiters = 0;
+    let text = read(&card_edit(&card, &look()));
     assert!(
         !text.contains("⚠️") && !text.contains("Those behind it"),
         "{text}"
@@ -258,8 +258,8 @@ fn a_session_that_waits_itself_is_not_said_to_release_those_behind_it() {
 #[test]
 fn a_cancel_of_a_session_that_waits_itself_warns_of_the_queue_too() {
     let mut card = card(request(Action::Cancel));
-    card.request.asked.session = waiting(4711, &[0], 59);
-    let text = read(&current(&card, &look()));
+    card.request.details.session = waiting(4711, &[0], 59);
+    let text = read(&card_edit(&card, &look()));
     assert!(
         text.contains("⚠️ It waits itself, for a prepared transaction: ending it may release nobody."),
         "{text}"
@@ -270,11 +270,11 @@ fn a_cancel_of_a_session_that_waits_itself_warns_of_the_queue_too() {
 #[test]
 fn names_and_addresses_stand_on_the_card_letter_by_letter() {
     let mut card = card(request(Action::Terminate));
-    let session = &mut card.request.asked.session;
+    let session = &mut card.request.details.session;
     session.user = Some("_ro_".to_owned());
     session.application = "PostgreSQL JDBC Driver".to_owned();
     session.client = Some("2001:db8:a:b::1".to_owned());
-    let text = read(&current(&card, &look()));
+    let text = read(&card_edit(&card, &look()));
     let whose =
         "user `_ro_` · database shop · application PostgreSQL JDBC Driver · client `2001:db8:a:b::1`\n";
     assert!(text.contains(whose), "{text}");
@@ -283,8 +283,8 @@ fn names_and_addresses_stand_on_the_card_letter_by_letter() {
 #[test]
 fn a_transaction_as_old_as_the_state_is_not_told_of_twice() {
     let mut card = card(request(Action::Terminate));
-    card.request.asked.session.xact_start = Some(ago(843).minus(Duration::from_millis(3)));
-    let text = read(&current(&card, &look()));
+    card.request.details.session.xact_start = Some(ago(843).minus(Duration::from_millis(3)));
+    let text = read(&card_edit(&card, &look()));
     let once = "**idle in transaction** since <t:1795373157:T> (<t:1795373157:R>)\n";
     assert!(text.contains(once), "{text}");
 }
@@ -295,14 +295,14 @@ fn no_card_but_an_open_one_that_is_posted_notifies_anybody() {
     let calling = serde_json::json!({ "parse": [], "users": [], "roles": ["1300"], "replied_user": false });
     let open = card(request(Action::Terminate));
     let over = card(executed(Action::Terminate, terminated()));
-    assert_eq!(json(&posted(&open, &look()))["allowed_mentions"], calling);
+    assert_eq!(json(&new_card(&open, &look()))["allowed_mentions"], calling);
     for body in [
-        current(&open, &look()),
-        posted(&over, &look()),
-        current(&over, &look()),
+        card_edit(&open, &look()),
+        new_card(&over, &look()),
+        card_edit(&over, &look()),
     ] {
         assert_eq!(json(&body)["allowed_mentions"], nobody);
     }
-    let edit = |card: &Card| serde_json::to_value(current(card, &look()).edit()).expect("JSON");
+    let edit = |card: &CardContent| serde_json::to_value(card_edit(card, &look()).edit()).expect("JSON");
     assert_eq!(edit(&open)["allowed_mentions"], nobody);
 }

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use insta::assert_snapshot;
 use killgate::discord::messages::choices::{pids, targets};
-use killgate::discord::session_list::page::{Answer, Silence};
-use killgate::domain::session::{BackendKind, Session};
+use killgate::discord::session_list::page::{NoAnswerReason, TargetAnswer};
+use killgate::domain::session::{BackendType, Session};
 use serenity::all::CreateAutocompleteResponse;
 
 use crate::fixture::*;
 
-fn answer(target: &str, sessions: Vec<Session>) -> Answer {
-    Answer {
+fn answer(target: &str, sessions: Vec<Session>) -> TargetAnswer {
+    TargetAnswer {
         target: target.to_owned(),
-        seen: Ok(Arc::new(snapshot(sessions))),
+        snapshot: Ok(Arc::new(snapshot(sessions))),
     }
 }
 
@@ -33,13 +33,13 @@ fn names(response: &CreateAutocompleteResponse) -> String {
     names.join("\n")
 }
 
-fn orders() -> Answer {
+fn orders() -> TargetAnswer {
     let own = Session {
-        own: true,
+        is_own: true,
         ..session(10)
     };
     let walsender = Session {
-        kind: BackendKind::WalSender,
+        backend_type: BackendType::WalSender,
         ..session(11)
     };
     let payments = Session {
@@ -87,9 +87,9 @@ fn what_was_typed_is_looked_for_in_pid_user_application_database_and_query() {
 
 #[test]
 fn with_several_targets_each_choice_names_its_own_and_one_without_an_answer_hides_none() {
-    let silent = Answer {
+    let silent = TargetAnswer {
         target: "billing".to_owned(),
-        seen: Err(Silence::NotYet),
+        snapshot: Err(NoAnswerReason::Pending),
     };
     let users = answer("users", vec![resting(4711, 10)]);
     assert_snapshot!(names(&pids(&[orders(), silent, users], "4711")), @r"

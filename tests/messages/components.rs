@@ -3,21 +3,21 @@
 use std::sync::Arc;
 
 use insta::assert_snapshot;
-use killgate::discord::messages::body::Body;
-use killgate::discord::messages::component_id::{Chosen, Press};
+use killgate::discord::messages::body::MessageBody;
+use killgate::discord::messages::component_id::{ComponentAction, SessionChoice};
 use killgate::discord::messages::details::details;
 use killgate::discord::messages::reason_form;
-use killgate::discord::session_list::View;
-use killgate::discord::session_list::filter::Filter;
-use killgate::discord::session_list::page::{Answer, Silence, Wanted, page};
+use killgate::discord::session_list::SessionView;
+use killgate::discord::session_list::filter::SessionFilter;
+use killgate::discord::session_list::page::{NoAnswerReason, SessionQuery, TargetAnswer, page};
 use killgate::domain::event::Action;
-use killgate::domain::session::{BackendKind, Session};
+use killgate::domain::session::{BackendType, Session};
 use serde_json::Value;
 
 use crate::fixture::*;
 
 /// Buttons and menus as a person sees them; what cannot be pressed in parentheses.
-fn controls(body: &Body) -> String {
+fn controls(body: &MessageBody) -> String {
     let mut lines = Vec::new();
     for row in json(body)["components"].as_array().into_iter().flatten() {
         for component in row["components"].as_array().into_iter().flatten() {
@@ -42,17 +42,17 @@ fn controls(body: &Body) -> String {
     lines.join("\n")
 }
 
-fn answer(target: &str, sessions: Vec<Session>) -> Answer {
-    Answer {
+fn answer(target: &str, sessions: Vec<Session>) -> TargetAnswer {
+    TargetAnswer {
         target: target.to_owned(),
-        seen: Ok(Arc::new(snapshot(sessions))),
+        snapshot: Ok(Arc::new(snapshot(sessions))),
     }
 }
 
-fn wanted(view: View) -> Wanted {
-    Wanted {
+fn wanted(view: SessionView) -> SessionQuery {
+    SessionQuery {
         view,
-        ..Wanted::default()
+        ..SessionQuery::default()
     }
 }
 
@@ -64,7 +64,7 @@ fn each_session_of_a_page_can_be_picked() {
         waiting(4713, &[4711, 4712], 60),
     ];
     let answers = [answer("orders", sessions), answer("billing", vec![session(70)])];
-    assert_snapshot!(controls(&page(&answers, &wanted(View::Blocking), 0).body), @r"
+    assert_snapshot!(controls(&page(&answers, &wanted(SessionView::Blocking), 0).body), @r"
     [Refresh]
     [All that is busy]
     Look closer, cancel or terminate…
@@ -81,7 +81,7 @@ fn each_session_of_a_page_can_be_picked() {
 fn pages_are_turned_by_buttons_which_end_where_the_pages_do() {
     let answers = [answer("orders", (1..=12).map(session).collect())];
     let buttons = |number| {
-        let all = controls(&page(&answers, &wanted(View::Busy), number).body);
+        let all = controls(&page(&answers, &wanted(SessionView::Busy), number).body);
         all.lines().take(3).collect::<Vec<_>>().join(" ")
     };
     assert_eq!(buttons(0), "(◀ Back) [Refresh] [More ▶]");
@@ -92,7 +92,7 @@ fn pages_are_turned_by_buttons_which_end_where_the_pages_do() {
 #[test]
 fn where_somebody_waits_a_button_leads_to_who_blocks_whom() {
     let queue = || vec![resting(4711, 843), waiting(4712, &[4711], 252)];
-    let busy = page(&[answer("orders", queue())], &wanted(View::Busy), 0).body;
+    let busy = page(&[answer("orders", queue())], &wanted(SessionView::Busy), 0).body;
     let buttons = json(&busy)["components"][0]["components"].clone();
     let other = buttons
         .as_array()
@@ -102,17 +102,17 @@ fn where_somebody_waits_a_button_leads_to_who_blocks_whom() {
         .clone();
     assert_eq!(other["label"], "Who blocks whom");
     let id = other["custom_id"].as_str().expect("a custom id");
-    let Ok(Press::Turn(turn)) = Press::read(id, ["orders"]) else {
+    let Ok(ComponentAction::NavigatePage(turn)) = ComponentAction::read(id, ["orders"]) else {
         panic!("it leads nowhere: {id}");
     };
-    assert_eq!((turn.to(), turn.wanted.view), (0, View::Blocking));
+    assert_eq!((turn.to(), turn.wanted.view), (0, SessionView::Blocking));
 }
 
 #[test]
 fn where_nothing_is_shown_there_is_only_another_look() {
     let answers = [answer("orders", vec![idle(1)])];
     assert_eq!(
-        controls(&page(&answers, &wanted(View::Busy), 0).body),
+        controls(&page(&answers, &wanted(SessionView::Busy), 0).body),
         "[Refresh]"
     );
 }
@@ -120,12 +120,12 @@ fn where_nothing_is_shown_there_is_only_another_look() {
 #[test]
 fn a_filter_too_long_for_a_button_is_told_and_sessions_can_still_be_picked() {
     let long = "x".repeat(120);
-    let wanted = Wanted {
-        filter: Filter {
+    let wanted = SessionQuery {
+        filter: SessionFilter {
             application: Some(long.clone()),
-            ..Filter::default()
+            ..SessionFilter::default()
         },
-        ..wanted(View::Busy)
+        ..wanted(SessionView::Busy)
     };
     let session = Session {
         application: long,
@@ -139,13 +139,13 @@ fn a_filter_too_long_for_a_button_is_told_and_sessions_can_still_be_picked() {
 
 #[test]
 fn a_target_that_is_waited_for_is_named_and_hides_nobody() {
-    let late = Answer {
+    let late = TargetAnswer {
         target: "billing".to_owned(),
-        seen: Err(Silence::NotYet),
+        snapshot: Err(NoAnswerReason::Pending),
     };
     let page = page(
         &[late, answer("orders", vec![session(4711)])],
-        &wanted(View::Busy),
+        &wanted(SessionView::Busy),
         0,
     );
     assert_snapshot!(read(&page.body), @r"
@@ -165,7 +165,7 @@ fn a_target_that_is_waited_for_is_named_and_hides_nobody() {
 #[test]
 fn the_details_of_a_session_say_what_is_known_and_what_can_be_asked() {
     let body = details("orders", &resting(4711, 843), 7, now());
-    assert!(body.is_private());
+    assert!(body.is_ephemeral());
     assert_snapshot!(format!("{}\n{}", read(&body), controls(&body)), @r"
     notifies: []
     # 4711 on orders
@@ -220,7 +220,7 @@ fn a_session_that_sleeps_waits_for_nobody() {
 #[test]
 fn nothing_can_be_asked_about_what_serves_no_client() {
     let worker = Session {
-        kind: BackendKind::Other("autovacuum worker".to_owned()),
+        backend_type: BackendType::Other("autovacuum worker".to_owned()),
         ..session(70)
     };
     let body = details("orders", &worker, 0, now());
@@ -229,7 +229,7 @@ fn nothing_can_be_asked_about_what_serves_no_client() {
         "It serves no client (autovacuum worker), so it can be neither cancelled nor terminated here."
     ));
     let own = Session {
-        own: true,
+        is_own: true,
         ..idle(71)
     };
     assert_eq!(controls(&details("orders", &own, 0, now())), "");
@@ -237,7 +237,7 @@ fn nothing_can_be_asked_about_what_serves_no_client() {
 
 #[test]
 fn the_form_says_what_it_is_for_and_insists_only_where_it_must() {
-    let chosen = Chosen {
+    let chosen = SessionChoice {
         target: "orders".to_owned(),
         pid: pid(4711),
         backend_start: ago(60),

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 use killgate::discord::interactions::definitions::{STATUSES, VIEWS, all, differs};
-use killgate::discord::session_list::View;
+use killgate::discord::session_list::SessionView;
 use serde_json::{Value, json};
 use serenity::all::Command;
 
@@ -106,7 +106,7 @@ fn discord_takes_every_description_and_the_domain_knows_every_view() {
             assert!((1..=100).contains(&length), "{described}");
         }
     }
-    assert_eq!(VIEWS, View::ALL.map(View::name));
+    assert_eq!(VIEWS, SessionView::ALL.map(SessionView::name));
     assert_eq!(STATUSES, ["open", "closed", "all"]);
 }
 

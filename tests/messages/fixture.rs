@@ -3,24 +3,24 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use killgate::discord::messages::Look;
-use killgate::discord::messages::body::Body;
-use killgate::domain::event::{Action, Asked, Ending};
-use killgate::domain::identity::{Identity, Pid, Server};
+use killgate::discord::messages::RenderConfig;
+use killgate::discord::messages::body::MessageBody;
+use killgate::domain::event::{Action, RequestDetails, Resolution};
+use killgate::domain::identity::{BackendIdentity, Pid, ServerIdentity};
 use killgate::domain::ids::{ChannelId, MessageId, RequestId, RoleId, UserId};
 use killgate::domain::outcome::Outcome;
-use killgate::domain::request::{Phase, Request};
-use killgate::domain::session::{BackendKind, Session, Snapshot, State, Wait};
-use killgate::domain::timestamp::Moment;
-use killgate::workflow::ports::{Approvers, Card};
+use killgate::domain::request::{Request, RequestState};
+use killgate::domain::session::{BackendType, Session, SessionState, Snapshot, WaitEvent};
+use killgate::domain::timestamp::Timestamp;
+use killgate::workflow::ports::{ApproverList, CardContent};
 use serde_json::Value;
 
 pub(crate) const ALICE: UserId = UserId(1);
 pub(crate) const BOB: UserId = UserId(2);
 pub(crate) const CAROL: UserId = UserId(3);
 
-pub(crate) fn look() -> Look {
-    Look {
+pub(crate) fn look() -> RenderConfig {
+    RenderConfig {
         guild: 1_100,
         approve: "✅".to_owned(),
         deny: "❌".to_owned(),
@@ -28,11 +28,11 @@ pub(crate) fn look() -> Look {
 }
 
 /// The moment at which everything here is seen.
-pub(crate) fn now() -> Moment {
-    Moment::from_micros(1_795_374_000_000_000)
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_micros(1_795_374_000_000_000)
 }
 
-pub(crate) fn ago(seconds: u64) -> Moment {
+pub(crate) fn ago(seconds: u64) -> Timestamp {
     now().minus(Duration::from_secs(seconds))
 }
 
@@ -45,15 +45,15 @@ pub(crate) fn session(number: i32) -> Session {
     Session {
         pid: pid(number),
         backend_start: ago(86_400),
-        kind: BackendKind::Client,
-        leader: None,
+        backend_type: BackendType::Client,
+        leader_pid: None,
         user: Some("app".to_owned()),
-        superuser: false,
-        own: false,
+        is_superuser: false,
+        is_own: false,
         database: Some("shop".to_owned()),
         application: "checkout".to_owned(),
         client: Some("10.0.0.7".to_owned()),
-        state: State::Active,
+        state: SessionState::Active,
         wait: None,
         xact_start: Some(ago(3)),
         query_start: Some(ago(3)),
@@ -67,7 +67,7 @@ pub(crate) fn session(number: i32) -> Session {
 pub(crate) fn resting(number: i32, seconds: u64) -> Session {
     Session {
         application: "psql".to_owned(),
-        state: State::IdleInTransaction,
+        state: SessionState::IdleInTransaction,
         wait: Some(wait("Client", "ClientRead")),
         xact_start: Some(ago(seconds + 5)),
         query_start: Some(ago(seconds)),
@@ -93,22 +93,22 @@ pub(crate) fn waiting(number: i32, behind: &[i32], seconds: u64) -> Session {
 /// One that does nothing, and holds nothing.
 pub(crate) fn idle(number: i32) -> Session {
     Session {
-        state: State::Idle,
+        state: SessionState::Idle,
         wait: Some(wait("Client", "ClientRead")),
         xact_start: None,
         ..session(number)
     }
 }
 
-pub(crate) fn wait(kind: &str, event: &str) -> Wait {
-    Wait {
+pub(crate) fn wait(kind: &str, event: &str) -> WaitEvent {
+    WaitEvent {
         kind: kind.to_owned(),
         event: event.to_owned(),
     }
 }
 
-pub(crate) fn server() -> Server {
-    Server {
+pub(crate) fn server() -> ServerIdentity {
+    ServerIdentity {
         system_identifier: 7,
         postmaster_start: ago(1_000_000),
     }
@@ -117,19 +117,19 @@ pub(crate) fn server() -> Server {
 pub(crate) fn snapshot(sessions: Vec<Session>) -> Snapshot {
     Snapshot {
         server: server(),
-        at: now(),
-        answered_by: None,
+        taken_at: now(),
+        own_pid: None,
         sessions,
     }
 }
 
 /// Alice asks for `action` on the session 4711, which seven wait for.
-pub(crate) fn asked(action: Action) -> Asked {
+pub(crate) fn asked(action: Action) -> RequestDetails {
     let session = resting(4711, 843);
-    Asked {
+    RequestDetails {
         action,
         target: "orders".to_owned(),
-        identity: Identity {
+        identity: BackendIdentity {
             server: server(),
             pid: session.pid,
             backend_start: session.backend_start,
@@ -141,7 +141,7 @@ pub(crate) fn asked(action: Action) -> Asked {
         requester: ALICE,
         channel: ChannelId(1_200),
         reason: Some("checkout is stuck behind it".to_owned()),
-        needed: 2,
+        approvals_needed: 2,
         asked_at: now(),
         seen_at: None,
         expires_at: now().plus(Duration::from_mins(15)),
@@ -151,20 +151,20 @@ pub(crate) fn asked(action: Action) -> Asked {
 pub(crate) fn request(action: Action) -> Request {
     Request {
         id: RequestId(7),
-        asked: asked(action),
-        message: Some(MessageId(1_400)),
+        details: asked(action),
+        card: Some(MessageId(1_400)),
         approvals: BTreeSet::new(),
-        told: BTreeSet::new(),
-        phase: Phase::Open,
+        notified: BTreeSet::new(),
+        state: RequestState::Open,
     }
 }
 
 /// The request after Bob and Carol approved it and `ending` came of it.
-pub(crate) fn executed(action: Action, ending: Ending) -> Request {
+pub(crate) fn executed(action: Action, ending: Resolution) -> Request {
     Request {
         approvals: BTreeSet::from([BOB, CAROL]),
-        phase: Phase::Ended {
-            ending,
+        state: RequestState::Ended {
+            resolution: ending,
             at: now().plus(Duration::from_mins(1)),
             approvers: vec![BOB, CAROL],
         },
@@ -173,10 +173,10 @@ pub(crate) fn executed(action: Action, ending: Ending) -> Request {
 }
 
 /// The request after it was closed without a signal.
-pub(crate) fn closed(ending: Ending) -> Request {
+pub(crate) fn closed(ending: Resolution) -> Request {
     Request {
-        phase: Phase::Ended {
-            ending,
+        state: RequestState::Ended {
+            resolution: ending,
             at: now().plus(Duration::from_mins(1)),
             approvers: Vec::new(),
         },
@@ -184,25 +184,25 @@ pub(crate) fn closed(ending: Ending) -> Request {
     }
 }
 
-pub(crate) fn terminated() -> Ending {
-    Ending {
+pub(crate) fn terminated() -> Resolution {
+    Resolution {
         outcome: Outcome::Terminated,
         elapsed: Some(Duration::from_millis(143)),
         signal_sent: Some(true),
         detail: "the session ended".to_owned(),
         postgres: None,
-        released: Some(7),
+        waiters_released: Some(7),
         actor: None,
     }
 }
 
-pub(crate) fn card(request: Request) -> Card {
-    Card {
+pub(crate) fn card(request: Request) -> CardContent {
+    CardContent {
         request,
-        now: None,
-        waiting: (4712..4719).map(pid).collect(),
+        latest: None,
+        waiting_pids: (4712..4719).map(pid).collect(),
         changes: Vec::new(),
-        approvers: Approvers {
+        approvers: ApproverList {
             roles: vec![RoleId(1_300)],
             users: vec![CAROL],
         },
@@ -210,7 +210,7 @@ pub(crate) fn card(request: Request) -> Card {
 }
 
 /// A message as a person reads it, and whom it notifies.
-pub(crate) fn read(body: &Body) -> String {
+pub(crate) fn read(body: &MessageBody) -> String {
     let json = json(body);
     let mut lines = vec![format!("notifies: {}", json["allowed_mentions"]["roles"])];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -228,6 +228,6 @@ pub(crate) fn read(body: &Body) -> String {
 }
 
 /// A message as it is sent.
-pub(crate) fn json(body: &Body) -> Value {
+pub(crate) fn json(body: &MessageBody) -> Value {
     serde_json::to_value(body.clone().message()).expect("a message is JSON")
 }

@@ -4,20 +4,20 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use killgate::discord::messages::body::Body;
-use killgate::discord::messages::component_id::Chosen;
+use killgate::discord::messages::body::MessageBody;
+use killgate::discord::messages::component_id::SessionChoice;
 use killgate::discord::messages::{card, choices, details, notices, reason_form, request_list, result};
-use killgate::discord::session_list::View;
-use killgate::discord::session_list::filter::Filter;
-use killgate::discord::session_list::page::{Answer, Silence, Wanted, page};
-use killgate::domain::event::{Action, Ending};
+use killgate::discord::session_list::SessionView;
+use killgate::discord::session_list::filter::SessionFilter;
+use killgate::discord::session_list::page::{NoAnswerReason, SessionQuery, TargetAnswer, page};
+use killgate::domain::event::{Action, Resolution};
 use killgate::domain::ids::{RequestId, RoleId, UserId};
 use killgate::domain::outcome::Outcome;
 use killgate::domain::request::Request;
-use killgate::domain::session::{Session, State};
-use killgate::domain::session_diff::{Change, Sight};
-use killgate::domain::timestamp::Moment;
-use killgate::workflow::ports::Reach;
+use killgate::domain::session::{Session, SessionState};
+use killgate::domain::session_diff::{Observation, SessionChange};
+use killgate::domain::timestamp::Timestamp;
+use killgate::workflow::ports::SearchAnchor;
 use killgate::workflow::refusal::Refusal;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -74,10 +74,10 @@ fn hostile_session(number: i32) -> impl Strategy<Value = Session> {
     );
     let texts = (hostile(), hostile(), hostile());
     let state = select(vec![
-        State::Active,
-        State::Idle,
-        State::IdleInTransaction,
-        State::Unknown,
+        SessionState::Active,
+        SessionState::Idle,
+        SessionState::IdleInTransaction,
+        SessionState::Unknown,
     ]);
     let blocked_by = vec(prop_oneof![Just(0), 1..16_i32, Just(i32::MAX)], 0..30);
     (names, texts, state, blocked_by).prop_map(
@@ -112,24 +112,24 @@ fn hostile_request() -> impl Strategy<Value = Request> {
     )
         .prop_map(
             |(session, target, reason, (outcome, detail, postgres), (requester, others), is_open)| {
-                let ending = Ending {
+                let ending = Resolution {
                     postgres,
-                    released: Some(u32::MAX),
+                    waiters_released: Some(u32::MAX),
                     elapsed: Some(Duration::MAX),
                     signal_sent: None,
-                    ..Ending::unsignalled(outcome, detail)
+                    ..Resolution::without_signal(outcome, detail)
                 };
                 let mut request = if is_open {
                     request(Action::Cancel)
                 } else {
                     executed(Action::Terminate, ending)
                 };
-                request.asked.session = session;
-                request.asked.target = target;
-                request.asked.reason = Some(reason);
-                request.asked.requester = UserId(requester);
+                request.details.session = session;
+                request.details.target = target;
+                request.details.reason = Some(reason);
+                request.details.requester = UserId(requester);
                 request.approvals = others.into_iter().map(UserId).collect();
-                request.asked.worker = Some(pid(i32::MAX));
+                request.details.worker = Some(pid(i32::MAX));
                 request
             },
         )
@@ -137,7 +137,7 @@ fn hostile_request() -> impl Strategy<Value = Request> {
 
 /// Discord's limits (Discord documentation, "Embed Limits" and "Create Message"), in UTF-16 units, of which
 /// there are never fewer than what Discord's servers count.
-fn assert_sendable(body: &Body) {
+fn assert_sendable(body: &MessageBody) {
     let json = json(body);
     let length = |value: &Value| value.as_str().map_or(0, |text| text.encode_utf16().count());
     assert!(length(&json["content"]) <= 2_000, "content");
@@ -213,15 +213,15 @@ proptest! {
         let mut card = card(request);
         card.approvers.roles = roles.iter().copied().map(RoleId).collect();
         card.approvers.users = roles.into_iter().map(UserId).collect();
-        assert_sendable(&card::posted(&card, &look()));
-        card.waiting = vec![pid(i32::MAX); 60];
-        card.now = Some(Sight { session: now, waiters: u32::MAX });
+        assert_sendable(&card::new_card(&card, &look()));
+        card.waiting_pids = vec![pid(i32::MAX); 60];
+        card.latest = Some(Observation { session: now, waiters: u32::MAX });
         card.changes = vec![
-            Change::Query { before: Some(before) },
-            Change::State { before: State::IdleInTransactionAborted },
-            Change::Waiters { before: u32::MAX },
+            SessionChange::Query { before: Some(before) },
+            SessionChange::State { before: SessionState::IdleInTransactionAborted },
+            SessionChange::Waiters { before: u32::MAX },
         ];
-        assert_sendable(&card::current(&card, &look()));
+        assert_sendable(&card::card_edit(&card, &look()));
     }
 
     #[test]
@@ -239,7 +239,7 @@ proptest! {
     #[test]
     fn the_details_of_a_session_and_the_form_for_a_reason_fit(session in hostile_session(4711), target in hostile()) {
         assert_sendable(&details::details(&target, &session, usize::MAX, now()));
-        let chosen = Chosen { target, pid: pid(i32::MAX), backend_start: Moment::from_micros(i64::MIN) };
+        let chosen = SessionChoice { target, pid: pid(i32::MAX), backend_start: Timestamp::from_micros(i64::MIN) };
         let form = serde_json::to_value(reason_form::reason(Action::Cancel, &chosen, true)).expect("JSON");
         let length = |value: &Value| value.as_str().map_or(0, |text| text.encode_utf16().count());
         assert!((1..=45).contains(&length(&form["title"])));
@@ -252,8 +252,8 @@ proptest! {
         for (request, number) in requests.iter_mut().zip((0..=last).rev()) {
             request.id = RequestId(number);
         }
-        let page = request_list::Page { requests: &requests, reach: Reach::OlderThan(RequestId(u64::MAX)), newer, older: !newer };
-        let wanted = request_list::Wanted { pid: Some(pid(i32::MAX)), requester: Some(UserId(u64::MAX)), ..request_list::Wanted::default() };
+        let page = request_list::RequestPage { requests: &requests, reach: SearchAnchor::OlderThan(RequestId(u64::MAX)), newer, older: !newer };
+        let wanted = request_list::RequestFilter { pid: Some(pid(i32::MAX)), requester: Some(UserId(u64::MAX)), ..request_list::RequestFilter::default() };
         assert_sendable(&request_list::list(page, wanted, &look()));
     }
 
@@ -261,19 +261,19 @@ proptest! {
     fn every_page_of_sessions_fits(
         sessions in (1..16_i32).prop_flat_map(|many| (1..=many).map(hostile_session).collect::<Vec<_>>()),
         targets in vec((hostile(), any::<bool>()), 1..5),
-        view in select(View::ALL.to_vec()),
+        view in select(SessionView::ALL.to_vec()),
         name in proptest::option::of(hostile()),
     ) {
         let snapshot = Arc::new(snapshot(sessions));
         let answers: Vec<_> = targets
             .into_iter()
-            .map(|(target, answers)| Answer {
-                seen: if answers { Ok(Arc::clone(&snapshot)) } else { Err(Silence::Failed(target.clone())) },
+            .map(|(target, answers)| TargetAnswer {
+                snapshot: if answers { Ok(Arc::clone(&snapshot)) } else { Err(NoAnswerReason::Failed(target.clone())) },
                 target,
             })
             .collect();
-        let filter = Filter { application: name, ..Filter::default() };
-        let wanted = Wanted { view, filter, ..Wanted::default() };
+        let filter = SessionFilter { application: name, ..SessionFilter::default() };
+        let wanted = SessionQuery { view, filter, ..SessionQuery::default() };
         let last = page(&answers, &wanted, usize::MAX);
         assert_sendable(&last.body);
         for number in 0..last.number.min(2) {

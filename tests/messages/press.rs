@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use killgate::discord::messages::component_id::{Browse, Chosen, PICK, Press, Step, Turn, Unreadable};
-use killgate::discord::messages::request_list::{self, Status};
-use killgate::discord::session_list::View;
-use killgate::discord::session_list::filter::Filter;
-use killgate::discord::session_list::page::Wanted;
+use killgate::discord::messages::component_id::{
+    ComponentAction, ComponentIdError, PICK, PageNavigation, PageStep, RequestNavigation, SessionChoice,
+};
+use killgate::discord::messages::request_list::{self, RequestStatus};
+use killgate::discord::session_list::SessionView;
+use killgate::discord::session_list::filter::SessionFilter;
+use killgate::discord::session_list::page::SessionQuery;
 use killgate::domain::event::Action;
 use killgate::domain::ids::{RequestId, UserId};
-use killgate::domain::timestamp::Moment;
-use killgate::workflow::ports::Reach;
+use killgate::domain::timestamp::Timestamp;
+use killgate::workflow::ports::SearchAnchor;
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -23,28 +25,28 @@ const TARGETS: [&str; 3] = [
     and then some, for nobody ever said that it must not be",
 ];
 
-fn chosen(target: &str) -> Chosen {
-    Chosen {
+fn chosen(target: &str) -> SessionChoice {
+    SessionChoice {
         target: target.to_owned(),
         pid: pid(4711),
-        backend_start: Moment::from_micros(1_795_287_600_123_456),
+        backend_start: Timestamp::from_micros(1_795_287_600_123_456),
     }
 }
 
-fn turn(filter: Filter) -> Turn {
-    Turn {
-        step: Step::Forward,
+fn turn(filter: SessionFilter) -> PageNavigation {
+    PageNavigation {
+        step: PageStep::Forward,
         from: 2,
-        wanted: Wanted {
+        wanted: SessionQuery {
             target: Some("orders".to_owned()),
-            view: View::Busy,
+            view: SessionView::Busy,
             filter,
         },
     }
 }
 
-fn read(id: &str) -> Result<Press, Unreadable> {
-    Press::read(id, TARGETS)
+fn read(id: &str) -> Result<ComponentAction, ComponentIdError> {
+    ComponentAction::read(id, TARGETS)
 }
 
 #[test]
@@ -52,12 +54,15 @@ fn what_asks_about_a_session_names_it_beyond_its_pid() {
     for target in TARGETS {
         for action in [Action::Cancel, Action::Terminate] {
             let chosen = chosen(target);
-            assert_eq!(read(&chosen.id(action)), Ok(Press::Ask { action, chosen }));
+            assert_eq!(
+                read(&chosen.id(action)),
+                Ok(ComponentAction::RequestSignal { action, chosen })
+            );
         }
     }
-    assert_eq!(read(PICK), Ok(Press::Pick));
+    assert_eq!(read(PICK), Ok(ComponentAction::SelectSession));
     assert_eq!(
-        Chosen::read(&chosen("billing").value(), TARGETS),
+        SessionChoice::read(&chosen("billing").value(), TARGETS),
         Ok(chosen("billing"))
     );
 }
@@ -65,7 +70,7 @@ fn what_asks_about_a_session_names_it_beyond_its_pid() {
 #[test]
 fn a_target_that_is_no_longer_configured_is_told_from_nonsense() {
     let id = chosen("users").id(Action::Cancel);
-    assert_eq!(read(&id), Err(Unreadable::TargetGone));
+    assert_eq!(read(&id), Err(ComponentIdError::TargetGone));
     for nonsense in [
         "",
         "1",
@@ -96,7 +101,7 @@ fn a_target_that_is_no_longer_configured_is_told_from_nonsense() {
         "1q:o:::x7",
         "kill",
     ] {
-        assert_eq!(read(nonsense), Err(Unreadable::Foreign), "{nonsense}");
+        assert_eq!(read(nonsense), Err(ComponentIdError::Foreign), "{nonsense}");
     }
     let other = chosen("orders").id(Action::Terminate);
     for strange in [
@@ -104,65 +109,65 @@ fn a_target_that_is_no_longer_configured_is_told_from_nonsense() {
         other.replace(":4711:", ":-4711:"),
         format!("{other}:"),
     ] {
-        assert_eq!(read(&strange), Err(Unreadable::Foreign), "{strange}");
+        assert_eq!(read(&strange), Err(ComponentIdError::Foreign), "{strange}");
     }
 }
 
 #[test]
 fn a_filter_too_long_for_a_button_has_none() {
-    let long = Filter {
+    let long = SessionFilter {
         application: Some("x".repeat(100)),
-        ..Filter::default()
+        ..SessionFilter::default()
     };
     assert_eq!(turn(long).id(), None);
 }
 
 #[test]
 fn the_first_page_has_none_before_it() {
-    let first = Turn {
-        step: Step::Back,
+    let first = PageNavigation {
+        step: PageStep::Back,
         from: 0,
-        ..turn(Filter::default())
+        ..turn(SessionFilter::default())
     };
-    assert_eq!((first.to(), turn(Filter::default()).to()), (0, 3));
+    assert_eq!((first.to(), turn(SessionFilter::default()).to()), (0, 3));
 }
 
 proptest! {
     #[test]
     fn a_page_is_read_as_it_was_written(
-        (from, step) in (any::<usize>(), select(vec![Step::Back, Step::Stay, Step::Forward])),
-        view in select(View::ALL.to_vec()),
+        (from, step) in (any::<usize>(), select(vec![PageStep::Back, PageStep::Stay, PageStep::Forward])),
+        view in select(SessionView::ALL.to_vec()),
         target in proptest::option::of(select(TARGETS.to_vec())),
         names in proptest::array::uniform3(proptest::option::of(".{1,9}")),
         min_age in proptest::option::of(any::<u64>()),
     ) {
         let [user, database, application] = names;
         let min_age = min_age.map(Duration::from_secs);
-        let filter = Filter { user, database, application, min_age };
-        let wanted = Wanted { target: target.map(str::to_owned), view, filter };
-        let turn = Turn { step, from, wanted };
+        let filter = SessionFilter { user, database, application, min_age };
+        let wanted = SessionQuery { target: target.map(str::to_owned), view, filter };
+        let turn = PageNavigation { step, from, wanted };
         if let Some(id) = turn.id() {
             prop_assert!(id.is_ascii() && id.len() <= 100);
-            prop_assert_eq!(read(&id), Ok(Press::Turn(turn)));
+            prop_assert_eq!(read(&id), Ok(ComponentAction::NavigatePage(turn)));
         }
     }
 
     #[test]
     fn other_requests_are_read_as_they_were_written(
-        status in select(Status::ALL.to_vec()),
+        status in select(RequestStatus::ALL.to_vec()),
         about in proptest::option::of(1..=i32::MAX),
         requester in proptest::option::of(any::<u64>().prop_map(UserId)),
         (kind, from) in (0..3_usize, any::<u64>().prop_map(RequestId)),
     ) {
-        let reach = [Reach::Newest, Reach::OlderThan(from), Reach::NewerThan(from)][kind];
-        let browse = Browse { wanted: request_list::Wanted { status, pid: about.map(pid), requester }, reach };
+        let reach = [SearchAnchor::Newest, SearchAnchor::OlderThan(from), SearchAnchor::NewerThan(from)][kind];
+        let browse = RequestNavigation { wanted: request_list::RequestFilter { status, pid: about.map(pid), requester }, reach };
         prop_assert!(browse.id().is_ascii() && browse.id().len() <= 100);
-        prop_assert_eq!(read(&browse.id()), Ok(Press::Browse(browse)));
+        prop_assert_eq!(read(&browse.id()), Ok(ComponentAction::NavigateRequests(browse)));
     }
 
     #[test]
     fn whatever_else_comes_is_refused_without_a_panic(id in "1?[bcfqrst]?(:?[0-9a-f%:]{0,12}){0,9}|.{0,120}") {
         let _ = read(&id);
-        let _ = Chosen::read(&id, TARGETS);
+        let _ = SessionChoice::read(&id, TARGETS);
     }
 }

@@ -3,19 +3,19 @@
 use std::collections::BTreeSet;
 
 use insta::assert_snapshot;
-use killgate::discord::messages::request_list::{Page, Status, Wanted, list};
-use killgate::domain::event::{Action, Ending};
+use killgate::discord::messages::request_list::{RequestFilter, RequestPage, RequestStatus, list};
+use killgate::domain::event::{Action, Resolution};
 use killgate::domain::ids::RequestId;
 use killgate::domain::outcome::Outcome;
 use killgate::domain::request::Request;
-use killgate::workflow::ports::Reach;
+use killgate::workflow::ports::SearchAnchor;
 
 use crate::fixture::*;
 
-fn newest(requests: &[Request]) -> Page<'_> {
-    Page {
+fn newest(requests: &[Request]) -> RequestPage<'_> {
+    RequestPage {
         requests,
-        reach: Reach::Newest,
+        reach: SearchAnchor::Newest,
         newer: false,
         older: false,
     }
@@ -29,8 +29,8 @@ fn numbered(number: u64) -> Request {
 }
 
 /// The buttons, each with whether it can be pressed.
-fn buttons(page: Page<'_>) -> Vec<(String, bool)> {
-    let json = json(&list(page, Wanted::default(), &look()));
+fn buttons(page: RequestPage<'_>) -> Vec<(String, bool)> {
+    let json = json(&list(page, RequestFilter::default(), &look()));
     let rows = json["components"].as_array().expect("rows").iter();
     rows.flat_map(|row| row["components"].as_array().expect("buttons"))
         .map(|button| {
@@ -47,12 +47,12 @@ fn each_request_is_shown_with_its_people_its_outcome_and_a_link_to_its_card() {
         approvals: BTreeSet::from([BOB]),
         ..request(Action::Cancel)
     };
-    let denied = closed(Ending::unsignalled(Outcome::Denied, "an approver said no").by(CAROL));
+    let denied = closed(Resolution::without_signal(Outcome::Denied, "an approver said no").closed_by(CAROL));
     let unposted = Request {
-        message: None,
+        card: None,
         ..executed(Action::Terminate, terminated())
     };
-    assert_snapshot!(read(&list(newest(&[open, denied, unposted]), Wanted::default(), &look())), @r"
+    assert_snapshot!(read(&list(newest(&[open, denied, unposted]), RequestFilter::default(), &look())), @r"
     notifies: []
     # Requests
     **[#9](https://discord.com/channels/1100/1200/1400)** cancel 4711 on orders · **open**, 1 of 2, expires <t:1795374900:R>
@@ -72,22 +72,22 @@ fn each_request_is_shown_with_its_people_its_outcome_and_a_link_to_its_card() {
 #[test]
 fn where_there_are_none_it_says_what_to_do() {
     let told = |wanted| read(&list(newest(&[]), wanted, &look()));
-    let open = Wanted {
-        status: Status::Open,
-        ..Wanted::default()
+    let open = RequestFilter {
+        status: RequestStatus::Open,
+        ..RequestFilter::default()
     };
     assert_snapshot!(told(open), @r"
     notifies: []
     # Open requests
     None is open. Choose the status all for those that were decided.
     ");
-    assert_snapshot!(told(Wanted::default()), @r"
+    assert_snapshot!(told(RequestFilter::default()), @r"
     notifies: []
     # Requests
     None yet. /cancel and /terminate make one, and so do the buttons under /sessions.
     ");
-    let narrow = Wanted {
-        status: Status::Closed,
+    let narrow = RequestFilter {
+        status: RequestStatus::Closed,
         pid: Some(pid(4711)),
         requester: Some(BOB),
     };
@@ -111,11 +111,11 @@ fn buttons_lead_to_newer_and_older_requests_where_there_are_any() {
             .map(|(_, pressable)| pressable)
             .collect::<Vec<_>>()
     };
-    let first = Page { older: true, ..alone };
+    let first = RequestPage { older: true, ..alone };
     assert_eq!(pressable(first), [false, true, true]);
-    let last = Page {
+    let last = RequestPage {
         newer: true,
-        reach: Reach::OlderThan(RequestId(10)),
+        reach: SearchAnchor::OlderThan(RequestId(10)),
         ..alone
     };
     assert_eq!(pressable(last), [true, true, false]);

@@ -4,28 +4,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use insta::assert_snapshot;
-use killgate::discord::session_list::View;
-use killgate::discord::session_list::filter::Filter;
-use killgate::discord::session_list::page::{Answer, Page, Silence, Wanted, page};
-use killgate::domain::session::{BackendKind, Session, State};
+use killgate::discord::session_list::SessionView;
+use killgate::discord::session_list::filter::SessionFilter;
+use killgate::discord::session_list::page::{NoAnswerReason, SessionPage, SessionQuery, TargetAnswer, page};
+use killgate::domain::session::{BackendType, Session, SessionState};
 
 use crate::fixture::*;
 
-fn answer(target: &str, sessions: Vec<Session>) -> Answer {
-    Answer {
+fn answer(target: &str, sessions: Vec<Session>) -> TargetAnswer {
+    TargetAnswer {
         target: target.to_owned(),
-        seen: Ok(Arc::new(snapshot(sessions))),
+        snapshot: Ok(Arc::new(snapshot(sessions))),
     }
 }
 
-fn wanted(view: View) -> Wanted {
-    Wanted {
+fn wanted(view: SessionView) -> SessionQuery {
+    SessionQuery {
         view,
-        ..Wanted::default()
+        ..SessionQuery::default()
     }
 }
 
-fn shown(page: &Page) -> String {
+fn shown(page: &SessionPage) -> String {
     read(&page.body)
 }
 
@@ -47,8 +47,8 @@ fn incident() -> Vec<Session> {
         },
         session(4601),
         Session {
-            kind: BackendKind::Other("checkpointer".to_owned()),
-            state: State::Unknown,
+            backend_type: BackendType::Other("checkpointer".to_owned()),
+            state: SessionState::Unknown,
             user: None,
             ..session(90)
         },
@@ -59,7 +59,7 @@ fn incident() -> Vec<Session> {
 
 #[test]
 fn busy_shows_the_root_blocker_first_and_counts_the_idle() {
-    assert_snapshot!(shown(&page(&[answer("orders", incident())], &wanted(View::Busy), 0)), @r"
+    assert_snapshot!(shown(&page(&[answer("orders", incident())], &wanted(SessionView::Busy), 0)), @r"
     notifies: []
     # Busy sessions on orders
     8 busy, 4 of them waiting for a lock · 312 idle, 1 background not shown
@@ -81,7 +81,7 @@ fn busy_shows_the_root_blocker_first_and_counts_the_idle() {
 
 #[test]
 fn blocking_shows_who_waits_behind_whom() {
-    assert_snapshot!(shown(&page(&[answer("orders", incident())], &wanted(View::Blocking), 0)), @r"
+    assert_snapshot!(shown(&page(&[answer("orders", incident())], &wanted(SessionView::Blocking), 0)), @r"
     notifies: []
     # Who blocks whom on orders
     1 root blocker · 312 idle, 3 in no queue, 1 background not shown
@@ -102,7 +102,11 @@ fn a_line_that_would_count_one_session_shows_it() {
     let queue = |last| (4712..=last).map(|number| waiting(number, &[4711], 60));
     let drawn = |last| {
         let sessions = std::iter::once(resting(4711, 843)).chain(queue(last)).collect();
-        shown(&page(&[answer("orders", sessions)], &wanted(View::Blocking), 0))
+        shown(&page(
+            &[answer("orders", sessions)],
+            &wanted(SessionView::Blocking),
+            0,
+        ))
     };
     let four = drawn(4715);
     assert!(
@@ -123,7 +127,7 @@ fn a_tree_of_two_hundred_is_bounded_and_counted() {
         let ahead: Vec<_> = std::iter::once(4712).chain(5_000..number).collect();
         sessions.push(waiting(number, &ahead, 200));
     }
-    assert_snapshot!(shown(&page(&[answer("orders", sessions)], &wanted(View::Blocking), 0)), @r"
+    assert_snapshot!(shown(&page(&[answer("orders", sessions)], &wanted(SessionView::Blocking), 0)), @r"
     notifies: []
     # Who blocks whom on orders
     1 root blocker
@@ -143,7 +147,7 @@ fn a_tree_of_two_hundred_is_bounded_and_counted() {
 #[test]
 fn a_prepared_transaction_and_a_blocker_out_of_sight_are_roots_too() {
     let sessions = vec![waiting(4712, &[0], 252), waiting(4713, &[99], 60)];
-    assert_snapshot!(shown(&page(&[answer("orders", sessions)], &wanted(View::Blocking), 0)), @r"
+    assert_snapshot!(shown(&page(&[answer("orders", sessions)], &wanted(SessionView::Blocking), 0)), @r"
     notifies: []
     # Who blocks whom on orders
     2 root blockers
@@ -161,7 +165,7 @@ fn a_prepared_transaction_and_a_blocker_out_of_sight_are_roots_too() {
 
 #[test]
 fn idle_in_transaction_shows_nothing_else() {
-    assert_snapshot!(shown(&page(&[answer("orders", incident())], &wanted(View::IdleInTransaction), 0)), @r"
+    assert_snapshot!(shown(&page(&[answer("orders", incident())], &wanted(SessionView::IdleInTransaction), 0)), @r"
     notifies: []
     # Idle in transaction on orders
     2 idle in transaction · 312 idle, 6 busy, 1 background not shown
@@ -180,13 +184,13 @@ fn idle_in_transaction_shows_nothing_else() {
 fn a_target_that_does_not_answer_is_named_first_and_hides_nobody() {
     let answers = [
         answer("orders", vec![session(4601), idle(4602)]),
-        Answer {
+        TargetAnswer {
             target: "billing".to_owned(),
-            seen: Err(Silence::Failed("no connection within 5 s".to_owned())),
+            snapshot: Err(NoAnswerReason::Failed("no connection within 5 s".to_owned())),
         },
         answer("users", vec![idle(70)]),
     ];
-    assert_snapshot!(shown(&page(&answers, &wanted(View::Busy), 0)), @r"
+    assert_snapshot!(shown(&page(&answers, &wanted(SessionView::Busy), 0)), @r"
     notifies: []
     # Busy sessions on 3 targets
     ⚠️ **billing** did not answer: no connection within 5 s
@@ -205,7 +209,7 @@ fn a_target_that_does_not_answer_is_named_first_and_hides_nobody() {
 fn how_each_target_is_stands_on_the_first_page_however_much_one_of_them_has_to_show() {
     let calm = (60..66).map(session).collect();
     let answers = [answer("users", calm), answer("orders", incident())];
-    let first = page(&answers, &wanted(View::Busy), 0);
+    let first = page(&answers, &wanted(SessionView::Busy), 0);
     assert_snapshot!(shown(&first), @r"
     notifies: []
     # Busy sessions on 2 targets
@@ -227,7 +231,7 @@ fn how_each_target_is_stands_on_the_first_page_however_much_one_of_them_has_to_s
     `SELECT * FROM orders WHERE id = ?`
     (Page 1 of 5)
     ");
-    let second = shown(&page(&answers, &wanted(View::Busy), 1));
+    let second = shown(&page(&answers, &wanted(SessionView::Busy), 1));
     assert!(
         second.contains("▸ **orders**") && !second.contains("6 busy"),
         "{second}"
@@ -237,7 +241,11 @@ fn how_each_target_is_stands_on_the_first_page_however_much_one_of_them_has_to_s
 #[test]
 fn a_prepared_transaction_that_blocks_is_told_of_where_only_sessions_are_listed() {
     let sessions = vec![waiting(4712, &[0], 252), waiting(4713, &[0, 4712], 60)];
-    let busy = shown(&page(&[answer("orders", sessions)], &wanted(View::Busy), 0));
+    let busy = shown(&page(
+        &[answer("orders", sessions)],
+        &wanted(SessionView::Busy),
+        0,
+    ));
     assert!(
         busy.contains(
             "2 busy, 2 of them waiting for a lock · ⚠️ **a prepared transaction blocks 2**, see the view blocking"
@@ -248,13 +256,13 @@ fn a_prepared_transaction_that_blocks_is_told_of_where_only_sessions_are_listed(
 
 #[test]
 fn a_filter_that_matches_nothing_says_what_to_do_instead() {
-    let wanted = Wanted {
-        filter: Filter {
+    let wanted = SessionQuery {
+        filter: SessionFilter {
             user: Some("**payments**".to_owned()),
             min_age: Some(Duration::from_mins(15)),
-            ..Filter::default()
+            ..SessionFilter::default()
         },
-        ..wanted(View::Busy)
+        ..wanted(SessionView::Busy)
     };
     assert_snapshot!(shown(&page(&[answer("orders", incident())], &wanted, 0)), @r"
     notifies: []
@@ -268,11 +276,11 @@ fn a_filter_that_matches_nothing_says_what_to_do_instead() {
 #[test]
 fn pages_go_on_where_the_one_before_ended_and_show_each_session_once() {
     let answers = [answer("orders", incident())];
-    let first = page(&answers, &wanted(View::All), 0);
-    let beyond = page(&answers, &wanted(View::All), usize::MAX);
+    let first = page(&answers, &wanted(SessionView::All), 0);
+    let beyond = page(&answers, &wanted(SessionView::All), usize::MAX);
     assert_eq!(beyond.number + 1, first.of);
     let all: Vec<_> = (0..first.of)
-        .map(|number| shown(&page(&answers, &wanted(View::All), number)))
+        .map(|number| shown(&page(&answers, &wanted(SessionView::All), number)))
         .collect();
     for session in incident() {
         let heading = format!("**{}** ", session.pid);

@@ -2,22 +2,22 @@
 
 use std::time::Duration;
 
-use killgate::discord::session_list::filter::Filter;
-use killgate::discord::session_list::tree::Root;
-use killgate::discord::session_list::{LeftOut, Shown, View, list};
-use killgate::domain::session::{BackendKind, Session, Snapshot, State};
+use killgate::discord::session_list::filter::SessionFilter;
+use killgate::discord::session_list::tree::TreeRoot;
+use killgate::discord::session_list::{HiddenCounts, ListedSessions, SessionView, list_sessions};
+use killgate::domain::session::{BackendType, Session, SessionState, Snapshot};
 
 use crate::fixture::*;
 
-fn pids(snapshot: &Snapshot, view: View, filter: &Filter) -> Vec<i32> {
-    match list(snapshot, view, filter).shown {
-        Shown::Sessions(rows) => rows.iter().map(|row| row.session.pid.number()).collect(),
-        Shown::Trees(trees) => trees
+fn pids(snapshot: &Snapshot, view: SessionView, filter: &SessionFilter) -> Vec<i32> {
+    match list_sessions(snapshot, view, filter).shown {
+        ListedSessions::Sessions(rows) => rows.iter().map(|row| row.session.pid.number()).collect(),
+        ListedSessions::Trees(trees) => trees
             .iter()
             .map(|tree| match tree.root {
-                Root::Session(session) => session.pid.number(),
-                Root::Prepared => 0,
-                Root::Unseen(pid) => -pid,
+                TreeRoot::Session(session) => session.pid.number(),
+                TreeRoot::Prepared => 0,
+                TreeRoot::Unseen(pid) => -pid,
             })
             .collect(),
     }
@@ -38,13 +38,19 @@ fn a_long_queue_for_one_row_does_not_hide_the_other_troubles() {
         sessions.push(waiting(number, &ahead, 50));
     }
     let snapshot = snapshot(sessions);
-    assert_eq!(pids(&snapshot, View::Busy, &Filter::default())[..2], [900, 800]);
+    assert_eq!(
+        pids(&snapshot, SessionView::Busy, &SessionFilter::default())[..2],
+        [900, 800]
+    );
 }
 
 #[test]
 fn an_idle_session_that_others_wait_for_is_not_plainly_idle() {
     let snapshot = snapshot(vec![idle(1), idle(2), waiting(3, &[1], 9)]);
-    assert_eq!(pids(&snapshot, View::Busy, &Filter::default()), [1, 3]);
+    assert_eq!(
+        pids(&snapshot, SessionView::Busy, &SessionFilter::default()),
+        [1, 3]
+    );
 }
 
 #[test]
@@ -55,7 +61,10 @@ fn a_ring_of_waiters_is_one_tree() {
         waiting(3, &[1], 9),
         waiting(9, &[8], 1),
     ]);
-    assert_eq!(pids(&snapshot, View::Blocking, &Filter::default()), [1, -8]);
+    assert_eq!(
+        pids(&snapshot, SessionView::Blocking, &SessionFilter::default()),
+        [1, -8]
+    );
 }
 
 #[test]
@@ -69,23 +78,28 @@ fn a_tree_is_shown_when_anybody_in_it_matches() {
         resting(3, 60),
         waiting(4, &[3], 9),
     ]);
-    let filter = Filter {
+    let filter = SessionFilter {
         user: Some("billing".to_owned()),
-        ..Filter::default()
+        ..SessionFilter::default()
     };
-    assert_eq!(pids(&snapshot, View::Blocking, &filter), [1]);
-    assert_eq!(list(&snapshot, View::Blocking, &filter).left_out.filtered, 2);
+    assert_eq!(pids(&snapshot, SessionView::Blocking, &filter), [1]);
+    assert_eq!(
+        list_sessions(&snapshot, SessionView::Blocking, &filter)
+            .hidden
+            .filtered,
+        2
+    );
 }
 
 #[test]
 fn a_name_that_exists_means_itself_and_a_part_of_names_means_them_all() {
     let snapshot = snapshot(vec![of_user(1, "app"), of_user(2, "app_ro"), of_user(3, "batch")]);
-    let named = |name: &str| Filter {
+    let named = |name: &str| SessionFilter {
         user: Some(name.to_owned()),
-        ..Filter::default()
+        ..SessionFilter::default()
     };
-    assert_eq!(pids(&snapshot, View::Busy, &named("app")), [1]);
-    assert_eq!(pids(&snapshot, View::Busy, &named("AP")), [1, 2]);
+    assert_eq!(pids(&snapshot, SessionView::Busy, &named("app")), [1]);
+    assert_eq!(pids(&snapshot, SessionView::Busy, &named("AP")), [1, 2]);
 }
 
 #[test]
@@ -95,22 +109,24 @@ fn min_age_counts_the_transaction_or_the_query_whichever_is_older() {
         ..session(1)
     };
     let snapshot = snapshot(vec![in_old_transaction, session(2), resting(3, 895)]);
-    let filter = Filter {
+    let filter = SessionFilter {
         min_age: Some(Duration::from_mins(15)),
-        ..Filter::default()
+        ..SessionFilter::default()
     };
-    assert_eq!(pids(&snapshot, View::Busy, &filter), [3, 1]);
+    assert_eq!(pids(&snapshot, SessionView::Busy, &filter), [3, 1]);
 }
 
 #[test]
 fn parallel_workers_are_counted_with_their_leader() {
     let worker = |number| Session {
-        kind: BackendKind::ParallelWorker,
-        leader: Some(pid(1)),
+        backend_type: BackendType::ParallelWorker,
+        leader_pid: Some(pid(1)),
         ..session(number)
     };
     let snapshot = snapshot(vec![worker(2), session(1), worker(3)]);
-    let Shown::Sessions(rows) = list(&snapshot, View::Busy, &Filter::default()).shown else {
+    let ListedSessions::Sessions(rows) =
+        list_sessions(&snapshot, SessionView::Busy, &SessionFilter::default()).shown
+    else {
         panic!("busy is a list");
     };
     assert_eq!(rows.len(), 1);
@@ -124,23 +140,30 @@ fn what_is_left_out_is_counted_by_reason() {
         idle(2),
         session(3),
         resting(4, 60),
-        Session { own: true, ..idle(5) },
         Session {
-            kind: BackendKind::Other("checkpointer".to_owned()),
-            state: State::Unknown,
+            is_own: true,
+            ..idle(5)
+        },
+        Session {
+            backend_type: BackendType::Other("checkpointer".to_owned()),
+            state: SessionState::Unknown,
             ..session(6)
         },
         Session {
-            kind: BackendKind::Other("autovacuum worker".to_owned()),
+            backend_type: BackendType::Other("autovacuum worker".to_owned()),
             ..session(7)
         },
     ]);
-    let listing = list(&snapshot, View::IdleInTransaction, &Filter::default());
-    let expected = LeftOut {
+    let listing = list_sessions(
+        &snapshot,
+        SessionView::IdleInTransaction,
+        &SessionFilter::default(),
+    );
+    let expected = HiddenCounts {
         idle: 2,
         other: 2,
         filtered: 0,
         background: 2,
     };
-    assert_eq!(listing.left_out, expected);
+    assert_eq!(listing.hidden, expected);
 }

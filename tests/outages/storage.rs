@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use discord_sim::Message;
-use killgate::ledger::sqlite::reader::SqlitePages;
+use killgate::ledger::sqlite::reader::SqliteReader;
 use rusqlite::Connection;
 use throwaway_postgres::{SqlState, Victim};
 
@@ -175,7 +175,7 @@ async fn a_record_that_was_changed_is_not_built_on_and_everybody_is_told() {
     scene.is_approved();
     assert!(bot.stops("with a damaged ledger").await.success());
     assert!(scene.victim.still_alive().await.expect("asked"));
-    let records = SqlitePages::open(&file).expect("opened");
+    let records = SqliteReader::open(&file).expect("opened");
     let verdict = killgate::operations::audit::verify(&mut { records }, None).expect("read");
     assert!(verdict.to_string().contains("record 1"), "{verdict}");
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::Result;
 use killgate::domain::event::Action;
 use killgate::domain::outcome::Outcome;
-use killgate::postgres::{Limits, Reach};
-use killgate::workflow::ports::{Freshness, Signalled, Target};
+use killgate::postgres::{StatementTimeouts, TargetStatus};
+use killgate::workflow::ports::{Freshness, SignalResult, Target};
 use throwaway_postgres::{Cluster, SqlState, connect, eventually};
 
 use crate::support::{dial, down, open, open_within, stages, told, unsignalled, up};
@@ -74,7 +74,7 @@ async fn a_server_without_a_free_slot_can_still_be_helped() -> Result<()> {
     for (stage, victim) in stages.iter().zip(&mut victims) {
         assert_eq!(
             stage.carry_out(Action::Terminate, victim.pid()).await?,
-            Signalled::Sent
+            SignalResult::Sent
         );
         assert_eq!(victim.ended().await?, SqlState::ADMIN_SHUTDOWN);
     }
@@ -93,7 +93,7 @@ async fn a_locked_catalogue_delays_nobody_for_ever_and_nothing_is_signalled() ->
             .await?;
 
         let listed = stage.target.snapshot(Freshness::Now).await;
-        let problem = listed.map_err(|unreachable| unreachable.problem);
+        let problem = listed.map_err(|unreachable| unreachable.message);
         assert!(
             problem
                 .as_ref()
@@ -106,7 +106,7 @@ async fn a_locked_catalogue_delays_nobody_for_ever_and_nothing_is_signalled() ->
 
         locker.batch_execute("rollback").await?;
         assert!(victim.still_alive().await?);
-        assert_eq!(stage.signal(asked).await, Signalled::Sent);
+        assert_eq!(stage.signal(asked).await, SignalResult::Sent);
     }
     Ok(())
 }
@@ -115,7 +115,7 @@ async fn a_locked_catalogue_delays_nobody_for_ever_and_nothing_is_signalled() ->
 async fn a_listing_that_is_given_up_does_not_spoil_the_next() -> Result<()> {
     let cluster = Cluster::start().await?;
     cluster.bot().await?;
-    let limits = Limits {
+    let limits = StatementTimeouts {
         listing: Duration::from_millis(300),
         signalling: Duration::from_secs(10),
     };
@@ -126,7 +126,7 @@ async fn a_listing_that_is_given_up_does_not_spoil_the_next() -> Result<()> {
         .batch_execute("begin; lock table pg_authid in access exclusive mode")
         .await?;
     let problem = target.snapshot(Freshness::Now).await.map(drop);
-    let problem = problem.map_err(|unreachable| unreachable.problem);
+    let problem = problem.map_err(|unreachable| unreachable.message);
     assert_eq!(problem, Err("it did not answer in time".to_owned()));
     locker.batch_execute("rollback").await?;
     eventually("a listing", async || {
@@ -193,7 +193,7 @@ async fn what_is_wrong_with_a_server_is_said_in_a_sentence() -> Result<()> {
         .user("killgate");
     let target = open(silent);
     assert!(
-        matches!(target.reach(), Reach::Connecting),
+        matches!(target.status(), TargetStatus::Connecting),
         "opening waits for nobody"
     );
     assert_eq!(down(&target).await?, "it did not answer in time");

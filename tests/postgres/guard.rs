@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
 use killgate::postgres::guard::guard_sql;
-use killgate::postgres::{Reach, Right};
+use killgate::postgres::{SignalRight, TargetStatus};
 use throwaway_postgres::{Client, Cluster, SqlState, Victim};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
@@ -207,19 +207,19 @@ async fn the_script_runs_through_psql_twice_and_changes_no_existing_role() -> Re
     assert_eq!(role(&cluster).await?, before);
 
     let right = async || match open(dial(&cluster, "killgate")).settled().await {
-        Reach::Up(findings) => Some(findings.right),
+        TargetStatus::Up(findings) => Some(findings.signal_right),
         _ => None,
     };
     assert_eq!(
         right().await,
-        Some(Right::Guard),
+        Some(SignalRight::Guard),
         "preferred to the role's own right"
     );
     psql(&cluster, include_str!("../../config/guard-uninstall.sql")).await?;
-    assert_eq!(right().await, Some(Right::Direct));
+    assert_eq!(right().await, Some(SignalRight::Direct));
     psql(&cluster, include_str!("../../config/guard-uninstall.sql")).await?;
     psql(&cluster, &guard_sql("killgate")).await?;
-    assert_eq!(right().await, Some(Right::Guard));
+    assert_eq!(right().await, Some(SignalRight::Guard));
     Ok(())
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use futures_util::future::join_all;
-use killgate::domain::lock_graph::Blocking;
-use killgate::domain::session::{BackendKind, State};
+use killgate::domain::lock_graph::LockGraph;
+use killgate::domain::session::{BackendType, SessionState};
 use killgate::workflow::ports::{Freshness, Target};
 use throwaway_postgres::{Cluster, eventually};
 
@@ -24,26 +24,29 @@ async fn a_session_is_seen_as_it_is() -> Result<()> {
         let session = snapshot.find(pid(victim.pid())).context("not listed")?;
 
         assert_eq!(session.backend_start.as_micros(), victim.backend_start_us());
-        assert_eq!(session.kind, BackendKind::Client);
+        assert_eq!(session.backend_type, BackendType::Client);
         assert_eq!(session.user.as_deref(), Some("app"));
         assert_eq!(session.database.as_deref(), Some("postgres"));
         assert_eq!(session.application, "nightly `<@1>` @everyone");
         assert_eq!(session.client.as_deref(), Some("127.0.0.1"));
-        assert_eq!(session.state, State::Active);
+        assert_eq!(session.state, SessionState::Active);
         let query = session.query.as_deref();
         assert_eq!(query, Some("shown: select pg_sleep(600) /* secret */"));
         assert_eq!(
             session.wait.as_ref().map(ToString::to_string).as_deref(),
             Some("Timeout: PgSleep")
         );
-        assert!(!session.superuser && !session.own && !session.is_blocked());
-        assert!(session.query_start <= Some(snapshot.at));
+        assert!(!session.is_superuser && !session.is_own && !session.is_blocked());
+        assert!(session.query_start <= Some(snapshot.taken_at));
         assert!(
             session
-                .query_age(snapshot.at)
+                .query_age(snapshot.taken_at)
                 .is_some_and(|age| age < Duration::from_mins(1))
         );
-        assert_eq!(stage.target.look(session.pid).await?.as_ref(), Some(session));
+        assert_eq!(
+            stage.target.find_session(session.pid).await?.as_ref(),
+            Some(session)
+        );
     }
     Ok(())
 }
@@ -103,7 +106,7 @@ async fn who_waits_for_whom_is_seen_through_the_queue() -> Result<()> {
     assert_eq!(blocked_by(holder.pid()), Some(vec![]));
     assert_eq!(blocked_by(first.pid()), Some(vec![holder.pid()]));
     assert!(blocked_by(second.pid()).is_some_and(|blockers| blockers.contains(&holder.pid())));
-    let waiters = Blocking::of(&snapshot).waiters(pid(holder.pid()));
+    let waiters = LockGraph::from_snapshot(&snapshot).all_waiters(pid(holder.pid()));
     assert_eq!(waiters, [pid(first.pid()), pid(second.pid())].into());
     Ok(())
 }
@@ -115,7 +118,7 @@ async fn many_who_ask_at_once_cost_two_statements_at_most() -> Result<()> {
     let asked = join_all((0..50).map(|_| stage.target.snapshot(Freshness::Now))).await;
     let mut seen: Vec<_> = asked
         .into_iter()
-        .map(|snapshot| snapshot.map(|snapshot| snapshot.at))
+        .map(|snapshot| snapshot.map(|snapshot| snapshot.taken_at))
         .collect::<Result<_, _>>()?;
     seen.sort();
     seen.dedup();
@@ -126,8 +129,8 @@ async fn many_who_ask_at_once_cost_two_statements_at_most() -> Result<()> {
         .target
         .snapshot(Freshness::Within(Duration::from_mins(1)))
         .await?;
-    assert_eq!(young.at, last, "the last one will do");
-    assert!(stage.target.snapshot(Freshness::Now).await?.at > last);
+    assert_eq!(young.taken_at, last, "the last one will do");
+    assert!(stage.target.snapshot(Freshness::Now).await?.taken_at > last);
     Ok(())
 }
 
@@ -138,7 +141,7 @@ async fn a_role_that_cannot_see_the_others_is_told_what_it_lacks() -> Result<()>
     let target = open(dial(&cluster, "blind"));
     up(&target).await?;
     let refused = target.snapshot(Freshness::Now).await.map(drop);
-    let problem = refused.map_err(|unreachable| unreachable.problem);
+    let problem = refused.map_err(|unreachable| unreachable.message);
     assert_eq!(
         problem,
         Err("the role blind does not see other users' sessions: GRANT pg_read_all_stats TO blind, then restart killgate".to_owned())

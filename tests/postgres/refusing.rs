@@ -5,10 +5,10 @@ use std::time::Duration;
 use anyhow::Result;
 use killgate::domain::event::Action;
 use killgate::domain::outcome::Outcome;
-use killgate::domain::protection::Protection;
-use killgate::domain::session::BackendKind;
-use killgate::postgres::{Limits, Reach, Right};
-use killgate::workflow::ports::{Freshness, Signalled, Target};
+use killgate::domain::protection::ProtectionRules;
+use killgate::domain::session::BackendType;
+use killgate::postgres::{SignalRight, StatementTimeouts, TargetStatus};
+use killgate::workflow::ports::{Freshness, SignalResult, Target};
 use regex::Regex;
 use throwaway_postgres::{Cluster, SqlState, eventually};
 use tokio::io::AsyncWriteExt;
@@ -27,18 +27,18 @@ async fn a_session_that_a_pattern_matches_is_left_alone() -> Result<()> {
     let cluster = Cluster::start().await?;
     cluster.sql("create database ledger").await?;
     let rules = [
-        Protection {
+        ProtectionRules {
             users: patterns("^pay"),
-            ..Protection::default()
+            ..ProtectionRules::default()
         },
-        Protection {
+        ProtectionRules {
             // PostgreSQL's regular expressions have no (?i) in the middle and no \pL: Rust's rules hold.
             applications: patterns(r"^(?i:NIGHTLY)-\pL+$"),
-            ..Protection::default()
+            ..ProtectionRules::default()
         },
-        Protection {
+        ProtectionRules {
             databases: patterns("^ledger$"),
-            ..Protection::default()
+            ..ProtectionRules::default()
         },
     ];
     for stage in stages(&cluster).await? {
@@ -62,9 +62,9 @@ async fn a_session_that_a_pattern_matches_is_left_alone() -> Result<()> {
 #[tokio::test]
 async fn a_name_taken_between_card_and_signal_counts() -> Result<()> {
     let cluster = Cluster::start().await?;
-    let protection = Protection {
+    let protection = ProtectionRules {
         applications: patterns("^pg_dump$"),
-        ..Protection::default()
+        ..ProtectionRules::default()
     };
     for stage in stages(&cluster).await? {
         let mut victim = cluster.victim("app").application("psql").idle().await?;
@@ -83,7 +83,7 @@ async fn a_name_taken_between_card_and_signal_counts() -> Result<()> {
             .client()
             .batch_execute("set application_name = 'harmless'")
             .await?;
-        assert_eq!(stage.signal_with(renamed, &protection).await, Signalled::Sent);
+        assert_eq!(stage.signal_with(renamed, &protection).await, SignalResult::Sent);
         assert_eq!(victim.ended().await?, SqlState::ADMIN_SHUTDOWN);
     }
     Ok(())
@@ -123,14 +123,14 @@ async fn a_replication_connection_is_left_alone() -> Result<()> {
             let snapshot = stage.target.snapshot(Freshness::Now).await?;
             let mut sessions = snapshot.sessions.iter();
             Ok(sessions
-                .find(|session| session.kind == BackendKind::WalSender)
+                .find(|session| session.backend_type == BackendType::WalSender)
                 .map(|found| found.pid.number()))
         })
         .await?;
         for action in [Action::Cancel, Action::Terminate] {
             let signalled = stage.carry_out(action, number).await?;
             assert_eq!(unsignalled(&signalled), Some(Outcome::Protected), "{signalled:?}");
-            assert!(stage.target.look(pid(number)).await?.is_some());
+            assert!(stage.target.find_session(pid(number)).await?.is_some());
         }
     }
     Ok(())
@@ -159,11 +159,15 @@ async fn killgates_own_connections_are_left_alone() -> Result<()> {
         let replica = open(dial(&cluster, role));
         up(&replica).await?;
         let snapshot = stage.target.snapshot(Freshness::Now).await?;
-        let own: Vec<_> = snapshot.sessions.iter().filter(|session| session.own).collect();
+        let own: Vec<_> = snapshot
+            .sessions
+            .iter()
+            .filter(|session| session.is_own)
+            .collect();
         assert_eq!(own.len(), 1, "the replica's connection, and never one's own");
         let signalled = stage.carry_out(Action::Terminate, own[0].pid.number()).await?;
         assert_eq!(unsignalled(&signalled), Some(Outcome::Protected), "{signalled:?}");
-        assert!(matches!(replica.reach(), Reach::Up(_)));
+        assert!(matches!(replica.status(), TargetStatus::Up(_)));
     }
     Ok(())
 }
@@ -179,7 +183,7 @@ async fn what_postgresql_says_of_no_backend_is_told_in_its_own_words() -> Result
             .get(0);
         let kind = if version < 150_000 { "server" } else { "backend" };
         assert_eq!(
-            stage.target.disclaimer(pid(4711)),
+            stage.target.no_such_pid_message(pid(4711)),
             Some(format!("WARNING:  PID 4711 is not a PostgreSQL {kind} process"))
         );
     }
@@ -216,7 +220,7 @@ async fn a_warning_instead_of_a_signal_is_not_a_backend() -> Result<()> {
     );
     let words = stage
         .target
-        .disclaimer(pid(2_147_483_647))
+        .no_such_pid_message(pid(2_147_483_647))
         .expect("its own words");
     assert!(told(&signalled).ends_with(&words), "{signalled:?}");
     Ok(())
@@ -247,7 +251,7 @@ async fn without_a_right_to_signal_the_refusal_says_how_to_get_one() -> Result<(
     let target = open(dial(&cluster, "onlooker"));
     up(&target).await?;
     let stage = Stage {
-        right: Right::None,
+        right: SignalRight::Nothing,
         target,
     };
     let victim = cluster.victim("app").idle().await?;
@@ -263,7 +267,7 @@ async fn an_answer_that_no_guard_gives_proves_nothing() -> Result<()> {
     let stage = guard_that(&cluster, "outcome := 'terminated';").await?;
     let victim = cluster.victim("app").idle().await?;
     let signalled = stage.carry_out(Action::Terminate, victim.pid()).await?;
-    assert!(matches!(signalled, Signalled::Unknown { .. }), "{signalled:?}");
+    assert!(matches!(signalled, SignalResult::Unknown { .. }), "{signalled:?}");
     Ok(())
 }
 
@@ -273,7 +277,7 @@ async fn a_statement_that_the_server_gave_up_may_have_signalled() -> Result<()> 
     let stage = guard_that(&cluster, "perform pg_sleep(600);").await?;
     let victim = cluster.victim("app").idle().await?;
     let signalled = stage.carry_out(Action::Terminate, victim.pid()).await?;
-    assert!(matches!(signalled, Signalled::Unknown { .. }), "{signalled:?}");
+    assert!(matches!(signalled, SignalResult::Unknown { .. }), "{signalled:?}");
     assert!(told(&signalled).contains("57014"), "{signalled:?}");
     Ok(())
 }
@@ -289,26 +293,26 @@ async fn a_statement_without_an_answer_may_have_signalled_and_is_not_sent_again(
         "perform nextval('public.calls'); perform pg_sleep(600);",
     )
     .await?;
-    let limits = Limits {
+    let limits = StatementTimeouts {
         listing: Duration::from_secs(5),
         signalling: Duration::from_millis(500),
     };
     let target = open_within(dial(&cluster, GUARDED), limits);
     up(&target).await?;
     let stage = Stage {
-        right: Right::Guard,
+        right: SignalRight::Guard,
         target,
     };
     let victim = cluster.victim("app").idle().await?;
     let signalled = stage.carry_out(Action::Terminate, victim.pid()).await?;
     assert_eq!(
         signalled,
-        Signalled::Unknown {
+        SignalResult::Unknown {
             detail: "the statement was handed over, and no answer came in time".to_owned()
         }
     );
     // The connection with that statement on it is not used again, and another one is.
-    assert!(stage.target.look(pid(victim.pid())).await?.is_some());
+    assert!(stage.target.find_session(pid(victim.pid())).await?.is_some());
     let client = cluster.superuser().await?;
     let calls: i64 = client
         .query_one("select last_value from calls", &[])

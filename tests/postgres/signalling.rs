@@ -3,8 +3,8 @@
 use anyhow::Result;
 use killgate::domain::event::Action;
 use killgate::domain::outcome::Outcome;
-use killgate::domain::timestamp::Moment;
-use killgate::workflow::ports::{Signalled, Target};
+use killgate::domain::timestamp::Timestamp;
+use killgate::workflow::ports::{SignalResult, Target};
 use throwaway_postgres::{Cluster, SqlState, eventually};
 
 use crate::support::{pid, stages, told, unsignalled};
@@ -17,7 +17,7 @@ async fn a_cancelled_query_ends_and_its_session_lives() -> Result<()> {
     for stage in stages(&cluster).await? {
         let mut victim = cluster.victim("app").running(SLEEP).await?;
         let signalled = stage.carry_out(Action::Cancel, victim.pid()).await?;
-        assert_eq!(signalled, Signalled::Sent, "{}", stage.right);
+        assert_eq!(signalled, SignalResult::Sent, "{}", stage.right);
         assert_eq!(victim.ended().await?, SqlState::QUERY_CANCELED);
         assert!(victim.still_alive().await?);
     }
@@ -33,10 +33,10 @@ async fn a_terminated_session_ends_whatever_it_does() -> Result<()> {
         let in_transaction = cluster.victim("app").idle_in_transaction("select 1").await?;
         for mut victim in [busy, idle, in_transaction] {
             let signalled = stage.carry_out(Action::Terminate, victim.pid()).await?;
-            assert_eq!(signalled, Signalled::Sent, "{}", stage.right);
+            assert_eq!(signalled, SignalResult::Sent, "{}", stage.right);
             assert_eq!(victim.ended().await?, SqlState::ADMIN_SHUTDOWN);
             eventually("a session that is gone", async || {
-                let now = stage.target.look(pid(victim.pid())).await?;
+                let now = stage.target.find_session(pid(victim.pid())).await?;
                 Ok(now.is_none().then_some(()))
             })
             .await?;
@@ -67,7 +67,12 @@ async fn a_session_that_ended_is_gone() -> Result<()> {
         let asked = stage.ask(Action::Terminate, number).await?;
         drop(victim);
         eventually("a session that is gone", async || {
-            Ok(stage.target.look(pid(number)).await?.is_none().then_some(()))
+            Ok(stage
+                .target
+                .find_session(pid(number))
+                .await?
+                .is_none()
+                .then_some(()))
         })
         .await?;
         let signalled = stage.signal(asked).await;
@@ -83,7 +88,7 @@ async fn a_session_that_took_over_the_pid_is_not_the_approved_one() -> Result<()
         let victim = cluster.victim("app").running(SLEEP).await?;
         // As if the approved one had begun a microsecond earlier: nothing but that tells the two apart.
         let mut asked = stage.ask(Action::Terminate, victim.pid()).await?;
-        asked.identity.backend_start = Moment::from_micros(asked.identity.backend_start.as_micros() - 1);
+        asked.identity.backend_start = Timestamp::from_micros(asked.identity.backend_start.as_micros() - 1);
         let signalled = stage.signal(asked).await;
         assert_eq!(unsignalled(&signalled), Some(Outcome::Replaced), "{signalled:?}");
         assert!(victim.still_alive().await?);
@@ -105,7 +110,7 @@ async fn a_cancel_does_not_hit_the_next_query_and_a_terminate_does() -> Result<(
         assert_eq!(unsignalled(&signalled), Some(Outcome::MovedOn), "{signalled:?}");
         assert!(victim.still_alive().await?);
 
-        assert_eq!(stage.signal(terminate).await, Signalled::Sent);
+        assert_eq!(stage.signal(terminate).await, SignalResult::Sent);
         assert_eq!(victim.ended().await?, SqlState::ADMIN_SHUTDOWN);
     }
     Ok(())
@@ -141,7 +146,7 @@ async fn what_was_shown_on_another_server_is_gone() -> Result<()> {
         let mut other_cluster = asked.clone();
         other_cluster.identity.server.system_identifier += 1;
         let mut other_postmaster = asked;
-        other_postmaster.identity.server.postmaster_start = Moment::from_micros(1);
+        other_postmaster.identity.server.postmaster_start = Timestamp::from_micros(1);
         for elsewhere in [other_cluster, other_postmaster] {
             let signalled = stage.signal(elsewhere).await;
             assert_eq!(unsignalled(&signalled), Some(Outcome::Gone), "{signalled:?}");

@@ -6,19 +6,19 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use killgate::domain::approval::Approved;
-use killgate::domain::event::{Action, Asked, Entry, Event, Recorded};
-use killgate::domain::identity::{Identity, Pid};
+use killgate::domain::event::{Action, LedgerEntry, Recorded, RequestDetails, RequestEvent};
+use killgate::domain::identity::{BackendIdentity, Pid};
 use killgate::domain::ids::{ChannelId, RequestId, UserId};
 use killgate::domain::outcome::Outcome;
-use killgate::domain::protection::Protection;
-use killgate::domain::request::{Phase, Request};
+use killgate::domain::protection::ProtectionRules;
+use killgate::domain::request::{Request, RequestState};
 use killgate::domain::session::Session;
-use killgate::domain::timestamp::Moment;
-use killgate::postgres::connection::Dial;
+use killgate::domain::timestamp::Timestamp;
+use killgate::postgres::connection::ConnectOptions;
 use killgate::postgres::guard::guard_sql;
-use killgate::postgres::tls::{Tls, TlsMode};
-use killgate::postgres::{Limits, PostgresTarget, Reach, Right};
-use killgate::workflow::ports::{Freshness, Signalled, Target};
+use killgate::postgres::tls::{TlsMode, TlsOptions};
+use killgate::postgres::{PostgresTarget, SignalRight, StatementTimeouts, TargetStatus};
+use killgate::workflow::ports::{Freshness, SignalResult, Target};
 use throwaway_postgres::{Cluster, eventually};
 
 /// A name that only comes through if it is quoted right everywhere.
@@ -28,7 +28,7 @@ pub(crate) const REQUEST: u64 = 7;
 
 /// A target, and whose right it uses.
 pub(crate) struct Stage {
-    pub(crate) right: Right,
+    pub(crate) right: SignalRight,
     pub(crate) target: PostgresTarget,
 }
 
@@ -39,28 +39,28 @@ pub(crate) async fn stages(cluster: &Cluster) -> Result<[Stage; 2]> {
     let stage = async |right, role| {
         let target = open(dial(cluster, role));
         match target.settled().await {
-            Reach::Up(findings) if findings.right == right => Ok(Stage { right, target }),
+            TargetStatus::Up(findings) if findings.signal_right == right => Ok(Stage { right, target }),
             other => bail!("{role} should have had the right {right}: {other:?}"),
         }
     };
     Ok([
-        stage(Right::Direct, "killgate").await?,
-        stage(Right::Guard, GUARDED).await?,
+        stage(SignalRight::Direct, "killgate").await?,
+        stage(SignalRight::Guard, GUARDED).await?,
     ])
 }
 
-pub(crate) fn dial(cluster: &Cluster, role: &str) -> Dial {
+pub(crate) fn dial(cluster: &Cluster, role: &str) -> ConnectOptions {
     let mut config = tokio_postgres::Config::new();
     config
         .host("127.0.0.1")
         .port(cluster.port())
         .user(role)
         .dbname("postgres");
-    Dial {
+    ConnectOptions {
         config,
-        tls: Tls {
+        tls: TlsOptions {
             mode: TlsMode::Disable,
-            ..Tls::default()
+            ..TlsOptions::default()
         },
         password: Arc::new(|| Ok(None)),
         statement_timeout: Duration::from_secs(4),
@@ -68,15 +68,15 @@ pub(crate) fn dial(cluster: &Cluster, role: &str) -> Dial {
     }
 }
 
-pub(crate) fn open(dial: Dial) -> PostgresTarget {
-    let limits = Limits {
+pub(crate) fn open(dial: ConnectOptions) -> PostgresTarget {
+    let limits = StatementTimeouts {
         listing: Duration::from_secs(5),
         signalling: Duration::from_secs(10),
     };
     open_within(dial, limits)
 }
 
-pub(crate) fn open_within(dial: Dial, limits: Limits) -> PostgresTarget {
+pub(crate) fn open_within(dial: ConnectOptions, limits: StatementTimeouts) -> PostgresTarget {
     PostgresTarget::open(
         "orders",
         dial,
@@ -88,7 +88,7 @@ pub(crate) fn open_within(dial: Dial, limits: Limits) -> PostgresTarget {
 /// Waits until the target has been reached.
 pub(crate) async fn up(target: &PostgresTarget) -> Result<()> {
     eventually("a target that is up", async || {
-        Ok(matches!(target.reach(), Reach::Up(_)).then_some(()))
+        Ok(matches!(target.status(), TargetStatus::Up(_)).then_some(()))
     })
     .await
 }
@@ -96,8 +96,8 @@ pub(crate) async fn up(target: &PostgresTarget) -> Result<()> {
 /// Waits until the target could not be reached, and tells why.
 pub(crate) async fn down(target: &PostgresTarget) -> Result<String> {
     eventually("a target that is down", async || {
-        Ok(match target.reach() {
-            Reach::Down(unreachable) => Some(unreachable.problem),
+        Ok(match target.status() {
+            TargetStatus::Down(unreachable) => Some(unreachable.message),
             _ => None,
         })
     })
@@ -110,10 +110,10 @@ pub(crate) fn pid(number: i32) -> Pid {
 
 impl Stage {
     /// What a card for this session would show.
-    pub(crate) async fn ask(&self, action: Action, number: i32) -> Result<Asked> {
+    pub(crate) async fn ask(&self, action: Action, number: i32) -> Result<RequestDetails> {
         let snapshot = self.target.snapshot(Freshness::Now).await?;
         let session = snapshot.find(pid(number)).context("no such session")?.clone();
-        let identity = Identity {
+        let identity = BackendIdentity {
             server: snapshot.server,
             pid: session.pid,
             backend_start: session.backend_start,
@@ -122,22 +122,26 @@ impl Stage {
         Ok(asked(action, identity, session))
     }
 
-    pub(crate) async fn signal(&self, asked: Asked) -> Signalled {
-        self.signal_with(asked, &Protection::default()).await
+    pub(crate) async fn signal(&self, asked: RequestDetails) -> SignalResult {
+        self.signal_with(asked, &ProtectionRules::default()).await
     }
 
-    pub(crate) async fn signal_with(&self, asked: Asked, protection: &Protection) -> Signalled {
+    pub(crate) async fn signal_with(
+        &self,
+        asked: RequestDetails,
+        protection: &ProtectionRules,
+    ) -> SignalResult {
         self.target.signal(approved(asked), protection).await
     }
 
     /// Asks about the session as it is, and has it signalled.
-    pub(crate) async fn carry_out(&self, action: Action, number: i32) -> Result<Signalled> {
+    pub(crate) async fn carry_out(&self, action: Action, number: i32) -> Result<SignalResult> {
         Ok(self.signal(self.ask(action, number).await?).await)
     }
 }
 
-pub(crate) fn asked(action: Action, identity: Identity, session: Session) -> Asked {
-    Asked {
+pub(crate) fn asked(action: Action, identity: BackendIdentity, session: Session) -> RequestDetails {
+    RequestDetails {
         action,
         target: "orders".to_owned(),
         identity,
@@ -147,30 +151,30 @@ pub(crate) fn asked(action: Action, identity: Identity, session: Session) -> Ask
         requester: UserId(1),
         channel: ChannelId(1),
         reason: None,
-        needed: 1,
-        asked_at: Moment::from_micros(0),
+        approvals_needed: 1,
+        asked_at: Timestamp::from_micros(0),
         seen_at: None,
-        expires_at: Moment::from_micros(1),
+        expires_at: Timestamp::from_micros(1),
     }
 }
 
 /// What person 1 asked for, approved by person 2.
-pub(crate) fn approved(asked: Asked) -> Approved {
+pub(crate) fn approved(asked: RequestDetails) -> Approved {
     let id = RequestId(REQUEST);
     let open = Request {
         id,
-        asked,
-        message: None,
+        details: asked,
+        card: None,
         approvals: BTreeSet::from([UserId(2)]),
-        told: BTreeSet::new(),
-        phase: Phase::Open,
+        notified: BTreeSet::new(),
+        state: RequestState::Open,
     };
     let recorded = Recorded {
         seq: 1,
-        entry: Entry {
+        entry: LedgerEntry {
             request: Some(id),
-            at: Moment::from_micros(0),
-            event: Event::Executing {
+            at: Timestamp::from_micros(0),
+            event: RequestEvent::Executing {
                 approvers: vec![UserId(2)],
             },
         },
@@ -179,22 +183,22 @@ pub(crate) fn approved(asked: Asked) -> Approved {
 }
 
 /// The outcome of what was certainly not signalled.
-pub(crate) fn unsignalled(signalled: &Signalled) -> Option<Outcome> {
+pub(crate) fn unsignalled(signalled: &SignalResult) -> Option<Outcome> {
     match signalled {
-        Signalled::NotSent { outcome, .. } => Some(*outcome),
+        SignalResult::NotSent { outcome, .. } => Some(*outcome),
         _ => None,
     }
 }
 
 /// What the person is told of a signal that was not sent: the detail, then PostgreSQL's words.
-pub(crate) fn told(signalled: &Signalled) -> String {
+pub(crate) fn told(signalled: &SignalResult) -> String {
     match signalled {
-        Signalled::NotSent {
+        SignalResult::NotSent {
             detail,
             postgres: Some(words),
             ..
         } => format!("{detail} | {words}"),
-        Signalled::NotSent { detail, .. } | Signalled::Unknown { detail } => detail.clone(),
-        Signalled::Sent => "sent".to_owned(),
+        SignalResult::NotSent { detail, .. } | SignalResult::Unknown { detail } => detail.clone(),
+        SignalResult::Sent => "sent".to_owned(),
     }
 }

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use killgate::postgres::connection::Dial;
-use killgate::postgres::tls::{ClientCertificate, Tls, TlsMode};
+use killgate::postgres::connection::ConnectOptions;
+use killgate::postgres::tls::{ClientCertificate, TlsMode, TlsOptions};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use tempfile::TempDir;
 use throwaway_postgres::Cluster;
@@ -61,13 +61,13 @@ async fn server(certificate: &(String, String)) -> Result<Cluster> {
     Ok(cluster)
 }
 
-fn with(cluster: &Cluster, mode: TlsMode, root: Option<PathBuf>) -> Dial {
-    let tls = Tls {
+fn with(cluster: &Cluster, mode: TlsMode, root: Option<PathBuf>) -> ConnectOptions {
+    let tls = TlsOptions {
         mode,
         root,
         client: None,
     };
-    Dial {
+    ConnectOptions {
         tls,
         ..dial(cluster, "killgate")
     }

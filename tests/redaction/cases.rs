@@ -1,6 +1,6 @@
 //! Statements that are understood, and what is shown of them.
 
-use killgate::postgres::redaction::{Privacy, redact};
+use killgate::postgres::redaction::{QueryVisibility, redact};
 
 #[track_caller]
 fn shows(query: &str, shown: &str) {
@@ -183,9 +183,9 @@ fn text_of_the_server_itself_stays() {
 #[test]
 fn privacy_decides_what_is_shown_at_all() {
     let query = "SELECT  'hunter2'";
-    let shown = |privacy: Privacy| privacy.show(query).map(|shown| shown.to_string());
-    assert_eq!(shown(Privacy::default()).as_deref(), Some("SELECT ?"));
-    assert_eq!(shown(Privacy::Redacted).as_deref(), Some("SELECT ?"));
-    assert_eq!(shown(Privacy::Full).as_deref(), Some(query));
-    assert_eq!(shown(Privacy::Hidden), None);
+    let shown = |privacy: QueryVisibility| privacy.show(query).map(|shown| shown.to_string());
+    assert_eq!(shown(QueryVisibility::default()).as_deref(), Some("SELECT ?"));
+    assert_eq!(shown(QueryVisibility::Redacted).as_deref(), Some("SELECT ?"));
+    assert_eq!(shown(QueryVisibility::Full).as_deref(), Some(query));
+    assert_eq!(shown(QueryVisibility::Hidden), None);
 }

@@ -2,33 +2,33 @@
 
 use std::time::Duration;
 
-use killgate::domain::creation::{Given, NotAsked, Wish, ask};
-use killgate::domain::event::{Action, Asked, Why};
-use killgate::domain::identity::Server;
+use killgate::domain::creation::{CreationContext, CreationError, NewRequest, create_request};
+use killgate::domain::event::{Action, RefusalReason, RequestDetails};
+use killgate::domain::identity::ServerIdentity;
 use killgate::domain::ids::{ChannelId, MessageId, RequestId, UserId};
-use killgate::domain::policy::{Limits, Policy};
-use killgate::domain::protection::Rule;
+use killgate::domain::policy::{RequestLimits, TargetPolicy};
+use killgate::domain::protection::ProtectionRule;
 use killgate::domain::request::Request;
-use killgate::domain::session::{BackendKind, Session, Snapshot};
-use killgate::domain::timestamp::Moment;
+use killgate::domain::session::{BackendType, Session, Snapshot};
+use killgate::domain::timestamp::Timestamp;
 
 use crate::cast::{ASKED_AT, asked, open_request, session};
 use crate::given::*;
 
 /// Asks for it as somebody, with all that it rests on.
 struct Asking {
-    wish: Wish,
+    wish: NewRequest,
     by: UserId,
     open: Vec<Request>,
     target: &'static str,
-    policy: Policy,
-    limits: Limits,
+    policy: TargetPolicy,
+    limits: RequestLimits,
     snapshot: Snapshot,
 }
 
 fn asking() -> Asking {
     Asking {
-        wish: Wish {
+        wish: NewRequest {
             backend_start: None,
             action: Action::Terminate,
             pid: pid(4711),
@@ -45,20 +45,20 @@ fn asking() -> Asking {
 }
 
 impl Asking {
-    fn result(&self) -> Result<Asked, NotAsked> {
-        let given = Given {
+    fn result(&self) -> Result<RequestDetails, CreationError> {
+        let given = CreationContext {
             now: ASKED_AT,
             target: self.target,
             policy: &self.policy,
             limits: &self.limits,
             snapshot: &self.snapshot,
-            signal_left: true,
+            signal_budget_left: true,
         };
-        ask(&self.wish, &person(self.by), self.open.iter(), given)
+        create_request(&self.wish, &person(self.by), self.open.iter(), given)
     }
 
     #[track_caller]
-    fn refusal(&self) -> NotAsked {
+    fn refusal(&self) -> CreationError {
         self.result().expect_err("it is refused")
     }
 }
@@ -72,8 +72,8 @@ fn waiting(number: i32, behind: i32) -> Session {
 
 fn worker(number: i32, leader: Option<i32>) -> Session {
     Session {
-        kind: BackendKind::ParallelWorker,
-        leader: leader.map(pid),
+        backend_type: BackendType::ParallelWorker,
+        leader_pid: leader.map(pid),
         ..session(number)
     }
 }
@@ -81,10 +81,10 @@ fn worker(number: i32, leader: Option<i32>) -> Session {
 #[test]
 fn what_was_seen_was_seen_by_the_clock_of_the_server() {
     let mut asking = asking();
-    asking.snapshot.at = ASKED_AT.minus(Duration::from_secs(90));
+    asking.snapshot.taken_at = ASKED_AT.minus(Duration::from_secs(90));
     let asked = asking.result().expect("it is asked");
     assert_eq!(asked.asked_at, ASKED_AT);
-    assert_eq!(asked.seen_at, Some(asking.snapshot.at));
+    assert_eq!(asked.seen_at, Some(asking.snapshot.taken_at));
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn a_policy_that_claims_to_need_nobody_still_needs_one_other_person() {
     let mut asking = asking();
     for (configured, needed) in [(0, 1), (1, 1), (2, 2)] {
         asking.policy.approvals = configured;
-        assert_eq!(asking.result().map(|asked| asked.needed), Ok(needed));
+        assert_eq!(asking.result().map(|asked| asked.approvals_needed), Ok(needed));
     }
 }
 
@@ -112,9 +112,9 @@ fn only_requesters_ask() {
     let mut asking = asking();
     for (by, refusal) in [
         (UserId(5), None),
-        (APPROVER, Some(NotAsked::NotARequester)),
-        (STRANGER, Some(NotAsked::NotARequester)),
-        (BOT, Some(NotAsked::NotARequester)),
+        (APPROVER, Some(CreationError::NotARequester)),
+        (STRANGER, Some(CreationError::NotARequester)),
+        (BOT, Some(CreationError::NotARequester)),
     ] {
         asking.by = by;
         assert_eq!(asking.result().err(), refusal, "user {by}");
@@ -127,7 +127,7 @@ fn a_reason_is_needed_only_where_the_policy_says_so() {
     asking.wish.reason = None;
     assert!(asking.result().is_ok());
     asking.policy.require_reason = true;
-    assert_eq!(asking.refusal(), NotAsked::ReasonMissing);
+    assert_eq!(asking.refusal(), CreationError::ReasonMissing);
     asking.wish.reason = Some("it blocks the shop".to_owned());
     assert!(asking.result().is_ok());
 }
@@ -136,17 +136,22 @@ fn a_reason_is_needed_only_where_the_policy_says_so() {
 fn a_pid_that_nobody_has_cannot_be_asked_for() {
     let mut asking = asking();
     asking.wish.pid = pid(4712);
-    assert_eq!(asking.refusal(), NotAsked::NoSuchBackend);
+    assert_eq!(asking.refusal(), CreationError::NoSuchBackend);
 }
 
 #[test]
 fn the_backend_that_answers_killgate_is_its_own_and_protected() {
     let mut asking = asking();
-    asking.snapshot.answered_by = Some(pid(4712));
+    asking.snapshot.own_pid = Some(pid(4712));
     asking.wish.pid = pid(4712);
-    assert_eq!(asking.refusal(), NotAsked::Protected { rule: Rule::Own });
-    assert!(asking.snapshot.has(pid(4712)) && asking.snapshot.has(pid(4711)));
-    assert!(!asking.snapshot.has(pid(4713)));
+    assert_eq!(
+        asking.refusal(),
+        CreationError::Protected {
+            rule: ProtectionRule::Own
+        }
+    );
+    assert!(asking.snapshot.contains_pid(pid(4712)) && asking.snapshot.contains_pid(pid(4711)));
+    assert!(!asking.snapshot.contains_pid(pid(4713)));
 }
 
 #[test]
@@ -161,7 +166,7 @@ fn a_parallel_worker_stands_for_its_leader() {
     for leader in [None, Some(4713)] {
         asking.snapshot.sessions[2] = worker(4712, leader);
         let leader = leader.map(pid);
-        assert_eq!(asking.refusal(), NotAsked::LeaderGone { leader });
+        assert_eq!(asking.refusal(), CreationError::LeaderGone { leader });
     }
 }
 
@@ -169,14 +174,14 @@ fn a_parallel_worker_stands_for_its_leader() {
 fn a_protected_session_cannot_be_asked_for_nor_its_parallel_worker() {
     let mut asking = asking();
     let superuser = Session {
-        superuser: true,
+        is_superuser: true,
         ..session(4711)
     };
     asking.snapshot = snapshot(vec![superuser, worker(4712, Some(4711))]);
     for number in [4711, 4712] {
         asking.wish.pid = pid(number);
-        let rule = Rule::Superuser;
-        assert_eq!(asking.refusal(), NotAsked::Protected { rule });
+        let rule = ProtectionRule::Superuser;
+        assert_eq!(asking.refusal(), CreationError::Protected { rule });
     }
 }
 
@@ -184,10 +189,10 @@ fn a_protected_session_cannot_be_asked_for_nor_its_parallel_worker() {
 fn the_same_twice_is_one_request() {
     let mut asking = asking();
     asking.open = vec![Request {
-        message: Some(MessageId(5)),
+        card: Some(MessageId(5)),
         ..open_request(1)
     }];
-    let joined = NotAsked::AlreadyOpen {
+    let joined = CreationError::Duplicate {
         request: RequestId(7),
         channel: ChannelId(100),
         message: Some(MessageId(5)),
@@ -199,13 +204,13 @@ fn the_same_twice_is_one_request() {
 
 #[test]
 fn another_backend_server_target_or_action_is_not_the_same() {
-    let differently: [fn(&mut Asked); 5] = [
+    let differently: [fn(&mut RequestDetails); 5] = [
         |asked| asked.action = Action::Cancel,
         |asked| asked.target = "billing".to_owned(),
         |asked| asked.identity.pid = pid(4712),
-        |asked| asked.identity.backend_start = Moment::from_micros(900_000_001),
+        |asked| asked.identity.backend_start = Timestamp::from_micros(900_000_001),
         |asked| {
-            asked.identity.server = Server {
+            asked.identity.server = ServerIdentity {
                 system_identifier: 8,
                 ..asked.identity.server
             }
@@ -213,10 +218,10 @@ fn another_backend_server_target_or_action_is_not_the_same() {
     ];
     for make_different in differently {
         let mut other = open_request(1);
-        make_different(&mut other.asked);
+        make_different(&mut other.details);
         let mut asking = asking();
         asking.open = vec![other];
-        assert!(asking.result().is_ok(), "{:?}", asking.open[0].asked);
+        assert!(asking.result().is_ok(), "{:?}", asking.open[0].details);
     }
 }
 
@@ -226,9 +231,9 @@ fn the_next_query_of_a_session_is_another_one_to_cancel_but_not_to_terminate() {
         let mut asking = asking();
         asking.wish.action = action;
         asking.open = vec![open_request(1)];
-        asking.open[0].asked.action = action;
+        asking.open[0].details.action = action;
         assert!(asking.result().is_err());
-        asking.snapshot.sessions[1].query_start = Some(Moment::from_micros(970_000_000));
+        asking.snapshot.sessions[1].query_start = Some(Timestamp::from_micros(970_000_000));
         assert_eq!(asking.result().is_ok(), is_another, "{action:?}");
     }
 }
@@ -237,16 +242,30 @@ fn the_next_query_of_a_session_is_another_one_to_cancel_but_not_to_terminate() {
 fn an_attempt_is_recorded_and_a_slip_is_not() {
     let limit = 1;
     for (refusal, recorded) in [
-        (NotAsked::NotARequester, Some(Why::NotARequester)),
-        (NotAsked::Protected { rule: Rule::Own }, Some(Why::Protected)),
-        (NotAsked::TooManyOpenByYou { limit }, Some(Why::Limited)),
-        (NotAsked::TooManyOpen { limit }, Some(Why::Limited)),
-        (NotAsked::SignalsUsedUp { limit }, Some(Why::Limited)),
-        (NotAsked::ReasonMissing, None),
-        (NotAsked::NoSuchBackend, None),
-        (NotAsked::LeaderGone { leader: None }, None),
+        (CreationError::NotARequester, Some(RefusalReason::NotARequester)),
         (
-            NotAsked::AlreadyOpen {
+            CreationError::Protected {
+                rule: ProtectionRule::Own,
+            },
+            Some(RefusalReason::Protected),
+        ),
+        (
+            CreationError::OpenLimitPerUserReached { limit },
+            Some(RefusalReason::Limited),
+        ),
+        (
+            CreationError::OpenLimitReached { limit },
+            Some(RefusalReason::Limited),
+        ),
+        (
+            CreationError::SignalLimitReached { limit },
+            Some(RefusalReason::Limited),
+        ),
+        (CreationError::ReasonMissing, None),
+        (CreationError::NoSuchBackend, None),
+        (CreationError::LeaderGone { leader: None }, None),
+        (
+            CreationError::Duplicate {
                 request: RequestId(7),
                 channel: ChannelId(100),
                 message: None,
@@ -254,6 +273,6 @@ fn an_attempt_is_recorded_and_a_slip_is_not() {
             None,
         ),
     ] {
-        assert_eq!(refusal.recorded_as(), recorded, "{refusal:?}");
+        assert_eq!(refusal.attempt_reason(), recorded, "{refusal:?}");
     }
 }

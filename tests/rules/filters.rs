@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use killgate::discord::session_list::filter::Filter;
+use killgate::discord::session_list::filter::SessionFilter;
 use killgate::domain::session::{Session, Snapshot};
 
 use crate::cast::session;
 use crate::given::{ago, snapshot};
 
 /// The pids of those that pass.
-fn passing(sessions: Vec<Session>, filter: &Filter) -> Vec<i32> {
+fn passing(sessions: Vec<Session>, filter: &SessionFilter) -> Vec<i32> {
     let snapshot: Snapshot = snapshot(sessions);
-    let passes = filter.on(&snapshot);
+    let passes = filter.predicate(&snapshot);
     let passing = snapshot.sessions.iter().filter(|session| passes(session));
     passing.map(|session| session.pid.number()).collect()
 }
@@ -37,23 +37,23 @@ fn different() -> Vec<Session> {
 
 #[test]
 fn without_a_filter_everything_passes() {
-    assert!(Filter::default().is_empty());
-    assert_eq!(passing(different(), &Filter::default()), [1, 2, 3, 4]);
+    assert!(SessionFilter::default().is_empty());
+    assert_eq!(passing(different(), &SessionFilter::default()), [1, 2, 3, 4]);
 }
 
 #[test]
 fn a_part_of_a_name_will_do_in_whichever_case() {
-    let by_user = Filter {
+    let by_user = SessionFilter {
         user: Some("PP".to_owned()),
-        ..Filter::default()
+        ..SessionFilter::default()
     };
-    let by_database = Filter {
+    let by_database = SessionFilter {
         database: Some("Bill".to_owned()),
-        ..Filter::default()
+        ..SessionFilter::default()
     };
-    let by_application = Filter {
+    let by_application = SessionFilter {
         application: Some("sql".to_owned()),
-        ..Filter::default()
+        ..SessionFilter::default()
     };
     for (filter, expected) in [
         (by_user, &[1, 2, 3][..]),
@@ -72,37 +72,37 @@ fn a_name_that_some_session_has_means_no_other() {
         database: Some("shop_archive".to_owned()),
         ..session(5)
     });
-    let filter = Filter {
+    let filter = SessionFilter {
         database: Some("shop".to_owned()),
-        ..Filter::default()
+        ..SessionFilter::default()
     };
     assert_eq!(passing(sessions, &filter), [1, 3, 4]);
 }
 
 #[test]
 fn a_session_passes_only_when_it_matches_in_every_respect() {
-    let both = Filter {
+    let both = SessionFilter {
         database: Some("billing".to_owned()),
         application: Some("psql".to_owned()),
-        ..Filter::default()
+        ..SessionFilter::default()
     };
     assert_eq!(passing(different(), &both), [0; 0]);
-    let and_old = Filter {
+    let and_old = SessionFilter {
         database: Some("billing".to_owned()),
         min_age: Some(Duration::from_hours(1)),
-        ..Filter::default()
+        ..SessionFilter::default()
     };
     assert_eq!(passing(different(), &and_old), [0; 0]);
-    let of_the_application = Filter {
+    let of_the_application = SessionFilter {
         user: Some("app".to_owned()),
         application: Some("psql".to_owned()),
-        ..Filter::default()
+        ..SessionFilter::default()
     };
     assert_eq!(passing(different(), &of_the_application), [3]);
-    let of_another_user = Filter {
+    let of_another_user = SessionFilter {
         user: Some("batch".to_owned()),
         application: Some("psql".to_owned()),
-        ..Filter::default()
+        ..SessionFilter::default()
     };
     assert_eq!(passing(different(), &of_another_user), [0; 0]);
 }
@@ -123,9 +123,9 @@ fn an_age_is_that_of_the_transaction_or_the_query_else_of_the_state() {
         began(5, None, None, Some(9)),
         began(6, None, None, None),
     ];
-    let filter = Filter {
+    let filter = SessionFilter {
         min_age: Some(Duration::from_secs(10)),
-        ..Filter::default()
+        ..SessionFilter::default()
     };
     assert_eq!(passing(sessions, &filter), [1, 2, 3]);
 }
@@ -134,21 +134,21 @@ fn an_age_is_that_of_the_transaction_or_the_query_else_of_the_state() {
 fn for_a_name_that_nobody_has_those_there_are_are_told() {
     let snapshots = [snapshot(different())];
     let snapshots: Vec<_> = snapshots.iter().collect();
-    let told = |filter: Filter| -> Vec<_> {
+    let told = |filter: SessionFilter| -> Vec<_> {
         filter
-            .instead(&snapshots)
+            .alternatives(&snapshots)
             .map(|(option, names)| (option, names.into_iter().map(str::to_owned).collect::<Vec<_>>()))
             .collect()
     };
-    let mistyped = Filter {
+    let mistyped = SessionFilter {
         user: Some("ap p".to_owned()),
         database: Some("BILL".to_owned()),
-        ..Filter::default()
+        ..SessionFilter::default()
     };
     assert_eq!(
         told(mistyped),
         [("user", vec!["app".to_owned()])],
         "a part of a name that there is needs no advice"
     );
-    assert_eq!(told(Filter::default()), []);
+    assert_eq!(told(SessionFilter::default()), []);
 }

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use killgate::domain::decision::{Circumstances, Command, Decision, decide};
-use killgate::domain::event::{Ending, Event};
+use killgate::domain::decision::{Decision, DecisionContext, RequestCommand, decide};
+use killgate::domain::event::{RequestEvent, Resolution};
 use killgate::domain::identity::Pid;
 use killgate::domain::ids::{Person, UserId};
 use killgate::domain::outcome::Outcome;
-use killgate::domain::policy::{Limits, Policy};
-use killgate::domain::protection::Protection;
+use killgate::domain::policy::{RequestLimits, TargetPolicy};
+use killgate::domain::protection::ProtectionRules;
 use killgate::domain::request::Request;
-use killgate::domain::session::{Session, Snapshot, State};
-use killgate::domain::timestamp::Moment;
+use killgate::domain::session::{Session, SessionState, Snapshot};
+use killgate::domain::timestamp::Timestamp;
 
 use crate::cast::{ASKED_AT, OPEN_FOR, access, asked, everybody, open_request, session};
 
@@ -26,11 +26,11 @@ pub(crate) const STRANGER: UserId = UserId(4);
 pub(crate) const BOT: UserId = UserId(6);
 
 /// A minute after it was asked, and the last moment at which a request is open, and the first at which it is not.
-pub(crate) const SOON: Moment = Moment::from_micros(ASKED_AT.as_micros() + 60_000_000);
-pub(crate) fn last_moment() -> Moment {
+pub(crate) const SOON: Timestamp = Timestamp::from_micros(ASKED_AT.as_micros() + 60_000_000);
+pub(crate) fn last_moment() -> Timestamp {
     expiry().minus(Duration::from_micros(1))
 }
-pub(crate) fn expiry() -> Moment {
+pub(crate) fn expiry() -> Timestamp {
     ASKED_AT.plus(OPEN_FOR)
 }
 
@@ -44,48 +44,48 @@ pub(crate) fn pid(number: i32) -> Pid {
 }
 
 /// What follows at `now`, while the target has signals left.
-pub(crate) fn at(now: Moment, request: &Request, command: Command<'_>) -> Decision {
-    let given = Circumstances {
+pub(crate) fn at(now: Timestamp, request: &Request, command: RequestCommand<'_>) -> Decision {
+    let given = DecisionContext {
         now,
         access: &access(),
-        signal_left: true,
+        signal_budget_left: true,
     };
     decide(request, command, given)
 }
 
 pub(crate) fn approve(request: &Request, by: UserId) -> Decision {
-    at(SOON, request, Command::Approve { by: &person(by) })
+    at(SOON, request, RequestCommand::Approve { by: &person(by) })
 }
 
 pub(crate) fn deny(request: &Request, by: UserId) -> Decision {
-    at(SOON, request, Command::Deny { by: &person(by) })
+    at(SOON, request, RequestCommand::Deny { by: &person(by) })
 }
 
-pub(crate) fn approved(by: UserId) -> Event {
-    Event::Approved { actor: by }
+pub(crate) fn approved(by: UserId) -> RequestEvent {
+    RequestEvent::Approved { actor: by }
 }
 
-pub(crate) fn executing(approvers: &[UserId]) -> Event {
-    Event::Executing {
+pub(crate) fn executing(approvers: &[UserId]) -> RequestEvent {
+    RequestEvent::Executing {
         approvers: approvers.to_vec(),
     }
 }
 
 /// The session was seen to end after the signal.
-pub(crate) fn terminated() -> Ending {
-    Ending {
+pub(crate) fn terminated() -> Resolution {
+    Resolution {
         elapsed: Some(Duration::from_millis(143)),
         signal_sent: Some(true),
-        ..Ending::unsignalled(Outcome::Terminated, "the session ended")
+        ..Resolution::without_signal(Outcome::Terminated, "the session ended")
     }
 }
 
-pub(crate) fn denied() -> Ending {
-    Ending::unsignalled(Outcome::Denied, "an approver said no").by(APPROVER)
+pub(crate) fn denied() -> Resolution {
+    Resolution::without_signal(Outcome::Denied, "an approver said no").closed_by(APPROVER)
 }
 
 /// An open request that needs `needed` approvals, after `events`.
-pub(crate) fn request_after(needed: u32, events: &[Event]) -> Request {
+pub(crate) fn request_after(needed: u32, events: &[RequestEvent]) -> Request {
     events.iter().fold(open_request(needed), |request, event| {
         request.evolve(event, SOON).expect("a story that can be told")
     })
@@ -97,22 +97,22 @@ pub(crate) fn being_executed() -> Request {
 }
 
 pub(crate) fn ended() -> Request {
-    request_after(1, &[Event::Finished(denied())])
+    request_after(1, &[RequestEvent::Finished(denied())])
 }
 
 /// What the decision comes to, when it is a single event and nobody is told anything.
 #[track_caller]
-pub(crate) fn only_event(decision: Decision) -> Event {
-    assert_eq!(decision.tell, None);
-    let [event] = <[Event; 1]>::try_from(decision.events).expect("one event");
+pub(crate) fn only_event(decision: Decision) -> RequestEvent {
+    assert_eq!(decision.notify, None);
+    let [event] = <[RequestEvent; 1]>::try_from(decision.events).expect("one event");
     event
 }
 
 /// The one ending that the decision comes to.
 #[track_caller]
-pub(crate) fn ending(decision: Decision) -> Ending {
+pub(crate) fn ending(decision: Decision) -> Resolution {
     match only_event(decision) {
-        Event::Finished(ending) => ending,
+        RequestEvent::Finished(ending) => ending,
         other => panic!("no ending: {other:?}"),
     }
 }
@@ -122,18 +122,18 @@ pub(crate) fn nothing() -> Decision {
 }
 
 /// What holds on the target, as the cast's request was asked for.
-pub(crate) fn policy() -> Policy {
-    Policy {
+pub(crate) fn policy() -> TargetPolicy {
+    TargetPolicy {
         access: access(),
-        protection: Protection::default(),
+        protection: ProtectionRules::default(),
         approvals: 1,
         expires_after: OPEN_FOR,
         require_reason: false,
     }
 }
 
-pub(crate) fn limits() -> Limits {
-    Limits {
+pub(crate) fn limits() -> RequestLimits {
+    RequestLimits {
         open_requests_per_user: 2,
         open_requests: 3,
         signals_per_hour: 30,
@@ -145,20 +145,20 @@ pub(crate) fn limits() -> Limits {
 pub(crate) fn snapshot(sessions: Vec<Session>) -> Snapshot {
     Snapshot {
         server: asked(1).identity.server,
-        at: ASKED_AT,
-        answered_by: None,
+        taken_at: ASKED_AT,
+        own_pid: None,
         sessions,
     }
 }
 
-pub(crate) fn ago(seconds: u64) -> Moment {
+pub(crate) fn ago(seconds: u64) -> Timestamp {
     ASKED_AT.minus(Duration::from_secs(seconds))
 }
 
 /// One that rests in a transaction that has been open for so long.
 pub(crate) fn resting(number: i32, seconds: u64) -> Session {
     Session {
-        state: State::IdleInTransaction,
+        state: SessionState::IdleInTransaction,
         xact_start: Some(ago(seconds)),
         ..session(number)
     }

@@ -1,42 +1,42 @@
 //! Which stories a ledger can tell of a request, and which are found out.
 
-use killgate::domain::event::{Ending, Event, Why};
+use killgate::domain::event::{RefusalReason, RequestEvent, Resolution};
 use killgate::domain::ids::{MessageId, RequestId, UserId};
 use killgate::domain::outcome::Outcome;
-use killgate::domain::request::{Impossible, Phase, Request};
+use killgate::domain::request::{InvalidTransition, Request, RequestState};
 
 use crate::cast::{asked, open_request};
 use crate::given::*;
 
-fn removed(actor: UserId) -> Event {
-    Event::ApprovalRemoved { actor }
+fn removed(actor: UserId) -> RequestEvent {
+    RequestEvent::ApprovalRemoved { actor }
 }
 
 #[track_caller]
-fn impossible(request: Request, event: &Event, because: &str) {
+fn impossible(request: Request, event: &RequestEvent, because: &str) {
     let impossible = request
         .evolve(event, SOON)
         .expect_err("nothing of the kind can follow");
-    assert_eq!((impossible.request, impossible.because), (RequestId(7), because));
+    assert_eq!((impossible.request, impossible.reason), (RequestId(7), because));
 }
 
 #[test]
 fn a_request_begins_open_with_its_being_asked_for_and_with_nothing_else() {
     let open = open_request(2);
     assert_eq!(
-        (open.id, &open.asked, open.message, &open.phase),
-        (RequestId(7), &asked(2), None, &Phase::Open)
+        (open.id, &open.details, open.card, &open.state),
+        (RequestId(7), &asked(2), None, &RequestState::Open)
     );
-    assert!(open.approvals.is_empty() && open.told.is_empty());
+    assert!(open.approvals.is_empty() && open.notified.is_empty());
     assert!(open.is_open());
 
-    let began = Request::begin(RequestId(7), &approved(APPROVER));
-    let because = "it does not begin with its being asked for";
+    let began = Request::start(RequestId(7), &approved(APPROVER));
+    let reason = "it does not begin with its being asked for";
     assert_eq!(
         began,
-        Err(Impossible {
+        Err(InvalidTransition {
             request: RequestId(7),
-            because
+            reason
         })
     );
 }
@@ -44,57 +44,57 @@ fn a_request_begins_open_with_its_being_asked_for_and_with_nothing_else() {
 #[test]
 fn it_keeps_its_card_who_approves_and_who_was_told() {
     let message = MessageId(5);
-    let refused = Event::AttemptRefused {
+    let refused = RequestEvent::AttemptRefused {
         actor: STRANGER,
-        why: Why::NotAnApprover,
+        why: RefusalReason::NotAnApprover,
     };
     let request = request_after(
         3,
         &[
-            Event::Posted { message },
+            RequestEvent::Posted { message },
             approved(APPROVER),
             approved(SECOND),
             refused,
             removed(APPROVER),
         ],
     );
-    assert_eq!(request.message, Some(message));
+    assert_eq!(request.card, Some(message));
     assert_eq!(request.approvals, [SECOND].into());
-    assert_eq!(request.told, [STRANGER].into());
+    assert_eq!(request.notified, [STRANGER].into());
     assert!(request.is_open());
 }
 
 #[test]
 fn it_knows_who_approved_what_is_executed_and_how_it_ended() {
     let open = request_after(1, &[approved(APPROVER)]);
-    assert_eq!((open.approvers(), open.ending()), (&[][..], None));
+    assert_eq!((open.approvers(), open.resolution()), (&[][..], None));
 
     let executing = being_executed();
     assert_eq!(
-        (executing.approvers(), executing.ending()),
+        (executing.approvers(), executing.resolution()),
         (&[APPROVER][..], None)
     );
     assert!(!executing.is_open());
 
     let over = executing
-        .evolve(&Event::Finished(terminated()), expiry())
+        .evolve(&RequestEvent::Finished(terminated()), expiry())
         .expect("an execution ends");
     assert_eq!(
-        (over.approvers(), over.ending()),
+        (over.approvers(), over.resolution()),
         (&[APPROVER][..], Some(&terminated()))
     );
-    assert!(matches!(over.phase, Phase::Ended { at, .. } if at == expiry()));
+    assert!(matches!(over.state, RequestState::Ended { at, .. } if at == expiry()));
     assert!(!over.is_open());
 
     assert_eq!(
-        (ended().approvers(), ended().ending()),
+        (ended().approvers(), ended().resolution()),
         (&[][..], Some(&denied()))
     );
 }
 
 #[test]
 fn nobody_asks_twice_approves_twice_or_approves_what_they_asked_for() {
-    let again = Event::Requested(Box::new(asked(1)));
+    let again = RequestEvent::Requested(Box::new(asked(1)));
     for request in [open_request(1), being_executed(), ended()] {
         impossible(request, &again, "it was asked for twice");
     }
@@ -134,7 +134,7 @@ fn a_requester_among_the_approvals_makes_no_quorum() {
 #[test]
 fn an_ending_fits_what_went_before_it() {
     for outcome in Outcome::ALL {
-        let end = Event::Finished(Ending::unsignalled(outcome, "it is over"));
+        let end = RequestEvent::Finished(Resolution::without_signal(outcome, "it is over"));
         if outcome.needs_execution() {
             impossible(open_request(1), &end, "it ended as if executed, and was not");
             assert!(being_executed().evolve(&end, SOON).is_ok(), "{outcome}");
@@ -156,33 +156,34 @@ fn what_is_decided_stays_decided() {
         impossible(ended(), &event, "it had already ended");
     }
     for ending in [denied(), terminated()] {
-        impossible(ended(), &Event::Finished(ending), "it had already ended");
+        impossible(ended(), &RequestEvent::Finished(ending), "it had already ended");
     }
 }
 
 #[test]
 fn a_card_and_an_attempt_are_remembered_after_the_decision_too() {
     let message = MessageId(5);
-    let refused = Event::AttemptRefused {
+    let refused = RequestEvent::AttemptRefused {
         actor: STRANGER,
-        why: Why::Closed,
+        why: RefusalReason::Closed,
     };
     for decided in [being_executed(), ended()] {
         let after = decided
             .clone()
-            .evolve(&Event::Posted { message }, SOON)
+            .evolve(&RequestEvent::Posted { message }, SOON)
             .and_then(|request| request.evolve(&refused, SOON))
             .expect("both can follow");
-        assert_eq!((after.message, &after.phase), (Some(message), &decided.phase));
-        assert_eq!(after.told, [STRANGER].into());
+        assert_eq!((after.card, &after.state), (Some(message), &decided.state));
+        assert_eq!(after.notified, [STRANGER].into());
     }
 }
 
 #[test]
 fn a_history_is_replayed_up_to_what_cannot_be() {
-    let asked_for = Event::Requested(Box::new(asked(1)));
+    let asked_for = RequestEvent::Requested(Box::new(asked(1)));
     let story = [asked_for, approved(APPROVER), executing(&[APPROVER])];
-    let replay = |events: &[Event]| Request::replay(RequestId(7), events.iter().map(|event| (event, SOON)));
+    let replay =
+        |events: &[RequestEvent]| Request::replay(RequestId(7), events.iter().map(|event| (event, SOON)));
     assert_eq!(replay(&[]), Ok(None));
     assert_eq!(replay(&story), Ok(Some(being_executed())));
     assert!(replay(&story[1..]).is_err());

@@ -1,9 +1,9 @@
 //! How much may be open at once, and what a used up budget of signals means for asking.
 
-use killgate::domain::creation::{Given, NotAsked, Wish, ask};
-use killgate::domain::event::{Action, Asked};
+use killgate::domain::creation::{CreationContext, CreationError, NewRequest, create_request};
+use killgate::domain::event::{Action, RequestDetails};
 use killgate::domain::ids::{ChannelId, UserId};
-use killgate::domain::policy::Limits;
+use killgate::domain::policy::RequestLimits;
 use killgate::domain::request::Request;
 
 use crate::cast::{ASKED_AT, open_request, session};
@@ -12,33 +12,33 @@ use crate::given::*;
 /// A request for another session, open already.
 fn open_by(requester: UserId, number: i32) -> Request {
     let mut request = open_request(1);
-    request.asked.requester = requester;
-    request.asked.identity.pid = pid(number);
+    request.details.requester = requester;
+    request.details.identity.pid = pid(number);
     request
 }
 
-fn asked_with(open: &[Request], signal_left: bool) -> Result<Asked, NotAsked> {
-    let wish = Wish {
+fn asked_with(open: &[Request], signal_left: bool) -> Result<RequestDetails, CreationError> {
+    let wish = NewRequest {
         backend_start: None,
         action: Action::Terminate,
         pid: pid(4711),
         reason: None,
         channel: ChannelId(100),
     };
-    let limits = Limits {
+    let limits = RequestLimits {
         open_requests_per_user: 2,
         open_requests: 3,
         ..limits()
     };
-    let given = Given {
+    let given = CreationContext {
         now: ASKED_AT,
         target: "orders",
         policy: &policy(),
         limits: &limits,
         snapshot: &snapshot(vec![session(4711)]),
-        signal_left,
+        signal_budget_left: signal_left,
     };
-    ask(&wish, &person(REQUESTER), open.iter(), given)
+    create_request(&wish, &person(REQUESTER), open.iter(), given)
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn a_person_may_have_as_many_open_as_the_limit_and_no_more() {
     open.push(open_by(REQUESTER, 2));
     assert_eq!(
         asked_with(&open, true).err(),
-        Some(NotAsked::TooManyOpenByYou { limit: 2 })
+        Some(CreationError::OpenLimitPerUserReached { limit: 2 })
     );
 }
 
@@ -59,7 +59,7 @@ fn all_together_may_have_as_many_open_as_the_limit_and_no_more() {
     open.push(open_by(UserId(8), 3));
     assert_eq!(
         asked_with(&open, true).err(),
-        Some(NotAsked::TooManyOpen { limit: 3 })
+        Some(CreationError::OpenLimitReached { limit: 3 })
     );
 }
 
@@ -67,7 +67,7 @@ fn all_together_may_have_as_many_open_as_the_limit_and_no_more() {
 fn nothing_is_asked_for_that_could_not_be_signalled_within_the_hour() {
     assert_eq!(
         asked_with(&[], false).err(),
-        Some(NotAsked::SignalsUsedUp { limit: 30 })
+        Some(CreationError::SignalLimitReached { limit: 30 })
     );
 }
 
@@ -80,6 +80,6 @@ fn whoever_asks_for_what_is_open_already_is_led_there_whatever_the_limits() {
     ];
     assert!(matches!(
         asked_with(&open, false),
-        Err(NotAsked::AlreadyOpen { .. })
+        Err(CreationError::Duplicate { .. })
     ));
 }

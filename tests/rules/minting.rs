@@ -1,7 +1,7 @@
 //! The token without which nothing is signalled, and what it is made from.
 
 use killgate::domain::approval::Approved;
-use killgate::domain::event::{Action, Entry, Event, Recorded};
+use killgate::domain::event::{Action, LedgerEntry, Recorded, RequestEvent};
 use killgate::domain::ids::{RequestId, UserId};
 use killgate::domain::request::Request;
 
@@ -9,8 +9,8 @@ use crate::cast::{asked, open_request};
 use crate::given::*;
 
 /// What a ledger acknowledged for `request`.
-fn recorded(request: RequestId, events: &[Event]) -> Vec<Recorded> {
-    let entry = |event: &Event| Entry {
+fn recorded(request: RequestId, events: &[RequestEvent]) -> Vec<Recorded> {
+    let entry = |event: &RequestEvent| LedgerEntry {
         request: Some(request),
         at: SOON,
         event: event.clone(),
@@ -24,11 +24,11 @@ fn recorded(request: RequestId, events: &[Event]) -> Vec<Recorded> {
         .collect()
 }
 
-fn mint(open: &Request, events: &[Event]) -> Option<Approved> {
+fn mint(open: &Request, events: &[RequestEvent]) -> Option<Approved> {
     Approved::mint(open, &recorded(open.id, events))
 }
 
-fn decision_of(approver: UserId) -> [Event; 2] {
+fn decision_of(approver: UserId) -> [RequestEvent; 2] {
     [approved(approver), executing(&[approver])]
 }
 
@@ -60,7 +60,7 @@ fn there_is_no_token_unless_it_is_recorded_that_it_is_executed() {
     let open = open_request(1);
     assert_eq!(mint(&open, &[]), None);
     assert_eq!(mint(&open, &[approved(APPROVER)]), None);
-    assert_eq!(mint(&open, &[Event::Finished(denied())]), None);
+    assert_eq!(mint(&open, &[RequestEvent::Finished(denied())]), None);
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn there_is_no_token_without_a_quorum() {
 fn there_is_no_token_from_an_impossible_story() {
     let story = [approved(REQUESTER), executing(&[REQUESTER])];
     assert_eq!(mint(&open_request(1), &story), None);
-    let over = [Event::Finished(denied()), executing(&[APPROVER])];
+    let over = [RequestEvent::Finished(denied()), executing(&[APPROVER])];
     assert_eq!(mint(&request_after(1, &[approved(APPROVER)]), &over), None);
 }
 

@@ -1,10 +1,10 @@
 //! What things are called in the ledger, in commands and by PostgreSQL. Records and scripts rely on these: a
 //! name that changes here breaks somebody's export.
 
-use killgate::discord::session_list::View;
-use killgate::domain::event::{Action, Why};
+use killgate::discord::session_list::SessionView;
+use killgate::domain::event::{Action, RefusalReason};
 use killgate::domain::outcome::Outcome;
-use killgate::domain::session::{BackendKind, State, Wait};
+use killgate::domain::session::{BackendType, SessionState, WaitEvent};
 
 #[test]
 fn outcomes() {
@@ -29,19 +29,19 @@ fn outcomes() {
     ];
     assert_eq!(names, expected);
     for outcome in Outcome::ALL {
-        assert_eq!(Outcome::named(outcome.name()), Some(outcome));
+        assert_eq!(Outcome::from_name(outcome.name()), Some(outcome));
         assert_eq!(outcome.to_string(), outcome.name());
     }
-    assert_eq!(Outcome::named("Cancelled"), None);
+    assert_eq!(Outcome::from_name("Cancelled"), None);
 }
 
 #[test]
 fn actions() {
     for (action, name) in [(Action::Cancel, "cancel"), (Action::Terminate, "terminate")] {
         assert_eq!(action.name(), name);
-        assert_eq!(Action::named(name), Some(action));
+        assert_eq!(Action::from_name(name), Some(action));
     }
-    assert_eq!(Action::named("kill"), None);
+    assert_eq!(Action::from_name("kill"), None);
 }
 
 #[test]
@@ -56,57 +56,57 @@ fn why_an_attempt_does_not_count() {
         "protected",
         "limited",
     ];
-    assert_eq!(Why::ALL.map(Why::name), expected);
-    for why in Why::ALL {
-        assert_eq!(Why::named(why.name()), Some(why));
+    assert_eq!(RefusalReason::ALL.map(RefusalReason::name), expected);
+    for why in RefusalReason::ALL {
+        assert_eq!(RefusalReason::from_name(why.name()), Some(why));
     }
-    assert_eq!(Why::named("because"), None);
+    assert_eq!(RefusalReason::from_name("because"), None);
 }
 
 #[test]
 fn states() {
     for (state, name, runs) in [
-        (State::Active, "active", true),
-        (State::Idle, "idle", false),
-        (State::IdleInTransaction, "idle in transaction", false),
+        (SessionState::Active, "active", true),
+        (SessionState::Idle, "idle", false),
+        (SessionState::IdleInTransaction, "idle in transaction", false),
         (
-            State::IdleInTransactionAborted,
+            SessionState::IdleInTransactionAborted,
             "idle in transaction (aborted)",
             false,
         ),
-        (State::FastpathFunctionCall, "fastpath function call", true),
-        (State::Disabled, "disabled", false),
-        (State::Unknown, "unknown", false),
+        (SessionState::FastpathFunctionCall, "fastpath function call", true),
+        (SessionState::Disabled, "disabled", false),
+        (SessionState::Unknown, "unknown", false),
     ] {
         assert_eq!(state.to_string(), name);
-        assert_eq!(State::named(Some(name)), state);
+        assert_eq!(SessionState::from_name(Some(name)), state);
         assert_eq!(state.is_running(), runs, "{state}");
     }
-    assert_eq!(State::named(None), State::Unknown);
-    assert_eq!(State::named(Some("asleep")), State::Unknown);
+    assert_eq!(SessionState::from_name(None), SessionState::Unknown);
+    assert_eq!(SessionState::from_name(Some("asleep")), SessionState::Unknown);
 }
 
 #[test]
 fn kinds_of_backends() {
     for (kind, name) in [
-        (BackendKind::Client, "client backend"),
-        (BackendKind::ParallelWorker, "parallel worker"),
-        (BackendKind::WalSender, "walsender"),
-        (BackendKind::Other("checkpointer".to_owned()), "checkpointer"),
+        (BackendType::Client, "client backend"),
+        (BackendType::ParallelWorker, "parallel worker"),
+        (BackendType::WalSender, "walsender"),
+        (BackendType::Other("checkpointer".to_owned()), "checkpointer"),
     ] {
         assert_eq!(kind.name(), name);
-        assert_eq!(BackendKind::named(Some(name)), kind);
+        assert_eq!(BackendType::from_name(Some(name)), kind);
     }
     assert_eq!(
-        BackendKind::named(None),
-        BackendKind::Other("unknown".to_owned()),
+        BackendType::from_name(None),
+        BackendType::Other("unknown".to_owned()),
         "what is not known is no client's backend"
     );
 }
 
 #[test]
 fn what_a_session_waits_for() {
-    let wait = Wait {
+    let wait = WaitEvent {
         kind: "Lock".to_owned(),
         event: "transactionid".to_owned(),
     };
@@ -116,10 +116,10 @@ fn what_a_session_waits_for() {
 #[test]
 fn views() {
     let expected = ["busy", "blocking", "idle-in-transaction", "all"];
-    assert_eq!(View::ALL.map(View::name), expected);
-    for view in View::ALL {
-        assert_eq!(View::named(view.name()), Some(view));
+    assert_eq!(SessionView::ALL.map(SessionView::name), expected);
+    for view in SessionView::ALL {
+        assert_eq!(SessionView::from_name(view.name()), Some(view));
     }
-    assert_eq!(View::named("everything"), None);
-    assert_eq!(View::default(), View::Busy);
+    assert_eq!(SessionView::from_name("everything"), None);
+    assert_eq!(SessionView::default(), SessionView::Busy);
 }

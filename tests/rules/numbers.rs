@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use killgate::domain::identity::{NotAPid, Pid};
+use killgate::domain::identity::{InvalidPid, Pid};
 use killgate::domain::ids::{ChannelId, MessageId, RequestId, RoleId, UserId};
-use killgate::domain::timestamp::Moment;
+use killgate::domain::timestamp::Timestamp;
 
 #[test]
 fn a_pid_is_positive_and_fits_what_postgresql_takes() {
@@ -19,14 +19,14 @@ fn a_pid_is_positive_and_fits_what_postgresql_takes() {
         Pid::try_from(4_711_i64),
         Ok(Pid::new(4_711).expect("a pid is positive"))
     );
-    assert_eq!(Pid::try_from(2_147_483_648_i64), Err(NotAPid(2_147_483_648)));
+    assert_eq!(Pid::try_from(2_147_483_648_i64), Err(InvalidPid(2_147_483_648)));
 }
 
 #[test]
 fn numbers_are_written_as_they_are() {
     assert_eq!(Pid::new(4_711).expect("a pid is positive").to_string(), "4711");
     assert_eq!(
-        NotAPid(-4).to_string(),
+        InvalidPid(-4).to_string(),
         "There is no pid -4: a pid is a whole number from 1 to 2147483647"
     );
     assert_eq!(UserId(1).to_string(), "1");
@@ -38,28 +38,28 @@ fn numbers_are_written_as_they_are() {
 
 #[test]
 fn a_moment_keeps_every_microsecond() {
-    let moment = Moment::from_micros(1_700_000_000_123_456);
+    let moment = Timestamp::from_micros(1_700_000_000_123_456);
     assert_eq!(moment.as_micros(), 1_700_000_000_123_456);
     assert_eq!(moment.as_seconds(), 1_700_000_000);
 
     let span = Duration::from_micros(1_234_567);
     assert_eq!(moment.plus(span).as_micros(), 1_700_000_001_358_023);
     assert_eq!(moment.minus(span).as_micros(), 1_699_999_998_888_889);
-    assert_eq!(moment.plus(span).since(moment), span);
-    assert_eq!(moment.since(moment.plus(span)), Duration::ZERO);
+    assert_eq!(moment.plus(span).duration_since(moment), span);
+    assert_eq!(moment.duration_since(moment.plus(span)), Duration::ZERO);
 }
 
 #[test]
 fn moments_end_where_time_does() {
-    let last = Moment::from_micros(i64::MAX);
-    let first = Moment::from_micros(i64::MIN);
+    let last = Timestamp::from_micros(i64::MAX);
+    let first = Timestamp::from_micros(i64::MIN);
     let second = Duration::from_secs(1);
     assert_eq!(last.plus(second), last);
     assert_eq!(first.minus(second), first);
-    assert_eq!(last.since(first), Duration::from_micros(i64::MAX as u64));
-    assert_eq!(Moment::from_micros(0).plus(Duration::MAX), last);
+    assert_eq!(last.duration_since(first), Duration::from_micros(i64::MAX as u64));
+    assert_eq!(Timestamp::from_micros(0).plus(Duration::MAX), last);
     assert_eq!(
-        Moment::from_micros(0).minus(Duration::MAX),
-        Moment::from_micros(-i64::MAX)
+        Timestamp::from_micros(0).minus(Duration::MAX),
+        Timestamp::from_micros(-i64::MAX)
     );
 }

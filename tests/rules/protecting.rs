@@ -1,7 +1,7 @@
 //! What nobody may signal, and how that is told.
 
-use killgate::domain::protection::{Protection, Rule};
-use killgate::domain::session::{BackendKind, Session};
+use killgate::domain::protection::{ProtectionRule, ProtectionRules};
+use killgate::domain::session::{BackendType, Session};
 use regex::Regex;
 
 use crate::cast::session;
@@ -13,37 +13,40 @@ fn patterns(patterns: &[&str]) -> Vec<Regex> {
         .collect()
 }
 
-fn configured() -> Protection {
-    Protection {
+fn configured() -> ProtectionRules {
+    ProtectionRules {
         users: patterns(&["^nobody$", "^payments_"]),
         applications: patterns(&["^pg_(dump|basebackup)"]),
         databases: patterns(&["^ledger$"]),
     }
 }
 
-fn of_kind(kind: BackendKind) -> Session {
-    Session { kind, ..session(1) }
+fn of_kind(kind: BackendType) -> Session {
+    Session {
+        backend_type: kind,
+        ..session(1)
+    }
 }
 
-fn by_pattern(field: &'static str, pattern: &str) -> Rule {
+fn by_pattern(field: &'static str, pattern: &str) -> ProtectionRule {
     let pattern = pattern.to_owned();
-    Rule::Pattern { field, pattern }
+    ProtectionRule::Pattern { field, pattern }
 }
 
 #[test]
 fn a_clients_session_is_not_protected_by_itself() {
-    assert_eq!(Protection::default().rule_for(&session(1)), None);
-    assert_eq!(configured().rule_for(&session(1)), None);
+    assert_eq!(ProtectionRules::default().matching_rule(&session(1)), None);
+    assert_eq!(configured().matching_rule(&session(1)), None);
 }
 
 #[test]
 fn some_sessions_are_protected_whatever_is_configured() {
     let own = Session {
-        own: true,
+        is_own: true,
         ..session(1)
     };
     let of_a_superuser = Session {
-        superuser: true,
+        is_superuser: true,
         ..session(1)
     };
     let of_somebody_unknown = Session {
@@ -51,32 +54,40 @@ fn some_sessions_are_protected_whatever_is_configured() {
         ..session(1)
     };
     for (session, rule, told) in [
-        (own, Rule::Own, "it is one of killgate's own connections"),
-        (of_a_superuser, Rule::Superuser, "it belongs to a superuser"),
+        (
+            own,
+            ProtectionRule::Own,
+            "it is one of killgate's own connections",
+        ),
+        (
+            of_a_superuser,
+            ProtectionRule::Superuser,
+            "it belongs to a superuser",
+        ),
         (
             of_somebody_unknown,
-            Rule::UserUnknown,
+            ProtectionRule::UserUnknown,
             "PostgreSQL does not say whose session it is",
         ),
         (
-            of_kind(BackendKind::WalSender),
-            Rule::Replication,
+            of_kind(BackendType::WalSender),
+            ProtectionRule::Replication,
             "it is a replication connection (walsender)",
         ),
         (
-            of_kind(BackendKind::Other("autovacuum worker".to_owned())),
-            Rule::NotAClient {
+            of_kind(BackendType::Other("autovacuum worker".to_owned())),
+            ProtectionRule::NotAClient {
                 kind: "autovacuum worker".to_owned(),
             },
             "it is not a client's session (autovacuum worker)",
         ),
     ] {
         assert_eq!(rule.to_string(), told);
-        assert_eq!(Protection::default().rule_for(&session), Some(rule));
+        assert_eq!(ProtectionRules::default().matching_rule(&session), Some(rule));
     }
     assert_eq!(
-        Protection::default().rule_for(&of_kind(BackendKind::ParallelWorker)),
-        Some(Rule::NotAClient {
+        ProtectionRules::default().matching_rule(&of_kind(BackendType::ParallelWorker)),
+        Some(ProtectionRule::NotAClient {
             kind: "parallel worker".to_owned()
         }),
         "its leader may be signalled, it itself may not"
@@ -97,7 +108,7 @@ fn a_pattern_protects_what_it_matches_and_is_named() {
         database: Some("ledger".to_owned()),
         ..session(1)
     };
-    let rule_for = |session| configured().rule_for(session);
+    let rule_for = |session| configured().matching_rule(session);
     assert_eq!(rule_for(&user), Some(by_pattern("users", "^payments_")));
     assert_eq!(
         rule_for(&application),
@@ -114,10 +125,13 @@ fn a_pattern_protects_what_it_matches_and_is_named() {
 fn what_always_holds_is_named_before_what_is_configured() {
     let session = Session {
         user: Some("payments_batch".to_owned()),
-        superuser: true,
+        is_superuser: true,
         ..session(1)
     };
-    assert_eq!(configured().rule_for(&session), Some(Rule::Superuser));
+    assert_eq!(
+        configured().matching_rule(&session),
+        Some(ProtectionRule::Superuser)
+    );
 }
 
 #[test]
@@ -126,11 +140,11 @@ fn a_session_without_a_database_matches_only_a_pattern_for_none() {
         database: None,
         ..session(1)
     };
-    assert_eq!(configured().rule_for(&nowhere), None);
-    let none = Protection {
+    assert_eq!(configured().matching_rule(&nowhere), None);
+    let none = ProtectionRules {
         databases: patterns(&["^$"]),
-        ..Protection::default()
+        ..ProtectionRules::default()
     };
-    assert_eq!(none.rule_for(&nowhere), Some(by_pattern("databases", "^$")));
-    assert_eq!(none.rule_for(&session(1)), None);
+    assert_eq!(none.matching_rule(&nowhere), Some(by_pattern("databases", "^$")));
+    assert_eq!(none.matching_rule(&session(1)), None);
 }

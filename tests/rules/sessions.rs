@@ -2,32 +2,32 @@
 
 use std::time::Duration;
 
-use killgate::domain::lock_graph::Blocking;
-use killgate::domain::session::{Futility, Session, State, Wait};
-use killgate::domain::session_diff::{Change, Sight, changes};
-use killgate::domain::timestamp::Moment;
+use killgate::domain::lock_graph::LockGraph;
+use killgate::domain::session::{CancelObstacle, Session, SessionState, WaitEvent};
+use killgate::domain::session_diff::{Observation, SessionChange, material_changes};
+use killgate::domain::timestamp::Timestamp;
 
 use crate::cast::session;
 use crate::given::{pid, snapshot};
 
 /// Fifty seconds after the transaction of the cast's session began, and forty after its query did.
-const NOW: Moment = Moment::from_micros(1_000_000_000);
+const NOW: Timestamp = Timestamp::from_micros(1_000_000_000);
 
-fn in_state(state: State) -> Session {
+fn in_state(state: SessionState) -> Session {
     Session {
         state,
         ..session(4711)
     }
 }
 
-fn sight(session: Session) -> Sight {
-    Sight { session, waiters: 3 }
+fn sight(session: Session) -> Observation {
+    Observation { session, waiters: 3 }
 }
 
 #[test]
 fn ages_are_told_from_when_something_began() {
     let session = Session {
-        state_change: Some(Moment::from_micros(990_000_000)),
+        state_change: Some(Timestamp::from_micros(990_000_000)),
         ..session(4711)
     };
     assert_eq!(session.transaction_age(NOW), Some(Duration::from_secs(50)));
@@ -37,7 +37,7 @@ fn ages_are_told_from_when_something_began() {
 
 #[test]
 fn what_does_not_run_has_no_age() {
-    let resting = in_state(State::IdleInTransaction);
+    let resting = in_state(SessionState::IdleInTransaction);
     assert_eq!(resting.query_age(NOW), None, "its last query is over");
     let idle = Session {
         xact_start: None,
@@ -53,31 +53,31 @@ fn what_does_not_run_has_no_age() {
 #[test]
 fn a_cancel_helps_where_a_query_runs_that_can_notice_it() {
     let waiting_for = |event: &str| Session {
-        wait: Some(Wait {
+        wait: Some(WaitEvent {
             kind: "Client".to_owned(),
             event: event.to_owned(),
         }),
         ..session(4711)
     };
     for (session, futility) in [
-        (in_state(State::Active), None),
-        (in_state(State::FastpathFunctionCall), None),
-        (in_state(State::Disabled), None),
-        (in_state(State::Unknown), None),
-        (in_state(State::Idle), Some(Futility::Idle)),
+        (in_state(SessionState::Active), None),
+        (in_state(SessionState::FastpathFunctionCall), None),
+        (in_state(SessionState::Disabled), None),
+        (in_state(SessionState::Unknown), None),
+        (in_state(SessionState::Idle), Some(CancelObstacle::Idle)),
         (
-            in_state(State::IdleInTransaction),
-            Some(Futility::IdleInTransaction),
+            in_state(SessionState::IdleInTransaction),
+            Some(CancelObstacle::IdleInTransaction),
         ),
         (
-            in_state(State::IdleInTransactionAborted),
-            Some(Futility::IdleInTransaction),
+            in_state(SessionState::IdleInTransactionAborted),
+            Some(CancelObstacle::IdleInTransaction),
         ),
-        (waiting_for("ClientWrite"), Some(Futility::ClientWrite)),
+        (waiting_for("ClientWrite"), Some(CancelObstacle::ClientWrite)),
         (waiting_for("ClientRead"), None),
     ] {
         assert_eq!(
-            session.cancel_is_futile(),
+            session.cancel_obstacle(),
             futility,
             "{} {:?}",
             session.state,
@@ -101,30 +101,30 @@ fn one_that_is_blocked_in_two_ways_waits_once() {
     };
     assert!(twice.is_blocked());
     assert!(!session(1).is_blocked());
-    let blocking = Blocking::of(&snapshot(vec![session(1), session(2), twice]));
-    assert_eq!(blocking.direct(1), [pid(3)]);
-    assert_eq!(blocking.direct(2), [pid(3)]);
-    assert!(blocking.direct(3).is_empty());
+    let blocking = LockGraph::from_snapshot(&snapshot(vec![session(1), session(2), twice]));
+    assert_eq!(blocking.direct_waiters(1), [pid(3)]);
+    assert_eq!(blocking.direct_waiters(2), [pid(3)]);
+    assert!(blocking.direct_waiters(3).is_empty());
 }
 
 #[test]
 fn time_that_passes_is_no_change() {
     let later = Session {
         state_change: Some(NOW),
-        wait: Some(Wait {
+        wait: Some(WaitEvent {
             kind: "IO".to_owned(),
             event: "DataFileRead".to_owned(),
         }),
         ..session(4711)
     };
-    assert_eq!(changes(&sight(session(4711)), &sight(later)), []);
+    assert_eq!(material_changes(&sight(session(4711)), &sight(later)), []);
 }
 
 #[test]
 fn what_could_change_a_mind_is_told_with_what_it_was_before() {
-    let after = Sight {
+    let after = Observation {
         session: Session {
-            state: State::IdleInTransaction,
+            state: SessionState::IdleInTransaction,
             query_start: Some(NOW),
             query: Some("commit".to_owned()),
             ..session(4711)
@@ -132,15 +132,15 @@ fn what_could_change_a_mind_is_told_with_what_it_was_before() {
         waiters: 4,
     };
     assert_eq!(
-        changes(&sight(session(4711)), &after),
+        material_changes(&sight(session(4711)), &after),
         [
-            Change::Query {
+            SessionChange::Query {
                 before: session(4711).query
             },
-            Change::State {
-                before: State::Active
+            SessionChange::State {
+                before: SessionState::Active
             },
-            Change::Waiters { before: 3 },
+            SessionChange::Waiters { before: 3 },
         ]
     );
 }

@@ -2,28 +2,28 @@
 
 use std::time::Duration;
 
-use killgate::discord::session_list::filter::Filter;
-use killgate::discord::session_list::tree::{Root, Tree};
-use killgate::discord::session_list::{LeftOut, Shown, View, list};
+use killgate::discord::session_list::filter::SessionFilter;
+use killgate::discord::session_list::tree::{BlockingTree, TreeRoot};
+use killgate::discord::session_list::{HiddenCounts, ListedSessions, SessionView, list_sessions};
 use killgate::domain::session::{Session, Snapshot};
 
 use crate::cast::session;
 use crate::given::{resting, snapshot, waiting};
 
-fn trees<'a>(snapshot: &'a Snapshot, filter: &Filter) -> (Vec<Tree<'a>>, LeftOut) {
-    let listing = list(snapshot, View::Blocking, filter);
+fn trees<'a>(snapshot: &'a Snapshot, filter: &SessionFilter) -> (Vec<BlockingTree<'a>>, HiddenCounts) {
+    let listing = list_sessions(snapshot, SessionView::Blocking, filter);
     match listing.shown {
-        Shown::Trees(trees) => (trees, listing.left_out),
-        Shown::Sessions(_) => panic!("blocking is shown as trees"),
+        ListedSessions::Trees(trees) => (trees, listing.hidden),
+        ListedSessions::Sessions(_) => panic!("blocking is shown as trees"),
     }
 }
 
-fn all(snapshot: &Snapshot) -> Vec<Tree<'_>> {
-    trees(snapshot, &Filter::default()).0
+fn all(snapshot: &Snapshot) -> Vec<BlockingTree<'_>> {
+    trees(snapshot, &SessionFilter::default()).0
 }
 
 /// Each branch: its pid, its depth, and how many are behind it.
-fn branches(tree: &Tree<'_>) -> Vec<(i32, usize, usize)> {
+fn branches(tree: &BlockingTree<'_>) -> Vec<(i32, usize, usize)> {
     tree.branches
         .iter()
         .map(|branch| (branch.session.pid.number(), branch.depth, branch.behind))
@@ -39,17 +39,17 @@ fn a_tree_shows_who_waits_behind_whom_and_for_how_long() {
         waiting(4, &[1], 20),
         session(5),
     ]);
-    let (trees, left_out) = trees(&snapshot, &Filter::default());
+    let (trees, left_out) = trees(&snapshot, &SessionFilter::default());
     let [tree] = trees.as_slice() else {
         panic!("one tree")
     };
-    assert_eq!(tree.root, Root::Session(&snapshot.sessions[0]));
+    assert_eq!(tree.root, TreeRoot::Session(&snapshot.sessions[0]));
     assert_eq!((tree.waiters, tree.direct), (3, 2));
     assert_eq!(tree.longest, Some(Duration::from_secs(40)));
     assert_eq!(branches(tree), [(2, 1, 1), (3, 2, 0), (4, 1, 0)]);
-    let expected = LeftOut {
+    let expected = HiddenCounts {
         other: 1,
-        ..LeftOut::default()
+        ..HiddenCounts::default()
     };
     assert_eq!(left_out, expected);
 }
@@ -119,7 +119,7 @@ fn a_root_may_be_a_prepared_transaction_or_somebody_unseen() {
         waiting(4, &[99], 9),
     ]);
     let roots: Vec<_> = all(&snapshot).iter().map(|tree| tree.root).collect();
-    assert_eq!(roots, [Root::Prepared, Root::Unseen(99)]);
+    assert_eq!(roots, [TreeRoot::Prepared, TreeRoot::Unseen(99)]);
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn the_tree_with_most_waiters_comes_first_then_the_one_with_the_longest_wait() {
     let roots: Vec<_> = all(&snapshot)
         .iter()
         .map(|tree| match tree.root {
-            Root::Session(session) => session.pid.number(),
+            TreeRoot::Session(session) => session.pid.number(),
             other => panic!("no session: {other:?}"),
         })
         .collect();
@@ -152,7 +152,7 @@ fn a_deadlock_is_one_tree_whose_root_has_most_behind_it() {
     ]);
     let trees = all(&snapshot);
     assert_eq!(trees.len(), 1);
-    assert_eq!(trees[0].root, Root::Session(&snapshot.sessions[1]));
+    assert_eq!(trees[0].root, TreeRoot::Session(&snapshot.sessions[1]));
     assert_eq!((trees[0].waiters, trees[0].direct), (2, 2));
 }
 
@@ -161,7 +161,7 @@ fn one_in_a_deadlock_with_others_behind_a_free_blocker_is_no_tree_of_its_own() {
     let snapshot = snapshot(vec![resting(9, 60), waiting(2, &[9, 3], 9), waiting(3, &[2], 9)]);
     let trees = all(&snapshot);
     assert_eq!(trees.len(), 1);
-    assert_eq!(trees[0].root, Root::Session(&snapshot.sessions[0]));
+    assert_eq!(trees[0].root, TreeRoot::Session(&snapshot.sessions[0]));
 }
 
 #[test]
@@ -177,12 +177,12 @@ fn a_filter_keeps_whole_trees_and_counts_what_is_in_none_of_them() {
         waiting(4, &[3], 9),
         waiting(5, &[3], 9),
     ]);
-    let filter = Filter {
+    let filter = SessionFilter {
         user: Some("billing".to_owned()),
-        ..Filter::default()
+        ..SessionFilter::default()
     };
     let (trees, left_out) = trees(&snapshot, &filter);
     assert_eq!(trees.len(), 1);
-    assert_eq!(trees[0].root, Root::Session(&snapshot.sessions[0]));
+    assert_eq!(trees[0].root, TreeRoot::Session(&snapshot.sessions[0]));
     assert_eq!(left_out.filtered, 3);
 }

@@ -1,42 +1,44 @@
 //! Which sessions are shown, in which order, and what is counted of the others.
 
-use killgate::discord::session_list::filter::Filter;
-use killgate::discord::session_list::{LeftOut, Row, Shown, View, list, worst_first};
-use killgate::domain::session::{BackendKind, Session, State};
+use killgate::discord::session_list::filter::SessionFilter;
+use killgate::discord::session_list::{
+    HiddenCounts, ListedSessions, SessionRow, SessionView, list_sessions, worst_first,
+};
+use killgate::domain::session::{BackendType, Session, SessionState};
 
 use crate::cast::session;
 use crate::given::{ago, pid, resting, snapshot, waiting};
 
-fn rows(sessions: Vec<Session>, view: View, assert: impl FnOnce(&[Row<'_>], LeftOut)) {
+fn rows(sessions: Vec<Session>, view: SessionView, assert: impl FnOnce(&[SessionRow<'_>], HiddenCounts)) {
     let snapshot = snapshot(sessions);
-    let listing = list(&snapshot, view, &Filter::default());
+    let listing = list_sessions(&snapshot, view, &SessionFilter::default());
     match listing.shown {
-        Shown::Sessions(rows) => assert(&rows, listing.left_out),
-        Shown::Trees(_) => panic!("{view:?} is a list"),
+        ListedSessions::Sessions(rows) => assert(&rows, listing.hidden),
+        ListedSessions::Trees(_) => panic!("{view:?} is a list"),
     }
 }
 
-fn pids(rows: &[Row<'_>]) -> Vec<i32> {
+fn pids(rows: &[SessionRow<'_>]) -> Vec<i32> {
     rows.iter().map(|row| row.session.pid.number()).collect()
 }
 
 fn idle(number: i32) -> Session {
     Session {
-        state: State::Idle,
+        state: SessionState::Idle,
         xact_start: None,
         ..session(number)
     }
 }
 
-fn of_kind(kind: BackendKind, number: i32) -> Session {
+fn of_kind(kind: BackendType, number: i32) -> Session {
     Session {
-        kind,
+        backend_type: kind,
         ..session(number)
     }
 }
 
 fn other(number: i32) -> Session {
-    of_kind(BackendKind::Other("autovacuum worker".to_owned()), number)
+    of_kind(BackendType::Other("autovacuum worker".to_owned()), number)
 }
 
 #[test]
@@ -45,11 +47,11 @@ fn only_sessions_of_clients_are_offered_and_none_of_killgates_own() {
         session(1),
         idle(2),
         Session {
-            own: true,
+            is_own: true,
             ..session(3)
         },
-        of_kind(BackendKind::WalSender, 4),
-        of_kind(BackendKind::ParallelWorker, 5),
+        of_kind(BackendType::WalSender, 4),
+        of_kind(BackendType::ParallelWorker, 5),
         other(6),
     ]);
     assert_eq!(pids(&worst_first(&snapshot)), [1, 2]);
@@ -66,7 +68,7 @@ fn the_worst_trouble_comes_first() {
         resting(7, 30),
         resting(5, 1),
     ];
-    rows(sessions, View::All, |rows, _| {
+    rows(sessions, SessionView::All, |rows, _| {
         assert_eq!(
             pids(rows),
             [
@@ -98,7 +100,7 @@ fn equal_troubles_go_by_waiters_then_age_then_pid() {
         aged(6, 50),
         aged(5, 2),
     ];
-    rows(sessions, View::Busy, |rows, _| {
+    rows(sessions, SessionView::Busy, |rows, _| {
         assert_eq!(pids(rows), [5, 6, 7, 8, 9, 1, 2]);
     });
 }
@@ -111,7 +113,7 @@ fn waiters_are_counted_through_others_only_where_the_trouble_begins() {
         waiting(3, &[2], 9),
         waiting(4, &[3], 9),
     ];
-    rows(sessions, View::Busy, |rows, _| {
+    rows(sessions, SessionView::Busy, |rows, _| {
         let counts: Vec<_> = rows.iter().map(|row| (row.waiters, row.direct)).collect();
         assert_eq!(pids(rows), [1, 2, 3, 4]);
         assert_eq!(counts, [(3, 1), (1, 1), (1, 1), (0, 0)]);
@@ -121,24 +123,24 @@ fn waiters_are_counted_through_others_only_where_the_trouble_begins() {
 #[test]
 fn parallel_workers_stand_behind_their_leader_except_where_everything_is_shown() {
     let worker = |number, leader| Session {
-        leader: Some(pid(leader)),
-        ..of_kind(BackendKind::ParallelWorker, number)
+        leader_pid: Some(pid(leader)),
+        ..of_kind(BackendType::ParallelWorker, number)
     };
     let sessions = vec![session(1), worker(2, 1), worker(3, 1), worker(4, 99)];
-    rows(sessions.clone(), View::Busy, |rows, _| {
+    rows(sessions.clone(), SessionView::Busy, |rows, _| {
         let workers: Vec<_> = rows.iter().map(|row| row.workers).collect();
         assert_eq!((pids(rows), workers), (vec![1, 4], vec![2, 0]));
     });
-    rows(sessions, View::All, |rows, left_out| {
+    rows(sessions, SessionView::All, |rows, left_out| {
         assert_eq!(rows.len(), 4);
-        assert_eq!(left_out, LeftOut::default());
+        assert_eq!(left_out, HiddenCounts::default());
     });
 }
 
 #[test]
 fn the_servers_own_processes_are_shown_when_they_are_busy_or_in_trouble() {
     let resting = |session| Session {
-        state: State::Unknown,
+        state: SessionState::Unknown,
         ..session
     };
     let sessions = vec![
@@ -148,19 +150,19 @@ fn the_servers_own_processes_are_shown_when_they_are_busy_or_in_trouble() {
             blocked_by: vec![1],
             ..resting(other(3))
         },
-        of_kind(BackendKind::WalSender, 4),
+        of_kind(BackendType::WalSender, 4),
         Session {
-            own: true,
+            is_own: true,
             ..session(5)
         },
         idle(6),
     ];
-    rows(sessions, View::Busy, |rows, left_out| {
+    rows(sessions, SessionView::Busy, |rows, left_out| {
         assert_eq!(pids(rows), [1, 3]);
-        let expected = LeftOut {
+        let expected = HiddenCounts {
             idle: 1,
             background: 3,
-            ..LeftOut::default()
+            ..HiddenCounts::default()
         };
         assert_eq!(left_out, expected);
     });
@@ -169,12 +171,12 @@ fn the_servers_own_processes_are_shown_when_they_are_busy_or_in_trouble() {
 #[test]
 fn a_transaction_that_failed_is_open_as_well() {
     let failed = Session {
-        state: State::IdleInTransactionAborted,
+        state: SessionState::IdleInTransactionAborted,
         ..session(1)
     };
     rows(
         vec![failed, resting(2, 60), idle(3), session(4)],
-        View::IdleInTransaction,
+        SessionView::IdleInTransaction,
         |rows, left_out| {
             assert_eq!(pids(rows), [2, 1]);
             assert_eq!((left_out.idle, left_out.other), (1, 1));

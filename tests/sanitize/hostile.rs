@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use killgate::discord::sanitize::{Inert, block, code, line, plain};
+use killgate::discord::sanitize::{SanitizedText, block, code, line, plain};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use regex::Regex;
@@ -29,7 +29,7 @@ fn hostile() -> impl Strategy<Value = String> {
 }
 
 /// The limits that hold for every form.
-fn check(inert: &Inert, limit: usize) -> Result<(), TestCaseError> {
+fn check(inert: &SanitizedText, limit: usize) -> Result<(), TestCaseError> {
     let text = inert.as_str();
     prop_assert!(
         text.encode_utf16().count() <= limit && text.chars().count() <= limit,

@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use killgate::discord::messages::body::Body;
+use killgate::discord::messages::body::MessageBody;
 use killgate::domain::approval::Approved;
-use killgate::domain::event::{Entry, Event, Recorded, Why};
+use killgate::domain::event::{LedgerEntry, Recorded, RefusalReason, RequestEvent};
 use killgate::domain::identity::Pid;
 use killgate::domain::ids::{ChannelId, MessageId, Person, RequestId, UserId};
-use killgate::domain::protection::Protection;
+use killgate::domain::protection::ProtectionRules;
 use killgate::domain::request::Request;
 use killgate::domain::session::{Session, Snapshot};
-use killgate::domain::timestamp::Moment;
+use killgate::domain::timestamp::Timestamp;
 use killgate::workflow::ports::{
-    Alert, Card, Channel, Clock, Freshness, Ledger, LedgerError, Place, Recall, Search, Signalled, Target,
-    Undelivered, Unreachable, Vote,
+    CardContent, ChannelAlert, Clock, DeliveryError, Freshness, IncidentChannel, Ledger, LedgerError,
+    MessageRef, PendingRequests, RequestSearch, SignalResult, Target, TargetUnreachable, Vote,
 };
 
 use crate::world::World;
@@ -47,12 +47,14 @@ pub fn announced_again(world: &World, epoch: u64) -> Ports {
 
 /// 1. That a request is executed is acknowledged, and not made durable.
 pub fn signalled_early(world: &World, epoch: u64) -> Ports {
-    careless_ledger(world, epoch, |event| matches!(event, Event::Executing { .. }))
+    careless_ledger(world, epoch, |event| {
+        matches!(event, RequestEvent::Executing { .. })
+    })
 }
 
 /// 4. A record is acknowledged and not made durable.
 pub fn acknowledged_early(world: &World, epoch: u64) -> Ports {
-    careless_ledger(world, epoch, |event| matches!(event, Event::Posted { .. }))
+    careless_ledger(world, epoch, |event| matches!(event, RequestEvent::Posted { .. }))
 }
 
 /// 5. A signal without an answer is sent again.
@@ -111,7 +113,7 @@ fn spoiled_channel(world: &World, epoch: u64, spoil: impl Fn(Spoiled) -> Spoiled
     }
 }
 
-fn careless_ledger(world: &World, epoch: u64, pretends: fn(&Event) -> bool) -> Ports {
+fn careless_ledger(world: &World, epoch: u64, pretends: fn(&RequestEvent) -> bool) -> Ports {
     let honest = Ports::of(world, epoch);
     Ports {
         ledger: Arc::new(Careless {
@@ -157,46 +159,51 @@ struct Spoiled {
 }
 
 #[async_trait]
-impl Channel for Spoiled {
-    async fn post(&self, card: &Card) -> Result<Option<MessageId>, Undelivered> {
-        self.world.post(card).await
+impl IncidentChannel for Spoiled {
+    async fn post_card(&self, card: &CardContent) -> Result<Option<MessageId>, DeliveryError> {
+        self.world.post_card(card).await
     }
 
-    async fn offer_votes(&self, card: Place) -> Result<(), Undelivered> {
-        self.world.offer_votes(card).await
+    async fn add_vote_reactions(&self, card: MessageRef) -> Result<(), DeliveryError> {
+        self.world.add_vote_reactions(card).await
     }
 
-    async fn update(&self, place: Place, card: &Card) -> Result<(), Undelivered> {
+    async fn edit_card(&self, place: MessageRef, card: &CardContent) -> Result<(), DeliveryError> {
         if self.quotes {
-            let raw = card.request.asked.session.query.clone().unwrap_or_default();
-            self.world.with(|state| state.read(Body::text(raw)));
+            let raw = card.request.details.session.query.clone().unwrap_or_default();
+            self.world.with(|state| state.read(MessageBody::text(raw)));
         }
-        self.world.update(place, card).await
+        self.world.edit_card(place, card).await
     }
 
-    async fn announce(&self, request: &Request) -> Result<(), Undelivered> {
-        let announced = self.world.announce(request).await;
+    async fn post_result(&self, request: &Request) -> Result<(), DeliveryError> {
+        let announced = self.world.post_result(request).await;
         if self.doubles && announced.is_err() {
             self.world.with(|state| state.forget_result(request.id));
         }
         announced
     }
 
-    async fn tell(&self, request: &Request, person: UserId, why: Why) -> Result<(), Undelivered> {
-        self.world.tell(request, person, why).await
+    async fn explain_refusal(
+        &self,
+        request: &Request,
+        person: UserId,
+        why: RefusalReason,
+    ) -> Result<(), DeliveryError> {
+        self.world.explain_refusal(request, person, why).await
     }
 
-    async fn alert(&self, channel: ChannelId, alert: Alert) -> Result<(), Undelivered> {
-        self.world.alert(channel, alert).await
+    async fn post_alert(&self, channel: ChannelId, alert: ChannelAlert) -> Result<(), DeliveryError> {
+        self.world.post_alert(channel, alert).await
     }
 
-    async fn voters(&self, card: Place, vote: Vote) -> Result<Vec<UserId>, Undelivered> {
+    async fn reacting_users(&self, card: MessageRef, vote: Vote) -> Result<Vec<UserId>, DeliveryError> {
         let key = (card.message, vote == Vote::Approve);
         let known = self.memory.lock().expect("never poisoned").get(&key).cloned();
         if let Some(known) = known.filter(|known| self.remembers && !known.is_empty()) {
             return Ok(known);
         }
-        let found = self.world.voters(card, vote).await?;
+        let found = self.world.reacting_users(card, vote).await?;
         self.memory
             .lock()
             .expect("never poisoned")
@@ -204,8 +211,8 @@ impl Channel for Spoiled {
         Ok(found)
     }
 
-    async fn person(&self, user: UserId) -> Result<Option<Person>, Undelivered> {
-        let person = self.world.person(user).await?;
+    async fn member(&self, user: UserId) -> Result<Option<Person>, DeliveryError> {
+        let person = self.world.member(user).await?;
         let promoted = |person| Person {
             roles: vec![DBA],
             ..person
@@ -237,11 +244,11 @@ impl Target for Hasty {
         self.honest.name()
     }
 
-    async fn snapshot(&self, wanted: Freshness) -> Result<Arc<Snapshot>, Unreachable> {
+    async fn snapshot(&self, wanted: Freshness) -> Result<Arc<Snapshot>, TargetUnreachable> {
         self.honest.snapshot(wanted).await
     }
 
-    async fn signal(&self, approved: Approved, protection: &Protection) -> Signalled {
+    async fn signal(&self, approved: Approved, protection: &ProtectionRules) -> SignalResult {
         let (name, epoch) = (self.name().to_owned(), self.epoch);
         let (request, action, pid) = (approved.request(), approved.action(), approved.identity().pid);
         let signal_whoever_has_the_pid = || {
@@ -254,49 +261,49 @@ impl Target for Hasty {
         };
         if self.mistake == Mistake::BarePid {
             signal_whoever_has_the_pid();
-            return Signalled::Sent;
+            return SignalResult::Sent;
         }
         let signalled = self.honest.signal(approved, protection).await;
-        if matches!(signalled, Signalled::Unknown { .. }) {
+        if matches!(signalled, SignalResult::Unknown { .. }) {
             signal_whoever_has_the_pid();
         }
         signalled
     }
 
-    async fn look(&self, pid: Pid) -> Result<Option<Session>, Unreachable> {
-        self.honest.look(pid).await
+    async fn find_session(&self, pid: Pid) -> Result<Option<Session>, TargetUnreachable> {
+        self.honest.find_session(pid).await
     }
 
-    fn disclaimer(&self, pid: Pid) -> Option<String> {
-        self.honest.disclaimer(pid)
+    fn no_such_pid_message(&self, pid: Pid) -> Option<String> {
+        self.honest.no_such_pid_message(pid)
     }
 }
 
 struct Careless {
     world: World,
     /// Which events it only says to have recorded.
-    pretends: fn(&Event) -> bool,
+    pretends: fn(&RequestEvent) -> bool,
     honest: Arc<dyn Ledger>,
 }
 
 #[async_trait]
 impl Ledger for Careless {
-    async fn append(&self, entries: Vec<Entry>) -> Result<Vec<Recorded>, LedgerError> {
+    async fn append(&self, entries: Vec<LedgerEntry>) -> Result<Vec<Recorded>, LedgerError> {
         if entries.iter().any(|entry| (self.pretends)(&entry.event)) {
             return Ok(self.world.with(|state| state.pretend(entries)));
         }
         self.honest.append(entries).await
     }
 
-    async fn recall(&self, since: Moment) -> Result<Recall, LedgerError> {
-        self.honest.recall(since).await
+    async fn load_pending(&self, since: Timestamp) -> Result<PendingRequests, LedgerError> {
+        self.honest.load_pending(since).await
     }
 
-    async fn settle(&self, request: RequestId) -> Result<(), LedgerError> {
-        self.honest.settle(request).await
+    async fn mark_delivered(&self, request: RequestId) -> Result<(), LedgerError> {
+        self.honest.mark_delivered(request).await
     }
 
-    async fn history(&self, search: Search) -> Result<Vec<Recorded>, LedgerError> {
+    async fn history(&self, search: RequestSearch) -> Result<Vec<Recorded>, LedgerError> {
         self.honest.history(search).await
     }
 
@@ -309,7 +316,7 @@ impl Ledger for Careless {
 struct Drifting(World);
 
 impl Clock for Drifting {
-    fn now(&self) -> Moment {
+    fn now(&self) -> Timestamp {
         let drift = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
             .map_or(0, |since| since.subsec_nanos() % 1_000);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use killgate::ledger::record::time;
-use killgate::workflow::Stopped;
+use killgate::workflow::EngineExit;
 use killgate::workflow::ports::LedgerError;
 use tokio::time::sleep;
 
@@ -107,7 +107,7 @@ async fn go_on(
             fatal(bot.ended().await)?;
             return Ok(false);
         }
-        if world.now().since(began) > AT_MOST {
+        if world.now().duration_since(began) > AT_MOST {
             let detail = "something is still open or owed long after all is well";
             return Err(Violation::of(Invariant::OneOutcome, detail));
         }
@@ -142,9 +142,9 @@ fn while_away(world: &World, story: &mut Story) {
 }
 
 /// A clerk may end for what happened to its lock, and never for what is in the ledger.
-fn fatal(stopped: Stopped) -> Result<(), Violation> {
+fn fatal(stopped: EngineExit) -> Result<(), Violation> {
     match stopped {
-        Stopped::Cleanly | Stopped::Ledger(LedgerError::Deposed) => Ok(()),
-        Stopped::Ledger(problem) => Err(Violation::of(Invariant::OneOutcome, problem.to_string())),
+        EngineExit::Cleanly | EngineExit::Ledger(LedgerError::Deposed) => Ok(()),
+        EngineExit::Ledger(problem) => Err(Violation::of(Invariant::OneOutcome, problem.to_string())),
     }
 }

@@ -4,8 +4,8 @@ mod end;
 mod votes;
 use std::collections::{BTreeMap, BTreeSet};
 
-use killgate::domain::event::{Action, Asked, Ending, Entry, Event, Recorded};
-use killgate::domain::identity::Identity;
+use killgate::domain::event::{Action, LedgerEntry, Recorded, RequestDetails, RequestEvent, Resolution};
+use killgate::domain::identity::BackendIdentity;
 use killgate::domain::ids::{MessageId, RequestId};
 use killgate::domain::outcome::Outcome;
 use votes::Votes;
@@ -56,11 +56,11 @@ pub type Verdict = Result<(), Violation>;
 
 /// What is known of one request.
 struct Case {
-    asked: Box<Asked>,
+    asked: Box<RequestDetails>,
     /// Under which epoch it was recorded to be executed.
     executing: Option<u64>,
     signalled: bool,
-    ended: Option<Ending>,
+    ended: Option<Resolution>,
     cards: Vec<MessageId>,
     announced: u32,
 }
@@ -70,7 +70,7 @@ pub struct Judge {
     seen: usize,
     epoch: u64,
     cases: BTreeMap<RequestId, Case>,
-    shown: BTreeMap<RequestId, Vec<(Action, Identity)>>,
+    shown: BTreeMap<RequestId, Vec<(Action, BackendIdentity)>>,
     acknowledged: BTreeMap<u64, Recorded>,
     durable: u64,
     votes: Votes,
@@ -164,9 +164,9 @@ impl Judge {
     }
 
     /// At this instant the decision was made, from what had been heard until then.
-    fn decided(&self, epoch: u64, entries: &[Entry]) -> Verdict {
+    fn decided(&self, epoch: u64, entries: &[LedgerEntry]) -> Verdict {
         for entry in entries {
-            let (Some(id), Event::Executing { approvers }) = (entry.request, &entry.event) else {
+            let (Some(id), RequestEvent::Executing { approvers }) = (entry.request, &entry.event) else {
                 continue;
             };
             let Some(case) = self.cases.get(&id) else {
@@ -176,7 +176,9 @@ impl Judge {
                 ));
             };
             let distinct: BTreeSet<_> = approvers.iter().copied().collect();
-            if distinct.len() < case.asked.needed as usize || distinct.contains(&case.asked.requester) {
+            if distinct.len() < case.asked.approvals_needed as usize
+                || distinct.contains(&case.asked.requester)
+            {
                 return Err(Violation::of(Invariant::Approved, "not enough others approved"));
             }
             if entry.at >= case.asked.expires_at {
@@ -225,10 +227,10 @@ impl Judge {
         Ok(())
     }
 
-    fn record(&mut self, epoch: u64, id: RequestId, event: &Event) -> Verdict {
+    fn record(&mut self, epoch: u64, id: RequestId, event: &RequestEvent) -> Verdict {
         let twice = |what: &str| Err(Violation::of(Invariant::OneOutcome, what));
         match (event, self.cases.get_mut(&id)) {
-            (Event::Requested(asked), None) => {
+            (RequestEvent::Requested(asked), None) => {
                 let case = Case {
                     asked: asked.clone(),
                     executing: None,
@@ -239,16 +241,18 @@ impl Judge {
                 };
                 self.cases.insert(id, case);
             }
-            (Event::Requested(_), Some(_)) => return twice("a request's number was used twice"),
+            (RequestEvent::Requested(_), Some(_)) => return twice("a request's number was used twice"),
             (_, None) => return twice("something happened to a request that was never asked"),
-            (Event::Executing { .. } | Event::Finished(_), Some(case)) if case.ended.is_some() => {
+            (RequestEvent::Executing { .. } | RequestEvent::Finished(_), Some(case))
+                if case.ended.is_some() =>
+            {
                 return twice("an ended request changed");
             }
-            (Event::Executing { .. }, Some(case)) if case.executing.is_some() => {
+            (RequestEvent::Executing { .. }, Some(case)) if case.executing.is_some() => {
                 return twice("it was executed twice");
             }
-            (Event::Executing { .. }, Some(case)) => case.executing = Some(epoch),
-            (Event::Finished(ending), Some(case)) => {
+            (RequestEvent::Executing { .. }, Some(case)) => case.executing = Some(epoch),
+            (RequestEvent::Finished(ending), Some(case)) => {
                 case.ended = Some(ending.clone());
                 let executed = case.executing.is_some();
                 if executed != ending.outcome.needs_execution() {
@@ -264,7 +268,13 @@ impl Judge {
         Ok(())
     }
 
-    fn signalled(&mut self, epoch: u64, request: RequestId, action: Action, victim: &Identity) -> Verdict {
+    fn signalled(
+        &mut self,
+        epoch: u64,
+        request: RequestId,
+        action: Action,
+        victim: &BackendIdentity,
+    ) -> Verdict {
         let case = self
             .cases
             .get_mut(&request)
@@ -284,7 +294,7 @@ impl Judge {
                 "signalled by another than who decided",
             ));
         }
-        let same = |(shown_action, shown): &(Action, Identity)| {
+        let same = |(shown_action, shown): &(Action, BackendIdentity)| {
             *shown_action == action
                 && shown.server == victim.server
                 && shown.pid == victim.pid

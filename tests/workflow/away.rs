@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use killgate::domain::event::{Event, Why};
+use killgate::domain::event::{RefusalReason, RequestEvent};
 use killgate::domain::outcome::Outcome;
 use killgate::workflow::ports::Vote;
 use tokio::time::sleep;
@@ -63,9 +63,9 @@ fn a_reaction_on_a_card_that_closed_before_the_restart_is_an_attempt_on_record()
     });
     assert_eq!(outcomes(&world), [Outcome::Withdrawn]);
     world.with(|state| {
-        let attempt = Event::AttemptRefused {
+        let attempt = RequestEvent::AttemptRefused {
             actor: BEN,
-            why: Why::Closed,
+            why: RefusalReason::Closed,
         };
         let last = state.disk.records().last().expect("a record");
         assert_eq!(last.entry.event, attempt);

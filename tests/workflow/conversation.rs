@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use killgate::domain::event::{Action, Event};
+use killgate::domain::event::{Action, RequestEvent};
 use killgate::domain::ids::{MessageId, UserId};
 use killgate::domain::outcome::Outcome;
 use killgate::workflow::ports::Vote;
@@ -49,8 +49,8 @@ pub async fn a_moment() {
 /// How each request ended, as the ledger has it.
 pub fn outcomes(world: &World) -> Vec<Outcome> {
     world.with(|state| {
-        let finished = |event: &Event| match event {
-            Event::Finished(ending) => Some(ending.outcome),
+        let finished = |event: &RequestEvent| match event {
+            RequestEvent::Finished(ending) => Some(ending.outcome),
             _ => None,
         };
         state

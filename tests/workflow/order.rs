@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use killgate::domain::event::{Event, Recorded};
+use killgate::domain::event::{Recorded, RequestEvent};
 use killgate::domain::outcome::Outcome;
 use tokio::time::sleep;
 
@@ -12,7 +12,7 @@ use crate::conversation::{
 use crate::world::cast::BEN;
 use crate::world::facts::Fact;
 
-fn durable(fact: &Fact, such: impl Fn(&Event) -> bool) -> bool {
+fn durable(fact: &Fact, such: impl Fn(&RequestEvent) -> bool) -> bool {
     let of = |records: &[Recorded]| records.iter().any(|record| such(&record.entry.event));
     matches!(fact, Fact::Durable { records, .. } if of(records))
 }
@@ -27,15 +27,15 @@ fn a_request_is_durable_before_its_card_its_execution_before_the_signal_and_its_
     });
     let order = [
         place_of(&world, |fact| {
-            durable(fact, |event| matches!(event, Event::Requested(_)))
+            durable(fact, |event| matches!(event, RequestEvent::Requested(_)))
         }),
         place_of(&world, |fact| matches!(fact, Fact::Posted { .. })),
         place_of(&world, |fact| {
-            durable(fact, |event| matches!(event, Event::Executing { .. }))
+            durable(fact, |event| matches!(event, RequestEvent::Executing { .. }))
         }),
         place_of(&world, |fact| matches!(fact, Fact::Signalled { .. })),
         place_of(&world, |fact| {
-            durable(fact, |event| matches!(event, Event::Finished(_)))
+            durable(fact, |event| matches!(event, RequestEvent::Finished(_)))
         }),
         place_of(&world, |fact| matches!(fact, Fact::Announced { .. })),
         place_of(&world, |fact| matches!(fact, Fact::Settled { .. })),
@@ -66,7 +66,7 @@ fn a_request_expires_at_its_very_moment_and_an_approval_then_is_too_late() {
         let asked = world.now();
         let card = ana_asks(&world, &bot).await;
         let open_for = world.with(|state| state.policy.expires_after);
-        sleep(open_for.saturating_sub(world.now().since(asked))).await;
+        sleep(open_for.saturating_sub(world.now().duration_since(asked))).await;
         approves(&world, BEN, card);
         a_moment().await;
     });

@@ -4,11 +4,11 @@ use serde::Deserialize;
 use serenity::http::Route;
 use serenity::model::id::{ApplicationId, UserId};
 
-use super::{Call, Rest, RestError};
+use super::{ApiCall, ApiClient, ApiError};
 
 /// Where the gateway is.
 #[derive(Debug, Deserialize)]
-pub struct Gateway {
+pub struct GatewayInfo {
     pub url: String,
     /// Told to bots alone.
     #[serde(default)]
@@ -25,7 +25,7 @@ pub struct SessionStartLimit {
 
 /// The application that a token belongs to.
 #[derive(Debug, Deserialize)]
-pub struct Application {
+pub struct ApplicationInfo {
     pub id: ApplicationId,
 }
 
@@ -37,22 +37,22 @@ pub struct BotUser {
     pub username: String,
 }
 
-impl Rest {
+impl ApiClient {
     /// Where the gateway is, and how many sessions may still be started where that is told.
-    pub async fn gateway(&self) -> Result<Gateway, RestError> {
-        match self.json(Call::get(Route::GatewayBot)).await {
-            Err(RestError::NotFound { .. }) => self.json(Call::get(Route::Gateway)).await,
+    pub async fn gateway(&self) -> Result<GatewayInfo, ApiError> {
+        match self.json(ApiCall::get(Route::GatewayBot)).await {
+            Err(ApiError::NotFound { .. }) => self.json(ApiCall::get(Route::Gateway)).await,
             answered => answered,
         }
     }
 
     /// The application that the token belongs to.
-    pub async fn current_application(&self) -> Result<Application, RestError> {
-        self.json(Call::get(Route::Oauth2ApplicationCurrent)).await
+    pub async fn current_application(&self) -> Result<ApplicationInfo, ApiError> {
+        self.json(ApiCall::get(Route::Oauth2ApplicationCurrent)).await
     }
 
     /// The bot's own user.
-    pub async fn current_user(&self) -> Result<BotUser, RestError> {
-        self.json(Call::get(Route::UserMe)).await
+    pub async fn current_user(&self) -> Result<BotUser, ApiError> {
+        self.json(ApiCall::get(Route::UserMe)).await
     }
 }

@@ -4,14 +4,14 @@ use reqwest::Method;
 use serde::Serialize;
 use serenity::http::Route;
 
-use super::{RestError, RouteName};
+use super::{ApiError, RouteName};
 
 /// What may be done when nobody can know whether Discord carried the call out: the connection broke after it was
 /// sent, no answer came in time, or the answer was 5xx.
 ///
 /// A call that surely was not carried out (no connection, 429) is repeated whatever is chosen here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retry {
+pub enum RetryPolicy {
     /// Repeat: twice is the same as once.
     Idempotent,
     /// Repeat, for as long as Discord recognises the body's enforced nonce, "the past few minutes". The body must
@@ -19,24 +19,24 @@ pub enum Retry {
     WithNonce,
     /// Repeat, and take a refusal of a repeat with this code of Discord's for success: it says that an
     /// earlier try was carried out.
-    UntilTaken(u32),
+    UntilAccepted(u32),
     /// Don't repeat.
     OnlyIfNotSent,
 }
 
 /// A call of Discord's API.
 #[derive(Clone)]
-pub struct Call<'a> {
+pub struct ApiCall<'a> {
     pub(super) method: Method,
     pub(super) route: Route<'a>,
     pub(super) query: Vec<(&'static str, String)>,
     pub(super) body: Option<Vec<u8>>,
-    pub(super) retry: Retry,
+    pub(super) retry: RetryPolicy,
 }
 
-impl<'a> Call<'a> {
+impl<'a> ApiCall<'a> {
     /// A call without a body.
-    pub fn new(method: Method, route: Route<'a>, retry: Retry) -> Self {
+    pub fn new(method: Method, route: Route<'a>, retry: RetryPolicy) -> Self {
         Self {
             method,
             route,
@@ -48,7 +48,7 @@ impl<'a> Call<'a> {
 
     /// A call that only reads, and so may be repeated.
     pub fn get(route: Route<'a>) -> Self {
-        Self::new(Method::GET, route, Retry::Idempotent)
+        Self::new(Method::GET, route, RetryPolicy::Idempotent)
     }
 
     /// Adds a parameter to the URL.
@@ -59,9 +59,9 @@ impl<'a> Call<'a> {
     }
 
     /// Sets the body. Fails with [`RestError::Setup`] if `body` has no JSON form.
-    pub fn json(mut self, body: &impl Serialize) -> Result<Self, RestError> {
+    pub fn json(mut self, body: &impl Serialize) -> Result<Self, ApiError> {
         let json = serde_json::to_vec(body).map_err(|error| {
-            RestError::Setup(format!("the body of {} has no JSON form: {error}", self.name()))
+            ApiError::Setup(format!("the body of {} has no JSON form: {error}", self.name()))
         })?;
         self.body = Some(json);
         Ok(self)

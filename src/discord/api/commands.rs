@@ -6,16 +6,16 @@ use serenity::http::Route;
 use serenity::model::application::Command;
 use serenity::model::id::{ApplicationId, GuildId};
 
-use super::{Call, Rest, RestError, Retry};
+use super::{ApiCall, ApiClient, ApiError, RetryPolicy};
 
-impl Rest {
+impl ApiClient {
     /// The commands registered in the guild.
     pub async fn guild_commands(
         &self,
         application_id: ApplicationId,
         guild_id: GuildId,
-    ) -> Result<Vec<Command>, RestError> {
-        self.json(Call::get(Route::GuildCommands {
+    ) -> Result<Vec<Command>, ApiError> {
+        self.json(ApiCall::get(Route::GuildCommands {
             application_id,
             guild_id,
         }))
@@ -28,12 +28,12 @@ impl Rest {
         application_id: ApplicationId,
         guild_id: GuildId,
         commands: &[CreateCommand],
-    ) -> Result<(), RestError> {
+    ) -> Result<(), ApiError> {
         let route = Route::GuildCommands {
             application_id,
             guild_id,
         };
-        self.send(Call::new(Method::PUT, route, Retry::Idempotent).json(&commands)?)
+        self.send(ApiCall::new(Method::PUT, route, RetryPolicy::Idempotent).json(&commands)?)
             .await
             .map(drop)
     }

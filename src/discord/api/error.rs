@@ -9,7 +9,7 @@ use super::RouteName;
 
 /// Why Discord did not do, or tell, what it was asked. Holds neither the bot's token nor an interaction's.
 #[derive(Debug, thiserror::Error)]
-pub enum RestError {
+pub enum ApiError {
     /// The client or the call could not be put together; nothing was sent.
     #[error("{0}")]
     Setup(String),
@@ -58,7 +58,7 @@ pub enum RestError {
     #[error("Discord could not be reached for {route}, {}: {why}", effect.sentence())]
     Unreachable {
         route: RouteName,
-        effect: Effect,
+        effect: CallEffect,
         why: String,
     },
 
@@ -69,14 +69,14 @@ pub enum RestError {
 
 /// Whether a call that was not answered may have been carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
+pub enum CallEffect {
     /// It surely was not.
     None,
     /// Nobody can know without looking.
     Unknown,
 }
 
-impl RestError {
+impl ApiError {
     /// Discord's own code of the refusal, as in its page "Opcodes and Status Codes".
     pub fn code(&self) -> Option<u32> {
         match self {
@@ -88,7 +88,7 @@ impl RestError {
     }
 }
 
-impl Effect {
+impl CallEffect {
     fn sentence(self) -> &'static str {
         match self {
             Self::None => "nothing was done",

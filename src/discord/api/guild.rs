@@ -6,12 +6,12 @@ use serenity::model::guild::Member;
 use serenity::model::id::{ChannelId, GuildId, RoleId, UserId};
 use serenity::model::permissions::Permissions;
 
-use super::{Call, Rest, RestError};
+use super::{ApiCall, ApiClient, ApiError};
 use crate::discord::compat;
 
 /// A guild, as far as it decides what the bot may do.
 #[derive(Debug, Deserialize)]
-pub struct Guild {
+pub struct GuildInfo {
     pub id: GuildId,
     pub name: String,
     pub owner_id: UserId,
@@ -43,7 +43,7 @@ pub struct GuildChannel {
     #[serde(default)]
     pub name: String,
     #[serde(default)]
-    pub permission_overwrites: Vec<Overwrite>,
+    pub permission_overwrites: Vec<PermissionOverwrite>,
 }
 
 /// A number of Discord's, whatever it is of.
@@ -51,30 +51,30 @@ type Snowflake = serenity::model::id::GenericId;
 
 /// What a channel grants or takes away (Discord documentation, "Overwrite Object").
 #[derive(Debug, Deserialize)]
-pub struct Overwrite {
+pub struct PermissionOverwrite {
     /// The number of a role or of a user.
     pub id: Snowflake,
     pub allow: Permissions,
     pub deny: Permissions,
 }
 
-impl Rest {
+impl ApiClient {
     /// The guild, with its roles and whether moderation needs two factors.
-    pub async fn guild(&self, guild_id: GuildId) -> Result<Guild, RestError> {
-        self.json(Call::get(Route::Guild { guild_id })).await
+    pub async fn guild(&self, guild_id: GuildId) -> Result<GuildInfo, ApiError> {
+        self.json(ApiCall::get(Route::Guild { guild_id })).await
     }
 
     /// One channel of a guild.
-    pub async fn channel(&self, channel_id: ChannelId) -> Result<GuildChannel, RestError> {
-        self.json(Call::get(Route::Channel { channel_id })).await
+    pub async fn channel(&self, channel_id: ChannelId) -> Result<GuildChannel, ApiError> {
+        self.json(ApiCall::get(Route::Channel { channel_id })).await
     }
 
     /// A person in the guild, with the roles they have now; [`RestError::NotFound`] if they are not in it.
-    pub async fn member(&self, guild_id: GuildId, user_id: UserId) -> Result<Member, RestError> {
-        let call = Call::get(Route::GuildMember { guild_id, user_id });
+    pub async fn member(&self, guild_id: GuildId, user_id: UserId) -> Result<Member, ApiError> {
+        let call = ApiCall::get(Route::GuildMember { guild_id, user_id });
         let route = call.name();
         let body = self.send(call).await?;
-        let unexpected = |error: serde_json::Error| RestError::Unexpected {
+        let unexpected = |error: serde_json::Error| ApiError::Unexpected {
             route,
             why: error.to_string(),
         };

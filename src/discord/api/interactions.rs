@@ -11,23 +11,23 @@ use serenity::builder::{
 use serenity::http::Route;
 use serenity::model::id::{ApplicationId, InteractionId};
 
-use super::{Call, Rest, RestError, Retry, Said};
+use super::{ApiCall, ApiClient, ApiError, OwnMessage, RetryPolicy};
 
 /// "Interaction has already been acknowledged."
 const ALREADY_ACKNOWLEDGED: u32 = 40060;
 
 /// What Discord tells of a first answer when it is asked to (Discord documentation, "Interaction Callback Response").
 #[derive(Deserialize)]
-struct Callback {
-    resource: Option<Resource>,
+struct CallbackResponse {
+    resource: Option<CallbackResource>,
 }
 
 #[derive(Deserialize)]
-struct Resource {
-    message: Option<Said>,
+struct CallbackResource {
+    message: Option<OwnMessage>,
 }
 
-impl Rest {
+impl ApiClient {
     /// Gives the first answer. Tried again when in doubt: Discord takes one only, and a repeat that is refused for that
     /// reason is a success.
     pub async fn respond(
@@ -35,7 +35,7 @@ impl Rest {
         interaction_id: InteractionId,
         token: &str,
         response: &CreateInteractionResponse,
-    ) -> Result<(), RestError> {
+    ) -> Result<(), ApiError> {
         let call = first_answer(interaction_id, token).json(response)?;
         self.send(call).await.map(drop)
     }
@@ -47,12 +47,12 @@ impl Rest {
         interaction_id: InteractionId,
         token: &str,
         response: &CreateInteractionResponse,
-    ) -> Result<Option<Said>, RestError> {
+    ) -> Result<Option<OwnMessage>, ApiError> {
         let call = first_answer(interaction_id, token)
             .query("with_response", &true)
             .json(response)?;
         let body = self.send(call).await?;
-        let told: Option<Callback> = serde_json::from_slice(&body).ok();
+        let told: Option<CallbackResponse> = serde_json::from_slice(&body).ok();
         Ok(told
             .and_then(|callback| callback.resource)
             .and_then(|resource| resource.message))
@@ -64,7 +64,7 @@ impl Rest {
         interaction_id: InteractionId,
         token: &str,
         ephemeral: bool,
-    ) -> Result<(), RestError> {
+    ) -> Result<(), ApiError> {
         let message = CreateInteractionResponseMessage::new()
             .allowed_mentions(CreateAllowedMentions::new())
             .ephemeral(ephemeral);
@@ -73,8 +73,8 @@ impl Rest {
     }
 
     /// The message that the first answer became.
-    pub async fn original(&self, application_id: ApplicationId, token: &str) -> Result<Said, RestError> {
-        self.json(Call::get(Route::WebhookOriginalInteractionResponse {
+    pub async fn original(&self, application_id: ApplicationId, token: &str) -> Result<OwnMessage, ApiError> {
+        self.json(ApiCall::get(Route::WebhookOriginalInteractionResponse {
             application_id,
             token,
         }))
@@ -87,23 +87,23 @@ impl Rest {
         application_id: ApplicationId,
         token: &str,
         edit: &EditInteractionResponse,
-    ) -> Result<(), RestError> {
+    ) -> Result<(), ApiError> {
         let route = Route::WebhookOriginalInteractionResponse {
             application_id,
             token,
         };
-        self.send(Call::new(Method::PATCH, route, Retry::Idempotent).json(edit)?)
+        self.send(ApiCall::new(Method::PATCH, route, RetryPolicy::Idempotent).json(edit)?)
             .await
             .map(drop)
     }
 
     /// Deletes the first answer.
-    pub async fn delete_original(&self, application_id: ApplicationId, token: &str) -> Result<(), RestError> {
+    pub async fn delete_original(&self, application_id: ApplicationId, token: &str) -> Result<(), ApiError> {
         let route = Route::WebhookOriginalInteractionResponse {
             application_id,
             token,
         };
-        self.send(Call::new(Method::DELETE, route, Retry::Idempotent))
+        self.send(ApiCall::new(Method::DELETE, route, RetryPolicy::Idempotent))
             .await
             .map(drop)
     }
@@ -114,21 +114,25 @@ impl Rest {
         application_id: ApplicationId,
         token: &str,
         message: &CreateInteractionResponseFollowup,
-    ) -> Result<(), RestError> {
+    ) -> Result<(), ApiError> {
         let route = Route::WebhookFollowupMessages {
             application_id,
             token,
         };
-        self.send(Call::new(Method::POST, route, Retry::OnlyIfNotSent).json(message)?)
+        self.send(ApiCall::new(Method::POST, route, RetryPolicy::OnlyIfNotSent).json(message)?)
             .await
             .map(drop)
     }
 }
 
-fn first_answer(interaction_id: InteractionId, token: &str) -> Call<'_> {
+fn first_answer(interaction_id: InteractionId, token: &str) -> ApiCall<'_> {
     let route = Route::InteractionResponse {
         interaction_id,
         token,
     };
-    Call::new(Method::POST, route, Retry::UntilTaken(ALREADY_ACKNOWLEDGED))
+    ApiCall::new(
+        Method::POST,
+        route,
+        RetryPolicy::UntilAccepted(ALREADY_ACKNOWLEDGED),
+    )
 }

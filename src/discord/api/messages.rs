@@ -7,14 +7,14 @@ use serenity::http::Route;
 use serenity::model::channel::Nonce;
 use serenity::model::id::{ChannelId, MessageId, UserId};
 
-use super::{Call, Rest, RestError, Retry};
+use super::{ApiCall, ApiClient, ApiError, RetryPolicy};
 
 /// Discord's own limit of one page.
 pub const PAGE: u8 = 100;
 
 /// A message of the bot's own, as far as it matters once it is there.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Said {
+pub struct OwnMessage {
     pub id: MessageId,
     /// When it was last edited, as Discord writes it.
     #[serde(default)]
@@ -23,32 +23,32 @@ pub struct Said {
 
 /// A message that was found in a channel, as far as it tells what it is.
 #[derive(Debug, Deserialize)]
-pub struct Seen {
+pub struct ChannelMessage {
     pub id: MessageId,
-    author: Author,
+    author: MessageAuthor,
     #[serde(default)]
     content: String,
     #[serde(default)]
-    embeds: Vec<Embed>,
+    embeds: Vec<MessageEmbed>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Author {
+struct MessageAuthor {
     id: UserId,
 }
 
 #[derive(Debug, Deserialize)]
-struct Embed {
+struct MessageEmbed {
     #[serde(default)]
-    footer: Option<Footer>,
+    footer: Option<EmbedFooter>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Footer {
+struct EmbedFooter {
     text: String,
 }
 
-impl Seen {
+impl ChannelMessage {
     pub fn is_by(&self, user: UserId) -> bool {
         self.author.id == user
     }
@@ -70,7 +70,7 @@ impl Seen {
     }
 }
 
-impl Rest {
+impl ApiClient {
     /// Posts a message once, however often it has to be tried within a few minutes: Discord answers a repeat of `nonce` (at most
     /// 25 characters) with the message that is there already.
     pub async fn create_message(
@@ -78,10 +78,10 @@ impl Rest {
         channel_id: ChannelId,
         message: CreateMessage,
         nonce: &str,
-    ) -> Result<Said, RestError> {
+    ) -> Result<OwnMessage, ApiError> {
         let message = message.nonce(Nonce::String(nonce.to_owned())).enforce_nonce(true);
         let route = Route::ChannelMessages { channel_id };
-        self.json(Call::new(Method::POST, route, Retry::WithNonce).json(&message)?)
+        self.json(ApiCall::new(Method::POST, route, RetryPolicy::WithNonce).json(&message)?)
             .await
     }
 
@@ -91,12 +91,12 @@ impl Rest {
         channel_id: ChannelId,
         message_id: MessageId,
         edit: &EditMessage,
-    ) -> Result<(), RestError> {
+    ) -> Result<(), ApiError> {
         let route = Route::ChannelMessage {
             channel_id,
             message_id,
         };
-        self.send(Call::new(Method::PATCH, route, Retry::Idempotent).json(edit)?)
+        self.send(ApiCall::new(Method::PATCH, route, RetryPolicy::Idempotent).json(edit)?)
             .await
             .map(drop)
     }
@@ -106,8 +106,8 @@ impl Rest {
         &self,
         channel_id: ChannelId,
         after: MessageId,
-    ) -> Result<Vec<Seen>, RestError> {
-        let call = Call::get(Route::ChannelMessages { channel_id })
+    ) -> Result<Vec<ChannelMessage>, ApiError> {
+        let call = ApiCall::get(Route::ChannelMessages { channel_id })
             .query("after", &after)
             .query("limit", &PAGE);
         self.json(call).await

@@ -1,13 +1,13 @@
 //! Asking Discord: REST, API version 10.
 //!
-//! [`Rest`] is a cheap handle on one pool of connections (HTTP/1.1, kept alive, no Nagle). On top of [`Rest::send`] stand
+//! [`ApiClient`] is a cheap handle on one pool of connections (HTTP/1.1, kept alive, no Nagle). On top of [`Rest::send`] stand
 //! small typed calls, one file a theme. What every call shares:
 //!
 //! - It ends within its limit, [`Rest::within`], whatever Discord does. An interaction must be answered in 3 s,
 //!   a result can be posted minutes later: only the caller knows.
 //! - 429 is obeyed to the millisecond, for the route or for everything, and other calls of the same route wait as well.
 //!   `X-RateLimit-Remaining` is heeded, so that 429 is rare. A wait that would outlast the limit is not begun.
-//! - 5xx and cut connections are tried again, with backoff and jitter, as far as the call's [`Retry`] allows: after some
+//! - 5xx and cut connections are tried again, with backoff and jitter, as far as the call's [`RetryPolicy`] allows: after some
 //!   failures nobody can know whether Discord did what it was asked.
 //! - No error, log line or `Debug` output holds the bot's token or an interaction's.
 //!
@@ -32,13 +32,13 @@ mod send;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use application::{Application, BotUser, Gateway, SessionStartLimit};
-pub use call::{Call, Retry};
+pub use application::{ApplicationInfo, BotUser, GatewayInfo, SessionStartLimit};
+pub use call::{ApiCall, RetryPolicy};
 pub(in crate::discord) use error::chain;
-pub use error::{Effect, RestError};
-pub use guild::{Guild, GuildChannel, GuildRole, Overwrite};
-pub use messages::{Said, Seen};
-use rate_limits::Limits;
+pub use error::{ApiError, CallEffect};
+pub use guild::{GuildChannel, GuildInfo, GuildRole, PermissionOverwrite};
+pub use messages::{ChannelMessage, OwnMessage};
+use rate_limits::RateLimits;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 pub use route::RouteName;
 use secrecy::{ExposeSecret, SecretString};
@@ -59,26 +59,26 @@ const USER_AGENT: &str = concat!("DiscordBot (killgate, ", env!("CARGO_PKG_VERSI
 
 /// A client of Discord's REST API. Cloning is cheap; clones share connections and rate limits.
 #[derive(Clone)]
-pub struct Rest {
-    shared: Arc<Shared>,
+pub struct ApiClient {
+    shared: Arc<ClientState>,
     within: Duration,
 }
 
-struct Shared {
+struct ClientState {
     client: reqwest::Client,
     /// Without a slash at its end; paths begin with one.
     base: String,
-    limits: Limits,
+    limits: RateLimits,
     jitter: Jitter,
 }
 
-impl Rest {
+impl ApiClient {
     /// A client of the API at `api_url`, `https://discord.com` or a compatible one, as the bot that `token` belongs to.
     ///
     /// Fails with [`RestError::Setup`] when `api_url` is no http(s) URL, or the token cannot be one.
     /// Nothing is sent yet.
-    pub fn new(api_url: &str, token: &SecretString) -> Result<Self, RestError> {
-        let setup = |what: &str| RestError::Setup(what.to_owned());
+    pub fn new(api_url: &str, token: &SecretString) -> Result<Self, ApiError> {
+        let setup = |what: &str| ApiError::Setup(what.to_owned());
         let base = reqwest::Url::parse(api_url)
             .map_err(|error| setup(&format!("`api_url` is not a URL: {error}")))?;
         if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
@@ -103,10 +103,10 @@ impl Rest {
             .map_err(|error| setup(&format!("no HTTP client could be made: {}", chain(&error))))?;
 
         Ok(Self {
-            shared: Arc::new(Shared {
+            shared: Arc::new(ClientState {
                 client,
                 base: api_url.trim_end_matches('/').to_owned(),
-                limits: Limits::default(),
+                limits: RateLimits::default(),
                 jitter: Jitter::random(),
             }),
             within: DEFAULT_LIMIT,
@@ -128,7 +128,7 @@ impl Rest {
     }
 }
 
-impl std::fmt::Debug for Rest {
+impl std::fmt::Debug for ApiClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Rest")
             .field("api_url", &self.shared.base)

@@ -9,33 +9,33 @@ use reqwest::header::HeaderMap;
 use serenity::http::RatelimitingBucket;
 use tokio::time::Instant;
 
-pub(super) type Key = (Method, RatelimitingBucket);
+pub(super) type RateLimitKey = (Method, RatelimitingBucket);
 
 /// More routes than a bot of one guild uses at once. The limits of others are forgotten, and learnt again from a 429.
 const MOST_ROUTES: usize = 256;
 
 /// The limits of all routes lately used, and the one above them all.
 #[derive(Default)]
-pub(super) struct Limits(Mutex<Known>);
+pub(super) struct RateLimits(Mutex<RateLimitState>);
 
 #[derive(Default)]
-struct Known {
+struct RateLimitState {
     everything_from: Option<Instant>,
-    windows: HashMap<Key, Window>,
+    windows: HashMap<RateLimitKey, RateLimitWindow>,
 }
 
 /// So many calls until that moment, then as many again.
 #[derive(Clone, Copy)]
-struct Window {
+struct RateLimitWindow {
     limit: u32,
     remaining: u32,
     ends: Instant,
     length: Duration,
 }
 
-impl Limits {
+impl RateLimits {
     /// Takes a place for one call now, or tells the moment from which to ask again.
-    pub(super) fn take(&self, key: Option<&Key>) -> Result<(), Instant> {
+    pub(super) fn acquire(&self, key: Option<&RateLimitKey>) -> Result<(), Instant> {
         let now = Instant::now();
         let mut known = self.known();
         if let Some(from) = known.everything_from.filter(|from| *from > now) {
@@ -53,7 +53,7 @@ impl Limits {
     }
 
     /// Learns from the headers of any answer.
-    pub(super) fn learn(&self, key: Option<&Key>, headers: &HeaderMap) {
+    pub(super) fn learn(&self, key: Option<&RateLimitKey>, headers: &HeaderMap) {
         let (Some(key), Some(limit), Some(remaining), Some(reset_after)) = (
             key,
             number(headers, "x-ratelimit-limit").filter(|limit: &u32| *limit > 0),
@@ -63,7 +63,7 @@ impl Limits {
         ) else {
             return;
         };
-        let told = Window {
+        let told = RateLimitWindow {
             limit,
             remaining,
             ends: Instant::now() + reset_after,
@@ -73,7 +73,7 @@ impl Limits {
         match known.windows.get_mut(key) {
             // Calls still under way have taken their places already, and the answer may not know of them.
             Some(window) if window.ends > Instant::now() => {
-                *window = Window {
+                *window = RateLimitWindow {
                     remaining: window.remaining.min(told.remaining),
                     length: window.length.max(told.length),
                     ..told
@@ -84,7 +84,7 @@ impl Limits {
     }
 
     /// Obeys a 429.
-    pub(super) fn wait(&self, key: Option<&Key>, wait: Duration, global: bool) {
+    pub(super) fn wait(&self, key: Option<&RateLimitKey>, wait: Duration, global: bool) {
         let ends = Instant::now() + wait;
         let mut known = self.known();
         if global {
@@ -95,7 +95,7 @@ impl Limits {
             let length = window.map_or(Duration::ZERO, |window| window.length);
             known.insert(
                 key,
-                Window {
+                RateLimitWindow {
                     limit,
                     remaining: 0,
                     ends,
@@ -105,13 +105,13 @@ impl Limits {
         }
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+    fn known(&self) -> std::sync::MutexGuard<'_, RateLimitState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Known {
-    fn insert(&mut self, key: &Key, window: Window) {
+impl RateLimitState {
+    fn insert(&mut self, key: &RateLimitKey, window: RateLimitWindow) {
         if self.windows.len() >= MOST_ROUTES {
             let now = Instant::now();
             self.windows.retain(|_, window| window.ends > now);

@@ -6,43 +6,43 @@ use serenity::http::Route;
 use serenity::model::channel::ReactionType;
 use serenity::model::id::{ChannelId, MessageId, UserId};
 
-use super::{Call, Rest, RestError, Retry};
+use super::{ApiCall, ApiClient, ApiError, RetryPolicy};
 
 /// Discord's own limit of one page.
 const PAGE: usize = 100;
 
 #[derive(Deserialize)]
-struct Reactor {
+struct ReactingUser {
     id: UserId,
 }
 
-impl Rest {
+impl ApiClient {
     /// Puts the bot's own reaction on a message. Several in a row meet Discord's tightest limit, about four a second.
     pub async fn add_reaction(
         &self,
         channel_id: ChannelId,
         message_id: MessageId,
         emoji: &ReactionType,
-    ) -> Result<(), RestError> {
+    ) -> Result<(), ApiError> {
         let reaction = &emoji.as_data();
         let route = Route::ChannelMessageReactionMe {
             channel_id,
             message_id,
             reaction,
         };
-        self.send(Call::new(Method::PUT, route, Retry::Idempotent))
+        self.send(ApiCall::new(Method::PUT, route, RetryPolicy::Idempotent))
             .await
             .map(drop)
     }
 
     /// Everyone who has this reaction on the message now, page by page, by id. The limit of [`Self::within`] holds
     /// for each page.
-    pub async fn reactors(
+    pub async fn reacting_users(
         &self,
         channel_id: ChannelId,
         message_id: MessageId,
         emoji: &ReactionType,
-    ) -> Result<Vec<UserId>, RestError> {
+    ) -> Result<Vec<UserId>, ApiError> {
         let reaction = &emoji.as_data();
         let route = Route::ChannelMessageReactionEmoji {
             channel_id,
@@ -52,11 +52,11 @@ impl Rest {
         let mut all: Vec<UserId> = Vec::new();
         let mut last: Option<UserId> = None;
         loop {
-            let mut call = Call::get(route).query("limit", &PAGE);
+            let mut call = ApiCall::get(route).query("limit", &PAGE);
             if let Some(after) = last {
                 call = call.query("after", &after);
             }
-            let page: Vec<Reactor> = self.json(call).await?;
+            let page: Vec<ReactingUser> = self.json(call).await?;
             let length = page.len();
             all.extend(page.into_iter().map(|reactor| reactor.id));
             let newest = all.iter().copied().max();

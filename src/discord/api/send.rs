@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::error::chain;
-use super::{Call, Effect, Rest, RestError, Retry, error_response, route};
+use super::{ApiCall, ApiClient, ApiError, CallEffect, RetryPolicy, error_response, route};
 
 /// No single try takes longer, whatever the call's limit.
 const LONGEST_TRY: Duration = Duration::from_secs(10);
@@ -19,31 +19,31 @@ const SHORTEST_TRY: Duration = Duration::from_secs(1);
 /// How long Discord surely recognises an enforced nonce. Its documentation says "the past few minutes".
 const NONCE_LIFE: Duration = Duration::from_mins(2);
 
-struct Answer {
+struct ApiResponse {
     status: StatusCode,
     headers: HeaderMap,
     body: Vec<u8>,
 }
 
 /// A try that brought no answer.
-struct Failure {
-    effect: Effect,
+struct AttemptFailure {
+    effect: CallEffect,
     why: String,
 }
 
-impl Rest {
+impl ApiClient {
     /// Sends a call, and reads the answer's JSON.
-    pub async fn json<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T, RestError> {
+    pub async fn json<T: DeserializeOwned>(&self, call: ApiCall<'_>) -> Result<T, ApiError> {
         let route = call.name();
         let body = self.send(call).await?;
-        serde_json::from_slice(&body).map_err(|error| RestError::Unexpected {
+        serde_json::from_slice(&body).map_err(|error| ApiError::Unexpected {
             route,
             why: error.to_string(),
         })
     }
 
     /// Sends a call, and returns the body of the answer 2xx.
-    pub async fn send(&self, call: Call<'_>) -> Result<Vec<u8>, RestError> {
+    pub async fn send(&self, call: ApiCall<'_>) -> Result<Vec<u8>, ApiError> {
         let deadline = Instant::now() + self.within;
         let key = route::limit_key(&call.method, call.route);
         let mut failures = 0;
@@ -51,7 +51,7 @@ impl Rest {
         let mut in_doubt_since: Option<Instant> = None;
 
         loop {
-            while let Err(free) = self.shared.limits.take(key.as_ref()) {
+            while let Err(free) = self.shared.limits.acquire(key.as_ref()) {
                 self.wait_until(free, deadline, &call).await?;
             }
             let started = Instant::now();
@@ -68,14 +68,14 @@ impl Rest {
                                 .await?;
                             continue;
                         }
-                        status if status.is_server_error() => Failure {
-                            effect: Effect::Unknown,
+                        status if status.is_server_error() => AttemptFailure {
+                            effect: CallEffect::Unknown,
                             why: format!("it answered HTTP {status}"),
                         },
                         status => {
                             let error = error_response::error(&call, status, &answer.body);
                             return match (call.retry, error.code()) {
-                                (Retry::UntilTaken(taken), Some(code))
+                                (RetryPolicy::UntilAccepted(taken), Some(code))
                                     if code == taken && in_doubt_since.is_some() =>
                                 {
                                     Ok(Vec::new())
@@ -88,23 +88,23 @@ impl Rest {
                 Err(failure) => failure,
             };
 
-            if failure.effect == Effect::Unknown {
+            if failure.effect == CallEffect::Unknown {
                 in_doubt_since.get_or_insert(started);
             }
             failures += 1;
             let next = Instant::now() + self.shared.jitter.backoff(failures);
             let may_repeat = match (in_doubt_since, call.retry) {
-                (None, _) | (Some(_), Retry::Idempotent | Retry::UntilTaken(_)) => true,
-                (Some(since), Retry::WithNonce) => next < since + NONCE_LIFE,
-                (Some(_), Retry::OnlyIfNotSent) => false,
+                (None, _) | (Some(_), RetryPolicy::Idempotent | RetryPolicy::UntilAccepted(_)) => true,
+                (Some(since), RetryPolicy::WithNonce) => next < since + NONCE_LIFE,
+                (Some(_), RetryPolicy::OnlyIfNotSent) => false,
             };
             if !may_repeat || next >= deadline {
                 let effect = if in_doubt_since.is_some() {
-                    Effect::Unknown
+                    CallEffect::Unknown
                 } else {
-                    Effect::None
+                    CallEffect::None
                 };
-                return Err(RestError::Unreachable {
+                return Err(ApiError::Unreachable {
                     route: call.name(),
                     effect,
                     why: failure.why,
@@ -115,11 +115,16 @@ impl Rest {
         }
     }
 
-    async fn wait_until(&self, moment: Instant, deadline: Instant, call: &Call<'_>) -> Result<(), RestError> {
+    async fn wait_until(
+        &self,
+        moment: Instant,
+        deadline: Instant,
+        call: &ApiCall<'_>,
+    ) -> Result<(), ApiError> {
         let now = Instant::now();
         let wait = moment.saturating_duration_since(now);
         if moment >= deadline {
-            return Err(RestError::RateLimited {
+            return Err(ApiError::RateLimited {
                 route: call.name(),
                 wait,
             });
@@ -129,18 +134,18 @@ impl Rest {
     }
 
     /// Half of the time left is this try's: a connection that went dead unnoticed leaves time for another.
-    async fn try_once(&self, call: &Call<'_>, deadline: Instant) -> Result<Answer, Failure> {
+    async fn try_once(&self, call: &ApiCall<'_>, deadline: Instant) -> Result<ApiResponse, AttemptFailure> {
         let left = deadline.saturating_duration_since(Instant::now());
         let limit = (left / 2).clamp(SHORTEST_TRY, LONGEST_TRY).min(left);
         timeout(limit, self.exchange(call)).await.unwrap_or_else(|_| {
-            Err(Failure {
-                effect: Effect::Unknown,
+            Err(AttemptFailure {
+                effect: CallEffect::Unknown,
                 why: format!("no answer within {:.1} s", limit.as_secs_f64()),
             })
         })
     }
 
-    async fn exchange(&self, call: &Call<'_>) -> Result<Answer, Failure> {
+    async fn exchange(&self, call: &ApiCall<'_>) -> Result<ApiResponse, AttemptFailure> {
         let url = format!("{}{}", self.shared.base, route::path(call.route));
         let mut request = self
             .shared
@@ -152,22 +157,22 @@ impl Rest {
                 .header(CONTENT_TYPE, "application/json")
                 .body(body.clone());
         }
-        let failed = |error: reqwest::Error| Failure {
+        let failed = |error: reqwest::Error| AttemptFailure {
             effect: if error.is_connect() || error.is_builder() {
-                Effect::None
+                CallEffect::None
             } else {
-                Effect::Unknown
+                CallEffect::Unknown
             },
             // The URL may hold an interaction's token.
             why: chain(&error.without_url()),
         };
         let response = request.send().await.map_err(failed)?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = response.bytes().await.map_err(|error| Failure {
-            effect: Effect::Unknown,
+        let body = response.bytes().await.map_err(|error| AttemptFailure {
+            effect: CallEffect::Unknown,
             ..failed(error)
         })?;
-        Ok(Answer {
+        Ok(ApiResponse {
             status,
             headers,
             body: body.into(),

@@ -6,7 +6,7 @@ use super::GatewayError;
 
 /// What to do after a close.
 #[derive(Debug)]
-pub(super) enum Meaning {
+pub(super) enum CloseAction {
     /// Connect and resume.
     Resume,
     /// Connect, and begin a new session.
@@ -15,7 +15,7 @@ pub(super) enum Meaning {
     Fatal(GatewayError),
 }
 
-pub(super) fn meaning(code: u16, reason: &str, intents: GatewayIntents) -> Meaning {
+pub(super) fn close_action(code: u16, reason: &str, intents: GatewayIntents) -> CloseAction {
     let named = || {
         intents
             .iter_names()
@@ -31,20 +31,20 @@ pub(super) fn meaning(code: u16, reason: &str, intents: GatewayIntents) -> Meani
             .join(", ")
     };
     match code {
-        4004 => Meaning::Fatal(GatewayError::Token),
-        4010..=4012 => Meaning::Fatal(GatewayError::Refused {
+        4004 => CloseAction::Fatal(GatewayError::Token),
+        4010..=4012 => CloseAction::Fatal(GatewayError::Refused {
             code,
             reason: reason.to_owned(),
         }),
-        4013 => Meaning::Fatal(GatewayError::InvalidIntents { intents: named() }),
+        4013 => CloseAction::Fatal(GatewayError::InvalidIntents { intents: named() }),
         4014 => {
             let intents = Some(privileged())
                 .filter(|names| !names.is_empty())
                 .unwrap_or_else(named);
-            Meaning::Fatal(GatewayError::DisallowedIntents { intents })
+            CloseAction::Fatal(GatewayError::DisallowedIntents { intents })
         }
         // Not authenticated, invalid seq, session timed out.
-        4003 | 4007 | 4009 => Meaning::NewSession,
-        _ => Meaning::Resume,
+        4003 | 4007 | 4009 => CloseAction::NewSession,
+        _ => CloseAction::Resume,
     }
 }

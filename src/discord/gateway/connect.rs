@@ -6,10 +6,10 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 
-use super::Pace;
+use super::GatewayTimeouts;
 use crate::discord::api::chain;
 
-pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(super) type GatewaySocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// The library would set aside 128 KiB at once; most events are a few hundred bytes.
 const BUFFER: usize = 8 * 1024;
@@ -18,7 +18,7 @@ const BUFFER: usize = 8 * 1024;
 const LARGEST_MESSAGE: usize = 32 * 1024 * 1024;
 
 /// Connects and upgrades, each within its limit. The error is a sentence for the log.
-pub(super) async fn dial(url: &Url, pace: &Pace) -> Result<Socket, String> {
+pub(super) async fn connect(url: &Url, pace: &GatewayTimeouts) -> Result<GatewaySocket, String> {
     let host = url.host_str().unwrap_or_default();
     let port = url.port().unwrap_or(if url.scheme() == "ws" { 80 } else { 443 });
     let stream = timeout(

@@ -8,7 +8,7 @@ use crate::discord::compat;
 
 /// Decodes the event of this kind that `data` tells.
 ///
-/// serenity's [`Event`] takes whatever it cannot decode for an event unknown, and forgets the reason. So the kinds that
+/// serenity's [`RequestEvent`] takes whatever it cannot decode for an event unknown, and forgets the reason. So the kinds that
 /// matter here are decoded one by one, which tells the reason, and leaves the code for all other kinds out of the program.
 pub(super) fn decode(kind: &str, data: &str) -> Result<Event, Error> {
     match kind {

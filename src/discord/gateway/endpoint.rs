@@ -7,7 +7,7 @@ use super::GatewayError;
 const OFFICIAL: &str = "https://discord.com";
 
 /// The URL to connect to, with version and encoding, if `gateway` may be told the token that `api_url` is told.
-pub(in crate::discord) fn admit(api_url: &str, gateway: &str) -> Result<Url, GatewayError> {
+pub(in crate::discord) fn trusted_gateway_url(api_url: &str, gateway: &str) -> Result<Url, GatewayError> {
     let foreign = || GatewayError::ForeignGateway {
         api: api_url.to_owned(),
         gateway: gateway.to_owned(),
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn the_token_stays_with_the_host_that_was_configured() {
-        let admitted = |api, gateway| admit(api, gateway).is_ok();
+        let admitted = |api, gateway| trusted_gateway_url(api, gateway).is_ok();
         assert!(admitted("https://discord.com", "wss://gateway.discord.gg"));
         assert!(admitted(
             "https://discord.com",
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn version_and_encoding_are_asked_for_whatever_the_url_said() {
-        let url = admit(
+        let url = trusted_gateway_url(
             "https://discord.com",
             "wss://gateway.discord.gg/?compress=zlib-stream",
         )

@@ -9,7 +9,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use serenity::model::gateway::GatewayIntents;
 
-use super::resume_state::Session;
+use super::resume_state::ResumeState;
 
 /// Discord tells one frame's kind by its number.
 pub(super) mod op {
@@ -23,7 +23,7 @@ pub(super) mod op {
 
 /// A frame, read just so far that it is known what it is. `d` is skipped over, not parsed.
 #[derive(Deserialize)]
-pub(super) struct Frame<'a> {
+pub(super) struct GatewayFrame<'a> {
     pub(super) op: u8,
     pub(super) s: Option<u64>,
     #[serde(borrow)]
@@ -32,7 +32,7 @@ pub(super) struct Frame<'a> {
     d: Option<&'a RawValue>,
 }
 
-impl Frame<'_> {
+impl GatewayFrame<'_> {
     pub(super) fn kind(&self) -> &str {
         self.t.as_deref().unwrap_or_default()
     }
@@ -43,12 +43,12 @@ impl Frame<'_> {
 }
 
 /// Reads how often Hello asks for heartbeats.
-pub(super) fn heartbeat_interval(hello: &Frame<'_>) -> serde_json::Result<Duration> {
+pub(super) fn heartbeat_interval(hello: &GatewayFrame<'_>) -> serde_json::Result<Duration> {
     #[derive(Deserialize)]
-    struct Hello {
+    struct HelloData {
         heartbeat_interval: u64,
     }
-    let hello: Hello = serde_json::from_str(hello.data())?;
+    let hello: HelloData = serde_json::from_str(hello.data())?;
     Ok(Duration::from_millis(hello.heartbeat_interval))
 }
 
@@ -65,7 +65,7 @@ pub(super) fn identify(token: &SecretString, intents: GatewayIntents) -> String 
     .to_string()
 }
 
-pub(super) fn resume(token: &SecretString, session: &Session) -> String {
+pub(super) fn resume(token: &SecretString, session: &ResumeState) -> String {
     json!({
         "op": 6,
         "d": {"token": token.expose_secret().trim(), "session_id": session.id, "seq": session.seq},

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::common::backoff::Jitter;
 
-pub(super) struct Pulse {
+pub(super) struct Heartbeat {
     every: Duration,
     patience: Duration,
     next: Instant,
@@ -14,7 +14,7 @@ pub(super) struct Pulse {
     overdue: Option<Instant>,
 }
 
-impl Pulse {
+impl Heartbeat {
     /// The first heartbeat comes after a random part of the interval, as Discord asks.
     pub(super) fn new(every: Duration, patience: Duration, jitter: &Jitter) -> Self {
         // An interval of nothing would be a busy loop.

@@ -6,10 +6,10 @@
 //! - **Order.** One task reads, one channel carries, one consumer takes. While the consumer is slow nothing is read,
 //!   and heartbeats go on.
 //! - **Nothing lost silently.** After any break the session is resumed where Discord allows it, and Discord replays what
-//!   was missed: those events come before [`FromGateway::Resumed`]. Where it doesn't, [`FromGateway::Ready`] says so, and the
+//!   was missed: those events come before [`FromGateway::Resumed`]. Where it doesn't, [`FromGateway::ReadyData`] says so, and the
 //!   consumer must look for itself. A wanted event that does not decode is logged as a warning.
 //! - **Nothing decoded in vain.** A frame is read for its op, number and kind only; then the consumer's
-//!   [`Interest`] sees kind and raw data, and only what it wants becomes an [`Event`].
+//!   [`EventFilter`] sees kind and raw data, and only what it wants becomes an [`RequestEvent`].
 //! - **Back within 15 s of Discord's return.** Every step has a limit ([`Pace`]), heartbeats are sent every 4 s though Discord
 //!   asks for one in 41 s, and no wait between tries is longer than 5 s. Discord allows 120 sends a minute; this takes 15.
 //!   The wait is longer only when Discord's allowance of session starts is nearly used up, because Discord
@@ -33,14 +33,14 @@ mod resume_state;
 mod session;
 
 pub use error::GatewayError;
-pub use options::{Interest, Options, Pace};
+pub use options::{EventFilter, GatewayOptions, GatewayTimeouts};
 use serenity::model::event::Event;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 /// What the gateway tells its consumer, in order.
 #[derive(Debug)]
-pub enum FromGateway {
+pub enum GatewayEvent {
     /// A new session began. Whatever happened since the last one was not told, and never will be.
     Ready,
     /// The session goes on. Everything missed meanwhile has been yielded before this.
@@ -53,21 +53,21 @@ pub enum FromGateway {
 
 /// A running connection to the gateway. Dropping it ends the connection as [`Connection::stop`] does, in the background.
 #[derive(Debug)]
-pub struct Connection {
+pub struct GatewayHandle {
     stop: watch::Sender<bool>,
     connected: watch::Receiver<bool>,
     task: JoinHandle<Result<(), GatewayError>>,
 }
 
-impl Connection {
+impl GatewayHandle {
     /// Starts to connect, and never ceases until stopped or [`GatewayError`] says that it is in vain; then the channel ends.
     ///
     /// Must be called within a Tokio runtime.
-    pub fn start(options: Options) -> (Self, mpsc::Receiver<FromGateway>) {
+    pub fn start(options: GatewayOptions) -> (Self, mpsc::Receiver<GatewayEvent>) {
         let (events, receiver) = mpsc::channel(options.capacity);
         let (stop, stopped) = watch::channel(false);
         let (is_connected, connected) = watch::channel(false);
-        let task = tokio::spawn(session::Owner::new(options, events, is_connected).run(stopped));
+        let task = tokio::spawn(session::GatewaySession::new(options, events, is_connected).run(stopped));
         (
             Self {
                 stop,

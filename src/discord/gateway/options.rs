@@ -6,37 +6,37 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serenity::model::gateway::GatewayIntents;
 
-use crate::discord::api::Rest;
+use crate::discord::api::ApiClient;
 
 /// Tells from an event's kind (`MESSAGE_REACTION_ADD`) and its data, the raw JSON of `d`, whether it is wanted.
 ///
 /// It runs on the task that reads, for every event: it must be quick and must not block.
-pub type Interest = Arc<dyn Fn(&str, &str) -> bool + Send + Sync>;
+pub type EventFilter = Arc<dyn Fn(&str, &str) -> bool + Send + Sync>;
 
 /// What a connection needs.
 #[derive(Clone)]
-pub struct Options {
+pub struct GatewayOptions {
     /// Asks where the gateway is; its `api_url` decides which hosts are trusted.
-    pub rest: Rest,
+    pub api: ApiClient,
     /// The bot's token.
     pub token: SecretString,
     /// The kinds of events that Discord is to send.
     pub intents: GatewayIntents,
     /// Which of those sent are wanted.
-    pub interest: Interest,
+    pub filter: EventFilter,
     /// How many events may wait for the consumer before no more are read. At least one.
     pub capacity: usize,
     /// The limits of time; the default but for tests.
-    pub pace: Pace,
+    pub timeouts: GatewayTimeouts,
 }
 
-impl std::fmt::Debug for Options {
+impl std::fmt::Debug for GatewayOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Options")
-            .field("rest", &self.rest)
+            .field("rest", &self.api)
             .field("intents", &self.intents)
             .field("capacity", &self.capacity)
-            .field("pace", &self.pace)
+            .field("pace", &self.timeouts)
             .finish_non_exhaustive()
     }
 }
@@ -46,7 +46,7 @@ impl std::fmt::Debug for Options {
 /// The defaults add up to less than 15 s from Discord's return, the worst way: a hung step runs out (3 s), the
 /// longest backoff passes (5 s), the session turns out to be invalid and the wait before a new one is the longest (5 s).
 #[derive(Clone, Debug)]
-pub struct Pace {
+pub struct GatewayTimeouts {
     /// `GET /gateway/bot`.
     pub lookup: Duration,
     /// The TCP connection.
@@ -69,7 +69,7 @@ pub struct Pace {
     pub proven: Duration,
 }
 
-impl Default for Pace {
+impl Default for GatewayTimeouts {
     fn default() -> Self {
         Self {
             lookup: Duration::from_secs(3),

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 /// What resuming needs.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(super) struct ResumeState {
     pub(super) id: String,
     /// The number of the last event received.
     pub(super) seq: u64,
@@ -14,7 +14,7 @@ pub(super) struct Session {
 
 /// The part of READY that matters here. Its list of guilds is left alone.
 #[derive(Deserialize)]
-pub(super) struct Ready {
+pub(super) struct ReadyData {
     pub(super) session_id: String,
     /// Where Discord wants the session resumed; an API that names no place is asked where it was found.
     #[serde(default)]

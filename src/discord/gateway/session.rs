@@ -6,11 +6,11 @@ use reqwest::Url;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::connection::Link;
-use super::resume_state::Session;
-use super::{FromGateway, GatewayError, Options, connect, endpoint};
+use super::connection::GatewayConnection;
+use super::resume_state::ResumeState;
+use super::{GatewayError, GatewayEvent, GatewayOptions, connect, endpoint};
 use crate::common::backoff::Jitter;
-use crate::discord::api::{RestError, SessionStartLimit, chain};
+use crate::discord::api::{ApiError, SessionStartLimit, chain};
 
 /// After so many failures in a row, the address for resuming is taken to be dead, and the general one is used.
 const RESUME_TRIES: u32 = 3;
@@ -18,12 +18,12 @@ const RESUME_TRIES: u32 = 3;
 /// With fewer session starts left than this, the rest are spread over the time they must last.
 const FEW_STARTS: u64 = 20;
 
-pub(super) struct Owner {
-    pub(super) options: Options,
+pub(super) struct GatewaySession {
+    pub(super) options: GatewayOptions,
     pub(super) jitter: Jitter,
-    pub(super) events: mpsc::Sender<FromGateway>,
+    pub(super) events: mpsc::Sender<GatewayEvent>,
     pub(super) connected: watch::Sender<bool>,
-    pub(super) session: Option<Session>,
+    pub(super) resume_state: Option<ResumeState>,
     /// When a session was last asked for.
     pub(super) identified: Option<Instant>,
     /// When READY or RESUMED came, on the connection there is.
@@ -35,7 +35,7 @@ pub(super) struct Owner {
 }
 
 /// How a connection, or the try to make one, ended.
-pub(super) enum Ending {
+pub(super) enum Disconnect {
     Stopped,
     Fatal(GatewayError),
     /// The session may be resumed, if there is one.
@@ -52,16 +52,16 @@ pub(super) enum Ending {
     },
 }
 
-impl Ending {
+impl Disconnect {
     pub(super) fn lost(why: impl Into<String>) -> Self {
         Self::Lost { why: why.into() }
     }
 }
 
-impl Owner {
+impl GatewaySession {
     pub(super) fn new(
-        options: Options,
-        events: mpsc::Sender<FromGateway>,
+        options: GatewayOptions,
+        events: mpsc::Sender<GatewayEvent>,
         connected: watch::Sender<bool>,
     ) -> Self {
         Self {
@@ -69,7 +69,7 @@ impl Owner {
             jitter: Jitter::random(),
             events,
             connected,
-            session: None,
+            resume_state: None,
             identified: None,
             begun: None,
             gateway: None,
@@ -81,7 +81,11 @@ impl Owner {
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) -> Result<(), GatewayError> {
         loop {
             let ending = match self.open(&mut stop).await {
-                Ok(socket) => Link::new(&mut self, socket, stop.clone()).serve().await,
+                Ok(socket) => {
+                    GatewayConnection::new(&mut self, socket, stop.clone())
+                        .serve()
+                        .await
+                }
                 Err(ending) => ending,
             };
             self.connected.send_replace(false);
@@ -89,22 +93,22 @@ impl Owner {
 
             let mut pause = Duration::ZERO;
             let why = match ending {
-                Ending::Stopped => return Ok(()),
-                Ending::Fatal(error) => return Err(error),
-                Ending::Lost { why } => why,
-                Ending::Expired { why } => {
-                    self.session = None;
+                Disconnect::Stopped => return Ok(()),
+                Disconnect::Fatal(error) => return Err(error),
+                Disconnect::Lost { why } => why,
+                Disconnect::Expired { why } => {
+                    self.resume_state = None;
                     why
                 }
-                Ending::Invalid { resumable: true } => "Discord interrupted the session".to_owned(),
-                Ending::Invalid { resumable: false } => {
-                    self.session = None;
-                    let (least, most) = self.options.pace.invalid_session;
+                Disconnect::Invalid { resumable: true } => "Discord interrupted the session".to_owned(),
+                Disconnect::Invalid { resumable: false } => {
+                    self.resume_state = None;
+                    let (least, most) = self.options.timeouts.invalid_session;
                     pause = self.jitter.between(least, most);
                     "Discord ended the session".to_owned()
                 }
             };
-            let lasted = had_begun.is_some_and(|begun| begun.elapsed() >= self.options.pace.proven);
+            let lasted = had_begun.is_some_and(|begun| begun.elapsed() >= self.options.timeouts.proven);
             self.failures = if lasted {
                 0
             } else {
@@ -125,12 +129,12 @@ impl Owner {
             let rest = async {
                 if had_begun.is_some() {
                     // The receiver may be gone; the wait for room below will tell.
-                    let _ = self.events.send(FromGateway::Disconnected { why }).await;
+                    let _ = self.events.send(GatewayEvent::Disconnected { why }).await;
                 }
                 sleep(pause).await;
             };
             tokio::select! {
-                () = asked(&mut stop) => return Ok(()),
+                () = stop_requested(&mut stop) => return Ok(()),
                 () = self.events.closed() => return Ok(()),
                 () = rest => {}
             }
@@ -138,19 +142,19 @@ impl Owner {
     }
 
     /// Connects to where the session is to be resumed or begun, once a new one is allowed.
-    async fn open(&mut self, stop: &mut watch::Receiver<bool>) -> Result<connect::Socket, Ending> {
+    async fn open(&mut self, stop: &mut watch::Receiver<bool>) -> Result<connect::GatewaySocket, Disconnect> {
         tokio::select! {
             biased;
-            () = asked(stop) => Err(Ending::Stopped),
+            () = stop_requested(stop) => Err(Disconnect::Stopped),
             socket = async {
                 let url = self.locate().await?;
-                connect::dial(&url, &self.options.pace).await.map_err(Ending::lost)
+                connect::connect(&url, &self.options.timeouts).await.map_err(Disconnect::lost)
             } => socket,
         }
     }
 
-    async fn locate(&mut self) -> Result<Url, Ending> {
-        if let Some(session) = &self.session {
+    async fn locate(&mut self) -> Result<Url, Disconnect> {
+        if let Some(session) = &self.resume_state {
             let resume_url = session
                 .resume_url
                 .clone()
@@ -159,18 +163,25 @@ impl Owner {
                 return Ok(url);
             }
         }
-        match self.options.rest.within(self.options.pace.lookup).gateway().await {
+        match self
+            .options
+            .api
+            .within(self.options.timeouts.lookup)
+            .gateway()
+            .await
+        {
             Ok(found) => {
-                let url = endpoint::admit(self.options.rest.api_url(), &found.url).map_err(Ending::Fatal)?;
+                let url = endpoint::trusted_gateway_url(self.options.api.api_url(), &found.url)
+                    .map_err(Disconnect::Fatal)?;
                 self.gateway = Some(url);
                 if let Some(limit) = &found.session_start_limit {
                     self.await_allowance(limit).await;
                 }
             }
-            Err(RestError::Unauthorized { .. }) => return Err(Ending::Fatal(GatewayError::Token)),
+            Err(ApiError::Unauthorized { .. }) => return Err(Disconnect::Fatal(GatewayError::Token)),
             // REST may be down while the gateway is not: Discord says to keep the address.
             Err(error) if self.gateway.is_none() => {
-                return Err(Ending::lost(format!(
+                return Err(Disconnect::lost(format!(
                     "the gateway's address is not known: {}",
                     chain(&error)
                 )));
@@ -178,16 +189,16 @@ impl Owner {
             Err(error) => tracing::debug!(%error, "the gateway's last address is used"),
         }
         if let Some(identified) = self.identified {
-            sleep_until(identified + self.options.pace.identify).await;
+            sleep_until(identified + self.options.timeouts.identify).await;
         }
         self.gateway
             .clone()
-            .ok_or_else(|| Ending::lost("the gateway's address is not known"))
+            .ok_or_else(|| Disconnect::lost("the gateway's address is not known"))
     }
 
     /// Discord resets the token of a bot that starts more sessions than it is allowed, 1,000 a day.
     async fn await_allowance(&self, limit: &SessionStartLimit) {
-        if limit.remaining >= FEW_STARTS || self.session.is_some() {
+        if limit.remaining >= FEW_STARTS || self.resume_state.is_some() {
             return;
         }
         let left = u32::try_from(limit.remaining).unwrap_or(0) + 1;
@@ -205,7 +216,7 @@ impl Owner {
 }
 
 /// Waits until a stop is asked for, or nobody is left to ask.
-pub(super) async fn asked(stop: &mut watch::Receiver<bool>) {
+pub(super) async fn stop_requested(stop: &mut watch::Receiver<bool>) {
     // An error means that the handle was dropped, which asks for the same.
     let _ = stop.wait_for(|stop| *stop).await;
 }

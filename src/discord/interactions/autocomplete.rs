@@ -6,10 +6,10 @@ use serenity::builder::CreateInteractionResponse;
 use serenity::model::application::CommandInteraction;
 use tracing::debug;
 
-use super::Commands;
-use super::snapshot_fanout::Looking;
+use super::InteractionHandler;
+use super::snapshot_fanout::SnapshotFanout;
 use crate::discord::messages::choices;
-use crate::discord::session_list::page::Answer;
+use crate::discord::session_list::page::TargetAnswer;
 use crate::domain::ids::Person;
 use crate::workflow::ports::Freshness;
 
@@ -19,12 +19,12 @@ const FRESH_ENOUGH: Duration = Duration::from_secs(1);
 const LOOK_WITHIN: Duration = Duration::from_millis(1_500);
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 
-impl Commands {
-    pub(super) async fn suggest(&self, command: CommandInteraction) {
+impl InteractionHandler {
+    pub(super) async fn autocomplete(&self, command: CommandInteraction) {
         let Some(focused) = command.data.autocomplete() else {
             return;
         };
-        let by = self.asker(command.guild_id, command.channel_id, command.member.as_deref());
+        let by = self.requester(command.guild_id, command.channel_id, command.member.as_deref());
         let target = command.data.options.iter().find(|option| option.name == "target");
         let target = target
             .and_then(|option| option.value.as_str())
@@ -36,23 +36,23 @@ impl Commands {
             _ => choices::targets([], ""),
         };
         let response = CreateInteractionResponse::Autocomplete(found);
-        let answer = self.rest.within(ANSWER_WITHIN);
+        let answer = self.api.within(ANSWER_WITHIN);
         if let Err(problem) = answer.respond(command.id, &command.token, &response).await {
             // The next letter asks again.
             debug!(error = %problem, "choices came too late");
         }
     }
 
-    async fn looks(&self, by: &Person, target: Option<&str>) -> Vec<Answer> {
-        let looks = self.desk.looks(by, target, Freshness::Within(FRESH_ENOUGH));
+    async fn looks(&self, by: &Person, target: Option<&str>) -> Vec<TargetAnswer> {
+        let looks = self.engine.snapshots(by, target, Freshness::Within(FRESH_ENOUGH));
         // A target that is not known yet is one that is still being typed.
-        let mut looking = Looking::begin(looks.unwrap_or_default());
+        let mut looking = SnapshotFanout::begin(looks.unwrap_or_default());
         looking.wait(LOOK_WITHIN).await;
         looking.answers()
     }
 
     fn visible_targets(&self, by: &Person) -> impl Iterator<Item = &str> {
-        let targets = self.desk.rules().targets.iter();
+        let targets = self.engine.targets().targets.iter();
         targets
             .filter(|(_, governed)| governed.policy.access.may_view(by))
             .map(|(name, _)| name.as_str())

@@ -14,24 +14,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::histogram;
-use options::Options;
-pub use page_cache::Drawn;
+use options::CommandOptions;
+pub use page_cache::PageCache;
 use serenity::model::application::{CommandInteraction, Interaction};
 use serenity::model::guild::Member;
 use serenity::model::id::{ApplicationId, GuildId, InteractionId};
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::api::Rest;
+use super::api::ApiClient;
 use super::members;
-use super::messages::{Look, notices};
-use super::reply::{Manner, Reply};
-use super::responder::CommandQuestion;
+use super::messages::{RenderConfig, notices};
+use super::reply::{InteractionReply, ReplyVisibility};
+use super::responder::CommandResponder;
 use crate::domain::event::Action;
 use crate::domain::ids::{ChannelId, Person};
-use crate::workflow::Desk;
-use crate::workflow::handle::Order;
-use crate::workflow::ports::{Ledger, Question};
+use crate::workflow::EngineHandle;
+use crate::workflow::handle::RequestInput;
+use crate::workflow::ports::{Ledger, Responder};
 use crate::workflow::refusal::Refusal;
 
 /// A first answer that comes later than this comes too late: Discord waits 3 s.
@@ -39,44 +39,49 @@ const FORM_WITHIN: Duration = Duration::from_millis(2_500);
 
 /// Answers commands, each in a task of its own.
 #[derive(Clone)]
-pub struct Commands {
-    pub rest: Rest,
+pub struct InteractionHandler {
+    pub api: ApiClient,
     pub application: ApplicationId,
     pub guild: GuildId,
     pub channels: BTreeSet<ChannelId>,
-    pub look: Look,
-    pub desk: Desk,
+    pub render_config: RenderConfig,
+    pub engine: EngineHandle,
     /// For looking at past requests; commands never write to it.
     pub ledger: Arc<dyn Ledger>,
     /// Shared by all who look at the same.
-    pub drawn: Arc<Drawn>,
+    pub page_cache: Arc<PageCache>,
 }
 
-impl Commands {
+impl InteractionHandler {
     /// Takes an interaction that has just come in.
-    pub fn hear(&self, interaction: Interaction) {
+    pub fn handle(&self, interaction: Interaction) {
         let commands = self.clone();
         match interaction {
             Interaction::Command(command) => {
-                let reply = self.reply(command.id, &command.token, Manner::Publicly);
-                tokio::spawn(async move { commands.answer(command, reply).await });
+                let reply = self.reply(command.id, &command.token, ReplyVisibility::Public);
+                tokio::spawn(async move { commands.answer_command(command, reply).await });
             }
             Interaction::Autocomplete(command) => {
-                tokio::spawn(async move { commands.suggest(command).await });
+                tokio::spawn(async move { commands.autocomplete(command).await });
             }
             Interaction::Component(press) => {
-                tokio::spawn(async move { commands.press(press).await });
+                tokio::spawn(async move { commands.handle_component(press).await });
             }
             Interaction::Modal(filled) => {
-                tokio::spawn(async move { commands.fill_in(filled).await });
+                tokio::spawn(async move { commands.handle_modal(filled).await });
             }
             _ => {}
         }
     }
 
-    fn reply(&self, interaction: InteractionId, token: &str, manner: Manner) -> Arc<Reply> {
-        Reply::begin(
-            self.rest.clone(),
+    fn reply(
+        &self,
+        interaction: InteractionId,
+        token: &str,
+        manner: ReplyVisibility,
+    ) -> Arc<InteractionReply> {
+        InteractionReply::begin(
+            self.api.clone(),
             self.application,
             interaction,
             token.to_owned(),
@@ -84,7 +89,7 @@ impl Commands {
         )
     }
 
-    async fn answer(&self, command: CommandInteraction, reply: Arc<Reply>) {
+    async fn answer_command(&self, command: CommandInteraction, reply: Arc<InteractionReply>) {
         let name = match command.data.name.as_str() {
             "sessions" => "sessions",
             "cancel" => "cancel",
@@ -98,15 +103,15 @@ impl Commands {
                 return;
             }
         };
-        self.measured(name, &reply, self.carry_out(&command, &reply))
+        self.answer_and_measure(name, &reply, self.run_command(&command, &reply))
             .await;
     }
 
     /// Does what was asked for, tells why if it is refused, and notes how long that took.
-    async fn measured(
+    async fn answer_and_measure(
         &self,
         command: &'static str,
-        reply: &Arc<Reply>,
+        reply: &Arc<InteractionReply>,
         done: impl Future<Output = Result<(), Refusal>>,
     ) {
         let began = Instant::now();
@@ -116,17 +121,21 @@ impl Commands {
         histogram!("killgate_command_seconds", "command" => command).record(began.elapsed().as_secs_f64());
     }
 
-    async fn refuse(&self, reply: &Arc<Reply>, refusal: &Refusal) {
-        if let Err(problem) = reply.say(notices::refusal(refusal, &self.look)).await {
+    async fn refuse(&self, reply: &Arc<InteractionReply>, refusal: &Refusal) {
+        if let Err(problem) = reply.send(notices::refusal(refusal, &self.render_config)).await {
             warn!(error = %problem, "a refusal could not be told");
         }
     }
 
-    async fn carry_out(&self, command: &CommandInteraction, reply: &Arc<Reply>) -> Result<(), Refusal> {
-        let by = self.asker(command.guild_id, command.channel_id, command.member.as_deref())?;
-        let options = Options::of(&command.data);
+    async fn run_command(
+        &self,
+        command: &CommandInteraction,
+        reply: &Arc<InteractionReply>,
+    ) -> Result<(), Refusal> {
+        let by = self.requester(command.guild_id, command.channel_id, command.member.as_deref())?;
+        let options = CommandOptions::of(&command.data);
         let signal = |action| {
-            Ok(Order {
+            Ok(RequestInput {
                 action,
                 pid: options.pid()?,
                 backend_start: None,
@@ -138,13 +147,13 @@ impl Commands {
         match command.data.name.as_str() {
             "sessions" => self.sessions(&by, &options, reply).await,
             "requests" => self.requests(&by, &options, reply).await,
-            "cancel" => self.ask(by, signal(Action::Cancel)?, reply).await,
-            _ => self.ask(by, signal(Action::Terminate)?, reply).await,
+            "cancel" => self.request_signal(by, signal(Action::Cancel)?, reply).await,
+            _ => self.request_signal(by, signal(Action::Terminate)?, reply).await,
         }
     }
 
     /// Who asks, if they do so in one of the incident channels.
-    fn asker(
+    fn requester(
         &self,
         guild: Option<GuildId>,
         channel: serenity::model::id::ChannelId,
@@ -152,15 +161,22 @@ impl Commands {
     ) -> Result<Person, Refusal> {
         let here = guild == Some(self.guild) && self.channels.contains(&ChannelId(channel.get()));
         let member = member.filter(|_| here);
-        member.map(members::person).ok_or(Refusal::WrongChannel)
+        member
+            .map(members::person_from_member)
+            .ok_or(Refusal::WrongChannel)
     }
 
-    async fn ask(&self, by: Person, order: Order, reply: &Arc<Reply>) -> Result<(), Refusal> {
-        let question: Arc<dyn Question> = Arc::new(CommandQuestion {
+    async fn request_signal(
+        &self,
+        by: Person,
+        order: RequestInput,
+        reply: &Arc<InteractionReply>,
+    ) -> Result<(), Refusal> {
+        let question: Arc<dyn Responder> = Arc::new(CommandResponder {
             reply: Arc::clone(reply),
-            look: self.look.clone(),
+            render_config: self.render_config.clone(),
         });
-        self.desk.ask(by, order, question).await;
+        self.engine.request_signal(by, order, question).await;
         Ok(())
     }
 }

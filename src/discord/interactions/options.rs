@@ -5,11 +5,11 @@ use serenity::model::id::UserId;
 
 use crate::workflow::refusal::Refusal;
 
-pub(super) struct Options<'a> {
+pub(super) struct CommandOptions<'a> {
     data: &'a CommandData,
 }
 
-impl<'a> Options<'a> {
+impl<'a> CommandOptions<'a> {
     pub(super) fn of(data: &'a CommandData) -> Self {
         Self { data }
     }

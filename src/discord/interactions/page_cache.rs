@@ -3,31 +3,36 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::discord::messages::body::Body;
-use crate::discord::session_list::page::{Answer, Wanted, page};
+use crate::discord::messages::body::MessageBody;
+use crate::discord::session_list::page::{SessionQuery, TargetAnswer, page};
 
 /// So many pages are kept; each keeps the snapshots it shows.
 const KEPT: usize = 4;
 
 /// The pages drawn last.
 #[derive(Default)]
-pub struct Drawn {
-    pages: Mutex<VecDeque<Kept>>,
+pub struct PageCache {
+    pages: Mutex<VecDeque<CachedPage>>,
 }
 
-struct Kept {
-    answers: Vec<Answer>,
-    wanted: Wanted,
+struct CachedPage {
+    answers: Vec<TargetAnswer>,
+    wanted: SessionQuery,
     number: usize,
-    body: Body,
+    body: MessageBody,
 }
 
-impl Drawn {
+impl PageCache {
     /// Page `number` of what `answers` show of what is `wanted`, drawn unless it is at hand.
-    pub(super) fn page(&self, answers: Vec<Answer>, wanted: &Wanted, number: usize) -> Body {
+    pub(super) fn page(
+        &self,
+        answers: Vec<TargetAnswer>,
+        wanted: &SessionQuery,
+        number: usize,
+    ) -> MessageBody {
         // Whoever panicked while drawing has left the pages as they were.
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = |kept: &&Kept| {
+        let same = |kept: &&CachedPage| {
             kept.number == number && kept.wanted == *wanted && are_same(&kept.answers, &answers)
         };
         if let Some(kept) = pages.iter().find(same) {
@@ -35,7 +40,7 @@ impl Drawn {
         }
         let body = page(&answers, wanted, number).body;
         pages.truncate(KEPT - 1);
-        pages.push_front(Kept {
+        pages.push_front(CachedPage {
             answers,
             wanted: wanted.clone(),
             number,
@@ -46,10 +51,10 @@ impl Drawn {
 }
 
 /// Whether the very same snapshots answer for the same targets: to compare what is in them would take longer than drawing.
-fn are_same(some: &[Answer], others: &[Answer]) -> bool {
-    let is_same = |one: &Answer, other: &Answer| {
+fn are_same(some: &[TargetAnswer], others: &[TargetAnswer]) -> bool {
+    let is_same = |one: &TargetAnswer, other: &TargetAnswer| {
         one.target == other.target
-            && match (&one.seen, &other.seen) {
+            && match (&one.snapshot, &other.snapshot) {
                 (Ok(one), Ok(other)) => Arc::ptr_eq(one, other),
                 (Err(one), Err(other)) => one == other,
                 _ => false,

@@ -5,28 +5,28 @@ use std::sync::Arc;
 
 use tracing::{error, warn};
 
-use super::Commands;
-use super::options::{Options, bad};
-use crate::discord::messages::component_id::Browse;
-use crate::discord::messages::request_list::{self, Page, SHOWN, Status, Wanted};
-use crate::discord::reply::Reply;
+use super::InteractionHandler;
+use super::options::{CommandOptions, bad};
+use crate::discord::messages::component_id::RequestNavigation;
+use crate::discord::messages::request_list::{self, RequestFilter, RequestPage, RequestStatus, SHOWN};
+use crate::discord::reply::InteractionReply;
 use crate::domain::event::Recorded;
 use crate::domain::identity::Pid;
 use crate::domain::ids::{Person, UserId};
 use crate::domain::request::Request;
-use crate::workflow::ports::{Reach, Search};
+use crate::workflow::ports::{RequestSearch, SearchAnchor};
 use crate::workflow::refusal::Refusal;
 
-impl Commands {
+impl InteractionHandler {
     pub(super) async fn requests(
         &self,
         by: &Person,
-        options: &Options<'_>,
-        reply: &Arc<Reply>,
+        options: &CommandOptions<'_>,
+        reply: &Arc<InteractionReply>,
     ) -> Result<(), Refusal> {
-        let newest = Browse {
+        let newest = RequestNavigation {
             wanted: wanted(options)?,
-            reach: Reach::Newest,
+            reach: SearchAnchor::Newest,
         };
         self.browse(by, newest, reply).await
     }
@@ -35,51 +35,59 @@ impl Commands {
     pub(super) async fn browse(
         &self,
         by: &Person,
-        Browse { wanted, mut reach }: Browse,
-        reply: &Arc<Reply>,
+        RequestNavigation { wanted, mut reach }: RequestNavigation,
+        reply: &Arc<InteractionReply>,
     ) -> Result<(), Refusal> {
-        if !self.desk.rules().may_view_any(by) {
+        if !self.engine.targets().may_view_any(by) {
             return Err(Refusal::NotAViewer);
         }
-        let mut found = self.look_back(by, wanted, reach).await?;
-        let is_first = matches!(reach, Reach::NewerThan(_)) && found.len() <= SHOWN;
-        if is_first || found.is_empty() && reach != Reach::Newest {
+        let mut found = self.find_requests(by, wanted, reach).await?;
+        let is_first = matches!(reach, SearchAnchor::NewerThan(_)) && found.len() <= SHOWN;
+        if is_first || found.is_empty() && reach != SearchAnchor::Newest {
             // The first page is a full one, if there are enough; and it stands in for one whose requests are gone.
-            reach = Reach::Newest;
-            found = self.look_back(by, wanted, reach).await?;
+            reach = SearchAnchor::Newest;
+            found = self.find_requests(by, wanted, reach).await?;
         }
         let more = found.len() > SHOWN;
         let (newer, older) = match reach {
-            Reach::Newest => (false, more),
-            Reach::OlderThan(_) => (true, more),
-            Reach::NewerThan(_) => (more, true),
+            SearchAnchor::Newest => (false, more),
+            SearchAnchor::OlderThan(_) => (true, more),
+            SearchAnchor::NewerThan(_) => (more, true),
         };
         let requests = match reach {
             // What is one too many is the one farthest from where the search began.
-            Reach::NewerThan(_) => &found[found.len().saturating_sub(SHOWN)..],
-            Reach::Newest | Reach::OlderThan(_) => &found[..found.len().min(SHOWN)],
+            SearchAnchor::NewerThan(_) => &found[found.len().saturating_sub(SHOWN)..],
+            SearchAnchor::Newest | SearchAnchor::OlderThan(_) => &found[..found.len().min(SHOWN)],
         };
-        let page = Page {
+        let page = RequestPage {
             requests,
             reach,
             newer,
             older,
         };
-        if let Err(problem) = reply.say(request_list::list(page, wanted, &self.look)).await {
+        if let Err(problem) = reply
+            .send(request_list::list(page, wanted, &self.render_config))
+            .await
+        {
             warn!(error = %problem, "a list of requests could not be posted");
         }
         Ok(())
     }
 
     /// The nearest requests in this direction, newest first: one more than a page holds, if there is one.
-    async fn look_back(&self, by: &Person, wanted: Wanted, reach: Reach) -> Result<Vec<Request>, Refusal> {
-        let search = Search {
+    async fn find_requests(
+        &self,
+        by: &Person,
+        wanted: RequestFilter,
+        reach: SearchAnchor,
+    ) -> Result<Vec<Request>, Refusal> {
+        let search = RequestSearch {
             ended: wanted.status.ended(),
             pid: wanted.pid,
             requester: wanted.requester,
-            message: None,
-            targets: self.restriction(by),
-            reach,
+            card: None,
+            targets: self.visible_target_names(by),
+            anchor: reach,
             limit: u32::try_from(SHOWN + 1).unwrap_or(u32::MAX),
         };
         let records = self.ledger.history(search).await.map_err(|problem| {
@@ -90,8 +98,8 @@ impl Commands {
     }
 
     /// The targets whose requests the person may see; `None` for all, also those that are no longer configured.
-    fn restriction(&self, by: &Person) -> Option<BTreeSet<String>> {
-        let all = &self.desk.rules().targets;
+    fn visible_target_names(&self, by: &Person) -> Option<BTreeSet<String>> {
+        let all = &self.engine.targets().targets;
         let visible = all
             .iter()
             .filter(|(_, governed)| governed.policy.access.may_view(by));
@@ -100,13 +108,15 @@ impl Commands {
     }
 }
 
-fn wanted(options: &Options<'_>) -> Result<Wanted, Refusal> {
+fn wanted(options: &CommandOptions<'_>) -> Result<RequestFilter, Refusal> {
     let status = match options.text("status") {
-        None => Status::default(),
-        Some(name) => Status::named(name).ok_or_else(|| bad("status", name, "open, closed or all"))?,
+        None => RequestStatus::default(),
+        Some(name) => {
+            RequestStatus::from_name(name).ok_or_else(|| bad("status", name, "open, closed or all"))?
+        }
     };
     let pid = options.number("pid")?.map(Pid::try_from).transpose();
-    Ok(Wanted {
+    Ok(RequestFilter {
         status,
         pid: pid.map_err(Refusal::NotAPid)?,
         requester: options.user("user").map(|user| UserId(user.get())),

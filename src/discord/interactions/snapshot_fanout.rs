@@ -8,18 +8,18 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::timeout;
 
-use crate::discord::session_list::page::{Answer, Silence};
-use crate::workflow::handle::Seen;
+use crate::discord::session_list::page::{NoAnswerReason, TargetAnswer};
+use crate::workflow::handle::SnapshotResult;
 
 /// What the targets have answered so far.
-pub(super) struct Looking {
+pub(super) struct SnapshotFanout {
     /// By target; `None` for one that is still asked.
-    answers: BTreeMap<String, Option<Seen>>,
-    asked: FuturesUnordered<BoxFuture<'static, (String, Seen)>>,
+    answers: BTreeMap<String, Option<SnapshotResult>>,
+    asked: FuturesUnordered<BoxFuture<'static, (String, SnapshotResult)>>,
 }
 
-impl Looking {
-    pub(super) fn begin(looks: Vec<(String, BoxFuture<'static, Seen>)>) -> Self {
+impl SnapshotFanout {
+    pub(super) fn begin(looks: Vec<(String, BoxFuture<'static, SnapshotResult>)>) -> Self {
         let answers = looks.iter().map(|(target, _)| (target.clone(), None)).collect();
         let asked = FuturesUnordered::new();
         for (target, look) in looks {
@@ -46,13 +46,13 @@ impl Looking {
     }
 
     /// By the targets' names.
-    pub(super) fn answers(&self) -> Vec<Answer> {
-        let answers = self.answers.iter().map(|(target, seen)| Answer {
+    pub(super) fn answers(&self) -> Vec<TargetAnswer> {
+        let answers = self.answers.iter().map(|(target, seen)| TargetAnswer {
             target: target.clone(),
-            seen: match seen {
-                None => Err(Silence::NotYet),
+            snapshot: match seen {
+                None => Err(NoAnswerReason::Pending),
                 Some(Ok(snapshot)) => Ok(snapshot.clone()),
-                Some(Err(problem)) => Err(Silence::Failed(problem.to_string())),
+                Some(Err(problem)) => Err(NoAnswerReason::Failed(problem.to_string())),
             },
         });
         answers.collect()

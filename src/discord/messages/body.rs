@@ -11,15 +11,15 @@ use crate::domain::ids::RoleId;
 /// (Discord documentation, "Allowed Mentions Object"), so each form it can be sent in says so.
 #[derive(Clone, Debug, Default)]
 #[must_use]
-pub struct Body {
+pub struct MessageBody {
     content: String,
     embeds: Vec<CreateEmbed>,
     components: Vec<CreateActionRow>,
-    called: Vec<RoleId>,
+    mentioned_roles: Vec<RoleId>,
     ephemeral: bool,
 }
 
-impl Body {
+impl MessageBody {
     /// A message of text alone.
     pub fn text(content: impl Into<String>) -> Self {
         Self {
@@ -37,7 +37,7 @@ impl Body {
     }
 
     /// The same with this text above.
-    pub fn saying(self, content: impl Into<String>) -> Self {
+    pub fn with_content(self, content: impl Into<String>) -> Self {
         Self {
             content: content.into(),
             ..self
@@ -45,9 +45,9 @@ impl Body {
     }
 
     /// The same, notifying the members of these roles, which its text must name.
-    pub fn calling(self, roles: Vec<RoleId>) -> Self {
+    pub fn mentioning_roles(self, roles: Vec<RoleId>) -> Self {
         Self {
-            called: roles,
+            mentioned_roles: roles,
             ..self
         }
     }
@@ -58,7 +58,7 @@ impl Body {
     }
 
     /// The same, seen by nobody but the person it answers.
-    pub fn private(self) -> Self {
+    pub fn ephemeral(self) -> Self {
         Self {
             ephemeral: true,
             ..self
@@ -66,7 +66,7 @@ impl Body {
     }
 
     /// Whether nobody but the person it answers is to see it.
-    pub fn is_private(&self) -> bool {
+    pub fn is_ephemeral(&self) -> bool {
         self.ephemeral
     }
 
@@ -119,7 +119,7 @@ impl Body {
 
     fn mentions(&self) -> CreateAllowedMentions {
         CreateAllowedMentions::new()
-            .roles(self.called.iter().map(|role| Role::new(role.0)))
+            .roles(self.mentioned_roles.iter().map(|role| Role::new(role.0)))
             .replied_user(false)
     }
 }

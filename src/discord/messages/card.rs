@@ -3,53 +3,56 @@
 mod facts;
 use serenity::all::{Colour, CreateEmbed, CreateEmbedFooter};
 
-use super::body::Body;
-use super::format::{Style, count, listed, people, person, role, time, whom, wish};
-use super::{Look, result};
+use super::body::MessageBody;
+use super::format::{
+    TimestampStyle, action_on_session, count, join_capped, mention_role, mention_user, mention_users,
+    session_on_target, timestamp,
+};
+use super::{RenderConfig, result};
 use crate::discord::sanitize;
 use crate::domain::event::Action;
 use crate::domain::outcome::Outcome;
-use crate::domain::request::{Phase, Request};
-use crate::workflow::ports::Card;
+use crate::domain::request::{Request, RequestState};
+use crate::workflow::ports::CardContent;
 
 /// Discord takes at most 2,000 characters; a role's mention has up to 24.
 const CALLED: usize = 50;
 const REASON: usize = 500;
 
 /// The card as a new message. While its question is open it notifies the approvers' roles, and nobody else.
-pub fn posted(card: &Card, look: &Look) -> Body {
+pub fn new_card(card: &CardContent, look: &RenderConfig) -> MessageBody {
     let roles = card.approvers.roles.iter().copied().take(CALLED).collect();
-    match card.request.phase {
-        Phase::Open => current(card, look).calling(roles),
-        _ => current(card, look),
+    match card.request.state {
+        RequestState::Open => card_edit(card, look).mentioning_roles(roles),
+        _ => card_edit(card, look),
     }
 }
 
 /// The card as it is to look now, in place of what it said before. It notifies nobody.
-pub fn current(card: &Card, look: &Look) -> Body {
-    let body = Body::embed(embed(card));
-    match card.request.phase {
-        Phase::Open => body.saying(call(card, look)),
+pub fn card_edit(card: &CardContent, look: &RenderConfig) -> MessageBody {
+    let body = MessageBody::embed(embed(card));
+    match card.request.state {
+        RequestState::Open => body.with_content(notification_line(card, look)),
         // What came of it also reaches those to whom no embed is shown.
-        _ => body.saying(title(&card.request)),
+        _ => body.with_content(title(&card.request)),
     }
 }
 
 /// The line above an open card: what a phone shows as the notification.
-fn call(card: &Card, look: &Look) -> String {
+fn notification_line(card: &CardContent, look: &RenderConfig) -> String {
     let roles: Vec<_> = card
         .approvers
         .roles
         .iter()
         .copied()
         .take(CALLED)
-        .map(role)
+        .map(mention_role)
         .collect();
     let question = format!(
         "{} to approve, {} to deny: {}{}",
         look.approve,
         look.deny,
-        wish(&card.request.asked),
+        action_on_session(&card.request.details),
         urgency(card)
     );
     if roles.is_empty() {
@@ -60,14 +63,14 @@ fn call(card: &Card, look: &Look) -> String {
 }
 
 /// Whether to hurry.
-fn urgency(card: &Card) -> String {
+fn urgency(card: &CardContent) -> String {
     match facts::releases(card) {
         0 => String::new(),
         waiters => format!(", which blocks {}", count(waiters as usize, "session")),
     }
 }
 
-fn embed(card: &Card) -> CreateEmbed {
+fn embed(card: &CardContent) -> CreateEmbed {
     let request = &card.request;
     let mut embed = CreateEmbed::new()
         .title(title(request))
@@ -86,10 +89,14 @@ fn embed(card: &Card) -> CreateEmbed {
     embed = embed
         .field("Asked by", asked_by(request), false)
         .field("Approvals", approvals(card), false);
-    match &request.phase {
-        Phase::Open => embed.field("Expires", time(request.asked.expires_at, Style::Relative), false),
-        Phase::Executing { .. } => embed,
-        Phase::Ended { at, .. } => embed.field("Closed", time(*at, Style::Clock), false),
+    match &request.state {
+        RequestState::Open => embed.field(
+            "Expires",
+            timestamp(request.details.expires_at, TimestampStyle::Relative),
+            false,
+        ),
+        RequestState::Executing { .. } => embed,
+        RequestState::Ended { at, .. } => embed.field("Closed", timestamp(*at, TimestampStyle::Clock), false),
     }
 }
 
@@ -99,21 +106,32 @@ pub fn footer(request: &Request) -> String {
 }
 
 fn title(request: &Request) -> String {
-    let asked = &request.asked;
-    match (&request.phase, asked.action) {
-        (Phase::Open, Action::Cancel) => format!("Cancel the query of {}?", whom(asked)),
-        (Phase::Open, Action::Terminate) => format!("Terminate {}?", whom(asked)),
-        (Phase::Executing { .. }, Action::Cancel) => format!("Cancelling the query of {} …", whom(asked)),
-        (Phase::Executing { .. }, Action::Terminate) => format!("Terminating {} …", whom(asked)),
-        (Phase::Ended { ending, .. }, _) => result::title(request, ending),
+    let asked = &request.details;
+    match (&request.state, asked.action) {
+        (RequestState::Open, Action::Cancel) => format!("Cancel the query of {}?", session_on_target(asked)),
+        (RequestState::Open, Action::Terminate) => format!("Terminate {}?", session_on_target(asked)),
+        (RequestState::Executing { .. }, Action::Cancel) => {
+            format!("Cancelling the query of {} …", session_on_target(asked))
+        }
+        (RequestState::Executing { .. }, Action::Terminate) => {
+            format!("Terminating {} …", session_on_target(asked))
+        }
+        (
+            RequestState::Ended {
+                resolution: ending, ..
+            },
+            _,
+        ) => result::title(request, ending),
     }
 }
 
 fn colour(request: &Request) -> Colour {
-    match &request.phase {
-        Phase::Open => Colour::new(0x00f0_b132),
-        Phase::Executing { .. } => Colour::new(0x0058_65f2),
-        Phase::Ended { ending, .. } => match ending.outcome {
+    match &request.state {
+        RequestState::Open => Colour::new(0x00f0_b132),
+        RequestState::Executing { .. } => Colour::new(0x0058_65f2),
+        RequestState::Ended {
+            resolution: ending, ..
+        } => match ending.outcome {
             Outcome::Cancelled | Outcome::Terminated => Colour::new(0x0023_a55a),
             Outcome::Unconfirmed
             | Outcome::Unknown
@@ -126,25 +144,25 @@ fn colour(request: &Request) -> Colour {
 }
 
 fn outcome(request: &Request) -> Option<String> {
-    let ending = request.ending()?;
+    let ending = request.resolution()?;
     let mut parts = vec![ending.outcome.headline().to_owned()];
     if let Some(actor) = ending.actor {
-        parts.push(format!("by {}", person(actor)));
+        parts.push(format!("by {}", mention_user(actor)));
     }
-    if let Some(took) = result::took(ending) {
+    if let Some(took) = result::elapsed_text(ending) {
         parts.push(format!("after {took}"));
     }
-    let mut text = format!("{}. {}", parts.join(" "), result::happened(request, ending));
+    let mut text = format!("{}. {}", parts.join(" "), result::explanation(request, ending));
     text.truncate(text.trim_end().len());
     Some(text)
 }
 
 fn asked_by(request: &Request) -> String {
-    let asked = &request.asked;
+    let asked = &request.details;
     let who = format!(
         "{} at {}",
-        person(asked.requester),
-        time(asked.asked_at, Style::Clock)
+        mention_user(asked.requester),
+        timestamp(asked.asked_at, TimestampStyle::Clock)
     );
     match &asked.reason {
         Some(reason) => format!("{who}\n{}", sanitize::line(reason, REASON)),
@@ -152,17 +170,21 @@ fn asked_by(request: &Request) -> String {
     }
 }
 
-fn approvals(card: &Card) -> String {
+fn approvals(card: &CardContent) -> String {
     let request = &card.request;
-    let given = people(request.approvals.iter().copied());
-    let mut text = format!("{} of {}", request.approvals.len(), request.asked.needed.max(1));
+    let given = mention_users(request.approvals.iter().copied());
+    let mut text = format!(
+        "{} of {}",
+        request.approvals.len(),
+        request.details.approvals_needed.max(1)
+    );
     if !given.is_empty() {
         text = format!("{text}: {given}");
     }
     if request.is_open() {
         let approvers = &card.approvers;
-        let roles = approvers.roles.iter().copied().map(role);
-        let mut who = listed(roles.chain(approvers.users.iter().copied().map(person)));
+        let roles = approvers.roles.iter().copied().map(mention_role);
+        let mut who = join_capped(roles.chain(approvers.users.iter().copied().map(mention_user)));
         if who.is_empty() {
             "nobody".clone_into(&mut who);
         }

@@ -7,10 +7,10 @@ use serenity::all::{AutocompleteChoice, CreateAutocompleteResponse};
 
 use super::format::age;
 use crate::discord::sanitize;
-use crate::discord::session_list::page::Answer;
-use crate::discord::session_list::{self, Row};
+use crate::discord::session_list::page::TargetAnswer;
+use crate::discord::session_list::{self, SessionRow};
 use crate::domain::session::Session;
-use crate::domain::timestamp::Moment;
+use crate::domain::timestamp::Timestamp;
 
 const CHOICES: usize = 25;
 const NAME: usize = 100;
@@ -19,16 +19,16 @@ const PART: usize = 24;
 
 /// The sessions that match what was `typed` as a pid: the one with that very pid, then the worst of each target.
 /// Targets that did not answer have none.
-pub fn pids(answers: &[Answer], typed: &str) -> CreateAutocompleteResponse {
+pub fn pids(answers: &[TargetAnswer], typed: &str) -> CreateAutocompleteResponse {
     let typed = typed.trim().to_lowercase();
     let several = answers.len() > 1;
     let mut found = Vec::new();
     for answer in answers {
-        let Ok(snapshot) = &answer.seen else { continue };
+        let Ok(snapshot) = &answer.snapshot else { continue };
         let target = several.then_some(answer.target.as_str());
         for (place, row) in session_list::worst_first(snapshot).into_iter().enumerate() {
             if let Some(closeness) = closeness(row.session, &typed) {
-                found.push(((closeness, place), row, target, snapshot.at));
+                found.push(((closeness, place), row, target, snapshot.taken_at));
             }
         }
     }
@@ -74,7 +74,7 @@ fn closeness(session: &Session, typed: &str) -> Option<u8> {
 }
 
 /// `4711 · app · idle in transaction 14 m 3 s · blocks 7 · psql · shop`.
-pub(in crate::discord) fn label(row: &Row<'_>, target: Option<&str>, now: Moment) -> String {
+pub(in crate::discord) fn label(row: &SessionRow<'_>, target: Option<&str>, now: Timestamp) -> String {
     let session = row.session;
     let part = |text: &str| sanitize::plain(text, PART).to_string();
     let since = session.query_age(now).or_else(|| session.state_age(now));

@@ -14,15 +14,15 @@ use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use request_navigation::BROWSE;
-pub use request_navigation::Browse;
+pub use request_navigation::RequestNavigation;
 use sha2::{Digest, Sha256};
 
-use crate::discord::session_list::View;
-use crate::discord::session_list::filter::Filter;
-use crate::discord::session_list::page::Wanted;
+use crate::discord::session_list::SessionView;
+use crate::discord::session_list::filter::SessionFilter;
+use crate::discord::session_list::page::SessionQuery;
 use crate::domain::event::Action;
 use crate::domain::identity::Pid;
-use crate::domain::timestamp::Moment;
+use crate::domain::timestamp::Timestamp;
 
 /// The most that Discord takes, for a `custom_id` and for the value of a menu's option.
 const MOST: usize = 100;
@@ -36,28 +36,28 @@ const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'-').remove(b'.')
 
 /// What somebody did to a message of killgate's.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Press {
+pub enum ComponentAction {
     /// Asked for another page of a listing, or for the same one as it is now.
-    Turn(Turn),
+    NavigatePage(PageNavigation),
     /// Asked for other requests, or for the same ones as they are now.
-    Browse(Browse),
+    NavigateRequests(RequestNavigation),
     /// Picked a session from a menu: the option's value tells which.
-    Pick,
+    SelectSession,
     /// Asked for a cancel or a terminate.
-    Ask { action: Action, chosen: Chosen },
+    RequestSignal { action: Action, chosen: SessionChoice },
 }
 
 /// A page of a listing to go to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Turn {
-    pub step: Step,
+pub struct PageNavigation {
+    pub step: PageStep,
     /// The page that was shown, from 0.
     pub from: usize,
-    pub wanted: Wanted,
+    pub wanted: SessionQuery,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum PageStep {
     Back,
     Stay,
     Forward,
@@ -65,64 +65,68 @@ pub enum Step {
 
 /// One session, told from any later one with the same pid.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Chosen {
+pub struct SessionChoice {
     pub target: String,
     pub pid: Pid,
-    pub backend_start: Moment,
+    pub backend_start: Timestamp,
 }
 
 /// Why a `custom_id` says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unreadable {
+pub enum ComponentIdError {
     /// It is of another version, or no `custom_id` of killgate's.
     Foreign,
     /// No target of those given is meant.
     TargetGone,
 }
 
-impl Press {
+impl ComponentAction {
     /// From a `custom_id`, which may be about one of `targets`.
-    pub fn read<'a>(id: &str, targets: impl IntoIterator<Item = &'a str>) -> Result<Self, Unreadable> {
+    pub fn read<'a>(id: &str, targets: impl IntoIterator<Item = &'a str>) -> Result<Self, ComponentIdError> {
         if id == PICK {
-            return Ok(Self::Pick);
+            return Ok(Self::SelectSession);
         }
         let (kind, fields) = id
             .strip_prefix(VERSION)
             .and_then(|rest| rest.split_once(':'))
-            .ok_or(Unreadable::Foreign)?;
+            .ok_or(ComponentIdError::Foreign)?;
         let action = match kind {
             CANCEL => Action::Cancel,
             TERMINATE => Action::Terminate,
             // One page has one form: whatever else could be read was not written here.
             BROWSE => {
-                let browse = Browse::read(fields)?;
+                let browse = RequestNavigation::read(fields)?;
                 let is_own = browse.id() == id;
-                return is_own.then_some(Self::Browse(browse)).ok_or(Unreadable::Foreign);
+                return is_own
+                    .then_some(Self::NavigateRequests(browse))
+                    .ok_or(ComponentIdError::Foreign);
             }
             _ => {
-                let turn = Turn::read(kind, fields, targets)?;
+                let turn = PageNavigation::read(kind, fields, targets)?;
                 let is_own = turn.id().as_deref() == Some(id);
-                return is_own.then_some(Self::Turn(turn)).ok_or(Unreadable::Foreign);
+                return is_own
+                    .then_some(Self::NavigatePage(turn))
+                    .ok_or(ComponentIdError::Foreign);
             }
         };
-        let chosen = Chosen::read(fields, targets)?;
-        Ok(Self::Ask { action, chosen })
+        let chosen = SessionChoice::read(fields, targets)?;
+        Ok(Self::RequestSignal { action, chosen })
     }
 }
 
-impl Turn {
+impl PageNavigation {
     /// The page to show, from 0.
     pub fn to(&self) -> usize {
         match self.step {
-            Step::Back => self.from.saturating_sub(1),
-            Step::Stay => self.from,
-            Step::Forward => self.from.saturating_add(1),
+            PageStep::Back => self.from.saturating_sub(1),
+            PageStep::Stay => self.from,
+            PageStep::Forward => self.from.saturating_add(1),
         }
     }
 
     /// As a `custom_id`; `None` when the filter is too long for one.
     pub fn id(&self) -> Option<String> {
-        let Wanted { target, view, filter } = &self.wanted;
+        let SessionQuery { target, view, filter } = &self.wanted;
         let text = |text: &Option<String>| {
             let text = text.as_deref().unwrap_or_default();
             utf8_percent_encode(text, KEPT).to_string()
@@ -147,18 +151,20 @@ impl Turn {
         kind: &str,
         fields: &str,
         targets: impl IntoIterator<Item = &'a str>,
-    ) -> Result<Self, Unreadable> {
+    ) -> Result<Self, ComponentIdError> {
         let fields: Vec<_> = fields.split(':').collect();
         let [from, view, target, min_age, user, database, application] = fields[..] else {
-            return Err(Unreadable::Foreign);
+            return Err(ComponentIdError::Foreign);
         };
-        let steps = [Step::Back, Step::Stay, Step::Forward];
+        let steps = [PageStep::Back, PageStep::Stay, PageStep::Forward];
         let step = steps.into_iter().find(|step| step_letter(*step) == kind);
-        let view = View::ALL.into_iter().find(|known| view_letter(*known) == view);
+        let view = SessionView::ALL
+            .into_iter()
+            .find(|known| view_letter(*known) == view);
         let (Some(step), Some(view), Ok(from)) = (step, view, from.parse()) else {
-            return Err(Unreadable::Foreign);
+            return Err(ComponentIdError::Foreign);
         };
-        let filter = Filter {
+        let filter = SessionFilter {
             user: optional(user, text)?,
             database: optional(database, text)?,
             application: optional(application, text)?,
@@ -168,12 +174,12 @@ impl Turn {
             "" => None,
             digest => Some(named(digest, targets)?),
         };
-        let wanted = Wanted { target, view, filter };
+        let wanted = SessionQuery { target, view, filter };
         Ok(Self { step, from, wanted })
     }
 }
 
-impl Chosen {
+impl SessionChoice {
     /// As the `custom_id` of what asks for `action` on the session.
     pub fn id(&self, action: Action) -> String {
         let kind = match action {
@@ -194,33 +200,36 @@ impl Chosen {
     }
 
     /// From the value of a menu's option, which may be about one of `targets`.
-    pub fn read<'a>(value: &str, targets: impl IntoIterator<Item = &'a str>) -> Result<Self, Unreadable> {
+    pub fn read<'a>(
+        value: &str,
+        targets: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, ComponentIdError> {
         let fields: Vec<_> = value.split(':').collect();
         let [target, pid, backend_start] = fields[..] else {
-            return Err(Unreadable::Foreign);
+            return Err(ComponentIdError::Foreign);
         };
         let pid = pid.parse().ok().and_then(Pid::new);
         let (Some(pid), Ok(backend_start)) = (pid, backend_start.parse()) else {
-            return Err(Unreadable::Foreign);
+            return Err(ComponentIdError::Foreign);
         };
         let chosen = Self {
             target: named(target, targets)?,
             pid,
-            backend_start: Moment::from_micros(backend_start),
+            backend_start: Timestamp::from_micros(backend_start),
         };
         if chosen.value() == value {
             Ok(chosen)
         } else {
-            Err(Unreadable::Foreign)
+            Err(ComponentIdError::Foreign)
         }
     }
 }
 
-fn optional<T>(field: &str, read: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, Unreadable> {
+fn optional<T>(field: &str, read: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, ComponentIdError> {
     if field.is_empty() {
         return Ok(None);
     }
-    read(field).map(Some).ok_or(Unreadable::Foreign)
+    read(field).map(Some).ok_or(ComponentIdError::Foreign)
 }
 
 fn text(field: &str) -> Option<String> {
@@ -236,24 +245,27 @@ fn digest(target: &str) -> String {
     })
 }
 
-fn named<'a>(wanted: &str, targets: impl IntoIterator<Item = &'a str>) -> Result<String, Unreadable> {
+fn named<'a>(wanted: &str, targets: impl IntoIterator<Item = &'a str>) -> Result<String, ComponentIdError> {
     let mut found = targets.into_iter().filter(|name| digest(name) == wanted);
-    found.next().map(ToOwned::to_owned).ok_or(Unreadable::TargetGone)
+    found
+        .next()
+        .map(ToOwned::to_owned)
+        .ok_or(ComponentIdError::TargetGone)
 }
 
-const fn step_letter(step: Step) -> &'static str {
+const fn step_letter(step: PageStep) -> &'static str {
     match step {
-        Step::Back => "b",
-        Step::Stay => "r",
-        Step::Forward => "f",
+        PageStep::Back => "b",
+        PageStep::Stay => "r",
+        PageStep::Forward => "f",
     }
 }
 
-const fn view_letter(view: View) -> &'static str {
+const fn view_letter(view: SessionView) -> &'static str {
     match view {
-        View::Busy => "b",
-        View::Blocking => "k",
-        View::IdleInTransaction => "i",
-        View::All => "a",
+        SessionView::Busy => "b",
+        SessionView::Blocking => "k",
+        SessionView::IdleInTransaction => "i",
+        SessionView::All => "a",
     }
 }

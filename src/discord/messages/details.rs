@@ -2,33 +2,33 @@
 
 use serenity::all::{ButtonStyle, CreateActionRow, CreateButton, CreateEmbed};
 
-use super::body::Body;
-use super::component_id::Chosen;
-use super::format::{Style, count, name, time};
-use super::session_facts::{doing_for, waiting, warning, whose};
+use super::body::MessageBody;
+use super::component_id::SessionChoice;
+use super::format::{TimestampStyle, count, name, timestamp};
+use super::session_facts::{obstacle_warning, origin_text, state_with_ages, wait_text};
 use crate::discord::sanitize;
 use crate::domain::event::Action;
-use crate::domain::session::{BackendKind, Futility, Session};
-use crate::domain::timestamp::Moment;
+use crate::domain::session::{BackendType, CancelObstacle, Session};
+use crate::domain::timestamp::Timestamp;
 
 const QUERY: usize = 2_000;
 
 /// The session as it was seen at `now`, with `waiters` behind it, for nobody but the person who picked it.
-pub fn details(target: &str, session: &Session, waiters: usize, now: Moment) -> Body {
-    let mut lines = vec![doing_for(session, now)];
-    lines.extend(waiting(session));
+pub fn details(target: &str, session: &Session, waiters: usize, now: Timestamp) -> MessageBody {
+    let mut lines = vec![state_with_ages(session, now)];
+    lines.extend(wait_text(session));
     if waiters > 0 {
         lines.push(format!("**Blocks {}**", count(waiters, "session")));
     }
-    lines.push(whose(session));
+    lines.push(origin_text(session));
     lines.push(format!(
         "Connected {}",
-        time(session.backend_start, Style::Relative)
+        timestamp(session.backend_start, TimestampStyle::Relative)
     ));
-    let asks = match (&session.kind, session.leader) {
-        _ if session.own => Err("This is a connection of killgate itself.".to_owned()),
-        (BackendKind::Client, _) => Ok(()),
-        (BackendKind::ParallelWorker, Some(leader)) => {
+    let asks = match (&session.backend_type, session.leader_pid) {
+        _ if session.is_own => Err("This is a connection of killgate itself.".to_owned()),
+        (BackendType::Client, _) => Ok(()),
+        (BackendType::ParallelWorker, Some(leader)) => {
             lines.push(format!(
                 "A parallel worker of {leader}: what is asked is about its leader."
             ));
@@ -39,9 +39,9 @@ pub fn details(target: &str, session: &Session, waiters: usize, now: Moment) -> 
             name(kind.name())
         )),
     };
-    let futility = session.cancel_is_futile();
+    let futility = session.cancel_obstacle();
     if let Some(futility) = futility.filter(|_| asks.is_ok()) {
-        lines.push(format!("⚠️ {}", warning(futility)));
+        lines.push(format!("⚠️ {}", obstacle_warning(futility)));
     }
     let is_askable = asks.is_ok();
     lines.extend(asks.err());
@@ -56,11 +56,11 @@ pub fn details(target: &str, session: &Session, waiters: usize, now: Moment) -> 
     );
     lines.retain(|line| !line.is_empty());
     let title = format!("{} on {}", session.pid, name(target));
-    let body = Body::embed(CreateEmbed::new().title(title).description(lines.join("\n"))).private();
+    let body = MessageBody::embed(CreateEmbed::new().title(title).description(lines.join("\n"))).ephemeral();
     if !is_askable {
         return body;
     }
-    let chosen = Chosen {
+    let chosen = SessionChoice {
         target: target.to_owned(),
         pid: session.pid,
         backend_start: session.backend_start,
@@ -69,7 +69,7 @@ pub fn details(target: &str, session: &Session, waiters: usize, now: Moment) -> 
 }
 
 /// A cancel that would not do can be asked for all the same, and is not what the eye falls on.
-fn buttons(chosen: &Chosen, futility: Option<Futility>) -> Vec<CreateButton> {
+fn buttons(chosen: &SessionChoice, futility: Option<CancelObstacle>) -> Vec<CreateButton> {
     let cancel = match futility {
         Some(_) => ButtonStyle::Secondary,
         None => ButtonStyle::Primary,

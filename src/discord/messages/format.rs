@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::Look;
+use super::RenderConfig;
 use crate::discord::sanitize;
-use crate::domain::event::{Action, Asked};
+use crate::domain::event::{Action, RequestDetails};
 use crate::domain::ids::{ChannelId, MessageId, RoleId, UserId};
-use crate::domain::timestamp::Moment;
+use crate::domain::timestamp::Timestamp;
 
 /// More people than this in one line are counted, not named.
 const NAMED: usize = 10;
@@ -38,7 +38,7 @@ pub fn count(number: usize, thing: &str) -> String {
 
 /// How Discord shows a moment, in the reader's own time zone (Discord documentation, "Timestamp Styles").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Style {
+pub enum TimestampStyle {
     /// `3:04:05 AM`
     Clock,
     /// `in 14 minutes`, `3 days ago`, kept current by the reader's client.
@@ -46,30 +46,30 @@ pub enum Style {
 }
 
 /// A Discord timestamp.
-pub fn time(moment: Moment, style: Style) -> String {
+pub fn timestamp(moment: Timestamp, style: TimestampStyle) -> String {
     let letter = match style {
-        Style::Clock => 'T',
-        Style::Relative => 'R',
+        TimestampStyle::Clock => 'T',
+        TimestampStyle::Relative => 'R',
     };
     format!("<t:{}:{letter}>", moment.as_seconds())
 }
 
 /// A person, shown by the name they have now.
-pub fn person(user: UserId) -> String {
+pub fn mention_user(user: UserId) -> String {
     format!("<@{user}>")
 }
 
-pub fn role(role: RoleId) -> String {
+pub fn mention_role(role: RoleId) -> String {
     format!("<@&{role}>")
 }
 
 /// `<@1>, <@2> and 3 more`.
-pub fn people(users: impl IntoIterator<Item = UserId>) -> String {
-    listed(users.into_iter().map(person))
+pub fn mention_users(users: impl IntoIterator<Item = UserId>) -> String {
+    join_capped(users.into_iter().map(mention_user))
 }
 
 /// The first of `things`, and how many more there are.
-pub fn listed(things: impl IntoIterator<Item = String>) -> String {
+pub fn join_capped(things: impl IntoIterator<Item = String>) -> String {
     let mut things = things.into_iter();
     let named: Vec<_> = things.by_ref().take(NAMED).collect();
     let named = named.join(", ");
@@ -135,12 +135,12 @@ pub fn sentence(text: &str) -> String {
 }
 
 /// What was asked for: `terminate 4711 on orders`.
-pub fn wish(asked: &Asked) -> String {
-    format!("{} {}", infinitive(asked.action), whom(asked))
+pub fn action_on_session(asked: &RequestDetails) -> String {
+    format!("{} {}", infinitive(asked.action), session_on_target(asked))
 }
 
 /// `4711 on orders`.
-pub fn whom(asked: &Asked) -> String {
+pub fn session_on_target(asked: &RequestDetails) -> String {
     format!("{} on {}", asked.identity.pid, name(&asked.target))
 }
 
@@ -152,11 +152,11 @@ fn infinitive(action: Action) -> &'static str {
 }
 
 /// The length of `text` as Discord's clients count it; its servers never count more.
-pub fn units(text: &str) -> usize {
+pub fn utf16_len(text: &str) -> usize {
     text.chars().map(char::len_utf16).sum()
 }
 
 /// The address of a message for Discord's clients.
-pub fn link(look: &Look, channel: ChannelId, message: MessageId) -> String {
+pub fn message_link(look: &RenderConfig, channel: ChannelId, message: MessageId) -> String {
     format!("https://discord.com/channels/{}/{channel}/{message}", look.guild)
 }

@@ -18,7 +18,7 @@ mod session_facts;
 
 /// What the configuration says of how messages look.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Look {
+pub struct RenderConfig {
     /// The guild, a snowflake: links to messages name it.
     pub guild: u64,
     /// The approving reaction, as it is written in a message.

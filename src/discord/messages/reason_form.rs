@@ -4,7 +4,7 @@ use serenity::all::{
     ActionRow, ActionRowComponent, CreateActionRow, CreateInputText, CreateModal, InputTextStyle,
 };
 
-use super::component_id::Chosen;
+use super::component_id::SessionChoice;
 use crate::discord::sanitize;
 use crate::domain::event::Action;
 
@@ -15,7 +15,7 @@ const REASON: u16 = 500;
 const FIELD: &str = "reason";
 
 /// The form to ask for `action` on the session.
-pub fn reason(action: Action, chosen: &Chosen, is_required: bool) -> CreateModal {
+pub fn reason(action: Action, chosen: &SessionChoice, is_required: bool) -> CreateModal {
     let verb = match action {
         Action::Cancel => "Cancel the query of",
         Action::Terminate => "Terminate",

@@ -2,17 +2,17 @@
 
 use serenity::all::{ButtonStyle, CreateActionRow, CreateButton, CreateEmbed};
 
-use super::Look;
-use super::body::Body;
-use super::component_id::Browse;
-use super::format::{Style, link, person, time, whom};
-use super::result::{approvers, took};
+use super::RenderConfig;
+use super::body::MessageBody;
+use super::component_id::RequestNavigation;
+use super::format::{TimestampStyle, mention_user, message_link, session_on_target, timestamp};
+use super::result::{approvers, elapsed_text};
 use crate::discord::sanitize;
 use crate::domain::event::Action;
 use crate::domain::identity::Pid;
 use crate::domain::ids::UserId;
-use crate::domain::request::{Phase, Request};
-use crate::workflow::ports::Reach;
+use crate::domain::request::{Request, RequestState};
+use crate::workflow::ports::SearchAnchor;
 
 const REASON: usize = 120;
 
@@ -22,15 +22,15 @@ pub const SHOWN: usize = 5;
 
 /// Which requests somebody wants to see.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wanted {
-    pub status: Status,
+pub struct RequestFilter {
+    pub status: RequestStatus,
     pub pid: Option<Pid>,
     pub requester: Option<UserId>,
 }
 
 /// The option `status`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Status {
+pub enum RequestStatus {
     Open,
     Closed,
     #[default]
@@ -39,18 +39,18 @@ pub enum Status {
 
 /// Some of the requests that are wanted, newest first.
 #[derive(Clone, Copy, Debug)]
-pub struct Page<'a> {
+pub struct RequestPage<'a> {
     /// At most [`SHOWN`].
     pub requests: &'a [Request],
     /// By which these ones are found again.
-    pub reach: Reach,
+    pub reach: SearchAnchor,
     /// Whether there are newer ones than these.
     pub newer: bool,
     /// Whether there are older ones than these.
     pub older: bool,
 }
 
-impl Status {
+impl RequestStatus {
     pub const ALL: [Self; 3] = [Self::Open, Self::Closed, Self::All];
 
     /// Its name in commands.
@@ -63,7 +63,7 @@ impl Status {
     }
 
     /// From its name in commands.
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.name() == name)
     }
 
@@ -78,40 +78,40 @@ impl Status {
 }
 
 /// A page of what is `wanted`, with buttons to those before and after it.
-pub fn list(page: Page<'_>, wanted: Wanted, look: &Look) -> Body {
+pub fn list(page: RequestPage<'_>, wanted: RequestFilter, look: &RenderConfig) -> MessageBody {
     let mut parts: Vec<_> = narrowed(wanted).into_iter().collect();
     if page.requests.is_empty() {
         parts.push(nothing(wanted).to_owned());
     }
     parts.extend(page.requests.iter().map(|request| entry(request, look)));
     let title = match wanted.status {
-        Status::Open => "Open requests",
-        Status::Closed => "Closed requests",
-        Status::All => "Requests",
+        RequestStatus::Open => "Open requests",
+        RequestStatus::Closed => "Closed requests",
+        RequestStatus::All => "Requests",
     };
     // An empty line tells one from the next at a glance.
     let embed = CreateEmbed::new().title(title).description(parts.join("\n\n"));
     let buttons = buttons(page, wanted);
-    Body::embed(embed).with_components(vec![CreateActionRow::Buttons(buttons)])
+    MessageBody::embed(embed).with_components(vec![CreateActionRow::Buttons(buttons)])
 }
 
-fn narrowed(wanted: Wanted) -> Option<String> {
+fn narrowed(wanted: RequestFilter) -> Option<String> {
     let pid = wanted.pid.map(|pid| format!("about pid {pid}"));
     let requester = wanted
         .requester
-        .map(|requester| format!("asked for by {}", person(requester)));
+        .map(|requester| format!("asked for by {}", mention_user(requester)));
     let parts: Vec<_> = pid.into_iter().chain(requester).collect();
     (!parts.is_empty()).then(|| format!("Only those {}", parts.join(", ")))
 }
 
-fn nothing(wanted: Wanted) -> &'static str {
+fn nothing(wanted: RequestFilter) -> &'static str {
     match wanted {
-        Wanted {
+        RequestFilter {
             pid: None,
             requester: None,
-            status: Status::Open,
+            status: RequestStatus::Open,
         } => "None is open. Choose the status all for those that were decided.",
-        Wanted {
+        RequestFilter {
             pid: None,
             requester: None,
             ..
@@ -120,10 +120,14 @@ fn nothing(wanted: Wanted) -> &'static str {
     }
 }
 
-fn entry(request: &Request, look: &Look) -> String {
-    let asked = &request.asked;
-    let number = match request.message {
-        Some(message) => format!("[#{}]({})", request.id, link(look, asked.channel, message)),
+fn entry(request: &Request, look: &RenderConfig) -> String {
+    let asked = &request.details;
+    let number = match request.card {
+        Some(message) => format!(
+            "[#{}]({})",
+            request.id,
+            message_link(look, asked.channel, message)
+        ),
         None => format!("#{}", request.id),
     };
     let wish = match asked.action {
@@ -131,11 +135,15 @@ fn entry(request: &Request, look: &Look) -> String {
         Action::Terminate => "terminate",
     };
     let mut lines = vec![
-        format!("**{number}** {wish} {} · {}", whom(asked), state(request)),
+        format!(
+            "**{number}** {wish} {} · {}",
+            session_on_target(asked),
+            state(request)
+        ),
         format!(
             "{} asked {}{}",
-            person(asked.requester),
-            time(asked.asked_at, Style::Relative),
+            mention_user(asked.requester),
+            timestamp(asked.asked_at, TimestampStyle::Relative),
             decided(request)
         ),
     ];
@@ -146,16 +154,18 @@ fn entry(request: &Request, look: &Look) -> String {
 }
 
 fn state(request: &Request) -> String {
-    match &request.phase {
-        Phase::Open => format!(
+    match &request.state {
+        RequestState::Open => format!(
             "**open**, {} of {}, expires {}",
             request.approvals.len(),
-            request.asked.needed.max(1),
-            time(request.asked.expires_at, Style::Relative)
+            request.details.approvals_needed.max(1),
+            timestamp(request.details.expires_at, TimestampStyle::Relative)
         ),
-        Phase::Executing { .. } => "**being executed**".to_owned(),
-        Phase::Ended { ending, .. } => {
-            let after = took(ending).map_or(String::new(), |took| format!(" after {took}"));
+        RequestState::Executing { .. } => "**being executed**".to_owned(),
+        RequestState::Ended {
+            resolution: ending, ..
+        } => {
+            let after = elapsed_text(ending).map_or(String::new(), |took| format!(" after {took}"));
             format!("**{}**{after}", ending.outcome.headline())
         }
     }
@@ -168,29 +178,36 @@ fn decided(request: &Request) -> String {
     } else {
         format!(", {approvers} approved")
     };
-    match &request.phase {
-        Phase::Ended { ending, at, .. } => {
+    match &request.state {
+        RequestState::Ended {
+            resolution: ending,
+            at,
+            ..
+        } => {
             let closed = ending
                 .actor
-                .map_or(String::new(), |actor| format!(" by {}", person(actor)));
-            format!("{approved}; closed{closed} {}", time(*at, Style::Relative))
+                .map_or(String::new(), |actor| format!(" by {}", mention_user(actor)));
+            format!(
+                "{approved}; closed{closed} {}",
+                timestamp(*at, TimestampStyle::Relative)
+            )
         }
-        Phase::Open | Phase::Executing { .. } => approved,
+        RequestState::Open | RequestState::Executing { .. } => approved,
     }
 }
 
 /// Each leads to other requests than the others, so that no two have the same `custom_id`.
-fn buttons(page: Page<'_>, wanted: Wanted) -> Vec<CreateButton> {
+fn buttons(page: RequestPage<'_>, wanted: RequestFilter) -> Vec<CreateButton> {
     let button = |reach, label| {
-        let id = Browse { wanted, reach }.id();
+        let id = RequestNavigation { wanted, reach }.id();
         CreateButton::new(id).label(label).style(ButtonStyle::Secondary)
     };
     let refresh = button(page.reach, "Refresh");
     match (page.requests.first(), page.requests.last()) {
         (Some(first), Some(last)) if page.newer || page.older => vec![
-            button(Reach::NewerThan(first.id), "◀ Newer").disabled(!page.newer),
+            button(SearchAnchor::NewerThan(first.id), "◀ Newer").disabled(!page.newer),
             refresh,
-            button(Reach::OlderThan(last.id), "Older ▶").disabled(!page.older),
+            button(SearchAnchor::OlderThan(last.id), "Older ▶").disabled(!page.older),
         ],
         _ => vec![refresh],
     }

@@ -2,50 +2,55 @@
 
 use std::time::Duration;
 
-use super::format::{Style, age, blocker, listed, time, verbatim};
-use crate::domain::session::{Futility, Session};
-use crate::domain::timestamp::Moment;
+use super::format::{TimestampStyle, age, blocker, join_capped, timestamp, verbatim};
+use crate::domain::session::{CancelObstacle, Session};
+use crate::domain::timestamp::Timestamp;
 
 /// PostgreSQL's names have at most 63 bytes.
 const NAME: usize = 80;
 
 /// Why a cancel will not do.
-pub(super) fn warning(futility: Futility) -> &'static str {
+pub(super) fn obstacle_warning(futility: CancelObstacle) -> &'static str {
     match futility {
-        Futility::Idle => "There is no query to cancel: the session is idle. Ask for a /terminate instead.",
-        Futility::IdleInTransaction => {
+        CancelObstacle::Idle => {
+            "There is no query to cancel: the session is idle. Ask for a /terminate instead."
+        }
+        CancelObstacle::IdleInTransaction => {
             "There is no query to cancel; the open transaction holds the locks. Ask for a /terminate instead."
         }
-        Futility::ClientWrite => {
+        CancelObstacle::ClientWrite => {
             "It waits for its client to read, and may notice a cancel only then. A /terminate works at once."
         }
     }
 }
 
 /// Its state and transaction, with ages as they are at `now`.
-pub(super) fn doing_for(session: &Session, now: Moment) -> String {
-    doing(session, |since| format!("for {}", age(now.since(since))))
+pub(super) fn state_with_ages(session: &Session, now: Timestamp) -> String {
+    state_text(session, |since| format!("for {}", age(now.duration_since(since))))
 }
 
 /// The same with moments, which stay true for as long as the state lasts.
-pub(super) fn doing_since(session: &Session) -> String {
-    doing(session, |since| {
-        let (clock, ago) = (time(since, Style::Clock), time(since, Style::Relative));
+pub(super) fn state_with_timestamps(session: &Session) -> String {
+    state_text(session, |since| {
+        let (clock, ago) = (
+            timestamp(since, TimestampStyle::Clock),
+            timestamp(since, TimestampStyle::Relative),
+        );
         format!("since {clock} ({ago})")
     })
 }
 
 /// A transaction as old as the state, as far as can be read, is not told of again.
-fn doing(session: &Session, told: impl Fn(Moment) -> String) -> String {
+fn state_text(session: &Session, told: impl Fn(Timestamp) -> String) -> String {
     let running = session
         .state
         .is_running()
         .then_some(session.query_start)
         .flatten();
     let since = running.or(session.state_change);
-    let is_news = |open: &Moment| {
+    let is_news = |open: &Timestamp| {
         since.is_none_or(|since| {
-            let apart = since.since(*open).max(open.since(since));
+            let apart = since.duration_since(*open).max(open.duration_since(since));
             apart >= Duration::from_secs(1) && told(since) != told(*open)
         })
     };
@@ -58,7 +63,7 @@ fn doing(session: &Session, told: impl Fn(Moment) -> String) -> String {
 }
 
 /// What it waits for, if that is worth telling.
-pub(super) fn waiting(session: &Session) -> Option<String> {
+pub(super) fn wait_text(session: &Session) -> Option<String> {
     let wait = session.wait.as_ref()?;
     if wait.is_sleep() {
         return Some("Sleeps (PgSleep)".to_owned());
@@ -86,11 +91,11 @@ pub(super) fn holders(session: &Session) -> Option<String> {
 }
 
 fn blockers(session: &Session) -> String {
-    listed(session.blocked_by.iter().map(|pid| blocker(*pid)))
+    join_capped(session.blocked_by.iter().map(|pid| blocker(*pid)))
 }
 
 /// User, database, application and client, each with its label.
-pub(super) fn whose(session: &Session) -> String {
+pub(super) fn origin_text(session: &Session) -> String {
     let part = |label: &str, text: Option<&str>| {
         text.filter(|text| !text.is_empty())
             .map(|text| format!("{label} {}", verbatim(text, NAME)))

@@ -1,12 +1,12 @@
 //! Discord's Markdown, escaped.
 
-use super::measure::Glyph;
+use super::measure::EscapedChar;
 
 /// The glyphs of `text`, with a backslash before each character that could be markup where it stands. `text` may
 /// stand at the beginning of a line or within one.
 ///
 /// Letters and what harms nobody stay bare, because the limits of Discord count every backslash.
-pub(super) fn escaped(text: &str) -> impl Iterator<Item = Glyph> {
+pub(super) fn escaped(text: &str) -> impl Iterator<Item = EscapedChar> {
     let marker = list_marker(text);
     text.char_indices().map(move |(at, character)| {
         let escaped = match character {
@@ -17,7 +17,7 @@ pub(super) fn escaped(text: &str) -> impl Iterator<Item = Glyph> {
             '/' => follows_host(&text[..at]),
             _ => false,
         };
-        Glyph { character, escaped }
+        EscapedChar { character, escaped }
     })
 }
 

@@ -2,12 +2,12 @@
 
 /// A character as it is written, with or without a backslash before it.
 #[derive(Clone, Copy)]
-pub(super) struct Glyph {
+pub(super) struct EscapedChar {
     pub(super) character: char,
     pub(super) escaped: bool,
 }
 
-impl Glyph {
+impl EscapedChar {
     pub(super) fn bare(character: char) -> Self {
         Self {
             character,
@@ -21,7 +21,7 @@ impl Glyph {
 }
 
 /// What of `glyphs` fits into `limit` UTF-16 units, with `…` at its end where some did not.
-pub(super) fn fit(glyphs: impl IntoIterator<Item = Glyph>, limit: usize) -> String {
+pub(super) fn fit(glyphs: impl IntoIterator<Item = EscapedChar>, limit: usize) -> String {
     const ELLIPSIS: char = '…';
     let mut fitted = String::new();
     let mut units = 0;

@@ -21,7 +21,7 @@ mod mention;
 use std::fmt;
 
 use markup::escaped;
-use measure::{Glyph, fit};
+use measure::{EscapedChar, fit};
 
 /// Stands in a code span or block for a text of which nothing is left, because Discord shows empty ones as bare
 /// backticks.
@@ -29,56 +29,58 @@ const NOTHING: &str = "–";
 
 /// Text that is inert in the place that it was made for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Inert(String);
+pub struct SanitizedText(String);
 
-impl Inert {
+impl SanitizedText {
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-impl fmt::Display for Inert {
+impl fmt::Display for SanitizedText {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
 }
 
-impl From<Inert> for String {
-    fn from(inert: Inert) -> Self {
+impl From<SanitizedText> for String {
+    fn from(inert: SanitizedText) -> Self {
         inert.0
     }
 }
 
 /// `text` as one line where Discord reads no Markdown, of at most `limit` UTF-16 units. Applied again, it changes
 /// nothing.
-pub fn plain(text: &str, limit: usize) -> Inert {
-    Inert(fit(
-        mention::defused(&on_one_line(text)).chars().map(Glyph::bare),
+pub fn plain(text: &str, limit: usize) -> SanitizedText {
+    SanitizedText(fit(
+        mention::defused(&on_one_line(text))
+            .chars()
+            .map(EscapedChar::bare),
         limit,
     ))
 }
 
 /// `text` as one line among Markdown, of at most `limit` UTF-16 units, escapes included. What people see is `text`
 /// itself: characters that could be markup have a backslash before them, which Discord does not show.
-pub fn line(text: &str, limit: usize) -> Inert {
-    Inert(fit(escaped(&mention::defused(&on_one_line(text))), limit))
+pub fn line(text: &str, limit: usize) -> SanitizedText {
+    SanitizedText(fit(escaped(&mention::defused(&on_one_line(text))), limit))
 }
 
 /// `text` as a whole code span, its backticks included, of at most `limit` UTF-16 units. Letters stand as they are,
 /// except that a backtick becomes `ˋ`. Empty when `limit` has no room for a span.
-pub fn code(text: &str, limit: usize) -> Inert {
-    Inert(fenced(&on_one_line(text), "`", "`", limit))
+pub fn code(text: &str, limit: usize) -> SanitizedText {
+    SanitizedText(fenced(&on_one_line(text), "`", "`", limit))
 }
 
 /// `text` as a whole code block, its fences included, of at most `limit` UTF-16 units. Lines stay lines, empty ones
 /// go; backticks become `ˋ`. Empty when `limit` has no room for a block.
-pub fn block(text: &str, limit: usize) -> Inert {
+pub fn block(text: &str, limit: usize) -> SanitizedText {
     let lines: Vec<String> = text
         .split(character::breaks_line)
         .map(on_one_line)
         .filter(|line| !line.is_empty())
         .collect();
-    Inert(fenced(&lines.join("\n"), "```\n", "\n```", limit))
+    SanitizedText(fenced(&lines.join("\n"), "```\n", "\n```", limit))
 }
 
 /// `text` without what cannot be seen, its white space collapsed.
@@ -109,7 +111,7 @@ fn fenced(text: &str, open: &str, close: &str, limit: usize) -> String {
         return String::new();
     }
     let text = mention::defused(text).replace('`', "ˋ");
-    format!("{open}{}{close}", fit(text.chars().map(Glyph::bare), room))
+    format!("{open}{}{close}", fit(text.chars().map(EscapedChar::bare), room))
 }
 
 #[cfg(test)]

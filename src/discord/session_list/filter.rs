@@ -4,18 +4,18 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::domain::session::{Session, Snapshot};
-use crate::domain::timestamp::Moment;
+use crate::domain::timestamp::Timestamp;
 
 /// What a session must be like; what is `None` does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filter {
+pub struct SessionFilter {
     pub user: Option<String>,
     pub database: Option<String>,
     pub application: Option<String>,
     pub min_age: Option<Duration>,
 }
 
-impl Filter {
+impl SessionFilter {
     /// Whether everything passes.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -23,7 +23,7 @@ impl Filter {
 
     /// For each name that no session of `snapshots` has or contains: which option it was given for, and the names there
     /// are instead.
-    pub fn instead<'a>(
+    pub fn alternatives<'a>(
         &self,
         snapshots: &[&'a Snapshot],
     ) -> impl Iterator<Item = (&'static str, BTreeSet<&'a str>)> {
@@ -31,7 +31,7 @@ impl Filter {
         self.names().into_iter().filter_map(move |(option, name, field)| {
             let part = name?.to_lowercase();
             let names: BTreeSet<_> = sessions()
-                .filter(|session| !session.own)
+                .filter(|session| !session.is_own)
                 .filter_map(field)
                 .filter(|name| !name.is_empty())
                 .collect();
@@ -40,7 +40,7 @@ impl Filter {
         })
     }
 
-    fn names(&self) -> [(&'static str, Option<&str>, Field); 3] {
+    fn names(&self) -> [(&'static str, Option<&str>, NameField); 3] {
         [
             ("user", self.user.as_deref(), |session| session.user.as_deref()),
             ("database", self.database.as_deref(), |session| {
@@ -54,37 +54,37 @@ impl Filter {
 
     /// The test that a session of `snapshot` has to pass. A name that some session has means just that name;
     /// any other means the names that contain it, in whichever case.
-    pub fn on<'a>(&'a self, snapshot: &'a Snapshot) -> impl Fn(&Session) -> bool + 'a {
+    pub fn predicate<'a>(&'a self, snapshot: &'a Snapshot) -> impl Fn(&Session) -> bool + 'a {
         let names = self
             .names()
-            .map(|(_, name, field)| Wanted::new(name, snapshot, field));
+            .map(|(_, name, field)| NameMatch::new(name, snapshot, field));
         move |session| {
-            names.iter().all(|wanted| wanted.admits(session))
+            names.iter().all(|wanted| wanted.matches(session))
                 && self
                     .min_age
-                    .is_none_or(|least| age(session, snapshot.at).is_some_and(|age| age >= least))
+                    .is_none_or(|least| age(session, snapshot.taken_at).is_some_and(|age| age >= least))
         }
     }
 }
 
 /// For how long a session has been what it is: its transaction or its query, whichever is older; else its state.
-pub fn age(session: &Session, now: Moment) -> Option<Duration> {
+pub fn age(session: &Session, now: Timestamp) -> Option<Duration> {
     session
         .transaction_age(now)
         .max(session.query_age(now))
         .or_else(|| session.state_age(now))
 }
 
-type Field = fn(&Session) -> Option<&str>;
+type NameField = fn(&Session) -> Option<&str>;
 
-enum Wanted {
+enum NameMatch {
     Any,
-    Exactly(String, Field),
-    Containing(String, Field),
+    Exactly(String, NameField),
+    Containing(String, NameField),
 }
 
-impl Wanted {
-    fn new(name: Option<&str>, snapshot: &Snapshot, field: Field) -> Self {
+impl NameMatch {
+    fn new(name: Option<&str>, snapshot: &Snapshot, field: NameField) -> Self {
         match name {
             None => Self::Any,
             Some(name)
@@ -99,7 +99,7 @@ impl Wanted {
         }
     }
 
-    fn admits(&self, session: &Session) -> bool {
+    fn matches(&self, session: &Session) -> bool {
         match self {
             Self::Any => true,
             Self::Exactly(name, field) => field(session) == Some(name),

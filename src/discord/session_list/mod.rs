@@ -13,17 +13,17 @@ pub mod tree_text;
 
 use std::collections::HashMap;
 
-use filter::Filter;
-use rank::Rank;
-use tree::Tree;
+use filter::SessionFilter;
+use rank::SessionRank;
+use tree::BlockingTree;
 
 use crate::domain::identity::Pid;
-use crate::domain::lock_graph::Blocking;
-use crate::domain::session::{BackendKind, Session, Snapshot, State};
+use crate::domain::lock_graph::LockGraph;
+use crate::domain::session::{BackendType, Session, SessionState, Snapshot};
 
 /// A way to look at a server's sessions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum View {
+pub enum SessionView {
     /// Whatever is not plainly idle.
     #[default]
     Busy,
@@ -37,21 +37,21 @@ pub enum View {
 
 /// What of a snapshot is shown.
 #[derive(Debug)]
-pub struct Listing<'a> {
-    pub shown: Shown<'a>,
-    pub left_out: LeftOut,
+pub struct SessionList<'a> {
+    pub shown: ListedSessions<'a>,
+    pub hidden: HiddenCounts,
 }
 
 /// What is shown, worst first.
 #[derive(Debug)]
-pub enum Shown<'a> {
-    Sessions(Vec<Row<'a>>),
-    Trees(Vec<Tree<'a>>),
+pub enum ListedSessions<'a> {
+    Sessions(Vec<SessionRow<'a>>),
+    Trees(Vec<BlockingTree<'a>>),
 }
 
 /// One session among others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Row<'a> {
+pub struct SessionRow<'a> {
     pub session: &'a Session,
     /// Those that wait for it directly or through others, when it waits for none itself; else those that
     /// wait for it directly.
@@ -64,7 +64,7 @@ pub struct Row<'a> {
 
 /// How many sessions are not shown, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LeftOut {
+pub struct HiddenCounts {
     /// Idle, and nobody waits for them.
     pub idle: usize,
     /// Not idle, and not what this view is about.
@@ -75,7 +75,7 @@ pub struct LeftOut {
     pub background: usize,
 }
 
-impl View {
+impl SessionView {
     pub const ALL: [Self; 4] = [Self::Busy, Self::Blocking, Self::IdleInTransaction, Self::All];
 
     /// Its name in commands.
@@ -89,16 +89,20 @@ impl View {
     }
 
     /// From its name in commands.
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|view| view.name() == name)
     }
 }
 
 /// What `view` shows of `snapshot` through `filter`.
-pub fn list<'a>(snapshot: &'a Snapshot, view: View, filter: &Filter) -> Listing<'a> {
-    let blocking = Blocking::of(snapshot);
-    let mut left_out = LeftOut::default();
-    let matches = filter.on(snapshot);
+pub fn list_sessions<'a>(
+    snapshot: &'a Snapshot,
+    view: SessionView,
+    filter: &SessionFilter,
+) -> SessionList<'a> {
+    let blocking = LockGraph::from_snapshot(snapshot);
+    let mut left_out = HiddenCounts::default();
+    let matches = filter.predicate(snapshot);
     let mut kept = Vec::new();
     for session in &snapshot.sessions {
         if !belongs(session, view, &blocking) {
@@ -109,7 +113,7 @@ pub fn list<'a>(snapshot: &'a Snapshot, view: View, filter: &Filter) -> Listing<
             left_out.filtered += 1;
         }
     }
-    let shown = if view == View::Blocking {
+    let shown = if view == SessionView::Blocking {
         let (trees, members) = tree::trees(snapshot, &blocking, &kept);
         // Who does not match is shown all the same in the tree of somebody who does.
         let in_trouble = left_out.filtered + kept.len();
@@ -119,69 +123,72 @@ pub fn list<'a>(snapshot: &'a Snapshot, view: View, filter: &Filter) -> Listing<
             .filter(|session| members.contains(&session.pid.number()))
             .count();
         left_out.filtered = in_trouble.saturating_sub(shown);
-        Shown::Trees(trees)
+        ListedSessions::Trees(trees)
     } else {
-        Shown::Sessions(ranked(snapshot, &blocking, &kept, view == View::All))
+        ListedSessions::Sessions(ranked(snapshot, &blocking, &kept, view == SessionView::All))
     };
-    Listing { shown, left_out }
+    SessionList {
+        shown,
+        hidden: left_out,
+    }
 }
 
 /// The sessions of clients, worst first: no others could be signalled.
-pub fn worst_first(snapshot: &Snapshot) -> Vec<Row<'_>> {
-    let of_clients = |session: &&Session| session.kind == BackendKind::Client && !session.own;
+pub fn worst_first(snapshot: &Snapshot) -> Vec<SessionRow<'_>> {
+    let of_clients = |session: &&Session| session.backend_type == BackendType::Client && !session.is_own;
     let clients: Vec<_> = snapshot.sessions.iter().filter(of_clients).collect();
-    ranked(snapshot, &Blocking::of(snapshot), &clients, false)
+    ranked(snapshot, &LockGraph::from_snapshot(snapshot), &clients, false)
 }
 
-fn belongs(session: &Session, view: View, blocking: &Blocking) -> bool {
-    let in_trouble = session.is_blocked() || !blocking.direct(session.pid.number()).is_empty();
+fn belongs(session: &Session, view: SessionView, blocking: &LockGraph) -> bool {
+    let in_trouble = session.is_blocked() || !blocking.direct_waiters(session.pid.number()).is_empty();
     match view {
-        View::Busy => in_trouble || (!is_background(session) && session.state != State::Idle),
-        View::Blocking => in_trouble,
-        View::IdleInTransaction => is_idle_in_transaction(session),
-        View::All => true,
+        SessionView::Busy => in_trouble || (!is_background(session) && session.state != SessionState::Idle),
+        SessionView::Blocking => in_trouble,
+        SessionView::IdleInTransaction => is_idle_in_transaction(session),
+        SessionView::All => true,
     }
 }
 
 fn ranked<'a>(
     snapshot: &'a Snapshot,
-    blocking: &Blocking,
+    blocking: &LockGraph,
     kept: &[&'a Session],
     with_workers: bool,
-) -> Vec<Row<'a>> {
+) -> Vec<SessionRow<'a>> {
     let mut workers: HashMap<Pid, usize> = HashMap::new();
     for session in kept {
-        if let Some(leader) = session.leader {
+        if let Some(leader) = session.leader_pid {
             *workers.entry(leader).or_default() += 1;
         }
     }
     let is_folded = |session: &Session| {
         !with_workers
             && session
-                .leader
+                .leader_pid
                 .is_some_and(|leader| kept.iter().any(|other| other.pid == leader))
     };
     let mut rows: Vec<_> = kept
         .iter()
         .filter(|session| !is_folded(session))
-        .map(|&session| Row {
+        .map(|&session| SessionRow {
             session,
             waiters: waiters(session, blocking),
-            direct: blocking.direct(session.pid.number()).len(),
+            direct: blocking.direct_waiters(session.pid.number()).len(),
             workers: workers.get(&session.pid).copied().unwrap_or(0),
         })
         .collect();
-    rows.sort_by_cached_key(|row| Rank::of(row, snapshot.at));
+    rows.sort_by_cached_key(|row| SessionRank::of(row, snapshot.taken_at));
     rows
 }
 
 /// All waiters are counted only for those at the root: a queue of `n` has some `n²` edges, and to walk them for
 /// each of the `n` would be too slow in just those incidents that matter.
-fn waiters(session: &Session, blocking: &Blocking) -> usize {
+fn waiters(session: &Session, blocking: &LockGraph) -> usize {
     if session.is_blocked() {
-        blocking.direct(session.pid.number()).len()
+        blocking.direct_waiters(session.pid.number()).len()
     } else {
-        blocking.waiters(session.pid).len()
+        blocking.all_waiters(session.pid).len()
     }
 }
 
@@ -189,24 +196,24 @@ fn waiters(session: &Session, blocking: &Blocking) -> usize {
 pub fn is_idle_in_transaction(session: &Session) -> bool {
     matches!(
         session.state,
-        State::IdleInTransaction | State::IdleInTransactionAborted
+        SessionState::IdleInTransaction | SessionState::IdleInTransactionAborted
     )
 }
 
 fn is_background(session: &Session) -> bool {
-    session.own
-        || match session.kind {
-            BackendKind::Client | BackendKind::ParallelWorker => false,
-            BackendKind::WalSender => true,
-            BackendKind::Other(_) => !session.state.is_running(),
+    session.is_own
+        || match session.backend_type {
+            BackendType::Client | BackendType::ParallelWorker => false,
+            BackendType::WalSender => true,
+            BackendType::Other(_) => !session.state.is_running(),
         }
 }
 
-impl LeftOut {
+impl HiddenCounts {
     fn count(&mut self, session: &Session) {
         let counter = if is_background(session) {
             &mut self.background
-        } else if session.state == State::Idle {
+        } else if session.state == SessionState::Idle {
             &mut self.idle
         } else {
             &mut self.other

@@ -4,24 +4,24 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use super::filter::age;
-use super::{Row, is_idle_in_transaction};
+use super::{SessionRow, is_idle_in_transaction};
 use crate::domain::identity::Pid;
-use crate::domain::timestamp::Moment;
+use crate::domain::timestamp::Timestamp;
 
 /// A transaction that rests for less than this is one between two statements.
 const LONG_REST: Duration = Duration::from_secs(30);
 
 /// A session's place in a list: the lesser, the worse its trouble.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Rank {
-    trouble: Trouble,
+pub struct SessionRank {
+    trouble: RankClass,
     waiters: Reverse<usize>,
     age: Reverse<Option<Duration>>,
     pid: Pid,
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Trouble {
+enum RankClass {
     /// Others wait for it, and it waits for nobody.
     Root,
     /// It holds what it has locked, and does nothing.
@@ -36,20 +36,20 @@ enum Trouble {
     Idle,
 }
 
-impl Rank {
+impl SessionRank {
     /// The rank of a session among those seen at `now`.
-    pub fn of(row: &Row<'_>, now: Moment) -> Self {
+    pub fn of(row: &SessionRow<'_>, now: Timestamp) -> Self {
         let session = row.session;
         let age = age(session, now);
         let trouble = match (row.waiters, session.is_blocked()) {
-            (1.., false) => Trouble::Root,
-            (1.., true) => Trouble::Between,
-            (0, true) => Trouble::Waiting,
+            (1.., false) => RankClass::Root,
+            (1.., true) => RankClass::Between,
+            (0, true) => RankClass::Waiting,
             (0, false) if is_idle_in_transaction(session) && age >= Some(LONG_REST) => {
-                Trouble::IdleInTransaction
+                RankClass::IdleInTransaction
             }
-            (0, false) if session.state.is_running() || is_idle_in_transaction(session) => Trouble::Working,
-            (0, false) => Trouble::Idle,
+            (0, false) if session.state.is_running() || is_idle_in_transaction(session) => RankClass::Working,
+            (0, false) => RankClass::Idle,
         };
         Self {
             trouble,

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::paging::Entry;
+use super::paging::ListEntry;
 use crate::discord::messages::format::{age, blocker, count, short_name, verbatim};
 use crate::discord::sanitize;
-use crate::discord::session_list::Row;
-use crate::domain::session::{BackendKind, Session};
-use crate::domain::timestamp::Moment;
+use crate::discord::session_list::SessionRow;
+use crate::domain::session::{BackendType, Session};
+use crate::domain::timestamp::Timestamp;
 
 const NAME: usize = 40;
 const QUERY: usize = 72;
@@ -18,17 +18,17 @@ const MOST: usize = 500;
 const BLOCKERS: usize = 3;
 
 /// A session of a list.
-pub(super) fn entry<'a>(row: &Row<'a>, now: Moment) -> Entry<'a> {
+pub(super) fn entry<'a>(row: &SessionRow<'a>, now: Timestamp) -> ListEntry<'a> {
     let row = *row;
-    Entry {
+    ListEntry {
         text: Box::new(move || text(&row, now)),
-        most: MOST,
+        max_length: MOST,
         weight: 1,
         rows: vec![row],
     }
 }
 
-fn text(row: &Row<'_>, now: Moment) -> String {
+fn text(row: &SessionRow<'_>, now: Timestamp) -> String {
     let mut first = heading(row.session, now);
     if let Some(blocks) = blocks(row) {
         first = format!("{first} · {blocks}");
@@ -43,12 +43,12 @@ fn text(row: &Row<'_>, now: Moment) -> String {
 }
 
 /// `**4711** idle in transaction 14 m 3 s`.
-pub(super) fn heading(session: &Session, now: Moment) -> String {
+pub(super) fn heading(session: &Session, now: Timestamp) -> String {
     format!("**{}** {}", session.pid, doing(session, now))
 }
 
 /// What it does, for how long, and on what it waits.
-pub(super) fn doing(session: &Session, now: Moment) -> String {
+pub(super) fn doing(session: &Session, now: Timestamp) -> String {
     let since = session.query_age(now).or_else(|| session.state_age(now));
     let lasting = since.map_or(String::new(), |since| format!(" {}", age(since)));
     if session.is_blocked() {
@@ -75,7 +75,7 @@ pub(super) fn doing(session: &Session, now: Moment) -> String {
 }
 
 /// For how long it has waited, where whom it waits for is told already.
-pub(super) fn doing_briefly(session: &Session, now: Moment) -> String {
+pub(super) fn doing_briefly(session: &Session, now: Timestamp) -> String {
     match session.query_age(now) {
         Some(since) => format!("waits {}", age(since)),
         None => "waits".to_owned(),
@@ -113,15 +113,15 @@ pub(super) fn query(session: &Session, limit: usize) -> Option<String> {
 }
 
 fn state(session: &Session) -> String {
-    match &session.kind {
-        BackendKind::Client => session.state.name().to_owned(),
-        BackendKind::Other(_) | BackendKind::WalSender | BackendKind::ParallelWorker => {
-            short_name(session.kind.name(), NAME)
+    match &session.backend_type {
+        BackendType::Client => session.state.name().to_owned(),
+        BackendType::Other(_) | BackendType::WalSender | BackendType::ParallelWorker => {
+            short_name(session.backend_type.name(), NAME)
         }
     }
 }
 
-fn blocks(row: &Row<'_>) -> Option<String> {
+fn blocks(row: &SessionRow<'_>) -> Option<String> {
     match (row.waiters, row.direct) {
         (0, _) => None,
         (waiters, direct) if waiters > direct => Some(format!("**blocks {waiters}** ({direct} directly)")),
@@ -146,45 +146,45 @@ fn is_much_longer(transaction: Duration, than: Option<Duration>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::discord::messages::format::units;
+    use crate::discord::messages::format::utf16_len;
     use crate::domain::identity::Pid;
-    use crate::domain::session::{State, Wait};
+    use crate::domain::session::{SessionState, WaitEvent};
 
     #[test]
     fn no_session_takes_more_than_is_reckoned_with() {
         let long = "*_`".repeat(200);
         let mut session = Session {
             pid: Pid::new(i32::MAX).expect("positive"),
-            backend_start: Moment::from_micros(0),
-            kind: BackendKind::Client,
-            leader: None,
+            backend_start: Timestamp::from_micros(0),
+            backend_type: BackendType::Client,
+            leader_pid: None,
             user: Some(long.clone()),
-            superuser: false,
-            own: false,
+            is_superuser: false,
+            is_own: false,
             database: Some(long.clone()),
             application: long.clone(),
             client: Some(long.clone()),
-            state: State::Active,
-            wait: Some(Wait {
+            state: SessionState::Active,
+            wait: Some(WaitEvent {
                 kind: long.clone(),
                 event: long.clone(),
             }),
-            xact_start: Some(Moment::from_micros(i64::MIN / 2)),
-            query_start: Some(Moment::from_micros(0)),
-            state_change: Some(Moment::from_micros(0)),
+            xact_start: Some(Timestamp::from_micros(i64::MIN / 2)),
+            query_start: Some(Timestamp::from_micros(0)),
+            state_change: Some(Timestamp::from_micros(0)),
             query: Some(long),
             blocked_by: Vec::new(),
         };
         for blockers in [0, 5_000] {
             session.blocked_by = vec![i32::MAX; blockers];
-            let row = Row {
+            let row = SessionRow {
                 session: &session,
                 waiters: 5_000_000,
                 direct: 4_000_000,
                 workers: 1_000_000,
             };
-            let drawn = text(&row, Moment::from_micros(i64::MAX / 2));
-            assert!(units(&drawn) <= MOST, "{}: {drawn}", units(&drawn));
+            let drawn = text(&row, Timestamp::from_micros(i64::MAX / 2));
+            assert!(utf16_len(&drawn) <= MOST, "{}: {drawn}", utf16_len(&drawn));
         }
     }
 }

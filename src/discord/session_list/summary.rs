@@ -1,9 +1,9 @@
 //! How many sessions of a target there are, and what is not shown of them.
 
-use super::page::Wanted;
+use super::page::SessionQuery;
 use crate::discord::messages::format::{age, count, verbatim};
-use crate::discord::session_list::filter::Filter;
-use crate::discord::session_list::{LeftOut, Listing, Shown, View};
+use crate::discord::session_list::filter::SessionFilter;
+use crate::discord::session_list::{HiddenCounts, ListedSessions, SessionList, SessionView};
 use crate::domain::session::{Session, Snapshot};
 
 const FILTER: usize = 60;
@@ -12,23 +12,23 @@ const NAME: usize = 40;
 const NAMES: usize = 6;
 
 /// How many are shown, and how many are not.
-pub(super) fn totals(listing: &Listing<'_>, snapshot: &Snapshot, view: View) -> String {
+pub(super) fn totals(listing: &SessionList<'_>, snapshot: &Snapshot, view: SessionView) -> String {
     let shown = shown(listing, view);
-    let prepared = prepared(snapshot).filter(|_| view != View::Blocking);
-    let left_out = left_out(listing.left_out, view);
+    let prepared = prepared(snapshot).filter(|_| view != SessionView::Blocking);
+    let left_out = left_out(listing.hidden, view);
     let parts = [Some(shown), prepared, left_out];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
 
-fn shown(listing: &Listing<'_>, view: View) -> String {
-    let is_filtered = listing.left_out.filtered > 0;
+fn shown(listing: &SessionList<'_>, view: SessionView) -> String {
+    let is_filtered = listing.hidden.filtered > 0;
     match (&listing.shown, view) {
-        (Shown::Trees(trees), _) if !trees.is_empty() => count(trees.len(), "root blocker"),
-        (Shown::Sessions(rows), _) if !rows.is_empty() => {
+        (ListedSessions::Trees(trees), _) if !trees.is_empty() => count(trees.len(), "root blocker"),
+        (ListedSessions::Sessions(rows), _) if !rows.is_empty() => {
             let shown = match view {
-                View::All => count(rows.len(), "session"),
-                View::IdleInTransaction => format!("{} idle in transaction", rows.len()),
-                View::Busy | View::Blocking => format!("{} busy", rows.len()),
+                SessionView::All => count(rows.len(), "session"),
+                SessionView::IdleInTransaction => format!("{} idle in transaction", rows.len()),
+                SessionView::Busy | SessionView::Blocking => format!("{} busy", rows.len()),
             };
             match rows.iter().filter(|row| row.session.is_blocked()).count() {
                 0 => shown,
@@ -36,10 +36,10 @@ fn shown(listing: &Listing<'_>, view: View) -> String {
             }
         }
         _ if is_filtered => "None".to_owned(),
-        (_, View::Busy) => "Nothing is busy".to_owned(),
-        (_, View::Blocking) => "Nobody waits for a lock".to_owned(),
-        (_, View::IdleInTransaction) => "No transaction rests open".to_owned(),
-        (_, View::All) => "No sessions".to_owned(),
+        (_, SessionView::Busy) => "Nothing is busy".to_owned(),
+        (_, SessionView::Blocking) => "Nobody waits for a lock".to_owned(),
+        (_, SessionView::IdleInTransaction) => "No transaction rests open".to_owned(),
+        (_, SessionView::All) => "No sessions".to_owned(),
     }
 }
 
@@ -54,10 +54,10 @@ fn prepared(snapshot: &Snapshot) -> Option<String> {
     }
 }
 
-fn left_out(left_out: LeftOut, view: View) -> Option<String> {
+fn left_out(left_out: HiddenCounts, view: SessionView) -> Option<String> {
     let other = match view {
-        View::Blocking => "in no queue",
-        View::Busy | View::IdleInTransaction | View::All => "busy",
+        SessionView::Blocking => "in no queue",
+        SessionView::Busy | SessionView::IdleInTransaction | SessionView::All => "busy",
     };
     let not_shown: Vec<_> = [
         (left_out.idle, "idle"),
@@ -73,14 +73,14 @@ fn left_out(left_out: LeftOut, view: View) -> Option<String> {
 }
 
 /// What to write instead, where the filter matches nothing of what these targets have.
-pub(super) fn advice(wanted: &Wanted, snapshots: &[&Snapshot]) -> String {
+pub(super) fn advice(wanted: &SessionQuery, snapshots: &[&Snapshot]) -> String {
     let filter = described(&wanted.filter, verbatim);
     let instead = match wanted.view {
-        View::All => "leave a filter out",
+        SessionView::All => "leave a filter out",
         _ => "leave a filter out, or choose `view:all`",
     };
     let mut text = format!("No session matches {filter}: {instead}.");
-    for (option, names) in wanted.filter.instead(snapshots) {
+    for (option, names) in wanted.filter.alternatives(snapshots) {
         let listed: Vec<_> = names
             .iter()
             .take(NAMES)
@@ -98,7 +98,7 @@ pub(super) fn advice(wanted: &Wanted, snapshots: &[&Snapshot]) -> String {
 }
 
 /// The filter as it was understood; `inert` suits the place where it stands.
-pub(super) fn described(filter: &Filter, inert: fn(&str, usize) -> String) -> String {
+pub(super) fn described(filter: &SessionFilter, inert: fn(&str, usize) -> String) -> String {
     let part = |label: &str, text: &Option<String>| {
         text.as_ref()
             .map(|text| format!("{label} {}", inert(text, FILTER)))

@@ -4,13 +4,13 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
-use crate::domain::lock_graph::Blocking;
+use crate::domain::lock_graph::LockGraph;
 use crate::domain::session::{Session, Snapshot};
 
 /// A blocker at the root of trouble, and those behind it.
 #[derive(Debug)]
-pub struct Tree<'a> {
-    pub root: Root<'a>,
+pub struct BlockingTree<'a> {
+    pub root: TreeRoot<'a>,
     /// All that wait for the root, directly or through others.
     pub waiters: usize,
     /// Those that wait for the root itself.
@@ -19,12 +19,12 @@ pub struct Tree<'a> {
     pub longest: Option<Duration>,
     /// The first of those that wait, each under the blocker nearest to the root and after it; at most
     /// [`BRANCHES`], or one more where that is all of them.
-    pub branches: Vec<Branch<'a>>,
+    pub branches: Vec<TreeBranch<'a>>,
 }
 
 /// What is at the root of a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Root<'a> {
+pub enum TreeRoot<'a> {
     Session(&'a Session),
     /// A transaction prepared for two-phase commit, which no session holds any more.
     Prepared,
@@ -34,7 +34,7 @@ pub enum Root<'a> {
 
 /// One that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Branch<'a> {
+pub struct TreeBranch<'a> {
     pub session: &'a Session,
     /// 1 for those that wait for the root itself.
     pub depth: usize,
@@ -50,10 +50,10 @@ const SIBLINGS: usize = 3;
 /// The trees that hold at least one of `kept`, the one with most waiters first, and the pids of all in them.
 pub fn trees<'a>(
     snapshot: &'a Snapshot,
-    blocking: &Blocking,
+    blocking: &LockGraph,
     kept: &[&'a Session],
-) -> (Vec<Tree<'a>>, HashSet<i32>) {
-    let forest = Forest {
+) -> (Vec<BlockingTree<'a>>, HashSet<i32>) {
+    let forest = BlockingForest {
         snapshot,
         blocking,
         sessions: snapshot
@@ -84,20 +84,20 @@ pub fn trees<'a>(
     (trees, members)
 }
 
-struct Forest<'a, 'b> {
+struct BlockingForest<'a, 'b> {
     snapshot: &'a Snapshot,
-    blocking: &'b Blocking,
+    blocking: &'b LockGraph,
     sessions: HashMap<i32, &'a Session>,
 }
 
 /// All that a root leads to, itself first, nearest first; with the one through which each was reached.
-struct Reached {
+struct ReachedWaiters {
     order: Vec<i32>,
     children: HashMap<i32, Vec<i32>>,
     behind: HashMap<i32, usize>,
 }
 
-impl<'a> Forest<'a, '_> {
+impl<'a> BlockingForest<'a, '_> {
     /// Those who block and do not wait; then those who do both, for a deadlock has no other beginning.
     fn roots(&self) -> Vec<i32> {
         let blockers = self
@@ -106,7 +106,7 @@ impl<'a> Forest<'a, '_> {
             .iter()
             .flat_map(|session| &session.blocked_by);
         let mut roots: Vec<_> = blockers.copied().collect::<BTreeSet<_>>().into_iter().collect();
-        roots.sort_by_key(|&pid| (self.waits(pid), Reverse(self.blocking.direct(pid).len())));
+        roots.sort_by_key(|&pid| (self.waits(pid), Reverse(self.blocking.direct_waiters(pid).len())));
         roots
     }
 
@@ -116,8 +116,8 @@ impl<'a> Forest<'a, '_> {
             .is_some_and(|session| session.is_blocked())
     }
 
-    fn reach(&self, root: i32) -> Reached {
-        let mut reached = Reached {
+    fn reach(&self, root: i32) -> ReachedWaiters {
+        let mut reached = ReachedWaiters {
             order: vec![root],
             children: HashMap::new(),
             behind: HashMap::new(),
@@ -127,7 +127,12 @@ impl<'a> Forest<'a, '_> {
         let mut next = 0;
         while let Some(&blocker) = reached.order.get(next) {
             next += 1;
-            for waiter in self.blocking.direct(blocker).iter().map(|pid| pid.number()) {
+            for waiter in self
+                .blocking
+                .direct_waiters(blocker)
+                .iter()
+                .map(|pid| pid.number())
+            {
                 if seen.insert(waiter) {
                     parents.insert(waiter, blocker);
                     reached.order.push(waiter);
@@ -144,9 +149,9 @@ impl<'a> Forest<'a, '_> {
         reached
     }
 
-    fn tree(&self, reached: &Reached) -> Tree<'a> {
+    fn tree(&self, reached: &ReachedWaiters) -> BlockingTree<'a> {
         let root = reached.order[0];
-        let now = self.snapshot.at;
+        let now = self.snapshot.taken_at;
         let mut branches = Vec::new();
         self.grow(reached, root, 1, (SIBLINGS, BRANCHES), &mut branches);
         if reached.order.len() - 1 == branches.len() + 1 {
@@ -154,11 +159,11 @@ impl<'a> Forest<'a, '_> {
             branches.clear();
             self.grow(reached, root, 1, (SIBLINGS + 1, BRANCHES + 1), &mut branches);
         }
-        Tree {
+        BlockingTree {
             root: match self.sessions.get(&root) {
-                Some(session) => Root::Session(session),
-                None if root == 0 => Root::Prepared,
-                None => Root::Unseen(root),
+                Some(session) => TreeRoot::Session(session),
+                None if root == 0 => TreeRoot::Prepared,
+                None => TreeRoot::Unseen(root),
             },
             waiters: reached.order.len() - 1,
             direct: reached.children.get(&root).map_or(0, Vec::len),
@@ -174,16 +179,16 @@ impl<'a> Forest<'a, '_> {
     /// At most so many siblings at each place, and so many branches altogether.
     fn grow(
         &self,
-        reached: &Reached,
+        reached: &ReachedWaiters,
         blocker: i32,
         depth: usize,
         most: (usize, usize),
-        branches: &mut Vec<Branch<'a>>,
+        branches: &mut Vec<TreeBranch<'a>>,
     ) {
         let (siblings, all) = most;
         let behind = |pid: &i32| reached.behind.get(pid).copied().unwrap_or(0);
         let mut waiters = reached.children.get(&blocker).cloned().unwrap_or_default();
-        let now = self.snapshot.at;
+        let now = self.snapshot.taken_at;
         waiters.sort_by_cached_key(|pid| {
             let age = self.sessions.get(pid).and_then(|session| session.query_age(now));
             (Reverse(behind(pid)), Reverse(age), *pid)
@@ -193,7 +198,7 @@ impl<'a> Forest<'a, '_> {
                 return;
             }
             if let Some(&session) = self.sessions.get(&waiter) {
-                branches.push(Branch {
+                branches.push(TreeBranch {
                     session,
                     depth,
                     behind: behind(&waiter),

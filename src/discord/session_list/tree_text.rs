@@ -1,30 +1,30 @@
 //! A root blocker and those behind it.
 
-use super::paging::Entry;
+use super::paging::ListEntry;
 use super::row_text::{client, doing_briefly, heading, query, whose};
-use crate::discord::messages::format::{age, units};
-use crate::discord::session_list::Row;
-use crate::discord::session_list::tree::{Branch, Root, Tree};
-use crate::domain::timestamp::Moment;
+use crate::discord::messages::format::{age, utf16_len};
+use crate::discord::session_list::SessionRow;
+use crate::discord::session_list::tree::{BlockingTree, TreeBranch, TreeRoot};
+use crate::domain::timestamp::Timestamp;
 
 const QUERY: usize = 72;
 /// With no more branches than these, a tree is hardly higher than a session of a list.
 const FEW: usize = 2;
 
 /// A tree of a list: its root like any session, those who wait in one line each.
-pub(super) fn entry<'a>(tree: &Tree<'a>, now: Moment) -> Entry<'a> {
+pub(super) fn entry<'a>(tree: &BlockingTree<'a>, now: Timestamp) -> ListEntry<'a> {
     let mut lines = match tree.root {
-        Root::Session(session) => {
+        TreeRoot::Session(session) => {
             let mut lines = vec![heading(session, now), waiting(tree), whose(session)];
             lines.extend(query(session, QUERY));
             lines
         }
-        Root::Prepared => vec![
+        TreeRoot::Prepared => vec![
             "**A prepared transaction** (no session holds it)".to_owned(),
             waiting(tree),
             "`pg_prepared_xacts` names it; `ROLLBACK PREPARED` or `COMMIT PREPARED` ends it.".to_owned(),
         ],
-        Root::Unseen(pid) => vec![format!("**{pid}** is not among the sessions seen"), waiting(tree)],
+        TreeRoot::Unseen(pid) => vec![format!("**{pid}** is not among the sessions seen"), waiting(tree)],
     };
     lines.retain(|line| !line.is_empty());
     lines.extend(tree.branches.iter().map(|branch| line(branch, now)));
@@ -33,24 +33,24 @@ pub(super) fn entry<'a>(tree: &Tree<'a>, now: Moment) -> Entry<'a> {
         lines.push(format!("… and {hidden} more"));
     }
     let text = lines.join("\n");
-    Entry {
-        most: units(&text),
+    ListEntry {
+        max_length: utf16_len(&text),
         text: Box::new(move || text.clone()),
         weight: if tree.branches.len() > FEW { 2 } else { 1 },
         rows: rows(tree),
     }
 }
 
-fn rows<'a>(tree: &Tree<'a>) -> Vec<Row<'a>> {
-    let row = |session, waiters| Row {
+fn rows<'a>(tree: &BlockingTree<'a>) -> Vec<SessionRow<'a>> {
+    let row = |session, waiters| SessionRow {
         session,
         waiters,
         direct: waiters,
         workers: 0,
     };
     let root = match tree.root {
-        Root::Session(session) => Some(row(session, tree.waiters)),
-        Root::Prepared | Root::Unseen(_) => None,
+        TreeRoot::Session(session) => Some(row(session, tree.waiters)),
+        TreeRoot::Prepared | TreeRoot::Unseen(_) => None,
     };
     let branches = tree.branches.iter();
     root.into_iter()
@@ -58,7 +58,7 @@ fn rows<'a>(tree: &Tree<'a>) -> Vec<Row<'a>> {
         .collect()
 }
 
-fn waiting(tree: &Tree<'_>) -> String {
+fn waiting(tree: &BlockingTree<'_>) -> String {
     let longest = tree
         .longest
         .map_or(String::new(), |longest| format!(", the longest {}", age(longest)));
@@ -71,7 +71,7 @@ fn waiting(tree: &Tree<'_>) -> String {
     format!("**{} {wait}**{directly}{longest}", tree.waiters)
 }
 
-fn line(branch: &Branch<'_>, now: Moment) -> String {
+fn line(branch: &TreeBranch<'_>, now: Timestamp) -> String {
     let session = branch.session;
     let mut parts = vec![format!("**{}** {}", session.pid, doing_briefly(session, now))];
     if branch.behind > 0 {

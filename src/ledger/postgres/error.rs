@@ -3,8 +3,8 @@
 use tokio_postgres::Error;
 use tokio_postgres::error::{DbError, SqlState};
 
-use crate::postgres::error::{error_words, explained, plain};
-use crate::workflow::ports::{LedgerError, Unreachable};
+use crate::postgres::error::{format_error, unreachable, unreachable_because};
+use crate::workflow::ports::{LedgerError, TargetUnreachable};
 
 /// Raised by the ledger's own functions: the epoch is not the current one any more.
 const DEPOSED: &str = "KG001";
@@ -13,7 +13,7 @@ const END_MOVED: &str = "KG002";
 
 /// Why a ledger could not be opened.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {
+pub enum PostgresOpenError {
     #[error(
         "the ledger was written by a newer killgate (its schema is version {found}, this one knows {known}): run \
          that version, or a later one"
@@ -40,25 +40,25 @@ pub enum OpenError {
     Behind { seq: u64 },
     /// It may work later.
     #[error("the ledger's server: {0}")]
-    Unavailable(#[source] Unreachable),
+    Unavailable(#[source] TargetUnreachable),
 }
 
-impl OpenError {
+impl PostgresOpenError {
     /// Whether waiting may mend it.
     pub(super) fn may_pass(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Behind { .. })
     }
 
     pub(super) fn unavailable(error: impl Into<anyhow::Error>) -> Self {
-        Self::Unavailable(explained(error))
+        Self::Unavailable(unreachable_because(error))
     }
 
     pub(super) fn late() -> Self {
-        Self::Unavailable(plain("it did not answer in time"))
+        Self::Unavailable(unreachable("it did not answer in time"))
     }
 }
 
-impl From<Error> for OpenError {
+impl From<Error> for PostgresOpenError {
     fn from(error: Error) -> Self {
         Self::unavailable(error)
     }
@@ -66,25 +66,25 @@ impl From<Error> for OpenError {
 
 /// What became of a statement that brought no result.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum LedgerStatementError {
     /// The server answered with an error: it did nothing.
     Raised(Box<DbError>),
     /// It was handed over, and what became of it is not known.
     Lost(anyhow::Error),
 }
 
-impl Failure {
+impl LedgerStatementError {
     pub(super) fn is_deposed(&self) -> bool {
         matches!(self, Self::Raised(error) if error.code().code() == DEPOSED)
     }
 }
 
 /// For statements that write.
-impl From<Failure> for LedgerError {
-    fn from(failure: Failure) -> Self {
+impl From<LedgerStatementError> for LedgerError {
+    fn from(failure: LedgerStatementError) -> Self {
         match failure {
-            Failure::Lost(error) => Self::Uncertain(error),
-            Failure::Raised(error) => match error.code().code() {
+            LedgerStatementError::Lost(error) => Self::Uncertain(error),
+            LedgerStatementError::Raised(error) => match error.code().code() {
                 DEPOSED => Self::Deposed,
                 // Something was appended whose answer was lost, or not by this killgate: it must be read first.
                 END_MOVED => Self::Uncertain(anyhow::Error::new(error)),
@@ -98,16 +98,18 @@ impl From<Failure> for LedgerError {
 }
 
 /// For statements that only read: what became of one makes no difference to the records.
-pub(super) fn not_read(failure: Failure) -> LedgerError {
+pub(super) fn not_read(failure: LedgerStatementError) -> LedgerError {
     match failure {
-        Failure::Lost(error) => LedgerError::NotRecorded(error.context("the ledger could not be read")),
-        raised @ Failure::Raised(_) => raised.into(),
+        LedgerStatementError::Lost(error) => {
+            LedgerError::NotRecorded(error.context("the ledger could not be read"))
+        }
+        raised @ LedgerStatementError::Raised(_) => raised.into(),
     }
 }
 
 /// What is wrong, and what to do, in a sentence for people.
 fn explain(error: &DbError) -> String {
-    let words = error_words(error);
+    let words = format_error(error);
     let mend = if *error.code() == SqlState::UNIQUE_VIOLATION {
         "a request is asked for once, executed at most once, and ends at most once"
     } else if *error.code() == SqlState::READ_ONLY_SQL_TRANSACTION {

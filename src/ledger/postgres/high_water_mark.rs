@@ -7,21 +7,21 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::error::OpenError;
-use crate::ledger::hash_chain::Tail;
+use super::error::PostgresOpenError;
+use crate::ledger::hash_chain::ChainTail;
 
 /// The latest end of the chain that this process was told of, from its start to its end.
 #[derive(Clone, Debug, Default)]
-pub struct Memory(Arc<Mutex<Tail>>);
+pub struct HighWaterMark(Arc<Mutex<ChainTail>>);
 
-impl Memory {
+impl HighWaterMark {
     /// The last record that must be there.
-    pub(super) fn last(&self) -> Tail {
+    pub(super) fn last(&self) -> ChainTail {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Keeps where the chain ends, if that is later than what is known.
-    pub(super) fn keep(&self, end: &Tail) {
+    pub(super) fn advance(&self, end: &ChainTail) {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if end.seq > last.seq {
             last.clone_from(end);
@@ -29,9 +29,13 @@ impl Memory {
     }
 
     /// Takes the answer to where the chain ends: nowhere, when it does not have the record that was asked about.
-    pub(super) fn confirm(&self, asked: &Tail, end: Option<Tail>) -> Result<Tail, OpenError> {
-        let end = end.ok_or(OpenError::Behind { seq: asked.seq })?;
-        self.keep(&end);
+    pub(super) fn confirm(
+        &self,
+        asked: &ChainTail,
+        end: Option<ChainTail>,
+    ) -> Result<ChainTail, PostgresOpenError> {
+        let end = end.ok_or(PostgresOpenError::Behind { seq: asked.seq })?;
+        self.advance(&end);
         Ok(end)
     }
 }

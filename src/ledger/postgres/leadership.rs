@@ -11,11 +11,11 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::Transaction;
 
-use super::error::OpenError;
-use super::session::{Session, dial};
-use super::{Memory, Postgres, queries, schema};
-use crate::ledger::hash_chain::Tail;
-use crate::postgres::connection::{Dial, Ended, Live};
+use super::error::PostgresOpenError;
+use super::session::{LedgerSession, connect};
+use super::{HighWaterMark, PostgresLedger, queries, schema};
+use crate::ledger::hash_chain::ChainTail;
+use crate::postgres::connection::{ConnectOptions, ConnectionClosed, PostgresConnection};
 
 /// The lock's number: the letters "killgate". A lock of this number belongs to one database.
 const LOCK: i64 = 0x6b69_6c6c_6761_7465;
@@ -24,7 +24,7 @@ pub(super) const OPENING: Duration = Duration::from_secs(5);
 
 /// How replicas take turns. All times are the server's.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms {
+pub struct LeaseTimings {
     /// How often the active replica renews its lease, and how often the others look at it.
     pub heartbeat: Duration,
     /// A replica whose session is gone may come back for this long after it renewed its lease the last time.
@@ -33,7 +33,7 @@ pub struct Terms {
     pub expiry: Duration,
 }
 
-impl Default for Terms {
+impl Default for LeaseTimings {
     fn default() -> Self {
         Self {
             heartbeat: Duration::from_secs(1),
@@ -44,21 +44,21 @@ impl Default for Terms {
 }
 
 /// The seat of the active replica, just taken.
-pub(super) struct Taken {
-    pub(super) session: Session,
-    pub(super) ended: Ended,
+pub(super) struct AcquiredLease {
+    pub(super) session: LedgerSession,
+    pub(super) ended: ConnectionClosed,
     pub(super) epoch: i64,
-    pub(super) tail: Tail,
+    pub(super) tail: ChainTail,
 }
 
 /// Waits until this replica is the active one. Why it waits is told through `waiting`. Fails on what no waiting
 /// mends.
 pub(super) async fn stand_by(
-    to: &Dial,
-    terms: Terms,
+    to: &ConnectOptions,
+    terms: LeaseTimings,
     waiting: &watch::Sender<String>,
-    memory: &Memory,
-) -> Result<Taken, OpenError> {
+    memory: &HighWaterMark,
+) -> Result<AcquiredLease, PostgresOpenError> {
     loop {
         match campaign(to, terms, waiting, memory).await {
             Err(problem) if problem.may_pass() => {
@@ -75,25 +75,25 @@ pub(super) async fn stand_by(
 
 /// Goes on looking through one connection until the seat is taken or the connection fails.
 async fn campaign(
-    to: &Dial,
-    terms: Terms,
+    to: &ConnectOptions,
+    terms: LeaseTimings,
     waiting: &watch::Sender<String>,
-    memory: &Memory,
-) -> Result<Taken, OpenError> {
-    let (mut live, ended) = dial(to, OPENING).await?;
+    memory: &HighWaterMark,
+) -> Result<AcquiredLease, PostgresOpenError> {
+    let (mut live, ended) = connect(to, OPENING).await?;
     loop {
         let looked = timeout(OPENING, look(&mut live, terms, memory)).await;
-        match looked.unwrap_or_else(|_| Err(OpenError::late()))? {
-            Look::Taken { epoch, tail } => {
-                let session = Session::prepare(live, true).await?;
-                return Ok(Taken {
+        match looked.unwrap_or_else(|_| Err(PostgresOpenError::late()))? {
+            LeaseStatus::Taken { epoch, tail } => {
+                let session = LedgerSession::prepare(live, true).await?;
+                return Ok(AcquiredLease {
                     session,
                     ended,
                     epoch,
                     tail,
                 });
             }
-            Look::Held { holder } => {
+            LeaseStatus::Held { holder } => {
                 waiting.send_if_modified(|told| {
                     let now = format!("standby: the active replica is the one at {holder}");
                     let differs = *told != now;
@@ -110,12 +110,16 @@ async fn campaign(
 }
 
 /// What one look at the lease brought.
-enum Look {
+enum LeaseStatus {
     Held { holder: String },
-    Taken { epoch: i64, tail: Tail },
+    Taken { epoch: i64, tail: ChainTail },
 }
 
-async fn look(live: &mut Live, terms: Terms, memory: &Memory) -> Result<Look, OpenError> {
+async fn look(
+    live: &mut PostgresConnection,
+    terms: LeaseTimings,
+    memory: &HighWaterMark,
+) -> Result<LeaseStatus, PostgresOpenError> {
     let mut seen = None;
     let known = memory.last();
     if schema::version(live.client()).await?.is_some() {
@@ -137,11 +141,11 @@ async fn look(live: &mut Live, terms: Terms, memory: &Memory) -> Result<Look, Op
             .await?;
         let (epoch, holder): (i64, String) = (row.try_get("epoch")?, row.try_get("holder")?);
         if row.try_get("is_fresh")? {
-            return Ok(Look::Held { holder });
+            return Ok(LeaseStatus::Held { holder });
         }
         seen = Some((epoch, holder, row.try_get::<_, bool>("has_expired")?));
     } else if known.seq > 0 {
-        return Err(OpenError::Behind { seq: known.seq });
+        return Err(PostgresOpenError::Behind { seq: known.seq });
     }
     if !lock(live).await? {
         let holder = match seen {
@@ -152,18 +156,18 @@ async fn look(live: &mut Live, terms: Terms, memory: &Memory) -> Result<Look, Op
             Some((_, holder, false)) => holder,
             None => "a replica that makes the ledger".to_owned(),
         };
-        return Ok(Look::Held { holder });
+        return Ok(LeaseStatus::Held { holder });
     }
     let transaction = live.client_mut().transaction().await?;
     schema::migrate(&transaction).await?;
     let epoch = take_over(&transaction).await?;
     let tail = checked_end(&transaction).await?;
     transaction.commit().await?;
-    Ok(Look::Taken { epoch, tail })
+    Ok(LeaseStatus::Taken { epoch, tail })
 }
 
 /// Tries to get the lock for this session.
-pub(super) async fn lock(live: &Live) -> Result<bool, OpenError> {
+pub(super) async fn lock(live: &PostgresConnection) -> Result<bool, PostgresOpenError> {
     let row = live
         .client()
         .query_one("SELECT pg_try_advisory_lock($1) AS got", &[&LOCK])
@@ -173,7 +177,11 @@ pub(super) async fn lock(live: &Live) -> Result<bool, OpenError> {
 
 /// Ends whatever session has the lock, if the lease is still the expired one that was seen. A role may end its
 /// own sessions, so the replicas must log in as one role.
-async fn end_the_session_of(live: &Live, epoch: i64, terms: Terms) -> Result<(), OpenError> {
+async fn end_the_session_of(
+    live: &PostgresConnection,
+    epoch: i64,
+    terms: LeaseTimings,
+) -> Result<(), PostgresOpenError> {
     let ended = live
         .client()
         .query(
@@ -197,7 +205,7 @@ async fn end_the_session_of(live: &Live, epoch: i64, terms: Terms) -> Result<(),
     Ok(())
 }
 
-async fn take_over(transaction: &Transaction<'_>) -> Result<i64, OpenError> {
+async fn take_over(transaction: &Transaction<'_>) -> Result<i64, PostgresOpenError> {
     let row = transaction
         .query_one(
             "UPDATE killgate_ledger.lease
@@ -211,7 +219,7 @@ async fn take_over(transaction: &Transaction<'_>) -> Result<i64, OpenError> {
 }
 
 /// Where the chain ends. The last record must be the one that was appended last, and unchanged.
-async fn checked_end(transaction: &Transaction<'_>) -> Result<Tail, OpenError> {
+async fn checked_end(transaction: &Transaction<'_>) -> Result<ChainTail, PostgresOpenError> {
     let promised = queries::end(transaction).await?;
     let last = transaction
         .query_opt(
@@ -223,20 +231,20 @@ async fn checked_end(transaction: &Transaction<'_>) -> Result<Tail, OpenError> {
         .transpose()?;
     promised
         .confirm(last.as_ref())
-        .map_err(|(seq, problem)| OpenError::Damaged { seq, problem })?;
+        .map_err(|(seq, problem)| PostgresOpenError::Damaged { seq, problem })?;
     Ok(promised)
 }
 
-impl Postgres {
+impl PostgresLedger {
     /// Waits until this replica is the active one, as long as that takes; why it waits is told through
     /// `waiting`. Fails on what no waiting mends: a newer or a damaged ledger. A ledger that lacks what is in
     /// `memory` is not taken. Needs a tokio runtime, on which the lease is renewed.
     pub async fn stand_by(
-        to: Dial,
-        terms: Terms,
+        to: ConnectOptions,
+        terms: LeaseTimings,
         waiting: &watch::Sender<String>,
-        memory: &Memory,
-    ) -> Result<Self, OpenError> {
+        memory: &HighWaterMark,
+    ) -> Result<Self, PostgresOpenError> {
         let taken = stand_by(&to, terms, waiting, memory).await?;
         tracing::info!(epoch = taken.epoch, "this replica is the active one");
         Ok(Self::begin(to, terms, taken, memory.clone()))

@@ -6,34 +6,34 @@ use std::time::Duration;
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::error::{Failure, OpenError};
-use super::leadership::{self, OPENING, Terms};
+use super::error::{LedgerStatementError, PostgresOpenError};
+use super::leadership::{self, LeaseTimings, OPENING};
 use super::queries;
-use super::session::{Place, Reach, Session, dial, lend};
-use crate::postgres::connection::{Dial, Ended};
-use crate::postgres::error::plain;
+use super::session::{LedgerSession, SessionSlot, SessionStatus, acquire, connect};
+use crate::postgres::connection::{ConnectOptions, ConnectionClosed};
+use crate::postgres::error::unreachable;
 use crate::workflow::ports::LedgerError;
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 
-pub(super) struct Keeper {
-    pub(super) to: Dial,
-    pub(super) terms: Terms,
+pub(super) struct LeaseKeeper {
+    pub(super) to: ConnectOptions,
+    pub(super) terms: LeaseTimings,
     pub(super) epoch: i64,
-    pub(super) place: Arc<Mutex<Place>>,
-    pub(super) reach: watch::Sender<Reach>,
+    pub(super) place: Arc<Mutex<SessionSlot>>,
+    pub(super) reach: watch::Sender<SessionStatus>,
 }
 
-impl Keeper {
-    pub(super) async fn keep(self, mut ended: Ended) {
+impl LeaseKeeper {
+    pub(super) async fn keep(self, mut ended: ConnectionClosed) {
         loop {
             tokio::select! {
                 // It never carries a value: it is over when the connection is.
                 _ = &mut ended => {
                     self.reach.send_if_modified(|reach| {
-                        let was_up = matches!(reach, Reach::Up);
+                        let was_up = matches!(reach, SessionStatus::Up);
                         if was_up {
-                            *reach = Reach::Opening;
+                            *reach = SessionStatus::Opening;
                         }
                         was_up
                     });
@@ -52,14 +52,14 @@ impl Keeper {
             }
         }
         tracing::warn!(epoch = self.epoch, "another replica has taken over");
-        self.reach.send_replace(Reach::Deposed);
+        self.reach.send_replace(SessionStatus::Deposed);
         self.place.lock().await.session = None;
     }
 
     /// Renews the lease; takes the lock again where an earlier session of this replica's still had it.
     async fn renew(&self) -> Result<(), LedgerError> {
         let deadline = Instant::now() + super::LIMIT;
-        let mut lent = lend(&self.place, self.reach.subscribe(), deadline).await?;
+        let mut lent = acquire(&self.place, self.reach.subscribe(), deadline).await?;
         if !lent.session().locked {
             lent.session().locked = leadership::lock(&lent.session().live)
                 .await
@@ -71,28 +71,28 @@ impl Keeper {
     }
 
     /// Opens sessions until one is open; `None` when another replica has taken over.
-    async fn reopen(&self) -> Option<Ended> {
+    async fn reopen(&self) -> Option<ConnectionClosed> {
         let mut pause = SHORTEST_PAUSE;
         loop {
             match timeout(OPENING, self.open()).await {
                 Ok(Ok(Some(ended))) => {
                     tracing::info!("the ledger's server is reached again");
-                    self.reach.send_replace(Reach::Up);
+                    self.reach.send_replace(SessionStatus::Up);
                     return Some(ended);
                 }
                 Ok(Ok(None)) => return None,
                 Ok(Err(problem)) => self.tell_down(problem),
-                Err(_) => self.tell_down(OpenError::late()),
+                Err(_) => self.tell_down(PostgresOpenError::late()),
             }
             sleep(pause).await;
             pause = (pause * 2).min(self.terms.heartbeat);
         }
     }
 
-    async fn open(&self) -> Result<Option<Ended>, OpenError> {
-        let (live, ended) = dial(&self.to, OPENING).await?;
+    async fn open(&self) -> Result<Option<ConnectionClosed>, PostgresOpenError> {
+        let (live, ended) = connect(&self.to, OPENING).await?;
         let locked = leadership::lock(&live).await?;
-        let session = Session::prepare(live, locked).await?;
+        let session = LedgerSession::prepare(live, locked).await?;
         let renewed = session
             .live
             .client()
@@ -101,7 +101,7 @@ impl Keeper {
         if let Err(error) = renewed {
             let is_deposed = error
                 .as_db_error()
-                .is_some_and(|raised| Failure::Raised(Box::new(raised.clone())).is_deposed());
+                .is_some_and(|raised| LedgerStatementError::Raised(Box::new(raised.clone())).is_deposed());
             return if is_deposed { Ok(None) } else { Err(error.into()) };
         }
         let mut place = self.place.lock().await;
@@ -112,16 +112,15 @@ impl Keeper {
         Ok(Some(ended))
     }
 
-    fn tell_down(&self, problem: OpenError) {
+    fn tell_down(&self, problem: PostgresOpenError) {
         let unreachable = match problem {
-            OpenError::Unavailable(unreachable) => unreachable,
-            other => plain(other.to_string()),
+            PostgresOpenError::Unavailable(unreachable) => unreachable,
+            other => unreachable(other.to_string()),
         };
-        let is_known =
-            matches!(&*self.reach.borrow(), Reach::Down(known) if known.problem == unreachable.problem);
+        let is_known = matches!(&*self.reach.borrow(), SessionStatus::Down(known) if known.message == unreachable.message);
         if !is_known {
             tracing::warn!(problem = %unreachable, "the ledger cannot be used");
         }
-        self.reach.send_replace(Reach::Down(unreachable));
+        self.reach.send_replace(SessionStatus::Down(unreachable));
     }
 }

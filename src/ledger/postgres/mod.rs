@@ -30,49 +30,49 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
-pub use self::error::OpenError;
+pub use self::error::PostgresOpenError;
 use self::error::not_read;
-pub use self::high_water_mark::Memory;
-use self::leadership::Taken;
-pub use self::leadership::Terms;
-use self::lease_keeper::Keeper;
-use self::session::{Lent, Place, Reach, lend};
-use crate::domain::event::{Entry, Recorded};
+pub use self::high_water_mark::HighWaterMark;
+use self::leadership::AcquiredLease;
+pub use self::leadership::LeaseTimings;
+use self::lease_keeper::LeaseKeeper;
+use self::session::{SessionGuard, SessionSlot, SessionStatus, acquire};
+use crate::domain::event::{LedgerEntry, Recorded};
 use crate::domain::ids::RequestId;
-use crate::domain::timestamp::Moment;
-use crate::ledger::hash_chain::Tail;
-use crate::ledger::pending::{self, Standing};
-use crate::postgres::connection::Dial;
-use crate::workflow::ports::{Ledger, LedgerError, Recall, Search};
+use crate::domain::timestamp::Timestamp;
+use crate::ledger::hash_chain::ChainTail;
+use crate::ledger::pending::{self, PendingState};
+use crate::postgres::connection::ConnectOptions;
+use crate::workflow::ports::{Ledger, LedgerError, PendingRequests, RequestSearch};
 
 /// How long anything asked of the ledger may take. Shorter than a lease, so that an answer in time is one from
 /// before anybody could have taken the lease away.
 const LIMIT: Duration = Duration::from_secs(3);
 
 /// The ledger, held by the active replica.
-pub struct Postgres {
+pub struct PostgresLedger {
     epoch: i64,
-    place: Arc<Mutex<Place>>,
-    reach: watch::Receiver<Reach>,
+    place: Arc<Mutex<SessionSlot>>,
+    reach: watch::Receiver<SessionStatus>,
     _keeper: JoinSet<()>,
 }
 
-impl Postgres {
-    fn begin(to: Dial, terms: Terms, taken: Taken, memory: Memory) -> Self {
-        let Taken {
+impl PostgresLedger {
+    fn begin(to: ConnectOptions, terms: LeaseTimings, taken: AcquiredLease, memory: HighWaterMark) -> Self {
+        let AcquiredLease {
             session,
             ended,
             epoch,
             tail,
         } = taken;
-        memory.keep(&tail);
-        let place = Arc::new(Mutex::new(Place {
+        memory.advance(&tail);
+        let place = Arc::new(Mutex::new(SessionSlot {
             session: Some(session),
             tail,
             memory,
         }));
-        let (told, reach) = watch::channel(Reach::Up);
-        let keeper = Keeper {
+        let (told, reach) = watch::channel(SessionStatus::Up);
+        let keeper = LeaseKeeper {
             to,
             terms,
             epoch,
@@ -94,34 +94,36 @@ impl Postgres {
         let mut reach = self.reach.clone();
         async move {
             // The keeper ends without a word only together with the ledger.
-            let _ = reach.wait_for(|reach| matches!(reach, Reach::Deposed)).await;
+            let _ = reach
+                .wait_for(|reach| matches!(reach, SessionStatus::Deposed))
+                .await;
         }
     }
 
     /// Lets another replica take over at once. Nothing may be appended afterwards.
     pub async fn resign(&self) -> Result<(), LedgerError> {
         let deadline = Instant::now() + LIMIT;
-        let lent = self.lend(deadline).await?;
+        let lent = self.acquire(deadline).await?;
         let resign = "UPDATE killgate_ledger.lease SET renewed_at = '-infinity' WHERE epoch = $1";
         let answer = timeout_at(deadline, lent.client().execute(resign, &[&self.epoch])).await;
         Ok(lent.conclude(answer, None).map(drop)?)
     }
 
-    async fn lend(&self, deadline: Instant) -> Result<Lent, LedgerError> {
-        lend(&self.place, self.reach.clone(), deadline).await
+    async fn acquire(&self, deadline: Instant) -> Result<SessionGuard, LedgerError> {
+        acquire(&self.place, self.reach.clone(), deadline).await
     }
 }
 
 #[async_trait]
-impl Ledger for Postgres {
-    async fn append(&self, entries: Vec<Entry>) -> Result<Vec<Recorded>, LedgerError> {
+impl Ledger for PostgresLedger {
+    async fn append(&self, entries: Vec<LedgerEntry>) -> Result<Vec<Recorded>, LedgerError> {
         if entries.is_empty() {
             return Ok(Vec::new());
         }
         let deadline = Instant::now() + LIMIT;
-        let mut lent = self.lend(deadline).await?;
+        let mut lent = self.acquire(deadline).await?;
         let last = lent.tail().clone();
-        let sealed = Sealed::after(last.clone(), entries)?;
+        let sealed = SealedBatch::after(last.clone(), entries)?;
         let append = lent.session().append.clone();
         let (last_seq, requests, owed) = (whole(last.seq), sealed.requests(), sealed.owed());
         let answer = timeout_at(
@@ -150,9 +152,9 @@ impl Ledger for Postgres {
         Ok(sealed.recorded)
     }
 
-    async fn recall(&self, since: Moment) -> Result<Recall, LedgerError> {
+    async fn load_pending(&self, since: Timestamp) -> Result<PendingRequests, LedgerError> {
         let deadline = Instant::now() + LIMIT;
-        let mut lent = self.lend(deadline).await?;
+        let mut lent = self.acquire(deadline).await?;
         let known = lent.memory().last();
         let live = &mut lent.session().live;
         let answer = timeout_at(deadline, queries::recall(live, since, &known)).await;
@@ -165,9 +167,9 @@ impl Ledger for Postgres {
         found.verified()
     }
 
-    async fn settle(&self, request: RequestId) -> Result<(), LedgerError> {
+    async fn mark_delivered(&self, request: RequestId) -> Result<(), LedgerError> {
         let deadline = Instant::now() + LIMIT;
-        let mut lent = self.lend(deadline).await?;
+        let mut lent = self.acquire(deadline).await?;
         let settle = lent.session().settle.clone();
         let answer = timeout_at(
             deadline,
@@ -177,16 +179,16 @@ impl Ledger for Postgres {
         Ok(lent.conclude(answer, None).map(drop)?)
     }
 
-    async fn history(&self, search: Search) -> Result<Vec<Recorded>, LedgerError> {
+    async fn history(&self, search: RequestSearch) -> Result<Vec<Recorded>, LedgerError> {
         let deadline = Instant::now() + LIMIT;
-        let lent = self.lend(deadline).await?;
+        let lent = self.acquire(deadline).await?;
         let answer = timeout_at(deadline, queries::history(lent.client(), &search)).await;
         queries::verified(lent.conclude(answer, None).map_err(not_read)?)
     }
 
     async fn probe(&self) -> Result<(), LedgerError> {
         let deadline = Instant::now() + LIMIT;
-        let mut lent = self.lend(deadline).await?;
+        let mut lent = self.acquire(deadline).await?;
         let renew = lent.session().renew.clone();
         let known = lent.memory().last();
         let trying = async {
@@ -201,26 +203,27 @@ impl Ledger for Postgres {
     }
 }
 
-fn behind(known: &Tail) -> LedgerError {
-    LedgerError::NotRecorded(OpenError::Behind { seq: known.seq }.into())
+fn behind(known: &ChainTail) -> LedgerError {
+    LedgerError::NotRecorded(PostgresOpenError::Behind { seq: known.seq }.into())
 }
 
 /// Entries made into records that follow one another.
-struct Sealed {
+struct SealedBatch {
     recorded: Vec<Recorded>,
     lines: Vec<String>,
     /// How the requests among them stand afterwards.
-    standing: BTreeMap<u64, Standing>,
-    tail: Tail,
+    standing: BTreeMap<u64, PendingState>,
+    tail: ChainTail,
 }
 
-impl Sealed {
-    fn after(mut tail: Tail, entries: Vec<Entry>) -> Result<Self, LedgerError> {
+impl SealedBatch {
+    fn after(mut tail: ChainTail, entries: Vec<LedgerEntry>) -> Result<Self, LedgerError> {
         let mut recorded = Vec::with_capacity(entries.len());
         let mut lines = Vec::with_capacity(entries.len());
         let mut standing = BTreeMap::new();
         for entry in entries {
-            if let (Some(RequestId(request)), Some(now)) = (entry.request, pending::after(&entry.event)) {
+            if let (Some(RequestId(request)), Some(now)) = (entry.request, pending::state_after(&entry.event))
+            {
                 standing.insert(request, now);
             }
             let sealed = tail.seal(entry).map_err(|error| {
@@ -244,7 +247,10 @@ impl Sealed {
     }
 
     fn owed(&self) -> Vec<bool> {
-        self.standing.values().map(|now| *now == Standing::Owed).collect()
+        self.standing
+            .values()
+            .map(|now| *now == PendingState::Undelivered)
+            .collect()
     }
 }
 
@@ -255,9 +261,9 @@ fn whole(number: u64) -> i64 {
 
 /// Does all that a start would do to the ledger behind `to`, and takes it back: whether this killgate could keep
 /// its records there.
-pub async fn try_out(to: &Dial) -> Result<(), OpenError> {
+pub async fn dry_run(to: &ConnectOptions) -> Result<(), PostgresOpenError> {
     let trying = async {
-        let (mut live, _ended) = session::dial(to, LIMIT).await?;
+        let (mut live, _ended) = session::connect(to, LIMIT).await?;
         let transaction = live.client_mut().transaction().await?;
         schema::migrate(&transaction).await?;
         transaction
@@ -268,5 +274,5 @@ pub async fn try_out(to: &Dial) -> Result<(), OpenError> {
     };
     timeout(LIMIT * 2, trying)
         .await
-        .unwrap_or_else(|_| Err(OpenError::late()))
+        .unwrap_or_else(|_| Err(PostgresOpenError::late()))
 }

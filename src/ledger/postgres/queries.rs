@@ -10,24 +10,24 @@ use super::whole;
 use crate::domain::event::Recorded;
 use crate::domain::identity::Pid;
 use crate::domain::ids::RequestId;
-use crate::domain::timestamp::Moment;
-use crate::ledger::hash_chain::{self, Tail};
-use crate::ledger::reader::Row;
+use crate::domain::timestamp::Timestamp;
+use crate::ledger::hash_chain::{self, ChainTail};
+use crate::ledger::reader::StoredRecord;
 use crate::ledger::record::time;
-use crate::postgres::connection::Live;
-use crate::workflow::ports::{LedgerError, Reach, Recall, Search};
+use crate::postgres::connection::PostgresConnection;
+use crate::workflow::ports::{LedgerError, PendingRequests, RequestSearch, SearchAnchor};
 
-/// What [`Recall`] is made of.
-pub(super) struct Found {
-    rows: Vec<Row>,
+/// What [`PendingRequests`] is made of.
+pub(super) struct PendingRows {
+    rows: Vec<StoredRecord>,
     next: RequestId,
     owed: BTreeSet<RequestId>,
     /// Where the chain ended when this was read; `None` when it lacks what is known to have been in it.
-    pub(super) tail: Option<Tail>,
+    pub(super) tail: Option<ChainTail>,
 }
 
 /// One view of the ledger for all questions that are asked in it.
-pub(super) async fn one_view(live: &mut Live) -> Result<Transaction<'_>, Error> {
+pub(super) async fn one_view(live: &mut PostgresConnection) -> Result<Transaction<'_>, Error> {
     live.client_mut()
         .build_transaction()
         .isolation_level(IsolationLevel::RepeatableRead)
@@ -36,7 +36,11 @@ pub(super) async fn one_view(live: &mut Live) -> Result<Transaction<'_>, Error> 
         .await
 }
 
-pub(super) async fn recall(live: &mut Live, since: Moment, known: &Tail) -> Result<Found, Error> {
+pub(super) async fn recall(
+    live: &mut PostgresConnection,
+    since: Timestamp,
+    known: &ChainTail,
+) -> Result<PendingRows, Error> {
     let transaction = one_view(live).await?;
     let rows = transaction
         .query(
@@ -59,7 +63,7 @@ pub(super) async fn recall(live: &mut Live, since: Moment, known: &Tail) -> Resu
         .await?;
     let tail = end_after(&transaction, known).await?;
     transaction.commit().await?;
-    Ok(Found {
+    Ok(PendingRows {
         rows: rows.iter().map(row).collect::<Result<_, _>>()?,
         next: RequestId(last.try_get::<_, i64>("last")?.unsigned_abs() + 1),
         owed: owed
@@ -70,33 +74,33 @@ pub(super) async fn recall(live: &mut Live, since: Moment, known: &Tail) -> Resu
     })
 }
 
-impl Found {
-    pub(super) fn verified(self) -> Result<Recall, LedgerError> {
-        Ok(Recall {
+impl PendingRows {
+    pub(super) fn verified(self) -> Result<PendingRequests, LedgerError> {
+        Ok(PendingRequests {
             records: verified(self.rows)?,
-            next: self.next,
-            owed: self.owed,
+            next_id: self.next,
+            undelivered: self.owed,
         })
     }
 }
 
 /// Newest request first, and each request's records oldest first.
-pub(super) async fn history(client: &Client, search: &Search) -> Result<Vec<Row>, Error> {
+pub(super) async fn history(client: &Client, search: &RequestSearch) -> Result<Vec<StoredRecord>, Error> {
     let mut sql = "SELECT request FROM killgate_ledger.record AS asked WHERE event = 'requested'".to_owned();
     let (pid, requester, message, limit) = (
         search.pid.map(Pid::number),
         search.requester.map(|requester| requester.to_string()),
-        search.message.map(|message| message.to_string()),
+        search.card.map(|message| message.to_string()),
         i64::from(search.limit),
     );
     let targets: Option<Vec<&str>> = search
         .targets
         .as_ref()
         .map(|targets| targets.iter().map(String::as_str).collect());
-    let (beyond, order) = match search.reach {
-        Reach::Newest => (None, "DESC"),
-        Reach::OlderThan(request) => (Some(("request <", whole(request.0))), "DESC"),
-        Reach::NewerThan(request) => (Some(("request >", whole(request.0))), "ASC"),
+    let (beyond, order) = match search.anchor {
+        SearchAnchor::Newest => (None, "DESC"),
+        SearchAnchor::OlderThan(request) => (Some(("request <", whole(request.0))), "DESC"),
+        SearchAnchor::NewerThan(request) => (Some(("request >", whole(request.0))), "ASC"),
     };
     let mut values: Vec<&(dyn ToSql + Sync)> = vec![&limit];
     match search.ended {
@@ -144,7 +148,7 @@ pub(super) async fn history(client: &Client, search: &Search) -> Result<Vec<Row>
 }
 
 /// Where the chain ends, as the last append left it.
-pub(super) async fn end(client: &impl GenericClient) -> Result<Tail, Error> {
+pub(super) async fn end(client: &impl GenericClient) -> Result<ChainTail, Error> {
     let row = client
         .query_one("SELECT seq, hash FROM killgate_ledger.chain_end", &[])
         .await?;
@@ -152,7 +156,10 @@ pub(super) async fn end(client: &impl GenericClient) -> Result<Tail, Error> {
 }
 
 /// Where the chain ends, if the record that `known` ends with is still in it.
-pub(super) async fn end_after(client: &impl GenericClient, known: &Tail) -> Result<Option<Tail>, Error> {
+pub(super) async fn end_after(
+    client: &impl GenericClient,
+    known: &ChainTail,
+) -> Result<Option<ChainTail>, Error> {
     let row = client
         .query_opt(
             "SELECT seq, hash FROM killgate_ledger.chain_end
@@ -166,7 +173,7 @@ pub(super) async fn end_after(client: &impl GenericClient, known: &Tail) -> Resu
 }
 
 /// Some of the records after `seq`, in order.
-pub(super) async fn after(client: &Client, seq: u64, limit: i64) -> Result<Vec<Row>, Error> {
+pub(super) async fn after(client: &Client, seq: u64, limit: i64) -> Result<Vec<StoredRecord>, Error> {
     let rows = client
         .query(
             "SELECT seq, line FROM killgate_ledger.record WHERE seq > $1 ORDER BY seq LIMIT $2",
@@ -176,24 +183,24 @@ pub(super) async fn after(client: &Client, seq: u64, limit: i64) -> Result<Vec<R
     rows.iter().map(row).collect()
 }
 
-fn tail(row: &tokio_postgres::Row) -> Result<Tail, Error> {
-    Ok(Tail {
+fn tail(row: &tokio_postgres::Row) -> Result<ChainTail, Error> {
+    Ok(ChainTail {
         seq: row.try_get::<_, i64>("seq")?.unsigned_abs(),
         hash: row.try_get("hash")?,
     })
 }
 
-pub(super) fn row(row: &tokio_postgres::Row) -> Result<Row, Error> {
-    Ok(Row {
+pub(super) fn row(row: &tokio_postgres::Row) -> Result<StoredRecord, Error> {
+    Ok(StoredRecord {
         seq: row.try_get::<_, i64>("seq")?.unsigned_abs(),
         line: row.try_get("line")?,
     })
 }
 
 /// The records that the rows are, unless one of them is not as it was written.
-pub(super) fn verified(rows: Vec<Row>) -> Result<Vec<Recorded>, LedgerError> {
+pub(super) fn verified(rows: Vec<StoredRecord>) -> Result<Vec<Recorded>, LedgerError> {
     rows.into_iter()
-        .map(|Row { seq, line }| {
+        .map(|StoredRecord { seq, line }| {
             hash_chain::read(seq, &line)
                 .map(|link| link.recorded)
                 .map_err(|broken| LedgerError::Corrupt {

@@ -5,34 +5,34 @@ use std::{fmt, thread};
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::error::OpenError;
+use super::error::PostgresOpenError;
 use super::{LIMIT, queries, schema, session};
-use crate::ledger::hash_chain::Tail;
-use crate::ledger::reader::{Pages, Row};
-use crate::postgres::connection::{Dial, Live};
+use crate::ledger::hash_chain::ChainTail;
+use crate::ledger::reader::{LedgerReader, StoredRecord};
+use crate::postgres::connection::{ConnectOptions, PostgresConnection};
 
 const PAGE: i64 = 1_000;
 
 /// A ledger, opened for reading only.
-pub struct PostgresPages {
-    thread: OwnRuntime,
-    live: Live,
+pub struct PostgresReader {
+    thread: ReaderRuntime,
+    live: PostgresConnection,
 }
 
-impl fmt::Debug for PostgresPages {
+impl fmt::Debug for PostgresReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresPages").finish_non_exhaustive()
     }
 }
 
-impl PostgresPages {
+impl PostgresReader {
     /// Connects; fails when there is no ledger. Blocks for as long as that takes.
-    pub fn open(to: &Dial) -> Result<Self, OpenError> {
-        let thread = OwnRuntime::new()?;
+    pub fn open(to: &ConnectOptions) -> Result<Self, PostgresOpenError> {
+        let thread = ReaderRuntime::new()?;
         let live = thread.block_on(async {
-            let (live, _ended) = session::dial(to, LIMIT).await?;
+            let (live, _ended) = session::connect(to, LIMIT).await?;
             match schema::version(live.client()).await? {
-                None => Err(OpenError::Missing),
+                None => Err(PostgresOpenError::Missing),
                 Some(_) => Ok(live),
             }
         })?;
@@ -40,12 +40,12 @@ impl PostgresPages {
     }
 }
 
-impl Pages for PostgresPages {
-    fn end(&mut self) -> anyhow::Result<Tail> {
+impl LedgerReader for PostgresReader {
+    fn tail(&mut self) -> anyhow::Result<ChainTail> {
         Ok(self.thread.block_on(queries::end(self.live.client()))?)
     }
 
-    fn after(&mut self, seq: u64) -> anyhow::Result<Vec<Row>> {
+    fn records_after(&mut self, seq: u64) -> anyhow::Result<Vec<StoredRecord>> {
         Ok(self
             .thread
             .block_on(queries::after(self.live.client(), seq, PAGE))?)
@@ -53,13 +53,13 @@ impl Pages for PostgresPages {
 }
 
 /// A runtime that may be waited for, and dropped, from within another one.
-struct OwnRuntime(Option<Runtime>);
+struct ReaderRuntime(Option<Runtime>);
 
-impl OwnRuntime {
-    fn new() -> Result<Self, OpenError> {
+impl ReaderRuntime {
+    fn new() -> Result<Self, PostgresOpenError> {
         let runtime = Builder::new_current_thread().enable_all().build();
         Ok(Self(Some(runtime.map_err(|error| {
-            OpenError::unavailable(anyhow::Error::new(error))
+            PostgresOpenError::unavailable(anyhow::Error::new(error))
         })?)))
     }
 
@@ -74,7 +74,7 @@ impl OwnRuntime {
     }
 }
 
-impl Drop for OwnRuntime {
+impl Drop for ReaderRuntime {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();

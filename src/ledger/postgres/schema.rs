@@ -3,14 +3,14 @@
 
 use tokio_postgres::{GenericClient, Transaction};
 
-use super::error::OpenError;
+use super::error::PostgresOpenError;
 
 /// What turns a ledger of one version into the next; the first makes an empty schema one. Never changed once it
 /// was released: what comes later is added at the end.
 const STEPS: [&str; 1] = [include_str!("schema.sql")];
 
 /// Brings the schema up to date.
-pub(super) async fn migrate(transaction: &Transaction<'_>) -> Result<(), OpenError> {
+pub(super) async fn migrate(transaction: &Transaction<'_>) -> Result<(), PostgresOpenError> {
     let found = version(transaction).await?;
     let missing = STEPS.iter().skip(found.unwrap_or(0));
     if missing.len() == 0 {
@@ -30,7 +30,7 @@ pub(super) async fn migrate(transaction: &Transaction<'_>) -> Result<(), OpenErr
 }
 
 /// The version of a ledger that this killgate can read; `None` where there is none yet.
-pub(super) async fn version(client: &impl GenericClient) -> Result<Option<usize>, OpenError> {
+pub(super) async fn version(client: &impl GenericClient) -> Result<Option<usize>, PostgresOpenError> {
     let row = client
         .query_one(
             "SELECT to_regclass('killgate_ledger.version') IS NOT NULL AS is_ledger,
@@ -40,16 +40,16 @@ pub(super) async fn version(client: &impl GenericClient) -> Result<Option<usize>
         .await?;
     match (row.try_get("is_ledger")?, row.try_get("is_used")?) {
         (false, false) => return Ok(None),
-        (false, true) => return Err(OpenError::Foreign),
+        (false, true) => return Err(PostgresOpenError::Foreign),
         (true, _) => {}
     }
     let found: i32 = client
         .query_one("SELECT number FROM killgate_ledger.version", &[])
         .await?
         .try_get("number")?;
-    let found = usize::try_from(found).map_err(|_| OpenError::Foreign)?;
+    let found = usize::try_from(found).map_err(|_| PostgresOpenError::Foreign)?;
     if found > STEPS.len() {
-        return Err(OpenError::Newer {
+        return Err(PostgresOpenError::Newer {
             found,
             known: STEPS.len(),
         });
@@ -58,7 +58,7 @@ pub(super) async fn version(client: &impl GenericClient) -> Result<Option<usize>
 }
 
 /// An administrator may have made the schema, for a role that may not make one.
-async fn prepare_schema(transaction: &Transaction<'_>) -> Result<(), OpenError> {
+async fn prepare_schema(transaction: &Transaction<'_>) -> Result<(), PostgresOpenError> {
     let exists: bool = transaction
         .query_one(
             "SELECT to_regnamespace('killgate_ledger') IS NOT NULL AS there",

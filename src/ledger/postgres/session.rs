@@ -9,18 +9,18 @@ use tokio::time::{Instant, timeout_at};
 use tokio_postgres::error::Severity;
 use tokio_postgres::{Client, Error, Statement};
 
-use super::error::{Failure, OpenError};
-use super::high_water_mark::Memory;
-use crate::ledger::hash_chain::Tail;
-use crate::postgres::connection::{Dial, Ended, Live};
-use crate::workflow::ports::{LedgerError, Unreachable};
+use super::error::{LedgerStatementError, PostgresOpenError};
+use super::high_water_mark::HighWaterMark;
+use crate::ledger::hash_chain::ChainTail;
+use crate::postgres::connection::{ConnectOptions, ConnectionClosed, PostgresConnection};
+use crate::workflow::ports::{LedgerError, TargetUnreachable};
 
 /// How long a session that was lost is waited for, before what wants one is told that there is none.
 const REOPENED_WITHIN: Duration = Duration::from_secs(1);
 
 /// What the active replica's statements go through.
-pub(super) struct Session {
-    pub(super) live: Live,
+pub(super) struct LedgerSession {
+    pub(super) live: PostgresConnection,
     pub(super) append: Statement,
     pub(super) renew: Statement,
     pub(super) settle: Statement,
@@ -30,32 +30,32 @@ pub(super) struct Session {
 
 /// How the ledger can be reached at present.
 #[derive(Clone, Debug)]
-pub(super) enum Reach {
+pub(super) enum SessionStatus {
     Up,
     /// The session was lost, and another is being opened.
     Opening,
     /// The last attempt failed so.
-    Down(Unreachable),
+    Down(TargetUnreachable),
     /// Another replica has taken over, for good.
     Deposed,
 }
 
 /// The place of the one session, and where the chain ends as far as this replica has read it.
-pub(super) struct Place {
-    pub(super) session: Option<Session>,
-    pub(super) tail: Tail,
-    pub(super) memory: Memory,
+pub(super) struct SessionSlot {
+    pub(super) session: Option<LedgerSession>,
+    pub(super) tail: ChainTail,
+    pub(super) memory: HighWaterMark,
 }
 
 /// The session, lent. Unless it is given back it is closed, for a statement of unknown state may be under way.
-pub(super) struct Lent {
-    place: OwnedMutexGuard<Place>,
-    session: Session,
+pub(super) struct SessionGuard {
+    place: OwnedMutexGuard<SessionSlot>,
+    session: LedgerSession,
 }
 
-impl Session {
+impl LedgerSession {
     /// Makes a fresh connection ready to act through. The schema must be there.
-    pub(super) async fn prepare(live: Live, locked: bool) -> Result<Self, OpenError> {
+    pub(super) async fn prepare(live: PostgresConnection, locked: bool) -> Result<Self, PostgresOpenError> {
         let client = live.client();
         // A server may be set to acknowledge before it has written; a ledger's records may not be lost so.
         client
@@ -79,31 +79,36 @@ impl Session {
 }
 
 /// Opens a connection within `limit`.
-pub(super) async fn dial(dial: &Dial, limit: Duration) -> Result<(Live, Ended), OpenError> {
-    match tokio::time::timeout(limit, dial.open()).await {
-        Ok(opened) => opened.map_err(OpenError::unavailable),
-        Err(_) => Err(OpenError::late()),
+pub(super) async fn connect(
+    dial: &ConnectOptions,
+    limit: Duration,
+) -> Result<(PostgresConnection, ConnectionClosed), PostgresOpenError> {
+    match tokio::time::timeout(limit, dial.connect()).await {
+        Ok(opened) => opened.map_err(PostgresOpenError::unavailable),
+        Err(_) => Err(PostgresOpenError::late()),
     }
 }
 
 /// Waits for its turn with the session.
-pub(super) async fn lend(
-    place: &Arc<Mutex<Place>>,
-    mut reach: watch::Receiver<Reach>,
+pub(super) async fn acquire(
+    place: &Arc<Mutex<SessionSlot>>,
+    mut reach: watch::Receiver<SessionStatus>,
     deadline: Instant,
-) -> Result<Lent, LedgerError> {
+) -> Result<SessionGuard, LedgerError> {
     let reopened_by = deadline.min(Instant::now() + REOPENED_WITHIN);
     loop {
         match &*reach.borrow_and_update() {
-            Reach::Deposed => return Err(LedgerError::Deposed),
-            Reach::Down(unreachable) => return Err(LedgerError::NotRecorded(unreachable.clone().into())),
-            Reach::Up | Reach::Opening => {}
+            SessionStatus::Deposed => return Err(LedgerError::Deposed),
+            SessionStatus::Down(unreachable) => {
+                return Err(LedgerError::NotRecorded(unreachable.clone().into()));
+            }
+            SessionStatus::Up | SessionStatus::Opening => {}
         }
         let Ok(mut place) = timeout_at(deadline, Arc::clone(place).lock_owned()).await else {
             return Err(not_in_time());
         };
         match place.session.take() {
-            Some(session) if !session.live.is_closed() => return Ok(Lent { place, session }),
+            Some(session) if !session.live.is_closed() => return Ok(SessionGuard { place, session }),
             // Lost: the keeper will tell.
             _ => drop(place),
         }
@@ -118,8 +123,8 @@ fn not_in_time() -> LedgerError {
     LedgerError::NotRecorded(anyhow::anyhow!("the ledger's server did not answer in time"))
 }
 
-impl Lent {
-    pub(super) fn session(&mut self) -> &mut Session {
+impl SessionGuard {
+    pub(super) fn session(&mut self) -> &mut LedgerSession {
         &mut self.session
     }
 
@@ -127,11 +132,11 @@ impl Lent {
         self.session.live.client()
     }
 
-    pub(super) fn tail(&self) -> &Tail {
+    pub(super) fn tail(&self) -> &ChainTail {
         &self.place.tail
     }
 
-    pub(super) fn memory(&self) -> &Memory {
+    pub(super) fn memory(&self) -> &HighWaterMark {
         &self.place.memory
     }
 
@@ -140,15 +145,19 @@ impl Lent {
     pub(super) fn conclude<T>(
         self,
         answer: Result<Result<T, Error>, Elapsed>,
-        tail: Option<Tail>,
-    ) -> Result<T, Failure> {
+        tail: Option<ChainTail>,
+    ) -> Result<T, LedgerStatementError> {
         let Self { mut place, session } = self;
         let error = match answer {
-            Err(_) => return Err(Failure::Lost(anyhow::anyhow!("no answer came in time"))),
+            Err(_) => {
+                return Err(LedgerStatementError::Lost(anyhow::anyhow!(
+                    "no answer came in time"
+                )));
+            }
             Ok(Ok(result)) => {
                 place.session = Some(session);
                 if let Some(tail) = tail {
-                    place.memory.keep(&tail);
+                    place.memory.advance(&tail);
                     place.tail = tail;
                 }
                 return Ok(result);
@@ -158,10 +167,10 @@ impl Lent {
         match error.as_db_error() {
             Some(raised) if raised.parsed_severity() == Some(Severity::Error) => {
                 place.session = Some(session);
-                Err(Failure::Raised(Box::new(raised.clone())))
+                Err(LedgerStatementError::Raised(Box::new(raised.clone())))
             }
             // FATAL and PANIC end the session, and may come from anywhere within the statement.
-            _ => Err(Failure::Lost(error.into())),
+            _ => Err(LedgerStatementError::Lost(error.into())),
         }
     }
 }

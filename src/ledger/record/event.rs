@@ -4,68 +4,68 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::fields::{Fields, Problem, digits};
-use super::{Object, number, session, time};
-use crate::domain::event::{Action, Asked, Ending, Event, Why};
-use crate::domain::identity::{Identity, Pid, Server};
+use super::fields::{FieldError, FieldReader, digits};
+use super::{JsonObject, number, session, time};
+use crate::domain::event::{Action, RefusalReason, RequestDetails, RequestEvent, Resolution};
+use crate::domain::identity::{BackendIdentity, Pid, ServerIdentity};
 use crate::domain::ids::{ChannelId, MessageId, UserId};
 use crate::domain::outcome::Outcome;
 
-pub(super) fn encode(event: &Event) -> Object {
+pub(super) fn encode(event: &RequestEvent) -> JsonObject {
     let fields = match event {
-        Event::Requested(asked) => requested(asked),
-        Event::Posted { message } => json!({ "event": "posted", "message": message.to_string() }),
-        Event::Approved { actor } => json!({ "event": "approved", "actor": actor.to_string() }),
-        Event::ApprovalRemoved { actor } => {
+        RequestEvent::Requested(asked) => requested(asked),
+        RequestEvent::Posted { message } => json!({ "event": "posted", "message": message.to_string() }),
+        RequestEvent::Approved { actor } => json!({ "event": "approved", "actor": actor.to_string() }),
+        RequestEvent::ApprovalRemoved { actor } => {
             json!({ "event": "approval_removed", "actor": actor.to_string() })
         }
-        Event::AttemptRefused { actor, why } => {
+        RequestEvent::AttemptRefused { actor, why } => {
             json!({ "event": "attempt_refused", "actor": actor.to_string(), "why": why.name() })
         }
-        Event::Executing { approvers } => {
+        RequestEvent::Executing { approvers } => {
             let approvers: Vec<_> = approvers.iter().map(UserId::to_string).collect();
             json!({ "event": "executing", "approvers": approvers })
         }
-        Event::Finished(ending) => finished(ending),
+        RequestEvent::Finished(ending) => finished(ending),
     };
     match fields {
         Value::Object(object) => object,
-        _ => Object::new(),
+        _ => JsonObject::new(),
     }
 }
 
-pub(super) fn decode(fields: &mut Fields) -> Result<Event, Problem> {
+pub(super) fn decode(fields: &mut FieldReader) -> Result<RequestEvent, FieldError> {
     let name = fields.text("event")?;
     Ok(match name.as_str() {
-        "requested" => Event::Requested(Box::new(asked(fields)?)),
-        "posted" => Event::Posted {
+        "requested" => RequestEvent::Requested(Box::new(asked(fields)?)),
+        "posted" => RequestEvent::Posted {
             message: MessageId(fields.digits("message")?),
         },
-        "approved" => Event::Approved {
+        "approved" => RequestEvent::Approved {
             actor: user(fields, "actor")?,
         },
-        "approval_removed" => Event::ApprovalRemoved {
+        "approval_removed" => RequestEvent::ApprovalRemoved {
             actor: user(fields, "actor")?,
         },
-        "attempt_refused" => Event::AttemptRefused {
+        "attempt_refused" => RequestEvent::AttemptRefused {
             actor: user(fields, "actor")?,
-            why: fields.named("why", Why::named)?,
+            why: fields.named("why", RefusalReason::from_name)?,
         },
-        "executing" => Event::Executing {
+        "executing" => RequestEvent::Executing {
             approvers: fields.list(
                 "approvers",
                 |id| id.as_str().and_then(digits).map(UserId),
                 "a list of user ids",
             )?,
         },
-        "finished" => Event::Finished(ending(fields)?),
+        "finished" => RequestEvent::Finished(ending(fields)?),
         _ => {
             return Err(fields.problem("event", format!("is {name:?}, which this killgate does not know")));
         }
     })
 }
 
-fn requested(asked: &Asked) -> Value {
+fn requested(asked: &RequestDetails) -> Value {
     let identity = &asked.identity;
     let mut fields = json!({
         "event": "requested",
@@ -84,7 +84,7 @@ fn requested(asked: &Asked) -> Value {
         "actor": asked.requester.to_string(),
         "channel": asked.channel.to_string(),
         "reason": asked.reason,
-        "approvals_needed": asked.needed,
+        "approvals_needed": asked.approvals_needed,
         "asked_at": time::write(asked.asked_at),
         "expires_at": time::write(asked.expires_at),
     });
@@ -95,31 +95,31 @@ fn requested(asked: &Asked) -> Value {
     fields
 }
 
-fn asked(fields: &mut Fields) -> Result<Asked, Problem> {
-    Ok(Asked {
-        action: fields.named("action", Action::named)?,
+fn asked(fields: &mut FieldReader) -> Result<RequestDetails, FieldError> {
+    Ok(RequestDetails {
+        action: fields.named("action", Action::from_name)?,
         target: fields.text("target")?,
-        identity: Identity {
+        identity: BackendIdentity {
             server: server(fields.object("server")?)?,
             pid: fields.pid("pid")?,
             backend_start: fields.moment("backend_start")?,
-            query_start: fields.optional("query_start", Fields::moment)?,
+            query_start: fields.optional("query_start", FieldReader::moment)?,
         },
         session: session::decode(fields.object("session")?)?,
         waiters: fields.count("waiters")?,
-        worker: fields.optional("worker", Fields::pid)?,
+        worker: fields.optional("worker", FieldReader::pid)?,
         requester: user(fields, "actor")?,
         channel: ChannelId(fields.digits("channel")?),
-        reason: fields.optional("reason", Fields::text)?,
-        needed: fields.count("approvals_needed")?,
+        reason: fields.optional("reason", FieldReader::text)?,
+        approvals_needed: fields.count("approvals_needed")?,
         asked_at: fields.moment("asked_at")?,
-        seen_at: fields.later("seen_at", Fields::moment)?,
+        seen_at: fields.later("seen_at", FieldReader::moment)?,
         expires_at: fields.moment("expires_at")?,
     })
 }
 
-fn server(mut fields: Fields) -> Result<Server, Problem> {
-    let server = Server {
+fn server(mut fields: FieldReader) -> Result<ServerIdentity, FieldError> {
+    let server = ServerIdentity {
         system_identifier: fields.digits("system_identifier")?,
         postmaster_start: fields.moment("postmaster_start")?,
     };
@@ -127,7 +127,7 @@ fn server(mut fields: Fields) -> Result<Server, Problem> {
     Ok(server)
 }
 
-fn finished(ending: &Ending) -> Value {
+fn finished(ending: &Resolution) -> Value {
     let elapsed = ending
         .elapsed
         .map(|elapsed| u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
@@ -138,25 +138,25 @@ fn finished(ending: &Ending) -> Value {
         "signal_sent": ending.signal_sent,
         "detail": ending.detail,
         "postgres": ending.postgres,
-        "waiters_released": ending.released,
+        "waiters_released": ending.waiters_released,
         "actor": ending.actor.map(|actor| actor.to_string()),
     })
 }
 
-fn ending(fields: &mut Fields) -> Result<Ending, Problem> {
-    Ok(Ending {
-        outcome: fields.named("outcome", Outcome::named)?,
+fn ending(fields: &mut FieldReader) -> Result<Resolution, FieldError> {
+    Ok(Resolution {
+        outcome: fields.named("outcome", Outcome::from_name)?,
         elapsed: fields
-            .optional("elapsed_ms", Fields::number)?
+            .optional("elapsed_ms", FieldReader::number)?
             .map(Duration::from_millis),
-        signal_sent: fields.optional("signal_sent", Fields::boolean)?,
+        signal_sent: fields.optional("signal_sent", FieldReader::boolean)?,
         detail: fields.text("detail")?,
-        postgres: fields.optional("postgres", Fields::text)?,
-        released: fields.optional("waiters_released", Fields::count)?,
+        postgres: fields.optional("postgres", FieldReader::text)?,
+        waiters_released: fields.optional("waiters_released", FieldReader::count)?,
         actor: fields.optional("actor", user)?,
     })
 }
 
-fn user(fields: &mut Fields, name: &str) -> Result<UserId, Problem> {
+fn user(fields: &mut FieldReader, name: &str) -> Result<UserId, FieldError> {
     fields.digits(name).map(UserId)
 }

@@ -4,32 +4,32 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::{Object, number, time};
+use super::{JsonObject, number, time};
 use crate::domain::identity::Pid;
-use crate::domain::timestamp::Moment;
+use crate::domain::timestamp::Timestamp;
 
 /// What is wrong with a field.
 #[derive(Debug)]
-pub(super) struct Problem {
+pub(super) struct FieldError {
     field: String,
     what: String,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for FieldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` {}", self.field, self.what)
     }
 }
 
 /// The fields of an object that nobody has read yet.
-pub(super) struct Fields {
-    object: Object,
+pub(super) struct FieldReader {
+    object: JsonObject,
     /// Where the object is within the record; empty for the record itself.
     path: String,
 }
 
-impl Fields {
-    pub(super) fn of(object: Object) -> Self {
+impl FieldReader {
+    pub(super) fn of(object: JsonObject) -> Self {
         Self {
             object,
             path: String::new(),
@@ -37,15 +37,15 @@ impl Fields {
     }
 
     /// Fails when a field is left that nobody asked for.
-    pub(super) fn finish(self) -> Result<(), Problem> {
+    pub(super) fn finish(self) -> Result<(), FieldError> {
         match self.object.keys().next() {
             Some(name) => Err(self.problem(name, "is not a field that belongs here")),
             None => Ok(()),
         }
     }
 
-    pub(super) fn problem(&self, name: &str, what: impl Into<String>) -> Problem {
-        Problem {
+    pub(super) fn problem(&self, name: &str, what: impl Into<String>) -> FieldError {
+        FieldError {
             field: format!("{}{name}", self.path),
             what: what.into(),
         }
@@ -55,8 +55,8 @@ impl Fields {
     pub(super) fn optional<T>(
         &mut self,
         name: &str,
-        read: impl FnOnce(&mut Self, &str) -> Result<T, Problem>,
-    ) -> Result<Option<T>, Problem> {
+        read: impl FnOnce(&mut Self, &str) -> Result<T, FieldError>,
+    ) -> Result<Option<T>, FieldError> {
         if self.object.get(name) == Some(&Value::Null) {
             self.object.remove(name);
             return Ok(None);
@@ -68,8 +68,8 @@ impl Fields {
     pub(super) fn later<T>(
         &mut self,
         name: &str,
-        read: impl FnOnce(&mut Self, &str) -> Result<T, Problem>,
-    ) -> Result<Option<T>, Problem> {
+        read: impl FnOnce(&mut Self, &str) -> Result<T, FieldError>,
+    ) -> Result<Option<T>, FieldError> {
         if self.object.contains_key(name) {
             read(self, name).map(Some)
         } else {
@@ -82,48 +82,48 @@ impl Fields {
         &mut self,
         name: &str,
         parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<T, Problem> {
+    ) -> Result<T, FieldError> {
         let text = self.text(name)?;
         parse(&text)
             .ok_or_else(|| self.problem(name, format!("is {text:?}, which this killgate does not know")))
     }
 
-    pub(super) fn text(&mut self, name: &str) -> Result<String, Problem> {
+    pub(super) fn text(&mut self, name: &str) -> Result<String, FieldError> {
         match self.take(name)? {
             Value::String(text) => Ok(text),
             other => Err(self.not(name, "a string", &other)),
         }
     }
 
-    pub(super) fn boolean(&mut self, name: &str) -> Result<bool, Problem> {
+    pub(super) fn boolean(&mut self, name: &str) -> Result<bool, FieldError> {
         match self.take(name)? {
             Value::Bool(yes) => Ok(yes),
             other => Err(self.not(name, "true or false", &other)),
         }
     }
 
-    pub(super) fn number(&mut self, name: &str) -> Result<u64, Problem> {
+    pub(super) fn number(&mut self, name: &str) -> Result<u64, FieldError> {
         let value = self.take(name)?;
         number::read(&value).ok_or_else(|| self.not(name, "a whole number", &value))
     }
 
-    pub(super) fn count(&mut self, name: &str) -> Result<u32, Problem> {
+    pub(super) fn count(&mut self, name: &str) -> Result<u32, FieldError> {
         let number = self.number(name)?;
         u32::try_from(number).map_err(|_| self.problem(name, format!("is {number}, which is too large")))
     }
 
-    pub(super) fn pid(&mut self, name: &str) -> Result<Pid, Problem> {
+    pub(super) fn pid(&mut self, name: &str) -> Result<Pid, FieldError> {
         let value = self.take(name)?;
         let pid = value.as_i64().and_then(|number| Pid::try_from(number).ok());
         pid.ok_or_else(|| self.not(name, "a pid", &value))
     }
 
     /// A number written as a string of digits, as Discord writes its ids.
-    pub(super) fn digits(&mut self, name: &str) -> Result<u64, Problem> {
+    pub(super) fn digits(&mut self, name: &str) -> Result<u64, FieldError> {
         self.named(name, digits)
     }
 
-    pub(super) fn moment(&mut self, name: &str) -> Result<Moment, Problem> {
+    pub(super) fn moment(&mut self, name: &str) -> Result<Timestamp, FieldError> {
         let text = self.text(name)?;
         time::read(&text).ok_or_else(|| {
             let wanted = "a time in UTC with six digits of a second, such as 2026-11-22T21:04:05.123456Z";
@@ -136,13 +136,13 @@ impl Fields {
         name: &str,
         read: impl Fn(&Value) -> Option<T>,
         wanted: &str,
-    ) -> Result<Vec<T>, Problem> {
+    ) -> Result<Vec<T>, FieldError> {
         let value = self.take(name)?;
         let items = value.as_array().map(|items| items.iter().map(read).collect());
         items.flatten().ok_or_else(|| self.not(name, wanted, &value))
     }
 
-    pub(super) fn object(&mut self, name: &str) -> Result<Self, Problem> {
+    pub(super) fn object(&mut self, name: &str) -> Result<Self, FieldError> {
         match self.take(name)? {
             Value::Object(object) => Ok(Self {
                 object,
@@ -152,13 +152,13 @@ impl Fields {
         }
     }
 
-    fn take(&mut self, name: &str) -> Result<Value, Problem> {
+    fn take(&mut self, name: &str) -> Result<Value, FieldError> {
         self.object
             .remove(name)
             .ok_or_else(|| self.problem(name, "is missing"))
     }
 
-    fn not(&self, name: &str, wanted: &str, found: &Value) -> Problem {
+    fn not(&self, name: &str, wanted: &str, found: &Value) -> FieldError {
         self.problem(name, format!("is {found}, which is not {wanted}"))
     }
 }

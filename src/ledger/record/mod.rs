@@ -11,17 +11,17 @@ mod session;
 pub mod time;
 use serde_json::{Map, Value};
 
-use self::fields::Fields;
-use crate::domain::event::{Entry, Recorded};
+use self::fields::FieldReader;
+use crate::domain::event::{LedgerEntry, Recorded};
 use crate::domain::ids::RequestId;
 
 /// A JSON object. Its fields have no order until they are written in the RFC 8785 form.
-pub type Object = Map<String, Value>;
+pub type JsonObject = Map<String, Value>;
 
 /// Why an object is no record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {problem}", place(*.seq))]
-pub struct Undecodable {
+pub struct RecordError {
     /// The record's own number, if at least that could be read.
     pub seq: Option<u64>,
     pub problem: String,
@@ -35,8 +35,8 @@ fn place(seq: Option<u64>) -> String {
 }
 
 /// The record without `prev` and `hash`, which the chain adds.
-pub fn encode(recorded: &Recorded) -> Object {
-    let Entry { request, at, event } = &recorded.entry;
+pub fn encode(recorded: &Recorded) -> JsonObject {
+    let LedgerEntry { request, at, event } = &recorded.entry;
     let mut object = event::encode(event);
     object.insert("seq".to_owned(), number::write(recorded.seq));
     object.insert(
@@ -48,24 +48,24 @@ pub fn encode(recorded: &Recorded) -> Object {
 }
 
 /// The record that an object without `prev` and `hash` stands for.
-pub fn decode(object: Object) -> Result<Recorded, Undecodable> {
-    let mut fields = Fields::of(object);
-    let seq = fields.number("seq").map_err(|problem| Undecodable {
+pub fn decode(object: JsonObject) -> Result<Recorded, RecordError> {
+    let mut fields = FieldReader::of(object);
+    let seq = fields.number("seq").map_err(|problem| RecordError {
         seq: None,
         problem: problem.to_string(),
     })?;
     entry(fields)
         .map(|entry| Recorded { seq, entry })
-        .map_err(|problem| Undecodable {
+        .map_err(|problem| RecordError {
             seq: Some(seq),
             problem: problem.to_string(),
         })
 }
 
-fn entry(mut fields: Fields) -> Result<Entry, fields::Problem> {
-    let request = fields.optional("request", Fields::number)?.map(RequestId);
+fn entry(mut fields: FieldReader) -> Result<LedgerEntry, fields::FieldError> {
+    let request = fields.optional("request", FieldReader::number)?.map(RequestId);
     let at = fields.moment("at")?;
     let event = event::decode(&mut fields)?;
     fields.finish()?;
-    Ok(Entry { request, at, event })
+    Ok(LedgerEntry { request, at, event })
 }

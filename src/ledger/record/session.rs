@@ -2,22 +2,22 @@
 
 use serde_json::{Value, json};
 
-use super::fields::{Fields, Problem};
+use super::fields::{FieldError, FieldReader};
 use super::time;
 use crate::domain::identity::Pid;
-use crate::domain::session::{BackendKind, Session, State, Wait};
-use crate::domain::timestamp::Moment;
+use crate::domain::session::{BackendType, Session, SessionState, WaitEvent};
+use crate::domain::timestamp::Timestamp;
 
 pub(super) fn encode(session: &Session) -> Value {
-    let moment = |moment: Option<Moment>| moment.map(time::write);
+    let moment = |moment: Option<Timestamp>| moment.map(time::write);
     json!({
         "pid": session.pid.number(),
         "backend_start": time::write(session.backend_start),
-        "backend_type": session.kind.name(),
-        "leader_pid": session.leader.map(Pid::number),
+        "backend_type": session.backend_type.name(),
+        "leader_pid": session.leader_pid.map(Pid::number),
         "user": session.user,
-        "superuser": session.superuser,
-        "own": session.own,
+        "superuser": session.is_superuser,
+        "own": session.is_own,
         "database": session.database,
         "application": session.application,
         "client": session.client,
@@ -31,38 +31,38 @@ pub(super) fn encode(session: &Session) -> Value {
     })
 }
 
-pub(super) fn decode(mut fields: Fields) -> Result<Session, Problem> {
+pub(super) fn decode(mut fields: FieldReader) -> Result<Session, FieldError> {
     let session = Session {
         pid: fields.pid("pid")?,
         backend_start: fields.moment("backend_start")?,
-        kind: BackendKind::named(Some(&fields.text("backend_type")?)),
-        leader: fields.optional("leader_pid", Fields::pid)?,
-        user: fields.optional("user", Fields::text)?,
-        superuser: fields.boolean("superuser")?,
-        own: fields.boolean("own")?,
-        database: fields.optional("database", Fields::text)?,
+        backend_type: BackendType::from_name(Some(&fields.text("backend_type")?)),
+        leader_pid: fields.optional("leader_pid", FieldReader::pid)?,
+        user: fields.optional("user", FieldReader::text)?,
+        is_superuser: fields.boolean("superuser")?,
+        is_own: fields.boolean("own")?,
+        database: fields.optional("database", FieldReader::text)?,
         application: fields.text("application")?,
-        client: fields.optional("client", Fields::text)?,
+        client: fields.optional("client", FieldReader::text)?,
         state: fields.named("state", state)?,
         wait: fields.optional("wait", wait)?,
-        xact_start: fields.optional("xact_start", Fields::moment)?,
-        query_start: fields.optional("query_start", Fields::moment)?,
-        state_change: fields.optional("state_change", Fields::moment)?,
-        query: fields.optional("query", Fields::text)?,
+        xact_start: fields.optional("xact_start", FieldReader::moment)?,
+        query_start: fields.optional("query_start", FieldReader::moment)?,
+        state_change: fields.optional("state_change", FieldReader::moment)?,
+        query: fields.optional("query", FieldReader::text)?,
         blocked_by: fields.list("blocked_by", pid_or_zero, "a list of pids")?,
     };
     fields.finish()?;
     Ok(session)
 }
 
-fn state(name: &str) -> Option<State> {
-    let state = State::named(Some(name));
+fn state(name: &str) -> Option<SessionState> {
+    let state = SessionState::from_name(Some(name));
     (state.name() == name).then_some(state)
 }
 
-fn wait(fields: &mut Fields, name: &str) -> Result<Wait, Problem> {
+fn wait(fields: &mut FieldReader, name: &str) -> Result<WaitEvent, FieldError> {
     let mut fields = fields.object(name)?;
-    let wait = Wait {
+    let wait = WaitEvent {
         kind: fields.text("type")?,
         event: fields.text("event")?,
     };

@@ -1,9 +1,8 @@
 //! Points in time as RFC 3339, in UTC, always with six digits of a second and a `Z`: as text they sort as in time.
 
-use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 
-use crate::domain::timestamp::Moment;
+use crate::domain::timestamp::Timestamp;
 
 /// 0000-01-01T00:00:00Z: RFC 3339 has no years before 0.
 const FIRST: i64 = -62_167_219_200_000_000;
@@ -14,16 +13,16 @@ static PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
 
 /// A moment outside of the years 0 to 9999, such as the end of a request that shall never expire, is written as
 /// the first or the last one within.
-pub fn write(moment: Moment) -> String {
+pub fn write(moment: Timestamp) -> String {
     let within = moment.as_micros().clamp(FIRST, LAST);
     // Within these bounds every number is a timestamp, so that the alternative is never taken.
-    let timestamp = Timestamp::from_microsecond(within).unwrap_or(Timestamp::MAX);
+    let timestamp = jiff::Timestamp::from_microsecond(within).unwrap_or(jiff::Timestamp::MAX);
     PRINTER.timestamp_to_string(&timestamp)
 }
 
 /// What [`write()`] made, and nothing else.
-pub fn read(text: &str) -> Option<Moment> {
-    let moment = Moment::from_micros(text.parse::<Timestamp>().ok()?.as_microsecond());
+pub fn read(text: &str) -> Option<Timestamp> {
+    let moment = Timestamp::from_micros(text.parse::<jiff::Timestamp>().ok()?.as_microsecond());
     (write(moment) == text).then_some(moment)
 }
 
@@ -33,7 +32,7 @@ mod tests {
 
     #[test]
     fn a_time_is_written_to_the_microsecond_and_in_one_way_only() {
-        let moment = Moment::from_micros(1_795_381_445_123_450);
+        let moment = Timestamp::from_micros(1_795_381_445_123_450);
         assert_eq!(write(moment), "2026-11-22T21:04:05.123450Z");
         assert_eq!(read("2026-11-22T21:04:05.123450Z"), Some(moment));
         for other in [
@@ -51,16 +50,16 @@ mod tests {
     #[test]
     fn what_has_no_year_of_four_digits_is_the_last_or_the_first_moment_that_has() {
         assert_eq!(
-            write(Moment::from_micros(i64::MAX)),
+            write(Timestamp::from_micros(i64::MAX)),
             "9999-12-30T22:00:00.000000Z"
         );
         assert_eq!(
-            write(Moment::from_micros(i64::MIN)),
+            write(Timestamp::from_micros(i64::MIN)),
             "0000-01-01T00:00:00.000000Z"
         );
         assert_eq!(
-            read(&write(Moment::from_micros(i64::MAX))),
-            Some(Moment::from_micros(LAST))
+            read(&write(Timestamp::from_micros(i64::MAX))),
+            Some(Timestamp::from_micros(LAST))
         );
     }
 }

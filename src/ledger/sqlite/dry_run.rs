@@ -5,23 +5,23 @@ use std::path::Path;
 use rusqlite::TransactionBehavior;
 use rusqlite::config::DbConfig;
 
-use super::error::OpenError;
+use super::error::SqliteOpenError;
 use super::{file, schema, store};
 
 /// A ledger that killgate could write to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tried {
+pub struct DryRun {
     /// The version of its schema; 0 for an empty file.
     pub version: i64,
     /// The version that the next start makes of it.
     pub newest: i64,
 }
 
-/// Does all that a start would do to the file, and takes it back. Fails with [`OpenError::Held`] while a running killgate
+/// Does all that a start would do to the file, and takes it back. Fails with [`OpenError::LockedFile`] while a running killgate
 /// holds the file; is in the way of one that starts meanwhile for an instant only.
-pub fn try_out(path: &Path) -> Result<Tried, OpenError> {
+pub fn dry_run(path: &Path) -> Result<DryRun, SqliteOpenError> {
     let path = &file::unheld(path)?;
-    let failed = || OpenError::sqlite(path);
+    let failed = || SqliteOpenError::sqlite(path);
     let mut connection = store::connect(path).map_err(failed())?;
     // What a killed one left in its log stays there: closing would write it back into the file.
     connection
@@ -42,8 +42,8 @@ pub fn try_out(path: &Path) -> Result<Tried, OpenError> {
         schema::step_up(&transaction, version).map_err(failed())?;
     }
     if !store::write_trial(&transaction).map_err(failed())? {
-        return Err(OpenError::Foreign { path: path.clone() });
+        return Err(SqliteOpenError::Foreign { path: path.clone() });
     }
     transaction.rollback().map_err(failed())?;
-    Ok(Tried { version, newest })
+    Ok(DryRun { version, newest })
 }

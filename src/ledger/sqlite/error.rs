@@ -11,7 +11,7 @@ use crate::workflow::ports::LedgerError;
 
 /// Why a ledger could not be opened.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {
+pub enum SqliteOpenError {
     #[error(
         "the ledger {} is held by another running killgate: stop that one first, or give this one another \
          `url` in [ledger]",
@@ -52,7 +52,7 @@ pub enum OpenError {
     },
 }
 
-impl OpenError {
+impl SqliteOpenError {
     /// Whether what is in the file is not what was written. A file that is no database at all is more likely another one
     /// than was meant.
     pub fn is_damage(&self) -> bool {

@@ -5,48 +5,48 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::error::OpenError;
+use super::error::SqliteOpenError;
 
 /// A ledger's file that nobody else holds, until this is dropped or the process ends, however it ends.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct LockedFile {
     /// The one path of the file, without links.
     pub(super) path: PathBuf,
     _lock: File,
 }
 
-impl Held {
+impl LockedFile {
     /// Takes hold of the file, creating it where there is none.
-    pub(super) fn take(path: &Path) -> Result<Self, OpenError> {
-        create(path).map_err(|source| OpenError::file(path, "create", source))?;
+    pub(super) fn take(path: &Path) -> Result<Self, SqliteOpenError> {
+        create(path).map_err(|source| SqliteOpenError::file(path, "create", source))?;
         let (path, beside) = paths(path)?;
         let lock = private()
             .create(true)
             .truncate(false)
             .open(&beside)
-            .map_err(|source| OpenError::file(&beside, "open", source))?;
+            .map_err(|source| SqliteOpenError::file(&beside, "open", source))?;
         lock_now(&lock, &path, &beside)?;
         Ok(Self { path, _lock: lock })
     }
 }
 
-/// The one path of a file that no running killgate holds; fails with [`OpenError::Held`] where one does. Creates nothing.
-pub(super) fn unheld(path: &Path) -> Result<PathBuf, OpenError> {
+/// The one path of a file that no running killgate holds; fails with [`OpenError::LockedFile`] where one does. Creates nothing.
+pub(super) fn unheld(path: &Path) -> Result<PathBuf, SqliteOpenError> {
     let (path, beside) = paths(path)?;
     match File::open(&beside) {
         Ok(lock) => lock_now(&lock, &path, &beside)?,
         Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(source) => return Err(OpenError::file(&beside, "open", source)),
+        Err(source) => return Err(SqliteOpenError::file(&beside, "open", source)),
     }
     Ok(path)
 }
 
 /// The one path of the file, without links, and that of its lock.
-fn paths(path: &Path) -> Result<(PathBuf, PathBuf), OpenError> {
+fn paths(path: &Path) -> Result<(PathBuf, PathBuf), SqliteOpenError> {
     // Two paths to one file must lead to one lock.
     let path = path
         .canonicalize()
-        .map_err(|source| OpenError::file(path, "open", source))?;
+        .map_err(|source| SqliteOpenError::file(path, "open", source))?;
     // Not the ledger itself: closing it a second time would take away SQLite's own locks (SQLite
     // documentation, "How To Corrupt An SQLite Database File", POSIX advisory locks).
     let lock = beside(&path, ".lock");
@@ -60,12 +60,12 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     PathBuf::from(beside)
 }
 
-fn lock_now(lock: &File, path: &Path, beside: &Path) -> Result<(), OpenError> {
+fn lock_now(lock: &File, path: &Path, beside: &Path) -> Result<(), SqliteOpenError> {
     lock.try_lock().map_err(|refused| match refused {
-        TryLockError::WouldBlock => OpenError::Held {
+        TryLockError::WouldBlock => SqliteOpenError::Held {
             path: path.to_owned(),
         },
-        TryLockError::Error(source) => OpenError::file(beside, "lock", source),
+        TryLockError::Error(source) => SqliteOpenError::file(beside, "lock", source),
     })
 }
 

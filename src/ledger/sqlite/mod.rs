@@ -18,15 +18,15 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, warn};
 
-pub use self::dry_run::{Tried, try_out};
-pub use self::error::OpenError;
-use self::file::Held;
-use self::store::{Change, Store};
-use self::worker::{Job, Work};
-use crate::domain::event::{Entry, Recorded};
+pub use self::dry_run::{DryRun, dry_run};
+pub use self::error::SqliteOpenError;
+use self::file::LockedFile;
+use self::store::{LedgerWrite, SqliteStore};
+use self::worker::{LedgerJob, WriteJob};
+use crate::domain::event::{LedgerEntry, Recorded};
 use crate::domain::ids::RequestId;
-use crate::domain::timestamp::Moment;
-use crate::workflow::ports::{Ledger, LedgerError, Recall, Search};
+use crate::domain::timestamp::Timestamp;
+use crate::workflow::ports::{Ledger, LedgerError, PendingRequests, RequestSearch};
 
 /// How many may wait for the ledger before those who come next wait for a place in the queue.
 const QUEUE: usize = 256;
@@ -38,31 +38,31 @@ const LOOK: Duration = Duration::from_millis(1);
 /// A ledger in a file. Its connection lives on a thread of its own: an append costs one hop and one `fsync`,
 /// which those who append at the same moment share.
 #[derive(Debug)]
-pub struct Sqlite {
-    jobs: Option<mpsc::Sender<Job>>,
+pub struct SqliteLedger {
+    jobs: Option<mpsc::Sender<LedgerJob>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Sqlite {
+impl SqliteLedger {
     /// Opens the ledger, creating it (readable by its owner only) where there is none, and holds it until
     /// dropped. Blocks for as long as that takes.
-    pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let held = Held::take(path)?;
-        let store = Store::open(held)?;
+    pub fn open(path: &Path) -> Result<Self, SqliteOpenError> {
+        let held = LockedFile::take(path)?;
+        let store = SqliteStore::open(held)?;
         let (jobs, queue) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("ledger".to_owned())
             .spawn(move || worker::run(store, queue))
-            .map_err(|source| OpenError::file(path, "start the thread of", source))?;
+            .map_err(|source| SqliteOpenError::file(path, "start the thread of", source))?;
         Ok(Self {
             jobs: Some(jobs),
             thread: Some(thread),
         })
     }
 
-    async fn change(&self, change: Change) -> Result<Vec<Recorded>, LedgerError> {
+    async fn change(&self, change: LedgerWrite) -> Result<Vec<Recorded>, LedgerError> {
         let (answer, answered) = oneshot::channel();
-        self.submit(Job::Write(Work { change, answer })).await?;
+        self.submit(LedgerJob::Write(WriteJob { change, answer })).await?;
         answered.await.unwrap_or_else(|_| {
             Err(LedgerError::Uncertain(anyhow::anyhow!(
                 "the ledger's thread has ended"
@@ -72,20 +72,20 @@ impl Sqlite {
 
     async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&mut Store) -> Result<T, LedgerError> + Send + 'static,
+        read: impl FnOnce(&mut SqliteStore) -> Result<T, LedgerError> + Send + 'static,
     ) -> Result<T, LedgerError> {
         let (answer, answered) = oneshot::channel();
-        let job = Box::new(move |store: &mut Store| {
+        let job = Box::new(move |store: &mut SqliteStore| {
             // Who asked may have gone away meanwhile; those who come next do not wait for that.
             if !answer.is_closed() {
                 let _ = answer.send(read(store));
             }
         });
-        self.submit(Job::Read(job)).await?;
+        self.submit(LedgerJob::Read(job)).await?;
         answered.await.unwrap_or_else(|_| Err(ended()))
     }
 
-    async fn submit(&self, job: Job) -> Result<(), LedgerError> {
+    async fn submit(&self, job: LedgerJob) -> Result<(), LedgerError> {
         match &self.jobs {
             Some(jobs) => jobs.send(job).await.map_err(|_| ended()),
             None => Err(ended()),
@@ -100,29 +100,29 @@ fn ended() -> LedgerError {
 }
 
 #[async_trait]
-impl Ledger for Sqlite {
-    async fn append(&self, entries: Vec<Entry>) -> Result<Vec<Recorded>, LedgerError> {
-        self.change(Change::Append(entries)).await
+impl Ledger for SqliteLedger {
+    async fn append(&self, entries: Vec<LedgerEntry>) -> Result<Vec<Recorded>, LedgerError> {
+        self.change(LedgerWrite::Append(entries)).await
     }
 
-    async fn recall(&self, since: Moment) -> Result<Recall, LedgerError> {
+    async fn load_pending(&self, since: Timestamp) -> Result<PendingRequests, LedgerError> {
         self.read(move |store| queries::recall(store, since)).await
     }
 
-    async fn settle(&self, request: RequestId) -> Result<(), LedgerError> {
-        self.change(Change::Settle(request)).await.map(drop)
+    async fn mark_delivered(&self, request: RequestId) -> Result<(), LedgerError> {
+        self.change(LedgerWrite::MarkDelivered(request)).await.map(drop)
     }
 
-    async fn history(&self, search: Search) -> Result<Vec<Recorded>, LedgerError> {
+    async fn history(&self, search: RequestSearch) -> Result<Vec<Recorded>, LedgerError> {
         self.read(move |store| queries::history(store, &search)).await
     }
 
     async fn probe(&self) -> Result<(), LedgerError> {
-        self.read(Store::probe).await
+        self.read(SqliteStore::probe).await
     }
 }
 
-impl Drop for Sqlite {
+impl Drop for SqliteLedger {
     /// Waits for what is being written, so that the ledger can be opened again at once; but not for ever, for a
     /// stop waits as well. What is then left open the end of the process closes, and the lock goes with it.
     fn drop(&mut self) {
@@ -151,9 +151,9 @@ mod tests {
     #[tokio::test]
     async fn a_disk_that_hangs_does_not_hold_up_who_lets_go_of_the_ledger() {
         let folder = tempfile::tempdir().expect("a folder");
-        let ledger = Sqlite::open(&folder.path().join("killgate.db")).expect("opened");
+        let ledger = SqliteLedger::open(&folder.path().join("killgate.db")).expect("opened");
         let (_the_disk, hangs) = std::sync::mpsc::channel::<()>();
-        let job = Job::Read(Box::new(move |_| {
+        let job = LedgerJob::Read(Box::new(move |_| {
             let _ = hangs.recv();
         }));
         ledger.submit(job).await.expect("taken");

@@ -6,15 +6,15 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
 
 use super::error::not_recorded;
-use super::store::Store;
+use super::store::SqliteStore;
 use crate::domain::event::Recorded;
 use crate::domain::ids::RequestId;
-use crate::domain::timestamp::Moment;
+use crate::domain::timestamp::Timestamp;
 use crate::ledger::hash_chain;
 use crate::ledger::record::time;
-use crate::workflow::ports::{LedgerError, Reach, Recall, Search};
+use crate::workflow::ports::{LedgerError, PendingRequests, RequestSearch, SearchAnchor};
 
-pub(super) fn recall(store: &mut Store, since: Moment) -> Result<Recall, LedgerError> {
+pub(super) fn recall(store: &mut SqliteStore, since: Timestamp) -> Result<PendingRequests, LedgerError> {
     // One view of the file for all questions.
     let connection = store.connection.transaction().map_err(not_recorded)?;
     let lines = lines(
@@ -28,11 +28,15 @@ pub(super) fn recall(store: &mut Store, since: Moment) -> Result<Recall, LedgerE
     );
     let records = verified(lines.map_err(not_recorded)?)?;
     let (next, owed) = outlook(&connection).map_err(not_recorded)?;
-    Ok(Recall { records, next, owed })
+    Ok(PendingRequests {
+        records,
+        next_id: next,
+        undelivered: owed,
+    })
 }
 
 /// Newest request first, and each request's records oldest first.
-pub(super) fn history(store: &mut Store, search: &Search) -> Result<Vec<Recorded>, LedgerError> {
+pub(super) fn history(store: &mut SqliteStore, search: &RequestSearch) -> Result<Vec<Recorded>, LedgerError> {
     let connection = store.connection.transaction().map_err(not_recorded)?;
     let (sql, values) = matching(search);
     let lines = lines(
@@ -49,7 +53,7 @@ pub(super) fn history(store: &mut Store, search: &Search) -> Result<Vec<Recorded
 
 /// The requests looked for, nearest first. Each condition has an index of its own but that on the target, which few
 /// need: it is read out of the lines that the others leave.
-fn matching(search: &Search) -> (String, Vec<Value>) {
+fn matching(search: &RequestSearch) -> (String, Vec<Value>) {
     let mut sql = "SELECT request FROM record AS asked WHERE event = 'requested'".to_owned();
     let mut values = Vec::new();
     let mut condition = |text: &str, value: Option<Value>| {
@@ -73,7 +77,7 @@ fn matching(search: &Search) -> (String, Vec<Value>) {
     if let Some(requester) = search.requester {
         condition(" AND actor = ?", Some(requester.to_string().into()));
     }
-    if let Some(message) = search.message {
+    if let Some(message) = search.card {
         condition(
             " AND request IN (SELECT request FROM record WHERE event = 'posted' AND message = ?)",
             Some(message.to_string().into()),
@@ -89,10 +93,12 @@ fn matching(search: &Search) -> (String, Vec<Value>) {
     }
     // Numbers of requests are counted up from 1.
     let number = |RequestId(request): RequestId| Some(i64::try_from(request).unwrap_or(i64::MAX).into());
-    match search.reach {
-        Reach::Newest => condition(" ORDER BY request DESC", None),
-        Reach::OlderThan(request) => condition(" AND request < ? ORDER BY request DESC", number(request)),
-        Reach::NewerThan(request) => condition(" AND request > ? ORDER BY request", number(request)),
+    match search.anchor {
+        SearchAnchor::Newest => condition(" ORDER BY request DESC", None),
+        SearchAnchor::OlderThan(request) => {
+            condition(" AND request < ? ORDER BY request DESC", number(request))
+        }
+        SearchAnchor::NewerThan(request) => condition(" AND request > ? ORDER BY request", number(request)),
     }
     (sql, values)
 }

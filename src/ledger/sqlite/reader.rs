@@ -4,29 +4,29 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, params};
 
-use super::error::OpenError;
+use super::error::SqliteOpenError;
 use super::{schema, store};
-use crate::ledger::hash_chain::Tail;
-use crate::ledger::reader::{Pages, Row};
+use crate::ledger::hash_chain::ChainTail;
+use crate::ledger::reader::{LedgerReader, StoredRecord};
 
 const PAGE: u32 = 1_000;
 
 /// A ledger's file, opened for reading only.
 #[derive(Debug)]
-pub struct SqlitePages {
+pub struct SqliteReader {
     connection: Connection,
 }
 
-impl SqlitePages {
+impl SqliteReader {
     /// Opens the file; fails when there is none, or when it is no ledger.
-    pub fn open(path: &Path) -> Result<Self, OpenError> {
+    pub fn open(path: &Path) -> Result<Self, SqliteOpenError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags).map_err(OpenError::sqlite(path))?;
+        let connection = Connection::open_with_flags(path, flags).map_err(SqliteOpenError::sqlite(path))?;
         connection
             .busy_timeout(store::PATIENCE)
-            .map_err(OpenError::sqlite(path))?;
+            .map_err(SqliteOpenError::sqlite(path))?;
         match schema::version(&connection, path)? {
-            0 => Err(OpenError::Foreign {
+            0 => Err(SqliteOpenError::Foreign {
                 path: path.to_owned(),
             }),
             _ => Ok(Self { connection }),
@@ -34,17 +34,17 @@ impl SqlitePages {
     }
 }
 
-impl Pages for SqlitePages {
-    fn end(&mut self) -> anyhow::Result<Tail> {
+impl LedgerReader for SqliteReader {
+    fn tail(&mut self) -> anyhow::Result<ChainTail> {
         Ok(store::end(&self.connection)?)
     }
 
-    fn after(&mut self, seq: u64) -> anyhow::Result<Vec<Row>> {
+    fn records_after(&mut self, seq: u64) -> anyhow::Result<Vec<StoredRecord>> {
         let mut statement = self
             .connection
             .prepare_cached("SELECT seq, line FROM record WHERE seq > ?1 ORDER BY seq LIMIT ?2")?;
         let rows = statement.query_map(params![seq, PAGE], |row| {
-            Ok(Row {
+            Ok(StoredRecord {
                 seq: row.get(0)?,
                 line: row.get(1)?,
             })

@@ -5,16 +5,16 @@ use std::path::Path;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::error::OpenError;
-use crate::ledger::hash_chain::Tail;
+use super::error::SqliteOpenError;
+use crate::ledger::hash_chain::ChainTail;
 
 /// What turns a ledger of one version into the next; the first makes an empty file one. Never changed once it
 /// was released: what comes later is added at the end.
 const STEPS: [&str; 1] = [include_str!("schema.sql")];
 
 /// Brings the schema up to date, in one transaction.
-pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
-    let failed = || OpenError::sqlite(path);
+pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), SqliteOpenError> {
+    let failed = || SqliteOpenError::sqlite(path);
     let found = version(connection, path)?;
     if found == newest() {
         return Ok(());
@@ -32,7 +32,7 @@ pub(super) fn step_up(transaction: &Transaction<'_>, found: i64) -> rusqlite::Re
         transaction.execute_batch(step)?;
     }
     if found == 0 {
-        let Tail { hash, .. } = Tail::default();
+        let ChainTail { hash, .. } = ChainTail::default();
         transaction.execute("INSERT INTO chain_end VALUES (1, 0, ?1)", [hash])?;
     }
     transaction.pragma_update(None, "user_version", newest())
@@ -44,14 +44,14 @@ pub(super) fn newest() -> i64 {
 }
 
 /// The version of a ledger that this killgate can read; 0 for an empty file.
-pub(super) fn version(connection: &Connection, path: &Path) -> Result<i64, OpenError> {
-    let failed = || OpenError::sqlite(path);
+pub(super) fn version(connection: &Connection, path: &Path) -> Result<i64, SqliteOpenError> {
+    let failed = || SqliteOpenError::sqlite(path);
     let found: i64 = connection
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .map_err(failed())?;
     let known = newest();
     if found > known {
-        return Err(OpenError::Newer {
+        return Err(SqliteOpenError::Newer {
             path: path.to_owned(),
             found,
             known,
@@ -61,7 +61,7 @@ pub(super) fn version(connection: &Connection, path: &Path) -> Result<i64, OpenE
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
         .map_err(failed())?;
     if found < 0 || (found == 0) != (tables == 0) {
-        return Err(OpenError::Foreign {
+        return Err(SqliteOpenError::Foreign {
             path: path.to_owned(),
         });
     }

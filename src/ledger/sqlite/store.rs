@@ -7,14 +7,14 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 use tracing::warn;
 
-use super::error::{OpenError, not_committed, not_recorded};
-use super::file::Held;
+use super::error::{SqliteOpenError, not_committed, not_recorded};
+use super::file::LockedFile;
 use super::schema;
-use crate::domain::event::{Entry, Recorded};
+use crate::domain::event::{LedgerEntry, Recorded};
 use crate::domain::ids::RequestId;
-use crate::ledger::hash_chain::{self, Tail};
-use crate::ledger::pending::{self, Standing};
-use crate::ledger::reader::Row;
+use crate::ledger::hash_chain::{self, ChainTail};
+use crate::ledger::pending::{self, PendingState};
+use crate::ledger::reader::StoredRecord;
 use crate::workflow::ports::LedgerError;
 
 /// How long another program may keep the file locked before that is an error, to whoever opens it or reads through it.
@@ -26,27 +26,27 @@ const PATIENCE_AT_WORK: Duration = Duration::from_secs(1);
 const CHANGES_A_LOG: usize = 64;
 
 /// What is to be made durable.
-pub(super) enum Change {
-    Append(Vec<Entry>),
-    Settle(RequestId),
+pub(super) enum LedgerWrite {
+    Append(Vec<LedgerEntry>),
+    MarkDelivered(RequestId),
 }
 
-pub(super) struct Store {
+pub(super) struct SqliteStore {
     pub(super) connection: Connection,
     /// Writes without `fsync`, to find out whether writing is possible.
     trial: Connection,
     /// Changes and trials since the log was begun.
     logged: usize,
     /// Dropped last: the file is held for as long as it is open.
-    _held: Held,
+    _held: LockedFile,
 }
 
-type Outcome = Result<Vec<Recorded>, LedgerError>;
+type WriteResult = Result<Vec<Recorded>, LedgerError>;
 
-impl Store {
-    pub(super) fn open(held: Held) -> Result<Self, OpenError> {
+impl SqliteStore {
+    pub(super) fn open(held: LockedFile) -> Result<Self, SqliteOpenError> {
         let path = held.path.as_path();
-        let failed = || OpenError::sqlite(path);
+        let failed = || SqliteOpenError::sqlite(path);
         let mut connection = connect(path).map_err(failed())?;
         // Before anything is changed in it, it must be a ledger.
         schema::version(&connection, path)?;
@@ -71,7 +71,7 @@ impl Store {
 
     /// Makes all changes durable with one `fsync`. Each is done wholly or not at all, whatever becomes of the
     /// others; the results are in the order of the changes.
-    pub(super) fn write(&mut self, changes: Vec<Change>) -> Vec<Outcome> {
+    pub(super) fn write(&mut self, changes: Vec<LedgerWrite>) -> Vec<WriteResult> {
         let number = changes.len();
         self.logged += number;
         self.transact(changes).unwrap_or_else(|failure| {
@@ -80,12 +80,12 @@ impl Store {
         })
     }
 
-    fn transact(&mut self, changes: Vec<Change>) -> Result<Vec<Outcome>, Failure> {
+    fn transact(&mut self, changes: Vec<LedgerWrite>) -> Result<Vec<WriteResult>, TransactionError> {
         let mut transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(Failure::before)?;
-        let outcomes = match <[Change; 1]>::try_from(changes) {
+            .map_err(TransactionError::before)?;
+        let outcomes = match <[LedgerWrite; 1]>::try_from(changes) {
             Ok([change]) => {
                 let outcome = apply(&transaction, change);
                 if outcome.is_err() {
@@ -96,7 +96,7 @@ impl Store {
             }
             Err(changes) => each(&mut transaction, changes)?,
         };
-        transaction.commit().map_err(Failure::at_commit)?;
+        transaction.commit().map_err(TransactionError::at_commit)?;
         Ok(outcomes)
     }
 
@@ -139,13 +139,13 @@ pub(super) fn write_trial(connection: &Connection) -> rusqlite::Result<bool> {
 }
 
 /// Why none of the changes of one transaction were made.
-enum Failure {
+enum TransactionError {
     Before(Arc<rusqlite::Error>),
     AtCommit(Arc<rusqlite::Error>),
     Aborted(Arc<LedgerError>),
 }
 
-impl Failure {
+impl TransactionError {
     fn before(error: rusqlite::Error) -> Self {
         Self::Before(Arc::new(error))
     }
@@ -167,26 +167,31 @@ impl Failure {
 }
 
 /// Makes each change in a transaction of its own within the one they share.
-fn each(transaction: &mut Transaction<'_>, changes: Vec<Change>) -> Result<Vec<Outcome>, Failure> {
+fn each(
+    transaction: &mut Transaction<'_>,
+    changes: Vec<LedgerWrite>,
+) -> Result<Vec<WriteResult>, TransactionError> {
     let mut outcomes = Vec::with_capacity(changes.len());
     for change in changes {
-        let savepoint = transaction.savepoint().map_err(Failure::before)?;
+        let savepoint = transaction.savepoint().map_err(TransactionError::before)?;
         let outcome = apply(&savepoint, change)
             .and_then(|recorded| savepoint.commit().map_err(not_recorded).map(|()| recorded));
         match outcome {
             // SQLite has rolled back everything, as it may when the disk is full. To go on would be to begin and
             // commit each of the next changes on its own.
-            Err(error) if transaction.is_autocommit() => return Err(Failure::Aborted(Arc::new(error))),
+            Err(error) if transaction.is_autocommit() => {
+                return Err(TransactionError::Aborted(Arc::new(error)));
+            }
             outcome => outcomes.push(outcome),
         }
     }
     Ok(outcomes)
 }
 
-fn apply(connection: &Connection, change: Change) -> Outcome {
+fn apply(connection: &Connection, change: LedgerWrite) -> WriteResult {
     match change {
-        Change::Append(entries) => append(connection, entries),
-        Change::Settle(RequestId(request)) => connection
+        LedgerWrite::Append(entries) => append(connection, entries),
+        LedgerWrite::MarkDelivered(RequestId(request)) => connection
             .prepare_cached("DELETE FROM standing WHERE request = ?1 AND owed = 1")
             .and_then(|mut statement| statement.execute([request]))
             .map(|_| Vec::new())
@@ -194,7 +199,7 @@ fn apply(connection: &Connection, change: Change) -> Outcome {
     }
 }
 
-fn append(connection: &Connection, entries: Vec<Entry>) -> Outcome {
+fn append(connection: &Connection, entries: Vec<LedgerEntry>) -> WriteResult {
     let mut tail = end(connection).map_err(not_recorded)?;
     let mut done = Vec::with_capacity(entries.len());
     for entry in entries {
@@ -213,25 +218,25 @@ fn append(connection: &Connection, entries: Vec<Entry>) -> Outcome {
     Ok(done)
 }
 
-fn insert(connection: &Connection, sealed: &hash_chain::Sealed) -> rusqlite::Result<()> {
+fn insert(connection: &Connection, sealed: &hash_chain::SealedRecord) -> rusqlite::Result<()> {
     let Recorded { seq, entry } = &sealed.recorded;
     connection
         .prepare_cached("INSERT INTO record (seq, line) VALUES (?1, ?2)")?
         .execute(params![seq, sealed.line])?;
-    if let (Some(RequestId(request)), Some(standing)) = (entry.request, pending::after(&entry.event)) {
+    if let (Some(RequestId(request)), Some(standing)) = (entry.request, pending::state_after(&entry.event)) {
         connection
             .prepare_cached("INSERT OR REPLACE INTO standing (request, owed) VALUES (?1, ?2)")?
-            .execute(params![request, standing == Standing::Owed])?;
+            .execute(params![request, standing == PendingState::Undelivered])?;
     }
     Ok(())
 }
 
 /// Where the chain ends, as the last append left it.
-pub(super) fn end(connection: &Connection) -> rusqlite::Result<Tail> {
+pub(super) fn end(connection: &Connection) -> rusqlite::Result<ChainTail> {
     connection
         .prepare_cached("SELECT seq, hash FROM chain_end")?
         .query_row([], |row| {
-            Ok(Tail {
+            Ok(ChainTail {
                 seq: row.get(0)?,
                 hash: row.get(1)?,
             })
@@ -239,15 +244,15 @@ pub(super) fn end(connection: &Connection) -> rusqlite::Result<Tail> {
 }
 
 /// The last record must be the one that was appended last, and unchanged.
-pub(super) fn check_end(connection: &Connection, path: &Path) -> Result<(), OpenError> {
-    let failed = || OpenError::sqlite(path);
+pub(super) fn check_end(connection: &Connection, path: &Path) -> Result<(), SqliteOpenError> {
+    let failed = || SqliteOpenError::sqlite(path);
     let promised = end(connection).map_err(failed())?;
     let last = connection
         .query_row(
             "SELECT seq, line FROM record ORDER BY seq DESC LIMIT 1",
             [],
             |row| {
-                Ok(Row {
+                Ok(StoredRecord {
                     seq: row.get(0)?,
                     line: row.get(1)?,
                 })
@@ -257,7 +262,7 @@ pub(super) fn check_end(connection: &Connection, path: &Path) -> Result<(), Open
         .map_err(failed())?;
     promised
         .confirm(last.as_ref())
-        .map_err(|(seq, problem)| OpenError::Damaged {
+        .map_err(|(seq, problem)| SqliteOpenError::Damaged {
             path: path.to_owned(),
             seq,
             problem,
@@ -285,8 +290,8 @@ mod tests {
     #[test]
     fn what_is_recorded_is_synced_at_every_commit_and_a_trial_only_before_the_log_is_written_back() {
         let folder = tempfile::tempdir().expect("a folder");
-        let held = Held::take(&folder.path().join("killgate.db")).expect("held");
-        let store = Store::open(held).expect("opened");
+        let held = LockedFile::take(&folder.path().join("killgate.db")).expect("held");
+        let store = SqliteStore::open(held).expect("opened");
         // 2 is FULL and 1 is NORMAL (SQLite documentation, "PRAGMA synchronous").
         for (connection, level) in [(&store.connection, 2), (&store.trial, 1)] {
             let pragma = |name| {

@@ -2,33 +2,33 @@
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::store::{Change, Store};
+use super::store::{LedgerWrite, SqliteStore};
 use crate::domain::event::Recorded;
 use crate::workflow::ports::LedgerError;
 
 /// How many appends may share one `fsync`.
 const TOGETHER: usize = 64;
 
-pub(super) enum Job {
-    Write(Work),
-    Read(Box<dyn FnOnce(&mut Store) + Send>),
+pub(super) enum LedgerJob {
+    Write(WriteJob),
+    Read(Box<dyn FnOnce(&mut SqliteStore) + Send>),
 }
 
-pub(super) struct Work {
-    pub(super) change: Change,
+pub(super) struct WriteJob {
+    pub(super) change: LedgerWrite,
     pub(super) answer: oneshot::Sender<Result<Vec<Recorded>, LedgerError>>,
 }
 
 /// Does what is asked for, in the order in which it was asked, until nobody can ask any more.
-pub(super) fn run(mut store: Store, mut queue: mpsc::Receiver<Job>) {
+pub(super) fn run(mut store: SqliteStore, mut queue: mpsc::Receiver<LedgerJob>) {
     let mut jobs = Vec::with_capacity(TOGETHER);
     store.tidy();
     while queue.blocking_recv_many(&mut jobs, TOGETHER) > 0 {
         let mut works = Vec::new();
         for job in jobs.drain(..) {
             match job {
-                Job::Write(work) => works.push(work),
-                Job::Read(read) => {
+                LedgerJob::Write(work) => works.push(work),
+                LedgerJob::Read(read) => {
                     write(&mut store, std::mem::take(&mut works));
                     read(&mut store);
                 }
@@ -41,7 +41,7 @@ pub(super) fn run(mut store: Store, mut queue: mpsc::Receiver<Job>) {
     }
 }
 
-fn write(store: &mut Store, works: Vec<Work>) {
+fn write(store: &mut SqliteStore, works: Vec<WriteJob>) {
     if works.is_empty() {
         return;
     }

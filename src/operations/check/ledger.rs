@@ -5,11 +5,11 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::target::encryption;
-use crate::common::check_result::Finding;
-use crate::config::{Connection, Ledger, Settings};
+use crate::common::check_result::CheckResult;
+use crate::config::{LedgerLocation, PostgresAddress, Settings};
 use crate::ledger::postgres;
-use crate::ledger::sqlite::{self, OpenError, Tried};
-use crate::operations::audit::{self, Verdict};
+use crate::ledger::sqlite::{self, DryRun, SqliteOpenError};
+use crate::operations::audit::{self, AuditVerdict};
 use crate::operations::{leadership, ledger_tools};
 
 const WRITABLE: &str = "ledger: writable";
@@ -19,11 +19,13 @@ const NONE_YET: &str = "there is none yet: the first run makes it";
 /// As much as a record takes, so that a full disk shows.
 const TRIAL: [u8; 4096] = [0; 4096];
 
-pub(super) async fn find(settings: &Settings) -> Vec<Finding> {
+pub(super) async fn find(settings: &Settings) -> Vec<CheckResult> {
     match &settings.ledger {
-        Ledger::Sqlite { path } if !path.exists() => vec![can_be_made(path), Finding::ok(INTACT, NONE_YET)],
-        Ledger::Sqlite { path } => in_file(path, settings),
-        Ledger::Postgres { connection } => vec![
+        LedgerLocation::Sqlite { path } if !path.exists() => {
+            vec![can_be_made(path), CheckResult::ok(INTACT, NONE_YET)]
+        }
+        LedgerLocation::Sqlite { path } => in_file(path, settings),
+        LedgerLocation::Postgres { connection } => vec![
             encryption(connection, "ledger: TLS".to_owned()),
             in_postgres(connection).await,
             intact(settings),
@@ -32,10 +34,10 @@ pub(super) async fn find(settings: &Settings) -> Vec<Finding> {
 }
 
 /// Makes no ledger: it would belong to whoever checks, who need not be whoever runs.
-fn can_be_made(path: &Path) -> Finding {
+fn can_be_made(path: &Path) -> CheckResult {
     match write_beside(path) {
-        Ok(()) => Finding::ok(WRITABLE, format!("{} can be made", path.display())),
-        Err(problem) => Finding::fail(
+        Ok(()) => CheckResult::ok(WRITABLE, format!("{} can be made", path.display())),
+        Err(problem) => CheckResult::fail(
             WRITABLE,
             format!("{} cannot be made: {problem}", path.display()),
             mend_file(&problem),
@@ -69,45 +71,45 @@ fn mend_file(problem: &io::Error) -> &'static str {
 }
 
 /// Changes nothing in the ledger: a version that is about to be installed is checked while the old one is still in use.
-fn in_file(path: &Path, settings: &Settings) -> Vec<Finding> {
-    let tried = sqlite::try_out(path);
+fn in_file(path: &Path, settings: &Settings) -> Vec<CheckResult> {
+    let tried = sqlite::dry_run(path);
     let is_empty = tried.as_ref().is_ok_and(|tried| tried.version == 0);
     let writable = match tried {
         Ok(tried) => match path.canonicalize().and_then(|path| write_beside(&path)) {
             Ok(()) => of_version(tried, path),
-            Err(problem) => Finding::fail(
+            Err(problem) => CheckResult::fail(
                 WRITABLE,
                 format!("nothing can be written beside {}: {problem}", path.display()),
                 mend_file(&problem),
             ),
         },
-        Err(OpenError::Held { .. }) => {
-            Finding::ok(WRITABLE, "a running killgate holds it; that one tells at /readyz")
+        Err(SqliteOpenError::Held { .. }) => {
+            CheckResult::ok(WRITABLE, "a running killgate holds it; that one tells at /readyz")
         }
-        Err(problem) => Finding::fail(
+        Err(problem) => CheckResult::fail(
             WRITABLE,
             problem.to_string(),
             "Mend the file, or give [ledger] another url",
         ),
     };
     if is_empty {
-        return vec![writable, Finding::ok(INTACT, NONE_YET)];
+        return vec![writable, CheckResult::ok(INTACT, NONE_YET)];
     }
     vec![writable, intact(settings)]
 }
 
-fn of_version(Tried { version, newest }: Tried, path: &Path) -> Finding {
+fn of_version(DryRun { version, newest }: DryRun, path: &Path) -> CheckResult {
     let path = path.display();
     if version == 0 {
-        return Finding::ok(
+        return CheckResult::ok(
             WRITABLE,
             format!("{path} is empty: the first run makes a ledger of it"),
         );
     }
     if version == newest {
-        return Finding::ok(WRITABLE, path.to_string());
+        return CheckResult::ok(WRITABLE, path.to_string());
     }
-    Finding::warn(
+    CheckResult::warn(
         WRITABLE,
         format!(
             "{path} is of version {version}: the next start brings it to version {newest}, which older killgates cannot open"
@@ -116,10 +118,10 @@ fn of_version(Tried { version, newest }: Tried, path: &Path) -> Finding {
     )
 }
 
-async fn in_postgres(connection: &Connection) -> Finding {
-    match postgres::try_out(&leadership::dial(connection)).await {
-        Ok(()) => Finding::ok(WRITABLE, connection.address()),
-        Err(problem) => Finding::fail(
+async fn in_postgres(connection: &PostgresAddress) -> CheckResult {
+    match postgres::dry_run(&leadership::dial(connection)).await {
+        Ok(()) => CheckResult::ok(WRITABLE, connection.address()),
+        Err(problem) => CheckResult::fail(
             WRITABLE,
             format!("{}: {problem}", connection.address()),
             "See docs/ledger.md for what its role needs",
@@ -127,18 +129,18 @@ async fn in_postgres(connection: &Connection) -> Finding {
     }
 }
 
-fn intact(settings: &Settings) -> Finding {
+fn intact(settings: &Settings) -> CheckResult {
     let walked =
         ledger_tools::pages(&settings.ledger).and_then(|mut pages| audit::verify(pages.as_mut(), None));
     match walked {
-        Ok(Verdict::Intact(last)) => Finding::ok(INTACT, audit::end(&last)),
-        Ok(verdict) => Finding::fail(
+        Ok(AuditVerdict::Intact(last)) => CheckResult::ok(INTACT, audit::end(&last)),
+        Ok(verdict) => CheckResult::fail(
             INTACT,
             verdict.to_string(),
             "Keep the ledger as it is for whoever investigates, and restore an intact copy",
         ),
-        Err(problem) if is_none_yet(&problem) => Finding::ok(INTACT, NONE_YET),
-        Err(problem) => Finding::fail(
+        Err(problem) if is_none_yet(&problem) => CheckResult::ok(INTACT, NONE_YET),
+        Err(problem) => CheckResult::fail(
             INTACT,
             format!("{problem:#}"),
             "See to the ledger and to the rights on it",
@@ -147,25 +149,25 @@ fn intact(settings: &Settings) -> Finding {
 }
 
 fn is_none_yet(problem: &anyhow::Error) -> bool {
-    matches!(problem.downcast_ref(), Some(postgres::OpenError::Missing))
+    matches!(problem.downcast_ref(), Some(postgres::PostgresOpenError::Missing))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::common::check_result::Status;
+    use crate::common::check_result::CheckStatus;
 
     #[test]
     fn of_an_older_ledger_it_is_said_what_the_next_start_makes_of_it() {
         let judged = |version| {
             of_version(
-                Tried { version, newest: 3 },
+                DryRun { version, newest: 3 },
                 Path::new("/var/lib/killgate/killgate.db"),
             )
         };
-        assert_eq!([judged(0).status, judged(3).status], [Status::Ok; 2]);
+        assert_eq!([judged(0).status, judged(3).status], [CheckStatus::Ok; 2]);
         let older = judged(2);
-        assert_eq!(older.status, Status::Warn);
+        assert_eq!(older.status, CheckStatus::Warn);
         assert!(
             older
                 .detail

@@ -8,7 +8,7 @@ use anyhow::Context;
 use serde_json::json;
 
 use super::bootstrap;
-use crate::common::check_result::{Finding, Status};
+use crate::common::check_result::{CheckResult, CheckStatus};
 use crate::config::Settings;
 use crate::discord::inspection;
 
@@ -27,11 +27,11 @@ pub fn check(settings: &Settings, json: bool) -> anyhow::Result<bool> {
             println!("{finding}");
         }
     }
-    Ok(findings.iter().all(|finding| finding.status != Status::Fail))
+    Ok(findings.iter().all(|finding| finding.status != CheckStatus::Fail))
 }
 
-async fn find(settings: &Settings) -> Vec<Finding> {
-    let mut findings = vec![Finding::ok("config", "every value is usable")];
+async fn find(settings: &Settings) -> Vec<CheckResult> {
+    let mut findings = vec![CheckResult::ok("config", "every value is usable")];
     // All at the same time: a server that does not answer delays none of the others.
     let looks = settings
         .targets
@@ -48,11 +48,11 @@ async fn find(settings: &Settings) -> Vec<Finding> {
     findings
 }
 
-async fn on_discord(settings: &Settings) -> Vec<Finding> {
+async fn on_discord(settings: &Settings) -> Vec<CheckResult> {
     let profile = match bootstrap::profile(settings) {
         Ok(profile) => profile,
         Err(problem) => {
-            return vec![Finding::fail(
+            return vec![CheckResult::fail(
                 "reactions",
                 format!("{problem:#}"),
                 "Choose another emoji",
@@ -67,12 +67,12 @@ async fn on_discord(settings: &Settings) -> Vec<Finding> {
     inspection::inspect(&profile, &access).await
 }
 
-fn as_json(finding: &Finding) -> serde_json::Value {
-    let Finding {
+fn as_json(finding: &CheckResult) -> serde_json::Value {
+    let CheckResult {
         what,
         status,
         detail,
-        mend,
+        fix: mend,
     } = finding;
     json!({ "what": what, "status": status.name(), "detail": detail, "mend": mend })
 }

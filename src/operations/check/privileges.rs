@@ -1,22 +1,22 @@
 //! How the bot's role may signal on a target.
 
-use crate::common::check_result::Finding;
-use crate::postgres::privileges::{Guard, Privileges};
-use crate::postgres::server_info::{Findings, Right};
+use crate::common::check_result::CheckResult;
+use crate::postgres::privileges::{GuardFunction, RolePrivileges};
+use crate::postgres::server_info::{ServerInfo, SignalRight};
 
-pub(super) fn find(findings: &Findings, privileges: &Privileges, what: String) -> Finding {
+pub(super) fn find(findings: &ServerInfo, privileges: &RolePrivileges, what: String) -> CheckResult {
     let role = quoted(&findings.role);
     let install = format!(
         "Install the guard: killgate guard-sql --role {role} | psql -v ON_ERROR_STOP=1 -f -, as a superuser"
     );
-    match (findings.right, &privileges.guard) {
-        (Right::Guard, Some(guard)) => through_guard(guard, privileges, what, &role, install),
-        (Right::Guard, None) => Finding::ok(what, "guard: through killgate.signal_backend alone"),
-        (Right::Direct, None) => Finding::ok(
+    match (findings.signal_right, &privileges.guard) {
+        (SignalRight::Guard, Some(guard)) => through_guard(guard, privileges, what, &role, install),
+        (SignalRight::Guard, None) => CheckResult::ok(what, "guard: through killgate.signal_backend alone"),
+        (SignalRight::Direct, None) => CheckResult::ok(
             what,
             "direct: as a member of pg_signal_backend (the guard allows less)",
         ),
-        (Right::Direct, Some(guard)) => Finding::warn(
+        (SignalRight::Direct, Some(guard)) => CheckResult::warn(
             what,
             format!(
                 "direct, around the guard that is there: {}",
@@ -24,8 +24,10 @@ pub(super) fn find(findings: &Findings, privileges: &Privileges, what: String) -
             ),
             format!("{install}; then REVOKE pg_signal_backend FROM {role}, and restart killgate"),
         ),
-        (Right::None, None) => Finding::fail(what, format!("the role {role} may not signal at all"), install),
-        (Right::None, Some(guard)) => Finding::fail(
+        (SignalRight::Nothing, None) => {
+            CheckResult::fail(what, format!("the role {role} may not signal at all"), install)
+        }
+        (SignalRight::Nothing, Some(guard)) => CheckResult::fail(
             what,
             format!(
                 "the role {role} may not signal at all: {}",
@@ -37,14 +39,14 @@ pub(super) fn find(findings: &Findings, privileges: &Privileges, what: String) -
 }
 
 fn through_guard(
-    guard: &Guard,
-    privileges: &Privileges,
+    guard: &GuardFunction,
+    privileges: &RolePrivileges,
     what: String,
     role: &str,
     install: String,
-) -> Finding {
+) -> CheckResult {
     if !guard.owner_may_signal {
-        return Finding::fail(
+        return CheckResult::fail(
             what,
             format!(
                 "guard: its owner {} is no member of pg_signal_backend, so that every signal would be refused",
@@ -54,7 +56,7 @@ fn through_guard(
         );
     }
     if privileges.may_signal {
-        return Finding::warn(
+        return CheckResult::warn(
             what,
             format!(
                 "guard, but the role {role} is itself a member of pg_signal_backend and could signal around it"
@@ -63,17 +65,17 @@ fn through_guard(
         );
     }
     if !guard.is_current {
-        return Finding::warn(
+        return CheckResult::warn(
             what,
             "guard, but its text is not the one that this killgate installs: it is of another version, or was changed",
             install,
         );
     }
-    Finding::ok(what, "guard: through killgate.signal_backend alone")
+    CheckResult::ok(what, "guard: through killgate.signal_backend alone")
 }
 
 /// Why the function of the guard's name is not the guard.
-fn unusable(guard: &Guard, role: &str) -> String {
+fn unusable(guard: &GuardFunction, role: &str) -> String {
     if !guard.fits {
         "killgate.signal_backend takes other arguments: it is of another version".to_owned()
     } else if !guard.is_definer {

@@ -1,24 +1,24 @@
 //! Places where a secret may stand outside of any literal: because the grammar takes words for values there, or
 //! because somebody or some tool got the SQL wrong. The server refuses such a statement, but reports its text.
 
-use super::lexer::Token;
+use super::lexer::SqlToken;
 
 /// Follows the words of a statement and says from where on nothing may be shown.
 #[derive(Default)]
 pub(super) struct Hazards {
     /// How many words of this statement were seen.
     words: usize,
-    about: About,
+    about: StatementSubject,
     /// It begins with `SET` or `ALTER`, or it defines a function, which can bring settings along.
     may_set: bool,
     /// It does set something.
     sets: bool,
-    last: Last,
+    last: PreviousToken,
 }
 
 /// What a statement is about, as far as its first two words tell.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum About {
+enum StatementSubject {
     #[default]
     Anything,
     /// It begins with `CREATE` or `ALTER`.
@@ -29,7 +29,7 @@ enum About {
 
 /// What the token before was, as far as it bears on the next one.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Last {
+enum PreviousToken {
     #[default]
     Harmless,
     From,
@@ -43,21 +43,21 @@ enum Last {
 
 impl Hazards {
     /// Whether `token`, which is no blank, may be shown. Once it may not, nothing that follows may be either.
-    pub(super) fn admit(&mut self, token: &Token<'_>) -> bool {
+    pub(super) fn admit(&mut self, token: &SqlToken<'_>) -> bool {
         let admitted = match self.last {
-            Last::Harmless | Last::From => true,
+            PreviousToken::Harmless | PreviousToken::From => true,
             // A script for psql that went to the server as it is: the rows to copy follow the statement.
-            Last::FromStdin => false,
+            PreviousToken::FromStdin => false,
             // `PASSWORD hunter2` and `PASSWORD "hunter2"`: somebody forgot the quotes, or took the wrong ones.
-            Last::Password => match token {
-                Token::String | Token::Parameter(_) => true,
-                Token::Word(word) => is_any(word, &["null"]),
+            PreviousToken::Password => match token {
+                SqlToken::String | SqlToken::Parameter(_) => true,
+                SqlToken::Word(word) => is_any(word, &["null"]),
                 _ => false,
             },
             // `SET app.token = hunter2` is valid: a setting's value needs no quotes.
-            Last::Value => match token {
-                Token::Word(word) => is_any(word, &["default", "on", "off", "true", "false"]),
-                Token::Quoted(_) => false,
+            PreviousToken::Value => match token {
+                SqlToken::Word(word) => is_any(word, &["default", "on", "off", "true", "false"]),
+                SqlToken::Quoted(_) => false,
                 _ => true,
             },
         };
@@ -65,50 +65,53 @@ impl Hazards {
         admitted
     }
 
-    fn follow(&mut self, token: &Token<'_>) {
+    fn follow(&mut self, token: &SqlToken<'_>) {
         self.last = match token {
-            Token::Symbol(";") => {
+            SqlToken::Symbol(";") => {
                 *self = Self::default();
-                Last::Harmless
+                PreviousToken::Harmless
             }
-            Token::Symbol("=") if self.sets => Last::Value,
-            _ if self.last == Last::Value => Last::Value,
-            Token::Word(word) => self.follow_word(word),
-            _ => Last::Harmless,
+            SqlToken::Symbol("=") if self.sets => PreviousToken::Value,
+            _ if self.last == PreviousToken::Value => PreviousToken::Value,
+            SqlToken::Word(word) => self.follow_word(word),
+            _ => PreviousToken::Harmless,
         };
     }
 
-    fn follow_word(&mut self, word: &str) -> Last {
+    fn follow_word(&mut self, word: &str) -> PreviousToken {
         match self.words {
             0 => {
                 if is_any(word, &["create", "alter"]) {
-                    self.about = About::Definition;
+                    self.about = StatementSubject::Definition;
                 }
                 self.may_set = is_any(word, &["set", "alter"]);
             }
-            1 if self.about == About::Definition
+            1 if self.about == StatementSubject::Definition
                 && is_any(word, &["role", "user", "group", "server", "subscription"]) =>
             {
-                self.about = About::PasswordHolder;
+                self.about = StatementSubject::PasswordHolder;
             }
             // `CREATE FUNCTION`, and `CREATE OR REPLACE FUNCTION`.
             1..=3 => {
-                self.may_set |= self.about == About::Definition && is_any(word, &["function", "procedure"]);
+                self.may_set |=
+                    self.about == StatementSubject::Definition && is_any(word, &["function", "procedure"]);
             }
             _ => {}
         }
         self.words += 1;
         self.sets |= self.may_set && is_any(word, &["set"]);
-        if self.about == About::PasswordHolder && is_any(word, &["password", "identified", "connection"]) {
-            Last::Password
+        if self.about == StatementSubject::PasswordHolder
+            && is_any(word, &["password", "identified", "connection"])
+        {
+            PreviousToken::Password
         } else if self.sets && is_any(word, &["to"]) {
-            Last::Value
+            PreviousToken::Value
         } else if is_any(word, &["from"]) {
-            Last::From
-        } else if self.last == Last::From && is_any(word, &["stdin"]) {
-            Last::FromStdin
+            PreviousToken::From
+        } else if self.last == PreviousToken::From && is_any(word, &["stdin"]) {
+            PreviousToken::FromStdin
         } else {
-            Last::Harmless
+            PreviousToken::Harmless
         }
     }
 }

@@ -14,7 +14,7 @@ const MOST_DIGITS: usize = 5;
 const SYMBOLS: &str = "~!@#^&|`?+-*/%<>=,()[].;:";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Token<'a> {
+pub(super) enum SqlToken<'a> {
     /// White space and comments.
     Blank,
     String,
@@ -29,33 +29,33 @@ pub(super) enum Token<'a> {
     Rest,
 }
 
-pub(super) struct Lexer<'a> {
+pub(super) struct SqlLexer<'a> {
     text: &'a str,
     /// The token before was one that nothing should touch.
     closed: bool,
 }
 
-impl<'a> Lexer<'a> {
+impl<'a> SqlLexer<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         Self { text, closed: false }
     }
 }
 
-impl<'a> Iterator for Lexer<'a> {
-    type Item = Token<'a>;
+impl<'a> Iterator for SqlLexer<'a> {
+    type Item = SqlToken<'a>;
 
-    fn next(&mut self) -> Option<Token<'a>> {
+    fn next(&mut self) -> Option<SqlToken<'a>> {
         let first = self.text.chars().next()?;
         let understood = if self.closed && touches(first) {
             None
         } else {
             token(self.text, first)
         };
-        let (token, length) = understood.unwrap_or((Token::Rest, self.text.len()));
+        let (token, length) = understood.unwrap_or((SqlToken::Rest, self.text.len()));
         self.text = &self.text[length..];
         self.closed = matches!(
             token,
-            Token::String | Token::Number | Token::Quoted(_) | Token::Parameter(_)
+            SqlToken::String | SqlToken::Number | SqlToken::Quoted(_) | SqlToken::Parameter(_)
         );
         Some(token)
     }
@@ -68,62 +68,62 @@ fn touches(next: char) -> bool {
 }
 
 /// The token with which `text` begins, and its length in bytes; `None` when that cannot be told.
-fn token(text: &str, first: char) -> Option<(Token<'_>, usize)> {
+fn token(text: &str, first: char) -> Option<(SqlToken<'_>, usize)> {
     if first.is_alphabetic() || first == '_' {
         return word(text);
     }
     match first {
-        ' ' | '\t' | '\n' | '\r' | '\x0b' | '\x0c' => Some((Token::Blank, 1)),
-        '-' if text.starts_with("--") => Some((Token::Blank, literal::line_comment(text, 0))),
-        '/' if text.starts_with("/*") => Some((Token::Blank, literal::block_comment(text)?)),
-        '\'' => Some((Token::String, literal::string(text, 0, Backslash::Unsettled)?)),
+        ' ' | '\t' | '\n' | '\r' | '\x0b' | '\x0c' => Some((SqlToken::Blank, 1)),
+        '-' if text.starts_with("--") => Some((SqlToken::Blank, literal::line_comment(text, 0))),
+        '/' if text.starts_with("/*") => Some((SqlToken::Blank, literal::block_comment(text)?)),
+        '\'' => Some((SqlToken::String, literal::string(text, 0, Backslash::Unsettled)?)),
         '"' => quoted(text, 0),
-        '$' => parameter(text).or_else(|| Some((Token::String, literal::dollar_quoted(text)?))),
-        '0'..='9' => Some((Token::Number, literal::number(text))),
+        '$' => parameter(text).or_else(|| Some((SqlToken::String, literal::dollar_quoted(text)?))),
+        '0'..='9' => Some((SqlToken::Number, literal::number(text))),
         '.' if text[1..].starts_with(|c: char| c.is_ascii_digit()) => {
-            Some((Token::Number, literal::number(text)))
+            Some((SqlToken::Number, literal::number(text)))
         }
-        _ if SYMBOLS.contains(first) => Some((Token::Symbol(&text[..1]), 1)),
+        _ if SYMBOLS.contains(first) => Some((SqlToken::Symbol(&text[..1]), 1)),
         _ => None,
     }
 }
 
 /// A word, or what a single letter before a quote makes of it.
-fn word(text: &str) -> Option<(Token<'_>, usize)> {
+fn word(text: &str) -> Option<(SqlToken<'_>, usize)> {
     let length = text
         .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '$')))
         .unwrap_or(text.len());
     let (word, behind) = text.split_at(length);
     match word {
         "e" | "E" if behind.starts_with('\'') => {
-            Some((Token::String, literal::string(text, 1, Backslash::Escapes)?))
+            Some((SqlToken::String, literal::string(text, 1, Backslash::Escapes)?))
         }
         "b" | "B" | "x" | "X" | "n" | "N" if behind.starts_with('\'') => {
-            Some((Token::String, literal::string(text, 1, Backslash::Unsettled)?))
+            Some((SqlToken::String, literal::string(text, 1, Backslash::Unsettled)?))
         }
         "u" | "U" if behind.starts_with("&'") => {
-            Some((Token::String, literal::string(text, 2, Backslash::Unsettled)?))
+            Some((SqlToken::String, literal::string(text, 2, Backslash::Unsettled)?))
         }
         "u" | "U" if behind.starts_with("&\"") => quoted(text, 2),
         // `SELECT$$…$$` is one identifier to PostgreSQL, but hardly what its author meant.
         _ if length > LONGEST_IDENTIFIER || word.matches('$').count() > 1 => None,
-        _ => Some((Token::Word(word), length)),
+        _ => Some((SqlToken::Word(word), length)),
     }
 }
 
-fn quoted(text: &str, open: usize) -> Option<(Token<'_>, usize)> {
+fn quoted(text: &str, open: usize) -> Option<(SqlToken<'_>, usize)> {
     let end = literal::quoted_identifier(text, open)?;
     let inside = &text[open + 1..end - 1];
     // What has a `=` or a `://` in it is a connection string in the wrong quotes, more likely than a name.
     let plausible = inside.len() <= LONGEST_IDENTIFIER
         && !inside.contains(|c: char| c == '=' || c.is_control())
         && !inside.contains("://");
-    plausible.then_some((Token::Quoted(&text[..end]), end))
+    plausible.then_some((SqlToken::Quoted(&text[..end]), end))
 }
 
-fn parameter(text: &str) -> Option<(Token<'_>, usize)> {
+fn parameter(text: &str) -> Option<(SqlToken<'_>, usize)> {
     let digits = text[1..].bytes().take_while(u8::is_ascii_digit).count();
     (1..=MOST_DIGITS)
         .contains(&digits)
-        .then(|| (Token::Parameter(&text[..=digits]), digits + 1))
+        .then(|| (SqlToken::Parameter(&text[..=digits]), digits + 1))
 }

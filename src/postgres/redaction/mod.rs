@@ -16,7 +16,7 @@ mod literal;
 use std::fmt;
 
 use hazard::Hazards;
-use lexer::{Lexer, Token};
+use lexer::{SqlLexer, SqlToken};
 
 /// Stands for one literal.
 const LITERAL: &str = "?";
@@ -25,7 +25,7 @@ const REST: &str = "…";
 
 /// How much of a query's text people get to see.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Privacy {
+pub enum QueryVisibility {
     /// Its shape alone: literals become `?`, comments go.
     #[default]
     Redacted,
@@ -35,29 +35,29 @@ pub enum Privacy {
     Full,
 }
 
-impl Privacy {
+impl QueryVisibility {
     /// What may be shown of `query`; `None` when query text is hidden.
-    pub fn show(self, query: &str) -> Option<Shown> {
+    pub fn show(self, query: &str) -> Option<VisibleQuery> {
         match self {
             Self::Redacted => Some(redact(query)),
             Self::Hidden => None,
-            Self::Full => Some(Shown(query.to_owned())),
+            Self::Full => Some(VisibleQuery(query.to_owned())),
         }
     }
 }
 
-/// Query text that [`Privacy`] allows to be shown. Only this module makes it, so that a signature which asks for it
+/// Query text that [`QueryVisibility`] allows to be shown. Only this module makes it, so that a signature which asks for it
 /// cannot be handed the text of a query by mistake.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Shown(String);
+pub struct VisibleQuery(String);
 
-impl Shown {
+impl VisibleQuery {
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-impl fmt::Display for Shown {
+impl fmt::Display for VisibleQuery {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
@@ -67,20 +67,23 @@ impl fmt::Display for Shown {
 ///
 /// Identifiers, keywords, operators and parameters (`$1`) stay. A text that is not understood, or that was cut
 /// within a literal, ends in `…`. Takes time linear in the length of the query.
-pub fn redact(query: &str) -> Shown {
+pub fn redact(query: &str) -> VisibleQuery {
     let mut shown = String::with_capacity(query.len().min(1024));
     let mut hazards = Hazards::default();
     let mut blank = false;
-    for token in Lexer::new(query) {
+    for token in SqlLexer::new(query) {
         let text = match token {
-            Token::Blank => {
+            SqlToken::Blank => {
                 blank = true;
                 continue;
             }
             _ if !hazards.admit(&token) => REST,
-            Token::String | Token::Number => LITERAL,
-            Token::Word(text) | Token::Quoted(text) | Token::Parameter(text) | Token::Symbol(text) => text,
-            Token::Rest => REST,
+            SqlToken::String | SqlToken::Number => LITERAL,
+            SqlToken::Word(text)
+            | SqlToken::Quoted(text)
+            | SqlToken::Parameter(text)
+            | SqlToken::Symbol(text) => text,
+            SqlToken::Rest => REST,
         };
         if blank && !shown.is_empty() {
             shown.push(' ');
@@ -91,7 +94,7 @@ pub fn redact(query: &str) -> Shown {
             break;
         }
     }
-    Shown(shown)
+    VisibleQuery(shown)
 }
 
 #[cfg(test)]

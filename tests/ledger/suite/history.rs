@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use killgate::domain::event::Event;
+use killgate::domain::event::RequestEvent;
 use killgate::domain::ids::{MessageId, RequestId};
-use killgate::workflow::ports::{Ledger, Reach, Search};
+use killgate::workflow::ports::{Ledger, RequestSearch, SearchAnchor};
 
 use super::super::given::{ALICE, BOB, CAROL, denied, pid, posted, requested, whole};
 use super::{Place, append, number};
@@ -16,9 +16,9 @@ pub(crate) async fn history_tells_the_newest_requests_first(place: &impl Place) 
         append(&ledger, vec![requested(request, 0, pid(1), ALICE)]).await;
     }
     append(&ledger, vec![denied(3, 9, BOB), posted(4, 9, 1), posted(2, 9, 2)]).await;
-    let search = Search {
+    let search = RequestSearch {
         limit: 3,
-        ..Search::default()
+        ..RequestSearch::default()
     };
     let records = ledger.history(search).await.expect("found");
     let told: Vec<_> = records
@@ -41,63 +41,63 @@ pub(crate) async fn history_finds_what_is_searched_for(place: &impl Place) {
         vec![requested(3, 20, pid(99), ALICE), denied(3, 21, BOB)],
     )
     .await;
-    let all = Search {
+    let all = RequestSearch {
         limit: 10,
-        ..Search::default()
+        ..RequestSearch::default()
     };
     let cases = [
         (all.clone(), vec![3, 2, 1]),
         (
-            Search {
+            RequestSearch {
                 ended: Some(true),
                 ..all.clone()
             },
             vec![3, 1],
         ),
         (
-            Search {
+            RequestSearch {
                 ended: Some(false),
                 ..all.clone()
             },
             vec![2],
         ),
         (
-            Search {
+            RequestSearch {
                 pid: Some(pid(4001)),
                 ..all.clone()
             },
             vec![2, 1],
         ),
         (
-            Search {
+            RequestSearch {
                 requester: Some(ALICE),
                 ..all.clone()
             },
             vec![3, 1],
         ),
         (
-            Search {
+            RequestSearch {
                 requester: Some(CAROL),
                 ..all.clone()
             },
             vec![],
         ),
         (
-            Search {
-                message: Some(MessageId(222)),
+            RequestSearch {
+                card: Some(MessageId(222)),
                 ..all.clone()
             },
             vec![2],
         ),
         (
-            Search {
-                message: Some(MessageId(2)),
+            RequestSearch {
+                card: Some(MessageId(2)),
                 ..all.clone()
             },
             vec![],
         ),
         (
-            Search {
+            RequestSearch {
                 ended: Some(true),
                 pid: Some(pid(4001)),
                 requester: Some(ALICE),
@@ -106,14 +106,14 @@ pub(crate) async fn history_finds_what_is_searched_for(place: &impl Place) {
             vec![1],
         ),
         (
-            Search {
+            RequestSearch {
                 ended: Some(true),
                 limit: 1,
                 ..all.clone()
             },
             vec![3],
         ),
-        (Search { limit: 0, ..all }, vec![]),
+        (RequestSearch { limit: 0, ..all }, vec![]),
     ];
     for settled in [false, true] {
         for (search, expected) in cases.clone() {
@@ -123,7 +123,7 @@ pub(crate) async fn history_finds_what_is_searched_for(place: &impl Place) {
                 "{search:?}, settled: {settled}"
             );
         }
-        ledger.settle(RequestId(1)).await.expect("settled");
+        ledger.mark_delivered(RequestId(1)).await.expect("settled");
     }
 }
 
@@ -134,21 +134,21 @@ pub(crate) async fn history_goes_on_from_a_request_in_either_direction(place: &i
         append(&ledger, vec![requested(request, 0, pid(1), who)]).await;
     }
     let cases = [
-        (Reach::Newest, vec![7, 6, 5]),
-        (Reach::OlderThan(RequestId(5)), vec![3, 2, 1]),
-        (Reach::OlderThan(RequestId(3)), vec![2, 1]),
-        (Reach::OlderThan(RequestId(1)), vec![]),
-        (Reach::NewerThan(RequestId(2)), vec![6, 5, 3]),
-        (Reach::NewerThan(RequestId(6)), vec![7]),
-        (Reach::NewerThan(RequestId(7)), vec![]),
-        (Reach::OlderThan(RequestId(u64::MAX)), vec![7, 6, 5]),
+        (SearchAnchor::Newest, vec![7, 6, 5]),
+        (SearchAnchor::OlderThan(RequestId(5)), vec![3, 2, 1]),
+        (SearchAnchor::OlderThan(RequestId(3)), vec![2, 1]),
+        (SearchAnchor::OlderThan(RequestId(1)), vec![]),
+        (SearchAnchor::NewerThan(RequestId(2)), vec![6, 5, 3]),
+        (SearchAnchor::NewerThan(RequestId(6)), vec![7]),
+        (SearchAnchor::NewerThan(RequestId(7)), vec![]),
+        (SearchAnchor::OlderThan(RequestId(u64::MAX)), vec![7, 6, 5]),
     ];
     for (reach, expected) in cases {
-        let search = Search {
+        let search = RequestSearch {
             requester: Some(ALICE),
-            reach,
+            anchor: reach,
             limit: 3,
-            ..Search::default()
+            ..RequestSearch::default()
         };
         assert_eq!(requests_found(&ledger, search).await, expected, "{reach:?}");
     }
@@ -158,12 +158,12 @@ pub(crate) async fn history_tells_of_the_targets_asked_for_alone(place: &impl Pl
     let ledger = place.open().await;
     for (request, target) in [(1, "orders"), (2, "bill\"ing'"), (3, "orders"), (4, "mail")] {
         let mut entry = requested(request, 0, pid(1), ALICE);
-        if let Event::Requested(asked) = &mut entry.event {
+        if let RequestEvent::Requested(asked) = &mut entry.event {
             target.clone_into(&mut asked.target);
         }
         append(&ledger, vec![entry]).await;
     }
-    let about = |targets: &[&str]| Search {
+    let about = |targets: &[&str]| RequestSearch {
         targets: Some(
             targets
                 .iter()
@@ -171,7 +171,7 @@ pub(crate) async fn history_tells_of_the_targets_asked_for_alone(place: &impl Pl
                 .collect::<BTreeSet<_>>(),
         ),
         limit: 2,
-        ..Search::default()
+        ..RequestSearch::default()
     };
     assert_eq!(requests_found(&ledger, about(&["orders"])).await, [3, 1]);
     assert_eq!(
@@ -182,7 +182,7 @@ pub(crate) async fn history_tells_of_the_targets_asked_for_alone(place: &impl Pl
     assert_eq!(requests_found(&ledger, about(&[])).await, [0_u64; 0]);
 }
 
-async fn requests_found(ledger: &Arc<dyn Ledger>, search: Search) -> Vec<u64> {
+async fn requests_found(ledger: &Arc<dyn Ledger>, search: RequestSearch) -> Vec<u64> {
     let records = ledger.history(search).await.expect("found");
     let mut requests: Vec<u64> = records.iter().map(number).collect();
     requests.dedup();

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use killgate::domain::event::Action;
 use killgate::domain::ids::UserId;
-use killgate::domain::policy::Limits;
-use killgate::workflow::handle::Order;
-use killgate::workflow::input::Happening;
-use killgate::workflow::ports::{Channel, Clock, Ledger, LedgerError, Target};
-use killgate::workflow::targets::{Governed, Rules};
-use killgate::workflow::{Clerk, Desk, Stopped};
+use killgate::domain::policy::RequestLimits;
+use killgate::workflow::handle::RequestInput;
+use killgate::workflow::input::EngineInput;
+use killgate::workflow::ports::{Clock, IncidentChannel, Ledger, LedgerError, Target};
+use killgate::workflow::targets::{TargetRegistry, TargetWithPolicy};
+use killgate::workflow::{Engine, EngineExit, EngineHandle};
 use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -31,10 +31,10 @@ const MENDED_AFTER: u32 = 5;
 /// What a bot is made of, so that a part can be exchanged for one that misbehaves.
 pub struct Ports {
     pub ledger: Arc<dyn Ledger>,
-    pub channel: Arc<dyn Channel>,
+    pub channel: Arc<dyn IncidentChannel>,
     pub clock: Arc<dyn Clock>,
     pub targets: BTreeMap<String, Arc<dyn Target>>,
-    pub limits: Limits,
+    pub limits: RequestLimits,
 }
 
 impl Ports {
@@ -63,9 +63,9 @@ impl Ports {
 
 pub struct Bot {
     pub epoch: u64,
-    desk: Desk,
-    inbox: mpsc::Sender<Happening>,
-    clerk: JoinHandle<Stopped>,
+    desk: EngineHandle,
+    inbox: mpsc::Sender<EngineInput>,
+    clerk: JoinHandle<EngineExit>,
 }
 
 impl Bot {
@@ -84,11 +84,11 @@ impl Bot {
                 state.epoch
             });
             let ports = made_of(world, epoch);
-            let governed = |target| Governed {
+            let governed = |target| TargetWithPolicy {
                 target,
                 policy: Arc::clone(&policy),
             };
-            let rules = Rules {
+            let rules = TargetRegistry {
                 targets: ports
                     .targets
                     .into_iter()
@@ -96,11 +96,11 @@ impl Bot {
                     .collect(),
                 limits: ports.limits,
             };
-            match Clerk::start(ports.ledger, ports.channel, ports.clock, rules.clone()).await {
+            match Engine::start(ports.ledger, ports.channel, ports.clock, rules.clone()).await {
                 Ok((clerk, inbox)) => {
                     let clerk = tokio::spawn(clerk.run());
                     tokio::spawn(listen(world.clone(), epoch, inbox.clone()));
-                    let desk = Desk::new(rules, inbox.clone());
+                    let desk = EngineHandle::new(rules, inbox.clone());
                     return Ok(Self {
                         epoch,
                         desk,
@@ -121,7 +121,7 @@ impl Bot {
         let Some(person) = world.with(|state| state.discord.member(by).cloned()) else {
             return;
         };
-        let order = Order {
+        let order = RequestInput {
             backend_start: None,
             action,
             pid: pid.into(),
@@ -136,7 +136,7 @@ impl Bot {
                 epoch: self.epoch,
             }),
         );
-        tokio::spawn(async move { desk.ask(person, order, question).await });
+        tokio::spawn(async move { desk.request_signal(person, order, question).await });
     }
 
     /// Whether it works no more.
@@ -145,14 +145,14 @@ impl Bot {
     }
 
     /// What it says at its end.
-    pub async fn ended(self) -> Stopped {
+    pub async fn ended(self) -> EngineExit {
         self.clerk.await.expect("the clerk does not panic")
     }
 
     /// Tells it to stop, and waits until it has.
-    pub async fn stop(self) -> Stopped {
+    pub async fn stop(self) -> EngineExit {
         // When it has ended already there is nobody to tell.
-        let _ = self.inbox.send(Happening::Stop).await;
+        let _ = self.inbox.send(EngineInput::Stop).await;
         self.ended().await
     }
 }

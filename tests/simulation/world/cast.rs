@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use killgate::domain::access::{Access, Group};
+use killgate::domain::access::{Access, AccessGroup};
 use killgate::domain::event::Action;
-use killgate::domain::identity::Server as Identified;
+use killgate::domain::identity::ServerIdentity as Identified;
 use killgate::domain::ids::{ChannelId, Person, RoleId, UserId};
-use killgate::domain::policy::{Limits, Policy};
-use killgate::domain::protection::Protection;
-use killgate::domain::timestamp::Moment;
+use killgate::domain::policy::{RequestLimits, TargetPolicy};
+use killgate::domain::protection::ProtectionRules;
+use killgate::domain::timestamp::Timestamp;
 use regex::Regex;
 
 use super::postgres::Server;
@@ -51,20 +51,20 @@ pub fn everybody() -> Vec<Person> {
     ]
 }
 
-pub fn policy() -> Policy {
-    let group = |role| Group {
+pub fn policy() -> TargetPolicy {
+    let group = |role| AccessGroup {
         roles: BTreeSet::from([role]),
         users: BTreeSet::new(),
     };
-    Policy {
+    TargetPolicy {
         access: Access {
-            viewers: Group::default(),
+            viewers: AccessGroup::default(),
             requesters: group(ONCALL),
             approvers: group(DBA),
         },
-        protection: Protection {
+        protection: ProtectionRules {
             users: vec![Regex::new("^replicator$").expect("a regular expression")],
-            ..Protection::default()
+            ..ProtectionRules::default()
         },
         approvals: 1,
         expires_after: Duration::from_mins(15),
@@ -72,8 +72,8 @@ pub fn policy() -> Policy {
     }
 }
 
-pub fn limits() -> Limits {
-    Limits {
+pub fn limits() -> RequestLimits {
+    RequestLimits {
         open_requests_per_user: 5,
         open_requests: 50,
         signals_per_hour: 30,
@@ -81,7 +81,7 @@ pub fn limits() -> Limits {
     }
 }
 
-pub fn servers(now: Moment) -> BTreeMap<String, Server> {
+pub fn servers(now: Timestamp) -> BTreeMap<String, Server> {
     let started = now.minus(Duration::from_hours(24));
     let server = |number: usize, name: &&str| {
         let identified = Identified {

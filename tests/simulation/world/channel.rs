@@ -4,12 +4,14 @@ use std::sync::LazyLock;
 
 use anyhow::anyhow;
 use async_trait::async_trait;
-use killgate::discord::messages::body::Body;
-use killgate::discord::messages::{self, Look};
-use killgate::domain::event::Why;
+use killgate::discord::messages::body::MessageBody;
+use killgate::discord::messages::{self, RenderConfig};
+use killgate::domain::event::RefusalReason;
 use killgate::domain::ids::{ChannelId, MessageId, Person, RequestId, UserId};
 use killgate::domain::request::Request;
-use killgate::workflow::ports::{Alert, Card, Channel, Place, Question, Undelivered, Vote};
+use killgate::workflow::ports::{
+    CardContent, ChannelAlert, DeliveryError, IncidentChannel, MessageRef, Responder, Vote,
+};
 use killgate::workflow::refusal::Refusal;
 
 use super::discord::{Kind, Shown};
@@ -18,7 +20,7 @@ use super::faults::{Lost, Part};
 use super::reading::problem_with;
 use super::{State, World};
 
-static LOOK: LazyLock<Look> = LazyLock::new(|| Look {
+static LOOK: LazyLock<RenderConfig> = LazyLock::new(|| RenderConfig {
     guild: 1_100_000_000_000_000_001,
     approve: "✅".to_owned(),
     deny: "❌".to_owned(),
@@ -26,8 +28,8 @@ static LOOK: LazyLock<Look> = LazyLock::new(|| Look {
 
 /// The channel, and Discord's rule that a message with a nonce that it knows is not posted twice.
 #[async_trait]
-impl Channel for World {
-    async fn post(&self, card: &Card) -> Result<Option<MessageId>, Undelivered> {
+impl IncidentChannel for World {
+    async fn post_card(&self, card: &CardContent) -> Result<Option<MessageId>, DeliveryError> {
         self.call(Part::Discord, |state| {
             let request = &card.request;
             let there = state
@@ -43,7 +45,7 @@ impl Channel for World {
                     }
                     Some(id)
                 }
-                None if request.ending().is_some() && state.has_told_the_end_of(request.id) => None,
+                None if request.resolution().is_some() && state.has_told_the_end_of(request.id) => None,
                 None => Some(state.put_card(card, is_deposed)),
             }
         })
@@ -51,13 +53,13 @@ impl Channel for World {
         .map_err(unavailable)
     }
 
-    async fn offer_votes(&self, card: Place) -> Result<(), Undelivered> {
+    async fn add_vote_reactions(&self, card: MessageRef) -> Result<(), DeliveryError> {
         self.call(Part::Discord, |state| state.card(card.message).map(drop))
             .await
             .map_err(unavailable)?
     }
 
-    async fn update(&self, place: Place, card: &Card) -> Result<(), Undelivered> {
+    async fn edit_card(&self, place: MessageRef, card: &CardContent) -> Result<(), DeliveryError> {
         self.call(Part::Discord, |state| {
             if self.bot < state.epoch {
                 // The last edit of a bot that does not know yet that it was deposed: nobody can stop it, and
@@ -65,13 +67,13 @@ impl Channel for World {
                 return Ok(());
             }
             *state.card(place.message)? = shown(card);
-            let outcome = card.request.ending().map(|ending| ending.outcome);
+            let outcome = card.request.resolution().map(|ending| ending.outcome);
             state.note(Fact::Edited {
                 message: place.message,
                 outcome,
             });
             if outcome.is_some() {
-                state.read(messages::card::current(card, &LOOK));
+                state.read(messages::card::card_edit(card, &LOOK));
             }
             Ok(())
         })
@@ -79,8 +81,8 @@ impl Channel for World {
         .map_err(unavailable)?
     }
 
-    async fn announce(&self, request: &Request) -> Result<(), Undelivered> {
-        let Some(ending) = request.ending() else {
+    async fn post_result(&self, request: &Request) -> Result<(), DeliveryError> {
+        let Some(ending) = request.resolution() else {
             return Ok(());
         };
         self.call(Part::Discord, |state| {
@@ -88,7 +90,7 @@ impl Channel for World {
             if state.has_told_the_end_of(request.id) {
                 return;
             }
-            let (id, replies_to) = (request.id, request.message);
+            let (id, replies_to) = (request.id, request.card);
             state.discord.post(id, Kind::Result { replies_to, outcome });
             state.note(Fact::Announced {
                 request: id,
@@ -101,7 +103,12 @@ impl Channel for World {
         .map_err(unavailable)
     }
 
-    async fn tell(&self, request: &Request, person: UserId, why: Why) -> Result<(), Undelivered> {
+    async fn explain_refusal(
+        &self,
+        request: &Request,
+        person: UserId,
+        why: RefusalReason,
+    ) -> Result<(), DeliveryError> {
         self.call(Part::Discord, |state| {
             if state.has_posted(request.id, |kind| *kind == Kind::Note { person }) {
                 return;
@@ -112,19 +119,19 @@ impl Channel for World {
                 person,
                 why,
             });
-            state.read(messages::notices::tell(request, person, why));
+            state.read(messages::notices::refused_reaction(request, person, why));
         })
         .await
         .map_err(unavailable)
     }
 
-    async fn alert(&self, _: ChannelId, alert: Alert) -> Result<(), Undelivered> {
+    async fn post_alert(&self, _: ChannelId, alert: ChannelAlert) -> Result<(), DeliveryError> {
         self.call(Part::Discord, |state| state.note(Fact::Alerted { alert }))
             .await
             .map_err(unavailable)
     }
 
-    async fn voters(&self, card: Place, vote: Vote) -> Result<Vec<UserId>, Undelivered> {
+    async fn reacting_users(&self, card: MessageRef, vote: Vote) -> Result<Vec<UserId>, DeliveryError> {
         self.call(Part::Discord, |state| {
             state.card(card.message)?;
             let voters = state.discord.voters(card.message, vote);
@@ -139,7 +146,7 @@ impl Channel for World {
         .map_err(unavailable)?
     }
 
-    async fn person(&self, user: UserId) -> Result<Option<Person>, Undelivered> {
+    async fn member(&self, user: UserId) -> Result<Option<Person>, DeliveryError> {
         self.call(Part::Discord, |state| {
             let entitled = state.entitled(user);
             state.note(Fact::Checked {
@@ -160,8 +167,8 @@ pub struct Command {
 }
 
 #[async_trait]
-impl Question for Command {
-    async fn answer(&self, card: &Card) -> Result<MessageId, Undelivered> {
+impl Responder for Command {
+    async fn answer_with_card(&self, card: &CardContent) -> Result<MessageId, DeliveryError> {
         self.world
             .call(Part::Discord, |state| {
                 state.put_card(card, self.epoch != state.epoch)
@@ -170,7 +177,7 @@ impl Question for Command {
             .map_err(unavailable)
     }
 
-    async fn refuse(&self, refusal: &Refusal) -> Result<(), Undelivered> {
+    async fn refuse(&self, refusal: &Refusal) -> Result<(), DeliveryError> {
         self.world
             .call(Part::Discord, |state| {
                 state.note(Fact::Refused {
@@ -184,7 +191,7 @@ impl Question for Command {
 }
 
 impl State {
-    fn put_card(&mut self, card: &Card, stray: bool) -> MessageId {
+    fn put_card(&mut self, card: &CardContent, stray: bool) -> MessageId {
         let request = &card.request;
         let message = self.discord.post(
             request.id,
@@ -196,20 +203,20 @@ impl State {
         self.note(Fact::Posted {
             request: request.id,
             message,
-            action: request.asked.action,
-            identity: request.asked.identity,
+            action: request.details.action,
+            identity: request.details.identity,
         });
-        self.read(messages::card::posted(card, &LOOK));
+        self.read(messages::card::new_card(card, &LOOK));
         message
     }
 
-    fn card(&mut self, message: MessageId) -> Result<&mut Shown, Undelivered> {
+    fn card(&mut self, message: MessageId) -> Result<&mut Shown, DeliveryError> {
         match self.discord.messages.get_mut(&message) {
             Some(message) if !message.deleted => match &mut message.kind {
                 Kind::Card { shown, .. } => Ok(shown),
-                _ => Err(Undelivered::Gone),
+                _ => Err(DeliveryError::Gone),
             },
-            _ => Err(Undelivered::Gone),
+            _ => Err(DeliveryError::Gone),
         }
     }
 
@@ -232,7 +239,7 @@ impl State {
     }
 
     /// Everybody reads what is posted, and so does this.
-    pub fn read(&mut self, body: Body) {
+    pub fn read(&mut self, body: MessageBody) {
         let message = serde_json::to_value(body.message()).expect("a message is JSON");
         if let Some(problem) = problem_with(&message) {
             self.note(Fact::Unfit { problem });
@@ -240,13 +247,13 @@ impl State {
     }
 }
 
-fn shown(card: &Card) -> Shown {
+fn shown(card: &CardContent) -> Shown {
     Shown {
         approvals: card.request.approvals.clone(),
-        outcome: card.request.ending().map(|ending| ending.outcome),
+        outcome: card.request.resolution().map(|ending| ending.outcome),
     }
 }
 
-fn unavailable(_: Lost) -> Undelivered {
-    Undelivered::Unavailable(anyhow!("Discord did not answer"))
+fn unavailable(_: Lost) -> DeliveryError {
+    DeliveryError::Unavailable(anyhow!("Discord did not answer"))
 }

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use killgate::domain::timestamp::Moment;
+use killgate::domain::timestamp::Timestamp;
 use killgate::workflow::ports::Clock;
 use tokio::time::Instant;
 
 use super::World;
 
 /// 2026-11-22 21:00:00 UTC, the evening of the incident.
-const BEGINNING: Moment = Moment::from_micros(1_795_381_200_000_000);
+const BEGINNING: Timestamp = Timestamp::from_micros(1_795_381_200_000_000);
 
 pub struct Time {
-    base: Moment,
+    base: Timestamp,
     /// When the life of the bot began that time goes by with.
     since: Option<Instant>,
 }
@@ -27,7 +27,7 @@ impl Default for Time {
 }
 
 impl Time {
-    pub fn now(&self) -> Moment {
+    pub fn now(&self) -> Timestamp {
         match self.since {
             Some(since) => self.base.plus(Instant::now() - since),
             None => self.base,
@@ -53,7 +53,7 @@ impl Time {
 }
 
 impl Clock for World {
-    fn now(&self) -> Moment {
+    fn now(&self) -> Timestamp {
         Self::now(self)
     }
 }

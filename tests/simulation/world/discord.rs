@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use killgate::domain::ids::{MessageId, Person, RequestId, RoleId, UserId};
 use killgate::domain::outcome::Outcome;
-use killgate::workflow::input::Happening;
-use killgate::workflow::ports::{Place, Vote};
+use killgate::workflow::input::EngineInput;
+use killgate::workflow::ports::{MessageRef, Vote};
 
 use super::State;
 use super::cast::INCIDENT;
@@ -167,7 +167,7 @@ impl State {
         });
         // Now and then Discord leaves out who this is in the guild.
         let person = (!self.faults.happens(50)).then_some(person);
-        let happening = move || Happening::Voted {
+        let happening = move || EngineInput::ReactionAdded {
             card: place(card),
             vote,
             by: person.clone(),
@@ -180,10 +180,8 @@ impl State {
         if let Some(gone) = self.take_off(card, mine).filter(|gone| !gone.is_empty()) {
             let about = About { card, by: Some(by) };
             let card = place(card);
-            self.tell(Told::Removals(gone), about, move || Happening::Unvoted {
-                card,
-                vote,
-                by,
+            self.tell(Told::Removals(gone), about, move || {
+                EngineInput::ReactionRemoved { card, vote, by }
             });
         }
     }
@@ -194,9 +192,8 @@ impl State {
         if let Some(gone) = self.take_off(card, meant) {
             let about = About { card, by: None };
             let card = place(card);
-            self.tell(Told::Removals(gone), about, move || Happening::Cleared {
-                card,
-                vote,
+            self.tell(Told::Removals(gone), about, move || {
+                EngineInput::ReactionsCleared { card, vote }
             });
         }
     }
@@ -211,7 +208,7 @@ impl State {
         }
         self.note(Fact::Deleted { card });
         let about = About { card, by: None };
-        self.tell(Told::Removals(gone), about, move || Happening::Deleted {
+        self.tell(Told::Removals(gone), about, move || EngineInput::MessageDeleted {
             card: place(card),
         });
     }
@@ -243,13 +240,18 @@ impl State {
         self.discord.members.insert(person.id, person);
     }
 
-    fn tell(&mut self, told: Told, about: About, happening: impl Fn() -> Happening + Send + Sync + 'static) {
+    fn tell(
+        &mut self,
+        told: Told,
+        about: About,
+        happening: impl Fn() -> EngineInput + Send + Sync + 'static,
+    ) {
         self.discord.gateway.tell(told, about, happening);
     }
 }
 
-pub fn place(message: MessageId) -> Place {
-    Place {
+pub fn place(message: MessageId) -> MessageRef {
+    MessageRef {
         channel: INCIDENT,
         message,
     }

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::anyhow;
 use async_trait::async_trait;
-use killgate::domain::event::{Entry, Event, Recorded};
+use killgate::domain::event::{LedgerEntry, Recorded, RequestEvent};
 use killgate::domain::ids::RequestId;
-use killgate::domain::timestamp::Moment;
-use killgate::ledger::hash_chain::{self, Tail};
-use killgate::ledger::pending::{self, Standing};
-use killgate::workflow::ports::{Ledger, LedgerError, Recall, Search};
+use killgate::domain::timestamp::Timestamp;
+use killgate::ledger::hash_chain::{self, ChainTail};
+use killgate::ledger::pending::{self, PendingState};
+use killgate::workflow::ports::{Ledger, LedgerError, PendingRequests, RequestSearch};
 
 use super::World;
 use super::facts::Fact;
@@ -20,7 +20,7 @@ use super::faults::{Fault, Part};
 #[derive(Clone, Default)]
 pub struct Disk {
     rows: Vec<Row>,
-    standing: BTreeMap<RequestId, Standing>,
+    standing: BTreeMap<RequestId, PendingState>,
     /// Under which epoch the lock is held; whoever has an older one was deposed.
     pub epoch: u64,
 }
@@ -34,8 +34,8 @@ struct Row {
 
 impl Disk {
     /// Where the chain ends, walked from its beginning.
-    pub fn walk(&self) -> Result<Tail, String> {
-        let mut tail = Tail::default();
+    pub fn walk(&self) -> Result<ChainTail, String> {
+        let mut tail = ChainTail::default();
         for (seq, row) in (1..).zip(&self.rows) {
             tail.follow(seq, &row.line)
                 .map_err(|broken| format!("record {seq}: {broken}"))?;
@@ -57,10 +57,10 @@ impl Disk {
     }
 
     /// The file as it would be with these records in it; they are not in it yet.
-    fn prepare(&self, entries: Vec<Entry>) -> Result<Vec<Row>, LedgerError> {
+    fn prepare(&self, entries: Vec<LedgerEntry>) -> Result<Vec<Row>, LedgerError> {
         let mut tail = match self.rows.last() {
-            None => Tail::default(),
-            Some(last) => Tail {
+            None => ChainTail::default(),
+            Some(last) => ChainTail {
                 seq: last.recorded.seq,
                 hash: last.hash.clone(),
             },
@@ -81,7 +81,7 @@ impl Disk {
     fn sync(&mut self, rows: Vec<Row>) {
         for row in &rows {
             let entry = &row.recorded.entry;
-            if let (Some(request), Some(now)) = (entry.request, pending::after(&entry.event)) {
+            if let (Some(request), Some(now)) = (entry.request, pending::state_after(&entry.event)) {
                 self.standing.insert(request, now);
             }
         }
@@ -89,30 +89,30 @@ impl Disk {
     }
 
     fn settle(&mut self, request: RequestId) {
-        if self.standing.get(&request) == Some(&Standing::Owed) {
+        if self.standing.get(&request) == Some(&PendingState::Undelivered) {
             self.standing.remove(&request);
         }
     }
 
-    fn recall(&self, since: Moment) -> Result<Recall, LedgerError> {
+    fn recall(&self, since: Timestamp) -> Result<PendingRequests, LedgerError> {
         let executed = self.records().filter(|recorded| {
-            matches!(recorded.entry.event, Event::Executing { .. }) && recorded.entry.at >= since
+            matches!(recorded.entry.event, RequestEvent::Executing { .. }) && recorded.entry.at >= since
         });
         let wanted: BTreeSet<_> = executed
             .filter_map(|recorded| recorded.entry.request)
             .chain(self.standing.keys().copied())
             .collect();
-        let asked = |recorded: &Recorded| matches!(recorded.entry.event, Event::Requested(_));
+        let asked = |recorded: &Recorded| matches!(recorded.entry.event, RequestEvent::Requested(_));
         let last = self
             .records()
             .filter(|recorded| asked(recorded))
             .filter_map(|recorded| recorded.entry.request);
-        Ok(Recall {
-            next: RequestId(last.max().map_or(1, |RequestId(last)| last + 1)),
-            owed: self
+        Ok(PendingRequests {
+            next_id: RequestId(last.max().map_or(1, |RequestId(last)| last + 1)),
+            undelivered: self
                 .standing
                 .iter()
-                .filter(|(_, standing)| **standing == Standing::Owed)
+                .filter(|(_, standing)| **standing == PendingState::Undelivered)
                 .map(|(request, _)| *request)
                 .collect(),
             records: self
@@ -130,12 +130,12 @@ impl Disk {
     }
 
     /// The records of the ended request that has this card.
-    fn history(&self, search: &Search) -> Result<Vec<Recorded>, LedgerError> {
+    fn history(&self, search: &RequestSearch) -> Result<Vec<Recorded>, LedgerError> {
         let card = self.records().find_map(|recorded| match recorded.entry.event {
-            Event::Posted { message } if Some(message) == search.message => recorded.entry.request,
+            RequestEvent::Posted { message } if Some(message) == search.card => recorded.entry.request,
             _ => None,
         });
-        let ended = card.filter(|request| self.standing.get(request) != Some(&Standing::Pending));
+        let ended = card.filter(|request| self.standing.get(request) != Some(&PendingState::Pending));
         let wanted = |row: &&Row| ended.is_some() && row.recorded.entry.request == ended;
         self.rows.iter().filter(wanted).map(read).collect()
     }
@@ -143,7 +143,7 @@ impl Disk {
 
 fn read(row: &Row) -> Result<Recorded, LedgerError> {
     let seq = row.recorded.seq;
-    let corrupt = |broken: hash_chain::Break| LedgerError::Corrupt {
+    let corrupt = |broken: hash_chain::ChainError| LedgerError::Corrupt {
         seq,
         problem: broken.to_string(),
     };
@@ -209,7 +209,7 @@ impl Hold {
 /// For bots with a mistake in them.
 impl super::State {
     /// Says that these are recorded; they are not.
-    pub fn pretend(&mut self, entries: Vec<Entry>) -> Vec<Recorded> {
+    pub fn pretend(&mut self, entries: Vec<LedgerEntry>) -> Vec<Recorded> {
         let rows = self.disk.prepare(entries).unwrap_or_default();
         let records: Vec<_> = rows.into_iter().map(|row| row.recorded).collect();
         self.note(Fact::Acknowledged {
@@ -221,7 +221,7 @@ impl super::State {
 
 #[async_trait]
 impl Ledger for Hold {
-    async fn append(&self, entries: Vec<Entry>) -> Result<Vec<Recorded>, LedgerError> {
+    async fn append(&self, entries: Vec<LedgerEntry>) -> Result<Vec<Recorded>, LedgerError> {
         let epoch = self.epoch;
         self.world.with(|state| {
             let caught_up = state.discord.has_been_heard(epoch);
@@ -251,7 +251,7 @@ impl Ledger for Hold {
         Ok(records)
     }
 
-    async fn recall(&self, since: Moment) -> Result<Recall, LedgerError> {
+    async fn load_pending(&self, since: Timestamp) -> Result<PendingRequests, LedgerError> {
         let recalled = self.world.call(Part::Ledger, |state| {
             self.check(&state.disk)?;
             state.disk.recall(since)
@@ -259,7 +259,7 @@ impl Ledger for Hold {
         recalled.await.unwrap_or_else(|_| Err(not_recorded()))
     }
 
-    async fn settle(&self, request: RequestId) -> Result<(), LedgerError> {
+    async fn mark_delivered(&self, request: RequestId) -> Result<(), LedgerError> {
         self.write(
             |disk| {
                 disk.settle(request);
@@ -270,7 +270,7 @@ impl Ledger for Hold {
         .await
     }
 
-    async fn history(&self, search: Search) -> Result<Vec<Recorded>, LedgerError> {
+    async fn history(&self, search: RequestSearch) -> Result<Vec<Recorded>, LedgerError> {
         let found = self.world.call(Part::Ledger, |state| {
             self.check(&state.disk)?;
             state.disk.history(&search)

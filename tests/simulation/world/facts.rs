@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use killgate::domain::event::{Action, Entry, Recorded, Why};
-use killgate::domain::identity::Identity;
+use killgate::domain::event::{Action, LedgerEntry, Recorded, RefusalReason};
+use killgate::domain::identity::BackendIdentity;
 use killgate::domain::ids::{MessageId, RequestId, UserId};
 use killgate::domain::outcome::Outcome;
-use killgate::domain::timestamp::Moment;
-use killgate::workflow::ports::{Alert, Place, Vote};
+use killgate::domain::timestamp::Timestamp;
+use killgate::workflow::ports::{ChannelAlert, MessageRef, Vote};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
@@ -19,7 +19,7 @@ pub enum Fact {
     Decided {
         epoch: u64,
         caught_up: bool,
-        entries: Vec<Entry>,
+        entries: Vec<LedgerEntry>,
     },
     /// These survive the loss of power from now on.
     Durable { epoch: u64, records: Vec<Recorded> },
@@ -32,7 +32,7 @@ pub enum Fact {
         request: RequestId,
         message: MessageId,
         action: Action,
-        identity: Identity,
+        identity: BackendIdentity,
     },
     /// A card was changed; how it says the request ended, if it does.
     Edited {
@@ -49,10 +49,10 @@ pub enum Fact {
     Told {
         request: RequestId,
         person: UserId,
-        why: Why,
+        why: RefusalReason,
     },
     /// The channel was told what keeps requests from being decided.
-    Alerted { alert: Alert },
+    Alerted { alert: ChannelAlert },
     /// A command was refused, in these words.
     Refused { words: String },
     /// What a message says is not inert, not within the limits, or notifies somebody it must not.
@@ -77,7 +77,7 @@ pub enum Fact {
     HeardOfGap { epoch: u64, removed: u64 },
     /// The bot read who had reacted.
     Read {
-        card: Place,
+        card: MessageRef,
         vote: Vote,
         voters: BTreeSet<UserId>,
     },
@@ -88,28 +88,28 @@ pub enum Fact {
         epoch: u64,
         request: RequestId,
         action: Action,
-        victim: Identity,
+        victim: BackendIdentity,
     },
     /// A backend ended its query, or itself.
-    Finished { victim: Identity, whole: bool },
+    Finished { victim: BackendIdentity, whole: bool },
 }
 
 #[derive(Default)]
 pub struct Facts {
-    list: Vec<(Moment, Fact)>,
+    list: Vec<(Timestamp, Fact)>,
 }
 
 impl Facts {
-    pub fn note(&mut self, at: Moment, fact: Fact) {
+    pub fn note(&mut self, at: Timestamp, fact: Fact) {
         self.list.push((at, fact));
     }
 
     /// Those from the `n`th on.
-    pub fn since(&self, n: usize) -> &[(Moment, Fact)] {
+    pub fn since(&self, n: usize) -> &[(Timestamp, Fact)] {
         &self.list[n..]
     }
 
-    pub fn all(&self) -> &[(Moment, Fact)] {
+    pub fn all(&self) -> &[(Timestamp, Fact)] {
         &self.list
     }
 }

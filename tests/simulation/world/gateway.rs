@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use killgate::domain::ids::{MessageId, UserId};
-use killgate::workflow::input::Happening;
+use killgate::workflow::input::EngineInput;
 use tokio::sync::{Notify, mpsc};
 
 use super::facts::Fact;
@@ -23,7 +23,7 @@ pub struct Gateway {
 struct Session {
     connection: Connection,
     waiting: VecDeque<Event>,
-    inbox: mpsc::Sender<Happening>,
+    inbox: mpsc::Sender<EngineInput>,
     wake: Arc<Notify>,
 }
 
@@ -59,12 +59,12 @@ struct Event {
     told: Told,
     /// `None`: everything.
     about: Option<About>,
-    happening: Arc<dyn Fn() -> Happening + Send + Sync>,
+    happening: Arc<dyn Fn() -> EngineInput + Send + Sync>,
 }
 
 impl Gateway {
     /// A bot connects; what happened before is not told.
-    fn connect(&mut self, epoch: u64, inbox: mpsc::Sender<Happening>) {
+    fn connect(&mut self, epoch: u64, inbox: mpsc::Sender<EngineInput>) {
         let session = Session {
             connection: Connection::Up,
             waiting: VecDeque::from([gap(self.removed)]),
@@ -112,7 +112,7 @@ impl Gateway {
         &mut self,
         told: Told,
         about: About,
-        happening: impl Fn() -> Happening + Send + Sync + 'static,
+        happening: impl Fn() -> EngineInput + Send + Sync + 'static,
     ) {
         if let Told::Removals(gone) = &told {
             self.removed += gone.len() as u64;
@@ -152,12 +152,12 @@ fn gap(removed: u64) -> Event {
     Event {
         told: Told::Gap { removed },
         about: None,
-        happening: Arc::new(|| Happening::Missed),
+        happening: Arc::new(|| EngineInput::EventsMissed),
     }
 }
 
 /// Listens for the bot of this epoch, and reports to its inbox.
-pub async fn listen(world: World, epoch: u64, inbox: mpsc::Sender<Happening>) {
+pub async fn listen(world: World, epoch: u64, inbox: mpsc::Sender<EngineInput>) {
     let wake = world.with(|state| {
         state.discord.gateway.connect(epoch, inbox.clone());
         Arc::clone(&state.discord.gateway.sessions[&epoch].wake)

@@ -37,8 +37,8 @@ use discord::Discord;
 use disk::Disk;
 use facts::{Fact, Facts};
 use faults::{Fault, Faults, Lost, Part};
-use killgate::domain::policy::Policy;
-use killgate::domain::timestamp::Moment;
+use killgate::domain::policy::TargetPolicy;
+use killgate::domain::timestamp::Timestamp;
 use postgres::{Change, Server};
 use tokio::sync::Notify;
 use tokio::time::sleep;
@@ -60,9 +60,9 @@ pub struct State {
     pub servers: BTreeMap<String, Server>,
     pub disk: Disk,
     pub facts: Facts,
-    pub policy: Policy,
+    pub policy: TargetPolicy,
     /// What is still to happen to the servers, by itself.
-    to_come: BTreeMap<(Moment, u64), (String, Change)>,
+    to_come: BTreeMap<(Timestamp, u64), (String, Change)>,
     planned: u64,
     /// The bot's process is dead: none of its calls goes on.
     dead: bool,
@@ -110,7 +110,7 @@ impl World {
         at_once(&mut state)
     }
 
-    pub fn now(&self) -> Moment {
+    pub fn now(&self) -> Timestamp {
         self.with(|state| state.time.now())
     }
 
@@ -176,7 +176,7 @@ impl State {
         }
     }
 
-    pub fn change(&mut self, at: Moment, server: &str, change: Change) {
+    pub fn change(&mut self, at: Timestamp, server: &str, change: Change) {
         let server = self.servers.get_mut(server).expect("a server of the cast");
         server.change(at, change, &mut self.facts);
     }

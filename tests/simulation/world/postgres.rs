@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use killgate::domain::approval::Approved;
 use killgate::domain::event::Action;
-use killgate::domain::identity::{Identity, Pid, Server as Identified};
+use killgate::domain::identity::{BackendIdentity, Pid, ServerIdentity as Identified};
 use killgate::domain::ids::RequestId;
 use killgate::domain::outcome::Outcome;
-use killgate::domain::protection::Protection;
-use killgate::domain::session::{BackendKind, Session, Snapshot, State};
-use killgate::domain::timestamp::Moment;
-use killgate::workflow::ports::Signalled;
+use killgate::domain::protection::ProtectionRules;
+use killgate::domain::session::{BackendType, Session, SessionState, Snapshot};
+use killgate::domain::timestamp::Timestamp;
+use killgate::workflow::ports::SignalResult;
 
 use super::State as World;
 use super::cast::HOSTILE;
@@ -52,12 +52,12 @@ pub enum Change {
     /// A backend attends to a signal it was sent.
     Obeys {
         action: Action,
-        victim: Identity,
+        victim: BackendIdentity,
     },
 }
 
 impl Server {
-    pub fn new(identified: Identified, at: Moment) -> Self {
+    pub fn new(identified: Identified, at: Timestamp) -> Self {
         let mut server = Self {
             identified,
             backends: BTreeMap::new(),
@@ -74,17 +74,17 @@ impl Server {
         self.backends.get(&pid)
     }
 
-    pub fn snapshot(&self, at: Moment) -> Snapshot {
+    pub fn snapshot(&self, at: Timestamp) -> Snapshot {
         Snapshot {
             server: self.identified,
-            at,
-            answered_by: None,
+            taken_at: at,
+            own_pid: None,
             sessions: self.backends.values().cloned().collect(),
         }
     }
 
-    pub fn identity(&self, session: &Session) -> Identity {
-        Identity {
+    pub fn identity(&self, session: &Session) -> BackendIdentity {
+        BackendIdentity {
             server: self.identified,
             pid: session.pid,
             backend_start: session.backend_start,
@@ -92,7 +92,7 @@ impl Server {
         }
     }
 
-    pub fn change(&mut self, at: Moment, change: Change, facts: &mut Facts) {
+    pub fn change(&mut self, at: Timestamp, change: Change, facts: &mut Facts) {
         match change {
             Change::SessionEnds(pid) => self.end(at, pid, facts),
             Change::PidReused(pid) => {
@@ -103,7 +103,7 @@ impl Server {
             Change::NextQuery(pid) => {
                 self.end_query(at, pid, facts);
                 if let Some(backend) = self.backends.get_mut(&pid) {
-                    backend.state = State::Active;
+                    backend.state = SessionState::Active;
                     backend.query_start = Some(at);
                     backend.state_change = Some(at);
                 }
@@ -147,7 +147,7 @@ impl Server {
         }
     }
 
-    fn end(&mut self, at: Moment, pid: Pid, facts: &mut Facts) {
+    fn end(&mut self, at: Timestamp, pid: Pid, facts: &mut Facts) {
         self.end_query(at, pid, facts);
         if let Some(gone) = self.backends.remove(&pid) {
             let victim = self.identity(&gone);
@@ -158,7 +158,7 @@ impl Server {
         }
     }
 
-    fn end_query(&mut self, at: Moment, pid: Pid, facts: &mut Facts) {
+    fn end_query(&mut self, at: Timestamp, pid: Pid, facts: &mut Facts) {
         let identified = self.identified;
         let Some(backend) = self
             .backends
@@ -167,13 +167,13 @@ impl Server {
         else {
             return;
         };
-        let victim = Identity {
+        let victim = BackendIdentity {
             server: identified,
             pid,
             backend_start: backend.backend_start,
             query_start: backend.query_start,
         };
-        backend.state = State::Idle;
+        backend.state = SessionState::Idle;
         backend.state_change = Some(at);
         backend.blocked_by.clear();
         facts.note(at, Fact::Finished { victim, whole: false });
@@ -183,7 +183,7 @@ impl Server {
     fn check(
         &self,
         approved: &Approved,
-        protection: &Protection,
+        protection: &ProtectionRules,
     ) -> Result<Session, (Outcome, &'static str)> {
         let identity = approved.identity();
         if identity.server != self.identified {
@@ -195,7 +195,7 @@ impl Server {
         if session.backend_start != identity.backend_start {
             return Err((Outcome::Replaced, "another session has its pid now"));
         }
-        if protection.rule_for(session).is_some() {
+        if protection.matching_rule(session).is_some() {
             return Err((Outcome::Protected, "it is protected now"));
         }
         let same_query = session.state.is_running() && session.query_start == identity.query_start;
@@ -213,14 +213,14 @@ impl World {
         name: &str,
         epoch: u64,
         approved: &Approved,
-        protection: &Protection,
-    ) -> Signalled {
+        protection: &ProtectionRules,
+    ) -> SignalResult {
         match self.servers[name].check(approved, protection) {
             Ok(session) => {
                 self.send_signal(name, epoch, approved.request(), approved.action(), &session);
-                Signalled::Sent
+                SignalResult::Sent
             }
-            Err((outcome, detail)) => Signalled::NotSent {
+            Err((outcome, detail)) => SignalResult::NotSent {
                 outcome,
                 detail: detail.to_owned(),
                 postgres: None,
@@ -255,20 +255,20 @@ pub fn pid_of(number: i32) -> Pid {
     Pid::new(number).expect("a positive number")
 }
 
-fn session(pid: Pid, started: Moment) -> Session {
+fn session(pid: Pid, started: Timestamp) -> Session {
     let application = HOSTILE[pid.number().unsigned_abs() as usize % HOSTILE.len()];
     Session {
         pid,
         backend_start: started,
-        kind: BackendKind::Client,
-        leader: None,
+        backend_type: BackendType::Client,
+        leader_pid: None,
         user: Some("app".to_owned()),
-        superuser: false,
-        own: false,
+        is_superuser: false,
+        is_own: false,
         database: Some("shop".to_owned()),
         application: application.to_owned(),
         client: None,
-        state: State::Active,
+        state: SessionState::Active,
         wait: None,
         xact_start: Some(started),
         query_start: Some(started),

@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use killgate::domain::approval::Approved;
 use killgate::domain::identity::Pid;
 use killgate::domain::outcome::Outcome;
-use killgate::domain::protection::Protection;
+use killgate::domain::protection::ProtectionRules;
 use killgate::domain::session::{Session, Snapshot};
-use killgate::workflow::ports::{Freshness, Signalled, Target, Unreachable};
+use killgate::workflow::ports::{Freshness, SignalResult, Target, TargetUnreachable};
 
 use super::World;
 use super::faults::{Lost, Part};
@@ -25,7 +25,7 @@ impl Target for Connection {
         &self.name
     }
 
-    async fn snapshot(&self, _: Freshness) -> Result<Arc<Snapshot>, Unreachable> {
+    async fn snapshot(&self, _: Freshness) -> Result<Arc<Snapshot>, TargetUnreachable> {
         self.world
             .call(Part::Postgres, |state| {
                 state.servers[&self.name].snapshot(state.time.now())
@@ -35,7 +35,7 @@ impl Target for Connection {
             .map_err(unreachable)
     }
 
-    async fn signal(&self, approved: Approved, protection: &Protection) -> Signalled {
+    async fn signal(&self, approved: Approved, protection: &ProtectionRules) -> SignalResult {
         let signalled = self
             .world
             .call(Part::Postgres, |state| {
@@ -46,19 +46,19 @@ impl Target for Connection {
             Ok(signalled) => signalled,
             // The statement was not even sent, and that is known.
             Err(Lost { happened: false }) if self.world.with(|state| state.faults.dice.bool()) => {
-                Signalled::NotSent {
+                SignalResult::NotSent {
                     outcome: Outcome::Unreachable,
                     detail: "no connection".to_owned(),
                     postgres: None,
                 }
             }
-            Err(_) => Signalled::Unknown {
+            Err(_) => SignalResult::Unknown {
                 detail: "no answer came".to_owned(),
             },
         }
     }
 
-    async fn look(&self, pid: Pid) -> Result<Option<Session>, Unreachable> {
+    async fn find_session(&self, pid: Pid) -> Result<Option<Session>, TargetUnreachable> {
         self.world
             .call(Part::Postgres, |state| {
                 state.servers[&self.name].find(pid).cloned()
@@ -67,14 +67,14 @@ impl Target for Connection {
             .map_err(unreachable)
     }
 
-    fn disclaimer(&self, pid: Pid) -> Option<String> {
+    fn no_such_pid_message(&self, pid: Pid) -> Option<String> {
         Some(format!("WARNING:  PID {pid} is not a PostgreSQL backend process"))
     }
 }
 
-fn unreachable(_: Lost) -> Unreachable {
-    Unreachable {
-        problem: "it did not answer in time".to_owned(),
+fn unreachable(_: Lost) -> TargetUnreachable {
+    TargetUnreachable {
+        message: "it did not answer in time".to_owned(),
         source: None,
     }
 }
