@@ -14,7 +14,7 @@ use super::vote_emoji::VoteEmoji;
 use crate::domain::ids::{ChannelId, MessageId, UserId};
 use crate::workflow::EngineHandle;
 use crate::workflow::input::EngineInput;
-use crate::workflow::ports::{MessageRef, Vote};
+use crate::workflow::ports::{MessageRef, ReactionKind, UserReaction, Vote};
 
 pub struct EventHandler {
     pub guild: GuildId,
@@ -55,12 +55,18 @@ impl EventHandler {
                 ) else {
                     return;
                 };
-                if reaction.user_id == Some(self.bot_user) {
+                // Discord always says whose reaction it is (documentation, "Message Reaction Add").
+                let Some(user) = reaction.user_id.filter(|user| *user != self.bot_user) else {
                     return;
-                }
-                let by = reaction.member.as_ref().map(members::person_from_member);
+                };
+                let member = reaction.member.as_ref().map(members::person_from_member);
                 self.engine
-                    .send(EngineInput::ReactionAdded { card, vote, by })
+                    .send(EngineInput::ReactionAdded {
+                        card,
+                        vote,
+                        reaction: user_reaction(user, reaction.burst),
+                        member,
+                    })
                     .await;
             }
             Event::ReactionRemove(event) => {
@@ -76,7 +82,7 @@ impl EventHandler {
                         .send(EngineInput::ReactionRemoved {
                             card,
                             vote,
-                            by: UserId(user.get()),
+                            reaction: user_reaction(user, reaction.burst),
                         })
                         .await;
                 }
@@ -164,5 +170,16 @@ impl EventHandler {
             self.message_ref(guild, channel, message)?,
             self.vote_emoji.vote(emoji)?,
         ))
+    }
+}
+
+fn user_reaction(user: discord::UserId, is_super: bool) -> UserReaction {
+    UserReaction {
+        user: UserId(user.get()),
+        kind: if is_super {
+            ReactionKind::Super
+        } else {
+            ReactionKind::Normal
+        },
     }
 }

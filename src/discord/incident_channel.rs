@@ -19,7 +19,8 @@ use crate::domain::ids::{ChannelId, MessageId, Person, UserId};
 use crate::domain::request::{Request, RequestState};
 use crate::domain::timestamp::Timestamp;
 use crate::workflow::ports::{
-    CardContent, ChannelAlert, Clock, DeliveryError, IncidentChannel, MessageRef, Vote,
+    CardContent, ChannelAlert, Clock, DeliveryError, IncidentChannel, MessageRef, ReactionKind, UserReaction,
+    Vote,
 };
 
 /// Discord recognises the nonce of a message that is posted twice for "the past few minutes"
@@ -118,18 +119,24 @@ impl IncidentChannel for DiscordIncidentChannel {
             .map(drop)
     }
 
-    async fn reacting_users(&self, card: MessageRef, vote: Vote) -> Result<Vec<UserId>, DeliveryError> {
+    async fn reactions(&self, card: MessageRef, vote: Vote) -> Result<Vec<UserReaction>, DeliveryError> {
         let emoji = self.vote_emoji.emoji(vote);
-        let users = self
-            .api
-            .reacting_users(channel_id(card.channel), message_id(card.message), emoji)
-            .await
-            .map_err(undelivered)?;
-        Ok(users
-            .iter()
-            .filter(|id| **id != self.bot_user)
-            .map(|id| UserId(id.get()))
-            .collect())
+        let (channel, message) = (channel_id(card.channel), message_id(card.message));
+        let mut reactions = Vec::new();
+        for kind in [ReactionKind::Normal, ReactionKind::Super] {
+            let users = self
+                .api
+                .reacting_users(channel, message, emoji, kind == ReactionKind::Super)
+                .await
+                .map_err(undelivered)?;
+            // The bot's own reactions offer the two choices, and are no votes.
+            let people = users.into_iter().filter(|id| *id != self.bot_user);
+            reactions.extend(people.map(|id| UserReaction {
+                user: UserId(id.get()),
+                kind,
+            }));
+        }
+        Ok(reactions)
     }
 
     async fn member(&self, user: UserId) -> Result<Option<Person>, DeliveryError> {

@@ -1,30 +1,30 @@
-//! Who may view, ask and approve: by id, from the roles a person has at the moment of the act. There is no
-//! exemption, not for administrators and not for the guild's owner.
+//! Who may view, ask and approve: by id, and by the roles that a person has at that moment. Nobody is exempt, neither
+//! administrators nor the guild's owner.
 
 use std::collections::BTreeSet;
 
 use super::ids::{Person, RoleId, UserId};
 
-/// Some people, by role or by name's opposite: the user id.
+/// Some people, by role or by user id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccessGroup {
     pub roles: BTreeSet<RoleId>,
     pub users: BTreeSet<UserId>,
 }
 
-/// The three groups that decide what a person may do.
+/// What each group of people may do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Access {
-    /// May look, as may requesters and approvers.
+    /// May view sessions and requests, as requesters and approvers may.
     pub viewers: AccessGroup,
     /// May ask for a cancel or a terminate.
     pub requesters: AccessGroup,
-    /// May approve or deny what another person asked for.
+    /// May approve or deny what somebody else asked for.
     pub approvers: AccessGroup,
 }
 
 impl AccessGroup {
-    /// Whether the person belongs to it. Bots belong to nothing.
+    /// Whether the person belongs to the group. A bot belongs to none.
     pub fn contains(&self, person: &Person) -> bool {
         !person.bot
             && (self.users.contains(&person.id) || person.roles.iter().any(|role| self.roles.contains(role)))

@@ -1,40 +1,39 @@
-//! The token without which nothing is signalled.
+//! The proof without which nothing is signalled.
 
-use super::event::{Action, Recorded};
-use super::identity::BackendIdentity;
+use super::event::{Action, Recorded, RequestedBackend};
+use super::identity::ServerIdentity;
 use super::ids::{RequestId, UserId};
 use super::request::{Request, RequestState};
-use super::session::Session;
 
-/// Proof that a request was approved by enough people and that this decision is durable.
+/// Proof that enough people approved a request, and that this decision is durable.
 ///
-/// Only [`Approved::mint`] makes one, from a decision that a ledger has just acknowledged; it cannot be cloned,
-/// and executing consumes it. After a crash there is no way back to it: a request that was being executed is
-/// `unknown`, never signalled a second time.
+/// Only [`Approved::mint`] makes one, from records that a ledger has just acknowledged. It cannot be cloned, and
+/// executing consumes it. After a crash there is no way to get it again: a request that was being executed ends
+/// `unknown` and is never signalled a second time.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Approved {
     request: RequestId,
     action: Action,
     target: String,
-    identity: BackendIdentity,
-    session: Session,
+    server: ServerIdentity,
+    backends: Vec<RequestedBackend>,
     requester: UserId,
     approvers: Vec<UserId>,
 }
 
 impl Approved {
-    /// Mints the token for an open request from what was just recorded for it; `None` unless all of that can
-    /// follow, and leaves the request being executed.
+    /// Mints the proof for an open request from what was just recorded for it. Returns `None` unless all of these
+    /// records can follow and the last one leaves the request executing.
     pub fn mint(open: &Request, recorded: &[Recorded]) -> Option<Self> {
         if !open.is_open() {
             return None;
         }
         let mut request = open.clone();
-        for Recorded { entry, .. } in recorded {
-            if entry.request != Some(open.id) {
+        for record in recorded {
+            if record.entry().request != Some(open.id) {
                 return None;
             }
-            request = request.evolve(&entry.event, entry.at).ok()?;
+            request = request.evolve(&record.entry().event, record.entry().at).ok()?;
         }
         let RequestState::Executing { approvers } = request.state else {
             return None;
@@ -43,8 +42,8 @@ impl Approved {
             request: request.id,
             action: request.details.action,
             target: request.details.target,
-            identity: request.details.identity,
-            session: request.details.session,
+            server: request.details.server,
+            backends: request.details.backends,
             requester: request.details.requester,
             approvers,
         })
@@ -58,18 +57,19 @@ impl Approved {
         self.action
     }
 
-    /// The name of the target it was shown on.
+    /// The name of the target in the configuration.
     pub fn target(&self) -> &str {
         &self.target
     }
 
-    pub fn identity(&self) -> &BackendIdentity {
-        &self.identity
+    /// The server that the sessions were seen on.
+    pub fn server(&self) -> ServerIdentity {
+        self.server
     }
 
-    /// The session as it was shown on the card.
-    pub fn session(&self) -> &Session {
-        &self.session
+    /// The sessions, as the card showed them.
+    pub fn backends(&self) -> &[RequestedBackend] {
+        &self.backends
     }
 
     pub fn requester(&self) -> UserId {

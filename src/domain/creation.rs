@@ -1,6 +1,6 @@
-//! May this be asked at all? What is refused here never becomes a request.
+//! Decides whether a signal may be asked for at all. What is refused here never becomes a request.
 
-use super::event::{Action, RefusalReason, RequestDetails};
+use super::event::{Action, Binding, RefusalReason, RequestDetails, RequestedBackend};
 use super::identity::{BackendIdentity, Pid};
 use super::ids::{ChannelId, MessageId, Person, RequestId};
 use super::lock_graph::LockGraph;
@@ -10,32 +10,49 @@ use super::request::Request;
 use super::session::{BackendType, Session, Snapshot};
 use super::timestamp::Timestamp;
 
-/// What a person wants, before anything was looked up.
+/// What a person asks for, before anything was looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewRequest {
     pub action: Action,
-    pub pid: Pid,
-    /// When the backend began that the person looked at, where that is known: their wish is about no later one.
-    pub backend_start: Option<Timestamp>,
+    /// At least one.
+    pub sessions: Vec<SessionSelector>,
     pub reason: Option<String>,
     pub channel: ChannelId,
 }
 
-/// Why a wish does not become a request.
+/// Which session a person means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionSelector {
+    pub pid: Pid,
+    /// The start of the backend that the person saw, if it is known: they mean no later one with the same pid.
+    pub backend_start: Option<Timestamp>,
+}
+
+/// Why no request was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CreationError {
     NotARequester,
     ReasonMissing,
     /// No backend of the target has this pid.
-    NoSuchBackend,
-    /// The pid belongs to another backend than the one that was looked at.
-    Replaced,
+    NoSuchBackend {
+        pid: Pid,
+    },
+    /// The pid belongs to another backend than the one that was seen.
+    Replaced {
+        pid: Pid,
+    },
     /// A parallel worker whose leader is no longer there.
     LeaderGone {
+        pid: Pid,
         leader: Option<Pid>,
     },
     Protected {
+        pid: Pid,
         rule: ProtectionRule,
+    },
+    /// The same session was given twice.
+    Repeated {
+        pid: Pid,
     },
     OpenLimitPerUserReached {
         limit: u32,
@@ -46,16 +63,16 @@ pub enum CreationError {
     SignalLimitReached {
         limit: u32,
     },
-    /// The same is already asked for: the two are one request.
+    /// An open request asks for the same already.
     Duplicate {
         request: RequestId,
         channel: ChannelId,
-        message: Option<MessageId>,
+        card: Option<MessageId>,
     },
 }
 
 impl CreationError {
-    /// Under which name the attempt is recorded; `None` for a slip that is no attempt at anything.
+    /// Under which reason the attempt is recorded; `None` for a mistake that attempts nothing.
     pub fn attempt_reason(&self) -> Option<RefusalReason> {
         match self {
             Self::NotARequester => Some(RefusalReason::NotARequester),
@@ -64,204 +81,180 @@ impl CreationError {
             | Self::OpenLimitReached { .. }
             | Self::SignalLimitReached { .. } => Some(RefusalReason::Limited),
             Self::ReasonMissing
-            | Self::NoSuchBackend
-            | Self::Replaced
+            | Self::NoSuchBackend { .. }
+            | Self::Replaced { .. }
             | Self::LeaderGone { .. }
+            | Self::Repeated { .. }
             | Self::Duplicate { .. } => None,
         }
     }
 }
 
-/// What asking rests on.
+/// What the decision depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct CreationContext<'a> {
     pub now: Timestamp,
+    /// The name of the target.
     pub target: &'a str,
     pub policy: &'a TargetPolicy,
     pub limits: &'a RequestLimits,
     pub snapshot: &'a Snapshot,
-    pub signal_budget_left: bool,
+    /// How many more signals the target's hourly budget allows.
+    pub signal_budget: u32,
 }
 
-/// Turns a wish into what is asked for, or says why not. `open` are the requests that are not yet ended.
+/// Turns what `by` asks for into the details of a request, or says why not. `open` are the open requests.
 pub fn create_request<'a>(
-    wish: &NewRequest,
+    new: &NewRequest,
     by: &Person,
     open: impl Iterator<Item = &'a Request> + Clone,
-    given: CreationContext<'_>,
+    context: CreationContext<'_>,
 ) -> Result<RequestDetails, CreationError> {
-    if !given.policy.access.may_request(by) {
+    if !context.policy.access.may_request(by) {
         return Err(CreationError::NotARequester);
     }
-    if given.policy.require_reason && wish.reason.is_none() {
+    if context.policy.require_reason && new.reason.is_none() {
         return Err(CreationError::ReasonMissing);
     }
-    let (session, worker) = find_session(given.snapshot, wish)?;
-    if let Some(rule) = given.policy.protection.matching_rule(session) {
-        return Err(CreationError::Protected { rule });
+    let locks = LockGraph::from_snapshot(context.snapshot);
+    let mut backends: Vec<RequestedBackend> = Vec::with_capacity(new.sessions.len());
+    for selector in &new.sessions {
+        let backend = requested_backend(new.action, selector, &locks, context)?;
+        if backends.iter().any(|other| other.identity == backend.identity) {
+            return Err(CreationError::Repeated { pid: selector.pid });
+        }
+        backends.push(backend);
     }
-    let identity = BackendIdentity {
-        server: given.snapshot.server,
-        pid: session.pid,
-        backend_start: session.backend_start,
-        query_start: session.query_start,
+    let details = RequestDetails {
+        action: new.action,
+        target: context.target.to_owned(),
+        server: context.snapshot.server,
+        requester: by.id,
+        channel: new.channel,
+        reason: new.reason.clone(),
+        approvals_needed: context.policy.approvals.max(1),
+        asked_at: context.now,
+        seen_at: context.snapshot.taken_at,
+        expires_at: context.now.plus(context.policy.expires_after),
+        backends,
     };
     if let Some(same) = open
         .clone()
-        .find(|request| is_duplicate(&request.details, wish.action, given.target, &identity))
+        .find(|request| is_covered(&details, &request.details))
     {
         return Err(CreationError::Duplicate {
             request: same.id,
             channel: same.details.channel,
-            message: same.card,
+            card: same.card,
         });
     }
-    check_limits(by, open, given)?;
-    let waiters = LockGraph::from_snapshot(given.snapshot)
-        .all_waiters(session.pid)
-        .len();
-    Ok(RequestDetails {
-        action: wish.action,
-        target: given.target.to_owned(),
-        identity,
+    check_limits(&details, open, context)?;
+    Ok(details)
+}
+
+fn requested_backend(
+    action: Action,
+    selector: &SessionSelector,
+    locks: &LockGraph,
+    context: CreationContext<'_>,
+) -> Result<RequestedBackend, CreationError> {
+    let (session, worker) = find_session(context.snapshot, selector)?;
+    if let Some(rule) = context.policy.protection.matching_rule(session) {
+        return Err(CreationError::Protected {
+            pid: selector.pid,
+            rule,
+        });
+    }
+    Ok(RequestedBackend {
+        identity: BackendIdentity {
+            pid: session.pid,
+            backend_start: session.backend_start,
+            xact_start: session.xact_start,
+            query_start: session.query_start,
+        },
+        bound_to: match action {
+            Action::Cancel => Binding::Query,
+            Action::Terminate => Binding::Session,
+        },
         session: session.clone(),
-        waiters: u32::try_from(waiters).unwrap_or(u32::MAX),
+        waiters: u32::try_from(locks.all_waiters(session.pid).len()).unwrap_or(u32::MAX),
         worker,
-        requester: by.id,
-        channel: wish.channel,
-        reason: wish.reason.clone(),
-        approvals_needed: given.policy.approvals.max(1),
-        asked_at: given.now,
-        seen_at: Some(given.snapshot.taken_at),
-        expires_at: given.now.plus(given.policy.expires_after),
     })
 }
 
-/// The session to act on: for a parallel worker its leader, since a signal to the worker would fail the
-/// leader's query all the same (PostgreSQL documentation, chapter "Parallel Query").
+/// The session to signal. For a parallel worker that is its leader, because a signal to the worker would fail the
+/// leader's query anyway (PostgreSQL documentation, chapter "Parallel Query").
 fn find_session<'a>(
     snapshot: &'a Snapshot,
-    wish: &NewRequest,
+    selector: &SessionSelector,
 ) -> Result<(&'a Session, Option<Pid>), CreationError> {
-    if snapshot.own_pid == Some(wish.pid) {
+    let pid = selector.pid;
+    if snapshot.own_pid == Some(pid) {
         return Err(CreationError::Protected {
+            pid,
             rule: ProtectionRule::Own,
         });
     }
-    let session = snapshot.find(wish.pid).ok_or(CreationError::NoSuchBackend)?;
-    if wish
+    let session = snapshot.find(pid).ok_or(CreationError::NoSuchBackend { pid })?;
+    if selector
         .backend_start
         .is_some_and(|start| start != session.backend_start)
     {
-        return Err(CreationError::Replaced);
+        return Err(CreationError::Replaced { pid });
     }
     if session.backend_type != BackendType::ParallelWorker {
         return Ok((session, None));
     }
     let leader = session.leader_pid.and_then(|leader| snapshot.find(leader));
     leader
-        .map(|leader| (leader, Some(wish.pid)))
+        .map(|leader| (leader, Some(pid)))
         .ok_or(CreationError::LeaderGone {
+            pid,
             leader: session.leader_pid,
         })
 }
 
-fn is_duplicate(asked: &RequestDetails, action: Action, target: &str, identity: &BackendIdentity) -> bool {
-    let same_query = action == Action::Terminate || asked.identity.query_start == identity.query_start;
-    asked.action == action
-        && asked.target == target
-        && asked.identity.server == identity.server
-        && asked.identity.pid == identity.pid
-        && asked.identity.backend_start == identity.backend_start
-        && same_query
+/// Whether an open request already asks for all that `new` asks for.
+fn is_covered(new: &RequestDetails, open: &RequestDetails) -> bool {
+    let is_same = |new_backend: &BackendIdentity, open_backend: &BackendIdentity| {
+        new_backend.pid == open_backend.pid
+            && new_backend.backend_start == open_backend.backend_start
+            && (new.action == Action::Terminate || new_backend.query_start == open_backend.query_start)
+    };
+    new.action == open.action
+        && new.target == open.target
+        && new.server == open.server
+        && new.backends.iter().all(|new_backend| {
+            open.backends
+                .iter()
+                .any(|open_backend| is_same(&new_backend.identity, &open_backend.identity))
+        })
 }
 
 fn check_limits<'a>(
-    by: &Person,
+    details: &RequestDetails,
     open: impl Iterator<Item = &'a Request> + Clone,
-    given: CreationContext<'_>,
+    context: CreationContext<'_>,
 ) -> Result<(), CreationError> {
-    let limits = given.limits;
-    let reached = |count: usize, limit: u32| u32::try_from(count).is_ok_and(|count| count >= limit);
-    if reached(
-        open.clone()
-            .filter(|request| request.details.requester == by.id)
-            .count(),
-        limits.open_requests_per_user,
-    ) {
+    let limits = context.limits;
+    let is_reached = |count: usize, limit: u32| u32::try_from(count).is_ok_and(|count| count >= limit);
+    let own = open
+        .clone()
+        .filter(|request| request.details.requester == details.requester);
+    if is_reached(own.count(), limits.open_requests_per_user) {
         return Err(CreationError::OpenLimitPerUserReached {
             limit: limits.open_requests_per_user,
         });
     }
-    if reached(open.count(), limits.open_requests) {
+    if is_reached(open.count(), limits.open_requests) {
         return Err(CreationError::OpenLimitReached {
             limit: limits.open_requests,
         });
     }
-    if !given.signal_budget_left {
+    if is_reached(details.backends.len() - 1, context.signal_budget) {
         return Err(CreationError::SignalLimitReached {
             limit: limits.signals_per_hour,
         });
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::identity::ServerIdentity;
-    use crate::domain::session::SessionState;
-
-    fn backend(pid: i32, began: i64) -> Session {
-        Session {
-            pid: Pid::new(pid).expect("a positive number"),
-            backend_start: Timestamp::from_micros(began),
-            backend_type: BackendType::Client,
-            leader_pid: None,
-            user: Some("app".to_owned()),
-            is_superuser: false,
-            is_own: false,
-            database: None,
-            application: String::new(),
-            client: None,
-            state: SessionState::Active,
-            wait: None,
-            xact_start: None,
-            query_start: None,
-            state_change: None,
-            query: None,
-            blocked_by: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn a_pid_that_was_looked_at_means_no_later_backend_with_the_same_pid() {
-        let snapshot = Snapshot {
-            server: ServerIdentity {
-                system_identifier: 1,
-                postmaster_start: Timestamp::from_micros(0),
-            },
-            taken_at: Timestamp::from_micros(9),
-            own_pid: Some(Pid::new(4713).expect("a positive number")),
-            sessions: vec![backend(4711, 5)],
-        };
-        let found = |pid, looked_at: Option<i64>| {
-            let wish = NewRequest {
-                action: Action::Terminate,
-                pid: Pid::new(pid).expect("a positive number"),
-                backend_start: looked_at.map(Timestamp::from_micros),
-                reason: None,
-                channel: ChannelId(1),
-            };
-            find_session(&snapshot, &wish).map(|(session, _)| session.pid.number())
-        };
-        assert_eq!(found(4711, None), Ok(4711));
-        assert_eq!(found(4711, Some(5)), Ok(4711));
-        assert_eq!(found(4711, Some(4)), Err(CreationError::Replaced));
-        assert_eq!(found(4712, Some(5)), Err(CreationError::NoSuchBackend));
-        let own = CreationError::Protected {
-            rule: ProtectionRule::Own,
-        };
-        assert_eq!(found(4713, None), Err(own));
-    }
 }

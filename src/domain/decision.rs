@@ -1,4 +1,7 @@
-//! What a happening means for a request. Every path to an approval, and every way out, is here.
+//! What follows from something that happened to a request. Every rule about who counts, and every way to an approval or
+//! to an end, is here.
+
+use std::collections::BTreeSet;
 
 use super::access::Access;
 use super::event::{RefusalReason, RequestEvent, Resolution};
@@ -7,97 +10,147 @@ use super::outcome::Outcome;
 use super::request::{Request, RequestState};
 use super::timestamp::Timestamp;
 
+/// How many attempts of one person on one request are recorded.
+const ATTEMPTS_RECORDED: u32 = 10;
+
 /// Something that happened to a request.
 #[derive(Clone, Debug)]
 pub enum RequestCommand<'a> {
     /// Its card is in the channel.
     CardPosted { message: MessageId },
-    /// A person put the approving reaction on the card.
-    Approve { by: &'a Person },
-    /// A person's approving reaction is no longer on the card, or no longer counts.
+    /// A person's approving reaction is on the card.
+    Approve { by: &'a Person, seen: Seen },
+    /// A person's approving reaction is no longer on the card.
     RemoveApproval { by: UserId },
-    /// A person put the denying reaction on the card.
-    Deny { by: &'a Person },
+    /// A person's denying reaction is on the card.
+    Deny { by: &'a Person, seen: Seen },
+    /// The reactions on the card were read.
+    ReconcileReactions(&'a CardReactions),
+    /// The approvers were looked up again, because the request needs several.
+    ConfirmQuorum(&'a QuorumCheck),
+    /// What kept an approved request from being executed may be over.
+    ContinueExecution,
     /// Time passed.
     CheckExpiry,
-    /// The session, or the query to cancel, ended by itself.
+    /// The sessions, or what the request is bound to in them, ended by themselves.
     Lapse { detail: String },
     /// The card was deleted, or its channel.
     CardDeleted { detail: &'static str },
-    /// The execution came to its end.
+    /// The execution ended.
     Finish(Resolution),
 }
 
-/// What the decision rests on besides the request.
+/// How a reaction became known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// As an event, when the person reacted.
+    Live,
+    /// It was on the card when the reactions were read. Reading it again is not another attempt.
+    Read,
+}
+
+/// The reactions on a card, as they were read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CardReactions {
+    /// Everybody whose approving reaction is there.
+    pub approving: BTreeSet<UserId>,
+    /// Everybody whose denying reaction is there, as members of the guild. Who left it has no roles, so is left out.
+    pub denying: Vec<Person>,
+    /// Whose reactions changed while these were read: of them the events are newer.
+    pub changed: BTreeSet<UserId>,
+}
+
+/// The approvers of a request, looked up again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QuorumCheck {
+    /// Who was looked up.
+    pub checked: BTreeSet<UserId>,
+    /// Those of them who are in the guild, as they are now.
+    pub members: Vec<Person>,
+}
+
+/// What the decision depends on besides the request.
 #[derive(Clone, Copy, Debug)]
 pub struct DecisionContext<'a> {
     pub now: Timestamp,
     pub access: &'a Access,
-    /// Whether the hourly budget of signals to the target leaves one more.
-    pub signal_budget_left: bool,
+    /// How many more signals the target's hourly budget allows.
+    pub signal_budget: u32,
+    /// Whether people may have reacted unseen since the reactions on the card were last read. Until they are read
+    /// again, approvals count, and nothing is executed on them.
+    pub has_unread_reactions: bool,
 }
 
-/// What follows from a happening.
+/// What follows.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Decision {
     /// To be recorded, in this order, all or none.
     pub events: Vec<RequestEvent>,
-    /// A person to be told that their reaction does not count, and why.
-    pub notify: Option<(UserId, RefusalReason)>,
+    /// People to notify that their reaction does not count, and why.
+    pub notify: Vec<(UserId, RefusalReason)>,
 }
 
 impl From<RequestEvent> for Decision {
     fn from(event: RequestEvent) -> Self {
         Self {
             events: vec![event],
-            notify: None,
+            notify: Vec::new(),
         }
     }
 }
 
-/// What `command` means for `request`; an empty decision where it means nothing.
-pub fn decide(request: &Request, command: RequestCommand<'_>, given: DecisionContext<'_>) -> Decision {
+/// Decides what `command` means for `request`. The decision is empty if it means nothing.
+pub fn decide(request: &Request, command: RequestCommand<'_>, context: DecisionContext<'_>) -> Decision {
     match (&request.state, command) {
         (_, RequestCommand::CardPosted { message }) if request.card.is_none() => {
             RequestEvent::Posted { message }.into()
         }
-        (RequestState::Executing { .. }, RequestCommand::Finish(ending)) => {
-            RequestEvent::Finished(ending).into()
+        (RequestState::Executing { .. }, RequestCommand::Finish(resolution)) => {
+            RequestEvent::Finished(resolution).into()
         }
-        (RequestState::Open, command) => decide_open(request, command, given),
-        (_, RequestCommand::Approve { by } | RequestCommand::Deny { by }) => RequestEvent::AttemptRefused {
-            actor: by.id,
-            why: if by.bot {
+        (RequestState::Open, command) => decide_open(request, command, context),
+        (_, RequestCommand::Approve { by, seen } | RequestCommand::Deny { by, seen }) => {
+            let reason = if by.bot {
                 RefusalReason::Bot
             } else {
                 RefusalReason::Closed
-            },
+            };
+            Decision {
+                notify: Vec::new(),
+                ..refuse_attempt(request, by, reason, seen)
+            }
         }
-        .into(),
         _ => Decision::default(),
     }
 }
 
-fn decide_open(request: &Request, command: RequestCommand<'_>, given: DecisionContext<'_>) -> Decision {
-    let expired = request.has_expired(given.now);
+fn decide_open(request: &Request, command: RequestCommand<'_>, context: DecisionContext<'_>) -> Decision {
+    let is_expired = request.has_expired(context.now);
     match command {
-        RequestCommand::Approve { by } | RequestCommand::Deny { by } if expired => {
+        RequestCommand::Approve { by, .. } | RequestCommand::Deny { by, .. } if is_expired => {
             let attempt = RequestEvent::AttemptRefused {
                 actor: by.id,
                 why: RefusalReason::Expired,
             };
             Decision {
                 events: vec![attempt, expiry()],
-                notify: None,
+                notify: Vec::new(),
             }
         }
-        RequestCommand::Approve { by } => approve(request, by, given),
-        RequestCommand::Deny { by } => deny(request, by, given),
-        // Also past the expiry: an approval that is taken back must not count whatever comes next.
+        RequestCommand::Approve { by, seen } => approve(request, by, seen, context),
+        RequestCommand::Deny { by, seen } => deny(request, by, seen, context),
+        // Also past the expiry: an approval that was taken back must not count, whatever comes next.
         RequestCommand::RemoveApproval { by } if request.approvals.contains(&by) => {
             RequestEvent::ApprovalRemoved { actor: by }.into()
         }
-        RequestCommand::CheckExpiry if expired => expiry().into(),
+        RequestCommand::ReconcileReactions(reactions) => reconcile(request, reactions, context),
+        RequestCommand::ConfirmQuorum(check) => confirm_quorum(request, check, context),
+        RequestCommand::ContinueExecution if request.approvals_needed() == 1 => {
+            let approvers = request.approvals.iter().copied().collect();
+            let event = execution(request, approvers, context);
+            event.map(Decision::from).unwrap_or_default()
+        }
+        RequestCommand::CheckExpiry if is_expired => expiry().into(),
         RequestCommand::Lapse { detail } => {
             RequestEvent::Finished(Resolution::without_signal(Outcome::Lapsed, detail)).into()
         }
@@ -108,15 +161,9 @@ fn decide_open(request: &Request, command: RequestCommand<'_>, given: DecisionCo
     }
 }
 
-fn approve(request: &Request, by: &Person, given: DecisionContext<'_>) -> Decision {
-    if by.bot {
-        return refuse_attempt(request, by, RefusalReason::Bot);
-    }
-    if by.id == request.details.requester {
-        return refuse_attempt(request, by, RefusalReason::SelfApproval);
-    }
-    if !given.access.may_approve(by) {
-        return refuse_attempt(request, by, RefusalReason::NotAnApprover);
+fn approve(request: &Request, by: &Person, seen: Seen, context: DecisionContext<'_>) -> Decision {
+    if let Some(reason) = refused_approval(request, by, context.access) {
+        return refuse_attempt(request, by, reason, seen);
     }
     if request.approvals.contains(&by.id) {
         return Decision::default();
@@ -124,39 +171,137 @@ fn approve(request: &Request, by: &Person, given: DecisionContext<'_>) -> Decisi
     let mut events = vec![RequestEvent::Approved { actor: by.id }];
     let mut approvers: Vec<_> = request.approvals.iter().copied().collect();
     approvers.push(by.id);
-    if approvers.len() >= request.details.approvals_needed.max(1) as usize {
-        events.push(if given.signal_budget_left {
-            RequestEvent::Executing { approvers }
-        } else {
-            RequestEvent::Finished(Resolution::without_signal(
-                Outcome::Limited,
-                "approved, but the signals allowed to this target within an hour are used up",
-            ))
-        });
+    // With several approvers, the earlier ones may have lost the right since: they are looked up first.
+    if request.approvals_needed() == 1 {
+        events.extend(execution(request, approvers, context));
     }
-    Decision { events, notify: None }
-}
-
-fn deny(request: &Request, by: &Person, given: DecisionContext<'_>) -> Decision {
-    if by.bot {
-        return refuse_attempt(request, by, RefusalReason::Bot);
-    }
-    let ending = if by.id == request.details.requester {
-        Resolution::without_signal(Outcome::Withdrawn, "the requester took it back")
-    } else if given.access.may_approve(by) {
-        Resolution::without_signal(Outcome::Denied, "an approver said no")
-    } else {
-        return refuse_attempt(request, by, RefusalReason::NotAnApprover);
-    };
-    RequestEvent::Finished(ending.closed_by(by.id)).into()
-}
-
-/// Records the attempt each time, and has the person told the first time; bots are not talked to.
-fn refuse_attempt(request: &Request, by: &Person, why: RefusalReason) -> Decision {
-    let first = !request.notified.contains(&by.id) && why != RefusalReason::Bot;
     Decision {
-        events: vec![RequestEvent::AttemptRefused { actor: by.id, why }],
-        notify: first.then_some((by.id, why)),
+        events,
+        notify: Vec::new(),
+    }
+}
+
+/// Why a person's approving reaction does not count, if it does not.
+fn refused_approval(request: &Request, by: &Person, access: &Access) -> Option<RefusalReason> {
+    if by.bot {
+        Some(RefusalReason::Bot)
+    } else if by.id == request.details.requester {
+        Some(RefusalReason::SelfApproval)
+    } else if !access.may_approve(by) {
+        Some(RefusalReason::NotAnApprover)
+    } else {
+        None
+    }
+}
+
+fn deny(request: &Request, by: &Person, seen: Seen, context: DecisionContext<'_>) -> Decision {
+    if by.bot {
+        return refuse_attempt(request, by, RefusalReason::Bot, seen);
+    }
+    let resolution = if by.id == request.details.requester {
+        Resolution::without_signal(Outcome::Withdrawn, "the requester withdrew it")
+    } else if context.access.may_approve(by) {
+        Resolution::without_signal(Outcome::Denied, "an approver denied it")
+    } else {
+        return refuse_attempt(request, by, RefusalReason::NotAnApprover, seen);
+    };
+    RequestEvent::Finished(resolution.closed_by(by.id)).into()
+}
+
+/// Makes the request agree with the reactions on its card: first what stops it, then what is left of its approvals.
+/// New approvals are decided one by one afterwards, when it is known who these people are.
+fn reconcile(request: &Request, reactions: &CardReactions, context: DecisionContext<'_>) -> Decision {
+    let mut decision = Decision::default();
+    for person in &reactions.denying {
+        if reactions.changed.contains(&person.id) {
+            continue;
+        }
+        let denied = if request.has_expired(context.now) {
+            expiry().into()
+        } else {
+            deny(request, person, Seen::Read, context)
+        };
+        let is_over = matches!(denied.events.last(), Some(RequestEvent::Finished(_)));
+        decision.events.extend(denied.events);
+        decision.notify.extend(denied.notify);
+        if is_over {
+            return decision;
+        }
+    }
+    let is_standing = |user: &UserId| reactions.approving.contains(user) || reactions.changed.contains(user);
+    let (standing, removed): (Vec<_>, Vec<_>) = request.approvals.iter().copied().partition(is_standing);
+    decision.events.extend(removals(removed));
+    if request.approvals_needed() == 1 {
+        decision.events.extend(execution(request, standing, context));
+    }
+    decision
+}
+
+/// Removes the approvals of those who no longer may approve, and executes on the rest.
+fn confirm_quorum(request: &Request, check: &QuorumCheck, context: DecisionContext<'_>) -> Decision {
+    let may_still = |user: &UserId| {
+        let mut members = check.members.iter();
+        members.any(|member| member.id == *user && context.access.may_approve(member))
+    };
+    // Who approved since the check began is in the next one.
+    let checked = request.approvals.intersection(&check.checked).copied();
+    let (confirmed, removed): (Vec<_>, Vec<_>) = checked.partition(may_still);
+    let mut events: Vec<_> = removals(removed).collect();
+    events.extend(execution(request, confirmed, context));
+    Decision {
+        events,
+        notify: Vec::new(),
+    }
+}
+
+fn removals(users: Vec<UserId>) -> impl Iterator<Item = RequestEvent> {
+    users
+        .into_iter()
+        .map(|actor| RequestEvent::ApprovalRemoved { actor })
+}
+
+/// The event that executes a request on which `approvers` agree, if they are enough, or that ends it instead.
+fn execution(
+    request: &Request,
+    approvers: Vec<UserId>,
+    context: DecisionContext<'_>,
+) -> Option<RequestEvent> {
+    if approvers.len() < request.approvals_needed() || context.has_unread_reactions {
+        return None;
+    }
+    if request.has_expired(context.now) {
+        return Some(expiry());
+    }
+    let sessions = u32::try_from(request.details.backends.len()).unwrap_or(u32::MAX);
+    Some(if sessions <= context.signal_budget {
+        RequestEvent::Executing { approvers }
+    } else {
+        RequestEvent::Finished(Resolution::without_signal(
+            Outcome::Limited,
+            "approved, but the signals allowed to this target within an hour are used up",
+        ))
+    })
+}
+
+/// Records the attempt, unless it is one too many or was only read again, and notifies the person of the first one.
+/// Bots are not notified.
+fn refuse_attempt(request: &Request, by: &Person, reason: RefusalReason, seen: Seen) -> Decision {
+    let recorded = request.attempts.get(&by.id).copied().unwrap_or(0);
+    let is_repeated = seen == Seen::Read && (recorded > 0 || by.bot);
+    if is_repeated || recorded >= ATTEMPTS_RECORDED {
+        return Decision::default();
+    }
+    let is_notified = recorded == 0 && reason != RefusalReason::Bot;
+    Decision {
+        events: vec![RequestEvent::AttemptRefused {
+            actor: by.id,
+            why: reason,
+        }],
+        notify: if is_notified {
+            vec![(by.id, reason)]
+        } else {
+            Vec::new()
+        },
     }
 }
 

@@ -1,14 +1,15 @@
-//! What the ledger remembers: everything that happened to a request, in order.
+//! What the ledger records: everything that happened to a request, in order.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::identity::{BackendIdentity, Pid};
+use super::identity::{BackendIdentity, Pid, ServerIdentity};
 use super::ids::{ChannelId, MessageId, RequestId, UserId};
 use super::outcome::Outcome;
 use super::session::Session;
 use super::timestamp::Timestamp;
 
-/// Something that happened, about to be recorded.
+/// Something that happened and is about to be recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerEntry {
     /// The request it happened to; `None` for an attempt that never became a request.
@@ -18,11 +19,14 @@ pub struct LedgerEntry {
 }
 
 /// An entry that a ledger has acknowledged: it survives a crash.
+///
+/// [`Approved`](super::approval::Approved) is minted from these, so only a ledger may make one. The architecture
+/// tests fail on a call of [`Recorded::acknowledge`] outside of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded {
-    /// Its place in the ledger, from 1.
-    pub seq: u64,
-    pub entry: LedgerEntry,
+    seq: u64,
+    hash: String,
+    entry: LedgerEntry,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,29 +40,37 @@ pub enum RequestEvent {
     Finished(Resolution),
 }
 
-/// What does not change about a request once it was asked.
+/// What never changes about a request once it was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestDetails {
     pub action: Action,
     /// The name of the target in the configuration.
     pub target: String,
+    pub server: ServerIdentity,
+    pub requester: UserId,
+    pub channel: ChannelId,
+    pub reason: Option<String>,
+    pub approvals_needed: u32,
+    pub asked_at: Timestamp,
+    /// When the sessions were seen, by the server's clock. The server's clock also told the times of the sessions, so
+    /// ages on the card are computed from this.
+    pub seen_at: Timestamp,
+    pub expires_at: Timestamp,
+    /// The sessions to signal; at least one.
+    pub backends: Vec<RequestedBackend>,
+}
+
+/// One of the sessions that a request is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestedBackend {
     pub identity: BackendIdentity,
-    /// The session as it was shown on the card.
+    pub bound_to: Binding,
+    /// The session as the card showed it.
     pub session: Session,
     /// How many sessions waited for it, directly or through others.
     pub waiters: u32,
     /// The parallel worker that was asked for, when `identity` is its leader.
     pub worker: Option<Pid>,
-    pub requester: UserId,
-    pub channel: ChannelId,
-    pub reason: Option<String>,
-    /// How many approvals are needed.
-    pub approvals_needed: u32,
-    pub asked_at: Timestamp,
-    /// When the session was seen so, by the server's own clock, which also told the session's times: the ages on the
-    /// card are told by it. `None` in records of earlier versions.
-    pub seen_at: Option<Timestamp>,
-    pub expires_at: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,22 +81,46 @@ pub enum Action {
     Terminate,
 }
 
+/// What must not have changed between the card and the signal, besides the backend itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Binding {
+    /// The query that was shown.
+    Query,
+    /// The transaction that was open.
+    Transaction,
+    /// Nothing else: whatever the session does now.
+    Session,
+}
+
 /// How a request ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolution {
     pub outcome: Outcome,
-    /// From the signal until its effect was seen, or until watching was given up.
+    /// From the signal until its effect was seen, or until watching was given up; the longest of all sessions.
     pub elapsed: Option<Duration>,
-    /// `None` where it cannot be known.
+    /// `None` where no signal is known to have been sent, and it cannot be ruled out.
     pub signal_sent: Option<bool>,
     /// What happened, in one sentence for people.
     pub detail: String,
     /// PostgreSQL's own WARNING or ERROR, word for word.
     pub postgres: Option<String>,
-    /// How many of those that waited for the session no longer wait.
+    /// How many of those that waited for the sessions no longer wait.
     pub waiters_released: Option<u32>,
     /// The person who closed it, where one did.
     pub actor: Option<UserId>,
+    /// What became of each session, in the order of [`RequestDetails::backends`]; empty if nothing was executed.
+    pub backends: Vec<BackendResolution>,
+}
+
+/// What became of one session of an executed request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackendResolution {
+    pub pid: Pid,
+    pub outcome: Outcome,
+    pub elapsed: Option<Duration>,
+    pub signal_sent: Option<bool>,
+    pub detail: String,
+    pub postgres: Option<String>,
 }
 
 /// Why an attempt does not count.
@@ -99,12 +135,44 @@ pub enum RefusalReason {
     Closed,
     /// A bot reacted.
     Bot,
-    /// Asked for by somebody who is no requester.
+    /// Somebody who is no requester asked for a signal.
     NotARequester,
-    /// Asked for a protected session.
+    /// Somebody asked for a protected session.
     Protected,
-    /// Asked beyond a limit.
+    /// Somebody asked beyond a limit.
     Limited,
+}
+
+impl Recorded {
+    /// States that the ledger has made `entry` durable as record `seq`, whose hash (hexadecimal) is `hash`. For
+    /// ledgers alone.
+    pub fn acknowledge(seq: u64, hash: String, entry: LedgerEntry) -> Self {
+        Self { seq, hash, entry }
+    }
+
+    /// Its place in the ledger, from 1.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// The record's hash in the chain, in hexadecimal.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    pub fn entry(&self) -> &LedgerEntry {
+        &self.entry
+    }
+}
+
+impl RequestDetails {
+    /// How many sessions wait for those of the request, directly or through others. A session that waits for two of
+    /// them counts twice.
+    pub fn waiters(&self) -> u32 {
+        self.backends
+            .iter()
+            .fold(0, |sum, backend| sum.saturating_add(backend.waiters))
+    }
 }
 
 impl Resolution {
@@ -118,6 +186,29 @@ impl Resolution {
             postgres: None,
             waiters_released: None,
             actor: None,
+            backends: Vec::new(),
+        }
+    }
+
+    /// The end of a request that was executed, from what became of each session.
+    pub fn of_execution(backends: Vec<BackendResolution>, waiters_released: Option<u32>) -> Self {
+        let signals = || backends.iter().map(|backend| backend.signal_sent);
+        let signal_sent = if signals().any(|sent| sent == Some(true)) {
+            Some(true)
+        } else if signals().any(|sent| sent.is_none()) {
+            None
+        } else {
+            Some(false)
+        };
+        Self {
+            outcome: common_outcome(&backends),
+            elapsed: backends.iter().filter_map(|backend| backend.elapsed).max(),
+            signal_sent,
+            detail: summary(&backends),
+            postgres: backends.iter().find_map(|backend| backend.postgres.clone()),
+            waiters_released,
+            actor: None,
+            backends,
         }
     }
 
@@ -129,6 +220,43 @@ impl Resolution {
             ..self
         }
     }
+
+    /// Whether it states one outcome for each session of `details`, and itself the outcome that follows from them.
+    pub fn is_execution_of(&self, details: &RequestDetails) -> bool {
+        let can_end_a_session = |outcome: Outcome| outcome.needs_execution() && outcome != Outcome::Mixed;
+        let resolved = self.backends.iter().map(|backend| backend.pid);
+        resolved.eq(details.backends.iter().map(|backend| backend.identity.pid))
+            && self
+                .backends
+                .iter()
+                .all(|backend| can_end_a_session(backend.outcome))
+            && self.outcome == common_outcome(&self.backends)
+    }
+}
+
+/// The outcome that all sessions share; [`Outcome::Mixed`] where they do not share one.
+fn common_outcome(backends: &[BackendResolution]) -> Outcome {
+    let outcomes: BTreeSet<_> = backends.iter().map(|backend| backend.outcome).collect();
+    match outcomes.first() {
+        Some(outcome) if outcomes.len() == 1 => *outcome,
+        _ => Outcome::Mixed,
+    }
+}
+
+/// One session's own sentence; of several, how many ended in which way.
+fn summary(backends: &[BackendResolution]) -> String {
+    if let [backend] = backends {
+        return backend.detail.clone();
+    }
+    let outcomes: BTreeSet<_> = backends.iter().map(|backend| backend.outcome).collect();
+    let counts = outcomes.into_iter().map(|outcome| {
+        let count = backends
+            .iter()
+            .filter(|backend| backend.outcome == outcome)
+            .count();
+        format!("{count} {}", outcome.headline().to_lowercase())
+    });
+    counts.collect::<Vec<_>>().join(", ")
 }
 
 impl Action {
@@ -145,6 +273,24 @@ impl Action {
         [Self::Cancel, Self::Terminate]
             .into_iter()
             .find(|action| action.name() == name)
+    }
+}
+
+impl Binding {
+    /// Its name in the ledger.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::Transaction => "transaction",
+            Self::Session => "session",
+        }
+    }
+
+    /// From its name in the ledger.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Query, Self::Transaction, Self::Session]
+            .into_iter()
+            .find(|binding| binding.name() == name)
     }
 }
 
@@ -176,6 +322,6 @@ impl RefusalReason {
 
     /// From its name in the ledger.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|why| why.name() == name)
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
     }
 }

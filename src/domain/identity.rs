@@ -1,4 +1,4 @@
-//! Which backend is meant: its pid alone will not do, for pids are used again.
+//! Which backend is meant. Its pid alone does not identify it, because the operating system reuses pids.
 
 use std::fmt;
 
@@ -52,10 +52,10 @@ impl fmt::Display for InvalidPid {
     }
 }
 
-/// A PostgreSQL server, told apart from the one that took over its address.
+/// A PostgreSQL server, as opposed to one that took over its address.
 ///
-/// After a failover the same host name leads to another `system_identifier` or another postmaster, and an
-/// equal pid there means nothing.
+/// After a failover the same host name leads to another `system_identifier` or another postmaster, where an equal pid
+/// means nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ServerIdentity {
     /// `pg_control_system().system_identifier`: made by `initdb`, shared with physical standbys.
@@ -64,15 +64,16 @@ pub struct ServerIdentity {
     pub postmaster_start: Timestamp,
 }
 
-/// The backend a request is about; what it is at the moment of the signal must equal this.
+/// A backend of a server, and what it ran when it was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BackendIdentity {
-    pub server: ServerIdentity,
     pub pid: Pid,
-    /// `pg_stat_activity.backend_start`.
+    /// `pg_stat_activity.backend_start`: tells the backend from a later one with the same pid.
     pub backend_start: Timestamp,
-    /// `pg_stat_activity.query_start`; for a cancel the query must still be this one, else a later query of
-    /// the same session would be hit.
+    /// `pg_stat_activity.xact_start`; `None` outside of a transaction.
+    pub xact_start: Option<Timestamp>,
+    /// `pg_stat_activity.query_start`. A cancel compares it, because it would otherwise hit a later query of the same
+    /// session.
     pub query_start: Option<Timestamp>,
 }
 

@@ -1,4 +1,4 @@
-//! People, roles, channels, messages and requests, by number: a name can be taken over, an id cannot.
+//! Ids of people, roles, channels, messages and requests. Names are never used: somebody else can take a name over.
 
 use std::fmt;
 
@@ -33,11 +33,11 @@ id!(
     MessageId
 );
 id!(
-    /// The number of a request: 1, 2, 3 … in the order in which they were asked.
+    /// The number of a request: 1, 2, 3 … in the order in which they were made.
     RequestId
 );
 
-/// A person as Discord describes them at the moment of an act. Never kept: roles change.
+/// A person as Discord describes them at one moment. Never kept, because roles change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
     pub id: UserId,

@@ -1,30 +1,28 @@
-//! The rules of killgate, pure: no clock, no I/O, no async. What time it is, who reacted and what a
-//! server looks like are arguments.
+//! The rules of killgate, pure: no clock, no I/O, no async. The time, who reacted, and what a server looks like are
+//! arguments.
 //!
-//! | room | what it knows |
+//! | file | what is in it |
 //! |---|---|
-//! | [`moment`] | a point in time, to the microsecond |
+//! | [`timestamp`] | a point in time, to the microsecond |
 //! | [`ids`] | people, roles, channels, messages, requests: by number, never by name |
-//! | [`finding`] | what became of trying a precondition |
-//! | [`identity`] | which backend is meant, on which server |
-//! | [`session`] | what a session is, as it was seen |
-//! | [`blocking`] | who waits for whom |
-//! | [`change`] | what of a session changed since it was shown |
+//! | [`identity`] | which backend, on which server |
+//! | [`session`] | a session as `pg_stat_activity` showed it |
+//! | [`lock_graph`] | which session waits for which |
+//! | [`session_diff`] | what changed about a session since the card showed it |
 //! | [`access`] | who may view, ask, approve |
-//! | [`protection`] | which sessions nobody may signal |
-//! | [`policy`] | the rules that hold on one target, and the limits |
-//! | [`asking`] | may this be asked at all? |
-//! | [`event`] | what the ledger remembers |
-//! | [`request`] | the state of a request: the fold of its events |
-//! | [`decision`] | what a happening means for a request |
-//! | [`approval`] | the token that execution takes |
+//! | [`protection`] | which sessions are never signalled |
+//! | [`binding`] | whether a session is still what a request is bound to |
+//! | [`policy`] | the rules of one target, and the limits of all |
+//! | [`creation`] | whether a signal may be asked for |
+//! | [`event`] | what the ledger records |
+//! | [`request`] | the state of a request: the fold of its records |
+//! | [`decision`] | what follows from something that happened to a request |
+//! | [`approval`] | the proof that executing takes |
 //! | [`outcome`] | how a request can end |
-//! | [`view`] | which sessions are worth showing, worst trouble first |
-//! | [`redaction`] | query text fit to show |
-//! | [`inert`] | text that does nothing in Discord |
 
 pub mod access;
 pub mod approval;
+pub mod binding;
 pub mod creation;
 pub mod decision;
 pub mod event;

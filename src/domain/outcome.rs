@@ -2,22 +2,22 @@
 
 use std::fmt;
 
-/// The one way in which a request ended. The names are those of the ledger's export.
+/// How a request ended, or what became of one of its sessions. The names are those of the ledger's export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {
     /// Signalled, and the query was seen to end.
     Cancelled,
     /// Signalled, and the session was seen to end.
     Terminated,
-    /// Signalled, still there after the time set for watching.
+    /// Signalled, and still there when watching was given up.
     Unconfirmed,
     /// The session had ended before the signal; nothing was signalled.
     Gone,
-    /// The session runs another query than the one to cancel; nothing was signalled.
+    /// The session runs another query, or another transaction, than the one it was bound to; nothing was signalled.
     MovedOn,
     /// The pid belongs to another session now; nothing was signalled.
     Replaced,
-    /// A protection applies now; nothing was signalled.
+    /// A protection rule applies now; nothing was signalled.
     Protected,
     /// PostgreSQL said that the pid is not one of its backends.
     NotABackend,
@@ -29,19 +29,21 @@ pub enum Outcome {
     Unreachable,
     /// The statement may have been sent, and no answer is known.
     Unknown,
-    /// An approver said no.
+    /// Several sessions, which did not all end in the same way.
+    Mixed,
+    /// An approver denied it.
     Denied,
-    /// The requester took it back, or the card was deleted.
+    /// The requester withdrew it, or the card was deleted.
     Withdrawn,
     /// Nobody decided in time.
     Expired,
-    /// The session or the query ended by itself while the request was open.
+    /// What it was bound to ended by itself while the request was open.
     Lapsed,
 }
 
 impl Outcome {
     /// Every outcome there is.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Cancelled,
         Self::Terminated,
         Self::Unconfirmed,
@@ -54,6 +56,7 @@ impl Outcome {
         Self::Limited,
         Self::Unreachable,
         Self::Unknown,
+        Self::Mixed,
         Self::Denied,
         Self::Withdrawn,
         Self::Expired,
@@ -75,6 +78,7 @@ impl Outcome {
             Self::Limited => "limited",
             Self::Unreachable => "unreachable",
             Self::Unknown => "unknown",
+            Self::Mixed => "mixed",
             Self::Denied => "denied",
             Self::Withdrawn => "withdrawn",
             Self::Expired => "expired",
@@ -102,6 +106,7 @@ impl Outcome {
             Self::Limited => "Limit reached",
             Self::Unreachable => "Unreachable",
             Self::Unknown => "Unknown",
+            Self::Mixed => "Mixed",
             Self::Denied => "Denied",
             Self::Withdrawn => "Withdrawn",
             Self::Expired => "Expired",
@@ -141,7 +146,7 @@ mod tests {
                 .map(Outcome::headline)
                 .collect::<BTreeSet<_>>()
                 .len(),
-            16
+            Outcome::ALL.len()
         );
         assert_eq!(Outcome::from_name("executed"), None);
     }

@@ -1,30 +1,30 @@
-//! The rules that hold on one target, and the limits that hold for all.
+//! The rules of one target, and the limits of all targets.
 
 use std::time::Duration;
 
 use super::access::Access;
 use super::protection::ProtectionRules;
 
-/// What is asked for and who decides, on one target.
+/// Who may do what on one target, and what an approval takes there.
 #[derive(Clone, Debug)]
 pub struct TargetPolicy {
     pub access: Access,
     pub protection: ProtectionRules,
-    /// How many distinct people besides the requester must approve; at least 1.
+    /// How many people besides the requester must approve; at least 1.
     pub approvals: u32,
-    /// How long a request stays open.
+    /// After how long an open request expires.
     pub expires_after: Duration,
     /// Whether a request without a reason is refused.
     pub require_reason: bool,
 }
 
-/// How much may be open or be signalled.
+/// How many requests may be open, and how many signals may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestLimits {
     pub open_requests_per_user: u32,
     pub open_requests: u32,
-    /// Signals to one target within any hour.
+    /// How many signals one target may get within an hour.
     pub signals_per_hour: u32,
-    /// How long to watch for the end of what was signalled.
+    /// How long to watch for the end of a signalled session or query.
     pub confirm_within: Duration,
 }

@@ -1,4 +1,4 @@
-//! Which sessions nobody may signal, whoever asks and whoever approves.
+//! Which sessions are never signalled, no matter who asks and who approves.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use regex::Regex;
 
 use super::session::{BackendType, Session};
 
-/// Regular expressions (the syntax of the `regex` crate, matching anywhere unless anchored) over what a
-/// session says of itself.
+/// Regular expressions over a session's user, application and database: the syntax of the `regex` crate, matching anywhere
+/// unless anchored.
 #[derive(Clone, Debug, Default)]
 pub struct ProtectionRules {
     pub users: Vec<Regex>,
@@ -15,25 +15,25 @@ pub struct ProtectionRules {
     pub databases: Vec<Regex>,
 }
 
-/// The rule by which a session is protected.
+/// The rule that protects a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProtectionRule {
     /// One of killgate's own connections.
     Own,
-    /// A session of a superuser: PostgreSQL lets only superusers signal those.
+    /// A superuser's session: PostgreSQL lets only superusers signal it.
     Superuser,
-    /// Replication: even a cancel would end it.
+    /// Replication: even a cancel ends it.
     Replication,
     /// A process of the server itself.
     NotAClient { kind: String },
-    /// Nothing is known of its user, so no rule about users could be checked.
+    /// Its user is not known, so that no rule about users can be checked.
     UserUnknown,
     /// A pattern for users, applications or databases.
     Pattern { field: &'static str, pattern: String },
 }
 
 impl ProtectionRules {
-    /// The first rule that protects `session`; what always holds comes before what is configured.
+    /// The first rule that protects `session`; built-in rules come before configured ones.
     pub fn matching_rule(&self, session: &Session) -> Option<ProtectionRule> {
         if session.is_own {
             return Some(ProtectionRule::Own);

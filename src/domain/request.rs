@@ -1,22 +1,28 @@
-//! The state of a request: the fold of its events, and nothing besides. What [`Request::evolve`] does not
-//! list is an error, so a ledger that tells an impossible story is found out.
+//! The state of a request: the fold of its records, and nothing else. A record that cannot follow the ones before it
+//! is an error, so a ledger with an impossible history is detected.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::event::{RequestDetails, RequestEvent, Resolution};
+use super::event::{Recorded, RequestDetails, RequestEvent, Resolution};
 use super::ids::{MessageId, RequestId, UserId};
 use super::timestamp::Timestamp;
+
+/// How many digits of a record's hash a mark shows.
+const MARK_DIGITS: usize = 8;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     pub id: RequestId,
+    /// The first digits of the hash of its `requested` record. With its number they tell it from a request of another
+    /// ledger.
+    pub mark: String,
     pub details: RequestDetails,
     /// The card, once it was posted.
     pub card: Option<MessageId>,
     /// Who approves at present.
     pub approvals: BTreeSet<UserId>,
-    /// Who was told that their reaction does not count.
-    pub notified: BTreeSet<UserId>,
+    /// Who made an attempt that does not count, and how many of these are recorded.
+    pub attempts: BTreeMap<UserId, u32>,
     pub state: RequestState,
 }
 
@@ -24,9 +30,9 @@ pub struct Request {
 pub enum RequestState {
     /// Waits for people.
     Open,
-    /// Decided; the signal may be on its way.
+    /// Decided; the signals may be on their way.
     Executing { approvers: Vec<UserId> },
-    /// Over. `approvers` is empty when it was not executed.
+    /// Over. `approvers` is empty if it was not executed.
     Ended {
         resolution: Resolution,
         at: Timestamp,
@@ -34,7 +40,7 @@ pub enum RequestState {
     },
 }
 
-/// An event that cannot follow what was recorded before it.
+/// A record that cannot follow those before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidTransition {
     pub request: RequestId,
@@ -49,112 +55,124 @@ impl std::fmt::Display for InvalidTransition {
 
 impl std::error::Error for InvalidTransition {}
 
-impl Request {
-    /// The state that the first event of a request makes.
-    pub fn start(id: RequestId, event: &RequestEvent) -> Result<Self, InvalidTransition> {
-        let RequestEvent::Requested(asked) = event else {
-            return Err(InvalidTransition {
-                request: id,
-                reason: "it does not begin with its being asked for",
-            });
+/// The state of every request in `records`, which are in the order in which they were appended for each request.
+/// Records of attempts that became no request are skipped.
+pub fn fold<'a>(
+    records: impl IntoIterator<Item = &'a Recorded>,
+) -> BTreeMap<RequestId, Result<Request, InvalidTransition>> {
+    let mut requests = BTreeMap::new();
+    for record in records {
+        let Some(id) = record.entry().request else {
+            continue;
         };
+        let next = match requests.remove(&id) {
+            Some(Err(invalid)) => Err(invalid),
+            Some(Ok(request)) => Request::apply(Some(request), id, record),
+            None => Request::apply(None, id, record),
+        };
+        requests.insert(id, next);
+    }
+    requests
+}
+
+impl Request {
+    /// The state after `record`, which is about the request `id`; `request` is its state before, if it has one.
+    pub fn apply(request: Option<Self>, id: RequestId, record: &Recorded) -> Result<Self, InvalidTransition> {
+        match request {
+            Some(request) => request.evolve(&record.entry().event, record.entry().at),
+            None => Self::start(id, record.hash(), &record.entry().event),
+        }
+    }
+
+    /// The state that the first event of a request makes; `hash` is that of its record.
+    pub fn start(id: RequestId, hash: &str, event: &RequestEvent) -> Result<Self, InvalidTransition> {
+        let invalid = |reason| Err(InvalidTransition { request: id, reason });
+        let RequestEvent::Requested(details) = event else {
+            return invalid("its first record is not `requested`");
+        };
+        if details.backends.is_empty() {
+            return invalid("it is about no session");
+        }
         Ok(Self {
             id,
-            details: (**asked).clone(),
+            mark: hash.chars().take(MARK_DIGITS).collect(),
+            details: (**details).clone(),
             card: None,
             approvals: BTreeSet::new(),
-            notified: BTreeSet::new(),
+            attempts: BTreeMap::new(),
             state: RequestState::Open,
         })
     }
 
-    /// The state after `event`.
+    /// The state after `event`, which happened at `at`.
     pub fn evolve(mut self, event: &RequestEvent, at: Timestamp) -> Result<Self, InvalidTransition> {
-        let impossible = |because| {
+        let invalid = |reason| {
             Err(InvalidTransition {
                 request: self.id,
-                reason: because,
+                reason,
             })
         };
         match (&self.state, event) {
-            (_, RequestEvent::Requested(_)) => return impossible("it was asked for twice"),
+            (_, RequestEvent::Requested(_)) => return invalid("it was requested twice"),
             (_, RequestEvent::Posted { message }) => self.card = Some(*message),
             (RequestState::Open, RequestEvent::Approved { actor }) => {
                 if *actor == self.details.requester {
-                    return impossible("its requester approved it");
+                    return invalid("its requester approved it");
                 }
                 if !self.approvals.insert(*actor) {
-                    return impossible("the same person approved twice");
+                    return invalid("the same person approved twice");
                 }
             }
             (RequestState::Open, RequestEvent::ApprovalRemoved { actor }) => {
                 if !self.approvals.remove(actor) {
-                    return impossible("an approval was removed that was not there");
+                    return invalid("an approval was removed that was not there");
                 }
             }
             (_, RequestEvent::AttemptRefused { actor, .. }) => {
-                self.notified.insert(*actor);
+                *self.attempts.entry(*actor).or_default() += 1;
             }
             (RequestState::Open, RequestEvent::Executing { approvers }) => {
                 if !self.is_quorum(approvers) {
-                    return impossible("it was executed without enough approvals");
+                    return invalid("it was executed without enough approvals");
                 }
                 self.state = RequestState::Executing {
                     approvers: approvers.clone(),
                 };
             }
-            (RequestState::Open, RequestEvent::Finished(ending)) => {
-                if ending.outcome.needs_execution() {
-                    return impossible("it ended as if executed, and was not");
+            (RequestState::Open, RequestEvent::Finished(resolution)) => {
+                if resolution.outcome.needs_execution() || !resolution.backends.is_empty() {
+                    return invalid("it ended as if executed, and was not");
                 }
                 self.state = RequestState::Ended {
-                    resolution: ending.clone(),
+                    resolution: resolution.clone(),
                     at,
                     approvers: Vec::new(),
                 };
             }
-            (RequestState::Executing { approvers }, RequestEvent::Finished(ending)) => {
-                if !ending.outcome.needs_execution() {
-                    return impossible("it was executed, and ended as if it was not");
+            (RequestState::Executing { approvers }, RequestEvent::Finished(resolution)) => {
+                if !resolution.is_execution_of(&self.details) {
+                    return invalid("it was executed, and its end does not fit its sessions");
                 }
                 self.state = RequestState::Ended {
-                    resolution: ending.clone(),
+                    resolution: resolution.clone(),
                     at,
                     approvers: approvers.clone(),
                 };
             }
-            (RequestState::Executing { .. }, _) => return impossible("it was already being executed"),
-            (RequestState::Ended { .. }, _) => return impossible("it had already ended"),
+            (RequestState::Executing { .. }, _) => return invalid("it was already being executed"),
+            (RequestState::Ended { .. }, _) => return invalid("it had already ended"),
         }
         Ok(self)
-    }
-
-    /// Folds the events of one request, oldest first; `None` when there are none.
-    pub fn replay<'a>(
-        id: RequestId,
-        events: impl IntoIterator<Item = (&'a RequestEvent, Timestamp)>,
-    ) -> Result<Option<Self>, InvalidTransition> {
-        let mut events = events.into_iter();
-        let Some((first, _)) = events.next() else {
-            return Ok(None);
-        };
-        events
-            .try_fold(Self::start(id, first)?, |request, (event, at)| {
-                request.evolve(event, at)
-            })
-            .map(Some)
     }
 
     pub fn is_open(&self) -> bool {
         self.state == RequestState::Open
     }
 
-    /// How it ended, if it did.
+    /// How it ended, if it has.
     pub fn resolution(&self) -> Option<&Resolution> {
         match &self.state {
-            RequestState::Ended {
-                resolution: ending, ..
-            } => Some(ending),
+            RequestState::Ended { resolution, .. } => Some(resolution),
             _ => None,
         }
     }
@@ -167,17 +185,22 @@ impl Request {
         }
     }
 
-    /// Whether `approvers` are enough distinct people, all of whom approve at present and none of whom asked.
+    /// How many people must approve: at least one.
+    pub fn approvals_needed(&self) -> usize {
+        self.details.approvals_needed.max(1) as usize
+    }
+
+    /// Whether `approvers` are enough distinct people, all of whom approve at present and none of whom is the
+    /// requester.
     pub fn is_quorum(&self, approvers: &[UserId]) -> bool {
         let distinct: BTreeSet<_> = approvers.iter().copied().collect();
-        let needed = self.details.approvals_needed.max(1) as usize;
         distinct.len() == approvers.len()
-            && distinct.len() >= needed
+            && distinct.len() >= self.approvals_needed()
             && distinct.is_subset(&self.approvals)
             && !distinct.contains(&self.details.requester)
     }
 
-    /// Whether its time is over at `now`.
+    /// Whether it has expired at `now`.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         now >= self.details.expires_at
     }

@@ -1,5 +1,4 @@
-//! A session as it was seen in `pg_stat_activity` (PostgreSQL documentation, chapter "Monitoring Database
-//! Activity").
+//! A session as `pg_stat_activity` showed it (PostgreSQL documentation, chapter "Monitoring Database Activity").
 
 use std::fmt;
 use std::time::Duration;
@@ -7,20 +6,20 @@ use std::time::Duration;
 use super::identity::{Pid, ServerIdentity};
 use super::timestamp::Timestamp;
 
-/// One row of `pg_stat_activity`, with the query text already fit to show.
+/// One row of `pg_stat_activity`. Its query text is already redacted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     pub pid: Pid,
     pub backend_start: Timestamp,
     pub backend_type: BackendType,
-    /// For a parallel worker, the backend it works for.
+    /// The leader of a parallel worker.
     pub leader_pid: Option<Pid>,
     pub user: Option<String>,
     pub is_superuser: bool,
     /// One of killgate's own connections to this server.
     pub is_own: bool,
     pub database: Option<String>,
-    /// `application_name`: whatever the client chose to call itself.
+    /// `application_name`, which the client chooses.
     pub application: String,
     /// The client's address, or `local` for a Unix socket.
     pub client: Option<String>,
@@ -29,7 +28,7 @@ pub struct Session {
     pub xact_start: Option<Timestamp>,
     pub query_start: Option<Timestamp>,
     pub state_change: Option<Timestamp>,
-    /// What may be shown of the query text; `None` where no text is to be shown or there is none.
+    /// What may be shown of the query text; `None` if nothing may be shown or there is none.
     pub query: Option<String>,
     /// The pids that `pg_blocking_pids` names; 0 stands for a prepared transaction.
     pub blocked_by: Vec<i32>,
@@ -40,11 +39,11 @@ pub struct Session {
 pub enum BackendType {
     /// `client backend`: the only kind that killgate signals.
     Client,
-    /// `parallel worker`: stands for its leader.
+    /// `parallel worker`: a request for it is about its leader.
     ParallelWorker,
-    /// `walsender`: replication; even a cancel ends it.
+    /// `walsender`: replication, which even a cancel ends.
     WalSender,
-    /// Any other, by PostgreSQL's name for it.
+    /// Any other, by PostgreSQL's name.
     Other(String),
 }
 
@@ -57,7 +56,7 @@ pub enum SessionState {
     IdleInTransactionAborted,
     FastpathFunctionCall,
     Disabled,
-    /// None given, or one that this version of killgate does not know.
+    /// None, or one that this version of killgate does not know.
     Unknown,
 }
 
@@ -68,31 +67,31 @@ pub struct WaitEvent {
     pub event: String,
 }
 
-/// All sessions of one server, seen in one statement.
+/// All sessions of one server, read by one statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     pub server: ServerIdentity,
-    /// The server's own clock when it answered: ages are told by it.
+    /// The server's clock when it answered. Ages are computed from it.
     pub taken_at: Timestamp,
-    /// The backend that answered: killgate's own, which is not among the sessions.
+    /// The backend that answered. It is killgate's own and not among the sessions.
     pub own_pid: Option<Pid>,
     pub sessions: Vec<Session>,
 }
 
 impl Snapshot {
-    /// The session with this pid, if there is one.
+    /// The session with this pid.
     pub fn find(&self, pid: Pid) -> Option<&Session> {
         self.sessions.iter().find(|session| session.pid == pid)
     }
 
-    /// Whether a backend of the server has this pid, be it the one that answered.
+    /// Whether a backend of the server has this pid, including the one that answered.
     pub fn contains_pid(&self, pid: Pid) -> bool {
         self.own_pid == Some(pid) || self.find(pid).is_some()
     }
 }
 
 impl Session {
-    /// How long its transaction has been open at `now`, if one is.
+    /// How long its transaction has been open at `now`, if one is open.
     pub fn transaction_age(&self, now: Timestamp) -> Option<Duration> {
         self.xact_start.map(|start| now.duration_since(start))
     }
@@ -116,8 +115,8 @@ impl Session {
         !self.blocked_by.is_empty()
     }
 
-    /// Why a cancel of this session could change nothing, if that is already plain: there is no query to
-    /// cancel, or the backend cannot attend to the request.
+    /// Why a cancel of this session may have no effect: there is no query to cancel, or the backend may not notice the
+    /// cancel.
     pub fn cancel_obstacle(&self) -> Option<CancelObstacle> {
         match self.state {
             SessionState::Idle => Some(CancelObstacle::Idle),
@@ -133,20 +132,20 @@ impl Session {
 }
 
 impl WaitEvent {
-    /// Whether it waits for nothing but that time passes: `pg_sleep`.
+    /// Whether it sleeps: `pg_sleep`.
     pub fn is_sleep(&self) -> bool {
         self.kind == "Timeout" && self.event == "PgSleep"
     }
 }
 
-/// Why a cancel cannot help (measured on PostgreSQL: it answers `true` all the same).
+/// Why a cancel may have no effect. Measured: PostgreSQL answers `true` even so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CancelObstacle {
     /// No query runs.
     Idle,
     /// No query runs; its open transaction holds the locks.
     IdleInTransaction,
-    /// It waits for its client to read; it may notice a cancel only once the client does.
+    /// It waits for its client to read, and may not notice a cancel before the client reads.
     ClientWrite,
 }
 
@@ -196,7 +195,7 @@ impl BackendType {
         }
     }
 
-    /// From PostgreSQL's name; an absent one is no client backend, for nothing is known of it.
+    /// From PostgreSQL's name. Without a name it is no client backend, because nothing is known about it.
     pub fn from_name(name: Option<&str>) -> Self {
         match name {
             Some("client backend") => Self::Client,

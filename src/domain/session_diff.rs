@@ -1,8 +1,8 @@
-//! What of a session changed since it was last shown, as far as it matters to those who decide.
+//! What changed about a session since it was last shown, as far as it matters to those who decide.
 
 use super::session::{Session, SessionState};
 
-/// A session as it is at present, and how many wait for it.
+/// A session as it was last seen, and how many wait for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
     pub session: Session,
@@ -10,7 +10,7 @@ pub struct Observation {
     pub waiters: u32,
 }
 
-/// A change that could change somebody's mind.
+/// A change that may matter to those who decide.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionChange {
     /// It runs another query than before.
@@ -25,7 +25,7 @@ pub enum SessionChange {
     },
 }
 
-/// What changed from one sight to the next, most important first; ages are no change.
+/// What changed from one observation to the next, most important first. Ages do not count.
 pub fn material_changes(before: &Observation, after: &Observation) -> Vec<SessionChange> {
     let mut found = Vec::new();
     if before.session.query_start != after.session.query_start {

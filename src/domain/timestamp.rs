@@ -1,11 +1,11 @@
-//! A point in time, as exact as PostgreSQL tells it.
+//! A point in time, as precise as PostgreSQL's.
 
 use std::time::Duration;
 
 /// Whole microseconds since 1970-01-01 00:00:00 UTC.
 ///
-/// PostgreSQL's `timestamptz` has this resolution (documentation, chapter "Date/Time Types"). A backend is
-/// told apart from a later one with the same pid by its `backend_start`, so nothing here may be rounded.
+/// PostgreSQL's `timestamptz` has this resolution (documentation, chapter "Date/Time Types"). Nothing may be rounded,
+/// because `backend_start` tells a backend from a later one with the same pid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
@@ -20,17 +20,17 @@ impl Timestamp {
         self.0
     }
 
-    /// Whole seconds since the Unix epoch, rounded down: what a Discord timestamp takes.
+    /// Whole seconds since the Unix epoch, rounded down, as a Discord timestamp takes them.
     pub const fn as_seconds(self) -> i64 {
         self.0.div_euclid(1_000_000)
     }
 
-    /// How long after `earlier` this is; zero when it is not after it, for clocks of two machines differ.
+    /// How long after `earlier` this is; zero if it is before `earlier`, because the clocks of two machines differ.
     pub fn duration_since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// This moment and `span` later, at most the end of time.
+    /// The time `span` after this one, at most the latest there is.
     #[must_use]
     pub fn plus(self, span: Duration) -> Self {
         Self(
@@ -39,7 +39,7 @@ impl Timestamp {
         )
     }
 
-    /// This moment and `span` earlier, at least the beginning of time.
+    /// The time `span` before this one, at least the earliest there is.
     #[must_use]
     pub fn minus(self, span: Duration) -> Self {
         Self(

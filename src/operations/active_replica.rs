@@ -108,14 +108,14 @@ impl ActiveReplica {
             } else {
                 warn!("the ledger keeps the stop waiting; it is read again at the next start");
                 clerk.abort();
-                EngineExit::Cleanly
+                EngineExit::Stopped
             }
         };
         if let Err(problem) = connection.stop().await {
             warn!(error = %problem, "the connection to Discord did not close in order");
         }
         match stopped {
-            EngineExit::Cleanly => Ok(ReplicaExit::Stopped),
+            EngineExit::Stopped => Ok(ReplicaExit::Stopped),
             EngineExit::Ledger(LedgerError::Deposed) => Ok(ReplicaExit::Deposed),
             EngineExit::Ledger(problem) => {
                 Err(anyhow::Error::new(problem).context("the ledger cannot be built on"))

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::time::Instant;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Statement};
@@ -12,6 +13,7 @@ use super::connection_manager::ConnectionManager;
 use super::server_info::PreparedStatements;
 use super::signal_answer::{self, SignalAttempt, another_server, not_sent};
 use crate::domain::approval::Approved;
+use crate::domain::event::RequestedBackend;
 use crate::domain::outcome::Outcome;
 use crate::domain::protection::ProtectionRules;
 use crate::domain::session::Session;
@@ -21,24 +23,39 @@ use crate::workflow::ports::SignalResult;
 /// How often a session may come back under another name, unsignalled, before it is left alone.
 const ROUNDS: u32 = 3;
 
-/// Signals the approved backend, at most once.
-///
-/// The patterns of [`ProtectionRules`] are Rust's, which PostgreSQL cannot judge. So user, database and application
-/// are judged here, and the statement signals only while the session still bears the ones that were judged.
-/// When it bears others those are judged in turn, and the statement, which has not signalled, is sent again.
+/// Signals each approved backend, at most once.
 pub(super) async fn signal(
     kept: &ConnectionManager<PreparedStatements>,
     limit: Duration,
     approved: &Approved,
     protection: &ProtectionRules,
-) -> SignalResult {
+) -> Vec<SignalResult> {
     let deadline = Instant::now() + limit;
-    let mut session = approved.session().clone();
+    let signals = approved
+        .backends()
+        .iter()
+        .map(|backend| signal_backend(kept, deadline, approved, backend, protection));
+    join_all(signals).await
+}
+
+/// Signals one approved backend, at most once.
+///
+/// The patterns of [`ProtectionRules`] are Rust's, which PostgreSQL cannot judge. So user, database and application
+/// are judged here, and the statement signals only while the session still bears the ones that were judged.
+/// When it bears others those are judged in turn, and the statement, which has not signalled, is sent again.
+async fn signal_backend(
+    kept: &ConnectionManager<PreparedStatements>,
+    deadline: Instant,
+    approved: &Approved,
+    backend: &RequestedBackend,
+    protection: &ProtectionRules,
+) -> SignalResult {
+    let mut session = backend.session.clone();
     for _ in 0..ROUNDS {
         if let Some(rule) = protection.matching_rule(&session) {
             return not_sent(Outcome::Protected, format!("it is protected now: {rule}"));
         }
-        match attempt(kept, deadline, approved, &session, protection).await {
+        match attempt(kept, deadline, approved, (backend, &session), protection).await {
             SignalAttempt::Final(signalled) => return signalled,
             SignalAttempt::Renamed(renamed) => session = *renamed,
         }
@@ -65,7 +82,7 @@ async fn attempt(
     kept: &ConnectionManager<PreparedStatements>,
     deadline: Instant,
     approved: &Approved,
-    judged: &Session,
+    (backend, judged): (&RequestedBackend, &Session),
     protection: &ProtectionRules,
 ) -> SignalAttempt {
     let lease = match kept.acquire(deadline).await {
@@ -73,7 +90,7 @@ async fn attempt(
         Err(unreachable) => return not_sent(Outcome::Unreachable, unreachable.message).into(),
     };
     let kit = Arc::clone(lease.prepared());
-    let identity = approved.identity();
+    let (identity, server) = (&backend.identity, approved.server());
     let Some(statement) = &kit.signal else {
         lease.release();
         let role = &kit.server_info.role;
@@ -85,7 +102,7 @@ async fn attempt(
         )
         .into();
     };
-    if kit.server_info.system_identifier != identity.server.system_identifier {
+    if kit.server_info.system_identifier != server.system_identifier {
         lease.release();
         return another_server().into();
     }
@@ -94,7 +111,7 @@ async fn attempt(
     let approvers: Vec<String> = approved.approvers().iter().map(ToString::to_string).collect();
     let pid = identity.pid.number();
     let action = approved.action().name();
-    let postmaster_start = identity.server.postmaster_start.as_micros();
+    let postmaster_start = server.postmaster_start.as_micros();
     let backend_start = identity.backend_start.as_micros();
     let query_start = identity.query_start.map(Timestamp::as_micros);
     let parameters: [&(dyn ToSql + Sync); 11] = [
@@ -115,7 +132,12 @@ async fn attempt(
     let answer = lease.run(statement, &parameters, deadline).await;
     debug!(after = ?sent.elapsed(), "the signalling statement is answered");
     match answer {
-        Ok(answer) => signal_answer::read(&answer, approved, protection, kit.server_info.system_identifier),
+        Ok(answer) => signal_answer::read(
+            &answer,
+            (server, backend),
+            protection,
+            kit.server_info.system_identifier,
+        ),
         Err(failure) => signal_answer::failed(failure).into(),
     }
 }

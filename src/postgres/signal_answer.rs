@@ -6,8 +6,7 @@ use tokio_postgres::error::DbError;
 use super::connection_manager::{StatementError, StatementResult};
 use super::error::{format_error, format_notice, unreachable_because};
 use super::rows;
-use crate::domain::approval::Approved;
-use crate::domain::event::Action;
+use crate::domain::event::{Binding, RequestedBackend};
 use crate::domain::identity::ServerIdentity;
 use crate::domain::outcome::Outcome;
 use crate::domain::protection::ProtectionRules;
@@ -55,7 +54,7 @@ pub(super) fn another_server() -> SignalResult {
 /// Reads an answer. One that cannot be read may be of a statement that signalled.
 pub(super) fn read(
     answer: &StatementResult,
-    approved: &Approved,
+    (approved_server, backend): (ServerIdentity, &RequestedBackend),
     protection: &ProtectionRules,
     system_identifier: u64,
 ) -> SignalAttempt {
@@ -66,7 +65,7 @@ pub(super) fn read(
     match rows::verdict(row) {
         Err(error) => unknown(&format!("the server's answer could not be read: {error}")).into(),
         Ok(Some((name, detail))) => decided(&name, detail, words).into(),
-        Ok(None) => match undecided(row, approved, protection, system_identifier) {
+        Ok(None) => match undecided(row, (approved_server, backend), protection, system_identifier) {
             Ok(verdict) => verdict,
             // The verdict was read, and says that nothing was signalled.
             Err(error) => not_sent(
@@ -125,13 +124,13 @@ fn decided(name: &str, detail: String, words: Option<String>) -> SignalResult {
 /// Why the statement's own checks stopped it.
 fn undecided(
     row: &Row,
-    approved: &Approved,
+    (approved_server, backend): (ServerIdentity, &RequestedBackend),
     protection: &ProtectionRules,
     system_identifier: u64,
 ) -> Result<SignalAttempt, tokio_postgres::Error> {
-    let identity = approved.identity();
+    let identity = &backend.identity;
     let server: ServerIdentity = rows::server(row, system_identifier)?;
-    if server != identity.server {
+    if server != approved_server {
         return Ok(another_server().into());
     }
     let Some(session) = rows::session(row, &|_| None)? else {
@@ -147,7 +146,7 @@ fn undecided(
     if let Some(rule) = protection.matching_rule(&session) {
         return Ok(not_sent(Outcome::Protected, format!("it is protected now: {rule}")).into());
     }
-    if approved.action() == Action::Cancel {
+    if backend.bound_to == Binding::Query {
         if !session.state.is_running() {
             return Ok(not_sent(
                 Outcome::MovedOn,

@@ -99,8 +99,8 @@ impl Target for PostgresTarget {
         Arc::clone(&self.listing).snapshot(wanted).await
     }
 
-    async fn signal(&self, approved: Approved, protection: &ProtectionRules) -> SignalResult {
-        signal::signal(&self.kept, self.limits.signalling, &approved, protection).await
+    async fn signal(&self, approved: &Approved, protection: &ProtectionRules) -> Vec<SignalResult> {
+        signal::signal(&self.kept, self.limits.signalling, approved, protection).await
     }
 
     async fn find_session(&self, pid: Pid) -> Result<Option<Session>, TargetUnreachable> {

@@ -1,8 +1,8 @@
 //! Brings one request's card and result to the channel, however long Discord takes.
 //!
-//! Each request has a courier of its own, which does one thing after the other: the card, its reactions, edits
-//! while the request is open, and in the end the result. Only the newest card is ever shown, so that a courier
-//! that had to wait has nothing to catch up with.
+//! Each request has a publisher of its own. It does one thing after the other: the card, its reactions, edits while the
+//! request is open, and finally the result. Only the newest content is ever shown, so after a wait there is nothing to
+//! catch up with.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,83 +16,83 @@ use super::ports::{CardContent, DeliveryError, IncidentChannel, MessageRef, Resp
 use crate::domain::ids::{MessageId, RequestId};
 use crate::domain::request::RequestState;
 
-/// Waits between tries: doubled from the first to the last.
+/// How long to wait before the next attempt after a failure: doubled from the first to the last.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LAST_RETRY: Duration = Duration::from_secs(10);
-/// Edits of all cards together: one in so long on average …
+/// Edits of all cards together: on average one in this time …
 const EDIT_INTERVAL: Duration = Duration::from_secs(2);
-/// … of which so many may come at once. Discord allows about five edits in five seconds a channel.
+/// … of which so many may come at once. Discord allows about five edits in five seconds in a channel.
 const EDIT_BURST: u32 = 3;
 
 pub(super) struct CardPublisher {
     pub(super) request: RequestId,
     pub(super) channel: Arc<dyn IncidentChannel>,
-    pub(super) inbox: mpsc::Sender<EngineInput>,
-    pub(super) pace: Arc<EditThrottle>,
+    pub(super) inputs: mpsc::Sender<EngineInput>,
+    pub(super) throttle: Arc<EditThrottle>,
     pub(super) cards: watch::Receiver<CardContent>,
 }
 
 impl CardPublisher {
-    /// Works until the result is in the channel, or the clerk is gone and with it what this works from.
-    pub(super) async fn run(self, question: Option<Arc<dyn Responder>>) {
-        let inbox = self.inbox.clone();
+    /// Runs until the result is in the channel, or the engine is gone.
+    pub(super) async fn run(self, responder: Option<Arc<dyn Responder>>) {
+        let inputs = self.inputs.clone();
         tokio::select! {
             biased;
-            () = inbox.closed() => {}
-            () = self.work(question) => {}
+            () = inputs.closed() => {}
+            () = self.publish(responder) => {}
         }
     }
 
-    async fn work(mut self, question: Option<Arc<dyn Responder>>) {
-        let asked = self.card().request;
-        let channel = asked.details.channel;
-        let posted = match asked.card {
-            // What it shows since before the restart is not known.
+    async fn publish(mut self, responder: Option<Arc<dyn Responder>>) {
+        let request = self.newest().request;
+        let channel = request.details.channel;
+        let posted = match request.card {
+            // What it has shown since before the restart is not known.
             Some(message) => Some((MessageRef { channel, message }, None)),
-            None => self.post(question).await,
+            None => self.post(responder).await,
         };
-        let place = posted.as_ref().map(|(place, _)| *place);
-        if let Some((place, shown)) = posted
-            && !self.follow(place, shown).await
+        let card = posted.as_ref().map(|(card, _)| *card);
+        if let Some((card, shown)) = posted
+            && !self.keep_current(card, shown).await
         {
             return;
         }
-        self.deliver(place).await;
+        self.deliver_result(card).await;
     }
 
-    fn card(&self) -> CardContent {
+    fn newest(&self) -> CardContent {
         self.cards.borrow().clone()
     }
 
-    async fn report(&self, happening: EngineInput) {
-        // The clerk is gone only when the process ends; the ledger then knows what is still owed.
-        let _ = self.inbox.send(happening).await;
+    async fn report(&self, input: EngineInput) {
+        // The engine is gone only when the process ends; the ledger then knows what is undelivered.
+        let _ = self.inputs.send(input).await;
     }
 
-    /// Posts the card, and tells where and, if that is certain, what it shows; `None` when there can be no card.
+    /// Posts the card. Returns where it is and, if that is certain, what it shows; `None` if there can be no card.
     ///
-    /// Also a request that has ended gets its card: an earlier try may have posted one though its answer was lost,
-    /// and that one must be found and closed.
+    /// A request that has ended gets its card too: an earlier attempt may have posted one although its answer was lost,
+    /// and that card must be found and closed.
     async fn post(
         &mut self,
-        question: Option<Arc<dyn Responder>>,
+        responder: Option<Arc<dyn Responder>>,
     ) -> Option<(MessageRef, Option<CardContent>)> {
-        let first = self.card();
+        let first = self.newest();
         let channel = first.request.details.channel;
-        if let Some(question) = question {
-            match question.answer_with_card(&first).await {
+        if let Some(responder) = responder {
+            match responder.answer_with_card(&first).await {
                 Ok(message) => {
                     self.report_posted(message, true).await;
                     return Some((MessageRef { channel, message }, Some(first)));
                 }
-                Err(problem) => {
-                    warn!(error = ?problem, "the card could not be the answer; it is posted by itself");
+                Err(error) => {
+                    warn!(?error, "the card could not be the answer; posting it by itself");
                 }
             }
         }
         let mut retry = FIRST_RETRY;
         loop {
-            match self.channel.post_card(&self.card()).await {
+            match self.channel.post_card(&self.newest()).await {
                 Ok(Some(message)) => {
                     self.report_posted(message, false).await;
                     return Some((MessageRef { channel, message }, None));
@@ -103,62 +103,62 @@ impl CardPublisher {
                     self.until_ended().await;
                     return None;
                 }
-                Err(DeliveryError::Refused(problem)) if self.card().request.resolution().is_some() => {
-                    warn!(error = ?problem, "its card is refused; only its result is told");
+                Err(DeliveryError::Refused(error)) if self.newest().request.resolution().is_some() => {
+                    warn!(?error, "the card was refused; only the result is posted");
                     return None;
                 }
-                Err(problem) => self.wait_after(&problem, "card", &mut retry).await,
+                Err(error) => self.wait_after(&error, "card", &mut retry).await,
             }
         }
     }
 
-    async fn report_posted(&self, message: MessageId, at_once: bool) {
+    async fn report_posted(&self, message: MessageId, is_answer: bool) {
         self.report(EngineInput::CardPosted {
             request: self.request,
             message,
-            at_once,
+            is_answer,
         })
         .await;
     }
 
-    /// Keeps the posted card true while the request is open; `false` when there is nobody left to work for.
-    async fn follow(&mut self, place: MessageRef, mut shown: Option<CardContent>) -> bool {
+    /// Keeps the posted card current while the request is open; `false` if the engine is gone.
+    async fn keep_current(&mut self, card: MessageRef, mut shown: Option<CardContent>) -> bool {
         let mut retry = FIRST_RETRY;
-        let mut offer = Some(VoteReactionRetry::default());
+        let mut reactions = Some(VoteReactionRetry::default());
         loop {
-            let card = self.cards.borrow_and_update().clone();
-            match card.request.state {
+            let content = self.cards.borrow_and_update().clone();
+            match content.request.state {
                 RequestState::Ended { .. } => return true,
-                RequestState::Open if offer.as_ref().is_some_and(VoteReactionRetry::is_due) => {
-                    offer = self.offer_votes(place, offer).await;
+                RequestState::Open if reactions.as_ref().is_some_and(VoteReactionRetry::is_due) => {
+                    reactions = self.add_vote_reactions(card, reactions).await;
                     continue;
                 }
-                RequestState::Open if shown.as_ref().is_none_or(|shown| differs(shown, &card)) => {
-                    let turn = self.pace.next_turn().await;
+                RequestState::Open if shown.as_ref().is_none_or(|shown| differs(shown, &content)) => {
+                    let slot = self.throttle.reserve().await;
                     tokio::select! {
                         biased;
                         () = self.until_ended() => continue,
-                        () = sleep_until(turn) => {}
+                        () = sleep_until(slot) => {}
                     }
-                    let newest = self.card();
-                    match self.channel.edit_card(place, &newest).await {
+                    let newest = self.newest();
+                    match self.channel.edit_card(card, &newest).await {
                         Ok(()) => retry = FIRST_RETRY,
-                        Err(DeliveryError::Gone) => self.report_card_gone().await,
-                        Err(problem) => {
-                            self.wait_after(&problem, "edit", &mut retry).await;
+                        Err(DeliveryError::Gone) => self.report_card_missing().await,
+                        Err(error) => {
+                            self.wait_after(&error, "edit", &mut retry).await;
                             continue;
                         }
                     }
                     shown = Some(newest);
                 }
-                // Being executed is over in a moment; the next edit shows the outcome.
+                // An execution is over in a moment, and the next edit shows the outcome.
                 RequestState::Open | RequestState::Executing { .. } => {}
             }
-            let changed = match &offer {
-                Some(offer) if card.request.is_open() => tokio::select! {
+            let changed = match &reactions {
+                Some(reactions) if content.request.is_open() => tokio::select! {
                     biased;
                     changed = self.cards.changed() => changed,
-                    () = sleep_until(offer.at) => Ok(()),
+                    () = sleep_until(reactions.at) => Ok(()),
                 },
                 _ => self.cards.changed().await,
             };
@@ -168,27 +168,26 @@ impl CardPublisher {
         }
     }
 
-    /// Puts the two reactions on the card. Where that fails people can react all the same, so that nothing waits
-    /// for it: it is tried again later.
-    async fn offer_votes(
+    /// Puts the two reactions on the card. If that fails people can still react, so nothing waits for the next attempt.
+    async fn add_vote_reactions(
         &mut self,
         card: MessageRef,
-        offer: Option<VoteReactionRetry>,
+        retry: Option<VoteReactionRetry>,
     ) -> Option<VoteReactionRetry> {
         match self.channel.add_vote_reactions(card).await {
             Ok(()) => None,
             Err(DeliveryError::Gone) => {
-                self.report_card_gone().await;
+                self.report_card_missing().await;
                 None
             }
-            Err(problem) => {
-                warn!(error = ?problem, "the reactions are not offered; it is tried again");
-                offer.map(VoteReactionRetry::later)
+            Err(error) => {
+                warn!(?error, "the reactions could not be added; trying again later");
+                retry.map(VoteReactionRetry::later)
             }
         }
     }
 
-    async fn report_card_gone(&self) {
+    async fn report_card_missing(&self) {
         self.report(EngineInput::CardMissing {
             request: self.request,
         })
@@ -196,31 +195,31 @@ impl CardPublisher {
     }
 
     /// Posts the result, then makes the card show it.
-    async fn deliver(&mut self, place: Option<MessageRef>) {
-        let mut card = self.card();
+    async fn deliver_result(&mut self, card: Option<MessageRef>) {
+        let mut content = self.newest();
         // That the card was posted may not have been recorded before the request ended.
-        card.request.card = place.map(|place| place.message);
-        let mut is_closed = place.is_none();
+        content.request.card = card.map(|card| card.message);
+        let mut is_closed = card.is_none();
         let mut retry = FIRST_RETRY;
-        while let Err(problem) = self.channel.post_result(&card.request).await {
-            if matches!(problem, DeliveryError::Gone) {
-                warn!("the channel is gone, so its result is told to nobody");
+        while let Err(error) = self.channel.post_result(&content.request).await {
+            if matches!(error, DeliveryError::Gone) {
+                warn!("the channel is gone; the result cannot be posted");
                 break;
             }
             // Where nothing may be posted any more, cards can still be edited.
-            if let Some(place) = place.filter(|_| !is_closed) {
-                is_closed = self.channel.edit_card(place, &card).await.is_ok();
+            if let Some(card) = card.filter(|_| !is_closed) {
+                is_closed = self.channel.edit_card(card, &content).await.is_ok();
             }
-            self.wait_after(&problem, "result", &mut retry).await;
+            self.wait_after(&error, "result", &mut retry).await;
         }
-        debug!("its result is told");
-        if let Some(place) = place.filter(|_| !is_closed) {
+        debug!("result posted");
+        if let Some(card) = card.filter(|_| !is_closed) {
             let mut retry = FIRST_RETRY;
-            while let Err(problem) = self.channel.edit_card(place, &card).await {
-                if matches!(problem, DeliveryError::Gone) {
+            while let Err(error) = self.channel.edit_card(card, &content).await {
+                if matches!(error, DeliveryError::Gone) {
                     break;
                 }
-                self.wait_after(&problem, "closed card", &mut retry).await;
+                self.wait_after(&error, "closed card", &mut retry).await;
             }
         }
         self.report(EngineInput::ResultDelivered {
@@ -230,16 +229,16 @@ impl CardPublisher {
     }
 
     async fn until_ended(&mut self) {
-        // The sender is dropped only when the clerk is gone; there is nothing to wait for then.
+        // The sender is dropped only when the engine is gone; there is nothing to wait for then.
         let _ = self
             .cards
             .wait_for(|card| card.request.resolution().is_some())
             .await;
     }
 
-    /// Waits before the next try; the end of an open request cuts the wait short.
-    async fn wait_after(&mut self, problem: &DeliveryError, what: &'static str, retry: &mut Duration) {
-        warn!(what, error = ?problem, "not delivered; it is tried again");
+    /// Waits before the next attempt. The end of an open request cuts the wait short.
+    async fn wait_after(&mut self, error: &DeliveryError, what: &'static str, retry: &mut Duration) {
+        warn!(what, ?error, "not delivered; trying again");
         let wait = *retry;
         *retry = (wait * 2).min(LAST_RETRY);
         if self.cards.borrow().request.resolution().is_some() {
@@ -254,17 +253,17 @@ impl CardPublisher {
     }
 }
 
-/// When the two reactions are offered, and how long to wait after a failure.
+/// When to put the two reactions on the card, and how long to wait after a failure.
 struct VoteReactionRetry {
     at: Instant,
-    retry: Duration,
+    wait: Duration,
 }
 
 impl Default for VoteReactionRetry {
     fn default() -> Self {
         Self {
             at: Instant::now(),
-            retry: FIRST_RETRY,
+            wait: FIRST_RETRY,
         }
     }
 }
@@ -276,34 +275,38 @@ impl VoteReactionRetry {
 
     fn later(self) -> Self {
         Self {
-            at: Instant::now() + self.retry,
-            retry: (self.retry * 2).min(LAST_RETRY),
+            at: Instant::now() + self.wait,
+            wait: (self.wait * 2).min(LAST_RETRY),
         }
     }
 }
 
-/// Whether the posted card needs an edit to show the other.
-fn differs(shown: &CardContent, card: &CardContent) -> bool {
-    shown.request.approvals != card.request.approvals
-        || shown.latest != card.latest
-        || shown.changes != card.changes
+/// Whether the posted card needs an edit to show `content`. Who waits may change without an edit, how many may not.
+fn differs(shown: &CardContent, content: &CardContent) -> bool {
+    let sessions = shown.sessions.iter().zip(&content.sessions);
+    let mut sessions = sessions.map(|(shown, now)| {
+        shown.latest != now.latest || shown.changes != now.changes || shown.lapsed != now.lapsed
+    });
+    shown.request.approvals != content.request.approvals
+        || shown.hold != content.hold
+        || sessions.any(|differs| differs)
 }
 
-/// Spaces out the edits of all couriers, so that many open cards do not run into Discord's limits.
+/// Spaces out the edits of all cards, so that many open cards do not run into Discord's limits.
 #[derive(Default)]
 pub(super) struct EditThrottle {
-    /// When the next edit would be due, were they evenly spaced.
+    /// When the next edit would be due, if edits were evenly spaced.
     due: Mutex<Option<Instant>>,
 }
 
 impl EditThrottle {
-    /// Reserves a turn; the caller waits until then.
-    async fn next_turn(&self) -> Instant {
+    /// Reserves a slot. The caller waits until then.
+    async fn reserve(&self) -> Instant {
         let mut due = self.due.lock().await;
         let now = Instant::now();
-        let turn = due.map_or(now, |due| due.max(now));
-        let earliest = turn.checked_sub(EDIT_INTERVAL * (EDIT_BURST - 1)).unwrap_or(now);
-        *due = Some(turn + EDIT_INTERVAL);
+        let slot = due.map_or(now, |due| due.max(now));
+        let earliest = slot.checked_sub(EDIT_INTERVAL * (EDIT_BURST - 1)).unwrap_or(now);
+        *due = Some(slot + EDIT_INTERVAL);
         earliest.max(now)
     }
 }

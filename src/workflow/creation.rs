@@ -1,4 +1,4 @@
-//! What the clerk does with a question: a request, or a refusal.
+//! Turns what somebody asked for into a request, or refuses it.
 
 use std::sync::Arc;
 
@@ -16,88 +16,89 @@ use crate::domain::ids::Person;
 use crate::domain::session::Snapshot;
 
 impl Engine {
-    /// Turns what somebody asked for into a request, recorded before anybody sees its card, or refuses it.
-    pub(super) async fn asked(
+    /// Makes a request, recorded before anybody sees its card, or refuses it.
+    pub(super) async fn create(
         &mut self,
-        wish: NewRequest,
+        new: NewRequest,
         by: &Person,
-        target: &str,
+        target_name: &str,
         snapshot: &Arc<Snapshot>,
-        question: Arc<dyn Responder>,
+        responder: Arc<dyn Responder>,
     ) -> Result<(), LedgerError> {
         let now = self.clock.now();
-        let Some(governed) = self.rules.targets.get(target).cloned() else {
+        let Some(target) = self.targets.targets.get(target_name).cloned() else {
             return Ok(());
         };
-        if self.stopping {
-            refuse(question, Refusal::Stopping);
+        if self.is_stopping {
+            refuse(responder, Refusal::Stopping);
             return Ok(());
         }
-        let given = CreationContext {
+        let limits = &self.targets.limits;
+        let context = CreationContext {
             now,
-            target,
-            policy: &governed.policy,
-            limits: &self.rules.limits,
+            target: target_name,
+            policy: &target.policy,
+            limits,
             snapshot,
-            signal_budget_left: self
-                .book
-                .signal_left(target, self.rules.limits.signals_per_hour, now),
+            signal_budget: self
+                .store
+                .signal_budget(target_name, limits.signals_per_hour, now),
         };
-        let asked = match create_request(&wish, by, self.book.open_requests(), given) {
-            Ok(asked) => asked,
-            Err(why) => {
-                let attempt = why
-                    .attempt_reason()
-                    .map(|why| RequestEvent::AttemptRefused { actor: by.id, why });
-                refuse(question, refusal(&wish, target, why, &governed));
+        let details = match create_request(&new, by, self.store.open_requests(), context) {
+            Ok(details) => details,
+            Err(error) => {
+                let attempt = error.attempt_reason().map(|reason| RequestEvent::AttemptRefused {
+                    actor: by.id,
+                    why: reason,
+                });
+                refuse(responder, refusal(&new, target_name, error, &target));
                 return match attempt {
-                    Some(attempt) => self.book.record_attempt(now, attempt).await,
+                    Some(attempt) => self.store.record_attempt(now, attempt).await,
                     None => Ok(()),
                 };
             }
         };
-        let id = self.book.next();
-        let live = WatchedSession::asked(&asked, snapshot);
-        let requested = vec![RequestEvent::Requested(Box::new(asked))];
-        let recorded = match self.book.record(id, now, requested).await {
+        let id = self.store.next_id();
+        let sessions = WatchedSession::of_request(&details, snapshot);
+        let requested = vec![RequestEvent::Requested(Box::new(details))];
+        let recorded = match self.store.record(id, now, requested).await {
             Ok(recorded) => recorded,
-            Err(problem) => {
-                refuse(question, Refusal::LedgerDown);
-                return Err(problem);
+            Err(error) => {
+                refuse(responder, Refusal::LedgerDown);
+                return Err(error);
             }
         };
-        self.live.insert(id, live);
-        self.send_courier(id, Some(question));
+        self.open_requests.entry(id).or_default().sessions = sessions;
+        self.start_publisher(id, Some(responder));
         log::recorded(id, &recorded);
         Ok(())
     }
 }
 
-fn refusal(wish: &NewRequest, target: &str, why: CreationError, governed: &TargetWithPolicy) -> Refusal {
-    if why == CreationError::NoSuchBackend {
+fn refusal(new: &NewRequest, target_name: &str, error: CreationError, target: &TargetWithPolicy) -> Refusal {
+    if let CreationError::NoSuchBackend { pid } = error {
         return Refusal::NoSuchBackend {
-            pid: wish.pid,
-            targets: vec![target.to_owned()],
-            postgres: governed.target.no_such_pid_message(wish.pid),
+            pid,
+            targets: vec![target_name.to_owned()],
+            postgres: target.target.no_such_pid_message(pid),
         };
     }
     Refusal::Rejected {
-        action: wish.action,
-        pid: wish.pid,
-        target: target.to_owned(),
-        why,
+        action: new.action,
+        target: target_name.to_owned(),
+        error,
     }
 }
 
-/// Refuses in a task of its own: nobody else waits for Discord.
-pub(super) fn refuse(question: Arc<dyn Responder>, refusal: Refusal) {
+/// Refuses in a task of its own, so that nobody else waits for Discord.
+pub(super) fn refuse(responder: Arc<dyn Responder>, refusal: Refusal) {
     tokio::spawn(async move {
-        if let Err(problem) = question.refuse(&refusal).await {
-            warn_unanswered(&problem);
+        if let Err(error) = responder.refuse(&refusal).await {
+            warn_unanswered(&error);
         }
     });
 }
 
-pub(super) fn warn_unanswered(problem: &DeliveryError) {
-    warn!(error = ?problem, "a question could not be answered");
+pub(super) fn warn_unanswered(error: &DeliveryError) {
+    warn!(?error, "a command could not be answered");
 }

@@ -1,7 +1,6 @@
-//! What the clerk does about each happening.
+//! What the engine does about each input: decide, record, act.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use metrics::counter;
 use tokio::task::yield_now;
@@ -10,163 +9,159 @@ use tracing::{Instrument, debug, warn};
 
 use super::creation::refuse;
 use super::engine::Engine;
-use super::execution::execute;
-use super::input::{EngineInput, WaiterPids};
+use super::execution::{Execution, execute};
+use super::input::EngineInput;
 use super::log;
 use super::ports::LedgerError;
 use super::refusal::Refusal;
 use crate::domain::approval::Approved;
 use crate::domain::decision::{DecisionContext, RequestCommand, decide};
-use crate::domain::event::{Recorded, RefusalReason, RequestEvent, Resolution};
-use crate::domain::ids::RequestId;
+use crate::domain::event::{RefusalReason, RequestEvent, Resolution};
+use crate::domain::ids::{RequestId, UserId};
 use crate::domain::request::Request;
 
 impl Engine {
-    /// Handles one happening to its end; what must not be lost is kept when the ledger takes no record of it.
-    pub(super) async fn handle(&mut self, happening: EngineInput) -> Result<(), LedgerError> {
-        if self.ledger_in_trouble {
-            self.put_off(happening);
+    /// Handles one input completely. If the ledger fails, an input that must not be lost is deferred.
+    pub(super) async fn handle(&mut self, input: EngineInput) -> Result<(), LedgerError> {
+        if self.is_ledger_failing {
+            self.defer(input);
             return Ok(());
         }
-        let kept = is_told_once(&happening).then(|| happening.clone());
-        let handled = self.handle_now(happening).await;
+        let kept = is_reported_once(&input).then(|| input.clone());
+        let handled = self.handle_now(input).await;
         if handled.is_err() {
-            self.put_off.extend(kept);
+            self.deferred.extend(kept);
         }
         handled
     }
 
-    /// While the ledger takes no records nothing is decided. Reactions need not be remembered: they are on the cards,
-    /// and are fetched when the ledger is back.
-    fn put_off(&mut self, happening: EngineInput) {
-        match happening {
-            EngineInput::CreateRequest {
-                responder: question, ..
-            } => refuse(question, Refusal::LedgerDown),
-            EngineInput::Stop => self.stopping = true,
+    /// While the ledger fails nothing is decided. Reactions need not be kept: they are on the cards, and are read when
+    /// the ledger works again.
+    fn defer(&mut self, input: EngineInput) {
+        match input {
+            EngineInput::CreateRequest { responder, .. } => refuse(responder, Refusal::LedgerDown),
+            EngineInput::Stop => self.is_stopping = true,
             EngineInput::TargetObserved { target, .. } => {
-                self.looking.remove(&target);
+                self.observing.remove(&target);
             }
-            happening if is_told_once(&happening) => self.put_off.push_back(happening),
+            input if is_reported_once(&input) => self.deferred.push_back(input),
             _ => {}
         }
     }
 
-    async fn handle_now(&mut self, happening: EngineInput) -> Result<(), LedgerError> {
-        match happening {
+    async fn handle_now(&mut self, input: EngineInput) -> Result<(), LedgerError> {
+        match input {
             EngineInput::CreateRequest {
-                request: wish,
+                request,
                 by,
                 target,
                 snapshot,
-                responder: question,
-            } => self.asked(wish, &by, &target, &snapshot, question).await,
+                responder,
+            } => self.create(request, &by, &target, &snapshot, responder).await,
             EngineInput::UnauthorizedCommand { by } => {
                 let attempt = RequestEvent::AttemptRefused {
                     actor: by,
                     why: RefusalReason::NotARequester,
                 };
-                self.book.record_attempt(self.clock.now(), attempt).await
+                self.store.record_attempt(self.clock.now(), attempt).await
             }
-            EngineInput::ReactionAdded { .. }
-            | EngineInput::ReactionRemoved { .. }
-            | EngineInput::ReactionsCleared { .. }
-            | EngineInput::MessageDeleted { .. } => self.happened_to_card(happening).await,
-            EngineInput::ChannelDeleted { channel } => {
-                let there: Vec<_> = self
-                    .book
-                    .open_requests()
-                    .filter(|request| request.details.channel == channel)
-                    .map(|request| request.id)
-                    .collect();
-                for id in there {
-                    self.take(
-                        id,
-                        RequestCommand::CardDeleted {
-                            detail: "its channel was deleted",
-                        },
-                    )
-                    .await?;
-                }
-                Ok(())
+            EngineInput::ReactionAdded {
+                card,
+                vote,
+                reaction,
+                member,
+            } => self.reaction_added(card, vote, reaction, member).await,
+            EngineInput::ReactionRemoved { card, vote, reaction } => {
+                self.reaction_removed(card, vote, reaction).await
             }
+            EngineInput::ReactionsCleared { card, vote } => self.reactions_cleared(card, vote).await,
+            EngineInput::MessageDeleted { card } => self.message_deleted(card).await,
+            EngineInput::ChannelDeleted { channel } => self.channel_deleted(channel).await,
             EngineInput::EventsMissed => {
-                self.fetch_all_votes();
+                self.read_all_reactions();
                 Ok(())
             }
             EngineInput::Stop => {
-                self.stopping = true;
+                self.is_stopping = true;
                 Ok(())
             }
             EngineInput::CardPosted {
                 request,
                 message,
-                at_once,
-            } => {
-                self.take(request, RequestCommand::CardPosted { message }).await?;
-                if self.early.remove(&message) || !at_once || self.fetching.contains_key(&request) {
-                    self.fetch_votes(request, Duration::ZERO);
-                }
-                Ok(())
-            }
+                is_answer,
+            } => self.card_posted(request, message, is_answer).await,
             EngineInput::CardMissing { request } => {
-                self.take(
-                    request,
-                    RequestCommand::CardDeleted {
-                        detail: "its card was deleted",
-                    },
-                )
-                .await
+                let detail = "its card was deleted";
+                self.apply(request, RequestCommand::CardDeleted { detail }).await
             }
             EngineInput::ResultDelivered { request } => {
-                self.couriers.remove(&request);
+                self.open_requests.remove(&request);
                 self.ledger.mark_delivered(request).await
             }
-            EngineInput::TargetObserved { target, seen } => self.watched(&target, seen).await,
+            EngineInput::TargetObserved { target, snapshot } => self.target_observed(&target, snapshot).await,
             EngineInput::ReactionsFetched {
                 request,
-                generation,
-                votes,
-            } => self.fetched(request, generation, votes).await,
-            EngineInput::ReactionFetchFailed { request, generation } => {
-                self.fetch_votes_later(request, generation);
+                read,
+                reactions,
+            } => self.reactions_fetched(request, read, reactions).await,
+            EngineInput::ReactionFetchFailed { request, read } => {
+                self.reaction_fetch_failed(request, read);
                 Ok(())
             }
-            EngineInput::ExecutionFinished { request, ending } => self.executed(request, ending).await,
+            EngineInput::ReactingMemberFetched {
+                request,
+                vote,
+                user,
+                member,
+            } => {
+                self.reacting_member_fetched(request, vote, user, member.as_ref())
+                    .await
+            }
+            EngineInput::QuorumChecked { request, check } => self.quorum_checked(request, &check).await,
+            EngineInput::QuorumCheckFailed { request } => {
+                self.quorum_check_failed(request);
+                Ok(())
+            }
+            EngineInput::ExecutionFinished { request, resolution } => {
+                self.execution_finished(request, resolution).await
+            }
         }
     }
 
-    /// Has the domain decide, records the decision, and only then acts on it.
-    pub(super) async fn take(
+    /// Decides what `command` means for the request, records the decision, and only then acts on it.
+    pub(super) async fn apply(
         &mut self,
         id: RequestId,
         command: RequestCommand<'_>,
     ) -> Result<(), LedgerError> {
-        if self.stopping && matches!(command, RequestCommand::Approve { .. }) {
-            // Nothing new is begun; the reaction is still there after the restart.
-            return Ok(());
-        }
         let (now, began) = (self.clock.now(), Instant::now());
-        let Some(before) = self.book.find(id).cloned() else {
+        let Some(before) = self.store.get(id).cloned() else {
             return Ok(());
         };
-        let target = before.details.target.clone();
-        let limit = self.rules.limits.signals_per_hour;
+        let target = &before.details.target;
+        let has_unread = self
+            .open_requests
+            .get(&id)
+            .is_some_and(|open| open.reads.has_unread());
         let decision = decide(
             &before,
             command,
             DecisionContext {
                 now,
-                access: &self.access_of(&before),
-                signal_budget_left: self.book.signal_left(&target, limit, now),
+                access: &self.targets.access(target),
+                signal_budget: self
+                    .store
+                    .signal_budget(target, self.targets.limits.signals_per_hour, now),
+                // During a stop nothing new is executed; the reactions are read after the restart.
+                has_unread_reactions: has_unread || self.is_stopping,
             },
         );
         let decided = began.elapsed();
-        let recorded = self.book.record(id, now, decision.events).await?;
+        let recorded = self.store.record(id, now, decision.events).await?;
         let durable = began.elapsed();
         if let Some(approved) = Approved::mint(&before, &recorded) {
-            self.execute(&before, approved, began);
-            // The statement goes out before the first line is written: whatever takes the log may be slow.
+            self.execute(approved, began);
+            // The statement is sent before anything is logged, because whatever takes the log may be slow.
             yield_now().await;
         }
         log::recorded(id, &recorded);
@@ -178,86 +173,91 @@ impl Engine {
                 ?durable,
                 "recorded"
             );
+            self.show(&before);
         }
-        self.show(&before, &recorded);
-        if let Some((person, why)) = decision.notify {
-            let channel = Arc::clone(&self.channel);
-            let telling = async move {
-                if let Err(problem) = channel.explain_refusal(&before, person, why).await {
-                    warn!(error = ?problem, "a person was not told that their reaction does not count");
-                }
-            };
-            tokio::spawn(telling.instrument(log::about(id)));
+        for (person, reason) in decision.notify {
+            self.explain_refusal(before.clone(), person, reason);
         }
         Ok(())
     }
 
-    fn execute(&mut self, request: &Request, approved: Approved, approved_at: Instant) {
-        let id = request.id;
-        let Some(governed) = self.rules.targets.get(approved.target()).cloned() else {
+    fn execute(&mut self, approved: Approved, approved_at: Instant) {
+        let id = approved.request();
+        let Some(target) = self.targets.targets.get(approved.target()).cloned() else {
             return;
         };
-        let waiters: WaiterPids = self
-            .live
-            .get(&id)
-            .map(|live| live.waiters.clone())
-            .unwrap_or_default();
-        let (inbox, confirm_within) = (self.inbox.clone(), self.rules.limits.confirm_within);
-        self.executing.insert(id);
+        let open = self.open_requests.entry(id).or_default();
+        open.is_executing = true;
+        let execution = Execution {
+            approved_at,
+            confirm_within: self.targets.limits.confirm_within,
+            waiters: open
+                .sessions
+                .iter()
+                .flat_map(|session| session.waiters().iter().copied())
+                .collect(),
+        };
+        let inputs = self.inputs.clone();
         let executing = async move {
-            let target = governed.target.as_ref();
-            let protection = &governed.policy.protection;
-            let ending = execute(
-                approved,
-                approved_at,
-                target,
-                protection,
-                confirm_within,
-                &waiters,
-            )
-            .await;
-            // Nobody listens any more only when the process ends; the outcome is then unknown, as recorded.
-            let _ = inbox
-                .send(EngineInput::ExecutionFinished { request: id, ending })
+            let protection = &target.policy.protection;
+            let resolution = execute(&approved, &execution, target.target.as_ref(), protection).await;
+            // The engine is gone only when the process ends; the outcome is then unknown, as recorded.
+            let _ = inputs
+                .send(EngineInput::ExecutionFinished {
+                    request: id,
+                    resolution,
+                })
                 .await;
         };
-        // Those that are over are let go of.
         while self.executions.try_join_next().is_some() {}
-        self.executions.spawn(executing.instrument(log::about(id)));
+        self.executions.spawn(executing.instrument(log::request_span(id)));
     }
 
-    async fn executed(&mut self, id: RequestId, ending: Resolution) -> Result<(), LedgerError> {
-        self.take(id, RequestCommand::Finish(ending)).await?;
-        self.executing.remove(&id);
+    async fn execution_finished(&mut self, id: RequestId, resolution: Resolution) -> Result<(), LedgerError> {
+        self.apply(id, RequestCommand::Finish(resolution)).await?;
+        if let Some(open) = self.open_requests.get_mut(&id) {
+            open.is_executing = false;
+        }
         Ok(())
     }
 
-    /// Brings what was recorded to the channel's eyes, and the end of a request to the metrics.
-    fn show(&mut self, before: &Request, recorded: &[Recorded]) {
-        if recorded.is_empty() {
-            return;
-        }
+    /// Brings what was recorded to the channel, and the end of a request to the metrics.
+    fn show(&mut self, before: &Request) {
         let id = before.id;
-        if let Some(ending) = self.book.find(id).and_then(Request::resolution) {
-            if before.resolution().is_none() {
-                let action = before.details.action.name();
-                counter!("killgate_requests_total", "action" => action, "outcome" => ending.outcome.name())
-                    .increment(1);
-                self.publish(id);
-                self.live.remove(&id);
-                self.generations.remove(&id);
-                self.fetching.remove(&id);
+        let resolution = self.store.get(id).and_then(Request::resolution);
+        if let Some(resolution) = resolution {
+            if before.resolution().is_some() {
+                return;
+            }
+            let (action, outcome) = (before.details.action.name(), resolution.outcome.name());
+            counter!("killgate_requests_total", "action" => action, "outcome" => outcome).increment(1);
+            self.publish(id);
+            if let Some(open) = self.open_requests.get_mut(&id) {
+                open.close();
             }
         } else {
             self.publish(id);
         }
     }
+
+    fn explain_refusal(&self, request: Request, person: UserId, reason: RefusalReason) {
+        let (id, channel) = (request.id, Arc::clone(&self.channel));
+        let explaining = async move {
+            if let Err(error) = channel.explain_refusal(&request, person, reason).await {
+                warn!(
+                    ?error,
+                    "a person could not be told that their reaction does not count"
+                );
+            }
+        };
+        tokio::spawn(explaining.instrument(log::request_span(id)));
+    }
 }
 
-/// What nobody tells a second time, and nothing else shows.
-fn is_told_once(happening: &EngineInput) -> bool {
+/// Whether nobody reports it again, and nothing else shows it.
+fn is_reported_once(input: &EngineInput) -> bool {
     matches!(
-        happening,
+        input,
         EngineInput::CardPosted { .. }
             | EngineInput::CardMissing { .. }
             | EngineInput::MessageDeleted { .. }

@@ -1,7 +1,7 @@
-//! The one owner of all requests. Whatever happens comes through its inbox and is handled to the end — decided,
-//! recorded, acted on — before the next thing is looked at; so there is one order of events, and nobody to race.
+//! The one owner of all requests. Everything that happens comes through one queue and is handled completely (decided,
+//! recorded, acted on) before the next input is taken. So there is one order of events and no race between them.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,209 +13,205 @@ use tracing::{Instrument, error, info, warn};
 use super::card_publisher::{CardPublisher, EditThrottle};
 use super::input::EngineInput;
 use super::log;
-use super::monitor::{EVERY, WatchedSession};
+use super::monitor::OBSERVE_EVERY;
+use super::open_request::OpenRequest;
 use super::ports::{CardContent, ChannelAlert, Clock, IncidentChannel, Ledger, LedgerError, Responder};
+use super::reaction_reads::{ReadLimit, Reader};
 use super::resume::InterruptedExecution;
 use super::store::RequestStore;
 use super::targets::TargetRegistry;
-use crate::domain::access::Access;
 use crate::domain::decision::RequestCommand;
 use crate::domain::ids::{MessageId, RequestId};
-use crate::domain::request::Request;
 
-/// How many happenings may wait; beyond that, those who report them wait too.
-const INBOX: usize = 1024;
-/// How long a stop waits for what is being executed and for its results to reach the channel.
+/// How many inputs may wait. Beyond that, those who send them wait.
+const QUEUE: usize = 1024;
+/// How long a stop waits for what is executing, and for the results to reach the channel.
 const STOP_WITHIN: Duration = Duration::from_secs(7);
-/// How often a ledger that took no record is tried again.
-const TRY_LEDGER_EVERY: Duration = Duration::from_secs(2);
+/// How often a ledger that failed is tried again.
+const RETRY_LEDGER_EVERY: Duration = Duration::from_secs(2);
 
-/// Why the clerk no longer works.
+/// Why the engine stopped.
 #[derive(Debug)]
 pub enum EngineExit {
-    /// As it was told to.
-    Cleanly,
-    /// The ledger can no longer be built on.
+    /// It was asked to stop.
+    Stopped,
+    /// The ledger can no longer be relied on.
     Ledger(LedgerError),
 }
 
 pub struct Engine {
-    pub(super) book: RequestStore,
-    pub(super) rules: TargetRegistry,
+    pub(super) store: RequestStore,
+    pub(super) targets: TargetRegistry,
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) channel: Arc<dyn IncidentChannel>,
     pub(super) clock: Arc<dyn Clock>,
-    /// For those who work for the clerk, to report back.
-    pub(super) inbox: mpsc::Sender<EngineInput>,
-    happenings: mpsc::Receiver<EngineInput>,
-    pub(super) couriers: HashMap<RequestId, watch::Sender<CardContent>>,
-    pace: Arc<EditThrottle>,
-    pub(super) live: HashMap<RequestId, WatchedSession>,
-    /// Messages that may turn out to be cards, and to which something happened already.
-    pub(super) early: BTreeSet<MessageId>,
-    /// When the ledger was last searched for a card that is not known.
-    pub(super) searched: Option<Instant>,
-    /// Counted up with each change of a card's reactions, and with each fetch of them.
-    pub(super) generations: HashMap<RequestId, u64>,
-    /// Cards whose reactions are being fetched, because some may have been missed: the generation of the newest fetch.
-    pub(super) fetching: HashMap<RequestId, u64>,
-    pub(super) executing: BTreeSet<RequestId>,
-    /// What executes them. It ends with the clerk: nothing is signalled once nobody could record what came of it.
+    /// Where the tasks that the engine starts report back.
+    pub(super) inputs: mpsc::Sender<EngineInput>,
+    queue: mpsc::Receiver<EngineInput>,
+    pub(super) open_requests: BTreeMap<RequestId, OpenRequest>,
+    throttle: Arc<EditThrottle>,
+    read_limit: ReadLimit,
+    /// Messages that people reacted to, and that may turn out to be cards.
+    pub(super) early_reactions: BTreeSet<MessageId>,
+    /// When the ledger was last searched for an unknown card.
+    pub(super) last_card_search: Option<Instant>,
+    /// The running executions. They end with the engine: nothing is signalled when nobody could record the result.
     pub(super) executions: JoinSet<()>,
-    /// What happened while the ledger took no records, and must not be lost.
-    pub(super) put_off: VecDeque<EngineInput>,
-    /// Targets that are being looked at.
-    pub(super) looking: BTreeSet<String>,
-    pub(super) ledger_in_trouble: bool,
-    pub(super) stopping: bool,
+    /// Inputs that must not be lost, and came while the ledger failed.
+    pub(super) deferred: VecDeque<EngineInput>,
+    /// Targets of which a snapshot is being taken.
+    pub(super) observing: BTreeSet<String>,
+    pub(super) is_ledger_failing: bool,
+    pub(super) is_stopping: bool,
 }
 
 impl Engine {
-    /// Opens the ledger's book and takes up what is not finished. The sender is for all who report what happens.
+    /// Loads the requests that are not finished, and takes them up. The sender is for everybody who reports what
+    /// happens.
     pub async fn start(
         ledger: Arc<dyn Ledger>,
         channel: Arc<dyn IncidentChannel>,
         clock: Arc<dyn Clock>,
-        rules: TargetRegistry,
+        targets: TargetRegistry,
     ) -> Result<(Self, mpsc::Sender<EngineInput>), LedgerError> {
-        let (book, owed) = RequestStore::open(Arc::clone(&ledger), clock.now()).await?;
-        let (inbox, happenings) = mpsc::channel(INBOX);
-        let mut clerk = Self {
-            book,
-            rules,
+        let (store, undelivered) = RequestStore::load(Arc::clone(&ledger), clock.now()).await?;
+        let (inputs, queue) = mpsc::channel(QUEUE);
+        let mut engine = Self {
+            store,
+            targets,
             ledger,
             channel,
             clock,
-            inbox: inbox.clone(),
-            happenings,
-            couriers: HashMap::new(),
-            pace: Arc::default(),
-            live: HashMap::new(),
-            early: BTreeSet::new(),
-            searched: None,
-            generations: HashMap::new(),
-            fetching: HashMap::new(),
-            executing: BTreeSet::new(),
+            inputs: inputs.clone(),
+            queue,
+            open_requests: BTreeMap::new(),
+            throttle: Arc::default(),
+            read_limit: ReadLimit::default(),
+            early_reactions: BTreeSet::new(),
+            last_card_search: None,
             executions: JoinSet::new(),
-            put_off: VecDeque::new(),
-            looking: BTreeSet::new(),
-            ledger_in_trouble: false,
-            stopping: false,
+            deferred: VecDeque::new(),
+            observing: BTreeSet::new(),
+            is_ledger_failing: false,
+            is_stopping: false,
         };
-        clerk.take_up(&owed, InterruptedExecution::AfterItsSignal);
-        Ok((clerk, inbox))
+        engine.resume(&undelivered, InterruptedExecution::AfterSignal);
+        Ok((engine, inputs))
     }
 
-    /// Works until told to stop, or until the ledger cannot be built on any more.
+    /// Runs until asked to stop, or until the ledger can no longer be relied on.
     pub async fn run(mut self) -> EngineExit {
-        let mut next_look = Instant::now() + EVERY;
-        let mut next_try = Instant::now() + TRY_LEDGER_EVERY;
-        let mut leave_by = None;
+        let mut next_observation = Instant::now() + OBSERVE_EVERY;
+        let mut next_retry = Instant::now() + RETRY_LEDGER_EVERY;
+        let mut stop_by = None;
         loop {
             let handled = tokio::select! {
                 biased;
-                () = until(leave_by) => {
-                    info!("not everything could be finished before the stop; the ledger knows what is left");
-                    return EngineExit::Cleanly;
+                () = sleep_until_or_forever(stop_by) => {
+                    info!("not everything was finished before the stop; the next start takes up the rest");
+                    return EngineExit::Stopped;
                 }
-                () = sleep_until(self.next_expiry()), if !self.ledger_in_trouble => self.expire().await,
-                () = sleep_until(next_try), if self.ledger_in_trouble => {
-                    let tried = self.try_ledger_again().await;
-                    // Counted from its end: in between whatever happens is heard, however long a try takes to fail.
-                    next_try = Instant::now() + TRY_LEDGER_EVERY;
-                    tried
+                () = sleep_until(self.next_expiry()), if !self.is_ledger_failing => self.expire_requests().await,
+                () = sleep_until(next_retry), if self.is_ledger_failing => {
+                    let retried = self.retry_ledger().await;
+                    // From its end, so that inputs are handled in between, however long an attempt takes to fail.
+                    next_retry = Instant::now() + RETRY_LEDGER_EVERY;
+                    retried
                 }
-                () = sleep_until(next_look) => {
-                    next_look = Instant::now() + EVERY;
-                    self.look_at_targets();
+                () = sleep_until(next_observation) => {
+                    next_observation = Instant::now() + OBSERVE_EVERY;
+                    self.observe_targets();
                     Ok(())
                 }
-                Some(happening) = self.happenings.recv() => self.handle(happening).await,
+                Some(input) = self.queue.recv() => self.handle(input).await,
             };
             match handled {
                 Ok(()) => {}
                 Err(fatal @ (LedgerError::Deposed | LedgerError::Corrupt { .. })) => {
                     return EngineExit::Ledger(fatal);
                 }
-                Err(problem) => {
-                    error!(error = ?problem, "the ledger took no record; nothing is decided until it does");
-                    if !std::mem::replace(&mut self.ledger_in_trouble, true) {
-                        self.alert(ChannelAlert::LedgerDown);
+                Err(error) => {
+                    error!(
+                        ?error,
+                        "the ledger failed; nothing is decided until it works again"
+                    );
+                    if !std::mem::replace(&mut self.is_ledger_failing, true) {
+                        self.alert_channels(ChannelAlert::LedgerDown);
                     }
                 }
             }
-            if self.stopping {
-                leave_by = leave_by.or_else(|| Some(Instant::now() + STOP_WITHIN));
+            if self.is_stopping {
+                stop_by = stop_by.or_else(|| Some(Instant::now() + STOP_WITHIN));
                 if self.is_idle() {
-                    return EngineExit::Cleanly;
+                    return EngineExit::Stopped;
                 }
             }
         }
     }
 
-    /// Whether nothing is left that a stop should wait for.
+    /// Whether a stop has nothing left to wait for.
     fn is_idle(&self) -> bool {
-        let delivering = self
-            .couriers
+        self.open_requests
             .values()
-            .any(|card| card.borrow().request.resolution().is_some());
-        self.executing.is_empty() && !delivering
+            .all(|open| !open.is_executing && !open.is_delivering())
     }
 
-    /// When the next open request expires, in the time of timers.
+    /// When the next open request expires, as a timer sees it.
     fn next_expiry(&self) -> Instant {
         let now = self.clock.now();
-        let first = self.book.next_expiry();
-        // With nothing open it is enough to look again now and then.
-        Instant::now() + first.map_or(EVERY, |expiry| expiry.duration_since(now))
+        let first = self.store.next_expiry();
+        Instant::now() + first.map_or(OBSERVE_EVERY, |expiry| expiry.duration_since(now))
     }
 
-    async fn expire(&mut self) -> Result<(), LedgerError> {
+    async fn expire_requests(&mut self) -> Result<(), LedgerError> {
         let now = self.clock.now();
-        self.book.forget_signals_before_the_last_hour(now);
-        let over: Vec<_> = self
-            .book
+        self.store.drop_old_signals(now);
+        let expired: Vec<_> = self
+            .store
             .open_requests()
             .take_while(|request| request.has_expired(now))
             .map(|request| request.id)
             .collect();
-        for id in over {
-            self.take(id, RequestCommand::CheckExpiry).await?;
+        for id in expired {
+            self.apply(id, RequestCommand::CheckExpiry).await?;
         }
         Ok(())
     }
 
-    /// Once the ledger takes records again: reads it anew, for an answer may have been lost, and makes up for
-    /// what was not decided meanwhile.
-    async fn try_ledger_again(&mut self) -> Result<(), LedgerError> {
+    /// Once the ledger works again: loads it anew, because an answer may have been lost, and catches up.
+    async fn retry_ledger(&mut self) -> Result<(), LedgerError> {
         self.ledger.probe().await?;
-        let (book, owed) = RequestStore::open(Arc::clone(&self.ledger), self.clock.now()).await?;
-        self.book = book;
-        self.ledger_in_trouble = false;
-        info!("the ledger takes records again");
-        self.alert(ChannelAlert::LedgerBack);
-        self.take_up(&owed, InterruptedExecution::BeforeItsSignal);
-        // Reactions were not listened to meanwhile.
-        self.fetch_all_votes();
-        // What fails again is put off again.
-        while let Some(happening) = self.put_off.pop_front() {
-            self.handle(happening).await?;
+        let (store, undelivered) = RequestStore::load(Arc::clone(&self.ledger), self.clock.now()).await?;
+        self.store = store;
+        self.is_ledger_failing = false;
+        info!("the ledger works again");
+        self.alert_channels(ChannelAlert::LedgerBack);
+        self.resume(&undelivered, InterruptedExecution::BeforeSignal);
+        // Reactions were not handled meanwhile.
+        self.read_all_reactions();
+        // An input that fails again is deferred again.
+        while let Some(input) = self.deferred.pop_front() {
+            self.handle(input).await?;
         }
         Ok(())
     }
 
-    /// Tells every channel in which somebody waits for a decision.
-    fn alert(&self, alert: ChannelAlert) {
+    /// Tells every channel in which a request is open.
+    fn alert_channels(&self, alert: ChannelAlert) {
         let channels: BTreeSet<_> = self
-            .book
+            .store
             .open_requests()
             .map(|request| request.details.channel)
             .collect();
         for id in channels {
             let channel = Arc::clone(&self.channel);
             tokio::spawn(async move {
-                if let Err(problem) = channel.post_alert(id, alert).await {
-                    warn!(channel = id.0, error = ?problem, "a channel was not told about the ledger");
+                if let Err(error) = channel.post_alert(id, alert).await {
+                    warn!(
+                        channel = id.0,
+                        ?error,
+                        "a channel could not be told about the ledger"
+                    );
                 }
             });
         }
@@ -223,59 +219,62 @@ impl Engine {
 
     /// Shows the request as it is now on its card.
     pub(super) fn publish(&self, id: RequestId) {
-        let Some(courier) = self.couriers.get(&id) else {
-            return;
-        };
-        if let Some(card) = self.card(id) {
-            courier.send_replace(card);
+        let publisher = self
+            .open_requests
+            .get(&id)
+            .and_then(|open| open.publisher.as_ref());
+        if let (Some(publisher), Some(card)) = (publisher, self.card_content(id)) {
+            publisher.send_replace(card);
         }
     }
 
-    fn card(&self, id: RequestId) -> Option<CardContent> {
-        let request = self.book.find(id)?.clone();
-        let live = self.live.get(&id);
-        let now = live.map(|live| live.sight.clone()).filter(|sight| {
-            sight.session != request.details.session || sight.waiters != request.details.waiters
-        });
-        let governed = self.rules.targets.get(&request.details.target);
+    fn card_content(&self, id: RequestId) -> Option<CardContent> {
+        let request = self.store.get(id)?.clone();
+        let open = self.open_requests.get(&id);
+        let watched = open.map(|open| open.sessions.as_slice()).unwrap_or_default();
+        let backends = request.details.backends.iter().enumerate();
         Some(CardContent {
-            latest: now,
-            waiting_pids: live
-                .map(|live| live.waiters.iter().copied().collect())
-                .unwrap_or_default(),
-            changes: live.map(|live| live.changes.clone()).unwrap_or_default(),
-            approvers: governed
-                .map(super::targets::TargetWithPolicy::approvers)
-                .unwrap_or_default(),
+            sessions: backends
+                .map(|(index, backend)| {
+                    let watched = watched.get(index);
+                    watched
+                        .map(|watched| watched.on_card(backend))
+                        .unwrap_or_default()
+                })
+                .collect(),
+            approvers: self.targets.approvers(&request.details.target),
+            hold: open.and_then(|open| open.execution_hold(&request)),
             request,
         })
     }
 
-    /// Sends out a courier for the request, with the question that its card can answer.
-    pub(super) fn send_courier(&mut self, id: RequestId, question: Option<Arc<dyn Responder>>) {
-        let Some(card) = self.card(id) else { return };
+    /// Starts to publish the request. `responder` is the command that the card can answer.
+    pub(super) fn start_publisher(&mut self, id: RequestId, responder: Option<Arc<dyn Responder>>) {
+        let Some(card) = self.card_content(id) else { return };
         let (sender, cards) = watch::channel(card);
-        self.couriers.insert(id, sender);
-        let courier = CardPublisher {
+        self.open_requests.entry(id).or_default().publisher = Some(sender);
+        let publisher = CardPublisher {
             request: id,
             channel: Arc::clone(&self.channel),
-            inbox: self.inbox.clone(),
-            pace: Arc::clone(&self.pace),
+            inputs: self.inputs.clone(),
+            throttle: Arc::clone(&self.throttle),
             cards,
         };
-        tokio::spawn(courier.run(question).instrument(log::about(id)));
+        tokio::spawn(publisher.run(responder).instrument(log::request_span(id)));
     }
 
-    /// Who may do what on the request's target; nobody anything when the target is no longer configured.
-    pub(super) fn access_of(&self, request: &Request) -> Access {
-        let governed = self.rules.targets.get(&request.details.target);
-        governed
-            .map(|governed| governed.policy.access.clone())
-            .unwrap_or_default()
+    /// What reads the reactions on the card of a request.
+    pub(super) fn reader(&self, id: RequestId) -> Reader {
+        Reader {
+            request: id,
+            channel: Arc::clone(&self.channel),
+            inputs: self.inputs.clone(),
+            limit: self.read_limit.clone(),
+        }
     }
 }
 
-async fn until(deadline: Option<Instant>) {
+async fn sleep_until_or_forever(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,

@@ -1,7 +1,9 @@
-//! An approved request: signal, confirmation, outcome.
+//! Executes an approved request: signals its sessions, confirms what became of them, and resolves it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use metrics::histogram;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
@@ -9,145 +11,160 @@ use tracing::debug;
 use super::input::WaiterPids;
 use super::ports::{Freshness, SignalResult, Target};
 use crate::domain::approval::Approved;
-use crate::domain::event::{Action, Resolution};
-use crate::domain::identity::BackendIdentity;
+use crate::domain::binding::is_unaffected;
+use crate::domain::event::{Action, BackendResolution, Binding, RequestedBackend, Resolution};
+use crate::domain::identity::Pid;
 use crate::domain::lock_graph::LockGraph;
 use crate::domain::outcome::Outcome;
 use crate::domain::protection::ProtectionRules;
 use crate::domain::session::Session;
 
-/// How long to wait before looking for the first time; doubled from look to look.
-const FIRST_LOOK: Duration = Duration::from_millis(2);
+/// How long to wait before the first look at a signalled session; doubled after each look.
+const FIRST_WAIT: Duration = Duration::from_millis(2);
 /// The longest wait between two looks.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
-/// How long to wait for those in the queue to get what they waited for.
+/// How long those that waited may take to get their locks before they are counted.
 const RELEASE_WITHIN: Duration = Duration::from_millis(500);
 
-/// Signals the approved backend and watches what becomes of it. `approved_at` is when the last approval came.
+/// What an execution needs besides the approval.
+pub(super) struct Execution {
+    /// When the deciding approval came.
+    pub(super) approved_at: Instant,
+    /// How long to watch for the end of what was signalled.
+    pub(super) confirm_within: Duration,
+    /// Those that waited for the sessions.
+    pub(super) waiters: WaiterPids,
+}
+
+/// Signals the approved sessions and watches what becomes of each.
 pub(super) async fn execute(
-    approved: Approved,
-    approved_at: Instant,
+    approved: &Approved,
+    execution: &Execution,
     target: &dyn Target,
     protection: &ProtectionRules,
-    confirm_within: Duration,
-    waiters: &WaiterPids,
 ) -> Resolution {
-    let (action, identity) = (approved.action(), *approved.identity());
     let began = Instant::now();
-    let signalled = target.signal(approved, protection).await;
-    if signalled == SignalResult::Sent {
-        histogram!("killgate_approval_to_signal_seconds").record(approved_at.elapsed().as_secs_f64());
+    let results = target.signal(approved, protection).await;
+    if results.contains(&SignalResult::Sent) {
+        histogram!("killgate_approval_to_signal_seconds")
+            .record(execution.approved_at.elapsed().as_secs_f64());
     }
-    match signalled {
+    debug!(after = ?execution.approved_at.elapsed(), "signalled; watching for the end");
+    let deadline = began + execution.confirm_within;
+    let resolving = approved
+        .backends()
+        .iter()
+        .zip(results)
+        .map(|(backend, result)| resolve(approved.action(), backend, result, target, (began, deadline)));
+    let backends = join_all(resolving).await;
+    debug!(after = ?execution.approved_at.elapsed(), "watched");
+    let ended: BTreeSet<_> = backends
+        .iter()
+        .filter(|backend| matches!(backend.outcome, Outcome::Cancelled | Outcome::Terminated))
+        .map(|backend| backend.pid)
+        .collect();
+    let released = if ended.is_empty() {
+        None
+    } else {
+        released(&ended, &execution.waiters, target).await
+    };
+    Resolution::of_execution(backends, released)
+}
+
+/// What became of one session.
+async fn resolve(
+    action: Action,
+    backend: &RequestedBackend,
+    result: SignalResult,
+    target: &dyn Target,
+    (began, deadline): (Instant, Instant),
+) -> BackendResolution {
+    let pid = backend.identity.pid;
+    match result {
         SignalResult::NotSent {
             outcome,
             detail,
             postgres,
-        } => Resolution {
-            postgres,
+        } => BackendResolution {
+            pid,
+            outcome,
             elapsed: Some(began.elapsed()),
-            ..Resolution::without_signal(outcome, detail)
+            signal_sent: Some(false),
+            detail,
+            postgres,
         },
-        SignalResult::Unknown { detail } => Resolution {
+        SignalResult::Unknown { detail } => BackendResolution {
+            pid,
             outcome: Outcome::Unknown,
             elapsed: Some(began.elapsed()),
             signal_sent: None,
-            detail: format!("{detail}; {}", sight_now(action, &identity, target).await),
+            detail: format!("{detail}; {}", describe_now(backend, target).await),
             postgres: None,
-            waiters_released: None,
-            actor: None,
         },
         SignalResult::Sent => {
-            debug!(after = ?approved_at.elapsed(), "signalled; watching for the end");
-            let watched = watch(action, &identity, target, began, confirm_within).await;
-            debug!(after = ?approved_at.elapsed(), outcome = watched.outcome.name(), "watched");
-            let released = match watched.outcome {
-                Outcome::Cancelled | Outcome::Terminated => released(&identity, target, waiters).await,
-                _ => None,
-            };
-            Resolution {
-                waiters_released: released,
-                ..watched
+            let (outcome, detail) = watch(action, backend, target, deadline).await;
+            BackendResolution {
+                pid,
+                outcome,
+                elapsed: Some(began.elapsed()),
+                signal_sent: Some(true),
+                detail,
+                postgres: None,
             }
         }
     }
 }
 
-/// What is seen of the backend now, in words: for an outcome that cannot be known.
-pub(super) async fn sight_now(action: Action, identity: &BackendIdentity, target: &dyn Target) -> String {
-    let pid = identity.pid;
+/// Describes what has the pid of `backend` now, for an outcome that cannot be known.
+pub(super) async fn describe_now(backend: &RequestedBackend, target: &dyn Target) -> String {
+    let pid = backend.identity.pid;
     match target.find_session(pid).await {
-        Err(problem) => format!("what is there now cannot be seen: {problem}"),
+        Err(error) => format!("it cannot be seen now: {error}"),
         Ok(None) => format!("now there is no session with pid {pid}"),
-        Ok(Some(session)) if session.backend_start != identity.backend_start => {
+        Ok(Some(session)) if session.backend_start != backend.identity.backend_start => {
             format!("now pid {pid} is another session")
         }
-        Ok(Some(session)) if action == Action::Cancel && session.query_start != identity.query_start => {
+        Ok(Some(session))
+            if backend.bound_to == Binding::Query && session.query_start != backend.identity.query_start =>
+        {
             format!("now session {pid} runs another query")
         }
         Ok(Some(session)) => format!("now session {pid} is still there, {}", condition(&session)),
     }
 }
 
-/// Looks again and again until the effect is seen or time is over.
+/// Looks at a signalled session until the effect is seen or the time is up.
 async fn watch(
     action: Action,
-    identity: &BackendIdentity,
+    backend: &RequestedBackend,
     target: &dyn Target,
-    began: Instant,
-    confirm_within: Duration,
-) -> Resolution {
-    let deadline = began + confirm_within;
-    let mut wait = FIRST_LOOK;
+    deadline: Instant,
+) -> (Outcome, String) {
+    let mut wait = FIRST_WAIT;
     loop {
         sleep(wait.min(deadline.saturating_duration_since(Instant::now()))).await;
         wait = (wait * 2).min(LONGEST_WAIT);
-        let last_seen = match target.find_session(identity.pid).await {
-            Ok(now) => match still_there(action, identity, now) {
-                None => return ended(action, began.elapsed()),
+        let last_seen = match target.find_session(backend.identity.pid).await {
+            Ok(session) => match session.filter(|session| is_unaffected(backend, session)) {
+                None => return ended(action),
                 Some(session) => condition(&session),
             },
-            Err(problem) => format!("what became of it cannot be seen: {problem}"),
+            Err(error) => format!("it cannot be seen: {error}"),
         };
         if Instant::now() >= deadline {
-            return Resolution {
-                outcome: Outcome::Unconfirmed,
-                elapsed: Some(began.elapsed()),
-                signal_sent: Some(true),
-                detail: format!("signalled, but not seen to end: {last_seen}"),
-                postgres: None,
-                waiters_released: None,
-                actor: None,
-            };
+            let detail = format!("signalled, but not seen to end: {last_seen}");
+            return (Outcome::Unconfirmed, detail);
         }
     }
 }
 
-/// The session if the signal has had no effect yet.
-fn still_there(action: Action, identity: &BackendIdentity, now: Option<Session>) -> Option<Session> {
-    now.filter(|session| {
-        session.backend_start == identity.backend_start
-            && (action == Action::Terminate
-                || (session.state.is_running() && session.query_start == identity.query_start))
-    })
-}
-
-fn ended(action: Action, elapsed: Duration) -> Resolution {
-    let (outcome, detail) = match action {
+fn ended(action: Action) -> (Outcome, String) {
+    match action {
         Action::Cancel => (
             Outcome::Cancelled,
-            "the query was seen to end; its session lives on",
+            "the query was seen to end; the session stays connected".to_owned(),
         ),
-        Action::Terminate => (Outcome::Terminated, "the session was seen to end"),
-    };
-    Resolution {
-        outcome,
-        elapsed: Some(elapsed),
-        signal_sent: Some(true),
-        detail: detail.to_owned(),
-        postgres: None,
-        waiters_released: None,
-        actor: None,
+        Action::Terminate => (Outcome::Terminated, "the session was seen to end".to_owned()),
     }
 }
 
@@ -158,31 +175,34 @@ fn condition(session: &Session) -> String {
     }
 }
 
-/// How many of those that waited for the session wait for it no longer, nor for anybody else.
-async fn released(identity: &BackendIdentity, target: &dyn Target, waiters: &WaiterPids) -> Option<u32> {
-    if waiters.is_empty() {
+/// How many of those that waited for the ended sessions wait no longer, for them or for anybody else.
+async fn released(ended: &BTreeSet<Pid>, waiters: &WaiterPids, target: &dyn Target) -> Option<u32> {
+    let others: Vec<_> = waiters.difference(ended).collect();
+    if others.is_empty() {
         return Some(0);
     }
     let mut released = None;
-    // Those in a queue are served one after the other: give them a moment before they are counted.
-    let all_of_them = timeout(RELEASE_WITHIN, async {
-        let mut wait = FIRST_LOOK;
+    // A queue is served one after the other, so those in it get a moment.
+    let all_released = timeout(RELEASE_WITHIN, async {
+        let mut wait = FIRST_WAIT;
         loop {
             let Ok(snapshot) = target.snapshot(Freshness::Now).await else {
                 return;
             };
-            let still = LockGraph::from_snapshot(&snapshot).all_waiters(identity.pid);
-            let waiting = |pid| still.contains(pid) || snapshot.find(*pid).is_some_and(Session::is_blocked);
-            let free = waiters.iter().filter(|pid| !waiting(pid)).count();
+            let locks = LockGraph::from_snapshot(&snapshot);
+            let still: WaiterPids = ended.iter().flat_map(|pid| locks.all_waiters(*pid)).collect();
+            let is_waiting =
+                |pid| still.contains(pid) || snapshot.find(*pid).is_some_and(Session::is_blocked);
+            let free = others.iter().filter(|pid| !is_waiting(**pid)).count();
             released = u32::try_from(free).ok();
-            if free == waiters.len() {
+            if free == others.len() {
                 return;
             }
             sleep(wait).await;
             wait = (wait * 2).min(LONGEST_WAIT);
         }
     });
-    // Running out of time is an answer too: those counted last.
-    let _ = all_of_them.await;
+    // When the time is up, the last count is the answer.
+    let _ = all_released.await;
     released
 }

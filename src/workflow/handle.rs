@@ -1,4 +1,4 @@
-//! Where commands come in: the target is found and its sessions are looked at, before the clerk is troubled.
+//! The way into the workflow: resolves targets and takes snapshots before the engine is involved.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::input::EngineInput;
 use super::ports::{Freshness, Responder, TargetUnreachable};
 use super::refusal::Refusal;
 use super::targets::{TargetRegistry, TargetWithPolicy};
-use crate::domain::creation::{CreationError, NewRequest};
+use crate::domain::creation::{CreationError, NewRequest, SessionSelector};
 use crate::domain::event::Action;
 use crate::domain::identity::Pid;
 use crate::domain::ids::{ChannelId, Person};
@@ -23,28 +23,28 @@ use crate::domain::timestamp::Timestamp;
 pub struct RequestInput {
     pub action: Action,
     pub pid: i64,
-    /// When the backend began that was looked at; `None` for a pid that was typed.
+    /// The start of the backend that the person saw; `None` for a pid that was typed.
     pub backend_start: Option<Timestamp>,
     pub target: Option<String>,
     pub reason: Option<String>,
     pub channel: ChannelId,
 }
 
-/// How one target looks.
+/// A snapshot of one target, or why there is none.
 pub type SnapshotResult = Result<Arc<Snapshot>, TargetUnreachable>;
 
-/// The way to the desk, for all who bring something; cheap to clone.
+/// The sender of everything that happens; cheap to clone.
 #[derive(Clone)]
 pub struct EngineHandle {
     targets: Arc<TargetRegistry>,
-    inbox: mpsc::Sender<EngineInput>,
+    inputs: mpsc::Sender<EngineInput>,
 }
 
 impl EngineHandle {
-    pub fn new(rules: TargetRegistry, inbox: mpsc::Sender<EngineInput>) -> Self {
+    pub fn new(targets: TargetRegistry, inputs: mpsc::Sender<EngineInput>) -> Self {
         Self {
-            targets: Arc::new(rules),
-            inbox,
+            targets: Arc::new(targets),
+            inputs,
         }
     }
 
@@ -52,37 +52,31 @@ impl EngineHandle {
         &self.targets
     }
 
-    /// Hands the clerk what happened, in the order of the calls.
-    pub async fn send(&self, happening: EngineInput) {
-        // The clerk is gone only when the process ends.
-        let _ = self.inbox.send(happening).await;
+    /// Sends an input to the engine; inputs arrive in the order of the calls.
+    pub async fn send(&self, input: EngineInput) {
+        // The engine is gone only when the process ends.
+        let _ = self.inputs.send(input).await;
     }
 
-    /// Asks for a cancel or a terminate; the answer goes to `question`.
-    pub async fn request_signal(&self, by: Person, order: RequestInput, question: Arc<dyn Responder>) {
-        match self.resolve(&by, &order).await {
-            Ok((wish, target, snapshot)) => {
+    /// Asks for a cancel or a terminate. The answer goes to `responder`.
+    pub async fn request_signal(&self, by: Person, input: RequestInput, responder: Arc<dyn Responder>) {
+        match self.resolve(&by, &input).await {
+            Ok((request, target, snapshot)) => {
                 self.send(EngineInput::CreateRequest {
-                    request: wish,
+                    request,
                     by,
                     target,
                     snapshot,
-                    responder: question,
+                    responder,
                 })
                 .await;
             }
             Err(refusal) => {
-                if matches!(
-                    &refusal,
-                    Refusal::Rejected {
-                        why: CreationError::NotARequester,
-                        ..
-                    }
-                ) {
+                if refusal.is_unauthorized() {
                     self.send(EngineInput::UnauthorizedCommand { by: by.id }).await;
                 }
-                if let Err(problem) = question.refuse(&refusal).await {
-                    warn_unanswered(&problem);
+                if let Err(error) = responder.refuse(&refusal).await {
+                    warn_unanswered(&error);
                 }
             }
         }
@@ -91,93 +85,83 @@ impl EngineHandle {
     async fn resolve(
         &self,
         by: &Person,
-        order: &RequestInput,
+        input: &RequestInput,
     ) -> Result<(NewRequest, String, Arc<Snapshot>), Refusal> {
-        let pid = Pid::try_from(order.pid).map_err(Refusal::NotAPid)?;
-        let may_not_ask = |target: String| Refusal::Rejected {
-            action: order.action,
-            pid,
+        let pid = Pid::try_from(input.pid).map_err(Refusal::NotAPid)?;
+        let unauthorized = |target: String| Refusal::Rejected {
+            action: input.action,
             target,
-            why: CreationError::NotARequester,
+            error: CreationError::NotARequester,
         };
-        let candidates = match self.visible_targets(order.target.as_deref(), by) {
-            Err(Refusal::NotAViewer) => return Err(may_not_ask(String::new())),
-            named => named?,
+        let candidates = match self.visible_targets(input.target.as_deref(), by) {
+            Err(Refusal::NotAViewer) => return Err(unauthorized(String::new())),
+            candidates => candidates?,
         };
         let allowed: BTreeMap<_, _> = candidates
             .iter()
-            .filter(|(_, governed)| governed.policy.access.may_request(by))
-            .map(|(name, governed)| (*name, *governed))
+            .filter(|(_, target)| target.policy.access.may_request(by))
+            .map(|(name, target)| (*name, *target))
             .collect();
         if allowed.is_empty() {
             let names: Vec<_> = candidates.keys().copied().collect();
-            return Err(may_not_ask(names.join(", ")));
+            return Err(unauthorized(names.join(", ")));
         }
         let (target, snapshot) = match allowed.iter().next() {
-            Some((name, governed)) if allowed.len() == 1 => {
-                let snapshot = governed.target.snapshot(Freshness::Now).await;
-                (
-                    (*name).to_owned(),
-                    snapshot.map_err(|problem| unreachable(name, &problem))?,
-                )
+            Some((name, target)) if allowed.len() == 1 => {
+                let snapshot = target.target.snapshot(Freshness::Now).await;
+                let snapshot = snapshot.map_err(|error| unreachable(name, &error))?;
+                ((*name).to_owned(), snapshot)
             }
-            _ => find_everywhere(pid, &allowed).await?,
+            _ => find_target_of_pid(pid, &allowed).await?,
         };
-        let reason = order
-            .reason
-            .as_deref()
-            .map(str::trim)
-            .filter(|reason| !reason.is_empty());
-        let wish = NewRequest {
-            action: order.action,
-            pid,
-            backend_start: order.backend_start,
-            reason: reason.map(ToOwned::to_owned),
-            channel: order.channel,
+        let reason = input.reason.as_deref().map(str::trim);
+        let request = NewRequest {
+            action: input.action,
+            sessions: vec![SessionSelector {
+                pid,
+                backend_start: input.backend_start,
+            }],
+            reason: reason.filter(|reason| !reason.is_empty()).map(ToOwned::to_owned),
+            channel: input.channel,
         };
-        Ok((wish, target, snapshot))
+        Ok((request, target, snapshot))
     }
 
-    /// The named target, or all, as far as the person may see them; each with its answer to come. A target is asked
-    /// once its answer is awaited.
+    /// The named target, or all, as far as the person may see them, each with a future that takes its snapshot.
     pub fn snapshots(
         &self,
         by: &Person,
         target: Option<&str>,
-        wanted: Freshness,
+        freshness: Freshness,
     ) -> Result<Vec<(String, BoxFuture<'static, SnapshotResult>)>, Refusal> {
-        let looks = self
-            .visible_targets(target, by)?
-            .into_iter()
-            .map(|(name, governed)| {
-                let target = Arc::clone(&governed.target);
-                (
-                    name.to_owned(),
-                    async move { target.snapshot(wanted).await }.boxed(),
-                )
-            });
-        Ok(looks.collect())
+        let targets = self.visible_targets(target, by)?;
+        let snapshots = targets.into_iter().map(|(name, target)| {
+            let target = Arc::clone(&target.target);
+            let snapshot = async move { target.snapshot(freshness).await };
+            (name.to_owned(), snapshot.boxed())
+        });
+        Ok(snapshots.collect())
     }
 
-    /// The target of this name, or all of them, among those that the person may see: to them there are no others.
+    /// The target of this name, or all, among those that the person may see. They are not told that others exist.
     fn visible_targets(
         &self,
-        target: Option<&str>,
+        name: Option<&str>,
         by: &Person,
     ) -> Result<BTreeMap<&str, &TargetWithPolicy>, Refusal> {
         let all = self.targets.targets.iter();
         let visible: BTreeMap<_, _> = all
-            .filter(|(_, governed)| governed.policy.access.may_view(by))
-            .map(|(name, governed)| (name.as_str(), governed))
+            .filter(|(_, target)| target.policy.access.may_view(by))
+            .map(|(name, target)| (name.as_str(), target))
             .collect();
         if visible.is_empty() {
             return Err(Refusal::NotAViewer);
         }
-        let Some(wanted) = target else {
+        let Some(wanted) = name else {
             return Ok(visible);
         };
         match visible.get_key_value(wanted) {
-            Some((name, governed)) => Ok(BTreeMap::from([(*name, *governed)])),
+            Some((name, target)) => Ok(BTreeMap::from([(*name, *target)])),
             None => Err(Refusal::UnknownTarget {
                 given: wanted.to_owned(),
                 known: visible.into_keys().map(ToOwned::to_owned).collect(),
@@ -186,22 +170,22 @@ impl EngineHandle {
     }
 }
 
-/// The only target that has a backend with this pid.
-async fn find_everywhere(
+/// The only target that has a backend with this pid, and its snapshot.
+async fn find_target_of_pid(
     pid: Pid,
     targets: &BTreeMap<&str, &TargetWithPolicy>,
 ) -> Result<(String, Arc<Snapshot>), Refusal> {
-    let looks = targets
+    let snapshots = targets
         .iter()
-        .map(async |(name, governed)| (*name, governed.target.snapshot(Freshness::Now).await));
+        .map(async |(name, target)| (*name, target.target.snapshot(Freshness::Now).await));
     let mut found = Vec::new();
     let mut without = Vec::new();
     let mut silent = None;
-    for (name, seen) in join_all(looks).await {
-        match seen {
+    for (name, snapshot) in join_all(snapshots).await {
+        match snapshot {
             Ok(snapshot) if snapshot.contains_pid(pid) => found.push((name.to_owned(), snapshot)),
             Ok(_) => without.push(name.to_owned()),
-            Err(problem) => silent = Some((name, problem)),
+            Err(error) => silent = Some((name, error)),
         }
     }
     if found.len() > 1 {
@@ -209,26 +193,26 @@ async fn find_everywhere(
         return Err(Refusal::Ambiguous { pid, targets });
     }
     found.pop().ok_or_else(|| match silent {
-        Some((name, problem)) if without.is_empty() => unreachable(name, &problem),
-        Some((name, problem)) => Refusal::NotSeen {
+        Some((name, error)) if without.is_empty() => unreachable(name, &error),
+        Some((name, error)) => Refusal::NotSeen {
             pid,
             answered: without,
             silent: name.to_owned(),
-            problem: problem.to_string(),
+            problem: error.to_string(),
         },
         None => Refusal::NoSuchBackend {
             pid,
             targets: without,
             postgres: targets
                 .values()
-                .find_map(|governed| governed.target.no_such_pid_message(pid)),
+                .find_map(|target| target.target.no_such_pid_message(pid)),
         },
     })
 }
 
-fn unreachable(target: &str, problem: &TargetUnreachable) -> Refusal {
+fn unreachable(target: &str, error: &TargetUnreachable) -> Refusal {
     Refusal::Unreachable {
         target: target.to_owned(),
-        problem: problem.to_string(),
+        problem: error.to_string(),
     }
 }

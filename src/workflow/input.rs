@@ -3,17 +3,18 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::ports::{MessageRef, Responder, TargetUnreachable, Vote};
+use super::ports::{MessageRef, Responder, TargetUnreachable, UserReaction, Vote};
 use crate::domain::creation::NewRequest;
+use crate::domain::decision::QuorumCheck;
 use crate::domain::event::Resolution;
 use crate::domain::identity::Pid;
 use crate::domain::ids::{ChannelId, MessageId, Person, RequestId, UserId};
 use crate::domain::session::Snapshot;
 
-/// Something that happened, to be handled by the [`Engine`](super::Clerk) alone.
+/// Something that happened. Only the [`Engine`](super::Engine) handles it.
 #[derive(Clone)]
 pub enum EngineInput {
-    /// A person asked for a cancel or a terminate, and the target was looked at.
+    /// A person asked for a signal, and a snapshot of the target was taken.
     CreateRequest {
         request: NewRequest,
         by: Person,
@@ -21,65 +22,83 @@ pub enum EngineInput {
         snapshot: Arc<Snapshot>,
         responder: Arc<dyn Responder>,
     },
-    /// A person asked for what their roles do not allow, before anything was looked at.
+    /// A person used a command that their roles do not allow, before any snapshot was taken.
     UnauthorizedCommand { by: UserId },
-    /// A person put a reaction on a message; `by` is `None` where Discord did not say who they are in the guild.
+    /// A person put a reaction on a message.
     ReactionAdded {
         card: MessageRef,
         vote: Vote,
-        by: Option<Person>,
+        reaction: UserReaction,
+        /// Who they are in the guild; `None` if Discord did not say.
+        member: Option<Person>,
     },
     /// A person, or a moderator in their place, took a reaction off a message.
     ReactionRemoved {
         card: MessageRef,
         vote: Vote,
-        by: UserId,
+        reaction: UserReaction,
     },
-    /// All reactions of this kind (of any kind for `None`) were taken off a message.
+    /// All reactions of this kind (of every kind for `None`) were taken off a message.
     ReactionsCleared { card: MessageRef, vote: Option<Vote> },
     /// A message was deleted.
     MessageDeleted { card: MessageRef },
     /// A channel was deleted.
     ChannelDeleted { channel: ChannelId },
-    /// What people did before may not have been told: the session with Discord began anew, or the bot could not
-    /// see a channel. It is to be looked up.
+    /// People may have done something that was not reported: the session with Discord is a new one, or the bot could
+    /// not see a channel. The reactions on open cards must be read.
     EventsMissed,
-    /// Finish what is being executed, begin nothing new, and leave.
+    /// Finish what is executing, start nothing new, and stop.
     Stop,
 
-    /// The card is in the channel; `at_once` as the answer to its question, so that nothing that people did to
-    /// it was missed.
+    /// The card is in the channel. `is_answer` if it is the answer to its command, so that no earlier reaction can be on
+    /// it.
     CardPosted {
         request: RequestId,
         message: MessageId,
-        at_once: bool,
+        is_answer: bool,
     },
-    /// The card was found to be gone.
+    /// The card no longer exists.
     CardMissing { request: RequestId },
     /// The result is in the channel.
     ResultDelivered { request: RequestId },
-    /// A target with open requests was looked at.
+    /// A snapshot was taken of a target with open requests.
     TargetObserved {
         target: String,
-        seen: Result<Arc<Snapshot>, TargetUnreachable>,
+        snapshot: Result<Arc<Snapshot>, TargetUnreachable>,
     },
-    /// The reactions on a card were fetched, and their authors.
+    /// The reactions on a card were read.
     ReactionsFetched {
         request: RequestId,
-        generation: u64,
-        votes: CardReactions,
+        read: u64,
+        reactions: FetchedReactions,
     },
-    /// The reactions on a card could not be fetched now.
-    ReactionFetchFailed { request: RequestId, generation: u64 },
-    /// An execution came to its end.
-    ExecutionFinished { request: RequestId, ending: Resolution },
+    /// The reactions on a card could not be read yet; the next attempt follows.
+    ReactionFetchFailed { request: RequestId, read: u64 },
+    /// A person who reacted was looked up.
+    ReactingMemberFetched {
+        request: RequestId,
+        vote: Vote,
+        user: UserId,
+        /// `None` if they left the guild.
+        member: Option<Person>,
+    },
+    /// The approvers were looked up again.
+    QuorumChecked { request: RequestId, check: QuorumCheck },
+    /// The approvers could not be looked up yet; the next attempt follows.
+    QuorumCheckFailed { request: RequestId },
+    /// An execution ended.
+    ExecutionFinished {
+        request: RequestId,
+        resolution: Resolution,
+    },
 }
 
-/// Who has reacted to a card, as they are now.
+/// The reactions that were on a card when they were read.
 #[derive(Clone, Debug, Default)]
-pub struct CardReactions {
-    pub approve: Vec<Person>,
-    pub deny: Vec<Person>,
+pub struct FetchedReactions {
+    pub approving: Vec<UserReaction>,
+    /// Those who deny, as members of the guild; without those who left it.
+    pub denying: Vec<Person>,
 }
 
 /// Those that waited for a session when it was last seen.

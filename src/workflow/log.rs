@@ -1,57 +1,61 @@
-//! What the log says of a request. Every line about one carries its number: what was recorded is told here, and
-//! whoever works for a request does so within [`about`].
+//! What the log says about requests. Every line about one carries its number: records are logged here, and tasks that
+//! work on a request run within its [`request_span`].
 
 use tracing::{Span, debug, error_span, info};
 
 use crate::domain::event::{Recorded, RequestEvent, Resolution};
 use crate::domain::ids::{RequestId, UserId};
 
-/// What is logged within it is about this request. It has the highest level, so that whatever is chosen to be left
-/// out, no line that is left lacks the number.
-pub(super) fn about(request: RequestId) -> Span {
+/// The span of everything that is logged about a request. It has the highest level, so that no choice of levels removes
+/// the number from a line.
+pub(super) fn request_span(request: RequestId) -> Span {
     error_span!("request", request = request.0)
 }
 
-/// A line for each thing that the ledger has acknowledged.
+/// Logs a line for each record that the ledger has acknowledged.
 pub(super) fn recorded(request: RequestId, recorded: &[Recorded]) {
-    about(request).in_scope(|| {
-        for one in recorded {
-            line(&one.entry.event);
+    request_span(request).in_scope(|| {
+        for record in recorded {
+            log_event(&record.entry().event);
         }
     });
 }
 
-fn line(event: &RequestEvent) {
+fn log_event(event: &RequestEvent) {
     match event {
-        RequestEvent::Requested(asked) => info!(
-            action = asked.action.name(),
-            target = asked.target,
-            pid = asked.identity.pid.number(),
-            requester = asked.requester.0,
-            "asked for"
-        ),
-        RequestEvent::Posted { message } => debug!(card = message.0, "its card is posted"),
+        RequestEvent::Requested(details) => {
+            let backends = details.backends.iter();
+            let pids: Vec<_> = backends.map(|backend| backend.identity.pid.number()).collect();
+            info!(
+                action = details.action.name(),
+                target = details.target,
+                ?pids,
+                requester = details.requester.0,
+                "requested"
+            );
+        }
+        RequestEvent::Posted { message } => debug!(card = message.0, "card posted"),
         RequestEvent::Approved { actor } => info!(actor = actor.0, "approved"),
-        RequestEvent::ApprovalRemoved { actor } => info!(actor = actor.0, "an approval was taken back"),
+        RequestEvent::ApprovalRemoved { actor } => info!(actor = actor.0, "approval removed"),
         RequestEvent::AttemptRefused { actor, why } => {
-            info!(actor = actor.0, why = why.name(), "an attempt does not count");
+            info!(actor = actor.0, why = why.name(), "attempt refused");
         }
         RequestEvent::Executing { approvers } => {
             let approvers: Vec<_> = approvers.iter().map(|UserId(id)| id).collect();
-            info!(?approvers, "approved; signalling");
+            info!(?approvers, "executing");
         }
-        RequestEvent::Finished(ending) => ended(ending),
+        RequestEvent::Finished(resolution) => log_finished(resolution),
     }
 }
 
-fn ended(ending: &Resolution) {
+fn log_finished(resolution: &Resolution) {
     info!(
-        outcome = ending.outcome.name(),
-        signal_sent = ending.signal_sent,
-        elapsed_ms = ending.elapsed.map(|elapsed| elapsed.as_secs_f64() * 1000.0),
-        actor = ending.actor.map(|UserId(id)| id),
-        postgres = ending.postgres,
-        detail = ending.detail,
-        "ended"
+        outcome = resolution.outcome.name(),
+        signal_sent = resolution.signal_sent,
+        elapsed_ms = resolution.elapsed.map(|elapsed| elapsed.as_secs_f64() * 1000.0),
+        actor = resolution.actor.map(|UserId(id)| id),
+        postgres = resolution.postgres,
+        detail = resolution.detail,
+        "finished"
     );
 }

@@ -1,22 +1,24 @@
-//! Where requests live: takes what happened, asks the domain, records, then acts.
+//! The life of a request, from question to result: takes what happens, has the domain decide, records, and then acts.
 //!
-//! | room | what happens there |
+//! | file | what is in it |
 //! |---|---|
-//! | [`ports`] | what the desk needs of the world |
-//! | [`rules`] | which policy holds on which target |
-//! | [`reception`] | commands come in: the target is found, the session is looked up |
-//! | [`refusal`] | why a command is not done |
-//! | [`inbox`] | everything that can happen, in one queue |
-//! | `clerk` | the one owner of all requests: decides, records, then sets things going |
-//! | `handling` | what the clerk does about each happening |
-//! | `intake` | a question becomes a request, or is refused |
+//! | [`ports`] | what the workflow needs from the outside: ledger, targets, channels, clock |
+//! | [`targets`] | the targets by name, each with its policy |
+//! | [`handle`] | the way in: commands are resolved, and snapshots are taken |
+//! | [`refusal`] | why a command is not done, and what to do instead |
+//! | [`input`] | everything that can happen, in one queue |
+//! | `engine` | the one owner of all requests |
+//! | `dispatch` | what the engine does about each input: decide, record, act |
+//! | `store` | the requests in memory: a fold of the ledger |
+//! | `open_request` | what is kept about one request besides what the ledger says |
+//! | `creation` | a question becomes a request, or is refused |
 //! | `reactions` | what people do to cards |
-//! | `book` | the requests in memory: a fold of the ledger |
-//! | `execution` | an approved request: signal, confirmation, outcome |
-//! | `watching` | cards follow the truth |
-//! | `recovery` | after a restart or a gap: what happened meanwhile? |
-//! | `courier` | brings a request's card and result to the channel |
-//! | `log` | what the log says of a request |
+//! | `reaction_reads` | reading reactions that may be unseen, and looking people up |
+//! | `execution` | signal, confirm, resolve |
+//! | `monitor` | keeps cards current |
+//! | `card_publisher` | brings a request's card and result to the channel |
+//! | `resume` | takes up what is not finished, after a restart |
+//! | `log` | what the log says about requests |
 
 mod card_publisher;
 mod creation;
@@ -27,11 +29,14 @@ pub mod handle;
 pub mod input;
 mod log;
 mod monitor;
+mod open_request;
 pub mod ports;
+mod reaction_reads;
 mod reactions;
 pub mod refusal;
 mod resume;
 mod store;
 pub mod targets;
+
 pub use engine::{Engine, EngineExit};
 pub use handle::EngineHandle;

@@ -1,5 +1,4 @@
-//! Cards follow the truth: the sessions of all open requests are looked at again and again, with one statement
-//! a target.
+//! Keeps cards current: takes a snapshot of each target with open requests again and again, one statement a target.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,175 +8,200 @@ use tracing::debug;
 
 use super::engine::Engine;
 use super::input::{EngineInput, WaiterPids};
-use super::ports::{Freshness, LedgerError, TargetUnreachable};
+use super::ports::{Freshness, LedgerError, SessionOnCard, TargetUnreachable};
+use crate::domain::binding::{self, BindingStatus};
 use crate::domain::decision::RequestCommand;
-use crate::domain::event::{Action, RequestDetails};
+use crate::domain::event::{RequestDetails, RequestedBackend};
+use crate::domain::ids::RequestId;
 use crate::domain::lock_graph::LockGraph;
 use crate::domain::session::{Session, Snapshot};
 use crate::domain::session_diff::{Observation, SessionChange, material_changes};
 use crate::domain::timestamp::Timestamp;
 
-/// How often each target with open requests is looked at. An end must be seen within 15 s.
-pub(super) const EVERY: Duration = Duration::from_secs(4);
-/// A look that somebody else took this recently will do.
+/// How often each target with open requests is observed. An end must be seen within 15 s.
+pub(super) const OBSERVE_EVERY: Duration = Duration::from_secs(4);
+/// A snapshot that somebody else took this recently is good enough.
 const FRESH_ENOUGH: Duration = Duration::from_secs(1);
 
-/// What is known of the session of an open request.
+/// What is known of one session of an open request.
 pub(super) struct WatchedSession {
-    /// When it was last seen, by the target's clock; `None` when not since the bot started.
+    /// When it was last seen, by the target's clock; `None` if not since the bot started.
     seen_at: Option<Timestamp>,
-    pub(super) sight: Observation,
-    pub(super) waiters: WaiterPids,
-    pub(super) changes: Vec<SessionChange>,
+    latest: Observation,
+    waiters: WaiterPids,
+    changes: Vec<SessionChange>,
+    /// How it ended by itself, if it did.
+    lapsed: Option<String>,
 }
 
 impl WatchedSession {
-    /// As it was when it was asked about, with those that waited for it then.
-    pub(super) fn asked(asked: &RequestDetails, seen: &Snapshot) -> Self {
-        let waiters = LockGraph::from_snapshot(seen).all_waiters(asked.identity.pid);
-        Self {
-            seen_at: Some(seen.taken_at),
-            waiters,
-            ..Self::remembered(asked)
-        }
+    /// The sessions of a new request, and who waited for each when it was made.
+    pub(super) fn of_request(details: &RequestDetails, snapshot: &Snapshot) -> Vec<Self> {
+        let locks = LockGraph::from_snapshot(snapshot);
+        let watched = details.backends.iter().map(|backend| Self {
+            seen_at: Some(snapshot.taken_at),
+            waiters: locks.all_waiters(backend.identity.pid),
+            ..Self::recorded(backend)
+        });
+        watched.collect()
     }
 
-    /// As the ledger remembers it; who waited for it is not known until it is seen again.
-    pub(super) fn remembered(asked: &RequestDetails) -> Self {
-        let sight = Observation {
-            session: asked.session.clone(),
-            waiters: asked.waiters,
-        };
+    /// The session as the ledger recorded it. Who waits for it is not known until it is seen again.
+    pub(super) fn recorded(backend: &RequestedBackend) -> Self {
         Self {
             seen_at: None,
-            sight,
+            latest: Observation {
+                session: backend.session.clone(),
+                waiters: backend.waiters,
+            },
             waiters: WaiterPids::new(),
             changes: Vec::new(),
+            lapsed: None,
         }
     }
 
-    /// Takes a newer sight; whether anything material changed.
-    fn take(&mut self, at: Timestamp, session: &Session, waiters: WaiterPids) -> bool {
-        self.seen_at = Some(at);
-        let count = u32::try_from(waiters.len()).unwrap_or(u32::MAX);
-        let sight = Observation {
-            session: session.clone(),
-            waiters: count,
-        };
-        let found = material_changes(&self.sight, &sight);
-        self.waiters = waiters;
-        if found.is_empty() {
+    pub(super) fn waiters(&self) -> &WaiterPids {
+        &self.waiters
+    }
+
+    /// What the card shows of it besides what was recorded.
+    pub(super) fn on_card(&self, backend: &RequestedBackend) -> SessionOnCard {
+        let differs = self.latest.session != backend.session || self.latest.waiters != backend.waiters;
+        SessionOnCard {
+            latest: differs.then(|| self.latest.clone()),
+            waiting_pids: self.waiters.iter().copied().collect(),
+            changes: self.changes.clone(),
+            lapsed: self.lapsed.clone(),
+        }
+    }
+
+    /// Updates it with what `snapshot` shows; whether anything changed that the card shows.
+    fn observe(&mut self, details: &RequestDetails, backend: &RequestedBackend, seen: &Seen<'_>) -> bool {
+        let taken_at = seen.snapshot.taken_at;
+        let is_older = self.seen_at.is_some_and(|seen_at| seen_at > taken_at);
+        if is_older && details.server == seen.snapshot.server {
+            // It was on its way when the request was made, and says nothing about what happened since.
             return false;
         }
-        self.changes = found;
-        self.sight = sight;
+        match binding::status(details, backend, seen.snapshot) {
+            BindingStatus::Lapsed(detail) => {
+                let is_new = self.lapsed.is_none();
+                self.lapsed = Some(detail);
+                is_new
+            }
+            BindingStatus::Holds(session) => {
+                self.update(taken_at, session, seen.locks.all_waiters(session.pid))
+            }
+        }
+    }
+
+    fn update(&mut self, taken_at: Timestamp, session: &Session, waiters: WaiterPids) -> bool {
+        self.seen_at = Some(taken_at);
+        let observation = Observation {
+            session: session.clone(),
+            waiters: u32::try_from(waiters.len()).unwrap_or(u32::MAX),
+        };
+        let changes = material_changes(&self.latest, &observation);
+        self.waiters = waiters;
+        if changes.is_empty() {
+            return false;
+        }
+        self.changes = changes;
+        self.latest = observation;
         true
     }
 }
 
-/// What has become of the session that `asked` is about.
-enum BindingStatus<'a> {
-    Lapsed(String),
-    Still(&'a Session),
-}
-
-fn fate<'a>(asked: &RequestDetails, snapshot: &'a Snapshot) -> BindingStatus<'a> {
-    let identity = &asked.identity;
-    let pid = identity.pid;
-    if snapshot.server != identity.server {
-        return BindingStatus::Lapsed(format!(
-            "{} is another server now (after a restart or a failover); the session it was about is not on it",
-            asked.target
-        ));
-    }
-    let Some(session) = snapshot
-        .find(pid)
-        .filter(|found| found.backend_start == identity.backend_start)
-    else {
-        return BindingStatus::Lapsed(format!("session {pid} has ended by itself"));
-    };
-    if asked.action == Action::Cancel {
-        if session.query_start != identity.query_start {
-            return BindingStatus::Lapsed(format!(
-                "the query has ended; session {pid} has gone on to another one"
-            ));
-        }
-        if asked.session.state.is_running() && !session.state.is_running() {
-            return BindingStatus::Lapsed(format!(
-                "the query has ended by itself; session {pid} is {} now",
-                session.state
-            ));
-        }
-    }
-    BindingStatus::Still(session)
+struct Seen<'a> {
+    snapshot: &'a Snapshot,
+    locks: LockGraph,
 }
 
 impl Engine {
-    /// Has every target looked at that an open request is about and that is not being looked at already.
-    pub(super) fn look_at_targets(&mut self) {
-        let wanted: BTreeSet<_> = self
-            .book
+    /// Starts a snapshot of every target with open requests, unless one is under way.
+    pub(super) fn observe_targets(&mut self) {
+        let names: BTreeSet<_> = self
+            .store
             .open_requests()
             .map(|request| request.details.target.clone())
             .collect();
-        for name in wanted {
-            let Some(governed) = self.rules.targets.get(&name) else {
+        for name in names {
+            let Some(target) = self.targets.targets.get(&name) else {
                 continue;
             };
-            if !self.looking.insert(name.clone()) {
+            if !self.observing.insert(name.clone()) {
                 continue;
             }
-            let (target, inbox) = (Arc::clone(&governed.target), self.inbox.clone());
+            let (target, inputs) = (Arc::clone(&target.target), self.inputs.clone());
             tokio::spawn(async move {
-                let seen = target.snapshot(Freshness::Within(FRESH_ENOUGH)).await;
-                // Nobody listens any more only when the process ends.
-                let _ = inbox
-                    .send(EngineInput::TargetObserved { target: name, seen })
+                let snapshot = target.snapshot(Freshness::Within(FRESH_ENOUGH)).await;
+                // The engine is gone only when the process ends.
+                let _ = inputs
+                    .send(EngineInput::TargetObserved {
+                        target: name,
+                        snapshot,
+                    })
                     .await;
             });
         }
     }
 
-    pub(super) async fn watched(
+    pub(super) async fn target_observed(
         &mut self,
         target: &str,
-        seen: Result<Arc<Snapshot>, TargetUnreachable>,
+        snapshot: Result<Arc<Snapshot>, TargetUnreachable>,
     ) -> Result<(), LedgerError> {
-        self.looking.remove(target);
-        let snapshot = match seen {
+        self.observing.remove(target);
+        let snapshot = match snapshot {
             Ok(snapshot) => snapshot,
-            Err(problem) => {
-                // An open request stays open: that its session cannot be seen says nothing about it.
-                debug!(target, %problem, "open requests cannot be watched");
+            Err(error) => {
+                // A session that cannot be seen has not ended: the request stays open.
+                debug!(target, %error, "the sessions of open requests cannot be seen");
                 return Ok(());
             }
         };
-        let blocking = LockGraph::from_snapshot(&snapshot);
-        let here: Vec<_> = self
-            .book
+        let seen = Seen {
+            locks: LockGraph::from_snapshot(&snapshot),
+            snapshot: &snapshot,
+        };
+        let on_target: Vec<_> = self
+            .store
             .open_requests()
             .filter(|request| request.details.target == target)
             .map(|request| (request.id, request.details.clone()))
             .collect();
-        for (id, asked) in here {
-            let live = self
-                .live
-                .entry(id)
-                .or_insert_with(|| WatchedSession::remembered(&asked));
-            // A look from before the question says nothing about what became of the session since.
-            if live.seen_at.is_some_and(|seen_at| {
-                seen_at > snapshot.taken_at && asked.identity.server == snapshot.server
-            }) {
-                continue;
-            }
-            match fate(&asked, &snapshot) {
-                BindingStatus::Lapsed(detail) => self.take(id, RequestCommand::Lapse { detail }).await?,
-                BindingStatus::Still(session) => {
-                    if live.take(snapshot.taken_at, session, blocking.all_waiters(session.pid)) {
-                        self.publish(id);
-                    }
-                }
-            }
+        for (id, details) in on_target {
+            self.observe_request(id, &details, &seen).await?;
+        }
+        Ok(())
+    }
+
+    /// A request lapses when none of its sessions is left.
+    async fn observe_request(
+        &mut self,
+        id: RequestId,
+        details: &RequestDetails,
+        seen: &Seen<'_>,
+    ) -> Result<(), LedgerError> {
+        let open = self.open_requests.entry(id).or_default();
+        if open.sessions.is_empty() {
+            open.sessions = details.backends.iter().map(WatchedSession::recorded).collect();
+        }
+        let mut is_changed = false;
+        for (watched, backend) in open.sessions.iter_mut().zip(&details.backends) {
+            is_changed |= watched.observe(details, backend, seen);
+        }
+        let lapsed: Option<Vec<_>> = open
+            .sessions
+            .iter()
+            .map(|watched| watched.lapsed.as_deref())
+            .collect();
+        if let Some(lapsed) = lapsed {
+            let detail = lapsed.join("; ");
+            return self.apply(id, RequestCommand::Lapse { detail }).await;
+        }
+        if is_changed {
+            self.publish(id);
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! What the desk needs of the world, in the domain's words. Each has a real implementation in a room of its
-//! own, and a simulated one in the tests.
+//! What the workflow needs from the outside, in the domain's words. Each trait has a real implementation in a room of
+//! its own and a simulated one in the tests.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,47 +19,46 @@ use crate::domain::session::{Session, Snapshot};
 use crate::domain::session_diff::{Observation, SessionChange};
 use crate::domain::timestamp::Timestamp;
 
-/// What time it is. Waiting goes through tokio's timers, which tests can pause.
+/// Tells the time. Waiting uses tokio's timers, which tests can pause.
 pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
 }
 
-/// The append-only memory. What it has acknowledged survives a crash and the loss of power.
+/// The append-only record of all requests. What it acknowledged survives a crash and the loss of power.
 #[async_trait]
 pub trait Ledger: Send + Sync {
-    /// Makes `entries` durable, in this order, all or none. Whatever ends a request is owed to its channel
-    /// from the same instant, until [`Ledger::settle`].
+    /// Makes `entries` durable, in this order, all or none. The result of a request that they end counts as undelivered
+    /// until [`Ledger::mark_delivered`].
     async fn append(&self, entries: Vec<LedgerEntry>) -> Result<Vec<Recorded>, LedgerError>;
 
-    /// What is needed to go on after a start: every record, oldest first, of the requests that are open, being
-    /// executed, owed to the channel, or were executed at or after `since`. Its cost does not grow with the
-    /// length of the history.
+    /// What is needed to go on after a start: every record, oldest first, of the requests that are open, executing, or
+    /// undelivered, or were executed at or after `since`. The cost does not grow with the length of the history.
     async fn load_pending(&self, since: Timestamp) -> Result<PendingRequests, LedgerError>;
 
-    /// The result of the request is in its channel.
+    /// States that the result of the request is in its channel.
     async fn mark_delivered(&self, request: RequestId) -> Result<(), LedgerError>;
 
-    /// Every record of the requests asked for, newest request first and each request's records oldest first.
+    /// Every record of the requests that match, newest request first, and the records of each oldest first.
     async fn history(&self, search: RequestSearch) -> Result<Vec<Recorded>, LedgerError>;
 
-    /// Whether a record could be written now; writes none.
+    /// Checks whether a record could be written now, without writing one.
     async fn probe(&self) -> Result<(), LedgerError>;
 }
 
-/// What a ledger remembers for those who go on with it.
+/// The requests that have to be taken up after a start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingRequests {
     pub records: Vec<Recorded>,
-    /// The number that the next request gets.
+    /// The number of the next request.
     pub next_id: RequestId,
-    /// Ended requests whose result may not have reached the channel.
+    /// Ended requests whose result may not be in the channel.
     pub undelivered: BTreeSet<RequestId>,
 }
 
-/// Which past requests are wanted.
+/// Which requests to find.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestSearch {
-    /// Only those that have ended (`Some(true)`), or have not (`Some(false)`).
+    /// Only those that ended (`Some(true)`), or did not (`Some(false)`).
     pub ended: Option<bool>,
     pub pid: Option<Pid>,
     pub requester: Option<UserId>,
@@ -72,31 +71,31 @@ pub struct RequestSearch {
     pub limit: u32,
 }
 
-/// Which end of the history a search begins from.
+/// Where in the history a search begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum SearchAnchor {
-    /// The newest requests.
+    /// At the newest request.
     #[default]
     Newest,
-    /// The next ones before this one.
+    /// At the next one before this one, towards older ones.
     OlderThan(RequestId),
-    /// The next ones after this one.
+    /// At the next one after this one, towards newer ones.
     NewerThan(RequestId),
 }
 
-/// Why a ledger did not do as told.
+/// Why a ledger failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// Nothing was recorded.
-    #[error("the ledger did not take the record")]
+    #[error("the ledger did not record it")]
     NotRecorded(#[source] anyhow::Error),
-    /// The answer was lost: it may have been recorded, and must be read again.
-    #[error("whether the ledger took the record is not known")]
+    /// The answer was lost: it may have been recorded, so the ledger must be read again.
+    #[error("it is not known whether the ledger recorded it")]
     Uncertain(#[source] anyhow::Error),
     /// Another replica has taken over.
     #[error("another replica has taken over the ledger")]
     Deposed,
-    /// What is in it cannot be, so nothing may be built on it.
+    /// Its content is impossible, so nothing may rely on it.
     #[error("the ledger is damaged at record {seq}: {problem}")]
     Corrupt { seq: u64, problem: String },
 }
@@ -107,34 +106,34 @@ pub trait Target: Send + Sync {
     /// Its name in the configuration.
     fn name(&self) -> &str;
 
-    /// All its sessions but this connection's own. Those who ask while a statement runs share the next one.
-    async fn snapshot(&self, wanted: Freshness) -> Result<Arc<Snapshot>, TargetUnreachable>;
+    /// All its sessions except this connection's own. Callers that ask while a statement runs share the next one.
+    async fn snapshot(&self, freshness: Freshness) -> Result<Arc<Snapshot>, TargetUnreachable>;
 
-    /// Checks in one statement that the backend is still the approved one, on the server it was shown on, and
-    /// not protected, and signals it. Sent at most once, whatever comes back.
-    async fn signal(&self, approved: Approved, protection: &ProtectionRules) -> SignalResult;
+    /// Checks for each approved session, in one statement each, that it is still the approved one, on the server it was
+    /// shown on, and not protected, and signals it. No statement that may have signalled is sent again. The results are
+    /// in the order of [`Approved::backends`].
+    async fn signal(&self, approved: &Approved, protection: &ProtectionRules) -> Vec<SignalResult>;
 
-    /// The session that has this pid now, if there is one.
+    /// The session that has this pid now.
     async fn find_session(&self, pid: Pid) -> Result<Option<Session>, TargetUnreachable>;
 
-    /// What this server's PostgreSQL says of a pid that is not one of its backends, in its own words; found
-    /// out without signalling anything.
+    /// PostgreSQL's own words, on this server, about a pid that is not one of its backends.
     fn no_such_pid_message(&self, pid: Pid) -> Option<String>;
 }
 
 /// How old a snapshot may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
-    /// Seen after it was asked for.
+    /// Taken after it was asked for.
     Now,
-    /// Seen at most this long before it was asked for.
+    /// Taken at most this long before it was asked for.
     Within(Duration),
 }
 
-/// What became of a signal.
+/// What became of the signal to one session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SignalResult {
-    /// PostgreSQL answered `true`: the signal was sent.
+    /// PostgreSQL answered `true`.
     Sent,
     /// Certainly not sent. `postgres` is PostgreSQL's own WARNING or ERROR, word for word.
     NotSent {
@@ -146,31 +145,31 @@ pub enum SignalResult {
     Unknown { detail: String },
 }
 
-/// A target that could not be asked.
+/// A target could not be asked.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct TargetUnreachable {
-    /// For people: what is wrong, without secrets.
+    /// What is wrong, for people and without secrets.
     pub message: String,
     #[source]
     pub source: Option<Arc<anyhow::Error>>,
 }
 
-/// The incident channel.
+/// The channels in which people ask and decide.
 #[async_trait]
 pub trait IncidentChannel: Send + Sync {
-    /// Posts the card as a message of its own, for a request whose question can no longer be answered; the message it
-    /// is. Without one where the request has ended and the channel has been told so already: nothing is added to that.
+    /// Posts the card as a message of its own, when it cannot be the answer to its command. Returns the message; `None`
+    /// if the request has ended and its result is in the channel already.
     async fn post_card(&self, card: &CardContent) -> Result<Option<MessageId>, DeliveryError>;
 
-    /// Puts the approving and the denying reaction on the card.
+    /// Puts the approve and the deny reaction on the card.
     async fn add_vote_reactions(&self, card: MessageRef) -> Result<(), DeliveryError>;
 
-    /// Makes the posted card show `card`.
-    async fn edit_card(&self, place: MessageRef, card: &CardContent) -> Result<(), DeliveryError>;
+    /// Makes the posted card show `content`.
+    async fn edit_card(&self, card: MessageRef, content: &CardContent) -> Result<(), DeliveryError>;
 
-    /// Tells how the request ended, as a reply to its card; to the channel when there is no card. Telling it
-    /// again after an answer was lost posts nothing twice.
+    /// Posts how the request ended, as a reply to its card, or by itself if there is no card. Repeated after a lost
+    /// answer, it posts nothing twice.
     async fn post_result(&self, request: &Request) -> Result<(), DeliveryError>;
 
     /// Tells a person that their reaction on the card does not count, and why.
@@ -178,30 +177,30 @@ pub trait IncidentChannel: Send + Sync {
         &self,
         request: &Request,
         person: UserId,
-        why: RefusalReason,
+        reason: RefusalReason,
     ) -> Result<(), DeliveryError>;
 
     /// Tells everybody in the channel about something that keeps requests from being decided.
     async fn post_alert(&self, channel: ChannelId, alert: ChannelAlert) -> Result<(), DeliveryError>;
 
-    /// Everybody whose reaction of this kind is on the card now.
-    async fn reacting_users(&self, card: MessageRef, vote: Vote) -> Result<Vec<UserId>, DeliveryError>;
+    /// The reactions of this kind that people have on the card now.
+    async fn reactions(&self, card: MessageRef, vote: Vote) -> Result<Vec<UserReaction>, DeliveryError>;
 
-    /// A member of the guild as they are now; `None` when they have left.
+    /// A member of the guild as they are now; `None` if they left.
     async fn member(&self, user: UserId) -> Result<Option<Person>, DeliveryError>;
 }
 
 /// A command that waits for its answer.
 #[async_trait]
 pub trait Responder: Send + Sync {
-    /// Answers with the card; the message it became.
+    /// Answers with the card. Returns the message that it became.
     async fn answer_with_card(&self, card: &CardContent) -> Result<MessageId, DeliveryError>;
 
     /// Answers so that only the person who asked sees it.
     async fn refuse(&self, refusal: &Refusal) -> Result<(), DeliveryError>;
 }
 
-/// A message and where it is.
+/// A message and its channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MessageRef {
     pub channel: ChannelId,
@@ -214,14 +213,30 @@ pub enum Vote {
     Deny,
 }
 
-/// What keeps open requests from being decided, or no longer does.
+/// One person's reaction on a card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserReaction {
+    pub user: UserId,
+    pub kind: ReactionKind,
+}
+
+/// A person can have both kinds of one emoji on one message (Discord documentation, "Get Reactions", `type`). They count
+/// once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ReactionKind {
+    Normal,
+    /// A super reaction, `burst` in Discord's documentation.
+    Super,
+}
+
+/// What keeps open requests from being decided, or does so no longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ChannelAlert {
-    /// The ledger takes no records.
+    /// Nothing can be recorded.
     LedgerDown,
-    /// It does again.
+    /// Records can be written again.
     LedgerBack,
-    /// What is in it is not what was written, and nobody is answered until people have restored it.
+    /// The ledger's content is not what was written. Nobody is answered until somebody restores it.
     LedgerDamaged,
 }
 
@@ -229,30 +244,64 @@ pub enum ChannelAlert {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CardContent {
     pub request: Request,
-    /// The session as last seen while the request was open, when that differs from what was asked about.
+    /// What is known of each session, in the order of the request's.
+    pub sessions: Vec<SessionOnCard>,
+    /// Whose approval is needed.
+    pub approvers: ApproverList,
+    /// What keeps an approved request from being executed, if anything does.
+    pub hold: Option<ExecutionHold>,
+}
+
+impl CardContent {
+    /// The session at `index` as it is known now, and how many wait for it.
+    pub fn latest(&self, index: usize) -> (&Session, u32) {
+        let backend = &self.request.details.backends[index];
+        let latest = self
+            .sessions
+            .get(index)
+            .and_then(|session| session.latest.as_ref());
+        latest.map_or((&backend.session, backend.waiters), |latest| {
+            (&latest.session, latest.waiters)
+        })
+    }
+}
+
+/// What a card shows of one session besides what was recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionOnCard {
+    /// The session as last seen, if that differs from what was recorded.
     pub latest: Option<Observation>,
-    /// Those that wait for the session, as far as it is known who they are.
+    /// Those that wait for it, as far as they are known.
     pub waiting_pids: Vec<Pid>,
     /// What was the case before the last material change.
     pub changes: Vec<SessionChange>,
-    /// Whose approval is waited for.
-    pub approvers: ApproverList,
+    /// How it ended by itself, while others of the request are still there.
+    pub lapsed: Option<String>,
 }
 
-/// Who may approve, as far as the configuration names them.
+/// Why a request that enough people approved is not executed yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ExecutionHold {
+    /// The reactions on its card could not be read.
+    ReactionsUnreadable,
+    /// The approvers could not be looked up again.
+    ApproversUnknown,
+}
+
+/// Who may approve, as the configuration names them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ApproverList {
     pub roles: Vec<RoleId>,
     pub users: Vec<UserId>,
 }
 
-/// Why something did not reach the channel.
+/// Why something could not be delivered to Discord, or read from it.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {
-    /// The message or the channel does not exist any more.
+    /// The message or the channel no longer exists.
     #[error("the message or its channel is gone")]
     Gone,
-    /// Discord says no, and will say so again: a missing permission, an invalid message.
+    /// Discord refuses, and will refuse again: a missing permission, an invalid message.
     #[error("Discord refused it")]
     Refused(#[source] anyhow::Error),
     /// Discord could not be reached in time; it may work later.

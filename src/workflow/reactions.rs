@@ -6,127 +6,296 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::engine::Engine;
-use super::input::EngineInput;
-use super::ports::{LedgerError, MessageRef, Vote};
-use crate::domain::decision::RequestCommand;
-use crate::domain::ids::{Person, RequestId};
+use super::input::FetchedReactions;
+use super::open_request::QuorumCheckState;
+use super::ports::{LedgerError, MessageRef, UserReaction, Vote};
+use crate::domain::decision::{QuorumCheck, RequestCommand, Seen};
+use crate::domain::ids::{ChannelId, MessageId, Person, RequestId, UserId};
 use crate::domain::request::Request;
 
-/// How many messages are remembered that may turn out to be cards; people can react again to any other.
-const KEPT: usize = 256;
-/// The shortest time between two searches of the ledger for a card that is not known. People who click on old cards are
-/// slower, and a flood of reactions to other messages keeps no approval waiting.
+/// How many messages that may turn out to be cards are remembered. On any other, people can react again.
+const EARLY_REACTIONS: usize = 256;
+/// The shortest time between two searches of the ledger for an unknown card. People who click on old cards are slower,
+/// and a flood of reactions to other messages delays no approval.
 const SEARCH_EVERY: Duration = Duration::from_millis(200);
 
 impl Engine {
-    /// What people did to a message, which is a card or is not.
-    pub(super) async fn happened_to_card(&mut self, happening: EngineInput) -> Result<(), LedgerError> {
-        match happening {
-            EngineInput::ReactionAdded { card, vote, by } => self.voted(card, vote, by).await,
-            EngineInput::ReactionRemoved { card, vote, by } => {
-                let Some(id) = self.touched(card) else {
-                    return Ok(());
-                };
-                match vote {
-                    Vote::Approve => self.take(id, RequestCommand::RemoveApproval { by }).await,
-                    Vote::Deny => Ok(()),
-                }
+    pub(super) async fn reaction_added(
+        &mut self,
+        card: MessageRef,
+        vote: Vote,
+        reaction: UserReaction,
+        member: Option<Person>,
+    ) -> Result<(), LedgerError> {
+        if self.find_by_card(card).is_none() {
+            self.load_old_card(card).await?;
+        }
+        let Some(id) = self.find_by_card(card) else {
+            self.remember_early_reaction(card);
+            return Ok(());
+        };
+        let reader = self.reader(id);
+        let is_open = self.store.get(id).is_some_and(Request::is_open);
+        if let Some(open) = self.open_requests.get_mut(&id).filter(|_| is_open) {
+            open.reads.note_added(vote, reaction);
+            if member.is_none() {
+                open.reads.look_up_reacting(&reader, vote, reaction.user);
             }
-            EngineInput::ReactionsCleared { card, vote } => self.cleared(card, vote).await,
-            EngineInput::MessageDeleted { card } => {
-                let Some(id) = self.touched(card) else {
-                    return Ok(());
-                };
-                let detail = "its card was deleted";
-                self.take(id, RequestCommand::CardDeleted { detail }).await
-            }
-            _ => Ok(()),
+        }
+        match member {
+            Some(member) => self.vote(id, vote, &member, Seen::Live).await,
+            None => Ok(()),
         }
     }
 
-    async fn voted(&mut self, card: MessageRef, vote: Vote, by: Option<Person>) -> Result<(), LedgerError> {
-        if self.find(card).is_none() {
-            self.search_for(card).await?;
+    pub(super) async fn reacting_member_fetched(
+        &mut self,
+        id: RequestId,
+        vote: Vote,
+        user: UserId,
+        member: Option<&Person>,
+    ) -> Result<(), LedgerError> {
+        let Some(open) = self.open_requests.get_mut(&id) else {
+            return Ok(());
+        };
+        let is_standing = open.reads.note_looked_up(vote, user);
+        match member.filter(|_| is_standing) {
+            Some(member) => self.vote(id, vote, member, Seen::Read).await?,
+            // Who left the guild has no roles in it, so their reaction cannot count.
+            None => {}
         }
-        let Some(id) = self.touched(card) else {
+        self.continue_execution(id).await
+    }
+
+    async fn vote(&mut self, id: RequestId, vote: Vote, by: &Person, seen: Seen) -> Result<(), LedgerError> {
+        let command = match vote {
+            Vote::Approve => RequestCommand::Approve { by, seen },
+            Vote::Deny => RequestCommand::Deny { by, seen },
+        };
+        self.apply(id, command).await?;
+        self.continue_execution(id).await
+    }
+
+    pub(super) async fn reaction_removed(
+        &mut self,
+        card: MessageRef,
+        vote: Vote,
+        reaction: UserReaction,
+    ) -> Result<(), LedgerError> {
+        let Some(id) = self.find_by_card(card) else {
+            self.remember_early_reaction(card);
             return Ok(());
         };
-        let Some(by) = by else {
-            // Who this is in the guild must be asked, and by then the reaction may be gone: look at them all.
-            self.fetch_votes(id, Duration::ZERO);
+        let has_none = match self.open_requests.get_mut(&id) {
+            Some(open) => open.reads.note_removed(vote, reaction),
+            None => true,
+        };
+        if vote == Vote::Approve && has_none {
+            let by = reaction.user;
+            self.apply(id, RequestCommand::RemoveApproval { by }).await?;
+        }
+        self.continue_execution(id).await
+    }
+
+    pub(super) async fn reactions_cleared(
+        &mut self,
+        card: MessageRef,
+        vote: Option<Vote>,
+    ) -> Result<(), LedgerError> {
+        let Some(id) = self.find_by_card(card) else {
+            self.remember_early_reaction(card);
             return Ok(());
         };
-        match vote {
-            // Another approval may have been taken back unseen: the fetch finds those that stand, this one too.
-            Vote::Approve if self.fetching.contains_key(&id) => Ok(()),
-            Vote::Approve => self.take(id, RequestCommand::Approve { by: &by }).await,
-            Vote::Deny => self.take(id, RequestCommand::Deny { by: &by }).await,
+        if let Some(open) = self.open_requests.get_mut(&id) {
+            open.reads.note_cleared(vote);
+            if open.reads.has_unread() {
+                // What the read under way finds may be from before.
+                self.read_reactions(id);
+            }
+        }
+        if vote == Some(Vote::Deny) {
+            return self.continue_execution(id).await;
+        }
+        let approvals = self.store.get(id).map(|request| request.approvals.clone());
+        for by in approvals.unwrap_or_default() {
+            self.apply(id, RequestCommand::RemoveApproval { by }).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn message_deleted(&mut self, card: MessageRef) -> Result<(), LedgerError> {
+        let Some(id) = self.find_by_card(card) else {
+            self.remember_early_reaction(card);
+            return Ok(());
+        };
+        let detail = "its card was deleted";
+        self.apply(id, RequestCommand::CardDeleted { detail }).await
+    }
+
+    pub(super) async fn channel_deleted(&mut self, channel: ChannelId) -> Result<(), LedgerError> {
+        let in_channel = |request: &&Request| request.details.channel == channel;
+        let requests = self.store.open_requests().filter(in_channel);
+        let ids: Vec<_> = requests.map(|request| request.id).collect();
+        for id in ids {
+            let detail = "its channel was deleted";
+            self.apply(id, RequestCommand::CardDeleted { detail }).await?;
+        }
+        Ok(())
+    }
+
+    /// The card is in the channel. People may have reacted to it before that was known.
+    pub(super) async fn card_posted(
+        &mut self,
+        id: RequestId,
+        message: MessageId,
+        is_answer: bool,
+    ) -> Result<(), LedgerError> {
+        self.apply(id, RequestCommand::CardPosted { message }).await?;
+        let open = self.open_requests.get(&id);
+        let has_unread = open.is_some_and(|open| open.reads.has_unread());
+        if self.early_reactions.remove(&message) || !is_answer || has_unread {
+            self.read_reactions(id);
+        }
+        Ok(())
+    }
+
+    pub(super) fn read_all_reactions(&mut self) {
+        let open: Vec<_> = self.store.open_requests().map(|request| request.id).collect();
+        for id in open {
+            self.read_reactions(id);
         }
     }
 
-    /// It may be the card of a request that ended long ago: that attempt is recorded too, where the ledger can be read.
-    async fn search_for(&mut self, card: MessageRef) -> Result<(), LedgerError> {
+    /// Reads the reactions on the card of an open request. Nothing is executed on it before that is done.
+    pub(super) fn read_reactions(&mut self, id: RequestId) {
+        let Some(request) = self.store.get(id).filter(|request| request.is_open()) else {
+            return;
+        };
+        // A card that is not posted yet is read once it is.
+        let card = request.card.map(|message| MessageRef {
+            channel: request.details.channel,
+            message,
+        });
+        let reader = self.reader(id);
+        let open = self.open_requests.entry(id).or_default();
+        // A running check ends with the other tasks, and starts again after the read.
+        open.quorum_check = QuorumCheckState::Idle;
+        open.reads.begin(&reader, card);
+    }
+
+    pub(super) fn reaction_fetch_failed(&mut self, id: RequestId, read: u64) {
+        let open = self.open_requests.get_mut(&id);
+        if open.is_some_and(|open| open.reads.note_failure(read)) {
+            self.publish(id);
+        }
+    }
+
+    pub(super) async fn reactions_fetched(
+        &mut self,
+        id: RequestId,
+        read: u64,
+        fetched: FetchedReactions,
+    ) -> Result<(), LedgerError> {
+        let reader = self.reader(id);
+        let Some(request) = self.store.get(id).filter(|request| request.is_open()) else {
+            return Ok(());
+        };
+        let known = &request.approvals;
+        let Some(open) = self.open_requests.get_mut(&id) else {
+            return Ok(());
+        };
+        let Some(reactions) = open.reads.complete(read, fetched, known, &reader) else {
+            return Ok(());
+        };
+        self.apply(id, RequestCommand::ReconcileReactions(&reactions))
+            .await?;
+        self.continue_execution(id).await
+    }
+
+    /// Looks up the approvers of a request that needs several, if enough people approve and nothing else holds it up;
+    /// executes one that needs a single approval, if what held it up is over.
+    async fn continue_execution(&mut self, id: RequestId) -> Result<(), LedgerError> {
+        let Some(request) = self.store.get(id).filter(|request| request.is_open()) else {
+            return Ok(());
+        };
+        if request.approvals.len() < request.approvals_needed() || self.is_stopping {
+            return Ok(());
+        }
+        let needs_check = request.approvals_needed() > 1;
+        let approvers = request.approvals.clone();
+        let reader = self.reader(id);
+        let Some(open) = self.open_requests.get_mut(&id) else {
+            return Ok(());
+        };
+        if open.reads.has_unread() {
+            return Ok(());
+        }
+        if !needs_check {
+            return self.apply(id, RequestCommand::ContinueExecution).await;
+        }
+        if open.quorum_check == QuorumCheckState::Idle {
+            open.quorum_check = QuorumCheckState::Running;
+            open.reads.check_quorum(&reader, approvers);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn quorum_checked(
+        &mut self,
+        id: RequestId,
+        check: &QuorumCheck,
+    ) -> Result<(), LedgerError> {
+        let Some(open) = self.open_requests.get_mut(&id) else {
+            return Ok(());
+        };
+        open.quorum_check = QuorumCheckState::Idle;
+        self.apply(id, RequestCommand::ConfirmQuorum(check)).await?;
+        self.continue_execution(id).await
+    }
+
+    pub(super) fn quorum_check_failed(&mut self, id: RequestId) {
+        if let Some(open) = self.open_requests.get_mut(&id) {
+            open.quorum_check = QuorumCheckState::Failing;
+            self.publish(id);
+        }
+    }
+
+    /// Loads the request of an old card, so that an attempt on it is recorded too, if the ledger can be read.
+    async fn load_old_card(&mut self, card: MessageRef) -> Result<(), LedgerError> {
         let now = Instant::now();
-        if self.searched.is_some_and(|last| now - last < SEARCH_EVERY) {
+        if self
+            .last_card_search
+            .is_some_and(|last| now - last < SEARCH_EVERY)
+        {
             return Ok(());
         }
-        self.searched = Some(now);
-        match self.book.look_up_card(card.message).await {
+        self.last_card_search = Some(now);
+        match self.store.load_by_card(card.message).await {
             Err(LedgerError::Deposed) => Err(LedgerError::Deposed),
-            Err(problem) => {
-                warn!(error = ?problem, "whether a message is an old card cannot be read; the reaction to it is ignored");
+            Err(error) => {
+                warn!(
+                    ?error,
+                    "the ledger could not be searched for an old card; the reaction is ignored"
+                );
                 Ok(())
             }
             Ok(()) => Ok(()),
         }
     }
 
-    async fn cleared(&mut self, card: MessageRef, vote: Option<Vote>) -> Result<(), LedgerError> {
-        let Some(id) = self.touched(card) else {
-            return Ok(());
-        };
-        if vote == Some(Vote::Deny) {
-            return Ok(());
-        }
-        let approvals = self
-            .book
-            .find(id)
-            .map(|request| request.approvals.clone())
-            .unwrap_or_default();
-        for by in approvals {
-            self.take(id, RequestCommand::RemoveApproval { by }).await?;
-        }
-        Ok(())
-    }
-
-    /// The request whose card this is, noting that something about the card changed.
-    fn touched(&mut self, card: MessageRef) -> Option<RequestId> {
-        let Some(id) = self.find(card) else {
-            self.note_early(card);
-            return None;
-        };
-        if self.book.find(id).is_some_and(Request::is_open) {
-            *self.generations.entry(id).or_default() += 1;
-        }
-        Some(id)
-    }
-
-    fn find(&self, card: MessageRef) -> Option<RequestId> {
-        let request = self.book.find_card(card.message)?;
+    fn find_by_card(&self, card: MessageRef) -> Option<RequestId> {
+        let request = self.store.get_by_card(card.message)?;
         (request.details.channel == card.channel).then_some(request.id)
     }
 
-    /// Discord shows a card, and people react to it, before its number has come back and is recorded. What they
-    /// did is then fetched, for it may no longer be so.
-    fn note_early(&mut self, card: MessageRef) {
-        let awaited = self
-            .book
-            .awaited()
-            .any(|request| request.details.channel == card.channel);
-        if !awaited {
-            self.early.clear();
-        } else if self.early.len() < KEPT {
-            self.early.insert(card.message);
+    /// Discord shows a card, and people react to it, before its id is known and recorded. Its reactions are read then.
+    fn remember_early_reaction(&mut self, card: MessageRef) {
+        let awaits_card =
+            |request: &Request| request.card.is_none() && request.details.channel == card.channel;
+        if !self.store.open_requests().any(awaits_card) {
+            self.early_reactions.clear();
+        } else if self.early_reactions.len() < EARLY_REACTIONS {
+            self.early_reactions.insert(card.message);
         }
     }
 }

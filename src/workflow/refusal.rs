@@ -53,9 +53,8 @@ pub enum Refusal {
     /// The domain's rules say no.
     Rejected {
         action: Action,
-        pid: Pid,
         target: String,
-        why: CreationError,
+        error: CreationError,
     },
     /// A button, a menu or a form that this version does not understand.
     Outdated,
@@ -84,6 +83,17 @@ impl fmt::Display for Refusal {
 }
 
 impl Refusal {
+    /// Whether the person lacks the right to ask.
+    pub fn is_unauthorized(&self) -> bool {
+        matches!(
+            self,
+            Self::Rejected {
+                error: CreationError::NotARequester,
+                ..
+            }
+        )
+    }
+
     /// The same for a place where text may be read as markup: whatever is not the bot's own sentence passes through
     /// `verbatim`.
     pub fn to_text(&self, verbatim: impl Fn(&str) -> String) -> String {
@@ -152,12 +162,11 @@ impl Refusal {
             ),
             Self::Rejected {
                 action,
-                pid,
                 target,
-                why,
+                error,
             } => {
                 let target = if target.is_empty() { String::new() } else { verbatim(target) };
-                creation_error_text(*action, *pid, &target, why, verbatim)
+                creation_error_text(*action, &target, error, verbatim)
             }
             Self::Outdated => "This was made by another version of killgate. Use /sessions again.".to_owned(),
             Self::TargetGone => {
@@ -181,13 +190,12 @@ impl Refusal {
 
 fn creation_error_text(
     action: Action,
-    pid: Pid,
     target: &str,
-    why: &CreationError,
+    error: &CreationError,
     verbatim: impl Fn(&str) -> String,
 ) -> String {
     let verb = action.name();
-    match why {
+    match error {
         // Of targets that somebody may not even see nothing is told, the name included.
         CreationError::NotARequester if target.is_empty() => format!(
             "You may not ask for a {verb} here. Ask somebody who may, or have your role added to requesters."
@@ -198,17 +206,20 @@ fn creation_error_text(
         CreationError::ReasonMissing => {
             "A reason is required. Repeat the command with the option reason filled in.".to_owned()
         }
-        CreationError::NoSuchBackend => {
+        CreationError::NoSuchBackend { pid } => {
             format!("No session on {target} has pid {pid}. See /sessions for what runs now.")
         }
-        CreationError::Replaced => replaced(pid, target),
-        CreationError::LeaderGone { leader: Some(leader) } => format!(
+        CreationError::Replaced { pid } => replaced(*pid, target),
+        CreationError::LeaderGone {
+            pid,
+            leader: Some(leader),
+        } => format!(
             "{pid} is a parallel worker of {leader}, which has ended. See /sessions for what runs now."
         ),
-        CreationError::LeaderGone { leader: None } => {
+        CreationError::LeaderGone { pid, leader: None } => {
             format!("{pid} is a parallel worker that has just ended. See /sessions for what runs now.")
         }
-        CreationError::Protected { rule } => {
+        CreationError::Protected { pid, rule } => {
             let rule = match rule {
                 ProtectionRule::Pattern { field, pattern } => {
                     format!(
@@ -219,6 +230,11 @@ fn creation_error_text(
                 rule => verbatim(&rule.to_string()),
             };
             format!("{pid} on {target} is protected: {rule}. Nobody can {verb} it through killgate.")
+        }
+        CreationError::Repeated { pid } => {
+            format!(
+                "Pid {pid} was given twice. Nothing was asked for; repeat the command with each pid once."
+            )
         }
         CreationError::OpenLimitPerUserReached { limit } => format!(
             "You have {}, as many as one person may. Withdraw one with the denying reaction, or wait for a decision.",

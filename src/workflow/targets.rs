@@ -1,20 +1,21 @@
-//! Which policy holds on which target.
+//! The targets by name, each with its policy.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::ports::{ApproverList, Target};
+use crate::domain::access::Access;
 use crate::domain::ids::Person;
 use crate::domain::policy::{RequestLimits, TargetPolicy};
 
-/// A target and the policy that holds on it.
+/// A target and its policy.
 #[derive(Clone)]
 pub struct TargetWithPolicy {
     pub target: Arc<dyn Target>,
     pub policy: Arc<TargetPolicy>,
 }
 
-/// All targets by name, and the limits that hold for all of them.
+/// All targets by name, and the limits of all of them.
 #[derive(Clone)]
 pub struct TargetRegistry {
     pub targets: BTreeMap<String, TargetWithPolicy>,
@@ -22,21 +23,27 @@ pub struct TargetRegistry {
 }
 
 impl TargetRegistry {
-    /// Whether the person may look at the sessions of at least one target.
+    /// Whether the person may view the sessions of at least one target.
     pub fn may_view_any(&self, person: &Person) -> bool {
         self.targets
             .values()
-            .any(|governed| governed.policy.access.may_view(person))
+            .any(|target| target.policy.access.may_view(person))
     }
-}
 
-impl TargetWithPolicy {
-    /// Whose approval is waited for on this target.
-    pub fn approvers(&self) -> ApproverList {
-        let approvers = &self.policy.access.approvers;
+    /// Who may do what on the target of this name. Nobody may do anything on a target that is no longer configured.
+    pub fn access(&self, target: &str) -> Access {
+        let target = self.targets.get(target);
+        target
+            .map(|target| target.policy.access.clone())
+            .unwrap_or_default()
+    }
+
+    /// Whose approval is needed on the target of this name.
+    pub fn approvers(&self, target: &str) -> ApproverList {
+        let approvers = self.access(target).approvers;
         ApproverList {
-            roles: approvers.roles.iter().copied().collect(),
-            users: approvers.users.iter().copied().collect(),
+            roles: approvers.roles.into_iter().collect(),
+            users: approvers.users.into_iter().collect(),
         }
     }
 }

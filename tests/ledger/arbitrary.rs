@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use killgate::domain::event::{
-    Action, LedgerEntry, Recorded, RefusalReason, RequestDetails, RequestEvent, Resolution,
+    Action, BackendResolution, Binding, LedgerEntry, RefusalReason, RequestDetails, RequestEvent,
+    RequestedBackend, Resolution,
 };
 use killgate::domain::identity::{BackendIdentity, Pid, ServerIdentity};
 use killgate::domain::ids::{ChannelId, MessageId, RequestId, UserId};
@@ -15,16 +16,21 @@ use proptest::option::of;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::sample::select;
 
-/// Records with numbers of any size, texts with any character, and times in the years that can be written.
-pub(crate) fn recorded() -> impl Strategy<Value = Recorded> {
-    (any::<u64>(), of(any::<u64>()), moment(), event()).prop_map(|(seq, request, at, event)| Recorded {
-        seq,
-        entry: LedgerEntry {
+/// Records with numbers up to the largest that can be written, texts with any character, and times in the years that can
+/// be written.
+pub(crate) fn record() -> impl Strategy<Value = (u64, LedgerEntry)> {
+    (number(), of(number()), moment(), event()).prop_map(|(seq, request, at, event)| {
+        let entry = LedgerEntry {
             request: request.map(RequestId),
             at,
             event,
-        },
+        };
+        (seq, entry)
     })
+}
+
+fn number() -> impl Strategy<Value = u64> {
+    0..=1_u64 << 53
 }
 
 fn event() -> impl Strategy<Value = RequestEvent> {
@@ -43,48 +49,58 @@ fn event() -> impl Strategy<Value = RequestEvent> {
 }
 
 fn asked() -> impl Strategy<Value = RequestDetails> {
-    let what = (
-        select(vec![Action::Cancel, Action::Terminate]),
-        text(),
-        identity(),
-        session(),
-    );
+    let action = select(vec![Action::Cancel, Action::Terminate]);
     let who = (user(), any::<u64>(), of(text()), any::<u32>());
-    let when = (moment(), of(moment()), moment());
-    (what, any::<u32>(), of(pid()), who, when).prop_map(
-        |((action, target, identity, session), waiters, worker, who, (asked_at, seen_at, expires_at))| {
-            let (requester, channel, reason, needed) = who;
-            RequestDetails {
-                action,
-                target,
-                identity,
-                session,
-                waiters,
-                worker,
-                requester,
-                channel: ChannelId(channel),
-                reason,
-                approvals_needed: needed,
-                asked_at,
-                seen_at,
-                expires_at,
-            }
+    let when = (moment(), moment(), moment());
+    let what = (action, text(), server(), vec(backend(), 0..4));
+    (what, who, when).prop_map(|(what, who, (asked_at, seen_at, expires_at))| {
+        let (action, target, server, backends) = what;
+        let (requester, channel, reason, approvals_needed) = who;
+        RequestDetails {
+            action,
+            target,
+            server,
+            requester,
+            channel: ChannelId(channel),
+            reason,
+            approvals_needed,
+            asked_at,
+            seen_at,
+            expires_at,
+            backends,
+        }
+    })
+}
+
+fn server() -> impl Strategy<Value = ServerIdentity> {
+    (any::<u64>(), moment()).prop_map(|(system_identifier, postmaster_start)| ServerIdentity {
+        system_identifier,
+        postmaster_start,
+    })
+}
+
+fn backend() -> impl Strategy<Value = RequestedBackend> {
+    let bound_to = select(vec![Binding::Query, Binding::Transaction, Binding::Session]);
+    (identity(), bound_to, session(), any::<u32>(), of(pid())).prop_map(
+        |(identity, bound_to, session, waiters, worker)| RequestedBackend {
+            identity,
+            bound_to,
+            session,
+            waiters,
+            worker,
         },
     )
 }
 
 fn identity() -> impl Strategy<Value = BackendIdentity> {
-    (any::<u64>(), moment(), pid(), moment(), of(moment())).prop_map(
-        |(system_identifier, postmaster_start, pid, backend_start, query_start)| BackendIdentity {
-            server: ServerIdentity {
-                system_identifier,
-                postmaster_start,
-            },
+    (pid(), moment(), of(moment()), of(moment())).prop_map(|(pid, backend_start, xact_start, query_start)| {
+        BackendIdentity {
             pid,
             backend_start,
+            xact_start,
             query_start,
-        },
-    )
+        }
+    })
 }
 
 fn session() -> impl Strategy<Value = Session> {
@@ -121,17 +137,16 @@ fn session() -> impl Strategy<Value = Session> {
 
 fn ending() -> impl Strategy<Value = Resolution> {
     let outcome = select(Outcome::ALL.to_vec());
-    // A record holds whole milliseconds.
-    let elapsed = of(any::<u64>().prop_map(Duration::from_millis));
     let rest = (
         of(any::<bool>()),
         text(),
         of(text()),
         of(any::<u32>()),
         of(user()),
+        vec(resolved_backend(), 0..3),
     );
-    (outcome, elapsed, rest).prop_map(|(outcome, elapsed, rest)| {
-        let (signal_sent, detail, postgres, released, actor) = rest;
+    (outcome, elapsed(), rest).prop_map(|(outcome, elapsed, rest)| {
+        let (signal_sent, detail, postgres, released, actor, backends) = rest;
         Resolution {
             outcome,
             elapsed,
@@ -140,8 +155,29 @@ fn ending() -> impl Strategy<Value = Resolution> {
             postgres,
             waiters_released: released,
             actor,
+            backends,
         }
     })
+}
+
+fn resolved_backend() -> impl Strategy<Value = BackendResolution> {
+    let outcome = select(Outcome::ALL.to_vec());
+    let rest = (of(any::<bool>()), text(), of(text()));
+    (pid(), outcome, elapsed(), rest).prop_map(|(pid, outcome, elapsed, (signal_sent, detail, postgres))| {
+        BackendResolution {
+            pid,
+            outcome,
+            elapsed,
+            signal_sent,
+            detail,
+            postgres,
+        }
+    })
+}
+
+/// A record holds whole milliseconds.
+fn elapsed() -> impl Strategy<Value = Option<Duration>> {
+    of(number().prop_map(Duration::from_millis))
 }
 
 fn kind() -> impl Strategy<Value = BackendType> {

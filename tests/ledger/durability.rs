@@ -66,15 +66,15 @@ async fn assert_all_there(ledger: &Path, acknowledged: &BTreeMap<u64, u64>) {
     for (&request, &seq) in acknowledged {
         let found: Vec<_> = records
             .iter()
-            .filter(|record| record.entry.request.is_some_and(|id| id.0 == request))
+            .filter(|record| record.entry().request.is_some_and(|id| id.0 == request))
             .collect();
         assert_eq!(
-            found.first().map(|record| record.seq),
+            found.first().map(|record| record.seq()),
             Some(seq),
             "request {request}"
         );
         assert!(
-            found.iter().map(|record| &record.entry).eq(&whole(request, 0)),
+            found.iter().map(|record| record.entry()).eq(&whole(request, 0)),
             "request {request}"
         );
     }
@@ -92,7 +92,7 @@ async fn child_that_appends_until_it_is_killed() {
         tasks.spawn(async move {
             for request in (next + lane..).step_by(4) {
                 let recorded = ledger.append(whole(request, 0)).await.expect("recorded");
-                tell(request, recorded[0].seq);
+                tell(request, recorded[0].seq());
             }
         });
     }
@@ -130,7 +130,7 @@ async fn child_that_appends_until_it_is_refused() {
             .next_id
             .0;
         match ledger.append(whole(request, 0)).await {
-            Ok(recorded) => tell(request, recorded[0].seq),
+            Ok(recorded) => tell(request, recorded[0].seq()),
             Err(refusal) => break refusal,
         }
     };

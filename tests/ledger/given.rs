@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use killgate::domain::event::{Action, LedgerEntry, RequestDetails, RequestEvent, Resolution};
+use killgate::domain::event::{
+    Action, BackendResolution, Binding, LedgerEntry, RequestDetails, RequestEvent, RequestedBackend,
+    Resolution,
+};
 use killgate::domain::identity::{BackendIdentity, Pid, ServerIdentity};
 use killgate::domain::ids::{ChannelId, MessageId, RequestId, UserId};
 use killgate::domain::outcome::Outcome;
@@ -30,29 +33,37 @@ pub(crate) fn entry(request: u64, seconds: i64, event: RequestEvent) -> LedgerEn
     }
 }
 
-pub(crate) fn requested(request: u64, seconds: i64, of: Pid, by: UserId) -> LedgerEntry {
+fn backend(of: Pid) -> RequestedBackend {
     let session = session(of);
-    let asked = RequestDetails {
-        action: Action::Terminate,
-        target: "orders".to_owned(),
+    RequestedBackend {
         identity: BackendIdentity {
-            server: ServerIdentity {
-                system_identifier: 7_571_234_567_890_123_456,
-                postmaster_start: at(-86_400),
-            },
             pid: of,
             backend_start: session.backend_start,
+            xact_start: session.xact_start,
             query_start: session.query_start,
         },
+        bound_to: Binding::Session,
         session,
         waiters: 3,
         worker: None,
+    }
+}
+
+pub(crate) fn requested(request: u64, seconds: i64, of: Pid, by: UserId) -> LedgerEntry {
+    let asked = RequestDetails {
+        action: Action::Terminate,
+        target: "orders".to_owned(),
+        server: ServerIdentity {
+            system_identifier: 7_571_234_567_890_123_456,
+            postmaster_start: at(-86_400),
+        },
+        backends: vec![backend(of)],
         requester: by,
         channel: ChannelId(1_200_000_000_000_000_001),
         reason: Some("holds up checkout — “again” \u{1F525}".to_owned()),
         approvals_needed: 1,
         asked_at: at(seconds),
-        seen_at: Some(at(seconds)),
+        seen_at: at(seconds),
         expires_at: at(seconds).plus(Duration::from_mins(15)),
     };
     entry(request, seconds, RequestEvent::Requested(Box::new(asked)))
@@ -73,44 +84,38 @@ pub(crate) fn executing(request: u64, seconds: i64, approvers: &[UserId]) -> Led
 }
 
 pub(crate) fn terminated(request: u64, seconds: i64) -> LedgerEntry {
-    let ending = Resolution {
+    let backend = BackendResolution {
+        pid: pid_of(request),
         outcome: Outcome::Terminated,
         elapsed: Some(Duration::from_millis(17)),
         signal_sent: Some(true),
         detail: "the session ended".to_owned(),
         postgres: None,
-        waiters_released: Some(3),
-        actor: None,
     };
-    entry(request, seconds, RequestEvent::Finished(ending))
+    let resolution = Resolution::of_execution(vec![backend], Some(3));
+    entry(request, seconds, RequestEvent::Finished(resolution))
 }
 
 pub(crate) fn denied(request: u64, seconds: i64, actor: UserId) -> LedgerEntry {
-    let ending = Resolution::without_signal(Outcome::Denied, "an approver said no").closed_by(actor);
+    let ending = Resolution::without_signal(Outcome::Denied, "an approver denied it").closed_by(actor);
     entry(request, seconds, RequestEvent::Finished(ending))
+}
+
+/// The pid of the session that [`whole`] is about.
+fn pid_of(request: u64) -> Pid {
+    let number = i32::try_from(request % 10_000).expect("a small number");
+    pid(4_000 + number)
 }
 
 /// From the command to the outcome: five records.
 pub(crate) fn whole(request: u64, seconds: i64) -> Vec<LedgerEntry> {
-    let number = i32::try_from(request).expect("a small number");
     vec![
-        requested(request, seconds, pid(4_000 + number), ALICE),
+        requested(request, seconds, pid_of(request), ALICE),
         posted(request, seconds + 1, 1_500_000_000_000_000_000 + request),
         approved(request, seconds + 2, BOB),
         executing(request, seconds + 2, &[BOB]),
         terminated(request, seconds + 3),
     ]
-}
-
-/// The same as the first version recorded it, which did not keep when the session was seen.
-pub(crate) fn whole_of_the_first_version() -> Vec<LedgerEntry> {
-    let mut entries = whole(1, 0);
-    for entry in &mut entries {
-        if let RequestEvent::Requested(asked) = &mut entry.event {
-            asked.seen_at = None;
-        }
-    }
-    entries
 }
 
 fn session(pid: Pid) -> Session {

@@ -165,9 +165,13 @@ async fn a_ledger_of_the_first_version_opens() {
         .expect("filled");
     let ledger = database.active().await;
     let recalled = ledger.load_pending(at(0)).await.expect("recalled");
-    let entries: Vec<_> = recalled.records.into_iter().map(|record| record.entry).collect();
+    let entries: Vec<_> = recalled
+        .records
+        .into_iter()
+        .map(|record| record.entry())
+        .collect();
     assert_eq!(entries, whole_of_the_first_version());
-    assert_eq!(ledger.append(whole(2, 9)).await.expect("recorded")[0].seq, 6);
+    assert_eq!(ledger.append(whole(2, 9)).await.expect("recorded")[0].seq(), 6);
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ async fn one_is_active_and_the_others_wait_until_it_resigns() {
     first.resign().await.expect("resigned");
     drop(first);
     let second = second.await;
-    assert_eq!(second.append(whole(2, 0)).await.expect("recorded")[0].seq, 6);
+    assert_eq!(second.append(whole(2, 0)).await.expect("recorded")[0].seq(), 6);
 }
 
 #[tokio::test]
@@ -114,7 +114,7 @@ async fn what_was_appended_behind_its_back_must_be_read_before_it_appends_again(
         assert!(matches!(refused, Err(LedgerError::Uncertain(_))), "{refused:?}");
     }
     first.load_pending(at(0)).await.expect("read");
-    assert_eq!(first.append(whole(2, 0)).await.expect("recorded")[0].seq, 7);
+    assert_eq!(first.append(whole(2, 0)).await.expect("recorded")[0].seq(), 7);
 }
 
 #[tokio::test]
@@ -190,5 +190,5 @@ async fn a_server_that_lost_what_was_acknowledged_is_not_built_on_by_those_who_k
 
     // Who starts afterwards cannot know.
     let restarted = database.active().await;
-    assert_eq!(restarted.append(whole(2, 0)).await.expect("recorded")[0].seq, 4);
+    assert_eq!(restarted.append(whole(2, 0)).await.expect("recorded")[0].seq(), 4);
 }

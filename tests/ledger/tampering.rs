@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use killgate::ledger::hash_chain::{ChainError, ChainTail, read};
+use killgate::ledger::record::RecordError;
 use killgate::ledger::sqlite::SqliteLedger;
 use killgate::ledger::sqlite::reader::SqliteReader;
 use killgate::operations::audit::{AuditVerdict, verify};
@@ -34,7 +35,11 @@ fn line(ledger: &Path, seq: u64) -> String {
 
 /// The hash of record `seq` of the untouched ledger.
 fn hash(ledger: &Path, seq: u64) -> String {
-    read(seq, &line(ledger, seq)).expect("a sound record").hash
+    read(seq, &line(ledger, seq))
+        .expect("a sound record")
+        .recorded
+        .hash()
+        .to_owned()
 }
 
 async fn broken_after(statements: &str) -> (u64, ChainError) {
@@ -54,7 +59,10 @@ const OTHER_APPROVER: &str =
 async fn a_record_that_was_changed_is_named() {
     assert_eq!(broken_after(OTHER_APPROVER).await, (3, ChainError::HashMismatch));
     let spaced = "UPDATE record SET line = line || ' ' WHERE seq = 7";
-    assert_eq!(broken_after(spaced).await, (7, ChainError::NotCanonical));
+    assert_eq!(
+        broken_after(spaced).await,
+        (7, ChainError::Record(RecordError::NotCanonical))
+    );
     let emptied = "UPDATE record SET line = '{}' WHERE seq = 10";
     assert_eq!(broken_after(emptied).await, (10, ChainError::HashMismatch));
 }
@@ -83,9 +91,9 @@ async fn a_forger_who_hashes_anew_is_found_at_the_next_record() {
         seq: 2,
         hash: approval.prev,
     };
-    let mut entry = approval.recorded.entry;
+    let mut entry = approval.recorded.entry().clone();
     entry.at = at(77);
-    let forged = tail.seal(entry).expect("sealed").line;
+    let forged = tail.seal(&entry).expect("sealed").line;
     tamper(
         &ledger,
         &format!("UPDATE record SET line = '{forged}' WHERE seq = 3"),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use killgate::domain::access::{Access, AccessGroup};
-use killgate::domain::event::{Action, RequestDetails, RequestEvent};
+use killgate::domain::event::{Action, Binding, RequestDetails, RequestEvent, RequestedBackend};
 use killgate::domain::identity::{BackendIdentity, Pid, ServerIdentity};
 use killgate::domain::ids::{ChannelId, Person, RequestId, RoleId, UserId};
 use killgate::domain::request::Request;
@@ -13,6 +13,8 @@ use killgate::domain::timestamp::Timestamp;
 pub const ONCALL: RoleId = RoleId(10);
 pub const DBA: RoleId = RoleId(20);
 pub const ASKED_AT: Timestamp = Timestamp::from_micros(1_000_000_000);
+/// The hash of the record with which the request begins.
+pub const HASH: &str = "0123456789abcdef";
 pub const OPEN_FOR: Duration = Duration::from_mins(15);
 
 /// Who stands around the card. The requester is also an approver: that must not help them.
@@ -70,34 +72,42 @@ pub fn session(pid: i32) -> Session {
     }
 }
 
-pub fn asked(needed: u32) -> RequestDetails {
-    let session = session(4711);
-    RequestDetails {
-        action: Action::Terminate,
-        target: "orders".to_owned(),
+pub fn backend(pid: i32) -> RequestedBackend {
+    let session = session(pid);
+    RequestedBackend {
         identity: BackendIdentity {
-            server: ServerIdentity {
-                system_identifier: 7,
-                postmaster_start: Timestamp::from_micros(1),
-            },
             pid: session.pid,
             backend_start: session.backend_start,
+            xact_start: session.xact_start,
             query_start: session.query_start,
         },
+        bound_to: Binding::Session,
         session,
         waiters: 3,
         worker: None,
+    }
+}
+
+pub fn asked(needed: u32) -> RequestDetails {
+    RequestDetails {
+        action: Action::Terminate,
+        target: "orders".to_owned(),
+        server: ServerIdentity {
+            system_identifier: 7,
+            postmaster_start: Timestamp::from_micros(1),
+        },
+        backends: vec![backend(4711)],
         requester: UserId(1),
         channel: ChannelId(100),
         reason: Some("it blocks the shop".to_owned()),
         approvals_needed: needed,
         asked_at: ASKED_AT,
-        seen_at: Some(ASKED_AT),
+        seen_at: ASKED_AT,
         expires_at: ASKED_AT.plus(OPEN_FOR),
     }
 }
 
 pub fn open_request(needed: u32) -> Request {
-    Request::start(RequestId(7), &RequestEvent::Requested(Box::new(asked(needed))))
-        .expect("that is how a request begins")
+    let requested = RequestEvent::Requested(Box::new(asked(needed)));
+    Request::start(RequestId(7), HASH, &requested).expect("that is how a request begins")
 }

@@ -1,6 +1,8 @@
 //! What a reaction on an open card comes to.
 
-use killgate::domain::decision::{Decision, DecisionContext, RequestCommand, decide};
+use killgate::domain::decision::{
+    CardReactions, Decision, DecisionContext, QuorumCheck, RequestCommand, Seen, decide,
+};
 use killgate::domain::event::{RefusalReason, RequestDetails, RequestEvent};
 use killgate::domain::ids::UserId;
 use killgate::domain::outcome::Outcome;
@@ -13,13 +15,13 @@ use crate::given::*;
 fn refused_and_told(actor: UserId, why: RefusalReason) -> Decision {
     Decision {
         events: vec![RequestEvent::AttemptRefused { actor, why }],
-        notify: Some((actor, why)),
+        notify: vec![(actor, why)],
     }
 }
 
 fn refused_in_silence(actor: UserId, why: RefusalReason) -> Decision {
     Decision {
-        notify: None,
+        notify: Vec::new(),
         ..refused_and_told(actor, why)
     }
 }
@@ -28,7 +30,7 @@ fn refused_in_silence(actor: UserId, why: RefusalReason) -> Decision {
 fn one_approval_executes_when_one_is_needed() {
     let decision = approve(&open_request(1), APPROVER);
     assert_eq!(decision.events, [approved(APPROVER), executing(&[APPROVER])]);
-    assert_eq!(decision.notify, None);
+    assert_eq!(decision.notify, []);
 }
 
 #[test]
@@ -37,10 +39,129 @@ fn two_are_needed_when_two_are_asked_for_and_both_are_named() {
     assert_eq!(only_event(approve(&open, APPROVER)), approved(APPROVER));
 
     let half_way = request_after(2, &[approved(APPROVER)]);
+    assert_eq!(only_event(approve(&half_way, SECOND)), approved(SECOND));
+
+    let enough = request_after(2, &[approved(APPROVER), approved(SECOND)]);
+    let check = check(&[APPROVER, SECOND], &[APPROVER, SECOND]);
     assert_eq!(
-        approve(&half_way, SECOND).events,
-        [approved(SECOND), executing(&[APPROVER, SECOND])]
+        only_event(at(SOON, &enough, RequestCommand::ConfirmQuorum(&check))),
+        executing(&[APPROVER, SECOND])
     );
+    assert_eq!(at(SOON, &enough, RequestCommand::ContinueExecution), nothing());
+}
+
+/// `checked` were looked up, and `there` are still in the guild.
+fn check(checked: &[UserId], there: &[UserId]) -> QuorumCheck {
+    QuorumCheck {
+        checked: checked.iter().copied().collect(),
+        members: there.iter().map(|id| person(*id)).collect(),
+    }
+}
+
+fn removed(actor: UserId) -> RequestEvent {
+    RequestEvent::ApprovalRemoved { actor }
+}
+
+#[test]
+fn of_several_approvers_one_who_left_or_lost_the_role_no_longer_counts() {
+    let enough = request_after(2, &[approved(APPROVER), approved(SECOND)]);
+    let left = check(&[APPROVER, SECOND], &[APPROVER]);
+    assert_eq!(
+        only_event(at(SOON, &enough, RequestCommand::ConfirmQuorum(&left))),
+        removed(SECOND)
+    );
+
+    let mut without_role = check(&[APPROVER, SECOND], &[APPROVER, SECOND]);
+    without_role.members[1].roles.clear();
+    assert_eq!(
+        only_event(at(SOON, &enough, RequestCommand::ConfirmQuorum(&without_role))),
+        removed(SECOND)
+    );
+}
+
+#[test]
+fn of_several_approvers_one_who_was_not_looked_up_is_not_counted_yet() {
+    let enough = request_after(2, &[approved(APPROVER), approved(SECOND)]);
+    let half = check(&[APPROVER], &[APPROVER]);
+    assert_eq!(at(SOON, &enough, RequestCommand::ConfirmQuorum(&half)), nothing());
+}
+
+#[test]
+fn an_approval_counts_while_reactions_are_unread_and_is_executed_once_they_are_read() {
+    let access = access();
+    let unread = DecisionContext {
+        has_unread_reactions: true,
+        ..context(SOON, &access)
+    };
+    let (by, seen) = (&person(APPROVER), Seen::Live);
+    let decision = decide(&open_request(1), RequestCommand::Approve { by, seen }, unread);
+    assert_eq!(only_event(decision), approved(APPROVER));
+
+    let waiting = request_after(1, &[approved(APPROVER)]);
+    let reactions = CardReactions {
+        approving: [APPROVER].into(),
+        ..CardReactions::default()
+    };
+    let read = RequestCommand::ReconcileReactions(&reactions);
+    assert_eq!(decide(&waiting, read.clone(), unread), nothing());
+    assert_eq!(only_event(at(SOON, &waiting, read)), executing(&[APPROVER]));
+    let resumed = at(SOON, &waiting, RequestCommand::ContinueExecution);
+    assert_eq!(only_event(resumed), executing(&[APPROVER]));
+}
+
+#[test]
+fn a_denial_that_was_not_seen_stops_a_request_that_was_approved_meanwhile() {
+    let waiting = request_after(1, &[approved(APPROVER)]);
+    let reactions = CardReactions {
+        approving: [APPROVER].into(),
+        denying: vec![person(SECOND)],
+        ..CardReactions::default()
+    };
+    let decision = at(SOON, &waiting, RequestCommand::ReconcileReactions(&reactions));
+    assert_eq!(ending(decision).outcome, Outcome::Denied);
+}
+
+#[test]
+fn an_approval_that_was_taken_back_unseen_is_removed_when_the_reactions_are_read() {
+    let waiting = request_after(1, &[approved(APPROVER)]);
+    let none = CardReactions::default();
+    let decision = at(SOON, &waiting, RequestCommand::ReconcileReactions(&none));
+    assert_eq!(only_event(decision), removed(APPROVER));
+}
+
+#[test]
+fn what_a_read_says_of_people_who_reacted_since_it_began_is_older_than_what_is_known() {
+    let waiting = request_after(1, &[approved(APPROVER)]);
+    let reactions = CardReactions {
+        denying: vec![person(SECOND)],
+        changed: [APPROVER, SECOND].into(),
+        ..CardReactions::default()
+    };
+    let decision = at(SOON, &waiting, RequestCommand::ReconcileReactions(&reactions));
+    assert_eq!(only_event(decision), executing(&[APPROVER]));
+}
+
+#[test]
+fn an_attempt_that_is_only_read_again_is_not_another_one() {
+    let open = open_request(1);
+    let reactions = CardReactions {
+        denying: vec![person(STRANGER), person(BOT)],
+        ..CardReactions::default()
+    };
+    let read = |request: &Request| at(SOON, request, RequestCommand::ReconcileReactions(&reactions));
+    let first = read(&open);
+    assert_eq!(first, refused_and_told(STRANGER, RefusalReason::NotAnApprover));
+    assert_eq!(read(&request_after(1, &first.events)), nothing());
+}
+
+#[test]
+fn no_more_than_ten_attempts_of_a_person_are_recorded() {
+    let attempt = refused_and_told(STRANGER, RefusalReason::NotAnApprover).events;
+    let nine = request_after(1, &vec![attempt[0].clone(); 9]);
+    assert_eq!(approve(&nine, STRANGER).events, attempt);
+    let ten = request_after(1, &vec![attempt[0].clone(); 10]);
+    assert_eq!(approve(&ten, STRANGER), nothing());
+    assert_eq!(deny(&ten, STRANGER), nothing());
 }
 
 #[test]
@@ -71,25 +192,25 @@ fn a_request_that_claims_to_need_nobody_still_needs_one_other_person() {
 
 #[test]
 fn the_last_moment_still_counts() {
-    let by = person(APPROVER);
+    let (by, seen) = (&person(APPROVER), Seen::Live);
     let decision = at(
         last_moment(),
         &open_request(1),
-        RequestCommand::Approve { by: &by },
+        RequestCommand::Approve { by, seen },
     );
     assert_eq!(decision.events, [approved(APPROVER), executing(&[APPROVER])]);
 }
 
 #[test]
 fn a_quorum_without_a_signal_left_ends_without_one() {
+    let access = access();
     let given = DecisionContext {
-        now: SOON,
-        access: &access(),
-        signal_budget_left: false,
+        signal_budget: 0,
+        ..context(SOON, &access)
     };
-    let by = person(APPROVER);
+    let (by, seen) = (&person(APPROVER), Seen::Live);
     let [counted, end] = <[RequestEvent; 2]>::try_from(
-        decide(&open_request(1), RequestCommand::Approve { by: &by }, given).events,
+        decide(&open_request(1), RequestCommand::Approve { by, seen }, given).events,
     )
     .expect("the approval and the end");
     assert_eq!(counted, approved(APPROVER));

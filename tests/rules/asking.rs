@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use killgate::domain::creation::{CreationContext, CreationError, NewRequest, create_request};
+use killgate::domain::creation::{
+    CreationContext, CreationError, NewRequest, SessionSelector, create_request,
+};
 use killgate::domain::event::{Action, RefusalReason, RequestDetails};
 use killgate::domain::identity::ServerIdentity;
 use killgate::domain::ids::{ChannelId, MessageId, RequestId, UserId};
@@ -29,9 +31,8 @@ struct Asking {
 fn asking() -> Asking {
     Asking {
         wish: NewRequest {
-            backend_start: None,
             action: Action::Terminate,
-            pid: pid(4711),
+            sessions: vec![selector(4711)],
             reason: Some("it blocks the shop".to_owned()),
             channel: ChannelId(100),
         },
@@ -44,6 +45,13 @@ fn asking() -> Asking {
     }
 }
 
+fn selector(number: i32) -> SessionSelector {
+    SessionSelector {
+        pid: pid(number),
+        backend_start: None,
+    }
+}
+
 impl Asking {
     fn result(&self) -> Result<RequestDetails, CreationError> {
         let given = CreationContext {
@@ -52,7 +60,7 @@ impl Asking {
             policy: &self.policy,
             limits: &self.limits,
             snapshot: &self.snapshot,
-            signal_budget_left: true,
+            signal_budget: 30,
         };
         create_request(&self.wish, &person(self.by), self.open.iter(), given)
     }
@@ -84,7 +92,7 @@ fn what_was_seen_was_seen_by_the_clock_of_the_server() {
     asking.snapshot.taken_at = ASKED_AT.minus(Duration::from_secs(90));
     let asked = asking.result().expect("it is asked");
     assert_eq!(asked.asked_at, ASKED_AT);
-    assert_eq!(asked.seen_at, Some(asking.snapshot.taken_at));
+    assert_eq!(asked.seen_at, asking.snapshot.taken_at);
 }
 
 #[test]
@@ -135,18 +143,19 @@ fn a_reason_is_needed_only_where_the_policy_says_so() {
 #[test]
 fn a_pid_that_nobody_has_cannot_be_asked_for() {
     let mut asking = asking();
-    asking.wish.pid = pid(4712);
-    assert_eq!(asking.refusal(), CreationError::NoSuchBackend);
+    asking.wish.sessions = vec![selector(4712)];
+    assert_eq!(asking.refusal(), CreationError::NoSuchBackend { pid: pid(4712) });
 }
 
 #[test]
 fn the_backend_that_answers_killgate_is_its_own_and_protected() {
     let mut asking = asking();
     asking.snapshot.own_pid = Some(pid(4712));
-    asking.wish.pid = pid(4712);
+    asking.wish.sessions = vec![selector(4712)];
     assert_eq!(
         asking.refusal(),
         CreationError::Protected {
+            pid: pid(4712),
             rule: ProtectionRule::Own
         }
     );
@@ -158,15 +167,20 @@ fn the_backend_that_answers_killgate_is_its_own_and_protected() {
 fn a_parallel_worker_stands_for_its_leader() {
     let mut asking = asking();
     asking.snapshot.sessions.push(worker(4712, Some(4711)));
-    asking.wish.pid = pid(4712);
+    asking.wish.sessions = vec![selector(4712)];
     let asked = asking.result().expect("the leader can be asked for");
-    assert_eq!((asked.identity.pid, asked.worker), (pid(4711), Some(pid(4712))));
-    assert_eq!(asked.session, session(4711));
+    let backend = &asked.backends[0];
+    assert_eq!(
+        (backend.identity.pid, backend.worker),
+        (pid(4711), Some(pid(4712)))
+    );
+    assert_eq!(backend.session, session(4711));
 
     for leader in [None, Some(4713)] {
         asking.snapshot.sessions[2] = worker(4712, leader);
         let leader = leader.map(pid);
-        assert_eq!(asking.refusal(), CreationError::LeaderGone { leader });
+        let pid = pid(4712);
+        assert_eq!(asking.refusal(), CreationError::LeaderGone { pid, leader });
     }
 }
 
@@ -179,9 +193,9 @@ fn a_protected_session_cannot_be_asked_for_nor_its_parallel_worker() {
     };
     asking.snapshot = snapshot(vec![superuser, worker(4712, Some(4711))]);
     for number in [4711, 4712] {
-        asking.wish.pid = pid(number);
-        let rule = ProtectionRule::Superuser;
-        assert_eq!(asking.refusal(), CreationError::Protected { rule });
+        asking.wish.sessions = vec![selector(number)];
+        let (pid, rule) = (pid(number), ProtectionRule::Superuser);
+        assert_eq!(asking.refusal(), CreationError::Protected { pid, rule });
     }
 }
 
@@ -195,7 +209,7 @@ fn the_same_twice_is_one_request() {
     let joined = CreationError::Duplicate {
         request: RequestId(7),
         channel: ChannelId(100),
-        message: Some(MessageId(5)),
+        card: Some(MessageId(5)),
     };
     assert_eq!(asking.refusal(), joined);
     asking.by = UserId(5);
@@ -207,12 +221,12 @@ fn another_backend_server_target_or_action_is_not_the_same() {
     let differently: [fn(&mut RequestDetails); 5] = [
         |asked| asked.action = Action::Cancel,
         |asked| asked.target = "billing".to_owned(),
-        |asked| asked.identity.pid = pid(4712),
-        |asked| asked.identity.backend_start = Timestamp::from_micros(900_000_001),
+        |asked| asked.backends[0].identity.pid = pid(4712),
+        |asked| asked.backends[0].identity.backend_start = Timestamp::from_micros(900_000_001),
         |asked| {
-            asked.identity.server = ServerIdentity {
+            asked.server = ServerIdentity {
                 system_identifier: 8,
-                ..asked.identity.server
+                ..asked.server
             }
         },
     ];
@@ -240,11 +254,12 @@ fn the_next_query_of_a_session_is_another_one_to_cancel_but_not_to_terminate() {
 
 #[test]
 fn an_attempt_is_recorded_and_a_slip_is_not() {
-    let limit = 1;
+    let (limit, pid) = (1, pid(4711));
     for (refusal, recorded) in [
         (CreationError::NotARequester, Some(RefusalReason::NotARequester)),
         (
             CreationError::Protected {
+                pid,
                 rule: ProtectionRule::Own,
             },
             Some(RefusalReason::Protected),
@@ -262,17 +277,75 @@ fn an_attempt_is_recorded_and_a_slip_is_not() {
             Some(RefusalReason::Limited),
         ),
         (CreationError::ReasonMissing, None),
-        (CreationError::NoSuchBackend, None),
-        (CreationError::LeaderGone { leader: None }, None),
+        (CreationError::NoSuchBackend { pid }, None),
+        (CreationError::Replaced { pid }, None),
+        (CreationError::Repeated { pid }, None),
+        (CreationError::LeaderGone { pid, leader: None }, None),
         (
             CreationError::Duplicate {
                 request: RequestId(7),
                 channel: ChannelId(100),
-                message: None,
+                card: None,
             },
             None,
         ),
     ] {
         assert_eq!(refusal.attempt_reason(), recorded, "{refusal:?}");
+    }
+}
+
+#[test]
+fn a_pid_that_was_seen_means_no_later_backend_with_the_same_pid() {
+    let mut asking = asking();
+    let start = session(4711).backend_start;
+    asking.wish.sessions[0].backend_start = Some(start);
+    assert!(asking.result().is_ok());
+    asking.wish.sessions[0].backend_start = Some(start.minus(Duration::from_micros(1)));
+    assert_eq!(asking.refusal(), CreationError::Replaced { pid: pid(4711) });
+}
+
+#[test]
+fn a_request_can_be_about_several_sessions_each_of_which_is_given_once() {
+    let mut asking = asking();
+    asking.wish.sessions = vec![selector(4711), selector(1)];
+    let asked = asking.result().expect("both can be asked for");
+    let pids: Vec<_> = asked
+        .backends
+        .iter()
+        .map(|backend| backend.identity.pid)
+        .collect();
+    assert_eq!(pids, [pid(4711), pid(1)]);
+
+    asking.wish.sessions.push(selector(4711));
+    assert_eq!(asking.refusal(), CreationError::Repeated { pid: pid(4711) });
+
+    asking.wish.sessions = vec![selector(4711), selector(2)];
+    assert_eq!(
+        asking.refusal(),
+        CreationError::NoSuchBackend { pid: pid(2) },
+        "none is left out"
+    );
+}
+
+#[test]
+fn each_session_of_a_request_takes_a_signal_of_the_hourly_budget() {
+    let asking = Asking {
+        wish: NewRequest {
+            sessions: vec![selector(4711), selector(1)],
+            ..asking().wish
+        },
+        ..asking()
+    };
+    for (signal_budget, is_enough) in [(1, false), (2, true)] {
+        let context = CreationContext {
+            now: ASKED_AT,
+            target: asking.target,
+            policy: &asking.policy,
+            limits: &asking.limits,
+            snapshot: &asking.snapshot,
+            signal_budget,
+        };
+        let result = create_request(&asking.wish, &person(asking.by), [].iter(), context);
+        assert_eq!(result.is_ok(), is_enough, "{signal_budget}");
     }
 }

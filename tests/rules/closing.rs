@@ -1,6 +1,6 @@
 //! How an open request ends without a signal, and what can still happen to one that is no longer open.
 
-use killgate::domain::decision::{Decision, RequestCommand};
+use killgate::domain::decision::{Decision, RequestCommand, Seen};
 use killgate::domain::event::{RefusalReason, RequestEvent, Resolution};
 use killgate::domain::ids::MessageId;
 use killgate::domain::outcome::Outcome;
@@ -13,7 +13,7 @@ fn an_approver_denies_it() {
     let ending = ending(deny(&open_request(1), APPROVER));
     assert_eq!(
         ending,
-        Resolution::without_signal(Outcome::Denied, "an approver said no").closed_by(APPROVER)
+        Resolution::without_signal(Outcome::Denied, "an approver denied it").closed_by(APPROVER)
     );
     assert_eq!((ending.signal_sent, ending.actor), (Some(false), Some(APPROVER)));
 }
@@ -22,7 +22,7 @@ fn an_approver_denies_it() {
 fn its_requester_withdraws_it() {
     assert_eq!(
         ending(deny(&open_request(1), REQUESTER)),
-        Resolution::without_signal(Outcome::Withdrawn, "the requester took it back").closed_by(REQUESTER)
+        Resolution::without_signal(Outcome::Withdrawn, "the requester withdrew it").closed_by(REQUESTER)
     );
 }
 
@@ -40,10 +40,10 @@ fn it_expires_when_its_time_is_over_and_not_before() {
 
 #[test]
 fn a_reaction_past_its_time_only_ends_it() {
-    let by = person(APPROVER);
+    let (by, seen) = (&person(APPROVER), Seen::Live);
     for command in [
-        RequestCommand::Approve { by: &by },
-        RequestCommand::Deny { by: &by },
+        RequestCommand::Approve { by, seen },
+        RequestCommand::Deny { by, seen },
     ] {
         let expected = Decision {
             events: vec![
@@ -56,7 +56,7 @@ fn a_reaction_past_its_time_only_ends_it() {
                     "nobody decided in time",
                 )),
             ],
-            notify: None,
+            notify: Vec::new(),
         };
         assert_eq!(at(expiry(), &open_request(1), command), expected);
     }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use killgate::domain::decision::{Decision, DecisionContext, RequestCommand, decide};
-use killgate::domain::event::{RequestEvent, Resolution};
+use killgate::domain::access::Access;
+use killgate::domain::decision::{Decision, DecisionContext, RequestCommand, Seen, decide};
+use killgate::domain::event::{BackendResolution, RequestEvent, Resolution};
 use killgate::domain::identity::Pid;
 use killgate::domain::ids::{Person, UserId};
 use killgate::domain::outcome::Outcome;
@@ -45,20 +46,39 @@ pub(crate) fn pid(number: i32) -> Pid {
 
 /// What follows at `now`, while the target has signals left.
 pub(crate) fn at(now: Timestamp, request: &Request, command: RequestCommand<'_>) -> Decision {
-    let given = DecisionContext {
+    decide(request, command, context(now, &access()))
+}
+
+/// A target with signals left, and no unread reactions.
+pub(crate) fn context(now: Timestamp, access: &Access) -> DecisionContext<'_> {
+    DecisionContext {
         now,
-        access: &access(),
-        signal_budget_left: true,
-    };
-    decide(request, command, given)
+        access,
+        signal_budget: 30,
+        has_unread_reactions: false,
+    }
 }
 
 pub(crate) fn approve(request: &Request, by: UserId) -> Decision {
-    at(SOON, request, RequestCommand::Approve { by: &person(by) })
+    at(
+        SOON,
+        request,
+        RequestCommand::Approve {
+            by: &person(by),
+            seen: Seen::Live,
+        },
+    )
 }
 
 pub(crate) fn deny(request: &Request, by: UserId) -> Decision {
-    at(SOON, request, RequestCommand::Deny { by: &person(by) })
+    at(
+        SOON,
+        request,
+        RequestCommand::Deny {
+            by: &person(by),
+            seen: Seen::Live,
+        },
+    )
 }
 
 pub(crate) fn approved(by: UserId) -> RequestEvent {
@@ -73,15 +93,24 @@ pub(crate) fn executing(approvers: &[UserId]) -> RequestEvent {
 
 /// The session was seen to end after the signal.
 pub(crate) fn terminated() -> Resolution {
-    Resolution {
+    executed(Outcome::Terminated)
+}
+
+/// The one session of the request ended so.
+pub(crate) fn executed(outcome: Outcome) -> Resolution {
+    let backend = BackendResolution {
+        pid: pid(4711),
+        outcome,
         elapsed: Some(Duration::from_millis(143)),
         signal_sent: Some(true),
-        ..Resolution::without_signal(Outcome::Terminated, "the session ended")
-    }
+        detail: "the session ended".to_owned(),
+        postgres: None,
+    };
+    Resolution::of_execution(vec![backend], None)
 }
 
 pub(crate) fn denied() -> Resolution {
-    Resolution::without_signal(Outcome::Denied, "an approver said no").closed_by(APPROVER)
+    Resolution::without_signal(Outcome::Denied, "an approver denied it").closed_by(APPROVER)
 }
 
 /// An open request that needs `needed` approvals, after `events`.
@@ -103,7 +132,7 @@ pub(crate) fn ended() -> Request {
 /// What the decision comes to, when it is a single event and nobody is told anything.
 #[track_caller]
 pub(crate) fn only_event(decision: Decision) -> RequestEvent {
-    assert_eq!(decision.notify, None);
+    assert_eq!(decision.notify, []);
     let [event] = <[RequestEvent; 1]>::try_from(decision.events).expect("one event");
     event
 }
@@ -144,7 +173,7 @@ pub(crate) fn limits() -> RequestLimits {
 /// All that the cast's server shows.
 pub(crate) fn snapshot(sessions: Vec<Session>) -> Snapshot {
     Snapshot {
-        server: asked(1).identity.server,
+        server: asked(1).server,
         taken_at: ASKED_AT,
         own_pid: None,
         sessions,

@@ -1,11 +1,11 @@
 //! Which stories a ledger can tell of a request, and which are found out.
 
-use killgate::domain::event::{RefusalReason, RequestEvent, Resolution};
+use killgate::domain::event::{LedgerEntry, Recorded, RefusalReason, RequestEvent, Resolution};
 use killgate::domain::ids::{MessageId, RequestId, UserId};
 use killgate::domain::outcome::Outcome;
-use killgate::domain::request::{InvalidTransition, Request, RequestState};
+use killgate::domain::request::{InvalidTransition, Request, RequestState, fold};
 
-use crate::cast::{asked, open_request};
+use crate::cast::{HASH, asked, open_request};
 use crate::given::*;
 
 fn removed(actor: UserId) -> RequestEvent {
@@ -27,11 +27,11 @@ fn a_request_begins_open_with_its_being_asked_for_and_with_nothing_else() {
         (open.id, &open.details, open.card, &open.state),
         (RequestId(7), &asked(2), None, &RequestState::Open)
     );
-    assert!(open.approvals.is_empty() && open.notified.is_empty());
+    assert!(open.approvals.is_empty() && open.attempts.is_empty());
     assert!(open.is_open());
 
-    let began = Request::start(RequestId(7), &approved(APPROVER));
-    let reason = "it does not begin with its being asked for";
+    let began = Request::start(RequestId(7), HASH, &approved(APPROVER));
+    let reason = "its first record is not `requested`";
     assert_eq!(
         began,
         Err(InvalidTransition {
@@ -60,7 +60,7 @@ fn it_keeps_its_card_who_approves_and_who_was_told() {
     );
     assert_eq!(request.card, Some(message));
     assert_eq!(request.approvals, [SECOND].into());
-    assert_eq!(request.notified, [STRANGER].into());
+    assert_eq!(request.attempts, [(STRANGER, 1)].into());
     assert!(request.is_open());
 }
 
@@ -96,7 +96,7 @@ fn it_knows_who_approved_what_is_executed_and_how_it_ended() {
 fn nobody_asks_twice_approves_twice_or_approves_what_they_asked_for() {
     let again = RequestEvent::Requested(Box::new(asked(1)));
     for request in [open_request(1), being_executed(), ended()] {
-        impossible(request, &again, "it was asked for twice");
+        impossible(request, &again, "it was requested twice");
     }
     impossible(open_request(1), &approved(REQUESTER), "its requester approved it");
     impossible(
@@ -134,19 +134,75 @@ fn a_requester_among_the_approvals_makes_no_quorum() {
 #[test]
 fn an_ending_fits_what_went_before_it() {
     for outcome in Outcome::ALL {
-        let end = RequestEvent::Finished(Resolution::without_signal(outcome, "it is over"));
+        let closed = RequestEvent::Finished(Resolution::without_signal(outcome, "it is over"));
+        let executed = RequestEvent::Finished(executed(outcome));
+        let unfit = "it was executed, and its end does not fit its sessions";
+        impossible(being_executed(), &closed, unfit);
+        impossible(open_request(1), &executed, "it ended as if executed, and was not");
         if outcome.needs_execution() {
-            impossible(open_request(1), &end, "it ended as if executed, and was not");
-            assert!(being_executed().evolve(&end, SOON).is_ok(), "{outcome}");
+            impossible(open_request(1), &closed, "it ended as if executed, and was not");
+            let fits = being_executed().evolve(&executed, SOON).is_ok();
+            assert_eq!(fits, outcome != Outcome::Mixed, "{outcome}");
         } else {
-            impossible(
-                being_executed(),
-                &end,
-                "it was executed, and ended as if it was not",
-            );
-            assert!(open_request(1).evolve(&end, SOON).is_ok(), "{outcome}");
+            impossible(being_executed(), &executed, unfit);
+            assert!(open_request(1).evolve(&closed, SOON).is_ok(), "{outcome}");
         }
     }
+}
+
+#[test]
+fn an_execution_resolves_each_session_of_the_request_and_has_the_outcome_that_follows() {
+    let unfit = "it was executed, and its end does not fit its sessions";
+    let end = |change: fn(&mut Resolution)| {
+        let mut resolution = terminated();
+        change(&mut resolution);
+        RequestEvent::Finished(resolution)
+    };
+    impossible(
+        being_executed(),
+        &end(|end| end.backends[0].pid = pid(4712)),
+        unfit,
+    );
+    impossible(being_executed(), &end(|end| end.outcome = Outcome::Gone), unfit);
+    impossible(
+        being_executed(),
+        &end(|end| end.backends.push(end.backends[0].clone())),
+        unfit,
+    );
+}
+
+#[test]
+fn a_request_is_about_at_least_one_session() {
+    let mut about_nothing = asked(1);
+    about_nothing.backends.clear();
+    let started = Request::start(
+        RequestId(7),
+        HASH,
+        &RequestEvent::Requested(Box::new(about_nothing)),
+    );
+    assert_eq!(
+        started.map_err(|invalid| invalid.reason),
+        Err("it is about no session")
+    );
+}
+
+#[test]
+fn the_outcome_of_several_sessions_is_mixed_unless_they_share_one() {
+    let resolution = |outcomes: &[Outcome]| {
+        let backends = outcomes
+            .iter()
+            .map(|outcome| executed(*outcome).backends[0].clone());
+        Resolution::of_execution(backends.collect(), None)
+    };
+    let same = resolution(&[Outcome::Terminated, Outcome::Terminated]);
+    assert_eq!(
+        (same.outcome, same.detail.as_str()),
+        (Outcome::Terminated, "2 terminated")
+    );
+    let mixed = resolution(&[Outcome::Terminated, Outcome::Gone, Outcome::Terminated]);
+    assert_eq!(mixed.outcome, Outcome::Mixed);
+    assert_eq!(mixed.detail, "2 terminated, 1 already gone");
+    assert_eq!(mixed.signal_sent, Some(true));
 }
 
 #[test]
@@ -174,7 +230,7 @@ fn a_card_and_an_attempt_are_remembered_after_the_decision_too() {
             .and_then(|request| request.evolve(&refused, SOON))
             .expect("both can follow");
         assert_eq!((after.card, &after.state), (Some(message), &decided.state));
-        assert_eq!(after.notified, [STRANGER].into());
+        assert_eq!(after.attempts, [(STRANGER, 1)].into());
     }
 }
 
@@ -182,12 +238,24 @@ fn a_card_and_an_attempt_are_remembered_after_the_decision_too() {
 fn a_history_is_replayed_up_to_what_cannot_be() {
     let asked_for = RequestEvent::Requested(Box::new(asked(1)));
     let story = [asked_for, approved(APPROVER), executing(&[APPROVER])];
-    let replay =
-        |events: &[RequestEvent]| Request::replay(RequestId(7), events.iter().map(|event| (event, SOON)));
-    assert_eq!(replay(&[]), Ok(None));
-    assert_eq!(replay(&story), Ok(Some(being_executed())));
-    assert!(replay(&story[1..]).is_err());
-    let impossible = replay(&[story[0].clone(), story[2].clone()]).expect_err("nobody approved");
+    let replay = |events: &[RequestEvent]| {
+        let entry = |event: &RequestEvent| LedgerEntry {
+            request: Some(RequestId(7)),
+            at: SOON,
+            event: event.clone(),
+        };
+        let records: Vec<_> = events
+            .iter()
+            .map(|event| Recorded::acknowledge(1, HASH.to_owned(), entry(event)))
+            .collect();
+        fold(&records).remove(&RequestId(7))
+    };
+    assert_eq!(replay(&[]), None);
+    assert_eq!(replay(&story), Some(Ok(being_executed())));
+    assert!(replay(&story[1..]).expect("a history").is_err());
+    let impossible = replay(&[story[0].clone(), story[2].clone(), story[1].clone()])
+        .expect("a history")
+        .expect_err("nobody approved");
     assert_eq!(
         impossible.to_string(),
         "request 7: it was executed without enough approvals"

@@ -1,6 +1,8 @@
 //! How much may be open at once, and what a used up budget of signals means for asking.
 
-use killgate::domain::creation::{CreationContext, CreationError, NewRequest, create_request};
+use killgate::domain::creation::{
+    CreationContext, CreationError, NewRequest, SessionSelector, create_request,
+};
 use killgate::domain::event::{Action, RequestDetails};
 use killgate::domain::ids::{ChannelId, UserId};
 use killgate::domain::policy::RequestLimits;
@@ -13,15 +15,17 @@ use crate::given::*;
 fn open_by(requester: UserId, number: i32) -> Request {
     let mut request = open_request(1);
     request.details.requester = requester;
-    request.details.identity.pid = pid(number);
+    request.details.backends[0].identity.pid = pid(number);
     request
 }
 
 fn asked_with(open: &[Request], signal_left: bool) -> Result<RequestDetails, CreationError> {
     let wish = NewRequest {
-        backend_start: None,
         action: Action::Terminate,
-        pid: pid(4711),
+        sessions: vec![SessionSelector {
+            pid: pid(4711),
+            backend_start: None,
+        }],
         reason: None,
         channel: ChannelId(100),
     };
@@ -36,7 +40,7 @@ fn asked_with(open: &[Request], signal_left: bool) -> Result<RequestDetails, Cre
         policy: &policy(),
         limits: &limits,
         snapshot: &snapshot(vec![session(4711)]),
-        signal_budget_left: signal_left,
+        signal_budget: if signal_left { limits.signals_per_hour } else { 0 },
     };
     create_request(&wish, &person(REQUESTER), open.iter(), given)
 }

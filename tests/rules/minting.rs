@@ -5,7 +5,7 @@ use killgate::domain::event::{Action, LedgerEntry, Recorded, RequestEvent};
 use killgate::domain::ids::{RequestId, UserId};
 use killgate::domain::request::Request;
 
-use crate::cast::{asked, open_request};
+use crate::cast::{HASH, asked, open_request};
 use crate::given::*;
 
 /// What a ledger acknowledged for `request`.
@@ -17,10 +17,7 @@ fn recorded(request: RequestId, events: &[RequestEvent]) -> Vec<Recorded> {
     };
     (1..)
         .zip(events)
-        .map(|(seq, event)| Recorded {
-            seq,
-            entry: entry(event),
-        })
+        .map(|(seq, event)| Recorded::acknowledge(seq, HASH.to_owned(), entry(event)))
         .collect()
 }
 
@@ -39,8 +36,8 @@ fn the_token_says_what_was_shown_and_who_agreed() {
     assert_eq!(token.request(), RequestId(7));
     assert_eq!(token.action(), Action::Terminate);
     assert_eq!(token.target(), "orders");
-    assert_eq!(token.identity(), &asked.identity);
-    assert_eq!(token.session(), &asked.session);
+    assert_eq!(token.server(), asked.server);
+    assert_eq!(token.backends(), asked.backends);
     assert_eq!(token.requester(), REQUESTER);
     assert_eq!(token.approvers(), [APPROVER]);
 }
@@ -95,6 +92,10 @@ fn one_requests_approval_is_no_token_for_another() {
     );
 
     let mut of_nobody = recorded(RequestId(7), &events);
-    of_nobody[0].entry.request = None;
+    let entry = LedgerEntry {
+        request: None,
+        ..of_nobody[0].entry().clone()
+    };
+    of_nobody[0] = Recorded::acknowledge(1, HASH.to_owned(), entry);
     assert_eq!(Approved::mint(&open_request(1), &of_nobody), None);
 }

@@ -22,6 +22,7 @@ fn outcomes() {
         ("limited", "Limit reached"),
         ("unreachable", "Unreachable"),
         ("unknown", "Unknown"),
+        ("mixed", "Mixed"),
         ("denied", "Denied"),
         ("withdrawn", "Withdrawn"),
         ("expired", "Expired"),

@@ -16,7 +16,7 @@ use killgate::domain::session::{Session, Snapshot};
 use killgate::domain::timestamp::Timestamp;
 use killgate::workflow::ports::{
     CardContent, ChannelAlert, Clock, DeliveryError, Freshness, IncidentChannel, Ledger, LedgerError,
-    MessageRef, PendingRequests, RequestSearch, SignalResult, Target, TargetUnreachable, Vote,
+    MessageRef, PendingRequests, RequestSearch, SignalResult, Target, TargetUnreachable, UserReaction, Vote,
 };
 
 use crate::world::World;
@@ -155,7 +155,7 @@ struct Spoiled {
     doubles: bool,
     remembers: bool,
     quotes: bool,
-    memory: Mutex<BTreeMap<(MessageId, bool), Vec<UserId>>>,
+    memory: Mutex<BTreeMap<(MessageId, bool), Vec<UserReaction>>>,
 }
 
 #[async_trait]
@@ -170,7 +170,11 @@ impl IncidentChannel for Spoiled {
 
     async fn edit_card(&self, place: MessageRef, card: &CardContent) -> Result<(), DeliveryError> {
         if self.quotes {
-            let raw = card.request.details.session.query.clone().unwrap_or_default();
+            let raw = card.request.details.backends[0]
+                .session
+                .query
+                .clone()
+                .unwrap_or_default();
             self.world.with(|state| state.read(MessageBody::text(raw)));
         }
         self.world.edit_card(place, card).await
@@ -197,13 +201,13 @@ impl IncidentChannel for Spoiled {
         self.world.post_alert(channel, alert).await
     }
 
-    async fn reacting_users(&self, card: MessageRef, vote: Vote) -> Result<Vec<UserId>, DeliveryError> {
+    async fn reactions(&self, card: MessageRef, vote: Vote) -> Result<Vec<UserReaction>, DeliveryError> {
         let key = (card.message, vote == Vote::Approve);
         let known = self.memory.lock().expect("never poisoned").get(&key).cloned();
         if let Some(known) = known.filter(|known| self.remembers && !known.is_empty()) {
             return Ok(known);
         }
-        let found = self.world.reacting_users(card, vote).await?;
+        let found = self.world.reactions(card, vote).await?;
         self.memory
             .lock()
             .expect("never poisoned")
@@ -248,9 +252,10 @@ impl Target for Hasty {
         self.honest.snapshot(wanted).await
     }
 
-    async fn signal(&self, approved: Approved, protection: &ProtectionRules) -> SignalResult {
+    async fn signal(&self, approved: &Approved, protection: &ProtectionRules) -> Vec<SignalResult> {
         let (name, epoch) = (self.name().to_owned(), self.epoch);
-        let (request, action, pid) = (approved.request(), approved.action(), approved.identity().pid);
+        let (request, action) = (approved.request(), approved.action());
+        let pid = approved.backends()[0].identity.pid;
         let signal_whoever_has_the_pid = || {
             self.world.with(|state| {
                 let Some(session) = state.servers[&name].find(pid).cloned() else {
@@ -261,10 +266,10 @@ impl Target for Hasty {
         };
         if self.mistake == Mistake::BarePid {
             signal_whoever_has_the_pid();
-            return SignalResult::Sent;
+            return vec![SignalResult::Sent];
         }
         let signalled = self.honest.signal(approved, protection).await;
-        if matches!(signalled, SignalResult::Unknown { .. }) {
+        if matches!(signalled[..], [SignalResult::Unknown { .. }]) {
             signal_whoever_has_the_pid();
         }
         signalled

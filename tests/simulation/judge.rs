@@ -5,7 +5,7 @@ mod votes;
 use std::collections::{BTreeMap, BTreeSet};
 
 use killgate::domain::event::{Action, LedgerEntry, Recorded, RequestDetails, RequestEvent, Resolution};
-use killgate::domain::identity::BackendIdentity;
+use killgate::domain::identity::Pid;
 use killgate::domain::ids::{MessageId, RequestId};
 use killgate::domain::outcome::Outcome;
 use votes::Votes;
@@ -13,6 +13,7 @@ use votes::Votes;
 use crate::incident::Report;
 use crate::world::World;
 use crate::world::facts::Fact;
+use crate::world::postgres::Victim;
 
 /// What must hold whatever happens. That `now` and randomness are arguments (9) is held by playing an incident
 /// twice.
@@ -59,7 +60,7 @@ struct Case {
     asked: Box<RequestDetails>,
     /// Under which epoch it was recorded to be executed.
     executing: Option<u64>,
-    signalled: bool,
+    signalled: BTreeSet<Pid>,
     ended: Option<Resolution>,
     cards: Vec<MessageId>,
     announced: u32,
@@ -70,7 +71,7 @@ pub struct Judge {
     seen: usize,
     epoch: u64,
     cases: BTreeMap<RequestId, Case>,
-    shown: BTreeMap<RequestId, Vec<(Action, BackendIdentity)>>,
+    shown: BTreeMap<RequestId, Vec<(Action, Vec<Victim>)>>,
     acknowledged: BTreeMap<u64, Recorded>,
     durable: u64,
     votes: Votes,
@@ -120,16 +121,17 @@ impl Judge {
             Fact::Durable { epoch, records } => self.made_durable(*epoch, records),
             Fact::Acknowledged { records } => {
                 self.acknowledged
-                    .extend(records.iter().map(|record| (record.seq, record.clone())));
+                    .extend(records.iter().map(|record| (record.seq(), record.clone())));
                 Ok(())
             }
             Fact::Posted {
                 request,
                 message,
                 action,
-                identity,
+                victims,
             } => {
-                self.shown.entry(*request).or_default().push((*action, *identity));
+                let shown = (*action, victims.clone());
+                self.shown.entry(*request).or_default().push(shown);
                 if let Some(case) = self.cases.get_mut(request) {
                     case.cards.push(*message);
                     return Ok(());
@@ -202,7 +204,7 @@ impl Judge {
             ));
         }
         for record in records {
-            let Recorded { seq, entry } = record;
+            let (seq, entry) = (&record.seq(), record.entry());
             if self
                 .acknowledged
                 .get(seq)
@@ -234,7 +236,7 @@ impl Judge {
                 let case = Case {
                     asked: asked.clone(),
                     executing: None,
-                    signalled: false,
+                    signalled: BTreeSet::new(),
                     ended: None,
                     cards: Vec::new(),
                     announced: 0,
@@ -268,13 +270,7 @@ impl Judge {
         Ok(())
     }
 
-    fn signalled(
-        &mut self,
-        epoch: u64,
-        request: RequestId,
-        action: Action,
-        victim: &BackendIdentity,
-    ) -> Verdict {
+    fn signalled(&mut self, epoch: u64, request: RequestId, action: Action, victim: &Victim) -> Verdict {
         let case = self
             .cases
             .get_mut(&request)
@@ -285,7 +281,7 @@ impl Judge {
                 "signalled before `executing` was durable",
             ));
         };
-        if std::mem::replace(&mut case.signalled, true) {
+        if !case.signalled.insert(victim.pid) {
             return Err(Violation::of(Invariant::NeverTwice, "signalled a second time"));
         }
         if case.executing != Some(epoch) {
@@ -294,13 +290,14 @@ impl Judge {
                 "signalled by another than who decided",
             ));
         }
-        let same = |(shown_action, shown): &(Action, BackendIdentity)| {
-            *shown_action == action
-                && shown.server == victim.server
+        let same = |shown: &Victim| {
+            shown.server == victim.server
                 && shown.pid == victim.pid
                 && shown.backend_start == victim.backend_start
                 && (action == Action::Terminate || shown.query_start == victim.query_start)
         };
+        let same =
+            |(shown_action, shown): &(Action, Vec<Victim>)| *shown_action == action && shown.iter().any(same);
         let shown = self.shown.get(&request).map_or(&[][..], Vec::as_slice);
         if shown.is_empty() || !shown.iter().all(same) {
             return Err(Violation::of(

@@ -68,7 +68,7 @@ fn a_reaction_on_a_card_that_closed_before_the_restart_is_an_attempt_on_record()
             why: RefusalReason::Closed,
         };
         let last = state.disk.records().last().expect("a record");
-        assert_eq!(last.entry.event, attempt);
+        assert_eq!(last.entry().event, attempt);
     });
 }
 

@@ -56,7 +56,7 @@ pub fn outcomes(world: &World) -> Vec<Outcome> {
         state
             .disk
             .records()
-            .filter_map(|recorded| finished(&recorded.entry.event))
+            .filter_map(|recorded| finished(&recorded.entry().event))
             .collect()
     })
 }

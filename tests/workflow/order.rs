@@ -13,7 +13,7 @@ use crate::world::cast::BEN;
 use crate::world::facts::Fact;
 
 fn durable(fact: &Fact, such: impl Fn(&RequestEvent) -> bool) -> bool {
-    let of = |records: &[Recorded]| records.iter().any(|record| such(&record.entry.event));
+    let of = |records: &[Recorded]| records.iter().any(|record| such(&record.entry().event));
     matches!(fact, Fact::Durable { records, .. } if of(records))
 }
 

@@ -35,13 +35,14 @@ impl ApiClient {
             .map(drop)
     }
 
-    /// Everyone who has this reaction on the message now, page by page, by id. The limit of [`Self::within`] holds
-    /// for each page.
+    /// Everybody who has this reaction on the message now, normal or super (Discord documentation, "Get Reactions",
+    /// `type`), page by page, by id. The limit of [`Self::within`] holds for each page.
     pub async fn reacting_users(
         &self,
         channel_id: ChannelId,
         message_id: MessageId,
         emoji: &ReactionType,
+        is_super: bool,
     ) -> Result<Vec<UserId>, ApiError> {
         let reaction = &emoji.as_data();
         let route = Route::ChannelMessageReactionEmoji {
@@ -53,6 +54,9 @@ impl ApiClient {
         let mut last: Option<UserId> = None;
         loop {
             let mut call = ApiCall::get(route).query("limit", &PAGE);
+            if is_super {
+                call = call.query("type", &1);
+            }
             if let Some(after) = last {
                 call = call.query("after", &after);
             }

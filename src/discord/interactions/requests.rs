@@ -1,6 +1,6 @@
 //! `/requests`: what was asked for, and what came of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tracing::{error, warn};
@@ -13,7 +13,7 @@ use crate::discord::reply::InteractionReply;
 use crate::domain::event::Recorded;
 use crate::domain::identity::Pid;
 use crate::domain::ids::{Person, UserId};
-use crate::domain::request::Request;
+use crate::domain::request::{Request, fold};
 use crate::workflow::ports::{RequestSearch, SearchAnchor};
 use crate::workflow::refusal::Refusal;
 
@@ -94,7 +94,7 @@ impl InteractionHandler {
             error!(error = ?problem, "the ledger cannot be read");
             Refusal::LedgerDown
         })?;
-        Ok(fold(records))
+        Ok(newest_first(&records))
     }
 
     /// The targets whose requests the person may see; `None` for all, also those that are no longer configured.
@@ -123,27 +123,12 @@ fn wanted(options: &CommandOptions<'_>) -> Result<RequestFilter, Refusal> {
     })
 }
 
-/// The requests that the records tell of, newest first.
-fn fold(records: Vec<Recorded>) -> Vec<Request> {
-    let mut histories: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for recorded in records {
-        if let Some(request) = recorded.entry.request {
-            histories.entry(request).or_default().push(recorded.entry);
-        }
-    }
-    let replayed = histories.into_iter().rev().map(|(id, entries)| {
-        (
-            id,
-            Request::replay(id, entries.iter().map(|entry| (&entry.event, entry.at))),
-        )
+/// The requests in the records, newest first. One with an impossible history is left out and logged.
+fn newest_first(records: &[Recorded]) -> Vec<Request> {
+    let valid = fold(records).into_values().rev().filter_map(|request| {
+        request
+            .inspect_err(|invalid| warn!(%invalid, "the ledger has an impossible history of a request"))
+            .ok()
     });
-    replayed
-        .filter_map(|(id, request)| match request {
-            Ok(request) => request,
-            Err(impossible) => {
-                warn!(request = id.0, %impossible, "the ledger tells of a request that cannot be; it is not listed");
-                None
-            }
-        })
-        .collect()
+    valid.collect()
 }

@@ -141,7 +141,12 @@ pub fn action_on_session(asked: &RequestDetails) -> String {
 
 /// `4711 on orders`.
 pub fn session_on_target(asked: &RequestDetails) -> String {
-    format!("{} on {}", asked.identity.pid, name(&asked.target))
+    let pids: Vec<_> = asked
+        .backends
+        .iter()
+        .map(|backend| backend.identity.pid.to_string())
+        .collect();
+    format!("{} on {}", join_capped(pids), name(&asked.target))
 }
 
 fn infinitive(action: Action) -> &'static str {

@@ -61,14 +61,14 @@ pub fn refusal(refusal: &Refusal, look: &RenderConfig) -> MessageBody {
     }
     let text = match refusal {
         Refusal::Rejected {
-            why:
+            error:
                 CreationError::Duplicate {
                     channel,
-                    message: Some(message),
+                    card: Some(card),
                     ..
                 },
             ..
-        } => format!("{words} {}", message_link(look, *channel, *message)),
+        } => format!("{words} {}", message_link(look, *channel, *card)),
         _ => words,
     };
     MessageBody::text(text).ephemeral()

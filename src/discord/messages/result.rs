@@ -55,7 +55,7 @@ fn released(request: &Request, ending: &Resolution) -> Option<String> {
     let was_seen_to_end = matches!(ending.outcome, Outcome::Cancelled | Outcome::Terminated);
     let released = ending.waiters_released.filter(|_| was_seen_to_end)?;
     let text = format!("{} released", count(released as usize, "waiter"));
-    Some(match request.details.waiters {
+    Some(match request.details.waiters() {
         waited if waited > released => format!("{text}; {waited} waited when it was asked for."),
         _ => format!("{text}."),
     })

@@ -226,7 +226,7 @@ impl SealedBatch {
             {
                 standing.insert(request, now);
             }
-            let sealed = tail.seal(entry).map_err(|error| {
+            let sealed = tail.seal(&entry).map_err(|error| {
                 LedgerError::NotRecorded(
                     anyhow::Error::new(error).context("the record cannot be written as JSON"),
                 )

@@ -1,71 +1,99 @@
-//! A record as the JSON object of the export, and back. What cannot be written exactly as it would be read
-//! again is not written otherwise in silence: see [`time`] for the years and `number` for large numbers.
+//! A record as a line of the export: a JSON object in the RFC 8785 form (JSON Canonicalization Scheme).
 //!
-//! Every field of an event is always there: one that has no value is `null`, never left out. Reading is as
-//! strict: a missing field, an unknown one, an unknown name, or a time written otherwise is an error.
+//! Every field of an event is always there: one without a value is `null`, never left out. Reading is as strict: a line
+//! is accepted only if writing what was read gives the same line again. So a missing or an unknown field, a number
+//! or a time written in another way, and white space are errors.
 
-mod event;
-mod fields;
-mod number;
-mod session;
+mod backend_form;
+mod form;
 pub mod time;
-use serde_json::{Map, Value};
+mod values;
 
-use self::fields::FieldReader;
-use crate::domain::event::{LedgerEntry, Recorded};
-use crate::domain::ids::RequestId;
+use std::fmt::Write as _;
 
-/// A JSON object. Its fields have no order until they are written in the RFC 8785 form.
-pub type JsonObject = Map<String, Value>;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
 
-/// Why an object is no record.
+use self::form::RecordForm;
+use crate::domain::event::LedgerEntry;
+
+/// A line that was read, and is as killgate writes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecodedRecord {
+    pub seq: u64,
+    pub entry: LedgerEntry,
+    /// The hash of the record before it, as the line states it.
+    pub prev: String,
+    /// The record's own hash, as the line states it.
+    pub stated_hash: String,
+    /// The hash of what the line says.
+    pub hash: String,
+}
+
+/// Why a line is no record, or an entry cannot become one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {problem}", place(*.seq))]
-pub struct RecordError {
-    /// The record's own number, if at least that could be read.
-    pub seq: Option<u64>,
-    pub problem: String,
+pub enum RecordError {
+    #[error("it is not a JSON object with the fields of a record: {0}")]
+    Unreadable(String),
+    #[error(
+        "it is not written as killgate writes it: a field more or less, another order, or another form of a value"
+    )]
+    NotCanonical,
+    #[error("`{field}` is {value:?}, which this killgate does not know")]
+    Unknown { field: &'static str, value: String },
+    #[error("it cannot be written as JSON: {0}")]
+    Unwritable(String),
 }
 
-fn place(seq: Option<u64>) -> String {
-    seq.map_or_else(
-        || "a record without a number".to_owned(),
-        |seq| format!("record {seq}"),
-    )
+/// Writes `entry` as record `seq`, after the record whose hash is `prev`. Returns the line, and what reading it gives.
+pub fn encode(seq: u64, entry: &LedgerEntry, prev: &str) -> Result<(String, DecodedRecord), RecordError> {
+    let mut form = RecordForm::new(seq, entry, prev);
+    let hash = hash(&canonical(&form)?);
+    form.hash = Some(hash.clone());
+    let line = canonical(&form)?;
+    // Times beyond the year 9999 are written as the last one within, so what was read is what others go on with.
+    let entry = form.entry()?;
+    let decoded = DecodedRecord {
+        seq,
+        entry,
+        prev: prev.to_owned(),
+        stated_hash: hash.clone(),
+        hash,
+    };
+    Ok((line, decoded))
 }
 
-/// The record without `prev` and `hash`, which the chain adds.
-pub fn encode(recorded: &Recorded) -> JsonObject {
-    let LedgerEntry { request, at, event } = &recorded.entry;
-    let mut object = event::encode(event);
-    object.insert("seq".to_owned(), number::write(recorded.seq));
-    object.insert(
-        "request".to_owned(),
-        request.map_or(Value::Null, |RequestId(id)| number::write(id)),
-    );
-    object.insert("at".to_owned(), time::write(*at).into());
-    object
+/// Reads a line. Whether the stated hash is right is for the caller to judge.
+pub fn decode(line: &str) -> Result<DecodedRecord, RecordError> {
+    let mut form: RecordForm =
+        serde_json::from_str(line).map_err(|error| RecordError::Unreadable(error.to_string()))?;
+    let entry = form.entry()?;
+    // Written anew from what was understood of it, so that nothing in the line goes unnoticed.
+    let mut again = RecordForm::new(form.seq, &entry, &form.prev);
+    let hash = hash(&canonical(&again)?);
+    again.hash.clone_from(&form.hash);
+    if canonical(&again)? != line {
+        return Err(RecordError::NotCanonical);
+    }
+    Ok(DecodedRecord {
+        seq: form.seq,
+        entry,
+        prev: form.prev,
+        stated_hash: form.hash.take().unwrap_or_default(),
+        hash,
+    })
 }
 
-/// The record that an object without `prev` and `hash` stands for.
-pub fn decode(object: JsonObject) -> Result<Recorded, RecordError> {
-    let mut fields = FieldReader::of(object);
-    let seq = fields.number("seq").map_err(|problem| RecordError {
-        seq: None,
-        problem: problem.to_string(),
-    })?;
-    entry(fields)
-        .map(|entry| Recorded { seq, entry })
-        .map_err(|problem| RecordError {
-            seq: Some(seq),
-            problem: problem.to_string(),
-        })
+fn canonical(form: &impl Serialize) -> Result<String, RecordError> {
+    serde_json_canonicalizer::to_string(form).map_err(|error| RecordError::Unwritable(error.to_string()))
 }
 
-fn entry(mut fields: FieldReader) -> Result<LedgerEntry, fields::FieldError> {
-    let request = fields.optional("request", FieldReader::number)?.map(RequestId);
-    let at = fields.moment("at")?;
-    let event = event::decode(&mut fields)?;
-    fields.finish()?;
-    Ok(LedgerEntry { request, at, event })
+/// SHA-256 in lower-case hexadecimal.
+fn hash(text: &str) -> String {
+    let digest = Sha256::digest(text);
+    digest.iter().fold(String::with_capacity(64), |mut hex, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }

@@ -203,7 +203,7 @@ fn append(connection: &Connection, entries: Vec<LedgerEntry>) -> WriteResult {
     let mut tail = end(connection).map_err(not_recorded)?;
     let mut done = Vec::with_capacity(entries.len());
     for entry in entries {
-        let sealed = tail.seal(entry).map_err(|error| {
+        let sealed = tail.seal(&entry).map_err(|error| {
             LedgerError::NotRecorded(
                 anyhow::Error::new(error).context("the record cannot be written as JSON"),
             )
@@ -219,7 +219,7 @@ fn append(connection: &Connection, entries: Vec<LedgerEntry>) -> WriteResult {
 }
 
 fn insert(connection: &Connection, sealed: &hash_chain::SealedRecord) -> rusqlite::Result<()> {
-    let Recorded { seq, entry } = &sealed.recorded;
+    let (seq, entry) = (sealed.recorded.seq(), sealed.recorded.entry());
     connection
         .prepare_cached("INSERT INTO record (seq, line) VALUES (?1, ?2)")?
         .execute(params![seq, sealed.line])?;

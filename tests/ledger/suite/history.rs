@@ -23,7 +23,7 @@ pub(crate) async fn history_tells_the_newest_requests_first(place: &impl Place) 
     let records = ledger.history(search).await.expect("found");
     let told: Vec<_> = records
         .iter()
-        .map(|record| (number(record), record.seq))
+        .map(|record| (number(record), record.seq()))
         .collect();
     assert_eq!(told, [(4, 4), (4, 6), (3, 3), (3, 5), (2, 2), (2, 7)]);
 }

@@ -22,7 +22,7 @@ struct Stay {
     heard: bool,
     /// The bot found it on the card.
     found: bool,
-    /// The bot found it on the card, and its author to be an approver then.
+    /// The bot found it on the card or was told of it, and looked up its author, who was an approver then.
     confirmed: bool,
     /// It was the so-manieth reaction to be taken back.
     over: Option<u64>,
@@ -84,7 +84,7 @@ impl Votes {
                 for stay in self
                     .stays
                     .values_mut()
-                    .filter(|stay| stay.by == *person && stay.found)
+                    .filter(|stay| stay.by == *person && (stay.found || stay.heard))
                 {
                     stay.confirmed = true;
                 }

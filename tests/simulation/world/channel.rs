@@ -10,13 +10,14 @@ use killgate::domain::event::RefusalReason;
 use killgate::domain::ids::{ChannelId, MessageId, Person, RequestId, UserId};
 use killgate::domain::request::Request;
 use killgate::workflow::ports::{
-    CardContent, ChannelAlert, DeliveryError, IncidentChannel, MessageRef, Responder, Vote,
+    CardContent, ChannelAlert, DeliveryError, IncidentChannel, MessageRef, Responder, UserReaction, Vote,
 };
 use killgate::workflow::refusal::Refusal;
 
-use super::discord::{Kind, Shown};
+use super::discord::{Kind, Shown, normal_reaction};
 use super::facts::Fact;
 use super::faults::{Lost, Part};
+use super::postgres::Victim;
 use super::reading::problem_with;
 use super::{State, World};
 
@@ -131,7 +132,7 @@ impl IncidentChannel for World {
             .map_err(unavailable)
     }
 
-    async fn reacting_users(&self, card: MessageRef, vote: Vote) -> Result<Vec<UserId>, DeliveryError> {
+    async fn reactions(&self, card: MessageRef, vote: Vote) -> Result<Vec<UserReaction>, DeliveryError> {
         self.call(Part::Discord, |state| {
             state.card(card.message)?;
             let voters = state.discord.voters(card.message, vote);
@@ -140,7 +141,7 @@ impl IncidentChannel for World {
                 vote,
                 voters: voters.clone(),
             });
-            Ok(voters.into_iter().collect())
+            Ok(voters.into_iter().map(normal_reaction).collect())
         })
         .await
         .map_err(unavailable)?
@@ -204,7 +205,12 @@ impl State {
             request: request.id,
             message,
             action: request.details.action,
-            identity: request.details.identity,
+            victims: request
+                .details
+                .backends
+                .iter()
+                .map(|backend| Victim::of(request.details.server, backend))
+                .collect(),
         });
         self.read(messages::card::new_card(card, &LOOK));
         message

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use killgate::domain::ids::{MessageId, Person, RequestId, RoleId, UserId};
 use killgate::domain::outcome::Outcome;
 use killgate::workflow::input::EngineInput;
-use killgate::workflow::ports::{MessageRef, Vote};
+use killgate::workflow::ports::{MessageRef, ReactionKind, UserReaction, Vote};
 
 use super::State;
 use super::cast::INCIDENT;
@@ -170,7 +170,8 @@ impl State {
         let happening = move || EngineInput::ReactionAdded {
             card: place(card),
             vote,
-            by: person.clone(),
+            reaction: normal_reaction(by),
+            member: person.clone(),
         };
         self.tell(Told::Vote(serial), About { card, by: Some(by) }, happening);
     }
@@ -181,7 +182,11 @@ impl State {
             let about = About { card, by: Some(by) };
             let card = place(card);
             self.tell(Told::Removals(gone), about, move || {
-                EngineInput::ReactionRemoved { card, vote, by }
+                EngineInput::ReactionRemoved {
+                    card,
+                    vote,
+                    reaction: normal_reaction(by),
+                }
             });
         }
     }
@@ -247,6 +252,13 @@ impl State {
         happening: impl Fn() -> EngineInput + Send + Sync + 'static,
     ) {
         self.discord.gateway.tell(told, about, happening);
+    }
+}
+
+pub fn normal_reaction(user: UserId) -> UserReaction {
+    UserReaction {
+        user,
+        kind: ReactionKind::Normal,
     }
 }
 

@@ -61,13 +61,13 @@ impl Disk {
         let mut tail = match self.rows.last() {
             None => ChainTail::default(),
             Some(last) => ChainTail {
-                seq: last.recorded.seq,
+                seq: last.recorded.seq(),
                 hash: last.hash.clone(),
             },
         };
-        let seal = |entry| {
+        let seal = |entry: LedgerEntry| {
             let sealed = tail
-                .seal(entry)
+                .seal(&entry)
                 .map_err(|error| LedgerError::NotRecorded(error.into()))?;
             Ok(Row {
                 line: sealed.line,
@@ -80,7 +80,7 @@ impl Disk {
 
     fn sync(&mut self, rows: Vec<Row>) {
         for row in &rows {
-            let entry = &row.recorded.entry;
+            let entry = &row.recorded.entry();
             if let (Some(request), Some(now)) = (entry.request, pending::state_after(&entry.event)) {
                 self.standing.insert(request, now);
             }
@@ -96,17 +96,17 @@ impl Disk {
 
     fn recall(&self, since: Timestamp) -> Result<PendingRequests, LedgerError> {
         let executed = self.records().filter(|recorded| {
-            matches!(recorded.entry.event, RequestEvent::Executing { .. }) && recorded.entry.at >= since
+            matches!(recorded.entry().event, RequestEvent::Executing { .. }) && recorded.entry().at >= since
         });
         let wanted: BTreeSet<_> = executed
-            .filter_map(|recorded| recorded.entry.request)
+            .filter_map(|recorded| recorded.entry().request)
             .chain(self.standing.keys().copied())
             .collect();
-        let asked = |recorded: &Recorded| matches!(recorded.entry.event, RequestEvent::Requested(_));
+        let asked = |recorded: &Recorded| matches!(recorded.entry().event, RequestEvent::Requested(_));
         let last = self
             .records()
             .filter(|recorded| asked(recorded))
-            .filter_map(|recorded| recorded.entry.request);
+            .filter_map(|recorded| recorded.entry().request);
         Ok(PendingRequests {
             next_id: RequestId(last.max().map_or(1, |RequestId(last)| last + 1)),
             undelivered: self
@@ -120,7 +120,7 @@ impl Disk {
                 .iter()
                 .filter(|row| {
                     row.recorded
-                        .entry
+                        .entry()
                         .request
                         .is_some_and(|request| wanted.contains(&request))
                 })
@@ -131,18 +131,18 @@ impl Disk {
 
     /// The records of the ended request that has this card.
     fn history(&self, search: &RequestSearch) -> Result<Vec<Recorded>, LedgerError> {
-        let card = self.records().find_map(|recorded| match recorded.entry.event {
-            RequestEvent::Posted { message } if Some(message) == search.card => recorded.entry.request,
+        let card = self.records().find_map(|recorded| match &recorded.entry().event {
+            RequestEvent::Posted { message } if Some(*message) == search.card => recorded.entry().request,
             _ => None,
         });
         let ended = card.filter(|request| self.standing.get(request) != Some(&PendingState::Pending));
-        let wanted = |row: &&Row| ended.is_some() && row.recorded.entry.request == ended;
+        let wanted = |row: &&Row| ended.is_some() && row.recorded.entry().request == ended;
         self.rows.iter().filter(wanted).map(read).collect()
     }
 }
 
 fn read(row: &Row) -> Result<Recorded, LedgerError> {
-    let seq = row.recorded.seq;
+    let seq = row.recorded.seq();
     let corrupt = |broken: hash_chain::ChainError| LedgerError::Corrupt {
         seq,
         problem: broken.to_string(),

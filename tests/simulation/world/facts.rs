@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use killgate::domain::event::{Action, LedgerEntry, Recorded, RefusalReason};
-use killgate::domain::identity::BackendIdentity;
 use killgate::domain::ids::{MessageId, RequestId, UserId};
 use killgate::domain::outcome::Outcome;
 use killgate::domain::timestamp::Timestamp;
 use killgate::workflow::ports::{ChannelAlert, MessageRef, Vote};
+
+use super::postgres::Victim;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
@@ -32,7 +33,7 @@ pub enum Fact {
         request: RequestId,
         message: MessageId,
         action: Action,
-        identity: BackendIdentity,
+        victims: Vec<Victim>,
     },
     /// A card was changed; how it says the request ended, if it does.
     Edited {
@@ -88,10 +89,10 @@ pub enum Fact {
         epoch: u64,
         request: RequestId,
         action: Action,
-        victim: BackendIdentity,
+        victim: Victim,
     },
     /// A backend ended its query, or itself.
-    Finished { victim: BackendIdentity, whole: bool },
+    Finished { victim: Victim, whole: bool },
 }
 
 #[derive(Default)]

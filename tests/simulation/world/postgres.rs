@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use killgate::domain::approval::Approved;
 use killgate::domain::event::Action;
-use killgate::domain::identity::{BackendIdentity, Pid, ServerIdentity as Identified};
+use killgate::domain::event::RequestedBackend;
+use killgate::domain::identity::{Pid, ServerIdentity as Identified};
 use killgate::domain::ids::RequestId;
 use killgate::domain::outcome::Outcome;
 use killgate::domain::protection::ProtectionRules;
@@ -20,6 +21,26 @@ use super::facts::{Fact, Facts};
 
 /// Pids that are in use, over and over again.
 pub const PIDS: [i32; 4] = [4711, 4712, 4713, 4714];
+
+/// A backend of one server, and the query that it ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Victim {
+    pub server: Identified,
+    pub pid: Pid,
+    pub backend_start: Timestamp,
+    pub query_start: Option<Timestamp>,
+}
+
+impl Victim {
+    pub fn of(server: Identified, backend: &RequestedBackend) -> Self {
+        Self {
+            server,
+            pid: backend.identity.pid,
+            backend_start: backend.identity.backend_start,
+            query_start: backend.identity.query_start,
+        }
+    }
+}
 
 pub struct Server {
     identified: Identified,
@@ -52,7 +73,7 @@ pub enum Change {
     /// A backend attends to a signal it was sent.
     Obeys {
         action: Action,
-        victim: BackendIdentity,
+        victim: Victim,
     },
 }
 
@@ -83,8 +104,8 @@ impl Server {
         }
     }
 
-    pub fn identity(&self, session: &Session) -> BackendIdentity {
-        BackendIdentity {
+    pub fn identity(&self, session: &Session) -> Victim {
+        Victim {
             server: self.identified,
             pid: session.pid,
             backend_start: session.backend_start,
@@ -167,7 +188,7 @@ impl Server {
         else {
             return;
         };
-        let victim = BackendIdentity {
+        let victim = Victim {
             server: identified,
             pid,
             backend_start: backend.backend_start,
@@ -183,10 +204,11 @@ impl Server {
     fn check(
         &self,
         approved: &Approved,
+        backend: &RequestedBackend,
         protection: &ProtectionRules,
     ) -> Result<Session, (Outcome, &'static str)> {
-        let identity = approved.identity();
-        if identity.server != self.identified {
+        let identity = &backend.identity;
+        if approved.server() != self.identified {
             return Err((Outcome::Gone, "another server answers there now"));
         }
         let session = self
@@ -213,9 +235,10 @@ impl World {
         name: &str,
         epoch: u64,
         approved: &Approved,
+        backend: &RequestedBackend,
         protection: &ProtectionRules,
     ) -> SignalResult {
-        match self.servers[name].check(approved, protection) {
+        match self.servers[name].check(approved, backend, protection) {
             Ok(session) => {
                 self.send_signal(name, epoch, approved.request(), approved.action(), &session);
                 SignalResult::Sent

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use killgate::domain::approval::Approved;
+use killgate::domain::event::RequestedBackend;
 use killgate::domain::identity::Pid;
 use killgate::domain::outcome::Outcome;
 use killgate::domain::protection::ProtectionRules;
@@ -35,11 +36,39 @@ impl Target for Connection {
             .map_err(unreachable)
     }
 
-    async fn signal(&self, approved: Approved, protection: &ProtectionRules) -> SignalResult {
+    async fn signal(&self, approved: &Approved, protection: &ProtectionRules) -> Vec<SignalResult> {
+        let mut results = Vec::new();
+        for backend in approved.backends() {
+            results.push(self.signal_backend(approved, backend, protection).await);
+        }
+        results
+    }
+
+    async fn find_session(&self, pid: Pid) -> Result<Option<Session>, TargetUnreachable> {
+        self.world
+            .call(Part::Postgres, |state| {
+                state.servers[&self.name].find(pid).cloned()
+            })
+            .await
+            .map_err(unreachable)
+    }
+
+    fn no_such_pid_message(&self, pid: Pid) -> Option<String> {
+        Some(format!("WARNING:  PID {pid} is not a PostgreSQL backend process"))
+    }
+}
+
+impl Connection {
+    async fn signal_backend(
+        &self,
+        approved: &Approved,
+        backend: &RequestedBackend,
+        protection: &ProtectionRules,
+    ) -> SignalResult {
         let signalled = self
             .world
             .call(Part::Postgres, |state| {
-                state.execute(&self.name, self.epoch, &approved, protection)
+                state.execute(&self.name, self.epoch, approved, backend, protection)
             })
             .await;
         match signalled {
@@ -56,19 +85,6 @@ impl Target for Connection {
                 detail: "no answer came".to_owned(),
             },
         }
-    }
-
-    async fn find_session(&self, pid: Pid) -> Result<Option<Session>, TargetUnreachable> {
-        self.world
-            .call(Part::Postgres, |state| {
-                state.servers[&self.name].find(pid).cloned()
-            })
-            .await
-            .map_err(unreachable)
-    }
-
-    fn no_such_pid_message(&self, pid: Pid) -> Option<String> {
-        Some(format!("WARNING:  PID {pid} is not a PostgreSQL backend process"))
     }
 }
 

@@ -1,0 +1,57 @@
+//! What the engine keeps about one request, until its result is in the channel, besides what the ledger says of it.
+
+use tokio::sync::watch;
+
+use super::monitor::WatchedSession;
+use super::ports::{CardContent, ExecutionHold};
+use super::reaction_reads::ReactionReads;
+use crate::domain::request::Request;
+
+#[derive(Default)]
+pub(super) struct OpenRequest {
+    /// Where the newest card goes; `None` while no publisher works on the request.
+    pub(super) publisher: Option<watch::Sender<CardContent>>,
+    /// Its sessions, in the order of the request's; empty once the request has ended.
+    pub(super) sessions: Vec<WatchedSession>,
+    pub(super) reads: ReactionReads,
+    pub(super) quorum_check: QuorumCheckState,
+    pub(super) is_executing: bool,
+}
+
+/// Whether the approvers of a request that needs several are being looked up again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum QuorumCheckState {
+    #[default]
+    Idle,
+    Running,
+    /// An attempt failed, and the next one follows.
+    Failing,
+}
+
+impl OpenRequest {
+    /// Why `request` is not executed although enough people approved; `None` while that takes no longer than usual.
+    pub(super) fn execution_hold(&self, request: &Request) -> Option<ExecutionHold> {
+        if !request.is_open() || request.approvals.len() < request.approvals_needed() {
+            None
+        } else if self.reads.is_failing() {
+            Some(ExecutionHold::ReactionsUnreadable)
+        } else if self.quorum_check == QuorumCheckState::Failing {
+            Some(ExecutionHold::ApproversUnknown)
+        } else {
+            None
+        }
+    }
+
+    /// Whether a publisher still has to bring the result of an ended request to the channel.
+    pub(super) fn is_delivering(&self) -> bool {
+        let card = self.publisher.as_ref().map(watch::Sender::borrow);
+        card.is_some_and(|card| card.request.resolution().is_some())
+    }
+
+    /// Forgets what matters only while the request is open.
+    pub(super) fn close(&mut self) {
+        self.sessions.clear();
+        self.reads = ReactionReads::default();
+        self.quorum_check = QuorumCheckState::Idle;
+    }
+}

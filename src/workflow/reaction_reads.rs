@@ -1,0 +1,353 @@
+//! Reading the reactions on a card, after people may have reacted unseen.
+//!
+//! Events tell what people do from now on, reading tells what they did before. While a read is under way, the events of
+//! a person are newer than what it finds of them, so that nobody's click makes another person's reaction unread.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tracing::{Instrument, warn};
+
+use super::input::{EngineInput, FetchedReactions};
+use super::log;
+use super::ports::{DeliveryError, IncidentChannel, MessageRef, ReactionKind, UserReaction, Vote};
+use crate::domain::decision::{CardReactions, QuorumCheck};
+use crate::domain::ids::{RequestId, UserId};
+
+/// How long to wait before the next attempt after a failure: doubled from the first to the last.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LAST_RETRY: Duration = Duration::from_secs(15);
+/// How many cards are read at the same time. Discord allows 50 calls a second in all.
+const CONCURRENT_READS: usize = 2;
+
+/// What is known about the reactions on one card.
+#[derive(Default)]
+pub(super) struct ReactionReads {
+    state: ReadState,
+    /// Counts the reads, so that the result of an older one is recognised.
+    newest: u64,
+    /// Whose approving reactions are on the card, and of which kinds.
+    approving: BTreeMap<UserId, BTreeSet<ReactionKind>>,
+    /// People whose denying reaction is on the card and who are being looked up. Until it is known who they are, nothing
+    /// is executed.
+    unknown_denying: BTreeSet<UserId>,
+    /// What reads the card and looks people up. It ends with this.
+    tasks: JoinSet<()>,
+}
+
+#[derive(Default)]
+enum ReadState {
+    /// Every reaction was seen.
+    #[default]
+    Complete,
+    /// Reactions may be unseen, and a read is under way.
+    Reading {
+        /// Whose reactions changed since it began.
+        changed: BTreeSet<UserId>,
+        is_failing: bool,
+    },
+}
+
+/// Limits how many cards are read at the same time.
+#[derive(Clone)]
+pub(super) struct ReadLimit(Arc<Semaphore>);
+
+impl Default for ReadLimit {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(CONCURRENT_READS)))
+    }
+}
+
+/// What reading and looking up take.
+#[derive(Clone)]
+pub(super) struct Reader {
+    pub(super) request: RequestId,
+    pub(super) channel: Arc<dyn IncidentChannel>,
+    pub(super) inputs: mpsc::Sender<EngineInput>,
+    pub(super) limit: ReadLimit,
+}
+
+impl ReactionReads {
+    /// Whether a reaction may be on the card that has not been seen or not been decided.
+    pub(super) fn has_unread(&self) -> bool {
+        matches!(self.state, ReadState::Reading { .. }) || !self.unknown_denying.is_empty()
+    }
+
+    pub(super) fn is_failing(&self) -> bool {
+        matches!(self.state, ReadState::Reading { is_failing: true, .. })
+    }
+
+    /// From now on reactions may be unseen. They are read as soon as it is known where the card is.
+    pub(super) fn begin(&mut self, reader: &Reader, card: Option<MessageRef>) {
+        self.newest += 1;
+        self.state = ReadState::Reading {
+            changed: BTreeSet::new(),
+            is_failing: self.is_failing(),
+        };
+        self.unknown_denying.clear();
+        self.tasks.abort_all();
+        if let Some(card) = card {
+            let reading = read_until_done(reader.clone(), card, self.newest);
+            self.tasks
+                .spawn(reading.instrument(log::request_span(reader.request)));
+        }
+    }
+
+    /// Notes that an attempt of the read failed; `false` if it is not the newest one.
+    pub(super) fn note_failure(&mut self, read: u64) -> bool {
+        match &mut self.state {
+            ReadState::Reading { is_failing, .. } if read == self.newest => {
+                *is_failing = true;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Takes the result of a read; `None` if it is not the newest one. Looks up everybody whose approving reaction it
+    /// found and who is not in `known`.
+    pub(super) fn complete(
+        &mut self,
+        read: u64,
+        fetched: FetchedReactions,
+        known: &BTreeSet<UserId>,
+        reader: &Reader,
+    ) -> Option<CardReactions> {
+        if read != self.newest {
+            return None;
+        }
+        let ReadState::Reading { changed, .. } = std::mem::take(&mut self.state) else {
+            return None;
+        };
+        self.approving.retain(|user, _| changed.contains(user));
+        for reaction in fetched.approving {
+            if !changed.contains(&reaction.user) {
+                self.approving
+                    .entry(reaction.user)
+                    .or_default()
+                    .insert(reaction.kind);
+            }
+        }
+        let approving: BTreeSet<_> = self.approving.keys().copied().collect();
+        let unknown = approving
+            .difference(known)
+            .filter(|user| !changed.contains(user))
+            .copied();
+        self.look_up(reader, Vote::Approve, unknown.collect());
+        Some(CardReactions {
+            approving,
+            denying: fetched.denying,
+            changed,
+        })
+    }
+
+    /// Notes a reaction that was put on the card.
+    pub(super) fn note_added(&mut self, vote: Vote, reaction: UserReaction) {
+        self.note_change(reaction.user);
+        if vote == Vote::Approve {
+            self.approving
+                .entry(reaction.user)
+                .or_default()
+                .insert(reaction.kind);
+        }
+    }
+
+    /// Notes a reaction that was taken off the card; whether the person has none of the other kind either.
+    pub(super) fn note_removed(&mut self, vote: Vote, reaction: UserReaction) -> bool {
+        self.note_change(reaction.user);
+        if vote == Vote::Deny {
+            self.unknown_denying.remove(&reaction.user);
+            return true;
+        }
+        let Some(kinds) = self.approving.get_mut(&reaction.user) else {
+            return true;
+        };
+        kinds.remove(&reaction.kind);
+        let has_none = kinds.is_empty();
+        if has_none {
+            self.approving.remove(&reaction.user);
+        }
+        has_none
+    }
+
+    /// Notes that all reactions of this kind were taken off the card.
+    pub(super) fn note_cleared(&mut self, vote: Option<Vote>) {
+        if vote != Some(Vote::Deny) {
+            self.approving.clear();
+        }
+        if vote != Some(Vote::Approve) {
+            self.unknown_denying.clear();
+        }
+    }
+
+    fn note_change(&mut self, user: UserId) {
+        if let ReadState::Reading { changed, .. } = &mut self.state {
+            changed.insert(user);
+        }
+    }
+
+    /// Looks up who `user` is in the guild, because the event did not say.
+    pub(super) fn look_up_reacting(&mut self, reader: &Reader, vote: Vote, user: UserId) {
+        if vote == Vote::Deny {
+            self.unknown_denying.insert(user);
+        }
+        self.look_up(reader, vote, vec![user]);
+    }
+
+    /// Takes the answer to who `user` is; whether their reaction is still on the card.
+    pub(super) fn note_looked_up(&mut self, vote: Vote, user: UserId) -> bool {
+        match vote {
+            Vote::Approve => self.approving.contains_key(&user),
+            Vote::Deny => self.unknown_denying.remove(&user),
+        }
+    }
+
+    fn look_up(&mut self, reader: &Reader, vote: Vote, users: Vec<UserId>) {
+        while self.tasks.try_join_next().is_some() {}
+        if !users.is_empty() {
+            let looking_up = look_up_all(reader.clone(), vote, users);
+            self.tasks
+                .spawn(looking_up.instrument(log::request_span(reader.request)));
+        }
+    }
+}
+
+impl Reader {
+    async fn send(&self, input: EngineInput) {
+        // The engine is gone only when the process ends.
+        let _ = self.inputs.send(input).await;
+    }
+}
+
+async fn read_until_done(reader: Reader, card: MessageRef, read: u64) {
+    let request = reader.request;
+    let mut retry = FIRST_RETRY;
+    loop {
+        let fetched = {
+            // It is never closed.
+            let _permit = reader.limit.0.acquire().await;
+            fetch_reactions(reader.channel.as_ref(), card).await
+        };
+        match fetched {
+            Ok(reactions) => {
+                reader
+                    .send(EngineInput::ReactionsFetched {
+                        request,
+                        read,
+                        reactions,
+                    })
+                    .await;
+                return;
+            }
+            Err(DeliveryError::Gone) => {
+                reader.send(EngineInput::CardMissing { request }).await;
+                return;
+            }
+            Err(error) => {
+                warn!(?error, "the reactions on a card could not be read; trying again");
+                reader
+                    .send(EngineInput::ReactionFetchFailed { request, read })
+                    .await;
+            }
+        }
+        sleep(retry).await;
+        retry = (retry * 2).min(LAST_RETRY);
+    }
+}
+
+/// Denials come first: they stop the request, and nothing is executed before it is known who denies.
+async fn fetch_reactions(
+    channel: &dyn IncidentChannel,
+    card: MessageRef,
+) -> Result<FetchedReactions, DeliveryError> {
+    let denying: BTreeSet<_> = channel
+        .reactions(card, Vote::Deny)
+        .await?
+        .into_iter()
+        .map(|reaction| reaction.user)
+        .collect();
+    let mut fetched = FetchedReactions::default();
+    for user in denying {
+        fetched.denying.extend(channel.member(user).await?);
+    }
+    fetched.approving = channel.reactions(card, Vote::Approve).await?;
+    Ok(fetched)
+}
+
+/// Looks each of them up until Discord answers. One whom Discord cannot look up does not hold up the others.
+async fn look_up_all(reader: Reader, vote: Vote, users: Vec<UserId>) {
+    let mut remaining = users;
+    let mut retry = FIRST_RETRY;
+    while !remaining.is_empty() {
+        let mut failed = Vec::new();
+        for user in remaining {
+            match reader.channel.member(user).await {
+                Ok(member) => {
+                    reader
+                        .send(EngineInput::ReactingMemberFetched {
+                            request: reader.request,
+                            vote,
+                            user,
+                            member,
+                        })
+                        .await;
+                }
+                Err(error) => {
+                    warn!(
+                        user = user.0,
+                        ?error,
+                        "a person who reacted could not be looked up"
+                    );
+                    failed.push(user);
+                }
+            }
+        }
+        remaining = failed;
+        if !remaining.is_empty() {
+            sleep(retry).await;
+            retry = (retry * 2).min(LAST_RETRY);
+        }
+    }
+}
+
+/// Looks up everybody of `approvers` again, until Discord answers for all of them.
+pub(super) async fn check_quorum(reader: Reader, approvers: BTreeSet<UserId>) {
+    let request = reader.request;
+    let mut retry = FIRST_RETRY;
+    loop {
+        match fetch_members(reader.channel.as_ref(), &approvers).await {
+            Ok(check) => return reader.send(EngineInput::QuorumChecked { request, check }).await,
+            Err(error) => {
+                warn!(?error, "the approvers could not be looked up again; trying again");
+                reader.send(EngineInput::QuorumCheckFailed { request }).await;
+            }
+        }
+        sleep(retry).await;
+        retry = (retry * 2).min(LAST_RETRY);
+    }
+}
+
+async fn fetch_members(
+    channel: &dyn IncidentChannel,
+    users: &BTreeSet<UserId>,
+) -> Result<QuorumCheck, DeliveryError> {
+    let mut check = QuorumCheck::default();
+    for user in users {
+        check.members.extend(channel.member(*user).await?);
+        check.checked.insert(*user);
+    }
+    Ok(check)
+}
+
+impl ReactionReads {
+    /// Looks up `approvers` again. The answer comes as [`EngineInput::QuorumChecked`].
+    pub(super) fn check_quorum(&mut self, reader: &Reader, approvers: BTreeSet<UserId>) {
+        let checking = check_quorum(reader.clone(), approvers);
+        self.tasks
+            .spawn(checking.instrument(log::request_span(reader.request)));
+    }
+}
