@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, watch};
 
 use super::activity::ActivityReader;
 use super::connection::ConnectOptions;
-use super::connection_manager::{ConnectionManager, ConnectionStatus};
+use super::connection_manager::{ConnectionManager, ConnectionStatus, RECONNECT_BACKOFF};
 use super::rows::QueryRedactor;
 use super::server_info::{PreparedStatements, ServerInfo, TargetSetup};
 use super::signal;
@@ -53,7 +53,13 @@ impl PostgresTarget {
     ) -> Self {
         let name = name.into();
         let (finding, found) = watch::channel(None);
-        let kept = Arc::new(ConnectionManager::open(&name, dial, TargetSetup { finding }));
+        let kept = Arc::new(ConnectionManager::open(
+            &name,
+            dial,
+            RECONNECT_BACKOFF,
+            TargetSetup { finding },
+            None,
+        ));
         let listing = Arc::new(ActivityReader {
             kept: Arc::clone(&kept),
             limits,

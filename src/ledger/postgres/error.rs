@@ -3,6 +3,7 @@
 use tokio_postgres::Error;
 use tokio_postgres::error::{DbError, SqlState};
 
+use crate::postgres::connection_manager::StatementError;
 use crate::postgres::error::{format_error, unreachable, unreachable_because};
 use crate::workflow::ports::{LedgerError, TargetUnreachable};
 
@@ -64,46 +65,38 @@ impl From<Error> for PostgresOpenError {
     }
 }
 
-/// What became of a statement that brought no result.
-#[derive(Debug)]
-pub(super) enum LedgerStatementError {
-    /// The server answered with an error: it did nothing.
-    Raised(Box<DbError>),
-    /// It was handed over, and what became of it is not known.
-    Lost(anyhow::Error),
-}
-
-impl LedgerStatementError {
-    pub(super) fn is_deposed(&self) -> bool {
-        matches!(self, Self::Raised(error) if error.code().code() == DEPOSED)
-    }
+/// Whether the ledger refused a statement because another replica has taken over.
+pub(super) fn is_deposed(error: &DbError) -> bool {
+    error.code().code() == DEPOSED
 }
 
 /// For statements that write.
-impl From<LedgerStatementError> for LedgerError {
-    fn from(failure: LedgerStatementError) -> Self {
+impl From<StatementError> for LedgerError {
+    fn from(failure: StatementError) -> Self {
         match failure {
-            LedgerStatementError::Lost(error) => Self::Uncertain(error),
-            LedgerStatementError::Raised(error) => match error.code().code() {
-                DEPOSED => Self::Deposed,
-                // Something was appended whose answer was lost, or not by this killgate: it must be read first.
-                END_MOVED => Self::Uncertain(anyhow::Error::new(error)),
-                _ => {
-                    let explained = explain(&error);
-                    Self::NotRecorded(anyhow::Error::new(error).context(explained))
-                }
-            },
+            StatementError::Late => Self::Uncertain(anyhow::anyhow!("no answer came in time")),
+            StatementError::Lost(error) => Self::Uncertain(error.into()),
+            StatementError::Raised(error) if is_deposed(&error) => Self::Deposed,
+            // An append took effect whose answer was lost, or another program appended. The ledger must be read
+            // before the next append.
+            StatementError::Raised(error) if error.code().code() == END_MOVED => {
+                Self::Uncertain(anyhow::Error::new(error))
+            }
+            StatementError::Raised(error) => {
+                let explained = explain(&error);
+                Self::NotRecorded(anyhow::Error::new(error).context(explained))
+            }
         }
     }
 }
 
-/// For statements that only read: what became of one makes no difference to the records.
-pub(super) fn not_read(failure: LedgerStatementError) -> LedgerError {
+/// For statements that only read: whether one took effect makes no difference to the records.
+pub(super) fn not_read(failure: StatementError) -> LedgerError {
     match failure {
-        LedgerStatementError::Lost(error) => {
-            LedgerError::NotRecorded(error.context("the ledger could not be read"))
+        StatementError::Raised(_) => failure.into(),
+        StatementError::Late | StatementError::Lost(_) => {
+            LedgerError::NotRecorded(anyhow::Error::new(failure).context("the ledger could not be read"))
         }
-        raised @ LedgerStatementError::Raised(_) => raised.into(),
     }
 }
 

@@ -5,22 +5,24 @@
 //! what keeps its connection and yet does nothing: a process that is stopped, a network that swallows. Neither
 //! keeps two from acting: that does the epoch, which every append carries and every takeover counts up.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
-use tokio_postgres::Transaction;
+use tokio_postgres::{Client, Error, Transaction};
 
 use super::error::PostgresOpenError;
-use super::session::{LedgerSession, connect};
+use super::session::{LedgerStatements, connect};
 use super::{HighWaterMark, PostgresLedger, queries, schema};
 use crate::ledger::hash_chain::ChainTail;
 use crate::postgres::connection::{ConnectOptions, ConnectionClosed, PostgresConnection};
+use crate::postgres::connection_manager::ReadyConnection;
 
 /// The lock's number: the letters "killgate". A lock of this number belongs to one database.
 const LOCK: i64 = 0x6b69_6c6c_6761_7465;
 /// How long opening a connection may take.
-pub(super) const OPENING: Duration = Duration::from_secs(5);
+const OPENING: Duration = Duration::from_secs(5);
 
 /// How replicas take turns. All times are the server's.
 #[derive(Clone, Copy, Debug)]
@@ -45,8 +47,7 @@ impl Default for LeaseTimings {
 
 /// The seat of the active replica, just taken.
 pub(super) struct AcquiredLease {
-    pub(super) session: LedgerSession,
-    pub(super) ended: ConnectionClosed,
+    pub(super) connected: (ReadyConnection<LedgerStatements>, ConnectionClosed),
     pub(super) epoch: i64,
     pub(super) tail: ChainTail,
 }
@@ -85,10 +86,13 @@ async fn campaign(
         let looked = timeout(OPENING, look(&mut live, terms, memory)).await;
         match looked.unwrap_or_else(|_| Err(PostgresOpenError::late()))? {
             LeaseStatus::Taken { epoch, tail } => {
-                let session = LedgerSession::prepare(live, true).await?;
+                let prepared = Arc::new(LedgerStatements::prepare(live.client(), true).await?);
+                let ready = ReadyConnection {
+                    connection: live,
+                    prepared,
+                };
                 return Ok(AcquiredLease {
-                    session,
-                    ended,
+                    connected: (ready, ended),
                     epoch,
                     tail,
                 });
@@ -147,7 +151,7 @@ async fn look(
     } else if known.seq > 0 {
         return Err(PostgresOpenError::Behind { seq: known.seq });
     }
-    if !lock(live).await? {
+    if !lock(live.client()).await? {
         let holder = match seen {
             Some((epoch, holder, true)) => {
                 end_the_session_of(live, epoch, terms).await?;
@@ -167,12 +171,11 @@ async fn look(
 }
 
 /// Tries to get the lock for this session.
-pub(super) async fn lock(live: &PostgresConnection) -> Result<bool, PostgresOpenError> {
-    let row = live
-        .client()
+pub(super) async fn lock(client: &Client) -> Result<bool, Error> {
+    let row = client
         .query_one("SELECT pg_try_advisory_lock($1) AS got", &[&LOCK])
         .await?;
-    Ok(row.try_get("got")?)
+    row.try_get("got")
 }
 
 /// Ends whatever session has the lock, if the lease is still the expired one that was seen. A role may end its
@@ -247,6 +250,6 @@ impl PostgresLedger {
     ) -> Result<Self, PostgresOpenError> {
         let taken = stand_by(&to, terms, waiting, memory).await?;
         tracing::info!(epoch = taken.epoch, "this replica is the active one");
-        Ok(Self::begin(to, terms, taken, memory.clone()))
+        Ok(Self::start(to, terms, taken, memory.clone()))
     }
 }
