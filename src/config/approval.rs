@@ -4,17 +4,13 @@ use std::time::Duration;
 
 use super::access::Located;
 use super::duration;
-use super::emoji::Emoji;
 use super::fault::{FileSpan, Reported};
 use super::section::ConfigSection;
 use super::value::ConfigValue;
+use crate::discord::vote_emoji::{self, VoteEmoji};
 
-/// The two reactions that people vote with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EmojiPair {
-    pub approve: Emoji,
-    pub deny: Emoji,
-}
+/// What an emoji may be.
+pub(super) const EMOJI_ALLOWED: &str = "one emoji, such as \"✅\", or a custom one as <:name:id>";
 
 /// The rules, each unless it was found faulty.
 #[derive(Clone, Debug)]
@@ -55,11 +51,12 @@ impl ApprovalKeys {
     }
 }
 
-pub(super) fn votes(section: &ConfigSection<'_>) -> Result<EmojiPair, Reported> {
-    let approve = vote(section, "approve", "✅");
-    let deny = vote(section, "deny", "❌");
+/// The two reactions that people vote with, on all targets.
+pub(super) fn vote_emoji(section: &ConfigSection<'_>) -> Result<VoteEmoji, Reported> {
+    let approve = emoji(section, "approve", "✅");
+    let deny = emoji(section, "deny", "❌");
     let (approve, deny) = (approve?, deny?);
-    if approve.value == deny.value {
+    VoteEmoji::parse(&approve.value, &deny.value).ok_or_else(|| {
         // The later of the two is the one that repeats.
         let later = if deny.spot.offset >= approve.spot.offset {
             &deny
@@ -67,20 +64,21 @@ pub(super) fn votes(section: &ConfigSection<'_>) -> Result<EmojiPair, Reported> 
             &approve
         };
         let problem = format!("{} would both approve and deny", later.value);
-        return Err(section
+        section
             .findings
-            .report(&later.spot, problem, "two different emoji"));
-    }
-    Ok(EmojiPair {
-        approve: approve.value,
-        deny: deny.value,
+            .report(&later.spot, problem, "two different emoji")
     })
 }
 
-fn vote(section: &ConfigSection<'_>, name: &'static str, default: &str) -> Result<Located<Emoji>, Reported> {
+/// The text of an emoji.
+fn emoji(
+    section: &ConfigSection<'_>,
+    name: &'static str,
+    default: &str,
+) -> Result<Located<String>, Reported> {
     let default = Ok(Located {
-        value: Emoji::Unicode(default.to_owned()),
-        // It stands nowhere, and so before any that does.
+        value: default.to_owned(),
+        // A default has no place in the file, and counts as before every key that has one.
         spot: FileSpan {
             offset: None,
             ..section.spot(name)
@@ -88,9 +86,9 @@ fn vote(section: &ConfigSection<'_>, name: &'static str, default: &str) -> Resul
     });
     section.over(name, &default, |value| {
         let text = value.string()?;
-        let emoji = Emoji::parse(text).ok_or_else(|| value.refuse(format!("{text:?} is not an emoji")))?;
+        vote_emoji::parse(text).ok_or_else(|| value.refuse(format!("{text:?} is not an emoji")))?;
         Ok(Located {
-            value: emoji,
+            value: text.to_owned(),
             spot: value.spot.clone(),
         })
     })

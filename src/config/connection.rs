@@ -1,6 +1,8 @@
 //! How to reach a PostgreSQL server: the same for targets and for the ledger.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
@@ -10,15 +12,16 @@ use super::paths::BasePath;
 use super::postgres_url::PostgresUrl;
 use super::secret::{Environment, PasswordSource};
 use super::section::ConfigSection;
-use super::tls::{Tls, TlsMode};
 use super::value::ConfigValue;
+use crate::postgres::connection::ConnectOptions;
+use crate::postgres::tls::{TlsMode, TlsOptions};
 
 /// Everything a connection takes, without the URL it was read from.
 #[derive(Clone, Debug)]
 pub struct PostgresAddress {
     /// Hosts, ports, user, database and the rest; no password.
     config: Config,
-    pub tls: Tls,
+    pub tls: TlsOptions,
     pub password: PasswordSource,
 }
 
@@ -26,6 +29,18 @@ impl PostgresAddress {
     /// Hosts, ports, user, database and the rest, without the password: that is read anew for each connection.
     pub fn parameters(&self) -> &Config {
         &self.config
+    }
+
+    /// How to connect, when the server is to end a statement, or its wait for a lock, after these times.
+    pub fn connect_options(&self, statement_timeout: Duration, lock_timeout: Duration) -> ConnectOptions {
+        let password = self.password.clone();
+        ConnectOptions {
+            config: self.config.clone(),
+            tls: self.tls.clone(),
+            password: Arc::new(move || password.read().map_err(anyhow::Error::new)),
+            statement_timeout,
+            lock_timeout,
+        }
     }
 
     /// Hosts and ports, for people: `db1.internal:5432`.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use secrecy::SecretString;
 use url::{Host, Url};
 
 use super::fault::Reported;
@@ -11,34 +10,33 @@ use super::paths::BasePath;
 use super::secret::{self, Environment};
 use super::section::ConfigSection;
 use super::value::ConfigValue;
+use crate::discord::bot::DiscordOptions;
+use crate::discord::messages::RenderConfig;
+use crate::discord::vote_emoji::VoteEmoji;
 use crate::domain::ids::ChannelId;
-
-/// Where killgate lives on Discord.
-#[derive(Clone, Debug)]
-pub struct DiscordSection {
-    /// The id of the one guild it serves.
-    pub guild: u64,
-    /// Where commands and approvals count; at least one.
-    pub channels: BTreeSet<ChannelId>,
-    pub token: SecretString,
-    /// Scheme, host and port of the API, without a slash at the end.
-    pub api_url: String,
-}
 
 pub(super) fn read(
     section: &ConfigSection<'_>,
     paths: &BasePath,
     env: Environment<'_>,
-) -> Result<DiscordSection, Reported> {
+    vote_emoji: Result<VoteEmoji, Reported>,
+) -> Result<DiscordOptions, Reported> {
     let guild = section.required("guild", id);
     let channels = section.required("channels", channels);
     let token = secret::token(section, paths, env);
     let api_url = section.optional("api_url", api_url);
-    Ok(DiscordSection {
-        guild: guild?,
-        channels: channels?,
-        token: token?,
+    let (guild, vote_emoji) = (guild?, vote_emoji?);
+    Ok(DiscordOptions {
         api_url: api_url?.unwrap_or_else(|| "https://discord.com".to_owned()),
+        token: token?,
+        guild,
+        channels: channels?,
+        render_config: RenderConfig {
+            guild,
+            approve: vote_emoji.approve.to_string(),
+            deny: vote_emoji.deny.to_string(),
+        },
+        vote_emoji,
     })
 }
 

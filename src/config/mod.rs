@@ -9,7 +9,7 @@
 //! | [`discord`] | `[discord]` and the token |
 //! | [`target`] | `[[target]]`, and the policy that results from `access`, `approval`, `protect` and the target's overrides |
 //! | `quorum` | refuses policies under which nothing could ever be approved |
-//! | [`connection`], `postgres_url`, [`tls`] | the URL of a PostgreSQL server |
+//! | [`connection`], `postgres_url`, `tls` | the URL of a PostgreSQL server |
 //! | [`secret`] | files and variables that hold secrets |
 //! | [`ledger`], `limits`, `privacy`, `http` | the sections of those names |
 //! | [`mod@reference`] | every key: what it means, what it may be, its default |
@@ -22,7 +22,6 @@ mod approval;
 pub mod connection;
 pub mod discord;
 pub mod duration;
-mod emoji;
 pub mod fault;
 mod http;
 mod ids;
@@ -37,7 +36,7 @@ pub mod reference;
 pub mod secret;
 mod section;
 pub mod target;
-pub mod tls;
+mod tls;
 mod value;
 
 use std::fs;
@@ -49,10 +48,7 @@ use toml::de::DeTable;
 
 use self::access::AccessKeys;
 use self::approval::ApprovalKeys;
-pub use self::approval::EmojiPair;
 pub use self::connection::PostgresAddress;
-pub use self::discord::DiscordSection;
-pub use self::emoji::Emoji;
 pub use self::fault::{ConfigFault, ConfigFaults};
 use self::fault::{FaultCollector, FileSpan, Reported};
 pub use self::ledger::LedgerLocation;
@@ -63,16 +59,14 @@ pub use self::secret::PasswordSource;
 use self::section::ConfigSection;
 use self::target::SharedRules;
 pub use self::target::TargetConfig;
-pub use self::tls::{Tls, TlsMode};
+use crate::discord::bot::DiscordOptions;
 use crate::domain::policy::RequestLimits;
 use crate::postgres::redaction::QueryVisibility;
 
 /// A configuration that can work. `Debug` shows no secret.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    pub discord: DiscordSection,
-    /// The reactions that people vote with, on all targets.
-    pub votes: EmojiPair,
+    pub discord: DiscordOptions,
     pub privacy: QueryVisibility,
     pub limits: RequestLimits,
     /// At least one, in the order of the file, with distinct names.
@@ -137,9 +131,10 @@ fn read_from<T>(
 
 /// Reads all sections before giving up, so that the faults of all are noted.
 fn read(root: &ConfigSection<'_>, paths: &BasePath, env: Environment<'_>) -> Result<Settings, Reported> {
-    let discord = discord::read(&root.section("discord", &reference::DISCORD), paths, env);
     let approval = root.section("approval", &reference::APPROVAL);
-    let votes = approval::votes(&approval);
+    let vote_emoji = approval::vote_emoji(&approval);
+    let discord = root.section("discord", &reference::DISCORD);
+    let discord = discord::read(&discord, paths, env, vote_emoji);
     let access = root.section("access", &reference::ACCESS);
     let protect = root.section("protect", &reference::PROTECT);
     let rules = SharedRules {
@@ -154,7 +149,6 @@ fn read(root: &ConfigSection<'_>, paths: &BasePath, env: Environment<'_>) -> Res
     let http = read_http(root);
     Ok(Settings {
         discord: discord?,
-        votes: votes?,
         privacy: privacy?,
         limits: limits?,
         targets: targets?,

@@ -1,7 +1,7 @@
 //! Every key there is. The readers look them up here, so that nothing can be read that is not described; the tests
 //! hold the example and the documentation against it.
 
-use super::{duration, emoji};
+use super::{approval, duration};
 
 /// The keys of one table of the file.
 #[derive(Debug)]
@@ -140,13 +140,13 @@ pub(super) const APPROVAL: ConfigTable = ConfigTable {
         EXPIRES_AFTER,
         key(
             "approve",
-            emoji::ALLOWED,
+            approval::EMOJI_ALLOWED,
             Some("\"✅\""),
             "The reaction that approves.",
         ),
         key(
             "deny",
-            emoji::ALLOWED,
+            approval::EMOJI_ALLOWED,
             Some("\"❌\""),
             "The reaction that denies; the requester's withdraws.",
         ),

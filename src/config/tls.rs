@@ -4,36 +4,7 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use super::paths::BasePath;
-
-/// The parameters of a URL that are about TLS, which tokio-postgres does not know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tls {
-    pub mode: TlsMode,
-    /// The certificate authority to trust in place of the system's (PEM).
-    pub root: Option<PathBuf>,
-    /// What killgate shows for itself.
-    pub identity: Option<ClientCertificate>,
-}
-
-/// The `sslmode` of libpq (PostgreSQL documentation, "SSL Support"), without those that fall back to plain text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TlsMode {
-    /// Plain text.
-    Disable,
-    /// Encrypted, to whoever answers.
-    Require,
-    /// Encrypted, to a server with a certificate of a trusted authority.
-    VerifyCa,
-    /// Encrypted, to a server with such a certificate for the host's name.
-    VerifyFull,
-}
-
-/// A client certificate and its key (PEM).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientCertificate {
-    pub certificate: PathBuf,
-    pub key: PathBuf,
-}
+use crate::postgres::tls::{ClientCertificate, TlsMode, TlsOptions};
 
 /// The parameters as they stand in a URL.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +28,7 @@ impl TlsParameters {
     }
 
     /// What they mean; `local` when every host is a loopback address or a socket. The error says what is wrong.
-    pub(super) fn into_tls(self, local: bool, paths: &BasePath) -> Result<Tls, String> {
+    pub(super) fn into_tls(self, local: bool, paths: &BasePath) -> Result<TlsOptions, String> {
         let file = |name: &str, path: Option<&String>| -> Result<Option<PathBuf>, String> {
             path.map(|path| readable(name, path, paths)).transpose()
         };
@@ -73,16 +44,16 @@ impl TlsParameters {
                 "it names certificates, and without TLS (sslmode=disable) they are of no use".to_owned(),
             );
         }
-        let identity = match (
+        let client = match (
             file("sslcert", self.sslcert.as_ref())?,
             file("sslkey", self.sslkey.as_ref())?,
         ) {
-            (Some(certificate), Some(key)) => Some(ClientCertificate { certificate, key }),
+            (Some(chain), Some(key)) => Some(ClientCertificate { chain, key }),
             (None, None) => None,
             _ => return Err("sslcert and sslkey belong together".to_owned()),
         };
         let root = file("sslrootcert", root.as_ref())?;
-        Ok(Tls {
+        Ok(TlsOptions {
             // Who names an authority wants it asked; libpq does the same.
             mode: if mode == TlsMode::Require && root.is_some() {
                 TlsMode::VerifyCa
@@ -90,7 +61,7 @@ impl TlsParameters {
                 mode
             },
             root,
-            identity,
+            client,
         })
     }
 }

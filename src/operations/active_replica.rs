@@ -50,9 +50,8 @@ pub enum ReplicaExit {
 impl ActiveReplica {
     /// Is the bot until it is told to stop, or another replica takes over. What it began ends with the runtime.
     pub async fn run(mut self) -> anyhow::Result<ReplicaExit> {
-        let profile = bootstrap::profile(&self.settings)?;
         let account = tokio::select! {
-            account = Bot::log_in(profile) => account?,
+            account = Bot::log_in(self.settings.discord.clone()) => account?,
             _ = self.stop.wait_for(|stop| *stop) => return Ok(ReplicaExit::Stopped),
             () = self.seat.lost() => return Ok(ReplicaExit::Deposed),
         };

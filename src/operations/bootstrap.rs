@@ -4,18 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use metrics::gauge;
 
-use crate::config::{self, PostgresAddress, Settings, TlsMode};
-use crate::discord::bot::DiscordOptions;
-use crate::discord::messages::RenderConfig;
-use crate::discord::vote_emoji::VoteEmoji;
+use crate::config::{PostgresAddress, Settings};
 use crate::postgres::connection::ConnectOptions;
 use crate::postgres::redaction::QueryVisibility;
 use crate::postgres::rows::QueryRedactor;
-use crate::postgres::target::{PostgresTarget, StatementTimeouts as StatementLimits, TargetStatus};
-use crate::postgres::tls::{ClientCertificate, TlsMode as Mode, TlsOptions};
+use crate::postgres::target::{PostgresTarget, StatementTimeouts, TargetStatus};
 use crate::workflow::ports::Target;
 use crate::workflow::targets::{TargetRegistry, TargetWithPolicy};
 
@@ -33,7 +28,7 @@ const GAUGE_EVERY: Duration = Duration::from_secs(1);
 /// Begins to connect to every target.
 pub fn targets(settings: &Settings) -> BTreeMap<String, Arc<PostgresTarget>> {
     let signalling = settings.limits.confirm_within + SIGNALLING_BEYOND;
-    let limits = StatementLimits {
+    let limits = StatementTimeouts {
         listing: LISTING_WITHIN,
         signalling,
     };
@@ -41,8 +36,8 @@ pub fn targets(settings: &Settings) -> BTreeMap<String, Arc<PostgresTarget>> {
         .targets
         .iter()
         .map(|target| {
-            let dial = dial(&target.connection);
-            let open = PostgresTarget::open(&target.name, dial, limits, redact(settings.privacy));
+            let options = connect_options(&target.connection);
+            let open = PostgresTarget::open(&target.name, options, limits, redact(settings.privacy));
             (target.name.clone(), Arc::new(open))
         })
         .collect()
@@ -66,27 +61,6 @@ pub fn rules(settings: &Settings, targets: &BTreeMap<String, Arc<PostgresTarget>
     }
 }
 
-/// What the account needs to know.
-pub fn profile(settings: &Settings) -> anyhow::Result<DiscordOptions> {
-    let votes = &settings.votes;
-    let (approve, deny) = (votes.approve.to_string(), votes.deny.to_string());
-    let ballot =
-        VoteEmoji::parse(&approve, &deny).context("[approval] approve or deny is no emoji to Discord")?;
-    let discord = &settings.discord;
-    Ok(DiscordOptions {
-        api_url: discord.api_url.clone(),
-        token: discord.token.clone(),
-        guild: discord.guild,
-        channels: discord.channels.clone(),
-        vote_emoji: ballot,
-        render_config: RenderConfig {
-            guild: discord.guild,
-            approve,
-            deny,
-        },
-    })
-}
-
 /// Keeps the gauge of each target's connection true, for as long as it is awaited.
 pub async fn watch_targets(targets: BTreeMap<String, Arc<PostgresTarget>>) {
     loop {
@@ -107,30 +81,7 @@ fn redact(privacy: QueryVisibility) -> QueryRedactor {
     Arc::new(move |query| privacy.show(query).map(|shown| shown.to_string()))
 }
 
-/// How a server is reached, whoever wants to.
-pub(super) fn dial(connection: &PostgresAddress) -> ConnectOptions {
-    let password = connection.password.clone();
-    ConnectOptions {
-        config: connection.parameters().clone(),
-        tls: tls(&connection.tls),
-        password: Arc::new(move || password.read().map_err(anyhow::Error::new)),
-        statement_timeout: STATEMENT_WITHIN,
-        lock_timeout: LOCK_WITHIN,
-    }
-}
-
-fn tls(configured: &config::Tls) -> TlsOptions {
-    TlsOptions {
-        mode: match configured.mode {
-            TlsMode::Disable => Mode::Disable,
-            TlsMode::Require => Mode::Require,
-            TlsMode::VerifyCa => Mode::VerifyCa,
-            TlsMode::VerifyFull => Mode::VerifyFull,
-        },
-        root: configured.root.clone(),
-        client: configured.identity.as_ref().map(|identity| ClientCertificate {
-            chain: identity.certificate.clone(),
-            key: identity.key.clone(),
-        }),
-    }
+/// How to connect to a target.
+pub(super) fn connect_options(address: &PostgresAddress) -> ConnectOptions {
+    address.connect_options(STATEMENT_WITHIN, LOCK_WITHIN)
 }

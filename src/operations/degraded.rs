@@ -8,7 +8,6 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::{error, warn};
 
-use super::bootstrap;
 use super::clock::SystemClock;
 use crate::config::Settings;
 use crate::discord::bot::Bot;
@@ -51,12 +50,8 @@ pub async fn sit_out(
 }
 
 async fn tell(settings: &Settings) {
-    let account = match bootstrap::profile(settings) {
-        Ok(profile) => Bot::log_in(profile).await.map_err(anyhow::Error::new),
-        Err(problem) => Err(problem),
-    };
-    let channel = match account {
-        Ok(account) => account.incident_channel(Arc::new(SystemClock)),
+    let channel = match Bot::log_in(settings.discord.clone()).await {
+        Ok(bot) => bot.incident_channel(Arc::new(SystemClock)),
         Err(problem) => {
             warn!(error = ?problem, "the channels cannot be told of the damage");
             return;

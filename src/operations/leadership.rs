@@ -8,7 +8,6 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::warn;
 
-use super::bootstrap;
 use crate::config::{self, PostgresAddress, Settings};
 use crate::ledger::postgres::{HighWaterMark, LeaseTimings, PostgresLedger};
 use crate::ledger::sqlite::SqliteLedger;
@@ -44,10 +43,14 @@ impl Leadership {
                 Ok(Self::Sole(Arc::new(ledger)))
             }
             config::LedgerLocation::Postgres { connection } => {
-                let ledger =
-                    PostgresLedger::stand_by(dial(connection), LeaseTimings::default(), waiting, memory)
-                        .await
-                        .with_context(|| format!("[ledger] url: {}", connection.address()))?;
+                let ledger = PostgresLedger::stand_by(
+                    connect_options(connection),
+                    LeaseTimings::default(),
+                    waiting,
+                    memory,
+                )
+                .await
+                .with_context(|| format!("[ledger] url: {}", connection.address()))?;
                 Ok(Self::Shared(Arc::new(ledger)))
             }
         }
@@ -81,11 +84,7 @@ impl Leadership {
     }
 }
 
-/// How the ledger's server is reached.
-pub(super) fn dial(connection: &PostgresAddress) -> ConnectOptions {
-    ConnectOptions {
-        statement_timeout: STATEMENT_WITHIN,
-        lock_timeout: STATEMENT_WITHIN,
-        ..bootstrap::dial(connection)
-    }
+/// How to connect to the ledger's server.
+pub(super) fn connect_options(address: &PostgresAddress) -> ConnectOptions {
+    address.connect_options(STATEMENT_WITHIN, STATEMENT_WITHIN)
 }

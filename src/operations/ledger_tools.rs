@@ -48,7 +48,7 @@ pub(super) fn pages(ledger: &LedgerLocation) -> anyhow::Result<Box<dyn LedgerRea
             Ok(Box::new(pages))
         }
         LedgerLocation::Postgres { connection } => {
-            let pages = PostgresReader::open(&leadership::dial(connection))
+            let pages = PostgresReader::open(&leadership::connect_options(connection))
                 .with_context(|| format!("the ledger at {} cannot be read", connection.address()))?;
             Ok(Box::new(pages))
         }

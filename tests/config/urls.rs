@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use insta::assert_snapshot;
-use killgate::config::{LedgerLocation, PostgresAddress, Settings, TlsMode};
+use killgate::config::{LedgerLocation, PostgresAddress, Settings};
+use killgate::postgres::tls::TlsMode;
 
 use crate::example::{Desk, MINIMAL, fault, plus, with};
 
@@ -85,7 +86,7 @@ fn certificates_are_files_beside_the_configuration() {
     let tls = &settings.targets[0].connection.tls;
     assert_eq!(tls.root, Some(desk.path("ca.pem")));
     assert_eq!(
-        tls.identity.as_ref().map(|own| own.key.clone()),
+        tls.client.as_ref().map(|own| own.key.clone()),
         Some(desk.path("ca.pem"))
     );
     assert_snapshot!(refused("postgresql://k@db1/x?sslrootcert=nowhere.pem"), @r#"13:7: [[target]] "orders" url: sslrootcert: cannot read nowhere.pem: No such file or directory (os error 2); allowed: postgresql://user@host:port/database?sslmode=MODE"#);

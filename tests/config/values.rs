@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use insta::assert_snapshot;
-use killgate::config::{Emoji, LedgerLocation, Settings};
+use killgate::config::{LedgerLocation, Settings};
 use killgate::domain::ids::{ChannelId, RoleId, UserId};
 use killgate::postgres::redaction::QueryVisibility;
 
@@ -20,7 +20,8 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(settings.discord.api_url, "https://discord.com");
     assert_eq!(settings.privacy, QueryVisibility::Redacted);
     assert_eq!(settings.http, None);
-    assert_eq!(settings.votes.approve, Emoji::parse("✅").expect("an emoji"));
+    assert_eq!(settings.discord.vote_emoji.approve.to_string(), "✅");
+    assert_eq!(settings.discord.vote_emoji.deny.to_string(), "❌");
     assert_eq!(settings.limits.confirm_within, Duration::from_secs(5));
     let policy = &settings.targets[0].policy;
     assert_eq!((policy.approvals, policy.require_reason), (1, false));
@@ -92,7 +93,7 @@ fn durations_have_a_unit() {
 #[test]
 fn two_different_emoji() {
     let custom = good(plus("[approval]\napprove = '<:ok:77>'\ndeny = '✅'"));
-    assert!(custom.votes.approve.is_custom(77));
+    assert_eq!(custom.discord.vote_emoji.approve.to_string(), "<:ok:77>");
     assert_snapshot!(fault(plus("[approval]\napprove = 'yes'")), @r#"16:11: [approval] approve: "yes" is not an emoji; allowed: one emoji, such as "✅", or a custom one as <:name:id>"#);
     assert_snapshot!(fault(plus("[approval]\napprove = '❌'")), @"16:11: [approval] approve: ❌ would both approve and deny; allowed: two different emoji");
     assert_snapshot!(fault(plus("[approval]\ndeny = \"☠\"\napprove = \"☠\\uFE0F\"")), @"17:11: [approval] approve: ☠️ would both approve and deny; allowed: two different emoji");

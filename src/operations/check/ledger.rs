@@ -119,7 +119,7 @@ fn of_version(DryRun { version, newest }: DryRun, path: &Path) -> CheckResult {
 }
 
 async fn in_postgres(connection: &PostgresAddress) -> CheckResult {
-    match postgres::dry_run(&leadership::dial(connection)).await {
+    match postgres::dry_run(&leadership::connect_options(connection)).await {
         Ok(()) => CheckResult::ok(WRITABLE, connection.address()),
         Err(problem) => CheckResult::fail(
             WRITABLE,

@@ -36,7 +36,7 @@ async fn find(settings: &Settings) -> Vec<CheckResult> {
     let looks = settings
         .targets
         .iter()
-        .map(|configured| target::find(configured, bootstrap::dial(&configured.connection)));
+        .map(|configured| target::find(configured, bootstrap::connect_options(&configured.connection)));
     let (discord, targets, ledger) = tokio::join!(
         on_discord(settings),
         futures_util::future::join_all(looks),
@@ -49,22 +49,12 @@ async fn find(settings: &Settings) -> Vec<CheckResult> {
 }
 
 async fn on_discord(settings: &Settings) -> Vec<CheckResult> {
-    let profile = match bootstrap::profile(settings) {
-        Ok(profile) => profile,
-        Err(problem) => {
-            return vec![CheckResult::fail(
-                "reactions",
-                format!("{problem:#}"),
-                "Choose another emoji",
-            )];
-        }
-    };
     let access: Vec<_> = settings
         .targets
         .iter()
         .map(|target| &target.policy.access)
         .collect();
-    inspection::inspect(&profile, &access).await
+    inspection::inspect(&settings.discord, &access).await
 }
 
 fn as_json(finding: &CheckResult) -> serde_json::Value {

@@ -6,10 +6,11 @@ use tokio::time::timeout;
 
 use super::privileges::{self, quoted};
 use crate::common::check_result::CheckResult;
-use crate::config::{PostgresAddress, TargetConfig, TlsMode};
+use crate::config::{PostgresAddress, TargetConfig};
 use crate::postgres::connection::ConnectOptions;
 use crate::postgres::privileges::{self as role_privileges, RolePrivileges};
 use crate::postgres::server_info::{ServerInfo, query as find_out, try_statements};
+use crate::postgres::tls::TlsMode;
 use crate::postgres::version::ServerVersion;
 
 /// A target that has not answered by then is not reachable.
