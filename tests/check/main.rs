@@ -35,7 +35,7 @@ async fn a_good_setup_has_nothing_to_complain_of() {
     }
     for finding in &report.findings {
         let keys: Vec<_> = finding.as_object().expect("an object").keys().collect();
-        assert_eq!(keys, ["detail", "mend", "status", "what"]);
+        assert_eq!(keys, ["detail", "fix", "status", "what"]);
     }
     assert!(
         !setup.path("killgate.db").exists(),

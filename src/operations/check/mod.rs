@@ -62,7 +62,7 @@ fn as_json(finding: &CheckResult) -> serde_json::Value {
         what,
         status,
         detail,
-        fix: mend,
+        fix,
     } = finding;
-    json!({ "what": what, "status": status.name(), "detail": detail, "mend": mend })
+    json!({ "what": what, "status": status.name(), "detail": detail, "fix": fix })
 }
