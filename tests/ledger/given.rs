@@ -102,17 +102,6 @@ pub(crate) fn whole(request: u64, seconds: i64) -> Vec<LedgerEntry> {
     ]
 }
 
-/// The same as the first version recorded it, which did not keep when the session was seen.
-pub(crate) fn whole_of_the_first_version() -> Vec<LedgerEntry> {
-    let mut entries = whole(1, 0);
-    for entry in &mut entries {
-        if let RequestEvent::Requested(asked) = &mut entry.event {
-            asked.seen_at = None;
-        }
-    }
-    entries
-}
-
 fn session(pid: Pid) -> Session {
     Session {
         pid,

@@ -8,7 +8,7 @@ use killgate::operations::audit::{AuditVerdict, verify};
 use killgate::workflow::ports::Ledger;
 
 use super::database::{Database, OWNER, QUICK};
-use super::given::{at, whole, whole_of_the_first_version};
+use super::given::whole;
 use super::suite::for_every_ledger;
 
 for_every_ledger!(Database::new().await);
@@ -156,18 +156,28 @@ async fn a_ledger_of_a_newer_killgate_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn a_ledger_of_the_first_version_opens() {
+async fn a_ledger_of_a_format_that_was_never_released_is_refused_and_left_alone() {
     let database = Database::new().await;
-    let owner = database.owner().await;
-    owner
-        .batch_execute(include_str!("vectors/postgres_version_1.sql"))
+    drop(database.active().await);
+    let older = "update killgate_ledger.version set number = 1";
+    database
+        .owner()
         .await
-        .expect("filled");
-    let ledger = database.active().await;
-    let recalled = ledger.load_pending(at(0)).await.expect("recalled");
-    let entries: Vec<_> = recalled.records.into_iter().map(|record| record.entry).collect();
-    assert_eq!(entries, whole_of_the_first_version());
-    assert_eq!(ledger.append(whole(2, 9)).await.expect("recorded")[0].seq, 6);
+        .batch_execute(older)
+        .await
+        .expect("changed");
+    let expected = "the ledger in the schema killgate_ledger was written by killgate 0.1.0-dev in a format that was \
+                    never released: rename the schema, and killgate creates a new one";
+    for refused in [
+        database.replica(QUICK).await.err().expect("refused"),
+        PostgresReader::open(&database.dial()).expect_err("refused"),
+        dry_run(&database.dial()).await.expect_err("refused"),
+    ] {
+        assert_eq!(refused.to_string(), expected);
+    }
+    let version = database.owner().await;
+    let version = version.query_one("select number from killgate_ledger.version", &[]);
+    assert_eq!(version.await.expect("read").get::<_, i32>(0), 1);
 }
 
 #[tokio::test]
@@ -204,4 +214,37 @@ async fn an_administrator_may_make_the_schema_for_a_role_that_may_not() {
         .await
         .expect("a schema");
     dry_run(&dial).await.expect("it may make a ledger in it");
+}
+
+#[tokio::test]
+async fn a_request_about_several_sessions_is_indexed_by_each_of_their_pids() {
+    let database = Database::new().await;
+    drop(database.active().await);
+    let owner = database.owner().await;
+    for (seq, event) in [(1, "requested"), (2, "finished")] {
+        let line = format!(r#"{{"event":"{event}","request":7,"backends":[{{"pid":11}},{{"pid":12}}]}}"#);
+        let insert = "insert into killgate_ledger.record (seq, line) values ($1, $2)";
+        owner
+            .execute(insert, &[&i64::from(seq), &line])
+            .await
+            .expect("inserted");
+    }
+    let indexed = "select pids from killgate_ledger.record order by seq";
+    let indexed = owner.query(indexed, &[]).await.expect("read");
+    let indexed: Vec<Option<Vec<i32>>> = indexed.iter().map(|row| row.get(0)).collect();
+    assert_eq!(indexed, [Some(vec![11, 12]), None]);
+    owner
+        .batch_execute(
+            "insert into killgate_ledger.record (seq, line)
+                 select n, format('{\"event\":\"requested\",\"request\":%s,\"backends\":[{\"pid\":%s}]}', n, n)
+                 from generate_series(100, 3000) as n;
+             analyze killgate_ledger.record",
+        )
+        .await
+        .expect("filled");
+    let plan = "explain select seq from killgate_ledger.record
+                where event = 'requested' and pids @> array[12]";
+    let plan = owner.query(plan, &[]).await.expect("explained");
+    let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
+    assert!(plan.join(" ").contains("requested_by_pid"), "{plan:?}");
 }

@@ -19,7 +19,12 @@ pub enum PostgresOpenError {
         "the ledger was written by a newer killgate (its schema is version {found}, this one knows {known}): run \
          that version, or a later one"
     )]
-    Newer { found: usize, known: usize },
+    Newer { found: i32, known: i32 },
+    #[error(
+        "the ledger in the schema killgate_ledger was written by killgate 0.1.0-dev in a format that was never \
+         released: rename the schema, and killgate creates a new one"
+    )]
+    NeverReleased,
     #[error(
         "the schema killgate_ledger holds something else than a ledger, and stays as it is: give [ledger] another \
          database"

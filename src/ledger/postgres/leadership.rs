@@ -126,7 +126,7 @@ async fn look(
 ) -> Result<LeaseStatus, PostgresOpenError> {
     let mut seen = None;
     let known = memory.last();
-    if schema::version(live.client()).await?.is_some() {
+    if schema::exists(live.client()).await? {
         let end = queries::end_after(live.client(), &known).await?;
         if end.is_none() {
             // A record that is missing although the chain's end promises it is damage, which no waiting mends.
@@ -163,7 +163,7 @@ async fn look(
         return Ok(LeaseStatus::Held { holder });
     }
     let transaction = live.client_mut().transaction().await?;
-    schema::migrate(&transaction).await?;
+    schema::create_if_missing(&transaction).await?;
     let epoch = take_over(&transaction).await?;
     let tail = checked_end(&transaction).await?;
     transaction.commit().await?;

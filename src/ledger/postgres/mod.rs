@@ -94,7 +94,7 @@ impl Ledger for PostgresLedger {
         let sealed = SealedBatch::after(tail.clone(), entries)?;
         let guard = self.session.acquire(deadline).await?;
         let append = guard.prepared().append.clone();
-        let (last_seq, requests, owed) = (whole(tail.seq), sealed.requests(), sealed.owed());
+        let (last_seq, requests, undelivered) = (whole(tail.seq), sealed.requests(), sealed.undelivered());
         guard
             .run(
                 &append,
@@ -105,7 +105,7 @@ impl Ledger for PostgresLedger {
                     &sealed.lines,
                     &sealed.tail.hash,
                     &requests,
-                    &owed,
+                    &undelivered,
                 ],
                 deadline,
             )
@@ -126,7 +126,7 @@ impl Ledger for PostgresLedger {
         let mut tail = self.session.lock_tail(deadline).await?;
         let mut guard = self.session.acquire(deadline).await?;
         let known = self.session.high_water_mark.last();
-        let loading = queries::recall(guard.connection(), since, &known);
+        let loading = queries::load_pending(guard.connection(), since, &known);
         let answer = timeout_at(deadline, loading).await;
         let found = guard.conclude(answer).map_err(not_read)?;
         let Some(end) = found.tail.clone() else {
@@ -140,9 +140,13 @@ impl Ledger for PostgresLedger {
     async fn mark_delivered(&self, request: RequestId) -> Result<(), LedgerError> {
         let deadline = Instant::now() + LIMIT;
         let guard = self.session.acquire(deadline).await?;
-        let settle = guard.prepared().settle.clone();
+        let mark_delivered = guard.prepared().mark_delivered.clone();
         guard
-            .run(&settle, &[&self.session.epoch, &whole(request.0)], deadline)
+            .run(
+                &mark_delivered,
+                &[&self.session.epoch, &whole(request.0)],
+                deadline,
+            )
             .await?;
         Ok(())
     }
@@ -181,8 +185,8 @@ fn behind(known: &ChainTail) -> LedgerError {
 struct SealedBatch {
     recorded: Vec<Recorded>,
     lines: Vec<String>,
-    /// How the requests among them stand afterwards.
-    standing: BTreeMap<u64, PendingState>,
+    /// The state of their requests after them.
+    pending: BTreeMap<u64, PendingState>,
     tail: ChainTail,
 }
 
@@ -190,11 +194,12 @@ impl SealedBatch {
     fn after(mut tail: ChainTail, entries: Vec<LedgerEntry>) -> Result<Self, LedgerError> {
         let mut recorded = Vec::with_capacity(entries.len());
         let mut lines = Vec::with_capacity(entries.len());
-        let mut standing = BTreeMap::new();
+        let mut pending_states = BTreeMap::new();
         for entry in entries {
-            if let (Some(RequestId(request)), Some(now)) = (entry.request, pending::state_after(&entry.event))
+            if let (Some(RequestId(request)), Some(state)) =
+                (entry.request, pending::state_after(&entry.event))
             {
-                standing.insert(request, now);
+                pending_states.insert(request, state);
             }
             let sealed = tail.seal(entry).map_err(|error| {
                 LedgerError::NotRecorded(
@@ -207,19 +212,19 @@ impl SealedBatch {
         Ok(Self {
             recorded,
             lines,
-            standing,
+            pending: pending_states,
             tail,
         })
     }
 
     fn requests(&self) -> Vec<i64> {
-        self.standing.keys().copied().map(whole).collect()
+        self.pending.keys().copied().map(whole).collect()
     }
 
-    fn owed(&self) -> Vec<bool> {
-        self.standing
+    fn undelivered(&self) -> Vec<bool> {
+        self.pending
             .values()
-            .map(|now| *now == PendingState::Undelivered)
+            .map(|state| *state == PendingState::Undelivered)
             .collect()
     }
 }
@@ -235,7 +240,7 @@ pub async fn dry_run(to: &ConnectOptions) -> Result<(), PostgresOpenError> {
     let trying = async {
         let (mut live, _ended) = session::connect(to, LIMIT).await?;
         let transaction = live.client_mut().transaction().await?;
-        schema::migrate(&transaction).await?;
+        schema::create_if_missing(&transaction).await?;
         transaction
             .execute("UPDATE killgate_ledger.lease SET holder = holder", &[])
             .await?;

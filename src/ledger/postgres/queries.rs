@@ -21,7 +21,7 @@ use crate::workflow::ports::{LedgerError, PendingRequests, RequestSearch, Search
 pub(super) struct PendingRows {
     rows: Vec<StoredRecord>,
     next: RequestId,
-    owed: BTreeSet<RequestId>,
+    undelivered: BTreeSet<RequestId>,
     /// Where the chain ended when this was read; `None` when it lacks what is known to have been in it.
     pub(super) tail: Option<ChainTail>,
 }
@@ -36,7 +36,7 @@ pub(super) async fn one_view(live: &mut PostgresConnection) -> Result<Transactio
         .await
 }
 
-pub(super) async fn recall(
+pub(super) async fn load_pending(
     live: &mut PostgresConnection,
     since: Timestamp,
     known: &ChainTail,
@@ -45,7 +45,7 @@ pub(super) async fn recall(
     let rows = transaction
         .query(
             "SELECT seq, line FROM killgate_ledger.record WHERE request IN (
-                 SELECT request FROM killgate_ledger.standing
+                 SELECT request FROM killgate_ledger.pending
                  UNION
                  SELECT request FROM killgate_ledger.record WHERE event = 'executing' AND at >= $1
              ) ORDER BY seq",
@@ -58,15 +58,18 @@ pub(super) async fn recall(
             &[],
         )
         .await?;
-    let owed = transaction
-        .query("SELECT request FROM killgate_ledger.standing WHERE owed", &[])
+    let undelivered = transaction
+        .query(
+            "SELECT request FROM killgate_ledger.pending WHERE undelivered",
+            &[],
+        )
         .await?;
     let tail = end_after(&transaction, known).await?;
     transaction.commit().await?;
     Ok(PendingRows {
         rows: rows.iter().map(row).collect::<Result<_, _>>()?,
         next: RequestId(last.try_get::<_, i64>("last")?.unsigned_abs() + 1),
-        owed: owed
+        undelivered: undelivered
             .iter()
             .map(|row| Ok(RequestId(row.try_get::<_, i64>("request")?.unsigned_abs())))
             .collect::<Result<_, Error>>()?,
@@ -79,7 +82,7 @@ impl PendingRows {
         Ok(PendingRequests {
             records: verified(self.rows)?,
             next_id: self.next,
-            undelivered: self.owed,
+            undelivered: self.undelivered,
         })
     }
 }
@@ -108,7 +111,7 @@ pub(super) async fn history(client: &Client, search: &RequestSearch) -> Result<V
             " AND EXISTS (SELECT FROM killgate_ledger.record WHERE event = 'finished' AND request = asked.request)",
         ),
         Some(false) => {
-            sql.push_str(" AND request IN (SELECT request FROM killgate_ledger.standing WHERE NOT owed)");
+            sql.push_str(" AND request IN (SELECT request FROM killgate_ledger.pending WHERE NOT undelivered)");
         }
         None => {}
     }
@@ -118,7 +121,7 @@ pub(super) async fn history(client: &Client, search: &RequestSearch) -> Result<V
         let _ = write!(sql, " AND {before} ${}{after}", values.len());
     };
     if let Some(pid) = &pid {
-        condition("pid =", pid, "");
+        condition("pids @> ARRAY[", pid, "::integer]");
     }
     if let Some(requester) = &requester {
         condition("actor =", requester, "");

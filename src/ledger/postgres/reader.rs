@@ -31,9 +31,10 @@ impl PostgresReader {
         let thread = ReaderRuntime::new()?;
         let live = thread.block_on(async {
             let (live, _ended) = session::connect(to, LIMIT).await?;
-            match schema::version(live.client()).await? {
-                None => Err(PostgresOpenError::Missing),
-                Some(_) => Ok(live),
+            if schema::exists(live.client()).await? {
+                Ok(live)
+            } else {
+                Err(PostgresOpenError::Missing)
             }
         })?;
         Ok(Self { thread, live })

@@ -40,7 +40,7 @@ pub(super) struct LedgerSession {
 pub(super) struct LedgerStatements {
     pub(super) append: Statement,
     pub(super) renew: Statement,
-    pub(super) settle: Statement,
+    pub(super) mark_delivered: Statement,
     /// Whether this session holds the advisory lock.
     has_lock: AtomicBool,
 }
@@ -169,12 +169,12 @@ impl LedgerStatements {
             .await?;
         let append = client.prepare("SELECT killgate_ledger.append($1, $2, $3, $4, $5, $6, $7)");
         let renew = client.prepare("SELECT killgate_ledger.renew($1)");
-        let settle = client.prepare("SELECT killgate_ledger.settle($1, $2)");
-        let (append, renew, settle) = tokio::try_join!(append, renew, settle)?;
+        let mark_delivered = client.prepare("SELECT killgate_ledger.mark_delivered($1, $2)");
+        let (append, renew, mark_delivered) = tokio::try_join!(append, renew, mark_delivered)?;
         Ok(Self {
             append,
             renew,
-            settle,
+            mark_delivered,
             has_lock: AtomicBool::new(has_lock),
         })
     }

@@ -25,6 +25,12 @@ pub enum SqliteOpenError {
     )]
     Newer { path: PathBuf, found: i64, known: i64 },
     #[error(
+        "the ledger {} was written by killgate 0.1.0-dev in a format that was never released: move the file away, and \
+         killgate creates a new one",
+        path.display()
+    )]
+    NeverReleased { path: PathBuf },
+    #[error(
         "{} is a SQLite database of another program, and stays as it is: give [ledger] another `url`",
         path.display()
     )]

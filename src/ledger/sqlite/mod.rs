@@ -18,9 +18,10 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, warn};
 
-pub use self::dry_run::{DryRun, dry_run};
+pub use self::dry_run::dry_run;
 pub use self::error::SqliteOpenError;
 use self::file::LockedFile;
+pub use self::schema::FileContent;
 use self::store::{LedgerWrite, SqliteStore};
 use self::worker::{LedgerJob, WriteJob};
 use crate::domain::event::{LedgerEntry, Recorded};
@@ -106,7 +107,7 @@ impl Ledger for SqliteLedger {
     }
 
     async fn load_pending(&self, since: Timestamp) -> Result<PendingRequests, LedgerError> {
-        self.read(move |store| queries::recall(store, since)).await
+        self.read(move |store| queries::load_pending(store, since)).await
     }
 
     async fn mark_delivered(&self, request: RequestId) -> Result<(), LedgerError> {

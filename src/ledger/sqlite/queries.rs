@@ -14,24 +14,27 @@ use crate::ledger::hash_chain;
 use crate::ledger::record::time;
 use crate::workflow::ports::{LedgerError, PendingRequests, RequestSearch, SearchAnchor};
 
-pub(super) fn recall(store: &mut SqliteStore, since: Timestamp) -> Result<PendingRequests, LedgerError> {
+pub(super) fn load_pending(
+    store: &mut SqliteStore,
+    since: Timestamp,
+) -> Result<PendingRequests, LedgerError> {
     // One view of the file for all questions.
     let connection = store.connection.transaction().map_err(not_recorded)?;
     let lines = lines(
         &connection,
         "SELECT seq, line FROM record WHERE request IN (
-             SELECT request FROM standing
+             SELECT request FROM pending
              UNION
              SELECT request FROM record WHERE event = 'executing' AND at >= ?1
          ) ORDER BY seq",
         &[time::write(since).into()],
     );
     let records = verified(lines.map_err(not_recorded)?)?;
-    let (next, owed) = outlook(&connection).map_err(not_recorded)?;
+    let (next_id, undelivered) = next_and_undelivered(&connection).map_err(not_recorded)?;
     Ok(PendingRequests {
         records,
-        next_id: next,
-        undelivered: owed,
+        next_id,
+        undelivered,
     })
 }
 
@@ -66,13 +69,16 @@ fn matching(search: &RequestSearch) -> (String, Vec<Value>) {
             None,
         ),
         Some(false) => condition(
-            " AND request IN (SELECT request FROM standing WHERE owed = 0)",
+            " AND request IN (SELECT request FROM pending WHERE undelivered = 0)",
             None,
         ),
         None => {}
     }
     if let Some(pid) = search.pid {
-        condition(" AND pid = ?", Some(pid.number().into()));
+        condition(
+            " AND request IN (SELECT request FROM request_pid WHERE pid = ?)",
+            Some(pid.number().into()),
+        );
     }
     if let Some(requester) = search.requester {
         condition(" AND actor = ?", Some(requester.to_string().into()));
@@ -104,17 +110,17 @@ fn matching(search: &RequestSearch) -> (String, Vec<Value>) {
 }
 
 /// The next request's number, and the requests whose result may not be in the channel.
-fn outlook(connection: &Connection) -> rusqlite::Result<(RequestId, BTreeSet<RequestId>)> {
+fn next_and_undelivered(connection: &Connection) -> rusqlite::Result<(RequestId, BTreeSet<RequestId>)> {
     let last: Option<u64> = connection.query_row(
         "SELECT max(request) FROM record WHERE event = 'requested'",
         params![],
         |row| row.get(0),
     )?;
-    let owed = connection
-        .prepare_cached("SELECT request FROM standing WHERE owed = 1")?
+    let undelivered = connection
+        .prepare_cached("SELECT request FROM pending WHERE undelivered = 1")?
         .query_map(params![], |row| row.get(0).map(RequestId))?
         .collect::<Result<_, _>>()?;
-    Ok((RequestId(last.unwrap_or(0) + 1), owed))
+    Ok((RequestId(last.unwrap_or(0) + 1), undelivered))
 }
 
 fn lines(connection: &Connection, sql: &str, values: &[Value]) -> rusqlite::Result<Vec<(u64, String)>> {

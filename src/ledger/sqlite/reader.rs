@@ -5,7 +5,8 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, params};
 
 use super::error::SqliteOpenError;
-use super::{schema, store};
+use super::schema::{self, FileContent};
+use super::store;
 use crate::ledger::hash_chain::ChainTail;
 use crate::ledger::reader::{LedgerReader, StoredRecord};
 
@@ -25,11 +26,11 @@ impl SqliteReader {
         connection
             .busy_timeout(store::PATIENCE)
             .map_err(SqliteOpenError::sqlite(path))?;
-        match schema::version(&connection, path)? {
-            0 => Err(SqliteOpenError::Foreign {
+        match schema::content(&connection, path)? {
+            FileContent::Ledger => Ok(Self { connection }),
+            FileContent::Empty => Err(SqliteOpenError::Foreign {
                 path: path.to_owned(),
             }),
-            _ => Ok(Self { connection }),
         }
     }
 }

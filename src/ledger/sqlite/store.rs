@@ -48,10 +48,10 @@ impl SqliteStore {
         let path = held.path.as_path();
         let failed = || SqliteOpenError::sqlite(path);
         let mut connection = connect(path).map_err(failed())?;
-        // Before anything is changed in it, it must be a ledger.
-        schema::version(&connection, path)?;
+        // Nothing is changed in a file that is not a ledger.
+        schema::content(&connection, path)?;
         prepare(&connection, "FULL").map_err(failed())?;
-        schema::migrate(&mut connection, path)?;
+        schema::create_if_empty(&mut connection, path)?;
         check_end(&connection, path)?;
         let trial = connect(path).map_err(failed())?;
         // Without `fsync` after each transaction, yet with it before the log is written back: what others
@@ -192,7 +192,7 @@ fn apply(connection: &Connection, change: LedgerWrite) -> WriteResult {
     match change {
         LedgerWrite::Append(entries) => append(connection, entries),
         LedgerWrite::MarkDelivered(RequestId(request)) => connection
-            .prepare_cached("DELETE FROM standing WHERE request = ?1 AND owed = 1")
+            .prepare_cached("DELETE FROM pending WHERE request = ?1 AND undelivered = 1")
             .and_then(|mut statement| statement.execute([request]))
             .map(|_| Vec::new())
             .map_err(not_recorded),
@@ -223,10 +223,10 @@ fn insert(connection: &Connection, sealed: &hash_chain::SealedRecord) -> rusqlit
     connection
         .prepare_cached("INSERT INTO record (seq, line) VALUES (?1, ?2)")?
         .execute(params![seq, sealed.line])?;
-    if let (Some(RequestId(request)), Some(standing)) = (entry.request, pending::state_after(&entry.event)) {
+    if let (Some(RequestId(request)), Some(state)) = (entry.request, pending::state_after(&entry.event)) {
         connection
-            .prepare_cached("INSERT OR REPLACE INTO standing (request, owed) VALUES (?1, ?2)")?
-            .execute(params![request, standing == PendingState::Undelivered])?;
+            .prepare_cached("INSERT OR REPLACE INTO pending (request, undelivered) VALUES (?1, ?2)")?
+            .execute(params![request, state == PendingState::Undelivered])?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use super::target::encryption;
 use crate::common::check_result::CheckResult;
 use crate::config::{LedgerLocation, PostgresAddress, Settings};
 use crate::ledger::postgres;
-use crate::ledger::sqlite::{self, DryRun, SqliteOpenError};
+use crate::ledger::sqlite::{self, FileContent, SqliteOpenError};
 use crate::operations::audit::{self, AuditVerdict};
 use crate::operations::{leadership, ledger_tools};
 
@@ -73,10 +73,14 @@ fn mend_file(problem: &io::Error) -> &'static str {
 /// Changes nothing in the ledger: a version that is about to be installed is checked while the old one is still in use.
 fn in_file(path: &Path, settings: &Settings) -> Vec<CheckResult> {
     let tried = sqlite::dry_run(path);
-    let is_empty = tried.as_ref().is_ok_and(|tried| tried.version == 0);
+    let is_empty = matches!(tried, Ok(FileContent::Empty));
     let writable = match tried {
-        Ok(tried) => match path.canonicalize().and_then(|path| write_beside(&path)) {
-            Ok(()) => of_version(tried, path),
+        Ok(_) => match path.canonicalize().and_then(|path| write_beside(&path)) {
+            Ok(()) if is_empty => CheckResult::ok(
+                WRITABLE,
+                format!("{} is empty: the first run makes a ledger of it", path.display()),
+            ),
+            Ok(()) => CheckResult::ok(WRITABLE, path.display().to_string()),
             Err(problem) => CheckResult::fail(
                 WRITABLE,
                 format!("nothing can be written beside {}: {problem}", path.display()),
@@ -96,26 +100,6 @@ fn in_file(path: &Path, settings: &Settings) -> Vec<CheckResult> {
         return vec![writable, CheckResult::ok(INTACT, NONE_YET)];
     }
     vec![writable, intact(settings)]
-}
-
-fn of_version(DryRun { version, newest }: DryRun, path: &Path) -> CheckResult {
-    let path = path.display();
-    if version == 0 {
-        return CheckResult::ok(
-            WRITABLE,
-            format!("{path} is empty: the first run makes a ledger of it"),
-        );
-    }
-    if version == newest {
-        return CheckResult::ok(WRITABLE, path.to_string());
-    }
-    CheckResult::warn(
-        WRITABLE,
-        format!(
-            "{path} is of version {version}: the next start brings it to version {newest}, which older killgates cannot open"
-        ),
-        format!("Nothing, unless you want to be able to go back: then first sqlite3 {path} \".backup COPY\""),
-    )
 }
 
 async fn in_postgres(connection: &PostgresAddress) -> CheckResult {
@@ -150,29 +134,4 @@ fn intact(settings: &Settings) -> CheckResult {
 
 fn is_none_yet(problem: &anyhow::Error) -> bool {
     matches!(problem.downcast_ref(), Some(postgres::PostgresOpenError::Missing))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::common::check_result::CheckStatus;
-
-    #[test]
-    fn of_an_older_ledger_it_is_said_what_the_next_start_makes_of_it() {
-        let judged = |version| {
-            of_version(
-                DryRun { version, newest: 3 },
-                Path::new("/var/lib/killgate/killgate.db"),
-            )
-        };
-        assert_eq!([judged(0).status, judged(3).status], [CheckStatus::Ok; 2]);
-        let older = judged(2);
-        assert_eq!(older.status, CheckStatus::Warn);
-        assert!(
-            older
-                .detail
-                .contains("of version 2: the next start brings it to version 3"),
-            "{older}"
-        );
-    }
 }
