@@ -34,7 +34,7 @@ impl Leadership {
     pub async fn take(
         settings: &Settings,
         waiting: &watch::Sender<String>,
-        memory: &HighWaterMark,
+        high_water_mark: &HighWaterMark,
     ) -> anyhow::Result<Self> {
         match &settings.ledger {
             config::LedgerLocation::Sqlite { path } => {
@@ -47,7 +47,7 @@ impl Leadership {
                     connect_options(connection),
                     LeaseTimings::default(),
                     waiting,
-                    memory,
+                    high_water_mark,
                 )
                 .await
                 .with_context(|| format!("[ledger] url: {}", connection.address()))?;

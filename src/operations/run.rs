@@ -31,7 +31,7 @@ pub fn run(settings: Settings) -> anyhow::Result<()> {
         metrics: start_metrics()?,
         listener: settings.http.map(http::listen).transpose()?,
         settings: Arc::new(settings),
-        memory: HighWaterMark::default(),
+        high_water_mark: HighWaterMark::default(),
     };
     let stop = watch::Sender::new(false);
     loop {
@@ -67,7 +67,7 @@ struct Process {
     metrics: PrometheusHandle,
     /// Where health and metrics are asked for.
     listener: Option<TcpListener>,
-    memory: HighWaterMark,
+    high_water_mark: HighWaterMark,
 }
 
 impl Process {
@@ -88,7 +88,7 @@ impl Process {
             metrics: self.metrics.clone(),
         })?;
         let taken = tokio::select! {
-            taken = Leadership::take(&self.settings, &waiting, &self.memory) => taken,
+            taken = Leadership::take(&self.settings, &waiting, &self.high_water_mark) => taken,
             _ = stop.wait_for(|stop| *stop) => return Ok(ReplicaExit::Stopped),
         };
         let seat = match taken {

@@ -56,18 +56,18 @@ pub(super) struct AcquiredLease {
 /// mends.
 pub(super) async fn stand_by(
     to: &ConnectOptions,
-    terms: LeaseTimings,
+    timings: LeaseTimings,
     waiting: &watch::Sender<String>,
-    memory: &HighWaterMark,
+    high_water_mark: &HighWaterMark,
 ) -> Result<AcquiredLease, PostgresOpenError> {
     loop {
-        match campaign(to, terms, waiting, memory).await {
+        match campaign(to, timings, waiting, high_water_mark).await {
             Err(problem) if problem.may_pass() => {
                 if *waiting.borrow() != problem.to_string() {
                     tracing::warn!(%problem, "standing by");
                 }
                 waiting.send_replace(problem.to_string());
-                sleep(terms.heartbeat).await;
+                sleep(timings.heartbeat).await;
             }
             done => return done,
         }
@@ -77,20 +77,17 @@ pub(super) async fn stand_by(
 /// Goes on looking through one connection until the seat is taken or the connection fails.
 async fn campaign(
     to: &ConnectOptions,
-    terms: LeaseTimings,
+    timings: LeaseTimings,
     waiting: &watch::Sender<String>,
-    memory: &HighWaterMark,
+    high_water_mark: &HighWaterMark,
 ) -> Result<AcquiredLease, PostgresOpenError> {
-    let (mut live, ended) = connect(to, OPENING).await?;
+    let (mut connection, ended) = connect(to, OPENING).await?;
     loop {
-        let looked = timeout(OPENING, look(&mut live, terms, memory)).await;
+        let looked = timeout(OPENING, look(&mut connection, timings, high_water_mark)).await;
         match looked.unwrap_or_else(|_| Err(PostgresOpenError::late()))? {
             LeaseStatus::Taken { epoch, tail } => {
-                let prepared = Arc::new(LedgerStatements::prepare(live.client(), true).await?);
-                let ready = ReadyConnection {
-                    connection: live,
-                    prepared,
-                };
+                let prepared = Arc::new(LedgerStatements::prepare(connection.client(), true).await?);
+                let ready = ReadyConnection { connection, prepared };
                 return Ok(AcquiredLease {
                     connected: (ready, ended),
                     epoch,
@@ -109,7 +106,7 @@ async fn campaign(
                 });
             }
         }
-        sleep(terms.heartbeat).await;
+        sleep(timings.heartbeat).await;
     }
 }
 
@@ -120,27 +117,27 @@ enum LeaseStatus {
 }
 
 async fn look(
-    live: &mut PostgresConnection,
-    terms: LeaseTimings,
-    memory: &HighWaterMark,
+    connection: &mut PostgresConnection,
+    timings: LeaseTimings,
+    high_water_mark: &HighWaterMark,
 ) -> Result<LeaseStatus, PostgresOpenError> {
     let mut seen = None;
-    let known = memory.last();
-    if schema::exists(live.client()).await? {
-        let end = queries::end_after(live.client(), &known).await?;
+    let known = high_water_mark.last();
+    if schema::exists(connection.client()).await? {
+        let end = queries::end_after(connection.client(), &known).await?;
         if end.is_none() {
             // A record that is missing although the chain's end promises it is damage, which no waiting mends.
-            checked_end(&queries::one_view(live).await?).await?;
+            checked_end(&queries::one_view(connection).await?).await?;
         }
-        memory.confirm(&known, end)?;
-        let row = live
+        high_water_mark.confirm(&known, end)?;
+        let row = connection
             .client()
             .query_one(
                 "SELECT epoch, holder,
                         renewed_at > clock_timestamp() - $1 * interval '1 second' AS is_fresh,
                         renewed_at < clock_timestamp() - $2 * interval '1 second' AS has_expired
                  FROM killgate_ledger.lease",
-                &[&terms.grace.as_secs_f64(), &terms.expiry.as_secs_f64()],
+                &[&timings.grace.as_secs_f64(), &timings.expiry.as_secs_f64()],
             )
             .await?;
         let (epoch, holder): (i64, String) = (row.try_get("epoch")?, row.try_get("holder")?);
@@ -151,10 +148,10 @@ async fn look(
     } else if known.seq > 0 {
         return Err(PostgresOpenError::Behind { seq: known.seq });
     }
-    if !lock(live.client()).await? {
+    if !lock(connection.client()).await? {
         let holder = match seen {
             Some((epoch, holder, true)) => {
-                end_the_session_of(live, epoch, terms).await?;
+                end_the_session_of(connection, epoch, timings).await?;
                 holder
             }
             Some((_, holder, false)) => holder,
@@ -162,7 +159,7 @@ async fn look(
         };
         return Ok(LeaseStatus::Held { holder });
     }
-    let transaction = live.client_mut().transaction().await?;
+    let transaction = connection.client_mut().transaction().await?;
     schema::create_if_missing(&transaction).await?;
     let epoch = take_over(&transaction).await?;
     let tail = checked_end(&transaction).await?;
@@ -181,11 +178,11 @@ pub(super) async fn lock(client: &Client) -> Result<bool, Error> {
 /// Ends whatever session has the lock, if the lease is still the expired one that was seen. A role may end its
 /// own sessions, so the replicas must log in as one role.
 async fn end_the_session_of(
-    live: &PostgresConnection,
+    connection: &PostgresConnection,
     epoch: i64,
-    terms: LeaseTimings,
+    timings: LeaseTimings,
 ) -> Result<(), PostgresOpenError> {
-    let ended = live
+    let ended = connection
         .client()
         .query(
             "SELECT lock.pid, pg_terminate_backend(lock.pid)
@@ -195,7 +192,7 @@ async fn end_the_session_of(
                AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())
                AND lease.epoch = $2
                AND lease.renewed_at < clock_timestamp() - $3 * interval '1 second'",
-            &[&LOCK, &epoch, &terms.expiry.as_secs_f64()],
+            &[&LOCK, &epoch, &timings.expiry.as_secs_f64()],
         )
         .await?;
     for row in ended {
@@ -244,12 +241,12 @@ impl PostgresLedger {
     /// `memory` is not taken. Needs a tokio runtime, on which the lease is renewed.
     pub async fn stand_by(
         to: ConnectOptions,
-        terms: LeaseTimings,
+        timings: LeaseTimings,
         waiting: &watch::Sender<String>,
-        memory: &HighWaterMark,
+        high_water_mark: &HighWaterMark,
     ) -> Result<Self, PostgresOpenError> {
-        let taken = stand_by(&to, terms, waiting, memory).await?;
+        let taken = stand_by(&to, timings, waiting, high_water_mark).await?;
         tracing::info!(epoch = taken.epoch, "this replica is the active one");
-        Ok(Self::start(to, terms, taken, memory.clone()))
+        Ok(Self::start(to, timings, taken, high_water_mark.clone()))
     }
 }

@@ -238,8 +238,8 @@ fn whole(number: u64) -> i64 {
 /// its records there.
 pub async fn dry_run(to: &ConnectOptions) -> Result<(), PostgresOpenError> {
     let trying = async {
-        let (mut live, _ended) = session::connect(to, LIMIT).await?;
-        let transaction = live.client_mut().transaction().await?;
+        let (mut connection, _ended) = session::connect(to, LIMIT).await?;
+        let transaction = connection.client_mut().transaction().await?;
         schema::create_if_missing(&transaction).await?;
         transaction
             .execute("UPDATE killgate_ledger.lease SET holder = holder", &[])

@@ -27,8 +27,9 @@ pub(super) struct PendingRows {
 }
 
 /// One view of the ledger for all questions that are asked in it.
-pub(super) async fn one_view(live: &mut PostgresConnection) -> Result<Transaction<'_>, Error> {
-    live.client_mut()
+pub(super) async fn one_view(connection: &mut PostgresConnection) -> Result<Transaction<'_>, Error> {
+    connection
+        .client_mut()
         .build_transaction()
         .isolation_level(IsolationLevel::RepeatableRead)
         .read_only(true)
@@ -37,11 +38,11 @@ pub(super) async fn one_view(live: &mut PostgresConnection) -> Result<Transactio
 }
 
 pub(super) async fn load_pending(
-    live: &mut PostgresConnection,
+    connection: &mut PostgresConnection,
     since: Timestamp,
     known: &ChainTail,
 ) -> Result<PendingRows, Error> {
-    let transaction = one_view(live).await?;
+    let transaction = one_view(connection).await?;
     let rows = transaction
         .query(
             "SELECT seq, line FROM killgate_ledger.record WHERE request IN (

@@ -16,7 +16,7 @@ const PAGE: i64 = 1_000;
 /// A ledger, opened for reading only.
 pub struct PostgresReader {
     thread: ReaderRuntime,
-    live: PostgresConnection,
+    connection: PostgresConnection,
 }
 
 impl fmt::Debug for PostgresReader {
@@ -29,27 +29,27 @@ impl PostgresReader {
     /// Connects; fails when there is no ledger. Blocks for as long as that takes.
     pub fn open(to: &ConnectOptions) -> Result<Self, PostgresOpenError> {
         let thread = ReaderRuntime::new()?;
-        let live = thread.block_on(async {
-            let (live, _ended) = session::connect(to, LIMIT).await?;
-            if schema::exists(live.client()).await? {
-                Ok(live)
+        let connection = thread.block_on(async {
+            let (connection, _ended) = session::connect(to, LIMIT).await?;
+            if schema::exists(connection.client()).await? {
+                Ok(connection)
             } else {
                 Err(PostgresOpenError::Missing)
             }
         })?;
-        Ok(Self { thread, live })
+        Ok(Self { thread, connection })
     }
 }
 
 impl LedgerReader for PostgresReader {
     fn tail(&mut self) -> anyhow::Result<ChainTail> {
-        Ok(self.thread.block_on(queries::end(self.live.client()))?)
+        Ok(self.thread.block_on(queries::end(self.connection.client()))?)
     }
 
     fn records_after(&mut self, seq: u64) -> anyhow::Result<Vec<StoredRecord>> {
         Ok(self
             .thread
-            .block_on(queries::after(self.live.client(), seq, PAGE))?)
+            .block_on(queries::after(self.connection.client(), seq, PAGE))?)
     }
 }
 

@@ -76,7 +76,7 @@ fn through_guard(
 
 /// Why the function of the guard's name is not the guard.
 fn unusable(guard: &GuardFunction, role: &str) -> String {
-    if !guard.fits {
+    if !guard.has_expected_arguments {
         "killgate.signal_backend takes other arguments: it is of another version".to_owned()
     } else if !guard.is_definer {
         "killgate.signal_backend does not run with its owner's rights (SECURITY DEFINER)".to_owned()

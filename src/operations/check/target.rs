@@ -16,15 +16,15 @@ use crate::postgres::version::ServerVersion;
 /// A target that has not answered by then is not reachable.
 const WITHIN: Duration = Duration::from_secs(5);
 
-pub(super) async fn find(target: &TargetConfig, dial: ConnectOptions) -> Vec<CheckResult> {
+pub(super) async fn find(target: &TargetConfig, options: ConnectOptions) -> Vec<CheckResult> {
     let what = |about: &str| format!("target {}: {about}", target.name);
     let tried = timeout(WITHIN, async {
-        let (mut live, _ended) = dial.connect().await?;
-        let findings = find_out(&mut live).await?;
+        let (mut connection, _ended) = options.connect().await?;
+        let findings = find_out(&mut connection).await?;
         if !findings.version.is_too_old() {
-            try_statements(&mut live).await?;
+            try_statements(&mut connection).await?;
         }
-        let privileges = role_privileges::find(&live, findings.version).await?;
+        let privileges = role_privileges::find(&connection, findings.version).await?;
         anyhow::Ok((findings, privileges))
     });
     let (findings, privileges) = match tried.await {
