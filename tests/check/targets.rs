@@ -58,7 +58,7 @@ async fn each_way_in_that_does_not_work_is_told_by_its_own_sentence() {
         ),
         (
             base.replace("killgate@", "locked:wrong@"),
-            "the server does not let killgate in: password authentication failed for user \"locked\". Check user, \
+            "the server refused the login: password authentication failed for user \"locked\". Check user, \
              password and pg_hba.conf",
         ),
         (

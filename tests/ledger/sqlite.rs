@@ -143,7 +143,7 @@ fn a_file_that_is_no_database_is_refused() {
     std::fs::write(folder.ledger(), "once upon a time\n".repeat(500)).expect("written");
     let message = refusal(&folder.ledger());
     assert!(
-        message.contains("killgate.db cannot be used: it is a file of another kind"),
+        message.contains("killgate.db cannot be used: it is not a SQLite file"),
         "{message}"
     );
 }

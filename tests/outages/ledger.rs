@@ -110,7 +110,7 @@ async fn a_server_that_lost_its_last_records_in_a_failover_is_not_built_on() {
     std::fs::rename(&data, &ahead).expect("set aside");
     copy(&behind, &data).await;
     ledger.start_again().await.expect("started");
-    active.says(503, "which was durable, is not in it any more").await;
+    active.says(503, "which was durable, is missing").await;
     let second = stage.cluster.victim("app").running(sleeping).await;
     let second = second.expect("another victim");
     let ana = stage.person("ana").in_channel(&stage.incident());
@@ -118,7 +118,7 @@ async fn a_server_that_lost_its_last_records_in_a_failover_is_not_built_on() {
     assert!(refused.text().contains("ledger"), "{}", refused.text());
     active.kill().await;
     standby
-        .says(503, "which was durable, is not in it any more")
+        .says(503, "which was durable, is missing")
         .await;
 
     // With the old primary back they go on.

@@ -97,7 +97,7 @@ async fn a_locked_catalogue_delays_nobody_for_ever_and_nothing_is_signalled() ->
         assert!(
             problem
                 .as_ref()
-                .is_err_and(|problem| problem.contains("perhaps a system catalogue is locked")),
+                .is_err_and(|problem| problem.contains("a system catalog may be locked")),
             "{problem:?}"
         );
         let signalled = stage.signal(asked.clone()).await;
@@ -156,7 +156,7 @@ async fn a_password_is_read_again_for_every_connection() -> Result<()> {
     let target = open(dial);
     let problem = down(&target).await?;
     assert!(
-        problem.starts_with("the server does not let killgate in: password"),
+        problem.starts_with("the server refused the login: password"),
         "{problem}"
     );
     assert!(!problem.contains("wrong"));

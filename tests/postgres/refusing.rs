@@ -308,7 +308,7 @@ async fn a_statement_without_an_answer_may_have_signalled_and_is_not_sent_again(
     assert_eq!(
         signalled,
         SignalResult::Unknown {
-            detail: "the statement was handed over, and no answer came in time".to_owned()
+            detail: "the statement was sent, and no answer came in time".to_owned()
         }
     );
     // The connection with that statement on it is not used again, and another one is.

@@ -94,7 +94,7 @@ impl Ledger for PostgresLedger {
         let sealed = SealedBatch::after(tail.clone(), entries)?;
         let guard = self.session.acquire(deadline).await?;
         let append = guard.prepared().append.clone();
-        let (last_seq, requests, undelivered) = (whole(tail.seq), sealed.requests(), sealed.undelivered());
+        let (last_seq, requests, undelivered) = (int8(tail.seq), sealed.requests(), sealed.undelivered());
         guard
             .run(
                 &append,
@@ -130,7 +130,7 @@ impl Ledger for PostgresLedger {
         let answer = timeout_at(deadline, loading).await;
         let found = guard.conclude(answer).map_err(not_read)?;
         let Some(end) = found.tail.clone() else {
-            return Err(behind(&known));
+            return Err(records_missing(&known));
         };
         self.session.high_water_mark.advance(&end);
         *tail = end;
@@ -144,7 +144,7 @@ impl Ledger for PostgresLedger {
         guard
             .run(
                 &mark_delivered,
-                &[&self.session.epoch, &whole(request.0)],
+                &[&self.session.epoch, &int8(request.0)],
                 deadline,
             )
             .await?;
@@ -172,16 +172,16 @@ impl Ledger for PostgresLedger {
         let answer = timeout_at(deadline, probing).await;
         match guard.conclude(answer)? {
             Some(_) => Ok(()),
-            None => Err(behind(&known)),
+            None => Err(records_missing(&known)),
         }
     }
 }
 
-fn behind(known: &ChainTail) -> LedgerError {
+fn records_missing(known: &ChainTail) -> LedgerError {
     LedgerError::NotRecorded(PostgresOpenError::Behind { seq: known.seq }.into())
 }
 
-/// Entries made into records that follow one another.
+/// Entries sealed as consecutive records.
 struct SealedBatch {
     recorded: Vec<Recorded>,
     lines: Vec<String>,
@@ -203,7 +203,7 @@ impl SealedBatch {
             }
             let sealed = tail.seal(entry).map_err(|error| {
                 LedgerError::NotRecorded(
-                    anyhow::Error::new(error).context("the record cannot be written as JSON"),
+                    anyhow::Error::new(error).context("the record could not be serialized"),
                 )
             })?;
             lines.push(sealed.line);
@@ -218,7 +218,7 @@ impl SealedBatch {
     }
 
     fn requests(&self) -> Vec<i64> {
-        self.pending.keys().copied().map(whole).collect()
+        self.pending.keys().copied().map(int8).collect()
     }
 
     fn undelivered(&self) -> Vec<bool> {
@@ -229,16 +229,15 @@ impl SealedBatch {
     }
 }
 
-/// PostgreSQL has no unsigned numbers; none of ours comes near the end of its signed ones.
-fn whole(number: u64) -> i64 {
+/// PostgreSQL has no unsigned integers, and none of these numbers exceeds a signed one.
+fn int8(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Does all that a start would do to the ledger behind `to`, and takes it back: whether this killgate could keep
-/// its records there.
-pub async fn dry_run(to: &ConnectOptions) -> Result<(), PostgresOpenError> {
-    let trying = async {
-        let (mut connection, _ended) = session::connect(to, LIMIT).await?;
+/// Tests whether killgate could keep its records there: does everything that a start would do, and rolls it back.
+pub async fn dry_run(options: &ConnectOptions) -> Result<(), PostgresOpenError> {
+    let attempt = async {
+        let (mut connection, _closed) = session::connect(options, LIMIT).await?;
         let transaction = connection.client_mut().transaction().await?;
         schema::create_if_missing(&transaction).await?;
         transaction
@@ -247,7 +246,7 @@ pub async fn dry_run(to: &ConnectOptions) -> Result<(), PostgresOpenError> {
         transaction.rollback().await?;
         Ok(())
     };
-    timeout(LIMIT * 2, trying)
+    timeout(LIMIT * 2, attempt)
         .await
         .unwrap_or_else(|_| Err(PostgresOpenError::late()))
 }

@@ -143,7 +143,7 @@ impl LedgerSession {
         let client = guard.connection().client();
         let renewing = async {
             if !statements.has_lock.load(Ordering::Relaxed) {
-                let has_lock = leadership::lock(client).await?;
+                let has_lock = leadership::try_lock(client).await?;
                 statements.has_lock.store(has_lock, Ordering::Relaxed);
             }
             client.execute(&statements.renew, &[&self.epoch]).await
@@ -188,7 +188,7 @@ impl ConnectionSetup for LedgerSetup {
         // A deposed replica must not take the lock from its successor.
         ensure!(!*self.deposed.borrow(), "another replica has taken over");
         let client = connection.client();
-        let has_lock = leadership::lock(client).await?;
+        let has_lock = leadership::try_lock(client).await?;
         let statements = LedgerStatements::prepare(client, has_lock).await?;
         if let Err(error) = client.execute(&statements.renew, &[&self.epoch]).await {
             if error.as_db_error().is_some_and(is_deposed) {

@@ -1,4 +1,4 @@
-//! Finding the records of some requests through the indexes, so that no question reads the whole history.
+//! Finds the records of some requests through the indexes, so that no query reads the whole history.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ pub(super) fn load_pending(
     store: &mut SqliteStore,
     since: Timestamp,
 ) -> Result<PendingRequests, LedgerError> {
-    // One view of the file for all questions.
+    // All queries see the same snapshot of the file.
     let connection = store.connection.transaction().map_err(not_recorded)?;
     let lines = lines(
         &connection,
@@ -41,7 +41,7 @@ pub(super) fn load_pending(
 /// Newest request first, and each request's records oldest first.
 pub(super) fn history(store: &mut SqliteStore, search: &RequestSearch) -> Result<Vec<Recorded>, LedgerError> {
     let connection = store.connection.transaction().map_err(not_recorded)?;
-    let (sql, values) = matching(search);
+    let (sql, values) = matching_requests(search);
     let lines = lines(
         &connection,
         &format!(
@@ -54,10 +54,10 @@ pub(super) fn history(store: &mut SqliteStore, search: &RequestSearch) -> Result
     verified(lines.map_err(not_recorded)?)
 }
 
-/// The requests looked for, nearest first. Each condition has an index of its own but that on the target, which few
-/// need: it is read out of the lines that the others leave.
-fn matching(search: &RequestSearch) -> (String, Vec<Value>) {
-    let mut sql = "SELECT request FROM record AS asked WHERE event = 'requested'".to_owned();
+/// A query for the requests of the search, nearest to its anchor first. Each condition has an index, except the rarely
+/// used one on the target, which is read from the lines that the other conditions leave.
+fn matching_requests(search: &RequestSearch) -> (String, Vec<Value>) {
+    let mut sql = "SELECT request FROM record AS requested WHERE event = 'requested'".to_owned();
     let mut values = Vec::new();
     let mut condition = |text: &str, value: Option<Value>| {
         sql.push_str(text);
@@ -65,7 +65,7 @@ fn matching(search: &RequestSearch) -> (String, Vec<Value>) {
     };
     match search.ended {
         Some(true) => condition(
-            " AND EXISTS (SELECT 1 FROM record WHERE event = 'finished' AND request = asked.request)",
+            " AND EXISTS (SELECT 1 FROM record WHERE event = 'finished' AND request = requested.request)",
             None,
         ),
         Some(false) => condition(
@@ -90,14 +90,14 @@ fn matching(search: &RequestSearch) -> (String, Vec<Value>) {
         );
     }
     if let Some(targets) = &search.targets {
-        // In JSON they are one value, however many there are.
+        // As a JSON array they are one parameter.
         let targets: serde_json::Value = targets.iter().map(String::as_str).collect();
         condition(
             " AND line ->> '$.target' IN (SELECT value FROM json_each(?))",
             Some(targets.to_string().into()),
         );
     }
-    // Numbers of requests are counted up from 1.
+    // Request numbers start at 1.
     let number = |RequestId(request): RequestId| Some(i64::try_from(request).unwrap_or(i64::MAX).into());
     match search.anchor {
         SearchAnchor::Newest => condition(" ORDER BY request DESC", None),
@@ -109,7 +109,7 @@ fn matching(search: &RequestSearch) -> (String, Vec<Value>) {
     (sql, values)
 }
 
-/// The next request's number, and the requests whose result may not be in the channel.
+/// The number of the next request, and the requests whose result may not be in the channel.
 fn next_and_undelivered(connection: &Connection) -> rusqlite::Result<(RequestId, BTreeSet<RequestId>)> {
     let last: Option<u64> = connection.query_row(
         "SELECT max(request) FROM record WHERE event = 'requested'",
@@ -130,16 +130,16 @@ fn lines(connection: &Connection, sql: &str, values: &[Value]) -> rusqlite::Resu
         .collect()
 }
 
-/// The records that the lines are, unless one of them is not as it was written.
+/// Parses the lines, and fails when one of them is not as it was written.
 fn verified(lines: Vec<(u64, String)>) -> Result<Vec<Recorded>, LedgerError> {
     lines
         .into_iter()
         .map(|(seq, line)| {
             hash_chain::read(seq, &line)
                 .map(|link| link.recorded)
-                .map_err(|broken| LedgerError::Corrupt {
+                .map_err(|error| LedgerError::Corrupt {
                     seq,
-                    problem: broken.to_string(),
+                    problem: error.to_string(),
                 })
         })
         .collect()
