@@ -1,4 +1,4 @@
-//! `[approval]`, of all targets or of one: how much agreement a signal takes.
+//! `[approval]`, for all targets or for one: how many approvals a signal needs, and with which reactions.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use super::section::ConfigSection;
 use super::value::ConfigValue;
 use crate::discord::vote_emoji::{self, VoteEmoji};
 
-/// What an emoji may be.
+/// What an emoji key allows.
 pub(super) const EMOJI_ALLOWED: &str = "one emoji, such as \"✅\", or a custom one as <:name:id>";
 
-/// The rules, each unless it was found faulty.
+/// The settings, each unless it has a fault.
 #[derive(Clone, Debug)]
 pub(super) struct ApprovalKeys {
     pub(super) approvals: Result<Located<u32>, Reported>,
@@ -21,11 +21,11 @@ pub(super) struct ApprovalKeys {
 }
 
 impl ApprovalKeys {
-    /// What holds when `section` says nothing.
+    /// The values of keys that are left out.
     pub(super) fn defaults(section: &ConfigSection<'_>) -> Self {
         Self {
             approvals: Ok(Located {
-                spot: section.spot("approvals"),
+                span: section.span("approvals"),
                 value: 1,
             }),
             expires_after: Ok(Duration::from_mins(15)),
@@ -33,20 +33,20 @@ impl ApprovalKeys {
         }
     }
 
-    /// The rules of `section`, and those of `base` that it does not give.
+    /// The settings of `section`, and those of `base` that `section` does not set.
     pub(super) fn read(section: &ConfigSection<'_>, base: &Self) -> Self {
         let approvals = |value: &ConfigValue<'_>| {
             Ok(Located {
                 value: value.count()?,
-                spot: value.spot.clone(),
+                span: value.span.clone(),
             })
         };
         Self {
-            approvals: section.over("approvals", &base.approvals, approvals),
-            expires_after: section.over("expires_after", &base.expires_after, |value| {
+            approvals: section.or_base("approvals", &base.approvals, approvals),
+            expires_after: section.or_base("expires_after", &base.expires_after, |value| {
                 value.parsed(duration::parse)
             }),
-            require_reason: section.over("require_reason", &base.require_reason, ConfigValue::boolean),
+            require_reason: section.or_base("require_reason", &base.require_reason, ConfigValue::boolean),
         }
     }
 }
@@ -57,16 +57,14 @@ pub(super) fn vote_emoji(section: &ConfigSection<'_>) -> Result<VoteEmoji, Repor
     let deny = emoji(section, "deny", "❌");
     let (approve, deny) = (approve?, deny?);
     VoteEmoji::parse(&approve.value, &deny.value).ok_or_else(|| {
-        // The later of the two is the one that repeats.
-        let later = if deny.spot.offset >= approve.spot.offset {
+        // The fault is reported at the later of the two.
+        let later = if deny.span.offset >= approve.span.offset {
             &deny
         } else {
             &approve
         };
         let problem = format!("{} would both approve and deny", later.value);
-        section
-            .findings
-            .report(&later.spot, problem, "two different emoji")
+        section.faults.report(&later.span, problem, "two different emoji")
     })
 }
 
@@ -79,17 +77,17 @@ fn emoji(
     let default = Ok(Located {
         value: default.to_owned(),
         // A default has no place in the file, and counts as before every key that has one.
-        spot: FileSpan {
+        span: FileSpan {
             offset: None,
-            ..section.spot(name)
+            ..section.span(name)
         },
     });
-    section.over(name, &default, |value| {
+    section.or_base(name, &default, |value| {
         let text = value.string()?;
         vote_emoji::parse(text).ok_or_else(|| value.refuse(format!("{text:?} is not an emoji")))?;
         Ok(Located {
             value: text.to_owned(),
-            spot: value.spot.clone(),
+            span: value.span.clone(),
         })
     })
 }

@@ -1,4 +1,4 @@
-//! `[discord]`: which guild, which channels, as whom.
+//! `[discord]`: the guild, the channels and the token.
 
 use std::collections::BTreeSet;
 
@@ -57,16 +57,16 @@ fn api_url(value: &ConfigValue<'_>) -> Result<String, Reported> {
     value.parsed(|text| {
         let url = Url::parse(text).map_err(|error| format!("not a URL: {error}"))?;
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("it holds credentials, which Discord's API has no use for".to_owned());
+            return Err("it contains credentials, which Discord's API does not use".to_owned());
         }
         if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-            return Err("it goes on after the host and port".to_owned());
+            return Err("it has more than a host and a port".to_owned());
         }
         match url.scheme() {
             "http" if is_discord(&url) => {
                 return Err("http would send the token to Discord in plain text".to_owned());
             }
-            // A simulator or a proxy on a network of one's own: `killgate check` and the log warn of it.
+            // For a simulator or a proxy on a private network. `killgate check` and the log warn about it.
             "https" | "http" => {}
             _ => return Err("neither https nor http".to_owned()),
         }
@@ -78,7 +78,11 @@ fn is_discord(url: &Url) -> bool {
     let Some(Host::Domain(name)) = url.host() else {
         return false;
     };
-    let is_within =
-        |domain| name == domain || name.strip_suffix(domain).is_some_and(|left| left.ends_with('.'));
+    let is_within = |domain| {
+        name == domain
+            || name
+                .strip_suffix(domain)
+                .is_some_and(|subdomain| subdomain.ends_with('.'))
+    };
     ["discord.com", "discordapp.com"].into_iter().any(is_within)
 }

@@ -29,7 +29,7 @@ protect = { users = ["^ok$", "(oops"] }
         )
         .expect_err("six faults");
     assert_snapshot!(text, @r#"
-    killgate.toml:2:9: [discord] guild: not a number; ids are meant, not names; allowed: an id, as an integer or a string
+    killgate.toml:2:9: [discord] guild: not a number: use the id, not the name; allowed: an id, as an integer or a string
     killgate.toml:4:14: [discord] token_file: cannot read the secret file of this name in the folder FOLDER: No such file or directory (os error 2); allowed: the path of a file, from the folder of this one
     killgate.toml:11:13: [approval] approvals: 0 is too few; allowed: a whole number, at least 1
     killgate.toml:12:1: [approval] expires_afer: unknown key, did you mean `expires_after`?; allowed: approvals, expires_after, approve, deny, require_reason
@@ -65,7 +65,7 @@ fn an_empty_file_lacks_everything_that_is_required() {
     killgate.toml: [discord] channels: missing; allowed: an array of ids, each an integer or a string
     killgate.toml: [discord] token_file: there is no token; allowed: token_file, or the environment variable DISCORD_TOKEN
     killgate.toml: [[target]]: missing; allowed: one or more [[target]] sections
-    killgate.toml: [access] requesters: nobody could ask; allowed: at least one role or user
+    killgate.toml: [access] requesters: nobody could make a request; allowed: at least one role or user
     killgate.toml: [access] approvers: nobody could approve; allowed: at least one role or user
     6 faults in killgate.toml
     ");

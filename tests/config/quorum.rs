@@ -19,7 +19,7 @@ fn groups(requesters: &str, approvers: &str, approvals: u32) -> Result<Settings,
 
 #[test]
 fn somebody_must_ask_and_somebody_must_approve() {
-    assert_snapshot!(fault(groups("{}", "{ roles = [2] }", 1)), @"8:1: [access] requesters: nobody could ask; allowed: at least one role or user");
+    assert_snapshot!(fault(groups("{}", "{ roles = [2] }", 1)), @"8:1: [access] requesters: nobody could make a request; allowed: at least one role or user");
     assert_snapshot!(fault(groups("{ roles = [1] }", "{ users = [] }", 1)), @"9:1: [access] approvers: nobody could approve; allowed: at least one role or user");
 }
 

@@ -43,7 +43,7 @@ fn the_token_comes_from_its_file_else_from_the_environment() {
     desk.variables = vec![("DISCORD_TOKEN", " ")];
     assert_snapshot!(fault(desk.load(&without)), @"2:2: [discord] token_file: DISCORD_TOKEN is empty; allowed: token_file, or the environment variable DISCORD_TOKEN");
     desk.write("token", "Bot abc");
-    assert_snapshot!(fault(desk.load(MINIMAL)), @r#"5:14: [discord] token_file: the token has white space or other characters that no token has; allowed: the token alone, without "Bot " before it"#);
+    assert_snapshot!(fault(desk.load(MINIMAL)), @r#"5:14: [discord] token_file: the token has white space or other characters that a token cannot have; allowed: the token alone, without "Bot " before it"#);
 }
 
 #[test]

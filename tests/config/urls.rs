@@ -91,7 +91,7 @@ fn certificates_are_files_beside_the_configuration() {
     );
     assert_snapshot!(refused("postgresql://k@db1/x?sslrootcert=nowhere.pem"), @r#"13:7: [[target]] "orders" url: sslrootcert: cannot read nowhere.pem: No such file or directory (os error 2); allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("postgresql://k@db1/x?sslcert=token"), @r#"13:7: [[target]] "orders" url: sslcert and sslkey belong together; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
-    assert_snapshot!(refused("postgresql://k@db1/x?sslmode=disable&sslrootcert=token"), @r#"13:7: [[target]] "orders" url: it names certificates, and without TLS (sslmode=disable) they are of no use; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
+    assert_snapshot!(refused("postgresql://k@db1/x?sslmode=disable&sslrootcert=token"), @r#"13:7: [[target]] "orders" url: it names certificates, which are not used without TLS (sslmode=disable); allowed: postgresql://user@host:port/database?sslmode=MODE"#);
 }
 
 #[test]
@@ -100,15 +100,15 @@ fn what_is_no_url_of_a_server() {
     assert_snapshot!(refused("mysql://k@db1/x"), @r#"13:7: [[target]] "orders" url: it does not begin with postgresql://; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("postgresql:///x"), @r#"13:7: [[target]] "orders" url: it names no host; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("postgresql://k@db1:port/x"), @r#"13:7: [[target]] "orders" url: invalid value for option `port`; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
-    assert_snapshot!(refused("postgresql://k@db1:0/x"), @r#"13:7: [[target]] "orders" url: 0 is no port; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
+    assert_snapshot!(refused("postgresql://k@db1:0/x"), @r#"13:7: [[target]] "orders" url: 0 is not a port; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("postgresql://k@db1/x?sslmode=prefer"), @r#"13:7: [[target]] "orders" url: sslmode=prefer would fall back to plain text; it is disable, require, verify-ca or verify-full; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("postgresql://k@db1/x?sslmode=on"), @r#"13:7: [[target]] "orders" url: sslmode is disable, require, verify-ca or verify-full; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("postgresql://k@db1/x?ssl_mode=require"), @r#"13:7: [[target]] "orders" url: it has an unknown parameter, did you mean `sslmode`?; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("postgresql://k@db1/x?service=orders"), @r#"13:7: [[target]] "orders" url: it has an unknown parameter; known are application_name, channel_binding, connect_timeout, dbname, host, hostaddr, keepalives, keepalives_idle, keepalives_interval, keepalives_retries, load_balance_hosts, options, port, sslnegotiation, target_session_attrs, tcp_user_timeout, user; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("postgresql://k@db1/x?connect_timeout=soon"), @r#"13:7: [[target]] "orders" url: invalid value for option `connect_timeout`; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("postgresql://k@db1/x?connect_timeout=1&connect_timeout=2"), @r#"13:7: [[target]] "orders" url: a parameter is given twice; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
-    assert_snapshot!(refused("postgresql://k@%2Frun%2Fpostgresql/x?sslmode=require"), @r#"13:7: [[target]] "orders" url: a Unix socket carries no TLS; leave sslmode out; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
-    assert_snapshot!(refused("postgresql://k@db1,db2/x?hostaddr=10.0.0.1"), @r#"13:7: [[target]] "orders" url: it has not one port and address for each host; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
+    assert_snapshot!(refused("postgresql://k@%2Frun%2Fpostgresql/x?sslmode=require"), @r#"13:7: [[target]] "orders" url: PostgreSQL has no TLS on a Unix socket; leave sslmode out; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
+    assert_snapshot!(refused("postgresql://k@db1,db2/x?hostaddr=10.0.0.1"), @r#"13:7: [[target]] "orders" url: the number of ports or addresses differs from the number of hosts; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
 }
 
 #[test]

@@ -53,11 +53,11 @@ fn ids_are_integers_or_strings() {
 #[test]
 fn what_is_no_id() {
     let guild = |id: &str| fault(with("guild = 1100000000000000001", &format!("guild = {id}")));
-    assert_snapshot!(guild("0"), @"3:9: [discord] guild: 0 is no id; allowed: an id, as an integer or a string");
+    assert_snapshot!(guild("0"), @"3:9: [discord] guild: 0 is not an id; allowed: an id, as an integer or a string");
     assert_snapshot!(guild("-5"), @"3:9: [discord] guild: -5 is negative; allowed: an id, as an integer or a string");
     assert_snapshot!(guild("18446744073709551616"), @"3:9: [discord] guild: 18446744073709551616 is larger than any id; allowed: an id, as an integer or a string");
-    assert_snapshot!(guild("'@dba'"), @"3:9: [discord] guild: not a number; ids are meant, not names; allowed: an id, as an integer or a string");
-    assert_snapshot!(guild("''"), @"3:9: [discord] guild: not a number; ids are meant, not names; allowed: an id, as an integer or a string");
+    assert_snapshot!(guild("'@dba'"), @"3:9: [discord] guild: not a number: use the id, not the name; allowed: an id, as an integer or a string");
+    assert_snapshot!(guild("''"), @"3:9: [discord] guild: not a number: use the id, not the name; allowed: an id, as an integer or a string");
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn durations_have_a_unit() {
         Duration::from_hours(2)
     );
     assert_snapshot!(fault(plus("[limits]\nconfirm_within = '500ms'")), @r#"16:18: [limits] confirm_within: "500ms" is not a duration; allowed: a whole number above zero and its unit, s, m or h, such as 90s, 15m or 2h"#);
-    assert_snapshot!(fault(plus("[limits]\nconfirm_within = '0s'")), @"16:18: [limits] confirm_within: 0s is no time at all; allowed: a whole number above zero and its unit, s, m or h, such as 90s, 15m or 2h");
+    assert_snapshot!(fault(plus("[limits]\nconfirm_within = '0s'")), @"16:18: [limits] confirm_within: 0s is zero; allowed: a whole number above zero and its unit, s, m or h, such as 90s, 15m or 2h");
     assert_snapshot!(fault(plus("[limits]\nconfirm_within = 5")), @"16:18: [limits] confirm_within: an integer instead of a string; allowed: a whole number above zero and its unit, s, m or h, such as 90s, 15m or 2h");
 }
 
@@ -112,7 +112,7 @@ fn the_rest() {
         good(plus("[privacy]\nquery_text = 'hidden'")).privacy,
         QueryVisibility::Hidden
     );
-    assert_snapshot!(fault(plus("[privacy]\nquery_text = 'Full'")), @r#"16:14: [privacy] query_text: "Full" is none of them; allowed: "redacted", "hidden", "full""#);
+    assert_snapshot!(fault(plus("[privacy]\nquery_text = 'Full'")), @r#"16:14: [privacy] query_text: "Full" is not one of them; allowed: "redacted", "hidden", "full""#);
     assert_eq!(
         good(plus("[http]\nlisten = '[::1]:9464'")).http,
         "[::1]:9464".parse().ok()
@@ -141,6 +141,6 @@ fn another_api_may_be_anywhere_but_the_token_goes_to_discord_encrypted() {
     assert_snapshot!(fault(api("http://canary.discord.com")), @"5:11: [discord] api_url: http would send the token to Discord in plain text; allowed: an https or http URL of a host and port alone");
     assert_snapshot!(fault(api("discord.com")), @"5:11: [discord] api_url: not a URL: relative URL without a base; allowed: an https or http URL of a host and port alone");
     assert_snapshot!(fault(api("ftp://discord.com")), @"5:11: [discord] api_url: neither https nor http; allowed: an https or http URL of a host and port alone");
-    assert_snapshot!(fault(api("https://discord.com/api/v10")), @"5:11: [discord] api_url: it goes on after the host and port; allowed: an https or http URL of a host and port alone");
-    assert_snapshot!(fault(api(&format!("https://me:{TOKEN}@discord.com"))), @"5:11: [discord] api_url: it holds credentials, which Discord's API has no use for; allowed: an https or http URL of a host and port alone");
+    assert_snapshot!(fault(api("https://discord.com/api/v10")), @"5:11: [discord] api_url: it has more than a host and a port; allowed: an https or http URL of a host and port alone");
+    assert_snapshot!(fault(api(&format!("https://me:{TOKEN}@discord.com"))), @"5:11: [discord] api_url: it contains credentials, which Discord's API does not use; allowed: an https or http URL of a host and port alone");
 }

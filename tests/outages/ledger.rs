@@ -117,9 +117,7 @@ async fn a_server_that_lost_its_last_records_in_a_failover_is_not_built_on() {
     let refused = ana.types("/terminate").option("pid", second.pid()).send().await;
     assert!(refused.text().contains("ledger"), "{}", refused.text());
     active.kill().await;
-    standby
-        .says(503, "which was durable, is missing")
-        .await;
+    standby.says(503, "which was durable, is missing").await;
 
     // With the old primary back they go on.
     ledger.crash().await.expect("crashed");
