@@ -166,7 +166,7 @@ async fn a_ledger_that_cannot_be_made_is_said_not_to_be_writable() {
     let wrong = setup.check().await.wrong();
     assert_eq!(wrong.len(), 1, "{wrong:?}");
     assert!(
-        wrong[0].starts_with("FAIL ledger: writable: /proc/killgate.db cannot be made:"),
+        wrong[0].starts_with("FAIL ledger: writable: /proc/killgate.db cannot be created:"),
         "{wrong:?}"
     );
 }
@@ -198,7 +198,7 @@ async fn check_changes_nothing_in_a_ledger_that_nobody_holds() {
     assert!(
         report
             .lines
-            .contains("killgate.db is empty: the first run makes a ledger of it"),
+            .contains("killgate.db is empty: the first run creates the ledger in it"),
         "{}",
         report.lines
     );

@@ -82,7 +82,7 @@ async fn each_way_in_that_does_not_work_is_told_by_its_own_sentence() {
     for (parameters, status) in [
         (
             "?sslmode=require",
-            "warn target orders: TLS: encrypted, but to whoever answers",
+            "warn target orders: TLS: encrypted, but the server's certificate is not verified",
         ),
         ("?sslmode=verify-ca&sslrootcert=root.crt", "ok"),
     ] {

@@ -73,7 +73,7 @@ async fn child_that_panics_with_all_it_knows() {
     let ended = tokio::spawn(async move { panic!("{known}") }).await;
     // As the process ends with it: the error, and what led to it.
     let ended = ended.expect_err("a panic");
-    eprintln!("{:?}", anyhow::Error::new(ended).context("the desk broke down"));
+    eprintln!("{:?}", anyhow::Error::new(ended).context("the engine panicked"));
 }
 
 fn load(path: &Path) -> Settings {
@@ -158,7 +158,7 @@ fn a_panic_is_a_line_of_json_and_holds_no_secret() {
         "{message}"
     );
     // The other lines are the child's own: the error with which the process would end.
-    assert!(log.contains("the desk broke down"), "{log}");
+    assert!(log.contains("the engine panicked"), "{log}");
     assert_eq!(found_in(&log), []);
     assert_eq!(found_in(&out), []);
 }
