@@ -7,7 +7,7 @@ use crate::setup::Setup;
 const SIGNATURE: &str = "text, int, timestamptz, timestamptz, bigint, text, text[]";
 
 #[tokio::test]
-async fn a_guard_is_found_and_so_is_what_is_wrong_with_it() {
+async fn each_fault_of_an_installed_guard_is_reported() {
     let setup = Setup::good().await;
     let sql = async |statements: &str| setup.cluster.sql(statements).await.expect("statements that work");
     let signals = async || {

@@ -20,7 +20,7 @@ fn certificates(name: &str) -> [String; 3] {
 }
 
 #[tokio::test]
-async fn each_way_in_that_does_not_work_is_told_by_its_own_sentence() {
+async fn each_connection_error_has_its_own_sentence() {
     let [certificate, key, root] = certificates("db1.internal");
     let [.., stranger] = certificates("db2.internal");
     let cluster = Cluster::builder()
@@ -99,7 +99,7 @@ async fn each_way_in_that_does_not_work_is_told_by_its_own_sentence() {
 }
 
 #[tokio::test]
-async fn a_server_without_tls_is_told_to_have_none() {
+async fn a_server_without_tls_is_reported() {
     let mut setup = Setup::good().await;
     let url = setup.cluster.url("killgate", "postgres");
     setup.replace(&url, &format!("{url}?sslmode=require"));

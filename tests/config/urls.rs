@@ -20,7 +20,7 @@ fn refused(url: &str) -> String {
 }
 
 #[test]
-fn a_url_says_where_and_as_whom() {
+fn a_url_contains_the_address_and_the_user() {
     let connection = connection(
         "postgres://kill%40gate@DB1.internal:6432/orders%2Feu?application_name=x&connect_timeout=3",
     );
@@ -37,7 +37,7 @@ fn a_url_says_where_and_as_whom() {
 }
 
 #[test]
-fn tls_is_complete_unless_it_is_said_otherwise_or_nothing_leaves_the_machine() {
+fn tls_is_fully_verified_by_default_except_on_this_machine() {
     for (url, mode) in [
         ("postgresql://k@db1/x", TlsMode::VerifyFull),
         ("postgresql://k@10.0.0.1/x", TlsMode::VerifyFull),
@@ -75,7 +75,7 @@ fn tls_is_complete_unless_it_is_said_otherwise_or_nothing_leaves_the_machine() {
 }
 
 #[test]
-fn certificates_are_files_beside_the_configuration() {
+fn certificate_paths_start_from_the_configurations_folder() {
     let desk = Desk::new();
     desk.write("ca.pem", "");
     let toml = MINIMAL.replace(
@@ -95,7 +95,7 @@ fn certificates_are_files_beside_the_configuration() {
 }
 
 #[test]
-fn what_is_no_url_of_a_server() {
+fn invalid_server_urls_are_faults() {
     assert_snapshot!(refused("host=db1 user=k password=hunter2"), @r#"13:7: [[target]] "orders" url: it does not begin with postgresql://; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("mysql://k@db1/x"), @r#"13:7: [[target]] "orders" url: it does not begin with postgresql://; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("postgresql:///x"), @r#"13:7: [[target]] "orders" url: it names no host; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
@@ -112,7 +112,7 @@ fn what_is_no_url_of_a_server() {
 }
 
 #[test]
-fn a_password_that_is_not_encoded_is_refused_and_not_repeated() {
+fn a_password_that_is_not_percent_encoded_is_refused_and_not_repeated() {
     for url in [
         "postgresql://k:hunter2@more@db1/x",
         "postgresql://k:hunter2/more@db1/x",
@@ -157,7 +157,7 @@ fn a_ledger_is_a_file_or_a_server() {
 }
 
 #[test]
-fn what_is_no_ledger() {
+fn invalid_ledger_urls_are_faults() {
     assert_snapshot!(fault(ledger("sqlite:")), @"16:7: [ledger] url: the path is empty; allowed: sqlite:FILE, or postgresql://user@host:port/database");
     assert_snapshot!(fault(ledger("sqlite::memory:")), @"16:7: [ledger] url: a ledger in memory would be lost; allowed: sqlite:FILE, or postgresql://user@host:port/database");
     assert_snapshot!(fault(ledger("sqlite:~/killgate.db")), @"16:7: [ledger] url: ~ is not expanded; write the whole path; allowed: sqlite:FILE, or postgresql://user@host:port/database");

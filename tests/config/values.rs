@@ -14,7 +14,7 @@ fn good(loaded: Result<Settings, String>) -> Settings {
 }
 
 #[test]
-fn what_is_left_out_has_its_default() {
+fn keys_that_are_left_out_have_their_defaults() {
     let desk = Desk::new();
     let settings = good(desk.load(MINIMAL));
     assert_eq!(settings.discord.api_url, "https://discord.com");
@@ -51,7 +51,7 @@ fn ids_are_integers_or_strings() {
 }
 
 #[test]
-fn what_is_no_id() {
+fn invalid_ids_are_faults() {
     let guild = |id: &str| fault(with("guild = 1100000000000000001", &format!("guild = {id}")));
     assert_snapshot!(guild("0"), @"3:9: [discord] guild: 0 is not an id; allowed: an id, as an integer or a string");
     assert_snapshot!(guild("-5"), @"3:9: [discord] guild: -5 is negative; allowed: an id, as an integer or a string");
@@ -61,7 +61,7 @@ fn what_is_no_id() {
 }
 
 #[test]
-fn channels_are_there_and_different() {
+fn channels_are_required_and_distinct() {
     assert_snapshot!(fault(with("[1200000000000000001]", "[]")), @"4:12: [discord] channels: no channel, so no command could be used; allowed: an array of ids, each an integer or a string");
     assert_snapshot!(fault(with("[1200000000000000001]", "[7, 8, '7']")), @"4:12: [discord] channels: 7 is listed twice; allowed: an array of ids, each an integer or a string");
 }
@@ -91,7 +91,7 @@ fn durations_have_a_unit() {
 }
 
 #[test]
-fn two_different_emoji() {
+fn the_two_emoji_must_differ() {
     let custom = good(plus("[approval]\napprove = '<:ok:77>'\ndeny = '✅'"));
     assert_eq!(custom.discord.vote_emoji.approve.to_string(), "<:ok:77>");
     assert_snapshot!(fault(plus("[approval]\napprove = 'yes'")), @r#"16:11: [approval] approve: "yes" is not an emoji; allowed: one emoji, such as "✅", or a custom one as <:name:id>"#);
@@ -107,7 +107,7 @@ fn regular_expressions_are_compiled() {
 }
 
 #[test]
-fn the_rest() {
+fn other_values_are_validated() {
     assert_eq!(
         good(plus("[privacy]\nquery_text = 'hidden'")).privacy,
         QueryVisibility::Hidden
@@ -125,7 +125,7 @@ fn the_rest() {
 }
 
 #[test]
-fn another_api_may_be_anywhere_but_the_token_goes_to_discord_encrypted() {
+fn another_api_may_use_plain_http_but_discord_may_not() {
     let api = |url: &str| with("token_file", &format!("api_url = '{url}'\ntoken_file"));
     for (url, kept) in [
         ("https://discord.example:8443/", "https://discord.example:8443"),

@@ -30,7 +30,7 @@ async fn an_auditor_reads_it_while_a_replica_appends() {
 }
 
 #[tokio::test]
-async fn an_auditor_needs_only_to_select() {
+async fn an_auditor_needs_only_select() {
     let database = Database::new().await;
     let ledger = database.active().await;
     ledger.append(whole(1, 0)).await.expect("recorded");
@@ -43,21 +43,21 @@ async fn an_auditor_needs_only_to_select() {
         )
         .await
         .expect("granted");
-    let mut dial = database.dial();
-    dial.config.user("auditor");
-    let mut pages = PostgresReader::open(&dial).expect("opened");
+    let mut options = database.connect_options();
+    options.config.user("auditor");
+    let mut pages = PostgresReader::open(&options).expect("opened");
     assert!(verify(&mut pages, None).expect("read").is_intact());
 }
 
 #[tokio::test]
 async fn a_database_without_a_ledger_is_not_audited_and_not_changed() {
     let database = Database::new().await;
-    let refused = PostgresReader::open(&database.dial());
+    let refused = PostgresReader::open(&database.connect_options());
     assert!(matches!(refused, Err(PostgresOpenError::Missing)), "{refused:?}");
-    dry_run(&database.dial())
+    dry_run(&database.connect_options())
         .await
         .expect("a ledger could be made here");
-    let refused = PostgresReader::open(&database.dial());
+    let refused = PostgresReader::open(&database.connect_options());
     assert!(matches!(refused, Err(PostgresOpenError::Missing)), "{refused:?}");
 }
 
@@ -96,7 +96,7 @@ async fn its_records_can_be_neither_changed_nor_deleted_by_accident() {
 }
 
 #[tokio::test]
-async fn a_change_to_the_past_is_found() {
+async fn a_changed_record_is_detected() {
     let database = Database::new().await;
     let ledger = database.active().await;
     ledger.append(whole(1, 0)).await.expect("recorded");
@@ -117,7 +117,7 @@ async fn a_change_to_the_past_is_found() {
 }
 
 #[tokio::test]
-async fn nobody_becomes_active_on_a_ledger_whose_end_was_cut_off() {
+async fn no_replica_becomes_active_on_a_ledger_whose_end_was_cut_off() {
     let database = Database::new().await;
     let ledger = database.active().await;
     ledger.append(whole(1, 0)).await.expect("recorded");
@@ -170,8 +170,8 @@ async fn a_ledger_of_a_format_that_was_never_released_is_refused_and_left_alone(
                     never released: rename the schema, and killgate creates a new one";
     for refused in [
         database.replica(QUICK).await.err().expect("refused"),
-        PostgresReader::open(&database.dial()).expect_err("refused"),
-        dry_run(&database.dial()).await.expect_err("refused"),
+        PostgresReader::open(&database.connect_options()).expect_err("refused"),
+        dry_run(&database.connect_options()).await.expect_err("refused"),
     ] {
         assert_eq!(refused.to_string(), expected);
     }
@@ -193,7 +193,7 @@ async fn a_schema_of_another_program_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn an_administrator_may_make_the_schema_for_a_role_that_may_not() {
+async fn an_administrator_may_create_the_schema_for_a_role_that_may_not() {
     let database = Database::new().await;
     let superuser = database.superuser().await;
     superuser
@@ -202,9 +202,9 @@ async fn an_administrator_may_make_the_schema_for_a_role_that_may_not() {
         )
         .await
         .expect("a role");
-    let mut dial = database.dial();
-    dial.config.user("modest");
-    let refused = dry_run(&dial)
+    let mut options = database.connect_options();
+    options.config.user("modest");
+    let refused = dry_run(&options)
         .await
         .expect_err("it may make no schema")
         .to_string();
@@ -213,7 +213,7 @@ async fn an_administrator_may_make_the_schema_for_a_role_that_may_not() {
         .batch_execute("create schema killgate_ledger authorization modest")
         .await
         .expect("a schema");
-    dry_run(&dial).await.expect("it may make a ledger in it");
+    dry_run(&options).await.expect("it may make a ledger in it");
 }
 
 #[tokio::test]

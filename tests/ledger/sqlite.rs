@@ -48,7 +48,7 @@ fn refusal(path: &std::path::Path) -> String {
 }
 
 #[tokio::test]
-async fn a_second_killgate_is_refused_also_by_another_path() {
+async fn a_second_killgate_is_refused_even_through_another_path() {
     let folder = Folder::new();
     let first = SqliteLedger::open(&folder.ledger()).expect("opened");
     let link = folder.ledger().with_file_name("link.db");
@@ -66,7 +66,7 @@ async fn a_second_killgate_is_refused_also_by_another_path() {
 }
 
 #[test]
-fn only_its_owner_can_read_it() {
+fn only_its_owner_can_read_the_ledger() {
     let folder = Folder::new();
     let _ledger = SqliteLedger::open(&folder.ledger()).expect("opened");
     let mut seen = Vec::new();
@@ -138,7 +138,7 @@ fn the_database_of_another_program_is_refused_and_left_alone() {
 }
 
 #[test]
-fn a_file_that_is_no_database_is_refused() {
+fn a_file_that_is_not_a_database_is_refused() {
     let folder = Folder::new();
     std::fs::write(folder.ledger(), "once upon a time\n".repeat(500)).expect("written");
     let message = refusal(&folder.ledger());
@@ -149,7 +149,7 @@ fn a_file_that_is_no_database_is_refused() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_named() {
+fn a_missing_folder_is_reported_by_name() {
     let folder = Folder::new();
     let message = refusal(&folder.0.path().join("nowhere/killgate.db"));
     assert!(message.contains("cannot create the ledger"), "{message}");
