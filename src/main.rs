@@ -1,4 +1,4 @@
-//! The program: what is asked of it, and its exit statuses.
+//! Runs the command, and sets the exit status.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -10,39 +10,41 @@ use killgate::operations::logging::log_to_stderr;
 use killgate::operations::{check, core_dumps, health, ledger_tools, run};
 use killgate::postgres::guard::guard_sql;
 
-/// An unusable configuration.
-const UNUSABLE: u8 = 2;
+/// The exit status for an unusable configuration.
+const UNUSABLE_CONFIG: u8 = 2;
 
 fn main() -> ExitCode {
-    core_dumps::write_none();
+    core_dumps::disable();
     match Arguments::parse().command {
         CliCommand::Run { config, log_format } => {
-            let settings = match read(&config, config::load) {
+            let settings = match read_config(&config, config::load) {
                 Ok(settings) => settings,
                 Err(exit) => return exit,
             };
             log_to_stderr(log_format);
-            told(run::run(settings).map(|()| ExitCode::SUCCESS))
+            exit_code(run::run(settings).map(|()| ExitCode::SUCCESS))
         }
-        CliCommand::Check { config, json } => match read(&config, config::load) {
-            Ok(settings) => told(check::check(&settings, json).map(status)),
+        CliCommand::Check { config, json } => match read_config(&config, config::load) {
+            Ok(settings) => exit_code(check::check(&settings, json).map(status)),
             Err(exit) => exit,
         },
-        CliCommand::Health { config, ready } => match read(&config, config::load_http) {
-            Ok(http) => told(health::health(http, ready).map(status)),
+        CliCommand::Health { config, ready } => match read_config(&config, config::load_http) {
+            Ok(http) => exit_code(health::health(http, ready).map(status)),
             Err(exit) => exit,
         },
         CliCommand::Audit(AuditCommand::Export {
             config,
             since,
             request,
-        }) => match read(&config, config::load_ledger) {
-            Ok(ledger) => told(ledger_tools::export(&ledger, since, request).map(|()| ExitCode::SUCCESS)),
+        }) => match read_config(&config, config::load_ledger) {
+            Ok(ledger) => {
+                exit_code(ledger_tools::export(&ledger, since, request).map(|()| ExitCode::SUCCESS))
+            }
             Err(exit) => exit,
         },
         CliCommand::Audit(AuditCommand::Verify { config, expect }) => {
-            match read(&config, config::load_ledger) {
-                Ok(ledger) => told(ledger_tools::verify(&ledger, expect.as_deref()).map(status)),
+            match read_config(&config, config::load_ledger) {
+                Ok(ledger) => exit_code(ledger_tools::verify(&ledger, expect.as_deref()).map(status)),
                 Err(exit) => exit,
             }
         }
@@ -53,29 +55,29 @@ fn main() -> ExitCode {
     }
 }
 
-/// What the command needs of the configuration, or every fault in that on standard error.
-fn read<T>(
+/// Reads what the command needs, or prints all faults to standard error.
+fn read_config<T>(
     config: &ConfigArgument,
     load: impl FnOnce(&Path, fn(&str) -> Option<String>) -> Result<T, ConfigFaults>,
 ) -> Result<T, ExitCode> {
     load(&config.file, |name| std::env::var(name).ok()).map_err(|faults| {
         eprintln!("{faults}");
-        ExitCode::from(UNUSABLE)
+        ExitCode::from(UNUSABLE_CONFIG)
     })
 }
 
-/// 0 when all is well, 1 when not.
-fn status(well: bool) -> ExitCode {
-    if well {
+/// 0 for success, 1 for failure.
+fn status(is_ok: bool) -> ExitCode {
+    if is_ok {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     }
 }
 
-/// The exit status; an error with its causes goes to standard error.
-fn told(done: anyhow::Result<ExitCode>) -> ExitCode {
-    done.unwrap_or_else(|error| {
+/// The exit status. An error is printed with its causes to standard error.
+fn exit_code(result: anyhow::Result<ExitCode>) -> ExitCode {
+    result.unwrap_or_else(|error| {
         eprintln!("killgate: {error:#}");
         ExitCode::FAILURE
     })

@@ -1,23 +1,23 @@
-//! What became of trying a precondition, and how to mend it.
+//! The result of checking one precondition, and how to fix it.
 
 use std::fmt;
 
-/// One precondition, tried.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckResult {
-    /// What was tried: `target orders: version`.
+    /// What was checked: `target orders: version`.
     pub what: String,
     pub status: CheckStatus,
-    /// What was seen.
+    /// What was found.
     pub detail: String,
-    /// What to do about it; empty when all is well.
+    /// How to fix it; empty when it is ok.
     pub fix: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CheckStatus {
     Ok,
-    /// The bot works; somebody should look at this all the same.
+    /// The bot works, but this should be fixed.
     Warn,
     /// The bot will not work as it should.
     Fail,
@@ -33,27 +33,27 @@ impl CheckResult {
         }
     }
 
-    pub fn warn(what: impl Into<String>, detail: impl Into<String>, mend: impl Into<String>) -> Self {
+    pub fn warn(what: impl Into<String>, detail: impl Into<String>, fix: impl Into<String>) -> Self {
         Self {
             what: what.into(),
             status: CheckStatus::Warn,
             detail: detail.into(),
-            fix: mend.into(),
+            fix: fix.into(),
         }
     }
 
-    pub fn fail(what: impl Into<String>, detail: impl Into<String>, mend: impl Into<String>) -> Self {
+    pub fn fail(what: impl Into<String>, detail: impl Into<String>, fix: impl Into<String>) -> Self {
         Self {
             what: what.into(),
             status: CheckStatus::Fail,
             detail: detail.into(),
-            fix: mend.into(),
+            fix: fix.into(),
         }
     }
 }
 
 impl CheckStatus {
-    /// How it is written, for people and for machines.
+    /// As printed, also in JSON.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",

@@ -1,4 +1,4 @@
-//! What several rooms need and no rule uses.
+//! What several modules need and the domain does not use.
 //!
 //! | file | what is in it |
 //! |---|---|

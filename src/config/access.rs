@@ -1,4 +1,4 @@
-//! `[access]`, of all targets or of one: who may view, ask and approve.
+//! `[access]`, for all targets or for one: who may view, request and approve.
 
 use super::fault::{FileSpan, Reported};
 use super::ids::id;
@@ -8,14 +8,14 @@ use super::value::ConfigValue;
 use crate::domain::access::AccessGroup;
 use crate::domain::ids::{RoleId, UserId};
 
-/// A value and where it stands.
+/// A value and its place in the file.
 #[derive(Clone, Debug)]
 pub(super) struct Located<T> {
-    pub(super) spot: FileSpan,
+    pub(super) span: FileSpan,
     pub(super) value: T,
 }
 
-/// The groups, each unless it was found faulty.
+/// The groups, each unless it has a fault.
 #[derive(Clone, Debug)]
 pub(super) struct AccessKeys {
     pub(super) viewers: Result<Located<AccessGroup>, Reported>,
@@ -24,11 +24,11 @@ pub(super) struct AccessKeys {
 }
 
 impl AccessKeys {
-    /// What holds when `section` names nobody.
+    /// The default: nobody.
     pub(super) fn nobody(section: &ConfigSection<'_>) -> Self {
         let nobody = |name| {
             Ok(Located {
-                spot: section.spot(name),
+                span: section.span(name),
                 value: AccessGroup::default(),
             })
         };
@@ -39,22 +39,22 @@ impl AccessKeys {
         }
     }
 
-    /// The groups of `section`, and those of `base` that it does not give.
+    /// The groups of `section`, and those of `base` that `section` does not set.
     pub(super) fn read(section: &ConfigSection<'_>, base: &Self) -> Self {
         Self {
-            viewers: section.over("viewers", &base.viewers, group),
-            requesters: section.over("requesters", &base.requesters, group),
-            approvers: section.over("approvers", &base.approvers, group),
+            viewers: section.or_base("viewers", &base.viewers, group),
+            requesters: section.or_base("requesters", &base.requesters, group),
+            approvers: section.or_base("approvers", &base.approvers, group),
         }
     }
 }
 
 fn group(value: &ConfigValue<'_>) -> Result<Located<AccessGroup>, Reported> {
-    let table = ConfigSection::of(value, &reference::GROUP, format!("{}.", value.spot.key));
+    let table = ConfigSection::of(value, &reference::GROUP, format!("{}.", value.span.key));
     let ids = |name| table.optional(name, |value| value.list(id));
     let (roles, users) = (ids("roles"), ids("users"));
     Ok(Located {
-        spot: value.spot.clone(),
+        span: value.span.clone(),
         value: AccessGroup {
             roles: roles?.unwrap_or_default().into_iter().map(RoleId).collect(),
             users: users?.unwrap_or_default().into_iter().map(UserId).collect(),

@@ -1,22 +1,18 @@
-//! `[approval]`, of all targets or of one: how much agreement a signal takes.
+//! `[approval]`, for all targets or for one: how many approvals a signal needs, and with which reactions.
 
 use std::time::Duration;
 
 use super::access::Located;
 use super::duration;
-use super::emoji::Emoji;
 use super::fault::{FileSpan, Reported};
 use super::section::ConfigSection;
 use super::value::ConfigValue;
+use crate::discord::vote_emoji::{self, VoteEmoji};
 
-/// The two reactions that people vote with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EmojiPair {
-    pub approve: Emoji,
-    pub deny: Emoji,
-}
+/// What an emoji key allows.
+pub(super) const EMOJI_ALLOWED: &str = "one emoji, such as \"✅\", or a custom one as <:name:id>";
 
-/// The rules, each unless it was found faulty.
+/// The settings, each unless it has a fault.
 #[derive(Clone, Debug)]
 pub(super) struct ApprovalKeys {
     pub(super) approvals: Result<Located<u32>, Reported>,
@@ -25,11 +21,11 @@ pub(super) struct ApprovalKeys {
 }
 
 impl ApprovalKeys {
-    /// What holds when `section` says nothing.
+    /// The values of keys that are left out.
     pub(super) fn defaults(section: &ConfigSection<'_>) -> Self {
         Self {
             approvals: Ok(Located {
-                spot: section.spot("approvals"),
+                span: section.span("approvals"),
                 value: 1,
             }),
             expires_after: Ok(Duration::from_mins(15)),
@@ -37,61 +33,61 @@ impl ApprovalKeys {
         }
     }
 
-    /// The rules of `section`, and those of `base` that it does not give.
+    /// The settings of `section`, and those of `base` that `section` does not set.
     pub(super) fn read(section: &ConfigSection<'_>, base: &Self) -> Self {
         let approvals = |value: &ConfigValue<'_>| {
             Ok(Located {
                 value: value.count()?,
-                spot: value.spot.clone(),
+                span: value.span.clone(),
             })
         };
         Self {
-            approvals: section.over("approvals", &base.approvals, approvals),
-            expires_after: section.over("expires_after", &base.expires_after, |value| {
+            approvals: section.or_base("approvals", &base.approvals, approvals),
+            expires_after: section.or_base("expires_after", &base.expires_after, |value| {
                 value.parsed(duration::parse)
             }),
-            require_reason: section.over("require_reason", &base.require_reason, ConfigValue::boolean),
+            require_reason: section.or_base("require_reason", &base.require_reason, ConfigValue::boolean),
         }
     }
 }
 
-pub(super) fn votes(section: &ConfigSection<'_>) -> Result<EmojiPair, Reported> {
-    let approve = vote(section, "approve", "✅");
-    let deny = vote(section, "deny", "❌");
+/// The two reactions that people vote with, on all targets.
+pub(super) fn vote_emoji(section: &ConfigSection<'_>) -> Result<VoteEmoji, Reported> {
+    let approve = emoji(section, "approve", "✅");
+    let deny = emoji(section, "deny", "❌");
     let (approve, deny) = (approve?, deny?);
-    if approve.value == deny.value {
-        // The later of the two is the one that repeats.
-        let later = if deny.spot.offset >= approve.spot.offset {
+    VoteEmoji::parse(&approve.value, &deny.value).ok_or_else(|| {
+        // The fault is reported at the later of the two.
+        let later = if deny.span.offset >= approve.span.offset {
             &deny
         } else {
             &approve
         };
         let problem = format!("{} would both approve and deny", later.value);
-        return Err(section
-            .findings
-            .report(&later.spot, problem, "two different emoji"));
-    }
-    Ok(EmojiPair {
-        approve: approve.value,
-        deny: deny.value,
+        section.faults.report(&later.span, problem, "two different emoji")
     })
 }
 
-fn vote(section: &ConfigSection<'_>, name: &'static str, default: &str) -> Result<Located<Emoji>, Reported> {
+/// The text of an emoji.
+fn emoji(
+    section: &ConfigSection<'_>,
+    name: &'static str,
+    default: &str,
+) -> Result<Located<String>, Reported> {
     let default = Ok(Located {
-        value: Emoji::Unicode(default.to_owned()),
-        // It stands nowhere, and so before any that does.
-        spot: FileSpan {
+        value: default.to_owned(),
+        // A default has no place in the file, and counts as before every key that has one.
+        span: FileSpan {
             offset: None,
-            ..section.spot(name)
+            ..section.span(name)
         },
     });
-    section.over(name, &default, |value| {
+    section.or_base(name, &default, |value| {
         let text = value.string()?;
-        let emoji = Emoji::parse(text).ok_or_else(|| value.refuse(format!("{text:?} is not an emoji")))?;
+        vote_emoji::parse(text).ok_or_else(|| value.refuse(format!("{text:?} is not an emoji")))?;
         Ok(Located {
-            value: emoji,
-            spot: value.spot.clone(),
+            value: text.to_owned(),
+            span: value.span.clone(),
         })
     })
 }

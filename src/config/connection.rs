@@ -1,6 +1,8 @@
 //! How to reach a PostgreSQL server: the same for targets and for the ledger.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
@@ -10,22 +12,35 @@ use super::paths::BasePath;
 use super::postgres_url::PostgresUrl;
 use super::secret::{Environment, PasswordSource};
 use super::section::ConfigSection;
-use super::tls::{Tls, TlsMode};
 use super::value::ConfigValue;
+use crate::postgres::connection::ConnectOptions;
+use crate::postgres::tls::{TlsMode, TlsOptions};
 
-/// Everything a connection takes, without the URL it was read from.
+/// A server's address and how to log in there.
 #[derive(Clone, Debug)]
 pub struct PostgresAddress {
-    /// Hosts, ports, user, database and the rest; no password.
+    /// Hosts, ports, user, database and other parameters, without the password.
     config: Config,
-    pub tls: Tls,
+    pub tls: TlsOptions,
     pub password: PasswordSource,
 }
 
 impl PostgresAddress {
-    /// Hosts, ports, user, database and the rest, without the password: that is read anew for each connection.
+    /// Hosts, ports, user, database and other parameters, without the password, which is read for each connection.
     pub fn parameters(&self) -> &Config {
         &self.config
+    }
+
+    /// Options with these limits for a statement, and for its wait for a lock.
+    pub fn connect_options(&self, statement_timeout: Duration, lock_timeout: Duration) -> ConnectOptions {
+        let password = self.password.clone();
+        ConnectOptions {
+            config: self.config.clone(),
+            tls: self.tls.clone(),
+            password: Arc::new(move || password.read().map_err(anyhow::Error::new)),
+            statement_timeout,
+            lock_timeout,
+        }
     }
 
     /// Hosts and ports, for people: `db1.internal:5432`.
@@ -34,7 +49,7 @@ impl PostgresAddress {
         for (number, host) in self.config.get_hosts().iter().enumerate() {
             let comma = if number == 0 { "" } else { "," };
             let port = port(&self.config, number);
-            // Writing to a String does not fail.
+            // Writing to a String cannot fail.
             let _ = match host {
                 Host::Tcp(name) if name.contains(':') => write!(address, "{comma}[{name}]:{port}"),
                 Host::Tcp(name) => write!(address, "{comma}{}:{port}", name.to_lowercase()),
@@ -47,14 +62,14 @@ impl PostgresAddress {
         address
     }
 
-    /// Whether nothing leaves this machine: every host is a loopback address or a Unix socket.
+    /// Whether every host is a loopback address or a Unix socket, so that nothing leaves this machine.
     pub fn is_local(&self) -> bool {
         is_local(&self.config)
     }
 
-    /// Equal for two connections that lead to the same sessions: the address and the database, which a pooler may
-    /// take to mean another server. As whom one logs in makes no difference.
-    pub(super) fn server(&self) -> String {
+    /// Equal for two addresses of the same sessions: host, port and database. The database is part of it, because a
+    /// pooler may map each database to another server. The user is not.
+    pub(super) fn server_key(&self) -> String {
         let database = self
             .config
             .get_dbname()
@@ -63,7 +78,7 @@ impl PostgresAddress {
         format!("{}/{database}", self.address())
     }
 
-    /// Reads the URL in `value` and the password keys beside it.
+    /// Reads the URL in `value` and the password keys of its section.
     pub(super) fn read(
         value: &ConfigValue<'_>,
         section: &ConfigSection<'_>,
@@ -73,9 +88,9 @@ impl PostgresAddress {
         let url = value.parsed(PostgresUrl::parse).and_then(|mut url| {
             let tls = url
                 .tls
-                .into_tls(is_local(&url.config), paths)
-                .map_err(|problem| value.refuse(problem))?;
-            reachable(&url.config, tls.mode).map_err(|problem| value.refuse(problem))?;
+                .into_options(is_local(&url.config), paths)
+                .map_err(|message| value.refuse(message))?;
+            check_hosts(&url.config, tls.mode).map_err(|message| value.refuse(message))?;
             url.config.ssl_mode(match tls.mode {
                 TlsMode::Disable => SslMode::Disable,
                 _ => SslMode::Require,
@@ -84,9 +99,9 @@ impl PostgresAddress {
         });
         let (url, in_url) = match url {
             Ok((config, tls, password)) => (Ok((config, tls)), password),
-            Err(noted) => (Err(noted), None),
+            Err(reported) => (Err(reported), None),
         };
-        let password = PasswordSource::of(section, in_url, paths, env);
+        let password = PasswordSource::from_keys(section, in_url, paths, env);
         let (config, tls) = url?;
         Ok(Self {
             config,
@@ -96,8 +111,8 @@ impl PostgresAddress {
     }
 }
 
-/// Refuses what could not even be tried.
-fn reachable(config: &Config, mode: TlsMode) -> Result<(), String> {
+/// Refuses an address that no connection could use.
+fn check_hosts(config: &Config, mode: TlsMode) -> Result<(), String> {
     let hosts = config.get_hosts();
     let ports = config.get_ports().len();
     let addresses = config.get_hostaddrs().len();
@@ -109,19 +124,19 @@ fn reachable(config: &Config, mode: TlsMode) -> Result<(), String> {
         return Err("it names no host".to_owned());
     }
     if ports > 1 && ports != hosts.len() || addresses > 0 && addresses != hosts.len() {
-        return Err("it has not one port and address for each host".to_owned());
+        return Err("the number of ports or addresses differs from the number of hosts".to_owned());
     }
     if config.get_ports().contains(&0) {
-        return Err("0 is no port".to_owned());
+        return Err("0 is not a port".to_owned());
     }
-    let socket = hosts.iter().any(|host| matches!(host, Host::Unix(_)));
-    if socket && mode != TlsMode::Disable {
-        return Err("a Unix socket carries no TLS; leave sslmode out".to_owned());
+    let has_socket = hosts.iter().any(|host| matches!(host, Host::Unix(_)));
+    if has_socket && mode != TlsMode::Disable {
+        return Err("PostgreSQL has no TLS on a Unix socket; leave sslmode out".to_owned());
     }
     Ok(())
 }
 
-/// Where an address is given beside the name (`hostaddr`), that is where the connection goes.
+/// An address in `hostaddr` takes precedence over the host name.
 fn is_local(config: &Config) -> bool {
     let addresses = config.get_hostaddrs();
     if !addresses.is_empty() {

@@ -1,8 +1,7 @@
-//! `[discord]`: which guild, which channels, as whom.
+//! `[discord]`: the guild, the channels and the token.
 
 use std::collections::BTreeSet;
 
-use secrecy::SecretString;
 use url::{Host, Url};
 
 use super::fault::Reported;
@@ -11,34 +10,33 @@ use super::paths::BasePath;
 use super::secret::{self, Environment};
 use super::section::ConfigSection;
 use super::value::ConfigValue;
+use crate::discord::bot::DiscordOptions;
+use crate::discord::messages::RenderConfig;
+use crate::discord::vote_emoji::VoteEmoji;
 use crate::domain::ids::ChannelId;
-
-/// Where killgate lives on Discord.
-#[derive(Clone, Debug)]
-pub struct DiscordSection {
-    /// The id of the one guild it serves.
-    pub guild: u64,
-    /// Where commands and approvals count; at least one.
-    pub channels: BTreeSet<ChannelId>,
-    pub token: SecretString,
-    /// Scheme, host and port of the API, without a slash at the end.
-    pub api_url: String,
-}
 
 pub(super) fn read(
     section: &ConfigSection<'_>,
     paths: &BasePath,
     env: Environment<'_>,
-) -> Result<DiscordSection, Reported> {
+    vote_emoji: Result<VoteEmoji, Reported>,
+) -> Result<DiscordOptions, Reported> {
     let guild = section.required("guild", id);
     let channels = section.required("channels", channels);
     let token = secret::token(section, paths, env);
     let api_url = section.optional("api_url", api_url);
-    Ok(DiscordSection {
-        guild: guild?,
-        channels: channels?,
-        token: token?,
+    let (guild, vote_emoji) = (guild?, vote_emoji?);
+    Ok(DiscordOptions {
         api_url: api_url?.unwrap_or_else(|| "https://discord.com".to_owned()),
+        token: token?,
+        guild,
+        channels: channels?,
+        render_config: RenderConfig {
+            guild,
+            approve: vote_emoji.approve.to_string(),
+            deny: vote_emoji.deny.to_string(),
+        },
+        vote_emoji,
     })
 }
 
@@ -59,16 +57,16 @@ fn api_url(value: &ConfigValue<'_>) -> Result<String, Reported> {
     value.parsed(|text| {
         let url = Url::parse(text).map_err(|error| format!("not a URL: {error}"))?;
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("it holds credentials, which Discord's API has no use for".to_owned());
+            return Err("it contains credentials, which Discord's API does not use".to_owned());
         }
         if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-            return Err("it goes on after the host and port".to_owned());
+            return Err("it has more than a host and a port".to_owned());
         }
         match url.scheme() {
             "http" if is_discord(&url) => {
                 return Err("http would send the token to Discord in plain text".to_owned());
             }
-            // A simulator or a proxy on a network of one's own: `killgate check` and the log warn of it.
+            // For a simulator or a proxy on a private network. `killgate check` and the log warn about it.
             "https" | "http" => {}
             _ => return Err("neither https nor http".to_owned()),
         }
@@ -80,7 +78,11 @@ fn is_discord(url: &Url) -> bool {
     let Some(Host::Domain(name)) = url.host() else {
         return false;
     };
-    let is_within =
-        |domain| name == domain || name.strip_suffix(domain).is_some_and(|left| left.ends_with('.'));
+    let is_within = |domain| {
+        name == domain
+            || name
+                .strip_suffix(domain)
+                .is_some_and(|subdomain| subdomain.ends_with('.'))
+    };
     ["discord.com", "discordapp.com"].into_iter().any(is_within)
 }

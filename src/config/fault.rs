@@ -1,22 +1,22 @@
-//! What is wrong with a configuration: everything at once, each with its place.
+//! The faults of a configuration: all of them at once, each with its position.
 
 use std::cell::RefCell;
 use std::fmt;
 
-/// One thing that is wrong.
+/// One fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigFault {
-    /// Where it stands, when it stands anywhere: what is missing has no place of its own.
+    /// Where it is in the file. `None` when something is missing.
     pub position: Option<FilePosition>,
     /// The section and the key, such as `[approval] approvals`.
     pub key: String,
-    /// What is wrong; never holds a secret.
+    /// What is wrong; never contains a secret.
     pub problem: String,
-    /// What would be right.
+    /// What is allowed.
     pub allowed: String,
 }
 
-/// A place in the file; both numbers start at 1.
+/// A position in the file. Both numbers start at 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FilePosition {
     pub line: usize,
@@ -24,10 +24,10 @@ pub struct FilePosition {
     pub column: usize,
 }
 
-/// Everything that is wrong with one configuration, in the order of the file; at least one fault.
+/// All faults of one configuration, in the order of the file. At least one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigFaults {
-    /// The file, as it was named.
+    /// The file name as it was given.
     pub file: String,
     pub list: Vec<ConfigFault>,
 }
@@ -55,11 +55,11 @@ impl fmt::Display for ConfigFaults {
     }
 }
 
-/// Proof that a fault was noted: whoever could not read a value has said why.
+/// Proof that a fault was reported, returned instead of a value that could not be read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reported(());
 
-/// What is being read: its byte offset in the file, if it is there, and the key that names it.
+/// A key, and its byte offset in the file when the key is there.
 #[derive(Clone, Debug)]
 pub(super) struct FileSpan {
     pub(super) offset: Option<usize>,
@@ -83,16 +83,16 @@ impl<'a> FaultCollector<'a> {
         }
     }
 
-    /// Notes a fault, once however often it is found: several targets may inherit it.
+    /// Reports a fault. A fault that several targets inherit is reported once.
     pub(super) fn report(
         &self,
-        spot: &FileSpan,
+        span: &FileSpan,
         problem: impl Into<String>,
         allowed: impl Into<String>,
     ) -> Reported {
         let fault = ConfigFault {
-            position: spot.offset.map(|offset| self.position(offset)),
-            key: spot.key.clone(),
+            position: span.offset.map(|offset| self.position(offset)),
+            key: span.key.clone(),
             problem: one_line(&problem.into()),
             allowed: one_line(&allowed.into()),
         };
@@ -103,7 +103,7 @@ impl<'a> FaultCollector<'a> {
         Reported(())
     }
 
-    /// What was found, unless nothing was.
+    /// The reported faults; `None` when there are none.
     pub(super) fn into_faults(self) -> Option<ConfigFaults> {
         let mut list = self.faults.into_inner();
         list.sort_by_key(|fault| fault.position.map_or((1, None), |position| (0, Some(position))));
@@ -127,7 +127,7 @@ impl<'a> FaultCollector<'a> {
     }
 }
 
-/// A fault is one line, whatever somebody put into a name; nothing may play tricks with the terminal.
+/// Replaces control characters, so that a fault is one line and cannot manipulate the terminal.
 fn one_line(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })

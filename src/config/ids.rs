@@ -1,4 +1,4 @@
-//! Discord's ids (snowflakes): integers or strings of digits.
+//! Discord's ids (snowflakes), as integers or as strings of digits.
 
 use toml::de::DeValue;
 
@@ -16,10 +16,10 @@ pub(super) fn id(value: &ConfigValue<'_>) -> Result<u64, Reported> {
         return Err(value.refuse(format!("{digits} is negative")));
     }
     if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
-        return Err(value.refuse("not a number; ids are meant, not names"));
+        return Err(value.refuse("not a number: use the id, not the name"));
     }
     match u64::from_str_radix(digits, radix) {
-        Ok(0) => Err(value.refuse("0 is no id")),
+        Ok(0) => Err(value.refuse("0 is not an id")),
         Ok(id) => Ok(id),
         Err(_) => Err(value.refuse(format!("{digits} is larger than any id"))),
     }

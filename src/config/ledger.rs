@@ -27,7 +27,7 @@ pub(super) fn read(
         let text = value.string()?;
         if let Some(file) = text.strip_prefix("sqlite:") {
             no_password(section)?;
-            let path = sqlite(file, paths).map_err(|problem| value.refuse(problem))?;
+            let path = sqlite(file, paths).map_err(|message| value.refuse(message))?;
             return Ok(LedgerLocation::Sqlite { path });
         }
         if !text.starts_with("postgres") {
@@ -44,8 +44,8 @@ pub(super) fn read(
     no_password(section)?;
     let path = sqlite("killgate.db", paths).map_err(|problem| {
         section
-            .findings
-            .report(&section.spot("url"), problem, "a file that can be written")
+            .faults
+            .report(&section.span("url"), problem, "a file that can be written")
     })?;
     Ok(LedgerLocation::Sqlite { path })
 }

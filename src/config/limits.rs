@@ -1,4 +1,4 @@
-//! `[limits]`: how much may be open or be signalled.
+//! `[limits]`: how many requests may be open, and how many signals may be sent.
 
 use std::time::Duration;
 

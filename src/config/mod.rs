@@ -1,28 +1,26 @@
 //! File and environment → validated [`Settings`].
 //!
-//! [`load`] finds every fault in one go: each value is read on its own, by the readers of its section, and whatever is
-//! wrong is noted with its place, so that one start is enough to mend a file. What comes out is in the domain's
-//! own types and cannot be invalid.
+//! [`load`] reports all faults at once: each value is read separately, and each fault is reported with its position in
+//! the file. The result has the option types of the module that uses them, and is valid.
 //!
 //! | file | reads |
 //! |---|---|
 //! | [`discord`] | `[discord]` and the token |
 //! | [`target`] | `[[target]]`, and the policy that results from `access`, `approval`, `protect` and the target's overrides |
-//! | `quorum` | refuses policies under which nothing could ever be approved |
-//! | [`connection`], `postgres_url`, [`tls`] | the URL of a PostgreSQL server |
+//! | `quorum` | refuses policies under which no request could ever be approved |
+//! | [`connection`], `postgres_url`, `tls` | the URL of a PostgreSQL server |
 //! | [`secret`] | files and variables that hold secrets |
 //! | [`ledger`], `limits`, `privacy`, `http` | the sections of those names |
-//! | [`mod@reference`] | every key: what it means, what it may be, its default |
-//! | `section`, `value`, [`fault`] | tables, values, and what is wrong with them |
+//! | [`mod@reference`] | every key: its meaning, what it allows, its default |
+//! | `section`, `value`, [`fault`] | tables, values and faults |
 //!
-//! [`load_ledger`] and [`load_http`] read one section alone, for commands that need no more of it.
+//! [`load_ledger`] and [`load_http`] read one section, for commands that need only that.
 
 mod access;
 mod approval;
 pub mod connection;
 pub mod discord;
 pub mod duration;
-mod emoji;
 pub mod fault;
 mod http;
 mod ids;
@@ -37,7 +35,7 @@ pub mod reference;
 pub mod secret;
 mod section;
 pub mod target;
-pub mod tls;
+mod tls;
 mod value;
 
 use std::fs;
@@ -49,10 +47,7 @@ use toml::de::DeTable;
 
 use self::access::AccessKeys;
 use self::approval::ApprovalKeys;
-pub use self::approval::EmojiPair;
 pub use self::connection::PostgresAddress;
-pub use self::discord::DiscordSection;
-pub use self::emoji::Emoji;
 pub use self::fault::{ConfigFault, ConfigFaults};
 use self::fault::{FaultCollector, FileSpan, Reported};
 pub use self::ledger::LedgerLocation;
@@ -63,33 +58,31 @@ pub use self::secret::PasswordSource;
 use self::section::ConfigSection;
 use self::target::SharedRules;
 pub use self::target::TargetConfig;
-pub use self::tls::{Tls, TlsMode};
+use crate::discord::bot::DiscordOptions;
 use crate::domain::policy::RequestLimits;
 use crate::postgres::redaction::QueryVisibility;
 
-/// A configuration that can work. `Debug` shows no secret.
+/// A valid configuration. `Debug` shows no secret.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    pub discord: DiscordSection,
-    /// The reactions that people vote with, on all targets.
-    pub votes: EmojiPair,
+    pub discord: DiscordOptions,
     pub privacy: QueryVisibility,
     pub limits: RequestLimits,
     /// At least one, in the order of the file, with distinct names.
     pub targets: Vec<TargetConfig>,
     pub ledger: LedgerLocation,
-    /// Where health and metrics are served, if they are.
+    /// Where health and metrics are served. `None`: nowhere.
     pub http: Option<SocketAddr>,
 }
 
 /// Reads the configuration in the file `path`; `env` looks up environment variables.
 ///
-/// Relative paths within it start from its folder. Secret files and certificates that it names must be there.
+/// Relative paths in it start from its folder. Secret files and certificates that it names must exist.
 pub fn load(path: &Path, env: impl Fn(&str) -> Option<String>) -> Result<Settings, ConfigFaults> {
     read_from(path, &env, read)
 }
 
-/// Reads where the ledger is, and nothing else: the token and the targets' passwords need not be there.
+/// Reads only where the ledger is. The token and the passwords of the targets need not exist.
 pub fn load_ledger(
     path: &Path,
     env: impl Fn(&str) -> Option<String>,
@@ -97,7 +90,7 @@ pub fn load_ledger(
     read_from(path, &env, read_ledger)
 }
 
-/// Reads where health and metrics are served, and nothing else: no secret has to be there.
+/// Reads only where health and metrics are served. No secret needs to exist.
 pub fn load_http(
     path: &Path,
     env: impl Fn(&str) -> Option<String>,
@@ -105,7 +98,7 @@ pub fn load_http(
     read_from(path, &env, |root, _, _| read_http(root))
 }
 
-/// What `read` makes of the document in the file, unless there is a fault in what it reads.
+/// Reads the file with `read`, and returns the faults that it reports.
 fn read_from<T>(
     path: &Path,
     env: Environment<'_>,
@@ -116,30 +109,31 @@ fn read_from<T>(
         .map_err(|error| format!("cannot read it: {error}"))
         .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned()))
         .map_err(|problem| unusable(FaultCollector::new(file.clone(), ""), None, problem))?;
-    // A URL in it may hold a password.
+    // A URL in it may contain a password.
     let text = Zeroizing::new(text);
-    let findings = FaultCollector::new(file, &text);
+    let faults = FaultCollector::new(file, &text);
     let document = match DeTable::parse(&text) {
         Ok(document) => document,
         Err(error) => {
             let offset = error.span().map(|span| span.start);
-            return Err(unusable(findings, offset, error.message()));
+            return Err(unusable(faults, offset, error.message()));
         }
     };
-    let root = ConfigSection::root(&findings, &reference::ROOT, document.get_ref());
-    let found = read(&root, &BasePath::beside(path), env);
-    match (found, findings.into_faults()) {
+    let root = ConfigSection::root(&faults, &reference::ROOT, document.get_ref());
+    let result = read(&root, &BasePath::of_file(path), env);
+    match (result, faults.into_faults()) {
         (_, Some(faults)) => Err(faults),
-        (Ok(found), None) => Ok(found),
-        (Err(_), None) => unreachable!("a value is given up only after its fault was noted"),
+        (Ok(value), None) => Ok(value),
+        (Err(_), None) => unreachable!("a missing value has a reported fault"),
     }
 }
 
-/// Reads all sections before giving up, so that the faults of all are noted.
+/// Reads all sections before it fails, so that the faults of all are reported.
 fn read(root: &ConfigSection<'_>, paths: &BasePath, env: Environment<'_>) -> Result<Settings, Reported> {
-    let discord = discord::read(&root.section("discord", &reference::DISCORD), paths, env);
     let approval = root.section("approval", &reference::APPROVAL);
-    let votes = approval::votes(&approval);
+    let vote_emoji = approval::vote_emoji(&approval);
+    let discord = root.section("discord", &reference::DISCORD);
+    let discord = discord::read(&discord, paths, env, vote_emoji);
     let access = root.section("access", &reference::ACCESS);
     let protect = root.section("protect", &reference::PROTECT);
     let rules = SharedRules {
@@ -154,7 +148,6 @@ fn read(root: &ConfigSection<'_>, paths: &BasePath, env: Environment<'_>) -> Res
     let http = read_http(root);
     Ok(Settings {
         discord: discord?,
-        votes: votes?,
         privacy: privacy?,
         limits: limits?,
         targets: targets?,
@@ -175,12 +168,12 @@ fn read_http(root: &ConfigSection<'_>) -> Result<Option<SocketAddr>, Reported> {
     http::read(&root.section("http", &reference::HTTP))
 }
 
-/// The one fault of a file in which no others can be looked for.
-fn unusable(findings: FaultCollector<'_>, offset: Option<usize>, problem: impl Into<String>) -> ConfigFaults {
-    let spot = FileSpan {
+/// The only fault of a file that could not be parsed.
+fn unusable(faults: FaultCollector<'_>, offset: Option<usize>, problem: impl Into<String>) -> ConfigFaults {
+    let span = FileSpan {
         offset,
         key: String::new(),
     };
-    findings.report(&spot, problem, "a TOML file");
-    findings.into_faults().expect("a fault was noted just now")
+    faults.report(&span, problem, "a TOML file");
+    faults.into_faults().expect("a fault was just reported")
 }

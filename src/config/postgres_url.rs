@@ -1,4 +1,4 @@
-//! The parts of a `postgresql://` URL. No error repeats any of it, for it may hold a password.
+//! Parses a `postgresql://` URL. No error repeats any part of it, because it may contain a password.
 
 use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
@@ -6,7 +6,7 @@ use tokio_postgres::Config;
 
 use super::tls::TlsParameters;
 
-/// What tokio-postgres takes; the parameters about TLS are taken here.
+/// The parameters for tokio-postgres. Those for TLS are read here.
 const PARAMETERS: &[&str] = &[
     "application_name",
     "channel_binding",
@@ -27,7 +27,7 @@ const PARAMETERS: &[&str] = &[
     "user",
 ];
 
-/// A URL taken apart.
+/// A parsed URL.
 #[derive(Debug)]
 pub(super) struct PostgresUrl {
     /// Everything but the password and TLS.
@@ -37,7 +37,7 @@ pub(super) struct PostgresUrl {
 }
 
 impl PostgresUrl {
-    /// Takes `text` apart; the error says what is wrong with it.
+    /// Parses `text`. The error says what is wrong with it.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let rest = text
             .strip_prefix("postgresql://")
@@ -50,7 +50,7 @@ impl PostgresUrl {
             Some((login, hosts)) => (Some(login), hosts),
             None => (None, authority),
         };
-        // A password with such characters in it would be taken for a host, or worse, be shown as one.
+        // A password with these characters would be read as a host, and shown as one.
         if [hosts, path, query]
             .iter()
             .any(|part| part.contains(['@', '#', ' ']))
@@ -62,7 +62,7 @@ impl PostgresUrl {
             );
         }
         let mut parameters = UrlParameters::read(query)?;
-        // What is left cannot hold a password, so that tokio-postgres may read it.
+        // The rest cannot contain a password, so tokio-postgres may parse it.
         let mut config: Config = format!("postgresql://{hosts}{path}?{}", parameters.others)
             .parse()
             .map_err(|error: tokio_postgres::Error| reason(&error))?;
@@ -77,7 +77,7 @@ impl PostgresUrl {
             if let Some(password) = password.filter(|password| !password.is_empty())
                 && parameters.password.replace(decode(password)?.into()).is_some()
             {
-                return Err("it holds two passwords".to_owned());
+                return Err("it contains two passwords".to_owned());
             }
         }
         Ok(Self {
@@ -134,7 +134,7 @@ fn decode(text: &str) -> Result<String, String> {
         .decode_utf8()
         .map_err(|_| "it does not decode to UTF-8")?;
     if text.contains('\0') {
-        return Err("it holds a NUL character".to_owned());
+        return Err("it contains a NUL character".to_owned());
     }
     Ok(text.into_owned())
 }

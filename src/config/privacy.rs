@@ -1,4 +1,4 @@
-//! `[privacy]`: how much of a query's text people see.
+//! `[privacy]`: how much of a query's text is shown.
 
 use super::fault::Reported;
 use super::section::ConfigSection;
@@ -10,7 +10,7 @@ pub(super) fn read(section: &ConfigSection<'_>) -> Result<QueryVisibility, Repor
             "redacted" => Ok(QueryVisibility::Redacted),
             "hidden" => Ok(QueryVisibility::Hidden),
             "full" => Ok(QueryVisibility::Full),
-            _ => Err(format!("{text:?} is none of them")),
+            _ => Err(format!("{text:?} is not one of them")),
         })
     })?;
     Ok(given.unwrap_or_default())

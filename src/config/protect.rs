@@ -1,4 +1,4 @@
-//! `[protect]`, of all targets or of one: which sessions nobody may signal.
+//! `[protect]`, for all targets or for one: which sessions are never signalled.
 
 use regex::Regex;
 
@@ -7,7 +7,7 @@ use super::section::ConfigSection;
 use super::value::ConfigValue;
 use crate::domain::protection::ProtectionRules;
 
-/// The patterns, each list unless it was found faulty.
+/// The patterns, each list unless it has a fault.
 #[derive(Clone, Debug)]
 pub(super) struct ProtectKeys {
     users: Result<Vec<Regex>, Reported>,
@@ -16,7 +16,7 @@ pub(super) struct ProtectKeys {
 }
 
 impl ProtectKeys {
-    /// What holds when nothing is said: what is always protected is the domain's matter.
+    /// The default: none. The domain defines which sessions are always protected.
     pub(super) fn none() -> Self {
         Self {
             users: Ok(Vec::new()),
@@ -25,9 +25,9 @@ impl ProtectKeys {
         }
     }
 
-    /// The patterns of `section`, and those of `base` that it does not give.
+    /// The patterns of `section`, and those of `base` that `section` does not set.
     pub(super) fn read(section: &ConfigSection<'_>, base: &Self) -> Self {
-        let patterns = |name, base| section.over(name, base, |value| value.list(pattern));
+        let patterns = |name, base| section.or_base(name, base, |value| value.list(pattern));
         Self {
             users: patterns("users", &base.users),
             applications: patterns("applications", &base.applications),
@@ -47,9 +47,9 @@ impl ProtectKeys {
 fn pattern(value: &ConfigValue<'_>) -> Result<Regex, Reported> {
     let text = value.string()?;
     Regex::new(text).map_err(|error| {
-        // The message draws the pattern first, over several lines; the last says what is wrong.
+        // The message shows the pattern first, over several lines. The last line is the error.
         let message = error.to_string();
-        let what = message.lines().last().unwrap_or_default();
-        value.refuse(format!("{text:?}: {}", what.trim_start_matches("error: ")))
+        let error = message.lines().last().unwrap_or_default();
+        value.refuse(format!("{text:?}: {}", error.trim_start_matches("error: ")))
     })
 }

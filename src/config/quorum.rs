@@ -1,23 +1,23 @@
-//! Whether, on one target, anything could ever be asked for and approved.
+//! Checks that requests on a target can be made and approved at all.
 
 use super::access::Located;
 use super::fault::{FaultCollector, Reported};
 use crate::domain::access::AccessGroup;
 
-/// Who asks, who approves, and how many must; each with its place in the file.
+/// The requesters, the approvers and the number of approvals, each with its place in the file.
 pub(super) struct QuorumCheck<'q> {
     pub(super) requesters: &'q Located<AccessGroup>,
     pub(super) approvers: &'q Located<AccessGroup>,
-    /// `None` when what is written is no number of approvals, which is a fault of its own.
+    /// `None` when the key has a fault.
     pub(super) approvals: Option<&'q Located<u32>>,
-    /// ` on target "orders"` where the target has rules of its own.
+    /// ` on [[target]] "orders"` when the target overrides the shared settings.
     pub(super) whose: &'q str,
 }
 
 impl QuorumCheck<'_> {
-    /// Refuses rules under which every request would be in vain. Who has a role is not known here, so groups with
+    /// Refuses settings under which no request could be approved. The members of roles are not known here, so groups with
     /// roles pass.
-    pub(super) fn check(&self, findings: &FaultCollector<'_>) -> Result<(), Reported> {
+    pub(super) fn check(&self, faults: &FaultCollector<'_>) -> Result<(), Reported> {
         let Self {
             requesters,
             approvers,
@@ -25,21 +25,26 @@ impl QuorumCheck<'_> {
             whose,
         } = self;
         let someone = "at least one role or user";
-        let nobody_asks = is_nobody(&requesters.value)
-            .then(|| findings.report(&requesters.spot, format!("nobody could ask{whose}"), someone));
+        let no_requester = is_nobody(&requesters.value).then(|| {
+            faults.report(
+                &requesters.span,
+                format!("nobody could make a request{whose}"),
+                someone,
+            )
+        });
         if is_nobody(&approvers.value) {
-            return Err(findings.report(&approvers.spot, format!("nobody could approve{whose}"), someone));
+            return Err(faults.report(&approvers.span, format!("nobody could approve{whose}"), someone));
         }
-        if let Some(noted) = nobody_asks {
-            return Err(noted);
+        if let Some(reported) = no_requester {
+            return Err(reported);
         }
-        let Some(available) = available(&requesters.value, &approvers.value) else {
+        let Some(available) = available_approvers(&requesters.value, &approvers.value) else {
             return Ok(());
         };
         if available == 0 {
             let problem =
                 format!("the only approver{whose} is also the only requester, whose approval never counts");
-            return Err(findings.report(&approvers.spot, problem, "another user, or a role"));
+            return Err(faults.report(&approvers.span, problem, "another user, or a role"));
         }
         if let Some(approvals) = approvals
             && (approvals.value as usize) > available
@@ -49,7 +54,7 @@ impl QuorumCheck<'_> {
                 approvals.value
             );
             let allowed = format!("at most {available}, or more approvers, or a role among them");
-            return Err(findings.report(&approvals.spot, problem, allowed));
+            return Err(faults.report(&approvals.span, problem, allowed));
         }
         Ok(())
     }
@@ -59,9 +64,9 @@ fn is_nobody(group: &AccessGroup) -> bool {
     group.roles.is_empty() && group.users.is_empty()
 }
 
-/// How many approvers a request can have at most; `None` when that depends on who has which role. Nobody approves
-/// their own request, so where every requester is an approver, there is always one less.
-fn available(requesters: &AccessGroup, approvers: &AccessGroup) -> Option<usize> {
+/// The highest possible number of approvers of a request; `None` when it depends on the members of roles. Nobody approves
+/// their own request, so if every requester is an approver, there is one less.
+fn available_approvers(requesters: &AccessGroup, approvers: &AccessGroup) -> Option<usize> {
     if !approvers.roles.is_empty() {
         return None;
     }

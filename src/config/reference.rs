@@ -1,12 +1,12 @@
-//! Every key there is. The readers look them up here, so that nothing can be read that is not described; the tests
-//! hold the example and the documentation against it.
+//! Every key. The readers look keys up here, so no undocumented key can be read. Tests compare the example and the
+//! documentation with it.
 
-use super::{duration, emoji};
+use super::{approval, duration};
 
 /// The keys of one table of the file.
 #[derive(Debug)]
 pub struct ConfigTable {
-    /// As its header is written: `[approval]`; for a table within another, the key that holds it.
+    /// Its header, `[approval]`. For a nested table, the key that contains it.
     pub name: &'static str,
     pub keys: &'static [ConfigKey],
 }
@@ -15,9 +15,9 @@ pub struct ConfigTable {
 #[derive(Clone, Copy, Debug)]
 pub struct ConfigKey {
     pub name: &'static str,
-    /// What it may be, in words.
+    /// What it allows.
     pub allowed: &'static str,
-    /// What it is when it is left out, as TOML; `None` when it is required, or has no value then.
+    /// The default, as TOML. `None` when the key is required or has no default.
     pub default: Option<&'static str>,
     pub meaning: &'static str,
 }
@@ -140,13 +140,13 @@ pub(super) const APPROVAL: ConfigTable = ConfigTable {
         EXPIRES_AFTER,
         key(
             "approve",
-            emoji::ALLOWED,
+            approval::EMOJI_ALLOWED,
             Some("\"✅\""),
             "The reaction that approves.",
         ),
         key(
             "deny",
-            emoji::ALLOWED,
+            approval::EMOJI_ALLOWED,
             Some("\"❌\""),
             "The reaction that denies; the requester's withdraws.",
         ),
@@ -333,19 +333,19 @@ const fn key(
     }
 }
 
-/// A key that an override may leave out, for the section's value holds then.
+/// A key of an override. Without it, the value of the section applies.
 const fn inherited(key: ConfigKey) -> ConfigKey {
     ConfigKey { default: None, ..key }
 }
 
-/// The section where the key of that name belongs, if there is exactly one.
-pub(super) fn home(name: &str) -> Option<&'static str> {
-    let mut homes = TABLES
+/// The section with a key of that name, if there is exactly one.
+pub(super) fn table_of(name: &str) -> Option<&'static str> {
+    let mut tables = TABLES
         .iter()
         .filter(|table| table.name.starts_with('[') && table.key(name).is_some());
-    homes
+    tables
         .next()
-        .filter(|_| homes.next().is_none())
+        .filter(|_| tables.next().is_none())
         .map(|table| table.name)
 }
 
@@ -354,7 +354,7 @@ impl ConfigTable {
         self.keys.iter().find(|key| key.name == name)
     }
 
-    /// The key that somebody who wrote `written` may have meant.
+    /// The key that is most similar to `written`.
     pub(super) fn nearest(&self, written: &str) -> Option<&'static str> {
         let near = |key: &ConfigKey| (strsim::jaro_winkler(&written.to_lowercase(), key.name), key.name);
         let (likeness, name) = self.keys.iter().map(near).max_by(|a, b| a.0.total_cmp(&b.0))?;

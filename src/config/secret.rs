@@ -1,4 +1,4 @@
-//! Secrets: where they come from, and that they go nowhere else.
+//! Reads secrets, and keeps them out of faults.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -12,39 +12,39 @@ use super::paths::BasePath;
 use super::section::ConfigSection;
 use super::value::ConfigValue;
 
-/// More than any token or password has; keeps a wrong path, such as a device, from filling the memory.
-const LONGEST: usize = 64 * 1024;
+/// Longer than any token or password. A wrong path, such as a device, cannot fill the memory.
+const MAX_LENGTH: usize = 64 * 1024;
 
-/// Environment variables by name. A function, so that nothing but `main` touches the process's own.
+/// Looks up environment variables. A function, so that only `main` reads the environment of the process.
 pub(super) type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
 
 /// Where the password of a connection comes from.
 #[derive(Clone, Debug)]
 pub enum PasswordSource {
-    /// No password: the server asks for none, or for a certificate.
+    /// No password: the server requires none, or a certificate.
     None,
-    /// Read again at each connect, so that a password can be changed while killgate runs.
+    /// Read for each connection, so that the password can be changed while killgate runs.
     File(PathBuf),
     Environment(SecretString),
-    /// Within the URL itself.
+    /// In the URL.
     Url(SecretString),
 }
 
 /// A secret file that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    #[error("cannot read the secret file {}: {problem}", path.display())]
-    Unreadable { path: PathBuf, problem: io::Error },
+    #[error("cannot read the secret file {}: {error}", path.display())]
+    Unreadable { path: PathBuf, error: io::Error },
     #[error("the secret file {} is empty", .0.display())]
     Empty(PathBuf),
     #[error("the secret file {} is not UTF-8 text", .0.display())]
     NotText(PathBuf),
-    #[error("the secret file {} is larger than {LONGEST} bytes", .0.display())]
+    #[error("the secret file {} is larger than {MAX_LENGTH} bytes", .0.display())]
     TooLong(PathBuf),
 }
 
 impl PasswordSource {
-    /// The password as it is now, if there is one.
+    /// Reads the current password.
     pub fn read(&self) -> Result<Option<SecretString>, SecretError> {
         match self {
             Self::None => Ok(None),
@@ -53,8 +53,8 @@ impl PasswordSource {
         }
     }
 
-    /// From `password_file`, `password_env`, or what the URL held: one of them at most.
-    pub(super) fn of(
+    /// From at most one of `password_file`, `password_env` and the URL.
+    pub(super) fn from_keys(
         section: &ConfigSection<'_>,
         in_url: Option<SecretString>,
         paths: &BasePath,
@@ -73,13 +73,13 @@ impl PasswordSource {
                 } else {
                     "password_env"
                 };
-                let spot = section
+                let span = section
                     .value(name)?
-                    .map_or_else(|| section.spot(name), |value| value.spot);
+                    .map_or_else(|| section.span(name), |value| value.span);
                 let allowed = "one of password_file, password_env, a password in the url";
                 Err(section
-                    .findings
-                    .report(&spot, "the password comes from more than one place", allowed))
+                    .faults
+                    .report(&span, "the password comes from more than one place", allowed))
             }
         }
     }
@@ -91,28 +91,28 @@ pub(super) fn token(
     paths: &BasePath,
     env: Environment<'_>,
 ) -> Result<SecretString, Reported> {
-    let spot = discord.spot("token_file");
+    let span = discord.span("token_file");
     let from_file = discord.optional("token_file", |value| {
         let path = secret_file(value, paths)?;
         let token = read_file(&path).map_err(|error| value.refuse(error.to_string()))?;
-        bare(&token, value.findings, &value.spot)
+        plain_token(&token, value.faults, &value.span)
     })?;
     if let Some(token) = from_file {
         return Ok(token);
     }
     let allowed = "token_file, or the environment variable DISCORD_TOKEN";
     match env("DISCORD_TOKEN").as_deref().map(str::trim) {
-        None => Err(discord.findings.report(&spot, "there is no token", allowed)),
-        Some("") => Err(discord.findings.report(&spot, "DISCORD_TOKEN is empty", allowed)),
-        Some(token) => bare(&token.into(), discord.findings, &spot),
+        None => Err(discord.faults.report(&span, "there is no token", allowed)),
+        Some("") => Err(discord.faults.report(&span, "DISCORD_TOKEN is empty", allowed)),
+        Some(token) => plain_token(&token.into(), discord.faults, &span),
     }
 }
 
-/// A token goes into an HTTP header as it is.
-fn bare(
+/// Checks that the token can be an HTTP header.
+fn plain_token(
     token: &SecretString,
-    findings: &FaultCollector<'_>,
-    spot: &FileSpan,
+    faults: &FaultCollector<'_>,
+    span: &FileSpan,
 ) -> Result<SecretString, Reported> {
     use secrecy::ExposeSecret;
 
@@ -120,21 +120,21 @@ fn bare(
     if token.bytes().all(|byte| byte.is_ascii_graphic()) && !token.is_empty() {
         return Ok(token.into());
     }
-    let problem = "the token has white space or other characters that no token has";
-    Err(findings.report(spot, problem, "the token alone, without \"Bot \" before it"))
+    let problem = "the token has white space or other characters that a token cannot have";
+    Err(faults.report(span, problem, "the token alone, without \"Bot \" before it"))
 }
 
-/// The path of a file that holds a secret now.
+/// The path of a secret file, which must exist.
 fn secret_file(value: &ConfigValue<'_>, paths: &BasePath) -> Result<PathBuf, Reported> {
     let text = value.string()?;
-    let path = paths.resolve(text).map_err(|problem| value.refuse(problem))?;
+    let path = paths.resolve(text).map_err(|message| value.refuse(message))?;
     match read_file(&path) {
         Ok(_) => Ok(path),
-        // What looks like no path is not repeated: it may be the secret itself, put in the wrong place.
-        Err(SecretError::Unreadable { problem, .. }) if !text.contains('/') => {
+        // Text that does not look like a path is not repeated: it may be the secret itself, in the wrong place.
+        Err(SecretError::Unreadable { error, .. }) if !text.contains('/') => {
             let folder = path.parent().unwrap_or(&path).display();
             Err(value.refuse(format!(
-                "cannot read the secret file of this name in the folder {folder}: {problem}"
+                "cannot read the secret file of this name in the folder {folder}: {error}"
             )))
         }
         Err(error) => Err(value.refuse(error.to_string())),
@@ -142,7 +142,7 @@ fn secret_file(value: &ConfigValue<'_>, paths: &BasePath) -> Result<PathBuf, Rep
 }
 
 fn variable(value: &ConfigValue<'_>, env: Environment<'_>) -> Result<SecretString, Reported> {
-    // The name is not repeated: it may be the password itself, put in the wrong place.
+    // The name is not repeated: it may be the password itself, in the wrong place.
     match env(value.string()?) {
         None => Err(value.refuse("the environment has no variable of this name")),
         Some(password) if password.is_empty() => Err(value.refuse("the environment variable is empty")),
@@ -150,19 +150,19 @@ fn variable(value: &ConfigValue<'_>, env: Environment<'_>) -> Result<SecretStrin
     }
 }
 
-/// The content of a secret file without the line end that editors add.
+/// The content of a secret file, without a trailing line break.
 fn read_file(path: &Path) -> Result<SecretString, SecretError> {
-    let unreadable = |problem| SecretError::Unreadable {
+    let unreadable = |error| SecretError::Unreadable {
         path: path.to_owned(),
-        problem,
+        error,
     };
-    // As large as it may become: what grows leaves copies behind, which nobody overwrites.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
+    // At full capacity from the start: growing would leave copies in memory that are not overwritten.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_LENGTH + 1));
     let file = File::open(path).map_err(unreadable)?;
-    file.take(LONGEST as u64 + 1)
+    file.take(MAX_LENGTH as u64 + 1)
         .read_to_end(&mut bytes)
         .map_err(unreadable)?;
-    if bytes.len() > LONGEST {
+    if bytes.len() > MAX_LENGTH {
         return Err(SecretError::TooLong(path.to_owned()));
     }
     let text = str::from_utf8(&bytes).map_err(|_| SecretError::NotText(path.to_owned()))?;

@@ -1,4 +1,4 @@
-//! One table of the file: its keys are read by name, and whatever else stands in it is a fault.
+//! One table of the file. Its keys are read by name, and every other key is a fault.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -10,10 +10,10 @@ use super::value::ConfigValue;
 /// A table of the file, or its absence.
 #[derive(Clone, Debug)]
 pub(super) struct ConfigSection<'a> {
-    pub(super) findings: &'a FaultCollector<'a>,
+    pub(super) faults: &'a FaultCollector<'a>,
     reference: &'static ConfigTable,
     content: Result<Option<&'a DeTable<'a>>, Reported>,
-    /// Stands before the names of its keys: `[approval] `, `[access] approvers.`.
+    /// Precedes the names of its keys: `[approval] `, `[access] approvers.`.
     prefix: String,
     offset: Option<usize>,
 }
@@ -21,15 +21,15 @@ pub(super) struct ConfigSection<'a> {
 impl<'a> ConfigSection<'a> {
     /// The file as a whole.
     pub(super) fn root(
-        findings: &'a FaultCollector<'a>,
+        faults: &'a FaultCollector<'a>,
         reference: &'static ConfigTable,
         table: &'a DeTable<'a>,
     ) -> Self {
-        Self::of_table(findings, reference, String::new(), None, table)
+        Self::of_table(faults, reference, String::new(), None, table)
     }
 
     fn of_table(
-        findings: &'a FaultCollector<'a>,
+        faults: &'a FaultCollector<'a>,
         reference: &'static ConfigTable,
         prefix: String,
         offset: Option<usize>,
@@ -37,11 +37,11 @@ impl<'a> ConfigSection<'a> {
     ) -> Self {
         for key in table.keys() {
             if reference.key(key.get_ref()).is_none() {
-                unknown(findings, reference, &prefix, key.get_ref(), key.span().start);
+                report_unknown_key(faults, reference, &prefix, key.get_ref(), key.span().start);
             }
         }
         Self {
-            findings,
+            faults,
             reference,
             content: Ok(Some(table)),
             prefix,
@@ -51,11 +51,11 @@ impl<'a> ConfigSection<'a> {
 
     /// The table that `value` should be; `prefix` stands before the names of its keys.
     pub(super) fn of(value: &ConfigValue<'a>, reference: &'static ConfigTable, prefix: String) -> Self {
-        let offset = value.spot.offset;
+        let offset = value.span.offset;
         match value.content {
-            DeValue::Table(table) => Self::of_table(value.findings, reference, prefix, offset, table),
+            DeValue::Table(table) => Self::of_table(value.faults, reference, prefix, offset, table),
             _ => Self {
-                findings: value.findings,
+                faults: value.faults,
                 reference,
                 content: Err(value.wrong_type("a table")),
                 prefix,
@@ -64,14 +64,14 @@ impl<'a> ConfigSection<'a> {
         }
     }
 
-    /// A table that is not there.
+    /// A missing table.
     pub(super) fn absent(
-        findings: &'a FaultCollector<'a>,
+        faults: &'a FaultCollector<'a>,
         reference: &'static ConfigTable,
         prefix: String,
     ) -> Self {
         Self {
-            findings,
+            faults,
             reference,
             content: Ok(None),
             prefix,
@@ -84,48 +84,48 @@ impl<'a> ConfigSection<'a> {
         let prefix = format!("[{name}] ");
         match self.value(name) {
             Ok(Some(value)) => Self::of(&value, reference, prefix),
-            Ok(None) => Self::absent(self.findings, reference, prefix),
-            Err(noted) => Self {
-                content: Err(noted),
-                ..Self::absent(self.findings, reference, prefix)
+            Ok(None) => Self::absent(self.faults, reference, prefix),
+            Err(reported) => Self {
+                content: Err(reported),
+                ..Self::absent(self.faults, reference, prefix)
             },
         }
     }
 
-    /// Whether the file has this table, readable or not.
+    /// Whether the file has this table, valid or not.
     pub(super) fn is_present(&self) -> bool {
         !matches!(self.content, Ok(None))
     }
 
-    /// The place of a key, or of the table when the key is not there.
-    pub(super) fn spot(&self, name: &str) -> FileSpan {
+    /// The place of the table, for a fault about a missing key.
+    pub(super) fn span(&self, name: &str) -> FileSpan {
         FileSpan {
             offset: self.offset,
             key: format!("{}{name}", self.prefix),
         }
     }
 
-    /// The value of a key as it stands in the file, if it does.
+    /// The value of a key, if the file has it.
     pub(super) fn value(&self, name: &'static str) -> Result<Option<ConfigValue<'a>>, Reported> {
         let key = self
             .reference
             .key(name)
-            .expect("every key that is read is in the reference, which the tests read");
+            .expect("tests check that the reference has every key that is read");
         let Some(table) = self.content? else {
             return Ok(None);
         };
         Ok(table.get_key_value(name).map(|(written, content)| ConfigValue {
-            findings: self.findings,
+            faults: self.faults,
             content: content.get_ref(),
-            spot: FileSpan {
-                offset: Some(place(written.span().start, content)),
+            span: FileSpan {
+                offset: Some(offset_of(written.span().start, content)),
                 key: format!("{}{name}", self.prefix),
             },
             allowed: key.allowed,
         }))
     }
 
-    /// The value of a key that may be left out.
+    /// The value of an optional key.
     pub(super) fn optional<T>(
         &self,
         name: &'static str,
@@ -134,8 +134,8 @@ impl<'a> ConfigSection<'a> {
         self.value(name)?.map(|value| read(&value)).transpose()
     }
 
-    /// The value of a key that may be left out, for `base` holds then.
-    pub(super) fn over<T: Clone>(
+    /// The value of an optional key, whose default is `base`.
+    pub(super) fn or_base<T: Clone>(
         &self,
         name: &'static str,
         base: &Result<T, Reported>,
@@ -144,7 +144,7 @@ impl<'a> ConfigSection<'a> {
         self.optional(name, read)?.map_or_else(|| base.clone(), Ok)
     }
 
-    /// The value of a key that must be there.
+    /// The value of a required key.
     pub(super) fn required<T>(
         &self,
         name: &'static str,
@@ -154,40 +154,40 @@ impl<'a> ConfigSection<'a> {
             return read(&value);
         }
         let allowed = self.reference.key(name).map_or("", |key| key.allowed);
-        Err(self.findings.report(&self.spot(name), "missing", allowed))
+        Err(self.faults.report(&self.span(name), "missing", allowed))
     }
 }
 
-/// A section is found at its header, anything else where its value begins.
-fn place(key: usize, content: &Spanned<DeValue<'_>>) -> usize {
+/// The offset of a section is its header, and that of another key its value.
+fn offset_of(key: usize, content: &Spanned<DeValue<'_>>) -> usize {
     match content.get_ref() {
         DeValue::Table(_) => key,
         _ => content.span().start,
     }
 }
 
-fn unknown(
-    findings: &FaultCollector<'_>,
+fn report_unknown_key(
+    faults: &FaultCollector<'_>,
     reference: &ConfigTable,
     prefix: &str,
     written: &str,
     offset: usize,
 ) {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    let shown = if !written.is_empty() && written.chars().all(plain) {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let shown = if !written.is_empty() && written.chars().all(is_plain) {
         written.to_owned()
     } else {
         format!("{written:?}")
     };
-    let spot = FileSpan {
+    let span = FileSpan {
         offset: Some(offset),
         key: format!("{prefix}{shown}"),
     };
-    let problem = match (reference::home(written), reference.nearest(written)) {
-        (Some(home), _) => format!("unknown key here, it belongs in {home}"),
+    let problem = match (reference::table_of(written), reference.nearest(written)) {
+        (Some(table), _) => format!("unknown key here, it belongs in {table}"),
         (None, Some(near)) => format!("unknown key, did you mean `{near}`?"),
         (None, None) => "unknown key".to_owned(),
     };
     let names: Vec<_> = reference.keys.iter().map(|key| key.name).collect();
-    findings.report(&spot, problem, names.join(", "));
+    faults.report(&span, problem, names.join(", "));
 }

@@ -1,4 +1,4 @@
-//! `[[target]]`: the PostgreSQL servers, each with the policy that holds on it.
+//! `[[target]]`: the PostgreSQL servers, each with its policy.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,16 +19,16 @@ use super::value::ConfigValue;
 use crate::domain::access::Access;
 use crate::domain::policy::TargetPolicy;
 
-/// A PostgreSQL server and the rules that hold on it.
+/// A PostgreSQL server and its policy.
 #[derive(Clone, Debug)]
 pub struct TargetConfig {
-    /// What people call it; unique.
+    /// Its unique name.
     pub name: String,
     pub connection: PostgresAddress,
     pub policy: TargetPolicy,
 }
 
-/// What the sections say for all targets.
+/// The settings that apply to all targets unless a target overrides them.
 #[derive(Clone, Debug)]
 pub(super) struct SharedRules {
     pub(super) access: AccessKeys,
@@ -36,7 +36,7 @@ pub(super) struct SharedRules {
     pub(super) protect: ProtectKeys,
 }
 
-/// Reads all targets. Without any, the rules for all of them are still judged.
+/// Reads all targets. Without any, the shared settings are still checked.
 pub(super) fn read(
     root: &ConfigSection<'_>,
     rules: &SharedRules,
@@ -44,15 +44,15 @@ pub(super) fn read(
     env: Environment<'_>,
 ) -> Result<Vec<TargetConfig>, Reported> {
     let Some(list) = root.value("target")? else {
-        let missing = root.findings.report(
-            &root.spot("[[target]]"),
+        let missing = root.faults.report(
+            &root.span("[[target]]"),
             "missing",
             "one or more [[target]] sections",
         );
-        rules.clone().into_policy(root.findings, "")?;
+        rules.clone().into_policy(root.faults, "")?;
         return Err(missing);
     };
-    let mut seen = KnownTargets::default();
+    let mut known = KnownTargets::default();
     let mut number = 0;
     let tables = match list.content {
         DeValue::Array(tables) if !tables.is_empty() => tables,
@@ -62,16 +62,16 @@ pub(super) fn read(
         .iter()
         .map(|table| {
             number += 1;
-            let spot = FileSpan {
+            let span = FileSpan {
                 offset: Some(table.span().start),
                 key: format!("[[target]] #{number}"),
             };
             let value = ConfigValue {
                 content: table.get_ref(),
-                spot,
+                span,
                 ..list.clone()
             };
-            one(&value, rules, paths, env, &mut seen)
+            read_one(&value, rules, paths, env, &mut known)
         })
         .collect();
     targets.into_iter().collect()
@@ -81,35 +81,35 @@ pub(super) fn read(
 #[derive(Default)]
 struct KnownTargets {
     names: HashSet<String>,
-    /// With what to call the target that is there.
+    /// From the server to the label of its target.
     servers: HashMap<String, String>,
 }
 
-fn one(
+fn read_one(
     value: &ConfigValue<'_>,
     rules: &SharedRules,
     paths: &BasePath,
     env: Environment<'_>,
-    seen: &mut KnownTargets,
+    known: &mut KnownTargets,
 ) -> Result<TargetConfig, Reported> {
     let label = label(value);
     let section = ConfigSection::of(value, &reference::TARGET, format!("{label} "));
     let name = section.required("name", |value| {
         let name = value.parsed(name)?;
-        if seen.names.insert(name.clone()) {
+        if known.names.insert(name.clone()) {
             return Ok(name);
         }
         Err(value.refuse("another target has the same name"))
     });
     let connection = section.required("url", |value| {
         let connection = PostgresAddress::read(value, &section, paths, env)?;
-        match seen.servers.insert(connection.server(), label.clone()) {
+        match known.servers.insert(connection.server_key(), label.clone()) {
             None => Ok(connection),
             Some(other) => Err(value.refuse(format!("the same server and database as {other}"))),
         }
     });
-    let (rules, whose) = overridden(&section, rules, &label);
-    let policy = rules.into_policy(value.findings, &whose);
+    let (rules, whose) = with_overrides(&section, rules, &label);
+    let policy = rules.into_policy(value.faults, &whose);
     Ok(TargetConfig {
         name: name?,
         connection: connection?,
@@ -117,11 +117,11 @@ fn one(
     })
 }
 
-/// The rules of one target, and ` on [[target]] "…"` when they are its own.
-fn overridden(section: &ConfigSection<'_>, rules: &SharedRules, label: &str) -> (SharedRules, String) {
+/// The settings of one target, and ` on [[target]] "…"` when it overrides any.
+fn with_overrides(section: &ConfigSection<'_>, rules: &SharedRules, label: &str) -> (SharedRules, String) {
     let own = |key: &'static str, table| -> Result<Option<ConfigSection<'_>>, Reported> {
         section.optional(key, |value| {
-            Ok(ConfigSection::of(value, table, format!("{}.", value.spot.key)))
+            Ok(ConfigSection::of(value, table, format!("{}.", value.span.key)))
         })
     };
     let approval = own("approval", &reference::APPROVAL_OVERRIDE);
@@ -147,7 +147,7 @@ fn overridden(section: &ConfigSection<'_>, rules: &SharedRules, label: &str) -> 
 }
 
 impl SharedRules {
-    fn into_policy(self, findings: &FaultCollector<'_>, whose: &str) -> Result<TargetPolicy, Reported> {
+    fn into_policy(self, faults: &FaultCollector<'_>, whose: &str) -> Result<TargetPolicy, Reported> {
         let protection = self.protect.into_protection();
         let (requesters, approvers) = (self.access.requesters?, self.access.approvers?);
         let quorum = QuorumCheck {
@@ -156,7 +156,7 @@ impl SharedRules {
             approvals: self.approval.approvals.as_ref().ok(),
             whose,
         };
-        quorum.check(findings)?;
+        quorum.check(faults)?;
         Ok(TargetPolicy {
             access: Access {
                 viewers: self.access.viewers?.value,
@@ -171,14 +171,14 @@ impl SharedRules {
     }
 }
 
-/// What to call a target in a fault: by its name if it has a usable one, else by its number.
+/// The label of a target in a fault: its name if that is valid, else its number.
 fn label(target: &ConfigValue<'_>) -> String {
     let DeValue::Table(table) = target.content else {
-        return target.spot.key.clone();
+        return target.span.key.clone();
     };
     match table.get("name").map(Spanned::get_ref) {
         Some(DeValue::String(text)) if name(text).is_ok() => format!("[[target]] {text:?}"),
-        _ => target.spot.key.clone(),
+        _ => target.span.key.clone(),
     }
 }
 

@@ -1,41 +1,12 @@
-//! How the connection to a PostgreSQL server is protected.
+//! The parameters of a URL that are about TLS.
 
 use std::fs::File;
 use std::path::PathBuf;
 
 use super::paths::BasePath;
+use crate::postgres::tls::{ClientCertificate, TlsMode, TlsOptions};
 
-/// The parameters of a URL that are about TLS, which tokio-postgres does not know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tls {
-    pub mode: TlsMode,
-    /// The certificate authority to trust in place of the system's (PEM).
-    pub root: Option<PathBuf>,
-    /// What killgate shows for itself.
-    pub identity: Option<ClientCertificate>,
-}
-
-/// The `sslmode` of libpq (PostgreSQL documentation, "SSL Support"), without those that fall back to plain text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TlsMode {
-    /// Plain text.
-    Disable,
-    /// Encrypted, to whoever answers.
-    Require,
-    /// Encrypted, to a server with a certificate of a trusted authority.
-    VerifyCa,
-    /// Encrypted, to a server with such a certificate for the host's name.
-    VerifyFull,
-}
-
-/// A client certificate and its key (PEM).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientCertificate {
-    pub certificate: PathBuf,
-    pub key: PathBuf,
-}
-
-/// The parameters as they stand in a URL.
+/// The parameters as written in a URL, which tokio-postgres does not know.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TlsParameters {
     pub(super) sslmode: Option<String>,
@@ -45,7 +16,7 @@ pub(super) struct TlsParameters {
 }
 
 impl TlsParameters {
-    /// Where `name` goes, if it is one of them.
+    /// The parameter called `name`, if it is one of them.
     pub(super) fn slot(&mut self, name: &str) -> Option<&mut Option<String>> {
         match name {
             "sslmode" => Some(&mut self.sslmode),
@@ -56,41 +27,39 @@ impl TlsParameters {
         }
     }
 
-    /// What they mean; `local` when every host is a loopback address or a socket. The error says what is wrong.
-    pub(super) fn into_tls(self, local: bool, paths: &BasePath) -> Result<Tls, String> {
+    /// Converts them; `is_local` when every host is a loopback address or a socket. The error says what is wrong.
+    pub(super) fn into_options(self, is_local: bool, paths: &BasePath) -> Result<TlsOptions, String> {
         let file = |name: &str, path: Option<&String>| -> Result<Option<PathBuf>, String> {
             path.map(|path| readable(name, path, paths)).transpose()
         };
         let mode = match self.sslmode.as_deref() {
             Some(mode) => mode_of(mode)?,
-            None if local => TlsMode::Disable,
+            None if is_local => TlsMode::Disable,
             None => TlsMode::VerifyFull,
         };
-        // libpq's word for the system's authorities, which are the default here.
+        // In libpq, `system` means the system's certificate authorities, which are the default here.
         let root = self.sslrootcert.filter(|root| root != "system");
         if mode == TlsMode::Disable && (root.is_some() || self.sslcert.is_some() || self.sslkey.is_some()) {
-            return Err(
-                "it names certificates, and without TLS (sslmode=disable) they are of no use".to_owned(),
-            );
+            return Err("it names certificates, which are not used without TLS (sslmode=disable)".to_owned());
         }
-        let identity = match (
+        let client = match (
             file("sslcert", self.sslcert.as_ref())?,
             file("sslkey", self.sslkey.as_ref())?,
         ) {
-            (Some(certificate), Some(key)) => Some(ClientCertificate { certificate, key }),
+            (Some(chain), Some(key)) => Some(ClientCertificate { chain, key }),
             (None, None) => None,
             _ => return Err("sslcert and sslkey belong together".to_owned()),
         };
         let root = file("sslrootcert", root.as_ref())?;
-        Ok(Tls {
-            // Who names an authority wants it asked; libpq does the same.
+        Ok(TlsOptions {
+            // A certificate authority implies verification; libpq does the same.
             mode: if mode == TlsMode::Require && root.is_some() {
                 TlsMode::VerifyCa
             } else {
                 mode
             },
             root,
-            identity,
+            client,
         })
     }
 }
@@ -109,9 +78,7 @@ fn mode_of(text: &str) -> Result<TlsMode, String> {
 }
 
 fn readable(name: &str, path: &str, paths: &BasePath) -> Result<PathBuf, String> {
-    let path = paths
-        .resolve(path)
-        .map_err(|problem| format!("{name}: {problem}"))?;
+    let path = paths.resolve(path).map_err(|error| format!("{name}: {error}"))?;
     match File::open(&path).and_then(|file| file.metadata()) {
         Ok(metadata) if metadata.is_file() => Ok(path),
         Ok(_) => Err(format!("{name}: {} is not a file", path.display())),

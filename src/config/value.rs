@@ -1,27 +1,27 @@
-//! Readers of single values. Each says what is wrong and what its key allows.
+//! Reads single values. A fault says what is wrong and what the key allows.
 
 use toml::de::{DeArray, DeValue};
 
 use super::fault::{FaultCollector, FileSpan, Reported};
 
-/// A value as it stands in the file.
+/// A value in the file.
 #[derive(Clone, Debug)]
 pub(super) struct ConfigValue<'a> {
-    pub(super) findings: &'a FaultCollector<'a>,
+    pub(super) faults: &'a FaultCollector<'a>,
     pub(super) content: &'a DeValue<'a>,
-    pub(super) spot: FileSpan,
-    /// What its key allows, in words.
+    pub(super) span: FileSpan,
+    /// What its key allows.
     pub(super) allowed: &'static str,
 }
 
 impl<'a> ConfigValue<'a> {
-    /// Notes what is wrong with it.
+    /// Reports a fault of the value.
     pub(super) fn refuse(&self, problem: impl Into<String>) -> Reported {
-        self.findings.report(&self.spot, problem, self.allowed)
+        self.faults.report(&self.span, problem, self.allowed)
     }
 
-    /// Notes that it should have been `wanted`; its content is not shown, for it may be a secret in the wrong place.
-    pub(super) fn wrong_type(&self, wanted: &str) -> Reported {
+    /// Reports that it is not `expected`. The value is not shown, because it may be a secret in the wrong place.
+    pub(super) fn wrong_type(&self, expected: &str) -> Reported {
         let found = match self.content {
             DeValue::String(_) => "a string",
             DeValue::Integer(_) => "an integer",
@@ -31,7 +31,7 @@ impl<'a> ConfigValue<'a> {
             DeValue::Array(_) => "an array",
             DeValue::Table(_) => "a table",
         };
-        self.refuse(format!("{found} instead of {wanted}"))
+        self.refuse(format!("{found} instead of {expected}"))
     }
 
     pub(super) fn string(&self) -> Result<&'a str, Reported> {
@@ -41,9 +41,9 @@ impl<'a> ConfigValue<'a> {
         }
     }
 
-    /// A string read by `parse`, which says what is wrong with it.
+    /// A string, parsed by `parse`, whose error says what is wrong.
     pub(super) fn parsed<T>(&self, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, Reported> {
-        parse(self.string()?).map_err(|problem| self.refuse(problem))
+        parse(self.string()?).map_err(|message| self.refuse(message))
     }
 
     pub(super) fn boolean(&self) -> Result<bool, Reported> {
@@ -53,7 +53,7 @@ impl<'a> ConfigValue<'a> {
         }
     }
 
-    /// A number of things, at least 1. There is no upper bound: what no `u32` can hold is never reached either.
+    /// A count, at least 1. There is no upper bound: a number that exceeds a `u32` is never reached.
     pub(super) fn count(&self) -> Result<u32, Reported> {
         let DeValue::Integer(integer) = self.content else {
             return Err(self.wrong_type("an integer"));
@@ -67,7 +67,7 @@ impl<'a> ConfigValue<'a> {
         }
     }
 
-    /// Its elements, each read on its own; all the faulty ones are noted.
+    /// Its elements. The faults of all elements are reported.
     pub(super) fn list<T>(
         &self,
         read: impl Fn(&ConfigValue<'a>) -> Result<T, Reported>,
@@ -81,11 +81,11 @@ impl<'a> ConfigValue<'a> {
 
     fn elements(&self, array: &'a DeArray<'a>) -> impl Iterator<Item = Self> {
         array.iter().map(|element| Self {
-            findings: self.findings,
+            faults: self.faults,
             content: element.get_ref(),
-            spot: FileSpan {
+            span: FileSpan {
                 offset: Some(element.span().start),
-                key: self.spot.key.clone(),
+                key: self.span.key.clone(),
             },
             allowed: self.allowed,
         })

@@ -34,7 +34,7 @@ const RETRY: Duration = Duration::from_secs(2);
 const POSTING_WITHIN: Duration = Duration::from_secs(20);
 
 /// What the configuration says of Discord.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct DiscordOptions {
     /// `https://discord.com`, or another API like it.
     pub api_url: String,

@@ -1,13 +1,13 @@
-//! The append-only memory: every record is chained to the one before it, and durable before it is acknowledged.
+//! The append-only ledger: every record is chained to the previous one, and durable before it is acknowledged.
 //!
-//! | room | what it knows |
+//! | module | what is in it |
 //! |---|---|
-//! | [`codec`] | a record as the JSON object of the export, and back |
-//! | [`chain`] | a record's hash, and which record may follow which |
-//! | [`standing`] | which requests must be gone on with after a start |
-//! | [`pages`] | reading a whole ledger, oldest record first |
+//! | [`record`] | converts a record to the JSON object of the export, and back |
+//! | [`hash_chain`] | hashes a record, and checks that it follows the previous one |
+//! | [`pending`] | which requests are resumed after a start |
+//! | [`reader`] | reads a whole ledger, oldest record first |
 //! | [`postgres`] | the ledger in a database that several replicas share |
-//! | [`sqlite`] | the ledger in a file, held by one running killgate |
+//! | [`sqlite`] | the ledger in a file that one running killgate holds |
 
 pub mod hash_chain;
 pub mod pending;

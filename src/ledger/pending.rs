@@ -1,18 +1,18 @@
-//! Which requests must be gone on with after a start. Known without reading the whole history, because each
-//! append keeps it up to date.
+//! Which requests are resumed after a start. Each append keeps the list up to date, so a start does not read the whole
+//! history.
 
 use crate::domain::event::RequestEvent;
 
-/// How a request stands between two appends; one that was settled stands no longer.
+/// The state of a request in the list. A request whose result was delivered is not in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PendingState {
     /// It has not ended.
     Pending,
-    /// It has ended, and its channel may not know yet.
+    /// It has ended, and its result may not be in the channel yet.
     Undelivered,
 }
 
-/// How a request stands after `event`; `None` where that changes nothing.
+/// The state of a request after `event`; `None` when the event does not change it.
 pub fn state_after(event: &RequestEvent) -> Option<PendingState> {
     match event {
         RequestEvent::Requested(_) => Some(PendingState::Pending),

@@ -1,11 +1,11 @@
-//! Reading a whole ledger, oldest record first, without holding it in memory.
+//! Reads a whole ledger, oldest record first, without loading all of it into memory.
 
 use super::hash_chain::ChainTail;
 
 /// A record as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredRecord {
-    /// The number it is stored under; the record itself must have the same.
+    /// The number that the record is stored under. The record itself must contain the same number.
     pub seq: u64,
     /// The record: a line of the export.
     pub line: String,
@@ -13,9 +13,9 @@ pub struct StoredRecord {
 
 /// A ledger that can be read from its first record to its last, also while killgate appends to it.
 pub trait LedgerReader {
-    /// Where the chain was last known to end.
+    /// The end of the chain, as the last append recorded it.
     fn tail(&mut self) -> anyhow::Result<ChainTail>;
 
-    /// Some of the records after `seq`, in order; none when there is no more.
+    /// The next records after `seq`, in order; empty at the end.
     fn records_after(&mut self, seq: u64) -> anyhow::Result<Vec<StoredRecord>>;
 }

@@ -1,4 +1,4 @@
-//! The bot, for as long as this process is the active one.
+//! Runs the bot while this process is the active replica.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,116 +20,121 @@ use crate::workflow::input::EngineInput;
 use crate::workflow::ports::LedgerError;
 use crate::workflow::{Engine, EngineExit, EngineHandle};
 
-/// How long a stop may take up to saying goodbye to Discord and letting go of the ledger, which takes two seconds at
-/// most. The desk stops by itself earlier, unless it waits for the ledger.
-const FINISH_WITHIN: Duration = Duration::from_millis(7_500);
+/// How long a stop may wait for the engine, which is faster unless it waits for the ledger. Closing the connection to
+/// Discord and resigning take two more seconds at most.
+const ENGINE_STOP_TIMEOUT: Duration = Duration::from_millis(7_500);
 
-/// Between tries to read a ledger that does not answer at the start.
-const READ_AGAIN: Duration = Duration::from_secs(2);
+/// The pause between attempts to read the ledger at the start.
+const READ_RETRY_PAUSE: Duration = Duration::from_secs(2);
 
-/// What one turn at being the active one takes.
+/// What the active replica needs.
 pub struct ActiveReplica {
     pub settings: Arc<Settings>,
     pub targets: BTreeMap<String, Arc<PostgresTarget>>,
-    pub seat: Leadership,
-    /// Is told whether the session with Discord stands.
+    pub leadership: Leadership,
+    /// Receives whether the bot is connected to Discord's gateway.
     pub gateway: watch::Sender<bool>,
-    /// Becomes `true` when the process is to stop.
+    /// Becomes `true` when the process must stop.
     pub stop: watch::Receiver<bool>,
 }
 
-/// How a turn ended.
+/// Why the replica stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReplicaExit {
-    /// As told: everything that had to be finished is.
+    /// The process was asked to stop, and everything that must finish has finished.
     Stopped,
     /// Another replica has taken over.
     Deposed,
 }
 
 impl ActiveReplica {
-    /// Is the bot until it is told to stop, or another replica takes over. What it began ends with the runtime.
+    /// Runs the bot until the process must stop or another replica takes over. Its tasks end with the runtime.
     pub async fn run(mut self) -> anyhow::Result<ReplicaExit> {
-        let profile = bootstrap::profile(&self.settings)?;
-        let account = tokio::select! {
-            account = Bot::log_in(profile) => account?,
+        let bot = tokio::select! {
+            bot = Bot::log_in(self.settings.discord.clone()) => bot?,
             _ = self.stop.wait_for(|stop| *stop) => return Ok(ReplicaExit::Stopped),
-            () = self.seat.lost() => return Ok(ReplicaExit::Deposed),
+            () = self.leadership.lost() => return Ok(ReplicaExit::Deposed),
         };
-        let rules = bootstrap::rules(&self.settings, &self.targets);
+        let targets = bootstrap::target_registry(&self.settings, &self.targets);
         let clock = Arc::new(SystemClock);
-        let channel = Arc::new(account.incident_channel(clock.clone()));
-        let ledger = self.seat.ledger();
+        let channel = Arc::new(bot.incident_channel(clock.clone()));
+        let ledger = self.leadership.ledger();
         let starting = async {
             loop {
-                let start = Engine::start(Arc::clone(&ledger), channel.clone(), clock.clone(), rules.clone());
+                let start = Engine::start(
+                    Arc::clone(&ledger),
+                    channel.clone(),
+                    clock.clone(),
+                    targets.clone(),
+                );
                 match start.await {
-                    Err(problem @ (LedgerError::NotRecorded(_) | LedgerError::Uncertain(_))) => {
-                        warn!(error = ?problem, "the ledger cannot be read; trying again");
+                    Err(error @ (LedgerError::NotRecorded(_) | LedgerError::Uncertain(_))) => {
+                        warn!(?error, "the ledger cannot be read; trying again");
                     }
                     started => break started,
                 }
-                sleep(READ_AGAIN).await;
+                sleep(READ_RETRY_PAUSE).await;
             }
         };
         let started = tokio::select! {
             started = starting => started,
             _ = self.stop.wait_for(|stop| *stop) => return Ok(ReplicaExit::Stopped),
-            () = self.seat.lost() => return Ok(ReplicaExit::Deposed),
+            () = self.leadership.lost() => return Ok(ReplicaExit::Deposed),
         };
-        let (clerk, inbox) = match started {
+        let (engine, inbox) = match started {
             Err(LedgerError::Deposed) => return Ok(ReplicaExit::Deposed),
             started => started?,
         };
-        let desk = EngineHandle::new(rules, inbox);
-        let mut clerk = tokio::spawn(clerk.run());
-        let mut connection = account.connect(desk.clone(), ledger);
-        tokio::spawn(follow(connection.connected(), self.gateway.clone()));
+        let engine_handle = EngineHandle::new(targets, inbox);
+        let mut engine = tokio::spawn(engine.run());
+        let mut connection = bot.connect(engine_handle.clone(), ledger);
+        tokio::spawn(forward_gateway_state(
+            connection.connected(),
+            self.gateway.clone(),
+        ));
 
         let stopped = tokio::select! {
-            () = self.seat.lost() => return Ok(ReplicaExit::Deposed),
+            () = self.leadership.lost() => return Ok(ReplicaExit::Deposed),
             _ = self.stop.wait_for(|stop| *stop) => None,
             ended = connection.ended() => {
-                ended.context("Discord's gateway will not have this bot")?;
-                bail!("the connection to Discord ended by itself");
+                ended.context("Discord's gateway refused this bot")?;
+                bail!("the connection to Discord ended unexpectedly");
             }
-            stopped = &mut clerk => Some(stopped.context("the desk broke down")?),
+            stopped = &mut engine => Some(stopped.context("the engine panicked")?),
         };
         let stopped = if let Some(stopped) = stopped {
             stopped
         } else {
-            info!("stopping: finishing what is being executed, beginning nothing new");
+            info!("stopping: finishing running executions, starting no new ones");
             let finishing = async {
-                desk.send(EngineInput::Stop).await;
-                (&mut clerk).await
+                engine_handle.send(EngineInput::Stop).await;
+                (&mut engine).await
             };
-            if let Ok(stopped) = timeout(FINISH_WITHIN, finishing).await {
-                stopped.context("the desk broke down")?
+            if let Ok(stopped) = timeout(ENGINE_STOP_TIMEOUT, finishing).await {
+                stopped.context("the engine panicked")?
             } else {
-                warn!("the ledger keeps the stop waiting; it is read again at the next start");
-                clerk.abort();
+                warn!("the engine still waits for the ledger, which is read again at the next start");
+                engine.abort();
                 EngineExit::Stopped
             }
         };
-        if let Err(problem) = connection.stop().await {
-            warn!(error = %problem, "the connection to Discord did not close in order");
+        if let Err(error) = connection.stop().await {
+            warn!(%error, "the connection to Discord did not close cleanly");
         }
         match stopped {
             EngineExit::Stopped => Ok(ReplicaExit::Stopped),
             EngineExit::Ledger(LedgerError::Deposed) => Ok(ReplicaExit::Deposed),
-            EngineExit::Ledger(problem) => {
-                Err(anyhow::Error::new(problem).context("the ledger cannot be built on"))
-            }
+            EngineExit::Ledger(error) => Err(anyhow::Error::new(error).context("the ledger cannot be used")),
         }
     }
 }
 
-/// Passes on whether the session with Discord stands, also as a metric.
-async fn follow(mut connected: watch::Receiver<bool>, gateway: watch::Sender<bool>) {
+/// Forwards the state of the gateway connection, and updates its metric.
+async fn forward_gateway_state(mut connected: watch::Receiver<bool>, gateway: watch::Sender<bool>) {
     loop {
-        let now = *connected.borrow_and_update();
-        gauge!("killgate_gateway_connected").set(if now { 1.0 } else { 0.0 });
-        gateway.send_replace(now);
+        let is_connected = *connected.borrow_and_update();
+        gauge!("killgate_gateway_connected").set(if is_connected { 1.0 } else { 0.0 });
+        gateway.send_replace(is_connected);
         if connected.changed().await.is_err() {
             gateway.send_replace(false);
             return;

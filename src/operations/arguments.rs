@@ -1,4 +1,4 @@
-//! The command line: what can be asked of the program. The man page and the completions are made from it.
+//! The command line. The man page and the completions are generated from it.
 
 use std::path::PathBuf;
 
@@ -19,42 +19,42 @@ pub struct Arguments {
 pub enum CliCommand {
     /// Runs the bot until SIGTERM or SIGINT.
     ///
-    /// Log lines go to standard error; the environment variable `RUST_LOG` chooses which, `info` unless it says otherwise.
+    /// Log lines go to standard error. The environment variable `RUST_LOG` selects them; the default is `info`.
     Run {
         #[command(flatten)]
         config: ConfigArgument,
-        /// How log lines look.
+        /// The format of log lines.
         #[arg(long, value_enum, default_value = "text")]
         log_format: LogFormat,
     },
-    /// Tries every precondition, and says how to mend what is missing.
+    /// Checks every precondition, and says how to fix what is missing.
     ///
-    /// Exits with 0 when nothing failed, 1 when something did, 2 when the configuration is unusable.
+    /// Exits with 0 when no check failed, 1 when one did, 2 when the configuration is unusable.
     Check {
         #[command(flatten)]
         config: ConfigArgument,
-        /// One JSON array instead of lines.
+        /// Prints one JSON array instead of lines.
         #[arg(long)]
         json: bool,
     },
-    /// Asks the killgate that runs here, over its `[http]` address, whether it lives: for a container's health check.
+    /// Asks the killgate that runs here, at its `[http]` address, whether it is alive: for a container's health check.
     ///
-    /// Exits with 0 when it does, 1 when not, 2 when the configuration is unusable. Of that it takes `[http]` alone.
+    /// Exits with 0 when it is, 1 when not, 2 when the configuration is unusable. Reads only `[http]`.
     Health {
         #[command(flatten)]
         config: ConfigArgument,
-        /// Asks whether it is the active one, connected, and able to write its ledger; a standby is not.
+        /// Asks whether it is the active replica, connected, and able to write its ledger. A standby is not.
         #[arg(long)]
         ready: bool,
     },
-    /// Looks into the ledger; also while the bot runs.
+    /// Reads the ledger, also while the bot runs.
     ///
-    /// Of the configuration it takes `[ledger]` alone: the other secrets need not be there.
+    /// Reads only `[ledger]` of the configuration: the other secrets need not exist.
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Prints the SQL that installs the guard and the roles, for `psql -v ON_ERROR_STOP=1 -f -` as a superuser.
     GuardSql {
-        /// The login role that the bot uses; created without a password when it is missing.
+        /// The login role that the bot uses. It is created without a password when it does not exist.
         #[arg(long, default_value = "killgate")]
         role: String,
     },
@@ -66,20 +66,20 @@ pub enum AuditCommand {
     Export {
         #[command(flatten)]
         config: ConfigArgument,
-        /// Only what happened at this time or later (RFC 3339).
+        /// Only records of this time or later (RFC 3339).
         #[arg(long)]
         since: Option<Timestamp>,
-        /// Only what happened to the request of this number.
+        /// Only records of the request with this number.
         #[arg(long)]
         request: Option<u64>,
     },
-    /// Walks the chain of hashes and names the first broken record.
+    /// Verifies the hash chain and names the first broken record.
     ///
     /// Exits with 0 when it is intact, 1 when it is broken, 2 when the configuration is unusable.
     Verify {
         #[command(flatten)]
         config: ConfigArgument,
-        /// A hash that was printed earlier and kept elsewhere: it must still be in the chain.
+        /// A hash from an earlier verification, which must still be in the chain.
         #[arg(long)]
         expect: Option<String>,
     },

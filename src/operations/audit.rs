@@ -1,4 +1,4 @@
-//! The ledger as evidence: exported line by line, and its chain walked from the first record to the last.
+//! Exports the ledger line by line, and verifies its hash chain from the first record to the last.
 
 use std::fmt;
 use std::io::Write;
@@ -12,41 +12,45 @@ use crate::ledger::hash_chain::{ChainError, ChainTail};
 use crate::ledger::reader::{LedgerReader, StoredRecord};
 use crate::ledger::record::time;
 
-/// Which records are exported; all where nothing is said.
+/// Which records are exported. All by default.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ExportFilter {
-    /// Only those recorded at or after this.
+    /// Only records of this time or later.
     pub since: Option<Timestamp>,
-    /// Only those of this request.
+    /// Only records of this request.
     pub request: Option<RequestId>,
 }
 
-/// What walking the chain found.
+/// The result of verifying the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuditVerdict {
     /// Every record is as it was written, and the expected one is among them.
     Intact(ChainTail),
     /// The first record that is not as it was written.
     Broken { seq: u64, broken: ChainError },
-    /// The chain is whole in itself and ends before the last record that was acknowledged.
+    /// The chain is consistent, but ends before the last acknowledged record.
     Short {
         last: ChainTail,
         acknowledged: ChainTail,
     },
-    /// The chain is whole in itself, and the record that was expected is not in it.
+    /// The chain is consistent, but does not contain the expected record.
     Missing { last: ChainTail, expected: String },
 }
 
-/// Writes the records to `out` as JSON Lines, oldest first, word for word as they are stored; a damaged one too,
-/// unless it must be understood to be chosen.
-pub fn export(pages: &mut dyn LedgerReader, wanted: ExportFilter, out: &mut dyn Write) -> anyhow::Result<()> {
+/// Writes the records to `out` as JSON Lines, oldest first, exactly as they are stored. A damaged record is written too,
+/// unless a filter has to parse it.
+pub fn export(
+    reader: &mut dyn LedgerReader,
+    filter: ExportFilter,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let mut last = 0;
     loop {
-        let rows = pages.records_after(last).context("the ledger cannot be read")?;
-        let Some(end) = rows.last() else { break };
-        last = end.seq;
+        let rows = reader.records_after(last).context("the ledger cannot be read")?;
+        let Some(last_row) = rows.last() else { break };
+        last = last_row.seq;
         for row in &rows {
-            if wanted.includes(row)? {
+            if filter.includes(row)? {
                 writeln!(out, "{}", row.line)?;
             }
         }
@@ -54,16 +58,16 @@ pub fn export(pages: &mut dyn LedgerReader, wanted: ExportFilter, out: &mut dyn 
     Ok(out.flush()?)
 }
 
-/// Walks the chain. `expect` is the hash of a record, as an earlier verification printed it: it shows what the
-/// chain cannot show by itself, that its end was not cut off or written anew.
-pub fn verify(pages: &mut dyn LedgerReader, expect: Option<&str>) -> anyhow::Result<AuditVerdict> {
-    // Read before the walk: records may be appended meanwhile.
-    let acknowledged = pages.tail().context("the ledger cannot be read")?;
+/// Verifies the chain. `expect` is the hash of a record from an earlier verification. It proves what the chain alone
+/// cannot: that its end was not cut off or rewritten.
+pub fn verify(reader: &mut dyn LedgerReader, expect: Option<&str>) -> anyhow::Result<AuditVerdict> {
+    // Read first, because records may be appended meanwhile.
+    let acknowledged = reader.tail().context("the ledger cannot be read")?;
     let mut tail = ChainTail::default();
-    let mut reached = tail == acknowledged;
-    let mut met = expect.is_none_or(|hash| hash.eq_ignore_ascii_case(&tail.hash));
+    let mut has_acknowledged = tail == acknowledged;
+    let mut has_expected = expect.is_none_or(|hash| hash.eq_ignore_ascii_case(&tail.hash));
     loop {
-        let rows = pages
+        let rows = reader
             .records_after(tail.seq)
             .context("the ledger cannot be read")?;
         if rows.is_empty() {
@@ -73,16 +77,16 @@ pub fn verify(pages: &mut dyn LedgerReader, expect: Option<&str>) -> anyhow::Res
             if let Err(broken) = tail.follow(seq, &line) {
                 return Ok(AuditVerdict::Broken { seq, broken });
             }
-            reached |= tail == acknowledged;
-            met |= expect.is_some_and(|hash| hash.eq_ignore_ascii_case(&tail.hash));
+            has_acknowledged |= tail == acknowledged;
+            has_expected |= expect.is_some_and(|hash| hash.eq_ignore_ascii_case(&tail.hash));
         }
     }
     Ok(match expect {
-        _ if !reached => AuditVerdict::Short {
+        _ if !has_acknowledged => AuditVerdict::Short {
             last: tail,
             acknowledged,
         },
-        Some(hash) if !met => AuditVerdict::Missing {
+        Some(hash) if !has_expected => AuditVerdict::Missing {
             last: tail,
             expected: hash.to_owned(),
         },
@@ -103,8 +107,8 @@ impl fmt::Display for AuditVerdict {
             Self::Broken { seq, broken } => write!(f, "broken at record {seq}: {broken}"),
             Self::Short { last, acknowledged } => write!(
                 f,
-                "broken after record {}: the last record acknowledged was {acknowledged}, and it is not here: \
-                 records were cut off or rewritten",
+                "broken after record {}: the last acknowledged record, {acknowledged}, is missing: records were cut off or \
+                 rewritten",
                 last.seq
             ),
             Self::Missing { last, expected } => write!(
@@ -116,7 +120,7 @@ impl fmt::Display for AuditVerdict {
     }
 }
 
-/// Where a ledger ends, for people.
+/// The end of a ledger, for people.
 pub fn end(last: &ChainTail) -> String {
     match last.seq {
         0 => "there are no records yet".to_owned(),
@@ -124,7 +128,7 @@ pub fn end(last: &ChainTail) -> String {
     }
 }
 
-/// What of a record decides whether it is wanted.
+/// The fields of a record that filters use.
 #[derive(Deserialize)]
 struct RecordHead {
     request: Option<u64>,
@@ -136,12 +140,7 @@ impl ExportFilter {
         if self.since.is_none() && self.request.is_none() {
             return Ok(true);
         }
-        let unreadable = || {
-            format!(
-                "record {} cannot be read: `killgate audit verify` tells more about it",
-                row.seq
-            )
-        };
+        let unreadable = || format!("record {} cannot be read: run `killgate audit verify`", row.seq);
         let head: RecordHead = serde_json::from_str(&row.line).with_context(unreadable)?;
         let at = time::read(&head.at).with_context(unreadable)?;
         let is_recent = self.since.is_none_or(|since| at >= since);

@@ -1,94 +1,71 @@
-//! Settings become the parts that work: targets, ledger, rules, the incident channel.
+//! Builds the targets and the target registry from the settings.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use metrics::gauge;
 
-use crate::config::{self, PostgresAddress, Settings, TlsMode};
-use crate::discord::bot::DiscordOptions;
-use crate::discord::messages::RenderConfig;
-use crate::discord::vote_emoji::VoteEmoji;
+use crate::config::{PostgresAddress, Settings};
 use crate::postgres::connection::ConnectOptions;
 use crate::postgres::redaction::QueryVisibility;
 use crate::postgres::rows::QueryRedactor;
-use crate::postgres::target::{PostgresTarget, StatementTimeouts as StatementLimits, TargetStatus};
-use crate::postgres::tls::{ClientCertificate, TlsMode as Mode, TlsOptions};
+use crate::postgres::target::{PostgresTarget, StatementTimeouts, TargetStatus};
 use crate::workflow::ports::Target;
 use crate::workflow::targets::{TargetRegistry, TargetWithPolicy};
 
-/// A listing that takes longer than this is given up.
-const LISTING_WITHIN: Duration = Duration::from_secs(5);
-/// What a signalling statement gets beyond the time its effect is watched.
-const SIGNALLING_BEYOND: Duration = Duration::from_secs(5);
-/// The server ends a statement before killgate gives it up, so that its end is known.
-const STATEMENT_WITHIN: Duration = Duration::from_millis(4_500);
-/// And a wait for a lock on a catalogue even sooner: a signal that had to wait was certainly not sent.
-const LOCK_WITHIN: Duration = Duration::from_secs(2);
-/// How often the state of the connections is put into the metrics.
-const GAUGE_EVERY: Duration = Duration::from_secs(1);
+const LISTING_TIMEOUT: Duration = Duration::from_secs(5);
+/// How much longer than `confirm_within` a signalling statement may take.
+const SIGNALLING_EXTRA: Duration = Duration::from_secs(5);
+/// Shorter than killgate's own timeouts, so that the server reports the end of the statement.
+const STATEMENT_TIMEOUT: Duration = Duration::from_millis(4_500);
+/// Even shorter for a lock on a system catalog. After this error, the signal was certainly not sent.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often the metric of the connections is updated.
+const GAUGE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Begins to connect to every target.
-pub fn targets(settings: &Settings) -> BTreeMap<String, Arc<PostgresTarget>> {
-    let signalling = settings.limits.confirm_within + SIGNALLING_BEYOND;
-    let limits = StatementLimits {
-        listing: LISTING_WITHIN,
+/// Starts to connect to every target.
+pub fn open_targets(settings: &Settings) -> BTreeMap<String, Arc<PostgresTarget>> {
+    let signalling = settings.limits.confirm_within + SIGNALLING_EXTRA;
+    let timeouts = StatementTimeouts {
+        listing: LISTING_TIMEOUT,
         signalling,
     };
     settings
         .targets
         .iter()
         .map(|target| {
-            let dial = dial(&target.connection);
-            let open = PostgresTarget::open(&target.name, dial, limits, redact(settings.privacy));
-            (target.name.clone(), Arc::new(open))
+            let options = connect_options(&target.connection);
+            let postgres_target =
+                PostgresTarget::open(&target.name, options, timeouts, redactor(settings.privacy));
+            (target.name.clone(), Arc::new(postgres_target))
         })
         .collect()
 }
 
-/// The policy of each target beside it.
-pub fn rules(settings: &Settings, targets: &BTreeMap<String, Arc<PostgresTarget>>) -> TargetRegistry {
-    let governed = settings.targets.iter().filter_map(|configured| {
-        let target: Arc<dyn Target> = targets.get(&configured.name)?.clone();
+/// Combines each target with its policy.
+pub fn target_registry(
+    settings: &Settings,
+    targets: &BTreeMap<String, Arc<PostgresTarget>>,
+) -> TargetRegistry {
+    let targets_with_policies = settings.targets.iter().filter_map(|config| {
+        let target: Arc<dyn Target> = targets.get(&config.name)?.clone();
         Some((
-            configured.name.clone(),
+            config.name.clone(),
             TargetWithPolicy {
                 target,
-                policy: Arc::new(configured.policy.clone()),
+                policy: Arc::new(config.policy.clone()),
             },
         ))
     });
     TargetRegistry {
-        targets: governed.collect(),
+        targets: targets_with_policies.collect(),
         limits: settings.limits,
     }
 }
 
-/// What the account needs to know.
-pub fn profile(settings: &Settings) -> anyhow::Result<DiscordOptions> {
-    let votes = &settings.votes;
-    let (approve, deny) = (votes.approve.to_string(), votes.deny.to_string());
-    let ballot =
-        VoteEmoji::parse(&approve, &deny).context("[approval] approve or deny is no emoji to Discord")?;
-    let discord = &settings.discord;
-    Ok(DiscordOptions {
-        api_url: discord.api_url.clone(),
-        token: discord.token.clone(),
-        guild: discord.guild,
-        channels: discord.channels.clone(),
-        vote_emoji: ballot,
-        render_config: RenderConfig {
-            guild: discord.guild,
-            approve,
-            deny,
-        },
-    })
-}
-
-/// Keeps the gauge of each target's connection true, for as long as it is awaited.
-pub async fn watch_targets(targets: BTreeMap<String, Arc<PostgresTarget>>) {
+/// Updates the metric of each target's connection until it is cancelled.
+pub async fn update_target_gauges(targets: BTreeMap<String, Arc<PostgresTarget>>) {
     loop {
         for (name, target) in &targets {
             let up = if matches!(target.status(), TargetStatus::Up(_)) {
@@ -98,39 +75,16 @@ pub async fn watch_targets(targets: BTreeMap<String, Arc<PostgresTarget>>) {
             };
             gauge!("killgate_target_up", "target" => name.clone()).set(up);
         }
-        tokio::time::sleep(GAUGE_EVERY).await;
+        tokio::time::sleep(GAUGE_INTERVAL).await;
     }
 }
 
-/// Query text passes through here before it leaves the room that read it.
-fn redact(privacy: QueryVisibility) -> QueryRedactor {
-    Arc::new(move |query| privacy.show(query).map(|shown| shown.to_string()))
+/// Applied to all query text before it leaves `postgres`.
+fn redactor(privacy: QueryVisibility) -> QueryRedactor {
+    Arc::new(move |query| privacy.show(query).map(|visible| visible.to_string()))
 }
 
-/// How a server is reached, whoever wants to.
-pub(super) fn dial(connection: &PostgresAddress) -> ConnectOptions {
-    let password = connection.password.clone();
-    ConnectOptions {
-        config: connection.parameters().clone(),
-        tls: tls(&connection.tls),
-        password: Arc::new(move || password.read().map_err(anyhow::Error::new)),
-        statement_timeout: STATEMENT_WITHIN,
-        lock_timeout: LOCK_WITHIN,
-    }
-}
-
-fn tls(configured: &config::Tls) -> TlsOptions {
-    TlsOptions {
-        mode: match configured.mode {
-            TlsMode::Disable => Mode::Disable,
-            TlsMode::Require => Mode::Require,
-            TlsMode::VerifyCa => Mode::VerifyCa,
-            TlsMode::VerifyFull => Mode::VerifyFull,
-        },
-        root: configured.root.clone(),
-        client: configured.identity.as_ref().map(|identity| ClientCertificate {
-            chain: identity.certificate.clone(),
-            key: identity.key.clone(),
-        }),
-    }
+/// How to connect to a target.
+pub(super) fn connect_options(address: &PostgresAddress) -> ConnectOptions {
+    address.connect_options(STATEMENT_TIMEOUT, LOCK_TIMEOUT)
 }

@@ -1,12 +1,11 @@
-//! No core: what would be in it is the token and the passwords.
+//! Disables core dumps, which would contain the token and the passwords.
 
-/// Has the kernel write no core of this process, whatever its limits say, and lets no other process of this account
-/// read its memory (`PR_SET_DUMPABLE` in prctl(2), ptrace(2)).
-pub fn write_none() {
+/// Disables core dumps of this process regardless of its limits, and prevents other processes of the same user from
+/// reading its memory (`PR_SET_DUMPABLE` in prctl(2), ptrace(2)).
+pub fn disable() {
     #[cfg(target_os = "linux")]
-    if let Err(problem) =
-        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
+    if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
     {
-        eprintln!("killgate: a crash would leave a core with the token in it: {problem}");
+        eprintln!("killgate: core dumps could not be disabled, and would contain the token: {error}");
     }
 }

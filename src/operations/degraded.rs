@@ -1,5 +1,5 @@
-//! A ledger that is damaged: nothing may be built on it, so nothing is done but to say so, to those who watch over the
-//! bot and in its channels, until people have restored it.
+//! The mode of a bot whose ledger is damaged. It does nothing but report the damage, in the channels and at `/readyz`,
+//! until people restore the ledger.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,67 +8,62 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::{error, warn};
 
-use super::bootstrap;
 use super::clock::SystemClock;
 use crate::config::Settings;
 use crate::discord::bot::Bot;
 use crate::ledger::{postgres, sqlite};
 use crate::workflow::ports::{ChannelAlert, DeliveryError, IncidentChannel, LedgerError};
 
-/// Between tries to tell a channel.
-const RETRY: Duration = Duration::from_secs(5);
+/// The pause between attempts to alert a channel.
+const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
-/// Whether the bot cannot work because of what is in the ledger.
-pub fn is_damage(problem: &anyhow::Error) -> bool {
-    problem.chain().any(|cause| {
-        let found = cause.downcast_ref::<LedgerError>();
+/// Whether the error is caused by the content of the ledger.
+pub fn is_damage(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let in_record = cause.downcast_ref::<LedgerError>();
         let in_file = cause.downcast_ref::<sqlite::SqliteOpenError>();
         let in_database = cause.downcast_ref::<postgres::PostgresOpenError>();
-        matches!(found, Some(LedgerError::Corrupt { .. }))
+        matches!(in_record, Some(LedgerError::Corrupt { .. }))
             || in_file.is_some_and(sqlite::SqliteOpenError::is_damage)
             || matches!(in_database, Some(postgres::PostgresOpenError::Damaged { .. }))
     })
 }
 
-/// Tells of the damage through `told` and in every channel, and does nothing else until asked to stop.
-pub async fn sit_out(
-    problem: anyhow::Error,
+/// Reports the damage to `reason` and in every channel, and then waits for the stop.
+pub async fn report_until_stopped(
+    error: anyhow::Error,
     settings: &Settings,
-    told: &watch::Sender<String>,
+    reason: &watch::Sender<String>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let problem = format!("{problem:#}");
-    error!(%problem, "nothing is done until the ledger is restored and killgate started again");
-    told.send_replace(problem);
-    let telling = async {
-        tell(settings).await;
+    let error = format!("{error:#}");
+    error!(%error, "the ledger is damaged: killgate does nothing until it is restored and killgate is restarted");
+    reason.send_replace(error);
+    let alerting = async {
+        alert_channels(settings).await;
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        () = telling => {}
+        () = alerting => {}
         _ = stop.wait_for(|stop| *stop) => {}
     }
 }
 
-async fn tell(settings: &Settings) {
-    let account = match bootstrap::profile(settings) {
-        Ok(profile) => Bot::log_in(profile).await.map_err(anyhow::Error::new),
-        Err(problem) => Err(problem),
-    };
-    let channel = match account {
-        Ok(account) => account.incident_channel(Arc::new(SystemClock)),
-        Err(problem) => {
-            warn!(error = ?problem, "the channels cannot be told of the damage");
+async fn alert_channels(settings: &Settings) {
+    let channel = match Bot::log_in(settings.discord.clone()).await {
+        Ok(bot) => bot.incident_channel(Arc::new(SystemClock)),
+        Err(error) => {
+            warn!(?error, "the channels could not be alerted");
             return;
         }
     };
     for &id in &settings.discord.channels {
-        while let Err(problem) = channel.post_alert(id, ChannelAlert::LedgerDamaged).await {
-            warn!(channel = id.0, error = ?problem, "a channel was not told of the damage");
-            if !matches!(problem, DeliveryError::Unavailable(_)) {
+        while let Err(error) = channel.post_alert(id, ChannelAlert::LedgerDamaged).await {
+            warn!(channel = id.0, ?error, "a channel could not be alerted");
+            if !matches!(error, DeliveryError::Unavailable(_)) {
                 break;
             }
-            sleep(RETRY).await;
+            sleep(RETRY_PAUSE).await;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `/healthz`, `/readyz` and `/metrics`, for those who watch over the bot.
+//! Serves `/healthz`, `/readyz` and `/metrics`.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -17,73 +17,75 @@ use tokio::time::timeout;
 
 use crate::workflow::ports::{Ledger, LedgerError};
 
-/// A ledger that has not taken a trial by then takes none. Less than `killgate health` waits for an answer, and much less
-/// than Prometheus does (10 s by default).
-const TRIAL_WITHIN: Duration = Duration::from_millis(2_500);
+/// The limit of a probe of the ledger. Shorter than the timeout of `killgate health`, and much shorter than that of
+/// Prometheus (10 s by default).
+const PROBE_TIMEOUT: Duration = Duration::from_millis(2_500);
 
-/// What readiness rests on.
+/// The sources of readiness and metrics.
 #[derive(Clone)]
 pub struct HealthSources {
-    /// Whether the session with Discord stands.
+    /// Whether the bot is connected to Discord's gateway.
     pub gateway: watch::Receiver<bool>,
-    /// The ledger while this replica is the active one.
+    /// The ledger, while this replica is the active one.
     pub ledger: watch::Receiver<Option<Arc<dyn Ledger>>>,
-    /// Why this replica is not the active one, while it is not.
+    /// Why this replica is not the active one.
     pub waiting: watch::Receiver<String>,
     pub metrics: PrometheusHandle,
 }
 
 impl HealthSources {
-    /// Whether the ledger would take a record now; `None` while this replica has none.
-    async fn try_ledger(&self) -> Option<Result<(), LedgerError>> {
+    /// Whether the ledger is writable; `None` while this replica is not the active one.
+    async fn probe_ledger(&self) -> Option<Result<(), LedgerError>> {
         let ledger = self.ledger.borrow().clone()?;
-        let late = || LedgerError::NotRecorded(anyhow::anyhow!("it has not answered after {TRIAL_WITHIN:?}"));
-        // A task of its own: who stops waiting does not break off a statement, and with it the ledger's only connection.
-        let trial = tokio::spawn(async move { ledger.probe().await });
-        Some(match timeout(TRIAL_WITHIN, trial).await {
-            Ok(Ok(tried)) => tried,
-            Ok(Err(problem)) => Err(LedgerError::NotRecorded(problem.into())),
-            Err(_) => Err(late()),
+        let timed_out =
+            || LedgerError::NotRecorded(anyhow::anyhow!("it has not answered after {PROBE_TIMEOUT:?}"));
+        // A separate task, so that the end of the wait does not cancel a statement, and with it close the ledger's only
+        // connection.
+        let probe = tokio::spawn(async move { ledger.probe().await });
+        Some(match timeout(PROBE_TIMEOUT, probe).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(error)) => Err(LedgerError::NotRecorded(error.into())),
+            Err(_) => Err(timed_out()),
         })
     }
 }
 
-/// Listens at `address`, so that a port in use is known before anything else is begun.
+/// Listens at `address`. Called first, so that a port in use is reported before anything else starts.
 pub fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let listener = TcpListener::bind(address).with_context(|| {
-        format!("[http] listen: {address} cannot be listened on; choose another address or stop what uses it")
+        format!("[http] listen: cannot listen on {address}; choose another address, or stop the program that uses it")
     })?;
     listener
         .set_nonblocking(true)
-        .with_context(|| format!("[http] listen: {address} cannot be listened on"))?;
+        .with_context(|| format!("[http] listen: cannot listen on {address}"))?;
     Ok(listener)
 }
 
-/// Answers for as long as it is awaited.
-pub async fn serve(listener: TcpListener, watched: HealthSources) -> std::io::Result<()> {
+/// Serves until it is cancelled.
+pub async fn serve(listener: TcpListener, sources: HealthSources) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let routes = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
-        .with_state(watched);
+        .with_state(sources);
     axum::serve(listener, routes).await
 }
 
-async fn readyz(State(watched): State<HealthSources>) -> impl IntoResponse {
+async fn readyz(State(sources): State<HealthSources>) -> impl IntoResponse {
     let mut problems = Vec::new();
-    if let Some(trial) = watched.try_ledger().await {
-        if !*watched.gateway.borrow() {
+    if let Some(probe) = sources.probe_ledger().await {
+        if !*sources.gateway.borrow() {
             problems.push("not connected to Discord's gateway".to_owned());
         }
-        if let Err(problem) = trial {
+        if let Err(error) = probe {
             problems.push(format!(
                 "the ledger is not writable: {:#}",
-                anyhow::Error::new(problem)
+                anyhow::Error::new(error)
             ));
         }
     } else {
-        problems.push(watched.waiting.borrow().clone());
+        problems.push(sources.waiting.borrow().clone());
     }
     if problems.is_empty() {
         (StatusCode::OK, "ready\n".to_owned())
@@ -95,12 +97,12 @@ async fn readyz(State(watched): State<HealthSources>) -> impl IntoResponse {
     }
 }
 
-/// Tries the ledger for each answer, so that what is told of it is true also when nobody has asked anything of the bot.
-async fn metrics(State(watched): State<HealthSources>) -> impl IntoResponse {
-    let writable = matches!(watched.try_ledger().await, Some(Ok(())));
-    gauge!("killgate_ledger_writable").set(if writable { 1.0 } else { 0.0 });
+/// Probes the ledger for each answer, so that the metric is current even when the bot is idle.
+async fn metrics(State(sources): State<HealthSources>) -> impl IntoResponse {
+    let is_writable = matches!(sources.probe_ledger().await, Some(Ok(())));
+    gauge!("killgate_ledger_writable").set(if is_writable { 1.0 } else { 0.0 });
     (
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
-        watched.metrics.render(),
+        sources.metrics.render(),
     )
 }

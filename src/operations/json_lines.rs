@@ -1,5 +1,4 @@
-//! Log lines for machines: one JSON object each, all on one level, so that `request` is found at the same place in
-//! every line.
+//! Log lines as flat JSON objects, so that `request` is at the same place in every line.
 
 use std::fmt;
 
@@ -12,7 +11,7 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormattedFields};
 use tracing_subscriber::registry::{LookupSpan, Scope};
 
-/// `timestamp`, `level` and `module`, the fields of the spans around the event, and its own with its `message`.
+/// The fields `timestamp`, `level` and `module`, then the fields of the spans, then those of the event with its `message`.
 pub(super) struct JsonLines;
 
 impl<S> FormatEvent<S, JsonFields> for JsonLines
@@ -52,7 +51,7 @@ where
         let Some(fields) = extensions.get::<FormattedFields<JsonFields>>() else {
             continue;
         };
-        // They were written as JSON a moment ago.
+        // The layer has just formatted them as JSON.
         let fields: Map<String, Value> = serde_json::from_str(&fields.fields).unwrap_or_default();
         for (name, value) in &fields {
             map.serialize_entry(name, value)?;

@@ -1,4 +1,4 @@
-//! The ledger, and with it the right to act: whoever holds the ledger is the one that runs the bot.
+//! Holds the ledger, and with it the right to act: only the process that holds the ledger runs the bot.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,34 +8,33 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::warn;
 
-use super::bootstrap;
 use crate::config::{self, PostgresAddress, Settings};
 use crate::ledger::postgres::{HighWaterMark, LeaseTimings, PostgresLedger};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::postgres::connection::ConnectOptions;
 use crate::workflow::ports::Ledger;
 
-/// The server ends a statement of the ledger's before killgate gives it up, so that its end is known.
-const STATEMENT_WITHIN: Duration = Duration::from_secs(2);
-/// How long a stop may be held up by telling the other replicas.
-const RESIGN_WITHIN: Duration = Duration::from_secs(1);
+/// Shorter than the ledger's own limit, so that the server reports the end of the statement.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a stop may wait for the resignation.
+const RESIGN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The held ledger.
 #[derive(Clone)]
 pub enum Leadership {
-    /// Nobody else can have it while this process lives.
+    /// No other process can hold it while this one lives.
     Sole(Arc<SqliteLedger>),
-    /// Another replica may take it over.
+    /// Another replica may take over.
     Shared(Arc<PostgresLedger>),
 }
 
 impl Leadership {
-    /// Opens the ledger, for this process alone to write to; where replicas share it, waits for its turn. Why it
-    /// waits is told through `waiting`; what a shared one must still hold is in `memory`.
-    pub async fn take(
+    /// Opens the ledger. If replicas share it, waits until this one is the active one, and sends the reason to `waiting`.
+    /// A shared ledger must contain the record at `high_water_mark`.
+    pub async fn acquire(
         settings: &Settings,
         waiting: &watch::Sender<String>,
-        memory: &HighWaterMark,
+        high_water_mark: &HighWaterMark,
     ) -> anyhow::Result<Self> {
         match &settings.ledger {
             config::LedgerLocation::Sqlite { path } => {
@@ -44,10 +43,14 @@ impl Leadership {
                 Ok(Self::Sole(Arc::new(ledger)))
             }
             config::LedgerLocation::Postgres { connection } => {
-                let ledger =
-                    PostgresLedger::stand_by(dial(connection), LeaseTimings::default(), waiting, memory)
-                        .await
-                        .with_context(|| format!("[ledger] url: {}", connection.address()))?;
+                let ledger = PostgresLedger::stand_by(
+                    connect_options(connection),
+                    LeaseTimings::default(),
+                    waiting,
+                    high_water_mark,
+                )
+                .await
+                .with_context(|| format!("[ledger] url: {}", connection.address()))?;
                 Ok(Self::Shared(Arc::new(ledger)))
             }
         }
@@ -60,7 +63,7 @@ impl Leadership {
         }
     }
 
-    /// Is over once another replica has taken over.
+    /// Completes once another replica has taken over.
     pub async fn lost(&self) {
         match self {
             Self::Sole(_) => std::future::pending().await,
@@ -68,24 +71,23 @@ impl Leadership {
         }
     }
 
-    /// Lets another replica begin at once.
-    pub async fn leave(self) {
+    /// Lets another replica take over at once.
+    pub async fn resign(self) {
         let Self::Shared(ledger) = self else { return };
-        match timeout(RESIGN_WITHIN, ledger.resign()).await {
+        match timeout(RESIGN_TIMEOUT, ledger.resign()).await {
             Ok(Ok(())) => {}
-            Ok(Err(problem)) => {
-                warn!(error = ?problem, "the other replicas will notice the stop by themselves");
+            Ok(Err(error)) => {
+                warn!(
+                    ?error,
+                    "could not resign; the other replicas will notice the stop"
+                );
             }
-            Err(_) => warn!("the other replicas will notice the stop by themselves"),
+            Err(_) => warn!("could not resign in time; the other replicas will notice the stop"),
         }
     }
 }
 
-/// How the ledger's server is reached.
-pub(super) fn dial(connection: &PostgresAddress) -> ConnectOptions {
-    ConnectOptions {
-        statement_timeout: STATEMENT_WITHIN,
-        lock_timeout: STATEMENT_WITHIN,
-        ..bootstrap::dial(connection)
-    }
+/// How to connect to the ledger's server.
+pub(super) fn connect_options(address: &PostgresAddress) -> ConnectOptions {
+    address.connect_options(STATEMENT_TIMEOUT, STATEMENT_TIMEOUT)
 }

@@ -1,5 +1,5 @@
-//! `killgate audit`: the configured ledger, exported or verified, also while the bot runs. Of the configuration it takes
-//! `[ledger]` alone: where the bot is stopped, the other secrets may not be there.
+//! `killgate audit`: exports or verifies the configured ledger, also while the bot runs. It reads only `[ledger]` of the
+//! configuration: the other secrets may not exist when the bot is stopped.
 
 use std::io::{self, BufWriter, ErrorKind};
 
@@ -20,37 +20,37 @@ pub fn export(
     since: Option<jiff::Timestamp>,
     request: Option<u64>,
 ) -> anyhow::Result<()> {
-    let wanted = ExportFilter {
+    let filter = ExportFilter {
         since: since.map(|since| Timestamp::from_micros(since.as_microsecond())),
         request: request.map(RequestId),
     };
     let mut out = BufWriter::new(io::stdout().lock());
-    match audit::export(pages(ledger)?.as_mut(), wanted, &mut out) {
-        // Whoever read the lines has seen enough.
+    match audit::export(open_reader(ledger)?.as_mut(), filter, &mut out) {
+        // The reader of the output has stopped reading.
         Err(error) if is_broken_pipe(&error) => Ok(()),
-        done => done,
+        result => result,
     }
 }
 
-/// Walks the chain and says what was found; whether it is intact.
+/// Verifies the chain, prints the result, and returns whether it is intact.
 pub fn verify(ledger: &LedgerLocation, expect: Option<&str>) -> anyhow::Result<bool> {
-    let verdict = audit::verify(pages(ledger)?.as_mut(), expect)?;
+    let verdict = audit::verify(open_reader(ledger)?.as_mut(), expect)?;
     println!("{verdict}");
     Ok(verdict.is_intact())
 }
 
-/// The configured ledger, to be read from its first record to its last.
-pub(super) fn pages(ledger: &LedgerLocation) -> anyhow::Result<Box<dyn LedgerReader>> {
+/// Opens the configured ledger read-only.
+pub(super) fn open_reader(ledger: &LedgerLocation) -> anyhow::Result<Box<dyn LedgerReader>> {
     match ledger {
         LedgerLocation::Sqlite { path } => {
-            let pages = SqliteReader::open(path)
+            let reader = SqliteReader::open(path)
                 .with_context(|| format!("the ledger {} cannot be read", path.display()))?;
-            Ok(Box::new(pages))
+            Ok(Box::new(reader))
         }
         LedgerLocation::Postgres { connection } => {
-            let pages = PostgresReader::open(&leadership::dial(connection))
+            let reader = PostgresReader::open(&leadership::connect_options(connection))
                 .with_context(|| format!("the ledger at {} cannot be read", connection.address()))?;
-            Ok(Box::new(pages))
+            Ok(Box::new(reader))
         }
     }
 }

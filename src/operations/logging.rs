@@ -1,4 +1,4 @@
-//! Logs and metrics: what they are called, and where they go.
+//! Sets up logs and metrics.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use super::panics;
 use crate::domain::event::Action;
 use crate::domain::outcome::Outcome;
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// For people at a terminal.
@@ -36,15 +36,15 @@ const BUCKETS: [f64; 13] = [
 /// The values of the label `command`.
 const COMMANDS: [&str; 4] = ["sessions", "cancel", "terminate", "requests"];
 
-/// How often the times measured are put into their buckets.
-const TIDY_EVERY: Duration = Duration::from_mins(1);
+/// How often measured durations are put into their buckets.
+const UPKEEP_INTERVAL: Duration = Duration::from_mins(1);
 
-/// Sends log lines to standard error; `RUST_LOG` chooses which, `info` unless it says otherwise. A panic is one of them.
+/// Sends log lines to standard error, also for a panic. `RUST_LOG` selects them; the default is `info`.
 pub fn log_to_stderr(format: LogFormat) {
-    let (chosen, problem) = chosen(std::env::var("RUST_LOG").ok().as_deref());
+    let (filter, error) = read_filter(std::env::var("RUST_LOG").ok().as_deref());
     let lines = fmt::layer()
         .with_writer(std::io::stderr)
-        // Where standard error is gone there is nobody to tell, and to try would be a panic.
+        // When standard error is closed, reporting the error would panic.
         .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     let lines = match format {
@@ -54,41 +54,38 @@ pub fn log_to_stderr(format: LogFormat) {
             .event_format(JsonLines)
             .boxed(),
     };
-    tracing_subscriber::registry().with(lines).with(chosen).init();
-    panics::log_them();
-    if let Some(problem) = problem {
-        warn!(error = %problem, "RUST_LOG is not understood, so it is taken for info; it is to be like killgate=debug,info");
+    tracing_subscriber::registry().with(lines).with(filter).init();
+    panics::install_hook();
+    if let Some(error) = error {
+        warn!(%error, "RUST_LOG is invalid, so info is used; an example is killgate=debug,info");
     }
 }
 
-/// Which lines are written, and what is wrong with the choice, if anything.
-fn chosen(written: Option<&str>) -> (Targets, Option<ParseError>) {
-    let usual = Targets::new().with_default(LevelFilter::INFO);
-    match written
-        .filter(|written| !written.trim().is_empty())
-        .map(str::parse)
-    {
-        None => (usual, None),
-        Some(Ok(chosen)) => (chosen, None),
-        Some(Err(problem)) => (usual, Some(problem)),
+/// The filter in `text`, or the default and the error in `text`.
+fn read_filter(text: Option<&str>) -> (Targets, Option<ParseError>) {
+    let default = Targets::new().with_default(LevelFilter::INFO);
+    match text.filter(|text| !text.trim().is_empty()).map(str::parse) {
+        None => (default, None),
+        Some(Ok(filter)) => (filter, None),
+        Some(Err(error)) => (default, Some(error)),
     }
 }
 
-/// Puts the measured times into their buckets now and then, for as long as it is awaited: until somebody asks for the
-/// metrics the library keeps each of them, and perhaps nobody ever asks.
-pub async fn keep_tidy(metrics: PrometheusHandle) {
+/// Periodically puts measured durations into their buckets until it is cancelled. The library keeps each of them until
+/// somebody reads the metrics, which may never happen.
+pub async fn run_upkeep(metrics: PrometheusHandle) {
     loop {
-        sleep(TIDY_EVERY).await;
+        sleep(UPKEEP_INTERVAL).await;
         metrics.run_upkeep();
     }
 }
 
-/// Begins to count; the handle renders what was counted as Prometheus text.
+/// Installs the metrics. The handle renders them as Prometheus text.
 pub fn start_metrics() -> anyhow::Result<PrometheusHandle> {
     let handle = PrometheusBuilder::new()
         .set_buckets(&BUCKETS)
         .and_then(PrometheusBuilder::install_recorder)
-        .context("metrics cannot be counted")?;
+        .context("the metrics could not be installed")?;
     describe_counter!(
         "killgate_requests_total",
         "Requests that ended, by action and outcome."
@@ -104,24 +101,21 @@ pub fn start_metrics() -> anyhow::Result<PrometheusHandle> {
     );
     describe_gauge!(
         "killgate_gateway_connected",
-        "1 while the session with Discord stands."
+        "1 while connected to Discord's gateway."
     );
-    describe_gauge!(
-        "killgate_target_up",
-        "1 while the connection to the target stands."
-    );
+    describe_gauge!("killgate_target_up", "1 while connected to the target.");
     describe_gauge!(
         "killgate_ledger_writable",
-        "1 if this replica is active and its ledger takes records."
+        "1 if this replica is active and its ledger is writable."
     );
-    describe_gauge!("killgate_active", "1 on the replica that acts.");
+    describe_gauge!("killgate_active", "1 on the active replica.");
     describe_gauge!("killgate_build_info", "Always 1; the version is in its label.");
-    begin();
+    register_all();
     Ok(handle)
 }
 
-/// What a replica says that stands by.
-pub fn stand_by() {
+/// Sets the metrics of a standby.
+pub fn set_standby_metrics() {
     for name in [
         "killgate_active",
         "killgate_gateway_connected",
@@ -132,18 +126,18 @@ pub fn stand_by() {
     }
 }
 
-/// Has every metric there from the start: one that appears only with its first value hides that one from a rate, and
-/// an alert on it says nothing until then.
-fn begin() {
+/// Registers every metric at the start. One that appears only with its first value hides that value from a rate, and an
+/// alert on it is silent until then.
+fn register_all() {
     gauge!("killgate_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
-    stand_by();
+    set_standby_metrics();
     for action in [Action::Cancel, Action::Terminate] {
         for outcome in Outcome::ALL {
             counter!("killgate_requests_total", "action" => action.name(), "outcome" => outcome.name())
                 .absolute(0);
         }
     }
-    // A histogram is there as soon as it is named.
+    // Creating a histogram registers it.
     let _ = histogram!("killgate_approval_to_signal_seconds");
     for command in COMMANDS {
         let _ = histogram!("killgate_command_seconds", "command" => command);
@@ -157,19 +151,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_chosen_by_module_and_level() {
-        let (lines, problem) = chosen(Some("killgate=debug,info"));
-        assert!(problem.is_none());
+    fn lines_are_selected_by_module_and_level() {
+        let (lines, error) = read_filter(Some("killgate=debug,info"));
+        assert!(error.is_none());
         assert!(lines.would_enable("killgate::workflow", &Level::DEBUG));
         assert!(lines.would_enable("hyper", &Level::INFO));
         assert!(!lines.would_enable("hyper", &Level::DEBUG));
     }
 
     #[test]
-    fn what_is_not_understood_leaves_the_usual_lines_and_is_told() {
-        for (written, is_wrong) in [(None, false), (Some(" "), false), (Some("killgate=loud"), true)] {
-            let (lines, problem) = chosen(written);
-            assert_eq!(problem.is_some(), is_wrong, "{written:?}");
+    fn an_invalid_filter_is_reported_and_the_default_is_used() {
+        for (text, is_invalid) in [(None, false), (Some(" "), false), (Some("killgate=loud"), true)] {
+            let (lines, error) = read_filter(text);
+            assert_eq!(error.is_some(), is_invalid, "{text:?}");
             assert!(lines.would_enable("killgate", &Level::INFO));
             assert!(!lines.would_enable("killgate", &Level::DEBUG));
         }

@@ -1,4 +1,4 @@
-//! What is run: the bot, and the audit of its ledger; what is watched: health and metrics.
+//! The commands: `run`, `check`, `audit`, `health`; and logs, metrics and HTTP.
 
 pub mod active_replica;
 pub mod arguments;

@@ -1,20 +1,20 @@
-//! A panic is a defect, and is told of like everything else that happens: as a line of the log, in the log's form.
+//! Reports a panic, which is a defect, as a line of the log.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::{self, PanicHookInfo};
 
 use tracing::{Level, enabled, error};
 
-/// Has every panic from now on told in the log, with its place in the sources and, where `RUST_BACKTRACE` asks for it, the
-/// way there. What becomes of the thread or the task that panicked stays as it was.
-pub(super) fn log_them() {
-    let unlogged = panic::take_hook();
+/// Logs every panic with its location and, if `RUST_BACKTRACE` is set, a backtrace. The thread or task that panicked
+/// ends as before.
+pub(super) fn install_hook() {
+    let default_hook = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
-        // `RUST_LOG` may have chosen to hear nothing; of a defect one hears all the same.
+        // When `RUST_LOG` disables all lines, a defect is still reported.
         if enabled!(Level::ERROR) {
             log(panic);
         } else {
-            unlogged(panic);
+            default_hook(panic);
         }
     }));
 }
@@ -23,7 +23,7 @@ fn log(panic: &PanicHookInfo<'_>) {
     let backtrace = Backtrace::capture();
     let backtrace = (backtrace.status() == BacktraceStatus::Captured).then_some(backtrace);
     error!(
-        panic = panic.payload_as_str().unwrap_or("its message is no text"),
+        panic = panic.payload_as_str().unwrap_or("its message is not text"),
         location = panic.location().map(tracing::field::display),
         thread = std::thread::current().name(),
         backtrace = backtrace.as_ref().map(tracing::field::display),

@@ -1,4 +1,4 @@
-//! The process: what lasts from turn to turn, and its turns at being the active one, until it is told to stop.
+//! `killgate run`: stands by and is the active replica in turn, until the process is asked to stop.
 
 use std::convert::Infallible;
 use std::net::TcpListener;
@@ -25,25 +25,25 @@ pub fn run(settings: Settings) -> anyhow::Result<()> {
     let mut runtime = runtime()?;
     let mut signals = {
         let _context = runtime.enter();
-        StopSignals::watch_for()?
+        StopSignals::register()?
     };
     let process = Process {
         metrics: start_metrics()?,
         listener: settings.http.map(http::listen).transpose()?,
         settings: Arc::new(settings),
-        memory: HighWaterMark::default(),
+        high_water_mark: HighWaterMark::default(),
     };
     let stop = watch::Sender::new(false);
     loop {
-        let ended = runtime.block_on(async {
+        let exit = runtime.block_on(async {
             tokio::select! {
-                ended = process.run_once(stop.subscribe()) => ended,
-                never = signals.pass_on(&stop) => match never {},
+                exit = process.run_once(stop.subscribe()) => exit,
+                never = signals.forward_to(&stop) => match never {},
             }
         });
-        // A look-up of a host's name that hangs is not waited for.
+        // Does not wait for a host name lookup that hangs.
         runtime.shutdown_background();
-        match ended? {
+        match exit? {
             ReplicaExit::Deposed if !*stop.borrow() => info!("another replica has taken over; standing by"),
             ReplicaExit::Deposed | ReplicaExit::Stopped => return Ok(()),
         }
@@ -51,33 +51,33 @@ pub fn run(settings: Settings) -> anyhow::Result<()> {
     }
 }
 
-/// One for each turn: with it ends every task that was begun, so that nothing of a deposed replica goes on; its
-/// connections are opened anew. One thread is plenty for a channel and keeps the bot small; and nothing between an
-/// approval and its signal changes threads but the record on its way to the disk.
+/// A new runtime for each run: dropping it ends every task, so that nothing of a deposed replica continues, and
+/// connections are reopened. One thread is enough for a channel and keeps the process small. Between an approval and its
+/// signal, only the write to the ledger changes threads.
 fn runtime() -> anyhow::Result<Runtime> {
     Builder::new_current_thread()
         .enable_all()
         .build()
-        .context("the runtime cannot be started")
+        .context("the runtime could not be started")
 }
 
-/// What lasts from turn to turn.
+/// What outlives a run.
 struct Process {
     settings: Arc<Settings>,
     metrics: PrometheusHandle,
-    /// Where health and metrics are asked for.
+    /// Serves health and metrics.
     listener: Option<TcpListener>,
-    memory: HighWaterMark,
+    high_water_mark: HighWaterMark,
 }
 
 impl Process {
-    /// Stands by until the ledger is this process's, and then is the bot.
+    /// Stands by until this replica leads, and then runs the bot.
     async fn run_once(&self, mut stop: watch::Receiver<bool>) -> anyhow::Result<ReplicaExit> {
-        logging::stand_by();
-        // Also while another replica is active: a server may be out of connection slots when this one's turn comes.
-        let targets = bootstrap::targets(&self.settings);
-        tokio::spawn(bootstrap::watch_targets(targets.clone()));
-        tokio::spawn(logging::keep_tidy(self.metrics.clone()));
+        logging::set_standby_metrics();
+        // Also on a standby: a server may be out of connection slots when this replica takes over.
+        let targets = bootstrap::open_targets(&self.settings);
+        tokio::spawn(bootstrap::update_target_gauges(targets.clone()));
+        tokio::spawn(logging::run_upkeep(self.metrics.clone()));
         let gateway = watch::Sender::new(false);
         let ledger = watch::Sender::new(None);
         let waiting = watch::Sender::new("standby".to_owned());
@@ -87,44 +87,44 @@ impl Process {
             waiting: waiting.subscribe(),
             metrics: self.metrics.clone(),
         })?;
-        let taken = tokio::select! {
-            taken = Leadership::take(&self.settings, &waiting, &self.memory) => taken,
+        let acquired = tokio::select! {
+            acquired = Leadership::acquire(&self.settings, &waiting, &self.high_water_mark) => acquired,
             _ = stop.wait_for(|stop| *stop) => return Ok(ReplicaExit::Stopped),
         };
-        let seat = match taken {
-            Err(problem) if degraded::is_damage(&problem) => {
-                degraded::sit_out(problem, &self.settings, &waiting, stop).await;
+        let leadership = match acquired {
+            Err(error) if degraded::is_damage(&error) => {
+                degraded::report_until_stopped(error, &self.settings, &waiting, stop).await;
                 return Ok(ReplicaExit::Stopped);
             }
-            taken => taken?,
+            acquired => acquired?,
         };
-        ledger.send_replace(Some(seat.ledger()));
+        ledger.send_replace(Some(leadership.ledger()));
         gauge!("killgate_active").set(1.0);
-        let turn = ActiveReplica {
+        let replica = ActiveReplica {
             settings: Arc::clone(&self.settings),
             targets,
-            seat: seat.clone(),
+            leadership: leadership.clone(),
             gateway: gateway.clone(),
             stop: stop.clone(),
         };
-        let ended = turn.run().await;
+        let exit = replica.run().await;
         gateway.send_replace(false);
         ledger.send_replace(None);
-        match ended {
-            Ok(ReplicaExit::Stopped) => seat.leave().await,
-            Err(problem) if degraded::is_damage(&problem) => {
+        match exit {
+            Ok(ReplicaExit::Stopped) => leadership.resign().await,
+            Err(error) if degraded::is_damage(&error) => {
                 gauge!("killgate_active").set(0.0);
-                degraded::sit_out(problem, &self.settings, &waiting, stop).await;
-                // Until then it was held, so that nobody else could have built on it.
-                seat.leave().await;
+                degraded::report_until_stopped(error, &self.settings, &waiting, stop).await;
+                // It was held until now, so that no other replica could append to it.
+                leadership.resign().await;
             }
             deposed_or_failed => return deposed_or_failed,
         }
         Ok(ReplicaExit::Stopped)
     }
 
-    /// Answers about health and metrics for as long as the turn lasts.
-    fn serve(&self, watched: HealthSources) -> anyhow::Result<()> {
+    /// Serves health and metrics until the runtime ends.
+    fn serve(&self, sources: HealthSources) -> anyhow::Result<()> {
         let Some(listener) = &self.listener else {
             return Ok(());
         };
@@ -132,15 +132,15 @@ impl Process {
             .try_clone()
             .context("health and metrics cannot be served")?;
         tokio::spawn(async move {
-            if let Err(problem) = http::serve(listener, watched).await {
-                error!(error = %problem, "health and metrics are no longer served");
+            if let Err(error) = http::serve(listener, sources).await {
+                error!(%error, "health and metrics are no longer served");
             }
         });
         Ok(())
     }
 }
 
-/// What asks the process to stop. They outlast the turns, so that none is lost between two.
+/// The signals that stop the process. They outlive a run, so that none is lost between two runs.
 struct StopSignals {
     term: Signal,
     int: Signal,
@@ -148,15 +148,15 @@ struct StopSignals {
 
 impl StopSignals {
     /// Needs the context of a runtime.
-    fn watch_for() -> anyhow::Result<Self> {
+    fn register() -> anyhow::Result<Self> {
         Ok(Self {
-            term: signal(SignalKind::terminate()).context("SIGTERM cannot be waited for")?,
-            int: signal(SignalKind::interrupt()).context("SIGINT cannot be waited for")?,
+            term: signal(SignalKind::terminate()).context("the handler of SIGTERM could not be installed")?,
+            int: signal(SignalKind::interrupt()).context("the handler of SIGINT could not be installed")?,
         })
     }
 
-    /// Makes `stop` `true` when the process is asked to stop.
-    async fn pass_on(&mut self, stop: &watch::Sender<bool>) -> Infallible {
+    /// Sets `stop` to `true` when a signal arrives.
+    async fn forward_to(&mut self, stop: &watch::Sender<bool>) -> Infallible {
         loop {
             tokio::select! {
                 _ = self.term.recv() => {}

@@ -1,4 +1,4 @@
-//! What runs on a target.
+//! The sessions of a target.
 
 use std::sync::Arc;
 
@@ -16,15 +16,15 @@ use crate::workflow::ports::{Freshness, TargetUnreachable};
 
 /// Lists sessions, one statement at a time.
 pub(super) struct ActivityReader {
-    pub(super) kept: Arc<ConnectionManager<PreparedStatements>>,
-    pub(super) limits: StatementTimeouts,
+    pub(super) connection: Arc<ConnectionManager<PreparedStatements>>,
+    pub(super) timeouts: StatementTimeouts,
     pub(super) redact: QueryRedactor,
-    /// The last listing. Whoever holds this runs the next one; those that wait for it while one runs find,
-    /// when their turn comes, that the first of them has just run one that began after they asked.
+    /// The last listing. Whoever locks this runs the next one. Callers that wait for the lock meanwhile share the
+    /// result of the first of them, because that listing began after they asked.
     pub(super) last: Mutex<Option<CachedSnapshot>>,
 }
 
-/// How a listing went, and when it began.
+/// The result of a listing, and when it began.
 #[derive(Clone)]
 pub(super) struct CachedSnapshot {
     began: Instant,
@@ -34,79 +34,81 @@ pub(super) struct CachedSnapshot {
 impl ActivityReader {
     pub(super) async fn snapshot(
         self: Arc<Self>,
-        wanted: Freshness,
+        freshness: Freshness,
     ) -> Result<Arc<Snapshot>, TargetUnreachable> {
-        let asked = Instant::now();
-        let oldest = match wanted {
-            Freshness::Now => asked,
-            Freshness::Within(age) => asked.checked_sub(age).unwrap_or(asked),
+        let asked_at = Instant::now();
+        let oldest = match freshness {
+            Freshness::Now => asked_at,
+            Freshness::Within(age) => asked_at.checked_sub(age).unwrap_or(asked_at),
         };
-        // A task of its own: whoever stops waiting leaves the statement to the others.
-        let turn = tokio::spawn(async move {
+        // A separate task, so that a caller that stops waiting does not cancel the statement for the others.
+        let listing = tokio::spawn(async move {
             let mut last = self.last.lock().await;
-            // A failure is shared by those who waited for it; a failure from before may be over.
-            let fits =
-                |seen: &&CachedSnapshot| seen.began >= asked || seen.began >= oldest && seen.result.is_ok();
-            if let Some(seen) = last.as_ref().filter(fits) {
-                return seen.result.clone();
+            // An error is shared by the callers that waited for it. An older one may be over.
+            let is_fresh = |cached: &&CachedSnapshot| {
+                cached.began >= asked_at || cached.began >= oldest && cached.result.is_ok()
+            };
+            if let Some(cached) = last.as_ref().filter(is_fresh) {
+                return cached.result.clone();
             }
             let began = Instant::now();
-            let result = self.list(began + self.limits.listing).await.map(Arc::new);
+            let result = self.list(began + self.timeouts.listing).await.map(Arc::new);
             *last = Some(CachedSnapshot {
                 began,
                 result: result.clone(),
             });
             result
         });
-        turn.await
+        listing
+            .await
             .unwrap_or_else(|error| Err(unreachable_because(anyhow::Error::new(error))))
     }
 
     /// The session that has this pid now.
     pub(super) async fn find_session(&self, pid: Pid) -> Result<Option<Session>, TargetUnreachable> {
-        let deadline = Instant::now() + self.limits.listing;
-        let lease = self.lease(deadline).await?;
-        let look = lease.prepared().find_session.clone();
-        let answer = lease.run(&look, &[&pid.number()], deadline).await;
-        let row = answered(answer)?
+        let deadline = Instant::now() + self.timeouts.listing;
+        let guard = self.acquire(deadline).await?;
+        let find_session = guard.prepared().find_session.clone();
+        let answer = guard.run(&find_session, &[&pid.number()], deadline).await;
+        let row = unreachable_on_error(answer)?
             .rows
             .pop()
-            .ok_or_else(|| unreachable("it answered with no row"))?;
+            .ok_or_else(|| unreachable("it returned no row"))?;
         rows::session(&row, &*self.redact).map_err(unreachable_because)
     }
 
     async fn list(&self, deadline: Instant) -> Result<Snapshot, TargetUnreachable> {
-        let lease = self.lease(deadline).await?;
-        let kit = Arc::clone(lease.prepared());
-        let mut reading = rows::SnapshotBuilder::begin(kit.server_info.system_identifier, &self.redact);
-        let answer = lease.run_and_read(&kit.listing, &[], deadline, |row| reading.read(&row));
-        answered(answer.await)?;
-        reading.finish().map_err(unreachable_because)
+        let guard = self.acquire(deadline).await?;
+        let prepared = Arc::clone(guard.prepared());
+        let mut snapshot = rows::SnapshotBuilder::begin(prepared.server_info.system_identifier, &self.redact);
+        let answer = guard.run_and_read(&prepared.listing, &[], deadline, |row| snapshot.read(&row));
+        unreachable_on_error(answer.await)?;
+        snapshot.finish().map_err(unreachable_because)
     }
 
-    async fn lease(
+    async fn acquire(
         &self,
         deadline: Instant,
     ) -> Result<ConnectionGuard<PreparedStatements>, TargetUnreachable> {
-        let lease = self.kept.acquire(deadline).await?;
-        let findings = &lease.prepared().server_info;
-        if findings.sees_all_sessions {
-            return Ok(lease);
+        let guard = self.connection.acquire(deadline).await?;
+        let server_info = &guard.prepared().server_info;
+        if server_info.sees_all_sessions {
+            return Ok(guard);
         }
-        // Without that right the sessions of others have no backend_start, and none could be told from
-        // another that got its pid.
-        let problem = format!(
+        // Without that privilege the sessions of other roles have no backend_start, so a session could not be
+        // distinguished from a later one with the same pid.
+        let message = format!(
             "the role {role} does not see other users' sessions: GRANT pg_read_all_stats TO {role}, then restart killgate",
-            role = findings.role
+            role = server_info.role
         );
-        lease.release();
-        Err(unreachable(problem))
+        guard.release();
+        Err(unreachable(message))
     }
 }
 
-fn answered<T>(answer: Result<T, StatementError>) -> Result<T, TargetUnreachable> {
-    answer.map_err(|failure| match failure {
+fn unreachable_on_error<T>(answer: Result<T, StatementError>) -> Result<T, TargetUnreachable> {
+    answer.map_err(|error| match error {
         StatementError::Late => unreachable("it did not answer in time"),
-        failure => unreachable_because(failure),
+        error => unreachable_because(error),
     })
 }

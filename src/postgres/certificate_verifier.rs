@@ -1,4 +1,4 @@
-//! The two checks of a server's certificate that `sslmode` knows besides the full one.
+//! The two weaker verifications of a server's certificate, for `require` and `verify-ca`.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 
-/// `require`: any certificate will do, whose key the server holds.
+/// `require`: accepts any certificate whose private key the server holds.
 #[derive(Debug)]
 pub(super) struct AnyCertificate(pub(super) Arc<CryptoProvider>);
 
-/// `verify-ca`: a trusted authority signed the certificate, for whatever name.
+/// `verify-ca`: accepts a certificate that a trusted authority signed, for any name.
 #[derive(Debug)]
 pub(super) struct AnyHostname(pub(super) Arc<WebPkiServerVerifier>);
 
@@ -74,11 +74,11 @@ impl ServerCertVerifier for AnyHostname {
             .0
             .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
         {
-            // The name is looked at last, so that everything else was found in order.
+            // The name is verified last, so everything else was valid.
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => Ok(ServerCertVerified::assertion()),
-            verdict => verdict,
+            result => result,
         }
     }
 

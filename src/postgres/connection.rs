@@ -16,31 +16,31 @@ use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
 
 use super::tls::{TlsMode, TlsOptions};
 
-/// The name under which killgate's connections are seen in `pg_stat_activity`.
+/// The `application_name` of killgate's connections in `pg_stat_activity`.
 pub const APPLICATION_NAME: &str = "killgate";
 
-/// Notices kept until the statement that raised them has been read; more than one statement of ours raises.
-const NOTICES: usize = 64;
+/// The capacity for notices of one statement. None of killgate's statements raises more.
+const NOTICE_CAPACITY: usize = 64;
 
-/// Where the password comes from; asked again for every connection, since passwords are rotated. Its error is
-/// a sentence for people.
+/// Reads the password. It is called for every connection, because passwords are rotated. Its error is a sentence for
+/// people.
 pub type PasswordProvider = Arc<dyn Fn() -> anyhow::Result<Option<SecretString>> + Send + Sync>;
 
 /// How to reach a server.
 #[derive(Clone)]
 pub struct ConnectOptions {
-    /// Hosts, port, database and user. The password, TLS, keepalive and the application's name are set by
-    /// [`Dial::open`], whatever it says of them.
+    /// Hosts, port, database and user. [`connect`](Self::connect) overrides password, TLS, keepalive and
+    /// `application_name`.
     pub config: Config,
     pub tls: TlsOptions,
     pub password: PasswordProvider,
-    /// How long a statement may take before the server ends it.
+    /// The server ends a statement after this time.
     pub statement_timeout: Duration,
-    /// How long it may wait for a lock, on a system catalogue for instance, before the server ends it.
+    /// The server ends a statement that waits this long for a lock, for example on a system catalog.
     pub lock_timeout: Duration,
 }
 
-/// An open connection. Dropping it closes the socket at once, whatever is under way on it.
+/// An open connection. Dropping it closes the socket at once, even while a statement runs.
 pub struct PostgresConnection {
     client: Client,
     notices: mpsc::Receiver<DbError>,
@@ -48,11 +48,11 @@ pub struct PostgresConnection {
     _driver: JoinSet<()>,
 }
 
-/// Is over, with an error, as soon as the connection is, for whatever reason.
+/// Completes, with an error, as soon as the connection is closed for any reason.
 pub type ConnectionClosed = oneshot::Receiver<Infallible>;
 
 impl ConnectOptions {
-    /// Opens a connection with harmless settings for its session.
+    /// Opens a connection and overrides the session settings that would change how statements run.
     pub async fn connect(&self) -> anyhow::Result<(PostgresConnection, ConnectionClosed)> {
         let mut config = self.config.clone();
         config
@@ -84,7 +84,7 @@ impl ConnectOptions {
             .client
             .batch_execute(&settings)
             .await
-            .context("the session's settings were not taken")?;
+            .context("the session settings could not be applied")?;
         Ok(opened)
     }
 
@@ -97,7 +97,7 @@ impl ConnectOptions {
 }
 
 impl PostgresConnection {
-    /// To run one statement at a time, else [`Live::notices`] cannot tell which one raised them.
+    /// Run one statement at a time: [`notices`](Self::notices) cannot tell which statement raised them.
     pub fn client(&self) -> &Client {
         &self.client
     }
@@ -107,12 +107,12 @@ impl PostgresConnection {
         &mut self.client
     }
 
-    /// What the server said besides its answers since this was last asked.
+    /// The notices received since the last call.
     pub fn notices(&mut self) -> Vec<DbError> {
         std::iter::from_fn(|| self.notices.try_recv().ok()).collect()
     }
 
-    /// Whether it is known to be over: a statement given to it now would not reach the socket.
+    /// Whether it is known to be closed: a statement would not reach the socket.
     pub fn is_closed(&self) -> bool {
         self.client.is_closed()
     }
@@ -122,30 +122,30 @@ impl PostgresConnection {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (notice, notices) = mpsc::channel(NOTICES);
+        let (notice, notices) = mpsc::channel(NOTICE_CAPACITY);
         let (ending, ended) = oneshot::channel::<Infallible>();
         let mut driver = JoinSet::new();
         driver.spawn(async move {
             let _ending = ending;
             loop {
                 match poll_fn(|context| connection.poll_message(context)).await {
-                    // A notice comes before the end of the statement that raised it, so it is here before
-                    // the statement's answer is. One too many is dropped rather than waited for.
+                    // A notice arrives before the end of the statement that raised it. When the channel is full it
+                    // is dropped, so that the connection goes on.
                     Some(Ok(AsyncMessage::Notice(raised))) => drop(notice.try_send(raised)),
                     Some(Ok(_)) => {}
                     Some(Err(error)) => {
-                        tracing::debug!(error = &error as &dyn std::error::Error, "a connection broke");
+                        tracing::debug!(error = &error as &dyn std::error::Error, "a connection failed");
                         return;
                     }
                     None => return,
                 }
             }
         });
-        let live = Self {
+        let connection = Self {
             client,
             notices,
             _driver: driver,
         };
-        (live, ended)
+        (connection, ended)
     }
 }

@@ -1,7 +1,5 @@
-//! A connection that is kept: opened in the background, opened again when it is lost, and lent to one
-//! statement at a time.
+//! A connection that is opened in the background, reopened when it is lost, and lent to one statement at a time.
 
-use std::hash::{BuildHasher, RandomState};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +8,7 @@ use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard, watch};
 use tokio::task::JoinSet;
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::types::ToSql;
@@ -17,109 +16,130 @@ use tokio_postgres::{Row, Statement};
 
 use super::connection::{ConnectOptions, ConnectionClosed, PostgresConnection};
 use super::error::{unreachable, unreachable_because};
+use crate::common::backoff::{Backoff, Jitter};
 use crate::workflow::ports::TargetUnreachable;
 
-/// How long opening may take, until the statements are prepared.
-const OPENING: Duration = Duration::from_secs(5);
-const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How long connecting may take, including the setup.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What is done with a connection before it is used.
+/// For a target.
+pub const RECONNECT_BACKOFF: Backoff = Backoff {
+    shortest: Duration::from_millis(100),
+    longest: Duration::from_secs(5),
+};
+
+/// What is done with a new connection before it is used.
 #[async_trait]
 pub trait ConnectionSetup: Send + Sync + 'static {
-    /// What using it takes: prepared statements, what was found out about the server.
+    /// The statements prepared on the connection, and what was read from the server.
     type Prepared: Send + Sync + 'static;
 
-    async fn prepare(&self, live: &mut PostgresConnection) -> anyhow::Result<Self::Prepared>;
+    async fn prepare(&self, connection: &mut PostgresConnection) -> anyhow::Result<Self::Prepared>;
 }
 
-/// How a kept connection is at present.
+/// The present state of a managed connection.
 #[derive(Debug)]
-pub enum ConnectionStatus<K> {
-    /// Being opened; the outcome of this attempt is not known yet.
+pub enum ConnectionStatus<P> {
+    /// An attempt to connect is under way, and its result is not known yet.
     Connecting,
-    Up(Arc<K>),
-    /// The last attempt failed so; the next one follows within five seconds.
+    Up(Arc<P>),
+    /// The last attempt failed; the next one follows after the backoff.
     Down(TargetUnreachable),
 }
 
-/// The kept connection. It closes when this is dropped.
-pub struct ConnectionManager<K> {
-    slot: ConnectionSlot<K>,
-    status: watch::Receiver<ConnectionStatus<K>>,
-    /// Has the keeper try at once, for somebody waits.
-    wanted: Arc<Notify>,
-    _keeper: JoinSet<()>,
+/// Owns the connection, which closes when this is dropped.
+pub struct ConnectionManager<P> {
+    slot: ConnectionSlot<P>,
+    status: watch::Receiver<ConnectionStatus<P>>,
+    /// Ends the backoff early, because a caller waits.
+    retry_now: Arc<Notify>,
+    _task: JoinSet<()>,
 }
 
-/// The connection, lent. Unless it is given back it is closed, for a statement of unknown state may be
-/// under way on it.
-pub struct ConnectionGuard<K> {
-    place: OwnedMutexGuard<Option<ReadyConnection<K>>>,
-    furnished: ReadyConnection<K>,
+/// A connection and what was prepared on it.
+pub struct ReadyConnection<P> {
+    pub connection: PostgresConnection,
+    pub prepared: Arc<P>,
 }
 
-/// What a statement brought.
+/// The connection, lent to one caller. It is closed on drop unless it was released, because a statement of unknown
+/// state may still run on it.
+pub struct ConnectionGuard<P> {
+    slot: OwnedMutexGuard<Option<ReadyConnection<P>>>,
+    ready: ReadyConnection<P>,
+}
+
+/// The answer to a statement.
 #[derive(Debug)]
 pub struct StatementResult {
     pub rows: Vec<Row>,
-    /// What the server said besides, in its order.
+    /// The notices that the statement raised, in order.
     pub notices: Vec<DbError>,
 }
 
-/// Why a statement brought nothing.
+/// Why a statement has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum StatementError {
     /// The server answered with an error, and the session goes on.
     #[error("the server raised an error")]
     Raised(#[source] Box<DbError>),
-    /// It was handed over, and what became of it is not known.
+    /// The statement was sent, and whether it took effect is not known.
     #[error("the connection was lost before the answer came")]
     Lost(#[source] tokio_postgres::Error),
-    /// It was handed over, and no answer came in time.
+    /// The statement was sent, and no answer came in time.
     #[error("no answer came in time")]
     Late,
 }
 
-type ConnectionSlot<K> = Arc<Mutex<Option<ReadyConnection<K>>>>;
+type ConnectionSlot<P> = Arc<Mutex<Option<ReadyConnection<P>>>>;
 
-struct ReadyConnection<K> {
-    live: PostgresConnection,
-    kit: Arc<K>,
-}
-
-impl<K: Send + Sync + 'static> ConnectionManager<K> {
-    /// Begins to open a connection to `name` in the background; returns at once. Needs a tokio runtime.
-    pub fn open(name: &str, dial: ConnectOptions, prepare: impl ConnectionSetup<Prepared = K>) -> Self {
-        let slot = ConnectionSlot::default();
-        let (status, observed) = watch::channel(ConnectionStatus::Connecting);
-        let wanted = Arc::new(Notify::new());
-        let keeping = ConnectionTask {
-            name: name.to_owned(),
-            dial,
-            prepare,
-            slot: Arc::clone(&slot),
-            status,
-            wanted: Arc::clone(&wanted),
+impl<P: Send + Sync + 'static> ConnectionManager<P> {
+    /// Connects to the server `name` in the background and returns at once; a connection that is open and set up
+    /// already can be handed over as `connected`. Needs a tokio runtime.
+    pub fn open(
+        name: &str,
+        options: ConnectOptions,
+        backoff: Backoff,
+        setup: impl ConnectionSetup<Prepared = P>,
+        connected: Option<(ReadyConnection<P>, ConnectionClosed)>,
+    ) -> Self {
+        let (slot, status, closed) = match connected {
+            None => (None, ConnectionStatus::Connecting, None),
+            Some((ready, closed)) => {
+                let status = ConnectionStatus::Up(Arc::clone(&ready.prepared));
+                (Some(ready), status, Some(closed))
+            }
         };
-        let mut keeper = JoinSet::new();
-        keeper.spawn(keeping.run());
+        let slot = Arc::new(Mutex::new(slot));
+        let (status_sender, status) = watch::channel(status);
+        let retry_now = Arc::new(Notify::new());
+        let reconnect = ReconnectTask {
+            name: name.to_owned(),
+            options,
+            backoff,
+            setup,
+            slot: Arc::clone(&slot),
+            status: status_sender,
+            retry_now: Arc::clone(&retry_now),
+        };
+        let mut task = JoinSet::new();
+        task.spawn(reconnect.run(closed));
         Self {
             slot,
-            status: observed,
-            wanted,
-            _keeper: keeper,
+            status,
+            retry_now,
+            _task: task,
         }
     }
 
-    /// How it is, and how it becomes.
-    pub fn status(&self) -> watch::Receiver<ConnectionStatus<K>> {
+    /// The present state, and every change to it.
+    pub fn status(&self) -> watch::Receiver<ConnectionStatus<P>> {
         self.status.clone()
     }
 
-    /// The connection, once it is this caller's turn; while one is being opened, that is waited for.
-    pub async fn acquire(&self, deadline: Instant) -> Result<ConnectionGuard<K>, TargetUnreachable> {
-        timeout_at(deadline, self.wait_for_lease())
+    /// Waits for the connection: for other callers to release it, and for an attempt to connect that is under way.
+    pub async fn acquire(&self, deadline: Instant) -> Result<ConnectionGuard<P>, TargetUnreachable> {
+        timeout_at(deadline, self.wait_for_connection())
             .await
             .unwrap_or_else(|_| {
                 Err(match &*self.status.borrow() {
@@ -133,11 +153,11 @@ impl<K: Send + Sync + 'static> ConnectionManager<K> {
             })
     }
 
-    async fn wait_for_lease(&self) -> Result<ConnectionGuard<K>, TargetUnreachable> {
+    async fn wait_for_connection(&self) -> Result<ConnectionGuard<P>, TargetUnreachable> {
         let mut status = self.status.clone();
         if matches!(&*status.borrow_and_update(), ConnectionStatus::Down(_)) {
-            // How it was is no answer: the server may be back since. The outcome of a fresh attempt is.
-            self.wanted.notify_one();
+            // The server may be back since the last attempt, so the result of a new one decides.
+            self.retry_now.notify_one();
             if status.changed().await.is_err() {
                 return Err(unreachable("killgate is stopping"));
             }
@@ -146,13 +166,13 @@ impl<K: Send + Sync + 'static> ConnectionManager<K> {
             if let ConnectionStatus::Down(unreachable) = &*status.borrow_and_update() {
                 return Err(unreachable.clone());
             }
-            let mut place = Arc::clone(&self.slot).lock_owned().await;
-            match place.take() {
-                Some(furnished) if !furnished.live.is_closed() => {
-                    return Ok(ConnectionGuard { place, furnished });
+            let mut slot = Arc::clone(&self.slot).lock_owned().await;
+            match slot.take() {
+                Some(ready) if !ready.connection.is_closed() => {
+                    return Ok(ConnectionGuard { slot, ready });
                 }
-                // Lost, or not yet open: the keeper will tell.
-                _ => drop(place),
+                // It was lost or is not open yet. The task reports when that changes.
+                _ => drop(slot),
             }
             if status.changed().await.is_err() {
                 return Err(unreachable("killgate is stopping"));
@@ -161,22 +181,22 @@ impl<K: Send + Sync + 'static> ConnectionManager<K> {
     }
 }
 
-impl<K> ConnectionGuard<K> {
-    pub fn prepared(&self) -> &Arc<K> {
-        &self.furnished.kit
+impl<P> ConnectionGuard<P> {
+    pub fn prepared(&self) -> &Arc<P> {
+        &self.ready.prepared
     }
 
     pub fn connection(&mut self) -> &mut PostgresConnection {
-        &mut self.furnished.live
+        &mut self.ready.connection
     }
 
-    /// Lets the next one have the connection. Nothing may be under way on it.
+    /// Returns the connection for the next caller. No statement may be running on it.
     pub fn release(self) {
-        let Self { mut place, furnished } = self;
-        *place = Some(furnished);
+        let Self { mut slot, ready } = self;
+        *slot = Some(ready);
     }
 
-    /// Runs one statement, and gives the connection back when it is certain that it is over.
+    /// Runs one statement, and returns the connection when the statement is certain to be over.
     pub async fn run(
         self,
         statement: &Statement,
@@ -190,8 +210,8 @@ impl<K> ConnectionGuard<K> {
         Ok(StatementResult { rows, notices })
     }
 
-    /// The same, with each row read as soon as it is there: while the server is still at those that follow. Returns
-    /// what the server said besides, in its order.
+    /// Like [`run`](Self::run), but reads each row as it arrives, while the server still computes the next ones.
+    /// Returns the notices that the statement raised, in order.
     pub async fn run_and_read(
         mut self,
         statement: &Statement,
@@ -199,7 +219,7 @@ impl<K> ConnectionGuard<K> {
         deadline: Instant,
         mut read: impl FnMut(Row) + Send,
     ) -> Result<Vec<DbError>, StatementError> {
-        // Whatever the server said on its own before now belongs to no statement.
+        // Earlier notices belong to no statement.
         let _ = self.connection().notices();
         let client = self.connection().client();
         let reading = async {
@@ -208,91 +228,113 @@ impl<K> ConnectionGuard<K> {
             while let Some(row) = rows.try_next().await? {
                 read(row);
             }
-            Ok::<_, tokio_postgres::Error>(())
+            Ok(())
         };
-        match timeout_at(deadline, reading).await {
-            Err(_) => Err(StatementError::Late),
-            Ok(Ok(())) => {
-                let notices = self.connection().notices();
+        let answer = match timeout_at(deadline, reading).await {
+            Ok(Ok(())) => Ok(Ok(self.connection().notices())),
+            Ok(Err(error)) => Ok(Err(error)),
+            Err(elapsed) => Err(elapsed),
+        };
+        self.conclude(answer)
+    }
+
+    /// Classifies the answer to what was run on [`connection`](Self::connection), and returns the connection when
+    /// the last statement is certain to be over.
+    pub fn conclude<T>(
+        self,
+        answer: Result<Result<T, tokio_postgres::Error>, Elapsed>,
+    ) -> Result<T, StatementError> {
+        let error = match answer {
+            Err(_) => return Err(StatementError::Late),
+            Ok(Ok(result)) => {
                 self.release();
-                Ok(notices)
+                return Ok(result);
             }
-            Ok(Err(error)) => match error.as_db_error() {
-                Some(raised) if raised.parsed_severity() == Some(Severity::Error) => {
-                    let raised = Box::new(raised.clone());
-                    self.release();
-                    Err(StatementError::Raised(raised))
-                }
-                // FATAL and PANIC end the session, and may come from anywhere within the statement.
-                _ => Err(StatementError::Lost(error)),
-            },
+            Ok(Err(error)) => error,
+        };
+        match error.as_db_error() {
+            Some(raised) if raised.parsed_severity() == Some(Severity::Error) => {
+                let raised = Box::new(raised.clone());
+                self.release();
+                Err(StatementError::Raised(raised))
+            }
+            // FATAL and PANIC end the session, and can occur anywhere within the statement.
+            _ => Err(StatementError::Lost(error)),
         }
     }
 }
 
-/// What keeps the connection.
-struct ConnectionTask<P: ConnectionSetup> {
+/// Reconnects for as long as the manager exists.
+struct ReconnectTask<S: ConnectionSetup> {
     name: String,
-    dial: ConnectOptions,
-    prepare: P,
-    slot: ConnectionSlot<P::Prepared>,
-    status: watch::Sender<ConnectionStatus<P::Prepared>>,
-    wanted: Arc<Notify>,
+    options: ConnectOptions,
+    backoff: Backoff,
+    setup: S,
+    slot: ConnectionSlot<S::Prepared>,
+    status: watch::Sender<ConnectionStatus<S::Prepared>>,
+    retry_now: Arc<Notify>,
 }
 
-impl<P: ConnectionSetup> ConnectionTask<P> {
-    async fn run(self) {
-        let mut pause = SHORTEST_PAUSE;
+impl<S: ConnectionSetup> ReconnectTask<S> {
+    async fn run(self, connected: Option<ConnectionClosed>) {
+        let jitter = Jitter::random();
+        let mut failures = 0;
+        if let Some(closed) = connected {
+            self.wait_until_lost(closed).await;
+        }
         loop {
-            match open(&self.dial, &self.prepare).await {
-                Ok((furnished, ended)) => {
-                    let since = Instant::now();
-                    let kit = Arc::clone(&furnished.kit);
-                    *self.slot.lock().await = Some(furnished);
-                    self.status.send_replace(ConnectionStatus::Up(kit));
-                    tracing::info!(target = self.name, "connected");
-                    // It never carries a value: it is over when the connection is.
-                    let _ = ended.await;
-                    self.status.send_replace(ConnectionStatus::Connecting);
-                    self.slot.lock().await.take();
-                    tracing::warn!(target = self.name, "the connection was lost; opening another");
-                    if since.elapsed() > LONGEST_PAUSE {
-                        pause = SHORTEST_PAUSE;
+            let opened_at = Instant::now();
+            match self.connect().await {
+                Ok(closed) => {
+                    self.wait_until_lost(closed).await;
+                    if opened_at.elapsed() > self.backoff.longest {
+                        failures = 0;
                     }
                 }
-                Err(unreachable) => {
-                    tracing::warn!(target = self.name, problem = unreachable.message, "not reachable");
-                    self.status.send_replace(ConnectionStatus::Down(unreachable));
-                }
+                Err(unreachable) => self.report_down(unreachable),
             }
-            // However many wait for it, the server is not knocked at more often than this.
-            sleep(SHORTEST_PAUSE).await;
+            failures += 1;
+            // A waiting caller shortens the wait, but never below the shortest.
+            let wait = self.backoff.wait(failures, &jitter);
+            sleep(self.backoff.shortest).await;
             tokio::select! {
-                () = sleep(jittered(pause)) => pause = (pause * 2).min(LONGEST_PAUSE),
-                () = self.wanted.notified() => {}
+                () = sleep(wait.saturating_sub(self.backoff.shortest)) => {}
+                () = self.retry_now.notified() => {}
             }
         }
     }
-}
 
-async fn open<P: ConnectionSetup>(
-    dial: &ConnectOptions,
-    prepare: &P,
-) -> Result<(ReadyConnection<P::Prepared>, ConnectionClosed), TargetUnreachable> {
-    let opening = async {
-        let (mut live, ended) = dial.connect().await?;
-        let kit = Arc::new(prepare.prepare(&mut live).await?);
-        Ok((ReadyConnection { live, kit }, ended))
-    };
-    match timeout(OPENING, opening).await {
-        Ok(opened) => opened.map_err(|error: anyhow::Error| unreachable_because(error)),
-        Err(_) => Err(unreachable("it did not answer in time")),
+    async fn connect(&self) -> Result<ConnectionClosed, TargetUnreachable> {
+        let connecting = async {
+            let (mut connection, closed) = self.options.connect().await?;
+            let prepared = Arc::new(self.setup.prepare(&mut connection).await?);
+            anyhow::Ok((ReadyConnection { connection, prepared }, closed))
+        };
+        let (ready, closed) = match timeout(CONNECT_TIMEOUT, connecting).await {
+            Ok(connected) => connected.map_err(unreachable_because)?,
+            Err(_) => return Err(unreachable("it did not answer in time")),
+        };
+        let prepared = Arc::clone(&ready.prepared);
+        *self.slot.lock().await = Some(ready);
+        self.status.send_replace(ConnectionStatus::Up(prepared));
+        tracing::info!(target = self.name, "connected");
+        Ok(closed)
     }
-}
 
-/// Between half of `pause` and all of it, so that replicas do not knock in step.
-fn jittered(pause: Duration) -> Duration {
-    // The standard library seeds its hash maps at random, which is random enough to spread a pause.
-    let random = RandomState::new().hash_one(()) % 1000;
-    pause.mul_f64(0.5 + f64::from(u32::try_from(random).unwrap_or(0)) / 2000.0)
+    async fn wait_until_lost(&self, closed: ConnectionClosed) {
+        // It never carries a value: it ends when the connection does.
+        let _ = closed.await;
+        self.status.send_replace(ConnectionStatus::Connecting);
+        self.slot.lock().await.take();
+        tracing::warn!(target = self.name, "the connection was lost; reconnecting");
+    }
+
+    fn report_down(&self, unreachable: TargetUnreachable) {
+        // An outage of hours is reported once, not with every attempt.
+        let is_known = matches!(&*self.status.borrow(), ConnectionStatus::Down(known) if known.message == unreachable.message);
+        if !is_known {
+            tracing::warn!(target = self.name, error = unreachable.message, "not reachable");
+        }
+        self.status.send_replace(ConnectionStatus::Down(unreachable));
+    }
 }

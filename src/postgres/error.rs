@@ -1,4 +1,4 @@
-//! What went wrong with a server, in one plain sentence and without secrets.
+//! Describes an error of a server in one plain sentence, without secrets.
 
 use std::error::Error as StdError;
 use std::io;
@@ -9,24 +9,24 @@ use tokio_postgres::error::{DbError, SqlState};
 
 use crate::workflow::ports::TargetUnreachable;
 
-/// An unreachable target whose problem is all there is to say.
-pub fn unreachable(problem: impl Into<String>) -> TargetUnreachable {
+/// An unreachable target, described by `message`.
+pub fn unreachable(message: impl Into<String>) -> TargetUnreachable {
     TargetUnreachable {
-        message: problem.into(),
+        message: message.into(),
         source: None,
     }
 }
 
-/// An unreachable target whose problem is read out of `error`, which is kept for the log.
+/// An unreachable target, described by a sentence about `error`, which is kept for the log.
 pub fn unreachable_because(error: impl Into<anyhow::Error>) -> TargetUnreachable {
     let error = error.into();
     TargetUnreachable {
-        message: sentence(&error),
+        message: describe(&error),
         source: Some(Arc::new(error)),
     }
 }
 
-/// PostgreSQL's own words for an error: `ERROR 42501: permission denied …`.
+/// PostgreSQL's own text of an error: `ERROR 42501: permission denied …`.
 pub fn format_error(error: &DbError) -> String {
     format!(
         "{} {}: {}",
@@ -36,27 +36,27 @@ pub fn format_error(error: &DbError) -> String {
     )
 }
 
-/// PostgreSQL's own words for a notice, as `psql` prints them: `WARNING:  PID 1 is not …`.
+/// PostgreSQL's own text of a notice, as `psql` prints it: `WARNING:  PID 1 is not …`.
 pub fn format_notice(notice: &DbError) -> String {
     format!("{}:  {}", notice.severity(), notice.message())
 }
 
-fn sentence(error: &anyhow::Error) -> String {
-    let found = error.chain().find_map(|cause| {
+fn describe(error: &anyhow::Error) -> String {
+    let description = error.chain().find_map(|cause| {
         from_server(cause)
             .or_else(|| from_tls(cause))
             .or_else(|| without_tls(cause))
             .or_else(|| from_socket(cause))
     });
-    // The causes that none of these know carry no secret: they are texts of the driver and the TLS library.
-    found.unwrap_or_else(|| format!("{error:#}"))
+    // Other causes are texts of the driver and the TLS library, which contain no secret.
+    description.unwrap_or_else(|| format!("{error:#}"))
 }
 
 fn from_server(cause: &(dyn StdError + 'static)) -> Option<String> {
-    // A boxed error is a link of its own in the chain, and hides the one in the box.
+    // A boxed error is a separate link in the chain and hides the error in the box.
     let boxed = || cause.downcast_ref::<Box<DbError>>().map(AsRef::as_ref);
     let error = cause.downcast_ref::<DbError>().or_else(boxed)?;
-    let words = error.message();
+    let message = error.message();
     let code = error.code();
     Some(
         if [
@@ -65,17 +65,15 @@ fn from_server(cause: &(dyn StdError + 'static)) -> Option<String> {
         ]
         .contains(code)
         {
-            format!("the server does not let killgate in: {words}. Check user, password and pg_hba.conf")
+            format!("the server refused the login: {message}. Check user, password and pg_hba.conf")
         } else if *code == SqlState::TOO_MANY_CONNECTIONS {
-            format!("the server has no connection slot left: {words}")
+            format!("the server has no connection slot left: {message}")
         } else if *code == SqlState::CANNOT_CONNECT_NOW {
-            format!("the server is not ready: {words}")
+            format!("the server is not ready: {message}")
         } else if *code == SqlState::UNDEFINED_DATABASE {
-            format!("there is no such database: {words}")
+            format!("there is no such database: {message}")
         } else if [SqlState::QUERY_CANCELED, SqlState::LOCK_NOT_AVAILABLE].contains(code) {
-            format!(
-                "the statement was given up on the server ({words}): perhaps a system catalogue is locked"
-            )
+            format!("the server cancelled the statement ({message}): a system catalog may be locked")
         } else {
             format!("the server said {}", format_error(error))
         },
@@ -83,17 +81,16 @@ fn from_server(cause: &(dyn StdError + 'static)) -> Option<String> {
 }
 
 fn from_tls(cause: &(dyn StdError + 'static)) -> Option<String> {
-    // The driver wraps the TLS library's error in one of the standard library's, which hides it from the
-    // chain of causes.
+    // The driver wraps the TLS library's error in an `io::Error`, which hides it from the chain of causes.
     let error = cause.downcast_ref::<rustls::Error>().or_else(|| {
         let wrapper = cause.downcast_ref::<io::Error>()?;
         wrapper.get_ref()?.downcast_ref::<rustls::Error>()
     })?;
-    let rustls::Error::InvalidCertificate(problem) = error else {
+    let rustls::Error::InvalidCertificate(certificate_error) = error else {
         return Some(format!("the TLS handshake failed: {error}"));
     };
-    Some(match problem {
-        // A bad signature is that of an authority which bears the name of a trusted one.
+    Some(match certificate_error {
+        // A bad signature is from an authority that has the name of a trusted one.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             "the server's certificate comes from an authority that is not trusted: name the right one with sslrootcert".into()
         }
@@ -104,28 +101,28 @@ fn from_tls(cause: &(dyn StdError + 'static)) -> Option<String> {
             "the server's certificate is not valid yet: check the clocks".into()
         }
         CertificateError::NotValidForNameContext { expected, presented } => {
-            another_name(&expected.to_str(), presented)
+            wrong_host_name(&expected.to_str(), presented)
         }
         CertificateError::NotValidForName => "the server's certificate is for another host name".into(),
-        CertificateError::Other(other) if is(other, "CaUsedAsEndEntity") => {
-            "the server shows the certificate of an authority (CA:TRUE) as its own: sign one for the server with it, \
-             and name the authority's with sslrootcert"
+        CertificateError::Other(other) if is_other(other, "CaUsedAsEndEntity") => {
+            "the server uses the certificate of an authority (CA:TRUE) as its own: sign a server certificate with it, \
+             and name the authority's certificate with sslrootcert"
                 .into()
         }
-        CertificateError::Other(other) if is(other, "UnsupportedCertVersion") => {
+        CertificateError::Other(other) if is_other(other, "UnsupportedCertVersion") => {
             "the server's certificate is not of X.509 version 3: make one with a subjectAltName".into()
         }
         other => format!("the server's certificate is not acceptable: {other}"),
     })
 }
 
-/// The driver has no error of its own for it, only these words.
+/// The driver has no error code for this, only a message.
 fn without_tls(cause: &(dyn StdError + 'static)) -> Option<String> {
-    let words = "server does not support TLS";
-    (cause.to_string() == words).then(|| format!("the {words}: turn it on there (ssl = on)"))
+    let message = "server does not support TLS";
+    (cause.to_string() == message).then(|| format!("the {message}: turn it on there (ssl = on)"))
 }
 
-fn another_name(expected: &str, presented: &[String]) -> String {
+fn wrong_host_name(expected: &str, presented: &[String]) -> String {
     if presented.is_empty() {
         return format!(
             "the server's certificate is for another host name than {expected}: it has no subjectAltName, and the \
@@ -136,20 +133,20 @@ fn another_name(expected: &str, presented: &[String]) -> String {
         "the server's certificate is for another host name than {expected}: it is for {}",
         presented
             .iter()
-            .map(|name| bare(name))
+            .map(|name| plain_name(name))
             .collect::<Vec<_>>()
             .join(", ")
     )
 }
 
-/// `DnsName("db1.internal")` as the TLS library writes it is `db1.internal` to people.
-fn bare(name: &str) -> &str {
+/// The TLS library formats a name as `DnsName("db1.internal")`.
+fn plain_name(name: &str) -> &str {
     name.split_once('(')
         .map_or(name, |(_, inner)| inner.trim_matches(['(', ')', '"']))
 }
 
-/// The TLS library has no kind of its own for these.
-fn is(error: &OtherError, name: &str) -> bool {
+/// The TLS library has no variant for these errors.
+fn is_other(error: &OtherError, name: &str) -> bool {
     error.to_string() == name
 }
 
@@ -162,10 +159,10 @@ fn from_socket(cause: &(dyn StdError + 'static)) -> Option<String> {
         io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => {
             "the connection was cut".into()
         }
-        // The standard library has no kind of its own for a name that does not resolve.
+        // The standard library has no `ErrorKind` for a name that does not resolve.
         _ if error.to_string().contains("lookup address") => {
             format!("its host name does not resolve: {error}")
         }
-        _ => format!("the network says: {error}"),
+        _ => format!("network error: {error}"),
     })
 }

@@ -1,31 +1,31 @@
-//! The SQL that puts the right to signal behind a function in the database, so that a stolen password of
-//! killgate's role cannot signal around the checks.
+//! The SQL that puts the privilege to signal behind a function in the database. Somebody who steals the password of
+//! killgate's role cannot bypass the function's checks.
 
-/// For the default role; what is committed as `config/guard.sql`.
+/// For the default role. It is committed as `config/guard.sql`.
 const SCRIPT: &str = include_str!("../../config/guard.sql");
 
 /// The types of the guard's arguments, as PostgreSQL writes them (`oidvectortypes`).
 pub(super) const ARGUMENTS: &str = "text, integer, timestamp with time zone, timestamp with time zone, bigint, \
                                     text, text[]";
 
-/// The only place of it that names the role.
+/// The only place in the script that names the role.
 const ROLE: &str = "SET LOCAL killgate.role = 'killgate';";
 
 /// Installs the guard for the login role `role`, which is created when it is missing. It runs unchanged
 /// through `psql -v ON_ERROR_STOP=1 -f -` as a superuser, once or again, on PostgreSQL 13 to 18.
 pub fn guard_sql(role: &str) -> String {
-    // The name is a string literal here, and is quoted as an identifier by the server wherever it is one. The
-    // script turns `standard_conforming_strings` on before, so that a backslash is a backslash.
+    // The name is a string literal here; the script has the server quote it wherever it is an identifier. The script
+    // turns `standard_conforming_strings` on first, so that a backslash is an ordinary character.
     let literal = role.replace('\'', "''");
     SCRIPT.replacen(ROLE, &format!("SET LOCAL killgate.role = '{literal}';"), 1)
 }
 
-/// The text of the guard's function, as the server keeps it (`prosrc`).
+/// The body of the guard function, as the server stores it (`prosrc`).
 pub(super) fn body() -> &'static str {
     SCRIPT
         .split("$function$")
         .nth(1)
-        .expect("the script quotes the function so, which a test reads")
+        .expect("a test checks that the script quotes the function like this")
 }
 
 #[cfg(test)]
@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn the_functions_text_stands_between_its_quotes() {
+    fn the_body_of_the_function_is_between_its_quotes() {
         assert_eq!(SCRIPT.matches("$function$").count(), 2);
         assert!(body().starts_with("\nDECLARE") && body().ends_with("END\n"));
     }

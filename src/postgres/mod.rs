@@ -1,18 +1,19 @@
-//! The targets: PostgreSQL servers, over one kept connection each.
+//! The targets: PostgreSQL servers, each over one connection that stays open.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | [`tls`], `verifying` | how a connection is protected |
+//! | [`tls`], `certificate_verifier` | encrypts a connection and verifies the server |
 //! | [`connection`] | opens one connection and drives it |
-//! | [`keeping`] | keeps it: opens it again, lends it to one statement at a time |
-//! | [`problem`] | what went wrong, in one sentence |
-//! | `statements` | the SQL |
-//! | `findings` | what the server is and which rights there are |
-//! | `rows`, `listing` | what runs |
-//! | `signalling`, `verdict` | checks and signals in one statement, and what became of it |
-//! | [`version`] | what differs between the versions |
-//! | [`guard`] | the SQL that puts the right to signal behind a function |
-//! | `target` | the desk's [`TargetConfig`](crate::workflow::ports::Target) |
+//! | [`connection_manager`] | reconnects, and lends the connection to one statement at a time; also for a ledger |
+//! | [`error`](mod@error) | describes an error in one sentence |
+//! | `sql` | the SQL |
+//! | [`server_info`] | what the server is, what the role may do, the prepared statements |
+//! | `activity`, [`rows`] | lists sessions |
+//! | `signal`, `signal_answer` | checks and signals in one statement, and reads the answer |
+//! | [`version`] | the differences between PostgreSQL versions |
+//! | [`guard`], [`privileges`] | the SQL that installs the guard function, and what `check` reads about it |
+//! | [`redaction`] | removes literals from query text |
+//! | [`target`] | implements [`Target`](crate::workflow::ports::Target) |
 
 mod activity;
 mod certificate_verifier;

@@ -1,43 +1,43 @@
-//! What else the bot's role could do on a target, and whether the guard there is in order.
+//! What else the role could do on a target, and the properties of the guard function there. For `check`.
 
 use super::connection::PostgresConnection;
 use super::guard;
 use super::version::ServerVersion;
 
-/// Rights that killgate does not need, or would be glad of.
+/// Privileges that killgate should not have, or could make use of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RolePrivileges {
-    /// A user's table that the role can read, if there is one.
+    /// A user table that the role can read.
     pub readable_table: Option<String>,
-    /// The server's setting; 0 where there is none.
+    /// The server setting. 0 before PostgreSQL 16.
     pub reserved_connections: i64,
     pub may_use_reserved: bool,
     /// Whether the role is itself a member of `pg_signal_backend`.
     pub may_signal: bool,
-    /// The function that bears the guard's name, if there is one.
+    /// The function with the guard's name.
     pub guard: Option<GuardFunction>,
 }
 
 /// A function `killgate.signal_backend`.
 #[allow(
     clippy::struct_excessive_bools,
-    reason = "each is a fault of its own, and they come in any mixture"
+    reason = "each is a separate fault, and they occur in any combination"
 )]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GuardFunction {
     pub owner: String,
-    /// Whether its arguments are those that killgate calls it with.
-    pub fits: bool,
-    /// Whether it runs with its owner's rights.
+    /// Whether it takes the arguments that killgate passes.
+    pub has_expected_arguments: bool,
+    /// Whether it runs with its owner's privileges (`SECURITY DEFINER`).
     pub is_definer: bool,
-    /// Whether the bot's role may use its schema, and execute it.
+    /// Whether the role may use its schema and execute it.
     pub is_granted: bool,
     pub owner_may_signal: bool,
-    /// Whether its text is that of this killgate's `guard-sql`.
+    /// Whether its body is the one that this killgate's `guard-sql` prints.
     pub is_current: bool,
 }
 
-/// Not the system's own tables, which everybody may read, nor killgate's. A table is readable too if one of its
+/// System tables, which everybody may read, and killgate's own are excluded. A table is also readable if one of its
 /// columns is.
 const READABLE_TABLE: &str = "
 SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
@@ -51,7 +51,7 @@ ORDER BY 1 LIMIT 1";
 
 const MAY_SIGNAL: &str = "SELECT pg_catalog.pg_has_role(session_user, 'pg_signal_backend', 'USAGE')";
 
-/// The one that fits, should there be several of the name.
+/// If several functions have the name, the one with the expected arguments.
 const GUARD: &str = "
 SELECT o.rolname::text AS owner, p.prosecdef AS is_definer, f.fits,
        pg_catalog.has_schema_privilege(n.oid, 'USAGE')
@@ -65,14 +65,14 @@ CROSS JOIN LATERAL (SELECT pg_catalog.oidvectortypes(p.proargtypes) = $2::text A
 WHERE n.nspname = 'killgate' AND p.proname = 'signal_backend'
 ORDER BY f.fits DESC LIMIT 1";
 
-/// Only where [`Version::reserves_connections`]: the role that it asks about has to be there.
+/// Only where [`ServerVersion::reserves_connections`]: the role must exist.
 const RESERVED: &str = "
 SELECT pg_catalog.current_setting('reserved_connections')::int8,
        pg_catalog.pg_has_role('pg_use_reserved_connections', 'USAGE')";
 
-/// Asks a server of this version.
-pub async fn find(live: &PostgresConnection, version: ServerVersion) -> anyhow::Result<RolePrivileges> {
-    let client = live.client();
+/// Reads them from a server of this version.
+pub async fn find(connection: &PostgresConnection, version: ServerVersion) -> anyhow::Result<RolePrivileges> {
+    let client = connection.client();
     let table = client.query_opt(READABLE_TABLE, &[]).await?;
     let (reserved_connections, may_use_reserved) = if version.reserves_connections() {
         let reserved = client.query_one(RESERVED, &[]).await?;
@@ -85,19 +85,19 @@ pub async fn find(live: &PostgresConnection, version: ServerVersion) -> anyhow::
         reserved_connections,
         may_use_reserved,
         may_signal: client.query_one(MAY_SIGNAL, &[]).await?.try_get(0)?,
-        guard: find_guard(live).await?,
+        guard: find_guard(connection).await?,
     })
 }
 
-async fn find_guard(live: &PostgresConnection) -> anyhow::Result<Option<GuardFunction>> {
-    let found = live
+async fn find_guard(connection: &PostgresConnection) -> anyhow::Result<Option<GuardFunction>> {
+    let row = connection
         .client()
         .query_opt(GUARD, &[&guard::body(), &guard::ARGUMENTS])
         .await?;
-    let Some(row) = found else { return Ok(None) };
+    let Some(row) = row else { return Ok(None) };
     Ok(Some(GuardFunction {
         owner: row.try_get("owner")?,
-        fits: row.try_get("fits")?,
+        has_expected_arguments: row.try_get("fits")?,
         is_definer: row.try_get("is_definer")?,
         is_granted: row.try_get("is_granted")?,
         owner_may_signal: row.try_get("owner_may_signal")?,

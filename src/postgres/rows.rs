@@ -1,4 +1,4 @@
-//! From the rows of our statements to the domain's words.
+//! Converts rows to the types of the domain.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -10,11 +10,10 @@ use crate::domain::identity::{Pid, ServerIdentity};
 use crate::domain::session::{BackendType, Session, SessionState, Snapshot, WaitEvent};
 use crate::domain::timestamp::Timestamp;
 
-/// Makes query text fit to show, or `None` where none is to be shown. Raw text goes no further than this.
+/// Redacts query text; `None` when query text is hidden. Raw query text never leaves this module.
 pub type QueryRedactor = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
-/// Text as it is in `pg_stat_activity`: in the encoding of whatever database the session is in, so that it
-/// need not be UTF-8.
+/// Text of `pg_stat_activity`, which is in the encoding of the session's database, so it may not be valid UTF-8.
 struct LossyText<'a>(Cow<'a, str>);
 
 impl<'a> FromSql<'a> for LossyText<'a> {
@@ -27,13 +26,13 @@ impl<'a> FromSql<'a> for LossyText<'a> {
     }
 }
 
-/// A snapshot that is put together from the listing's rows, of which there is at least one.
+/// Builds a snapshot from the rows of the listing, of which there is at least one.
 pub(super) struct SnapshotBuilder<'a> {
     redact: &'a QueryRedactor,
     snapshot: Snapshot,
-    is_begun: bool,
-    /// What could not be read; the rows behind it are passed over.
-    failed: Option<tokio_postgres::Error>,
+    has_header: bool,
+    /// The first row that could not be read. The rows after it are skipped.
+    error: Option<tokio_postgres::Error>,
 }
 
 impl<'a> SnapshotBuilder<'a> {
@@ -49,38 +48,38 @@ impl<'a> SnapshotBuilder<'a> {
                 own_pid: None,
                 sessions: Vec::new(),
             },
-            is_begun: false,
-            failed: None,
+            has_header: false,
+            error: None,
         }
     }
 
     pub(super) fn read(&mut self, row: &Row) {
-        if self.failed.is_none() {
-            self.failed = self.add(row).err();
+        if self.error.is_none() {
+            self.error = self.add(row).err();
         }
     }
 
     fn add(&mut self, row: &Row) -> Result<(), tokio_postgres::Error> {
         let snapshot = &mut self.snapshot;
-        if !self.is_begun {
+        if !self.has_header {
             snapshot.server.postmaster_start = Timestamp::from_micros(row.try_get("postmaster_start")?);
             snapshot.taken_at = Timestamp::from_micros(row.try_get("at")?);
             snapshot.own_pid = Pid::new(row.try_get("answered_by")?);
         }
-        self.is_begun = true;
+        self.has_header = true;
         snapshot.sessions.extend(session(row, &**self.redact)?);
         Ok(())
     }
 
     pub(super) fn finish(self) -> Result<Snapshot, tokio_postgres::Error> {
-        match self.failed {
-            Some(problem) => Err(problem),
+        match self.error {
+            Some(error) => Err(error),
             None => Ok(self.snapshot),
         }
     }
 }
 
-/// The server that answered.
+/// The identity of the server that answered.
 pub(super) fn server(row: &Row, system_identifier: u64) -> Result<ServerIdentity, tokio_postgres::Error> {
     Ok(ServerIdentity {
         system_identifier,
@@ -88,16 +87,16 @@ pub(super) fn server(row: &Row, system_identifier: u64) -> Result<ServerIdentity
     })
 }
 
-/// The session of a row; `None` when the row tells of none, or of a process that is only just beginning to be
-/// a backend, without which nothing identifies it.
+/// The session of a row. `None` when the row has none, or has a process that is still starting: without `backend_start`
+/// nothing identifies it.
 pub(super) fn session(
     row: &Row,
     redact: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Option<Session>, tokio_postgres::Error> {
     let mut cells = RowCells { row, next: 0 };
-    // In the order of the statements, which is quickest.
+    // In the order of the columns, which is fastest.
     let pid: Option<i32> = cells.value("pid")?;
-    let (Some(pid), Some(backend_start)) = (pid.and_then(Pid::new), cells.moment("backend_start")?) else {
+    let (Some(pid), Some(backend_start)) = (pid.and_then(Pid::new), cells.timestamp("backend_start")?) else {
         return Ok(None);
     };
     let kind = BackendType::from_name(cells.text("backend_type")?.as_deref());
@@ -113,9 +112,9 @@ pub(super) fn session(
         (Some(kind), Some(event)) => Some(WaitEvent { kind, event }),
         _ => None,
     };
-    let xact_start = cells.moment("xact_start")?;
-    let query_start = cells.moment("query_start")?;
-    let state_change = cells.moment("state_change")?;
+    let xact_start = cells.timestamp("xact_start")?;
+    let query_start = cells.timestamp("query_start")?;
+    let state_change = cells.timestamp("state_change")?;
     let query: Option<LossyText> = cells.value("query")?;
     let blocked_by: Option<Vec<i32>> = cells.value("blocked_by")?;
     Ok(Some(Session {
@@ -141,7 +140,7 @@ pub(super) fn session(
     }))
 }
 
-/// What the signalling statement decided: an outcome's name and a detail; `None` when it did not signal because
+/// The decision of the signalling statement: the name of an outcome and a detail. `None` when it did not signal because
 /// something is not as approved.
 pub(super) fn verdict(row: &Row) -> Result<Option<(String, String)>, tokio_postgres::Error> {
     let verdict: Option<Vec<Option<LossyText>>> = row.try_get("verdict")?;
@@ -153,8 +152,8 @@ pub(super) fn verdict(row: &Row) -> Result<Option<(String, String)>, tokio_postg
     }))
 }
 
-/// The cells of a row, by name. A column is looked for behind the one read last, so that reading a row in its order
-/// compares each name once: a listing has twenty thousand cells.
+/// The cells of a row, by name. The search for a column starts after the last one read, so that reading a row in its
+/// order compares each name once: a listing has twenty thousand cells.
 struct RowCells<'a> {
     row: &'a Row,
     next: usize,
@@ -163,11 +162,11 @@ struct RowCells<'a> {
 impl<'a> RowCells<'a> {
     fn value<T: FromSql<'a>>(&mut self, name: &'static str) -> Result<T, tokio_postgres::Error> {
         let row = self.row;
-        let mut behind = row.columns().iter().enumerate().skip(self.next);
-        match behind.find(|(_, column)| column.name() == name) {
-            Some((place, _)) => {
-                self.next = place + 1;
-                row.try_get(place)
+        let mut following = row.columns().iter().enumerate().skip(self.next);
+        match following.find(|(_, column)| column.name() == name) {
+            Some((index, _)) => {
+                self.next = index + 1;
+                row.try_get(index)
             }
             None => row.try_get(name),
         }
@@ -178,7 +177,7 @@ impl<'a> RowCells<'a> {
         Ok(found.map(|LossyText(text)| text.into_owned()))
     }
 
-    fn moment(&mut self, name: &'static str) -> Result<Option<Timestamp>, tokio_postgres::Error> {
+    fn timestamp(&mut self, name: &'static str) -> Result<Option<Timestamp>, tokio_postgres::Error> {
         let micros: Option<i64> = self.value(name)?;
         Ok(micros.map(Timestamp::from_micros))
     }

@@ -1,4 +1,4 @@
-//! What is found out about a server and one's rights on it when a connection is opened, and the statements
+//! What is read from a server when a connection is opened: its version, the role's privileges, and the statements
 //! prepared on it.
 
 use std::fmt;
@@ -16,25 +16,25 @@ use super::version::ServerVersion;
 use super::{signal, sql};
 use crate::domain::identity::Pid;
 
-/// What a server is, and what may be done on it.
+/// A server, and what the role may do on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerInfo {
     pub version: ServerVersion,
-    /// The role that killgate is there.
+    /// The role that killgate is logged in as.
     pub role: String,
-    /// Whether that role is a superuser, which it should not be.
+    /// It should not be one.
     pub is_superuser: bool,
     /// Whether it sees other users' sessions (`pg_read_all_stats`).
     pub sees_all_sessions: bool,
     pub signal_right: SignalRight,
-    /// Made by `initdb`; 0 where the role may not execute `pg_control_system()`, so that servers are told
-    /// apart by their postmaster's start alone.
+    /// Set by `initdb`. 0 when the role may not execute `pg_control_system()`; servers are then distinguished by
+    /// their postmaster's start time alone.
     pub system_identifier: u64,
-    /// What this server says of pid 0, which is never a backend.
-    disclaimer: Option<String>,
+    /// The server's message about pid 0, which is never a backend.
+    pid_0_message: Option<String>,
 }
 
-/// How the role may signal.
+/// How the role may signal backends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignalRight {
     /// Through `killgate.signal_backend` alone.
@@ -45,33 +45,33 @@ pub enum SignalRight {
     Nothing,
 }
 
-/// A target's statements, prepared once a connection so that each is one round trip.
+/// A target's statements, prepared once per connection so that each takes one round trip.
 pub(super) struct PreparedStatements {
     pub(super) server_info: ServerInfo,
     pub(super) listing: Statement,
     pub(super) find_session: Statement,
-    /// `None` without a right to signal.
+    /// `None` when the role may not signal.
     pub(super) signal: Option<Statement>,
 }
 
-/// Finds out and tells, then prepares.
+/// Reads and publishes the [`ServerInfo`], then prepares the statements.
 pub(super) struct TargetSetup {
-    pub(super) finding: watch::Sender<Option<ServerInfo>>,
+    pub(super) server_info: watch::Sender<Option<ServerInfo>>,
 }
 
 #[async_trait]
 impl ConnectionSetup for TargetSetup {
     type Prepared = PreparedStatements;
 
-    async fn prepare(&self, live: &mut PostgresConnection) -> anyhow::Result<PreparedStatements> {
-        let findings = query(live).await?;
-        self.finding.send_replace(Some(findings.clone()));
-        let client = live.client();
+    async fn prepare(&self, connection: &mut PostgresConnection) -> anyhow::Result<PreparedStatements> {
+        let server_info = query(connection).await?;
+        self.server_info.send_replace(Some(server_info.clone()));
+        let client = connection.client();
         client
             .batch_execute(sql::PLAN_ONCE)
             .await
-            .context("the session's settings were not taken")?;
-        let signal = match findings.signal_right {
+            .context("the session settings could not be applied")?;
+        let signal = match server_info.signal_right {
             SignalRight::Guard => Some(sql::signal_through_guard()),
             SignalRight::Direct => Some(sql::signal_directly()),
             SignalRight::Nothing => None,
@@ -85,60 +85,60 @@ impl ConnectionSetup for TargetSetup {
             ),
             None => None,
         };
-        let kit = PreparedStatements {
-            server_info: findings,
+        let prepared = PreparedStatements {
+            server_info,
             listing: client
                 .prepare(&sql::listing())
                 .await
                 .context("preparing the listing")?,
             find_session: client
-                .prepare(&sql::look())
+                .prepare(&sql::find_session())
                 .await
-                .context("preparing the look at one session")?,
+                .context("preparing the query for one session")?,
             signal,
         };
-        warm_up(client, &kit).await;
-        Ok(kit)
+        warm_up(client, &prepared).await;
+        Ok(prepared)
     }
 }
 
-/// Runs what is urgent later once on nothing, so that the server has planned it and read its catalogue by then: the
-/// first approval on a connection would wait milliseconds for that.
-async fn warm_up(client: &Client, kit: &PreparedStatements) {
-    let looked = client.query(&kit.find_session, &[&None::<i32>]).await;
-    let signalled = match &kit.signal {
+/// Runs the urgent statements once with no effect, so that the server has planned them and read its catalog. Otherwise
+/// the first approval on a connection would wait milliseconds for that.
+async fn warm_up(client: &Client, prepared: &PreparedStatements) {
+    let found = client.query(&prepared.find_session, &[&None::<i32>]).await;
+    let signalled = match &prepared.signal {
         Some(statement) => signal::warm_up(client, statement).await,
         None => Ok(()),
     };
-    if let Err(error) = looked.map(drop).and(signalled) {
-        // It is tried again when it matters, and then people are told.
+    if let Err(error) = found.map(drop).and(signalled) {
+        // The statement runs again when it is needed, and then reports its error.
         tracing::debug!(
             error = &error as &dyn std::error::Error,
-            "a statement could not be rehearsed"
+            "a statement could not be warmed up"
         );
     }
 }
 
 impl ServerInfo {
-    /// What this server says of a pid that is not one of its backends, in its own words.
+    /// This server's own message about a pid that is not one of its backends.
     pub fn no_such_pid_message(&self, pid: Pid) -> Option<String> {
-        // The pid is the only number in it, whatever language `lc_messages` asks for.
-        self.disclaimer
+        // The pid is the only number in the message in every language of `lc_messages`.
+        self.pid_0_message
             .as_ref()
-            .map(|words| words.replacen('0', &pid.to_string(), 1))
+            .map(|message| message.replacen('0', &pid.to_string(), 1))
     }
 }
 
-/// Prepares every statement, as for a kept connection.
-pub async fn try_statements(live: &mut PostgresConnection) -> anyhow::Result<()> {
-    let finding = watch::Sender::new(None);
-    TargetSetup { finding }.prepare(live).await.map(drop)
+/// Prepares every statement, as when a target connects.
+pub async fn try_statements(connection: &mut PostgresConnection) -> anyhow::Result<()> {
+    let server_info = watch::Sender::new(None);
+    TargetSetup { server_info }.prepare(connection).await.map(drop)
 }
 
-/// Asks the server at the other end of a fresh connection.
-pub async fn query(live: &mut PostgresConnection) -> anyhow::Result<ServerInfo> {
-    let row = live.client().query_one(sql::FINDINGS, &[]).await?;
-    let right = if row.try_get("guard")? {
+/// Reads it from the server of a new connection.
+pub async fn query(connection: &mut PostgresConnection) -> anyhow::Result<ServerInfo> {
+    let row = connection.client().query_one(sql::SERVER_INFO, &[]).await?;
+    let signal_right = if row.try_get("guard")? {
         SignalRight::Guard
     } else if row.try_get("may_signal")? {
         SignalRight::Direct
@@ -150,40 +150,40 @@ pub async fn query(live: &mut PostgresConnection) -> anyhow::Result<ServerInfo> 
         role: row.try_get("role")?,
         is_superuser: row.try_get("superuser")?,
         sees_all_sessions: row.try_get("sees_all")?,
-        signal_right: right,
-        system_identifier: system_identifier(live).await?,
-        disclaimer: read_no_such_pid_message(live).await?,
+        signal_right,
+        system_identifier: system_identifier(connection).await?,
+        pid_0_message: read_pid_0_message(connection).await?,
     })
 }
 
-async fn system_identifier(live: &PostgresConnection) -> Result<u64, tokio_postgres::Error> {
-    let asked = live
+async fn system_identifier(connection: &PostgresConnection) -> Result<u64, tokio_postgres::Error> {
+    let answer = connection
         .client()
         .query_one(
             "SELECT system_identifier FROM pg_catalog.pg_control_system()",
             &[],
         )
         .await;
-    match asked {
-        // It is unsigned, and PostgreSQL hands it out as an int8.
+    match answer {
+        // It is unsigned, and PostgreSQL returns it as an int8.
         Ok(row) => Ok(row.try_get::<_, i64>(0)?.cast_unsigned()),
         Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Ok(0),
         Err(error) => Err(error),
     }
 }
 
-/// Nothing can be signalled so: PostgreSQL finds no backend with pid 0 (`BackendPidGetProc`), says what it
-/// says of any such pid, and answers `false`.
-async fn read_no_such_pid_message(
-    live: &mut PostgresConnection,
+/// This signals nothing: PostgreSQL finds no backend with pid 0 (`BackendPidGetProc`), raises the warning that it raises
+/// for any such pid, and returns `false`.
+async fn read_pid_0_message(
+    connection: &mut PostgresConnection,
 ) -> Result<Option<String>, tokio_postgres::Error> {
-    let _ = live.notices();
-    match live
+    let _ = connection.notices();
+    match connection
         .client()
         .query_one("SELECT pg_catalog.pg_cancel_backend(0)", &[])
         .await
     {
-        Ok(_) => Ok(live.notices().first().map(format_notice)),
+        Ok(_) => Ok(connection.notices().first().map(format_notice)),
         Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Ok(None),
         Err(error) => Err(error),
     }

@@ -1,4 +1,4 @@
-//! The one statement for which everything else exists: is it still what was approved? Then signal it.
+//! The statement that checks whether the session is still the approved one, and signals it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,54 +20,54 @@ use crate::domain::session::Session;
 use crate::domain::timestamp::Timestamp;
 use crate::workflow::ports::SignalResult;
 
-/// How often a session may come back under another name, unsignalled, before it is left alone.
-const ROUNDS: u32 = 3;
+/// How often the statement is sent when the session changes its name each time. It was not signalled then.
+const MAX_ATTEMPTS: u32 = 3;
 
 /// Signals each approved backend, at most once.
 pub(super) async fn signal(
-    kept: &ConnectionManager<PreparedStatements>,
-    limit: Duration,
+    connection: &ConnectionManager<PreparedStatements>,
+    timeout: Duration,
     approved: &Approved,
     protection: &ProtectionRules,
 ) -> Vec<SignalResult> {
-    let deadline = Instant::now() + limit;
+    let deadline = Instant::now() + timeout;
     let signals = approved
         .backends()
         .iter()
-        .map(|backend| signal_backend(kept, deadline, approved, backend, protection));
+        .map(|backend| signal_backend(connection, deadline, approved, backend, protection));
     join_all(signals).await
 }
 
 /// Signals one approved backend, at most once.
 ///
-/// The patterns of [`ProtectionRules`] are Rust's, which PostgreSQL cannot judge. So user, database and application
-/// are judged here, and the statement signals only while the session still bears the ones that were judged.
-/// When it bears others those are judged in turn, and the statement, which has not signalled, is sent again.
+/// The patterns of [`ProtectionRules`] are Rust regular expressions, which PostgreSQL cannot evaluate. So user, database
+/// and application are checked here, and the statement signals only while the session still has the ones that were
+/// checked. When they have changed the statement has not signalled: the new ones are checked, and it is sent again.
 async fn signal_backend(
-    kept: &ConnectionManager<PreparedStatements>,
+    connection: &ConnectionManager<PreparedStatements>,
     deadline: Instant,
     approved: &Approved,
     backend: &RequestedBackend,
     protection: &ProtectionRules,
 ) -> SignalResult {
     let mut session = backend.session.clone();
-    for _ in 0..ROUNDS {
+    for _ in 0..MAX_ATTEMPTS {
         if let Some(rule) = protection.matching_rule(&session) {
             return not_sent(Outcome::Protected, format!("it is protected now: {rule}"));
         }
-        match attempt(kept, deadline, approved, (backend, &session), protection).await {
-            SignalAttempt::Final(signalled) => return signalled,
+        match attempt(connection, deadline, approved, (backend, &session), protection).await {
+            SignalAttempt::Final(result) => return result,
             SignalAttempt::Renamed(renamed) => session = *renamed,
         }
     }
     not_sent(
         Outcome::Protected,
-        "it changes its application_name faster than the rules can be checked",
+        "its application_name changes faster than the protection rules can be checked",
     )
 }
 
-/// Runs the signalling statement on nothing: with NULL for each parameter no session is found and no condition holds, so
-/// that none of the branches that signal is taken (PostgreSQL documentation, "Conditional Expressions").
+/// Runs the signalling statement without effect: with NULL for each parameter no session is found and no condition is
+/// true, so no branch that signals is taken (PostgreSQL documentation, "Conditional Expressions").
 pub(super) async fn warm_up(client: &Client, statement: &Statement) -> Result<(), tokio_postgres::Error> {
     let (number, text, time) = (None::<i32>, None::<&str>, None::<i64>);
     let (request, approvers) = (None::<i64>, None::<&[&str]>);
@@ -77,23 +77,23 @@ pub(super) async fn warm_up(client: &Client, statement: &Statement) -> Result<()
     client.query(statement, &nothing).await.map(drop)
 }
 
-/// Sends the statement once. A verdict that it was renamed means that it certainly did not signal.
+/// Sends the statement once. [`SignalAttempt::Renamed`] means that it certainly did not signal.
 async fn attempt(
-    kept: &ConnectionManager<PreparedStatements>,
+    connection: &ConnectionManager<PreparedStatements>,
     deadline: Instant,
     approved: &Approved,
-    (backend, judged): (&RequestedBackend, &Session),
+    (backend, checked): (&RequestedBackend, &Session),
     protection: &ProtectionRules,
 ) -> SignalAttempt {
-    let lease = match kept.acquire(deadline).await {
-        Ok(lease) => lease,
+    let guard = match connection.acquire(deadline).await {
+        Ok(guard) => guard,
         Err(unreachable) => return not_sent(Outcome::Unreachable, unreachable.message).into(),
     };
-    let kit = Arc::clone(lease.prepared());
+    let prepared = Arc::clone(guard.prepared());
     let (identity, server) = (&backend.identity, approved.server());
-    let Some(statement) = &kit.signal else {
-        lease.release();
-        let role = &kit.server_info.role;
+    let Some(statement) = &prepared.signal else {
+        guard.release();
+        let role = &prepared.server_info.role;
         return not_sent(
             Outcome::Refused,
             format!(
@@ -102,8 +102,8 @@ async fn attempt(
         )
         .into();
     };
-    if kit.server_info.system_identifier != server.system_identifier {
-        lease.release();
+    if prepared.server_info.system_identifier != server.system_identifier {
+        guard.release();
         return another_server().into();
     }
     let request = i64::try_from(approved.request().0).unwrap_or(i64::MAX);
@@ -120,24 +120,24 @@ async fn attempt(
         &postmaster_start,
         &backend_start,
         &query_start,
-        &judged.user,
-        &judged.database,
-        &judged.application,
+        &checked.user,
+        &checked.database,
+        &checked.application,
         &request,
         &requester,
         &approvers,
     ];
-    let sent = Instant::now();
+    let sent_at = Instant::now();
     debug!("sending the signalling statement");
-    let answer = lease.run(statement, &parameters, deadline).await;
-    debug!(after = ?sent.elapsed(), "the signalling statement is answered");
+    let answer = guard.run(statement, &parameters, deadline).await;
+    debug!(after = ?sent_at.elapsed(), "the signalling statement was answered");
     match answer {
         Ok(answer) => signal_answer::read(
             &answer,
             (server, backend),
             protection,
-            kit.server_info.system_identifier,
+            prepared.server_info.system_identifier,
         ),
-        Err(failure) => signal_answer::failed(failure).into(),
+        Err(error) => signal_answer::read_error(error).into(),
     }
 }

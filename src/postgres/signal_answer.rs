@@ -1,4 +1,4 @@
-//! What became of a signal, read out of the statement's one row.
+//! Reads the answer of the signalling statement, which is one row.
 
 use tokio_postgres::Row;
 use tokio_postgres::error::DbError;
@@ -13,8 +13,8 @@ use crate::domain::protection::ProtectionRules;
 use crate::domain::session::Session;
 use crate::workflow::ports::SignalResult;
 
-/// What the statement or the guard may find instead of signalling.
-const UNSIGNALLED: [Outcome; 6] = [
+/// The outcomes that the statement or the guard may return instead of signalling.
+const NOT_SIGNALLED: [Outcome; 6] = [
     Outcome::Gone,
     Outcome::Replaced,
     Outcome::MovedOn,
@@ -23,16 +23,16 @@ const UNSIGNALLED: [Outcome; 6] = [
     Outcome::Refused,
 ];
 
-/// What one round of the statement means.
+/// The result of sending the statement once.
 pub(super) enum SignalAttempt {
     Final(SignalResult),
-    /// Not signalled, for the approved session calls itself something else by now, which no rule protects.
+    /// Not signalled, because the approved session has changed its name. No rule protects the new one.
     Renamed(Box<Session>),
 }
 
 impl From<SignalResult> for SignalAttempt {
-    fn from(signalled: SignalResult) -> Self {
-        Self::Final(signalled)
+    fn from(result: SignalResult) -> Self {
+        Self::Final(result)
     }
 }
 
@@ -51,7 +51,7 @@ pub(super) fn another_server() -> SignalResult {
     )
 }
 
-/// Reads an answer. One that cannot be read may be of a statement that signalled.
+/// Reads an answer. If it cannot be read, the statement may have signalled.
 pub(super) fn read(
     answer: &StatementResult,
     (approved_server, backend): (ServerIdentity, &RequestedBackend),
@@ -59,28 +59,28 @@ pub(super) fn read(
     system_identifier: u64,
 ) -> SignalAttempt {
     let Some(row) = answer.rows.first() else {
-        return unknown("the server answered with no row").into();
+        return unknown("the server returned no row").into();
     };
-    let words = answer.notices.iter().map(format_notice).next();
+    let notice = answer.notices.first().map(format_notice);
     match rows::verdict(row) {
         Err(error) => unknown(&format!("the server's answer could not be read: {error}")).into(),
-        Ok(Some((name, detail))) => decided(&name, detail, words).into(),
-        Ok(None) => match undecided(row, (approved_server, backend), protection, system_identifier) {
-            Ok(verdict) => verdict,
-            // The verdict was read, and says that nothing was signalled.
+        Ok(Some((name, detail))) => read_verdict(&name, detail, notice).into(),
+        Ok(None) => match explain(row, (approved_server, backend), protection, system_identifier) {
+            Ok(attempt) => attempt,
+            // The verdict was read, and nothing was signalled.
             Err(error) => not_sent(
                 Outcome::Refused,
-                format!("what the server told of the session could not be read: {error}"),
+                format!("the server's description of the session could not be read: {error}"),
             )
             .into(),
         },
     }
 }
 
-/// What a statement that brought no row means.
-pub(super) fn failed(failure: StatementError) -> SignalResult {
-    match failure {
-        StatementError::Raised(error) if is_certain(&error) => SignalResult::NotSent {
+/// What the error of a statement means for the signal.
+pub(super) fn read_error(error: StatementError) -> SignalResult {
+    match error {
+        StatementError::Raised(error) if is_before_signal(&error) => SignalResult::NotSent {
             outcome: Outcome::Refused,
             detail: "PostgreSQL raised an error".to_owned(),
             postgres: Some(format_error(&error)),
@@ -89,26 +89,28 @@ pub(super) fn failed(failure: StatementError) -> SignalResult {
             "PostgreSQL ended the statement: {}",
             format_error(&error)
         )),
-        StatementError::Late => unknown("the statement was handed over, and no answer came in time"),
+        StatementError::Late => unknown("the statement was sent, and no answer came in time"),
         StatementError::Lost(error) => unknown(&format!(
-            "the statement was handed over, and the connection was lost: {}",
+            "the statement was sent, and the connection was lost: {}",
             unreachable_because(error).message
         )),
     }
 }
 
-/// Whether an error can only have been raised before a signal. Those that interrupt a statement from without
-/// (class 57, such as our own time limit) can come at any instant of it.
-fn is_certain(error: &DbError) -> bool {
+/// Whether the error can only have been raised before the signal. Errors of class 57 (operator intervention, such as the
+/// statement timeout) can interrupt the statement at any point.
+fn is_before_signal(error: &DbError) -> bool {
     !error.code().code().starts_with("57")
 }
 
-fn decided(name: &str, detail: String, words: Option<String>) -> SignalResult {
+fn read_verdict(name: &str, detail: String, notice: Option<String>) -> SignalResult {
     if name == "signalled" {
         return SignalResult::Sent;
     }
-    let Some(outcome) = Outcome::from_name(name).filter(|outcome| UNSIGNALLED.contains(outcome)) else {
-        return unknown(&format!("the guard answered {name:?}, which it should not"));
+    let Some(outcome) = Outcome::from_name(name).filter(|outcome| NOT_SIGNALLED.contains(outcome)) else {
+        return unknown(&format!(
+            "the guard returned {name:?}, which is not one of its outcomes"
+        ));
     };
     let detail = match outcome {
         Outcome::NotABackend => "PostgreSQL did not signal it".to_owned(),
@@ -117,12 +119,12 @@ fn decided(name: &str, detail: String, words: Option<String>) -> SignalResult {
     SignalResult::NotSent {
         outcome,
         detail,
-        postgres: words,
+        postgres: notice,
     }
 }
 
-/// Why the statement's own checks stopped it.
-fn undecided(
+/// Why the statement's checks prevented the signal.
+fn explain(
     row: &Row,
     (approved_server, backend): (ServerIdentity, &RequestedBackend),
     protection: &ProtectionRules,

@@ -1,27 +1,27 @@
 //! The SQL that killgate sends to a target, for PostgreSQL 13 to 18.
 //!
-//! Each statement is a transaction of its own: within one, `pg_stat_activity` shows the same rows for ever.
-//! Times are whole microseconds since the Unix epoch, as `int8`: nothing of them may be rounded, and what
-//! `extract(epoch …)` gives is a `double precision` before 14, exact enough to round back to the microsecond.
+//! Each statement is its own transaction: within a transaction, `pg_stat_activity` keeps showing the same rows.
+//! Times are whole microseconds since the Unix epoch, as `int8`, because they must not be rounded. Before 14
+//! `extract(epoch …)` is a `double precision`, which is exact enough to round back to the microsecond.
 
-/// Query text beyond this many characters never leaves the server (`track_activity_query_size` can be 1 MiB).
+/// Longer query text is cut on the server (`track_activity_query_size` can be 1 MiB).
 const QUERY_TEXT: u32 = 4000;
 
-/// `pg_blocking_pids` holds up the lock manager, and its answers grow with the square of the queue. A thousand
-/// waiters are asked about at most, those that wait longest.
-const WAITERS: u32 = 1000;
+/// `pg_blocking_pids` briefly locks the lock manager, and its results grow with the square of the queue. So it is called
+/// for the thousand longest waiters at most.
+const MAX_WAITERS: u32 = 1000;
 
-/// So many blockers are kept of each waiter. The holders of the lock come first in PostgreSQL's answer, those
-/// ahead in the queue after them.
-const BLOCKERS: u32 = 100;
+/// The number of blockers kept for each waiter. PostgreSQL lists the holders of the lock first, then those ahead in the
+/// queue.
+const MAX_BLOCKERS: u32 = 100;
 
-/// Which server this is, what time it is there, and which of its backends answers.
+/// The server's identity, its clock, and the backend that answers.
 const SERVER: &str = "
     SELECT (extract(epoch FROM pg_catalog.pg_postmaster_start_time()) * 1000000)::int8 AS postmaster_start,
            (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::int8 AS at,
            pg_catalog.pg_backend_pid() AS answered_by";
 
-/// What a session is, of [`ALL`] or of [`ONE`].
+/// The columns of a session, from [`ALL`] or [`ONE`].
 const SESSION: &str = "
     a.pid,
     (extract(epoch FROM a.backend_start) * 1000000)::int8 AS backend_start,
@@ -45,16 +45,17 @@ const SESSION: &str = "
 const ALL: &str = "
     pg_catalog.pg_stat_activity AS a LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = a.usesysid";
 
-/// The one with the pid `$1`. The view would put all the others together too, only to drop them: among a thousand that
-/// takes seven times as long ("Statistics Functions", `pg_stat_get_activity`, which shows a role what the view does).
+/// The process with the pid `$1`. The view would compute all the others too and discard them, which takes seven times as
+/// long with a thousand sessions ("Statistics Functions", `pg_stat_get_activity`, which shows a role the same as the
+/// view).
 const ONE: &str = "
     (SELECT one.*, d.datname FROM pg_catalog.pg_stat_get_activity($1::int4) AS one
      LEFT JOIN pg_catalog.pg_database AS d ON d.oid = one.datid) AS a
     LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = a.usesysid";
 
-/// What is found out once a connection. The guard is looked up in the catalogue, since naming it would be an
-/// error for a role without USAGE on its schema.
-pub(super) const FINDINGS: &str = "
+/// Read once per connection. The guard is looked up in the catalog, because naming it would be an error for a role
+/// without USAGE on its schema.
+pub(super) const SERVER_INFO: &str = "
     SELECT pg_catalog.current_setting('server_version_num')::int4 AS version,
            session_user::text AS role,
            (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = session_user) AS superuser,
@@ -70,11 +71,12 @@ pub(super) const FINDINGS: &str = "
                  AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
            ) AS guard";
 
-/// Plans a statement once a connection. By itself PostgreSQL plans the first five runs of each anew, for their parameters
-/// ("Query Planning", `plan_cache_mode`); these are always about one pid, and planning takes longer than running.
+/// Plans each statement once per connection. By default PostgreSQL plans the first five executions separately, for their
+/// parameters ("Query Planning", `plan_cache_mode`). These are always about one pid, and planning takes longer than
+/// execution.
 pub(super) const PLAN_ONCE: &str = "SET plan_cache_mode = force_generic_plan";
 
-/// Every session but the one that answers.
+/// Every session except killgate's own connection.
 pub(super) fn listing() -> String {
     format!(
         "WITH server AS ({SERVER}), seen AS MATERIALIZED (
@@ -86,20 +88,20 @@ pub(super) fn listing() -> String {
              WHERE a.pid <> pg_catalog.pg_backend_pid()
          )
          SELECT server.*, seen.*,
-                CASE WHEN seen.waits AND seen.place <= {WAITERS}
-                     THEN (pg_catalog.pg_blocking_pids(seen.pid))[1:{BLOCKERS}] END AS blocked_by
+                CASE WHEN seen.waits AND seen.place <= {MAX_WAITERS}
+                     THEN (pg_catalog.pg_blocking_pids(seen.pid))[1:{MAX_BLOCKERS}] END AS blocked_by
          FROM server LEFT JOIN seen ON true"
     )
 }
 
-/// The session that has the pid `$1`, in one row either way.
-pub(super) fn look() -> String {
+/// The session with the pid `$1`: always one row, with nulls when there is no such session.
+pub(super) fn find_session() -> String {
     format!(
         "WITH server AS ({SERVER}), seen AS MATERIALIZED (
              SELECT {SESSION},
                     left(a.query, {QUERY_TEXT}) AS query,
                     CASE WHEN a.wait_event_type = 'Lock'
-                         THEN (pg_catalog.pg_blocking_pids(a.pid))[1:{BLOCKERS}] END AS blocked_by
+                         THEN (pg_catalog.pg_blocking_pids(a.pid))[1:{MAX_BLOCKERS}] END AS blocked_by
              FROM {ONE}
              WHERE a.pid = $1::int4 AND a.pid <> pg_catalog.pg_backend_pid()
          )
@@ -107,7 +109,7 @@ pub(super) fn look() -> String {
     )
 }
 
-/// Signals with the role's own right to. See [`signal`].
+/// Signals with the role's own privilege. See [`signal`].
 pub(super) fn signal_directly() -> String {
     signal(
         "CASE WHEN CASE $2::text WHEN 'cancel' THEN pg_catalog.pg_cancel_backend(seen.pid)
@@ -127,13 +129,13 @@ pub(super) fn signal_through_guard() -> String {
     )
 }
 
-/// One row: what the pid `$1` is now, and a verdict if everything about it is as approved: `$2` the action,
-/// `$3` the postmaster's start, `$4` `backend_start`, `$5` `query_start`, and, judged unprotected before, `$6`
-/// the user, `$7` the database, `$8` the application. `$9` is the request, `$10` its requester, `$11` its
-/// approvers.
+/// One row: the process with the pid `$1`, and a verdict if everything about it is as approved. `$2` is the action,
+/// `$3` the postmaster's start, `$4` `backend_start`, `$5` `query_start`. `$6` is the user, `$7` the database and `$8`
+/// the application, which were checked against the protection rules before. `$9` is the request, `$10` its requester,
+/// `$11` its approvers.
 ///
-/// The row is read once and materialized, so that what is checked is what is returned; the functions are only
-/// reached through a CASE, which evaluates no branch that it does not take.
+/// The row is read once and materialized, so that the checked row is the returned one. The signal functions are called
+/// within a CASE, which evaluates only the branch that it takes.
 fn signal(verdict: &str, condition: &str) -> String {
     format!(
         "WITH server AS ({SERVER}), seen AS MATERIALIZED (

@@ -1,4 +1,4 @@
-//! A PostgreSQL server as the desk knows it.
+//! A PostgreSQL server as the workflow uses it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, watch};
 
 use super::activity::ActivityReader;
 use super::connection::ConnectOptions;
-use super::connection_manager::{ConnectionManager, ConnectionStatus};
+use super::connection_manager::{ConnectionManager, ConnectionStatus, RECONNECT_BACKOFF};
 use super::rows::QueryRedactor;
 use super::server_info::{PreparedStatements, ServerInfo, TargetSetup};
 use super::signal;
@@ -18,24 +18,24 @@ use crate::domain::protection::ProtectionRules;
 use crate::domain::session::{Session, Snapshot};
 use crate::workflow::ports::{Freshness, SignalResult, Target, TargetUnreachable};
 
-/// How long to wait for an answer before a statement is given up, its turn on the connection included.
+/// How long to wait for a statement's answer, including the wait for the connection.
 #[derive(Clone, Copy, Debug)]
 pub struct StatementTimeouts {
     pub listing: Duration,
     pub signalling: Duration,
 }
 
-/// A target, over one kept connection.
+/// A target with one connection that stays open.
 pub struct PostgresTarget {
     name: String,
-    kept: Arc<ConnectionManager<PreparedStatements>>,
-    listing: Arc<ActivityReader>,
-    limits: StatementTimeouts,
-    /// What was found out last, for when there is no connection.
-    found: watch::Receiver<Option<ServerInfo>>,
+    connection: Arc<ConnectionManager<PreparedStatements>>,
+    activity: Arc<ActivityReader>,
+    timeouts: StatementTimeouts,
+    /// From the last connection; kept while there is none.
+    server_info: watch::Receiver<Option<ServerInfo>>,
 }
 
-/// How a target is at present, for those who watch over killgate.
+/// The present state of a target, for metrics and logs.
 #[derive(Clone, Debug)]
 pub enum TargetStatus {
     Connecting,
@@ -44,44 +44,52 @@ pub enum TargetStatus {
 }
 
 impl PostgresTarget {
-    /// Begins to connect in the background; returns at once. Needs a tokio runtime.
+    /// Connects in the background and returns at once. Needs a tokio runtime.
     pub fn open(
         name: impl Into<String>,
-        dial: ConnectOptions,
-        limits: StatementTimeouts,
+        options: ConnectOptions,
+        timeouts: StatementTimeouts,
         redact: QueryRedactor,
     ) -> Self {
         let name = name.into();
-        let (finding, found) = watch::channel(None);
-        let kept = Arc::new(ConnectionManager::open(&name, dial, TargetSetup { finding }));
-        let listing = Arc::new(ActivityReader {
-            kept: Arc::clone(&kept),
-            limits,
+        let (server_info_sender, server_info) = watch::channel(None);
+        let connection = Arc::new(ConnectionManager::open(
+            &name,
+            options,
+            RECONNECT_BACKOFF,
+            TargetSetup {
+                server_info: server_info_sender,
+            },
+            None,
+        ));
+        let activity = Arc::new(ActivityReader {
+            connection: Arc::clone(&connection),
+            timeouts,
             redact,
             last: Mutex::new(None),
         });
         Self {
             name,
-            kept,
-            listing,
-            limits,
-            found,
+            connection,
+            activity,
+            timeouts,
+            server_info,
         }
     }
 
-    /// How it is now.
+    /// The present state.
     pub fn status(&self) -> TargetStatus {
-        match &*self.kept.status().borrow() {
+        match &*self.connection.status().borrow() {
             ConnectionStatus::Connecting => TargetStatus::Connecting,
-            ConnectionStatus::Up(kit) => TargetStatus::Up(kit.server_info.clone()),
+            ConnectionStatus::Up(prepared) => TargetStatus::Up(prepared.server_info.clone()),
             ConnectionStatus::Down(unreachable) => TargetStatus::Down(unreachable.clone()),
         }
     }
 
-    /// Waits until an attempt to connect has come to its end, and says which.
+    /// Waits for the result of an attempt to connect.
     pub async fn settled(&self) -> TargetStatus {
-        let mut status = self.kept.status();
-        // It cannot end before this target does.
+        let mut status = self.connection.status();
+        // The sender lives as long as this target.
         let _ = status
             .wait_for(|status| !matches!(status, ConnectionStatus::Connecting))
             .await;
@@ -95,19 +103,19 @@ impl Target for PostgresTarget {
         &self.name
     }
 
-    async fn snapshot(&self, wanted: Freshness) -> Result<Arc<Snapshot>, TargetUnreachable> {
-        Arc::clone(&self.listing).snapshot(wanted).await
+    async fn snapshot(&self, freshness: Freshness) -> Result<Arc<Snapshot>, TargetUnreachable> {
+        Arc::clone(&self.activity).snapshot(freshness).await
     }
 
     async fn signal(&self, approved: &Approved, protection: &ProtectionRules) -> Vec<SignalResult> {
-        signal::signal(&self.kept, self.limits.signalling, approved, protection).await
+        signal::signal(&self.connection, self.timeouts.signalling, approved, protection).await
     }
 
     async fn find_session(&self, pid: Pid) -> Result<Option<Session>, TargetUnreachable> {
-        self.listing.find_session(pid).await
+        self.activity.find_session(pid).await
     }
 
     fn no_such_pid_message(&self, pid: Pid) -> Option<String> {
-        self.found.borrow().as_ref()?.no_such_pid_message(pid)
+        self.server_info.borrow().as_ref()?.no_such_pid_message(pid)
     }
 }

@@ -14,32 +14,32 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::certificate_verifier::{AnyCertificate, AnyHostname};
 
-/// How a connection is protected. The files named here are read anew for every connection, so that a renewed
-/// certificate needs no restart; the system's authorities are read once.
+/// How a connection is encrypted and verified. The files named here are read for every connection, so that a renewed
+/// certificate needs no restart. The system's certificate authorities are read once.
 #[derive(Clone, Debug, Default)]
 pub struct TlsOptions {
     pub mode: TlsMode,
-    /// PEM file of the authorities to trust; without one, the system's.
+    /// PEM file of the certificate authorities to trust. `None`: the system's.
     pub root: Option<PathBuf>,
-    /// The certificate to show to the server, where it asks for one.
+    /// The client certificate, sent when the server requests one.
     pub client: Option<ClientCertificate>,
 }
 
-/// `sslmode`. libpq's `allow` and `prefer` are left out: they fall back to plain text unasked.
+/// `sslmode`. libpq's `allow` and `prefer` are left out, because they fall back to plain text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TlsMode {
     /// Plain text.
     Disable,
-    /// Encrypted, to whoever answers.
+    /// Encrypted; the certificate is not verified.
     Require,
-    /// The certificate comes from a trusted authority, whatever name is in it.
+    /// The certificate comes from a trusted authority. Its name is not verified.
     VerifyCa,
-    /// The certificate comes from a trusted authority and names this host.
+    /// The certificate comes from a trusted authority and is for this host name.
     #[default]
     VerifyFull,
 }
 
-/// PEM files: the certificate with its chain, and its key.
+/// PEM files of the certificate with its chain, and of its private key.
 #[derive(Clone, Debug)]
 pub struct ClientCertificate {
     pub chain: PathBuf,
@@ -47,7 +47,7 @@ pub struct ClientCertificate {
 }
 
 impl TlsOptions {
-    /// What makes the TLS handshakes of one connection.
+    /// For one connection.
     pub fn connector(&self) -> anyhow::Result<MakeRustlsConnect> {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -84,7 +84,7 @@ impl TlsOptions {
 
     fn roots(&self) -> anyhow::Result<Arc<RootCertStore>> {
         let Some(file) = &self.root else {
-            return Ok(Arc::clone(&SYSTEM));
+            return Ok(Arc::clone(&SYSTEM_ROOTS));
         };
         let mut roots = RootCertStore::empty();
         for certificate in certificates(file)? {
@@ -96,13 +96,13 @@ impl TlsOptions {
     }
 }
 
-/// The system's authorities, of which there are some hundred and forty: read when they are first needed, and shared by all
-/// connections, for reading them takes milliseconds and holding them takes memory.
-static SYSTEM: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
+/// The system's certificate authorities, about 140. They are read on first use and shared by all connections: reading
+/// them takes milliseconds, and each copy takes memory.
+static SYSTEM_ROOTS: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
-        // A container image without ca-certificates: Mozilla's list, as built in.
+        // A container image without ca-certificates: use the built-in copy of Mozilla's list.
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
     Arc::new(roots)

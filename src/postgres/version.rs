@@ -1,13 +1,13 @@
-//! What differs between the versions of PostgreSQL that killgate serves. Nothing outside of this file branches on one.
+//! The differences between the supported PostgreSQL versions. No other file depends on the version.
 //!
 //! | versions | what | what killgate does |
 //! |---|---|---|
-//! | 13 | `extract(epoch …)` is a `double precision`, later `numeric` | the statements round it back to the microsecond, which is right on all |
+//! | 13 | `extract(epoch …)` is a `double precision`, later `numeric` | the statements round it to the microsecond, which is exact on all |
 //! | 13 | `pg_stat_activity` has no `query_id`, `pg_terminate_backend` no time limit | neither is used |
-//! | 13, 14 | "is not a PostgreSQL server process", later "backend process" | the server's own words are shown; what is decided rests on SQLSTATE and the boolean |
-//! | 13 to 15 | other bytes than ASCII in `application_name` are stored as `?`, later as `\xf0` | both are inert text |
-//! | 16 and later | `reserved_connections`, and a role that may use them | [`Version::reserves_connections`] |
-//! | 18 | the right to signal autovacuum workers is a role of its own | only client backends are ever signalled |
+//! | 13, 14 | "is not a PostgreSQL server process", later "backend process" | the server's own message is shown; decisions depend on SQLSTATE and the boolean |
+//! | 13 to 15 | other bytes than ASCII in `application_name` are stored as `?`, later as `\xf0` | both are shown as inert text |
+//! | 16 and later | `reserved_connections`, and a role that may use them | [`ServerVersion::reserves_connections`] |
+//! | 18 | a separate role may signal autovacuum workers | only client backends are ever signalled |
 
 use std::fmt;
 use std::ops::Range;
@@ -16,18 +16,18 @@ use std::ops::Range;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ServerVersion(pub i32);
 
-/// The releases that the tests are run on.
+/// The major versions that the tests run on.
 const KNOWN: Range<ServerVersion> = ServerVersion(130_000)..ServerVersion(190_000);
-/// The first with `reserved_connections` and `pg_use_reserved_connections`.
+/// The first version with `reserved_connections` and `pg_use_reserved_connections`.
 const RESERVES: ServerVersion = ServerVersion(160_000);
 
 impl ServerVersion {
-    /// Whether killgate was tried with its major.
+    /// Whether killgate was tested with its major version.
     pub fn is_known(self) -> bool {
         KNOWN.contains(&self)
     }
 
-    /// Whether it is of before those releases, so that the statements would fail.
+    /// Whether it is older than those, so that the statements would fail.
     pub fn is_too_old(self) -> bool {
         self < KNOWN.start
     }
@@ -40,7 +40,7 @@ impl ServerVersion {
 
 impl fmt::Display for ServerVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Since 10 a version has two parts, of which the second counts the minor releases.
+        // Since 10 a version has two parts, and the second is the minor release.
         write!(f, "{}.{}", self.0 / 10_000, self.0 % 10_000)
     }
 }
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_written_as_postgresql_writes_it() {
+    fn a_version_is_formatted_as_postgresql_formats_it() {
         assert_eq!(ServerVersion(150_018).to_string(), "15.18");
         assert_eq!(ServerVersion(180_004).to_string(), "18.4");
     }

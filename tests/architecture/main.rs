@@ -1,8 +1,10 @@
-//! Reads the sources and fails where the house's rules are broken: an arrow that points the wrong way, a
-//! library in a room that is not to know it, a file too long to read, test code outside of its module.
+//! Reads the sources and fails where a rule of the architecture is broken: an import in the wrong direction, a
+//! library in a folder that must not use it, a file that is too long, test code outside of its module, a name that
+//! two types share.
 
 mod dependencies;
 mod deployment;
+mod names;
 mod planted;
 mod rules;
 mod source;
@@ -10,34 +12,48 @@ mod source;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use names::shared_names;
 use rules::{Sources, violations};
 
 #[test]
-fn the_house_keeps_its_rules() {
-    let root = root();
+fn the_sources_keep_the_rules() {
     let manifest: toml::Table = read("Cargo.toml").parse().unwrap();
     let dependencies = manifest["dependencies"].as_table().unwrap();
     let libraries = dependencies.keys().map(|name| name.replace('-', "_")).collect();
+    assert_none(&violations(&Sources {
+        files: sources(),
+        libraries,
+    }));
+}
 
-    let mut files = Vec::new();
-    for folder in ["src", "tests", "examples", "benches", "crates"] {
-        collect(&root.join(folder), &mut files);
-    }
-    let files = files
-        .into_iter()
-        .map(|path| {
-            let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-            (name, fs::read_to_string(&path).unwrap())
-        })
-        .collect();
+#[test]
+fn no_two_types_share_a_name() {
+    assert_none(&shared_names(&sources()));
+}
 
-    let found = violations(&Sources { files, libraries });
+#[track_caller]
+fn assert_none(found: &[String]) {
     assert!(
         found.is_empty(),
         "{} broken rules:\n{}",
         found.len(),
         found.join("\n")
     );
+}
+
+/// Every source file: its path from the repository's root, and its text.
+fn sources() -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    for folder in ["src", "tests", "examples", "benches", "crates"] {
+        collect(&root().join(folder), &mut files);
+    }
+    files
+        .into_iter()
+        .map(|path| {
+            let name = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+            (name, fs::read_to_string(&path).unwrap())
+        })
+        .collect()
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
@@ -52,7 +68,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 }
 
 fn read(file: &str) -> String {
-    fs::read_to_string(root().join(file)).unwrap_or_else(|problem| panic!("{file}: {problem}"))
+    fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
 fn root() -> &'static Path {

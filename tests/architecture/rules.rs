@@ -33,7 +33,7 @@ const ARROWS: [(&str, Allowed); 10] = [
             "workflow::refusal",
             "workflow::input",
             "workflow::handle",
-            "workflow::Desk",
+            "workflow::EngineHandle",
         ]),
     ),
     (

@@ -5,7 +5,7 @@ use discord_sim::{Fault, Permissions};
 use crate::setup::Setup;
 
 #[tokio::test]
-async fn each_missing_permission_is_named_as_discord_names_it() {
+async fn each_missing_permission_is_named_as_in_discord() {
     let setup = Setup::good().await;
     let incident = setup.sim.channel("incident");
     for (permission, name) in [
@@ -39,7 +39,7 @@ async fn each_missing_permission_is_named_as_discord_names_it() {
 }
 
 #[tokio::test]
-async fn a_channel_that_is_not_there_is_told_from_one_that_cannot_be_seen() {
+async fn a_missing_channel_is_distinguished_from_an_invisible_one() {
     let mut setup = Setup::good().await;
     let incident = setup.sim.channel("incident").id();
     setup.replace(
@@ -53,7 +53,7 @@ async fn a_channel_that_is_not_there_is_told_from_one_that_cannot_be_seen() {
 }
 
 #[tokio::test]
-async fn a_bot_that_was_invited_without_its_commands_is_found() {
+async fn a_bot_invited_without_the_commands_scope_is_reported() {
     let setup = Setup::good().await;
     setup
         .sim
@@ -67,7 +67,7 @@ async fn a_bot_that_was_invited_without_its_commands_is_found() {
 }
 
 #[tokio::test]
-async fn groups_that_let_nobody_in_are_found() {
+async fn empty_access_groups_are_reported() {
     let mut setup = Setup::good().await;
     let (everyone, dba) = (setup.sim.guild_id(), setup.sim.role_id("dba"));
     let ben = setup.sim.person("ben").id();

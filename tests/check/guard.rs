@@ -7,7 +7,7 @@ use crate::setup::Setup;
 const SIGNATURE: &str = "text, int, timestamptz, timestamptz, bigint, text, text[]";
 
 #[tokio::test]
-async fn a_guard_is_found_and_so_is_what_is_wrong_with_it() {
+async fn each_fault_of_an_installed_guard_is_reported() {
     let setup = Setup::good().await;
     let sql = async |statements: &str| setup.cluster.sql(statements).await.expect("statements that work");
     let signals = async || {
@@ -38,7 +38,7 @@ async fn a_guard_is_found_and_so_is_what_is_wrong_with_it() {
     let (status, wrong, line) = signals().await;
     assert_eq!((status, wrong), (0, 1));
     assert!(
-        line.ends_with("could signal around it. REVOKE pg_signal_backend FROM killgate"),
+        line.ends_with("could bypass it. REVOKE pg_signal_backend FROM killgate"),
         "{line}"
     );
 
@@ -51,7 +51,7 @@ async fn a_guard_is_found_and_so_is_what_is_wrong_with_it() {
     let (status, _, line) = signals().await;
     assert_eq!(status, 1);
     assert!(
-        line.starts_with("guard: its owner killgate_guard is no member of pg_signal_backend"),
+        line.starts_with("guard: its owner killgate_guard is not a member of pg_signal_backend"),
         "{line}"
     );
     sql("grant pg_signal_backend to killgate_guard").await;
@@ -73,7 +73,7 @@ async fn a_guard_is_found_and_so_is_what_is_wrong_with_it() {
     let (status, wrong, line) = signals().await;
     assert_eq!((status, wrong), (0, 1));
     assert!(
-        line.starts_with("direct, around the guard that is there"),
+        line.starts_with("direct, bypassing the installed guard"),
         "{line}"
     );
     sql("revoke pg_signal_backend from killgate").await;

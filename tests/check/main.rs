@@ -11,7 +11,7 @@ use discord_sim::Sim;
 use setup::Setup;
 
 #[tokio::test]
-async fn a_good_setup_has_nothing_to_complain_of() {
+async fn a_correct_setup_passes_every_check() {
     let setup = Setup::good().await;
     let report = setup.check().await;
     assert_eq!(report.wrong(), [""; 0], "{}", report.lines);
@@ -35,7 +35,7 @@ async fn a_good_setup_has_nothing_to_complain_of() {
     }
     for finding in &report.findings {
         let keys: Vec<_> = finding.as_object().expect("an object").keys().collect();
-        assert_eq!(keys, ["detail", "mend", "status", "what"]);
+        assert_eq!(keys, ["detail", "fix", "status", "what"]);
     }
     assert!(
         !setup.path("killgate.db").exists(),
@@ -44,7 +44,7 @@ async fn a_good_setup_has_nothing_to_complain_of() {
 }
 
 #[tokio::test]
-async fn a_role_that_is_not_there_is_named_by_its_number() {
+async fn a_missing_role_is_reported_by_its_id() {
     let setup = Setup::good().await;
     let role = setup.sim.role_id("dba");
     setup.sim.deletes_role("dba");
@@ -56,7 +56,7 @@ async fn a_role_that_is_not_there_is_named_by_its_number() {
 }
 
 #[tokio::test]
-async fn a_guild_without_two_factor_authentication_is_only_warned_of() {
+async fn a_guild_without_two_factor_authentication_is_a_warning() {
     let setup = Setup::with(Sim::builder()).await;
     let report = setup.check().await;
     assert_eq!(report.status, 0);
@@ -67,7 +67,7 @@ async fn a_guild_without_two_factor_authentication_is_only_warned_of() {
 }
 
 #[tokio::test]
-async fn a_wrong_token_is_said_to_be_wrong_and_is_not_shown() {
+async fn a_wrong_token_is_reported_and_not_shown() {
     let setup = Setup::good().await;
     setup.write("token", "MTIz.wrong.secret");
     let report = setup.check().await;
@@ -83,7 +83,7 @@ async fn a_wrong_token_is_said_to_be_wrong_and_is_not_shown() {
 }
 
 #[tokio::test]
-async fn another_guilds_number_and_a_channel_that_is_gone_are_found() {
+async fn a_wrong_guild_id_and_a_deleted_channel_are_reported() {
     let mut setup = Setup::good().await;
     setup.replace(&format!("guild = {}", setup.sim.guild_id()), "guild = 1");
     assert!(setup.check().await.wrong()[0].starts_with("FAIL guild 1: the bot cannot see it"));
@@ -95,7 +95,7 @@ async fn another_guilds_number_and_a_channel_that_is_gone_are_found() {
 }
 
 #[tokio::test]
-async fn a_role_that_sees_nothing_may_nothing_or_may_everything_is_found_on_the_target() {
+async fn a_target_role_with_too_few_or_too_many_privileges_is_reported() {
     let setup = Setup::good().await;
     setup
         .cluster
@@ -118,7 +118,7 @@ async fn a_role_that_sees_nothing_may_nothing_or_may_everything_is_found_on_the_
 }
 
 #[tokio::test]
-async fn a_table_that_the_bot_can_read_is_one_too_many() {
+async fn a_readable_user_table_is_reported() {
     let setup = Setup::good().await;
     setup
         .cluster
@@ -132,7 +132,7 @@ async fn a_table_that_the_bot_can_read_is_one_too_many() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_down_is_said_not_to_be_reachable() {
+async fn a_server_that_is_down_is_reported_as_unreachable() {
     let setup = Setup::good().await;
     setup.cluster.stop().await.unwrap();
     let report = setup.check().await;
@@ -160,19 +160,19 @@ async fn a_ledger_that_was_tampered_with_is_not_intact() {
 }
 
 #[tokio::test]
-async fn a_ledger_that_cannot_be_made_is_said_not_to_be_writable() {
+async fn a_ledger_that_cannot_be_created_is_not_writable() {
     let mut setup = Setup::good().await;
     setup.replace("sqlite:killgate.db", "sqlite:/proc/killgate.db");
     let wrong = setup.check().await.wrong();
     assert_eq!(wrong.len(), 1, "{wrong:?}");
     assert!(
-        wrong[0].starts_with("FAIL ledger: writable: /proc/killgate.db cannot be made:"),
+        wrong[0].starts_with("FAIL ledger: writable: /proc/killgate.db cannot be created:"),
         "{wrong:?}"
     );
 }
 
 #[tokio::test]
-async fn check_finds_nothing_wrong_while_the_bot_runs() {
+async fn every_check_passes_while_the_bot_runs() {
     let setup = Setup::good().await;
     let mut bot = setup.killgate("run").stderr(Stdio::null()).spawn().unwrap();
     setup.sim.bot_is_ready().await;
@@ -198,7 +198,7 @@ async fn check_changes_nothing_in_a_ledger_that_nobody_holds() {
     assert!(
         report
             .lines
-            .contains("killgate.db is empty: the first run makes a ledger of it"),
+            .contains("killgate.db is empty: the first run creates the ledger in it"),
         "{}",
         report.lines
     );
@@ -221,7 +221,7 @@ async fn check_changes_nothing_in_a_ledger_that_nobody_holds() {
 }
 
 #[tokio::test]
-async fn a_ledger_in_postgresql_is_tried_as_well() {
+async fn a_ledger_in_postgresql_is_checked() {
     let mut setup = Setup::good().await;
     for statement in ["create role ledger login", "create database ledger owner ledger"] {
         setup.cluster.sql(statement).await.unwrap();

@@ -155,7 +155,7 @@ impl Report {
         let wrong = self.findings.iter().filter(|finding| finding["status"] != "ok");
         let field = |finding: &Value, name: &str| finding[name].as_str().expect("text").to_owned();
         let line = |finding: &Value| {
-            assert!(!field(finding, "mend").is_empty(), "{finding} says what to do");
+            assert!(!field(finding, "fix").is_empty(), "{finding} says what to do");
             format!(
                 "{} {}: {}",
                 field(finding, "status"),

@@ -20,7 +20,7 @@ fn certificates(name: &str) -> [String; 3] {
 }
 
 #[tokio::test]
-async fn each_way_in_that_does_not_work_is_told_by_its_own_sentence() {
+async fn each_connection_error_has_its_own_sentence() {
     let [certificate, key, root] = certificates("db1.internal");
     let [.., stranger] = certificates("db2.internal");
     let cluster = Cluster::builder()
@@ -58,7 +58,7 @@ async fn each_way_in_that_does_not_work_is_told_by_its_own_sentence() {
         ),
         (
             base.replace("killgate@", "locked:wrong@"),
-            "the server does not let killgate in: password authentication failed for user \"locked\". Check user, \
+            "the server refused the login: password authentication failed for user \"locked\". Check user, \
              password and pg_hba.conf",
         ),
         (
@@ -82,7 +82,7 @@ async fn each_way_in_that_does_not_work_is_told_by_its_own_sentence() {
     for (parameters, status) in [
         (
             "?sslmode=require",
-            "warn target orders: TLS: encrypted, but to whoever answers",
+            "warn target orders: TLS: encrypted, but the server's certificate is not verified",
         ),
         ("?sslmode=verify-ca&sslrootcert=root.crt", "ok"),
     ] {
@@ -99,7 +99,7 @@ async fn each_way_in_that_does_not_work_is_told_by_its_own_sentence() {
 }
 
 #[tokio::test]
-async fn a_server_without_tls_is_told_to_have_none() {
+async fn a_server_without_tls_is_reported() {
     let mut setup = Setup::good().await;
     let url = setup.cluster.url("killgate", "postgres");
     setup.replace(&url, &format!("{url}?sslmode=require"));

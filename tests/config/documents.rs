@@ -10,7 +10,7 @@ const EXAMPLE: &str = include_str!("../../config/killgate.toml");
 const DOCUMENTATION: &str = include_str!("../../docs/configuration.md");
 
 #[test]
-fn the_example_works_once_its_secrets_are_there() {
+fn the_example_is_valid_when_its_secrets_exist() {
     let desk = Desk::new();
     for secret in ["discord_token", "orders_password"] {
         desk.write(secret, "secret");
@@ -28,7 +28,7 @@ fn the_example_works_once_its_secrets_are_there() {
 }
 
 #[test]
-fn the_example_names_every_key_in_its_section() {
+fn the_example_has_every_key_in_its_section() {
     for table in TABLES.iter().filter(|table| table.name.starts_with('[')) {
         let section = EXAMPLE
             .split_once(&format!("\n{}\n", table.name))
@@ -55,7 +55,7 @@ fn the_example_names_every_key_in_its_section() {
 }
 
 #[test]
-fn the_example_with_every_default_spelled_out_means_the_same() {
+fn the_example_with_all_defaults_written_out_is_equivalent() {
     let desk = Desk::new();
     let spelled = |toml: &str| -> String {
         let mut spelled = String::new();
@@ -84,7 +84,7 @@ fn the_example_with_every_default_spelled_out_means_the_same() {
 }
 
 #[test]
-fn the_documentation_has_the_reference_as_the_code_has_it() {
+fn the_documented_reference_is_up_to_date() {
     for table in TABLES {
         let expected = rows(table);
         assert!(

@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use crate::example::{Desk, MINIMAL, fault, plus, with};
 
 #[test]
-fn six_faults_are_told_in_one_go_each_with_its_place() {
+fn six_faults_are_reported_at_once_with_their_positions() {
     let text = Desk::new()
         .load(
             r#"[discord]
@@ -29,7 +29,7 @@ protect = { users = ["^ok$", "(oops"] }
         )
         .expect_err("six faults");
     assert_snapshot!(text, @r#"
-    killgate.toml:2:9: [discord] guild: not a number; ids are meant, not names; allowed: an id, as an integer or a string
+    killgate.toml:2:9: [discord] guild: not a number: use the id, not the name; allowed: an id, as an integer or a string
     killgate.toml:4:14: [discord] token_file: cannot read the secret file of this name in the folder FOLDER: No such file or directory (os error 2); allowed: the path of a file, from the folder of this one
     killgate.toml:11:13: [approval] approvals: 0 is too few; allowed: a whole number, at least 1
     killgate.toml:12:1: [approval] expires_afer: unknown key, did you mean `expires_after`?; allowed: approvals, expires_after, approve, deny, require_reason
@@ -40,13 +40,13 @@ protect = { users = ["^ok$", "(oops"] }
 }
 
 #[test]
-fn a_syntax_error_is_told_alone() {
+fn a_syntax_error_is_the_only_fault_reported() {
     assert_snapshot!(fault(with("guild = 1", "guild = = 1")), @"3:9: extra `=`, expected nothing; allowed: a TOML file");
     assert_snapshot!(fault(with("requesters", "approvers")), @"9:1: duplicate key; allowed: a TOML file");
 }
 
 #[test]
-fn a_file_that_is_not_there_or_no_text() {
+fn a_file_that_does_not_exist_or_is_not_text_is_a_fault() {
     let nowhere = killgate::config::load("nowhere/killgate.toml".as_ref(), |_| None).expect_err("no file");
     assert_snapshot!(nowhere, @r"
     nowhere/killgate.toml: cannot read it: No such file or directory (os error 2); allowed: a TOML file
@@ -59,20 +59,20 @@ fn a_file_that_is_not_there_or_no_text() {
 }
 
 #[test]
-fn an_empty_file_lacks_everything_that_is_required() {
+fn an_empty_file_has_a_fault_for_every_required_key() {
     assert_snapshot!(Desk::new().load("").expect_err("empty"), @r"
     killgate.toml: [discord] guild: missing; allowed: an id, as an integer or a string
     killgate.toml: [discord] channels: missing; allowed: an array of ids, each an integer or a string
     killgate.toml: [discord] token_file: there is no token; allowed: token_file, or the environment variable DISCORD_TOKEN
     killgate.toml: [[target]]: missing; allowed: one or more [[target]] sections
-    killgate.toml: [access] requesters: nobody could ask; allowed: at least one role or user
+    killgate.toml: [access] requesters: nobody could make a request; allowed: at least one role or user
     killgate.toml: [access] approvers: nobody could approve; allowed: at least one role or user
     6 faults in killgate.toml
     ");
 }
 
 #[test]
-fn an_unknown_key_and_what_may_have_been_meant() {
+fn a_fault_of_an_unknown_key_suggests_a_similar_one() {
     assert_snapshot!(fault(plus("[limit]")), @"15:2: limit: unknown key, did you mean `limits`?; allowed: discord, access, approval, target, protect, privacy, limits, ledger, http");
     assert_snapshot!(fault(plus("[limits]\nsignals_per_minute = 3")), @"16:1: [limits] signals_per_minute: unknown key, did you mean `signals_per_hour`?; allowed: open_requests_per_user, open_requests, signals_per_hour, confirm_within");
     assert_snapshot!(fault(plus("[privacy]\ncolour = 3")), @"16:1: [privacy] colour: unknown key; allowed: query_text");
@@ -82,7 +82,7 @@ fn an_unknown_key_and_what_may_have_been_meant() {
 }
 
 #[test]
-fn a_value_of_the_wrong_type() {
+fn a_value_of_the_wrong_type_is_a_fault() {
     assert_snapshot!(fault(plus("[approval]\napprovals = '2'")), @"16:13: [approval] approvals: a string instead of an integer; allowed: a whole number, at least 1");
     assert_snapshot!(fault(plus("[approval]\nrequire_reason = 1")), @"16:18: [approval] require_reason: an integer instead of a boolean; allowed: true, false");
     assert_snapshot!(fault(plus("[privacy]\nquery_text = true")), @r#"16:14: [privacy] query_text: a boolean instead of a string; allowed: "redacted", "hidden", "full""#);
@@ -93,7 +93,7 @@ fn a_value_of_the_wrong_type() {
 }
 
 #[test]
-fn a_section_of_the_wrong_type_is_one_fault_whatever_it_lacks() {
+fn a_section_of_the_wrong_type_is_a_single_fault() {
     let broken = MINIMAL
         .replace("[access]", "")
         .replace("requesters", "x_requesters");

@@ -21,7 +21,7 @@ fn value() -> impl Strategy<Value = String> {
     ]
 }
 
-fn loads_or_says_why(toml: &str) -> Result<(), TestCaseError> {
+fn loads_or_reports_faults(toml: &str) -> Result<(), TestCaseError> {
     if let Err(text) = Desk::new().load(toml) {
         prop_assert!(text.lines().count() >= 2, "{}", text);
         prop_assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{:?}", text);
@@ -34,7 +34,7 @@ proptest! {
 
     #[test]
     fn any_text(text in any::<String>()) {
-        loads_or_says_why(&text)?;
+        loads_or_reports_faults(&text)?;
     }
 
     #[test]
@@ -43,7 +43,7 @@ proptest! {
             Some((key, _)) if number == line => format!("{key} = {value}\n"),
             _ => format!("{text}\n"),
         };
-        loads_or_says_why(&EXAMPLE.lines().enumerate().map(changed).collect::<String>())?;
+        loads_or_reports_faults(&EXAMPLE.lines().enumerate().map(changed).collect::<String>())?;
     }
 
     #[test]
@@ -51,6 +51,6 @@ proptest! {
         let mut bytes = EXAMPLE.as_bytes().to_vec();
         let end = (at + length).min(bytes.len());
         bytes.splice(at..end, piece.bytes());
-        loads_or_says_why(&String::from_utf8_lossy(&bytes))?;
+        loads_or_reports_faults(&String::from_utf8_lossy(&bytes))?;
     }
 }

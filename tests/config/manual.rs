@@ -13,14 +13,14 @@ use tempfile::TempDir;
 const WRITE: &str = "KILLGATE_WRITE_DOCS";
 
 #[test]
-fn the_man_pages_are_those_of_the_command_line() {
+fn the_man_pages_are_up_to_date() {
     is_committed("docs/man", |folder| {
         clap_mangen::generate_to(Arguments::command(), folder).expect("man pages");
     });
 }
 
 #[test]
-fn the_completions_are_those_of_the_command_line() {
+fn the_completions_are_up_to_date() {
     is_committed("docs/completions", |folder| {
         for shell in [Shell::Bash, Shell::Fish, Shell::Zsh] {
             clap_complete::generate_to(shell, &mut Arguments::command(), "killgate", folder)

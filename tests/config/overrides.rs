@@ -8,7 +8,7 @@ use killgate::domain::ids::RoleId;
 use crate::example::{Desk, fault, plus};
 
 #[test]
-fn a_key_given_for_a_target_replaces_that_key_and_no_other() {
+fn a_key_of_a_target_overrides_only_that_key() {
     let toml = r#"
 [discord]
 guild = 1
@@ -60,7 +60,7 @@ url = "postgresql://killgate@db2/postgres"
 }
 
 #[test]
-fn two_targets_differ_in_name_and_in_url() {
+fn targets_must_differ_in_name_and_in_url() {
     let second = |name: &str, url: &str| plus(&format!("[[target]]\nname = '{name}'\nurl = '{url}'"));
     assert_snapshot!(fault(second("orders", "postgresql://killgate@db2/postgres")), @r#"16:8: [[target]] "orders" name: another target has the same name; allowed: 1 to 100 printable characters, unique"#);
     assert_snapshot!(fault(second("orders2", "postgres://other:pw@DB1.internal:5432/postgres?sslmode=require")), @r#"17:7: [[target]] "orders2" url: the same server and database as [[target]] "orders"; allowed: postgresql://user@host:port/database?sslmode=MODE"#);

@@ -49,7 +49,10 @@ fn desk() -> Desk {
 fn panicked(format: &str, level: &str) -> Output {
     let desk = desk();
     Command::new(std::env::current_exe().expect("this program"))
-        .args(["--exact", "panics::child_that_panics_with_all_it_knows"])
+        .args([
+            "--exact",
+            "panics::child_process_that_panics_with_all_secrets_in_its_message",
+        ])
         .args(["--ignored", "--nocapture"])
         .env(CONFIG, desk.path("killgate.toml"))
         .env(VARIABLE, IN_ENVIRONMENT)
@@ -62,18 +65,18 @@ fn panicked(format: &str, level: &str) -> Output {
 
 #[tokio::test]
 #[ignore = "runs in a process of its own, whose output another test reads"]
-async fn child_that_panics_with_all_it_knows() {
+async fn child_process_that_panics_with_all_secrets_in_its_message() {
     let path = std::env::var_os(CONFIG).expect("started by another test");
     let settings = load(Path::new(&path));
     log_to_stderr(match std::env::var("KILLGATE_TEST_FORMAT").as_deref() {
         Ok("json") => LogFormat::Json,
         _ => LogFormat::Text,
     });
-    let known = all_that_is_known(&settings);
+    let known = everything_with_a_secret(&settings);
     let ended = tokio::spawn(async move { panic!("{known}") }).await;
     // As the process ends with it: the error, and what led to it.
     let ended = ended.expect_err("a panic");
-    eprintln!("{:?}", anyhow::Error::new(ended).context("the desk broke down"));
+    eprintln!("{:?}", anyhow::Error::new(ended).context("the engine panicked"));
 }
 
 fn load(path: &Path) -> Settings {
@@ -81,7 +84,7 @@ fn load(path: &Path) -> Settings {
 }
 
 /// The `Debug` of all that holds a secret, and the words of errors about secrets.
-fn all_that_is_known(settings: &Settings) -> String {
+fn everything_with_a_secret(settings: &Settings) -> String {
     let mut known = vec![format!("{settings:?}"), format!("{settings:#?}")];
     let token = &settings.discord.token;
     let api = ApiClient::new(&settings.discord.api_url, token).expect("a client");
@@ -137,7 +140,7 @@ fn found_in(text: &str) -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn a_panic_is_a_line_of_json_and_holds_no_secret() {
+fn a_panic_is_one_line_of_json_without_secrets() {
     let output = panicked("json", "info");
     let (out, log) = texts(&output);
     assert!(output.status.success(), "the process went on\n{out}{log}");
@@ -158,13 +161,13 @@ fn a_panic_is_a_line_of_json_and_holds_no_secret() {
         "{message}"
     );
     // The other lines are the child's own: the error with which the process would end.
-    assert!(log.contains("the desk broke down"), "{log}");
+    assert!(log.contains("the engine panicked"), "{log}");
     assert_eq!(found_in(&log), []);
     assert_eq!(found_in(&out), []);
 }
 
 #[test]
-fn a_panic_is_a_plain_line_for_people() {
+fn a_panic_is_one_plain_line_in_the_text_format() {
     let output = panicked("text", "info");
     let (out, log) = texts(&output);
     assert!(output.status.success(), "the process went on\n{out}{log}");
@@ -181,14 +184,14 @@ fn a_panic_is_a_plain_line_for_people() {
 }
 
 #[test]
-fn a_panic_is_told_of_also_where_nothing_is_to_be_logged() {
+fn a_panic_is_reported_even_when_logging_is_off() {
     let (_, log) = texts(&panicked("json", "off"));
     assert!(log.contains("panicked at tests/config/panics.rs:"), "{log}");
     assert_eq!(found_in(&log), []);
 }
 
 #[test]
-fn a_secret_would_be_found_however_it_is_written() {
+fn the_search_finds_a_secret_in_every_notation() {
     for secret in [TOKEN, IN_URL, IN_FILE, IN_ENVIRONMENT, LEDGERS] {
         for text in [
             format!("Bot {secret}"),

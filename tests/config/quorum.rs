@@ -18,13 +18,13 @@ fn groups(requesters: &str, approvers: &str, approvals: u32) -> Result<Settings,
 }
 
 #[test]
-fn somebody_must_ask_and_somebody_must_approve() {
-    assert_snapshot!(fault(groups("{}", "{ roles = [2] }", 1)), @"8:1: [access] requesters: nobody could ask; allowed: at least one role or user");
+fn requesters_and_approvers_are_required() {
+    assert_snapshot!(fault(groups("{}", "{ roles = [2] }", 1)), @"8:1: [access] requesters: nobody could make a request; allowed: at least one role or user");
     assert_snapshot!(fault(groups("{ roles = [1] }", "{ users = [] }", 1)), @"9:1: [access] approvers: nobody could approve; allowed: at least one role or user");
 }
 
 #[test]
-fn the_only_approver_is_not_the_only_requester() {
+fn the_only_approver_must_not_be_the_only_requester() {
     assert_snapshot!(fault(groups("{ users = [5] }", "{ users = [5] }", 1)), @"9:1: [access] approvers: the only approver is also the only requester, whose approval never counts; allowed: another user, or a role");
     let both = faults(groups("{ users = [5] }", "{ users = [5] }", 0));
     assert!(
@@ -46,7 +46,7 @@ fn the_only_approver_is_not_the_only_requester() {
 }
 
 #[test]
-fn no_more_approvals_than_named_approvers_who_can_approve() {
+fn the_number_of_approvals_must_not_exceed_the_named_approvers() {
     assert_snapshot!(fault(groups("{ roles = [1] }", "{ users = [5, 6] }", 3)), @"16:13: [approval] approvals: 3 approvals are needed, but at most 2 of the named approvers can approve a request; allowed: at most 2, or more approvers, or a role among them");
     // Nobody approves their own request: where every requester is an approver, there is one less.
     assert_snapshot!(fault(groups("{ users = [5, 6] }", "{ users = [5, 6] }", 2)), @"16:13: [approval] approvals: 2 approvals are needed, but at most 1 of the named approvers can approve a request; allowed: at most 1, or more approvers, or a role among them");
@@ -57,7 +57,7 @@ fn no_more_approvals_than_named_approvers_who_can_approve() {
 }
 
 #[test]
-fn what_many_targets_inherit_is_one_fault_and_what_a_target_says_is_its_own() {
+fn an_inherited_fault_is_reported_once_and_an_overridden_one_per_target() {
     let two = "[[target]]\nname = 'billing'\nurl = 'postgresql://killgate@db2/postgres'";
     let inherited = MINIMAL.replace("approvers = { roles = [2] }", "");
     assert_snapshot!(fault(Desk::new().load(&format!("{inherited}\n{two}"))), @"7:2: [access] approvers: nobody could approve; allowed: at least one role or user");

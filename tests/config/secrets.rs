@@ -25,7 +25,7 @@ fn password(settings: &Settings) -> Option<String> {
 }
 
 #[test]
-fn the_token_comes_from_its_file_else_from_the_environment() {
+fn the_token_is_read_from_its_file_or_else_from_the_environment() {
     let mut desk = Desk::new();
     let without = MINIMAL.replace(WITHOUT_TOKEN.0, WITHOUT_TOKEN.1);
     assert_snapshot!(fault(desk.load(&without)), @"2:2: [discord] token_file: there is no token; allowed: token_file, or the environment variable DISCORD_TOKEN");
@@ -43,11 +43,11 @@ fn the_token_comes_from_its_file_else_from_the_environment() {
     desk.variables = vec![("DISCORD_TOKEN", " ")];
     assert_snapshot!(fault(desk.load(&without)), @"2:2: [discord] token_file: DISCORD_TOKEN is empty; allowed: token_file, or the environment variable DISCORD_TOKEN");
     desk.write("token", "Bot abc");
-    assert_snapshot!(fault(desk.load(MINIMAL)), @r#"5:14: [discord] token_file: the token has white space or other characters that no token has; allowed: the token alone, without "Bot " before it"#);
+    assert_snapshot!(fault(desk.load(MINIMAL)), @r#"5:14: [discord] token_file: the token has white space or other characters that a token cannot have; allowed: the token alone, without "Bot " before it"#);
 }
 
 #[test]
-fn secret_files_are_there_and_hold_something() {
+fn secret_files_must_exist_and_not_be_empty() {
     let desk = Desk::new();
     fs::create_dir(desk.path("folder")).expect("a folder");
     fs::write(desk.path("binary"), [0xff]).expect("a file");
@@ -64,7 +64,7 @@ fn secret_files_are_there_and_hold_something() {
 }
 
 #[test]
-fn a_password_file_is_read_again_each_time() {
+fn a_password_file_is_read_every_time() {
     let desk = Desk::new();
     desk.write("password", "first\r\n");
     let settings = target_with(&desk, "password_file = 'password'").expect("settings");
@@ -91,7 +91,7 @@ fn a_password_file_is_read_again_each_time() {
 }
 
 #[test]
-fn a_secret_mounted_by_kubernetes_may_be_exchanged_beneath_its_links() {
+fn a_secret_mounted_by_kubernetes_may_be_replaced_through_its_symlinks() {
     let desk = Desk::new();
     for (version, secret) in [("..1", "first"), ("..2", "second")] {
         fs::create_dir(desk.path(version)).expect("a folder");
@@ -108,7 +108,7 @@ fn a_secret_mounted_by_kubernetes_may_be_exchanged_beneath_its_links() {
 }
 
 #[test]
-fn a_password_comes_from_one_place() {
+fn a_password_has_exactly_one_source() {
     let mut desk = Desk::new();
     desk.variables = vec![("PW", "from-the-environment"), ("EMPTY", "")];
     let in_url = MINIMAL.replace("killgate@db1", "killgate:p%40ss@db1");

@@ -6,13 +6,13 @@ use std::path::Path;
 use crate::example::Desk;
 
 #[test]
-fn those_of_compose_are_accepted() {
+fn the_configurations_of_compose_are_valid() {
     accepted(&read("config/compose/killgate.toml"), "orders");
     accepted(&read("config/compose/demo/killgate.toml"), "shop");
 }
 
 #[test]
-fn that_of_kubernetes_is_accepted() {
+fn the_configuration_of_kubernetes_is_valid() {
     let manifest = read("config/kubernetes.yaml");
     let (_, rest) = manifest.split_once("  killgate.toml: |\n").expect("a ConfigMap");
     let (block, _) = rest.split_once("---\n").expect("something after it");

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use insta::assert_snapshot;
-use killgate::config::{LedgerLocation, PostgresAddress, Settings, TlsMode};
+use killgate::config::{LedgerLocation, PostgresAddress, Settings};
+use killgate::postgres::tls::TlsMode;
 
 use crate::example::{Desk, MINIMAL, fault, plus, with};
 
@@ -19,7 +20,7 @@ fn refused(url: &str) -> String {
 }
 
 #[test]
-fn a_url_says_where_and_as_whom() {
+fn a_url_contains_the_address_and_the_user() {
     let connection = connection(
         "postgres://kill%40gate@DB1.internal:6432/orders%2Feu?application_name=x&connect_timeout=3",
     );
@@ -36,7 +37,7 @@ fn a_url_says_where_and_as_whom() {
 }
 
 #[test]
-fn tls_is_complete_unless_it_is_said_otherwise_or_nothing_leaves_the_machine() {
+fn tls_is_fully_verified_by_default_except_on_this_machine() {
     for (url, mode) in [
         ("postgresql://k@db1/x", TlsMode::VerifyFull),
         ("postgresql://k@10.0.0.1/x", TlsMode::VerifyFull),
@@ -74,7 +75,7 @@ fn tls_is_complete_unless_it_is_said_otherwise_or_nothing_leaves_the_machine() {
 }
 
 #[test]
-fn certificates_are_files_beside_the_configuration() {
+fn certificate_paths_start_from_the_configurations_folder() {
     let desk = Desk::new();
     desk.write("ca.pem", "");
     let toml = MINIMAL.replace(
@@ -85,33 +86,33 @@ fn certificates_are_files_beside_the_configuration() {
     let tls = &settings.targets[0].connection.tls;
     assert_eq!(tls.root, Some(desk.path("ca.pem")));
     assert_eq!(
-        tls.identity.as_ref().map(|own| own.key.clone()),
+        tls.client.as_ref().map(|own| own.key.clone()),
         Some(desk.path("ca.pem"))
     );
     assert_snapshot!(refused("postgresql://k@db1/x?sslrootcert=nowhere.pem"), @r#"13:7: [[target]] "orders" url: sslrootcert: cannot read nowhere.pem: No such file or directory (os error 2); allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("postgresql://k@db1/x?sslcert=token"), @r#"13:7: [[target]] "orders" url: sslcert and sslkey belong together; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
-    assert_snapshot!(refused("postgresql://k@db1/x?sslmode=disable&sslrootcert=token"), @r#"13:7: [[target]] "orders" url: it names certificates, and without TLS (sslmode=disable) they are of no use; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
+    assert_snapshot!(refused("postgresql://k@db1/x?sslmode=disable&sslrootcert=token"), @r#"13:7: [[target]] "orders" url: it names certificates, which are not used without TLS (sslmode=disable); allowed: postgresql://user@host:port/database?sslmode=MODE"#);
 }
 
 #[test]
-fn what_is_no_url_of_a_server() {
+fn invalid_server_urls_are_faults() {
     assert_snapshot!(refused("host=db1 user=k password=hunter2"), @r#"13:7: [[target]] "orders" url: it does not begin with postgresql://; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("mysql://k@db1/x"), @r#"13:7: [[target]] "orders" url: it does not begin with postgresql://; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("postgresql:///x"), @r#"13:7: [[target]] "orders" url: it names no host; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("postgresql://k@db1:port/x"), @r#"13:7: [[target]] "orders" url: invalid value for option `port`; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
-    assert_snapshot!(refused("postgresql://k@db1:0/x"), @r#"13:7: [[target]] "orders" url: 0 is no port; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
+    assert_snapshot!(refused("postgresql://k@db1:0/x"), @r#"13:7: [[target]] "orders" url: 0 is not a port; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("postgresql://k@db1/x?sslmode=prefer"), @r#"13:7: [[target]] "orders" url: sslmode=prefer would fall back to plain text; it is disable, require, verify-ca or verify-full; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("postgresql://k@db1/x?sslmode=on"), @r#"13:7: [[target]] "orders" url: sslmode is disable, require, verify-ca or verify-full; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("postgresql://k@db1/x?ssl_mode=require"), @r#"13:7: [[target]] "orders" url: it has an unknown parameter, did you mean `sslmode`?; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("postgresql://k@db1/x?service=orders"), @r#"13:7: [[target]] "orders" url: it has an unknown parameter; known are application_name, channel_binding, connect_timeout, dbname, host, hostaddr, keepalives, keepalives_idle, keepalives_interval, keepalives_retries, load_balance_hosts, options, port, sslnegotiation, target_session_attrs, tcp_user_timeout, user; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("postgresql://k@db1/x?connect_timeout=soon"), @r#"13:7: [[target]] "orders" url: invalid value for option `connect_timeout`; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("postgresql://k@db1/x?connect_timeout=1&connect_timeout=2"), @r#"13:7: [[target]] "orders" url: a parameter is given twice; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
-    assert_snapshot!(refused("postgresql://k@%2Frun%2Fpostgresql/x?sslmode=require"), @r#"13:7: [[target]] "orders" url: a Unix socket carries no TLS; leave sslmode out; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
-    assert_snapshot!(refused("postgresql://k@db1,db2/x?hostaddr=10.0.0.1"), @r#"13:7: [[target]] "orders" url: it has not one port and address for each host; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
+    assert_snapshot!(refused("postgresql://k@%2Frun%2Fpostgresql/x?sslmode=require"), @r#"13:7: [[target]] "orders" url: PostgreSQL has no TLS on a Unix socket; leave sslmode out; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
+    assert_snapshot!(refused("postgresql://k@db1,db2/x?hostaddr=10.0.0.1"), @r#"13:7: [[target]] "orders" url: the number of ports or addresses differs from the number of hosts; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
 }
 
 #[test]
-fn a_password_that_is_not_encoded_is_refused_and_not_repeated() {
+fn a_password_that_is_not_percent_encoded_is_refused_and_not_repeated() {
     for url in [
         "postgresql://k:hunter2@more@db1/x",
         "postgresql://k:hunter2/more@db1/x",
@@ -156,7 +157,7 @@ fn a_ledger_is_a_file_or_a_server() {
 }
 
 #[test]
-fn what_is_no_ledger() {
+fn invalid_ledger_urls_are_faults() {
     assert_snapshot!(fault(ledger("sqlite:")), @"16:7: [ledger] url: the path is empty; allowed: sqlite:FILE, or postgresql://user@host:port/database");
     assert_snapshot!(fault(ledger("sqlite::memory:")), @"16:7: [ledger] url: a ledger in memory would be lost; allowed: sqlite:FILE, or postgresql://user@host:port/database");
     assert_snapshot!(fault(ledger("sqlite:~/killgate.db")), @"16:7: [ledger] url: ~ is not expanded; write the whole path; allowed: sqlite:FILE, or postgresql://user@host:port/database");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use insta::assert_snapshot;
-use killgate::config::{Emoji, LedgerLocation, Settings};
+use killgate::config::{LedgerLocation, Settings};
 use killgate::domain::ids::{ChannelId, RoleId, UserId};
 use killgate::postgres::redaction::QueryVisibility;
 
@@ -14,13 +14,14 @@ fn good(loaded: Result<Settings, String>) -> Settings {
 }
 
 #[test]
-fn what_is_left_out_has_its_default() {
+fn keys_that_are_left_out_have_their_defaults() {
     let desk = Desk::new();
     let settings = good(desk.load(MINIMAL));
     assert_eq!(settings.discord.api_url, "https://discord.com");
     assert_eq!(settings.privacy, QueryVisibility::Redacted);
     assert_eq!(settings.http, None);
-    assert_eq!(settings.votes.approve, Emoji::parse("✅").expect("an emoji"));
+    assert_eq!(settings.discord.vote_emoji.approve.to_string(), "✅");
+    assert_eq!(settings.discord.vote_emoji.deny.to_string(), "❌");
     assert_eq!(settings.limits.confirm_within, Duration::from_secs(5));
     let policy = &settings.targets[0].policy;
     assert_eq!((policy.approvals, policy.require_reason), (1, false));
@@ -50,17 +51,17 @@ fn ids_are_integers_or_strings() {
 }
 
 #[test]
-fn what_is_no_id() {
+fn invalid_ids_are_faults() {
     let guild = |id: &str| fault(with("guild = 1100000000000000001", &format!("guild = {id}")));
-    assert_snapshot!(guild("0"), @"3:9: [discord] guild: 0 is no id; allowed: an id, as an integer or a string");
+    assert_snapshot!(guild("0"), @"3:9: [discord] guild: 0 is not an id; allowed: an id, as an integer or a string");
     assert_snapshot!(guild("-5"), @"3:9: [discord] guild: -5 is negative; allowed: an id, as an integer or a string");
     assert_snapshot!(guild("18446744073709551616"), @"3:9: [discord] guild: 18446744073709551616 is larger than any id; allowed: an id, as an integer or a string");
-    assert_snapshot!(guild("'@dba'"), @"3:9: [discord] guild: not a number; ids are meant, not names; allowed: an id, as an integer or a string");
-    assert_snapshot!(guild("''"), @"3:9: [discord] guild: not a number; ids are meant, not names; allowed: an id, as an integer or a string");
+    assert_snapshot!(guild("'@dba'"), @"3:9: [discord] guild: not a number: use the id, not the name; allowed: an id, as an integer or a string");
+    assert_snapshot!(guild("''"), @"3:9: [discord] guild: not a number: use the id, not the name; allowed: an id, as an integer or a string");
 }
 
 #[test]
-fn channels_are_there_and_different() {
+fn channels_are_required_and_distinct() {
     assert_snapshot!(fault(with("[1200000000000000001]", "[]")), @"4:12: [discord] channels: no channel, so no command could be used; allowed: an array of ids, each an integer or a string");
     assert_snapshot!(fault(with("[1200000000000000001]", "[7, 8, '7']")), @"4:12: [discord] channels: 7 is listed twice; allowed: an array of ids, each an integer or a string");
 }
@@ -85,14 +86,14 @@ fn durations_have_a_unit() {
         Duration::from_hours(2)
     );
     assert_snapshot!(fault(plus("[limits]\nconfirm_within = '500ms'")), @r#"16:18: [limits] confirm_within: "500ms" is not a duration; allowed: a whole number above zero and its unit, s, m or h, such as 90s, 15m or 2h"#);
-    assert_snapshot!(fault(plus("[limits]\nconfirm_within = '0s'")), @"16:18: [limits] confirm_within: 0s is no time at all; allowed: a whole number above zero and its unit, s, m or h, such as 90s, 15m or 2h");
+    assert_snapshot!(fault(plus("[limits]\nconfirm_within = '0s'")), @"16:18: [limits] confirm_within: 0s is zero; allowed: a whole number above zero and its unit, s, m or h, such as 90s, 15m or 2h");
     assert_snapshot!(fault(plus("[limits]\nconfirm_within = 5")), @"16:18: [limits] confirm_within: an integer instead of a string; allowed: a whole number above zero and its unit, s, m or h, such as 90s, 15m or 2h");
 }
 
 #[test]
-fn two_different_emoji() {
+fn the_two_emoji_must_differ() {
     let custom = good(plus("[approval]\napprove = '<:ok:77>'\ndeny = '✅'"));
-    assert!(custom.votes.approve.is_custom(77));
+    assert_eq!(custom.discord.vote_emoji.approve.to_string(), "<:ok:77>");
     assert_snapshot!(fault(plus("[approval]\napprove = 'yes'")), @r#"16:11: [approval] approve: "yes" is not an emoji; allowed: one emoji, such as "✅", or a custom one as <:name:id>"#);
     assert_snapshot!(fault(plus("[approval]\napprove = '❌'")), @"16:11: [approval] approve: ❌ would both approve and deny; allowed: two different emoji");
     assert_snapshot!(fault(plus("[approval]\ndeny = \"☠\"\napprove = \"☠\\uFE0F\"")), @"17:11: [approval] approve: ☠️ would both approve and deny; allowed: two different emoji");
@@ -106,12 +107,12 @@ fn regular_expressions_are_compiled() {
 }
 
 #[test]
-fn the_rest() {
+fn other_values_are_validated() {
     assert_eq!(
         good(plus("[privacy]\nquery_text = 'hidden'")).privacy,
         QueryVisibility::Hidden
     );
-    assert_snapshot!(fault(plus("[privacy]\nquery_text = 'Full'")), @r#"16:14: [privacy] query_text: "Full" is none of them; allowed: "redacted", "hidden", "full""#);
+    assert_snapshot!(fault(plus("[privacy]\nquery_text = 'Full'")), @r#"16:14: [privacy] query_text: "Full" is not one of them; allowed: "redacted", "hidden", "full""#);
     assert_eq!(
         good(plus("[http]\nlisten = '[::1]:9464'")).http,
         "[::1]:9464".parse().ok()
@@ -124,7 +125,7 @@ fn the_rest() {
 }
 
 #[test]
-fn another_api_may_be_anywhere_but_the_token_goes_to_discord_encrypted() {
+fn another_api_may_use_plain_http_but_discord_may_not() {
     let api = |url: &str| with("token_file", &format!("api_url = '{url}'\ntoken_file"));
     for (url, kept) in [
         ("https://discord.example:8443/", "https://discord.example:8443"),
@@ -140,6 +141,6 @@ fn another_api_may_be_anywhere_but_the_token_goes_to_discord_encrypted() {
     assert_snapshot!(fault(api("http://canary.discord.com")), @"5:11: [discord] api_url: http would send the token to Discord in plain text; allowed: an https or http URL of a host and port alone");
     assert_snapshot!(fault(api("discord.com")), @"5:11: [discord] api_url: not a URL: relative URL without a base; allowed: an https or http URL of a host and port alone");
     assert_snapshot!(fault(api("ftp://discord.com")), @"5:11: [discord] api_url: neither https nor http; allowed: an https or http URL of a host and port alone");
-    assert_snapshot!(fault(api("https://discord.com/api/v10")), @"5:11: [discord] api_url: it goes on after the host and port; allowed: an https or http URL of a host and port alone");
-    assert_snapshot!(fault(api(&format!("https://me:{TOKEN}@discord.com"))), @"5:11: [discord] api_url: it holds credentials, which Discord's API has no use for; allowed: an https or http URL of a host and port alone");
+    assert_snapshot!(fault(api("https://discord.com/api/v10")), @"5:11: [discord] api_url: it has more than a host and a port; allowed: an https or http URL of a host and port alone");
+    assert_snapshot!(fault(api(&format!("https://me:{TOKEN}@discord.com"))), @"5:11: [discord] api_url: it contains credentials, which Discord's API does not use; allowed: an https or http URL of a host and port alone");
 }

@@ -3,6 +3,7 @@
 use killgate::ledger::record::{RecordError, decode, encode};
 use proptest::prelude::{ProptestConfig, any, proptest};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::arbitrary;
 use super::given::{ALICE, denied, pid, requested, terminated};
@@ -23,16 +24,23 @@ proptest! {
     fn a_record_that_lost_a_field_is_not_read((seq, entry) in arbitrary::record(), which in any::<usize>()) {
         let (line, _) = encode(seq, &entry, PREV).expect("a record");
         let Ok(Value::Object(mut object)) = serde_json::from_str(&line) else { panic!("{line}") };
-        // Without it the line is a record whose hash is wrong.
         object.remove("hash");
         let name = object.keys().nth(which % object.len()).expect("a field").clone();
         object.remove(&name);
-        proptest::prop_assert!(decode(&written(&Value::Object(object))).is_err(), "{}", name);
+        proptest::prop_assert!(decode(&sealed(&Value::Object(object))).is_err(), "{}", name);
     }
 }
 
-fn written(value: &Value) -> String {
-    serde_json_canonicalizer::to_string(value).expect("JSON")
+/// The line of this object, with the hash of its content: what a forger would write.
+fn sealed(value: &Value) -> String {
+    let content = serde_json_canonicalizer::to_string(value).expect("JSON");
+    let hash: String = Sha256::digest(content)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let mut value = value.clone();
+    value["hash"] = hash.into();
+    serde_json_canonicalizer::to_string(&value).expect("JSON")
 }
 
 /// The record with which a request begins, without its hash.
@@ -51,7 +59,7 @@ fn without_hash(line: &str) -> Value {
 fn error(spoil: impl FnOnce(&mut Value)) -> RecordError {
     let mut value = first_record();
     spoil(&mut value);
-    decode(&written(&value)).expect_err("spoilt")
+    decode(&sealed(&value)).expect_err("spoilt")
 }
 
 #[test]

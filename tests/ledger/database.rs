@@ -43,7 +43,7 @@ impl Database {
         database
     }
 
-    pub(crate) fn dial(&self) -> ConnectOptions {
+    pub(crate) fn connect_options(&self) -> ConnectOptions {
         let mut config = tokio_postgres::Config::new();
         config
             .host("127.0.0.1")
@@ -63,17 +63,29 @@ impl Database {
     }
 
     /// A replica that has become the active one.
-    pub(crate) async fn replica(&self, terms: LeaseTimings) -> Result<PostgresLedger, PostgresOpenError> {
+    pub(crate) async fn replica(&self, timings: LeaseTimings) -> Result<PostgresLedger, PostgresOpenError> {
         let waiting = watch::Sender::default();
-        PostgresLedger::stand_by(self.dial(), terms, &waiting, &HighWaterMark::default()).await
+        PostgresLedger::stand_by(
+            self.connect_options(),
+            timings,
+            &waiting,
+            &HighWaterMark::default(),
+        )
+        .await
     }
 
     /// A replica of a process that has seen the ledger before.
     pub(crate) async fn replica_that_remembers(
         &self,
-        memory: &HighWaterMark,
+        high_water_mark: &HighWaterMark,
     ) -> Result<PostgresLedger, PostgresOpenError> {
-        PostgresLedger::stand_by(self.dial(), QUICK, &watch::Sender::default(), memory).await
+        PostgresLedger::stand_by(
+            self.connect_options(),
+            QUICK,
+            &watch::Sender::default(),
+            high_water_mark,
+        )
+        .await
     }
 
     pub(crate) async fn active(&self) -> PostgresLedger {
@@ -97,7 +109,7 @@ impl Database {
     }
 
     pub(crate) fn pages(&self) -> impl LedgerReader {
-        PostgresReader::open(&self.dial()).expect("opened")
+        PostgresReader::open(&self.connect_options()).expect("opened")
     }
 
     pub(crate) async fn records(&self) -> i64 {

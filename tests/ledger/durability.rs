@@ -83,7 +83,7 @@ async fn assert_all_there(ledger: &Path, acknowledged: &BTreeMap<u64, u64>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 #[ignore = "runs in a process of its own, which another test kills"]
-async fn child_that_appends_until_it_is_killed() {
+async fn child_process_that_appends_until_it_is_killed() {
     let ledger = own_ledger();
     let next = ledger.load_pending(at(0)).await.expect("recalled").next_id.0;
     let mut tasks = tokio::task::JoinSet::new();
@@ -100,11 +100,15 @@ async fn child_that_appends_until_it_is_killed() {
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_survives_kill_9_at_any_moment() {
+async fn acknowledged_records_survive_kill_9_at_any_time() {
     let folder = Folder::new();
     let mut acknowledged = BTreeMap::new();
     for round in 0..20 {
-        let mut child = start("child_that_appends_until_it_is_killed", &folder.ledger(), "");
+        let mut child = start(
+            "child_process_that_appends_until_it_is_killed",
+            &folder.ledger(),
+            "",
+        );
         let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
         let mut seen = lines.by_ref().filter_map(|line| told(&line.expect("text")));
         acknowledged.extend(seen.by_ref().take(1 + round));
@@ -120,7 +124,7 @@ async fn what_was_acknowledged_survives_kill_9_at_any_moment() {
 
 #[tokio::test]
 #[ignore = "runs in a process of its own, whose files may not grow"]
-async fn child_that_appends_until_it_is_refused() {
+async fn child_process_that_appends_until_the_disk_is_full() {
     let ledger = own_ledger();
     let refusal = loop {
         let request = ledger
@@ -148,11 +152,15 @@ async fn child_that_appends_until_it_is_refused() {
 }
 
 #[tokio::test]
-async fn a_disk_that_takes_no_more_costs_nothing_that_was_acknowledged() {
+async fn a_full_disk_loses_no_acknowledged_record() {
     let folder = Folder::new();
     // At most so many blocks of 512 bytes a file, and an error instead of a signal at the next one.
     let full = "trap '' XFSZ; ulimit -f 600;";
-    let mut child = start("child_that_appends_until_it_is_refused", &folder.ledger(), full);
+    let mut child = start(
+        "child_process_that_appends_until_the_disk_is_full",
+        &folder.ledger(),
+        full,
+    );
     let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
     let mut acknowledged: BTreeMap<_, _> = lines.filter_map(|line| told(&line.expect("text"))).collect();
     assert!(child.wait().expect("ended").success());

@@ -4,11 +4,12 @@ use killgate::ledger::hash_chain::{ChainError, ChainTail};
 use killgate::ledger::postgres::reader::PostgresReader;
 use killgate::ledger::postgres::{PostgresOpenError, dry_run};
 use killgate::ledger::reader::LedgerReader;
+use killgate::ledger::record::RecordError;
 use killgate::operations::audit::{AuditVerdict, verify};
 use killgate::workflow::ports::Ledger;
 
 use super::database::{Database, OWNER, QUICK};
-use super::given::{at, whole, whole_of_the_first_version};
+use super::given::whole;
 use super::suite::for_every_ledger;
 
 for_every_ledger!(Database::new().await);
@@ -30,7 +31,7 @@ async fn an_auditor_reads_it_while_a_replica_appends() {
 }
 
 #[tokio::test]
-async fn an_auditor_needs_only_to_select() {
+async fn an_auditor_needs_only_select() {
     let database = Database::new().await;
     let ledger = database.active().await;
     ledger.append(whole(1, 0)).await.expect("recorded");
@@ -43,21 +44,21 @@ async fn an_auditor_needs_only_to_select() {
         )
         .await
         .expect("granted");
-    let mut dial = database.dial();
-    dial.config.user("auditor");
-    let mut pages = PostgresReader::open(&dial).expect("opened");
+    let mut options = database.connect_options();
+    options.config.user("auditor");
+    let mut pages = PostgresReader::open(&options).expect("opened");
     assert!(verify(&mut pages, None).expect("read").is_intact());
 }
 
 #[tokio::test]
 async fn a_database_without_a_ledger_is_not_audited_and_not_changed() {
     let database = Database::new().await;
-    let refused = PostgresReader::open(&database.dial());
+    let refused = PostgresReader::open(&database.connect_options());
     assert!(matches!(refused, Err(PostgresOpenError::Missing)), "{refused:?}");
-    dry_run(&database.dial())
+    dry_run(&database.connect_options())
         .await
         .expect("a ledger could be made here");
-    let refused = PostgresReader::open(&database.dial());
+    let refused = PostgresReader::open(&database.connect_options());
     assert!(matches!(refused, Err(PostgresOpenError::Missing)), "{refused:?}");
 }
 
@@ -96,7 +97,7 @@ async fn its_records_can_be_neither_changed_nor_deleted_by_accident() {
 }
 
 #[tokio::test]
-async fn a_change_to_the_past_is_found() {
+async fn a_changed_record_is_detected() {
     let database = Database::new().await;
     let ledger = database.active().await;
     ledger.append(whole(1, 0)).await.expect("recorded");
@@ -111,13 +112,13 @@ async fn a_change_to_the_past_is_found() {
         .expect("tampered with");
     let found = AuditVerdict::Broken {
         seq: 3,
-        broken: ChainError::HashMismatch,
+        broken: ChainError::Record(RecordError::HashMismatch),
     };
     assert_eq!(database.verdict(), found);
 }
 
 #[tokio::test]
-async fn nobody_becomes_active_on_a_ledger_whose_end_was_cut_off() {
+async fn no_replica_becomes_active_on_a_ledger_whose_end_was_cut_off() {
     let database = Database::new().await;
     let ledger = database.active().await;
     ledger.append(whole(1, 0)).await.expect("recorded");
@@ -156,22 +157,28 @@ async fn a_ledger_of_a_newer_killgate_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn a_ledger_of_the_first_version_opens() {
+async fn a_ledger_of_a_format_that_was_never_released_is_refused_and_left_alone() {
     let database = Database::new().await;
-    let owner = database.owner().await;
-    owner
-        .batch_execute(include_str!("vectors/postgres_version_1.sql"))
+    drop(database.active().await);
+    let older = "update killgate_ledger.version set number = 1";
+    database
+        .owner()
         .await
-        .expect("filled");
-    let ledger = database.active().await;
-    let recalled = ledger.load_pending(at(0)).await.expect("recalled");
-    let entries: Vec<_> = recalled
-        .records
-        .into_iter()
-        .map(|record| record.entry())
-        .collect();
-    assert_eq!(entries, whole_of_the_first_version());
-    assert_eq!(ledger.append(whole(2, 9)).await.expect("recorded")[0].seq(), 6);
+        .batch_execute(older)
+        .await
+        .expect("changed");
+    let expected = "the ledger in the schema killgate_ledger was written by killgate 0.1.0-dev in a format that was \
+                    never released: rename the schema, and killgate creates a new one";
+    for refused in [
+        database.replica(QUICK).await.err().expect("refused"),
+        PostgresReader::open(&database.connect_options()).expect_err("refused"),
+        dry_run(&database.connect_options()).await.expect_err("refused"),
+    ] {
+        assert_eq!(refused.to_string(), expected);
+    }
+    let version = database.owner().await;
+    let version = version.query_one("select number from killgate_ledger.version", &[]);
+    assert_eq!(version.await.expect("read").get::<_, i32>(0), 1);
 }
 
 #[tokio::test]
@@ -187,7 +194,7 @@ async fn a_schema_of_another_program_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn an_administrator_may_make_the_schema_for_a_role_that_may_not() {
+async fn an_administrator_may_create_the_schema_for_a_role_that_may_not() {
     let database = Database::new().await;
     let superuser = database.superuser().await;
     superuser
@@ -196,9 +203,9 @@ async fn an_administrator_may_make_the_schema_for_a_role_that_may_not() {
         )
         .await
         .expect("a role");
-    let mut dial = database.dial();
-    dial.config.user("modest");
-    let refused = dry_run(&dial)
+    let mut options = database.connect_options();
+    options.config.user("modest");
+    let refused = dry_run(&options)
         .await
         .expect_err("it may make no schema")
         .to_string();
@@ -207,5 +214,38 @@ async fn an_administrator_may_make_the_schema_for_a_role_that_may_not() {
         .batch_execute("create schema killgate_ledger authorization modest")
         .await
         .expect("a schema");
-    dry_run(&dial).await.expect("it may make a ledger in it");
+    dry_run(&options).await.expect("it may make a ledger in it");
+}
+
+#[tokio::test]
+async fn a_request_about_several_sessions_is_indexed_by_each_of_their_pids() {
+    let database = Database::new().await;
+    drop(database.active().await);
+    let owner = database.owner().await;
+    for (seq, event) in [(1, "requested"), (2, "finished")] {
+        let line = format!(r#"{{"event":"{event}","request":7,"backends":[{{"pid":11}},{{"pid":12}}]}}"#);
+        let insert = "insert into killgate_ledger.record (seq, line) values ($1, $2)";
+        owner
+            .execute(insert, &[&i64::from(seq), &line])
+            .await
+            .expect("inserted");
+    }
+    let indexed = "select pids from killgate_ledger.record order by seq";
+    let indexed = owner.query(indexed, &[]).await.expect("read");
+    let indexed: Vec<Option<Vec<i32>>> = indexed.iter().map(|row| row.get(0)).collect();
+    assert_eq!(indexed, [Some(vec![11, 12]), None]);
+    owner
+        .batch_execute(
+            "insert into killgate_ledger.record (seq, line)
+                 select n, format('{\"event\":\"requested\",\"request\":%s,\"backends\":[{\"pid\":%s}]}', n, n)
+                 from generate_series(100, 3000) as n;
+             analyze killgate_ledger.record",
+        )
+        .await
+        .expect("filled");
+    let plan = "explain select seq from killgate_ledger.record
+                where event = 'requested' and pids @> array[12]";
+    let plan = owner.query(plan, &[]).await.expect("explained");
+    let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
+    assert!(plan.join(" ").contains("requested_by_pid"), "{plan:?}");
 }

@@ -21,7 +21,7 @@ const ASLEEP: LeaseTimings = LeaseTimings {
 const NEVER: Duration = Duration::from_secs(2);
 
 #[tokio::test]
-async fn one_is_active_and_the_others_wait_until_it_resigns() {
+async fn one_replica_is_active_and_the_others_wait_until_it_resigns() {
     let database = Database::new().await;
     let first = database.active().await;
     let second = async { database.active().await };
@@ -35,7 +35,7 @@ async fn one_is_active_and_the_others_wait_until_it_resigns() {
 }
 
 #[tokio::test]
-async fn one_that_dies_is_succeeded() {
+async fn a_replica_that_dies_is_succeeded() {
     let database = Database::new().await;
     let first = database.active().await;
     first.append(whole(1, 0)).await.expect("recorded");
@@ -48,7 +48,7 @@ async fn one_that_dies_is_succeeded() {
 }
 
 #[tokio::test]
-async fn a_stale_epoch_is_refused_even_through_a_session_that_stands() {
+async fn a_stale_epoch_is_refused_even_on_an_open_session() {
     let database = Database::new().await;
     let first = database.replica(ASLEEP).await.expect("the active one");
     first.append(whole(1, 0)).await.expect("recorded");
@@ -71,7 +71,7 @@ async fn a_stale_epoch_is_refused_even_through_a_session_that_stands() {
 }
 
 #[tokio::test]
-async fn an_append_waits_for_a_takeover_that_is_under_way_and_is_then_refused() {
+async fn an_append_waits_for_a_running_takeover_and_is_then_refused() {
     let database = Database::new().await;
     let first = Arc::new(database.replica(ASLEEP).await.expect("the active one"));
     let mut successor = database.owner().await;
@@ -97,7 +97,7 @@ async fn an_append_waits_for_a_takeover_that_is_under_way_and_is_then_refused() 
 }
 
 #[tokio::test]
-async fn what_was_appended_behind_its_back_must_be_read_before_it_appends_again() {
+async fn records_of_another_writer_must_be_read_before_the_next_append() {
     let database = Database::new().await;
     let first = database.active().await;
     first.append(whole(1, 0)).await.expect("recorded");
@@ -118,7 +118,7 @@ async fn what_was_appended_behind_its_back_must_be_read_before_it_appends_again(
 }
 
 #[tokio::test]
-async fn a_session_that_is_lost_is_opened_again_and_the_seat_is_kept() {
+async fn a_lost_session_is_reopened_and_the_replica_stays_active() {
     let database = Database::new().await;
     let first = database.active().await;
     let superuser = database.superuser().await;
@@ -157,7 +157,7 @@ const LOSES_TWO_RECORDS: &str = "
     alter table killgate_ledger.record enable trigger all";
 
 #[tokio::test]
-async fn a_server_that_lost_what_was_acknowledged_is_not_built_on_by_those_who_know() {
+async fn a_process_does_not_append_when_acknowledged_records_it_has_seen_are_missing() {
     let database = Database::new().await;
     let (standby, active) = (HighWaterMark::default(), database.active().await);
     active.append(whole(1, 0)).await.expect("recorded");

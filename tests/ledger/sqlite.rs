@@ -4,12 +4,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use killgate::ledger::sqlite::{SqliteLedger, SqliteOpenError};
+use killgate::ledger::sqlite::reader::SqliteReader;
+use killgate::ledger::sqlite::{SqliteLedger, SqliteOpenError, dry_run};
 use killgate::workflow::ports::Ledger;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::given::{at, whole, whole_of_the_first_version};
+use super::given::whole;
 use super::suite::{Place, for_every_ledger};
 
 /// A folder of its own for a ledger's file.
@@ -47,7 +48,7 @@ fn refusal(path: &std::path::Path) -> String {
 }
 
 #[tokio::test]
-async fn a_second_killgate_is_refused_also_by_another_path() {
+async fn a_second_killgate_is_refused_even_through_another_path() {
     let folder = Folder::new();
     let first = SqliteLedger::open(&folder.ledger()).expect("opened");
     let link = folder.ledger().with_file_name("link.db");
@@ -65,7 +66,7 @@ async fn a_second_killgate_is_refused_also_by_another_path() {
 }
 
 #[test]
-fn only_its_owner_can_read_it() {
+fn only_its_owner_can_read_the_ledger() {
     let folder = Folder::new();
     let _ledger = SqliteLedger::open(&folder.ledger()).expect("opened");
     let mut seen = Vec::new();
@@ -96,23 +97,28 @@ fn a_ledger_of_a_newer_killgate_is_refused_and_left_alone() {
     assert_eq!(std::fs::read(folder.ledger()).expect("its bytes"), before);
 }
 
-#[tokio::test]
-async fn a_ledger_of_the_first_version_opens() {
+#[test]
+fn a_ledger_of_a_format_that_was_never_released_is_refused_and_left_alone() {
     let folder = Folder::new();
+    drop(SqliteLedger::open(&folder.ledger()).expect("opened"));
     let connection = Connection::open(folder.ledger()).expect("opened");
     connection
-        .execute_batch(include_str!("vectors/version_1.sql"))
-        .expect("filled");
+        .pragma_update(None, "user_version", 1)
+        .expect("changed");
     drop(connection);
-    let ledger = SqliteLedger::open(&folder.ledger()).expect("opened");
-    let recalled = ledger.load_pending(at(0)).await.expect("recalled");
-    let entries: Vec<_> = recalled
-        .records
-        .into_iter()
-        .map(|record| record.entry())
-        .collect();
-    assert_eq!(entries, whole_of_the_first_version());
-    assert_eq!(ledger.append(whole(2, 9)).await.expect("recorded")[0].seq(), 6);
+    let before = std::fs::read(folder.ledger()).expect("its bytes");
+    let expected = "killgate.db was written by killgate 0.1.0-dev in a format that was never released: move the file \
+                    away, and killgate creates a new one";
+    for message in [
+        refusal(&folder.ledger()),
+        SqliteReader::open(&folder.ledger())
+            .expect_err("refused")
+            .to_string(),
+        dry_run(&folder.ledger()).expect_err("refused").to_string(),
+    ] {
+        assert!(message.ends_with(expected), "{message}");
+    }
+    assert_eq!(std::fs::read(folder.ledger()).expect("its bytes"), before);
 }
 
 #[test]
@@ -132,18 +138,18 @@ fn the_database_of_another_program_is_refused_and_left_alone() {
 }
 
 #[test]
-fn a_file_that_is_no_database_is_refused() {
+fn a_file_that_is_not_a_database_is_refused() {
     let folder = Folder::new();
     std::fs::write(folder.ledger(), "once upon a time\n".repeat(500)).expect("written");
     let message = refusal(&folder.ledger());
     assert!(
-        message.contains("killgate.db cannot be used: it is a file of another kind"),
+        message.contains("killgate.db cannot be used: it is not a SQLite file"),
         "{message}"
     );
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_named() {
+fn a_missing_folder_is_reported_by_name() {
     let folder = Folder::new();
     let message = refusal(&folder.0.path().join("nowhere/killgate.db"));
     assert!(message.contains("cannot create the ledger"), "{message}");
@@ -161,4 +167,25 @@ async fn its_records_can_be_neither_changed_nor_deleted_by_accident() {
         let error = connection.execute(statement, []).expect_err("refused");
         assert!(error.to_string().contains("the ledger is append-only"), "{error}");
     }
+}
+
+#[test]
+fn a_request_about_several_sessions_is_indexed_by_each_of_their_pids() {
+    let folder = Folder::new();
+    drop(SqliteLedger::open(&folder.ledger()).expect("opened"));
+    let connection = Connection::open(folder.ledger()).expect("opened");
+    for (seq, event) in [(1, "requested"), (2, "finished")] {
+        let line = format!(r#"{{"event":"{event}","request":7,"backends":[{{"pid":11}},{{"pid":12}}]}}"#);
+        connection
+            .execute("INSERT INTO record (seq, line) VALUES (?1, ?2)", (seq, line))
+            .expect("inserted");
+    }
+    let indexed: Vec<(i32, i64)> = connection
+        .prepare("SELECT pid, request FROM request_pid ORDER BY pid")
+        .and_then(|mut rows| {
+            rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })
+        .expect("read");
+    assert_eq!(indexed, [(11, 7), (12, 7)]);
 }

@@ -57,14 +57,20 @@ const OTHER_APPROVER: &str =
 
 #[tokio::test]
 async fn a_record_that_was_changed_is_named() {
-    assert_eq!(broken_after(OTHER_APPROVER).await, (3, ChainError::HashMismatch));
+    assert_eq!(
+        broken_after(OTHER_APPROVER).await,
+        (3, ChainError::Record(RecordError::HashMismatch))
+    );
     let spaced = "UPDATE record SET line = line || ' ' WHERE seq = 7";
     assert_eq!(
         broken_after(spaced).await,
         (7, ChainError::Record(RecordError::NotCanonical))
     );
     let emptied = "UPDATE record SET line = '{}' WHERE seq = 10";
-    assert_eq!(broken_after(emptied).await, (10, ChainError::HashMismatch));
+    assert_eq!(
+        broken_after(emptied).await,
+        (10, ChainError::Record(RecordError::HashMismatch))
+    );
 }
 
 #[tokio::test]

@@ -110,16 +110,14 @@ async fn a_server_that_lost_its_last_records_in_a_failover_is_not_built_on() {
     std::fs::rename(&data, &ahead).expect("set aside");
     copy(&behind, &data).await;
     ledger.start_again().await.expect("started");
-    active.says(503, "which was durable, is not in it any more").await;
+    active.says(503, "which was durable, is missing").await;
     let second = stage.cluster.victim("app").running(sleeping).await;
     let second = second.expect("another victim");
     let ana = stage.person("ana").in_channel(&stage.incident());
     let refused = ana.types("/terminate").option("pid", second.pid()).send().await;
     assert!(refused.text().contains("ledger"), "{}", refused.text());
     active.kill().await;
-    standby
-        .says(503, "which was durable, is not in it any more")
-        .await;
+    standby.says(503, "which was durable, is missing").await;
 
     // With the old primary back they go on.
     ledger.crash().await.expect("crashed");

@@ -61,7 +61,7 @@ async fn what_is_being_executed_is_finished_and_told_and_nothing_new_is_begun() 
     stage.person("ben").reacts(&executing, APPROVE);
     log_has(&stage, ": signalling").await;
     bot.signal("TERM").await;
-    let asked_to_stop = || stage.log().contains("stopping: finishing what is being executed");
+    let asked_to_stop = || stage.log().contains("stopping: finishing running executions");
     stage.sim.eventually(LIMIT, "it stops", asked_to_stop).await;
     stage.person("ben").reacts(&open, APPROVE);
     assert!(bot.ends().await.success());

@@ -10,18 +10,18 @@ use killgate::postgres::{StatementTimeouts, TargetStatus};
 use killgate::workflow::ports::{Freshness, SignalResult, Target};
 use throwaway_postgres::{Cluster, SqlState, connect, eventually};
 
-use crate::support::{dial, down, open, open_within, stages, told, unsignalled, up};
+use crate::support::{down, open, open_within, options, stages, told, unsignalled, up};
 
 #[tokio::test]
-async fn a_server_that_stops_and_starts_again_is_reached_again() -> Result<()> {
+async fn killgate_reconnects_after_a_server_restart() -> Result<()> {
     let cluster = Cluster::start().await?;
     for stage in stages(&cluster).await? {
         up(&stage.target).await?;
         let victim = cluster.victim("app").idle().await?;
         let asked = stage.ask(Action::Terminate, victim.pid()).await?;
         cluster.stop().await?;
-        let problem = down(&stage.target).await?;
-        assert_eq!(problem, "nothing listens there (connection refused)");
+        let error = down(&stage.target).await?;
+        assert_eq!(error, "nothing listens there (connection refused)");
         let signalled = stage.signal(asked.clone()).await;
         assert_eq!(
             unsignalled(&signalled),
@@ -42,7 +42,7 @@ async fn a_server_that_stops_and_starts_again_is_reached_again() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_server_without_a_free_slot_can_still_be_helped() -> Result<()> {
+async fn sessions_can_be_signalled_when_no_connection_slot_is_free() -> Result<()> {
     let cluster = Cluster::builder()
         .setting("max_connections", "12")
         .setting("superuser_reserved_connections", "1")
@@ -64,11 +64,11 @@ async fn a_server_without_a_free_slot_can_still_be_helped() -> Result<()> {
         .downcast_ref::<tokio_postgres::Error>()
         .and_then(|error| error.code());
     assert_eq!(code, Some(&SqlState::TOO_MANY_CONNECTIONS));
-    let late = open(dial(&cluster, "killgate"));
-    let problem = down(&late).await?;
+    let late = open(options(&cluster, "killgate"));
+    let error = down(&late).await?;
     assert!(
-        problem.starts_with("the server has no connection slot left"),
-        "{problem}"
+        error.starts_with("the server has no connection slot left"),
+        "{error}"
     );
 
     for (stage, victim) in stages.iter().zip(&mut victims) {
@@ -82,7 +82,7 @@ async fn a_server_without_a_free_slot_can_still_be_helped() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_locked_catalogue_delays_nobody_for_ever_and_nothing_is_signalled() -> Result<()> {
+async fn a_locked_catalog_ends_in_an_error_and_nothing_is_signalled() -> Result<()> {
     let cluster = Cluster::start().await?;
     for stage in stages(&cluster).await? {
         let victim = cluster.victim("app").idle().await?;
@@ -93,12 +93,12 @@ async fn a_locked_catalogue_delays_nobody_for_ever_and_nothing_is_signalled() ->
             .await?;
 
         let listed = stage.target.snapshot(Freshness::Now).await;
-        let problem = listed.map_err(|unreachable| unreachable.message);
+        let error = listed.map_err(|unreachable| unreachable.message);
         assert!(
-            problem
+            error
                 .as_ref()
-                .is_err_and(|problem| problem.contains("perhaps a system catalogue is locked")),
-            "{problem:?}"
+                .is_err_and(|error| error.contains("a system catalog may be locked")),
+            "{error:?}"
         );
         let signalled = stage.signal(asked.clone()).await;
         assert_eq!(unsignalled(&signalled), Some(Outcome::Refused), "{signalled:?}");
@@ -112,22 +112,22 @@ async fn a_locked_catalogue_delays_nobody_for_ever_and_nothing_is_signalled() ->
 }
 
 #[tokio::test]
-async fn a_listing_that_is_given_up_does_not_spoil_the_next() -> Result<()> {
+async fn a_listing_that_timed_out_does_not_affect_the_next_one() -> Result<()> {
     let cluster = Cluster::start().await?;
     cluster.bot().await?;
     let limits = StatementTimeouts {
         listing: Duration::from_millis(300),
         signalling: Duration::from_secs(10),
     };
-    let target = open_within(dial(&cluster, "killgate"), limits);
+    let target = open_within(options(&cluster, "killgate"), limits);
     up(&target).await?;
     let locker = cluster.superuser().await?;
     locker
         .batch_execute("begin; lock table pg_authid in access exclusive mode")
         .await?;
-    let problem = target.snapshot(Freshness::Now).await.map(drop);
-    let problem = problem.map_err(|unreachable| unreachable.message);
-    assert_eq!(problem, Err("it did not answer in time".to_owned()));
+    let error = target.snapshot(Freshness::Now).await.map(drop);
+    let error = error.map_err(|unreachable| unreachable.message);
+    assert_eq!(error, Err("it did not answer in time".to_owned()));
     locker.batch_execute("rollback").await?;
     eventually("a listing", async || {
         Ok(target.snapshot(Freshness::Now).await.ok())
@@ -137,7 +137,7 @@ async fn a_listing_that_is_given_up_does_not_spoil_the_next() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_password_is_read_again_for_every_connection() -> Result<()> {
+async fn the_password_is_read_for_every_connection() -> Result<()> {
     let cluster = Cluster::builder()
         .hba("host all killgate 127.0.0.1/32 scram-sha-256")
         .start()
@@ -147,43 +147,43 @@ async fn a_password_is_read_again_for_every_connection() -> Result<()> {
         .sql("set password_encryption = 'scram-sha-256'; alter role killgate password 'right'")
         .await?;
     let password = Arc::new(std::sync::Mutex::new("wrong".to_owned()));
-    let mut dial = dial(&cluster, "killgate");
+    let mut options = options(&cluster, "killgate");
     let current = Arc::clone(&password);
-    dial.password = Arc::new(move || {
+    options.password = Arc::new(move || {
         let current = current.lock().expect("no thread panicked").clone();
         Ok(Some(current.into()))
     });
-    let target = open(dial);
-    let problem = down(&target).await?;
+    let target = open(options);
+    let error = down(&target).await?;
     assert!(
-        problem.starts_with("the server does not let killgate in: password"),
-        "{problem}"
+        error.starts_with("the server refused the login: password"),
+        "{error}"
     );
-    assert!(!problem.contains("wrong"));
+    assert!(!error.contains("wrong"));
 
     "right".clone_into(&mut password.lock().expect("no thread panicked"));
     up(&target).await
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_server_is_said_in_a_sentence() -> Result<()> {
+async fn each_connection_error_is_described_in_one_sentence() -> Result<()> {
     let cluster = Cluster::start().await?;
-    let mut nowhere = dial(&cluster, "killgate");
+    let mut nowhere = options(&cluster, "killgate");
     nowhere.config = tokio_postgres::Config::new();
     nowhere.config.host("no-such-host.invalid").user("killgate");
-    let problem = down(&open(nowhere)).await?;
-    assert!(problem.starts_with("its host name does not resolve"), "{problem}");
+    let error = down(&open(nowhere)).await?;
+    assert!(error.starts_with("its host name does not resolve"), "{error}");
 
-    let mut database = dial(&cluster, "killgate");
+    let mut database = options(&cluster, "killgate");
     database.config.dbname("nowhere");
     cluster.bot().await?;
-    let problem = down(&open(database)).await?;
+    let error = down(&open(database)).await?;
     assert_eq!(
-        problem,
+        error,
         "there is no such database: database \"nowhere\" does not exist"
     );
 
-    let mut silent = dial(&cluster, "killgate");
+    let mut silent = options(&cluster, "killgate");
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     silent.config = tokio_postgres::Config::new();
     silent

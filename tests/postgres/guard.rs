@@ -10,14 +10,14 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio_postgres::error::DbError;
 
-use crate::support::{GUARDED, dial, open};
+use crate::support::{GUARDED, open, options};
 
 const SLEEP: &str = "select pg_sleep(600)";
 
 async fn guarded() -> Result<(Cluster, Client)> {
     let cluster = Cluster::start().await?;
     cluster.sql(&guard_sql(GUARDED)).await?;
-    let mut config = dial(&cluster, GUARDED).config;
+    let mut config = options(&cluster, GUARDED).config;
     let (client, connection) = config
         .application_name("thief")
         .connect(tokio_postgres::NoTls)
@@ -57,7 +57,7 @@ fn identity(victim: &Victim) -> String {
 }
 
 #[tokio::test]
-async fn a_stolen_password_cannot_signal_around_the_guard() -> Result<()> {
+async fn a_stolen_password_cannot_bypass_the_guard() -> Result<()> {
     let (cluster, thief) = guarded().await?;
     cluster.sql("create table secrets (n int)").await?;
     let victim = cluster.victim("app").running(SLEEP).await?;
@@ -81,7 +81,7 @@ async fn a_stolen_password_cannot_signal_around_the_guard() -> Result<()> {
 }
 
 #[tokio::test]
-async fn nobody_else_may_call_the_guard() -> Result<()> {
+async fn no_other_role_may_call_the_guard() -> Result<()> {
     let (cluster, _) = guarded().await?;
     let victim = cluster.victim("app").running(SLEEP).await?;
     let stranger = cluster.victim("stranger").idle().await?;
@@ -97,7 +97,7 @@ async fn nobody_else_may_call_the_guard() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_guard_checks_by_itself() -> Result<()> {
+async fn the_guard_checks_the_session_itself() -> Result<()> {
     let (cluster, thief) = guarded().await?;
     cluster
         .sql("insert into killgate.protected_users values ('^payments_') on conflict do nothing")
@@ -152,7 +152,7 @@ async fn the_guard_checks_by_itself() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_guard_looks_anew_within_a_transaction() -> Result<()> {
+async fn the_guard_sees_current_sessions_within_a_transaction() -> Result<()> {
     let (cluster, thief) = guarded().await?;
     let mut victim = cluster.victim("app").running("select pg_sleep(0.1)").await?;
     thief.batch_execute("begin").await?;
@@ -173,7 +173,7 @@ async fn the_guard_looks_anew_within_a_transaction() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_server_log_says_who_asked_and_who_approved_in_one_line() -> Result<()> {
+async fn the_server_log_has_requester_and_approvers_in_one_line() -> Result<()> {
     let (cluster, thief) = guarded().await?;
     let mut victim = cluster.victim("app").running(SLEEP).await?;
     let arguments = format!(
@@ -206,7 +206,7 @@ async fn the_script_runs_through_psql_twice_and_changes_no_existing_role() -> Re
     );
     assert_eq!(role(&cluster).await?, before);
 
-    let right = async || match open(dial(&cluster, "killgate")).settled().await {
+    let right = async || match open(options(&cluster, "killgate")).settled().await {
         TargetStatus::Up(findings) => Some(findings.signal_right),
         _ => None,
     };
@@ -224,7 +224,7 @@ async fn the_script_runs_through_psql_twice_and_changes_no_existing_role() -> Re
 }
 
 #[tokio::test]
-async fn a_schema_or_a_role_prepared_by_somebody_else_is_not_built_upon() -> Result<()> {
+async fn a_schema_or_role_prepared_by_another_role_is_not_used() -> Result<()> {
     let cluster = Cluster::start().await?;
     cluster.role("mallory").await?;
     cluster

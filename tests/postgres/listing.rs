@@ -9,10 +9,10 @@ use killgate::domain::session::{BackendType, SessionState};
 use killgate::workflow::ports::{Freshness, Target};
 use throwaway_postgres::{Cluster, eventually};
 
-use crate::support::{dial, open, pid, stages, up};
+use crate::support::{open, options, pid, stages, up};
 
 #[tokio::test]
-async fn a_session_is_seen_as_it_is() -> Result<()> {
+async fn every_property_of_a_session_is_read() -> Result<()> {
     let cluster = Cluster::start().await?;
     for stage in stages(&cluster).await? {
         let victim = cluster
@@ -52,7 +52,7 @@ async fn a_session_is_seen_as_it_is() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_servers_identity_survives_a_reconnection_and_not_a_restart() -> Result<()> {
+async fn the_servers_identity_changes_with_a_restart_but_not_with_a_reconnect() -> Result<()> {
     let cluster = Cluster::start().await?;
     let [stage, _] = stages(&cluster).await?;
     let first = stage.target.snapshot(Freshness::Now).await?.server;
@@ -84,7 +84,7 @@ async fn the_servers_identity_survives_a_reconnection_and_not_a_restart() -> Res
 }
 
 #[tokio::test]
-async fn who_waits_for_whom_is_seen_through_the_queue() -> Result<()> {
+async fn blockers_are_found_through_the_lock_queue() -> Result<()> {
     let cluster = Cluster::start().await?;
     cluster
         .sql("create table t (n int); insert into t values (1); grant all on t to public")
@@ -112,7 +112,7 @@ async fn who_waits_for_whom_is_seen_through_the_queue() -> Result<()> {
 }
 
 #[tokio::test]
-async fn many_who_ask_at_once_cost_two_statements_at_most() -> Result<()> {
+async fn many_concurrent_listings_run_two_statements_at_most() -> Result<()> {
     let cluster = Cluster::start().await?;
     let [stage, _] = stages(&cluster).await?;
     let asked = join_all((0..50).map(|_| stage.target.snapshot(Freshness::Now))).await;
@@ -135,15 +135,15 @@ async fn many_who_ask_at_once_cost_two_statements_at_most() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_role_that_cannot_see_the_others_is_told_what_it_lacks() -> Result<()> {
+async fn a_role_that_cannot_see_other_sessions_learns_which_privilege_is_missing() -> Result<()> {
     let cluster = Cluster::start().await?;
     cluster.role("blind").await?;
-    let target = open(dial(&cluster, "blind"));
+    let target = open(options(&cluster, "blind"));
     up(&target).await?;
     let refused = target.snapshot(Freshness::Now).await.map(drop);
-    let problem = refused.map_err(|unreachable| unreachable.message);
+    let error = refused.map_err(|unreachable| unreachable.message);
     assert_eq!(
-        problem,
+        error,
         Err("the role blind does not see other users' sessions: GRANT pg_read_all_stats TO blind, then restart killgate".to_owned())
     );
     Ok(())

@@ -14,7 +14,7 @@ use throwaway_postgres::{Cluster, SqlState, eventually};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::support::{GUARDED, Stage, dial, open, open_within, pid, stages, told, unsignalled, up};
+use crate::support::{GUARDED, Stage, open, open_within, options, pid, stages, told, unsignalled, up};
 
 const SLEEP: &str = "select pg_sleep(600)";
 
@@ -23,7 +23,7 @@ fn patterns(pattern: &str) -> Vec<Regex> {
 }
 
 #[tokio::test]
-async fn a_session_that_a_pattern_matches_is_left_alone() -> Result<()> {
+async fn a_session_that_matches_a_protection_rule_is_not_signalled() -> Result<()> {
     let cluster = Cluster::start().await?;
     cluster.sql("create database ledger").await?;
     let rules = [
@@ -60,7 +60,7 @@ async fn a_session_that_a_pattern_matches_is_left_alone() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_name_taken_between_card_and_signal_counts() -> Result<()> {
+async fn a_name_changed_between_card_and_signal_is_checked() -> Result<()> {
     let cluster = Cluster::start().await?;
     let protection = ProtectionRules {
         applications: patterns("^pg_dump$"),
@@ -90,7 +90,7 @@ async fn a_name_taken_between_card_and_signal_counts() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_superuser_and_the_servers_own_processes_are_left_alone() -> Result<()> {
+async fn superusers_and_server_processes_are_not_signalled() -> Result<()> {
     let cluster = Cluster::start().await?;
     for stage in stages(&cluster).await? {
         let victim = cluster.victim("postgres").running(SLEEP).await?;
@@ -109,7 +109,7 @@ async fn a_superuser_and_the_servers_own_processes_are_left_alone() -> Result<()
 }
 
 #[tokio::test]
-async fn a_replication_connection_is_left_alone() -> Result<()> {
+async fn a_replication_connection_is_not_signalled() -> Result<()> {
     let cluster = Cluster::start().await?;
     cluster.sql("create role replica login replication").await?;
     let mut walsender = TcpStream::connect(("127.0.0.1", cluster.port())).await?;
@@ -137,7 +137,7 @@ async fn a_replication_connection_is_left_alone() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_session_that_became_a_superusers_after_the_card_is_left_alone() -> Result<()> {
+async fn a_session_that_became_a_superusers_after_the_card_is_not_signalled() -> Result<()> {
     let cluster = Cluster::start().await?;
     for stage in stages(&cluster).await? {
         let victim = cluster.victim("riser").running(SLEEP).await?;
@@ -152,11 +152,11 @@ async fn a_session_that_became_a_superusers_after_the_card_is_left_alone() -> Re
 }
 
 #[tokio::test]
-async fn killgates_own_connections_are_left_alone() -> Result<()> {
+async fn killgates_own_connections_are_not_signalled() -> Result<()> {
     let cluster = Cluster::start().await?;
     let [direct, guarded] = stages(&cluster).await?;
     for (stage, role) in [(direct, "killgate"), (guarded, GUARDED)] {
-        let replica = open(dial(&cluster, role));
+        let replica = open(options(&cluster, role));
         up(&replica).await?;
         let snapshot = stage.target.snapshot(Freshness::Now).await?;
         let own: Vec<_> = snapshot
@@ -173,7 +173,7 @@ async fn killgates_own_connections_are_left_alone() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_postgresql_says_of_no_backend_is_told_in_its_own_words() -> Result<()> {
+async fn the_message_about_a_missing_pid_is_postgresqls_own() -> Result<()> {
     let cluster = Cluster::start().await?;
     for stage in stages(&cluster).await? {
         let client = cluster.superuser().await?;
@@ -204,7 +204,7 @@ async fn guard_that(cluster: &Cluster, body: &str) -> Result<Stage> {
 }
 
 #[tokio::test]
-async fn a_warning_instead_of_a_signal_is_not_a_backend() -> Result<()> {
+async fn a_warning_instead_of_a_signal_means_not_a_backend() -> Result<()> {
     let cluster = Cluster::start().await?;
     let stage = guard_that(
         &cluster,
@@ -227,7 +227,7 @@ async fn a_warning_instead_of_a_signal_is_not_a_backend() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_error_of_postgresql_is_a_refusal_with_its_sqlstate() -> Result<()> {
+async fn an_error_of_postgresql_is_refused_with_its_sqlstate() -> Result<()> {
     let cluster = Cluster::start().await?;
     let [direct, guarded] = stages(&cluster).await?;
     cluster
@@ -244,11 +244,11 @@ async fn an_error_of_postgresql_is_a_refusal_with_its_sqlstate() -> Result<()> {
 }
 
 #[tokio::test]
-async fn without_a_right_to_signal_the_refusal_says_how_to_get_one() -> Result<()> {
+async fn without_the_privilege_to_signal_the_refusal_says_how_to_grant_it() -> Result<()> {
     let cluster = Cluster::start().await?;
     cluster.role("onlooker").await?;
     cluster.sql("grant pg_read_all_stats to onlooker").await?;
-    let target = open(dial(&cluster, "onlooker"));
+    let target = open(options(&cluster, "onlooker"));
     up(&target).await?;
     let stage = Stage {
         right: SignalRight::Nothing,
@@ -262,7 +262,7 @@ async fn without_a_right_to_signal_the_refusal_says_how_to_get_one() -> Result<(
 }
 
 #[tokio::test]
-async fn an_answer_that_no_guard_gives_proves_nothing() -> Result<()> {
+async fn an_unexpected_answer_of_the_guard_means_unknown() -> Result<()> {
     let cluster = Cluster::start().await?;
     let stage = guard_that(&cluster, "outcome := 'terminated';").await?;
     let victim = cluster.victim("app").idle().await?;
@@ -272,7 +272,7 @@ async fn an_answer_that_no_guard_gives_proves_nothing() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_statement_that_the_server_gave_up_may_have_signalled() -> Result<()> {
+async fn a_statement_that_the_server_cancelled_may_have_signalled() -> Result<()> {
     let cluster = Cluster::start().await?;
     let stage = guard_that(&cluster, "perform pg_sleep(600);").await?;
     let victim = cluster.victim("app").idle().await?;
@@ -297,7 +297,7 @@ async fn a_statement_without_an_answer_may_have_signalled_and_is_not_sent_again(
         listing: Duration::from_secs(5),
         signalling: Duration::from_millis(500),
     };
-    let target = open_within(dial(&cluster, GUARDED), limits);
+    let target = open_within(options(&cluster, GUARDED), limits);
     up(&target).await?;
     let stage = Stage {
         right: SignalRight::Guard,
@@ -308,7 +308,7 @@ async fn a_statement_without_an_answer_may_have_signalled_and_is_not_sent_again(
     assert_eq!(
         signalled,
         SignalResult::Unknown {
-            detail: "the statement was handed over, and no answer came in time".to_owned()
+            detail: "the statement was sent, and no answer came in time".to_owned()
         }
     );
     // The connection with that statement on it is not used again, and another one is.

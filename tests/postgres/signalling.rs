@@ -12,7 +12,7 @@ use crate::support::{pid, stages, told, unsignalled};
 const SLEEP: &str = "select pg_sleep(600)";
 
 #[tokio::test]
-async fn a_cancelled_query_ends_and_its_session_lives() -> Result<()> {
+async fn a_cancelled_query_ends_and_its_session_continues() -> Result<()> {
     let cluster = Cluster::start().await?;
     for stage in stages(&cluster).await? {
         let mut victim = cluster.victim("app").running(SLEEP).await?;
@@ -25,7 +25,7 @@ async fn a_cancelled_query_ends_and_its_session_lives() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_terminated_session_ends_whatever_it_does() -> Result<()> {
+async fn a_terminated_session_ends_in_every_state() -> Result<()> {
     let cluster = Cluster::start().await?;
     for stage in stages(&cluster).await? {
         let busy = cluster.victim("app").running(SLEEP).await?;
@@ -46,7 +46,7 @@ async fn a_terminated_session_ends_whatever_it_does() -> Result<()> {
 }
 
 #[tokio::test]
-async fn only_the_approved_session_is_hit() -> Result<()> {
+async fn only_the_approved_session_is_signalled() -> Result<()> {
     let cluster = Cluster::start().await?;
     for stage in stages(&cluster).await? {
         let mut victim = cluster.victim("app").running(SLEEP).await?;
@@ -82,7 +82,7 @@ async fn a_session_that_ended_is_gone() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_session_that_took_over_the_pid_is_not_the_approved_one() -> Result<()> {
+async fn a_new_session_with_the_same_pid_is_not_signalled() -> Result<()> {
     let cluster = Cluster::start().await?;
     for stage in stages(&cluster).await? {
         let victim = cluster.victim("app").running(SLEEP).await?;
@@ -97,7 +97,7 @@ async fn a_session_that_took_over_the_pid_is_not_the_approved_one() -> Result<()
 }
 
 #[tokio::test]
-async fn a_cancel_does_not_hit_the_next_query_and_a_terminate_does() -> Result<()> {
+async fn a_cancel_does_not_affect_the_next_query_but_a_terminate_does() -> Result<()> {
     let cluster = Cluster::start().await?;
     for stage in stages(&cluster).await? {
         let mut victim = cluster.victim("app").running("select pg_sleep(0.1)").await?;
@@ -117,7 +117,7 @@ async fn a_cancel_does_not_hit_the_next_query_and_a_terminate_does() -> Result<(
 }
 
 #[tokio::test]
-async fn there_is_nothing_to_cancel_in_an_idle_session() -> Result<()> {
+async fn an_idle_session_has_nothing_to_cancel() -> Result<()> {
     let cluster = Cluster::start().await?;
     for stage in stages(&cluster).await? {
         let idle = cluster.victim("app").idle().await?;
@@ -137,7 +137,7 @@ async fn there_is_nothing_to_cancel_in_an_idle_session() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_was_shown_on_another_server_is_gone() -> Result<()> {
+async fn a_session_shown_on_another_server_is_gone() -> Result<()> {
     let cluster = Cluster::start().await?;
     for stage in stages(&cluster).await? {
         let victim = cluster.victim("app").running(SLEEP).await?;

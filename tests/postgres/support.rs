@@ -37,7 +37,7 @@ pub(crate) async fn stages(cluster: &Cluster) -> Result<[Stage; 2]> {
     cluster.bot().await?;
     cluster.sql(&guard_sql(GUARDED)).await?;
     let stage = async |right, role| {
-        let target = open(dial(cluster, role));
+        let target = open(options(cluster, role));
         match target.settled().await {
             TargetStatus::Up(findings) if findings.signal_right == right => Ok(Stage { right, target }),
             other => bail!("{role} should have had the right {right}: {other:?}"),
@@ -49,7 +49,7 @@ pub(crate) async fn stages(cluster: &Cluster) -> Result<[Stage; 2]> {
     ])
 }
 
-pub(crate) fn dial(cluster: &Cluster, role: &str) -> ConnectOptions {
+pub(crate) fn options(cluster: &Cluster, role: &str) -> ConnectOptions {
     let mut config = tokio_postgres::Config::new();
     config
         .host("127.0.0.1")
@@ -68,18 +68,18 @@ pub(crate) fn dial(cluster: &Cluster, role: &str) -> ConnectOptions {
     }
 }
 
-pub(crate) fn open(dial: ConnectOptions) -> PostgresTarget {
+pub(crate) fn open(options: ConnectOptions) -> PostgresTarget {
     let limits = StatementTimeouts {
         listing: Duration::from_secs(5),
         signalling: Duration::from_secs(10),
     };
-    open_within(dial, limits)
+    open_within(options, limits)
 }
 
-pub(crate) fn open_within(dial: ConnectOptions, limits: StatementTimeouts) -> PostgresTarget {
+pub(crate) fn open_within(options: ConnectOptions, limits: StatementTimeouts) -> PostgresTarget {
     PostgresTarget::open(
         "orders",
-        dial,
+        options,
         limits,
         Arc::new(|query| Some(format!("shown: {query}"))),
     )

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use throwaway_postgres::Cluster;
 use tokio_postgres::config::ChannelBinding;
 
-use crate::support::{dial, down, open, up};
+use crate::support::{down, open, options, up};
 
 /// A certificate authority, and files for those who trust it or are vouched for by it.
 struct Authority {
@@ -69,42 +69,39 @@ fn with(cluster: &Cluster, mode: TlsMode, root: Option<PathBuf>) -> ConnectOptio
     };
     ConnectOptions {
         tls,
-        ..dial(cluster, "killgate")
+        ..options(cluster, "killgate")
     }
 }
 
 #[tokio::test]
-async fn a_certificate_in_order_is_accepted_and_plain_text_is_not_sent() -> Result<()> {
+async fn a_valid_certificate_is_accepted_and_no_plain_text_is_sent() -> Result<()> {
     let authority = Authority::new()?;
     let cluster = server(&authority.vouch("127.0.0.1", |_| {})?).await?;
     for mode in [TlsMode::Require, TlsMode::VerifyCa, TlsMode::VerifyFull] {
         up(&open(with(&cluster, mode, authority.root()?))).await?;
     }
-    let problem = down(&open(with(&cluster, TlsMode::Disable, None))).await?;
-    assert!(
-        problem.starts_with("the server does not let killgate in"),
-        "{problem}"
-    );
+    let error = down(&open(with(&cluster, TlsMode::Disable, None))).await?;
+    assert!(error.starts_with("the server refused the login"), "{error}");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_certificate_for_another_name_passes_only_where_names_do_not_count() -> Result<()> {
+async fn a_certificate_for_another_name_is_accepted_only_without_name_verification() -> Result<()> {
     let authority = Authority::new()?;
     let cluster = server(&authority.vouch("db1.internal", |_| {})?).await?;
     for mode in [TlsMode::Require, TlsMode::VerifyCa] {
         up(&open(with(&cluster, mode, authority.root()?))).await?;
     }
-    let problem = down(&open(with(&cluster, TlsMode::VerifyFull, authority.root()?))).await?;
+    let error = down(&open(with(&cluster, TlsMode::VerifyFull, authority.root()?))).await?;
     assert_eq!(
-        problem,
+        error,
         "the server's certificate is for another host name than 127.0.0.1: it is for db1.internal"
     );
     Ok(())
 }
 
 #[tokio::test]
-async fn a_certificate_whose_name_stands_in_its_subject_alone_is_for_no_host() -> Result<()> {
+async fn a_certificate_with_its_name_only_in_the_subject_is_refused() -> Result<()> {
     let authority = Authority::new()?;
     let nameless = authority.vouch("127.0.0.1", |params| {
         params.subject_alt_names.clear();
@@ -113,13 +110,13 @@ async fn a_certificate_whose_name_stands_in_its_subject_alone_is_for_no_host() -
             .push(rcgen::DnType::CommonName, "127.0.0.1");
     })?;
     let cluster = server(&nameless).await?;
-    let problem = down(&open(with(&cluster, TlsMode::VerifyFull, authority.root()?))).await?;
-    assert!(problem.contains("it has no subjectAltName"), "{problem}");
+    let error = down(&open(with(&cluster, TlsMode::VerifyFull, authority.root()?))).await?;
+    assert!(error.contains("it has no subjectAltName"), "{error}");
     Ok(())
 }
 
 #[tokio::test]
-async fn an_authoritys_own_certificate_is_no_servers() -> Result<()> {
+async fn the_certificate_of_an_authority_is_refused_as_a_server_certificate() -> Result<()> {
     // What `openssl req -x509` makes, in the PostgreSQL documentation's first example too.
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::new(["127.0.0.1".to_owned()])?;
@@ -128,16 +125,16 @@ async fn an_authoritys_own_certificate_is_no_servers() -> Result<()> {
     let cluster = server(&(own.clone(), key.serialize_pem())).await?;
     let authority = Authority::new()?;
     let root = Some(authority.file("own.crt", &own)?);
-    let problem = down(&open(with(&cluster, TlsMode::VerifyFull, root))).await?;
+    let error = down(&open(with(&cluster, TlsMode::VerifyFull, root))).await?;
     assert!(
-        problem.contains("the certificate of an authority (CA:TRUE)"),
-        "{problem}"
+        error.contains("the certificate of an authority (CA:TRUE)"),
+        "{error}"
     );
     up(&open(with(&cluster, TlsMode::Require, None))).await
 }
 
 #[tokio::test]
-async fn a_certificate_of_an_unknown_authority_passes_only_unverified() -> Result<()> {
+async fn a_certificate_of_an_unknown_authority_is_accepted_only_without_verification() -> Result<()> {
     let (authority, stranger) = (Authority::new()?, Authority::new()?);
     let cluster = server(&stranger.vouch("127.0.0.1", |_| {})?).await?;
     up(&open(with(&cluster, TlsMode::Require, None))).await?;
@@ -146,35 +143,32 @@ async fn a_certificate_of_an_unknown_authority_passes_only_unverified() -> Resul
         (TlsMode::VerifyFull, authority.root()?),
         (TlsMode::VerifyFull, None),
     ] {
-        let problem = down(&open(with(&cluster, mode, root))).await?;
-        assert!(
-            problem.contains("from an authority that is not trusted"),
-            "{problem}"
-        );
+        let error = down(&open(with(&cluster, mode, root))).await?;
+        assert!(error.contains("from an authority that is not trusted"), "{error}");
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn an_expired_certificate_passes_only_unverified() -> Result<()> {
+async fn an_expired_certificate_is_accepted_only_without_verification() -> Result<()> {
     let authority = Authority::new()?;
     let expired = authority.vouch("127.0.0.1", |params| params.not_after = date_time_ymd(2020, 1, 1))?;
     let cluster = server(&expired).await?;
     up(&open(with(&cluster, TlsMode::Require, None))).await?;
     for mode in [TlsMode::VerifyCa, TlsMode::VerifyFull] {
-        let problem = down(&open(with(&cluster, mode, authority.root()?))).await?;
-        assert_eq!(problem, "the server's certificate has expired");
+        let error = down(&open(with(&cluster, mode, authority.root()?))).await?;
+        assert_eq!(error, "the server's certificate has expired");
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn a_server_without_tls_gets_no_plain_text() -> Result<()> {
+async fn no_plain_text_is_sent_to_a_server_without_tls() -> Result<()> {
     let cluster = Cluster::start().await?;
     cluster.bot().await?;
-    let problem = down(&open(with(&cluster, TlsMode::Require, None))).await?;
+    let error = down(&open(with(&cluster, TlsMode::Require, None))).await?;
     assert_eq!(
-        problem,
+        error,
         "the server does not support TLS: turn it on there (ssl = on)"
     );
     Ok(())
@@ -193,14 +187,14 @@ async fn a_password_is_bound_to_the_channel() -> Result<()> {
     cluster
         .sql("set password_encryption = 'scram-sha-256'; alter role killgate password 'right'")
         .await?;
-    let mut dial = with(&cluster, TlsMode::VerifyFull, authority.root()?);
-    dial.config.channel_binding(ChannelBinding::Require);
-    dial.password = std::sync::Arc::new(|| Ok(Some("right".to_owned().into())));
-    up(&open(dial)).await
+    let mut options = with(&cluster, TlsMode::VerifyFull, authority.root()?);
+    options.config.channel_binding(ChannelBinding::Require);
+    options.password = std::sync::Arc::new(|| Ok(Some("right".to_owned().into())));
+    up(&open(options)).await
 }
 
 #[tokio::test]
-async fn a_client_certificate_lets_killgate_in() -> Result<()> {
+async fn killgate_can_log_in_with_a_client_certificate() -> Result<()> {
     let authority = Authority::new()?;
     let (certificate, key) = authority.vouch("127.0.0.1", |_| {})?;
     let cluster = Cluster::builder()
@@ -212,11 +206,8 @@ async fn a_client_certificate_lets_killgate_in() -> Result<()> {
         .await?;
     cluster.bot().await?;
     let without = with(&cluster, TlsMode::VerifyFull, authority.root()?);
-    let problem = down(&open(without.clone())).await?;
-    assert!(
-        problem.starts_with("the server does not let killgate in"),
-        "{problem}"
-    );
+    let error = down(&open(without.clone())).await?;
+    assert!(error.starts_with("the server refused the login"), "{error}");
 
     let (chain, key) = authority.vouch("killgate", |params| {
         params
@@ -227,15 +218,15 @@ async fn a_client_certificate_lets_killgate_in() -> Result<()> {
         chain: authority.file("client.crt", &chain)?,
         key: authority.file("client.key", &key)?,
     };
-    let mut dial = without;
-    dial.tls.client = Some(client);
-    up(&open(dial.clone())).await?;
+    let mut options = without;
+    options.tls.client = Some(client);
+    up(&open(options.clone())).await?;
 
-    dial.tls.root = Some("nowhere.crt".into());
-    let problem = down(&open(dial)).await?;
+    options.tls.root = Some("nowhere.crt".into());
+    let error = down(&open(options)).await?;
     assert!(
-        problem.starts_with("no certificate could be read from nowhere.crt"),
-        "{problem}"
+        error.starts_with("no certificate could be read from nowhere.crt"),
+        "{error}"
     );
     Ok(())
 }

@@ -17,7 +17,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2048, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_the_text_is_one_line_without_control_characters_is_shown(text in anything()) {
+    fn any_text_is_shown_as_one_line_without_control_characters(text in anything()) {
         let shown = redact(&text);
         prop_assert!(!shown.as_str().contains(char::is_control), "{shown}");
         prop_assert_eq!(shown.as_str().trim(), shown.as_str());
@@ -25,7 +25,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_of_what_follows_an_open_literal_is_shown(text in anything()) {
+    fn nothing_after_an_open_literal_is_shown(text in anything()) {
         for open in ["'", "E'", "$secret$", "/*", "\""] {
             let query = format!("SELECT {open}{}", text.replace(['\'', '"', '$', '*'], ""));
             prop_assert_eq!(redact(&query).to_string(), "SELECT …");

@@ -25,7 +25,7 @@ fn strings_of_every_kind_become_a_question_mark() {
 }
 
 #[test]
-fn a_dollar_quote_ends_with_its_own_tag_alone() {
+fn a_dollar_quote_ends_only_with_its_own_tag() {
     shows("SELECT $a$ x $b$ y $$ z $a b$ $a$, 1", "SELECT ?, ?");
     shows("SELECT $$ it's $a$ \" -- /* $$ || x", "SELECT ? || x");
     shows("SELECT $a$ $A$ $a$", "SELECT ?");
@@ -103,7 +103,7 @@ fn casts_and_typed_literals_keep_their_type() {
 }
 
 #[test]
-fn what_utility_statements_carry_goes() {
+fn literals_in_utility_statements_are_removed() {
     shows(
         "NOTIFY paid, 'hunter2'; LISTEN paid",
         "NOTIFY paid, ?; LISTEN paid",
@@ -127,7 +127,7 @@ fn what_utility_statements_carry_goes() {
 }
 
 #[test]
-fn passwords_go() {
+fn passwords_are_removed() {
     shows(
         "ALTER ROLE app PASSWORD 'hunter2' VALID UNTIL 'infinity'",
         "ALTER ROLE app PASSWORD ? VALID UNTIL ?",
@@ -149,7 +149,7 @@ fn passwords_go() {
 }
 
 #[test]
-fn comments_go() {
+fn comments_are_removed() {
     shows("SELECT 1 -- hunter2", "SELECT ?");
     shows("SELECT a -- it's\n, b", "SELECT a , b");
     shows("SELECT a -- it's\r, b", "SELECT a , b");
@@ -161,14 +161,14 @@ fn comments_go() {
 }
 
 #[test]
-fn white_space_becomes_single_blanks() {
+fn white_space_becomes_single_spaces() {
     shows("\n  SELECT\t\t1\r\n\x0b\x0c FROM t \n", "SELECT ? FROM t");
     shows("", "");
     shows(" \n", "");
 }
 
 #[test]
-fn text_of_the_server_itself_stays() {
+fn text_of_the_server_itself_is_kept() {
     shows("<insufficient privilege>", "<insufficient privilege>");
     shows(
         "autovacuum: VACUUM ANALYZE public.orders",
@@ -181,7 +181,7 @@ fn text_of_the_server_itself_stays() {
 }
 
 #[test]
-fn privacy_decides_what_is_shown_at_all() {
+fn the_privacy_setting_decides_what_is_shown() {
     let query = "SELECT  'hunter2'";
     let shown = |privacy: QueryVisibility| privacy.show(query).map(|shown| shown.to_string());
     assert_eq!(shown(QueryVisibility::default()).as_deref(), Some("SELECT ?"));

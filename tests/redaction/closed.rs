@@ -8,7 +8,7 @@ fn shows(query: &str, shown: &str) {
 }
 
 #[test]
-fn what_the_end_of_a_cut_query_leaves_open_is_not_shown() {
+fn an_unclosed_literal_at_the_end_of_a_cut_query_is_not_shown() {
     shows("SELECT 'hunt", "SELECT …");
     shows("SELECT 'hunter''", "SELECT …");
     shows("SELECT E'hunt\\", "SELECT …");
@@ -36,7 +36,7 @@ fn a_character_cut_in_two_is_not_shown() {
 
 /// With `standard_conforming_strings` off, a backslash takes the meaning from the quote behind it.
 #[test]
-fn a_string_that_ends_at_one_place_or_another_by_a_setting_ends_what_is_shown() {
+fn a_string_whose_end_depends_on_a_setting_ends_the_output() {
     shows(r"SELECT 'a\', 'hunter2'", "SELECT …");
     shows(r"SELECT 'a\'hunter2', b", "SELECT …");
     shows(r"SELECT 'it\'s', hunter2", "SELECT …");
@@ -46,7 +46,7 @@ fn a_string_that_ends_at_one_place_or_another_by_a_setting_ends_what_is_shown() 
 }
 
 #[test]
-fn a_backslash_that_cannot_change_the_end_of_a_string_does_no_harm() {
+fn a_backslash_that_cannot_change_the_end_of_a_string_is_accepted() {
     shows(r"SELECT 'C:\temp', x", "SELECT ?, x");
     shows(r"SELECT 'a\\', x", "SELECT ?, x");
     shows(r"SELECT '\d+', x", "SELECT ?, x");
@@ -55,7 +55,7 @@ fn a_backslash_that_cannot_change_the_end_of_a_string_does_no_harm() {
 }
 
 #[test]
-fn characters_without_a_meaning_in_sql_end_what_is_shown() {
+fn characters_without_a_meaning_in_sql_end_the_output() {
     shows("SELECT a \\gset hunter2", "SELECT a …");
     shows("SELECT a { hunter2 }", "SELECT a …");
     shows("SELECT a\0hunter2", "SELECT a…");
@@ -69,7 +69,7 @@ fn characters_without_a_meaning_in_sql_end_what_is_shown() {
 
 /// PostgreSQL's versions read these differently, and nobody writes them on purpose.
 #[test]
-fn what_touches_a_literal_ends_what_is_shown() {
+fn text_directly_after_a_literal_ends_the_output() {
     shows("SELECT 1a$$, $$ hunter2 $$", "SELECT ?…");
     shows("SELECT 1$$hunter2$$", "SELECT ?…");
     shows("SELECT $1hunter2", "SELECT $1…");

@@ -17,7 +17,7 @@ struct Tally {
 }
 
 #[test]
-fn no_secret_of_a_million_queries_is_shown_whole_or_cut() {
+fn no_secret_in_a_million_queries_is_shown_even_partly() {
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let tallies: Vec<Tally> = thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::error::chain;
 use super::{ApiCall, ApiClient, ApiError, CallEffect, RetryPolicy, error_response, route};
+use crate::common::backoff::Backoff;
 
 /// No single try takes longer, whatever the call's limit.
 const LONGEST_TRY: Duration = Duration::from_secs(10);
@@ -92,7 +93,7 @@ impl ApiClient {
                 in_doubt_since.get_or_insert(started);
             }
             failures += 1;
-            let next = Instant::now() + self.shared.jitter.backoff(failures);
+            let next = Instant::now() + Backoff::INTERNET.wait(failures, &self.shared.jitter);
             let may_repeat = match (in_doubt_since, call.retry) {
                 (None, _) | (Some(_), RetryPolicy::Idempotent | RetryPolicy::UntilAccepted(_)) => true,
                 (Some(since), RetryPolicy::WithNonce) => next < since + NONCE_LIFE,

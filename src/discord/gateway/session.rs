@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::connection::GatewayConnection;
 use super::resume_state::ResumeState;
 use super::{GatewayError, GatewayEvent, GatewayOptions, connect, endpoint};
-use crate::common::backoff::Jitter;
+use crate::common::backoff::{Backoff, Jitter};
 use crate::discord::api::{ApiError, SessionStartLimit, chain};
 
 /// After so many failures in a row, the address for resuming is taken to be dead, and the general one is used.
@@ -120,7 +120,7 @@ impl GatewaySession {
             } else {
                 self.failures
             };
-            pause = pause.max(self.jitter.backoff(setbacks));
+            pause = pause.max(Backoff::INTERNET.wait(setbacks, &self.jitter));
 
             // An outage of hours is worth a few lines, not one every few seconds.
             if had_begun.is_some() || self.failures.is_power_of_two() {

@@ -1,15 +1,16 @@
-//! What PostgreSQL's failures mean for those who wanted something recorded.
+//! What an error of PostgreSQL means for a call to the ledger.
 
 use tokio_postgres::Error;
 use tokio_postgres::error::{DbError, SqlState};
 
+use crate::postgres::connection_manager::StatementError;
 use crate::postgres::error::{format_error, unreachable, unreachable_because};
 use crate::workflow::ports::{LedgerError, TargetUnreachable};
 
-/// Raised by the ledger's own functions: the epoch is not the current one any more.
+/// Raised by the ledger's functions: the epoch is no longer the current one.
 const DEPOSED: &str = "KG001";
-/// Raised by the ledger's own functions: the chain ends elsewhere.
-const END_MOVED: &str = "KG002";
+/// Raised by the ledger's functions: the chain ends elsewhere.
+const TAIL_MOVED: &str = "KG002";
 
 /// Why a ledger could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -18,34 +19,39 @@ pub enum PostgresOpenError {
         "the ledger was written by a newer killgate (its schema is version {found}, this one knows {known}): run \
          that version, or a later one"
     )]
-    Newer { found: usize, known: usize },
+    Newer { found: i32, known: i32 },
     #[error(
-        "the schema killgate_ledger holds something else than a ledger, and stays as it is: give [ledger] another \
-         database"
+        "the ledger in the schema killgate_ledger was written by killgate 0.1.0-dev in a format that was never \
+         released: rename the schema, and killgate creates a new one"
+    )]
+    NeverReleased,
+    #[error(
+        "the schema killgate_ledger contains something else than a ledger, and is left unchanged: use another database \
+         in [ledger] url"
     )]
     Foreign,
-    #[error("there is no ledger in this database: a running killgate makes one")]
+    #[error("there is no ledger in this database: killgate run creates one")]
     Missing,
     #[error(
-        "the ledger is damaged at record {seq}: {problem}. Nothing may be built on it: keep the database, and \
+        "the ledger is damaged at record {seq}: {problem}. killgate does not append to it: keep the database, and \
          restore a copy that `killgate audit verify` finds intact"
     )]
     Damaged { seq: u64, problem: String },
-    /// Records that were acknowledged are not there.
+    /// Acknowledged records are missing.
     #[error(
-        "record {seq} of the ledger, which was durable, is not in it any more: the server behind its address may be \
-         a standby that took over without the last records. Nothing is recorded or signalled until they are back; to \
-         go on without them, restart every killgate"
+        "record {seq} of the ledger, which was durable, is missing: the server may be a standby that was promoted \
+         without the last records. Nothing is recorded or signalled until they are back; to continue without them, \
+         restart every killgate"
     )]
     Behind { seq: u64 },
-    /// It may work later.
+    /// A later attempt may succeed.
     #[error("the ledger's server: {0}")]
     Unavailable(#[source] TargetUnreachable),
 }
 
 impl PostgresOpenError {
-    /// Whether waiting may mend it.
-    pub(super) fn may_pass(&self) -> bool {
+    /// Whether a later attempt may succeed.
+    pub(super) fn is_temporary(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Behind { .. })
     }
 
@@ -64,64 +70,56 @@ impl From<Error> for PostgresOpenError {
     }
 }
 
-/// What became of a statement that brought no result.
-#[derive(Debug)]
-pub(super) enum LedgerStatementError {
-    /// The server answered with an error: it did nothing.
-    Raised(Box<DbError>),
-    /// It was handed over, and what became of it is not known.
-    Lost(anyhow::Error),
-}
-
-impl LedgerStatementError {
-    pub(super) fn is_deposed(&self) -> bool {
-        matches!(self, Self::Raised(error) if error.code().code() == DEPOSED)
-    }
+/// Whether the ledger refused a statement because another replica has taken over.
+pub(super) fn is_deposed(error: &DbError) -> bool {
+    error.code().code() == DEPOSED
 }
 
 /// For statements that write.
-impl From<LedgerStatementError> for LedgerError {
-    fn from(failure: LedgerStatementError) -> Self {
-        match failure {
-            LedgerStatementError::Lost(error) => Self::Uncertain(error),
-            LedgerStatementError::Raised(error) => match error.code().code() {
-                DEPOSED => Self::Deposed,
-                // Something was appended whose answer was lost, or not by this killgate: it must be read first.
-                END_MOVED => Self::Uncertain(anyhow::Error::new(error)),
-                _ => {
-                    let explained = explain(&error);
-                    Self::NotRecorded(anyhow::Error::new(error).context(explained))
-                }
-            },
+impl From<StatementError> for LedgerError {
+    fn from(error: StatementError) -> Self {
+        match error {
+            StatementError::Late => Self::Uncertain(anyhow::anyhow!("no answer came in time")),
+            StatementError::Lost(error) => Self::Uncertain(error.into()),
+            StatementError::Raised(error) if is_deposed(&error) => Self::Deposed,
+            // An append took effect whose answer was lost, or another program appended. The ledger must be read
+            // before the next append.
+            StatementError::Raised(error) if error.code().code() == TAIL_MOVED => {
+                Self::Uncertain(anyhow::Error::new(error))
+            }
+            StatementError::Raised(error) => {
+                let explained = explain(&error);
+                Self::NotRecorded(anyhow::Error::new(error).context(explained))
+            }
         }
     }
 }
 
-/// For statements that only read: what became of one makes no difference to the records.
-pub(super) fn not_read(failure: LedgerStatementError) -> LedgerError {
-    match failure {
-        LedgerStatementError::Lost(error) => {
-            LedgerError::NotRecorded(error.context("the ledger could not be read"))
+/// For statements that only read: whether one took effect makes no difference to the records.
+pub(super) fn not_read(error: StatementError) -> LedgerError {
+    match error {
+        StatementError::Raised(_) => error.into(),
+        StatementError::Late | StatementError::Lost(_) => {
+            LedgerError::NotRecorded(anyhow::Error::new(error).context("the ledger could not be read"))
         }
-        raised @ LedgerStatementError::Raised(_) => raised.into(),
     }
 }
 
-/// What is wrong, and what to do, in a sentence for people.
+/// The cause, and what to do, in a sentence for people.
 fn explain(error: &DbError) -> String {
-    let words = format_error(error);
-    let mend = if *error.code() == SqlState::UNIQUE_VIOLATION {
-        "a request is asked for once, executed at most once, and ends at most once"
+    let message = format_error(error);
+    let explanation = if *error.code() == SqlState::UNIQUE_VIOLATION {
+        "a request is requested once, executed at most once, and finished at most once"
     } else if *error.code() == SqlState::READ_ONLY_SQL_TRANSACTION {
-        "the server takes no writes: it is a standby, or set to read only"
+        "the server accepts no writes: it is a standby, or read-only"
     } else if *error.code() == SqlState::DISK_FULL {
-        "the server's disk is full: make room on it"
+        "the server's disk is full: free some space"
     } else if *error.code() == SqlState::INSUFFICIENT_PRIVILEGE {
         "the role may not write: it must own the schema killgate_ledger"
     } else if *error.code() == SqlState::QUERY_CANCELED || *error.code() == SqlState::LOCK_NOT_AVAILABLE {
-        "the server did not get to it in time"
+        "the server cancelled the statement after its time limit"
     } else {
-        return words;
+        return message;
     };
-    format!("{mend} ({words})")
+    format!("{explanation} ({message})")
 }

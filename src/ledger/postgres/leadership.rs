@@ -1,35 +1,37 @@
 //! Which replica is the active one.
 //!
-//! The active replica's session holds an advisory lock (PostgreSQL documentation, "Advisory Locks"), which goes
-//! with the session, and it renews its lease again and again. The lock tells a death at once; the lease tells
-//! what keeps its connection and yet does nothing: a process that is stopped, a network that swallows. Neither
-//! keeps two from acting: that does the epoch, which every append carries and every takeover counts up.
+//! The active replica's session holds an advisory lock (PostgreSQL documentation, "Advisory Locks"), which is released
+//! with the session, and renews its lease periodically. The lock reveals a dead replica at once. The lease reveals one
+//! that keeps its connection and does nothing: a stopped process, a network that drops packets. Neither prevents two
+//! replicas from acting. The epoch does: every append carries it, and every takeover increments it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
-use tokio_postgres::Transaction;
+use tokio_postgres::{Client, Error, Transaction};
 
 use super::error::PostgresOpenError;
-use super::session::{LedgerSession, connect};
+use super::session::{LedgerStatements, connect};
 use super::{HighWaterMark, PostgresLedger, queries, schema};
 use crate::ledger::hash_chain::ChainTail;
 use crate::postgres::connection::{ConnectOptions, ConnectionClosed, PostgresConnection};
+use crate::postgres::connection_manager::ReadyConnection;
 
-/// The lock's number: the letters "killgate". A lock of this number belongs to one database.
+/// The lock's key: the letters "killgate". Advisory locks are separate for each database.
 const LOCK: i64 = 0x6b69_6c6c_6761_7465;
-/// How long opening a connection may take.
-pub(super) const OPENING: Duration = Duration::from_secs(5);
+/// How long one step of becoming active may take.
+const STEP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How replicas take turns. All times are the server's.
+/// The intervals of the lease, by the server's clock.
 #[derive(Clone, Copy, Debug)]
 pub struct LeaseTimings {
-    /// How often the active replica renews its lease, and how often the others look at it.
+    /// How often the active replica renews its lease, and how often the others read it.
     pub heartbeat: Duration,
-    /// A replica whose session is gone may come back for this long after it renewed its lease the last time.
+    /// How long after the last renewal a replica that lost its session may come back.
     pub grace: Duration,
-    /// After this long without a renewal its session is ended, if it still has one.
+    /// Without a renewal for this long, the active replica's session is terminated.
     pub expiry: Duration,
 }
 
@@ -43,146 +45,147 @@ impl Default for LeaseTimings {
     }
 }
 
-/// The seat of the active replica, just taken.
+/// What a replica has when it becomes the active one.
 pub(super) struct AcquiredLease {
-    pub(super) session: LedgerSession,
-    pub(super) ended: ConnectionClosed,
+    pub(super) connected: (ReadyConnection<LedgerStatements>, ConnectionClosed),
     pub(super) epoch: i64,
     pub(super) tail: ChainTail,
 }
 
-/// Waits until this replica is the active one. Why it waits is told through `waiting`. Fails on what no waiting
-/// mends.
+/// Waits until this replica is the active one, and sends the reason why it waits to `waiting`. Fails on permanent errors.
 pub(super) async fn stand_by(
-    to: &ConnectOptions,
-    terms: LeaseTimings,
+    options: &ConnectOptions,
+    timings: LeaseTimings,
     waiting: &watch::Sender<String>,
-    memory: &HighWaterMark,
+    high_water_mark: &HighWaterMark,
 ) -> Result<AcquiredLease, PostgresOpenError> {
     loop {
-        match campaign(to, terms, waiting, memory).await {
-            Err(problem) if problem.may_pass() => {
-                if *waiting.borrow() != problem.to_string() {
-                    tracing::warn!(%problem, "standing by");
+        match try_to_lead(options, timings, waiting, high_water_mark).await {
+            Err(error) if error.is_temporary() => {
+                if *waiting.borrow() != error.to_string() {
+                    tracing::warn!(%error, "standing by");
                 }
-                waiting.send_replace(problem.to_string());
-                sleep(terms.heartbeat).await;
+                waiting.send_replace(error.to_string());
+                sleep(timings.heartbeat).await;
             }
-            done => return done,
+            result => return result,
         }
     }
 }
 
-/// Goes on looking through one connection until the seat is taken or the connection fails.
-async fn campaign(
-    to: &ConnectOptions,
-    terms: LeaseTimings,
+/// Reads the lease over one connection until it is taken or the connection fails.
+async fn try_to_lead(
+    options: &ConnectOptions,
+    timings: LeaseTimings,
     waiting: &watch::Sender<String>,
-    memory: &HighWaterMark,
+    high_water_mark: &HighWaterMark,
 ) -> Result<AcquiredLease, PostgresOpenError> {
-    let (mut live, ended) = connect(to, OPENING).await?;
+    let (mut connection, closed) = connect(options, STEP_TIMEOUT).await?;
     loop {
-        let looked = timeout(OPENING, look(&mut live, terms, memory)).await;
-        match looked.unwrap_or_else(|_| Err(PostgresOpenError::late()))? {
+        let status = timeout(
+            STEP_TIMEOUT,
+            try_to_take_lease(&mut connection, timings, high_water_mark),
+        )
+        .await;
+        match status.unwrap_or_else(|_| Err(PostgresOpenError::late()))? {
             LeaseStatus::Taken { epoch, tail } => {
-                let session = LedgerSession::prepare(live, true).await?;
+                let prepared = Arc::new(LedgerStatements::prepare(connection.client(), true).await?);
+                let ready = ReadyConnection { connection, prepared };
                 return Ok(AcquiredLease {
-                    session,
-                    ended,
+                    connected: (ready, closed),
                     epoch,
                     tail,
                 });
             }
             LeaseStatus::Held { holder } => {
-                waiting.send_if_modified(|told| {
-                    let now = format!("standby: the active replica is the one at {holder}");
-                    let differs = *told != now;
+                waiting.send_if_modified(|reason| {
+                    let new_reason = format!("standby: the active replica is the one at {holder}");
+                    let differs = *reason != new_reason;
                     if differs {
                         tracing::info!(holder, "standing by: another replica is active");
-                        *told = now;
+                        *reason = new_reason;
                     }
                     differs
                 });
             }
         }
-        sleep(terms.heartbeat).await;
+        sleep(timings.heartbeat).await;
     }
 }
 
-/// What one look at the lease brought.
+/// The result of an attempt to take the lease.
 enum LeaseStatus {
     Held { holder: String },
     Taken { epoch: i64, tail: ChainTail },
 }
 
-async fn look(
-    live: &mut PostgresConnection,
-    terms: LeaseTimings,
-    memory: &HighWaterMark,
+async fn try_to_take_lease(
+    connection: &mut PostgresConnection,
+    timings: LeaseTimings,
+    high_water_mark: &HighWaterMark,
 ) -> Result<LeaseStatus, PostgresOpenError> {
-    let mut seen = None;
-    let known = memory.last();
-    if schema::version(live.client()).await?.is_some() {
-        let end = queries::end_after(live.client(), &known).await?;
+    let mut last_lease = None;
+    let known = high_water_mark.last();
+    if schema::exists(connection.client()).await? {
+        let end = queries::end_after(connection.client(), &known).await?;
         if end.is_none() {
-            // A record that is missing although the chain's end promises it is damage, which no waiting mends.
-            checked_end(&queries::one_view(live).await?).await?;
+            // A missing record that the chain's end refers to is damage, which is permanent.
+            checked_tail(&queries::snapshot(connection).await?).await?;
         }
-        memory.confirm(&known, end)?;
-        let row = live
+        high_water_mark.confirm(&known, end)?;
+        let row = connection
             .client()
             .query_one(
                 "SELECT epoch, holder,
                         renewed_at > clock_timestamp() - $1 * interval '1 second' AS is_fresh,
                         renewed_at < clock_timestamp() - $2 * interval '1 second' AS has_expired
                  FROM killgate_ledger.lease",
-                &[&terms.grace.as_secs_f64(), &terms.expiry.as_secs_f64()],
+                &[&timings.grace.as_secs_f64(), &timings.expiry.as_secs_f64()],
             )
             .await?;
         let (epoch, holder): (i64, String) = (row.try_get("epoch")?, row.try_get("holder")?);
         if row.try_get("is_fresh")? {
             return Ok(LeaseStatus::Held { holder });
         }
-        seen = Some((epoch, holder, row.try_get::<_, bool>("has_expired")?));
+        last_lease = Some((epoch, holder, row.try_get::<_, bool>("has_expired")?));
     } else if known.seq > 0 {
         return Err(PostgresOpenError::Behind { seq: known.seq });
     }
-    if !lock(live).await? {
-        let holder = match seen {
+    if !try_lock(connection.client()).await? {
+        let holder = match last_lease {
             Some((epoch, holder, true)) => {
-                end_the_session_of(live, epoch, terms).await?;
+                terminate_holder(connection, epoch, timings).await?;
                 holder
             }
             Some((_, holder, false)) => holder,
-            None => "a replica that makes the ledger".to_owned(),
+            None => "a replica that is creating the ledger".to_owned(),
         };
         return Ok(LeaseStatus::Held { holder });
     }
-    let transaction = live.client_mut().transaction().await?;
-    schema::migrate(&transaction).await?;
+    let transaction = connection.client_mut().transaction().await?;
+    schema::create_if_missing(&transaction).await?;
     let epoch = take_over(&transaction).await?;
-    let tail = checked_end(&transaction).await?;
+    let tail = checked_tail(&transaction).await?;
     transaction.commit().await?;
     Ok(LeaseStatus::Taken { epoch, tail })
 }
 
-/// Tries to get the lock for this session.
-pub(super) async fn lock(live: &PostgresConnection) -> Result<bool, PostgresOpenError> {
-    let row = live
-        .client()
-        .query_one("SELECT pg_try_advisory_lock($1) AS got", &[&LOCK])
+/// Tries to acquire the advisory lock for this session.
+pub(super) async fn try_lock(client: &Client) -> Result<bool, Error> {
+    let row = client
+        .query_one("SELECT pg_try_advisory_lock($1) AS is_locked", &[&LOCK])
         .await?;
-    Ok(row.try_get("got")?)
+    row.try_get("is_locked")
 }
 
-/// Ends whatever session has the lock, if the lease is still the expired one that was seen. A role may end its
-/// own sessions, so the replicas must log in as one role.
-async fn end_the_session_of(
-    live: &PostgresConnection,
+/// Terminates the session that holds the lock, if the lease is still the expired one that was read. A role may terminate
+/// its own sessions, so all replicas must log in as the same role.
+async fn terminate_holder(
+    connection: &PostgresConnection,
     epoch: i64,
-    terms: LeaseTimings,
+    timings: LeaseTimings,
 ) -> Result<(), PostgresOpenError> {
-    let ended = live
+    let terminated = connection
         .client()
         .query(
             "SELECT lock.pid, pg_terminate_backend(lock.pid)
@@ -192,14 +195,14 @@ async fn end_the_session_of(
                AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())
                AND lease.epoch = $2
                AND lease.renewed_at < clock_timestamp() - $3 * interval '1 second'",
-            &[&LOCK, &epoch, &terms.expiry.as_secs_f64()],
+            &[&LOCK, &epoch, &timings.expiry.as_secs_f64()],
         )
         .await?;
-    for row in ended {
+    for row in terminated {
         let pid: i32 = row.try_get("pid")?;
         tracing::warn!(
             pid,
-            "the active replica has not renewed its lease: its session is ended"
+            "the active replica has not renewed its lease: its session is terminated"
         );
     }
     Ok(())
@@ -218,9 +221,9 @@ async fn take_over(transaction: &Transaction<'_>) -> Result<i64, PostgresOpenErr
     Ok(row.try_get("epoch")?)
 }
 
-/// Where the chain ends. The last record must be the one that was appended last, and unchanged.
-async fn checked_end(transaction: &Transaction<'_>) -> Result<ChainTail, PostgresOpenError> {
-    let promised = queries::end(transaction).await?;
+/// The end of the chain. The last record must be the one that was appended last, and unchanged.
+async fn checked_tail(transaction: &Transaction<'_>) -> Result<ChainTail, PostgresOpenError> {
+    let tail = queries::end(transaction).await?;
     let last = transaction
         .query_opt(
             "SELECT seq, line FROM killgate_ledger.record ORDER BY seq DESC LIMIT 1",
@@ -229,24 +232,23 @@ async fn checked_end(transaction: &Transaction<'_>) -> Result<ChainTail, Postgre
         .await?
         .map(|row| queries::row(&row))
         .transpose()?;
-    promised
-        .confirm(last.as_ref())
+    tail.confirm(last.as_ref())
         .map_err(|(seq, problem)| PostgresOpenError::Damaged { seq, problem })?;
-    Ok(promised)
+    Ok(tail)
 }
 
 impl PostgresLedger {
-    /// Waits until this replica is the active one, as long as that takes; why it waits is told through
-    /// `waiting`. Fails on what no waiting mends: a newer or a damaged ledger. A ledger that lacks what is in
-    /// `memory` is not taken. Needs a tokio runtime, on which the lease is renewed.
+    /// Waits until this replica is the active one, and sends the reason why it waits to `waiting`. Fails on permanent
+    /// errors, such as a newer or a damaged ledger. A ledger that lacks the record at `high_water_mark` is not used.
+    /// Needs a tokio runtime, on which the lease is renewed.
     pub async fn stand_by(
-        to: ConnectOptions,
-        terms: LeaseTimings,
+        options: ConnectOptions,
+        timings: LeaseTimings,
         waiting: &watch::Sender<String>,
-        memory: &HighWaterMark,
+        high_water_mark: &HighWaterMark,
     ) -> Result<Self, PostgresOpenError> {
-        let taken = stand_by(&to, terms, waiting, memory).await?;
-        tracing::info!(epoch = taken.epoch, "this replica is the active one");
-        Ok(Self::begin(to, terms, taken, memory.clone()))
+        let lease = stand_by(&options, timings, waiting, high_water_mark).await?;
+        tracing::info!(epoch = lease.epoch, "this replica is the active one");
+        Ok(Self::start(options, timings, lease, high_water_mark.clone()))
     }
 }

@@ -3,19 +3,17 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `election` | which replica is the active one |
-//! | `keeping` | keeps its session, and its lease |
-//! | `session` | lends the session to one statement at a time |
-//! | `memory` | what must be in it, whichever server answers |
-//! | `lookup` | finds records |
-//! | [`pages`] | reads all of them, for the auditor |
-//! | `migration`, `schema.sql` | the schema, and its versions |
-//! | `failure` | what went wrong |
+//! | `leadership` | decides which replica is the active one |
+//! | `session` | the active replica's session and lease |
+//! | [`high_water_mark`](HighWaterMark) | what must be in the ledger, whichever server answers |
+//! | `queries` | finds records |
+//! | [`reader`] | reads all records, for `audit` |
+//! | `schema`, `schema.sql` | creates the schema and checks its version |
+//! | `error` | what an error of the server means |
 
 mod error;
 mod high_water_mark;
 mod leadership;
-mod lease_keeper;
 mod queries;
 pub mod reader;
 mod schema;
@@ -26,7 +24,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -35,8 +32,7 @@ use self::error::not_read;
 pub use self::high_water_mark::HighWaterMark;
 use self::leadership::AcquiredLease;
 pub use self::leadership::LeaseTimings;
-use self::lease_keeper::LeaseKeeper;
-use self::session::{SessionGuard, SessionSlot, SessionStatus, acquire};
+use self::session::LedgerSession;
 use crate::domain::event::{LedgerEntry, Recorded};
 use crate::domain::ids::RequestId;
 use crate::domain::timestamp::Timestamp;
@@ -45,72 +41,45 @@ use crate::ledger::pending::{self, PendingState};
 use crate::postgres::connection::ConnectOptions;
 use crate::workflow::ports::{Ledger, LedgerError, PendingRequests, RequestSearch};
 
-/// How long anything asked of the ledger may take. Shorter than a lease, so that an answer in time is one from
-/// before anybody could have taken the lease away.
+/// The limit of every call. It is shorter than a lease, so an answer in time is from before another replica
+/// could have taken the lease.
 const LIMIT: Duration = Duration::from_secs(3);
 
 /// The ledger, held by the active replica.
 pub struct PostgresLedger {
-    epoch: i64,
-    place: Arc<Mutex<SessionSlot>>,
-    reach: watch::Receiver<SessionStatus>,
-    _keeper: JoinSet<()>,
+    session: Arc<LedgerSession>,
+    _lease_keeper: JoinSet<()>,
 }
 
 impl PostgresLedger {
-    fn begin(to: ConnectOptions, terms: LeaseTimings, taken: AcquiredLease, memory: HighWaterMark) -> Self {
-        let AcquiredLease {
-            session,
-            ended,
-            epoch,
-            tail,
-        } = taken;
-        memory.advance(&tail);
-        let place = Arc::new(Mutex::new(SessionSlot {
-            session: Some(session),
-            tail,
-            memory,
-        }));
-        let (told, reach) = watch::channel(SessionStatus::Up);
-        let keeper = LeaseKeeper {
-            to,
-            terms,
-            epoch,
-            place: Arc::clone(&place),
-            reach: told,
-        };
-        let mut tasks = JoinSet::new();
-        tasks.spawn(keeper.keep(ended));
+    fn start(
+        options: ConnectOptions,
+        timings: LeaseTimings,
+        lease: AcquiredLease,
+        high_water_mark: HighWaterMark,
+    ) -> Self {
+        let session = Arc::new(LedgerSession::start(options, timings, lease, high_water_mark));
+        let mut lease_keeper = JoinSet::new();
+        lease_keeper.spawn(Arc::clone(&session).keep_lease(timings.heartbeat));
         Self {
-            epoch,
-            place,
-            reach,
-            _keeper: tasks,
+            session,
+            _lease_keeper: lease_keeper,
         }
     }
 
-    /// Is over once another replica has taken over.
+    /// Completes once another replica has taken over.
     pub fn deposed(&self) -> impl Future<Output = ()> + Send + 'static {
-        let mut reach = self.reach.clone();
-        async move {
-            // The keeper ends without a word only together with the ledger.
-            let _ = reach
-                .wait_for(|reach| matches!(reach, SessionStatus::Deposed))
-                .await;
-        }
+        self.session.deposed()
     }
 
     /// Lets another replica take over at once. Nothing may be appended afterwards.
     pub async fn resign(&self) -> Result<(), LedgerError> {
         let deadline = Instant::now() + LIMIT;
-        let lent = self.acquire(deadline).await?;
+        let mut guard = self.session.acquire(deadline).await?;
         let resign = "UPDATE killgate_ledger.lease SET renewed_at = '-infinity' WHERE epoch = $1";
-        let answer = timeout_at(deadline, lent.client().execute(resign, &[&self.epoch])).await;
-        Ok(lent.conclude(answer, None).map(drop)?)
-    }
-
-    async fn acquire(&self, deadline: Instant) -> Result<SessionGuard, LedgerError> {
-        acquire(&self.place, self.reach.clone(), deadline).await
+        let client = guard.connection().client();
+        let answer = timeout_at(deadline, client.execute(resign, &[&self.session.epoch])).await;
+        Ok(guard.conclude(answer).map(drop)?)
     }
 }
 
@@ -121,30 +90,30 @@ impl Ledger for PostgresLedger {
             return Ok(Vec::new());
         }
         let deadline = Instant::now() + LIMIT;
-        let mut lent = self.acquire(deadline).await?;
-        let last = lent.tail().clone();
-        let sealed = SealedBatch::after(last.clone(), entries)?;
-        let append = lent.session().append.clone();
-        let (last_seq, requests, owed) = (whole(last.seq), sealed.requests(), sealed.owed());
-        let answer = timeout_at(
-            deadline,
-            lent.client().execute(
+        let mut tail = self.session.lock_tail(deadline).await?;
+        let sealed = SealedBatch::after(tail.clone(), entries)?;
+        let guard = self.session.acquire(deadline).await?;
+        let append = guard.prepared().append.clone();
+        let (last_seq, requests, undelivered) = (int8(tail.seq), sealed.requests(), sealed.undelivered());
+        guard
+            .run(
                 &append,
                 &[
-                    &self.epoch,
+                    &self.session.epoch,
                     &last_seq,
-                    &last.hash,
+                    &tail.hash,
                     &sealed.lines,
                     &sealed.tail.hash,
                     &requests,
-                    &owed,
+                    &undelivered,
                 ],
-            ),
-        )
-        .await;
-        lent.conclude(answer, Some(sealed.tail))?;
+                deadline,
+            )
+            .await?;
+        self.session.high_water_mark.advance(&sealed.tail);
+        *tail = sealed.tail;
         if Instant::now() > deadline {
-            // This replica was stopped while the answer was there to be read: it may be deposed by now.
+            // This process was paused while the answer was waiting to be read. It may be deposed by now.
             return Err(LedgerError::Uncertain(anyhow::anyhow!(
                 "the answer was read too late to be acted on"
             )));
@@ -154,65 +123,70 @@ impl Ledger for PostgresLedger {
 
     async fn load_pending(&self, since: Timestamp) -> Result<PendingRequests, LedgerError> {
         let deadline = Instant::now() + LIMIT;
-        let mut lent = self.acquire(deadline).await?;
-        let known = lent.memory().last();
-        let live = &mut lent.session().live;
-        let answer = timeout_at(deadline, queries::recall(live, since, &known)).await;
-        let tail = answer.as_ref().ok().and_then(|found| found.as_ref().ok());
-        let tail = tail.and_then(|found| found.tail.clone());
-        let found = lent.conclude(answer, tail).map_err(not_read)?;
-        if found.tail.is_none() {
-            return Err(behind(&known));
-        }
+        let mut tail = self.session.lock_tail(deadline).await?;
+        let mut guard = self.session.acquire(deadline).await?;
+        let known = self.session.high_water_mark.last();
+        let loading = queries::load_pending(guard.connection(), since, &known);
+        let answer = timeout_at(deadline, loading).await;
+        let found = guard.conclude(answer).map_err(not_read)?;
+        let Some(end) = found.tail.clone() else {
+            return Err(records_missing(&known));
+        };
+        self.session.high_water_mark.advance(&end);
+        *tail = end;
         found.verified()
     }
 
     async fn mark_delivered(&self, request: RequestId) -> Result<(), LedgerError> {
         let deadline = Instant::now() + LIMIT;
-        let mut lent = self.acquire(deadline).await?;
-        let settle = lent.session().settle.clone();
-        let answer = timeout_at(
-            deadline,
-            lent.client().execute(&settle, &[&self.epoch, &whole(request.0)]),
-        )
-        .await;
-        Ok(lent.conclude(answer, None).map(drop)?)
+        let guard = self.session.acquire(deadline).await?;
+        let mark_delivered = guard.prepared().mark_delivered.clone();
+        guard
+            .run(
+                &mark_delivered,
+                &[&self.session.epoch, &int8(request.0)],
+                deadline,
+            )
+            .await?;
+        Ok(())
     }
 
     async fn history(&self, search: RequestSearch) -> Result<Vec<Recorded>, LedgerError> {
         let deadline = Instant::now() + LIMIT;
-        let lent = self.acquire(deadline).await?;
-        let answer = timeout_at(deadline, queries::history(lent.client(), &search)).await;
-        queries::verified(lent.conclude(answer, None).map_err(not_read)?)
+        let mut guard = self.session.acquire(deadline).await?;
+        let searching = queries::history(guard.connection().client(), &search);
+        let answer = timeout_at(deadline, searching).await;
+        queries::verified(guard.conclude(answer).map_err(not_read)?)
     }
 
     async fn probe(&self) -> Result<(), LedgerError> {
         let deadline = Instant::now() + LIMIT;
-        let mut lent = self.acquire(deadline).await?;
-        let renew = lent.session().renew.clone();
-        let known = lent.memory().last();
-        let trying = async {
-            lent.client().execute(&renew, &[&self.epoch]).await?;
-            queries::end_after(lent.client(), &known).await
+        let mut guard = self.session.acquire(deadline).await?;
+        let renew = guard.prepared().renew.clone();
+        let known = self.session.high_water_mark.last();
+        let client = guard.connection().client();
+        let probing = async {
+            client.execute(&renew, &[&self.session.epoch]).await?;
+            queries::end_after(client, &known).await
         };
-        let answer = timeout_at(deadline, trying).await;
-        match lent.conclude(answer, None)? {
+        let answer = timeout_at(deadline, probing).await;
+        match guard.conclude(answer)? {
             Some(_) => Ok(()),
-            None => Err(behind(&known)),
+            None => Err(records_missing(&known)),
         }
     }
 }
 
-fn behind(known: &ChainTail) -> LedgerError {
+fn records_missing(known: &ChainTail) -> LedgerError {
     LedgerError::NotRecorded(PostgresOpenError::Behind { seq: known.seq }.into())
 }
 
-/// Entries made into records that follow one another.
+/// Entries sealed as consecutive records.
 struct SealedBatch {
     recorded: Vec<Recorded>,
     lines: Vec<String>,
-    /// How the requests among them stand afterwards.
-    standing: BTreeMap<u64, PendingState>,
+    /// The state of their requests after them.
+    pending: BTreeMap<u64, PendingState>,
     tail: ChainTail,
 }
 
@@ -220,15 +194,16 @@ impl SealedBatch {
     fn after(mut tail: ChainTail, entries: Vec<LedgerEntry>) -> Result<Self, LedgerError> {
         let mut recorded = Vec::with_capacity(entries.len());
         let mut lines = Vec::with_capacity(entries.len());
-        let mut standing = BTreeMap::new();
+        let mut pending_states = BTreeMap::new();
         for entry in entries {
-            if let (Some(RequestId(request)), Some(now)) = (entry.request, pending::state_after(&entry.event))
+            if let (Some(RequestId(request)), Some(state)) =
+                (entry.request, pending::state_after(&entry.event))
             {
-                standing.insert(request, now);
+                pending_states.insert(request, state);
             }
             let sealed = tail.seal(&entry).map_err(|error| {
                 LedgerError::NotRecorded(
-                    anyhow::Error::new(error).context("the record cannot be written as JSON"),
+                    anyhow::Error::new(error).context("the record could not be serialized"),
                 )
             })?;
             lines.push(sealed.line);
@@ -237,42 +212,41 @@ impl SealedBatch {
         Ok(Self {
             recorded,
             lines,
-            standing,
+            pending: pending_states,
             tail,
         })
     }
 
     fn requests(&self) -> Vec<i64> {
-        self.standing.keys().copied().map(whole).collect()
+        self.pending.keys().copied().map(int8).collect()
     }
 
-    fn owed(&self) -> Vec<bool> {
-        self.standing
+    fn undelivered(&self) -> Vec<bool> {
+        self.pending
             .values()
-            .map(|now| *now == PendingState::Undelivered)
+            .map(|state| *state == PendingState::Undelivered)
             .collect()
     }
 }
 
-/// PostgreSQL has no unsigned numbers; none of ours comes near the end of its signed ones.
-fn whole(number: u64) -> i64 {
+/// PostgreSQL has no unsigned integers, and none of these numbers exceeds a signed one.
+fn int8(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Does all that a start would do to the ledger behind `to`, and takes it back: whether this killgate could keep
-/// its records there.
-pub async fn dry_run(to: &ConnectOptions) -> Result<(), PostgresOpenError> {
-    let trying = async {
-        let (mut live, _ended) = session::connect(to, LIMIT).await?;
-        let transaction = live.client_mut().transaction().await?;
-        schema::migrate(&transaction).await?;
+/// Tests whether killgate could keep its records there: does everything that a start would do, and rolls it back.
+pub async fn dry_run(options: &ConnectOptions) -> Result<(), PostgresOpenError> {
+    let attempt = async {
+        let (mut connection, _closed) = session::connect(options, LIMIT).await?;
+        let transaction = connection.client_mut().transaction().await?;
+        schema::create_if_missing(&transaction).await?;
         transaction
             .execute("UPDATE killgate_ledger.lease SET holder = holder", &[])
             .await?;
         transaction.rollback().await?;
         Ok(())
     };
-    timeout(LIMIT * 2, trying)
+    timeout(LIMIT * 2, attempt)
         .await
         .unwrap_or_else(|_| Err(PostgresOpenError::late()))
 }

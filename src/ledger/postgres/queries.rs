@@ -1,4 +1,4 @@
-//! Finding the records of some requests through the indexes, so that no question reads the whole history.
+//! Finds the records of some requests through the indexes, so that no query reads the whole history.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, GenericClient, IsolationLevel, Transaction};
 
-use super::whole;
+use super::int8;
 use crate::domain::event::Recorded;
 use crate::domain::identity::Pid;
 use crate::domain::ids::RequestId;
@@ -17,18 +17,19 @@ use crate::ledger::record::time;
 use crate::postgres::connection::PostgresConnection;
 use crate::workflow::ports::{LedgerError, PendingRequests, RequestSearch, SearchAnchor};
 
-/// What [`PendingRequests`] is made of.
+/// The rows that [`PendingRequests`] is read from.
 pub(super) struct PendingRows {
     rows: Vec<StoredRecord>,
-    next: RequestId,
-    owed: BTreeSet<RequestId>,
-    /// Where the chain ended when this was read; `None` when it lacks what is known to have been in it.
+    next_id: RequestId,
+    undelivered: BTreeSet<RequestId>,
+    /// The end of the chain at that time; `None` when a known record is missing.
     pub(super) tail: Option<ChainTail>,
 }
 
-/// One view of the ledger for all questions that are asked in it.
-pub(super) async fn one_view(live: &mut PostgresConnection) -> Result<Transaction<'_>, Error> {
-    live.client_mut()
+/// A transaction whose queries all see the same snapshot of the ledger.
+pub(super) async fn snapshot(connection: &mut PostgresConnection) -> Result<Transaction<'_>, Error> {
+    connection
+        .client_mut()
         .build_transaction()
         .isolation_level(IsolationLevel::RepeatableRead)
         .read_only(true)
@@ -36,16 +37,16 @@ pub(super) async fn one_view(live: &mut PostgresConnection) -> Result<Transactio
         .await
 }
 
-pub(super) async fn recall(
-    live: &mut PostgresConnection,
+pub(super) async fn load_pending(
+    connection: &mut PostgresConnection,
     since: Timestamp,
     known: &ChainTail,
 ) -> Result<PendingRows, Error> {
-    let transaction = one_view(live).await?;
+    let transaction = snapshot(connection).await?;
     let rows = transaction
         .query(
             "SELECT seq, line FROM killgate_ledger.record WHERE request IN (
-                 SELECT request FROM killgate_ledger.standing
+                 SELECT request FROM killgate_ledger.pending
                  UNION
                  SELECT request FROM killgate_ledger.record WHERE event = 'executing' AND at >= $1
              ) ORDER BY seq",
@@ -58,15 +59,18 @@ pub(super) async fn recall(
             &[],
         )
         .await?;
-    let owed = transaction
-        .query("SELECT request FROM killgate_ledger.standing WHERE owed", &[])
+    let undelivered = transaction
+        .query(
+            "SELECT request FROM killgate_ledger.pending WHERE undelivered",
+            &[],
+        )
         .await?;
     let tail = end_after(&transaction, known).await?;
     transaction.commit().await?;
     Ok(PendingRows {
         rows: rows.iter().map(row).collect::<Result<_, _>>()?,
-        next: RequestId(last.try_get::<_, i64>("last")?.unsigned_abs() + 1),
-        owed: owed
+        next_id: RequestId(last.try_get::<_, i64>("last")?.unsigned_abs() + 1),
+        undelivered: undelivered
             .iter()
             .map(|row| Ok(RequestId(row.try_get::<_, i64>("request")?.unsigned_abs())))
             .collect::<Result<_, Error>>()?,
@@ -78,15 +82,16 @@ impl PendingRows {
     pub(super) fn verified(self) -> Result<PendingRequests, LedgerError> {
         Ok(PendingRequests {
             records: verified(self.rows)?,
-            next_id: self.next,
-            undelivered: self.owed,
+            next_id: self.next_id,
+            undelivered: self.undelivered,
         })
     }
 }
 
 /// Newest request first, and each request's records oldest first.
 pub(super) async fn history(client: &Client, search: &RequestSearch) -> Result<Vec<StoredRecord>, Error> {
-    let mut sql = "SELECT request FROM killgate_ledger.record AS asked WHERE event = 'requested'".to_owned();
+    let mut sql =
+        "SELECT request FROM killgate_ledger.record AS requested WHERE event = 'requested'".to_owned();
     let (pid, requester, message, limit) = (
         search.pid.map(Pid::number),
         search.requester.map(|requester| requester.to_string()),
@@ -97,28 +102,28 @@ pub(super) async fn history(client: &Client, search: &RequestSearch) -> Result<V
         .targets
         .as_ref()
         .map(|targets| targets.iter().map(String::as_str).collect());
-    let (beyond, order) = match search.anchor {
+    let (anchor, order) = match search.anchor {
         SearchAnchor::Newest => (None, "DESC"),
-        SearchAnchor::OlderThan(request) => (Some(("request <", whole(request.0))), "DESC"),
-        SearchAnchor::NewerThan(request) => (Some(("request >", whole(request.0))), "ASC"),
+        SearchAnchor::OlderThan(request) => (Some(("request <", int8(request.0))), "DESC"),
+        SearchAnchor::NewerThan(request) => (Some(("request >", int8(request.0))), "ASC"),
     };
     let mut values: Vec<&(dyn ToSql + Sync)> = vec![&limit];
     match search.ended {
         Some(true) => sql.push_str(
-            " AND EXISTS (SELECT FROM killgate_ledger.record WHERE event = 'finished' AND request = asked.request)",
+            " AND EXISTS (SELECT FROM killgate_ledger.record WHERE event = 'finished' AND request = requested.request)",
         ),
         Some(false) => {
-            sql.push_str(" AND request IN (SELECT request FROM killgate_ledger.standing WHERE NOT owed)");
+            sql.push_str(" AND request IN (SELECT request FROM killgate_ledger.pending WHERE NOT undelivered)");
         }
         None => {}
     }
     let mut condition = |before: &str, value, after: &str| {
         values.push(value);
-        // Writing to a String does not fail.
+        // Writing to a String cannot fail.
         let _ = write!(sql, " AND {before} ${}{after}", values.len());
     };
     if let Some(pid) = &pid {
-        condition("pid =", pid, "");
+        condition("pids @> ARRAY[", pid, "::integer]");
     }
     if let Some(requester) = &requester {
         condition("actor =", requester, "");
@@ -131,8 +136,8 @@ pub(super) async fn history(client: &Client, search: &RequestSearch) -> Result<V
     if let Some(targets) = &targets {
         condition("killgate_ledger.field(line, 'target') = ANY (", targets, ")");
     }
-    if let Some((beyond, request)) = &beyond {
-        condition(beyond, request, "");
+    if let Some((comparison, request)) = &anchor {
+        condition(comparison, request, "");
     }
     let _ = write!(sql, " ORDER BY request {order}");
     let rows = client
@@ -147,7 +152,7 @@ pub(super) async fn history(client: &Client, search: &RequestSearch) -> Result<V
     rows.iter().map(row).collect()
 }
 
-/// Where the chain ends, as the last append left it.
+/// The end of the chain, as the last append recorded it.
 pub(super) async fn end(client: &impl GenericClient) -> Result<ChainTail, Error> {
     let row = client
         .query_one("SELECT seq, hash FROM killgate_ledger.chain_end", &[])
@@ -155,7 +160,7 @@ pub(super) async fn end(client: &impl GenericClient) -> Result<ChainTail, Error>
     tail(&row)
 }
 
-/// Where the chain ends, if the record that `known` ends with is still in it.
+/// The end of the chain, or `None` when the record `known` is missing.
 pub(super) async fn end_after(
     client: &impl GenericClient,
     known: &ChainTail,
@@ -166,18 +171,18 @@ pub(super) async fn end_after(
              WHERE $1::int8 = 0 OR EXISTS (
                  SELECT FROM killgate_ledger.record
                  WHERE seq = $1 AND killgate_ledger.field(line, 'hash') = $2)",
-            &[&whole(known.seq), &known.hash],
+            &[&int8(known.seq), &known.hash],
         )
         .await?;
     row.as_ref().map(tail).transpose()
 }
 
-/// Some of the records after `seq`, in order.
-pub(super) async fn after(client: &Client, seq: u64, limit: i64) -> Result<Vec<StoredRecord>, Error> {
+/// Up to `limit` records after `seq`, in order.
+pub(super) async fn records_after(client: &Client, seq: u64, limit: i64) -> Result<Vec<StoredRecord>, Error> {
     let rows = client
         .query(
             "SELECT seq, line FROM killgate_ledger.record WHERE seq > $1 ORDER BY seq LIMIT $2",
-            &[&whole(seq), &limit],
+            &[&int8(seq), &limit],
         )
         .await?;
     rows.iter().map(row).collect()
@@ -197,15 +202,15 @@ pub(super) fn row(row: &tokio_postgres::Row) -> Result<StoredRecord, Error> {
     })
 }
 
-/// The records that the rows are, unless one of them is not as it was written.
+/// Parses the rows, and fails when one of them is not as it was written.
 pub(super) fn verified(rows: Vec<StoredRecord>) -> Result<Vec<Recorded>, LedgerError> {
     rows.into_iter()
         .map(|StoredRecord { seq, line }| {
             hash_chain::read(seq, &line)
                 .map(|link| link.recorded)
-                .map_err(|broken| LedgerError::Corrupt {
+                .map_err(|error| LedgerError::Corrupt {
                     seq,
-                    problem: broken.to_string(),
+                    problem: error.to_string(),
                 })
         })
         .collect()

@@ -1,5 +1,5 @@
-//! Reading a PostgreSQL ledger from its first record to its last, also while a running killgate appends to it.
-//! The role needs no more than to select from the schema's tables.
+//! Reads a PostgreSQL ledger from its first record to its last, also while a running killgate appends to it.
+//! The role needs only SELECT on the schema's tables.
 
 use std::{fmt, thread};
 
@@ -11,48 +11,49 @@ use crate::ledger::hash_chain::ChainTail;
 use crate::ledger::reader::{LedgerReader, StoredRecord};
 use crate::postgres::connection::{ConnectOptions, PostgresConnection};
 
-const PAGE: i64 = 1_000;
+const PAGE_SIZE: i64 = 1_000;
 
-/// A ledger, opened for reading only.
+/// A ledger, opened read-only.
 pub struct PostgresReader {
-    thread: ReaderRuntime,
-    live: PostgresConnection,
+    runtime: ReaderRuntime,
+    connection: PostgresConnection,
 }
 
 impl fmt::Debug for PostgresReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostgresPages").finish_non_exhaustive()
+        f.debug_struct("PostgresReader").finish_non_exhaustive()
     }
 }
 
 impl PostgresReader {
-    /// Connects; fails when there is no ledger. Blocks for as long as that takes.
-    pub fn open(to: &ConnectOptions) -> Result<Self, PostgresOpenError> {
-        let thread = ReaderRuntime::new()?;
-        let live = thread.block_on(async {
-            let (live, _ended) = session::connect(to, LIMIT).await?;
-            match schema::version(live.client()).await? {
-                None => Err(PostgresOpenError::Missing),
-                Some(_) => Ok(live),
+    /// Connects. Fails when there is no ledger. Blocks until then.
+    pub fn open(options: &ConnectOptions) -> Result<Self, PostgresOpenError> {
+        let runtime = ReaderRuntime::new()?;
+        let connection = runtime.block_on(async {
+            let (connection, _closed) = session::connect(options, LIMIT).await?;
+            if schema::exists(connection.client()).await? {
+                Ok(connection)
+            } else {
+                Err(PostgresOpenError::Missing)
             }
         })?;
-        Ok(Self { thread, live })
+        Ok(Self { runtime, connection })
     }
 }
 
 impl LedgerReader for PostgresReader {
     fn tail(&mut self) -> anyhow::Result<ChainTail> {
-        Ok(self.thread.block_on(queries::end(self.live.client()))?)
+        Ok(self.runtime.block_on(queries::end(self.connection.client()))?)
     }
 
     fn records_after(&mut self, seq: u64) -> anyhow::Result<Vec<StoredRecord>> {
         Ok(self
-            .thread
-            .block_on(queries::after(self.live.client(), seq, PAGE))?)
+            .runtime
+            .block_on(queries::records_after(self.connection.client(), seq, PAGE_SIZE))?)
     }
 }
 
-/// A runtime that may be waited for, and dropped, from within another one.
+/// A runtime that may be blocked on, and dropped, within another runtime.
 struct ReaderRuntime(Option<Runtime>);
 
 impl ReaderRuntime {
@@ -64,7 +65,7 @@ impl ReaderRuntime {
     }
 
     fn block_on<T: Send>(&self, work: impl Future<Output = T> + Send) -> T {
-        let runtime = self.0.as_ref().expect("it is there until it is dropped");
+        let runtime = self.0.as_ref().expect("it is taken only on drop");
         thread::scope(|scope| {
             let worker = scope.spawn(|| runtime.block_on(work));
             worker

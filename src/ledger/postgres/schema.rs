@@ -1,36 +1,40 @@
-//! The versions of the schema. An older ledger is brought up to date by the replica that becomes the active one;
-//! a newer one is left alone.
+//! The schema and its version. A ledger of another version is left alone.
 
 use tokio_postgres::{GenericClient, Transaction};
 
 use super::error::PostgresOpenError;
 
-/// What turns a ledger of one version into the next; the first makes an empty schema one. Never changed once it
-/// was released: what comes later is added at the end.
-const STEPS: [&str; 1] = [include_str!("schema.sql")];
+/// The number in `killgate_ledger.version`. Version 1 was never released.
+const VERSION: i32 = 2;
 
-/// Brings the schema up to date.
-pub(super) async fn migrate(transaction: &Transaction<'_>) -> Result<(), PostgresOpenError> {
-    let found = version(transaction).await?;
-    let missing = STEPS.iter().skip(found.unwrap_or(0));
-    if missing.len() == 0 {
+/// Creates the ledger where there is none.
+pub(super) async fn create_if_missing(transaction: &Transaction<'_>) -> Result<(), PostgresOpenError> {
+    if exists(transaction).await? {
         return Ok(());
     }
-    if found.is_none() {
-        prepare_schema(transaction).await?;
+    // An administrator may have created the schema for a role that may not create one.
+    let has_schema: bool = transaction
+        .query_one(
+            "SELECT to_regnamespace('killgate_ledger') IS NOT NULL AS has_schema",
+            &[],
+        )
+        .await?
+        .try_get("has_schema")?;
+    if !has_schema {
+        transaction.batch_execute("CREATE SCHEMA killgate_ledger").await?;
     }
-    for step in missing {
-        transaction.batch_execute(step).await?;
-    }
-    let known = i32::try_from(STEPS.len()).unwrap_or(i32::MAX);
+    transaction.batch_execute(include_str!("schema.sql")).await?;
     transaction
-        .execute("UPDATE killgate_ledger.version SET number = $1", &[&known])
+        .execute(
+            "INSERT INTO killgate_ledger.version (number) VALUES ($1)",
+            &[&VERSION],
+        )
         .await?;
     Ok(())
 }
 
-/// The version of a ledger that this killgate can read; `None` where there is none yet.
-pub(super) async fn version(client: &impl GenericClient) -> Result<Option<usize>, PostgresOpenError> {
+/// Whether there is a ledger. Fails when it is not of the current version.
+pub(super) async fn exists(client: &impl GenericClient) -> Result<bool, PostgresOpenError> {
     let row = client
         .query_one(
             "SELECT to_regclass('killgate_ledger.version') IS NOT NULL AS is_ledger,
@@ -39,7 +43,7 @@ pub(super) async fn version(client: &impl GenericClient) -> Result<Option<usize>
         )
         .await?;
     match (row.try_get("is_ledger")?, row.try_get("is_used")?) {
-        (false, false) => return Ok(None),
+        (false, false) => return Ok(false),
         (false, true) => return Err(PostgresOpenError::Foreign),
         (true, _) => {}
     }
@@ -47,33 +51,13 @@ pub(super) async fn version(client: &impl GenericClient) -> Result<Option<usize>
         .query_one("SELECT number FROM killgate_ledger.version", &[])
         .await?
         .try_get("number")?;
-    let found = usize::try_from(found).map_err(|_| PostgresOpenError::Foreign)?;
-    if found > STEPS.len() {
-        return Err(PostgresOpenError::Newer {
+    match found {
+        VERSION => Ok(true),
+        ..=0 => Err(PostgresOpenError::Foreign),
+        1..VERSION => Err(PostgresOpenError::NeverReleased),
+        _ => Err(PostgresOpenError::Newer {
             found,
-            known: STEPS.len(),
-        });
+            known: VERSION,
+        }),
     }
-    Ok(Some(found))
-}
-
-/// An administrator may have made the schema, for a role that may not make one.
-async fn prepare_schema(transaction: &Transaction<'_>) -> Result<(), PostgresOpenError> {
-    let exists: bool = transaction
-        .query_one(
-            "SELECT to_regnamespace('killgate_ledger') IS NOT NULL AS there",
-            &[],
-        )
-        .await?
-        .try_get("there")?;
-    if !exists {
-        transaction.batch_execute("CREATE SCHEMA killgate_ledger").await?;
-    }
-    transaction
-        .batch_execute(
-            "CREATE TABLE killgate_ledger.version (one boolean PRIMARY KEY DEFAULT true CHECK (one), number integer NOT NULL);
-             INSERT INTO killgate_ledger.version (number) VALUES (0)",
-        )
-        .await?;
-    Ok(())
 }

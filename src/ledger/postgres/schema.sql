@@ -1,5 +1,10 @@
--- What is looked up by is read out of a record's line. The JSON parser refuses an escaped NUL anywhere in the
--- line, which none of the fields that are looked up by can hold; so there it reads another character.
+CREATE TABLE killgate_ledger.version (
+    one    boolean PRIMARY KEY DEFAULT true CHECK (one),
+    number integer NOT NULL
+);
+
+-- Reads one field of a record's line. PostgreSQL's JSON parser rejects an escaped NUL anywhere in the line. None of
+-- the fields read here can contain one, so the parser is given another character instead.
 CREATE FUNCTION killgate_ledger.field(line text, name text) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $body$
@@ -7,25 +12,35 @@ CREATE FUNCTION killgate_ledger.field(line text, name text) RETURNS text
             OPERATOR(pg_catalog.->>) name
     $body$;
 
--- One line of the export a row. The columns beside it are computed, so that there is no second truth.
+-- The pids that a request is about.
+CREATE FUNCTION killgate_ledger.pids(line text) RETURNS integer[]
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $body$
+        SELECT pg_catalog.array_agg((backend OPERATOR(pg_catalog.->>) 'pid')::integer)
+        FROM pg_catalog.json_array_elements(killgate_ledger.field(line, 'backends')::pg_catalog.json) AS backend
+    $body$;
+
+-- Each row is one line of the export. The other columns are computed from the line, so that no column can contradict
+-- it.
 CREATE TABLE killgate_ledger.record (
     seq     bigint PRIMARY KEY,
     line    text NOT NULL,
     event   text COLLATE "C" GENERATED ALWAYS AS (killgate_ledger.field(line, 'event')) STORED,
     request bigint GENERATED ALWAYS AS (killgate_ledger.field(line, 'request')::bigint) STORED,
     at      text COLLATE "C" GENERATED ALWAYS AS (killgate_ledger.field(line, 'at')) STORED,
-    pid     integer GENERATED ALWAYS AS (killgate_ledger.field(line, 'pid')::integer) STORED,
+    pids    integer[] GENERATED ALWAYS AS (
+        CASE killgate_ledger.field(line, 'event') WHEN 'requested' THEN killgate_ledger.pids(line) END) STORED,
     actor   text COLLATE "C" GENERATED ALWAYS AS (killgate_ledger.field(line, 'actor')) STORED,
     message text COLLATE "C" GENERATED ALWAYS AS (killgate_ledger.field(line, 'message')) STORED
 );
 
 CREATE INDEX record_of_request ON killgate_ledger.record (request, seq);
-CREATE INDEX requested_by_pid ON killgate_ledger.record (pid, request) WHERE event = 'requested';
+CREATE INDEX requested_by_pid ON killgate_ledger.record USING gin (pids) WHERE event = 'requested';
 CREATE INDEX requested_by_actor ON killgate_ledger.record (actor, request) WHERE event = 'requested';
 CREATE INDEX posted_as ON killgate_ledger.record (message, request) WHERE event = 'posted';
 CREATE INDEX executing_since ON killgate_ledger.record (at, request) WHERE event = 'executing';
 
--- A request is asked for once, executed at most once, and ends at most once.
+-- A request is requested once, executed at most once, and finished at most once.
 CREATE UNIQUE INDEX requested_once ON killgate_ledger.record (request) WHERE event = 'requested';
 CREATE UNIQUE INDEX executed_once ON killgate_ledger.record (request) WHERE event = 'executing';
 CREATE UNIQUE INDEX finished_once ON killgate_ledger.record (request) WHERE event = 'finished';
@@ -42,10 +57,10 @@ CREATE TRIGGER record_is_not_changed BEFORE UPDATE OR DELETE ON killgate_ledger.
     FOR EACH ROW EXECUTE FUNCTION killgate_ledger.refuse();
 CREATE TRIGGER record_is_not_truncated BEFORE TRUNCATE ON killgate_ledger.record
     FOR EACH STATEMENT EXECUTE FUNCTION killgate_ledger.refuse();
--- Its owner, too, would first have to grant itself the right.
+-- Even the owner must first grant itself the privilege again.
 REVOKE UPDATE, DELETE, TRUNCATE ON killgate_ledger.record FROM CURRENT_USER;
 
--- The last record that was appended.
+-- The last appended record.
 CREATE TABLE killgate_ledger.chain_end (
     one  boolean PRIMARY KEY DEFAULT true CHECK (one),
     seq  bigint NOT NULL,
@@ -53,16 +68,16 @@ CREATE TABLE killgate_ledger.chain_end (
 );
 INSERT INTO killgate_ledger.chain_end (seq, hash) VALUES (0, pg_catalog.repeat('0', 64));
 
--- The requests that are gone on with after a start: those that have not ended, and those that have (owed) and
--- whose channel may not know yet.
-CREATE TABLE killgate_ledger.standing (
-    request bigint PRIMARY KEY,
-    owed    boolean NOT NULL
+-- The requests to resume after a start: those that have not ended, and those that have ended and whose result
+-- may not be in the channel yet (undelivered).
+CREATE TABLE killgate_ledger.pending (
+    request     bigint PRIMARY KEY,
+    undelivered boolean NOT NULL
 );
-CREATE INDEX standing_owed ON killgate_ledger.standing (owed, request);
+CREATE INDEX pending_undelivered ON killgate_ledger.pending (undelivered, request);
 
--- Who may append: the replica that made the epoch what it is. Who takes over counts the epoch up, and from then
--- on whoever acts under an older one is refused, however late it comes.
+-- Only the replica that set the current epoch may append. A takeover increments the epoch, and from then on every
+-- statement under an older epoch is rejected, however late it arrives.
 CREATE TABLE killgate_ledger.lease (
     one        boolean PRIMARY KEY DEFAULT true CHECK (one),
     epoch      bigint NOT NULL,
@@ -71,8 +86,8 @@ CREATE TABLE killgate_ledger.lease (
 );
 INSERT INTO killgate_ledger.lease (epoch, holder, renewed_at) VALUES (0, 'nobody', '-infinity');
 
--- Says that the replica of this epoch is alive. The row's lock makes a takeover wait for the statement this is
--- part of, and this statement for a takeover; whichever comes second sees what the first one did.
+-- Records that the replica of this epoch is alive. The row lock makes a takeover wait for the calling statement, and
+-- the calling statement wait for a takeover. The second of the two sees what the first one did.
 CREATE FUNCTION killgate_ledger.renew(my_epoch bigint) RETURNS void
     LANGUAGE plpgsql
     AS $body$
@@ -84,10 +99,10 @@ CREATE FUNCTION killgate_ledger.renew(my_epoch bigint) RETURNS void
     END
     $body$;
 
--- Appends the lines if the epoch is still the caller's, and the chain still ends where the caller believes.
+-- Appends the lines if the epoch is still the caller's and the chain still ends where the caller expects.
 CREATE FUNCTION killgate_ledger.append(
     my_epoch bigint, last_seq bigint, last_hash text,
-    lines text[], end_hash text, standing_requests bigint[], standing_owed boolean[]
+    lines text[], end_hash text, pending_requests bigint[], pending_undelivered boolean[]
 ) RETURNS void
     LANGUAGE plpgsql
     AS $body$
@@ -101,18 +116,18 @@ CREATE FUNCTION killgate_ledger.append(
         END IF;
         INSERT INTO killgate_ledger.record (seq, line)
             SELECT last_seq + number, line FROM pg_catalog.unnest(lines) WITH ORDINALITY AS given (line, number);
-        INSERT INTO killgate_ledger.standing (request, owed)
-            SELECT * FROM ROWS FROM (pg_catalog.unnest(standing_requests), pg_catalog.unnest(standing_owed))
-            ON CONFLICT (request) DO UPDATE SET owed = excluded.owed;
+        INSERT INTO killgate_ledger.pending (request, undelivered)
+            SELECT * FROM ROWS FROM (pg_catalog.unnest(pending_requests), pg_catalog.unnest(pending_undelivered))
+            ON CONFLICT (request) DO UPDATE SET undelivered = excluded.undelivered;
     END
     $body$;
 
--- The request's result is in its channel.
-CREATE FUNCTION killgate_ledger.settle(my_epoch bigint, settled bigint) RETURNS void
+-- Records that the request's result is in the channel.
+CREATE FUNCTION killgate_ledger.mark_delivered(my_epoch bigint, delivered bigint) RETURNS void
     LANGUAGE plpgsql
     AS $body$
     BEGIN
         PERFORM killgate_ledger.renew(my_epoch);
-        DELETE FROM killgate_ledger.standing WHERE request = settled AND owed;
+        DELETE FROM killgate_ledger.pending WHERE request = delivered AND undelivered;
     END
     $body$;

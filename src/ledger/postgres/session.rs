@@ -1,63 +1,166 @@
-//! One session with the ledger's server, lent to one statement at a time.
+//! The active replica's session with the ledger's server, and its lease.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, OwnedMutexGuard, watch};
-use tokio::time::error::Elapsed;
-use tokio::time::{Instant, timeout_at};
-use tokio_postgres::error::Severity;
+use anyhow::ensure;
+use async_trait::async_trait;
+use tokio::sync::{Mutex, MutexGuard, watch};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_postgres::{Client, Error, Statement};
 
-use super::error::{LedgerStatementError, PostgresOpenError};
+use super::error::{PostgresOpenError, is_deposed};
 use super::high_water_mark::HighWaterMark;
+use super::leadership::{self, AcquiredLease};
+use super::{LIMIT, LeaseTimings, queries};
+use crate::common::backoff::Backoff;
 use crate::ledger::hash_chain::ChainTail;
 use crate::postgres::connection::{ConnectOptions, ConnectionClosed, PostgresConnection};
+use crate::postgres::connection_manager::{
+    ConnectionGuard, ConnectionManager, ConnectionSetup, ConnectionStatus, RECONNECT_BACKOFF,
+};
 use crate::workflow::ports::{LedgerError, TargetUnreachable};
 
-/// How long a session that was lost is waited for, before what wants one is told that there is none.
+/// How long a caller waits for a lost session to be reopened before its call fails.
 const REOPENED_WITHIN: Duration = Duration::from_secs(1);
 
-/// What the active replica's statements go through.
 pub(super) struct LedgerSession {
-    pub(super) live: PostgresConnection,
+    pub(super) epoch: i64,
+    pub(super) high_water_mark: HighWaterMark,
+    connection: ConnectionManager<LedgerStatements>,
+    /// Where the chain ends, as far as this replica has read it. Locked before the connection is acquired and until the
+    /// answer is known, so that no append builds on a tail that another one is about to move.
+    tail: Mutex<ChainTail>,
+    /// Whether another replica has taken over, which is final.
+    deposed: watch::Sender<bool>,
+}
+
+/// The active replica's statements, prepared once a connection.
+pub(super) struct LedgerStatements {
     pub(super) append: Statement,
     pub(super) renew: Statement,
-    pub(super) settle: Statement,
-    /// Whether this session has the lock by which a living active replica is told from a dead one.
-    pub(super) locked: bool,
+    pub(super) mark_delivered: Statement,
+    /// Whether this session holds the advisory lock.
+    has_lock: AtomicBool,
 }
 
-/// How the ledger can be reached at present.
-#[derive(Clone, Debug)]
-pub(super) enum SessionStatus {
-    Up,
-    /// The session was lost, and another is being opened.
-    Opening,
-    /// The last attempt failed so.
-    Down(TargetUnreachable),
-    /// Another replica has taken over, for good.
-    Deposed,
-}
-
-/// The place of the one session, and where the chain ends as far as this replica has read it.
-pub(super) struct SessionSlot {
-    pub(super) session: Option<LedgerSession>,
-    pub(super) tail: ChainTail,
-    pub(super) memory: HighWaterMark,
-}
-
-/// The session, lent. Unless it is given back it is closed, for a statement of unknown state may be under way.
-pub(super) struct SessionGuard {
-    place: OwnedMutexGuard<SessionSlot>,
-    session: LedgerSession,
+struct LedgerSetup {
+    epoch: i64,
+    high_water_mark: HighWaterMark,
+    deposed: watch::Sender<bool>,
 }
 
 impl LedgerSession {
-    /// Makes a fresh connection ready to act through. The schema must be there.
-    pub(super) async fn prepare(live: PostgresConnection, locked: bool) -> Result<Self, PostgresOpenError> {
-        let client = live.client();
-        // A server may be set to acknowledge before it has written; a ledger's records may not be lost so.
+    pub(super) fn start(
+        options: ConnectOptions,
+        timings: LeaseTimings,
+        lease: AcquiredLease,
+        high_water_mark: HighWaterMark,
+    ) -> Self {
+        high_water_mark.advance(&lease.tail);
+        let deposed = watch::Sender::new(false);
+        let setup = LedgerSetup {
+            epoch: lease.epoch,
+            high_water_mark: high_water_mark.clone(),
+            deposed: deposed.clone(),
+        };
+        // A session that comes back within the lease's grace period keeps it.
+        let backoff = Backoff {
+            shortest: RECONNECT_BACKOFF.shortest.min(timings.heartbeat),
+            longest: timings.heartbeat,
+        };
+        Self {
+            epoch: lease.epoch,
+            high_water_mark,
+            connection: ConnectionManager::open("ledger", options, backoff, setup, Some(lease.connected)),
+            tail: Mutex::new(lease.tail),
+            deposed,
+        }
+    }
+
+    pub(super) async fn acquire(
+        &self,
+        deadline: Instant,
+    ) -> Result<ConnectionGuard<LedgerStatements>, LedgerError> {
+        let deadline = match &*self.connection.status().borrow() {
+            _ if self.is_deposed() => return Err(LedgerError::Deposed),
+            ConnectionStatus::Up(_) => deadline,
+            ConnectionStatus::Connecting => deadline.min(Instant::now() + REOPENED_WITHIN),
+            // Whoever waits for the ledger waits for one caller after the other, so each fails at once.
+            ConnectionStatus::Down(unreachable) => return Err(not_recorded(unreachable.clone())),
+        };
+        let acquired = self.connection.acquire(deadline).await;
+        acquired.map_err(|unreachable| {
+            if self.is_deposed() {
+                LedgerError::Deposed
+            } else {
+                not_recorded(unreachable)
+            }
+        })
+    }
+
+    pub(super) async fn lock_tail(
+        &self,
+        deadline: Instant,
+    ) -> Result<MutexGuard<'_, ChainTail>, LedgerError> {
+        timeout_at(deadline, self.tail.lock()).await.map_err(|_| {
+            LedgerError::NotRecorded(anyhow::anyhow!("the ledger's server did not answer in time"))
+        })
+    }
+
+    /// Completes once another replica has taken over.
+    pub(super) fn deposed(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut deposed = self.deposed.subscribe();
+        async move {
+            // It fails only when the session is dropped, and then it is over as well.
+            let _ = deposed.wait_for(|deposed| *deposed).await;
+        }
+    }
+
+    /// Renews the lease until another replica has taken over.
+    pub(super) async fn keep_lease(self: Arc<Self>, heartbeat: Duration) {
+        while !self.is_deposed() {
+            sleep(heartbeat).await;
+            if !matches!(&*self.connection.status().borrow(), ConnectionStatus::Up(_)) {
+                continue;
+            }
+            match self.renew_lease().await {
+                Err(LedgerError::Deposed) => drop(self.deposed.send_replace(true)),
+                // Either the session goes on, or it is reopened.
+                Err(error) => tracing::warn!(error = ?error, "the lease could not be renewed"),
+                Ok(()) => {}
+            }
+        }
+        tracing::warn!(epoch = self.epoch, "another replica has taken over");
+    }
+
+    /// Also takes the lock when an earlier session of this replica still held it.
+    async fn renew_lease(&self) -> Result<(), LedgerError> {
+        let deadline = Instant::now() + LIMIT;
+        let mut guard = self.acquire(deadline).await?;
+        let statements = Arc::clone(guard.prepared());
+        let client = guard.connection().client();
+        let renewing = async {
+            if !statements.has_lock.load(Ordering::Relaxed) {
+                let has_lock = leadership::try_lock(client).await?;
+                statements.has_lock.store(has_lock, Ordering::Relaxed);
+            }
+            client.execute(&statements.renew, &[&self.epoch]).await
+        };
+        let answer = timeout_at(deadline, renewing).await;
+        Ok(guard.conclude(answer).map(drop)?)
+    }
+
+    fn is_deposed(&self) -> bool {
+        *self.deposed.borrow()
+    }
+}
+
+impl LedgerStatements {
+    /// The schema must exist.
+    pub(super) async fn prepare(client: &Client, has_lock: bool) -> Result<Self, Error> {
+        // A server may be configured to acknowledge a commit before it is written, which would lose records.
         client
             .batch_execute(
                 "SELECT set_config('synchronous_commit', 'on', false)
@@ -66,111 +169,51 @@ impl LedgerSession {
             .await?;
         let append = client.prepare("SELECT killgate_ledger.append($1, $2, $3, $4, $5, $6, $7)");
         let renew = client.prepare("SELECT killgate_ledger.renew($1)");
-        let settle = client.prepare("SELECT killgate_ledger.settle($1, $2)");
-        let (append, renew, settle) = tokio::try_join!(append, renew, settle)?;
+        let mark_delivered = client.prepare("SELECT killgate_ledger.mark_delivered($1, $2)");
+        let (append, renew, mark_delivered) = tokio::try_join!(append, renew, mark_delivered)?;
         Ok(Self {
-            live,
             append,
             renew,
-            settle,
-            locked,
+            mark_delivered,
+            has_lock: AtomicBool::new(has_lock),
         })
+    }
+}
+
+#[async_trait]
+impl ConnectionSetup for LedgerSetup {
+    type Prepared = LedgerStatements;
+
+    async fn prepare(&self, connection: &mut PostgresConnection) -> anyhow::Result<LedgerStatements> {
+        // A deposed replica must not take the lock from its successor.
+        ensure!(!*self.deposed.borrow(), "another replica has taken over");
+        let client = connection.client();
+        let has_lock = leadership::try_lock(client).await?;
+        let statements = LedgerStatements::prepare(client, has_lock).await?;
+        if let Err(error) = client.execute(&statements.renew, &[&self.epoch]).await {
+            if error.as_db_error().is_some_and(is_deposed) {
+                self.deposed.send_replace(true);
+            }
+            return Err(error.into());
+        }
+        let known = self.high_water_mark.last();
+        let end = queries::end_after(client, &known).await?;
+        self.high_water_mark.confirm(&known, end)?;
+        Ok(statements)
     }
 }
 
 /// Opens a connection within `limit`.
 pub(super) async fn connect(
-    dial: &ConnectOptions,
+    options: &ConnectOptions,
     limit: Duration,
 ) -> Result<(PostgresConnection, ConnectionClosed), PostgresOpenError> {
-    match tokio::time::timeout(limit, dial.connect()).await {
+    match timeout(limit, options.connect()).await {
         Ok(opened) => opened.map_err(PostgresOpenError::unavailable),
         Err(_) => Err(PostgresOpenError::late()),
     }
 }
 
-/// Waits for its turn with the session.
-pub(super) async fn acquire(
-    place: &Arc<Mutex<SessionSlot>>,
-    mut reach: watch::Receiver<SessionStatus>,
-    deadline: Instant,
-) -> Result<SessionGuard, LedgerError> {
-    let reopened_by = deadline.min(Instant::now() + REOPENED_WITHIN);
-    loop {
-        match &*reach.borrow_and_update() {
-            SessionStatus::Deposed => return Err(LedgerError::Deposed),
-            SessionStatus::Down(unreachable) => {
-                return Err(LedgerError::NotRecorded(unreachable.clone().into()));
-            }
-            SessionStatus::Up | SessionStatus::Opening => {}
-        }
-        let Ok(mut place) = timeout_at(deadline, Arc::clone(place).lock_owned()).await else {
-            return Err(not_in_time());
-        };
-        match place.session.take() {
-            Some(session) if !session.live.is_closed() => return Ok(SessionGuard { place, session }),
-            // Lost: the keeper will tell.
-            _ => drop(place),
-        }
-        match timeout_at(reopened_by, reach.changed()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) | Err(_) => return Err(not_in_time()),
-        }
-    }
-}
-
-fn not_in_time() -> LedgerError {
-    LedgerError::NotRecorded(anyhow::anyhow!("the ledger's server did not answer in time"))
-}
-
-impl SessionGuard {
-    pub(super) fn session(&mut self) -> &mut LedgerSession {
-        &mut self.session
-    }
-
-    pub(super) fn client(&self) -> &Client {
-        self.session.live.client()
-    }
-
-    pub(super) fn tail(&self) -> &ChainTail {
-        &self.place.tail
-    }
-
-    pub(super) fn memory(&self) -> &HighWaterMark {
-        &self.place.memory
-    }
-
-    /// What the answer means. The session is given back when the statement is certainly over, and the chain is
-    /// known to end at `tail` when it brought a result.
-    pub(super) fn conclude<T>(
-        self,
-        answer: Result<Result<T, Error>, Elapsed>,
-        tail: Option<ChainTail>,
-    ) -> Result<T, LedgerStatementError> {
-        let Self { mut place, session } = self;
-        let error = match answer {
-            Err(_) => {
-                return Err(LedgerStatementError::Lost(anyhow::anyhow!(
-                    "no answer came in time"
-                )));
-            }
-            Ok(Ok(result)) => {
-                place.session = Some(session);
-                if let Some(tail) = tail {
-                    place.memory.advance(&tail);
-                    place.tail = tail;
-                }
-                return Ok(result);
-            }
-            Ok(Err(error)) => error,
-        };
-        match error.as_db_error() {
-            Some(raised) if raised.parsed_severity() == Some(Severity::Error) => {
-                place.session = Some(session);
-                Err(LedgerStatementError::Raised(Box::new(raised.clone())))
-            }
-            // FATAL and PANIC end the session, and may come from anywhere within the statement.
-            _ => Err(LedgerStatementError::Lost(error.into())),
-        }
-    }
+fn not_recorded(unreachable: TargetUnreachable) -> LedgerError {
+    LedgerError::NotRecorded(unreachable.into())
 }

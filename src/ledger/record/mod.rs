@@ -11,7 +11,8 @@ mod values;
 
 use std::fmt::Write as _;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use self::form::RecordForm;
@@ -22,24 +23,22 @@ use crate::domain::event::LedgerEntry;
 pub struct DecodedRecord {
     pub seq: u64,
     pub entry: LedgerEntry,
-    /// The hash of the record before it, as the line states it.
+    /// The hash of the record before it.
     pub prev: String,
-    /// The record's own hash, as the line states it.
-    pub stated_hash: String,
-    /// The hash of what the line says.
+    /// The record's own hash.
     pub hash: String,
 }
 
 /// Why a line is no record, or an entry cannot become one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
-    #[error("it is not a JSON object with the fields of a record: {0}")]
-    Unreadable(String),
-    #[error(
-        "it is not written as killgate writes it: a field more or less, another order, or another form of a value"
-    )]
+    #[error("it is not a JSON object in the RFC 8785 form, with the fields of a record and no others")]
     NotCanonical,
-    #[error("`{field}` is {value:?}, which this killgate does not know")]
+    #[error("its hash is not the hash of its content")]
+    HashMismatch,
+    #[error("it cannot be read: {0}")]
+    Unreadable(String),
+    #[error("it cannot be read: `{field}` is {value:?}, which this killgate does not know")]
     Unknown { field: &'static str, value: String },
     #[error("it cannot be written as JSON: {0}")]
     Unwritable(String),
@@ -50,36 +49,39 @@ pub fn encode(seq: u64, entry: &LedgerEntry, prev: &str) -> Result<(String, Deco
     let mut form = RecordForm::new(seq, entry, prev);
     let hash = hash(&canonical(&form)?);
     form.hash = Some(hash.clone());
-    let line = canonical(&form)?;
-    // Times beyond the year 9999 are written as the last one within, so what was read is what others go on with.
-    let entry = form.entry()?;
     let decoded = DecodedRecord {
         seq,
-        entry,
+        // Times beyond the year 9999 are written as the last one within it. The caller goes on with what was written.
+        entry: form.entry()?,
         prev: prev.to_owned(),
-        stated_hash: hash.clone(),
         hash,
     };
-    Ok((line, decoded))
+    Ok((canonical(&form)?, decoded))
 }
 
-/// Reads a line. Whether the stated hash is right is for the caller to judge.
+/// Reads a line, and checks that its hash is right.
 pub fn decode(line: &str) -> Result<DecodedRecord, RecordError> {
-    let mut form: RecordForm =
-        serde_json::from_str(line).map_err(|error| RecordError::Unreadable(error.to_string()))?;
+    let mut object: Map<String, Value> = serde_json::from_str(line).map_err(|_| RecordError::NotCanonical)?;
+    if canonical(&object)? != line {
+        return Err(RecordError::NotCanonical);
+    }
+    let stated = object.remove("hash");
+    let content = canonical(&object)?;
+    let hash = hash(&content);
+    if stated != Some(Value::String(hash.clone())) {
+        return Err(RecordError::HashMismatch);
+    }
+    let form = RecordForm::deserialize(Value::Object(object))
+        .map_err(|error| RecordError::Unreadable(error.to_string()))?;
     let entry = form.entry()?;
-    // Written anew from what was understood of it, so that nothing in the line goes unnoticed.
-    let mut again = RecordForm::new(form.seq, &entry, &form.prev);
-    let hash = hash(&canonical(&again)?);
-    again.hash.clone_from(&form.hash);
-    if canonical(&again)? != line {
+    // Written again from what was understood of it, so that nothing in the line goes unnoticed.
+    if canonical(&RecordForm::new(form.seq, &entry, &form.prev))? != content {
         return Err(RecordError::NotCanonical);
     }
     Ok(DecodedRecord {
         seq: form.seq,
         entry,
         prev: form.prev,
-        stated_hash: form.hash.take().unwrap_or_default(),
         hash,
     })
 }

@@ -1,4 +1,4 @@
-//! What SQLite's failures mean for those who wanted something recorded.
+//! What an error of SQLite means for a call to the ledger.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,8 +13,8 @@ use crate::workflow::ports::LedgerError;
 #[derive(Debug, thiserror::Error)]
 pub enum SqliteOpenError {
     #[error(
-        "the ledger {} is held by another running killgate: stop that one first, or give this one another \
-         `url` in [ledger]",
+        "the ledger {} is held by another running killgate: stop that one first, or set another `url` \
+         in [ledger]",
         path.display()
     )]
     Held { path: PathBuf },
@@ -25,12 +25,18 @@ pub enum SqliteOpenError {
     )]
     Newer { path: PathBuf, found: i64, known: i64 },
     #[error(
-        "{} is a SQLite database of another program, and stays as it is: give [ledger] another `url`",
+        "the ledger {} was written by killgate 0.1.0-dev in a format that was never released: move the file away, and \
+         killgate creates a new one",
+        path.display()
+    )]
+    NeverReleased { path: PathBuf },
+    #[error(
+        "{} is a SQLite database of another program, and is left unchanged: set another `url` in [ledger]",
         path.display()
     )]
     Foreign { path: PathBuf },
     #[error(
-        "cannot {action} the ledger {}: {source}: see to the folder, its owner, its permissions and its mount",
+        "cannot {action} the ledger {}: {source}: check the folder, its owner, its permissions and its mount",
         path.display()
     )]
     File {
@@ -41,7 +47,7 @@ pub enum SqliteOpenError {
     #[error("the ledger {} cannot be used: {}", path.display(), explain(source))]
     Sqlite { path: PathBuf, source: Error },
     #[error(
-        "the ledger {} is damaged at record {seq}: {problem}. Nothing may be built on it: keep the file, and \
+        "the ledger {} is damaged at record {seq}: {problem}. killgate does not append to it: keep the file, and \
          restore a copy that `killgate audit verify` finds intact",
         path.display()
     )]
@@ -53,8 +59,7 @@ pub enum SqliteOpenError {
 }
 
 impl SqliteOpenError {
-    /// Whether what is in the file is not what was written. A file that is no database at all is more likely another one
-    /// than was meant.
+    /// Whether the content of the file was changed. A file that is not a database is more likely the wrong file.
     pub fn is_damage(&self) -> bool {
         match self {
             Self::Damaged { .. } => true,
@@ -77,35 +82,35 @@ impl SqliteOpenError {
     }
 }
 
-/// What is wrong, and what to do, in a sentence for people.
+/// The cause, and what to do, in a sentence for people.
 fn explain(error: &Error) -> String {
-    let mend = match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => "the disk is full: make room on it",
+    let explanation = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => "the disk is full: free some space",
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
-            "the file or its folder cannot be written: see to its owner, its permissions and its mount"
+            "the file or its folder cannot be written: check its owner, its permissions and its mount"
         }
-        Some(ErrorCode::CannotOpen) => "the file or its folder cannot be opened: see to its permissions",
+        Some(ErrorCode::CannotOpen) => "the file or its folder cannot be opened: check its permissions",
         Some(ErrorCode::SystemIoFailure) => "the disk failed: see the system's log",
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            "another program keeps it locked: close that one"
+            "another program keeps it locked: close that program"
         }
         Some(ErrorCode::DatabaseCorrupt) => "it is damaged: keep the file, and restore an intact copy",
         Some(ErrorCode::NotADatabase) => {
-            "it is a file of another kind, or damaged: name the right one in [ledger] url, or restore an intact copy"
+            "it is not a SQLite file, or damaged: correct [ledger] url, or restore an intact copy"
         }
         Some(ErrorCode::ConstraintViolation) => {
-            "a request is asked for once, executed at most once, and ends at most once"
+            "a request is requested once, executed at most once, and finished at most once"
         }
         _ => return error.to_string(),
     };
-    format!("{mend} ({error})")
+    format!("{explanation} ({error})")
 }
 
-/// A failure before anything was committed.
+/// For an error before the commit.
 pub(super) fn not_recorded(error: impl Into<Arc<Error>>) -> LedgerError {
     let error = error.into();
     if let Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) = error.sqlite_error_code() {
-        // Which record it is SQLite cannot tell: its pages hold several.
+        // SQLite does not say which record it is: a page contains several.
         return LedgerError::Corrupt {
             seq: 0,
             problem: explain(&error),
@@ -115,10 +120,10 @@ pub(super) fn not_recorded(error: impl Into<Arc<Error>>) -> LedgerError {
     LedgerError::NotRecorded(anyhow::Error::new(error).context(explained))
 }
 
-/// A failure of the commit itself. Only when SQLite could not write the last frame to its log is it sure that
-/// the records are not there; when `fsync` fails they may be.
+/// For an error of the commit itself. Only when SQLite could not write the last frame to its log, the records are
+/// certainly not there. When `fsync` fails they may be.
 pub(super) fn not_committed(error: Arc<Error>) -> LedgerError {
-    let certain = match &*error {
+    let is_certain = match &*error {
         Error::SqliteFailure(failure, _) => {
             matches!(
                 failure.code,
@@ -127,7 +132,7 @@ pub(super) fn not_committed(error: Arc<Error>) -> LedgerError {
         }
         _ => false,
     };
-    if certain {
+    if is_certain {
         return not_recorded(error);
     }
     let explained = explain(&error);

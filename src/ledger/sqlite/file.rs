@@ -1,4 +1,4 @@
-//! The file, and the lock by which one running killgate holds it.
+//! The file, and the lock that lets only one running killgate use it.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 
 use super::error::SqliteOpenError;
 
-/// A ledger's file that nobody else holds, until this is dropped or the process ends, however it ends.
+/// A ledger's file that no other process uses, until this is dropped or the process ends in any way.
 #[derive(Debug)]
 pub(super) struct LockedFile {
-    /// The one path of the file, without links.
+    /// The canonical path of the file.
     pub(super) path: PathBuf,
     _lock: File,
 }
 
 impl LockedFile {
-    /// Takes hold of the file, creating it where there is none.
-    pub(super) fn take(path: &Path) -> Result<Self, SqliteOpenError> {
+    /// Locks the file, or creates it first.
+    pub(super) fn lock(path: &Path) -> Result<Self, SqliteOpenError> {
         create(path).map_err(|source| SqliteOpenError::file(path, "create", source))?;
         let (path, beside) = paths(path)?;
         let lock = private()
@@ -25,43 +25,44 @@ impl LockedFile {
             .truncate(false)
             .open(&beside)
             .map_err(|source| SqliteOpenError::file(&beside, "open", source))?;
-        lock_now(&lock, &path, &beside)?;
+        try_lock(&lock, &path, &beside)?;
         Ok(Self { path, _lock: lock })
     }
 }
 
-/// The one path of a file that no running killgate holds; fails with [`OpenError::LockedFile`] where one does. Creates nothing.
-pub(super) fn unheld(path: &Path) -> Result<PathBuf, SqliteOpenError> {
+/// The canonical path of a file that no running killgate holds. Fails with [`SqliteOpenError::Held`] when one does. Creates
+/// nothing.
+pub(super) fn path_if_not_held(path: &Path) -> Result<PathBuf, SqliteOpenError> {
     let (path, beside) = paths(path)?;
     match File::open(&beside) {
-        Ok(lock) => lock_now(&lock, &path, &beside)?,
+        Ok(lock) => try_lock(&lock, &path, &beside)?,
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(source) => return Err(SqliteOpenError::file(&beside, "open", source)),
     }
     Ok(path)
 }
 
-/// The one path of the file, without links, and that of its lock.
+/// The canonical path of the file, and the path of its lock file.
 fn paths(path: &Path) -> Result<(PathBuf, PathBuf), SqliteOpenError> {
-    // Two paths to one file must lead to one lock.
+    // Two paths to one file must lead to the same lock.
     let path = path
         .canonicalize()
         .map_err(|source| SqliteOpenError::file(path, "open", source))?;
-    // Not the ledger itself: closing it a second time would take away SQLite's own locks (SQLite
-    // documentation, "How To Corrupt An SQLite Database File", POSIX advisory locks).
+    // The ledger itself is not locked: closing a second descriptor would release SQLite's own locks (SQLite documentation,
+    // "How To Corrupt An SQLite Database File", POSIX advisory locks).
     let lock = beside(&path, ".lock");
     Ok((path, lock))
 }
 
-/// The path of what belongs to the file and is named after it.
-pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+/// The path of a file that belongs to `path` and is named after it.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut beside = path.to_owned().into_os_string();
-    beside.push(ending);
+    beside.push(suffix);
     PathBuf::from(beside)
 }
 
-fn lock_now(lock: &File, path: &Path, beside: &Path) -> Result<(), SqliteOpenError> {
-    lock.try_lock().map_err(|refused| match refused {
+fn try_lock(lock: &File, path: &Path, beside: &Path) -> Result<(), SqliteOpenError> {
+    lock.try_lock().map_err(|error| match error {
         TryLockError::WouldBlock => SqliteOpenError::Held {
             path: path.to_owned(),
         },
@@ -69,7 +70,7 @@ fn lock_now(lock: &File, path: &Path, beside: &Path) -> Result<(), SqliteOpenErr
     })
 }
 
-/// Creates the file so that it is still there after the loss of power, unless it exists.
+/// Creates the file so that it survives power loss, unless it exists.
 fn create(path: &Path) -> io::Result<()> {
     match private().create_new(true).open(path) {
         Ok(file) => {
@@ -82,7 +83,7 @@ fn create(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Readable and writable by its owner only; SQLite gives its own files beside it the same permissions.
+/// Readable and writable by its owner only. SQLite gives its other files the same permissions.
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).mode(0o600);

@@ -18,9 +18,10 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, warn};
 
-pub use self::dry_run::{DryRun, dry_run};
+pub use self::dry_run::dry_run;
 pub use self::error::SqliteOpenError;
 use self::file::LockedFile;
+pub use self::schema::FileContent;
 use self::store::{LedgerWrite, SqliteStore};
 use self::worker::{LedgerJob, WriteJob};
 use crate::domain::event::{LedgerEntry, Recorded};
@@ -28,15 +29,15 @@ use crate::domain::ids::RequestId;
 use crate::domain::timestamp::Timestamp;
 use crate::workflow::ports::{Ledger, LedgerError, PendingRequests, RequestSearch};
 
-/// How many may wait for the ledger before those who come next wait for a place in the queue.
-const QUEUE: usize = 256;
-/// How long a drop waits for the file to be closed, which takes milliseconds unless a disk or a lock holds it up.
-const CLOSE_WITHIN: Duration = Duration::from_secs(1);
-/// How often it looks whether it is.
-const LOOK: Duration = Duration::from_millis(1);
+/// How many jobs the queue holds. Further callers wait for room in it.
+const QUEUE_CAPACITY: usize = 256;
+/// How long a drop waits until the file is closed, which takes milliseconds unless a disk or a lock blocks.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How often a drop checks whether the file is closed.
+const CLOSE_POLL: Duration = Duration::from_millis(1);
 
-/// A ledger in a file. Its connection lives on a thread of its own: an append costs one hop and one `fsync`,
-/// which those who append at the same moment share.
+/// A ledger in a file. Its connection is on a separate thread: an append costs one hop to the thread and one `fsync`,
+/// which concurrent appends share.
 #[derive(Debug)]
 pub struct SqliteLedger {
     jobs: Option<mpsc::Sender<LedgerJob>>,
@@ -44,12 +45,11 @@ pub struct SqliteLedger {
 }
 
 impl SqliteLedger {
-    /// Opens the ledger, creating it (readable by its owner only) where there is none, and holds it until
-    /// dropped. Blocks for as long as that takes.
+    /// Opens the ledger, or creates it readable by its owner only, and holds it until dropped. Blocks until then.
     pub fn open(path: &Path) -> Result<Self, SqliteOpenError> {
-        let held = LockedFile::take(path)?;
-        let store = SqliteStore::open(held)?;
-        let (jobs, queue) = mpsc::channel(QUEUE);
+        let lock = LockedFile::lock(path)?;
+        let store = SqliteStore::open(lock)?;
+        let (jobs, queue) = mpsc::channel(QUEUE_CAPACITY);
         let thread = std::thread::Builder::new()
             .name("ledger".to_owned())
             .spawn(move || worker::run(store, queue))
@@ -60,9 +60,9 @@ impl SqliteLedger {
         })
     }
 
-    async fn change(&self, change: LedgerWrite) -> Result<Vec<Recorded>, LedgerError> {
+    async fn write(&self, write: LedgerWrite) -> Result<Vec<Recorded>, LedgerError> {
         let (answer, answered) = oneshot::channel();
-        self.submit(LedgerJob::Write(WriteJob { change, answer })).await?;
+        self.submit(LedgerJob::Write(WriteJob { write, answer })).await?;
         answered.await.unwrap_or_else(|_| {
             Err(LedgerError::Uncertain(anyhow::anyhow!(
                 "the ledger's thread has ended"
@@ -76,41 +76,41 @@ impl SqliteLedger {
     ) -> Result<T, LedgerError> {
         let (answer, answered) = oneshot::channel();
         let job = Box::new(move |store: &mut SqliteStore| {
-            // Who asked may have gone away meanwhile; those who come next do not wait for that.
+            // The caller may have gone away. Then the next callers do not wait for this.
             if !answer.is_closed() {
                 let _ = answer.send(read(store));
             }
         });
         self.submit(LedgerJob::Read(job)).await?;
-        answered.await.unwrap_or_else(|_| Err(ended()))
+        answered.await.unwrap_or_else(|_| Err(thread_ended()))
     }
 
     async fn submit(&self, job: LedgerJob) -> Result<(), LedgerError> {
         match &self.jobs {
-            Some(jobs) => jobs.send(job).await.map_err(|_| ended()),
-            None => Err(ended()),
+            Some(jobs) => jobs.send(job).await.map_err(|_| thread_ended()),
+            None => Err(thread_ended()),
         }
     }
 }
 
-fn ended() -> LedgerError {
+fn thread_ended() -> LedgerError {
     LedgerError::NotRecorded(anyhow::anyhow!(
-        "the ledger's thread has ended: restart killgate, and see its log for why"
+        "the ledger's thread has ended: see killgate's log for the cause, and restart it"
     ))
 }
 
 #[async_trait]
 impl Ledger for SqliteLedger {
     async fn append(&self, entries: Vec<LedgerEntry>) -> Result<Vec<Recorded>, LedgerError> {
-        self.change(LedgerWrite::Append(entries)).await
+        self.write(LedgerWrite::Append(entries)).await
     }
 
     async fn load_pending(&self, since: Timestamp) -> Result<PendingRequests, LedgerError> {
-        self.read(move |store| queries::recall(store, since)).await
+        self.read(move |store| queries::load_pending(store, since)).await
     }
 
     async fn mark_delivered(&self, request: RequestId) -> Result<(), LedgerError> {
-        self.change(LedgerWrite::MarkDelivered(request)).await.map(drop)
+        self.write(LedgerWrite::MarkDelivered(request)).await.map(drop)
     }
 
     async fn history(&self, search: RequestSearch) -> Result<Vec<Recorded>, LedgerError> {
@@ -123,20 +123,20 @@ impl Ledger for SqliteLedger {
 }
 
 impl Drop for SqliteLedger {
-    /// Waits for what is being written, so that the ledger can be opened again at once; but not for ever, for a
-    /// stop waits as well. What is then left open the end of the process closes, and the lock goes with it.
+    /// Waits for the current write, so that the ledger can be reopened at once. The wait is limited, because a stop of the
+    /// process waits for it. A file that is still open then is closed, and its lock released, when the process ends.
     fn drop(&mut self) {
         self.jobs = None;
         let Some(thread) = self.thread.take() else {
             return;
         };
-        let give_up = Instant::now() + CLOSE_WITHIN;
+        let deadline = Instant::now() + CLOSE_TIMEOUT;
         while !thread.is_finished() {
-            if Instant::now() >= give_up {
-                warn!("the ledger's file could not be closed in time; what was acknowledged is in it");
+            if Instant::now() >= deadline {
+                warn!("the ledger's file could not be closed in time; every acknowledged record is in it");
                 return;
             }
-            sleep(LOOK);
+            sleep(CLOSE_POLL);
         }
         if thread.join().is_err() {
             error!("the ledger's thread panicked");
@@ -149,10 +149,10 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_disk_that_hangs_does_not_hold_up_who_lets_go_of_the_ledger() {
+    async fn a_disk_that_hangs_does_not_block_the_drop_of_the_ledger() {
         let folder = tempfile::tempdir().expect("a folder");
         let ledger = SqliteLedger::open(&folder.path().join("killgate.db")).expect("opened");
-        let (_the_disk, hangs) = std::sync::mpsc::channel::<()>();
+        let (_disk, hangs) = std::sync::mpsc::channel::<()>();
         let job = LedgerJob::Read(Box::new(move |_| {
             let _ = hangs.recv();
         }));

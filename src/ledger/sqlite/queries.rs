@@ -1,4 +1,4 @@
-//! Finding the records of some requests through the indexes, so that no question reads the whole history.
+//! Finds the records of some requests through the indexes, so that no query reads the whole history.
 
 use std::collections::BTreeSet;
 
@@ -14,31 +14,34 @@ use crate::ledger::hash_chain;
 use crate::ledger::record::time;
 use crate::workflow::ports::{LedgerError, PendingRequests, RequestSearch, SearchAnchor};
 
-pub(super) fn recall(store: &mut SqliteStore, since: Timestamp) -> Result<PendingRequests, LedgerError> {
-    // One view of the file for all questions.
+pub(super) fn load_pending(
+    store: &mut SqliteStore,
+    since: Timestamp,
+) -> Result<PendingRequests, LedgerError> {
+    // All queries see the same snapshot of the file.
     let connection = store.connection.transaction().map_err(not_recorded)?;
     let lines = lines(
         &connection,
         "SELECT seq, line FROM record WHERE request IN (
-             SELECT request FROM standing
+             SELECT request FROM pending
              UNION
              SELECT request FROM record WHERE event = 'executing' AND at >= ?1
          ) ORDER BY seq",
         &[time::write(since).into()],
     );
     let records = verified(lines.map_err(not_recorded)?)?;
-    let (next, owed) = outlook(&connection).map_err(not_recorded)?;
+    let (next_id, undelivered) = next_and_undelivered(&connection).map_err(not_recorded)?;
     Ok(PendingRequests {
         records,
-        next_id: next,
-        undelivered: owed,
+        next_id,
+        undelivered,
     })
 }
 
 /// Newest request first, and each request's records oldest first.
 pub(super) fn history(store: &mut SqliteStore, search: &RequestSearch) -> Result<Vec<Recorded>, LedgerError> {
     let connection = store.connection.transaction().map_err(not_recorded)?;
-    let (sql, values) = matching(search);
+    let (sql, values) = matching_requests(search);
     let lines = lines(
         &connection,
         &format!(
@@ -51,10 +54,10 @@ pub(super) fn history(store: &mut SqliteStore, search: &RequestSearch) -> Result
     verified(lines.map_err(not_recorded)?)
 }
 
-/// The requests looked for, nearest first. Each condition has an index of its own but that on the target, which few
-/// need: it is read out of the lines that the others leave.
-fn matching(search: &RequestSearch) -> (String, Vec<Value>) {
-    let mut sql = "SELECT request FROM record AS asked WHERE event = 'requested'".to_owned();
+/// A query for the requests of the search, nearest to its anchor first. Each condition has an index, except the rarely
+/// used one on the target, which is read from the lines that the other conditions leave.
+fn matching_requests(search: &RequestSearch) -> (String, Vec<Value>) {
+    let mut sql = "SELECT request FROM record AS requested WHERE event = 'requested'".to_owned();
     let mut values = Vec::new();
     let mut condition = |text: &str, value: Option<Value>| {
         sql.push_str(text);
@@ -62,17 +65,20 @@ fn matching(search: &RequestSearch) -> (String, Vec<Value>) {
     };
     match search.ended {
         Some(true) => condition(
-            " AND EXISTS (SELECT 1 FROM record WHERE event = 'finished' AND request = asked.request)",
+            " AND EXISTS (SELECT 1 FROM record WHERE event = 'finished' AND request = requested.request)",
             None,
         ),
         Some(false) => condition(
-            " AND request IN (SELECT request FROM standing WHERE owed = 0)",
+            " AND request IN (SELECT request FROM pending WHERE undelivered = 0)",
             None,
         ),
         None => {}
     }
     if let Some(pid) = search.pid {
-        condition(" AND pid = ?", Some(pid.number().into()));
+        condition(
+            " AND request IN (SELECT request FROM request_pid WHERE pid = ?)",
+            Some(pid.number().into()),
+        );
     }
     if let Some(requester) = search.requester {
         condition(" AND actor = ?", Some(requester.to_string().into()));
@@ -84,14 +90,14 @@ fn matching(search: &RequestSearch) -> (String, Vec<Value>) {
         );
     }
     if let Some(targets) = &search.targets {
-        // In JSON they are one value, however many there are.
+        // As a JSON array they are one parameter.
         let targets: serde_json::Value = targets.iter().map(String::as_str).collect();
         condition(
             " AND line ->> '$.target' IN (SELECT value FROM json_each(?))",
             Some(targets.to_string().into()),
         );
     }
-    // Numbers of requests are counted up from 1.
+    // Request numbers start at 1.
     let number = |RequestId(request): RequestId| Some(i64::try_from(request).unwrap_or(i64::MAX).into());
     match search.anchor {
         SearchAnchor::Newest => condition(" ORDER BY request DESC", None),
@@ -103,18 +109,18 @@ fn matching(search: &RequestSearch) -> (String, Vec<Value>) {
     (sql, values)
 }
 
-/// The next request's number, and the requests whose result may not be in the channel.
-fn outlook(connection: &Connection) -> rusqlite::Result<(RequestId, BTreeSet<RequestId>)> {
+/// The number of the next request, and the requests whose result may not be in the channel.
+fn next_and_undelivered(connection: &Connection) -> rusqlite::Result<(RequestId, BTreeSet<RequestId>)> {
     let last: Option<u64> = connection.query_row(
         "SELECT max(request) FROM record WHERE event = 'requested'",
         params![],
         |row| row.get(0),
     )?;
-    let owed = connection
-        .prepare_cached("SELECT request FROM standing WHERE owed = 1")?
+    let undelivered = connection
+        .prepare_cached("SELECT request FROM pending WHERE undelivered = 1")?
         .query_map(params![], |row| row.get(0).map(RequestId))?
         .collect::<Result<_, _>>()?;
-    Ok((RequestId(last.unwrap_or(0) + 1), owed))
+    Ok((RequestId(last.unwrap_or(0) + 1), undelivered))
 }
 
 fn lines(connection: &Connection, sql: &str, values: &[Value]) -> rusqlite::Result<Vec<(u64, String)>> {
@@ -124,16 +130,16 @@ fn lines(connection: &Connection, sql: &str, values: &[Value]) -> rusqlite::Resu
         .collect()
 }
 
-/// The records that the lines are, unless one of them is not as it was written.
+/// Parses the lines, and fails when one of them is not as it was written.
 fn verified(lines: Vec<(u64, String)>) -> Result<Vec<Recorded>, LedgerError> {
     lines
         .into_iter()
         .map(|(seq, line)| {
             hash_chain::read(seq, &line)
                 .map(|link| link.recorded)
-                .map_err(|broken| LedgerError::Corrupt {
+                .map_err(|error| LedgerError::Corrupt {
                     seq,
-                    problem: broken.to_string(),
+                    problem: error.to_string(),
                 })
         })
         .collect()

@@ -1,35 +1,36 @@
-//! Reading a SQLite ledger from its first record to its last, also while a running killgate holds it.
+//! Reads a SQLite ledger from its first record to its last, also while a running killgate holds it.
 
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, params};
 
 use super::error::SqliteOpenError;
-use super::{schema, store};
+use super::schema::{self, FileContent};
+use super::store;
 use crate::ledger::hash_chain::ChainTail;
 use crate::ledger::reader::{LedgerReader, StoredRecord};
 
-const PAGE: u32 = 1_000;
+const PAGE_SIZE: u32 = 1_000;
 
-/// A ledger's file, opened for reading only.
+/// A ledger's file, opened read-only.
 #[derive(Debug)]
 pub struct SqliteReader {
     connection: Connection,
 }
 
 impl SqliteReader {
-    /// Opens the file; fails when there is none, or when it is no ledger.
+    /// Opens the file. Fails when it does not exist or is not a ledger.
     pub fn open(path: &Path) -> Result<Self, SqliteOpenError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(SqliteOpenError::sqlite(path))?;
         connection
-            .busy_timeout(store::PATIENCE)
+            .busy_timeout(store::OPEN_LOCK_TIMEOUT)
             .map_err(SqliteOpenError::sqlite(path))?;
-        match schema::version(&connection, path)? {
-            0 => Err(SqliteOpenError::Foreign {
+        match schema::content(&connection, path)? {
+            FileContent::Ledger => Ok(Self { connection }),
+            FileContent::Empty => Err(SqliteOpenError::Foreign {
                 path: path.to_owned(),
             }),
-            _ => Ok(Self { connection }),
         }
     }
 }
@@ -43,7 +44,7 @@ impl LedgerReader for SqliteReader {
         let mut statement = self
             .connection
             .prepare_cached("SELECT seq, line FROM record WHERE seq > ?1 ORDER BY seq LIMIT ?2")?;
-        let rows = statement.query_map(params![seq, PAGE], |row| {
+        let rows = statement.query_map(params![seq, PAGE_SIZE], |row| {
             Ok(StoredRecord {
                 seq: row.get(0)?,
                 line: row.get(1)?,

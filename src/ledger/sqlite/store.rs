@@ -1,4 +1,4 @@
-//! The connection, and what is done through it. Nothing is kept in memory that the file could contradict.
+//! Reads and writes the file. Nothing is cached in memory that could contradict the file.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,15 +17,15 @@ use crate::ledger::pending::{self, PendingState};
 use crate::ledger::reader::StoredRecord;
 use crate::workflow::ports::LedgerError;
 
-/// How long another program may keep the file locked before that is an error, to whoever opens it or reads through it.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
-/// The same to a running killgate: its decisions wait as long, one after the other, and so does its stop.
-const PATIENCE_AT_WORK: Duration = Duration::from_secs(1);
+/// How long opening and reading wait for another program that keeps the file locked.
+pub(super) const OPEN_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a running killgate waits. It is shorter, because each decision in turn would wait that long, and so would a stop.
+const WRITE_LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// After so many changes the write-ahead log is written back, some three hundred pages of 4 KiB.
-const CHANGES_A_LOG: usize = 64;
+/// The write-ahead log is written back after this many writes, which is about three hundred pages of 4 KiB.
+const WRITES_PER_CHECKPOINT: usize = 64;
 
-/// What is to be made durable.
+/// A write to be made durable.
 pub(super) enum LedgerWrite {
     Append(Vec<LedgerEntry>),
     MarkDelivered(RequestId),
@@ -33,112 +33,112 @@ pub(super) enum LedgerWrite {
 
 pub(super) struct SqliteStore {
     pub(super) connection: Connection,
-    /// Writes without `fsync`, to find out whether writing is possible.
+    /// Writes without `fsync`, to test whether writing is possible.
     trial: Connection,
-    /// Changes and trials since the log was begun.
-    logged: usize,
-    /// Dropped last: the file is held for as long as it is open.
-    _held: LockedFile,
+    /// Writes and probes since the last checkpoint.
+    writes_since_checkpoint: usize,
+    /// Dropped last, so that the lock outlives the connections.
+    _lock: LockedFile,
 }
 
 type WriteResult = Result<Vec<Recorded>, LedgerError>;
 
 impl SqliteStore {
-    pub(super) fn open(held: LockedFile) -> Result<Self, SqliteOpenError> {
-        let path = held.path.as_path();
+    pub(super) fn open(lock: LockedFile) -> Result<Self, SqliteOpenError> {
+        let path = lock.path.as_path();
         let failed = || SqliteOpenError::sqlite(path);
         let mut connection = connect(path).map_err(failed())?;
-        // Before anything is changed in it, it must be a ledger.
-        schema::version(&connection, path)?;
+        // Nothing is changed in a file that is not a ledger.
+        schema::content(&connection, path)?;
         prepare(&connection, "FULL").map_err(failed())?;
-        schema::migrate(&mut connection, path)?;
+        schema::create_if_empty(&mut connection, path)?;
         check_end(&connection, path)?;
         let trial = connect(path).map_err(failed())?;
-        // Without `fsync` after each transaction, yet with it before the log is written back: what others
-        // were told to be durable stays so (SQLite documentation, "PRAGMA synchronous").
+        // No `fsync` after each transaction, but one before the log is written back, so acknowledged records stay
+        // durable (SQLite documentation, "PRAGMA synchronous").
         prepare(&trial, "NORMAL").map_err(failed())?;
-        for opened in [&connection, &trial] {
-            opened.busy_timeout(PATIENCE_AT_WORK).map_err(failed())?;
+        for connection in [&connection, &trial] {
+            connection.busy_timeout(WRITE_LOCK_TIMEOUT).map_err(failed())?;
         }
         Ok(Self {
             connection,
             trial,
-            // At once: the log was begun by another, if at all.
-            logged: CHANGES_A_LOG,
-            _held: held,
+            // The first checkpoint follows at once, for a log that an earlier process left.
+            writes_since_checkpoint: WRITES_PER_CHECKPOINT,
+            _lock: lock,
         })
     }
 
-    /// Makes all changes durable with one `fsync`. Each is done wholly or not at all, whatever becomes of the
-    /// others; the results are in the order of the changes.
-    pub(super) fn write(&mut self, changes: Vec<LedgerWrite>) -> Vec<WriteResult> {
-        let number = changes.len();
-        self.logged += number;
-        self.transact(changes).unwrap_or_else(|failure| {
-            let explain = |_| Err(failure.for_each_waiter());
-            (0..number).map(explain).collect()
+    /// Makes all writes durable with one `fsync`. Each succeeds or fails as a whole, independently of the others. The
+    /// results are in the order of the writes.
+    pub(super) fn write(&mut self, writes: Vec<LedgerWrite>) -> Vec<WriteResult> {
+        let count = writes.len();
+        self.writes_since_checkpoint += count;
+        self.transact(writes).unwrap_or_else(|error| {
+            let failed = |_| Err(error.to_ledger_error());
+            (0..count).map(failed).collect()
         })
     }
 
-    fn transact(&mut self, changes: Vec<LedgerWrite>) -> Result<Vec<WriteResult>, TransactionError> {
+    fn transact(&mut self, writes: Vec<LedgerWrite>) -> Result<Vec<WriteResult>, TransactionError> {
         let mut transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(TransactionError::before)?;
-        let outcomes = match <[LedgerWrite; 1]>::try_from(changes) {
-            Ok([change]) => {
-                let outcome = apply(&transaction, change);
-                if outcome.is_err() {
-                    // Dropped, the transaction is rolled back, and it held nothing else.
-                    return Ok(vec![outcome]);
+        let results = match <[LedgerWrite; 1]>::try_from(writes) {
+            Ok([write]) => {
+                let result = apply(&transaction, write);
+                if result.is_err() {
+                    // The drop rolls back the transaction, which contains nothing else.
+                    return Ok(vec![result]);
                 }
-                vec![outcome]
+                vec![result]
             }
-            Err(changes) => each(&mut transaction, changes)?,
+            Err(writes) => apply_each(&mut transaction, writes)?,
         };
         transaction.commit().map_err(TransactionError::at_commit)?;
-        Ok(outcomes)
+        Ok(results)
     }
 
-    /// Writes a long log back into the file and begins it anew, while nobody waits for a record.
+    /// Writes a long log back into the file and restarts it, while no append waits.
     ///
-    /// SQLite would do the first at the commit that makes the log too long, and sync the new log's header in the commit
-    /// after it: here an append waits for one `fsync`, and never for those. A log begun anew is overwritten, which costs
-    /// the file system less than a file that grows (SQLite documentation, "Write-Ahead Logging").
-    pub(super) fn tidy(&mut self) {
-        if self.logged < CHANGES_A_LOG {
+    /// By itself SQLite writes the log back in the commit that makes it too long, and syncs the new log's header in the
+    /// next commit. Here an append waits for one `fsync` only, and never for those. A restarted log is overwritten, which
+    /// costs the file system less than a growing file (SQLite documentation, "Write-Ahead Logging").
+    pub(super) fn checkpoint(&mut self) {
+        if self.writes_since_checkpoint < WRITES_PER_CHECKPOINT {
             return;
         }
-        self.logged = 0;
-        let written_back = self
+        self.writes_since_checkpoint = 0;
+        let checkpointed = self
             .connection
             .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
             .map_err(not_recorded);
-        // Nothing is lost: SQLite does it by itself when the log has become much longer.
-        if let Err(problem) = written_back.and_then(|()| self.probe()) {
-            warn!(error = ?problem, "the ledger's log could not be written back into its file");
+        // Nothing is lost: SQLite does it by itself when the log is much longer.
+        if let Err(error) = checkpointed.and_then(|()| self.probe()) {
+            warn!(error = ?error, "the ledger's log could not be written back into its file");
         }
     }
 
     /// Whether a record could be written now.
     pub(super) fn probe(&mut self) -> Result<(), LedgerError> {
-        // It is a page of the log like any other.
-        self.logged += 1;
+        // It adds a page to the log, like any other write.
+        self.writes_since_checkpoint += 1;
         if write_trial(&self.trial).map_err(not_recorded)? {
             return Ok(());
         }
         Err(LedgerError::NotRecorded(anyhow::anyhow!(
-            "the ledger's file is not as killgate made it: the table `trial` is empty"
+            "the ledger's file was changed by another program: the table `trial` is empty"
         )))
     }
 }
 
-/// Writes what means nothing; whether it was there to be written.
+/// Updates a row without meaning. `false` when the row is missing.
 pub(super) fn write_trial(connection: &Connection) -> rusqlite::Result<bool> {
     Ok(connection.execute("UPDATE trial SET number = number + 1", [])? == 1)
 }
 
-/// Why none of the changes of one transaction were made.
+/// Why a transaction failed as a whole.
 enum TransactionError {
     Before(Arc<rusqlite::Error>),
     AtCommit(Arc<rusqlite::Error>),
@@ -154,45 +154,45 @@ impl TransactionError {
         Self::AtCommit(Arc::new(error))
     }
 
-    fn for_each_waiter(&self) -> LedgerError {
+    fn to_ledger_error(&self) -> LedgerError {
         match self {
             Self::Before(error) => not_recorded(Arc::clone(error)),
             Self::AtCommit(error) => not_committed(Arc::clone(error)),
             Self::Aborted(error) => LedgerError::NotRecorded(
                 anyhow::Error::new(Arc::clone(error))
-                    .context("SQLite gave up the transaction it was part of"),
+                    .context("SQLite rolled back the transaction that contained it"),
             ),
         }
     }
 }
 
-/// Makes each change in a transaction of its own within the one they share.
-fn each(
+/// Applies each write in its own savepoint of the shared transaction.
+fn apply_each(
     transaction: &mut Transaction<'_>,
-    changes: Vec<LedgerWrite>,
+    writes: Vec<LedgerWrite>,
 ) -> Result<Vec<WriteResult>, TransactionError> {
-    let mut outcomes = Vec::with_capacity(changes.len());
-    for change in changes {
+    let mut results = Vec::with_capacity(writes.len());
+    for write in writes {
         let savepoint = transaction.savepoint().map_err(TransactionError::before)?;
-        let outcome = apply(&savepoint, change)
+        let result = apply(&savepoint, write)
             .and_then(|recorded| savepoint.commit().map_err(not_recorded).map(|()| recorded));
-        match outcome {
-            // SQLite has rolled back everything, as it may when the disk is full. To go on would be to begin and
-            // commit each of the next changes on its own.
+        match result {
+            // SQLite has rolled back everything, for example because the disk is full. Each of the next writes would
+            // be committed on its own.
             Err(error) if transaction.is_autocommit() => {
                 return Err(TransactionError::Aborted(Arc::new(error)));
             }
-            outcome => outcomes.push(outcome),
+            result => results.push(result),
         }
     }
-    Ok(outcomes)
+    Ok(results)
 }
 
-fn apply(connection: &Connection, change: LedgerWrite) -> WriteResult {
-    match change {
+fn apply(connection: &Connection, write: LedgerWrite) -> WriteResult {
+    match write {
         LedgerWrite::Append(entries) => append(connection, entries),
         LedgerWrite::MarkDelivered(RequestId(request)) => connection
-            .prepare_cached("DELETE FROM standing WHERE request = ?1 AND owed = 1")
+            .prepare_cached("DELETE FROM pending WHERE request = ?1 AND undelivered = 1")
             .and_then(|mut statement| statement.execute([request]))
             .map(|_| Vec::new())
             .map_err(not_recorded),
@@ -201,21 +201,19 @@ fn apply(connection: &Connection, change: LedgerWrite) -> WriteResult {
 
 fn append(connection: &Connection, entries: Vec<LedgerEntry>) -> WriteResult {
     let mut tail = end(connection).map_err(not_recorded)?;
-    let mut done = Vec::with_capacity(entries.len());
+    let mut recorded = Vec::with_capacity(entries.len());
     for entry in entries {
         let sealed = tail.seal(&entry).map_err(|error| {
-            LedgerError::NotRecorded(
-                anyhow::Error::new(error).context("the record cannot be written as JSON"),
-            )
+            LedgerError::NotRecorded(anyhow::Error::new(error).context("the record could not be serialized"))
         })?;
         insert(connection, &sealed).map_err(not_recorded)?;
-        done.push(sealed.recorded);
+        recorded.push(sealed.recorded);
     }
     connection
         .prepare_cached("UPDATE chain_end SET seq = ?1, hash = ?2")
         .and_then(|mut statement| statement.execute(params![tail.seq, tail.hash]))
         .map_err(not_recorded)?;
-    Ok(done)
+    Ok(recorded)
 }
 
 fn insert(connection: &Connection, sealed: &hash_chain::SealedRecord) -> rusqlite::Result<()> {
@@ -223,15 +221,15 @@ fn insert(connection: &Connection, sealed: &hash_chain::SealedRecord) -> rusqlit
     connection
         .prepare_cached("INSERT INTO record (seq, line) VALUES (?1, ?2)")?
         .execute(params![seq, sealed.line])?;
-    if let (Some(RequestId(request)), Some(standing)) = (entry.request, pending::state_after(&entry.event)) {
+    if let (Some(RequestId(request)), Some(state)) = (entry.request, pending::state_after(&entry.event)) {
         connection
-            .prepare_cached("INSERT OR REPLACE INTO standing (request, owed) VALUES (?1, ?2)")?
-            .execute(params![request, standing == PendingState::Undelivered])?;
+            .prepare_cached("INSERT OR REPLACE INTO pending (request, undelivered) VALUES (?1, ?2)")?
+            .execute(params![request, state == PendingState::Undelivered])?;
     }
     Ok(())
 }
 
-/// Where the chain ends, as the last append left it.
+/// The end of the chain, as the last append recorded it.
 pub(super) fn end(connection: &Connection) -> rusqlite::Result<ChainTail> {
     connection
         .prepare_cached("SELECT seq, hash FROM chain_end")?
@@ -246,7 +244,7 @@ pub(super) fn end(connection: &Connection) -> rusqlite::Result<ChainTail> {
 /// The last record must be the one that was appended last, and unchanged.
 pub(super) fn check_end(connection: &Connection, path: &Path) -> Result<(), SqliteOpenError> {
     let failed = || SqliteOpenError::sqlite(path);
-    let promised = end(connection).map_err(failed())?;
+    let tail = end(connection).map_err(failed())?;
     let last = connection
         .query_row(
             "SELECT seq, line FROM record ORDER BY seq DESC LIMIT 1",
@@ -260,8 +258,7 @@ pub(super) fn check_end(connection: &Connection, path: &Path) -> Result<(), Sqli
         )
         .optional()
         .map_err(failed())?;
-    promised
-        .confirm(last.as_ref())
+    tail.confirm(last.as_ref())
         .map_err(|(seq, problem)| SqliteOpenError::Damaged {
             path: path.to_owned(),
             seq,
@@ -274,7 +271,7 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
-    connection.busy_timeout(PATIENCE)?;
+    connection.busy_timeout(OPEN_LOCK_TIMEOUT)?;
     Ok(connection)
 }
 
@@ -288,10 +285,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_recorded_is_synced_at_every_commit_and_a_trial_only_before_the_log_is_written_back() {
+    fn records_are_synced_at_every_commit_and_probes_only_at_a_checkpoint() {
         let folder = tempfile::tempdir().expect("a folder");
-        let held = LockedFile::take(&folder.path().join("killgate.db")).expect("held");
-        let store = SqliteStore::open(held).expect("opened");
+        let lock = LockedFile::lock(&folder.path().join("killgate.db")).expect("locked");
+        let store = SqliteStore::open(lock).expect("opened");
         // 2 is FULL and 1 is NORMAL (SQLite documentation, "PRAGMA synchronous").
         for (connection, level) in [(&store.connection, 2), (&store.trial, 1)] {
             let pragma = |name| {

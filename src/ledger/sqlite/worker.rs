@@ -6,8 +6,8 @@ use super::store::{LedgerWrite, SqliteStore};
 use crate::domain::event::Recorded;
 use crate::workflow::ports::LedgerError;
 
-/// How many appends may share one `fsync`.
-const TOGETHER: usize = 64;
+/// How many writes may share one `fsync`.
+const MAX_BATCH: usize = 64;
 
 pub(super) enum LedgerJob {
     Write(WriteJob),
@@ -15,40 +15,39 @@ pub(super) enum LedgerJob {
 }
 
 pub(super) struct WriteJob {
-    pub(super) change: LedgerWrite,
+    pub(super) write: LedgerWrite,
     pub(super) answer: oneshot::Sender<Result<Vec<Recorded>, LedgerError>>,
 }
 
-/// Does what is asked for, in the order in which it was asked, until nobody can ask any more.
+/// Runs the jobs in order until the ledger is dropped.
 pub(super) fn run(mut store: SqliteStore, mut queue: mpsc::Receiver<LedgerJob>) {
-    let mut jobs = Vec::with_capacity(TOGETHER);
-    store.tidy();
-    while queue.blocking_recv_many(&mut jobs, TOGETHER) > 0 {
-        let mut works = Vec::new();
+    let mut jobs = Vec::with_capacity(MAX_BATCH);
+    store.checkpoint();
+    while queue.blocking_recv_many(&mut jobs, MAX_BATCH) > 0 {
+        let mut writes = Vec::new();
         for job in jobs.drain(..) {
             match job {
-                LedgerJob::Write(work) => works.push(work),
+                LedgerJob::Write(job) => writes.push(job),
                 LedgerJob::Read(read) => {
-                    write(&mut store, std::mem::take(&mut works));
+                    write(&mut store, std::mem::take(&mut writes));
                     read(&mut store);
                 }
             }
         }
-        write(&mut store, works);
+        write(&mut store, writes);
         if queue.is_empty() {
-            store.tidy();
+            store.checkpoint();
         }
     }
 }
 
-fn write(store: &mut SqliteStore, works: Vec<WriteJob>) {
-    if works.is_empty() {
+fn write(store: &mut SqliteStore, jobs: Vec<WriteJob>) {
+    if jobs.is_empty() {
         return;
     }
-    let (changes, answers): (Vec<_>, Vec<_>) =
-        works.into_iter().map(|work| (work.change, work.answer)).unzip();
-    for (result, answer) in store.write(changes).into_iter().zip(answers) {
-        // Who asked may have gone away meanwhile; what is recorded stays recorded.
+    let (writes, answers): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (job.write, job.answer)).unzip();
+    for (result, answer) in store.write(writes).into_iter().zip(answers) {
+        // The caller may have gone away. The record stays.
         let _ = answer.send(result);
     }
 }

@@ -1,4 +1,4 @@
-//! The ledger: can it be written, and is it intact?
+//! Checks that the ledger is writable and intact.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
@@ -8,171 +8,133 @@ use super::target::encryption;
 use crate::common::check_result::CheckResult;
 use crate::config::{LedgerLocation, PostgresAddress, Settings};
 use crate::ledger::postgres;
-use crate::ledger::sqlite::{self, DryRun, SqliteOpenError};
+use crate::ledger::sqlite::{self, FileContent, SqliteOpenError};
 use crate::operations::audit::{self, AuditVerdict};
 use crate::operations::{leadership, ledger_tools};
 
 const WRITABLE: &str = "ledger: writable";
 const INTACT: &str = "ledger: intact";
-const NONE_YET: &str = "there is none yet: the first run makes it";
+const NONE_YET: &str = "there is none yet: the first run creates it";
 
-/// As much as a record takes, so that a full disk shows.
-const TRIAL: [u8; 4096] = [0; 4096];
+/// As large as a record, so that a full disk is noticed.
+const TRIAL_RECORD: [u8; 4096] = [0; 4096];
 
-pub(super) async fn find(settings: &Settings) -> Vec<CheckResult> {
+pub(super) async fn check(settings: &Settings) -> Vec<CheckResult> {
     match &settings.ledger {
         LedgerLocation::Sqlite { path } if !path.exists() => {
-            vec![can_be_made(path), CheckResult::ok(INTACT, NONE_YET)]
+            vec![check_creatable(path), CheckResult::ok(INTACT, NONE_YET)]
         }
-        LedgerLocation::Sqlite { path } => in_file(path, settings),
+        LedgerLocation::Sqlite { path } => check_file(path, settings),
         LedgerLocation::Postgres { connection } => vec![
             encryption(connection, "ledger: TLS".to_owned()),
-            in_postgres(connection).await,
-            intact(settings),
+            check_postgres(connection).await,
+            check_intact(settings),
         ],
     }
 }
 
-/// Makes no ledger: it would belong to whoever checks, who need not be whoever runs.
-fn can_be_made(path: &Path) -> CheckResult {
+/// Creates no ledger: it would belong to the user who runs the check, not to the one who runs killgate.
+fn check_creatable(path: &Path) -> CheckResult {
     match write_beside(path) {
-        Ok(()) => CheckResult::ok(WRITABLE, format!("{} can be made", path.display())),
-        Err(problem) => CheckResult::fail(
+        Ok(()) => CheckResult::ok(WRITABLE, format!("{} can be created", path.display())),
+        Err(error) => CheckResult::fail(
             WRITABLE,
-            format!("{} cannot be made: {problem}", path.display()),
-            mend_file(&problem),
+            format!("{} cannot be created: {error}", path.display()),
+            fix_for_file(&error),
         ),
     }
 }
 
-/// Whether a file can be made and filled where the ledger and its log are.
+/// Tests that a file can be created and filled in the ledger's folder.
 fn write_beside(path: &Path) -> io::Result<()> {
     let mut trial = path.to_owned().into_os_string();
     trial.push(format!(".check-{}", std::process::id()));
     let trial = Path::new(&trial);
-    // One that a check that was killed has left behind is not in the way.
+    // A file left behind by a killed check is overwritten.
     let mut file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .open(trial)?;
-    let written = file.write_all(&TRIAL).and_then(|()| file.sync_all());
+    let written = file.write_all(&TRIAL_RECORD).and_then(|()| file.sync_all());
     std::fs::remove_file(trial)?;
     written
 }
 
-fn mend_file(problem: &io::Error) -> &'static str {
-    match problem.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "Make room on the disk",
+fn fix_for_file(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "Free some space on the disk",
         _ => {
-            "See to the folder: it must exist, belong to the account that runs killgate, and be mounted writable"
+            "Check the folder: it must exist, belong to the user that runs killgate, and be mounted writable"
         }
     }
 }
 
-/// Changes nothing in the ledger: a version that is about to be installed is checked while the old one is still in use.
-fn in_file(path: &Path, settings: &Settings) -> Vec<CheckResult> {
-    let tried = sqlite::dry_run(path);
-    let is_empty = tried.as_ref().is_ok_and(|tried| tried.version == 0);
-    let writable = match tried {
-        Ok(tried) => match path.canonicalize().and_then(|path| write_beside(&path)) {
-            Ok(()) => of_version(tried, path),
-            Err(problem) => CheckResult::fail(
+/// Changes nothing in the ledger, which another killgate may be using.
+fn check_file(path: &Path, settings: &Settings) -> Vec<CheckResult> {
+    let content = sqlite::dry_run(path);
+    let is_empty = matches!(content, Ok(FileContent::Empty));
+    let writable = match content {
+        Ok(_) => match path.canonicalize().and_then(|path| write_beside(&path)) {
+            Ok(()) if is_empty => CheckResult::ok(
                 WRITABLE,
-                format!("nothing can be written beside {}: {problem}", path.display()),
-                mend_file(&problem),
+                format!(
+                    "{} is empty: the first run creates the ledger in it",
+                    path.display()
+                ),
+            ),
+            Ok(()) => CheckResult::ok(WRITABLE, path.display().to_string()),
+            Err(error) => CheckResult::fail(
+                WRITABLE,
+                format!("nothing can be written beside {}: {error}", path.display()),
+                fix_for_file(&error),
             ),
         },
         Err(SqliteOpenError::Held { .. }) => {
-            CheckResult::ok(WRITABLE, "a running killgate holds it; that one tells at /readyz")
+            CheckResult::ok(WRITABLE, "a running killgate holds it: see its /readyz")
         }
-        Err(problem) => CheckResult::fail(
+        Err(error) => CheckResult::fail(
             WRITABLE,
-            problem.to_string(),
-            "Mend the file, or give [ledger] another url",
+            error.to_string(),
+            "Fix the file, or set another url in [ledger]",
         ),
     };
     if is_empty {
         return vec![writable, CheckResult::ok(INTACT, NONE_YET)];
     }
-    vec![writable, intact(settings)]
+    vec![writable, check_intact(settings)]
 }
 
-fn of_version(DryRun { version, newest }: DryRun, path: &Path) -> CheckResult {
-    let path = path.display();
-    if version == 0 {
-        return CheckResult::ok(
-            WRITABLE,
-            format!("{path} is empty: the first run makes a ledger of it"),
-        );
-    }
-    if version == newest {
-        return CheckResult::ok(WRITABLE, path.to_string());
-    }
-    CheckResult::warn(
-        WRITABLE,
-        format!(
-            "{path} is of version {version}: the next start brings it to version {newest}, which older killgates cannot open"
-        ),
-        format!("Nothing, unless you want to be able to go back: then first sqlite3 {path} \".backup COPY\""),
-    )
-}
-
-async fn in_postgres(connection: &PostgresAddress) -> CheckResult {
-    match postgres::dry_run(&leadership::dial(connection)).await {
+async fn check_postgres(connection: &PostgresAddress) -> CheckResult {
+    match postgres::dry_run(&leadership::connect_options(connection)).await {
         Ok(()) => CheckResult::ok(WRITABLE, connection.address()),
-        Err(problem) => CheckResult::fail(
+        Err(error) => CheckResult::fail(
             WRITABLE,
-            format!("{}: {problem}", connection.address()),
+            format!("{}: {error}", connection.address()),
             "See docs/ledger.md for what its role needs",
         ),
     }
 }
 
-fn intact(settings: &Settings) -> CheckResult {
-    let walked =
-        ledger_tools::pages(&settings.ledger).and_then(|mut pages| audit::verify(pages.as_mut(), None));
-    match walked {
+fn check_intact(settings: &Settings) -> CheckResult {
+    let verdict = ledger_tools::open_reader(&settings.ledger)
+        .and_then(|mut reader| audit::verify(reader.as_mut(), None));
+    match verdict {
         Ok(AuditVerdict::Intact(last)) => CheckResult::ok(INTACT, audit::end(&last)),
         Ok(verdict) => CheckResult::fail(
             INTACT,
             verdict.to_string(),
-            "Keep the ledger as it is for whoever investigates, and restore an intact copy",
+            "Keep the ledger unchanged for the investigation, and restore an intact copy",
         ),
-        Err(problem) if is_none_yet(&problem) => CheckResult::ok(INTACT, NONE_YET),
-        Err(problem) => CheckResult::fail(
+        Err(error) if is_none_yet(&error) => CheckResult::ok(INTACT, NONE_YET),
+        Err(error) => CheckResult::fail(
             INTACT,
-            format!("{problem:#}"),
-            "See to the ledger and to the rights on it",
+            format!("{error:#}"),
+            "Check the ledger and the privileges on it",
         ),
     }
 }
 
-fn is_none_yet(problem: &anyhow::Error) -> bool {
-    matches!(problem.downcast_ref(), Some(postgres::PostgresOpenError::Missing))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::common::check_result::CheckStatus;
-
-    #[test]
-    fn of_an_older_ledger_it_is_said_what_the_next_start_makes_of_it() {
-        let judged = |version| {
-            of_version(
-                DryRun { version, newest: 3 },
-                Path::new("/var/lib/killgate/killgate.db"),
-            )
-        };
-        assert_eq!([judged(0).status, judged(3).status], [CheckStatus::Ok; 2]);
-        let older = judged(2);
-        assert_eq!(older.status, CheckStatus::Warn);
-        assert!(
-            older
-                .detail
-                .contains("of version 2: the next start brings it to version 3"),
-            "{older}"
-        );
-    }
+fn is_none_yet(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(postgres::PostgresOpenError::Missing))
 }

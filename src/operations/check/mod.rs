@@ -1,4 +1,4 @@
-//! `killgate check`: every precondition tried for real, and how to mend what is missing.
+//! `killgate check`: checks every precondition, and says how to fix what is missing.
 
 mod ledger;
 mod privileges;
@@ -12,67 +12,57 @@ use crate::common::check_result::{CheckResult, CheckStatus};
 use crate::config::Settings;
 use crate::discord::inspection;
 
-/// Tries everything, and prints a line each or, for machines, one JSON array; whether nothing failed.
+/// Prints one line per check, or one JSON array, and returns whether none failed.
 pub fn check(settings: &Settings, json: bool) -> anyhow::Result<bool> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .context("the runtime cannot be started")?;
-    let findings = runtime.block_on(find(settings));
+        .context("the runtime could not be started")?;
+    let results = runtime.block_on(run_checks(settings));
     if json {
-        let findings: Vec<_> = findings.iter().map(as_json).collect();
-        println!("{:#}", json!(findings));
+        let results: Vec<_> = results.iter().map(as_json).collect();
+        println!("{:#}", json!(results));
     } else {
-        for finding in &findings {
-            println!("{finding}");
+        for result in &results {
+            println!("{result}");
         }
     }
-    Ok(findings.iter().all(|finding| finding.status != CheckStatus::Fail))
+    Ok(results.iter().all(|result| result.status != CheckStatus::Fail))
 }
 
-async fn find(settings: &Settings) -> Vec<CheckResult> {
-    let mut findings = vec![CheckResult::ok("config", "every value is usable")];
-    // All at the same time: a server that does not answer delays none of the others.
-    let looks = settings
+async fn run_checks(settings: &Settings) -> Vec<CheckResult> {
+    let mut results = vec![CheckResult::ok("config", "every value is usable")];
+    // Concurrently, so that a server that does not answer delays no other check.
+    let target_checks = settings
         .targets
         .iter()
-        .map(|configured| target::find(configured, bootstrap::dial(&configured.connection)));
+        .map(|target| target::check(target, bootstrap::connect_options(&target.connection)));
     let (discord, targets, ledger) = tokio::join!(
-        on_discord(settings),
-        futures_util::future::join_all(looks),
-        ledger::find(settings),
+        check_discord(settings),
+        futures_util::future::join_all(target_checks),
+        ledger::check(settings),
     );
-    findings.extend(discord);
-    findings.extend(targets.into_iter().flatten());
-    findings.extend(ledger);
-    findings
+    results.extend(discord);
+    results.extend(targets.into_iter().flatten());
+    results.extend(ledger);
+    results
 }
 
-async fn on_discord(settings: &Settings) -> Vec<CheckResult> {
-    let profile = match bootstrap::profile(settings) {
-        Ok(profile) => profile,
-        Err(problem) => {
-            return vec![CheckResult::fail(
-                "reactions",
-                format!("{problem:#}"),
-                "Choose another emoji",
-            )];
-        }
-    };
+async fn check_discord(settings: &Settings) -> Vec<CheckResult> {
     let access: Vec<_> = settings
         .targets
         .iter()
         .map(|target| &target.policy.access)
         .collect();
-    inspection::inspect(&profile, &access).await
+    inspection::inspect(&settings.discord, &access).await
 }
 
-fn as_json(finding: &CheckResult) -> serde_json::Value {
+fn as_json(result: &CheckResult) -> serde_json::Value {
     let CheckResult {
         what,
         status,
         detail,
-        fix: mend,
-    } = finding;
-    json!({ "what": what, "status": status.name(), "detail": detail, "mend": mend })
+        fix,
+    } = result;
+    json!({ "what": what, "status": status.name(), "detail": detail, "fix": fix })
 }

@@ -1,16 +1,16 @@
-//! How the bot's role may signal on a target.
+//! Checks how the role may signal on a target.
 
 use crate::common::check_result::CheckResult;
 use crate::postgres::privileges::{GuardFunction, RolePrivileges};
 use crate::postgres::server_info::{ServerInfo, SignalRight};
 
-pub(super) fn find(findings: &ServerInfo, privileges: &RolePrivileges, what: String) -> CheckResult {
-    let role = quoted(&findings.role);
+pub(super) fn check(server_info: &ServerInfo, privileges: &RolePrivileges, what: String) -> CheckResult {
+    let role = quoted(&server_info.role);
     let install = format!(
         "Install the guard: killgate guard-sql --role {role} | psql -v ON_ERROR_STOP=1 -f -, as a superuser"
     );
-    match (findings.signal_right, &privileges.guard) {
-        (SignalRight::Guard, Some(guard)) => through_guard(guard, privileges, what, &role, install),
+    match (server_info.signal_right, &privileges.guard) {
+        (SignalRight::Guard, Some(guard)) => check_guard(guard, privileges, what, &role, install),
         (SignalRight::Guard, None) => CheckResult::ok(what, "guard: through killgate.signal_backend alone"),
         (SignalRight::Direct, None) => CheckResult::ok(
             what,
@@ -19,8 +19,8 @@ pub(super) fn find(findings: &ServerInfo, privileges: &RolePrivileges, what: Str
         (SignalRight::Direct, Some(guard)) => CheckResult::warn(
             what,
             format!(
-                "direct, around the guard that is there: {}",
-                unusable(guard, &role)
+                "direct, bypassing the installed guard: {}",
+                why_unusable(guard, &role)
             ),
             format!("{install}; then REVOKE pg_signal_backend FROM {role}, and restart killgate"),
         ),
@@ -31,14 +31,14 @@ pub(super) fn find(findings: &ServerInfo, privileges: &RolePrivileges, what: Str
             what,
             format!(
                 "the role {role} may not signal at all: {}",
-                unusable(guard, &role)
+                why_unusable(guard, &role)
             ),
             install,
         ),
     }
 }
 
-fn through_guard(
+fn check_guard(
     guard: &GuardFunction,
     privileges: &RolePrivileges,
     what: String,
@@ -49,7 +49,7 @@ fn through_guard(
         return CheckResult::fail(
             what,
             format!(
-                "guard: its owner {} is no member of pg_signal_backend, so that every signal would be refused",
+                "guard: its owner {} is not a member of pg_signal_backend, so every signal would be refused",
                 quoted(&guard.owner)
             ),
             install,
@@ -58,28 +58,26 @@ fn through_guard(
     if privileges.may_signal {
         return CheckResult::warn(
             what,
-            format!(
-                "guard, but the role {role} is itself a member of pg_signal_backend and could signal around it"
-            ),
+            format!("guard, but the role {role} is itself a member of pg_signal_backend and could bypass it"),
             format!("REVOKE pg_signal_backend FROM {role}"),
         );
     }
     if !guard.is_current {
         return CheckResult::warn(
             what,
-            "guard, but its text is not the one that this killgate installs: it is of another version, or was changed",
+            "guard, but its body is not the one that this killgate installs: it is of another version, or was changed",
             install,
         );
     }
     CheckResult::ok(what, "guard: through killgate.signal_backend alone")
 }
 
-/// Why the function of the guard's name is not the guard.
-fn unusable(guard: &GuardFunction, role: &str) -> String {
-    if !guard.fits {
+/// Why the function with the guard's name is not used.
+fn why_unusable(guard: &GuardFunction, role: &str) -> String {
+    if !guard.has_expected_arguments {
         "killgate.signal_backend takes other arguments: it is of another version".to_owned()
     } else if !guard.is_definer {
-        "killgate.signal_backend does not run with its owner's rights (SECURITY DEFINER)".to_owned()
+        "killgate.signal_backend does not run with its owner's privileges (SECURITY DEFINER)".to_owned()
     } else if guard.is_granted {
         "killgate.signal_backend cannot be used".to_owned()
     } else {
@@ -87,7 +85,7 @@ fn unusable(guard: &GuardFunction, role: &str) -> String {
     }
 }
 
-/// The name of a role as SQL takes it.
+/// The name of a role as an SQL identifier.
 pub(super) fn quoted(role: &str) -> String {
     let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     if role.chars().all(is_plain) && role.starts_with(|c: char| !c.is_ascii_digit()) {

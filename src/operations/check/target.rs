@@ -1,4 +1,4 @@
-//! A target: can it be reached, and has the bot's role the rights it needs there, and no others?
+//! Checks that a target is reachable, and that the role has the privileges it needs and no others.
 
 use std::time::Duration;
 
@@ -6,37 +6,38 @@ use tokio::time::timeout;
 
 use super::privileges::{self, quoted};
 use crate::common::check_result::CheckResult;
-use crate::config::{PostgresAddress, TargetConfig, TlsMode};
+use crate::config::{PostgresAddress, TargetConfig};
 use crate::postgres::connection::ConnectOptions;
 use crate::postgres::privileges::{self as role_privileges, RolePrivileges};
-use crate::postgres::server_info::{ServerInfo, query as find_out, try_statements};
+use crate::postgres::server_info::{ServerInfo, query, try_statements};
+use crate::postgres::tls::TlsMode;
 use crate::postgres::version::ServerVersion;
 
-/// A target that has not answered by then is not reachable.
-const WITHIN: Duration = Duration::from_secs(5);
+/// A target that does not answer within this time is not reachable.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-pub(super) async fn find(target: &TargetConfig, dial: ConnectOptions) -> Vec<CheckResult> {
+pub(super) async fn check(target: &TargetConfig, options: ConnectOptions) -> Vec<CheckResult> {
     let what = |about: &str| format!("target {}: {about}", target.name);
-    let tried = timeout(WITHIN, async {
-        let (mut live, _ended) = dial.connect().await?;
-        let findings = find_out(&mut live).await?;
-        if !findings.version.is_too_old() {
-            try_statements(&mut live).await?;
+    let server = timeout(TIMEOUT, async {
+        let (mut connection, _ended) = options.connect().await?;
+        let server_info = query(&mut connection).await?;
+        if !server_info.version.is_too_old() {
+            try_statements(&mut connection).await?;
         }
-        let privileges = role_privileges::find(&live, findings.version).await?;
-        anyhow::Ok((findings, privileges))
+        let privileges = role_privileges::find(&connection, server_info.version).await?;
+        anyhow::Ok((server_info, privileges))
     });
-    let (findings, privileges) = match tried.await {
-        Ok(Ok(found)) => found,
-        Ok(Err(problem)) => {
+    let (server_info, privileges) = match server.await {
+        Ok(Ok(server)) => server,
+        Ok(Err(error)) => {
             return vec![CheckResult::fail(
                 what("reachable"),
                 format!(
                     "{}: {}",
                     target.connection.address(),
-                    crate::postgres::error::unreachable_because(problem)
+                    crate::postgres::error::unreachable_because(error)
                 ),
-                "Correct the target's url, password or certificate, or see to its server",
+                "Correct the target's url, password or certificate, or check its server",
             )];
         }
         Err(_) => {
@@ -45,25 +46,25 @@ pub(super) async fn find(target: &TargetConfig, dial: ConnectOptions) -> Vec<Che
                 format!(
                     "{} did not answer within {} s",
                     target.connection.address(),
-                    WITHIN.as_secs()
+                    TIMEOUT.as_secs()
                 ),
-                "See to the server, and to the network and firewall between it and this machine",
+                "Check the server, and the network and firewall between it and this machine",
             )];
         }
     };
     vec![
         CheckResult::ok(what("reachable"), target.connection.address()),
         encryption(&target.connection, what("TLS")),
-        version(findings.version, what("version")),
-        sight(&findings, what("sessions")),
-        privileges::find(&findings, &privileges, what("signals")),
-        superuser(&findings, what("superuser")),
+        version(server_info.version, what("version")),
+        session_visibility(&server_info, what("sessions")),
+        privileges::check(&server_info, &privileges, what("signals")),
+        superuser(&server_info, what("superuser")),
         tables(&privileges, what("tables")),
-        reserved(&findings, &privileges, what("reserved connections")),
+        reserved(&server_info, &privileges, what("reserved connections")),
     ]
 }
 
-/// How a connection to PostgreSQL is protected on its way.
+/// How a connection to PostgreSQL is encrypted.
 pub(super) fn encryption(connection: &PostgresAddress, what: String) -> CheckResult {
     match connection.tls.mode {
         TlsMode::Disable if connection.is_local() => {
@@ -71,19 +72,19 @@ pub(super) fn encryption(connection: &PostgresAddress, what: String) -> CheckRes
         }
         TlsMode::Disable => CheckResult::warn(
             what,
-            "plain text: whoever is on the way reads the password and every query",
+            "plain text: anybody on the network can read the password and every query",
             "Leave sslmode out of the url, or set it to verify-full",
         ),
         TlsMode::Require => CheckResult::warn(
             what,
-            "encrypted, but to whoever answers: the server's certificate is not checked",
+            "encrypted, but the server's certificate is not verified",
             "Set sslmode to verify-full, with sslrootcert if the CA is your own",
         ),
         TlsMode::VerifyCa => CheckResult::ok(
             what,
-            "encrypted; the certificate's CA is checked, its name is not",
+            "encrypted; the certificate's CA is verified, its name is not",
         ),
-        TlsMode::VerifyFull => CheckResult::ok(what, "encrypted; the certificate and its name are checked"),
+        TlsMode::VerifyFull => CheckResult::ok(what, "encrypted; the certificate and its name are verified"),
     }
 }
 
@@ -101,39 +102,39 @@ fn version(number: ServerVersion, what: String) -> CheckResult {
     }
     CheckResult::warn(
         what,
-        format!("{version}, which this killgate was not tried with"),
+        format!("{version}, which this killgate was not tested with"),
         "Use PostgreSQL 13 to 18, or a newer killgate",
     )
 }
 
-fn sight(findings: &ServerInfo, what: String) -> CheckResult {
-    if findings.sees_all_sessions {
+fn session_visibility(server_info: &ServerInfo, what: String) -> CheckResult {
+    if server_info.sees_all_sessions {
         return CheckResult::ok(what, "the role sees other users' sessions");
     }
     CheckResult::fail(
         what,
-        format!("the role {} sees its own sessions only", findings.role),
-        format!("GRANT pg_read_all_stats TO {}", quoted(&findings.role)),
+        format!("the role {} sees its own sessions only", server_info.role),
+        format!("GRANT pg_read_all_stats TO {}", quoted(&server_info.role)),
     )
 }
 
-fn superuser(findings: &ServerInfo, what: String) -> CheckResult {
-    if !findings.is_superuser {
-        return CheckResult::ok(what, format!("the role {} is none", findings.role));
+fn superuser(server_info: &ServerInfo, what: String) -> CheckResult {
+    if !server_info.is_superuser {
+        return CheckResult::ok(what, format!("the role {} is not one", server_info.role));
     }
     CheckResult::fail(
         what,
         format!(
-            "the role {} is a superuser: whoever has its password has the server",
-            findings.role
+            "the role {} is a superuser: anybody with its password controls the server",
+            server_info.role
         ),
-        "Log in as a role of its own, as killgate guard-sql creates it",
+        "Log in as a separate role, which killgate guard-sql creates",
     )
 }
 
 fn tables(privileges: &RolePrivileges, what: String) -> CheckResult {
     match &privileges.readable_table {
-        None => CheckResult::ok(what, "the role can read no user's table in this database"),
+        None => CheckResult::ok(what, "the role can read no user table in this database"),
         Some(table) => CheckResult::fail(
             what,
             format!("the role can read {table}"),
@@ -142,11 +143,11 @@ fn tables(privileges: &RolePrivileges, what: String) -> CheckResult {
     }
 }
 
-fn reserved(findings: &ServerInfo, privileges: &RolePrivileges, what: String) -> CheckResult {
-    if !findings.version.reserves_connections() {
+fn reserved(server_info: &ServerInfo, privileges: &RolePrivileges, what: String) -> CheckResult {
+    if !server_info.version.reserves_connections() {
         return CheckResult::ok(
             what,
-            "not before PostgreSQL 16; the connection opened at start is kept",
+            "not before PostgreSQL 16; the connection opened at start stays open",
         );
     }
     match (privileges.reserved_connections, privileges.may_use_reserved) {
@@ -154,14 +155,17 @@ fn reserved(findings: &ServerInfo, privileges: &RolePrivileges, what: String) ->
         (1.., false) => CheckResult::warn(
             what,
             "the server reserves some, and the role may not use them",
-            format!("GRANT pg_use_reserved_connections TO {}", quoted(&findings.role)),
+            format!(
+                "GRANT pg_use_reserved_connections TO {}",
+                quoted(&server_info.role)
+            ),
         ),
         _ => CheckResult::warn(
             what,
-            "none: killgate cannot come back to a server whose slots are all taken",
+            "none: killgate cannot reconnect to a server whose slots are all taken",
             format!(
                 "Set reserved_connections to 3 or so, restart, and GRANT pg_use_reserved_connections TO {}",
-                quoted(&findings.role)
+                quoted(&server_info.role)
             ),
         ),
     }
@@ -173,10 +177,10 @@ mod tests {
     use crate::common::check_result::CheckStatus;
 
     #[test]
-    fn a_server_that_is_too_old_fails_and_one_that_is_too_new_is_warned_of() {
-        let judged = |number| version(ServerVersion(number), String::new()).status;
-        assert_eq!(judged(120_022), CheckStatus::Fail);
-        assert_eq!([judged(130_000), judged(180_004)], [CheckStatus::Ok; 2]);
-        assert_eq!(judged(190_000), CheckStatus::Warn);
+    fn a_too_old_server_fails_and_a_too_new_one_is_a_warning() {
+        let status = |number| version(ServerVersion(number), String::new()).status;
+        assert_eq!(status(120_022), CheckStatus::Fail);
+        assert_eq!([status(130_000), status(180_004)], [CheckStatus::Ok; 2]);
+        assert_eq!(status(190_000), CheckStatus::Warn);
     }
 }

@@ -1,60 +1,60 @@
-//! Places where a secret may stand outside of any literal: because the grammar takes words for values there, or
-//! because somebody or some tool got the SQL wrong. The server refuses such a statement, but reports its text.
+//! Finds places where a secret may be outside any literal: where the grammar accepts words as values, or where the SQL
+//! is wrong. The server rejects a wrong statement, but reports its text.
 
 use super::lexer::SqlToken;
 
-/// Follows the words of a statement and says from where on nothing may be shown.
+/// Follows the words of a statement and decides from where on nothing may be shown.
 #[derive(Default)]
 pub(super) struct Hazards {
-    /// How many words of this statement were seen.
+    /// The number of words of this statement so far.
     words: usize,
-    about: StatementSubject,
-    /// It begins with `SET` or `ALTER`, or it defines a function, which can bring settings along.
+    subject: StatementSubject,
+    /// It begins with `SET` or `ALTER`, or defines a function, which can include settings.
     may_set: bool,
-    /// It does set something.
+    /// It contains `SET`.
     sets: bool,
     last: PreviousToken,
 }
 
-/// What a statement is about, as far as its first two words tell.
+/// The kind of a statement, by its first two words.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum StatementSubject {
     #[default]
     Anything,
     /// It begins with `CREATE` or `ALTER`.
     Definition,
-    /// What it defines has a password: a role, a user mapping, a foreign server or a subscription.
+    /// It defines an object with a password: a role, a user mapping, a foreign server or a subscription.
     PasswordHolder,
 }
 
-/// What the token before was, as far as it bears on the next one.
+/// The previous token, as far as it affects the next one.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum PreviousToken {
     #[default]
     Harmless,
     From,
     FromStdin,
-    /// A string comes next, or a password stands where it should be: after `PASSWORD`, after the `IDENTIFIED` of
-    /// other databases, and after a subscription's `CONNECTION`.
+    /// A string must follow, or a password is in its place: after `PASSWORD`, after the `IDENTIFIED` of other databases,
+    /// and after a subscription's `CONNECTION`.
     Password,
-    /// One of the values to set, or the `=` or `TO` before them.
+    /// A value of a setting, or the `=` or `TO` before it.
     Value,
 }
 
 impl Hazards {
-    /// Whether `token`, which is no blank, may be shown. Once it may not, nothing that follows may be either.
-    pub(super) fn admit(&mut self, token: &SqlToken<'_>) -> bool {
-        let admitted = match self.last {
+    /// Whether `token`, which is not blank, may be shown. After the first that may not, none may.
+    pub(super) fn may_show(&mut self, token: &SqlToken<'_>) -> bool {
+        let may_show = match self.last {
             PreviousToken::Harmless | PreviousToken::From => true,
-            // A script for psql that went to the server as it is: the rows to copy follow the statement.
+            // A psql script that was sent to the server unchanged: the rows to copy follow the statement.
             PreviousToken::FromStdin => false,
-            // `PASSWORD hunter2` and `PASSWORD "hunter2"`: somebody forgot the quotes, or took the wrong ones.
+            // `PASSWORD hunter2` and `PASSWORD "hunter2"`: the quotes are missing, or are the wrong ones.
             PreviousToken::Password => match token {
                 SqlToken::String | SqlToken::Parameter(_) => true,
                 SqlToken::Word(word) => is_any(word, &["null"]),
                 _ => false,
             },
-            // `SET app.token = hunter2` is valid: a setting's value needs no quotes.
+            // `SET app.token = hunter2` is valid: the value of a setting needs no quotes.
             PreviousToken::Value => match token {
                 SqlToken::Word(word) => is_any(word, &["default", "on", "off", "true", "false"]),
                 SqlToken::Quoted(_) => false,
@@ -62,7 +62,7 @@ impl Hazards {
             },
         };
         self.follow(token);
-        admitted
+        may_show
     }
 
     fn follow(&mut self, token: &SqlToken<'_>) {
@@ -82,25 +82,25 @@ impl Hazards {
         match self.words {
             0 => {
                 if is_any(word, &["create", "alter"]) {
-                    self.about = StatementSubject::Definition;
+                    self.subject = StatementSubject::Definition;
                 }
                 self.may_set = is_any(word, &["set", "alter"]);
             }
-            1 if self.about == StatementSubject::Definition
+            1 if self.subject == StatementSubject::Definition
                 && is_any(word, &["role", "user", "group", "server", "subscription"]) =>
             {
-                self.about = StatementSubject::PasswordHolder;
+                self.subject = StatementSubject::PasswordHolder;
             }
             // `CREATE FUNCTION`, and `CREATE OR REPLACE FUNCTION`.
             1..=3 => {
                 self.may_set |=
-                    self.about == StatementSubject::Definition && is_any(word, &["function", "procedure"]);
+                    self.subject == StatementSubject::Definition && is_any(word, &["function", "procedure"]);
             }
             _ => {}
         }
         self.words += 1;
         self.sets |= self.may_set && is_any(word, &["set"]);
-        if self.about == StatementSubject::PasswordHolder
+        if self.subject == StatementSubject::PasswordHolder
             && is_any(word, &["password", "identified", "connection"])
         {
             PreviousToken::Password

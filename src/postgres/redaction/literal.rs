@@ -1,24 +1,24 @@
-//! Where literals and comments end. Every function answers `None` when that cannot be told: the text ends before, or
-//! it depends on a setting of the session that nobody reports.
+//! Finds the ends of literals and comments. Every function returns `None` when the end is unknown: the text was cut, or
+//! it depends on a session setting that PostgreSQL does not report.
 
-/// What a backslash means within a quoted string.
+/// The meaning of a backslash within a quoted string.
 #[derive(Clone, Copy)]
 pub(super) enum Backslash {
-    /// It takes the meaning from the character after it, as in `E'…'`.
+    /// It escapes the next character, as in `E'…'`.
     Escapes,
-    /// That depends on the session's `standard_conforming_strings`.
-    Unsettled,
+    /// It depends on the session's `standard_conforming_strings`.
+    Ambiguous,
 }
 
-/// The end of the string whose opening quote is at `open`, with all of its segments on further lines.
+/// The end of the string whose opening quote is at `open`, including its continuation on further lines.
 pub(super) fn string(text: &str, open: usize, backslash: Backslash) -> Option<usize> {
     let mut start = open + 1;
     loop {
         let escaping = segment(text, start, true);
         let end = match backslash {
             Backslash::Escapes => escaping?,
-            // Only where both readings end the string at one place is it certain what lies outside of it.
-            Backslash::Unsettled => segment(text, start, false).filter(|end| escaping == Some(*end))?,
+            // The end is certain only when both readings end the string at the same place.
+            Backslash::Ambiguous => segment(text, start, false).filter(|end| escaping == Some(*end))?,
         };
         match next_segment(text, end) {
             Some(next) => start = next,
@@ -27,7 +27,7 @@ pub(super) fn string(text: &str, open: usize, backslash: Backslash) -> Option<us
     }
 }
 
-/// The place after the quote that closes a string of which `start` is the first character inside.
+/// The position after the closing quote of a string whose content begins at `start`.
 fn segment(text: &str, start: usize, backslash_escapes: bool) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut at = start;
@@ -41,28 +41,28 @@ fn segment(text: &str, start: usize, backslash_escapes: bool) -> Option<usize> {
     }
 }
 
-/// Strings that only white space with a line break in it separates, line comments included, are one string, and
-/// backslashes mean in all of it what they mean in its first segment.
+/// Strings separated only by white space that contains a line break, or by line comments, are one string. Backslashes
+/// mean the same in all of its segments.
 fn next_segment(text: &str, end: usize) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut at = end;
-    let mut broken = false;
+    let mut has_line_break = false;
     loop {
         match bytes.get(at)? {
-            b'\n' | b'\r' => broken = true,
+            b'\n' | b'\r' => has_line_break = true,
             b' ' | b'\t' | b'\x0b' | b'\x0c' => {}
             b'-' if bytes.get(at + 1) == Some(&b'-') => {
                 at = line_comment(text, at);
                 continue;
             }
-            b'\'' if broken => return Some(at + 1),
+            b'\'' if has_line_break => return Some(at + 1),
             _ => return None,
         }
         at += 1;
     }
 }
 
-/// The end of the dollar-quoted string with which `text` begins; `None` also when what begins there is none.
+/// The end of the dollar-quoted string at the start of `text`; `None` also when there is none.
 pub(super) fn dollar_quoted(text: &str) -> Option<usize> {
     let tag = text[1..].find('$').map(|length| &text[1..=length])?;
     let well_formed = tag
@@ -74,10 +74,10 @@ pub(super) fn dollar_quoted(text: &str) -> Option<usize> {
     Some(opening.len() * 2 + length)
 }
 
-/// The end of the number with which `text` begins.
+/// The end of the number at the start of `text`.
 ///
-/// The forms of numbers differ between versions of PostgreSQL (`0x1F` and `1_000` came with 16), and so does what
-/// becomes of letters right behind one: whatever can belong to it in any version is taken as part of it.
+/// The syntax of numbers differs between PostgreSQL versions (`0x1F` and `1_000` came with 16), and so does the treatment
+/// of letters directly after one. Whatever can belong to the number in any version is taken as part of it.
 pub(super) fn number(text: &str) -> usize {
     let mut end = 0;
     let mut before = '.';
@@ -110,14 +110,14 @@ pub(super) fn quoted_identifier(text: &str, open: usize) -> Option<usize> {
     }
 }
 
-/// The end of the line comment at `start`: a carriage return ends it as well.
+/// The end of the line comment at `start`. A carriage return also ends it.
 pub(super) fn line_comment(text: &str, start: usize) -> usize {
     text[start..]
         .find(['\n', '\r'])
         .map_or(text.len(), |length| start + length)
 }
 
-/// The end of the block comment with which `text` begins. They nest.
+/// The end of the block comment at the start of `text`. Block comments nest.
 pub(super) fn block_comment(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut depth = 0_usize;

@@ -1,13 +1,12 @@
-//! Query text fit to show: every literal and comment of a statement taken out, its shape kept.
+//! Removes every literal and comment from query text, and keeps its structure.
 //!
-//! What `pg_stat_activity.query` holds is whatever a client sent: with passwords and personal data in its literals,
-//! cut at `track_activity_query_size` bytes, not necessarily valid, and written under either setting of
-//! `standard_conforming_strings`. The lexer here follows the rules of PostgreSQL's documentation, chapter 4.1
-//! "Lexical Structure". It is no parser, and where a text is not plainly one thing it **fails closed**: from the
-//! first place that it does not understand, nothing more is shown but `…`.
+//! `pg_stat_activity.query` contains whatever a client sent: passwords and personal data in literals, text cut at
+//! `track_activity_query_size` bytes, invalid SQL, and either setting of `standard_conforming_strings`. The lexer follows
+//! PostgreSQL's documentation, chapter 4.1 "Lexical Structure". It is not a parser, and it **fails closed**: everything
+//! from the first ambiguous place on is shown as `…`.
 //!
-//! What is shown can still hold control, formatting and markup characters within quoted identifiers: every text
-//! that goes to people passes through [`inert`](crate::discord::sanitize) as well.
+//! Quoted identifiers in the result can still contain control, formatting and markup characters. Every text shown to
+//! people also passes through [`sanitize`](crate::discord::sanitize).
 
 mod hazard;
 mod lexer;
@@ -18,20 +17,20 @@ use std::fmt;
 use hazard::Hazards;
 use lexer::{SqlLexer, SqlToken};
 
-/// Stands for one literal.
+/// Replaces a literal.
 const LITERAL: &str = "?";
-/// Stands for all the rest of a query.
+/// Replaces the rest of a query.
 const REST: &str = "…";
 
-/// How much of a query's text people get to see.
+/// How much of a query's text is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum QueryVisibility {
-    /// Its shape alone: literals become `?`, comments go.
+    /// Literals are replaced by `?`, comments are removed.
     #[default]
     Redacted,
-    /// Nothing of it.
+    /// No query text.
     Hidden,
-    /// All of it, as PostgreSQL reports it.
+    /// The text as PostgreSQL reports it.
     Full,
 }
 
@@ -46,8 +45,8 @@ impl QueryVisibility {
     }
 }
 
-/// Query text that [`QueryVisibility`] allows to be shown. Only this module makes it, so that a signature which asks for it
-/// cannot be handed the text of a query by mistake.
+/// Query text that [`QueryVisibility`] allows to be shown. Only this module constructs it, so a function that takes one
+/// cannot be given raw query text by mistake.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct VisibleQuery(String);
 
@@ -63,10 +62,10 @@ impl fmt::Display for VisibleQuery {
     }
 }
 
-/// Takes every literal and comment out of `query`, and makes each run of white space one blank.
+/// Removes every literal and comment from `query`, and replaces each run of white space by one space.
 ///
-/// Identifiers, keywords, operators and parameters (`$1`) stay. A text that is not understood, or that was cut
-/// within a literal, ends in `…`. Takes time linear in the length of the query.
+/// Identifiers, keywords, operators and parameters (`$1`) stay. Text that is ambiguous, or was cut within a literal, ends
+/// in `…`. The run time is linear in the length of the query.
 pub fn redact(query: &str) -> VisibleQuery {
     let mut shown = String::with_capacity(query.len().min(1024));
     let mut hazards = Hazards::default();
@@ -77,7 +76,7 @@ pub fn redact(query: &str) -> VisibleQuery {
                 blank = true;
                 continue;
             }
-            _ if !hazards.admit(&token) => REST,
+            _ if !hazards.may_show(&token) => REST,
             SqlToken::String | SqlToken::Number => LITERAL,
             SqlToken::Word(text)
             | SqlToken::Quoted(text)
@@ -116,13 +115,13 @@ mod tests {
     }
 
     #[test]
-    fn quotes_within_quotes_are_part_of_what_is_quoted() {
+    fn doubled_quotes_are_part_of_the_quoted_text() {
         shows(r#"TABLE """odd""""#, r#"TABLE """odd""""#);
         shows("SELECT '''hunter2''' FROM t", "SELECT ? FROM t");
     }
 
     #[test]
-    fn a_dollar_before_what_is_no_tag_quotes_nothing() {
+    fn a_dollar_sign_without_a_valid_tag_quotes_nothing() {
         shows("SELECT $a b$ hunter2 $a b$", "SELECT …");
     }
 
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_minus_behind_a_string_begins_no_comment() {
+    fn a_minus_after_a_string_does_not_begin_a_comment() {
         shows("SELECT 'a' - x\n'b'", "SELECT ? - x ?");
     }
 }
