@@ -49,7 +49,7 @@ impl<'a> ConfigSection<'a> {
         }
     }
 
-    /// The table that `value` should be; `prefix` stands before the names of its keys.
+    /// The table in `value`. `prefix` precedes the names of its keys.
     pub(super) fn of(value: &ConfigValue<'a>, reference: &'static ConfigTable, prefix: String) -> Self {
         let offset = value.span.offset;
         match value.content {

@@ -1,4 +1,4 @@
-//! What is said about a faulty file.
+//! The report about a file with faults.
 
 use insta::assert_snapshot;
 

@@ -127,7 +127,7 @@ impl LedgerSession {
             }
             match self.renew_lease().await {
                 Err(LedgerError::Deposed) => drop(self.deposed.send_replace(true)),
-                // Either the session goes on, or it is reopened.
+                // The session continues, or it is reopened.
                 Err(error) => tracing::warn!(error = ?error, "the lease could not be renewed"),
                 Ok(()) => {}
             }
