@@ -206,7 +206,10 @@ async fn the_script_runs_through_psql_twice_and_changes_no_existing_role() -> Re
     );
     assert_eq!(role(&cluster).await?, before);
 
-    let right = async || match open(options(&cluster, "killgate")).settled().await {
+    let right = async || match open(options(&cluster, "killgate"))
+        .wait_for_connection_attempt()
+        .await
+    {
         TargetStatus::Up(findings) => Some(findings.signal_right),
         _ => None,
     };

@@ -38,7 +38,7 @@ pub(crate) async fn stages(cluster: &Cluster) -> Result<[Stage; 2]> {
     cluster.sql(&guard_sql(GUARDED)).await?;
     let stage = async |right, role| {
         let target = open(options(cluster, role));
-        match target.settled().await {
+        match target.wait_for_connection_attempt().await {
             TargetStatus::Up(findings) if findings.signal_right == right => Ok(Stage { right, target }),
             other => bail!("{role} should have had the right {right}: {other:?}"),
         }

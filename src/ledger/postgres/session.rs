@@ -197,7 +197,7 @@ impl ConnectionSetup for LedgerSetup {
             return Err(error.into());
         }
         let known = self.high_water_mark.last();
-        let end = queries::end_after(client, &known).await?;
+        let end = queries::fetch_tail_if_contains(client, &known).await?;
         self.high_water_mark.confirm(&known, end)?;
         Ok(statements)
     }
