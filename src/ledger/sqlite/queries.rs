@@ -102,7 +102,7 @@ fn matching_requests(search: &RequestSearch) -> (String, Vec<Value>) {
     match search.anchor {
         SearchAnchor::Newest => condition(" ORDER BY request DESC", None),
         SearchAnchor::OlderThan(request) => {
-            condition(" AND request < ? ORDER BY request DESC", number(request))
+            condition(" AND request < ? ORDER BY request DESC", number(request));
         }
         SearchAnchor::NewerThan(request) => condition(" AND request > ? ORDER BY request", number(request)),
     }
