@@ -63,8 +63,8 @@ pub(super) fn vote_emoji(section: &ConfigSection<'_>) -> Result<VoteEmoji, Repor
         } else {
             &approve
         };
-        let problem = format!("{} would both approve and deny", later.value);
-        section.faults.report(&later.span, problem, "two different emoji")
+        let message = format!("{} would both approve and deny", later.value);
+        section.faults.report(&later.span, message, "two different emoji")
     })
 }
 

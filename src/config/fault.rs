@@ -11,7 +11,7 @@ pub struct ConfigFault {
     /// The section and the key, such as `[approval] approvals`.
     pub key: String,
     /// What is wrong; never contains a secret.
-    pub problem: String,
+    pub message: String,
     /// What is allowed.
     pub allowed: String,
 }
@@ -42,7 +42,7 @@ impl fmt::Display for ConfigFaults {
             if !fault.key.is_empty() {
                 write!(f, " {}:", fault.key)?;
             }
-            write!(f, " {}", fault.problem)?;
+            write!(f, " {}", fault.message)?;
             if !fault.allowed.is_empty() {
                 write!(f, "; allowed: {}", fault.allowed)?;
             }
@@ -87,13 +87,13 @@ impl<'a> FaultCollector<'a> {
     pub(super) fn report(
         &self,
         span: &FileSpan,
-        problem: impl Into<String>,
+        message: impl Into<String>,
         allowed: impl Into<String>,
     ) -> Reported {
         let fault = ConfigFault {
             position: span.offset.map(|offset| self.position(offset)),
             key: span.key.clone(),
-            problem: one_line(&problem.into()),
+            message: one_line(&message.into()),
             allowed: one_line(&allowed.into()),
         };
         let mut faults = self.faults.borrow_mut();

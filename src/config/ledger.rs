@@ -42,10 +42,10 @@ pub(super) fn read(
         return Ok(ledger);
     }
     no_password(section)?;
-    let path = sqlite("killgate.db", paths).map_err(|problem| {
+    let path = sqlite("killgate.db", paths).map_err(|message| {
         section
             .faults
-            .report(&section.span("url"), problem, "a file that can be written")
+            .report(&section.span("url"), message, "a file that can be written")
     })?;
     Ok(LedgerLocation::Sqlite { path })
 }

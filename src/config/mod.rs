@@ -108,7 +108,7 @@ fn read_from<T>(
     let text = fs::read(path)
         .map_err(|error| format!("cannot read it: {error}"))
         .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned()))
-        .map_err(|problem| unusable(FaultCollector::new(file.clone(), ""), None, problem))?;
+        .map_err(|message| unusable(FaultCollector::new(file.clone(), ""), None, message))?;
     // A URL in it may contain a password.
     let text = Zeroizing::new(text);
     let faults = FaultCollector::new(file, &text);
@@ -169,11 +169,11 @@ fn read_http(root: &ConfigSection<'_>) -> Result<Option<SocketAddr>, Reported> {
 }
 
 /// The only fault of a file that could not be parsed.
-fn unusable(faults: FaultCollector<'_>, offset: Option<usize>, problem: impl Into<String>) -> ConfigFaults {
+fn unusable(faults: FaultCollector<'_>, offset: Option<usize>, message: impl Into<String>) -> ConfigFaults {
     let span = FileSpan {
         offset,
         key: String::new(),
     };
-    faults.report(&span, problem, "a TOML file");
+    faults.report(&span, message, "a TOML file");
     faults.into_faults().expect("a fault was just reported")
 }

@@ -42,19 +42,19 @@ impl QuorumCheck<'_> {
             return Ok(());
         };
         if available == 0 {
-            let problem =
+            let message =
                 format!("the only approver{whose} is also the only requester, whose approval never counts");
-            return Err(faults.report(&approvers.span, problem, "another user, or a role"));
+            return Err(faults.report(&approvers.span, message, "another user, or a role"));
         }
         if let Some(approvals) = approvals
             && (approvals.value as usize) > available
         {
-            let problem = format!(
+            let message = format!(
                 "{} approvals are needed{whose}, but at most {available} of the named approvers can approve a request",
                 approvals.value
             );
             let allowed = format!("at most {available}, or more approvers, or a role among them");
-            return Err(faults.report(&approvals.span, problem, allowed));
+            return Err(faults.report(&approvals.span, message, allowed));
         }
         Ok(())
     }

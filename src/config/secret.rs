@@ -120,8 +120,8 @@ fn plain_token(
     if token.bytes().all(|byte| byte.is_ascii_graphic()) && !token.is_empty() {
         return Ok(token.into());
     }
-    let problem = "the token has white space or other characters that a token cannot have";
-    Err(faults.report(span, problem, "the token alone, without \"Bot \" before it"))
+    let message = "the token has white space or other characters that a token cannot have";
+    Err(faults.report(span, message, "the token alone, without \"Bot \" before it"))
 }
 
 /// The path of a secret file, which must exist.

@@ -49,7 +49,7 @@ impl<'a> ConfigSection<'a> {
         }
     }
 
-    /// The table that `value` should be; `prefix` stands before the names of its keys.
+    /// The table in `value`. `prefix` precedes the names of its keys.
     pub(super) fn of(value: &ConfigValue<'a>, reference: &'static ConfigTable, prefix: String) -> Self {
         let offset = value.span.offset;
         match value.content {
@@ -183,11 +183,11 @@ fn report_unknown_key(
         offset: Some(offset),
         key: format!("{prefix}{shown}"),
     };
-    let problem = match (reference::table_of(written), reference.nearest(written)) {
+    let message = match (reference::table_of(written), reference.nearest(written)) {
         (Some(table), _) => format!("unknown key here, it belongs in {table}"),
         (None, Some(near)) => format!("unknown key, did you mean `{near}`?"),
         (None, None) => "unknown key".to_owned(),
     };
     let names: Vec<_> = reference.keys.iter().map(|key| key.name).collect();
-    faults.report(&span, problem, names.join(", "));
+    faults.report(&span, message, names.join(", "));
 }

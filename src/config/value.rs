@@ -16,8 +16,8 @@ pub(super) struct ConfigValue<'a> {
 
 impl<'a> ConfigValue<'a> {
     /// Reports a fault of the value.
-    pub(super) fn refuse(&self, problem: impl Into<String>) -> Reported {
-        self.faults.report(&self.span, problem, self.allowed)
+    pub(super) fn refuse(&self, message: impl Into<String>) -> Reported {
+        self.faults.report(&self.span, message, self.allowed)
     }
 
     /// Reports that it is not `expected`. The value is not shown, because it may be a secret in the wrong place.

@@ -130,7 +130,7 @@ impl PostgresConnection {
             loop {
                 match poll_fn(|context| connection.poll_message(context)).await {
                     // A notice arrives before the end of the statement that raised it. When the channel is full it
-                    // is dropped, so that the connection goes on.
+                    // is dropped, so that the connection never blocks.
                     Some(Ok(AsyncMessage::Notice(raised))) => drop(notice.try_send(raised)),
                     Some(Ok(_)) => {}
                     Some(Err(error)) => {

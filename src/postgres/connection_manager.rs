@@ -80,7 +80,7 @@ pub struct StatementResult {
 /// Why a statement has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum StatementError {
-    /// The server answered with an error, and the session goes on.
+    /// The server answered with an error, and the session continues.
     #[error("the server raised an error")]
     Raised(#[source] Box<DbError>),
     /// The statement was sent, and whether it took effect is not known.

@@ -87,7 +87,7 @@ impl PostgresTarget {
     }
 
     /// Waits for the result of an attempt to connect.
-    pub async fn settled(&self) -> TargetStatus {
+    pub async fn wait_for_connection_attempt(&self) -> TargetStatus {
         let mut status = self.connection.status();
         // The sender lives as long as this target.
         let _ = status

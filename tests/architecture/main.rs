@@ -50,8 +50,9 @@ fn sources() -> Vec<(String, String)> {
     files
         .into_iter()
         .map(|path| {
-            let name = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
-            (name, fs::read_to_string(&path).unwrap())
+            let name = path.strip_prefix(root()).expect("it is below the root");
+            let text = fs::read_to_string(&path).expect("the sources are readable");
+            (name.to_str().expect("a plain name").to_owned(), text)
         })
         .collect()
 }

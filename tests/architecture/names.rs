@@ -42,7 +42,8 @@ fn declared_types(code: &str) -> impl Iterator<Item = String> {
             .into_iter()
             .find_map(|keyword| Some((keyword, line.strip_prefix(keyword)?)))?;
         let name = rest.split(|c: char| c != '_' && !c.is_alphanumeric()).next()?;
-        (!name.is_empty() && !(is_nested && keyword == "type ")).then(|| name.to_owned())
+        let is_associated = is_nested && keyword == "type ";
+        (!name.is_empty() && !is_associated).then(|| name.to_owned())
     })
 }
 

@@ -1,4 +1,4 @@
-//! What is wrong on Discord's side, one fault after the other.
+//! Faults on Discord's side.
 
 use discord_sim::{Fault, Permissions};
 

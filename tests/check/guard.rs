@@ -1,4 +1,4 @@
-//! The ways to hold the right to signal, and what can be wrong with each.
+//! The ways to hold the privilege to signal, and their faults.
 
 use killgate::postgres::guard::guard_sql;
 

@@ -1,4 +1,4 @@
-//! `killgate check` on a good setup, and on setups with one fault each: found, named, and with what to do.
+//! `killgate check` on a correct setup, and on setups with one fault each, which is reported with a fix.
 
 mod discord;
 mod guard;
@@ -191,7 +191,7 @@ async fn every_check_passes_while_the_bot_runs() {
 #[tokio::test]
 async fn check_changes_nothing_in_a_ledger_that_nobody_holds() {
     let setup = Setup::good().await;
-    // Of no version yet: the next start makes a ledger of it.
+    // The next start creates a ledger in it.
     setup.write("killgate.db", "");
     let report = setup.check().await;
     assert_eq!((report.status, report.wrong()), (0, vec![]), "{}", report.lines);
@@ -204,7 +204,7 @@ async fn check_changes_nothing_in_a_ledger_that_nobody_holds() {
     );
     assert_eq!(setup.files_of_the_ledger(), [("killgate.db".to_owned(), vec![])]);
 
-    // As a killed one leaves it, with records in the log that are not in the file yet.
+    // A killed process leaves records in the log that are not in the file yet.
     let mut bot = setup.killgate("run").stderr(Stdio::null()).spawn().unwrap();
     setup.sim.bot_is_ready().await;
     bot.kill().await.unwrap();

@@ -1,4 +1,4 @@
-//! A good setup, and `killgate check` run on it.
+//! A correct setup, and `killgate check` on it.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use throwaway_postgres::Cluster;
 use tokio::process::Command;
 
-/// What the bot needs, and nothing besides.
+/// Exactly the permissions that the bot needs.
 pub fn enough() -> Permissions {
     Permissions::VIEW_CHANNEL
         | Permissions::SEND_MESSAGES
@@ -24,7 +24,7 @@ pub struct Setup {
     config: String,
 }
 
-/// What `check` said.
+/// The output of `check`.
 pub struct Report {
     pub status: i32,
     pub lines: String,
@@ -32,7 +32,7 @@ pub struct Report {
 }
 
 impl Setup {
-    /// With nothing wrong.
+    /// A setup without faults.
     pub async fn good() -> Self {
         Self::with(Sim::builder().requires_mfa()).await
     }
@@ -98,8 +98,8 @@ url = "sqlite:killgate.db"
         fs::write(self.folder.path().join(file), content).expect("written");
     }
 
-    /// The ledger and what lies beside it, by name. Without the index of its log, which is for those who have it open, and
-    /// is made anew.
+    /// The ledger and its other files, by name. The index of the log is left out, because SQLite rebuilds it on every
+    /// open.
     pub fn files_of_the_ledger(&self) -> Vec<(String, Vec<u8>)> {
         let files = fs::read_dir(self.folder.path()).expect("a folder");
         let mut found: Vec<_> = files
@@ -150,7 +150,7 @@ url = "sqlite:killgate.db"
 }
 
 impl Report {
-    /// What is wrong, as `FAIL what: detail`, a line each.
+    /// The results that are not ok, as `FAIL what: detail`, one per line.
     pub fn wrong(&self) -> Vec<String> {
         let wrong = self.findings.iter().filter(|finding| finding["status"] != "ok");
         let field = |finding: &Value, name: &str| finding[name].as_str().expect("text").to_owned();
@@ -167,7 +167,7 @@ impl Report {
     }
 }
 
-/// From PostgreSQL 16 on there can be connections for the bot's role alone, and `check` asks for them.
+/// From PostgreSQL 16 on, connections can be reserved for the bot's role, and `check` reports when none are.
 async fn reserve_connections(cluster: &Cluster) -> anyhow::Result<()> {
     let superuser = cluster.superuser().await?;
     let version = superuser

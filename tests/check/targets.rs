@@ -1,4 +1,4 @@
-//! Targets that cannot be reached as configured: by whom, why, and in plain words.
+//! Targets that cannot be reached, and the sentences about them.
 
 use discord_sim::Sim;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};

@@ -1,4 +1,4 @@
-//! The example and the documentation tell of every key, and tell the truth.
+//! The example and the documentation describe every key correctly.
 
 use std::fmt::Write as _;
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use killgate::config::{self, Settings};
 use tempfile::TempDir;
 
-/// The least that works.
+/// The smallest valid configuration.
 pub(crate) const MINIMAL: &str = r#"
 [discord]
 guild = 1100000000000000001
@@ -24,7 +24,7 @@ url = "postgresql://killgate@db1.internal/postgres"
 
 pub(crate) const TOKEN: &str = "MTk4NjIyNDgzNDcxOTI1MjQ4.Cl2FMQ.ZnCjm1XVW7vRze4b7Cq4se7kKWs";
 
-/// A folder that has a token, and environment variables of its own.
+/// A folder with a token, and environment variables.
 pub(crate) struct Desk {
     pub(crate) folder: TempDir,
     pub(crate) variables: Vec<(&'static str, &'static str)>,
@@ -48,7 +48,7 @@ impl Desk {
         fs::write(self.path(name), content).expect("a file in the temporary folder");
     }
 
-    /// Loads `toml`; what is wrong comes without the folder's name, which is another each time.
+    /// Loads `toml`. Faults do not contain the folder's name, which differs each time.
     pub(crate) fn load(&self, toml: &str) -> Result<Settings, String> {
         self.write("killgate.toml", toml);
         let variable = |name: &str| {
@@ -76,7 +76,7 @@ pub(crate) fn plus(more: &str) -> Result<Settings, String> {
     Desk::new().load(&format!("{MINIMAL}\n{more}"))
 }
 
-/// The one fault of a configuration: all but the file's name and the count.
+/// The single fault of a configuration, without the file name and the count.
 pub(crate) fn fault(loaded: Result<Settings, String>) -> String {
     let text = loaded.expect_err("a faulty configuration");
     let (fault, count) = text.split_once('\n').expect("a fault and the count");

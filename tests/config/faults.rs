@@ -1,4 +1,4 @@
-//! What is said about a faulty file.
+//! The report about a file with faults.
 
 use insta::assert_snapshot;
 
@@ -55,7 +55,7 @@ fn a_file_that_does_not_exist_or_is_not_text_is_a_fault() {
     let desk = Desk::new();
     std::fs::write(desk.path("binary.toml"), [0xff, 0xfe]).expect("a file");
     let binary = killgate::config::load(&desk.path("binary.toml"), |_| None).expect_err("no text");
-    assert_snapshot!(binary.list[0].problem, @"it is not UTF-8 text");
+    assert_snapshot!(binary.list[0].message, @"it is not UTF-8 text");
 }
 
 #[test]

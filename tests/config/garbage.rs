@@ -1,4 +1,4 @@
-//! Whatever a file holds, loading it ends in settings or in faults.
+//! Loading a file with any content ends in settings or in faults.
 
 use proptest::prelude::*;
 

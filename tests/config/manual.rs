@@ -1,4 +1,4 @@
-//! The man pages and the shells' completions are those of the command line as it is. `./dev docs` writes them.
+//! The committed man pages and completions match the command line. `./dev docs` writes them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +9,7 @@ use clap_complete::Shell;
 use killgate::operations::arguments::Arguments;
 use tempfile::TempDir;
 
-/// Set, it has the files written in place of being compared.
+/// When this variable is set, the files are written instead of compared.
 const WRITE: &str = "KILLGATE_WRITE_DOCS";
 
 #[test]

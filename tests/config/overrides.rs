@@ -1,4 +1,4 @@
-//! What a target says for itself.
+//! The overrides of a target.
 
 use std::time::Duration;
 

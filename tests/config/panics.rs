@@ -1,4 +1,4 @@
-//! A panic is a line of the log like any other, and holds no secret, whatever its message shows.
+//! A panic is one line of the log, without secrets even when its message shows every value.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -16,7 +16,7 @@ use serenity::model::gateway::GatewayIntents;
 use crate::example::{Desk, MINIMAL, TOKEN};
 use crate::written::written;
 
-/// Where the child process finds its configuration.
+/// The environment variable with the path of the child's configuration.
 const CONFIG: &str = "KILLGATE_TEST_CONFIG";
 /// What its target's password is, there and in the file.
 const VARIABLE: &str = "KILLGATE_TEST_PASSWORD";
@@ -26,7 +26,7 @@ const IN_FILE: &str = "file Uo7iejahb2 ü";
 const IN_ENVIRONMENT: &str = "env%Eighai4oot?";
 const LEDGERS: &str = "ledger&Quoh5eejoo";
 
-/// A target for each place that a password comes from, and the ledger's.
+/// A target for each source of a password, and a ledger.
 fn desk() -> Desk {
     let desk = Desk::new();
     desk.write("password", IN_FILE);
@@ -45,7 +45,7 @@ fn desk() -> Desk {
     desk
 }
 
-/// Runs this test program again, for the child alone, with the log's format as the environment says.
+/// Runs this test program again with only the child test, and with this log format.
 fn panicked(format: &str, level: &str) -> Output {
     let desk = desk();
     Command::new(std::env::current_exe().expect("this program"))
@@ -74,7 +74,7 @@ async fn child_process_that_panics_with_all_secrets_in_its_message() {
     });
     let known = everything_with_a_secret(&settings);
     let ended = tokio::spawn(async move { panic!("{known}") }).await;
-    // As the process ends with it: the error, and what led to it.
+    // The process would end with this error and its causes.
     let ended = ended.expect_err("a panic");
     eprintln!("{:?}", anyhow::Error::new(ended).context("the engine panicked"));
 }
@@ -83,7 +83,7 @@ fn load(path: &Path) -> Settings {
     config::load(path, |name| std::env::var(name).ok()).expect("settings")
 }
 
-/// The `Debug` of all that holds a secret, and the words of errors about secrets.
+/// The `Debug` output of everything with a secret, and the texts of errors about secrets.
 fn everything_with_a_secret(settings: &Settings) -> String {
     let mut known = vec![format!("{settings:?}"), format!("{settings:#?}")];
     let token = &settings.discord.token;
@@ -106,7 +106,7 @@ fn everything_with_a_secret(settings: &Settings) -> String {
     let targets = settings.targets.iter().map(|target| &target.connection);
     for connection in targets.chain([connection.as_ref()]) {
         let password = connection.password.read().expect("read").expect("a password");
-        // As it is when a connection is opened.
+        // As when a connection is opened.
         let mut parameters = connection.parameters().clone();
         parameters.password(password.expose_secret());
         known.push(format!(
@@ -114,7 +114,7 @@ fn everything_with_a_secret(settings: &Settings) -> String {
             connection.address()
         ));
     }
-    // A header, or a URL, that cannot be: by what the libraries say of it.
+    // The libraries' errors about an invalid header and an invalid URL.
     for wrong in [token.expose_secret(), IN_URL, IN_FILE, IN_ENVIRONMENT, LEDGERS] {
         let refused = ApiClient::new("https://discord.com", &format!("{wrong}\n\u{1}").into());
         known.extend(refused.err().map(words));
@@ -124,13 +124,13 @@ fn everything_with_a_secret(settings: &Settings) -> String {
     known.join("\n")
 }
 
-/// An error and its causes, in every form that they have.
+/// An error with its causes, in every format.
 fn words(error: ApiError) -> String {
     let error = anyhow::Error::new(error);
     format!("{error:#} {error:?} {error:#?}")
 }
 
-/// The secret, and how it is written there.
+/// The secrets in the text, and in which notation.
 fn found_in(text: &str) -> Vec<(&'static str, String)> {
     let secrets = [TOKEN, IN_URL, IN_FILE, IN_ENVIRONMENT, LEDGERS];
     let forms = secrets
@@ -160,7 +160,7 @@ fn a_panic_is_one_line_of_json_without_secrets() {
         message.contains("Settings {") && message.contains("db1.internal"),
         "{message}"
     );
-    // The other lines are the child's own: the error with which the process would end.
+    // The other lines are the error with which the process would end.
     assert!(log.contains("the engine panicked"), "{log}");
     assert_eq!(found_in(&log), []);
     assert_eq!(found_in(&out), []);

@@ -1,4 +1,4 @@
-//! Configurations under which nothing could ever be approved.
+//! Configurations under which no request could be approved.
 
 use insta::assert_snapshot;
 use killgate::config::Settings;
@@ -48,7 +48,7 @@ fn the_only_approver_must_not_be_the_only_requester() {
 #[test]
 fn the_number_of_approvals_must_not_exceed_the_named_approvers() {
     assert_snapshot!(fault(groups("{ roles = [1] }", "{ users = [5, 6] }", 3)), @"16:13: [approval] approvals: 3 approvals are needed, but at most 2 of the named approvers can approve a request; allowed: at most 2, or more approvers, or a role among them");
-    // Nobody approves their own request: where every requester is an approver, there is one less.
+    // Nobody approves their own request: if every requester is an approver, there is one less.
     assert_snapshot!(fault(groups("{ users = [5, 6] }", "{ users = [5, 6] }", 2)), @"16:13: [approval] approvals: 2 approvals are needed, but at most 1 of the named approvers can approve a request; allowed: at most 1, or more approvers, or a role among them");
     assert!(groups("{ users = [5, 6] }", "{ users = [5, 6] }", 1).is_ok());
     assert!(groups("{ users = [5, 7] }", "{ users = [5, 6] }", 2).is_ok());

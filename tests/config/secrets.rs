@@ -1,4 +1,4 @@
-//! Secrets: where they come from, and that they go nowhere else.
+//! The sources of secrets, and that secrets are never shown.
 
 use std::fs;
 use std::os::unix::fs::symlink;

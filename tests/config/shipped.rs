@@ -1,4 +1,4 @@
-//! The configurations for containers and Kubernetes are accepted as they are shipped, once their secrets are there.
+//! The shipped configurations for containers and Kubernetes are valid when their secrets exist.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Single values: what they may be.
+//! The validation of single values.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A database of its own for a ledger.
+//! A separate database for a ledger.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use tokio::sync::watch;
 
 use super::suite::Place;
 
-/// The role that owns it, and may do nothing else.
+/// The role that owns it and has no other privilege.
 pub(crate) const OWNER: &str = "keeper";
 
-/// Turns as quick as a test wants them.
+/// Short intervals, for tests.
 pub(crate) const QUICK: LeaseTimings = LeaseTimings {
     heartbeat: Duration::from_millis(20),
     grace: Duration::from_millis(100),

@@ -1,4 +1,4 @@
-//! What a ledger acknowledged survives the end of its process, and a disk that takes no more.
+//! Acknowledged records survive the end of the process, and a full disk.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -14,10 +14,10 @@ use killgate::workflow::ports::{Ledger, LedgerError, RequestSearch};
 use super::given::{at, whole};
 use super::sqlite::Folder;
 
-/// Where a child process is to find its ledger.
+/// The environment variable with the path of the child's ledger.
 const LEDGER: &str = "KILLGATE_TEST_LEDGER";
 
-/// Starts this test program again, to run only the test `name`, by way of the shell command `before`.
+/// Starts this test program again with only the test `name`, after the shell command `before`.
 fn start(name: &str, ledger: &Path, before: &str) -> Child {
     Command::new("sh")
         .args(["-c", &format!("{before} exec \"$0\" \"$@\"")])
@@ -39,16 +39,16 @@ fn own_ledger() -> Arc<SqliteLedger> {
     Arc::new(SqliteLedger::open(Path::new(&path)).expect("opened"))
 }
 
-/// Tells the process that started this one that the ledger has acknowledged the request.
-fn tell(request: u64, seq: u64) {
+/// Reports to the parent process that the ledger has acknowledged the request.
+fn report(request: u64, seq: u64) {
     let mut out = std::io::stdout().lock();
     writeln!(out, "\nacknowledged {request} {seq}")
         .and_then(|()| out.flush())
         .expect("told");
 }
 
-/// The request and the first number of its records, from what [`tell`] wrote; other lines are the harness's.
-fn told(line: &str) -> Option<(u64, u64)> {
+/// Parses a line of [`report`]. Other lines are the test harness's.
+fn parse_report(line: &str) -> Option<(u64, u64)> {
     let mut words = line.strip_prefix("acknowledged ")?.split(' ');
     Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?))
 }
@@ -92,7 +92,7 @@ async fn child_process_that_appends_until_it_is_killed() {
         tasks.spawn(async move {
             for request in (next + lane..).step_by(4) {
                 let recorded = ledger.append(whole(request, 0)).await.expect("recorded");
-                tell(request, recorded[0].seq());
+                report(request, recorded[0].seq());
             }
         });
     }
@@ -110,14 +110,16 @@ async fn acknowledged_records_survive_kill_9_at_any_time() {
             "",
         );
         let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-        let mut seen = lines.by_ref().filter_map(|line| told(&line.expect("text")));
+        let mut seen = lines
+            .by_ref()
+            .filter_map(|line| parse_report(&line.expect("text")));
         acknowledged.extend(seen.by_ref().take(1 + round));
-        // The child goes on appending while the signal is on its way.
+        // The child still appends until the signal arrives.
         child.kill().expect("killed");
         child.wait().expect("ended");
         acknowledged.extend(seen);
     }
-    // Each child but the first began with what the one before it had left.
+    // Each child except the first continued the ledger of the previous one.
     assert_all_there(&folder.ledger(), &acknowledged).await;
     assert!(acknowledged.len() >= 210, "{}", acknowledged.len());
 }
@@ -134,12 +136,12 @@ async fn child_process_that_appends_until_the_disk_is_full() {
             .next_id
             .0;
         match ledger.append(whole(request, 0)).await {
-            Ok(recorded) => tell(request, recorded[0].seq()),
+            Ok(recorded) => report(request, recorded[0].seq()),
             Err(refusal) => break refusal,
         }
     };
     assert!(matches!(refusal, LedgerError::NotRecorded(_)), "{refusal:?}");
-    // What is left may be enough for a few that are smaller than a record.
+    // The remaining space may be enough for a few probes, which are smaller than a record.
     let mut trials = 0;
     while ledger.probe().await.is_ok() {
         trials += 1;
@@ -148,13 +150,13 @@ async fn child_process_that_appends_until_the_disk_is_full() {
             "nothing more can be written, and the probe does not say so"
         );
     }
-    tell(0, 0);
+    report(0, 0);
 }
 
 #[tokio::test]
 async fn a_full_disk_loses_no_acknowledged_record() {
     let folder = Folder::new();
-    // At most so many blocks of 512 bytes a file, and an error instead of a signal at the next one.
+    // Limits each file to this many blocks of 512 bytes. Writing more is an error instead of a signal.
     let full = "trap '' XFSZ; ulimit -f 600;";
     let mut child = start(
         "child_process_that_appends_until_the_disk_is_full",
@@ -162,7 +164,9 @@ async fn a_full_disk_loses_no_acknowledged_record() {
         full,
     );
     let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-    let mut acknowledged: BTreeMap<_, _> = lines.filter_map(|line| told(&line.expect("text"))).collect();
+    let mut acknowledged: BTreeMap<_, _> = lines
+        .filter_map(|line| parse_report(&line.expect("text")))
+        .collect();
     assert!(child.wait().expect("ended").success());
     assert_eq!(acknowledged.remove(&0), Some(0), "the child came to its end");
     assert!(!acknowledged.is_empty());

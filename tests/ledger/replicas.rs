@@ -1,4 +1,4 @@
-//! Several replicas and one ledger: whatever happens, only one of them appends.
+//! Several replicas with one ledger: only one of them ever appends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::database::{Database, QUICK};
 use super::given::{at, whole};
 
-/// As good as a process that was stopped: it never renews its lease.
+/// Like a stopped process: it never renews its lease.
 const ASLEEP: LeaseTimings = LeaseTimings {
     heartbeat: Duration::from_hours(1),
     ..QUICK
@@ -101,7 +101,7 @@ async fn records_of_another_writer_must_be_read_before_the_next_append() {
     let database = Database::new().await;
     let first = database.active().await;
     first.append(whole(1, 0)).await.expect("recorded");
-    // As a statement of its own would that was given up and took effect all the same.
+    // Like an earlier statement that timed out and took effect later.
     let late = "update killgate_ledger.chain_end set seq = seq + 1, hash = repeat('1', 64)";
     database
         .owner()
@@ -129,7 +129,7 @@ async fn a_lost_session_is_reopened_and_the_replica_stays_active() {
             match first.append(whole(request, 0)).await {
                 Ok(_) => Ok(Some(())),
                 Err(LedgerError::NotRecorded(_)) => Ok(None),
-                // Its answer was lost with the session: it is there, or it must be made again.
+                // The answer was lost with the session: the record is there, or must be appended again.
                 Err(LedgerError::Uncertain(_)) => {
                     let next = match first.load_pending(at(0)).await {
                         Err(LedgerError::NotRecorded(_)) => return Ok(None),
@@ -148,7 +148,7 @@ async fn a_lost_session_is_reopened_and_the_replica_stays_active() {
     assert_eq!(database.records().await, 25);
 }
 
-/// What a server does that takes another one's place without the last records.
+/// Like a server that was promoted without the last records.
 const LOSES_TWO_RECORDS: &str = "
     alter table killgate_ledger.record disable trigger all;
     delete from killgate_ledger.record where seq > 3;
@@ -173,7 +173,7 @@ async fn a_process_does_not_append_when_acknowledged_records_it_has_seen_are_mis
         let refused = words(active.load_pending(at(0)).await.expect_err("refused"));
         assert!(refused.contains("record 5 of the ledger"), "{refused}");
         active.append(whole(2, 0)).await.expect_err("refused");
-        // Nor through another session.
+        // Also through another session.
         let cut = "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'keeper' and datname = current_database()";
         superuser.execute(cut, &[]).await.expect("cut");
         eventually("it is refused for what is lost", async || {
@@ -188,7 +188,7 @@ async fn a_process_does_not_append_when_acknowledged_records_it_has_seen_are_mis
     assert!(timeout(NEVER, look).await.is_err(), "it became active");
     assert_eq!(database.records().await, 3);
 
-    // Who starts afterwards cannot know.
+    // A process that starts afterwards has not seen them.
     let restarted = database.active().await;
     assert_eq!(restarted.append(whole(2, 0)).await.expect("recorded")[0].seq(), 4);
 }

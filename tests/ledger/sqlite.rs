@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::given::whole;
 use super::suite::{Place, for_every_ledger};
 
-/// A folder of its own for a ledger's file.
+/// A separate folder for a ledger's file.
 pub(crate) struct Folder(TempDir);
 
 impl Folder {
@@ -25,7 +25,7 @@ impl Folder {
         self.0.path().join("killgate.db")
     }
 
-    /// A ledger of two whole requests, ten records, closed again.
+    /// The path of a closed ledger with two complete requests, ten records.
     pub(crate) async fn with_ten_records(&self) -> PathBuf {
         let ledger = SqliteLedger::open(&self.ledger()).expect("opened");
         for request in 1..=2 {

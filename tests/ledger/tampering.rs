@@ -162,7 +162,7 @@ async fn nothing_is_told_or_recalled_from_a_record_that_was_changed() {
         limit: 9,
         ..RequestSearch::default()
     };
-    let problem = "its hash is not the hash of what it says";
+    let problem = "its hash is not the hash of its content";
     for damaged in [
         ledger.load_pending(at(0)).await.map(drop),
         ledger.history(search).await.map(drop),
@@ -185,7 +185,7 @@ async fn a_last_record_that_was_changed_is_noticed_when_the_ledger_is_opened() {
     );
     let refused = SqliteLedger::open(&ledger).expect_err("refused").to_string();
     assert!(
-        refused.contains("is damaged at record 10: its hash is not the hash of what it says"),
+        refused.contains("is damaged at record 10: its hash is not the hash of its content"),
         "{refused}"
     );
 }

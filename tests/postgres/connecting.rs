@@ -1,4 +1,4 @@
-//! The kept connection, in good days and bad.
+//! The managed connection: restarts, timeouts and errors.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The guard's own checks, as somebody meets them who has stolen the password of killgate's role.
+//! The guard's own checks, called directly as by somebody who has stolen the password of killgate's role.
 
 use std::process::Stdio;
 
@@ -35,7 +35,7 @@ fn code(result: Result<impl Sized, tokio_postgres::Error>) -> Option<SqlState> {
         .cloned()
 }
 
-/// Calls the guard; what cannot be a value is left out.
+/// Calls the guard with these SQL arguments.
 async fn call(client: &Client, arguments: &str) -> Result<String> {
     let sql = format!("select outcome from killgate.signal_backend({arguments})");
     Ok(client.query_one(&sql, &[]).await?.get(0))
@@ -206,7 +206,10 @@ async fn the_script_runs_through_psql_twice_and_changes_no_existing_role() -> Re
     );
     assert_eq!(role(&cluster).await?, before);
 
-    let right = async || match open(options(&cluster, "killgate")).settled().await {
+    let right = async || match open(options(&cluster, "killgate"))
+        .wait_for_connection_attempt()
+        .await
+    {
         TargetStatus::Up(findings) => Some(findings.signal_right),
         _ => None,
     };
@@ -245,7 +248,7 @@ async fn role(cluster: &Cluster) -> Result<String> {
     Ok(cluster.superuser().await?.query_one(sql, &[]).await?.get(0))
 }
 
-/// Through psql as a superuser; what it wrote to stderr.
+/// Runs the script through psql as a superuser, and returns its stderr.
 async fn psql(cluster: &Cluster, script: &str) -> Result<String> {
     let mut child = Command::new("psql")
         .args([

@@ -1,4 +1,4 @@
-//! What a snapshot shows.
+//! The content of a snapshot.
 
 use std::time::Duration;
 

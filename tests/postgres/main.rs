@@ -1,4 +1,4 @@
-//! A target on a real PostgreSQL server. What the victim's own client was told is what happened.
+//! A target on a real PostgreSQL server. The error that the victim's client received shows what happened.
 
 mod connecting;
 mod guard;

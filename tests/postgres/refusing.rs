@@ -1,4 +1,4 @@
-//! Protected sessions, and what PostgreSQL itself refuses.
+//! Sessions that are not signalled: protected ones, and those that PostgreSQL refuses.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ async fn a_session_that_matches_a_protection_rule_is_not_signalled() -> Result<(
             ..ProtectionRules::default()
         },
         ProtectionRules {
-            // PostgreSQL's regular expressions have no (?i) in the middle and no \pL: Rust's rules hold.
+            // PostgreSQL's regular expressions have no (?i) in the middle and no \pL: these are Rust's.
             applications: patterns(r"^(?i:NIGHTLY)-\pL+$"),
             ..ProtectionRules::default()
         },
@@ -113,7 +113,7 @@ async fn a_replication_connection_is_not_signalled() -> Result<()> {
     let cluster = Cluster::start().await?;
     cluster.sql("create role replica login replication").await?;
     let mut walsender = TcpStream::connect(("127.0.0.1", cluster.port())).await?;
-    // The driver opens no such connection: a startup message of protocol 3.0, by hand.
+    // The driver cannot open such a connection, so this sends a startup message of protocol 3.0.
     let parameters = b"user\0replica\0replication\0true\0\0";
     walsender.write_u32(u32::try_from(8 + parameters.len())?).await?;
     walsender.write_u32(3 << 16).await?;
@@ -190,7 +190,7 @@ async fn the_message_about_a_missing_pid_is_postgresqls_own() -> Result<()> {
     Ok(())
 }
 
-/// The guard, exchanged for something that behaves as no guard does, to see what is made of it.
+/// A target whose guard function is replaced by one with this body.
 async fn guard_that(cluster: &Cluster, body: &str) -> Result<Stage> {
     let [_, stage] = stages(cluster).await?;
     cluster
@@ -286,7 +286,7 @@ async fn a_statement_that_the_server_cancelled_may_have_signalled() -> Result<()
 async fn a_statement_without_an_answer_may_have_signalled_and_is_not_sent_again() -> Result<()> {
     let cluster = Cluster::start().await?;
     let calls = "create sequence calls; grant usage on sequence calls to public";
-    // Unlike a row, what a sequence counted stays when its transaction is rolled back.
+    // Unlike a row, the value of a sequence survives a rollback.
     cluster.sql(calls).await?;
     guard_that(
         &cluster,
@@ -311,7 +311,7 @@ async fn a_statement_without_an_answer_may_have_signalled_and_is_not_sent_again(
             detail: "the statement was sent, and no answer came in time".to_owned()
         }
     );
-    // The connection with that statement on it is not used again, and another one is.
+    // The connection with that statement is not reused. killgate opens another one.
     assert!(stage.target.find_session(pid(victim.pid())).await?.is_some());
     let client = cluster.superuser().await?;
     let calls: i64 = client

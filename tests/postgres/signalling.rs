@@ -1,4 +1,4 @@
-//! What is approved is signalled, and what is not is not.
+//! Only the approved session is signalled.
 
 use anyhow::Result;
 use killgate::domain::event::Action;
@@ -86,7 +86,7 @@ async fn a_new_session_with_the_same_pid_is_not_signalled() -> Result<()> {
     let cluster = Cluster::start().await?;
     for stage in stages(&cluster).await? {
         let victim = cluster.victim("app").running(SLEEP).await?;
-        // As if the approved one had begun a microsecond earlier: nothing but that tells the two apart.
+        // As if the approved session had begun a microsecond earlier: only that distinguishes the two.
         let mut asked = stage.ask(Action::Terminate, victim.pid()).await?;
         asked.identity.backend_start = Timestamp::from_micros(asked.identity.backend_start.as_micros() - 1);
         let signalled = stage.signal(asked).await;

@@ -1,4 +1,4 @@
-//! Targets to act upon: one whose role may signal, and one whose role has the guard.
+//! The targets of the tests: one whose role may signal, and one with the guard.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,24 +21,24 @@ use killgate::postgres::{PostgresTarget, SignalRight, StatementTimeouts, TargetS
 use killgate::workflow::ports::{Freshness, SignalResult, Target};
 use throwaway_postgres::{Cluster, eventually};
 
-/// A name that only comes through if it is quoted right everywhere.
+/// A name that works only if it is quoted correctly everywhere.
 pub(crate) const GUARDED: &str = r#"on call's "bot" \ :x"#;
 
 pub(crate) const REQUEST: u64 = 7;
 
-/// A target, and whose right it uses.
+/// A target and how it signals.
 pub(crate) struct Stage {
     pub(crate) right: SignalRight,
     pub(crate) target: PostgresTarget,
 }
 
-/// The same server twice: once with the role's own right to signal, once through the guard.
+/// The same server twice: once with the role's own privilege to signal, once through the guard.
 pub(crate) async fn stages(cluster: &Cluster) -> Result<[Stage; 2]> {
     cluster.bot().await?;
     cluster.sql(&guard_sql(GUARDED)).await?;
     let stage = async |right, role| {
         let target = open(options(cluster, role));
-        match target.settled().await {
+        match target.wait_for_connection_attempt().await {
             TargetStatus::Up(findings) if findings.signal_right == right => Ok(Stage { right, target }),
             other => bail!("{role} should have had the right {right}: {other:?}"),
         }
@@ -85,7 +85,7 @@ pub(crate) fn open_within(options: ConnectOptions, limits: StatementTimeouts) ->
     )
 }
 
-/// Waits until the target has been reached.
+/// Waits until the target is connected.
 pub(crate) async fn up(target: &PostgresTarget) -> Result<()> {
     eventually("a target that is up", async || {
         Ok(matches!(target.status(), TargetStatus::Up(_)).then_some(()))
@@ -93,7 +93,7 @@ pub(crate) async fn up(target: &PostgresTarget) -> Result<()> {
     .await
 }
 
-/// Waits until the target could not be reached, and tells why.
+/// Waits until a connection attempt fails, and returns why.
 pub(crate) async fn down(target: &PostgresTarget) -> Result<String> {
     eventually("a target that is down", async || {
         Ok(match target.status() {
@@ -109,7 +109,7 @@ pub(crate) fn pid(number: i32) -> Pid {
 }
 
 impl Stage {
-    /// What a card for this session would show.
+    /// The details of a request about this session.
     pub(crate) async fn ask(&self, action: Action, number: i32) -> Result<RequestDetails> {
         let snapshot = self.target.snapshot(Freshness::Now).await?;
         let session = snapshot.find(pid(number)).context("no such session")?.clone();
@@ -134,7 +134,7 @@ impl Stage {
         self.target.signal(approved(asked), protection).await
     }
 
-    /// Asks about the session as it is, and has it signalled.
+    /// Requests and approves a signal to the current session, and sends it.
     pub(crate) async fn carry_out(&self, action: Action, number: i32) -> Result<SignalResult> {
         Ok(self.signal(self.ask(action, number).await?).await)
     }
@@ -158,7 +158,7 @@ pub(crate) fn asked(action: Action, identity: BackendIdentity, session: Session)
     }
 }
 
-/// What person 1 asked for, approved by person 2.
+/// The request of person 1, approved by person 2.
 pub(crate) fn approved(asked: RequestDetails) -> Approved {
     let id = RequestId(REQUEST);
     let open = Request {
@@ -182,7 +182,7 @@ pub(crate) fn approved(asked: RequestDetails) -> Approved {
     Approved::mint(&open, &[recorded]).expect("a quorum of one")
 }
 
-/// The outcome of what was certainly not signalled.
+/// The outcome, if certainly nothing was signalled.
 pub(crate) fn unsignalled(signalled: &SignalResult) -> Option<Outcome> {
     match signalled {
         SignalResult::NotSent { outcome, .. } => Some(*outcome),
@@ -190,7 +190,7 @@ pub(crate) fn unsignalled(signalled: &SignalResult) -> Option<Outcome> {
     }
 }
 
-/// What the person is told of a signal that was not sent: the detail, then PostgreSQL's words.
+/// The message about a signal that was not sent: the detail, then PostgreSQL's message.
 pub(crate) fn told(signalled: &SignalResult) -> String {
     match signalled {
         SignalResult::NotSent {

@@ -1,4 +1,4 @@
-//! What `sslmode` accepts and what it does not.
+//! Which certificates each `sslmode` accepts.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use tokio_postgres::config::ChannelBinding;
 
 use crate::support::{down, open, options, up};
 
-/// A certificate authority, and files for those who trust it or are vouched for by it.
+/// A certificate authority, and a folder for its certificates.
 struct Authority {
     certificate: String,
     issuer: Issuer<'static, KeyPair>,
@@ -117,7 +117,7 @@ async fn a_certificate_with_its_name_only_in_the_subject_is_refused() -> Result<
 
 #[tokio::test]
 async fn the_certificate_of_an_authority_is_refused_as_a_server_certificate() -> Result<()> {
-    // What `openssl req -x509` makes, in the PostgreSQL documentation's first example too.
+    // `openssl req -x509` creates such a certificate, also in the PostgreSQL documentation's first example.
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::new(["127.0.0.1".to_owned()])?;
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

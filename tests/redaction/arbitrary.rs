@@ -1,4 +1,4 @@
-//! Text of any kind, which need not be SQL.
+//! Arbitrary text, which may not be SQL.
 
 use killgate::postgres::redaction::redact;
 use proptest::collection::vec;

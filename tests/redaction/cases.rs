@@ -1,4 +1,4 @@
-//! Statements that are understood, and what is shown of them.
+//! Valid statements, and the text that is shown.
 
 use killgate::postgres::redaction::{QueryVisibility, redact};
 

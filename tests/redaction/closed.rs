@@ -1,4 +1,4 @@
-//! Texts of which a part cannot be told for what it is: nothing from there on is shown.
+//! Ambiguous texts: nothing from the ambiguous part on is shown.
 
 use killgate::postgres::redaction::redact;
 
@@ -34,7 +34,7 @@ fn a_character_cut_in_two_is_not_shown() {
     shows("SELECT \u{fffd}'x'", "SELECT …");
 }
 
-/// With `standard_conforming_strings` off, a backslash takes the meaning from the quote behind it.
+/// With `standard_conforming_strings` off, a backslash escapes the quote after it.
 #[test]
 fn a_string_whose_end_depends_on_a_setting_ends_the_output() {
     shows(r"SELECT 'a\', 'hunter2'", "SELECT …");
@@ -67,7 +67,7 @@ fn characters_without_a_meaning_in_sql_end_the_output() {
     shows("SELECT \"a\nhunter2\"", "SELECT …");
 }
 
-/// PostgreSQL's versions read these differently, and nobody writes them on purpose.
+/// PostgreSQL versions read these differently, and nobody writes them on purpose.
 #[test]
 fn text_directly_after_a_literal_ends_the_output() {
     shows("SELECT 1a$$, $$ hunter2 $$", "SELECT ?…");

@@ -1,4 +1,4 @@
-//! Two million queries with planted secrets, half of them cut at any byte. None is leaked.
+//! Two million queries with planted secrets, half of them cut at any byte. None is shown.
 
 use std::num::NonZero;
 use std::thread;
@@ -9,7 +9,7 @@ use crate::grammar::{DIGITS, LETTERS, Query};
 
 const QUERIES: u64 = 1_000_000;
 
-/// What many queries came to.
+/// The totals of many queries.
 #[derive(Default)]
 struct Tally {
     whole: u64,

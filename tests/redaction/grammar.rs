@@ -1,16 +1,16 @@
-//! Valid statements with secrets planted in each kind of literal and comment, at the places where they hurt.
+//! Generates valid statements with secrets in each kind of literal and comment, at the most difficult places.
 
 use crate::random::Random;
 
-/// Secrets are made of these characters, at least four in a row, and nothing else in a query has four of them in a
-/// row: four in what is shown are a leak, whichever secret they come from.
+/// Secrets consist of at least four of these characters, and nothing else in a query has four of them in a row. Four in
+/// a row in the shown text are a leak of some secret.
 pub(crate) const LETTERS: &str = "JKQWVZ";
 pub(crate) const DIGITS: &str = "789";
 
 pub(crate) struct Query {
     pub(crate) text: String,
     random: Random,
-    /// What `standard_conforming_strings` is for the one who writes this query.
+    /// The value of `standard_conforming_strings` that the query is written for.
     conforming: bool,
 }
 
@@ -33,7 +33,7 @@ impl Query {
         query
     }
 
-    /// The same query as a server reports it that keeps fewer bytes than it has.
+    /// The same query, cut as a server with a smaller `track_activity_query_size` reports it.
     pub(crate) fn cut(&mut self) -> String {
         let kept = self.random.below(self.text.len() + 1);
         String::from_utf8_lossy(&self.text.as_bytes()[..kept]).into_owned()
@@ -83,7 +83,7 @@ impl Query {
         self.put(after.trim_start());
     }
 
-    /// What may stand between two tokens.
+    /// White space or a comment between two tokens.
     fn gap(&mut self) {
         match self.random.below(12) {
             0 => {

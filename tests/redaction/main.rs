@@ -1,4 +1,4 @@
-//! Query text fit to show: what stays of a statement, and that nothing else does.
+//! Redaction of query text: what is shown of a statement, and that nothing else is.
 
 mod arbitrary;
 mod cases;

@@ -1,5 +1,5 @@
-//! Secrets outside of literals: in statements that the server refuses, but of which it reports the text, and where
-//! its grammar takes a word for a value.
+//! Secrets outside literals: in statements that the server rejects but reports, and where the grammar accepts a word as
+//! a value.
 
 use killgate::postgres::redaction::redact;
 

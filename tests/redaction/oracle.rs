@@ -1,4 +1,4 @@
-//! What a real server takes for a literal is shown by no redaction: its own answers are the judge.
+//! Text that a real server accepts as a literal is never shown. The server's own answers decide what is a literal.
 
 use anyhow::Result;
 use killgate::postgres::redaction::redact;
@@ -9,8 +9,8 @@ use crate::random::Random;
 
 const CANDIDATES: u64 = 20_000;
 
-/// Each secret of a query has an alphabet of its own, of which nothing else in the query has four in a row: so an
-/// answer tells which of the secrets were literals.
+/// Each secret of a query has its own alphabet, and nothing else in the query has four characters of it in a row. So an
+/// answer shows which of the secrets were literals.
 const ALPHABETS: &[&str] = &["JKQW", "VZXY", "FGHP", "LMRT", "789"];
 
 const OPENINGS: &[&str] = &[
@@ -111,7 +111,7 @@ async fn examine(cluster: &Cluster, conforming: &str) -> Result<()> {
     Ok(())
 }
 
-/// A query that is often valid, and then often not as it looks.
+/// A query that is often valid, but often not what it looks like.
 fn candidate(seed: u64) -> String {
     let mut random = Random::new(seed);
     let mut query = String::from("select ");
@@ -140,7 +140,7 @@ fn candidate(seed: u64) -> String {
     query
 }
 
-/// What closes most of what `opening` opens.
+/// A closing delimiter that usually matches `opening`.
 fn closing(opening: &str) -> &str {
     match opening.rfind(['\'', '"', '$']) {
         Some(quote) if opening.ends_with('$') => &opening[opening.find('$').unwrap_or(quote)..],

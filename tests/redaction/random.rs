@@ -1,6 +1,6 @@
-//! Random choices that a seed repeats.
+//! Random choices that are repeatable by seed.
 
-/// The `SplitMix64` generator: enough chance for tests, in a line of arithmetic each.
+/// The `SplitMix64` generator, which is random enough for tests.
 pub(crate) struct Random(u64);
 
 impl Random {

@@ -27,7 +27,7 @@ impl HighWaterMark {
         }
     }
 
-    /// Handles the answer to [`queries::end_after`](super::queries::end_after) for `known`.
+    /// Handles the answer to [`queries::fetch_tail_if_contains`](super::queries::fetch_tail_if_contains) for `known`.
     pub(super) fn confirm(
         &self,
         known: &ChainTail,

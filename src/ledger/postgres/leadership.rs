@@ -127,10 +127,10 @@ async fn try_to_take_lease(
     let mut last_lease = None;
     let known = high_water_mark.last();
     if schema::exists(connection.client()).await? {
-        let end = queries::end_after(connection.client(), &known).await?;
+        let end = queries::fetch_tail_if_contains(connection.client(), &known).await?;
         if end.is_none() {
             // A missing record that the chain's end refers to is damage, which is permanent.
-            checked_tail(&queries::snapshot(connection).await?).await?;
+            verify_tail(&queries::snapshot(connection).await?).await?;
         }
         high_water_mark.confirm(&known, end)?;
         let row = connection
@@ -165,7 +165,7 @@ async fn try_to_take_lease(
     let transaction = connection.client_mut().transaction().await?;
     schema::create_if_missing(&transaction).await?;
     let epoch = take_over(&transaction).await?;
-    let tail = checked_tail(&transaction).await?;
+    let tail = verify_tail(&transaction).await?;
     transaction.commit().await?;
     Ok(LeaseStatus::Taken { epoch, tail })
 }
@@ -222,15 +222,15 @@ async fn take_over(transaction: &Transaction<'_>) -> Result<i64, PostgresOpenErr
 }
 
 /// The end of the chain. The last record must be the one that was appended last, and unchanged.
-async fn checked_tail(transaction: &Transaction<'_>) -> Result<ChainTail, PostgresOpenError> {
-    let tail = queries::end(transaction).await?;
+async fn verify_tail(transaction: &Transaction<'_>) -> Result<ChainTail, PostgresOpenError> {
+    let tail = queries::fetch_tail(transaction).await?;
     let last = transaction
         .query_opt(
             "SELECT seq, line FROM killgate_ledger.record ORDER BY seq DESC LIMIT 1",
             &[],
         )
         .await?
-        .map(|row| queries::row(&row))
+        .map(|row| queries::read_row(&row))
         .transpose()?;
     tail.confirm(last.as_ref())
         .map_err(|(seq, problem)| PostgresOpenError::Damaged { seq, problem })?;

@@ -91,7 +91,7 @@ impl Ledger for PostgresLedger {
         }
         let deadline = Instant::now() + LIMIT;
         let mut tail = self.session.lock_tail(deadline).await?;
-        let sealed = SealedBatch::after(tail.clone(), entries)?;
+        let sealed = SealedBatch::seal(tail.clone(), entries)?;
         let guard = self.session.acquire(deadline).await?;
         let append = guard.prepared().append.clone();
         let (last_seq, requests, undelivered) = (int8(tail.seq), sealed.requests(), sealed.undelivered());
@@ -128,13 +128,13 @@ impl Ledger for PostgresLedger {
         let known = self.session.high_water_mark.last();
         let loading = queries::load_pending(guard.connection(), since, &known);
         let answer = timeout_at(deadline, loading).await;
-        let found = guard.conclude(answer).map_err(not_read)?;
-        let Some(end) = found.tail.clone() else {
+        let rows = guard.conclude(answer).map_err(not_read)?;
+        let Some(end) = rows.tail.clone() else {
             return Err(records_missing(&known));
         };
         self.session.high_water_mark.advance(&end);
         *tail = end;
-        found.verified()
+        rows.parse()
     }
 
     async fn mark_delivered(&self, request: RequestId) -> Result<(), LedgerError> {
@@ -156,7 +156,7 @@ impl Ledger for PostgresLedger {
         let mut guard = self.session.acquire(deadline).await?;
         let searching = queries::history(guard.connection().client(), &search);
         let answer = timeout_at(deadline, searching).await;
-        queries::verified(guard.conclude(answer).map_err(not_read)?)
+        queries::parse(guard.conclude(answer).map_err(not_read)?)
     }
 
     async fn probe(&self) -> Result<(), LedgerError> {
@@ -167,7 +167,7 @@ impl Ledger for PostgresLedger {
         let client = guard.connection().client();
         let probing = async {
             client.execute(&renew, &[&self.session.epoch]).await?;
-            queries::end_after(client, &known).await
+            queries::fetch_tail_if_contains(client, &known).await
         };
         let answer = timeout_at(deadline, probing).await;
         match guard.conclude(answer)? {
@@ -191,7 +191,7 @@ struct SealedBatch {
 }
 
 impl SealedBatch {
-    fn after(mut tail: ChainTail, entries: Vec<LedgerEntry>) -> Result<Self, LedgerError> {
+    fn seal(mut tail: ChainTail, entries: Vec<LedgerEntry>) -> Result<Self, LedgerError> {
         let mut recorded = Vec::with_capacity(entries.len());
         let mut lines = Vec::with_capacity(entries.len());
         let mut pending_states = BTreeMap::new();

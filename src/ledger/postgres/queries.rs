@@ -65,10 +65,10 @@ pub(super) async fn load_pending(
             &[],
         )
         .await?;
-    let tail = end_after(&transaction, known).await?;
+    let tail = fetch_tail_if_contains(&transaction, known).await?;
     transaction.commit().await?;
     Ok(PendingRows {
-        rows: rows.iter().map(row).collect::<Result<_, _>>()?,
+        rows: rows.iter().map(read_row).collect::<Result<_, _>>()?,
         next_id: RequestId(last.try_get::<_, i64>("last")?.unsigned_abs() + 1),
         undelivered: undelivered
             .iter()
@@ -79,9 +79,9 @@ pub(super) async fn load_pending(
 }
 
 impl PendingRows {
-    pub(super) fn verified(self) -> Result<PendingRequests, LedgerError> {
+    pub(super) fn parse(self) -> Result<PendingRequests, LedgerError> {
         Ok(PendingRequests {
-            records: verified(self.rows)?,
+            records: parse(self.rows)?,
             next_id: self.next_id,
             undelivered: self.undelivered,
         })
@@ -149,19 +149,19 @@ pub(super) async fn history(client: &Client, search: &RequestSearch) -> Result<V
             &values,
         )
         .await?;
-    rows.iter().map(row).collect()
+    rows.iter().map(read_row).collect()
 }
 
 /// The end of the chain, as the last append recorded it.
-pub(super) async fn end(client: &impl GenericClient) -> Result<ChainTail, Error> {
+pub(super) async fn fetch_tail(client: &impl GenericClient) -> Result<ChainTail, Error> {
     let row = client
         .query_one("SELECT seq, hash FROM killgate_ledger.chain_end", &[])
         .await?;
-    tail(&row)
+    read_tail(&row)
 }
 
 /// The end of the chain, or `None` when the record `known` is missing.
-pub(super) async fn end_after(
+pub(super) async fn fetch_tail_if_contains(
     client: &impl GenericClient,
     known: &ChainTail,
 ) -> Result<Option<ChainTail>, Error> {
@@ -174,7 +174,7 @@ pub(super) async fn end_after(
             &[&int8(known.seq), &known.hash],
         )
         .await?;
-    row.as_ref().map(tail).transpose()
+    row.as_ref().map(read_tail).transpose()
 }
 
 /// Up to `limit` records after `seq`, in order.
@@ -185,17 +185,17 @@ pub(super) async fn records_after(client: &Client, seq: u64, limit: i64) -> Resu
             &[&int8(seq), &limit],
         )
         .await?;
-    rows.iter().map(row).collect()
+    rows.iter().map(read_row).collect()
 }
 
-fn tail(row: &tokio_postgres::Row) -> Result<ChainTail, Error> {
+fn read_tail(row: &tokio_postgres::Row) -> Result<ChainTail, Error> {
     Ok(ChainTail {
         seq: row.try_get::<_, i64>("seq")?.unsigned_abs(),
         hash: row.try_get("hash")?,
     })
 }
 
-pub(super) fn row(row: &tokio_postgres::Row) -> Result<StoredRecord, Error> {
+pub(super) fn read_row(row: &tokio_postgres::Row) -> Result<StoredRecord, Error> {
     Ok(StoredRecord {
         seq: row.try_get::<_, i64>("seq")?.unsigned_abs(),
         line: row.try_get("line")?,
@@ -203,7 +203,7 @@ pub(super) fn row(row: &tokio_postgres::Row) -> Result<StoredRecord, Error> {
 }
 
 /// Parses the rows, and fails when one of them is not as it was written.
-pub(super) fn verified(rows: Vec<StoredRecord>) -> Result<Vec<Recorded>, LedgerError> {
+pub(super) fn parse(rows: Vec<StoredRecord>) -> Result<Vec<Recorded>, LedgerError> {
     rows.into_iter()
         .map(|StoredRecord { seq, line }| {
             hash_chain::read(seq, &line)

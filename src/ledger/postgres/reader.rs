@@ -43,7 +43,9 @@ impl PostgresReader {
 
 impl LedgerReader for PostgresReader {
     fn tail(&mut self) -> anyhow::Result<ChainTail> {
-        Ok(self.runtime.block_on(queries::end(self.connection.client()))?)
+        Ok(self
+            .runtime
+            .block_on(queries::fetch_tail(self.connection.client()))?)
     }
 
     fn records_after(&mut self, seq: u64) -> anyhow::Result<Vec<StoredRecord>> {

@@ -127,7 +127,7 @@ impl LedgerSession {
             }
             match self.renew_lease().await {
                 Err(LedgerError::Deposed) => drop(self.deposed.send_replace(true)),
-                // Either the session goes on, or it is reopened.
+                // The session continues, or it is reopened.
                 Err(error) => tracing::warn!(error = ?error, "the lease could not be renewed"),
                 Ok(()) => {}
             }
@@ -197,7 +197,7 @@ impl ConnectionSetup for LedgerSetup {
             return Err(error.into());
         }
         let known = self.high_water_mark.last();
-        let end = queries::end_after(client, &known).await?;
+        let end = queries::fetch_tail_if_contains(client, &known).await?;
         self.high_water_mark.confirm(&known, end)?;
         Ok(statements)
     }

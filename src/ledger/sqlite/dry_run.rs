@@ -24,7 +24,7 @@ pub fn dry_run(path: &Path) -> Result<FileContent, SqliteOpenError> {
         .map_err(failed())?;
     let content = schema::content(&connection, path)?;
     if content == FileContent::Ledger {
-        store::check_end(&connection, path)?;
+        store::verify_tail(&connection, path)?;
     }
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)

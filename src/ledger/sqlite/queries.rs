@@ -29,7 +29,7 @@ pub(super) fn load_pending(
          ) ORDER BY seq",
         &[time::write(since).into()],
     );
-    let records = verified(lines.map_err(not_recorded)?)?;
+    let records = parse(lines.map_err(not_recorded)?)?;
     let (next_id, undelivered) = next_and_undelivered(&connection).map_err(not_recorded)?;
     Ok(PendingRequests {
         records,
@@ -51,7 +51,7 @@ pub(super) fn history(store: &mut SqliteStore, search: &RequestSearch) -> Result
         ),
         &values,
     );
-    verified(lines.map_err(not_recorded)?)
+    parse(lines.map_err(not_recorded)?)
 }
 
 /// A query for the requests of the search, nearest to its anchor first. Each condition has an index, except the rarely
@@ -102,7 +102,7 @@ fn matching_requests(search: &RequestSearch) -> (String, Vec<Value>) {
     match search.anchor {
         SearchAnchor::Newest => condition(" ORDER BY request DESC", None),
         SearchAnchor::OlderThan(request) => {
-            condition(" AND request < ? ORDER BY request DESC", number(request))
+            condition(" AND request < ? ORDER BY request DESC", number(request));
         }
         SearchAnchor::NewerThan(request) => condition(" AND request > ? ORDER BY request", number(request)),
     }
@@ -131,7 +131,7 @@ fn lines(connection: &Connection, sql: &str, values: &[Value]) -> rusqlite::Resu
 }
 
 /// Parses the lines, and fails when one of them is not as it was written.
-fn verified(lines: Vec<(u64, String)>) -> Result<Vec<Recorded>, LedgerError> {
+fn parse(lines: Vec<(u64, String)>) -> Result<Vec<Recorded>, LedgerError> {
     lines
         .into_iter()
         .map(|(seq, line)| {

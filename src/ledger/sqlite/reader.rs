@@ -37,7 +37,7 @@ impl SqliteReader {
 
 impl LedgerReader for SqliteReader {
     fn tail(&mut self) -> anyhow::Result<ChainTail> {
-        Ok(store::end(&self.connection)?)
+        Ok(store::fetch_tail(&self.connection)?)
     }
 
     fn records_after(&mut self, seq: u64) -> anyhow::Result<Vec<StoredRecord>> {

@@ -52,7 +52,7 @@ impl SqliteStore {
         schema::content(&connection, path)?;
         prepare(&connection, "FULL").map_err(failed())?;
         schema::create_if_empty(&mut connection, path)?;
-        check_end(&connection, path)?;
+        verify_tail(&connection, path)?;
         let trial = connect(path).map_err(failed())?;
         // No `fsync` after each transaction, but one before the log is written back, so acknowledged records stay
         // durable (SQLite documentation, "PRAGMA synchronous").
@@ -200,7 +200,7 @@ fn apply(connection: &Connection, write: LedgerWrite) -> WriteResult {
 }
 
 fn append(connection: &Connection, entries: Vec<LedgerEntry>) -> WriteResult {
-    let mut tail = end(connection).map_err(not_recorded)?;
+    let mut tail = fetch_tail(connection).map_err(not_recorded)?;
     let mut recorded = Vec::with_capacity(entries.len());
     for entry in entries {
         let sealed = tail.seal(&entry).map_err(|error| {
@@ -230,7 +230,7 @@ fn insert(connection: &Connection, sealed: &hash_chain::SealedRecord) -> rusqlit
 }
 
 /// The end of the chain, as the last append recorded it.
-pub(super) fn end(connection: &Connection) -> rusqlite::Result<ChainTail> {
+pub(super) fn fetch_tail(connection: &Connection) -> rusqlite::Result<ChainTail> {
     connection
         .prepare_cached("SELECT seq, hash FROM chain_end")?
         .query_row([], |row| {
@@ -242,9 +242,9 @@ pub(super) fn end(connection: &Connection) -> rusqlite::Result<ChainTail> {
 }
 
 /// The last record must be the one that was appended last, and unchanged.
-pub(super) fn check_end(connection: &Connection, path: &Path) -> Result<(), SqliteOpenError> {
+pub(super) fn verify_tail(connection: &Connection, path: &Path) -> Result<(), SqliteOpenError> {
     let failed = || SqliteOpenError::sqlite(path);
-    let tail = end(connection).map_err(failed())?;
+    let tail = fetch_tail(connection).map_err(failed())?;
     let last = connection
         .query_row(
             "SELECT seq, line FROM record ORDER BY seq DESC LIMIT 1",
