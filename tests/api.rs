@@ -33,14 +33,14 @@ fn message() -> Value {
 
 async fn post(discord: &Discord) -> Result<OwnMessage, ApiError> {
     discord
-        .rest
+        .api
         .create_message(CHANNEL, CreateMessage::new().content("hello"), "request-7")
         .await
 }
 
-async fn respond(rest: &ApiClient) -> Result<(), ApiError> {
+async fn respond(api: &ApiClient) -> Result<(), ApiError> {
     let said = CreateInteractionResponseMessage::new().content("hello");
-    rest.respond(
+    api.respond(
         InteractionId::new(9),
         "an-interactions-token",
         &CreateInteractionResponse::Message(said),
@@ -51,7 +51,7 @@ async fn respond(rest: &ApiClient) -> Result<(), ApiError> {
 async fn follow_up(discord: &Discord) -> Result<(), ApiError> {
     let said = CreateInteractionResponseFollowup::new().content("hello");
     discord
-        .rest
+        .api
         .follow_up(ApplicationId::new(43), "an-interactions-token", &said)
         .await
 }
@@ -93,7 +93,7 @@ async fn a_global_limit_holds_for_every_route() {
     let (first, second) = tokio::join!(post(&discord), async {
         discord.was_asked().await;
         discord
-            .rest
+            .api
             .create_message(ChannelId::new(50), CreateMessage::new(), "request-8")
             .await
     });
@@ -178,11 +178,11 @@ async fn what_surely_was_not_done_is_tried_again_even_without_a_nonce() {
 async fn an_answer_that_was_taken_before_the_connection_broke_is_a_success() {
     let acknowledged = json!({"message": "Interaction has already been acknowledged.", "code": 40060});
     let discord = Discord::with([Step::Reset, answer(400, acknowledged.clone())]).await;
-    respond(&discord.rest).await.unwrap();
+    respond(&discord.api).await.unwrap();
 
     let discord = Discord::with([answer(400, acknowledged)]).await;
     assert_eq!(
-        respond(&discord.rest).await.unwrap_err().code(),
+        respond(&discord.api).await.unwrap_err().code(),
         Some(40060),
         "somebody else answered"
     );
@@ -192,7 +192,7 @@ async fn an_answer_that_was_taken_before_the_connection_broke_is_a_success() {
 async fn an_answer_that_comes_too_late_is_given_up_in_time_after_a_second_try() {
     let discord = Discord::with([Step::Silence, Step::Silence, Step::Silence, Step::Silence]).await;
     let begun = Instant::now();
-    let error = respond(&discord.rest.within(Duration::from_millis(2500)))
+    let error = respond(&discord.api.with_timeout(Duration::from_millis(2500)))
         .await
         .unwrap_err();
     assert!(
@@ -211,9 +211,9 @@ async fn an_answer_that_comes_too_late_is_given_up_in_time_after_a_second_try() 
 
 #[tokio::test]
 async fn nobody_there_is_told_as_such() {
-    let rest = ApiClient::new("http://127.0.0.1:9", &SecretString::from(TOKEN)).unwrap();
-    let error = rest
-        .within(Duration::from_millis(400))
+    let api = ApiClient::new("http://127.0.0.1:9", &SecretString::from(TOKEN)).unwrap();
+    let error = api
+        .with_timeout(Duration::from_millis(400))
         .current_user()
         .await
         .unwrap_err();
@@ -228,7 +228,9 @@ async fn nobody_there_is_told_as_such() {
         "{error}"
     );
     assert!(
-        error.to_string().contains("GET /users/@me, nothing was done"),
+        error
+            .to_string()
+            .contains("GET /users/@me; the call was not carried out"),
         "{error}"
     );
 }
@@ -262,7 +264,7 @@ async fn refusals_keep_discords_code_and_words_and_never_show_a_token() {
     for (status, body, says) in refusals {
         let discord = Discord::with([answer(status, body)]).await;
         let error = post(&discord).await.unwrap_err();
-        let shown = format!("{error} {error:?} {:?}", discord.rest);
+        let shown = format!("{error} {error:?} {:?}", discord.api);
         assert!(shown.contains(says), "{shown}");
         assert!(!shown.contains(TOKEN), "{shown}");
         assert_eq!(discord.lines().len(), 1, "a refusal is final");
@@ -278,7 +280,7 @@ async fn no_error_shows_an_interactions_token() {
         Step::Silence,
     ] {
         let discord = Discord::with([step]).await;
-        let error = respond(&discord.rest.within(Duration::from_millis(1200)))
+        let error = respond(&discord.api.with_timeout(Duration::from_millis(1200)))
             .await
             .unwrap_err();
         assert!(
@@ -296,7 +298,7 @@ async fn all_who_reacted_are_found_page_by_page() {
     let page = |ids: std::ops::Range<u64>| answer(200, ids.map(user).collect());
     let discord = Discord::with([page(1..101), page(101..201), page(201..231)]).await;
     let everyone = discord
-        .rest
+        .api
         .reacting_users(CHANNEL, MessageId::new(6), &ReactionType::Unicode("✅".into()))
         .await
         .unwrap();
@@ -312,11 +314,7 @@ async fn all_who_reacted_are_found_page_by_page() {
 async fn a_member_is_read_with_the_guild_they_were_asked_for_in() {
     let member = json!({"user": user(7), "roles": ["10"], "joined_at": "2026-01-01T00:00:00Z", "deaf": false, "mute": false, "flags": 0});
     let discord = Discord::with([answer(200, member)]).await;
-    let member = discord
-        .rest
-        .member(GuildId::new(9), UserId::new(7))
-        .await
-        .unwrap();
+    let member = discord.api.member(GuildId::new(9), UserId::new(7)).await.unwrap();
     assert_eq!((member.guild_id, member.roles.len()), (GuildId::new(9), 1));
 }
 

@@ -235,7 +235,7 @@ async fn a_heartbeat_that_discord_asks_for_is_sent_at_once_and_with_the_last_num
         heartbeat: Duration::from_mins(1),
         ..brisk()
     };
-    let mut bot = Bot::at_pace(&discord, seldom);
+    let mut bot = Bot::with_timeouts(&discord, seldom);
     let mut wire = discord.begin("first").await;
     assert_eq!(bot.sees().await, "ready");
     wire.become_zombie();

@@ -44,7 +44,7 @@ pub(crate) struct Asked {
 
 #[derive(Clone)]
 pub(crate) struct Discord {
-    pub(crate) rest: ApiClient,
+    pub(crate) api: ApiClient,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
@@ -53,9 +53,9 @@ impl Discord {
     pub(crate) async fn with(script: impl IntoIterator<Item = Step>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let rest = ApiClient::new(&url, &SecretString::from(TOKEN)).unwrap();
+        let api = ApiClient::new(&url, &SecretString::from(TOKEN)).unwrap();
         let discord = Self {
-            rest,
+            api,
             asked: Arc::default(),
         };
         let script = Arc::new(Mutex::new(script.into_iter().collect::<VecDeque<_>>()));

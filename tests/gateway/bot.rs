@@ -21,7 +21,7 @@ pub(crate) struct Bot {
     pub(crate) events: Receiver<GatewayEvent>,
 }
 
-/// The default pace, shortened, so that stories take less than a second.
+/// The default timeouts, shortened, so that stories take less than a second.
 pub(crate) fn brisk() -> GatewayTimeouts {
     GatewayTimeouts {
         lookup: Duration::from_secs(2),
@@ -33,7 +33,7 @@ pub(crate) fn brisk() -> GatewayTimeouts {
         ack: Duration::from_secs(1),
         identify: Duration::from_millis(100),
         invalid_session: (Duration::from_millis(50), Duration::from_millis(100)),
-        proven: Duration::ZERO,
+        stable: Duration::ZERO,
     }
 }
 
@@ -42,15 +42,19 @@ impl Bot {
         Self::wanting(discord, Arc::new(|kind, _| kind == "MESSAGE_REACTION_ADD"))
     }
 
-    pub(crate) fn at_pace(discord: &Discord, pace: GatewayTimeouts) -> Self {
-        Self::with(discord, Arc::new(|kind, _| kind == "MESSAGE_REACTION_ADD"), pace)
+    pub(crate) fn with_timeouts(discord: &Discord, timeouts: GatewayTimeouts) -> Self {
+        Self::with(
+            discord,
+            Arc::new(|kind, _| kind == "MESSAGE_REACTION_ADD"),
+            timeouts,
+        )
     }
 
     pub(crate) fn wanting(discord: &Discord, interest: EventFilter) -> Self {
         Self::with(discord, interest, brisk())
     }
 
-    fn with(discord: &Discord, interest: EventFilter, pace: GatewayTimeouts) -> Self {
+    fn with(discord: &Discord, interest: EventFilter, timeouts: GatewayTimeouts) -> Self {
         let token = SecretString::from(TOKEN);
         let (connection, events) = GatewayHandle::start(GatewayOptions {
             api: ApiClient::new(&discord.api_url, &token).unwrap(),
@@ -58,7 +62,7 @@ impl Bot {
             intents: GatewayIntents::GUILDS | GatewayIntents::GUILD_MESSAGE_REACTIONS,
             filter: interest,
             capacity: 16,
-            timeouts: pace,
+            timeouts,
         });
         Self { connection, events }
     }

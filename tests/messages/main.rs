@@ -1,12 +1,13 @@
-//! What people see, message by message.
+//! The content of every message.
 
 mod card;
 mod choices;
+mod component_id;
 mod components;
 mod definitions;
 mod fixture;
 mod limits;
-mod press;
+
 mod requests;
 mod result;
 mod sessions;

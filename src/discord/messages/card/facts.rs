@@ -1,8 +1,8 @@
-//! What the card says of the session.
+//! What the card says about the session.
 
 use crate::discord::messages::format::count;
 use crate::discord::messages::session_facts::{
-    holders, obstacle_warning, origin_text, state_with_ages, state_with_timestamps, wait_text,
+    lock_holders, obstacle_warning, origin_text, state_with_ages, state_with_timestamps, wait_text,
 };
 use crate::discord::sanitize;
 use crate::domain::event::Action;
@@ -11,75 +11,80 @@ use crate::domain::session::Session;
 use crate::domain::session_diff::SessionChange;
 use crate::workflow::ports::CardContent;
 
-const QUERY: usize = 1_200;
-const FORMER_QUERY: usize = 300;
-/// More waiters than this are counted, not named.
-const NAMED: usize = 10;
+const QUERY_LENGTH: usize = 1_200;
+const FORMER_QUERY_LENGTH: usize = 300;
+/// Further waiters are counted, not named.
+const MAX_WAITERS: usize = 10;
 
-/// The session: what it does, what it waits for, whom it blocks, whose it is, and its query.
+/// The session: its state, what it waits for, which sessions it blocks, user and client, and its query.
 pub(super) fn description(card: &CardContent) -> String {
-    let asked = &card.request.details;
+    let details = &card.request.details;
     let mut lines = Vec::new();
-    if let Some(worker) = asked.worker {
+    if let Some(worker) = details.worker {
         lines.push(format!(
-            "{worker} is a parallel worker of {}: this is about its leader.",
-            asked.identity.pid
+            "{worker} is a parallel worker of {}. This request is about the leader.",
+            details.identity.pid
         ));
     }
     let (session, waiters) = latest_observation(card);
-    if let Some(futility) = session
+    if let Some(obstacle) = session
         .cancel_obstacle()
-        .filter(|_| asked.action == Action::Cancel)
+        .filter(|_| details.action == Action::Cancel)
     {
-        lines.push(format!("⚠️ {}", obstacle_warning(futility)));
+        lines.push(format!("⚠️ {}", obstacle_warning(obstacle)));
     }
-    if let Some(holders) = holders(session).filter(|_| waiters > 0) {
+    if let Some(holders) = lock_holders(session).filter(|_| waiters > 0) {
         lines.push(format!(
-            "⚠️ It waits itself, for {holders}: ending it may release nobody. \
-             /sessions view:blocking shows what holds up the queue."
+            "⚠️ This session itself waits for {holders}. Ending it may release no one. \
+             /sessions view:blocking shows the root blocker."
         ));
     }
     lines.push(match card.latest {
-        // An open card is drawn again at no set time, so that an age would be wrong as soon as it is read.
-        None if !card.request.is_open() => state_with_ages(session, asked.seen_at.unwrap_or(asked.asked_at)),
+        // The card of an open request is not edited at regular intervals, so an age would soon be wrong.
+        None if !card.request.is_open() => {
+            state_with_ages(session, details.seen_at.unwrap_or(details.asked_at))
+        }
         _ => state_with_timestamps(session),
     });
-    if let Some(waiting) = wait_text(session) {
-        lines.push(waiting);
+    if let Some(wait) = wait_text(session) {
+        lines.push(wait);
     }
     if waiters > 0 {
-        lines.push(blocks(waiters as usize, &card.waiting_pids));
+        lines.push(blocked_sessions_text(waiters as usize, &card.waiting_pids));
     }
     lines.push(origin_text(session));
     let mut text = lines.join("\n");
     if let Some(query) = &session.query {
         text.push('\n');
-        text.push_str(sanitize::block(query, QUERY).as_str());
+        text.push_str(sanitize::block(query, QUERY_LENGTH).as_str());
     }
     text
 }
 
-/// The session as it is known at present, and how many wait behind it.
+/// The session as last seen, and the number of sessions that wait for it.
 fn latest_observation(card: &CardContent) -> (&Session, u32) {
     match &card.latest {
-        Some(sight) => (&sight.session, sight.waiters),
+        Some(observation) => (&observation.session, observation.waiters),
         None => (&card.request.details.session, card.request.details.waiters),
     }
 }
 
-/// How many its end would release: nobody for certain while it waits for somebody itself.
-pub(super) fn releases(card: &CardContent) -> u32 {
+/// The number of waiters that its end would release. 0 while it waits itself, because then no release is certain.
+pub(super) fn released_waiters(card: &CardContent) -> u32 {
     let (session, waiters) = latest_observation(card);
-    match holders(session) {
+    match lock_holders(session) {
         Some(_) => 0,
         None => waiters,
     }
 }
 
-/// How many it blocks, and the first of them.
-fn blocks(waiters: usize, waiting: &[Pid]) -> String {
+fn blocked_sessions_text(waiters: usize, waiting_pids: &[Pid]) -> String {
     let blocks = format!("**Blocks {}**", count(waiters, "session"));
-    let named: Vec<_> = waiting.iter().take(NAMED).map(Pid::to_string).collect();
+    let named: Vec<_> = waiting_pids
+        .iter()
+        .take(MAX_WAITERS)
+        .map(Pid::to_string)
+        .collect();
     match waiters.saturating_sub(named.len()) {
         _ if named.is_empty() => blocks,
         0 => format!("{blocks}: {}", named.join(", ")),
@@ -87,40 +92,40 @@ fn blocks(waiters: usize, waiting: &[Pid]) -> String {
     }
 }
 
-/// What was the case before the last change that could change somebody's mind.
-pub(super) fn changed(card: &CardContent) -> Option<String> {
+/// What was different before the last material change.
+pub(super) fn changes_text(card: &CardContent) -> Option<String> {
     let lines: Vec<_> = card
         .changes
         .iter()
         .map(|change| match change {
             SessionChange::Query { before: Some(query) } => {
-                format!("Its query was {}", sanitize::code(query, FORMER_QUERY))
+                format!("Its query was {}", sanitize::code(query, FORMER_QUERY_LENGTH))
             }
             SessionChange::Query { before: None } => "It runs another query".to_owned(),
             SessionChange::State { before } => format!("Its state was {before}"),
-            SessionChange::Waiters { before: 0 } => "It blocked nobody".to_owned(),
+            SessionChange::Waiters { before: 0 } => "It blocked no sessions".to_owned(),
             SessionChange::Waiters { before } => format!("It blocked {}", count(*before as usize, "session")),
         })
         .collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
-/// What an approval would bring about.
-pub(super) fn consequences(card: &CardContent) -> String {
-    let asked = &card.request.details;
+/// What happens if the request is approved.
+pub(super) fn consequences_text(card: &CardContent) -> String {
+    let action = card.request.details.action;
     let (session, waiters) = latest_observation(card);
-    let text = match asked.action {
+    let text = match action {
         Action::Cancel if !session.state.is_running() => "Nothing is signalled while no query runs.",
-        Action::Cancel => "Its query ends, the session stays connected.",
+        Action::Cancel => "The query ends. The session stays connected.",
         Action::Terminate if session.xact_start.is_some() => {
-            "It is disconnected, and its open transaction is rolled back."
+            "The session is disconnected. Its open transaction is rolled back."
         }
-        Action::Terminate => "It is disconnected.",
+        Action::Terminate => "The session is disconnected.",
     };
-    // What a cancelled query's transaction holds stays held until its client rolls it back.
-    match (asked.action, waiters, holders(session)) {
+    // A cancelled query's transaction keeps its locks until the client rolls it back.
+    match (action, waiters, lock_holders(session)) {
         (Action::Terminate, 1.., Some(holders)) => {
-            format!("{text} Those behind it may go on waiting for {holders}.")
+            format!("{text} The sessions behind it may keep waiting for {holders}.")
         }
         (Action::Terminate, 1.., None) => {
             format!("{text} Releases {}.", count(waiters as usize, "waiter"))
