@@ -1,4 +1,7 @@
-//! Who may do what, and when: every person, act and state, with what comes of it.
+//! Who may do what, and when: the result of every action, by every person, in every state.
+
+#[path = "fixture/session.rs"]
+mod session_fixture;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,27 +16,28 @@ use killgate::domain::outcome::Outcome;
 use killgate::domain::policy::{RequestLimits, TargetPolicy};
 use killgate::domain::protection::ProtectionRules;
 use killgate::domain::request::Request;
-use killgate::domain::session::{BackendType, Session, SessionState, Snapshot};
+use killgate::domain::session::Snapshot;
 use killgate::domain::timestamp::Timestamp;
 use regex::Regex;
+use session_fixture::client_session;
 
 const VIEWER: RoleId = RoleId(11);
 const ONCALL: RoleId = RoleId(12);
 const DBA: RoleId = RoleId(13);
-/// Roles that Discord gives power to, and killgate none.
+/// A role with the permission Administrator in Discord, and without any right in killgate.
 const ADMINISTRATOR: RoleId = RoleId(14);
 
 const REQUESTER: UserId = UserId(1);
 /// An approver by user id, without a role.
 const NAMED: UserId = UserId(6);
-/// Who has approved already where one approval of two is there.
+/// Has approved already in the states with one approval of two.
 const FIRST: UserId = UserId(9);
 
 const NOW: Timestamp = Timestamp::from_micros(1_000_000_000);
 const OPEN_FOR: Duration = Duration::from_mins(15);
 
-/// Reactions. The request needs two approvals; in `one_of_two` First has given theirs, in `limited` too, and
-/// the target's budget of signals is used up. `expired` is a request that nobody has closed yet.
+/// The results of reactions. The request needs two approvals. In `one_of_two` and `limited`, `first` has approved. In
+/// `limited`, the signals per hour are used up as well. `expired` is a request that has not been closed yet.
 const APPROVE: &str = "
                    open             one_of_two       limited          expired  executing  ended
 requester          self_approval    self_approval    self_approval    expired  closed     closed
@@ -113,32 +117,32 @@ fn who_may_do_what_and_when() {
         let access = &access;
         move |who: &Person, state: &str| react(who, state, command(who), access)
     };
-    compare(
+    check_table(
         "approve",
         APPROVE,
-        &REACTED_TO,
+        &REQUEST_STATES,
         reaction(|by| RequestCommand::Approve { by }),
     );
-    compare(
+    check_table(
         "deny",
         DENY,
-        &REACTED_TO,
+        &REQUEST_STATES,
         reaction(|by| RequestCommand::Deny { by }),
     );
-    compare(
+    check_table(
         "retract",
         RETRACT,
-        &REACTED_TO,
+        &REQUEST_STATES,
         reaction(|by| RequestCommand::RemoveApproval { by: by.id }),
     );
-    compare("ask", ASK, &ASKED_WHEN, asks);
-    compare("view", VIEW, &["anytime"], |who, _| {
+    check_table("ask", ASK, &COMMAND_STATES, request_termination);
+    check_table("view", VIEW, &["anytime"], |who, _| {
         if access.may_view(who) { "yes" } else { "no" }.to_owned()
     });
 }
 
-const REACTED_TO: [&str; 6] = ["open", "one_of_two", "limited", "expired", "executing", "ended"];
-const ASKED_WHEN: [&str; 7] = [
+const REQUEST_STATES: [&str; 6] = ["open", "one_of_two", "limited", "expired", "executing", "ended"];
+const COMMAND_STATES: [&str; 7] = [
     "free",
     "asked_about",
     "protected",
@@ -148,11 +152,11 @@ const ASKED_WHEN: [&str; 7] = [
     "signals_used_up",
 ];
 
-/// Checks that the table has every person and every state, and that each cell is what really happens.
-fn compare(act: &str, table: &str, states: &[&str], happens: impl Fn(&Person, &str) -> String) {
+/// Checks that the table has every person and every state, and that each cell is the actual result.
+fn check_table(action: &str, table: &str, states: &[&str], result_of: impl Fn(&Person, &str) -> String) {
     let mut lines = table.lines().filter(|line| !line.is_empty());
     let columns: Vec<_> = lines.next().expect("a heading").split_whitespace().collect();
-    assert_eq!(columns, states, "{act}: the states of the table");
+    assert_eq!(columns, states, "{action}: the states of the table");
     let people = people();
     let rows: BTreeMap<_, Vec<_>> = lines
         .map(|line| {
@@ -160,12 +164,12 @@ fn compare(act: &str, table: &str, states: &[&str], happens: impl Fn(&Person, &s
             (words.next().expect("a person"), words.collect())
         })
         .collect();
-    assert!(rows.keys().eq(people.keys()), "{act}: the people of the table");
+    assert!(rows.keys().eq(people.keys()), "{action}: the people of the table");
     for (name, cells) in &rows {
-        assert_eq!(cells.len(), columns.len(), "{act}: the row of {name}");
+        assert_eq!(cells.len(), columns.len(), "{action}: the row of {name}");
         for (state, expected) in columns.iter().zip(cells) {
-            let really = happens(&people[name], state);
-            assert_eq!(&really, expected, "{name} would {act} when {state}");
+            let actual = result_of(&people[name], state);
+            assert_eq!(&actual, expected, "{name}, {action}, {state}");
         }
     }
 }
@@ -209,42 +213,46 @@ fn access() -> Access {
     }
 }
 
-/// What a reaction leads to: the last event that it is recorded as, in one word.
+/// The result of a reaction: the name of the last event it leads to.
 fn react(who: &Person, state: &str, command: RequestCommand<'_>, access: &Access) -> String {
-    let request = request_that_is(state);
-    let expired = state == "expired";
-    let given = DecisionContext {
-        now: if expired { request.details.expires_at } else { NOW },
+    let request = request_in_state(state);
+    let is_expired = state == "expired";
+    let context = DecisionContext {
+        now: if is_expired {
+            request.details.expires_at
+        } else {
+            NOW
+        },
         access,
         signal_budget_left: state != "limited",
     };
-    let decision = decide(&request, command, given);
-    let names: Vec<_> = decision.events.iter().map(name).collect();
-    // Whoever comes too late is recorded, and the request is closed in the same breath.
-    if expired && names == ["expired", "expired"] {
+    let decision = decide(&request, command, context);
+    let names: Vec<_> = decision.events.iter().map(event_name).collect();
+    // A late reaction is recorded, and closes the request.
+    if is_expired && names == ["expired", "expired"] {
         return "expired".to_owned();
     }
     match names.as_slice() {
         [] => "nothing".to_owned(),
-        [one] => one.clone(),
+        [only] => only.clone(),
         [first, last] if first == "approved" => last.clone(),
         more => panic!("{who:?} leads to {more:?}"),
     }
 }
 
-fn name(event: &RequestEvent) -> String {
+fn event_name(event: &RequestEvent) -> String {
     match event {
         RequestEvent::Approved { .. } => "approved",
         RequestEvent::ApprovalRemoved { .. } => "approval_removed",
         RequestEvent::AttemptRefused { why, .. } => why.name(),
         RequestEvent::Executing { .. } => "executing",
-        RequestEvent::Finished(ending) => ending.outcome.name(),
+        RequestEvent::Finished(resolution) => resolution.outcome.name(),
         RequestEvent::Requested(_) | RequestEvent::Posted { .. } => panic!("no reaction leads to {event:?}"),
     }
     .to_owned()
 }
 
-fn request_that_is(state: &str) -> Request {
+fn request_in_state(state: &str) -> Request {
     let first = || RequestEvent::Approved { actor: FIRST };
     let other = UserId(99);
     let quorum = || {
@@ -260,31 +268,31 @@ fn request_that_is(state: &str) -> Request {
         "one_of_two" | "limited" => vec![first()],
         "executing" => quorum().into(),
         "ended" => {
-            let ending = Resolution::without_signal(Outcome::Gone, "it had ended");
+            let resolution = Resolution::without_signal(Outcome::Gone, "it had ended");
             quorum()
                 .into_iter()
-                .chain([RequestEvent::Finished(ending)])
+                .chain([RequestEvent::Finished(resolution)])
                 .collect()
         }
         _ => Vec::new(),
     };
-    let begun = Request::start(
+    let opened = Request::start(
         RequestId(1),
-        &RequestEvent::Requested(Box::new(asked(REQUESTER, 4711))),
+        &RequestEvent::Requested(Box::new(details(REQUESTER, 4711))),
     );
     events
         .iter()
-        .try_fold(begun.expect("a beginning"), |request, event| {
+        .try_fold(opened.expect("an open request"), |request, event| {
             request.evolve(event, NOW)
         })
-        .expect("a possible story")
+        .expect("a valid history")
 }
 
-/// What `/terminate 4711` leads to.
-fn asks(who: &Person, state: &str) -> String {
+/// The result of `/terminate 4711`.
+fn request_termination(who: &Person, state: &str) -> String {
     let open_by = |requester, pid| {
-        let requested = RequestEvent::Requested(Box::new(asked(requester, pid)));
-        Request::start(RequestId(1), &requested).expect("a beginning")
+        let requested = RequestEvent::Requested(Box::new(details(requester, pid)));
+        Request::start(RequestId(1), &requested).expect("an open request")
     };
     let open = match state {
         "asked_about" => vec![open_by(REQUESTER, 4711)],
@@ -313,21 +321,25 @@ fn asks(who: &Person, state: &str) -> String {
         signals_per_hour: 1,
         confirm_within: Duration::from_secs(5),
     };
-    let gone = state == "gone";
+    let is_gone = state == "gone";
     let snapshot = Snapshot {
         server: server(),
         taken_at: NOW,
         own_pid: None,
-        sessions: if gone { Vec::new() } else { vec![session(4711)] },
+        sessions: if is_gone {
+            Vec::new()
+        } else {
+            vec![client_session(4711, NOW)]
+        },
     };
-    let wish = NewRequest {
+    let new_request = NewRequest {
         action: Action::Terminate,
         pid: Pid::new(4711).expect("a positive number"),
         backend_start: None,
         reason: None,
         channel: ChannelId(1),
     };
-    let given = CreationContext {
+    let context = CreationContext {
         now: NOW,
         target: "orders",
         policy: &policy,
@@ -335,9 +347,9 @@ fn asks(who: &Person, state: &str) -> String {
         snapshot: &snapshot,
         signal_budget_left: state != "signals_used_up",
     };
-    match create_request(&wish, who, open.iter(), given) {
-        Ok(asked) => {
-            assert_eq!((asked.requester, asked.approvals_needed), (who.id, 2));
+    match create_request(&new_request, who, open.iter(), context) {
+        Ok(details) => {
+            assert_eq!((details.requester, details.approvals_needed), (who.id, 2));
             "asked"
         }
         Err(CreationError::NotARequester) => "not_a_requester",
@@ -365,8 +377,8 @@ fn server() -> ServerIdentity {
     }
 }
 
-fn asked(requester: UserId, pid: i32) -> RequestDetails {
-    let session = session(pid);
+fn details(requester: UserId, pid: i32) -> RequestDetails {
+    let session = client_session(pid, NOW);
     RequestDetails {
         action: Action::Terminate,
         target: "orders".to_owned(),
@@ -386,27 +398,5 @@ fn asked(requester: UserId, pid: i32) -> RequestDetails {
         asked_at: NOW,
         seen_at: None,
         expires_at: NOW.plus(OPEN_FOR),
-    }
-}
-
-fn session(pid: i32) -> Session {
-    Session {
-        pid: Pid::new(pid).expect("a positive number"),
-        backend_start: Timestamp::from_micros(2),
-        backend_type: BackendType::Client,
-        leader_pid: None,
-        user: Some("app".to_owned()),
-        is_superuser: false,
-        is_own: false,
-        database: Some("shop".to_owned()),
-        application: String::new(),
-        client: None,
-        state: SessionState::Active,
-        wait: None,
-        xact_start: None,
-        query_start: Some(Timestamp::from_micros(3)),
-        state_change: None,
-        query: None,
-        blocked_by: Vec::new(),
     }
 }

@@ -19,7 +19,7 @@ use super::interactions::{InteractionHandler, definitions};
 use super::messages::RenderConfig;
 use super::vote_emoji::VoteEmoji;
 use crate::domain::ids::ChannelId;
-use crate::workflow::EngineHandle;
+use crate::workflow::handle::EngineHandle;
 use crate::workflow::ports::{Clock, IncidentChannel, Ledger};
 
 /// Guilds for deleted channels, messages for deleted cards, reactions for votes. None of them is privileged.

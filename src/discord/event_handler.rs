@@ -12,7 +12,7 @@ use super::interactions::InteractionHandler;
 use super::members;
 use super::vote_emoji::VoteEmoji;
 use crate::domain::ids::{ChannelId, MessageId, UserId};
-use crate::workflow::EngineHandle;
+use crate::workflow::handle::EngineHandle;
 use crate::workflow::input::EngineInput;
 use crate::workflow::ports::{MessageRef, Vote};
 

@@ -13,10 +13,12 @@ use killgate::domain::identity::{BackendIdentity, Pid, ServerIdentity};
 use killgate::domain::ids::{ChannelId, MessageId, RequestId, RoleId, UserId};
 use killgate::domain::outcome::Outcome;
 use killgate::domain::request::{Request, RequestState};
-use killgate::domain::session::{BackendType, Session, SessionState, Snapshot, WaitEvent};
+use killgate::domain::session::{Session, SessionState, Snapshot, WaitEvent};
 use killgate::domain::timestamp::Timestamp;
 use killgate::workflow::ports::{ApproverList, CardContent};
 use serde_json::Value;
+
+use crate::session_fixture::client_session;
 
 pub(crate) const ALICE: UserId = UserId(1);
 pub(crate) const BOB: UserId = UserId(2);
@@ -45,25 +47,7 @@ pub(crate) fn pid(number: i32) -> Pid {
 
 /// A session that has run a query for three seconds.
 pub(crate) fn session(number: i32) -> Session {
-    Session {
-        pid: pid(number),
-        backend_start: ago(86_400),
-        backend_type: BackendType::Client,
-        leader_pid: None,
-        user: Some("app".to_owned()),
-        is_superuser: false,
-        is_own: false,
-        database: Some("shop".to_owned()),
-        application: "checkout".to_owned(),
-        client: Some("10.0.0.7".to_owned()),
-        state: SessionState::Active,
-        wait: None,
-        xact_start: Some(ago(3)),
-        query_start: Some(ago(3)),
-        state_change: Some(ago(3)),
-        query: Some("SELECT * FROM orders WHERE id = ?".to_owned()),
-        blocked_by: Vec::new(),
-    }
+    client_session(number, now())
 }
 
 /// A session that is idle in a transaction.

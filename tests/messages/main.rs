@@ -10,5 +10,7 @@ mod limits;
 
 mod requests;
 mod result;
+#[path = "../fixture/session.rs"]
+mod session_fixture;
 mod sessions;
 mod views;

@@ -172,7 +172,7 @@ async fn a_server_that_does_not_answer_at_all_is_refused_after_five_seconds() {
     signal("CONT", backend).await;
 
     assert!(refusal.contains("orders could not be asked"), "{refusal}");
-    assert!(refusal.contains("Nothing was asked for"), "{refusal}");
+    assert!(refusal.contains("Nothing was requested"), "{refusal}");
     assert!(
         house.incident().messages().is_empty(),
         "{}",
@@ -278,7 +278,7 @@ async fn a_reason_is_shown_and_recorded_and_asked_for_where_it_is_required() {
         .option("reason", "blocks *checkout* @everyone");
     let card = asked.send().await.message();
 
-    let shown = card.card().field("Asked by").unwrap().to_owned();
+    let shown = card.card().field("Requested by").unwrap().to_owned();
     assert!(shown.contains("checkout"), "{shown}");
     assert!(
         !shown.contains("*checkout*") || shown.contains("\\*checkout"),

@@ -40,7 +40,7 @@ use super::reply::{InteractionReply, ReplyVisibility};
 use super::responder::CommandResponder;
 use crate::domain::event::Action;
 use crate::domain::ids::{ChannelId, Person};
-use crate::workflow::EngineHandle;
+use crate::workflow::handle::EngineHandle;
 use crate::workflow::handle::RequestInput;
 use crate::workflow::ports::{Ledger, Responder};
 use crate::workflow::refusal::Refusal;
