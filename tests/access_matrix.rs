@@ -276,28 +276,24 @@ fn request_in_state(state: &str) -> Request {
         }
         _ => Vec::new(),
     };
-    let opened = Request::start(
-        RequestId(1),
-        &RequestEvent::Requested(Box::new(details(REQUESTER, 4711))),
-    );
+    let open = open_request(REQUESTER, 4711);
     events
         .iter()
-        .try_fold(opened.expect("an open request"), |request, event| {
-            request.evolve(event, NOW)
-        })
+        .try_fold(open, |request, event| request.evolve(event, NOW))
         .expect("a valid history")
+}
+
+fn open_request(requester: UserId, pid: i32) -> Request {
+    let requested = RequestEvent::Requested(Box::new(details(requester, pid)));
+    Request::start(RequestId(1), &requested).expect("an open request")
 }
 
 /// The result of `/terminate 4711`.
 fn request_termination(who: &Person, state: &str) -> String {
-    let open_by = |requester, pid| {
-        let requested = RequestEvent::Requested(Box::new(details(requester, pid)));
-        Request::start(RequestId(1), &requested).expect("an open request")
-    };
     let open = match state {
-        "asked_about" => vec![open_by(REQUESTER, 4711)],
-        "many_of_theirs" => vec![open_by(who.id, 4712)],
-        "many" => vec![open_by(UserId(98), 4712), open_by(UserId(97), 4713)],
+        "asked_about" => vec![open_request(REQUESTER, 4711)],
+        "many_of_theirs" => vec![open_request(who.id, 4712)],
+        "many" => vec![open_request(UserId(98), 4712), open_request(UserId(97), 4713)],
         _ => Vec::new(),
     };
     let users = if state == "protected" {
@@ -359,13 +355,7 @@ fn request_termination(who: &Person, state: &str) -> String {
         Err(CreationError::OpenLimitPerUserReached { .. }) => "limited_person",
         Err(CreationError::OpenLimitReached { .. }) => "limited_all",
         Err(CreationError::SignalLimitReached { .. }) => "limited_signals",
-        Err(
-            other @ (CreationError::ReasonMissing
-            | CreationError::Replaced
-            | CreationError::LeaderGone { .. }),
-        ) => {
-            panic!("{other:?}")
-        }
+        Err(other) => panic!("{other:?}"),
     }
     .to_owned()
 }

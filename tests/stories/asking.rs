@@ -171,7 +171,7 @@ async fn a_server_that_does_not_answer_at_all_is_refused_after_five_seconds() {
     .unwrap();
     signal("CONT", backend).await;
 
-    assert!(refusal.contains("orders could not be asked"), "{refusal}");
+    assert!(refusal.contains("orders could not be queried"), "{refusal}");
     assert!(refusal.contains("Nothing was requested"), "{refusal}");
     assert!(
         house.incident().messages().is_empty(),
@@ -251,7 +251,7 @@ async fn nothing_is_asked_for_in_another_channel() {
         let answer = typed.option("pid", victim.pid()).send().await;
         assert!(answer.is_ephemeral());
         assert!(
-            answer.content().contains("Not in this channel"),
+            answer.content().contains("not configured for this channel"),
             "{}",
             answer.content()
         );
