@@ -1,6 +1,6 @@
-//! Stories of asking Discord: refusals, limits, outages, and what is done about each.
+//! The REST client: rate limits, retries, errors and time limits.
 
-#![allow(clippy::unwrap_used, reason = "in a test a failure is to be loud")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 #[path = "api/discord.rs"]
 mod discord;
@@ -33,80 +33,80 @@ fn message() -> Value {
 
 async fn post(discord: &Discord) -> Result<OwnMessage, ApiError> {
     discord
-        .rest
+        .api
         .create_message(CHANNEL, CreateMessage::new().content("hello"), "request-7")
         .await
 }
 
-async fn respond(rest: &ApiClient) -> Result<(), ApiError> {
-    let said = CreateInteractionResponseMessage::new().content("hello");
-    rest.respond(
+async fn respond(api: &ApiClient) -> Result<(), ApiError> {
+    let message = CreateInteractionResponseMessage::new().content("hello");
+    api.respond(
         InteractionId::new(9),
         "an-interactions-token",
-        &CreateInteractionResponse::Message(said),
+        &CreateInteractionResponse::Message(message),
     )
     .await
 }
 
 async fn follow_up(discord: &Discord) -> Result<(), ApiError> {
-    let said = CreateInteractionResponseFollowup::new().content("hello");
+    let message = CreateInteractionResponseFollowup::new().content("hello");
     discord
-        .rest
-        .follow_up(ApplicationId::new(43), "an-interactions-token", &said)
+        .api
+        .follow_up(ApplicationId::new(43), "an-interactions-token", &message)
         .await
 }
 
 #[tokio::test]
-async fn a_message_is_posted_with_a_nonce_and_the_bots_token() {
+async fn a_message_is_posted_with_a_nonce_and_the_token_of_the_bot() {
     let discord = Discord::with([answer(200, message())]).await;
     assert_eq!(post(&discord).await.unwrap().id, MessageId::new(6));
-    discord.asked(|asked| {
-        assert_eq!(asked[0].line, "POST /api/v10/channels/5/messages");
-        assert!(asked[0].head.contains(&format!("authorization: Bot {TOKEN}\r\n")));
+    discord.calls(|calls| {
+        assert_eq!(calls[0].line, "POST /api/v10/channels/5/messages");
+        assert!(calls[0].head.contains(&format!("authorization: Bot {TOKEN}\r\n")));
         assert_eq!(
-            (&asked[0].body["nonce"], &asked[0].body["enforce_nonce"]),
+            (&calls[0].body["nonce"], &calls[0].body["enforce_nonce"]),
             (&json!("request-7"), &json!(true))
         );
     });
 }
 
 #[tokio::test]
-async fn a_limit_is_waited_for_as_long_as_discord_says_also_by_other_calls_of_the_route() {
+async fn a_rate_limit_delays_all_calls_of_the_route_as_long_as_discord_says() {
     let wait = json!({"message": "You are being rate limited.", "retry_after": 0.7, "global": false});
     let discord = Discord::with([answer(429, wait), answer(200, message()), answer(200, message())]).await;
     let (first, second) = tokio::join!(post(&discord), async {
-        discord.was_asked().await;
+        discord.first_call_answered().await;
         post(&discord).await
     });
     first.unwrap();
     second.unwrap();
-    discord.asked(|asked| {
-        assert_eq!(asked.len(), 3, "nobody hammers");
-        assert!(asked[1].at - asked[0].at >= Duration::from_millis(700));
+    discord.calls(|calls| {
+        assert_eq!(calls.len(), 3, "no call before the limit ends");
+        assert!(calls[1].at - calls[0].at >= Duration::from_millis(700));
     });
 }
 
 #[tokio::test]
-async fn a_global_limit_holds_for_every_route() {
+async fn a_global_rate_limit_delays_all_routes() {
     let wait = json!({"message": "You are being rate limited.", "retry_after": 0.5, "global": true});
     let discord = Discord::with([answer(429, wait), answer(200, message()), answer(200, message())]).await;
     let (first, second) = tokio::join!(post(&discord), async {
-        discord.was_asked().await;
+        discord.first_call_answered().await;
         discord
-            .rest
+            .api
             .create_message(ChannelId::new(50), CreateMessage::new(), "request-8")
             .await
     });
     first.unwrap();
     second.unwrap();
-    discord.asked(|asked| {
-        assert_eq!(asked.len(), 3, "nobody hammers");
-        assert!(asked[1].at - asked[0].at >= Duration::from_millis(500));
+    discord.calls(|calls| {
+        assert_eq!(calls.len(), 3, "no call before the limit ends");
+        assert!(calls[1].at - calls[0].at >= Duration::from_millis(500));
     });
 }
 
 #[tokio::test]
-async fn a_used_up_limit_is_heeded_before_discord_refuses() {
+async fn a_used_up_rate_limit_is_respected_before_discord_refuses() {
     let headers = vec![
         ("x-ratelimit-limit", "1".to_owned()),
         ("x-ratelimit-remaining", "0".to_owned()),
@@ -120,36 +120,36 @@ async fn a_used_up_limit_is_heeded_before_discord_refuses() {
     let discord = Discord::with([last, answer(200, message())]).await;
     post(&discord).await.unwrap();
     post(&discord).await.unwrap();
-    discord.asked(|asked| assert!(asked[1].at - asked[0].at >= Duration::from_millis(600)));
+    discord.calls(|calls| assert!(calls[1].at - calls[0].at >= Duration::from_millis(600)));
 }
 
 #[tokio::test]
-async fn a_limit_longer_than_the_call_may_take_is_not_waited_for() {
+async fn a_wait_longer_than_the_time_limit_is_an_error_at_once() {
     let discord = Discord::with([answer(429, json!({"message": "slow down", "retry_after": 60.0}))]).await;
-    let begun = Instant::now();
+    let started = Instant::now();
     let error = post(&discord).await.unwrap_err();
     assert!(
         matches!(&error, ApiError::RateLimited { wait, .. } if wait.as_secs() >= 59),
         "{error}"
     );
-    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert!(started.elapsed() < Duration::from_secs(10));
 }
 
 #[tokio::test]
-async fn an_outage_is_waited_out() {
+async fn a_call_is_retried_after_an_outage() {
     let discord = Discord::with([answer(503, json!({})), Step::Reset, answer(200, message())]).await;
     post(&discord).await.unwrap();
-    discord.asked(|asked| {
-        assert_eq!(asked.len(), 3);
+    discord.calls(|calls| {
+        assert_eq!(calls.len(), 3);
         assert!(
-            asked.iter().all(|asked| asked.body["nonce"] == "request-7"),
-            "one message, however often it is sent"
+            calls.iter().all(|call| call.body["nonce"] == "request-7"),
+            "every attempt has the same nonce"
         );
     });
 }
 
 #[tokio::test]
-async fn what_may_have_been_done_is_not_done_again_without_a_nonce() {
+async fn a_call_that_may_have_been_carried_out_is_not_repeated_without_a_nonce() {
     for failure in [Step::Reset, answer(502, json!({}))] {
         let discord = Discord::with([failure, answer(200, message())]).await;
         let error = follow_up(&discord).await.unwrap_err();
@@ -168,31 +168,31 @@ async fn what_may_have_been_done_is_not_done_again_without_a_nonce() {
 }
 
 #[tokio::test]
-async fn what_surely_was_not_done_is_tried_again_even_without_a_nonce() {
+async fn a_call_that_was_not_carried_out_is_repeated_even_without_a_nonce() {
     let wait = answer(429, json!({"message": "slow down", "retry_after": 0.05}));
     let discord = Discord::with([wait, answer(200, message())]).await;
     follow_up(&discord).await.unwrap();
 }
 
 #[tokio::test]
-async fn an_answer_that_was_taken_before_the_connection_broke_is_a_success() {
+async fn an_answer_accepted_before_the_connection_broke_is_a_success() {
     let acknowledged = json!({"message": "Interaction has already been acknowledged.", "code": 40060});
     let discord = Discord::with([Step::Reset, answer(400, acknowledged.clone())]).await;
-    respond(&discord.rest).await.unwrap();
+    respond(&discord.api).await.unwrap();
 
     let discord = Discord::with([answer(400, acknowledged)]).await;
     assert_eq!(
-        respond(&discord.rest).await.unwrap_err().code(),
+        respond(&discord.api).await.unwrap_err().code(),
         Some(40060),
-        "somebody else answered"
+        "another process answered"
     );
 }
 
 #[tokio::test]
-async fn an_answer_that_comes_too_late_is_given_up_in_time_after_a_second_try() {
+async fn a_silent_api_is_tried_twice_and_given_up_in_time() {
     let discord = Discord::with([Step::Silence, Step::Silence, Step::Silence, Step::Silence]).await;
-    let begun = Instant::now();
-    let error = respond(&discord.rest.within(Duration::from_millis(2500)))
+    let started = Instant::now();
+    let error = respond(&discord.api.with_timeout(Duration::from_millis(2500)))
         .await
         .unwrap_err();
     assert!(
@@ -205,15 +205,19 @@ async fn an_answer_that_comes_too_late_is_given_up_in_time_after_a_second_try() 
         ),
         "{error}"
     );
-    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        started.elapsed()
+    );
     assert!(discord.lines().len() >= 2);
 }
 
 #[tokio::test]
-async fn nobody_there_is_told_as_such() {
-    let rest = ApiClient::new("http://127.0.0.1:9", &SecretString::from(TOKEN)).unwrap();
-    let error = rest
-        .within(Duration::from_millis(400))
+async fn a_refused_connection_is_reported_as_not_carried_out() {
+    let api = ApiClient::new("http://127.0.0.1:9", &SecretString::from(TOKEN)).unwrap();
+    let error = api
+        .with_timeout(Duration::from_millis(400))
         .current_user()
         .await
         .unwrap_err();
@@ -228,14 +232,16 @@ async fn nobody_there_is_told_as_such() {
         "{error}"
     );
     assert!(
-        error.to_string().contains("GET /users/@me, nothing was done"),
+        error
+            .to_string()
+            .contains("GET /users/@me; the call was not carried out"),
         "{error}"
     );
 }
 
 #[tokio::test]
-async fn refusals_keep_discords_code_and_words_and_never_show_a_token() {
-    let findings = json!({"content": {"_errors": [{"code": "BASE_TYPE_REQUIRED", "message": "This field is required"}]}});
+async fn errors_contain_discords_code_and_message_but_no_token() {
+    let field_errors = json!({"content": {"_errors": [{"code": "BASE_TYPE_REQUIRED", "message": "This field is required"}]}});
     let refusals = [
         (
             401,
@@ -254,23 +260,23 @@ async fn refusals_keep_discords_code_and_words_and_never_show_a_token() {
         ),
         (
             400,
-            json!({"message": "Invalid Form Body", "code": 50035, "errors": findings}),
+            json!({"message": "Invalid Form Body", "code": 50035, "errors": field_errors}),
             "This field is required",
         ),
         (200, json!({"odd": true}), "could not be read"),
     ];
-    for (status, body, says) in refusals {
+    for (status, body, expected) in refusals {
         let discord = Discord::with([answer(status, body)]).await;
         let error = post(&discord).await.unwrap_err();
-        let shown = format!("{error} {error:?} {:?}", discord.rest);
-        assert!(shown.contains(says), "{shown}");
+        let shown = format!("{error} {error:?} {:?}", discord.api);
+        assert!(shown.contains(expected), "{shown}");
         assert!(!shown.contains(TOKEN), "{shown}");
-        assert_eq!(discord.lines().len(), 1, "a refusal is final");
+        assert_eq!(discord.lines().len(), 1, "a refused call is not repeated");
     }
 }
 
 #[tokio::test]
-async fn no_error_shows_an_interactions_token() {
+async fn no_error_contains_the_token_of_an_interaction() {
     let invalid = json!({"message": "Invalid Webhook Token", "code": 50027});
     for step in [
         answer(404, json!({"message": "Unknown interaction", "code": 10062})),
@@ -278,12 +284,12 @@ async fn no_error_shows_an_interactions_token() {
         Step::Silence,
     ] {
         let discord = Discord::with([step]).await;
-        let error = respond(&discord.rest.within(Duration::from_millis(1200)))
+        let error = respond(&discord.api.with_timeout(Duration::from_millis(1200)))
             .await
             .unwrap_err();
         assert!(
             !matches!(error, ApiError::Unauthorized { .. }),
-            "the bot's own token is not at fault"
+            "the token of the bot is valid"
         );
         let shown = format!("{error} {error:?}");
         assert!(shown.contains("POST /interactions/9/…/callback"), "{shown}");
@@ -292,15 +298,20 @@ async fn no_error_shows_an_interactions_token() {
 }
 
 #[tokio::test]
-async fn all_who_reacted_are_found_page_by_page() {
+async fn all_pages_of_reacting_users_are_fetched() {
     let page = |ids: std::ops::Range<u64>| answer(200, ids.map(user).collect());
     let discord = Discord::with([page(1..101), page(101..201), page(201..231)]).await;
-    let everyone = discord
-        .rest
-        .reacting_users(CHANNEL, MessageId::new(6), &ReactionType::Unicode("✅".into()))
+    let users = discord
+        .api
+        .reacting_users(
+            CHANNEL,
+            MessageId::new(6),
+            &ReactionType::Unicode("✅".into()),
+            false,
+        )
         .await
         .unwrap();
-    assert_eq!(everyone.len(), 230);
+    assert_eq!(users.len(), 230);
     assert_eq!(
         discord.lines(),
         ["", "&after=100", "&after=200"]
@@ -309,19 +320,15 @@ async fn all_who_reacted_are_found_page_by_page() {
 }
 
 #[tokio::test]
-async fn a_member_is_read_with_the_guild_they_were_asked_for_in() {
+async fn a_member_gets_the_id_of_the_guild() {
     let member = json!({"user": user(7), "roles": ["10"], "joined_at": "2026-01-01T00:00:00Z", "deaf": false, "mute": false, "flags": 0});
     let discord = Discord::with([answer(200, member)]).await;
-    let member = discord
-        .rest
-        .member(GuildId::new(9), UserId::new(7))
-        .await
-        .unwrap();
+    let member = discord.api.member(GuildId::new(9), UserId::new(7)).await.unwrap();
     assert_eq!((member.guild_id, member.roles.len()), (GuildId::new(9), 1));
 }
 
 #[tokio::test]
-async fn what_cannot_be_an_api_or_a_token_is_refused_before_anything_is_sent() {
+async fn an_invalid_url_or_token_is_an_error_before_anything_is_sent() {
     let token = |token: &str| SecretString::from(token);
     for (url, secret) in [
         ("discord.com", "t"),

@@ -1,6 +1,6 @@
-//! Stories of the connection to Discord's gateway: what breaks, and what the bot sees of it.
+//! The gateway client: what it yields when the connection breaks in various ways.
 
-#![allow(clippy::unwrap_used, reason = "in a test a failure is to be loud")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 #[path = "gateway/bot.rs"]
 mod bot;
@@ -13,49 +13,49 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use bot::{Bot, TOKEN, brisk};
+use bot::{Bot, TOKEN, short_timeouts};
 use discord::{Discord, Wire};
 use killgate::discord::gateway::{GatewayError, GatewayTimeouts};
 use serde_json::json;
 
-async fn begun(discord: &Discord) -> (Bot, Wire) {
+async fn start_session(discord: &Discord) -> (Bot, Wire) {
     let mut bot = Bot::start(discord);
     let wire = discord.begin("first").await;
-    assert_eq!(bot.sees().await, "ready");
+    assert_eq!(bot.next_event().await, "ready");
     (bot, wire)
 }
 
-/// After `break_it`, the bot resumes and sees what it missed.
+/// After `break_it`, the client resumes the session and yields the missed events.
 async fn resumes_after(break_it: impl FnOnce(Wire) -> Option<Wire>) {
     let discord = Discord::start().await;
-    let (mut bot, wire) = begun(&discord).await;
+    let (mut bot, wire) = start_session(&discord).await;
     wire.reaction(2, 100);
-    assert_eq!(bot.sees().await, "reaction on 100");
+    assert_eq!(bot.next_event().await, "reaction on 100");
 
-    let _kept_open = break_it(wire);
+    let _open_connection = break_it(wire);
     let wire = discord.resume("first", 2).await;
     wire.reaction(3, 101);
     wire.reaction(4, 102);
     wire.resumed(5);
 
-    for seen in ["disconnected", "reaction on 101", "reaction on 102", "resumed"] {
-        assert_eq!(bot.sees().await, seen);
+    for expected in ["disconnected", "reaction on 101", "reaction on 102", "resumed"] {
+        assert_eq!(bot.next_event().await, expected);
     }
 }
 
 #[tokio::test]
-async fn ten_thousand_events_arrive_in_order_though_the_consumer_is_slow() {
+async fn ten_thousand_events_arrive_in_order_at_a_slow_consumer() {
     let discord = Discord::start().await;
-    let (mut bot, wire) = begun(&discord).await;
+    let (mut bot, wire) = start_session(&discord).await;
     for n in 0..10_000 {
         wire.reaction(2 + n, 1000 + n);
     }
     for n in 0..10_000 {
         if n == 0 || n == 5000 {
-            // Longer than a heartbeat and its answer may take: the connection must outlive a slow consumer.
+            // Longer than a heartbeat and its acknowledgement may take: the connection must survive a slow consumer.
             tokio::time::sleep(Duration::from_millis(1500)).await;
         }
-        assert_eq!(bot.sees().await, format!("reaction on {}", 1000 + n));
+        assert_eq!(bot.next_event().await, format!("reaction on {}", 1000 + n));
     }
 }
 
@@ -69,7 +69,7 @@ async fn a_reset_connection_is_resumed() {
 }
 
 #[tokio::test]
-async fn an_ended_connection_is_resumed() {
+async fn a_closed_tcp_connection_is_resumed() {
     resumes_after(|wire| {
         wire.fin();
         None
@@ -114,66 +114,66 @@ async fn an_interrupted_session_is_resumed() {
 }
 
 #[tokio::test]
-async fn a_connection_that_went_dead_without_a_word_is_noticed_and_resumed() {
+async fn a_connection_that_silently_died_is_detected_and_resumed() {
     resumes_after(|wire| {
-        wire.become_zombie();
+        wire.stop_acknowledging();
         Some(wire)
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_session_that_is_over_is_begun_anew() {
+async fn an_invalid_session_is_replaced_by_a_new_one() {
     let discord = Discord::start().await;
-    let (mut bot, wire) = begun(&discord).await;
+    let (mut bot, wire) = start_session(&discord).await;
     wire.reset();
     let wire = discord.resume("first", 1).await;
     wire.send(json!({"op": 9, "d": false}));
     let _wire = discord.begin("second").await;
-    assert_eq!(bot.sees().await, "disconnected");
-    assert_eq!(bot.sees().await, "ready");
+    assert_eq!(bot.next_event().await, "disconnected");
+    assert_eq!(bot.next_event().await, "ready");
 }
 
 #[tokio::test]
 async fn close_4009_begins_a_new_session() {
     let discord = Discord::start().await;
-    let (mut bot, wire) = begun(&discord).await;
+    let (mut bot, wire) = start_session(&discord).await;
     wire.close(4009);
     let _wire = discord.begin("second").await;
-    assert_eq!(bot.sees().await, "disconnected");
-    assert_eq!(bot.sees().await, "ready");
+    assert_eq!(bot.next_event().await, "disconnected");
+    assert_eq!(bot.next_event().await, "ready");
 }
 
 #[tokio::test]
-async fn a_gateway_that_refuses_for_a_while_is_found_again() {
+async fn the_client_reconnects_after_the_gateway_refused_connections() {
     let mut discord = Discord::start().await;
-    let (mut bot, wire) = begun(&discord).await;
-    let status = bot.connection.connected();
-    assert!(*status.borrow());
-    discord.disappear();
+    let (mut bot, wire) = start_session(&discord).await;
+    let connected = bot.connection.connected();
+    assert!(*connected.borrow());
+    discord.stop_listening();
     wire.reset();
-    assert_eq!(bot.sees().await, "disconnected");
-    assert!(!*status.borrow());
+    assert_eq!(bot.next_event().await, "disconnected");
+    assert!(!*connected.borrow());
 
     tokio::time::sleep(Duration::from_secs(1)).await;
-    discord.return_again().await;
+    discord.listen_again().await;
     let wire = discord.resume("first", 1).await;
     wire.resumed(2);
-    assert_eq!(bot.sees().await, "resumed");
-    assert!(*status.borrow());
+    assert_eq!(bot.next_event().await, "resumed");
+    assert!(*connected.borrow());
 }
 
 #[tokio::test]
-async fn an_upgrade_that_hangs_is_given_up() {
+async fn an_upgrade_that_hangs_times_out() {
     let discord = Discord::start().await;
     let mut bot = Bot::start(&discord);
-    let _hung = discord.accept().await;
+    let _hanging = discord.accept().await;
     let _wire = discord.begin("first").await;
-    assert_eq!(bot.sees().await, "ready");
+    assert_eq!(bot.next_event().await, "ready");
 }
 
 #[tokio::test]
-async fn a_gateway_that_says_no_hello_or_no_ready_is_given_up() {
+async fn a_connection_without_hello_or_ready_times_out() {
     let discord = Discord::start().await;
     let mut bot = Bot::start(&discord);
     let _silent = tokio_tungstenite::accept_async(discord.accept().await)
@@ -181,12 +181,12 @@ async fn a_gateway_that_says_no_hello_or_no_ready_is_given_up() {
         .unwrap();
     let _no_ready = discord.greet().await;
     let _wire = discord.begin("first").await;
-    assert_eq!(bot.sees().await, "ready");
+    assert_eq!(bot.next_event().await, "ready");
 }
 
 #[tokio::test]
-async fn what_cannot_be_healed_ends_with_an_error_that_says_what_to_do() {
-    for (code, says) in [
+async fn a_fatal_close_code_ends_with_an_error_that_says_what_to_do() {
+    for (code, expected) in [
         (4004, "token_file"),
         (4010, "one shard"),
         (4013, "GUILD_MESSAGE_REACTIONS"),
@@ -197,62 +197,65 @@ async fn what_cannot_be_healed_ends_with_an_error_that_says_what_to_do() {
         let mut wire = discord.greet().await;
         wire.next().await;
         wire.close(code);
-        let error = bot.fails().await.to_string();
-        assert!(error.contains(says), "{code}: {error}");
+        let error = bot.fatal_error().await.to_string();
+        assert!(error.contains(expected), "{code}: {error}");
         assert!(!error.contains(TOKEN));
     }
 }
 
 #[tokio::test]
-async fn a_token_that_the_api_refuses_ends_the_connection() {
+async fn a_token_that_the_api_refuses_is_a_fatal_error() {
     let discord = Discord::with_unknown_token().await;
-    assert!(matches!(Bot::start(&discord).fails().await, GatewayError::Token));
+    assert!(matches!(
+        Bot::start(&discord).fatal_error().await,
+        GatewayError::Token
+    ));
 }
 
 #[tokio::test]
 async fn the_token_is_not_sent_to_another_host() {
     let discord = Discord::with_gateway_url(|_| "wss://gateway.discord.gg".to_owned()).await;
-    let error = Bot::start(&discord).fails().await;
+    let error = Bot::start(&discord).fatal_error().await;
     assert!(matches!(error, GatewayError::ForeignGateway { .. }), "{error}");
 }
 
 #[tokio::test]
-async fn an_address_to_resume_at_on_another_host_is_not_used() {
+async fn a_resume_url_on_another_host_is_not_used() {
     let discord = Discord::start().await;
     let mut bot = Bot::start(&discord);
     let mut wire = discord.greet().await;
     wire.next().await;
     wire.ready("first", "wss://gateway.discord.gg");
-    assert_eq!(bot.sees().await, "ready");
+    assert_eq!(bot.next_event().await, "ready");
     wire.reset();
     discord.resume("first", 1).await;
 }
 
 #[tokio::test]
-async fn a_heartbeat_that_discord_asks_for_is_sent_at_once_and_with_the_last_number() {
+async fn a_requested_heartbeat_is_sent_at_once_with_the_last_sequence_number() {
     let discord = Discord::start().await;
-    let seldom = GatewayTimeouts {
+    let rare_heartbeats = GatewayTimeouts {
         heartbeat: Duration::from_mins(1),
-        ..brisk()
+        ..short_timeouts()
     };
-    let mut bot = Bot::at_pace(&discord, seldom);
+    let mut bot = Bot::with_timeouts(&discord, rare_heartbeats);
     let mut wire = discord.begin("first").await;
-    assert_eq!(bot.sees().await, "ready");
-    wire.become_zombie();
+    assert_eq!(bot.next_event().await, "ready");
+    wire.stop_acknowledging();
     wire.reaction(7, 100);
     wire.send(json!({"op": 1, "d": null}));
     assert_eq!(wire.next().await, json!({"op": 1, "d": 7}));
-    // Unanswered, it shows the connection dead as any other.
-    wire.left().await;
+    // Without an acknowledgement the connection counts as dead.
+    wire.closed().await;
     discord.resume("first", 7).await;
 }
 
 #[tokio::test]
-async fn what_is_not_wanted_is_never_yielded_and_what_does_not_decode_does_no_harm() {
+async fn filtered_events_are_not_yielded_and_events_that_do_not_decode_are_skipped() {
     let discord = Discord::start().await;
-    let looked_at = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&looked_at);
-    let mut bot = Bot::wanting(
+    let filtered = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&filtered);
+    let mut bot = Bot::with_filter(
         &discord,
         Arc::new(move |kind, data| {
             counter.fetch_add(1, Ordering::SeqCst);
@@ -260,52 +263,56 @@ async fn what_is_not_wanted_is_never_yielded_and_what_does_not_decode_does_no_ha
         }),
     );
     let wire = discord.begin("first").await;
-    assert_eq!(bot.sees().await, "ready");
+    assert_eq!(bot.next_event().await, "ready");
 
     wire.reaction(2, 200);
     wire.send(json!({"op": 0, "s": 3, "t": "MESSAGE_REACTION_ADD", "d": {"message_id": "1", "odd": true}}));
     wire.send(json!({"op": 0, "s": 4, "t": "TYPING_START", "d": {}}));
-    wire.send(json!("no frame at all"));
+    wire.send(json!("not a frame"));
     wire.reaction(5, 100);
-    assert_eq!(bot.sees().await, "reaction on 100");
-    assert_eq!(looked_at.load(Ordering::SeqCst), 4);
+    assert_eq!(bot.next_event().await, "reaction on 100");
+    assert_eq!(filtered.load(Ordering::SeqCst), 4);
 }
 
 #[tokio::test]
-async fn a_stop_says_goodbye_and_takes_less_than_a_second() {
+async fn a_stop_closes_the_session_within_a_second() {
     let discord = Discord::start().await;
-    let (bot, mut wire) = begun(&discord).await;
-    let asked = Instant::now();
+    let (bot, mut wire) = start_session(&discord).await;
+    let started = Instant::now();
     bot.connection.stop().await.unwrap();
-    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        started.elapsed()
+    );
     assert_eq!(wire.next().await, json!({"closed": 1000}));
 }
 
 #[tokio::test]
-async fn a_stop_is_heard_while_nobody_takes_the_events_and_while_connecting() {
+async fn a_stop_works_while_the_channel_is_full_and_while_connecting() {
     let discord = Discord::start().await;
-    let (bot, wire) = begun(&discord).await;
+    let (bot, wire) = start_session(&discord).await;
     for n in 0..100 {
         wire.reaction(2 + n, n + 1);
     }
     bot.connection.stop().await.unwrap();
 
     let mut discord = Discord::start().await;
-    discord.disappear();
+    discord.stop_listening();
     Bot::start(&discord).connection.stop().await.unwrap();
 }
 
 #[tokio::test]
-async fn the_token_is_in_no_log_line_however_much_is_logged() {
+async fn the_token_is_in_no_log_line_at_any_level() {
     let log = log::watch_for(TOKEN);
     let discord = Discord::start().await;
-    let (mut bot, wire) = begun(&discord).await;
+    let (mut bot, wire) = start_session(&discord).await;
     wire.close(4000);
     let wire = discord.resume("first", 1).await;
-    assert_eq!(bot.sees().await, "disconnected");
+    assert_eq!(bot.next_event().await, "disconnected");
     wire.resumed(2);
-    assert_eq!(bot.sees().await, "resumed");
+    assert_eq!(bot.next_event().await, "resumed");
     bot.connection.stop().await.unwrap();
-    assert!(log.lines() > 0, "something is logged");
-    assert!(!log.seen(), "the token was logged");
+    assert!(log.lines() > 0, "nothing was logged");
+    assert!(!log.contains_secret(), "the token was logged");
 }

@@ -1,4 +1,4 @@
-//! The bot's account: who it is on Discord, and its ways in and out.
+//! The bot: logs in, registers its commands, and connects the gateway to the workflow.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,35 +19,34 @@ use super::interactions::{InteractionHandler, definitions};
 use super::messages::RenderConfig;
 use super::vote_emoji::VoteEmoji;
 use crate::domain::ids::ChannelId;
-use crate::workflow::EngineHandle;
-use crate::workflow::ports::{Clock, Ledger};
+use crate::workflow::handle::EngineHandle;
+use crate::workflow::ports::{Clock, IncidentChannel, Ledger};
 
-/// No privileged intent among them: guilds for deleted channels, messages for deleted cards, reactions for votes.
+/// Guilds for deleted channels, messages for deleted cards, reactions for votes. None of them is privileged.
 const INTENTS: GatewayIntents = GatewayIntents::GUILDS
     .union(GatewayIntents::GUILD_MESSAGES)
     .union(GatewayIntents::GUILD_MESSAGE_REACTIONS);
-/// Events that may wait before no more are read.
-const EVENTS: usize = 256;
-/// Between tries to reach Discord at the start.
-const RETRY: Duration = Duration::from_secs(2);
-/// How long a card or a result may take to be posted before it is tried anew.
-const POSTING_WITHIN: Duration = Duration::from_secs(20);
+/// When this many events are waiting, the gateway stops reading.
+const EVENT_CAPACITY: usize = 256;
+/// Between attempts to reach Discord at startup.
+const RETRY_INTERVAL: Duration = Duration::from_secs(2);
+/// After this time the workflow tries again to post a card or a result.
+const POST_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What the configuration says of Discord.
+/// The Discord part of the configuration.
 #[derive(Clone, Debug)]
 pub struct DiscordOptions {
-    /// `https://discord.com`, or another API like it.
+    /// `https://discord.com`, or a compatible API.
     pub api_url: String,
     pub token: SecretString,
-    /// The one guild that is served.
     pub guild: u64,
-    /// Where commands and reactions count.
+    /// The incident channels: only there commands and reactions count.
     pub channels: BTreeSet<ChannelId>,
     pub vote_emoji: VoteEmoji,
     pub render_config: RenderConfig,
 }
 
-/// An account that Discord knows, with its commands registered.
+/// A bot that is logged in and has its commands registered.
 pub struct Bot {
     options: DiscordOptions,
     api: ApiClient,
@@ -57,39 +56,39 @@ pub struct Bot {
 }
 
 impl Bot {
-    /// Finds out who the bot is and registers its commands where they differ. Waits for a Discord that cannot be
-    /// reached; fails when Discord says no.
-    pub async fn log_in(profile: DiscordOptions) -> Result<Self, ApiError> {
-        let rest = ApiClient::new(&profile.api_url, &profile.token)?;
-        if is_exposed(&profile.api_url) {
+    /// Identifies the bot and registers its commands if they differ. Retries while Discord cannot be reached. Fails
+    /// when Discord refuses.
+    pub async fn log_in(options: DiscordOptions) -> Result<Self, ApiError> {
+        let api = ApiClient::new(&options.api_url, &options.token)?;
+        if is_exposed(&options.api_url) {
             warn!(
-                api_url = profile.api_url,
-                "the token goes there as plain text: whoever is on the way can read it"
+                api_url = options.api_url,
+                "the token is sent unencrypted; anybody on the network path can read it"
             );
         }
-        let guild = GuildId::new(profile.guild);
-        let (application, me) = loop {
-            match register_commands(&rest, guild).await {
-                Err(problem @ (ApiError::Unreachable { .. } | ApiError::RateLimited { .. })) => {
-                    warn!(error = %problem, "Discord cannot be reached; trying again");
-                    tokio::time::sleep(RETRY).await;
+        let guild = GuildId::new(options.guild);
+        let (application, bot_user) = loop {
+            match register_commands(&api, guild).await {
+                Err(error @ (ApiError::Unreachable { .. } | ApiError::RateLimited { .. })) => {
+                    warn!(%error, "Discord cannot be reached; trying again");
+                    tokio::time::sleep(RETRY_INTERVAL).await;
                 }
-                done => break done?,
+                result => break result?,
             }
         };
         Ok(Self {
-            options: profile,
-            api: rest,
+            options,
+            api,
             guild,
             application,
-            bot_user: me,
+            bot_user,
         })
     }
 
-    /// The way out: cards, reactions, results.
-    pub fn incident_channel(&self, clock: Arc<dyn Clock>) -> DiscordIncidentChannel {
+    /// Posts cards and results, and reads reactions.
+    pub fn incident_channel(&self, clock: Arc<dyn Clock>) -> impl IncidentChannel + use<> {
         DiscordIncidentChannel {
-            api: self.api.within(POSTING_WITHIN),
+            api: self.api.with_timeout(POST_TIMEOUT),
             guild: self.guild,
             bot_user: self.bot_user,
             vote_emoji: self.options.vote_emoji.clone(),
@@ -98,69 +97,71 @@ impl Bot {
         }
     }
 
-    /// The way in: begins to listen, and brings what happens to the desk. Commands read the ledger, and never write to it.
-    pub fn connect(&self, desk: EngineHandle, ledger: Arc<dyn Ledger>) -> GatewayHandle {
+    /// Connects to the gateway and passes events to the workflow.
+    pub fn connect(&self, engine: EngineHandle, ledger: Arc<dyn Ledger>) -> GatewayHandle {
         let DiscordOptions {
             token,
             channels,
-            vote_emoji: ballot,
-            render_config: look,
+            vote_emoji,
+            render_config,
             ..
         } = self.options.clone();
-        let (connection, events) = GatewayHandle::start(GatewayOptions {
+        let (gateway, events) = GatewayHandle::start(GatewayOptions {
             api: self.api.clone(),
             token,
             intents: INTENTS,
-            filter: Arc::new(event_filter(channels.iter().copied(), &self.options.vote_emoji)),
-            capacity: EVENTS,
+            filter: Arc::new(event_filter(channels.iter().copied(), &vote_emoji)),
+            capacity: EVENT_CAPACITY,
             timeouts: GatewayTimeouts::default(),
         });
-        let commands = InteractionHandler {
+        let interactions = InteractionHandler {
             api: self.api.clone(),
             application: self.application,
             guild: self.guild,
             channels: channels.clone(),
-            render_config: look,
-            engine: desk.clone(),
+            render_config,
+            engine: engine.clone(),
             ledger,
-            page_cache: Arc::default(),
         };
-        let listener = EventHandler {
+        let event_handler = EventHandler {
             guild: self.guild,
             channels,
             bot_user: self.bot_user,
-            vote_emoji: ballot,
-            engine: desk,
-            commands,
+            vote_emoji,
+            engine,
+            interactions,
         };
-        tokio::spawn(listener.run(events));
-        connection
+        tokio::spawn(event_handler.run(events));
+        gateway
     }
 }
 
-/// The application whose bot is `me`.
-pub(super) async fn application(rest: &ApiClient, me: UserId) -> Result<ApplicationId, ApiError> {
-    match rest.current_application().await {
+/// The application that the bot belongs to.
+pub(super) async fn application_id(api: &ApiClient, bot_user: UserId) -> Result<ApplicationId, ApiError> {
+    match api.current_application().await {
         Ok(application) => Ok(application.id),
-        // An API that does not tell: an application and its bot have one number (those from before 2016 excepted).
-        Err(ApiError::NotFound { .. } | ApiError::Unexpected { .. }) => Ok(ApplicationId::new(me.get())),
-        Err(problem) => Err(problem),
+        // Other APIs may not know the application. It has the same id as its bot, unless it was made before 2016.
+        Err(ApiError::NotFound { .. } | ApiError::Unexpected { .. }) => {
+            Ok(ApplicationId::new(bot_user.get()))
+        }
+        Err(error) => Err(error),
     }
 }
 
-async fn register_commands(rest: &ApiClient, guild: GuildId) -> Result<(ApplicationId, UserId), ApiError> {
-    let me = rest.current_user().await?.id;
-    let application = application(rest, me).await?;
-    let wanted = definitions::all();
-    let differ = match rest.guild_commands(application, guild).await {
-        Ok(present) => definitions::differs(&present, &wanted),
-        // Whatever they are, they are not known to be those that are wanted.
+async fn register_commands(api: &ApiClient, guild: GuildId) -> Result<(ApplicationId, UserId), ApiError> {
+    let bot_user = api.current_user().await?.id;
+    let application = application_id(api, bot_user).await?;
+    let commands = definitions::commands();
+    let must_register = match api.guild_commands(application, guild).await {
+        Ok(registered) => definitions::differ(&registered, &commands),
+        // An answer that cannot be read does not prove that they are up to date.
         Err(ApiError::Unexpected { .. }) => true,
-        Err(problem) => return Err(problem),
+        Err(error) => return Err(error),
     };
-    if differ {
-        rest.overwrite_guild_commands(application, guild, &wanted).await?;
+    if must_register {
+        api.overwrite_guild_commands(application, guild, &commands)
+            .await?;
         info!("slash commands registered");
     }
-    Ok((application, me))
+    Ok((application, bot_user))
 }

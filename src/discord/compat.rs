@@ -1,19 +1,18 @@
-//! What serenity wants of an event besides what matters here, added where it is missing.
+//! Fills in fields that serenity requires and killgate does not use.
 //!
-//! serenity's types ask for fields that Discord added lately, or that another API like Discord's may leave out; without
-//! any of them a whole command or reaction would be lost. None of those filled in here decides anything.
+//! serenity's types require fields that Discord added recently, or that a compatible API may omit. Without them a whole
+//! command or reaction would be lost. None of the fields filled in here affects a decision.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Error, Map, Value, json};
 use serenity::model::guild::Member;
 
-/// The type of an option that holds a text, a whole number, a number (Discord documentation, "Application Command Option
-/// Type").
+/// Types of options (Discord documentation, "Application Command Option Type").
 const STRING: u8 = 3;
 const INTEGER: u8 = 4;
 const NUMBER: u8 = 10;
 
-/// Decodes an interaction; where it does not, for want of what does not matter, once more with that filled in.
+/// Decodes an interaction. If that fails, fills in the unused fields and tries again.
 pub(super) fn interaction<T: DeserializeOwned>(data: &str) -> Result<T, Error> {
     decode_with_defaults(data, |interaction| {
         add_missing_fields(
@@ -29,7 +28,6 @@ pub(super) fn interaction<T: DeserializeOwned>(data: &str) -> Result<T, Error> {
                 "data": {"type": 1},
             }),
         );
-        // An interaction comes from a guild's member, whose user serenity reads there.
         if let Some(options) = interaction
             .pointer_mut("/data/options")
             .and_then(Value::as_array_mut)
@@ -39,7 +37,7 @@ pub(super) fn interaction<T: DeserializeOwned>(data: &str) -> Result<T, Error> {
     })
 }
 
-/// The same for a reaction that came or went.
+/// Decodes a reaction that was added or removed, in the same way.
 pub(super) fn reaction<T: DeserializeOwned>(data: &str) -> Result<T, Error> {
     decode_with_defaults(data, |reaction| {
         add_missing_fields(
@@ -49,18 +47,21 @@ pub(super) fn reaction<T: DeserializeOwned>(data: &str) -> Result<T, Error> {
     })
 }
 
-/// The same for a member of a guild, as REST tells of them.
+/// Decodes a guild member from the REST API, in the same way.
 pub(super) fn member(body: &[u8]) -> Result<Member, Error> {
     decode_with_defaults(&String::from_utf8_lossy(body), |member| {
         add_missing_fields(member, &member_fields());
     })
 }
 
-fn decode_with_defaults<T: DeserializeOwned>(data: &str, fill: impl FnOnce(&mut Value)) -> Result<T, Error> {
+fn decode_with_defaults<T: DeserializeOwned>(
+    data: &str,
+    add_defaults: impl FnOnce(&mut Value),
+) -> Result<T, Error> {
     serde_json::from_str(data).or_else(|error| {
         let mut value: Value = serde_json::from_str(data)?;
-        fill(&mut value);
-        // What is wrong with the event as it came is what is worth telling.
+        add_defaults(&mut value);
+        // The error about the original data is the useful one.
         serde_json::from_value(value).map_err(|_| error)
     })
 }
@@ -73,37 +74,36 @@ fn user_fields() -> Value {
     json!({"username": "", "discriminator": "0"})
 }
 
-/// Adds the fields of `wanted` that `value` lacks; objects that are missing altogether stay so.
-fn add_missing_fields(value: &mut Value, wanted: &Value) {
-    let (Some(fields), Some(wanted)) = (value.as_object_mut(), wanted.as_object()) else {
+/// Adds the fields of `defaults` that `value` lacks. Does not add objects that are missing entirely.
+fn add_missing_fields(value: &mut Value, defaults: &Value) {
+    let (Some(fields), Some(defaults)) = (value.as_object_mut(), defaults.as_object()) else {
         return;
     };
-    for (name, wanted) in wanted {
+    for (name, default) in defaults {
         match fields.get_mut(name) {
-            Some(present) if wanted.is_object() => add_missing_fields(present, wanted),
+            Some(present) if default.is_object() => add_missing_fields(present, default),
             Some(_) => {}
-            None if is_part(wanted) => {}
+            None if has_fields(default) => {}
             None => {
-                fields.insert(name.clone(), wanted.clone());
+                fields.insert(name.clone(), default.clone());
             }
         }
     }
 }
 
-/// Whether it describes a part that is filled in only where it is there.
-fn is_part(wanted: &Value) -> bool {
-    wanted
+fn has_fields(default: &Value) -> bool {
+    default
         .as_object()
         .is_some_and(|fields: &Map<String, Value>| !fields.is_empty())
 }
 
-/// serenity reads no interaction in which an option holds something else than its type says, and the person would hear
-/// nothing. Such an option is read as what it is, so that it can be refused in words.
+/// serenity rejects an interaction in which the value of an option does not match its type, and the person would get no
+/// answer. This changes the type to that of the value, so that the option can be refused with a message.
 fn correct_option_type(option: &mut Value) {
     let is_focused = option["focused"] == true;
     let is_integer = option["type"] == INTEGER;
     match &option["value"] {
-        // While it is typed, a number is the text that was typed so far.
+        // For autocompletion, serenity expects the text typed so far, even for a number.
         Value::Number(number) if is_focused => option["value"] = number.to_string().into(),
         Value::String(_) if is_integer && !is_focused => option["type"] = STRING.into(),
         Value::Number(number) if is_integer && number.as_i64().is_none() => option["type"] = NUMBER.into(),
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_with_nothing_but_what_matters_is_understood() {
+    fn a_command_with_only_the_used_fields_is_decoded() {
         let Interaction::Command(command) = interaction(&command().to_string()).unwrap() else {
             panic!("it is a command")
         };
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_for_a_pid_and_a_number_that_is_still_typed_are_understood() {
+    fn letters_for_a_pid_and_a_partly_typed_number_are_decoded() {
         let mut letters = command();
         letters["data"]["options"][0]["value"] = "abc".into();
         let Interaction::Command(command) = interaction(&letters.to_string()).unwrap() else {
@@ -147,14 +147,15 @@ mod tests {
 
         letters["type"] = 4.into();
         letters["data"]["options"][0] = json!({"name": "pid", "type": 4, "value": 47, "focused": true});
-        let Interaction::Autocomplete(typing) = interaction(&letters.to_string()).unwrap() else {
+        let Interaction::Autocomplete(autocomplete) = interaction(&letters.to_string()).unwrap() else {
             panic!()
         };
-        assert_eq!(typing.data.autocomplete().expect("a focused option").value, "47");
+        let focused = autocomplete.data.autocomplete().expect("a focused option");
+        assert_eq!(focused.value, "47");
     }
 
     #[test]
-    fn a_reaction_with_nothing_but_what_matters_is_understood() {
+    fn a_reaction_with_only_the_used_fields_is_decoded() {
         let data = json!({
             "user_id": "5", "channel_id": "4", "message_id": "8", "guild_id": "3",
             "emoji": {"id": null, "name": "✅"}, "member": {"user": {"id": "5"}, "roles": ["6"]},
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lacks_something_that_matters_is_not_made_up() {
+    fn a_missing_field_that_is_used_is_an_error() {
         let without_message = json!({"user_id": "5", "channel_id": "4", "emoji": {"id": null, "name": "✅"}});
         let error = reaction::<ReactionAddEvent>(&without_message.to_string()).unwrap_err();
         assert!(error.to_string().contains("missing field"), "{error}");

@@ -1,14 +1,14 @@
-//! What a failed call of Discord's API means for those who wanted something delivered.
+//! Maps API errors to the workflow's delivery errors.
 
 use super::api::ApiError;
 use crate::workflow::ports::DeliveryError;
 
 /// "Unknown Channel" and "Unknown Message" (Discord documentation, "Opcodes and Status Codes").
-const UNKNOWN: [u32; 2] = [10_003, 10_008];
+const UNKNOWN_CODES: [u32; 2] = [10_003, 10_008];
 
-pub(super) fn undelivered(error: ApiError) -> DeliveryError {
+pub(super) fn delivery_error(error: ApiError) -> DeliveryError {
     match &error {
-        ApiError::NotFound { code, .. } if UNKNOWN.contains(code) => DeliveryError::Gone,
+        ApiError::NotFound { code, .. } if UNKNOWN_CODES.contains(code) => DeliveryError::Gone,
         ApiError::Unauthorized { .. }
         | ApiError::Forbidden { .. }
         | ApiError::NotFound { .. }

@@ -1,11 +1,11 @@
-//! Which events are decoded at all. A busy guild sends many that are nobody's business here.
+//! Filters events before decoding. In a busy guild most of them do not concern killgate.
 
 use serenity::model::channel::ReactionType;
 
 use super::vote_emoji::VoteEmoji;
 use crate::domain::ids::ChannelId;
 
-/// Kinds that are always looked at: each is rare.
+/// Kinds that are always decoded. All of them are rare.
 const ALWAYS: [&str; 5] = [
     "INTERACTION_CREATE",
     "MESSAGE_DELETE",
@@ -13,44 +13,47 @@ const ALWAYS: [&str; 5] = [
     "CHANNEL_DELETE",
     "MESSAGE_REACTION_REMOVE_ALL",
 ];
-/// Kinds that matter in the incident channels alone.
-const IN_CHANNEL: &str = "CHANNEL_UPDATE";
-/// Those of them that matter with an emoji that is a vote alone.
-const VOTES: [&str; 3] = [
+/// Decoded only for incident channels.
+const CHANNEL_UPDATE: &str = "CHANNEL_UPDATE";
+/// Decoded only for votes in incident channels.
+const REACTIONS: [&str; 3] = [
     "MESSAGE_REACTION_ADD",
     "MESSAGE_REACTION_REMOVE",
     "MESSAGE_REACTION_REMOVE_EMOJI",
 ];
 
-/// A cheap test on the raw JSON: an event whose text does not even contain the number of an incident channel cannot be
-/// in one, nor can a reaction be a vote without the emoji. What passes is decoded and looked at properly.
+/// A cheap test on the raw JSON: an event in an incident channel contains the channel's id, and a vote contains the
+/// emoji. Events that pass are decoded and checked properly.
 pub fn event_filter(
     channels: impl IntoIterator<Item = ChannelId>,
-    ballot: &VoteEmoji,
+    vote_emoji: &VoteEmoji,
 ) -> impl Fn(&str, &str) -> bool + Send + Sync + 'static {
     let channels: Vec<_> = channels.into_iter().map(|channel| channel.to_string()).collect();
-    let marks = [EmojiPattern::of(&ballot.approve), EmojiPattern::of(&ballot.deny)];
+    let patterns = [
+        EmojiPattern::new(&vote_emoji.approve),
+        EmojiPattern::new(&vote_emoji.deny),
+    ];
     move |kind, data| {
-        let is_here = || channels.iter().any(|channel| data.contains(channel));
-        let is_vote = || marks.iter().any(|mark| mark.is_in(data));
+        let is_in_incident_channel = || channels.iter().any(|channel| data.contains(channel));
+        let is_vote = || patterns.iter().any(|pattern| pattern.is_in(data));
         match kind {
-            IN_CHANNEL => is_here(),
-            _ if VOTES.contains(&kind) => is_here() && is_vote(),
+            CHANNEL_UPDATE => is_in_incident_channel(),
+            _ if REACTIONS.contains(&kind) => is_in_incident_channel() && is_vote(),
             _ => ALWAYS.contains(&kind),
         }
     }
 }
 
-/// What the JSON of an event with a certain emoji contains, however it is written.
+/// A text that the JSON of a reaction with a certain emoji contains.
 struct EmojiPattern {
     plain: String,
-    /// The same as JSON may escape it, in lower case; `None` for digits, which nobody escapes.
+    /// The text with JSON escapes, in lower case. `None` for an id, because digits are never escaped.
     escaped: Option<String>,
 }
 
 impl EmojiPattern {
-    /// The first character is enough, for Discord leaves out some of those that follow.
-    fn of(emoji: &ReactionType) -> Self {
+    /// Uses only the first character, because Discord omits some of those that follow.
+    fn new(emoji: &ReactionType) -> Self {
         match emoji {
             ReactionType::Unicode(text) => {
                 let plain: String = text.chars().take(1).collect();
@@ -64,7 +67,7 @@ impl EmojiPattern {
                 plain: id.to_string(),
                 escaped: None,
             },
-            // Nothing is left out for want of knowing it.
+            // The empty pattern matches every event.
             _ => Self {
                 plain: String::new(),
                 escaped: None,
@@ -86,28 +89,28 @@ mod tests {
 
     #[test]
     fn reactions_elsewhere_and_other_kinds_are_not_decoded() {
-        let ballot = VoteEmoji::parse("✅", "❌").expect("two emoji");
-        let wanted = event_filter([ChannelId(12)], &ballot);
-        assert!(wanted("INTERACTION_CREATE", "{}"));
-        assert!(wanted(
+        let vote_emoji = VoteEmoji::parse("✅", "❌").expect("two emoji");
+        let passes = event_filter([ChannelId(12)], &vote_emoji);
+        assert!(passes("INTERACTION_CREATE", "{}"));
+        assert!(passes(
             "MESSAGE_REACTION_ADD",
             r#"{"channel_id":"12","emoji":{"name":"✅"}}"#
         ));
-        assert!(!wanted(
+        assert!(!passes(
             "MESSAGE_REACTION_ADD",
             r#"{"channel_id":"13","emoji":{"name":"✅"}}"#
         ));
-        assert!(!wanted(
+        assert!(!passes(
             "MESSAGE_REACTION_ADD",
             r#"{"channel_id":"12","emoji":{"name":"👍"}}"#
         ));
-        assert!(!wanted("MESSAGE_CREATE", r#"{"channel_id":"12","content":"✅"}"#));
+        assert!(!passes("MESSAGE_CREATE", r#"{"channel_id":"12","content":"✅"}"#));
     }
 
     #[test]
-    fn a_vote_is_decoded_however_its_emoji_is_written() {
-        let ballot = VoteEmoji::parse("✔️", "<:no:77>").expect("two emoji");
-        let wanted = event_filter([ChannelId(12)], &ballot);
+    fn a_vote_is_decoded_whether_or_not_its_emoji_is_escaped() {
+        let vote_emoji = VoteEmoji::parse("✔️", "<:no:77>").expect("two emoji");
+        let passes = event_filter([ChannelId(12)], &vote_emoji);
         for emoji in [
             r#"{"name":"✔"}"#,
             r#"{"name":"\u2714"}"#,
@@ -115,11 +118,11 @@ mod tests {
             r#"{"id":"77"}"#,
         ] {
             let data = format!(r#"{{"channel_id":"12","emoji":{emoji}}}"#);
-            assert!(wanted("MESSAGE_REACTION_REMOVE", &data), "{data}");
+            assert!(passes("MESSAGE_REACTION_REMOVE", &data), "{data}");
         }
-        let ballot = VoteEmoji::parse("🚀", "❌").expect("two emoji");
-        let wanted = event_filter([ChannelId(12)], &ballot);
+        let vote_emoji = VoteEmoji::parse("🚀", "❌").expect("two emoji");
+        let passes = event_filter([ChannelId(12)], &vote_emoji);
         let data = r#"{"channel_id":"12","emoji":{"name":"\uD83D\uDe80"}}"#;
-        assert!(wanted("MESSAGE_REACTION_ADD", data));
+        assert!(passes("MESSAGE_REACTION_ADD", data));
     }
 }

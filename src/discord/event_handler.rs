@@ -1,4 +1,4 @@
-//! What Discord tells, turned into what happened: in Discord's order, and only what concerns the incident channels.
+//! Passes events to the workflow, in Discord's order, if they concern an incident channel.
 
 use std::collections::BTreeSet;
 
@@ -12,30 +12,29 @@ use super::interactions::InteractionHandler;
 use super::members;
 use super::vote_emoji::VoteEmoji;
 use crate::domain::ids::{ChannelId, MessageId, UserId};
-use crate::workflow::EngineHandle;
+use crate::workflow::handle::EngineHandle;
 use crate::workflow::input::EngineInput;
 use crate::workflow::ports::{MessageRef, ReactionKind, UserReaction, Vote};
 
 pub struct EventHandler {
     pub guild: GuildId,
     pub channels: BTreeSet<ChannelId>,
-    /// The bot itself.
     pub bot_user: discord::UserId,
     pub vote_emoji: VoteEmoji,
     pub engine: EngineHandle,
-    pub commands: InteractionHandler,
+    pub interactions: InteractionHandler,
 }
 
 impl EventHandler {
-    /// Listens until the connection is closed for good.
+    /// Runs until the gateway closes the channel.
     pub async fn run(self, mut events: mpsc::Receiver<GatewayEvent>) {
-        while let Some(told) = events.recv().await {
-            match told {
+        while let Some(event) = events.recv().await {
+            match event {
                 GatewayEvent::Ready => {
                     info!("connected to Discord in a new session");
                     self.engine.send(EngineInput::EventsMissed).await;
                 }
-                GatewayEvent::Resumed => info!("connected to Discord again; nothing was missed"),
+                GatewayEvent::Resumed => info!("reconnected to Discord; no events were missed"),
                 GatewayEvent::Disconnected { why } => warn!(%why, "the connection to Discord is lost"),
                 GatewayEvent::Event(event) => self.handle_event(*event).await,
             }
@@ -44,10 +43,10 @@ impl EventHandler {
 
     async fn handle_event(&self, event: Event) {
         match event {
-            Event::InteractionCreate(event) => self.commands.handle(event.interaction),
+            Event::InteractionCreate(event) => self.interactions.handle(event.interaction),
             Event::ReactionAdd(event) => {
                 let reaction = event.reaction;
-                let Some((card, vote)) = self.vote_on(
+                let Some((card, vote)) = self.card_and_vote(
                     reaction.guild_id,
                     reaction.channel_id,
                     reaction.message_id,
@@ -71,7 +70,7 @@ impl EventHandler {
             }
             Event::ReactionRemove(event) => {
                 let reaction = event.reaction;
-                let vote = self.vote_on(
+                let vote = self.card_and_vote(
                     reaction.guild_id,
                     reaction.channel_id,
                     reaction.message_id,
@@ -96,7 +95,7 @@ impl EventHandler {
             }
             Event::ReactionRemoveEmoji(event) => {
                 let reaction = event.reaction;
-                if let Some((card, vote)) = self.vote_on(
+                if let Some((card, vote)) = self.card_and_vote(
                     reaction.guild_id,
                     reaction.channel_id,
                     reaction.message_id,
@@ -118,7 +117,7 @@ impl EventHandler {
                 self.handle_deleted_messages(event.guild_id, event.channel_id, &event.ids)
                     .await;
             }
-            // The bot may see the channel again, and was told nothing of it while it did not.
+            // The bot may have regained access to the channel. It received no events while it had none.
             Event::ChannelUpdate(event) if self.channels.contains(&ChannelId(event.channel.id.get())) => {
                 self.engine.send(EngineInput::EventsMissed).await;
             }
@@ -145,7 +144,7 @@ impl EventHandler {
         }
     }
 
-    /// A message in one of the channels of the one guild that is served.
+    /// `None` for a message outside the incident channels.
     fn message_ref(
         &self,
         guild: Option<GuildId>,
@@ -159,7 +158,8 @@ impl EventHandler {
         })
     }
 
-    fn vote_on(
+    /// `None` for a reaction that is no vote, or outside the incident channels.
+    fn card_and_vote(
         &self,
         guild: Option<GuildId>,
         channel: discord::ChannelId,

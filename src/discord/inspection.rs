@@ -1,4 +1,4 @@
-//! The token, the guild, its channels and roles, and what the bot may do there.
+//! The Discord part of `killgate check`: the token, the guild, its channels and roles, and the bot's permissions.
 
 use std::collections::BTreeSet;
 
@@ -7,15 +7,15 @@ use serenity::model::id::{ChannelId, GuildId, UserId};
 use serenity::model::permissions::Permissions;
 
 use super::api::{ApiClient, ApiError, GuildChannel, GuildInfo};
-use super::bot::{DiscordOptions, application};
+use super::bot::{DiscordOptions, application_id};
 use super::gateway::endpoint::{is_exposed, trusted_gateway_url};
-use super::permissions::permissions;
+use super::permissions::channel_permissions;
 use crate::common::check_result::CheckResult;
 use crate::domain::access::{Access, AccessGroup};
 use crate::domain::ids::RoleId;
 
-/// What the bot needs in every channel, by the names that Discord's client shows.
-const NEEDED: [(Permissions, &str); 5] = [
+/// The permissions the bot needs in every channel, by the names that Discord's client shows.
+const NEEDED_PERMISSIONS: [(Permissions, &str); 5] = [
     (Permissions::VIEW_CHANNEL, "View Channel"),
     (Permissions::SEND_MESSAGES, "Send Messages"),
     (Permissions::EMBED_LINKS, "Embed Links"),
@@ -23,135 +23,140 @@ const NEEDED: [(Permissions, &str); 5] = [
     (Permissions::READ_MESSAGE_HISTORY, "Read Message History"),
 ];
 
-/// The kinds of channels in which nobody can write (Discord documentation, "Channel Types").
-const NOT_FOR_MESSAGES: [(u8, &str); 4] = [
+/// The kinds of channels that have no messages (Discord documentation, "Channel Types").
+const CHANNELS_WITHOUT_MESSAGES: [(u8, &str); 4] = [
     (4, "a category"),
     (14, "a directory"),
     (15, "a forum"),
     (16, "a media channel"),
 ];
 
-/// Tries what the bot needs on Discord; `access` are the rules of all targets.
-pub async fn inspect(profile: &DiscordOptions, access: &[&Access]) -> Vec<CheckResult> {
-    let mut findings = vec![privacy(&profile.api_url)];
-    let rest = match ApiClient::new(&profile.api_url, &profile.token) {
-        Ok(rest) => rest,
-        Err(problem) => {
-            findings.push(unanswered("token", &problem));
-            return findings;
+/// Checks everything the bot needs on Discord. `access` are the access rules of all targets.
+pub async fn inspect(options: &DiscordOptions, access: &[&Access]) -> Vec<CheckResult> {
+    let mut results = vec![check_encryption(&options.api_url)];
+    let api = match ApiClient::new(&options.api_url, &options.token) {
+        Ok(api) => api,
+        Err(error) => {
+            results.push(call_failed("token", &error));
+            return results;
         }
     };
-    let me = match rest.current_user().await {
-        Ok(me) => {
-            findings.push(CheckResult::ok(
+    let me = match api.current_user().await {
+        Ok(user) => {
+            results.push(CheckResult::ok(
                 "token",
-                format!("it is that of the bot {}", me.username),
+                format!("it is that of the bot {}", user.username),
             ));
-            me.id
+            user.id
         }
-        Err(problem) => {
-            findings.push(unanswered("token", &problem));
-            return findings;
+        Err(error) => {
+            results.push(call_failed("token", &error));
+            return results;
         }
     };
-    findings.push(gateway(&rest, &profile.api_url).await);
-    let id = GuildId::new(profile.guild);
-    let (guild, member) = match tokio::try_join!(rest.guild(id), rest.member(id, me)) {
+    results.push(check_gateway(&api, &options.api_url).await);
+    let id = GuildId::new(options.guild);
+    let (guild, member) = match tokio::try_join!(api.guild(id), api.member(id, me)) {
         Ok(found) => found,
-        Err(problem) => {
-            findings.push(unreachable("guild", id.get(), &problem));
-            return findings;
+        Err(error) => {
+            results.push(cannot_access("guild", id.get(), &error));
+            return results;
         }
     };
-    findings.push(CheckResult::ok("guild", format!("the bot is in {}", guild.name)));
-    findings.push(commands(&rest, id, me).await);
-    findings.push(two_factor(&guild));
-    for channel in &profile.channels {
-        findings.push(in_channel(&rest, &guild, &member, ChannelId::new(channel.0)).await);
+    results.push(CheckResult::ok("guild", format!("the bot is in {}", guild.name)));
+    results.push(check_commands(&api, id, me).await);
+    results.push(check_two_factor(&guild));
+    for channel in &options.channels {
+        results.push(check_channel(&api, &guild, &member, ChannelId::new(channel.0)).await);
     }
-    findings.extend(roles(access, &guild));
-    findings.extend(people(access, &rest, id).await);
-    findings
+    results.extend(check_roles(access, &guild));
+    results.extend(check_users(access, &api, id).await);
+    results
 }
 
-/// Whether the token stays between this machine and Discord.
-fn privacy(api_url: &str) -> CheckResult {
+/// Whether the token is sent encrypted.
+fn check_encryption(api_url: &str) -> CheckResult {
     let what = "api";
     if !is_exposed(api_url) {
         return CheckResult::ok(what, api_url);
     }
     CheckResult::warn(
         what,
-        format!("{api_url} is plain text: whoever is on the way reads the token, and is the bot then"),
+        format!(
+            "{api_url} is unencrypted: anybody on the network path can read the token and act as the bot"
+        ),
         "Give [discord] api_url an https URL",
     )
 }
 
-async fn gateway(rest: &ApiClient, api_url: &str) -> CheckResult {
+async fn check_gateway(api: &ApiClient, api_url: &str) -> CheckResult {
     let what = "gateway";
-    match rest.gateway().await {
-        Err(problem) => unanswered(what, &problem),
+    match api.gateway().await {
+        Err(error) => call_failed(what, &error),
         Ok(found) => match trusted_gateway_url(api_url, &found.url) {
             Ok(_) => CheckResult::ok(what, found.url),
-            Err(problem) => CheckResult::fail(
+            Err(error) => CheckResult::fail(
                 what,
-                problem.to_string(),
-                "See to the API at [discord] api_url: its gateway must be on the same host",
+                error.to_string(),
+                "Fix the API at [discord] api_url: its gateway must be on the same host",
             ),
         },
     }
 }
 
-/// Without the scope `applications.commands` a bot in the guild can have no commands there.
-async fn commands(rest: &ApiClient, guild: GuildId, me: UserId) -> CheckResult {
+/// A bot without the scope `applications.commands` cannot have commands in the guild.
+async fn check_commands(api: &ApiClient, guild: GuildId, me: UserId) -> CheckResult {
     let what = "commands";
-    let there = match application(rest, me).await {
-        Ok(application) => rest.guild_commands(application, guild).await,
-        Err(problem) => Err(problem),
+    let registered = match application_id(api, me).await {
+        Ok(application) => api.guild_commands(application, guild).await,
+        Err(error) => Err(error),
     };
-    match there {
-        // What cannot be read is written anew at the start.
+    match registered {
+        // Commands that cannot be read are registered again at startup.
         Ok(_) | Err(ApiError::Unexpected { .. }) => {
-            CheckResult::ok(what, "the bot may have commands in the guild")
+            CheckResult::ok(what, "the bot can have commands in the guild")
         }
-        Err(problem @ ApiError::Forbidden { .. }) => CheckResult::fail(
+        Err(error @ ApiError::Forbidden { .. }) => CheckResult::fail(
             what,
-            format!("the bot may have no commands in the guild: {problem}"),
-            "Invite the bot once more, with the scopes bot and applications.commands",
+            format!("the bot cannot have commands in the guild: {error}"),
+            "Invite the bot again, with the scopes bot and applications.commands",
         ),
-        Err(problem) => unanswered(what, &problem),
+        Err(error) => call_failed(what, &error),
     }
 }
 
-async fn in_channel(rest: &ApiClient, guild: &GuildInfo, me: &Member, id: ChannelId) -> CheckResult {
+async fn check_channel(api: &ApiClient, guild: &GuildInfo, me: &Member, id: ChannelId) -> CheckResult {
     let what = format!("channel {id}");
-    let channel = match rest.channel(id).await {
+    let channel = match api.channel(id).await {
         Ok(channel) => channel,
-        Err(problem) => return unreachable("channel", id.get(), &problem),
+        Err(error) => return cannot_access("channel", id.get(), &error),
     };
-    judged(what, guild, &channel, me)
+    check_bot_in_channel(what, guild, &channel, me)
 }
 
-/// What is wrong with a channel that the bot can see.
-fn judged(what: String, guild: &GuildInfo, channel: &GuildChannel, me: &Member) -> CheckResult {
+/// Checks a channel that the bot can see.
+fn check_bot_in_channel(what: String, guild: &GuildInfo, channel: &GuildChannel, me: &Member) -> CheckResult {
     if channel.guild_id.is_some_and(|id| id != guild.id) {
         return CheckResult::fail(
             what,
             format!("#{} is in another guild", channel.name),
-            "Put the number of a channel of the configured guild into [discord] channels",
+            "Use the id of a channel of the configured guild in [discord] channels",
         );
     }
-    if let Some((_, kind)) = NOT_FOR_MESSAGES.iter().find(|(kind, _)| *kind == channel.kind) {
+    if let Some((_, kind)) = CHANNELS_WITHOUT_MESSAGES
+        .iter()
+        .find(|(kind, _)| *kind == channel.kind)
+    {
         return CheckResult::fail(
             what,
-            format!("#{} is {kind}, in which nobody can write", channel.name),
-            "Put the number of a text channel into [discord] channels",
+            format!("#{} is {kind}, which has no messages", channel.name),
+            "Use the id of a text channel in [discord] channels",
         );
     }
-    let may = permissions(guild, channel, me);
-    let missing: Vec<_> = NEEDED
+    let permissions = channel_permissions(guild, channel, me);
+    let missing: Vec<_> = NEEDED_PERMISSIONS
         .into_iter()
-        .filter(|(needed, _)| !may.contains(*needed))
+        .filter(|(needed, _)| !permissions.contains(*needed))
         .map(|(_, name)| name)
         .collect();
     if missing.is_empty() {
@@ -163,23 +168,23 @@ fn judged(what: String, guild: &GuildInfo, channel: &GuildChannel, me: &Member) 
     CheckResult::fail(
         what,
         format!("in #{} the bot lacks: {}", channel.name, missing.join(", ")),
-        "Allow it to the bot's role in the channel's settings, under Permissions",
+        "Allow it for the bot's role in the channel's settings, under Permissions",
     )
 }
 
-fn two_factor(guild: &GuildInfo) -> CheckResult {
+fn check_two_factor(guild: &GuildInfo) -> CheckResult {
     let what = "two-factor authentication";
     if guild.mfa_level > 0 {
-        return CheckResult::ok(what, "moderators need it");
+        return CheckResult::ok(what, "it is required for moderation");
     }
     CheckResult::warn(
         what,
-        "the guild lets people moderate without it, so that a stolen password is enough to hand out roles",
+        "the guild does not require it for moderation, so a stolen password is enough to assign roles",
         "Turn on the requirement in Server Settings, under Safety Setup",
     )
 }
 
-fn roles(access: &[&Access], guild: &GuildInfo) -> Vec<CheckResult> {
+fn check_roles(access: &[&Access], guild: &GuildInfo) -> Vec<CheckResult> {
     let configured: BTreeSet<RoleId> = groups(access)
         .flat_map(|group| group.roles.iter().copied())
         .collect();
@@ -188,46 +193,46 @@ fn roles(access: &[&Access], guild: &GuildInfo) -> Vec<CheckResult> {
         match guild.roles.iter().find(|role| role.id.get() == id.0) {
             Some(_) if id.0 == guild.id.get() => CheckResult::fail(
                 what,
-                "it is @everyone, which Discord lists among nobody's roles, so that it lets nobody in",
-                "Give the people a role of their own, and put its number into [access]",
+                "it is @everyone, which Discord does not list among the roles of a member, so it matches no one",
+                "Create a role for these people, and use its id in [access]",
             ),
             Some(role) if !role.mentionable => CheckResult::ok(
                 what,
                 format!(
-                    "it is @{}, which may not be mentioned by everybody: a card may name it without a ping",
+                    "it is @{}, which not everybody may mention: a card may name it without notifying its members",
                     role.name
                 ),
             ),
             Some(role) => CheckResult::ok(what, format!("it is @{}", role.name)),
             None => CheckResult::fail(
                 what,
-                "the guild has no such role",
-                "Correct the number in [access], or in the access of a target",
+                "the guild has no role with this id",
+                "Correct the id in [access], or in the access of a target",
             ),
         }
     };
     configured.into_iter().map(find).collect()
 }
 
-/// People who are named but not there can neither ask nor approve.
-async fn people(access: &[&Access], rest: &ApiClient, guild: GuildId) -> Vec<CheckResult> {
-    let named: BTreeSet<_> = groups(access)
+/// Configured users who are not in the guild can neither request nor approve.
+async fn check_users(access: &[&Access], api: &ApiClient, guild: GuildId) -> Vec<CheckResult> {
+    let configured: BTreeSet<_> = groups(access)
         .flat_map(|group| group.users.iter().copied())
         .collect();
-    let mut findings = Vec::new();
-    for id in named {
+    let mut results = Vec::new();
+    for id in configured {
         let what = format!("user {id}");
-        findings.push(match rest.member(guild, UserId::new(id.0)).await {
+        results.push(match api.member(guild, UserId::new(id.0)).await {
             Ok(member) => CheckResult::ok(what, format!("it is {}", member.user.name)),
             Err(ApiError::NotFound { .. }) => CheckResult::warn(
                 what,
-                "nobody in the guild has this id",
-                "Correct the number in [access], or in the access of a target",
+                "no member of the guild has this id",
+                "Correct the id in [access], or in the access of a target",
             ),
-            Err(problem) => unanswered(&what, &problem),
+            Err(error) => call_failed(&what, &error),
         });
     }
-    findings
+    results
 }
 
 fn groups<'a>(access: &[&'a Access]) -> impl Iterator<Item = &'a AccessGroup> {
@@ -236,43 +241,43 @@ fn groups<'a>(access: &[&'a Access]) -> impl Iterator<Item = &'a AccessGroup> {
         .flat_map(|access| [&access.viewers, &access.requesters, &access.approvers])
 }
 
-fn unreachable(kind: &str, id: u64, problem: &ApiError) -> CheckResult {
+fn cannot_access(kind: &str, id: u64, error: &ApiError) -> CheckResult {
     let what = format!("{kind} {id}");
-    match (kind, problem) {
+    match (kind, error) {
         ("channel", ApiError::Forbidden { .. }) => CheckResult::fail(
             what,
             "the bot lacks there: View Channel",
-            "Allow it to the bot's role in the channel's settings, under Permissions",
+            "Allow it for the bot's role in the channel's settings, under Permissions",
         ),
         ("channel", ApiError::NotFound { .. }) => CheckResult::fail(
             what,
             "there is no such channel",
-            "Correct the number in [discord] channels: Copy Channel ID, with Discord's Developer Mode on",
+            "Correct the id in [discord] channels: Copy Channel ID, with Discord's Developer Mode on",
         ),
         (_, ApiError::NotFound { .. } | ApiError::Forbidden { .. }) => CheckResult::fail(
             what,
-            format!("the bot cannot see it: {problem}"),
-            "Invite the bot into it, or correct the number in [discord] guild",
+            format!("the bot cannot see it: {error}"),
+            "Invite the bot to it, or correct the id in [discord] guild",
         ),
-        _ => unanswered(&what, problem),
+        _ => call_failed(&what, error),
     }
 }
 
-fn unanswered(what: &str, problem: &ApiError) -> CheckResult {
-    if let ApiError::Unauthorized { route } = problem {
+fn call_failed(what: &str, error: &ApiError) -> CheckResult {
+    if let ApiError::Unauthorized { route } = error {
         return CheckResult::fail(
             what,
             format!("Discord refused the bot's token ({route})"),
-            "Reset it on the application's page \"Bot\" in the Developer Portal, and put the new one where token_file \
-             or DISCORD_TOKEN points",
+            "Reset it on the application's page \"Bot\" in the Developer Portal, and put the new one into token_file or \
+             DISCORD_TOKEN",
         );
     }
-    let mend = match problem {
+    let fix = match error {
         ApiError::Setup(_) => "Correct [discord] api_url and the token",
-        ApiError::Forbidden { .. } => "Invite the bot, and give its role the right",
-        _ => "See to the network between this machine and [discord] api_url, and try again",
+        ApiError::Forbidden { .. } => "Invite the bot, and give its role the permission",
+        _ => "Check the network between this machine and [discord] api_url, and try again",
     };
-    CheckResult::fail(what, problem.to_string(), mend)
+    CheckResult::fail(what, error.to_string(), fix)
 }
 
 #[cfg(test)]
@@ -282,10 +287,10 @@ mod tests {
     use super::*;
     use crate::common::check_result::CheckStatus;
 
-    fn in_channel(channel: &serde_json::Value) -> CheckResult {
+    fn check_channel(channel: &serde_json::Value) -> CheckResult {
         let guild = json!({"id": "1", "name": "g", "owner_id": "9", "roles": []});
         let owner = crate::discord::compat::member(br#"{"user": {"id": "9"}, "roles": []}"#);
-        judged(
+        check_bot_in_channel(
             "channel 2".to_owned(),
             &serde_json::from_value(guild).expect("a guild"),
             &serde_json::from_value(channel.clone()).expect("a channel"),
@@ -294,27 +299,27 @@ mod tests {
     }
 
     #[test]
-    fn a_channel_must_be_of_this_guild_and_take_messages() {
-        let text = in_channel(&json!({"type": 0, "guild_id": "1", "name": "incident"}));
+    fn a_channel_must_be_in_this_guild_and_have_messages() {
+        let text = check_channel(&json!({"type": 0, "guild_id": "1", "name": "incident"}));
         assert_eq!(text.status, CheckStatus::Ok);
-        let elsewhere = in_channel(&json!({"type": 0, "guild_id": "3", "name": "incident"}));
+        let elsewhere = check_channel(&json!({"type": 0, "guild_id": "3", "name": "incident"}));
         assert_eq!(elsewhere.detail, "#incident is in another guild");
-        let category = in_channel(&json!({"type": 4, "guild_id": "1", "name": "incidents"}));
-        assert_eq!(
-            category.detail,
-            "#incidents is a category, in which nobody can write"
-        );
+        let category = check_channel(&json!({"type": 4, "guild_id": "1", "name": "incidents"}));
+        assert_eq!(category.detail, "#incidents is a category, which has no messages");
     }
 
     #[test]
-    fn plain_text_is_warned_of_where_it_leaves_the_machine() {
+    fn unencrypted_traffic_to_another_machine_is_a_warning() {
         for api in [
             "https://discord.com",
             "http://127.0.0.1:8080",
             "http://localhost:8080",
         ] {
-            assert_eq!(privacy(api).status, CheckStatus::Ok, "{api}");
+            assert_eq!(check_encryption(api).status, CheckStatus::Ok, "{api}");
         }
-        assert_eq!(privacy("http://simulator:8080").status, CheckStatus::Warn);
+        assert_eq!(
+            check_encryption("http://simulator:8080").status,
+            CheckStatus::Warn
+        );
     }
 }

@@ -1,10 +1,10 @@
-//! People as Discord describes them, in the domain's words.
+//! Converts guild members to the domain's type.
 
 use serenity::model::guild::Member;
 
 use crate::domain::ids::{Person, RoleId, UserId};
 
-/// The member as they are in this very event or answer.
+/// The member with the roles given in this event or answer.
 pub(super) fn person_from_member(member: &Member) -> Person {
     Person {
         id: UserId(member.user.id.get()),

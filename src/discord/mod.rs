@@ -1,33 +1,51 @@
-//! Discord: the only part of killgate that knows it.
+//! Discord. No other module of killgate depends on it or on serenity.
 //!
-//! The types of [serenity] 0.12.5 are used throughout: its models, its builders (each serializes into the body
-//! Discord wants), its routes, its intents and its events. Its *client* is not, for what it does to a
-//! bot that must not miss an approval:
+//! | file | what is in it |
+//! |---|---|
+//! | [`api`] | the REST client |
+//! | [`gateway`] | the connection that receives events |
+//! | [`bot`] | logs in, registers the commands, and connects everything below |
+//! | `event_filter` | selects events on their raw JSON, before they are decoded |
+//! | `event_handler` | passes events to the workflow and to `interactions` |
+//! | [`interactions`] | slash commands, buttons, menus and forms |
+//! | `reply`, `responder` | the answer to one interaction; the answer to `/cancel` and `/terminate` |
+//! | `incident_channel`, `delivery` | posts cards and results, reads reactions; maps API errors for the workflow |
+//! | [`messages`] | the content of messages |
+//! | [`session_list`] | the list that `/sessions` shows |
+//! | [`sanitize`] | makes text from elsewhere safe to show |
+//! | [`vote_emoji`] | the approve and deny emoji |
+//! | [`inspection`], `permissions` | the Discord part of `killgate check`; what the bot may do in a channel |
+//! | `members`, `compat` | converts members to the domain's type; fills in fields that serenity requires |
 //!
-//! - every event is handled in a task of its own, so that the order in which Discord told things is lost, and the
-//!   method that yields the events one by one is private;
-//! - an event that does not decode is dropped with a line at debug level;
-//! - the WebSocket upgrade has no time limit: one that hangs is waited for until the process ends;
-//! - a gateway that refuses connections is noticed at the next heartbeat, up to 41 s later, and a core spins meanwhile;
-//! - a connection that went dead without a word is noticed only when the heartbeat after next is due, and its session is
-//!   given up, so that the events in between are lost;
-//! - with its rate limiter on, the configured API base is ignored and discord.com is called; with it off, the body of
-//!   an answer 429 is dropped, and with it the `retry_after` to be obeyed;
-//! - its sockets keep Nagle's algorithm, which adds milliseconds to small answers;
-//! - every event is inflated and parsed twice, also those nobody wants;
-//! - its gateway is bound to rustls 0.22, a second TLS stack beside the one everything else uses.
+//! The types of [serenity] 0.12.5 are used throughout: its models, its builders (each serializes into the body that
+//! Discord expects), its routes, its intents and its events. Its *client* is not used, because a bot must not miss an
+//! approval:
 //!
-//! Instead there are two layers of killgate's own: [`rest`] asks Discord, [`gateway`] listens to it. Both use rustls 0.23
-//! with ring, the only provider compiled in, so no process-wide provider needs installing.
+//! - It handles every event in a separate task, so the order of events is lost. The method that yields events one by
+//!   one is private.
+//! - It drops an event that does not decode, with a line at debug level.
+//! - Its WebSocket upgrade has no time limit. If the upgrade hangs, it hangs until the process ends.
+//! - It notices a gateway that refuses connections only at the next heartbeat, up to 41 s later, and keeps a core busy
+//!   meanwhile.
+//! - It notices a connection that silently died only when the heartbeat after the next is due, and then gives up the
+//!   session, so the events in between are lost.
+//! - With its rate limiter on, it ignores the configured API base and calls discord.com. With it off, it drops the body
+//!   of a 429 response, and with it the `retry_after`.
+//! - Its sockets use Nagle's algorithm, which delays small messages by milliseconds.
+//! - It inflates and parses every event twice, including those that are not used.
+//! - Its gateway depends on rustls 0.22, a second TLS stack.
+//!
+//! [`api`] and [`gateway`] replace it. Both use rustls 0.23 with ring, the only provider that is compiled in, so no
+//! process-wide provider needs to be installed.
 
 pub mod api;
 pub mod bot;
 mod compat;
 mod delivery;
-pub mod event_filter;
-pub mod event_handler;
+mod event_filter;
+mod event_handler;
 pub mod gateway;
-pub mod incident_channel;
+mod incident_channel;
 pub mod inspection;
 pub mod interactions;
 mod members;

@@ -1,36 +1,39 @@
-//! What a member may do in a channel (Discord documentation, "Permissions": "Permission Hierarchy" and "Overwrites").
+//! The permissions of a member in a channel (Discord documentation, "Permissions": "Permission Hierarchy" and
+//! "Overwrites").
 
 use serenity::model::guild::Member;
 use serenity::model::permissions::Permissions;
 
 use super::api::{GuildChannel, GuildInfo};
 
-/// What `member` may do in `channel` of `guild`.
-pub(super) fn permissions(guild: &GuildInfo, channel: &GuildChannel, member: &Member) -> Permissions {
-    let everybody = guild.id.get();
-    let has = |role: u64| role == everybody || member.roles.iter().any(|id| id.get() == role);
+pub(super) fn channel_permissions(guild: &GuildInfo, channel: &GuildChannel, member: &Member) -> Permissions {
+    // The role @everyone has the id of the guild.
+    let everyone = guild.id.get();
+    let has_role = |role: u64| role == everyone || member.roles.iter().any(|id| id.get() == role);
     let base = guild
         .roles
         .iter()
-        .filter(|role| has(role.id.get()))
+        .filter(|role| has_role(role.id.get()))
         .fold(Permissions::empty(), |all, role| all | role.permissions);
     if member.user.id == guild.owner_id || base.contains(Permissions::ADMINISTRATOR) {
         return Permissions::all();
     }
-    // First what the channel says of everybody, then of roles, all of them together, then of the member.
-    let steps: [&dyn Fn(u64) -> bool; 3] = [&|id| id == everybody, &|id| id != everybody && has(id), &|id| {
-        id == member.user.id.get()
-    }];
-    steps.into_iter().fold(base, |may, concerns| {
+    // Discord applies the overwrites for @everyone, then those for all roles together, then those for the member.
+    let steps: [&dyn Fn(u64) -> bool; 3] = [
+        &|id| id == everyone,
+        &|id| id != everyone && has_role(id),
+        &|id| id == member.user.id.get(),
+    ];
+    steps.into_iter().fold(base, |permissions, applies_to| {
         let overwrites = channel
             .permission_overwrites
             .iter()
-            .filter(|overwrite| concerns(overwrite.id.get()));
+            .filter(|overwrite| applies_to(overwrite.id.get()));
         let (allow, deny) = overwrites.fold(
             (Permissions::empty(), Permissions::empty()),
             |(allow, deny), overwrite| (allow | overwrite.allow, deny | overwrite.deny),
         );
-        may.difference(deny) | allow
+        permissions.difference(deny) | allow
     })
 }
 
@@ -40,7 +43,7 @@ mod tests {
 
     use super::*;
 
-    fn may(overwrites: &serde_json::Value, owner: &str) -> Permissions {
+    fn permissions(overwrites: &serde_json::Value, owner: &str) -> Permissions {
         let guild = json!({"id": "1", "name": "g", "owner_id": owner, "roles": [
             {"id": "1", "name": "@everyone", "permissions": Permissions::VIEW_CHANNEL.bits().to_string()},
             {"id": "2", "name": "bots", "permissions": Permissions::SEND_MESSAGES.bits().to_string()},
@@ -48,7 +51,7 @@ mod tests {
         ]});
         let channel = json!({"guild_id": "1", "name": "incident", "permission_overwrites": overwrites});
         let member = crate::discord::compat::member(br#"{"user": {"id": "9"}, "roles": ["2"]}"#).unwrap();
-        permissions(
+        channel_permissions(
             &serde_json::from_value(guild).unwrap(),
             &serde_json::from_value(channel).unwrap(),
             &member,
@@ -60,33 +63,28 @@ mod tests {
     }
 
     #[test]
-    fn a_member_may_what_everybody_and_their_roles_may() {
+    fn a_member_has_the_permissions_of_everyone_and_of_their_roles() {
         assert_eq!(
-            may(&json!([]), "8"),
+            permissions(&json!([]), "8"),
             Permissions::VIEW_CHANNEL | Permissions::SEND_MESSAGES
         );
         assert_eq!(
-            may(&json!([]), "9"),
+            permissions(&json!([]), "9"),
             Permissions::all(),
-            "the owner may everything"
+            "the owner has all permissions"
         );
     }
 
     #[test]
-    fn a_channel_takes_from_everybody_and_gives_to_a_role_and_to_a_member() {
+    fn a_channel_can_deny_everyone_and_allow_a_role_or_a_member() {
         let (view, send) = (Permissions::VIEW_CHANNEL, Permissions::SEND_MESSAGES);
         let none = Permissions::empty();
-        assert_eq!(may(&json!([overwrite("1", none, view)]), "8"), send);
+        assert_eq!(permissions(&json!([overwrite("1", none, view)]), "8"), send);
+        let overwrites = json!([overwrite("1", none, view), overwrite("2", view, none)]);
+        assert_eq!(permissions(&overwrites, "8"), view | send);
+        assert_eq!(permissions(&json!([overwrite("9", none, send)]), "8"), view);
         assert_eq!(
-            may(
-                &json!([overwrite("1", none, view), overwrite("2", view, none)]),
-                "8"
-            ),
-            view | send
-        );
-        assert_eq!(may(&json!([overwrite("9", none, send)]), "8"), view);
-        assert_eq!(
-            may(&json!([overwrite("3", none, view | send)]), "8"),
+            permissions(&json!([overwrite("3", none, view | send)]), "8"),
             view | send,
             "not their role"
         );

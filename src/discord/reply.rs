@@ -1,8 +1,8 @@
 //! The answer to one interaction, given in time whatever PostgreSQL does.
 //!
-//! Discord waits 3 s for the first answer and then tells the person that the application did not respond
-//! (Discord documentation, "Receiving and Responding to Interactions"). Whoever needs longer is covered by a
-//! deferral, "thinking…", which the answer later fills in.
+//! Discord waits 3 s for the first answer, then tells the person that the application did not respond (Discord
+//! documentation, "Receiving and Responding to Interactions"). An answer that takes longer is deferred: Discord shows
+//! "thinking…" until it is filled in.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,12 +16,12 @@ use tracing::warn;
 use super::api::{ApiClient, ApiError, OwnMessage};
 use super::messages::body::MessageBody;
 
-/// When an answer that is not there yet is deferred: late enough that most are, early enough for a slow network.
+/// Late enough that most answers need no deferral, early enough for a slow network.
 const DEFER_AFTER: Duration = Duration::from_millis(1_300);
-/// When a first answer is too late to be tried.
-const FIRST_ANSWER_WITHIN: Duration = Duration::from_millis(2_800);
+/// After this time a first answer would arrive too late.
+const FIRST_ANSWER_TIMEOUT: Duration = Duration::from_millis(2_800);
 
-/// The first answer to an interaction; cheap to share.
+/// The answer to one interaction.
 pub struct InteractionReply {
     api: ApiClient,
     application: ApplicationId,
@@ -32,14 +32,14 @@ pub struct InteractionReply {
     state: Mutex<ReplyState>,
 }
 
-/// Where the answer goes, unless it is private.
+/// Where the answer appears, unless its body is ephemeral.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReplyVisibility {
-    /// Into the channel, as a message of its own.
+    /// As a new message in the channel.
     Public,
-    /// To the person alone.
+    /// Visible only to the person.
     Ephemeral,
-    /// Into the message whose button was pressed.
+    /// As the new content of the message whose button was pressed.
     InPlace,
 }
 
@@ -51,27 +51,27 @@ enum ReplyState {
 }
 
 impl InteractionReply {
-    /// Takes an interaction that has just come in, and from now on sees to it that it is answered in time.
-    pub fn begin(
-        rest: ApiClient,
+    /// Starts the clock for an interaction that has just arrived, and defers it unless it is answered soon.
+    pub fn start(
+        api: ApiClient,
         application: ApplicationId,
         interaction: InteractionId,
         token: String,
-        manner: ReplyVisibility,
+        visibility: ReplyVisibility,
     ) -> Arc<Self> {
         let reply = Arc::new(Self {
-            api: rest,
+            api,
             application,
             interaction,
             token,
-            visibility: manner,
+            visibility,
             received: Instant::now(),
             state: Mutex::new(ReplyState::Unanswered),
         });
-        let late = Arc::downgrade(&reply);
+        let weak_reply = Arc::downgrade(&reply);
         tokio::spawn(async move {
             sleep(DEFER_AFTER).await;
-            if let Some(reply) = late.upgrade() {
+            if let Some(reply) = weak_reply.upgrade() {
                 reply.defer().await;
             }
         });
@@ -85,99 +85,99 @@ impl InteractionReply {
         }
         let deferred = match self.visibility {
             ReplyVisibility::InPlace => {
-                let nothing = CreateInteractionResponse::Acknowledge;
+                let acknowledge = CreateInteractionResponse::Acknowledge;
                 self.first_answer_client()
-                    .respond(self.interaction, &self.token, &nothing)
+                    .respond(self.interaction, &self.token, &acknowledge)
                     .await
             }
             ReplyVisibility::Public | ReplyVisibility::Ephemeral => {
-                let is_private = self.visibility == ReplyVisibility::Ephemeral;
+                let is_ephemeral = self.visibility == ReplyVisibility::Ephemeral;
                 self.first_answer_client()
-                    .defer(self.interaction, &self.token, is_private)
+                    .defer(self.interaction, &self.token, is_ephemeral)
                     .await
             }
         };
         match deferred {
             Ok(()) => *state = ReplyState::Deferred,
-            Err(problem) => warn!(error = %problem, "an interaction could not be deferred"),
+            Err(error) => warn!(%error, "could not defer an interaction"),
         }
     }
 
-    /// Answers; as a message that only the person sees when the body is private.
+    /// Sends the answer. Only the person sees it if the body is ephemeral.
     pub async fn send(&self, body: MessageBody) -> Result<(), ApiError> {
-        self.answer(body, false).await.map(drop)
+        self.send_body(body, false).await.map(drop)
     }
 
-    /// Answers publicly, and tells which message that became.
+    /// Sends the answer publicly, and returns the message that it became.
     pub async fn send_and_fetch(&self, body: MessageBody) -> Result<OwnMessage, ApiError> {
-        match self.answer(body, true).await? {
-            Some(said) => Ok(said),
+        match self.send_body(body, true).await? {
+            Some(message) => Ok(message),
             None => self.original_message().await,
         }
     }
 
-    /// Answers; which message that became, where it is wanted and Discord says it in the same breath.
-    async fn answer(&self, body: MessageBody, which: bool) -> Result<Option<OwnMessage>, ApiError> {
-        let mut said = None;
+    /// Returns the message if that is requested and Discord includes it in its response.
+    async fn send_body(&self, body: MessageBody, fetch: bool) -> Result<Option<OwnMessage>, ApiError> {
+        let mut message = None;
         let mut state = self.state.lock().await;
         match *state {
             ReplyState::Unanswered => {
-                let in_place = self.visibility == ReplyVisibility::InPlace && !body.is_ephemeral();
-                let answer = body.answer();
-                let answer = if in_place {
-                    CreateInteractionResponse::UpdateMessage(answer)
+                let is_in_place = self.visibility == ReplyVisibility::InPlace && !body.is_ephemeral();
+                let response = body.into_response();
+                let response = if is_in_place {
+                    CreateInteractionResponse::UpdateMessage(response)
                 } else {
-                    CreateInteractionResponse::Message(answer)
+                    CreateInteractionResponse::Message(response)
                 };
-                let first = self.first_answer_client();
-                if which {
-                    said = first
-                        .respond_with_message(self.interaction, &self.token, &answer)
+                let api = self.first_answer_client();
+                if fetch {
+                    message = api
+                        .respond_and_fetch(self.interaction, &self.token, &response)
                         .await?;
                 } else {
-                    first.respond(self.interaction, &self.token, &answer).await?;
+                    api.respond(self.interaction, &self.token, &response).await?;
                 }
             }
             ReplyState::Deferred if body.is_ephemeral() && self.visibility != ReplyVisibility::Ephemeral => {
-                // A public deferral cannot become private: it is taken away, and the answer comes in its place. One in
-                // place left the message as it was.
+                // A public deferral cannot become ephemeral, so it is deleted and the answer is sent as a new message.
+                // A deferral in place shows nothing that needs to be deleted.
                 if self.visibility == ReplyVisibility::Public
-                    && let Err(problem) = self.api.delete_original(self.application, &self.token).await
+                    && let Err(error) = self.api.delete_original(self.application, &self.token).await
                 {
-                    warn!(error = %problem, "a deferral could not be taken away; the answer comes all the same");
+                    warn!(%error, "could not delete a deferral; the answer is sent anyway");
                 }
                 self.api
-                    .follow_up(self.application, &self.token, &body.followup())
+                    .follow_up(self.application, &self.token, &body.into_followup())
                     .await?;
             }
             ReplyState::Deferred => {
                 self.api
-                    .edit_original(self.application, &self.token, &body.late_answer())
+                    .edit_original(self.application, &self.token, &body.into_response_edit())
                     .await?;
             }
             ReplyState::Answered => return Ok(None),
         }
         *state = ReplyState::Answered;
-        Ok(said)
+        Ok(message)
     }
 
-    /// The message that the answer is in, as it is now.
+    /// Fetches the message that the answer became.
     pub async fn original_message(&self) -> Result<OwnMessage, ApiError> {
         self.api.original(self.application, &self.token).await
     }
 
-    /// Says something else where the answer is, unless others have changed it since it was `said`.
-    pub async fn edit_if_unchanged(&self, said: &OwnMessage, body: MessageBody) -> Result<(), ApiError> {
-        if self.original_message().await?.edited_timestamp != said.edited_timestamp {
+    /// Replaces the answer, unless somebody has edited it since `message` was fetched.
+    pub async fn edit_if_unchanged(&self, message: &OwnMessage, body: MessageBody) -> Result<(), ApiError> {
+        if self.original_message().await?.edited_timestamp != message.edited_timestamp {
             return Ok(());
         }
-        let edit = body.late_answer();
+        let edit = body.into_response_edit();
         self.api.edit_original(self.application, &self.token, &edit).await
     }
 
-    /// The client for the first answer, which is useless after Discord's 3 s.
+    /// A client that gives up when Discord's 3 s are over.
     fn first_answer_client(&self) -> ApiClient {
-        self.api
-            .within(FIRST_ANSWER_WITHIN.saturating_sub(self.received.elapsed()))
+        let remaining = FIRST_ANSWER_TIMEOUT.saturating_sub(self.received.elapsed());
+        self.api.with_timeout(remaining)
     }
 }

@@ -1,10 +1,10 @@
-//! A `/cancel` or `/terminate` that waits for its answer: the card, or why there is none.
+//! Answers `/cancel` and `/terminate` with the card, or with a refusal.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::delivery::undelivered;
+use super::delivery::delivery_error;
 use super::messages::{RenderConfig, card, notices};
 use super::reply::InteractionReply;
 use crate::domain::ids::MessageId;
@@ -23,7 +23,7 @@ impl Responder for CommandResponder {
             .reply
             .send_and_fetch(card::new_card(card, &self.render_config))
             .await
-            .map_err(undelivered)?;
+            .map_err(delivery_error)?;
         Ok(MessageId(message.id.get()))
     }
 
@@ -31,6 +31,6 @@ impl Responder for CommandResponder {
         self.reply
             .send(notices::refusal(refusal, &self.render_config))
             .await
-            .map_err(undelivered)
+            .map_err(delivery_error)
     }
 }

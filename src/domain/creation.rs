@@ -166,12 +166,7 @@ fn requested_backend(
         });
     }
     Ok(RequestedBackend {
-        identity: BackendIdentity {
-            pid: session.pid,
-            backend_start: session.backend_start,
-            xact_start: session.xact_start,
-            query_start: session.query_start,
-        },
+        identity: session.identity(),
         bound_to: match action {
             Action::Cancel => Binding::Query,
             Action::Terminate => Binding::Session,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::identity::{Pid, ServerIdentity};
+use super::identity::{BackendIdentity, Pid, ServerIdentity};
 use super::timestamp::Timestamp;
 
 /// One row of `pg_stat_activity`. Its query text is already redacted.
@@ -91,6 +91,16 @@ impl Snapshot {
 }
 
 impl Session {
+    /// What it is recognized by later.
+    pub fn identity(&self) -> BackendIdentity {
+        BackendIdentity {
+            pid: self.pid,
+            backend_start: self.backend_start,
+            xact_start: self.xact_start,
+            query_start: self.query_start,
+        }
+    }
+
     /// How long its transaction has been open at `now`, if one is open.
     pub fn transaction_age(&self, now: Timestamp) -> Option<Duration> {
         self.xact_start.map(|start| now.duration_since(start))

@@ -1,23 +1,26 @@
-//! Why somebody's command is not done, and what to do instead.
+//! Why a command is refused or a reaction does not count, and the sentence that says so.
+//!
+//! Every sentence says why, and what to do next. The guards are in [`crate::domain::creation`] (what may be requested),
+//! [`crate::domain::decision`] (which reactions count), `handle` (targets and pids) and `discord::interactions` (options).
 
 use std::fmt;
 
 use crate::domain::creation::CreationError;
-use crate::domain::event::Action;
+use crate::domain::event::{Action, RefusalReason};
 use crate::domain::identity::{InvalidPid, Pid};
 use crate::domain::protection::ProtectionRule;
 
-/// Longest piece of what was typed that is repeated.
-const REPEATED: usize = 60;
+/// How much of an invalid input is repeated, in characters.
+const MAX_INPUT_LENGTH: usize = 60;
 
-/// A refusal, told to nobody but the person who asked.
+/// Why a command is refused. Only the person who gave the command is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// The channel is none of those that the configuration names.
+    /// The channel is not configured.
     WrongChannel,
     NotAViewer,
     NotAPid(InvalidPid),
-    /// An option holds something else than it should.
+    /// An option has an invalid value.
     BadOption {
         option: &'static str,
         given: String,
@@ -25,7 +28,7 @@ pub enum Refusal {
     },
     UnknownTarget {
         given: String,
-        /// Those that the person may know of.
+        /// The targets that the person may view.
         known: Vec<String>,
     },
     /// Several targets have a backend with this pid.
@@ -33,7 +36,7 @@ pub enum Refusal {
         pid: Pid,
         targets: Vec<String>,
     },
-    /// No target has a backend with this pid; what PostgreSQL says of such a pid, in its own words.
+    /// No target has a backend with this pid. `postgres` is what PostgreSQL itself says about such a pid.
     NoSuchBackend {
         pid: Pid,
         targets: Vec<String>,
@@ -50,29 +53,29 @@ pub enum Refusal {
         target: String,
         problem: String,
     },
-    /// The domain's rules say no.
+    /// The domain rejects the request.
     Rejected {
         action: Action,
         target: String,
         error: CreationError,
     },
-    /// A button, a menu or a form that this version does not understand.
+    /// A button, a menu or a form of another version.
     Outdated,
-    /// A button, a menu or a form about a target that the configuration no longer names.
+    /// A button, a menu or a form for a target that is no longer configured.
     TargetGone,
-    /// The session that was chosen has ended.
+    /// The selected session has ended.
     Ended {
         pid: Pid,
         target: String,
     },
-    /// The session that was chosen has ended, and its pid belongs to another one.
+    /// The selected session has ended, and its pid belongs to another one.
     Replaced {
         pid: Pid,
         target: String,
     },
-    /// The ledger takes no records, so nothing may be begun.
+    /// The ledger does not accept records.
     LedgerDown,
-    /// The bot is going down.
+    /// The process is stopping.
     Stopping,
 }
 
@@ -94,41 +97,38 @@ impl Refusal {
         )
     }
 
-    /// The same for a place where text may be read as markup: whatever is not the bot's own sentence passes through
-    /// `verbatim`.
+    /// The sentence for a place where text may be read as markup. Every text from elsewhere passes through `verbatim`.
     pub fn to_text(&self, verbatim: impl Fn(&str) -> String) -> String {
         match self {
             Self::WrongChannel => {
-                "Not in this channel. Use one of the incident channels that killgate serves.".to_owned()
+                "killgate is not configured for this channel. Use one of its incident channels.".to_owned()
             }
             Self::NotAViewer => format!(
-                "You may not look at sessions here. Ask whoever runs killgate to add you or one of your roles to {}.",
+                "You may not view sessions here. Ask an operator of killgate to add you or one of your roles to {}.",
                 verbatim("[access]")
             ),
-            Self::NotAPid(number) => format!("{number}. See /sessions for the pids there are."),
+            Self::NotAPid(invalid_pid) => format!("{invalid_pid}. /sessions lists the current pids."),
             Self::BadOption {
                 option,
                 given,
                 expected,
-            } => {
-                format!(
-                    "{} cannot be “{}”: give {expected}.",
-                    verbatim(option),
-                    verbatim(&shortened(given))
-                )
-            }
+            } => format!(
+                "{} cannot be “{}”. Use {expected}.",
+                verbatim(option),
+                verbatim(&shorten(given))
+            ),
             Self::UnknownTarget { given, known } => {
-                let meant = closest_name(given, known).map_or(String::new(), |name| {
+                let suggestion = closest_name(given, known).map_or(String::new(), |name| {
                     format!(" Did you mean {}?", verbatim(name))
                 });
                 format!(
-                    "There is no target “{}”.{meant} Choose one of: {}.",
-                    verbatim(&shortened(given)),
+                    "There is no target “{}”.{suggestion} Choose one of: {}.",
+                    verbatim(&shorten(given)),
                     join_names(known, &verbatim)
                 )
             }
             Self::Ambiguous { pid, targets } => format!(
-                "Several targets have a backend with pid {pid}: {}. Say which one with the option target.",
+                "Several targets have a session with pid {pid}: {}. Repeat the command with the option target.",
                 join_names(targets, &verbatim)
             ),
             Self::NoSuchBackend {
@@ -136,13 +136,11 @@ impl Refusal {
                 targets,
                 postgres,
             } => {
-                let targets = join_names(targets, &verbatim);
-                let said = postgres.as_ref().map_or(String::new(), |words| {
-                    format!(" PostgreSQL says of such a pid: {}.", verbatim(words))
+                let message = postgres.as_ref().map_or(String::new(), |message| {
+                    format!(" PostgreSQL says of such a pid: {}.", verbatim(message))
                 });
-                format!(
-                    "No session on {targets} has pid {pid}. Nothing was asked for; see /sessions for what runs now.{said}"
-                )
+                let no_such_session = no_such_session(*pid, &join_names(targets, &verbatim));
+                format!("{no_such_session}{message}")
             }
             Self::NotSeen {
                 pid,
@@ -150,13 +148,13 @@ impl Refusal {
                 silent,
                 problem,
             } => format!(
-                "No session on {} has pid {pid}, and {} could not be asked: {}. Nothing was asked for; try again.",
+                "No session on {} has pid {pid}, and {} could not be queried: {}. Nothing was requested. Try again.",
                 join_names(answered, &verbatim),
                 verbatim(silent),
                 verbatim(problem)
             ),
             Self::Unreachable { target, problem } => format!(
-                "{} could not be asked: {}. Nothing was asked for; try again.",
+                "{} could not be queried: {}. Nothing was requested. Try again.",
                 verbatim(target),
                 verbatim(problem)
             ),
@@ -168,23 +166,43 @@ impl Refusal {
                 let target = if target.is_empty() { String::new() } else { verbatim(target) };
                 creation_error_text(*action, &target, error, verbatim)
             }
-            Self::Outdated => "This was made by another version of killgate. Use /sessions again.".to_owned(),
+            Self::Outdated => {
+                "This button, menu or form is from another version of killgate. Repeat the command.".to_owned()
+            }
             Self::TargetGone => {
-                "The target that this is about is no longer configured. Use /sessions for those that are."
+                "This button, menu or form is for a target that is no longer configured. \
+                 Use /sessions for the current targets."
                     .to_owned()
             }
             Self::Ended { pid, target } => format!(
-                "The session {pid} on {} that you chose has ended. See /sessions for what runs now.",
+                "The session {pid} on {} that you chose has ended. Use /sessions to see what runs now.",
                 verbatim(target)
             ),
             Self::Replaced { pid, target } => replaced(*pid, &verbatim(target)),
             Self::LedgerDown => {
-                "The ledger cannot be written, and nothing is done without a record. Whoever runs killgate finds \
+                "The ledger cannot be written, and killgate does nothing without a record. Operators of killgate find \
                  the cause in its log and at /readyz."
                     .to_owned()
             }
-            Self::Stopping => "killgate is stopping. Ask again in a minute.".to_owned(),
+            Self::Stopping => "killgate is stopping. Try again in a minute.".to_owned(),
         }
+    }
+}
+
+/// Why a reaction on a card does not count, as the end of a sentence.
+pub fn ignored_reaction_text(reason: RefusalReason) -> &'static str {
+    match reason {
+        RefusalReason::SelfApproval => "you made the request yourself. Somebody else has to approve it.",
+        RefusalReason::NotAnApprover => {
+            "you are not an approver for this target. The card says who may approve."
+        }
+        RefusalReason::Expired => "the request had expired. Make a new one if it is still needed.",
+        RefusalReason::Closed => "the request was already decided. /requests shows how.",
+        RefusalReason::Bot => "bots cannot approve or deny.",
+        // These reject a command, before there is a card to react to.
+        RefusalReason::NotARequester => "you may not make this request.",
+        RefusalReason::Protected => "the session is protected.",
+        RefusalReason::Limited => "a limit is reached.",
     }
 }
 
@@ -196,40 +214,44 @@ fn creation_error_text(
 ) -> String {
     let verb = action.name();
     match error {
-        // Of targets that somebody may not even see nothing is told, the name included.
-        CreationError::NotARequester if target.is_empty() => format!(
-            "You may not ask for a {verb} here. Ask somebody who may, or have your role added to requesters."
-        ),
-        CreationError::NotARequester => format!(
-            "You may not ask for a {verb} on {target}. Ask somebody who may, or have your role added to requesters."
-        ),
+        CreationError::NotARequester => {
+            // The name of a target is not revealed to somebody who may not view it.
+            let place = if target.is_empty() {
+                "here".to_owned()
+            } else {
+                format!("on {target}")
+            };
+            format!(
+                "You may not ask for a {verb} {place}. Ask somebody who may, or have your role added to {}.",
+                verbatim("requesters")
+            )
+        }
         CreationError::ReasonMissing => {
-            "A reason is required. Repeat the command with the option reason filled in.".to_owned()
+            "A reason is required. Repeat the command with the option reason.".to_owned()
         }
-        CreationError::NoSuchBackend { pid } => {
-            format!("No session on {target} has pid {pid}. See /sessions for what runs now.")
-        }
+        CreationError::NoSuchBackend { pid } => no_such_session(*pid, target),
         CreationError::Replaced { pid } => replaced(*pid, target),
         CreationError::LeaderGone {
             pid,
             leader: Some(leader),
         } => format!(
-            "{pid} is a parallel worker of {leader}, which has ended. See /sessions for what runs now."
+            "{pid} is a parallel worker of {leader}, which has ended. Use /sessions to see what runs now."
         ),
         CreationError::LeaderGone { pid, leader: None } => {
-            format!("{pid} is a parallel worker that has just ended. See /sessions for what runs now.")
+            format!("{pid} is a parallel worker that has just ended. Use /sessions to see what runs now.")
         }
         CreationError::Protected { pid, rule } => {
             let rule = match rule {
                 ProtectionRule::Pattern { field, pattern } => {
-                    format!(
-                        "the rule {} matches it",
-                        verbatim(&format!("[protect] {field} = {pattern}"))
-                    )
+                    let entry = verbatim(&format!("[protect] {field} = {pattern}"));
+                    format!("the rule {entry} matches it")
                 }
                 rule => verbatim(&rule.to_string()),
             };
-            format!("{pid} on {target} is protected: {rule}. Nobody can {verb} it through killgate.")
+            format!(
+                "{pid} on {target} is protected: {rule}. killgate does not signal it. \
+                 If it must end, ask a database administrator."
+            )
         }
         CreationError::Repeated { pid } => {
             format!(
@@ -237,16 +259,16 @@ fn creation_error_text(
             )
         }
         CreationError::OpenLimitPerUserReached { limit } => format!(
-            "You have {}, as many as one person may. Withdraw one with the denying reaction, or wait for a decision.",
+            "You have {}, the limit for one person. Withdraw one with the deny reaction, or wait for a decision.",
             count(*limit, "open request")
         ),
         CreationError::OpenLimitReached { limit } => format!(
-            "There {} {}, as many as there may be. Have some decided first; see /requests.",
+            "There {} {}, which is the limit. Have some decided first: /requests lists them.",
             if *limit == 1 { "is" } else { "are" },
             count(*limit, "open request")
         ),
         CreationError::SignalLimitReached { limit } => format!(
-            "{} {} sent to {target} within the last hour, as many as {} allows. Try again later.",
+            "{} {} sent to {target} within the last hour, which is the limit ({}). Try again later.",
             count(*limit, "signal"),
             if *limit == 1 { "was" } else { "were" },
             verbatim("signals_per_hour")
@@ -257,25 +279,32 @@ fn creation_error_text(
     }
 }
 
-fn replaced(pid: Pid, target: &str) -> String {
+fn no_such_session(pid: Pid, targets: &str) -> String {
     format!(
-        "The session that you looked at has ended: pid {pid} on {target} belongs to another one now. \
-         See /sessions for what runs now."
+        "No session on {targets} has pid {pid}. Nothing was requested. Use /sessions to see what runs now."
     )
 }
 
-/// The one of several targets whose name is most like what was typed, if it is rather like it.
-fn closest_name<'a>(given: &str, known: &'a [String]) -> Option<&'a String> {
-    const ALIKE: f64 = 0.85;
-    let given = given.to_lowercase();
-    let likeness = |name: &&String| strsim::jaro_winkler(&given, &name.to_lowercase());
-    let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
-    (known.len() > 1 && likeness(&nearest) > ALIKE).then_some(nearest)
+fn replaced(pid: Pid, target: &str) -> String {
+    format!(
+        "The session that you chose has ended: pid {pid} on {target} now belongs to another session. \
+         Use /sessions to see what runs now."
+    )
 }
 
-/// As much of what was typed as is repeated.
-fn shortened(given: &str) -> String {
-    given.chars().take(REPEATED).collect()
+/// The target whose name is most similar to what was typed, if it is similar enough.
+fn closest_name<'a>(given: &str, known: &'a [String]) -> Option<&'a String> {
+    const MIN_SIMILARITY: f64 = 0.85;
+    let given = given.to_lowercase();
+    let similarity = |name: &&String| strsim::jaro_winkler(&given, &name.to_lowercase());
+    let closest = known
+        .iter()
+        .max_by(|a, b| similarity(a).total_cmp(&similarity(b)))?;
+    (known.len() > 1 && similarity(&closest) > MIN_SIMILARITY).then_some(closest)
+}
+
+fn shorten(input: &str) -> String {
+    input.chars().take(MAX_INPUT_LENGTH).collect()
 }
 
 fn join_names(names: &[String], verbatim: impl Fn(&str) -> String) -> String {

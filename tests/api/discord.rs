@@ -1,4 +1,4 @@
-//! An API on loopback that answers each request with the next step of a script, and remembers what it was asked.
+//! An API on loopback that answers each call with the next step of a script, and records the calls.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -13,16 +13,16 @@ use tokio::time::Instant;
 
 pub(crate) const TOKEN: &str = "a-token-that-must-not-be-seen";
 
-/// What to do with one request.
+/// How to answer one call.
 pub(crate) enum Step {
     Answer {
         status: u16,
         headers: Vec<(&'static str, String)>,
         body: Value,
     },
-    /// Take the request, then cut the connection.
+    /// Read the call, then reset the connection.
     Reset,
-    /// Take the request, and never answer.
+    /// Read the call, and never answer.
     Silence,
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn answer(status: u16, body: Value) -> Step {
     }
 }
 
-pub(crate) struct Asked {
+pub(crate) struct RecordedCall {
     pub(crate) at: Instant,
     /// Method and path.
     pub(crate) line: String,
@@ -44,55 +44,55 @@ pub(crate) struct Asked {
 
 #[derive(Clone)]
 pub(crate) struct Discord {
-    pub(crate) rest: ApiClient,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    pub(crate) api: ApiClient,
+    calls: Arc<Mutex<Vec<RecordedCall>>>,
 }
 
 impl Discord {
-    /// Once the script has run out, everything is answered 500.
+    /// After the end of the script, every call is answered with 500.
     pub(crate) async fn with(script: impl IntoIterator<Item = Step>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let rest = ApiClient::new(&url, &SecretString::from(TOKEN)).unwrap();
+        let api = ApiClient::new(&url, &SecretString::from(TOKEN)).unwrap();
         let discord = Self {
-            rest,
-            asked: Arc::default(),
+            api,
+            calls: Arc::default(),
         };
         let script = Arc::new(Mutex::new(script.into_iter().collect::<VecDeque<_>>()));
-        let asked = Arc::clone(&discord.asked);
+        let calls = Arc::clone(&discord.calls);
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(serve(stream, Arc::clone(&script), Arc::clone(&asked)));
+                tokio::spawn(serve(stream, Arc::clone(&script), Arc::clone(&calls)));
             }
         });
         discord
     }
 
-    /// Returns once the first request is in, and its answer had time to arrive.
-    pub(crate) async fn was_asked(&self) {
+    /// Waits until the first call has been recorded and its answer had time to arrive.
+    pub(crate) async fn first_call_answered(&self) {
         while self.lines().is_empty() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 
-    /// Method and path of each request so far.
+    /// Method and path of each call so far.
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.asked
+        self.calls
             .lock()
             .unwrap()
             .iter()
-            .map(|asked| asked.line.clone())
+            .map(|call| call.line.clone())
             .collect()
     }
 
-    pub(crate) fn asked<T>(&self, read: impl FnOnce(&[Asked]) -> T) -> T {
-        read(&self.asked.lock().unwrap())
+    pub(crate) fn calls<T>(&self, read: impl FnOnce(&[RecordedCall]) -> T) -> T {
+        read(&self.calls.lock().unwrap())
     }
 }
 
-async fn serve(stream: TcpStream, script: Arc<Mutex<VecDeque<Step>>>, log: Arc<Mutex<Vec<Asked>>>) {
+async fn serve(stream: TcpStream, script: Arc<Mutex<VecDeque<Step>>>, log: Arc<Mutex<Vec<RecordedCall>>>) {
     let mut stream = BufReader::new(stream);
     loop {
         let mut head = String::new();
@@ -118,7 +118,7 @@ async fn serve(stream: TcpStream, script: Arc<Mutex<VecDeque<Step>>>, log: Arc<M
             .trim_end_matches(" HTTP/1.1")
             .to_owned();
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        log.lock().unwrap().push(Asked {
+        log.lock().unwrap().push(RecordedCall {
             at: Instant::now(),
             line,
             head,
@@ -126,7 +126,7 @@ async fn serve(stream: TcpStream, script: Arc<Mutex<VecDeque<Step>>>, log: Arc<M
         });
 
         let step = script.lock().unwrap().pop_front();
-        match step.unwrap_or_else(|| answer(500, json!({"message": "the script has run out"}))) {
+        match step.unwrap_or_else(|| answer(500, json!({"message": "the script has ended"}))) {
             Step::Answer {
                 status,
                 headers,

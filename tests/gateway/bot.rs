@@ -1,4 +1,4 @@
-//! The bot's side of the stories: a connection under test, and what it yields.
+//! The gateway client under test, and the events it yields.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,8 +21,8 @@ pub(crate) struct Bot {
     pub(crate) events: Receiver<GatewayEvent>,
 }
 
-/// The default pace, shortened, so that stories take less than a second.
-pub(crate) fn brisk() -> GatewayTimeouts {
+/// Shorter than the defaults, so that most tests take less than a second.
+pub(crate) fn short_timeouts() -> GatewayTimeouts {
     GatewayTimeouts {
         lookup: Duration::from_secs(2),
         connect: Duration::from_secs(1),
@@ -33,41 +33,45 @@ pub(crate) fn brisk() -> GatewayTimeouts {
         ack: Duration::from_secs(1),
         identify: Duration::from_millis(100),
         invalid_session: (Duration::from_millis(50), Duration::from_millis(100)),
-        proven: Duration::ZERO,
+        stable: Duration::ZERO,
     }
 }
 
 impl Bot {
     pub(crate) fn start(discord: &Discord) -> Self {
-        Self::wanting(discord, Arc::new(|kind, _| kind == "MESSAGE_REACTION_ADD"))
+        Self::with_filter(discord, Arc::new(|kind, _| kind == "MESSAGE_REACTION_ADD"))
     }
 
-    pub(crate) fn at_pace(discord: &Discord, pace: GatewayTimeouts) -> Self {
-        Self::with(discord, Arc::new(|kind, _| kind == "MESSAGE_REACTION_ADD"), pace)
+    pub(crate) fn with_timeouts(discord: &Discord, timeouts: GatewayTimeouts) -> Self {
+        Self::with_options(
+            discord,
+            Arc::new(|kind, _| kind == "MESSAGE_REACTION_ADD"),
+            timeouts,
+        )
     }
 
-    pub(crate) fn wanting(discord: &Discord, interest: EventFilter) -> Self {
-        Self::with(discord, interest, brisk())
+    pub(crate) fn with_filter(discord: &Discord, filter: EventFilter) -> Self {
+        Self::with_options(discord, filter, short_timeouts())
     }
 
-    fn with(discord: &Discord, interest: EventFilter, pace: GatewayTimeouts) -> Self {
+    fn with_options(discord: &Discord, filter: EventFilter, timeouts: GatewayTimeouts) -> Self {
         let token = SecretString::from(TOKEN);
         let (connection, events) = GatewayHandle::start(GatewayOptions {
             api: ApiClient::new(&discord.api_url, &token).unwrap(),
             token,
             intents: GatewayIntents::GUILDS | GatewayIntents::GUILD_MESSAGE_REACTIONS,
-            filter: interest,
+            filter,
             capacity: 16,
-            timeouts: pace,
+            timeouts,
         });
         Self { connection, events }
     }
 
-    /// The next thing the consumer sees, in one word.
-    pub(crate) async fn sees(&mut self) -> String {
+    /// The next event, as a short text.
+    pub(crate) async fn next_event(&mut self) -> String {
         match timeout(LIMIT, self.events.recv())
             .await
-            .expect("something is yielded")
+            .expect("an event within the limit")
         {
             Some(GatewayEvent::Ready) => "ready".to_owned(),
             Some(GatewayEvent::Resumed) => "resumed".to_owned(),
@@ -80,11 +84,11 @@ impl Bot {
         }
     }
 
-    pub(crate) async fn fails(mut self) -> GatewayError {
+    pub(crate) async fn fatal_error(mut self) -> GatewayError {
         let ended = timeout(LIMIT, self.connection.ended())
             .await
-            .expect("the connection is given up");
-        assert_eq!(self.sees().await, "the end");
+            .expect("the client gives up");
+        assert_eq!(self.next_event().await, "the end");
         ended.expect_err("an error")
     }
 }

@@ -1,5 +1,5 @@
-//! A Discord that does what the test tells it: an API that only names the gateway, and a gateway that
-//! is silent but for what the test sends. Heartbeats are answered by themselves, until told otherwise.
+//! A scripted Discord: an API that returns the URL of the gateway, and a gateway that sends only what the test tells it
+//! to. Heartbeats are acknowledged automatically until the test stops that.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
-/// No story takes longer between two of its steps, even on a busy machine.
+/// No step of a test takes longer, even on a busy machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
 pub(crate) struct Discord {
@@ -29,7 +29,7 @@ impl Discord {
         Self::with_gateway_url(|address| format!("ws://{address}")).await
     }
 
-    /// The API names this address for its gateway.
+    /// The API returns this URL of the gateway.
     pub(crate) async fn with_gateway_url(url: impl FnOnce(std::net::SocketAddr) -> String) -> Self {
         let gateway = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = gateway.local_addr().unwrap();
@@ -61,47 +61,47 @@ impl Discord {
         }
     }
 
-    /// From now on nobody listens where the gateway was.
-    pub(crate) fn disappear(&mut self) {
+    /// Refuses connections from now on.
+    pub(crate) fn stop_listening(&mut self) {
         self.gateway = None;
     }
 
-    pub(crate) async fn return_again(&mut self) {
+    pub(crate) async fn listen_again(&mut self) {
         self.gateway = Some(TcpListener::bind(self.address).await.unwrap());
     }
 
-    /// Takes the next TCP connection, and no more.
+    /// Accepts the next TCP connection, and does nothing else.
     pub(crate) async fn accept(&self) -> TcpStream {
-        let gateway = self.gateway.as_ref().expect("the gateway is there");
+        let gateway = self.gateway.as_ref().expect("the gateway listens");
         timeout(LIMIT, gateway.accept())
             .await
-            .expect("the bot connects")
+            .expect("the client connects")
             .unwrap()
             .0
     }
 
-    /// Takes the next connection and says Hello.
+    /// Accepts the next connection and sends Hello.
     pub(crate) async fn greet(&self) -> Wire {
         let wire = Wire::upgrade(self.accept().await).await;
         wire.send(json!({"op": 10, "d": {"heartbeat_interval": 41250}}));
         wire
     }
 
-    /// Takes the next connection and begins a session there.
+    /// Accepts the next connection and starts a session.
     pub(crate) async fn begin(&self, session: &str) -> Wire {
         let mut wire = self.greet().await;
-        assert_eq!(wire.next().await["op"], 2, "a new session is asked for");
+        assert_eq!(wire.next().await["op"], 2, "the client identifies");
         wire.ready(session, &format!("ws://{}", self.address));
         wire
     }
 
-    /// Takes the next connection, where the bot must ask to resume from `seq`.
+    /// Accepts the next connection, on which the client must resume from `seq`.
     pub(crate) async fn resume(&self, session: &str, seq: u64) -> Wire {
         let mut wire = self.greet().await;
-        let asked = wire.next().await;
-        assert_eq!(asked["op"], 6, "the session is to be resumed: {asked}");
+        let frame = wire.next().await;
+        assert_eq!(frame["op"], 6, "the client resumes: {frame}");
         assert_eq!(
-            (&asked["d"]["session_id"], &asked["d"]["seq"]),
+            (&frame["d"]["session_id"], &frame["d"]["seq"]),
             (&json!(session), &json!(seq))
         );
         wire
@@ -115,36 +115,36 @@ async fn serve(app: Router) -> String {
     url
 }
 
-enum Told {
+enum WireCommand {
     Send(Value),
     Close(u16),
     End { reset: bool },
 }
 
-/// One connection of the bot's.
+/// One connection of the client.
 pub(crate) struct Wire {
-    told: mpsc::UnboundedSender<Told>,
-    heard: mpsc::UnboundedReceiver<Value>,
-    answers_heartbeats: Arc<AtomicBool>,
+    commands: mpsc::UnboundedSender<WireCommand>,
+    frames: mpsc::UnboundedReceiver<Value>,
+    acknowledges_heartbeats: Arc<AtomicBool>,
 }
 
 impl Wire {
     async fn upgrade(stream: TcpStream) -> Self {
         let socket = tokio_tungstenite::accept_async(stream).await.unwrap();
-        let (told, mut to_do) = mpsc::unbounded_channel();
-        let (hear, heard) = mpsc::unbounded_channel();
-        let answers_heartbeats = Arc::new(AtomicBool::new(true));
-        let answers = Arc::clone(&answers_heartbeats);
+        let (commands, mut command_receiver) = mpsc::unbounded_channel();
+        let (frame_sender, frames) = mpsc::unbounded_channel();
+        let acknowledges_heartbeats = Arc::new(AtomicBool::new(true));
+        let acknowledges = Arc::clone(&acknowledges_heartbeats);
         tokio::spawn(async move {
             let mut socket = socket;
             loop {
                 tokio::select! {
-                    told = to_do.recv() => match told {
-                        Some(Told::Send(frame)) => drop(socket.send(Message::text(frame.to_string())).await),
-                        Some(Told::Close(code)) => {
-                            drop(socket.close(Some(CloseFrame { code: code.into(), reason: "told to".into() })).await);
+                    command = command_receiver.recv() => match command {
+                        Some(WireCommand::Send(frame)) => drop(socket.send(Message::text(frame.to_string())).await),
+                        Some(WireCommand::Close(code)) => {
+                            drop(socket.close(Some(CloseFrame { code: code.into(), reason: "test".into() })).await);
                         }
-                        Some(Told::End { reset }) => {
+                        Some(WireCommand::End { reset }) => {
                             if reset { socket.get_ref().set_zero_linger().unwrap(); }
                             return;
                         }
@@ -153,14 +153,14 @@ impl Wire {
                     message = socket.next() => match message {
                         Some(Ok(Message::Text(text))) => {
                             let frame: Value = serde_json::from_str(&text).unwrap();
-                            if frame["op"] == 1 && answers.load(Ordering::SeqCst) {
+                            if frame["op"] == 1 && acknowledges.load(Ordering::SeqCst) {
                                 drop(socket.send(Message::text(json!({"op": 11}).to_string())).await);
                             } else {
-                                let _ = hear.send(frame);
+                                let _ = frame_sender.send(frame);
                             }
                         }
                         Some(Ok(Message::Close(frame))) => {
-                            let _ = hear.send(json!({"closed": frame.map(|frame| u16::from(frame.code))}));
+                            let _ = frame_sender.send(json!({"closed": frame.map(|frame| u16::from(frame.code))}));
                         }
                         Some(Ok(_)) => {}
                         Some(Err(_)) | None => return,
@@ -169,30 +169,30 @@ impl Wire {
             }
         });
         Self {
-            told,
-            heard,
-            answers_heartbeats,
+            commands,
+            frames,
+            acknowledges_heartbeats,
         }
     }
 
     pub(crate) fn send(&self, frame: Value) {
-        let _ = self.told.send(Told::Send(frame));
+        let _ = self.commands.send(WireCommand::Send(frame));
     }
 
-    /// What the bot sends next, but for heartbeats that were answered.
+    /// The next frame of the client, except acknowledged heartbeats.
     pub(crate) async fn next(&mut self) -> Value {
-        timeout(LIMIT, self.heard.recv())
+        timeout(LIMIT, self.frames.recv())
             .await
-            .expect("the bot says something")
-            .expect("the connection is there")
+            .expect("a frame within the limit")
+            .expect("an open connection")
     }
 
-    /// Returns once the bot has left this connection.
-    pub(crate) async fn left(&mut self) {
-        let leave = async { while self.heard.recv().await.is_some() {} };
-        timeout(LIMIT, leave)
+    /// Waits until the client has closed this connection.
+    pub(crate) async fn closed(&mut self) {
+        let drain = async { while self.frames.recv().await.is_some() {} };
+        timeout(LIMIT, drain)
             .await
-            .expect("the bot leaves the connection");
+            .expect("the client closes the connection");
     }
 
     pub(crate) fn ready(&self, session: &str, resume_url: &str) {
@@ -206,7 +206,7 @@ impl Wire {
         self.send(json!({"op": 0, "s": seq, "t": "RESUMED", "d": {}}));
     }
 
-    /// A reaction, told apart by the message it is on.
+    /// Sends a reaction on this message.
     pub(crate) fn reaction(&self, seq: u64, message: u64) {
         self.send(json!({"op": 0, "s": seq, "t": "MESSAGE_REACTION_ADD", "d": {
             "user_id": "7", "channel_id": "8", "guild_id": "9", "message_id": message.to_string(), "type": 0, "burst": false,
@@ -217,19 +217,19 @@ impl Wire {
     }
 
     pub(crate) fn close(&self, code: u16) {
-        let _ = self.told.send(Told::Close(code));
+        let _ = self.commands.send(WireCommand::Close(code));
     }
 
     pub(crate) fn reset(self) {
-        let _ = self.told.send(Told::End { reset: true });
+        let _ = self.commands.send(WireCommand::End { reset: true });
     }
 
     pub(crate) fn fin(self) {
-        let _ = self.told.send(Told::End { reset: false });
+        let _ = self.commands.send(WireCommand::End { reset: false });
     }
 
-    /// Keeps the connection open, and answers no heartbeat any more.
-    pub(crate) fn become_zombie(&self) {
-        self.answers_heartbeats.store(false, Ordering::SeqCst);
+    /// Keeps the connection open, and acknowledges no more heartbeats.
+    pub(crate) fn stop_acknowledging(&self) {
+        self.acknowledges_heartbeats.store(false, Ordering::SeqCst);
     }
 }

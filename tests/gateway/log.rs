@@ -1,4 +1,4 @@
-//! Everything that is logged, of libraries too, searched for what must not be there.
+//! Searches all log lines, including those of libraries, for a secret.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -8,22 +8,22 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 pub(crate) struct Log {
     secret: &'static str,
     lines: Arc<AtomicUsize>,
-    seen: Arc<AtomicBool>,
+    contains_secret: Arc<AtomicBool>,
 }
 
-/// Turns on every log line there is, for the whole process.
+/// Enables all log levels for the whole process.
 pub(crate) fn watch_for(secret: &'static str) -> Log {
     let log = Log {
         secret,
         lines: Arc::default(),
-        seen: Arc::default(),
+        contains_secret: Arc::default(),
     };
     let writer = log.clone();
     tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
         .with_writer(move || writer.clone())
         .try_init()
-        .expect("nobody else logs in this test binary");
+        .expect("no other logger in this process");
     log
 }
 
@@ -32,8 +32,8 @@ impl Log {
         self.lines.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn seen(&self) -> bool {
-        self.seen.load(Ordering::SeqCst)
+    pub(crate) fn contains_secret(&self) -> bool {
+        self.contains_secret.load(Ordering::SeqCst)
     }
 }
 
@@ -41,7 +41,7 @@ impl Write for Log {
     fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
         self.lines.fetch_add(1, Ordering::SeqCst);
         if String::from_utf8_lossy(line).contains(self.secret) {
-            self.seen.store(true, Ordering::SeqCst);
+            self.contains_secret.store(true, Ordering::SeqCst);
         }
         Ok(line.len())
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use killgate::domain::access::{Access, AccessGroup};
 use killgate::domain::event::{Action, Binding, RequestDetails, RequestEvent, RequestedBackend};
-use killgate::domain::identity::{BackendIdentity, Pid, ServerIdentity};
+use killgate::domain::identity::{Pid, ServerIdentity};
 use killgate::domain::ids::{ChannelId, Person, RequestId, RoleId, UserId};
 use killgate::domain::request::Request;
 use killgate::domain::session::{BackendType, Session, SessionState};
@@ -75,12 +75,7 @@ pub fn session(pid: i32) -> Session {
 pub fn backend(pid: i32) -> RequestedBackend {
     let session = session(pid);
     RequestedBackend {
-        identity: BackendIdentity {
-            pid: session.pid,
-            backend_start: session.backend_start,
-            xact_start: session.xact_start,
-            query_start: session.query_start,
-        },
+        identity: session.identity(),
         bound_to: Binding::Session,
         session,
         waiters: 3,

@@ -1,4 +1,4 @@
-//! The card, from question to outcome.
+//! The card of a request, from open to closed.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use killgate::workflow::ports::CardContent;
 use crate::fixture::*;
 
 #[test]
-fn a_new_card_calls_the_approvers_and_says_what_would_be_done_to_whom() {
-    assert_snapshot!(read(&new_card(&card(request(Action::Terminate)), &look())), @r#"
+fn a_new_card_notifies_the_approvers_and_shows_the_session() {
+    assert_snapshot!(read(&new_card(&card(request(Action::Terminate)), &render_config())), @r#"
     notifies: ["1300"]
     <@&1300> ✅ to approve, ❌ to deny: terminate 4711 on orders, which blocks 7 sessions
     # Terminate 4711 on orders?
@@ -26,8 +26,8 @@ fn a_new_card_calls_the_approvers_and_says_what_would_be_done_to_whom() {
     ```
     UPDATE orders SET total = ? WHERE id = ?
     ```
-    [If approved] It is disconnected, and its open transaction is rolled back. Releases 7 waiters.
-    [Asked by] <@1> at <t:1795374000:T>
+    [If approved] The session is disconnected. Its open transaction is rolled back. Releases 7 waiters.
+    [Requested by] <@1> at <t:1795374000:T>
     checkout is stuck behind it
     [Approvals] 0 of 2
     May approve: <@&1300>, <@3>
@@ -37,22 +37,22 @@ fn a_new_card_calls_the_approvers_and_says_what_would_be_done_to_whom() {
 }
 
 #[test]
-fn ages_are_told_by_the_clock_of_the_server_which_told_the_times() {
+fn ages_are_computed_with_the_clock_of_the_server() {
     let mut request = executed(Action::Terminate, terminated());
-    request.details.seen_at = Some(now());
-    // The bot's own clock is ahead.
+    request.details.seen_at = now();
+    // The bot's clock is ahead of the server's.
     request.details.asked_at = now().plus(Duration::from_hours(1));
-    let shown = read(&new_card(&card(request), &look()));
-    assert!(shown.contains("**idle in transaction** for 14 m 3 s"), "{shown}");
+    let text = read(&new_card(&card(request), &render_config()));
+    assert!(text.contains("**idle in transaction** for 14 m 3 s"), "{text}");
 }
 
 #[test]
-fn a_cancel_that_cannot_help_says_so_first() {
-    assert_snapshot!(read(&new_card(&card(request(Action::Cancel)), &look())), @r#"
+fn a_card_warns_of_a_cancel_that_has_no_effect() {
+    assert_snapshot!(read(&new_card(&card(request(Action::Cancel)), &render_config())), @r#"
     notifies: ["1300"]
     <@&1300> ✅ to approve, ❌ to deny: cancel the query of 4711 on orders, which blocks 7 sessions
     # Cancel the query of 4711 on orders?
-    ⚠️ There is no query to cancel; the open transaction holds the locks. Ask for a /terminate instead.
+    ⚠️ There is no query to cancel. The open transaction holds the locks. Use /terminate instead.
     **idle in transaction** since <t:1795373157:T> (<t:1795373157:R>) · transaction open since <t:1795373152:T> (<t:1795373152:R>)
     **Blocks 7 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718
     user app · database shop · application psql · client 10.0.0.7
@@ -60,7 +60,7 @@ fn a_cancel_that_cannot_help_says_so_first() {
     UPDATE orders SET total = ? WHERE id = ?
     ```
     [If approved] Nothing is signalled while no query runs.
-    [Asked by] <@1> at <t:1795374000:T>
+    [Requested by] <@1> at <t:1795374000:T>
     checkout is stuck behind it
     [Approvals] 0 of 2
     May approve: <@&1300>, <@3>
@@ -70,14 +70,14 @@ fn a_cancel_that_cannot_help_says_so_first() {
 }
 
 #[test]
-fn while_it_is_open_the_card_follows_approvals_and_changes_and_calls_nobody_again() {
+fn the_card_of_an_open_request_shows_approvals_and_changes_without_notifying_again() {
     let mut card = card(request(Action::Terminate));
     card.request.approvals = BTreeSet::from([BOB]);
-    card.latest = Some(Observation {
+    card.sessions[0].latest = Some(Observation {
         session: waiting(4711, &[4712, 0], 4),
         waiters: 9,
     });
-    card.changes = vec![
+    card.sessions[0].changes = vec![
         SessionChange::Query {
             before: Some("UPDATE orders SET total = ?".to_owned()),
         },
@@ -86,11 +86,11 @@ fn while_it_is_open_the_card_follows_approvals_and_changes_and_calls_nobody_agai
         },
         SessionChange::Waiters { before: 7 },
     ];
-    assert_snapshot!(read(&card_edit(&card, &look())), @r"
+    assert_snapshot!(read(&card_edit(&card, &render_config())), @r"
     notifies: []
     <@&1300> ✅ to approve, ❌ to deny: terminate 4711 on orders
     # Terminate 4711 on orders?
-    ⚠️ It waits itself, for 4712, a prepared transaction: ending it may release nobody. /sessions view:blocking shows what holds up the queue.
+    ⚠️ This session itself waits for 4712, a prepared transaction. Ending it may release no one. /sessions view:blocking shows the root blocker.
     **active** since <t:1795373996:T> (<t:1795373996:R>)
     Waits for Lock: transactionid, held by 4712, a prepared transaction
     **Blocks 9 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718 and 2 more
@@ -101,8 +101,8 @@ fn while_it_is_open_the_card_follows_approvals_and_changes_and_calls_nobody_agai
     [Changed] Its query was `UPDATE orders SET total = ?`
     Its state was idle in transaction
     It blocked 7 sessions
-    [If approved] It is disconnected, and its open transaction is rolled back. Those behind it may go on waiting for 4712, a prepared transaction.
-    [Asked by] <@1> at <t:1795374000:T>
+    [If approved] The session is disconnected. Its open transaction is rolled back. The sessions behind it may keep waiting for 4712, a prepared transaction.
+    [Requested by] <@1> at <t:1795374000:T>
     checkout is stuck behind it
     [Approvals] 1 of 2: <@2>
     May approve: <@&1300>, <@3>
@@ -112,24 +112,24 @@ fn while_it_is_open_the_card_follows_approvals_and_changes_and_calls_nobody_agai
 }
 
 #[test]
-fn a_card_of_a_parallel_worker_names_its_leader() {
+fn the_card_of_a_parallel_worker_names_its_leader() {
     let mut card = card(request(Action::Cancel));
-    card.request.details.worker = Some(pid(4720));
-    card.request.details.session = session(4711);
+    card.request.details.backends[0].worker = Some(pid(4720));
+    card.request.details.backends[0].session = session(4711);
     card.request.details.reason = None;
-    assert_snapshot!(read(&new_card(&card, &look())), @r#"
+    assert_snapshot!(read(&new_card(&card, &render_config())), @r#"
     notifies: ["1300"]
     <@&1300> ✅ to approve, ❌ to deny: cancel the query of 4711 on orders, which blocks 7 sessions
     # Cancel the query of 4711 on orders?
-    4720 is a parallel worker of 4711: this is about its leader.
+    4720 is a parallel worker of 4711. This request is about the leader.
     **active** since <t:1795373997:T> (<t:1795373997:R>)
     **Blocks 7 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718
     user app · database shop · application checkout · client 10.0.0.7
     ```
     SELECT * FROM orders WHERE id = ?
     ```
-    [If approved] Its query ends, the session stays connected.
-    [Asked by] <@1> at <t:1795374000:T>, without a reason
+    [If approved] The query ends. The session stays connected.
+    [Requested by] <@1> at <t:1795374000:T>, no reason given
     [Approvals] 0 of 2
     May approve: <@&1300>, <@3>
     [Expires] <t:1795374900:R>
@@ -138,12 +138,12 @@ fn a_card_of_a_parallel_worker_names_its_leader() {
 }
 
 #[test]
-fn while_it_is_executed_the_card_asks_nothing_more() {
+fn the_card_of_an_executing_request_asks_for_nothing() {
     let mut card = card(request(Action::Terminate));
     card.request.state = RequestState::Executing {
         approvers: vec![BOB, CAROL],
     };
-    let json = json(&card_edit(&card, &look()));
+    let json = json(&card_edit(&card, &render_config()));
     assert_eq!(json["content"], "Terminating 4711 on orders …");
     let fields = json["embeds"][0]["fields"].as_array().expect("fields");
     assert!(fields.iter().all(|field| field["name"] != "If approved"));
@@ -151,9 +151,9 @@ fn while_it_is_executed_the_card_asks_nothing_more() {
 }
 
 #[test]
-fn a_closed_card_begins_with_the_outcome_and_keeps_its_text() {
+fn a_closed_card_begins_with_the_outcome_and_keeps_the_session() {
     let card = card(executed(Action::Terminate, terminated()));
-    assert_snapshot!(read(&card_edit(&card, &look())), @r"
+    assert_snapshot!(read(&card_edit(&card, &render_config())), @r"
     notifies: []
     Terminated 4711 on orders
     # Terminated 4711 on orders
@@ -164,7 +164,7 @@ fn a_closed_card_begins_with_the_outcome_and_keeps_its_text() {
     UPDATE orders SET total = ? WHERE id = ?
     ```
     [Outcome] Terminated after 143 ms. The session ended. 7 waiters released.
-    [Asked by] <@1> at <t:1795374000:T>
+    [Requested by] <@1> at <t:1795374000:T>
     checkout is stuck behind it
     [Approvals] 2 of 2: <@2>, <@3>
     [Closed] <t:1795374060:T>
@@ -173,11 +173,11 @@ fn a_closed_card_begins_with_the_outcome_and_keeps_its_text() {
 }
 
 #[test]
-fn a_card_that_a_person_closed_names_them() {
+fn a_closed_card_names_the_person_who_closed_it() {
     let card = card(closed(
         Resolution::without_signal(Outcome::Denied, "an approver said no").closed_by(CAROL),
     ));
-    assert_snapshot!(read(&new_card(&card, &look())), @r"
+    assert_snapshot!(read(&new_card(&card, &render_config())), @r"
     notifies: []
     Denied: terminate 4711 on orders
     # Denied: terminate 4711 on orders
@@ -188,7 +188,7 @@ fn a_card_that_a_person_closed_names_them() {
     UPDATE orders SET total = ? WHERE id = ?
     ```
     [Outcome] Denied by <@3>.
-    [Asked by] <@1> at <t:1795374000:T>
+    [Requested by] <@1> at <t:1795374000:T>
     checkout is stuck behind it
     [Approvals] 0 of 2
     [Closed] <t:1795374060:T>
@@ -197,29 +197,29 @@ fn a_card_that_a_person_closed_names_them() {
 }
 
 #[test]
-fn a_card_names_the_first_of_many_that_wait() {
+fn a_card_names_the_first_ten_waiters() {
     let mut card = card(request(Action::Terminate));
-    card.request.details.waiters = 17;
-    card.waiting_pids = (4712..4729).map(pid).collect();
-    let text = read(&card_edit(&card, &look()));
+    card.request.details.backends[0].waiters = 17;
+    card.sessions[0].waiting_pids = (4712..4729).map(pid).collect();
+    let text = read(&card_edit(&card, &render_config()));
     let first =
         "**Blocks 17 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718, 4719, 4720, 4721 and 7 more\n";
     assert!(text.contains(first), "{text}");
-    // After a start it is known how many waited, and not yet who.
-    card.waiting_pids.clear();
-    let text = read(&card_edit(&card, &look()));
+    // After a restart the number of waiters is known, but not their pids.
+    card.sessions[0].waiting_pids.clear();
+    let text = read(&card_edit(&card, &render_config()));
     assert!(text.contains("**Blocks 17 sessions**\n"), "{text}");
 }
 
 #[test]
-fn a_session_that_waits_itself_is_not_said_to_release_those_behind_it() {
+fn the_card_of_a_waiting_session_does_not_promise_to_release_its_waiters() {
     let mut card = card(request(Action::Terminate));
-    card.request.details.session = waiting(4711, &[18_472], 59);
-    assert_snapshot!(read(&card_edit(&card, &look())), @r"
+    card.request.details.backends[0].session = waiting(4711, &[18_472], 59);
+    assert_snapshot!(read(&card_edit(&card, &render_config())), @r"
     notifies: []
     <@&1300> ✅ to approve, ❌ to deny: terminate 4711 on orders
     # Terminate 4711 on orders?
-    ⚠️ It waits itself, for 18472: ending it may release nobody. /sessions view:blocking shows what holds up the queue.
+    ⚠️ This session itself waits for 18472. Ending it may release no one. /sessions view:blocking shows the root blocker.
     **active** since <t:1795373941:T> (<t:1795373941:R>)
     Waits for Lock: transactionid, held by 18472
     **Blocks 7 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718
@@ -227,82 +227,89 @@ fn a_session_that_waits_itself_is_not_said_to_release_those_behind_it() {
     ```
     UPDATE orders SET paid = ? WHERE id = ?
     ```
-    [If approved] It is disconnected, and its open transaction is rolled back. Those behind it may go on waiting for 18472.
-    [Asked by] <@1> at <t:1795374000:T>
+    [If approved] The session is disconnected. Its open transaction is rolled back. The sessions behind it may keep waiting for 18472.
+    [Requested by] <@1> at <t:1795374000:T>
     checkout is stuck behind it
     [Approvals] 0 of 2
     May approve: <@&1300>, <@3>
     [Expires] <t:1795374900:R>
     (Request #7)
     ");
-    // Of a long queue not every waiter's blockers are known.
-    card.request.details.session.blocked_by.clear();
-    let text = read(&card_edit(&card, &look()));
+    // In a long queue, the blockers are not queried for every waiter.
+    card.request.details.backends[0].session.blocked_by.clear();
+    let text = read(&card_edit(&card, &render_config()));
     assert!(
-        text.contains("⚠️ It waits itself, for a lock: ending it may release nobody."),
+        text.contains("⚠️ This session itself waits for a lock. Ending it may release no one."),
         "{text}"
     );
     assert!(
-        text.contains("Those behind it may go on waiting for a lock."),
+        text.contains("The sessions behind it may keep waiting for a lock."),
         "{text}"
     );
-    // Nobody is behind it, so that nothing is to be warned of.
-    card.request.details.waiters = 0;
-    let text = read(&card_edit(&card, &look()));
+    // Without waiters there is nothing to warn of.
+    card.request.details.backends[0].waiters = 0;
+    let text = read(&card_edit(&card, &render_config()));
     assert!(
-        !text.contains("⚠️") && !text.contains("Those behind it"),
+        !text.contains("⚠️") && !text.contains("The sessions behind it"),
         "{text}"
     );
 }
 
 #[test]
-fn a_cancel_of_a_session_that_waits_itself_warns_of_the_queue_too() {
+fn the_card_of_a_cancel_also_warns_of_the_queue() {
     let mut card = card(request(Action::Cancel));
-    card.request.details.session = waiting(4711, &[0], 59);
-    let text = read(&card_edit(&card, &look()));
+    card.request.details.backends[0].session = waiting(4711, &[0], 59);
+    let text = read(&card_edit(&card, &render_config()));
     assert!(
-        text.contains("⚠️ It waits itself, for a prepared transaction: ending it may release nobody."),
+        text.contains(
+            "⚠️ This session itself waits for a prepared transaction. Ending it may release no one."
+        ),
         "{text}"
     );
     assert!(!text.contains("which blocks"), "{text}");
 }
 
 #[test]
-fn names_and_addresses_stand_on_the_card_letter_by_letter() {
+fn names_and_addresses_are_readable_letter_by_letter() {
     let mut card = card(request(Action::Terminate));
-    let session = &mut card.request.details.session;
+    let session = &mut card.request.details.backends[0].session;
     session.user = Some("_ro_".to_owned());
     session.application = "PostgreSQL JDBC Driver".to_owned();
     session.client = Some("2001:db8:a:b::1".to_owned());
-    let text = read(&card_edit(&card, &look()));
-    let whose =
+    let text = read(&card_edit(&card, &render_config()));
+    let origin =
         "user `_ro_` · database shop · application PostgreSQL JDBC Driver · client `2001:db8:a:b::1`\n";
-    assert!(text.contains(whose), "{text}");
+    assert!(text.contains(origin), "{text}");
 }
 
 #[test]
-fn a_transaction_as_old_as_the_state_is_not_told_of_twice() {
+fn a_transaction_as_old_as_the_state_is_shown_once() {
     let mut card = card(request(Action::Terminate));
-    card.request.details.session.xact_start = Some(ago(843).minus(Duration::from_millis(3)));
-    let text = read(&card_edit(&card, &look()));
-    let once = "**idle in transaction** since <t:1795373157:T> (<t:1795373157:R>)\n";
-    assert!(text.contains(once), "{text}");
+    card.request.details.backends[0].session.xact_start = Some(ago(843).minus(Duration::from_millis(3)));
+    let text = read(&card_edit(&card, &render_config()));
+    let state = "**idle in transaction** since <t:1795373157:T> (<t:1795373157:R>)\n";
+    assert!(text.contains(state), "{text}");
 }
 
 #[test]
-fn no_card_but_an_open_one_that_is_posted_notifies_anybody() {
+fn only_a_new_card_of_an_open_request_notifies_anybody() {
     let nobody = serde_json::json!({ "parse": [], "users": [], "roles": [], "replied_user": false });
-    let calling = serde_json::json!({ "parse": [], "users": [], "roles": ["1300"], "replied_user": false });
+    let approvers = serde_json::json!({ "parse": [], "users": [], "roles": ["1300"], "replied_user": false });
     let open = card(request(Action::Terminate));
-    let over = card(executed(Action::Terminate, terminated()));
-    assert_eq!(json(&new_card(&open, &look()))["allowed_mentions"], calling);
+    let closed = card(executed(Action::Terminate, terminated()));
+    assert_eq!(
+        json(&new_card(&open, &render_config()))["allowed_mentions"],
+        approvers
+    );
     for body in [
-        card_edit(&open, &look()),
-        new_card(&over, &look()),
-        card_edit(&over, &look()),
+        card_edit(&open, &render_config()),
+        new_card(&closed, &render_config()),
+        card_edit(&closed, &render_config()),
     ] {
         assert_eq!(json(&body)["allowed_mentions"], nobody);
     }
-    let edit = |card: &CardContent| serde_json::to_value(card_edit(card, &look()).edit()).expect("JSON");
+    let edit = |card: &CardContent| {
+        serde_json::to_value(card_edit(card, &render_config()).into_edit()).expect("JSON")
+    };
     assert_eq!(edit(&open)["allowed_mentions"], nobody);
 }

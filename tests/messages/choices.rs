@@ -1,6 +1,4 @@
-//! What is offered while somebody types a pid or a target.
-
-use std::sync::Arc;
+//! Autocomplete choices.
 
 use insta::assert_snapshot;
 use killgate::discord::messages::choices::{pids, targets};
@@ -9,13 +7,6 @@ use killgate::domain::session::{BackendType, Session};
 use serenity::all::CreateAutocompleteResponse;
 
 use crate::fixture::*;
-
-fn answer(target: &str, sessions: Vec<Session>) -> TargetAnswer {
-    TargetAnswer {
-        target: target.to_owned(),
-        snapshot: Ok(Arc::new(snapshot(sessions))),
-    }
-}
 
 fn names(response: &CreateAutocompleteResponse) -> String {
     let json = serde_json::to_value(response).expect("choices are JSON");
@@ -33,7 +24,7 @@ fn names(response: &CreateAutocompleteResponse) -> String {
     names.join("\n")
 }
 
-fn orders() -> TargetAnswer {
+fn orders_answer() -> TargetAnswer {
     let own = Session {
         is_own: true,
         ..session(10)
@@ -56,14 +47,14 @@ fn orders() -> TargetAnswer {
             session(4600),
             waiting(4712, &[4711], 252),
             payments,
-            resting(4711, 843),
+            idle_in_transaction(4711, 843),
         ],
     )
 }
 
 #[test]
-fn the_worst_comes_first_and_nothing_that_could_not_be_signalled() {
-    assert_snapshot!(names(&pids(&[orders()], "")), @r"
+fn client_sessions_are_offered_the_worst_first() {
+    assert_snapshot!(names(&pids(&[orders_answer()], "")), @r"
     4711 = 4711 · app · idle in tx 14 m 3 s · blocks 1 · psql · shop
     4600 = 4600 · app · active 3 s · checkout · shop
     4700 = 4700 · payments · active 3 s · checkout · shop
@@ -73,33 +64,33 @@ fn the_worst_comes_first_and_nothing_that_could_not_be_signalled() {
 }
 
 #[test]
-fn what_was_typed_is_looked_for_in_pid_user_application_database_and_query() {
-    assert_snapshot!(names(&pids(&[orders()], "47")), @r"
+fn typed_text_matches_pid_user_application_database_and_query() {
+    assert_snapshot!(names(&pids(&[orders_answer()], "47")), @r"
     47 = 47 · app · idle 3 s · checkout · shop
     4711 = 4711 · app · idle in tx 14 m 3 s · blocks 1 · psql · shop
     4700 = 4700 · payments · active 3 s · checkout · shop
     4712 = 4712 · app · waits 4 m 12 s · checkout · shop
     ");
-    assert_snapshot!(names(&pids(&[orders()], " PayMents ")), @r"4700 = 4700 · payments · active 3 s · checkout · shop");
-    assert_snapshot!(names(&pids(&[orders()], "vacuum")), @r"4700 = 4700 · payments · active 3 s · checkout · shop");
-    assert_snapshot!(names(&pids(&[orders()], "nothing like it")), @"");
+    assert_snapshot!(names(&pids(&[orders_answer()], " PayMents ")), @r"4700 = 4700 · payments · active 3 s · checkout · shop");
+    assert_snapshot!(names(&pids(&[orders_answer()], "vacuum")), @r"4700 = 4700 · payments · active 3 s · checkout · shop");
+    assert_snapshot!(names(&pids(&[orders_answer()], "nothing like it")), @"");
 }
 
 #[test]
-fn with_several_targets_each_choice_names_its_own_and_one_without_an_answer_hides_none() {
+fn with_several_targets_each_choice_names_its_target_and_a_silent_one_is_omitted() {
     let silent = TargetAnswer {
         target: "billing".to_owned(),
         snapshot: Err(NoAnswerReason::Pending),
     };
-    let users = answer("users", vec![resting(4711, 10)]);
-    assert_snapshot!(names(&pids(&[orders(), silent, users], "4711")), @r"
+    let users = answer("users", vec![idle_in_transaction(4711, 10)]);
+    assert_snapshot!(names(&pids(&[orders_answer(), silent, users], "4711")), @r"
     4711 = 4711 · orders · app · idle in tx 14 m 3 s · blocks 1 · psql · shop
     4711 = 4711 · users · app · idle in tx 10 s · psql · shop
     ");
 }
 
 #[test]
-fn targets_are_found_by_a_part_of_their_name() {
+fn targets_match_by_a_part_of_their_name() {
     assert_snapshot!(names(&targets(["orders", "billing", "old_orders"], "ORD")), @r#"
     "orders" = orders
     "old_orders" = old_orders

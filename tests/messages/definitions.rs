@@ -1,21 +1,20 @@
-//! The slash commands, and whether Discord has them so.
+//! The slash commands, and whether the registered ones differ from them.
 
 use insta::assert_snapshot;
-use killgate::discord::interactions::definitions::{STATUSES, VIEWS, all, differs};
-use killgate::discord::session_list::SessionView;
+use killgate::discord::interactions::definitions::{commands, differ};
 use serde_json::{Value, json};
 use serenity::all::Command;
 
-fn as_json() -> Vec<Value> {
-    all()
+fn commands_as_json() -> Vec<Value> {
+    commands()
         .iter()
         .map(|command| serde_json::to_value(command).expect("JSON"))
         .collect()
 }
 
-/// The commands as Discord gives them back: with ids, versions and nulls, and without what is false.
-fn as_discord_has_them() -> Vec<Value> {
-    let mut commands = as_json();
+/// The commands as Discord returns them: with ids, versions and nulls, and without defaults.
+fn as_returned_by_discord() -> Vec<Value> {
+    let mut commands = commands_as_json();
     for command in &mut commands {
         command["id"] = json!("1");
         command["application_id"] = json!("2");
@@ -42,7 +41,7 @@ fn parsed(commands: Vec<Value>) -> Vec<Command> {
 #[test]
 fn the_commands_and_their_options() {
     let mut lines = Vec::new();
-    for command in as_json() {
+    for command in commands_as_json() {
         lines.push(format!(
             "/{}: {}",
             command["name"].as_str().unwrap_or_default(),
@@ -75,22 +74,22 @@ fn the_commands_and_their_options() {
         }
     }
     assert_snapshot!(lines.join("\n"), @r#"
-    /sessions: "What PostgreSQL is doing now, worst trouble first"
+    /sessions: "Show PostgreSQL sessions, the worst first"
       target (type 3) 
       view (type 3) busy blocking idle-in-transaction all
       user (type 3) 
       database (type 3) 
       application (type 3) 
       min_age (type 3) 
-    /cancel: "Ask to cancel the query that a session runs; others must approve"
+    /cancel: "Ask to cancel the running query of a session; needs approval"
       pid (type 4, required, autocompleted) 
       target (type 3, autocompleted) 
       reason (type 3) 
-    /terminate: "Ask to end a session; others must approve"
+    /terminate: "Ask to terminate a session; needs approval"
       pid (type 4, required, autocompleted) 
       target (type 3, autocompleted) 
       reason (type 3) 
-    /requests: "Open and past requests, and how they ended"
+    /requests: "Show open and closed requests, and how they ended"
       status (type 3) open closed all
       pid (type 4) 
       user (type 6)
@@ -98,28 +97,26 @@ fn the_commands_and_their_options() {
 }
 
 #[test]
-fn discord_takes_every_description_and_the_domain_knows_every_view() {
-    for command in as_json() {
+fn discord_accepts_the_length_of_every_description() {
+    for command in commands_as_json() {
         let options = command["options"].as_array().expect("options");
         for described in std::iter::once(&command).chain(options) {
             let length = described["description"].as_str().expect("text").chars().count();
             assert!((1..=100).contains(&length), "{described}");
         }
     }
-    assert_eq!(VIEWS, SessionView::ALL.map(SessionView::name));
-    assert_eq!(STATUSES, ["open", "closed", "all"]);
 }
 
 #[test]
-fn what_discord_adds_or_leaves_out_is_no_difference() {
-    let mut present = as_discord_has_them();
-    assert!(!differs(&parsed(present.clone()), &all()));
-    present.reverse();
-    assert!(!differs(&parsed(present), &all()));
+fn fields_that_discord_adds_or_omits_do_not_differ() {
+    let mut registered = as_returned_by_discord();
+    assert!(!differ(&parsed(registered.clone()), &commands()));
+    registered.reverse();
+    assert!(!differ(&parsed(registered), &commands()));
 }
 
 #[test]
-fn what_people_would_notice_is_a_difference() {
+fn every_visible_change_differs() {
     type Change = fn(&mut Vec<Value>);
     let changes: [(&str, Change); 7] = [
         ("a command is missing", |commands| drop(commands.pop())),
@@ -145,8 +142,8 @@ fn what_people_would_notice_is_a_difference() {
         }),
     ];
     for (what, change) in changes {
-        let mut present = as_discord_has_them();
-        change(&mut present);
-        assert!(differs(&parsed(present), &all()), "{what}");
+        let mut registered = as_returned_by_discord();
+        change(&mut registered);
+        assert!(differ(&parsed(registered), &commands()), "{what}");
     }
 }

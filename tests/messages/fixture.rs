@@ -1,25 +1,32 @@
 //! An incident to show: 4711 holds a lock in an open transaction, and others wait.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use killgate::discord::messages::RenderConfig;
 use killgate::discord::messages::body::MessageBody;
-use killgate::domain::event::{Action, RequestDetails, Resolution};
-use killgate::domain::identity::{BackendIdentity, Pid, ServerIdentity};
+use killgate::discord::session_list::SessionView;
+use killgate::discord::session_list::page::{SessionQuery, TargetAnswer};
+use killgate::domain::event::{
+    Action, BackendResolution, Binding, RequestDetails, RequestedBackend, Resolution,
+};
+use killgate::domain::identity::{Pid, ServerIdentity};
 use killgate::domain::ids::{ChannelId, MessageId, RequestId, RoleId, UserId};
 use killgate::domain::outcome::Outcome;
 use killgate::domain::request::{Request, RequestState};
-use killgate::domain::session::{BackendType, Session, SessionState, Snapshot, WaitEvent};
+use killgate::domain::session::{Session, SessionState, Snapshot, WaitEvent};
 use killgate::domain::timestamp::Timestamp;
-use killgate::workflow::ports::{ApproverList, CardContent};
+use killgate::workflow::ports::{ApproverList, CardContent, SessionOnCard};
 use serde_json::Value;
+
+use crate::session_fixture::client_session;
 
 pub(crate) const ALICE: UserId = UserId(1);
 pub(crate) const BOB: UserId = UserId(2);
 pub(crate) const CAROL: UserId = UserId(3);
 
-pub(crate) fn look() -> RenderConfig {
+pub(crate) fn render_config() -> RenderConfig {
     RenderConfig {
         guild: 1_100,
         approve: "✅".to_owned(),
@@ -27,7 +34,7 @@ pub(crate) fn look() -> RenderConfig {
     }
 }
 
-/// The moment at which everything here is seen.
+/// The time at which everything here is seen.
 pub(crate) fn now() -> Timestamp {
     Timestamp::from_micros(1_795_374_000_000_000)
 }
@@ -40,31 +47,13 @@ pub(crate) fn pid(number: i32) -> Pid {
     Pid::new(number).expect("a positive number")
 }
 
-/// A session of the shop that runs a query since three seconds.
+/// A session that has run a query for three seconds.
 pub(crate) fn session(number: i32) -> Session {
-    Session {
-        pid: pid(number),
-        backend_start: ago(86_400),
-        backend_type: BackendType::Client,
-        leader_pid: None,
-        user: Some("app".to_owned()),
-        is_superuser: false,
-        is_own: false,
-        database: Some("shop".to_owned()),
-        application: "checkout".to_owned(),
-        client: Some("10.0.0.7".to_owned()),
-        state: SessionState::Active,
-        wait: None,
-        xact_start: Some(ago(3)),
-        query_start: Some(ago(3)),
-        state_change: Some(ago(3)),
-        query: Some("SELECT * FROM orders WHERE id = ?".to_owned()),
-        blocked_by: Vec::new(),
-    }
+    client_session(number, now())
 }
 
-/// One that rests in an open transaction.
-pub(crate) fn resting(number: i32, seconds: u64) -> Session {
+/// A session that is idle in a transaction.
+pub(crate) fn idle_in_transaction(number: i32, seconds: u64) -> Session {
     Session {
         application: "psql".to_owned(),
         state: SessionState::IdleInTransaction,
@@ -77,20 +66,20 @@ pub(crate) fn resting(number: i32, seconds: u64) -> Session {
     }
 }
 
-/// One that waits for others.
-pub(crate) fn waiting(number: i32, behind: &[i32], seconds: u64) -> Session {
+/// A session that waits for a lock.
+pub(crate) fn waiting(number: i32, blockers: &[i32], seconds: u64) -> Session {
     Session {
         wait: Some(wait("Lock", "transactionid")),
         xact_start: Some(ago(seconds)),
         query_start: Some(ago(seconds)),
         state_change: Some(ago(seconds)),
         query: Some("UPDATE orders SET paid = ? WHERE id = ?".to_owned()),
-        blocked_by: behind.to_vec(),
+        blocked_by: blockers.to_vec(),
         ..session(number)
     }
 }
 
-/// One that does nothing, and holds nothing.
+/// A session that is idle and holds nothing.
 pub(crate) fn idle(number: i32) -> Session {
     Session {
         state: SessionState::Idle,
@@ -123,48 +112,66 @@ pub(crate) fn snapshot(sessions: Vec<Session>) -> Snapshot {
     }
 }
 
-/// Alice asks for `action` on the session 4711, which seven wait for.
-pub(crate) fn asked(action: Action) -> RequestDetails {
-    let session = resting(4711, 843);
+/// A target that answered with these sessions.
+pub(crate) fn answer(target: &str, sessions: Vec<Session>) -> TargetAnswer {
+    TargetAnswer {
+        target: target.to_owned(),
+        snapshot: Ok(Arc::new(snapshot(sessions))),
+    }
+}
+
+pub(crate) fn query(view: SessionView) -> SessionQuery {
+    SessionQuery {
+        view,
+        ..SessionQuery::default()
+    }
+}
+
+/// Alice requests `action` on session 4711, for which seven others wait.
+pub(crate) fn details(action: Action) -> RequestDetails {
+    let session = idle_in_transaction(4711, 843);
     RequestDetails {
         action,
         target: "orders".to_owned(),
-        identity: BackendIdentity {
-            server: server(),
-            pid: session.pid,
-            backend_start: session.backend_start,
-            query_start: session.query_start,
-        },
-        session,
-        waiters: 7,
-        worker: None,
+        server: server(),
         requester: ALICE,
         channel: ChannelId(1_200),
         reason: Some("checkout is stuck behind it".to_owned()),
         approvals_needed: 2,
         asked_at: now(),
-        seen_at: None,
+        seen_at: now(),
         expires_at: now().plus(Duration::from_mins(15)),
+        backends: vec![RequestedBackend {
+            identity: session.identity(),
+            bound_to: match action {
+                Action::Cancel => Binding::Query,
+                Action::Terminate => Binding::Session,
+            },
+            session,
+            waiters: 7,
+            worker: None,
+        }],
     }
 }
 
 pub(crate) fn request(action: Action) -> Request {
     Request {
         id: RequestId(7),
-        details: asked(action),
+        mark: "4f2a91c0".to_owned(),
+        details: details(action),
         card: Some(MessageId(1_400)),
         approvals: BTreeSet::new(),
-        notified: BTreeSet::new(),
+        attempts: BTreeMap::new(),
         state: RequestState::Open,
     }
 }
 
-/// The request after Bob and Carol approved it and `ending` came of it.
-pub(crate) fn executed(action: Action, ending: Resolution) -> Request {
+/// The request after Bob and Carol approved it and it was executed.
+pub(crate) fn executed(action: Action, resolution: Resolution) -> Request {
     Request {
         approvals: BTreeSet::from([BOB, CAROL]),
         state: RequestState::Ended {
-            resolution: ending,
+            resolution,
             at: now().plus(Duration::from_mins(1)),
             approvers: vec![BOB, CAROL],
         },
@@ -173,10 +180,10 @@ pub(crate) fn executed(action: Action, ending: Resolution) -> Request {
 }
 
 /// The request after it was closed without a signal.
-pub(crate) fn closed(ending: Resolution) -> Request {
+pub(crate) fn closed(resolution: Resolution) -> Request {
     Request {
         state: RequestState::Ended {
-            resolution: ending,
+            resolution,
             at: now().plus(Duration::from_mins(1)),
             approvers: Vec::new(),
         },
@@ -185,31 +192,35 @@ pub(crate) fn closed(ending: Resolution) -> Request {
 }
 
 pub(crate) fn terminated() -> Resolution {
-    Resolution {
+    let session = BackendResolution {
+        pid: pid(4711),
         outcome: Outcome::Terminated,
         elapsed: Some(Duration::from_millis(143)),
         signal_sent: Some(true),
         detail: "the session ended".to_owned(),
         postgres: None,
-        waiters_released: Some(7),
-        actor: None,
-    }
+    };
+    Resolution::of_execution(vec![session], Some(7))
 }
 
 pub(crate) fn card(request: Request) -> CardContent {
     CardContent {
         request,
-        latest: None,
-        waiting_pids: (4712..4719).map(pid).collect(),
-        changes: Vec::new(),
+        sessions: vec![SessionOnCard {
+            latest: None,
+            waiting_pids: (4712..4719).map(pid).collect(),
+            changes: Vec::new(),
+            lapsed: None,
+        }],
         approvers: ApproverList {
             roles: vec![RoleId(1_300)],
             users: vec![CAROL],
         },
+        hold: None,
     }
 }
 
-/// A message as a person reads it, and whom it notifies.
+/// A message as a person reads it, and the roles it notifies.
 pub(crate) fn read(body: &MessageBody) -> String {
     let json = json(body);
     let mut lines = vec![format!("notifies: {}", json["allowed_mentions"]["roles"])];
@@ -229,5 +240,5 @@ pub(crate) fn read(body: &MessageBody) -> String {
 
 /// A message as it is sent.
 pub(crate) fn json(body: &MessageBody) -> Value {
-    serde_json::to_value(body.clone().message()).expect("a message is JSON")
+    serde_json::to_value(body.clone().into_message()).expect("a message is JSON")
 }

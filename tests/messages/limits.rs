@@ -1,4 +1,4 @@
-//! Every message stays within Discord's limits and inert, whatever is in it.
+//! Every message stays within Discord's limits and contains no markup from elsewhere, whatever its texts.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use killgate::discord::messages::component_id::SessionChoice;
 use killgate::discord::messages::{card, choices, details, notices, reason_form, request_list, result};
 use killgate::discord::session_list::SessionView;
 use killgate::discord::session_list::filter::SessionFilter;
-use killgate::discord::session_list::page::{NoAnswerReason, SessionQuery, TargetAnswer, page};
+use killgate::discord::session_list::page::{NoAnswerReason, SessionQuery, TargetAnswer, render_page};
 use killgate::domain::event::{Action, Resolution};
 use killgate::domain::ids::{RequestId, RoleId, UserId};
 use killgate::domain::outcome::Outcome;
@@ -26,7 +26,7 @@ use serde_json::Value;
 
 use crate::fixture::*;
 
-/// Anything from nothing to far more than fits, of what is markup, wide, invisible or many units long.
+/// Text of any length, with markup, wide, invisible and combining characters.
 fn hostile() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         select(vec![
@@ -80,24 +80,32 @@ fn hostile_session(number: i32) -> impl Strategy<Value = Session> {
         SessionState::Unknown,
     ]);
     let blocked_by = vec(prop_oneof![Just(0), 1..16_i32, Just(i32::MAX)], 0..30);
-    (names, texts, state, blocked_by).prop_map(
-        move |((user, database, client), (application, event, query), state, blocked_by)| Session {
-            user,
-            database,
-            client,
-            application,
-            wait: Some(wait(&event, &event)),
-            query: Some(query),
-            state,
-            blocked_by,
-            ..session(number)
+    let xact_start = select(vec![
+        None,
+        Some(ago(3)),
+        Some(Timestamp::from_micros(i64::MIN / 2)),
+    ]);
+    (names, texts, state, blocked_by, xact_start).prop_map(
+        move |((user, database, client), (application, event, query), state, blocked_by, xact_start)| {
+            Session {
+                user,
+                database,
+                client,
+                application,
+                wait: Some(wait(&event, &event)),
+                query: Some(query),
+                state,
+                blocked_by,
+                xact_start,
+                ..session(number)
+            }
         },
     )
 }
 
 fn hostile_request() -> impl Strategy<Value = Request> {
     let people = (1_u64.., vec(1_u64.., 0..60));
-    let ending = (
+    let resolution = (
         select(Outcome::ALL.to_vec()),
         hostile(),
         proptest::option::of(hostile()),
@@ -106,13 +114,13 @@ fn hostile_request() -> impl Strategy<Value = Request> {
         hostile_session(4711),
         hostile(),
         hostile(),
-        ending,
+        resolution,
         people,
         any::<bool>(),
     )
         .prop_map(
             |(session, target, reason, (outcome, detail, postgres), (requester, others), is_open)| {
-                let ending = Resolution {
+                let resolution = Resolution {
                     postgres,
                     waiters_released: Some(u32::MAX),
                     elapsed: Some(Duration::MAX),
@@ -122,21 +130,21 @@ fn hostile_request() -> impl Strategy<Value = Request> {
                 let mut request = if is_open {
                     request(Action::Cancel)
                 } else {
-                    executed(Action::Terminate, ending)
+                    executed(Action::Terminate, resolution)
                 };
-                request.details.session = session;
+                request.details.backends[0].session = session;
                 request.details.target = target;
                 request.details.reason = Some(reason);
                 request.details.requester = UserId(requester);
                 request.approvals = others.into_iter().map(UserId).collect();
-                request.details.worker = Some(pid(i32::MAX));
+                request.details.backends[0].worker = Some(pid(i32::MAX));
                 request
             },
         )
 }
 
-/// Discord's limits (Discord documentation, "Embed Limits" and "Create Message"), in UTF-16 units, of which
-/// there are never fewer than what Discord's servers count.
+/// Discord's limits (Discord documentation, "Embed Limits" and "Create Message"), in UTF-16 units. Discord's servers
+/// never count more.
 fn assert_sendable(body: &MessageBody) {
     let json = json(body);
     let length = |value: &Value| value.as_str().map_or(0, |text| text.encode_utf16().count());
@@ -213,15 +221,15 @@ proptest! {
         let mut card = card(request);
         card.approvers.roles = roles.iter().copied().map(RoleId).collect();
         card.approvers.users = roles.into_iter().map(UserId).collect();
-        assert_sendable(&card::new_card(&card, &look()));
-        card.waiting_pids = vec![pid(i32::MAX); 60];
-        card.latest = Some(Observation { session: now, waiters: u32::MAX });
-        card.changes = vec![
+        assert_sendable(&card::new_card(&card, &render_config()));
+        card.sessions[0].waiting_pids = vec![pid(i32::MAX); 60];
+        card.sessions[0].latest = Some(Observation { session: now, waiters: u32::MAX });
+        card.sessions[0].changes = vec![
             SessionChange::Query { before: Some(before) },
             SessionChange::State { before: SessionState::IdleInTransactionAborted },
             SessionChange::Waiters { before: u32::MAX },
         ];
-        assert_sendable(&card::card_edit(&card, &look()));
+        assert_sendable(&card::card_edit(&card, &render_config()));
     }
 
     #[test]
@@ -233,14 +241,14 @@ proptest! {
 
     #[test]
     fn a_refusal_fits(given in hostile(), known in vec(hostile(), 0..5)) {
-        assert_sendable(&notices::refusal(&Refusal::UnknownTarget { given, known }, &look()));
+        assert_sendable(&notices::refusal(&Refusal::UnknownTarget { given, known }, &render_config()));
     }
 
     #[test]
     fn the_details_of_a_session_and_the_form_for_a_reason_fit(session in hostile_session(4711), target in hostile()) {
-        assert_sendable(&details::details(&target, &session, usize::MAX, now()));
-        let chosen = SessionChoice { target, pid: pid(i32::MAX), backend_start: Timestamp::from_micros(i64::MIN) };
-        let form = serde_json::to_value(reason_form::reason(Action::Cancel, &chosen, true)).expect("JSON");
+        assert_sendable(&details::session_details(&target, &session, usize::MAX, now()));
+        let choice = SessionChoice { target, pid: pid(i32::MAX), backend_start: Timestamp::from_micros(i64::MIN) };
+        let form = serde_json::to_value(reason_form::reason_form(Action::Cancel, &choice, true)).expect("JSON");
         let length = |value: &Value| value.as_str().map_or(0, |text| text.encode_utf16().count());
         assert!((1..=45).contains(&length(&form["title"])));
         assert!((1..=100).contains(&length(&form["custom_id"])));
@@ -248,13 +256,13 @@ proptest! {
     }
 
     #[test]
-    fn a_list_of_requests_fits(mut requests in vec(hostile_request(), 0..=request_list::SHOWN), last in any::<u64>(), newer in any::<bool>()) {
+    fn a_list_of_requests_fits(mut requests in vec(hostile_request(), 0..=request_list::PAGE_SIZE), last in any::<u64>(), has_newer in any::<bool>()) {
         for (request, number) in requests.iter_mut().zip((0..=last).rev()) {
             request.id = RequestId(number);
         }
-        let page = request_list::RequestPage { requests: &requests, reach: SearchAnchor::OlderThan(RequestId(u64::MAX)), newer, older: !newer };
-        let wanted = request_list::RequestFilter { pid: Some(pid(i32::MAX)), requester: Some(UserId(u64::MAX)), ..request_list::RequestFilter::default() };
-        assert_sendable(&request_list::list(page, wanted, &look()));
+        let page = request_list::RequestPage { requests: &requests, anchor: SearchAnchor::OlderThan(RequestId(u64::MAX)), has_newer, has_older: !has_newer };
+        let filter = request_list::RequestFilter { pid: Some(pid(i32::MAX)), requester: Some(UserId(u64::MAX)), ..request_list::RequestFilter::default() };
+        assert_sendable(&request_list::request_list(page, filter, &render_config()));
     }
 
     #[test]
@@ -273,11 +281,11 @@ proptest! {
             })
             .collect();
         let filter = SessionFilter { application: name, ..SessionFilter::default() };
-        let wanted = SessionQuery { view, filter, ..SessionQuery::default() };
-        let last = page(&answers, &wanted, usize::MAX);
+        let query = SessionQuery { view, filter, ..SessionQuery::default() };
+        let last = render_page(&answers, &query, usize::MAX);
         assert_sendable(&last.body);
         for number in 0..last.number.min(2) {
-            assert_sendable(&page(&answers, &wanted, number).body);
+            assert_sendable(&render_page(&answers, &query, number).body);
         }
         for typed in ["", "1", "a"] {
             let json = serde_json::to_value(choices::pids(&answers, typed)).expect("JSON");

@@ -1,13 +1,16 @@
-//! What people see, message by message.
+//! The content of every message.
 
 mod card;
 mod choices;
+mod component_id;
 mod components;
 mod definitions;
 mod fixture;
 mod limits;
-mod press;
+
 mod requests;
 mod result;
+#[path = "../fixture/session.rs"]
+mod session_fixture;
 mod sessions;
 mod views;

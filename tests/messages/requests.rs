@@ -1,9 +1,9 @@
-//! `/requests`.
+//! The list of `/requests`.
 
 use std::collections::BTreeSet;
 
 use insta::assert_snapshot;
-use killgate::discord::messages::request_list::{RequestFilter, RequestPage, RequestStatus, list};
+use killgate::discord::messages::request_list::{RequestFilter, RequestPage, RequestStatus, request_list};
 use killgate::domain::event::{Action, Resolution};
 use killgate::domain::ids::RequestId;
 use killgate::domain::outcome::Outcome;
@@ -15,9 +15,9 @@ use crate::fixture::*;
 fn newest(requests: &[Request]) -> RequestPage<'_> {
     RequestPage {
         requests,
-        reach: SearchAnchor::Newest,
-        newer: false,
-        older: false,
+        anchor: SearchAnchor::Newest,
+        has_newer: false,
+        has_older: false,
     }
 }
 
@@ -28,9 +28,9 @@ fn numbered(number: u64) -> Request {
     }
 }
 
-/// The buttons, each with whether it can be pressed.
+/// The buttons, each with whether it is enabled.
 fn buttons(page: RequestPage<'_>) -> Vec<(String, bool)> {
-    let json = json(&list(page, RequestFilter::default(), &look()));
+    let json = json(&request_list(page, RequestFilter::default(), &render_config()));
     let rows = json["components"].as_array().expect("rows").iter();
     rows.flat_map(|row| row["components"].as_array().expect("buttons"))
         .map(|button| {
@@ -41,7 +41,7 @@ fn buttons(page: RequestPage<'_>) -> Vec<(String, bool)> {
 }
 
 #[test]
-fn each_request_is_shown_with_its_people_its_outcome_and_a_link_to_its_card() {
+fn each_request_shows_its_people_its_outcome_and_a_link_to_its_card() {
     let open = Request {
         id: RequestId(9),
         approvals: BTreeSet::from([BOB]),
@@ -52,7 +52,7 @@ fn each_request_is_shown_with_its_people_its_outcome_and_a_link_to_its_card() {
         card: None,
         ..executed(Action::Terminate, terminated())
     };
-    assert_snapshot!(read(&list(newest(&[open, denied, unposted]), RequestFilter::default(), &look())), @r"
+    assert_snapshot!(read(&request_list(newest(&[open, denied, unposted]), RequestFilter::default(), &render_config())), @r"
     notifies: []
     # Requests
     **[#9](https://discord.com/channels/1100/1200/1400)** cancel 4711 on orders · **open**, 1 of 2, expires <t:1795374900:R>
@@ -70,53 +70,56 @@ fn each_request_is_shown_with_its_people_its_outcome_and_a_link_to_its_card() {
 }
 
 #[test]
-fn where_there_are_none_it_says_what_to_do() {
-    let told = |wanted| read(&list(newest(&[]), wanted, &look()));
+fn an_empty_list_says_what_to_do() {
+    let shown = |filter| read(&request_list(newest(&[]), filter, &render_config()));
     let open = RequestFilter {
         status: RequestStatus::Open,
         ..RequestFilter::default()
     };
-    assert_snapshot!(told(open), @r"
+    assert_snapshot!(shown(open), @r"
     notifies: []
     # Open requests
-    None is open. Choose the status all for those that were decided.
+    No open requests. `status:all` shows the closed ones too.
     ");
-    assert_snapshot!(told(RequestFilter::default()), @r"
+    assert_snapshot!(shown(RequestFilter::default()), @r"
     notifies: []
     # Requests
-    None yet. /cancel and /terminate make one, and so do the buttons under /sessions.
+    No requests yet. Make one with /cancel, /terminate or the buttons under /sessions.
     ");
-    let narrow = RequestFilter {
+    let narrow_filter = RequestFilter {
         status: RequestStatus::Closed,
         pid: Some(pid(4711)),
         requester: Some(BOB),
     };
-    assert_snapshot!(told(narrow), @r"
+    assert_snapshot!(shown(narrow_filter), @r"
     notifies: []
     # Closed requests
-    Only those about pid 4711, asked for by <@2>
+    Only requests about pid 4711, by <@2>
 
-    None. Choose another status, or leave pid and user out.
+    No matching requests. Use another status, or leave out pid and user.
     ");
 }
 
 #[test]
-fn buttons_lead_to_newer_and_older_requests_where_there_are_any() {
+fn buttons_lead_to_newer_and_older_requests() {
     let requests = [numbered(9), numbered(8)];
-    let alone = newest(&requests);
-    assert_eq!(buttons(alone), [("Refresh".to_owned(), true)]);
-    let pressable = |page| {
+    let only_page = newest(&requests);
+    assert_eq!(buttons(only_page), [("Refresh".to_owned(), true)]);
+    let is_enabled = |page| {
         buttons(page)
             .into_iter()
-            .map(|(_, pressable)| pressable)
+            .map(|(_, is_enabled)| is_enabled)
             .collect::<Vec<_>>()
     };
-    let first = RequestPage { older: true, ..alone };
-    assert_eq!(pressable(first), [false, true, true]);
-    let last = RequestPage {
-        newer: true,
-        reach: SearchAnchor::OlderThan(RequestId(10)),
-        ..alone
+    let first = RequestPage {
+        has_older: true,
+        ..only_page
     };
-    assert_eq!(pressable(last), [true, true, false]);
+    assert_eq!(is_enabled(first), [false, true, true]);
+    let last = RequestPage {
+        has_newer: true,
+        anchor: SearchAnchor::OlderThan(RequestId(10)),
+        ..only_page
+    };
+    assert_eq!(is_enabled(last), [true, true, false]);
 }

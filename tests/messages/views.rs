@@ -1,4 +1,4 @@
-//! Which sessions a view chooses, and in which order.
+//! Which sessions a view shows, and in which order.
 
 use std::time::Duration;
 
@@ -31,8 +31,8 @@ fn of_user(number: i32, user: &str) -> Session {
 }
 
 #[test]
-fn a_long_queue_for_one_row_does_not_hide_the_other_troubles() {
-    let mut sessions = vec![resting(900, 60), resting(800, 9_000)];
+fn a_long_queue_for_one_row_does_not_hide_other_problems() {
+    let mut sessions = vec![idle_in_transaction(900, 60), idle_in_transaction(800, 9_000)];
     for number in 1_000..1_200 {
         let ahead: Vec<_> = std::iter::once(900).chain(1_000..number).collect();
         sessions.push(waiting(number, &ahead, 50));
@@ -45,7 +45,7 @@ fn a_long_queue_for_one_row_does_not_hide_the_other_troubles() {
 }
 
 #[test]
-fn an_idle_session_that_others_wait_for_is_not_plainly_idle() {
+fn an_idle_session_that_blocks_others_is_busy() {
     let snapshot = snapshot(vec![idle(1), idle(2), waiting(3, &[1], 9)]);
     assert_eq!(
         pids(&snapshot, SessionView::Busy, &SessionFilter::default()),
@@ -54,7 +54,7 @@ fn an_idle_session_that_others_wait_for_is_not_plainly_idle() {
 }
 
 #[test]
-fn a_ring_of_waiters_is_one_tree() {
+fn a_deadlock_is_one_tree() {
     let snapshot = snapshot(vec![
         waiting(1, &[2], 9),
         waiting(2, &[1], 9),
@@ -68,14 +68,14 @@ fn a_ring_of_waiters_is_one_tree() {
 }
 
 #[test]
-fn a_tree_is_shown_when_anybody_in_it_matches() {
+fn a_tree_is_shown_if_any_session_in_it_matches() {
     let snapshot = snapshot(vec![
-        resting(1, 60),
+        idle_in_transaction(1, 60),
         Session {
             user: Some("billing".to_owned()),
             ..waiting(2, &[1], 9)
         },
-        resting(3, 60),
+        idle_in_transaction(3, 60),
         waiting(4, &[3], 9),
     ]);
     let filter = SessionFilter {
@@ -92,7 +92,7 @@ fn a_tree_is_shown_when_anybody_in_it_matches() {
 }
 
 #[test]
-fn a_name_that_exists_means_itself_and_a_part_of_names_means_them_all() {
+fn an_existing_name_matches_exactly_and_a_part_matches_all_names_that_contain_it() {
     let snapshot = snapshot(vec![of_user(1, "app"), of_user(2, "app_ro"), of_user(3, "batch")]);
     let named = |name: &str| SessionFilter {
         user: Some(name.to_owned()),
@@ -103,12 +103,12 @@ fn a_name_that_exists_means_itself_and_a_part_of_names_means_them_all() {
 }
 
 #[test]
-fn min_age_counts_the_transaction_or_the_query_whichever_is_older() {
+fn min_age_uses_the_older_of_transaction_and_query() {
     let in_old_transaction = Session {
         xact_start: Some(ago(900)),
         ..session(1)
     };
-    let snapshot = snapshot(vec![in_old_transaction, session(2), resting(3, 895)]);
+    let snapshot = snapshot(vec![in_old_transaction, session(2), idle_in_transaction(3, 895)]);
     let filter = SessionFilter {
         min_age: Some(Duration::from_mins(15)),
         ..SessionFilter::default()
@@ -134,12 +134,12 @@ fn parallel_workers_are_counted_with_their_leader() {
 }
 
 #[test]
-fn what_is_left_out_is_counted_by_reason() {
+fn hidden_sessions_are_counted_by_reason() {
     let snapshot = snapshot(vec![
         idle(1),
         idle(2),
         session(3),
-        resting(4, 60),
+        idle_in_transaction(4, 60),
         Session {
             is_own: true,
             ..idle(5)

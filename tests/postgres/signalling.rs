@@ -88,7 +88,8 @@ async fn a_new_session_with_the_same_pid_is_not_signalled() -> Result<()> {
         let victim = cluster.victim("app").running(SLEEP).await?;
         // As if the approved session had begun a microsecond earlier: only that distinguishes the two.
         let mut asked = stage.ask(Action::Terminate, victim.pid()).await?;
-        asked.identity.backend_start = Timestamp::from_micros(asked.identity.backend_start.as_micros() - 1);
+        let start = &mut asked.backends[0].identity.backend_start;
+        *start = Timestamp::from_micros(start.as_micros() - 1);
         let signalled = stage.signal(asked).await;
         assert_eq!(unsignalled(&signalled), Some(Outcome::Replaced), "{signalled:?}");
         assert!(victim.still_alive().await?);
@@ -144,9 +145,9 @@ async fn a_session_shown_on_another_server_is_gone() -> Result<()> {
         let asked = stage.ask(Action::Terminate, victim.pid()).await?;
 
         let mut other_cluster = asked.clone();
-        other_cluster.identity.server.system_identifier += 1;
+        other_cluster.server.system_identifier += 1;
         let mut other_postmaster = asked;
-        other_postmaster.identity.server.postmaster_start = Timestamp::from_micros(1);
+        other_postmaster.server.postmaster_start = Timestamp::from_micros(1);
         for elsewhere in [other_cluster, other_postmaster] {
             let signalled = stage.signal(elsewhere).await;
             assert_eq!(unsignalled(&signalled), Some(Outcome::Gone), "{signalled:?}");

@@ -1,13 +1,15 @@
 //! The targets of the tests: one whose role may signal, and one with the guard.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use killgate::domain::approval::Approved;
-use killgate::domain::event::{Action, LedgerEntry, Recorded, RequestDetails, RequestEvent};
-use killgate::domain::identity::{BackendIdentity, Pid};
+use killgate::domain::event::{
+    Action, Binding, LedgerEntry, Recorded, RequestDetails, RequestEvent, RequestedBackend,
+};
+use killgate::domain::identity::{Pid, ServerIdentity};
 use killgate::domain::ids::{ChannelId, RequestId, UserId};
 use killgate::domain::outcome::Outcome;
 use killgate::domain::protection::ProtectionRules;
@@ -113,13 +115,7 @@ impl Stage {
     pub(crate) async fn ask(&self, action: Action, number: i32) -> Result<RequestDetails> {
         let snapshot = self.target.snapshot(Freshness::Now).await?;
         let session = snapshot.find(pid(number)).context("no such session")?.clone();
-        let identity = BackendIdentity {
-            server: snapshot.server,
-            pid: session.pid,
-            backend_start: session.backend_start,
-            query_start: session.query_start,
-        };
-        Ok(asked(action, identity, session))
+        Ok(asked(action, snapshot.server, session))
     }
 
     pub(crate) async fn signal(&self, asked: RequestDetails) -> SignalResult {
@@ -131,7 +127,8 @@ impl Stage {
         asked: RequestDetails,
         protection: &ProtectionRules,
     ) -> SignalResult {
-        self.target.signal(approved(asked), protection).await
+        let mut results = self.target.signal(&approved(asked), protection).await;
+        results.pop().expect("one result for the one session")
     }
 
     /// Requests and approves a signal to the current session, and sends it.
@@ -140,21 +137,28 @@ impl Stage {
     }
 }
 
-pub(crate) fn asked(action: Action, identity: BackendIdentity, session: Session) -> RequestDetails {
+pub(crate) fn asked(action: Action, server: ServerIdentity, session: Session) -> RequestDetails {
     RequestDetails {
         action,
         target: "orders".to_owned(),
-        identity,
-        session,
-        waiters: 0,
-        worker: None,
+        server,
         requester: UserId(1),
         channel: ChannelId(1),
         reason: None,
         approvals_needed: 1,
         asked_at: Timestamp::from_micros(0),
-        seen_at: None,
+        seen_at: Timestamp::from_micros(0),
         expires_at: Timestamp::from_micros(1),
+        backends: vec![RequestedBackend {
+            identity: session.identity(),
+            bound_to: match action {
+                Action::Cancel => Binding::Query,
+                Action::Terminate => Binding::Session,
+            },
+            session,
+            waiters: 0,
+            worker: None,
+        }],
     }
 }
 
@@ -163,22 +167,21 @@ pub(crate) fn approved(asked: RequestDetails) -> Approved {
     let id = RequestId(REQUEST);
     let open = Request {
         id,
+        mark: "4f2a91c0".to_owned(),
         details: asked,
         card: None,
         approvals: BTreeSet::from([UserId(2)]),
-        notified: BTreeSet::new(),
+        attempts: BTreeMap::new(),
         state: RequestState::Open,
     };
-    let recorded = Recorded {
-        seq: 1,
-        entry: LedgerEntry {
-            request: Some(id),
-            at: Timestamp::from_micros(0),
-            event: RequestEvent::Executing {
-                approvers: vec![UserId(2)],
-            },
+    let entry = LedgerEntry {
+        request: Some(id),
+        at: Timestamp::from_micros(0),
+        event: RequestEvent::Executing {
+            approvers: vec![UserId(2)],
         },
     };
+    let recorded = Recorded::acknowledge(1, "4f2a91c0".to_owned(), entry);
     Approved::mint(&open, &[recorded]).expect("a quorum of one")
 }
 

@@ -136,7 +136,7 @@ fn for_a_name_that_nobody_has_those_there_are_are_told() {
     let snapshots: Vec<_> = snapshots.iter().collect();
     let told = |filter: SessionFilter| -> Vec<_> {
         filter
-            .alternatives(&snapshots)
+            .existing_names(&snapshots)
             .map(|(option, names)| (option, names.into_iter().map(str::to_owned).collect::<Vec<_>>()))
             .collect()
     };

@@ -11,6 +11,7 @@ mod findings;
 mod given;
 mod history;
 mod limits;
+mod lock_graph;
 mod minting;
 mod names;
 mod numbers;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use killgate::domain::lock_graph::LockGraph;
 use killgate::domain::session::{CancelObstacle, Session, SessionState, WaitEvent};
 use killgate::domain::session_diff::{Observation, SessionChange, material_changes};
 use killgate::domain::timestamp::Timestamp;
@@ -91,20 +90,6 @@ fn a_snapshot_finds_a_session_by_its_pid() {
     let snapshot = snapshot(vec![session(1), session(2)]);
     assert_eq!(snapshot.find(pid(2)), Some(&session(2)));
     assert_eq!(snapshot.find(pid(3)), None);
-}
-
-#[test]
-fn one_that_is_blocked_in_two_ways_waits_once() {
-    let twice = Session {
-        blocked_by: vec![1, 2, 1],
-        ..session(3)
-    };
-    assert!(twice.is_blocked());
-    assert!(!session(1).is_blocked());
-    let blocking = LockGraph::from_snapshot(&snapshot(vec![session(1), session(2), twice]));
-    assert_eq!(blocking.direct_waiters(1), [pid(3)]);
-    assert_eq!(blocking.direct_waiters(2), [pid(3)]);
-    assert!(blocking.direct_waiters(3).is_empty());
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn all(snapshot: &Snapshot) -> Vec<BlockingTree<'_>> {
 fn branches(tree: &BlockingTree<'_>) -> Vec<(i32, usize, usize)> {
     tree.branches
         .iter()
-        .map(|branch| (branch.session.pid.number(), branch.depth, branch.behind))
+        .map(|branch| (branch.session.pid.number(), branch.depth, branch.waiters))
         .collect()
 }
 
@@ -44,8 +44,8 @@ fn a_tree_shows_who_waits_behind_whom_and_for_how_long() {
         panic!("one tree")
     };
     assert_eq!(tree.root, TreeRoot::Session(&snapshot.sessions[0]));
-    assert_eq!((tree.waiters, tree.direct), (3, 2));
-    assert_eq!(tree.longest, Some(Duration::from_secs(40)));
+    assert_eq!((tree.waiters, tree.direct_waiters), (3, 2));
+    assert_eq!(tree.longest_wait, Some(Duration::from_secs(40)));
     assert_eq!(branches(tree), [(2, 1, 1), (3, 2, 0), (4, 1, 0)]);
     let expected = HiddenCounts {
         other: 1,
@@ -82,14 +82,14 @@ fn of_many_siblings_the_first_three_are_shown_and_of_all_the_first_six() {
     sessions.extend(behind(10..15, 1));
     let wide = snapshot(sessions.clone());
     let tree = &all(&wide)[0];
-    assert_eq!((tree.waiters, tree.direct), (5, 5));
+    assert_eq!((tree.waiters, tree.direct_waiters), (5, 5));
     assert_eq!(branches(tree), [(10, 1, 0), (11, 1, 0), (12, 1, 0)]);
 
     sessions.extend(behind(20..25, 10));
     sessions.extend(behind(30..33, 11));
     let deep = snapshot(sessions);
     let tree = &all(&deep)[0];
-    assert_eq!((tree.waiters, tree.direct), (13, 5));
+    assert_eq!((tree.waiters, tree.direct_waiters), (13, 5));
     assert_eq!(
         branches(tree),
         [
@@ -107,7 +107,7 @@ fn of_many_siblings_the_first_three_are_shown_and_of_all_the_first_six() {
 fn one_that_waits_for_several_stands_behind_the_nearest() {
     let snapshot = snapshot(vec![resting(1, 60), waiting(2, &[1], 9), waiting(3, &[1, 2], 9)]);
     let tree = &all(&snapshot)[0];
-    assert_eq!((tree.waiters, tree.direct), (2, 2));
+    assert_eq!((tree.waiters, tree.direct_waiters), (2, 2));
     assert_eq!(branches(tree), [(2, 1, 0), (3, 1, 0)]);
 }
 
@@ -153,7 +153,7 @@ fn a_deadlock_is_one_tree_whose_root_has_most_behind_it() {
     let trees = all(&snapshot);
     assert_eq!(trees.len(), 1);
     assert_eq!(trees[0].root, TreeRoot::Session(&snapshot.sessions[1]));
-    assert_eq!((trees[0].waiters, trees[0].direct), (2, 2));
+    assert_eq!((trees[0].waiters, trees[0].direct_waiters), (2, 2));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use killgate::discord::session_list::filter::SessionFilter;
 use killgate::discord::session_list::{
-    HiddenCounts, ListedSessions, SessionRow, SessionView, list_sessions, worst_first,
+    HiddenCounts, ListedSessions, SessionRow, SessionView, list_sessions, ranked_client_sessions,
 };
 use killgate::domain::session::{BackendType, Session, SessionState};
 
@@ -54,7 +54,7 @@ fn only_sessions_of_clients_are_offered_and_none_of_killgates_own() {
         of_kind(BackendType::ParallelWorker, 5),
         other(6),
     ]);
-    assert_eq!(pids(&worst_first(&snapshot)), [1, 2]);
+    assert_eq!(pids(&ranked_client_sessions(&snapshot)), [1, 2]);
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn waiters_are_counted_through_others_only_where_the_trouble_begins() {
         waiting(4, &[3], 9),
     ];
     rows(sessions, SessionView::Busy, |rows, _| {
-        let counts: Vec<_> = rows.iter().map(|row| (row.waiters, row.direct)).collect();
+        let counts: Vec<_> = rows.iter().map(|row| (row.waiters, row.direct_waiters)).collect();
         assert_eq!(pids(rows), [1, 2, 3, 4]);
         assert_eq!(counts, [(3, 1), (1, 1), (1, 1), (0, 0)]);
     });

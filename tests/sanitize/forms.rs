@@ -1,11 +1,11 @@
-//! The forms of inert text, by example.
+//! Examples of sanitized text.
 
 use killgate::discord::sanitize::{block, code, line, plain};
 
 const ROOMY: usize = 1000;
 
 #[test]
-fn ordinary_text_stays_as_it_is() {
+fn ordinary_text_is_unchanged() {
     for text in [
         "orders",
         "it's 5 o'clock, 10.0.0.1/32!",
@@ -22,7 +22,7 @@ fn ordinary_text_stays_as_it_is() {
 }
 
 #[test]
-fn white_space_becomes_single_blanks() {
+fn white_space_is_collapsed() {
     assert_eq!(
         plain(" a\r\n\tb\u{a0}\u{2003}c\u{2028}d ", ROOMY).as_str(),
         "a b c d"
@@ -34,7 +34,7 @@ fn white_space_becomes_single_blanks() {
 }
 
 #[test]
-fn what_cannot_be_seen_is_left_out() {
+fn invisible_characters_are_removed() {
     assert_eq!(
         plain("pay\u{202e}load\u{200b}\u{feff}\0\x1b[31m", ROOMY).as_str(),
         "payload[31m"
@@ -47,15 +47,15 @@ fn what_cannot_be_seen_is_left_out() {
 }
 
 #[test]
-fn marks_do_not_pile_up() {
-    let pile = format!("e{}f", "\u{301}".repeat(50));
-    assert_eq!(plain(&pile, ROOMY).as_str(), "e\u{301}\u{301}\u{301}f");
+fn combining_marks_are_limited() {
+    let marked = format!("e{}f", "\u{301}".repeat(50));
+    assert_eq!(plain(&marked, ROOMY).as_str(), "e\u{301}\u{301}\u{301}f");
 }
 
 #[test]
-fn mentions_become_look_alikes_in_every_form() {
+fn mentions_are_replaced_in_every_form() {
     for form in [plain, line, code, block] {
-        let inert = form(
+        let text = form(
             "@everyone @HERE <@1> <@!1> <@&1> <#1> </cmd:1> <t:1:R> <:x:1> <a:x:1> <id:guide>",
             ROOMY,
         );
@@ -72,17 +72,14 @@ fn mentions_become_look_alikes_in_every_form() {
             "‹a:x",
             "‹id:guide",
         ] {
-            assert!(
-                inert.as_str().replace('\\', "").contains(part),
-                "{part} in {inert}"
-            );
+            assert!(text.as_str().replace('\\', "").contains(part), "{part} in {text}");
         }
     }
     assert_eq!(plain("@\u{200b}everyone", ROOMY).as_str(), "＠everyone");
 }
 
 #[test]
-fn sql_stays_legible_in_code() {
+fn sql_stays_readable_in_code() {
     let query = "SELECT * FROM t WHERE a<b::int AND tags <@ $1 AND x = \"y\" -- #1";
     assert_eq!(code(query, ROOMY).as_str(), format!("`{query}`"));
     assert_eq!(code("a `b` ```c", ROOMY).as_str(), "`a ˋbˋ ˋˋˋc`");
@@ -111,7 +108,7 @@ fn markup_is_escaped_in_a_line() {
 }
 
 #[test]
-fn too_long_a_text_ends_in_an_ellipsis_and_no_escape_is_cut_in_two() {
+fn long_text_ends_in_an_ellipsis_without_splitting_an_escape() {
     assert_eq!(plain("abcdef", 6).as_str(), "abcdef");
     assert_eq!(plain("abcdefg", 6).as_str(), "abcde…");
     assert_eq!(plain("abcd efg", 6).as_str(), "abcd…");
@@ -128,7 +125,7 @@ fn too_long_a_text_ends_in_an_ellipsis_and_no_escape_is_cut_in_two() {
 }
 
 #[test]
-fn nothing_is_shown_as_a_dash_in_code() {
+fn empty_code_is_shown_as_a_dash() {
     assert_eq!(plain("\u{200b} ", ROOMY).as_str(), "");
     assert_eq!(line("", ROOMY).as_str(), "");
     assert_eq!(code("\u{200b}", ROOMY).as_str(), "`–`");

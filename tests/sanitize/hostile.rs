@@ -1,4 +1,4 @@
-//! Hostile text of any length, in every form: within its limit, without a forbidden character, without markup.
+//! Hostile text of any length: the result is within its limit, without invisible characters and without markup.
 
 use std::sync::LazyLock;
 
@@ -7,10 +7,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use regex::Regex;
 
-use crate::characters::UNSEEN;
+use crate::characters::INVISIBLE;
 use crate::discord;
 
-static FORBIDDEN: LazyLock<Regex> = LazyLock::new(|| Regex::new(UNSEEN).expect("a pattern of these tests"));
+static INVISIBLE_CHARACTERS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(INVISIBLE).expect("a valid pattern"));
 
 fn hostile() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
@@ -28,15 +29,15 @@ fn hostile() -> impl Strategy<Value = String> {
     vec(piece, 0..60).prop_map(|pieces| pieces.concat())
 }
 
-/// The limits that hold for every form.
-fn check(inert: &SanitizedText, limit: usize) -> Result<(), TestCaseError> {
-    let text = inert.as_str();
+/// Checks what holds for every function.
+fn check(sanitized: &SanitizedText, limit: usize) -> Result<(), TestCaseError> {
+    let text = sanitized.as_str();
     prop_assert!(
         text.encode_utf16().count() <= limit && text.chars().count() <= limit,
         "too long: {text:?}"
     );
     let line_breaks_aside = text.replace('\n', "");
-    prop_assert_eq!(FORBIDDEN.find(&line_breaks_aside), None);
+    prop_assert_eq!(INVISIBLE_CHARACTERS.find(&line_breaks_aside), None);
     prop_assert_eq!(discord::mention(text), None);
     Ok(())
 }
@@ -45,36 +46,36 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_plain_text_is_inert_and_stays_as_it_is(text in hostile(), limit in 0_usize..300) {
-        let inert = plain(&text, limit);
-        check(&inert, limit)?;
-        prop_assert!(!inert.as_str().contains('\n'));
-        prop_assert_eq!(plain(inert.as_str(), limit), inert);
+    fn plain_text_has_no_markup_and_is_idempotent(text in hostile(), limit in 0_usize..300) {
+        let sanitized = plain(&text, limit);
+        check(&sanitized, limit)?;
+        prop_assert!(!sanitized.as_str().contains('\n'));
+        prop_assert_eq!(plain(sanitized.as_str(), limit), sanitized);
     }
 
     #[test]
-    fn a_line_has_no_markup_and_reads_as_the_plain_text(text in hostile(), limit in 0_usize..300) {
-        let inert = line(&text, limit);
-        check(&inert, limit)?;
-        prop_assert_eq!(discord::markup(inert.as_str()), None, "in {}", inert);
-        let seen = discord::seen(inert.as_str());
+    fn a_line_has_no_markup_and_shows_the_plain_text(text in hostile(), limit in 0_usize..300) {
+        let sanitized = line(&text, limit);
+        check(&sanitized, limit)?;
+        prop_assert_eq!(discord::markup(sanitized.as_str()), None, "in {}", sanitized);
+        let visible = discord::visible(sanitized.as_str());
         let whole = plain(&text, usize::MAX).to_string();
-        let kept = seen.strip_suffix('…').unwrap_or(&seen);
-        prop_assert!(seen == whole || whole.starts_with(kept), "{seen:?} of {whole:?}");
+        let kept = visible.strip_suffix('…').unwrap_or(&visible);
+        prop_assert!(visible == whole || whole.starts_with(kept), "{visible:?} of {whole:?}");
     }
 
     #[test]
     fn code_is_one_span(text in hostile(), limit in 0_usize..300) {
-        let inert = code(&text, limit);
-        check(&inert, limit)?;
-        prop_assert!(!inert.as_str().contains('\n'));
-        prop_assert!(limit < 3 || discord::within(inert.as_str(), "`", "`").is_some(), "{inert:?}");
+        let sanitized = code(&text, limit);
+        check(&sanitized, limit)?;
+        prop_assert!(!sanitized.as_str().contains('\n'));
+        prop_assert!(limit < 3 || discord::within(sanitized.as_str(), "`", "`").is_some(), "{sanitized:?}");
     }
 
     #[test]
     fn a_block_is_one_block(text in hostile(), limit in 0_usize..300) {
-        let inert = block(&text, limit);
-        check(&inert, limit)?;
-        prop_assert!(limit < 9 || discord::within(inert.as_str(), "```\n", "\n```").is_some(), "{inert:?}");
+        let sanitized = block(&text, limit);
+        check(&sanitized, limit)?;
+        prop_assert!(limit < 9 || discord::within(sanitized.as_str(), "```\n", "\n```").is_some(), "{sanitized:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Text from a database or a person, made inert: what people see of it, and that it does nothing.
+//! Sanitized text: what people see, and that it contains no markup.
 
 mod characters;
 mod discord;

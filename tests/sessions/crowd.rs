@@ -1,4 +1,4 @@
-//! An incident of the size that matters: a thousand sessions, two hundred of which wait for one.
+//! A large incident: a thousand sessions, of which two hundred wait for one.
 
 use anyhow::Result;
 use throwaway_postgres::{Client, Cluster, eventually};
@@ -6,25 +6,25 @@ use tokio::task::JoinSet;
 
 const SESSIONS: usize = 1_000;
 const WAITING: usize = 200;
-/// So many connections are opened at the same time.
-const AT_ONCE: usize = 20;
+/// How many connections are opened at the same time.
+const BATCH_SIZE: usize = 20;
 
-/// It is over when this is dropped.
+/// The sessions end when this is dropped.
 pub struct Crowd {
     pub cluster: Cluster,
-    /// The pid of the session that all wait for.
+    /// The pid of the session that all others wait for.
     pub blocker: i32,
     _sessions: Vec<Client>,
     _waiting: JoinSet<()>,
 }
 
 impl Crowd {
-    /// Opens the sessions of the role `app`, and waits until the queue stands.
-    pub async fn gather() -> Result<Self> {
-        let room = (SESSIONS + 50).to_string();
+    /// Opens the sessions as the role `app`, and waits until the queue has formed.
+    pub async fn start() -> Result<Self> {
+        let max_connections = (SESSIONS + 50).to_string();
         let cluster = Cluster::builder()
-            .setting("max_connections", &room)
-            // While it looks for a deadlock a session is, for a moment, not seen to wait.
+            .setting("max_connections", &max_connections)
+            // During a deadlock check, a session does not appear as waiting for a moment.
             .setting("deadlock_timeout", "10min")
             .start()
             .await?;
@@ -34,7 +34,7 @@ impl Crowd {
             .await?;
         let mut sessions = Vec::new();
         while sessions.len() < SESSIONS {
-            let opening = (0..AT_ONCE).map(|_| cluster.connect("app", "postgres"));
+            let opening = (0..BATCH_SIZE).map(|_| cluster.connect("app", "postgres"));
             sessions.extend(futures_util::future::try_join_all(opening).await?);
         }
         let first = sessions.pop().expect("a session");
@@ -45,7 +45,7 @@ impl Crowd {
         let mut waiting = JoinSet::new();
         for client in sessions.drain(..WAITING) {
             waiting.spawn(async move {
-                // It ends with the server.
+                // It fails when the server stops.
                 let _ = client
                     .batch_execute("update orders set paid = false where id = 1")
                     .await;

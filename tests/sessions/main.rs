@@ -1,13 +1,13 @@
-//! `/sessions` and what follows from it, end to end: the real bot, real PostgreSQL servers, a simulated Discord.
+//! `/sessions`, `/requests` and their buttons, end to end: the real bot, real PostgreSQL servers, a simulated Discord.
 
-mod completing;
+mod autocomplete;
 mod crowd;
-mod pages;
+mod invalid_options;
+mod navigation;
 mod pictures;
-mod pressing;
 mod proxy;
-mod refusing;
 mod requests;
 mod scene;
-mod several;
+mod session_buttons;
+mod several_targets;
 mod under_load;

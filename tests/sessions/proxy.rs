@@ -1,4 +1,4 @@
-//! A way to a server that can be made to swallow everything, as a broken network does.
+//! A TCP proxy that can stop forwarding, like a broken network.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -6,7 +6,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// Ends with this.
+/// Stops when dropped.
 pub struct Proxy {
     pub port: u16,
     flows: watch::Sender<bool>,
@@ -14,7 +14,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Begins to pass on what comes, both ways.
+    /// Forwards connections to this port.
     pub async fn to(port: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let own = listener.local_addr().expect("an address").port();
@@ -28,8 +28,8 @@ impl Proxy {
                 };
                 let (near_read, near_write) = near.into_split();
                 let (far_read, far_write) = far.into_split();
-                pipes.spawn(pass_on(near_read, far_write, flowing.clone()));
-                pipes.spawn(pass_on(far_read, near_write, flowing.clone()));
+                pipes.spawn(forward(near_read, far_write, flowing.clone()));
+                pipes.spawn(forward(far_read, near_write, flowing.clone()));
             }
         });
         Self {
@@ -39,18 +39,18 @@ impl Proxy {
         }
     }
 
-    /// Keeps everything back from now on.
+    /// Stops forwarding.
     pub fn stall(&self) {
         self.flows.send_replace(false);
     }
 
-    /// Lets everything through, also what was kept back.
+    /// Forwards again, including what was held back.
     pub fn flow(&self) {
         self.flows.send_replace(true);
     }
 }
 
-async fn pass_on(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut flowing: watch::Receiver<bool>) {
+async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut flowing: watch::Receiver<bool>) {
     let mut bytes = vec![0; 64 * 1024];
     while let Ok(many @ 1..) = from.read(&mut bytes).await {
         if flowing.wait_for(|flowing| *flowing).await.is_err() || to.write_all(&bytes[..many]).await.is_err()

@@ -1,11 +1,11 @@
-//! `/requests`: what was asked for and what came of it.
+//! `/requests` and its buttons.
 
 use discord_sim::Message;
 use throwaway_postgres::{Cluster, Victim};
 
 use crate::scene::{LIMIT, Scene, button, refusal};
 
-/// Ana asks about each of the sessions in both ways; the cards, in order.
+/// Ana requests a cancel and a terminate of each session. Returns the cards in order.
 async fn cards(scene: &Scene, victims: &[Victim]) -> Vec<Message> {
     let mut cards = Vec::new();
     for victim in victims {
@@ -36,7 +36,7 @@ fn numbers(list: &Message) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn every_request_is_on_one_of_the_pages_with_a_link_to_its_card_also_after_a_restart() {
+async fn pages_show_every_request_with_a_link_to_its_card_even_after_a_restart() {
     let cluster = Cluster::start().await.unwrap();
     let url = cluster.bot().await.unwrap();
     let mut scene = Scene::with(&[("orders", &url)], "[limits]\nopen_requests_per_user = 20\n").await;
@@ -53,13 +53,13 @@ async fn every_request_is_on_one_of_the_pages_with_a_link_to_its_card_also_after
     assert_eq!(numbers(&list), [12, 11, 10, 9, 8]);
 
     scene.restart_bot().await;
-    let turns = async |who: &str, label: &str| {
+    let turn_page = async |who: &str, label: &str| {
         let answer = scene.person(who).presses(&list, &button(&list, label)).await;
         assert_eq!(answer.messages(), std::slice::from_ref(&list), "turned in place");
         numbers(&list)
     };
-    assert_eq!(turns("vera", "Older ▶").await, [7, 6, 5, 4, 3]);
-    assert_eq!(turns("ben", "Older ▶").await, [2, 1]);
+    assert_eq!(turn_page("vera", "Older ▶").await, [7, 6, 5, 4, 3]);
+    assert_eq!(turn_page("ben", "Older ▶").await, [2, 1]);
     let text = list.text();
     for (number, card) in (1..).zip(&cards[..2]) {
         let link = format!(
@@ -70,34 +70,34 @@ async fn every_request_is_on_one_of_the_pages_with_a_link_to_its_card_also_after
         );
         assert!(text.contains(&link), "{link} in {text}");
     }
-    assert_eq!(turns("ana", "◀ Newer").await, [7, 6, 5, 4, 3]);
+    assert_eq!(turn_page("ana", "◀ Newer").await, [7, 6, 5, 4, 3]);
 
-    // Whatever is closed meanwhile is not among the open ones any more.
+    // A request that has been closed is no longer listed as open.
     scene.person("ana").reacts(&cards[11], "❌");
     let closed = || cards[11].text().contains("Withdrawn");
     scene
         .sim
         .eventually(LIMIT, "the newest is withdrawn", closed)
         .await;
-    assert_eq!(turns("ana", "◀ Newer").await, [11, 10, 9, 8, 7]);
-    assert_eq!(turns("ana", "Refresh").await, [11, 10, 9, 8, 7]);
+    assert_eq!(turn_page("ana", "◀ Newer").await, [11, 10, 9, 8, 7]);
+    assert_eq!(turn_page("ana", "Refresh").await, [11, 10, 9, 8, 7]);
 }
 
 #[tokio::test]
-async fn a_list_is_turned_by_those_alone_who_may_look() {
+async fn people_without_the_right_to_view_cannot_see_or_turn_the_list() {
     let cluster = Cluster::start().await.unwrap();
     let scene = Scene::of(&cluster).await;
     let list = scene.types("vera", "/requests", &[]).await.message();
-    assert!(list.text().contains("None yet."), "{}", list.text());
+    assert!(list.text().contains("No requests yet."), "{}", list.text());
     let refresh = button(&list, "Refresh");
     let said = refusal(&scene.person("ivy").presses(&list, &refresh).await);
-    assert!(said.starts_with("You may not look at sessions here."), "{said}");
+    assert!(said.starts_with("You may not view sessions here."), "{said}");
     let said = refusal(&scene.types("ivy", "/requests", &[]).await);
-    assert!(said.starts_with("You may not look at sessions here."), "{said}");
+    assert!(said.starts_with("You may not view sessions here."), "{said}");
 }
 
 #[tokio::test]
-async fn requests_about_a_target_that_somebody_may_not_see_are_not_shown_to_them() {
+async fn requests_about_a_target_are_shown_only_to_people_who_may_view_it() {
     let cluster = Cluster::start().await.unwrap();
     let url = cluster.bot().await.unwrap();
     let other = cluster.socket_url("killgate", "postgres");

@@ -1,22 +1,22 @@
-//! When everybody looks at once, PostgreSQL is asked about once.
+//! Many people ask at the same time, and PostgreSQL is queried only a few times.
 
 use futures_util::future::join_all;
 
 use crate::crowd::Crowd;
 use crate::scene::Scene;
 
-/// As many as could follow one incident.
-const LOOKING: usize = 100;
+/// How many people ask.
+const PEOPLE: usize = 100;
 
 #[tokio::test]
-async fn a_hundred_people_see_the_root_of_a_long_queue_and_postgresql_is_asked_three_times_at_most() {
-    let crowd = Crowd::gather().await.unwrap();
+async fn a_hundred_people_see_the_root_blocker_and_postgresql_is_queried_at_most_three_times() {
+    let crowd = Crowd::start().await.unwrap();
     let url = crowd.cluster.bot().await.unwrap();
     let logged = "alter role killgate set log_statement = 'all'";
     crowd.cluster.sql(logged).await.unwrap();
     let scene = Scene::with(&[("orders", &url)], "").await;
     let place = scene.person("ana").in_channel(&scene.incident());
-    let sent: Vec<_> = (0..LOOKING)
+    let sent: Vec<_> = (0..PEOPLE)
         .map(|_| place.types("/sessions").send_off().unwrap())
         .collect();
     let lists = join_all(sent.into_iter().map(async |answer| {

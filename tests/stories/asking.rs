@@ -171,8 +171,8 @@ async fn a_server_that_does_not_answer_at_all_is_refused_after_five_seconds() {
     .unwrap();
     signal("CONT", backend).await;
 
-    assert!(refusal.contains("orders could not be asked"), "{refusal}");
-    assert!(refusal.contains("Nothing was asked for"), "{refusal}");
+    assert!(refusal.contains("orders could not be queried"), "{refusal}");
+    assert!(refusal.contains("Nothing was requested"), "{refusal}");
     assert!(
         house.incident().messages().is_empty(),
         "{}",
@@ -251,7 +251,7 @@ async fn nothing_is_asked_for_in_another_channel() {
         let answer = typed.option("pid", victim.pid()).send().await;
         assert!(answer.is_ephemeral());
         assert!(
-            answer.content().contains("Not in this channel"),
+            answer.content().contains("not configured for this channel"),
             "{}",
             answer.content()
         );
@@ -278,7 +278,7 @@ async fn a_reason_is_shown_and_recorded_and_asked_for_where_it_is_required() {
         .option("reason", "blocks *checkout* @everyone");
     let card = asked.send().await.message();
 
-    let shown = card.card().field("Asked by").unwrap().to_owned();
+    let shown = card.card().field("Requested by").unwrap().to_owned();
     assert!(shown.contains("checkout"), "{shown}");
     assert!(
         !shown.contains("*checkout*") || shown.contains("\\*checkout"),

@@ -22,7 +22,7 @@ async fn killed_right_after_the_approval_was_recorded(right: Right) {
     house.start_bot().await;
 
     let result = house.ends(1, &card, "unknown", "Unknown").await;
-    assert!(result.contains("cannot be known"), "{result}");
+    assert!(result.contains("not known whether a signal was sent"), "{result}");
     assert!(
         result.contains("still there"),
         "what is seen now is said: {result}"

@@ -38,7 +38,7 @@ async fn a_terminated_session_is_told_57p01(right: Right) {
     let result = house.ends(1, &card, "terminated", "Terminated").await;
     let (ana, ben) = (house.person("ana").id(), house.person("ben").id());
     assert!(
-        result.contains(&format!("Asked by <@{ana}> · approved by <@{ben}>")),
+        result.contains(&format!("Requested by <@{ana}> · approved by <@{ben}>")),
         "{result}"
     );
     let record = house.finished(1).await;

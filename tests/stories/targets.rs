@@ -125,7 +125,7 @@ async fn a_target_that_is_down_holds_up_no_other() {
     let answer = answer.messages().pop().expect("an answer");
     assert!(answer.is_ephemeral());
     assert!(
-        answer.content().contains("billing could not be asked"),
+        answer.content().contains("billing could not be queried"),
         "{}",
         answer.content()
     );

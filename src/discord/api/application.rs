@@ -1,4 +1,4 @@
-//! The bot itself, as far as it matters: another API like Discord's need not tell all that Discord does.
+//! Calls about the bot itself. Only the fields that are used are required, because compatible APIs may omit others.
 
 use serde::Deserialize;
 use serenity::http::Route;
@@ -10,16 +10,16 @@ use super::{ApiCall, ApiClient, ApiError};
 #[derive(Debug, Deserialize)]
 pub struct GatewayInfo {
     pub url: String,
-    /// Told to bots alone.
+    /// Only bots get it.
     #[serde(default)]
     pub session_start_limit: Option<SessionStartLimit>,
 }
 
-/// How many sessions may still be started (Discord documentation, "Session Start Limit Object").
+/// How many sessions the bot may still start (Discord documentation, "Session Start Limit Object").
 #[derive(Debug, Deserialize)]
 pub struct SessionStartLimit {
     pub remaining: u64,
-    /// Milliseconds until there are more.
+    /// Milliseconds until the limit is reset.
     pub reset_after: u64,
 }
 
@@ -38,11 +38,11 @@ pub struct BotUser {
 }
 
 impl ApiClient {
-    /// Where the gateway is, and how many sessions may still be started where that is told.
+    /// Where the gateway is and, if the API says so, how many sessions may still be started.
     pub async fn gateway(&self) -> Result<GatewayInfo, ApiError> {
         match self.json(ApiCall::get(Route::GatewayBot)).await {
             Err(ApiError::NotFound { .. }) => self.json(ApiCall::get(Route::Gateway)).await,
-            answered => answered,
+            result => result,
         }
     }
 

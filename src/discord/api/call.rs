@@ -1,4 +1,4 @@
-//! One call, before it is sent.
+//! A call of the API, before it is sent.
 
 use reqwest::Method;
 use serde::Serialize;
@@ -6,21 +6,20 @@ use serenity::http::Route;
 
 use super::{ApiError, RouteName};
 
-/// What may be done when nobody can know whether Discord carried the call out: the connection broke after it was
-/// sent, no answer came in time, or the answer was 5xx.
+/// What to do when it is unknown whether Discord carried out the call: the connection broke after it was sent, no answer
+/// came in time, or the answer was 5xx.
 ///
-/// A call that surely was not carried out (no connection, 429) is repeated whatever is chosen here.
+/// A call that was certainly not carried out (no connection, 429) is always repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryPolicy {
-    /// Repeat: twice is the same as once.
+    /// Repeat: carrying it out twice has the same effect as once.
     Idempotent,
-    /// Repeat, for as long as Discord recognises the body's enforced nonce, "the past few minutes". The body must
-    /// carry `nonce` and `enforce_nonce`.
+    /// Repeat while Discord recognises the nonce, "the past few minutes". The body must set `nonce` and
+    /// `enforce_nonce`.
     WithNonce,
-    /// Repeat, and take a refusal of a repeat with this code of Discord's for success: it says that an
-    /// earlier try was carried out.
+    /// Repeat. A repeat that Discord refuses with this code is a success: an earlier attempt was carried out.
     UntilAccepted(u32),
-    /// Don't repeat.
+    /// Do not repeat.
     OnlyIfNotSent,
 }
 
@@ -46,28 +45,31 @@ impl<'a> ApiCall<'a> {
         }
     }
 
-    /// A call that only reads, and so may be repeated.
+    /// A call that only reads.
     pub fn get(route: Route<'a>) -> Self {
         Self::new(Method::GET, route, RetryPolicy::Idempotent)
     }
 
-    /// Adds a parameter to the URL.
+    /// Adds a query parameter.
     #[must_use]
     pub fn query(mut self, name: &'static str, value: &impl ToString) -> Self {
         self.query.push((name, value.to_string()));
         self
     }
 
-    /// Sets the body. Fails with [`RestError::Setup`] if `body` has no JSON form.
+    /// Sets the body. Fails with [`ApiError::Setup`] if `body` cannot be serialized.
     pub fn json(mut self, body: &impl Serialize) -> Result<Self, ApiError> {
         let json = serde_json::to_vec(body).map_err(|error| {
-            ApiError::Setup(format!("the body of {} has no JSON form: {error}", self.name()))
+            ApiError::Setup(format!(
+                "the body of {} cannot be serialized: {error}",
+                self.name()
+            ))
         })?;
         self.body = Some(json);
         Ok(self)
     }
 
-    /// What the call is called in errors and logs.
+    /// The name of the call in errors and logs.
     pub fn name(&self) -> RouteName {
         RouteName::new(&self.method, self.route)
     }

@@ -22,7 +22,7 @@ impl ApiClient {
         .await
     }
 
-    /// Registers exactly these commands in the guild; others of this application disappear.
+    /// Registers exactly these commands in the guild, and removes all others of this application.
     pub async fn overwrite_guild_commands(
         &self,
         application_id: ApplicationId,

@@ -1,4 +1,4 @@
-//! How a call can fail.
+//! The errors of a call.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -7,21 +7,21 @@ use reqwest::StatusCode;
 
 use super::RouteName;
 
-/// Why Discord did not do, or tell, what it was asked. Holds neither the bot's token nor an interaction's.
+/// Why a call failed. Contains neither the token of the bot nor that of an interaction.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// The client or the call could not be put together; nothing was sent.
+    /// The client or the call could not be created. Nothing was sent.
     #[error("{0}")]
     Setup(String),
 
     /// 401: the bot's token is not valid.
     #[error(
         "Discord refused the bot's token ({route}): reset it on the application's page \"Bot\" in the Developer Portal and \
-         put the new one where `token_file` or DISCORD_TOKEN points"
+         put the new one into `token_file` or DISCORD_TOKEN"
     )]
     Unauthorized { route: RouteName },
 
-    /// 403: the bot may not do this. `code` is Discord's own; 50001 is "Missing Access", 50013 "Missing Permissions".
+    /// 403. `code` is Discord's error code: 50001 is "Missing Access", 50013 "Missing Permissions".
     #[error("Discord does not allow the bot to do this ({route}): {message} (code {code})")]
     Forbidden {
         route: RouteName,
@@ -29,18 +29,18 @@ pub enum ApiError {
         message: String,
     },
 
-    /// 404: there is no such thing, or it is not the bot's to see. 10008 is a message, 10062 an interaction too old.
-    #[error("Discord knows nothing of this ({route}): {message} (code {code})")]
+    /// 404: it does not exist, or the bot may not see it. 10008 is an unknown message, 10062 an expired interaction.
+    #[error("Discord does not know this ({route}): {message} (code {code})")]
     NotFound {
         route: RouteName,
         code: u32,
         message: String,
     },
 
-    /// Another 4xx: Discord found fault with the call. `errors` are its findings, field by field.
+    /// Another 4xx. `errors` says what is wrong, field by field.
     #[error(
-        "Discord refused {route}: {message} (HTTP {status}, code {code}){}",
-        findings(errors)
+        "Discord rejected {route}: {message} (HTTP {status}, code {code}){}",
+        field_errors(errors)
     )]
     Rejected {
         route: RouteName,
@@ -50,34 +50,34 @@ pub enum ApiError {
         errors: serde_json::Value,
     },
 
-    /// Discord's rate limit asks for a longer wait than the call's limit leaves.
-    #[error("Discord asks to wait {:.1} s before {route}, longer than this call may take", wait.as_secs_f64())]
+    /// The rate limit requires a longer wait than the time limit of the call allows.
+    #[error("Discord's rate limit requires a wait of {:.1} s before {route}, longer than this call may take", wait.as_secs_f64())]
     RateLimited { route: RouteName, wait: Duration },
 
-    /// No usable answer within the call's limit. `why` is the chain of causes of the last try.
-    #[error("Discord could not be reached for {route}, {}: {why}", effect.sentence())]
+    /// No usable response within the time limit. `why` is the chain of causes of the last attempt.
+    #[error("Discord could not be reached for {route}; {}: {why}", effect.clause())]
     Unreachable {
         route: RouteName,
         effect: CallEffect,
         why: String,
     },
 
-    /// 2xx with a body that is not what Discord documents. What was asked was done.
-    #[error("Discord's answer to {route} could not be read: {why}")]
+    /// 2xx with an undocumented body. The call was carried out.
+    #[error("Discord's response to {route} could not be read: {why}")]
     Unexpected { route: RouteName, why: String },
 }
 
-/// Whether a call that was not answered may have been carried out.
+/// Whether an unanswered call may have been carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallEffect {
-    /// It surely was not.
+    /// It certainly was not.
     None,
-    /// Nobody can know without looking.
+    /// It may have been.
     Unknown,
 }
 
 impl ApiError {
-    /// Discord's own code of the refusal, as in its page "Opcodes and Status Codes".
+    /// Discord's error code (Discord documentation, "Opcodes and Status Codes").
     pub fn code(&self) -> Option<u32> {
         match self {
             Self::Forbidden { code, .. } | Self::NotFound { code, .. } | Self::Rejected { code, .. } => {
@@ -89,16 +89,16 @@ impl ApiError {
 }
 
 impl CallEffect {
-    fn sentence(self) -> &'static str {
+    fn clause(self) -> &'static str {
         match self {
-            Self::None => "nothing was done",
-            Self::Unknown => "and whether it was done is not known",
+            Self::None => "the call was not carried out",
+            Self::Unknown => "it is not known whether the call was carried out",
         }
     }
 }
 
-/// An error with its causes, in one line.
-pub(in crate::discord) fn chain(error: &dyn std::error::Error) -> String {
+/// An error and its causes, on one line.
+pub(in crate::discord) fn error_chain(error: &dyn std::error::Error) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -112,7 +112,7 @@ pub(in crate::discord) fn chain(error: &dyn std::error::Error) -> String {
     line
 }
 
-fn findings(errors: &serde_json::Value) -> String {
+fn field_errors(errors: &serde_json::Value) -> String {
     if errors.is_null() {
         String::new()
     } else {

@@ -1,4 +1,4 @@
-//! Answers other than 2xx, read into errors.
+//! Reads responses other than 2xx.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use serde::Deserialize;
 
 use super::{ApiCall, ApiError, route};
 
-/// Discord's "Invalid Webhook Token": the interaction's token, not the bot's, is at fault.
+/// Discord's "Invalid Webhook Token": the token of the interaction is invalid, not that of the bot.
 const INVALID_WEBHOOK_TOKEN: u32 = 50027;
 
-/// How long to wait after a 429 that does not say: only something between the bot and Discord answers so.
-const UNSAID_WAIT: Duration = Duration::from_secs(1);
+/// The wait after a 429 that does not specify one. Such a response comes from a proxy, not from Discord.
+const DEFAULT_WAIT: Duration = Duration::from_secs(1);
 
-/// The body of a refusal (Discord: "Opcodes and Status Codes", "JSON").
+/// The body of a 4xx (Discord: "Opcodes and Status Codes", "JSON").
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct ErrorBody {
@@ -31,32 +31,32 @@ struct RateLimitBody {
     global: bool,
 }
 
-/// What a 429 asks for.
+/// How long a 429 tells the bot to wait.
 pub(super) struct RetryAfter {
     pub(super) wait: Duration,
-    /// All routes are meant, not only this one.
-    pub(super) global: bool,
+    /// Whether all routes must wait.
+    pub(super) is_global: bool,
 }
 
 /// Reads the wait from the body, else from the headers.
-pub(super) fn wait(headers: &HeaderMap, body: &[u8]) -> RetryAfter {
-    let exceeded: RateLimitBody = serde_json::from_slice(body).unwrap_or_default();
+pub(super) fn read_retry_after(headers: &HeaderMap, body: &[u8]) -> RetryAfter {
+    let body: RateLimitBody = serde_json::from_slice(body).unwrap_or_default();
     let header = headers
         .get(RETRY_AFTER)
         .and_then(|value| value.to_str().ok()?.trim().parse().ok());
-    let wait = exceeded
+    let wait = body
         .retry_after
         .or(header)
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .unwrap_or(UNSAID_WAIT);
+        .unwrap_or(DEFAULT_WAIT);
     RetryAfter {
         wait,
-        global: exceeded.global || headers.contains_key("x-ratelimit-global"),
+        is_global: body.global || headers.contains_key("x-ratelimit-global"),
     }
 }
 
-/// The error that a 4xx means.
-pub(super) fn error(call: &ApiCall<'_>, status: StatusCode, body: &[u8]) -> ApiError {
+/// Reads the error from a 4xx.
+pub(super) fn read_error(call: &ApiCall<'_>, status: StatusCode, body: &[u8]) -> ApiError {
     let route = call.name();
     let ErrorBody {
         code,

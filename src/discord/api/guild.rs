@@ -1,4 +1,4 @@
-//! The guild, its roles, channels and people.
+//! Calls about the guild, its roles, channels and members. The types hold only the fields that are used.
 
 use serde::Deserialize;
 use serenity::http::Route;
@@ -9,30 +9,30 @@ use serenity::model::permissions::Permissions;
 use super::{ApiCall, ApiClient, ApiError};
 use crate::discord::compat;
 
-/// A guild, as far as it decides what the bot may do.
+/// A guild.
 #[derive(Debug, Deserialize)]
 pub struct GuildInfo {
     pub id: GuildId,
     pub name: String,
     pub owner_id: UserId,
-    /// 1 where moderation needs two factors (Discord documentation, "MFA Level").
+    /// 1 if moderation requires two factors (Discord documentation, "MFA Level").
     #[serde(default)]
     pub mfa_level: u8,
     pub roles: Vec<GuildRole>,
 }
 
-/// A role of a guild. The one that everybody has bears the guild's own number.
+/// A role of a guild. The role @everyone has the id of the guild.
 #[derive(Debug, Deserialize)]
 pub struct GuildRole {
     pub id: RoleId,
     pub name: String,
     pub permissions: Permissions,
-    /// Whether everybody may mention it.
+    /// Whether every member may mention it.
     #[serde(default)]
     pub mentionable: bool,
 }
 
-/// A channel of a guild, as far as it decides what the bot may do there.
+/// A channel of a guild.
 #[derive(Debug, Deserialize)]
 pub struct GuildChannel {
     /// Its kind (Discord documentation, "Channel Types").
@@ -46,30 +46,27 @@ pub struct GuildChannel {
     pub permission_overwrites: Vec<PermissionOverwrite>,
 }
 
-/// A number of Discord's, whatever it is of.
+/// The id of a role or a user.
 type Snowflake = serenity::model::id::GenericId;
 
-/// What a channel grants or takes away (Discord documentation, "Overwrite Object").
+/// Permissions that a channel allows or denies (Discord documentation, "Overwrite Object").
 #[derive(Debug, Deserialize)]
 pub struct PermissionOverwrite {
-    /// The number of a role or of a user.
     pub id: Snowflake,
     pub allow: Permissions,
     pub deny: Permissions,
 }
 
 impl ApiClient {
-    /// The guild, with its roles and whether moderation needs two factors.
     pub async fn guild(&self, guild_id: GuildId) -> Result<GuildInfo, ApiError> {
         self.json(ApiCall::get(Route::Guild { guild_id })).await
     }
 
-    /// One channel of a guild.
     pub async fn channel(&self, channel_id: ChannelId) -> Result<GuildChannel, ApiError> {
         self.json(ApiCall::get(Route::Channel { channel_id })).await
     }
 
-    /// A person in the guild, with the roles they have now; [`RestError::NotFound`] if they are not in it.
+    /// A member of the guild with their current roles. [`ApiError::NotFound`] if they are not in it.
     pub async fn member(&self, guild_id: GuildId, user_id: UserId) -> Result<Member, ApiError> {
         let call = ApiCall::get(Route::GuildMember { guild_id, user_id });
         let route = call.name();
@@ -79,7 +76,7 @@ impl ApiClient {
             why: error.to_string(),
         };
         let mut member: Member = compat::member(&body).map_err(unexpected)?;
-        // Discord leaves it out of this answer, and serenity then makes one up.
+        // Discord omits it from this response, and serenity sets a placeholder.
         member.guild_id = guild_id;
         Ok(member)
     }

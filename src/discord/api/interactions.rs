@@ -1,6 +1,6 @@
-//! Answers to interactions. The first is due within 3 s; its token opens the others for 15 minutes.
+//! Answers to interactions. The first is due within 3 s. The token is valid for further answers for 15 minutes.
 //!
-//! Call these on [`Rest::within`] the time that is left: 2.5 s for a first answer leaves the network some.
+//! Callers set the remaining time with [`ApiClient::with_timeout`].
 
 use reqwest::Method;
 use serde::Deserialize;
@@ -16,7 +16,7 @@ use super::{ApiCall, ApiClient, ApiError, OwnMessage, RetryPolicy};
 /// "Interaction has already been acknowledged."
 const ALREADY_ACKNOWLEDGED: u32 = 40060;
 
-/// What Discord tells of a first answer when it is asked to (Discord documentation, "Interaction Callback Response").
+/// The response to a first answer with `with_response` (Discord documentation, "Interaction Callback Response").
 #[derive(Deserialize)]
 struct CallbackResponse {
     resource: Option<CallbackResource>,
@@ -28,7 +28,7 @@ struct CallbackResource {
 }
 
 impl ApiClient {
-    /// Gives the first answer. Tried again when in doubt: Discord takes one only, and a repeat that is refused for that
+    /// Sends the first answer. It is safe to repeat: Discord accepts only one, and a repeat that is refused for that
     /// reason is a success.
     pub async fn respond(
         &self,
@@ -36,29 +36,29 @@ impl ApiClient {
         token: &str,
         response: &CreateInteractionResponse,
     ) -> Result<(), ApiError> {
-        let call = first_answer(interaction_id, token).json(response)?;
+        let call = first_answer_call(interaction_id, token).json(response)?;
         self.send(call).await.map(drop)
     }
 
-    /// Gives a message as the first answer, and tells which one it became. `None` where that is not known: another API
-    /// like Discord's may not tell, and the answer to an earlier try may have been lost.
-    pub async fn respond_with_message(
+    /// Sends the first answer and returns the message that it became. `None` if that is not known: a compatible API may
+    /// not return it, and the response to an earlier attempt may have been lost.
+    pub async fn respond_and_fetch(
         &self,
         interaction_id: InteractionId,
         token: &str,
         response: &CreateInteractionResponse,
     ) -> Result<Option<OwnMessage>, ApiError> {
-        let call = first_answer(interaction_id, token)
+        let call = first_answer_call(interaction_id, token)
             .query("with_response", &true)
             .json(response)?;
         let body = self.send(call).await?;
-        let told: Option<CallbackResponse> = serde_json::from_slice(&body).ok();
-        Ok(told
+        let callback: Option<CallbackResponse> = serde_json::from_slice(&body).ok();
+        Ok(callback
             .and_then(|callback| callback.resource)
             .and_then(|resource| resource.message))
     }
 
-    /// Gives the first answer "thinking…", to be filled in with [`Self::edit_original`].
+    /// Sends the first answer "thinking…", which [`Self::edit_original`] fills in later.
     pub async fn defer(
         &self,
         interaction_id: InteractionId,
@@ -72,7 +72,7 @@ impl ApiClient {
             .await
     }
 
-    /// The message that the first answer became.
+    /// Fetches the message that the first answer became.
     pub async fn original(&self, application_id: ApplicationId, token: &str) -> Result<OwnMessage, ApiError> {
         self.json(ApiCall::get(Route::WebhookOriginalInteractionResponse {
             application_id,
@@ -108,7 +108,7 @@ impl ApiClient {
             .map(drop)
     }
 
-    /// Adds another message to the interaction. Discord knows no nonce here, so it is not repeated when in doubt.
+    /// Adds another message to the interaction. Discord accepts no nonce here, so it is not repeated when in doubt.
     pub async fn follow_up(
         &self,
         application_id: ApplicationId,
@@ -125,7 +125,7 @@ impl ApiClient {
     }
 }
 
-fn first_answer(interaction_id: InteractionId, token: &str) -> ApiCall<'_> {
+fn first_answer_call(interaction_id: InteractionId, token: &str) -> ApiCall<'_> {
     let route = Route::InteractionResponse {
         interaction_id,
         token,

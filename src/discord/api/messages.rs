@@ -1,4 +1,4 @@
-//! Messages in a channel.
+//! Calls about messages in a channel. The types hold only the fields that are used.
 
 use reqwest::Method;
 use serde::Deserialize;
@@ -9,19 +9,19 @@ use serenity::model::id::{ChannelId, MessageId, UserId};
 
 use super::{ApiCall, ApiClient, ApiError, RetryPolicy};
 
-/// Discord's own limit of one page.
-pub const PAGE: u8 = 100;
+/// Discord's limit for one page.
+pub(in crate::discord) const PAGE_SIZE: u8 = 100;
 
-/// A message of the bot's own, as far as it matters once it is there.
+/// A message that the bot has posted.
 #[derive(Clone, Debug, Deserialize)]
 pub struct OwnMessage {
     pub id: MessageId,
-    /// When it was last edited, as Discord writes it.
+    /// When it was last edited, in Discord's format.
     #[serde(default)]
     pub edited_timestamp: Option<String>,
 }
 
-/// A message that was found in a channel, as far as it tells what it is.
+/// A message found in a channel.
 #[derive(Debug, Deserialize)]
 pub struct ChannelMessage {
     pub id: MessageId,
@@ -53,7 +53,7 @@ impl ChannelMessage {
         self.author.id == user
     }
 
-    /// Whether it has an embed with this text at its foot.
+    /// Whether an embed has exactly this footer.
     pub fn has_footer(&self, text: &str) -> bool {
         self.embeds
             .iter()
@@ -71,8 +71,8 @@ impl ChannelMessage {
 }
 
 impl ApiClient {
-    /// Posts a message once, however often it has to be tried within a few minutes: Discord answers a repeat of `nonce` (at most
-    /// 25 characters) with the message that is there already.
+    /// Posts a message once, even if the call is repeated within a few minutes: for a known `nonce` (at most 25
+    /// characters), Discord returns the existing message.
     pub async fn create_message(
         &self,
         channel_id: ChannelId,
@@ -85,7 +85,7 @@ impl ApiClient {
             .await
     }
 
-    /// Edits a message of the bot's.
+    /// Edits a message of the bot.
     pub async fn edit_message(
         &self,
         channel_id: ChannelId,
@@ -101,7 +101,7 @@ impl ApiClient {
             .map(drop)
     }
 
-    /// Up to [`PAGE`] of the messages that came after `after`, the oldest of them, in Discord's order (newest first).
+    /// The oldest [`PAGE_SIZE`] of the messages after `after`, newest first.
     pub async fn messages_after(
         &self,
         channel_id: ChannelId,
@@ -109,7 +109,7 @@ impl ApiClient {
     ) -> Result<Vec<ChannelMessage>, ApiError> {
         let call = ApiCall::get(Route::ChannelMessages { channel_id })
             .query("after", &after)
-            .query("limit", &PAGE);
+            .query("limit", &PAGE_SIZE);
         self.json(call).await
     }
 }

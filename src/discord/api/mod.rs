@@ -1,20 +1,31 @@
-//! Asking Discord: REST, API version 10.
+//! The client of Discord's REST API, version 10.
 //!
-//! [`ApiClient`] is a cheap handle on one pool of connections (HTTP/1.1, kept alive, no Nagle). On top of [`Rest::send`] stand
-//! small typed calls, one file a theme. What every call shares:
+//! | file | what is in it |
+//! |---|---|
+//! | `mod` | [`ApiClient`], a cheap handle on one connection pool (HTTP/1.1, keep-alive, no Nagle) |
+//! | `application`, `guild`, `commands`, [`messages`], `reactions`, `interactions` | typed calls, one file per subject |
+//! | `call` | [`ApiCall`], a call before it is sent, and its [`RetryPolicy`] |
+//! | `send` | sends a call, with rate limits, retries and time limit |
+//! | `rate_limits` | the state of Discord's rate limits |
+//! | `route` | paths, and their names in errors and logs |
+//! | `error`, `error_response` | [`ApiError`]; reads it from a response |
 //!
-//! - It ends within its limit, [`Rest::within`], whatever Discord does. An interaction must be answered in 3 s,
-//!   a result can be posted minutes later: only the caller knows.
-//! - 429 is obeyed to the millisecond, for the route or for everything, and other calls of the same route wait as well.
-//!   `X-RateLimit-Remaining` is heeded, so that 429 is rare. A wait that would outlast the limit is not begun.
-//! - 5xx and cut connections are tried again, with backoff and jitter, as far as the call's [`RetryPolicy`] allows: after some
-//!   failures nobody can know whether Discord did what it was asked.
-//! - No error, log line or `Debug` output holds the bot's token or an interaction's.
+//! What all calls have in common:
 //!
-//! serenity's own `Request::build` is not used: it records a span with the whole request, the interaction's token included.
+//! - A call ends within its time limit ([`ApiClient::with_timeout`]), whatever Discord does. An interaction must be
+//!   answered in 3 s, a result can be posted minutes later: only the caller knows.
+//! - After a 429, the call waits exactly as long as Discord says, and so do other calls of the same route, or all calls
+//!   if the limit is global. `X-RateLimit-Remaining` is respected, so that 429 is rare. A call does not start a wait
+//!   that is longer than its time limit.
+//! - After a 5xx or a broken connection, the call is retried with backoff and jitter, as far as its [`RetryPolicy`]
+//!   allows: Discord may have carried it out.
+//! - No error, log line or `Debug` output contains the token of the bot or of an interaction.
 //!
-//! Proxies named by environment variables are ignored, because the gateway could not follow; a proxy is
-//! configured as another `api_url`.
+//! serenity's own `Request::build` is not used, because it records a span with the whole request, including the token of
+//! the interaction.
+//!
+//! Proxies in environment variables are ignored, because the gateway does not support them. A proxy is configured as
+//! another `api_url`.
 
 mod application;
 mod call;
@@ -23,7 +34,7 @@ mod error;
 mod error_response;
 mod guild;
 mod interactions;
-pub mod messages;
+pub(super) mod messages;
 mod rate_limits;
 mod reactions;
 mod route;
@@ -34,7 +45,7 @@ use std::time::Duration;
 
 pub use application::{ApplicationInfo, BotUser, GatewayInfo, SessionStartLimit};
 pub use call::{ApiCall, RetryPolicy};
-pub(in crate::discord) use error::chain;
+pub(in crate::discord) use error::error_chain;
 pub use error::{ApiError, CallEffect};
 pub use guild::{GuildChannel, GuildInfo, GuildRole, PermissionOverwrite};
 pub use messages::{ChannelMessage, OwnMessage};
@@ -45,38 +56,37 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::common::backoff::Jitter;
 
-/// How long a call may take unless [`Rest::within`] says otherwise.
-const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
-const CONNECT_LIMIT: Duration = Duration::from_secs(3);
-/// How long an unused connection is kept: the first answer after a quiet while should not have to wait for a new one.
-/// Discord closes it when it likes, which is noticed at once.
-const IDLE_KEPT: Duration = Duration::from_mins(10);
-/// How soon the system asks whether the other end of an unused connection is still there.
+/// The time limit of a call unless [`ApiClient::with_timeout`] sets another.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long an idle connection is kept, so that the first answer after a quiet time need not wait for a new one. If
+/// Discord closes it earlier, that is noticed at once.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_mins(10);
+/// TCP keepalive, which detects that the other end of an idle connection is gone.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
-/// Discord asks for this form of `User-Agent` (Reference, "User Agent").
+/// Discord requires this form of `User-Agent` (Reference, "User Agent").
 const USER_AGENT: &str = concat!("DiscordBot (killgate, ", env!("CARGO_PKG_VERSION"), ")");
 
 /// A client of Discord's REST API. Cloning is cheap; clones share connections and rate limits.
 #[derive(Clone)]
 pub struct ApiClient {
     shared: Arc<ClientState>,
-    within: Duration,
+    timeout: Duration,
 }
 
 struct ClientState {
     client: reqwest::Client,
-    /// Without a slash at its end; paths begin with one.
-    base: String,
-    limits: RateLimits,
+    /// Without a trailing slash. Paths begin with one.
+    base_url: String,
+    rate_limits: RateLimits,
     jitter: Jitter,
 }
 
 impl ApiClient {
-    /// A client of the API at `api_url`, `https://discord.com` or a compatible one, as the bot that `token` belongs to.
+    /// A client of the API at `api_url`, which is `https://discord.com` or a compatible one.
     ///
-    /// Fails with [`RestError::Setup`] when `api_url` is no http(s) URL, or the token cannot be one.
-    /// Nothing is sent yet.
+    /// Sends nothing yet. Fails with [`ApiError::Setup`] if `api_url` is not an http(s) URL, or the token cannot be valid.
     pub fn new(api_url: &str, token: &SecretString) -> Result<Self, ApiError> {
         let setup = |what: &str| ApiError::Setup(what.to_owned());
         let base = reqwest::Url::parse(api_url)
@@ -88,51 +98,56 @@ impl ApiClient {
         }
 
         let mut authorization = HeaderValue::from_str(&format!("Bot {}", token.expose_secret().trim()))
-            .map_err(|_| setup("the bot's token holds characters that no Discord token has"))?;
+            .map_err(|_| setup("the bot's token contains characters that a Discord token cannot have"))?;
         authorization.set_sensitive(true);
         let client = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .default_headers(HeaderMap::from_iter([(AUTHORIZATION, authorization)]))
             .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_LIMIT)
+            .connect_timeout(CONNECT_TIMEOUT)
             .tcp_nodelay(true)
             .tcp_keepalive(KEEPALIVE)
-            .pool_idle_timeout(IDLE_KEPT)
+            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
             .no_proxy()
             .build()
-            .map_err(|error| setup(&format!("no HTTP client could be made: {}", chain(&error))))?;
+            .map_err(|error| {
+                setup(&format!(
+                    "could not create an HTTP client: {}",
+                    error_chain(&error)
+                ))
+            })?;
 
         Ok(Self {
             shared: Arc::new(ClientState {
                 client,
-                base: api_url.trim_end_matches('/').to_owned(),
-                limits: RateLimits::default(),
+                base_url: api_url.trim_end_matches('/').to_owned(),
+                rate_limits: RateLimits::default(),
                 jitter: Jitter::random(),
             }),
-            within: DEFAULT_LIMIT,
+            timeout: DEFAULT_TIMEOUT,
         })
     }
 
-    /// The same client, with calls that give up after `limit`.
+    /// A client with the same connections and rate limits, whose calls give up after `timeout`.
     #[must_use]
-    pub fn within(&self, limit: Duration) -> Self {
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
-            within: limit,
+            timeout,
         }
     }
 
-    /// The base of the API, as configured.
+    /// The configured URL of the API.
     pub fn api_url(&self) -> &str {
-        &self.shared.base
+        &self.shared.base_url
     }
 }
 
 impl std::fmt::Debug for ApiClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Rest")
-            .field("api_url", &self.shared.base)
-            .field("within", &self.within)
+        f.debug_struct("ApiClient")
+            .field("api_url", &self.shared.base_url)
+            .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! What is known of Discord's rate limits (Discord: "Rate Limits").
+//! The state of Discord's rate limits (Discord: "Rate Limits").
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -11,49 +11,49 @@ use tokio::time::Instant;
 
 pub(super) type RateLimitKey = (Method, RatelimitingBucket);
 
-/// More routes than a bot of one guild uses at once. The limits of others are forgotten, and learnt again from a 429.
-const MOST_ROUTES: usize = 256;
+/// More than a bot of one guild uses at once. The limits of further routes are not kept; a 429 reports them again.
+const MAX_ROUTES: usize = 256;
 
-/// The limits of all routes lately used, and the one above them all.
+/// The global limit and the limits of recently used routes.
 #[derive(Default)]
 pub(super) struct RateLimits(Mutex<RateLimitState>);
 
 #[derive(Default)]
 struct RateLimitState {
-    everything_from: Option<Instant>,
+    blocked_until: Option<Instant>,
     windows: HashMap<RateLimitKey, RateLimitWindow>,
 }
 
-/// So many calls until that moment, then as many again.
+/// How many calls are allowed before the window ends.
 #[derive(Clone, Copy)]
 struct RateLimitWindow {
     limit: u32,
     remaining: u32,
-    ends: Instant,
+    ends_at: Instant,
     length: Duration,
 }
 
 impl RateLimits {
-    /// Takes a place for one call now, or tells the moment from which to ask again.
+    /// Reserves one call, or returns the time at which to try again.
     pub(super) fn acquire(&self, key: Option<&RateLimitKey>) -> Result<(), Instant> {
         let now = Instant::now();
-        let mut known = self.known();
-        if let Some(from) = known.everything_from.filter(|from| *from > now) {
-            return Err(from);
+        let mut state = self.lock();
+        if let Some(blocked_until) = state.blocked_until.filter(|until| *until > now) {
+            return Err(blocked_until);
         }
-        let Some(window) = key.and_then(|key| known.windows.get_mut(key)) else {
+        let Some(window) = key.and_then(|key| state.windows.get_mut(key)) else {
             return Ok(());
         };
-        if window.ends <= now {
+        if window.ends_at <= now {
             window.remaining = window.limit;
-            window.ends = now + window.length;
+            window.ends_at = now + window.length;
         }
-        window.remaining = window.remaining.checked_sub(1).ok_or(window.ends)?;
+        window.remaining = window.remaining.checked_sub(1).ok_or(window.ends_at)?;
         Ok(())
     }
 
-    /// Learns from the headers of any answer.
-    pub(super) fn learn(&self, key: Option<&RateLimitKey>, headers: &HeaderMap) {
+    /// Updates the limit of a route from the headers of a response.
+    pub(super) fn update(&self, key: Option<&RateLimitKey>, headers: &HeaderMap) {
         let (Some(key), Some(limit), Some(remaining), Some(reset_after)) = (
             key,
             number(headers, "x-ratelimit-limit").filter(|limit: &u32| *limit > 0),
@@ -63,60 +63,60 @@ impl RateLimits {
         ) else {
             return;
         };
-        let told = RateLimitWindow {
+        let reported = RateLimitWindow {
             limit,
             remaining,
-            ends: Instant::now() + reset_after,
+            ends_at: Instant::now() + reset_after,
             length: reset_after,
         };
-        let mut known = self.known();
-        match known.windows.get_mut(key) {
-            // Calls still under way have taken their places already, and the answer may not know of them.
-            Some(window) if window.ends > Instant::now() => {
+        let mut state = self.lock();
+        match state.windows.get_mut(key) {
+            // Other calls may have reserved their place without Discord having counted them yet.
+            Some(window) if window.ends_at > Instant::now() => {
                 *window = RateLimitWindow {
-                    remaining: window.remaining.min(told.remaining),
-                    length: window.length.max(told.length),
-                    ..told
+                    remaining: window.remaining.min(reported.remaining),
+                    length: window.length.max(reported.length),
+                    ..reported
                 };
             }
-            _ => known.insert(key, told),
+            _ => state.insert(key, reported),
         }
     }
 
-    /// Obeys a 429.
-    pub(super) fn wait(&self, key: Option<&RateLimitKey>, wait: Duration, global: bool) {
-        let ends = Instant::now() + wait;
-        let mut known = self.known();
-        if global {
-            known.everything_from = known.everything_from.max(Some(ends));
+    /// Blocks the route, or all routes, after a 429.
+    pub(super) fn block(&self, key: Option<&RateLimitKey>, wait: Duration, is_global: bool) {
+        let ends_at = Instant::now() + wait;
+        let mut state = self.lock();
+        if is_global {
+            state.blocked_until = state.blocked_until.max(Some(ends_at));
         } else if let Some(key) = key {
-            let window = known.windows.get(key).copied();
+            let window = state.windows.get(key).copied();
             let limit = window.map_or(1, |window| window.limit);
             let length = window.map_or(Duration::ZERO, |window| window.length);
-            known.insert(
+            state.insert(
                 key,
                 RateLimitWindow {
                     limit,
                     remaining: 0,
-                    ends,
+                    ends_at,
                     length,
                 },
             );
         }
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, RateLimitState> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, RateLimitState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl RateLimitState {
     fn insert(&mut self, key: &RateLimitKey, window: RateLimitWindow) {
-        if self.windows.len() >= MOST_ROUTES {
+        if self.windows.len() >= MAX_ROUTES {
             let now = Instant::now();
-            self.windows.retain(|_, window| window.ends > now);
+            self.windows.retain(|_, window| window.ends_at > now);
         }
-        if self.windows.len() < MOST_ROUTES || self.windows.contains_key(key) {
+        if self.windows.len() < MAX_ROUTES || self.windows.contains_key(key) {
             self.windows.insert(key.clone(), window);
         }
     }

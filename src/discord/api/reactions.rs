@@ -1,4 +1,4 @@
-//! Reactions on a message.
+//! Calls about reactions on a message.
 
 use reqwest::Method;
 use serde::Deserialize;
@@ -8,8 +8,8 @@ use serenity::model::id::{ChannelId, MessageId, UserId};
 
 use super::{ApiCall, ApiClient, ApiError, RetryPolicy};
 
-/// Discord's own limit of one page.
-const PAGE: usize = 100;
+/// Discord's limit for one page.
+const PAGE_SIZE: usize = 100;
 
 #[derive(Deserialize)]
 struct ReactingUser {
@@ -17,7 +17,7 @@ struct ReactingUser {
 }
 
 impl ApiClient {
-    /// Puts the bot's own reaction on a message. Several in a row meet Discord's tightest limit, about four a second.
+    /// Adds a reaction of the bot to a message. Discord's rate limit for this call is about four per second.
     pub async fn add_reaction(
         &self,
         channel_id: ChannelId,
@@ -35,8 +35,8 @@ impl ApiClient {
             .map(drop)
     }
 
-    /// Everybody who has this reaction on the message now, normal or super (Discord documentation, "Get Reactions",
-    /// `type`), page by page, by id. The limit of [`Self::within`] holds for each page.
+    /// All users who have this reaction on the message now, normal or super (Discord documentation, "Get Reactions",
+    /// `type`). The time limit applies to each page.
     pub async fn reacting_users(
         &self,
         channel_id: ChannelId,
@@ -50,10 +50,10 @@ impl ApiClient {
             message_id,
             reaction,
         };
-        let mut all: Vec<UserId> = Vec::new();
+        let mut users: Vec<UserId> = Vec::new();
         let mut last: Option<UserId> = None;
         loop {
-            let mut call = ApiCall::get(route).query("limit", &PAGE);
+            let mut call = ApiCall::get(route).query("limit", &PAGE_SIZE);
             if is_super {
                 call = call.query("type", &1);
             }
@@ -62,13 +62,13 @@ impl ApiClient {
             }
             let page: Vec<ReactingUser> = self.json(call).await?;
             let length = page.len();
-            all.extend(page.into_iter().map(|reactor| reactor.id));
-            let newest = all.iter().copied().max();
-            // A page that brings nobody new would be fetched for ever.
-            if length < PAGE || newest == last {
-                return Ok(all);
+            users.extend(page.into_iter().map(|user| user.id));
+            let highest = users.iter().copied().max();
+            // Without this check, a page without new users would be fetched forever.
+            if length < PAGE_SIZE || highest == last {
+                return Ok(users);
             }
-            last = newest;
+            last = highest;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Routes: where they lead, what they are called, which rate limit they share.
+//! The paths of routes, their names in errors and logs, and which of them share a rate limit.
 
 use std::fmt;
 
@@ -9,25 +9,29 @@ use serenity::http::{RatelimitingBucket, Route};
 const DISCORD: &str = "https://discord.com";
 const VERSION: &str = "/api/v10";
 
-/// The method and path of a call, for errors and logs: `POST /channels/12/messages`. An interaction's token, which
-/// lets anyone answer in the bot's name, is replaced by `…`.
+/// The method and path of a call, for errors and logs: `POST /channels/12/messages`. The token of an interaction, with
+/// which anybody could answer as the bot, is replaced by `…`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteName(String);
 
 impl RouteName {
     pub(super) fn new(method: &Method, route: Route<'_>) -> Self {
         let path = path(route);
-        let mut secret_in = None;
+        let mut segments_to_token = None;
         let segments: Vec<_> = path
             .trim_start_matches(VERSION)
             .split('/')
             .map(|segment| {
                 // The token is the second segment after either of these words.
-                secret_in = match segment {
+                segments_to_token = match segment {
                     "interactions" | "webhooks" => Some(2),
-                    _ => secret_in.map(|left: i32| left - 1),
+                    _ => segments_to_token.map(|segments: i32| segments - 1),
                 };
-                if secret_in == Some(0) { "…" } else { segment }
+                if segments_to_token == Some(0) {
+                    "…"
+                } else {
+                    segment
+                }
             })
             .collect();
         Self(format!("{method} {}", segments.join("/")))
@@ -40,13 +44,13 @@ impl fmt::Display for RouteName {
     }
 }
 
-/// The path below the API's base, beginning with a slash.
+/// The path below the base URL, beginning with a slash.
 pub(super) fn path(route: Route<'_>) -> String {
-    let whole = route.path();
-    whole.strip_prefix(DISCORD).unwrap_or(&whole).to_owned()
+    let url = route.path();
+    url.strip_prefix(DISCORD).unwrap_or(&url).to_owned()
 }
 
-/// Whether the route is opened by an interaction's token rather than the bot's.
+/// Whether the route is authorized by the token of an interaction, not by that of the bot.
 pub(super) fn is_interaction(route: Route<'_>) -> bool {
     matches!(
         route,
@@ -57,9 +61,9 @@ pub(super) fn is_interaction(route: Route<'_>) -> bool {
     )
 }
 
-/// Calls with one key share a rate limit. Routes of interactions have none: their limit is counted for each
-/// interaction, and what one person hit must not delay the answer to another.
-pub(super) fn limit_key(method: &Method, route: Route<'_>) -> Option<(Method, RatelimitingBucket)> {
+/// Calls with the same key share a rate limit. Interactions have no key: Discord counts each interaction separately, and
+/// one person's rate limit must not delay the answer to another.
+pub(super) fn rate_limit_key(method: &Method, route: Route<'_>) -> Option<(Method, RatelimitingBucket)> {
     (!is_interaction(route)).then(|| (method.clone(), route.ratelimiting_bucket()))
 }
 
@@ -70,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_tells_the_path_without_an_interaction_token() {
+    fn a_route_name_contains_no_interaction_token() {
         let name = |route| RouteName::new(&Method::POST, route).to_string();
         assert_eq!(
             name(Route::InteractionResponse {

@@ -1,4 +1,4 @@
-//! Sending a call until it is answered, refused, or its limit is reached.
+//! Sends a call until it is answered or refused, or its time limit is reached.
 
 use std::time::Duration;
 
@@ -7,18 +7,19 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::error::chain;
+use super::error::error_chain;
+use super::error_response::RetryAfter;
 use super::{ApiCall, ApiClient, ApiError, CallEffect, RetryPolicy, error_response, route};
 use crate::common::backoff::Backoff;
 
-/// No single try takes longer, whatever the call's limit.
-const LONGEST_TRY: Duration = Duration::from_secs(10);
+/// The longest time for one attempt, whatever the time limit of the call.
+const MAX_ATTEMPT_TIME: Duration = Duration::from_secs(10);
 
-/// Less is not worth a try.
-const SHORTEST_TRY: Duration = Duration::from_secs(1);
+/// The shortest useful time for one attempt.
+const MIN_ATTEMPT_TIME: Duration = Duration::from_secs(1);
 
-/// How long Discord surely recognises an enforced nonce. Its documentation says "the past few minutes".
-const NONCE_LIFE: Duration = Duration::from_mins(2);
+/// How long Discord certainly recognises an enforced nonce. Its documentation says "the past few minutes".
+const NONCE_LIFETIME: Duration = Duration::from_mins(2);
 
 struct ApiResponse {
     status: StatusCode,
@@ -26,14 +27,14 @@ struct ApiResponse {
     body: Vec<u8>,
 }
 
-/// A try that brought no answer.
+/// An attempt without a usable response.
 struct AttemptFailure {
     effect: CallEffect,
     why: String,
 }
 
 impl ApiClient {
-    /// Sends a call, and reads the answer's JSON.
+    /// Sends a call and parses the JSON of the response.
     pub async fn json<T: DeserializeOwned>(&self, call: ApiCall<'_>) -> Result<T, ApiError> {
         let route = call.name();
         let body = self.send(call).await?;
@@ -43,30 +44,30 @@ impl ApiClient {
         })
     }
 
-    /// Sends a call, and returns the body of the answer 2xx.
+    /// Sends a call and returns the body of the 2xx response.
     pub async fn send(&self, call: ApiCall<'_>) -> Result<Vec<u8>, ApiError> {
-        let deadline = Instant::now() + self.within;
-        let key = route::limit_key(&call.method, call.route);
+        let deadline = Instant::now() + self.timeout;
+        let key = route::rate_limit_key(&call.method, call.route);
         let mut failures = 0;
-        // When a try was first sent that may have been carried out.
+        // When the first attempt started that may have been carried out.
         let mut in_doubt_since: Option<Instant> = None;
 
         loop {
-            while let Err(free) = self.shared.limits.acquire(key.as_ref()) {
-                self.wait_until(free, deadline, &call).await?;
+            while let Err(free_at) = self.shared.rate_limits.acquire(key.as_ref()) {
+                self.wait_until(free_at, deadline, &call).await?;
             }
             let started = Instant::now();
-            let failure = match self.try_once(&call, deadline).await {
-                Ok(answer) => {
-                    self.shared.limits.learn(key.as_ref(), &answer.headers);
-                    match answer.status {
-                        status if status.is_success() => return Ok(answer.body),
+            let failure = match self.attempt(&call, deadline).await {
+                Ok(response) => {
+                    self.shared.rate_limits.update(key.as_ref(), &response.headers);
+                    match response.status {
+                        status if status.is_success() => return Ok(response.body),
                         StatusCode::TOO_MANY_REQUESTS => {
-                            let asked = error_response::wait(&answer.headers, &answer.body);
-                            tracing::debug!(route = %call.name(), wait = ?asked.wait, global = asked.global, "rate limited");
-                            self.shared.limits.wait(key.as_ref(), asked.wait, asked.global);
-                            self.wait_until(Instant::now() + asked.wait, deadline, &call)
-                                .await?;
+                            let RetryAfter { wait, is_global } =
+                                error_response::read_retry_after(&response.headers, &response.body);
+                            tracing::debug!(route = %call.name(), ?wait, is_global, "rate limited");
+                            self.shared.rate_limits.block(key.as_ref(), wait, is_global);
+                            self.wait_until(Instant::now() + wait, deadline, &call).await?;
                             continue;
                         }
                         status if status.is_server_error() => AttemptFailure {
@@ -74,10 +75,10 @@ impl ApiClient {
                             why: format!("it answered HTTP {status}"),
                         },
                         status => {
-                            let error = error_response::error(&call, status, &answer.body);
+                            let error = error_response::read_error(&call, status, &response.body);
                             return match (call.retry, error.code()) {
-                                (RetryPolicy::UntilAccepted(taken), Some(code))
-                                    if code == taken && in_doubt_since.is_some() =>
+                                (RetryPolicy::UntilAccepted(accepted), Some(code))
+                                    if code == accepted && in_doubt_since.is_some() =>
                                 {
                                     Ok(Vec::new())
                                 }
@@ -93,13 +94,13 @@ impl ApiClient {
                 in_doubt_since.get_or_insert(started);
             }
             failures += 1;
-            let next = Instant::now() + Backoff::INTERNET.wait(failures, &self.shared.jitter);
+            let next_attempt = Instant::now() + Backoff::INTERNET.wait(failures, &self.shared.jitter);
             let may_repeat = match (in_doubt_since, call.retry) {
                 (None, _) | (Some(_), RetryPolicy::Idempotent | RetryPolicy::UntilAccepted(_)) => true,
-                (Some(since), RetryPolicy::WithNonce) => next < since + NONCE_LIFE,
+                (Some(since), RetryPolicy::WithNonce) => next_attempt < since + NONCE_LIFETIME,
                 (Some(_), RetryPolicy::OnlyIfNotSent) => false,
             };
-            if !may_repeat || next >= deadline {
+            if !may_repeat || next_attempt >= deadline {
                 let effect = if in_doubt_since.is_some() {
                     CallEffect::Unknown
                 } else {
@@ -112,19 +113,18 @@ impl ApiClient {
                 });
             }
             tracing::debug!(route = %call.name(), failures, why = %failure.why, "trying again");
-            sleep_until(next).await;
+            sleep_until(next_attempt).await;
         }
     }
 
     async fn wait_until(
         &self,
-        moment: Instant,
+        until: Instant,
         deadline: Instant,
         call: &ApiCall<'_>,
     ) -> Result<(), ApiError> {
-        let now = Instant::now();
-        let wait = moment.saturating_duration_since(now);
-        if moment >= deadline {
+        let wait = until.saturating_duration_since(Instant::now());
+        if until >= deadline {
             return Err(ApiError::RateLimited {
                 route: call.name(),
                 wait,
@@ -134,10 +134,12 @@ impl ApiClient {
         Ok(())
     }
 
-    /// Half of the time left is this try's: a connection that went dead unnoticed leaves time for another.
-    async fn try_once(&self, call: &ApiCall<'_>, deadline: Instant) -> Result<ApiResponse, AttemptFailure> {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let limit = (left / 2).clamp(SHORTEST_TRY, LONGEST_TRY).min(left);
+    /// Uses at most half of the remaining time, so that a connection that silently died leaves time for another attempt.
+    async fn attempt(&self, call: &ApiCall<'_>, deadline: Instant) -> Result<ApiResponse, AttemptFailure> {
+        let remaining = deadline.saturating_duration_since(Instant::now());
+        let limit = (remaining / 2)
+            .clamp(MIN_ATTEMPT_TIME, MAX_ATTEMPT_TIME)
+            .min(remaining);
         timeout(limit, self.exchange(call)).await.unwrap_or_else(|_| {
             Err(AttemptFailure {
                 effect: CallEffect::Unknown,
@@ -147,7 +149,7 @@ impl ApiClient {
     }
 
     async fn exchange(&self, call: &ApiCall<'_>) -> Result<ApiResponse, AttemptFailure> {
-        let url = format!("{}{}", self.shared.base, route::path(call.route));
+        let url = format!("{}{}", self.shared.base_url, route::path(call.route));
         let mut request = self
             .shared
             .client
@@ -158,20 +160,20 @@ impl ApiClient {
                 .header(CONTENT_TYPE, "application/json")
                 .body(body.clone());
         }
-        let failed = |error: reqwest::Error| AttemptFailure {
+        let failure = |error: reqwest::Error| AttemptFailure {
             effect: if error.is_connect() || error.is_builder() {
                 CallEffect::None
             } else {
                 CallEffect::Unknown
             },
-            // The URL may hold an interaction's token.
-            why: chain(&error.without_url()),
+            // The URL may contain the token of an interaction.
+            why: error_chain(&error.without_url()),
         };
-        let response = request.send().await.map_err(failed)?;
+        let response = request.send().await.map_err(failure)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.bytes().await.map_err(|error| AttemptFailure {
             effect: CallEffect::Unknown,
-            ..failed(error)
+            ..failure(error)
         })?;
         Ok(ApiResponse {
             status,

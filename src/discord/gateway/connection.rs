@@ -1,4 +1,6 @@
-//! One connection, from Hello to its loss.
+//! One connection, from Hello until it is lost.
+
+use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::watch;
@@ -16,137 +18,141 @@ use super::resume_state::{ReadyData, ResumeState};
 use super::session::{Disconnect, GatewaySession, stop_requested};
 use super::{GatewayEvent, endpoint};
 
-/// How long a stop may spend on saying goodbye.
-const GOODBYE: std::time::Duration = std::time::Duration::from_millis(500);
+/// How long a stop waits for the close frame to be sent.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// One connection of the owner's.
+/// One connection of a session.
 pub(super) struct GatewayConnection<'a> {
     session: &'a mut GatewaySession,
     socket: GatewaySocket,
     stop: watch::Receiver<bool>,
     heartbeat: Option<Heartbeat>,
-    /// Until when Hello, then READY or RESUMED must have come; nothing once they have.
-    due: Option<Instant>,
+    /// The deadline for Hello, then for READY or RESUMED. `None` after that.
+    start_deadline: Option<Instant>,
 }
 
 impl<'a> GatewayConnection<'a> {
     pub(super) fn new(
-        owner: &'a mut GatewaySession,
+        session: &'a mut GatewaySession,
         socket: GatewaySocket,
         stop: watch::Receiver<bool>,
     ) -> Self {
-        let due = Some(Instant::now() + owner.options.timeouts.hello);
+        let start_deadline = Some(Instant::now() + session.options.timeouts.hello);
         Self {
-            session: owner,
+            session,
             socket,
             stop,
             heartbeat: None,
-            due,
+            start_deadline,
         }
     }
 
-    /// Serves the connection until it ends.
-    pub(super) async fn serve(mut self) -> Disconnect {
+    /// Handles frames and sends heartbeats until the connection ends.
+    pub(super) async fn run(mut self) -> Disconnect {
         loop {
-            if let Err(ending) = self.step().await {
-                if matches!(ending, Disconnect::Stopped) {
+            if let Err(disconnect) = self.step().await {
+                if matches!(disconnect, Disconnect::Stopped) {
                     self.send_close().await;
                 }
-                return ending;
+                return disconnect;
             }
         }
     }
 
-    /// Waits for the next thing to happen, and deals with it.
+    /// Waits for the next frame or deadline, and handles it.
     async fn step(&mut self) -> Result<(), Disconnect> {
-        let next_beat = self.heartbeat.as_ref().map(Heartbeat::next);
-        let overdue = self.heartbeat.as_ref().and_then(Heartbeat::overdue);
+        let next_heartbeat = self.heartbeat.as_ref().map(Heartbeat::next_at);
+        let ack_deadline = self.heartbeat.as_ref().and_then(Heartbeat::ack_deadline);
         tokio::select! {
             biased;
             () = stop_requested(&mut self.stop) => Err(Disconnect::Stopped),
-            () = at(next_beat) => self.beat().await,
+            () = sleep_until_some(next_heartbeat) => self.send_heartbeat().await,
             message = self.socket.next() => match message {
-                Some(Ok(Message::Text(text))) => self.frame(&text).await,
-                Some(Ok(Message::Close(frame))) => Err(self.closed(frame.as_ref())),
+                Some(Ok(Message::Text(text))) => self.handle_frame(&text).await,
+                Some(Ok(Message::Close(frame))) => Err(self.handle_close(frame.as_ref())),
                 Some(Ok(_)) => Ok(()),
                 Some(Err(error)) => Err(Disconnect::lost(format!("the connection broke: {error}"))),
                 None => Err(Disconnect::lost("the connection ended")),
             },
-            // What is there is read first: these two mean that there was nothing to read.
-            () = at(overdue) => Err(Disconnect::lost("Discord did not answer a heartbeat in time")),
-            () = at(self.due) => Err(Disconnect::lost("Discord did not begin the session in time")),
+            // Checked after the socket: a frame that has arrived is handled before its deadline.
+            () = sleep_until_some(ack_deadline) => {
+                Err(Disconnect::lost("Discord did not answer a heartbeat in time"))
+            }
+            () = sleep_until_some(self.start_deadline) => {
+                Err(Disconnect::lost("Discord did not start the session in time"))
+            }
         }
     }
 
-    async fn frame(&mut self, text: &str) -> Result<(), Disconnect> {
+    async fn handle_frame(&mut self, text: &str) -> Result<(), Disconnect> {
         let frame: GatewayFrame<'_> = match serde_json::from_str(text) {
             Ok(frame) => frame,
             Err(error) => {
-                tracing::warn!(%error, "a frame of Discord's gateway could not be read; it is passed over");
+                tracing::warn!(%error, "a gateway frame could not be read and is ignored");
                 return Ok(());
             }
         };
         match frame.op {
-            op::DISPATCH => self.dispatch(&frame).await,
-            op::HEARTBEAT => self.beat().await,
+            op::DISPATCH => self.handle_dispatch(&frame).await,
+            op::HEARTBEAT => self.send_heartbeat().await,
             op::HEARTBEAT_ACK => {
-                if let Some(pulse) = &mut self.heartbeat {
-                    pulse.answered();
+                if let Some(heartbeat) = &mut self.heartbeat {
+                    heartbeat.mark_acknowledged();
                 }
                 Ok(())
             }
-            op::HELLO => self.hello(&frame).await,
+            op::HELLO => self.handle_hello(&frame).await,
             op::RECONNECT => Err(Disconnect::lost("Discord asked to reconnect")),
             op::INVALID_SESSION => {
-                let resumable = frame.data() == "true";
-                Err(Disconnect::Invalid { resumable })
+                let is_resumable = frame.data() == "true";
+                Err(Disconnect::Invalid { is_resumable })
             }
             other => {
-                tracing::debug!(op = other, "a frame of a kind unknown; it is passed over");
+                tracing::debug!(op = other, "a gateway frame of an unknown kind is ignored");
                 Ok(())
             }
         }
     }
 
-    async fn hello(&mut self, hello: &GatewayFrame<'_>) -> Result<(), Disconnect> {
-        let asked_for = frame::heartbeat_interval(hello)
+    async fn handle_hello(&mut self, hello: &GatewayFrame<'_>) -> Result<(), Disconnect> {
+        let required_interval = frame::heartbeat_interval(hello)
             .map_err(|error| Disconnect::lost(format!("Discord's Hello could not be read: {error}")))?;
-        let pace = &self.session.options.timeouts;
+        let timeouts = &self.session.options.timeouts;
         self.heartbeat = Some(Heartbeat::new(
-            asked_for.min(pace.heartbeat),
-            pace.ack,
+            required_interval.min(timeouts.heartbeat),
+            timeouts.ack,
             &self.session.jitter,
         ));
-        self.due = Some(Instant::now() + pace.ready);
-        let opening = if let Some(session) = &self.session.resume_state {
+        self.start_deadline = Some(Instant::now() + timeouts.ready);
+        let first_frame = if let Some(session) = &self.session.resume_state {
             frame::resume(&self.session.options.token, session)
         } else {
-            self.session.identified = Some(Instant::now());
+            self.session.identified_at = Some(Instant::now());
             frame::identify(&self.session.options.token, self.session.options.intents)
         };
-        self.send(opening).await
+        self.send(first_frame).await
     }
 
-    async fn dispatch(&mut self, frame: &GatewayFrame<'_>) -> Result<(), Disconnect> {
+    async fn handle_dispatch(&mut self, frame: &GatewayFrame<'_>) -> Result<(), Disconnect> {
         if let (Some(session), Some(seq)) = (&mut self.session.resume_state, frame.s) {
             session.seq = seq;
         }
-        if self.due.is_some() {
-            self.due = Some(Instant::now() + self.session.options.timeouts.ready);
+        if self.start_deadline.is_some() {
+            self.start_deadline = Some(Instant::now() + self.session.options.timeouts.ready);
         }
         match frame.kind() {
-            "READY" => self.ready(frame).await,
+            "READY" => self.handle_ready(frame).await,
             "RESUMED" => {
-                self.begun();
-                tracing::info!("the session with Discord goes on");
+                self.mark_started();
+                tracing::info!("the session with Discord was resumed");
                 self.deliver(GatewayEvent::Resumed).await
             }
             kind if (self.session.options.filter)(kind, frame.data()) => {
-                tracing::debug!(kind, seq = frame.s, "Discord tells something of interest");
+                tracing::debug!(kind, seq = frame.s, "an event passed the filter");
                 match decode(kind, frame.data()) {
                     Ok(event) => self.deliver(GatewayEvent::Event(Box::new(event))).await,
                     Err(error) => {
-                        tracing::warn!(kind, %error, "an event of Discord's could not be decoded and is lost");
+                        tracing::warn!(kind, %error, "an event could not be decoded and is lost");
                         Ok(())
                     }
                 }
@@ -155,12 +161,12 @@ impl<'a> GatewayConnection<'a> {
         }
     }
 
-    async fn ready(&mut self, frame: &GatewayFrame<'_>) -> Result<(), Disconnect> {
+    async fn handle_ready(&mut self, frame: &GatewayFrame<'_>) -> Result<(), Disconnect> {
         let ready: ReadyData = serde_json::from_str(frame.data())
             .map_err(|error| Disconnect::lost(format!("Discord's READY could not be read: {error}")))?;
         let resume_url = ready.resume_gateway_url.and_then(|url| {
             endpoint::trusted_gateway_url(self.session.options.api.api_url(), &url)
-                .inspect_err(|error| tracing::warn!(%error, "the address to resume at is not used"))
+                .inspect_err(|error| tracing::warn!(%error, "the resume URL is not used"))
                 .ok()
         });
         self.session.resume_state = Some(ResumeState {
@@ -168,44 +174,44 @@ impl<'a> GatewayConnection<'a> {
             seq: frame.s.unwrap_or_default(),
             resume_url,
         });
-        self.begun();
-        tracing::info!("a session with Discord began");
+        self.mark_started();
+        tracing::info!("a session with Discord started");
         self.deliver(GatewayEvent::Ready).await
     }
 
-    fn begun(&mut self) {
-        self.due = None;
-        self.session.begun = Some(Instant::now());
+    fn mark_started(&mut self) {
+        self.start_deadline = None;
+        self.session.started_at = Some(Instant::now());
         self.session.connected.send_replace(true);
     }
 
-    /// Hands `news` to the consumer. While there is no room nothing is read, so that order and memory are kept, and
-    /// heartbeats go on, so that Discord keeps the session.
-    async fn deliver(&mut self, news: GatewayEvent) -> Result<(), Disconnect> {
+    /// Sends an event to the consumer. While the channel is full, nothing is read, so that order is kept and memory is
+    /// bounded. Heartbeats continue, so that Discord keeps the session.
+    async fn deliver(&mut self, event: GatewayEvent) -> Result<(), Disconnect> {
         let events = self.session.events.clone();
-        let mut waited = false;
+        let mut has_waited = false;
         let permit = loop {
-            let next_beat = self.heartbeat.as_ref().map(Heartbeat::next);
+            let next_heartbeat = self.heartbeat.as_ref().map(Heartbeat::next_at);
             tokio::select! {
                 biased;
                 () = stop_requested(&mut self.stop) => return Err(Disconnect::Stopped),
-                room = events.reserve() => break room.map_err(|_| Disconnect::Stopped)?,
-                () = at(next_beat) => {
-                    waited = true;
-                    self.beat().await?;
+                permit = events.reserve() => break permit.map_err(|_| Disconnect::Stopped)?,
+                () = sleep_until_some(next_heartbeat) => {
+                    has_waited = true;
+                    self.send_heartbeat().await?;
                 }
             }
         };
-        permit.send(news);
-        if let (true, Some(pulse)) = (waited, &mut self.heartbeat) {
-            pulse.forgive();
+        permit.send(event);
+        if let (true, Some(heartbeat)) = (has_waited, &mut self.heartbeat) {
+            heartbeat.extend_ack_deadline();
         }
         Ok(())
     }
 
-    async fn beat(&mut self) -> Result<(), Disconnect> {
-        if let Some(pulse) = &mut self.heartbeat {
-            pulse.beat();
+    async fn send_heartbeat(&mut self) -> Result<(), Disconnect> {
+        if let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.mark_sent();
         }
         let seq = self.session.resume_state.as_ref().map(|session| session.seq);
         self.send(frame::heartbeat(seq)).await
@@ -218,13 +224,13 @@ impl<'a> GatewayConnection<'a> {
         )
         .await
         {
-            // A failure is not the end: Discord may have closed with a reason that is still unread, and the reason matters more.
+            // After a failure, reading continues: Discord may have sent a close frame, whose reason matters more.
             Ok(Ok(()) | Err(_)) => Ok(()),
-            Err(_) => Err(Disconnect::lost("nothing could be sent to Discord in time")),
+            Err(_) => Err(Disconnect::lost("a frame could not be sent to Discord in time")),
         }
     }
 
-    fn closed(&self, frame: Option<&CloseFrame>) -> Disconnect {
+    fn handle_close(&self, frame: Option<&CloseFrame>) -> Disconnect {
         let Some(frame) = frame else {
             return Disconnect::lost("Discord closed the connection");
         };
@@ -237,21 +243,21 @@ impl<'a> GatewayConnection<'a> {
         }
     }
 
-    /// 1000 tells Discord that the session is over: the bot is shown offline at once.
+    /// Code 1000 ends the session, so that the bot is shown as offline at once.
     async fn send_close(&mut self) {
         let frame = CloseFrame {
             code: CloseCode::Normal,
             reason: "stopping".into(),
         };
-        // Goodbye is a courtesy: the process leaves whether or not it is heard.
-        let _ = timeout(GOODBYE, self.socket.close(Some(frame))).await;
+        // A close frame that cannot be sent does not keep the process from stopping.
+        let _ = timeout(CLOSE_TIMEOUT, self.socket.close(Some(frame))).await;
     }
 }
 
-/// Waits for the moment; for ever if there is none.
-async fn at(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment).await,
+/// Waits forever if there is no deadline.
+async fn sleep_until_some(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,
     }
 }

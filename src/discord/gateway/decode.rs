@@ -1,4 +1,4 @@
-//! Events, from Discord's JSON to serenity's types.
+//! Decodes events from Discord's JSON into serenity's types.
 
 use serde::de::{DeserializeOwned, Error as _};
 use serde_json::Error;
@@ -6,27 +6,27 @@ use serenity::model::event::Event;
 
 use crate::discord::compat;
 
-/// Decodes the event of this kind that `data` tells.
+/// Decodes the data of an event of this kind.
 ///
-/// serenity's [`RequestEvent`] takes whatever it cannot decode for an event unknown, and forgets the reason. So the kinds that
-/// matter here are decoded one by one, which tells the reason, and leaves the code for all other kinds out of the program.
+/// serenity's own decoder turns every event that it cannot decode into an unknown event, without the error. Decoding
+/// each kind separately keeps the error, and leaves the code for all other kinds out of the binary.
 pub(super) fn decode(kind: &str, data: &str) -> Result<Event, Error> {
     match kind {
         "INTERACTION_CREATE" => compat::interaction(data).map(Event::InteractionCreate),
         "MESSAGE_REACTION_ADD" => compat::reaction(data).map(Event::ReactionAdd),
         "MESSAGE_REACTION_REMOVE" => compat::reaction(data).map(Event::ReactionRemove),
-        "MESSAGE_REACTION_REMOVE_ALL" => of(data).map(Event::ReactionRemoveAll),
-        // serenity reads it as a reaction, with fields that Discord does not send here.
+        "MESSAGE_REACTION_REMOVE_ALL" => parse(data).map(Event::ReactionRemoveAll),
+        // serenity expects the fields of a reaction, some of which Discord does not send here.
         "MESSAGE_REACTION_REMOVE_EMOJI" => compat::reaction(data).map(Event::ReactionRemoveEmoji),
-        "MESSAGE_DELETE" => of(data).map(Event::MessageDelete),
-        "MESSAGE_DELETE_BULK" => of(data).map(Event::MessageDeleteBulk),
-        "CHANNEL_UPDATE" => of(data).map(Event::ChannelUpdate),
-        "CHANNEL_DELETE" => of(data).map(Event::ChannelDelete),
-        _ => Err(Error::custom("nothing here listens to events of this kind")),
+        "MESSAGE_DELETE" => parse(data).map(Event::MessageDelete),
+        "MESSAGE_DELETE_BULK" => parse(data).map(Event::MessageDeleteBulk),
+        "CHANNEL_UPDATE" => parse(data).map(Event::ChannelUpdate),
+        "CHANNEL_DELETE" => parse(data).map(Event::ChannelDelete),
+        _ => Err(Error::custom("events of this kind are not used")),
     }
 }
 
-fn of<T: DeserializeOwned>(json: &str) -> Result<T, Error> {
+fn parse<T: DeserializeOwned>(json: &str) -> Result<T, Error> {
     serde_json::from_str(json)
 }
 
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_that_matter_here_are_decoded() {
+    fn deleted_messages_and_removed_reactions_are_decoded() {
         let deleted = decode("MESSAGE_DELETE", r#"{"id":"6","channel_id":"8","guild_id":"9"}"#);
         assert!(matches!(deleted, Ok(Event::MessageDelete(deleted)) if deleted.message_id.get() == 6));
         let reaction = r#"{"user_id":"7","channel_id":"8","guild_id":"9","message_id":"6","burst":false,"type":0,
@@ -55,9 +55,9 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_decode_says_why() {
+    fn an_event_that_does_not_decode_says_why() {
         let reason = |kind, data| decode(kind, data).unwrap_err().to_string();
         assert!(reason("MESSAGE_REACTION_ADD", r#"{"message_id":"6"}"#).contains("missing field"));
-        assert!(reason("TYPING_START", "{}").contains("nothing here listens"));
+        assert!(reason("TYPING_START", "{}").contains("not used"));
     }
 }

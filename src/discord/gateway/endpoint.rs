@@ -1,4 +1,4 @@
-//! Where the gateway may be.
+//! Which gateway URLs are trusted with the token.
 
 use reqwest::Url;
 
@@ -6,7 +6,7 @@ use super::GatewayError;
 
 const OFFICIAL: &str = "https://discord.com";
 
-/// The URL to connect to, with version and encoding, if `gateway` may be told the token that `api_url` is told.
+/// The URL to connect to, with version and encoding, if `gateway` may receive the token that `api_url` receives.
 pub(in crate::discord) fn trusted_gateway_url(api_url: &str, gateway: &str) -> Result<Url, GatewayError> {
     let foreign = || GatewayError::ForeignGateway {
         api: api_url.to_owned(),
@@ -15,22 +15,23 @@ pub(in crate::discord) fn trusted_gateway_url(api_url: &str, gateway: &str) -> R
     let api = Url::parse(api_url).map_err(|_| foreign())?;
     let mut url = Url::parse(gateway).map_err(|_| foreign())?;
 
-    let here = is_loopback(&url);
-    let host_is_trusted = here || api_url == OFFICIAL || (url.host() == api.host() && url.host().is_some());
-    let private_enough = match url.scheme() {
+    let is_local = is_loopback(&url);
+    let is_host_trusted =
+        is_local || api_url == OFFICIAL || (url.host() == api.host() && url.host().is_some());
+    let is_scheme_trusted = match url.scheme() {
         "wss" => true,
-        "ws" => here || api.scheme() == "http",
+        "ws" => is_local || api.scheme() == "http",
         _ => false,
     };
-    // What discord.com says over TLS is true; it has no business on this machine.
-    if !host_is_trusted || !private_enough || (api_url == OFFICIAL && here) {
+    // discord.com is trusted to name any host, but its gateway is never on this machine.
+    if !is_host_trusted || !is_scheme_trusted || (api_url == OFFICIAL && is_local) {
         return Err(foreign());
     }
     url.set_query(Some("v=10&encoding=json"));
     Ok(url)
 }
 
-/// Whether what is sent to `url` leaves this machine as plain text.
+/// Whether traffic to `url` leaves this machine unencrypted.
 pub(in crate::discord) fn is_exposed(url: &str) -> bool {
     Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "ws") && !is_loopback(&url))
 }
@@ -51,32 +52,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_token_stays_with_the_host_that_was_configured() {
-        let admitted = |api, gateway| trusted_gateway_url(api, gateway).is_ok();
-        assert!(admitted("https://discord.com", "wss://gateway.discord.gg"));
-        assert!(admitted(
+    fn the_token_is_sent_only_to_the_configured_host() {
+        let is_trusted = |api, gateway| trusted_gateway_url(api, gateway).is_ok();
+        assert!(is_trusted("https://discord.com", "wss://gateway.discord.gg"));
+        assert!(is_trusted(
             "https://discord.com",
             "wss://gateway-us-east1-b.discord.gg/"
         ));
-        assert!(!admitted("https://discord.com", "ws://gateway.discord.gg"));
-        assert!(!admitted("https://discord.com", "wss://127.0.0.1:9"));
+        assert!(!is_trusted("https://discord.com", "ws://gateway.discord.gg"));
+        assert!(!is_trusted("https://discord.com", "wss://127.0.0.1:9"));
 
-        assert!(admitted("http://127.0.0.1:8080", "ws://127.0.0.1:9090"));
-        assert!(admitted("http://127.0.0.1:8080", "ws://localhost:9090"));
-        assert!(admitted("http://[::1]:8080", "ws://[::1]:9090/gateway"));
-        assert!(!admitted("http://127.0.0.1:8080", "wss://gateway.discord.gg"));
-        assert!(admitted("https://proxy.example", "wss://proxy.example/gateway"));
-        assert!(!admitted("https://proxy.example", "ws://proxy.example/gateway"));
-        assert!(!admitted(
+        assert!(is_trusted("http://127.0.0.1:8080", "ws://127.0.0.1:9090"));
+        assert!(is_trusted("http://127.0.0.1:8080", "ws://localhost:9090"));
+        assert!(is_trusted("http://[::1]:8080", "ws://[::1]:9090/gateway"));
+        assert!(!is_trusted("http://127.0.0.1:8080", "wss://gateway.discord.gg"));
+        assert!(is_trusted("https://proxy.example", "wss://proxy.example/gateway"));
+        assert!(!is_trusted("https://proxy.example", "ws://proxy.example/gateway"));
+        assert!(!is_trusted(
             "https://proxy.example",
             "wss://proxy.example.evil.test"
         ));
-        assert!(!admitted("https://proxy.example", "https://proxy.example"));
-        assert!(!admitted("https://proxy.example", "not a url"));
+        assert!(!is_trusted("https://proxy.example", "https://proxy.example"));
+        assert!(!is_trusted("https://proxy.example", "not a url"));
     }
 
     #[test]
-    fn version_and_encoding_are_asked_for_whatever_the_url_said() {
+    fn version_and_encoding_replace_the_query_of_the_url() {
         let url = trusted_gateway_url(
             "https://discord.com",
             "wss://gateway.discord.gg/?compress=zlib-stream",

@@ -1,4 +1,4 @@
-//! Frames of the gateway (Discord: "Gateway Events", "Payload Structure").
+//! The frames of the gateway (Discord: "Gateway Events", "Payload Structure").
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use serenity::model::gateway::GatewayIntents;
 
 use super::resume_state::ResumeState;
 
-/// Discord tells one frame's kind by its number.
+/// Opcodes.
 pub(super) mod op {
     pub(in super::super) const DISPATCH: u8 = 0;
     pub(in super::super) const HEARTBEAT: u8 = 1;
@@ -21,7 +21,7 @@ pub(super) mod op {
     pub(in super::super) const HEARTBEAT_ACK: u8 = 11;
 }
 
-/// A frame, read just so far that it is known what it is. `d` is skipped over, not parsed.
+/// A frame whose data is not parsed yet.
 #[derive(Deserialize)]
 pub(super) struct GatewayFrame<'a> {
     pub(super) op: u8,
@@ -42,7 +42,7 @@ impl GatewayFrame<'_> {
     }
 }
 
-/// Reads how often Hello asks for heartbeats.
+/// The heartbeat interval that Hello requires.
 pub(super) fn heartbeat_interval(hello: &GatewayFrame<'_>) -> serde_json::Result<Duration> {
     #[derive(Deserialize)]
     struct HelloData {

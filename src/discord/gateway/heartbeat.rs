@@ -1,4 +1,4 @@
-//! Heartbeats: when the next is due, and whether the last was answered.
+//! When the next heartbeat is due, and whether the last one was acknowledged.
 
 use std::time::Duration;
 
@@ -7,47 +7,47 @@ use tokio::time::Instant;
 use crate::common::backoff::Jitter;
 
 pub(super) struct Heartbeat {
-    every: Duration,
-    patience: Duration,
-    next: Instant,
-    /// When the answer to the last heartbeat is overdue, while it is missing.
-    overdue: Option<Instant>,
+    interval: Duration,
+    ack_timeout: Duration,
+    next_at: Instant,
+    /// The deadline for the acknowledgement of the oldest heartbeat that is not acknowledged.
+    ack_deadline: Option<Instant>,
 }
 
 impl Heartbeat {
-    /// The first heartbeat comes after a random part of the interval, as Discord asks.
-    pub(super) fn new(every: Duration, patience: Duration, jitter: &Jitter) -> Self {
-        // An interval of nothing would be a busy loop.
-        let every = every.max(Duration::from_millis(10));
+    /// The first heartbeat comes after a random part of the interval, as Discord requires.
+    pub(super) fn new(interval: Duration, ack_timeout: Duration, jitter: &Jitter) -> Self {
+        // An interval of zero would be a busy loop.
+        let interval = interval.max(Duration::from_millis(10));
         Self {
-            every,
-            patience,
-            next: Instant::now() + jitter.between(Duration::ZERO, every),
-            overdue: None,
+            interval,
+            ack_timeout,
+            next_at: Instant::now() + jitter.between(Duration::ZERO, interval),
+            ack_deadline: None,
         }
     }
 
-    pub(super) fn next(&self) -> Instant {
-        self.next
+    pub(super) fn next_at(&self) -> Instant {
+        self.next_at
     }
 
-    /// A heartbeat is being sent. A missing answer is not waited for anew.
-    pub(super) fn beat(&mut self) {
+    /// Does not extend the deadline if an earlier heartbeat is not acknowledged yet.
+    pub(super) fn mark_sent(&mut self) {
         let now = Instant::now();
-        self.next = now + self.every;
-        self.overdue.get_or_insert(now + self.patience);
+        self.next_at = now + self.interval;
+        self.ack_deadline.get_or_insert(now + self.ack_timeout);
     }
 
-    pub(super) fn answered(&mut self) {
-        self.overdue = None;
+    pub(super) fn mark_acknowledged(&mut self) {
+        self.ack_deadline = None;
     }
 
-    pub(super) fn overdue(&self) -> Option<Instant> {
-        self.overdue
+    pub(super) fn ack_deadline(&self) -> Option<Instant> {
+        self.ack_deadline
     }
 
-    /// Nothing was read for a while, because the consumer was slow: the answer may be there, unread.
-    pub(super) fn forgive(&mut self) {
-        self.overdue = self.overdue.map(|_| Instant::now() + self.patience);
+    /// Restarts the timeout after a time in which nothing was read: the acknowledgement may have arrived unread.
+    pub(super) fn extend_ack_deadline(&mut self) {
+        self.ack_deadline = self.ack_deadline.map(|_| Instant::now() + self.ack_timeout);
     }
 }

@@ -1,24 +1,37 @@
-//! Listening to Discord: the gateway, API version 10.
+//! The client of Discord's gateway, API version 10.
 //!
-//! [`Connection::start`] begins a task that keeps one session with Discord alive for as long as the process
-//! runs, and yields what Discord tells in exactly Discord's order, through one bounded channel to one consumer.
+//! | file | what is in it |
+//! |---|---|
+//! | `mod` | [`GatewayHandle`], the running client |
+//! | `options` | [`GatewayOptions`] and [`GatewayTimeouts`] |
+//! | `session` | keeps the session: connects and reconnects |
+//! | `connection` | one connection, from Hello until it is lost |
+//! | `connect` | TCP, TLS and the WebSocket upgrade |
+//! | `endpoint` | which gateway URLs are trusted |
+//! | `frame`, `decode` | frames; events |
+//! | `heartbeat`, `resume_state` | the next heartbeat; what resuming needs |
+//! | `close`, `error` | the meaning of close codes; fatal errors |
 //!
-//! - **Order.** One task reads, one channel carries, one consumer takes. While the consumer is slow nothing is read,
-//!   and heartbeats go on.
-//! - **Nothing lost silently.** After any break the session is resumed where Discord allows it, and Discord replays what
-//!   was missed: those events come before [`FromGateway::Resumed`]. Where it doesn't, [`FromGateway::ReadyData`] says so, and the
-//!   consumer must look for itself. A wanted event that does not decode is logged as a warning.
-//! - **Nothing decoded in vain.** A frame is read for its op, number and kind only; then the consumer's
-//!   [`EventFilter`] sees kind and raw data, and only what it wants becomes an [`RequestEvent`].
-//! - **Back within 15 s of Discord's return.** Every step has a limit ([`Pace`]), heartbeats are sent every 4 s though Discord
-//!   asks for one in 41 s, and no wait between tries is longer than 5 s. Discord allows 120 sends a minute; this takes 15.
-//!   The wait is longer only when Discord's allowance of session starts is nearly used up, because Discord
-//!   resets the token of a bot that exceeds it.
-//! - **The token goes nowhere else.** Where `api_url` is not discord.com, a gateway on another host is refused, unless it is
-//!   this machine; and plain text is used only where `api_url` is plain, or to this machine.
+//! [`GatewayHandle::start`] starts a task that keeps one session with Discord alive while the process runs. It yields
+//! events in Discord's order, through one bounded channel to one consumer.
 //!
-//! Compression is not asked for. It would cost an inflate for every event and its window in memory, and saves next to nothing for
-//! a bot of one guild that asks for three intents: most of what is compressed well, presences and members, is not sent to it.
+//! - **Order.** One task reads, and one consumer receives. While the channel is full, nothing is read, but heartbeats
+//!   continue.
+//! - **No silent loss.** After a broken connection the session is resumed if Discord allows it, and Discord replays the
+//!   missed events: they come before [`GatewayEvent::Resumed`]. Otherwise [`GatewayEvent::Ready`] means that events may
+//!   be lost, and the consumer must fetch the current state. An event that passes the filter and does not decode is
+//!   logged as a warning.
+//! - **Filtering before decoding.** Only the op, number and kind of a frame are read. The consumer's [`EventFilter`]
+//!   gets the kind and the raw data, and only events that pass are decoded.
+//! - **Back within 15 s of Discord's return.** Every step has a time limit ([`GatewayTimeouts`]), heartbeats are sent
+//!   every 4 s although Discord requires only one in 41 s, and no wait between attempts is longer than 5 s. Discord
+//!   allows 120 sends per minute; this takes 15. Only when the daily limit of session starts is nearly used up, the wait
+//!   is longer, because Discord resets the token of a bot that exceeds it.
+//! - **The token is sent nowhere else.** If `api_url` is not discord.com, a gateway on another host is refused, unless
+//!   it is on this machine. Unencrypted connections are used only if `api_url` is unencrypted, or to this machine.
+//!
+//! Compression is not used. It would inflate every event and keep a window in memory, and it saves almost nothing for a
+//! bot in one guild with three intents: the events that compress well, presences and members, are not sent to it.
 
 mod close;
 mod connect;
@@ -38,20 +51,20 @@ use serenity::model::event::Event;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-/// What the gateway tells its consumer, in order.
+/// What the gateway yields to its consumer, in order.
 #[derive(Debug)]
 pub enum GatewayEvent {
-    /// A new session began. Whatever happened since the last one was not told, and never will be.
+    /// A new session started. The events since the previous one are lost.
     Ready,
-    /// The session goes on. Everything missed meanwhile has been yielded before this.
+    /// The session was resumed. All missed events have been yielded before.
     Resumed,
-    /// An event of interest.
+    /// An event that passed the filter.
     Event(Box<Event>),
-    /// The connection is lost, and being made again.
+    /// The connection was lost. The client is reconnecting.
     Disconnected { why: String },
 }
 
-/// A running connection to the gateway. Dropping it ends the connection as [`Connection::stop`] does, in the background.
+/// A running gateway client. Dropping it closes the connection in the background, like [`GatewayHandle::stop`].
 #[derive(Debug)]
 pub struct GatewayHandle {
     stop: watch::Sender<bool>,
@@ -60,38 +73,37 @@ pub struct GatewayHandle {
 }
 
 impl GatewayHandle {
-    /// Starts to connect, and never ceases until stopped or [`GatewayError`] says that it is in vain; then the channel ends.
+    /// Connects, and reconnects until it is stopped or a fatal error occurs. Then the channel ends.
     ///
     /// Must be called within a Tokio runtime.
     pub fn start(options: GatewayOptions) -> (Self, mpsc::Receiver<GatewayEvent>) {
         let (events, receiver) = mpsc::channel(options.capacity);
-        let (stop, stopped) = watch::channel(false);
+        let (stop, stop_requests) = watch::channel(false);
         let (is_connected, connected) = watch::channel(false);
-        let task = tokio::spawn(session::GatewaySession::new(options, events, is_connected).run(stopped));
-        (
-            Self {
-                stop,
-                connected,
-                task,
-            },
-            receiver,
-        )
+        let session = session::GatewaySession::new(options, events, is_connected);
+        let task = tokio::spawn(session.run(stop_requests));
+        let handle = Self {
+            stop,
+            connected,
+            task,
+        };
+        (handle, receiver)
     }
 
-    /// Whether there is a session at this moment, also while the consumer is behind.
+    /// Whether there is a session now, even if the consumer has not received its events yet.
     pub fn connected(&self) -> watch::Receiver<bool> {
         self.connected.clone()
     }
 
-    /// Waits for the task's end, which comes by itself only with an error that trying again cannot heal, or when the receiver
-    /// is gone. May be cancelled, but not called again once it has returned.
+    /// Waits until the task ends, which happens after a fatal error or when the receiver is dropped. May be cancelled,
+    /// but not called again after it has returned.
     pub async fn ended(&mut self) -> Result<(), GatewayError> {
         (&mut self.task)
             .await
-            .unwrap_or_else(|broken| Err(GatewayError::Broken(broken.to_string())))
+            .unwrap_or_else(|error| Err(GatewayError::Broken(error.to_string())))
     }
 
-    /// Closes the session with 1000 and waits for the task's end: within a second, also while Discord is silent.
+    /// Closes the session with code 1000 and waits until the task ends: within a second, even if Discord is silent.
     pub async fn stop(mut self) -> Result<(), GatewayError> {
         self.stop.send_replace(true);
         self.ended().await

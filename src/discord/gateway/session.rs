@@ -1,4 +1,4 @@
-//! The owner of the session: connects, and connects again.
+//! Keeps the session: connects, and reconnects after every loss.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use super::connection::GatewayConnection;
 use super::resume_state::ResumeState;
 use super::{GatewayError, GatewayEvent, GatewayOptions, connect, endpoint};
 use crate::common::backoff::{Backoff, Jitter};
-use crate::discord::api::{ApiError, SessionStartLimit, chain};
+use crate::discord::api::{ApiError, SessionStartLimit, error_chain};
 
-/// After so many failures in a row, the address for resuming is taken to be dead, and the general one is used.
-const RESUME_TRIES: u32 = 3;
+/// After this many consecutive failures the resume URL counts as dead, and the general one is used.
+const MAX_RESUME_ATTEMPTS: u32 = 3;
 
-/// With fewer session starts left than this, the rest are spread over the time they must last.
-const FEW_STARTS: u64 = 20;
+/// If fewer session starts remain, they are spread over the time until the limit is reset.
+const FEW_SESSION_STARTS: u64 = 20;
 
 pub(super) struct GatewaySession {
     pub(super) options: GatewayOptions,
@@ -24,31 +24,31 @@ pub(super) struct GatewaySession {
     pub(super) events: mpsc::Sender<GatewayEvent>,
     pub(super) connected: watch::Sender<bool>,
     pub(super) resume_state: Option<ResumeState>,
-    /// When a session was last asked for.
-    pub(super) identified: Option<Instant>,
-    /// When READY or RESUMED came, on the connection there is.
-    pub(super) begun: Option<Instant>,
-    /// The last address that `GET /gateway/bot` gave.
-    gateway: Option<Url>,
-    /// Connections in a row that did not last.
+    /// When a new session was last requested.
+    pub(super) identified_at: Option<Instant>,
+    /// When READY or RESUMED arrived on the current connection.
+    pub(super) started_at: Option<Instant>,
+    /// The last URL that `GET /gateway/bot` returned.
+    gateway_url: Option<Url>,
+    /// Consecutive connections that were not stable.
     failures: u32,
 }
 
-/// How a connection, or the try to make one, ended.
+/// How a connection, or an attempt to connect, ended.
 pub(super) enum Disconnect {
     Stopped,
     Fatal(GatewayError),
-    /// The session may be resumed, if there is one.
+    /// The session, if there is one, may be resumed.
     Lost {
         why: String,
     },
-    /// The session is over.
+    /// The session has ended.
     Expired {
         why: String,
     },
-    /// Op 9: the session may be resumed, or is over and a new one must be waited for.
+    /// Op 9. If the session is not resumable, a new one requires a wait.
     Invalid {
-        resumable: bool,
+        is_resumable: bool,
     },
 }
 
@@ -70,29 +70,29 @@ impl GatewaySession {
             events,
             connected,
             resume_state: None,
-            identified: None,
-            begun: None,
-            gateway: None,
+            identified_at: None,
+            started_at: None,
+            gateway_url: None,
             failures: 0,
         }
     }
 
-    /// Keeps the session until asked to stop, or until it is in vain.
+    /// Keeps the session until it is stopped or a fatal error occurs.
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) -> Result<(), GatewayError> {
         loop {
-            let ending = match self.open(&mut stop).await {
+            let disconnect = match self.open(&mut stop).await {
                 Ok(socket) => {
                     GatewayConnection::new(&mut self, socket, stop.clone())
-                        .serve()
+                        .run()
                         .await
                 }
-                Err(ending) => ending,
+                Err(disconnect) => disconnect,
             };
             self.connected.send_replace(false);
-            let had_begun = self.begun.take();
+            let started_at = self.started_at.take();
 
             let mut pause = Duration::ZERO;
-            let why = match ending {
+            let why = match disconnect {
                 Disconnect::Stopped => return Ok(()),
                 Disconnect::Fatal(error) => return Err(error),
                 Disconnect::Lost { why } => why,
@@ -100,35 +100,36 @@ impl GatewaySession {
                     self.resume_state = None;
                     why
                 }
-                Disconnect::Invalid { resumable: true } => "Discord interrupted the session".to_owned(),
-                Disconnect::Invalid { resumable: false } => {
+                Disconnect::Invalid { is_resumable: true } => "Discord interrupted the session".to_owned(),
+                Disconnect::Invalid { is_resumable: false } => {
                     self.resume_state = None;
-                    let (least, most) = self.options.timeouts.invalid_session;
-                    pause = self.jitter.between(least, most);
+                    let (min, max) = self.options.timeouts.invalid_session;
+                    pause = self.jitter.between(min, max);
                     "Discord ended the session".to_owned()
                 }
             };
-            let lasted = had_begun.is_some_and(|begun| begun.elapsed() >= self.options.timeouts.proven);
-            self.failures = if lasted {
+            let has_started = started_at.is_some();
+            let was_stable = started_at.is_some_and(|at| at.elapsed() >= self.options.timeouts.stable);
+            self.failures = if was_stable {
                 0
             } else {
                 self.failures.saturating_add(1)
             };
-            // A first loss right after the session began is no pattern yet, and is mended at once.
-            let setbacks = if had_begun.is_some() {
+            // The first loss of a session that has started is followed by an attempt without backoff.
+            let backoff_step = if has_started {
                 self.failures.saturating_sub(1)
             } else {
                 self.failures
             };
-            pause = pause.max(Backoff::INTERNET.wait(setbacks, &self.jitter));
+            pause = pause.max(Backoff::INTERNET.wait(backoff_step, &self.jitter));
 
-            // An outage of hours is worth a few lines, not one every few seconds.
-            if had_begun.is_some() || self.failures.is_power_of_two() {
+            // During a long outage, only some of the failures are logged.
+            if has_started || self.failures.is_power_of_two() {
                 tracing::warn!(%why, failures = self.failures, "no connection to Discord; trying again");
             }
-            let rest = async {
-                if had_begun.is_some() {
-                    // The receiver may be gone; the wait for room below will tell.
+            let report_and_pause = async {
+                if has_started {
+                    // If the receiver is gone, the branch `closed` below returns.
                     let _ = self.events.send(GatewayEvent::Disconnected { why }).await;
                 }
                 sleep(pause).await;
@@ -136,87 +137,87 @@ impl GatewaySession {
             tokio::select! {
                 () = stop_requested(&mut stop) => return Ok(()),
                 () = self.events.closed() => return Ok(()),
-                () = rest => {}
+                () = report_and_pause => {}
             }
         }
     }
 
-    /// Connects to where the session is to be resumed or begun, once a new one is allowed.
+    /// Opens the next connection, after the waits that Discord requires before a new session.
     async fn open(&mut self, stop: &mut watch::Receiver<bool>) -> Result<connect::GatewaySocket, Disconnect> {
         tokio::select! {
             biased;
             () = stop_requested(stop) => Err(Disconnect::Stopped),
             socket = async {
-                let url = self.locate().await?;
+                let url = self.find_url().await?;
                 connect::connect(&url, &self.options.timeouts).await.map_err(Disconnect::lost)
             } => socket,
         }
     }
 
-    async fn locate(&mut self) -> Result<Url, Disconnect> {
+    async fn find_url(&mut self) -> Result<Url, Disconnect> {
         if let Some(session) = &self.resume_state {
             let resume_url = session
                 .resume_url
                 .clone()
-                .filter(|_| self.failures < RESUME_TRIES);
-            if let Some(url) = resume_url.or_else(|| self.gateway.clone()) {
+                .filter(|_| self.failures < MAX_RESUME_ATTEMPTS);
+            if let Some(url) = resume_url.or_else(|| self.gateway_url.clone()) {
                 return Ok(url);
             }
         }
         match self
             .options
             .api
-            .within(self.options.timeouts.lookup)
+            .with_timeout(self.options.timeouts.lookup)
             .gateway()
             .await
         {
-            Ok(found) => {
-                let url = endpoint::trusted_gateway_url(self.options.api.api_url(), &found.url)
+            Ok(gateway) => {
+                let url = endpoint::trusted_gateway_url(self.options.api.api_url(), &gateway.url)
                     .map_err(Disconnect::Fatal)?;
-                self.gateway = Some(url);
-                if let Some(limit) = &found.session_start_limit {
-                    self.await_allowance(limit).await;
+                self.gateway_url = Some(url);
+                if let Some(limit) = &gateway.session_start_limit {
+                    self.wait_for_session_start(limit).await;
                 }
             }
             Err(ApiError::Unauthorized { .. }) => return Err(Disconnect::Fatal(GatewayError::Token)),
-            // REST may be down while the gateway is not: Discord says to keep the address.
-            Err(error) if self.gateway.is_none() => {
+            // The REST API may be down while the gateway is up. Discord advises to cache the URL.
+            Err(error) if self.gateway_url.is_none() => {
                 return Err(Disconnect::lost(format!(
-                    "the gateway's address is not known: {}",
-                    chain(&error)
+                    "the URL of the gateway is not known: {}",
+                    error_chain(&error)
                 )));
             }
-            Err(error) => tracing::debug!(%error, "the gateway's last address is used"),
+            Err(error) => tracing::debug!(%error, "using the last known URL of the gateway"),
         }
-        if let Some(identified) = self.identified {
-            sleep_until(identified + self.options.timeouts.identify).await;
+        if let Some(identified_at) = self.identified_at {
+            sleep_until(identified_at + self.options.timeouts.identify).await;
         }
-        self.gateway
+        self.gateway_url
             .clone()
-            .ok_or_else(|| Disconnect::lost("the gateway's address is not known"))
+            .ok_or_else(|| Disconnect::lost("the URL of the gateway is not known"))
     }
 
-    /// Discord resets the token of a bot that starts more sessions than it is allowed, 1,000 a day.
-    async fn await_allowance(&self, limit: &SessionStartLimit) {
-        if limit.remaining >= FEW_STARTS || self.resume_state.is_some() {
+    /// Discord resets the token of a bot that exceeds its limit of session starts, 1,000 a day.
+    async fn wait_for_session_start(&self, limit: &SessionStartLimit) {
+        if limit.remaining >= FEW_SESSION_STARTS || self.resume_state.is_some() {
             return;
         }
-        let left = u32::try_from(limit.remaining).unwrap_or(0) + 1;
-        let wait = Duration::from_millis(limit.reset_after) / left;
-        // The first start of a process is what somebody waits for.
-        if limit.remaining == 0 || self.identified.is_some() {
+        let shares = u32::try_from(limit.remaining).unwrap_or(0) + 1;
+        let wait = Duration::from_millis(limit.reset_after) / shares;
+        // The first session of a process starts without this wait, because somebody waits for it.
+        if limit.remaining == 0 || self.identified_at.is_some() {
             tracing::warn!(
                 remaining = limit.remaining,
                 ?wait,
-                "Discord allows few more sessions today; waiting"
+                "few session starts remain today; waiting"
             );
             sleep(wait).await;
         }
     }
 }
 
-/// Waits until a stop is asked for, or nobody is left to ask.
+/// Waits until a stop is requested.
 pub(super) async fn stop_requested(stop: &mut watch::Receiver<bool>) {
-    // An error means that the handle was dropped, which asks for the same.
+    // An error means that the handle was dropped, which also requests a stop.
     let _ = stop.wait_for(|stop| *stop).await;
 }

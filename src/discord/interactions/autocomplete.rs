@@ -1,4 +1,4 @@
-//! Choices for options that are completed while somebody types: live sessions and targets.
+//! Autocomplete for the options `pid` and `target`, with the current sessions and targets.
 
 use std::time::Duration;
 
@@ -13,48 +13,49 @@ use crate::discord::session_list::page::TargetAnswer;
 use crate::domain::ids::Person;
 use crate::workflow::ports::Freshness;
 
-/// Who types fast asks often: a look this recent will do.
-const FRESH_ENOUGH: Duration = Duration::from_secs(1);
-/// Discord waits 3 s for choices; whoever has not answered by then has none.
-const LOOK_WITHIN: Duration = Duration::from_millis(1_500);
-const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+/// Each typed letter asks again, so a recent snapshot is good enough.
+const MAX_SNAPSHOT_AGE: Duration = Duration::from_secs(1);
+/// Discord waits 3 s for choices. Targets that have not answered by then are omitted.
+const SNAPSHOT_TIMEOUT: Duration = Duration::from_millis(1_500);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl InteractionHandler {
-    pub(super) async fn autocomplete(&self, command: CommandInteraction) {
+    pub(super) async fn answer_autocomplete(&self, command: CommandInteraction) {
         let Some(focused) = command.data.autocomplete() else {
             return;
         };
-        let by = self.requester(command.guild_id, command.channel_id, command.member.as_deref());
+        let person = self.person_in_channel(command.guild_id, command.channel_id, command.member.as_deref());
         let target = command.data.options.iter().find(|option| option.name == "target");
         let target = target
             .and_then(|option| option.value.as_str())
             .filter(|name| !name.is_empty());
-        let found = match (&by, focused.name) {
-            (Ok(by), "pid") => choices::pids(&self.looks(by, target).await, focused.value),
-            (Ok(by), "target") => choices::targets(self.visible_targets(by), focused.value),
-            // Those who may see nothing are offered nothing.
+        let choices = match (&person, focused.name) {
+            (Ok(person), "pid") => choices::pids(&self.fetch_answers(person, target).await, focused.value),
+            (Ok(person), "target") => choices::targets(self.visible_targets(person), focused.value),
+            // A person who may not view anything gets no choices.
             _ => choices::targets([], ""),
         };
-        let response = CreateInteractionResponse::Autocomplete(found);
-        let answer = self.api.within(ANSWER_WITHIN);
-        if let Err(problem) = answer.respond(command.id, &command.token, &response).await {
+        let response = CreateInteractionResponse::Autocomplete(choices);
+        let api = self.api.with_timeout(RESPONSE_TIMEOUT);
+        if let Err(error) = api.respond(command.id, &command.token, &response).await {
             // The next letter asks again.
-            debug!(error = %problem, "choices came too late");
+            debug!(%error, "could not send autocomplete choices");
         }
     }
 
-    async fn looks(&self, by: &Person, target: Option<&str>) -> Vec<TargetAnswer> {
-        let looks = self.engine.snapshots(by, target, Freshness::Within(FRESH_ENOUGH));
-        // A target that is not known yet is one that is still being typed.
-        let mut looking = SnapshotFanout::begin(looks.unwrap_or_default());
-        looking.wait(LOOK_WITHIN).await;
-        looking.answers()
+    async fn fetch_answers(&self, person: &Person, target: Option<&str>) -> Vec<TargetAnswer> {
+        let freshness = Freshness::Within(MAX_SNAPSHOT_AGE);
+        // An unknown target is one that is still being typed.
+        let snapshots = self.engine.snapshots(person, target, freshness);
+        let mut fanout = SnapshotFanout::start(snapshots.unwrap_or_default());
+        fanout.wait_for_all_within(SNAPSHOT_TIMEOUT).await;
+        fanout.answers()
     }
 
-    fn visible_targets(&self, by: &Person) -> impl Iterator<Item = &str> {
+    fn visible_targets(&self, person: &Person) -> impl Iterator<Item = &str> {
         let targets = self.engine.targets().targets.iter();
         targets
-            .filter(|(_, governed)| governed.policy.access.may_view(by))
+            .filter(|(_, target)| target.policy.access.may_view(person))
             .map(|(name, _)| name.as_str())
     }
 }

@@ -1,4 +1,4 @@
-//! Buttons, menus and forms: from seeing to doing. What is asked for here goes the way of the slash commands.
+//! Buttons, menus and forms. A request made here is handled like one made with a slash command.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use serenity::model::application::{
 };
 use tracing::warn;
 
-use super::{FORM_WITHIN, InteractionHandler};
+use super::{FORM_TIMEOUT, InteractionHandler};
 use crate::discord::messages::component_id::{ComponentAction, ComponentIdError, SessionChoice};
 use crate::discord::messages::{details, reason_form};
 use crate::discord::reply::{InteractionReply, ReplyVisibility};
@@ -20,52 +20,59 @@ use crate::workflow::ports::Freshness;
 use crate::workflow::refusal::Refusal;
 
 impl InteractionHandler {
-    /// A button was pressed, or something was chosen from a menu.
-    pub(super) async fn handle_component(&self, press: ComponentInteraction) {
-        let reply = |manner| self.reply(press.id, &press.token, manner);
-        let by = self.requester(press.guild_id, press.channel_id, press.member.as_ref());
-        let read = ComponentAction::read(&press.data.custom_id, self.targets());
-        match by.and_then(|by| Ok((by, read.map_err(refusal)?))) {
+    /// Handles a pressed button or a menu selection.
+    pub(super) async fn handle_component(&self, component: ComponentInteraction) {
+        let reply = |visibility| self.start_reply(component.id, &component.token, visibility);
+        let person = self.person_in_channel(
+            component.guild_id,
+            component.channel_id,
+            component.member.as_ref(),
+        );
+        let action = ComponentAction::parse(&component.data.custom_id, self.target_names());
+        match person.and_then(|person| Ok((person, action.map_err(component_refusal)?))) {
             Err(refusal) => self.refuse(&reply(ReplyVisibility::Ephemeral), &refusal).await,
-            Ok((by, ComponentAction::NavigatePage(turn))) => {
+            Ok((person, ComponentAction::NavigatePage(navigation))) => {
                 let reply = reply(ReplyVisibility::InPlace);
-                let told = self.list(&by, &turn.wanted, turn.to(), &reply);
-                self.answer_and_measure("sessions", &reply, told).await;
+                let answer = self.show_session_list(&person, &navigation.query, navigation.to_page(), &reply);
+                self.answer_and_measure("sessions", &reply, answer).await;
             }
-            Ok((by, ComponentAction::NavigateRequests(browse))) => {
+            Ok((person, ComponentAction::NavigateRequests(navigation))) => {
                 let reply = reply(ReplyVisibility::InPlace);
-                let told = self.browse(&by, browse, &reply);
-                self.answer_and_measure("requests", &reply, told).await;
+                let answer = self.show_request_list(&person, navigation, &reply);
+                self.answer_and_measure("requests", &reply, answer).await;
             }
-            Ok((by, ComponentAction::SelectSession)) => {
+            Ok((person, ComponentAction::SelectSession)) => {
                 let reply = reply(ReplyVisibility::Ephemeral);
-                let told = self.show_details(&by, &press.data.kind, &reply);
-                self.answer_and_measure("sessions", &reply, told).await;
+                let answer = self.show_details(&person, &component.data.kind, &reply);
+                self.answer_and_measure("sessions", &reply, answer).await;
             }
-            Ok((by, ComponentAction::RequestSignal { action, chosen })) if self.may_request(&by, &chosen) => {
-                self.show_reason_form(&press, action, &chosen).await;
+            Ok((person, ComponentAction::RequestSignal { action, session }))
+                if self.may_request(&person, &session) =>
+            {
+                self.show_reason_form(&component, action, &session).await;
             }
-            Ok((by, ComponentAction::RequestSignal { action, chosen })) => {
-                // Refused, and recorded as an attempt, as the command would be.
-                let order = order(action, &chosen, None, ChannelId(press.channel_id.get()));
+            Ok((person, ComponentAction::RequestSignal { action, session })) => {
+                // Refused and recorded as an attempt, as it would be for the command.
+                let channel = ChannelId(component.channel_id.get());
+                let input = request_input(action, &session, None, channel);
                 let reply = reply(ReplyVisibility::Ephemeral);
-                self.answer_and_measure(action.name(), &reply, self.request_signal(by, order, &reply))
+                self.answer_and_measure(action.name(), &reply, self.request_signal(person, input, &reply))
                     .await;
             }
         }
     }
 
-    /// A form was filled in.
-    pub(super) async fn handle_modal(&self, filled: ModalInteraction) {
-        let reply = |manner| self.reply(filled.id, &filled.token, manner);
-        let by = self.requester(filled.guild_id, filled.channel_id, filled.member.as_ref());
-        let read = ComponentAction::read(&filled.data.custom_id, self.targets());
-        match by.and_then(|by| Ok((by, read.map_err(refusal)?))) {
-            Ok((by, ComponentAction::RequestSignal { action, chosen })) => {
-                let reason = reason_form::filled_in(&filled.data.components);
-                let order = order(action, &chosen, reason, ChannelId(filled.channel_id.get()));
+    /// Handles a submitted form.
+    pub(super) async fn handle_modal(&self, modal: ModalInteraction) {
+        let reply = |visibility| self.start_reply(modal.id, &modal.token, visibility);
+        let person = self.person_in_channel(modal.guild_id, modal.channel_id, modal.member.as_ref());
+        let action = ComponentAction::parse(&modal.data.custom_id, self.target_names());
+        match person.and_then(|person| Ok((person, action.map_err(component_refusal)?))) {
+            Ok((person, ComponentAction::RequestSignal { action, session })) => {
+                let reason = reason_form::submitted_reason(&modal.data.components);
+                let input = request_input(action, &session, reason, ChannelId(modal.channel_id.get()));
                 let reply = reply(ReplyVisibility::Public);
-                self.answer_and_measure(action.name(), &reply, self.request_signal(by, order, &reply))
+                self.answer_and_measure(action.name(), &reply, self.request_signal(person, input, &reply))
                     .await;
             }
             Ok(_) => {
@@ -76,14 +83,14 @@ impl InteractionHandler {
         }
     }
 
-    /// Shows the session that was picked, if it is still there.
+    /// Shows the selected session, if it still exists.
     async fn show_details(
         &self,
-        by: &Person,
-        picked: &Kind,
+        person: &Person,
+        selection: &Kind,
         reply: &Arc<InteractionReply>,
     ) -> Result<(), Refusal> {
-        let value = match picked {
+        let value = match selection {
             Kind::StringSelect { values } => values.first(),
             _ => None,
         };
@@ -92,12 +99,12 @@ impl InteractionHandler {
             target,
             pid,
             backend_start,
-        } = SessionChoice::read(value, self.targets()).map_err(refusal)?;
-        let looks = self.engine.snapshots(by, Some(&target), Freshness::Now)?;
-        for (target, look) in looks {
-            let snapshot = look.await.map_err(|problem| Refusal::Unreachable {
+        } = SessionChoice::parse(value, self.target_names()).map_err(component_refusal)?;
+        let snapshots = self.engine.snapshots(person, Some(&target), Freshness::Now)?;
+        for (target, snapshot) in snapshots {
+            let snapshot = snapshot.await.map_err(|error| Refusal::Unreachable {
                 target: target.clone(),
-                problem: problem.to_string(),
+                problem: error.to_string(),
             })?;
             let session = match snapshot.find(pid) {
                 Some(session) if session.backend_start == backend_start => session,
@@ -105,48 +112,59 @@ impl InteractionHandler {
                 None => return Err(Refusal::Ended { pid, target }),
             };
             let waiters = LockGraph::from_snapshot(&snapshot).all_waiters(pid).len();
-            let body = details::details(&target, session, waiters, snapshot.taken_at);
-            if let Err(problem) = reply.send(body).await {
-                warn!(error = %problem, "a session's details could not be shown");
+            let body = details::session_details(&target, session, waiters, snapshot.taken_at);
+            if let Err(error) = reply.send(body).await {
+                warn!(%error, "could not send the details of a session");
             }
         }
         Ok(())
     }
 
-    /// A form must be the first answer, so nothing is looked up before it.
-    async fn show_reason_form(&self, press: &ComponentInteraction, action: Action, chosen: &SessionChoice) {
-        let governed = self.engine.targets().targets.get(&chosen.target);
-        let is_required = governed.is_some_and(|governed| governed.policy.require_reason);
-        let form = CreateInteractionResponse::Modal(reason_form::reason(action, chosen, is_required));
-        let answer = self.api.within(FORM_WITHIN);
-        if let Err(problem) = answer.respond(press.id, &press.token, &form).await {
-            warn!(error = %problem, "a form could not be shown");
+    /// Discord accepts a form only as the first answer, so the session is not looked up before.
+    async fn show_reason_form(
+        &self,
+        component: &ComponentInteraction,
+        action: Action,
+        session: &SessionChoice,
+    ) {
+        let target = self.engine.targets().targets.get(&session.target);
+        let is_required = target.is_some_and(|target| target.policy.require_reason);
+        let form = reason_form::reason_form(action, session, is_required);
+        let api = self.api.with_timeout(FORM_TIMEOUT);
+        let response = CreateInteractionResponse::Modal(form);
+        if let Err(error) = api.respond(component.id, &component.token, &response).await {
+            warn!(%error, "could not send a form");
         }
     }
 
-    fn may_request(&self, by: &Person, chosen: &SessionChoice) -> bool {
-        let governed = self.engine.targets().targets.get(&chosen.target);
-        governed.is_some_and(|governed| governed.policy.access.may_request(by))
+    fn may_request(&self, person: &Person, session: &SessionChoice) -> bool {
+        let target = self.engine.targets().targets.get(&session.target);
+        target.is_some_and(|target| target.policy.access.may_request(person))
     }
 
-    fn targets(&self) -> impl Iterator<Item = &str> {
+    fn target_names(&self) -> impl Iterator<Item = &str> {
         self.engine.targets().targets.keys().map(String::as_str)
     }
 }
 
-fn order(action: Action, chosen: &SessionChoice, reason: Option<String>, channel: ChannelId) -> RequestInput {
+fn request_input(
+    action: Action,
+    session: &SessionChoice,
+    reason: Option<String>,
+    channel: ChannelId,
+) -> RequestInput {
     RequestInput {
         action,
-        pid: i64::from(chosen.pid.number()),
-        backend_start: Some(chosen.backend_start),
-        target: Some(chosen.target.clone()),
+        pid: i64::from(session.pid.number()),
+        backend_start: Some(session.backend_start),
+        target: Some(session.target.clone()),
         reason,
         channel,
     }
 }
 
-fn refusal(unreadable: ComponentIdError) -> Refusal {
-    match unreadable {
+fn component_refusal(error: ComponentIdError) -> Refusal {
+    match error {
         ComponentIdError::Foreign => Refusal::Outdated,
         ComponentIdError::TargetGone => Refusal::TargetGone,
     }

@@ -1,4 +1,4 @@
-//! The slash commands as they are registered in the guild, and whether Discord has them so.
+//! The definitions of the slash commands, and whether the guild's registered commands match them.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -6,82 +6,85 @@ use serenity::all::{
     Command, CommandOptionType, CommandType, CreateCommand, CreateCommandOption, InteractionContext,
 };
 
-/// The values of the option `view` of `/sessions`; a choice's value equals its name.
-pub const VIEWS: [&str; 4] = ["busy", "blocking", "idle-in-transaction", "all"];
-/// The values of the option `status` of `/requests`.
-pub const STATUSES: [&str; 3] = ["open", "closed", "all"];
+use crate::discord::messages::request_list::RequestStatus;
+use crate::discord::session_list::SessionView;
 
-/// All commands, to be set in the guild at once.
-pub fn all() -> Vec<CreateCommand> {
+/// All commands, to be registered in the guild at once.
+pub fn commands() -> Vec<CreateCommand> {
     vec![
-        sessions(),
-        signal(
+        sessions_command(),
+        signal_command(
             "cancel",
-            "Ask to cancel the query that a session runs; others must approve",
+            "Ask to cancel the running query of a session; needs approval",
         ),
-        signal("terminate", "Ask to end a session; others must approve"),
-        requests(),
+        signal_command("terminate", "Ask to terminate a session; needs approval"),
+        requests_command(),
     ]
 }
 
-/// Whether the guild has other commands than `wanted`. Fields that Discord adds by itself, and defaults that it
-/// leaves out or writes as null, are no difference.
-pub fn differs(present: &[Command], wanted: &[CreateCommand]) -> bool {
-    let mut present: Vec<_> = present.iter().map(essence).collect();
-    let mut wanted: Vec<_> = wanted.iter().map(essence).collect();
-    present.sort_by_key(named);
-    wanted.sort_by_key(named);
-    present != wanted
+/// Whether the registered commands differ from `expected`. Fields that Discord adds, and defaults that it omits or sets
+/// to null, do not count.
+pub fn differ(registered: &[Command], expected: &[CreateCommand]) -> bool {
+    let mut registered: Vec<_> = registered.iter().map(comparable).collect();
+    let mut expected: Vec<_> = expected.iter().map(comparable).collect();
+    registered.sort_by_key(name_of);
+    expected.sort_by_key(name_of);
+    registered != expected
 }
 
-fn sessions() -> CreateCommand {
-    command("sessions", "What PostgreSQL is doing now, worst trouble first").set_options(vec![
-        text("target", "Which server; all of them when left out"),
-        VIEWS.into_iter().fold(
-            text("view", "Which sessions; busy when left out"),
+fn sessions_command() -> CreateCommand {
+    command("sessions", "Show PostgreSQL sessions, the worst first").set_options(vec![
+        text_option("target", "The server (default: all)"),
+        SessionView::ALL.map(SessionView::name).into_iter().fold(
+            text_option("view", "Which sessions (default: busy)"),
             |option, view| option.add_string_choice(view, view),
         ),
-        text("user", "Only sessions of this PostgreSQL user"),
-        text("database", "Only sessions in this database"),
-        text(
+        text_option("user", "Only sessions of this PostgreSQL user"),
+        text_option("database", "Only sessions in this database"),
+        text_option(
             "application",
             "Only sessions whose application name contains this",
         ),
-        text(
+        text_option(
             "min_age",
-            "Only sessions at least this long in their state: 90s, 15m, 2h",
+            "Only sessions whose transaction, query or state is this old: 90s, 15m, 2h",
         ),
     ])
 }
 
-fn signal(name: &str, description: &str) -> CreateCommand {
+fn signal_command(name: &str, description: &str) -> CreateCommand {
     command(name, description).set_options(vec![
-        CreateCommandOption::new(CommandOptionType::Integer, "pid", "The session, as in /sessions")
-            .required(true)
-            .set_autocomplete(true),
-        text("target", "On which server; needed when several have this pid").set_autocomplete(true),
-        text("reason", "Why; shown to those who approve, and recorded"),
+        CreateCommandOption::new(
+            CommandOptionType::Integer,
+            "pid",
+            "The pid of the session; /sessions lists them",
+        )
+        .required(true)
+        .set_autocomplete(true),
+        text_option("target", "The server; required if several have this pid").set_autocomplete(true),
+        text_option("reason", "Why; approvers see it, and it is recorded"),
     ])
 }
 
-fn requests() -> CreateCommand {
-    let status = text("status", "Which requests; all of them when left out");
-    let status = STATUSES
+fn requests_command() -> CreateCommand {
+    let status = text_option("status", "Which requests (default: all)");
+    let status = RequestStatus::ALL
+        .map(RequestStatus::name)
         .into_iter()
         .fold(status, |option, status| option.add_string_choice(status, status));
-    command("requests", "Open and past requests, and how they ended").set_options(vec![
+    command("requests", "Show open and closed requests, and how they ended").set_options(vec![
         status,
         CreateCommandOption::new(CommandOptionType::Integer, "pid", "Only requests about this pid"),
         CreateCommandOption::new(
             CommandOptionType::User,
             "user",
-            "Only requests asked for by this person",
+            "Only requests made by this person",
         ),
     ])
 }
 
-/// Everybody in the guild may use a command: who may do what is settled by the configuration, with a sentence that
-/// says so. There is none in direct messages, where no channel is an incident's.
+/// Discord lets everybody in the guild use the commands. The configuration decides who may do what, and a refusal says
+/// why. Commands are not available in direct messages, because no direct message is an incident channel.
 fn command(name: &str, description: &str) -> CreateCommand {
     CreateCommand::new(name)
         .kind(CommandType::ChatInput)
@@ -90,13 +93,13 @@ fn command(name: &str, description: &str) -> CreateCommand {
         .contexts(vec![InteractionContext::Guild])
 }
 
-fn text(name: &str, description: &str) -> CreateCommandOption {
+fn text_option(name: &str, description: &str) -> CreateCommandOption {
     CreateCommandOption::new(CommandOptionType::String, name, description)
 }
 
-/// What of a command is ours to say. Discord keeps `dm_permission` and `contexts` only for commands of no guild.
-fn essence(command: &impl Serialize) -> Map<String, Value> {
-    const OF_A_COMMAND: [&str; 6] = [
+/// The fields of a command that killgate sets. Discord keeps `dm_permission` and `contexts` only for global commands.
+fn comparable(command: &impl Serialize) -> Map<String, Value> {
+    const FIELDS: [&str; 6] = [
         "name",
         "description",
         "type",
@@ -104,29 +107,27 @@ fn essence(command: &impl Serialize) -> Map<String, Value> {
         "default_member_permissions",
         "nsfw",
     ];
-    match serde_json::to_value(command).map(stripped) {
-        Ok(Value::Object(fields)) => only(fields, &OF_A_COMMAND),
-        // Commands are structures of text and numbers: their JSON is an object.
+    match serde_json::to_value(command).map(without_defaults) {
+        Ok(Value::Object(mut fields)) => {
+            fields.retain(|name, _| FIELDS.contains(&name.as_str()));
+            fields
+        }
+        // The JSON of a command is always an object.
         _ => Map::new(),
     }
 }
 
-fn only(mut fields: Map<String, Value>, names: &[&str]) -> Map<String, Value> {
-    fields.retain(|name, _| names.contains(&name.as_str()));
-    fields
-}
-
-/// The same without what is as good as left out, at any depth.
-fn stripped(value: Value) -> Value {
+/// Removes values that mean the same as an omitted field, at any depth.
+fn without_defaults(value: Value) -> Value {
     match value {
         Value::Object(fields) => Value::Object(
             fields
                 .into_iter()
-                .map(|(name, value)| (name, stripped(value)))
+                .map(|(name, value)| (name, without_defaults(value)))
                 .filter(|(_, value)| !is_default(value))
                 .collect(),
         ),
-        Value::Array(values) => Value::Array(values.into_iter().map(stripped).collect()),
+        Value::Array(values) => Value::Array(values.into_iter().map(without_defaults).collect()),
         other => other,
     }
 }
@@ -140,7 +141,7 @@ fn is_default(value: &Value) -> bool {
     }
 }
 
-fn named(command: &Map<String, Value>) -> String {
+fn name_of(command: &Map<String, Value>) -> String {
     command
         .get("name")
         .and_then(Value::as_str)

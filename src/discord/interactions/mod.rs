@@ -1,10 +1,21 @@
-//! Slash commands: who asked, where, for what; and who answers.
+//! Handles interactions: slash commands, buttons, menus, forms and autocompletion.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `mod` | dispatches an interaction; checks channel and guild; `/cancel` and `/terminate` |
+//! | [`definitions`] | the definitions of the commands |
+//! | `options` | reads the options of a command |
+//! | `sessions` | `/sessions` |
+//! | `requests` | `/requests` |
+//! | `components` | buttons, menus and forms |
+//! | `autocomplete` | the choices for `pid` and `target` |
+//! | `snapshot_fanout` | queries several targets at once, with a time limit |
 
 mod autocomplete;
 mod components;
 pub mod definitions;
 mod options;
-mod page_cache;
+
 mod requests;
 mod sessions;
 mod snapshot_fanout;
@@ -15,7 +26,7 @@ use std::time::Duration;
 
 use metrics::histogram;
 use options::CommandOptions;
-pub use page_cache::PageCache;
+
 use serenity::model::application::{CommandInteraction, Interaction};
 use serenity::model::guild::Member;
 use serenity::model::id::{ApplicationId, GuildId, InteractionId};
@@ -29,15 +40,15 @@ use super::reply::{InteractionReply, ReplyVisibility};
 use super::responder::CommandResponder;
 use crate::domain::event::Action;
 use crate::domain::ids::{ChannelId, Person};
-use crate::workflow::EngineHandle;
+use crate::workflow::handle::EngineHandle;
 use crate::workflow::handle::RequestInput;
 use crate::workflow::ports::{Ledger, Responder};
 use crate::workflow::refusal::Refusal;
 
-/// A first answer that comes later than this comes too late: Discord waits 3 s.
-const FORM_WITHIN: Duration = Duration::from_millis(2_500);
+/// Discord waits 3 s for the first answer.
+const FORM_TIMEOUT: Duration = Duration::from_millis(2_500);
 
-/// Answers commands, each in a task of its own.
+/// Answers interactions, each in its own task.
 #[derive(Clone)]
 pub struct InteractionHandler {
     pub api: ApiClient,
@@ -46,46 +57,44 @@ pub struct InteractionHandler {
     pub channels: BTreeSet<ChannelId>,
     pub render_config: RenderConfig,
     pub engine: EngineHandle,
-    /// For looking at past requests; commands never write to it.
+    /// Read for `/requests`. Commands never write to it.
     pub ledger: Arc<dyn Ledger>,
-    /// Shared by all who look at the same.
-    pub page_cache: Arc<PageCache>,
 }
 
 impl InteractionHandler {
-    /// Takes an interaction that has just come in.
+    /// Starts a task that answers the interaction.
     pub fn handle(&self, interaction: Interaction) {
-        let commands = self.clone();
+        let handler = self.clone();
         match interaction {
             Interaction::Command(command) => {
-                let reply = self.reply(command.id, &command.token, ReplyVisibility::Public);
-                tokio::spawn(async move { commands.answer_command(command, reply).await });
+                let reply = self.start_reply(command.id, &command.token, ReplyVisibility::Public);
+                tokio::spawn(async move { handler.answer_command(command, reply).await });
             }
             Interaction::Autocomplete(command) => {
-                tokio::spawn(async move { commands.autocomplete(command).await });
+                tokio::spawn(async move { handler.answer_autocomplete(command).await });
             }
-            Interaction::Component(press) => {
-                tokio::spawn(async move { commands.handle_component(press).await });
+            Interaction::Component(component) => {
+                tokio::spawn(async move { handler.handle_component(component).await });
             }
-            Interaction::Modal(filled) => {
-                tokio::spawn(async move { commands.handle_modal(filled).await });
+            Interaction::Modal(modal) => {
+                tokio::spawn(async move { handler.handle_modal(modal).await });
             }
             _ => {}
         }
     }
 
-    fn reply(
+    fn start_reply(
         &self,
         interaction: InteractionId,
         token: &str,
-        manner: ReplyVisibility,
+        visibility: ReplyVisibility,
     ) -> Arc<InteractionReply> {
-        InteractionReply::begin(
+        InteractionReply::start(
             self.api.clone(),
             self.application,
             interaction,
             token.to_owned(),
-            manner,
+            visibility,
         )
     }
 
@@ -96,10 +105,7 @@ impl InteractionHandler {
             "terminate" => "terminate",
             "requests" => "requests",
             other => {
-                warn!(
-                    command = other,
-                    "Discord sent a command that killgate does not know"
-                );
+                warn!(command = other, "Discord sent an unknown command");
                 return;
             }
         };
@@ -107,23 +113,23 @@ impl InteractionHandler {
             .await;
     }
 
-    /// Does what was asked for, tells why if it is refused, and notes how long that took.
+    /// Waits for `answer`, sends a refusal if there is one, and records how long that took.
     async fn answer_and_measure(
         &self,
         command: &'static str,
         reply: &Arc<InteractionReply>,
-        done: impl Future<Output = Result<(), Refusal>>,
+        answer: impl Future<Output = Result<(), Refusal>>,
     ) {
-        let began = Instant::now();
-        if let Err(refusal) = done.await {
+        let started = Instant::now();
+        if let Err(refusal) = answer.await {
             self.refuse(reply, &refusal).await;
         }
-        histogram!("killgate_command_seconds", "command" => command).record(began.elapsed().as_secs_f64());
+        histogram!("killgate_command_seconds", "command" => command).record(started.elapsed().as_secs_f64());
     }
 
     async fn refuse(&self, reply: &Arc<InteractionReply>, refusal: &Refusal) {
-        if let Err(problem) = reply.send(notices::refusal(refusal, &self.render_config)).await {
-            warn!(error = %problem, "a refusal could not be told");
+        if let Err(error) = reply.send(notices::refusal(refusal, &self.render_config)).await {
+            warn!(%error, "could not send a refusal");
         }
     }
 
@@ -132,9 +138,10 @@ impl InteractionHandler {
         command: &CommandInteraction,
         reply: &Arc<InteractionReply>,
     ) -> Result<(), Refusal> {
-        let by = self.requester(command.guild_id, command.channel_id, command.member.as_deref())?;
-        let options = CommandOptions::of(&command.data);
-        let signal = |action| {
+        let person =
+            self.person_in_channel(command.guild_id, command.channel_id, command.member.as_deref())?;
+        let options = CommandOptions::new(&command.data);
+        let request_input = |action| {
             Ok(RequestInput {
                 action,
                 pid: options.pid()?,
@@ -145,38 +152,45 @@ impl InteractionHandler {
             })
         };
         match command.data.name.as_str() {
-            "sessions" => self.sessions(&by, &options, reply).await,
-            "requests" => self.requests(&by, &options, reply).await,
-            "cancel" => self.request_signal(by, signal(Action::Cancel)?, reply).await,
-            _ => self.request_signal(by, signal(Action::Terminate)?, reply).await,
+            "sessions" => self.answer_sessions_command(&person, &options, reply).await,
+            "requests" => self.answer_requests_command(&person, &options, reply).await,
+            "cancel" => {
+                self.request_signal(person, request_input(Action::Cancel)?, reply)
+                    .await
+            }
+            _ => {
+                self.request_signal(person, request_input(Action::Terminate)?, reply)
+                    .await
+            }
         }
     }
 
-    /// Who asks, if they do so in one of the incident channels.
-    fn requester(
+    /// The person who uses the command, if they use it in an incident channel.
+    fn person_in_channel(
         &self,
         guild: Option<GuildId>,
         channel: serenity::model::id::ChannelId,
         member: Option<&Member>,
     ) -> Result<Person, Refusal> {
-        let here = guild == Some(self.guild) && self.channels.contains(&ChannelId(channel.get()));
-        let member = member.filter(|_| here);
+        let is_incident_channel =
+            guild == Some(self.guild) && self.channels.contains(&ChannelId(channel.get()));
         member
+            .filter(|_| is_incident_channel)
             .map(members::person_from_member)
             .ok_or(Refusal::WrongChannel)
     }
 
     async fn request_signal(
         &self,
-        by: Person,
-        order: RequestInput,
+        person: Person,
+        input: RequestInput,
         reply: &Arc<InteractionReply>,
     ) -> Result<(), Refusal> {
-        let question: Arc<dyn Responder> = Arc::new(CommandResponder {
+        let responder: Arc<dyn Responder> = Arc::new(CommandResponder {
             reply: Arc::clone(reply),
             render_config: self.render_config.clone(),
         });
-        self.engine.request_signal(by, order, question).await;
+        self.engine.request_signal(person, input, responder).await;
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! The options of a command, as they came.
+//! Reads the options of a command.
 
 use serenity::model::application::{CommandData, CommandDataOptionValue};
 use serenity::model::id::UserId;
@@ -10,7 +10,7 @@ pub(super) struct CommandOptions<'a> {
 }
 
 impl<'a> CommandOptions<'a> {
-    pub(super) fn of(data: &'a CommandData) -> Self {
+    pub(super) fn new(data: &'a CommandData) -> Self {
         Self { data }
     }
 
@@ -22,7 +22,7 @@ impl<'a> CommandOptions<'a> {
             .map(|option| &option.value)
     }
 
-    /// A text option; empty is the same as left out.
+    /// A text option. Empty text counts as omitted.
     pub(super) fn text(&self, name: &str) -> Option<&'a str> {
         match self.value(name)? {
             CommandDataOptionValue::String(text) => Some(text.trim()).filter(|text| !text.is_empty()),
@@ -30,26 +30,28 @@ impl<'a> CommandOptions<'a> {
         }
     }
 
-    /// The required pid: any whole number here, for the domain says which of them can be one.
+    /// The required pid. Any whole number is accepted here: the domain decides which are valid pids.
     pub(super) fn pid(&self) -> Result<i64, Refusal> {
         self.number("pid")?
-            .ok_or_else(|| bad("pid", "", "the pid of a session, a whole number; see /sessions"))
+            .ok_or_else(|| bad_option("pid", "", "the pid of a session; /sessions lists them"))
     }
 
-    /// A number that may be left out.
+    /// An optional whole number.
     pub(super) fn number(&self, name: &'static str) -> Result<Option<i64>, Refusal> {
         let expected = "a whole number, such as 4711";
         match self.value(name) {
             None => Ok(None),
             Some(CommandDataOptionValue::Integer(number)) => Ok(Some(*number)),
-            // Discord's own clients send integers only; others may not.
+            // Discord's own clients send only integers. Others may send text.
             Some(CommandDataOptionValue::String(text)) => text
                 .trim()
                 .parse()
                 .map(Some)
-                .map_err(|_| bad(name, text, expected)),
-            Some(CommandDataOptionValue::Number(number)) => Err(bad(name, &number.to_string(), expected)),
-            Some(_) => Err(bad(name, "that", expected)),
+                .map_err(|_| bad_option(name, text, expected)),
+            Some(CommandDataOptionValue::Number(number)) => {
+                Err(bad_option(name, &number.to_string(), expected))
+            }
+            Some(_) => Err(bad_option(name, "that", expected)),
         }
     }
 
@@ -61,7 +63,7 @@ impl<'a> CommandOptions<'a> {
     }
 }
 
-pub(super) fn bad(option: &'static str, given: &str, expected: &'static str) -> Refusal {
+pub(super) fn bad_option(option: &'static str, given: &str, expected: &'static str) -> Refusal {
     Refusal::BadOption {
         option,
         given: given.to_owned(),

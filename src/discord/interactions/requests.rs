@@ -1,4 +1,4 @@
-//! `/requests`: what was asked for, and what came of it.
+//! `/requests`: lists open and closed requests from the ledger.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,9 +6,11 @@ use std::sync::Arc;
 use tracing::{error, warn};
 
 use super::InteractionHandler;
-use super::options::{CommandOptions, bad};
+use super::options::{CommandOptions, bad_option};
 use crate::discord::messages::component_id::RequestNavigation;
-use crate::discord::messages::request_list::{self, RequestFilter, RequestPage, RequestStatus, SHOWN};
+use crate::discord::messages::request_list::{
+    PAGE_SIZE, RequestFilter, RequestPage, RequestStatus, request_list,
+};
 use crate::discord::reply::InteractionReply;
 use crate::domain::event::Recorded;
 use crate::domain::identity::Pid;
@@ -18,101 +20,100 @@ use crate::workflow::ports::{RequestSearch, SearchAnchor};
 use crate::workflow::refusal::Refusal;
 
 impl InteractionHandler {
-    pub(super) async fn requests(
+    pub(super) async fn answer_requests_command(
         &self,
-        by: &Person,
+        person: &Person,
         options: &CommandOptions<'_>,
         reply: &Arc<InteractionReply>,
     ) -> Result<(), Refusal> {
         let newest = RequestNavigation {
-            wanted: wanted(options)?,
-            reach: SearchAnchor::Newest,
+            filter: request_filter(options)?,
+            anchor: SearchAnchor::Newest,
         };
-        self.browse(by, newest, reply).await
+        self.show_request_list(person, newest, reply).await
     }
 
-    /// Shows a page of the requests that the person may see.
-    pub(super) async fn browse(
+    /// Shows a page of the requests that the person may view.
+    pub(super) async fn show_request_list(
         &self,
-        by: &Person,
-        RequestNavigation { wanted, mut reach }: RequestNavigation,
+        person: &Person,
+        RequestNavigation { filter, mut anchor }: RequestNavigation,
         reply: &Arc<InteractionReply>,
     ) -> Result<(), Refusal> {
-        if !self.engine.targets().may_view_any(by) {
+        if !self.engine.targets().may_view_any(person) {
             return Err(Refusal::NotAViewer);
         }
-        let mut found = self.find_requests(by, wanted, reach).await?;
-        let is_first = matches!(reach, SearchAnchor::NewerThan(_)) && found.len() <= SHOWN;
-        if is_first || found.is_empty() && reach != SearchAnchor::Newest {
-            // The first page is a full one, if there are enough; and it stands in for one whose requests are gone.
-            reach = SearchAnchor::Newest;
-            found = self.find_requests(by, wanted, reach).await?;
+        let mut found = self.find_requests(person, filter, anchor).await?;
+        let is_first_page = matches!(anchor, SearchAnchor::NewerThan(_)) && found.len() <= PAGE_SIZE;
+        if is_first_page || found.is_empty() && anchor != SearchAnchor::Newest {
+            // Searches again from the newest request, so that the first page is full. The first page also replaces one
+            // whose requests no longer match.
+            anchor = SearchAnchor::Newest;
+            found = self.find_requests(person, filter, anchor).await?;
         }
-        let more = found.len() > SHOWN;
-        let (newer, older) = match reach {
-            SearchAnchor::Newest => (false, more),
-            SearchAnchor::OlderThan(_) => (true, more),
-            SearchAnchor::NewerThan(_) => (more, true),
+        let has_more = found.len() > PAGE_SIZE;
+        let (has_newer, has_older) = match anchor {
+            SearchAnchor::Newest => (false, has_more),
+            SearchAnchor::OlderThan(_) => (true, has_more),
+            SearchAnchor::NewerThan(_) => (has_more, true),
         };
-        let requests = match reach {
-            // What is one too many is the one farthest from where the search began.
-            SearchAnchor::NewerThan(_) => &found[found.len().saturating_sub(SHOWN)..],
-            SearchAnchor::Newest | SearchAnchor::OlderThan(_) => &found[..found.len().min(SHOWN)],
+        let requests = match anchor {
+            // Leaves out the one that is farthest from the anchor.
+            SearchAnchor::NewerThan(_) => &found[found.len().saturating_sub(PAGE_SIZE)..],
+            SearchAnchor::Newest | SearchAnchor::OlderThan(_) => &found[..found.len().min(PAGE_SIZE)],
         };
         let page = RequestPage {
             requests,
-            reach,
-            newer,
-            older,
+            anchor,
+            has_newer,
+            has_older,
         };
-        if let Err(problem) = reply
-            .send(request_list::list(page, wanted, &self.render_config))
-            .await
-        {
-            warn!(error = %problem, "a list of requests could not be posted");
+        if let Err(error) = reply.send(request_list(page, filter, &self.render_config)).await {
+            warn!(%error, "could not send a list of requests");
         }
         Ok(())
     }
 
-    /// The nearest requests in this direction, newest first: one more than a page holds, if there is one.
+    /// The requests next to the anchor, newest first. One more than a page holds, if there are so many.
     async fn find_requests(
         &self,
-        by: &Person,
-        wanted: RequestFilter,
-        reach: SearchAnchor,
+        person: &Person,
+        filter: RequestFilter,
+        anchor: SearchAnchor,
     ) -> Result<Vec<Request>, Refusal> {
         let search = RequestSearch {
-            ended: wanted.status.ended(),
-            pid: wanted.pid,
-            requester: wanted.requester,
+            ended: filter.status.ended(),
+            pid: filter.pid,
+            requester: filter.requester,
             card: None,
-            targets: self.visible_target_names(by),
-            anchor: reach,
-            limit: u32::try_from(SHOWN + 1).unwrap_or(u32::MAX),
+            targets: self.visible_target_names(person),
+            anchor,
+            limit: u32::try_from(PAGE_SIZE + 1).unwrap_or(u32::MAX),
         };
-        let records = self.ledger.history(search).await.map_err(|problem| {
-            error!(error = ?problem, "the ledger cannot be read");
+        let records = self.ledger.history(search).await.map_err(|error| {
+            error!(?error, "the ledger cannot be read");
             Refusal::LedgerDown
         })?;
         Ok(newest_first(&records))
     }
 
-    /// The targets whose requests the person may see; `None` for all, also those that are no longer configured.
-    fn visible_target_names(&self, by: &Person) -> Option<BTreeSet<String>> {
+    /// The targets whose requests the person may view. `None` for all, including those that are no longer configured.
+    fn visible_target_names(&self, person: &Person) -> Option<BTreeSet<String>> {
         let all = &self.engine.targets().targets;
-        let visible = all
+        let visible: BTreeSet<_> = all
             .iter()
-            .filter(|(_, governed)| governed.policy.access.may_view(by));
-        let visible: BTreeSet<_> = visible.map(|(name, _)| name.clone()).collect();
+            .filter(|(_, target)| target.policy.access.may_view(person))
+            .map(|(name, _)| name.clone())
+            .collect();
         (visible.len() < all.len()).then_some(visible)
     }
 }
 
-fn wanted(options: &CommandOptions<'_>) -> Result<RequestFilter, Refusal> {
+fn request_filter(options: &CommandOptions<'_>) -> Result<RequestFilter, Refusal> {
     let status = match options.text("status") {
         None => RequestStatus::default(),
         Some(name) => {
-            RequestStatus::from_name(name).ok_or_else(|| bad("status", name, "open, closed or all"))?
+            RequestStatus::from_name(name).ok_or_else(|| bad_option("status", name, "open, closed or all"))?
         }
     };
     let pid = options.number("pid")?.map(Pid::try_from).transpose();
@@ -123,11 +124,11 @@ fn wanted(options: &CommandOptions<'_>) -> Result<RequestFilter, Refusal> {
     })
 }
 
-/// The requests in the records, newest first. One with an impossible history is left out and logged.
+/// The requests in the records, newest first. A request with an impossible history is logged and left out.
 fn newest_first(records: &[Recorded]) -> Vec<Request> {
     let valid = fold(records).into_values().rev().filter_map(|request| {
         request
-            .inspect_err(|invalid| warn!(%invalid, "the ledger has an impossible history of a request"))
+            .inspect_err(|error| warn!(%error, "the ledger holds an impossible request; it is not listed"))
             .ok()
     });
     valid.collect()

@@ -1,4 +1,4 @@
-//! `/sessions`: what runs on the targets now.
+//! `/sessions`: lists the current sessions of the targets.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,80 +6,83 @@ use std::time::Duration;
 use tracing::warn;
 
 use super::InteractionHandler;
-use super::options::{CommandOptions, bad};
+use super::options::{CommandOptions, bad_option};
 use super::snapshot_fanout::SnapshotFanout;
 use crate::discord::api::ApiError;
 use crate::discord::reply::InteractionReply;
+use crate::discord::session_list::SessionView;
+use crate::discord::session_list::duration::{EXPECTED_FORMAT, parse_duration};
 use crate::discord::session_list::filter::SessionFilter;
-use crate::discord::session_list::page::SessionQuery;
-use crate::discord::session_list::{SessionView, duration};
+use crate::discord::session_list::page::{SessionQuery, render_page};
 use crate::domain::ids::Person;
 use crate::workflow::ports::Freshness;
 use crate::workflow::refusal::Refusal;
 
-/// Those who ask within this time see the same: PostgreSQL is asked once.
-const SHARED_FOR: Duration = Duration::from_millis(500);
-/// When what there is is shown, whoever has not answered: within the 3 s that people are promised.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Everybody who asks within this time gets the same snapshot, so PostgreSQL is queried once.
+const MAX_SNAPSHOT_AGE: Duration = Duration::from_millis(500);
+/// The list is shown after this time even if targets are silent, so that people get an answer within 3 s.
+const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl InteractionHandler {
-    pub(super) async fn sessions(
+    pub(super) async fn answer_sessions_command(
         &self,
-        by: &Person,
+        person: &Person,
         options: &CommandOptions<'_>,
         reply: &Arc<InteractionReply>,
     ) -> Result<(), Refusal> {
-        self.list(by, &wanted(options)?, 0, reply).await
+        self.show_session_list(person, &session_query(options)?, 0, reply)
+            .await
     }
 
-    /// Shows a page of what is wanted: in time, and again once the last target has answered.
-    pub(super) async fn list(
+    /// Shows a page of the sessions. If targets are silent, it is updated when the last one has answered.
+    pub(super) async fn show_session_list(
         &self,
-        by: &Person,
-        wanted: &SessionQuery,
-        number: usize,
+        person: &Person,
+        query: &SessionQuery,
+        page_number: usize,
         reply: &Arc<InteractionReply>,
     ) -> Result<(), Refusal> {
-        let target = wanted.target.as_deref();
-        let looks = self.engine.snapshots(by, target, Freshness::Within(SHARED_FOR))?;
-        let mut looking = SnapshotFanout::begin(looks);
-        looking.wait(PATIENCE).await;
-        if let Err(problem) = self.show(looking, wanted, number, reply).await {
-            warn!(error = %problem, "a listing could not be posted");
+        let target = query.target.as_deref();
+        let freshness = Freshness::Within(MAX_SNAPSHOT_AGE);
+        let mut fanout = SnapshotFanout::start(self.engine.snapshots(person, target, freshness)?);
+        fanout.wait_for_all_within(SNAPSHOT_TIMEOUT).await;
+        if let Err(error) = send_page(fanout, query, page_number, reply).await {
+            warn!(%error, "could not send a list of sessions");
         }
         Ok(())
     }
-
-    async fn show(
-        &self,
-        mut looking: SnapshotFanout,
-        wanted: &SessionQuery,
-        number: usize,
-        reply: &Arc<InteractionReply>,
-    ) -> Result<(), ApiError> {
-        reply
-            .send(self.page_cache.page(looking.answers(), wanted, number))
-            .await?;
-        if looking.is_complete() {
-            return Ok(());
-        }
-        let said = reply.original_message().await?;
-        looking.finish().await;
-        let complete = self.page_cache.page(looking.answers(), wanted, number);
-        reply.edit_if_unchanged(&said, complete).await
-    }
 }
 
-fn wanted(options: &CommandOptions<'_>) -> Result<SessionQuery, Refusal> {
+async fn send_page(
+    mut fanout: SnapshotFanout,
+    query: &SessionQuery,
+    page_number: usize,
+    reply: &Arc<InteractionReply>,
+) -> Result<(), ApiError> {
+    let page = render_page(&fanout.answers(), query, page_number);
+    reply.send(page.body).await?;
+    if fanout.is_complete() {
+        return Ok(());
+    }
+    let message = reply.original_message().await?;
+    fanout.wait_for_all().await;
+    let complete_page = render_page(&fanout.answers(), query, page_number);
+    reply.edit_if_unchanged(&message, complete_page.body).await
+}
+
+fn session_query(options: &CommandOptions<'_>) -> Result<SessionQuery, Refusal> {
     let owned = |name| options.text(name).map(ToOwned::to_owned);
     let view = match options.text("view") {
         None => SessionView::default(),
         Some(name) => SessionView::from_name(name)
-            .ok_or_else(|| bad("view", name, "busy, blocking, idle-in-transaction or all"))?,
+            .ok_or_else(|| bad_option("view", name, "busy, blocking, idle-in-transaction or all"))?,
     };
     let min_age = match options.text("min_age") {
         None => None,
-        Some(text) => Some(duration::parse(text).ok_or_else(|| bad("min_age", text, duration::EXPECTED))?),
+        Some(text) => {
+            let age = parse_duration(text).ok_or_else(|| bad_option("min_age", text, EXPECTED_FORMAT))?;
+            Some(age)
+        }
     };
     let filter = SessionFilter {
         user: owned("user"),

@@ -1,4 +1,4 @@
-//! Looking at several targets at once, for no longer than whoever asked can wait.
+//! Queries several targets at once, with a time limit.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,50 +11,55 @@ use tokio::time::timeout;
 use crate::discord::session_list::page::{NoAnswerReason, TargetAnswer};
 use crate::workflow::handle::SnapshotResult;
 
-/// What the targets have answered so far.
+/// The answers of the targets so far.
 pub(super) struct SnapshotFanout {
-    /// By target; `None` for one that is still asked.
+    /// By target. `None` for one that has not answered yet.
     answers: BTreeMap<String, Option<SnapshotResult>>,
-    asked: FuturesUnordered<BoxFuture<'static, (String, SnapshotResult)>>,
+    pending: FuturesUnordered<BoxFuture<'static, (String, SnapshotResult)>>,
 }
 
 impl SnapshotFanout {
-    pub(super) fn begin(looks: Vec<(String, BoxFuture<'static, SnapshotResult>)>) -> Self {
-        let answers = looks.iter().map(|(target, _)| (target.clone(), None)).collect();
-        let asked = FuturesUnordered::new();
-        for (target, look) in looks {
-            asked.push(Box::pin(async move { (target, look.await) }) as BoxFuture<'static, _>);
+    pub(super) fn start(snapshots: Vec<(String, BoxFuture<'static, SnapshotResult>)>) -> Self {
+        let answers = snapshots
+            .iter()
+            .map(|(target, _)| (target.clone(), None))
+            .collect();
+        let pending = FuturesUnordered::new();
+        for (target, snapshot) in snapshots {
+            pending.push(Box::pin(async move { (target, snapshot.await) }) as BoxFuture<'static, _>);
         }
-        Self { answers, asked }
+        Self { answers, pending }
     }
 
-    /// Waits until every target has answered, at most for so long.
-    pub(super) async fn wait(&mut self, at_most: Duration) {
-        // What has come in until then is kept.
-        let _ = timeout(at_most, self.finish()).await;
+    /// Waits until every target has answered, or until the time is over.
+    pub(super) async fn wait_for_all_within(&mut self, limit: Duration) {
+        // The answers that arrived in time are kept.
+        let _ = timeout(limit, self.wait_for_all()).await;
     }
 
-    /// Waits until every target has answered or was given up.
-    pub(super) async fn finish(&mut self) {
-        while let Some((target, seen)) = self.asked.next().await {
-            self.answers.insert(target, Some(seen));
+    /// Waits until every target has answered or failed.
+    pub(super) async fn wait_for_all(&mut self) {
+        while let Some((target, result)) = self.pending.next().await {
+            self.answers.insert(target, Some(result));
         }
     }
 
     pub(super) fn is_complete(&self) -> bool {
-        self.asked.is_empty()
+        self.pending.is_empty()
     }
 
-    /// By the targets' names.
+    /// The answers so far, ordered by target name.
     pub(super) fn answers(&self) -> Vec<TargetAnswer> {
-        let answers = self.answers.iter().map(|(target, seen)| TargetAnswer {
-            target: target.clone(),
-            snapshot: match seen {
-                None => Err(NoAnswerReason::Pending),
-                Some(Ok(snapshot)) => Ok(snapshot.clone()),
-                Some(Err(problem)) => Err(NoAnswerReason::Failed(problem.to_string())),
-            },
-        });
-        answers.collect()
+        self.answers
+            .iter()
+            .map(|(target, result)| TargetAnswer {
+                target: target.clone(),
+                snapshot: match result {
+                    None => Err(NoAnswerReason::Pending),
+                    Some(Ok(snapshot)) => Ok(snapshot.clone()),
+                    Some(Err(error)) => Err(NoAnswerReason::Failed(error.to_string())),
+                },
+            })
+            .collect()
     }
 }

@@ -1,4 +1,4 @@
-//! The body of a message, whichever way it is sent.
+//! The content of a message, independent of the call that sends it.
 
 use serenity::all::{
     CreateActionRow, CreateAllowedMentions, CreateEmbed, CreateInteractionResponseFollowup,
@@ -7,8 +7,8 @@ use serenity::all::{
 
 use crate::domain::ids::RoleId;
 
-/// A message's content. Discord notifies everybody whom a text names unless `allowed_mentions` says otherwise
-/// (Discord documentation, "Allowed Mentions Object"), so each form it can be sent in says so.
+/// The content of a message. Discord notifies everybody whom a text mentions unless `allowed_mentions` says otherwise
+/// (Discord documentation, "Allowed Mentions Object"), so every form sets it.
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct MessageBody {
@@ -20,7 +20,7 @@ pub struct MessageBody {
 }
 
 impl MessageBody {
-    /// A message of text alone.
+    /// A message that consists of text only.
     pub fn text(content: impl Into<String>) -> Self {
         Self {
             content: content.into(),
@@ -28,7 +28,7 @@ impl MessageBody {
         }
     }
 
-    /// A message of one embed.
+    /// A message that consists of one embed.
     pub fn embed(embed: CreateEmbed) -> Self {
         Self {
             embeds: vec![embed],
@@ -36,7 +36,7 @@ impl MessageBody {
         }
     }
 
-    /// The same with this text above.
+    /// Adds text above the embed.
     pub fn with_content(self, content: impl Into<String>) -> Self {
         Self {
             content: content.into(),
@@ -44,7 +44,7 @@ impl MessageBody {
         }
     }
 
-    /// The same, notifying the members of these roles, which its text must name.
+    /// Notifies the members of these roles, which the text must mention.
     pub fn mentioning_roles(self, roles: Vec<RoleId>) -> Self {
         Self {
             mentioned_roles: roles,
@@ -52,12 +52,12 @@ impl MessageBody {
         }
     }
 
-    /// The same with these buttons and menus.
+    /// Adds buttons and menus.
     pub fn with_components(self, components: Vec<CreateActionRow>) -> Self {
         Self { components, ..self }
     }
 
-    /// The same, seen by nobody but the person it answers.
+    /// Makes it visible only to the person it answers.
     pub fn ephemeral(self) -> Self {
         Self {
             ephemeral: true,
@@ -65,59 +65,59 @@ impl MessageBody {
         }
     }
 
-    /// Whether nobody but the person it answers is to see it.
+    /// Whether only the person it answers sees it.
     pub fn is_ephemeral(&self) -> bool {
         self.ephemeral
     }
 
-    /// As a new message in a channel.
-    pub fn message(self) -> CreateMessage {
+    /// A new message in a channel.
+    pub fn into_message(self) -> CreateMessage {
         CreateMessage::new()
-            .allowed_mentions(self.mentions())
+            .allowed_mentions(self.allowed_mentions())
             .content(self.content)
             .embeds(self.embeds)
             .components(self.components)
     }
 
-    /// In place of what a message says now.
-    pub fn edit(self) -> EditMessage {
+    /// The new content of a message.
+    pub fn into_edit(self) -> EditMessage {
         EditMessage::new()
-            .allowed_mentions(self.mentions())
+            .allowed_mentions(self.allowed_mentions())
             .content(self.content)
             .embeds(self.embeds)
             .components(self.components)
     }
 
-    /// As the first answer to an interaction, or in place of the message that its component is on.
-    pub fn answer(self) -> CreateInteractionResponseMessage {
+    /// The first answer to an interaction, or the new content of the message that a component belongs to.
+    pub fn into_response(self) -> CreateInteractionResponseMessage {
         CreateInteractionResponseMessage::new()
-            .allowed_mentions(self.mentions())
+            .allowed_mentions(self.allowed_mentions())
             .ephemeral(self.ephemeral)
             .content(self.content)
             .embeds(self.embeds)
             .components(self.components)
     }
 
-    /// As the answer to an interaction that was deferred. Whether only one person sees it was settled then.
-    pub fn late_answer(self) -> EditInteractionResponse {
+    /// The answer to a deferred interaction. The deferral has already decided who sees it.
+    pub fn into_response_edit(self) -> EditInteractionResponse {
         EditInteractionResponse::new()
-            .allowed_mentions(self.mentions())
+            .allowed_mentions(self.allowed_mentions())
             .content(self.content)
             .embeds(self.embeds)
             .components(self.components)
     }
 
-    /// As a further answer to an interaction.
-    pub fn followup(self) -> CreateInteractionResponseFollowup {
+    /// A further answer to an interaction.
+    pub fn into_followup(self) -> CreateInteractionResponseFollowup {
         CreateInteractionResponseFollowup::new()
-            .allowed_mentions(self.mentions())
+            .allowed_mentions(self.allowed_mentions())
             .ephemeral(self.ephemeral)
             .content(self.content)
             .embeds(self.embeds)
             .components(self.components)
     }
 
-    fn mentions(&self) -> CreateAllowedMentions {
+    fn allowed_mentions(&self) -> CreateAllowedMentions {
         CreateAllowedMentions::new()
             .roles(self.mentioned_roles.iter().map(|role| Role::new(role.0)))
             .replied_user(false)

@@ -1,6 +1,7 @@
-//! The card: what is asked for, what it would do, and who decides.
+//! The card of a request: what is requested, what it would do, and who decides.
 
 mod facts;
+
 use serenity::all::{Colour, CreateEmbed, CreateEmbedFooter};
 
 use super::body::MessageBody;
@@ -15,56 +16,61 @@ use crate::domain::outcome::Outcome;
 use crate::domain::request::{Request, RequestState};
 use crate::workflow::ports::CardContent;
 
-/// Discord takes at most 2,000 characters; a role's mention has up to 24.
-const CALLED: usize = 50;
-const REASON: usize = 500;
+/// Discord accepts at most 2,000 characters. The mention of a role has up to 24.
+const MAX_MENTIONED_ROLES: usize = 50;
+const REASON_LENGTH: usize = 500;
 
-/// The card as a new message. While its question is open it notifies the approvers' roles, and nobody else.
-pub fn new_card(card: &CardContent, look: &RenderConfig) -> MessageBody {
-    let roles = card.approvers.roles.iter().copied().take(CALLED).collect();
+/// The card as a new message. The card of an open request notifies the approver roles, and no one else.
+pub fn new_card(card: &CardContent, config: &RenderConfig) -> MessageBody {
+    let roles = card
+        .approvers
+        .roles
+        .iter()
+        .copied()
+        .take(MAX_MENTIONED_ROLES)
+        .collect();
     match card.request.state {
-        RequestState::Open => card_edit(card, look).mentioning_roles(roles),
-        _ => card_edit(card, look),
+        RequestState::Open => card_edit(card, config).mentioning_roles(roles),
+        _ => card_edit(card, config),
     }
 }
 
-/// The card as it is to look now, in place of what it said before. It notifies nobody.
-pub fn card_edit(card: &CardContent, look: &RenderConfig) -> MessageBody {
+/// The current content of a card that is already posted. It notifies no one.
+pub fn card_edit(card: &CardContent, config: &RenderConfig) -> MessageBody {
     let body = MessageBody::embed(embed(card));
     match card.request.state {
-        RequestState::Open => body.with_content(notification_line(card, look)),
-        // What came of it also reaches those to whom no embed is shown.
+        RequestState::Open => body.with_content(notification_line(card, config)),
+        // The plain text repeats the title for people who do not see embeds.
         _ => body.with_content(title(&card.request)),
     }
 }
 
-/// The line above an open card: what a phone shows as the notification.
-fn notification_line(card: &CardContent, look: &RenderConfig) -> String {
+/// The line above the card of an open request. A phone shows it as the notification.
+fn notification_line(card: &CardContent, config: &RenderConfig) -> String {
     let roles: Vec<_> = card
         .approvers
         .roles
         .iter()
         .copied()
-        .take(CALLED)
+        .take(MAX_MENTIONED_ROLES)
         .map(mention_role)
         .collect();
-    let question = format!(
+    let instruction = format!(
         "{} to approve, {} to deny: {}{}",
-        look.approve,
-        look.deny,
+        config.approve,
+        config.deny,
         action_on_session(&card.request.details),
-        urgency(card)
+        blocked_sessions_clause(card)
     );
     if roles.is_empty() {
-        question
+        instruction
     } else {
-        format!("{} {question}", roles.join(" "))
+        format!("{} {instruction}", roles.join(" "))
     }
 }
 
-/// Whether to hurry.
-fn urgency(card: &CardContent) -> String {
-    match facts::releases(card) {
+fn blocked_sessions_clause(card: &CardContent) -> String {
+    match facts::released_waiters(card) {
         0 => String::new(),
         waiters => format!(", which blocks {}", count(waiters as usize, "session")),
     }
@@ -76,19 +82,21 @@ fn embed(card: &CardContent) -> CreateEmbed {
         .title(title(request))
         .colour(colour(request))
         .description(facts::description(card))
-        .footer(CreateEmbedFooter::new(footer(request)));
-    if let Some(outcome) = outcome(request) {
+        .footer(CreateEmbedFooter::new(footer_text(request)));
+    if let Some(outcome) = outcome_text(request) {
         embed = embed.field("Outcome", outcome, false);
     }
-    if let Some(changed) = facts::changed(card) {
-        embed = embed.field("Changed", changed, false);
+    if let Some(changes) = facts::changes_text(card) {
+        embed = embed.field("Changed", changes, false);
     }
     if request.is_open() {
-        embed = embed.field("If approved", facts::consequences(card), false);
+        embed = embed.field("If approved", facts::consequences_text(card), false);
     }
-    embed = embed
-        .field("Asked by", asked_by(request), false)
-        .field("Approvals", approvals(card), false);
+    embed = embed.field("Requested by", requester_text(request), false).field(
+        "Approvals",
+        approvals_text(card),
+        false,
+    );
     match &request.state {
         RequestState::Open => embed.field(
             "Expires",
@@ -100,28 +108,19 @@ fn embed(card: &CardContent) -> CreateEmbed {
     }
 }
 
-/// What the card says at its foot, and by which it is found again.
-pub fn footer(request: &Request) -> String {
+/// The text by which killgate finds the card of a request again.
+pub fn footer_text(request: &Request) -> String {
     format!("Request #{}", request.id)
 }
 
 fn title(request: &Request) -> String {
-    let asked = &request.details;
-    match (&request.state, asked.action) {
-        (RequestState::Open, Action::Cancel) => format!("Cancel the query of {}?", session_on_target(asked)),
-        (RequestState::Open, Action::Terminate) => format!("Terminate {}?", session_on_target(asked)),
-        (RequestState::Executing { .. }, Action::Cancel) => {
-            format!("Cancelling the query of {} …", session_on_target(asked))
-        }
-        (RequestState::Executing { .. }, Action::Terminate) => {
-            format!("Terminating {} …", session_on_target(asked))
-        }
-        (
-            RequestState::Ended {
-                resolution: ending, ..
-            },
-            _,
-        ) => result::title(request, ending),
+    let session = session_on_target(&request.details);
+    match (&request.state, request.details.action) {
+        (RequestState::Open, Action::Cancel) => format!("Cancel the query of {session}?"),
+        (RequestState::Open, Action::Terminate) => format!("Terminate {session}?"),
+        (RequestState::Executing { .. }, Action::Cancel) => format!("Cancelling the query of {session} …"),
+        (RequestState::Executing { .. }, Action::Terminate) => format!("Terminating {session} …"),
+        (RequestState::Ended { resolution, .. }, _) => result::title(request, resolution),
     }
 }
 
@@ -129,9 +128,7 @@ fn colour(request: &Request) -> Colour {
     match &request.state {
         RequestState::Open => Colour::new(0x00f0_b132),
         RequestState::Executing { .. } => Colour::new(0x0058_65f2),
-        RequestState::Ended {
-            resolution: ending, ..
-        } => match ending.outcome {
+        RequestState::Ended { resolution, .. } => match resolution.outcome {
             Outcome::Cancelled | Outcome::Terminated => Colour::new(0x0023_a55a),
             Outcome::Unconfirmed
             | Outcome::Unknown
@@ -143,52 +140,56 @@ fn colour(request: &Request) -> Colour {
     }
 }
 
-fn outcome(request: &Request) -> Option<String> {
-    let ending = request.resolution()?;
-    let mut parts = vec![ending.outcome.headline().to_owned()];
-    if let Some(actor) = ending.actor {
+fn outcome_text(request: &Request) -> Option<String> {
+    let resolution = request.resolution()?;
+    let mut parts = vec![resolution.outcome.headline().to_owned()];
+    if let Some(actor) = resolution.actor {
         parts.push(format!("by {}", mention_user(actor)));
     }
-    if let Some(took) = result::elapsed_text(ending) {
-        parts.push(format!("after {took}"));
+    if let Some(elapsed) = result::elapsed_text(resolution) {
+        parts.push(format!("after {elapsed}"));
     }
-    let mut text = format!("{}. {}", parts.join(" "), result::explanation(request, ending));
+    let mut text = format!(
+        "{}. {}",
+        parts.join(" "),
+        result::explanation(request, resolution)
+    );
     text.truncate(text.trim_end().len());
     Some(text)
 }
 
-fn asked_by(request: &Request) -> String {
-    let asked = &request.details;
-    let who = format!(
+fn requester_text(request: &Request) -> String {
+    let details = &request.details;
+    let requester = format!(
         "{} at {}",
-        mention_user(asked.requester),
-        timestamp(asked.asked_at, TimestampStyle::Clock)
+        mention_user(details.requester),
+        timestamp(details.asked_at, TimestampStyle::Clock)
     );
-    match &asked.reason {
-        Some(reason) => format!("{who}\n{}", sanitize::line(reason, REASON)),
-        None => format!("{who}, without a reason"),
+    match &details.reason {
+        Some(reason) => format!("{requester}\n{}", sanitize::line(reason, REASON_LENGTH)),
+        None => format!("{requester}, no reason given"),
     }
 }
 
-fn approvals(card: &CardContent) -> String {
+fn approvals_text(card: &CardContent) -> String {
     let request = &card.request;
-    let given = mention_users(request.approvals.iter().copied());
+    let approved_by = mention_users(request.approvals.iter().copied());
     let mut text = format!(
         "{} of {}",
         request.approvals.len(),
         request.details.approvals_needed.max(1)
     );
-    if !given.is_empty() {
-        text = format!("{text}: {given}");
+    if !approved_by.is_empty() {
+        text = format!("{text}: {approved_by}");
     }
     if request.is_open() {
-        let approvers = &card.approvers;
-        let roles = approvers.roles.iter().copied().map(mention_role);
-        let mut who = join_capped(roles.chain(approvers.users.iter().copied().map(mention_user)));
-        if who.is_empty() {
-            "nobody".clone_into(&mut who);
+        let roles = card.approvers.roles.iter().copied().map(mention_role);
+        let users = card.approvers.users.iter().copied().map(mention_user);
+        let mut approvers = join_capped(roles.chain(users));
+        if approvers.is_empty() {
+            "no one".clone_into(&mut approvers);
         }
-        text = format!("{text}\nMay approve: {who}");
+        text = format!("{text}\nMay approve: {approvers}");
     }
     text
 }

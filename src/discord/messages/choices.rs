@@ -1,7 +1,7 @@
-//! Choices for options that are completed while somebody types.
+//! The autocomplete choices of the options `pid` and `target`.
 //!
-//! Discord takes at most 25, with names of at most 100 characters, and shows them as they are, without Markdown
-//! (Discord documentation, "Application Command Option Choice Structure").
+//! Discord accepts at most 25 choices, with names of at most 100 characters, and shows them without Markdown (Discord
+//! documentation, "Application Command Option Choice Structure").
 
 use serenity::all::{AutocompleteChoice, CreateAutocompleteResponse};
 
@@ -12,30 +12,32 @@ use crate::discord::session_list::{self, SessionRow};
 use crate::domain::session::Session;
 use crate::domain::timestamp::Timestamp;
 
-const CHOICES: usize = 25;
-const NAME: usize = 100;
-/// What tells a session from others takes the rest of the name.
-const PART: usize = 24;
+const MAX_CHOICES: usize = 25;
+const MAX_NAME_LENGTH: usize = 100;
+/// The length of each part, so that the name has room for all of them.
+const PART_LENGTH: usize = 24;
 
-/// The sessions that match what was `typed` as a pid: the one with that very pid, then the worst of each target.
-/// Targets that did not answer have none.
+/// The sessions that match what was typed as a pid: the session with exactly that pid, then the worst of each target.
 pub fn pids(answers: &[TargetAnswer], typed: &str) -> CreateAutocompleteResponse {
     let typed = typed.trim().to_lowercase();
-    let several = answers.len() > 1;
-    let mut found = Vec::new();
+    let has_several_targets = answers.len() > 1;
+    let mut matches = Vec::new();
     for answer in answers {
         let Ok(snapshot) = &answer.snapshot else { continue };
-        let target = several.then_some(answer.target.as_str());
-        for (place, row) in session_list::worst_first(snapshot).into_iter().enumerate() {
-            if let Some(closeness) = closeness(row.session, &typed) {
-                found.push(((closeness, place), row, target, snapshot.taken_at));
+        let target = has_several_targets.then_some(answer.target.as_str());
+        for (rank, row) in session_list::ranked_client_sessions(snapshot)
+            .into_iter()
+            .enumerate()
+        {
+            if let Some(quality) = match_quality(row.session, &typed) {
+                matches.push(((quality, rank), row, target, snapshot.taken_at));
             }
         }
     }
-    found.sort_by_key(|(order, ..)| *order);
-    let choices = found
+    matches.sort_by_key(|(order, ..)| *order);
+    let choices = matches
         .iter()
-        .take(CHOICES)
+        .take(MAX_CHOICES)
         .map(|(_, row, target, at)| {
             AutocompleteChoice::new(label(row, *target, *at), row.session.pid.number())
         })
@@ -43,21 +45,21 @@ pub fn pids(answers: &[TargetAnswer], typed: &str) -> CreateAutocompleteResponse
     CreateAutocompleteResponse::new().set_choices(choices)
 }
 
-/// The targets whose name contains what was `typed`. A name that is too long for a choice is left out: as a value
-/// it could not be sent whole.
+/// The targets whose name contains what was typed. A name that is too long for a choice is omitted, because Discord
+/// would not accept it as a value.
 pub fn targets<'a>(names: impl IntoIterator<Item = &'a str>, typed: &str) -> CreateAutocompleteResponse {
     let typed = typed.trim().to_lowercase();
     let choices = names
         .into_iter()
-        .filter(|name| name.to_lowercase().contains(&typed) && name.chars().count() <= NAME)
-        .take(CHOICES)
-        .map(|name| AutocompleteChoice::new(sanitize::plain(name, NAME), name))
+        .filter(|name| name.to_lowercase().contains(&typed) && name.chars().count() <= MAX_NAME_LENGTH)
+        .take(MAX_CHOICES)
+        .map(|name| AutocompleteChoice::new(sanitize::plain(name, MAX_NAME_LENGTH), name))
         .collect();
     CreateAutocompleteResponse::new().set_choices(choices)
 }
 
-/// How well a session matches; the lesser the better, `None` when it does not.
-fn closeness(session: &Session, typed: &str) -> Option<u8> {
+/// How well a session matches, lower is better. `None` if it does not match.
+fn match_quality(session: &Session, typed: &str) -> Option<u8> {
     let pid = session.pid.to_string();
     if pid == typed {
         return Some(0);
@@ -76,7 +78,7 @@ fn closeness(session: &Session, typed: &str) -> Option<u8> {
 /// `4711 · app · idle in transaction 14 m 3 s · blocks 7 · psql · shop`.
 pub(in crate::discord) fn label(row: &SessionRow<'_>, target: Option<&str>, now: Timestamp) -> String {
     let session = row.session;
-    let part = |text: &str| sanitize::plain(text, PART).to_string();
+    let part = |text: &str| sanitize::plain(text, PART_LENGTH).to_string();
     let since = session.query_age(now).or_else(|| session.state_age(now));
     let since = since.map_or(String::new(), |since| format!(" {}", age(since)));
     let state = if session.is_blocked() {
@@ -94,5 +96,5 @@ pub(in crate::discord) fn label(row: &SessionRow<'_>, target: Option<&str>, now:
     parts.push(part(&session.application));
     parts.extend(session.database.as_deref().map(part));
     parts.retain(|part| !part.is_empty());
-    sanitize::plain(&parts.join(" · "), NAME).into()
+    sanitize::plain(&parts.join(" · "), MAX_NAME_LENGTH).into()
 }

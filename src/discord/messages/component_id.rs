@@ -1,10 +1,10 @@
-//! What buttons, menus and forms carry: all that is needed to do what they say, so that they work in messages of any
-//! age, also after a restart.
+//! The `custom_id` of buttons, menus and forms. It holds everything that is needed to carry out the action, so
+//! components keep working in old messages and after a restart.
 //!
-//! Discord gives each a `custom_id` of at most 100 characters (Discord documentation, "Component Reference"). In it
-//! stand a version, a letter for the kind, and fields between colons. Targets are named by a digest, since their names
-//! may be of any length. Nothing in it is trusted: who may do what is decided when it is used, and a session is told
-//! by pid and `backend_start`, so that a later one with the same pid is not meant.
+//! Discord limits a `custom_id` to 100 characters (Discord documentation, "Component Reference"). It consists of a
+//! version, a letter for the kind, and fields separated by colons. A target is identified by a digest, because its name
+//! may have any length. Nothing in a `custom_id` is trusted: permissions are checked when it is used, and a session is
+//! identified by pid and `backend_start`, so a later session with the same pid does not match.
 
 mod request_navigation;
 
@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use request_navigation::BROWSE;
+use request_navigation::REQUESTS;
 pub use request_navigation::RequestNavigation;
 use sha2::{Digest, Sha256};
 
@@ -24,36 +24,36 @@ use crate::domain::event::Action;
 use crate::domain::identity::Pid;
 use crate::domain::timestamp::Timestamp;
 
-/// The most that Discord takes, for a `custom_id` and for the value of a menu's option.
-const MOST: usize = 100;
-/// Changes whenever an old `custom_id` would mean something else.
+/// Discord's limit for a `custom_id` and for the value of a menu's option.
+const MAX_LENGTH: usize = 100;
+/// Changes whenever an old `custom_id` would get another meaning.
 const VERSION: char = '1';
-/// The menu that picks a session; its options say which.
-pub const PICK: &str = "1s";
+/// The `custom_id` of the menu that selects a session. The values of its options say which.
+pub const SELECT_SESSION_ID: &str = "1s";
 const CANCEL: &str = "c";
 const TERMINATE: &str = "t";
-const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'-').remove(b'.');
+const UNESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'-').remove(b'.');
 
-/// What somebody did to a message of killgate's.
+/// What a button, a menu or a form does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ComponentAction {
-    /// Asked for another page of a listing, or for the same one as it is now.
+    /// Shows another page of a session list, or refreshes it.
     NavigatePage(PageNavigation),
-    /// Asked for other requests, or for the same ones as they are now.
+    /// Shows another page of a request list, or refreshes it.
     NavigateRequests(RequestNavigation),
-    /// Picked a session from a menu: the option's value tells which.
+    /// Shows the session that was selected in a menu. The value of the option says which.
     SelectSession,
-    /// Asked for a cancel or a terminate.
-    RequestSignal { action: Action, chosen: SessionChoice },
+    /// Requests a cancel or a terminate.
+    RequestSignal { action: Action, session: SessionChoice },
 }
 
-/// A page of a listing to go to.
+/// The page of a session list to go to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageNavigation {
     pub step: PageStep,
-    /// The page that was shown, from 0.
-    pub from: usize,
-    pub wanted: SessionQuery,
+    /// The page that is shown now, from 0.
+    pub from_page: usize,
+    pub query: SessionQuery,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub enum PageStep {
     Forward,
 }
 
-/// One session, told from any later one with the same pid.
+/// One session, distinguished from later ones with the same pid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionChoice {
     pub target: String,
@@ -71,89 +71,89 @@ pub struct SessionChoice {
     pub backend_start: Timestamp,
 }
 
-/// Why a `custom_id` says nothing.
+/// Why a `custom_id` cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ComponentIdError {
-    /// It is of another version, or no `custom_id` of killgate's.
+    /// It has another version, or killgate did not make it.
     Foreign,
-    /// No target of those given is meant.
+    /// It names a target that is no longer configured.
     TargetGone,
 }
 
 impl ComponentAction {
-    /// From a `custom_id`, which may be about one of `targets`.
-    pub fn read<'a>(id: &str, targets: impl IntoIterator<Item = &'a str>) -> Result<Self, ComponentIdError> {
-        if id == PICK {
+    /// Parses a `custom_id`, which may refer to one of `targets`.
+    pub fn parse<'a>(id: &str, targets: impl IntoIterator<Item = &'a str>) -> Result<Self, ComponentIdError> {
+        if id == SELECT_SESSION_ID {
             return Ok(Self::SelectSession);
         }
         let (kind, fields) = id
             .strip_prefix(VERSION)
-            .and_then(|rest| rest.split_once(':'))
+            .and_then(|unversioned| unversioned.split_once(':'))
             .ok_or(ComponentIdError::Foreign)?;
         let action = match kind {
             CANCEL => Action::Cancel,
             TERMINATE => Action::Terminate,
-            // One page has one form: whatever else could be read was not written here.
-            BROWSE => {
-                let browse = RequestNavigation::read(fields)?;
-                let is_own = browse.id() == id;
-                return is_own
-                    .then_some(Self::NavigateRequests(browse))
+            // Each action has exactly one `custom_id`. Any other spelling was not made here.
+            REQUESTS => {
+                let navigation = RequestNavigation::parse(fields)?;
+                let is_canonical = navigation.custom_id() == id;
+                return is_canonical
+                    .then_some(Self::NavigateRequests(navigation))
                     .ok_or(ComponentIdError::Foreign);
             }
             _ => {
-                let turn = PageNavigation::read(kind, fields, targets)?;
-                let is_own = turn.id().as_deref() == Some(id);
-                return is_own
-                    .then_some(Self::NavigatePage(turn))
+                let navigation = PageNavigation::parse(kind, fields, targets)?;
+                let is_canonical = navigation.custom_id().as_deref() == Some(id);
+                return is_canonical
+                    .then_some(Self::NavigatePage(navigation))
                     .ok_or(ComponentIdError::Foreign);
             }
         };
-        let chosen = SessionChoice::read(fields, targets)?;
-        Ok(Self::RequestSignal { action, chosen })
+        let session = SessionChoice::parse(fields, targets)?;
+        Ok(Self::RequestSignal { action, session })
     }
 }
 
 impl PageNavigation {
     /// The page to show, from 0.
-    pub fn to(&self) -> usize {
+    pub fn to_page(&self) -> usize {
         match self.step {
-            PageStep::Back => self.from.saturating_sub(1),
-            PageStep::Stay => self.from,
-            PageStep::Forward => self.from.saturating_add(1),
+            PageStep::Back => self.from_page.saturating_sub(1),
+            PageStep::Stay => self.from_page,
+            PageStep::Forward => self.from_page.saturating_add(1),
         }
     }
 
-    /// As a `custom_id`; `None` when the filter is too long for one.
-    pub fn id(&self) -> Option<String> {
-        let SessionQuery { target, view, filter } = &self.wanted;
-        let text = |text: &Option<String>| {
+    /// `None` if the filter is too long for a `custom_id`.
+    pub fn custom_id(&self) -> Option<String> {
+        let SessionQuery { target, view, filter } = &self.query;
+        let escape = |text: &Option<String>| {
             let text = text.as_deref().unwrap_or_default();
-            utf8_percent_encode(text, KEPT).to_string()
+            utf8_percent_encode(text, UNESCAPED).to_string()
         };
         let id = [
             format!("{VERSION}{}", step_letter(self.step)),
-            self.from.to_string(),
+            self.from_page.to_string(),
             view_letter(*view).to_owned(),
             target.as_deref().map(digest).unwrap_or_default(),
             filter
                 .min_age
                 .map_or(String::new(), |age| age.as_secs().to_string()),
-            text(&filter.user),
-            text(&filter.database),
-            text(&filter.application),
+            escape(&filter.user),
+            escape(&filter.database),
+            escape(&filter.application),
         ]
         .join(":");
-        (id.len() <= MOST).then_some(id)
+        (id.len() <= MAX_LENGTH).then_some(id)
     }
 
-    fn read<'a>(
+    fn parse<'a>(
         kind: &str,
         fields: &str,
         targets: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, ComponentIdError> {
         let fields: Vec<_> = fields.split(':').collect();
-        let [from, view, target, min_age, user, database, application] = fields[..] else {
+        let [from_page, view, target, min_age, user, database, application] = fields[..] else {
             return Err(ComponentIdError::Foreign);
         };
         let steps = [PageStep::Back, PageStep::Stay, PageStep::Forward];
@@ -161,27 +161,30 @@ impl PageNavigation {
         let view = SessionView::ALL
             .into_iter()
             .find(|known| view_letter(*known) == view);
-        let (Some(step), Some(view), Ok(from)) = (step, view, from.parse()) else {
+        let (Some(step), Some(view), Ok(from_page)) = (step, view, from_page.parse()) else {
             return Err(ComponentIdError::Foreign);
         };
         let filter = SessionFilter {
-            user: optional(user, text)?,
-            database: optional(database, text)?,
-            application: optional(application, text)?,
-            min_age: optional(min_age, |text| text.parse().ok().map(Duration::from_secs))?,
+            user: parse_optional(user, unescape)?,
+            database: parse_optional(database, unescape)?,
+            application: parse_optional(application, unescape)?,
+            min_age: parse_optional(min_age, |text| text.parse().ok().map(Duration::from_secs))?,
         };
         let target = match target {
             "" => None,
-            digest => Some(named(digest, targets)?),
+            digest => Some(find_target(digest, targets)?),
         };
-        let wanted = SessionQuery { target, view, filter };
-        Ok(Self { step, from, wanted })
+        Ok(Self {
+            step,
+            from_page,
+            query: SessionQuery { target, view, filter },
+        })
     }
 }
 
 impl SessionChoice {
-    /// As the `custom_id` of what asks for `action` on the session.
-    pub fn id(&self, action: Action) -> String {
+    /// The `custom_id` of a button or a form that requests `action` on the session.
+    pub fn custom_id(&self, action: Action) -> String {
         let kind = match action {
             Action::Cancel => CANCEL,
             Action::Terminate => TERMINATE,
@@ -189,7 +192,7 @@ impl SessionChoice {
         format!("{VERSION}{kind}:{}", self.value())
     }
 
-    /// As the value of a menu's option.
+    /// The value of a menu's option.
     pub fn value(&self) -> String {
         format!(
             "{}:{}:{}",
@@ -199,8 +202,8 @@ impl SessionChoice {
         )
     }
 
-    /// From the value of a menu's option, which may be about one of `targets`.
-    pub fn read<'a>(
+    /// Parses the value of a menu's option, which may refer to one of `targets`.
+    pub fn parse<'a>(
         value: &str,
         targets: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, ComponentIdError> {
@@ -212,31 +215,34 @@ impl SessionChoice {
         let (Some(pid), Ok(backend_start)) = (pid, backend_start.parse()) else {
             return Err(ComponentIdError::Foreign);
         };
-        let chosen = Self {
-            target: named(target, targets)?,
+        let choice = Self {
+            target: find_target(target, targets)?,
             pid,
             backend_start: Timestamp::from_micros(backend_start),
         };
-        if chosen.value() == value {
-            Ok(chosen)
+        if choice.value() == value {
+            Ok(choice)
         } else {
             Err(ComponentIdError::Foreign)
         }
     }
 }
 
-fn optional<T>(field: &str, read: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, ComponentIdError> {
+fn parse_optional<T>(
+    field: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<T>, ComponentIdError> {
     if field.is_empty() {
         return Ok(None);
     }
-    read(field).map(Some).ok_or(ComponentIdError::Foreign)
+    parse(field).map(Some).ok_or(ComponentIdError::Foreign)
 }
 
-fn text(field: &str) -> Option<String> {
+fn unescape(field: &str) -> Option<String> {
     percent_decode_str(field).decode_utf8().ok().map(Cow::into_owned)
 }
 
-/// 48 bits are plenty to tell a handful of targets apart.
+/// 48 bits suffice to distinguish the configured targets.
 fn digest(target: &str) -> String {
     let hash = Sha256::digest(target);
     hash.iter().take(6).fold(String::new(), |mut hex, byte| {
@@ -245,10 +251,13 @@ fn digest(target: &str) -> String {
     })
 }
 
-fn named<'a>(wanted: &str, targets: impl IntoIterator<Item = &'a str>) -> Result<String, ComponentIdError> {
-    let mut found = targets.into_iter().filter(|name| digest(name) == wanted);
-    found
-        .next()
+fn find_target<'a>(
+    target_digest: &str,
+    targets: impl IntoIterator<Item = &'a str>,
+) -> Result<String, ComponentIdError> {
+    targets
+        .into_iter()
+        .find(|name| digest(name) == target_digest)
         .map(ToOwned::to_owned)
         .ok_or(ComponentIdError::TargetGone)
 }

@@ -1,4 +1,4 @@
-//! One session that somebody picked, and what can be asked about it.
+//! The details of one session, with the buttons to request a cancel or a terminate.
 
 use serenity::all::{ButtonStyle, CreateActionRow, CreateButton, CreateEmbed};
 
@@ -11,10 +11,10 @@ use crate::domain::event::Action;
 use crate::domain::session::{BackendType, CancelObstacle, Session};
 use crate::domain::timestamp::Timestamp;
 
-const QUERY: usize = 2_000;
+const QUERY_LENGTH: usize = 2_000;
 
-/// The session as it was seen at `now`, with `waiters` behind it, for nobody but the person who picked it.
-pub fn details(target: &str, session: &Session, waiters: usize, now: Timestamp) -> MessageBody {
+/// The session as it was at `now`, with `waiters` behind it. Only the person who selected it sees the message.
+pub fn session_details(target: &str, session: &Session, waiters: usize, now: Timestamp) -> MessageBody {
     let mut lines = vec![state_with_ages(session, now)];
     lines.extend(wait_text(session));
     if waiters > 0 {
@@ -25,56 +25,68 @@ pub fn details(target: &str, session: &Session, waiters: usize, now: Timestamp) 
         "Connected {}",
         timestamp(session.backend_start, TimestampStyle::Relative)
     ));
-    let asks = match (&session.backend_type, session.leader_pid) {
-        _ if session.is_own => Err("This is a connection of killgate itself.".to_owned()),
-        (BackendType::Client, _) => Ok(()),
-        (BackendType::ParallelWorker, Some(leader)) => {
-            lines.push(format!(
-                "A parallel worker of {leader}: what is asked is about its leader."
-            ));
-            Ok(())
-        }
-        (kind, _) => Err(format!(
-            "It serves no client ({}), so it can be neither cancelled nor terminated here.",
-            name(kind.name())
-        )),
-    };
-    let futility = session.cancel_obstacle();
-    if let Some(futility) = futility.filter(|_| asks.is_ok()) {
-        lines.push(format!("⚠️ {}", obstacle_warning(futility)));
+    let obstacle = session.cancel_obstacle();
+    let no_signal_reason = no_signal_reason(session);
+    let may_signal = no_signal_reason.is_none();
+    if let (BackendType::ParallelWorker, Some(leader), true) =
+        (&session.backend_type, session.leader_pid, may_signal)
+    {
+        lines.push(format!(
+            "This is a parallel worker of {leader}. A request is about the leader."
+        ));
     }
-    let is_askable = asks.is_ok();
-    lines.extend(asks.err());
+    if let Some(obstacle) = obstacle.filter(|_| may_signal) {
+        lines.push(format!("⚠️ {}", obstacle_warning(obstacle)));
+    }
+    lines.extend(no_signal_reason);
     if session.query.is_some() && !session.state.is_running() {
-        lines.push("Its last query, which has ended:".to_owned());
+        lines.push("Its last query, which has finished:".to_owned());
     }
     lines.extend(
         session
             .query
             .as_deref()
-            .map(|query| sanitize::block(query, QUERY).into()),
+            .map(|query| sanitize::block(query, QUERY_LENGTH).into()),
     );
     lines.retain(|line| !line.is_empty());
     let title = format!("{} on {}", session.pid, name(target));
     let body = MessageBody::embed(CreateEmbed::new().title(title).description(lines.join("\n"))).ephemeral();
-    if !is_askable {
+    if !may_signal {
         return body;
     }
-    let chosen = SessionChoice {
+    let choice = SessionChoice {
         target: target.to_owned(),
         pid: session.pid,
         backend_start: session.backend_start,
     };
-    body.with_components(vec![CreateActionRow::Buttons(buttons(&chosen, futility))])
+    body.with_components(vec![CreateActionRow::Buttons(buttons(&choice, obstacle))])
 }
 
-/// A cancel that would not do can be asked for all the same, and is not what the eye falls on.
-fn buttons(chosen: &SessionChoice, futility: Option<CancelObstacle>) -> Vec<CreateButton> {
-    let cancel = match futility {
+/// Why the session cannot be signalled; `None` if it can.
+fn no_signal_reason(session: &Session) -> Option<String> {
+    if session.is_own {
+        return Some("This is a connection of killgate itself. It cannot be signalled.".to_owned());
+    }
+    match (&session.backend_type, session.leader_pid) {
+        (BackendType::Client, _) | (BackendType::ParallelWorker, Some(_)) => None,
+        (kind, _) => Some(format!(
+            "It serves no client ({}), so it cannot be cancelled or terminated here.",
+            name(kind.name())
+        )),
+    }
+}
+
+/// A cancel that is likely to fail can still be requested, but its button does not stand out.
+fn buttons(choice: &SessionChoice, obstacle: Option<CancelObstacle>) -> Vec<CreateButton> {
+    let cancel = match obstacle {
         Some(_) => ButtonStyle::Secondary,
         None => ButtonStyle::Primary,
     };
-    let button = |action, label, style| CreateButton::new(chosen.id(action)).label(label).style(style);
+    let button = |action, label, style| {
+        CreateButton::new(choice.custom_id(action))
+            .label(label)
+            .style(style)
+    };
     vec![
         button(Action::Cancel, "Ask to cancel", cancel),
         button(Action::Terminate, "Ask to terminate", ButtonStyle::Danger),

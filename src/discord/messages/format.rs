@@ -1,4 +1,4 @@
-//! Numbers, times and people as a tired person reads them.
+//! Formats numbers, times, names and mentions for messages.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use crate::domain::event::{Action, RequestDetails};
 use crate::domain::ids::{ChannelId, MessageId, RoleId, UserId};
 use crate::domain::timestamp::Timestamp;
 
-/// More people than this in one line are counted, not named.
-const NAMED: usize = 10;
-/// PostgreSQL's names have at most 63 bytes; those of targets are as long as somebody made them.
-const NAME: usize = 80;
+/// Further names in one line are counted.
+const MAX_NAMES: usize = 10;
+/// Names in PostgreSQL have at most 63 bytes. Names of targets may have any length.
+const NAME_LENGTH: usize = 80;
 
 /// An age in its two largest units: `4 m 12 s`, `3 d 2 h`.
 pub fn age(span: Duration) -> String {
@@ -36,25 +36,24 @@ pub fn count(number: usize, thing: &str) -> String {
     format!("{number} {thing}{s}")
 }
 
-/// How Discord shows a moment, in the reader's own time zone (Discord documentation, "Timestamp Styles").
+/// How Discord shows a time, in the reader's time zone (Discord documentation, "Timestamp Styles").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimestampStyle {
     /// `3:04:05 AM`
     Clock,
-    /// `in 14 minutes`, `3 days ago`, kept current by the reader's client.
+    /// `in 14 minutes`, `3 days ago`. The reader's client keeps it current.
     Relative,
 }
 
 /// A Discord timestamp.
-pub fn timestamp(moment: Timestamp, style: TimestampStyle) -> String {
+pub fn timestamp(time: Timestamp, style: TimestampStyle) -> String {
     let letter = match style {
         TimestampStyle::Clock => 'T',
         TimestampStyle::Relative => 'R',
     };
-    format!("<t:{}:{letter}>", moment.as_seconds())
+    format!("<t:{}:{letter}>", time.as_seconds())
 }
 
-/// A person, shown by the name they have now.
 pub fn mention_user(user: UserId) -> String {
     format!("<@{user}>")
 }
@@ -68,24 +67,24 @@ pub fn mention_users(users: impl IntoIterator<Item = UserId>) -> String {
     join_capped(users.into_iter().map(mention_user))
 }
 
-/// The first of `things`, and how many more there are.
-pub fn join_capped(things: impl IntoIterator<Item = String>) -> String {
-    let mut things = things.into_iter();
-    let named: Vec<_> = things.by_ref().take(NAMED).collect();
-    let named = named.join(", ");
-    match things.count() {
-        0 => named,
-        more => format!("{named} and {more} more"),
+/// The first of `names`, and how many more there are.
+pub fn join_capped(names: impl IntoIterator<Item = String>) -> String {
+    let mut names = names.into_iter();
+    let shown: Vec<_> = names.by_ref().take(MAX_NAMES).collect();
+    let shown = shown.join(", ");
+    match names.count() {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
 }
 
-/// A name of PostgreSQL's or of the configuration's, inert.
+/// A sanitized name from PostgreSQL or from the configuration.
 pub fn name(text: &str) -> String {
-    short_name(text, NAME)
+    short_name(text, NAME_LENGTH)
 }
 
-/// The same, of at most `limit` UTF-16 units. A name that is one plain word stands as it is, so that it can be
-/// copied and searched for; any other is escaped.
+/// A sanitized name of at most `limit` UTF-16 units. A single plain word is not escaped, so that it can be copied and
+/// searched for.
 pub fn short_name(text: &str, limit: usize) -> String {
     if text.len() <= limit && is_plain_word(text) {
         text.to_owned()
@@ -94,7 +93,7 @@ pub fn short_name(text: &str, limit: usize) -> String {
     }
 }
 
-/// A name to be read and searched for letter by letter: as it is where Discord reads no markup in it, else as code.
+/// A name that must be readable letter by letter: unchanged if Discord finds no markup in it, else as code.
 pub fn verbatim(text: &str, limit: usize) -> String {
     let plain = sanitize::plain(text, limit);
     if !plain.as_str().is_empty() && (is_plain_word(plain.as_str()) || plain == sanitize::line(text, limit)) {
@@ -104,13 +103,13 @@ pub fn verbatim(text: &str, limit: usize) -> String {
     }
 }
 
-/// Letters and digits, and single joints between them: Discord reads no markup in `order_items`.
+/// Letters and digits with single separators between them. Discord finds no markup in `order_items`.
 fn is_plain_word(text: &str) -> bool {
     text.split(['_', '-', '.'])
         .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
-/// A blocker by its pid; 0 stands for a transaction that no session holds any more.
+/// A blocker by its pid. PostgreSQL reports prepared transactions as 0.
 pub fn blocker(pid: i32) -> String {
     if pid == 0 {
         "a prepared transaction".to_owned()
@@ -119,7 +118,7 @@ pub fn blocker(pid: i32) -> String {
     }
 }
 
-/// `text` as a sentence: begun with a capital, ended with a stop.
+/// Makes `text` begin with a capital letter and end with a full stop.
 pub fn sentence(text: &str) -> String {
     let text = text.trim();
     let mut letters = text.chars();
@@ -134,19 +133,18 @@ pub fn sentence(text: &str) -> String {
     format!("{}{}{stop}", first.to_uppercase(), letters.as_str())
 }
 
-/// What was asked for: `terminate 4711 on orders`.
-pub fn action_on_session(asked: &RequestDetails) -> String {
-    format!("{} {}", infinitive(asked.action), session_on_target(asked))
+/// What is requested: `terminate 4711 on orders`.
+pub fn action_on_session(details: &RequestDetails) -> String {
+    format!("{} {}", infinitive(details.action), session_on_target(details))
 }
 
 /// `4711 on orders`.
-pub fn session_on_target(asked: &RequestDetails) -> String {
-    let pids: Vec<_> = asked
+pub fn session_on_target(details: &RequestDetails) -> String {
+    let pids = details
         .backends
         .iter()
-        .map(|backend| backend.identity.pid.to_string())
-        .collect();
-    format!("{} on {}", join_capped(pids), name(&asked.target))
+        .map(|backend| backend.identity.pid.to_string());
+    format!("{} on {}", join_capped(pids), name(&details.target))
 }
 
 fn infinitive(action: Action) -> &'static str {
@@ -156,12 +154,15 @@ fn infinitive(action: Action) -> &'static str {
     }
 }
 
-/// The length of `text` as Discord's clients count it; its servers never count more.
+/// The length of `text` as Discord's clients count it. Its servers never count more.
 pub fn utf16_len(text: &str) -> usize {
     text.chars().map(char::len_utf16).sum()
 }
 
-/// The address of a message for Discord's clients.
-pub fn message_link(look: &RenderConfig, channel: ChannelId, message: MessageId) -> String {
-    format!("https://discord.com/channels/{}/{channel}/{message}", look.guild)
+/// The URL of a message.
+pub fn message_link(config: &RenderConfig, channel: ChannelId, message: MessageId) -> String {
+    format!(
+        "https://discord.com/channels/{}/{channel}/{message}",
+        config.guild
+    )
 }

@@ -1,28 +1,42 @@
-//! What people see, pure: values of the domain become bodies of messages. Nothing here sends anything.
+//! Turns domain values into the content of messages. Pure: nothing here sends anything.
 //!
-//! Two rules hold for all of it. Text from a database or a person passes through [`crate::discord::sanitize`], and
-//! every message says explicitly whom it notifies ([`body::Body`]). Lengths hold by construction: each piece has
-//! a limit, and the limits of the pieces add up to less than Discord's.
+//! | file | what is in it |
+//! |---|---|
+//! | [`body`] | the content of a message, independent of the call that sends it |
+//! | [`card`] | the card of a request |
+//! | [`result`] | the reply that says how a request ended |
+//! | [`notices`] | refusals, and alerts to a channel |
+//! | [`request_list`] | the list of `/requests` |
+//! | [`details`] | the details of one session, with its buttons |
+//! | [`reason_form`] | the form that asks for a reason |
+//! | [`choices`] | autocomplete choices |
+//! | [`component_id`] | the `custom_id` of buttons, menus and forms |
+//! | `session_facts` | sentences about a session, shared by card and details |
+//! | [`format`] | numbers, times, names and mentions |
+//!
+//! Text from a database or a person passes through [`crate::discord::sanitize`], and every message says explicitly
+//! whom it notifies ([`body::MessageBody`]). Each piece of text has a length limit, and the limits of all pieces of a
+//! message add up to less than Discord's.
 
 pub mod body;
 pub mod card;
 pub mod choices;
 pub mod component_id;
 pub mod details;
-pub mod format;
+pub(super) mod format;
 pub mod notices;
 pub mod reason_form;
 pub mod request_list;
 pub mod result;
 mod session_facts;
 
-/// What the configuration says of how messages look.
+/// The part of the configuration that messages show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RenderConfig {
-    /// The guild, a snowflake: links to messages name it.
+    /// The id of the guild, for links to messages.
     pub guild: u64,
-    /// The approving reaction, as it is written in a message.
+    /// The approve reaction, as it is written in a message.
     pub approve: String,
-    /// The denying reaction, as it is written in a message.
+    /// The deny reaction, as it is written in a message.
     pub deny: String,
 }

@@ -1,4 +1,4 @@
-//! Short answers to one person: their reaction does not count, their command is not done.
+//! Refusals for one person, and alerts to a channel. The sentences of refusals are in [`crate::workflow::refusal`].
 
 use super::RenderConfig;
 use super::body::MessageBody;
@@ -9,55 +9,45 @@ use crate::domain::event::RefusalReason;
 use crate::domain::ids::UserId;
 use crate::domain::request::Request;
 use crate::workflow::ports::ChannelAlert;
-use crate::workflow::refusal::Refusal;
+use crate::workflow::refusal::{Refusal, ignored_reaction_text};
 
-/// Longer ones are cut, and lose what sets off the words of others.
-const REFUSAL: usize = 1_500;
-const WORDS: usize = 400;
+/// A longer refusal is cut, and its quoted parts lose their formatting.
+const REFUSAL_LENGTH: usize = 1_500;
+const QUOTE_LENGTH: usize = 400;
 
-/// Tells `who` in the channel why their reaction on the card does not count. It notifies nobody.
-pub fn refused_reaction(request: &Request, who: UserId, why: RefusalReason) -> MessageBody {
-    let because = match why {
-        RefusalReason::SelfApproval => "you asked for this yourself. Somebody else has to approve it.",
-        RefusalReason::NotAnApprover => {
-            "you are not one of the approvers for this target. The card says who is."
-        }
-        RefusalReason::Expired => "the request had expired. Ask again if it is still needed.",
-        RefusalReason::Closed => "the request was already decided.",
-        RefusalReason::Bot => "bots neither approve nor deny.",
-        RefusalReason::NotARequester => "you may not ask for this.",
-        RefusalReason::Protected => "the session is protected.",
-        RefusalReason::Limited => "a limit is reached.",
-    };
+/// Says in the channel why a person's reaction on the card does not count. It notifies no one.
+pub fn ignored_reaction(request: &Request, person: UserId, reason: RefusalReason) -> MessageBody {
     MessageBody::text(format!(
-        "{}, your reaction on request #{} does not count: {because}",
-        mention_user(who),
-        request.id
+        "{}, your reaction on request #{} does not count: {}",
+        mention_user(person),
+        request.id,
+        ignored_reaction_text(reason)
     ))
 }
 
-/// Tells everybody in a channel why reactions have no effect, or that they have again.
+/// Says in the channel why reactions have no effect, or that they have one again.
 pub fn alert(alert: ChannelAlert) -> MessageBody {
     MessageBody::text(match alert {
         ChannelAlert::LedgerDown => {
-            "The ledger cannot be written, so nothing is decided and nothing is signalled. Reactions stay where they are \
-             and count once it can be written again. Whoever runs killgate finds the cause in its log and at /readyz."
+            "The ledger cannot be written, so no request is decided and nothing is signalled. Reactions stay on the \
+             cards and count once the ledger can be written again. Operators of killgate find the cause in its log and \
+             at /readyz."
         }
         ChannelAlert::LedgerBack => {
-            "The ledger can be written again. The reactions on open requests are being read anew."
+            "The ledger can be written again. killgate is reading the reactions on the open requests."
         }
         ChannelAlert::LedgerDamaged => {
-            "The ledger is damaged, so nothing is decided, nothing is signalled and no command is answered until whoever \
-             runs killgate has restored it. What is wrong stands in killgate's log and at /readyz."
+            "The ledger is damaged. No request is decided, nothing is signalled and no command is answered until an \
+             operator of killgate restores the ledger. Its log and /readyz say what is wrong."
         }
     })
 }
 
-/// Why a command is not done, for the person who gave it alone.
-pub fn refusal(refusal: &Refusal, look: &RenderConfig) -> MessageBody {
-    let mut words = refusal.to_text(|words| verbatim(words, WORDS));
-    if utf16_len(&words) > REFUSAL {
-        words = sanitize::line(&refusal.to_string(), REFUSAL).into();
+/// Says why a command is refused, visible only to the person who gave it.
+pub fn refusal(refusal: &Refusal, config: &RenderConfig) -> MessageBody {
+    let mut sentence = refusal.to_text(|quote| verbatim(quote, QUOTE_LENGTH));
+    if utf16_len(&sentence) > REFUSAL_LENGTH {
+        sentence = sanitize::line(&refusal.to_string(), REFUSAL_LENGTH).into();
     }
     let text = match refusal {
         Refusal::Rejected {
@@ -68,8 +58,8 @@ pub fn refusal(refusal: &Refusal, look: &RenderConfig) -> MessageBody {
                     ..
                 },
             ..
-        } => format!("{words} {}", message_link(look, *channel, *card)),
-        _ => words,
+        } => format!("{sentence} {}", message_link(config, *channel, *card)),
+        _ => sentence,
     };
     MessageBody::text(text).ephemeral()
 }

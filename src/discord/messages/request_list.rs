@@ -1,4 +1,4 @@
-//! `/requests`: what was asked for, and what came of it.
+//! The list that `/requests` shows.
 
 use serenity::all::{ButtonStyle, CreateActionRow, CreateButton, CreateEmbed};
 
@@ -6,7 +6,7 @@ use super::RenderConfig;
 use super::body::MessageBody;
 use super::component_id::RequestNavigation;
 use super::format::{TimestampStyle, mention_user, message_link, session_on_target, timestamp};
-use super::result::{approvers, elapsed_text};
+use super::result::{approvers_text, elapsed_text};
 use crate::discord::sanitize;
 use crate::domain::event::Action;
 use crate::domain::identity::Pid;
@@ -14,13 +14,13 @@ use crate::domain::ids::UserId;
 use crate::domain::request::{Request, RequestState};
 use crate::workflow::ports::SearchAnchor;
 
-const REASON: usize = 120;
+const REASON_LENGTH: usize = 120;
 
-/// So many requests are on a page: no more are seen at once on a phone. At their longest they are well within
-/// Discord's 4,096 characters for an embed's description.
-pub const SHOWN: usize = 5;
+/// What a phone shows at once. Even at maximum length they fit well into Discord's 4,096 characters for an embed's
+/// description.
+pub const PAGE_SIZE: usize = 5;
 
-/// Which requests somebody wants to see.
+/// Which requests somebody asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RequestFilter {
     pub status: RequestStatus,
@@ -37,23 +37,21 @@ pub enum RequestStatus {
     All,
 }
 
-/// Some of the requests that are wanted, newest first.
+/// One page of the requests that match a filter, newest first.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestPage<'a> {
-    /// At most [`SHOWN`].
+    /// At most [`PAGE_SIZE`].
     pub requests: &'a [Request],
-    /// By which these ones are found again.
-    pub reach: SearchAnchor,
-    /// Whether there are newer ones than these.
-    pub newer: bool,
-    /// Whether there are older ones than these.
-    pub older: bool,
+    /// The search that found them.
+    pub anchor: SearchAnchor,
+    pub has_newer: bool,
+    pub has_older: bool,
 }
 
 impl RequestStatus {
     pub const ALL: [Self; 3] = [Self::Open, Self::Closed, Self::All];
 
-    /// Its name in commands.
+    /// The value of the option `status`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -62,12 +60,11 @@ impl RequestStatus {
         }
     }
 
-    /// From its name in commands.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.name() == name)
     }
 
-    /// Whether the requests must have ended; `None` where that does not matter.
+    /// Whether the requests must have ended. `None` if it does not matter.
     pub const fn ended(self) -> Option<bool> {
         match self {
             Self::Open => Some(false),
@@ -77,83 +74,83 @@ impl RequestStatus {
     }
 }
 
-/// A page of what is `wanted`, with buttons to those before and after it.
-pub fn list(page: RequestPage<'_>, wanted: RequestFilter, look: &RenderConfig) -> MessageBody {
-    let mut parts: Vec<_> = narrowed(wanted).into_iter().collect();
+/// A page of requests, with buttons to the pages before and after it.
+pub fn request_list(page: RequestPage<'_>, filter: RequestFilter, config: &RenderConfig) -> MessageBody {
+    let mut parts: Vec<_> = filter_text(filter).into_iter().collect();
     if page.requests.is_empty() {
-        parts.push(nothing(wanted).to_owned());
+        parts.push(empty_list_text(filter).to_owned());
     }
-    parts.extend(page.requests.iter().map(|request| entry(request, look)));
-    let title = match wanted.status {
+    parts.extend(page.requests.iter().map(|request| entry(request, config)));
+    let title = match filter.status {
         RequestStatus::Open => "Open requests",
         RequestStatus::Closed => "Closed requests",
         RequestStatus::All => "Requests",
     };
-    // An empty line tells one from the next at a glance.
+    // An empty line separates the requests, so that each is seen at a glance.
     let embed = CreateEmbed::new().title(title).description(parts.join("\n\n"));
-    let buttons = buttons(page, wanted);
+    let buttons = buttons(page, filter);
     MessageBody::embed(embed).with_components(vec![CreateActionRow::Buttons(buttons)])
 }
 
-fn narrowed(wanted: RequestFilter) -> Option<String> {
-    let pid = wanted.pid.map(|pid| format!("about pid {pid}"));
-    let requester = wanted
+fn filter_text(filter: RequestFilter) -> Option<String> {
+    let pid = filter.pid.map(|pid| format!("about pid {pid}"));
+    let requester = filter
         .requester
-        .map(|requester| format!("asked for by {}", mention_user(requester)));
+        .map(|requester| format!("by {}", mention_user(requester)));
     let parts: Vec<_> = pid.into_iter().chain(requester).collect();
-    (!parts.is_empty()).then(|| format!("Only those {}", parts.join(", ")))
+    (!parts.is_empty()).then(|| format!("Only requests {}", parts.join(", ")))
 }
 
-fn nothing(wanted: RequestFilter) -> &'static str {
-    match wanted {
+fn empty_list_text(filter: RequestFilter) -> &'static str {
+    match filter {
         RequestFilter {
             pid: None,
             requester: None,
             status: RequestStatus::Open,
-        } => "None is open. Choose the status all for those that were decided.",
+        } => "No open requests. `status:all` shows the closed ones too.",
         RequestFilter {
             pid: None,
             requester: None,
             ..
-        } => "None yet. /cancel and /terminate make one, and so do the buttons under /sessions.",
-        _ => "None. Choose another status, or leave pid and user out.",
+        } => "No requests yet. Make one with /cancel, /terminate or the buttons under /sessions.",
+        _ => "No matching requests. Use another status, or leave out pid and user.",
     }
 }
 
-fn entry(request: &Request, look: &RenderConfig) -> String {
-    let asked = &request.details;
+fn entry(request: &Request, config: &RenderConfig) -> String {
+    let details = &request.details;
     let number = match request.card {
         Some(message) => format!(
             "[#{}]({})",
             request.id,
-            message_link(look, asked.channel, message)
+            message_link(config, details.channel, message)
         ),
         None => format!("#{}", request.id),
     };
-    let wish = match asked.action {
+    let action = match details.action {
         Action::Cancel => "cancel",
         Action::Terminate => "terminate",
     };
     let mut lines = vec![
         format!(
-            "**{number}** {wish} {} · {}",
-            session_on_target(asked),
-            state(request)
+            "**{number}** {action} {} · {}",
+            session_on_target(details),
+            state_text(request)
         ),
         format!(
             "{} asked {}{}",
-            mention_user(asked.requester),
-            timestamp(asked.asked_at, TimestampStyle::Relative),
-            decided(request)
+            mention_user(details.requester),
+            timestamp(details.asked_at, TimestampStyle::Relative),
+            decision_text(request)
         ),
     ];
-    if let Some(reason) = &asked.reason {
-        lines.push(sanitize::line(reason, REASON).into());
+    if let Some(reason) = &details.reason {
+        lines.push(sanitize::line(reason, REASON_LENGTH).into());
     }
     lines.join("\n")
 }
 
-fn state(request: &Request) -> String {
+fn state_text(request: &Request) -> String {
     match &request.state {
         RequestState::Open => format!(
             "**open**, {} of {}, expires {}",
@@ -162,33 +159,27 @@ fn state(request: &Request) -> String {
             timestamp(request.details.expires_at, TimestampStyle::Relative)
         ),
         RequestState::Executing { .. } => "**being executed**".to_owned(),
-        RequestState::Ended {
-            resolution: ending, ..
-        } => {
-            let after = elapsed_text(ending).map_or(String::new(), |took| format!(" after {took}"));
-            format!("**{}**{after}", ending.outcome.headline())
+        RequestState::Ended { resolution, .. } => {
+            let after = elapsed_text(resolution).map_or(String::new(), |elapsed| format!(" after {elapsed}"));
+            format!("**{}**{after}", resolution.outcome.headline())
         }
     }
 }
 
-fn decided(request: &Request) -> String {
-    let approvers = approvers(request);
+fn decision_text(request: &Request) -> String {
+    let approvers = approvers_text(request);
     let approved = if approvers.is_empty() {
         String::new()
     } else {
         format!(", {approvers} approved")
     };
     match &request.state {
-        RequestState::Ended {
-            resolution: ending,
-            at,
-            ..
-        } => {
-            let closed = ending
+        RequestState::Ended { resolution, at, .. } => {
+            let closed_by = resolution
                 .actor
                 .map_or(String::new(), |actor| format!(" by {}", mention_user(actor)));
             format!(
-                "{approved}; closed{closed} {}",
+                "{approved}; closed{closed_by} {}",
                 timestamp(*at, TimestampStyle::Relative)
             )
         }
@@ -196,18 +187,20 @@ fn decided(request: &Request) -> String {
     }
 }
 
-/// Each leads to other requests than the others, so that no two have the same `custom_id`.
-fn buttons(page: RequestPage<'_>, wanted: RequestFilter) -> Vec<CreateButton> {
-    let button = |reach, label| {
-        let id = RequestNavigation { wanted, reach }.id();
-        CreateButton::new(id).label(label).style(ButtonStyle::Secondary)
+/// Discord rejects a message in which two buttons have the same `custom_id`. Each of these has its own anchor.
+fn buttons(page: RequestPage<'_>, filter: RequestFilter) -> Vec<CreateButton> {
+    let button = |anchor, label| {
+        let navigation = RequestNavigation { filter, anchor };
+        CreateButton::new(navigation.custom_id())
+            .label(label)
+            .style(ButtonStyle::Secondary)
     };
-    let refresh = button(page.reach, "Refresh");
+    let refresh = button(page.anchor, "Refresh");
     match (page.requests.first(), page.requests.last()) {
-        (Some(first), Some(last)) if page.newer || page.older => vec![
-            button(SearchAnchor::NewerThan(first.id), "◀ Newer").disabled(!page.newer),
+        (Some(first), Some(last)) if page.has_newer || page.has_older => vec![
+            button(SearchAnchor::NewerThan(first.id), "◀ Newer").disabled(!page.has_newer),
             refresh,
-            button(SearchAnchor::OlderThan(last.id), "Older ▶").disabled(!page.older),
+            button(SearchAnchor::OlderThan(last.id), "Older ▶").disabled(!page.has_older),
         ],
         _ => vec![refresh],
     }

@@ -1,4 +1,4 @@
-//! How a request ended: the reply to its card, and the words that the closed card shares with it.
+//! The reply to a card that says how the request ended, and the sentences that the closed card shares with it.
 
 use super::body::MessageBody;
 use super::format::{
@@ -10,89 +10,91 @@ use crate::domain::ids::RequestId;
 use crate::domain::outcome::Outcome;
 use crate::domain::request::Request;
 
-const DETAIL: usize = 400;
-const POSTGRES: usize = 800;
+const DETAIL_LENGTH: usize = 400;
+const POSTGRES_LENGTH: usize = 800;
 
-/// The reply that tells how the request ended; `None` while it has not.
+/// The reply that says how the request ended. `None` while it is open or executing.
 pub fn reply(request: &Request) -> Option<MessageBody> {
-    let ending = request.resolution()?;
-    let mut lines = vec![
-        format!("{}. {}", opening(request, ending), explanation(request, ending))
-            .trim_end()
-            .to_owned(),
-        parties(request),
-    ];
-    lines.extend(postgres(ending));
-    lines.extend(next_step(request.details.action, ending.outcome).map(str::to_owned));
+    let resolution = request.resolution()?;
+    let first_line = format!(
+        "{}. {}",
+        first_sentence(request, resolution),
+        explanation(request, resolution)
+    );
+    let mut lines = vec![first_line.trim_end().to_owned(), people_line(request)];
+    lines.extend(postgres_message(resolution));
+    lines.extend(next_step(request.details.action, resolution.outcome).map(str::to_owned));
     Some(MessageBody::text(lines.join("\n")))
 }
 
-/// The title of the closed card: the outcome first, in plain English.
-pub fn title(request: &Request, ending: &Resolution) -> String {
-    headline_text(request, ending.outcome, "", "")
+/// The title of the closed card. It begins with the outcome.
+pub fn title(request: &Request, resolution: &Resolution) -> String {
+    headline_text(request, resolution.outcome, "", "")
 }
 
-/// What happened, in one or two sentences; empty when the outcome says it all.
-pub fn explanation(request: &Request, ending: &Resolution) -> String {
+/// What happened, in one or two sentences. Empty if the outcome says everything.
+pub fn explanation(request: &Request, resolution: &Resolution) -> String {
     let mut sentences = Vec::new();
-    // Who denied or withdrew it is named already, which is all there is to tell.
-    if ending.actor.is_none() {
-        sentences.push(verbatim(&sentence(&ending.detail), DETAIL));
+    // If a person denied or withdrew it, their name is the whole explanation.
+    if resolution.actor.is_none() {
+        sentences.push(verbatim(&sentence(&resolution.detail), DETAIL_LENGTH));
     }
-    sentences.extend(released(request, ending));
-    match ending.signal_sent {
+    sentences.extend(released_waiters_sentence(request, resolution));
+    match resolution.signal_sent {
         Some(true) => {}
-        Some(false) if is_plainly_unsignalled(ending.outcome) => {}
+        Some(false) if is_never_signalled(resolution.outcome) => {}
         Some(false) => sentences.push("Nothing was signalled.".to_owned()),
-        None => sentences.push("Whether a signal was sent cannot be known; it is not sent again.".to_owned()),
+        None => sentences.push("It is not known whether a signal was sent. It is not sent again.".to_owned()),
     }
     sentences.retain(|sentence| !sentence.is_empty());
     sentences.join(" ")
 }
 
-/// How many no longer wait; and how many did when the question was put, where those were more.
-fn released(request: &Request, ending: &Resolution) -> Option<String> {
-    let was_seen_to_end = matches!(ending.outcome, Outcome::Cancelled | Outcome::Terminated);
-    let released = ending.waiters_released.filter(|_| was_seen_to_end)?;
+/// How many waiters were released, and how many there were at the time of the request if those were more.
+fn released_waiters_sentence(request: &Request, resolution: &Resolution) -> Option<String> {
+    let is_seen_to_end = matches!(resolution.outcome, Outcome::Cancelled | Outcome::Terminated);
+    let released = resolution.waiters_released.filter(|_| is_seen_to_end)?;
     let text = format!("{} released", count(released as usize, "waiter"));
     Some(match request.details.waiters() {
-        waited if waited > released => format!("{text}; {waited} waited when it was asked for."),
+        waited if waited > released => {
+            format!("{text}; {waited} waited at the time of the request.")
+        }
         _ => format!("{text}."),
     })
 }
 
-/// How long it took, in milliseconds.
-pub fn elapsed_text(ending: &Resolution) -> Option<String> {
-    ending
+/// The elapsed time in milliseconds.
+pub fn elapsed_text(resolution: &Resolution) -> Option<String> {
+    resolution
         .elapsed
         .map(|elapsed| format!("{} ms", elapsed.as_millis()))
 }
 
-/// Who approved it: of what was executed those who decided, else those who did so far.
-pub fn approvers(request: &Request) -> String {
+/// Who approved the execution, or who has approved so far if there was none.
+pub fn approvers_text(request: &Request) -> String {
     match request.approvers() {
         [] => mention_users(request.approvals.iter().copied()),
         approvers => mention_users(approvers.iter().copied()),
     }
 }
 
-/// PostgreSQL's own words.
-pub fn postgres(ending: &Resolution) -> Option<String> {
-    ending
+/// PostgreSQL's own message.
+fn postgres_message(resolution: &Resolution) -> Option<String> {
+    resolution
         .postgres
         .as_deref()
-        .map(|words| sanitize::block(words, POSTGRES).as_str().to_owned())
+        .map(|message| sanitize::block(message, POSTGRES_LENGTH).as_str().to_owned())
 }
 
-fn opening(request: &Request, ending: &Resolution) -> String {
-    let by = ending
+fn first_sentence(request: &Request, resolution: &Resolution) -> String {
+    let by = resolution
         .actor
         .map_or(String::new(), |actor| format!(" by {}", mention_user(actor)));
-    let after = elapsed_text(ending).map_or(String::new(), |took| format!(" after {took}"));
-    headline_text(request, ending.outcome, &by, &after)
+    let after = elapsed_text(resolution).map_or(String::new(), |elapsed| format!(" after {elapsed}"));
+    headline_text(request, resolution.outcome, &by, &after)
 }
 
-/// What was done; or what was wanted, where it was not done or not seen to be.
+/// What was done, or what was requested if it was not done or not seen to be done.
 fn headline_text(request: &Request, outcome: Outcome, by: &str, after: &str) -> String {
     let headline = outcome.headline();
     match outcome {
@@ -105,24 +107,24 @@ fn headline_text(request: &Request, outcome: Outcome, by: &str, after: &str) -> 
     }
 }
 
-fn parties(request: &Request) -> String {
-    let asked = format!("Asked by {}", mention_user(request.details.requester));
-    let approvers = approvers(request);
-    let mark = mark(request.id);
+fn people_line(request: &Request) -> String {
+    let requester = format!("Requested by {}", mention_user(request.details.requester));
+    let approvers = approvers_text(request);
+    let mark = request_mark(request.id);
     if approvers.is_empty() {
-        format!("{asked}{mark}")
+        format!("{requester}{mark}")
     } else {
-        format!("{asked} · approved by {approvers}{mark}")
+        format!("{requester} · approved by {approvers}{mark}")
     }
 }
 
-/// The end of the line by which a reply is known to be about this request.
-pub fn mark(request: RequestId) -> String {
+/// The end of a line by which killgate recognises the reply to a request.
+pub fn request_mark(request: RequestId) -> String {
     format!(" · request #{request}")
 }
 
-/// Whether the outcome's own name says that nobody signalled anything.
-fn is_plainly_unsignalled(outcome: Outcome) -> bool {
+/// Whether the name of the outcome already says that nothing was signalled.
+fn is_never_signalled(outcome: Outcome) -> bool {
     matches!(
         outcome,
         Outcome::Denied | Outcome::Withdrawn | Outcome::Expired | Outcome::Lapsed
@@ -132,17 +134,17 @@ fn is_plainly_unsignalled(outcome: Outcome) -> bool {
 fn next_step(action: Action, outcome: Outcome) -> Option<&'static str> {
     let next = match outcome {
         Outcome::Unconfirmed if action == Action::Cancel => {
-            "Look again with /sessions; if the query is still there, ask for a /terminate."
+            "Check with /sessions. If the query still runs, use /terminate."
         }
         Outcome::Unconfirmed => {
-            "Look again with /sessions. If it stays, its process needs a look on the server itself."
+            "Check with /sessions. If the session is still there, its process needs attention on the server."
         }
-        Outcome::MovedOn => "Look again with /sessions: what it does now may need another request.",
-        Outcome::Gone | Outcome::Replaced => "See /sessions for what runs now.",
-        Outcome::Unreachable => "Ask again once the server answers.",
-        Outcome::Unknown => "Look with /sessions before you ask again.",
+        Outcome::MovedOn => "Check with /sessions what it runs now. That may need another request.",
+        Outcome::Gone | Outcome::Replaced => "Use /sessions to see what runs now.",
+        Outcome::Unreachable => "Ask again when the server answers.",
+        Outcome::Unknown => "Check with /sessions before you ask again.",
         Outcome::Expired => "Ask again if it is still needed.",
-        Outcome::Refused => "Whoever runs killgate sees with `killgate check` which right is missing.",
+        Outcome::Refused => "Operators of killgate: `killgate check` says which privilege is missing.",
         Outcome::Limited => "Ask again later, or have `signals_per_hour` raised.",
         _ => return None,
     };

@@ -1,4 +1,4 @@
-//! What there is to say of one session, wherever it is told at length.
+//! Sentences about one session, shared by its card and its details.
 
 use std::time::Duration;
 
@@ -6,30 +6,28 @@ use super::format::{TimestampStyle, age, blocker, join_capped, timestamp, verbat
 use crate::domain::session::{CancelObstacle, Session};
 use crate::domain::timestamp::Timestamp;
 
-/// PostgreSQL's names have at most 63 bytes.
-const NAME: usize = 80;
+/// Names in PostgreSQL have at most 63 bytes.
+const NAME_LENGTH: usize = 80;
 
-/// Why a cancel will not do.
-pub(super) fn obstacle_warning(futility: CancelObstacle) -> &'static str {
-    match futility {
-        CancelObstacle::Idle => {
-            "There is no query to cancel: the session is idle. Ask for a /terminate instead."
-        }
+/// Why a cancel may have no effect.
+pub(super) fn obstacle_warning(obstacle: CancelObstacle) -> &'static str {
+    match obstacle {
+        CancelObstacle::Idle => "There is no query to cancel: the session is idle. Use /terminate instead.",
         CancelObstacle::IdleInTransaction => {
-            "There is no query to cancel; the open transaction holds the locks. Ask for a /terminate instead."
+            "There is no query to cancel. The open transaction holds the locks. Use /terminate instead."
         }
         CancelObstacle::ClientWrite => {
-            "It waits for its client to read, and may notice a cancel only then. A /terminate works at once."
+            "It waits for its client to read, and may not notice a cancel before that. /terminate works at once."
         }
     }
 }
 
-/// Its state and transaction, with ages as they are at `now`.
+/// Its state and transaction, with their ages at `now`.
 pub(super) fn state_with_ages(session: &Session, now: Timestamp) -> String {
     state_text(session, |since| format!("for {}", age(now.duration_since(since))))
 }
 
-/// The same with moments, which stay true for as long as the state lasts.
+/// Its state and transaction, with Discord timestamps, which stay correct as long as the state lasts.
 pub(super) fn state_with_timestamps(session: &Session) -> String {
     state_text(session, |since| {
         let (clock, ago) = (
@@ -40,29 +38,31 @@ pub(super) fn state_with_timestamps(session: &Session) -> String {
     })
 }
 
-/// A transaction as old as the state, as far as can be read, is not told of again.
-fn state_text(session: &Session, told: impl Fn(Timestamp) -> String) -> String {
+/// The transaction is omitted if it looks as old as the state.
+fn state_text(session: &Session, format_time: impl Fn(Timestamp) -> String) -> String {
     let running = session
         .state
         .is_running()
         .then_some(session.query_start)
         .flatten();
     let since = running.or(session.state_change);
-    let is_news = |open: &Timestamp| {
+    let differs_from_state = |xact_start: &Timestamp| {
         since.is_none_or(|since| {
-            let apart = since.duration_since(*open).max(open.duration_since(since));
-            apart >= Duration::from_secs(1) && told(since) != told(*open)
+            let difference = since
+                .duration_since(*xact_start)
+                .max(xact_start.duration_since(since));
+            difference >= Duration::from_secs(1) && format_time(since) != format_time(*xact_start)
         })
     };
     let state = format!("**{}**", session.state.name());
-    let state = since.map_or(state.clone(), |since| format!("{state} {}", told(since)));
-    match session.xact_start.filter(is_news) {
-        Some(open) => format!("{state} · transaction open {}", told(open)),
+    let state = since.map_or(state.clone(), |since| format!("{state} {}", format_time(since)));
+    match session.xact_start.filter(differs_from_state) {
+        Some(xact_start) => format!("{state} · transaction open {}", format_time(xact_start)),
         None => state,
     }
 }
 
-/// What it waits for, if that is worth telling.
+/// What it waits for, if that is of interest.
 pub(super) fn wait_text(session: &Session) -> Option<String> {
     let wait = session.wait.as_ref()?;
     if wait.is_sleep() {
@@ -70,27 +70,27 @@ pub(super) fn wait_text(session: &Session) -> Option<String> {
     }
     let waits = format!(
         "Waits for {}: {}",
-        verbatim(&wait.kind, NAME),
-        verbatim(&wait.event, NAME)
+        verbatim(&wait.kind, NAME_LENGTH),
+        verbatim(&wait.event, NAME_LENGTH)
     );
     if session.is_blocked() {
-        return Some(format!("{waits}, held by {}", blockers(session)));
+        return Some(format!("{waits}, held by {}", blockers_text(session)));
     }
-    // A session without a query always waits for its client, which is no news.
+    // A session without a query always waits for its client.
     session.state.is_running().then_some(waits)
 }
 
-/// Who holds what it waits for; `None` for one that waits for no lock.
-pub(super) fn holders(session: &Session) -> Option<String> {
+/// The sessions that hold the lock it waits for. `None` if it does not wait for a lock.
+pub(super) fn lock_holders(session: &Session) -> Option<String> {
     if session.is_blocked() {
-        return Some(blockers(session));
+        return Some(blockers_text(session));
     }
-    // Of a long queue not every waiter's blockers are asked for.
-    let waits = session.wait.as_ref().is_some_and(|wait| wait.kind == "Lock");
-    waits.then(|| "a lock".to_owned())
+    // In a long queue, the blockers are not queried for every waiter.
+    let waits_for_lock = session.wait.as_ref().is_some_and(|wait| wait.kind == "Lock");
+    waits_for_lock.then(|| "a lock".to_owned())
 }
 
-fn blockers(session: &Session) -> String {
+fn blockers_text(session: &Session) -> String {
     join_capped(session.blocked_by.iter().map(|pid| blocker(*pid)))
 }
 
@@ -98,7 +98,7 @@ fn blockers(session: &Session) -> String {
 pub(super) fn origin_text(session: &Session) -> String {
     let part = |label: &str, text: Option<&str>| {
         text.filter(|text| !text.is_empty())
-            .map(|text| format!("{label} {}", verbatim(text, NAME)))
+            .map(|text| format!("{label} {}", verbatim(text, NAME_LENGTH)))
     };
     [
         part("user", session.user.as_deref()),

@@ -1,18 +1,18 @@
-//! Which characters people cannot see, or not for what they are. After Unicode 16: the general categories Cc, Cf, Co,
-//! Zl and Zp, the property `Default_Ignorable_Code_Point`, the noncharacters, and what looks blank and is a letter.
+//! Invisible characters and combining marks, after Unicode 16. Invisible are the general categories Cc, Cf, Co, Zl and
+//! Zp, the property `Default_Ignorable_Code_Point`, the noncharacters, and letters and symbols that look blank.
 
 use std::ops::RangeInclusive;
 
-/// As many as Vietnamese and Hebrew put on a letter. More of them overflow into the lines around.
-pub(super) const MARKS_IN_A_ROW: usize = 3;
+/// As many as Vietnamese and Hebrew put on a letter. More of them overflow into the neighbouring lines.
+pub(super) const MAX_CONSECUTIVE_MARKS: usize = 3;
 
-/// Characters that are left out.
-const UNSEEN: &[RangeInclusive<char>] = &[
+/// Characters that are removed.
+const INVISIBLE: &[RangeInclusive<char>] = &[
     '\0'..='\x1f',              // control characters
     '\x7f'..='\u{9f}',          // DELETE and more control characters
     '\u{ad}'..='\u{ad}',        // SOFT HYPHEN
     '\u{34f}'..='\u{34f}',      // COMBINING GRAPHEME JOINER
-    '\u{600}'..='\u{605}',      // Arabic signs that span the digits behind them
+    '\u{600}'..='\u{605}',      // Arabic signs that span the digits after them
     '\u{61c}'..='\u{61c}',      // ARABIC LETTER MARK
     '\u{6dd}'..='\u{6dd}',      // ARABIC END OF AYAH
     '\u{70f}'..='\u{70f}',      // SYRIAC ABBREVIATION MARK
@@ -42,10 +42,10 @@ const UNSEEN: &[RangeInclusive<char>] = &[
     '\u{1d173}'..='\u{1d17a}', // musical format controls
     '\u{1fffe}'..='\u{1ffff}', // noncharacters
     '\u{2fffe}'..='\u{2ffff}', // noncharacters
-    '\u{3fffe}'..='\u{10ffff}', // tags, variation selectors, private use, noncharacters, and nothing else so far
+    '\u{3fffe}'..='\u{10ffff}', // tags, variation selectors, private use, noncharacters, unassigned
 ];
 
-/// Blocks of marks that stand above, below or across the letter before them.
+/// Blocks of marks that combine with the letter before them.
 const MARKS: &[RangeInclusive<char>] = &[
     '\u{300}'..='\u{36f}',   // combining diacritical marks
     '\u{483}'..='\u{489}',   // Cyrillic
@@ -64,11 +64,6 @@ const MARKS: &[RangeInclusive<char>] = &[
     '\u{fe20}'..='\u{fe2f}', // combining half marks
 ];
 
-/// Whether `c` is white space, a line break included: whatever its width, it becomes a blank.
-pub(super) fn is_blank(c: char) -> bool {
-    c.is_whitespace()
-}
-
 /// Whether `c` ends a line.
 pub(super) fn breaks_line(c: char) -> bool {
     matches!(
@@ -77,15 +72,15 @@ pub(super) fn breaks_line(c: char) -> bool {
     )
 }
 
-pub(super) fn is_unseen(c: char) -> bool {
-    is_in(UNSEEN, c)
+pub(super) fn is_invisible(c: char) -> bool {
+    is_in(INVISIBLE, c)
 }
 
 pub(super) fn is_mark(c: char) -> bool {
     is_in(MARKS, c)
 }
 
-/// `ranges` must be in order.
+/// `ranges` must be sorted.
 fn is_in(ranges: &[RangeInclusive<char>], c: char) -> bool {
     let after = ranges.partition_point(|range| *range.start() <= c);
     after > 0 && ranges[after - 1].contains(&c)

@@ -1,6 +1,6 @@
-//! Cutting text to a length without cutting anything in two.
+//! Cuts text to a length without separating a backslash from its character.
 
-/// A character as it is written, with or without a backslash before it.
+/// A character, with or without a backslash before it.
 #[derive(Clone, Copy)]
 pub(super) struct EscapedChar {
     pub(super) character: char,
@@ -8,41 +8,42 @@ pub(super) struct EscapedChar {
 }
 
 impl EscapedChar {
-    pub(super) fn bare(character: char) -> Self {
+    pub(super) fn unescaped(character: char) -> Self {
         Self {
             character,
             escaped: false,
         }
     }
 
-    fn units(self) -> usize {
+    fn utf16_len(self) -> usize {
         self.character.len_utf16() + usize::from(self.escaped)
     }
 }
 
-/// What of `glyphs` fits into `limit` UTF-16 units, with `…` at its end where some did not.
-pub(super) fn fit(glyphs: impl IntoIterator<Item = EscapedChar>, limit: usize) -> String {
+/// The text, or as much of it as fits into `limit` UTF-16 units with `…` at the end.
+pub(super) fn truncate(characters: impl IntoIterator<Item = EscapedChar>, limit: usize) -> String {
     const ELLIPSIS: char = '…';
-    let mut fitted = String::new();
-    let mut units = 0;
-    let mut with_ellipsis = 0;
-    for glyph in glyphs {
-        units += glyph.units();
-        if units > limit {
-            fitted.truncate(with_ellipsis);
-            fitted.truncate(fitted.trim_end().len());
+    let mut text = String::new();
+    let mut length = 0;
+    // How many bytes of the text fit together with the ellipsis.
+    let mut bytes_before_ellipsis = 0;
+    for character in characters {
+        length += character.utf16_len();
+        if length > limit {
+            text.truncate(bytes_before_ellipsis);
+            text.truncate(text.trim_end().len());
             if limit > 0 {
-                fitted.push(ELLIPSIS);
+                text.push(ELLIPSIS);
             }
             break;
         }
-        if glyph.escaped {
-            fitted.push('\\');
+        if character.escaped {
+            text.push('\\');
         }
-        fitted.push(glyph.character);
-        if units + ELLIPSIS.len_utf16() <= limit {
-            with_ellipsis = fitted.len();
+        text.push(character.character);
+        if length + ELLIPSIS.len_utf16() <= limit {
+            bytes_before_ellipsis = text.len();
         }
     }
-    fitted
+    text
 }

@@ -1,47 +1,47 @@
-//! Mentions and Discord's other forms in angle brackets, spelt so that they are none.
+//! Replaces mentions, and Discord's other forms in angle brackets, with look-alikes.
 //!
-//! `allowed_mentions` already keeps the bot's messages from notifying anybody. This holds where a message is quoted,
-//! copied or shown without it, and within code, where a backslash would be seen.
+//! `allowed_mentions` already prevents notifications by the bot's messages. This also works where a message is quoted,
+//! copied or shown without it, and within code, where a backslash would be visible.
 
-/// No longer name of such a form is known: `a`, `t`, `id`, `sound`, `https`, `mailto`, `customize`.
-const LONGEST_NAME: usize = 10;
+/// The known names of such forms are `a`, `t`, `id`, `sound`, `https`, `mailto` and `customize`.
+const MAX_NAME_LENGTH: usize = 10;
 
-/// `text` with look-alikes in place of the first character of what Discord would read as a mention, a timestamp, an
-/// emoji, a command or a link in angle brackets: `＠everyone`, `‹@1>`.
-pub(super) fn defused(text: &str) -> String {
+/// Replaces the first character of everything that Discord would read as a mention, a timestamp, an emoji, a command or
+/// a link in angle brackets: `＠everyone`, `‹@1>`.
+pub(super) fn replace_mentions(text: &str) -> String {
     text.char_indices()
         .map(|(at, c)| match c {
-            '@' if notifies_all(&text[at + 1..]) => '＠',
+            '@' if mentions_all(&text[at + 1..]) => '＠',
             '<' if opens_form(&text[at + 1..]) => '‹',
             _ => c,
         })
         .collect()
 }
 
-fn notifies_all(behind: &str) -> bool {
+fn mentions_all(after: &str) -> bool {
     ["everyone", "here"].iter().any(|name| {
-        behind
+        after
             .get(..name.len())
             .is_some_and(|start| start.eq_ignore_ascii_case(name))
     })
 }
 
-fn opens_form(behind: &str) -> bool {
-    let begins = |text: &str, wanted: fn(char) -> bool| text.starts_with(wanted);
-    match behind.chars().next() {
-        Some('@') => begins(&behind[1..], |c| c.is_ascii_digit() || matches!(c, '!' | '&')),
-        Some('#') => begins(&behind[1..], |c| c.is_ascii_digit()),
-        Some('/') => begins(&behind[1..], |c| !c.is_whitespace() && c != '*'),
+fn opens_form(after: &str) -> bool {
+    let second_is = |condition: fn(char) -> bool| after[1..].starts_with(condition);
+    match after.chars().next() {
+        Some('@') => second_is(|c| c.is_ascii_digit() || matches!(c, '!' | '&')),
+        Some('#') => second_is(|c| c.is_ascii_digit()),
+        Some('/') => second_is(|c| !c.is_whitespace() && c != '*'),
         _ => {
-            let name = behind
+            let name_length = after
                 .bytes()
                 .take_while(u8::is_ascii_alphabetic)
-                .take(LONGEST_NAME)
+                .take(MAX_NAME_LENGTH)
                 .count();
             // Two colons are a cast, as in `a<b::text`.
-            behind[name..]
+            after[name_length..]
                 .strip_prefix(':')
-                .is_some_and(|rest| !rest.starts_with(':'))
+                .is_some_and(|after_colon| !after_colon.starts_with(':'))
         }
     }
 }
@@ -51,10 +51,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn operators_that_only_look_like_a_command_stay() {
+    fn operators_that_look_like_a_command_are_kept() {
         for text in ["a </ b", "a </* b"] {
-            assert_eq!(defused(text), text);
+            assert_eq!(replace_mentions(text), text);
         }
-        assert_eq!(defused("</cancel:1>"), "‹/cancel:1>");
+        assert_eq!(replace_mentions("</cancel:1>"), "‹/cancel:1>");
     }
 }

@@ -1,17 +1,24 @@
-//! Text from a database or a person, made to do nothing in Discord but be read: it mentions nobody, formats nothing,
-//! links nowhere, hides nothing and fits.
+//! Sanitizes text from a database or a person, so that Discord shows it as plain text: without mentions, formatting,
+//! links or invisible characters, and within a length limit.
 //!
-//! There is one form for each place that text can stand in, because what is markup differs between them:
+//! There is one function for each kind of place, because the places differ in what counts as markup:
 //!
-//! | form | where |
+//! | function | place |
 //! |---|---|
-//! | [`line()`] | where Discord reads Markdown: content, an embed's description, its title and the values of its fields |
-//! | [`code`] | the same, for names and other text to be read letter by letter |
+//! | [`line()`] | where Discord parses Markdown: content, and the description, title and field values of an embed |
+//! | [`code`] | the same, for names and other text that must be readable letter by letter |
 //! | [`block`] | the same, for text of several lines |
-//! | [`plain`] | where Discord shows text as it is: choices, options of a menu, labels, an embed's footer and author |
+//! | [`plain`] | where Discord does not parse Markdown: choices, options of a menu, labels, footer and author of an embed |
 //!
-//! Discord's servers count characters by code points, its clients by UTF-16 code units. Limits here are in UTF-16
-//! units, which are never fewer. Text that is too long ends in `…`.
+//! | file | what is in it |
+//! |---|---|
+//! | `character` | invisible characters and combining marks |
+//! | `mention` | replaces mentions and similar forms |
+//! | `markup` | escapes Markdown |
+//! | `measure` | cuts text to a length |
+//!
+//! Discord's servers count code points, its clients UTF-16 code units. The limits here are in UTF-16 units, of which
+//! there are never fewer. Text that is too long ends in `…`.
 
 mod character;
 mod markup;
@@ -20,14 +27,13 @@ mod mention;
 
 use std::fmt;
 
-use markup::escaped;
-use measure::{EscapedChar, fit};
+use markup::escape_markup;
+use measure::{EscapedChar, truncate};
 
-/// Stands in a code span or block for a text of which nothing is left, because Discord shows empty ones as bare
-/// backticks.
-const NOTHING: &str = "–";
+/// The content of an otherwise empty code span or block. Discord shows empty ones as backticks.
+const EMPTY_CODE: &str = "–";
 
-/// Text that is inert in the place that it was made for.
+/// Text that is safe in the kind of place it was made for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SanitizedText(String);
 
@@ -44,58 +50,60 @@ impl fmt::Display for SanitizedText {
 }
 
 impl From<SanitizedText> for String {
-    fn from(inert: SanitizedText) -> Self {
-        inert.0
+    fn from(text: SanitizedText) -> Self {
+        text.0
     }
 }
 
-/// `text` as one line where Discord reads no Markdown, of at most `limit` UTF-16 units. Applied again, it changes
-/// nothing.
+/// `text` as one line where Discord does not parse Markdown, of at most `limit` UTF-16 units. Idempotent.
 pub fn plain(text: &str, limit: usize) -> SanitizedText {
-    SanitizedText(fit(
-        mention::defused(&on_one_line(text))
+    SanitizedText(truncate(
+        mention::replace_mentions(&to_one_line(text))
             .chars()
-            .map(EscapedChar::bare),
+            .map(EscapedChar::unescaped),
         limit,
     ))
 }
 
-/// `text` as one line among Markdown, of at most `limit` UTF-16 units, escapes included. What people see is `text`
-/// itself: characters that could be markup have a backslash before them, which Discord does not show.
+/// `text` as one line where Discord parses Markdown, of at most `limit` UTF-16 units, escapes included. Characters that
+/// could be markup are escaped with a backslash, which Discord does not show.
 pub fn line(text: &str, limit: usize) -> SanitizedText {
-    SanitizedText(fit(escaped(&mention::defused(&on_one_line(text))), limit))
+    SanitizedText(truncate(
+        escape_markup(&mention::replace_mentions(&to_one_line(text))),
+        limit,
+    ))
 }
 
-/// `text` as a whole code span, its backticks included, of at most `limit` UTF-16 units. Letters stand as they are,
-/// except that a backtick becomes `ˋ`. Empty when `limit` has no room for a span.
+/// `text` as a code span, backticks included, of at most `limit` UTF-16 units. Backticks in the text become `ˋ`. Empty if
+/// `limit` leaves no room for a span.
 pub fn code(text: &str, limit: usize) -> SanitizedText {
-    SanitizedText(fenced(&on_one_line(text), "`", "`", limit))
+    SanitizedText(fence(&to_one_line(text), "`", "`", limit))
 }
 
-/// `text` as a whole code block, its fences included, of at most `limit` UTF-16 units. Lines stay lines, empty ones
-/// go; backticks become `ˋ`. Empty when `limit` has no room for a block.
+/// `text` as a code block, fences included, of at most `limit` UTF-16 units. Empty lines are removed, and backticks in
+/// the text become `ˋ`. Empty if `limit` leaves no room for a block.
 pub fn block(text: &str, limit: usize) -> SanitizedText {
     let lines: Vec<String> = text
         .split(character::breaks_line)
-        .map(on_one_line)
+        .map(to_one_line)
         .filter(|line| !line.is_empty())
         .collect();
-    SanitizedText(fenced(&lines.join("\n"), "```\n", "\n```", limit))
+    SanitizedText(fence(&lines.join("\n"), "```\n", "\n```", limit))
 }
 
-/// `text` without what cannot be seen, its white space collapsed.
-fn on_one_line(text: &str) -> String {
+/// Removes invisible characters and collapses white space.
+fn to_one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     let mut marks = 0;
     for c in text.chars() {
-        if character::is_blank(c) {
+        if c.is_whitespace() {
             marks = 0;
             if !line.is_empty() && !line.ends_with(' ') {
                 line.push(' ');
             }
-        } else if !character::is_unseen(c) {
+        } else if !character::is_invisible(c) {
             marks = if character::is_mark(c) { marks + 1 } else { 0 };
-            if marks <= character::MARKS_IN_A_ROW {
+            if marks <= character::MAX_CONSECUTIVE_MARKS {
                 line.push(c);
             }
         }
@@ -104,14 +112,15 @@ fn on_one_line(text: &str) -> String {
     line
 }
 
-fn fenced(text: &str, open: &str, close: &str, limit: usize) -> String {
-    let text = if text.is_empty() { NOTHING } else { text };
+fn fence(text: &str, open: &str, close: &str, limit: usize) -> String {
+    let text = if text.is_empty() { EMPTY_CODE } else { text };
     let room = limit.saturating_sub(open.len() + close.len());
     if room == 0 {
         return String::new();
     }
-    let text = mention::defused(text).replace('`', "ˋ");
-    format!("{open}{}{close}", fit(text.chars().map(EscapedChar::bare), room))
+    let text = mention::replace_mentions(text).replace('`', "ˋ");
+    let text = truncate(text.chars().map(EscapedChar::unescaped), room);
+    format!("{open}{text}{close}")
 }
 
 #[cfg(test)]
@@ -119,9 +128,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn inert_text_is_handed_on_as_it_is() {
-        let inert = line("2 * 3", 100);
-        assert_eq!(inert.to_string(), r"2 \* 3");
-        assert_eq!(String::from(inert), r"2 \* 3");
+    fn sanitized_text_converts_to_a_string() {
+        let text = line("2 * 3", 100);
+        assert_eq!(text.to_string(), r"2 \* 3");
+        assert_eq!(String::from(text), r"2 \* 3");
     }
 }

@@ -2,21 +2,21 @@
 
 use std::time::Duration;
 
-/// What to write, for those who wrote something else.
-pub const EXPECTED: &str = "a number and s, m, h or d, such as 90s, 15m or 2h";
+/// The expected format, for error messages.
+pub const EXPECTED_FORMAT: &str = "a number and s, m, h or d, such as 90s, 15m or 2h";
 
-/// Reads `90s`, `15m`, `2h`, `1d`, and several in a row (`1h30m`, `4 m 12 s`); `None` when it is none.
-pub fn parse(text: &str) -> Option<Duration> {
+/// Parses `90s`, `15m`, `2h`, `1d`, and combinations (`1h30m`, `4 m 12 s`). `None` if the text is not a duration.
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-    let mut rest = text.as_str();
+    let mut remaining = text.as_str();
     let mut seconds: u64 = 0;
-    if rest.is_empty() {
+    if remaining.is_empty() {
         return None;
     }
-    while !rest.is_empty() {
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let number: u64 = rest[..digits].parse().ok()?;
-        let mut letters = rest[digits..].chars();
+    while !remaining.is_empty() {
+        let digits = remaining.bytes().take_while(u8::is_ascii_digit).count();
+        let number: u64 = remaining[..digits].parse().ok()?;
+        let mut letters = remaining[digits..].chars();
         let unit = match letters.next()?.to_ascii_lowercase() {
             's' => 1,
             'm' => 60,
@@ -25,7 +25,7 @@ pub fn parse(text: &str) -> Option<Duration> {
             _ => return None,
         };
         seconds = seconds.checked_add(number.checked_mul(unit)?)?;
-        rest = letters.as_str();
+        remaining = letters.as_str();
     }
     Some(Duration::from_secs(seconds))
 }
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_and_a_unit_or_several_of_them() {
+    fn numbers_with_units_are_durations() {
         for (text, seconds) in [
             ("90s", 90),
             ("15m", 900),
@@ -45,12 +45,12 @@ mod tests {
             ("1h30m", 5_400),
             ("0s", 0),
         ] {
-            assert_eq!(parse(text), Some(Duration::from_secs(seconds)), "{text}");
+            assert_eq!(parse_duration(text), Some(Duration::from_secs(seconds)), "{text}");
         }
     }
 
     #[test]
-    fn nonsense_is_no_duration() {
+    fn other_texts_are_not_durations() {
         for text in [
             "",
             " ",
@@ -64,7 +64,7 @@ mod tests {
             "18446744073709551615d",
             "٣m",
         ] {
-            assert_eq!(parse(text), None, "{text}");
+            assert_eq!(parse_duration(text), None, "{text}");
         }
     }
 }

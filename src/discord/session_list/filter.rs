@@ -1,4 +1,4 @@
-//! Which sessions a person wants to see.
+//! The filter options of `/sessions`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::domain::session::{Session, Snapshot};
 use crate::domain::timestamp::Timestamp;
 
-/// What a session must be like; what is `None` does not matter.
+/// The conditions a session must meet. `None` matches every session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionFilter {
     pub user: Option<String>,
@@ -16,31 +16,32 @@ pub struct SessionFilter {
 }
 
 impl SessionFilter {
-    /// Whether everything passes.
+    /// Whether every session passes.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// For each name that no session of `snapshots` has or contains: which option it was given for, and the names there
-    /// are instead.
-    pub fn alternatives<'a>(
+    /// For each name that matches no session of `snapshots`: the option it was given for, and the names that exist.
+    pub fn existing_names<'a>(
         &self,
         snapshots: &[&'a Snapshot],
     ) -> impl Iterator<Item = (&'static str, BTreeSet<&'a str>)> {
         let sessions = || snapshots.iter().flat_map(|snapshot| &snapshot.sessions);
-        self.names().into_iter().filter_map(move |(option, name, field)| {
-            let part = name?.to_lowercase();
-            let names: BTreeSet<_> = sessions()
-                .filter(|session| !session.is_own)
-                .filter_map(field)
-                .filter(|name| !name.is_empty())
-                .collect();
-            let is_unknown = !names.iter().any(|name| name.to_lowercase().contains(&part));
-            is_unknown.then_some((option, names))
-        })
+        self.name_fields()
+            .into_iter()
+            .filter_map(move |(option, name, field)| {
+                let part = name?.to_lowercase();
+                let names: BTreeSet<_> = sessions()
+                    .filter(|session| !session.is_own)
+                    .filter_map(field)
+                    .filter(|name| !name.is_empty())
+                    .collect();
+                let is_unknown = !names.iter().any(|name| name.to_lowercase().contains(&part));
+                is_unknown.then_some((option, names))
+            })
     }
 
-    fn names(&self) -> [(&'static str, Option<&str>, NameField); 3] {
+    fn name_fields(&self) -> [(&'static str, Option<&str>, NameField); 3] {
         [
             ("user", self.user.as_deref(), |session| session.user.as_deref()),
             ("database", self.database.as_deref(), |session| {
@@ -52,22 +53,22 @@ impl SessionFilter {
         ]
     }
 
-    /// The test that a session of `snapshot` has to pass. A name that some session has means just that name;
-    /// any other means the names that contain it, in whichever case.
+    /// The test for sessions of `snapshot`. A name that some session has matches exactly that name. Any other name
+    /// matches all names that contain it, ignoring case.
     pub fn predicate<'a>(&'a self, snapshot: &'a Snapshot) -> impl Fn(&Session) -> bool + 'a {
-        let names = self
-            .names()
+        let name_matches = self
+            .name_fields()
             .map(|(_, name, field)| NameMatch::new(name, snapshot, field));
         move |session| {
-            names.iter().all(|wanted| wanted.matches(session))
+            name_matches.iter().all(|name_match| name_match.matches(session))
                 && self
                     .min_age
-                    .is_none_or(|least| age(session, snapshot.taken_at).is_some_and(|age| age >= least))
+                    .is_none_or(|min_age| age(session, snapshot.taken_at).is_some_and(|age| age >= min_age))
         }
     }
 }
 
-/// For how long a session has been what it is: its transaction or its query, whichever is older; else its state.
+/// The age that `min_age` and the ranking use: of its transaction or its query, whichever is older, else of its state.
 pub fn age(session: &Session, now: Timestamp) -> Option<Duration> {
     session
         .transaction_age(now)

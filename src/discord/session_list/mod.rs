@@ -1,15 +1,28 @@
-//! Which sessions are worth showing, and in which order: the worst trouble first.
+//! The list that `/sessions` shows: which sessions, in which order, and how they look.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `mod` | the views; chooses the sessions of a snapshot for a view and a filter |
+//! | [`filter`] | the filter options |
+//! | `duration` | parses the option `min_age` |
+//! | `rank` | the order, the worst first |
+//! | [`tree`] | lock queues as trees, for the view `blocking` |
+//! | [`page`] | renders one page |
+//! | `paging` | splits a list into pages |
+//! | `summary` | the line above the list |
+//! | `row_text`, `tree_text` | the text of one session, of one tree |
+//! | `controls` | the buttons and the menu under the list |
 
-pub mod controls;
-pub mod duration;
+mod controls;
+pub(super) mod duration;
 pub mod filter;
 pub mod page;
-pub mod paging;
-pub mod rank;
-pub mod row_text;
-pub mod summary;
+mod paging;
+mod rank;
+mod row_text;
+mod summary;
 pub mod tree;
-pub mod tree_text;
+mod tree_text;
 
 use std::collections::HashMap;
 
@@ -21,64 +34,62 @@ use crate::domain::identity::Pid;
 use crate::domain::lock_graph::LockGraph;
 use crate::domain::session::{BackendType, Session, SessionState, Snapshot};
 
-/// A way to look at a server's sessions.
+/// The option `view` of `/sessions`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum SessionView {
-    /// Whatever is not plainly idle.
+    /// Every session that is not idle, and idle ones that others wait for.
     #[default]
     Busy,
-    /// Those that others wait for, with those who wait.
+    /// Sessions that block others, and the sessions they block.
     Blocking,
-    /// Transactions that are open while nothing runs in them.
+    /// Sessions in an open transaction in which nothing runs.
     IdleInTransaction,
-    /// Every session.
     All,
 }
 
-/// What of a snapshot is shown.
+/// The sessions of a snapshot that a view and a filter choose.
 #[derive(Debug)]
 pub struct SessionList<'a> {
     pub shown: ListedSessions<'a>,
     pub hidden: HiddenCounts,
 }
 
-/// What is shown, worst first.
+/// The sessions that are shown, the worst first.
 #[derive(Debug)]
 pub enum ListedSessions<'a> {
     Sessions(Vec<SessionRow<'a>>),
     Trees(Vec<BlockingTree<'a>>),
 }
 
-/// One session among others.
+/// One session in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionRow<'a> {
     pub session: &'a Session,
-    /// Those that wait for it directly or through others, when it waits for none itself; else those that
-    /// wait for it directly.
+    /// The sessions that wait for it. Includes those that wait through others, unless it waits itself.
     pub waiters: usize,
-    /// Those that wait for it directly.
-    pub direct: usize,
-    /// Its parallel workers, which are not listed on their own.
+    /// The sessions that wait for it directly.
+    pub direct_waiters: usize,
+    /// Its parallel workers, if they are not listed separately.
     pub workers: usize,
 }
 
 /// How many sessions are not shown, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HiddenCounts {
-    /// Idle, and nobody waits for them.
+    /// Idle, and no one waits for them.
     pub idle: usize,
-    /// Not idle, and not what this view is about.
+    /// Not idle, but not in this view.
     pub other: usize,
-    /// Of this view, but kept out by the filter.
+    /// In this view, but hidden by the filter.
     pub filtered: usize,
-    /// Processes of the server, replication and killgate's own connections, in no trouble.
+    /// Server processes, replication and killgate's own connections that neither block nor wait.
     pub background: usize,
 }
 
 impl SessionView {
     pub const ALL: [Self; 4] = [Self::Busy, Self::Blocking, Self::IdleInTransaction, Self::All];
 
-    /// Its name in commands.
+    /// The value of the option `view`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Busy => "busy",
@@ -88,112 +99,108 @@ impl SessionView {
         }
     }
 
-    /// From its name in commands.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|view| view.name() == name)
     }
 }
 
-/// What `view` shows of `snapshot` through `filter`.
+/// Chooses and ranks the sessions of `snapshot` that `view` and `filter` show.
 pub fn list_sessions<'a>(
     snapshot: &'a Snapshot,
     view: SessionView,
     filter: &SessionFilter,
 ) -> SessionList<'a> {
-    let blocking = LockGraph::from_snapshot(snapshot);
-    let mut left_out = HiddenCounts::default();
-    let matches = filter.predicate(snapshot);
-    let mut kept = Vec::new();
+    let lock_graph = LockGraph::from_snapshot(snapshot);
+    let mut hidden = HiddenCounts::default();
+    let is_match = filter.predicate(snapshot);
+    let mut matching = Vec::new();
     for session in &snapshot.sessions {
-        if !belongs(session, view, &blocking) {
-            left_out.count(session);
-        } else if matches(session) {
-            kept.push(session);
+        if !is_in_view(session, view, &lock_graph) {
+            hidden.count(session);
+        } else if is_match(session) {
+            matching.push(session);
         } else {
-            left_out.filtered += 1;
+            hidden.filtered += 1;
         }
     }
     let shown = if view == SessionView::Blocking {
-        let (trees, members) = tree::trees(snapshot, &blocking, &kept);
-        // Who does not match is shown all the same in the tree of somebody who does.
-        let in_trouble = left_out.filtered + kept.len();
+        let (trees, members) = tree::trees(snapshot, &lock_graph, &matching);
+        // A tree with a session that matches is shown whole.
+        let in_view = hidden.filtered + matching.len();
         let shown = snapshot
             .sessions
             .iter()
             .filter(|session| members.contains(&session.pid.number()))
             .count();
-        left_out.filtered = in_trouble.saturating_sub(shown);
+        hidden.filtered = in_view.saturating_sub(shown);
         ListedSessions::Trees(trees)
     } else {
-        ListedSessions::Sessions(ranked(snapshot, &blocking, &kept, view == SessionView::All))
+        let lists_workers = view == SessionView::All;
+        ListedSessions::Sessions(ranked_rows(snapshot, &lock_graph, &matching, lists_workers))
     };
-    SessionList {
-        shown,
-        hidden: left_out,
-    }
+    SessionList { shown, hidden }
 }
 
-/// The sessions of clients, worst first: no others could be signalled.
-pub fn worst_first(snapshot: &Snapshot) -> Vec<SessionRow<'_>> {
-    let of_clients = |session: &&Session| session.backend_type == BackendType::Client && !session.is_own;
-    let clients: Vec<_> = snapshot.sessions.iter().filter(of_clients).collect();
-    ranked(snapshot, &LockGraph::from_snapshot(snapshot), &clients, false)
+/// The client sessions, the worst first. No others can be signalled.
+pub fn ranked_client_sessions(snapshot: &Snapshot) -> Vec<SessionRow<'_>> {
+    let is_client = |session: &&Session| session.backend_type == BackendType::Client && !session.is_own;
+    let clients: Vec<_> = snapshot.sessions.iter().filter(is_client).collect();
+    ranked_rows(snapshot, &LockGraph::from_snapshot(snapshot), &clients, false)
 }
 
-fn belongs(session: &Session, view: SessionView, blocking: &LockGraph) -> bool {
-    let in_trouble = session.is_blocked() || !blocking.direct_waiters(session.pid.number()).is_empty();
+fn is_in_view(session: &Session, view: SessionView, lock_graph: &LockGraph) -> bool {
+    let is_in_queue = session.is_blocked() || !lock_graph.direct_waiters(session.pid.number()).is_empty();
     match view {
-        SessionView::Busy => in_trouble || (!is_background(session) && session.state != SessionState::Idle),
-        SessionView::Blocking => in_trouble,
+        SessionView::Busy => is_in_queue || (!is_background(session) && session.state != SessionState::Idle),
+        SessionView::Blocking => is_in_queue,
         SessionView::IdleInTransaction => is_idle_in_transaction(session),
         SessionView::All => true,
     }
 }
 
-fn ranked<'a>(
+fn ranked_rows<'a>(
     snapshot: &'a Snapshot,
-    blocking: &LockGraph,
-    kept: &[&'a Session],
-    with_workers: bool,
+    lock_graph: &LockGraph,
+    sessions: &[&'a Session],
+    lists_workers: bool,
 ) -> Vec<SessionRow<'a>> {
     let mut workers: HashMap<Pid, usize> = HashMap::new();
-    for session in kept {
+    for session in sessions {
         if let Some(leader) = session.leader_pid {
             *workers.entry(leader).or_default() += 1;
         }
     }
-    let is_folded = |session: &Session| {
-        !with_workers
+    let is_counted_with_leader = |session: &Session| {
+        !lists_workers
             && session
                 .leader_pid
-                .is_some_and(|leader| kept.iter().any(|other| other.pid == leader))
+                .is_some_and(|leader| sessions.iter().any(|other| other.pid == leader))
     };
-    let mut rows: Vec<_> = kept
+    let mut rows: Vec<_> = sessions
         .iter()
-        .filter(|session| !is_folded(session))
+        .filter(|session| !is_counted_with_leader(session))
         .map(|&session| SessionRow {
             session,
-            waiters: waiters(session, blocking),
-            direct: blocking.direct_waiters(session.pid.number()).len(),
+            waiters: count_waiters(session, lock_graph),
+            direct_waiters: lock_graph.direct_waiters(session.pid.number()).len(),
             workers: workers.get(&session.pid).copied().unwrap_or(0),
         })
         .collect();
-    rows.sort_by_cached_key(|row| SessionRank::of(row, snapshot.taken_at));
+    rows.sort_by_cached_key(|row| SessionRank::new(row, snapshot.taken_at));
     rows
 }
 
-/// All waiters are counted only for those at the root: a queue of `n` has some `n²` edges, and to walk them for
-/// each of the `n` would be too slow in just those incidents that matter.
-fn waiters(session: &Session, blocking: &LockGraph) -> usize {
+/// Counts the waiters behind other waiters only for root blockers. A queue of `n` sessions has about `n²` edges, and
+/// following them for each of the `n` would be too slow in a large incident.
+fn count_waiters(session: &Session, lock_graph: &LockGraph) -> usize {
     if session.is_blocked() {
-        blocking.direct_waiters(session.pid.number()).len()
+        lock_graph.direct_waiters(session.pid.number()).len()
     } else {
-        blocking.all_waiters(session.pid).len()
+        lock_graph.all_waiters(session.pid).len()
     }
 }
 
-/// Whether there is an open transaction in which nothing runs.
-pub fn is_idle_in_transaction(session: &Session) -> bool {
+fn is_idle_in_transaction(session: &Session) -> bool {
     matches!(
         session.state,
         SessionState::IdleInTransaction | SessionState::IdleInTransactionAborted

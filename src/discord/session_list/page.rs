@@ -1,123 +1,116 @@
-//! What PostgreSQL is doing, to be read on a phone: a session is two or three short lines, and the worst trouble
+//! Renders one page of a session list. It is read on a phone: a session is two or three short lines, and the worst
 //! comes first.
 
 use std::sync::Arc;
 
 use serenity::all::{Colour, CreateEmbed, CreateEmbedFooter, Timestamp};
 
+use super::filter::SessionFilter;
 use super::paging::{ListEntry, ListSection};
-use super::{controls, paging, row_text, summary, tree_text};
+use super::{ListedSessions, SessionList, SessionView, controls, list_sessions, paging, summary};
 use crate::discord::messages::body::MessageBody;
 use crate::discord::messages::format::name;
 use crate::discord::sanitize;
-use crate::discord::session_list::filter::SessionFilter;
-use crate::discord::session_list::{self, ListedSessions, SessionList, SessionView};
 use crate::domain::session::{Session, Snapshot};
 
-const PROBLEM: usize = 200;
+const ERROR_LENGTH: usize = 200;
 
-/// What somebody wants to see.
+/// Which sessions somebody asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionQuery {
-    /// The one target, where one was named.
+    /// `None` for all targets.
     pub target: Option<String>,
     pub view: SessionView,
     pub filter: SessionFilter,
 }
 
-/// What became of asking one target.
+/// What one target answered.
 #[derive(Clone, Debug)]
 pub struct TargetAnswer {
     pub target: String,
     pub snapshot: Result<Arc<Snapshot>, NoAnswerReason>,
 }
 
-/// Why there is nothing to show of a target.
+/// Why a target has no sessions to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoAnswerReason {
-    /// It is still being waited for.
+    /// It has not answered yet.
     Pending,
-    /// What is wrong, for people.
+    /// The error, in words for people.
     Failed(String),
 }
 
-/// One page of a listing.
+/// One page of a session list.
 #[derive(Clone, Debug)]
 pub struct SessionPage {
     pub body: MessageBody,
-    /// From 0; the last one where a page beyond it was asked for.
+    /// From 0. The last page if a later one was asked for.
     pub number: usize,
-    /// How many pages there are; at least 1.
-    pub of: usize,
+    /// At least 1.
+    pub page_count: usize,
 }
 
-/// Page `number` (from 0) of what `answers` show of what is `wanted`.
-pub fn page(answers: &[TargetAnswer], wanted: &SessionQuery, number: usize) -> SessionPage {
-    let alone = answers.len() == 1;
+/// Renders page `number` (from 0) of the sessions that match `query`.
+pub fn render_page(answers: &[TargetAnswer], query: &SessionQuery, number: usize) -> SessionPage {
+    let is_only_target = answers.len() == 1;
     let mut reports: Vec<_> = answers
         .iter()
-        .map(|answer| TargetReport::of(answer, wanted))
+        .map(|answer| TargetReport::new(answer, query))
         .collect();
-    // Whoever does not answer is seen on the first page, however much the others have to show.
+    // A target that does not answer is named on the first page, however many sessions the others have.
     reports.sort_by_key(|report| report.severity);
-    let trouble = reports
+    let severity = reports
         .first()
-        .map_or(ReportSeverity::None, |report| report.severity);
-    let told: Vec<_> = reports.iter().map(|report| report.answer).collect();
-    let preface = preface(&reports, answers, wanted);
+        .map_or(ReportSeverity::Calm, |report| report.severity);
+    let preface = preface(&reports, answers, query);
     let sections: Vec<_> = reports
         .into_iter()
-        .map(|report| ListSection {
-            heading: if alone {
-                String::new()
-            } else {
-                format!("▸ {}", report.target())
-            },
-            entries: report.entries,
-        })
+        .filter_map(|report| report.into_section(is_only_target))
         .collect();
     let pages = paging::pages(&preface, &sections);
-    let number = number.min(pages.len() - 1);
-    let sheet = &pages[number];
+    let page_count = pages.len();
+    let number = number.min(page_count - 1);
+    let page = &pages[number];
     let mut embed = CreateEmbed::new()
-        .title(title(answers, wanted.view))
-        .description(sheet.text())
-        .colour(trouble.colour());
-    let turning = controls::turning(wanted, number, pages.len(), trouble == ReportSeverity::Blocking);
-    let footer = footer(wanted, number, pages.len(), turning.is_some());
+        .title(title(answers, query.view))
+        .description(page.text())
+        .colour(severity.colour());
+    let has_blocked_sessions = severity == ReportSeverity::Blocking;
+    let navigation = controls::navigation_row(query, number, page_count, has_blocked_sessions);
+    let footer = footer(query, number, page_count, navigation.is_some());
     if !footer.is_empty() {
         embed = embed.footer(CreateEmbedFooter::new(footer));
     }
-    if let Some(at) = seen_at(answers) {
-        embed = embed.timestamp(at);
+    if let Some(taken_at) = oldest_snapshot_time(answers) {
+        embed = embed.timestamp(taken_at);
     }
-    let shown = sheet.rows.iter().map(|(place, row)| (told[*place], *row));
-    let rows = turning.into_iter().chain(controls::picking(shown, alone));
+    let menu = controls::session_menu(page, is_only_target);
     SessionPage {
-        body: MessageBody::embed(embed).with_components(rows.collect()),
+        body: MessageBody::embed(embed).with_components(navigation.into_iter().chain(menu).collect()),
         number,
-        of: pages.len(),
+        page_count,
     }
 }
 
-/// What stands before all sessions: how each target is, the worst first.
-fn preface(reports: &[TargetReport<'_>], answers: &[TargetAnswer], wanted: &SessionQuery) -> Vec<String> {
+/// The lines before all sessions: the state of each target, the worst first.
+fn preface(reports: &[TargetReport<'_>], answers: &[TargetAnswer], query: &SessionQuery) -> Vec<String> {
     let mut lines: Vec<_> = match reports {
-        [alone] => vec![alone.summary.clone()],
+        [only] => vec![only.summary.clone()],
         several => several
             .iter()
             .map(|report| match report.severity {
                 ReportSeverity::NoAnswer => report.summary.clone(),
-                _ => format!("{} · {}", report.target(), report.summary),
+                _ => format!("{} · {}", bold_name(report.answer), report.summary),
             })
             .collect(),
     };
     let is_empty = reports.iter().all(|report| report.entries.is_empty());
-    if is_empty && reports.iter().any(|report| report.is_filtered) {
-        let seen = answers
+    if is_empty && reports.iter().any(|report| report.has_filtered_sessions) {
+        let snapshots: Vec<_> = answers
             .iter()
-            .filter_map(|answer| answer.snapshot.as_deref().ok());
-        lines.insert(0, summary::advice(wanted, &seen.collect::<Vec<_>>()));
+            .filter_map(|answer| answer.snapshot.as_deref().ok())
+            .collect();
+        lines.insert(0, summary::no_match_advice(query, &snapshots));
     }
     lines
 }
@@ -127,79 +120,95 @@ fn preface(reports: &[TargetReport<'_>], answers: &[TargetAnswer], wanted: &Sess
 enum ReportSeverity {
     NoAnswer,
     Blocking,
-    Something,
-    None,
+    HasSessions,
+    Calm,
 }
 
 impl ReportSeverity {
     fn colour(self) -> Colour {
         Colour::new(match self {
             Self::NoAnswer | Self::Blocking => 0x00f2_3f43,
-            Self::Something => 0x0058_65f2,
-            Self::None => 0x0023_a55a,
+            Self::HasSessions => 0x0058_65f2,
+            Self::Calm => 0x0023_a55a,
         })
     }
 }
 
-/// What there is to tell of one target.
+/// What the list says about one target.
 struct TargetReport<'a> {
     answer: &'a TargetAnswer,
     severity: ReportSeverity,
     summary: String,
     entries: Vec<ListEntry<'a>>,
-    /// Whether the filter keeps out something that the view would show.
-    is_filtered: bool,
+    /// Whether the filter hides sessions that the view would show.
+    has_filtered_sessions: bool,
 }
 
 impl<'a> TargetReport<'a> {
-    fn of(answer: &'a TargetAnswer, wanted: &SessionQuery) -> Self {
-        let target = format!("**{}**", name(&answer.target));
-        let silent = |told| Self {
+    fn new(answer: &'a TargetAnswer, query: &SessionQuery) -> Self {
+        let no_answer = |summary| Self {
             answer,
             severity: ReportSeverity::NoAnswer,
-            summary: told,
+            summary,
             entries: Vec::new(),
-            is_filtered: false,
+            has_filtered_sessions: false,
         };
-        let snapshot = match &answer.snapshot {
-            Ok(snapshot) => snapshot,
-            Err(NoAnswerReason::Pending) => return silent(format!("⏳ {target} has not answered yet")),
-            Err(NoAnswerReason::Failed(problem)) => {
-                let problem = sanitize::line(problem, PROBLEM);
-                return silent(format!("⚠️ {target} did not answer: {problem}"));
+        let target = bold_name(answer);
+        match &answer.snapshot {
+            Ok(snapshot) => Self::from_snapshot(answer, snapshot, query),
+            Err(NoAnswerReason::Pending) => no_answer(format!("⏳ {target} has not answered yet")),
+            Err(NoAnswerReason::Failed(error)) => {
+                let error = sanitize::line(error, ERROR_LENGTH);
+                no_answer(format!("⚠️ {target} did not answer: {error}"))
             }
-        };
-        let listing = session_list::list_sessions(snapshot, wanted.view, &wanted.filter);
-        let entries = entries(&listing, snapshot);
-        let blocked = snapshot.sessions.iter().any(Session::is_blocked);
-        Self {
-            answer,
-            severity: match (blocked, entries.is_empty()) {
-                (true, _) => ReportSeverity::Blocking,
-                (false, false) => ReportSeverity::Something,
-                (false, true) => ReportSeverity::None,
-            },
-            summary: summary::totals(&listing, snapshot, wanted.view),
-            entries,
-            is_filtered: listing.hidden.filtered > 0,
         }
     }
 
-    fn target(&self) -> String {
-        format!("**{}**", name(&self.answer.target))
+    fn from_snapshot(answer: &'a TargetAnswer, snapshot: &'a Snapshot, query: &SessionQuery) -> Self {
+        let list = list_sessions(snapshot, query.view, &query.filter);
+        let summary = summary::summary_line(&list, snapshot, query.view);
+        let has_filtered_sessions = list.hidden.filtered > 0;
+        let entries = list_entries(list);
+        let severity = if snapshot.sessions.iter().any(Session::is_blocked) {
+            ReportSeverity::Blocking
+        } else if entries.is_empty() {
+            ReportSeverity::Calm
+        } else {
+            ReportSeverity::HasSessions
+        };
+        Self {
+            answer,
+            severity,
+            summary,
+            entries,
+            has_filtered_sessions,
+        }
+    }
+
+    /// `None` for a target that did not answer.
+    fn into_section(self, is_only_target: bool) -> Option<ListSection<'a>> {
+        let snapshot = self.answer.snapshot.as_ref().ok()?;
+        Some(ListSection {
+            target: &self.answer.target,
+            heading: if is_only_target {
+                String::new()
+            } else {
+                format!("▸ {}", bold_name(self.answer))
+            },
+            taken_at: snapshot.taken_at,
+            entries: self.entries,
+        })
     }
 }
 
-fn entries<'a>(listing: &SessionList<'a>, snapshot: &Snapshot) -> Vec<ListEntry<'a>> {
-    match &listing.shown {
-        ListedSessions::Sessions(rows) => rows
-            .iter()
-            .map(|row| row_text::entry(row, snapshot.taken_at))
-            .collect(),
-        ListedSessions::Trees(trees) => trees
-            .iter()
-            .map(|tree| tree_text::entry(tree, snapshot.taken_at))
-            .collect(),
+fn bold_name(answer: &TargetAnswer) -> String {
+    format!("**{}**", name(&answer.target))
+}
+
+fn list_entries(list: SessionList<'_>) -> Vec<ListEntry<'_>> {
+    match list.shown {
+        ListedSessions::Sessions(rows) => rows.into_iter().map(ListEntry::Session).collect(),
+        ListedSessions::Trees(trees) => trees.into_iter().map(ListEntry::Tree).collect(),
     }
 }
 
@@ -211,26 +220,26 @@ fn title(answers: &[TargetAnswer], view: SessionView) -> String {
         SessionView::All => "All sessions",
     };
     match answers {
-        [one] => format!("{what} on {}", name(&one.target)),
+        [only] => format!("{what} on {}", name(&only.target)),
         several => format!("{what} on {} targets", several.len()),
     }
 }
 
-fn footer(wanted: &SessionQuery, number: usize, of: usize, is_turnable: bool) -> String {
-    let page = (of > 1).then(|| format!("Page {} of {of}", number + 1));
-    let filter = (!wanted.filter.is_empty())
-        .then(|| summary::described(&wanted.filter, |text, limit| sanitize::plain(text, limit).into()));
-    let stuck = (!is_turnable).then(|| "This filter is too long for buttons: repeat the command".to_owned());
-    let parts: Vec<_> = [page, filter, stuck].into_iter().flatten().collect();
+fn footer(query: &SessionQuery, number: usize, page_count: usize, has_navigation: bool) -> String {
+    let page = (page_count > 1).then(|| format!("Page {} of {page_count}", number + 1));
+    let filter = (!query.filter.is_empty())
+        .then(|| summary::filter_text(&query.filter, |text, limit| sanitize::plain(text, limit).into()));
+    let no_buttons = (!has_navigation)
+        .then(|| "This filter is too long for buttons. Repeat the command to refresh".to_owned());
+    let parts: Vec<_> = [page, filter, no_buttons].into_iter().flatten().collect();
     parts.join(" · ")
 }
 
-/// When the oldest of the snapshots was taken.
-fn seen_at(answers: &[TargetAnswer]) -> Option<Timestamp> {
-    let at = answers
+fn oldest_snapshot_time(answers: &[TargetAnswer]) -> Option<Timestamp> {
+    let taken_at = answers
         .iter()
         .filter_map(|answer| answer.snapshot.as_ref().ok())
         .map(|snapshot| snapshot.taken_at)
         .min()?;
-    Timestamp::from_unix_timestamp(at.as_seconds()).ok()
+    Timestamp::from_unix_timestamp(taken_at.as_seconds()).ok()
 }

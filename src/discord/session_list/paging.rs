@@ -1,137 +1,131 @@
-//! What fits on a page.
+//! Splits a list into pages that fit into one Discord message.
 
+use super::SessionRow;
+use super::tree::BlockingTree;
+use super::{row_text, tree_text};
 use crate::discord::messages::format::utf16_len;
-use crate::discord::session_list::SessionRow;
+use crate::domain::timestamp::Timestamp;
 
-/// Discord's limit for an embed's description is 4,096 and for all of a message's embeds 6,000; what is over
-/// is for the title and the footer.
-const ROOM: usize = 3_900;
-/// As much as a phone of 360 by 800 pixels shows at once, together with the title and the buttons: it shows the end of
-/// a message first, and the worst trouble is at its beginning. It is not told by the length of the texts, for these
-/// change with every second, and whoever turns pages would miss a session.
-const WEIGHT: usize = 3;
+/// Discord allows 4,096 characters for an embed's description and 6,000 for all embeds of a message. The rest is for
+/// title and footer.
+const MAX_LENGTH: usize = 3_900;
+/// What a phone of 360 by 800 pixels shows at once, together with title and buttons. Discord scrolls to the end of a
+/// message, and the worst session is at its beginning. The weight does not depend on the length of the texts: these
+/// change every second, and somebody who turns pages would miss a session.
+const MAX_WEIGHT: usize = 3;
 
-/// An empty line: where one session ends and the next begins is seen at a glance.
+/// An empty line separates sessions, so that each is seen at a glance.
 const GAP: &str = "\n\n";
-const LINE: &str = "\n";
 
-/// The entries that stand under one heading.
+/// The entries of one target.
 pub(super) struct ListSection<'a> {
+    pub(super) target: &'a str,
     /// May be empty.
     pub(super) heading: String,
+    pub(super) taken_at: Timestamp,
     pub(super) entries: Vec<ListEntry<'a>>,
 }
 
-/// What is never torn apart.
-pub(super) struct ListEntry<'a> {
-    /// Draws it. Of hundreds of entries those of one page are looked at, and only those are drawn.
-    pub(super) text: Box<dyn Fn() -> String + 'a>,
-    /// The most that its text takes, in UTF-16 units.
-    pub(super) max_length: usize,
-    /// How much of a page it takes, in sessions.
-    pub(super) weight: usize,
-    /// The sessions it is about.
-    pub(super) rows: Vec<SessionRow<'a>>,
+/// A part of the list that is never split across pages.
+pub(super) enum ListEntry<'a> {
+    Session(SessionRow<'a>),
+    Tree(BlockingTree<'a>),
 }
 
-/// What is on one page.
+/// One page. Only the page that is shown is rendered: a list may have hundreds of entries.
 #[derive(Default)]
 pub(super) struct PageContent<'a> {
-    /// Each with what stands between it and the one before.
-    parts: Vec<(&'static str, PagePart<'a>)>,
-    /// The sessions it shows, each with the place of its section.
-    pub(super) rows: Vec<(usize, SessionRow<'a>)>,
-    /// The most that its text takes, in UTF-16 units.
+    preface: Vec<&'a str>,
+    entries: Vec<(&'a ListSection<'a>, &'a ListEntry<'a>)>,
+    /// An upper bound of the length of its text, in UTF-16 units.
     max_length: usize,
     weight: usize,
 }
 
-#[derive(Clone, Copy)]
-enum PagePart<'a> {
-    Line(&'a str),
-    Entry(&'a ListEntry<'a>),
+/// Fills page after page; at least one. The lines of the preface come first.
+pub(super) fn pages<'a>(preface: &'a [String], sections: &'a [ListSection<'a>]) -> Vec<PageContent<'a>> {
+    let mut full_pages = Vec::new();
+    let mut page = PageContent::default();
+    for line in preface {
+        let length = utf16_len(line) + GAP.len();
+        page.break_unless_fits(length, 0, &mut full_pages);
+        page.preface.push(line);
+    }
+    for section in sections {
+        // The heading is repeated on each page that the section continues on.
+        let heading_length = utf16_len(&section.heading) + GAP.len();
+        for entry in &section.entries {
+            let length = heading_length + entry.max_length() + GAP.len();
+            page.break_unless_fits(length, entry.weight(), &mut full_pages);
+            page.entries.push((section, entry));
+        }
+    }
+    full_pages.push(page);
+    full_pages
 }
 
-impl PageContent<'_> {
+impl<'a> PageContent<'a> {
     pub(super) fn text(&self) -> String {
-        let mut text = String::new();
-        for (gap, part) in &self.parts {
-            if !text.is_empty() {
-                text.push_str(gap);
+        let mut blocks = vec![self.preface.join("\n")];
+        let mut current_section = None;
+        for (section, entry) in &self.entries {
+            if !current_section.is_some_and(|current| std::ptr::eq(current, *section)) {
+                current_section = Some(*section);
+                blocks.push(section.heading.clone());
             }
-            match part {
-                PagePart::Line(line) => text.push_str(line),
-                PagePart::Entry(entry) => text.push_str(&(entry.text)()),
-            }
+            blocks.push(entry.text(section.taken_at));
         }
+        blocks.retain(|block| !block.is_empty());
+        let text = blocks.join(GAP);
+        debug_assert!(utf16_len(&text) <= self.max_length, "{text}");
         text
     }
-}
 
-/// Fills page after page; at least one. The lines of the preface come first, and a heading is repeated where its
-/// section goes on; one without entries is left out.
-pub(super) fn pages<'a>(preface: &'a [String], sections: &'a [ListSection<'a>]) -> Vec<PageContent<'a>> {
-    let mut pages = PageBuilder::default();
-    for line in preface {
-        let line = PagePart::Line(line);
-        pages.make_room(line.max_length() + LINE.len(), 0);
-        pages.add(LINE, line);
+    /// The sessions on this page, each with its section.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (&'a ListSection<'a>, SessionRow<'a>)> {
+        self.entries
+            .iter()
+            .flat_map(|(section, entry)| entry.rows().into_iter().map(|row| (*section, row)))
     }
-    for (place, section) in sections.iter().enumerate() {
-        let head = PagePart::Line(&section.heading);
-        let mut is_headed = section.heading.is_empty();
-        for entry in &section.entries {
-            let room = head.max_length() + entry.max_length + 2 * GAP.len();
-            let is_turned = pages.make_room(room, entry.weight);
-            if !section.heading.is_empty() && (is_turned || !is_headed) {
-                pages.add(GAP, head);
-            }
-            is_headed = true;
-            pages.add(GAP, PagePart::Entry(entry));
-            pages.open.rows.extend(entry.rows.iter().map(|row| (place, *row)));
+
+    /// Reserves room for the next part, on a new page if it does not fit on this one.
+    fn break_unless_fits(&mut self, length: usize, weight: usize, full_pages: &mut Vec<Self>) {
+        let fits = self.max_length + length <= MAX_LENGTH && self.weight + weight <= MAX_WEIGHT;
+        let is_empty = self.preface.is_empty() && self.entries.is_empty();
+        if !fits && !is_empty {
+            full_pages.push(std::mem::take(self));
         }
-    }
-    pages.full.push(pages.open);
-    pages.full
-}
-
-#[derive(Default)]
-struct PageBuilder<'a> {
-    full: Vec<PageContent<'a>>,
-    open: PageContent<'a>,
-}
-
-impl<'a> PageBuilder<'a> {
-    /// Turns the page if what comes next does not fit on it; whether it did.
-    fn make_room(&mut self, more: usize, weight: usize) -> bool {
-        let fits = self.open.max_length + more <= ROOM && self.open.weight + weight <= WEIGHT;
-        if fits || self.open.parts.is_empty() {
-            return false;
-        }
-        self.full.push(std::mem::take(&mut self.open));
-        true
-    }
-
-    fn add(&mut self, gap: &'static str, part: PagePart<'a>) {
-        let sheet = &mut self.open;
-        sheet.max_length += gap.len() + part.max_length();
-        sheet.weight += part.weight();
-        sheet.parts.push((gap, part));
+        self.max_length += length;
+        self.weight += weight;
     }
 }
 
-impl PagePart<'_> {
-    fn max_length(self) -> usize {
+impl<'a> ListEntry<'a> {
+    fn text(&self, now: Timestamp) -> String {
         match self {
-            Self::Line(line) => utf16_len(line),
-            Self::Entry(entry) => entry.max_length,
+            Self::Session(row) => row_text::row_text(row, now),
+            Self::Tree(tree) => tree_text::tree_text(tree, now),
         }
     }
 
-    fn weight(self) -> usize {
+    fn max_length(&self) -> usize {
         match self {
-            Self::Line(_) => 0,
-            Self::Entry(entry) => entry.weight,
+            Self::Session(_) => row_text::MAX_LENGTH,
+            Self::Tree(tree) => tree_text::max_length(tree),
+        }
+    }
+
+    fn weight(&self) -> usize {
+        match self {
+            Self::Tree(tree) if tree_text::is_tall(tree) => 2,
+            Self::Session(_) | Self::Tree(_) => 1,
+        }
+    }
+
+    fn rows(&self) -> Vec<SessionRow<'a>> {
+        match self {
+            Self::Session(row) => vec![*row],
+            Self::Tree(tree) => tree.rows(),
         }
     }
 }

@@ -1,28 +1,28 @@
-//! How many sessions of a target there are, and what is not shown of them.
+//! The line above a list: how many sessions are shown and hidden, and what to do when none matches.
 
+use super::filter::SessionFilter;
 use super::page::SessionQuery;
+use super::{HiddenCounts, ListedSessions, SessionList, SessionView};
 use crate::discord::messages::format::{age, count, verbatim};
-use crate::discord::session_list::filter::SessionFilter;
-use crate::discord::session_list::{HiddenCounts, ListedSessions, SessionList, SessionView};
-use crate::domain::session::{Session, Snapshot};
+use crate::domain::session::Snapshot;
 
-const FILTER: usize = 60;
-const NAME: usize = 40;
-/// More names than this are counted.
-const NAMES: usize = 6;
+const FILTER_LENGTH: usize = 60;
+const NAME_LENGTH: usize = 40;
+/// Further names are counted.
+const MAX_NAMES: usize = 6;
 
-/// How many are shown, and how many are not.
-pub(super) fn totals(listing: &SessionList<'_>, snapshot: &Snapshot, view: SessionView) -> String {
-    let shown = shown(listing, view);
-    let prepared = prepared(snapshot).filter(|_| view != SessionView::Blocking);
-    let left_out = left_out(listing.hidden, view);
-    let parts = [Some(shown), prepared, left_out];
+/// How many sessions are shown, and how many are not.
+pub(super) fn summary_line(list: &SessionList<'_>, snapshot: &Snapshot, view: SessionView) -> String {
+    let shown = shown_text(list, view);
+    let prepared = prepared_transaction_warning(snapshot).filter(|_| view != SessionView::Blocking);
+    let hidden = hidden_text(list.hidden, view);
+    let parts = [Some(shown), prepared, hidden];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
 
-fn shown(listing: &SessionList<'_>, view: SessionView) -> String {
-    let is_filtered = listing.hidden.filtered > 0;
-    match (&listing.shown, view) {
+fn shown_text(list: &SessionList<'_>, view: SessionView) -> String {
+    let is_filtered = list.hidden.filtered > 0;
+    match (&list.shown, view) {
         (ListedSessions::Trees(trees), _) if !trees.is_empty() => count(trees.len(), "root blocker"),
         (ListedSessions::Sessions(rows), _) if !rows.is_empty() => {
             let shown = match view {
@@ -37,33 +37,37 @@ fn shown(listing: &SessionList<'_>, view: SessionView) -> String {
         }
         _ if is_filtered => "None".to_owned(),
         (_, SessionView::Busy) => "Nothing is busy".to_owned(),
-        (_, SessionView::Blocking) => "Nobody waits for a lock".to_owned(),
-        (_, SessionView::IdleInTransaction) => "No transaction rests open".to_owned(),
+        (_, SessionView::Blocking) => "No session waits for a lock".to_owned(),
+        (_, SessionView::IdleInTransaction) => "No open transactions".to_owned(),
         (_, SessionView::All) => "No sessions".to_owned(),
     }
 }
 
-/// A prepared transaction is no session, so that no list of sessions shows it.
-fn prepared(snapshot: &Snapshot) -> Option<String> {
-    let waits = |session: &&Session| session.blocked_by.contains(&0);
-    match snapshot.sessions.iter().filter(waits).count() {
-        0 => None,
-        waiting => Some(format!(
-            "⚠️ **a prepared transaction blocks {waiting}**, see the view blocking"
-        )),
-    }
+/// A prepared transaction has no session, so lists of sessions do not show it.
+fn prepared_transaction_warning(snapshot: &Snapshot) -> Option<String> {
+    let waiters = snapshot
+        .sessions
+        .iter()
+        .filter(|session| session.blocked_by.contains(&0))
+        .count();
+    (waiters > 0).then(|| {
+        format!(
+            "⚠️ **a prepared transaction blocks {}**: see `view:blocking`",
+            count(waiters, "session")
+        )
+    })
 }
 
-fn left_out(left_out: HiddenCounts, view: SessionView) -> Option<String> {
+fn hidden_text(hidden: HiddenCounts, view: SessionView) -> Option<String> {
     let other = match view {
-        SessionView::Blocking => "in no queue",
+        SessionView::Blocking => "not in a lock queue",
         SessionView::Busy | SessionView::IdleInTransaction | SessionView::All => "busy",
     };
     let not_shown: Vec<_> = [
-        (left_out.idle, "idle"),
-        (left_out.other, other),
-        (left_out.background, "background"),
-        (left_out.filtered, "filtered"),
+        (hidden.idle, "idle"),
+        (hidden.other, other),
+        (hidden.background, "background"),
+        (hidden.filtered, "filtered"),
     ]
     .into_iter()
     .filter(|(count, _)| *count > 0)
@@ -72,43 +76,45 @@ fn left_out(left_out: HiddenCounts, view: SessionView) -> Option<String> {
     (!not_shown.is_empty()).then(|| format!("{} not shown", not_shown.join(", ")))
 }
 
-/// What to write instead, where the filter matches nothing of what these targets have.
-pub(super) fn advice(wanted: &SessionQuery, snapshots: &[&Snapshot]) -> String {
-    let filter = described(&wanted.filter, verbatim);
-    let instead = match wanted.view {
-        SessionView::All => "leave a filter out",
-        _ => "leave a filter out, or choose `view:all`",
+/// What to do when the filter matches no session.
+pub(super) fn no_match_advice(query: &SessionQuery, snapshots: &[&Snapshot]) -> String {
+    let filter = filter_text(&query.filter, verbatim);
+    let advice = match query.view {
+        SessionView::All => "Remove a filter",
+        _ => "Remove a filter, or use `view:all`",
     };
-    let mut text = format!("No session matches {filter}: {instead}.");
-    for (option, names) in wanted.filter.alternatives(snapshots) {
+    let mut text = format!("No session matches {filter}. {advice}.");
+    for (option, names) in query.filter.existing_names(snapshots) {
         let listed: Vec<_> = names
             .iter()
-            .take(NAMES)
-            .map(|name| verbatim(name, NAME))
+            .take(MAX_NAMES)
+            .map(|name| verbatim(name, NAME_LENGTH))
             .collect();
-        let more = match names.len().saturating_sub(NAMES) {
+        let more = match names.len().saturating_sub(MAX_NAMES) {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
         if !listed.is_empty() {
-            text = format!("{text} The {option}s now: {}{more}.", listed.join(", "));
+            text = format!("{text} Current {option}s: {}{more}.", listed.join(", "));
         }
     }
     text
 }
 
-/// The filter as it was understood; `inert` suits the place where it stands.
-pub(super) fn described(filter: &SessionFilter, inert: fn(&str, usize) -> String) -> String {
+/// The filter as killgate understood it. `sanitize` must suit the place where the text is shown.
+pub(super) fn filter_text(filter: &SessionFilter, sanitize: fn(&str, usize) -> String) -> String {
     let part = |label: &str, text: &Option<String>| {
         text.as_ref()
-            .map(|text| format!("{label} {}", inert(text, FILTER)))
+            .map(|text| format!("{label} {}", sanitize(text, FILTER_LENGTH)))
     };
-    let least = filter.min_age.map(|least| format!("age {} or more", age(least)));
+    let min_age = filter
+        .min_age
+        .map(|min_age| format!("age {} or more", age(min_age)));
     [
         part("user", &filter.user),
         part("database", &filter.database),
         part("application", &filter.application),
-        least,
+        min_age,
     ]
     .into_iter()
     .flatten()

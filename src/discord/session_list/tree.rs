@@ -1,104 +1,131 @@
-//! Who waits behind whom, as trees that begin with those who wait for nobody.
+//! Lock queues as trees. The root of each is a blocker that does not wait itself.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
+use super::SessionRow;
 use crate::domain::lock_graph::LockGraph;
 use crate::domain::session::{Session, Snapshot};
 
-/// A blocker at the root of trouble, and those behind it.
+/// A root blocker and the sessions that wait behind it.
 #[derive(Debug)]
 pub struct BlockingTree<'a> {
     pub root: TreeRoot<'a>,
-    /// All that wait for the root, directly or through others.
+    /// The sessions that wait for the root, directly or through others.
     pub waiters: usize,
-    /// Those that wait for the root itself.
-    pub direct: usize,
-    /// For how long the query that has waited longest has been running.
-    pub longest: Option<Duration>,
-    /// The first of those that wait, each under the blocker nearest to the root and after it; at most
-    /// [`BRANCHES`], or one more where that is all of them.
+    /// The sessions that wait for the root directly.
+    pub direct_waiters: usize,
+    /// The age of the oldest query among the waiters.
+    pub longest_wait: Option<Duration>,
+    /// The first waiters, each after the blocker through which the shortest path leads to the root. At most
+    /// [`MAX_BRANCHES`], or one more where that is all of them.
     pub branches: Vec<TreeBranch<'a>>,
 }
 
-/// What is at the root of a tree.
+/// The root of a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TreeRoot<'a> {
     Session(&'a Session),
-    /// A transaction prepared for two-phase commit, which no session holds any more.
+    /// A transaction prepared for two-phase commit. No session holds it.
     Prepared,
-    /// A session that was not seen among the others.
+    /// A pid that is not in the snapshot.
     Unseen(i32),
 }
 
-/// One that waits.
+/// A waiting session in a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TreeBranch<'a> {
     pub session: &'a Session,
-    /// 1 for those that wait for the root itself.
+    /// 1 for sessions that wait for the root directly.
     pub depth: usize,
-    /// How many are behind it in this tree.
-    pub behind: usize,
+    /// The sessions of this tree that wait behind it.
+    pub waiters: usize,
 }
 
-/// More of those that wait are counted, not shown.
-pub const BRANCHES: usize = 6;
-/// So many of those that wait for the same are shown before the others get their turn.
-const SIBLINGS: usize = 3;
+/// Further waiters are counted, not shown.
+const MAX_BRANCHES: usize = 6;
+/// This many waiters of one blocker are shown before the waiters of the others.
+const MAX_SIBLINGS: usize = 3;
 
-/// The trees that hold at least one of `kept`, the one with most waiters first, and the pids of all in them.
-pub fn trees<'a>(
+/// The trees that contain at least one of `matching`, the largest first, and the pids of all sessions in them.
+pub(super) fn trees<'a>(
     snapshot: &'a Snapshot,
-    blocking: &LockGraph,
-    kept: &[&'a Session],
+    lock_graph: &LockGraph,
+    matching: &[&'a Session],
 ) -> (Vec<BlockingTree<'a>>, HashSet<i32>) {
     let forest = BlockingForest {
         snapshot,
-        blocking,
+        lock_graph,
         sessions: snapshot
             .sessions
             .iter()
             .map(|session| (session.pid.number(), session))
             .collect(),
     };
-    let kept: HashSet<i32> = kept.iter().map(|session| session.pid.number()).collect();
-    let mut grown = Vec::new();
+    let matching: HashSet<i32> = matching.iter().map(|session| session.pid.number()).collect();
+    let mut all_reached = Vec::new();
     let mut covered = HashSet::new();
     for root in forest.roots() {
-        // One in a ring of waiters stands for the ring, unless it has been reached already.
-        if forest.waits(root) && covered.contains(&root) {
+        // In a deadlock every session waits. The first one is the root of the whole cycle.
+        if forest.is_waiting(root) && covered.contains(&root) {
             continue;
         }
-        let reached = forest.reach(root);
+        let reached = forest.reach_waiters(root);
         covered.extend(reached.order.iter().copied());
-        grown.push(reached);
+        all_reached.push(reached);
     }
-    grown.retain(|reached| reached.order.iter().any(|pid| kept.contains(pid)));
-    let members = grown
+    all_reached.retain(|reached| reached.order.iter().any(|pid| matching.contains(pid)));
+    let members = all_reached
         .iter()
         .flat_map(|reached| reached.order.iter().copied())
         .collect();
-    let mut trees: Vec<_> = grown.iter().map(|reached| forest.tree(reached)).collect();
-    trees.sort_by_key(|tree| (Reverse(tree.waiters), Reverse(tree.longest)));
+    let mut trees: Vec<_> = all_reached
+        .iter()
+        .map(|reached| forest.build_tree(reached))
+        .collect();
+    trees.sort_by_key(|tree| (Reverse(tree.waiters), Reverse(tree.longest_wait)));
     (trees, members)
+}
+
+impl<'a> BlockingTree<'a> {
+    /// The sessions that are shown: the root, if it is one, and the branches.
+    pub(super) fn rows(&self) -> Vec<SessionRow<'a>> {
+        let row = |session, waiters| SessionRow {
+            session,
+            waiters,
+            direct_waiters: waiters,
+            workers: 0,
+        };
+        let root = match self.root {
+            TreeRoot::Session(session) => Some(row(session, self.waiters)),
+            TreeRoot::Prepared | TreeRoot::Unseen(_) => None,
+        };
+        let branches = self.branches.iter();
+        root.into_iter()
+            .chain(branches.map(|branch| row(branch.session, branch.waiters)))
+            .collect()
+    }
 }
 
 struct BlockingForest<'a, 'b> {
     snapshot: &'a Snapshot,
-    blocking: &'b LockGraph,
+    lock_graph: &'b LockGraph,
     sessions: HashMap<i32, &'a Session>,
 }
 
-/// All that a root leads to, itself first, nearest first; with the one through which each was reached.
+/// The sessions that wait behind a root.
 struct ReachedWaiters {
+    /// The root, then its waiters, nearest first.
     order: Vec<i32>,
+    /// The waiters that were first reached through each blocker.
     children: HashMap<i32, Vec<i32>>,
-    behind: HashMap<i32, usize>,
+    /// The number of waiters behind each blocker.
+    waiter_counts: HashMap<i32, usize>,
 }
 
 impl<'a> BlockingForest<'a, '_> {
-    /// Those who block and do not wait; then those who do both, for a deadlock has no other beginning.
+    /// The blockers that do not wait, then those that do: a deadlock has no other root.
     fn roots(&self) -> Vec<i32> {
         let blockers = self
             .snapshot
@@ -106,21 +133,25 @@ impl<'a> BlockingForest<'a, '_> {
             .iter()
             .flat_map(|session| &session.blocked_by);
         let mut roots: Vec<_> = blockers.copied().collect::<BTreeSet<_>>().into_iter().collect();
-        roots.sort_by_key(|&pid| (self.waits(pid), Reverse(self.blocking.direct_waiters(pid).len())));
+        roots.sort_by_key(|&pid| {
+            let direct_waiters = self.lock_graph.direct_waiters(pid).len();
+            (self.is_waiting(pid), Reverse(direct_waiters))
+        });
         roots
     }
 
-    fn waits(&self, pid: i32) -> bool {
+    fn is_waiting(&self, pid: i32) -> bool {
         self.sessions
             .get(&pid)
             .is_some_and(|session| session.is_blocked())
     }
 
-    fn reach(&self, root: i32) -> ReachedWaiters {
+    /// Breadth-first search from `root`.
+    fn reach_waiters(&self, root: i32) -> ReachedWaiters {
         let mut reached = ReachedWaiters {
             order: vec![root],
             children: HashMap::new(),
-            behind: HashMap::new(),
+            waiter_counts: HashMap::new(),
         };
         let mut parents = HashMap::new();
         let mut seen = HashSet::from([root]);
@@ -128,7 +159,7 @@ impl<'a> BlockingForest<'a, '_> {
         while let Some(&blocker) = reached.order.get(next) {
             next += 1;
             for waiter in self
-                .blocking
+                .lock_graph
                 .direct_waiters(blocker)
                 .iter()
                 .map(|pid| pid.number())
@@ -142,22 +173,30 @@ impl<'a> BlockingForest<'a, '_> {
         }
         for pid in reached.order.iter().rev() {
             if let Some(parent) = parents.get(pid) {
-                let of_it = reached.behind.get(pid).copied().unwrap_or(0) + 1;
-                *reached.behind.entry(*parent).or_default() += of_it;
+                let subtree = reached.waiter_counts.get(pid).copied().unwrap_or(0) + 1;
+                *reached.waiter_counts.entry(*parent).or_default() += subtree;
             }
         }
         reached
     }
 
-    fn tree(&self, reached: &ReachedWaiters) -> BlockingTree<'a> {
+    fn build_tree(&self, reached: &ReachedWaiters) -> BlockingTree<'a> {
         let root = reached.order[0];
         let now = self.snapshot.taken_at;
+        let limits = BranchLimits {
+            siblings: MAX_SIBLINGS,
+            total: MAX_BRANCHES,
+        };
         let mut branches = Vec::new();
-        self.grow(reached, root, 1, (SIBLINGS, BRANCHES), &mut branches);
+        self.add_branches(reached, root, 1, limits, &mut branches);
         if reached.order.len() - 1 == branches.len() + 1 {
-            // The line that counts the one left out could as well show it.
+            // A line "… and 1 more" would take as much room as the session itself.
+            let limits = BranchLimits {
+                siblings: MAX_SIBLINGS + 1,
+                total: MAX_BRANCHES + 1,
+            };
             branches.clear();
-            self.grow(reached, root, 1, (SIBLINGS + 1, BRANCHES + 1), &mut branches);
+            self.add_branches(reached, root, 1, limits, &mut branches);
         }
         BlockingTree {
             root: match self.sessions.get(&root) {
@@ -166,8 +205,8 @@ impl<'a> BlockingForest<'a, '_> {
                 None => TreeRoot::Unseen(root),
             },
             waiters: reached.order.len() - 1,
-            direct: reached.children.get(&root).map_or(0, Vec::len),
-            longest: reached.order[1..]
+            direct_waiters: reached.children.get(&root).map_or(0, Vec::len),
+            longest_wait: reached.order[1..]
                 .iter()
                 .filter_map(|pid| self.sessions.get(pid)?.query_age(now))
                 .max(),
@@ -175,36 +214,42 @@ impl<'a> BlockingForest<'a, '_> {
         }
     }
 
-    /// Adds those behind `blocker`, the ones with most behind them first.
-    /// At most so many siblings at each place, and so many branches altogether.
-    fn grow(
+    /// Adds the waiters behind `blocker`, depth first, those with the most waiters of their own first.
+    fn add_branches(
         &self,
         reached: &ReachedWaiters,
         blocker: i32,
         depth: usize,
-        most: (usize, usize),
+        limits: BranchLimits,
         branches: &mut Vec<TreeBranch<'a>>,
     ) {
-        let (siblings, all) = most;
-        let behind = |pid: &i32| reached.behind.get(pid).copied().unwrap_or(0);
+        let waiter_count = |pid: &i32| reached.waiter_counts.get(pid).copied().unwrap_or(0);
         let mut waiters = reached.children.get(&blocker).cloned().unwrap_or_default();
         let now = self.snapshot.taken_at;
         waiters.sort_by_cached_key(|pid| {
             let age = self.sessions.get(pid).and_then(|session| session.query_age(now));
-            (Reverse(behind(pid)), Reverse(age), *pid)
+            (Reverse(waiter_count(pid)), Reverse(age), *pid)
         });
-        for waiter in waiters.into_iter().take(siblings) {
-            if branches.len() == all {
+        for waiter in waiters.into_iter().take(limits.siblings) {
+            if branches.len() == limits.total {
                 return;
             }
             if let Some(&session) = self.sessions.get(&waiter) {
                 branches.push(TreeBranch {
                     session,
                     depth,
-                    behind: behind(&waiter),
+                    waiters: waiter_count(&waiter),
                 });
-                self.grow(reached, waiter, depth + 1, most, branches);
+                self.add_branches(reached, waiter, depth + 1, limits, branches);
             }
         }
     }
+}
+
+#[derive(Clone, Copy)]
+struct BranchLimits {
+    /// Under one blocker.
+    siblings: usize,
+    /// In the whole tree.
+    total: usize,
 }

@@ -1,83 +1,81 @@
-//! A root blocker and those behind it.
+//! A root blocker and the sessions that wait behind it.
 
-use super::paging::ListEntry;
-use super::row_text::{client, doing_briefly, heading, query, whose};
-use crate::discord::messages::format::{age, utf16_len};
-use crate::discord::session_list::SessionRow;
-use crate::discord::session_list::tree::{BlockingTree, TreeBranch, TreeRoot};
+use super::row_text::{self, heading, origin_line, query_line, short_origin};
+use super::tree::{BlockingTree, TreeBranch, TreeRoot};
+use crate::discord::messages::format::age;
+use crate::domain::session::Session;
 use crate::domain::timestamp::Timestamp;
 
-const QUERY: usize = 72;
-/// With no more branches than these, a tree is hardly higher than a session of a list.
-const FEW: usize = 2;
+/// A tree with no more branches than this is hardly taller than a session of a list.
+const MAX_SHORT_TREE: usize = 2;
+/// An upper bound of the length of a branch, in UTF-16 units: two names of 40, and numbers.
+const MAX_BRANCH_LENGTH: usize = 200;
 
-/// A tree of a list: its root like any session, those who wait in one line each.
-pub(super) fn entry<'a>(tree: &BlockingTree<'a>, now: Timestamp) -> ListEntry<'a> {
+/// The text of one tree: its root like any session, each waiting session on one line.
+pub(super) fn tree_text(tree: &BlockingTree<'_>, now: Timestamp) -> String {
     let mut lines = match tree.root {
         TreeRoot::Session(session) => {
-            let mut lines = vec![heading(session, now), waiting(tree), whose(session)];
-            lines.extend(query(session, QUERY));
+            let mut lines = vec![heading(session, now), waiters_line(tree), origin_line(session)];
+            lines.extend(query_line(session));
             lines
         }
         TreeRoot::Prepared => vec![
             "**A prepared transaction** (no session holds it)".to_owned(),
-            waiting(tree),
-            "`pg_prepared_xacts` names it; `ROLLBACK PREPARED` or `COMMIT PREPARED` ends it.".to_owned(),
+            waiters_line(tree),
+            "`pg_prepared_xacts` lists it. `ROLLBACK PREPARED` or `COMMIT PREPARED` ends it.".to_owned(),
         ],
-        TreeRoot::Unseen(pid) => vec![format!("**{pid}** is not among the sessions seen"), waiting(tree)],
+        TreeRoot::Unseen(pid) => vec![
+            format!("**{pid}** is not in `pg_stat_activity` as killgate sees it"),
+            waiters_line(tree),
+        ],
     };
     lines.retain(|line| !line.is_empty());
-    lines.extend(tree.branches.iter().map(|branch| line(branch, now)));
+    lines.extend(tree.branches.iter().map(|branch| branch_line(branch, now)));
     let hidden = tree.waiters.saturating_sub(tree.branches.len());
     if hidden > 0 {
         lines.push(format!("… and {hidden} more"));
     }
-    let text = lines.join("\n");
-    ListEntry {
-        max_length: utf16_len(&text),
-        text: Box::new(move || text.clone()),
-        weight: if tree.branches.len() > FEW { 2 } else { 1 },
-        rows: rows(tree),
-    }
+    lines.join("\n")
 }
 
-fn rows<'a>(tree: &BlockingTree<'a>) -> Vec<SessionRow<'a>> {
-    let row = |session, waiters| SessionRow {
-        session,
-        waiters,
-        direct: waiters,
-        workers: 0,
-    };
-    let root = match tree.root {
-        TreeRoot::Session(session) => Some(row(session, tree.waiters)),
-        TreeRoot::Prepared | TreeRoot::Unseen(_) => None,
-    };
-    let branches = tree.branches.iter();
-    root.into_iter()
-        .chain(branches.map(|branch| row(branch.session, branch.behind)))
-        .collect()
+/// An upper bound of the length of the tree's text, in UTF-16 units.
+pub(super) fn max_length(tree: &BlockingTree<'_>) -> usize {
+    // The line that counts the waiters and the line that counts the hidden ones are no longer than a branch.
+    row_text::MAX_LENGTH + (tree.branches.len() + 2) * MAX_BRANCH_LENGTH
 }
 
-fn waiting(tree: &BlockingTree<'_>) -> String {
-    let longest = tree
-        .longest
+pub(super) fn is_tall(tree: &BlockingTree<'_>) -> bool {
+    tree.branches.len() > MAX_SHORT_TREE
+}
+
+fn waiters_line(tree: &BlockingTree<'_>) -> String {
+    let longest_wait = tree
+        .longest_wait
         .map_or(String::new(), |longest| format!(", the longest {}", age(longest)));
     let wait = if tree.waiters == 1 { "waits" } else { "wait" };
-    let directly = if tree.waiters > tree.direct {
-        format!(" ({} directly)", tree.direct)
+    let directly = if tree.waiters > tree.direct_waiters {
+        format!(" ({} directly)", tree.direct_waiters)
     } else {
         String::new()
     };
-    format!("**{} {wait}**{directly}{longest}", tree.waiters)
+    format!("**{} {wait}**{directly}{longest_wait}", tree.waiters)
 }
 
-fn line(branch: &TreeBranch<'_>, now: Timestamp) -> String {
+fn branch_line(branch: &TreeBranch<'_>, now: Timestamp) -> String {
     let session = branch.session;
-    let mut parts = vec![format!("**{}** {}", session.pid, doing_briefly(session, now))];
-    if branch.behind > 0 {
-        parts.push(format!("{} behind it", branch.behind));
+    let mut parts = vec![format!("**{}** {}", session.pid, wait_text(session, now))];
+    if branch.waiters > 0 {
+        parts.push(format!("{} behind it", branch.waiters));
     }
-    parts.push(client(session));
+    parts.push(short_origin(session));
     parts.retain(|part| !part.is_empty());
     format!("{}{}", "↳ ".repeat(branch.depth), parts.join(" · "))
+}
+
+/// How long it has waited. The tree shows for whom.
+fn wait_text(session: &Session, now: Timestamp) -> String {
+    match session.query_age(now) {
+        Some(since) => format!("waits {}", age(since)),
+        None => "waits".to_owned(),
+    }
 }

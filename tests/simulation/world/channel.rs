@@ -120,7 +120,7 @@ impl IncidentChannel for World {
                 person,
                 why,
             });
-            state.read(messages::notices::refused_reaction(request, person, why));
+            state.read(messages::notices::ignored_reaction(request, person, why));
         })
         .await
         .map_err(unavailable)
@@ -246,7 +246,7 @@ impl State {
 
     /// Everybody reads what is posted, and so does this.
     pub fn read(&mut self, body: MessageBody) {
-        let message = serde_json::to_value(body.message()).expect("a message is JSON");
+        let message = serde_json::to_value(body.into_message()).expect("a message is JSON");
         if let Some(problem) = problem_with(&message) {
             self.note(Fact::Unfit { problem });
         }

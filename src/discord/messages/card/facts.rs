@@ -1,8 +1,8 @@
-//! What the card says of the session.
+//! What the card says about the session.
 
 use crate::discord::messages::format::count;
 use crate::discord::messages::session_facts::{
-    holders, obstacle_warning, origin_text, state_with_ages, state_with_timestamps, wait_text,
+    lock_holders, obstacle_warning, origin_text, state_with_ages, state_with_timestamps, wait_text,
 };
 use crate::discord::sanitize;
 use crate::domain::event::Action;
@@ -10,33 +10,34 @@ use crate::domain::identity::Pid;
 use crate::domain::session_diff::SessionChange;
 use crate::workflow::ports::CardContent;
 
-const QUERY: usize = 1_200;
-const FORMER_QUERY: usize = 300;
-/// More waiters than this are counted, not named.
-const NAMED: usize = 10;
+const QUERY_LENGTH: usize = 1_200;
+const FORMER_QUERY_LENGTH: usize = 300;
+/// Further waiters are counted, not named.
+const MAX_WAITERS: usize = 10;
 
-/// The sessions: what each does, what it waits for, whom it blocks, whose it is, and its query.
+/// The sessions: for each its state, what it waits for, which sessions it blocks, user and client, and its query.
 pub(super) fn description(card: &CardContent) -> String {
     let backends = &card.request.details.backends;
     if let [_] = backends[..] {
         return describe_session(card, 0);
     }
     let lines: Vec<_> = (0..backends.len())
-        .map(|index| {
-            let (session, waiters) = card.latest(index);
-            let mut parts = vec![
-                format!("**{}**", session.pid),
-                state_with_ages(session, card.request.details.seen_at),
-            ];
-            if waiters > 0 {
-                parts.push(format!("blocks {waiters}"));
-            }
-            parts.push(origin_text(session));
-            parts.extend(card.sessions.get(index).and_then(|shown| shown.lapsed.clone()));
-            parts.join(" · ")
-        })
+        .map(|index| summarize_session(card, index))
         .collect();
     lines.join("\n")
+}
+
+/// One session of several, in one line.
+fn summarize_session(card: &CardContent, index: usize) -> String {
+    let (session, waiters) = card.latest(index);
+    let state = state_with_ages(session, card.request.details.seen_at);
+    let mut parts = vec![format!("**{}**", session.pid), state];
+    if waiters > 0 {
+        parts.push(format!("blocks {waiters}"));
+    }
+    parts.push(origin_text(session));
+    parts.extend(card.sessions.get(index).and_then(|shown| shown.lapsed.clone()));
+    parts.join(" · ")
 }
 
 fn describe_session(card: &CardContent, index: usize) -> String {
@@ -46,7 +47,7 @@ fn describe_session(card: &CardContent, index: usize) -> String {
     let mut lines = Vec::new();
     if let Some(worker) = backend.worker {
         lines.push(format!(
-            "{worker} is a parallel worker of {}: this is about its leader.",
+            "{worker} is a parallel worker of {}. This request is about the leader.",
             backend.identity.pid
         ));
     }
@@ -57,47 +58,54 @@ fn describe_session(card: &CardContent, index: usize) -> String {
     {
         lines.push(format!("⚠️ {}", obstacle_warning(obstacle)));
     }
-    if let Some(holders) = holders(session).filter(|_| waiters > 0) {
+    if let Some(holders) = lock_holders(session).filter(|_| waiters > 0) {
         lines.push(format!(
-            "⚠️ It waits itself, for {holders}: ending it may release nobody. \
-             /sessions view:blocking shows what holds up the queue."
+            "⚠️ This session itself waits for {holders}. Ending it may release no one. \
+             /sessions view:blocking shows the root blocker."
         ));
     }
     let is_as_recorded = shown.is_none_or(|shown| shown.latest.is_none());
     lines.push(if is_as_recorded && !card.request.is_open() {
         state_with_ages(session, details.seen_at)
     } else {
-        // An open card is edited at no set time, so an age would soon be wrong.
+        // The card of an open request is not edited at regular intervals, so an age would soon be wrong.
         state_with_timestamps(session)
     });
-    if let Some(waiting) = wait_text(session) {
-        lines.push(waiting);
+    if let Some(wait) = wait_text(session) {
+        lines.push(wait);
     }
     if waiters > 0 {
         let waiting_pids = shown.map(|shown| shown.waiting_pids.as_slice());
-        lines.push(blocks(waiters as usize, waiting_pids.unwrap_or_default()));
+        lines.push(blocked_sessions_text(
+            waiters as usize,
+            waiting_pids.unwrap_or_default(),
+        ));
     }
     lines.push(origin_text(session));
     let mut text = lines.join("\n");
     if let Some(query) = &session.query {
         text.push('\n');
-        text.push_str(sanitize::block(query, QUERY).as_str());
+        text.push_str(sanitize::block(query, QUERY_LENGTH).as_str());
     }
     text
 }
 
-/// How many their ends release: nobody for certain where a session waits itself.
-pub(super) fn releases(card: &CardContent) -> u32 {
+/// The number of waiters that the end of the sessions would release. Those of a session that waits itself do not count,
+/// because their release is not certain.
+pub(super) fn released_waiters(card: &CardContent) -> u32 {
     let observations = (0..card.request.details.backends.len()).map(|index| card.latest(index));
     observations
-        .filter(|(session, _)| holders(session).is_none())
+        .filter(|(session, _)| lock_holders(session).is_none())
         .fold(0, |sum, (_, waiters)| sum.saturating_add(waiters))
 }
 
-/// How many it blocks, and the first of them.
-fn blocks(waiters: usize, waiting: &[Pid]) -> String {
+fn blocked_sessions_text(waiters: usize, waiting_pids: &[Pid]) -> String {
     let blocks = format!("**Blocks {}**", count(waiters, "session"));
-    let named: Vec<_> = waiting.iter().take(NAMED).map(Pid::to_string).collect();
+    let named: Vec<_> = waiting_pids
+        .iter()
+        .take(MAX_WAITERS)
+        .map(Pid::to_string)
+        .collect();
     match waiters.saturating_sub(named.len()) {
         _ if named.is_empty() => blocks,
         0 => format!("{blocks}: {}", named.join(", ")),
@@ -105,46 +113,50 @@ fn blocks(waiters: usize, waiting: &[Pid]) -> String {
     }
 }
 
-/// What was the case before the last change that could change somebody's mind.
-pub(super) fn changed(card: &CardContent) -> Option<String> {
+/// What was different before the last material change.
+pub(super) fn changes_text(card: &CardContent) -> Option<String> {
     let changes = card.sessions.iter().flat_map(|session| &session.changes);
     let lines: Vec<_> = changes
         .map(|change| match change {
             SessionChange::Query { before: Some(query) } => {
-                format!("Its query was {}", sanitize::code(query, FORMER_QUERY))
+                format!("Its query was {}", sanitize::code(query, FORMER_QUERY_LENGTH))
             }
             SessionChange::Query { before: None } => "It runs another query".to_owned(),
             SessionChange::State { before } => format!("Its state was {before}"),
-            SessionChange::Waiters { before: 0 } => "It blocked nobody".to_owned(),
+            SessionChange::Waiters { before: 0 } => "It blocked no sessions".to_owned(),
             SessionChange::Waiters { before } => format!("It blocked {}", count(*before as usize, "session")),
         })
         .collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
-/// What an approval brings about.
-pub(super) fn consequences(card: &CardContent) -> String {
-    let details = &card.request.details;
+/// What happens if the request is approved.
+pub(super) fn consequences_text(card: &CardContent) -> String {
+    let action = card.request.details.action;
+    let is_single = card.request.details.backends.len() == 1;
     let (session, waiters) = card.latest(0);
-    let text = match details.action {
-        Action::Cancel if details.backends.len() > 1 => "Their queries end, the sessions stay connected.",
+    let text = match action {
+        Action::Cancel if !is_single => "The queries end. The sessions stay connected.",
+        Action::Terminate if !is_single => {
+            "The sessions are disconnected. Their open transactions are rolled back."
+        }
         Action::Cancel if !session.state.is_running() => "Nothing is signalled while no query runs.",
-        Action::Cancel => "Its query ends, the session stays connected.",
-        Action::Terminate if details.backends.len() > 1 => {
-            "They are disconnected, and their open transactions are rolled back."
-        }
+        Action::Cancel => "The query ends. The session stays connected.",
         Action::Terminate if session.xact_start.is_some() => {
-            "It is disconnected, and its open transaction is rolled back."
+            "The session is disconnected. Its open transaction is rolled back."
         }
-        Action::Terminate => "It is disconnected.",
+        Action::Terminate => "The session is disconnected.",
     };
-    // A cancelled query's transaction holds its locks until its client rolls it back.
-    match (details.action, waiters, holders(session)) {
+    // A cancelled query's transaction keeps its locks until the client rolls it back.
+    match (action, waiters, lock_holders(session)) {
         (Action::Terminate, 1.., Some(holders)) => {
-            format!("{text} Those behind it may go on waiting for {holders}.")
+            format!("{text} The sessions behind it may keep waiting for {holders}.")
         }
         (Action::Terminate, 1.., None) => {
-            format!("{text} Releases {}.", count(releases(card) as usize, "waiter"))
+            format!(
+                "{text} Releases {}.",
+                count(released_waiters(card) as usize, "waiter")
+            )
         }
         _ => text.to_owned(),
     }

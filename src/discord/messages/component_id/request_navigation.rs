@@ -1,68 +1,68 @@
-//! The way to other requests than those that a page shows.
+//! The `custom_id` of buttons that lead to another page of requests.
 
-use super::{ComponentIdError, MOST, VERSION, optional};
+use super::{ComponentIdError, MAX_LENGTH, VERSION, parse_optional};
 use crate::discord::messages::request_list::{RequestFilter, RequestStatus};
 use crate::domain::identity::Pid;
 use crate::domain::ids::{RequestId, UserId};
 use crate::workflow::ports::SearchAnchor;
 
-pub(super) const BROWSE: &str = "q";
+pub(super) const REQUESTS: &str = "q";
 
-/// Some of the requests that are wanted, from one of them on.
+/// The page of a request list to go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestNavigation {
-    pub wanted: RequestFilter,
-    pub reach: SearchAnchor,
+    pub filter: RequestFilter,
+    pub anchor: SearchAnchor,
 }
 
 impl RequestNavigation {
-    /// As a `custom_id`. It always fits: three numbers of at most 20 digits, and a few letters.
-    pub fn id(&self) -> String {
+    /// It always fits into a `custom_id`: three numbers of at most 20 digits, and a few letters.
+    pub fn custom_id(&self) -> String {
         let RequestFilter {
             status,
             pid,
             requester,
-        } = self.wanted;
-        let reach = match self.reach {
+        } = self.filter;
+        let anchor = match self.anchor {
             SearchAnchor::Newest => String::new(),
             SearchAnchor::OlderThan(request) => format!("o{request}"),
             SearchAnchor::NewerThan(request) => format!("n{request}"),
         };
         let id = [
-            format!("{VERSION}{BROWSE}"),
+            format!("{VERSION}{REQUESTS}"),
             status_letter(status).to_owned(),
             pid.map_or(String::new(), |pid| pid.to_string()),
             requester.map_or(String::new(), |requester| requester.to_string()),
-            reach,
+            anchor,
         ]
         .join(":");
-        debug_assert!(id.len() <= MOST, "{id}");
+        debug_assert!(id.len() <= MAX_LENGTH, "{id}");
         id
     }
 
-    pub(super) fn read(fields: &str) -> Result<Self, ComponentIdError> {
+    pub(super) fn parse(fields: &str) -> Result<Self, ComponentIdError> {
         let fields: Vec<_> = fields.split(':').collect();
-        let [status, pid, requester, reach] = fields[..] else {
+        let [status, pid, requester, anchor] = fields[..] else {
             return Err(ComponentIdError::Foreign);
         };
         let status = RequestStatus::ALL
             .into_iter()
             .find(|known| status_letter(*known) == status)
             .ok_or(ComponentIdError::Foreign)?;
-        let number = |text: &str| text.parse().ok().map(RequestId);
-        let reach = match (reach.get(..1), reach.get(1..)) {
+        let request_id = |text: &str| text.parse().ok().map(RequestId);
+        let anchor = match (anchor.get(..1), anchor.get(1..)) {
             (None, _) => Some(SearchAnchor::Newest),
-            (Some("o"), Some(request)) => number(request).map(SearchAnchor::OlderThan),
-            (Some("n"), Some(request)) => number(request).map(SearchAnchor::NewerThan),
+            (Some("o"), Some(request)) => request_id(request).map(SearchAnchor::OlderThan),
+            (Some("n"), Some(request)) => request_id(request).map(SearchAnchor::NewerThan),
             _ => None,
         };
         Ok(Self {
-            wanted: RequestFilter {
+            filter: RequestFilter {
                 status,
-                pid: optional(pid, |text| text.parse().ok().and_then(Pid::new))?,
-                requester: optional(requester, |text| text.parse().ok().map(UserId))?,
+                pid: parse_optional(pid, |text| text.parse().ok().and_then(Pid::new))?,
+                requester: parse_optional(requester, |text| text.parse().ok().map(UserId))?,
             },
-            reach: reach.ok_or(ComponentIdError::Foreign)?,
+            anchor: anchor.ok_or(ComponentIdError::Foreign)?,
         })
     }
 }

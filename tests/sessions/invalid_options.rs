@@ -1,46 +1,46 @@
-//! Where nothing can be shown, one plain line says what to write instead.
+//! Options that cannot be used: one line says what to use instead.
 
 use throwaway_postgres::Cluster;
 
 use crate::scene::{Scene, refusal};
 
 #[tokio::test]
-async fn a_wish_that_cannot_be_is_answered_in_one_line() {
+async fn an_invalid_option_is_refused_in_one_line() {
     let cluster = Cluster::start().await.unwrap();
     let url = cluster.bot().await.unwrap();
     let other = cluster.socket_url("killgate", "postgres");
     let scene = Scene::with(&[("orders", &url), ("billing", &other)], "").await;
-    let told = async |options: &[(&str, &str)]| refusal(&scene.types("ana", "/sessions", options).await);
+    let refused = async |options: &[(&str, &str)]| refusal(&scene.types("ana", "/sessions", options).await);
 
     assert_eq!(
-        told(&[("min_age", "soon")]).await,
-        "min_age cannot be “soon”: give a number and s, m, h or d, such as 90s, 15m or 2h."
+        refused(&[("min_age", "soon")]).await,
+        "min_age cannot be “soon”. Use a number and s, m, h or d, such as 90s, 15m or 2h."
     );
     assert_eq!(
-        told(&[("target", "order")]).await,
+        refused(&[("target", "order")]).await,
         "There is no target “order”. Did you mean orders? Choose one of: billing, orders."
     );
     assert_eq!(
-        told(&[("target", "warehouse")]).await,
+        refused(&[("target", "warehouse")]).await,
         "There is no target “warehouse”. Choose one of: billing, orders."
     );
     let ivy = refusal(&scene.types("ivy", "/sessions", &[("target", "order")]).await);
-    assert!(ivy.starts_with("You may not look at sessions here."), "{ivy}");
+    assert!(ivy.starts_with("You may not view sessions here."), "{ivy}");
     let long = "@everyone ".repeat(300);
     assert!(
-        told(&[("target", &long)])
+        refused(&[("target", &long)])
             .await
             .contains("Choose one of: billing, orders.")
     );
     assert!(
-        told(&[("min_age", &long)])
+        refused(&[("min_age", &long)])
             .await
             .ends_with("such as 90s, 15m or 2h.")
     );
 }
 
 #[tokio::test]
-async fn a_filter_that_matches_nothing_says_so_and_how_to_go_on() {
+async fn a_filter_without_matches_says_what_to_do() {
     let cluster = Cluster::start().await.unwrap();
     let scene = Scene::of(&cluster).await;
     let _victim = cluster
@@ -52,8 +52,8 @@ async fn a_filter_that_matches_nothing_says_so_and_how_to_go_on() {
     let text = list.text();
     assert!(
         text.contains(
-            "No session matches user nobody, age 1 h or more: leave a filter out, or choose `view:all`. \
-             The users now: app"
+            "No session matches user nobody, age 1 h or more. Remove a filter, or use `view:all`. \
+             Current users: app"
         ),
         "{text}"
     );

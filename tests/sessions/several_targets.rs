@@ -1,4 +1,4 @@
-//! Several targets: each is asked at once, and none hides the others.
+//! Several targets: all are queried at once, and a silent one does not hide the others.
 
 use throwaway_postgres::Cluster;
 use tokio::net::TcpListener;
@@ -7,12 +7,15 @@ use crate::proxy::Proxy;
 use crate::scene::Scene;
 
 #[tokio::test]
-async fn a_target_that_swallows_everything_is_named_while_the_others_are_shown() {
+async fn a_silent_target_is_named_while_the_others_are_shown() {
     let cluster = Cluster::start().await.unwrap();
     let url = cluster.bot().await.unwrap();
-    // It accepts connections, and never says a word.
-    let hole = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let dead = format!("postgresql://killgate@{}/postgres", hole.local_addr().unwrap());
+    // It accepts connections and never answers.
+    let silent_server = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let dead = format!(
+        "postgresql://killgate@{}/postgres",
+        silent_server.local_addr().unwrap()
+    );
     let scene = Scene::with(&[("orders", &url), ("billing", &dead)], "").await;
     let victim = cluster
         .victim("app")
@@ -28,7 +31,7 @@ async fn a_target_that_swallows_everything_is_named_while_the_others_are_shown()
         text.contains("**billing** has not answered yet") || text.contains("**billing** did not answer"),
         "{text}"
     );
-    list.becomes("the list, with what became of billing", |list| {
+    list.becomes("the list with the error of billing", |list| {
         list.text()
             .contains("**billing** did not answer: it did not answer in time")
     })
@@ -37,7 +40,7 @@ async fn a_target_that_swallows_everything_is_named_while_the_others_are_shown()
 }
 
 #[tokio::test]
-async fn what_a_slow_target_answers_in_the_end_is_shown_in_the_same_message() {
+async fn the_late_answer_of_a_slow_target_is_shown_in_the_same_message() {
     let cluster = Cluster::start().await.unwrap();
     cluster.bot().await.unwrap();
     let proxy = Proxy::to(cluster.port()).await;

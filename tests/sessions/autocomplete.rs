@@ -1,4 +1,4 @@
-//! Choices come in time, whatever PostgreSQL does.
+//! Autocompletion of pids and targets.
 
 use throwaway_postgres::Cluster;
 
@@ -6,7 +6,7 @@ use crate::proxy::Proxy;
 use crate::scene::Scene;
 
 #[tokio::test]
-async fn sessions_are_offered_worst_first_by_whatever_is_typed_of_them() {
+async fn sessions_are_offered_the_worst_first_and_match_any_of_their_names() {
     let cluster = Cluster::start().await.unwrap();
     let scene = Scene::of(&cluster).await;
     cluster
@@ -35,9 +35,9 @@ async fn sessions_are_offered_worst_first_by_whatever_is_typed_of_them() {
         choices.into_iter().map(|(_, value)| value).collect()
     };
 
-    let everybody = offered("").await;
-    assert_eq!(everybody[0], blocker.pid().to_string(), "the worst comes first");
-    assert!(everybody.contains(&idle.pid().to_string()));
+    let all = offered("").await;
+    assert_eq!(all[0], blocker.pid().to_string(), "the worst comes first");
+    assert!(all.contains(&idle.pid().to_string()));
     assert_eq!(offered("nightly").await, [idle.pid().to_string()]);
     assert_eq!(offered("BATCH").await, [idle.pid().to_string()]);
     assert_eq!(offered("from orders").await, [waiter.pid().to_string()]);
@@ -51,12 +51,12 @@ async fn sessions_are_offered_worst_first_by_whatever_is_typed_of_them() {
     );
     let targets = ana.completes("/cancel", "target", "ord").await;
     assert_eq!(targets, [("orders".to_owned(), "orders".to_owned())]);
-    let nothing = scene.person("ivy").in_channel(&scene.incident());
-    assert!(nothing.completes("/cancel", "pid", "").await.is_empty());
+    let ivy = scene.person("ivy").in_channel(&scene.incident());
+    assert!(ivy.completes("/cancel", "pid", "").await.is_empty());
 }
 
 #[tokio::test]
-async fn a_server_that_stalls_delays_no_choices() {
+async fn a_silent_server_does_not_delay_choices() {
     let cluster = Cluster::start().await.unwrap();
     let url = cluster.bot().await.unwrap();
     let proxy = Proxy::to(cluster.port()).await;

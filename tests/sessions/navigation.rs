@@ -1,13 +1,13 @@
-//! Pages are turned in place, by whoever may look, for as long as the message is there.
+//! The buttons that turn the pages of a session list.
 
 use discord_sim::Message;
 use throwaway_postgres::{Cluster, Victim, eventually};
 
 use crate::scene::{Scene, button, refusal};
 
-async fn resting(cluster: &Cluster, many: usize) -> Vec<Victim> {
+async fn idle_in_transaction(cluster: &Cluster, count: usize) -> Vec<Victim> {
     let mut victims = Vec::new();
-    for _ in 0..many {
+    for _ in 0..count {
         let victim = cluster.victim("app").idle_in_transaction("select 1").await;
         victims.push(victim.expect("a session"));
     }
@@ -24,10 +24,10 @@ fn shown(list: &Message) -> Vec<i32> {
 }
 
 #[tokio::test]
-async fn every_session_is_on_one_of_the_pages_also_after_a_restart() {
+async fn pages_show_every_session_even_after_a_restart() {
     let cluster = Cluster::start().await.unwrap();
     let mut scene = Scene::of(&cluster).await;
-    let victims = resting(&cluster, 6).await;
+    let victims = idle_in_transaction(&cluster, 6).await;
     let list = scene
         .sessions(&[("view", "idle-in-transaction"), ("user", "app")])
         .await;
@@ -35,9 +35,9 @@ async fn every_session_is_on_one_of_the_pages_also_after_a_restart() {
     assert!(list.text().contains("Page 1 of 2"), "{}", list.text());
 
     scene.restart_bot().await;
-    let turned = scene.person("ben").presses(&list, &button(&list, "More ▶")).await;
+    let answer = scene.person("ben").presses(&list, &button(&list, "More ▶")).await;
     assert_eq!(
-        turned.messages(),
+        answer.messages(),
         std::slice::from_ref(&list),
         "the page is turned in place"
     );
@@ -53,10 +53,10 @@ async fn every_session_is_on_one_of_the_pages_also_after_a_restart() {
 }
 
 #[tokio::test]
-async fn a_page_that_is_gone_gives_way_to_the_last_there_is() {
+async fn a_page_that_no_longer_exists_is_replaced_by_the_last_one() {
     let cluster = Cluster::start().await.unwrap();
     let scene = Scene::of(&cluster).await;
-    let victims = resting(&cluster, 9).await;
+    let victims = idle_in_transaction(&cluster, 9).await;
     let list = scene
         .sessions(&[("view", "idle-in-transaction"), ("user", "app")])
         .await;
@@ -66,23 +66,26 @@ async fn a_page_that_is_gone_gives_way_to_the_last_there_is() {
     let refresh = button(&list, "Refresh");
     eventually("a list without them", async || {
         scene.person("ana").presses(&list, &refresh).await;
-        Ok(list.text().contains("No transaction rests open").then_some(()))
+        Ok(list.text().contains("No open transactions").then_some(()))
     })
     .await
     .unwrap();
-    assert_eq!(list.components().len(), 1, "nothing left to turn to or to pick");
+    assert_eq!(list.components().len(), 1, "only the refresh button is left");
 }
 
 #[tokio::test]
-async fn who_may_not_look_may_not_turn_pages_either() {
+async fn people_without_the_right_to_view_cannot_turn_pages() {
     let cluster = Cluster::start().await.unwrap();
     let scene = Scene::of(&cluster).await;
     let list = scene.sessions(&[]).await;
     let before = list.text();
     let refresh = button(&list, "Refresh");
 
-    let said = refusal(&scene.person("ivy").presses(&list, &refresh).await);
-    assert!(said.starts_with("You may not look at sessions here."), "{said}");
+    let refusal_text = refusal(&scene.person("ivy").presses(&list, &refresh).await);
+    assert!(
+        refusal_text.starts_with("You may not view sessions here."),
+        "{refusal_text}"
+    );
     scene.person("vera").loses_role("watch");
     refusal(&scene.person("vera").presses(&list, &refresh).await);
     assert_eq!(list.text(), before);

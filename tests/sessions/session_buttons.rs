@@ -1,17 +1,17 @@
-//! From seeing to doing: a session is picked, and what is asked for goes the way of the commands.
+//! Requests made with the menu and the buttons under a session list.
 
 use discord_sim::{Answer, Message};
 use throwaway_postgres::{Cluster, SqlState, eventually};
 
 use crate::scene::{LIMIT, Scene, button, option, refusal};
 
-async fn pick(scene: &Scene, who: &str, list: &Message, pid: i32) -> Answer {
+async fn select(scene: &Scene, who: &str, list: &Message, pid: i32) -> Answer {
     let (menu, value) = option(list, pid);
     scene.person(who).chooses(list, &menu, [value.as_str()]).await
 }
 
 #[tokio::test]
-async fn a_session_is_picked_asked_about_with_a_reason_and_terminated_once_approved() {
+async fn a_selected_session_is_terminated_after_a_request_with_a_reason_is_approved() {
     let cluster = Cluster::start().await.unwrap();
     let scene = Scene::of(&cluster).await;
     cluster.sql("create table orders (id int)").await.unwrap();
@@ -29,7 +29,7 @@ async fn a_session_is_picked_asked_about_with_a_reason_and_terminated_once_appro
 
     let list = scene.sessions(&[("view", "blocking")]).await;
     assert!(!list.is_ephemeral());
-    let details = pick(&scene, "ana", &list, blocker.pid()).await.message();
+    let details = select(&scene, "ana", &list, blocker.pid()).await.message();
     assert!(details.is_ephemeral());
     assert!(details.text().contains("Blocks 1 session"), "{}", details.text());
     let form = scene
@@ -63,7 +63,7 @@ async fn a_session_is_picked_asked_about_with_a_reason_and_terminated_once_appro
 }
 
 #[tokio::test]
-async fn a_query_is_cancelled_the_same_way_and_no_reason_needs_giving() {
+async fn a_query_is_cancelled_after_a_request_without_a_reason_is_approved() {
     let cluster = Cluster::start().await.unwrap();
     let scene = Scene::of(&cluster).await;
     let mut victim = cluster
@@ -73,7 +73,7 @@ async fn a_query_is_cancelled_the_same_way_and_no_reason_needs_giving() {
         .unwrap();
 
     let list = scene.sessions(&[]).await;
-    let details = pick(&scene, "ana", &list, victim.pid()).await.message();
+    let details = select(&scene, "ana", &list, victim.pid()).await.message();
     let form = scene
         .person("ana")
         .presses(&details, &button(&details, "Ask to cancel"))
@@ -93,7 +93,7 @@ async fn a_query_is_cancelled_the_same_way_and_no_reason_needs_giving() {
 }
 
 #[tokio::test]
-async fn a_session_that_has_ended_meanwhile_is_told_so_at_each_step() {
+async fn a_session_that_has_ended_is_refused_at_each_step() {
     let cluster = Cluster::start().await.unwrap();
     let scene = Scene::of(&cluster).await;
     let victim = cluster
@@ -103,28 +103,28 @@ async fn a_session_that_has_ended_meanwhile_is_told_so_at_each_step() {
         .unwrap();
     let pid = victim.pid();
     let list = scene.sessions(&[]).await;
-    let details = pick(&scene, "ana", &list, pid).await.message();
+    let details = select(&scene, "ana", &list, pid).await.message();
 
     cluster
         .sql(&format!("select pg_terminate_backend({pid}, 30000)"))
         .await
         .unwrap();
-    let said = refusal(&pick(&scene, "ana", &list, pid).await);
+    let said = refusal(&select(&scene, "ana", &list, pid).await);
     assert_eq!(
         said,
-        format!("The session {pid} on orders that you chose has ended. See /sessions for what runs now.")
+        format!("The session {pid} on orders that you chose has ended. Use /sessions to see what runs now.")
     );
     let form = scene
         .person("ana")
         .presses(&details, &button(&details, "Ask to terminate"))
         .await;
     let said = refusal(&scene.person("ana").submits(&form, [("reason", "too late")]).await);
-    assert!(said.contains("Nothing was asked for"), "{said}");
+    assert!(said.contains("Nothing was requested"), "{said}");
     assert!(scene.ledger().await.is_empty());
 }
 
 #[tokio::test]
-async fn who_may_only_look_is_shown_the_session_and_refused_the_rest_on_record() {
+async fn a_viewer_sees_the_session_and_their_request_is_refused_and_recorded() {
     let cluster = Cluster::start().await.unwrap();
     let scene = Scene::of(&cluster).await;
     let victim = cluster
@@ -134,7 +134,7 @@ async fn who_may_only_look_is_shown_the_session_and_refused_the_rest_on_record()
         .unwrap();
     let list = scene.types("vera", "/sessions", &[]).await.message();
 
-    let details = pick(&scene, "vera", &list, victim.pid()).await.message();
+    let details = select(&scene, "vera", &list, victim.pid()).await.message();
     let pressed = scene
         .person("vera")
         .presses(&details, &button(&details, "Ask to terminate"))
@@ -144,7 +144,7 @@ async fn who_may_only_look_is_shown_the_session_and_refused_the_rest_on_record()
         said.starts_with("You may not ask for a terminate on orders."),
         "{said}"
     );
-    // The refusal does not wait for the record.
+    // The refusal is sent before the record is written.
     let recorded = eventually("a record of the attempt", async || {
         Ok(Some(scene.ledger().await).filter(|records| !records.is_empty()))
     })
@@ -153,13 +153,13 @@ async fn who_may_only_look_is_shown_the_session_and_refused_the_rest_on_record()
     assert_eq!(recorded.len(), 1);
     assert_eq!(recorded[0]["why"], "not_a_requester");
 
-    let said = refusal(&pick(&scene, "ivy", &list, victim.pid()).await);
-    assert!(said.starts_with("You may not look at sessions here."), "{said}");
+    let said = refusal(&select(&scene, "ivy", &list, victim.pid()).await);
+    assert!(said.starts_with("You may not view sessions here."), "{said}");
     assert!(victim.still_alive().await.unwrap());
 }
 
 #[tokio::test]
-async fn who_lost_the_right_after_the_form_was_opened_is_refused() {
+async fn a_person_who_loses_the_right_after_opening_the_form_is_refused() {
     let cluster = Cluster::start().await.unwrap();
     let scene = Scene::of(&cluster).await;
     let victim = cluster
@@ -168,7 +168,7 @@ async fn who_lost_the_right_after_the_form_was_opened_is_refused() {
         .await
         .unwrap();
     let list = scene.sessions(&[]).await;
-    let details = pick(&scene, "ana", &list, victim.pid()).await.message();
+    let details = select(&scene, "ana", &list, victim.pid()).await.message();
     let form = scene
         .person("ana")
         .presses(&details, &button(&details, "Ask to terminate"))
@@ -182,9 +182,9 @@ async fn who_lost_the_right_after_the_form_was_opened_is_refused() {
     );
 }
 
-/// The kernel gives the pid of a session that was looked at to another one: pressing means the one that was seen.
+/// The pid of the listed session is reused by another one. The buttons still refer to the listed session.
 #[tokio::test]
-async fn a_pid_that_was_reused_after_the_list_was_made_is_told_so_at_each_step() {
+async fn a_pid_that_was_reused_after_the_list_is_refused_at_each_step() {
     let cluster = Cluster::start().await.unwrap();
     let scene = Scene::of(&cluster).await;
     let mut victim = cluster
@@ -194,7 +194,7 @@ async fn a_pid_that_was_reused_after_the_list_was_made_is_told_so_at_each_step()
         .unwrap();
     let pid = victim.pid();
     let list = scene.sessions(&[]).await;
-    let details = pick(&scene, "ana", &list, pid).await.message();
+    let details = select(&scene, "ana", &list, pid).await.message();
     let form = scene
         .person("ana")
         .presses(&details, &button(&details, "Ask to terminate"))
@@ -204,13 +204,13 @@ async fn a_pid_that_was_reused_after_the_list_was_made_is_told_so_at_each_step()
         .await
         .unwrap();
     victim.ended().await.unwrap();
-    let Some(heir) = cluster.connect_with_pid("app", pid).await.unwrap() else {
+    let Some(successor) = cluster.connect_with_pid("app", pid).await.unwrap() else {
         println!("skipped: no pid could be reused here");
         return;
     };
 
-    let picked = refusal(&pick(&scene, "ana", &list, pid).await);
-    let replaced = format!("pid {pid} on orders belongs to another one now");
+    let picked = refusal(&select(&scene, "ana", &list, pid).await);
+    let replaced = format!("pid {pid} on orders now belongs to another session");
     assert!(picked.contains(&replaced), "{picked}");
     let submitted = refusal(&scene.person("ana").submits(&form, [("reason", "too late")]).await);
     assert!(submitted.contains(&replaced), "{submitted}");
@@ -220,6 +220,6 @@ async fn a_pid_that_was_reused_after_the_list_was_made_is_told_so_at_each_step()
         .await;
     let asked = refusal(&scene.person("ana").submits(&pressed, [("reason", "")]).await);
     assert!(asked.contains(&replaced), "{asked}");
-    assert!(scene.ledger().await.is_empty(), "nothing was asked about anybody");
-    heir.batch_execute("select 'unharmed'").await.unwrap();
+    assert!(scene.ledger().await.is_empty(), "nothing was requested");
+    successor.batch_execute("select 'unharmed'").await.unwrap();
 }
