@@ -1,8 +1,9 @@
-//! Reads the sources and fails where the house's rules are broken: an arrow that points the wrong way, a
-//! library in a room that is not to know it, a file too long to read, test code outside of its module.
+//! Reads the sources and fails on a violation of the architecture: a forbidden import, a library in the wrong folder, a file that
+//! is too long, test code outside of `mod tests`.
 
 mod dependencies;
 mod deployment;
+mod map;
 mod planted;
 mod rules;
 mod source;
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 use rules::{Sources, violations};
 
 #[test]
-fn the_house_keeps_its_rules() {
+fn the_sources_follow_the_architecture() {
     let root = root();
     let manifest: toml::Table = read("Cargo.toml").parse().unwrap();
     let dependencies = manifest["dependencies"].as_table().unwrap();
@@ -34,7 +35,7 @@ fn the_house_keeps_its_rules() {
     let found = violations(&Sources { files, libraries });
     assert!(
         found.is_empty(),
-        "{} broken rules:\n{}",
+        "{} violations:\n{}",
         found.len(),
         found.join("\n")
     );
@@ -52,7 +53,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 }
 
 fn read(file: &str) -> String {
-    fs::read_to_string(root().join(file)).unwrap_or_else(|problem| panic!("{file}: {problem}"))
+    fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
 fn root() -> &'static Path {

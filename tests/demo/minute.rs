@@ -42,7 +42,7 @@ async fn two_people_end_the_trouble_by_keyboard() {
     done(&browser, 4).await;
     done(&browser, 5).await;
     browser.reads("#aside .health", "The shop sells").await;
-    browser.picture("healing").await;
+    browser.picture("recovered").await;
 
     browser.closes().await;
     demo.ends().await;
@@ -144,7 +144,7 @@ async fn one_person_after_the_other_ends_it_on_a_phone() {
     let left_out = "Start the first trouble again below";
     browser.reads("#aside [aria-current] .hint", left_out).await;
     browser.fits().await;
-    browser.picture("patient-phone").await;
+    browser.picture("database-phone").await;
 
     browser.closes().await;
     demo.ends().await;
