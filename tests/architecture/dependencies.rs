@@ -49,9 +49,7 @@ fn killgate_uses_every_dependency_it_declares() {
 /// The crates in each of the two tables.
 fn documented() -> [BTreeSet<String>; 2] {
     let text = read("docs/dependencies.md");
-    let (linked, elsewhere) = text
-        .split_once("## Only in tests and tools")
-        .expect("two tables");
+    let (linked, elsewhere) = text.split_once("## Only in tests and tools").expect("two tables");
     [linked, elsewhere].map(|table| {
         let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
         rows.filter_map(|row| Some(row.split_once('`')?.0.to_owned()))

@@ -21,7 +21,9 @@ fn images_are_built_from_the_lock_file_and_run_unprivileged_without_a_shell() {
         }
         let users = arguments("USER ");
         let user = users.last().expect("a USER").split(':').next().unwrap();
-        let number: u32 = user.parse().expect("a number, which an orchestrator can compare with 0");
+        let number: u32 = user
+            .parse()
+            .expect("a number, which an orchestrator can compare with 0");
         assert_ne!(number, 0, "{dockerfile}: root");
         // A command without brackets needs a shell, which the image does not have.
         for instruction in ["ENTRYPOINT ", "CMD "] {
@@ -48,7 +50,11 @@ fn build_context() -> Vec<String> {
 #[test]
 fn the_build_context_contains_every_file_that_the_sources_include() {
     let build_context = build_context();
-    let is_in_context = |file: &str| build_context.iter().any(|entry| Path::new(file).starts_with(entry));
+    let is_in_context = |file: &str| {
+        build_context
+            .iter()
+            .any(|entry| Path::new(file).starts_with(entry))
+    };
     let included = Regex::new(r#"include_(?:str|bytes)!\("([^"]+)"\)"#).unwrap();
     let mut seen = 0;
     for folder in ["src", "crates/discord-sim/src"] {

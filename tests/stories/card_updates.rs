@@ -1,32 +1,32 @@
-//! While a request is open its card follows the truth.
+//! The card of an open request is kept up to date.
 
 use std::time::{Duration, Instant};
 
 use throwaway_postgres::SqlState;
 
-use crate::house::{APPROVE, House, Right};
+use crate::environment::{APPROVE, SignalRight, TestEnv};
 
-async fn a_session_that_ends_by_itself_closes_its_request(right: Right) {
-    let house = House::under(right).await;
-    let victim = house.running("select pg_sleep(1)").await;
-    let card = house.card("/terminate", victim.pid()).await;
+async fn a_request_lapses_when_its_session_ends_by_itself(right: SignalRight) {
+    let env = TestEnv::start_with(right).await;
+    let victim = env.session_running("select pg_sleep(1)").await;
+    let card = env.request_card("/terminate", victim.pid()).await;
 
     let ended = Instant::now();
     drop(victim);
 
-    let result = house.ends(1, &card, "lapsed", "Lapsed").await;
+    let result = env.assert_outcome(1, &card, "lapsed", "Lapsed").await;
     assert!(ended.elapsed() < Duration::from_secs(15), "{:?}", ended.elapsed());
     assert!(result.contains("has ended by itself"), "{result}");
 }
 
-async fn a_query_that_ends_by_itself_closes_the_request_to_cancel_it(right: Right) {
-    let house = House::under(right).await;
-    let mut victim = house.running("select pg_sleep(1.5)").await;
-    let card = house.card("/cancel", victim.pid()).await;
+async fn a_cancel_request_lapses_when_its_query_ends_by_itself(right: SignalRight) {
+    let env = TestEnv::start_with(right).await;
+    let mut victim = env.session_running("select pg_sleep(1.5)").await;
+    let card = env.request_card("/cancel", victim.pid()).await;
 
     assert_eq!(victim.ended().await.unwrap(), SqlState::SUCCESSFUL_COMPLETION);
 
-    let result = house.ends(1, &card, "lapsed", "Lapsed").await;
+    let result = env.assert_outcome(1, &card, "lapsed", "Lapsed").await;
     assert!(
         result.contains("the query has ended") || result.contains("The query has ended"),
         "{result}"
@@ -34,45 +34,44 @@ async fn a_query_that_ends_by_itself_closes_the_request_to_cancel_it(right: Righ
     assert!(victim.still_alive().await.unwrap());
 }
 
-async fn a_cancel_that_cannot_help_says_so_before_anyone_approves(right: Right) {
-    let house = House::under(right).await;
-    house
-        .sql("create table stock (id int); grant all on stock to public")
+async fn the_card_warns_before_approval_when_a_cancel_cannot_help(right: SignalRight) {
+    let env = TestEnv::start_with(right).await;
+    env.sql("create table stock (id int); grant all on stock to public")
         .await;
-    let app = || house.cluster.victim("app");
+    let app = || env.cluster.victim("app");
     let holder = app().idle_in_transaction("lock table stock").await.unwrap();
     let idle = app().idle().await.unwrap();
 
-    let card = house.card("/cancel", holder.pid()).await;
+    let card = env.request_card("/cancel", holder.pid()).await;
     let text = card.text();
     assert!(text.contains("There is no query to cancel"), "{text}");
     assert!(text.contains("/terminate"), "{text}");
-    house.reacts("ben", &card, APPROVE);
-    house.ends(1, &card, "moved_on", "Moved on").await;
+    env.react("ben", &card, APPROVE);
+    env.assert_outcome(1, &card, "moved_on", "Moved on").await;
 
-    let card = house.card("/cancel", idle.pid()).await;
+    let card = env.request_card("/cancel", idle.pid()).await;
     assert!(card.text().contains("the session is idle"), "{}", card.text());
-    house.reacts("ben", &card, APPROVE);
-    house.ends(2, &card, "moved_on", "Moved on").await;
+    env.react("ben", &card, APPROVE);
+    env.assert_outcome(2, &card, "moved_on", "Moved on").await;
     for request in [1, 2] {
-        assert_eq!(house.finished(request).await["signal_sent"], false);
+        assert_eq!(env.wait_for_finished(request).await["signal_sent"], false);
     }
     for victim in [holder, idle] {
         assert!(victim.still_alive().await.unwrap());
     }
 }
 
-async fn a_parallel_workers_card_is_its_leaders(right: Right) {
-    let house = House::under(right).await;
-    let mut victim = house.cluster.victim("app").idle().await.unwrap();
+async fn the_card_of_a_parallel_worker_is_about_its_leader(right: SignalRight) {
+    let env = TestEnv::start_with(right).await;
+    let mut victim = env.cluster.victim("app").idle().await.unwrap();
     let parallel = "set force_parallel_mode = on; set debug_parallel_query = on";
     for setting in parallel.split("; ") {
-        // The first is its name until 15, the second from 16 on.
+        // The setting has the first name up to PostgreSQL 15, the second from 16 on.
         let _ = victim.client().batch_execute(setting).await;
     }
     victim.run("select pg_sleep(600)").await.unwrap();
     let worker = throwaway_postgres::eventually("a parallel worker", async || {
-        let rows = house.cluster.superuser().await?;
+        let rows = env.cluster.superuser().await?;
         let query = "select pid from pg_stat_activity where leader_pid = $1 and pid <> leader_pid";
         let rows = rows.query(query, &[&victim.pid()]).await?;
         Ok(rows.first().map(|row| row.get::<_, i32>(0)))
@@ -80,32 +79,31 @@ async fn a_parallel_workers_card_is_its_leaders(right: Right) {
     .await
     .unwrap();
 
-    let card = house.card("/cancel", worker).await;
+    let card = env.request_card("/cancel", worker).await;
     let says = format!("{worker} is a parallel worker of {}", victim.pid());
     assert!(card.text().contains(&says), "{}", card.text());
-    house.reacts("ben", &card, APPROVE);
+    env.react("ben", &card, APPROVE);
 
-    house.ends(1, &card, "cancelled", "Cancelled").await;
+    env.assert_outcome(1, &card, "cancelled", "Cancelled").await;
     assert_eq!(victim.ended().await.unwrap(), SqlState::QUERY_CANCELED);
-    assert_eq!(house.ledger().await[0]["pid"], victim.pid());
+    assert_eq!(env.ledger().await[0]["pid"], victim.pid());
 }
 
-told_under_both_rights! {
-    a_session_that_ends_by_itself_closes_its_request,
-    a_query_that_ends_by_itself_closes_the_request_to_cancel_it,
-    a_cancel_that_cannot_help_says_so_before_anyone_approves,
-    a_parallel_workers_card_is_its_leaders,
+test_with_both_rights! {
+    a_request_lapses_when_its_session_ends_by_itself,
+    a_cancel_request_lapses_when_its_query_ends_by_itself,
+    the_card_warns_before_approval_when_a_cancel_cannot_help,
+    the_card_of_a_parallel_worker_is_about_its_leader,
 }
 
 #[tokio::test]
-async fn a_material_change_is_shown_with_what_it_was_before() {
-    let house = House::open().await;
-    house
-        .sql("create table stock (id int); grant all on stock to public")
+async fn a_material_change_is_shown_with_the_previous_value() {
+    let env = TestEnv::start().await;
+    env.sql("create table stock (id int); grant all on stock to public")
         .await;
-    let app = || house.cluster.victim("app");
+    let app = || env.cluster.victim("app");
     let mut victim = app().idle_in_transaction("lock table stock").await.unwrap();
-    let card = house.card("/terminate", victim.pid()).await;
+    let card = env.request_card("/terminate", victim.pid()).await;
     let changed = || card.card().field("Changed").unwrap_or_default().to_owned();
 
     let waiter = app().waiting("select * from stock").await.unwrap();
@@ -124,8 +122,8 @@ async fn a_material_change_is_shown_with_what_it_was_before() {
     assert!(card.card().description().contains("pg_sleep"), "{}", card.text());
     assert!(card.text().contains("#1"), "it is the same request");
 
-    house.reacts("ben", &card, APPROVE);
-    let result = house.ends(1, &card, "terminated", "Terminated").await;
+    env.react("ben", &card, APPROVE);
+    let result = env.assert_outcome(1, &card, "terminated", "Terminated").await;
     assert!(result.contains("1 waiter released"), "{result}");
     drop(waiter);
 }

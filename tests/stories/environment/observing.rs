@@ -1,40 +1,45 @@
-//! What can be read afterwards: the channel, and the ledger as it is exported.
+//! Reads the channel and the exported ledger.
 
 use discord_sim::Message;
 use serde_json::Value;
 use throwaway_postgres::eventually;
 
-use super::House;
+use super::TestEnv;
 
-impl House {
-    /// The reply to the card that tells how the request ended.
-    pub async fn result(&self, card: &Message) -> String {
-        let reply = self.incident();
-        let reply = reply.message(|message| message.replies_to(card) && !is_note(message));
+impl TestEnv {
+    /// The text of the reply to the card that gives the outcome.
+    pub async fn result_text(&self, card: &Message) -> String {
+        let reply = self.incident_channel();
+        let reply = reply.message(|message| message.replies_to(card) && !is_notice(message));
         reply.await.content()
     }
 
-    /// Waits until the request has ended in the ledger, in the reply to its card and on the card itself, all of
-    /// them with the same words; gives the reply.
-    pub async fn ends(&self, request: u64, card: &Message, outcome: &str, headline: &str) -> String {
-        let record = self.finished(request).await;
-        let result = self.result(card).await;
+    /// Waits until the ledger, the reply to the card and the card itself all show the outcome. Returns the reply.
+    pub async fn assert_outcome(
+        &self,
+        request: u64,
+        card: &Message,
+        outcome: &str,
+        headline: &str,
+    ) -> String {
+        let record = self.wait_for_finished(request).await;
+        let result = self.result_text(card).await;
         assert_eq!(record["outcome"], outcome, "{record}\n{}", self.sim.transcript());
         assert!(result.starts_with(headline), "{result}");
-        card.becomes("the card shows how it ended", |card| {
+        card.becomes("the card shows the outcome", |card| {
             card.card().title().starts_with(headline)
         })
         .await;
         result
     }
 
-    /// The notes below the card that a reaction does not count, oldest first.
-    pub fn notes(&self, card: &Message) -> Vec<String> {
-        let messages = self.incident().messages();
-        let notes = messages
+    /// The replies to the card that say that a reaction does not count, oldest first.
+    pub fn notices(&self, card: &Message) -> Vec<String> {
+        let messages = self.incident_channel().messages();
+        let notices = messages
             .iter()
-            .filter(|message| message.replies_to(card) && is_note(message));
-        notes.map(Message::content).collect()
+            .filter(|message| message.replies_to(card) && is_notice(message));
+        notices.map(Message::content).collect()
     }
 
     /// The ledger, as `killgate audit export` prints it.
@@ -44,44 +49,44 @@ impl House {
         records.collect::<Result<_, _>>().expect("a JSON object a line")
     }
 
-    /// What `killgate audit export` prints.
+    /// The output of `killgate audit export`.
     pub async fn export(&self, arguments: &[&str]) -> String {
         let output = self
             .run_killgate(&[&["audit", "export"], arguments].concat())
             .await;
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{complaint}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{stderr}");
         String::from_utf8(output.stdout).expect("text")
     }
 
-    /// The events of a request in short, with names for the ids: `approved by ben`, `finished: terminated`.
+    /// The events of a request as short texts with names instead of ids: `approved by ben`, `finished: terminated`.
     pub async fn events(&self, request: u64) -> Vec<String> {
         let ledger = self.ledger().await;
         let of_request = ledger.iter().filter(|record| record["request"] == request);
-        of_request.map(|record| self.short(record)).collect()
+        of_request.map(|record| self.summarize(record)).collect()
     }
 
-    /// Waits until so many attempts are recorded that became no request, and gives them.
-    pub async fn attempts(&self, count: usize) -> Vec<String> {
-        let waited = eventually("recorded attempts", async || {
+    /// Waits for `count` recorded attempts that never became a request, and returns them.
+    pub async fn wait_for_attempts(&self, count: usize) -> Vec<String> {
+        let result = eventually("recorded attempts", async || {
             let ledger = self.ledger().await;
             let attempts = ledger.iter().filter(|record| record["request"].is_null());
-            let attempts: Vec<_> = attempts.map(|record| self.short(record)).collect();
+            let attempts: Vec<_> = attempts.map(|record| self.summarize(record)).collect();
             Ok((attempts.len() >= count).then_some(attempts))
         })
         .await;
-        waited.unwrap_or_else(|error| panic!("{error}\n{}", self.sim.transcript()))
+        result.unwrap_or_else(|error| panic!("{error}\n{}", self.sim.transcript()))
     }
 
-    /// Waits until the ledger has the event so often, and gives all events of the request.
-    pub async fn recorded(&self, request: u64, event: &str, times: usize) -> Vec<String> {
-        let waited = eventually(event, async || {
+    /// Waits until the ledger has the event `times` times, and returns all events of the request.
+    pub async fn wait_for_event(&self, request: u64, event: &str, times: usize) -> Vec<String> {
+        let result = eventually(event, async || {
             let events = self.events(request).await;
             let count = events.iter().filter(|recorded| *recorded == event).count();
             Ok((count >= times).then_some(events))
         })
         .await;
-        match waited {
+        match result {
             Ok(events) => events,
             Err(error) => panic!(
                 "{error}\n{:#?}\n{}",
@@ -91,19 +96,19 @@ impl House {
         }
     }
 
-    /// Waits until the request has ended, and gives the last record of it, checked to be the only ending.
-    pub async fn finished(&self, request: u64) -> Value {
-        let waited = eventually(&format!("request {request} ends"), async || {
+    /// Waits until the request has ended, and returns its only `finished` record.
+    pub async fn wait_for_finished(&self, request: u64) -> Value {
+        let result = eventually(&format!("request {request} ends"), async || {
             let ledger = self.ledger().await;
-            let endings = ledger
+            let finished = ledger
                 .into_iter()
                 .filter(|record| record["request"] == request && record["event"] == "finished");
-            let endings: Vec<_> = endings.collect();
-            assert!(endings.len() < 2, "ended twice: {endings:#?}");
-            Ok(endings.into_iter().next())
+            let finished: Vec<_> = finished.collect();
+            assert!(finished.len() < 2, "ended twice: {finished:#?}");
+            Ok(finished.into_iter().next())
         })
         .await;
-        match waited {
+        match result {
             Ok(record) => record,
             Err(error) => panic!(
                 "{error}\n{:#?}\n{}\n{}",
@@ -114,7 +119,7 @@ impl House {
         }
     }
 
-    fn short(&self, record: &Value) -> String {
+    fn summarize(&self, record: &Value) -> String {
         let event = record["event"].as_str().expect("an event");
         let by = record["actor"]
             .as_str()
@@ -140,6 +145,6 @@ impl House {
     }
 }
 
-fn is_note(message: &Message) -> bool {
+fn is_notice(message: &Message) -> bool {
     message.content().contains("does not count")
 }

@@ -1,4 +1,4 @@
-//! What a story chooses about its house, and the configuration that follows from it.
+//! Builds a test environment and its configuration.
 
 use std::fs;
 use std::process::Stdio;
@@ -9,56 +9,56 @@ use throwaway_postgres::Cluster;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use super::House;
+use super::TestEnv;
 
 /// How the bot's role may signal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Right {
+pub enum SignalRight {
     /// As a member of `pg_signal_backend`.
     #[default]
     Direct,
-    /// Through `killgate.signal_backend` alone, as `killgate guard-sql` installs it.
+    /// Only through `killgate.signal_backend`, as `killgate guard-sql` installs it.
     Guard,
 }
 
 #[derive(Clone, Debug, Default)]
 #[must_use]
-pub struct Plan {
-    right: Right,
+pub struct TestEnvBuilder {
+    right: SignalRight,
     sections: String,
     target: String,
     people: Vec<Newcomer>,
     rate_limits: bool,
     password: Option<String>,
-    tells_all: bool,
+    verbose_log: bool,
 }
 
-impl Plan {
-    pub fn right(self, right: Right) -> Self {
+impl TestEnvBuilder {
+    pub fn right(self, right: SignalRight) -> Self {
         Self { right, ..self }
     }
 
-    /// Further sections of the configuration, as they stand in the file; `@dba` is the id of that role, and so on.
+    /// Appends sections to the configuration file. `@dba` is replaced by the id of that role, and so on.
     pub fn section(mut self, text: &str) -> Self {
         self.sections.push_str(text);
         self.sections.push('\n');
         self
     }
 
-    /// Further lines of the target's own section.
+    /// Appends lines to the target's section.
     pub fn target(mut self, text: &str) -> Self {
         self.target.push_str(text);
         self.target.push('\n');
         self
     }
 
-    /// Somebody else in the guild.
+    /// Adds a person to the guild.
     pub fn person(mut self, newcomer: Newcomer) -> Self {
         self.people.push(newcomer);
         self
     }
 
-    /// Where the server lets the bot's role in with this password alone, which stands in a file.
+    /// The server requires this password of the bot's role, and the configuration reads it from a file.
     pub fn password(self, password: &str) -> Self {
         Self {
             password: Some(password.to_owned()),
@@ -66,20 +66,20 @@ impl Plan {
         }
     }
 
-    /// The bot serves its health and metrics at `HOST:PORT`.
+    /// The bot serves health and metrics at `HOST:PORT`.
     pub fn http(self, address: &str) -> Self {
         self.section(&format!("[http]\nlisten = \"{address}\""))
     }
 
-    /// The bot logs everything there is, and as JSON.
-    pub fn telling_all(self) -> Self {
+    /// The bot logs at trace level, as JSON.
+    pub fn with_verbose_log(self) -> Self {
         Self {
-            tells_all: true,
+            verbose_log: true,
             ..self
         }
     }
 
-    /// Where Discord enforces its rate limits.
+    /// The simulated Discord enforces rate limits.
     pub fn with_rate_limits(self) -> Self {
         Self {
             rate_limits: true,
@@ -87,14 +87,14 @@ impl Plan {
         }
     }
 
-    /// A house with the bot in it, ready.
-    pub async fn open(self) -> House {
-        let mut house = self.without_bot().await;
-        house.start_bot().await;
-        house
+    /// Starts everything, and waits until the bot is ready.
+    pub async fn start(self) -> TestEnv {
+        let mut env = self.start_without_bot().await;
+        env.start_bot().await;
+        env
     }
 
-    pub async fn without_bot(self) -> House {
+    pub async fn start_without_bot(self) -> TestEnv {
         let folder = tempfile::tempdir().expect("a folder");
         let mut cluster = Cluster::builder();
         if self.password.is_some() {
@@ -102,19 +102,19 @@ impl Plan {
         }
         let cluster = cluster.start().await.expect("a PostgreSQL server");
         let sim = self.discord().await;
-        let house = House {
+        let env = TestEnv {
             sim,
             cluster,
             folder,
             bot: None,
-            tells_all: self.tells_all,
+            verbose_log: self.verbose_log,
         };
-        house.grant(self.right).await;
+        env.grant(self.right).await;
         if let Some(password) = &self.password {
-            house.set_password(password).await;
+            env.set_password(password).await;
         }
-        house.write_config(&self);
-        house
+        env.write_config(&self);
+        env
     }
 
     async fn discord(&self) -> Sim {
@@ -133,7 +133,7 @@ impl Plan {
             .other_bot("robo", ["dba"])
             .channel("incident")
             .channel("elsewhere")
-            // A bot that is restarted soon waits for Discord's five seconds otherwise.
+            // Otherwise a restarted bot waits for Discord's five seconds between identifies.
             .identify_every(Duration::from_millis(10));
         for newcomer in &self.people {
             discord = discord.newcomer(newcomer.clone());
@@ -145,14 +145,14 @@ impl Plan {
     }
 }
 
-impl House {
-    /// Gives the bot's role its right on the server that answers now.
-    pub async fn grant(&self, right: Right) {
+impl TestEnv {
+    /// Grants the bot's role its right on the server that currently answers.
+    pub async fn grant(&self, right: SignalRight) {
         match right {
-            Right::Direct => {
+            SignalRight::Direct => {
                 self.cluster.bot().await.expect("a role for the bot");
             }
-            Right::Guard => {
+            SignalRight::Guard => {
                 let guard = Command::new(env!("CARGO_BIN_EXE_killgate"))
                     .arg("guard-sql")
                     .output()
@@ -174,17 +174,17 @@ impl House {
         }
     }
 
-    /// Changes the password of the bot's role, and the file that holds it.
+    /// Changes the password of the bot's role, and the file that contains it.
     pub async fn set_password(&self, password: &str) {
-        fs::write(self.file("password"), format!("{password}\n")).expect("written");
+        fs::write(self.path("password"), format!("{password}\n")).expect("written");
         let change =
             format!("set password_encryption = 'scram-sha-256'; alter role killgate password '{password}'");
         self.sql(&change).await;
     }
 
-    fn write_config(&self, plan: &Plan) {
+    fn write_config(&self, builder: &TestEnvBuilder) {
         let sim = &self.sim;
-        fs::write(self.file("token"), sim.token()).expect("written");
+        fs::write(self.path("token"), sim.token()).expect("written");
         let config = format!(
             r#"
 [discord]
@@ -204,11 +204,11 @@ url = "{url}"
 {sections}
 "#,
             guild = sim.guild_id(),
-            channel = self.incident().id(),
+            channel = self.incident_channel().id(),
             api = sim.api_url(),
             url = self.cluster.url("killgate", "postgres"),
-            target = plan.target,
-            sections = plan.sections,
+            target = builder.target,
+            sections = builder.sections,
         );
         let with_ids =
             |text: String, (role, id): (String, u64)| text.replace(&format!("@{role}"), &id.to_string());
@@ -217,7 +217,7 @@ url = "{url}"
     }
 }
 
-/// An address on loopback where nobody listens.
+/// A loopback address with an unused port.
 pub fn free_address() -> String {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     listener.local_addr().expect("its address").to_string()

@@ -1,4 +1,4 @@
-//! What may be asked at all: refusals are seen by nobody but the person who asked, and say what to do.
+//! What may be requested. Only the person who typed the command sees a refusal, and it says what to do.
 
 use std::time::Duration;
 
@@ -6,47 +6,47 @@ use throwaway_postgres::{Cluster, eventually};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::house::{APPROVE, House, Right, SLEEP, signal};
+use crate::environment::{APPROVE, SLEEP, SignalRight, TestEnv, signal};
 
-async fn a_process_that_is_no_backend_is_answered_in_postgresqls_own_words(right: Right) {
-    let house = House::under(right).await;
-    let observer = house.cluster.superuser().await.unwrap();
+async fn a_pid_without_a_backend_is_refused_with_postgresqls_message(right: SignalRight) {
+    let env = TestEnv::start_with(right).await;
+    let observer = env.cluster.superuser().await.unwrap();
     let version: String = observer
         .query_one("show server_version_num", &[])
         .await
         .unwrap()
         .get(0);
-    let thing = if version.as_str() < "150000" {
+    let process_kind = if version.as_str() < "150000" {
         "server process"
     } else {
         "backend process"
     };
-    // It exists, and PostgreSQL could not care less.
+    // This process exists, but is not a backend.
     let pid = std::process::id();
 
-    let refusal = house.refusal("ana", "/terminate", pid).await;
+    let refusal = env.refused_command("ana", "/terminate", pid).await;
 
-    let words = format!("PID {pid} is not a PostgreSQL {thing}");
-    assert!(refusal.contains(&words), "{refusal}");
-    let plainly = format!("No session on orders has pid {pid}.");
-    assert!(refusal.starts_with(&plainly), "{refusal}");
+    let warning = format!("PID {pid} is not a PostgreSQL {process_kind}");
+    assert!(refusal.contains(&warning), "{refusal}");
+    let plain_words = format!("No session on orders has pid {pid}.");
+    assert!(refusal.starts_with(&plain_words), "{refusal}");
     assert!(
         refusal.contains("orders") && refusal.contains("/sessions"),
         "{refusal}"
     );
     assert!(
-        house.incident().messages().is_empty(),
+        env.incident_channel().messages().is_empty(),
         "there is nothing to approve"
     );
-    assert!(house.ledger().await.is_empty());
+    assert!(env.ledger().await.is_empty());
 }
 
-async fn what_is_always_protected_is_refused_by_its_rule(right: Right) {
-    let house = House::under(right).await;
-    let superuser = house.cluster.victim("postgres").running(SLEEP).await.unwrap();
-    let walsender = walsender(&house.cluster).await;
-    let checkpointer = server_process(&house.cluster, "checkpointer").await;
-    let own = i32::try_from(house.bots_backend().await).unwrap();
+async fn always_protected_sessions_are_refused_naming_the_rule(right: SignalRight) {
+    let env = TestEnv::start_with(right).await;
+    let superuser = env.cluster.victim("postgres").running(SLEEP).await.unwrap();
+    let walsender = walsender(&env.cluster).await;
+    let checkpointer = server_process(&env.cluster, "checkpointer").await;
+    let own = i32::try_from(env.wait_for_bot_backend().await).unwrap();
 
     for (pid, rule) in [
         (superuser.pid(), "belongs to a superuser"),
@@ -55,29 +55,29 @@ async fn what_is_always_protected_is_refused_by_its_rule(right: Right) {
         (own, "it is one of killgate's own connections"),
     ] {
         for command in ["/cancel", "/terminate"] {
-            let refusal = house.refusal("ana", command, pid).await;
+            let refusal = env.refused_command("ana", command, pid).await;
             assert!(
                 refusal.contains("protected") && refusal.contains(rule),
                 "{refusal}"
             );
         }
     }
-    let attempts = house.attempts(8).await;
+    let attempts = env.wait_for_attempts(8).await;
     assert_eq!(attempts, ["attempt_refused by ana: protected"; 8]);
     assert!(superuser.still_alive().await.unwrap());
-    server_process(&house.cluster, "walsender").await;
+    server_process(&env.cluster, "walsender").await;
 }
 
-async fn what_the_configuration_protects_is_refused_and_stays_protected(right: Right) {
-    let house = House::plan()
+async fn sessions_protected_by_configuration_are_refused_and_stay_protected(right: SignalRight) {
+    let env = TestEnv::builder()
         .right(right)
         .section(
             "[protect]\nusers = [\"^payments_\"]\napplications = [\"^pg_(dump|basebackup)\"]\ndatabases = [\"^vault$\"]",
         )
-        .open()
+        .start()
         .await;
-    house.sql("create database vault").await;
-    let of = |user| house.cluster.victim(user);
+    env.sql("create database vault").await;
+    let of = |user| env.cluster.victim(user);
     let payments = of("payments_eu").running(SLEEP).await.unwrap();
     let dump = of("app").application("pg_dump").running(SLEEP).await.unwrap();
     let vault = of("app").database("vault").running(SLEEP).await.unwrap();
@@ -86,22 +86,22 @@ async fn what_the_configuration_protects_is_refused_and_stays_protected(right: R
         (&dump, "applications = ^pg_(dump|basebackup)`"),
         (&vault, "databases = ^vault$"),
     ] {
-        let refusal = house.refusal("ana", "/terminate", victim.pid()).await;
+        let refusal = env.refused_command("ana", "/terminate", victim.pid()).await;
         assert!(
             refusal.contains("protected") && refusal.contains(rule),
             "{refusal}"
         );
     }
 
-    // A name that is taken after the card was posted protects too.
+    // An application_name that is set after the card was posted protects too.
     let late = of("app").idle().await.unwrap();
-    let card = house.card("/terminate", late.pid()).await;
+    let card = env.request_card("/terminate", late.pid()).await;
     late.client()
         .batch_execute("set application_name = 'pg_basebackup'")
         .await
         .unwrap();
-    house.reacts("ben", &card, APPROVE);
-    let result = house.ends(1, &card, "protected", "Protected").await;
+    env.react("ben", &card, APPROVE);
+    let result = env.assert_outcome(1, &card, "protected", "Protected").await;
     assert!(
         result.contains("Nothing was signalled") || result.contains("protected now"),
         "{result}"
@@ -111,56 +111,53 @@ async fn what_the_configuration_protects_is_refused_and_stays_protected(right: R
     }
 }
 
-async fn a_server_that_stalls_is_answered_in_time_and_filled_in_later(right: Right) {
-    let house = House::under(right).await;
-    let victim = house.runaway().await;
-    house.bots_backend().await;
-    let superuser = house.cluster.superuser().await.unwrap();
+async fn a_command_on_a_stalled_server_is_deferred_and_filled_in_later(right: SignalRight) {
+    let env = TestEnv::start_with(right).await;
+    let victim = env.sleeping_session().await;
+    env.wait_for_bot_backend().await;
+    let superuser = env.cluster.superuser().await.unwrap();
     superuser
         .batch_execute("begin; lock table pg_authid in access exclusive mode")
         .await
         .unwrap();
 
-    let typed = house
+    let typed = env
         .person("ana")
-        .in_channel(&house.incident())
+        .in_channel(&env.incident_channel())
         .types("/terminate");
     let answer = typed.option("pid", victim.pid()).send_off().unwrap();
     assert!(answer.acknowledged().await, "within Discord's three seconds");
-    assert!(
-        answer.message().is_loading(),
-        "it was deferred, since nothing is known yet"
-    );
+    assert!(answer.message().is_loading(), "the answer was deferred");
     superuser.batch_execute("rollback").await.unwrap();
 
     let card = answer.filled().await.message();
     assert!(card.card().title().starts_with("Terminate"), "{}", card.text());
-    house.has_reactions(&card).await;
-    house.reacts("ben", &card, APPROVE);
-    house.ends(1, &card, "terminated", "Terminated").await;
+    env.wait_for_bot_reactions(&card).await;
+    env.react("ben", &card, APPROVE);
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
 }
 
-told_under_both_rights! {
-    a_process_that_is_no_backend_is_answered_in_postgresqls_own_words,
-    what_is_always_protected_is_refused_by_its_rule,
-    what_the_configuration_protects_is_refused_and_stays_protected,
-    a_server_that_stalls_is_answered_in_time_and_filled_in_later,
+test_with_both_rights! {
+    a_pid_without_a_backend_is_refused_with_postgresqls_message,
+    always_protected_sessions_are_refused_naming_the_rule,
+    sessions_protected_by_configuration_are_refused_and_stay_protected,
+    a_command_on_a_stalled_server_is_deferred_and_filled_in_later,
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_answer_at_all_is_refused_after_five_seconds() {
-    let house = House::open().await;
-    let victim = house.runaway().await;
-    let backend = house.bots_backend().await;
+async fn a_command_on_an_unresponsive_server_is_refused_after_five_seconds() {
+    let env = TestEnv::start().await;
+    let victim = env.sleeping_session().await;
+    let backend = env.wait_for_bot_backend().await;
     signal("STOP", backend).await;
 
-    let typed = house
+    let typed = env
         .person("ana")
-        .in_channel(&house.incident())
+        .in_channel(&env.incident_channel())
         .types("/terminate");
     let answer = typed.option("pid", victim.pid()).send_off().unwrap();
     assert!(answer.acknowledged().await, "within Discord's three seconds");
-    let refusal = eventually("the refusal comes", async || {
+    let refusal = eventually("the refusal arrives", async || {
         let messages = answer.messages();
         let refusal = messages
             .iter()
@@ -174,39 +171,42 @@ async fn a_server_that_does_not_answer_at_all_is_refused_after_five_seconds() {
     assert!(refusal.contains("orders could not be asked"), "{refusal}");
     assert!(refusal.contains("Nothing was asked for"), "{refusal}");
     assert!(
-        house.incident().messages().is_empty(),
+        env.incident_channel().messages().is_empty(),
         "{}",
-        house.sim.transcript()
+        env.sim.transcript()
     );
-    assert!(house.ledger().await.is_empty());
+    assert!(env.ledger().await.is_empty());
 }
 
 #[tokio::test]
-async fn a_pid_that_cannot_be_one_is_refused() {
-    let house = House::open().await;
+async fn an_invalid_pid_is_refused() {
+    let env = TestEnv::start().await;
     for pid in [0_i64, -1, -4711, 1 << 31, 1 << 40] {
-        let refusal = house.refusal("ana", "/terminate", pid).await;
+        let refusal = env.refused_command("ana", "/terminate", pid).await;
         let expected = format!("There is no pid {pid}: a pid is a whole number from 1 to 2147483647");
         assert!(refusal.starts_with(&expected), "{refusal}");
     }
     for text in ["backup job", "4711; drop table", "@everyone", "١٢", ""] {
-        let typed = house.person("ana").in_channel(&house.incident()).types("/cancel");
+        let typed = env
+            .person("ana")
+            .in_channel(&env.incident_channel())
+            .types("/cancel");
         let answer = typed.raw_option("pid", text).send().await;
         assert!(answer.is_ephemeral());
         assert!(answer.content().contains("pid cannot be"), "{}", answer.content());
         assert!(answer.message().pings().is_empty());
     }
-    assert!(house.incident().messages().is_empty());
-    assert!(house.ledger().await.is_empty());
+    assert!(env.incident_channel().messages().is_empty());
+    assert!(env.ledger().await.is_empty());
 }
 
 #[tokio::test]
-async fn a_target_that_is_not_configured_is_refused_with_those_that_are() {
-    let house = House::open().await;
-    let victim = house.runaway().await;
-    let typed = house
+async fn an_unknown_target_is_refused_with_the_list_of_targets() {
+    let env = TestEnv::start().await;
+    let victim = env.sleeping_session().await;
+    let typed = env
         .person("ana")
-        .in_channel(&house.incident())
+        .in_channel(&env.incident_channel())
         .types("/terminate");
     let answer = typed
         .option("pid", victim.pid())
@@ -221,16 +221,16 @@ async fn a_target_that_is_not_configured_is_refused_with_those_that_are() {
 }
 
 #[tokio::test]
-async fn whoever_may_not_ask_is_refused_and_the_attempt_is_recorded() {
-    let house = House::open().await;
-    let victim = house.runaway().await;
-    // ben may approve there. ivy may not even see it, so that she is not told what it is called.
+async fn a_person_who_may_not_request_is_refused_and_recorded() {
+    let env = TestEnv::start().await;
+    let victim = env.sleeping_session().await;
+    // Ben may approve there. Ivy may not view the target, so the refusal does not tell her its name.
     for (who, place) in [("ivy", "here"), ("ben", "on orders")] {
-        let refusal = house.refusal(who, "/terminate", victim.pid()).await;
+        let refusal = env.refused_command(who, "/terminate", victim.pid()).await;
         let expected = format!("may not ask for a terminate {place}");
         assert!(refusal.contains(&expected), "{refusal}");
     }
-    let attempts = house.attempts(2).await;
+    let attempts = env.wait_for_attempts(2).await;
     assert_eq!(
         attempts,
         [
@@ -238,16 +238,16 @@ async fn whoever_may_not_ask_is_refused_and_the_attempt_is_recorded() {
             "attempt_refused by ben: not_a_requester"
         ]
     );
-    assert!(house.incident().messages().is_empty());
+    assert!(env.incident_channel().messages().is_empty());
 }
 
 #[tokio::test]
-async fn nothing_is_asked_for_in_another_channel() {
-    let house = House::open().await;
-    let victim = house.runaway().await;
-    let elsewhere = house.sim.channel("elsewhere");
+async fn commands_in_another_channel_are_refused() {
+    let env = TestEnv::start().await;
+    let victim = env.sleeping_session().await;
+    let elsewhere = env.sim.channel("elsewhere");
     for command in ["/terminate", "/cancel"] {
-        let typed = house.person("ana").in_channel(&elsewhere).types(command);
+        let typed = env.person("ana").in_channel(&elsewhere).types(command);
         let answer = typed.option("pid", victim.pid()).send().await;
         assert!(answer.is_ephemeral());
         assert!(
@@ -256,27 +256,27 @@ async fn nothing_is_asked_for_in_another_channel() {
             answer.content()
         );
     }
-    assert!(house.ledger().await.is_empty());
+    assert!(env.ledger().await.is_empty());
 }
 
 #[tokio::test]
-async fn a_reason_is_shown_and_recorded_and_asked_for_where_it_is_required() {
-    let house = House::plan()
+async fn a_reason_is_shown_recorded_and_enforced_where_required() {
+    let env = TestEnv::builder()
         .section("[approval]\nrequire_reason = true")
-        .open()
+        .start()
         .await;
-    let victim = house.runaway().await;
-    let refusal = house.refusal("ana", "/terminate", victim.pid()).await;
+    let victim = env.sleeping_session().await;
+    let refusal = env.refused_command("ana", "/terminate", victim.pid()).await;
     assert!(refusal.contains("A reason is required"), "{refusal}");
 
-    let typed = house
+    let typed = env
         .person("ana")
-        .in_channel(&house.incident())
+        .in_channel(&env.incident_channel())
         .types("/terminate");
-    let asked = typed
+    let command = typed
         .option("pid", victim.pid())
         .option("reason", "blocks *checkout* @everyone");
-    let card = asked.send().await.message();
+    let card = command.send().await.message();
 
     let shown = card.card().field("Asked by").unwrap().to_owned();
     assert!(shown.contains("checkout"), "{shown}");
@@ -285,26 +285,26 @@ async fn a_reason_is_shown_and_recorded_and_asked_for_where_it_is_required() {
         "{shown}"
     );
     assert!(card.pings().is_empty(), "{:?}", card.pings());
-    assert_eq!(house.ledger().await[0]["reason"], "blocks *checkout* @everyone");
+    assert_eq!(env.ledger().await[0]["reason"], "blocks *checkout* @everyone");
 }
 
 #[tokio::test]
-async fn asking_for_the_same_again_leads_to_the_open_request() {
-    let house = House::open().await;
-    let victim = house.runaway().await;
-    let card = house.card("/terminate", victim.pid()).await;
+async fn a_duplicate_request_links_to_the_open_one() {
+    let env = TestEnv::start().await;
+    let victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
 
-    let refusal = house.refusal("otto", "/terminate", victim.pid()).await;
-    let link = format!("/{}/{}", house.incident().id(), card.id());
+    let refusal = env.refused_command("otto", "/terminate", victim.pid()).await;
+    let link = format!("/{}/{}", env.incident_channel().id(), card.id());
     assert!(refusal.contains("#1") && refusal.contains(&link), "{refusal}");
-    assert_eq!(house.incident().messages().len(), 1);
+    assert_eq!(env.incident_channel().messages().len(), 1);
 
-    // Something else is asked about the same session.
-    let other = house.card_of("otto", "/cancel", victim.pid()).await;
+    // Another action on the same session is another request.
+    let other = env.request_card_as("otto", "/cancel", victim.pid()).await;
     assert_ne!(other, card);
 }
 
-/// A replication connection, which the driver does not open: a startup message of protocol 3.0, by hand.
+/// A replication connection. The driver cannot open one, so this sends the startup message of protocol 3.0 itself.
 struct Walsender {
     pid: i32,
     _connection: TcpStream,

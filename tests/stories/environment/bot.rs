@@ -1,4 +1,4 @@
-//! The bot as a process: started, stopped, killed.
+//! Starts, stops and kills the bot's process.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -8,9 +8,9 @@ use throwaway_postgres::eventually;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use super::{House, LIMIT};
+use super::{LIMIT, TestEnv};
 
-impl House {
+impl TestEnv {
     /// Starts the bot and waits until it is connected and has registered its commands.
     pub async fn start_bot(&mut self) {
         let mut bot = self.spawn_bot();
@@ -25,9 +25,9 @@ impl House {
         let log = fs::File::options()
             .append(true)
             .create(true)
-            .open(self.file("bot.log"))
+            .open(self.path("bot.log"))
             .expect("a log");
-        let (run, filter): (&[_], _) = if self.tells_all {
+        let (run, filter): (&[_], _) = if self.verbose_log {
             (&["run", "--log-format", "json"], "trace")
         } else {
             (&["run"], "killgate=debug,info")
@@ -41,7 +41,7 @@ impl House {
             .expect("the bot starts")
     }
 
-    /// `killgate` with these arguments and the configuration of the house.
+    /// A `killgate` command with these arguments and this environment's configuration.
     fn killgate(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_killgate"));
         command
@@ -53,25 +53,25 @@ impl House {
         command
     }
 
-    /// Runs `killgate` to its end.
+    /// Runs `killgate` until it exits.
     pub async fn run_killgate(&self, arguments: &[&str]) -> Output {
         let ended = timeout(LIMIT, self.killgate(arguments).output()).await;
         ended.expect("an end in time").expect("killgate runs")
     }
 
-    /// What the bot has logged so far.
+    /// The bot's log so far.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.file("bot.log")).unwrap_or_default()
+        fs::read_to_string(self.path("bot.log")).unwrap_or_default()
     }
 
     /// `kill -9`.
     pub async fn kill_bot(&mut self) {
         let mut bot = self.bot.take().expect("a running bot");
         bot.kill().await.expect("killed");
-        self.is_offline().await;
+        self.wait_until_offline().await;
     }
 
-    /// SIGTERM, and how the bot ended.
+    /// Sends SIGTERM and returns the exit status.
     pub async fn stop_bot(&mut self) -> ExitStatus {
         let mut bot = self.bot.take().expect("a running bot");
         signal("TERM", bot.id().expect("a running bot")).await;
@@ -80,19 +80,19 @@ impl House {
             .expect("a stop in time")
             .expect("waited for");
         assert_eq!(ended.signal(), None, "it stops by itself\n{}", self.log());
-        self.is_offline().await;
+        self.wait_until_offline().await;
         ended
     }
 
-    /// Waits until the bot ends by itself.
-    pub async fn bot_ended(&mut self) -> ExitStatus {
+    /// Waits until the bot exits by itself.
+    pub async fn wait_for_exit(&mut self) -> ExitStatus {
         let mut bot = self.bot.take().expect("a running bot");
         let ended = timeout(LIMIT, bot.wait()).await;
         ended.expect("an end in time").expect("waited for")
     }
 
-    /// Waits until Discord has no connection with the bot.
-    pub async fn is_offline(&self) {
+    /// Waits until the simulated Discord has no connection to the bot.
+    pub async fn wait_until_offline(&self) {
         self.sim
             .eventually(LIMIT, "Discord sees that the bot is gone", || {
                 !self.sim.gateway().has_the_bot()
@@ -100,8 +100,8 @@ impl House {
             .await;
     }
 
-    /// The server's process for the connection that the bot keeps.
-    pub async fn bots_backend(&self) -> u32 {
+    /// Waits for the bot's connection to the target, and returns its backend's pid.
+    pub async fn wait_for_bot_backend(&self) -> u32 {
         let observer = self.cluster.superuser().await.expect("an observer");
         let query = "select pid from pg_stat_activity where usename = 'killgate' and state = 'idle'";
         eventually("the bot is connected to its target", async || {
