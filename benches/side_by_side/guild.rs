@@ -60,7 +60,7 @@ impl Guild {
         // One who waits for all: a hundred who wait would keep the simulator busy looking.
         let all = self.sim.awaits(LIMIT, "everybody has an answer", || {
             let waiting = &answers[answered..];
-            let here = |answer: &&discord_sim::Answer| {
+            let here = |answer: &&discord_sim::InteractionResponse| {
                 answer
                     .messages()
                     .first()

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 
 use anyhow::{Context, anyhow};
 use axum::Router;
-use discord_sim::{Newcomer, Ports, Sim};
+use discord_sim::{MemberSpec, Ports, Sim};
 
 use crate::bot::Bot;
 use crate::panel::MODULE;
@@ -55,9 +55,7 @@ async fn open_at(page: u16, panel: Router) -> io::Result<Sim> {
         ..Ports::default()
     };
     // A guild has an owner. That gives no right with killgate, so it is nobody who is not needed anyway.
-    let dora = Newcomer::person("dora")
-        .with_roles([APPROVERS])
-        .who_owns_the_guild();
+    let dora = MemberSpec::person("dora").with_roles([APPROVERS]).as_owner();
     Sim::builder()
         .guild(1_100_000_000_000_000_001, "The Shop")
         .bot(1_500_000_000_000_000_001, BOT_NAME)
@@ -65,7 +63,7 @@ async fn open_at(page: u16, panel: Router) -> io::Result<Sim> {
         .mentionable_role(APPROVERS, DBA)
         .person("ana", [REQUESTERS])
         .person("ben", [APPROVERS])
-        .newcomer(dora)
+        .member(dora)
         .person("ivy", [])
         .channel(CHANNEL)
         .ports(ports)

@@ -1,6 +1,6 @@
 //! Which reactions count.
 
-use discord_sim::Newcomer;
+use discord_sim::MemberSpec;
 use throwaway_postgres::SqlState;
 
 use crate::environment::{APPROVE, DENY, SignalRight, TestEnv};
@@ -141,7 +141,11 @@ async fn a_bot_among_the_approvers_neither_approves_nor_denies() {
 async fn a_person_in_two_groups_of_approvers_counts_once() {
     const BEA: u64 = 1_400_000_000_000_000_777;
     let env = TestEnv::builder()
-        .person(Newcomer::person("bea").with_id(BEA).with_roles(["dba", "oncall"]))
+        .person(
+            MemberSpec::person("bea")
+                .with_id(BEA)
+                .with_roles(["dba", "oncall"]),
+        )
         .section(TWO_APPROVALS)
         .target(&format!(
             "access = {{ approvers = {{ roles = [@dba, @oncall], users = [{BEA}] }} }}"

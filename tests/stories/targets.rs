@@ -1,6 +1,6 @@
 //! Several targets: how a command selects one, and the rules of each.
 
-use discord_sim::Newcomer;
+use discord_sim::MemberSpec;
 use throwaway_postgres::{Cluster, SqlState};
 
 use crate::environment::{APPROVE, SLEEP, TestEnv};
@@ -12,7 +12,7 @@ const DORIS: u64 = 1_400_000_000_000_000_778;
 async fn env_with_billing_target(billing: &Cluster) -> TestEnv {
     let url = billing.bot().await.unwrap();
     TestEnv::builder()
-        .person(Newcomer::person("doris").with_id(DORIS))
+        .person(MemberSpec::person("doris").with_id(DORIS))
         .section(&format!(
             r#"
 [[target]]

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Stdio;
 use std::time::Duration;
 
-use discord_sim::{Newcomer, Permissions, Sim};
+use discord_sim::{MemberSpec, Permissions, Sim};
 use throwaway_postgres::Cluster;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
@@ -27,7 +27,7 @@ pub struct TestEnvBuilder {
     right: SignalRight,
     sections: String,
     target: String,
-    people: Vec<Newcomer>,
+    people: Vec<MemberSpec>,
     rate_limits: bool,
     password: Option<String>,
     verbose_log: bool,
@@ -53,8 +53,8 @@ impl TestEnvBuilder {
     }
 
     /// Adds a person to the guild.
-    pub fn person(mut self, newcomer: Newcomer) -> Self {
-        self.people.push(newcomer);
+    pub fn person(mut self, spec: MemberSpec) -> Self {
+        self.people.push(spec);
         self
     }
 
@@ -135,8 +135,8 @@ impl TestEnvBuilder {
             .channel("elsewhere")
             // Otherwise a restarted bot waits for Discord's five seconds between identifies.
             .identify_every(Duration::from_millis(10));
-        for newcomer in &self.people {
-            discord = discord.newcomer(newcomer.clone());
+        for spec in &self.people {
+            discord = discord.member(spec.clone());
         }
         if self.rate_limits {
             discord = discord.with_rate_limits();

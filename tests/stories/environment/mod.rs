@@ -9,7 +9,7 @@ use std::time::Duration;
 
 pub use bot::signal;
 pub use builder::{SignalRight, TestEnvBuilder, free_address};
-use discord_sim::{Answer, Channel, Message, Person, Sim};
+use discord_sim::{Channel, InteractionResponse, Message, Person, Sim};
 use serde_json::Value;
 use tempfile::TempDir;
 use throwaway_postgres::victim::Victim;
@@ -81,7 +81,7 @@ impl TestEnv {
     }
 
     /// Sends `/cancel` or `/terminate` for the session as `who`.
-    pub async fn send_command(&self, who: &str, command: &str, pid: impl Into<Value>) -> Answer {
+    pub async fn send_command(&self, who: &str, command: &str, pid: impl Into<Value>) -> InteractionResponse {
         let place = self.person(who).in_channel(&self.incident_channel());
         place.types(command).option("pid", pid).send().await
     }
