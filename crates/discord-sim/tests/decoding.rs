@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use discord_sim::{Intents, Permissions, Sim};
 use serde_json::{Value, json};
 use serenity::model::event::{Event, GatewayEvent};
-use support::{Came, Rest, Socket};
+use support::{GatewayClient, Received, Rest};
 
 /// Every intent, including the privileged ones.
 const ALL: u64 = 1 | 1 << 1 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 15;

@@ -11,7 +11,7 @@ use support::{GatewayClient, Rest, error_code_at, text};
 struct Story {
     sim: Sim,
     rest: Rest,
-    socket: Socket,
+    socket: GatewayClient,
 }
 
 impl Story {
