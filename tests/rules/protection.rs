@@ -1,10 +1,10 @@
-//! What nobody may signal, and how that is told.
+//! Which sessions are protected, and the message for each rule.
 
 use killgate::domain::protection::{ProtectionRule, ProtectionRules};
 use killgate::domain::session::{BackendType, Session};
 use regex::Regex;
 
-use crate::cast::session;
+use crate::fixtures::session;
 
 fn patterns(patterns: &[&str]) -> Vec<Regex> {
     patterns
@@ -34,13 +34,13 @@ fn by_pattern(field: &'static str, pattern: &str) -> ProtectionRule {
 }
 
 #[test]
-fn a_clients_session_is_not_protected_by_itself() {
+fn a_client_session_is_not_protected_by_default() {
     assert_eq!(ProtectionRules::default().matching_rule(&session(1)), None);
     assert_eq!(configured().matching_rule(&session(1)), None);
 }
 
 #[test]
-fn some_sessions_are_protected_whatever_is_configured() {
+fn some_sessions_are_always_protected() {
     let own = Session {
         is_own: true,
         ..session(1)
@@ -122,7 +122,7 @@ fn a_pattern_protects_what_it_matches_and_is_named() {
 }
 
 #[test]
-fn what_always_holds_is_named_before_what_is_configured() {
+fn fixed_rules_are_named_before_configured_ones() {
     let session = Session {
         user: Some("payments_batch".to_owned()),
         is_superuser: true,
@@ -135,7 +135,7 @@ fn what_always_holds_is_named_before_what_is_configured() {
 }
 
 #[test]
-fn a_session_without_a_database_matches_only_a_pattern_for_none() {
+fn a_session_without_a_database_matches_only_an_empty_pattern() {
     let nowhere = Session {
         database: None,
         ..session(1)

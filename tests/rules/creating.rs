@@ -1,4 +1,4 @@
-//! May this be asked, and of which session?
+//! Which requests may be created, and for which session.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use killgate::domain::request::Request;
 use killgate::domain::session::{BackendType, Session, Snapshot};
 use killgate::domain::timestamp::Timestamp;
 
-use crate::cast::{ASKED_AT, asked, open_request, session};
-use crate::given::*;
+use crate::fixtures::{ASKED_AT, asked, open_request, session};
+use crate::helpers::*;
 
-/// Asks for it as somebody, with all that it rests on.
+/// The inputs for creating a request.
 struct Asking {
     wish: NewRequest,
     by: UserId,
@@ -79,7 +79,7 @@ fn worker(number: i32, leader: Option<i32>) -> Session {
 }
 
 #[test]
-fn what_was_seen_was_seen_by_the_clock_of_the_server() {
+fn seen_at_is_by_the_servers_clock() {
     let mut asking = asking();
     asking.snapshot.taken_at = ASKED_AT.minus(Duration::from_secs(90));
     let asked = asking.result().expect("it is asked");
@@ -88,7 +88,7 @@ fn what_was_seen_was_seen_by_the_clock_of_the_server() {
 }
 
 #[test]
-fn a_wish_becomes_what_is_asked_for() {
+fn a_new_request_has_the_requested_details() {
     let mut asking = asking();
     asking
         .snapshot
@@ -99,7 +99,7 @@ fn a_wish_becomes_what_is_asked_for() {
 }
 
 #[test]
-fn a_policy_that_claims_to_need_nobody_still_needs_one_other_person() {
+fn a_policy_with_zero_approvals_still_needs_one() {
     let mut asking = asking();
     for (configured, needed) in [(0, 1), (1, 1), (2, 2)] {
         asking.policy.approvals = configured;
@@ -108,7 +108,7 @@ fn a_policy_that_claims_to_need_nobody_still_needs_one_other_person() {
 }
 
 #[test]
-fn only_requesters_ask() {
+fn only_requesters_may_request() {
     let mut asking = asking();
     for (by, refusal) in [
         (UserId(5), None),
@@ -122,7 +122,7 @@ fn only_requesters_ask() {
 }
 
 #[test]
-fn a_reason_is_needed_only_where_the_policy_says_so() {
+fn a_reason_is_required_only_by_policy() {
     let mut asking = asking();
     asking.wish.reason = None;
     assert!(asking.result().is_ok());
@@ -133,14 +133,14 @@ fn a_reason_is_needed_only_where_the_policy_says_so() {
 }
 
 #[test]
-fn a_pid_that_nobody_has_cannot_be_asked_for() {
+fn an_unknown_pid_is_refused() {
     let mut asking = asking();
     asking.wish.pid = pid(4712);
     assert_eq!(asking.refusal(), CreationError::NoSuchBackend);
 }
 
 #[test]
-fn the_backend_that_answers_killgate_is_its_own_and_protected() {
+fn killgates_own_backend_is_protected() {
     let mut asking = asking();
     asking.snapshot.own_pid = Some(pid(4712));
     asking.wish.pid = pid(4712);
@@ -155,7 +155,7 @@ fn the_backend_that_answers_killgate_is_its_own_and_protected() {
 }
 
 #[test]
-fn a_parallel_worker_stands_for_its_leader() {
+fn a_request_for_a_parallel_worker_is_about_its_leader() {
     let mut asking = asking();
     asking.snapshot.sessions.push(worker(4712, Some(4711)));
     asking.wish.pid = pid(4712);
@@ -171,7 +171,7 @@ fn a_parallel_worker_stands_for_its_leader() {
 }
 
 #[test]
-fn a_protected_session_cannot_be_asked_for_nor_its_parallel_worker() {
+fn a_protected_session_and_its_parallel_worker_are_refused() {
     let mut asking = asking();
     let superuser = Session {
         is_superuser: true,
@@ -186,7 +186,7 @@ fn a_protected_session_cannot_be_asked_for_nor_its_parallel_worker() {
 }
 
 #[test]
-fn the_same_twice_is_one_request() {
+fn a_duplicate_is_refused_with_the_open_request() {
     let mut asking = asking();
     asking.open = vec![Request {
         card: Some(MessageId(5)),
@@ -203,7 +203,7 @@ fn the_same_twice_is_one_request() {
 }
 
 #[test]
-fn another_backend_server_target_or_action_is_not_the_same() {
+fn another_backend_server_target_or_action_is_not_a_duplicate() {
     let differently: [fn(&mut RequestDetails); 5] = [
         |asked| asked.action = Action::Cancel,
         |asked| asked.target = "billing".to_owned(),
@@ -226,7 +226,7 @@ fn another_backend_server_target_or_action_is_not_the_same() {
 }
 
 #[test]
-fn the_next_query_of_a_session_is_another_one_to_cancel_but_not_to_terminate() {
+fn the_next_query_is_a_new_request_to_cancel_but_not_to_terminate() {
     for (action, is_another) in [(Action::Cancel, true), (Action::Terminate, false)] {
         let mut asking = asking();
         asking.wish.action = action;
@@ -239,7 +239,7 @@ fn the_next_query_of_a_session_is_another_one_to_cancel_but_not_to_terminate() {
 }
 
 #[test]
-fn an_attempt_is_recorded_and_a_slip_is_not() {
+fn refused_attempts_are_recorded_and_input_errors_are_not() {
     let limit = 1;
     for (refusal, recorded) in [
         (CreationError::NotARequester, Some(RefusalReason::NotARequester)),

@@ -1,14 +1,14 @@
-//! The token without which nothing is signalled, and what it is made from.
+//! `Approved`, without which nothing is signalled, and the records from which it is created.
 
 use killgate::domain::approval::Approved;
 use killgate::domain::event::{Action, LedgerEntry, Recorded, RequestEvent};
 use killgate::domain::ids::{RequestId, UserId};
 use killgate::domain::request::Request;
 
-use crate::cast::{asked, open_request};
-use crate::given::*;
+use crate::fixtures::{asked, open_request};
+use crate::helpers::*;
 
-/// What a ledger acknowledged for `request`.
+/// Records of `request` as a ledger acknowledges them.
 fn recorded(request: RequestId, events: &[RequestEvent]) -> Vec<Recorded> {
     let entry = |event: &RequestEvent| LedgerEntry {
         request: Some(request),
@@ -28,13 +28,13 @@ fn mint(open: &Request, events: &[RequestEvent]) -> Option<Approved> {
     Approved::mint(open, &recorded(open.id, events))
 }
 
-fn decision_of(approver: UserId) -> [RequestEvent; 2] {
+fn approval_events(approver: UserId) -> [RequestEvent; 2] {
     [approved(approver), executing(&[approver])]
 }
 
 #[test]
-fn the_token_says_what_was_shown_and_who_agreed() {
-    let token = mint(&open_request(1), &decision_of(APPROVER)).expect("enough agreed");
+fn approved_contains_what_was_shown_and_who_approved() {
+    let token = mint(&open_request(1), &approval_events(APPROVER)).expect("enough approvals");
     let asked = asked(1);
     assert_eq!(token.request(), RequestId(7));
     assert_eq!(token.action(), Action::Terminate);
@@ -49,14 +49,14 @@ fn the_token_says_what_was_shown_and_who_agreed() {
 fn approvals_recorded_earlier_count() {
     let half_way = request_after(2, &[approved(APPROVER)]);
     let last = [approved(SECOND), executing(&[APPROVER, SECOND])];
-    let token = mint(&half_way, &last).expect("enough agreed");
+    let token = mint(&half_way, &last).expect("enough approvals");
     assert_eq!(token.approvers(), [APPROVER, SECOND]);
     let rest = [executing(&[APPROVER])];
     assert!(mint(&request_after(1, &[approved(APPROVER)]), &rest).is_some());
 }
 
 #[test]
-fn there_is_no_token_unless_it_is_recorded_that_it_is_executed() {
+fn there_is_no_approved_without_a_recorded_executing() {
     let open = open_request(1);
     assert_eq!(mint(&open, &[]), None);
     assert_eq!(mint(&open, &[approved(APPROVER)]), None);
@@ -64,7 +64,7 @@ fn there_is_no_token_unless_it_is_recorded_that_it_is_executed() {
 }
 
 #[test]
-fn there_is_no_token_without_a_quorum() {
+fn there_is_no_approved_without_a_quorum() {
     let open = open_request(2);
     for approvers in [&[][..], &[APPROVER], &[APPROVER, SECOND], &[APPROVER, APPROVER]] {
         assert_eq!(mint(&open, &[approved(APPROVER), executing(approvers)]), None);
@@ -73,7 +73,7 @@ fn there_is_no_token_without_a_quorum() {
 }
 
 #[test]
-fn there_is_no_token_from_an_impossible_story() {
+fn there_is_no_approved_from_invalid_records() {
     let story = [approved(REQUESTER), executing(&[REQUESTER])];
     assert_eq!(mint(&open_request(1), &story), None);
     let over = [RequestEvent::Finished(denied()), executing(&[APPROVER])];
@@ -81,14 +81,14 @@ fn there_is_no_token_from_an_impossible_story() {
 }
 
 #[test]
-fn there_is_no_second_token() {
+fn there_is_no_second_approved() {
     assert_eq!(mint(&being_executed(), &[executing(&[APPROVER])]), None);
-    assert_eq!(mint(&ended(), &decision_of(APPROVER)), None);
+    assert_eq!(mint(&ended(), &approval_events(APPROVER)), None);
 }
 
 #[test]
-fn one_requests_approval_is_no_token_for_another() {
-    let events = decision_of(APPROVER);
+fn records_of_one_request_do_not_approve_another() {
+    let events = approval_events(APPROVER);
     assert_eq!(
         Approved::mint(&open_request(1), &recorded(RequestId(8), &events)),
         None

@@ -1,4 +1,4 @@
-//! What the rules are tried on, besides the people and the session of the cast.
+//! Helpers and values for the rule tests, besides the fixtures.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ use killgate::domain::request::Request;
 use killgate::domain::session::{Session, SessionState, Snapshot};
 use killgate::domain::timestamp::Timestamp;
 
-use crate::cast::{ASKED_AT, OPEN_FOR, access, asked, everybody, open_request, session};
+use crate::fixtures::{ASKED_AT, OPEN_FOR, access, asked, everybody, open_request, session};
 
-/// Asked for the termination, and is an approver as well.
+/// The requester, who is also an approver.
 pub(crate) const REQUESTER: UserId = UserId(1);
-/// Two who may approve.
+/// Two approvers.
 pub(crate) const APPROVER: UserId = UserId(2);
 pub(crate) const SECOND: UserId = UserId(3);
-/// Has no role.
+/// A person without roles.
 pub(crate) const STRANGER: UserId = UserId(4);
-/// Has the approvers' role, and is a bot.
+/// A bot with the approvers' role.
 pub(crate) const BOT: UserId = UserId(6);
 
-/// A minute after it was asked, and the last moment at which a request is open, and the first at which it is not.
+/// A minute after the request, the last time at which it is open, and the first time at which it has expired.
 pub(crate) const SOON: Timestamp = Timestamp::from_micros(ASKED_AT.as_micros() + 60_000_000);
 pub(crate) fn last_moment() -> Timestamp {
     expiry().minus(Duration::from_micros(1))
@@ -36,14 +36,14 @@ pub(crate) fn expiry() -> Timestamp {
 
 pub(crate) fn person(id: UserId) -> Person {
     let mut people = everybody().into_iter();
-    people.find(|person| person.id == id).expect("of the cast")
+    people.find(|person| person.id == id).expect("of the fixtures")
 }
 
 pub(crate) fn pid(number: i32) -> Pid {
     Pid::new(number).expect("a pid is positive")
 }
 
-/// What follows at `now`, while the target has signals left.
+/// The decision at `now`, while the target has signals left.
 pub(crate) fn at(now: Timestamp, request: &Request, command: RequestCommand<'_>) -> Decision {
     let given = DecisionContext {
         now,
@@ -71,7 +71,7 @@ pub(crate) fn executing(approvers: &[UserId]) -> RequestEvent {
     }
 }
 
-/// The session was seen to end after the signal.
+/// Terminated: the session was seen to end after the signal.
 pub(crate) fn terminated() -> Resolution {
     Resolution {
         elapsed: Some(Duration::from_millis(143)),
@@ -91,7 +91,7 @@ pub(crate) fn request_after(needed: u32, events: &[RequestEvent]) -> Request {
     })
 }
 
-/// Approved and about to be signalled.
+/// A request that is being executed.
 pub(crate) fn being_executed() -> Request {
     request_after(1, &[approved(APPROVER), executing(&[APPROVER])])
 }
@@ -100,7 +100,7 @@ pub(crate) fn ended() -> Request {
     request_after(1, &[RequestEvent::Finished(denied())])
 }
 
-/// What the decision comes to, when it is a single event and nobody is told anything.
+/// The only event of a decision without a notice.
 #[track_caller]
 pub(crate) fn only_event(decision: Decision) -> RequestEvent {
     assert_eq!(decision.notify, None);
@@ -108,7 +108,7 @@ pub(crate) fn only_event(decision: Decision) -> RequestEvent {
     event
 }
 
-/// The one ending that the decision comes to.
+/// The resolution of a decision that ends the request.
 #[track_caller]
 pub(crate) fn ending(decision: Decision) -> Resolution {
     match only_event(decision) {
@@ -121,7 +121,7 @@ pub(crate) fn nothing() -> Decision {
     Decision::default()
 }
 
-/// What holds on the target, as the cast's request was asked for.
+/// The target's policy for the fixture's request.
 pub(crate) fn policy() -> TargetPolicy {
     TargetPolicy {
         access: access(),
@@ -141,7 +141,7 @@ pub(crate) fn limits() -> RequestLimits {
     }
 }
 
-/// All that the cast's server shows.
+/// A snapshot of the fixture's server.
 pub(crate) fn snapshot(sessions: Vec<Session>) -> Snapshot {
     Snapshot {
         server: asked(1).identity.server,
@@ -155,7 +155,7 @@ pub(crate) fn ago(seconds: u64) -> Timestamp {
     ASKED_AT.minus(Duration::from_secs(seconds))
 }
 
-/// One that rests in a transaction that has been open for so long.
+/// A session that has been idle in transaction for this long.
 pub(crate) fn resting(number: i32, seconds: u64) -> Session {
     Session {
         state: SessionState::IdleInTransaction,
@@ -164,7 +164,7 @@ pub(crate) fn resting(number: i32, seconds: u64) -> Session {
     }
 }
 
-/// One that waits for others, and has for so long.
+/// A session that has waited for others for this long.
 pub(crate) fn waiting(number: i32, behind: &[i32], seconds: u64) -> Session {
     Session {
         xact_start: Some(ago(seconds)),

@@ -1,4 +1,4 @@
-//! One or more real bots between a real PostgreSQL and a simulated Discord.
+//! The test environment: real bots, a real PostgreSQL server, and a simulated Discord.
 
 use std::fs;
 use std::net::TcpListener;
@@ -21,43 +21,43 @@ use crate::disk::Disk;
 pub const APPROVE: &str = "✅";
 pub const DENY: &str = "❌";
 
-/// Everything but the bots. Ana is on call, Ben is a DBA.
-pub struct Stage {
+/// Everything except the bots. Ana is on call (requester), Ben is a DBA (approver).
+pub struct TestEnv {
     pub sim: Sim,
     pub cluster: Cluster,
     pub folder: TempDir,
-    /// Where a ledger in a file is, if not in the folder.
+    /// The disk of a SQLite ledger, if it is not in the folder.
     disk: Option<Disk>,
 }
 
-/// What differs between stages.
-pub struct Setting {
-    pub ledger: Ledger,
-    /// Where the bots reach the target, if not directly.
+/// How a bot is configured.
+pub struct BotConfig {
+    pub ledger: LedgerKind,
+    /// The port at which bots reach the target, if not directly.
     pub target_port: Option<u16>,
-    /// Where they reach the ledger's server, if not at the target's.
+    /// The port of the ledger's server, if it is not the target's.
     pub ledger_port: Option<u16>,
-    /// The target's `password_file` in the stage's folder.
+    /// The target's `password_file` in the environment's folder.
     pub password_file: Option<&'static str>,
 }
 
 #[derive(Clone, Copy)]
-pub enum Ledger {
+pub enum LedgerKind {
     Sqlite,
-    /// In a database of the target's server.
+    /// A database on the target's server.
     Postgres,
 }
 
-/// A running bot; `kill -9` when dropped.
+/// A running bot, killed on drop.
 pub struct Bot {
     process: Child,
     http: u16,
 }
 
-impl Default for Setting {
+impl Default for BotConfig {
     fn default() -> Self {
         Self {
-            ledger: Ledger::Sqlite,
+            ledger: LedgerKind::Sqlite,
             target_port: None,
             ledger_port: None,
             password_file: None,
@@ -65,8 +65,8 @@ impl Default for Setting {
     }
 }
 
-impl Stage {
-    /// A stage on which the bot signals through the guard, which writes every signal down in the server's log.
+impl TestEnv {
+    /// An environment where the bot signals through the guard, which logs every signal to the server log.
     pub async fn new() -> Self {
         let cluster = Cluster::builder()
             .setting("log_min_messages", "log")
@@ -75,7 +75,7 @@ impl Stage {
             .await
             .expect("a PostgreSQL server");
         cluster.sql(&guard_sql("killgate")).await.expect("the guard");
-        make_room_for_a_ledger(&cluster).await;
+        create_ledger_database(&cluster).await;
         let sim = Sim::builder()
             .role("oncall")
             .role("dba")
@@ -95,22 +95,21 @@ impl Stage {
         }
     }
 
-    /// The same with the ledger's file on a disk of its own that is soon full; `None`, with a line that says why, where
-    /// no file system can be mounted.
-    pub async fn on_a_small_disk() -> Option<Self> {
-        let stage = Self::new().await;
-        let disk = Disk::mounted_at(stage.folder.path().join("disk")).await?;
+    /// The same with the ledger on a small disk. `None` and a message if no file system can be mounted.
+    pub async fn with_small_disk() -> Option<Self> {
+        let env = Self::new().await;
+        let disk = Disk::mounted_at(env.folder.path().join("disk")).await?;
         Some(Self {
             disk: Some(disk),
-            ..stage
+            ..env
         })
     }
 
     pub fn disk(&self) -> &Disk {
-        self.disk.as_ref().expect("a stage with a disk of its own")
+        self.disk.as_ref().expect("an environment with a small disk")
     }
 
-    /// The program, where it sees the disk.
+    /// A killgate command that can access the disk.
     pub fn killgate(&self) -> Command {
         let program = env!("CARGO_BIN_EXE_killgate");
         match &self.disk {
@@ -119,10 +118,10 @@ impl Stage {
         }
     }
 
-    /// Starts a bot; it need not be ready yet.
-    pub fn bot(&self, setting: &Setting) -> Bot {
+    /// Starts a bot without waiting until it is ready.
+    pub fn bot(&self, config: &BotConfig) -> Bot {
         let http = free_port();
-        let config = self.write_config(setting, http);
+        let config = self.write_config(config, http);
         let log = fs::File::options()
             .append(true)
             .create(true)
@@ -143,18 +142,18 @@ impl Stage {
         Bot { process, http }
     }
 
-    pub fn write_config(&self, setting: &Setting, http: u16) -> PathBuf {
+    pub fn write_config(&self, config: &BotConfig, http: u16) -> PathBuf {
         let sim = &self.sim;
-        let target_port = setting.target_port.unwrap_or(self.cluster.port());
-        let ledger = match setting.ledger {
-            Ledger::Sqlite if self.disk.is_some() => "sqlite:disk/killgate.db".to_owned(),
-            Ledger::Sqlite => "sqlite:killgate.db".to_owned(),
-            Ledger::Postgres => {
-                let port = setting.ledger_port.unwrap_or(self.cluster.port());
+        let target_port = config.target_port.unwrap_or(self.cluster.port());
+        let ledger = match config.ledger {
+            LedgerKind::Sqlite if self.disk.is_some() => "sqlite:disk/killgate.db".to_owned(),
+            LedgerKind::Sqlite => "sqlite:killgate.db".to_owned(),
+            LedgerKind::Postgres => {
+                let port = config.ledger_port.unwrap_or(self.cluster.port());
                 format!("postgresql://keeper@127.0.0.1:{port}/ledger")
             }
         };
-        let password = setting
+        let password = config
             .password_file
             .map(|file| format!("password_file = \"{file}\""))
             .unwrap_or_default();
@@ -201,14 +200,14 @@ listen = "127.0.0.1:{http}"
         self.sim.person(name)
     }
 
-    /// What all bots have logged so far.
+    /// The log of all bots so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("bot.log")).unwrap_or_default()
     }
 
-    /// The ledger as `killgate audit export` prints it, after `killgate audit verify` found it intact.
-    pub async fn records(&self, setting: &Setting) -> Vec<Value> {
-        let config = self.write_config(setting, 0);
+    /// Verifies the ledger and returns its exported records.
+    pub async fn records(&self, config: &BotConfig) -> Vec<Value> {
+        let config = self.write_config(config, 0);
         let mut printed = String::new();
         for what in ["verify", "export"] {
             let output = self
@@ -239,17 +238,17 @@ impl Bot {
         assert!(sent.expect("kill").success());
     }
 
-    /// SIGTERM, and waits for the end; how long that took is printed.
-    pub async fn stops(&mut self, how: &str) -> ExitStatus {
+    /// Sends SIGTERM, waits for the exit, and prints how long it took.
+    pub async fn stop(&mut self, how: &str) -> ExitStatus {
         let began = Instant::now();
         self.signal("TERM").await;
-        let status = self.ends().await;
-        println!("{how}: it left after {:?}", began.elapsed());
+        let status = self.wait_for_exit().await;
+        println!("{how}: it exited after {:?}", began.elapsed());
         status
     }
 
-    /// Waits until it ends. A stop takes 10 s at most; on a busy machine a test waits longer.
-    pub async fn ends(&mut self) -> ExitStatus {
+    /// Waits for the exit. A stop takes 10 s at most; on a busy machine a test waits longer.
+    pub async fn wait_for_exit(&mut self) -> ExitStatus {
         let ended = timeout(Duration::from_secs(15), self.process.wait());
         ended.await.expect("it ends").expect("its status")
     }
@@ -258,10 +257,10 @@ impl Bot {
         self.process.id().expect("a running bot")
     }
 
-    /// Waits until `/readyz` answers with this status and with this in its words.
-    pub async fn says(&self, status: u16, words: &str) {
+    /// Waits until `/readyz` answers with this status and text.
+    pub async fn wait_for_readyz(&self, status: u16, words: &str) {
         let mut last = None;
-        let saying = async {
+        let polling = async {
             loop {
                 last = self.get("/readyz").await.or(last.take());
                 if let Some((code, body)) = &last
@@ -273,58 +272,58 @@ impl Bot {
                 sleep(Duration::from_millis(20)).await;
             }
         };
-        let said = timeout(Duration::from_mins(1), saying).await;
+        let result = timeout(Duration::from_mins(1), polling).await;
         assert!(
-            said.is_ok(),
+            result.is_ok(),
             "/readyz does not answer {status} {words:?}: {last:?}"
         );
     }
 
-    /// `kill -9`, and waits for the end.
+    /// Sends SIGKILL and waits for the exit.
     pub async fn kill(&mut self) {
         self.process.kill().await.expect("killed");
     }
 
-    /// The status and the body of an HTTP answer; `None` where none comes.
+    /// The status and body of an HTTP response. `None` without one.
     pub async fn get(&self, path: &str) -> Option<(u16, String)> {
-        let asking = async {
-            let mut stream = self.asked(path).await?;
+        let response = async {
+            let mut stream = self.send_request(path).await?;
             let mut answer = String::new();
             stream.read_to_string(&mut answer).await.ok()?;
             let status = answer.split(' ').nth(1)?.parse().ok()?;
             let body = answer.split_once("\r\n\r\n")?.1.to_owned();
             Some((status, body))
         };
-        timeout(Duration::from_secs(5), asking).await.ok()?
+        timeout(Duration::from_secs(5), response).await.ok()?
     }
 
-    /// A connection on which this was asked, and is answered if it is kept; `None` where nothing listens.
-    pub async fn asked(&self, path: &str) -> Option<TcpStream> {
+    /// Sends an HTTP request and returns the connection. `None` if nothing listens.
+    pub async fn send_request(&self, path: &str) -> Option<TcpStream> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.http)).await.ok()?;
         let request = format!("GET {path} HTTP/1.1\r\nhost: bot\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.ok()?;
         Some(stream)
     }
 
-    /// Whether it says of itself that it is the active one.
+    /// Whether `killgate_active` is 1.
     pub async fn is_active(&self) -> bool {
-        self.has_measured("killgate_active 1").await
+        self.has_metric("killgate_active 1").await
     }
 
-    /// Waits until this line is among its metrics.
-    pub async fn measures(&self, line: &str) {
-        let measuring = async {
-            while !self.has_measured(line).await {
+    /// Waits until the metrics contain this line.
+    pub async fn wait_for_metric(&self, line: &str) {
+        let polling = async {
+            while !self.has_metric(line).await {
                 sleep(Duration::from_millis(20)).await;
             }
         };
-        let measured = timeout(Duration::from_mins(1), measuring).await;
-        assert!(measured.is_ok(), "/metrics does not say {line}");
+        let result = timeout(Duration::from_mins(1), polling).await;
+        assert!(result.is_ok(), "/metrics does not contain {line}");
     }
 
-    async fn has_measured(&self, line: &str) -> bool {
+    async fn has_metric(&self, line: &str) -> bool {
         let metrics = self.get("/metrics").await;
-        metrics.is_some_and(|(_, body)| body.lines().any(|measured| measured == line))
+        metrics.is_some_and(|(_, body)| body.lines().any(|metric| metric == line))
     }
 
     pub async fn is_ready(&self) -> bool {
@@ -332,9 +331,9 @@ impl Bot {
     }
 }
 
-/// Waits until the bot is the active one and ready. It is back within 15 s of the active replica's death; on a busy
-/// machine a test waits longer, and tells.
-pub async fn becomes_ready(stage: &Stage, bot: &Bot) {
+/// Waits until the bot is active and ready. That takes 15 s at most after the active replica's death; on a busy
+/// machine a test waits longer.
+pub async fn wait_until_ready(env: &TestEnv, bot: &Bot) {
     let waiting = async {
         while !(bot.is_active().await && bot.is_ready().await) {
             sleep(Duration::from_millis(20)).await;
@@ -342,15 +341,15 @@ pub async fn becomes_ready(stage: &Stage, bot: &Bot) {
     };
     timeout(Duration::from_mins(1), waiting)
         .await
-        .unwrap_or_else(|_| panic!("it does not become active\n{}", stage.log()));
+        .unwrap_or_else(|_| panic!("it does not become active\n{}", env.log()));
 }
 
-pub async fn stands_by(bot: &Bot) {
-    bot.says(503, "standby: the active").await;
+pub async fn wait_until_standby(bot: &Bot) {
+    bot.wait_for_readyz(503, "standby: the active").await;
 }
 
-/// Makes the role and the database of a ledger.
-pub async fn make_room_for_a_ledger(cluster: &Cluster) {
+/// Creates the role and the database of a ledger.
+pub async fn create_ledger_database(cluster: &Cluster) {
     cluster.role("keeper").await.expect("a role");
     let database = "create database ledger owner keeper";
     cluster.sql(database).await.expect("a database");

@@ -1,4 +1,4 @@
-//! What must be true in the end: of the ledger, of the sessions, of the server's log and of the channel.
+//! Verifies the ledger, the sessions, the server log and the channel after a test.
 
 use std::collections::BTreeMap;
 
@@ -6,16 +6,16 @@ use discord_sim::Message;
 use serde_json::Value;
 use throwaway_postgres::SqlState;
 
-use crate::incident::{Case, is_card, results};
-use crate::stage::{Setting, Stage};
+use crate::environment::{BotConfig, TestEnv};
+use crate::workload::{Case, is_card, results as posted_results};
 
-/// What the ledger says of one request.
-struct Request<'a> {
-    asked: &'a Value,
+/// The records of one request.
+struct RequestRecords<'a> {
+    requested: &'a Value,
     records: Vec<&'a Value>,
 }
 
-impl<'a> Request<'a> {
+impl<'a> RequestRecords<'a> {
     fn all(&self, event: &str) -> Vec<&'a Value> {
         let of_kind = self.records.iter().filter(|record| record["event"] == event);
         of_kind.copied().collect()
@@ -26,35 +26,35 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Checks everything, and tells how often each outcome came out.
-pub async fn reckon(stage: &Stage, setting: &Setting, cases: &[Case]) -> BTreeMap<String, usize> {
-    let records = stage.records(setting).await;
-    let mut requests: BTreeMap<u64, Request> = BTreeMap::new();
+/// Verifies everything, and returns how often each outcome occurred.
+pub async fn verify(env: &TestEnv, config: &BotConfig, cases: &[Case]) -> BTreeMap<String, usize> {
+    let records = env.records(config).await;
+    let mut requests: BTreeMap<u64, RequestRecords> = BTreeMap::new();
     for record in &records {
         let Some(number) = record["request"].as_u64() else {
             continue;
         };
-        let request = requests.entry(number).or_insert_with(|| Request {
-            asked: record,
+        let request = requests.entry(number).or_insert_with(|| RequestRecords {
+            requested: record,
             records: Vec::new(),
         });
         request.records.push(record);
     }
-    let server_log = stage.cluster.server_log().expect("the server's log");
+    let server_log = env.cluster.server_log().expect("the server's log");
     let mut outcomes = BTreeMap::new();
     for (number, request) in &requests {
-        has_one_outcome(*number, request);
-        signals_at_most_once(*number, request, &server_log);
-        is_told_once(stage, *number);
+        verify_one_outcome(*number, request);
+        verify_at_most_one_signal(*number, request, &server_log);
+        verify_one_result(env, *number);
         *outcomes.entry(request.outcome().to_owned()).or_default() += 1;
     }
     for case in cases {
-        has_met_its_fate(case, &requests);
+        verify_session(case, &requests);
     }
     outcomes
 }
 
-fn has_one_outcome(number: u64, request: &Request) {
+fn verify_one_outcome(number: u64, request: &RequestRecords) {
     assert_eq!(request.all("requested").len(), 1, "request {number}");
     assert_eq!(request.all("finished").len(), 1, "request {number} ends once");
     assert!(request.all("executing").len() <= 1, "request {number}");
@@ -70,15 +70,15 @@ fn has_one_outcome(number: u64, request: &Request) {
                 "request {number}: {approver} did not approve"
             );
             assert_ne!(
-                *approver, request.asked["actor"],
+                *approver, request.requested["actor"],
                 "request {number} approved itself"
             );
         }
     }
 }
 
-/// The guard writes a line before it signals: the server's own witness.
-fn signals_at_most_once(number: u64, request: &Request, server_log: &str) {
+/// The guard logs each signal before it sends it, so the server log is independent evidence.
+fn verify_at_most_one_signal(number: u64, request: &RequestRecords, server_log: &str) {
     let line = format!("killgate request {number}: ");
     let signals = server_log
         .lines()
@@ -99,32 +99,33 @@ fn signals_at_most_once(number: u64, request: &Request, server_log: &str) {
     }
 }
 
-fn is_told_once(stage: &Stage, number: u64) {
+fn verify_one_result(env: &TestEnv, number: u64) {
     let footer = format!("Request #{number}");
     let is_its_card = |message: &Message| is_card(message) && message.card().footer() == footer;
-    let mut cards = stage.incident().messages();
+    let mut cards = env.incident().messages();
     cards.retain(is_its_card);
     assert!(cards.len() <= 1, "{footer} has {} cards", cards.len());
     for card in cards {
-        let told: Vec<_> = results(stage, &card).iter().map(Message::content).collect();
-        assert_eq!(told.len(), 1, "{footer}: {told:?}");
+        let results: Vec<_> = posted_results(env, &card).iter().map(Message::content).collect();
+        assert_eq!(results.len(), 1, "{footer}: {results:?}");
     }
 }
 
-/// The victim's own client says what was done to it, and the ledger must know of it.
-fn has_met_its_fate(case: &Case, requests: &BTreeMap<u64, Request>) {
-    let about = requests.values().filter(|request| {
-        request.asked["pid"] == case.pid && micros(&request.asked["backend_start"]) == case.backend_start_us
+/// Compares the error that the session's client received with the ledger.
+fn verify_session(case: &Case, requests: &BTreeMap<u64, RequestRecords>) {
+    let of_session = requests.values().filter(|request| {
+        request.requested["pid"] == case.pid
+            && micros(&request.requested["backend_start"]) == case.backend_start_us
     });
-    let outcomes: Vec<_> = about
-        .map(|request| (request.asked["action"].as_str(), request.outcome()))
+    let outcomes: Vec<_> = of_session
+        .map(|request| (request.requested["action"].as_str(), request.outcome()))
         .collect();
     let pid = case.pid;
-    assert!(!outcomes.is_empty(), "session {pid} was asked for");
+    assert!(!outcomes.is_empty(), "there is no request for session {pid}");
     let may_be = |action, outcome| {
         outcomes.contains(&(Some(action), outcome)) || outcomes.contains(&(Some(action), "unknown"))
     };
-    match &case.fate {
+    match &case.ended_with {
         Some(state) if *state == SqlState::ADMIN_SHUTDOWN => {
             assert!(
                 case.approved && may_be("terminate", "terminated"),
@@ -137,12 +138,12 @@ fn has_met_its_fate(case: &Case, requests: &BTreeMap<u64, Request>) {
                 "{pid} was cancelled: {outcomes:?}"
             );
         }
-        Some(other) => panic!("session {pid} ended otherwise: {other:?}"),
+        Some(other) => panic!("session {pid} ended unexpectedly: {other:?}"),
         None => {
             let claims = ["terminated", "cancelled", "gone"];
             assert!(
                 outcomes.iter().all(|(_, outcome)| !claims.contains(outcome)),
-                "session {pid} goes on: {outcomes:?}"
+                "session {pid} still runs: {outcomes:?}"
             );
         }
     }

@@ -1,4 +1,4 @@
-//! The people and the session that the stories are about.
+//! People, a session and a request for tests.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub const DBA: RoleId = RoleId(20);
 pub const ASKED_AT: Timestamp = Timestamp::from_micros(1_000_000_000);
 pub const OPEN_FOR: Duration = Duration::from_mins(15);
 
-/// Who stands around the card. The requester is also an approver: that must not help them.
+/// All people. The requester is also an approver, which must not count.
 pub fn everybody() -> Vec<Person> {
     let person = |id, roles: &[RoleId]| Person {
         id: UserId(id),
@@ -99,5 +99,5 @@ pub fn asked(needed: u32) -> RequestDetails {
 
 pub fn open_request(needed: u32) -> Request {
     Request::start(RequestId(7), &RequestEvent::Requested(Box::new(asked(needed))))
-        .expect("that is how a request begins")
+        .expect("a request starts with `requested`")
 }

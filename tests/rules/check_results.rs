@@ -1,16 +1,16 @@
-//! How a precondition that was tried is told.
+//! How a check result is displayed.
 
 use killgate::common::check_result::{CheckResult, CheckStatus};
 
 #[test]
-fn what_is_well_needs_no_mending() {
-    let finding = CheckResult::ok("config", "killgate.toml");
-    assert_eq!((finding.status, finding.fix.as_str()), (CheckStatus::Ok, ""));
-    assert_eq!(finding.to_string(), "ok    config: killgate.toml");
+fn an_ok_result_has_no_fix() {
+    let result = CheckResult::ok("config", "killgate.toml");
+    assert_eq!((result.status, result.fix.as_str()), (CheckStatus::Ok, ""));
+    assert_eq!(result.to_string(), "ok    config: killgate.toml");
 }
 
 #[test]
-fn what_is_not_well_says_how_to_mend_it() {
+fn a_warning_or_failure_says_how_to_fix_it() {
     let warning = CheckResult::warn("guild", "moderators need no second factor", "Require one");
     assert_eq!(warning.status, CheckStatus::Warn);
     assert_eq!(
