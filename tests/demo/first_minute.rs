@@ -1,4 +1,4 @@
-//! The first minute on the page, by two people side by side: everything goes through the browser.
+//! The first minute in a real browser, with two people side by side.
 
 use fantoccini::key::Key;
 
@@ -6,7 +6,7 @@ use crate::browser::{Browser, Window};
 use crate::running::Running;
 
 #[tokio::test]
-async fn two_people_end_the_trouble_by_keyboard() {
+async fn two_people_solve_the_problem_by_keyboard() {
     let mut demo = Running::start().await;
     let Some(browser) = Browser::open(Window::Desktop, &demo.seen_by(&["ana", "ben"])).await else {
         return;
@@ -25,7 +25,7 @@ async fn two_people_end_the_trouble_by_keyboard() {
     browser
         .sees(&by("ana", &format!(".popup [data-value='{}']", demo.pid)))
         .await;
-    browser.types(" reason:holds up the shop").await;
+    browser.types(" reason:blocks the shop").await;
     browser.presses(Key::Enter).await;
     done(&browser, 2).await;
     browser.picture("channel").await;
@@ -49,7 +49,7 @@ async fn two_people_end_the_trouble_by_keyboard() {
 }
 
 #[tokio::test]
-async fn two_people_end_the_trouble_by_mouse_and_start_it_again() {
+async fn two_people_solve_the_problem_by_mouse_and_start_it_again() {
     let mut demo = Running::start().await;
     let Some(browser) = Browser::open(Window::Desktop, &demo.seen_by(&["ana", "ben"])).await else {
         return;
@@ -70,7 +70,7 @@ async fn two_people_end_the_trouble_by_mouse_and_start_it_again() {
         .await;
     browser.clicks(&by("ana", ".ephemeral .button.danger")).await;
     browser.clicks("dialog[open] textarea").await;
-    browser.types("holds up the shop").await;
+    browser.types("blocks the shop").await;
     browser.clicks("dialog[open] [type=submit]").await;
     done(&browser, 2).await;
 
@@ -92,7 +92,7 @@ async fn two_people_end_the_trouble_by_mouse_and_start_it_again() {
 }
 
 #[tokio::test]
-async fn whoever_leaves_the_script_is_told_how_it_goes_on() {
+async fn the_hints_adapt_when_people_do_something_else() {
     let mut demo = Running::start().await;
     let Some(browser) = Browser::open(Window::Desktop, &demo.seen_by(&["ana", "ben"])).await else {
         return;
@@ -119,7 +119,7 @@ async fn whoever_leaves_the_script_is_told_how_it_goes_on() {
 }
 
 #[tokio::test]
-async fn one_person_after_the_other_ends_it_on_a_phone() {
+async fn two_people_in_turn_solve_the_problem_on_a_phone() {
     let mut demo = Running::start().await;
     let Some(browser) = Browser::open(Window::Phone, &demo.seen_by(&["ana"])).await else {
         return;
@@ -127,7 +127,7 @@ async fn one_person_after_the_other_ends_it_on_a_phone() {
     browser.fits().await;
     browser.clicks(&by("ana", "[name=text]")).await;
     browser
-        .types(&format!("/terminate pid:{} reason:holds up the shop", demo.pid))
+        .types(&format!("/terminate pid:{} reason:blocks the shop", demo.pid))
         .await;
     browser.presses(Key::Enter).await;
     let card = demo.message("Terminate").await;
@@ -151,22 +151,22 @@ async fn one_person_after_the_other_ends_it_on_a_phone() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_told_to_who_did_it() {
+async fn errors_are_shown_to_the_person_who_caused_them() {
     let mut demo = Running::start().await;
     let Some(browser) = Browser::open(Window::Desktop, &demo.seen_by(&["ana", "ivy"])).await else {
         return;
     };
-    let told = by("ana", ".told");
-    for (line, complaint) in [
+    let message = by("ana", ".told");
+    for (line, error) in [
         ("/nothing", "There is no command /nothing here"),
         ("/terminate pid:zzz", "Input a valid integer."),
         ("/terminate ", "This option is required. Specify a value."),
     ] {
         browser.clicks(&by("ana", "[name=text]")).await;
         browser.types(line).await;
-        // By the button, because Enter would take what the bot offers for the option meanwhile.
+        // With the button, because Enter would select the bot's suggestion for the option.
         browser.clicks(&by("ana", ".send")).await;
-        browser.reads(&told, complaint).await;
+        browser.reads(&message, error).await;
         browser.leaves_the_command(&by("ana", "[name=text]")).await;
     }
 
@@ -184,18 +184,18 @@ async fn what_is_wrong_is_told_to_who_did_it() {
     demo.ends().await;
 }
 
-/// What is in the column of one person.
+/// A selector within one person's column.
 fn by(person: &str, css: &str) -> String {
     format!("section[data-person={person}] {css}")
 }
 
-/// The approval below a card.
+/// The selector of the approve reaction below a card.
 fn approval(card: &serde_json::Value) -> String {
     let id = card["id"].as_str().expect("an id");
     format!("[data-message='{id}'] .reaction[data-emoji='✅']")
 }
 
-/// The step is ticked off.
+/// Waits until the step is done.
 async fn done(browser: &Browser, step: u32) {
     browser
         .sees(&format!("#aside .steps li:nth-child({step}).done"))

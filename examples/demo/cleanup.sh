@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# Outlives the demo by a moment, however that ended: stops the bot and removes its folder.
-# $1 is the bot's process, $2 the folder. A line on standard input says that the bot has ended already.
+# Stops the bot and removes its folder when the demo ends for any reason.
+# $1 is the bot's pid, $2 the folder. A line on standard input means that the bot has already exited.
 if ! read -r _; then
     kill -s TERM "$1"
     tries=0

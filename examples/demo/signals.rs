@@ -1,18 +1,18 @@
-//! Being asked to stop: Ctrl-C, `kill`, a terminal that is closed.
+//! Signals that stop the demo: Ctrl-C, `kill`, a closed terminal.
 
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-pub struct Stop {
+pub struct StopSignals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
 }
 
-impl Stop {
-    /// From now on these signals no longer end the process by themselves.
+impl StopSignals {
+    /// Handles these signals from now on, so that they no longer end the process.
     pub fn listen() -> anyhow::Result<Self> {
-        let listen = |kind| signal(kind).context("signals cannot be waited for");
+        let listen = |kind| signal(kind).context("cannot handle signals");
         Ok(Self {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
@@ -20,7 +20,7 @@ impl Stop {
         })
     }
 
-    pub async fn wanted(&mut self) {
+    pub async fn received(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

@@ -1,4 +1,4 @@
-//! What the demo says.
+//! The demo's output in the terminal.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::first_minute::Step;
 use crate::shop::News;
 use crate::trouble::{Trouble, Troubles};
 
-pub fn greet(discord: &Sim, bot: &Bot, troubles: &Troubles, steps: &[Step], first_card: Duration) {
+pub fn print_welcome(discord: &Sim, bot: &Bot, troubles: &Troubles, steps: &[Step], first_card: Duration) {
     println!(
         "
 killgate is ready: first card after {first_card:.1} s. The incident channel, for two people side by side:
@@ -18,29 +18,29 @@ killgate is ready: first card after {first_card:.1} s. The incident channel, for
     {page}
 
   ana   on call   may ask
-  ben   DBA       may ask, and approve what others ask for
+  ben   DBA       may ask, and approve other people's requests
   dora  DBA       the same
   ivy   intern    may neither ask nor approve
 
-{story}
+{situation}
 
 {steps}
-Also there: {report}, a report that runs for hours, and dora asked to cancel it; and {payment}, which is protected.
+Also running: {report}, a report that dora asked to cancel, and {payment}, which is protected.
 Configuration, log and ledger: {folder}
-Enter makes the trouble anew. Ctrl-C ends everything and leaves nothing behind.
+Press Enter to start the trouble again. Ctrl-C stops and removes everything.
 ",
         first_card = first_card.as_secs_f64(),
         page = discord.page_url(),
-        story = story(troubles),
+        situation = situation(troubles),
         steps = numbered(steps),
-        report = troubles.culprit(Trouble::Report),
-        payment = troubles.culprit(Trouble::Payment),
+        report = troubles.root_blocker(Trouble::Report),
+        payment = troubles.root_blocker(Trouble::Payment),
         folder = bot.folder().display(),
     );
 }
 
-/// How the shop does, with the time of day.
-pub fn tell(news: &News) {
+/// Prints the shop's state with the time.
+pub fn print_news(news: &News) {
     let now = Zoned::now().strftime("%H:%M:%S").to_string();
     match news {
         News::StandsStill => println!("{now}  The shop stands still: no more orders."),
@@ -50,17 +50,17 @@ pub fn tell(news: &News) {
     }
 }
 
-pub fn tell_trouble(troubles: &Troubles) {
-    println!("{}", story(troubles));
+pub fn print_trouble(troubles: &Troubles) {
+    println!("{}", situation(troubles));
 }
 
-fn story(troubles: &Troubles) -> String {
+fn situation(troubles: &Troubles) -> String {
     let queue = troubles.pids(Trouble::Queue);
     let [forgotten, migration] = queue[..] else {
-        return "The shop has no trouble.".into();
+        return "The shop has no problem.".into();
     };
     format!(
-        "Session {forgotten} changed prices and never committed, a migration ({migration}) waits for it, and every order behind that."
+        "Session {forgotten} changed prices and never committed. A migration ({migration}) waits for it, and every order waits for the migration."
     )
 }
 

@@ -1,22 +1,22 @@
-// The shop's orders of the last minutes, as a line that falls when the shop stands still.
+// A chart of the shop's orders in the last minutes.
 
 import { drawing, element } from "./element.js";
 
-// How much of the time is shown, in looks: as little as holds what there is, so that the beginning can be seen too.
+// The time spans of the chart, in samples. The shortest one that contains all samples is used.
 const SPANS = [
-  { looks: 60, words: "the last 30 seconds" },
-  { looks: 120, words: "the last minute" },
-  { looks: 360, words: "the last three minutes" },
+  { samples: 60, words: "the last 30 seconds" },
+  { samples: 120, words: "the last minute" },
+  { samples: 360, words: "the last three minutes" },
 ];
 const HEIGHT = 40;
-// A good time: what the line is drawn against at least, so that a quiet shop does not look busy.
-const GOOD = 150;
+// The minimum of the vertical scale, so that a quiet shop does not look busy.
+const MIN_SCALE = 150;
 
-export class Plot {
+export class Chart {
   constructor() {
     this.area = drawing("path", { class: "ground" });
     this.line = drawing("path", { class: "orders" });
-    // Only the time without orders, up to now, is bad: what was good before it stays so.
+    // Marks the time without orders until now.
     this.standstill = drawing("path", { class: "standstill" });
     this.picture = drawing("svg", { role: "img", preserveAspectRatio: "none" },
       this.area, this.line, this.standstill);
@@ -29,25 +29,25 @@ export class Plot {
       this.picture, this.span);
   }
 
-  draw({ takings, sells }) {
-    const now = takings.at(-1) ?? 0;
-    const most = Math.max(GOOD, ...takings);
-    const { looks, words } = SPANS.find((span) => takings.length <= span.looks) ?? SPANS.at(-1);
-    const end = looks - 1;
-    const start = looks - takings.length;
-    const points = takings.map((orders, look) => `${start + look} ${height(orders, most)}`);
+  draw({ order_rates, sells }) {
+    const now = order_rates.at(-1) ?? 0;
+    const most = Math.max(MIN_SCALE, ...order_rates);
+    const { samples, words } = SPANS.find((span) => order_rates.length <= span.samples) ?? SPANS.at(-1);
+    const end = samples - 1;
+    const start = samples - order_rates.length;
+    const points = order_rates.map((orders, index) => `${start + index} ${height(orders, most)}`);
     this.line.setAttribute("d", points.length ? `M${points.join("L")}` : "");
     this.area.setAttribute("d", points.length ? `M${start} ${HEIGHT}L${points.join("L")}L${end} ${HEIGHT}Z` : "");
     this.picture.setAttribute("viewBox", `0 0 ${end} ${HEIGHT}`);
     this.span.textContent = words;
-    const still = sells ? [] : points.slice(takings.findLastIndex((orders) => orders > 0) + 1);
+    const still = sells ? [] : points.slice(order_rates.findLastIndex((orders) => orders > 0) + 1);
     this.standstill.setAttribute("d", still.length ? `M${still.join("L")}` : "");
-    const lowest = Math.min(...takings);
+    const lowest = Math.min(...order_rates);
     this.picture.setAttribute("aria-label",
-      `Orders a second over ${words}: ${now} now, ${lowest} at the least, ${Math.max(...takings)} at the most`);
+      `Orders a second over ${words}: ${now} now, ${lowest} minimum, ${Math.max(...order_rates)} maximum`);
     this.rate.textContent = now;
     this.root.classList.toggle("still", !sells);
-    // Only where it changes, because it is read out each time.
+    // Only on a change, because screen readers announce it.
     const health = sells ? "The shop sells" : "The shop stands still";
     if (this.health.textContent !== health) this.health.textContent = health;
   }

@@ -1,4 +1,4 @@
-//! The sessions of the shop's database, as PostgreSQL itself shows them.
+//! The sessions of the shop's database, from PostgreSQL.
 
 use anyhow::Context;
 use serde::Serialize;
@@ -7,7 +7,7 @@ use throwaway_postgres::{Client, Cluster};
 use crate::shop::DATABASE;
 
 /// `pg_stat_activity` and `pg_blocking_pids`: PostgreSQL's chapter "The Cumulative Statistics System" and its
-/// section "System Information Functions". How long: the running statement, or else the present state.
+/// section "System Information Functions". The duration is that of the running statement, or else of the current state.
 const SESSIONS: &str = "select pid, coalesce(usename, ''), application_name, coalesce(state, ''), \
         coalesce(wait_event_type = 'Lock', false), \
         coalesce(extract(epoch from clock_timestamp() \
@@ -17,7 +17,7 @@ const SESSIONS: &str = "select pid, coalesce(usename, ''), application_name, coa
     where datname = $1 and backend_type = 'client backend' \
     order by backend_start, pid";
 
-/// One session.
+/// A session.
 #[derive(Debug, Serialize)]
 pub struct Session {
     pub pid: i32,
@@ -29,7 +29,7 @@ pub struct Session {
     blocked_by: Vec<i32>,
 }
 
-/// Looks at the sessions through a connection of its own, which is not among them.
+/// Reads the sessions through its own connection, which is not in the shop's database.
 pub struct Observer(Client);
 
 impl Observer {
@@ -39,7 +39,7 @@ impl Observer {
 
     pub async fn sessions(&self) -> anyhow::Result<Vec<Session>> {
         let rows = self.0.query(SESSIONS, &[&DATABASE]).await;
-        let rows = rows.context("looking at the throw-away PostgreSQL")?;
+        let rows = rows.context("reading the sessions of the temporary PostgreSQL")?;
         let session = |row: &tokio_postgres::Row| Session {
             pid: row.get(0),
             user: row.get(1),
