@@ -1,20 +1,20 @@
-# killgate alone, in an image without a shell. docs/install.md tells how it is run, and how to build it from a mirror's base images.
+# killgate in an image without a shell. docs/install.md describes how to run it, and how to use other base images.
 ARG RUST_IMAGE=docker.io/library/rust:1.95-slim-bookworm
 ARG BASE_IMAGE=gcr.io/distroless/cc-debian12:nonroot
 
-# With a C compiler, for SQLite and the cryptography.
+# Includes a C compiler, for SQLite and the cryptography.
 FROM ${RUST_IMAGE} AS build
 WORKDIR /src
-# The same sources give the same binary, wherever cargo keeps its crates.
+# Makes the binary independent of the path of cargo's crates.
 ENV RUSTFLAGS="--remap-path-prefix=/usr/local/cargo/registry/src=cargo --remap-path-prefix=/src=killgate" \
     CARGO_INCREMENTAL=0
 
-# The dependencies by themselves: this layer stays until Cargo.toml, Cargo.lock or build.rs changes.
+# Only the dependencies. This layer is cached until Cargo.toml, Cargo.lock or build.rs changes.
 COPY .cargo .cargo
 COPY Cargo.toml Cargo.lock build.rs ./
 COPY crates/discord-sim/Cargo.toml crates/discord-sim/
 COPY crates/throwaway-postgres/Cargo.toml crates/throwaway-postgres/
-# Cargo.toml names them, so cargo wants to see them.
+# Cargo needs these files because Cargo.toml names them.
 COPY benches benches
 RUN mkdir -p src crates/discord-sim/src crates/throwaway-postgres/src \
     && echo 'fn main() {}' >src/main.rs \
@@ -24,27 +24,27 @@ RUN mkdir -p src crates/discord-sim/src crates/throwaway-postgres/src \
 
 COPY src src
 COPY config config
-# Newer than what was built of the empty sources above.
+# Updates the timestamps, so that cargo rebuilds after the empty sources above.
 RUN find src config -type f -exec touch {} + \
     && cargo build --locked --release --package killgate --bin killgate
 
-# What the final image has to have there, empty and with its owner.
+# An empty folder for the final image, with the right owner.
 RUN mkdir -p /empty/var/lib/killgate
 
 FROM ${BASE_IMAGE}
 LABEL org.opencontainers.image.title="killgate" \
-      org.opencontainers.image.description="Cancels or terminates PostgreSQL sessions from Discord, once a second authorized person approved" \
+      org.opencontainers.image.description="Cancels or terminates PostgreSQL sessions from Discord, after a second authorized person approved" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0"
 COPY --from=build /src/target/release/killgate /usr/local/bin/killgate
 COPY --from=build --chown=65532:65532 /empty/var/lib/killgate /var/lib/killgate
-# Named by number, so that an orchestrator can tell that it is not root.
+# A number, so that an orchestrator can check that it is not root.
 USER 65532:65532
 ENV KILLGATE_CONFIG=/etc/killgate/killgate.toml
 WORKDIR /var/lib/killgate
-# The ledger, the only thing that is ever written.
+# The ledger, the only thing that killgate writes.
 VOLUME /var/lib/killgate
 STOPSIGNAL SIGTERM
-# Asks over [http] listen, from within the container.
+# Requests /healthz at [http] listen, inside the container.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=15s --retries=3 CMD ["/usr/local/bin/killgate", "health"]
 ENTRYPOINT ["/usr/local/bin/killgate"]
 CMD ["run"]

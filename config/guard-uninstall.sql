@@ -1,7 +1,7 @@
--- Takes killgate's guard away: the function, the table of protected users with all that is in it, and the
--- role killgate_guard. Run it as a superuser, in the database where the guard is:
+-- Removes killgate's guard: the function, the table of protected users with its contents, and the
+-- role killgate_guard. Run it as a superuser, in the database of the guard:
 --     psql -v ON_ERROR_STOP=1 -f guard-uninstall.sql DATABASE
--- killgate's login role stays, with its password and pg_read_all_stats: DROP ROLE it where it is not needed.
+-- killgate's login role stays, with its password and pg_read_all_stats. DROP ROLE it if you do not need it.
 
 BEGIN;
 SET LOCAL client_min_messages = warning;
@@ -14,7 +14,7 @@ DROP TABLE IF EXISTS killgate.protected_users;
 
 DO $block$
 BEGIN
-    -- RESTRICT: the schema stays when somebody put more into it.
+    -- RESTRICT keeps the schema if it contains other objects.
     IF EXISTS (SELECT FROM pg_namespace WHERE nspname = 'killgate') THEN
         REVOKE ALL ON SCHEMA killgate FROM killgate_guard;
         DROP SCHEMA killgate RESTRICT;

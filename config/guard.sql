@@ -1,13 +1,13 @@
--- killgate's guard: the right to signal sessions, held by a function that checks before it signals.
+-- killgate's guard: a function with the right to signal sessions, which makes its own checks before it signals.
 --
--- Run it as a superuser, in the database that killgate connects to, once or again:
+-- Run it as a superuser, in the database that killgate connects to. You can run it again at any time:
 --     killgate guard-sql --role killgate | psql -v ON_ERROR_STOP=1 -f - DATABASE
--- For PostgreSQL 13 to 18. It makes, where they are missing:
---     the role killgate_guard, which nobody can log in as, and which holds pg_signal_backend;
+-- For PostgreSQL 13 to 18. It creates, if missing:
+--     the role killgate_guard, which cannot log in and has pg_signal_backend;
 --     the function killgate.signal_backend, which runs as that role;
---     the table killgate.protected_users, for regular expressions of users never to be signalled;
---     the login role of killgate, without a password, which may only execute the function and see sessions.
--- An existing login role keeps its password and its attributes. guard-uninstall.sql takes it all away again.
+--     the table killgate.protected_users, with regular expressions of users that are never signalled;
+--     killgate's login role, without a password, which may only execute the function and list sessions.
+-- An existing login role keeps its password and attributes. guard-uninstall.sql removes the guard.
 
 BEGIN;
 SET LOCAL standard_conforming_strings = on;
@@ -17,7 +17,7 @@ SET LOCAL killgate.role = 'killgate';
 
 DO $block$
 BEGIN
-    -- Whoever owned the schema could exchange what the guard relies on, and whoever is a member of the
+    -- The owner of the schema could replace the guard's objects, and a member of the
     -- guard's role could signal without the guard.
     IF EXISTS (SELECT FROM pg_namespace AS n JOIN pg_roles AS r ON r.oid = n.nspowner
                WHERE n.nspname = 'killgate' AND NOT r.rolsuper) THEN
@@ -45,7 +45,7 @@ CREATE SCHEMA IF NOT EXISTS killgate;
 REVOKE ALL ON SCHEMA killgate FROM PUBLIC;
 GRANT USAGE ON SCHEMA killgate TO killgate_guard;
 
--- The check refuses what is no regular expression: matching against it raises an error.
+-- The check refuses invalid regular expressions, because matching them raises an error.
 CREATE TABLE IF NOT EXISTS killgate.protected_users (
     pattern text PRIMARY KEY CHECK (('' ~ pattern) IS NOT NULL)
 );
@@ -82,8 +82,8 @@ BEGIN
         RETURN;
     END IF;
 
-    -- Within a transaction pg_stat_activity shows what it showed first: a session long gone, whose pid
-    -- another one may have by now.
+    -- Within a transaction, pg_stat_activity keeps showing its first snapshot, in which the session may
+    -- still exist although its pid now belongs to another one.
     PERFORM pg_stat_clear_snapshot();
     SELECT a.backend_start, a.query_start, a.state, a.backend_type, r.rolname AS usename, r.rolsuper
     INTO seen
@@ -117,7 +117,7 @@ BEGIN
         END IF;
     END IF;
 
-    -- One line a call, whatever the names in it hold.
+    -- Exactly one log line for each call, whatever the names contain.
     context := format('request %s: %s of pid %s, user %s, asked by %s, approved by %s', request, action, pid,
                       coalesce(seen.usename, '(none)'), left(requester, 100), left(array_to_string(approvers, ', '), 500));
     context := regexp_replace(context, '[\u0001-\u001f\u007f]', '?', 'g');

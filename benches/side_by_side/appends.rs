@@ -1,4 +1,4 @@
-//! How fast a ledger takes records.
+//! The append rate of a ledger.
 
 use std::fs::File;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! From the approval to the death of the session.
+//! From the approval to the end of the session.
 
 use anyhow::{Context, Result};
 use tempfile::NamedTempFile;
@@ -22,7 +22,7 @@ somebody presses Enter: `psql` is a fresh process; the warm round trip is the sa
 third also appends 400 bytes to a file and has them on the disk (`fdatasync`) first, which is the least that a decision can cost that
 survives a loss of power.";
 
-/// A contender and how long its victims lived.
+/// A contender and its times.
 struct Lane {
     name: &'static str,
     contender: Contender,

@@ -1,4 +1,4 @@
-//! Everybody who answers commands, on one server.
+//! All bots, connected to one server.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::Bench;
 use crate::bots::{Bot, killgate};
 use crate::crowd::Crowd;
 
-/// Longer than killgate shares one look at PostgreSQL between those who ask.
+/// Longer than killgate shares one snapshot between commands.
 pub const APART: Duration = Duration::from_millis(600);
 
 /// killgate, and the other bots with their names.

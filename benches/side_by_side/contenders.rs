@@ -1,4 +1,4 @@
-//! Who ends sessions, and how long that takes each.
+//! The contenders: each ends sessions, and is timed.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ const TERMINATE: &str = "select pg_terminate_backend($1)";
 /// As long as the two records of an approval are in the ledger.
 const RECORD: [u8; 400] = [b'r'; 400];
 
-/// Somebody who ends sessions.
+/// A way to end sessions.
 pub enum Contender {
     Psql(PathBuf),
     Warm(Warm),
@@ -48,7 +48,7 @@ impl Warm {
 }
 
 impl Contender {
-    /// How long a victim lived after it was decided.
+    /// The time from the decision until the session ended.
     pub async fn ends(&mut self, cluster: &Cluster) -> Result<Duration> {
         let victim = Victim::open(cluster).await?;
         let pid = victim.pid;
@@ -81,11 +81,11 @@ impl Contender {
     }
 }
 
-/// How long a bot took over one session.
+/// A bot's times for one session.
 pub struct Took {
     /// From the command to the card.
     pub card: Duration,
-    /// From the approval to the death.
+    /// From the approval to the end of the session.
     pub dead: Duration,
 }
 

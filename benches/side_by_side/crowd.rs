@@ -7,11 +7,11 @@ use futures_util::future::try_join_all;
 use throwaway_postgres::{Client, Cluster, eventually};
 use tokio_postgres::Statement;
 
-/// So many connections are opened at the same time.
+/// How many connections are opened at the same time.
 const AT_ONCE: usize = 20;
-/// Connections beside the crowd's: those of bots, of victims, of whoever measures.
+/// Further connections: for bots, victims and the benchmark.
 const OTHERS: usize = 100;
-/// What a bot may: see everybody's sessions, and signal them.
+/// A bot's rights: list and signal all sessions.
 const RIGHTS: &str = "grant pg_signal_backend, pg_read_all_stats to";
 
 /// Sessions of an application, of ten one running a query, one idle in a transaction, eight idle.
@@ -28,7 +28,7 @@ pub struct Bare {
 }
 
 impl Crowd {
-    /// A server with room for so many sessions, and nobody there yet.
+    /// A server for at most this many sessions, without any yet.
     pub async fn with_room_for(most: usize) -> Result<Self> {
         let cluster = Cluster::builder()
             .setting("max_connections", &(most + OTHERS).to_string())
@@ -59,13 +59,13 @@ impl Crowd {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// The pid of a session that has nothing to do.
+    /// The pid of an idle session.
     pub async fn idle_pid(&self) -> Result<i32> {
         let idle = self.sessions.last().context("somebody is there")?;
         Ok(idle.query_one("select pg_backend_pid()", &[]).await?.get(0))
     }
 
-    /// Opens sessions until there are so many.
+    /// Opens sessions up to this number.
     pub async fn grow_to(&mut self, sessions: usize) -> Result<()> {
         while self.sessions.len() < sessions {
             let missing = (sessions - self.sessions.len()).min(AT_ONCE);
@@ -88,7 +88,7 @@ impl Crowd {
         self.seen("wait_event = 'PgSleep'", busy).await
     }
 
-    /// Has so many of the sessions wait for one row.
+    /// Makes this many sessions wait for one row.
     pub async fn queue(&mut self, waiting: usize) -> Result<()> {
         let places = self.idle_places(waiting + 1);
         let (first, rest) = places.split_first().context("somebody idle")?;

@@ -1,4 +1,4 @@
-//! Reactions that mean nothing to the bot: clicked on somebody's words in the incident channel.
+//! Irrelevant reactions, on a message of a person in the incident channel.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::guild::Guild;
 
 const EMOJI: &str = "👍";
 
-/// A thousand events a second, until it is dropped.
+/// Sends a thousand events a second until dropped.
 pub struct Flood(JoinHandle<()>);
 
 impl Flood {
@@ -26,7 +26,7 @@ impl Drop for Flood {
     }
 }
 
-/// So many events, a thousand a second.
+/// Sends this many events, a thousand a second.
 pub async fn pour(guild: &Guild, events: usize) {
     Source::of(guild).pour(events).await;
 }
@@ -50,7 +50,7 @@ impl Source {
 
     async fn pour(&mut self, events: usize) {
         let mut tick = interval(Duration::from_millis(1));
-        // What a busy machine missed is made up for: it is the number that counts.
+        // Catches up if the machine was busy, because the number counts.
         tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
         for _ in 0..events {
             tick.tick().await;

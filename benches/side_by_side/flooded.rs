@@ -1,4 +1,4 @@
-//! The approval again, while events arrive that mean nothing.
+//! The approval while irrelevant events arrive.
 
 use anyhow::Result;
 

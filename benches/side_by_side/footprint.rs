@@ -1,4 +1,4 @@
-//! What the bot costs when nothing happens, and how soon it is there.
+//! The bot's memory and CPU time when idle, and its start-up time.
 
 use std::fs;
 use std::time::Duration;
@@ -20,7 +20,7 @@ const ROUNDS: usize = 5;
 const STARTS: usize = 25;
 const EVENTS: usize = 5_000;
 const TARGETS: usize = 20;
-/// After a start or a flood, until everything has come to rest.
+/// The wait after a start or a flood, until the process is idle.
 const REST: Duration = Duration::from_secs(1);
 
 const TEXT: &str = "\
@@ -104,7 +104,7 @@ pub async fn measure(bench: &Bench) -> Result<Chapter> {
     Ok(told(&killgate, &many, &peers, size(bench)?))
 }
 
-/// So many databases of one server, each a target of its own.
+/// Several databases of one server, each as a target.
 pub async fn targets(cluster: &Cluster, count: usize) -> Result<Vec<Target>> {
     cluster.bot().await?;
     let mut targets = Vec::new();

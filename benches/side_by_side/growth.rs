@@ -1,4 +1,4 @@
-//! What more work costs.
+//! How costs grow with the amount of work.
 
 use std::time::Duration;
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow};
 use discord_sim::{Channel, Message, Person, Sim};
 
-/// How long anything may take before it counts as never.
+/// The time limit of every wait.
 pub const LIMIT: Duration = Duration::from_secs(30);
 
 pub const REQUESTERS: &str = "oncall";
@@ -38,7 +38,7 @@ impl Guild {
         }
     }
 
-    /// Ana types a command. The answer, filled in where it was deferred, and how long it took.
+    /// Ana types a command. Returns the response, once filled in, and how long it took.
     pub async fn asks(&self, command: &str) -> Result<(Message, Duration)> {
         let typed = self.ana.in_channel(&self.incident).types(command);
         let began = Instant::now();
@@ -48,7 +48,7 @@ impl Guild {
         Ok((answer.message(), took))
     }
 
-    /// Many type the same command at once: how long until the last has an answer.
+    /// Many people type the same command at once. Returns the time until the last response.
     pub async fn ask_at_once(&self, people: usize, command: &str) -> Result<Duration> {
         let place = self.ana.in_channel(&self.incident);
         let began = Instant::now();
@@ -60,7 +60,7 @@ impl Guild {
         // One who waits for all: a hundred who wait would keep the simulator busy looking.
         let all = self.sim.awaits(LIMIT, "everybody has an answer", || {
             let waiting = &answers[answered..];
-            let here = |answer: &&discord_sim::Answer| {
+            let here = |answer: &&discord_sim::InteractionResponse| {
                 answer
                     .messages()
                     .first()
@@ -78,14 +78,14 @@ impl Guild {
             .await;
     }
 
-    /// Ben approves; the moment just before.
+    /// Ben approves. Returns the time just before.
     pub fn approves(&self, card: &Message) -> Instant {
         let before = Instant::now();
         self.ben.reacts(card, "✅");
         before
     }
 
-    /// Ana takes her request back, and the bot has said so.
+    /// Ana withdraws her request; waits for the reply.
     pub async fn withdraws(&self, card: &Message) {
         self.ana.reacts(card, "❌");
         self.is_told(card).await;

@@ -1,4 +1,4 @@
-//! Ledgers with a past.
+//! Ledgers with many records.
 
 use std::path::Path;
 use std::sync::Arc;

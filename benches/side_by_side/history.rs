@@ -1,4 +1,4 @@
-//! What a long history costs.
+//! The cost of a long ledger.
 
 use std::fs;
 use std::path::{Path, PathBuf};

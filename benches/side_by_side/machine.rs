@@ -1,4 +1,4 @@
-//! The machine that the numbers are from, by what it can do and never by its name.
+//! Describes the machine by its properties, without its name.
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! killgate beside what people would use instead: psql, a warm connection, bots written in an afternoon. Everything
-//! runs in one go on one machine, contenders take turns, and what counts are the ratios.
+//! Compares killgate with the alternatives: psql, a warm connection, and simple bots. Everything runs on one machine in
+//! alternation, and the ratios count.
 //!
 //! `./dev bench` builds what is measured and writes `docs/benchmarks.md`; `./dev bench --quick` measures less and only
 //! prints.
@@ -48,7 +48,7 @@ struct Arguments {
     /// Measures less, and writes no file.
     #[arg(long)]
     quick: bool,
-    /// Measures these subjects alone, and writes no file.
+    /// Measures only these subjects, and writes no file.
     #[arg(long, value_name = "SUBJECT")]
     only: Vec<Subject>,
     /// The binary to measure, instead of the one built together with this, which has what only tests need.
@@ -60,7 +60,7 @@ struct Arguments {
     /// Where the document is written.
     #[arg(long, value_name = "FILE", default_value = "docs/benchmarks.md")]
     out: PathBuf,
-    /// What cargo says to every benchmark.
+    /// Passed by cargo to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -79,11 +79,11 @@ enum Subject {
     Growth,
 }
 
-/// What is measured, and how thoroughly.
+/// The settings of a benchmark run.
 struct Bench {
     quick: bool,
     killgate: PathBuf,
-    /// The other bots whose libraries are there.
+    /// The other bots whose libraries are available.
     peers: Vec<Peer>,
     fetched: PathBuf,
 }
@@ -141,7 +141,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Measures, tells, and writes the document if it is a whole one.
+/// Measures, prints the results, and writes the document if it is complete.
 async fn run(arguments: &Arguments) -> Result<()> {
     let began = Instant::now();
     let bench = Bench::new(arguments)?;
@@ -151,7 +151,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
         if !arguments.only.is_empty() && !arguments.only.contains(subject) {
             continue;
         }
-        // Whoever waits in vain for the simulator panics, and the other subjects can be measured all the same.
+        // A failed wait in the simulator panics; the other subjects can still be measured.
         match AssertUnwindSafe(subject.measure(&bench)).catch_unwind().await {
             Ok(Ok(chapter)) => {
                 println!("{chapter}");

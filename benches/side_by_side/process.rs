@@ -1,4 +1,4 @@
-//! What Linux tells of a running process.
+//! Memory and CPU time of a process, from Linux.
 
 use std::fs;
 use std::path::Path;

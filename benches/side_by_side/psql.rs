@@ -1,4 +1,4 @@
-//! What somebody with a terminal does.
+//! psql, as a person uses it in a terminal.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ pub fn find() -> Result<PathBuf> {
         .context("there is no psql")
 }
 
-/// Runs one statement in a process of its own.
+/// Runs one statement in a new process.
 pub async fn run(psql: &Path, database: &str, statement: &str) -> Result<()> {
     let status = Command::new(psql)
         .args(["--no-psqlrc", "--quiet", "--command", statement, database])

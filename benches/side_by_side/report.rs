@@ -1,4 +1,4 @@
-//! What was found, as Markdown that is also fit for a terminal.
+//! The results as Markdown, also readable in a terminal.
 
 use std::fmt::{self, Write as _};
 

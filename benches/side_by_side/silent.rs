@@ -1,4 +1,4 @@
-//! Many targets, one of which swallows what it is sent.
+//! Many targets, one of which does not answer.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -66,7 +66,7 @@ pub async fn measure(bench: &Bench) -> Result<Chapter> {
     crowd.grow_to(20).await?;
     let pid = crowd.idle_pid().await?;
     let healthy = targets(&crowd.cluster, TARGETS).await?;
-    // Whoever connects is let in by the system, and nobody ever reads.
+    // The kernel accepts connections, but nothing reads from them.
     let silent = TcpListener::bind(("127.0.0.1", 0))?;
     let mut one_silent = healthy.clone();
     let address = silent.local_addr()?;

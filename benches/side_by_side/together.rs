@@ -1,4 +1,4 @@
-//! A hundred people who ask at once.
+//! A hundred people who send a command at once.
 
 use anyhow::{Context, Result};
 use tokio::time::sleep;

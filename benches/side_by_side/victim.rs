@@ -1,4 +1,4 @@
-//! A session to be terminated, whose own connection tells when it is dead.
+//! A session to be terminated, whose own connection reports its end.
 
 use std::time::Instant;
 
@@ -36,7 +36,7 @@ impl Victim {
         })
     }
 
-    /// The moment of its death.
+    /// The time of its end.
     pub async fn died(self) -> Result<Instant> {
         let ended = timeout(LIMIT, self.end).await;
         let (at, end) = ended.with_context(|| format!("{} still lives", self.pid))??;

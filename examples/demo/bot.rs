@@ -1,4 +1,4 @@
-//! The real bot, as a process of its own.
+//! Runs the real bot as a separate process.
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
@@ -17,29 +17,32 @@ use crate::channel::{APPROVERS, CHANNEL, REQUESTERS};
 use crate::ledger::Ledger;
 use crate::shop::DATABASE;
 
-/// Generous, because the machine may be busy with a build.
-const WITHIN: Duration = Duration::from_mins(1);
+/// The time limit of waits. Long, because the machine may be busy with a build.
+const WAIT_LIMIT: Duration = Duration::from_mins(1);
 const LEDGER: &str = "killgate.db";
-/// How much of the log is shown when the bot ended by itself.
+/// The number of log lines shown when the bot exits by itself.
 const LAST_LINES: usize = 15;
 
 pub struct Bot {
     binary: PathBuf,
     process: Child,
-    keeper: process::Child,
-    /// The keeper acts when this is closed, which the end of this process does too.
-    lifeline: Option<ChildStdin>,
+    cleanup: process::Child,
+    /// The cleanup script starts when this is closed, also by the end of this process.
+    cleanup_input: Option<ChildStdin>,
     folder: PathBuf,
 }
 
-/// The binary that cargo built into the same profile's folder.
-pub fn built_beside_this() -> anyhow::Result<PathBuf> {
-    let this = std::env::current_exe().context("where this program is")?;
-    let profile = this.parent().and_then(Path::parent).context("no folder above")?;
+/// The killgate binary in the same cargo profile folder.
+pub fn default_binary() -> anyhow::Result<PathBuf> {
+    let this = std::env::current_exe().context("finding this program's path")?;
+    let profile = this
+        .parent()
+        .and_then(Path::parent)
+        .context("the program's folder has no parent")?;
     let binary = profile.join("killgate");
     ensure!(
         binary.is_file(),
-        "{} is not there: build it with cargo build, or name another one with --killgate",
+        "{} does not exist: build it with cargo build, or pass another one with --killgate",
         binary.display()
     );
     Ok(binary)
@@ -52,23 +55,23 @@ impl Bot {
             .prefix("killgate-demo-")
             .tempdir()?
             .keep();
-        let started = start_in(&folder, binary, discord, cluster);
-        if started.is_err() {
-            // What cannot be removed is in a folder for what is temporary, and the first error is the one to tell.
+        let result = start_in(&folder, binary, discord, cluster);
+        if result.is_err() {
+            // The folder is temporary anyway, and the first error is the one to report.
             let _ = fs::remove_dir_all(&folder);
         }
-        started
+        result
     }
 
-    /// Holds the configuration, the log and the ledger.
+    /// The folder with the configuration, the log and the ledger.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// What the bot writes down.
+    /// The bot's ledger.
     pub fn ledger(&self) -> Ledger {
         let file = self.folder.join(LEDGER);
-        Ledger::of(&self.binary, &config_of(&self.folder), &file)
+        Ledger::of(&self.binary, &config_path(&self.folder), &file)
     }
 
     /// Waits until the bot serves the channel.
@@ -78,7 +81,7 @@ impl Bot {
             .await
     }
 
-    /// Waits for something that the bot does.
+    /// Waits for a condition. Fails if the bot exits first.
     pub async fn eventually(
         &mut self,
         discord: &Sim,
@@ -86,22 +89,22 @@ impl Bot {
         condition: impl FnMut() -> bool,
     ) -> anyhow::Result<()> {
         tokio::select! {
-            () = discord.eventually(WITHIN, what, condition) => Ok(()),
+            () = discord.eventually(WAIT_LIMIT, what, condition) => Ok(()),
             ended = self.ended() => Err(ended),
         }
     }
 
-    /// Waits until the bot ends by itself, and tells what it said last.
+    /// Waits until the bot exits by itself, and returns an error with the end of its log.
     pub async fn ended(&mut self) -> anyhow::Error {
         let status = match self.process.wait().await {
             Ok(status) => status.to_string(),
-            Err(problem) => problem.to_string(),
+            Err(error) => error.to_string(),
         };
-        if let Some(lifeline) = &mut self.lifeline {
-            // Without the keeper there is nobody to be told.
-            let _ = writeln!(lifeline);
+        if let Some(cleanup_input) = &mut self.cleanup_input {
+            // If the cleanup script has ended, this fails, which does not matter.
+            let _ = writeln!(cleanup_input);
         }
-        let log = fs::read_to_string(log_of(&self.folder)).unwrap_or_default();
+        let log = fs::read_to_string(log_path(&self.folder)).unwrap_or_default();
         let mut last = VecDeque::new();
         for line in log.lines() {
             last.push_back(line);
@@ -111,66 +114,69 @@ impl Bot {
         }
         let last: Vec<_> = last.into();
         anyhow!(
-            "killgate ended by itself ({status}). The end of its log:\n{}",
+            "killgate exited by itself ({status}). The end of its log:\n{}",
             last.join("\n")
         )
     }
 
-    /// Has the bot stop, and its folder removed.
+    /// Stops the bot and removes its folder.
     pub async fn stop(mut self) -> anyhow::Result<()> {
-        drop(self.lifeline.take());
-        self.process.wait().await.context("waiting for killgate's end")?;
-        spawn_blocking(move || self.keeper.wait())
+        drop(self.cleanup_input.take());
+        self.process
+            .wait()
+            .await
+            .context("waiting for killgate to exit")?;
+        spawn_blocking(move || self.cleanup.wait())
             .await?
-            .context("the keeper")?;
+            .context("the cleanup script")?;
         Ok(())
     }
 }
 
 fn start_in(folder: &Path, binary: &Path, discord: &Sim, cluster: &Cluster) -> anyhow::Result<Bot> {
     fs::write(folder.join("token"), discord.token())?;
-    let config = config_of(folder);
+    let config = config_path(folder);
     fs::write(&config, configuration(discord, &cluster.url(BOT, DATABASE)))?;
     let process = Command::new(binary)
         .args(["run", "--config"])
         .arg(&config)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(File::create(log_of(folder))?)
-        // Ctrl-C goes to a whole group; the bot is to be stopped by the keeper alone.
+        .stderr(File::create(log_path(folder))?)
+        // Ctrl-C goes to the whole process group, but only the cleanup script may stop the bot.
         .process_group(0)
         .spawn()
-        .with_context(|| format!("{} does not run", binary.display()))?;
-    let pid = process.id().context("it has not been waited for")?;
-    let mut keeper = keeper(pid, folder)?;
+        .with_context(|| format!("{} cannot be run", binary.display()))?;
+    let pid = process.id().context("the process has a pid")?;
+    let mut cleanup = start_cleanup(pid, folder)?;
     Ok(Bot {
         binary: binary.to_owned(),
         process,
-        lifeline: keeper.stdin.take(),
-        keeper,
+        cleanup_input: cleanup.stdin.take(),
+        cleanup,
         folder: folder.to_owned(),
     })
 }
 
-fn keeper(bot: u32, folder: &Path) -> anyhow::Result<process::Child> {
+fn start_cleanup(bot: u32, folder: &Path) -> anyhow::Result<process::Child> {
     use std::os::unix::process::CommandExt;
 
     process::Command::new("/bin/sh")
-        .args(["-c", include_str!("keeper.sh"), "keeper", &bot.to_string()])
+        .args(["-c", include_str!("cleanup.sh"), "cleanup", &bot.to_string()])
         .arg(folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .process_group(0)
         .spawn()
-        .context("/bin/sh does not run")
+        .context("/bin/sh cannot be run")
 }
 
-fn config_of(folder: &Path) -> PathBuf {
+fn config_path(folder: &Path) -> PathBuf {
     folder.join("killgate.toml")
 }
 
-fn log_of(folder: &Path) -> PathBuf {
+fn log_path(folder: &Path) -> PathBuf {
     folder.join("killgate.log")
 }
 

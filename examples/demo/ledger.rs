@@ -1,4 +1,4 @@
-//! The bot's ledger, read as anybody may read it: with `killgate audit export`.
+//! Reads the bot's ledger with `killgate audit export`.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -8,12 +8,12 @@ use anyhow::{Context, ensure};
 use serde::Deserialize;
 use tokio::process::Command;
 
-/// What of a record the demo asks for; `docs/ledger.md` describes all of it.
+/// The fields of a record that the demo uses; `docs/ledger.md` describes all.
 #[derive(Debug, Deserialize)]
 pub struct Record {
     /// None for an attempt that never became a request.
     pub request: Option<u64>,
-    /// The id of who did it, where a person did.
+    /// The user id of the person who did it, if any.
     pub actor: Option<String>,
     event: String,
     action: Option<String>,
@@ -27,12 +27,12 @@ impl Record {
         self.event == "requested" && self.action.as_deref() == Some("terminate") && self.pid == Some(pid)
     }
 
-    /// Whether the request ends with it, in whatever way.
+    /// Whether the request ends with this record.
     pub fn ends(&self) -> bool {
         self.event == "finished"
     }
 
-    /// Whether it is of this event and, where that has one, for this reason or with this outcome.
+    /// Whether the record has this event and this reason or outcome.
     pub fn is(&self, event: &str, detail: &str) -> bool {
         let own = self.why.as_deref().or(self.outcome.as_deref());
         self.event == event && own.unwrap_or_default() == detail
@@ -43,7 +43,7 @@ impl Record {
 pub struct Ledger {
     binary: PathBuf,
     config: PathBuf,
-    /// The files that are written to when a record is appended.
+    /// The files that an append writes.
     files: [PathBuf; 2],
     written: [Option<SystemTime>; 2],
     records: Vec<Record>,
@@ -64,9 +64,9 @@ impl Ledger {
         &self.records
     }
 
-    /// Exports the ledger, if it was written to since.
-    pub async fn follow(&mut self) -> anyhow::Result<()> {
-        // A file that is not there has not been written to.
+    /// Exports the ledger again if it has changed.
+    pub async fn refresh(&mut self) -> anyhow::Result<()> {
+        // A missing file counts as not written.
         let written = self
             .files
             .each_ref()

@@ -1,16 +1,16 @@
-//! killgate to try out, without a Discord and without a database of one's own: a throw-away PostgreSQL with real
-//! trouble, a simulated Discord with people, and the real bot between them. `./dev demo` starts it.
+//! A demo of killgate that needs no Discord server and no database: a temporary PostgreSQL whose sessions block each other, a
+//! simulated Discord with people, and the real bot. `./dev demo` starts it.
 
 mod bot;
 mod channel;
+mod database;
 mod first_minute;
 mod ledger;
+mod output;
 mod panel;
-mod patient;
 mod shop;
-mod stop;
+mod signals;
 mod trouble;
-mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,27 +19,27 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use bot::Bot;
 use clap::Parser;
+use database::Observer;
 use discord_sim::Sim;
 use first_minute::FirstMinute;
-use panel::{Panel, Shown};
-use patient::Observer;
+use panel::{Panel, PanelState};
 use shop::Shop;
-use stop::Stop;
+use signals::StopSignals;
 use throwaway_postgres::Cluster;
 use tokio::io::{AsyncBufReadExt, BufReader, Stdin};
 use tokio::time::sleep;
 use trouble::{Trouble, Troubles};
 
-/// How long the shop does well before the trouble begins.
-const GOOD_TIME: Duration = Duration::from_secs(2);
+/// How long the shop sells before it is blocked.
+const HEALTHY_TIME: Duration = Duration::from_secs(2);
 
-/// Starts killgate with a throw-away PostgreSQL and a simulated Discord, and removes all of it at the end.
+/// Starts killgate with a temporary PostgreSQL and a simulated Discord, and removes everything at the end.
 #[derive(Parser)]
 struct Arguments {
-    /// The port of the page on loopback; 0 lets the system choose. Left out, 8686, or another one when that is in use.
+    /// The page's port on loopback. 0 lets the system choose. By default 8686, or any free port if that is in use.
     #[arg(long)]
     port: Option<u16>,
-    /// The bot's binary, instead of the one that was built together with this.
+    /// The killgate binary to run instead of the one built together with this program.
     #[arg(long, value_name = "FILE")]
     killgate: Option<PathBuf>,
 }
@@ -48,29 +48,29 @@ struct Arguments {
 async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(problem) => {
-            eprintln!("\nThe demo has ended: {problem:#}");
+        Err(error) => {
+            eprintln!("\nThe demo has ended: {error:#}");
             ExitCode::FAILURE
         }
     }
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    // Before anything is started, so that whoever loses patience meanwhile finds nothing left either.
-    let mut stop = Stop::listen()?;
+    // Before anything is started, so that Ctrl-C during the start also leaves nothing behind.
+    let mut stop = StopSignals::listen()?;
     let mut demo = tokio::select! {
         demo = Demo::start(&arguments) => demo?,
-        () = stop.wanted() => return Ok(()),
+        () = stop.received() => return Ok(()),
     };
     let done = tokio::select! {
-        done = demo.go_on() => done,
-        () = stop.wanted() => Ok(()),
+        done = demo.run_until_bot_exits() => done,
+        () = stop.received() => Ok(()),
     };
     println!("\nRemoving everything …");
     demo.bot.stop().await.and(done)
 }
 
-/// Everything that runs. The server and the folders go when this is dropped, or when the process ends.
+/// Everything that runs. The server and the folders are removed on drop, or when the process ends.
 struct Demo {
     bot: Bot,
     shop: Shop,
@@ -84,29 +84,29 @@ struct Demo {
 
 impl Demo {
     async fn start(arguments: &Arguments) -> anyhow::Result<Self> {
-        let began = Instant::now();
+        let started = Instant::now();
         let binary = match &arguments.killgate {
             Some(file) => file.clone(),
-            None => bot::built_beside_this()?,
+            None => bot::default_binary()?,
         };
         let (panel, routes) = panel::open();
         let (cluster, discord) = tokio::try_join!(start_cluster(), channel::open(arguments.port, routes))?;
         let mut shop = Shop::open(&cluster).await?;
         let mut bot = Bot::start(&binary, &discord, &cluster)?;
         let mut troubles = Troubles::default();
-        let opening = async {
-            troubles.make(Trouble::Report, &cluster).await?;
-            troubles.make(Trouble::Payment, &cluster).await?;
+        let setup = async {
+            troubles.start(Trouble::Report, &cluster).await?;
+            troubles.start(Trouble::Payment, &cluster).await?;
             bot.ready(&discord).await?;
             channel::first_card(&discord, &mut bot, &troubles).await
         };
-        shop.sells_during(opening).await?;
-        let first_card = began.elapsed();
-        // Only who saw the shop in its good time sees it fall.
-        shop.sells_during(sleep(GOOD_TIME)).await;
-        troubles.make(Trouble::Queue, &cluster).await?;
+        shop.watch_during(setup).await?;
+        let first_card = started.elapsed();
+        // Shows a healthy shop first, so that the drop is visible.
+        shop.watch_during(sleep(HEALTHY_TIME)).await;
+        troubles.start(Trouble::Queue, &cluster).await?;
         let minute = FirstMinute::of(&troubles, &bot, &discord);
-        words::greet(&discord, &bot, &troubles, minute.steps(), first_card);
+        output::print_welcome(&discord, &bot, &troubles, minute.steps(), first_card);
         Ok(Self {
             bot,
             shop,
@@ -119,31 +119,31 @@ impl Demo {
         })
     }
 
-    /// Tells how the shop and the sessions do, and makes trouble anew when somebody wants it, until the bot ends.
-    async fn go_on(&mut self) -> anyhow::Result<()> {
+    /// Reports the state of the shop and the sessions, and starts trouble on request, until the bot exits.
+    async fn run_until_bot_exits(&mut self) -> anyhow::Result<()> {
         let mut lines = BufReader::new(tokio::io::stdin()).lines();
         loop {
             tokio::select! {
                 ended = self.bot.ended() => return Err(ended),
-                news = self.shop.look() => {
+                news = self.shop.next_update() => {
                     if let Some(news) = news {
-                        words::tell(&news);
+                        output::print_news(&news);
                     }
                     self.show().await?;
                 }
                 () = enter(&mut lines) => {
-                    for trouble in Trouble::AT_FIRST {
-                        self.make(trouble).await?;
+                    for trouble in Trouble::INITIAL {
+                        self.start_trouble(trouble).await?;
                     }
-                    words::tell_trouble(&self.troubles);
+                    output::print_trouble(&self.troubles);
                 }
-                trouble = self.panel.wish() => self.make(trouble).await?,
+                trouble = self.panel.requested_trouble() => self.start_trouble(trouble).await?,
             }
         }
     }
 
-    async fn make(&mut self, trouble: Trouble) -> anyhow::Result<()> {
-        self.troubles.make(trouble, &self.cluster).await?;
+    async fn start_trouble(&mut self, trouble: Trouble) -> anyhow::Result<()> {
+        self.troubles.start(trouble, &self.cluster).await?;
         if trouble == Trouble::Queue {
             self.minute = FirstMinute::of(&self.troubles, &self.bot, &self.discord);
         }
@@ -153,12 +153,12 @@ impl Demo {
     async fn show(&mut self) -> anyhow::Result<()> {
         let sells = self.shop.sells();
         let sessions = self.observer.sessions().await?;
-        self.minute.look(sells).await?;
-        self.panel.show(&Shown {
+        self.minute.update(sells).await?;
+        self.panel.show(&PanelState {
             steps: self.minute.steps(),
             sells,
-            takings: self.shop.takings(),
-            troubles: self.troubles.known(&sessions),
+            order_rates: self.shop.order_rates(),
+            troubles: self.troubles.states(&sessions),
             sessions: &sessions,
         })?;
         Ok(())
@@ -166,12 +166,14 @@ impl Demo {
 }
 
 async fn start_cluster() -> anyhow::Result<Cluster> {
-    let cluster = Cluster::start().await.context("the throw-away PostgreSQL")?;
-    shop::furnish(&cluster).await.context("the shop's database")?;
+    let cluster = Cluster::start().await.context("the temporary PostgreSQL")?;
+    shop::create_database(&cluster)
+        .await
+        .context("the shop's database")?;
     Ok(cluster)
 }
 
-/// Never, once there is nobody left to type.
+/// Waits for Enter. Never returns once standard input has ended.
 async fn enter(lines: &mut tokio::io::Lines<BufReader<Stdin>>) {
     match lines.next_line().await {
         Ok(Some(_)) => {}

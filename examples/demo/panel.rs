@@ -1,7 +1,7 @@
-//! The panel beside the channel: what the page of the simulated Discord shows of the patient.
+//! The panel beside the channel, which shows the database.
 //!
-//! The state is sent as server-sent events, all of it each time; wishes come in as JSON, which a foreign web page
-//! cannot post without being asked first.
+//! The complete state is sent with each server-sent event. Requests for trouble are posted as JSON, which a foreign web page
+//! cannot do without a CORS preflight.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use futures_util::stream::unfold;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
+use crate::database::Session;
 use crate::first_minute::Step;
-use crate::patient::Session;
-use crate::trouble::{Known, Trouble};
+use crate::trouble::{Trouble, TroubleState};
 
-/// The module that the page asks to fill its aside.
+/// The ES module that fills the page's side panel.
 pub const MODULE: &str = "panel.js";
 
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
@@ -28,7 +28,7 @@ const FILES: [(&str, &str, &str); 7] = [
     ("/panel.js", JAVASCRIPT, include_str!("panel/panel.js")),
     ("/checklist.js", JAVASCRIPT, include_str!("panel/checklist.js")),
     ("/element.js", JAVASCRIPT, include_str!("panel/element.js")),
-    ("/plot.js", JAVASCRIPT, include_str!("panel/plot.js")),
+    ("/chart.js", JAVASCRIPT, include_str!("panel/chart.js")),
     ("/sessions.js", JAVASCRIPT, include_str!("panel/sessions.js")),
     ("/troubles.js", JAVASCRIPT, include_str!("panel/troubles.js")),
     (
@@ -37,85 +37,85 @@ const FILES: [(&str, &str, &str); 7] = [
         include_str!("panel/panel.css"),
     ),
 ];
-/// Nobody presses faster than this fills up.
-const WISHES: usize = 16;
+/// The capacity of the queue of requests.
+const QUEUE: usize = 16;
 
-/// What the panel shows.
+/// The state that the panel shows.
 #[derive(Serialize)]
-pub struct Shown<'a> {
+pub struct PanelState<'a> {
     pub steps: &'a [Step],
     pub sells: bool,
-    /// Orders a second, twice a second, oldest first.
-    pub takings: Vec<u64>,
+    /// Orders per second, sampled twice a second, oldest first.
+    pub order_rates: Vec<u64>,
     pub sessions: &'a [Session],
-    pub troubles: Vec<Known>,
+    pub troubles: Vec<TroubleState>,
 }
 
-/// The demo's end of the panel.
+/// The demo's side of the panel.
 pub struct Panel {
     shown: watch::Sender<String>,
-    wishes: mpsc::Receiver<Trouble>,
+    requests: mpsc::Receiver<Trouble>,
 }
 
-/// The panel, and its routes. They show nothing until there is something to show.
+/// The panel and its routes.
 pub fn open() -> (Panel, Router) {
     let shown = watch::Sender::new(String::new());
-    let (wish, wishes) = mpsc::channel(WISHES);
-    let doors = Doors {
+    let (sender, requests) = mpsc::channel(QUEUE);
+    let route_state = RouteState {
         shown: shown.clone(),
-        wish,
+        requests: sender,
     };
     let mut routes = Router::new()
         .route("/state", get(state))
         .route("/trouble", post(trouble))
-        .with_state(Arc::new(doors));
+        .with_state(Arc::new(route_state));
     for (path, kind, text) in FILES {
         let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")];
         routes = routes.route(path, get(async move || (headers, text)));
     }
-    (Panel { shown, wishes }, routes)
+    (Panel { shown, requests }, routes)
 }
 
 impl Panel {
-    pub fn show(&self, shown: &Shown<'_>) -> serde_json::Result<()> {
+    pub fn show(&self, shown: &PanelState<'_>) -> serde_json::Result<()> {
         self.shown.send_replace(serde_json::to_string(shown)?);
         Ok(())
     }
 
-    /// Waits until somebody wants a trouble again.
-    pub async fn wish(&mut self) -> Trouble {
-        match self.wishes.recv().await {
+    /// Waits until somebody requests trouble.
+    pub async fn requested_trouble(&mut self) -> Trouble {
+        match self.requests.recv().await {
             Some(trouble) => trouble,
-            // The routes are gone, and with them whoever could wish for something.
+            // The routes are closed, so nothing more can be requested.
             None => std::future::pending().await,
         }
     }
 }
 
-/// The routes' end of it.
-struct Doors {
+/// The routes' side of the panel.
+struct RouteState {
     shown: watch::Sender<String>,
-    wish: mpsc::Sender<Trouble>,
+    requests: mpsc::Sender<Trouble>,
 }
 
 #[derive(Deserialize)]
-struct Wish {
+struct TroubleRequest {
     trouble: Trouble,
 }
 
-async fn trouble(State(doors): State<Arc<Doors>>, Json(wish): Json<Wish>) -> StatusCode {
-    match doors.wish.send(wish.trouble).await {
+async fn trouble(State(routes): State<Arc<RouteState>>, Json(request): Json<TroubleRequest>) -> StatusCode {
+    match routes.requests.send(request.trouble).await {
         Ok(()) => StatusCode::NO_CONTENT,
         Err(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
-async fn state(State(doors): State<Arc<Doors>>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let mut shown = doors.shown.subscribe();
+async fn state(State(routes): State<Arc<RouteState>>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let mut shown = routes.shown.subscribe();
     shown.mark_changed();
     let events = unfold(shown, |mut shown| async move {
         loop {
-            // An error means that the demo ends, and with it the stream.
+            // An error means that the demo ends, so the stream ends too.
             shown.changed().await.ok()?;
             let state = shown.borrow_and_update().clone();
             if !state.is_empty() {

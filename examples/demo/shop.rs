@@ -1,4 +1,4 @@
-//! A small shop with a healthy application, whose throughput tells how the database does.
+//! A small shop, whose order rate shows the health of the database.
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -13,42 +13,42 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep};
 
 pub const DATABASE: &str = "shop";
-/// Connections of the application.
-const TILLS: u64 = 6;
-/// What a customer takes to decide; keeps the machine quiet.
+/// The application's connections.
+const CONNECTIONS: u64 = 6;
+/// The pause between orders, which keeps the load low.
 const BETWEEN_ORDERS: Duration = Duration::from_millis(40);
 const RECONNECT: Duration = Duration::from_millis(500);
-const LOOKS_A_SECOND: u64 = 2;
-/// Three minutes of them: the fall is still there to be seen when the healing comes.
-const LOOKS_KEPT: usize = 360;
-/// Without an order for so long, the shop stands still.
-const STILL_AFTER: Duration = Duration::from_millis(1_500);
+const SAMPLES_PER_SECOND: u64 = 2;
+/// Three minutes of samples, so that the drop is still visible when the shop recovers.
+const MAX_SAMPLES: usize = 360;
+/// The shop stands still after this time without an order.
+const STANDSTILL_AFTER: Duration = Duration::from_millis(1_500);
 
 const ORDER: &str = "with sold as (update products set stock = stock - 1 where id = $1 returning id, price) \
                      insert into orders (product, amount) select id, price from sold";
 
-/// The application at work; it stops when this is dropped.
+/// The running application. Dropping it stops it.
 pub struct Shop {
     orders: Arc<AtomicU64>,
-    seen: u64,
-    /// Orders a second, by look.
-    takings: VecDeque<u64>,
-    /// What the customers were last told.
-    told: bool,
+    counted_orders: u64,
+    /// Orders per second, one value for each sample.
+    order_rates: VecDeque<u64>,
+    /// The state that was reported last.
+    reported_selling: bool,
     last_sale: Instant,
-    look: Interval,
-    _tills: JoinSet<()>,
+    sample_interval: Interval,
+    _connections: JoinSet<()>,
 }
 
-/// What changed for the customers.
+/// A change of the shop's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum News {
     StandsStill,
     Sells { orders_per_second: u64 },
 }
 
-/// Makes the shop's database, and killgate's guard in it.
-pub async fn furnish(cluster: &Cluster) -> anyhow::Result<()> {
+/// Creates the shop's database, with killgate's guard in it.
+pub async fn create_database(cluster: &Cluster) -> anyhow::Result<()> {
     cluster.sql(&format!("create database {DATABASE}")).await?;
     let database = cluster.connect("postgres", DATABASE).await?;
     database.batch_execute(include_str!("shop.sql")).await?;
@@ -59,66 +59,66 @@ pub async fn furnish(cluster: &Cluster) -> anyhow::Result<()> {
 }
 
 impl Shop {
-    /// Opens the shop, and returns after its first sale.
+    /// Starts the application, and returns after its first order.
     pub async fn open(cluster: &Cluster) -> anyhow::Result<Self> {
         let url = format!(
             "{}?application_name=web-checkout",
             cluster.url("checkout", DATABASE)
         );
         let orders = Arc::new(AtomicU64::new(0));
-        let mut tills = JoinSet::new();
-        for till in 0..TILLS {
-            tills.spawn(sell(url.clone(), till, Arc::clone(&orders)));
+        let mut connections = JoinSet::new();
+        for connection in 0..CONNECTIONS {
+            connections.spawn(sell(url.clone(), connection, Arc::clone(&orders)));
         }
-        let mut look = interval(Duration::from_millis(1_000 / LOOKS_A_SECOND));
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        throwaway_postgres::eventually("the shop's first sale", async || {
+        let mut sample_interval = interval(Duration::from_millis(1_000 / SAMPLES_PER_SECOND));
+        sample_interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        throwaway_postgres::eventually("the shop's first order", async || {
             Ok((orders.load(Ordering::Relaxed) > 0).then_some(()))
         })
         .await?;
         Ok(Self {
             orders,
-            seen: 0,
-            takings: VecDeque::with_capacity(LOOKS_KEPT),
-            told: true,
+            counted_orders: 0,
+            order_rates: VecDeque::with_capacity(MAX_SAMPLES),
+            reported_selling: true,
             last_sale: Instant::now(),
-            look,
-            _tills: tills,
+            sample_interval,
+            _connections: connections,
         })
     }
 
-    /// Looks on until something else is done.
-    pub async fn sells_during<T>(&mut self, done: impl Future<Output = T>) -> T {
+    /// Keeps sampling until another task is done.
+    pub async fn watch_during<T>(&mut self, done: impl Future<Output = T>) -> T {
         let mut done = pin!(done);
         loop {
             tokio::select! {
                 done = &mut done => return done,
-                _ = self.look() => {}
+                _ = self.next_update() => {}
             }
         }
     }
 
-    /// Waits until it is time for the next look; what it finds is told only where it is new.
-    pub async fn look(&mut self) -> Option<News> {
-        self.look.tick().await;
+    /// Waits for the next sample. Returns news only if the state changed.
+    pub async fn next_update(&mut self) -> Option<News> {
+        self.sample_interval.tick().await;
         let now = self.orders.load(Ordering::Relaxed);
-        let sold = now - std::mem::replace(&mut self.seen, now);
-        let before = self.takings.back().copied().unwrap_or_default();
-        if self.takings.len() == LOOKS_KEPT {
-            self.takings.pop_front();
+        let sold = now - std::mem::replace(&mut self.counted_orders, now);
+        let before = self.order_rates.back().copied().unwrap_or_default();
+        if self.order_rates.len() == MAX_SAMPLES {
+            self.order_rates.pop_front();
         }
-        self.takings.push_back(sold * LOOKS_A_SECOND);
+        self.order_rates.push_back(sold * SAMPLES_PER_SECOND);
         if sold > 0 {
             self.last_sale = Instant::now();
         }
-        // The first look with orders in it saw only part of a good time.
+        // The first sample with orders covers only part of its interval, so it is not reported.
         let counted = before > 0 || !self.sells();
-        if self.sells() == self.told || !counted {
+        if self.sells() == self.reported_selling || !counted {
             return None;
         }
-        self.told = self.sells();
-        Some(if self.told {
-            let orders_per_second = sold * LOOKS_A_SECOND;
+        self.reported_selling = self.sells();
+        Some(if self.reported_selling {
+            let orders_per_second = sold * SAMPLES_PER_SECOND;
             News::Sells { orders_per_second }
         } else {
             News::StandsStill
@@ -126,20 +126,20 @@ impl Shop {
     }
 
     pub fn sells(&self) -> bool {
-        self.last_sale.elapsed() < STILL_AFTER
+        self.last_sale.elapsed() < STANDSTILL_AFTER
     }
 
-    /// Orders a second of the last three minutes, oldest first.
-    pub fn takings(&self) -> Vec<u64> {
-        self.takings.iter().copied().collect()
+    /// Orders per second in the last three minutes, oldest first.
+    pub fn order_rates(&self) -> Vec<u64> {
+        self.order_rates.iter().copied().collect()
     }
 }
 
-/// Sells one product after the other. A lost connection is opened again, as an application's pool does.
-async fn sell(url: String, till: u64, orders: Arc<AtomicU64>) {
+/// Sells one product after the other, and reconnects like an application's pool.
+async fn sell(url: String, connection: u64, orders: Arc<AtomicU64>) {
     loop {
         if let Ok(client) = throwaway_postgres::connect(&url).await {
-            while order(&client, till, &orders).await.is_ok() {
+            while order(&client, connection, &orders).await.is_ok() {
                 sleep(BETWEEN_ORDERS).await;
             }
         }
@@ -147,10 +147,10 @@ async fn sell(url: String, till: u64, orders: Arc<AtomicU64>) {
     }
 }
 
-async fn order(client: &Client, till: u64, orders: &AtomicU64) -> anyhow::Result<()> {
-    // Any spread over the products will do.
+async fn order(client: &Client, connection: u64, orders: &AtomicU64) -> anyhow::Result<()> {
+    // Spreads the orders over the products.
     let sold = orders.load(Ordering::Relaxed);
-    let product = i32::try_from((sold * 7 + till * 331) % 2_000)? + 1;
+    let product = i32::try_from((sold * 7 + connection * 331) % 2_000)? + 1;
     client.execute(ORDER, &[&product]).await?;
     orders.fetch_add(1, Ordering::Relaxed);
     Ok(())

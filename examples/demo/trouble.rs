@@ -1,54 +1,54 @@
-//! Sessions that make trouble, each as one meets them at work.
+//! Sessions that cause typical problems.
 
 use serde::{Deserialize, Serialize};
 use throwaway_postgres::victim::STUBBORN;
 use throwaway_postgres::{Cluster, Victim};
 
-use crate::patient::Session;
+use crate::database::Session;
 use crate::shop::DATABASE;
 
-/// Reads row by row, slowly, for hours.
+/// Reads slowly, row by row, for hours.
 const REPORT: &str = "select date_trunc('day', placed_at) as day, count(*), sum(amount), count(pg_sleep(0.5)) \
                       from orders where amount > 3 group by day";
-/// Somebody's new prices, without the commit.
+/// A price update that is not committed.
 const NEW_PRICES: &str = "update products set price = round(price * 1.04, 2) where category = 'tea'";
-/// Needs the table for itself for a moment; while it waits, everybody else waits behind it.
+/// Needs an exclusive lock on the table. While it waits, all later queries wait too.
 const MIGRATION: &str = "alter table products add column if not exists barcode text";
 /// Protected by the configuration.
 const PAYMENT: &str = "insert into payments (amount) values (12.50)";
 
-const END_WHAT_IS_LEFT: &str =
+const END_REMAINING_SESSIONS: &str =
     "select pg_terminate_backend(pid) from pg_stat_activity where usename::text = any($1)";
 
 /// The kinds of trouble.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trouble {
-    /// A transaction that somebody forgot to commit, a migration that waits for it, and the shop behind that.
+    /// A forgotten transaction, a migration that waits for it, and the shop that waits for the migration.
     Queue,
     /// A report that runs for hours.
     Report,
     /// A payment in the middle of its transaction.
     Payment,
-    /// An import that goes on when it is cancelled.
+    /// An import that ignores a cancel.
     Import,
 }
 
 impl Trouble {
     pub const ALL: [Self; 4] = [Self::Queue, Self::Report, Self::Payment, Self::Import];
-    /// What there is when the demo starts.
-    pub const AT_FIRST: [Self; 3] = [Self::Report, Self::Payment, Self::Queue];
+    /// The trouble at the start of the demo.
+    pub const INITIAL: [Self; 3] = [Self::Report, Self::Payment, Self::Queue];
 
     fn title(self) -> &'static str {
         match self {
             Self::Queue => "A forgotten transaction blocks the shop",
             Self::Report => "A report runs for hours",
             Self::Payment => "A payment hangs, and is protected",
-            Self::Import => "An import shrugs off a cancel",
+            Self::Import => "An import ignores a cancel",
         }
     }
 
-    /// Whose sessions they are; nobody else's are.
+    /// The roles of its sessions, which nothing else uses.
     fn users(self) -> &'static [&'static str] {
         match self {
             Self::Queue => &["pricing", "migrator"],
@@ -58,8 +58,8 @@ impl Trouble {
         }
     }
 
-    /// The sessions; the first is the one that the others wait for.
-    async fn make(self, cluster: &Cluster) -> anyhow::Result<Vec<Victim>> {
+    /// Opens the sessions. The others wait for the first.
+    async fn open_sessions(self, cluster: &Cluster) -> anyhow::Result<Vec<Victim>> {
         let session = |user, application| cluster.victim(user).database(DATABASE).application(application);
         Ok(match self {
             Self::Queue => vec![
@@ -77,51 +77,55 @@ impl Trouble {
     }
 }
 
-/// A kind of trouble, and whether it is there.
+/// The state of a kind of trouble.
 #[derive(Serialize)]
-pub struct Known {
+pub struct TroubleState {
     trouble: Trouble,
     title: &'static str,
-    /// The session that makes it, while that lives.
+    /// The session that causes it, while it exists.
     pid: Option<i32>,
 }
 
-/// All troubles that were made. They are gone when this is dropped.
+/// All trouble that was started. Dropping it ends the sessions.
 #[derive(Default)]
 pub struct Troubles {
-    made: Vec<(Trouble, Vec<Victim>)>,
+    started: Vec<(Trouble, Vec<Victim>)>,
 }
 
 impl Troubles {
-    /// Makes a trouble, once more if it was made before. What is left of the earlier one is ended first.
-    pub async fn make(&mut self, trouble: Trouble, cluster: &Cluster) -> anyhow::Result<()> {
-        self.made.retain(|(made, _)| *made != trouble);
+    /// Starts a trouble. Remaining sessions of an earlier one are ended first.
+    pub async fn start(&mut self, trouble: Trouble, cluster: &Cluster) -> anyhow::Result<()> {
+        self.started.retain(|(started, _)| *started != trouble);
         let superuser = cluster.superuser().await?;
-        superuser.execute(END_WHAT_IS_LEFT, &[&trouble.users()]).await?;
-        self.made.push((trouble, trouble.make(cluster).await?));
+        superuser
+            .execute(END_REMAINING_SESSIONS, &[&trouble.users()])
+            .await?;
+        self.started
+            .push((trouble, trouble.open_sessions(cluster).await?));
         Ok(())
     }
 
-    /// The sessions of a trouble that was made, the one to be ended first.
+    /// The sessions of a trouble, the one to end first.
     pub fn pids(&self, trouble: Trouble) -> Vec<i32> {
-        let made = self.made.iter().find(|(made, _)| *made == trouble);
-        made.map(|(_, sessions)| sessions.iter().map(Victim::pid).collect())
+        let started = self.started.iter().find(|(started, _)| *started == trouble);
+        started
+            .map(|(_, sessions)| sessions.iter().map(Victim::pid).collect())
             .unwrap_or_default()
     }
 
-    /// The session to be ended; 0, which no session has, for a trouble that was not made.
-    pub fn culprit(&self, trouble: Trouble) -> i32 {
+    /// The session to end. 0, which is not a pid, if the trouble was not started.
+    pub fn root_blocker(&self, trouble: Trouble) -> i32 {
         self.pids(trouble).first().copied().unwrap_or_default()
     }
 
-    /// Every kind, and whether its culprit is among the sessions.
-    pub fn known(&self, sessions: &[Session]) -> Vec<Known> {
-        let lives = |pid: &i32| sessions.iter().any(|session| session.pid == *pid);
+    /// The state of every kind of trouble.
+    pub fn states(&self, sessions: &[Session]) -> Vec<TroubleState> {
+        let exists = |pid: &i32| sessions.iter().any(|session| session.pid == *pid);
         let all = Trouble::ALL.into_iter();
-        all.map(|trouble| Known {
+        all.map(|trouble| TroubleState {
             trouble,
             title: trouble.title(),
-            pid: self.pids(trouble).first().copied().filter(lives),
+            pid: self.pids(trouble).first().copied().filter(exists),
         })
         .collect()
     }

@@ -1,4 +1,4 @@
-//! Every dependency has its reason, and is used.
+//! Every dependency is documented and used.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,11 +8,11 @@ use crate::{collect, read, root};
 /// The packages of the workspace, by the folder of their manifest.
 const PACKAGES: [&str; 3] = ["", "crates/discord-sim/", "crates/throwaway-postgres/"];
 
-/// Depended on for a feature of it that acts on other crates.
-const NEVER_CALLED: &str = "log";
+/// A dependency only for one of its features, which changes other crates.
+const UNUSED_IN_CODE: &str = "log";
 
 #[test]
-fn every_dependency_has_its_reason_in_the_documentation() {
+fn every_dependency_is_documented() {
     let documented = documented();
     let linked = names("", &["dependencies"]);
     let all: BTreeSet<String> = PACKAGES
@@ -26,12 +26,12 @@ fn every_dependency_has_its_reason_in_the_documentation() {
     );
     assert_eq!(
         documented[1], elsewhere,
-        "docs/dependencies.md: in tests and tools alone"
+        "docs/dependencies.md: only in tests and tools"
     );
 }
 
 #[test]
-fn every_dependency_of_killgate_is_used_by_it() {
+fn killgate_uses_every_dependency_it_declares() {
     let mut files = Vec::new();
     collect(&root().join("src"), &mut files);
     let sources: String = files
@@ -40,18 +40,16 @@ fn every_dependency_of_killgate_is_used_by_it() {
         .collect();
     let unused: Vec<String> = names("", &["dependencies"])
         .into_iter()
-        .filter(|name| name != NEVER_CALLED)
+        .filter(|name| name != UNUSED_IN_CODE)
         .filter(|name| !sources.contains(&format!("{}::", name.replace('-', "_"))))
         .collect();
     assert!(unused.is_empty(), "not used in src: {}", unused.join(", "));
 }
 
-/// The crates that each of the two tables names.
+/// The crates in each of the two tables.
 fn documented() -> [BTreeSet<String>; 2] {
     let text = read("docs/dependencies.md");
-    let (linked, elsewhere) = text
-        .split_once("## In tests and tools alone")
-        .expect("two tables");
+    let (linked, elsewhere) = text.split_once("## Only in tests and tools").expect("two tables");
     [linked, elsewhere].map(|table| {
         let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
         rows.filter_map(|row| Some(row.split_once('`')?.0.to_owned()))
@@ -59,7 +57,7 @@ fn documented() -> [BTreeSet<String>; 2] {
     })
 }
 
-/// What a package depends on, but for the workspace's own.
+/// A package's dependencies, without the workspace's own crates.
 fn names(package: &str, tables: &[&str]) -> BTreeSet<String> {
     let manifest = read(&format!("{package}Cargo.toml"));
     let manifest: toml::Table = manifest.parse().expect("a manifest");

@@ -1,4 +1,4 @@
-//! What is shipped to run killgate with holds together. No image can be built where the tests run, so its recipe is read.
+//! The files that deploy killgate are consistent. Tests cannot build an image, so they read the Dockerfile.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use regex::Regex;
 use crate::{collect, read, root};
 
 #[test]
-fn the_images_are_built_from_the_lock_file_and_run_as_nobody_without_a_shell() {
+fn images_are_built_from_the_lock_file_and_run_unprivileged_without_a_shell() {
     for dockerfile in ["Dockerfile", "crates/discord-sim/Dockerfile"] {
         let text = read(dockerfile).replace("\\\n", " ");
         let arguments = |instruction: &str| -> Vec<&str> {
@@ -21,9 +21,11 @@ fn the_images_are_built_from_the_lock_file_and_run_as_nobody_without_a_shell() {
         }
         let users = arguments("USER ");
         let user = users.last().expect("a USER").split(':').next().unwrap();
-        let number: u32 = user.parse().expect("a number, which an orchestrator can read");
+        let number: u32 = user
+            .parse()
+            .expect("a number, which an orchestrator can compare with 0");
         assert_ne!(number, 0, "{dockerfile}: root");
-        // A command without brackets is run by a shell, which the image does not have.
+        // A command without brackets needs a shell, which the image does not have.
         for instruction in ["ENTRYPOINT ", "CMD "] {
             let commands = arguments(instruction);
             assert!(!commands.is_empty(), "{dockerfile}: no {instruction}");
@@ -38,17 +40,21 @@ fn the_images_are_built_from_the_lock_file_and_run_as_nobody_without_a_shell() {
     }
 }
 
-/// What the image's recipe is shown of the sources.
-fn let_in() -> Vec<String> {
+/// What `.dockerignore` includes in the build context.
+fn build_context() -> Vec<String> {
     let ignored = read(".dockerignore");
     let named = ignored.lines().filter_map(|line| line.strip_prefix('!'));
     named.map(str::to_owned).collect()
 }
 
 #[test]
-fn the_images_recipe_lets_in_what_the_sources_include() {
-    let let_in = let_in();
-    let is_let_in = |file: &str| let_in.iter().any(|entry| Path::new(file).starts_with(entry));
+fn the_build_context_contains_every_file_that_the_sources_include() {
+    let build_context = build_context();
+    let is_in_context = |file: &str| {
+        build_context
+            .iter()
+            .any(|entry| Path::new(file).starts_with(entry))
+    };
     let included = Regex::new(r#"include_(?:str|bytes)!\("([^"]+)"\)"#).unwrap();
     let mut seen = 0;
     for folder in ["src", "crates/discord-sim/src"] {
@@ -65,43 +71,43 @@ fn the_images_recipe_lets_in_what_the_sources_include() {
                     .unwrap()
                     .to_owned();
                 assert!(
-                    is_let_in(&file),
-                    ".dockerignore keeps {file} out, which {} includes",
+                    is_in_context(&file),
+                    ".dockerignore excludes {file}, which {} includes",
                     source.display()
                 );
                 seen += 1;
             }
         }
     }
-    assert!(seen > 3, "the includes were not found");
+    assert!(seen > 3, "found too few includes");
 }
 
 #[test]
-fn the_images_recipe_lets_in_what_is_copied() {
-    let let_in = let_in();
+fn the_build_context_contains_every_file_that_is_copied() {
+    let build_context = build_context();
     let mut seen = 0;
     for dockerfile in ["Dockerfile", "crates/discord-sim/Dockerfile"] {
         let text = read(dockerfile);
         let copied = text.lines().filter_map(|line| line.strip_prefix("COPY "));
         for line in copied.filter(|line| !line.starts_with("--from")) {
-            let (sources, _into) = line.rsplit_once(' ').expect("a source and a place");
+            let (sources, _into) = line.rsplit_once(' ').expect("a source and a destination");
             for source in sources.split(' ') {
-                let is_let_in = let_in.iter().any(|entry| {
+                let is_in_context = build_context.iter().any(|entry| {
                     Path::new(entry).starts_with(source) || Path::new(source).starts_with(entry)
                 });
                 assert!(
-                    is_let_in,
-                    ".dockerignore keeps {source} out, which {dockerfile} copies"
+                    is_in_context,
+                    ".dockerignore excludes {source}, which {dockerfile} copies"
                 );
                 seen += 1;
             }
         }
     }
-    assert!(seen > 8, "what is copied was not found");
+    assert!(seen > 8, "found too few COPY lines");
 }
 
 #[test]
-fn every_member_of_the_workspace_is_in_the_images_recipe() {
+fn the_dockerfile_copies_every_member_of_the_workspace() {
     let manifest: toml::Table = read("Cargo.toml").parse().unwrap();
     let members = manifest["workspace"]["members"].as_array().unwrap();
     for member in members
@@ -118,7 +124,7 @@ fn every_member_of_the_workspace_is_in_the_images_recipe() {
             "{member}"
         );
     }
-    // Files that the manifest names have to be there for cargo, also for what is not built.
+    // Cargo needs every file that the manifest names, even of targets that it does not build.
     for (kind, folder) in [("bench", "benches"), ("example", "examples"), ("test", "tests")] {
         if manifest.contains_key(kind) {
             assert!(
@@ -130,7 +136,7 @@ fn every_member_of_the_workspace_is_in_the_images_recipe() {
 }
 
 #[test]
-fn every_alert_has_its_runbook() {
+fn every_alert_has_a_runbook() {
     let runbooks = read("docs/runbooks.md");
     let anchors: Vec<String> = runbooks
         .lines()
@@ -146,7 +152,7 @@ fn every_alert_has_its_runbook() {
         .lines()
         .filter_map(|line| line.trim().strip_prefix("- alert: "))
         .collect();
-    assert_eq!(named.len(), rules.len(), "one for each alert");
+    assert_eq!(named.len(), rules.len(), "one runbook for each alert");
     for anchor in named {
         assert!(
             anchors.iter().any(|known| known == anchor),

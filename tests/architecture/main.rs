@@ -1,9 +1,9 @@
-//! Reads the sources and fails where a rule of the architecture is broken: an import in the wrong direction, a
-//! library in a folder that must not use it, a file that is too long, test code outside of its module, a name that
-//! two types share.
+//! Reads the sources and fails on a violation of the architecture: a forbidden import, a library in the wrong folder,
+//! a file that is too long, test code outside of `mod tests`, a name that two types share.
 
 mod dependencies;
 mod deployment;
+mod map;
 mod names;
 mod planted;
 mod rules;
@@ -16,7 +16,7 @@ use names::shared_names;
 use rules::{Sources, violations};
 
 #[test]
-fn the_sources_keep_the_rules() {
+fn the_sources_follow_the_architecture() {
     let manifest: toml::Table = read("Cargo.toml").parse().unwrap();
     let dependencies = manifest["dependencies"].as_table().unwrap();
     let libraries = dependencies.keys().map(|name| name.replace('-', "_")).collect();
@@ -35,7 +35,7 @@ fn no_two_types_share_a_name() {
 fn assert_none(found: &[String]) {
     assert!(
         found.is_empty(),
-        "{} broken rules:\n{}",
+        "{} violations:\n{}",
         found.len(),
         found.join("\n")
     );

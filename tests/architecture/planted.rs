@@ -1,4 +1,4 @@
-//! The checker is checked: each rule is broken once, and each look-alike is left alone.
+//! Tests the rules themselves: each is violated once, and code that only looks like a violation passes.
 
 use crate::rules::{Sources, violations};
 
@@ -13,137 +13,137 @@ fn found_in(path: &str, text: &str) -> Vec<String> {
 }
 
 #[track_caller]
-fn broken(path: &str, text: &str, complaint: &str) {
+fn rejected(path: &str, text: &str, message: &str) {
     let found = found_in(path, text);
     assert!(
-        found.iter().any(|line| line.contains(complaint)),
+        found.iter().any(|line| line.contains(message)),
         "{text:?} in {path}: {found:?}"
     );
 }
 
 #[track_caller]
-fn clean(path: &str, text: &str) {
+fn accepted(path: &str, text: &str) {
     assert_eq!(found_in(path, text), Vec::<String>::new(), "{text:?}");
 }
 
 #[test]
-fn an_arrow_that_points_the_wrong_way_is_found_however_it_is_written() {
-    let complaint = "`domain` must not import `workflow::ports";
-    broken("src/domain/a.rs", "use crate::workflow::ports::Clock;", complaint);
-    broken(
+fn a_forbidden_import_is_found_in_every_spelling() {
+    let message = "`domain` must not import `workflow::ports";
+    rejected("src/domain/a.rs", "use crate::workflow::ports::Clock;", message);
+    rejected(
         "src/domain/a.rs",
         "use crate::{domain::x,\n    workflow::{self, ports::Clock}};",
-        complaint,
+        message,
     );
-    broken(
+    rejected(
         "src/domain/a.rs",
         "fn f() { crate::workflow::ports::f() }",
-        complaint,
+        message,
     );
-    broken(
+    rejected(
         "src/domain/a.rs",
         "pub(crate) use super::super::workflow::ports;",
-        complaint,
+        message,
     );
-    broken("src/domain/mod.rs", "use super::workflow::ports;", complaint);
-    broken(
+    rejected("src/domain/mod.rs", "use super::workflow::ports;", message);
+    rejected(
         "src/domain.rs",
         "use crate :: workflow :: ports;".replace(" :: ", "::").as_str(),
-        complaint,
+        message,
     );
 }
 
 #[test]
-fn each_room_keeps_to_its_arrows() {
-    broken(
+fn each_folder_imports_only_what_it_may() {
+    rejected(
         "src/workflow/mod.rs",
         "use crate::ledger::sqlite;",
         "`workflow` must not import `ledger::sqlite`",
     );
-    broken(
+    rejected(
         "src/discord/card.rs",
         "use crate::postgres::activity;",
         "`discord` must not import",
     );
-    broken(
+    rejected(
         "src/postgres/mod.rs",
         "use crate::workflow::execution;",
         "`postgres` must not import",
     );
-    broken(
+    rejected(
         "src/ledger/sqlite.rs",
         "use crate::postgres::target;",
         "`ledger` must not import",
     );
-    broken(
+    rejected(
         "src/ledger/postgres.rs",
         "use crate::postgres::activity;",
         "`ledger` must not import",
     );
-    broken("src/helpers.rs", "", "no rule says what `helpers` may import");
+    rejected("src/helpers.rs", "", "no rule says what `helpers` may import");
 
-    clean(
+    accepted(
         "src/workflow/mod.rs",
         "use crate::domain::{request::Request, session};",
     );
-    clean(
+    accepted(
         "src/ledger/sqlite.rs",
         "use crate::{workflow::ports::Ledger, domain::event::Event};",
     );
-    clean(
+    accepted(
         "src/ledger/mod.rs",
         "use super::ledger::postgres; use self::postgres::X;",
     );
-    clean(
+    accepted(
         "src/ledger/postgres.rs",
-        "use crate::postgres::connection::{self, Connection};",
+        "use crate::postgres::connection::{self, PostgresConnection};",
     );
-    clean("src/ledger/postgres/lock.rs", "use crate::postgres::connection;");
-    clean(
+    accepted("src/ledger/postgres/lock.rs", "use crate::postgres::connection;");
+    accepted(
         "src/operations/check.rs",
         "use crate::{discord::x, ledger::y, postgres::z};",
     );
-    clean("src/main.rs", "use killgate::workflow;");
+    accepted("src/main.rs", "use killgate::workflow;");
 }
 
 #[test]
-fn a_library_stays_in_its_room() {
-    broken(
+fn a_library_is_used_in_its_folder_only() {
+    rejected(
         "src/domain/a.rs",
         "use toml::Value;",
         "`domain` must not use `toml`",
     );
-    broken(
+    rejected(
         "src/workflow/a.rs",
         "fn f(e: serenity::Error) {}",
         "`serenity` may be used in src/discord only",
     );
-    broken(
+    rejected(
         "src/workflow/a.rs",
         "use ::rusqlite as db;",
         "`rusqlite` may be used in src/ledger only",
     );
-    broken(
+    rejected(
         "src/ledger/sqlite.rs",
         "use tokio_postgres::Client;",
         "`tokio_postgres` may be used in",
     );
-    broken(
+    rejected(
         "src/operations/check.rs",
         "use serenity::all::Http;",
         "`serenity` may be used in",
     );
 
-    clean("src/domain/a.rs", "use regex::Regex; use std::fmt;");
-    clean("src/discord/a.rs", "use serenity::all::Http;");
-    broken(
+    accepted("src/domain/a.rs", "use regex::Regex; use std::fmt;");
+    accepted("src/discord/a.rs", "use serenity::all::Http;");
+    rejected(
         "src/config/file.rs",
         "use tokio_postgres::Client;",
         "`tokio_postgres` may be used in",
     );
-    clean("src/ledger/postgres.rs", "use tokio_postgres::Client;");
-    clean("src/config/postgres_url.rs", "use tokio_postgres::Config;");
-    clean(
+    accepted("src/ledger/postgres.rs", "use tokio_postgres::Client;");
+    accepted("src/config/postgres_url.rs", "use tokio_postgres::Config;");
+    accepted(
         "src/domain/a.rs",
         "use crate::domain::toml::X; fn f(toml: u8, my_toml: u8) {}",
     );
@@ -151,15 +151,15 @@ fn a_library_stays_in_its_room() {
 
 #[test]
 fn comments_and_literals_are_not_code() {
-    clean(
+    accepted(
         "src/domain/a.rs",
         "// use crate::workflow::x;\n/* serenity:: /* nested */ crate::workflow */\nfn f() {}",
     );
-    clean(
+    accepted(
         "src/domain/a.rs",
         r##"const A: &str = "\"crate::workflow"; const B: &str = r#"crate::workflow"#;"##,
     );
-    broken(
+    rejected(
         "src/domain/a.rs",
         "fn f<'a>(c: char) { c == '\"'; crate::workflow::x() } // \"",
         "must not import",
@@ -167,37 +167,37 @@ fn comments_and_literals_are_not_code() {
 }
 
 #[test]
-fn test_code_stays_in_its_module() {
-    broken(
+fn test_code_is_in_mod_tests_only() {
+    rejected(
         "src/domain/a.rs",
         "#[cfg(test)]\nfn only_for_tests() {}",
-        "elsewhere than on `mod tests`",
+        "is allowed on `mod tests` only",
     );
-    broken(
+    rejected(
         "src/domain/a.rs",
         "fn f() { if cfg!(test) {} }",
-        "elsewhere than on `mod tests`",
+        "is allowed on `mod tests` only",
     );
-    broken(
+    rejected(
         "src/domain/a.rs",
         "#[cfg(not(test))]\nfn f() {}",
-        "elsewhere than on `mod tests`",
+        "is allowed on `mod tests` only",
     );
-    clean(
+    accepted(
         "src/domain/a.rs",
         "#[cfg(test)]\nmod tests {\n    use super::*;\n}",
     );
-    clean("src/domain/a.rs", "#[cfg(test)]\nmod tests;");
+    accepted("src/domain/a.rs", "#[cfg(test)]\nmod tests;");
 }
 
 #[test]
-fn a_long_file_and_a_leftover_marker_are_found_in_every_folder() {
-    broken("tests/story.rs", &"\n".repeat(401), "401 lines");
-    clean("tests/story.rs", &"\n".repeat(400));
-    broken(
+fn long_files_and_unfinished_work_are_found_in_every_folder() {
+    rejected("tests/story.rs", &"\n".repeat(401), "401 lines");
+    accepted("tests/story.rs", &"\n".repeat(400));
+    rejected(
         "crates/discord-sim/src/lib.rs",
         concat!("fn f() {}\n// TO", "DO: more"),
         "line 2",
     );
-    clean("crates/discord-sim/src/lib.rs", "const TODOS: u8 = 1;");
+    accepted("crates/discord-sim/src/lib.rs", "const TODOS: u8 = 1;");
 }

@@ -2,15 +2,15 @@ use std::path::Path;
 
 use crate::source::{code_only, paths_after, uses_library};
 
-/// The longest file that is still read in one go.
-const MOST_LINES: usize = 400;
+/// The most lines that a file may have.
+const MAX_LINES: usize = 400;
 
-/// Which paths under `crate::` a room may mention besides its own. A room that is not listed has no place.
-const ARROWS: [(&str, Allowed); 10] = [
+/// Which paths under `crate::` a folder may import besides its own. A folder that is not listed is an error.
+pub(crate) const ARROWS: [(&str, Allowed); 10] = [
     ("domain", Only(&[])),
     ("common", Only(&[])),
     ("workflow", Only(&["domain", "common"])),
-    // The ledger that lives in PostgreSQL opens its connections, and words its errors, as targets do.
+    // The ledger in PostgreSQL opens connections and words errors as targets do.
     (
         "ledger",
         Only(&[
@@ -23,7 +23,7 @@ const ARROWS: [(&str, Allowed); 10] = [
         ]),
     ),
     ("postgres", Only(&["domain", "common", "workflow::ports"])),
-    // Commands and reactions come in here, so it knows the way into the workflow, and none of what is behind it.
+    // Passes commands and reactions to the workflow, so it knows the workflow's inputs but not its internals.
     (
         "discord",
         Only(&[
@@ -45,7 +45,7 @@ const ARROWS: [(&str, Allowed); 10] = [
     ("main", Everything),
 ];
 
-/// The files in which a library may be used, by how their paths start.
+/// The files in which a library may be used, by the start of their paths.
 const LIBRARIES: [(&str, &[&str]); 5] = [
     ("serenity", &["src/discord"]),
     ("tokio_tungstenite", &["src/discord"]),
@@ -57,13 +57,13 @@ const LIBRARIES: [(&str, &[&str]); 5] = [
     ("tokio_postgres_rustls", &["src/postgres"]),
 ];
 
-/// A connection's URL is read by tokio-postgres' own parser when the config is; nothing is opened there.
+/// The configuration parses connection URLs with tokio-postgres; it opens no connection.
 const URLS: [&str; 2] = ["src/config/connection.rs", "src/config/postgres_url.rs"];
 
-/// All that the domain may use besides the standard library.
+/// The only libraries that the domain may use besides the standard library.
 const DOMAIN_LIBRARIES: [&str; 1] = ["regex"];
 
-/// Written in two halves, so that this file passes its own check.
+/// Split in two, so that this file passes its own check.
 const MARKERS: [&str; 4] = [
     concat!("TO", "DO"),
     concat!("FIX", "ME"),
@@ -72,19 +72,19 @@ const MARKERS: [&str; 4] = [
 ];
 
 pub(crate) struct Sources {
-    /// Paths from the repository's root, and their texts.
+    /// Paths relative to the repository's root, and the files' texts.
     pub(crate) files: Vec<(String, String)>,
-    /// What the package depends on, as it is named in code.
+    /// The package's dependencies, as named in code.
     pub(crate) libraries: Vec<String>,
 }
 
-enum Allowed {
+pub(crate) enum Allowed {
     Only(&'static [&'static str]),
     Everything,
 }
 use Allowed::{Everything, Only};
 
-/// One line for each broken rule, starting with the file.
+/// One line for each violation, starting with the file.
 pub(crate) fn violations(sources: &Sources) -> Vec<String> {
     let mut found = Vec::new();
     for (path, text) in &sources.files {
@@ -95,7 +95,7 @@ pub(crate) fn violations(sources: &Sources) -> Vec<String> {
         if path.starts_with("src/") {
             broken.extend(wrong_arrows(path, &code));
             broken.extend(wrong_libraries(path, &code, &sources.libraries));
-            broken.extend(test_code_outside_of_its_module(&code));
+            broken.extend(test_code_outside_mod_tests(&code));
         }
         found.extend(broken.into_iter().map(|what| format!("{path}: {what}")));
     }
@@ -104,27 +104,27 @@ pub(crate) fn violations(sources: &Sources) -> Vec<String> {
 
 fn too_long(text: &str) -> Option<String> {
     let lines = text.lines().count();
-    (lines > MOST_LINES).then(|| format!("{lines} lines; split it, {MOST_LINES} are the most"))
+    (lines > MAX_LINES).then(|| format!("{lines} lines, but at most {MAX_LINES} are allowed; split it"))
 }
 
 fn markers(text: &str) -> Vec<String> {
-    let words = |line: &str, marker: &str| {
+    let contains_word = |line: &str, marker: &str| {
         line.split(|c: char| !c.is_alphanumeric())
             .any(|word| word == marker)
     };
     let numbered = text.lines().zip(1..);
     numbered
         .flat_map(|(line, number)| MARKERS.map(|marker| (line, number, marker)))
-        .filter(|(line, _, marker)| words(line, marker))
-        .map(|(_, number, marker)| format!("line {number}: {marker} was left behind"))
+        .filter(|(line, _, marker)| contains_word(line, marker))
+        .map(|(_, number, marker)| format!("line {number}: {marker} must not be committed"))
         .collect()
 }
 
 fn wrong_arrows(path: &str, code: &str) -> Vec<String> {
-    let room = room_of(path);
-    let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == room) else {
+    let folder = folder_of(path);
+    let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == folder) else {
         return vec![format!(
-            "no rule says what `{room}` may import; add it to the architecture's rules"
+            "no rule says what `{folder}` may import; add it to ARROWS"
         )];
     };
     let Only(allowed) = allowed else { return Vec::new() };
@@ -137,14 +137,14 @@ fn wrong_arrows(path: &str, code: &str) -> Vec<String> {
     mentioned
         .into_iter()
         .filter(|mentioned| {
-            !within(mentioned, room) && !allowed.iter().any(|allowed| within(mentioned, allowed))
+            !within(mentioned, folder) && !allowed.iter().any(|allowed| within(mentioned, allowed))
         })
-        .map(|mentioned| format!("`{room}` must not import `{mentioned}`"))
+        .map(|mentioned| format!("`{folder}` must not import `{mentioned}`"))
         .collect()
 }
 
-/// What follows `super::` in the file, seen from the crate's root, if it climbs that far: from
-/// `src/domain/mod.rs`, `super::workflow` is `crate::workflow`. Modules written inside of a file are not counted.
+/// The path from the crate's root that `super::` and `path` mean in `file`, if they leave the folder: in
+/// `src/domain/mod.rs`, `super::workflow` is `crate::workflow`. Inline modules are not considered.
 fn reached_by_super(file: &str, path: &str) -> Option<String> {
     let above = Path::new(file).strip_prefix("src").ok()?.iter().count();
     let depth = if file.ends_with("/mod.rs") {
@@ -154,14 +154,14 @@ fn reached_by_super(file: &str, path: &str) -> Option<String> {
     };
     let supers = 1 + path.split("::").take_while(|name| *name == "super").count();
     let named: Vec<_> = path.split("::").skip(supers - 1).collect();
-    let room = ARROWS.iter().any(|(room, _)| named.first() == Some(room));
-    (supers >= depth && room).then(|| named.join("::"))
+    let folder = ARROWS.iter().any(|(folder, _)| named.first() == Some(folder));
+    (supers >= depth && folder).then(|| named.join("::"))
 }
 
 fn wrong_libraries(path: &str, code: &str, libraries: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     for library in libraries.iter().filter(|library| uses_library(code, library)) {
-        if room_of(path) == "domain" && !DOMAIN_LIBRARIES.contains(&library.as_str()) {
+        if folder_of(path) == "domain" && !DOMAIN_LIBRARIES.contains(&library.as_str()) {
             found.push(format!("`domain` must not use `{library}`"));
         }
         if let Some((_, places)) = LIBRARIES.iter().find(|(name, _)| name == library)
@@ -173,7 +173,7 @@ fn wrong_libraries(path: &str, code: &str, libraries: &[String]) -> Vec<String> 
     found
 }
 
-fn test_code_outside_of_its_module(code: &str) -> Vec<String> {
+fn test_code_outside_mod_tests(code: &str) -> Vec<String> {
     let compact: String = code.split_whitespace().collect::<Vec<_>>().join(" ");
     let allowed = compact.replace("#[cfg(test)] mod tests", "");
     let forms = [
@@ -187,12 +187,12 @@ fn test_code_outside_of_its_module(code: &str) -> Vec<String> {
     forms
         .into_iter()
         .filter(|form| allowed.contains(form))
-        .map(|form| format!("`{form}…` elsewhere than on `mod tests`"))
+        .map(|form| format!("`{form}…` is allowed on `mod tests` only"))
         .collect()
 }
 
 /// `src/domain/session.rs` and `src/domain.rs` belong to `domain`.
-fn room_of(path: &str) -> &str {
+fn folder_of(path: &str) -> &str {
     let inside = Path::new(path).strip_prefix("src").ok();
     let first = inside
         .and_then(|inside| inside.iter().next())

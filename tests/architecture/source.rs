@@ -1,6 +1,6 @@
-//! Just enough of Rust's grammar to see which paths a file mentions.
+//! A small part of Rust's grammar: enough to find the paths that a file mentions.
 
-/// The code without comments, and with empty string and character literals; line breaks stay.
+/// The code without comments and without the contents of string and character literals. Line breaks stay.
 pub(crate) fn code_only(text: &str) -> String {
     let mut code = String::with_capacity(text.len());
     let mut rest = text;
@@ -19,8 +19,8 @@ pub(crate) fn code_only(text: &str) -> String {
     code
 }
 
-/// How many bytes at the start of `rest` are a comment or a literal; `before` tells an identifier's `r`
-/// from a raw string's.
+/// The length in bytes of the comment or literal at the start of `rest`, or 0. `before` distinguishes a raw string's `r`
+/// from an identifier's last letter.
 fn skipped_length(rest: &str, before: &str) -> usize {
     if rest.starts_with("//") {
         return rest.find('\n').unwrap_or(rest.len());
@@ -41,7 +41,7 @@ fn skipped_length(rest: &str, before: &str) -> usize {
                 .map_or(rest.len(), |at| opened + 1 + at + end.len());
         }
     }
-    // A lifetime has no closing quote behind its first character.
+    // Unlike a character literal, a lifetime has no closing quote after its first character.
     let mut chars = rest.chars();
     if chars.next() == Some('\'')
         && let (Some(first), Some(second)) = (chars.next(), chars.next())
@@ -85,7 +85,7 @@ fn closing_quote(rest: &str, quote: char) -> usize {
     rest.len()
 }
 
-/// Every path that follows `start` (such as `crate::`), with groups in braces taken apart.
+/// Every path that follows `start` (such as `crate::`). Groups in braces are expanded.
 pub(crate) fn paths_after(code: &str, start: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (at, _) in code.match_indices(start) {
@@ -130,7 +130,7 @@ fn use_tree<'a>(text: &'a str, path: &str, found: &mut Vec<String>) -> &'a str {
     rest
 }
 
-/// Whether the code mentions `library` as the first name of a path.
+/// Whether `library` is the first name of a path in the code.
 pub(crate) fn uses_library(code: &str, library: &str) -> bool {
     code.match_indices(library).any(|(at, _)| {
         let (before, after) = (&code[..at], &code[at + library.len()..]);
@@ -143,7 +143,7 @@ pub(crate) fn uses_library(code: &str, library: &str) -> bool {
     })
 }
 
-/// `use ::serenity` means the library too, while the colons of `x::serenity` follow a name.
+/// Removes the colons of `use ::serenity`, which names the library; those of `x::serenity` follow a name and stay.
 fn without_global_colons(before: &str) -> &str {
     match before.strip_suffix("::") {
         Some(rest) if !rest.ends_with(|c| is_identifier(c) || c == '>') => rest.trim_end(),

@@ -37,12 +37,12 @@ impl Setup {
         Self::with(Sim::builder().requires_mfa()).await
     }
 
-    pub async fn with(sim: discord_sim::Builder) -> Self {
+    pub async fn with(sim: discord_sim::SimBuilder) -> Self {
         Self::on(Cluster::start().await.expect("a PostgreSQL server"), sim).await
     }
 
     /// With this server as its target.
-    pub async fn on(cluster: Cluster, sim: discord_sim::Builder) -> Self {
+    pub async fn on(cluster: Cluster, sim: discord_sim::SimBuilder) -> Self {
         reserve_connections(&cluster)
             .await
             .expect("a server with connections to spare");

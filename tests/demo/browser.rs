@@ -1,4 +1,4 @@
-//! A real browser: Chromium, driven by the keyboard and the mouse through chromedriver.
+//! A real browser: Chromium, controlled by keyboard and mouse through chromedriver.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -16,14 +16,14 @@ use tempfile::TempDir;
 use throwaway_postgres::{LIMIT, eventually};
 use tokio::time::{Instant, sleep};
 
-/// How large the page is, in CSS pixels.
+/// The size of the page.
 #[derive(Clone, Copy)]
 pub enum Window {
     Desktop,
     Phone,
 }
 
-/// One page in a browser of its own.
+/// A page in its own browser.
 pub struct Browser {
     driver: Driver,
     client: Client,
@@ -31,10 +31,10 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// None, and a line that says so, where Chromium is not installed.
+    /// `None` and a message if Chromium is not installed.
     pub async fn open(window: Window, address: &str) -> Option<Self> {
         let Some(driver) = Driver::start() else {
-            eprintln!("skipped: no chromedriver here, Debian's package is chromium-driver");
+            eprintln!("skipped: chromedriver is not installed (Debian: chromium-driver)");
             return None;
         };
         let profile = tempfile::tempdir().expect("a folder");
@@ -51,21 +51,22 @@ impl Browser {
         })
     }
 
-    /// Waits until there is such an element, and a person can see it.
+    /// Waits until the element is visible.
     pub async fn sees(&self, css: &str) {
-        self.holds(SEEN, vec![json!(css)], "it was never seen").await;
-    }
-
-    /// Waits until one of the elements has these words in it.
-    pub async fn reads(&self, css: &str, words: &str) {
-        self.holds(SAYS, vec![json!(css), json!(words)], "it never said so")
+        self.holds(SEEN, vec![json!(css)], "it did not become visible")
             .await;
     }
 
-    /// Waits until the element can be clicked, and does it.
+    /// Waits until one of the elements contains the text.
+    pub async fn reads(&self, css: &str, words: &str) {
+        self.holds(SAYS, vec![json!(css), json!(words)], "the text did not appear")
+            .await;
+    }
+
+    /// Waits until the element can be clicked, and clicks it.
     pub async fn clicks(&self, css: &str) {
         self.sees(css).await;
-        // It may be drawn anew between being found and being clicked, or something may pass over it.
+        // The element may be redrawn or covered between finding and clicking it.
         let clicked = eventually(css, async || {
             let found = self.client.find(Locator::Css(css)).await?;
             Ok(found.click().await.ok())
@@ -73,20 +74,20 @@ impl Browser {
         clicked.await.expect("it can be clicked");
     }
 
-    /// Goes on with Tab until the element has the focus.
+    /// Presses Tab until the element has the focus.
     pub async fn tabs_to(&self, css: &str) {
         self.sees(css).await;
-        for _ in 0..MOST_TABS {
+        for _ in 0..MAX_TABS {
             let script = "return document.activeElement.matches(arguments[0])";
             if self.asks(script, vec![json!(css)]).await == json!(true) {
                 return;
             }
             self.presses(Key::Tab).await;
         }
-        panic!("{MOST_TABS} times Tab did not lead to {css}");
+        panic!("Tab pressed {MAX_TABS} times did not reach {css}");
     }
 
-    /// Escapes until there is nothing left of a command.
+    /// Presses Escape until the composer has no command.
     pub async fn leaves_the_command(&self, composer: &str) {
         for _ in 0..3 {
             self.presses(Key::Escape).await;
@@ -107,13 +108,13 @@ impl Browser {
         self.client.perform_actions(press).await.expect("it takes keys");
     }
 
-    /// Types into whatever has the focus.
+    /// Types into the focused element.
     pub async fn types(&self, text: &str) {
         let focus = self.client.active_element().await.expect("there is a page");
         focus.send_keys(text).await.expect("it takes keys");
     }
 
-    /// The page is as wide as the window, so that nobody has to scroll sideways.
+    /// Asserts that the page does not scroll horizontally.
     pub async fn fits(&self) {
         let script = "return [...document.querySelectorAll('html, #aside')]
             .filter(each => each.scrollWidth > each.clientWidth).map(each => each.outerHTML.slice(0, 40))";
@@ -121,18 +122,18 @@ impl Browser {
         assert_eq!(wider, json!([]), "wider than the window");
     }
 
-    /// None of the elements has these words in it.
+    /// Asserts that none of the elements contains the text.
     pub async fn reads_nothing_of(&self, css: &str, words: &str) {
         let says = self.asks(SAYS, vec![json!(css), json!(words)]).await;
         assert_eq!(says, json!(false), "{css} says: {words}");
     }
 
-    /// Draws what is seen, if pictures are wanted.
+    /// Takes a screenshot, if `KILLGATE_PICTURES` is set.
     pub async fn picture(&self, name: &str) {
         if std::env::var_os("KILLGATE_PICTURES").is_none() {
             return;
         }
-        // Nothing depends on it: what moves has come to rest, and the plot has something to show.
+        // For better pictures only: animations have ended, and the chart has data.
         sleep(SETTLING).await;
         let script = "document.getElementById('aside').scrollTop = 0";
         self.asks(script, Vec::new()).await;
@@ -141,7 +142,7 @@ impl Browser {
         std::fs::write(folder.join(format!("{name}.png")), picture).expect("a file");
     }
 
-    /// Closes it. Whatever the browser had to complain about while it was open is too much.
+    /// Closes the browser, and asserts that its console has no errors.
     pub async fn closes(self) {
         let session = self.client.session_id().await.expect("there is a session");
         let address = format!(
@@ -163,18 +164,18 @@ impl Browser {
         self.client.clone().close().await.expect("it closes");
     }
 
-    /// Waits until a script says so.
-    async fn holds(&self, script: &str, arguments: Vec<Value>, problem: &str) {
+    /// Waits until a script returns true.
+    async fn holds(&self, script: &str, arguments: Vec<Value>, failure: &str) {
         let deadline = Instant::now() + LIMIT;
         while self.asks(script, arguments.clone()).await != json!(true) {
             if Instant::now() > deadline {
                 let page = self.asks("return document.body.innerText", Vec::new()).await;
                 panic!(
-                    "{arguments:?}: {problem}. The page says:\n{}",
+                    "{arguments:?}: {failure}. The page says:\n{}",
                     page.as_str().unwrap_or_default()
                 );
             }
-            sleep(PULSE).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 
@@ -184,21 +185,21 @@ impl Browser {
     }
 }
 
-/// How often a page is asked while something is waited for.
-const PULSE: Duration = Duration::from_millis(50);
-/// Whether the first of the elements can be seen.
+/// How often a waiting test checks the page.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// Whether the first of the elements is visible.
 const SEEN: &str = "return document.querySelector(arguments[0])?.checkVisibility() ?? false";
-/// Whether one of the elements has these words in it.
+/// Whether one of the elements contains the text.
 const SAYS: &str =
     "return [...document.querySelectorAll(arguments[0])].some(each => each.innerText.includes(arguments[1]))";
-/// How long the page is left alone before a picture is drawn.
+/// How long to wait before a screenshot.
 const SETTLING: Duration = Duration::from_secs(4);
-/// More than there are elements to go to.
-const MOST_TABS: usize = 150;
+/// More than the number of focusable elements.
+const MAX_TABS: usize = 150;
 
 fn capabilities(window: Window, profile: &Path) -> Capabilities {
     let profile = format!("--user-data-dir={}", profile.display());
-    // Root may not have a sandbox, and what goes on in the background asks for hosts that are none of ours.
+    // Chromium's sandbox does not work as root, and background requests must not leave the machine.
     let mut arguments = vec![
         "--headless",
         "--no-sandbox",
@@ -225,16 +226,16 @@ fn capabilities(window: Window, profile: &Path) -> Capabilities {
     wanted.as_object().expect("it is one").clone()
 }
 
-/// chromedriver, which starts the browser and ends it.
+/// The chromedriver process, which starts and stops the browser.
 struct Driver {
     process: Child,
-    /// Held, because it goes on to write.
+    /// Kept open, because chromedriver continues to write.
     _output: BufReader<ChildStdout>,
     port: u16,
 }
 
 impl Driver {
-    /// None where it is not installed.
+    /// `None` if it is not installed.
     fn start() -> Option<Self> {
         let mut process = Command::new("chromedriver")
             .arg("--port=0")
@@ -262,14 +263,14 @@ impl Driver {
 }
 
 impl Drop for Driver {
-    /// Asked to stop, it ends its browser too, which it would leave behind if it were killed.
+    /// Shuts it down by request, because a killed chromedriver leaves its browser running.
     fn drop(&mut self) {
-        let asked = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).and_then(|mut stream| {
+        let shutdown = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).and_then(|mut stream| {
             stream.write_all(b"GET /shutdown HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
             stream.read_to_end(&mut Vec::new())
         });
-        if asked.is_err() {
-            // It does not answer, so there is nothing better left.
+        if shutdown.is_err() {
+            // It does not respond, so kill it.
             _ = self.process.kill();
         }
         _ = self.process.wait();

@@ -1,13 +1,13 @@
-//! The demo as somebody meets it: a process that one starts, plays with, and ends. It leaves nothing behind.
+//! The demo as a process: it starts, works, stops, and leaves nothing behind.
 
 mod browser;
-mod minute;
+mod first_minute;
 mod running;
 
 use running::Running;
 
 #[tokio::test]
-async fn the_first_minute_goes_as_the_demo_says() {
+async fn the_first_minute_works_as_described() {
     let mut demo = Running::start().await;
     demo.prints("The shop stands still").await;
 
@@ -24,18 +24,18 @@ async fn the_first_minute_goes_as_the_demo_says() {
 }
 
 #[tokio::test]
-async fn enter_makes_the_trouble_anew() {
+async fn enter_starts_the_trouble_again() {
     let mut demo = Running::start().await;
     demo.enter().await;
-    let story = demo.prints("changed prices and never committed").await;
-    assert!(!story.contains(&demo.pid), "another session: {story}");
+    let situation = demo.prints("changed prices and never committed").await;
+    assert!(!situation.contains(&demo.pid), "a new session: {situation}");
     demo.signal("TERM").await;
     assert!(demo.ended().await.success());
     demo.leaves_nothing().await;
 }
 
 #[tokio::test]
-async fn a_terminal_that_is_closed_ends_it_in_order() {
+async fn closing_the_terminal_stops_it_cleanly() {
     let mut demo = Running::start().await;
     demo.signal("HUP").await;
     assert!(demo.ended().await.success());
@@ -43,7 +43,7 @@ async fn a_terminal_that_is_closed_ends_it_in_order() {
 }
 
 #[tokio::test]
-async fn even_killed_it_leaves_nothing_behind() {
+async fn a_kill_leaves_nothing_behind() {
     let mut demo = Running::start().await;
     demo.signal("KILL").await;
     assert!(!demo.ended().await.success());
@@ -51,28 +51,31 @@ async fn even_killed_it_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_bot_that_dies_is_told_with_the_end_of_its_log() {
+async fn a_killed_bot_is_reported_with_the_end_of_its_log() {
     let mut demo = Running::start().await;
     demo.kill_bot().await;
     assert_eq!(demo.ended().await.code(), Some(1));
-    let told = demo.complaint().await;
-    assert!(told.contains("killgate ended by itself (signal: 9"), "{told}");
-    assert!(told.contains("slash commands registered"), "{told}");
+    let stderr = demo.stderr().await;
+    assert!(
+        stderr.contains("killgate exited by itself (signal: 9"),
+        "{stderr}"
+    );
+    assert!(stderr.contains("slash commands registered"), "{stderr}");
     demo.leaves_nothing().await;
 }
 
 #[tokio::test]
-async fn an_end_during_the_start_leaves_nothing_either() {
+async fn a_stop_during_the_start_leaves_nothing_behind() {
     let mut demo = Running::spawn();
     demo.is_starting().await;
     demo.ends().await;
 }
 
 #[tokio::test]
-async fn a_binary_that_is_not_there_is_told() {
+async fn a_missing_binary_is_reported() {
     let mut demo = Running::with(&["--killgate", "/nowhere/killgate"]);
     assert_eq!(demo.ended().await.code(), Some(1));
-    let told = demo.complaint().await;
-    assert!(told.contains("/nowhere/killgate does not run"), "{told}");
+    let stderr = demo.stderr().await;
+    assert!(stderr.contains("/nowhere/killgate cannot be run"), "{stderr}");
     demo.leaves_nothing().await;
 }

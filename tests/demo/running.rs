@@ -1,4 +1,4 @@
-//! The demo as a process, and what it leaves behind.
+//! Runs the demo as a process, and checks what it leaves behind.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -14,22 +14,22 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
-/// How long anything may take before it counts as never.
+/// The time limit of every wait.
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// A demo whose temporary files go to a folder of its own, by which its processes are known too.
+/// A demo with its own folder for temporary files, by which its processes are also found.
 pub struct Running {
     process: Child,
     output: Lines<BufReader<ChildStdout>>,
     folder: TempDir,
     http: Client,
     page: String,
-    /// The session that holds the shop up.
+    /// The session that blocks the shop.
     pub pid: String,
 }
 
 impl Running {
-    /// Started, and ready.
+    /// Starts the demo and waits until it is ready.
     pub async fn start() -> Self {
         let mut demo = Self::spawn();
         let page = demo.prints("http://").await;
@@ -54,7 +54,7 @@ impl Running {
         let demo = bot.with_file_name("examples").join("demo");
         assert!(demo.is_file(), "build it first: cargo build --example demo");
         let folder = tempfile::tempdir().expect("a folder");
-        // Root's servers run as another account, which has to get there.
+        // If this runs as root, the server runs under another account, which needs access.
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("permissions");
         let mut process = Command::new(demo)
             .args(["--port", "0"])
@@ -77,7 +77,7 @@ impl Running {
         }
     }
 
-    /// Waits for a line with this in it.
+    /// Waits for a line that contains the text.
     pub async fn prints(&mut self, words: &str) -> String {
         let line = timeout(LIMIT, async {
             while let Some(line) = self.output.next_line().await.expect("text") {
@@ -86,8 +86,8 @@ impl Running {
                 }
             }
             panic!(
-                "the demo ended and never printed “{words}”: {}",
-                self.complaint().await
+                "the demo ended without printing “{words}”: {}",
+                self.stderr().await
             )
         });
         line.await
@@ -99,30 +99,28 @@ impl Running {
         input.write_all(b"\n").await.expect("read");
     }
 
-    /// Waits until there is something to be cleaned up.
+    /// Waits until the demo has created files.
     pub async fn is_starting(&self) {
         let folder = self.folder.path();
-        eventually("something was begun", async || {
-            Ok((entries(folder) > 0).then_some(()))
-        })
-        .await
-        .expect("a start");
+        eventually("files exist", async || Ok((entries(folder) > 0).then_some(())))
+            .await
+            .expect("a start");
     }
 
-    /// Types or says `text` in the channel.
+    /// Types a command or sends a message in the channel.
     pub async fn acts(&self, who: &str, act: &str, text: &str) {
         self.post(who, act, json!({ "channel": "incident", "text": text }))
             .await;
     }
 
-    /// Puts ✅ on a message.
+    /// Adds ✅ to a message.
     pub async fn reacts(&self, who: &str, message: &Value) {
         self.puts(who, "✅", message).await;
     }
 
     pub async fn puts(&self, who: &str, emoji: &str, message: &Value) {
-        let spot = json!({ "channel": "incident", "message": message["id"], "emoji": emoji });
-        self.post(who, "reacts", spot).await;
+        let target = json!({ "channel": "incident", "message": message["id"], "emoji": emoji });
+        self.post(who, "reacts", target).await;
     }
 
     async fn post(&self, who: &str, act: &str, body: Value) {
@@ -135,7 +133,7 @@ impl Running {
         );
     }
 
-    /// Waits for a message of the bot's with these words in its text or in its card's title.
+    /// Waits for a message whose text or card title contains the text.
     pub async fn message(&self, words: &str) -> Value {
         let url = format!("{}/sim/channels/incident/messages", self.page);
         let says = |message: &&Value| {
@@ -152,13 +150,13 @@ impl Running {
         .expect("the message")
     }
 
-    /// The page's address, with a column for each of these people.
+    /// The page's address with a column for each person.
     pub fn seen_by(&self, people: &[&str]) -> String {
         let columns: Vec<_> = people.iter().map(|person| format!("as={person}")).collect();
         format!("{}/?{}", self.page, columns.join("&"))
     }
 
-    /// Asked to, it ends in order and leaves nothing behind.
+    /// Sends SIGINT, and asserts a clean exit that leaves nothing behind.
     pub async fn ends(&mut self) {
         self.signal("INT").await;
         assert!(self.ended().await.success());
@@ -183,16 +181,16 @@ impl Running {
         ended.expect("an end in time").expect("waited for")
     }
 
-    /// What it wrote to standard error, after its end.
-    pub async fn complaint(&mut self) -> String {
-        let mut told = String::new();
+    /// The demo's standard error, after its exit.
+    pub async fn stderr(&mut self) -> String {
+        let mut text = String::new();
         if let Some(mut errors) = self.process.stderr.take() {
-            errors.read_to_string(&mut told).await.expect("text");
+            errors.read_to_string(&mut text).await.expect("text");
         }
-        told
+        text
     }
 
-    /// No process of its, and no file.
+    /// Asserts that no process and no file remains.
     pub async fn leaves_nothing(&self) {
         let folder = self.folder.path();
         eventually("nothing is left", async || {
@@ -222,7 +220,7 @@ fn entries(folder: &Path) -> usize {
     fs::read_dir(folder).expect("the folder").count()
 }
 
-/// The processes that name the folder on their command line, or were started with it in their environment.
+/// The processes with the folder in their command line or environment.
 fn processes_of(folder: &Path) -> Vec<u32> {
     let name = folder.to_str().expect("text");
     let all = fs::read_dir("/proc").expect("Linux").flatten();
@@ -239,7 +237,7 @@ fn environment(pid: u32) -> String {
     read(pid, "environ")
 }
 
-/// Empty for a process that ends meanwhile.
+/// Empty if the process has ended.
 fn read(pid: u32, file: &str) -> String {
     let bytes = fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()

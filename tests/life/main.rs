@@ -1,10 +1,10 @@
-//! The life of a request, under every order of happenings that could come.
+//! The life of a request under random sequences of events.
 
-mod cast;
+mod fixtures;
 
 use std::collections::BTreeSet;
 
-use cast::{ASKED_AT, HASH, OPEN_FOR, access, everybody, open_request};
+use fixtures::{ASKED_AT, HASH, OPEN_FOR, access, everybody, open_request};
 use killgate::domain::approval::Approved;
 use killgate::domain::decision::{CardReactions, DecisionContext, QuorumCheck, RequestCommand, Seen, decide};
 use killgate::domain::event::{BackendResolution, LedgerEntry, Recorded, RequestEvent, Resolution};
@@ -15,7 +15,7 @@ use killgate::domain::request::{Request, RequestState, fold};
 use killgate::domain::timestamp::Timestamp;
 use proptest::prelude::*;
 
-/// Something that could happen, in a form that can be generated and printed.
+/// A command that can be generated and printed.
 #[derive(Clone, Debug)]
 enum Step {
     Approve(usize),
@@ -49,7 +49,7 @@ fn step() -> impl Strategy<Value = (Step, u64, (bool, bool))> {
         1 => Just(Step::Posted),
         2 => Just(Step::Conclude),
     ];
-    // Mostly seconds go by, now and then half the time a request stays open.
+    // Usually seconds pass, sometimes half of the time until the expiry.
     let passes = prop_oneof![9 => 0u64..30, 1 => Just(OPEN_FOR.as_secs() / 2)];
     let given = (prop::bool::weighted(0.9), prop::bool::weighted(0.2));
     (step, passes, given)
@@ -118,25 +118,25 @@ fn terminated() -> Resolution {
     Resolution::of_execution(vec![ended], None)
 }
 
-/// What the story keeps in its own books, to hold the domain against.
+/// An independent count, to compare with the domain's result.
 #[derive(Default)]
-struct Witness {
+struct ExpectedState {
     approving: BTreeSet<UserId>,
     executions: usize,
-    endings: usize,
-    tokens: usize,
+    finished: usize,
+    approved_values: usize,
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_is_executed_but_what_enough_others_approved_and_everything_ends_once(
+    fn only_requests_approved_by_enough_others_are_executed_and_each_ends_once(
         needed in 1u32..4,
         steps in prop::collection::vec(step(), 0..60),
     ) {
         let people = everybody();
-        let (mut request, mut now, mut witness) = (open_request(needed), ASKED_AT, Witness::default());
+        let (mut request, mut now, mut expected) = (open_request(needed), ASKED_AT, ExpectedState::default());
         for (seq, (step, passes, (signal_left, unread))) in steps.iter().enumerate() {
             now = now.plus(std::time::Duration::from_secs(*passes));
             let before = request.clone();
@@ -155,24 +155,24 @@ proptest! {
             );
             let recorded = record(seq, &before, &decision.events, now);
             for event in &decision.events {
-                request = request.evolve(event, now).expect("what is decided can follow what was");
-                witness.see(event, &request, now)?;
+                request = request.evolve(event, now).expect("a decision contains only valid events");
+                expected.see(event, &request, now)?;
             }
             if let Some(token) = Approved::mint(&before, &recorded) {
-                witness.tokens += 1;
+                expected.approved_values += 1;
                 prop_assert!(token.approvers().len() >= needed as usize);
             }
             if before.resolution().is_some() {
                 prop_assert_eq!(before.resolution(), request.resolution(), "an ended request never changes");
             }
         }
-        prop_assert!(witness.executions <= 1 && witness.endings <= 1);
-        prop_assert_eq!(witness.executions, witness.tokens, "a token for each execution, and for nothing else");
-        prop_assert_eq!(request.resolution().is_some(), witness.endings == 1);
+        prop_assert!(expected.executions <= 1 && expected.finished <= 1);
+        prop_assert_eq!(expected.executions, expected.approved_values, "one `Approved` for each execution, and for nothing else");
+        prop_assert_eq!(request.resolution().is_some(), expected.finished == 1);
     }
 
     #[test]
-    fn replaying_what_was_recorded_gives_the_same_state(steps in prop::collection::vec(step(), 0..40)) {
+    fn replaying_the_records_gives_the_same_state(steps in prop::collection::vec(step(), 0..40)) {
         let people = everybody();
         let mut request = open_request(2);
         let requested = RequestEvent::Requested(Box::new(request.details.clone()));
@@ -188,24 +188,20 @@ proptest! {
             let decision = decide(&request, command(step, &people, &prepared), context);
             history.extend(record(2, &request, &decision.events, ASKED_AT));
             for event in decision.events {
-                request = request.evolve(&event, ASKED_AT).expect("what is decided can follow what was");
+                request = request.evolve(&event, ASKED_AT).expect("a decision contains only valid events");
             }
         }
         prop_assert_eq!(fold(&history).remove(&request.id), Some(Ok(request)));
     }
 }
 
-impl Witness {
+impl ExpectedState {
     fn see(&mut self, event: &RequestEvent, after: &Request, now: Timestamp) -> Result<(), TestCaseError> {
         match event {
             RequestEvent::Approved { actor } => {
-                prop_assert!(self.approving.insert(*actor), "nobody counts twice");
-                prop_assert!(
-                    [2, 3, 7].contains(&actor.0),
-                    "user {} is no approver of this",
-                    actor
-                );
-                prop_assert!(!after.has_expired(now), "nothing is approved past its time");
+                prop_assert!(self.approving.insert(*actor), "a person counts once");
+                prop_assert!([2, 3, 7].contains(&actor.0), "user {} is not an approver", actor);
+                prop_assert!(!after.has_expired(now), "nothing is approved after the expiry");
             }
             RequestEvent::ApprovalRemoved { actor } => {
                 prop_assert!(self.approving.remove(actor));
@@ -217,7 +213,7 @@ impl Witness {
                 prop_assert!(approvers.len() >= after.details.approvals_needed as usize);
             }
             RequestEvent::Finished(_) => {
-                self.endings += 1;
+                self.finished += 1;
                 let is_ended = matches!(after.state, RequestState::Ended { .. });
                 prop_assert!(is_ended);
             }

@@ -1,4 +1,4 @@
-//! Discord goes away, hangs, forgets the session, or carries out a call and loses the answer.
+//! Discord is down, hangs, forgets the session, or carries out a call and loses the response.
 
 use std::time::Duration;
 
@@ -7,99 +7,100 @@ use throwaway_postgres::{SqlState, Victim};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
 
-use crate::incident::{asked, is_card, results};
-use crate::stage::{APPROVE, Bot, Setting, Stage};
+use crate::environment::{APPROVE, Bot, BotConfig, TestEnv};
+use crate::workload::{is_card, request_card, results};
 
-/// A result owed to the channel is there this long after Discord is back.
-const OWED: Duration = Duration::from_secs(30);
+/// A result that was not posted yet must be posted this soon after Discord is back.
+const POST_LIMIT: Duration = Duration::from_secs(30);
 
-struct Scene {
-    stage: Stage,
+struct OpenRequest {
+    env: TestEnv,
     bot: Bot,
     victim: Victim,
     card: Message,
 }
 
-impl Scene {
-    /// An open request, and its card with both reactions offered.
+impl OpenRequest {
+    /// Opens a request, and waits until its card has both reactions.
     async fn open() -> Self {
-        let stage = Stage::new().await;
-        let bot = stage.bot(&Setting::default());
-        stage.sim.bot_is_ready().await;
-        let victim = stage.cluster.victim("app").running("select pg_sleep(600)").await;
+        let env = TestEnv::new().await;
+        let bot = env.bot(&BotConfig::default());
+        env.sim.bot_is_ready().await;
+        let victim = env.cluster.victim("app").running("select pg_sleep(600)").await;
         let victim = victim.expect("a victim");
-        let card = asked(&stage, &victim, "/terminate").await;
-        stage
-            .sim
-            .eventually(OWED, "both reactions are offered", || card.emoji().len() == 2)
+        let card = request_card(&env, &victim, "/terminate").await;
+        env.sim
+            .eventually(POST_LIMIT, "the card has both reactions", || {
+                card.emoji().len() == 2
+            })
             .await;
         Self {
-            stage,
+            env,
             bot,
             victim,
             card,
         }
     }
 
-    fn approves(&self) {
-        self.stage.person("ben").reacts(&self.card, APPROVE);
+    fn approve(&self) {
+        self.env.person("ben").reacts(&self.card, APPROVE);
     }
 
-    /// The session ends and its result is told, once.
-    async fn ends(&mut self) {
+    /// Asserts that the session ends and that its result is posted once.
+    async fn assert_terminated(&mut self) {
         let began = Instant::now();
         assert_eq!(
-            self.victim.ended().await.expect("told why"),
+            self.victim.ended().await.expect("an error from the server"),
             SqlState::ADMIN_SHUTDOWN
         );
-        let told = self
-            .stage
+        let result = self
+            .env
             .sim
-            .awaits(OWED, "the result", || results(&self.stage, &self.card).pop())
+            .awaits(POST_LIMIT, "the result", || results(&self.env, &self.card).pop())
             .await;
-        println!("back and told after {:?}", began.elapsed());
-        assert!(told.content().starts_with("Terminated"), "{}", told.content());
-        self.stage
+        println!("result posted after {:?}", began.elapsed());
+        assert!(result.content().starts_with("Terminated"), "{}", result.content());
+        self.env
             .sim
-            .eventually(OWED, "the card shows it", || {
+            .eventually(POST_LIMIT, "the card shows the outcome", || {
                 self.card.card().title().starts_with("Terminated")
             })
             .await;
-        assert_eq!(results(&self.stage, &self.card).len(), 1);
+        assert_eq!(results(&self.env, &self.card).len(), 1);
     }
 }
 
 #[tokio::test]
-async fn an_approval_made_while_discord_was_away_from_the_bot_counts_once_it_is_back() {
-    let mut scene = Scene::open().await;
-    scene.stage.sim.outage().await;
-    scene.approves();
-    scene.stage.sim.restore().await;
-    scene.ends().await;
+async fn an_approval_made_during_an_outage_counts_afterwards() {
+    let mut request = OpenRequest::open().await;
+    request.env.sim.outage().await;
+    request.approve();
+    request.env.sim.restore().await;
+    request.assert_terminated().await;
 }
 
 #[tokio::test]
-async fn an_approval_made_while_the_bot_could_not_see_the_channel_counts_once_it_can() {
-    let mut scene = Scene::open().await;
-    let incident = scene.stage.incident();
-    scene.stage.sim.bot_loses(&incident, Permissions::VIEW_CHANNEL);
-    scene.approves();
-    scene.stage.sim.bot_regains(&incident);
-    scene.ends().await;
+async fn an_approval_made_while_the_bot_could_not_view_the_channel_counts_afterwards() {
+    let mut request = OpenRequest::open().await;
+    let incident = request.env.incident();
+    request.env.sim.bot_loses(&incident, Permissions::VIEW_CHANNEL);
+    request.approve();
+    request.env.sim.bot_regains(&incident);
+    request.assert_terminated().await;
 }
 
 #[tokio::test]
-async fn the_gateway_fails_in_each_way_it_can_and_the_bot_is_back() {
-    for way in [
+async fn the_bot_recovers_from_every_gateway_fault() {
+    for fault in [
         "refused",
         "hung upgrade",
         "invalid session",
         "lost session",
         "reconnect",
     ] {
-        let mut scene = Scene::open().await;
-        let gateway = scene.stage.sim.gateway();
-        match way {
+        let mut request = OpenRequest::open().await;
+        let gateway = request.env.sim.gateway();
+        match fault {
             "refused" => gateway.refuses().await,
             "hung upgrade" => {
                 gateway.hangs_upgrades();
@@ -112,42 +113,42 @@ async fn the_gateway_fails_in_each_way_it_can_and_the_bot_is_back() {
             }
             _ => gateway.asks_to_reconnect(),
         }
-        scene.approves();
-        scene.stage.sim.gateway().recovers().await;
-        println!("{way}:");
-        scene.ends().await;
+        request.approve();
+        request.env.sim.gateway().recovers().await;
+        println!("{fault}:");
+        request.assert_terminated().await;
     }
 }
 
-/// For so long somebody counts who comes to Discord's address while it is away.
-const COUNTED: Duration = Duration::from_secs(20);
+/// How long the test counts connection attempts during the outage.
+const COUNTING_TIME: Duration = Duration::from_secs(20);
 
 #[tokio::test]
-async fn an_outage_costs_few_requests_however_long_it_lasts() {
-    let mut scene = Scene::open().await;
-    let ports = [scene.stage.sim.api_url(), scene.stage.sim.gateway_url()].map(|url| port_of(&url));
-    let pid = scene.bot.pid();
-    scene.stage.sim.outage().await;
-    // An edit of the card is owed from the beginning on, and its result later.
-    scene.approves();
-    let before = processor_time_of(pid);
-    let counting = ports.map(|port| tokio::spawn(visitors(port)));
-    let mut tries = Vec::new();
+async fn a_long_outage_causes_few_connection_attempts() {
+    let mut request = OpenRequest::open().await;
+    let ports = [request.env.sim.api_url(), request.env.sim.gateway_url()].map(|url| port_of(&url));
+    let pid = request.bot.pid();
+    request.env.sim.outage().await;
+    // The card must be edited from the start, and the result posted later.
+    request.approve();
+    let before = cpu_time_of(pid);
+    let counting = ports.map(|port| tokio::spawn(count_connections(port)));
+    let mut attempts = Vec::new();
     for count in counting {
-        tries.push(count.await.expect("counted"));
+        attempts.push(count.await.expect("counted"));
     }
     println!(
-        "in {COUNTED:?}: connections to the API and the gateway {tries:?}, processor time {:?}",
-        processor_time_of(pid).saturating_sub(before)
+        "in {COUNTING_TIME:?}: connections to the API and the gateway {attempts:?}, CPU time {:?}",
+        cpu_time_of(pid).saturating_sub(before)
     );
-    // Between two tries of the gateway's are up to 5 s, of REST calls up to 10 s; at the beginning they are closer.
-    assert!(tries.iter().sum::<usize>() < 50, "{tries:?}");
-    scene.stage.sim.restore().await;
-    scene.ends().await;
+    // The gateway waits up to 5 s between attempts, REST calls up to 10 s; the first attempts are closer together.
+    assert!(attempts.iter().sum::<usize>() < 50, "{attempts:?}");
+    request.env.sim.restore().await;
+    request.assert_terminated().await;
 }
 
-/// How many connect to the port meanwhile; each is hung up on.
-async fn visitors(port: u16) -> usize {
+/// Counts connections to the port, closing each.
+async fn count_connections(port: u16) -> usize {
     let listener = TcpListener::bind(("127.0.0.1", port)).await.expect("the port");
     let mut count = 0;
     let counting = async {
@@ -155,8 +156,8 @@ async fn visitors(port: u16) -> usize {
             count += 1;
         }
     };
-    // It ends by running out of time.
-    let _ = timeout(COUNTED, counting).await;
+    // The loop ends only by the timeout.
+    let _ = timeout(COUNTING_TIME, counting).await;
     count
 }
 
@@ -166,8 +167,8 @@ fn port_of(url: &str) -> u16 {
     digits.expect("a port").parse().expect("a number")
 }
 
-/// What the process has used (proc(5), `/proc/pid/stat`: fields 14 and 15, in hundredths of a second on Linux).
-fn processor_time_of(pid: u32) -> Duration {
+/// The process's CPU time (proc(5), `/proc/pid/stat`: fields 14 and 15, in hundredths of a second on Linux).
+fn cpu_time_of(pid: u32) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("its state");
     let after_name = stat.rsplit(") ").next().expect("its fields");
     let ticks = after_name.split(' ').skip(11).take(2);
@@ -175,41 +176,39 @@ fn processor_time_of(pid: u32) -> Duration {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_lost_after_its_effect_doubles_no_result() {
-    let mut scene = Scene::open().await;
-    scene
-        .stage
+async fn a_lost_response_does_not_duplicate_the_result() {
+    let mut request = OpenRequest::open().await;
+    request
+        .env
         .sim
         .fails_next(3, "POST /channels/*/messages", Fault::EffectThenReset);
-    scene.approves();
-    scene.ends().await;
+    request.approve();
+    request.assert_terminated().await;
 }
 
 #[tokio::test]
-async fn an_answer_that_is_lost_after_its_effect_doubles_no_card_in_a_busy_channel() {
-    let stage = Stage::new().await;
+async fn a_lost_response_does_not_duplicate_the_card_in_a_busy_channel() {
+    let env = TestEnv::new().await;
     for _ in 0..150 {
-        stage
-            .person("ben")
-            .in_channel(&stage.incident())
-            .says("still down");
+        env.person("ben").in_channel(&env.incident()).says("still down");
     }
-    let _bot = stage.bot(&Setting::default());
-    stage.sim.bot_is_ready().await;
-    stage
-        .sim
+    let _bot = env.bot(&BotConfig::default());
+    env.sim.bot_is_ready().await;
+    env.sim
         .fails_next(2, "POST /interactions/**", Fault::EffectThenReset);
-    stage
-        .sim
+    env.sim
         .fails_next(2, "PATCH /webhooks/**", Fault::EffectThenReset);
-    let victim = stage.cluster.victim("app").running("select pg_sleep(600)").await;
+    let victim = env.cluster.victim("app").running("select pg_sleep(600)").await;
     let mut victim = victim.expect("a victim");
-    let card = asked(&stage, &victim, "/terminate").await;
-    stage.person("ben").reacts(&card, APPROVE);
-    assert_eq!(victim.ended().await.expect("told why"), SqlState::ADMIN_SHUTDOWN);
-    let told = || results(&stage, &card).pop();
-    stage.sim.awaits(OWED, "the result", told).await;
-    let cards = stage.incident().messages();
+    let card = request_card(&env, &victim, "/terminate").await;
+    env.person("ben").reacts(&card, APPROVE);
+    assert_eq!(
+        victim.ended().await.expect("an error from the server"),
+        SqlState::ADMIN_SHUTDOWN
+    );
+    let result = || results(&env, &card).pop();
+    env.sim.awaits(POST_LIMIT, "the result", result).await;
+    let cards = env.incident().messages();
     let cards: Vec<_> = cards.iter().filter(|message| is_card(message)).collect();
-    assert_eq!(cards.len(), 1, "{}", stage.sim.transcript());
+    assert_eq!(cards.len(), 1, "{}", env.sim.transcript());
 }

@@ -1,4 +1,4 @@
-//! A disk of its own for a ledger, which can be filled and made read-only.
+//! A small file system for a ledger, which can be filled and made read-only.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -6,17 +6,17 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-/// Small enough to be filled in an instant, and large enough for a ledger of a few requests.
+/// Small enough to fill quickly, and large enough for a ledger of a few requests.
 const SIZE: &str = "2m";
 
-/// A file system in memory, mounted in a namespace of its own, so that it goes with the process that holds it.
+/// A file system in memory, mounted in a separate mount namespace, so that it disappears with the process that holds it.
 pub struct Disk {
     holder: Child,
     pub folder: PathBuf,
 }
 
 impl Disk {
-    /// `None`, with a line that says so, where that is not allowed.
+    /// `None` and a message if mounting is not allowed.
     pub async fn mounted_at(folder: PathBuf) -> Option<Self> {
         std::fs::create_dir(&folder).expect("a folder");
         let mount = format!("mount -t tmpfs -o size={SIZE} tmpfs \"$0\" && echo mounted && exec cat");
@@ -28,17 +28,17 @@ impl Disk {
             .kill_on_drop(true)
             .spawn()
             .ok()?;
-        let mut said = String::new();
+        let mut line = String::new();
         let out = holder.stdout.take().expect("its output");
-        let heard = BufReader::new(out).read_line(&mut said).await;
-        if heard.is_err() || said != "mounted\n" {
-            println!("skipped: no file system can be mounted here, which takes root");
+        let read = BufReader::new(out).read_line(&mut line).await;
+        if read.is_err() || line != "mounted\n" {
+            println!("skipped: mounting a file system needs root");
             return None;
         }
         Some(Self { holder, folder })
     }
 
-    /// A program that sees the disk.
+    /// A command that runs in the disk's mount namespace.
     pub fn command(&self, program: impl AsRef<Path>) -> Command {
         let holder = self.holder.id().expect("it lives as long as the disk");
         let mut command = Command::new("nsenter");
@@ -47,17 +47,17 @@ impl Disk {
         command
     }
 
-    /// Writes until nothing more fits.
+    /// Writes until the disk is full.
     pub async fn fill(&self) {
         self.run("cat /dev/zero > \"$0/filler\" 2>/dev/null; test -s \"$0/filler\"")
             .await;
     }
 
-    pub async fn make_room(&self) {
+    pub async fn free_space(&self) {
         self.run("rm \"$0/filler\"").await;
     }
 
-    /// Nothing on it may be open for writing.
+    /// No file on it may be open for writing.
     pub async fn make_read_only(&self) {
         self.run("mount -o remount,ro \"$0\"").await;
     }

@@ -1,70 +1,67 @@
-//! Two replicas and one ledger. The active one is killed, or only stopped and continued later.
+//! Two replicas with one ledger. The active one is killed, or paused and continued later.
 
 use tokio::time::Instant;
 
-use crate::incident::during;
-use crate::moments::Moments;
-use crate::reckoning::reckon;
-use crate::stage::{Ledger, Setting, Stage, becomes_ready, stands_by};
+use crate::environment::{BotConfig, LedgerKind, TestEnv, wait_until_ready, wait_until_standby};
+use crate::random_delays::RandomDelays;
+use crate::verification::verify;
+use crate::workload::run_during;
 
-/// More are made when `KILLGATE_FAILOVERS` says so.
+/// `KILLGATE_FAILOVERS` overrides this.
 const FAILOVERS: usize = 10;
 const LANES: usize = 4;
 
-pub const SETTING: Setting = Setting {
-    ledger: Ledger::Postgres,
+pub const SETTING: BotConfig = BotConfig {
+    ledger: LedgerKind::Postgres,
     target_port: None,
     ledger_port: None,
     password_file: None,
 };
 
 #[tokio::test]
-async fn failovers_by_kill_and_by_pause_lose_nothing_and_double_nothing() {
+async fn failovers_by_kill_and_pause_neither_lose_nor_duplicate_anything() {
     let failovers = std::env::var("KILLGATE_FAILOVERS")
         .map_or(FAILOVERS, |number| number.parse().expect("a number of failovers"));
-    let stage = Stage::new().await;
-    let mut active = stage.bot(&SETTING);
-    becomes_ready(&stage, &active).await;
-    let mut standby = stage.bot(&SETTING);
-    stands_by(&standby).await;
-    let mut moments = Moments::default();
-    let trouble = async {
+    let env = TestEnv::new().await;
+    let mut active = env.bot(&SETTING);
+    wait_until_ready(&env, &active).await;
+    let mut standby = env.bot(&SETTING);
+    wait_until_standby(&standby).await;
+    let mut delays = RandomDelays::default();
+    let failovers_done = async {
         let mut times = Vec::new();
         for number in 0..failovers {
-            moments.next(&stage.sim).await;
+            delays.next(&env.sim).await;
             let by_kill = number.is_multiple_of(2);
             active.signal(if by_kill { "KILL" } else { "STOP" }).await;
             let began = Instant::now();
-            becomes_ready(&stage, &standby).await;
+            wait_until_ready(&env, &standby).await;
             times.push((if by_kill { "kill" } else { "pause" }, began.elapsed()));
             std::mem::swap(&mut active, &mut standby);
             if by_kill {
-                standby = stage.bot(&SETTING);
+                standby = env.bot(&SETTING);
             } else {
                 standby.signal("CONT").await;
             }
-            stands_by(&standby).await;
+            wait_until_standby(&standby).await;
         }
-        // They live on until everything is decided.
+        // The bots must run until every request is decided.
         (times, active, standby)
     };
-    let ((times, _active, _standby), cases) = during(&stage, LANES, trouble).await;
-    let outcomes = reckon(&stage, &SETTING, &cases).await;
-    println!(
-        "{} sessions asked for, {outcomes:?}\nfailovers: {times:?}",
-        cases.len()
-    );
-    assert!(!cases.is_empty(), "nothing was going on");
+    let ((times, _active, _standby), cases) = run_during(&env, LANES, failovers_done).await;
+    let outcomes = verify(&env, &SETTING, &cases).await;
+    println!("{} requests, {outcomes:?}\nfailovers: {times:?}", cases.len());
+    assert!(!cases.is_empty(), "no requests were made");
 }
 
 #[tokio::test]
-async fn a_standby_says_that_it_is_one_and_does_not_meet_discord() {
-    let stage = Stage::new().await;
-    let active = stage.bot(&SETTING);
-    becomes_ready(&stage, &active).await;
-    let calls = stage.sim.calls().len();
-    let standby = stage.bot(&SETTING);
-    stands_by(&standby).await;
+async fn a_standby_reports_itself_and_does_not_call_discord() {
+    let env = TestEnv::new().await;
+    let active = env.bot(&SETTING);
+    wait_until_ready(&env, &active).await;
+    let calls = env.sim.calls().len();
+    let standby = env.bot(&SETTING);
+    wait_until_standby(&standby).await;
     assert_eq!(standby.get("/healthz").await.expect("an answer").0, 200);
     let (status, why) = standby.get("/readyz").await.expect("an answer");
     assert_eq!(status, 503);
@@ -72,11 +69,11 @@ async fn a_standby_says_that_it_is_one_and_does_not_meet_discord() {
         why.starts_with("standby: the active replica is the one at"),
         "{why}"
     );
-    assert_eq!(stage.sim.calls().len(), calls, "it called Discord");
+    assert_eq!(env.sim.calls().len(), calls, "it called Discord");
     assert!(active.is_active().await && !standby.is_active().await);
 
     active.signal("TERM").await;
     let began = Instant::now();
-    becomes_ready(&stage, &standby).await;
+    wait_until_ready(&env, &standby).await;
     println!("took over {:?} after a clean stop", began.elapsed());
 }

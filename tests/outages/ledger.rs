@@ -1,151 +1,168 @@
-//! The ledger's server: a network to it that loses, holds back and swallows, and a server that lost its last records.
+//! The ledger's server: a network that loses, delays and drops packets, and a server that lost its last records.
 
 use std::path::Path;
 use std::time::Duration;
 
 use throwaway_postgres::{Cluster, SqlState, eventually};
 
+use crate::environment::{
+    APPROVE, BotConfig, TestEnv, create_ledger_database, wait_until_ready, wait_until_standby,
+};
 use crate::failovers::SETTING;
-use crate::incident::{asked, case, results};
-use crate::proxy::{Proxy, Then, Trap, Way};
-use crate::reckoning::reckon;
-use crate::stage::{APPROVE, Setting, Stage, becomes_ready, make_room_for_a_ledger, stands_by};
+use crate::proxy::{Direction, FaultEffect, NetworkFault, Proxy};
+use crate::verification::verify;
+use crate::workload::{case, request_card, results};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-fn through(port: u16) -> Setting {
-    Setting {
+fn with_ledger_port(port: u16) -> BotConfig {
+    BotConfig {
         ledger_port: Some(port),
         ..SETTING
     }
 }
 
 #[tokio::test]
-async fn whatever_the_network_to_the_ledger_does_at_whichever_byte_nothing_is_lost_or_doubled() {
-    let stage = Stage::new().await;
-    let proxy = Proxy::to(stage.cluster.port()).await;
-    let setting = through(proxy.port);
-    let bot = stage.bot(&setting);
-    becomes_ready(&stage, &bot).await;
-    // Before the append, within it, before its answer, within that; longer than it may take.
-    let late = Then::Delay(Duration::from_secs(4));
-    let traps = [
-        (Way::ToServer, 0, Then::Cut),
-        (Way::ToServer, 400, Then::Cut),
-        (Way::ToClient, 0, Then::Cut),
-        (Way::ToClient, 20, Then::Cut),
-        (Way::ToServer, 400, Then::Stall),
-        (Way::ToClient, 0, Then::Stall),
-        (Way::ToServer, 400, late),
-        (Way::ToClient, 0, late),
+async fn network_faults_at_any_byte_to_the_ledger_neither_lose_nor_duplicate_anything() {
+    let env = TestEnv::new().await;
+    let proxy = Proxy::to(env.cluster.port()).await;
+    let config = with_ledger_port(proxy.port);
+    let bot = env.bot(&config);
+    wait_until_ready(&env, &bot).await;
+    // Before and in the append, before and in its answer, and longer than an append may take.
+    let late = FaultEffect::Delay(Duration::from_secs(4));
+    let faults = [
+        (Direction::ToServer, 0, FaultEffect::Cut),
+        (Direction::ToServer, 400, FaultEffect::Cut),
+        (Direction::ToClient, 0, FaultEffect::Cut),
+        (Direction::ToClient, 20, FaultEffect::Cut),
+        (Direction::ToServer, 400, FaultEffect::Stall),
+        (Direction::ToClient, 0, FaultEffect::Stall),
+        (Direction::ToServer, 400, late),
+        (Direction::ToClient, 0, late),
     ];
     let mut cases = Vec::new();
-    for (number, (way, after, then)) in traps.into_iter().enumerate() {
-        let trap = Trap { way, after, then };
-        // Odd numbers are approved, and both kinds of signal are among them.
-        cases.push(case(&stage, 0, 2 * number + 1, || proxy.set(trap)).await);
+    for (number, (direction, after, effect)) in faults.into_iter().enumerate() {
+        let fault = NetworkFault {
+            direction,
+            after,
+            effect,
+        };
+        // Odd numbers are approved, and include both kinds of signal.
+        cases.push(case(&env, 0, 2 * number + 1, || proxy.arm(fault)).await);
     }
-    let outcomes = reckon(&stage, &setting, &cases).await;
+    let outcomes = verify(&env, &config, &cases).await;
     println!("{outcomes:?}");
 }
 
 #[tokio::test]
-async fn a_replica_that_is_cut_off_from_the_ledger_is_succeeded_and_signals_nothing() {
-    let stage = Stage::new().await;
-    let proxy = Proxy::to(stage.cluster.port()).await;
-    let cut_off = stage.bot(&through(proxy.port));
-    becomes_ready(&stage, &cut_off).await;
-    let successor = stage.bot(&SETTING);
-    stands_by(&successor).await;
-    let victim = stage.cluster.victim("app").running("select pg_sleep(600)").await;
+async fn a_replica_without_its_ledger_is_replaced_and_signals_nothing() {
+    let env = TestEnv::new().await;
+    let proxy = Proxy::to(env.cluster.port()).await;
+    let cut_off = env.bot(&with_ledger_port(proxy.port));
+    wait_until_ready(&env, &cut_off).await;
+    let successor = env.bot(&SETTING);
+    wait_until_standby(&successor).await;
+    let victim = env.cluster.victim("app").running("select pg_sleep(600)").await;
     let mut victim = victim.expect("a victim");
-    let card = asked(&stage, &victim, "/terminate").await;
+    let card = request_card(&env, &victim, "/terminate").await;
 
-    proxy.swallows(true);
-    stage.person("ben").reacts(&card, APPROVE);
-    becomes_ready(&stage, &successor).await;
-    assert_eq!(victim.ended().await.expect("told why"), SqlState::ADMIN_SHUTDOWN);
-    let told = || results(&stage, &card).pop();
-    stage.sim.awaits(LIMIT, "the result", told).await;
+    proxy.drop_data(true);
+    env.person("ben").reacts(&card, APPROVE);
+    wait_until_ready(&env, &successor).await;
+    assert_eq!(
+        victim.ended().await.expect("an error from the server"),
+        SqlState::ADMIN_SHUTDOWN
+    );
+    let result = || results(&env, &card).pop();
+    env.sim.awaits(LIMIT, "the result", result).await;
 
-    // It was connected to Discord all the while, and heard of everything.
-    proxy.swallows(false);
-    stands_by(&cut_off).await;
-    let outcomes = reckon(&stage, &SETTING, &[]).await;
+    // This replica was connected to Discord all the time, and received every event.
+    proxy.drop_data(false);
+    wait_until_standby(&cut_off).await;
+    let outcomes = verify(&env, &SETTING, &[]).await;
     assert_eq!(outcomes["terminated"], 1, "{outcomes:?}");
 }
 
 #[tokio::test]
-async fn a_server_that_lost_its_last_records_in_a_failover_is_not_built_on() {
-    let stage = Stage::new().await;
+async fn a_ledger_that_lost_its_last_records_in_a_failover_is_not_used() {
+    let env = TestEnv::new().await;
     let ledger = Cluster::start().await.expect("a server for the ledger");
-    make_room_for_a_ledger(&ledger).await;
-    let setting = through(ledger.port());
-    let mut active = stage.bot(&setting);
-    becomes_ready(&stage, &active).await;
-    let standby = stage.bot(&setting);
-    stands_by(&standby).await;
+    create_ledger_database(&ledger).await;
+    let config = with_ledger_port(ledger.port());
+    let mut active = env.bot(&config);
+    wait_until_ready(&env, &active).await;
+    let standby = env.bot(&config);
+    wait_until_standby(&standby).await;
     let sleeping = "select pg_sleep(600)";
-    let victim = stage.cluster.victim("app").running(sleeping).await;
+    let victim = env.cluster.victim("app").running(sleeping).await;
     let mut victim = victim.expect("a victim");
-    let card = asked(&stage, &victim, "/terminate").await;
-    // What has arrived at the standby.
+    let card = request_card(&env, &victim, "/terminate").await;
+    // The state that the standby has received.
     ledger.stop().await.expect("stopped");
     let data = ledger.folder().join("data");
     let behind = ledger.folder().join("behind");
     copy(&data, &behind).await;
     ledger.start_again().await.expect("started");
-    becomes_ready(&stage, &active).await;
+    wait_until_ready(&env, &active).await;
 
-    stage.person("ben").reacts(&card, APPROVE);
-    assert_eq!(victim.ended().await.expect("told why"), SqlState::ADMIN_SHUTDOWN);
-    let told = || results(&stage, &card).pop();
-    stage.sim.awaits(LIMIT, "the result", told).await;
-    let whole = stage.records(&setting).await;
-    has_seen_its_end(&ledger).await;
+    env.person("ben").reacts(&card, APPROVE);
+    assert_eq!(
+        victim.ended().await.expect("an error from the server"),
+        SqlState::ADMIN_SHUTDOWN
+    );
+    let result = || results(&env, &card).pop();
+    env.sim.awaits(LIMIT, "the result", result).await;
+    let all_records = env.records(&config).await;
+    wait_until_standby_has_read_the_end(&ledger).await;
 
-    // The primary is lost, and the standby takes its place.
+    // The primary is lost, and the standby replaces it.
     let ahead = ledger.folder().join("ahead");
     ledger.crash().await.expect("crashed");
     std::fs::rename(&data, &ahead).expect("set aside");
     copy(&behind, &data).await;
     ledger.start_again().await.expect("started");
-    active.says(503, "which was durable, is missing").await;
-    let second = stage.cluster.victim("app").running(sleeping).await;
+    active.wait_for_readyz(503, "which was durable, is missing").await;
+    let second = env.cluster.victim("app").running(sleeping).await;
     let second = second.expect("another victim");
-    let ana = stage.person("ana").in_channel(&stage.incident());
+    let ana = env.person("ana").in_channel(&env.incident());
     let refused = ana.types("/terminate").option("pid", second.pid()).send().await;
     assert!(refused.text().contains("ledger"), "{}", refused.text());
     active.kill().await;
-    standby.says(503, "which was durable, is missing").await;
+    standby
+        .wait_for_readyz(503, "which was durable, is missing")
+        .await;
 
-    // With the old primary back they go on.
+    // With the old primary back, the replicas continue.
     ledger.crash().await.expect("crashed");
     std::fs::remove_dir_all(&data).expect("removed");
     std::fs::rename(&ahead, &data).expect("back");
     ledger.start_again().await.expect("started");
-    becomes_ready(&stage, &standby).await;
-    let case = case(&stage, 0, 1, || ()).await;
-    assert!(case.fate.is_some(), "it signals again");
-    let records = stage.records(&setting).await;
-    assert!(records.starts_with(&whole), "nothing is lost: {records:?}");
-    reckon(&stage, &setting, &[case]).await;
+    wait_until_ready(&env, &standby).await;
+    let case = case(&env, 0, 1, || ()).await;
+    assert!(case.ended_with.is_some(), "it signals again");
+    let records = env.records(&config).await;
+    assert!(
+        records.starts_with(&all_records),
+        "no record is lost: {records:?}"
+    );
+    verify(&env, &config, &[case]).await;
 }
 
-/// Waits until the standby has looked where the chain ends. It looks once a second, and remembers what it saw.
-async fn has_seen_its_end(ledger: &Cluster) {
+/// Waits until the standby has read the end of the chain, which it does once a second.
+async fn wait_until_standby_has_read_the_end(ledger: &Cluster) {
     let observer = ledger.superuser().await.expect("connected");
-    // A look that had begun before now may have missed the end; the one after it has not.
+    // A read that started earlier may have missed the end; the next one has not.
     for _ in 0..2 {
         let now = observer.query_one("select extract(epoch from clock_timestamp())::float8", &[]);
         let now: f64 = now.await.expect("a clock").get(0);
-        let look = "select from pg_stat_activity where usename = 'keeper' and query like '%AS has_expired%'
+        let read = "select from pg_stat_activity where usename = 'keeper' and query like '%AS has_expired%'
                     and extract(epoch from query_start)::float8 > $1";
-        eventually("the standby's look", async || {
-            Ok(observer.query_opt(look, &[&now]).await?.map(drop))
+        eventually("the standby's read", async || {
+            Ok(observer.query_opt(read, &[&now]).await?.map(drop))
         })
         .await
-        .expect("looked");
+        .expect("read");
     }
 }
 

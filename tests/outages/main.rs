@@ -1,16 +1,16 @@
-//! Everything fails: killgate's own process, its other replicas, PostgreSQL, Discord, and the network between them. In
-//! the end each request has one outcome, each signal an approval, and each result is told once.
+//! Outages of everything: killgate's process, its replicas, PostgreSQL, Discord, the disk, and the network between them. Afterwards
+//! each request has one outcome, each signal was approved, and each result was posted once.
 
 mod discord;
 mod disk;
+mod environment;
 mod failovers;
-mod incident;
+mod kills;
 mod ledger;
-mod moments;
 mod proxy;
-mod reckoning;
-mod stage;
+mod random_delays;
 mod stopping;
 mod storage;
-mod storm;
 mod targets;
+mod verification;
+mod workload;

@@ -1,4 +1,4 @@
-//! A network that can be bad: a TCP proxy on loopback.
+//! A TCP proxy on loopback that injects network faults.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,32 +10,32 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum Direction {
     ToServer,
     ToClient,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub enum Then {
-    /// Both ends see the connection end.
+pub enum FaultEffect {
+    /// Closes the connection on both sides.
     Cut,
-    /// Nothing more comes through, and nobody is told.
+    /// Forwards nothing more, without closing the connection.
     Stall,
-    /// What comes next is late.
+    /// Delays the rest.
     Delay(Duration),
 }
 
-/// What is to happen once, after so many more bytes of one way.
+/// A fault that happens once, after `after` more bytes in one direction.
 #[derive(Clone, Copy, Debug)]
-pub struct Trap {
-    pub way: Way,
+pub struct NetworkFault {
+    pub direction: Direction,
     pub after: usize,
-    pub then: Then,
+    pub effect: FaultEffect,
 }
 
 #[derive(Default)]
 struct State {
-    trap: Option<Trap>,
+    fault: Option<NetworkFault>,
     black_hole: bool,
 }
 
@@ -66,13 +66,13 @@ impl Proxy {
         }
     }
 
-    /// Sets a trap for whichever connection gets there first.
-    pub fn set(&self, trap: Trap) {
-        lock(&self.state).trap = Some(trap);
+    /// Arms a fault for the first connection that reaches it.
+    pub fn arm(&self, fault: NetworkFault) {
+        lock(&self.state).fault = Some(fault);
     }
 
-    /// Whether packets vanish: connections are taken, and nothing comes through.
-    pub fn swallows(&self, everything: bool) {
+    /// Sets whether all data is dropped. Connections are still accepted.
+    pub fn drop_data(&self, everything: bool) {
         lock(&self.state).black_hole = everything;
     }
 }
@@ -87,31 +87,31 @@ async fn forward(client: TcpStream, server: u16, state: Arc<Mutex<State>>) {
     };
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    // Whichever way ends first takes the other with it.
+    // When one direction ends, the other is closed too.
     tokio::select! {
-        () = pump(from_client, to_server, Way::ToServer, &state) => {}
-        () = pump(from_server, to_client, Way::ToClient, &state) => {}
+        () = pump(from_client, to_server, Direction::ToServer, &state) => {}
+        () = pump(from_server, to_client, Direction::ToClient, &state) => {}
     }
 }
 
-async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, way: Way, state: &Mutex<State>) {
+async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, direction: Direction, state: &Mutex<State>) {
     let mut buffer = [0; 16 * 1024];
     loop {
         let Ok(length @ 1..) = from.read(&mut buffer).await else {
             return;
         };
-        let (before, sprung) = spring(state, way, length);
+        let (before, triggered) = trigger(state, direction, length);
         if lock(state).black_hole {
             return std::future::pending().await;
         }
         if to.write_all(&buffer[..before]).await.is_err() {
             return;
         }
-        match sprung {
+        match triggered {
             None => {}
-            Some(Then::Cut) => return,
-            Some(Then::Stall) => return std::future::pending().await,
-            Some(Then::Delay(delay)) => sleep(delay).await,
+            Some(FaultEffect::Cut) => return,
+            Some(FaultEffect::Stall) => return std::future::pending().await,
+            Some(FaultEffect::Delay(delay)) => sleep(delay).await,
         }
         if to.write_all(&buffer[before..length]).await.is_err() {
             return;
@@ -119,18 +119,18 @@ async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, way: Way, state: 
     }
 }
 
-/// How many of the bytes pass before the trap, if it is sprung by them.
-fn spring(state: &Mutex<State>, way: Way, length: usize) -> (usize, Option<Then>) {
+/// How many of the bytes are forwarded before the fault, and the fault if these bytes trigger it.
+fn trigger(state: &Mutex<State>, direction: Direction, length: usize) -> (usize, Option<FaultEffect>) {
     let mut state = lock(state);
-    match &mut state.trap {
-        Some(trap) if trap.way == way => {
-            if trap.after >= length {
-                trap.after -= length;
+    match &mut state.fault {
+        Some(fault) if fault.direction == direction => {
+            if fault.after >= length {
+                fault.after -= length;
                 return (length, None);
             }
-            let sprung = (trap.after, Some(trap.then));
-            state.trap = None;
-            sprung
+            let triggered = (fault.after, Some(fault.effect));
+            state.fault = None;
+            triggered
         }
         _ => (length, None),
     }

@@ -1,4 +1,4 @@
-//! What a reaction on an open card comes to.
+//! The effect of a reaction on an open card.
 
 use killgate::domain::decision::{
     CardReactions, Decision, DecisionContext, QuorumCheck, RequestCommand, Seen, decide,
@@ -8,21 +8,21 @@ use killgate::domain::ids::UserId;
 use killgate::domain::outcome::Outcome;
 use killgate::domain::request::Request;
 
-use crate::cast::{access, open_request};
-use crate::given::*;
+use crate::fixtures::{access, open_request};
+use crate::helpers::*;
 
-/// The attempt is recorded, and the person is told why it does not count.
-fn refused_and_told(actor: UserId, why: RefusalReason) -> Decision {
+/// The attempt is recorded, and the person gets a notice.
+fn refused_with_notice(actor: UserId, why: RefusalReason) -> Decision {
     Decision {
         events: vec![RequestEvent::AttemptRefused { actor, why }],
         notify: vec![(actor, why)],
     }
 }
 
-fn refused_in_silence(actor: UserId, why: RefusalReason) -> Decision {
+fn refused_without_notice(actor: UserId, why: RefusalReason) -> Decision {
     Decision {
         notify: Vec::new(),
-        ..refused_and_told(actor, why)
+        ..refused_with_notice(actor, why)
     }
 }
 
@@ -34,7 +34,7 @@ fn one_approval_executes_when_one_is_needed() {
 }
 
 #[test]
-fn two_are_needed_when_two_are_asked_for_and_both_are_named() {
+fn two_approvals_are_needed_when_configured_and_both_approvers_are_named() {
     let open = open_request(2);
     assert_eq!(only_event(approve(&open, APPROVER)), approved(APPROVER));
 
@@ -150,13 +150,13 @@ fn an_attempt_that_is_only_read_again_is_not_another_one() {
     };
     let read = |request: &Request| at(SOON, request, RequestCommand::ReconcileReactions(&reactions));
     let first = read(&open);
-    assert_eq!(first, refused_and_told(STRANGER, RefusalReason::NotAnApprover));
+    assert_eq!(first, refused_with_notice(STRANGER, RefusalReason::NotAnApprover));
     assert_eq!(read(&request_after(1, &first.events)), nothing());
 }
 
 #[test]
 fn no_more_than_ten_attempts_of_a_person_are_recorded() {
-    let attempt = refused_and_told(STRANGER, RefusalReason::NotAnApprover).events;
+    let attempt = refused_with_notice(STRANGER, RefusalReason::NotAnApprover).events;
     let nine = request_after(1, &vec![attempt[0].clone(); 9]);
     assert_eq!(approve(&nine, STRANGER).events, attempt);
     let ten = request_after(1, &vec![attempt[0].clone(); 10]);
@@ -165,13 +165,13 @@ fn no_more_than_ten_attempts_of_a_person_are_recorded() {
 }
 
 #[test]
-fn nobody_counts_twice() {
+fn a_person_counts_once() {
     let half_way = request_after(2, &[approved(APPROVER)]);
     assert_eq!(approve(&half_way, APPROVER), nothing());
 }
 
 #[test]
-fn a_request_that_claims_to_need_nobody_still_needs_one_other_person() {
+fn a_request_with_zero_approvals_still_needs_one() {
     let careless = Request {
         details: RequestDetails {
             approvals_needed: 0,
@@ -186,12 +186,12 @@ fn a_request_that_claims_to_need_nobody_still_needs_one_other_person() {
     );
     assert_eq!(
         approve(&careless, REQUESTER),
-        refused_and_told(REQUESTER, RefusalReason::SelfApproval)
+        refused_with_notice(REQUESTER, RefusalReason::SelfApproval)
     );
 }
 
 #[test]
-fn the_last_moment_still_counts() {
+fn an_approval_just_before_the_expiry_counts() {
     let (by, seen) = (&person(APPROVER), Seen::Live);
     let decision = at(
         last_moment(),
@@ -202,7 +202,7 @@ fn the_last_moment_still_counts() {
 }
 
 #[test]
-fn a_quorum_without_a_signal_left_ends_without_one() {
+fn a_quorum_without_signals_left_ends_as_limited() {
     let access = access();
     let given = DecisionContext {
         signal_budget: 0,
@@ -227,40 +227,40 @@ fn a_quorum_without_a_signal_left_ends_without_one() {
 fn the_requester_cannot_approve_whatever_their_roles() {
     assert_eq!(
         approve(&open_request(1), REQUESTER),
-        refused_and_told(REQUESTER, RefusalReason::SelfApproval)
+        refused_with_notice(REQUESTER, RefusalReason::SelfApproval)
     );
 }
 
 #[test]
-fn who_is_no_approver_neither_approves_nor_denies() {
-    let refusal = refused_and_told(STRANGER, RefusalReason::NotAnApprover);
+fn a_person_who_is_not_an_approver_neither_approves_nor_denies() {
+    let refusal = refused_with_notice(STRANGER, RefusalReason::NotAnApprover);
     assert_eq!(approve(&open_request(1), STRANGER), refusal);
     assert_eq!(deny(&open_request(1), STRANGER), refusal);
 }
 
 #[test]
-fn a_bots_reaction_is_recorded_and_bots_are_not_talked_to() {
-    let refusal = refused_in_silence(BOT, RefusalReason::Bot);
+fn a_bots_reaction_is_recorded_without_a_notice() {
+    let refusal = refused_without_notice(BOT, RefusalReason::Bot);
     assert_eq!(approve(&open_request(1), BOT), refusal);
     assert_eq!(deny(&open_request(1), BOT), refusal);
 }
 
 #[test]
-fn every_attempt_is_recorded_and_only_the_first_is_answered() {
-    let refusal = refused_and_told(STRANGER, RefusalReason::NotAnApprover);
+fn every_attempt_is_recorded_and_only_the_first_gets_a_notice() {
+    let refusal = refused_with_notice(STRANGER, RefusalReason::NotAnApprover);
     let after_one = request_after(1, &refusal.events);
-    let again = refused_in_silence(STRANGER, RefusalReason::NotAnApprover);
+    let again = refused_without_notice(STRANGER, RefusalReason::NotAnApprover);
     assert_eq!(approve(&after_one, STRANGER), again);
     assert_eq!(deny(&after_one, STRANGER), again);
     assert_eq!(
         approve(&after_one, REQUESTER),
-        refused_and_told(REQUESTER, RefusalReason::SelfApproval),
+        refused_with_notice(REQUESTER, RefusalReason::SelfApproval),
         "somebody else has not been told yet"
     );
 }
 
 #[test]
-fn an_approval_that_is_taken_back_no_longer_counts() {
+fn a_removed_approval_no_longer_counts() {
     let half_way = request_after(2, &[approved(APPROVER)]);
     let removed = RequestEvent::ApprovalRemoved { actor: APPROVER };
     let retract = || RequestCommand::RemoveApproval { by: APPROVER };
@@ -276,7 +276,7 @@ fn an_approval_that_is_taken_back_no_longer_counts() {
 }
 
 #[test]
-fn what_was_never_given_cannot_be_taken_back() {
+fn removing_an_approval_that_was_not_given_has_no_effect() {
     let half_way = request_after(2, &[approved(APPROVER)]);
     assert_eq!(
         at(SOON, &half_way, RequestCommand::RemoveApproval { by: SECOND }),

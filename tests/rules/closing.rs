@@ -1,15 +1,15 @@
-//! How an open request ends without a signal, and what can still happen to one that is no longer open.
+//! How an open request ends without a signal, and what can happen to a request that is no longer open.
 
 use killgate::domain::decision::{Decision, RequestCommand, Seen};
 use killgate::domain::event::{RefusalReason, RequestEvent, Resolution};
 use killgate::domain::ids::MessageId;
 use killgate::domain::outcome::Outcome;
 
-use crate::cast::open_request;
-use crate::given::*;
+use crate::fixtures::open_request;
+use crate::helpers::*;
 
 #[test]
-fn an_approver_denies_it() {
+fn an_approver_denies() {
     let ending = ending(deny(&open_request(1), APPROVER));
     assert_eq!(
         ending,
@@ -19,7 +19,7 @@ fn an_approver_denies_it() {
 }
 
 #[test]
-fn its_requester_withdraws_it() {
+fn the_requester_withdraws() {
     assert_eq!(
         ending(deny(&open_request(1), REQUESTER)),
         Resolution::without_signal(Outcome::Withdrawn, "the requester withdrew it").closed_by(REQUESTER)
@@ -27,7 +27,7 @@ fn its_requester_withdraws_it() {
 }
 
 #[test]
-fn it_expires_when_its_time_is_over_and_not_before() {
+fn a_request_expires_exactly_at_its_expiry() {
     assert_eq!(
         at(last_moment(), &open_request(1), RequestCommand::CheckExpiry),
         nothing()
@@ -39,7 +39,7 @@ fn it_expires_when_its_time_is_over_and_not_before() {
 }
 
 #[test]
-fn a_reaction_past_its_time_only_ends_it() {
+fn a_reaction_after_the_expiry_only_expires_the_request() {
     let (by, seen) = (&person(APPROVER), Seen::Live);
     for command in [
         RequestCommand::Approve { by, seen },
@@ -63,7 +63,7 @@ fn a_reaction_past_its_time_only_ends_it() {
 }
 
 #[test]
-fn it_lapses_with_the_session_and_is_withdrawn_with_its_card() {
+fn a_request_lapses_with_its_session_and_is_withdrawn_with_its_card() {
     let lapse = RequestCommand::Lapse {
         detail: "the session has ended".to_owned(),
     };
@@ -81,7 +81,7 @@ fn it_lapses_with_the_session_and_is_withdrawn_with_its_card() {
 }
 
 #[test]
-fn only_an_execution_can_be_concluded() {
+fn only_an_executing_request_can_finish() {
     assert_eq!(
         at(SOON, &open_request(1), RequestCommand::Finish(terminated())),
         nothing()
@@ -97,7 +97,7 @@ fn only_an_execution_can_be_concluded() {
 }
 
 #[test]
-fn its_card_is_posted_once_whatever_has_become_of_it() {
+fn the_card_is_posted_once_in_every_state() {
     let posted = |message| RequestCommand::CardPosted {
         message: MessageId(message),
     };
@@ -113,7 +113,7 @@ fn its_card_is_posted_once_whatever_has_become_of_it() {
 }
 
 #[test]
-fn a_reaction_after_the_decision_is_recorded_and_changes_nothing() {
+fn a_reaction_after_the_decision_is_recorded_without_effect() {
     for request in [being_executed(), ended()] {
         for (actor, why) in [
             (SECOND, RefusalReason::Closed),
@@ -128,7 +128,7 @@ fn a_reaction_after_the_decision_is_recorded_and_changes_nothing() {
 }
 
 #[test]
-fn nothing_else_touches_what_is_decided() {
+fn nothing_else_changes_a_decided_request() {
     for request in [being_executed(), ended()] {
         for command in [
             RequestCommand::CheckExpiry,

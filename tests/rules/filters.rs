@@ -1,14 +1,14 @@
-//! Which sessions pass a filter.
+//! Which sessions match a filter.
 
 use std::time::Duration;
 
 use killgate::discord::session_list::filter::SessionFilter;
 use killgate::domain::session::{Session, Snapshot};
 
-use crate::cast::session;
-use crate::given::{ago, snapshot};
+use crate::fixtures::session;
+use crate::helpers::{ago, snapshot};
 
-/// The pids of those that pass.
+/// The pids of the matching sessions.
 fn passing(sessions: Vec<Session>, filter: &SessionFilter) -> Vec<i32> {
     let snapshot: Snapshot = snapshot(sessions);
     let passes = filter.predicate(&snapshot);
@@ -16,7 +16,7 @@ fn passing(sessions: Vec<Session>, filter: &SessionFilter) -> Vec<i32> {
     passing.map(|session| session.pid.number()).collect()
 }
 
-/// The cast's session, another database's, another application's, and one of an unknown user.
+/// The fixture's session, and sessions with another database, another application, and an unknown user.
 fn different() -> Vec<Session> {
     vec![
         session(1),
@@ -36,13 +36,13 @@ fn different() -> Vec<Session> {
 }
 
 #[test]
-fn without_a_filter_everything_passes() {
+fn without_a_filter_every_session_matches() {
     assert!(SessionFilter::default().is_empty());
     assert_eq!(passing(different(), &SessionFilter::default()), [1, 2, 3, 4]);
 }
 
 #[test]
-fn a_part_of_a_name_will_do_in_whichever_case() {
+fn a_part_of_a_name_matches_ignoring_case() {
     let by_user = SessionFilter {
         user: Some("PP".to_owned()),
         ..SessionFilter::default()
@@ -66,7 +66,7 @@ fn a_part_of_a_name_will_do_in_whichever_case() {
 }
 
 #[test]
-fn a_name_that_some_session_has_means_no_other() {
+fn an_exact_name_matches_no_other_name() {
     let mut sessions = different();
     sessions.push(Session {
         database: Some("shop_archive".to_owned()),
@@ -80,7 +80,7 @@ fn a_name_that_some_session_has_means_no_other() {
 }
 
 #[test]
-fn a_session_passes_only_when_it_matches_in_every_respect() {
+fn all_filters_must_match() {
     let both = SessionFilter {
         database: Some("billing".to_owned()),
         application: Some("psql".to_owned()),
@@ -108,7 +108,7 @@ fn a_session_passes_only_when_it_matches_in_every_respect() {
 }
 
 #[test]
-fn an_age_is_that_of_the_transaction_or_the_query_else_of_the_state() {
+fn the_age_is_that_of_the_transaction_the_query_or_the_state() {
     let began = |number, transaction: Option<u64>, query: Option<u64>, state: Option<u64>| Session {
         xact_start: transaction.map(ago),
         query_start: query.map(ago),
@@ -131,7 +131,7 @@ fn an_age_is_that_of_the_transaction_or_the_query_else_of_the_state() {
 }
 
 #[test]
-fn for_a_name_that_nobody_has_those_there_are_are_told() {
+fn a_name_that_matches_nothing_lists_the_existing_names() {
     let snapshots = [snapshot(different())];
     let snapshots: Vec<_> = snapshots.iter().collect();
     let told = |filter: SessionFilter| -> Vec<_> {

@@ -1,12 +1,12 @@
-//! Which stories a ledger can tell of a request, and which are found out.
+//! Which sequences of records are valid for a request, and which are errors.
 
 use killgate::domain::event::{LedgerEntry, Recorded, RefusalReason, RequestEvent, Resolution};
 use killgate::domain::ids::{MessageId, RequestId, UserId};
 use killgate::domain::outcome::Outcome;
 use killgate::domain::request::{InvalidTransition, Request, RequestState, fold};
 
-use crate::cast::{HASH, asked, open_request};
-use crate::given::*;
+use crate::fixtures::{HASH, asked, open_request};
+use crate::helpers::*;
 
 fn removed(actor: UserId) -> RequestEvent {
     RequestEvent::ApprovalRemoved { actor }
@@ -21,7 +21,7 @@ fn impossible(request: Request, event: &RequestEvent, because: &str) {
 }
 
 #[test]
-fn a_request_begins_open_with_its_being_asked_for_and_with_nothing_else() {
+fn a_request_starts_open_with_requested_and_no_other_event() {
     let open = open_request(2);
     assert_eq!(
         (open.id, &open.details, open.card, &open.state),
@@ -42,7 +42,7 @@ fn a_request_begins_open_with_its_being_asked_for_and_with_nothing_else() {
 }
 
 #[test]
-fn it_keeps_its_card_who_approves_and_who_was_told() {
+fn the_state_keeps_card_approvers_and_notified_people() {
     let message = MessageId(5);
     let refused = RequestEvent::AttemptRefused {
         actor: STRANGER,
@@ -65,7 +65,7 @@ fn it_keeps_its_card_who_approves_and_who_was_told() {
 }
 
 #[test]
-fn it_knows_who_approved_what_is_executed_and_how_it_ended() {
+fn the_state_keeps_approvers_and_the_resolution() {
     let open = request_after(1, &[approved(APPROVER)]);
     assert_eq!((open.approvers(), open.resolution()), (&[][..], None));
 
@@ -93,7 +93,7 @@ fn it_knows_who_approved_what_is_executed_and_how_it_ended() {
 }
 
 #[test]
-fn nobody_asks_twice_approves_twice_or_approves_what_they_asked_for() {
+fn duplicate_and_self_approvals_are_invalid() {
     let again = RequestEvent::Requested(Box::new(asked(1)));
     for request in [open_request(1), being_executed(), ended()] {
         impossible(request, &again, "it was requested twice");
@@ -112,7 +112,7 @@ fn nobody_asks_twice_approves_twice_or_approves_what_they_asked_for() {
 }
 
 #[test]
-fn nothing_is_executed_without_enough_approvals_of_others() {
+fn executing_without_enough_approvals_is_invalid() {
     let because = "it was executed without enough approvals";
     let half_way = request_after(2, &[approved(APPROVER)]);
     for approvers in [&[][..], &[APPROVER], &[APPROVER, APPROVER], &[APPROVER, SECOND]] {
@@ -125,14 +125,14 @@ fn nothing_is_executed_without_enough_approvals_of_others() {
 }
 
 #[test]
-fn a_requester_among_the_approvals_makes_no_quorum() {
+fn an_approval_by_the_requester_does_not_make_a_quorum() {
     let mut tampered_with = open_request(2);
     tampered_with.approvals = [APPROVER, REQUESTER].into();
     assert!(!tampered_with.is_quorum(&[APPROVER, REQUESTER]));
 }
 
 #[test]
-fn an_ending_fits_what_went_before_it() {
+fn an_outcome_must_fit_the_previous_state() {
     for outcome in Outcome::ALL {
         let closed = RequestEvent::Finished(Resolution::without_signal(outcome, "it is over"));
         let executed = RequestEvent::Finished(executed(outcome));
@@ -206,7 +206,7 @@ fn the_outcome_of_several_sessions_is_mixed_unless_they_share_one() {
 }
 
 #[test]
-fn what_is_decided_stays_decided() {
+fn a_decided_request_stays_decided() {
     for event in [approved(SECOND), removed(APPROVER), executing(&[APPROVER])] {
         impossible(being_executed(), &event, "it was already being executed");
         impossible(ended(), &event, "it had already ended");
@@ -217,7 +217,7 @@ fn what_is_decided_stays_decided() {
 }
 
 #[test]
-fn a_card_and_an_attempt_are_remembered_after_the_decision_too() {
+fn cards_and_attempts_are_recorded_after_the_decision_too() {
     let message = MessageId(5);
     let refused = RequestEvent::AttemptRefused {
         actor: STRANGER,
@@ -235,7 +235,7 @@ fn a_card_and_an_attempt_are_remembered_after_the_decision_too() {
 }
 
 #[test]
-fn a_history_is_replayed_up_to_what_cannot_be() {
+fn replay_stops_at_an_invalid_event() {
     let asked_for = RequestEvent::Requested(Box::new(asked(1)));
     let story = [asked_for, approved(APPROVER), executing(&[APPROVER])];
     let replay = |events: &[RequestEvent]| {
@@ -263,7 +263,7 @@ fn a_history_is_replayed_up_to_what_cannot_be() {
 }
 
 #[test]
-fn its_time_is_over_at_the_expiry() {
+fn a_request_has_expired_at_its_expiry() {
     assert!(!open_request(1).has_expired(last_moment()));
     assert!(open_request(1).has_expired(expiry()));
 }

@@ -1,4 +1,4 @@
-//! How much may be open at once, and what a used up budget of signals means for asking.
+//! Limits on open requests, and new requests when no signals are left.
 
 use killgate::domain::creation::{
     CreationContext, CreationError, NewRequest, SessionSelector, create_request,
@@ -8,10 +8,10 @@ use killgate::domain::ids::{ChannelId, UserId};
 use killgate::domain::policy::RequestLimits;
 use killgate::domain::request::Request;
 
-use crate::cast::{ASKED_AT, open_request, session};
-use crate::given::*;
+use crate::fixtures::{ASKED_AT, open_request, session};
+use crate::helpers::*;
 
-/// A request for another session, open already.
+/// An open request for another session.
 fn open_by(requester: UserId, number: i32) -> Request {
     let mut request = open_request(1);
     request.details.requester = requester;
@@ -46,7 +46,7 @@ fn asked_with(open: &[Request], signal_left: bool) -> Result<RequestDetails, Cre
 }
 
 #[test]
-fn a_person_may_have_as_many_open_as_the_limit_and_no_more() {
+fn open_requests_of_one_person_are_limited() {
     let mut open = vec![open_by(REQUESTER, 1)];
     assert!(asked_with(&open, true).is_ok());
     open.push(open_by(REQUESTER, 2));
@@ -57,7 +57,7 @@ fn a_person_may_have_as_many_open_as_the_limit_and_no_more() {
 }
 
 #[test]
-fn all_together_may_have_as_many_open_as_the_limit_and_no_more() {
+fn open_requests_in_total_are_limited() {
     let mut open = vec![open_by(UserId(5), 1), open_by(UserId(5), 2)];
     assert!(asked_with(&open, true).is_ok(), "none of them is this person's");
     open.push(open_by(UserId(8), 3));
@@ -68,7 +68,7 @@ fn all_together_may_have_as_many_open_as_the_limit_and_no_more() {
 }
 
 #[test]
-fn nothing_is_asked_for_that_could_not_be_signalled_within_the_hour() {
+fn a_request_is_refused_when_no_signals_are_left() {
     assert_eq!(
         asked_with(&[], false).err(),
         Some(CreationError::SignalLimitReached { limit: 30 })
@@ -76,7 +76,7 @@ fn nothing_is_asked_for_that_could_not_be_signalled_within_the_hour() {
 }
 
 #[test]
-fn whoever_asks_for_what_is_open_already_is_led_there_whatever_the_limits() {
+fn a_duplicate_links_to_the_open_request_even_at_the_limit() {
     let open = [
         open_by(REQUESTER, 4711),
         open_by(REQUESTER, 1),

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use killgate::domain::lock_graph::LockGraph;
 use killgate::domain::session::Session;
 
-use crate::cast::session;
-use crate::given::{pid, snapshot, waiting};
+use crate::fixtures::session;
+use crate::helpers::{pid, snapshot, waiting};
 
 #[test]
 fn a_session_blocked_in_two_ways_waits_once() {

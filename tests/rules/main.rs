@@ -1,21 +1,21 @@
-//! The rules of killgate, one sentence a test: who may bring about what, which stories a ledger can tell, what
-//! nobody may signal, and what things are called.
+//! The rules of killgate: who may request and approve, which records are valid, which sessions are
+//! protected, and the names used in the ledger.
 
+mod approved;
 mod approving;
-mod asking;
-#[path = "../life/cast.rs"]
-mod cast;
+mod check_results;
 mod closing;
+mod creating;
 mod filters;
-mod findings;
-mod given;
+#[path = "../life/fixtures.rs"]
+mod fixtures;
+mod helpers;
 mod history;
 mod limits;
 mod lock_graph;
-mod minting;
 mod names;
 mod numbers;
-mod protecting;
+mod protection;
 mod sessions;
 mod trees;
 mod views;

@@ -1,5 +1,5 @@
-//! What things are called in the ledger, in commands and by PostgreSQL. Records and scripts rely on these: a
-//! name that changes here breaks somebody's export.
+//! Names in the ledger, in commands and from PostgreSQL. Records and scripts depend on them: a
+//! changed name breaks somebody's export.
 
 use killgate::discord::session_list::SessionView;
 use killgate::domain::event::{Action, RefusalReason};
@@ -46,7 +46,7 @@ fn actions() {
 }
 
 #[test]
-fn why_an_attempt_does_not_count() {
+fn refusal_reasons() {
     let expected = [
         "self_approval",
         "not_an_approver",
@@ -88,7 +88,7 @@ fn states() {
 }
 
 #[test]
-fn kinds_of_backends() {
+fn backend_types() {
     for (kind, name) in [
         (BackendType::Client, "client backend"),
         (BackendType::ParallelWorker, "parallel worker"),
@@ -106,7 +106,7 @@ fn kinds_of_backends() {
 }
 
 #[test]
-fn what_a_session_waits_for() {
+fn wait_events() {
     let wait = WaitEvent {
         kind: "Lock".to_owned(),
         event: "transactionid".to_owned(),

@@ -1,4 +1,4 @@
-//! Pids, ids and moments.
+//! Pids, ids and timestamps.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use killgate::domain::ids::{ChannelId, MessageId, RequestId, RoleId, UserId};
 use killgate::domain::timestamp::Timestamp;
 
 #[test]
-fn a_pid_is_positive_and_fits_what_postgresql_takes() {
+fn a_pid_is_a_positive_32_bit_integer() {
     assert_eq!(Pid::new(1).map(Pid::number), Some(1));
     assert_eq!(
         Pid::new(0),
@@ -23,7 +23,7 @@ fn a_pid_is_positive_and_fits_what_postgresql_takes() {
 }
 
 #[test]
-fn numbers_are_written_as_they_are() {
+fn ids_are_displayed_as_numbers() {
     assert_eq!(Pid::new(4_711).expect("a pid is positive").to_string(), "4711");
     assert_eq!(
         InvalidPid(-4).to_string(),
@@ -37,7 +37,7 @@ fn numbers_are_written_as_they_are() {
 }
 
 #[test]
-fn a_moment_keeps_every_microsecond() {
+fn a_timestamp_keeps_microseconds() {
     let moment = Timestamp::from_micros(1_700_000_000_123_456);
     assert_eq!(moment.as_micros(), 1_700_000_000_123_456);
     assert_eq!(moment.as_seconds(), 1_700_000_000);
@@ -50,7 +50,7 @@ fn a_moment_keeps_every_microsecond() {
 }
 
 #[test]
-fn moments_end_where_time_does() {
+fn timestamps_saturate() {
     let last = Timestamp::from_micros(i64::MAX);
     let first = Timestamp::from_micros(i64::MIN);
     let second = Duration::from_secs(1);

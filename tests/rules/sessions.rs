@@ -1,4 +1,4 @@
-//! What can be read from a session, and what of it changes.
+//! Derived values of a session, and its changes.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use killgate::domain::session::{CancelObstacle, Session, SessionState, WaitEvent
 use killgate::domain::session_diff::{Observation, SessionChange, material_changes};
 use killgate::domain::timestamp::Timestamp;
 
-use crate::cast::session;
-use crate::given::{pid, snapshot};
+use crate::fixtures::session;
+use crate::helpers::{pid, snapshot};
 
-/// Fifty seconds after the transaction of the cast's session began, and forty after its query did.
+/// Fifty seconds after the start of the fixture's transaction, and forty after that of its query.
 const NOW: Timestamp = Timestamp::from_micros(1_000_000_000);
 
 fn in_state(state: SessionState) -> Session {
@@ -24,7 +24,7 @@ fn sight(session: Session) -> Observation {
 }
 
 #[test]
-fn ages_are_told_from_when_something_began() {
+fn ages_count_from_the_start() {
     let session = Session {
         state_change: Some(Timestamp::from_micros(990_000_000)),
         ..session(4711)
@@ -35,7 +35,7 @@ fn ages_are_told_from_when_something_began() {
 }
 
 #[test]
-fn what_does_not_run_has_no_age() {
+fn without_a_start_there_is_no_age() {
     let resting = in_state(SessionState::IdleInTransaction);
     assert_eq!(resting.query_age(NOW), None, "its last query is over");
     let idle = Session {
@@ -50,7 +50,7 @@ fn what_does_not_run_has_no_age() {
 }
 
 #[test]
-fn a_cancel_helps_where_a_query_runs_that_can_notice_it() {
+fn a_cancel_helps_only_a_running_query_that_can_notice_it() {
     let waiting_for = |event: &str| Session {
         wait: Some(WaitEvent {
             kind: "Client".to_owned(),
@@ -93,7 +93,7 @@ fn a_snapshot_finds_a_session_by_its_pid() {
 }
 
 #[test]
-fn time_that_passes_is_no_change() {
+fn passing_time_is_not_a_change() {
     let later = Session {
         state_change: Some(NOW),
         wait: Some(WaitEvent {
@@ -106,7 +106,7 @@ fn time_that_passes_is_no_change() {
 }
 
 #[test]
-fn what_could_change_a_mind_is_told_with_what_it_was_before() {
+fn material_changes_are_reported_with_the_previous_value() {
     let after = Observation {
         session: Session {
             state: SessionState::IdleInTransaction,

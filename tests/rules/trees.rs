@@ -1,4 +1,4 @@
-//! Who waits behind whom.
+//! Trees of sessions that wait for others.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use killgate::discord::session_list::tree::{BlockingTree, TreeRoot};
 use killgate::discord::session_list::{HiddenCounts, ListedSessions, SessionView, list_sessions};
 use killgate::domain::session::{Session, Snapshot};
 
-use crate::cast::session;
-use crate::given::{resting, snapshot, waiting};
+use crate::fixtures::session;
+use crate::helpers::{resting, snapshot, waiting};
 
 fn trees<'a>(snapshot: &'a Snapshot, filter: &SessionFilter) -> (Vec<BlockingTree<'a>>, HiddenCounts) {
     let listing = list_sessions(snapshot, SessionView::Blocking, filter);
@@ -22,7 +22,7 @@ fn all(snapshot: &Snapshot) -> Vec<BlockingTree<'_>> {
     trees(snapshot, &SessionFilter::default()).0
 }
 
-/// Each branch: its pid, its depth, and how many are behind it.
+/// Each branch: its pid, its depth, and how many sessions wait for it.
 fn branches(tree: &BlockingTree<'_>) -> Vec<(i32, usize, usize)> {
     tree.branches
         .iter()
@@ -31,7 +31,7 @@ fn branches(tree: &BlockingTree<'_>) -> Vec<(i32, usize, usize)> {
 }
 
 #[test]
-fn a_tree_shows_who_waits_behind_whom_and_for_how_long() {
+fn a_tree_shows_who_waits_for_whom_and_how_long() {
     let snapshot = snapshot(vec![
         resting(1, 60),
         waiting(2, &[1], 9),
@@ -55,7 +55,7 @@ fn a_tree_shows_who_waits_behind_whom_and_for_how_long() {
 }
 
 #[test]
-fn those_with_most_behind_them_come_first_then_the_oldest_then_the_lowest_pid() {
+fn branches_are_ordered_by_waiters_age_and_pid() {
     let snapshot = snapshot(vec![
         resting(1, 60),
         waiting(5, &[1], 9),
@@ -64,7 +64,7 @@ fn those_with_most_behind_them_come_first_then_the_oldest_then_the_lowest_pid() 
     ]);
     assert_eq!(branches(&all(&snapshot)[0]), [(3, 1, 0), (4, 1, 0), (5, 1, 0)]);
 
-    let snapshot = crate::given::snapshot(vec![
+    let snapshot = crate::helpers::snapshot(vec![
         resting(1, 60),
         waiting(3, &[1], 10),
         waiting(4, &[1], 9),
@@ -74,7 +74,7 @@ fn those_with_most_behind_them_come_first_then_the_oldest_then_the_lowest_pid() 
 }
 
 #[test]
-fn of_many_siblings_the_first_three_are_shown_and_of_all_the_first_six() {
+fn at_most_three_siblings_and_six_branches_are_shown() {
     let behind = |numbers: std::ops::Range<i32>, blocker: i32| {
         numbers.map(move |number| waiting(number, &[blocker], 9))
     };
@@ -104,7 +104,7 @@ fn of_many_siblings_the_first_three_are_shown_and_of_all_the_first_six() {
 }
 
 #[test]
-fn one_that_waits_for_several_stands_behind_the_nearest() {
+fn a_session_that_waits_for_several_is_shown_under_the_nearest() {
     let snapshot = snapshot(vec![resting(1, 60), waiting(2, &[1], 9), waiting(3, &[1, 2], 9)]);
     let tree = &all(&snapshot)[0];
     assert_eq!((tree.waiters, tree.direct_waiters), (2, 2));
@@ -112,7 +112,7 @@ fn one_that_waits_for_several_stands_behind_the_nearest() {
 }
 
 #[test]
-fn a_root_may_be_a_prepared_transaction_or_somebody_unseen() {
+fn a_root_can_be_a_prepared_transaction_or_a_hidden_session() {
     let snapshot = snapshot(vec![
         waiting(2, &[0], 9),
         waiting(3, &[0], 9),
@@ -123,7 +123,7 @@ fn a_root_may_be_a_prepared_transaction_or_somebody_unseen() {
 }
 
 #[test]
-fn the_tree_with_most_waiters_comes_first_then_the_one_with_the_longest_wait() {
+fn trees_are_ordered_by_waiters_and_longest_wait() {
     let snapshot = snapshot(vec![
         resting(1, 60),
         waiting(11, &[1], 9),
@@ -144,7 +144,7 @@ fn the_tree_with_most_waiters_comes_first_then_the_one_with_the_longest_wait() {
 }
 
 #[test]
-fn a_deadlock_is_one_tree_whose_root_has_most_behind_it() {
+fn a_deadlock_is_one_tree_with_the_most_blocking_session_as_root() {
     let snapshot = snapshot(vec![
         waiting(1, &[2], 9),
         waiting(2, &[1], 9),
@@ -157,7 +157,7 @@ fn a_deadlock_is_one_tree_whose_root_has_most_behind_it() {
 }
 
 #[test]
-fn one_in_a_deadlock_with_others_behind_a_free_blocker_is_no_tree_of_its_own() {
+fn a_deadlock_behind_another_blocker_is_not_a_separate_tree() {
     let snapshot = snapshot(vec![resting(9, 60), waiting(2, &[9, 3], 9), waiting(3, &[2], 9)]);
     let trees = all(&snapshot);
     assert_eq!(trees.len(), 1);
@@ -165,7 +165,7 @@ fn one_in_a_deadlock_with_others_behind_a_free_blocker_is_no_tree_of_its_own() {
 }
 
 #[test]
-fn a_filter_keeps_whole_trees_and_counts_what_is_in_none_of_them() {
+fn a_filter_keeps_whole_trees_and_counts_the_hidden_sessions() {
     let of_billing = |session| Session {
         user: Some("billing".to_owned()),
         ..session

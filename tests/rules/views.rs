@@ -1,4 +1,4 @@
-//! Which sessions are shown, in which order, and what is counted of the others.
+//! Which sessions are shown, in which order, and how the others are counted.
 
 use killgate::discord::session_list::filter::SessionFilter;
 use killgate::discord::session_list::{
@@ -6,8 +6,8 @@ use killgate::discord::session_list::{
 };
 use killgate::domain::session::{BackendType, Session, SessionState};
 
-use crate::cast::session;
-use crate::given::{ago, pid, resting, snapshot, waiting};
+use crate::fixtures::session;
+use crate::helpers::{ago, pid, resting, snapshot, waiting};
 
 fn rows(sessions: Vec<Session>, view: SessionView, assert: impl FnOnce(&[SessionRow<'_>], HiddenCounts)) {
     let snapshot = snapshot(sessions);
@@ -42,7 +42,7 @@ fn other(number: i32) -> Session {
 }
 
 #[test]
-fn only_sessions_of_clients_are_offered_and_none_of_killgates_own() {
+fn only_client_sessions_are_selectable_and_not_killgates_own() {
     let snapshot = snapshot(vec![
         session(1),
         idle(2),
@@ -58,7 +58,7 @@ fn only_sessions_of_clients_are_offered_and_none_of_killgates_own() {
 }
 
 #[test]
-fn the_worst_trouble_comes_first() {
+fn the_worst_session_comes_first() {
     let sessions = vec![
         idle(1),
         waiting(2, &[4], 9),
@@ -85,7 +85,7 @@ fn the_worst_trouble_comes_first() {
 }
 
 #[test]
-fn equal_troubles_go_by_waiters_then_age_then_pid() {
+fn equal_sessions_are_ordered_by_waiters_age_and_pid() {
     let aged = |number, seconds| Session {
         xact_start: Some(ago(seconds)),
         query_start: Some(ago(seconds)),
@@ -106,7 +106,7 @@ fn equal_troubles_go_by_waiters_then_age_then_pid() {
 }
 
 #[test]
-fn waiters_are_counted_through_others_only_where_the_trouble_begins() {
+fn indirect_waiters_are_counted_only_at_root_blockers() {
     let sessions = vec![
         session(1),
         waiting(2, &[1], 9),
@@ -121,7 +121,7 @@ fn waiters_are_counted_through_others_only_where_the_trouble_begins() {
 }
 
 #[test]
-fn parallel_workers_stand_behind_their_leader_except_where_everything_is_shown() {
+fn parallel_workers_are_grouped_under_their_leader_except_in_all() {
     let worker = |number, leader| Session {
         leader_pid: Some(pid(leader)),
         ..of_kind(BackendType::ParallelWorker, number)
@@ -138,7 +138,7 @@ fn parallel_workers_stand_behind_their_leader_except_where_everything_is_shown()
 }
 
 #[test]
-fn the_servers_own_processes_are_shown_when_they_are_busy_or_in_trouble() {
+fn server_processes_are_shown_when_busy_or_blocked() {
     let resting = |session| Session {
         state: SessionState::Unknown,
         ..session
@@ -169,7 +169,7 @@ fn the_servers_own_processes_are_shown_when_they_are_busy_or_in_trouble() {
 }
 
 #[test]
-fn a_transaction_that_failed_is_open_as_well() {
+fn a_failed_transaction_is_open_too() {
     let failed = Session {
         state: SessionState::IdleInTransactionAborted,
         ..session(1)

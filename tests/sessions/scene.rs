@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use discord_sim::{Answer, Channel, Message, Person, Sim};
+use discord_sim::{Channel, InteractionResponse, Message, Person, Sim};
 use serde_json::Value;
 use tempfile::TempDir;
 use throwaway_postgres::Cluster;
@@ -138,7 +138,7 @@ url = "sqlite:killgate.db"
     }
 
     /// Types a command with its options in the incident channel, and waits for the answer.
-    pub async fn types(&self, who: &str, command: &str, options: &[(&str, &str)]) -> Answer {
+    pub async fn types(&self, who: &str, command: &str, options: &[(&str, &str)]) -> InteractionResponse {
         let place = self.person(who).in_channel(&self.incident());
         let typed = place.types(command);
         let typed = options
@@ -204,7 +204,7 @@ fn controls(message: &Message) -> impl Iterator<Item = Value> {
 
 /// What the person is told instead: one line that nobody else sees.
 #[track_caller]
-pub fn refusal(answer: &Answer) -> String {
+pub fn refusal(answer: &InteractionResponse) -> String {
     let messages = answer.messages();
     let last = messages.last().expect("an answer");
     assert!(last.is_ephemeral(), "it is for the person alone");

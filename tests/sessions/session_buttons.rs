@@ -1,11 +1,11 @@
 //! Requests made with the menu and the buttons under a session list.
 
-use discord_sim::{Answer, Message};
+use discord_sim::{InteractionResponse, Message};
 use throwaway_postgres::{Cluster, SqlState, eventually};
 
 use crate::scene::{LIMIT, Scene, button, option, refusal};
 
-async fn select(scene: &Scene, who: &str, list: &Message, pid: i32) -> Answer {
+async fn select(scene: &Scene, who: &str, list: &Message, pid: i32) -> InteractionResponse {
     let (menu, value) = option(list, pid);
     scene.person(who).chooses(list, &menu, [value.as_str()]).await
 }

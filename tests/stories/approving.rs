@@ -1,84 +1,92 @@
-//! Whose reaction counts, and when.
+//! Which reactions count.
 
-use discord_sim::Newcomer;
+use discord_sim::MemberSpec;
 use throwaway_postgres::SqlState;
 
-use crate::house::{APPROVE, DENY, House, Right};
+use crate::environment::{APPROVE, DENY, SignalRight, TestEnv};
 
 const TWO_APPROVALS: &str = "[approval]\napprovals = 2";
 
-async fn one_s_own_approval_does_nothing_and_is_told_once(right: Right) {
-    let house = House::under(right).await;
-    let mut victim = house.runaway().await;
-    // Otto may approve as well as ask, which must not help him.
-    let card = house.card_of("otto", "/terminate", victim.pid()).await;
-    let otto = house.person("otto");
+async fn the_requesters_own_approval_does_not_count_and_is_reported_once(right: SignalRight) {
+    let env = TestEnv::start_with(right).await;
+    let mut victim = env.sleeping_session().await;
+    // Otto may both request and approve, but not his own request.
+    let card = env.request_card_as("otto", "/terminate", victim.pid()).await;
+    let otto = env.person("otto");
 
     otto.reacts(&card, APPROVE);
-    house
-        .recorded(1, "attempt_refused by otto: self_approval", 1)
+    env.wait_for_event(1, "attempt_refused by otto: self_approval", 1)
         .await;
     otto.takes_back(&card, APPROVE);
     otto.reacts(&card, APPROVE);
-    house
-        .recorded(1, "attempt_refused by otto: self_approval", 2)
+    env.wait_for_event(1, "attempt_refused by otto: self_approval", 2)
         .await;
     assert!(victim.still_alive().await.unwrap());
 
-    house.reacts("ben", &card, APPROVE);
+    env.react("ben", &card, APPROVE);
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
-    house.ends(1, &card, "terminated", "Terminated").await;
-    let notes = house.notes(&card);
-    assert_eq!(notes.len(), 1, "{notes:?}");
-    assert!(notes[0].starts_with(&format!("<@{}>", otto.id())), "{notes:?}");
-    assert!(notes[0].contains("you made the request yourself"), "{notes:?}");
-    let posted = house.sim.calls_like("POST /channels/*/messages");
-    assert_eq!(posted.len(), 2, "the note and the result: {posted:?}");
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
+    let notices = env.notices(&card);
+    assert_eq!(notices.len(), 1, "{notices:?}");
+    assert!(
+        notices[0].starts_with(&format!("<@{}>", otto.id())),
+        "{notices:?}"
+    );
+    assert!(
+        notices[0].contains("you made the request yourself"),
+        "{notices:?}"
+    );
+    let posted = env.sim.calls_like("POST /channels/*/messages");
+    assert_eq!(posted.len(), 2, "the notice and the result: {posted:?}");
 }
 
-async fn a_strangers_approval_does_nothing_and_is_told_once(right: Right) {
-    let house = House::under(right).await;
-    let mut victim = house.runaway().await;
-    let card = house.card("/terminate", victim.pid()).await;
-    let ivy = house.person("ivy");
+async fn a_strangers_approval_does_not_count_and_is_reported_once(right: SignalRight) {
+    let env = TestEnv::start_with(right).await;
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    let ivy = env.person("ivy");
 
     ivy.reacts(&card, APPROVE);
-    house
-        .recorded(1, "attempt_refused by ivy: not_an_approver", 1)
+    env.wait_for_event(1, "attempt_refused by ivy: not_an_approver", 1)
         .await;
     ivy.takes_back(&card, APPROVE);
     ivy.reacts(&card, APPROVE);
     ivy.reacts(&card, DENY);
-    house
-        .recorded(1, "attempt_refused by ivy: not_an_approver", 3)
+    env.wait_for_event(1, "attempt_refused by ivy: not_an_approver", 3)
         .await;
     assert!(victim.still_alive().await.unwrap());
 
-    house.reacts("ben", &card, APPROVE);
+    env.react("ben", &card, APPROVE);
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
-    house.ends(1, &card, "terminated", "Terminated").await;
-    let notes = house.notes(&card);
-    assert_eq!(notes.len(), 1, "{notes:?}");
-    assert!(notes[0].contains("not an approver"), "{notes:?}");
-    let posted = house.sim.calls_like("POST /channels/*/messages");
-    assert_eq!(posted.len(), 2, "the note and the result: {posted:?}");
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
+    let notices = env.notices(&card);
+    assert_eq!(notices.len(), 1, "{notices:?}");
+    assert!(notices[0].contains("not an approver"), "{notices:?}");
+    let posted = env.sim.calls_like("POST /channels/*/messages");
+    assert_eq!(posted.len(), 2, "the notice and the result: {posted:?}");
 }
 
-async fn it_takes_as_many_people_as_configured(right: Right) {
-    let house = House::plan().right(right).section(TWO_APPROVALS).open().await;
-    let mut victim = house.runaway().await;
-    let card = house.card("/terminate", victim.pid()).await;
-
-    house.reacts("ben", &card, APPROVE);
-    card.becomes("the card counts", |card| card.text().contains("1 of 2"))
+async fn the_configured_number_of_approvals_is_needed(right: SignalRight) {
+    let env = TestEnv::builder()
+        .right(right)
+        .section(TWO_APPROVALS)
+        .start()
         .await;
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+
+    env.react("ben", &card, APPROVE);
+    card.becomes("the card shows the approval", |card| {
+        card.text().contains("1 of 2")
+    })
+    .await;
     assert!(victim.still_alive().await.unwrap());
-    house.reacts("dora", &card, APPROVE);
+    env.react("dora", &card, APPROVE);
 
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
-    house.ends(1, &card, "terminated", "Terminated").await;
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
     assert_eq!(
-        house.events(1).await,
+        env.events(1).await,
         [
             "requested by ana: terminate",
             "posted",
@@ -90,27 +98,27 @@ async fn it_takes_as_many_people_as_configured(right: Right) {
     );
 }
 
-told_under_both_rights! {
-    one_s_own_approval_does_nothing_and_is_told_once,
-    a_strangers_approval_does_nothing_and_is_told_once,
-    it_takes_as_many_people_as_configured,
+test_with_both_rights! {
+    the_requesters_own_approval_does_not_count_and_is_reported_once,
+    a_strangers_approval_does_not_count_and_is_reported_once,
+    the_configured_number_of_approvals_is_needed,
 }
 
 #[tokio::test]
-async fn neither_the_administrator_nor_the_owner_nor_a_moderator_is_exempt() {
-    let house = House::open().await;
-    let victim = house.runaway().await;
-    let card = house.card("/terminate", victim.pid()).await;
+async fn administrator_owner_and_moderator_are_not_exempt() {
+    let env = TestEnv::start().await;
+    let victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
 
     for who in ["admin", "owner", "mod"] {
-        house.reacts(who, &card, APPROVE);
+        env.react(who, &card, APPROVE);
         let attempt = format!("attempt_refused by {who}: not_an_approver");
-        house.recorded(1, &attempt, 1).await;
-        let refusal = house.refusal(who, "/terminate", victim.pid()).await;
+        env.wait_for_event(1, &attempt, 1).await;
+        let refusal = env.refused_command(who, "/terminate", victim.pid()).await;
         assert!(refusal.contains("may not ask"), "{refusal}");
     }
     assert_eq!(
-        house.attempts(3).await,
+        env.wait_for_attempts(3).await,
         ["admin", "owner", "mod"].map(|who| format!("attempt_refused by {who}: not_a_requester"))
     );
     assert!(victim.still_alive().await.unwrap());
@@ -118,62 +126,66 @@ async fn neither_the_administrator_nor_the_owner_nor_a_moderator_is_exempt() {
 
 #[tokio::test]
 async fn a_bot_among_the_approvers_neither_approves_nor_denies() {
-    let house = House::open().await;
-    let victim = house.runaway().await;
-    let card = house.card("/terminate", victim.pid()).await;
+    let env = TestEnv::start().await;
+    let victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
 
-    house.reacts("robo", &card, APPROVE);
-    house.reacts("robo", &card, DENY);
-    house.recorded(1, "attempt_refused by robo: bot", 2).await;
+    env.react("robo", &card, APPROVE);
+    env.react("robo", &card, DENY);
+    env.wait_for_event(1, "attempt_refused by robo: bot", 2).await;
 
     assert!(victim.still_alive().await.unwrap());
-    assert!(house.notes(&card).is_empty(), "bots are not talked to");
-    house.reacts("ben", &card, APPROVE);
-    house.ends(1, &card, "terminated", "Terminated").await;
+    assert!(env.notices(&card).is_empty(), "bots get no notice");
+    env.react("ben", &card, APPROVE);
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
 }
 
 #[tokio::test]
 async fn a_person_in_two_groups_of_approvers_counts_once() {
     const BEA: u64 = 1_400_000_000_000_000_777;
-    let house = House::plan()
-        .person(Newcomer::person("bea").with_id(BEA).with_roles(["dba", "oncall"]))
+    let env = TestEnv::builder()
+        .person(
+            MemberSpec::person("bea")
+                .with_id(BEA)
+                .with_roles(["dba", "oncall"]),
+        )
         .section(TWO_APPROVALS)
         .target(&format!(
             "access = {{ approvers = {{ roles = [@dba, @oncall], users = [{BEA}] }} }}"
         ))
-        .open()
+        .start()
         .await;
-    let victim = house.runaway().await;
-    let card = house.card("/terminate", victim.pid()).await;
+    let victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
 
-    house.reacts("bea", &card, APPROVE);
-    house.recorded(1, "approved by bea", 1).await;
-    house.person("bea").takes_back(&card, APPROVE);
-    house.recorded(1, "approval_removed by bea", 1).await;
-    house.reacts("bea", &card, APPROVE);
-    let events = house.recorded(1, "approved by bea", 2).await;
+    env.react("bea", &card, APPROVE);
+    env.wait_for_event(1, "approved by bea", 1).await;
+    env.person("bea").takes_back(&card, APPROVE);
+    env.wait_for_event(1, "approval_removed by bea", 1).await;
+    env.react("bea", &card, APPROVE);
+    let events = env.wait_for_event(1, "approved by bea", 2).await;
 
     assert!(
         !events.iter().any(|event| event.starts_with("executing")),
         "{events:?}"
     );
-    house.reacts("ben", &card, APPROVE);
-    house.ends(1, &card, "terminated", "Terminated").await;
+    env.react("ben", &card, APPROVE);
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
 }
 
 #[tokio::test]
-async fn an_approval_that_is_taken_back_counts_no_longer() {
-    let house = House::plan().section(TWO_APPROVALS).open().await;
-    let victim = house.runaway().await;
-    let card = house.card("/terminate", victim.pid()).await;
+async fn a_removed_approval_no_longer_counts() {
+    let env = TestEnv::builder().section(TWO_APPROVALS).start().await;
+    let victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
 
-    house.reacts("ben", &card, APPROVE);
-    house.recorded(1, "approved by ben", 1).await;
-    house.person("ben").takes_back(&card, APPROVE);
-    house.recorded(1, "approval_removed by ben", 1).await;
-    house.reacts("dora", &card, APPROVE);
-    house.recorded(1, "approved by dora", 1).await;
-    card.becomes("the card counts", |card| {
+    env.react("ben", &card, APPROVE);
+    env.wait_for_event(1, "approved by ben", 1).await;
+    env.person("ben").takes_back(&card, APPROVE);
+    env.wait_for_event(1, "approval_removed by ben", 1).await;
+    env.react("dora", &card, APPROVE);
+    env.wait_for_event(1, "approved by dora", 1).await;
+    card.becomes("the card shows the approval", |card| {
         card.card()
             .field("Approvals")
             .is_some_and(|field| field.starts_with("1 of 2"))
@@ -181,77 +193,79 @@ async fn an_approval_that_is_taken_back_counts_no_longer() {
     .await;
     assert!(victim.still_alive().await.unwrap());
 
-    house.reacts("ben", &card, APPROVE);
-    house.ends(1, &card, "terminated", "Terminated").await;
+    env.react("ben", &card, APPROVE);
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
 }
 
 #[tokio::test]
-async fn a_moderator_who_clears_reactions_takes_the_approvals_back() {
-    let house = House::plan().section(TWO_APPROVALS).open().await;
-    let victim = house.runaway().await;
-    let card = house.card("/terminate", victim.pid()).await;
-    let (ben, moderator) = (house.person("ben"), house.person("mod"));
+async fn clearing_reactions_removes_the_approvals() {
+    let env = TestEnv::builder().section(TWO_APPROVALS).start().await;
+    let victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    let (ben, moderator) = (env.person("ben"), env.person("mod"));
     let clear: [&dyn Fn(); 3] = [
         &|| moderator.takes_off(&card, APPROVE, &ben),
         &|| moderator.clears_emoji(&card, APPROVE),
         &|| moderator.clears_reactions(&card),
     ];
 
-    for (before, clear) in clear.iter().enumerate() {
+    for (round, clear) in clear.iter().enumerate() {
         ben.reacts(&card, APPROVE);
-        house.recorded(1, "approved by ben", before + 1).await;
+        env.wait_for_event(1, "approved by ben", round + 1).await;
         clear();
-        house.recorded(1, "approval_removed by ben", before + 1).await;
+        env.wait_for_event(1, "approval_removed by ben", round + 1).await;
     }
-    // Without Ben's, Dora's is the first of two.
-    house.reacts("dora", &card, APPROVE);
-    house.recorded(1, "approved by dora", 1).await;
+    // Ben's approval is gone, so Dora's is the first of two.
+    env.react("dora", &card, APPROVE);
+    env.wait_for_event(1, "approved by dora", 1).await;
     assert!(victim.still_alive().await.unwrap());
     ben.reacts(&card, APPROVE);
-    house.ends(1, &card, "terminated", "Terminated").await;
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
 }
 
 #[tokio::test]
-async fn what_counts_are_the_roles_at_the_moment_of_the_reaction() {
-    let house = House::plan().section(TWO_APPROVALS).open().await;
-    let victim = house.runaway().await;
-    let card = house.card("/terminate", victim.pid()).await;
-    let (ben, ivy) = (house.person("ben"), house.person("ivy"));
+async fn the_roles_at_the_time_of_the_reaction_decide() {
+    let env = TestEnv::builder().section(TWO_APPROVALS).start().await;
+    let victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    let (ben, ivy) = (env.person("ben"), env.person("ivy"));
 
     ben.loses_role("dba");
     ben.reacts(&card, APPROVE);
-    house
-        .recorded(1, "attempt_refused by ben: not_an_approver", 1)
+    env.wait_for_event(1, "attempt_refused by ben: not_an_approver", 1)
         .await;
 
     ivy.gains_role("dba");
     ivy.reacts(&card, APPROVE);
-    house.recorded(1, "approved by ivy", 1).await;
+    env.wait_for_event(1, "approved by ivy", 1).await;
     assert!(victim.still_alive().await.unwrap());
 
-    house.reacts("dora", &card, APPROVE);
-    house.ends(1, &card, "terminated", "Terminated").await;
+    env.react("dora", &card, APPROVE);
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
 }
 
 #[tokio::test]
 async fn reactions_with_other_emoji_on_other_messages_and_in_other_channels_are_ignored() {
-    let house = House::open().await;
-    let victim = house.runaway().await;
-    let card = house.card("/terminate", victim.pid()).await;
-    let (ben, elsewhere) = (house.person("ben"), house.sim.channel("elsewhere"));
-    let chat = house.person("ana").in_channel(&house.incident()).says("anybody?");
-    let copy = house.person("ana").in_channel(&elsewhere).says("terminate it?");
+    let env = TestEnv::start().await;
+    let victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    let (ben, elsewhere) = (env.person("ben"), env.sim.channel("elsewhere"));
+    let chat = env
+        .person("ana")
+        .in_channel(&env.incident_channel())
+        .says("anybody?");
+    let other_message = env.person("ana").in_channel(&elsewhere).says("terminate it?");
 
     for emoji in ["👍", "✔️", "☑️", "💯"] {
         ben.reacts(&card, emoji);
     }
     ben.reacts(&chat, APPROVE);
-    ben.reacts(&copy, APPROVE);
-    // What comes after them in Discord's order is recorded after them.
-    house.reacts("ivy", &card, APPROVE);
+    ben.reacts(&other_message, APPROVE);
+    // Events are handled in order: once Ivy's reaction is recorded, the earlier ones have been handled.
+    env.react("ivy", &card, APPROVE);
 
-    let events = house
-        .recorded(1, "attempt_refused by ivy: not_an_approver", 1)
+    let events = env
+        .wait_for_event(1, "attempt_refused by ivy: not_an_approver", 1)
         .await;
     assert_eq!(
         events,
@@ -265,27 +279,26 @@ async fn reactions_with_other_emoji_on_other_messages_and_in_other_channels_are_
 }
 
 #[tokio::test]
-async fn a_reaction_counts_from_the_moment_the_card_is_seen() {
-    let house = House::open().await;
-    let mut victim = house.runaway().await;
-    // The bot learns late which message its answer became.
+async fn a_reaction_counts_as_soon_as_the_card_is_visible() {
+    let env = TestEnv::start().await;
+    let mut victim = env.sleeping_session().await;
+    // The bot learns the message id of its response late.
     let late = discord_sim::Fault::Delay(std::time::Duration::from_secs(1));
-    house
-        .sim
+    env.sim
         .fails_next(1, "GET /webhooks/*/*/messages/@original", late);
-    let typed = house
+    let typed = env
         .person("ana")
-        .in_channel(&house.incident())
+        .in_channel(&env.incident_channel())
         .types("/terminate");
     let card = typed.option("pid", victim.pid()).send().await.message();
 
-    house.reacts("ivy", &card, APPROVE);
-    house.reacts("ben", &card, APPROVE);
+    env.react("ivy", &card, APPROVE);
+    env.react("ben", &card, APPROVE);
 
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
-    house.ends(1, &card, "terminated", "Terminated").await;
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
     assert_eq!(
-        house.events(1).await,
+        env.events(1).await,
         [
             "requested by ana: terminate",
             "posted",

@@ -1,14 +1,14 @@
-//! What is wrong with the configuration or the token is said at the start.
+//! Errors in the configuration or the token are reported at start.
 
 use std::fs;
 use std::time::{Duration, Instant};
 
-use crate::house::{House, free_address};
+use crate::environment::{TestEnv, free_address};
 
 #[tokio::test]
-async fn six_faults_are_told_in_one_go() {
-    let house = House::plan().without_bot().await;
-    let config = fs::read_to_string(house.config()).unwrap();
+async fn six_errors_are_reported_at_once() {
+    let env = TestEnv::builder().start_without_bot().await;
+    let config = fs::read_to_string(env.config()).unwrap();
     let faulty = config
         .replace("guild = ", "guild = -")
         .replace("token_file = \"token\"", "token_file = \"nowhere\"")
@@ -17,15 +17,15 @@ async fn six_faults_are_told_in_one_go() {
             "name = \"orders\"",
             "name = \"orders\"\nprotect = { users = [\"(\"] }\ncolour = \"red\"",
         );
-    fs::write(house.config(), format!("{faulty}\n[approval]\napprovals = 0\n")).unwrap();
+    fs::write(env.config(), format!("{faulty}\n[approval]\napprovals = 0\n")).unwrap();
 
-    let output = house.run_killgate(&["run"]).await;
+    let output = env.run_killgate(&["run"]).await;
 
-    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{complaint}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
     assert!(
-        complaint.trim_end().ends_with("6 faults in ") || complaint.contains("6 faults in"),
-        "{complaint}"
+        stderr.trim_end().ends_with("6 faults in ") || stderr.contains("6 faults in"),
+        "{stderr}"
     );
     for key in [
         "[discord] guild",
@@ -35,8 +35,8 @@ async fn six_faults_are_told_in_one_go() {
         "colour",
         "[approval] approvals",
     ] {
-        let line = complaint.lines().find(|line| line.contains(key));
-        let line = line.unwrap_or_else(|| panic!("{key} is not named:\n{complaint}"));
+        let line = stderr.lines().find(|line| line.contains(key));
+        let line = line.unwrap_or_else(|| panic!("{key} is not named:\n{stderr}"));
         assert!(
             line.contains("killgate.toml:") && line.contains("allowed:"),
             "{line}"
@@ -45,65 +45,65 @@ async fn six_faults_are_told_in_one_go() {
 }
 
 #[tokio::test]
-async fn a_wrong_token_says_so_and_exits() {
-    let house = House::plan().without_bot().await;
+async fn a_wrong_token_is_reported_and_ends_the_process() {
+    let env = TestEnv::builder().start_without_bot().await;
     let token = "bm90LXRoZS10b2tlbg.never.a-token";
-    fs::write(house.file("token"), token).unwrap();
+    fs::write(env.path("token"), token).unwrap();
     let started = Instant::now();
 
-    let output = house.run_killgate(&["run"]).await;
+    let output = env.run_killgate(&["run"]).await;
 
-    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{complaint}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(
         started.elapsed() < Duration::from_secs(10),
         "{:?}",
         started.elapsed()
     );
-    assert!(complaint.contains("refused the bot's token"), "{complaint}");
-    assert!(!complaint.contains(token), "a secret is not repeated");
+    assert!(stderr.contains("refused the bot's token"), "{stderr}");
+    assert!(!stderr.contains(token), "a secret is not repeated");
 }
 
 #[tokio::test]
-async fn a_token_that_is_reset_while_the_bot_runs_ends_it_with_the_reason() {
-    let mut house = House::open().await;
-    house.sim.gateway().closes(4004);
-    let status = house.bot_ended().await;
-    assert_eq!(status.code(), Some(1), "{}", house.log());
-    assert!(house.log().contains("token"), "{}", house.log());
+async fn resetting_the_token_ends_the_running_bot_with_the_reason() {
+    let mut env = TestEnv::start().await;
+    env.sim.gateway().closes(4004);
+    let status = env.wait_for_exit().await;
+    assert_eq!(status.code(), Some(1), "{}", env.log());
+    assert!(env.log().contains("token"), "{}", env.log());
 }
 
 #[tokio::test]
-async fn a_configuration_that_is_not_there_is_named() {
-    let house = House::plan().without_bot().await;
-    fs::remove_file(house.config()).unwrap();
-    let output = house.run_killgate(&["run"]).await;
-    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{complaint}");
-    assert!(complaint.contains("killgate.toml: cannot read it"), "{complaint}");
+async fn a_missing_configuration_file_is_named() {
+    let env = TestEnv::builder().start_without_bot().await;
+    fs::remove_file(env.config()).unwrap();
+    let output = env.run_killgate(&["run"]).await;
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("killgate.toml: cannot read it"), "{stderr}");
 }
 
 #[tokio::test]
-async fn the_ledger_is_looked_into_also_where_the_secrets_are_gone() {
+async fn the_ledger_can_be_audited_without_the_secrets() {
     let http = free_address();
-    let mut house = House::plan()
+    let mut env = TestEnv::builder()
         .password("orders-Ohgh1aeng")
         .http(&http)
-        .open()
+        .start()
         .await;
-    assert!(house.stop_bot().await.success());
-    // systemd takes the credentials away when the service is stopped.
+    assert!(env.stop_bot().await.success());
+    // systemd removes the credentials when the service stops.
     for secret in ["token", "password"] {
-        fs::remove_file(house.file(secret)).unwrap();
+        fs::remove_file(env.path(secret)).unwrap();
     }
     for (arguments, status) in [
         (&["check"][..], 2),
         (&["audit", "verify"], 0),
         (&["audit", "export"], 0),
-        // Nothing answers, which is not the configuration's fault.
+        // No process answers; the configuration itself is valid.
         (&["health"], 1),
     ] {
-        let output = house.run_killgate(arguments).await;
+        let output = env.run_killgate(arguments).await;
         assert_eq!(output.status.code(), Some(status), "{arguments:?}: {output:?}");
     }
 }

@@ -1,23 +1,23 @@
-//! The guard in the database: what it writes down, and what it refuses on its own.
+//! The guard in the database: what it logs and what it refuses.
 
 use throwaway_postgres::{SqlState, eventually};
 
-use crate::house::{APPROVE, House, Right};
+use crate::environment::{APPROVE, SignalRight, TestEnv};
 
 #[tokio::test]
-async fn the_servers_log_names_request_requester_and_approvers() {
-    let house = House::plan()
-        .right(Right::Guard)
+async fn the_server_log_names_request_requester_and_approvers() {
+    let env = TestEnv::builder()
+        .right(SignalRight::Guard)
         .section("[approval]\napprovals = 2")
-        .open()
+        .start()
         .await;
-    let mut victim = house.runaway().await;
-    let card = house.card("/terminate", victim.pid()).await;
-    house.reacts("ben", &card, APPROVE);
-    house.reacts("dora", &card, APPROVE);
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    env.react("ben", &card, APPROVE);
+    env.react("dora", &card, APPROVE);
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
 
-    let id = |name| house.person(name).id();
+    let id = |name| env.person(name).id();
     let line = format!(
         "killgate request 1: terminate of pid {}, user app, asked by {}, approved by {}, {}: signalling",
         victim.pid(),
@@ -26,37 +26,36 @@ async fn the_servers_log_names_request_requester_and_approvers() {
         id("dora")
     );
     eventually("the line in the server's log", async || {
-        Ok(house.cluster.server_log()?.contains(&line).then_some(()))
+        Ok(env.cluster.server_log()?.contains(&line).then_some(()))
     })
     .await
     .unwrap();
 }
 
 #[tokio::test]
-async fn the_databases_own_rules_protect_users_whatever_the_configuration_says() {
-    let house = House::under(Right::Guard).await;
-    let victim = house.runaway().await;
-    let card = house.card("/terminate", victim.pid()).await;
+async fn the_guards_own_table_protects_users_whatever_the_configuration_says() {
+    let env = TestEnv::start_with(SignalRight::Guard).await;
+    let victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
 
-    house
-        .sql("insert into killgate.protected_users values ('^app$')")
+    env.sql("insert into killgate.protected_users values ('^app$')")
         .await;
-    house.reacts("ben", &card, APPROVE);
+    env.react("ben", &card, APPROVE);
 
-    let result = house.ends(1, &card, "protected", "Protected").await;
+    let result = env.assert_outcome(1, &card, "protected", "Protected").await;
     assert!(result.contains("killgate.protected"), "{result}");
     assert!(victim.still_alive().await.unwrap());
 }
 
 #[tokio::test]
-async fn whoever_has_the_bots_password_cannot_signal_around_the_guard() {
-    let house = House::under(Right::Guard).await;
-    let victim = house.runaway().await;
-    let thief = house.cluster.connect("killgate", "postgres").await.unwrap();
+async fn the_bots_password_does_not_bypass_the_guard() {
+    let env = TestEnv::start_with(SignalRight::Guard).await;
+    let victim = env.sleeping_session().await;
+    let connection = env.cluster.connect("killgate", "postgres").await.unwrap();
 
     for function in ["pg_terminate_backend", "pg_cancel_backend"] {
         let statement = format!("select {function}({})", victim.pid());
-        let error = thief.batch_execute(&statement).await.unwrap_err();
+        let error = connection.batch_execute(&statement).await.unwrap_err();
         assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{error}");
     }
     assert!(victim.still_alive().await.unwrap());

@@ -1,76 +1,88 @@
-//! How much may be open, and how much may be signalled.
+//! Limits on open requests and on signals.
 
 use throwaway_postgres::SqlState;
 
-use crate::house::{APPROVE, DENY, House};
+use crate::environment::{APPROVE, DENY, TestEnv};
 
 #[tokio::test]
-async fn one_person_may_have_so_many_requests_open() {
-    let house = House::plan()
+async fn open_requests_of_one_person_are_limited() {
+    let env = TestEnv::builder()
         .section("[limits]\nopen_requests_per_user = 1")
-        .open()
+        .start()
         .await;
-    let (one, two) = (house.runaway().await, house.runaway().await);
-    let card = house.card("/terminate", one.pid()).await;
+    let (one, two) = (env.sleeping_session().await, env.sleeping_session().await);
+    let card = env.request_card("/terminate", one.pid()).await;
 
-    let refusal = house.refusal("ana", "/terminate", two.pid()).await;
+    let refusal = env.refused_command("ana", "/terminate", two.pid()).await;
     assert!(
         refusal.contains("1 open request, as many as one person may"),
         "{refusal}"
     );
-    assert_eq!(house.attempts(1).await, ["attempt_refused by ana: limited"]);
-    // Another person is not held up, and neither is Ana once hers is closed.
-    house.card_of("otto", "/terminate", two.pid()).await;
-    house.reacts("ana", &card, DENY);
-    house.finished(1).await;
-    house.card("/terminate", one.pid()).await;
+    assert_eq!(
+        env.wait_for_attempts(1).await,
+        ["attempt_refused by ana: limited"]
+    );
+    // The limit does not affect another person, nor Ana once her request is closed.
+    env.request_card_as("otto", "/terminate", two.pid()).await;
+    env.react("ana", &card, DENY);
+    env.wait_for_finished(1).await;
+    env.request_card("/terminate", one.pid()).await;
 }
 
 #[tokio::test]
-async fn so_many_requests_may_be_open_in_all() {
-    let house = House::plan().section("[limits]\nopen_requests = 1").open().await;
-    let (one, two) = (house.runaway().await, house.runaway().await);
-    let card = house.card("/terminate", one.pid()).await;
+async fn open_requests_in_total_are_limited() {
+    let env = TestEnv::builder()
+        .section("[limits]\nopen_requests = 1")
+        .start()
+        .await;
+    let (one, two) = (env.sleeping_session().await, env.sleeping_session().await);
+    let card = env.request_card("/terminate", one.pid()).await;
 
-    let refusal = house.refusal("otto", "/terminate", two.pid()).await;
+    let refusal = env.refused_command("otto", "/terminate", two.pid()).await;
     assert!(
         refusal.contains("1 open request, as many as there may be"),
         "{refusal}"
     );
-    assert_eq!(house.attempts(1).await, ["attempt_refused by otto: limited"]);
-    house.reacts("ben", &card, DENY);
-    house.finished(1).await;
-    house.card_of("otto", "/terminate", two.pid()).await;
+    assert_eq!(
+        env.wait_for_attempts(1).await,
+        ["attempt_refused by otto: limited"]
+    );
+    env.react("ben", &card, DENY);
+    env.wait_for_finished(1).await;
+    env.request_card_as("otto", "/terminate", two.pid()).await;
 }
 
 #[tokio::test]
-async fn so_many_signals_may_be_sent_within_an_hour() {
-    let mut house = House::plan()
+async fn signals_per_hour_are_limited() {
+    let mut env = TestEnv::builder()
         .section("[limits]\nsignals_per_hour = 1")
-        .open()
+        .start()
         .await;
-    let (mut one, two) = (house.runaway().await, house.runaway().await);
-    let first = house.card("/terminate", one.pid()).await;
-    let second = house.card("/terminate", two.pid()).await;
-    let third = house.card("/cancel", two.pid()).await;
-    house.reacts("ben", &third, DENY);
-    house.finished(3).await;
+    let (mut one, two) = (env.sleeping_session().await, env.sleeping_session().await);
+    let first = env.request_card("/terminate", one.pid()).await;
+    let second = env.request_card("/terminate", two.pid()).await;
+    let third = env.request_card("/cancel", two.pid()).await;
+    env.react("ben", &third, DENY);
+    env.wait_for_finished(3).await;
 
-    house.reacts("ben", &first, APPROVE);
+    env.react("ben", &first, APPROVE);
     assert_eq!(one.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
-    house.ends(1, &first, "terminated", "Terminated").await;
+    env.assert_outcome(1, &first, "terminated", "Terminated").await;
 
-    // Approved when the budget is used up, and asked for after that, also by a bot that was started anew.
-    house.reacts("ben", &second, APPROVE);
-    house.ends(2, &second, "limited", "Limit reached").await;
-    let refusal = house.refusal("ana", "/terminate", two.pid()).await;
+    // An approval when no signals are left, then a new request, then one after a restart of the bot.
+    env.react("ben", &second, APPROVE);
+    env.assert_outcome(2, &second, "limited", "Limit reached").await;
+    let refusal = env.refused_command("ana", "/terminate", two.pid()).await;
     assert!(
         refusal.contains("signals\\_per\\_hour") || refusal.contains("signals_per_hour"),
         "{refusal}"
     );
-    house.stop_bot().await;
-    house.start_bot().await;
-    house.refusal("ana", "/terminate", two.pid()).await;
-    assert_eq!(house.attempts(2).await, ["attempt_refused by ana: limited"; 2]);
+    env.stop_bot().await;
+    env.start_bot().await;
+    env.refused_command("ana", "/terminate", two.pid()).await;
+    assert_eq!(
+        env.wait_for_attempts(2).await,
+        ["attempt_refused by ana: limited"; 2]
+    );
     assert!(two.still_alive().await.unwrap());
 }

@@ -1,34 +1,33 @@
-//! What the log tells of a request: everything, under its number, and no query text.
+//! The log contains every step of a request under its number, and no query text.
 
 use discord_sim::Fault;
 use serde_json::Value;
 
-use crate::house::{APPROVE, House};
+use crate::environment::{APPROVE, TestEnv};
 
 #[tokio::test]
-async fn every_line_about_a_request_carries_its_number_and_none_a_query() {
-    let mut house = House::plan().telling_all().open().await;
-    // A request that is over, so that the number of the next is another.
-    let first = house.runaway().await;
-    house.card("cancel", first.pid()).await;
+async fn every_log_line_about_a_request_has_its_number_and_no_query_text() {
+    let mut env = TestEnv::builder().with_verbose_log().start().await;
+    // A request that ends first, so that the next one has number 2.
+    let first = env.sleeping_session().await;
+    env.request_card("cancel", first.pid()).await;
     drop(first);
-    let slow = house.running("select pg_sleep(600), 'a customer''s name'").await;
-    house
-        .sim
-        .fails_next(1, "PUT /channels/*/messages/*/reactions/**", Fault::Status(403));
-    let card = house.card("cancel", slow.pid()).await;
-    house.reacts("ana", &card, APPROVE);
-    house
-        .recorded(2, "attempt_refused by ana: self_approval", 1)
+    let slow = env
+        .session_running("select pg_sleep(600), 'a customer''s name'")
         .await;
-    house
-        .sim
+    env.sim
+        .fails_next(1, "PUT /channels/*/messages/*/reactions/**", Fault::Status(403));
+    let card = env.request_card("cancel", slow.pid()).await;
+    env.react("ana", &card, APPROVE);
+    env.wait_for_event(2, "attempt_refused by ana: self_approval", 1)
+        .await;
+    env.sim
         .fails_next(1, "POST /channels/*/messages", Fault::Status(503));
-    house.reacts("ben", &card, APPROVE);
-    house.ends(2, &card, "cancelled", "Cancelled").await;
-    assert!(house.stop_bot().await.success());
+    env.react("ben", &card, APPROVE);
+    env.assert_outcome(2, &card, "cancelled", "Cancelled").await;
+    assert!(env.stop_bot().await.success());
 
-    let log = house.log();
+    let log = env.log();
     let lines: Vec<Value> = log
         .lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
@@ -41,22 +40,22 @@ async fn every_line_about_a_request_carries_its_number_and_none_a_query() {
         "approved",
         "approved; signalling",
         "ended",
-        // By the courier and by what carries its words to Discord.
+        // From the card publisher and the Discord client.
         "the reactions are not offered; it is tried again",
         "trying again",
     ] {
         assert!(
             of_second.iter().any(|line| line["message"] == message),
-            "{message:?} is not told of request 2:\n{log}"
+            "{message:?} is not logged for request 2:\n{log}"
         );
     }
-    // Of what the desk does for a request, only what concerns everybody has no number.
+    // Every line of the workflow about a request has its number; only lines about the whole process do not.
     for line in &lines {
         let module = line["module"].as_str().expect("a module");
-        let is_for_all = line["message"]
+        let is_about_the_process = line["message"]
             .as_str()
             .is_some_and(|message| message.starts_with("stopping"));
-        if module.starts_with("killgate::workflow") && !is_for_all {
+        if module.starts_with("killgate::workflow") && !is_about_the_process {
             assert!(line["request"].is_u64(), "{line}");
         }
     }

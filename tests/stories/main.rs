@@ -1,28 +1,28 @@
-//! Whole stories: the real bot as a process of its own, a real PostgreSQL server, a simulated Discord. The victim's own
-//! connection is the witness.
+//! End-to-end tests: the real bot as a process, a real PostgreSQL server, and a simulated Discord. The client of the signalled
+//! session reports what happened to it.
 
 #![allow(
     clippy::unwrap_used,
-    reason = "a story that cannot go on fails where it stands"
+    reason = "a test that cannot continue must fail at that line"
 )]
 
-/// Tells each of these stories twice: where the bot's role holds the right to signal itself, and where only the
-/// guard in the database does.
-macro_rules! told_under_both_rights {
-    ($($story:ident),+ $(,)?) => {
+/// Runs each test twice: with a bot whose role may signal directly, and with one that may signal only through the
+/// guard.
+macro_rules! test_with_both_rights {
+    ($($test:ident),+ $(,)?) => {
         mod directly {
             $(
                 #[tokio::test]
-                async fn $story() {
-                    super::$story(crate::house::Right::Direct).await;
+                async fn $test() {
+                    super::$test(crate::environment::SignalRight::Direct).await;
                 }
             )+
         }
         mod through_the_guard {
             $(
                 #[tokio::test]
-                async fn $story() {
-                    super::$story(crate::house::Right::Guard).await;
+                async fn $test() {
+                    super::$test(crate::environment::SignalRight::Guard).await;
                 }
             )+
         }
@@ -30,13 +30,12 @@ macro_rules! told_under_both_rights {
 }
 
 mod approving;
-mod asking;
+mod card_updates;
 mod closing;
 mod configuration;
+mod environment;
 mod guard;
-mod house;
 mod limits;
-mod live_cards;
 mod logs;
 mod mentions;
 mod metrics;
@@ -44,6 +43,7 @@ mod moderators;
 mod posting;
 mod privacy;
 mod recovery;
+mod requesting;
 mod secrets;
 mod signalling;
 mod targets;

@@ -1,48 +1,48 @@
-//! Who is notified: the approvers' roles, once a card, and nobody else ever, whatever a name or a query holds.
+//! Each card notifies the approver roles once. Nothing else notifies anybody, whatever a name or a query contains.
 
-use crate::house::{APPROVE, DENY, House};
+use crate::environment::{APPROVE, DENY, TestEnv};
 
 #[tokio::test]
-async fn a_card_notifies_the_approvers_and_nothing_else_notifies_anybody() {
-    let house = House::open().await;
-    house.sim.makes_mentionable("dba", true);
-    house.sim.makes_mentionable("oncall", true);
-    let (ivy, oncall) = (house.person("ivy").id(), house.sim.role_id("oncall"));
+async fn a_card_notifies_the_approvers_and_no_other_message_notifies_anybody() {
+    let env = TestEnv::start().await;
+    env.sim.makes_mentionable("dba", true);
+    env.sim.makes_mentionable("oncall", true);
+    let (ivy, oncall) = (env.person("ivy").id(), env.sim.role_id("oncall"));
     let hostile = format!("@everyone <@{ivy}> <@&{oncall}> ```\u{202e}**x**\u{200b}");
     let query = format!("select '@here', pg_sleep(600) /* @everyone <@{ivy}> ``` <@&{oncall}> */");
-    let app = || house.cluster.victim("app").application(&hostile);
+    let app = || env.cluster.victim("app").application(&hostile);
     let victims = [
         app().running(&query).await.unwrap(),
         app().running(&query).await.unwrap(),
     ];
 
     for (victim, vote) in victims.iter().zip([APPROVE, DENY]) {
-        let typed = house
+        let typed = env
             .person("ana")
-            .in_channel(&house.incident())
+            .in_channel(&env.incident_channel())
             .types("/terminate");
-        let asked = typed
+        let command = typed
             .option("pid", victim.pid())
             .option("reason", hostile.as_str());
-        let card = asked.send().await.message();
-        house.has_reactions(&card).await;
+        let card = command.send().await.message();
+        env.wait_for_bot_reactions(&card).await;
         let mut pinged = card.pings();
         pinged.sort();
         assert_eq!(pinged, ["ben", "dora", "otto", "robo"], "the role dba");
-        house.reacts("ivy", &card, APPROVE);
-        house.reacts("ben", &card, vote);
-        house.result(&card).await;
+        env.react("ivy", &card, APPROVE);
+        env.react("ben", &card, vote);
+        env.result_text(&card).await;
     }
-    house.finished(2).await;
-    let typed = house
+    env.wait_for_finished(2).await;
+    let typed = env
         .person("ana")
-        .in_channel(&house.incident())
+        .in_channel(&env.incident_channel())
         .types("/sessions");
     typed.option("view", "all").send().await;
-    house.refusal("ana", "/terminate", 1_999_999_999).await;
+    env.refused_command("ana", "/terminate", 1_999_999_999).await;
 
-    for message in house.incident().messages() {
-        assert!(message.pings().is_empty(), "{}", house.sim.transcript());
+    for message in env.incident_channel().messages() {
+        assert!(message.pings().is_empty(), "{}", env.sim.transcript());
         assert_eq!(message.json()["mention_everyone"], false);
         let text = message.text();
         assert!(!text.contains(['\u{202e}', '\u{200b}']), "{text}");
@@ -51,15 +51,15 @@ async fn a_card_notifies_the_approvers_and_nothing_else_notifies_anybody() {
 }
 
 #[tokio::test]
-async fn every_message_says_whom_it_may_notify() {
-    let house = House::open().await;
-    let victim = house.runaway().await;
-    let card = house.card("/terminate", victim.pid()).await;
-    house.reacts("ivy", &card, APPROVE);
-    house.reacts("ben", &card, APPROVE);
-    house.ends(1, &card, "terminated", "Terminated").await;
+async fn every_message_carries_allowed_mentions() {
+    let env = TestEnv::start().await;
+    let victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    env.react("ivy", &card, APPROVE);
+    env.react("ben", &card, APPROVE);
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
 
-    let calls = house.sim.calls();
+    let calls = env.sim.calls();
     let speaking = calls.iter().filter(|call| {
         let bodies = ["content", "embeds", "data"];
         bodies.iter().any(|key| call.body.get(key).is_some())
@@ -70,5 +70,5 @@ async fn every_message_says_whom_it_may_notify() {
         let message = call.body.get("data").unwrap_or(&call.body);
         assert!(message.get("allowed_mentions").is_some(), "{call:?}");
     }
-    assert!(count >= 4, "the card, a note, the result, the closed card");
+    assert!(count >= 4, "the card, a notice, the result, the closed card");
 }

@@ -1,4 +1,4 @@
-//! What is measured, and that those who watch over the bot find it.
+//! The metrics exist, and the dashboard and alerts use only metrics that exist.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 use regex::Regex;
 use throwaway_postgres::eventually;
 
-use crate::house::{APPROVE, House, free_address};
+use crate::environment::{APPROVE, TestEnv, free_address};
 
 const KINDS: [(&str, &str); 9] = [
     ("killgate_active", "gauge"),
@@ -22,9 +22,9 @@ const KINDS: [(&str, &str); 9] = [
 ];
 
 #[tokio::test]
-async fn every_metric_is_there_from_the_start_and_follows_what_happens() {
+async fn every_metric_exists_from_the_start_and_is_updated() {
     let http = free_address();
-    let mut house = House::plan().http(&http).open().await;
+    let mut env = TestEnv::builder().http(&http).start().await;
     let metrics = async || {
         let answer = reqwest::get(format!("http://{http}/metrics")).await.unwrap();
         answer.text().await.unwrap()
@@ -49,15 +49,15 @@ async fn every_metric_is_there_from_the_start_and_follows_what_happens() {
     assert_eq!(named.len(), KINDS.len(), "{named:?}");
 
     for file in ["config/grafana-dashboard.json", "config/prometheus-alerts.yml"] {
-        names_what_there_is(file, &at_start);
+        assert_named_metrics_exist(file, &at_start);
     }
 
-    let slow = house.runaway().await;
-    let card = house.card("cancel", slow.pid()).await;
+    let slow = env.sleeping_session().await;
+    let card = env.request_card("cancel", slow.pid()).await;
     assert!(metrics().await.contains("killgate_open_requests 1\n"));
-    house.reacts("ben", &card, APPROVE);
-    house.ends(1, &card, "cancelled", "Cancelled").await;
-    // Connections to targets are looked at once a second.
+    env.react("ben", &card, APPROVE);
+    env.assert_outcome(1, &card, "cancelled", "Cancelled").await;
+    // killgate_target_up is updated once a second.
     let lines = [
         "killgate_active 1",
         "killgate_gateway_connected 1",
@@ -76,25 +76,22 @@ async fn every_metric_is_there_from_the_start_and_follows_what_happens() {
     .await
     .unwrap();
 
-    let healthy = async |arguments: &[&str]| house.run_killgate(arguments).await;
+    let healthy = async |arguments: &[&str]| env.run_killgate(arguments).await;
     let (alive, ready) = (healthy(&["health"]).await, healthy(&["health", "--ready"]).await);
     assert_eq!(
         (alive.status.code(), ready.status.code()),
         (Some(0), Some(0)),
         "{alive:?} {ready:?}"
     );
-    house.kill_bot().await;
-    let dead = house.run_killgate(&["health"]).await;
+    env.kill_bot().await;
+    let dead = env.run_killgate(&["health"]).await;
     assert_eq!(dead.status.code(), Some(1), "{dead:?}");
-    let complaint = String::from_utf8(dead.stderr).unwrap();
-    assert!(
-        complaint.contains(&format!("nothing answers at {http}")),
-        "{complaint}"
-    );
+    let stderr = String::from_utf8(dead.stderr).unwrap();
+    assert!(stderr.contains(&format!("nothing answers at {http}")), "{stderr}");
 }
 
-/// Each of killgate's metrics that the file names is measured, with the labels and the values that it chooses by.
-fn names_what_there_is(file: &str, metrics: &str) {
+/// Every killgate metric that the file names exists, with the labels and values that its selectors use.
+fn assert_named_metrics_exist(file: &str, metrics: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     let text = fs::read_to_string(path).unwrap().replace("\\\"", "\"");
     let named = Regex::new(r"(killgate_[a-z_]+)(?:\{([^}]*)\})?").unwrap();
@@ -113,10 +110,10 @@ fn names_what_there_is(file: &str, metrics: &str) {
                     .is_some_and(|rest| rest.starts_with([' ', '{']))
             })
             .collect();
-        assert!(!values.is_empty(), "{file} names {name}, which is not measured");
+        assert!(!values.is_empty(), "{file} names {name}, which does not exist");
         for choice in chosen.captures_iter(selector) {
             let (label, wanted) = (&choice[1], &choice[2]);
-            // Those that Prometheus itself, or a dashboard's reader, gives.
+            // Labels added by Prometheus, and variables of the dashboard.
             if ["job", "instance"].contains(&label) || wanted.starts_with('$') {
                 continue;
             }

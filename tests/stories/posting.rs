@@ -1,157 +1,159 @@
-//! Cards and results reach the channel once, however Discord fails.
+//! Cards and results are posted exactly once, whatever fails in Discord.
 
 use discord_sim::Fault;
 use throwaway_postgres::SqlState;
 
-use crate::house::{APPROVE, House, LIMIT};
+use crate::environment::{APPROVE, LIMIT, TestEnv};
 
 #[tokio::test]
-async fn an_answer_that_arrived_and_was_not_confirmed_is_still_the_card() {
-    let house = House::open().await;
-    let mut victim = house.runaway().await;
+async fn an_unconfirmed_response_to_the_command_is_still_the_card() {
+    let env = TestEnv::start().await;
+    let mut victim = env.sleeping_session().await;
     let lost = Fault::EffectThenReset;
-    house.sim.fails_next(1, "POST /interactions/*/*/callback", lost);
+    env.sim.fails_next(1, "POST /interactions/*/*/callback", lost);
 
-    let card = house.card("/terminate", victim.pid()).await;
-    house.reacts("ben", &card, APPROVE);
+    let card = env.request_card("/terminate", victim.pid()).await;
+    env.react("ben", &card, APPROVE);
 
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
-    house.ends(1, &card, "terminated", "Terminated").await;
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
     assert_eq!(
-        house.incident().messages().len(),
+        env.incident_channel().messages().len(),
         2,
         "one card, one result\n{}",
-        house.sim.transcript()
+        env.sim.transcript()
     );
 }
 
 #[tokio::test]
-async fn a_card_that_could_not_be_the_answer_is_posted_by_itself() {
-    let house = House::open().await;
-    let mut victim = house.runaway().await;
+async fn a_card_is_posted_as_a_message_when_the_response_fails() {
+    let env = TestEnv::start().await;
+    let mut victim = env.sleeping_session().await;
     let unavailable = Fault::Status(503);
-    house
-        .sim
+    env.sim
         .fails_next(100, "POST /interactions/*/*/callback", unavailable);
 
-    let typed = house
+    let typed = env
         .person("ana")
-        .in_channel(&house.incident())
+        .in_channel(&env.incident_channel())
         .types("/terminate");
     typed.option("pid", victim.pid()).send_off().unwrap();
-    let card = house
-        .incident()
+    let card = env
+        .incident_channel()
         .message(|message| !message.cards().is_empty())
         .await;
-    house.has_reactions(&card).await;
+    env.wait_for_bot_reactions(&card).await;
     assert!(card.content().contains(APPROVE), "{}", card.text());
-    house.reacts("ben", &card, APPROVE);
+    env.react("ben", &card, APPROVE);
 
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
-    house.ends(1, &card, "terminated", "Terminated").await;
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
 }
 
 #[tokio::test]
-async fn a_card_that_was_owed_when_the_bot_died_is_posted_after_the_restart() {
-    let mut house = House::open().await;
-    let mut victim = house.runaway().await;
-    house
-        .sim
+async fn a_card_that_was_not_posted_before_a_kill_is_posted_after_the_restart() {
+    let mut env = TestEnv::start().await;
+    let mut victim = env.sleeping_session().await;
+    env.sim
         .fails_next(1, "POST /interactions/*/*/callback", Fault::Hang);
 
-    let typed = house
+    let typed = env
         .person("ana")
-        .in_channel(&house.incident())
+        .in_channel(&env.incident_channel())
         .types("/terminate");
     typed.option("pid", victim.pid()).send_off().unwrap();
-    house.recorded(1, "requested by ana: terminate", 1).await;
-    house.kill_bot().await;
-    assert!(house.incident().messages().is_empty());
-    house.start_bot().await;
+    env.wait_for_event(1, "requested by ana: terminate", 1).await;
+    env.kill_bot().await;
+    assert!(env.incident_channel().messages().is_empty());
+    env.start_bot().await;
 
-    let card = house
-        .incident()
+    let card = env
+        .incident_channel()
         .message(|message| !message.cards().is_empty())
         .await;
-    house.has_reactions(&card).await;
-    house.reacts("ben", &card, APPROVE);
+    env.wait_for_bot_reactions(&card).await;
+    env.react("ben", &card, APPROVE);
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
-    house.ends(1, &card, "terminated", "Terminated").await;
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
 }
 
 #[tokio::test]
-async fn a_card_whose_number_was_lost_with_the_bot_is_found_again_with_its_reactions() {
-    let mut house = House::open().await;
-    let mut victim = house.runaway().await;
-    house
-        .sim
+async fn a_card_whose_message_id_was_lost_is_found_again_with_its_reactions() {
+    let mut env = TestEnv::start().await;
+    let mut victim = env.sleeping_session().await;
+    env.sim
         .fails_next(9, "GET /webhooks/*/*/messages/@original", Fault::Hang);
 
-    let typed = house
+    let typed = env
         .person("ana")
-        .in_channel(&house.incident())
+        .in_channel(&env.incident_channel())
         .types("/terminate");
     let card = typed.option("pid", victim.pid()).send().await.message();
-    house.kill_bot().await;
-    house.reacts("ben", &card, APPROVE);
-    house.sim.fails_no_more();
-    house.start_bot().await;
+    env.kill_bot().await;
+    env.react("ben", &card, APPROVE);
+    env.sim.fails_no_more();
+    env.start_bot().await;
 
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
-    house.ends(1, &card, "terminated", "Terminated").await;
-    let messages = house.incident().messages();
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
+    let messages = env.incident_channel().messages();
     let cards = messages.iter().filter(|message| !message.cards().is_empty());
-    assert_eq!(cards.count(), 1, "{}", house.sim.transcript());
+    assert_eq!(cards.count(), 1, "{}", env.sim.transcript());
 }
 
 #[tokio::test]
-async fn events_that_discord_sends_twice_count_once() {
-    let house = House::plan().section("[approval]\napprovals = 2").open().await;
-    let mut victim = house.runaway().await;
-    let card = house.card("/terminate", victim.pid()).await;
-    house.sim.gateway().repeats_events(2);
+async fn duplicate_events_count_once() {
+    let env = TestEnv::builder()
+        .section("[approval]\napprovals = 2")
+        .start()
+        .await;
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    env.sim.gateway().repeats_events(2);
 
-    house.reacts("ben", &card, APPROVE);
-    house.recorded(1, "approved by ben", 1).await;
+    env.react("ben", &card, APPROVE);
+    env.wait_for_event(1, "approved by ben", 1).await;
     assert!(victim.still_alive().await.unwrap());
-    house.reacts("dora", &card, APPROVE);
+    env.react("dora", &card, APPROVE);
 
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
-    house.ends(1, &card, "terminated", "Terminated").await;
-    let events = house.events(1).await;
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
+    let events = env.events(1).await;
     let times = |wanted: &str| events.iter().filter(|event| *event == wanted).count();
     assert_eq!(times("approved by ben"), 1, "{events:?}");
     assert_eq!(times("executing, approved by ben and dora"), 1, "{events:?}");
 }
 
 #[tokio::test]
-async fn many_open_cards_stay_within_discords_limits() {
-    let house = House::plan()
+async fn many_open_cards_respect_discords_rate_limits() {
+    let env = TestEnv::builder()
         .with_rate_limits()
         .section("[limits]\nopen_requests_per_user = 50")
-        .open()
+        .start()
         .await;
     let mut victims = Vec::new();
     let mut cards = Vec::new();
     for _ in 0..6 {
-        let victim = house.runaway().await;
-        let card = house.ask("ana", "/terminate", victim.pid()).await.message();
+        let victim = env.sleeping_session().await;
+        let card = env
+            .send_command("ana", "/terminate", victim.pid())
+            .await
+            .message();
         victims.push(victim);
         cards.push(card);
     }
     for (victim, card) in victims.iter_mut().zip(&cards) {
-        house.reacts("ben", card, APPROVE);
+        env.react("ben", card, APPROVE);
         assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
     }
-    house
-        .sim
+    env.sim
         .eventually(LIMIT, "all cards are closed", || {
             cards
                 .iter()
                 .all(|card| card.card().title().starts_with("Terminated"))
         })
         .await;
-    let calls = house.sim.calls();
+    let calls = env.sim.calls();
     let limited: Vec<_> = calls.iter().filter(|call| call.status == Some(429)).collect();
     assert!(limited.len() <= cards.len(), "{limited:#?}");
 }

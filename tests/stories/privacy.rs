@@ -1,64 +1,60 @@
-//! What is in a query stays where it is: on the server.
+//! Literals of queries do not leave the server.
 
 use throwaway_postgres::victim::Victim;
 
-use crate::house::{APPROVE, House};
+use crate::environment::{APPROVE, TestEnv};
 
 const SECRET: &str = "hunter2-0815";
 
-async fn with_a_secret(house: &House) -> Victim {
+async fn session_with_secret_literal(env: &TestEnv) -> Victim {
     let statement = format!("select pg_sleep(600), '{SECRET}' as password");
-    house.running(&statement).await
+    env.session_running(&statement).await
 }
 
 #[tokio::test]
-async fn literals_appear_neither_in_the_channel_nor_in_the_ledger_nor_in_the_log() {
-    let house = House::open().await;
-    let victim = with_a_secret(&house).await;
+async fn literals_appear_in_neither_channel_ledger_nor_log() {
+    let env = TestEnv::start().await;
+    let victim = session_with_secret_literal(&env).await;
 
-    let card = house.card("/terminate", victim.pid()).await;
+    let card = env.request_card("/terminate", victim.pid()).await;
     assert!(
         card.text().contains("select pg_sleep(?), ? as password"),
         "{}",
         card.text()
     );
-    let typed = house
+    let typed = env
         .person("ana")
-        .in_channel(&house.incident())
+        .in_channel(&env.incident_channel())
         .types("/sessions");
     typed.send().await;
-    house.reacts("ben", &card, APPROVE);
-    house.ends(1, &card, "terminated", "Terminated").await;
+    env.react("ben", &card, APPROVE);
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
 
-    assert!(
-        !house.sim.transcript().contains(SECRET),
-        "{}",
-        house.sim.transcript()
-    );
-    assert!(!house.export(&[]).await.contains(SECRET));
-    assert!(!house.log().contains(SECRET), "{}", house.log());
-    assert!(!house.log().contains(&house.sim.token()), "the bot's token");
+    assert!(!env.sim.transcript().contains(SECRET), "{}", env.sim.transcript());
+    assert!(!env.export(&[]).await.contains(SECRET));
+    assert!(!env.log().contains(SECRET), "{}", env.log());
+    assert!(!env.log().contains(&env.sim.token()), "the bot's token");
 }
 
 #[tokio::test]
-async fn a_query_is_hidden_where_it_is_configured_to_be() {
-    let house = House::plan()
+async fn query_text_hidden_hides_the_query() {
+    let env = TestEnv::builder()
         .section("[privacy]\nquery_text = \"hidden\"")
-        .open()
+        .start()
         .await;
-    let victim = with_a_secret(&house).await;
-    let card = house.card("/terminate", victim.pid()).await;
+    let victim = session_with_secret_literal(&env).await;
+    let card = env.request_card("/terminate", victim.pid()).await;
     assert!(!card.text().contains("select"), "{}", card.text());
-    assert!(!house.export(&[]).await.contains("select"));
+    assert!(!env.export(&[]).await.contains("select"));
 }
 
 #[tokio::test]
-async fn a_query_is_shown_in_full_where_it_is_configured_to_be() {
-    let house = House::plan()
+async fn query_text_full_shows_the_whole_query() {
+    let env = TestEnv::builder()
         .section("[privacy]\nquery_text = \"full\"")
-        .open()
+        .start()
         .await;
-    let victim = with_a_secret(&house).await;
-    let card = house.card("/terminate", victim.pid()).await;
+    let victim = session_with_secret_literal(&env).await;
+    let card = env.request_card("/terminate", victim.pid()).await;
     assert!(card.text().contains(SECRET), "{}", card.text());
 }

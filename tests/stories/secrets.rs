@@ -1,4 +1,4 @@
-//! The token and the passwords are nowhere but where they belong, however much is told and whatever goes wrong.
+//! The token and the passwords appear in no output, at any log level and after any failure.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -7,7 +7,7 @@ use std::process::{ExitStatus, Stdio};
 use throwaway_postgres::eventually;
 use tokio::process::Command;
 
-use crate::house::{APPROVE, House, free_address, signal};
+use crate::environment::{APPROVE, TestEnv, free_address, signal};
 use crate::written::written;
 
 const PASSWORD: &str = "orders-Ahx3jooqu8";
@@ -17,35 +17,31 @@ const WRONG: &str = "orders-Eighai4oot";
 #[tokio::test]
 async fn no_secret_is_in_any_log_message_metric_error_or_file() {
     let http = free_address();
-    let plan = House::plan().password(PASSWORD).telling_all();
-    let mut house = plan.http(&http).open().await;
-    let slow = house.runaway().await;
-    let card = house.card("cancel", slow.pid()).await;
-    house.reacts("ben", &card, APPROVE);
-    house.ends(1, &card, "cancelled", "Cancelled").await;
+    let builder = TestEnv::builder().password(PASSWORD).with_verbose_log();
+    let mut env = builder.http(&http).start().await;
+    let slow = env.sleeping_session().await;
+    let card = env.request_card("cancel", slow.pid()).await;
+    env.react("ben", &card, APPROVE);
+    env.assert_outcome(1, &card, "cancelled", "Cancelled").await;
 
-    // A password that is wrong for a while, and then another one.
-    fs::write(house.file("password"), WRONG).unwrap();
-    house
-        .sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'killgate'")
+    // The password is wrong for a while, then changed.
+    fs::write(env.path("password"), WRONG).unwrap();
+    env.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'killgate'")
         .await;
     eventually("the password is refused", async || {
-        Ok(house
-            .log()
-            .contains("password authentication failed")
-            .then_some(()))
+        Ok(env.log().contains("password authentication failed").then_some(()))
     })
     .await
     .unwrap();
-    // Whoever asks meanwhile is told why it cannot be: those words are in the transcript.
-    house.ask("ana", "cancel", slow.pid()).await;
-    house.set_password(ROTATED).await;
-    house.bots_backend().await;
+    // A command in the meantime is answered with the reason, which the transcript contains.
+    env.send_command("ana", "cancel", slow.pid()).await;
+    env.set_password(ROTATED).await;
+    env.wait_for_bot_backend().await;
 
-    let mut told = vec![("the channel", house.sim.transcript())];
+    let mut outputs = vec![("the channel", env.sim.transcript())];
     for page in ["healthz", "readyz", "metrics"] {
         let answer = reqwest::get(format!("http://{http}/{page}")).await.unwrap();
-        told.push((page, answer.text().await.unwrap()));
+        outputs.push((page, answer.text().await.unwrap()));
     }
     for arguments in [
         &["check"][..],
@@ -54,21 +50,21 @@ async fn no_secret_is_in_any_log_message_metric_error_or_file() {
         &["audit", "verify"],
         &["health"],
     ] {
-        let output = house.run_killgate(arguments).await;
-        told.push(("a command", String::from_utf8_lossy(&output.stdout).into_owned()));
-        told.push(("its errors", String::from_utf8_lossy(&output.stderr).into_owned()));
+        let output = env.run_killgate(arguments).await;
+        outputs.push(("a command", String::from_utf8_lossy(&output.stdout).into_owned()));
+        outputs.push(("its errors", String::from_utf8_lossy(&output.stderr).into_owned()));
     }
-    assert!(house.stop_bot().await.success());
-    told.push(("the log", house.log()));
+    assert!(env.stop_bot().await.success());
+    outputs.push(("the log", env.log()));
     for file in ["killgate.db", "killgate.toml"] {
-        let bytes = fs::read(house.file(file)).unwrap();
-        told.push((file, String::from_utf8_lossy(&bytes).into_owned()));
+        let bytes = fs::read(env.path(file)).unwrap();
+        outputs.push((file, String::from_utf8_lossy(&bytes).into_owned()));
     }
 
-    let token = house.sim.token();
+    let token = env.sim.token();
     let secrets = [&token, PASSWORD, ROTATED, WRONG];
     let forms: Vec<_> = secrets.into_iter().flat_map(written).collect();
-    for (what, text) in told {
+    for (what, text) in outputs {
         assert!(!text.is_empty() || what == "its errors", "{what} is empty");
         for form in &forms {
             let line = text.lines().find(|line| line.contains(form));
@@ -78,32 +74,32 @@ async fn no_secret_is_in_any_log_message_metric_error_or_file() {
 }
 
 #[tokio::test]
-async fn a_crash_leaves_no_core() {
-    let house = House::plan().without_bot().await;
-    // The same shell, ended the same way, to see whether this machine writes cores at all.
-    if !ends_by_quit(&house, "ulimit -c unlimited; kill -s QUIT $$", false)
+async fn a_crash_writes_no_core_dump() {
+    let env = TestEnv::builder().start_without_bot().await;
+    // First check with the same shell and signal whether this machine writes core dumps at all.
+    if !exit_after_sigquit(&env, "ulimit -c unlimited; kill -s QUIT $$", false)
         .await
         .core_dumped()
     {
-        println!("this machine writes no cores, so that nothing can be seen of it");
+        println!("skipped: this machine writes no core dumps");
         return;
     }
     let run = "ulimit -c unlimited; exec \"$0\" run --config killgate.toml";
-    assert!(!ends_by_quit(&house, run, true).await.core_dumped());
+    assert!(!exit_after_sigquit(&env, run, true).await.core_dumped());
 }
 
-/// How the shell's command ended by SIGQUIT, which makes a core (signal(7)).
-async fn ends_by_quit(house: &House, command: &str, is_bot: bool) -> ExitStatus {
+/// The exit status of the shell's command after SIGQUIT, whose default action writes a core dump (signal(7)).
+async fn exit_after_sigquit(env: &TestEnv, command: &str, is_bot: bool) -> ExitStatus {
     let mut shell = Command::new("sh")
         .args(["-c", command, env!("CARGO_BIN_EXE_killgate")])
-        .current_dir(house.config().parent().unwrap())
+        .current_dir(env.config().parent().unwrap())
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn()
         .unwrap();
     if is_bot {
-        house.sim.bot_is_ready().await;
+        env.sim.bot_is_ready().await;
         signal("QUIT", shell.id().unwrap()).await;
     }
     let ended = shell.wait().await.unwrap();

@@ -1,18 +1,18 @@
-//! Several targets: which one is meant, and the rules that hold on each.
+//! Several targets: how a command selects one, and the rules of each.
 
-use discord_sim::Newcomer;
+use discord_sim::MemberSpec;
 use throwaway_postgres::{Cluster, SqlState};
 
-use crate::house::{APPROVE, House, SLEEP};
+use crate::environment::{APPROVE, SLEEP, TestEnv};
 
 const DORIS: u64 = 1_400_000_000_000_000_778;
 
-/// A house with a second target, billing: two approvals are needed there, of them one by Doris or a DBA, and
-/// sessions of the role app are protected.
-async fn with_billing(billing: &Cluster) -> House {
+/// An environment with a second target, billing. It needs two approvals, its approvers are Doris and the on-call role, and
+/// sessions of the role payments are protected.
+async fn env_with_billing_target(billing: &Cluster) -> TestEnv {
     let url = billing.bot().await.unwrap();
-    House::plan()
-        .person(Newcomer::person("doris").with_id(DORIS))
+    TestEnv::builder()
+        .person(MemberSpec::person("doris").with_id(DORIS))
         .section(&format!(
             r#"
 [[target]]
@@ -23,49 +23,47 @@ access = {{ approvers = {{ roles = [@oncall], users = [{DORIS}] }} }}
 protect = {{ users = ["^payments$"] }}
 "#
         ))
-        .open()
+        .start()
         .await
 }
 
 #[tokio::test]
 async fn each_target_has_its_own_approvers_quorum_and_protection() {
     let cluster = Cluster::start().await.unwrap();
-    let house = with_billing(&cluster).await;
+    let env = env_with_billing_target(&cluster).await;
     let mut billing = cluster.victim("app").running(SLEEP).await.unwrap();
-    let card = house.card("/terminate", billing.pid()).await;
+    let card = env.request_card("/terminate", billing.pid()).await;
     assert!(
         card.card().title().contains("on billing"),
         "the only target with that pid"
     );
 
-    // Ben approves on orders, and is nobody here.
-    house.reacts("ben", &card, APPROVE);
-    house
-        .recorded(1, "attempt_refused by ben: not_an_approver", 1)
+    // Ben is an approver on orders, but not here.
+    env.react("ben", &card, APPROVE);
+    env.wait_for_event(1, "attempt_refused by ben: not_an_approver", 1)
         .await;
-    house.reacts("doris", &card, APPROVE);
-    house.recorded(1, "approved by doris", 1).await;
+    env.react("doris", &card, APPROVE);
+    env.wait_for_event(1, "approved by doris", 1).await;
     assert!(billing.still_alive().await.unwrap());
-    house.reacts("otto", &card, APPROVE);
+    env.react("otto", &card, APPROVE);
     assert_eq!(billing.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
-    house.ends(1, &card, "terminated", "Terminated").await;
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
 
-    let mut orders = house.cluster.victim("payments").running(SLEEP).await.unwrap();
-    let card = house.card("/terminate", orders.pid()).await;
-    house.reacts("doris", &card, APPROVE);
-    house
-        .recorded(2, "attempt_refused by doris: not_an_approver", 1)
+    let mut orders = env.cluster.victim("payments").running(SLEEP).await.unwrap();
+    let card = env.request_card("/terminate", orders.pid()).await;
+    env.react("doris", &card, APPROVE);
+    env.wait_for_event(2, "attempt_refused by doris: not_an_approver", 1)
         .await;
-    house.reacts("ben", &card, APPROVE);
+    env.react("ben", &card, APPROVE);
     assert_eq!(orders.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
 
     let payments = cluster.victim("payments").running(SLEEP).await.unwrap();
-    let refusal = house.refusal("ana", "/terminate", payments.pid()).await;
+    let refusal = env.refused_command("ana", "/terminate", payments.pid()).await;
     assert!(refusal.contains("on billing is protected"), "{refusal}");
 
-    // No list shows the connection over which killgate asks, and it is known all the same.
-    let own = house.bots_backend().await;
-    let refusal = house.refusal("ana", "/terminate", own).await;
+    // killgate's own connection is in no list, but it is recognized.
+    let own = env.wait_for_bot_backend().await;
+    let refusal = env.refused_command("ana", "/terminate", own).await;
     assert!(
         refusal.contains("on orders is protected: it is one of killgate's own connections"),
         "{refusal}"
@@ -73,49 +71,49 @@ async fn each_target_has_its_own_approvers_quorum_and_protection() {
 }
 
 #[tokio::test]
-async fn a_pid_that_several_targets_have_is_refused_with_the_list() {
-    let house = House::plan();
-    // The same server twice, by two of its databases.
+async fn a_pid_on_several_targets_is_refused_with_the_list() {
+    let env = TestEnv::builder();
+    // Two targets on the same server, in different databases.
     let cluster = Cluster::start().await.unwrap();
     let url = cluster.bot().await.unwrap();
     let other = url.replace("/postgres", "/template1");
-    let house = house
+    let env = env
         .section(&format!("[[target]]\nname = \"billing\"\nurl = \"{url}\""))
         .section(&format!("[[target]]\nname = \"archive\"\nurl = \"{other}\""))
-        .open()
+        .start()
         .await;
     let mut victim = cluster.victim("app").running(SLEEP).await.unwrap();
 
-    let refusal = house.refusal("ana", "/terminate", victim.pid()).await;
+    let refusal = env.refused_command("ana", "/terminate", victim.pid()).await;
     assert!(
         refusal.contains("archive, billing") && refusal.contains("option target"),
         "{refusal}"
     );
-    assert!(house.incident().messages().is_empty());
+    assert!(env.incident_channel().messages().is_empty());
 
-    let typed = house
+    let typed = env
         .person("ana")
-        .in_channel(&house.incident())
+        .in_channel(&env.incident_channel())
         .types("/terminate");
-    let asked = typed.option("pid", victim.pid()).option("target", "archive");
-    let card = asked.send().await.message();
+    let command = typed.option("pid", victim.pid()).option("target", "archive");
+    let card = command.send().await.message();
     assert!(card.card().title().contains("on archive"), "{}", card.text());
-    house.has_reactions(&card).await;
-    house.reacts("ben", &card, APPROVE);
+    env.wait_for_bot_reactions(&card).await;
+    env.react("ben", &card, APPROVE);
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
 }
 
 #[tokio::test]
-async fn a_target_that_is_down_holds_up_no_other() {
-    let house = House::plan()
+async fn an_unreachable_target_does_not_delay_the_others() {
+    let env = TestEnv::builder()
         .section("[[target]]\nname = \"billing\"\nurl = \"postgresql://killgate@127.0.0.1:9/postgres\"")
-        .open()
+        .start()
         .await;
-    let mut victim = house.runaway().await;
+    let mut victim = env.sleeping_session().await;
 
-    let typed = house
+    let typed = env
         .person("ana")
-        .in_channel(&house.incident())
+        .in_channel(&env.incident_channel())
         .types("/terminate");
     let answer = typed
         .option("pid", victim.pid())
@@ -130,13 +128,13 @@ async fn a_target_that_is_down_holds_up_no_other() {
         answer.content()
     );
 
-    let typed = house
+    let typed = env
         .person("ana")
-        .in_channel(&house.incident())
+        .in_channel(&env.incident_channel())
         .types("/terminate");
-    let asked = typed.option("pid", victim.pid()).option("target", "orders");
-    let card = asked.send().await.message();
-    house.has_reactions(&card).await;
-    house.reacts("ben", &card, APPROVE);
+    let command = typed.option("pid", victim.pid()).option("target", "orders");
+    let card = command.send().await.message();
+    env.wait_for_bot_reactions(&card).await;
+    env.react("ben", &card, APPROVE);
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
 }

@@ -1,4 +1,4 @@
--- The demo's database, after the guard is installed: a table to lock, and who locks it.
+-- The demo's database, after the guard is installed: a table to lock, and the role that locks it.
 
 ALTER ROLE killgate PASSWORD 'demo';
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# A shop in trouble: one session holds a lock and is forgotten, two wait for it, one reports for ever. Whichever is
-# ended comes back, the forgotten one within ten minutes.
+# Sessions that block each other: a forgotten transaction holds a lock, two sessions wait for it, and a report runs forever. Each
+# is started again after its end.
 set -euo pipefail
 
-again() {
+repeat() {
     while true; do
         "$@" || true
         sleep 10
@@ -11,7 +11,7 @@ again() {
 }
 
 forgotten() {
-    # In psql, \! leaves the transaction open and idle meanwhile.
+    # In psql, \! runs a shell command, which leaves the transaction open and idle.
     PGAPPNAME=migration psql --quiet <<'SQL'
 BEGIN;
 UPDATE products SET stock = stock - 1 WHERE id = 7;
@@ -27,9 +27,9 @@ reporting() {
     PGAPPNAME=report psql --quiet --command "SELECT count(*) FROM products a, products b, products c, products d"
 }
 
-again forgotten &
+repeat forgotten &
 sleep 2
-again waiting 2 &
-again waiting 3 &
-again reporting &
+repeat waiting 2 &
+repeat waiting 3 &
+repeat reporting &
 wait

@@ -1,8 +1,8 @@
-//! What goes wrong with REST calls on request.
+//! Faults of REST calls, on request.
 
 use std::time::Duration;
 
-/// What happens to a call.
+/// What goes wrong with a call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
     /// 429 with `retry_after`, and the call has no effect.
@@ -11,35 +11,35 @@ pub enum Fault {
     Status(u16),
     /// The connection is reset before the call has an effect.
     Reset,
-    /// No answer ever, and no effect.
+    /// The call has no effect and is never answered.
     Hang,
-    /// The call is carried out, but late.
+    /// The call takes effect late.
     Delay(Duration),
-    /// The call is carried out, then the connection is reset: the answer is lost.
+    /// The call takes effect, then the connection is reset, so the answer is lost.
     EffectThenReset,
-    /// The call is carried out, but no answer ever comes.
+    /// The call takes effect but is never answered.
     EffectThenHang,
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Plan {
-    rules: Vec<Rule>,
+pub(crate) struct FaultPlan {
+    rules: Vec<FaultRule>,
 }
 
 #[derive(Debug)]
-struct Rule {
+struct FaultRule {
     method: String,
     path: String,
     left: usize,
     fault: Fault,
 }
 
-impl Plan {
-    /// Plans a fault for the next `count` calls like `POST /channels/*/messages`. A `*` stands for one part of
-    /// the path or for any method, `**` at the end for all the rest.
+impl FaultPlan {
+    /// Plans a fault for the next `count` calls that match, such as `POST /channels/*/messages`. `*` matches one segment of
+    /// the path, or any method; `**` at the end matches the rest.
     pub(crate) fn add(&mut self, count: usize, call: &str, fault: Fault) {
         let (method, path) = call.split_once(' ').unwrap_or(("*", call));
-        self.rules.push(Rule {
+        self.rules.push(FaultRule {
             method: method.into(),
             path: path.into(),
             left: count,
@@ -51,8 +51,8 @@ impl Plan {
         self.rules.clear();
     }
 
-    /// The fault for this call, by the rule that was made first.
-    pub(crate) fn take(&mut self, method: &str, path: &str) -> Option<Fault> {
+    /// The fault for this call, from the oldest matching rule.
+    pub(crate) fn next_fault(&mut self, method: &str, path: &str) -> Option<Fault> {
         let index = self.rules.iter().position(|rule| {
             (rule.method == "*" || rule.method.eq_ignore_ascii_case(method)) && matches(&rule.path, path)
         })?;
@@ -66,7 +66,7 @@ impl Plan {
     }
 }
 
-/// Whether a path such as `/channels/1/messages` fits a pattern such as `/channels/*/messages`.
+/// Whether a path such as `/channels/1/messages` matches a pattern such as `/channels/*/messages`.
 pub(crate) fn matches(pattern: &str, path: &str) -> bool {
     let mut parts = path.trim_matches('/').split('/');
     for wanted in pattern.trim_matches('/').split('/') {
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pattern_fits_part_by_part() {
+    fn a_pattern_matches_segment_by_segment() {
         assert!(matches("/channels/*/messages", "/channels/12/messages"));
         assert!(!matches("/channels/*/messages", "/channels/12/messages/13"));
         assert!(matches("/channels/**", "/channels/12/messages/13"));
@@ -94,12 +94,12 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_is_used_up() {
-        let mut plan = Plan::default();
+    fn a_rule_applies_only_count_times() {
+        let mut plan = FaultPlan::default();
         plan.add(2, "GET /gateway", Fault::Reset);
-        assert_eq!(plan.take("POST", "/gateway"), None);
-        assert_eq!(plan.take("GET", "/gateway"), Some(Fault::Reset));
-        assert_eq!(plan.take("GET", "/gateway"), Some(Fault::Reset));
-        assert_eq!(plan.take("GET", "/gateway"), None);
+        assert_eq!(plan.next_fault("POST", "/gateway"), None);
+        assert_eq!(plan.next_fault("GET", "/gateway"), Some(Fault::Reset));
+        assert_eq!(plan.next_fault("GET", "/gateway"), Some(Fault::Reset));
+        assert_eq!(plan.next_fault("GET", "/gateway"), None);
     }
 }

@@ -1,8 +1,8 @@
-//! A Discord on loopback, for testing bots: REST v10 and the gateway as strict as Discord's, people who
-//! act, and faults on request.
+//! A simulated Discord on loopback, for testing bots: REST v10 and the gateway as strict as Discord's, simulated people, and
+//! faults on request.
 //!
 //! ```no_run
-//! # async fn story() {
+//! # async fn test() {
 //! use discord_sim::Sim;
 //!
 //! let sim = Sim::builder().person("ana", ["oncall"]).person("ben", ["dba"]).channel("incident").start().await;
@@ -16,34 +16,38 @@
 //! # }
 //! ```
 //!
-//! Rooms: `world` is the state and its rules, `rules` the limits on forms, `rest` and `gateway` the two
-//! ways in for a bot, `script` the way in for tests, `control` and `page` the way in for people and for
-//! tests in other languages.
+//! `world` contains Discord's state and behaviour, `rules` the limits on forms. Bots connect through `rest` and `gateway`, Rust
+//! tests use `testing`, and people and tests in other languages use `page` and `control`. No file imports another in a circle.
 
-// The JSON of a guild has more fields than `json!` takes by default.
+// The JSON of a guild has more fields than `json!` supports with the default limit.
 #![recursion_limit = "256"]
 
+mod api_error;
 mod control;
-mod door;
 mod faults;
+mod form_errors;
 mod gateway;
+mod ids;
+mod listener;
 mod rest;
 mod rules;
-mod script;
 mod server;
+mod state;
+mod testing;
 mod world;
 mod world_file;
 
-pub use door::Cut;
+pub use api_error::ApiError;
 pub use faults::Fault;
-pub use gateway::hub::GatewayCommand;
 pub use gateway::intents::Intents;
-pub use rest::log::Call;
-pub use script::{
-    Answer, Builder, Card, Channel, Command, Gateway, Message, Newcomer, Person, Place, Sim, Unsent,
-};
+pub use gateway::sessions::GatewayCommand;
+pub use ids::Id;
+pub use listener::Cut;
+pub use rest::call_log::Call;
 pub use server::Ports;
-pub use world::ids::Id;
+pub use testing::{
+    Card, Channel, GatewayControl, InteractionResponse, MemberSpec, Message, Person, PersonInChannel,
+    SendError, Sim, SimBuilder, TypedCommand,
+};
 pub use world::permissions::Permissions;
-pub use world::refusal::Refusal;
 pub use world_file::WorldFile;

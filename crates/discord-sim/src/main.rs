@@ -1,4 +1,4 @@
-//! `discord-sim`: a Discord on loopback until Ctrl-C.
+//! `discord-sim`: runs a simulated Discord on loopback until Ctrl-C.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -7,14 +7,14 @@ use anyhow::Context;
 use clap::Parser;
 use discord_sim::{Ports, Sim, WorldFile};
 
-/// A Discord on loopback: point a bot at it and act as people on its page.
+/// A simulated Discord on loopback. Connect a bot to it, and act as its people on the page.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
-    /// The page's port; REST is on the next one, the gateway on the one after. 0 lets the system choose all.
+    /// The page's port. REST uses the next port, the gateway the one after that. 0 lets the system choose all three.
     #[arg(long, default_value_t = 8686)]
     port: u16,
-    /// The address to listen on. Whoever reaches it may act as anybody.
+    /// The address to listen on. Anybody who can reach it can act as anybody.
     #[arg(long, default_value = "127.0.0.1")]
     address: IpAddr,
     /// A TOML file that describes guild, roles, people and channels.
@@ -29,22 +29,23 @@ async fn main() -> anyhow::Result<()> {
         Some(path) => {
             let text =
                 std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-            WorldFile::parse(&text).with_context(|| format!("{} is no world", path.display()))?
+            WorldFile::parse(&text)
+                .with_context(|| format!("{} is not a valid world file", path.display()))?
         }
         None => WorldFile::example(),
     };
-    let next = |step: u16| {
+    let port = |offset: u16| {
         if arguments.port == 0 {
             0
         } else {
-            arguments.port.saturating_add(step)
+            arguments.port.saturating_add(offset)
         }
     };
     let ports = Ports {
         address: arguments.address,
-        page: next(0),
-        api: next(1),
-        gateway: next(2),
+        page: port(0),
+        api: port(1),
+        gateway: port(2),
     };
     let sim = file
         .into_builder()
@@ -52,18 +53,18 @@ async fn main() -> anyhow::Result<()> {
         .try_start()
         .await
         .context("cannot start")?;
-    greet(&sim);
+    print_addresses(&sim);
     tokio::signal::ctrl_c().await.context("cannot wait for Ctrl-C")
 }
 
-fn greet(sim: &Sim) {
+fn print_addresses(sim: &Sim) {
     println!("The page:    {}", sim.page_url());
     println!(
         "The API:     {}  (in place of https://discord.com)",
         sim.api_url()
     );
     println!(
-        "The gateway: {}  (bots learn it from GET /api/v10/gateway)",
+        "The gateway: {}  (bots get it from GET /api/v10/gateway)",
         sim.gateway_url()
     );
     println!("Token:       {}", sim.token());
@@ -95,5 +96,5 @@ fn greet(sim: &Sim) {
         "discord.js:  new Client({{ rest: {{ api: \"{}/api\" }} }})",
         sim.api_url()
     );
-    println!("Ctrl-C ends it.");
+    println!("Stop with Ctrl-C.");
 }

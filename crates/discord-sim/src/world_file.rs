@@ -1,11 +1,11 @@
-//! A world described by a TOML file.
+//! A world described in a TOML file.
 
 use serde::Deserialize;
 
-use crate::script::{Builder, Newcomer};
-use crate::world::ids::Id;
+use crate::ids::Id;
+use crate::testing::{MemberSpec, SimBuilder};
 
-/// What a world file says. Ids are integers or strings; those left out are given out.
+/// The contents of a world file. Ids are integers or strings. Missing ids are assigned.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorldFile {
@@ -57,11 +57,11 @@ struct ChannelEntry {
     id: Option<Id>,
 }
 
-/// Two people on call, one database administrator, one without any role.
+/// The default world.
 const EXAMPLE: &str = include_str!("../example-world.toml");
 
 impl WorldFile {
-    /// Reads TOML; the error says where it is wrong.
+    /// Parses TOML. The error contains the line.
     pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
         toml::from_str(text)
     }
@@ -71,8 +71,8 @@ impl WorldFile {
         Self::parse(EXAMPLE).expect("the example is tested")
     }
 
-    pub fn into_builder(self) -> Builder {
-        let mut builder = Builder::default();
+    pub fn into_builder(self) -> SimBuilder {
+        let mut builder = SimBuilder::default();
         if let Some(token) = self.token {
             builder = builder.token(&token);
         }
@@ -91,21 +91,21 @@ impl WorldFile {
         }
         for person in self.people {
             let mut newcomer = if person.bot {
-                Newcomer::bot(&person.name)
+                MemberSpec::bot(&person.name)
             } else {
-                Newcomer::person(&person.name)
+                MemberSpec::person(&person.name)
             };
             newcomer = newcomer.with_roles(person.roles.iter().map(String::as_str));
             if let Some(id) = person.id {
                 newcomer = newcomer.with_id(id.0);
             }
             if let Some(about) = &person.about {
-                newcomer = newcomer.who_is(about);
+                newcomer = newcomer.described_as(about);
             }
             if person.owner {
-                newcomer = newcomer.who_owns_the_guild();
+                newcomer = newcomer.as_owner();
             }
-            builder = builder.newcomer(newcomer);
+            builder = builder.member(newcomer);
         }
         for channel in self.channels {
             builder = match channel.id {
@@ -122,12 +122,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_example_is_a_world() {
+    fn the_example_is_valid() {
         assert_eq!(WorldFile::example().people.len(), 5);
     }
 
     #[test]
-    fn an_unknown_key_is_told_with_its_line() {
+    fn an_unknown_key_is_reported_with_its_line() {
         let error = WorldFile::parse("tokn = 'x'").expect_err("unknown").to_string();
         assert!(error.contains("line 1") && error.contains("tokn"), "{error}");
     }

@@ -1,10 +1,10 @@
-//! Registering commands: what is accepted, what is refused, what comes back.
+//! Registering commands: which are accepted, which are refused, and what is returned.
 
 mod support;
 
 use discord_sim::Sim;
 use serde_json::{Value, json};
-use support::{Rest, fault_at, text};
+use support::{Rest, error_code_at, text};
 
 async fn guild() -> (Sim, Rest, String) {
     let sim = Sim::builder().channel("incident").start().await;
@@ -22,7 +22,7 @@ fn with(options: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn each_fault_is_told_where_it_is() {
+async fn each_error_has_its_path() {
     let (sim, rest, path) = guild().await;
     let option = |name: &str, required: bool| json!({ "type": 3, "name": name, "description": "d", "required": required });
     let choices = |count: usize| -> Vec<Value> {
@@ -86,7 +86,7 @@ async fn each_fault_is_told_where_it_is() {
         ),
     ] {
         let (status, answer) = rest.post(&path, body).await;
-        assert_eq!((status, fault_at(&answer, at)), (400, code), "{answer}");
+        assert_eq!((status, error_code_at(&answer, at)), (400, code), "{answer}");
     }
     assert!(sim.commands().is_empty());
 }
@@ -116,7 +116,7 @@ async fn a_command_of_the_same_name_is_replaced_and_keeps_its_id() {
 }
 
 #[tokio::test]
-async fn localizations_come_only_when_asked_for() {
+async fn localizations_are_returned_only_on_request() {
     let (_sim, rest, path) = guild().await;
     let body = json!({ "name": "ask", "description": "d", "name_localizations": { "de": "frage" } });
     rest.post(&path, body).await;
@@ -126,7 +126,7 @@ async fn localizations_come_only_when_asked_for() {
 }
 
 #[tokio::test]
-async fn a_stranger_is_turned_away() {
+async fn calls_without_the_token_are_refused() {
     let (_sim, rest, path) = guild().await;
     let stranger = rest.with_token("wrong");
     let (status, body) = stranger.get(&path).await;
@@ -145,7 +145,7 @@ async fn a_stranger_is_turned_away() {
 }
 
 #[tokio::test]
-async fn what_serenity_reads_at_the_start_decodes() {
+async fn responses_that_serenity_reads_at_start_decode() {
     use serenity::model::prelude::{
         CurrentApplicationInfo, CurrentUser, GuildChannel, Member, PartialGuild, Role,
     };

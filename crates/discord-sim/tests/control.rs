@@ -1,4 +1,4 @@
-//! Acting over HTTP, as the page and tests in other languages do.
+//! The HTTP interface that the page and tests in other languages use.
 
 mod support;
 
@@ -8,7 +8,7 @@ use axum::Router;
 use axum::routing::get;
 use discord_sim::Sim;
 use serde_json::{Value, json};
-use support::{Rest, Socket, USUAL};
+use support::{DEFAULT_INTENTS, GatewayClient, Rest};
 
 struct Control {
     http: reqwest::Client,
@@ -35,7 +35,7 @@ impl Control {
 }
 
 #[tokio::test]
-async fn a_person_acts_and_sees_what_is_theirs_to_see() {
+async fn a_person_acts_and_sees_only_visible_messages() {
     let sim = Sim::builder()
         .person("ana", ["oncall"])
         .person("ben", [])
@@ -50,7 +50,7 @@ async fn a_person_acts_and_sees_what_is_theirs_to_see() {
     rest.registers(json!({ "name": "ask", "description": "Asks", "options": [
         { "type": 3, "name": "what", "description": "What" }] }))
         .await;
-    let (mut socket, _) = Socket::ready(&sim, USUAL).await;
+    let (mut socket, _) = GatewayClient::ready(&sim, DEFAULT_INTENTS).await;
 
     let world = control.get("/sim/world").await;
     assert_eq!(
@@ -112,7 +112,7 @@ async fn a_person_acts_and_sees_what_is_theirs_to_see() {
 }
 
 #[tokio::test]
-async fn faults_and_outages_are_asked_for() {
+async fn faults_and_outages_can_be_injected() {
     let sim = Sim::builder().channel("incident").start().await;
     let control = Control {
         http: reqwest::Client::new(),
@@ -125,7 +125,7 @@ async fn faults_and_outages_are_asked_for() {
         (rest.get("/gateway").await.0, rest.get("/gateway").await.0),
         (500, 200)
     );
-    let (mut socket, _) = Socket::ready(&sim, USUAL).await;
+    let (mut socket, _) = GatewayClient::ready(&sim, DEFAULT_INTENTS).await;
     assert_eq!(
         control.post("/sim/gateway", json!({ "do": "reconnect" })).await.0,
         204
@@ -144,7 +144,7 @@ async fn faults_and_outages_are_asked_for() {
 }
 
 #[tokio::test]
-async fn somebody_is_offered_the_commands_that_they_may_use() {
+async fn people_are_offered_the_commands_that_they_may_use() {
     let sim = Sim::builder()
         .moderator("mo")
         .person("ana", [])
@@ -183,9 +183,9 @@ async fn somebody_is_offered_the_commands_that_they_may_use() {
     );
 }
 
-/// The page asks for files by name, and a browser says nothing that a test would hear when one is missing.
+/// Follows all file names in the page, because a missing file would fail silently in the browser.
 #[tokio::test]
-async fn every_file_that_the_page_asks_for_is_there_and_may_load_nothing_from_elsewhere() {
+async fn every_file_of_the_page_exists_and_loads_nothing_from_elsewhere() {
     let sim = Sim::builder().start().await;
     let base = reqwest::Url::parse(&sim.page_url()).expect("an address");
     let mut found = BTreeSet::from([base.clone()]);
@@ -213,8 +213,8 @@ async fn every_file_that_the_page_asks_for_is_there_and_may_load_nothing_from_el
 }
 
 #[tokio::test]
-async fn a_program_shows_something_of_its_own_beside_the_channel() {
-    const MODULE: &str = "export function mount(element) { element.textContent = 'the patient'; }";
+async fn an_embedding_program_shows_a_panel_beside_the_channel() {
+    const MODULE: &str = "export function mount(element) { element.textContent = 'the database'; }";
     let routes = Router::new().route(
         "/panel.js",
         get(async || ([("content-type", "text/javascript")], MODULE)),
@@ -237,9 +237,9 @@ async fn a_program_shows_something_of_its_own_beside_the_channel() {
     assert_eq!(control.get("/sim/world").await["aside"], Value::Null);
 }
 
-/// Otherwise a page of anybody's, whose name resolves to 127.0.0.1, could act as anybody here.
+/// Otherwise a foreign page whose name resolves to 127.0.0.1 could act as anybody (DNS rebinding).
 #[tokio::test]
-async fn on_loopback_nobody_is_answered_who_came_by_a_name() {
+async fn on_loopback_requests_by_host_name_are_refused() {
     let sim = Sim::builder().start().await;
     let asking = async |host: &str| {
         let request = reqwest::Client::new()

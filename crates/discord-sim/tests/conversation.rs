@@ -1,10 +1,10 @@
-//! A whole conversation, by the script API on one side and a bare bot on the other.
+//! A whole conversation between the test API and a minimal bot.
 
 mod support;
 
 use discord_sim::Sim;
 use serde_json::{Value, json};
-use support::{Rest, Socket, USUAL};
+use support::{DEFAULT_INTENTS, GatewayClient, Rest};
 
 async fn guild() -> Sim {
     Sim::builder()
@@ -29,7 +29,7 @@ async fn a_command_is_answered_by_a_card_and_a_reaction_by_a_reply() {
     let (ana, ben, incident) = (sim.person("ana"), sim.person("ben"), sim.channel("incident"));
     let rest = Rest::of(&sim);
     rest.registers(terminate()).await;
-    let (mut socket, _) = Socket::ready(&sim, USUAL).await;
+    let (mut socket, _) = GatewayClient::ready(&sim, DEFAULT_INTENTS).await;
     sim.bot_is_ready().await;
 
     let bot = tokio::spawn(async move {
@@ -70,10 +70,10 @@ async fn a_command_is_answered_by_a_card_and_a_reaction_by_a_reply() {
 }
 
 #[tokio::test]
-async fn a_command_that_discord_would_not_send_is_refused_before_the_bot_sees_it() {
+async fn a_command_that_discords_client_would_not_send_is_refused() {
     let sim = guild().await;
     Rest::of(&sim).registers(terminate()).await;
-    let (mut socket, _) = Socket::ready(&sim, USUAL).await;
+    let (mut socket, _) = GatewayClient::ready(&sim, DEFAULT_INTENTS).await;
     let place = sim.person("ana").in_channel(&sim.channel("incident"));
     for (typed, told) in [
         ("/terminate pid:abc", "input a valid integer"),
@@ -85,14 +85,14 @@ async fn a_command_that_discord_would_not_send_is_refused_before_the_bot_sees_it
         let refused = place.types(typed).send_off().expect_err("not sent").to_string();
         assert!(refused.contains(told), "{typed}: {refused}");
     }
-    socket.hears_nothing().await;
+    socket.receives_nothing().await;
 }
 
 #[tokio::test]
 async fn raw_values_reach_the_bot_unchecked() {
     let sim = guild().await;
     Rest::of(&sim).registers(terminate()).await;
-    let (mut socket, _) = Socket::ready(&sim, USUAL).await;
+    let (mut socket, _) = GatewayClient::ready(&sim, DEFAULT_INTENTS).await;
     let place = sim.person("ana").in_channel(&sim.channel("incident"));
     place
         .types("/terminate")

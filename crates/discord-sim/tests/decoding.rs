@@ -1,4 +1,4 @@
-//! Every event decodes with serenity's strict types: an odd field would make that library drop it silently.
+//! Every event decodes with serenity's strict types, because serenity silently drops an event with an unexpected field.
 
 mod support;
 
@@ -7,13 +7,13 @@ use std::collections::BTreeSet;
 use discord_sim::{Intents, Permissions, Sim};
 use serde_json::{Value, json};
 use serenity::model::event::{Event, GatewayEvent};
-use support::{Came, Rest, Socket};
+use support::{GatewayClient, Received, Rest};
 
-/// Every intent, the privileged ones included.
+/// Every intent, including the privileged ones.
 const ALL: u64 = 1 | 1 << 1 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 15;
 
 #[tokio::test]
-async fn every_event_decodes_as_what_it_is() {
+async fn every_event_decodes_as_its_own_type() {
     let sim = Sim::builder()
         .person("ana", ["oncall"])
         .moderator("mod")
@@ -30,7 +30,7 @@ async fn every_event_decodes_as_what_it_is() {
         { "type": 8, "name": "as", "description": "As what" },
     ]}))
     .await;
-    let mut socket = Socket::connect(&sim).await;
+    let mut socket = GatewayClient::connect(&sim).await;
     socket.identify(&sim.token(), ALL).await;
     until(&mut socket, "GUILD_CREATE").await;
 
@@ -99,7 +99,7 @@ async fn autocomplete_and_modals_decode_too() {
     rest.registers(json!({ "name": "ask", "description": "Asks", "options": [
         { "type": 4, "name": "pid", "description": "Pid", "autocomplete": true }] }))
         .await;
-    let (mut socket, _) = Socket::ready(&sim, 1).await;
+    let (mut socket, _) = GatewayClient::ready(&sim, 1).await;
     let (ana, incident) = (sim.person("ana"), sim.channel("incident"));
     let place = ana.in_channel(&incident);
 
@@ -143,8 +143,8 @@ async fn autocomplete_and_modals_decode_too() {
     assert!(submitting.await.expect("an answer").is_ephemeral());
 }
 
-/// Reads on to an event, decoding all on the way.
-async fn until(socket: &mut Socket, name: &str) -> Value {
+/// Reads until an event arrives, and decodes all events before it.
+async fn until(socket: &mut GatewayClient, name: &str) -> Value {
     loop {
         let payload = socket.next().await.payload();
         decode(&payload);
@@ -154,16 +154,16 @@ async fn until(socket: &mut Socket, name: &str) -> Value {
     }
 }
 
-async fn decoded(socket: &mut Socket) -> Value {
+async fn decoded(socket: &mut GatewayClient) -> Value {
     let payload = socket.next().await.payload();
     decode(&payload);
     payload["d"].clone()
 }
 
-async fn decode_all(socket: &mut Socket, last: impl Fn(&Value) -> bool) -> BTreeSet<String> {
+async fn decode_all(socket: &mut GatewayClient, last: impl Fn(&Value) -> bool) -> BTreeSet<String> {
     let mut seen = BTreeSet::new();
     loop {
-        let Came::Payload(payload) = socket.next().await else {
+        let Received::Payload(payload) = socket.next().await else {
             panic!("closed")
         };
         decode(&payload);
@@ -174,11 +174,11 @@ async fn decode_all(socket: &mut Socket, last: impl Fn(&Value) -> bool) -> BTree
     }
 }
 
-/// Decodes a payload, and makes sure that serenity knows the event for what it is.
+/// Decodes a payload, and checks that serenity recognizes the event.
 #[track_caller]
 fn decode(payload: &Value) {
-    // Discord documents no `burst` and `type` for this one, and serenity cannot do without: bots made with it
-    // never see it, and are to be tested against that.
+    // Discord documents no `burst` and `type` for this event, but serenity requires them. Bots that use serenity
+    // never see it, and must be tested with that.
     if payload["t"] == "MESSAGE_REACTION_REMOVE_EMOJI" {
         return;
     }

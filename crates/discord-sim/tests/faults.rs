@@ -1,4 +1,4 @@
-//! Faults on request: each does what its name says, and no more often than asked.
+//! Injected faults: each has its effect, exactly as often as requested.
 
 mod support;
 
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use discord_sim::{Cut, Fault, Sim};
 use reqwest::Method;
 use serde_json::{Value, json};
-use support::{Rest, Socket, USUAL};
+use support::{DEFAULT_INTENTS, GatewayClient, Rest};
 
 async fn guild() -> (Sim, Rest, String) {
     let sim = Sim::builder()
@@ -24,7 +24,7 @@ async fn guild() -> (Sim, Rest, String) {
 const POSTING: &str = "POST /channels/*/messages";
 
 #[tokio::test]
-async fn a_rate_limit_says_how_long_and_has_no_effect() {
+async fn a_rate_limited_call_has_retry_after_and_no_effect() {
     let (sim, rest, path) = guild().await;
     sim.fails_next(
         1,
@@ -44,7 +44,7 @@ async fn a_rate_limit_says_how_long_and_has_no_effect() {
 }
 
 #[tokio::test]
-async fn a_broken_server_and_a_cut_connection_have_no_effect() {
+async fn a_failed_or_cut_call_has_no_effect() {
     let (sim, rest, path) = guild().await;
     sim.fails_next(1, POSTING, Fault::Status(503));
     sim.fails_next(1, POSTING, Fault::Reset);
@@ -64,7 +64,7 @@ async fn a_broken_server_and_a_cut_connection_have_no_effect() {
 }
 
 #[tokio::test]
-async fn an_effect_may_come_without_its_answer() {
+async fn a_call_can_take_effect_without_a_response() {
     let (sim, rest, path) = guild().await;
     sim.fails_next(1, POSTING, Fault::EffectThenReset);
     assert!(
@@ -87,7 +87,7 @@ async fn an_effect_may_come_without_its_answer() {
 }
 
 #[tokio::test]
-async fn a_call_hangs_or_is_late() {
+async fn a_call_can_hang_or_be_delayed() {
     let (sim, rest, path) = guild().await;
     sim.fails_next(1, POSTING, Fault::Hang);
     let body = json!({ "content": "x" });
@@ -104,12 +104,12 @@ async fn a_call_hangs_or_is_late() {
 }
 
 #[tokio::test]
-async fn an_outage_refuses_everything_and_ends() {
+async fn an_outage_refuses_everything_until_restored() {
     let (sim, rest, path) = guild().await;
-    let (mut socket, ready) = Socket::ready(&sim, USUAL).await;
+    let (mut socket, ready) = GatewayClient::ready(&sim, DEFAULT_INTENTS).await;
     let seq = socket.seq;
     sim.outage().await;
-    assert_eq!(socket.next().await, support::Came::Closed(None));
+    assert_eq!(socket.next().await, support::Received::Closed(None));
     let error = rest
         .try_call(Method::GET, "/gateway", &Value::Null)
         .await
@@ -124,7 +124,7 @@ async fn an_outage_refuses_everything_and_ends() {
     );
     sim.restore().await;
     assert_eq!(rest.post(&path, json!({ "content": "x" })).await.0, 200);
-    let mut socket = Socket::connect(&sim).await;
+    let mut socket = GatewayClient::connect(&sim).await;
     socket
         .resume(&sim.token(), support::text(&ready["session_id"]), seq)
         .await;
@@ -132,15 +132,15 @@ async fn an_outage_refuses_everything_and_ends() {
 }
 
 #[tokio::test]
-async fn a_plain_end_is_no_reset() {
+async fn a_normal_end_is_not_a_reset() {
     let (sim, ..) = guild().await;
-    let (mut socket, _) = Socket::ready(&sim, USUAL).await;
+    let (mut socket, _) = GatewayClient::ready(&sim, DEFAULT_INTENTS).await;
     sim.gateway().cuts(Cut::End);
-    assert_eq!(socket.next().await, support::Came::Closed(None));
+    assert_eq!(socket.next().await, support::Received::Closed(None));
 }
 
 #[tokio::test]
-async fn reactions_in_a_row_meet_their_limit_when_limits_are_on() {
+async fn consecutive_reactions_are_rate_limited_when_enabled() {
     let sim = Sim::builder()
         .person("ana", [])
         .channel("incident")
@@ -167,10 +167,10 @@ async fn reactions_in_a_row_meet_their_limit_when_limits_are_on() {
 #[tokio::test]
 async fn dropping_the_simulator_frees_its_ports() {
     let (sim, ..) = guild().await;
-    let (mut socket, _) = Socket::ready(&sim, USUAL).await;
+    let (mut socket, _) = GatewayClient::ready(&sim, DEFAULT_INTENTS).await;
     let url = format!("{}/api/v10/gateway", sim.api_url());
     drop(sim);
-    assert_eq!(socket.next().await, support::Came::Closed(None));
+    assert_eq!(socket.next().await, support::Received::Closed(None));
     let gone = async { while reqwest::get(&url).await.is_ok() {} };
     tokio::time::timeout(Duration::from_secs(10), gone)
         .await

@@ -1,4 +1,4 @@
-//! The gateway's stories: identify, resume, invalid sessions, intents, close codes, compression.
+//! The gateway: identify, resume, invalid sessions, intents, close codes, compression.
 
 mod support;
 
@@ -8,7 +8,7 @@ use std::time::Duration;
 use discord_sim::{Cut, Intents, Ports, Sim};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
-use support::{Came, GUILDS, MESSAGES, Socket, USUAL, text};
+use support::{DEFAULT_INTENTS, GUILDS, GatewayClient, MESSAGES, Received, text};
 
 async fn guild() -> Sim {
     Sim::builder()
@@ -24,7 +24,7 @@ fn say(sim: &Sim, words: &str) {
 }
 
 #[tokio::test]
-async fn each_mistake_closes_with_its_code() {
+async fn each_protocol_error_closes_with_its_code() {
     let sim = guild().await;
     let token = sim.token();
     let identify = |token: &str, intents: Value| {
@@ -43,36 +43,36 @@ async fn each_mistake_closes_with_its_code() {
         ),
         ("x".repeat(5000), 4002),
     ] {
-        let mut socket = Socket::connect(&sim).await;
+        let mut socket = GatewayClient::connect(&sim).await;
         socket.send_text(&sent).await;
-        assert_eq!(socket.next().await, Came::Closed(Some(code)), "{sent}");
+        assert_eq!(socket.next().await, Received::Closed(Some(code)), "{sent}");
     }
-    let (mut socket, _) = Socket::ready(&sim, USUAL).await;
+    let (mut socket, _) = GatewayClient::ready(&sim, DEFAULT_INTENTS).await;
     socket.send(json!({ "op": 99, "d": null })).await;
-    assert_eq!(socket.next().await, Came::Closed(Some(4001)));
-    let (mut socket, _) = Socket::ready(&sim, USUAL).await;
-    socket.identify(&token, USUAL).await;
-    assert_eq!(socket.next().await, Came::Closed(Some(4005)));
-    let (mut socket, ready) = Socket::ready(&sim, USUAL).await;
+    assert_eq!(socket.next().await, Received::Closed(Some(4001)));
+    let (mut socket, _) = GatewayClient::ready(&sim, DEFAULT_INTENTS).await;
+    socket.identify(&token, DEFAULT_INTENTS).await;
+    assert_eq!(socket.next().await, Received::Closed(Some(4005)));
+    let (mut socket, ready) = GatewayClient::ready(&sim, DEFAULT_INTENTS).await;
     assert_eq!(text(&ready["resume_gateway_url"]), sim.gateway_url());
     for _ in 0..121 {
         socket.send(json!({ "op": 3, "d": {} })).await;
     }
-    assert_eq!(socket.next().await, Came::Closed(Some(4008)));
+    assert_eq!(socket.next().await, Received::Closed(Some(4008)));
 }
 
 #[tokio::test]
-async fn what_was_missed_is_replayed_on_resume() {
+async fn missed_events_are_replayed_on_resume() {
     let sim = guild().await;
-    let (mut socket, ready) = Socket::ready(&sim, USUAL).await;
+    let (mut socket, ready) = GatewayClient::ready(&sim, DEFAULT_INTENTS).await;
     say(&sim, "before");
     socket.event("MESSAGE_CREATE").await;
     let seq = socket.seq;
     sim.gateway().cuts(Cut::Reset);
-    assert_eq!(socket.next().await, Came::Closed(None));
+    assert_eq!(socket.next().await, Received::Closed(None));
     say(&sim, "meanwhile");
 
-    let mut socket = Socket::connect(&sim).await;
+    let mut socket = GatewayClient::connect(&sim).await;
     socket.resume(&sim.token(), text(&ready["session_id"]), seq).await;
     let missed = socket.event("MESSAGE_CREATE").await;
     assert_eq!(missed["author"]["username"], "ana");
@@ -83,23 +83,23 @@ async fn what_was_missed_is_replayed_on_resume() {
 }
 
 #[tokio::test]
-async fn a_resume_is_refused_when_the_session_is_lost_or_closed_for_good() {
+async fn a_resume_is_refused_when_the_session_is_lost_or_ended() {
     let sim = guild().await;
-    let (socket, ready) = Socket::ready(&sim, USUAL).await;
+    let (socket, ready) = GatewayClient::ready(&sim, DEFAULT_INTENTS).await;
     let session = text(&ready["session_id"]).to_owned();
     socket.closes(1000).await;
     sim.eventually(Duration::from_secs(10), "the bot is gone", || {
         !sim.gateway().has_the_bot()
     })
     .await;
-    let mut socket = Socket::connect(&sim).await;
+    let mut socket = GatewayClient::connect(&sim).await;
     socket.resume(&sim.token(), &session, 1).await;
     let answer = socket.next().await.payload();
     assert_eq!((&answer["op"], &answer["d"]), (&json!(9), &json!(false)));
-    socket.identify(&sim.token(), USUAL).await;
+    socket.identify(&sim.token(), DEFAULT_INTENTS).await;
     let ready = socket.event("READY").await;
     sim.gateway().loses_sessions();
-    let mut other = Socket::connect(&sim).await;
+    let mut other = GatewayClient::connect(&sim).await;
     other.resume(&sim.token(), text(&ready["session_id"]), 1).await;
     assert_eq!(other.next().await.payload()["op"], 9);
 }
@@ -107,22 +107,22 @@ async fn a_resume_is_refused_when_the_session_is_lost_or_closed_for_good() {
 #[tokio::test]
 async fn a_sequence_from_the_future_closes_with_4007() {
     let sim = guild().await;
-    let (_first, ready) = Socket::ready(&sim, USUAL).await;
-    let mut socket = Socket::connect(&sim).await;
+    let (_first, ready) = GatewayClient::ready(&sim, DEFAULT_INTENTS).await;
+    let mut socket = GatewayClient::connect(&sim).await;
     socket.resume(&sim.token(), text(&ready["session_id"]), 999).await;
-    assert_eq!(socket.next().await, Came::Closed(Some(4007)));
+    assert_eq!(socket.next().await, Received::Closed(Some(4007)));
 }
 
 #[tokio::test]
-async fn reconnect_and_invalid_session_are_told() {
+async fn reconnect_and_invalid_session_are_sent() {
     let sim = guild().await;
-    let (mut socket, ready) = Socket::ready(&sim, USUAL).await;
+    let (mut socket, ready) = GatewayClient::ready(&sim, DEFAULT_INTENTS).await;
     sim.gateway().asks_to_reconnect();
     assert_eq!(socket.next().await.payload()["op"], 7);
     sim.gateway().invalidates_sessions(true);
     assert_eq!(socket.next().await.payload()["d"], true);
     let seq = socket.seq;
-    let mut other = Socket::connect(&sim).await;
+    let mut other = GatewayClient::connect(&sim).await;
     other.resume(&sim.token(), text(&ready["session_id"]), seq).await;
     other.event("RESUMED").await;
     sim.gateway().invalidates_sessions(false);
@@ -130,17 +130,17 @@ async fn reconnect_and_invalid_session_are_told() {
 }
 
 #[tokio::test]
-async fn two_identifies_in_a_row_are_one_too_many() {
+async fn a_second_identify_too_soon_is_refused() {
     let sim = Sim::builder().channel("incident").start().await;
-    let (_socket, _) = Socket::ready(&sim, USUAL).await;
-    let mut second = Socket::connect(&sim).await;
-    second.identify(&sim.token(), USUAL).await;
+    let (_socket, _) = GatewayClient::ready(&sim, DEFAULT_INTENTS).await;
+    let mut second = GatewayClient::connect(&sim).await;
+    second.identify(&sim.token(), DEFAULT_INTENTS).await;
     let answer = second.next().await.payload();
     assert_eq!((&answer["op"], &answer["d"]), (&json!(9), &json!(false)));
 }
 
 #[tokio::test]
-async fn only_events_asked_for_come_and_content_needs_its_intent() {
+async fn intents_filter_events_and_message_content() {
     let sim = Sim::builder()
         .person("ana", [])
         .channel("incident")
@@ -148,52 +148,52 @@ async fn only_events_asked_for_come_and_content_needs_its_intent() {
         .privileged(Intents::MESSAGE_CONTENT)
         .start()
         .await;
-    let (mut deaf, _) = Socket::ready(&sim, GUILDS).await;
-    let (mut plain, _) = Socket::ready(&sim, MESSAGES).await;
-    let (mut full, _) = Socket::ready(&sim, MESSAGES | 1 << 15).await;
+    let (mut deaf, _) = GatewayClient::ready(&sim, GUILDS).await;
+    let (mut plain, _) = GatewayClient::ready(&sim, MESSAGES).await;
+    let (mut full, _) = GatewayClient::ready(&sim, MESSAGES | 1 << 15).await;
     say(&sim, "secret");
     assert_eq!(plain.event("MESSAGE_CREATE").await["content"], "");
     assert_eq!(full.event("MESSAGE_CREATE").await["content"], "secret");
     say(&sim, &format!("<@{}> hello", sim.bot_id()));
     assert_ne!(plain.event("MESSAGE_CREATE").await["content"], "");
     sim.person("ana").loses_role("@everyone");
-    deaf.hears_nothing().await;
+    deaf.receives_nothing().await;
 }
 
 #[tokio::test]
-async fn a_silent_connection_gives_nothing_and_replays_later() {
+async fn a_silent_connection_sends_nothing_and_its_session_replays_later() {
     let sim = guild().await;
-    let (mut socket, ready) = Socket::ready(&sim, USUAL).await;
+    let (mut socket, ready) = GatewayClient::ready(&sim, DEFAULT_INTENTS).await;
     let seq = socket.seq;
     sim.gateway().goes_silent();
     socket.send(json!({ "op": 1, "d": seq })).await;
     say(&sim, "unheard");
-    let mut other = Socket::connect(&sim).await;
+    let mut other = GatewayClient::connect(&sim).await;
     other.resume(&sim.token(), text(&ready["session_id"]), seq).await;
     other.event("MESSAGE_CREATE").await;
-    // The first thing the silent connection gives is its end: it was replaced.
-    assert_eq!(socket.next().await, Came::Closed(Some(4000)));
+    // The silent connection is closed because the session was resumed on another one.
+    assert_eq!(socket.next().await, Received::Closed(Some(4000)));
 }
 
 #[tokio::test]
-async fn who_sends_no_heartbeats_is_timed_out() {
+async fn a_connection_without_heartbeats_times_out() {
     let sim = Sim::builder()
         .channel("incident")
         .heartbeat_every(Duration::from_millis(100))
         .start()
         .await;
-    let (mut socket, _) = Socket::ready(&sim, USUAL).await;
-    assert_eq!(socket.next().await, Came::Closed(Some(4009)));
+    let (mut socket, _) = GatewayClient::ready(&sim, DEFAULT_INTENTS).await;
+    assert_eq!(socket.next().await, Received::Closed(Some(4009)));
 }
 
 #[tokio::test]
-async fn events_are_repeated_and_delayed_on_request() {
+async fn events_can_be_repeated_and_delayed() {
     let sim = guild().await;
-    let (mut socket, _) = Socket::ready(&sim, USUAL).await;
+    let (mut socket, _) = GatewayClient::ready(&sim, DEFAULT_INTENTS).await;
     sim.gateway().repeats_events(2);
     sim.gateway().delays_events(Duration::from_millis(50));
     say(&sim, "twice");
-    socket.hears_nothing().await;
+    socket.receives_nothing().await;
     let (first, second) = (
         socket.event("MESSAGE_CREATE").await,
         socket.event("MESSAGE_CREATE").await,
@@ -202,7 +202,7 @@ async fn events_are_repeated_and_delayed_on_request() {
 }
 
 #[tokio::test]
-async fn new_connections_are_refused_turned_away_or_left_hanging() {
+async fn new_connections_can_be_refused_answered_503_or_left_hanging() {
     let sim = guild().await;
     let url = sim.gateway_url();
     sim.gateway().refuses().await;
@@ -223,7 +223,7 @@ async fn new_connections_are_refused_turned_away_or_left_hanging() {
         tokio::time::timeout(Duration::from_millis(200), tokio_tungstenite::connect_async(&url)).await;
     assert!(hanging.is_err());
     sim.gateway().recovers().await;
-    Socket::ready(&sim, USUAL).await;
+    GatewayClient::ready(&sim, DEFAULT_INTENTS).await;
 }
 
 #[tokio::test]
@@ -247,7 +247,8 @@ async fn a_zlib_stream_carries_the_same_payloads() {
         serde_json::from_slice(&out).expect("JSON")
     };
     assert_eq!(read(&mut stream).await["op"], 10);
-    let identify = json!({ "op": 2, "d": { "token": sim.token(), "intents": USUAL, "properties": {} } });
+    let identify =
+        json!({ "op": 2, "d": { "token": sim.token(), "intents": DEFAULT_INTENTS, "properties": {} } });
     futures_util::SinkExt::send(&mut stream, identify.to_string().into())
         .await
         .expect("sent");
@@ -256,7 +257,7 @@ async fn a_zlib_stream_carries_the_same_payloads() {
 }
 
 #[tokio::test]
-async fn where_it_listens_everywhere_it_names_loopback() {
+async fn listening_on_all_addresses_reports_loopback() {
     let everywhere = Ports {
         address: Ipv4Addr::UNSPECIFIED.into(),
         ..Ports::default()
@@ -265,5 +266,5 @@ async fn where_it_listens_everywhere_it_names_loopback() {
     for url in [sim.api_url(), sim.gateway_url(), sim.page_url()] {
         assert!(url.contains("://127.0.0.1:"), "{url}");
     }
-    Socket::ready(&sim, USUAL).await;
+    GatewayClient::ready(&sim, DEFAULT_INTENTS).await;
 }

@@ -1,17 +1,17 @@
-//! Answers to interactions: once, in time, in the right form.
+//! Responses to interactions: once, in time, and in a valid form.
 
 mod support;
 
 use std::time::Duration;
 
-use discord_sim::{Sim, Unsent};
+use discord_sim::{SendError, Sim};
 use serde_json::{Value, json};
-use support::{Rest, Socket, fault_at, text};
+use support::{GatewayClient, Rest, error_code_at, text};
 
 struct Story {
     sim: Sim,
     rest: Rest,
-    socket: Socket,
+    socket: GatewayClient,
 }
 
 impl Story {
@@ -27,7 +27,7 @@ impl Story {
         let rest = Rest::of(&sim);
         rest.registers(json!({ "name": "ask", "description": "Asks" }))
             .await;
-        let (socket, _) = Socket::ready(&sim, 1).await;
+        let (socket, _) = GatewayClient::ready(&sim, 1).await;
         Self { sim, rest, socket }
     }
 
@@ -35,8 +35,8 @@ impl Story {
         Self::begin(Duration::from_secs(3), Duration::from_mins(15)).await
     }
 
-    /// Ana asks; gives what the bot hears.
-    async fn asked(&mut self) -> (discord_sim::Answer, Value) {
+    /// Ana sends a command. Returns the interaction that the bot receives.
+    async fn asked(&mut self) -> (discord_sim::InteractionResponse, Value) {
         let place = self.sim.person("ana").in_channel(&self.sim.channel("incident"));
         let answer = place.types("/ask").send_off().expect("sent");
         (answer, self.socket.event("INTERACTION_CREATE").await)
@@ -48,7 +48,7 @@ impl Story {
 }
 
 #[tokio::test]
-async fn a_second_answer_is_refused() {
+async fn a_second_response_is_refused() {
     let mut story = Story::usual().await;
     let (_, asked) = story.asked().await;
     let answer = json!({ "type": 4, "data": { "content": "yes" } });
@@ -58,7 +58,7 @@ async fn a_second_answer_is_refused() {
 }
 
 #[tokio::test]
-async fn an_answer_that_comes_too_late_is_to_an_unknown_interaction() {
+async fn a_late_response_is_to_an_unknown_interaction() {
     let mut story = Story::begin(Duration::from_millis(50), Duration::from_mins(15)).await;
     let (answer, asked) = story.asked().await;
     assert!(!answer.acknowledged().await);
@@ -67,12 +67,12 @@ async fn an_answer_that_comes_too_late_is_to_an_unknown_interaction() {
     let place = story.sim.person("ana").in_channel(&story.sim.channel("incident"));
     assert_eq!(
         place.types("/ask").try_send().await.expect_err("no answer"),
-        Unsent::NoAnswer
+        SendError::NoAnswer
     );
 }
 
 #[tokio::test]
-async fn what_an_answer_became_is_told_however_that_is_asked_for() {
+async fn with_response_returns_the_message_in_every_spelling() {
     let mut story = Story::usual().await;
     for (yes, status) in [("true", 200), ("1", 200), ("false", 204), ("0", 204)] {
         let (_, asked) = story.asked().await;
@@ -86,7 +86,7 @@ async fn what_an_answer_became_is_told_however_that_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_deferred_answer_is_filled_in_by_its_token() {
+async fn a_deferred_response_is_filled_in_by_its_token() {
     let mut story = Story::usual().await;
     let (answer, asked) = story.asked().await;
     let path = format!(
@@ -110,7 +110,7 @@ async fn a_deferred_answer_is_filled_in_by_its_token() {
 }
 
 #[tokio::test]
-async fn a_first_follow_up_fills_in_and_a_second_replies() {
+async fn the_first_follow_up_fills_in_and_the_second_replies() {
     let mut story = Story::usual().await;
     let (answer, asked) = story.asked().await;
     story.rest.answers(&asked, json!({ "type": 5 })).await;
@@ -133,7 +133,7 @@ async fn a_first_follow_up_fills_in_and_a_second_replies() {
 }
 
 #[tokio::test]
-async fn an_ephemeral_answer_is_not_in_the_channel() {
+async fn an_ephemeral_response_is_not_in_the_channel() {
     let mut story = Story::usual().await;
     let (answer, asked) = story.asked().await;
     story
@@ -149,11 +149,11 @@ async fn an_ephemeral_answer_is_not_in_the_channel() {
     let path = format!("/channels/{}/messages/{}", message.channel_id(), message.id());
     assert_eq!(story.rest.get(&path).await.1["code"], 10008);
     assert!(story.sim.transcript().contains("only ana sees this"));
-    story.socket.hears_nothing().await;
+    story.socket.receives_nothing().await;
 }
 
 #[tokio::test]
-async fn a_token_works_after_the_answer_and_until_it_dies() {
+async fn a_token_works_after_the_response_until_it_expires() {
     let mut story = Story::begin(Duration::from_secs(3), Duration::from_millis(200)).await;
     let (_, asked) = story.asked().await;
     let webhook = story.webhook(&asked);
@@ -173,17 +173,17 @@ async fn a_token_works_after_the_answer_and_until_it_dies() {
 }
 
 #[tokio::test]
-async fn an_answer_of_the_wrong_form_is_refused_and_may_be_mended() {
+async fn an_invalid_response_is_refused_and_can_be_corrected() {
     let mut story = Story::usual().await;
     let (answer, asked) = story.asked().await;
     let (status, body) = story
         .rest
         .answers(&asked, json!({ "type": 8, "data": { "choices": [] } }))
         .await;
-    assert_eq!((status, fault_at(&body, "type")), (400, "BASE_TYPE_CHOICES"));
+    assert_eq!((status, error_code_at(&body, "type")), (400, "BASE_TYPE_CHOICES"));
     let long = json!({ "type": 4, "data": { "content": "x".repeat(2001) } });
     assert_eq!(
-        fault_at(&story.rest.answers(&asked, long).await.1, "data.content"),
+        error_code_at(&story.rest.answers(&asked, long).await.1, "data.content"),
         "BASE_TYPE_MAX_LENGTH"
     );
     let good = json!({ "type": 4, "data": { "content": "ok" } });
@@ -248,7 +248,7 @@ async fn a_button_updates_its_message_and_a_menu_sends_its_values() {
 }
 
 #[tokio::test]
-async fn a_menu_of_people_sends_along_who_was_chosen() {
+async fn a_user_menu_sends_the_selected_users() {
     let mut story = Story::usual().await;
     let place = story.sim.channel("incident");
     let menu = json!([{ "type": 1, "components": [{ "type": 5, "custom_id": "who" }] }]);

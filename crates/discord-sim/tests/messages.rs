@@ -4,7 +4,7 @@ mod support;
 
 use discord_sim::{Permissions, Sim};
 use serde_json::{Value, json};
-use support::{Rest, fault_at, text};
+use support::{Rest, error_code_at, text};
 
 async fn guild() -> (Sim, Rest, String) {
     let sim = Sim::builder()
@@ -22,7 +22,7 @@ async fn guild() -> (Sim, Rest, String) {
 }
 
 #[tokio::test]
-async fn what_is_too_long_is_refused_where_it_is() {
+async fn texts_that_are_too_long_are_refused_with_their_path() {
     let (_sim, rest, path) = guild().await;
     let long = |length: usize| "x".repeat(length);
     let field = |name: usize, value: usize| json!({ "name": long(name), "value": long(value) });
@@ -102,12 +102,12 @@ async fn what_is_too_long_is_refused_where_it_is() {
         ),
     ] {
         let (status, answer) = rest.post(&path, body.clone()).await;
-        assert_eq!((status, fault_at(&answer, at)), (400, code), "{answer}");
+        assert_eq!((status, error_code_at(&answer, at)), (400, code), "{answer}");
     }
 }
 
 #[tokio::test]
-async fn what_is_just_short_enough_is_posted() {
+async fn texts_of_the_maximum_length_are_posted() {
     let (sim, rest, path) = guild().await;
     let body = json!({ "content": "ä".repeat(2000), "embeds": [
         { "title": "x".repeat(256), "description": "y".repeat(4096), "footer": { "text": "z".repeat(1648) } }] });
@@ -116,7 +116,7 @@ async fn what_is_just_short_enough_is_posted() {
         { "title": "x".repeat(256), "description": "y".repeat(4096), "footer": { "text": "z".repeat(1649) } }] });
     let (status, answer) = rest.post(&path, one_more).await;
     assert_eq!(
-        (status, fault_at(&answer, "embeds")),
+        (status, error_code_at(&answer, "embeds")),
         (400, "MAX_EMBED_SIZE_EXCEEDED")
     );
     assert_eq!(sim.channel("incident").messages().len(), 1);
@@ -141,10 +141,10 @@ async fn a_mention_may_be_parsed_or_listed_but_not_both() {
     let both = json!({ "content": "<@1>", "allowed_mentions": { "parse": ["users"], "users": ["1"] } });
     let (status, answer) = rest.post(&path, both).await;
     let code = "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE";
-    assert_eq!((status, fault_at(&answer, "allowed_mentions")), (400, code));
+    assert_eq!((status, error_code_at(&answer, "allowed_mentions")), (400, code));
     let bad = json!({ "content": "x", "allowed_mentions": { "parse": ["everybody"] } });
     assert_eq!(
-        fault_at(&rest.post(&path, bad).await.1, "allowed_mentions.parse.0"),
+        error_code_at(&rest.post(&path, bad).await.1, "allowed_mentions.parse.0"),
         "BASE_TYPE_CHOICES"
     );
 
@@ -154,7 +154,7 @@ async fn a_mention_may_be_parsed_or_listed_but_not_both() {
     for (allowed, pinged) in [
         (json!({ "parse": [] }), vec![]),
         (json!({ "users": [ben.to_string()] }), vec!["ben"]),
-        // The role dba is not mentionable, and the bot may not mention everyone.
+        // The role dba is not mentionable, and the bot lacks Mention Everyone.
         (
             json!({ "roles": [oncall.to_string(), dba.to_string()] }),
             vec!["ana"],
@@ -186,12 +186,12 @@ async fn an_enforced_nonce_posts_once() {
 }
 
 #[tokio::test]
-async fn a_reply_needs_its_message_unless_told_otherwise() {
+async fn a_reply_needs_its_message_unless_optional() {
     let (_sim, rest, path) = guild().await;
     let reply = |fail: bool| json!({ "content": "re", "message_reference": { "message_id": "5", "fail_if_not_exists": fail } });
     let (status, answer) = rest.post(&path, reply(true)).await;
     assert_eq!(
-        (status, fault_at(&answer, "message_reference")),
+        (status, error_code_at(&answer, "message_reference")),
         (400, "REPLIES_UNKNOWN_MESSAGE")
     );
     let (status, answer) = rest.post(&path, reply(false)).await;
@@ -199,7 +199,7 @@ async fn a_reply_needs_its_message_unless_told_otherwise() {
 }
 
 #[tokio::test]
-async fn each_missing_permission_is_told_by_its_code() {
+async fn each_missing_permission_has_its_code() {
     let (sim, rest, path) = guild().await;
     let incident = sim.channel("incident");
     let (_, posted) = rest.post(&path, json!({ "content": "here" })).await;
@@ -245,7 +245,7 @@ async fn each_missing_permission_is_told_by_its_code() {
 }
 
 #[tokio::test]
-async fn the_history_is_read_in_parts() {
+async fn the_history_is_read_in_pages() {
     let (sim, rest, path) = guild().await;
     let place = sim.person("ana").in_channel(&sim.channel("incident"));
     let ids: Vec<u64> = (0..6).map(|n| place.says(&format!("{n}")).id()).collect();
@@ -271,7 +271,7 @@ async fn the_history_is_read_in_parts() {
         );
     }
     assert_eq!(
-        fault_at(&rest.get(&format!("{path}?limit=101")).await.1, "limit"),
+        error_code_at(&rest.get(&format!("{path}?limit=101")).await.1, "limit"),
         "NUMBER_TYPE_MAX"
     );
 }
@@ -315,6 +315,6 @@ async fn components_are_checked() {
         ),
     ] {
         let (status, answer) = rest.post(&path, body).await;
-        assert_eq!((status, fault_at(&answer, &at)), (400, code), "{answer}");
+        assert_eq!((status, error_code_at(&answer, &at)), (400, code), "{answer}");
     }
 }

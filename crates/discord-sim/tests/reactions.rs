@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use support::{Rest, text};
 
 #[tokio::test]
-async fn reactors_are_listed_in_parts_and_by_id() {
+async fn reactors_are_listed_in_pages_by_id() {
     let sim = Sim::builder()
         .person("a", [])
         .person("b", [])
@@ -41,7 +41,7 @@ async fn reactors_are_listed_in_parts_and_by_id() {
 }
 
 #[tokio::test]
-async fn what_is_no_emoji_is_unknown() {
+async fn an_invalid_emoji_is_unknown() {
     let sim = Sim::builder().person("a", []).channel("incident").start().await;
     let rest = Rest::of(&sim);
     let message = sim.person("a").in_channel(&sim.channel("incident")).says("vote");
@@ -67,7 +67,7 @@ async fn what_is_no_emoji_is_unknown() {
 }
 
 #[tokio::test]
-async fn a_bot_takes_off_its_own_and_as_a_moderator_any() {
+async fn a_bot_removes_its_own_reactions_and_as_moderator_any() {
     let sim = Sim::builder()
         .person("a", [])
         .moderator("mod")
@@ -93,7 +93,7 @@ async fn a_bot_takes_off_its_own_and_as_a_moderator_any() {
 }
 
 #[tokio::test]
-async fn a_twenty_first_emoji_is_one_too_many() {
+async fn a_twenty_first_emoji_is_refused() {
     let sim = Sim::builder().person("a", []).channel("incident").start().await;
     let rest = Rest::of(&sim);
     let message = sim.person("a").in_channel(&sim.channel("incident")).says("vote");

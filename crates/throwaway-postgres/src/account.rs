@@ -1,5 +1,5 @@
 use std::fs;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -9,30 +9,31 @@ use anyhow::{Context, Result};
 /// The account that a server runs under.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Account {
-    /// The one that runs this process.
+    /// The account of this process.
     Own,
-    /// Another one, because this process is root's and `postgres` refuses to run as root.
+    /// Another account, because this process runs as root and `postgres` refuses to.
     Other { uid: u32, gid: u32 },
 }
 
 impl Account {
-    /// Who `ours`, a folder made by this process, belongs to is who runs this process.
-    pub(crate) fn for_owner_of(ours: &Path) -> Result<Self> {
-        if fs::metadata(ours)?.uid() != 0 {
+    /// The account for a server. The owner of `own_folder`, which this process created, is the account of this process.
+    pub(crate) fn for_owner_of(own_folder: &Path) -> Result<Self> {
+        if fs::metadata(own_folder)?.uid() != 0 {
             return Ok(Self::Own);
         }
         let passwd = fs::read_to_string("/etc/passwd").context("cannot read /etc/passwd")?;
         ["postgres", "nobody"]
             .iter()
-            .find_map(|name| entry(&passwd, name))
+            .find_map(|name| passwd_entry(&passwd, name))
             .context(
                 "root cannot run postgres, and /etc/passwd has neither `postgres` nor `nobody` to run it as",
             )
     }
 
-    pub(crate) fn give(self, path: &Path) -> Result<()> {
+    pub(crate) fn chown(self, path: &Path) -> Result<()> {
         if let Self::Other { uid, gid } = self {
-            chown(path, Some(uid), Some(gid)).with_context(|| format!("cannot chown {}", path.display()))?;
+            std::os::unix::fs::chown(path, Some(uid), Some(gid))
+                .with_context(|| format!("cannot chown {}", path.display()))?;
         }
         Ok(())
     }
@@ -45,7 +46,7 @@ impl Account {
     }
 }
 
-fn entry(passwd: &str, name: &str) -> Option<Account> {
+fn passwd_entry(passwd: &str, name: &str) -> Option<Account> {
     passwd.lines().find_map(|line| {
         let mut fields = line.split(':');
         if fields.next()? != name {

@@ -4,10 +4,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// Names a folder of PostgreSQL binaries to use instead of those that are installed.
+/// The environment variable for a folder of PostgreSQL binaries to use instead of the installed ones.
 const FOLDER_VARIABLE: &str = "KILLGATE_POSTGRES_BIN";
 
-/// One installation of PostgreSQL: a folder that holds at least `postgres` and `initdb`.
+/// A PostgreSQL installation: a folder that contains at least `postgres` and `initdb`.
 #[derive(Clone, Debug)]
 pub struct Binaries {
     folder: PathBuf,
@@ -15,14 +15,14 @@ pub struct Binaries {
 }
 
 impl Binaries {
-    /// Looks in the folder that `KILLGATE_POSTGRES_BIN` names, else along `PATH`, else in
-    /// `/usr/lib/postgresql/*/bin` (where Debian keeps them) from the newest major down.
+    /// Searches the folder that `KILLGATE_POSTGRES_BIN` names, else `PATH`, else
+    /// `/usr/lib/postgresql/*/bin` (Debian), newest major first.
     pub fn find() -> Result<Self> {
         if let Some(folder) = env::var_os(FOLDER_VARIABLE) {
             let folder = PathBuf::from(folder);
             ensure!(
                 folder.is_absolute() && is_installation(&folder),
-                "{FOLDER_VARIABLE} is {}, which is no absolute path of a folder with `postgres` and `initdb`",
+                "{FOLDER_VARIABLE} is {}, which is not the absolute path of a folder with `postgres` and `initdb`",
                 folder.display()
             );
             return Self::of(&folder);
@@ -59,7 +59,7 @@ impl Binaries {
         })
     }
 
-    /// What `postgres --version` says, for example `postgres (PostgreSQL) 18.4`.
+    /// The output of `postgres --version`, for example `postgres (PostgreSQL) 18.4`.
     pub fn version(&self) -> &str {
         &self.version
     }

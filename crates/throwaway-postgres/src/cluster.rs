@@ -11,14 +11,14 @@ use tokio_postgres::{Client, NoTls};
 
 use crate::binaries::Binaries;
 use crate::server::Server;
-use crate::settings::Builder;
+use crate::settings::ClusterBuilder;
 use crate::template;
-use crate::victim::Newcomer;
+use crate::victim::SessionBuilder;
 
-/// The login role that [`Cluster::bot`] makes.
+/// The login role that [`Cluster::bot`] creates.
 pub const BOT: &str = "killgate";
 
-/// A running PostgreSQL server of one's own, on loopback and on a Unix socket; dropping it removes it.
+/// A running PostgreSQL server on loopback and a Unix socket. Dropping it removes it.
 #[derive(Debug)]
 pub struct Cluster {
     server: Arc<Mutex<Server>>,
@@ -26,41 +26,41 @@ pub struct Cluster {
     port: u16,
 }
 
-/// One cluster for all who ask in this process, started by the first.
+/// A cluster shared by all tests of this process, started on the first call.
 pub async fn shared() -> Result<&'static Cluster> {
-    // A static is never dropped: the watcher removes this one when the process ends.
+    // Statics are never dropped, so the watcher removes this cluster when the process ends.
     static SHARED: OnceCell<Cluster> = OnceCell::const_new();
     SHARED.get_or_try_init(Cluster::start).await
 }
 
-/// Opens a connection, which a task drives until it ends.
+/// Opens a connection, driven by a task.
 pub async fn connect(url: &str) -> Result<Client> {
     let (client, connection) = tokio_postgres::connect(url, NoTls)
         .await
         .with_context(|| format!("cannot connect to {url}"))?;
-    // Whoever uses the client is told of a lost connection by its next call.
+    // If the connection is lost, the client's next call returns an error.
     tokio::spawn(connection);
     Ok(client)
 }
 
 impl Cluster {
-    /// Starts a cluster as `initdb` makes it, where every local connection is trusted.
+    /// Starts a cluster with the defaults of `initdb` and `trust` authentication.
     pub async fn start() -> Result<Self> {
         Self::builder().start().await
     }
 
-    /// To choose settings before the start.
-    pub fn builder() -> Builder {
-        Builder::default()
+    /// Configures a cluster before it starts.
+    pub fn builder() -> ClusterBuilder {
+        ClusterBuilder::default()
     }
 
-    pub(crate) async fn start_as(builder: Builder) -> Result<Self> {
+    pub(crate) async fn start_as(builder: ClusterBuilder) -> Result<Self> {
         spawn_blocking(move || Self::start_blocking(&builder)).await?
     }
 
-    fn start_blocking(builder: &Builder) -> Result<Self> {
+    fn start_blocking(builder: &ClusterBuilder) -> Result<Self> {
         let binaries = Binaries::find()?;
-        // Not under the target folder: a socket's path has 107 bytes, and other accounts must get there.
+        // Not in the target folder: a socket's path is limited to 107 bytes, and other accounts must have access.
         let folder = tempfile::Builder::new()
             .prefix("throwaway-postgres-")
             .tempdir()?
@@ -79,12 +79,12 @@ impl Cluster {
         })
     }
 
-    /// Stops the server in good order (`fast`): sessions are ended with 57P01.
+    /// Stops the server in fast mode: sessions end with 57P01.
     pub async fn stop(&self) -> Result<()> {
         self.with_server(|server| server.stop("INT")).await
     }
 
-    /// Stops the server at once (`immediate`), as a crash would; the next start goes through recovery.
+    /// Stops the server in immediate mode, like a crash. The next start does crash recovery.
     pub async fn crash(&self) -> Result<()> {
         self.with_server(|server| server.stop("QUIT")).await
     }
@@ -108,17 +108,17 @@ impl Cluster {
         spawn_blocking(move || action(&mut server.blocking_lock())).await?
     }
 
-    /// On loopback, where it listens; kept over a restart.
+    /// The TCP port on loopback. A restart keeps it.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Holds the Unix socket, the log and the data directory.
+    /// The folder with the Unix socket, the log and the data directory.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// All that the server wrote to its log so far.
+    /// The server log so far.
     pub fn server_log(&self) -> Result<String> {
         let bytes = fs::read(Server::log_path(&self.folder)).context("cannot read the server's log")?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
@@ -138,19 +138,19 @@ impl Cluster {
         )
     }
 
-    /// A connection of `user`'s to `database`, driven by a task.
+    /// Connects as `user` to `database`.
     pub async fn connect(&self, user: &str, database: &str) -> Result<Client> {
         connect(&self.url(user, database)).await
     }
 
-    /// A superuser's connection.
+    /// Connects as a superuser.
     pub async fn superuser(&self) -> Result<Client> {
         self.connect("postgres", "postgres").await
     }
 
-    /// A connection of `user`'s, whose role must exist, to a backend that has this pid, which must be free: the kernel
-    /// gives out the next free pid after the one written to `ns_last_pid` (proc(5)). `None` where this account may not
-    /// write it, or other processes were quicker each time.
+    /// Connects as `user`, whose role must exist, to a backend with this pid, which must be free. The kernel
+    /// assigns the next free pid after the one written to `ns_last_pid` (proc(5)). `None` if this account may not
+    /// write it, or other processes took the pid each time.
     pub async fn connect_with_pid(&self, user: &str, pid: i32) -> Result<Option<Client>> {
         for _ in 0..1_000 {
             if fs::write("/proc/sys/kernel/ns_last_pid", (pid - 1).to_string()).is_err() {
@@ -174,31 +174,31 @@ impl Cluster {
             .with_context(|| format!("in: {statements}"))
     }
 
-    /// Makes a login role without any right, if there is none of that name.
+    /// Creates a login role without rights, unless it exists.
     pub async fn role(&self, name: &str) -> Result<()> {
-        self.one_at_a_time(&create_role(name)).await
+        self.sql_with_lock(&create_role(name)).await
     }
 
-    /// Makes the login role [`BOT`], which may see and signal other roles' sessions and nothing else,
-    /// and answers its URL.
+    /// Creates the login role [`BOT`], which may only list and signal other roles' sessions,
+    /// and returns its URL.
     pub async fn bot(&self) -> Result<String> {
         let grant = format!("grant pg_signal_backend, pg_read_all_stats to {BOT}");
-        self.one_at_a_time(&format!("{}; {grant}", create_role(BOT)))
+        self.sql_with_lock(&format!("{}; {grant}", create_role(BOT)))
             .await?;
         Ok(self.url(BOT, "postgres"))
     }
 
-    /// Two sessions that write one row of a catalog at once do not wait for each other, they fail.
-    async fn one_at_a_time(&self, statements: &str) -> Result<()> {
+    /// Concurrent writes to the same catalog row fail instead of waiting, so this takes a lock first.
+    async fn sql_with_lock(&self, statements: &str) -> Result<()> {
         self.sql(&format!(
             "begin; select pg_advisory_xact_lock(0, 0); {statements}; commit"
         ))
         .await
     }
 
-    /// A session of `user`, whose role is made if it is missing, about to be put in some state.
-    pub fn victim(&self, user: &str) -> Newcomer<'_> {
-        Newcomer::new(self, user)
+    /// A session of `user`, whose role is created if missing. Choose its state with the builder.
+    pub fn victim(&self, user: &str) -> SessionBuilder<'_> {
+        SessionBuilder::new(self, user)
     }
 }
 
@@ -206,8 +206,8 @@ fn create_role(name: &str) -> String {
     format!("do $$ begin create role \"{name}\" login; exception when duplicate_object then null; end $$")
 }
 
-/// Outside of the range that Linux hands out for outgoing connections (32768 and up), because one of those
-/// could take the port before the server does, or while it restarts.
+/// A free port below Linux's range for outgoing connections (32768 and up), because one of those
+/// could take the port before the server starts, or during a restart.
 fn free_port() -> Result<u16> {
     const FIRST: u64 = 10_000;
     const COUNT: u64 = 22_000;

@@ -3,10 +3,10 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use tokio::time::{Instant, sleep};
 
-/// How long anything here is waited for. Generous, because a test machine may be busy.
+/// The time limit of all waits. Long, because a test machine may be busy.
 pub const LIMIT: Duration = Duration::from_secs(20);
 
-/// Waits, for up to [`LIMIT`], until `condition` yields a value; `what` names it in the error.
+/// Waits for up to [`LIMIT`] until `condition` returns a value. `what` describes it in the error.
 pub async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
     let deadline = Instant::now() + LIMIT;
     loop {
@@ -14,7 +14,7 @@ pub async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Resul
             return Ok(value);
         }
         if Instant::now() > deadline {
-            bail!("waited {LIMIT:?} in vain: {what}");
+            bail!("waited {LIMIT:?} for: {what}");
         }
         sleep(Duration::from_millis(10)).await;
     }

@@ -1,7 +1,7 @@
-//! Real PostgreSQL servers that live as long as a test, and sessions on them to act upon.
+//! Temporary PostgreSQL servers for tests, and sessions on them to signal.
 //!
 //! ```no_run
-//! # async fn story() -> anyhow::Result<()> {
+//! # async fn test() -> anyhow::Result<()> {
 //! use throwaway_postgres::{Cluster, SqlState};
 //!
 //! let cluster = Cluster::builder().setting("max_connections", "200").start().await?;
@@ -16,8 +16,8 @@
 //! # }
 //! ```
 //!
-//! A server needs no preparation: the binaries are looked for (see [`Binaries::find`]), root is shed because
-//! `postgres` refuses to run as root, and nothing stays behind, even if the owning process is killed.
+//! A server needs no preparation: the crate finds the binaries (see [`Binaries::find`]), runs them under another account if this
+//! process is root, and removes everything afterwards, even if this process is killed.
 
 mod account;
 mod binaries;
@@ -31,6 +31,6 @@ pub mod victim;
 pub use binaries::Binaries;
 pub use cluster::{BOT, Cluster, connect, shared};
 pub use eventually::{LIMIT, eventually};
-pub use settings::Builder;
+pub use settings::ClusterBuilder;
 pub use tokio_postgres::{Client, error::SqlState};
 pub use victim::Victim;

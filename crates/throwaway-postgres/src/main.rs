@@ -1,4 +1,4 @@
-//! Starts a throw-away server, prints its URL and its folder, and removes it when standard input ends.
+//! Starts a temporary server, prints its URL and folder, and removes it when standard input ends.
 
 use std::io::Read;
 

@@ -14,22 +14,22 @@ use crate::binaries::Binaries;
 const START_LIMIT: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(5);
 
-/// A cluster's folder, its postmaster when it runs, and the watcher that removes both.
+/// A cluster's folder, its postmaster if running, and the watcher that removes both.
 ///
-/// The watcher is a shell that reads from this process: when this one ends, however it ends, the watcher
-/// sees the end of its input, stops the postmaster and removes the folder.
+/// The watcher is a shell that reads from a pipe. When this process ends for any reason, the watcher's input ends; it then
+/// stops the postmaster and removes the folder.
 #[derive(Debug)]
 pub(crate) struct Server {
     folder: PathBuf,
     binaries: Binaries,
     account: Account,
     watcher: Child,
-    orders: Option<ChildStdin>,
+    watcher_input: Option<ChildStdin>,
     postmaster: Option<Child>,
 }
 
 impl Server {
-    /// Takes charge of `folder`, which is removed with everything in it when this is dropped.
+    /// Starts the watcher. `folder` is removed with its contents on drop.
     pub(crate) fn watching(folder: &Path, binaries: Binaries) -> Result<Self> {
         let mut watcher = Command::new("/bin/sh")
             .args(["-c", include_str!("watcher.sh"), "watcher"])
@@ -37,19 +37,19 @@ impl Server {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // Ctrl-C and a test runner's kill go to the whole process group, and the watcher has work to do then.
+            // Ctrl-C and a test runner's kill go to the whole process group, and the watcher must survive them.
             .process_group(0)
             .spawn()
             .context("cannot run /bin/sh")?;
-        let orders = watcher.stdin.take();
+        let watcher_input = watcher.stdin.take();
         let account = Account::for_owner_of(folder)?;
-        account.give(folder)?;
+        account.chown(folder)?;
         Ok(Self {
             folder: folder.to_owned(),
             binaries,
             account,
             watcher,
-            orders,
+            watcher_input,
             postmaster: None,
         })
     }
@@ -88,7 +88,7 @@ impl Server {
             .context("cannot run postgres")?;
         let pid = postmaster.id();
         self.postmaster = Some(postmaster);
-        self.order(&format!("server {pid}"))?;
+        self.tell_watcher(&format!("server {pid}"))?;
         self.wait_until_ready(pid)
     }
 
@@ -96,7 +96,7 @@ impl Server {
         let started = Instant::now();
         let log = Self::log_path(&self.folder);
         while started.elapsed() < START_LIMIT {
-            // The eighth line of this file is the server's status, and it is what `pg_ctl --wait` goes by.
+            // The eighth line of this file is the server's status, which `pg_ctl --wait` also uses.
             let lock = fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
             let mut lines = lock.lines();
             if lines.next() == Some(&pid.to_string()) && lines.nth(6).map(str::trim) == Some("ready") {
@@ -119,33 +119,33 @@ impl Server {
         )
     }
 
-    /// Signals the postmaster, which must be running, and waits for its end.
+    /// Signals the postmaster, which must be running, and waits until it exits.
     pub(crate) fn stop(&mut self, signal: &str) -> Result<()> {
-        self.order(&format!("signal {signal}"))?;
+        self.tell_watcher(&format!("signal {signal}"))?;
         let postmaster = self.postmaster.as_mut().context("the server is not running")?;
         postmaster.wait()?;
         self.forget_postmaster()
     }
 
-    /// From here on its pid may belong to anybody.
+    /// Its pid may be reused from now on, so the watcher must not signal it.
     fn forget_postmaster(&mut self) -> Result<()> {
         self.postmaster = None;
-        self.order("server")
+        self.tell_watcher("server")
     }
 
-    fn order(&mut self, line: &str) -> Result<()> {
-        let orders = self
-            .orders
+    fn tell_watcher(&mut self, line: &str) -> Result<()> {
+        let input = self
+            .watcher_input
             .as_mut()
-            .context("the watcher's input is open while the server lives")?;
-        writeln!(orders, "{line}").context("the watcher is gone")
+            .context("the watcher's input is open until drop")?;
+        writeln!(input, "{line}").context("the watcher is gone")
     }
 }
 
 impl Drop for Server {
-    /// A failure here has nobody to be told to, and the watcher does the same work again.
+    /// Errors are ignored, because the watcher cleans up anyway.
     fn drop(&mut self) {
-        self.orders = None;
+        self.watcher_input = None;
         if let Some(postmaster) = &mut self.postmaster {
             let _ = postmaster.wait();
         }

@@ -8,37 +8,37 @@ use anyhow::{Context, Result};
 use crate::account::Account;
 use crate::cluster::Cluster;
 
-/// What a cluster is to be like, before it starts.
+/// Configures a cluster before it starts.
 #[derive(Clone, Debug, Default)]
-pub struct Builder {
+pub struct ClusterBuilder {
     settings: Vec<(String, String)>,
     hba: Vec<String>,
     files: Vec<(String, Vec<u8>)>,
 }
 
-impl Builder {
-    /// Adds a line to `postgresql.conf`; the last one for a name wins, also over this crate's own.
+impl ClusterBuilder {
+    /// Adds a line to `postgresql.conf`. The last one for a name wins, also over this crate's defaults.
     #[must_use]
     pub fn setting(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Adds a line to `pg_hba.conf`, ahead of those that trust every local connection.
+    /// Adds a line to `pg_hba.conf`, before those that trust every local connection.
     #[must_use]
     pub fn hba(mut self, line: &str) -> Self {
         self.hba.push(line.to_owned());
         self
     }
 
-    /// Puts a file, such as `server.key`, in the data directory, readable by the server alone.
+    /// Adds a file, such as `server.key`, to the data directory, readable only by the server.
     #[must_use]
     pub fn file(mut self, name: &str, contents: impl Into<Vec<u8>>) -> Self {
         self.files.push((name.to_owned(), contents.into()));
         self
     }
 
-    /// Turns TLS on, with a certificate and its private key in PEM.
+    /// Enables TLS with a certificate and private key in PEM.
     #[must_use]
     pub fn tls(self, certificate: &str, key: &str) -> Self {
         self.setting("ssl", "on")
@@ -46,14 +46,14 @@ impl Builder {
             .file("server.key", key)
     }
 
-    /// Makes the cluster and starts it; an error carries the server's log.
+    /// Creates and starts the cluster. An error contains the server log.
     pub async fn start(self) -> Result<Cluster> {
         Cluster::start_as(self).await
     }
 
     pub(crate) fn write(&self, data: &Path, sockets: &Path, port: u16, account: Account) -> Result<()> {
         let mut lines = String::new();
-        for (name, value) in own_settings(sockets, port).iter().chain(&self.settings) {
+        for (name, value) in default_settings(sockets, port).iter().chain(&self.settings) {
             writeln!(lines, "{name} = '{}'", value.replace('\'', "''"))?;
         }
         let conf = data.join("postgresql.conf");
@@ -67,15 +67,15 @@ impl Builder {
             let path = data.join(name);
             fs::write(&path, contents)?;
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
-            account.give(&path)?;
+            account.chown(&path)?;
         }
         Ok(())
     }
 }
 
-/// Nothing here needs to survive a crash of the machine, so nothing is forced to disk.
-fn own_settings(sockets: &Path, port: u16) -> Vec<(String, String)> {
-    let own = [
+/// Disables syncing to disk, because nothing needs to survive a crash of the machine.
+fn default_settings(sockets: &Path, port: u16) -> Vec<(String, String)> {
+    let defaults = [
         ("listen_addresses", "127.0.0.1"),
         ("port", &port.to_string()),
         ("unix_socket_directories", &sockets.to_string_lossy()),
@@ -87,6 +87,7 @@ fn own_settings(sockets: &Path, port: u16) -> Vec<(String, String)> {
         ("timezone", "UTC"),
         ("log_timezone", "UTC"),
     ];
-    own.map(|(name, value)| (name.to_owned(), value.to_owned()))
+    defaults
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .to_vec()
 }

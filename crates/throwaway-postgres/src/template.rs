@@ -1,4 +1,4 @@
-//! `initdb` takes most of a second, so its result is kept in cargo's target folder and copied.
+//! `initdb` takes most of a second, so its result is cached in cargo's target folder and copied.
 
 use std::env;
 use std::fs;
@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use crate::account::Account;
 use crate::binaries::Binaries;
 
-/// Fills `data`, which does not exist yet, with a fresh cluster that belongs to `account`.
+/// Creates `data`, a new cluster owned by `account`.
 pub(crate) fn create_data(binaries: &Binaries, account: Account, data: &Path) -> Result<()> {
     let Some(cache) = cache_folder(binaries) else {
         return initdb(binaries, account, data);
@@ -20,10 +20,10 @@ pub(crate) fn create_data(binaries: &Binaries, account: Account, data: &Path) ->
         return copy(&cache, data, account);
     }
     initdb(binaries, account, data)?;
-    keep(data, &cache)
+    store_template(data, &cache)
 }
 
-/// A process that is not run from a target folder has nowhere to keep a template.
+/// The cache, or `None` for a process that does not run from a target folder.
 fn cache_folder(binaries: &Binaries) -> Option<PathBuf> {
     let executable = env::current_exe().ok()?;
     let target = executable
@@ -45,7 +45,7 @@ fn cache_folder(binaries: &Binaries) -> Option<PathBuf> {
 
 fn initdb(binaries: &Binaries, account: Account, data: &Path) -> Result<()> {
     let mut command = binaries.command("initdb");
-    // The smallest WAL segments, because their 16 MB would be most of what every start copies.
+    // The smallest WAL segments, because the default 16 MB would be most of what each start copies.
     command
         .args([
             "--auth=trust",
@@ -72,15 +72,15 @@ fn initdb(binaries: &Binaries, account: Account, data: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Renamed into place, so that several processes may do this at once: the first one wins, and a template
-/// is never seen half-written.
-fn keep(data: &Path, cache: &Path) -> Result<()> {
+/// Renames the template into place, so that several processes can do this at once: the first one wins, and no process
+/// sees a partial template.
+fn store_template(data: &Path, cache: &Path) -> Result<()> {
     let parent = cache.parent().context("the cache folder has a parent")?;
     fs::create_dir_all(parent)?;
     let partial = tempfile::Builder::new().prefix(".partial-").tempdir_in(parent)?;
-    let whole = partial.path().join("data");
-    copy(data, &whole, Account::Own)?;
-    match fs::rename(&whole, cache) {
+    let complete = partial.path().join("data");
+    copy(data, &complete, Account::Own)?;
+    match fs::rename(&complete, cache) {
         Err(error) if !cache.is_dir() => Err(error).context("cannot keep the template"),
         _ => Ok(()),
     }
@@ -88,7 +88,7 @@ fn keep(data: &Path, cache: &Path) -> Result<()> {
 
 fn copy(from: &Path, to: &Path, account: Account) -> Result<()> {
     fs::DirBuilder::new().mode(0o700).create(to)?;
-    account.give(to)?;
+    account.chown(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let copied = to.join(entry.file_name());
@@ -96,7 +96,7 @@ fn copy(from: &Path, to: &Path, account: Account) -> Result<()> {
             copy(&entry.path(), &copied, account)?;
         } else {
             fs::copy(entry.path(), &copied)?;
-            account.give(&copied)?;
+            account.chown(&copied)?;
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! A session to be acted upon, which is its own witness: what its client was told is what happened.
+//! A session to be signalled. Its client reports what happened to it.
 
 use std::sync::Arc;
 
@@ -10,21 +10,21 @@ use tokio_postgres::{Client, Error, NoTls, error::SqlState};
 use crate::cluster::{Cluster, connect};
 use crate::eventually::{LIMIT, eventually};
 
-/// A statement that no cancel ends: it catches the cancellation and goes on. A termination ends it.
+/// A statement that catches every cancel and continues. Only a termination ends it.
 pub const STUBBORN: &str = "do $$ begin loop begin perform pg_sleep(600); \
     exception when query_canceled then null; end; end loop; end $$";
 
-/// A session that is not open yet; one of the verbs opens it and puts it in a state, seen by the server.
+/// Opens a session in a given state, and waits until the server shows that state.
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct Newcomer<'a> {
+pub struct SessionBuilder<'a> {
     cluster: &'a Cluster,
     user: String,
     database: String,
     application: String,
 }
 
-impl<'a> Newcomer<'a> {
+impl<'a> SessionBuilder<'a> {
     pub(crate) fn new(cluster: &'a Cluster, user: &str) -> Self {
         Self {
             cluster,
@@ -46,19 +46,19 @@ impl<'a> Newcomer<'a> {
         self
     }
 
-    /// Connected, with nothing to do.
+    /// Idle.
     pub async fn idle(self) -> Result<Victim> {
         Victim::connect(self).await
     }
 
-    /// Executing `statement`, which had better take long.
+    /// Executing `statement`, which should take long.
     pub async fn running(self, statement: &str) -> Result<Victim> {
         let mut victim = Victim::connect(self).await?;
         victim.run(statement).await?;
         Ok(victim)
     }
 
-    /// With a transaction open in which `statement` was executed, holding the locks it took.
+    /// Idle in a transaction that has executed `statement` and holds its locks.
     pub async fn idle_in_transaction(self, statement: &str) -> Result<Victim> {
         let victim = Victim::connect(self).await?;
         victim
@@ -69,7 +69,7 @@ impl<'a> Newcomer<'a> {
         Ok(victim)
     }
 
-    /// Executing `statement` and waiting for a lock that somebody else holds.
+    /// Executing `statement` and waiting for a lock.
     pub async fn waiting(self, statement: &str) -> Result<Victim> {
         let mut victim = Victim::connect(self).await?;
         victim.run(statement).await?;
@@ -92,13 +92,13 @@ pub struct Victim {
 type Task = JoinHandle<Result<(), Error>>;
 
 impl Victim {
-    async fn connect(newcomer: Newcomer<'_>) -> Result<Self> {
-        let Newcomer {
+    async fn connect(builder: SessionBuilder<'_>) -> Result<Self> {
+        let SessionBuilder {
             cluster,
             user,
             database,
             application,
-        } = newcomer;
+        } = builder;
         cluster.role(&user).await?;
         let (client, connection) = tokio_postgres::Config::new()
             .host("127.0.0.1")
@@ -132,17 +132,17 @@ impl Victim {
         self.backend_start_us
     }
 
-    /// Its own connection, to make it do more.
+    /// The session's own connection, to execute more.
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// Starts `statement`, and waits until the server is seen executing it. The one before must have
+    /// Starts `statement`, and waits until the server shows it as active. The previous statement must have
     /// [`ended`](Self::ended).
     pub async fn run(&mut self, statement: &str) -> Result<()> {
         ensure!(
             self.statement.is_none(),
-            "the session still executes a statement whose end nobody awaited"
+            "the session still executes a statement: await `ended` first"
         );
         let client = Arc::clone(&self.client);
         let text = statement.to_owned();
@@ -150,8 +150,8 @@ impl Victim {
         self.seen("state = 'active'").await
     }
 
-    /// How its statement, or else the session, ended, as its own client was told: `QUERY_CANCELED` (the
-    /// session lives on), `ADMIN_SHUTDOWN` (it was terminated), `SUCCESSFUL_COMPLETION`, or another error's.
+    /// Waits for the end of the statement, or without one of the session, and returns the SQLSTATE that its client received:
+    /// `QUERY_CANCELED` (the session continues), `ADMIN_SHUTDOWN` (it was terminated), `SUCCESSFUL_COMPLETION`, or another error.
     pub async fn ended(&mut self) -> Result<SqlState> {
         let pid = self.pid;
         let task = if self.statement.is_some() {
@@ -159,7 +159,9 @@ impl Victim {
         } else {
             &mut self.connection
         };
-        let handle = task.as_mut().context("the session's end was awaited already")?;
+        let handle = task
+            .as_mut()
+            .context("the end of the session was already awaited")?;
         let result = timeout(LIMIT, handle)
             .await
             .with_context(|| format!("{pid} did not end within {LIMIT:?}"))??;
@@ -168,26 +170,27 @@ impl Victim {
             Ok(()) => Ok(SqlState::SUCCESSFUL_COMPLETION),
             Err(error) => match error.code() {
                 Some(code) => Ok(code.clone()),
-                None => Err(error).with_context(|| format!("{pid} lost its connection and was not told why")),
+                None => Err(error)
+                    .with_context(|| format!("{pid} lost its connection without an error from the server")),
             },
         }
     }
 
-    /// Whether the session goes on: asked of itself, or of the server while it is busy.
+    /// Whether the session still exists. Uses its own connection, or `pg_stat_activity` while it is busy.
     pub async fn still_alive(&self) -> Result<bool> {
         if self.statement.is_some() {
             return self.matches("true").await;
         }
         match timeout(LIMIT, self.client.simple_query("select")).await? {
             Ok(_) => Ok(true),
-            // In a failed transaction even this fails, but somebody had to say so.
+            // In a failed transaction this fails too, but the error comes from the living session.
             Err(error) => Ok(error
                 .as_db_error()
                 .is_some_and(|answer| answer.severity() == "ERROR")),
         }
     }
 
-    /// Waits until the server shows the session so; `condition` is SQL over `pg_stat_activity`'s columns.
+    /// Waits until the session matches `condition`, which is SQL over the columns of `pg_stat_activity`.
     pub async fn seen(&self, condition: &str) -> Result<()> {
         let what = format!("session {} with {condition}", self.pid);
         eventually(&what, async || {
@@ -195,14 +198,14 @@ impl Victim {
                 return Ok(Some(()));
             }
             if self.statement.as_ref().is_some_and(JoinHandle::is_finished) {
-                bail!("the statement ended before there was a {what}");
+                bail!("the statement ended before: {what}");
             }
             Ok(None)
         })
         .await
     }
 
-    /// Observed through a connection that is open no longer than needed, for tests that use up every slot.
+    /// Uses a short-lived connection, for tests that use up every slot.
     async fn matches(&self, condition: &str) -> Result<bool> {
         let observer = connect(&self.observer_url).await?;
         let query = format!(

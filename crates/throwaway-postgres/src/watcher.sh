@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# Outlives its owner, which holds the other end of standard input, just long enough to clean up.
-# $1 is the cluster's folder. Lines understood: "server PID", "server" (there is none), "signal NAME".
+# Cleans up when its owner, which holds the other end of standard input, has ended.
+# $1 is the cluster's folder. Input lines: "server PID", "server" (not running), "signal NAME".
 server=
 while read -r verb value; do
     case $verb in

@@ -1,4 +1,4 @@
-//! A cluster starts, obeys its settings, survives a restart, and leaves nothing behind.
+//! A cluster starts, applies its settings, survives a restart, and leaves nothing behind.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
@@ -26,7 +26,7 @@ async fn removed(folder: &Path, port: u16) -> Result<()> {
 }
 
 #[tokio::test]
-async fn settings_reach_the_server_and_quotes_in_them_are_harmless() -> Result<()> {
+async fn settings_with_quotes_reach_the_server() -> Result<()> {
     let cluster = Cluster::builder()
         .setting("max_connections", "17")
         .setting("cluster_name", "it's ours")
@@ -47,7 +47,7 @@ async fn two_clusters_run_side_by_side() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_unix_socket_works_too() -> Result<()> {
+async fn the_unix_socket_accepts_connections() -> Result<()> {
     let cluster = Cluster::start().await?;
     let client = throwaway_postgres::connect(&cluster.socket_url("postgres", "postgres")).await?;
     let row = client.query_one("select inet_server_addr() is null", &[]).await?;
@@ -56,7 +56,7 @@ async fn the_unix_socket_works_too() -> Result<()> {
 }
 
 #[tokio::test]
-async fn data_and_url_outlast_a_restart_and_a_crash() -> Result<()> {
+async fn data_and_url_survive_a_restart_and_a_crash() -> Result<()> {
     let cluster = Cluster::start().await?;
     let url = cluster.url("postgres", "postgres");
     cluster.sql("create table kept ()").await?;
@@ -73,7 +73,7 @@ async fn data_and_url_outlast_a_restart_and_a_crash() -> Result<()> {
 }
 
 #[tokio::test]
-async fn lines_for_pg_hba_come_before_the_trusting_ones() -> Result<()> {
+async fn added_pg_hba_lines_come_before_the_trust_lines() -> Result<()> {
     let cluster = Cluster::builder()
         .hba("host all outsider 127.0.0.1/32 reject")
         .start()
@@ -88,7 +88,7 @@ async fn lines_for_pg_hba_come_before_the_trusting_ones() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_bot_may_signal_and_watch_and_no_more() -> Result<()> {
+async fn the_bot_role_may_only_signal_and_list_sessions() -> Result<()> {
     let cluster = Cluster::start().await?;
     let bot = throwaway_postgres::connect(&cluster.bot().await?).await?;
     let groups = "select string_agg(g.rolname, ' ' order by g.rolname) from pg_auth_members m \
@@ -100,7 +100,7 @@ async fn the_bot_may_signal_and_watch_and_no_more() -> Result<()> {
 }
 
 #[tokio::test]
-async fn roles_may_be_made_by_many_at_once() -> Result<()> {
+async fn roles_can_be_created_concurrently() -> Result<()> {
     let cluster = Cluster::start().await?;
     tokio::try_join!(
         cluster.bot(),
@@ -114,7 +114,7 @@ async fn roles_may_be_made_by_many_at_once() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_start_says_why_and_leaves_nothing() -> Result<()> {
+async fn a_server_that_cannot_start_reports_why_and_leaves_nothing() -> Result<()> {
     let error = Cluster::builder()
         .setting("max_connections", "many")
         .start()

@@ -1,4 +1,4 @@
-//! A victim tells how it ended, and whether it did.
+//! A victim reports whether and how it ended.
 
 use anyhow::Result;
 use throwaway_postgres::{SqlState, connect, shared, victim::STUBBORN};
@@ -12,7 +12,7 @@ async fn signal(function: &str, pid: i32) -> Result<bool> {
 }
 
 #[tokio::test]
-async fn a_cancelled_query_ends_and_its_session_lives_on() -> Result<()> {
+async fn a_cancelled_query_ends_and_its_session_continues() -> Result<()> {
     let mut victim = shared()
         .await?
         .victim("app")
@@ -27,7 +27,7 @@ async fn a_cancelled_query_ends_and_its_session_lives_on() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_terminated_session_is_told_so_whatever_it_was_doing() -> Result<()> {
+async fn a_terminated_session_receives_admin_shutdown_in_every_state() -> Result<()> {
     let cluster = shared().await?;
     let sessions = [
         cluster.victim("app").idle().await?,
@@ -44,7 +44,7 @@ async fn a_terminated_session_is_told_so_whatever_it_was_doing() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_cancel_leaves_an_idle_transaction_and_a_stubborn_loop_alone() -> Result<()> {
+async fn a_cancel_does_not_end_an_idle_transaction_or_a_stubborn_loop() -> Result<()> {
     let cluster = shared().await?;
     let idle = cluster.victim("app").idle_in_transaction("select 1").await?;
     let stubborn = cluster.victim("app").running(STUBBORN).await?;
@@ -56,7 +56,7 @@ async fn a_cancel_leaves_an_idle_transaction_and_a_stubborn_loop_alone() -> Resu
 }
 
 #[tokio::test]
-async fn a_waiter_is_released_when_its_blocker_is_gone() -> Result<()> {
+async fn a_waiter_is_released_when_its_blocker_ends() -> Result<()> {
     let cluster = shared().await?;
     let lock = "select pg_advisory_xact_lock(7)";
     let blocker = cluster
@@ -77,7 +77,7 @@ async fn a_waiter_is_released_when_its_blocker_is_gone() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_statement_that_ends_too_soon_is_an_error_and_no_wait() -> Result<()> {
+async fn waiting_for_a_state_fails_when_the_statement_ends_first() -> Result<()> {
     let error = shared()
         .await?
         .victim("app")

@@ -1,14 +1,14 @@
-// The first minute, step by step. The demo says which steps really happened.
+// The checklist of the first minute. The demo decides which steps are done.
 
 import { element } from "./element.js";
 
-const ALL = "That was all of it. Start other trouble below.";
+const ALL = "All steps are done. Start other trouble below.";
 
 export class Checklist {
   constructor() {
     this.list = element("ol", { class: "steps" });
     this.end = element("p", { hidden: "" }, ALL);
-    // What a screen reader is told when a step is done; the list itself can be read at any time.
+    // Announces finished steps to screen readers.
     this.news = element("p", { role: "status", class: "unseen" });
     this.root = element("section", { "aria-labelledby": "first-minute" },
       element("h2", { id: "first-minute" }, "The first minute"), this.list, this.end, this.news);
@@ -48,7 +48,7 @@ function item({ title, hint, done }, isNext) {
   return made;
 }
 
-// What is between backticks is typed or clicked.
+// Text between backticks is typed or clicked.
 const formatted = (hint) =>
   hint.split("`").map((text, index) => (index % 2 ? element("code", {}, text) : text));
 

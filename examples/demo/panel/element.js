@@ -1,4 +1,4 @@
-// Elements without markup: what comes from the database is text, whatever is in it.
+// Creates elements. Strings become text nodes, never markup.
 
 export function element(tag, attributes = {}, ...children) {
   return filled(document.createElement(tag), attributes, children);

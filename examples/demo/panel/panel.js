@@ -1,22 +1,22 @@
-// The patient beside the channel: the first minute, the shop's orders, its sessions, and trouble on request. The demo
-// sends the whole state twice a second; each part draws what changed of it.
+// The database panel: the checklist, the shop's orders, its sessions, and buttons that start trouble. The demo
+// sends the complete state twice a second; each part draws its changes.
 
 import { Checklist } from "./checklist.js";
 import { element } from "./element.js";
-import { Plot } from "./plot.js";
+import { Chart } from "./chart.js";
 import { Sessions } from "./sessions.js";
 import { Troubles } from "./troubles.js";
 
-// What the page calls the region, and the button that leads there where there is no room beside the channel.
-export const title = "The patient";
+// The title of the panel, and of its button when there is no room beside the channel.
+export const title = "The database";
 
 const here = (file) => new URL(file, import.meta.url);
 
 export function mount(place) {
   document.head.append(element("link", { rel: "stylesheet", href: here("panel.css") }));
-  const connection = element("p", { role: "status", class: "connection" }, "The patient is on the way …");
-  const parts = [new Checklist(), new Plot(), new Sessions(), new Troubles(here("trouble"))];
-  place.classList.add("patient");
+  const connection = element("p", { role: "status", class: "connection" }, "Connecting to the database …");
+  const parts = [new Checklist(), new Chart(), new Sessions(), new Troubles(here("trouble"))];
+  place.classList.add("database");
   place.append(connection, ...parts.map((part) => part.root));
 
   const states = new EventSource(here("state"));

@@ -1,4 +1,4 @@
-// Who blocks whom: the sessions as a tree, those that wait under the one they wait for.
+// The sessions as trees: each waiting session under its blocker.
 
 import { element } from "./element.js";
 
@@ -11,9 +11,9 @@ export class Sessions {
     this.ages = new Map();
   }
 
-  // The tree is drawn anew only when it is another one; what changes all the time are the ages.
+  // Redraws the tree only when its shape changes; ages change all the time.
   draw({ sessions }) {
-    const branches = grown(sessions);
+    const branches = buildTrees(sessions);
     const shape = JSON.stringify(branches, (name, value) => (name === "seconds" ? undefined : value));
     if (shape !== this.drawn) {
       this.ages.clear();
@@ -26,7 +26,7 @@ export class Sessions {
     }
   }
 
-  // Within a tree a name is short, so that each session has one line.
+  // Names within a tree are short, so that each session fits on one line.
   branch({ session, waiting, alike }, isWithin = false) {
     const names = [...new Set([session.application, session.user])].filter(Boolean);
     const name = isWithin ? names[0] : names.reverse().join(" · ");
@@ -45,11 +45,11 @@ export class Sessions {
   }
 }
 
-// The branches from their roots, the largest first. A session that waits for several hangs under the first of them.
-function grown(sessions) {
+// The trees, largest first. A session that waits for several is under the first of them.
+function buildTrees(sessions) {
   const pids = new Set(sessions.map(({ pid }) => pid));
   const above = ({ blocked_by }) => blocked_by.find((pid) => pids.has(pid));
-  // In a deadlock each hangs under the other until PostgreSQL ends one of them; neither is a root meanwhile.
+  // In a deadlock no session is a root, until PostgreSQL ends one of them.
   const branch = (session) => ({
     session,
     waiting: sessions.filter((other) => above(other) === session.pid).map(branch),
@@ -62,14 +62,14 @@ function grown(sessions) {
 
 const size = ({ waiting }) => waiting.reduce((sum, each) => sum + size(each), 1);
 
-// The application's healthy connections are all alike, and of no interest one by one.
+// The application's idle connections are all alike, so they are summarized.
 const isAlike = (root, roots) =>
   root.waiting.length === 0 &&
   roots.some((other) => other !== root && other.session.application === root.session.application);
 
 const folded = ({ session: { user, application } }) => ({ session: { user, application }, waiting: [] });
 
-// As the bot says it.
+// Formats a duration as the bot does.
 function words(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
   const minutes = Math.floor(whole / 60);

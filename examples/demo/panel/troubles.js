@@ -1,4 +1,4 @@
-// Trouble on request. The demo ends what is left of a trouble before it makes it again.
+// Buttons that start trouble. The demo first ends the remaining sessions of the same trouble.
 
 import { element } from "./element.js";
 
@@ -6,21 +6,21 @@ export class Troubles {
   constructor(address) {
     this.address = address;
     this.list = element("ul", { class: "troubles" });
-    this.told = element("p", { role: "alert" });
+    this.error = element("p", { role: "alert" });
     this.root = element("section", { "aria-labelledby": "troubles" },
-      element("h2", { id: "troubles" }, "Start trouble again"), this.list, this.told);
+      element("h2", { id: "troubles" }, "Start trouble again"), this.list, this.error);
     this.rows = new Map();
   }
 
   draw({ troubles }) {
     for (const { trouble, title, pid } of troubles) {
       const state = this.rows.get(trouble) ?? this.add(trouble, title);
-      const words = pid ? `there now, as session ${pid}` : "over";
+      const words = pid ? `running as session ${pid}` : "over";
       if (state.textContent !== words) state.textContent = words;
     }
   }
 
-  // Buttons stay the same, so that the one with the focus keeps it.
+  // Buttons are kept, so that they keep the focus.
   add(trouble, title) {
     const id = `trouble-${trouble}`;
     const state = element("span", { class: "quiet", id });
@@ -32,14 +32,14 @@ export class Troubles {
   }
 
   async start(trouble, button) {
-    this.told.textContent = "";
+    this.error.textContent = "";
     button.setAttribute("aria-busy", "true");
     try {
       const headers = { "Content-Type": "application/json" };
       const answer = await fetch(this.address, { method: "POST", headers, body: JSON.stringify({ trouble }) });
       if (!answer.ok) throw new Error(await answer.text());
     } catch (error) {
-      this.told.textContent = `The demo did not do it: ${error.message}`;
+      this.error.textContent = `The demo could not start it: ${error.message}`;
     }
     button.removeAttribute("aria-busy");
   }

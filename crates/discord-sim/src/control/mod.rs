@@ -1,104 +1,51 @@
-//! The simulator by HTTP: the page, and JSON under `/sim` for it and for tests in other languages.
+//! The simulator's HTTP interface: the page, and JSON under `/sim` for the page and for tests in other languages.
 //!
-//! Every change is a POST with a JSON body, which a foreign web page cannot send without being asked first.
+//! Every change is a POST with a JSON body, which a foreign web page cannot send without a CORS preflight.
 
-mod act;
-mod files;
-mod host;
-mod look;
-mod mend;
+mod actions;
+mod faults;
+mod host_check;
+mod lookup;
+mod page_files;
+mod queries;
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::Router;
-use axum::http::StatusCode;
 use axum::middleware::from_fn;
-use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use serde_json::json;
 
-use crate::server::Shared;
-use crate::world::World;
-use crate::world::ids::Id;
-use crate::world::refusal::Refusal;
+use crate::state::{ASIDE, SimState};
 
-/// Where the routes of an embedding program are.
-pub(crate) const ASIDE: &str = "/aside";
-
-pub(crate) fn router(shared: Arc<Shared>, beside: Router) -> Router {
+pub(crate) fn router(shared: Arc<SimState>, panel_routes: Router) -> Router {
     let is_loopback = shared.page.address.ip().is_loopback();
-    let router = files::router()
-        .route("/sim/world", get(look::world))
-        .route("/sim/channels/{channel}/messages", get(look::messages))
-        .route("/sim/channels/{channel}/commands", get(look::commands))
-        .route("/sim/interactions/{interaction}", get(look::interaction))
-        .route("/sim/transcript", get(look::transcript))
-        .route("/sim/calls", get(look::calls))
-        .route("/sim/changes", get(look::changes))
-        .route("/sim/as/{person}/says", post(act::says))
-        .route("/sim/as/{person}/types", post(act::types))
-        .route("/sim/as/{person}/completes", post(act::completes))
-        .route("/sim/as/{person}/reacts", post(act::reacts))
-        .route("/sim/as/{person}/takes-back", post(act::takes_back))
-        .route("/sim/as/{person}/uses", post(act::uses))
-        .route("/sim/as/{person}/submits", post(act::submits))
-        .route("/sim/as/{person}/deletes", post(act::deletes))
-        .route("/sim/as/{person}/clears", post(act::clears))
-        .route("/sim/people/{person}/roles", post(act::roles))
-        .route("/sim/faults", post(mend::faults))
-        .route("/sim/gateway", post(mend::gateway))
-        .route("/sim/outage", post(mend::outage))
-        .route("/sim/restore", post(mend::restore))
+    let router = page_files::router()
+        .route("/sim/world", get(queries::world))
+        .route("/sim/channels/{channel}/messages", get(queries::messages))
+        .route("/sim/channels/{channel}/commands", get(queries::commands))
+        .route("/sim/interactions/{interaction}", get(queries::interaction))
+        .route("/sim/transcript", get(queries::transcript))
+        .route("/sim/calls", get(queries::calls))
+        .route("/sim/changes", get(queries::changes))
+        .route("/sim/as/{person}/says", post(actions::says))
+        .route("/sim/as/{person}/types", post(actions::types))
+        .route("/sim/as/{person}/completes", post(actions::completes))
+        .route("/sim/as/{person}/reacts", post(actions::reacts))
+        .route("/sim/as/{person}/takes-back", post(actions::takes_back))
+        .route("/sim/as/{person}/uses", post(actions::uses))
+        .route("/sim/as/{person}/submits", post(actions::submits))
+        .route("/sim/as/{person}/deletes", post(actions::deletes))
+        .route("/sim/as/{person}/clears", post(actions::clears))
+        .route("/sim/people/{person}/roles", post(actions::roles))
+        .route("/sim/faults", post(faults::faults))
+        .route("/sim/gateway", post(faults::gateway))
+        .route("/sim/outage", post(faults::outage))
+        .route("/sim/restore", post(faults::restore))
         .with_state(shared)
-        .nest(ASIDE, beside);
+        .nest(ASIDE, panel_routes);
     if is_loopback {
-        router.layer(from_fn(host::by_address_only))
+        router.layer(from_fn(host_check::require_address))
     } else {
         router
     }
-}
-
-/// Why an act was not carried out: Discord's refusal, or what its client would say.
-#[derive(Debug)]
-pub(crate) enum Declined {
-    Refused(Refusal),
-    Client(String),
-}
-
-impl From<Refusal> for Declined {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-impl From<String> for Declined {
-    fn from(why: String) -> Self {
-        Self::Client(why)
-    }
-}
-
-impl IntoResponse for Declined {
-    fn into_response(self) -> Response {
-        match self {
-            Self::Refused(refusal) => refusal.into_response(),
-            Self::Client(why) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "message": why }))).into_response()
-            }
-        }
-    }
-}
-
-/// A person by name or id.
-fn person(world: &World, text: &str) -> Result<Id, Refusal> {
-    let named = world.user_named(text).map(|user| user.id);
-    let known = || text.parse().ok().filter(|id| world.users.contains_key(id));
-    named.or_else(known).ok_or_else(Refusal::unknown_user)
-}
-
-/// A channel by name or id.
-fn channel(world: &World, text: &str) -> Result<Id, Refusal> {
-    let named = world.channel_named(text).map(|channel| channel.id);
-    let known = || text.parse().ok().filter(|id| world.channels.contains_key(id));
-    named.or_else(known).ok_or_else(Refusal::unknown_channel)
 }

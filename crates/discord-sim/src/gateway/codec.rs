@@ -1,4 +1,4 @@
-//! How payloads are put into WebSocket messages: as text, or compressed by zlib.
+//! Encodes payloads as WebSocket messages: as text, or compressed with zlib.
 
 use std::io::Write;
 
@@ -6,13 +6,13 @@ use axum::extract::ws::{Message, Utf8Bytes};
 use flate2::write::ZlibEncoder;
 use flate2::{Compress, Compression, FlushCompress};
 
-/// The form of what is sent on one connection.
+/// The encoding of one connection.
 #[derive(Debug)]
 pub(crate) enum Codec {
     Text,
-    /// Each payload compressed for itself, asked for by `compress` in identify.
+    /// Each payload compressed separately, requested by `compress` in identify.
     Each,
-    /// One zlib stream over the connection's life, asked for by `compress=zlib-stream` in the URL.
+    /// One zlib stream for the whole connection, requested by `compress=zlib-stream` in the URL.
     Stream(Box<Compress>),
 }
 
@@ -44,11 +44,11 @@ fn deflate(stream: &mut Compress, input: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut out = Vec::with_capacity(input.len() / 2 + 64);
     let start = stream.total_in();
     loop {
-        let taken = usize::try_from(stream.total_in() - start).unwrap_or(input.len());
-        let room_before = out.capacity() - out.len();
-        stream.compress_vec(&input[taken..], &mut out, FlushCompress::Sync)?;
-        // Output room left over means that everything, the flush included, is out.
-        if room_before > 0 && out.len() < out.capacity() {
+        let consumed = usize::try_from(stream.total_in() - start).unwrap_or(input.len());
+        let space_before = out.capacity() - out.len();
+        stream.compress_vec(&input[consumed..], &mut out, FlushCompress::Sync)?;
+        // Unused output space means that everything, including the flush, was written.
+        if space_before > 0 && out.len() < out.capacity() {
             return Ok(out);
         }
         out.reserve(out.capacity().max(256));

@@ -13,84 +13,88 @@ use serde_json::json;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::codec::Codec;
-use super::commands::{Reply, Standing};
-use super::hub::{Order, Upgrades};
-use crate::server::Shared;
+use super::opcodes::{ConnectionStatus, OpcodeReply};
+use super::sessions::{ConnectionCommand, UpgradeMode};
+use crate::state::SimState;
 
-/// Commands a connection may send in a minute.
-const MOST_A_MINUTE: usize = 120;
-/// Bytes of one command.
-const MOST_BYTES: usize = 4096;
+/// Payloads that a connection may send in a minute.
+const MAX_PER_MINUTE: usize = 120;
+/// The size limit of one payload.
+const MAX_BYTES: usize = 4096;
 
 #[derive(Debug, Deserialize)]
-pub(crate) struct Wish {
+pub(crate) struct GatewayQuery {
     v: Option<u8>,
     encoding: Option<String>,
     compress: Option<String>,
 }
 
 pub(crate) async fn upgrade(
-    State(shared): State<Arc<Shared>>,
-    Query(wish): Query<Wish>,
+    State(shared): State<Arc<SimState>>,
+    Query(query): Query<GatewayQuery>,
     socket: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
 ) -> Response {
-    let met = shared.world().hub.upgrades;
-    match met {
-        Upgrades::Welcome => {}
-        Upgrades::Unavailable => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
-        Upgrades::Hang => return std::future::pending().await,
+    let mode = shared.world().gateway.upgrades;
+    match mode {
+        UpgradeMode::Accept => {}
+        UpgradeMode::Unavailable => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        UpgradeMode::Hang => return std::future::pending().await,
     }
     match socket {
-        Ok(socket) => socket.on_upgrade(move |socket| async move { serve(socket, &shared, &wish).await }),
+        Ok(socket) => socket.on_upgrade(move |socket| async move { serve(socket, &shared, &query).await }),
         Err(rejection) => rejection.into_response(),
     }
 }
 
-async fn serve(mut socket: WebSocket, shared: &Shared, wish: &Wish) {
-    if wish.v.unwrap_or(10) != 10 {
+async fn serve(mut socket: WebSocket, shared: &SimState, query: &GatewayQuery) {
+    if query.v.unwrap_or(10) != 10 {
         return close(&mut socket, 4012).await;
     }
-    if wish
+    if query
         .encoding
         .as_deref()
         .is_some_and(|encoding| encoding != "json")
     {
         return close(&mut socket, 4002).await;
     }
-    let (sender, orders) = unbounded_channel();
-    let link = shared.act(|world| world.hub.connect(sender));
-    let connection = Connection {
+    let (sender, commands) = unbounded_channel();
+    let id = shared.update(|world| world.gateway.connect(sender));
+    let connection = GatewayConnection {
         shared,
-        standing: Standing {
-            link,
+        status: ConnectionStatus {
+            connection: id,
             identified: false,
             compress: false,
         },
-        codec: Codec::of_query(wish.compress.as_deref()),
-        waiting: VecDeque::new(),
-        heard: Instant::now(),
+        codec: Codec::of_query(query.compress.as_deref()),
+        delayed: VecDeque::new(),
+        last_heartbeat: Instant::now(),
         recent: VecDeque::new(),
     };
-    let for_good = connection.run(&mut socket, orders).await;
-    shared.act(|world| world.hub.disconnect(link, for_good));
+    let ends_session = connection.run(&mut socket, commands).await;
+    shared.update(|world| world.gateway.disconnect(id, ends_session));
 }
 
-struct Connection<'a> {
-    shared: &'a Shared,
-    standing: Standing,
+struct GatewayConnection<'a> {
+    shared: &'a SimState,
+    status: ConnectionStatus,
     codec: Codec,
-    /// Events that wait for their time, in order.
-    waiting: VecDeque<(Instant, Utf8Bytes)>,
+    /// Delayed events, in order.
+    delayed: VecDeque<(Instant, Utf8Bytes)>,
     /// The last heartbeat.
-    heard: Instant,
-    /// When the commands of the last minute came.
+    last_heartbeat: Instant,
+    /// The arrival times of the payloads of the last minute.
     recent: VecDeque<Instant>,
 }
 
-impl Connection<'_> {
-    /// Serves until the end; says whether the bot ended its session by the way it closed.
-    async fn run(mut self, socket: &mut WebSocket, mut orders: UnboundedReceiver<Order>) -> bool {
-        let interval = self.shared.world().hub.settings.heartbeat;
+impl GatewayConnection<'_> {
+    /// Serves until the connection ends. Returns whether the bot's close code ended its session.
+    async fn run(
+        mut self,
+        socket: &mut WebSocket,
+        mut commands: UnboundedReceiver<ConnectionCommand>,
+    ) -> bool {
+        let interval = self.shared.world().gateway.settings.heartbeat;
         let millis = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
         let hello = json!({ "op": 10, "s": null, "t": null,
             "d": { "heartbeat_interval": millis, "_trace": ["discord-sim"] } });
@@ -98,36 +102,41 @@ impl Connection<'_> {
             return false;
         }
         loop {
-            let patience = self.heard + interval.saturating_mul(2).max(Duration::from_secs(1));
-            let next = self.waiting.front().map_or(patience, |(at, _)| *at).min(patience);
+            let heartbeat_deadline =
+                self.last_heartbeat + interval.saturating_mul(2).max(Duration::from_secs(1));
+            let next = self
+                .delayed
+                .front()
+                .map_or(heartbeat_deadline, |(at, _)| *at)
+                .min(heartbeat_deadline);
             let alive = tokio::select! {
                 biased;
-                order = orders.recv() => match order {
-                    Some(Order::Send { text, at }) if self.waiting.is_empty() && at <= Instant::now() => {
+                command = commands.recv() => match command {
+                    Some(ConnectionCommand::Send { text, at }) if self.delayed.is_empty() && at <= Instant::now() => {
                         self.send(socket, text).await
                     }
-                    Some(Order::Send { text, at }) => {
-                        self.waiting.push_back((at, text));
+                    Some(ConnectionCommand::Send { text, at }) => {
+                        self.delayed.push_back((at, text));
                         true
                     }
-                    Some(Order::Close(code)) => {
+                    Some(ConnectionCommand::Close(code)) => {
                         close(socket, code).await;
                         false
                     }
                     None => false,
                 },
                 frame = socket.recv() => match frame {
-                    Some(Ok(Message::Text(text))) => self.take(socket, &text).await,
+                    Some(Ok(Message::Text(text))) => self.handle_frame(socket, &text).await,
                     Some(Ok(Message::Binary(bytes))) => {
-                        // What is no text is no JSON either, and is answered as such.
-                        self.take(socket, &String::from_utf8_lossy(&bytes)).await
+                        // A binary message is not JSON, so it gets the same error.
+                        self.handle_frame(socket, &String::from_utf8_lossy(&bytes)).await
                     }
-                    // Discord keeps a session that was left with any other code, or without a word.
+                    // With any other close code, or none, Discord keeps the session.
                     Some(Ok(Message::Close(frame))) => return frame.is_some_and(|f| matches!(f.code, 1000 | 1001)),
                     Some(Ok(_)) => true,
                     Some(Err(_)) | None => false,
                 },
-                () = tokio::time::sleep_until(next.into()) => self.on_time(socket, patience).await,
+                () = tokio::time::sleep_until(next.into()) => self.on_timer(socket, heartbeat_deadline).await,
             };
             if !alive {
                 return false;
@@ -135,40 +144,40 @@ impl Connection<'_> {
         }
     }
 
-    async fn on_time(&mut self, socket: &mut WebSocket, patience: Instant) -> bool {
+    async fn on_timer(&mut self, socket: &mut WebSocket, heartbeat_deadline: Instant) -> bool {
         let now = Instant::now();
-        if now >= patience {
+        if now >= heartbeat_deadline {
             close(socket, 4009).await;
             return false;
         }
-        if self.waiting.front().is_some_and(|(at, _)| *at <= now)
-            && let Some((_, text)) = self.waiting.pop_front()
+        if self.delayed.front().is_some_and(|(at, _)| *at <= now)
+            && let Some((_, text)) = self.delayed.pop_front()
         {
             return self.send(socket, text).await;
         }
         true
     }
 
-    async fn take(&mut self, socket: &mut WebSocket, text: &str) -> bool {
+    async fn handle_frame(&mut self, socket: &mut WebSocket, text: &str) -> bool {
         let now = Instant::now();
         self.recent
             .retain(|at| now.duration_since(*at) < Duration::from_mins(1));
         self.recent.push_back(now);
-        let reply = if self.recent.len() > MOST_A_MINUTE {
-            Reply::Close(4008)
-        } else if text.len() > MOST_BYTES {
-            Reply::Close(4002)
+        let reply = if self.recent.len() > MAX_PER_MINUTE {
+            OpcodeReply::Close(4008)
+        } else if text.len() > MAX_BYTES {
+            OpcodeReply::Close(4002)
         } else {
-            self.heard = now;
-            self.standing.handle(text, self.shared)
+            self.last_heartbeat = now;
+            self.status.handle(text, self.shared)
         };
-        if self.standing.compress && matches!(self.codec, Codec::Text) {
+        if self.status.compress && matches!(self.codec, Codec::Text) {
             self.codec = Codec::Each;
         }
         match reply {
-            Reply::Nothing => true,
-            Reply::Send(payload) => self.send(socket, payload.to_string().into()).await,
-            Reply::Close(code) => {
+            OpcodeReply::Nothing => true,
+            OpcodeReply::Send(payload) => self.send(socket, payload.to_string().into()).await,
+            OpcodeReply::Close(code) => {
                 close(socket, code).await;
                 false
             }
@@ -183,7 +192,7 @@ impl Connection<'_> {
     }
 }
 
-/// Closes with Discord's code. That the other side may be gone already is no matter.
+/// Closes with Discord's close code. Errors are ignored, because the peer may be gone.
 async fn close(socket: &mut WebSocket, code: u16) {
     _ = socket
         .send(Message::Close(Some(CloseFrame {
@@ -205,7 +214,7 @@ fn reason(code: u16) -> &'static str {
         4005 => "Already authenticated.",
         4007 => "Invalid seq.",
         4008 => "You are being rate limited.",
-        4009 => "Session timed out.",
+        4009 => "GatewaySession timed out.",
         4010 => "Invalid shard.",
         4012 => "Invalid API version.",
         4013 => "Invalid intent(s).",

@@ -1,4 +1,4 @@
-//! Gateway intents: which events a bot asked for.
+//! Gateway intents: which events a bot receives.
 
 use std::ops::BitOr;
 
@@ -13,17 +13,17 @@ impl Intents {
     pub const GUILD_MESSAGES: Self = Self(1 << 9);
     pub const GUILD_MESSAGE_REACTIONS: Self = Self(1 << 10);
     pub const MESSAGE_CONTENT: Self = Self(1 << 15);
-    /// What has to be switched on in the application's settings before it may be asked for.
+    /// Intents that must be enabled in the application's settings.
     pub const PRIVILEGED: Self =
         Self(Self::GUILD_MEMBERS.0 | Self::GUILD_PRESENCES.0 | Self::MESSAGE_CONTENT.0);
-    /// Every bit that has a meaning: 0 to 16, 20, 21, 24 and 25.
+    /// Every defined bit: 0 to 16, 20, 21, 24 and 25.
     pub(crate) const KNOWN: Self = Self(0x1_FFFF | 1 << 20 | 1 << 21 | 1 << 24 | 1 << 25);
 
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// The bits of this one that are not in the other.
+    /// The bits of `self` that are not in `other`.
     pub(crate) const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }

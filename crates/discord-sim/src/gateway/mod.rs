@@ -3,8 +3,9 @@
 //! Source: Discord's page "Gateway".
 
 pub(crate) mod codec;
-pub(crate) mod commands;
 pub(crate) mod connection;
-pub(crate) mod hub;
+pub(crate) mod event;
 pub(crate) mod intents;
+pub(crate) mod opcodes;
 pub(crate) mod session;
+pub(crate) mod sessions;

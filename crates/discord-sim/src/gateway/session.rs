@@ -1,41 +1,41 @@
-//! A session: what a bot asked for, and what it was sent, kept to be replayed.
+//! A session: its intents, and the events sent to it, which are kept for a resume.
 
 use std::collections::VecDeque;
 
 use axum::extract::ws::Utf8Bytes;
 use serde_json::Value;
 
-use super::hub::Event;
+use super::event::GatewayEvent;
 use super::intents::Intents;
 
-/// Events kept for a resume.
-const MOST_KEPT: usize = 10_000;
+/// The number of events kept for a resume.
+const MAX_REPLAY_BUFFER: usize = 10_000;
 
 #[derive(Debug)]
-pub(crate) struct Session {
+pub(crate) struct GatewaySession {
     pub(crate) intents: Intents,
     pub(crate) seq: u64,
-    /// The connection it is on, if it is on one.
-    pub(crate) link: Option<u64>,
-    kept: VecDeque<(u64, Utf8Bytes)>,
+    /// Its current connection, if any.
+    pub(crate) connection: Option<u64>,
+    replay_buffer: VecDeque<(u64, Utf8Bytes)>,
 }
 
-impl Session {
-    pub(crate) fn new(intents: Intents, link: u64) -> Self {
+impl GatewaySession {
+    pub(crate) fn new(intents: Intents, connection: u64) -> Self {
         Self {
             intents,
             seq: 0,
-            link: Some(link),
-            kept: VecDeque::new(),
+            connection: Some(connection),
+            replay_buffer: VecDeque::new(),
         }
     }
 
-    pub(crate) fn wants(&self, event: &Event) -> bool {
+    pub(crate) fn receives(&self, event: &GatewayEvent) -> bool {
         event.intents == Intents::NONE || self.intents.0 & event.intents.0 != 0
     }
 
-    /// Numbers an event and keeps it; gives the payload to send.
-    pub(crate) fn take(&mut self, event: &Event) -> Utf8Bytes {
+    /// Numbers an event and keeps it. Returns the payload to send.
+    pub(crate) fn record(&mut self, event: &GatewayEvent) -> Utf8Bytes {
         self.seq += 1;
         let redacted;
         let data = if event.private_content && !self.intents.contains(Intents::MESSAGE_CONTENT) {
@@ -46,21 +46,21 @@ impl Session {
         };
         let text = format!(r#"{{"t":"{}","s":{},"op":0,"d":{data}}}"#, event.name, self.seq);
         let text = Utf8Bytes::from(text);
-        if self.kept.len() == MOST_KEPT {
-            self.kept.pop_front();
+        if self.replay_buffer.len() == MAX_REPLAY_BUFFER {
+            self.replay_buffer.pop_front();
         }
-        self.kept.push_back((self.seq, text.clone()));
+        self.replay_buffer.push_back((self.seq, text.clone()));
         text
     }
 
-    /// The events after `seq`, unless some of them are no longer kept.
+    /// The events after `seq`. `None` if some of them are no longer kept.
     pub(crate) fn missed_since(&self, seq: u64) -> Option<Vec<Utf8Bytes>> {
-        let oldest = self.kept.front().map_or(self.seq + 1, |(seq, _)| *seq);
+        let oldest = self.replay_buffer.front().map_or(self.seq + 1, |(seq, _)| *seq);
         if seq + 1 < oldest {
             return None;
         }
         Some(
-            self.kept
+            self.replay_buffer
                 .iter()
                 .filter(|(kept, _)| *kept > seq)
                 .map(|(_, text)| text.clone())
@@ -69,7 +69,7 @@ impl Session {
     }
 }
 
-/// The message as a bot without the privileged intent gets it.
+/// The message for a bot without the privileged intent.
 fn without_content(data: &Value) -> Value {
     let mut data = data.clone();
     data["content"] = "".into();
@@ -85,9 +85,9 @@ mod tests {
 
     #[test]
     fn a_session_replays_exactly_what_was_missed() {
-        let mut session = Session::new(Intents::GUILDS, 0);
+        let mut session = GatewaySession::new(Intents::GUILDS, 0);
         for _ in 0..3 {
-            session.take(&Event::new("X", Intents::GUILDS, Value::Null));
+            session.record(&GatewayEvent::new("X", Intents::GUILDS, Value::Null));
         }
         assert_eq!(session.missed_since(1).map(|missed| missed.len()), Some(2));
         assert_eq!(session.missed_since(3).map(|missed| missed.len()), Some(0));

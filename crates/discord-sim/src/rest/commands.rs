@@ -1,4 +1,4 @@
-//! Registering commands, global and for the guild.
+//! Registers global and guild commands.
 
 use std::sync::Arc;
 
@@ -9,47 +9,53 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::answer::{Answer, At, Body, Done};
+use super::extract::{JsonBody, JsonResult, PathIds, StatusResult};
 use super::query::boolean;
-use crate::server::Shared;
-use crate::world::World;
-use crate::world::ids::Id;
-use crate::world::refusal::Refusal;
+use crate::api_error::ApiError;
+use crate::form_errors::FormErrors;
+use crate::ids::Id;
+use crate::state::SimState;
+use crate::world::state::World;
 
 #[derive(Debug, Deserialize)]
-pub(crate) struct Wish {
+pub(crate) struct LocalizationQuery {
     #[serde(default, deserialize_with = "boolean")]
     with_localizations: bool,
 }
 
-/// Refuses another application's id, and a guild the bot is not in.
-fn check(world: &World, application: Id, guild: Option<Id>) -> Result<(), Refusal> {
+/// Refuses another application's id, and guilds that the bot is not in.
+fn check(world: &World, application: Id, guild: Option<Id>) -> Result<(), ApiError> {
     if application != world.application.id {
-        return Err(Refusal::new(
+        return Err(ApiError::new(
             403,
             20012,
             "You are not authorized to perform this action on this application",
         ));
     }
     if guild.is_some_and(|guild| guild != world.guild.id) {
-        return Err(Refusal::missing_access());
+        return Err(ApiError::missing_access());
     }
     Ok(())
 }
 
-fn all(shared: &Shared, application: Id, guild: Option<Id>, wish: &Wish) -> Answer {
+fn all(shared: &SimState, application: Id, guild: Option<Id>, query: &LocalizationQuery) -> JsonResult {
     let world = shared.world();
     check(&world, application, guild)?;
     Ok(Json(
         world
             .commands_of(guild)
-            .map(|command| command.json(wish.with_localizations))
+            .map(|command| command.json(query.with_localizations))
             .collect(),
     ))
 }
 
-fn register(shared: &Shared, application: Id, guild: Option<Id>, body: &Value) -> Result<Response, Refusal> {
-    let (json, new) = shared.act(|world| {
+fn register(
+    shared: &SimState,
+    application: Id,
+    guild: Option<Id>,
+    body: &Value,
+) -> Result<Response, ApiError> {
+    let (json, new) = shared.update(|world| {
         check(world, application, guild)?;
         world.register(guild, body)
     })?;
@@ -57,104 +63,128 @@ fn register(shared: &Shared, application: Id, guild: Option<Id>, body: &Value) -
     Ok((status, Json(json)).into_response())
 }
 
-fn replace(shared: &Shared, application: Id, guild: Option<Id>, body: &Value) -> Answer {
-    shared.act(|world| {
+fn replace(shared: &SimState, application: Id, guild: Option<Id>, body: &Value) -> JsonResult {
+    shared.update(|world| {
         check(world, application, guild)?;
         let message = "Only iterables may be used in a ListType";
         let list = body
             .as_array()
-            .ok_or_else(|| Refusal::bad_form("", "LIST_TYPE_CONVERT", message))?;
+            .ok_or_else(|| FormErrors::single("", "LIST_TYPE_CONVERT", message))?;
         world.overwrite_commands(guild, list).map(Json)
     })
 }
 
-fn one(shared: &Shared, application: Id, guild: Option<Id>, command: Id) -> Answer {
+fn one(shared: &SimState, application: Id, guild: Option<Id>, command: Id) -> JsonResult {
     let world = shared.world();
     check(&world, application, guild)?;
     Ok(Json(world.command(guild, command)?.json(true)))
 }
 
-fn change(shared: &Shared, application: Id, guild: Option<Id>, command: Id, body: &Value) -> Answer {
-    shared.act(|world| {
+fn change(shared: &SimState, application: Id, guild: Option<Id>, command: Id, body: &Value) -> JsonResult {
+    shared.update(|world| {
         check(world, application, guild)?;
         world.change_command(guild, command, body).map(Json)
     })
 }
 
-fn delete(shared: &Shared, application: Id, guild: Option<Id>, command: Id) -> Done {
-    shared.act(|world| {
+fn delete(shared: &SimState, application: Id, guild: Option<Id>, command: Id) -> StatusResult {
+    shared.update(|world| {
         check(world, application, guild)?;
         world.unregister(guild, command)
     })?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-type Sim = State<Arc<Shared>>;
+type Simulator = State<Arc<SimState>>;
 
-pub(crate) async fn list_global(State(shared): Sim, At(app): At<Id>, Query(wish): Query<Wish>) -> Answer {
-    all(&shared, app, None, &wish)
+pub(crate) async fn list_global(
+    State(shared): Simulator,
+    PathIds(app): PathIds<Id>,
+    Query(query): Query<LocalizationQuery>,
+) -> JsonResult {
+    all(&shared, app, None, &query)
 }
 
 pub(crate) async fn create_global(
-    State(shared): Sim,
-    At(app): At<Id>,
-    Body(body): Body,
-) -> Result<Response, Refusal> {
+    State(shared): Simulator,
+    PathIds(app): PathIds<Id>,
+    JsonBody(body): JsonBody,
+) -> Result<Response, ApiError> {
     register(&shared, app, None, &body)
 }
 
-pub(crate) async fn overwrite_global(State(shared): Sim, At(app): At<Id>, Body(body): Body) -> Answer {
+pub(crate) async fn overwrite_global(
+    State(shared): Simulator,
+    PathIds(app): PathIds<Id>,
+    JsonBody(body): JsonBody,
+) -> JsonResult {
     replace(&shared, app, None, &body)
 }
 
-pub(crate) async fn read_global(State(shared): Sim, At((app, id)): At<(Id, Id)>) -> Answer {
+pub(crate) async fn read_global(
+    State(shared): Simulator,
+    PathIds((app, id)): PathIds<(Id, Id)>,
+) -> JsonResult {
     one(&shared, app, None, id)
 }
 
-pub(crate) async fn edit_global(State(shared): Sim, At((app, id)): At<(Id, Id)>, Body(body): Body) -> Answer {
+pub(crate) async fn edit_global(
+    State(shared): Simulator,
+    PathIds((app, id)): PathIds<(Id, Id)>,
+    JsonBody(body): JsonBody,
+) -> JsonResult {
     change(&shared, app, None, id, &body)
 }
 
-pub(crate) async fn remove_global(State(shared): Sim, At((app, id)): At<(Id, Id)>) -> Done {
+pub(crate) async fn remove_global(
+    State(shared): Simulator,
+    PathIds((app, id)): PathIds<(Id, Id)>,
+) -> StatusResult {
     delete(&shared, app, None, id)
 }
 
 pub(crate) async fn list(
-    State(shared): Sim,
-    At((app, guild)): At<(Id, Id)>,
-    Query(wish): Query<Wish>,
-) -> Answer {
-    all(&shared, app, Some(guild), &wish)
+    State(shared): Simulator,
+    PathIds((app, guild)): PathIds<(Id, Id)>,
+    Query(query): Query<LocalizationQuery>,
+) -> JsonResult {
+    all(&shared, app, Some(guild), &query)
 }
 
 pub(crate) async fn create(
-    State(shared): Sim,
-    At((app, guild)): At<(Id, Id)>,
-    Body(body): Body,
-) -> Result<Response, Refusal> {
+    State(shared): Simulator,
+    PathIds((app, guild)): PathIds<(Id, Id)>,
+    JsonBody(body): JsonBody,
+) -> Result<Response, ApiError> {
     register(&shared, app, Some(guild), &body)
 }
 
 pub(crate) async fn overwrite(
-    State(shared): Sim,
-    At((app, guild)): At<(Id, Id)>,
-    Body(body): Body,
-) -> Answer {
+    State(shared): Simulator,
+    PathIds((app, guild)): PathIds<(Id, Id)>,
+    JsonBody(body): JsonBody,
+) -> JsonResult {
     replace(&shared, app, Some(guild), &body)
 }
 
-pub(crate) async fn read(State(shared): Sim, At((app, guild, id)): At<(Id, Id, Id)>) -> Answer {
+pub(crate) async fn read(
+    State(shared): Simulator,
+    PathIds((app, guild, id)): PathIds<(Id, Id, Id)>,
+) -> JsonResult {
     one(&shared, app, Some(guild), id)
 }
 
 pub(crate) async fn edit(
-    State(shared): Sim,
-    At((app, guild, id)): At<(Id, Id, Id)>,
-    Body(body): Body,
-) -> Answer {
+    State(shared): Simulator,
+    PathIds((app, guild, id)): PathIds<(Id, Id, Id)>,
+    JsonBody(body): JsonBody,
+) -> JsonResult {
     change(&shared, app, Some(guild), id, &body)
 }
 
-pub(crate) async fn remove(State(shared): Sim, At((app, guild, id)): At<(Id, Id, Id)>) -> Done {
+pub(crate) async fn remove(
+    State(shared): Simulator,
+    PathIds((app, guild, id)): PathIds<(Id, Id, Id)>,
+) -> StatusResult {
     delete(&shared, app, Some(guild), id)
 }

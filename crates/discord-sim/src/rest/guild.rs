@@ -7,36 +7,39 @@ use axum::extract::{Query, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::{Answer, At};
+use super::extract::{JsonResult, PathIds};
+use crate::api_error::ApiError;
 use crate::gateway::intents::Intents;
-use crate::server::Shared;
-use crate::world::World;
-use crate::world::ids::Id;
+use crate::ids::Id;
+use crate::state::SimState;
 use crate::world::people::Role;
 use crate::world::permissions::Permissions;
-use crate::world::refusal::Refusal;
+use crate::world::state::World;
 
-fn known(world: &World, guild: Id) -> Result<(), Refusal> {
+fn known(world: &World, guild: Id) -> Result<(), ApiError> {
     if guild == world.guild.id {
         Ok(())
     } else {
-        Err(Refusal::unknown_guild())
+        Err(ApiError::unknown_guild())
     }
 }
 
-pub(crate) async fn guild(State(shared): State<Arc<Shared>>, At(id): At<Id>) -> Answer {
+pub(crate) async fn guild(State(shared): State<Arc<SimState>>, PathIds(id): PathIds<Id>) -> JsonResult {
     let world = shared.world();
     known(&world, id)?;
     Ok(Json(world.guild.json()))
 }
 
-pub(crate) async fn roles(State(shared): State<Arc<Shared>>, At(id): At<Id>) -> Answer {
+pub(crate) async fn roles(State(shared): State<Arc<SimState>>, PathIds(id): PathIds<Id>) -> JsonResult {
     let world = shared.world();
     known(&world, id)?;
     Ok(Json(world.guild.roles.values().map(Role::json).collect()))
 }
 
-pub(crate) async fn role(State(shared): State<Arc<Shared>>, At((id, role)): At<(Id, Id)>) -> Answer {
+pub(crate) async fn role(
+    State(shared): State<Arc<SimState>>,
+    PathIds((id, role)): PathIds<(Id, Id)>,
+) -> JsonResult {
     let world = shared.world();
     known(&world, id)?;
     Ok(Json(
@@ -44,12 +47,12 @@ pub(crate) async fn role(State(shared): State<Arc<Shared>>, At((id, role)): At<(
             .guild
             .roles
             .get(&role)
-            .ok_or_else(Refusal::unknown_role)?
+            .ok_or_else(ApiError::unknown_role)?
             .json(),
     ))
 }
 
-pub(crate) async fn channels(State(shared): State<Arc<Shared>>, At(id): At<Id>) -> Answer {
+pub(crate) async fn channels(State(shared): State<Arc<SimState>>, PathIds(id): PathIds<Id>) -> JsonResult {
     let world = shared.world();
     known(&world, id)?;
     Ok(Json(
@@ -57,47 +60,50 @@ pub(crate) async fn channels(State(shared): State<Arc<Shared>>, At(id): At<Id>) 
     ))
 }
 
-pub(crate) async fn channel(State(shared): State<Arc<Shared>>, At(id): At<Id>) -> Answer {
+pub(crate) async fn channel(State(shared): State<Arc<SimState>>, PathIds(id): PathIds<Id>) -> JsonResult {
     let world = shared.world();
     world.require(world.application.id, id, Permissions::NONE)?;
     Ok(Json(world.channel(id)?.json(world.guild.id)))
 }
 
-pub(crate) async fn member(State(shared): State<Arc<Shared>>, At((id, user)): At<(Id, Id)>) -> Answer {
+pub(crate) async fn member(
+    State(shared): State<Arc<SimState>>,
+    PathIds((id, user)): PathIds<(Id, Id)>,
+) -> JsonResult {
     let world = shared.world();
     known(&world, id)?;
     if world.members.contains_key(&user) {
         return Ok(Json(world.member_json(user)));
     }
     Err(if world.users.contains_key(&user) {
-        Refusal::unknown_member()
+        ApiError::unknown_member()
     } else {
-        Refusal::unknown_user()
+        ApiError::unknown_user()
     })
 }
 
-pub(crate) async fn own_member(State(shared): State<Arc<Shared>>, At(id): At<Id>) -> Answer {
+pub(crate) async fn own_member(State(shared): State<Arc<SimState>>, PathIds(id): PathIds<Id>) -> JsonResult {
     let world = shared.world();
     known(&world, id)?;
     Ok(Json(world.member_json(world.application.id)))
 }
 
 #[derive(Debug, Deserialize)]
-pub(crate) struct Page {
+pub(crate) struct MemberPage {
     limit: Option<usize>,
     after: Option<u64>,
 }
 
-/// Needs the privileged intent, as in Discord.
+/// As in Discord, needs the privileged intent.
 pub(crate) async fn members(
-    State(shared): State<Arc<Shared>>,
-    At(id): At<Id>,
-    Query(page): Query<Page>,
-) -> Answer {
+    State(shared): State<Arc<SimState>>,
+    PathIds(id): PathIds<Id>,
+    Query(page): Query<MemberPage>,
+) -> JsonResult {
     let world = shared.world();
     known(&world, id)?;
-    if !world.hub.settings.allowed.contains(Intents::GUILD_MEMBERS) {
-        return Err(Refusal::missing_access());
+    if !world.gateway.settings.allowed.contains(Intents::GUILD_MEMBERS) {
+        return Err(ApiError::missing_access());
     }
     let next = Id(page.after.unwrap_or(0).saturating_add(1));
     let limit = page.limit.unwrap_or(1).clamp(1, 1000);

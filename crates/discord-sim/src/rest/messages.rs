@@ -8,17 +8,18 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::answer::{Answer, At, Body, Done};
-use crate::rules::read::as_id;
-use crate::server::Shared;
-use crate::world::bot_messages::Span;
-use crate::world::ids::Id;
+use super::extract::{JsonBody, JsonResult, PathIds, StatusResult};
+use crate::api_error::ApiError;
+use crate::form_errors::FormErrors;
+use crate::ids::Id;
+use crate::rules::form_part::as_id;
+use crate::state::SimState;
+use crate::world::bot_messages::HistoryRange;
 use crate::world::people::User;
 use crate::world::permissions::Permissions;
-use crate::world::refusal::{Form, Refusal};
 
 #[derive(Debug, Deserialize)]
-pub(crate) struct Window {
+pub(crate) struct HistoryQuery {
     limit: Option<i64>,
     before: Option<u64>,
     after: Option<u64>,
@@ -26,23 +27,23 @@ pub(crate) struct Window {
 }
 
 pub(crate) async fn list(
-    State(shared): State<Arc<Shared>>,
-    At(channel): At<Id>,
-    Query(window): Query<Window>,
-) -> Answer {
-    let limit = limit(window.limit, 50)?;
-    let span = match (window.around, window.before, window.after) {
-        (Some(id), _, _) => Span::Around(Id(id)),
-        (_, Some(id), _) => Span::Before(Id(id)),
-        (_, _, Some(id)) => Span::After(Id(id)),
-        _ => Span::Newest,
+    State(shared): State<Arc<SimState>>,
+    PathIds(channel): PathIds<Id>,
+    Query(query): Query<HistoryQuery>,
+) -> JsonResult {
+    let limit = limit(query.limit, 50)?;
+    let span = match (query.around, query.before, query.after) {
+        (Some(id), _, _) => HistoryRange::Around(Id(id)),
+        (_, Some(id), _) => HistoryRange::Before(Id(id)),
+        (_, _, Some(id)) => HistoryRange::After(Id(id)),
+        _ => HistoryRange::Newest,
     };
     Ok(Json(shared.world().bot_lists(channel, span, limit)?.into()))
 }
 
 /// A `limit` of 1 to 100.
-pub(crate) fn limit(asked: Option<i64>, default: i64) -> Result<usize, Refusal> {
-    let limit = asked.unwrap_or(default);
+pub(crate) fn limit(requested: Option<i64>, default: i64) -> Result<usize, ApiError> {
+    let limit = requested.unwrap_or(default);
     if !(1..=100).contains(&limit) {
         let (code, message) = if limit < 1 {
             (
@@ -55,60 +56,69 @@ pub(crate) fn limit(asked: Option<i64>, default: i64) -> Result<usize, Refusal> 
                 "int value should be less than or equal to 100.",
             )
         };
-        return Err(Refusal::bad_form("limit", code, message));
+        return Err(FormErrors::single("limit", code, message));
     }
     Ok(usize::try_from(limit).unwrap_or(1))
 }
 
 pub(crate) async fn create(
-    State(shared): State<Arc<Shared>>,
-    At(channel): At<Id>,
-    Body(body): Body,
-) -> Answer {
-    shared.act(|world| world.bot_posts(channel, &body)).map(Json)
+    State(shared): State<Arc<SimState>>,
+    PathIds(channel): PathIds<Id>,
+    JsonBody(body): JsonBody,
+) -> JsonResult {
+    shared.update(|world| world.bot_posts(channel, &body)).map(Json)
 }
 
-pub(crate) async fn read(State(shared): State<Arc<Shared>>, At((channel, message)): At<(Id, Id)>) -> Answer {
+pub(crate) async fn read(
+    State(shared): State<Arc<SimState>>,
+    PathIds((channel, message)): PathIds<(Id, Id)>,
+) -> JsonResult {
     shared.world().bot_reads(channel, message).map(Json)
 }
 
 pub(crate) async fn edit(
-    State(shared): State<Arc<Shared>>,
-    At((channel, message)): At<(Id, Id)>,
-    Body(body): Body,
-) -> Answer {
+    State(shared): State<Arc<SimState>>,
+    PathIds((channel, message)): PathIds<(Id, Id)>,
+    JsonBody(body): JsonBody,
+) -> JsonResult {
     shared
-        .act(|world| world.bot_edits(channel, message, &body))
+        .update(|world| world.bot_edits(channel, message, &body))
         .map(Json)
 }
 
-pub(crate) async fn remove(State(shared): State<Arc<Shared>>, At((channel, message)): At<(Id, Id)>) -> Done {
-    shared.act(|world| world.bot_deletes(channel, message))?;
+pub(crate) async fn remove(
+    State(shared): State<Arc<SimState>>,
+    PathIds((channel, message)): PathIds<(Id, Id)>,
+) -> StatusResult {
+    shared.update(|world| world.bot_deletes(channel, message))?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 pub(crate) async fn remove_all(
-    State(shared): State<Arc<Shared>>,
-    At(channel): At<Id>,
-    Body(body): Body,
-) -> Done {
+    State(shared): State<Arc<SimState>>,
+    PathIds(channel): PathIds<Id>,
+    JsonBody(body): JsonBody,
+) -> StatusResult {
     let list = body["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
     let ids: Vec<Id> = list.iter().filter_map(as_id).collect();
-    let mut form = Form::default();
+    let mut form = FormErrors::default();
     form.length("messages", ids.len(), 2, 100);
     form.finish()?;
-    shared.act(|world| world.deletes_all(world.application.id, channel, &ids))?;
+    shared.update(|world| world.deletes_all(world.application.id, channel, &ids))?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-pub(crate) async fn typing(State(shared): State<Arc<Shared>>, At(channel): At<Id>) -> Done {
+pub(crate) async fn typing(
+    State(shared): State<Arc<SimState>>,
+    PathIds(channel): PathIds<Id>,
+) -> StatusResult {
     let world = shared.world();
     world.require(world.application.id, channel, Permissions::SEND_MESSAGES)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// A list of users as JSON.
-pub(crate) fn users(shared: &Shared, ids: &[Id]) -> Value {
+/// Users as JSON.
+pub(crate) fn users(shared: &SimState, ids: &[Id]) -> Value {
     let world = shared.world();
     ids.iter()
         .filter_map(|id| world.users.get(id))

@@ -1,16 +1,16 @@
 //! REST v10.
 
-pub(crate) mod answer;
+pub(crate) mod bot_info;
+pub(crate) mod call_log;
 pub(crate) mod commands;
+pub(crate) mod extract;
 pub(crate) mod guild;
 pub(crate) mod interactions;
-pub(crate) mod limits;
-pub(crate) mod log;
 pub(crate) mod messages;
+pub(crate) mod middleware;
 pub(crate) mod query;
+pub(crate) mod rate_limits;
 pub(crate) mod reactions;
-pub(crate) mod receive;
-pub(crate) mod start;
 
 use std::sync::Arc;
 
@@ -18,13 +18,13 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, patch, post, put};
 
-use crate::server::Shared;
-use crate::world::refusal::Refusal;
+use crate::api_error::ApiError;
+use crate::state::SimState;
 
-/// The API under `/api/v10`, and under `/api`, where Discord answers too.
-pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    let open = Router::new()
-        .route("/gateway", get(start::gateway))
+/// The API under `/api/v10`, and like Discord also under `/api`.
+pub(crate) fn router(shared: Arc<SimState>) -> Router {
+    let without_token = Router::new()
+        .route("/gateway", get(bot_info::gateway))
         .route(
             "/interactions/{id}/{token}/callback",
             post(interactions::callback),
@@ -36,14 +36,14 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
                 .patch(interactions::edit)
                 .delete(interactions::remove),
         );
-    let own = Router::new()
-        .route("/gateway/bot", get(start::gateway_bot))
-        .route("/users/@me", get(start::me))
-        .route("/users/@me/guilds", get(start::my_guilds))
+    let with_token = Router::new()
+        .route("/gateway/bot", get(bot_info::gateway_bot))
+        .route("/users/@me", get(bot_info::me))
+        .route("/users/@me/guilds", get(bot_info::my_guilds))
         .route("/users/@me/guilds/{guild}/member", get(guild::own_member))
-        .route("/users/{user}", get(start::user))
-        .route("/applications/@me", get(start::application))
-        .route("/oauth2/applications/@me", get(start::application))
+        .route("/users/{user}", get(bot_info::user))
+        .route("/applications/@me", get(bot_info::application))
+        .route("/oauth2/applications/@me", get(bot_info::application))
         .route("/guilds/{guild}", get(guild::guild))
         .route("/guilds/{guild}/roles", get(guild::roles))
         .route("/guilds/{guild}/roles/{role}", get(guild::role))
@@ -100,12 +100,14 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
                 .merge(patch(commands::edit))
                 .delete(commands::remove),
         )
-        .layer(from_fn_with_state(Arc::clone(&shared), receive::authorize));
-    let api = open.merge(own).fallback(async || Refusal::no_such_route());
+        .layer(from_fn_with_state(Arc::clone(&shared), middleware::authorize));
+    let api = without_token
+        .merge(with_token)
+        .fallback(async || ApiError::no_such_route());
     Router::new()
         .nest("/api/v10", api.clone())
         .nest("/api", api)
-        .fallback(async || Refusal::no_such_route())
-        .layer(from_fn_with_state(Arc::clone(&shared), receive::receive))
+        .fallback(async || ApiError::no_such_route())
+        .layer(from_fn_with_state(Arc::clone(&shared), middleware::receive))
         .with_state(shared)
 }

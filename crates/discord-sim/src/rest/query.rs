@@ -1,8 +1,8 @@
-//! What is in a URL's query.
+//! Values in URL queries.
 
 use serde::de::{Deserialize, Deserializer, Error, Unexpected};
 
-/// A boolean in any of the forms that Discord takes (its page "API Reference", section "Boolean Query Strings").
+/// A boolean in any form that Discord accepts (its page "API Reference", section "Boolean Query Strings").
 pub(crate) fn boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     let text = String::deserialize(deserializer)?;
     match text.as_str() {

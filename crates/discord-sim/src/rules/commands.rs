@@ -1,4 +1,4 @@
-//! Slash commands as a bot registers them.
+//! Checks the slash commands that a bot registers.
 //!
 //! Source: Discord's page "Application Commands", sections "Application Command Naming" and the
 //! tables of the command and option structures.
@@ -7,17 +7,18 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
+use super::form_part::FormPart;
+use super::names::{localizations, name};
 use super::options;
-use super::read::Part;
-use crate::world::refusal::Form;
+use crate::form_errors::FormErrors;
 
 const CHAT_INPUT: i64 = 1;
-/// Characters of names, descriptions and values of one command together.
-const MOST_CHARACTERS: usize = 8000;
+/// The total characters of names, descriptions and values of one command.
+const MAX_CHARACTERS: usize = 8000;
 
-/// Checks a command form at `path`, noting every fault. In an edit what is left out is not asked for.
-pub(crate) fn check(command: &Value, path: &str, edit: bool, form: &mut Form) {
-    let Some(part) = Part::of(command, path, form) else {
+/// Checks a command at `path` and collects every error. In an edit, missing fields are allowed.
+pub(crate) fn check(command: &Value, path: &str, edit: bool, form: &mut FormErrors) {
+    let Some(part) = FormPart::of(command, path, form) else {
         return;
     };
     let kind = part.int_within("type", 1, 3, CHAT_INPUT, form);
@@ -43,14 +44,14 @@ pub(crate) fn check(command: &Value, path: &str, edit: bool, form: &mut Form) {
     if let Some(list) = part.list("options", form) {
         options::check(list, &part.at("options"), 0, form);
     }
-    if weight(command) > MOST_CHARACTERS {
-        let message = format!("Command exceeds maximum size ({MOST_CHARACTERS})");
+    if character_count(command) > MAX_CHARACTERS {
+        let message = format!("Command exceeds maximum size ({MAX_CHARACTERS})");
         form.fault(path, "APPLICATION_COMMAND_TOO_LARGE", message);
     }
 }
 
-/// Checks that no two commands of one kind have the same name, as a bulk overwrite must.
-pub(crate) fn check_unique(commands: &[Value], form: &mut Form) {
+/// Checks that no two commands of one type have the same name, as a bulk overwrite requires.
+pub(crate) fn check_unique(commands: &[Value], form: &mut FormErrors) {
     let mut seen = HashSet::new();
     for (index, command) in commands.iter().enumerate() {
         let kind = command["type"].as_i64().unwrap_or(CHAT_INPUT);
@@ -61,30 +62,8 @@ pub(crate) fn check_unique(commands: &[Value], form: &mut Form) {
     }
 }
 
-/// 1 to 32 characters; for what is typed after a slash only lower-case letters, digits, `-`, `_` and `'`.
-pub(crate) fn name(part: &Part<'_>, typed: bool, form: &mut Form) {
-    let Some(name) = part.sized("name", 1, 32, form) else {
-        return;
-    };
-    let fits = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '\'');
-    if typed && !name.is_empty() && (!name.chars().all(fits) || name.to_lowercase() != name) {
-        let message = "Command name is invalid";
-        form.fault(&part.at("name"), "APPLICATION_COMMAND_INVALID_NAME", message);
-    }
-}
-
-pub(crate) fn localizations(part: &Part<'_>, field: &str, most: usize, form: &mut Form) {
-    let Some(value) = part.value(field) else { return };
-    let path = part.at(field);
-    if let Some(part) = Part::of(value, &path, form) {
-        for locale in value.as_object().into_iter().flat_map(|map| map.keys()) {
-            part.sized(locale, 1, most, form);
-        }
-    }
-}
-
-/// The characters that count against the limit of one command.
-fn weight(value: &Value) -> usize {
+/// The number of characters that count against the limit of one command.
+fn character_count(value: &Value) -> usize {
     let own: usize = ["name", "description", "value"]
         .iter()
         .filter_map(|field| value[field].as_str())
@@ -94,5 +73,5 @@ fn weight(value: &Value) -> usize {
         .iter()
         .filter_map(|field| value[field].as_array())
         .flatten();
-    own + inner.map(weight).sum::<usize>()
+    own + inner.map(character_count).sum::<usize>()
 }

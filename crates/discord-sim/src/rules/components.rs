@@ -1,4 +1,4 @@
-//! Buttons and select menus of a message: limits and unique custom ids.
+//! Checks buttons and select menus of a message: limits and unique custom ids.
 //!
 //! Source: Discord's page "Component Reference". Version 2 components are refused.
 
@@ -6,8 +6,8 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::read::Part;
-use crate::world::refusal::Form;
+use super::form_part::FormPart;
+use crate::form_errors::FormErrors;
 
 pub(crate) const ACTION_ROW: i64 = 1;
 pub(crate) const BUTTON: i64 = 2;
@@ -16,17 +16,17 @@ pub(crate) const USER_SELECT: i64 = 5;
 pub(crate) const ROLE_SELECT: i64 = 6;
 pub(crate) const MENTIONABLE_SELECT: i64 = 7;
 pub(crate) const CHANNEL_SELECT: i64 = 8;
-const MOST_ROWS: usize = 5;
-const MOST_BUTTONS: usize = 5;
+const MAX_ROWS: usize = 5;
+const MAX_BUTTONS: usize = 5;
 const LINK: i64 = 5;
 
-/// Checks the `components` of a message, noting every fault.
-pub(crate) fn check(rows: &[Value], form: &mut Form) {
-    form.length("components", rows.len(), 0, MOST_ROWS);
+/// Checks the `components` of a message and collects every error.
+pub(crate) fn check(rows: &[Value], form: &mut FormErrors) {
+    form.length("components", rows.len(), 0, MAX_ROWS);
     let mut seen = HashSet::new();
     for (index, row) in rows.iter().enumerate() {
         let path = format!("components.{index}");
-        let Some(part) = Part::of(row, &path, form) else {
+        let Some(part) = FormPart::of(row, &path, form) else {
             continue;
         };
         if part.int("type", form) != Some(ACTION_ROW) {
@@ -38,7 +38,7 @@ pub(crate) fn check(rows: &[Value], form: &mut Form) {
             continue;
         }
         let inside = part.list("components", form).unwrap_or_default();
-        form.length(&part.at("components"), inside.len(), 1, MOST_BUTTONS);
+        form.length(&part.at("components"), inside.len(), 1, MAX_BUTTONS);
         let selects = inside.iter().filter(|c| c["type"] != BUTTON).count();
         if selects > 0 && inside.len() > 1 {
             let message = "A select menu takes the whole row";
@@ -46,7 +46,7 @@ pub(crate) fn check(rows: &[Value], form: &mut Form) {
         }
         for (index, component) in inside.iter().enumerate() {
             let path = part.at(&format!("components.{index}"));
-            let Some(part) = Part::of(component, &path, form) else {
+            let Some(part) = FormPart::of(component, &path, form) else {
                 continue;
             };
             match part.int("type", form) {
@@ -63,8 +63,8 @@ pub(crate) fn check(rows: &[Value], form: &mut Form) {
     }
 }
 
-/// A custom id: 1 to 100 characters, once in a message.
-pub(crate) fn custom_id<'a>(part: &Part<'a>, seen: &mut HashSet<&'a str>, form: &mut Form) {
+/// Checks a custom id: 1 to 100 characters, unique in the message.
+pub(crate) fn custom_id<'a>(part: &FormPart<'a>, seen: &mut HashSet<&'a str>, form: &mut FormErrors) {
     if let Some(id) = part.sized("custom_id", 1, 100, form)
         && !seen.insert(id)
     {
@@ -73,7 +73,7 @@ pub(crate) fn custom_id<'a>(part: &Part<'a>, seen: &mut HashSet<&'a str>, form: 
     }
 }
 
-fn button<'a>(part: &Part<'a>, seen: &mut HashSet<&'a str>, form: &mut Form) {
+fn button<'a>(part: &FormPart<'a>, seen: &mut HashSet<&'a str>, form: &mut FormErrors) {
     let style = part.int_within("style", 1, 6, 0, form);
     if style == 0 {
         form.required(&part.at("style"));
@@ -109,7 +109,7 @@ fn button<'a>(part: &Part<'a>, seen: &mut HashSet<&'a str>, form: &mut Form) {
     }
 }
 
-fn select<'a>(part: &Part<'a>, seen: &mut HashSet<&'a str>, form: &mut Form) {
+fn select<'a>(part: &FormPart<'a>, seen: &mut HashSet<&'a str>, form: &mut FormErrors) {
     custom_id(part, seen, form);
     part.sized("placeholder", 0, 150, form);
     let least = part.int_within("min_values", 0, 25, 1, form);
@@ -124,14 +124,14 @@ fn select<'a>(part: &Part<'a>, seen: &mut HashSet<&'a str>, form: &mut Form) {
     }
 }
 
-fn string_select<'a>(part: &Part<'a>, seen: &mut HashSet<&'a str>, form: &mut Form) {
+fn string_select<'a>(part: &FormPart<'a>, seen: &mut HashSet<&'a str>, form: &mut FormErrors) {
     select(part, seen, form);
     let options = part.list("options", form).unwrap_or_default();
     form.length(&part.at("options"), options.len(), 1, 25);
     let mut values = HashSet::new();
     for (index, option) in options.iter().enumerate() {
         let path = part.at(&format!("options.{index}"));
-        let Some(part) = Part::of(option, &path, form) else {
+        let Some(part) = FormPart::of(option, &path, form) else {
             continue;
         };
         part.sized("label", 1, 100, form);

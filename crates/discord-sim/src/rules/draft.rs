@@ -1,64 +1,65 @@
-//! A message as a bot asks for it, checked against Discord's limits but not yet posted.
+//! A message form, checked against Discord's limits but not posted yet.
 
 use serde_json::Value;
 
-use super::read::Part;
+use super::form_part::FormPart;
 use super::{components, embeds, mentions};
-use crate::world::ids::Id;
-use crate::world::refusal::{Form, Refusal};
+use crate::api_error::ApiError;
+use crate::form_errors::FormErrors;
+use crate::ids::Id;
 
-const MOST_CHARACTERS: usize = 2000;
+const MAX_CHARACTERS: usize = 2000;
 pub(crate) const SUPPRESS_EMBEDS: u64 = 1 << 2;
 pub(crate) const EPHEMERAL: u64 = 1 << 6;
 pub(crate) const LOADING: u64 = 1 << 7;
 pub(crate) const SUPPRESS_NOTIFICATIONS: u64 = 1 << 12;
 
-/// The fields of a message form. `None` means left out, which in an edit leaves the field as it is.
+/// The fields of a message form. `None` means missing, which in an edit keeps the field.
 #[derive(Debug, Default)]
-pub(crate) struct Draft {
+pub(crate) struct MessageDraft {
     pub(crate) content: Option<String>,
     pub(crate) embeds: Option<Vec<Value>>,
     pub(crate) components: Option<Vec<Value>>,
-    pub(crate) allowed: mentions::Allowed,
+    pub(crate) allowed: mentions::AllowedMentions,
     pub(crate) flags: u64,
-    pub(crate) reply: Option<Reply>,
-    pub(crate) nonce: Option<Nonce>,
+    pub(crate) reply: Option<ReplyReference>,
+    pub(crate) nonce: Option<MessageNonce>,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Reply {
+pub(crate) struct ReplyReference {
     pub(crate) to: Id,
     pub(crate) must_exist: bool,
 }
 
-/// What a bot calls its message, to recognise it; enforced, it also keeps a second one from being posted.
+/// The bot's own identifier of a message. If enforced, it prevents a duplicate.
 #[derive(Clone, Debug)]
-pub(crate) struct Nonce {
+pub(crate) struct MessageNonce {
     pub(crate) value: Value,
     pub(crate) enforced: bool,
 }
 
-impl Draft {
-    /// Reads and checks a form; all faults are told at once.
-    pub(crate) fn read(body: &Value) -> Result<Self, Refusal> {
-        let mut form = Form::default();
+impl MessageDraft {
+    /// Reads and checks a form. The error contains everything wrong with it.
+    pub(crate) fn read(body: &Value) -> Result<Self, ApiError> {
+        let mut form = FormErrors::default();
         let mut draft = Self::default();
-        if let Some(part) = Part::of(body, "", &mut form) {
+        if let Some(part) = FormPart::of(body, "", &mut form) {
             draft.fill(&part, &mut form);
         }
         form.finish()?;
         Ok(draft)
     }
 
-    /// Whether it would show nothing, as a new message.
+    /// Whether a new message would show nothing.
     pub(crate) fn is_empty(&self) -> bool {
         self.content.as_deref().is_none_or(str::is_empty)
             && self.embeds.as_ref().is_none_or(Vec::is_empty)
             && self.components.as_ref().is_none_or(Vec::is_empty)
     }
 
-    fn fill(&mut self, part: &Part<'_>, form: &mut Form) {
-        if let Some(text) = part.sized("content", 0, MOST_CHARACTERS, form) {
+    fn fill(&mut self, part: &FormPart<'_>, form: &mut FormErrors) {
+        if let Some(text) = part.sized("content", 0, MAX_CHARACTERS, form) {
             self.content = Some(text.trim().into());
         } else if part.has("content") {
             self.content = Some(String::new());
@@ -92,17 +93,17 @@ impl Draft {
                 );
             }
             let enforced = part.flag("enforce_nonce", form).unwrap_or(false);
-            self.nonce = Some(Nonce {
+            self.nonce = Some(MessageNonce {
                 value: value.clone(),
                 enforced,
             });
         }
         if let Some(value) = part.value("message_reference")
-            && let Some(part) = Part::of(value, "message_reference", form)
+            && let Some(part) = FormPart::of(value, "message_reference", form)
         {
             let must_exist = part.flag("fail_if_not_exists", form).unwrap_or(true);
             match part.id("message_id", form) {
-                Some(to) => self.reply = Some(Reply { to, must_exist }),
+                Some(to) => self.reply = Some(ReplyReference { to, must_exist }),
                 None => form.required("message_reference.message_id"),
             }
         }

@@ -1,38 +1,38 @@
-//! Embeds: limits, and the form in which Discord gives them back.
+//! Embeds: their limits, and the form in which Discord returns them.
 //!
-//! Source: Discord's page "Message Resource", section "Embed Limits".
+//! Source: Discord's page "Message Resource", section "Embed RateLimits".
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::read::Part;
-use crate::world::ids::iso;
-use crate::world::refusal::Form;
+use super::form_part::FormPart;
+use crate::form_errors::FormErrors;
+use crate::ids::iso;
 
-const MOST_EMBEDS: usize = 10;
-const MOST_FIELDS: usize = 25;
-/// Characters of all embeds of a message together.
-const MOST_CHARACTERS: usize = 6000;
+const MAX_EMBEDS: usize = 10;
+const MAX_FIELDS: usize = 25;
+/// The total characters of all embeds of a message.
+const MAX_CHARACTERS: usize = 6000;
 
-/// Reads the `embeds` of a message, noting every fault.
-pub(crate) fn read(list: &[Value], form: &mut Form) -> Vec<Value> {
-    form.length("embeds", list.len(), 0, MOST_EMBEDS);
+/// Reads the `embeds` of a message and collects every error.
+pub(crate) fn read(list: &[Value], form: &mut FormErrors) -> Vec<Value> {
+    form.length("embeds", list.len(), 0, MAX_EMBEDS);
     let mut total = 0;
     let mut embeds = Vec::with_capacity(list.len());
     for (index, value) in list.iter().enumerate() {
         let path = format!("embeds.{index}");
-        if let Some(part) = Part::of(value, &path, form) {
+        if let Some(part) = FormPart::of(value, &path, form) {
             embeds.push(embed(&part, &mut total, form));
         }
     }
-    if total > MOST_CHARACTERS {
-        let message = format!("Embed size exceeds maximum size of {MOST_CHARACTERS}");
+    if total > MAX_CHARACTERS {
+        let message = format!("Embed size exceeds maximum size of {MAX_CHARACTERS}");
         form.fault("embeds", "MAX_EMBED_SIZE_EXCEEDED", message);
     }
     embeds
 }
 
-fn embed(part: &Part<'_>, total: &mut usize, form: &mut Form) -> Value {
+fn embed(part: &FormPart<'_>, total: &mut usize, form: &mut FormErrors) -> Value {
     let mut out = Map::new();
     out.insert("type".into(), "rich".into());
     for (field, most) in [("title", 256), ("description", 4096)] {
@@ -61,7 +61,7 @@ fn embed(part: &Part<'_>, total: &mut usize, form: &mut Form) -> Value {
     for (field, inner, most) in [("footer", "text", 2048), ("author", "name", 256)] {
         let Some(value) = part.value(field) else { continue };
         let path = part.at(field);
-        let Some(part) = Part::of(value, &path, form) else {
+        let Some(part) = FormPart::of(value, &path, form) else {
             continue;
         };
         let mut inside = Map::new();
@@ -76,7 +76,7 @@ fn embed(part: &Part<'_>, total: &mut usize, form: &mut Form) -> Value {
     for field in ["image", "thumbnail"] {
         let Some(value) = part.value(field) else { continue };
         let path = part.at(field);
-        let Some(part) = Part::of(value, &path, form) else {
+        let Some(part) = FormPart::of(value, &path, form) else {
             continue;
         };
         let mut inside = Map::new();
@@ -89,12 +89,12 @@ fn embed(part: &Part<'_>, total: &mut usize, form: &mut Form) -> Value {
     out.into()
 }
 
-fn fields(part: &Part<'_>, list: &[Value], total: &mut usize, form: &mut Form) -> Value {
-    form.length(&part.at("fields"), list.len(), 0, MOST_FIELDS);
+fn fields(part: &FormPart<'_>, list: &[Value], total: &mut usize, form: &mut FormErrors) -> Value {
+    form.length(&part.at("fields"), list.len(), 0, MAX_FIELDS);
     let mut fields = Vec::with_capacity(list.len());
     for (index, value) in list.iter().enumerate() {
         let path = part.at(&format!("fields.{index}"));
-        let Some(part) = Part::of(value, &path, form) else {
+        let Some(part) = FormPart::of(value, &path, form) else {
             continue;
         };
         let name = part.sized("name", 1, 256, form).unwrap_or_default();
@@ -106,7 +106,7 @@ fn fields(part: &Part<'_>, list: &[Value], total: &mut usize, form: &mut Form) -
     fields.into()
 }
 
-fn web_address(part: &Part<'_>, field: &str, out: &mut Map<String, Value>, form: &mut Form) {
+fn web_address(part: &FormPart<'_>, field: &str, out: &mut Map<String, Value>, form: &mut FormErrors) {
     let Some(text) = part.text(field, form) else {
         return;
     };

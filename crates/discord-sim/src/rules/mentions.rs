@@ -1,31 +1,31 @@
-//! Who a message pings: `allowed_mentions` and the mentions written in the content.
+//! Whom a message notifies: `allowed_mentions` and the mentions in its content.
 //!
-//! Source: Discord's page "Message Resource", section "Allowed Mentions Object".
+//! Source: Discord's page "Message Resource", section "AllowedMentions Mentions Object".
 
 use serde_json::Value;
 
-use super::read::{Part, as_id};
-use crate::world::ids::Id;
-use crate::world::refusal::Form;
+use super::form_part::{FormPart, as_id};
+use crate::form_errors::FormErrors;
+use crate::ids::Id;
 
-const MOST_LISTED: usize = 100;
+const MAX_LISTED: usize = 100;
 
-/// Which of the written mentions ping.
+/// Which of the mentions in the text notify.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Allowed {
+pub(crate) struct AllowedMentions {
     pub(crate) everyone: bool,
-    pub(crate) roles: Which,
-    pub(crate) users: Which,
+    pub(crate) roles: MentionFilter,
+    pub(crate) users: MentionFilter,
     pub(crate) replied_user: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Which {
+pub(crate) enum MentionFilter {
     All,
     Only(Vec<Id>),
 }
 
-impl Which {
+impl MentionFilter {
     pub(crate) fn allows(&self, id: Id) -> bool {
         match self {
             Self::All => true,
@@ -34,28 +34,28 @@ impl Which {
     }
 }
 
-impl Default for Allowed {
-    /// What holds when a message comes without `allowed_mentions`: everything pings.
+impl Default for AllowedMentions {
+    /// Without `allowed_mentions`, every mention notifies.
     fn default() -> Self {
         Self {
             everyone: true,
-            roles: Which::All,
-            users: Which::All,
+            roles: MentionFilter::All,
+            users: MentionFilter::All,
             replied_user: true,
         }
     }
 }
 
-/// Reads `allowed_mentions`. A kind may be in `parse` or listed, not both.
-pub(crate) fn read(value: &Value, form: &mut Form) -> Allowed {
-    let nobody = || Which::Only(Vec::new());
-    let mut allowed = Allowed {
+/// Reads `allowed_mentions`. A kind of mention may be in `parse` or listed, but not both.
+pub(crate) fn read(value: &Value, form: &mut FormErrors) -> AllowedMentions {
+    let nobody = || MentionFilter::Only(Vec::new());
+    let mut allowed = AllowedMentions {
         everyone: false,
         roles: nobody(),
         users: nobody(),
         replied_user: false,
     };
-    let Some(part) = Part::of(value, "allowed_mentions", form) else {
+    let Some(part) = FormPart::of(value, "allowed_mentions", form) else {
         return allowed;
     };
     allowed.replied_user = part.flag("replied_user", form).unwrap_or(false);
@@ -63,8 +63,8 @@ pub(crate) fn read(value: &Value, form: &mut Form) -> Allowed {
     for (index, kind) in parse.iter().enumerate() {
         match kind.as_str() {
             Some("everyone") => allowed.everyone = true,
-            Some("roles") => allowed.roles = Which::All,
-            Some("users") => allowed.users = Which::All,
+            Some("roles") => allowed.roles = MentionFilter::All,
+            Some("users") => allowed.users = MentionFilter::All,
             _ => form.fault(
                 &part.at(&format!("parse.{index}")),
                 "BASE_TYPE_CHOICES",
@@ -76,12 +76,12 @@ pub(crate) fn read(value: &Value, form: &mut Form) -> Allowed {
         let Some(list) = part.list(kind, form) else {
             continue;
         };
-        form.length(&part.at(kind), list.len(), 0, MOST_LISTED);
+        form.length(&part.at(kind), list.len(), 0, MAX_LISTED);
         let ids: Vec<Id> = list.iter().filter_map(as_id).collect();
         if ids.len() < list.len() {
             form.fault(&part.at(kind), "NUMBER_TYPE_COERCE", "A value is not snowflake.");
         }
-        if *which == Which::All {
+        if *which == MentionFilter::All {
             if !list.is_empty() {
                 let message = format!("parse:[\"{kind}\"] and {kind}: [ids...] are mutually exclusive.");
                 form.fault(
@@ -91,32 +91,32 @@ pub(crate) fn read(value: &Value, form: &mut Form) -> Allowed {
                 );
             }
         } else {
-            *which = Which::Only(ids);
+            *which = MentionFilter::Only(ids);
         }
     }
     allowed
 }
 
-/// A mention as written in a message's content.
+/// A mention in a message's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Written {
+pub(crate) enum MentionInText {
     Everyone,
     Role(Id),
     User(Id),
 }
 
-/// The mentions in a text, in order. Those in code are none.
-pub(crate) fn written(content: &str) -> Vec<Written> {
+/// The mentions in a text, in order. Code contains no mentions.
+pub(crate) fn mentions_in(content: &str) -> Vec<MentionInText> {
     let mut found = Vec::new();
     for (index, span) in content.split('`').enumerate() {
-        // Between an odd and the next backtick there is code; three in a row leave empty spans in between.
+        // Text after an odd number of backticks is code. Three backticks in a row give empty spans between them.
         if index % 2 == 1 {
             continue;
         }
         for (at, _) in span.match_indices('@') {
             let rest = &span[at + 1..];
             if rest.starts_with("everyone") || rest.starts_with("here") {
-                found.push(Written::Everyone);
+                found.push(MentionInText::Everyone);
             } else if span[..at].ends_with('<') {
                 found.extend(bracketed(rest));
             }
@@ -126,17 +126,17 @@ pub(crate) fn written(content: &str) -> Vec<Written> {
 }
 
 /// The rest of `<@123>`, `<@!123>` or `<@&123>` after the at sign.
-fn bracketed(rest: &str) -> Option<Written> {
+fn bracketed(rest: &str) -> Option<MentionInText> {
     let (inside, _) = rest.split_once('>')?;
     if let Some(role) = inside.strip_prefix('&') {
-        return role.parse().ok().map(Written::Role);
+        return role.parse().ok().map(MentionInText::Role);
     }
     inside
         .strip_prefix('!')
         .unwrap_or(inside)
         .parse()
         .ok()
-        .map(Written::User)
+        .map(MentionInText::User)
 }
 
 #[cfg(test)]
@@ -144,14 +144,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mentions_are_found_outside_of_code_only() {
+    fn mentions_in_code_do_not_count() {
         let text = "<@1> `<@2>` <@&3> ```\n@everyone <@4>``` <@!5> @here";
         let expected = [
-            Written::User(Id(1)),
-            Written::Role(Id(3)),
-            Written::User(Id(5)),
-            Written::Everyone,
+            MentionInText::User(Id(1)),
+            MentionInText::Role(Id(3)),
+            MentionInText::User(Id(5)),
+            MentionInText::Everyone,
         ];
-        assert_eq!(written(text), expected);
+        assert_eq!(mentions_in(text), expected);
     }
 }

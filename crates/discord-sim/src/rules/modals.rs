@@ -1,19 +1,19 @@
-//! Modals: a title and one to five text inputs, each in a row or under a label.
+//! Checks modals: a title and one to five text inputs, each in a row or under a label.
 
 use std::collections::HashSet;
 
 use serde_json::Value;
 
 use super::components::ACTION_ROW;
-use super::read::Part;
-use crate::world::refusal::Form;
+use super::form_part::FormPart;
+use crate::form_errors::FormErrors;
 
 const TEXT_INPUT: i64 = 4;
 const LABEL: i64 = 18;
 
-/// Checks the `data` of a modal answer, noting every fault.
-pub(crate) fn check(data: &Value, form: &mut Form) {
-    let Some(part) = Part::of(data, "data", form) else {
+/// Checks the `data` of a modal response and collects every error.
+pub(crate) fn check(data: &Value, form: &mut FormErrors) {
+    let Some(part) = FormPart::of(data, "data", form) else {
         return;
     };
     part.sized("custom_id", 1, 100, form);
@@ -23,7 +23,7 @@ pub(crate) fn check(data: &Value, form: &mut Form) {
     let mut seen = HashSet::new();
     for (index, row) in rows.iter().enumerate() {
         let path = part.at(&format!("components.{index}"));
-        let Some(row_part) = Part::of(row, &path, form) else {
+        let Some(row_part) = FormPart::of(row, &path, form) else {
             continue;
         };
         match row_part.int("type", form) {
@@ -58,9 +58,9 @@ fn text_input<'a>(
     path: &str,
     labelled: bool,
     seen: &mut HashSet<&'a str>,
-    form: &mut Form,
+    form: &mut FormErrors,
 ) {
-    let Some(part) = Part::of(value, path, form) else {
+    let Some(part) = FormPart::of(value, path, form) else {
         return;
     };
     if part.int("type", form) != Some(TEXT_INPUT) {

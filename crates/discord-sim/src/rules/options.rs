@@ -1,12 +1,12 @@
-//! The options of a slash command: kinds, order, choices, limits.
+//! Checks the options of a slash command: types, order, choices, limits.
 
 use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::commands::{localizations, name};
-use super::read::Part;
-use crate::world::refusal::Form;
+use super::form_part::FormPart;
+use super::names::{localizations, name};
+use crate::form_errors::FormErrors;
 
 pub(crate) const SUBCOMMAND: i64 = 1;
 pub(crate) const GROUP: i64 = 2;
@@ -17,18 +17,18 @@ pub(crate) const CHANNEL: i64 = 7;
 pub(crate) const ROLE: i64 = 8;
 pub(crate) const MENTIONABLE: i64 = 9;
 pub(crate) const NUMBER: i64 = 10;
-const MOST: usize = 25;
+const MAX_OPTIONS: usize = 25;
 
-/// Checks a list of options, noting every fault. `depth` is how many subcommands it is inside.
-pub(crate) fn check(list: &[Value], path: &str, depth: usize, form: &mut Form) {
-    form.length(path, list.len(), 0, MOST);
+/// Checks a list of options and collects every error. `depth` is the nesting level of subcommands.
+pub(crate) fn check(list: &[Value], path: &str, depth: usize, form: &mut FormErrors) {
+    form.length(path, list.len(), 0, MAX_OPTIONS);
     let mut names = HashSet::new();
     let mut optional_seen = false;
     let nested = |option: &Value| matches!(option["type"].as_i64(), Some(SUBCOMMAND | GROUP));
     let mixed = list.iter().any(nested) && !list.iter().all(nested);
     for (index, option) in list.iter().enumerate() {
         let path = format!("{path}.{index}");
-        let Some(part) = Part::of(option, &path, form) else {
+        let Some(part) = FormPart::of(option, &path, form) else {
             continue;
         };
         name(&part, true, form);
@@ -63,7 +63,7 @@ pub(crate) fn check(list: &[Value], path: &str, depth: usize, form: &mut Form) {
     }
 }
 
-fn leaf(part: &Part<'_>, kind: i64, form: &mut Form) {
+fn leaf(part: &FormPart<'_>, kind: i64, form: &mut FormErrors) {
     let choices = part.list("choices", form).unwrap_or_default();
     let takes_choices = matches!(kind, STRING | INTEGER | NUMBER);
     let autocomplete = part.flag("autocomplete", form).unwrap_or(false);
@@ -98,13 +98,13 @@ fn leaf(part: &Part<'_>, kind: i64, form: &mut Form) {
     part.int_within("max_length", 1, 6000, 6000, form);
 }
 
-/// Checks a list of choices, of a registered option or of an autocomplete answer.
-pub(crate) fn choices(list: &[Value], path: &str, kind: Option<i64>, form: &mut Form) {
-    form.length(path, list.len(), 0, MOST);
+/// Checks a list of choices, of a registered option or of an autocomplete response.
+pub(crate) fn choices(list: &[Value], path: &str, kind: Option<i64>, form: &mut FormErrors) {
+    form.length(path, list.len(), 0, MAX_OPTIONS);
     let mut names = HashSet::new();
     for (index, choice) in list.iter().enumerate() {
         let path = format!("{path}.{index}");
-        let Some(part) = Part::of(choice, &path, form) else {
+        let Some(part) = FormPart::of(choice, &path, form) else {
             continue;
         };
         if let Some(name) = part.sized("name", 1, 100, form)

@@ -1,10 +1,10 @@
-//! Which text is an emoji. Only Unicode emoji: the simulated guild has no emoji of its own.
+//! Recognizes emoji. Only Unicode emoji, because the simulated guild has no custom ones.
 
-use super::refusal::Refusal;
+use crate::api_error::ApiError;
 
-/// The emoji as Discord stores and sends it: fully qualified, so "❤" becomes "❤️" and "✅" stays as it is.
-pub(crate) fn canonical(text: &str) -> Result<&'static str, Refusal> {
+/// The emoji in Discord's form, which is fully qualified: "❤" becomes "❤️", "✅" stays the same.
+pub(crate) fn canonical(text: &str) -> Result<&'static str, ApiError> {
     emojis::get(text)
         .map(emojis::Emoji::as_str)
-        .ok_or_else(Refusal::unknown_emoji)
+        .ok_or_else(ApiError::unknown_emoji)
 }

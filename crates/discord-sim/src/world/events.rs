@@ -1,29 +1,30 @@
-//! What the gateway tells a bot, with every field Discord sends.
+//! Gateway events, with every field that Discord sends.
 //!
 //! Source: Discord's page "Gateway Events".
 
 use serde_json::{Value, json};
 
-use super::World;
-use super::ids::{Id, iso};
-use super::messages::{Message, emoji_json};
+use super::message::StoredMessage;
+use super::message_json::emoji_json;
 use super::people::{Role, User};
 use super::permissions::Permissions;
-use crate::gateway::hub::Event;
+use super::state::World;
+use crate::gateway::event::GatewayEvent;
 use crate::gateway::intents::Intents;
+use crate::ids::{Id, iso};
 
 impl World {
-    /// Sends an event about a channel, if the bot sees the channel.
-    fn emit_in(&mut self, channel: Id, event: &Event) {
+    /// Sends an event about a channel, if the bot may view it.
+    fn emit_in(&mut self, channel: Id, event: &GatewayEvent) {
         if self
             .permissions(self.application.id, channel)
             .contains(Permissions::VIEW_CHANNEL)
         {
-            self.hub.emit(event);
+            self.gateway.emit(event);
         }
     }
 
-    pub(crate) fn emit_message(&mut self, name: &'static str, message: &Message) {
+    pub(crate) fn emit_message(&mut self, name: &'static str, message: &StoredMessage) {
         if message.only_for.is_some() {
             return;
         }
@@ -39,31 +40,31 @@ impl World {
                 mention["member"] = member.partial_json();
             }
         }
-        let private = message.author != bot && !message.pinged.users.contains(&bot);
-        let event = Event {
+        let private = message.author != bot && !message.notified.users.contains(&bot);
+        let event = GatewayEvent {
             private_content: private,
-            ..Event::new(name, Intents::GUILD_MESSAGES, data)
+            ..GatewayEvent::new(name, Intents::GUILD_MESSAGES, data)
         };
         self.emit_in(message.channel, &event);
     }
 
-    pub(crate) fn emit_message_gone(&mut self, channel: Id, message: Id) {
+    pub(crate) fn emit_message_deleted(&mut self, channel: Id, message: Id) {
         let data = json!({ "id": message, "channel_id": channel, "guild_id": self.guild.id });
         self.emit_in(
             channel,
-            &Event::new("MESSAGE_DELETE", Intents::GUILD_MESSAGES, data),
+            &GatewayEvent::new("MESSAGE_DELETE", Intents::GUILD_MESSAGES, data),
         );
     }
 
-    pub(crate) fn emit_messages_gone(&mut self, channel: Id, messages: &[Id]) {
+    pub(crate) fn emit_messages_deleted(&mut self, channel: Id, messages: &[Id]) {
         let data = json!({ "ids": messages, "channel_id": channel, "guild_id": self.guild.id });
         self.emit_in(
             channel,
-            &Event::new("MESSAGE_DELETE_BULK", Intents::GUILD_MESSAGES, data),
+            &GatewayEvent::new("MESSAGE_DELETE_BULK", Intents::GUILD_MESSAGES, data),
         );
     }
 
-    pub(crate) fn emit_reaction(&mut self, added: bool, message: &Message, emoji: &str, user: Id) {
+    pub(crate) fn emit_reaction(&mut self, added: bool, message: &StoredMessage, emoji: &str, user: Id) {
         let mut data = self.reaction_data(message, Some(emoji));
         data["user_id"] = json!(user);
         data["burst"] = false.into();
@@ -80,12 +81,12 @@ impl World {
         };
         self.emit_in(
             message.channel,
-            &Event::new(name, Intents::GUILD_MESSAGE_REACTIONS, data),
+            &GatewayEvent::new(name, Intents::GUILD_MESSAGE_REACTIONS, data),
         );
     }
 
-    /// All reactions of a message gone, or all of one emoji.
-    pub(crate) fn emit_reactions_cleared(&mut self, message: &Message, emoji: Option<&str>) {
+    /// All reactions of a message were cleared, or all with one emoji.
+    pub(crate) fn emit_reactions_cleared(&mut self, message: &StoredMessage, emoji: Option<&str>) {
         let data = self.reaction_data(message, emoji);
         let name = match emoji {
             Some(_) => "MESSAGE_REACTION_REMOVE_EMOJI",
@@ -93,11 +94,11 @@ impl World {
         };
         self.emit_in(
             message.channel,
-            &Event::new(name, Intents::GUILD_MESSAGE_REACTIONS, data),
+            &GatewayEvent::new(name, Intents::GUILD_MESSAGE_REACTIONS, data),
         );
     }
 
-    fn reaction_data(&self, message: &Message, emoji: Option<&str>) -> Value {
+    fn reaction_data(&self, message: &StoredMessage, emoji: Option<&str>) -> Value {
         let mut data =
             json!({ "channel_id": message.channel, "message_id": message.id, "guild_id": self.guild.id });
         if let Some(emoji) = emoji {
@@ -108,29 +109,30 @@ impl World {
 
     pub(crate) fn emit_role(&mut self, name: &'static str, role: &Role) {
         let data = json!({ "guild_id": self.guild.id, "role": role.json() });
-        self.hub.emit(&Event::new(name, Intents::GUILDS, data));
+        self.gateway.emit(&GatewayEvent::new(name, Intents::GUILDS, data));
     }
 
-    pub(crate) fn emit_role_gone(&mut self, role: Id) {
+    pub(crate) fn emit_role_deleted(&mut self, role: Id) {
         let data = json!({ "guild_id": self.guild.id, "role_id": role });
-        self.hub
-            .emit(&Event::new("GUILD_ROLE_DELETE", Intents::GUILDS, data));
+        self.gateway
+            .emit(&GatewayEvent::new("GUILD_ROLE_DELETE", Intents::GUILDS, data));
     }
 
     pub(crate) fn emit_channel(&mut self, name: &'static str, data: Value) {
-        self.hub.emit(&Event::new(name, Intents::GUILDS, data));
+        self.gateway.emit(&GatewayEvent::new(name, Intents::GUILDS, data));
     }
 
     pub(crate) fn emit_member(&mut self, user: Id) {
         let mut data = self.member_json(user);
         data["guild_id"] = json!(self.guild.id);
-        // Everyone's changes need the privileged intent, the bot's own do not.
+        // Changes of other members need the privileged intent; the bot's own do not.
         let intents = if user == self.application.id {
             Intents::NONE
         } else {
             Intents::GUILD_MEMBERS
         };
-        self.hub.emit(&Event::new("GUILD_MEMBER_UPDATE", intents, data));
+        self.gateway
+            .emit(&GatewayEvent::new("GUILD_MEMBER_UPDATE", intents, data));
     }
 
     pub(crate) fn member_json(&self, user: Id) -> Value {
@@ -142,7 +144,7 @@ impl World {
         json
     }
 
-    /// `READY` for a new session. The guilds are told as unavailable and follow by `GUILD_CREATE`.
+    /// `READY` for a new session. Guilds are unavailable in it, and follow in `GUILD_CREATE`.
     pub(crate) fn ready(&self, session: &str, resume_url: &str, shard: Value) -> Value {
         let mut user = self
             .users
@@ -165,7 +167,7 @@ impl World {
         ready
     }
 
-    /// `GUILD_CREATE`, with the members a bot without the privileged intent is shown: itself.
+    /// `GUILD_CREATE`. Without the privileged intent, its only member is the bot.
     pub(crate) fn guild_create(&self, with_members: bool) -> Value {
         let mut guild = self.guild.json();
         let bot = self.application.id;
@@ -178,7 +180,7 @@ impl World {
         let channels: Vec<Value> = self
             .channels
             .values()
-            .map(super::channels::Channel::json_in_guild)
+            .map(super::channel::StoredChannel::json_in_guild)
             .collect();
         let joined = self.members.get(&bot).map(|member| iso(member.joined));
         for (field, value) in [

@@ -1,46 +1,51 @@
-//! What the bot does with an interaction's token after its first answer.
+//! The bot's use of an interaction's token after its initial response.
 
 use serde_json::Value;
 
-use super::World;
-use super::ids::Id;
-use super::messages::{self, Origin};
-use super::posting::Setting;
-use super::refusal::Refusal;
-use crate::rules::draft::{Draft, EPHEMERAL};
+use super::message::{self, InteractionOrigin};
+use super::posting::MessageContext;
+use super::state::World;
+use crate::api_error::ApiError;
+use crate::ids::Id;
+use crate::rules::draft::{EPHEMERAL, MessageDraft};
 
-/// Which message of an interaction is meant.
+/// Selects a message of an interaction.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Which {
+pub(crate) enum ResponseMessage {
     Original,
     Message(Id),
 }
 
 impl World {
-    /// Posts a follow-up. After a deferred answer the first one fills that answer in.
-    pub(crate) fn follow_up(&mut self, application: Id, token: &str, body: &Value) -> Result<Value, Refusal> {
+    /// Posts a follow-up. After a deferred response, the first one fills it in.
+    pub(crate) fn follow_up(
+        &mut self,
+        application: Id,
+        token: &str,
+        body: &Value,
+    ) -> Result<Value, ApiError> {
         let to = self.answered_interaction(application, token)?.clone();
-        let draft = Draft::read(body)?;
+        let draft = MessageDraft::read(body)?;
         if draft.is_empty() {
-            return Err(Refusal::empty_message());
+            return Err(ApiError::empty_message());
         }
         if let Some(original) = to.original
             && self
                 .channel(to.channel)?
                 .message(original)
-                .is_ok_and(messages::Message::is_loading)
+                .is_ok_and(message::StoredMessage::is_loading)
         {
             self.edit(to.channel, original, draft)?;
             return self.bot_sees(to.channel, original);
         }
-        let setting = Setting {
+        let setting = MessageContext {
             kind: if to.original.is_some() {
-                messages::REPLY
+                message::REPLY
             } else {
-                messages::DEFAULT
+                message::DEFAULT
             },
             only_for: (draft.flags & EPHEMERAL != 0).then_some(to.user),
-            origin: Some(Origin {
+            origin: Some(InteractionOrigin {
                 interaction: to.id,
                 kind: to.kind as u8,
                 user: to.user,
@@ -54,8 +59,13 @@ impl World {
         self.bot_sees(to.channel, id)
     }
 
-    pub(crate) fn read_answer(&self, application: Id, token: &str, which: Which) -> Result<Value, Refusal> {
-        let (channel, message) = self.answer_place(application, token, which)?;
+    pub(crate) fn read_answer(
+        &self,
+        application: Id,
+        token: &str,
+        which: ResponseMessage,
+    ) -> Result<Value, ApiError> {
+        let (channel, message) = self.locate_response(application, token, which)?;
         self.bot_sees(channel, message)
     }
 
@@ -63,11 +73,11 @@ impl World {
         &mut self,
         application: Id,
         token: &str,
-        which: Which,
+        which: ResponseMessage,
         body: &Value,
-    ) -> Result<Value, Refusal> {
-        let (channel, message) = self.answer_place(application, token, which)?;
-        self.edit(channel, message, Draft::read(body)?)?;
+    ) -> Result<Value, ApiError> {
+        let (channel, message) = self.locate_response(application, token, which)?;
+        self.edit(channel, message, MessageDraft::read(body)?)?;
         self.bot_sees(channel, message)
     }
 
@@ -75,19 +85,24 @@ impl World {
         &mut self,
         application: Id,
         token: &str,
-        which: Which,
-    ) -> Result<(), Refusal> {
-        let (channel, message) = self.answer_place(application, token, which)?;
+        which: ResponseMessage,
+    ) -> Result<(), ApiError> {
+        let (channel, message) = self.locate_response(application, token, which)?;
         self.remove(channel, message)
     }
 
-    fn answer_place(&self, application: Id, token: &str, which: Which) -> Result<(Id, Id), Refusal> {
+    fn locate_response(
+        &self,
+        application: Id,
+        token: &str,
+        which: ResponseMessage,
+    ) -> Result<(Id, Id), ApiError> {
         let interaction = self.answered_interaction(application, token)?;
         let message = match which {
-            Which::Original => interaction.original,
-            Which::Message(id) => interaction.messages.contains(&id).then_some(id),
+            ResponseMessage::Original => interaction.original,
+            ResponseMessage::Message(id) => interaction.messages.contains(&id).then_some(id),
         };
-        let message = message.ok_or_else(Refusal::unknown_message)?;
+        let message = message.ok_or_else(ApiError::unknown_message)?;
         self.channel(interaction.channel)?.message(message)?;
         Ok((interaction.channel, message))
     }

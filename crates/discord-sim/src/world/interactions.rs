@@ -1,63 +1,30 @@
-//! Interactions: commands used, buttons pressed, modals sent. What they are and how long they live.
+//! Creates interactions and looks them up by token.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::World;
-use super::ids::Id;
-use super::refusal::Refusal;
-use crate::gateway::hub::Event;
+use super::interaction::{Interaction, InteractionKind};
+use super::state::World;
+use crate::api_error::ApiError;
+use crate::gateway::event::GatewayEvent;
 use crate::gateway::intents::Intents;
+use crate::ids::Id;
 
 const TOKEN_PREFIX: &str = "aW50ZXJhY3Rpb246";
 
-pub(crate) type Interactions = HashMap<Id, Interaction>;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Command = 2,
-    Component = 3,
-    Autocomplete = 4,
-    Modal = 5,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Interaction {
-    pub(crate) id: Id,
-    pub(crate) token: String,
-    pub(crate) kind: Kind,
-    pub(crate) user: Id,
-    pub(crate) channel: Id,
-    pub(crate) born: Instant,
-    pub(crate) answered: bool,
-    /// The command's name, with its subcommands.
-    pub(crate) command: Option<String>,
-    /// The message whose component was used.
-    pub(crate) source: Option<Id>,
-    /// For a modal, the interaction that was answered with it.
-    pub(crate) opener: Option<Id>,
-    /// The first answer: what `@original` means.
-    pub(crate) original: Option<Id>,
-    /// Every message made in answer, `@original` included.
-    pub(crate) messages: Vec<Id>,
-    pub(crate) choices: Option<Vec<Value>>,
-    pub(crate) modal: Option<Value>,
-}
-
 impl World {
-    /// Opens an interaction and tells the bot.
+    /// Creates an interaction and sends it to the bot.
     pub(crate) fn interact(
         &mut self,
-        kind: Kind,
+        kind: InteractionKind,
         user: Id,
         channel: Id,
         data: &Value,
         command: Option<String>,
         source: Option<Id>,
-    ) -> Result<Id, Refusal> {
+    ) -> Result<Id, ApiError> {
         let id = self.next_id();
         let token = format!("{TOKEN_PREFIX}{id}_{:016x}", RandomState::new().hash_one(id));
         let payload = self.payload(id, &token, kind, user, channel, data, source)?;
@@ -78,61 +45,65 @@ impl World {
             modal: None,
         };
         self.interactions.insert(id, interaction);
-        self.hub
-            .emit(&Event::new("INTERACTION_CREATE", Intents::NONE, payload));
+        self.gateway
+            .emit(&GatewayEvent::new("INTERACTION_CREATE", Intents::NONE, payload));
         Ok(id)
     }
 
-    /// The interaction to be answered first: known, its token right, still in time.
-    pub(crate) fn open_interaction(&self, id: Id, token: &str) -> Result<&Interaction, Refusal> {
+    /// The interaction for an initial response: it exists, the token matches, and it is in time.
+    pub(crate) fn open_interaction(&self, id: Id, token: &str) -> Result<&Interaction, ApiError> {
         let interaction = self
             .interactions
             .get(&id)
             .filter(|interaction| interaction.token == token)
-            .ok_or_else(Refusal::unknown_interaction)?;
+            .ok_or_else(ApiError::unknown_interaction)?;
         if interaction.answered {
-            return Err(Refusal::already_answered());
+            return Err(ApiError::already_answered());
         }
         if interaction.born.elapsed() > self.application.answer_within {
-            return Err(Refusal::unknown_interaction());
+            return Err(ApiError::unknown_interaction());
         }
         Ok(interaction)
     }
 
-    /// The interaction a token belongs to, once it was answered and while the token lives.
-    pub(crate) fn answered_interaction(&self, application: Id, token: &str) -> Result<&Interaction, Refusal> {
+    /// The interaction of a token, if it was answered and the token is still valid.
+    pub(crate) fn answered_interaction(
+        &self,
+        application: Id,
+        token: &str,
+    ) -> Result<&Interaction, ApiError> {
         let interaction = self
             .interactions
             .get(&id_in(token).unwrap_or_default())
             .filter(|interaction| interaction.token == token && application == self.application.id)
-            .ok_or_else(Refusal::unknown_webhook)?;
+            .ok_or_else(ApiError::unknown_webhook)?;
         if interaction.born.elapsed() > self.application.token_lives {
-            return Err(Refusal::expired_token());
+            return Err(ApiError::expired_token());
         }
         if interaction.answered {
             Ok(interaction)
         } else {
-            Err(Refusal::unknown_webhook())
+            Err(ApiError::unknown_webhook())
         }
     }
 
-    pub(crate) fn interaction_mut(&mut self, id: Id) -> Result<&mut Interaction, Refusal> {
+    pub(crate) fn interaction_mut(&mut self, id: Id) -> Result<&mut Interaction, ApiError> {
         self.interactions
             .get_mut(&id)
-            .ok_or_else(Refusal::unknown_interaction)
+            .ok_or_else(ApiError::unknown_interaction)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the payload is made of all of these")]
+    #[expect(clippy::too_many_arguments, reason = "the payload needs all of these")]
     fn payload(
         &self,
         id: Id,
         token: &str,
-        kind: Kind,
+        kind: InteractionKind,
         user: Id,
         channel: Id,
         data: &Value,
         source: Option<Id>,
-    ) -> Result<Value, Refusal> {
+    ) -> Result<Value, ApiError> {
         let place = self.channel(channel)?;
         let mut member = self.member_json(user);
         member["permissions"] = json!(self.permissions(user, channel));
@@ -154,7 +125,7 @@ impl World {
     }
 }
 
-/// The interaction's id is inside its token, so that a token is looked up without a search.
+/// The token contains the interaction's id, so that it can be looked up directly.
 fn id_in(token: &str) -> Option<Id> {
     token.strip_prefix(TOKEN_PREFIX)?.split_once('_')?.0.parse().ok()
 }

@@ -1,17 +1,17 @@
-//! What moderators and administrators do: roles, channels, other people's messages, the bot's permissions.
+//! Actions of moderators and administrators: roles, channels, other people's messages, the bot's permissions.
 
-use super::World;
-use super::ids::Id;
 use super::people::Role;
-use super::permissions::{Overwrite, Permissions, Subject};
-use super::refusal::Refusal;
+use super::permissions::{Overwrite, OverwriteSubject, Permissions};
+use super::state::World;
+use crate::api_error::ApiError;
+use crate::ids::Id;
 
 impl World {
-    /// Deletes anybody's message, as somebody who may.
-    pub(crate) fn deletes(&mut self, actor: Id, channel: Id, message: Id) -> Result<(), Refusal> {
+    /// Deletes a message. Another user's message needs Manage Messages.
+    pub(crate) fn deletes(&mut self, actor: Id, channel: Id, message: Id) -> Result<(), ApiError> {
         self.require(actor, channel, Permissions::NONE)?;
         let found = self.channel(channel)?.message(message)?;
-        // One may dismiss an ephemeral message shown to oneself.
+        // Users may dismiss ephemeral messages shown to them.
         let own = found.author == actor || found.only_for == Some(actor);
         if !own {
             self.require(actor, channel, Permissions::MANAGE_MESSAGES)?;
@@ -20,7 +20,7 @@ impl World {
     }
 
     /// Deletes several messages at once.
-    pub(crate) fn deletes_all(&mut self, actor: Id, channel: Id, messages: &[Id]) -> Result<(), Refusal> {
+    pub(crate) fn deletes_all(&mut self, actor: Id, channel: Id, messages: &[Id]) -> Result<(), ApiError> {
         self.require(actor, channel, Permissions::MANAGE_MESSAGES)?;
         let place = self.channel_mut(channel)?;
         let gone: Vec<Id> = messages
@@ -28,23 +28,26 @@ impl World {
             .copied()
             .filter(|id| place.messages.remove(id).is_some())
             .collect();
-        self.emit_messages_gone(channel, &gone);
+        self.emit_messages_deleted(channel, &gone);
         Ok(())
     }
 
-    pub(crate) fn set_roles(&mut self, user: Id, roles: Vec<Id>) -> Result<(), Refusal> {
+    pub(crate) fn set_roles(&mut self, user: Id, roles: Vec<Id>) -> Result<(), ApiError> {
         if roles.iter().any(|role| !self.guild.roles.contains_key(role)) {
-            return Err(Refusal::unknown_role());
+            return Err(ApiError::unknown_role());
         }
-        let member = self.members.get_mut(&user).ok_or_else(Refusal::unknown_member)?;
+        let member = self.members.get_mut(&user).ok_or_else(ApiError::unknown_member)?;
         member.roles = roles;
         self.emit_member(user);
         Ok(())
     }
 
-    /// Deletes a role; its members lose it.
-    pub(crate) fn delete_role(&mut self, role: Id) -> Result<(), Refusal> {
-        self.guild.roles.remove(&role).ok_or_else(Refusal::unknown_role)?;
+    /// Deletes a role, also from its members.
+    pub(crate) fn delete_role(&mut self, role: Id) -> Result<(), ApiError> {
+        self.guild
+            .roles
+            .remove(&role)
+            .ok_or_else(ApiError::unknown_role)?;
         let held: Vec<Id> = self
             .members
             .values()
@@ -57,9 +60,9 @@ impl World {
         for channel in self.channels.values_mut() {
             channel
                 .overwrites
-                .retain(|overwrite| overwrite.subject != Subject::Role(role));
+                .retain(|overwrite| overwrite.subject != OverwriteSubject::Role(role));
         }
-        self.emit_role_gone(role);
+        self.emit_role_deleted(role);
         for user in held {
             self.emit_member(user);
         }
@@ -81,44 +84,44 @@ impl World {
         id
     }
 
-    pub(crate) fn change_role(&mut self, role: Id, change: impl FnOnce(&mut Role)) -> Result<(), Refusal> {
+    pub(crate) fn change_role(&mut self, role: Id, change: impl FnOnce(&mut Role)) -> Result<(), ApiError> {
         let role = self
             .guild
             .roles
             .get_mut(&role)
-            .ok_or_else(Refusal::unknown_role)?;
+            .ok_or_else(ApiError::unknown_role)?;
         change(role);
         let role = role.clone();
         self.emit_role("GUILD_ROLE_UPDATE", &role);
         Ok(())
     }
 
-    /// Deletes a channel with all that is in it.
-    pub(crate) fn delete_channel(&mut self, channel: Id) -> Result<(), Refusal> {
+    /// Deletes a channel with its messages.
+    pub(crate) fn delete_channel(&mut self, channel: Id) -> Result<(), ApiError> {
         let seen = self
             .permissions(self.application.id, channel)
             .contains(Permissions::VIEW_CHANNEL);
         let gone = self
             .channels
             .remove(&channel)
-            .ok_or_else(Refusal::unknown_channel)?;
+            .ok_or_else(ApiError::unknown_channel)?;
         if seen {
             self.emit_channel("CHANNEL_DELETE", gone.json(self.guild.id));
         }
         Ok(())
     }
 
-    /// Sets what one user may and may not do in a channel besides what their roles say.
+    /// Sets a user's permission overwrite in a channel.
     pub(crate) fn overwrite(
         &mut self,
         channel: Id,
         user: Id,
         allow: Permissions,
         deny: Permissions,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ApiError> {
         let guild = self.guild.id;
         let place = self.channel_mut(channel)?;
-        let subject = Subject::Member(user);
+        let subject = OverwriteSubject::Member(user);
         place.overwrites.retain(|overwrite| overwrite.subject != subject);
         if allow != Permissions::NONE || deny != Permissions::NONE {
             place.overwrites.push(Overwrite { subject, allow, deny });

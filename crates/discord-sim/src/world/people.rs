@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::ids::{Id, iso};
 use super::permissions::Permissions;
+use crate::ids::{Id, iso};
 
 #[derive(Clone, Debug)]
 pub(crate) struct User {
     pub(crate) id: Id,
     pub(crate) name: String,
     pub(crate) bot: bool,
-    /// What they are, in the words of whoever described them; bots are not told.
+    /// A description for the page. It is not sent to bots.
     pub(crate) about: Option<String>,
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct Role {
     pub(crate) permissions: Permissions,
     pub(crate) mentionable: bool,
     pub(crate) position: usize,
-    /// The bot whose own role this is.
+    /// The bot to which this role belongs.
     pub(crate) bot: Option<Id>,
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct Guild {
     pub(crate) name: String,
     pub(crate) owner: Id,
     pub(crate) roles: BTreeMap<Id, Role>,
-    /// Whether moderation needs two-factor authentication.
+    /// Whether moderation requires two-factor authentication.
     pub(crate) mfa: bool,
 }
 
@@ -62,7 +62,7 @@ impl User {
 }
 
 impl Member {
-    /// Without the `user`, as members come inside messages.
+    /// Without `user`, as in messages.
     pub(crate) fn partial_json(&self) -> Value {
         json!({
             "roles": self.roles, "nick": null, "avatar": null, "banner": null, "premium_since": null,
@@ -89,7 +89,7 @@ impl Role {
 }
 
 impl Guild {
-    /// The guild as `GET /guilds/{id}` gives it.
+    /// The guild as `GET /guilds/{id}` returns it.
     pub(crate) fn json(&self) -> Value {
         let roles: Vec<Value> = self.roles.values().map(Role::json).collect();
         json!({

@@ -1,16 +1,13 @@
-//! Permission bits and how roles and channel overwrites add up.
-//!
-//! Source: Discord's page "Permissions", section "Permission Overwrites".
+//! Permission bits and overwrites.
 
 use std::fmt;
 use std::ops::{BitAnd, BitOr, Not};
 
 use serde::{Serialize, Serializer};
 
-use super::ids::Id;
-use super::people::{Guild, Member};
+use crate::ids::Id;
 
-/// A set of permission bits; written as a decimal string in JSON.
+/// A set of permission bits. In JSON, a decimal string.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Permissions(pub u64);
 
@@ -31,9 +28,9 @@ impl Permissions {
     pub const USE_EXTERNAL_EMOJIS: Self = Self(1 << 18);
     pub const MANAGE_ROLES: Self = Self(1 << 28);
     pub const USE_APPLICATION_COMMANDS: Self = Self(1 << 31);
-    /// Every permission Discord has named.
+    /// Every permission that Discord defines.
     pub const ALL: Self = Self((1 << 53) - 1);
-    /// What a fresh guild gives to everyone, as far as text channels go.
+    /// The permissions of `@everyone` in a new guild, for text channels.
     pub const EVERYONE: Self = Self(
         Self::ADD_REACTIONS.0
             | Self::VIEW_CHANNEL.0
@@ -89,65 +86,14 @@ impl Serialize for Permissions {
 /// An exception to the roles' permissions in one channel.
 #[derive(Clone, Debug)]
 pub(crate) struct Overwrite {
-    pub(crate) subject: Subject,
+    pub(crate) subject: OverwriteSubject,
     pub(crate) allow: Permissions,
     pub(crate) deny: Permissions,
 }
 
-/// Whom an overwrite is about.
+/// The subject of an overwrite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Subject {
+pub(crate) enum OverwriteSubject {
     Role(Id),
     Member(Id),
-}
-
-/// What a member may do in the whole guild.
-pub(crate) fn in_guild(guild: &Guild, member: &Member) -> Permissions {
-    if member.user == guild.owner {
-        return Permissions::ALL;
-    }
-    let of = |role: &Id| {
-        guild
-            .roles
-            .get(role)
-            .map_or(Permissions::NONE, |role| role.permissions)
-    };
-    let sum = member.roles.iter().map(of).fold(of(&guild.id), BitOr::bitor);
-    if sum.contains(Permissions::ADMINISTRATOR) {
-        Permissions::ALL
-    } else {
-        sum
-    }
-}
-
-/// What a member may do in a channel with these overwrites. Without View Channel there is nothing left.
-pub(crate) fn in_channel(guild: &Guild, member: &Member, overwrites: &[Overwrite]) -> Permissions {
-    let base = in_guild(guild, member);
-    if base == Permissions::ALL {
-        return base;
-    }
-    let mut sum = base;
-    for overwrite in overwrites.iter().filter(|o| o.subject == Subject::Role(guild.id)) {
-        sum = (sum & !overwrite.deny) | overwrite.allow;
-    }
-    let (mut allow, mut deny) = (Permissions::NONE, Permissions::NONE);
-    for overwrite in overwrites {
-        if matches!(overwrite.subject, Subject::Role(role) if role != guild.id && member.roles.contains(&role))
-        {
-            allow = allow | overwrite.allow;
-            deny = deny | overwrite.deny;
-        }
-    }
-    sum = (sum & !deny) | allow;
-    for overwrite in overwrites
-        .iter()
-        .filter(|o| o.subject == Subject::Member(member.user))
-    {
-        sum = (sum & !overwrite.deny) | overwrite.allow;
-    }
-    if sum.contains(Permissions::VIEW_CHANNEL) {
-        sum
-    } else {
-        Permissions::NONE
-    }
 }

@@ -1,44 +1,39 @@
-//! Putting messages into channels and changing them there, whoever does it.
-
-use std::collections::HashMap;
+//! Posts, edits and deletes messages, for bots and people.
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::World;
-use super::ids::Id;
-use super::messages::{self, Message, Origin, Pinged};
+use super::message::{self, InteractionOrigin, Notified, StoredMessage};
 use super::permissions::Permissions;
-use super::refusal::Refusal;
-use crate::rules::draft::{Draft, LOADING, SUPPRESS_EMBEDS};
-use crate::rules::mentions::{Written, written};
+use super::state::World;
+use crate::api_error::ApiError;
+use crate::ids::Id;
+use crate::rules::draft::{LOADING, MessageDraft, SUPPRESS_EMBEDS};
+use crate::rules::mentions::{MentionInText, mentions_in};
 
-/// How long an enforced nonce is remembered ("a few minutes").
-const NONCE_LIVES: SignedDuration = SignedDuration::from_mins(5);
+/// How long an enforced nonce is kept ("a few minutes").
+const NONCE_LIFETIME: SignedDuration = SignedDuration::from_mins(5);
 
-/// Which enforced nonces were used in which channel.
-pub(crate) type Nonces = HashMap<(Id, String), Id>;
-
-/// What a message is besides its form.
+/// Properties of a message that are not in its form.
 #[derive(Debug, Default)]
-pub(crate) struct Setting {
+pub(crate) struct MessageContext {
     pub(crate) kind: u8,
-    pub(crate) origin: Option<Origin>,
+    pub(crate) origin: Option<InteractionOrigin>,
     pub(crate) only_for: Option<Id>,
     pub(crate) loading: bool,
     pub(crate) reply_to: Option<Id>,
 }
 
 impl World {
-    /// Posts a draft that was already checked, and tells the bot.
+    /// Posts a checked draft and sends the event.
     pub(crate) fn post(
         &mut self,
         author: Id,
         channel: Id,
-        draft: Draft,
-        setting: Setting,
-    ) -> Result<Id, Refusal> {
+        draft: MessageDraft,
+        setting: MessageContext,
+    ) -> Result<Id, ApiError> {
         let id = self.next_id();
-        let mut message = Message {
+        let mut message = StoredMessage {
             id,
             channel,
             author,
@@ -50,7 +45,7 @@ impl World {
             posted: Timestamp::now(),
             edited: None,
             reply_to: setting.reply_to,
-            pinged: Pinged::default(),
+            notified: Notified::default(),
             reactions: Vec::new(),
             nonce: draft.nonce.as_ref().map(|nonce| nonce.value.clone()),
             origin: setting.origin,
@@ -64,17 +59,17 @@ impl World {
         Ok(id)
     }
 
-    /// Changes a message; what the draft leaves out stays.
-    pub(crate) fn edit(&mut self, channel: Id, id: Id, draft: Draft) -> Result<(), Refusal> {
+    /// Edits a message. Fields that the draft lacks stay unchanged.
+    pub(crate) fn edit(&mut self, channel: Id, id: Id, draft: MessageDraft) -> Result<(), ApiError> {
         let mut message = self.channel(channel)?.message(id)?.clone();
         let was_loading = message.is_loading();
         message.flags = (message.flags & !(LOADING | SUPPRESS_EMBEDS)) | (draft.flags & SUPPRESS_EMBEDS);
         self.fill(&mut message, draft);
         let empty = message.content.is_empty() && message.embeds.is_empty() && message.components.is_empty();
         if empty {
-            return Err(Refusal::empty_message());
+            return Err(ApiError::empty_message());
         }
-        // Filling in a deferred answer is no edit in the reader's eyes.
+        // Discord does not mark a filled-in deferred response as edited.
         if !was_loading {
             message.edited = Some(Timestamp::now());
         }
@@ -83,28 +78,28 @@ impl World {
         Ok(())
     }
 
-    /// Takes a message away. An ephemeral one goes without an event.
-    pub(crate) fn remove(&mut self, channel: Id, id: Id) -> Result<(), Refusal> {
+    /// Deletes a message. An ephemeral one causes no event.
+    pub(crate) fn remove(&mut self, channel: Id, id: Id) -> Result<(), ApiError> {
         let place = self.channel_mut(channel)?;
-        let message = place.messages.remove(&id).ok_or_else(Refusal::unknown_message)?;
+        let message = place.messages.remove(&id).ok_or_else(ApiError::unknown_message)?;
         if message.only_for.is_none() {
-            self.emit_message_gone(channel, id);
+            self.emit_message_deleted(channel, id);
         }
         Ok(())
     }
 
-    /// The message that an enforced nonce already posted in this channel.
-    pub(crate) fn posted_with(&self, channel: Id, nonce: &str) -> Option<&Message> {
+    /// The message already posted in this channel with an enforced nonce.
+    pub(crate) fn message_with_nonce(&self, channel: Id, nonce: &str) -> Option<&StoredMessage> {
         let id = self.nonces.get(&(channel, nonce.to_owned()))?;
         let message = self.channels.get(&channel)?.messages.get(id)?;
-        (Timestamp::now().duration_since(message.posted) < NONCE_LIVES).then_some(message)
+        (Timestamp::now().duration_since(message.posted) < NONCE_LIFETIME).then_some(message)
     }
 
-    pub(crate) fn remember_nonce(&mut self, channel: Id, nonce: String, message: Id) {
+    pub(crate) fn record_nonce(&mut self, channel: Id, nonce: String, message: Id) {
         self.nonces.insert((channel, nonce), message);
     }
 
-    fn fill(&self, message: &mut Message, draft: Draft) {
+    fn fill(&self, message: &mut StoredMessage, draft: MessageDraft) {
         let rewritten = draft.content.is_some();
         if let Some(content) = draft.content {
             message.content = content;
@@ -116,27 +111,27 @@ impl World {
             message.components = components;
         }
         if rewritten || message.reply_to.is_some() {
-            message.pinged = self.pinged(message, &draft.allowed);
+            message.notified = self.pinged(message, &draft.allowed);
         }
     }
 
-    /// Works out who is notified: what is written, as far as it is allowed and the author may.
-    fn pinged(&self, message: &Message, allowed: &crate::rules::mentions::Allowed) -> Pinged {
-        let mut pinged = Pinged::default();
+    /// Who is notified: the mentions in the content that `allowed` and the author's permissions permit.
+    fn pinged(&self, message: &StoredMessage, allowed: &crate::rules::mentions::AllowedMentions) -> Notified {
+        let mut pinged = Notified::default();
         let may_all = self
             .permissions(message.author, message.channel)
             .contains(Permissions::MENTION_EVERYONE);
-        for mention in written(&message.content) {
+        for mention in mentions_in(&message.content) {
             match mention {
-                Written::Everyone => pinged.everyone |= allowed.everyone && may_all,
-                Written::Role(id) => {
+                MentionInText::Everyone => pinged.everyone |= allowed.everyone && may_all,
+                MentionInText::Role(id) => {
                     let may = may_all || self.guild.roles.get(&id).is_some_and(|role| role.mentionable);
                     let known = self.guild.roles.contains_key(&id) && id != self.guild.id;
                     if known && may && allowed.roles.allows(id) && !pinged.roles.contains(&id) {
                         pinged.roles.push(id);
                     }
                 }
-                Written::User(id) => {
+                MentionInText::User(id) => {
                     let known = self.users.contains_key(&id);
                     if known && allowed.users.allows(id) && !pinged.users.contains(&id) {
                         pinged.users.push(id);
@@ -144,7 +139,7 @@ impl World {
                 }
             }
         }
-        if message.kind == messages::REPLY && allowed.replied_user {
+        if message.kind == message::REPLY && allowed.replied_user {
             let target = message
                 .reply_to
                 .and_then(|to| self.channels.get(&message.channel)?.messages.get(&to));
@@ -158,9 +153,9 @@ impl World {
         pinged
     }
 
-    /// Everyone a message notified, roles resolved to their members.
-    pub(crate) fn notified(&self, message: &Message) -> Vec<Id> {
-        let pinged = &message.pinged;
+    /// Everyone whom a message notified, with roles resolved to their members.
+    pub(crate) fn notified(&self, message: &StoredMessage) -> Vec<Id> {
+        let pinged = &message.notified;
         let by_role = |member: &super::people::Member| member.roles.iter().any(|r| pinged.roles.contains(r));
         self.members
             .values()

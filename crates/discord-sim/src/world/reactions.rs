@@ -1,19 +1,19 @@
-//! Reactions: by the bot over REST and by people, under the same permissions.
+//! Reactions by the bot and by people, with the same permission checks.
 
 use std::collections::BTreeSet;
 
-use super::World;
 use super::emoji::canonical;
-use super::ids::Id;
-use super::messages::{Message, Reaction};
+use super::message::{Reaction, StoredMessage};
 use super::permissions::Permissions;
-use super::refusal::Refusal;
+use super::state::World;
+use crate::api_error::ApiError;
+use crate::ids::Id;
 
-const MOST_EMOJI: usize = 20;
+const MAX_EMOJI: usize = 20;
 
 impl World {
-    /// Puts somebody's reaction on a message. A second one with the same emoji changes nothing.
-    pub(crate) fn react(&mut self, user: Id, channel: Id, message: Id, emoji: &str) -> Result<(), Refusal> {
+    /// Adds a user's reaction to a message. A second one with the same emoji changes nothing.
+    pub(crate) fn react(&mut self, user: Id, channel: Id, message: Id, emoji: &str) -> Result<(), ApiError> {
         self.require(user, channel, Permissions::READ_MESSAGE_HISTORY)?;
         let may_start = self
             .permissions(user, channel)
@@ -21,7 +21,7 @@ impl World {
         self.channel(channel)?.public_message(message)?;
         let emoji = canonical(emoji)?;
         let place = self.channel_mut(channel)?.message_mut(message)?;
-        let full = place.reactions.len() >= MOST_EMOJI;
+        let full = place.reactions.len() >= MAX_EMOJI;
         match place
             .reactions
             .iter_mut()
@@ -32,8 +32,8 @@ impl World {
                     return Ok(());
                 }
             }
-            None if !may_start => return Err(Refusal::missing_permissions()),
-            None if full => return Err(Refusal::too_many_reactions()),
+            None if !may_start => return Err(ApiError::missing_permissions()),
+            None if full => return Err(ApiError::too_many_reactions()),
             None => place.reactions.push(Reaction {
                 emoji,
                 users: BTreeSet::from([user]),
@@ -44,7 +44,7 @@ impl World {
         Ok(())
     }
 
-    /// Takes `whose` reaction off a message; another's needs Manage Messages.
+    /// Removes `whose` reaction. Another user's reaction needs Manage Messages.
     pub(crate) fn unreact(
         &mut self,
         actor: Id,
@@ -52,30 +52,30 @@ impl World {
         channel: Id,
         message: Id,
         emoji: &str,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ApiError> {
         let needed = if actor == whose {
             Permissions::NONE
         } else {
             Permissions::MANAGE_MESSAGES
         };
-        let emoji = self.reacted(actor, channel, message, emoji, needed)?;
+        let emoji = self.check_reaction_access(actor, channel, message, emoji, needed)?;
         let place = self.channel_mut(channel)?.message_mut(message)?;
-        let mut taken = false;
+        let mut removed = false;
         place.reactions.retain_mut(|reaction| {
             if reaction.emoji == emoji {
-                taken = reaction.users.remove(&whose);
+                removed = reaction.users.remove(&whose);
             }
             !reaction.users.is_empty()
         });
         let message = place.clone();
-        if taken {
+        if removed {
             self.emit_reaction(false, &message, emoji, whose);
         }
         Ok(())
     }
 
     /// Clears all reactions of a message.
-    pub(crate) fn clear_reactions(&mut self, actor: Id, channel: Id, message: Id) -> Result<(), Refusal> {
+    pub(crate) fn clear_reactions(&mut self, actor: Id, channel: Id, message: Id) -> Result<(), ApiError> {
         self.require(actor, channel, Permissions::MANAGE_MESSAGES)?;
         self.channel(channel)?.public_message(message)?;
         let place = self.channel_mut(channel)?.message_mut(message)?;
@@ -92,8 +92,9 @@ impl World {
         channel: Id,
         message: Id,
         emoji: &str,
-    ) -> Result<(), Refusal> {
-        let emoji = self.reacted(actor, channel, message, emoji, Permissions::MANAGE_MESSAGES)?;
+    ) -> Result<(), ApiError> {
+        let emoji =
+            self.check_reaction_access(actor, channel, message, emoji, Permissions::MANAGE_MESSAGES)?;
         let place = self.channel_mut(channel)?.message_mut(message)?;
         place.reactions.retain(|reaction| reaction.emoji != emoji);
         let message = place.clone();
@@ -101,7 +102,7 @@ impl World {
         Ok(())
     }
 
-    /// Who reacted with an emoji, by id, from after `after` on.
+    /// The users who reacted with an emoji, in the order of ids, after `after`.
     pub(crate) fn reactors(
         &self,
         actor: Id,
@@ -110,9 +111,10 @@ impl World {
         emoji: &str,
         after: Id,
         limit: usize,
-    ) -> Result<Vec<Id>, Refusal> {
-        let emoji = self.reacted(actor, channel, message, emoji, Permissions::READ_MESSAGE_HISTORY)?;
-        let message: &Message = self.channel(channel)?.message(message)?;
+    ) -> Result<Vec<Id>, ApiError> {
+        let emoji =
+            self.check_reaction_access(actor, channel, message, emoji, Permissions::READ_MESSAGE_HISTORY)?;
+        let message: &StoredMessage = self.channel(channel)?.message(message)?;
         let users = message.reaction(emoji).map(|reaction| &reaction.users);
         let next = Id(after.0.saturating_add(1));
         Ok(users
@@ -123,14 +125,14 @@ impl World {
             .collect())
     }
 
-    fn reacted(
+    fn check_reaction_access(
         &self,
         actor: Id,
         channel: Id,
         message: Id,
         emoji: &str,
         needed: Permissions,
-    ) -> Result<&'static str, Refusal> {
+    ) -> Result<&'static str, ApiError> {
         self.require(actor, channel, needed)?;
         self.channel(channel)?.public_message(message)?;
         canonical(emoji)

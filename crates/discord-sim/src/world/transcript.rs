@@ -1,16 +1,16 @@
-//! The channels as text, for people who read a test's output and for snapshots.
+//! The channels as text, for test output and snapshots.
 
 use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::World;
-use super::channels::Channel;
-use super::ids::Id;
-use super::messages::Message;
+use super::channel::StoredChannel;
+use super::message::StoredMessage;
+use super::state::World;
+use crate::ids::Id;
 
 impl World {
-    /// Everything in every channel, oldest first, with who sees what.
+    /// All messages in all channels, oldest first, with who sees each.
     pub(crate) fn transcript(&self) -> String {
         let mut out = String::new();
         for channel in self.channels.values() {
@@ -22,7 +22,7 @@ impl World {
         out
     }
 
-    fn transcribe(&self, channel: &Channel, message: &Message, out: &mut String) {
+    fn transcribe(&self, channel: &StoredChannel, message: &StoredMessage, out: &mut String) {
         _ = write!(out, "  {}", self.name(message.author));
         if let Some(origin) = &message.origin {
             let command = origin

@@ -1,6 +1,6 @@
-//! A bot in another language and with another library: `discord.py`, as `PyPI` has it, is pointed at the simulator.
+//! A bot in another language with another library: `discord.py` from `PyPI`, connected to the simulator.
 //!
-//! `DISCORD_PY` names a Python that has it. Where there is none the test says so and is skipped.
+//! `DISCORD_PY` names a Python that has it. Without one, the test says so and is skipped.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -58,14 +58,14 @@ async fn a_bot_written_with_discord_py_serves_a_channel() {
     assert!(refused.is_empty(), "{refused:?}");
 }
 
-/// The one that is named, or the one that `./dev` made.
+/// The Python that `DISCORD_PY` names, or the one that `./dev` installed.
 fn python() -> Option<PathBuf> {
     let made = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/discord.py"));
     let whole = made.join("complete").exists().then(|| made.join("bin/python"));
     env::var_os("DISCORD_PY").map(PathBuf::from).or(whole)
 }
 
-/// The process; it ends when this is dropped.
+/// The bot's process, killed on drop.
 struct Bot(Child);
 
 impl Bot {
@@ -84,7 +84,7 @@ impl Bot {
 
 impl Drop for Bot {
     fn drop(&mut self) {
-        // It may have ended by itself, which is what is wanted.
+        // It may have exited already.
         _ = self.0.kill();
         _ = self.0.wait();
     }

@@ -1,4 +1,4 @@
-//! A bot made of nothing but HTTP and a WebSocket, so that tests see what really goes over the wire.
+//! A minimal bot of plain HTTP and a WebGatewayClient, so that tests see exactly what is transmitted.
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
 
@@ -15,7 +15,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 pub const GUILDS: u64 = 1;
 pub const MESSAGES: u64 = 1 << 9;
 pub const REACTIONS: u64 = 1 << 10;
-pub const USUAL: u64 = GUILDS | MESSAGES | REACTIONS;
+pub const DEFAULT_INTENTS: u64 = GUILDS | MESSAGES | REACTIONS;
 
 /// REST calls as the bot.
 #[derive(Clone)]
@@ -108,19 +108,19 @@ pub fn text(value: &Value) -> &str {
 }
 
 /// A gateway connection as the bot.
-pub struct Socket {
+pub struct GatewayClient {
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
     pub seq: u64,
 }
 
-/// What came over a gateway connection.
+/// A frame received over a gateway connection.
 #[derive(Debug, PartialEq)]
-pub enum Came {
+pub enum Received {
     Payload(Value),
     Closed(Option<u16>),
 }
 
-impl Came {
+impl Received {
     #[track_caller]
     pub fn payload(self) -> Value {
         match self {
@@ -130,7 +130,7 @@ impl Came {
     }
 }
 
-impl Socket {
+impl GatewayClient {
     pub async fn connect(sim: &Sim) -> Self {
         let url = format!("{}/?v=10&encoding=json", sim.gateway_url());
         let (stream, _) = connect_async(url).await.expect("the gateway takes connections");
@@ -139,7 +139,7 @@ impl Socket {
         this
     }
 
-    /// Connects, identifies and reads on to the guild.
+    /// Connects, identifies, and reads until the guild is received.
     pub async fn ready(sim: &Sim, intents: u64) -> (Self, Value) {
         let mut this = Self::connect(sim).await;
         this.identify(&sim.token(), intents).await;
@@ -172,30 +172,30 @@ impl Socket {
             .expect("the connection is open");
     }
 
-    /// The next payload, or how the connection ended.
-    pub async fn next(&mut self) -> Came {
+    /// The next payload, or the end of the connection.
+    pub async fn next(&mut self) -> Received {
         let next = tokio::time::timeout(Duration::from_secs(10), self.stream.next()).await;
-        match next.expect("something comes within ten seconds") {
+        match next.expect("a payload arrives within ten seconds") {
             Some(Ok(Message::Text(text))) => {
                 let payload: Value = serde_json::from_str(&text).expect("payloads are JSON");
                 self.seq = payload["s"].as_u64().unwrap_or(self.seq);
-                Came::Payload(payload)
+                Received::Payload(payload)
             }
-            Some(Ok(Message::Close(frame))) => Came::Closed(frame.map(|frame| frame.code.into())),
+            Some(Ok(Message::Close(frame))) => Received::Closed(frame.map(|frame| frame.code.into())),
             Some(Ok(other)) => panic!("unexpected: {other:?}"),
-            Some(Err(_)) | None => Came::Closed(None),
+            Some(Err(_)) | None => Received::Closed(None),
         }
     }
 
-    /// The data of the next event, which has to be this one.
+    /// The data of the next event, which must be `name`.
     pub async fn event(&mut self, name: &str) -> Value {
         let payload = self.next().await.payload();
         assert_eq!(payload["t"], name, "{payload}");
         payload["d"].clone()
     }
 
-    /// Whether nothing but an acknowledgement comes: a heartbeat is sent and its answer is the next thing.
-    pub async fn hears_nothing(&mut self) {
+    /// Asserts that nothing is pending: sends a heartbeat, and its acknowledgement must be the next payload.
+    pub async fn receives_nothing(&mut self) {
         self.send(json!({ "op": 1, "d": self.seq })).await;
         assert_eq!(self.next().await.payload()["op"], 11);
     }
@@ -216,7 +216,7 @@ impl Socket {
 
 /// The codes in the nested `errors` at a dotted path.
 #[track_caller]
-pub fn fault_at<'a>(body: &'a Value, path: &str) -> &'a str {
+pub fn error_code_at<'a>(body: &'a Value, path: &str) -> &'a str {
     assert_eq!(body["code"], 50035, "{body}");
     let place = path.split('.').fold(&body["errors"], |place, step| &place[step]);
     place["_errors"][0]["code"]

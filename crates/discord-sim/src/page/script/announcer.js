@@ -1,8 +1,8 @@
-// Tells screen readers of new messages, each once, however many columns show it.
+// Announces each new message to screen readers once, however many columns show it.
 
 import { h } from "./dom.js";
 
-// How long, in milliseconds, what was told stays.
+// How long an announcement stays, in milliseconds.
 const STAYS = 10_000;
 
 const told = new Set();

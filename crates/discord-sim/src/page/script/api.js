@@ -1,6 +1,6 @@
-// The simulator's interface under /sim: JSON there and back, and a stream that tells when something changed.
+// The simulator's interface under /sim: JSON requests, and a stream of change notifications.
 
-// What the simulator refused, in Discord's words.
+// An error from the simulator, with Discord's message.
 export class Declined extends Error {}
 
 export function get(path) {
@@ -12,7 +12,7 @@ export function post(path, body, signal) {
   return ask(path, { method: "POST", headers, body: JSON.stringify(body), signal });
 }
 
-// Does something as a person: `act` is a verb of the interface, such as "says".
+// Acts as a person. `act` is a verb of the interface, such as "says".
 export function act(person, verb, body, signal) {
   return post(`/sim/as/${encodeURIComponent(person)}/${verb}`, body, signal);
 }
@@ -27,18 +27,18 @@ async function ask(path, request) {
 
 const stream = new EventSource("/sim/changes");
 
-// Calls `changed` whenever something may look different, and after the simulator was away.
+// Calls `changed` after each change, and after the connection was lost.
 export function onChange(changed) {
   stream.addEventListener("message", changed);
   stream.addEventListener("open", changed);
 }
 
-// Calls `lost` whenever the simulator stops answering.
+// Calls `lost` when the simulator stops answering.
 export function onLoss(lost) {
   stream.addEventListener("error", lost);
 }
 
-// Waits for a change, `limit` milliseconds at most.
+// Waits for a change, for at most `limit` milliseconds.
 export function nextChange(limit) {
   return new Promise((resolve) => {
     const timer = setTimeout(done, limit);

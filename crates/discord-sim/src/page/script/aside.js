@@ -1,4 +1,4 @@
-// A place beside the channel for whoever embeds the simulator: a module of theirs that exports `mount`.
+// A panel beside the channel for the embedding program: its module exports `mount`.
 
 import { set } from "./dom.js";
 
@@ -6,7 +6,7 @@ const NAME = "Beside the channel";
 
 let shown = null;
 
-// Loads the module at `path` once and gives it its region; `null` leaves the region out.
+// Loads the module at `path` once and mounts it in its region. Without a path, there is no region.
 export async function showAside(path) {
   if (path === shown) return;
   shown = path;

@@ -1,4 +1,4 @@
-// Pictures of people: an initial on a colour of their own.
+// Avatars: an initial on a coloured background.
 
 import { h } from "./dom.js";
 
@@ -9,7 +9,7 @@ export function avatar(user, world) {
   return made;
 }
 
-// A name in the colour of its bearer's first role, as Discord writes it.
+// A name in the colour of the person's first role, as in Discord.
 export function author(user, world) {
   const name = user.username ?? user.name;
   const made = h("span.author", {}, name);

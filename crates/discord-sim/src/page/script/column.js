@@ -1,4 +1,4 @@
-// The channel as one person sees it, and what they do there.
+// The channel as one person sees it, and that person's actions.
 
 import { announce } from "./announcer.js";
 import { Declined, act, get, nextChange } from "./api.js";
@@ -11,11 +11,11 @@ import { entries } from "./options.js";
 import { failed, pending } from "./pending.js";
 import { People } from "./people.js";
 
-// How often, in milliseconds, an unanswered interaction is looked at when nothing changes.
+// How often an unanswered interaction is polled when nothing changes, in milliseconds.
 const LOOK = 500;
 
 export class Column {
-  // `page` has the world and the channel that all columns show.
+  // `page` has the world and the channel, which all columns share.
   constructor(page) {
     this.page = page;
     this.person = null;
@@ -45,7 +45,7 @@ export class Column {
     return this.page.draw();
   }
 
-  // Draws what has changed. Only the page asks for it, one drawing after the other.
+  // Draws changes. Only the page calls it, one call at a time.
   async draw() {
     const { person, channel } = this;
     if (!channel || !person) return;
@@ -60,7 +60,7 @@ export class Column {
         get(`${as}/messages${who}`),
         get(`${as}/commands${who}`),
       ]);
-      // Meanwhile this may have become somebody else's, who is drawn next.
+      // The column may have switched to another person meanwhile, who is drawn next.
       if (person !== this.person || channel !== this.channel) return;
       this.commands = entries(commands);
       this.#show(messages);
@@ -75,7 +75,7 @@ export class Column {
     return act(this.person, "says", { channel: this.channel.id, text, reply_to });
   }
 
-  // Does something to a message, and tells why if it may not be done.
+  // Does something to a message, and shows the reason if it is refused.
   async act(verb, body) {
     this.composer.tell("");
     try {
@@ -93,7 +93,7 @@ export class Column {
     this.#pend(interaction, name);
   }
 
-  // Presses a button or chooses from a menu; gives what to tell if there is no answer.
+  // Presses a button or selects from a menu. Returns a message if there is no response.
   async use(spot) {
     try {
       const { interaction } = await act(this.person, "uses", { channel: this.channel.id, ...spot });
@@ -103,14 +103,14 @@ export class Column {
     }
   }
 
-  // Takes away what only this person sees.
+  // Dismisses a message that only this person sees.
   dismiss(message) {
     if (!message.isLocal) return this.act("deletes", { message: message.id });
     this.local = this.local.filter((other) => other !== message);
     return this.page.draw();
   }
 
-  // Scrolls to a message, wherever it is.
+  // Scrolls to a message.
   async jump(id, channel = this.channel.id) {
     if (channel !== this.channel.id) await this.page.enter(channel);
     const view = this.history.view(id);
@@ -127,7 +127,7 @@ export class Column {
     this.page.draw();
   }
 
-  // Waits for the bot's first answer, and shows it if it is a modal. Says whether there was one.
+  // Waits for the bot's initial response, and shows it if it is a modal. Returns whether there was one.
   async #answered(interaction) {
     for (;;) {
       const { too_late, modal, answered } = await get(`/sim/interactions/${interaction}`);
@@ -151,7 +151,7 @@ export class Column {
     const known = this.known;
     this.known = new Set(messages.map(({ id }) => id));
     const fresh = messages.filter(({ id }) => known && !known.has(id));
-    // What only this person sees answers what they just did.
+    // An ephemeral message is a response to this person's last action.
     if (fresh.some((message) => message.only_for)) this.history.follow();
     this.history.show([...messages, ...this.local], () => new MessageView(this), fresh.length > 0);
     for (const message of fresh) announce(message, this.history.view(message.id).element);

@@ -7,7 +7,7 @@ const BUTTON = 2;
 const LINK = 5;
 const STYLES = { 1: "primary", 2: "secondary", 3: "success", 4: "danger", 5: "secondary", 6: "primary" };
 
-// Draws the rows of a message into `place`. `use` is called with a custom id, and with values for a menu.
+// Draws the rows of a message into `place`. `use` is called with a custom id, and for a menu with the values.
 export function components(place, message, world, isLocked, use) {
   place.hidden = message.components.length === 0;
   sync(

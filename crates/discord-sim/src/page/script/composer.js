@@ -1,4 +1,4 @@
-// Where one writes: a message, a reply, or a slash command with its options.
+// The composer: writes a message, a reply, or a slash command with its options.
 
 import { Declined } from "./api.js";
 import { author } from "./avatar.js";
@@ -40,7 +40,7 @@ export class Composer {
     );
   }
 
-  // Fits the box to the channel.
+  // Adjusts the input to the channel.
   update() {
     const name = `Message #${this.column.channel?.name ?? ""}`;
     const rest = this.draft?.rest.length ?? 0;
@@ -68,7 +68,7 @@ export class Composer {
     this.text.focus();
   }
 
-  // Begins a command; `line` is what was typed after its name.
+  // Starts a command. `line` is the text after its name.
   begin(entry, line = "") {
     this.draft = new Draft(entry, this.suggestions.titleId);
     this.text.before(this.draft.element);
@@ -81,7 +81,7 @@ export class Composer {
     this.go(last ?? this.draft.empty ?? this.draft.pills[0]);
   }
 
-  // Leaves the command and goes back to plain text.
+  // Leaves the command and returns to plain text.
   drop(text = "") {
     this.draft?.element.remove();
     this.draft = null;
@@ -92,7 +92,7 @@ export class Composer {
     this.suggest(this.text);
   }
 
-  // Moves into a pill, or behind the last one.
+  // Moves the focus into a pill, or behind the last one.
   go(pill) {
     const box = pill?.box ?? this.text;
     if (document.activeElement === box) this.suggest(box);
@@ -100,7 +100,7 @@ export class Composer {
     box.setSelectionRange(box.value.length, box.value.length);
   }
 
-  // Takes what was chosen in the popup.
+  // Applies the entry selected in the popup.
   pick({ entry, option, label, value }) {
     if (entry) return this.begin(entry);
     if (option) {
@@ -131,7 +131,7 @@ export class Composer {
     else this.suggestions.hide();
   }
 
-  // Sends what is there, once however often it is asked for meanwhile.
+  // Sends the input. Further calls during sending have no effect.
   async send() {
     if (this.isSending) return;
     this.isSending = true;

@@ -1,8 +1,8 @@
-// A question that is asked before something is done that cannot be undone.
+// A confirmation before an action that cannot be undone.
 
 import { h, unique } from "./dom.js";
 
-// Calls `go` if the answer is the button `yes`. The focus then goes to `back`.
+// Calls `go` if the button `yes` is pressed. The focus then returns to `back`.
 export function confirm(title, text, yes, back, go) {
   const heading = h("h2", { id: unique("title") }, title);
   const detail = h("p", { id: unique("detail") }, text);

@@ -1,7 +1,7 @@
-// Making elements, and keeping lists of them in step with data. Text only ever becomes text nodes.
+// Creates elements and keeps lists of them in sync with data. Text is always inserted as text nodes.
 
-// An element of a shape such as "button.reaction". An attribute that is null or false is left out, a function is
-// a listener, and children that are null or false are none.
+// Creates an element from a shape such as "button.reaction". Attributes that are null or false are omitted, functions are
+// listeners, and children that are null or false are skipped.
 export function h(shape, attributes = {}, ...children) {
   const [tag, ...classes] = shape.split(".");
   const made = document.createElement(tag);
@@ -14,7 +14,7 @@ export function h(shape, attributes = {}, ...children) {
   return made;
 }
 
-// Sets an attribute, or takes it off. ARIA's states are words, so there false is a value.
+// Sets or removes an attribute. For ARIA states, false is a value.
 export function set(made, name, value) {
   const isState = name.startsWith("aria-") && typeof value === "boolean";
   if (isState) made.setAttribute(name, value);
@@ -24,8 +24,8 @@ export function set(made, name, value) {
 
 const views = new WeakMap();
 
-// Makes `parent` hold one view for each item, in order. What was there for the same key stays where it is and is
-// updated, so that it keeps its focus, its scroll position and whatever is open or half typed in it.
+// Makes `parent` contain one view for each item, in order. Views with the same key are kept and
+// updated, so that they keep focus, scroll position and unfinished input.
 export function sync(parent, items, key, make) {
   const before = views.get(parent) ?? new Map();
   const now = new Map(items.map((item) => [key(item), before.get(key(item)) ?? make(item)]));
@@ -42,7 +42,7 @@ export function sync(parent, items, key, make) {
 
 const drawn = new WeakMap();
 
-// Draws into `slot` what `draw` makes of `value`, unless it shows that already. Nothing drawn hides it.
+// Draws `value` into `slot` with `draw`, unless it is already shown. If nothing is drawn, the slot is hidden.
 export function fill(slot, value, draw) {
   const text = JSON.stringify(value) ?? "";
   if (drawn.get(slot) === text) return;
@@ -53,7 +53,7 @@ export function fill(slot, value, draw) {
 
 let last = 0;
 
-// An id that no other element has.
+// A unique element id.
 export function unique(name) {
   last += 1;
   return `${name}-${last}`;

@@ -1,4 +1,4 @@
-// A slash command that is being filled in: which one, and the pills of its options.
+// A slash command being filled in: the command and a pill for each option.
 
 import { h } from "./dom.js";
 import { Pill } from "./pill.js";
@@ -12,7 +12,7 @@ export class Draft {
     for (const option of entry.options.filter(({ required }) => required)) this.add(option);
   }
 
-  // The options that have no pill yet.
+  // The options without a pill.
   get rest() {
     return this.entry.options.filter((option) => !this.pill(option.name));
   }
@@ -38,8 +38,8 @@ export class Draft {
     return this.pills.find((pill) => pill.option.required && pill.box.value === "");
   }
 
-  // Takes options written as name:value out of a line. Gives the last pill that was written to, and the words
-  // before the first name. A word that ends in a colon is only a name if there is such an option.
+  // Extracts options written as name:value from a line. Returns the last pill that was written to, and the words
+  // before the first name. A word that ends in a colon is a name only if there is such an option.
   take(line) {
     const names = this.entry.options.map(({ name }) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
     if (names.length === 0) return { before: line, last: null };
@@ -53,7 +53,7 @@ export class Draft {
     return { before, last };
   }
 
-  // All values by name, or what is wrong: `{ values }`, or `{ fault, pill }` of the first fault.
+  // All values by name: `{ values }`, or `{ fault, pill }` with the first error.
   read(world) {
     const readings = this.pills.map((pill) => ({ pill, ...pill.read(world) }));
     for (const { pill, fault } of readings) pill.mark(Boolean(fault));
@@ -63,7 +63,7 @@ export class Draft {
     return { values: Object.fromEntries(given.map(({ pill, value }) => [pill.option.name, value])) };
   }
 
-  // What is filled in so far, as it is typed: what the bot gets to see while it completes an option.
+  // The values typed so far, which the bot receives when it completes an option.
   typed(world) {
     const sound = this.pills.map((pill) => [pill.option.name, pill.read(world).value]);
     return Object.fromEntries(sound.filter(([, value]) => value !== undefined));

@@ -1,10 +1,10 @@
-// An embed, laid out as Discord does: up to three inline fields in a row, the others on lines of their own.
+// An embed, laid out as in Discord: up to three inline fields in a row, other fields on their own lines.
 
 import { h } from "./dom.js";
 import { inline } from "./inline.js";
 import { markdown } from "./markdown.js";
 import { link } from "./marks.js";
-import { posted } from "./moments.js";
+import { posted } from "./timestamps.js";
 
 const IN_A_ROW = 3;
 

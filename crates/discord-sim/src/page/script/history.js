@@ -1,11 +1,11 @@
-// The messages of a channel in their list, which stays at its end while one reads there.
+// The messages of a channel in a list, which stays at its end while the user reads there.
 
 import { fill, h, set, sync } from "./dom.js";
 import { icon } from "./icons.js";
-import { dayOf } from "./moments.js";
+import { dayOf } from "./timestamps.js";
 import { timeline } from "./timeline.js";
 
-// How near its end, in pixels, the list counts as read to the end.
+// The list counts as scrolled to its end within this many pixels.
 const NEAR = 60;
 
 export class History {
@@ -22,7 +22,7 @@ export class History {
       icon("down"),
     );
     this.element = h("div.history", {}, this.scroller, this.down);
-    // What grows, such as a card that is filled in, must not push the end out of sight.
+    // A growing message, such as a card that is filled in, must not push the end out of view.
     const watcher = new ResizeObserver(() => this.isAtEnd && this.#toEnd());
     watcher.observe(this.list);
     watcher.observe(this.scroller);
@@ -36,7 +36,7 @@ export class History {
     ]);
   }
 
-  // Shows messages; `make` makes the view of a new one. `isNews` says that some were not there before.
+  // Shows messages. `make` creates the view of a new one. `isNews` is true if some are new.
   show(messages, make, isNews) {
     const items = timeline(messages);
     const hadFocus = this.list.contains(document.activeElement);
@@ -54,7 +54,7 @@ export class History {
     const ids = new Set(messages.map(({ id }) => id));
     for (const id of this.views.keys()) if (!ids.has(id)) this.views.delete(id);
     if (!this.list.querySelector(":scope > [tabindex='0']")) this.#enterAt(this.list.lastElementChild);
-    // Whoever was in a message that is gone goes on from the last one.
+    // If the focused message is gone, the focus moves to the last one.
     if (hadFocus && !this.list.contains(document.activeElement))
       this.list.lastElementChild?.focus({ preventScroll: true });
     if (this.isAtEnd) this.#toEnd();
@@ -65,7 +65,7 @@ export class History {
     return this.views.get(id);
   }
 
-  // Goes to the end with whatever comes next.
+  // Scrolls to the end with the next update.
   follow() {
     this.isAtEnd = true;
   }
@@ -77,7 +77,7 @@ export class History {
     this.down.hidden = true;
   }
 
-  // Only who scrolls leaves the end; what moves because something grew has not.
+  // Only scrolling by the user leaves the end, not growing content.
   #scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.scroller;
     const isNear = scrollHeight - scrollTop - clientHeight < NEAR;
@@ -86,7 +86,7 @@ export class History {
     if (isNear) this.down.hidden = true;
   }
 
-  // One message is in the order of Tab; the arrows move from one to the next.
+  // One message is in the Tab order; arrow keys move between messages.
   #key(event) {
     const item = event.target;
     if (item.parentElement !== this.list) return;
@@ -110,7 +110,7 @@ export class History {
   }
 }
 
-// The line between two days.
+// The separator between two days.
 function divider(day) {
   return { element: h("li.day", {}, h("span", {}, dayOf(day))), update() {} };
 }

@@ -1,4 +1,4 @@
-// Small line drawings. They say nothing that a name beside them does not say, so they are hidden from screen readers.
+// Small icons. They repeat the label beside them, so they are hidden from screen readers.
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
 

@@ -1,14 +1,14 @@
-// Discord's Markdown within a line: emphasis, code, links, mentions, moments.
+// Discord's inline Markdown: emphasis, code, links, mentions, timestamps.
 
 import { h } from "./dom.js";
 import { link, mention, spoiler } from "./marks.js";
-import { moment } from "./moments.js";
+import { timestamp } from "./timestamps.js";
 
-// Tried in this order where one may begin; the first that matches wins.
+// Tried in this order at each position; the first match wins.
 const rules = [
   [/\\([^A-Za-z0-9\s])/y, (m) => m[1]],
   [/(`+)([^]*?[^`])\1(?!`)/y, (m) => h("code", {}, m[2].trim() || m[2])],
-  [/<t:(-?\d{1,13})(?::([tTdDfFR]))?>/y, (m) => moment(Number(m[1]), m[2] ?? "f")],
+  [/<t:(-?\d{1,13})(?::([tTdDfFR]))?>/y, (m) => timestamp(Number(m[1]), m[2] ?? "f")],
   [/<@!?(\d+)>/y, (m, world) => mention.person(m[1], world)],
   [/<@&(\d+)>/y, (m, world) => mention.role(m[1], world)],
   [/<#(\d+)>/y, (m, world) => mention.channel(m[1], world)],
@@ -32,7 +32,7 @@ const rules = [
 
 const BEGINNINGS = /[\\`<@[|*_~h]/g;
 
-// A fragment of `text`.
+// A fragment for `text`.
 export function inline(text, world) {
   const made = document.createDocumentFragment();
   let plain = 0;

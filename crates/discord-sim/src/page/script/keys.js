@@ -1,6 +1,6 @@
-// The keys of the composer.
+// Keyboard handling of the composer.
 
-// Does what a key stands for there; other keys are left to the browser.
+// Handles a key. Other keys are left to the browser.
 export function handleKey(event, composer) {
   const box = event.target;
   if (event.isComposing || (box !== composer.text && !composer.pillOf(box))) return;
@@ -36,7 +36,7 @@ function move(composer, box, step) {
   return composer.suggestions.isOpen;
 }
 
-// Takes the active entry of the popup, unless it is what the box holds already: then Enter sends and Tab moves on.
+// Selects the active entry of the popup, unless the input already contains it: then Enter sends and Tab moves on.
 function choose(composer, box) {
   const entry = composer.suggestions.list.current;
   if (!entry || composer.pillOf(box)?.holds(entry)) return false;
@@ -44,7 +44,7 @@ function choose(composer, box) {
   return true;
 }
 
-// Closes what is open, the innermost first.
+// Closes the innermost open element.
 function leave(composer) {
   if (composer.suggestions.isOpen) composer.suggestions.hide();
   else if (composer.draft) composer.drop();
@@ -53,7 +53,7 @@ function leave(composer) {
   return true;
 }
 
-// Backspace in an empty box takes back an optional option, or the command when nothing is left.
+// Backspace in an empty input removes an optional option, or the command when nothing is left.
 function stepBack(composer, box) {
   const { draft } = composer;
   const pill = composer.pillOf(box);
@@ -69,7 +69,7 @@ function isAt(box, place) {
   return box.selectionStart === place && box.selectionEnd === place;
 }
 
-// Moves to the box before or after this one.
+// Moves the focus to the previous or next input.
 function goTo(composer, box, step) {
   const pills = composer.draft?.pills ?? [];
   const boxes = [...pills.map((pill) => pill.box), composer.text];

@@ -1,16 +1,16 @@
-// A list of options, as in ARIA's combobox pattern: the focus stays in the box that the list belongs to, and
-// `aria-activedescendant` says which option is the active one.
+// A list of options in ARIA's combobox pattern: the focus stays in the list's input, and
+// `aria-activedescendant` names the active option.
 
 import { h, set, unique } from "./dom.js";
 
 export class Listbox {
-  // `pick` is called with the entry that was chosen.
+  // `pick` is called with the selected entry.
   constructor(label, pick) {
     this.id = unique("list");
     this.pick = pick;
     this.entries = [];
     this.active = -1;
-    // What is pressed here must not take the focus out of the box.
+    // A click here must not take the focus from the input.
     this.element = h("div.listbox", {
       id: this.id,
       role: "listbox",
@@ -27,7 +27,7 @@ export class Listbox {
     this.activate(active);
   }
 
-  // Says that the entries are about to change: until then none is active.
+  // The entries are about to change: until then none is active.
   fade() {
     this.element.setAttribute("aria-busy", "true");
     this.activate(-1);
@@ -37,7 +37,7 @@ export class Listbox {
     return this.entries[this.active];
   }
 
-  // Makes the next entry the active one, or one further away; the ends meet.
+  // Moves the active entry by `step`, wrapping around.
   move(step) {
     const count = this.entries.length;
     if (count === 0) return;
@@ -55,7 +55,7 @@ export class Listbox {
     this.#tell();
   }
 
-  // Gives the list to a box; `box` is null when it belongs to none.
+  // Attaches the list to an input. `box` is null to detach it.
   attach(box) {
     if (this.box && this.box !== box) {
       set(this.box, "aria-expanded", false);

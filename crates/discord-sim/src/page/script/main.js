@@ -1,4 +1,4 @@
-// The page: one channel, as one person sees it or as two do side by side. All state is the simulator's.
+// The page: one channel, seen by one person or by two side by side. All state is in the simulator.
 
 import { get, onChange, onLoss } from "./api.js";
 import { showAside } from "./aside.js";
@@ -8,7 +8,7 @@ import { startTheme } from "./theme.js";
 import { World } from "./world.js";
 
 const $ = (selector) => document.querySelector(selector);
-// Where there is room for two columns and for what is beside them.
+// Wide enough for two columns and the side panel.
 const wide = matchMedia("(min-width: 64rem)");
 const wanted = new URLSearchParams(location.search);
 
@@ -27,7 +27,7 @@ class Page {
     onLoss(() => this.#status("discord-sim does not answer", "lost"));
   }
 
-  // One drawing at a time; changes meanwhile ask for one more.
+  // One draw at a time. Changes during a draw cause one more.
   draw() {
     this.isStale = true;
     this.drawing ??= this.#drawWhileStale().finally(() => (this.drawing = null));
@@ -41,7 +41,7 @@ class Page {
     await this.draw();
   }
 
-  // Keeps in the address who is who, so that the page comes back as it was left.
+  // Keeps the selected people in the address, so that a reload restores them.
   remember() {
     const as = this.#visible.map(({ person }) => ["as", person]);
     const isFirst = this.channel === this.world.channels[0];
@@ -70,7 +70,7 @@ class Page {
     const [, second] = this.columns;
     second.element.hidden = !this.#visible.includes(second);
     await Promise.all(this.#visible.map((column) => column.draw()));
-    // Nobody waits for it: what is beside the channel must not hold the channel up.
+    // Not awaited: the side panel must not delay the channel.
     showAside(this.world.aside);
   }
 
@@ -79,7 +79,7 @@ class Page {
     return isTwo ? this.columns : this.columns.slice(0, 1);
   }
 
-  // Fills in the channel and the people that are not chosen yet, or are gone.
+  // Fills in the channel and people that are not selected yet or no longer exist.
   #settle() {
     const { channels, people } = this.world;
     const named = channels.find(({ name }) => name === wanted.get("channel"));
@@ -105,7 +105,7 @@ class Page {
     $("#beside").hidden = world.people.length < 2 || !wide.matches;
     const { name } = world.application;
     if (world.isOnline) this.#status(`${name} is online`, "online");
-    else this.#status(`No bot is connected. Point one at ${world.api}`, "offline");
+    else this.#status(`No bot is connected. Connect one to ${world.api}`, "offline");
   }
 
   #status(words, state) {

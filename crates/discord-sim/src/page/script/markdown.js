@@ -1,9 +1,9 @@
-// Discord's Markdown in blocks: code, quotes, headings, small print, lists. What is within a line is in inline.js.
+// Discord's block Markdown: code, quotes, headings, subtext, lists. See inline.js for Markdown within a line.
 
 import { h } from "./dom.js";
 import { inline } from "./inline.js";
 
-// Where a line begins, tried in this order.
+// Blocks at the start of a line, tried in this order.
 const blocks = [
   [/>>> ([^]+)/y, (m, world) => h("blockquote", {}, markdown(m[1], world))],
   [/(?:> [^\n]*(?:\n|$))+/y, (m, world) => h("blockquote", {}, markdown(unquoted(m[0]), world))],
@@ -16,11 +16,11 @@ const blocks = [
   [/(?: *\d{1,9}\. [^\n]+(?:\n|$)| {2,}[-*] [^\n]+(?:\n|$))+/y, (m, world) => list(m[0], world)],
 ];
 
-// May begin anywhere in a line. A first line without a space is the language.
+// A code block may start anywhere in a line. A first line without a space is the language.
 const FENCE = /```(?:([\w+#.-]+)\n)?\n*([^]*?[^\n`])\n*```\n?/y;
 const LINE = /(?:\\[^]|(?!```)[^\n])*(?:\n|$)|(?:\\[^]|(?!```)[^\n])+/y;
 
-// A fragment of `text`, which is a message's content, or a part of an embed that may have blocks.
+// A fragment for `text`: the content of a message, or a part of an embed that supports blocks.
 export function markdown(text, world) {
   const made = document.createDocumentFragment();
   let plain = "";
@@ -28,7 +28,7 @@ export function markdown(text, world) {
   for (let at = 0; at < text.length;) {
     const found = (isStart && blockAt(text, at)) || fenceAt(text, at);
     if (found) {
-      // The break before a block is the block's own.
+      // The line break before a block belongs to the block.
       if (plain) made.append(inline(plain.replace(/\n$/, ""), world));
       plain = "";
       made.append(found.make(found.match, world));
@@ -71,7 +71,7 @@ function unquoted(lines) {
   return lines.replace(/^> /gm, "").replace(/\n$/, "");
 }
 
-// Items of a list; two spaces more than the item before begin a list inside it.
+// Items of a list. Two more spaces than the previous item start a nested list.
 function list(lines, world) {
   const items = lines.replace(/\n$/, "").split("\n");
   const [, outer, sign] = /^( *)([-*]|\d+\.)/.exec(items[0]);

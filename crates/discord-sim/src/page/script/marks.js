@@ -1,4 +1,4 @@
-// What stands for something else in a text: mentions, links, and what is hidden until one asks for it.
+// Inline elements: mentions, links and spoilers.
 
 import { h } from "./dom.js";
 
@@ -22,7 +22,7 @@ function pill(sign, name) {
 
 const MESSAGE = /^https:\/\/(?:\w+\.)?discord(?:app)?\.com\/channels\/(\d+)\/(\d+)\/(\d+)$/;
 
-// A link, with `text` in place of its address if there is one. One to a message of this guild leads to it here.
+// A link, with `text` instead of its address if given. A link to a message of this guild scrolls to it.
 export function link(address, text, world) {
   const [, guild, channel, message] = MESSAGE.exec(address) ?? [];
   if (guild !== world.guild.id) {
@@ -39,7 +39,7 @@ export function link(address, text, world) {
   return made;
 }
 
-// Hidden until it is asked for, by mouse or key.
+// A spoiler, which a click or a key reveals.
 export function spoiler(content) {
   const hidden = h("span.hidden-text", { inert: true }, content);
   const cover = h(

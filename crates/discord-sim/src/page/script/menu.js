@@ -1,4 +1,4 @@
-// A select menu of a message: a button that says what is chosen, and the list it opens.
+// A select menu of a message: a button that shows the selection, and the list that it opens.
 
 import { fill, h, set } from "./dom.js";
 import { Listbox } from "./listbox.js";
@@ -7,7 +7,7 @@ import { close, isOpen, open } from "./popover.js";
 const STRING = 3;
 
 export class Menu {
-  // `choose` is called with the values when the choice is made.
+  // `choose` is called with the selected values.
   constructor(world, choose) {
     this.world = world;
     this.choose = choose;
@@ -107,7 +107,7 @@ export class Menu {
     this.#show(this.list.active);
   }
 
-  // With several values the choice is made when the list closes.
+  // With several values, the selection is final when the list closes.
   #close() {
     if (!isOpen(this.floating)) return;
     close(this.floating);

@@ -1,4 +1,4 @@
-// A message, drawn once and then changed in place.
+// A message. It is drawn once and then updated in place.
 
 import { author, avatar, tag } from "./avatar.js";
 import { components } from "./components.js";
@@ -8,17 +8,17 @@ import { embed } from "./embed.js";
 import { inline } from "./inline.js";
 import { icon } from "./icons.js";
 import { markdown } from "./markdown.js";
-import { clock, posted } from "./moments.js";
+import { clock, posted } from "./timestamps.js";
 import { pickerButton } from "./picker.js";
 import { Reactions } from "./reactions.js";
 import { moderates } from "./world.js";
 
 const LOADING = 128;
-// What makes a line a block, which a line of reference is not.
+// Markdown that starts a block; the preview of a reply does not show blocks.
 const BLOCK = /^(?:#{1,3}|-#|>{1,3}|[-*]) +/;
 
 export class MessageView {
-  // `column` is whose eyes it is seen with, and what its controls act on.
+  // `column` belongs to the person who sees the message and uses its controls.
   constructor(column) {
     this.column = column;
     const slot = (shape) => h(shape, { hidden: true });
@@ -56,7 +56,7 @@ export class MessageView {
     );
   }
 
-  // `starts` says that the message begins a group.
+  // `starts` is true if the message begins a group.
   update({ message, starts }) {
     this.message = message;
     const { world, person } = this.column;
@@ -95,7 +95,7 @@ export class MessageView {
     fill(this.tools, [this.#mayReact(), this.#mayDelete()], () => this.#tools());
   }
 
-  // Shows where it is, for a while.
+  // Highlights the message briefly.
   point() {
     const { element } = this;
     element.scrollIntoView({ block: "center" });
@@ -174,7 +174,7 @@ export class MessageView {
     return [icon("eye"), " Only you can see this · ", dismiss];
   }
 
-  // An ephemeral message takes neither reactions nor replies.
+  // Ephemeral messages have neither reactions nor replies.
   #mayReact() {
     return !this.message.only_for;
   }
@@ -202,7 +202,7 @@ export class MessageView {
     confirm("Delete message", "Are you sure you want to delete this message?", "Delete", this.element, go);
   }
 
-  // Presses a button or chooses from a menu; what the bot does not answer failed.
+  // Presses a button or selects from a menu. Without a response from the bot, it shows a failure.
   async #use(custom_id, values) {
     this.failure.hidden = true;
     const failed = await this.column.use({ message: this.message.id, custom_id, ...(values && { values }) });

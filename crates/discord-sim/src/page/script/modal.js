@@ -1,10 +1,10 @@
-// A modal that the bot answered with: text inputs in a dialog.
+// A modal from the bot: text inputs in a dialog.
 
 import { h, set, unique } from "./dom.js";
 
 const PARAGRAPH = 2;
 
-// Shows a modal. `submit` gets the values by custom id, and gives back what went wrong, or null.
+// Shows a modal. `submit` receives the values by custom id, and returns an error message or null.
 export function showModal(modal, submit) {
   const fields = modal.components.map((row) => new Field(row.component ?? row.components[0], row));
   const title = h("h2", { id: unique("title") }, modal.title);
@@ -75,7 +75,7 @@ class Field {
     );
   }
 
-  // Says what is wrong with the value, and whether nothing is.
+  // Shows the error of the value, and returns whether it is valid.
   check() {
     const length = [...this.box.value].length;
     const isEmpty = length === 0;

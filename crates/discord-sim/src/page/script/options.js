@@ -1,4 +1,4 @@
-// What the options of slash commands take, and what Discord's client says to what they do not.
+// Types and limits of slash command options, with the error messages of Discord's client.
 
 const SUBCOMMAND = 1;
 const GROUP = 2;
@@ -20,7 +20,7 @@ const WRONG = {
   [NUMBER]: "Input a valid number.",
 };
 
-// Commands as they are chosen: one entry for each command, or for each of its subcommands.
+// Selectable commands: one entry for each command, or for each of its subcommands.
 export function entries(commands) {
   return commands.flatMap((command) => leaves(command, command.name));
 }
@@ -31,7 +31,7 @@ function leaves({ description, options = [] }, name) {
   return [{ name, description, options }];
 }
 
-// What can be chosen for an option without asking the bot, or null if anything may be typed.
+// The fixed values of an option, or null if anything may be typed.
 export function fixedChoices(option, world) {
   if (option.choices) return option.choices.map(({ name, value }) => ({ label: name, value }));
   const people = world.members.map(({ id, name }) => ({ label: name, value: id }));
@@ -48,7 +48,7 @@ export function fixedChoices(option, world) {
   return byType[option.type] ?? null;
 }
 
-// Reads what was typed for an option: `{ value }`, or `{ fault }` with what is wrong.
+// Parses the text typed for an option: `{ value }`, or `{ fault }` with an error message.
 export function read(option, typed, world) {
   const text = typed.trim();
   if (text === "") return option.required ? { fault: "This option is required. Specify a value." } : {};

@@ -1,9 +1,9 @@
-// A command that was sent and is not answered yet, as a message that only its sender's page knows.
+// A sent command without a response yet, shown as a message only to its sender.
 
 const LOADING = 128;
 const NO_ANSWER = "The application did not respond";
 
-// What stands at the end of the channel until the bot answers; `command` is the command's name.
+// Shown at the end of the channel until the bot responds. `command` is the command's name.
 export function pending(interaction, command, user, application) {
   return {
     id: interaction,
@@ -21,7 +21,7 @@ export function pending(interaction, command, user, application) {
   };
 }
 
-// The same when it is too late for an answer.
+// Shown when the time limit for a response has passed.
 export function failed(message) {
   return { ...message, isPending: false, failed: NO_ANSWER, flags: 0, only_for: message.interaction.user.id };
 }

@@ -1,4 +1,4 @@
-// The switch between people: who one is in this column.
+// The switch between people: whose column this is.
 
 import { avatar } from "./avatar.js";
 import { h, set, sync, unique } from "./dom.js";
@@ -47,7 +47,7 @@ export class People {
   }
 }
 
-// A role with its colour.
+// A role in its colour.
 function chip(name, world) {
   const made = h("span.role", {}, name);
   made.style.setProperty("--hue", world.roleHue(name));

@@ -1,4 +1,4 @@
-// The small emoji picker: what is on the message already, and what is used most.
+// A small emoji picker: the emoji already on the message, and frequent ones.
 
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
@@ -8,7 +8,7 @@ const COMMON = ["✅", "❌", "👍", "👎", "👀", "🎉", "❤️", "😂", 
 const IN_A_ROW = 6;
 const STEPS = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: IN_A_ROW, ArrowUp: -IN_A_ROW };
 
-// A button that opens a picker. `used` gives the emoji that come first; `picked` is called with one.
+// A button that opens a picker. `used` returns the emoji to show first. `picked` is called with the selected emoji.
 export function pickerButton(used, picked) {
   const button = h(
     "button.add-reaction",
@@ -36,7 +36,7 @@ function pick(button, used, picked) {
     },
     offered.map(choice),
   );
-  // Right after the button, so that Tab leads on from it.
+  // Directly after the button, so that Tab moves into it.
   button.after(floating);
   open(floating, button);
   floating.firstElementChild.focus();

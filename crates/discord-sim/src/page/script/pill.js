@@ -1,4 +1,4 @@
-// An option of a command that is being filled in: its name, and a box for its value.
+// An option of the command being filled in: its name and an input for its value.
 
 import { h, set, unique } from "./dom.js";
 import { read } from "./options.js";
@@ -24,7 +24,7 @@ export class Pill {
     this.box.addEventListener("input", () => this.#typed());
   }
 
-  // Fills in a choice, which may stand for another value than it shows.
+  // Fills in a choice, whose value may differ from its label.
   choose({ label, value }) {
     this.type(label);
     this.choice = { label, value };
@@ -41,7 +41,7 @@ export class Pill {
     return read(this.option, this.box.value, world);
   }
 
-  // Whether an entry of the list is what is there already.
+  // Whether an entry of the list is already filled in.
   holds({ value }) {
     return this.choice
       ? this.choice.value === value
@@ -59,7 +59,7 @@ export class Pill {
   }
 }
 
-// What makes an input the box of a list, as ARIA wants it.
+// Gives an input the ARIA attributes of a combobox.
 export function comboboxAttributes(describedBy) {
   return {
     role: "combobox",

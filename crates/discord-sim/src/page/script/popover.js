@@ -1,4 +1,4 @@
-// What opens beside a control and floats above everything else: menus and the emoji picker.
+// Elements that open beside a control above everything else: menus and the emoji picker.
 
 const GAP = 4;
 
@@ -23,7 +23,7 @@ export function isOpen(floating) {
   return floating.matches(":popover-open");
 }
 
-// Below the control, or above it where there is too little room below and more above.
+// Below the control, or above it if there is more space.
 function place(floating, anchor) {
   const { left, top, bottom, width } = anchor.getBoundingClientRect();
   const below = innerHeight - bottom;

@@ -1,16 +1,16 @@
-// Reactions below a message: who reacted with what, and a way to add one.
+// Reactions below a message, and a button to add one.
 
 import { h, set, sync } from "./dom.js";
 import { pickerButton } from "./picker.js";
 
 export class Reactions {
-  // `react` is called with an emoji and with whether one's own reaction is to be taken back.
+  // `react` is called with an emoji, and with true to remove the person's own reaction.
   constructor(react) {
     this.react = react;
     this.element = h("ul.reactions", { "aria-label": "Reactions" });
   }
 
-  // Shows them as `me` sees them.
+  // Shows the reactions as `me` sees them.
   update(reactors, me) {
     this.element.hidden = reactors.length === 0;
     const items = reactors.map((reaction) => ({ ...reaction, isMine: reaction.users.includes(me) }));

@@ -1,17 +1,17 @@
-// What the popup above the composer offers: commands, options, choices, and the bot's own suggestions.
+// The popup above the composer: commands, options, choices, and the bot's suggestions.
 
 import { Declined, act } from "./api.js";
 import { h, unique } from "./dom.js";
 import { Listbox } from "./listbox.js";
 import { fixedChoices } from "./options.js";
 
-// The bot is asked when nothing was typed for as long, in milliseconds.
+// The bot is asked after this many milliseconds without typing.
 const PAUSE = 200;
 const MOST = 25;
 const NONE = "No options match your search";
 
 export class Suggestions {
-  // `pick` is called with the entry that was chosen.
+  // `pick` is called with the selected entry.
   constructor(column, pick) {
     this.column = column;
     this.titleId = unique("hint");
@@ -32,7 +32,7 @@ export class Suggestions {
     this.element.hidden = true;
   }
 
-  // Commands whose names begin with what was typed, then those that hold it.
+  // Commands whose names start with the text, then those that contain it.
   commands(box, all, typed) {
     const found = [
       ...all.filter(({ name }) => name.startsWith(typed)),
@@ -48,7 +48,7 @@ export class Suggestions {
     );
   }
 
-  // Options that have no value yet. None is active before a key says so, so that Enter sends and Tab moves on.
+  // Options without a value. None is active until an arrow key is pressed, so that Enter sends and Tab moves on.
   options(box, rest, typed) {
     const found = rest.filter(({ name }) => name.startsWith(typed));
     if (found.length === 0) return this.hide();
@@ -99,7 +99,7 @@ export class Suggestions {
     this.title.replaceChildren(...[title].flat());
   }
 
-  // The last question counts: an answer to an older one is dropped with its request.
+  // Only the latest request counts: older ones are aborted.
   #ask(pill, draft, title) {
     const isOther = this.list.box !== pill.box;
     this.#stop();

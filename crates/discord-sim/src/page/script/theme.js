@@ -1,4 +1,4 @@
-// Light or dark: what the system wants, until somebody chooses.
+// Light or dark theme: the system's preference, until the user chooses.
 
 import { icon } from "./icons.js";
 

@@ -1,9 +1,9 @@
-// Which messages begin a group and which a day, as chats show them.
+// Groups messages by author and day, as chats do.
 
-// Messages of one author count as one group within so many milliseconds.
+// Messages of one author within this many milliseconds form a group.
 const TOGETHER = 7 * 60_000;
 
-// Gives for each message `{ message, starts }`, and before the first of a day `{ day }`, a time of it.
+// Returns `{ message, starts }` for each message, and `{ day }` before the first message of a day.
 export function timeline(messages) {
   return messages.flatMap((message, index) => {
     const before = messages[index - 1];

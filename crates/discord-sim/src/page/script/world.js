@@ -1,8 +1,8 @@
-// Who and what is in the guild, as the simulator last told it, and the colours they are known by.
+// The guild's people, roles and channels, as last read from the simulator, and their colours.
 
 const MANAGE_MESSAGES = 1n << 13n;
 
-// Neighbours in a list get hues far apart; the step is the golden angle.
+// Neighbours in a list get distant hues: the step is the golden angle.
 const STEP = 137.5;
 
 export class World {
@@ -35,7 +35,7 @@ export class World {
     return this.channels.find((channel) => channel.id === id);
   }
 
-  // The hue of somebody's picture, in degrees.
+  // The hue of a person's avatar, in degrees.
   hue(id) {
     return (
       260 +

@@ -1,0 +1,361 @@
+//! The test environment: real bots, a real PostgreSQL server, and a simulated Discord.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use discord_sim::{Channel, Person, Sim};
+use killgate::postgres::guard::guard_sql;
+use serde_json::Value;
+use tempfile::TempDir;
+use throwaway_postgres::Cluster;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::disk::Disk;
+
+pub const APPROVE: &str = "✅";
+pub const DENY: &str = "❌";
+
+/// Everything except the bots. Ana is on call (requester), Ben is a DBA (approver).
+pub struct TestEnv {
+    pub sim: Sim,
+    pub cluster: Cluster,
+    pub folder: TempDir,
+    /// The disk of a SQLite ledger, if it is not in the folder.
+    disk: Option<Disk>,
+}
+
+/// How a bot is configured.
+pub struct BotConfig {
+    pub ledger: LedgerKind,
+    /// The port at which bots reach the target, if not directly.
+    pub target_port: Option<u16>,
+    /// The port of the ledger's server, if it is not the target's.
+    pub ledger_port: Option<u16>,
+    /// The target's `password_file` in the environment's folder.
+    pub password_file: Option<&'static str>,
+}
+
+#[derive(Clone, Copy)]
+pub enum LedgerKind {
+    Sqlite,
+    /// A database on the target's server.
+    Postgres,
+}
+
+/// A running bot, killed on drop.
+pub struct Bot {
+    process: Child,
+    http: u16,
+}
+
+impl Default for BotConfig {
+    fn default() -> Self {
+        Self {
+            ledger: LedgerKind::Sqlite,
+            target_port: None,
+            ledger_port: None,
+            password_file: None,
+        }
+    }
+}
+
+impl TestEnv {
+    /// An environment where the bot signals through the guard, which logs every signal to the server log.
+    pub async fn new() -> Self {
+        let cluster = Cluster::builder()
+            .setting("log_min_messages", "log")
+            .setting("max_connections", "200")
+            .start()
+            .await
+            .expect("a PostgreSQL server");
+        cluster.sql(&guard_sql("killgate")).await.expect("the guard");
+        create_ledger_database(&cluster).await;
+        let sim = Sim::builder()
+            .role("oncall")
+            .role("dba")
+            .person("ana", ["oncall"])
+            .person("ben", ["dba"])
+            .channel("incident")
+            .identify_every(Duration::ZERO)
+            .start()
+            .await;
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("token"), sim.token()).expect("written");
+        Self {
+            sim,
+            cluster,
+            folder,
+            disk: None,
+        }
+    }
+
+    /// The same with the ledger on a small disk. `None` and a message if no file system can be mounted.
+    pub async fn with_small_disk() -> Option<Self> {
+        let env = Self::new().await;
+        let disk = Disk::mounted_at(env.folder.path().join("disk")).await?;
+        Some(Self {
+            disk: Some(disk),
+            ..env
+        })
+    }
+
+    pub fn disk(&self) -> &Disk {
+        self.disk.as_ref().expect("an environment with a small disk")
+    }
+
+    /// A killgate command that can access the disk.
+    pub fn killgate(&self) -> Command {
+        let program = env!("CARGO_BIN_EXE_killgate");
+        match &self.disk {
+            Some(disk) => disk.command(program),
+            None => Command::new(program),
+        }
+    }
+
+    /// Starts a bot without waiting until it is ready.
+    pub fn bot(&self, config: &BotConfig) -> Bot {
+        let http = free_port();
+        let config = self.write_config(config, http);
+        let log = fs::File::options()
+            .append(true)
+            .create(true)
+            .open(self.folder.path().join("bot.log"))
+            .expect("a log");
+        let process = self
+            .killgate()
+            .args(["run", "--config"])
+            .arg(config)
+            .env("RUST_LOG", "killgate=debug,info")
+            .env_remove("DISCORD_TOKEN")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the bot starts");
+        Bot { process, http }
+    }
+
+    pub fn write_config(&self, config: &BotConfig, http: u16) -> PathBuf {
+        let sim = &self.sim;
+        let target_port = config.target_port.unwrap_or(self.cluster.port());
+        let ledger = match config.ledger {
+            LedgerKind::Sqlite if self.disk.is_some() => "sqlite:disk/killgate.db".to_owned(),
+            LedgerKind::Sqlite => "sqlite:killgate.db".to_owned(),
+            LedgerKind::Postgres => {
+                let port = config.ledger_port.unwrap_or(self.cluster.port());
+                format!("postgresql://keeper@127.0.0.1:{port}/ledger")
+            }
+        };
+        let password = config
+            .password_file
+            .map(|file| format!("password_file = \"{file}\""))
+            .unwrap_or_default();
+        let toml = format!(
+            r#"
+[discord]
+guild = {guild}
+channels = ["{channel}"]
+token_file = "token"
+api_url = "{api}"
+[access]
+requesters = {{ roles = [{oncall}] }}
+approvers = {{ roles = [{dba}] }}
+[[target]]
+name = "orders"
+url = "postgresql://killgate@127.0.0.1:{target_port}/postgres"
+{password}
+[limits]
+open_requests_per_user = 1000
+open_requests = 1000
+signals_per_hour = 100000
+confirm_within = "2s"
+[ledger]
+url = "{ledger}"
+[http]
+listen = "127.0.0.1:{http}"
+"#,
+            guild = sim.guild_id(),
+            channel = self.incident().id(),
+            api = sim.api_url(),
+            oncall = sim.role_id("oncall"),
+            dba = sim.role_id("dba"),
+        );
+        let path = self.folder.path().join(format!("killgate-{http}.toml"));
+        fs::write(&path, toml).expect("written");
+        path
+    }
+
+    pub fn incident(&self) -> Channel {
+        self.sim.channel("incident")
+    }
+
+    pub fn person(&self, name: &str) -> Person {
+        self.sim.person(name)
+    }
+
+    /// The log of all bots so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("bot.log")).unwrap_or_default()
+    }
+
+    /// Verifies the ledger and returns its exported records.
+    pub async fn records(&self, config: &BotConfig) -> Vec<Value> {
+        let config = self.write_config(config, 0);
+        let mut printed = String::new();
+        for what in ["verify", "export"] {
+            let output = self
+                .killgate()
+                .args(["audit", what, "--config"])
+                .arg(&config)
+                .output()
+                .await
+                .expect("killgate audit runs");
+            assert!(output.status.success(), "{output:?}");
+            printed = String::from_utf8(output.stdout).expect("text");
+        }
+        let lines = printed.lines();
+        lines
+            .map(|line| serde_json::from_str(line).expect("a JSON object a line"))
+            .collect()
+    }
+}
+
+impl Bot {
+    /// Sends a signal by its name: `KILL`, `STOP`, `CONT`.
+    pub async fn signal(&self, name: &str) {
+        let pid = self.pid().to_string();
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &pid])
+            .status()
+            .await;
+        assert!(sent.expect("kill").success());
+    }
+
+    /// Sends SIGTERM, waits for the exit, and prints how long it took.
+    pub async fn stop(&mut self, how: &str) -> ExitStatus {
+        let began = Instant::now();
+        self.signal("TERM").await;
+        let status = self.wait_for_exit().await;
+        println!("{how}: it exited after {:?}", began.elapsed());
+        status
+    }
+
+    /// Waits for the exit. A stop takes 10 s at most; on a busy machine a test waits longer.
+    pub async fn wait_for_exit(&mut self) -> ExitStatus {
+        let ended = timeout(Duration::from_secs(15), self.process.wait());
+        ended.await.expect("it ends").expect("its status")
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.id().expect("a running bot")
+    }
+
+    /// Waits until `/readyz` answers with this status and text.
+    pub async fn wait_for_readyz(&self, status: u16, words: &str) {
+        let mut last = None;
+        let polling = async {
+            loop {
+                last = self.get("/readyz").await.or(last.take());
+                if let Some((code, body)) = &last
+                    && *code == status
+                    && body.contains(words)
+                {
+                    return;
+                }
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let result = timeout(Duration::from_mins(1), polling).await;
+        assert!(
+            result.is_ok(),
+            "/readyz does not answer {status} {words:?}: {last:?}"
+        );
+    }
+
+    /// Sends SIGKILL and waits for the exit.
+    pub async fn kill(&mut self) {
+        self.process.kill().await.expect("killed");
+    }
+
+    /// The status and body of an HTTP response. `None` without one.
+    pub async fn get(&self, path: &str) -> Option<(u16, String)> {
+        let response = async {
+            let mut stream = self.send_request(path).await?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.ok()?;
+            let status = answer.split(' ').nth(1)?.parse().ok()?;
+            let body = answer.split_once("\r\n\r\n")?.1.to_owned();
+            Some((status, body))
+        };
+        timeout(Duration::from_secs(5), response).await.ok()?
+    }
+
+    /// Sends an HTTP request and returns the connection. `None` if nothing listens.
+    pub async fn send_request(&self, path: &str) -> Option<TcpStream> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.http)).await.ok()?;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: bot\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.ok()?;
+        Some(stream)
+    }
+
+    /// Whether `killgate_active` is 1.
+    pub async fn is_active(&self) -> bool {
+        self.has_metric("killgate_active 1").await
+    }
+
+    /// Waits until the metrics contain this line.
+    pub async fn wait_for_metric(&self, line: &str) {
+        let polling = async {
+            while !self.has_metric(line).await {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let result = timeout(Duration::from_mins(1), polling).await;
+        assert!(result.is_ok(), "/metrics does not contain {line}");
+    }
+
+    async fn has_metric(&self, line: &str) -> bool {
+        let metrics = self.get("/metrics").await;
+        metrics.is_some_and(|(_, body)| body.lines().any(|metric| metric == line))
+    }
+
+    pub async fn is_ready(&self) -> bool {
+        matches!(self.get("/readyz").await, Some((200, _)))
+    }
+}
+
+/// Waits until the bot is active and ready. That takes 15 s at most after the active replica's death; on a busy
+/// machine a test waits longer.
+pub async fn wait_until_ready(env: &TestEnv, bot: &Bot) {
+    let waiting = async {
+        while !(bot.is_active().await && bot.is_ready().await) {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_mins(1), waiting)
+        .await
+        .unwrap_or_else(|_| panic!("it does not become active\n{}", env.log()));
+}
+
+pub async fn wait_until_standby(bot: &Bot) {
+    bot.wait_for_readyz(503, "standby: the active").await;
+}
+
+/// Creates the role and the database of a ledger.
+pub async fn create_ledger_database(cluster: &Cluster) {
+    cluster.role("keeper").await.expect("a role");
+    let database = "create database ledger owner keeper";
+    cluster.sql(database).await.expect("a database");
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    listener.local_addr().expect("an address").port()
+}

@@ -1,0 +1,129 @@
+//! The card of an open request is kept up to date.
+
+use std::time::{Duration, Instant};
+
+use throwaway_postgres::SqlState;
+
+use crate::environment::{APPROVE, SignalRight, TestEnv};
+
+async fn a_request_lapses_when_its_session_ends_by_itself(right: SignalRight) {
+    let env = TestEnv::start_with(right).await;
+    let victim = env.session_running("select pg_sleep(1)").await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+
+    let ended = Instant::now();
+    drop(victim);
+
+    let result = env.assert_outcome(1, &card, "lapsed", "Lapsed").await;
+    assert!(ended.elapsed() < Duration::from_secs(15), "{:?}", ended.elapsed());
+    assert!(result.contains("has ended by itself"), "{result}");
+}
+
+async fn a_cancel_request_lapses_when_its_query_ends_by_itself(right: SignalRight) {
+    let env = TestEnv::start_with(right).await;
+    let mut victim = env.session_running("select pg_sleep(1.5)").await;
+    let card = env.request_card("/cancel", victim.pid()).await;
+
+    assert_eq!(victim.ended().await.unwrap(), SqlState::SUCCESSFUL_COMPLETION);
+
+    let result = env.assert_outcome(1, &card, "lapsed", "Lapsed").await;
+    assert!(
+        result.contains("the query has ended") || result.contains("The query has ended"),
+        "{result}"
+    );
+    assert!(victim.still_alive().await.unwrap());
+}
+
+async fn the_card_warns_before_approval_when_a_cancel_cannot_help(right: SignalRight) {
+    let env = TestEnv::start_with(right).await;
+    env.sql("create table stock (id int); grant all on stock to public")
+        .await;
+    let app = || env.cluster.victim("app");
+    let holder = app().idle_in_transaction("lock table stock").await.unwrap();
+    let idle = app().idle().await.unwrap();
+
+    let card = env.request_card("/cancel", holder.pid()).await;
+    let text = card.text();
+    assert!(text.contains("There is no query to cancel"), "{text}");
+    assert!(text.contains("/terminate"), "{text}");
+    env.react("ben", &card, APPROVE);
+    env.assert_outcome(1, &card, "moved_on", "Moved on").await;
+
+    let card = env.request_card("/cancel", idle.pid()).await;
+    assert!(card.text().contains("the session is idle"), "{}", card.text());
+    env.react("ben", &card, APPROVE);
+    env.assert_outcome(2, &card, "moved_on", "Moved on").await;
+    for request in [1, 2] {
+        assert_eq!(env.wait_for_finished(request).await["signal_sent"], false);
+    }
+    for victim in [holder, idle] {
+        assert!(victim.still_alive().await.unwrap());
+    }
+}
+
+async fn the_card_of_a_parallel_worker_is_about_its_leader(right: SignalRight) {
+    let env = TestEnv::start_with(right).await;
+    let mut victim = env.cluster.victim("app").idle().await.unwrap();
+    let parallel = "set force_parallel_mode = on; set debug_parallel_query = on";
+    for setting in parallel.split("; ") {
+        // The setting has the first name up to PostgreSQL 15, the second from 16 on.
+        let _ = victim.client().batch_execute(setting).await;
+    }
+    victim.run("select pg_sleep(600)").await.unwrap();
+    let worker = throwaway_postgres::eventually("a parallel worker", async || {
+        let rows = env.cluster.superuser().await?;
+        let query = "select pid from pg_stat_activity where leader_pid = $1 and pid <> leader_pid";
+        let rows = rows.query(query, &[&victim.pid()]).await?;
+        Ok(rows.first().map(|row| row.get::<_, i32>(0)))
+    })
+    .await
+    .unwrap();
+
+    let card = env.request_card("/cancel", worker).await;
+    let says = format!("{worker} is a parallel worker of {}", victim.pid());
+    assert!(card.text().contains(&says), "{}", card.text());
+    env.react("ben", &card, APPROVE);
+
+    env.assert_outcome(1, &card, "cancelled", "Cancelled").await;
+    assert_eq!(victim.ended().await.unwrap(), SqlState::QUERY_CANCELED);
+    assert_eq!(env.ledger().await[0]["pid"], victim.pid());
+}
+
+test_with_both_rights! {
+    a_request_lapses_when_its_session_ends_by_itself,
+    a_cancel_request_lapses_when_its_query_ends_by_itself,
+    the_card_warns_before_approval_when_a_cancel_cannot_help,
+    the_card_of_a_parallel_worker_is_about_its_leader,
+}
+
+#[tokio::test]
+async fn a_material_change_is_shown_with_the_previous_value() {
+    let env = TestEnv::start().await;
+    env.sql("create table stock (id int); grant all on stock to public")
+        .await;
+    let app = || env.cluster.victim("app");
+    let mut victim = app().idle_in_transaction("lock table stock").await.unwrap();
+    let card = env.request_card("/terminate", victim.pid()).await;
+    let changed = || card.card().field("Changed").unwrap_or_default().to_owned();
+
+    let waiter = app().waiting("select * from stock").await.unwrap();
+    card.becomes("the card shows the waiter", |_| {
+        changed().contains("It blocked nobody")
+    })
+    .await;
+    assert!(card.text().contains("Blocks 1 session"), "{}", card.text());
+
+    victim.run("select 'next', pg_sleep(600)").await.unwrap();
+    card.becomes("the card shows the new query", |_| {
+        changed().contains("Its query was") && changed().contains("Its state was idle in transaction")
+    })
+    .await;
+    assert!(changed().contains("lock table stock"), "{}", changed());
+    assert!(card.card().description().contains("pg_sleep"), "{}", card.text());
+    assert!(card.text().contains("#1"), "it is the same request");
+
+    env.react("ben", &card, APPROVE);
+    let result = env.assert_outcome(1, &card, "terminated", "Terminated").await;
+    assert!(result.contains("1 waiter released"), "{result}");
+    drop(waiter);
+}

@@ -1,0 +1,125 @@
+//! Starts, stops and kills the bot's process.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Output, Stdio};
+
+use throwaway_postgres::eventually;
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use super::{LIMIT, TestEnv};
+
+impl TestEnv {
+    /// Starts the bot and waits until it is connected and has registered its commands.
+    pub async fn start_bot(&mut self) {
+        let mut bot = self.spawn_bot();
+        tokio::select! {
+            () = self.sim.bot_is_ready() => {}
+            status = bot.wait() => panic!("the bot ended: {status:?}\n{}", self.log()),
+        }
+        self.bot = Some(bot);
+    }
+
+    fn spawn_bot(&self) -> Child {
+        let log = fs::File::options()
+            .append(true)
+            .create(true)
+            .open(self.path("bot.log"))
+            .expect("a log");
+        let (run, filter): (&[_], _) = if self.verbose_log {
+            (&["run", "--log-format", "json"], "trace")
+        } else {
+            (&["run"], "killgate=debug,info")
+        };
+        self.killgate(run)
+            .env("RUST_LOG", filter)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("the bot starts")
+    }
+
+    /// A `killgate` command with these arguments and this environment's configuration.
+    fn killgate(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_killgate"));
+        command
+            .args(arguments)
+            .arg("--config")
+            .arg(self.config())
+            .env_remove("DISCORD_TOKEN")
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Runs `killgate` until it exits.
+    pub async fn run_killgate(&self, arguments: &[&str]) -> Output {
+        let ended = timeout(LIMIT, self.killgate(arguments).output()).await;
+        ended.expect("an end in time").expect("killgate runs")
+    }
+
+    /// The bot's log so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.path("bot.log")).unwrap_or_default()
+    }
+
+    /// `kill -9`.
+    pub async fn kill_bot(&mut self) {
+        let mut bot = self.bot.take().expect("a running bot");
+        bot.kill().await.expect("killed");
+        self.wait_until_offline().await;
+    }
+
+    /// Sends SIGTERM and returns the exit status.
+    pub async fn stop_bot(&mut self) -> ExitStatus {
+        let mut bot = self.bot.take().expect("a running bot");
+        signal("TERM", bot.id().expect("a running bot")).await;
+        let ended = timeout(LIMIT, bot.wait())
+            .await
+            .expect("a stop in time")
+            .expect("waited for");
+        assert_eq!(ended.signal(), None, "it stops by itself\n{}", self.log());
+        self.wait_until_offline().await;
+        ended
+    }
+
+    /// Waits until the bot exits by itself.
+    pub async fn wait_for_exit(&mut self) -> ExitStatus {
+        let mut bot = self.bot.take().expect("a running bot");
+        let ended = timeout(LIMIT, bot.wait()).await;
+        ended.expect("an end in time").expect("waited for")
+    }
+
+    /// Waits until the simulated Discord has no connection to the bot.
+    pub async fn wait_until_offline(&self) {
+        self.sim
+            .eventually(LIMIT, "Discord sees that the bot is gone", || {
+                !self.sim.gateway().has_the_bot()
+            })
+            .await;
+    }
+
+    /// Waits for the bot's connection to the target, and returns its backend's pid.
+    pub async fn wait_for_bot_backend(&self) -> u32 {
+        let observer = self.cluster.superuser().await.expect("an observer");
+        let query = "select pid from pg_stat_activity where usename = 'killgate' and state = 'idle'";
+        eventually("the bot is connected to its target", async || {
+            let rows = observer.query(query, &[]).await?;
+            Ok(rows.first().map(|row| row.get::<_, i32>(0)))
+        })
+        .await
+        .map(|pid| u32::try_from(pid).expect("a positive number"))
+        .expect("the bot's connection")
+    }
+}
+
+/// `kill -SIGNAL PID`.
+pub async fn signal(name: &str, pid: u32) {
+    let status = Command::new("kill")
+        .args(["-s", name, &pid.to_string()])
+        .status()
+        .await
+        .expect("kill runs");
+    assert!(status.success(), "kill -s {name} {pid}");
+}

@@ -1,0 +1,224 @@
+//! Builds a test environment and its configuration.
+
+use std::fs;
+use std::process::Stdio;
+use std::time::Duration;
+
+use discord_sim::{MemberSpec, Permissions, Sim};
+use throwaway_postgres::Cluster;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+use super::TestEnv;
+
+/// How the bot's role may signal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SignalRight {
+    /// As a member of `pg_signal_backend`.
+    #[default]
+    Direct,
+    /// Only through `killgate.signal_backend`, as `killgate guard-sql` installs it.
+    Guard,
+}
+
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct TestEnvBuilder {
+    right: SignalRight,
+    sections: String,
+    target: String,
+    people: Vec<MemberSpec>,
+    rate_limits: bool,
+    password: Option<String>,
+    verbose_log: bool,
+}
+
+impl TestEnvBuilder {
+    pub fn right(self, right: SignalRight) -> Self {
+        Self { right, ..self }
+    }
+
+    /// Appends sections to the configuration file. `@dba` is replaced by the id of that role, and so on.
+    pub fn section(mut self, text: &str) -> Self {
+        self.sections.push_str(text);
+        self.sections.push('\n');
+        self
+    }
+
+    /// Appends lines to the target's section.
+    pub fn target(mut self, text: &str) -> Self {
+        self.target.push_str(text);
+        self.target.push('\n');
+        self
+    }
+
+    /// Adds a person to the guild.
+    pub fn person(mut self, spec: MemberSpec) -> Self {
+        self.people.push(spec);
+        self
+    }
+
+    /// The server requires this password of the bot's role, and the configuration reads it from a file.
+    pub fn password(self, password: &str) -> Self {
+        Self {
+            password: Some(password.to_owned()),
+            ..self.target("password_file = \"password\"")
+        }
+    }
+
+    /// The bot serves health and metrics at `HOST:PORT`.
+    pub fn http(self, address: &str) -> Self {
+        self.section(&format!("[http]\nlisten = \"{address}\""))
+    }
+
+    /// The bot logs at trace level, as JSON.
+    pub fn with_verbose_log(self) -> Self {
+        Self {
+            verbose_log: true,
+            ..self
+        }
+    }
+
+    /// The simulated Discord enforces rate limits.
+    pub fn with_rate_limits(self) -> Self {
+        Self {
+            rate_limits: true,
+            ..self
+        }
+    }
+
+    /// Starts everything, and waits until the bot is ready.
+    pub async fn start(self) -> TestEnv {
+        let mut env = self.start_without_bot().await;
+        env.start_bot().await;
+        env
+    }
+
+    pub async fn start_without_bot(self) -> TestEnv {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut cluster = Cluster::builder();
+        if self.password.is_some() {
+            cluster = cluster.hba("host all killgate all scram-sha-256");
+        }
+        let cluster = cluster.start().await.expect("a PostgreSQL server");
+        let sim = self.discord().await;
+        let env = TestEnv {
+            sim,
+            cluster,
+            folder,
+            bot: None,
+            verbose_log: self.verbose_log,
+        };
+        env.grant(self.right).await;
+        if let Some(password) = &self.password {
+            env.set_password(password).await;
+        }
+        env.write_config(&self);
+        env
+    }
+
+    async fn discord(&self) -> Sim {
+        let mut discord = Sim::builder()
+            .role("oncall")
+            .role("dba")
+            .person("ana", ["oncall"])
+            .person("ben", ["dba"])
+            .person("dora", ["dba"])
+            .person("otto", ["oncall", "dba"])
+            .person("ivy", [])
+            .moderator("mod")
+            .role_that_may("administrator", Permissions::ADMINISTRATOR)
+            .person("admin", ["administrator"])
+            .owner("owner")
+            .other_bot("robo", ["dba"])
+            .channel("incident")
+            .channel("elsewhere")
+            // Otherwise a restarted bot waits for Discord's five seconds between identifies.
+            .identify_every(Duration::from_millis(10));
+        for spec in &self.people {
+            discord = discord.member(spec.clone());
+        }
+        if self.rate_limits {
+            discord = discord.with_rate_limits();
+        }
+        discord.start().await
+    }
+}
+
+impl TestEnv {
+    /// Grants the bot's role its right on the server that currently answers.
+    pub async fn grant(&self, right: SignalRight) {
+        match right {
+            SignalRight::Direct => {
+                self.cluster.bot().await.expect("a role for the bot");
+            }
+            SignalRight::Guard => {
+                let guard = Command::new(env!("CARGO_BIN_EXE_killgate"))
+                    .arg("guard-sql")
+                    .output()
+                    .await
+                    .expect("killgate guard-sql runs");
+                assert!(guard.status.success(), "{guard:?}");
+                let mut psql = Command::new("psql")
+                    .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", "-"])
+                    .arg(self.cluster.url("postgres", "postgres"))
+                    .stdin(Stdio::piped())
+                    .spawn()
+                    .expect("psql runs");
+                let mut input = psql.stdin.take().expect("an input");
+                input.write_all(&guard.stdout).await.expect("psql reads");
+                drop(input);
+                let done = psql.wait().await.expect("psql ends");
+                assert!(done.success(), "what guard-sql prints goes through psql");
+            }
+        }
+    }
+
+    /// Changes the password of the bot's role, and the file that contains it.
+    pub async fn set_password(&self, password: &str) {
+        fs::write(self.path("password"), format!("{password}\n")).expect("written");
+        let change =
+            format!("set password_encryption = 'scram-sha-256'; alter role killgate password '{password}'");
+        self.sql(&change).await;
+    }
+
+    fn write_config(&self, builder: &TestEnvBuilder) {
+        let sim = &self.sim;
+        fs::write(self.path("token"), sim.token()).expect("written");
+        let config = format!(
+            r#"
+[discord]
+guild = {guild}
+channels = ["{channel}"]
+token_file = "token"
+api_url = "{api}"
+[access]
+requesters = {{ roles = [@oncall] }}
+approvers = {{ roles = [@dba] }}
+[ledger]
+url = "sqlite:killgate.db"
+[[target]]
+name = "orders"
+url = "{url}"
+{target}
+{sections}
+"#,
+            guild = sim.guild_id(),
+            channel = self.incident_channel().id(),
+            api = sim.api_url(),
+            url = self.cluster.url("killgate", "postgres"),
+            target = builder.target,
+            sections = builder.sections,
+        );
+        let with_ids =
+            |text: String, (role, id): (String, u64)| text.replace(&format!("@{role}"), &id.to_string());
+        let config = sim.roles().into_iter().fold(config, with_ids);
+        fs::write(self.config(), config).expect("written");
+    }
+}
+
+/// A loopback address with an unused port.
+pub fn free_address() -> String {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    listener.local_addr().expect("its address").to_string()
+}
