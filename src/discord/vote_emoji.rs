@@ -1,11 +1,11 @@
-//! The two reactions that people vote with.
+//! The approve and deny emoji.
 
 use serenity::model::channel::{ReactionConversionError, ReactionType};
 
 use crate::workflow::ports::Vote;
 
-/// Chooses between two glyphs of one character. Discord sends some emoji with it and some without, whichever way
-/// they were configured.
+/// Selects one of two glyphs of a character. Discord sends some emoji with it and some without, regardless of how they
+/// are configured.
 const VARIATION_SELECTOR: char = '\u{fe0f}';
 
 /// Which emoji stands for which vote.
@@ -16,7 +16,7 @@ pub struct VoteEmoji {
 }
 
 impl VoteEmoji {
-    /// From the two emoji as they are written in a message: `✅`, or `<:name:id>`.
+    /// Parses the two emoji as they are written in a message: `✅`, or `<:name:id>`.
     pub fn parse(approve: &str, deny: &str) -> Result<Self, ReactionConversionError> {
         Ok(Self {
             approve: approve.try_into()?,
@@ -24,7 +24,7 @@ impl VoteEmoji {
         })
     }
 
-    /// The vote that a reaction with this emoji is, if it is one.
+    /// The vote that this emoji stands for. `None` for any other emoji.
     pub fn vote(&self, emoji: &ReactionType) -> Option<Vote> {
         if is_same(&self.approve, emoji) {
             Some(Vote::Approve)

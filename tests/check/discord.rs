@@ -61,7 +61,7 @@ async fn a_bot_that_was_invited_without_its_commands_is_found() {
     let wrong = setup.check().await.wrong();
     assert_eq!(wrong.len(), 1, "{wrong:?}");
     assert!(
-        wrong[0].starts_with("FAIL commands: the bot may have no commands in the guild"),
+        wrong[0].starts_with("FAIL commands: the bot cannot have commands in the guild"),
         "{wrong:?}"
     );
 }
@@ -81,5 +81,5 @@ async fn groups_that_let_nobody_in_are_found() {
         role.starts_with(&format!("FAIL role {everyone}: it is @everyone")),
         "{role}"
     );
-    assert_eq!(user, "warn user 77: nobody in the guild has this id");
+    assert_eq!(user, "warn user 77: no member of the guild has this id");
 }

@@ -51,7 +51,10 @@ async fn a_role_that_is_not_there_is_named_by_its_number() {
     let report = setup.check().await;
     assert_eq!(
         (report.status, report.wrong()),
-        (1, vec![format!("FAIL role {role}: the guild has no such role")])
+        (
+            1,
+            vec![format!("FAIL role {role}: the guild has no role with this id")]
+        )
     );
 }
 

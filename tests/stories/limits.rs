@@ -15,7 +15,7 @@ async fn one_person_may_have_so_many_requests_open() {
 
     let refusal = house.refusal("ana", "/terminate", two.pid()).await;
     assert!(
-        refusal.contains("1 open request, as many as one person may"),
+        refusal.contains("1 open request, the limit for one person"),
         "{refusal}"
     );
     assert_eq!(house.attempts(1).await, ["attempt_refused by ana: limited"]);
@@ -34,7 +34,7 @@ async fn so_many_requests_may_be_open_in_all() {
 
     let refusal = house.refusal("otto", "/terminate", two.pid()).await;
     assert!(
-        refusal.contains("1 open request, as many as there may be"),
+        refusal.contains("1 open request, which is the limit"),
         "{refusal}"
     );
     assert_eq!(house.attempts(1).await, ["attempt_refused by otto: limited"]);

@@ -110,7 +110,7 @@ async fn a_material_change_is_shown_with_what_it_was_before() {
 
     let waiter = app().waiting("select * from stock").await.unwrap();
     card.becomes("the card shows the waiter", |_| {
-        changed().contains("It blocked nobody")
+        changed().contains("It blocked no sessions")
     })
     .await;
     assert!(card.text().contains("Blocks 1 session"), "{}", card.text());
