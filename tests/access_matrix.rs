@@ -284,8 +284,8 @@ fn request_in_state(state: &str) -> Request {
 }
 
 fn open_request(requester: UserId, pid: i32) -> Request {
-    let requested = RequestEvent::Requested(Box::new(details(requester, pid)));
-    Request::start(RequestId(1), &requested).expect("an open request")
+    let event = RequestEvent::Requested(Box::new(details(requester, pid)));
+    Request::start(RequestId(1), &event).expect("an open request")
 }
 
 /// The result of `/terminate 4711`.
