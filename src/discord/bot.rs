@@ -52,7 +52,7 @@ pub struct Bot {
     api: ApiClient,
     guild: GuildId,
     application: ApplicationId,
-    bot_user: UserId,
+    user: UserId,
 }
 
 impl Bot {
@@ -81,7 +81,7 @@ impl Bot {
             api,
             guild,
             application,
-            bot_user,
+            user: bot_user,
         })
     }
 
@@ -90,7 +90,7 @@ impl Bot {
         DiscordIncidentChannel {
             api: self.api.with_timeout(POST_TIMEOUT),
             guild: self.guild,
-            bot_user: self.bot_user,
+            bot_user: self.user,
             vote_emoji: self.options.vote_emoji.clone(),
             render_config: self.options.render_config.clone(),
             clock,
@@ -126,7 +126,7 @@ impl Bot {
         let event_handler = EventHandler {
             guild: self.guild,
             channels,
-            bot_user: self.bot_user,
+            bot_user: self.user,
             vote_emoji,
             engine,
             interactions,

@@ -41,7 +41,7 @@ pub async fn inspect(options: &DiscordOptions, access: &[&Access]) -> Vec<CheckR
             return results;
         }
     };
-    let me = match api.current_user().await {
+    let bot_user = match api.current_user().await {
         Ok(user) => {
             results.push(CheckResult::ok(
                 "token",
@@ -56,18 +56,18 @@ pub async fn inspect(options: &DiscordOptions, access: &[&Access]) -> Vec<CheckR
     };
     results.push(check_gateway(&api, &options.api_url).await);
     let id = GuildId::new(options.guild);
-    let (guild, member) = match tokio::try_join!(api.guild(id), api.member(id, me)) {
-        Ok(found) => found,
+    let (guild, bot_member) = match tokio::try_join!(api.guild(id), api.member(id, bot_user)) {
+        Ok(guild_and_member) => guild_and_member,
         Err(error) => {
             results.push(cannot_access("guild", id.get(), &error));
             return results;
         }
     };
     results.push(CheckResult::ok("guild", format!("the bot is in {}", guild.name)));
-    results.push(check_commands(&api, id, me).await);
+    results.push(check_commands(&api, id, bot_user).await);
     results.push(check_two_factor(&guild));
     for channel in &options.channels {
-        results.push(check_channel(&api, &guild, &member, ChannelId::new(channel.0)).await);
+        results.push(check_channel(&api, &guild, &bot_member, ChannelId::new(channel.0)).await);
     }
     results.extend(check_roles(access, &guild));
     results.extend(check_users(access, &api, id).await);
@@ -93,8 +93,8 @@ async fn check_gateway(api: &ApiClient, api_url: &str) -> CheckResult {
     let what = "gateway";
     match api.gateway().await {
         Err(error) => call_failed(what, &error),
-        Ok(found) => match trusted_gateway_url(api_url, &found.url) {
-            Ok(_) => CheckResult::ok(what, found.url),
+        Ok(gateway) => match trusted_gateway_url(api_url, &gateway.url) {
+            Ok(_) => CheckResult::ok(what, gateway.url),
             Err(error) => CheckResult::fail(
                 what,
                 error.to_string(),
@@ -105,9 +105,9 @@ async fn check_gateway(api: &ApiClient, api_url: &str) -> CheckResult {
 }
 
 /// A bot without the scope `applications.commands` cannot have commands in the guild.
-async fn check_commands(api: &ApiClient, guild: GuildId, me: UserId) -> CheckResult {
+async fn check_commands(api: &ApiClient, guild: GuildId, bot_user: UserId) -> CheckResult {
     let what = "commands";
-    let registered = match application_id(api, me).await {
+    let registered = match application_id(api, bot_user).await {
         Ok(application) => api.guild_commands(application, guild).await,
         Err(error) => Err(error),
     };
@@ -125,17 +125,27 @@ async fn check_commands(api: &ApiClient, guild: GuildId, me: UserId) -> CheckRes
     }
 }
 
-async fn check_channel(api: &ApiClient, guild: &GuildInfo, me: &Member, id: ChannelId) -> CheckResult {
+async fn check_channel(
+    api: &ApiClient,
+    guild: &GuildInfo,
+    bot_member: &Member,
+    id: ChannelId,
+) -> CheckResult {
     let what = format!("channel {id}");
     let channel = match api.channel(id).await {
         Ok(channel) => channel,
         Err(error) => return cannot_access("channel", id.get(), &error),
     };
-    check_bot_in_channel(what, guild, &channel, me)
+    check_bot_in_channel(what, guild, &channel, bot_member)
 }
 
 /// Checks a channel that the bot can see.
-fn check_bot_in_channel(what: String, guild: &GuildInfo, channel: &GuildChannel, me: &Member) -> CheckResult {
+fn check_bot_in_channel(
+    what: String,
+    guild: &GuildInfo,
+    channel: &GuildChannel,
+    bot_member: &Member,
+) -> CheckResult {
     if channel.guild_id.is_some_and(|id| id != guild.id) {
         return CheckResult::fail(
             what,
@@ -153,7 +163,7 @@ fn check_bot_in_channel(what: String, guild: &GuildInfo, channel: &GuildChannel,
             "Use the id of a text channel in [discord] channels",
         );
     }
-    let permissions = channel_permissions(guild, channel, me);
+    let permissions = channel_permissions(guild, channel, bot_member);
     let missing: Vec<_> = NEEDED_PERMISSIONS
         .into_iter()
         .filter(|(needed, _)| !permissions.contains(*needed))

@@ -1,12 +1,12 @@
-//! The two reactions that people vote with.
+//! The approve and deny emoji.
 
 use serenity::model::channel::ReactionType;
 use serenity::model::id::EmojiId;
 
 use crate::workflow::ports::Vote;
 
-/// Chooses between two glyphs of one character. Discord sends some emoji with it and some without, whichever way
-/// they were configured.
+/// Selects one of two glyphs of a character. Discord sends some emoji with it and some without, regardless of how they
+/// are configured.
 const VARIATION_SELECTOR: char = '\u{fe0f}';
 
 /// Which emoji stands for which vote.
@@ -51,7 +51,7 @@ impl VoteEmoji {
         (!is_same(&approve, &deny)).then_some(Self { approve, deny })
     }
 
-    /// The vote that a reaction with this emoji stands for.
+    /// The vote that this emoji stands for. `None` for any other emoji.
     pub fn vote(&self, emoji: &ReactionType) -> Option<Vote> {
         if is_same(&self.approve, emoji) {
             Some(Vote::Approve)

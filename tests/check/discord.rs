@@ -61,7 +61,7 @@ async fn a_bot_invited_without_the_commands_scope_is_reported() {
     let wrong = setup.check().await.wrong();
     assert_eq!(wrong.len(), 1, "{wrong:?}");
     assert!(
-        wrong[0].starts_with("FAIL commands: the bot may have no commands in the guild"),
+        wrong[0].starts_with("FAIL commands: the bot cannot have commands in the guild"),
         "{wrong:?}"
     );
 }
@@ -81,5 +81,5 @@ async fn empty_access_groups_are_reported() {
         role.starts_with(&format!("FAIL role {everyone}: it is @everyone")),
         "{role}"
     );
-    assert_eq!(user, "warn user 77: nobody in the guild has this id");
+    assert_eq!(user, "warn user 77: no member of the guild has this id");
 }

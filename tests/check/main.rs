@@ -51,7 +51,10 @@ async fn a_missing_role_is_reported_by_its_id() {
     let report = setup.check().await;
     assert_eq!(
         (report.status, report.wrong()),
-        (1, vec![format!("FAIL role {role}: the guild has no such role")])
+        (
+            1,
+            vec![format!("FAIL role {role}: the guild has no role with this id")]
+        )
     );
 }
 

@@ -143,11 +143,21 @@ fn the_card_of_an_executing_request_asks_for_nothing() {
     card.request.state = RequestState::Executing {
         approvers: vec![BOB, CAROL],
     };
-    let json = json(&card_edit(&card, &render_config()));
-    assert_eq!(json["content"], "Terminating 4711 on orders …");
-    let fields = json["embeds"][0]["fields"].as_array().expect("fields");
-    assert!(fields.iter().all(|field| field["name"] != "If approved"));
-    assert_eq!(json["embeds"][0]["title"], "Terminating 4711 on orders …");
+    assert_snapshot!(read(&card_edit(&card, &render_config())), @r"
+    notifies: []
+    Terminating 4711 on orders …
+    # Terminating 4711 on orders …
+    **idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
+    **Blocks 7 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718
+    user app · database shop · application psql · client 10.0.0.7
+    ```
+    UPDATE orders SET total = ? WHERE id = ?
+    ```
+    [Requested by] <@1> at <t:1795374000:T>
+    checkout is stuck behind it
+    [Approvals] 0 of 2
+    (Request #7)
+    ");
 }
 
 #[test]

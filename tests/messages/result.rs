@@ -11,6 +11,7 @@ use killgate::domain::ids::{ChannelId, MessageId, RequestId};
 use killgate::domain::outcome::Outcome;
 use killgate::domain::protection::ProtectionRule;
 use killgate::domain::request::Request;
+use killgate::workflow::ports::ChannelAlert;
 use killgate::workflow::refusal::Refusal;
 
 use crate::fixture::*;
@@ -165,6 +166,23 @@ fn a_reaction_that_does_not_count_is_explained() {
     assert_snapshot!(read(&notices::ignored_reaction(&request, BOB, RefusalReason::NotAnApprover)), @r"
     notifies: []
     <@2>, your reaction on request #7 does not count: you are not an approver for this target. The card says who may approve.
+    ");
+}
+
+#[test]
+fn alerts_say_why_nothing_is_decided() {
+    let text = |alert| read(&notices::alert(alert));
+    assert_snapshot!(text(ChannelAlert::LedgerDown), @r"
+    notifies: []
+    The ledger cannot be written, so no request is decided and nothing is signalled. Reactions stay on the cards and count once the ledger can be written again. Operators of killgate find the cause in its log and at /readyz.
+    ");
+    assert_snapshot!(text(ChannelAlert::LedgerBack), @r"
+    notifies: []
+    The ledger can be written again. killgate is reading the reactions on the open requests.
+    ");
+    assert_snapshot!(text(ChannelAlert::LedgerDamaged), @r"
+    notifies: []
+    The ledger is damaged. No request is decided, nothing is signalled and no command is answered until an operator of killgate restores the ledger. Its log and /readyz say what is wrong.
     ");
 }
 

@@ -108,7 +108,7 @@ async fn a_material_change_is_shown_with_the_previous_value() {
 
     let waiter = app().waiting("select * from stock").await.unwrap();
     card.becomes("the card shows the waiter", |_| {
-        changed().contains("It blocked nobody")
+        changed().contains("It blocked no sessions")
     })
     .await;
     assert!(card.text().contains("Blocks 1 session"), "{}", card.text());

@@ -15,7 +15,7 @@ async fn open_requests_of_one_person_are_limited() {
 
     let refusal = env.refused_command("ana", "/terminate", two.pid()).await;
     assert!(
-        refusal.contains("1 open request, as many as one person may"),
+        refusal.contains("1 open request, the limit for one person"),
         "{refusal}"
     );
     assert_eq!(
@@ -40,7 +40,7 @@ async fn open_requests_in_total_are_limited() {
 
     let refusal = env.refused_command("otto", "/terminate", two.pid()).await;
     assert!(
-        refusal.contains("1 open request, as many as there may be"),
+        refusal.contains("1 open request, which is the limit"),
         "{refusal}"
     );
     assert_eq!(

@@ -76,8 +76,8 @@ impl InteractionHandler {
                     .await;
             }
             Ok(_) => {
-                self.refuse(&reply(ReplyVisibility::Ephemeral), &Refusal::Outdated)
-                    .await
+                let reply = reply(ReplyVisibility::Ephemeral);
+                self.refuse(&reply, &Refusal::Outdated).await;
             }
             Err(refusal) => self.refuse(&reply(ReplyVisibility::Ephemeral), &refusal).await,
         }
