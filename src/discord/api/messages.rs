@@ -101,7 +101,7 @@ impl ApiClient {
             .map(drop)
     }
 
-    /// The oldest [`PAGE_SIZE`] of the messages after `after`, newest first.
+    /// The oldest `PAGE_SIZE` of the messages after `after`, newest first.
     pub async fn messages_after(
         &self,
         channel_id: ChannelId,
