@@ -36,6 +36,7 @@ mod configuration;
 mod environment;
 mod guard;
 mod limits;
+mod load;
 mod logs;
 mod mentions;
 mod metrics;
