@@ -176,7 +176,7 @@ fn cell(text: &str) -> String {
         match character {
             character if character.is_control() => safe.push(' '),
             '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => {
-                safe.push('\u{fffd}')
+                safe.push('\u{fffd}');
             }
             '\\' | '`' | '*' | '_' | '|' | '<' | '>' | '[' | ']' | '#' | '@' | '!' | '~' => {
                 safe.push('\\');
