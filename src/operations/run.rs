@@ -53,7 +53,7 @@ pub fn run(settings: Settings, metrics: Metrics) -> anyhow::Result<()> {
         runtime.shutdown_background();
         match exit? {
             ReplicaExit::Deposed if !*stop.borrow() => info!("another replica has taken over; standing by"),
-            ReplicaExit::Deposed | ReplicaExit::Stopped => return Ok(()),
+            ReplicaExit::Deposed | ReplicaExit::Interrupted | ReplicaExit::Stopped => return Ok(()),
         }
         runtime = self::runtime()?;
     }
