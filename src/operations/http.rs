@@ -15,6 +15,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::discord::bot::DiscordStatus;
 use crate::workflow::ports::{Ledger, LedgerError};
 
 /// The limit of a probe of the ledger. Shorter than the timeout of `killgate health`, and much shorter than that of
@@ -24,8 +25,8 @@ const PROBE_TIMEOUT: Duration = Duration::from_millis(2_500);
 /// The sources of readiness and metrics.
 #[derive(Clone)]
 pub struct HealthSources {
-    /// Whether the bot is connected to Discord's gateway.
-    pub gateway: watch::Receiver<bool>,
+    /// Whether the bot can hear its guild.
+    pub gateway: watch::Receiver<DiscordStatus>,
     /// The ledger, while this replica is the active one.
     pub ledger: watch::Receiver<Option<Arc<dyn Ledger>>>,
     /// Why this replica is not the active one.
@@ -75,8 +76,13 @@ pub async fn serve(listener: TcpListener, sources: HealthSources) -> std::io::Re
 async fn readyz(State(sources): State<HealthSources>) -> impl IntoResponse {
     let mut problems = Vec::new();
     if let Some(probe) = sources.probe_ledger().await {
-        if !*sources.gateway.borrow() {
-            problems.push("not connected to Discord's gateway".to_owned());
+        match *sources.gateway.borrow() {
+            DiscordStatus::InGuild => {}
+            DiscordStatus::Disconnected => problems.push("not connected to Discord's gateway".to_owned()),
+            DiscordStatus::OutsideGuild => problems.push(
+                "the bot is not in its guild, or Discord has an outage; if it was removed, invite it again"
+                    .to_owned(),
+            ),
         }
         if let Err(error) = probe {
             problems.push(format!(

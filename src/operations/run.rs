@@ -18,6 +18,7 @@ use super::leadership::Leadership;
 use super::logging::{self, start_metrics};
 use super::{bootstrap, degraded};
 use crate::config::Settings;
+use crate::discord::bot::DiscordStatus;
 use crate::ledger::postgres::HighWaterMark;
 
 /// Runs the bot until SIGTERM or SIGINT.
@@ -78,7 +79,7 @@ impl Process {
         let targets = bootstrap::open_targets(&self.settings);
         tokio::spawn(bootstrap::update_target_gauges(targets.clone()));
         tokio::spawn(logging::run_upkeep(self.metrics.clone()));
-        let gateway = watch::Sender::new(false);
+        let gateway = watch::Sender::new(DiscordStatus::Disconnected);
         let ledger = watch::Sender::new(None);
         let waiting = watch::Sender::new("standby".to_owned());
         self.serve(HealthSources {
@@ -108,7 +109,7 @@ impl Process {
             stop: stop.clone(),
         };
         let exit = replica.run().await;
-        gateway.send_replace(false);
+        gateway.send_replace(DiscordStatus::Disconnected);
         ledger.send_replace(None);
         match exit {
             Ok(ReplicaExit::Stopped) => leadership.resign().await,
