@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serenity::model::gateway::GatewayIntents;
 use serenity::model::id::{ApplicationId, GuildId, UserId};
+use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::api::{ApiClient, ApiError};
@@ -14,6 +15,7 @@ use super::event_filter::event_filter;
 use super::event_handler::EventHandler;
 use super::gateway::endpoint::is_exposed;
 use super::gateway::{GatewayHandle, GatewayOptions, GatewayTimeouts};
+use super::guild_presence::GuildPresence;
 use super::incident_channel::DiscordIncidentChannel;
 use super::interactions::{InteractionHandler, definitions};
 use super::messages::RenderConfig;
@@ -22,7 +24,7 @@ use crate::domain::ids::ChannelId;
 use crate::workflow::handle::EngineHandle;
 use crate::workflow::ports::{Clock, IncidentChannel, Ledger};
 
-/// Guilds for deleted channels, messages for deleted cards, reactions for votes. None of them is privileged.
+/// Guilds for deleted channels and for what the bot may see, messages for deleted cards, reactions for votes. None of them is privileged.
 const INTENTS: GatewayIntents = GatewayIntents::GUILDS
     .union(GatewayIntents::GUILD_MESSAGES)
     .union(GatewayIntents::GUILD_MESSAGE_REACTIONS);
@@ -46,6 +48,16 @@ pub struct DiscordOptions {
     pub render_config: RenderConfig,
 }
 
+/// Whether the bot can hear its guild.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiscordStatus {
+    /// There is no connection to the gateway.
+    Disconnected,
+    /// There is one, and the bot is not in its guild, or the guild is unavailable.
+    OutsideGuild,
+    InGuild,
+}
+
 /// A bot that is logged in and has its commands registered.
 pub struct Bot {
     options: DiscordOptions,
@@ -67,15 +79,7 @@ impl Bot {
             );
         }
         let guild = GuildId::new(options.guild);
-        let (application, bot_user) = loop {
-            match register_commands(&api, guild).await {
-                Err(error @ (ApiError::Unreachable { .. } | ApiError::RateLimited { .. })) => {
-                    warn!(%error, "Discord cannot be reached; trying again");
-                    tokio::time::sleep(RETRY_INTERVAL).await;
-                }
-                result => break result?,
-            }
-        };
+        let (application, bot_user) = register_when_reachable(&api, guild).await?;
         Ok(Self {
             options,
             api,
@@ -88,7 +92,7 @@ impl Bot {
     /// Posts cards and results, and reads reactions.
     pub fn incident_channel(&self, clock: Arc<dyn Clock>) -> impl IncidentChannel + use<> {
         DiscordIncidentChannel {
-            api: self.api.with_timeout(POST_TIMEOUT),
+            api: self.api.with_timeout(POST_TIMEOUT).asking_twice(),
             guild: self.guild,
             bot_user: self.user,
             vote_emoji: self.options.vote_emoji.clone(),
@@ -97,8 +101,12 @@ impl Bot {
         }
     }
 
-    /// Connects to the gateway and passes events to the workflow.
-    pub fn connect(&self, engine: EngineHandle, ledger: Arc<dyn Ledger>) -> GatewayHandle {
+    /// Connects to the gateway and passes events to the workflow. Also returns whether the bot is in its guild.
+    pub fn connect(
+        &self,
+        engine: EngineHandle,
+        ledger: Arc<dyn Ledger>,
+    ) -> (GatewayHandle, watch::Receiver<bool>) {
         let DiscordOptions {
             token,
             channels,
@@ -123,7 +131,11 @@ impl Bot {
             engine: engine.clone(),
             ledger,
         };
+        let presence = GuildPresence::new(self.guild, self.user);
+        let is_in_guild = presence.is_in_guild();
         let event_handler = EventHandler {
+            presence,
+            api: self.api.clone(),
             guild: self.guild,
             channels,
             bot_user: self.user,
@@ -132,7 +144,7 @@ impl Bot {
             interactions,
         };
         tokio::spawn(event_handler.run(events));
-        gateway
+        (gateway, is_in_guild)
     }
 }
 
@@ -145,6 +157,29 @@ pub(super) async fn application_id(api: &ApiClient, bot_user: UserId) -> Result<
             Ok(ApplicationId::new(bot_user.get()))
         }
         Err(error) => Err(error),
+    }
+}
+
+/// Registers the commands if they differ. Retries while Discord cannot be reached. Fails when Discord refuses.
+async fn register_when_reachable(
+    api: &ApiClient,
+    guild: GuildId,
+) -> Result<(ApplicationId, UserId), ApiError> {
+    loop {
+        match register_commands(api, guild).await {
+            Err(error @ (ApiError::Unreachable { .. } | ApiError::RateLimited { .. })) => {
+                warn!(%error, "Discord cannot be reached; trying again");
+                tokio::time::sleep(RETRY_INTERVAL).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Registers the commands again after the bot was invited again.
+pub(super) async fn register_again(api: ApiClient, guild: GuildId) {
+    if let Err(error) = register_when_reachable(&api, guild).await {
+        warn!(%error, "the commands could not be registered; they are at the next start");
     }
 }
 

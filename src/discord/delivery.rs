@@ -5,17 +5,25 @@ use crate::workflow::ports::DeliveryError;
 
 /// "Unknown Channel" and "Unknown Message" (Discord documentation, "Opcodes and Status Codes").
 const UNKNOWN_CODES: [u32; 2] = [10_003, 10_008];
+/// "Unknown Member" and "Unknown User".
+const UNKNOWN_MEMBER_CODES: [u32; 2] = [10_007, 10_013];
 
+/// Whether the person is not in the guild, by Discord's own words.
+pub(super) fn is_unknown_member(error: &ApiError) -> bool {
+    matches!(error, ApiError::NotFound { code, .. } if UNKNOWN_MEMBER_CODES.contains(code))
+}
+
+/// A 404 without a code comes from the edge in front of Discord, and an unknown guild from an outage.
 pub(super) fn delivery_error(error: ApiError) -> DeliveryError {
     match &error {
         ApiError::NotFound { code, .. } if UNKNOWN_CODES.contains(code) => DeliveryError::Gone,
         ApiError::Unauthorized { .. }
         | ApiError::Forbidden { .. }
-        | ApiError::NotFound { .. }
         | ApiError::Rejected { .. }
         | ApiError::Setup(_) => DeliveryError::Refused(error.into()),
-        ApiError::RateLimited { .. } | ApiError::Unreachable { .. } | ApiError::Unexpected { .. } => {
-            DeliveryError::Unavailable(error.into())
-        }
+        ApiError::NotFound { .. }
+        | ApiError::RateLimited { .. }
+        | ApiError::Unreachable { .. }
+        | ApiError::Unexpected { .. } => DeliveryError::Unavailable(error.into()),
     }
 }

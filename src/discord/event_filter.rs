@@ -6,12 +6,17 @@ use super::vote_emoji::VoteEmoji;
 use crate::domain::ids::ChannelId;
 
 /// Kinds that are always decoded. All of them are rare.
-const ALWAYS: [&str; 5] = [
+const ALWAYS: [&str; 10] = [
     "INTERACTION_CREATE",
     "MESSAGE_DELETE",
     "MESSAGE_DELETE_BULK",
     "CHANNEL_DELETE",
     "MESSAGE_REACTION_REMOVE_ALL",
+    "GUILD_CREATE",
+    "GUILD_DELETE",
+    "GUILD_ROLE_UPDATE",
+    "GUILD_ROLE_DELETE",
+    "GUILD_MEMBER_UPDATE",
 ];
 /// Decoded only for incident channels.
 const CHANNEL_UPDATE: &str = "CHANNEL_UPDATE";

@@ -7,7 +7,10 @@ use serenity::model::id::{self as discord, GuildId};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
+use super::api::ApiClient;
+use super::bot::register_again;
 use super::gateway::GatewayEvent;
+use super::guild_presence::{GuildChange, GuildPresence};
 use super::interactions::InteractionHandler;
 use super::members;
 use super::vote_emoji::VoteEmoji;
@@ -23,20 +26,31 @@ pub struct EventHandler {
     pub vote_emoji: VoteEmoji,
     pub engine: EngineHandle,
     pub interactions: InteractionHandler,
+    pub(super) presence: GuildPresence,
+    pub api: ApiClient,
 }
 
 impl EventHandler {
     /// Runs until the gateway closes the channel.
-    pub async fn run(self, mut events: mpsc::Receiver<GatewayEvent>) {
+    pub async fn run(mut self, mut events: mpsc::Receiver<GatewayEvent>) {
         while let Some(event) = events.recv().await {
             match event {
                 GatewayEvent::Ready => {
                     info!("connected to Discord in a new session");
+                    self.presence.note_new_session();
                     self.engine.send(EngineInput::EventsMissed).await;
                 }
                 GatewayEvent::Resumed => info!("reconnected to Discord; no events were missed"),
                 GatewayEvent::Disconnected { why } => warn!(%why, "the connection to Discord is lost"),
                 GatewayEvent::Event(event) => self.handle_event(*event).await,
+                GatewayEvent::Guild(event) => match self.presence.note(event) {
+                    GuildChange::None => {}
+                    GuildChange::EventsMissed => self.engine.send(EngineInput::EventsMissed).await,
+                    GuildChange::Returned => {
+                        self.engine.send(EngineInput::EventsMissed).await;
+                        tokio::spawn(register_again(self.api.clone(), self.guild));
+                    }
+                },
             }
         }
     }

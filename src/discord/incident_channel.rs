@@ -9,9 +9,10 @@ use serenity::model::channel::{MessageReference, MessageReferenceKind};
 use serenity::model::id::{self as discord, GuildId};
 
 use super::api::messages::PAGE_SIZE;
-use super::api::{ApiClient, ApiError, ChannelMessage, OwnMessage};
-use super::delivery::delivery_error;
+use super::api::{ApiClient, ChannelMessage, OwnMessage};
+use super::delivery::{delivery_error, is_unknown_member};
 use super::members;
+use super::messages::mark::{MarkedMessage, read_mark};
 use super::messages::{RenderConfig, card, notices, result};
 use super::vote_emoji::VoteEmoji;
 use crate::domain::event::RefusalReason;
@@ -19,8 +20,8 @@ use crate::domain::ids::{ChannelId, MessageId, Person, UserId};
 use crate::domain::request::{Request, RequestState};
 use crate::domain::timestamp::Timestamp;
 use crate::workflow::ports::{
-    CardContent, ChannelAlert, Clock, DeliveryError, IncidentChannel, MessageRef, ReactionKind, UserReaction,
-    Vote,
+    CardContent, ChannelAlert, Clock, DeliveryError, IncidentChannel, MessageRef, ReactionKind,
+    RequestMessages, UserReaction, Vote,
 };
 
 /// Discord recognises a repeated nonce for "the past few minutes" (documentation, "Create Message"). After this time
@@ -32,6 +33,7 @@ const CLOCK_SKEW: Duration = Duration::from_mins(2);
 const DISCORD_EPOCH_MS: i64 = 1_420_070_400_000;
 
 pub struct DiscordIncidentChannel {
+    /// It asks twice before it says that something does not exist.
     pub api: ApiClient,
     pub guild: GuildId,
     /// The bot's own reactions are not votes.
@@ -43,33 +45,43 @@ pub struct DiscordIncidentChannel {
 
 #[async_trait]
 impl IncidentChannel for DiscordIncidentChannel {
-    async fn post_card(&self, card: &CardContent) -> Result<Option<MessageId>, DeliveryError> {
-        let details = &card.request.details;
-        let footer = card::footer_text(&card.request);
-        let search_start = first_id_at(details.asked_at.minus(CLOCK_SKEW));
-        let posted_card = self
-            .find_own_message(details.channel, search_start, |message| {
-                message.has_footer(&footer)
-            })
-            .await?;
-        if let Some(message) = posted_card {
-            return Ok(Some(MessageId(message.id.get())));
+    async fn find_messages(&self, request: &Request) -> Result<RequestMessages, DeliveryError> {
+        let channel = channel_id(request.details.channel);
+        let mut found = RequestMessages::default();
+        self.search(request, |message, marked| match marked {
+            MarkedMessage::OpenCard => found.card = Some(MessageId(message.id.get())),
+            MarkedMessage::ClosedCard => {
+                found.card = Some(MessageId(message.id.get()));
+                found.ending = Some(first_line(message));
+            }
+            MarkedMessage::Result => found.ending = Some(first_line(message)),
+            MarkedMessage::Note => {}
+        })
+        .await?;
+        // Without the permission to read the history, a channel looks empty (Discord documentation, "Get Channel
+        // Messages"). Asked for one message, Discord says that the permission is missing.
+        if let Some(card) = request.card.filter(|_| found.card.is_none()) {
+            let message = self.api.message(channel, message_id(card)).await;
+            message.map_err(delivery_error)?;
+            return Err(DeliveryError::Gone);
         }
-        // The card was posted, and somebody has deleted it.
-        if self.has_posted_result(&card.request).await? {
-            return Ok(None);
-        }
-        let nonce = format!("c{}-{}", card.request.id, details.asked_at.as_seconds());
+        Ok(found)
+    }
+
+    async fn post_card(&self, card: &CardContent) -> Result<MessageId, DeliveryError> {
+        let request = &card.request;
+        let nonce = format!("c{}-{}", request.id, request.mark);
         let body = card::new_card(card, &self.render_config).into_message();
-        let message = self.create_message(details.channel, body, &nonce).await?;
-        Ok(Some(MessageId(message.id.get())))
+        let message = self.create_message(request.details.channel, body, &nonce).await?;
+        Ok(MessageId(message.id.get()))
     }
 
     async fn add_vote_reactions(&self, card: MessageRef) -> Result<(), DeliveryError> {
         for vote in [Vote::Approve, Vote::Deny] {
             let emoji = self.vote_emoji.emoji(vote);
+            let (channel, message) = (channel_id(card.channel), message_id(card.message));
             self.api
-                .add_reaction(channel_id(card.channel), message_id(card.message), emoji)
+                .add_reaction(channel, message, emoji)
                 .await
                 .map_err(delivery_error)?;
         }
@@ -78,10 +90,10 @@ impl IncidentChannel for DiscordIncidentChannel {
 
     async fn edit_card(&self, message: MessageRef, card: &CardContent) -> Result<(), DeliveryError> {
         let edit = card::card_edit(card, &self.render_config).into_edit();
+        let (channel, message) = (channel_id(message.channel), message_id(message.message));
         self.api
-            .edit_message(channel_id(message.channel), message_id(message.message), &edit)
+            .edit_message(channel, message, &edit)
             .await
-            .map(drop)
             .map_err(delivery_error)
     }
 
@@ -89,12 +101,16 @@ impl IncidentChannel for DiscordIncidentChannel {
         let (Some(body), RequestState::Ended { at, .. }) = (result::reply(request), &request.state) else {
             return Ok(());
         };
-        let is_nonce_forgotten = self.clock.now().duration_since(*at) > NONCE_LIFETIME;
-        if is_nonce_forgotten && self.has_posted_result(request).await? {
-            return Ok(());
+        if self.clock.now().duration_since(*at) > NONCE_LIFETIME {
+            let mut is_posted = false;
+            self.search(request, |_, marked| is_posted |= marked == MarkedMessage::Result)
+                .await?;
+            if is_posted {
+                return Ok(());
+            }
         }
         let channel = request.details.channel;
-        let nonce = format!("r{}-{}", request.id, request.details.asked_at.as_seconds());
+        let nonce = format!("r{}-{}", request.id, request.mark);
         let message = as_reply_to(request.card.map(message_id), channel, body.into_message());
         self.create_message(channel, message, &nonce).await.map(drop)
     }
@@ -106,12 +122,11 @@ impl IncidentChannel for DiscordIncidentChannel {
         reason: RefusalReason,
     ) -> Result<(), DeliveryError> {
         let channel = request.details.channel;
-        let nonce = format!("t{}-{}", request.id, person);
+        // At most 25 characters. The last digits of a person's id differ from person to person.
+        let nonce = format!("t{}-{}", request.mark, person.0 % 1_000_000_000_000_000);
         let body = notices::ignored_reaction(request, person, reason).into_message();
         let message = as_reply_to(request.card.map(message_id), channel, body);
-        self.create_message(channel, message, &nonce[..nonce.len().min(25)])
-            .await
-            .map(drop)
+        self.create_message(channel, message, &nonce).await.map(drop)
     }
 
     async fn post_alert(&self, channel: ChannelId, alert: ChannelAlert) -> Result<(), DeliveryError> {
@@ -126,9 +141,10 @@ impl IncidentChannel for DiscordIncidentChannel {
         let (channel, message) = (channel_id(card.channel), message_id(card.message));
         let mut reactions = Vec::new();
         for kind in [ReactionKind::Normal, ReactionKind::Super] {
+            let is_super = kind == ReactionKind::Super;
             let users = self
                 .api
-                .reacting_users(channel, message, emoji, kind == ReactionKind::Super)
+                .reacting_users(channel, message, emoji, is_super)
                 .await
                 .map_err(delivery_error)?;
             // The bot's own reactions offer the two choices and are not votes.
@@ -142,10 +158,10 @@ impl IncidentChannel for DiscordIncidentChannel {
     }
 
     async fn member(&self, user: UserId) -> Result<Option<Person>, DeliveryError> {
-        match self.api.member(self.guild, discord::UserId::new(user.0)).await {
+        let user = discord::UserId::new(user.0);
+        match self.api.member(self.guild, user).await {
             Ok(member) => Ok(Some(members::person_from_member(&member))),
-            // "Unknown Member" or "Unknown User": not in the guild.
-            Err(ApiError::NotFound { .. }) => Ok(None),
+            Err(error) if is_unknown_member(&error) => Ok(None),
             Err(error) => Err(delivery_error(error)),
         }
     }
@@ -164,54 +180,44 @@ impl DiscordIncidentChannel {
             .map_err(delivery_error)
     }
 
-    /// Whether the request has ended and its result is in the channel. The card that the result replied to may be gone.
-    async fn has_posted_result(&self, request: &Request) -> Result<bool, DeliveryError> {
-        let RequestState::Ended { at, resolution, .. } = &request.state else {
-            return Ok(false);
-        };
-        let headline = resolution.outcome.headline();
-        let mark = result::request_mark(request.id);
-        // `at` is the bot's time. By Discord's time, the result is newer than the card.
-        let ended_at = first_id_at(at.minus(CLOCK_SKEW));
-        let search_start = request
-            .card
-            .map_or(ended_at, |card| ended_at.min(message_id(card)));
-        let result = self
-            .find_own_message(request.details.channel, search_start, |message| {
-                message.begins_with(headline) && message.has_line_ending_with(&mark)
-            })
-            .await?;
-        Ok(result.is_some())
-    }
-
-    /// Searches all messages in the channel after `after` for one that the bot wrote.
-    async fn find_own_message(
+    /// Passes each message of the request to `note`. They are known by its mark, among the bot's own messages newer than
+    /// its command.
+    async fn search(
         &self,
-        channel: ChannelId,
-        mut after: discord::MessageId,
-        is_match: impl Fn(&ChannelMessage) -> bool + Send,
-    ) -> Result<Option<ChannelMessage>, DeliveryError> {
+        request: &Request,
+        mut note: impl FnMut(&ChannelMessage, MarkedMessage) + Send,
+    ) -> Result<(), DeliveryError> {
+        let channel = channel_id(request.details.channel);
+        let mut after = first_id_at(request.details.asked_at.minus(CLOCK_SKEW));
+        if let Some(card) = request.card {
+            // A result is newer than the card, by Discord's clock.
+            after = message_id(MessageId(card.0.saturating_sub(1).max(1)));
+        }
         loop {
             let page = self
                 .api
-                .messages_after(channel_id(channel), after)
+                .messages_after(channel, after)
                 .await
                 .map_err(delivery_error)?;
-            let newest = page.iter().map(|message| message.id).max();
-            let is_last = page.len() < usize::from(PAGE_SIZE);
-            let found = page
-                .into_iter()
-                .find(|message| message.is_by(self.bot_user) && is_match(message));
-            match newest {
-                Some(newest) if found.is_none() && !is_last => after = newest,
-                _ => return Ok(found),
+            for message in page.iter().filter(|message| message.is_by(self.bot_user)) {
+                if let Some(marked) = read_mark(&message.content, request) {
+                    note(message, marked);
+                }
+            }
+            match page.iter().map(|message| message.id).max() {
+                Some(newest) if page.len() >= usize::from(PAGE_SIZE) => after = newest,
+                _ => return Ok(()),
             }
         }
     }
 }
 
+fn first_line(message: &ChannelMessage) -> String {
+    message.content.lines().next().unwrap_or_default().to_owned()
+}
+
 /// Makes the message a reply to the card, or a plain message if the card is gone.
-fn as_reply_to(
+pub(super) fn as_reply_to(
     card: Option<discord::MessageId>,
     channel: ChannelId,
     message: CreateMessage,
@@ -230,10 +236,10 @@ fn first_id_at(time: Timestamp) -> discord::MessageId {
     discord::MessageId::new(id.max(1))
 }
 
-fn channel_id(channel: ChannelId) -> discord::ChannelId {
+pub(super) fn channel_id(channel: ChannelId) -> discord::ChannelId {
     discord::ChannelId::new(channel.0)
 }
 
-fn message_id(message: MessageId) -> discord::MessageId {
+pub(super) fn message_id(message: MessageId) -> discord::MessageId {
     discord::MessageId::new(message.0)
 }

@@ -6,6 +6,7 @@
 //! | [`gateway`] | the connection that receives events |
 //! | [`bot`] | logs in, registers the commands, and connects everything below |
 //! | `event_filter` | selects events on their raw JSON, before they are decoded |
+//! | `guild_presence` | whether the bot is in its guild, and when people may have acted unseen |
 //! | `event_handler` | passes events to the workflow and to `interactions` |
 //! | [`interactions`] | slash commands, buttons, menus and forms |
 //! | `reply`, `responder` | the answer to one interaction; the answer to `/cancel` and `/terminate` |
@@ -45,6 +46,7 @@ mod delivery;
 mod event_filter;
 mod event_handler;
 pub mod gateway;
+mod guild_presence;
 mod incident_channel;
 pub mod inspection;
 pub mod interactions;

@@ -47,7 +47,7 @@ pub enum ReplyVisibility {
 enum ReplyState {
     Unanswered,
     Deferred,
-    Answered,
+    Answered { was_deferred: bool },
 }
 
 impl InteractionReply {
@@ -108,12 +108,14 @@ impl InteractionReply {
         self.send_body(body, false).await.map(drop)
     }
 
-    /// Sends the answer publicly, and returns the message that it became.
-    pub async fn send_and_fetch(&self, body: MessageBody) -> Result<OwnMessage, ApiError> {
-        match self.send_body(body, true).await? {
-            Some(message) => Ok(message),
-            None => self.original_message().await,
-        }
+    /// Sends the answer publicly, and returns the message that it became, and whether it notified anybody.
+    pub async fn send_and_fetch(&self, body: MessageBody) -> Result<(OwnMessage, bool), ApiError> {
+        let message = match self.send_body(body, true).await? {
+            Some(message) => message,
+            None => self.original_message().await?,
+        };
+        let has_notified = *self.state.lock().await != ReplyState::Answered { was_deferred: true };
+        Ok((message, has_notified))
     }
 
     /// Returns the message if that is requested and Discord includes it in its response.
@@ -155,9 +157,11 @@ impl InteractionReply {
                     .edit_original(self.application, &self.token, &body.into_response_edit())
                     .await?;
             }
-            ReplyState::Answered => return Ok(None),
+            ReplyState::Answered { .. } => return Ok(None),
         }
-        *state = ReplyState::Answered;
+        *state = ReplyState::Answered {
+            was_deferred: *state == ReplyState::Deferred,
+        };
         Ok(message)
     }
 

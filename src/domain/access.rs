@@ -54,6 +54,7 @@ mod tests {
             id: UserId(id),
             roles: roles.iter().copied().map(RoleId).collect(),
             bot: false,
+            timed_out_until: None,
         }
     }
 
@@ -78,6 +79,7 @@ mod tests {
     fn a_bot_is_in_no_group_whatever_its_roles() {
         let bot = Person {
             bot: true,
+            timed_out_until: None,
             ..person(1, &[10])
         };
         let access = Access {

@@ -34,6 +34,8 @@ pub enum RequestCommand<'a> {
     CheckExpiry,
     /// The sessions, or what the request is bound to in them, ended by themselves.
     Lapse { detail: String },
+    /// The channel shows how the request ended, in these words, and the ledger does not know of it.
+    EndingFound { ending: String },
     /// The card was deleted, or its channel.
     CardDeleted { detail: &'static str },
     /// The execution ended.
@@ -154,6 +156,14 @@ fn decide_open(request: &Request, command: RequestCommand<'_>, context: Decision
         RequestCommand::Lapse { detail } => {
             RequestEvent::Finished(Resolution::without_signal(Outcome::Lapsed, detail)).into()
         }
+        RequestCommand::EndingFound { ending } => RequestEvent::Finished(Resolution {
+            signal_sent: None,
+            ..Resolution::without_signal(
+                Outcome::Unknown,
+                format!("the channel shows that it ended before the ledger was set back: {ending}"),
+            )
+        })
+        .into(),
         RequestCommand::CardDeleted { detail } => {
             RequestEvent::Finished(Resolution::without_signal(Outcome::Withdrawn, detail)).into()
         }
@@ -162,7 +172,7 @@ fn decide_open(request: &Request, command: RequestCommand<'_>, context: Decision
 }
 
 fn approve(request: &Request, by: &Person, source: ReactionSource, context: DecisionContext<'_>) -> Decision {
-    if let Some(reason) = refused_approval(request, by, context.access) {
+    if let Some(reason) = refused_approval(request, by, context) {
         return refuse_attempt(request, by, reason, source);
     }
     if request.approvals.contains(&by.id) {
@@ -182,16 +192,25 @@ fn approve(request: &Request, by: &Person, source: ReactionSource, context: Deci
 }
 
 /// Why a person's approving reaction does not count, if it does not.
-fn refused_approval(request: &Request, by: &Person, access: &Access) -> Option<RefusalReason> {
+fn refused_approval(
+    request: &Request,
+    by: &Person,
+    DecisionContext { access, now, .. }: DecisionContext<'_>,
+) -> Option<RefusalReason> {
     if by.bot {
         Some(RefusalReason::Bot)
     } else if by.id == request.details.requester {
         Some(RefusalReason::SelfApproval)
-    } else if !access.may_approve(by) {
+    } else if !may_approve_at(by, access, now) {
         Some(RefusalReason::NotAnApprover)
     } else {
         None
     }
+}
+
+/// Whoever is timed out does not approve. Their denial still counts: in doubt nothing is signalled.
+fn may_approve_at(by: &Person, access: &Access, now: Timestamp) -> bool {
+    access.may_approve(by) && by.timed_out_until.is_none_or(|until| until <= now)
 }
 
 fn deny(request: &Request, by: &Person, source: ReactionSource, context: DecisionContext<'_>) -> Decision {
@@ -241,7 +260,7 @@ fn reconcile(request: &Request, reactions: &CardReactions, context: DecisionCont
 fn confirm_quorum(request: &Request, check: &QuorumCheck, context: DecisionContext<'_>) -> Decision {
     let may_still = |user: &UserId| {
         let mut members = check.members.iter();
-        members.any(|member| member.id == *user && context.access.may_approve(member))
+        members.any(|member| member.id == *user && may_approve_at(member, context.access, context.now))
     };
     // Who approved since the check began is in the next one.
     let checked = request.approvals.intersection(&check.checked).copied();

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::timestamp::Timestamp;
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -44,4 +46,6 @@ pub struct Person {
     pub roles: Vec<RoleId>,
     /// Whether Discord marks the account as a bot's (webhooks included).
     pub bot: bool,
+    /// Until when a moderator keeps them from acting in the guild. May be in the past.
+    pub timed_out_until: Option<Timestamp>,
 }

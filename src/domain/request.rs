@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::{Recorded, RequestDetails, RequestEvent, Resolution};
 use super::ids::{MessageId, RequestId, UserId};
+use super::outcome::Outcome;
 use super::timestamp::Timestamp;
 
 /// How many digits of a record's hash a mark shows.
@@ -140,7 +141,10 @@ impl Request {
                 };
             }
             (RequestState::Open, RequestEvent::Finished(resolution)) => {
-                if resolution.outcome.needs_execution() || !resolution.backends.is_empty() {
+                // A ledger that was set back does not know whether the request was executed.
+                let is_unknown = resolution.outcome == Outcome::Unknown && resolution.signal_sent.is_none();
+                let is_executed = resolution.outcome.needs_execution() && !is_unknown;
+                if is_executed || !resolution.backends.is_empty() {
                     return invalid("it ended as if executed, and was not");
                 }
                 self.state = RequestState::Ended {

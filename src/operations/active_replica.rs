@@ -14,7 +14,7 @@ use super::bootstrap;
 use super::clock::SystemClock;
 use super::leadership::Leadership;
 use crate::config::Settings;
-use crate::discord::bot::Bot;
+use crate::discord::bot::{Bot, DiscordStatus};
 use crate::postgres::PostgresTarget;
 use crate::workflow::input::EngineInput;
 use crate::workflow::ports::LedgerError;
@@ -32,8 +32,8 @@ pub struct ActiveReplica {
     pub settings: Arc<Settings>,
     pub targets: BTreeMap<String, Arc<PostgresTarget>>,
     pub leadership: Leadership,
-    /// Receives whether the bot is connected to Discord's gateway.
-    pub gateway: watch::Sender<bool>,
+    /// Receives whether the bot can hear its guild.
+    pub gateway: watch::Sender<DiscordStatus>,
     /// Becomes `true` when the process must stop.
     pub stop: watch::Receiver<bool>,
 }
@@ -89,9 +89,10 @@ impl ActiveReplica {
         };
         let engine_handle = EngineHandle::new(targets, inbox);
         let mut engine = tokio::spawn(engine.run());
-        let mut connection = bot.connect(engine_handle.clone(), ledger);
+        let (mut connection, is_in_guild) = bot.connect(engine_handle.clone(), ledger);
         tokio::spawn(forward_gateway_state(
             connection.connected(),
+            is_in_guild,
             self.gateway.clone(),
         ));
 
@@ -132,14 +133,26 @@ impl ActiveReplica {
     }
 }
 
-/// Forwards the state of the gateway connection, and updates its metric.
-async fn forward_gateway_state(mut connected: watch::Receiver<bool>, gateway: watch::Sender<bool>) {
+/// Forwards whether the bot can hear its guild, and updates the metric of the connection.
+async fn forward_gateway_state(
+    mut connected: watch::Receiver<bool>,
+    mut is_in_guild: watch::Receiver<bool>,
+    gateway: watch::Sender<DiscordStatus>,
+) {
     loop {
         let is_connected = *connected.borrow_and_update();
         gauge!("killgate_gateway_connected").set(if is_connected { 1.0 } else { 0.0 });
-        gateway.send_replace(is_connected);
-        if connected.changed().await.is_err() {
-            gateway.send_replace(false);
+        gateway.send_replace(match (is_connected, *is_in_guild.borrow_and_update()) {
+            (false, _) => DiscordStatus::Disconnected,
+            (true, false) => DiscordStatus::OutsideGuild,
+            (true, true) => DiscordStatus::InGuild,
+        });
+        let changed = tokio::select! {
+            changed = connected.changed() => changed,
+            changed = is_in_guild.changed() => changed,
+        };
+        if changed.is_err() {
+            gateway.send_replace(DiscordStatus::Disconnected);
             return;
         }
     }

@@ -22,6 +22,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::warn;
 
 use super::logging::Metrics;
+use crate::discord::bot::DiscordStatus;
 use crate::workflow::ports::{Ledger, LedgerError};
 
 /// The limit of a probe of the ledger. Shorter than the timeout of `killgate health`, and much shorter than that of
@@ -41,8 +42,8 @@ const ACCEPT_RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// The sources of readiness and metrics.
 pub struct HealthSources {
-    /// Whether the bot is connected to Discord's gateway.
-    pub gateway: watch::Receiver<bool>,
+    /// Whether the bot is connected to Discord and in its guild.
+    pub gateway: watch::Receiver<DiscordStatus>,
     /// The ledger, while this replica is the active one.
     pub ledger: watch::Receiver<Option<Arc<dyn Ledger>>>,
     /// Why this replica is not the active one.
@@ -155,8 +156,13 @@ impl HealthServer {
     async fn readyz(&self) -> Response<Full<Bytes>> {
         let mut problems = Vec::new();
         if let Some(probe) = self.probe_ledger().await {
-            if !*self.sources.gateway.borrow() {
-                problems.push("not connected to Discord's gateway".to_owned());
+            match *self.sources.gateway.borrow() {
+                DiscordStatus::InGuild => {}
+                DiscordStatus::Disconnected => problems.push("not connected to Discord's gateway".to_owned()),
+                DiscordStatus::OutsideGuild => problems.push(
+                    "the bot is not in its guild, or Discord has an outage; if it was removed, invite it again"
+                        .to_owned(),
+                ),
             }
             if let Err(error) = probe {
                 problems.push(format!("the ledger is not writable: {error}"));

@@ -16,6 +16,7 @@ use super::leadership::Leadership;
 use super::logging::{self, Metrics};
 use super::{bootstrap, degraded};
 use crate::config::Settings;
+use crate::discord::bot::DiscordStatus;
 use crate::ledger::postgres::HighWaterMark;
 use crate::workflow::ports::Ledger;
 
@@ -33,7 +34,7 @@ pub fn run(settings: Settings, metrics: Metrics) -> anyhow::Result<()> {
     let process = Process {
         settings: Arc::new(settings),
         metrics,
-        gateway: watch::Sender::new(false),
+        gateway: watch::Sender::new(DiscordStatus::Disconnected),
         ledger: watch::Sender::new(None),
         waiting: watch::Sender::new(STANDBY.to_owned()),
         high_water_mark: HighWaterMark::default(),
@@ -73,8 +74,8 @@ fn runtime() -> anyhow::Result<Runtime> {
 struct Process {
     settings: Arc<Settings>,
     metrics: Metrics,
-    /// Whether the bot is connected to Discord's gateway.
-    gateway: watch::Sender<bool>,
+    /// Whether the bot is connected to Discord and in its guild.
+    gateway: watch::Sender<DiscordStatus>,
     /// The ledger, while this replica is the active one.
     ledger: watch::Sender<Option<Arc<dyn Ledger>>>,
     /// Why this replica is not the active one.
@@ -90,7 +91,7 @@ impl Process {
         let targets = bootstrap::open_targets(&self.settings);
         tokio::spawn(bootstrap::update_target_gauges(targets.clone()));
         tokio::spawn(logging::run_upkeep(self.metrics.clone()));
-        self.gateway.send_replace(false);
+        self.gateway.send_replace(DiscordStatus::Disconnected);
         self.ledger.send_replace(None);
         self.waiting.send_replace(STANDBY.to_owned());
         let acquired = tokio::select! {
@@ -114,7 +115,7 @@ impl Process {
             stop: stop.clone(),
         };
         let exit = replica.run().await;
-        self.gateway.send_replace(false);
+        self.gateway.send_replace(DiscordStatus::Disconnected);
         self.ledger.send_replace(None);
         match exit {
             Ok(ReplicaExit::Stopped) => leadership.resign().await,

@@ -48,8 +48,8 @@ impl CardPublisher {
         let channel = request.details.channel;
         let posted = match request.card {
             // What it has shown since before the restart is not known.
-            Some(message) => Some((MessageRef { channel, message }, None)),
-            None => self.post(responder).await,
+            Some(message) if !request.is_open() => Some((MessageRef { channel, message }, None)),
+            _ => self.post(responder).await,
         };
         let card = posted.as_ref().map(|(card, _)| *card);
         if let Some((card, shown)) = posted
@@ -69,7 +69,7 @@ impl CardPublisher {
         let _ = self.inputs.send(input).await;
     }
 
-    /// Posts the card. Returns where it is and, if that is certain, what it shows; `None` if there can be no card.
+    /// Posts the card, or finds it. Returns where it is and, if that is certain, what it shows; `None` if there can be no card.
     ///
     /// A request that has ended gets its card too: an earlier attempt may have posted one although its answer was lost,
     /// and that card must be found and closed.
@@ -92,12 +92,17 @@ impl CardPublisher {
         }
         let mut retry = FIRST_RETRY;
         loop {
-            match self.channel.post_card(&self.newest()).await {
+            match self.find_or_post().await {
                 Ok(Some(message)) => {
                     self.report_posted(message, false).await;
                     return Some((MessageRef { channel, message }, None));
                 }
                 Ok(None) => return None,
+                Err(DeliveryError::Gone) if first.request.card.is_some() => {
+                    self.report_card_missing().await;
+                    self.until_ended().await;
+                    return None;
+                }
                 Err(DeliveryError::Gone) => {
                     self.report(EngineInput::ChannelDeleted { channel }).await;
                     self.until_ended().await;
@@ -109,6 +114,31 @@ impl CardPublisher {
                 }
                 Err(error) => self.wait_after(&error, "card", &mut retry).await,
             }
+        }
+    }
+
+    /// `None` if the request has ended, its result is in the channel, and its card is not.
+    async fn find_or_post(&mut self) -> Result<Option<MessageId>, DeliveryError> {
+        let content = self.newest();
+        let found = self.channel.find_messages(&content.request).await?;
+        match (found.card, found.ending) {
+            (card, Some(ending)) => {
+                if content.request.resolution().is_none() {
+                    warn!(
+                        ending,
+                        "the channel shows that this request has ended; the ledger was set back"
+                    );
+                    self.report(EngineInput::EndingFound {
+                        request: self.request,
+                        ending,
+                    })
+                    .await;
+                    self.until_ended().await;
+                }
+                Ok(card)
+            }
+            (Some(card), None) => Ok(Some(card)),
+            (None, None) => self.channel.post_card(&content).await.map(Some),
         }
     }
 

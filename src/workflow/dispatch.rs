@@ -90,6 +90,9 @@ impl Engine {
                 message,
                 is_answer,
             } => self.card_posted(request, message, is_answer).await,
+            EngineInput::EndingFound { request, ending } => {
+                self.apply(request, RequestCommand::EndingFound { ending }).await
+            }
             EngineInput::CardMissing { request } => {
                 let detail = "its card was deleted";
                 self.apply(request, RequestCommand::CardDeleted { detail }).await
@@ -259,6 +262,7 @@ fn is_reported_once(input: &EngineInput) -> bool {
     matches!(
         input,
         EngineInput::CardPosted { .. }
+            | EngineInput::EndingFound { .. }
             | EngineInput::CardMissing { .. }
             | EngineInput::MessageDeleted { .. }
             | EngineInput::ChannelDeleted { .. }

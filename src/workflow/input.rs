@@ -50,13 +50,15 @@ pub enum EngineInput {
     /// Finish what is executing, start nothing new, and stop.
     Stop,
 
-    /// The card is in the channel. `is_answer` if it is the answer to its command, so that no earlier reaction can be on
+    /// The card is in the channel, and open. `is_answer` if it is the answer to its command, so that no earlier reaction can be on
     /// it.
     CardPosted {
         request: RequestId,
         message: MessageId,
         is_answer: bool,
     },
+    /// The channel shows that the request has ended, although the ledger says that it is open: it was set back.
+    EndingFound { request: RequestId, ending: String },
     /// The card no longer exists.
     CardMissing { request: RequestId },
     /// The result is in the channel.

@@ -13,6 +13,8 @@ pub(super) struct OpenRequest {
     pub(super) publisher: Option<watch::Sender<CardContent>>,
     /// Its sessions, in the order of the request's; empty once the request has ended.
     pub(super) sessions: Vec<WatchedSession>,
+    /// Whether this process has posted the card or found it open. Before that its reactions are not read.
+    pub(super) is_card_open: bool,
     pub(super) reads: ReactionReads,
     pub(super) quorum_check: QuorumCheckState,
     pub(super) is_executing: bool,

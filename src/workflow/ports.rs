@@ -171,9 +171,11 @@ pub struct TargetUnreachable {
 /// The channels in which people ask and decide.
 #[async_trait]
 pub trait IncidentChannel: Send + Sync {
-    /// Posts the card as a message of its own, when it cannot be the answer to its command. Returns the message; `None`
-    /// if the request has ended and its result is in the channel already.
-    async fn post_card(&self, card: &CardContent) -> Result<Option<MessageId>, DeliveryError>;
+    /// Finds the messages of the request in its channel. They are known by its mark only.
+    async fn find_messages(&self, request: &Request) -> Result<RequestMessages, DeliveryError>;
+
+    /// Posts the card as a message of its own, when it cannot be the answer to its command.
+    async fn post_card(&self, card: &CardContent) -> Result<MessageId, DeliveryError>;
 
     /// Puts the approve and the deny reaction on the card.
     async fn add_vote_reactions(&self, card: MessageRef) -> Result<(), DeliveryError>;
@@ -218,6 +220,14 @@ pub trait Responder: Send + Sync {
 pub struct MessageRef {
     pub channel: ChannelId,
     pub message: MessageId,
+}
+
+/// What the channel shows of a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestMessages {
+    pub card: Option<MessageId>,
+    /// The first line of its closed card or of its result.
+    pub ending: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -311,7 +321,7 @@ pub struct ApproverList {
 /// Why something could not be delivered to Discord, or read from it.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {
-    /// The message or the channel no longer exists.
+    /// The message or the channel no longer exists, as Discord said twice.
     #[error("the message or its channel is gone")]
     Gone,
     /// Discord refuses, and will refuse again: a missing permission, an invalid message.

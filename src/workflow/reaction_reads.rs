@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::stream::{self, BoxStream, StreamExt};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -16,13 +17,15 @@ use super::input::{EngineInput, FetchedReactions};
 use super::log;
 use super::ports::{DeliveryError, IncidentChannel, MessageRef, ReactionKind, UserReaction, Vote};
 use crate::domain::decision::{CardReactions, QuorumCheck};
-use crate::domain::ids::{RequestId, UserId};
+use crate::domain::ids::{Person, RequestId, UserId};
 
 /// How long to wait before the next attempt after a failure: doubled from the first to the last.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(15);
 /// How many cards are read at the same time. Discord allows 50 calls a second in all.
 const CONCURRENT_READS: usize = 2;
+/// How many people are looked up at the same time.
+const CONCURRENT_LOOKUPS: usize = 8;
 
 /// What is known about the reactions on one card.
 #[derive(Default)]
@@ -230,7 +233,7 @@ async fn read_until_done(reader: Reader, card: MessageRef, read: u64) {
         let fetched = {
             // It is never closed.
             let _permit = reader.limit.0.acquire().await;
-            fetch_reactions(reader.channel.as_ref(), card).await
+            fetch_reactions(&reader.channel, card).await
         };
         match fetched {
             Ok(reactions) => {
@@ -261,7 +264,7 @@ async fn read_until_done(reader: Reader, card: MessageRef, read: u64) {
 
 /// Denials come first: they stop the request, and nothing is executed before it is known who denies.
 async fn fetch_reactions(
-    channel: &dyn IncidentChannel,
+    channel: &Arc<dyn IncidentChannel>,
     card: MessageRef,
 ) -> Result<FetchedReactions, DeliveryError> {
     let denying: BTreeSet<_> = channel
@@ -271,11 +274,27 @@ async fn fetch_reactions(
         .map(|reaction| reaction.user)
         .collect();
     let mut fetched = FetchedReactions::default();
-    for user in denying {
-        fetched.denying.extend(channel.member(user).await?);
+    let mut members = look_up_members(channel, denying);
+    while let Some((_, member)) = members.next().await {
+        fetched.denying.extend(member?);
     }
     fetched.approving = channel.reactions(card, Vote::Approve).await?;
     Ok(fetched)
+}
+
+/// Looks people up, several at the same time, so that those who left the guild do not hold up the others.
+fn look_up_members(
+    channel: &Arc<dyn IncidentChannel>,
+    users: impl IntoIterator<Item = UserId>,
+) -> BoxStream<'static, (UserId, Result<Option<Person>, DeliveryError>)> {
+    let lookups: Vec<_> = users
+        .into_iter()
+        .map(|user| {
+            let channel = Arc::clone(channel);
+            async move { (user, channel.member(user).await) }
+        })
+        .collect();
+    stream::iter(lookups).buffer_unordered(CONCURRENT_LOOKUPS).boxed()
 }
 
 /// Looks each of them up until Discord answers. One whom Discord cannot look up does not hold up the others.
@@ -284,8 +303,9 @@ async fn look_up_all(reader: Reader, vote: Vote, users: Vec<UserId>) {
     let mut retry = FIRST_RETRY;
     while !remaining.is_empty() {
         let mut failed = Vec::new();
-        for user in remaining {
-            match reader.channel.member(user).await {
+        let mut members = look_up_members(&reader.channel, remaining);
+        while let Some((user, member)) = members.next().await {
+            match member {
                 Ok(member) => {
                     reader
                         .send(EngineInput::ReactingMemberFetched {
@@ -319,7 +339,7 @@ pub(super) async fn check_quorum(reader: Reader, approvers: BTreeSet<UserId>) {
     let request = reader.request;
     let mut retry = FIRST_RETRY;
     loop {
-        match fetch_members(reader.channel.as_ref(), &approvers).await {
+        match fetch_members(&reader.channel, &approvers).await {
             Ok(check) => return reader.send(EngineInput::QuorumChecked { request, check }).await,
             Err(error) => {
                 warn!(?error, "the approvers could not be looked up again; trying again");
@@ -332,13 +352,14 @@ pub(super) async fn check_quorum(reader: Reader, approvers: BTreeSet<UserId>) {
 }
 
 async fn fetch_members(
-    channel: &dyn IncidentChannel,
+    channel: &Arc<dyn IncidentChannel>,
     users: &BTreeSet<UserId>,
 ) -> Result<QuorumCheck, DeliveryError> {
     let mut check = QuorumCheck::default();
-    for user in users {
-        check.members.extend(channel.member(*user).await?);
-        check.checked.insert(*user);
+    let mut members = look_up_members(channel, users.iter().copied());
+    while let Some((user, member)) = members.next().await {
+        check.members.extend(member?);
+        check.checked.insert(user);
     }
     Ok(check)
 }

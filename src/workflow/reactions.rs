@@ -156,8 +156,9 @@ impl Engine {
         is_answer: bool,
     ) -> Result<(), LedgerError> {
         self.apply(id, RequestCommand::CardPosted { message }).await?;
-        let open = self.open_requests.get(&id);
-        let has_unread = open.is_some_and(|open| open.reads.has_unread());
+        let open = self.open_requests.entry(id).or_default();
+        open.is_card_open = true;
+        let has_unread = open.reads.has_unread();
         if self.early_reactions.remove(&message) || !is_answer || has_unread {
             self.read_reactions(id);
         }
@@ -176,13 +177,14 @@ impl Engine {
         let Some(request) = self.store.get(id).filter(|request| request.is_open()) else {
             return;
         };
-        // A card that is not posted yet is read once it is.
         let card = request.card.map(|message| MessageRef {
             channel: request.details.channel,
             message,
         });
         let reader = self.reader(id);
         let open = self.open_requests.entry(id).or_default();
+        // A card that is not posted or not found yet is read once it is.
+        let card = card.filter(|_| open.is_card_open);
         // A running check ends with the other tasks, and starts again after the read.
         open.quorum_check = QuorumCheckState::Idle;
         open.reads.begin(&reader, card);

@@ -27,7 +27,7 @@ pub(super) enum InterruptedExecution {
 
 impl Engine {
     /// Takes up every request that nothing works on: publishes open ones, resolves interrupted executions, and delivers
-    /// results. The reactions on open cards are read when the session with Discord begins.
+    /// results.
     pub(super) fn resume(&mut self, undelivered: &BTreeSet<RequestId>, interrupted: InterruptedExecution) {
         let requests: Vec<_> = self.store.all().cloned().collect();
         for request in requests {
@@ -43,6 +43,8 @@ impl Engine {
                     log::request_span(id).in_scope(|| info!("taking up an open request"));
                     let sessions = request.details.backends.iter().map(WatchedSession::recorded);
                     self.open_requests.entry(id).or_default().sessions = sessions.collect();
+                    // Its reactions are read once the publisher has found the card, and found it open.
+                    self.read_reactions(id);
                     self.start_publisher(id, None);
                 }
                 RequestState::Executing { .. } if !is_executing => {

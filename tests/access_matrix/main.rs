@@ -117,6 +117,7 @@ fn people() -> BTreeMap<&'static str, Person> {
         id,
         roles: roles.to_vec(),
         bot: false,
+        timed_out_until: None,
     };
     [
         ("requester", person(REQUESTER, &[ONCALL])),
@@ -132,6 +133,7 @@ fn people() -> BTreeMap<&'static str, Person> {
             "bot",
             Person {
                 bot: true,
+                timed_out_until: None,
                 ..person(UserId(10), &[VIEWER, ONCALL, DBA])
             },
         ),

@@ -76,6 +76,7 @@ impl Bot {
             Some(GatewayEvent::Ready) => "ready".to_owned(),
             Some(GatewayEvent::Resumed) => "resumed".to_owned(),
             Some(GatewayEvent::Disconnected { .. }) => "disconnected".to_owned(),
+            Some(GatewayEvent::Guild(event)) => format!("{event:?}"),
             Some(GatewayEvent::Event(event)) => match *event {
                 Event::ReactionAdd(add) => format!("reaction on {}", add.reaction.message_id),
                 other => format!("{other:?}"),

@@ -23,6 +23,7 @@ pub fn everybody() -> Vec<Person> {
         id: UserId(id),
         roles: roles.to_vec(),
         bot: false,
+        timed_out_until: None,
     };
     vec![
         person(1, &[ONCALL, DBA]),
@@ -32,6 +33,7 @@ pub fn everybody() -> Vec<Person> {
         person(5, &[ONCALL]),
         Person {
             bot: true,
+            timed_out_until: None,
             ..person(6, &[DBA])
         },
         person(7, &[DBA]),

@@ -19,6 +19,7 @@ fn a_new_card_notifies_the_approvers_and_shows_the_session() {
     assert_snapshot!(read(&new_card(&card(request(Action::Terminate)), &render_config())), @r#"
     notifies: ["1300"]
     <@&1300> ✅ to approve, ❌ to deny: terminate 4711 on orders, which blocks 7 sessions
+    Request #7 · 4f2a91c0
     # Terminate 4711 on orders?
     **idle in transaction** since <t:1795373157:T> (<t:1795373157:R>) · transaction open since <t:1795373152:T> (<t:1795373152:R>)
     **Blocks 7 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718
@@ -51,6 +52,7 @@ fn a_card_warns_of_a_cancel_that_has_no_effect() {
     assert_snapshot!(read(&new_card(&card(request(Action::Cancel)), &render_config())), @r#"
     notifies: ["1300"]
     <@&1300> ✅ to approve, ❌ to deny: cancel the query of 4711 on orders, which blocks 7 sessions
+    Request #7 · 4f2a91c0
     # Cancel the query of 4711 on orders?
     ⚠️ There is no query to cancel. The open transaction holds the locks. Use /terminate instead.
     **idle in transaction** since <t:1795373157:T> (<t:1795373157:R>) · transaction open since <t:1795373152:T> (<t:1795373152:R>)
@@ -89,6 +91,7 @@ fn the_card_of_an_open_request_shows_approvals_and_changes_without_notifying_aga
     assert_snapshot!(read(&card_edit(&card, &render_config())), @r"
     notifies: []
     <@&1300> ✅ to approve, ❌ to deny: terminate 4711 on orders
+    Request #7 · 4f2a91c0
     # Terminate 4711 on orders?
     ⚠️ This session itself waits for 4712, a prepared transaction. Ending it may release no one. /sessions view:blocking shows the root blocker.
     **active** since <t:1795373996:T> (<t:1795373996:R>)
@@ -120,6 +123,7 @@ fn the_card_of_a_parallel_worker_names_its_leader() {
     assert_snapshot!(read(&new_card(&card, &render_config())), @r#"
     notifies: ["1300"]
     <@&1300> ✅ to approve, ❌ to deny: cancel the query of 4711 on orders, which blocks 7 sessions
+    Request #7 · 4f2a91c0
     # Cancel the query of 4711 on orders?
     4720 is a parallel worker of 4711. This request is about the leader.
     **active** since <t:1795373997:T> (<t:1795373997:R>)
@@ -146,6 +150,7 @@ fn the_card_of_an_executing_request_asks_for_nothing() {
     assert_snapshot!(read(&card_edit(&card, &render_config())), @r"
     notifies: []
     Terminating 4711 on orders …
+    Request #7 · 4f2a91c0
     # Terminating 4711 on orders …
     **idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
     **Blocks 7 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718
@@ -166,6 +171,7 @@ fn a_closed_card_begins_with_the_outcome_and_keeps_the_session() {
     assert_snapshot!(read(&card_edit(&card, &render_config())), @r"
     notifies: []
     Terminated 4711 on orders
+    Request #7 · 4f2a91c0 · closed
     # Terminated 4711 on orders
     **idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
     **Blocks 7 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718
@@ -190,6 +196,7 @@ fn a_closed_card_names_the_person_who_closed_it() {
     assert_snapshot!(read(&new_card(&card, &render_config())), @r"
     notifies: []
     Denied: terminate 4711 on orders
+    Request #7 · 4f2a91c0 · closed
     # Denied: terminate 4711 on orders
     **idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
     **Blocks 7 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718
@@ -228,6 +235,7 @@ fn the_card_of_a_waiting_session_does_not_promise_to_release_its_waiters() {
     assert_snapshot!(read(&card_edit(&card, &render_config())), @r"
     notifies: []
     <@&1300> ✅ to approve, ❌ to deny: terminate 4711 on orders
+    Request #7 · 4f2a91c0
     # Terminate 4711 on orders?
     ⚠️ This session itself waits for 18472. Ending it may release no one. /sessions view:blocking shows the root blocker.
     **active** since <t:1795373941:T> (<t:1795373941:R>)

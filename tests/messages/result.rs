@@ -25,7 +25,8 @@ fn a_result_says_how_long_it_took_who_approved_and_how_many_were_released() {
     assert_snapshot!(reply(&executed(Action::Terminate, terminated())), @r"
     notifies: []
     Terminated 4711 on orders after 143 ms. The session ended. 7 waiters released.
-    Requested by <@1> · approved by <@2>, <@3> · request #7
+    Requested by <@1> · approved by <@2>, <@3>
+    Request #7 · 4f2a91c0 · result
     ");
 }
 
@@ -66,10 +67,11 @@ fn the_message_of_postgresql_is_quoted_word_for_word() {
     assert_snapshot!(reply(&executed(Action::Terminate, resolution)), @r"
     notifies: []
     Not a backend: terminate 4711 on orders. PostgreSQL did not signal it. Nothing was signalled.
-    Requested by <@1> · approved by <@2>, <@3> · request #7
+    Requested by <@1> · approved by <@2>, <@3>
     ```
     WARNING: PID 4711 is not a PostgreSQL backend process
     ```
+    Request #7 · 4f2a91c0 · result
     ");
 }
 
@@ -85,8 +87,9 @@ fn an_unconfirmed_result_says_what_the_session_waits_for() {
     assert_snapshot!(reply(&executed(Action::Cancel, resolution)), @r"
     notifies: []
     Unconfirmed after 5000 ms: cancel the query of 4711 on orders. Still active, waiting on Client: ClientWrite.
-    Requested by <@1> · approved by <@2>, <@3> · request #7
+    Requested by <@1> · approved by <@2>, <@3>
     Check with /sessions. If the query still runs, use /terminate.
+    Request #7 · 4f2a91c0 · result
     ");
 }
 
@@ -103,8 +106,9 @@ fn an_unknown_result_says_that_no_further_signal_is_sent() {
     assert_snapshot!(reply(&executed(Action::Terminate, resolution)), @r"
     notifies: []
     Unknown: terminate 4711 on orders. The connection broke before an answer came; the session is gone now. It is not known whether a signal was sent. It is not sent again.
-    Requested by <@1> · approved by <@2>, <@3> · request #7
+    Requested by <@1> · approved by <@2>, <@3>
     Check with /sessions before you ask again.
+    Request #7 · 4f2a91c0 · result
     ");
 }
 
@@ -114,7 +118,8 @@ fn a_closed_request_names_the_person_or_the_reason() {
     assert_snapshot!(reply(&denied), @r"
     notifies: []
     Denied by <@3>: terminate 4711 on orders.
-    Requested by <@1> · request #7
+    Requested by <@1>
+    Request #7 · 4f2a91c0 · result
     ");
     let withdrawn = closed(Resolution::without_signal(
         Outcome::Withdrawn,
@@ -123,7 +128,8 @@ fn a_closed_request_names_the_person_or_the_reason() {
     assert_snapshot!(reply(&withdrawn), @r"
     notifies: []
     Withdrawn: terminate 4711 on orders. Its card was deleted.
-    Requested by <@1> · request #7
+    Requested by <@1>
+    Request #7 · 4f2a91c0 · result
     ");
     let expired = closed(Resolution::without_signal(
         Outcome::Expired,
@@ -132,8 +138,9 @@ fn a_closed_request_names_the_person_or_the_reason() {
     assert_snapshot!(reply(&expired), @r"
     notifies: []
     Expired: terminate 4711 on orders. Nobody decided in time.
-    Requested by <@1> · request #7
+    Requested by <@1>
     Ask again if it is still needed.
+    Request #7 · 4f2a91c0 · result
     ");
 }
 
@@ -162,10 +169,12 @@ fn a_reaction_that_does_not_count_is_explained() {
     assert_snapshot!(read(&notices::ignored_reaction(&request, ALICE, RefusalReason::SelfApproval)), @r"
     notifies: []
     <@1>, your reaction on request #7 does not count: you made the request yourself. Somebody else has to approve it.
+    Request #7 · 4f2a91c0 · note
     ");
     assert_snapshot!(read(&notices::ignored_reaction(&request, BOB, RefusalReason::NotAnApprover)), @r"
     notifies: []
     <@2>, your reaction on request #7 does not count: you are not an approver for this target. The card says who may approve.
+    Request #7 · 4f2a91c0 · note
     ");
 }
 

@@ -17,7 +17,8 @@ use killgate::domain::session::{Session, Snapshot};
 use killgate::domain::timestamp::Timestamp;
 use killgate::workflow::ports::{
     CardContent, ChannelAlert, Clock, DeliveryError, Freshness, IncidentChannel, Lease, Ledger, LedgerError,
-    MessageRef, PendingRequests, RequestSearch, SignalResult, Target, TargetUnreachable, UserReaction, Vote,
+    MessageRef, PendingRequests, RequestMessages, RequestSearch, SignalResult, Target, TargetUnreachable,
+    UserReaction, Vote,
 };
 
 use crate::world::World;
@@ -166,7 +167,11 @@ struct Spoiled {
 
 #[async_trait]
 impl IncidentChannel for Spoiled {
-    async fn post_card(&self, card: &CardContent) -> Result<Option<MessageId>, DeliveryError> {
+    async fn find_messages(&self, request: &Request) -> Result<RequestMessages, DeliveryError> {
+        self.world.find_messages(request).await
+    }
+
+    async fn post_card(&self, card: &CardContent) -> Result<MessageId, DeliveryError> {
         self.world.post_card(card).await
     }
 

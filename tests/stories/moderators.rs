@@ -25,7 +25,7 @@ async fn deleting_a_card_withdraws_its_request_and_the_channel_is_notified() {
         "{}",
         notice.content()
     );
-    assert!(notice.content().contains("request #1"), "{}", notice.content());
+    assert!(notice.content().contains("Request #1 · "), "{}", notice.content());
     assert!(victim.still_alive().await.unwrap());
 }
 

@@ -9,6 +9,8 @@ pub enum Fault {
     RateLimited { retry_after: Duration, global: bool },
     /// A status such as 500 or 503, and the call has no effect.
     Status(u16),
+    /// An error of Discord's own with this code, such as 404 with 10008, and the call has no effect.
+    Error { status: u16, code: u32 },
     /// The connection is reset before the call has an effect.
     Reset,
     /// The call has no effect and is never answered.

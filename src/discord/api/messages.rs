@@ -27,9 +27,7 @@ pub struct ChannelMessage {
     pub id: MessageId,
     author: MessageAuthor,
     #[serde(default)]
-    content: String,
-    #[serde(default)]
-    embeds: Vec<MessageEmbed>,
+    pub content: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -37,36 +35,9 @@ struct MessageAuthor {
     id: UserId,
 }
 
-#[derive(Debug, Deserialize)]
-struct MessageEmbed {
-    #[serde(default)]
-    footer: Option<EmbedFooter>,
-}
-
-#[derive(Debug, Deserialize)]
-struct EmbedFooter {
-    text: String,
-}
-
 impl ChannelMessage {
     pub fn is_by(&self, user: UserId) -> bool {
         self.author.id == user
-    }
-
-    /// Whether an embed has exactly this footer.
-    pub fn has_footer(&self, text: &str) -> bool {
-        self.embeds
-            .iter()
-            .filter_map(|embed| embed.footer.as_ref())
-            .any(|footer| footer.text == text)
-    }
-
-    pub fn begins_with(&self, text: &str) -> bool {
-        self.content.starts_with(text)
-    }
-
-    pub fn has_line_ending_with(&self, text: &str) -> bool {
-        self.content.lines().any(|line| line.ends_with(text))
     }
 }
 
@@ -99,6 +70,18 @@ impl ApiClient {
         self.send(ApiCall::new(Method::PATCH, route, RetryPolicy::Idempotent).json(edit)?)
             .await
             .map(drop)
+    }
+
+    pub async fn message(
+        &self,
+        channel_id: ChannelId,
+        message_id: MessageId,
+    ) -> Result<ChannelMessage, ApiError> {
+        self.json(ApiCall::get(Route::ChannelMessage {
+            channel_id,
+            message_id,
+        }))
+        .await
     }
 
     /// The oldest `PAGE_SIZE` of the messages after `after`, newest first.

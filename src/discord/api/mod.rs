@@ -73,6 +73,7 @@ const USER_AGENT: &str = concat!("DiscordBot (killgate, ", env!("CARGO_PKG_VERSI
 pub struct ApiClient {
     shared: Arc<ClientState>,
     timeout: Duration,
+    asks_twice: bool,
 }
 
 struct ClientState {
@@ -125,6 +126,7 @@ impl ApiClient {
                 jitter: Jitter::random(),
             }),
             timeout: DEFAULT_TIMEOUT,
+            asks_twice: false,
         })
     }
 
@@ -132,8 +134,19 @@ impl ApiClient {
     #[must_use]
     pub fn with_timeout(&self, timeout: Duration) -> Self {
         Self {
-            shared: Arc::clone(&self.shared),
             timeout,
+            ..self.clone()
+        }
+    }
+
+    /// The same client, which calls again some seconds after Discord said that a channel, a message or a person does not
+    /// exist. One such answer proves nothing: Discord gives it also during its outages, and right after a message was
+    /// posted.
+    #[must_use]
+    pub fn asking_twice(self) -> Self {
+        Self {
+            asks_twice: true,
+            ..self
         }
     }
 

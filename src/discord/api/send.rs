@@ -21,6 +21,13 @@ const MIN_ATTEMPT_TIME: Duration = Duration::from_secs(1);
 /// How long Discord certainly recognises an enforced nonce. Its documentation says "the past few minutes".
 const NONCE_LIFETIME: Duration = Duration::from_mins(2);
 
+/// How long after the answer that something does not exist the call is made again.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(3);
+
+/// "Unknown Channel", "Unknown Member", "Unknown Message" and "Unknown User" (Discord documentation, "Opcodes and Status
+/// Codes").
+const UNKNOWN_CODES: [u32; 4] = [10_003, 10_007, 10_008, 10_013];
+
 struct ApiResponse {
     status: StatusCode,
     headers: HeaderMap,
@@ -51,6 +58,7 @@ impl ApiClient {
         let mut failures = 0;
         // When the first attempt started that may have been carried out.
         let mut in_doubt_since: Option<Instant> = None;
+        let mut is_asked_again = !self.asks_twice;
 
         loop {
             while let Err(free_at) = self.shared.rate_limits.acquire(key.as_ref()) {
@@ -76,6 +84,11 @@ impl ApiClient {
                         },
                         status => {
                             let error = error_response::read_error(&call, status, &response.body);
+                            let says_unknown = error.code().is_some_and(|code| UNKNOWN_CODES.contains(&code));
+                            if says_unknown && !std::mem::replace(&mut is_asked_again, true) {
+                                sleep(ASK_AGAIN_AFTER).await;
+                                continue;
+                            }
                             return match (call.retry, error.code()) {
                                 (RetryPolicy::UntilAccepted(accepted), Some(code))
                                     if code == accepted && in_doubt_since.is_some() =>

@@ -150,7 +150,7 @@ impl<'a> GatewayConnection<'a> {
             kind if (self.session.options.filter)(kind, frame.data()) => {
                 tracing::debug!(kind, seq = frame.s, "an event passed the filter");
                 match decode(kind, frame.data()) {
-                    Ok(event) => self.deliver(GatewayEvent::Event(Box::new(event))).await,
+                    Ok(event) => self.deliver(event).await,
                     Err(error) => {
                         tracing::warn!(kind, %error, "an event could not be decoded and is lost");
                         Ok(())

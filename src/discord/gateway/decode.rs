@@ -4,13 +4,23 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde_json::Error;
 use serenity::model::event::Event;
 
+use super::GatewayEvent;
+use super::guild_event::decode_guild_event;
 use crate::discord::compat;
 
 /// Decodes the data of an event of this kind.
+pub(super) fn decode(kind: &str, data: &str) -> Result<GatewayEvent, Error> {
+    match decode_guild_event(kind, data) {
+        Some(event) => event.map(GatewayEvent::Guild),
+        None => decode_channel_event(kind, data).map(|event| GatewayEvent::Event(Box::new(event))),
+    }
+}
+
+/// Decodes an event that serenity has a type for.
 ///
 /// serenity's own decoder turns every event that it cannot decode into an unknown event, without the error. Decoding
 /// each kind separately keeps the error, and leaves the code for all other kinds out of the binary.
-pub(super) fn decode(kind: &str, data: &str) -> Result<Event, Error> {
+fn decode_channel_event(kind: &str, data: &str) -> Result<Event, Error> {
     match kind {
         "INTERACTION_CREATE" => compat::interaction(data).map(Event::InteractionCreate),
         "MESSAGE_REACTION_ADD" => compat::reaction(data).map(Event::ReactionAdd),
@@ -37,7 +47,9 @@ mod tests {
     #[test]
     fn an_emoji_cleared_by_a_moderator_is_decoded_as_discord_sends_it() {
         let data = r#"{"channel_id":"8","guild_id":"9","message_id":"6","emoji":{"id":null,"name":"✅"}}"#;
-        let Ok(Event::ReactionRemoveEmoji(removed)) = decode("MESSAGE_REACTION_REMOVE_EMOJI", data) else {
+        let Ok(Event::ReactionRemoveEmoji(removed)) =
+            decode_channel_event("MESSAGE_REACTION_REMOVE_EMOJI", data)
+        else {
             panic!("not decoded")
         };
         assert!(removed.reaction.emoji.unicode_eq("✅"));
@@ -46,17 +58,17 @@ mod tests {
 
     #[test]
     fn deleted_messages_and_removed_reactions_are_decoded() {
-        let deleted = decode("MESSAGE_DELETE", r#"{"id":"6","channel_id":"8","guild_id":"9"}"#);
+        let deleted = decode_channel_event("MESSAGE_DELETE", r#"{"id":"6","channel_id":"8","guild_id":"9"}"#);
         assert!(matches!(deleted, Ok(Event::MessageDelete(deleted)) if deleted.message_id.get() == 6));
         let reaction = r#"{"user_id":"7","channel_id":"8","guild_id":"9","message_id":"6","burst":false,"type":0,
                            "emoji":{"id":null,"name":"✅"}}"#;
-        let removed = decode("MESSAGE_REACTION_REMOVE", reaction);
+        let removed = decode_channel_event("MESSAGE_REACTION_REMOVE", reaction);
         assert!(matches!(removed, Ok(Event::ReactionRemove(_))));
     }
 
     #[test]
     fn an_event_that_does_not_decode_says_why() {
-        let reason = |kind, data| decode(kind, data).unwrap_err().to_string();
+        let reason = |kind, data| decode_channel_event(kind, data).unwrap_err().to_string();
         assert!(reason("MESSAGE_REACTION_ADD", r#"{"message_id":"6"}"#).contains("missing field"));
         assert!(reason("TYPING_START", "{}").contains("not used"));
     }

@@ -8,7 +8,7 @@
 //! | `connection` | one connection, from Hello until it is lost |
 //! | `connect` | TCP, TLS and the WebSocket upgrade |
 //! | `endpoint` | which gateway URLs are trusted |
-//! | `frame`, `decode` | frames; events |
+//! | `frame`, `decode`, `guild_event` | frames; events; events about a guild |
 //! | `heartbeat`, `resume_state` | the next heartbeat; what resuming needs |
 //! | `close`, `error` | the meaning of close codes; fatal errors |
 //!
@@ -40,12 +40,14 @@ mod decode;
 pub(super) mod endpoint;
 mod error;
 mod frame;
+mod guild_event;
 mod heartbeat;
 mod options;
 mod resume_state;
 mod session;
 
 pub use error::GatewayError;
+pub use guild_event::{GuildEvent, MemberRoles};
 pub use options::{EventFilter, GatewayOptions, GatewayTimeouts};
 use serenity::model::event::Event;
 use tokio::sync::{mpsc, watch};
@@ -60,6 +62,8 @@ pub enum GatewayEvent {
     Resumed,
     /// An event that passed the filter.
     Event(Box<Event>),
+    /// An event about a guild that passed the filter.
+    Guild(GuildEvent),
     /// The connection was lost. The client is reconnecting.
     Disconnected { why: String },
 }

@@ -188,6 +188,7 @@ impl InteractionHandler {
     ) -> Result<(), Refusal> {
         let responder: Arc<dyn Responder> = Arc::new(CommandResponder {
             reply: Arc::clone(reply),
+            api: self.api.clone(),
             render_config: self.render_config.clone(),
         });
         self.engine.request_signal(person, input, responder).await;

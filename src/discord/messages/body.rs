@@ -3,9 +3,10 @@
 use serenity::all::{
     CreateActionRow, CreateAllowedMentions, CreateEmbed, CreateInteractionResponseFollowup,
     CreateInteractionResponseMessage, CreateMessage, EditInteractionResponse, EditMessage, RoleId as Role,
+    UserId as User,
 };
 
-use crate::domain::ids::RoleId;
+use crate::domain::ids::{RoleId, UserId};
 
 /// The content of a message. Discord notifies everybody whom a text mentions unless `allowed_mentions` says otherwise
 /// (Discord documentation, "Allowed Mentions Object"), so every form sets it.
@@ -16,6 +17,7 @@ pub struct MessageBody {
     embeds: Vec<CreateEmbed>,
     components: Vec<CreateActionRow>,
     mentioned_roles: Vec<RoleId>,
+    mentioned_users: Vec<UserId>,
     ephemeral: bool,
 }
 
@@ -44,10 +46,11 @@ impl MessageBody {
         }
     }
 
-    /// Notifies the members of these roles, which the text must mention.
-    pub fn mentioning_roles(self, roles: Vec<RoleId>) -> Self {
+    /// Notifies the members of these roles, and these users. The text must mention them.
+    pub fn notifying(self, roles: Vec<RoleId>, users: Vec<UserId>) -> Self {
         Self {
             mentioned_roles: roles,
+            mentioned_users: users,
             ..self
         }
     }
@@ -120,6 +123,7 @@ impl MessageBody {
     fn allowed_mentions(&self) -> CreateAllowedMentions {
         CreateAllowedMentions::new()
             .roles(self.mentioned_roles.iter().map(|role| Role::new(role.0)))
+            .users(self.mentioned_users.iter().map(|user| User::new(user.0)))
             .replied_user(false)
     }
 }

@@ -9,52 +9,79 @@ use super::format::{
     TimestampStyle, action_on_session, count, join_capped, mention_role, mention_user, mention_users,
     session_on_target, timestamp,
 };
+use super::mark::{MarkedMessage, mark_line};
 use super::{RenderConfig, result};
 use crate::discord::sanitize;
 use crate::domain::event::Action;
+use crate::domain::ids::{RoleId, UserId};
 use crate::domain::outcome::Outcome;
 use crate::domain::request::{Request, RequestState};
 use crate::workflow::ports::CardContent;
 
-/// Discord accepts at most 2,000 characters. The mention of a role has up to 24.
-const MAX_MENTIONED_ROLES: usize = 50;
+/// Discord accepts at most 2,000 characters. A mention has up to 24.
+const MAX_MENTIONED: usize = 50;
 const REASON_LENGTH: usize = 500;
 
-/// The card as a new message. The card of an open request notifies the approver roles, and no one else.
+/// The card as a new message. The card of an open request notifies the approvers, and no one else.
 pub fn new_card(card: &CardContent, config: &RenderConfig) -> MessageBody {
-    let roles = card
-        .approvers
-        .roles
-        .iter()
-        .copied()
-        .take(MAX_MENTIONED_ROLES)
-        .collect();
+    let body = card_edit(card, config);
     match card.request.state {
-        RequestState::Open => card_edit(card, config).mentioning_roles(roles),
-        _ => card_edit(card, config),
+        RequestState::Open => {
+            let (roles, users) = notified_approvers(card);
+            body.notifying(roles, users)
+        }
+        _ => body,
     }
+}
+
+/// A reply that notifies the approvers of a card that could not, because Discord notifies nobody of a deferred answer that
+/// is filled in. `None` if there is nobody to notify.
+pub fn approval_needed(card: &CardContent) -> Option<MessageBody> {
+    let mentions = approver_mentions(card);
+    let request = &card.request;
+    let text = format!(
+        "{mentions} request #{} waits for your decision.\n{}",
+        request.id,
+        mark_line(request, MarkedMessage::Note)
+    );
+    let (roles, users) = notified_approvers(card);
+    (!mentions.is_empty()).then(|| MessageBody::text(text).notifying(roles, users))
+}
+
+/// The approver roles; where there are none, the users.
+fn notified_approvers(card: &CardContent) -> (Vec<RoleId>, Vec<UserId>) {
+    let approvers = &card.approvers;
+    let roles: Vec<_> = approvers.roles.iter().copied().take(MAX_MENTIONED).collect();
+    let users = approvers.users.iter().copied().take(MAX_MENTIONED);
+    let users = if roles.is_empty() {
+        users.collect()
+    } else {
+        Vec::new()
+    };
+    (roles, users)
+}
+
+fn approver_mentions(card: &CardContent) -> String {
+    let (roles, users) = notified_approvers(card);
+    let roles = roles.into_iter().map(mention_role);
+    let mentions: Vec<_> = roles.chain(users.into_iter().map(mention_user)).collect();
+    mentions.join(" ")
 }
 
 /// The current content of a card that is already posted. It notifies no one.
 pub fn card_edit(card: &CardContent, config: &RenderConfig) -> MessageBody {
-    let body = MessageBody::embed(embed(card));
-    match card.request.state {
-        RequestState::Open => body.with_content(notification_line(card, config)),
+    let request = &card.request;
+    let (line, marked) = match request.state {
+        RequestState::Open => (notification_line(card, config), MarkedMessage::OpenCard),
         // The plain text repeats the title for people who do not see embeds.
-        _ => body.with_content(title(&card.request)),
-    }
+        RequestState::Executing { .. } => (title(request), MarkedMessage::OpenCard),
+        RequestState::Ended { .. } => (title(request), MarkedMessage::ClosedCard),
+    };
+    MessageBody::embed(embed(card)).with_content(format!("{line}\n{}", mark_line(request, marked)))
 }
 
 /// The line above the card of an open request. A phone shows it as the notification.
 fn notification_line(card: &CardContent, config: &RenderConfig) -> String {
-    let roles: Vec<_> = card
-        .approvers
-        .roles
-        .iter()
-        .copied()
-        .take(MAX_MENTIONED_ROLES)
-        .map(mention_role)
-        .collect();
     let instruction = format!(
         "{} to approve, {} to deny: {}{}",
         config.approve,
@@ -62,10 +89,11 @@ fn notification_line(card: &CardContent, config: &RenderConfig) -> String {
         action_on_session(&card.request.details),
         blocked_sessions_clause(card)
     );
-    if roles.is_empty() {
+    let mentions = approver_mentions(card);
+    if mentions.is_empty() {
         instruction
     } else {
-        format!("{} {instruction}", roles.join(" "))
+        format!("{mentions} {instruction}")
     }
 }
 
@@ -82,7 +110,7 @@ fn embed(card: &CardContent) -> CreateEmbed {
         .title(title(request))
         .colour(colour(request))
         .description(facts::description(card))
-        .footer(CreateEmbedFooter::new(footer_text(request)));
+        .footer(CreateEmbedFooter::new(format!("Request #{}", request.id)));
     if let Some(outcome) = outcome_text(request) {
         embed = embed.field("Outcome", outcome, false);
     }
@@ -106,11 +134,6 @@ fn embed(card: &CardContent) -> CreateEmbed {
         RequestState::Executing { .. } => embed,
         RequestState::Ended { at, .. } => embed.field("Closed", timestamp(*at, TimestampStyle::Clock), false),
     }
-}
-
-/// The text by which killgate finds the card of a request again.
-pub fn footer_text(request: &Request) -> String {
-    format!("Request #{}", request.id)
 }
 
 fn title(request: &Request) -> String {

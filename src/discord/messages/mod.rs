@@ -24,6 +24,7 @@ pub mod choices;
 pub mod component_id;
 pub mod details;
 pub(super) mod format;
+pub mod mark;
 pub mod notices;
 pub mod reason_form;
 pub mod request_list;

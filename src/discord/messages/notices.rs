@@ -3,6 +3,7 @@
 use super::RenderConfig;
 use super::body::MessageBody;
 use super::format::{mention_user, message_link, utf16_len, verbatim};
+use super::mark::{MarkedMessage, mark_line};
 use crate::discord::sanitize;
 use crate::domain::creation::CreationError;
 use crate::domain::event::RefusalReason;
@@ -18,10 +19,11 @@ const QUOTE_LENGTH: usize = 400;
 /// Says in the channel why a person's reaction on the card does not count. It notifies no one.
 pub fn ignored_reaction(request: &Request, person: UserId, reason: RefusalReason) -> MessageBody {
     MessageBody::text(format!(
-        "{}, your reaction on request #{} does not count: {}",
+        "{}, your reaction on request #{} does not count: {}\n{}",
         mention_user(person),
         request.id,
-        ignored_reaction_text(reason)
+        ignored_reaction_text(reason),
+        mark_line(request, MarkedMessage::Note)
     ))
 }
 

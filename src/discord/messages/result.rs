@@ -4,9 +4,9 @@ use super::body::MessageBody;
 use super::format::{
     action_on_session, count, mention_user, mention_users, sentence, session_on_target, verbatim,
 };
+use super::mark::{MarkedMessage, mark_line};
 use crate::discord::sanitize;
 use crate::domain::event::{Action, Resolution};
-use crate::domain::ids::RequestId;
 use crate::domain::outcome::Outcome;
 use crate::domain::request::Request;
 
@@ -24,6 +24,7 @@ pub fn reply(request: &Request) -> Option<MessageBody> {
     let mut lines = vec![first_line.trim_end().to_owned(), people_line(request)];
     lines.extend(postgres_message(resolution));
     lines.extend(next_step(request.details.action, resolution.outcome).map(str::to_owned));
+    lines.push(mark_line(request, MarkedMessage::Result));
     Some(MessageBody::text(lines.join("\n")))
 }
 
@@ -110,17 +111,11 @@ fn headline_text(request: &Request, outcome: Outcome, by: &str, after: &str) -> 
 fn people_line(request: &Request) -> String {
     let requester = format!("Requested by {}", mention_user(request.details.requester));
     let approvers = approvers_text(request);
-    let mark = request_mark(request.id);
     if approvers.is_empty() {
-        format!("{requester}{mark}")
+        requester
     } else {
-        format!("{requester} · approved by {approvers}{mark}")
+        format!("{requester} · approved by {approvers}")
     }
-}
-
-/// The end of a line by which killgate recognises the reply to a request.
-pub fn request_mark(request: RequestId) -> String {
-    format!(" · request #{request}")
 }
 
 /// Whether the name of the outcome already says that nothing was signalled.

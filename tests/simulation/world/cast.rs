@@ -39,6 +39,7 @@ pub fn everybody() -> Vec<Person> {
         id,
         roles: roles.to_vec(),
         bot: id == ROBOT,
+        timed_out_until: None,
     };
     vec![
         person(ANA, &[ONCALL]),

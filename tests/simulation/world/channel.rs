@@ -8,9 +8,11 @@ use killgate::discord::messages::body::MessageBody;
 use killgate::discord::messages::{self, RenderConfig};
 use killgate::domain::event::RefusalReason;
 use killgate::domain::ids::{ChannelId, MessageId, Person, RequestId, UserId};
+use killgate::domain::outcome::Outcome;
 use killgate::domain::request::Request;
 use killgate::workflow::ports::{
-    CardContent, ChannelAlert, DeliveryError, IncidentChannel, MessageRef, Responder, UserReaction, Vote,
+    CardContent, ChannelAlert, DeliveryError, IncidentChannel, MessageRef, RequestMessages, Responder,
+    UserReaction, Vote,
 };
 use killgate::workflow::refusal::Refusal;
 
@@ -30,24 +32,43 @@ static LOOK: LazyLock<RenderConfig> = LazyLock::new(|| RenderConfig {
 /// The channel, and Discord's rule that a message with a nonce that it knows is not posted twice.
 #[async_trait]
 impl IncidentChannel for World {
-    async fn post_card(&self, card: &CardContent) -> Result<Option<MessageId>, DeliveryError> {
+    async fn find_messages(&self, request: &Request) -> Result<RequestMessages, DeliveryError> {
         self.call(Part::Discord, |state| {
-            let request = &card.request;
+            let card = state
+                .discord
+                .cards()
+                .find_map(|(id, message)| match &message.kind {
+                    Kind::Card { shown, .. } if message.is_of(request) => Some((id, shown.outcome)),
+                    _ => None,
+                });
+            if request.card.is_some() && card.is_none() {
+                return Err(DeliveryError::Gone);
+            }
+            let told = state.has_told_the_end_of(request);
+            let ending = told.or(card.and_then(|(_, outcome)| outcome));
+            if let Some((id, _)) = card.filter(|_| self.bot == state.epoch) {
+                state.discord.adopt(id);
+            }
+            Ok(RequestMessages {
+                card: card.map(|(id, _)| id),
+                ending: ending.map(|outcome| outcome.headline().to_owned()),
+            })
+        })
+        .await
+        .map_err(unavailable)?
+    }
+
+    async fn post_card(&self, card: &CardContent) -> Result<MessageId, DeliveryError> {
+        self.call(Part::Discord, |state| {
             let there = state
                 .discord
                 .cards()
-                .find(|(_, message)| message.request == request.id);
+                .find(|(_, message)| message.is_of(&card.request));
             // What a bot that was deposed has on its way may still arrive.
             let is_deposed = self.bot < state.epoch;
             match there.map(|(id, _)| id) {
-                Some(id) => {
-                    if !is_deposed {
-                        state.discord.adopt(id);
-                    }
-                    Some(id)
-                }
-                None if request.resolution().is_some() && state.has_told_the_end_of(request.id) => None,
-                None => Some(state.put_card(card, is_deposed)),
+                Some(id) => id,
+                None => state.put_card(card, is_deposed),
             }
         })
         .await
@@ -88,11 +109,11 @@ impl IncidentChannel for World {
         };
         self.call(Part::Discord, |state| {
             let outcome = ending.outcome;
-            if state.has_told_the_end_of(request.id) {
+            if state.has_told_the_end_of(request).is_some() {
                 return;
             }
             let (id, replies_to) = (request.id, request.card);
-            state.discord.post(id, Kind::Result { replies_to, outcome });
+            state.discord.post(request, Kind::Result { replies_to, outcome });
             state.note(Fact::Announced {
                 request: id,
                 replies_to,
@@ -111,10 +132,10 @@ impl IncidentChannel for World {
         why: RefusalReason,
     ) -> Result<(), DeliveryError> {
         self.call(Part::Discord, |state| {
-            if state.has_posted(request.id, |kind| *kind == Kind::Note { person }) {
+            if state.has_posted(request, |kind| *kind == Kind::Note { person }) {
                 return;
             }
-            state.discord.post(request.id, Kind::Note { person });
+            state.discord.post(request, Kind::Note { person });
             state.note(Fact::Told {
                 request: request.id,
                 person,
@@ -195,7 +216,7 @@ impl State {
     fn put_card(&mut self, card: &CardContent, stray: bool) -> MessageId {
         let request = &card.request;
         let message = self.discord.post(
-            request.id,
+            request,
             Kind::Card {
                 shown: shown(card),
                 stray,
@@ -234,14 +255,17 @@ impl State {
         self.discord.messages.retain(|_, message| !forgotten(message));
     }
 
-    fn has_told_the_end_of(&self, request: RequestId) -> bool {
-        self.has_posted(request, |kind| matches!(kind, Kind::Result { .. }))
+    fn has_told_the_end_of(&self, request: &Request) -> Option<Outcome> {
+        self.discord.there().find_map(|(_, message)| match message.kind {
+            Kind::Result { outcome, .. } if message.is_of(request) => Some(outcome),
+            _ => None,
+        })
     }
 
-    fn has_posted(&self, request: RequestId, kind: impl Fn(&Kind) -> bool) -> bool {
+    fn has_posted(&self, request: &Request, kind: impl Fn(&Kind) -> bool) -> bool {
         self.discord
             .there()
-            .any(|(_, message)| message.request == request && kind(&message.kind))
+            .any(|(_, message)| message.is_of(request) && kind(&message.kind))
     }
 
     /// Everybody reads what is posted, and so does this.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use killgate::domain::ids::{MessageId, Person, RequestId, RoleId, UserId};
 use killgate::domain::outcome::Outcome;
+use killgate::domain::request::Request;
 use killgate::workflow::input::EngineInput;
 use killgate::workflow::ports::{MessageRef, ReactionKind, UserReaction, Vote};
 
@@ -24,6 +25,7 @@ pub struct Discord {
 #[derive(Clone, Debug)]
 pub struct Message {
     pub request: RequestId,
+    mark: String,
     pub kind: Kind,
     pub deleted: bool,
     votes: BTreeMap<(UserId, Ballot), u64>,
@@ -59,6 +61,13 @@ pub struct Shown {
 enum Ballot {
     Approve,
     Deny,
+}
+
+impl Message {
+    /// Whether it bears the mark of this request.
+    pub fn is_of(&self, request: &Request) -> bool {
+        self.request == request.id && self.mark == request.mark
+    }
 }
 
 impl Discord {
@@ -111,11 +120,12 @@ impl Discord {
     }
 
     /// Puts a message into the channel.
-    pub fn post(&mut self, request: RequestId, kind: Kind) -> MessageId {
+    pub fn post(&mut self, request: &Request, kind: Kind) -> MessageId {
         let id = MessageId(1_400_000_000_000_000_000 + self.posted);
         self.posted += 1;
         let message = Message {
-            request,
+            request: request.id,
+            mark: request.mark.clone(),
             kind,
             deleted: false,
             votes: BTreeMap::new(),

@@ -146,5 +146,5 @@ impl TestEnv {
 }
 
 fn is_notice(message: &Message) -> bool {
-    message.content().contains("does not count")
+    message.content().contains("does not count") || message.content().contains("waits for your decision")
 }

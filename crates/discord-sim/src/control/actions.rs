@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -109,6 +110,9 @@ pub(crate) struct MessageTarget {
     emoji: Option<String>,
     custom_id: Option<String>,
     values: Option<Vec<String>>,
+    /// Whether the reaction is a super reaction.
+    #[serde(default, rename = "super")]
+    is_super: bool,
 }
 
 fn emoji(target: &MessageTarget) -> Result<&str, ApiError> {
@@ -122,7 +126,7 @@ pub(crate) async fn reacts(
 ) -> ActionResult {
     shared.update(|world| {
         let (who, place) = (person(world, &who)?, channel(world, &target.channel)?);
-        world.react(who, place, target.message, emoji(&target)?)
+        world.react(who, place, target.message, emoji(&target)?, target.is_super)
     })?;
     Ok(Json(json!({})))
 }
@@ -134,7 +138,7 @@ pub(crate) async fn takes_back(
 ) -> ActionResult {
     shared.update(|world| {
         let (who, place) = (person(world, &who)?, channel(world, &target.channel)?);
-        world.unreact(who, who, place, target.message, emoji(&target)?)
+        world.unreact(who, who, place, target.message, emoji(&target)?, target.is_super)
     })?;
     Ok(Json(json!({})))
 }
@@ -226,5 +230,63 @@ pub(crate) async fn roles(
             .ok_or_else(ApiError::unknown_role)?;
         world.set_roles(who, ids)
     })?;
+    Ok(Json(json!({})))
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct TimeoutInput {
+    ms: u64,
+}
+
+/// Times a person out for so long; 0 ends it.
+pub(crate) async fn times_out(
+    State(shared): Simulator,
+    Path(who): Path<String>,
+    Json(input): Json<TimeoutInput>,
+) -> ActionResult {
+    shared.update(|world| {
+        let who = person(world, &who)?;
+        world.time_out(who, Duration::from_millis(input.ms))
+    })?;
+    Ok(Json(json!({})))
+}
+
+/// Who sees a channel: nobody but those with this role.
+#[derive(Debug, Deserialize)]
+pub(crate) struct RoleName {
+    role: String,
+}
+
+pub(crate) async fn hides(
+    State(shared): Simulator,
+    Path(place): Path<String>,
+    Json(input): Json<RoleName>,
+) -> ActionResult {
+    shared.update(|world| {
+        let place = channel(world, &place)?;
+        let role = world.guild.role_named(&input.role);
+        let role = role.ok_or_else(ApiError::unknown_role)?.id;
+        world.hide_except_from(place, role)
+    })?;
+    Ok(Json(json!({})))
+}
+
+/// What happens between the bot and the guild.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub(crate) enum GuildAction {
+    Kick,
+    Invite,
+    BecomeUnavailable,
+    BecomeAvailable,
+}
+
+pub(crate) async fn guild(State(shared): Simulator, Json(action): Json<GuildAction>) -> ActionResult {
+    shared.update(|world| match action {
+        GuildAction::Kick => world.kick_bot(),
+        GuildAction::Invite => world.invite_bot(),
+        GuildAction::BecomeUnavailable => world.set_guild_available(false),
+        GuildAction::BecomeAvailable => world.set_guild_available(true),
+    });
     Ok(Json(json!({})))
 }

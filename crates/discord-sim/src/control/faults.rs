@@ -25,9 +25,12 @@ pub(crate) struct FaultInput {
     /// For `rate_limited` and `delay`.
     #[serde(default)]
     ms: u64,
-    /// For `status`.
+    /// For `status` and `error`.
     #[serde(default)]
     status: u16,
+    /// For `error`.
+    #[serde(default)]
+    code: u32,
     #[serde(default)]
     global: bool,
 }
@@ -41,6 +44,8 @@ fn one() -> usize {
 enum FaultKind {
     RateLimited,
     Status,
+    /// With `status` and `code`.
+    Error,
     Reset,
     Hang,
     Delay,
@@ -58,6 +63,10 @@ pub(crate) async fn faults(State(shared): Simulator, Json(input): Json<FaultInpu
             global: input.global,
         },
         FaultKind::Status => Fault::Status(input.status),
+        FaultKind::Error => Fault::Error {
+            status: input.status,
+            code: input.code,
+        },
         FaultKind::Reset => Fault::Reset,
         FaultKind::Hang => Fault::Hang,
         FaultKind::Delay => Fault::Delay(time),

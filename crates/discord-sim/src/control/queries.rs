@@ -93,7 +93,7 @@ pub(crate) async fn messages(
             let reactors: Vec<Value> = message
                 .reactions
                 .iter()
-                .map(|r| json!({ "emoji": r.emoji, "users": r.users.iter().map(|u| world.name(*u)).collect::<Vec<_>>() }))
+                .map(|r| json!({ "emoji": r.emoji, "users": r.everybody().iter().map(|u| world.name(*u)).collect::<Vec<_>>() }))
                 .collect();
             json["reactors"] = reactors.into();
             json["notified"] = world.notified(message).into_iter().map(|u| world.name(u)).collect();

@@ -100,7 +100,7 @@ impl ConnectionStatus {
             world
                 .gateway
                 .emit_to(&session, &GatewayEvent::new("READY", Intents::NONE, ready));
-            if intents.contains(Intents::GUILDS) {
+            if intents.contains(Intents::GUILDS) && world.is_bot_in_guild() && world.is_guild_available {
                 let guild = world.guild_create(intents.contains(Intents::GUILD_MEMBERS));
                 world.gateway.emit_to(
                     &session,

@@ -32,7 +32,7 @@ fn check(world: &World, application: Id, guild: Option<Id>) -> Result<(), ApiErr
             "You are not authorized to perform this action on this application",
         ));
     }
-    if guild.is_some_and(|guild| guild != world.guild.id) {
+    if guild.is_some_and(|guild| guild != world.guild.id || !world.is_bot_in_guild()) {
         return Err(ApiError::missing_access());
     }
     Ok(())

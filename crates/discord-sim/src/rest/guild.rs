@@ -17,7 +17,7 @@ use crate::world::permissions::Permissions;
 use crate::world::state::World;
 
 fn known(world: &World, guild: Id) -> Result<(), ApiError> {
-    if guild == world.guild.id {
+    if guild == world.guild.id && world.is_bot_in_guild() {
         Ok(())
     } else {
         Err(ApiError::unknown_guild())

@@ -63,6 +63,7 @@ pub(crate) async fn receive(
         }
         Some(Fault::RateLimited { retry_after, global }) => too_many(retry_after, global),
         Some(Fault::Status(status)) => edge_error(status),
+        Some(Fault::Error { status, code }) => ApiError::new(status, code, "Injected").into_response(),
         Some(Fault::Hang) => return std::future::pending().await,
         Some(Fault::Reset) => return reset(&wire),
         Some(Fault::EffectThenReset) => {

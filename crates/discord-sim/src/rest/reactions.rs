@@ -31,7 +31,7 @@ pub(crate) async fn add(
     if user != "@me" {
         return Err(ApiError::no_such_route());
     }
-    shared.update(|world| world.react(world.application.id, channel, message, &emoji))?;
+    shared.update(|world| world.react(world.application.id, channel, message, &emoji, false))?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -41,7 +41,7 @@ pub(crate) async fn remove(
 ) -> StatusResult {
     shared.update(|world| {
         let bot = world.application.id;
-        world.unreact(bot, whose(&user, bot)?, channel, message, &emoji)
+        world.unreact(bot, whose(&user, bot)?, channel, message, &emoji, false)
     })?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -77,11 +77,10 @@ pub(crate) async fn who(
 ) -> JsonResult {
     let limit = limit(page.limit, 25)?;
     let after = Id(page.after.unwrap_or(0));
-    let found = {
-        let world = shared.world();
-        world.reactors(world.application.id, channel, message, &emoji, after, limit)?
-    };
-    // Type 1 requests burst reactions, which the simulator does not have.
-    let found = if page.kind == Some(1) { Vec::new() } else { found };
+    // Type 1 asks for super reactions.
+    let reaction = (emoji.as_str(), page.kind == Some(1));
+    let found = shared
+        .world()
+        .reactors(channel, message, reaction, after, limit)?;
     Ok(Json(users(&shared, &found)))
 }

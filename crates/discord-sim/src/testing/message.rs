@@ -89,11 +89,13 @@ impl Message {
     pub fn reactions(&self, emoji: &str) -> Vec<String> {
         let emoji = crate::world::emoji::canonical(emoji).unwrap_or_default();
         self.read(|world, message| {
-            let users = message.reaction(emoji).map(|reaction| &reaction.users);
+            let users = message
+                .reaction(emoji)
+                .map(crate::world::message::Reaction::everybody);
             users
                 .into_iter()
                 .flatten()
-                .map(|user| world.name(*user).to_owned())
+                .map(|user| world.name(user).to_owned())
                 .collect()
         })
     }

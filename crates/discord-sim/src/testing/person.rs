@@ -1,6 +1,7 @@
 //! A person in a test.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::channel::Channel;
 use super::message::Message;
@@ -45,7 +46,36 @@ impl Person {
 
     pub fn try_reacts(&self, message: &Message, emoji: &str) -> Result<(), ApiError> {
         self.shared
-            .update(|world| world.react(self.id, message.channel, message.id, emoji))
+            .update(|world| world.react(self.id, message.channel, message.id, emoji, false))
+    }
+
+    /// Adds a super reaction to a message. The person can have a normal one with the same emoji too.
+    #[track_caller]
+    pub fn super_reacts(&self, message: &Message, emoji: &str) {
+        let done = self
+            .shared
+            .update(|world| world.react(self.id, message.channel, message.id, emoji, true));
+        expect_allowed(
+            &self.shared,
+            &format!("{} super reacts {emoji}", self.name()),
+            done,
+        );
+    }
+
+    /// Removes the person's own super reaction.
+    #[track_caller]
+    pub fn takes_back_super(&self, message: &Message, emoji: &str) {
+        let done = self
+            .shared
+            .update(|world| world.unreact(self.id, self.id, message.channel, message.id, emoji, true));
+        expect_allowed(&self.shared, &format!("{} takes off {emoji}", self.name()), done);
+    }
+
+    /// A moderator times the person out.
+    #[track_caller]
+    pub fn is_timed_out(&self, time: Duration) {
+        let done = self.shared.update(|world| world.time_out(self.id, time));
+        expect_allowed(&self.shared, &format!("timing out {}", self.name()), done);
     }
 
     /// Removes the person's own reaction.
@@ -59,7 +89,7 @@ impl Person {
     pub fn takes_off(&self, message: &Message, emoji: &str, whose: &Self) {
         let done = self
             .shared
-            .update(|world| world.unreact(self.id, whose.id, message.channel, message.id, emoji));
+            .update(|world| world.unreact(self.id, whose.id, message.channel, message.id, emoji, false));
         expect_allowed(&self.shared, &format!("{} takes off {emoji}", self.name()), done);
     }
 

@@ -202,6 +202,37 @@ impl Sim {
         waiting::expect_allowed(self.shared(), "changing the bot's permissions", done);
     }
 
+    /// Only members with this role see the channel from now on.
+    #[track_caller]
+    pub fn hides_channel(&self, channel: &Channel, except_from: &str) {
+        let role = Id(self.role_id(except_from));
+        let done = self
+            .shared()
+            .update(|world| world.hide_except_from(Id(channel.id()), role));
+        waiting::expect_allowed(self.shared(), "hiding a channel", done);
+    }
+
+    /// Somebody removes the bot from the guild, and its commands with it.
+    pub fn kicks_bot(&self) {
+        self.shared().update(super::super::world::state::World::kick_bot);
+    }
+
+    /// Somebody invites the bot again. It has only its own role.
+    pub fn invites_bot(&self) {
+        self.shared()
+            .update(super::super::world::state::World::invite_bot);
+    }
+
+    /// An outage of the guild: the bot is told so, and of nothing that happens in it.
+    pub fn guild_becomes_unavailable(&self) {
+        self.shared().update(|world| world.set_guild_available(false));
+    }
+
+    /// The end of an outage of the guild.
+    pub fn guild_becomes_available(&self) {
+        self.shared().update(|world| world.set_guild_available(true));
+    }
+
     /// Deletes a role by its name.
     #[track_caller]
     pub fn deletes_role(&self, name: &str) {

@@ -20,8 +20,31 @@ impl World {
             .permissions(self.application.id, channel)
             .contains(Permissions::VIEW_CHANNEL)
         {
+            self.emit_in_guild(event);
+        }
+    }
+
+    /// Sends an event about the guild, if the bot is in it and it is available.
+    fn emit_in_guild(&mut self, event: &GatewayEvent) {
+        if self.is_bot_in_guild() && self.is_guild_available {
             self.gateway.emit(event);
         }
+    }
+
+    /// The guild is no longer available to the bot: it was removed, or `is_outage`.
+    pub(crate) fn emit_guild_deleted(&mut self, is_outage: bool) {
+        let mut data = json!({ "id": self.guild.id });
+        if is_outage {
+            data["unavailable"] = true.into();
+        }
+        self.gateway
+            .emit(&GatewayEvent::new("GUILD_DELETE", Intents::GUILDS, data));
+    }
+
+    pub(crate) fn emit_guild_created(&mut self) {
+        let guild = self.guild_create(false);
+        self.gateway
+            .emit(&GatewayEvent::new("GUILD_CREATE", Intents::GUILDS, guild));
     }
 
     pub(crate) fn emit_message(&mut self, name: &'static str, message: &StoredMessage) {
@@ -64,11 +87,18 @@ impl World {
         );
     }
 
-    pub(crate) fn emit_reaction(&mut self, added: bool, message: &StoredMessage, emoji: &str, user: Id) {
+    pub(crate) fn emit_reaction(
+        &mut self,
+        added: bool,
+        message: &StoredMessage,
+        emoji: &str,
+        user: Id,
+        is_super: bool,
+    ) {
         let mut data = self.reaction_data(message, Some(emoji));
         data["user_id"] = json!(user);
-        data["burst"] = false.into();
-        data["type"] = 0.into();
+        data["burst"] = is_super.into();
+        data["type"] = u8::from(is_super).into();
         if added {
             data["message_author_id"] = json!(message.author);
             data["burst_colors"] = json!([]);
@@ -109,17 +139,16 @@ impl World {
 
     pub(crate) fn emit_role(&mut self, name: &'static str, role: &Role) {
         let data = json!({ "guild_id": self.guild.id, "role": role.json() });
-        self.gateway.emit(&GatewayEvent::new(name, Intents::GUILDS, data));
+        self.emit_in_guild(&GatewayEvent::new(name, Intents::GUILDS, data));
     }
 
     pub(crate) fn emit_role_deleted(&mut self, role: Id) {
         let data = json!({ "guild_id": self.guild.id, "role_id": role });
-        self.gateway
-            .emit(&GatewayEvent::new("GUILD_ROLE_DELETE", Intents::GUILDS, data));
+        self.emit_in_guild(&GatewayEvent::new("GUILD_ROLE_DELETE", Intents::GUILDS, data));
     }
 
     pub(crate) fn emit_channel(&mut self, name: &'static str, data: Value) {
-        self.gateway.emit(&GatewayEvent::new(name, Intents::GUILDS, data));
+        self.emit_in_guild(&GatewayEvent::new(name, Intents::GUILDS, data));
     }
 
     pub(crate) fn emit_member(&mut self, user: Id) {
@@ -131,8 +160,7 @@ impl World {
         } else {
             Intents::GUILD_MEMBERS
         };
-        self.gateway
-            .emit(&GatewayEvent::new("GUILD_MEMBER_UPDATE", intents, data));
+        self.emit_in_guild(&GatewayEvent::new("GUILD_MEMBER_UPDATE", intents, data));
     }
 
     pub(crate) fn member_json(&self, user: Id) -> Value {
@@ -154,10 +182,15 @@ impl World {
         user["mfa_enabled"] = true.into();
         user["email"] = Value::Null;
         user["flags"] = 0.into();
+        let guilds = if self.is_bot_in_guild() {
+            json!([{ "id": self.guild.id, "unavailable": true }])
+        } else {
+            json!([])
+        };
         let mut ready = json!({
             "v": 10, "user_settings": {}, "user": user, "session_type": "normal", "session_id": session,
             "resume_gateway_url": resume_url, "relationships": [], "private_channels": [], "presences": [],
-            "guilds": [{ "id": self.guild.id, "unavailable": true }], "guild_join_requests": [],
+            "guilds": guilds, "guild_join_requests": [],
             "geo_ordered_rtc_regions": [], "game_relationships": [], "auth": {},
             "application": { "id": self.application.id, "flags": 0 }, "_trace": ["discord-sim"],
         });

@@ -47,6 +47,23 @@ pub(crate) struct Notified {
 pub(crate) struct Reaction {
     pub(crate) emoji: &'static str,
     pub(crate) users: BTreeSet<Id>,
+    /// Whose reaction is a super reaction. A person can have both kinds.
+    pub(crate) super_users: BTreeSet<Id>,
+}
+
+impl Reaction {
+    /// Everybody who has the reaction, of either kind.
+    pub(crate) fn everybody(&self) -> BTreeSet<Id> {
+        self.users.union(&self.super_users).copied().collect()
+    }
+
+    pub(crate) fn of_kind(&mut self, is_super: bool) -> &mut BTreeSet<Id> {
+        if is_super {
+            &mut self.super_users
+        } else {
+            &mut self.users
+        }
+    }
 }
 
 #[derive(Clone, Debug)]

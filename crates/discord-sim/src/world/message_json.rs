@@ -99,11 +99,11 @@ impl World {
 }
 
 fn reaction_json(reaction: &Reaction, viewer: Id) -> Value {
-    let count = reaction.users.len();
+    let (normal, burst) = (reaction.users.len(), reaction.super_users.len());
     json!({
-        "emoji": emoji_json(reaction.emoji), "count": count,
-        "count_details": { "burst": 0, "normal": count }, "burst_colors": [], "me_burst": false,
-        "burst_me": false, "me": reaction.users.contains(&viewer), "burst_count": 0,
+        "emoji": emoji_json(reaction.emoji), "count": normal + burst,
+        "count_details": { "burst": burst, "normal": normal }, "burst_colors": [], "me_burst": false,
+        "burst_me": false, "me": reaction.users.contains(&viewer), "burst_count": burst,
     })
 }
 

@@ -1,7 +1,12 @@
 //! Actions of moderators and administrators: roles, channels, other people's messages, the bot's permissions.
 
-use super::people::Role;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::people::{Member, Role};
 use super::permissions::{Overwrite, OverwriteSubject, Permissions};
+use super::setup::BOT_ROLE;
 use super::state::World;
 use crate::api_error::ApiError;
 use crate::ids::Id;
@@ -40,6 +45,58 @@ impl World {
         member.roles = roles;
         self.emit_member(user);
         Ok(())
+    }
+
+    /// Keeps a member from acting, until some time from now.
+    pub(crate) fn time_out(&mut self, user: Id, time: Duration) -> Result<(), ApiError> {
+        let member = self.members.get_mut(&user).ok_or_else(ApiError::unknown_member)?;
+        member.timed_out_until = Some(Timestamp::now() + time);
+        self.emit_member(user);
+        Ok(())
+    }
+
+    /// Only members with the role see the channel from now on.
+    pub(crate) fn hide_except_from(&mut self, channel: Id, role: Id) -> Result<(), ApiError> {
+        let everyone = self.guild.id;
+        let (view, none) = (Permissions::VIEW_CHANNEL, Permissions::NONE);
+        let place = self.channel_mut(channel)?;
+        for (subject, allow, deny) in [(everyone, none, view), (role, view, none)] {
+            let subject = OverwriteSubject::Role(subject);
+            place.overwrites.push(Overwrite { subject, allow, deny });
+        }
+        let json = place.json(everyone);
+        self.emit_channel("CHANNEL_UPDATE", json);
+        Ok(())
+    }
+
+    /// Somebody removes the bot from the guild. Its commands there go with it.
+    pub(crate) fn kick_bot(&mut self) {
+        self.members.remove(&self.application.id);
+        self.commands.retain(|command| command.guild.is_none());
+        self.emit_guild_deleted(false);
+    }
+
+    /// Somebody invites the bot again. It has only its own role.
+    pub(crate) fn invite_bot(&mut self) {
+        let bot = self.application.id;
+        let member = Member {
+            user: bot,
+            roles: vec![BOT_ROLE],
+            joined: Timestamp::now(),
+            timed_out_until: None,
+        };
+        self.members.insert(bot, member);
+        self.emit_guild_created();
+    }
+
+    /// An outage of the guild begins or ends. Its events are not sent meanwhile, nor later.
+    pub(crate) fn set_guild_available(&mut self, is_available: bool) {
+        self.is_guild_available = is_available;
+        if is_available {
+            self.emit_guild_created();
+        } else {
+            self.emit_guild_deleted(true);
+        }
     }
 
     /// Deletes a role, also from its members.

@@ -22,6 +22,7 @@ pub(crate) struct Member {
     pub(crate) user: Id,
     pub(crate) roles: Vec<Id>,
     pub(crate) joined: Timestamp,
+    pub(crate) timed_out_until: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug)]
@@ -67,7 +68,7 @@ impl Member {
         json!({
             "roles": self.roles, "nick": null, "avatar": null, "banner": null, "premium_since": null,
             "joined_at": iso(self.joined), "deaf": false, "mute": false, "pending": false, "flags": 0,
-            "communication_disabled_until": null,
+            "communication_disabled_until": self.timed_out_until.map(iso),
         })
     }
 }

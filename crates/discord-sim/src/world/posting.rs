@@ -51,7 +51,10 @@ impl World {
             origin: setting.origin,
             only_for: setting.only_for,
         };
-        self.fill(&mut message, draft);
+        let allowed = draft.allowed.clone();
+        fill(&mut message, draft);
+        // Discord notifies of a new message only: neither of an edit nor of a deferred response that is filled in.
+        message.notified = self.pinged(&message, &allowed);
         let place = self.channel_mut(channel)?;
         place.last_message = Some(id);
         place.messages.insert(id, message.clone());
@@ -64,7 +67,7 @@ impl World {
         let mut message = self.channel(channel)?.message(id)?.clone();
         let was_loading = message.is_loading();
         message.flags = (message.flags & !(LOADING | SUPPRESS_EMBEDS)) | (draft.flags & SUPPRESS_EMBEDS);
-        self.fill(&mut message, draft);
+        fill(&mut message, draft);
         let empty = message.content.is_empty() && message.embeds.is_empty() && message.components.is_empty();
         if empty {
             return Err(ApiError::empty_message());
@@ -97,22 +100,6 @@ impl World {
 
     pub(crate) fn record_nonce(&mut self, channel: Id, nonce: String, message: Id) {
         self.nonces.insert((channel, nonce), message);
-    }
-
-    fn fill(&self, message: &mut StoredMessage, draft: MessageDraft) {
-        let rewritten = draft.content.is_some();
-        if let Some(content) = draft.content {
-            message.content = content;
-        }
-        if let Some(embeds) = draft.embeds {
-            message.embeds = embeds;
-        }
-        if let Some(components) = draft.components {
-            message.components = components;
-        }
-        if rewritten || message.reply_to.is_some() {
-            message.notified = self.pinged(message, &draft.allowed);
-        }
     }
 
     /// Who is notified: the mentions in the content that `allowed` and the author's permissions permit.
@@ -163,5 +150,17 @@ impl World {
             .filter(|m| pinged.everyone || pinged.users.contains(&m.user) || by_role(m))
             .map(|m| m.user)
             .collect()
+    }
+}
+
+fn fill(message: &mut StoredMessage, draft: MessageDraft) {
+    if let Some(content) = draft.content {
+        message.content = content;
+    }
+    if let Some(embeds) = draft.embeds {
+        message.embeds = embeds;
+    }
+    if let Some(components) = draft.components {
+        message.components = components;
     }
 }

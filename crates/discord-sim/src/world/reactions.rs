@@ -12,8 +12,15 @@ use crate::ids::Id;
 const MAX_EMOJI: usize = 20;
 
 impl World {
-    /// Adds a user's reaction to a message. A second one with the same emoji changes nothing.
-    pub(crate) fn react(&mut self, user: Id, channel: Id, message: Id, emoji: &str) -> Result<(), ApiError> {
+    /// Adds a user's reaction to a message. A second one of the same kind with the same emoji changes nothing.
+    pub(crate) fn react(
+        &mut self,
+        user: Id,
+        channel: Id,
+        message: Id,
+        emoji: &str,
+        is_super: bool,
+    ) -> Result<(), ApiError> {
         self.require(user, channel, Permissions::READ_MESSAGE_HISTORY)?;
         let may_start = self
             .permissions(user, channel)
@@ -28,19 +35,24 @@ impl World {
             .find(|reaction| reaction.emoji == emoji)
         {
             Some(reaction) => {
-                if !reaction.users.insert(user) {
+                if !reaction.of_kind(is_super).insert(user) {
                     return Ok(());
                 }
             }
             None if !may_start => return Err(ApiError::missing_permissions()),
             None if full => return Err(ApiError::too_many_reactions()),
-            None => place.reactions.push(Reaction {
-                emoji,
-                users: BTreeSet::from([user]),
-            }),
+            None => {
+                let mut reaction = Reaction {
+                    emoji,
+                    users: BTreeSet::new(),
+                    super_users: BTreeSet::new(),
+                };
+                reaction.of_kind(is_super).insert(user);
+                place.reactions.push(reaction);
+            }
         }
         let message = place.clone();
-        self.emit_reaction(true, &message, emoji, user);
+        self.emit_reaction(true, &message, emoji, user, is_super);
         Ok(())
     }
 
@@ -52,6 +64,7 @@ impl World {
         channel: Id,
         message: Id,
         emoji: &str,
+        is_super: bool,
     ) -> Result<(), ApiError> {
         let needed = if actor == whose {
             Permissions::NONE
@@ -63,13 +76,13 @@ impl World {
         let mut removed = false;
         place.reactions.retain_mut(|reaction| {
             if reaction.emoji == emoji {
-                removed = reaction.users.remove(&whose);
+                removed = reaction.of_kind(is_super).remove(&whose);
             }
-            !reaction.users.is_empty()
+            !reaction.everybody().is_empty()
         });
         let message = place.clone();
         if removed {
-            self.emit_reaction(false, &message, emoji, whose);
+            self.emit_reaction(false, &message, emoji, whose, is_super);
         }
         Ok(())
     }
@@ -102,20 +115,30 @@ impl World {
         Ok(())
     }
 
-    /// The users who reacted with an emoji, in the order of ids, after `after`.
+    /// The users who reacted with an emoji, by one kind of reaction, in the order of ids, after `after`.
     pub(crate) fn reactors(
         &self,
-        actor: Id,
         channel: Id,
         message: Id,
-        emoji: &str,
+        (emoji, is_super): (&str, bool),
         after: Id,
         limit: usize,
     ) -> Result<Vec<Id>, ApiError> {
-        let emoji =
-            self.check_reaction_access(actor, channel, message, emoji, Permissions::READ_MESSAGE_HISTORY)?;
+        let emoji = self.check_reaction_access(
+            self.application.id,
+            channel,
+            message,
+            emoji,
+            Permissions::READ_MESSAGE_HISTORY,
+        )?;
         let message: &StoredMessage = self.channel(channel)?.message(message)?;
-        let users = message.reaction(emoji).map(|reaction| &reaction.users);
+        let users = message.reaction(emoji).map(|reaction| {
+            if is_super {
+                &reaction.super_users
+            } else {
+                &reaction.users
+            }
+        });
         let next = Id(after.0.saturating_add(1));
         Ok(users
             .into_iter()

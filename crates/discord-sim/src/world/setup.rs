@@ -16,7 +16,7 @@ use crate::ids::{Id, IdSource};
 const FIRST_CHANNEL: Id = Id(1_200_000_000_000_000_001);
 const FIRST_ROLE: Id = Id(1_300_000_000_000_000_001);
 const FIRST_PERSON: Id = Id(1_400_000_000_000_000_001);
-const BOT_ROLE: Id = Id(1_390_000_000_000_000_001);
+pub(super) const BOT_ROLE: Id = Id(1_390_000_000_000_000_001);
 const DEFAULT_OWNER: Id = Id(1_490_000_000_000_000_001);
 
 /// A description of a guild, its people and the bot. Ids that are `None` are assigned.
@@ -88,6 +88,7 @@ impl WorldSetup {
             commands: Vec::new(),
             interactions: HashMap::new(),
             gateway: GatewaySessions::new(self.gateway),
+            is_guild_available: true,
             nonces: HashMap::new(),
             ids: IdSource::default(),
         })
@@ -149,6 +150,7 @@ fn add_members(
             user: bot_user.id,
             roles: vec![BOT_ROLE],
             joined: now,
+            timed_out_until: None,
         },
     );
     users.insert(bot_user.id, bot_user);
@@ -182,6 +184,7 @@ fn add_members(
                 user: id,
                 roles,
                 joined: now,
+                timed_out_until: None,
             },
         );
         if users

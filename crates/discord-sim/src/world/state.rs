@@ -39,6 +39,8 @@ pub(crate) struct World {
     pub(crate) commands: Vec<RegisteredCommand>,
     pub(crate) interactions: HashMap<Id, Interaction>,
     pub(crate) gateway: GatewaySessions,
+    /// During an outage of the guild its events are not sent.
+    pub(crate) is_guild_available: bool,
     /// The message that an enforced nonce posted, by channel and nonce.
     pub(super) nonces: HashMap<(Id, String), Id>,
     pub(super) ids: IdSource,
@@ -47,6 +49,11 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn next_id(&mut self) -> Id {
         self.ids.next(Timestamp::now())
+    }
+
+    /// Whether the bot is a member of the guild.
+    pub(crate) fn is_bot_in_guild(&self) -> bool {
+        self.members.contains_key(&self.application.id)
     }
 
     pub(crate) fn user(&self, id: Id) -> Result<&User, ApiError> {

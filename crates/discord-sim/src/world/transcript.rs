@@ -73,7 +73,7 @@ impl World {
             _ = writeln!(out, "    [{}] ({id}{off})", label.unwrap_or_default());
         }
         for reaction in &message.reactions {
-            let who: Vec<&str> = reaction.users.iter().map(|user| self.name(*user)).collect();
+            let who: Vec<&str> = reaction.everybody().iter().map(|user| self.name(*user)).collect();
             _ = writeln!(out, "    {} {}", reaction.emoji, who.join(", "));
         }
         let notified: Vec<&str> = self

@@ -1,0 +1,42 @@
+//! The last line of a message's plain text, by which killgate knows its own messages again.
+//!
+//! It consists of the request's number and the first digits of the hash of its first record. The number alone is no
+//! identity: another ledger, or the same one after it was set back, uses it again.
+
+use crate::domain::request::Request;
+
+/// What a message is to its request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MarkedMessage {
+    OpenCard,
+    ClosedCard,
+    Result,
+    /// Says that a person's reaction does not count.
+    Note,
+}
+
+impl MarkedMessage {
+    const ALL: [Self; 4] = [Self::OpenCard, Self::ClosedCard, Self::Result, Self::Note];
+
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::OpenCard => "",
+            Self::ClosedCard => " · closed",
+            Self::Result => " · result",
+            Self::Note => " · note",
+        }
+    }
+}
+
+/// The line that marks a message of the request.
+pub fn mark_line(request: &Request, message: MarkedMessage) -> String {
+    format!("Request #{} · {}{}", request.id, request.mark, message.suffix())
+}
+
+/// What a message with this text is to the request; `None` if it is none of its messages.
+pub fn read_mark(text: &str, request: &Request) -> Option<MarkedMessage> {
+    let last = text.lines().last()?;
+    MarkedMessage::ALL
+        .into_iter()
+        .find(|message| last == mark_line(request, *message))
+}

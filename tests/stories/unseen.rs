@@ -1,0 +1,211 @@
+//! What people do while the bot cannot see it: the reactions are read again before anything is executed on them.
+
+use std::time::Duration;
+
+use discord_sim::{Fault, Message};
+use throwaway_postgres::victim::Victim;
+use throwaway_postgres::{SqlState, eventually};
+
+use crate::environment::{APPROVE, DENY, LIMIT, TestEnv, free_address};
+
+/// A request whose card Dora denies while the bot cannot see it.
+async fn denied_unseen(env: &TestEnv, begin: impl Fn(), end: impl Fn()) -> (Victim, Message) {
+    let victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    begin();
+    env.react("dora", &card, DENY);
+    end();
+    (victim, card)
+}
+
+async fn assert_denied(env: &TestEnv, (victim, card): (Victim, Message)) {
+    env.react("ben", &card, APPROVE);
+    env.assert_outcome(1, &card, "denied", "Denied").await;
+    assert!(victim.still_alive().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_denial_given_while_the_bot_had_lost_a_role_holds() {
+    let env = TestEnv::start().await;
+    env.sim.creates_role("seer");
+    for name in ["bot", "ana", "ben", "dora"] {
+        env.person(name).gains_role("seer");
+    }
+    env.sim.hides_channel(&env.incident_channel(), "seer");
+    let bot = env.person("bot");
+
+    let denied = denied_unseen(&env, || bot.loses_role("seer"), || bot.gains_role("seer")).await;
+
+    assert_denied(&env, denied).await;
+}
+
+#[tokio::test]
+async fn a_denial_given_while_the_bot_was_not_in_the_guild_holds_and_the_commands_return() {
+    let address = free_address();
+    let env = TestEnv::builder().http(&address).start().await;
+    wait_for_ready(&env, "200").await;
+
+    let victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    env.sim.kicks_bot();
+    let said = wait_for_ready(&env, "503").await;
+    assert!(said.contains("not in its guild"), "{said}");
+    assert!(env.log().contains("the bot is not in its guild"), "{}", env.log());
+    env.react("dora", &card, DENY);
+    assert!(env.sim.commands().is_empty());
+    env.sim.invites_bot();
+
+    assert_denied(&env, (victim, card)).await;
+    env.sim
+        .eventually(LIMIT, "the commands are there again", || {
+            env.sim.commands().contains(&"terminate".to_owned())
+        })
+        .await;
+    wait_for_ready(&env, "200").await;
+}
+
+/// Waits until `/readyz` answers with this status, and returns the answer.
+async fn wait_for_ready(env: &TestEnv, status: &str) -> String {
+    let answer = eventually("/readyz", async || {
+        let output = env.run_killgate(&["health", "--ready"]).await;
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        let is_ready = output.status.success();
+        Ok((is_ready == (status == "200")).then_some(said))
+    });
+    answer
+        .await
+        .unwrap_or_else(|error| panic!("{error}\n{}", env.log()))
+}
+
+#[tokio::test]
+async fn a_denial_given_while_the_guild_was_unavailable_holds() {
+    let env = TestEnv::start().await;
+    let sim = &env.sim;
+
+    let denied = denied_unseen(
+        &env,
+        || sim.guild_becomes_unavailable(),
+        || sim.guild_becomes_available(),
+    )
+    .await;
+
+    assert_denied(&env, denied).await;
+}
+
+#[tokio::test]
+async fn an_approval_given_while_reactions_cannot_be_read_counts_once_they_were() {
+    let env = TestEnv::start().await;
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+
+    let forbidden = Fault::Error {
+        status: 403,
+        code: 50001,
+    };
+    env.sim
+        .fails_next(1000, "GET /channels/*/messages/*/reactions/*", forbidden);
+    env.sim.guild_becomes_unavailable();
+    env.sim.guild_becomes_available();
+    env.react("ben", &card, APPROVE);
+    env.wait_for_event(1, "approved by ben", 1).await;
+    card.becomes("the card says what holds it up", |card| {
+        card.text().contains("reactions")
+    })
+    .await;
+    assert!(victim.still_alive().await.unwrap());
+    env.sim.fails_no_more();
+
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
+}
+
+#[tokio::test]
+async fn a_timed_out_approver_does_not_count_live() {
+    let env = TestEnv::start().await;
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+
+    env.person("ben").is_timed_out(Duration::from_secs(600));
+    env.react("ben", &card, APPROVE);
+
+    env.wait_for_event(1, "attempt_refused by ben: not_an_approver", 1)
+        .await;
+    assert!(victim.still_alive().await.unwrap());
+    env.react("dora", &card, APPROVE);
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+}
+
+#[tokio::test]
+async fn an_approver_who_was_timed_out_before_the_quorum_does_not_count() {
+    let env = TestEnv::builder()
+        .section("[approval]\napprovals = 2")
+        .start()
+        .await;
+    let victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    env.react("ben", &card, APPROVE);
+    env.wait_for_event(1, "approved by ben", 1).await;
+
+    env.person("ben").is_timed_out(Duration::from_secs(600));
+    env.react("dora", &card, APPROVE);
+
+    env.wait_for_event(1, "approval_removed by ben", 1).await;
+    assert!(victim.still_alive().await.unwrap());
+    env.react("otto", &card, APPROVE);
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
+}
+
+#[tokio::test]
+async fn an_approval_of_a_timed_out_approver_that_is_read_does_not_count() {
+    let mut env = TestEnv::start().await;
+    let victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+
+    env.kill_bot().await;
+    env.react("ben", &card, APPROVE);
+    env.person("ben").is_timed_out(Duration::from_secs(600));
+    env.start_bot().await;
+
+    env.wait_for_event(1, "attempt_refused by ben: not_an_approver", 1)
+        .await;
+    assert!(victim.still_alive().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_super_reaction_approves_and_a_normal_one_taken_back_leaves_it() {
+    let env = TestEnv::builder()
+        .section("[approval]\napprovals = 2")
+        .start()
+        .await;
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+
+    env.person("ben").super_reacts(&card, APPROVE);
+    env.wait_for_event(1, "approved by ben", 1).await;
+    env.react("ben", &card, APPROVE);
+    env.person("ben").takes_back(&card, APPROVE);
+    env.sim.guild_becomes_unavailable();
+    env.sim.guild_becomes_available();
+    env.react("dora", &card, APPROVE);
+
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    let events = env.events(1).await;
+    assert!(
+        !events.contains(&"approval_removed by ben".to_owned()),
+        "{events:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_super_reaction_denies_when_it_is_read() {
+    let env = TestEnv::start().await;
+    let sim = &env.sim;
+    let victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+
+    sim.guild_becomes_unavailable();
+    env.person("dora").super_reacts(&card, DENY);
+    sim.guild_becomes_available();
+
+    assert_denied(&env, (victim, card)).await;
+}
