@@ -169,7 +169,7 @@ async fn sigterm_with_a_locked_ledger_stops_in_time() {
     let config = BotConfig::default();
     let mut bot = start_bot(&env, &config).await;
     let (mut victim, card) = open_request(&env).await;
-    let posted = || env.log().contains("its card is posted");
+    let posted = || env.log().contains("card posted");
     env.sim.eventually(LIMIT, "that is recorded", posted).await;
     let other = Connection::open(env.folder.path().join("killgate.db")).expect("opened");
     other.execute_batch("begin immediate").expect("locked");
