@@ -1,28 +1,30 @@
 //! killgate: cancels or terminates PostgreSQL sessions from a Discord channel, once a second authorized person
 //! approved with a reaction.
 //!
-//! # The house
-//! | room | what is in it | may know |
+//! # The folders
+//! | module | what it contains | may import |
 //! |---|---|---|
-//! | [`domain`] | the rules, pure: no clock, no I/O, no async | nothing here |
-//! | [`desk`] | where requests live: takes what happened, asks the domain, records, acts | `domain` |
-//! | [`ledger`] | the append-only, hash-chained memory | `desk::ports`, `domain` |
-//! | [`postgres`] | the targets: connection, listing, signalling | `desk::ports`, `domain` |
-//! | [`discord`] | the only place that knows serenity: commands, reactions, cards | `desk`, `domain` |
-//! | [`config`] | file and environment become validated settings | `domain` |
-//! | [`operations`] | puts it together: run, audit, health and metrics | everything |
+//! | [`domain`] | every rule about requests. Pure: no clock, no I/O, no async | nothing |
+//! | [`common`] | [`common::backoff`] and [`common::check_result`] | nothing |
+//! | [`workflow`] | a request from question to result | `domain`, `common` |
+//! | [`postgres`] | the target servers: connecting, listing sessions, signalling | `domain`, `common`, `workflow::ports` |
+//! | [`ledger`] | the append-only, hash-chained record | `domain`, `common`, `workflow::ports`, `postgres::connection`, `postgres::connection_manager`, `postgres::error` |
+//! | [`discord`] | commands, reactions, cards, results; the only folder that uses serenity | `domain`, `common`, `workflow::ports`, `workflow::refusal`, `workflow::input`, `workflow::handle`, `workflow::EngineHandle` |
+//! | [`config`] | reads file and environment into the options of the other folders | `domain`, `common`, `discord`, `postgres`, `ledger` |
+//! | [`operations`] | starts everything; leadership, `check`, `audit`, health, metrics, logs | everything |
 //!
 //! # The life of a request
-//! 1. A command comes in: [`discord::commands`] reads it, [`desk::reception`] has the target looked at
-//!    ([`postgres`]), [`domain::asking`] says whether it may be asked.
-//! 2. `requested` is in the ledger before anybody sees the card, which the desk's courier brings to the
-//!    channel ([`discord::channel`], drawn by [`discord::render`]).
-//! 3. Reactions come in through [`discord::listener`], in Discord's order; [`domain::decision`] says what each
-//!    means. Meanwhile the desk watches the session, and the card follows the truth.
-//! 4. At the quorum `approved` and `executing` become durable in one append. Only then
-//!    [`domain::approval::Approved`] can be minted, the one value that [`postgres`] takes to signal anything.
-//! 5. One statement checks that the backend is still the one on the card, and signals it; the desk watches it end.
-//! 6. `finished` is recorded, the result is posted as a reply, and the card shows it.
+//! 1. A command arrives. [`discord::interactions`] reads it, [`workflow::handle`] takes a snapshot of the target's
+//!    sessions, and [`domain::creation`] decides whether it may be requested.
+//! 2. `requested` is durable in the ledger before anybody sees the card. [`discord::messages`] draws the card,
+//!    `discord::incident_channel` posts it.
+//! 3. Reactions arrive through `discord::event_handler`, in Discord's order. [`domain::decision`] decides what each
+//!    one means. Meanwhile the session is watched, and the card shows what changed.
+//! 4. With enough approvals, `approved` and `executing` become durable in one append. Only then can
+//!    [`domain::approval::Approved`] be created, the only value that [`postgres`] accepts for a signal.
+//! 5. One statement compares the backend with the one on the card and signals it. Then the session is watched until it
+//!    ends.
+//! 6. `finished` becomes durable, and the result is posted as a reply to the card.
 
 pub mod common;
 pub mod config;

@@ -17,14 +17,23 @@ pub struct Record {
     pub actor: Option<String>,
     event: String,
     action: Option<String>,
-    pid: Option<i32>,
+    #[serde(default)]
+    backends: Vec<Backend>,
     why: Option<String>,
     outcome: Option<String>,
 }
 
+/// A session that a record is about.
+#[derive(Debug, Deserialize)]
+struct Backend {
+    pid: i32,
+}
+
 impl Record {
     pub fn asks_to_terminate(&self, pid: i32) -> bool {
-        self.event == "requested" && self.action.as_deref() == Some("terminate") && self.pid == Some(pid)
+        self.event == "requested"
+            && self.action.as_deref() == Some("terminate")
+            && self.backends.iter().any(|backend| backend.pid == pid)
     }
 
     /// Whether the request ends with this record.

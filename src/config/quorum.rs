@@ -5,7 +5,7 @@ use super::fault::{FaultCollector, Reported};
 use crate::domain::access::AccessGroup;
 
 /// The requesters, the approvers and the number of approvals, each with its place in the file.
-pub(super) struct QuorumCheck<'q> {
+pub(super) struct ApprovalSettings<'q> {
     pub(super) requesters: &'q Located<AccessGroup>,
     pub(super) approvers: &'q Located<AccessGroup>,
     /// `None` when the key has a fault.
@@ -14,7 +14,7 @@ pub(super) struct QuorumCheck<'q> {
     pub(super) whose: &'q str,
 }
 
-impl QuorumCheck<'_> {
+impl ApprovalSettings<'_> {
     /// Refuses settings under which no request could be approved. The members of roles are not known here, so groups with
     /// roles pass.
     pub(super) fn check(&self, faults: &FaultCollector<'_>) -> Result<(), Reported> {

@@ -11,7 +11,7 @@ use super::connection::PostgresAddress;
 use super::fault::{FaultCollector, FileSpan, Reported};
 use super::paths::BasePath;
 use super::protect::ProtectKeys;
-use super::quorum::QuorumCheck;
+use super::quorum::ApprovalSettings;
 use super::reference;
 use super::secret::Environment;
 use super::section::ConfigSection;
@@ -150,7 +150,7 @@ impl SharedRules {
     fn into_policy(self, faults: &FaultCollector<'_>, whose: &str) -> Result<TargetPolicy, Reported> {
         let protection = self.protect.into_protection();
         let (requesters, approvers) = (self.access.requesters?, self.access.approvers?);
-        let quorum = QuorumCheck {
+        let quorum = ApprovalSettings {
             requesters: &requesters,
             approvers: &approvers,
             approvals: self.approval.approvals.as_ref().ok(),

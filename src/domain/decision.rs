@@ -19,11 +19,11 @@ pub enum RequestCommand<'a> {
     /// Its card is in the channel.
     CardPosted { message: MessageId },
     /// A person's approving reaction is on the card.
-    Approve { by: &'a Person, seen: Seen },
+    Approve { by: &'a Person, source: ReactionSource },
     /// A person's approving reaction is no longer on the card.
     RemoveApproval { by: UserId },
     /// A person's denying reaction is on the card.
-    Deny { by: &'a Person, seen: Seen },
+    Deny { by: &'a Person, source: ReactionSource },
     /// The reactions on the card were read.
     ReconcileReactions(&'a CardReactions),
     /// The approvers were looked up again, because the request needs several.
@@ -44,7 +44,7 @@ pub enum RequestCommand<'a> {
 
 /// How a reaction became known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seen {
+pub enum ReactionSource {
     /// As an event, when the person reacted.
     Live,
     /// It was on the card when the reactions were read. Reading it again is not another attempt.
@@ -111,7 +111,7 @@ pub fn decide(request: &Request, command: RequestCommand<'_>, context: DecisionC
             RequestEvent::Finished(resolution).into()
         }
         (RequestState::Open, command) => decide_open(request, command, context),
-        (_, RequestCommand::Approve { by, seen } | RequestCommand::Deny { by, seen }) => {
+        (_, RequestCommand::Approve { by, source } | RequestCommand::Deny { by, source }) => {
             let reason = if by.bot {
                 RefusalReason::Bot
             } else {
@@ -119,7 +119,7 @@ pub fn decide(request: &Request, command: RequestCommand<'_>, context: DecisionC
             };
             Decision {
                 notify: Vec::new(),
-                ..refuse_attempt(request, by, reason, seen)
+                ..refuse_attempt(request, by, reason, source)
             }
         }
         _ => Decision::default(),
@@ -139,8 +139,8 @@ fn decide_open(request: &Request, command: RequestCommand<'_>, context: Decision
                 notify: Vec::new(),
             }
         }
-        RequestCommand::Approve { by, seen } => approve(request, by, seen, context),
-        RequestCommand::Deny { by, seen } => deny(request, by, seen, context),
+        RequestCommand::Approve { by, source } => approve(request, by, source, context),
+        RequestCommand::Deny { by, source } => deny(request, by, source, context),
         // Also past the expiry: an approval that was taken back must not count, whatever comes next.
         RequestCommand::RemoveApproval { by } if request.approvals.contains(&by) => {
             RequestEvent::ApprovalRemoved { actor: by }.into()
@@ -171,9 +171,9 @@ fn decide_open(request: &Request, command: RequestCommand<'_>, context: Decision
     }
 }
 
-fn approve(request: &Request, by: &Person, seen: Seen, context: DecisionContext<'_>) -> Decision {
+fn approve(request: &Request, by: &Person, source: ReactionSource, context: DecisionContext<'_>) -> Decision {
     if let Some(reason) = refused_approval(request, by, context) {
-        return refuse_attempt(request, by, reason, seen);
+        return refuse_attempt(request, by, reason, source);
     }
     if request.approvals.contains(&by.id) {
         return Decision::default();
@@ -213,16 +213,16 @@ fn may_approve_at(by: &Person, access: &Access, now: Timestamp) -> bool {
     access.may_approve(by) && by.timed_out_until.is_none_or(|until| until <= now)
 }
 
-fn deny(request: &Request, by: &Person, seen: Seen, context: DecisionContext<'_>) -> Decision {
+fn deny(request: &Request, by: &Person, source: ReactionSource, context: DecisionContext<'_>) -> Decision {
     if by.bot {
-        return refuse_attempt(request, by, RefusalReason::Bot, seen);
+        return refuse_attempt(request, by, RefusalReason::Bot, source);
     }
     let resolution = if by.id == request.details.requester {
         Resolution::without_signal(Outcome::Withdrawn, "the requester withdrew it")
     } else if context.access.may_approve(by) {
         Resolution::without_signal(Outcome::Denied, "an approver denied it")
     } else {
-        return refuse_attempt(request, by, RefusalReason::NotAnApprover, seen);
+        return refuse_attempt(request, by, RefusalReason::NotAnApprover, source);
     };
     RequestEvent::Finished(resolution.closed_by(by.id)).into()
 }
@@ -238,7 +238,7 @@ fn reconcile(request: &Request, reactions: &CardReactions, context: DecisionCont
         let denied = if request.has_expired(context.now) {
             expiry().into()
         } else {
-            deny(request, person, Seen::Read, context)
+            deny(request, person, ReactionSource::Read, context)
         };
         let is_over = matches!(denied.events.last(), Some(RequestEvent::Finished(_)));
         decision.events.extend(denied.events);
@@ -304,9 +304,9 @@ fn execution(
 
 /// Records the attempt, unless it is one too many or was only read again, and notifies the person of the first one.
 /// Bots are not notified.
-fn refuse_attempt(request: &Request, by: &Person, reason: RefusalReason, seen: Seen) -> Decision {
+fn refuse_attempt(request: &Request, by: &Person, reason: RefusalReason, source: ReactionSource) -> Decision {
     let recorded = request.attempts.get(&by.id).copied().unwrap_or(0);
-    let is_repeated = seen == Seen::Read && (recorded > 0 || by.bot);
+    let is_repeated = source == ReactionSource::Read && (recorded > 0 || by.bot);
     if is_repeated || recorded >= ATTEMPTS_RECORDED {
         return Decision::default();
     }

@@ -76,21 +76,26 @@ impl WatchedSession {
     }
 
     /// Updates it with what `snapshot` shows; whether anything changed that the card shows.
-    fn observe(&mut self, details: &RequestDetails, backend: &RequestedBackend, seen: &Seen<'_>) -> bool {
-        let taken_at = seen.snapshot.taken_at;
+    fn observe(
+        &mut self,
+        details: &RequestDetails,
+        backend: &RequestedBackend,
+        observed: &ObservedTarget<'_>,
+    ) -> bool {
+        let taken_at = observed.snapshot.taken_at;
         let is_older = self.seen_at.is_some_and(|seen_at| seen_at > taken_at);
-        if is_older && details.server == seen.snapshot.server {
+        if is_older && details.server == observed.snapshot.server {
             // It was on its way when the request was made, and says nothing about what happened since.
             return false;
         }
-        match binding::status(details, backend, seen.snapshot) {
+        match binding::status(details, backend, observed.snapshot) {
             BindingStatus::Lapsed(detail) => {
                 let is_new = self.lapsed.is_none();
                 self.lapsed = Some(detail);
                 is_new
             }
             BindingStatus::Holds(session) => {
-                self.update(taken_at, session, seen.locks.all_waiters(session.pid))
+                self.update(taken_at, session, observed.locks.all_waiters(session.pid))
             }
         }
     }
@@ -112,7 +117,7 @@ impl WatchedSession {
     }
 }
 
-struct Seen<'a> {
+struct ObservedTarget<'a> {
     snapshot: &'a Snapshot,
     locks: LockGraph,
 }
@@ -160,7 +165,7 @@ impl Engine {
                 return Ok(());
             }
         };
-        let seen = Seen {
+        let observed = ObservedTarget {
             locks: LockGraph::from_snapshot(&snapshot),
             snapshot: &snapshot,
         };
@@ -171,7 +176,7 @@ impl Engine {
             .map(|request| (request.id, request.details.clone()))
             .collect();
         for (id, details) in on_target {
-            self.observe_request(id, &details, &seen).await?;
+            self.observe_request(id, &details, &observed).await?;
         }
         Ok(())
     }
@@ -181,7 +186,7 @@ impl Engine {
         &mut self,
         id: RequestId,
         details: &RequestDetails,
-        seen: &Seen<'_>,
+        observed: &ObservedTarget<'_>,
     ) -> Result<(), LedgerError> {
         let open = self.open_requests.entry(id).or_default();
         if open.sessions.is_empty() {
@@ -189,7 +194,7 @@ impl Engine {
         }
         let mut is_changed = false;
         for (watched, backend) in open.sessions.iter_mut().zip(&details.backends) {
-            is_changed |= watched.observe(details, backend, seen);
+            is_changed |= watched.observe(details, backend, observed);
         }
         let lapsed: Option<Vec<_>> = open
             .sessions

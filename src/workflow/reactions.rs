@@ -9,7 +9,7 @@ use super::engine::Engine;
 use super::input::FetchedReactions;
 use super::open_request::QuorumCheckState;
 use super::ports::{LedgerError, MessageRef, UserReaction, Vote};
-use crate::domain::decision::{QuorumCheck, RequestCommand, Seen};
+use crate::domain::decision::{QuorumCheck, ReactionSource, RequestCommand};
 use crate::domain::ids::{ChannelId, MessageId, Person, RequestId, UserId};
 use crate::domain::request::Request;
 
@@ -43,7 +43,7 @@ impl Engine {
             }
         }
         match member {
-            Some(member) => self.vote(id, vote, &member, Seen::Live).await,
+            Some(member) => self.vote(id, vote, &member, ReactionSource::Live).await,
             None => Ok(()),
         }
     }
@@ -59,18 +59,23 @@ impl Engine {
             return Ok(());
         };
         let is_standing = open.reads.note_looked_up(vote, user);
-        match member.filter(|_| is_standing) {
-            Some(member) => self.vote(id, vote, member, Seen::Read).await?,
-            // Who left the guild has no roles in it, so their reaction cannot count.
-            None => {}
+        // Who left the guild has no roles in it, so their reaction cannot count.
+        if let Some(member) = member.filter(|_| is_standing) {
+            self.vote(id, vote, member, ReactionSource::Read).await?;
         }
         self.continue_execution(id).await
     }
 
-    async fn vote(&mut self, id: RequestId, vote: Vote, by: &Person, seen: Seen) -> Result<(), LedgerError> {
+    async fn vote(
+        &mut self,
+        id: RequestId,
+        vote: Vote,
+        by: &Person,
+        source: ReactionSource,
+    ) -> Result<(), LedgerError> {
         let command = match vote {
-            Vote::Approve => RequestCommand::Approve { by, seen },
-            Vote::Deny => RequestCommand::Deny { by, seen },
+            Vote::Approve => RequestCommand::Approve { by, source },
+            Vote::Deny => RequestCommand::Deny { by, source },
         };
         self.apply(id, command).await?;
         self.continue_execution(id).await

@@ -11,7 +11,7 @@ use killgate::domain::access::{Access, AccessGroup};
 use killgate::domain::creation::{
     CreationContext, CreationError, NewRequest, SessionSelector, create_request,
 };
-use killgate::domain::decision::{DecisionContext, QuorumCheck, RequestCommand, Seen, decide};
+use killgate::domain::decision::{DecisionContext, QuorumCheck, ReactionSource, RequestCommand, decide};
 use killgate::domain::event::{
     Action, BackendResolution, Binding, RequestDetails, RequestEvent, RequestedBackend, Resolution,
 };
@@ -53,13 +53,19 @@ fn who_may_do_what_and_when() {
         "approve",
         APPROVE,
         &REQUEST_STATES,
-        reaction(|by| RequestCommand::Approve { by, seen: Seen::Live }),
+        reaction(|by| RequestCommand::Approve {
+            by,
+            source: ReactionSource::Live,
+        }),
     );
     check_table(
         "deny",
         DENY,
         &REQUEST_STATES,
-        reaction(|by| RequestCommand::Deny { by, seen: Seen::Live }),
+        reaction(|by| RequestCommand::Deny {
+            by,
+            source: ReactionSource::Live,
+        }),
     );
     check_table(
         "retract",
@@ -239,8 +245,8 @@ fn request_in_state(state: &str) -> Request {
 }
 
 fn open_request(requester: UserId, pid: i32) -> Request {
-    let requested = RequestEvent::Requested(Box::new(details(requester, pid)));
-    Request::start(RequestId(1), "4f2a91c0", &requested).expect("an open request")
+    let event = RequestEvent::Requested(Box::new(details(requester, pid)));
+    Request::start(RequestId(1), "4f2a91c0", &event).expect("an open request")
 }
 
 /// The result of `/terminate 4711`.

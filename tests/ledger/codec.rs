@@ -1,5 +1,7 @@
 //! A record as a line of the export: nothing is lost, and nothing is read that was not written so.
 
+use std::fmt::Write as _;
+
 use killgate::ledger::record::{RecordError, decode, encode};
 use proptest::prelude::{ProptestConfig, any, proptest};
 use serde_json::{Value, json};
@@ -34,10 +36,10 @@ proptest! {
 /// The line of this object, with the hash of its content: what a forger would write.
 fn sealed(value: &Value) -> String {
     let content = serde_json_canonicalizer::to_string(value).expect("JSON");
-    let hash: String = Sha256::digest(content)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let mut hash = String::new();
+    for byte in Sha256::digest(content) {
+        write!(hash, "{byte:02x}").expect("a string takes everything");
+    }
     let mut value = value.clone();
     value["hash"] = hash.into();
     serde_json_canonicalizer::to_string(&value).expect("JSON")

@@ -82,7 +82,7 @@ pub(crate) async fn what_was_acknowledged_is_there_after_a_restart(place: &impl 
         entries,
         [whole(1, 0), vec![requested(2, 9, pid(7), BOB)]].concat()
     );
-    let order: Vec<_> = acknowledged.iter().map(|record| record.seq()).collect();
+    let order: Vec<_> = acknowledged.iter().map(Recorded::seq).collect();
     assert_eq!(order, [1, 2, 3, 4, 5, 6]);
     drop(ledger);
     let recalled = recall(&place.open().await).await;
@@ -113,7 +113,7 @@ pub(crate) async fn appends_of_many_at_once_stay_whole_and_in_order(place: &impl
     for acknowledged in tasks.join_all().await {
         let first = acknowledged[0].seq();
         assert_eq!(
-            acknowledged.iter().map(|record| record.seq()).collect::<Vec<_>>(),
+            acknowledged.iter().map(Recorded::seq).collect::<Vec<_>>(),
             (first..first + 5).collect::<Vec<_>>()
         );
         places.insert(first);
@@ -145,7 +145,7 @@ pub(crate) async fn only_what_must_be_gone_on_with_is_recalled(place: &impl Plac
     assert_eq!(numbers(&recalled.records), BTreeSet::from([3, 4, 5]));
     assert_eq!(recalled.undelivered, owed(&[5]));
     assert_eq!(recalled.next_id, RequestId(6));
-    assert!(recalled.records.is_sorted_by_key(|record| record.seq()));
+    assert!(recalled.records.is_sorted_by_key(Recorded::seq));
 }
 
 pub(crate) async fn an_ended_request_is_owed_until_it_is_settled(place: &impl Place) {
@@ -239,7 +239,7 @@ pub(crate) async fn a_refused_append_does_no_harm_to_those_made_at_the_same_mome
     assert_eq!(numbers(&recalled.records), expected.into_iter().collect());
     assert_eq!(recalled.records.len(), 151);
     assert!(
-        recalled.records.iter().map(|record| record.seq()).eq(1..=151),
+        recalled.records.iter().map(Recorded::seq).eq(1..=151),
         "no number is left out"
     );
 }

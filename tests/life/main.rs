@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 
 use fixtures::{ASKED_AT, HASH, OPEN_FOR, access, everybody, open_request};
 use killgate::domain::approval::Approved;
-use killgate::domain::decision::{CardReactions, DecisionContext, QuorumCheck, RequestCommand, Seen, decide};
+use killgate::domain::decision::{
+    CardReactions, DecisionContext, QuorumCheck, ReactionSource, RequestCommand, decide,
+};
 use killgate::domain::event::{BackendResolution, LedgerEntry, Recorded, RequestEvent, Resolution};
 use killgate::domain::identity::Pid;
 use killgate::domain::ids::{MessageId, Person, UserId};
@@ -78,19 +80,19 @@ fn prepare(step: &Step, people: &[Person], request: &Request) -> Prepared {
 }
 
 fn command<'a>(step: &Step, people: &'a [Person], prepared: &'a Prepared) -> RequestCommand<'a> {
-    let seen = Seen::Live;
+    let source = ReactionSource::Live;
     match step {
         Step::Read(_) => RequestCommand::ReconcileReactions(&prepared.reactions),
         Step::Check(_) => RequestCommand::ConfirmQuorum(&prepared.check),
         Step::Continue => RequestCommand::ContinueExecution,
         Step::Approve(who) => RequestCommand::Approve {
             by: &people[*who],
-            seen,
+            source,
         },
         Step::Retract(who) => RequestCommand::RemoveApproval { by: people[*who].id },
         Step::Deny(who) => RequestCommand::Deny {
             by: &people[*who],
-            seen,
+            source,
         },
         Step::Tick => RequestCommand::CheckExpiry,
         Step::Lapse => RequestCommand::Lapse {

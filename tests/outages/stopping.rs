@@ -124,9 +124,7 @@ async fn sigterm_with_an_unresponsive_target_or_ledger_stops_in_time() {
     target.drop_data(true);
     env.person("ben").reacts(&card, APPROVE);
     env.sim
-        .eventually(LIMIT, "it is executed", || {
-            env.log().contains("approved; signalling")
-        })
+        .eventually(LIMIT, "it is executed", || env.log().contains(" executing"))
         .await;
     assert!(bot.stop("with a silent target").await.success());
     target.drop_data(false);

@@ -114,8 +114,8 @@ fn verify_one_result(env: &TestEnv, number: u64) {
 /// Compares the error that the session's client received with the ledger.
 fn verify_session(case: &Case, requests: &BTreeMap<u64, RequestRecords>) {
     let of_session = requests.values().filter(|request| {
-        request.requested["pid"] == case.pid
-            && micros(&request.requested["backend_start"]) == case.backend_start_us
+        let backend = &request.requested["backends"][0];
+        backend["pid"] == case.pid && micros(&backend["backend_start"]) == case.backend_start_us
     });
     let outcomes: Vec<_> = of_session
         .map(|request| (request.requested["action"].as_str(), request.outcome()))

@@ -1,7 +1,7 @@
 //! The effect of a reaction on an open card.
 
 use killgate::domain::decision::{
-    CardReactions, Decision, DecisionContext, QuorumCheck, RequestCommand, Seen, decide,
+    CardReactions, Decision, DecisionContext, QuorumCheck, ReactionSource, RequestCommand, decide,
 };
 use killgate::domain::event::{RefusalReason, RequestDetails, RequestEvent};
 use killgate::domain::ids::UserId;
@@ -93,8 +93,8 @@ fn an_approval_counts_while_reactions_are_unread_and_is_executed_once_they_are_r
         has_unread_reactions: true,
         ..context(SOON, &access)
     };
-    let (by, seen) = (&person(APPROVER), Seen::Live);
-    let decision = decide(&open_request(1), RequestCommand::Approve { by, seen }, unread);
+    let (by, source) = (&person(APPROVER), ReactionSource::Live);
+    let decision = decide(&open_request(1), RequestCommand::Approve { by, source }, unread);
     assert_eq!(only_event(decision), approved(APPROVER));
 
     let waiting = request_after(1, &[approved(APPROVER)]);
@@ -192,11 +192,11 @@ fn a_request_with_zero_approvals_still_needs_one() {
 
 #[test]
 fn an_approval_just_before_the_expiry_counts() {
-    let (by, seen) = (&person(APPROVER), Seen::Live);
+    let (by, source) = (&person(APPROVER), ReactionSource::Live);
     let decision = at(
         last_moment(),
         &open_request(1),
-        RequestCommand::Approve { by, seen },
+        RequestCommand::Approve { by, source },
     );
     assert_eq!(decision.events, [approved(APPROVER), executing(&[APPROVER])]);
 }
@@ -208,9 +208,9 @@ fn a_quorum_without_signals_left_ends_as_limited() {
         signal_budget: 0,
         ..context(SOON, &access)
     };
-    let (by, seen) = (&person(APPROVER), Seen::Live);
+    let (by, source) = (&person(APPROVER), ReactionSource::Live);
     let [counted, end] = <[RequestEvent; 2]>::try_from(
-        decide(&open_request(1), RequestCommand::Approve { by, seen }, given).events,
+        decide(&open_request(1), RequestCommand::Approve { by, source }, given).events,
     )
     .expect("the approval and the end");
     assert_eq!(counted, approved(APPROVER));

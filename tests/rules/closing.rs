@@ -1,6 +1,6 @@
 //! How an open request ends without a signal, and what can happen to a request that is no longer open.
 
-use killgate::domain::decision::{Decision, RequestCommand, Seen};
+use killgate::domain::decision::{Decision, ReactionSource, RequestCommand};
 use killgate::domain::event::{RefusalReason, RequestEvent, Resolution};
 use killgate::domain::ids::MessageId;
 use killgate::domain::outcome::Outcome;
@@ -40,10 +40,10 @@ fn a_request_expires_exactly_at_its_expiry() {
 
 #[test]
 fn a_reaction_after_the_expiry_only_expires_the_request() {
-    let (by, seen) = (&person(APPROVER), Seen::Live);
+    let (by, source) = (&person(APPROVER), ReactionSource::Live);
     for command in [
-        RequestCommand::Approve { by, seen },
-        RequestCommand::Deny { by, seen },
+        RequestCommand::Approve { by, source },
+        RequestCommand::Deny { by, source },
     ] {
         let expected = Decision {
             events: vec![

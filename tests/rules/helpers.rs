@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use killgate::domain::access::Access;
-use killgate::domain::decision::{Decision, DecisionContext, RequestCommand, Seen, decide};
+use killgate::domain::decision::{Decision, DecisionContext, ReactionSource, RequestCommand, decide};
 use killgate::domain::event::{BackendResolution, RequestEvent, Resolution};
 use killgate::domain::identity::Pid;
 use killgate::domain::ids::{Person, UserId};
@@ -65,7 +65,7 @@ pub(crate) fn approve(request: &Request, by: UserId) -> Decision {
         request,
         RequestCommand::Approve {
             by: &person(by),
-            seen: Seen::Live,
+            source: ReactionSource::Live,
         },
     )
 }
@@ -76,7 +76,7 @@ pub(crate) fn deny(request: &Request, by: UserId) -> Decision {
         request,
         RequestCommand::Deny {
             by: &person(by),
-            seen: Seen::Live,
+            source: ReactionSource::Live,
         },
     )
 }

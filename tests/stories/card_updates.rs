@@ -86,7 +86,7 @@ async fn the_card_of_a_parallel_worker_is_about_its_leader(right: SignalRight) {
 
     env.assert_outcome(1, &card, "cancelled", "Cancelled").await;
     assert_eq!(victim.ended().await.unwrap(), SqlState::QUERY_CANCELED);
-    assert_eq!(env.ledger().await[0]["pid"], victim.pid());
+    assert_eq!(env.ledger().await[0]["backends"][0]["pid"], victim.pid());
 }
 
 test_with_both_rights! {

@@ -34,14 +34,14 @@ async fn every_log_line_about_a_request_has_its_number_and_no_query_text() {
         .collect();
     let of_second: Vec<_> = lines.iter().filter(|line| line["request"] == 2).collect();
     for message in [
-        "asked for",
-        "its card is posted",
-        "an attempt does not count",
+        "requested",
+        "card posted",
+        "attempt refused",
         "approved",
-        "approved; signalling",
-        "ended",
+        "executing",
+        "finished",
         // From the card publisher and the Discord client.
-        "the reactions are not offered; it is tried again",
+        "the reactions could not be added; trying again later",
         "trying again",
     ] {
         assert!(

@@ -84,7 +84,7 @@ impl ApiClient {
         .await
     }
 
-    /// The oldest [`PAGE_SIZE`] of the messages after `after`, newest first.
+    /// The oldest `PAGE_SIZE` of the messages after `after`, newest first.
     pub async fn messages_after(
         &self,
         channel_id: ChannelId,

@@ -3,7 +3,7 @@
 //! | file | what is in it |
 //! |---|---|
 //! | `mod` | [`ApiClient`], a cheap handle on one connection pool (HTTP/1.1, keep-alive, no Nagle) |
-//! | `application`, `guild`, `commands`, [`messages`], `reactions`, `interactions` | typed calls, one file per subject |
+//! | `application`, `guild`, `commands`, `messages`, `reactions`, `interactions` | typed calls, one file per subject |
 //! | `call` | [`ApiCall`], a call before it is sent, and its [`RetryPolicy`] |
 //! | `send` | sends a call, with rate limits, retries and time limit |
 //! | `rate_limits` | the state of Discord's rate limits |

@@ -19,7 +19,7 @@ pub struct BlockingTree<'a> {
     /// The age of the oldest query among the waiters.
     pub longest_wait: Option<Duration>,
     /// The first waiters, each after the blocker through which the shortest path leads to the root. At most
-    /// [`MAX_BRANCHES`], or one more where that is all of them.
+    /// `MAX_BRANCHES`, or one more where that is all of them.
     pub branches: Vec<TreeBranch<'a>>,
 }
 

@@ -207,7 +207,7 @@ pub(crate) async fn submits(
     Ok(Json(json!({ "interaction": id })))
 }
 
-/// RoleNames by name.
+/// Roles, by name.
 #[derive(Debug, Deserialize)]
 pub(crate) struct RoleNames {
     roles: Vec<String>,

@@ -68,8 +68,8 @@ impl ConnectionStatus {
             if without_bot_prefix(data["token"].as_str()) != world.application.token {
                 return OpcodeReply::Close(4004);
             }
-            let shard = &data["shard"];
-            if !shard.is_null() && *shard != json!([0, 1]) {
+            let shard_info = &data["shard"];
+            if !shard_info.is_null() && *shard_info != json!([0, 1]) {
                 return OpcodeReply::Close(4010);
             }
             let Some(intents) = data["intents"].as_u64().map(Intents) else {
@@ -96,7 +96,7 @@ impl ConnectionStatus {
             world
                 .gateway
                 .open_session(session.clone(), intents, self.connection);
-            let ready = world.ready(&session, &resume_url, shard.clone());
+            let ready = world.ready(&session, &resume_url, shard_info.clone());
             world
                 .gateway
                 .emit_to(&session, &GatewayEvent::new("READY", Intents::NONE, ready));

@@ -1,6 +1,6 @@
 //! Embeds: their limits, and the form in which Discord returns them.
 //!
-//! Source: Discord's page "Message Resource", section "Embed RateLimits".
+//! Source: Discord's page "Message Resource", section "Embed Limits".
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};

@@ -1,6 +1,6 @@
 //! Whom a message notifies: `allowed_mentions` and the mentions in its content.
 //!
-//! Source: Discord's page "Message Resource", section "AllowedMentions Mentions Object".
+//! Source: Discord's page "Message Resource", section "Allowed Mentions Object".
 
 use serde_json::Value;
 
