@@ -16,7 +16,7 @@ async fn a_request_lapses_when_its_session_ends_by_itself(right: SignalRight) {
 
     let result = env.assert_outcome(1, &card, "lapsed", "Lapsed").await;
     assert!(ended.elapsed() < Duration::from_secs(15), "{:?}", ended.elapsed());
-    assert!(result.contains("has ended by itself"), "{result}");
+    assert!(result.contains("ended by itself"), "{result}");
 }
 
 async fn a_cancel_request_lapses_when_its_query_ends_by_itself(right: SignalRight) {
@@ -27,10 +27,7 @@ async fn a_cancel_request_lapses_when_its_query_ends_by_itself(right: SignalRigh
     assert_eq!(victim.ended().await.unwrap(), SqlState::SUCCESSFUL_COMPLETION);
 
     let result = env.assert_outcome(1, &card, "lapsed", "Lapsed").await;
-    assert!(
-        result.contains("the query has ended") || result.contains("The query has ended"),
-        "{result}"
-    );
+    assert!(result.contains("The query ended by itself"), "{result}");
     assert!(victim.still_alive().await.unwrap());
 }
 
