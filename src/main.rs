@@ -6,23 +6,25 @@ use std::process::ExitCode;
 use clap::Parser;
 use killgate::config::{self, ConfigFaults};
 use killgate::operations::arguments::{Arguments, AuditCommand, CliCommand, ConfigArgument};
-use killgate::operations::logging::log_to_stderr;
-use killgate::operations::{check, core_dumps, health, ledger_tools, run};
+use killgate::operations::logging::{log_to_stderr, start_metrics};
+use killgate::operations::{check, health, ledger_tools, process_limits, run};
 use killgate::postgres::guard::guard_sql;
 
 /// The exit status for an unusable configuration.
 const UNUSABLE_CONFIG: u8 = 2;
 
 fn main() -> ExitCode {
-    core_dumps::disable();
+    process_limits::disable_core_dumps();
     match Arguments::parse().command {
         CliCommand::Run { config, log_format } => {
             let settings = match read_config(&config, config::load) {
                 Ok(settings) => settings,
                 Err(exit) => return exit,
             };
-            log_to_stderr(log_format);
-            exit_code(run::run(settings).map(|()| ExitCode::SUCCESS))
+            let log = log_to_stderr(log_format);
+            process_limits::raise_descriptor_limit();
+            let result = start_metrics(&log).and_then(|metrics| run::run(settings, metrics));
+            exit_code(result.map(|()| ExitCode::SUCCESS))
         }
         CliCommand::Check { config, json } => match read_config(&config, config::load) {
             Ok(settings) => exit_code(check::check(&settings, json).map(status)),
@@ -45,6 +47,12 @@ fn main() -> ExitCode {
         CliCommand::Audit(AuditCommand::Verify { config, expect }) => {
             match read_config(&config, config::load_ledger) {
                 Ok(ledger) => exit_code(ledger_tools::verify(&ledger, expect.as_deref()).map(status)),
+                Err(exit) => exit,
+            }
+        }
+        CliCommand::Audit(AuditCommand::Report { config, request }) => {
+            match read_config(&config, config::load_ledger) {
+                Ok(ledger) => exit_code(ledger_tools::report(&ledger, request).map(status)),
                 Err(exit) => exit,
             }
         }

@@ -40,6 +40,9 @@ _killgate() {
             killgate__subcmd__audit,help)
                 cmd="killgate__subcmd__audit__subcmd__help"
                 ;;
+            killgate__subcmd__audit,report)
+                cmd="killgate__subcmd__audit__subcmd__report"
+                ;;
             killgate__subcmd__audit,verify)
                 cmd="killgate__subcmd__audit__subcmd__verify"
                 ;;
@@ -48,6 +51,9 @@ _killgate() {
                 ;;
             killgate__subcmd__audit__subcmd__help,help)
                 cmd="killgate__subcmd__audit__subcmd__help__subcmd__help"
+                ;;
+            killgate__subcmd__audit__subcmd__help,report)
+                cmd="killgate__subcmd__audit__subcmd__help__subcmd__report"
                 ;;
             killgate__subcmd__audit__subcmd__help,verify)
                 cmd="killgate__subcmd__audit__subcmd__help__subcmd__verify"
@@ -73,6 +79,9 @@ _killgate() {
             killgate__subcmd__help__subcmd__audit,export)
                 cmd="killgate__subcmd__help__subcmd__audit__subcmd__export"
                 ;;
+            killgate__subcmd__help__subcmd__audit,report)
+                cmd="killgate__subcmd__help__subcmd__audit__subcmd__report"
+                ;;
             killgate__subcmd__help__subcmd__audit,verify)
                 cmd="killgate__subcmd__help__subcmd__audit__subcmd__verify"
                 ;;
@@ -97,7 +106,7 @@ _killgate() {
             return 0
             ;;
         killgate__subcmd__audit)
-            opts="-h --help export verify help"
+            opts="-h --help export verify report help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -137,7 +146,7 @@ _killgate() {
             return 0
             ;;
         killgate__subcmd__audit__subcmd__help)
-            opts="export verify help"
+            opts="export verify report help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -178,6 +187,20 @@ _killgate() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        killgate__subcmd__audit__subcmd__help__subcmd__report)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         killgate__subcmd__audit__subcmd__help__subcmd__verify)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -185,6 +208,28 @@ _killgate() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        killgate__subcmd__audit__subcmd__report)
+            opts="-h --config --request --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -283,7 +328,7 @@ _killgate() {
             return 0
             ;;
         killgate__subcmd__help__subcmd__audit)
-            opts="export verify"
+            opts="export verify report"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -297,6 +342,20 @@ _killgate() {
             return 0
             ;;
         killgate__subcmd__help__subcmd__audit__subcmd__export)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        killgate__subcmd__help__subcmd__audit__subcmd__report)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -42,10 +42,11 @@ complete -c killgate -n "__fish_killgate_using_subcommand check" -s h -l help -d
 complete -c killgate -n "__fish_killgate_using_subcommand health" -l config -d 'The configuration file' -r -F
 complete -c killgate -n "__fish_killgate_using_subcommand health" -l ready -d 'Asks whether it is the active replica, connected, and able to write its ledger. A standby is not'
 complete -c killgate -n "__fish_killgate_using_subcommand health" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c killgate -n "__fish_killgate_using_subcommand audit; and not __fish_seen_subcommand_from export verify help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c killgate -n "__fish_killgate_using_subcommand audit; and not __fish_seen_subcommand_from export verify help" -f -a "export" -d 'Prints the ledger, one JSON object a line, oldest first'
-complete -c killgate -n "__fish_killgate_using_subcommand audit; and not __fish_seen_subcommand_from export verify help" -f -a "verify" -d 'Verifies the hash chain and names the first broken record'
-complete -c killgate -n "__fish_killgate_using_subcommand audit; and not __fish_seen_subcommand_from export verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c killgate -n "__fish_killgate_using_subcommand audit; and not __fish_seen_subcommand_from export verify report help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c killgate -n "__fish_killgate_using_subcommand audit; and not __fish_seen_subcommand_from export verify report help" -f -a "export" -d 'Prints the ledger, one JSON object a line, oldest first'
+complete -c killgate -n "__fish_killgate_using_subcommand audit; and not __fish_seen_subcommand_from export verify report help" -f -a "verify" -d 'Verifies the hash chain and names the first broken record'
+complete -c killgate -n "__fish_killgate_using_subcommand audit; and not __fish_seen_subcommand_from export verify report help" -f -a "report" -d 'Prints what happened to one request, as Markdown for a post-mortem'
+complete -c killgate -n "__fish_killgate_using_subcommand audit; and not __fish_seen_subcommand_from export verify report help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c killgate -n "__fish_killgate_using_subcommand audit; and __fish_seen_subcommand_from export" -l config -d 'The configuration file' -r -F
 complete -c killgate -n "__fish_killgate_using_subcommand audit; and __fish_seen_subcommand_from export" -l since -d 'Only records of this time or later (RFC 3339)' -r
 complete -c killgate -n "__fish_killgate_using_subcommand audit; and __fish_seen_subcommand_from export" -l request -d 'Only records of the request with this number' -r
@@ -53,8 +54,12 @@ complete -c killgate -n "__fish_killgate_using_subcommand audit; and __fish_seen
 complete -c killgate -n "__fish_killgate_using_subcommand audit; and __fish_seen_subcommand_from verify" -l config -d 'The configuration file' -r -F
 complete -c killgate -n "__fish_killgate_using_subcommand audit; and __fish_seen_subcommand_from verify" -l expect -d 'A hash from an earlier verification, which must still be in the chain' -r
 complete -c killgate -n "__fish_killgate_using_subcommand audit; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c killgate -n "__fish_killgate_using_subcommand audit; and __fish_seen_subcommand_from report" -l config -d 'The configuration file' -r -F
+complete -c killgate -n "__fish_killgate_using_subcommand audit; and __fish_seen_subcommand_from report" -l request -d 'The number of the request' -r
+complete -c killgate -n "__fish_killgate_using_subcommand audit; and __fish_seen_subcommand_from report" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c killgate -n "__fish_killgate_using_subcommand audit; and __fish_seen_subcommand_from help" -f -a "export" -d 'Prints the ledger, one JSON object a line, oldest first'
 complete -c killgate -n "__fish_killgate_using_subcommand audit; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Verifies the hash chain and names the first broken record'
+complete -c killgate -n "__fish_killgate_using_subcommand audit; and __fish_seen_subcommand_from help" -f -a "report" -d 'Prints what happened to one request, as Markdown for a post-mortem'
 complete -c killgate -n "__fish_killgate_using_subcommand audit; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c killgate -n "__fish_killgate_using_subcommand guard-sql" -l role -d 'The login role that the bot uses. It is created without a password when it does not exist' -r
 complete -c killgate -n "__fish_killgate_using_subcommand guard-sql" -s h -l help -d 'Print help'
@@ -66,3 +71,4 @@ complete -c killgate -n "__fish_killgate_using_subcommand help; and not __fish_s
 complete -c killgate -n "__fish_killgate_using_subcommand help; and not __fish_seen_subcommand_from run check health audit guard-sql help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c killgate -n "__fish_killgate_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "export" -d 'Prints the ledger, one JSON object a line, oldest first'
 complete -c killgate -n "__fish_killgate_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "verify" -d 'Verifies the hash chain and names the first broken record'
+complete -c killgate -n "__fish_killgate_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "report" -d 'Prints what happened to one request, as Markdown for a post-mortem'

@@ -43,6 +43,8 @@ pub struct ActiveReplica {
 pub enum ReplicaExit {
     /// The process was asked to stop, and everything that must finish has finished.
     Stopped,
+    /// It stopped, and a statement that signals may still be on its way: nobody may take over before the lease ends.
+    Interrupted,
     /// Another replica has taken over.
     Deposed,
 }
@@ -116,7 +118,7 @@ impl ActiveReplica {
             } else {
                 warn!("the engine still waits for the ledger, which is read again at the next start");
                 engine.abort();
-                EngineExit::Stopped
+                EngineExit::Interrupted
             }
         };
         if let Err(error) = connection.stop().await {
@@ -124,6 +126,7 @@ impl ActiveReplica {
         }
         match stopped {
             EngineExit::Stopped => Ok(ReplicaExit::Stopped),
+            EngineExit::Interrupted => Ok(ReplicaExit::Interrupted),
             EngineExit::Ledger(LedgerError::Deposed) => Ok(ReplicaExit::Deposed),
             EngineExit::Ledger(error) => Err(anyhow::Error::new(error).context("the ledger cannot be used")),
         }

@@ -83,6 +83,16 @@ pub enum AuditCommand {
         #[arg(long)]
         expect: Option<String>,
     },
+    /// Prints what happened to one request, as Markdown for a post-mortem.
+    ///
+    /// Exits with 0, 1 when there is no such request or the ledger is broken, 2 when the configuration is unusable.
+    Report {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// The number of the request.
+        #[arg(long)]
+        request: u64,
+    },
 }
 
 #[derive(Debug, clap::Args)]

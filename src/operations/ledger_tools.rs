@@ -1,4 +1,4 @@
-//! `killgate audit`: exports or verifies the configured ledger, also while the bot runs. It reads only `[ledger]` of the
+//! `killgate audit`: exports, verifies or reports on the configured ledger, also while the bot runs. It reads only `[ledger]` of the
 //! configuration: the other secrets may not exist when the bot is stopped.
 
 use std::io::{self, BufWriter, ErrorKind};
@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, ErrorKind};
 use anyhow::Context;
 
 use super::audit::{self, ExportFilter};
-use super::leadership;
+use super::{leadership, report};
 use crate::config::LedgerLocation;
 use crate::domain::ids::RequestId;
 use crate::domain::timestamp::Timestamp;
@@ -37,6 +37,16 @@ pub fn verify(ledger: &LedgerLocation, expect: Option<&str>) -> anyhow::Result<b
     let verdict = audit::verify(open_reader(ledger)?.as_mut(), expect)?;
     println!("{verdict}");
     Ok(verdict.is_intact())
+}
+
+/// Prints the report on a request, and returns whether the ledger has one with this number.
+pub fn report(ledger: &LedgerLocation, request: u64) -> anyhow::Result<bool> {
+    let report = report::report(open_reader(ledger)?.as_mut(), RequestId(request))?;
+    match &report {
+        Some(report) => print!("{report}"),
+        None => eprintln!("killgate: the ledger has no request {request}"),
+    }
+    Ok(report.is_some())
 }
 
 /// Opens the configured ledger read-only.

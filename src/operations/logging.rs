@@ -9,6 +9,7 @@ use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gau
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::time::sleep;
 use tracing::warn;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::{LevelFilter, ParseError, Targets};
 use tracing_subscriber::fmt;
 use tracing_subscriber::fmt::format::JsonFields;
@@ -36,14 +37,36 @@ const BUCKETS: [f64; 13] = [
 /// The values of the label `command`.
 const COMMANDS: [&str; 4] = ["sessions", "cancel", "terminate", "requests"];
 
+const LOG_LINES_DROPPED: &str = "killgate_log_lines_dropped_total";
+
+/// How many log lines wait for the reader of standard error, at most. Further ones are dropped and counted.
+const MAX_WAITING_LINES: usize = 4_096;
+
 /// How often measured durations are put into their buckets.
 const UPKEEP_INTERVAL: Duration = Duration::from_mins(1);
 
-/// Sends log lines to standard error, also for a panic. `RUST_LOG` selects them; the default is `info`.
-pub fn log_to_stderr(format: LogFormat) {
+/// The log. When it is dropped, the waiting lines are written, unless the reader has stalled for a second.
+pub struct LogOutput {
+    dropped_lines: ErrorCounter,
+    _writer: WorkerGuard,
+}
+
+/// Sends log lines to standard error, also for a panic. `RUST_LOG` selects them; the default is `info`. A thread of its
+/// own writes them, so that a reader that stalls delays nothing.
+#[must_use = "lines are written until it is dropped"]
+pub fn log_to_stderr(format: LogFormat) -> LogOutput {
+    let (writer, guard) = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(MAX_WAITING_LINES)
+        .thread_name("log")
+        .finish(std::io::stderr());
+    let output = LogOutput {
+        dropped_lines: writer.error_counter(),
+        _writer: guard,
+    };
     let (filter, error) = read_filter(std::env::var("RUST_LOG").ok().as_deref());
     let lines = fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(writer)
         // When standard error is closed, reporting the error would panic.
         .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
@@ -59,6 +82,7 @@ pub fn log_to_stderr(format: LogFormat) {
     if let Some(error) = error {
         warn!(%error, "RUST_LOG is invalid, so info is used; an example is killgate=debug,info");
     }
+    output
 }
 
 /// The filter in `text`, or the default and the error in `text`.
@@ -73,16 +97,32 @@ fn read_filter(text: Option<&str>) -> (Targets, Option<ParseError>) {
 
 /// Periodically puts measured durations into their buckets until it is cancelled. The library keeps each of them until
 /// somebody reads the metrics, which may never happen.
-pub async fn run_upkeep(metrics: PrometheusHandle) {
+pub async fn run_upkeep(metrics: Metrics) {
     loop {
         sleep(UPKEEP_INTERVAL).await;
-        metrics.run_upkeep();
+        metrics.prometheus.run_upkeep();
     }
 }
 
-/// Installs the metrics. The handle renders them as Prometheus text.
-pub fn start_metrics() -> anyhow::Result<PrometheusHandle> {
-    let handle = PrometheusBuilder::new()
+/// The metrics of the process.
+#[derive(Clone)]
+pub struct Metrics {
+    prometheus: PrometheusHandle,
+    dropped_lines: ErrorCounter,
+}
+
+impl Metrics {
+    /// All metrics as Prometheus text.
+    pub fn render(&self) -> String {
+        let dropped = u64::try_from(self.dropped_lines.dropped_lines()).unwrap_or(u64::MAX);
+        counter!(LOG_LINES_DROPPED).absolute(dropped);
+        self.prometheus.render()
+    }
+}
+
+/// Installs the metrics.
+pub fn start_metrics(log: &LogOutput) -> anyhow::Result<Metrics> {
+    let prometheus = PrometheusBuilder::new()
         .set_buckets(&BUCKETS)
         .and_then(PrometheusBuilder::install_recorder)
         .context("the metrics could not be installed")?;
@@ -109,9 +149,16 @@ pub fn start_metrics() -> anyhow::Result<PrometheusHandle> {
         "1 if this replica is active and its ledger is writable."
     );
     describe_gauge!("killgate_active", "1 on the active replica.");
+    describe_counter!(
+        LOG_LINES_DROPPED,
+        "Log lines that were dropped because standard error was not read."
+    );
     describe_gauge!("killgate_build_info", "Always 1; the version is in its label.");
     register_all();
-    Ok(handle)
+    Ok(Metrics {
+        prometheus,
+        dropped_lines: log.dropped_lines.clone(),
+    })
 }
 
 /// Sets the metrics of a standby.

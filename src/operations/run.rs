@@ -1,39 +1,47 @@
 //! `killgate run`: stands by and is the active replica in turn, until the process is asked to stop.
 
 use std::convert::Infallible;
-use std::net::TcpListener;
 use std::sync::Arc;
 
 use anyhow::Context;
 use metrics::gauge;
-use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tracing::{error, info};
+use tracing::info;
 
 use super::active_replica::{ActiveReplica, ReplicaExit};
 use super::http::{self, HealthSources};
 use super::leadership::Leadership;
-use super::logging::{self, start_metrics};
+use super::logging::{self, Metrics};
 use super::{bootstrap, degraded};
 use crate::config::Settings;
 use crate::discord::bot::DiscordStatus;
 use crate::ledger::postgres::HighWaterMark;
+use crate::workflow::ports::Ledger;
+
+/// What `/readyz` says of a standby.
+const STANDBY: &str = "standby";
 
 /// Runs the bot until SIGTERM or SIGINT.
-pub fn run(settings: Settings) -> anyhow::Result<()> {
+pub fn run(settings: Settings, metrics: Metrics) -> anyhow::Result<()> {
     let mut runtime = runtime()?;
     let mut signals = {
         let _context = runtime.enter();
         StopSignals::register()?
     };
+    let http_address = settings.http;
     let process = Process {
-        metrics: start_metrics()?,
-        listener: settings.http.map(http::listen).transpose()?,
         settings: Arc::new(settings),
+        metrics,
+        gateway: watch::Sender::new(DiscordStatus::Disconnected),
+        ledger: watch::Sender::new(None),
+        waiting: watch::Sender::new(STANDBY.to_owned()),
         high_water_mark: HighWaterMark::default(),
     };
+    if let Some(address) = http_address {
+        http::serve_in_background(http::listen(address)?, process.health_sources())?;
+    }
     let stop = watch::Sender::new(false);
     loop {
         let exit = runtime.block_on(async {
@@ -46,7 +54,7 @@ pub fn run(settings: Settings) -> anyhow::Result<()> {
         runtime.shutdown_background();
         match exit? {
             ReplicaExit::Deposed if !*stop.borrow() => info!("another replica has taken over; standing by"),
-            ReplicaExit::Deposed | ReplicaExit::Stopped => return Ok(()),
+            ReplicaExit::Deposed | ReplicaExit::Interrupted | ReplicaExit::Stopped => return Ok(()),
         }
         runtime = self::runtime()?;
     }
@@ -65,9 +73,13 @@ fn runtime() -> anyhow::Result<Runtime> {
 /// What outlives a run.
 struct Process {
     settings: Arc<Settings>,
-    metrics: PrometheusHandle,
-    /// Serves health and metrics.
-    listener: Option<TcpListener>,
+    metrics: Metrics,
+    /// Whether the bot is connected to Discord and in its guild.
+    gateway: watch::Sender<DiscordStatus>,
+    /// The ledger, while this replica is the active one.
+    ledger: watch::Sender<Option<Arc<dyn Ledger>>>,
+    /// Why this replica is not the active one.
+    waiting: watch::Sender<String>,
     high_water_mark: HighWaterMark,
 }
 
@@ -79,43 +91,37 @@ impl Process {
         let targets = bootstrap::open_targets(&self.settings);
         tokio::spawn(bootstrap::update_target_gauges(targets.clone()));
         tokio::spawn(logging::run_upkeep(self.metrics.clone()));
-        let gateway = watch::Sender::new(DiscordStatus::Disconnected);
-        let ledger = watch::Sender::new(None);
-        let waiting = watch::Sender::new("standby".to_owned());
-        self.serve(HealthSources {
-            gateway: gateway.subscribe(),
-            ledger: ledger.subscribe(),
-            waiting: waiting.subscribe(),
-            metrics: self.metrics.clone(),
-        })?;
+        self.gateway.send_replace(DiscordStatus::Disconnected);
+        self.ledger.send_replace(None);
+        self.waiting.send_replace(STANDBY.to_owned());
         let acquired = tokio::select! {
-            acquired = Leadership::acquire(&self.settings, &waiting, &self.high_water_mark) => acquired,
+            acquired = Leadership::acquire(&self.settings, &self.waiting, &self.high_water_mark) => acquired,
             _ = stop.wait_for(|stop| *stop) => return Ok(ReplicaExit::Stopped),
         };
         let leadership = match acquired {
             Err(error) if degraded::is_damage(&error) => {
-                degraded::report_until_stopped(error, &self.settings, &waiting, stop).await;
+                degraded::report_until_stopped(error, &self.settings, &self.waiting, stop).await;
                 return Ok(ReplicaExit::Stopped);
             }
             acquired => acquired?,
         };
-        ledger.send_replace(Some(leadership.ledger()));
+        self.ledger.send_replace(Some(leadership.ledger()));
         gauge!("killgate_active").set(1.0);
         let replica = ActiveReplica {
             settings: Arc::clone(&self.settings),
             targets,
             leadership: leadership.clone(),
-            gateway: gateway.clone(),
+            gateway: self.gateway.clone(),
             stop: stop.clone(),
         };
         let exit = replica.run().await;
-        gateway.send_replace(DiscordStatus::Disconnected);
-        ledger.send_replace(None);
+        self.gateway.send_replace(DiscordStatus::Disconnected);
+        self.ledger.send_replace(None);
         match exit {
             Ok(ReplicaExit::Stopped) => leadership.resign().await,
             Err(error) if degraded::is_damage(&error) => {
                 gauge!("killgate_active").set(0.0);
-                degraded::report_until_stopped(error, &self.settings, &waiting, stop).await;
+                degraded::report_until_stopped(error, &self.settings, &self.waiting, stop).await;
                 // It was held until now, so that no other replica could append to it.
                 leadership.resign().await;
             }
@@ -124,20 +130,13 @@ impl Process {
         Ok(ReplicaExit::Stopped)
     }
 
-    /// Serves health and metrics until the runtime ends.
-    fn serve(&self, sources: HealthSources) -> anyhow::Result<()> {
-        let Some(listener) = &self.listener else {
-            return Ok(());
-        };
-        let listener = listener
-            .try_clone()
-            .context("health and metrics cannot be served")?;
-        tokio::spawn(async move {
-            if let Err(error) = http::serve(listener, sources).await {
-                error!(%error, "health and metrics are no longer served");
-            }
-        });
-        Ok(())
+    fn health_sources(&self) -> HealthSources {
+        HealthSources {
+            gateway: self.gateway.subscribe(),
+            ledger: self.ledger.subscribe(),
+            waiting: self.waiting.subscribe(),
+            metrics: self.metrics.clone(),
+        }
     }
 }
 

@@ -1,10 +1,9 @@
 //! The statement that checks whether the session is still the approved one, and signals it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Statement};
 use tracing::debug;
@@ -12,30 +11,94 @@ use tracing::debug;
 use super::connection_manager::ConnectionManager;
 use super::server_info::PreparedStatements;
 use super::signal_answer::{self, SignalAttempt, another_server, not_sent};
+use super::sql;
 use crate::domain::approval::Approved;
 use crate::domain::event::RequestedBackend;
 use crate::domain::outcome::Outcome;
 use crate::domain::protection::ProtectionRules;
 use crate::domain::session::Session;
 use crate::domain::timestamp::Timestamp;
-use crate::workflow::ports::SignalResult;
+use crate::workflow::ports::{Lease, SignalResult};
 
 /// How often the statement is sent when the session changes its name each time. It was not signalled then.
 const MAX_ATTEMPTS: u32 = 3;
 
+/// When the statement may be executed.
+///
+/// The server reports its clock before the lease is confirmed. So the end of the lease, counted from that report, is not
+/// later than the real one, whatever the clocks of the three machines show and wherever this process is paused.
+#[derive(Clone, Copy)]
+struct SignalWindow {
+    /// The server's clock when it was read. An earlier time means that the clock was set back since.
+    from_micros: i64,
+    until_micros: i64,
+    /// When the statement may no longer be sent.
+    send_before: Instant,
+    /// How long its answer is waited for.
+    answer_by: Instant,
+}
+
 /// Signals each approved backend, at most once.
 pub(super) async fn signal(
     connection: &ConnectionManager<PreparedStatements>,
-    timeout: Duration,
+    deadline: Instant,
     approved: &Approved,
     protection: &ProtectionRules,
+    lease: &dyn Lease,
 ) -> Vec<SignalResult> {
-    let deadline = Instant::now() + timeout;
+    let window = match SignalWindow::open(connection, deadline, lease).await {
+        Ok(window) => window,
+        Err(result) => return vec![result; approved.backends().len()],
+    };
     let signals = approved
         .backends()
         .iter()
-        .map(|backend| signal_backend(connection, deadline, approved, backend, protection));
+        .map(|backend| signal_backend(connection, window, approved, backend, protection));
     join_all(signals).await
+}
+
+impl SignalWindow {
+    async fn open(
+        connection: &ConnectionManager<PreparedStatements>,
+        deadline: Instant,
+        lease: &dyn Lease,
+    ) -> Result<Self, SignalResult> {
+        let unreachable = |detail| not_sent(Outcome::Unreachable, detail);
+        let mut guard = connection
+            .acquire(deadline)
+            .await
+            .map_err(|error| unreachable(error.message))?;
+        let reading = guard.connection().client().query_typed(sql::CLOCK, &[]);
+        let answer = timeout_at(deadline, reading).await;
+        let from_micros = guard
+            .conclude(answer)
+            .map_err(|error| unreachable(format!("its clock could not be read: {error}")))?
+            .first()
+            .and_then(|row| row.try_get::<_, i64>("at").ok())
+            .ok_or_else(|| unreachable("its clock could not be read".to_owned()))?;
+        let read_at = Instant::now();
+        let answer_in = deadline.saturating_duration_since(read_at);
+        let confirmed = timeout_at(deadline, lease.confirm_lease()).await;
+        let lasts = match confirmed {
+            Ok(Ok(lasts)) => lasts.map_or(answer_in, |lasts| lasts.min(answer_in)),
+            Ok(Err(error)) => {
+                return Err(unreachable(format!(
+                    "the ledger did not confirm that this killgate may still act, so it was not asked: {error}"
+                )));
+            }
+            Err(_) => {
+                return Err(unreachable(
+                    "the ledger did not answer in time, so it was not asked".to_owned(),
+                ));
+            }
+        };
+        Ok(Self {
+            from_micros,
+            until_micros: from_micros.saturating_add(i64::try_from(lasts.as_micros()).unwrap_or(i64::MAX)),
+            send_before: read_at + lasts,
+            answer_by: deadline,
+        })
+    }
 }
 
 /// Signals one approved backend, at most once.
@@ -45,7 +108,7 @@ pub(super) async fn signal(
 /// checked. When they have changed the statement has not signalled: the new ones are checked, and it is sent again.
 async fn signal_backend(
     connection: &ConnectionManager<PreparedStatements>,
-    deadline: Instant,
+    window: SignalWindow,
     approved: &Approved,
     backend: &RequestedBackend,
     protection: &ProtectionRules,
@@ -55,7 +118,7 @@ async fn signal_backend(
         if let Some(rule) = protection.matching_rule(&session) {
             return not_sent(Outcome::Protected, format!("it is protected now: {rule}"));
         }
-        match attempt(connection, deadline, approved, (backend, &session), protection).await {
+        match attempt(connection, window, approved, (backend, &session), protection).await {
             SignalAttempt::Final(result) => return result,
             SignalAttempt::Renamed(renamed) => session = *renamed,
         }
@@ -71,8 +134,8 @@ async fn signal_backend(
 pub(super) async fn warm_up(client: &Client, statement: &Statement) -> Result<(), tokio_postgres::Error> {
     let (number, text, time) = (None::<i32>, None::<&str>, None::<i64>);
     let (request, approvers) = (None::<i64>, None::<&[&str]>);
-    let nothing: [&(dyn ToSql + Sync); 11] = [
-        &number, &text, &time, &time, &time, &text, &text, &text, &request, &text, &approvers,
+    let nothing: [&(dyn ToSql + Sync); 13] = [
+        &number, &text, &time, &time, &time, &text, &text, &text, &request, &text, &approvers, &time, &time,
     ];
     client.query(statement, &nothing).await.map(drop)
 }
@@ -80,12 +143,12 @@ pub(super) async fn warm_up(client: &Client, statement: &Statement) -> Result<()
 /// Sends the statement once. [`SignalAttempt::Renamed`] means that it certainly did not signal.
 async fn attempt(
     connection: &ConnectionManager<PreparedStatements>,
-    deadline: Instant,
+    window: SignalWindow,
     approved: &Approved,
     (backend, checked): (&RequestedBackend, &Session),
     protection: &ProtectionRules,
 ) -> SignalAttempt {
-    let guard = match connection.acquire(deadline).await {
+    let guard = match connection.acquire(window.send_before).await {
         Ok(guard) => guard,
         Err(unreachable) => return not_sent(Outcome::Unreachable, unreachable.message).into(),
     };
@@ -114,7 +177,7 @@ async fn attempt(
     let postmaster_start = server.postmaster_start.as_micros();
     let backend_start = identity.backend_start.as_micros();
     let query_start = identity.query_start.map(Timestamp::as_micros);
-    let parameters: [&(dyn ToSql + Sync); 11] = [
+    let parameters: [&(dyn ToSql + Sync); 13] = [
         &pid,
         &action,
         &postmaster_start,
@@ -126,15 +189,21 @@ async fn attempt(
         &request,
         &requester,
         &approvers,
+        &window.from_micros,
+        &window.until_micros,
     ];
     let sent_at = Instant::now();
+    if sent_at >= window.send_before {
+        guard.release();
+        return signal_answer::too_late().into();
+    }
     debug!("sending the signalling statement");
-    let answer = guard.run(statement, &parameters, deadline).await;
+    let answer = guard.run(statement, &parameters, window.answer_by).await;
     debug!(after = ?sent_at.elapsed(), "the signalling statement was answered");
     match answer {
         Ok(answer) => signal_answer::read(
             &answer,
-            (server, backend),
+            (server, backend, checked),
             protection,
             prepared.server_info.system_identifier,
         ),

@@ -51,10 +51,17 @@ pub(super) fn another_server() -> SignalResult {
     )
 }
 
+pub(super) fn too_late() -> SignalResult {
+    not_sent(
+        Outcome::Unreachable,
+        "the time in which the decision could be carried out was over before it was asked",
+    )
+}
+
 /// Reads an answer. If it cannot be read, the statement may have signalled.
 pub(super) fn read(
     answer: &StatementResult,
-    (approved_server, backend): (ServerIdentity, &RequestedBackend),
+    (approved_server, backend, checked): (ServerIdentity, &RequestedBackend, &Session),
     protection: &ProtectionRules,
     system_identifier: u64,
 ) -> SignalAttempt {
@@ -65,7 +72,12 @@ pub(super) fn read(
     match rows::verdict(row) {
         Err(error) => unknown(&format!("the server's answer could not be read: {error}")).into(),
         Ok(Some((name, detail))) => read_verdict(&name, detail, notice).into(),
-        Ok(None) => match explain(row, (approved_server, backend), protection, system_identifier) {
+        Ok(None) => match explain(
+            row,
+            (approved_server, backend, checked),
+            protection,
+            system_identifier,
+        ) {
             Ok(attempt) => attempt,
             // The verdict was read, and nothing was signalled.
             Err(error) => not_sent(
@@ -126,7 +138,7 @@ fn read_verdict(name: &str, detail: String, notice: Option<String>) -> SignalRes
 /// Why the statement's checks prevented the signal.
 fn explain(
     row: &Row,
-    (approved_server, backend): (ServerIdentity, &RequestedBackend),
+    (approved_server, backend, checked): (ServerIdentity, &RequestedBackend, &Session),
     protection: &ProtectionRules,
     system_identifier: u64,
 ) -> Result<SignalAttempt, tokio_postgres::Error> {
@@ -163,6 +175,16 @@ fn explain(
             )
             .into());
         }
+    }
+    let name = |session: &Session| {
+        (
+            session.user.clone(),
+            session.database.clone(),
+            session.application.clone(),
+        )
+    };
+    if name(&session) == name(checked) {
+        return Ok(too_late().into());
     }
     Ok(SignalAttempt::Renamed(Box::new(session)))
 }

@@ -76,6 +76,10 @@ pub(super) const SERVER_INFO: &str = "
 /// execution.
 pub(super) const PLAN_ONCE: &str = "SET plan_cache_mode = force_generic_plan";
 
+/// The server's clock, as [`signal`] compares it.
+pub(super) const CLOCK: &str =
+    "SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::int8 AS at";
+
 /// Every session except killgate's own connection.
 pub(super) fn listing() -> String {
     format!(
@@ -132,7 +136,8 @@ pub(super) fn signal_through_guard() -> String {
 /// One row: the process with the pid `$1`, and a verdict if everything about it is as approved. `$2` is the action,
 /// `$3` the postmaster's start, `$4` `backend_start`, `$5` `query_start`. `$6` is the user, `$7` the database and `$8`
 /// the application, which were checked against the protection rules before. `$9` is the request, `$10` its requester,
-/// `$11` its approvers.
+/// `$11` its approvers. `$12` and `$13` are the times between which the server must reach it, by its own clock: a statement
+/// that waits longer, in a paused process or a slow network, signals nothing.
 ///
 /// The row is read once and materialized, so that the checked row is the returned one. The signal functions are called
 /// within a CASE, which evaluates only the branch that it takes.
@@ -160,6 +165,8 @@ fn signal(verdict: &str, condition: &str) -> String {
                            OR $2::text = 'cancel' AND seen.state IN ('active', 'fastpath function call')
                               AND seen.query_start = $5::int8)
                       AND {condition}
+                      AND (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::int8
+                          BETWEEN $12::int8 AND $13::int8
                      THEN {verdict} END AS verdict
          FROM server LEFT JOIN seen ON true"
     )

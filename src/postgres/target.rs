@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{Mutex, watch};
+use tokio::time::Instant;
 
 use super::activity::ActivityReader;
 use super::connection::ConnectOptions;
@@ -16,7 +17,7 @@ use crate::domain::approval::Approved;
 use crate::domain::identity::Pid;
 use crate::domain::protection::ProtectionRules;
 use crate::domain::session::{Session, Snapshot};
-use crate::workflow::ports::{Freshness, SignalResult, Target, TargetUnreachable};
+use crate::workflow::ports::{Freshness, Lease, SignalResult, Target, TargetUnreachable};
 
 /// How long to wait for a statement's answer, including the wait for the connection.
 #[derive(Clone, Copy, Debug)]
@@ -107,8 +108,14 @@ impl Target for PostgresTarget {
         Arc::clone(&self.activity).snapshot(freshness).await
     }
 
-    async fn signal(&self, approved: &Approved, protection: &ProtectionRules) -> Vec<SignalResult> {
-        signal::signal(&self.connection, self.timeouts.signalling, approved, protection).await
+    async fn signal(
+        &self,
+        approved: &Approved,
+        protection: &ProtectionRules,
+        lease: &dyn Lease,
+    ) -> Vec<SignalResult> {
+        let deadline = Instant::now() + self.timeouts.signalling;
+        signal::signal(&self.connection, deadline, approved, protection, lease).await
     }
 
     async fn find_session(&self, pid: Pid) -> Result<Option<Session>, TargetUnreachable> {

@@ -200,10 +200,10 @@ impl Engine {
                 .flat_map(|session| session.waiters().iter().copied())
                 .collect(),
         };
-        let inputs = self.inputs.clone();
+        let (inputs, ledger) = (self.inputs.clone(), Arc::clone(&self.ledger));
         let executing = async move {
-            let protection = &target.policy.protection;
-            let resolution = execute(&approved, &execution, target.target.as_ref(), protection).await;
+            let (target, protection) = (target.target.as_ref(), &target.policy.protection);
+            let resolution = execute(&approved, &execution, target, protection, ledger.as_ref()).await;
             // The engine is gone only when the process ends; the outcome is then unknown, as recorded.
             let _ = inputs
                 .send(EngineInput::ExecutionFinished {

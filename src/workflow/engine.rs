@@ -35,6 +35,8 @@ const RETRY_LEDGER_EVERY: Duration = Duration::from_secs(2);
 pub enum EngineExit {
     /// It was asked to stop.
     Stopped,
+    /// It was asked to stop, and a statement that signals may still be on its way.
+    Interrupted,
     /// The ledger can no longer be relied on.
     Ledger(LedgerError),
 }
@@ -109,7 +111,8 @@ impl Engine {
                 biased;
                 () = sleep_until_or_forever(stop_by) => {
                     info!("not everything was finished before the stop; the next start takes up the rest");
-                    return EngineExit::Stopped;
+                    let is_executing = self.open_requests.values().any(|open| open.is_executing);
+                    return if is_executing { EngineExit::Interrupted } else { EngineExit::Stopped };
                 }
                 () = sleep_until(self.next_expiry()), if !self.is_ledger_failing => self.expire_requests().await,
                 () = sleep_until(next_retry), if self.is_ledger_failing => {

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 
 use super::input::WaiterPids;
-use super::ports::{Freshness, SignalResult, Target};
+use super::ports::{Freshness, Lease, SignalResult, Target};
 use crate::domain::approval::Approved;
 use crate::domain::binding::is_unaffected;
 use crate::domain::event::{Action, BackendResolution, Binding, RequestedBackend, Resolution};
@@ -42,9 +42,10 @@ pub(super) async fn execute(
     execution: &Execution,
     target: &dyn Target,
     protection: &ProtectionRules,
+    lease: &dyn Lease,
 ) -> Resolution {
     let began = Instant::now();
-    let results = target.signal(approved, protection).await;
+    let results = target.signal(approved, protection, lease).await;
     if results.contains(&SignalResult::Sent) {
         histogram!("killgate_approval_to_signal_seconds")
             .record(execution.approved_at.elapsed().as_secs_f64());

@@ -24,9 +24,17 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
 }
 
+/// The right to act on what the ledger acknowledged.
+#[async_trait]
+pub trait Lease: Send + Sync {
+    /// Confirms that no other process has taken over. Returns for how long after the call none can; `None`: for as long
+    /// as this process lives.
+    async fn confirm_lease(&self) -> Result<Option<Duration>, LedgerError>;
+}
+
 /// The append-only record of all requests. What it acknowledged survives a crash and the loss of power.
 #[async_trait]
-pub trait Ledger: Send + Sync {
+pub trait Ledger: Lease {
     /// Makes `entries` durable, in this order, all or none. The result of a request that they end counts as undelivered
     /// until [`Ledger::mark_delivered`].
     async fn append(&self, entries: Vec<LedgerEntry>) -> Result<Vec<Recorded>, LedgerError>;
@@ -110,9 +118,14 @@ pub trait Target: Send + Sync {
     async fn snapshot(&self, freshness: Freshness) -> Result<Arc<Snapshot>, TargetUnreachable>;
 
     /// Checks for each approved session, in one statement each, that it is still the approved one, on the server it was
-    /// shown on, and not protected, and signals it. No statement that may have signalled is sent again. The results are
-    /// in the order of [`Approved::backends`].
-    async fn signal(&self, approved: &Approved, protection: &ProtectionRules) -> Vec<SignalResult>;
+    /// shown on, and not protected, and signals it. No statement that may have signalled is sent again, and none is
+    /// executed when the lease may have ended. The results are in the order of [`Approved::backends`].
+    async fn signal(
+        &self,
+        approved: &Approved,
+        protection: &ProtectionRules,
+        lease: &dyn Lease,
+    ) -> Vec<SignalResult>;
 
     /// The session that has this pid now.
     async fn find_session(&self, pid: Pid) -> Result<Option<Session>, TargetUnreachable>;

@@ -107,6 +107,24 @@ fn each_folder_imports_only_what_it_may() {
 }
 
 #[test]
+fn only_the_ledger_states_that_a_record_is_durable() {
+    let message = "only `ledger` may call `Recorded::acknowledge`";
+    for call in [
+        "Recorded::acknowledge(seq, hash, entry)",
+        "use event::Recorded as R; R::acknowledge",
+    ] {
+        rejected("src/workflow/store.rs", call, message);
+        rejected("src/ledgers.rs", call, message);
+        accepted("src/ledger/hash_chain.rs", call);
+    }
+    accepted(
+        "src/workflow/store.rs",
+        "// Recorded::acknowledge is called by the ledger.",
+    );
+    accepted("src/domain/event.rs", "pub fn acknowledge(seq: u64) {}");
+}
+
+#[test]
 fn a_library_is_used_in_its_folder_only() {
     rejected(
         "src/domain/a.rs",

@@ -95,6 +95,7 @@ pub(crate) fn violations(sources: &Sources) -> Vec<String> {
         if path.starts_with("src/") {
             broken.extend(wrong_arrows(path, &code));
             broken.extend(wrong_libraries(path, &code, &sources.libraries));
+            broken.extend(acknowledgement_outside_ledger(path, &code));
             broken.extend(test_code_outside_mod_tests(&code));
         }
         found.extend(broken.into_iter().map(|what| format!("{path}: {what}")));
@@ -171,6 +172,12 @@ fn wrong_libraries(path: &str, code: &str, libraries: &[String]) -> Vec<String> 
         }
     }
     found
+}
+
+/// Whoever can make a `Recorded` can make an `Approved`, so only a ledger may.
+fn acknowledgement_outside_ledger(path: &str, code: &str) -> Option<String> {
+    let calls = code.contains("::acknowledge") && !path.starts_with("src/ledger/");
+    calls.then(|| "only `ledger` may call `Recorded::acknowledge`".to_owned())
 }
 
 fn test_code_outside_mod_tests(code: &str) -> Vec<String> {

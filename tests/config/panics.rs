@@ -68,7 +68,7 @@ fn panicked(format: &str, level: &str) -> Output {
 async fn child_process_that_panics_with_all_secrets_in_its_message() {
     let path = std::env::var_os(CONFIG).expect("started by another test");
     let settings = load(Path::new(&path));
-    log_to_stderr(match std::env::var("KILLGATE_TEST_FORMAT").as_deref() {
+    let log = log_to_stderr(match std::env::var("KILLGATE_TEST_FORMAT").as_deref() {
         Ok("json") => LogFormat::Json,
         _ => LogFormat::Text,
     });
@@ -76,6 +76,7 @@ async fn child_process_that_panics_with_all_secrets_in_its_message() {
     let ended = tokio::spawn(async move { panic!("{known}") }).await;
     // The process would end with this error and its causes.
     let ended = ended.expect_err("a panic");
+    drop(log);
     eprintln!("{:?}", anyhow::Error::new(ended).context("the engine panicked"));
 }
 

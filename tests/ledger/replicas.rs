@@ -97,6 +97,38 @@ async fn an_append_waits_for_a_running_takeover_and_is_then_refused() {
 }
 
 #[tokio::test]
+async fn a_takeover_waits_for_the_end_of_a_lease_that_was_renewed_meanwhile() {
+    let database = Database::new().await;
+    drop(database.replica(ASLEEP).await.expect("the active one"));
+    let mut first = database.owner().await;
+    let renewal = first.transaction().await.expect("begun");
+    let renewed = "update killgate_ledger.lease set renewed_at = clock_timestamp() + interval '3 s'";
+    renewal.batch_execute(renewed).await.expect("not committed yet");
+    let second = async { database.active().await };
+    tokio::pin!(second);
+    let watcher = database.superuser().await;
+    let takeover = eventually("the takeover waits for the row", async || {
+        let waiting =
+            "select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like '%epoch + 1%'
+                       and datname = current_database()";
+        Ok(watcher.query_opt(waiting, &[]).await?)
+    });
+    tokio::select! {
+        _ = &mut second => panic!("it took over"),
+        waits = takeover => drop(waits.expect("it waits")),
+    }
+    renewal.commit().await.expect("renewed");
+    assert!(
+        timeout(NEVER, &mut second).await.is_err(),
+        "it took over within the lease"
+    );
+    assert_eq!(
+        second.await.append(whole(1, 0)).await.expect("recorded")[0].seq(),
+        1
+    );
+}
+
+#[tokio::test]
 async fn records_of_another_writer_must_be_read_before_the_next_append() {
     let database = Database::new().await;
     let first = database.active().await;

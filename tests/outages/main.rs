@@ -6,6 +6,7 @@ mod disk;
 mod environment;
 mod failovers;
 mod kills;
+mod lease;
 mod ledger;
 mod proxy;
 mod random_delays;

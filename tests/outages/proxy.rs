@@ -36,6 +36,9 @@ pub struct NetworkFault {
 #[derive(Default)]
 struct State {
     fault: Option<NetworkFault>,
+    /// Whether the armed fault has happened, and whether it is over.
+    has_triggered: bool,
+    has_ended: bool,
     black_hole: bool,
 }
 
@@ -69,6 +72,16 @@ impl Proxy {
     /// Arms a fault for the first connection that reaches it.
     pub fn arm(&self, fault: NetworkFault) {
         lock(&self.state).fault = Some(fault);
+    }
+
+    /// Whether the armed fault has happened.
+    pub fn has_triggered(&self) -> bool {
+        lock(&self.state).has_triggered
+    }
+
+    /// Whether the data that the armed fault delayed was forwarded.
+    pub fn has_ended(&self) -> bool {
+        lock(&self.state).has_ended
     }
 
     /// Sets whether all data is dropped. Connections are still accepted.
@@ -116,6 +129,7 @@ async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, direction: Direct
         if to.write_all(&buffer[before..length]).await.is_err() {
             return;
         }
+        lock(state).has_ended |= triggered.is_some();
     }
 }
 
@@ -130,6 +144,7 @@ fn trigger(state: &Mutex<State>, direction: Direction, length: usize) -> (usize,
             }
             let triggered = (fault.after, Some(fault.effect));
             state.fault = None;
+            state.has_triggered = true;
             triggered
         }
         _ => (length, None),

@@ -80,15 +80,22 @@ fn verify_one_outcome(number: u64, request: &RequestRecords) {
 /// The guard logs each signal before it sends it, so the server log is independent evidence.
 fn verify_at_most_one_signal(number: u64, request: &RequestRecords, server_log: &str) {
     let line = format!("killgate request {number}: ");
-    let signals = server_log
+    let logged: Vec<_> = server_log
         .lines()
         .filter(|logged| logged.contains(&line) && logged.ends_with(": signalling"))
-        .count();
+        .collect();
+    let signals = logged.len();
     let finished = request.all("finished")[0];
     match finished["signal_sent"].as_bool() {
         Some(true) => assert_eq!(signals, 1, "request {number}: {finished}"),
         Some(false) => assert_eq!(signals, 0, "request {number}: {finished}"),
         None => assert!(signals <= 1, "request {number} signalled {signals} times"),
+    }
+    for signal in logged {
+        assert!(
+            logged_at(signal) <= micros(&finished["at"]),
+            "request {number} was signalled after it ended: {signal} {finished}"
+        );
     }
     if signals > 0 {
         assert_eq!(
@@ -97,6 +104,18 @@ fn verify_at_most_one_signal(number: u64, request: &RequestRecords, server_log: 
             "request {number} signalled unapproved"
         );
     }
+}
+
+/// When the server wrote the line: its prefix is `%m [%p] `, and its time zone is UTC.
+fn logged_at(line: &str) -> i64 {
+    let mut words = line.split(' ');
+    let time = format!(
+        "{}T{}Z",
+        words.next().unwrap_or_default(),
+        words.next().unwrap_or_default()
+    );
+    let time: jiff::Timestamp = time.parse().expect("a time in UTC");
+    time.as_microsecond()
 }
 
 fn verify_one_result(env: &TestEnv, number: u64) {

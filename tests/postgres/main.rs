@@ -2,6 +2,7 @@
 
 mod connecting;
 mod guard;
+mod lease;
 mod listing;
 mod refusing;
 mod signalling;

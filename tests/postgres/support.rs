@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use async_trait::async_trait;
 use killgate::domain::approval::Approved;
 use killgate::domain::event::{
     Action, Binding, LedgerEntry, Recorded, RequestDetails, RequestEvent, RequestedBackend,
@@ -20,7 +21,7 @@ use killgate::postgres::connection::ConnectOptions;
 use killgate::postgres::guard::guard_sql;
 use killgate::postgres::tls::{TlsMode, TlsOptions};
 use killgate::postgres::{PostgresTarget, SignalRight, StatementTimeouts, TargetStatus};
-use killgate::workflow::ports::{Freshness, SignalResult, Target};
+use killgate::workflow::ports::{Freshness, Lease, LedgerError, SignalResult, Target};
 use throwaway_postgres::{Cluster, eventually};
 
 /// A name that works only if it is quoted correctly everywhere.
@@ -32,6 +33,16 @@ pub(crate) const REQUEST: u64 = 7;
 pub(crate) struct Stage {
     pub(crate) right: SignalRight,
     pub(crate) target: PostgresTarget,
+}
+
+/// A lease that lasts so long after each call.
+pub(crate) struct GivenLease(pub(crate) Option<Duration>);
+
+#[async_trait]
+impl Lease for GivenLease {
+    async fn confirm_lease(&self) -> Result<Option<Duration>, LedgerError> {
+        Ok(self.0)
+    }
 }
 
 /// The same server twice: once with the role's own privilege to signal, once through the guard.
@@ -127,7 +138,10 @@ impl Stage {
         asked: RequestDetails,
         protection: &ProtectionRules,
     ) -> SignalResult {
-        let mut results = self.target.signal(&approved(asked), protection).await;
+        let mut results = self
+            .target
+            .signal(&approved(asked), protection, &GivenLease(None))
+            .await;
         results.pop().expect("one result for the one session")
     }
 

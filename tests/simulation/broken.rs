@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use killgate::discord::messages::body::MessageBody;
@@ -15,7 +16,7 @@ use killgate::domain::request::Request;
 use killgate::domain::session::{Session, Snapshot};
 use killgate::domain::timestamp::Timestamp;
 use killgate::workflow::ports::{
-    CardContent, ChannelAlert, Clock, DeliveryError, Freshness, IncidentChannel, Ledger, LedgerError,
+    CardContent, ChannelAlert, Clock, DeliveryError, Freshness, IncidentChannel, Lease, Ledger, LedgerError,
     MessageRef, PendingRequests, RequestMessages, RequestSearch, SignalResult, Target, TargetUnreachable,
     UserReaction, Vote,
 };
@@ -62,6 +63,11 @@ pub fn acknowledged_early(world: &World, epoch: u64) -> Ports {
 /// 5. A signal without an answer is sent again.
 pub fn signalled_again(world: &World, epoch: u64) -> Ports {
     spoiled_targets(world, epoch, Mistake::SendsAgain)
+}
+
+/// 5. A signal is sent although another replica may have taken over.
+pub fn outlives_lease(world: &World, epoch: u64) -> Ports {
+    spoiled_targets(world, epoch, Mistake::OutlivesLease)
 }
 
 /// 6. The reactions on a card are remembered from the first time they were fetched.
@@ -257,6 +263,17 @@ impl IncidentChannel for Spoiled {
 enum Mistake {
     BarePid,
     SendsAgain,
+    OutlivesLease,
+}
+
+/// The lease of a process that believes that nobody can take over from it.
+struct Unlimited;
+
+#[async_trait]
+impl Lease for Unlimited {
+    async fn confirm_lease(&self) -> Result<Option<Duration>, LedgerError> {
+        Ok(None)
+    }
 }
 
 struct Hasty {
@@ -276,7 +293,12 @@ impl Target for Hasty {
         self.honest.snapshot(wanted).await
     }
 
-    async fn signal(&self, approved: &Approved, protection: &ProtectionRules) -> Vec<SignalResult> {
+    async fn signal(
+        &self,
+        approved: &Approved,
+        protection: &ProtectionRules,
+        lease: &dyn Lease,
+    ) -> Vec<SignalResult> {
         let (name, epoch) = (self.name().to_owned(), self.epoch);
         let (request, action) = (approved.request(), approved.action());
         let pid = approved.backends()[0].identity.pid;
@@ -292,7 +314,10 @@ impl Target for Hasty {
             signal_whoever_has_the_pid();
             return vec![SignalResult::Sent];
         }
-        let signalled = self.honest.signal(approved, protection).await;
+        if self.mistake == Mistake::OutlivesLease {
+            return self.honest.signal(approved, protection, &Unlimited).await;
+        }
+        let signalled = self.honest.signal(approved, protection, lease).await;
         if matches!(signalled[..], [SignalResult::Unknown { .. }]) {
             signal_whoever_has_the_pid();
         }
@@ -313,6 +338,13 @@ struct Careless {
     /// Which events it only says to have recorded.
     pretends: fn(&RequestEvent) -> bool,
     honest: Arc<dyn Ledger>,
+}
+
+#[async_trait]
+impl Lease for Careless {
+    async fn confirm_lease(&self) -> Result<Option<Duration>, LedgerError> {
+        self.honest.confirm_lease().await
+    }
 }
 
 #[async_trait]
@@ -349,6 +381,6 @@ impl Clock for Drifting {
         let drift = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
             .map_or(0, |since| since.subsec_nanos() % 1_000);
-        self.0.now().plus(std::time::Duration::from_micros(drift.into()))
+        self.0.now().plus(Duration::from_micros(drift.into()))
     }
 }

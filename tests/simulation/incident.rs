@@ -160,7 +160,7 @@ fn while_away(world: &World, story: &mut Story) {
 /// A clerk may end for what happened to its lock, and never for what is in the ledger.
 fn fatal(stopped: EngineExit) -> Result<(), Violation> {
     match stopped {
-        EngineExit::Stopped | EngineExit::Ledger(LedgerError::Deposed) => Ok(()),
+        EngineExit::Stopped | EngineExit::Interrupted | EngineExit::Ledger(LedgerError::Deposed) => Ok(()),
         EngineExit::Ledger(problem) => Err(Violation::of(Invariant::OneOutcome, problem.to_string())),
     }
 }

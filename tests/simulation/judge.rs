@@ -301,6 +301,12 @@ impl Judge {
                 "signalled before `executing` was durable",
             ));
         };
+        if case.ended.is_some() {
+            return Err(Violation::of(
+                Invariant::NeverTwice,
+                "signalled after its end was recorded",
+            ));
+        }
         if !case.signalled.insert(victim.pid) {
             return Err(Violation::of(Invariant::NeverTwice, "signalled a second time"));
         }

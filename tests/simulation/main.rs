@@ -12,7 +12,7 @@
 //! | 2 the same backend | signals whoever has the pid now | the judge |
 //! | 3 one outcome | tells a result twice | the judge |
 //! | 4 durable | acts on a record that was not made durable | the judge |
-//! | 5 never twice | sends a signal again when no answer came | the judge |
+//! | 5 never twice | sends a signal again when no answer came; signals after its lease | the judge |
 //! | 6 reactions from while it was away | believes in reactions that were taken back | the judge |
 //! | 7 one active | a deposed replica goes on recording | the judge |
 //! | 8 inert | posts the query as the client wrote it | the judge |
@@ -141,6 +141,11 @@ fn a_record_acknowledged_before_it_is_durable_is_caught() {
 #[test]
 fn a_second_signal_is_caught() {
     is_caught(broken::signalled_again, Invariant::NeverTwice);
+}
+
+#[test]
+fn a_signal_after_the_lease_under_which_it_was_decided_is_caught() {
+    is_caught(broken::outlives_lease, Invariant::NeverTwice);
 }
 
 #[test]

@@ -37,6 +37,7 @@ mod environment;
 mod guard;
 mod identity;
 mod limits;
+mod load;
 mod logs;
 mod mentions;
 mod metrics;

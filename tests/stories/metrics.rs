@@ -9,13 +9,14 @@ use throwaway_postgres::eventually;
 
 use crate::environment::{APPROVE, TestEnv, free_address};
 
-const KINDS: [(&str, &str); 9] = [
+const KINDS: [(&str, &str); 10] = [
     ("killgate_active", "gauge"),
     ("killgate_approval_to_signal_seconds", "histogram"),
     ("killgate_build_info", "gauge"),
     ("killgate_command_seconds", "histogram"),
     ("killgate_gateway_connected", "gauge"),
     ("killgate_ledger_writable", "gauge"),
+    ("killgate_log_lines_dropped_total", "counter"),
     ("killgate_open_requests", "gauge"),
     ("killgate_requests_total", "counter"),
     ("killgate_target_up", "gauge"),

@@ -164,7 +164,13 @@ async fn try_to_take_lease(
     }
     let transaction = connection.client_mut().transaction().await?;
     schema::create_if_missing(&transaction).await?;
-    let epoch = take_over(&transaction).await?;
+    let Some(epoch) = take_over(&transaction, timings.grace).await? else {
+        transaction.rollback().await?;
+        unlock(connection.client()).await?;
+        return Ok(LeaseStatus::Held {
+            holder: last_lease.map_or_else(String::new, |(_, holder, _)| holder),
+        });
+    };
     let tail = verify_tail(&transaction).await?;
     transaction.commit().await?;
     Ok(LeaseStatus::Taken { epoch, tail })
@@ -176,6 +182,14 @@ pub(super) async fn try_lock(client: &Client) -> Result<bool, Error> {
         .query_one("SELECT pg_try_advisory_lock($1) AS is_locked", &[&LOCK])
         .await?;
     row.try_get("is_locked")
+}
+
+/// Releases the lock, which outlives a transaction.
+async fn unlock(client: &Client) -> Result<(), Error> {
+    client
+        .execute("SELECT pg_advisory_unlock($1)", &[&LOCK])
+        .await
+        .map(drop)
 }
 
 /// Terminates the session that holds the lock, if the lease is still the expired one that was read. A role may terminate
@@ -208,17 +222,19 @@ async fn terminate_holder(
     Ok(())
 }
 
-async fn take_over(transaction: &Transaction<'_>) -> Result<i64, PostgresOpenError> {
+/// Begins the next epoch. `None` when the lease was renewed since it was read: the active replica may act until it ends.
+async fn take_over(transaction: &Transaction<'_>, grace: Duration) -> Result<Option<i64>, PostgresOpenError> {
     let row = transaction
-        .query_one(
+        .query_opt(
             "UPDATE killgate_ledger.lease
              SET epoch = epoch + 1, renewed_at = clock_timestamp(),
                  holder = coalesce(host(inet_client_addr()), 'the server itself') || ', backend ' || pg_backend_pid()
+             WHERE renewed_at <= clock_timestamp() - $1 * interval '1 second'
              RETURNING epoch",
-            &[],
+            &[&grace.as_secs_f64()],
         )
         .await?;
-    Ok(row.try_get("epoch")?)
+    Ok(row.map(|row| row.try_get("epoch")).transpose()?)
 }
 
 /// The end of the chain. The last record must be the one that was appended last, and unchanged.

@@ -39,7 +39,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::ledger::hash_chain::ChainTail;
 use crate::ledger::pending::{self, PendingState};
 use crate::postgres::connection::ConnectOptions;
-use crate::workflow::ports::{Ledger, LedgerError, PendingRequests, RequestSearch};
+use crate::workflow::ports::{Lease, Ledger, LedgerError, PendingRequests, RequestSearch};
 
 /// The limit of every call. It is shorter than a lease, so an answer in time is from before another replica
 /// could have taken the lease.
@@ -80,6 +80,14 @@ impl PostgresLedger {
         let client = guard.connection().client();
         let answer = timeout_at(deadline, client.execute(resign, &[&self.session.epoch])).await;
         Ok(guard.conclude(answer).map(drop)?)
+    }
+}
+
+#[async_trait]
+impl Lease for PostgresLedger {
+    async fn confirm_lease(&self) -> Result<Option<Duration>, LedgerError> {
+        self.session.renew_lease().await?;
+        Ok(Some(self.session.grace))
     }
 }
 

@@ -28,6 +28,8 @@ const REOPENED_WITHIN: Duration = Duration::from_secs(1);
 pub(super) struct LedgerSession {
     pub(super) epoch: i64,
     pub(super) high_water_mark: HighWaterMark,
+    /// How long after a renewal no other replica can take over.
+    pub(super) grace: Duration,
     connection: ConnectionManager<LedgerStatements>,
     /// Where the chain ends, as far as this replica has read it. Locked before the connection is acquired and until the
     /// answer is known, so that no append builds on a tail that another one is about to move.
@@ -73,6 +75,7 @@ impl LedgerSession {
         Self {
             epoch: lease.epoch,
             high_water_mark,
+            grace: timings.grace,
             connection: ConnectionManager::open("ledger", options, backoff, setup, Some(lease.connected)),
             tail: Mutex::new(lease.tail),
             deposed,
@@ -135,8 +138,8 @@ impl LedgerSession {
         tracing::warn!(epoch = self.epoch, "another replica has taken over");
     }
 
-    /// Also takes the lock when an earlier session of this replica still held it.
-    async fn renew_lease(&self) -> Result<(), LedgerError> {
+    /// The renewal is not older than the call. Also takes the lock when an earlier session of this replica still held it.
+    pub(super) async fn renew_lease(&self) -> Result<(), LedgerError> {
         let deadline = Instant::now() + LIMIT;
         let mut guard = self.acquire(deadline).await?;
         let statements = Arc::clone(guard.prepared());

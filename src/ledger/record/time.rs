@@ -11,19 +11,19 @@ const LAST: i64 = 253_402_207_200_000_000;
 
 static PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
 
-/// A moment outside of the years 0 to 9999, such as the end of a request that shall never expire, is written as
+/// Writes a time. One outside of the years 0 to 9999, such as the expiry of a request that never expires, is written as
 /// the first or the last one within.
-pub fn write(moment: Timestamp) -> String {
-    let within = moment.as_micros().clamp(FIRST, LAST);
+pub fn write(time: Timestamp) -> String {
+    let within = time.as_micros().clamp(FIRST, LAST);
     // Within these bounds every number is a timestamp, so that the alternative is never taken.
     let timestamp = jiff::Timestamp::from_microsecond(within).unwrap_or(jiff::Timestamp::MAX);
     PRINTER.timestamp_to_string(&timestamp)
 }
 
-/// What [`write()`] made, and nothing else.
+/// Reads what [`write()`] wrote, and nothing else.
 pub fn read(text: &str) -> Option<Timestamp> {
-    let moment = Timestamp::from_micros(text.parse::<jiff::Timestamp>().ok()?.as_microsecond());
-    (write(moment) == text).then_some(moment)
+    let time = Timestamp::from_micros(text.parse::<jiff::Timestamp>().ok()?.as_microsecond());
+    (write(time) == text).then_some(time)
 }
 
 #[cfg(test)]
@@ -32,9 +32,9 @@ mod tests {
 
     #[test]
     fn a_time_is_written_to_the_microsecond_and_in_one_way_only() {
-        let moment = Timestamp::from_micros(1_795_381_445_123_450);
-        assert_eq!(write(moment), "2026-11-22T21:04:05.123450Z");
-        assert_eq!(read("2026-11-22T21:04:05.123450Z"), Some(moment));
+        let time = Timestamp::from_micros(1_795_381_445_123_450);
+        assert_eq!(write(time), "2026-11-22T21:04:05.123450Z");
+        assert_eq!(read("2026-11-22T21:04:05.123450Z"), Some(time));
         for other in [
             "2026-11-22T21:04:05.12345Z",
             "2026-11-22T21:04:05.1234500Z",

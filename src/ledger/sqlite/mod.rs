@@ -27,7 +27,7 @@ use self::worker::{LedgerJob, WriteJob};
 use crate::domain::event::{LedgerEntry, Recorded};
 use crate::domain::ids::RequestId;
 use crate::domain::timestamp::Timestamp;
-use crate::workflow::ports::{Ledger, LedgerError, PendingRequests, RequestSearch};
+use crate::workflow::ports::{Lease, Ledger, LedgerError, PendingRequests, RequestSearch};
 
 /// How many jobs the queue holds. Further callers wait for room in it.
 const QUEUE_CAPACITY: usize = 256;
@@ -97,6 +97,13 @@ fn thread_ended() -> LedgerError {
     LedgerError::NotRecorded(anyhow::anyhow!(
         "the ledger's thread has ended: see killgate's log for the cause, and restart it"
     ))
+}
+
+#[async_trait]
+impl Lease for SqliteLedger {
+    async fn confirm_lease(&self) -> Result<Option<Duration>, LedgerError> {
+        Ok(None)
+    }
 }
 
 #[async_trait]

@@ -77,6 +77,10 @@ impl Bot {
             if tried == MENDED_AFTER {
                 world.with(|state| state.faults.restore());
             }
+            // Whoever held the ledger may act until its lease ends.
+            while let Some(left) = world.with(|state| state.lease_left()) {
+                sleep(left).await;
+            }
             let epoch = world.with(|state| {
                 state.epoch += 1;
                 state.disk.epoch = state.epoch;

@@ -2,6 +2,7 @@
 //! not survive a crash; what was synced does.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use anyhow::anyhow;
 use async_trait::async_trait;
@@ -10,7 +11,7 @@ use killgate::domain::ids::RequestId;
 use killgate::domain::timestamp::Timestamp;
 use killgate::ledger::hash_chain::{self, ChainTail};
 use killgate::ledger::pending::{self, PendingState};
-use killgate::workflow::ports::{Ledger, LedgerError, PendingRequests, RequestSearch};
+use killgate::workflow::ports::{Lease, Ledger, LedgerError, PendingRequests, RequestSearch};
 
 use super::World;
 use super::facts::Fact;
@@ -23,7 +24,12 @@ pub struct Disk {
     standing: BTreeMap<RequestId, PendingState>,
     /// Under which epoch the lock is held; whoever has an older one was deposed.
     pub epoch: u64,
+    /// Nobody can take over before.
+    pub lease_until: Option<Timestamp>,
 }
+
+/// How long after a renewal nobody else can take over.
+const GRACE: Duration = Duration::from_secs(2);
 
 #[derive(Clone)]
 struct Row {
@@ -168,6 +174,12 @@ impl Hold {
         Ok(())
     }
 
+    fn renew(&self, state: &mut super::State) -> Result<(), LedgerError> {
+        self.check(&state.disk)?;
+        state.disk.lease_until = Some(state.time.now().plus(GRACE));
+        Ok(())
+    }
+
     /// Writes, then syncs: a crash or a lost answer may come before, between and after.
     async fn write<T>(
         &self,
@@ -193,7 +205,7 @@ impl Hold {
         super::pass(sync).await;
         self.world.alive().await;
         self.world.with(|state| {
-            self.check(&state.disk)?;
+            self.renew(state)?;
             let changed = change(&mut state.disk)?;
             synced(state, changed);
             Ok::<_, LedgerError>(())
@@ -216,6 +228,15 @@ impl super::State {
             records: records.clone(),
         });
         records
+    }
+}
+
+#[async_trait]
+impl Lease for Hold {
+    async fn confirm_lease(&self) -> Result<Option<Duration>, LedgerError> {
+        let renewed = self.world.call(Part::Ledger, |state| self.renew(state));
+        renewed.await.unwrap_or_else(|_| Err(not_recorded()))?;
+        Ok(Some(GRACE))
     }
 }
 

@@ -181,6 +181,12 @@ impl State {
         server.change(at, change, &mut self.facts);
     }
 
+    /// How long until another bot can take the ledger over; `None` if it can now.
+    pub fn lease_left(&self) -> Option<Duration> {
+        let left = self.disk.lease_until?.duration_since(self.time.now());
+        (!left.is_zero()).then_some(left)
+    }
+
     /// Whether anything is still to happen by itself.
     pub fn is_settled(&self) -> bool {
         self.to_come.is_empty()

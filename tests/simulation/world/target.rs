@@ -9,7 +9,8 @@ use killgate::domain::identity::Pid;
 use killgate::domain::outcome::Outcome;
 use killgate::domain::protection::ProtectionRules;
 use killgate::domain::session::{Session, Snapshot};
-use killgate::workflow::ports::{Freshness, SignalResult, Target, TargetUnreachable};
+use killgate::domain::timestamp::Timestamp;
+use killgate::workflow::ports::{Freshness, Lease, SignalResult, Target, TargetUnreachable};
 
 use super::World;
 use super::faults::{Lost, Part};
@@ -36,10 +37,21 @@ impl Target for Connection {
             .map_err(unreachable)
     }
 
-    async fn signal(&self, approved: &Approved, protection: &ProtectionRules) -> Vec<SignalResult> {
+    async fn signal(
+        &self,
+        approved: &Approved,
+        protection: &ProtectionRules,
+        lease: &dyn Lease,
+    ) -> Vec<SignalResult> {
+        let clock = self.world.call(Part::Postgres, |state| state.time.now()).await;
+        let lasts = lease.confirm_lease().await;
+        let (Ok(clock), Ok(lasts)) = (clock, lasts) else {
+            return vec![not_asked(); approved.backends().len()];
+        };
+        let until = lasts.map(|lasts| clock.plus(lasts));
         let mut results = Vec::new();
         for backend in approved.backends() {
-            results.push(self.signal_backend(approved, backend, protection).await);
+            results.push(self.signal_backend(approved, backend, protection, until).await);
         }
         results
     }
@@ -64,27 +76,33 @@ impl Connection {
         approved: &Approved,
         backend: &RequestedBackend,
         protection: &ProtectionRules,
+        until: Option<Timestamp>,
     ) -> SignalResult {
         let signalled = self
             .world
             .call(Part::Postgres, |state| {
+                if until.is_some_and(|until| state.time.now() > until) {
+                    return not_asked();
+                }
                 state.execute(&self.name, self.epoch, approved, backend, protection)
             })
             .await;
         match signalled {
             Ok(signalled) => signalled,
             // The statement was not even sent, and that is known.
-            Err(Lost { happened: false }) if self.world.with(|state| state.faults.dice.bool()) => {
-                SignalResult::NotSent {
-                    outcome: Outcome::Unreachable,
-                    detail: "no connection".to_owned(),
-                    postgres: None,
-                }
-            }
+            Err(Lost { happened: false }) if self.world.with(|state| state.faults.dice.bool()) => not_asked(),
             Err(_) => SignalResult::Unknown {
                 detail: "no answer came".to_owned(),
             },
         }
+    }
+}
+
+fn not_asked() -> SignalResult {
+    SignalResult::NotSent {
+        outcome: Outcome::Unreachable,
+        detail: "no connection, or too late".to_owned(),
+        postgres: None,
     }
 }
 

@@ -22,7 +22,7 @@ impl TestEnv {
     }
 
     fn spawn_bot(&self) -> Child {
-        let log = fs::File::options()
+        let file = fs::File::options()
             .append(true)
             .create(true)
             .open(self.path("bot.log"))
@@ -36,7 +36,10 @@ impl TestEnv {
             .env("RUST_LOG", filter)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(log)
+            .stderr(self.stderr.as_ref().map_or_else(
+                || file.into(),
+                |pipe| Stdio::from(pipe.try_clone().expect("a pipe")),
+            ))
             .spawn()
             .expect("the bot starts")
     }

@@ -108,6 +108,7 @@ impl TestEnvBuilder {
             folder,
             bot: None,
             verbose_log: self.verbose_log,
+            stderr: None,
         };
         env.grant(self.right).await;
         if let Some(password) = &self.password {

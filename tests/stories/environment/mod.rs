@@ -4,6 +4,7 @@ mod bot;
 mod builder;
 mod observing;
 
+use std::io::PipeWriter;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub struct TestEnv {
     folder: TempDir,
     bot: Option<Child>,
     verbose_log: bool,
+    /// Where the log goes, if not into a file.
+    stderr: Option<PipeWriter>,
 }
 
 impl TestEnv {
@@ -50,6 +53,11 @@ impl TestEnv {
     /// An environment with other settings.
     pub fn builder() -> TestEnvBuilder {
         TestEnvBuilder::default()
+    }
+
+    /// From its next start, the bot writes its log here.
+    pub fn set_stderr(&mut self, pipe: PipeWriter) {
+        self.stderr = Some(pipe);
     }
 
     pub fn config(&self) -> PathBuf {

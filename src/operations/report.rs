@@ -1,0 +1,189 @@
+//! `killgate audit report`: what happened to one request, as Markdown for a post-mortem.
+
+use std::fmt::Write as _;
+
+use anyhow::{Context as _, bail};
+
+use crate::domain::event::{BackendResolution, Recorded, RequestDetails, RequestEvent, Resolution};
+use crate::domain::ids::{RequestId, UserId};
+use crate::ledger::hash_chain::ChainTail;
+use crate::ledger::reader::LedgerReader;
+use crate::ledger::record::time;
+
+/// The report on a request; `None` when the ledger has none with this number.
+///
+/// # Errors
+/// A ledger that cannot be read, or whose chain is broken: a report must not rest on it.
+pub fn report(reader: &mut dyn LedgerReader, request: RequestId) -> anyhow::Result<Option<String>> {
+    let mut tail = ChainTail::default();
+    let mut records = Vec::new();
+    loop {
+        let rows = reader
+            .records_after(tail.seq)
+            .context("the ledger cannot be read")?;
+        if rows.is_empty() {
+            break;
+        }
+        for row in rows {
+            match tail.follow(row.seq, &row.line) {
+                Ok(record) if record.entry().request == Some(request) => records.push(record),
+                Ok(_) => {}
+                Err(error) => bail!(
+                    "the ledger is broken at record {}: {error}. `killgate audit verify` says more",
+                    row.seq
+                ),
+            }
+        }
+    }
+    Ok((!records.is_empty()).then(|| markdown(request, &records)))
+}
+
+fn markdown(RequestId(request): RequestId, records: &[Recorded]) -> String {
+    let mut text = format!("# Request {request}\n\n");
+    for record in records {
+        match &record.entry().event {
+            RequestEvent::Requested(details) => text.push_str(&request_section(details)),
+            RequestEvent::Finished(resolution) => text.push_str(&result_section(resolution)),
+            _ => {}
+        }
+    }
+    text.push_str("## Timeline\n\n| time (UTC) | event | person | detail | record | hash |\n|---|---|---|---|---|---|\n");
+    for record in records {
+        let (event, person, detail) = timeline_cells(&record.entry().event);
+        let at = time::write(record.entry().at);
+        let (seq, hash) = (record.seq(), record.hash());
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "| {at} | {event} | {person} | {detail} | {seq} | `{hash}` |"
+        );
+    }
+    text
+}
+
+fn request_section(details: &RequestDetails) -> String {
+    let mut text = format!(
+        "- Action: {} on {}\n- Requested by {} in channel {}\n- Reason: {}\n- Approvals needed: {}\n- Expires: {}\n\n\
+         ## Sessions\n\n| pid | backend_start | bound to | user | database | application | client | state | waiters | query |\n\
+         |---|---|---|---|---|---|---|---|---|---|\n",
+        details.action.name(),
+        cell(&details.target),
+        person(details.requester),
+        details.channel.0,
+        optional(details.reason.as_deref()),
+        details.approvals_needed,
+        time::write(details.expires_at),
+    );
+    for backend in &details.backends {
+        let session = &backend.session;
+        let cells = [
+            backend.identity.pid.to_string(),
+            time::write(backend.identity.backend_start),
+            backend.bound_to.name().to_owned(),
+            optional(session.user.as_deref()),
+            optional(session.database.as_deref()),
+            cell(&session.application),
+            optional(session.client.as_deref()),
+            cell(&session.state.to_string()),
+            backend.waiters.to_string(),
+            optional(session.query.as_deref()),
+        ];
+        let _ = writeln!(text, "| {} |", cells.join(" | "));
+    }
+    text.push('\n');
+    text
+}
+
+fn result_section(resolution: &Resolution) -> String {
+    let mut text = format!(
+        "## Result\n\n- Outcome: {}\n- Detail: {}\n- Waiters released: {}\n\n",
+        resolution.outcome.name(),
+        cell(&resolution.detail),
+        resolution
+            .waiters_released
+            .map_or_else(|| "not known".to_owned(), |waiters| waiters.to_string()),
+    );
+    if !resolution.backends.is_empty() {
+        text.push_str(
+            "| pid | outcome | signal sent | elapsed | detail | PostgreSQL |\n|---|---|---|---|---|---|\n",
+        );
+    }
+    for backend in &resolution.backends {
+        text.push_str(&backend_row(backend));
+    }
+    text.push('\n');
+    text
+}
+
+fn backend_row(backend: &BackendResolution) -> String {
+    let cells = [
+        backend.pid.to_string(),
+        backend.outcome.name().to_owned(),
+        match backend.signal_sent {
+            Some(true) => "yes",
+            Some(false) => "no",
+            None => "not known",
+        }
+        .to_owned(),
+        backend
+            .elapsed
+            .map_or_else(String::new, |elapsed| format!("{} ms", elapsed.as_millis())),
+        cell(&backend.detail),
+        optional(backend.postgres.as_deref()),
+    ];
+    format!("| {} |\n", cells.join(" | "))
+}
+
+/// The event, the person and the detail of a record.
+fn timeline_cells(event: &RequestEvent) -> (&'static str, String, String) {
+    let nobody = String::new();
+    match event {
+        RequestEvent::Requested(details) => ("requested", person(details.requester), nobody),
+        RequestEvent::Posted { message } => ("posted", nobody, format!("card {}", message.0)),
+        RequestEvent::Approved { actor } => ("approved", person(*actor), nobody),
+        RequestEvent::ApprovalRemoved { actor } => ("approval_removed", person(*actor), nobody),
+        RequestEvent::AttemptRefused { actor, why } => {
+            ("attempt_refused", person(*actor), why.name().to_owned())
+        }
+        RequestEvent::Executing { approvers } => {
+            let approvers: Vec<_> = approvers.iter().copied().map(person).collect();
+            (
+                "executing",
+                nobody,
+                format!("approved by {}", approvers.join(", ")),
+            )
+        }
+        RequestEvent::Finished(resolution) => (
+            "finished",
+            resolution.actor.map_or(nobody, person),
+            resolution.outcome.name().to_owned(),
+        ),
+    }
+}
+
+fn person(UserId(id): UserId) -> String {
+    id.to_string()
+}
+
+fn optional(text: Option<&str>) -> String {
+    text.map_or_else(|| "none".to_owned(), cell)
+}
+
+/// Text from outside, as it is, on one line of a table: no markup, no control characters.
+fn cell(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            character if character.is_control() => safe.push(' '),
+            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => {
+                safe.push('\u{fffd}');
+            }
+            '\\' | '`' | '*' | '_' | '|' | '<' | '>' | '[' | ']' | '#' | '@' | '!' | '~' => {
+                safe.push('\\');
+                safe.push(character);
+            }
+            character => safe.push(character),
+        }
+    }
+    safe
+}

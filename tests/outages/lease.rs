@@ -1,0 +1,61 @@
+//! The signalling statement and the lease: a statement that is late, because the network or its process was, signals
+//! nothing.
+
+use std::time::Duration;
+
+use crate::environment::{APPROVE, BotConfig, TestEnv, wait_until_ready, wait_until_standby};
+use crate::failovers::SETTING;
+use crate::proxy::{Direction, FaultEffect, NetworkFault, Proxy};
+use crate::verification::verify;
+use crate::workload::{request_card, results};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Longer than another replica needs to take over and to record that the outcome is unknown.
+const LATE: Duration = Duration::from_secs(10);
+
+/// After how many bytes the statements of an execution are held up, and what happens to the process then.
+const CASES: [(usize, &str); 3] = [(0, "KILL"), (160, "KILL"), (250, "STOP")];
+
+#[tokio::test]
+async fn a_statement_that_arrives_after_a_takeover_signals_nothing() {
+    let env = TestEnv::new().await;
+    for (after, fate) in CASES {
+        let proxy = Proxy::to(env.cluster.port()).await;
+        let config = BotConfig {
+            target_port: Some(proxy.port),
+            ..SETTING
+        };
+        let slow = env.bot(&config);
+        wait_until_ready(&env, &slow).await;
+        let mut successor = env.bot(&SETTING);
+        wait_until_standby(&successor).await;
+        let sleeping = env.cluster.victim("app").running("select pg_sleep(600)").await;
+        let victim = sleeping.expect("a victim");
+        let card = request_card(&env, &victim, "/terminate").await;
+        proxy.arm(NetworkFault {
+            direction: Direction::ToServer,
+            after,
+            effect: FaultEffect::Delay(LATE),
+        });
+        env.person("ben").reacts(&card, APPROVE);
+        env.sim
+            .awaits(LIMIT, "the fault", || proxy.has_triggered().then_some(()))
+            .await;
+        slow.signal(fate).await;
+        let result = || results(&env, &card).pop();
+        let result = env.sim.awaits(LIMIT, "the result", result).await.content();
+        assert!(result.starts_with("Unknown"), "{result}");
+        env.sim
+            .awaits(LIMIT, "the late bytes", || proxy.has_ended().then_some(()))
+            .await;
+        if fate == "STOP" {
+            slow.signal("CONT").await;
+            wait_until_standby(&slow).await;
+        }
+        assert!(victim.still_alive().await.expect("asked"), "{fate} {after}");
+        assert_eq!(results(&env, &card).len(), 1, "a deposed replica answered");
+        verify(&env, &SETTING, &[]).await;
+        successor.stop("the successor").await;
+    }
+}

@@ -1,0 +1,85 @@
+//! Clients and readers around the process cannot delay it.
+
+use std::io::{PipeWriter, Write};
+
+use throwaway_postgres::SqlState;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::environment::{APPROVE, LIMIT, TestEnv, free_address};
+
+#[tokio::test]
+async fn idle_http_clients_keep_no_probe_and_no_approval_from_being_answered() {
+    let http = free_address();
+    let env = TestEnv::builder().http(&http).start().await;
+    let mut idle = Vec::new();
+    for _ in 0..300 {
+        idle.push(TcpStream::connect(&http).await.unwrap());
+    }
+    let ready = reqwest::get(format!("http://{http}/readyz")).await.unwrap();
+    assert_eq!(ready.status(), 200);
+    let mut first = idle.remove(0);
+    let read = timeout(LIMIT, first.read(&mut [0; 1])).await;
+    assert!(
+        matches!(read.expect("it is closed in time"), Ok(0) | Err(_)),
+        "the oldest connection is closed"
+    );
+    approve_and_see_it_end(&env).await;
+}
+
+#[tokio::test]
+async fn a_reader_of_the_log_that_stalls_delays_nothing() {
+    let http = free_address();
+    let mut env = TestEnv::builder().http(&http).start_without_bot().await;
+    let (_unread, mut pipe) = std::io::pipe().unwrap();
+    fill(&mut pipe);
+    env.set_stderr(pipe);
+    env.start_bot().await;
+    approve_and_see_it_end(&env).await;
+    let alive = reqwest::get(format!("http://{http}/healthz")).await.unwrap();
+    assert_eq!(alive.status(), 200);
+    assert!(env.stop_bot().await.success());
+}
+
+/// Writes until nothing more fits: further writes wait for the reader.
+fn fill(pipe: &mut PipeWriter) {
+    // The capacity of a pipe (pipe(7)).
+    pipe.write_all(&[b'.'; 65_536]).unwrap();
+}
+
+async fn approve_and_see_it_end(env: &TestEnv) {
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    env.react("ben", &card, APPROVE);
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
+}
+
+#[tokio::test]
+async fn a_report_tells_what_happened_to_one_request() {
+    let env = TestEnv::start().await;
+    approve_and_see_it_end(&env).await;
+    let output = env.run_killgate(&["audit", "report", "--request", "1"]).await;
+    assert!(output.status.success(), "{output:?}");
+    let report = String::from_utf8(output.stdout).unwrap();
+    let ben = env.person("ben").id();
+    for part in [
+        "# Request 1\n",
+        "- Outcome: terminated\n",
+        &format!("| approved | {ben} |"),
+        &format!("| executing |  | approved by {ben} |"),
+        "pg\\_sleep(?)",
+    ] {
+        assert!(report.contains(part), "{part} is missing:\n{report}");
+    }
+    for record in env.ledger().await {
+        let hash = record["hash"].as_str().unwrap();
+        assert!(report.contains(hash), "{report}");
+    }
+
+    let none = env.run_killgate(&["audit", "report", "--request", "2"]).await;
+    assert_eq!(none.status.code(), Some(1));
+    let error = String::from_utf8(none.stderr).unwrap();
+    assert_eq!(error, "killgate: the ledger has no request 2\n");
+}
