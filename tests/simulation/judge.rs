@@ -89,7 +89,9 @@ impl Judge {
         let mut judge = Self::default();
         world.with(|state| {
             let past = state.facts.all();
-            past.iter().for_each(|(_, fact)| judge.votes.learn(fact));
+            for (_, fact) in past {
+                judge.votes.learn(fact);
+            }
             judge.seen = past.len();
         });
         judge
