@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | [`domain`] | every rule about requests. Pure: no clock, no I/O, no async | nothing |
 //! | [`common`] | [`common::backoff`] and [`common::check_result`] | nothing |
-//! | [`workflow`] | a request from question to result | `domain`, `common` |
+//! | [`workflow`] | a request from command to result | `domain`, `common` |
 //! | [`postgres`] | the target servers: connecting, listing sessions, signalling | `domain`, `common`, `workflow::ports` |
 //! | [`ledger`] | the append-only, hash-chained record | `domain`, `common`, `workflow::ports`, `postgres::connection`, `postgres::connection_manager`, `postgres::error` |
 //! | [`discord`] | commands, reactions, cards, results; the only folder that uses serenity | `domain`, `common`, `workflow::ports`, `workflow::refusal`, `workflow::input`, `workflow::handle`, `workflow::EngineHandle` |
@@ -19,9 +19,10 @@
 //! 2. `requested` is durable in the ledger before anybody sees the card. [`discord::messages`] draws the card,
 //!    `discord::incident_channel` posts it.
 //! 3. Reactions arrive through `discord::event_handler`, in Discord's order. [`domain::decision`] decides what each
-//!    one means. Meanwhile the session is watched, and the card shows what changed.
-//! 4. With enough approvals, `approved` and `executing` become durable in one append. Only then can
-//!    [`domain::approval::Approved`] be created, the only value that [`postgres`] accepts for a signal.
+//!    one means. Meanwhile the session is monitored, and the card shows what changed.
+//! 4. With enough approvals, `executing` becomes durable: together with the only `approved`, or, if several are needed,
+//!    after all approvers were looked up again. Only then can [`domain::approval::Approved`] be created, the only value
+//!    that [`postgres`] accepts for a signal.
 //! 5. One statement compares the backend with the one on the card and signals it. Then the session is watched until it
 //!    ends.
 //! 6. `finished` becomes durable, and the result is posted as a reply to the card.

@@ -1,4 +1,5 @@
-//! Discord. No other module of killgate depends on it or on serenity.
+//! Discord. The only module that uses serenity; only [`config`](crate::config) and [`operations`](crate::operations)
+//! import it.
 //!
 //! | file | what is in it |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! Who may view, ask and approve: by id, and by the roles that a person has at that moment. Nobody is exempt, neither
+//! Who may view, request and approve: by id, and by the roles that a person has at that moment. Nobody is exempt, neither
 //! administrators nor the guild's owner.
 
 use std::collections::BTreeSet;
@@ -17,9 +17,9 @@ pub struct AccessGroup {
 pub struct Access {
     /// May view sessions and requests, as requesters and approvers may.
     pub viewers: AccessGroup,
-    /// May ask for a cancel or a terminate.
+    /// May request a cancel or a terminate.
     pub requesters: AccessGroup,
-    /// May approve or deny what somebody else asked for.
+    /// May approve or deny what somebody else requested.
     pub approvers: AccessGroup,
 }
 

@@ -1,4 +1,4 @@
-//! Decides whether a signal may be asked for at all. What is refused here never becomes a request.
+//! Decides whether a signal may be requested at all. What is refused here never becomes a request.
 
 use super::event::{Action, Binding, RefusalReason, RequestDetails, RequestedBackend};
 use super::identity::{BackendIdentity, Pid};

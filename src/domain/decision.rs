@@ -1,5 +1,5 @@
-//! What follows from something that happened to a request. Every rule about who counts, and every way to an approval or
-//! to an end, is here.
+//! Decides what an input changes about a request. Contains every rule about whose reaction counts, and every way in
+//! which a request is approved or ends.
 
 use std::collections::BTreeSet;
 
@@ -56,9 +56,9 @@ pub enum ReactionSource {
 pub struct CardReactions {
     /// Everybody whose approving reaction is there.
     pub approving: BTreeSet<UserId>,
-    /// Everybody whose denying reaction is there, as members of the guild. Who left it has no roles, so is left out.
+    /// Everybody whose denying reaction is there, as members of the guild. People who left it have no roles, so they are left out.
     pub denying: Vec<Person>,
-    /// Whose reactions changed while these were read: of them the events are newer.
+    /// People whose reactions changed during the read. Their events are newer than what was read.
     pub changed: BTreeSet<UserId>,
 }
 
@@ -83,7 +83,7 @@ pub struct DecisionContext<'a> {
     pub has_unread_reactions: bool,
 }
 
-/// What follows.
+/// The result of a decision: what to record, and whom to notify.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Decision {
     /// To be recorded, in this order, all or none.
@@ -262,7 +262,7 @@ fn confirm_quorum(request: &Request, check: &QuorumCheck, context: DecisionConte
         let mut members = check.members.iter();
         members.any(|member| member.id == *user && may_approve_at(member, context.access, context.now))
     };
-    // Who approved since the check began is in the next one.
+    // The next check covers approvals made since this one began.
     let checked = request.approvals.intersection(&check.checked).copied();
     let (confirmed, removed): (Vec<_>, Vec<_>) = checked.partition(may_still);
     let mut events: Vec<_> = removals(removed).collect();

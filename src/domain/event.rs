@@ -96,7 +96,8 @@ pub enum Binding {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolution {
     pub outcome: Outcome,
-    /// From the signal until its effect was seen, or until watching was given up; the longest of all sessions.
+    /// From the start of the execution until the effect was seen, or until it was certain that there is none or killgate
+    /// stopped looking; the longest of all sessions.
     pub elapsed: Option<Duration>,
     /// `None` where no signal is known to have been sent, and it cannot be ruled out.
     pub signal_sent: Option<bool>,

@@ -9,11 +9,11 @@
 //! | [`session`] | a session as `pg_stat_activity` showed it |
 //! | [`lock_graph`] | which session waits for which |
 //! | [`session_diff`] | what changed about a session since the card showed it |
-//! | [`access`] | who may view, ask, approve |
+//! | [`access`] | who may view, request, approve |
 //! | [`protection`] | which sessions are never signalled |
 //! | [`binding`] | whether a session is still what a request is bound to |
 //! | [`policy`] | the rules of one target, and the limits of all |
-//! | [`creation`] | whether a signal may be asked for |
+//! | [`creation`] | whether a signal may be requested |
 //! | [`event`] | what the ledger records |
 //! | [`request`] | the state of a request: the fold of its records |
 //! | [`decision`] | what follows from something that happened to a request |

@@ -27,7 +27,7 @@ pub enum Outcome {
     Limited,
     /// The target could not be asked; nothing was signalled.
     Unreachable,
-    /// The statement may have been sent, and no answer is known.
+    /// It is not known whether it was signalled, or an execution was interrupted before the signal.
     Unknown,
     /// Several sessions, which did not all end in the same way.
     Mixed,

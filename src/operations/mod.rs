@@ -1,4 +1,14 @@
-//! The commands: `run`, `check`, `audit`, `health`; and logs, metrics and HTTP.
+//! The commands `run`, `check`, `health` and `audit`; leadership among replicas; logs, metrics and HTTP.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `run` | stands by and is the active replica in turn |
+//! | `active_replica`, `degraded` | runs the bot; reports a damaged ledger |
+//! | `leadership` | holds the ledger, so that one process acts |
+//! | `bootstrap` | opens the targets |
+//! | `check`, `audit`, `report`, `health` | the other commands; `ledger_tools` opens the ledger for them |
+//! | `logging`, `json_lines`, `panics` | logs and metrics |
+//! | `http` | `/healthz`, `/readyz`, `/metrics` |
 
 pub mod active_replica;
 pub mod arguments;

@@ -110,7 +110,7 @@ impl Engine {
             let handled = tokio::select! {
                 biased;
                 () = sleep_until_or_forever(stop_by) => {
-                    info!("not everything was finished before the stop; the next start takes up the rest");
+                    info!("not everything was finished before the stop; the next start resumes the rest");
                     let is_executing = self.open_requests.values().any(|open| open.is_executing);
                     return if is_executing { EngineExit::Interrupted } else { EngineExit::Stopped };
                 }

@@ -1,4 +1,4 @@
-//! The life of a request, from question to result: takes what happens, has the domain decide, records, and then acts.
+//! The life of a request, from command to result: receives inputs, has the domain decide, records the decision, and then acts.
 //!
 //! | file | what is in it |
 //! |---|---|
@@ -11,13 +11,13 @@
 //! | `dispatch` | what the engine does about each input: decide, record, act |
 //! | `store` | the requests in memory: a fold of the ledger |
 //! | `open_request` | what is kept about one request besides what the ledger says |
-//! | `creation` | a question becomes a request, or is refused |
+//! | `creation` | turns a command into a request, or refuses it |
 //! | `reactions` | what people do to cards |
 //! | `reaction_reads` | reading reactions that may be unseen, and looking people up |
 //! | `execution` | signal, confirm, resolve |
 //! | `monitor` | keeps cards current |
 //! | `card_publisher` | brings a request's card and result to the channel |
-//! | `resume` | takes up what is not finished, after a restart |
+//! | `resume` | resumes unfinished requests after a restart |
 //! | `log` | what the log says about requests |
 
 mod card_publisher;

@@ -1,5 +1,5 @@
-//! What the workflow needs from the outside, in the domain's words. Each trait has a real implementation in a room of
-//! its own and a simulated one in the tests.
+//! What the workflow needs from the outside, in terms of the domain. Each trait has a real implementation in another
+//! folder and a simulated one in the tests.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ pub trait Ledger: Lease {
     async fn probe(&self) -> Result<(), LedgerError>;
 }
 
-/// The requests that have to be taken up after a start.
+/// The requests that have to be resumed after a start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingRequests {
     pub records: Vec<Recorded>,

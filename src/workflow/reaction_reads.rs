@@ -1,7 +1,7 @@
 //! Reading the reactions on a card, after people may have reacted unseen.
 //!
-//! Events tell what people do from now on, reading tells what they did before. While a read is under way, the events of
-//! a person are newer than what it finds of them, so that nobody's click makes another person's reaction unread.
+//! Events report new reactions; a read finds the earlier ones. An event that arrives during a read takes precedence for
+//! that person only, so no click can invalidate what was read about somebody else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! After a restart, or once the ledger works again: takes up every request that is not finished.
+//! After a restart, or once the ledger works again: resumes every unfinished request.
 
 use std::collections::BTreeSet;
 
@@ -40,7 +40,7 @@ impl Engine {
             }
             match &request.state {
                 RequestState::Open if !is_published => {
-                    log::request_span(id).in_scope(|| info!("taking up an open request"));
+                    log::request_span(id).in_scope(|| info!("resuming an open request"));
                     let sessions = request.details.backends.iter().map(WatchedSession::recorded);
                     self.open_requests.entry(id).or_default().sessions = sessions.collect();
                     // Its reactions are read once the publisher has found the card, and found it open.

@@ -32,7 +32,7 @@ pub(super) struct RequestStore {
 }
 
 impl RequestStore {
-    /// Loads the requests that have to be taken up, and which of them are undelivered.
+    /// Loads the requests that have to be resumed, and which of them are undelivered.
     pub(super) async fn load(
         ledger: Arc<dyn Ledger>,
         now: Timestamp,

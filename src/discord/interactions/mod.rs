@@ -154,13 +154,9 @@ impl InteractionHandler {
         match command.data.name.as_str() {
             "sessions" => self.answer_sessions_command(&person, &options, reply).await,
             "requests" => self.answer_requests_command(&person, &options, reply).await,
-            "cancel" => {
-                self.request_signal(person, request_input(Action::Cancel)?, reply)
-                    .await
-            }
-            _ => {
-                self.request_signal(person, request_input(Action::Terminate)?, reply)
-                    .await
+            name => {
+                let action = Action::from_name(name).ok_or(Refusal::Outdated)?;
+                self.request_signal(person, request_input(action)?, reply).await
             }
         }
     }
