@@ -60,9 +60,9 @@ impl GuildPresence {
     pub(super) fn note(&mut self, event: GuildEvent) -> GuildChange {
         match event {
             GuildEvent::Available { guild, members } if guild == self.guild => {
-                members.into_iter().for_each(|member| {
+                for member in members {
                     self.note_roles(member);
-                });
+                }
                 self.is_in_guild.send_replace(true);
                 let started = self.session_started.take();
                 if started.is_some_and(|at| at.elapsed() < REPORTED_WITHIN) {

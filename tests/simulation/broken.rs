@@ -24,6 +24,7 @@ use killgate::workflow::ports::{
 use crate::world::World;
 use crate::world::bot::Ports;
 use crate::world::cast::DBA;
+use crate::world::discord::Message;
 use crate::world::disk::Hold;
 
 /// 1. Roles are not looked up: whoever reacted is taken for an approver.
@@ -97,7 +98,15 @@ pub fn raw_text(world: &World, epoch: u64) -> Ports {
     })
 }
 
-/// 9. The clock is the machine's own.
+/// 9. A card is known by its number, which another ledger uses again.
+pub fn known_by_number(world: &World, epoch: u64) -> Ports {
+    spoiled_channel(world, epoch, |channel| Spoiled {
+        numbers: true,
+        ..channel
+    })
+}
+
+/// 10. The clock is the machine's own.
 pub fn own_clock(world: &World, epoch: u64) -> Ports {
     Ports {
         clock: Arc::new(Drifting(world.clone())),
@@ -112,6 +121,7 @@ fn spoiled_channel(world: &World, epoch: u64, spoil: impl Fn(Spoiled) -> Spoiled
         doubles: false,
         remembers: false,
         quotes: false,
+        numbers: false,
         memory: Mutex::default(),
     };
     Ports {
@@ -162,12 +172,21 @@ struct Spoiled {
     doubles: bool,
     remembers: bool,
     quotes: bool,
+    numbers: bool,
     memory: Mutex<BTreeMap<(MessageId, bool), Vec<UserReaction>>>,
 }
 
 #[async_trait]
 impl IncidentChannel for Spoiled {
     async fn find_messages(&self, request: &Request) -> Result<RequestMessages, DeliveryError> {
+        if self.numbers {
+            let is_its = |message: &Message| message.request == request.id;
+            let found = self.world.find_messages_that(request, is_its).await?;
+            return Ok(RequestMessages {
+                ending: None,
+                ..found
+            });
+        }
         self.world.find_messages(request).await
     }
 

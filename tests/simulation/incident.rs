@@ -11,6 +11,7 @@ use crate::judge::{Invariant, Judge, Violation};
 use crate::story::{Order, Story};
 use crate::world::World;
 use crate::world::bot::{Bot, Life, Ports, live};
+use crate::world::disk::Disk;
 use crate::world::faults::Faults;
 
 /// What a bot is made of, under the given epoch.
@@ -31,17 +32,18 @@ const AT_MOST: Duration = Duration::from_mins(40);
 /// How long what people did may be on its way.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(10);
 const MOST_LIVES: u32 = 60;
+/// The ledger is emptied after one incident of so many.
+const EMPTIED_AFTER: u64 = 4;
 
 /// Plays the incident of this seed.
 pub fn play(seed: u64, made_of: MadeOf) -> Result<Report, Violation> {
-    let world = World::new(Faults::random(seed));
-    play_on(&world, seed, made_of)
+    play_acts(&World::new(Faults::random(seed)), seed, made_of)
 }
 
 /// Plays it and says what happened, line by line.
 pub fn tell(seed: u64, made_of: MadeOf) -> String {
     let world = World::new(Faults::random(seed));
-    let end = play_on(&world, seed, made_of);
+    let end = play_acts(&world, seed, made_of);
     let facts = world.with(|state| state.facts.all().to_vec());
     let lines = facts
         .iter()
@@ -49,8 +51,22 @@ pub fn tell(seed: u64, made_of: MadeOf) -> String {
     lines.chain([format!("{end:?}")]).collect::<Vec<_>>().join("\n")
 }
 
+/// After some incidents the ledger is emptied, and another incident follows: the numbers begin again, and the old cards
+/// are still in the channel with their reactions.
+fn play_acts(world: &World, seed: u64, made_of: MadeOf) -> Result<Report, Violation> {
+    let report = play_on(world, seed, made_of)?;
+    if !seed.is_multiple_of(EMPTIED_AFTER) {
+        return Ok(report);
+    }
+    world.with(|state| {
+        state.disk = Disk::default();
+        state.faults = Faults::random(!seed);
+    });
+    play_on(world, !seed, made_of)
+}
+
 fn play_on(world: &World, seed: u64, made_of: MadeOf) -> Result<Report, Violation> {
-    let (mut story, mut judge) = (Story::new(seed), Judge::default());
+    let (mut story, mut judge) = (Story::new(seed), Judge::from_now(world));
     story.set_the_scene(world);
     for lives in 0.. {
         if lives == MOST_LIVES {

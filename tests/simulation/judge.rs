@@ -15,7 +15,7 @@ use crate::world::World;
 use crate::world::facts::Fact;
 use crate::world::postgres::Victim;
 
-/// What must hold whatever happens. That `now` and randomness are arguments (9) is held by playing an incident
+/// What must hold whatever happens. That `now` and randomness are arguments (10) is held by playing an incident
 /// twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Invariant {
@@ -36,6 +36,8 @@ pub enum Invariant {
     OneActive,
     /// 8. Nothing that is posted does anything but be read.
     Inert,
+    /// 9. A card is that of its own request and ledger.
+    OwnCard,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +60,7 @@ pub type Verdict = Result<(), Violation>;
 /// What is known of one request.
 struct Case {
     asked: Box<RequestDetails>,
+    mark: String,
     /// Under which epoch it was recorded to be executed.
     executing: Option<u64>,
     signalled: BTreeSet<Pid>,
@@ -81,6 +84,19 @@ pub struct Judge {
 }
 
 impl Judge {
+    /// Judges what happens from now on. What people did before is known.
+    pub fn from_now(world: &World) -> Self {
+        let mut judge = Self::default();
+        world.with(|state| {
+            let past = state.facts.all();
+            for (_, fact) in past {
+                judge.votes.learn(fact);
+            }
+            judge.seen = past.len();
+        });
+        judge
+    }
+
     /// Looks at everything that happened since the last look.
     pub fn look(&mut self, world: &World) -> Verdict {
         world.with(|state| {
@@ -223,18 +239,20 @@ impl Judge {
             }
             self.durable = *seq;
             if let Some(id) = entry.request {
-                self.record(epoch, id, &entry.event)?;
+                self.record(epoch, id, record)?;
             }
         }
         Ok(())
     }
 
-    fn record(&mut self, epoch: u64, id: RequestId, event: &RequestEvent) -> Verdict {
+    fn record(&mut self, epoch: u64, id: RequestId, recorded: &Recorded) -> Verdict {
+        let event = &recorded.entry().event;
         let twice = |what: &str| Err(Violation::of(Invariant::OneOutcome, what));
         match (event, self.cases.get_mut(&id)) {
             (RequestEvent::Requested(asked), None) => {
                 let case = Case {
                     asked: asked.clone(),
+                    mark: recorded.hash().chars().take(8).collect(),
                     executing: None,
                     signalled: BTreeSet::new(),
                     ended: None,
@@ -245,6 +263,10 @@ impl Judge {
             }
             (RequestEvent::Requested(_), Some(_)) => return twice("a request's number was used twice"),
             (_, None) => return twice("something happened to a request that was never asked"),
+            (RequestEvent::Posted { message }, Some(case)) if !case.cards.contains(message) => {
+                let detail = "it took up a card that is not its own";
+                return Err(Violation::of(Invariant::OwnCard, detail));
+            }
             (RequestEvent::Executing { .. } | RequestEvent::Finished(_), Some(case))
                 if case.ended.is_some() =>
             {

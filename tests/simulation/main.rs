@@ -16,7 +16,8 @@
 //! | 6 reactions from while it was away | believes in reactions that were taken back | the judge |
 //! | 7 one active | a deposed replica goes on recording | the judge |
 //! | 8 inert | posts the query as the client wrote it | the judge |
-//! | 9 `now` is an argument | reads a clock of its own | playing it twice |
+//! | 9 own card | knows a card by its number, after the ledger was emptied | the judge |
+//! | 10 `now` is an argument | reads a clock of its own | playing it twice |
 
 mod broken;
 mod incident;
@@ -160,6 +161,11 @@ fn a_deposed_replica_that_goes_on_recording_is_caught() {
 #[test]
 fn text_that_is_not_inert_is_caught() {
     is_caught(broken::raw_text, Invariant::Inert);
+}
+
+#[test]
+fn a_card_known_by_its_number_alone_is_caught() {
+    is_caught(broken::known_by_number, Invariant::OwnCard);
 }
 
 #[test]

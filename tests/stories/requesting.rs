@@ -113,6 +113,7 @@ async fn sessions_protected_by_configuration_are_refused_and_stay_protected(righ
 
 async fn a_command_on_a_stalled_server_is_deferred_and_filled_in_later(right: SignalRight) {
     let env = TestEnv::start_with(right).await;
+    env.sim.makes_mentionable("dba", true);
     let victim = env.sleeping_session().await;
     env.wait_for_bot_backend().await;
     let superuser = env.cluster.superuser().await.unwrap();
@@ -132,6 +133,13 @@ async fn a_command_on_a_stalled_server_is_deferred_and_filled_in_later(right: Si
 
     let card = answer.filled().await.message();
     assert!(card.card().title().starts_with("Terminate"), "{}", card.text());
+    // Discord notifies nobody of a deferred answer that is filled in.
+    assert!(card.pings().is_empty(), "{:?}", card.pings());
+    let notice = env
+        .incident_channel()
+        .message(|message| message.replies_to(&card) && message.content().contains("waits for your decision"))
+        .await;
+    assert!(notice.pings().contains(&"ben".to_owned()), "{:?}", notice.pings());
     env.wait_for_bot_reactions(&card).await;
     env.react("ben", &card, APPROVE);
     env.assert_outcome(1, &card, "terminated", "Terminated").await;

@@ -109,7 +109,7 @@ async fn an_approval_given_while_reactions_cannot_be_read_counts_once_they_were(
     env.react("ben", &card, APPROVE);
     env.wait_for_event(1, "approved by ben", 1).await;
     card.becomes("the card says what holds it up", |card| {
-        card.text().contains("reactions")
+        card.text().contains("read the reactions")
     })
     .await;
     assert!(victim.still_alive().await.unwrap());
@@ -125,7 +125,7 @@ async fn a_timed_out_approver_does_not_count_live() {
     let mut victim = env.sleeping_session().await;
     let card = env.request_card("/terminate", victim.pid()).await;
 
-    env.person("ben").is_timed_out(Duration::from_secs(600));
+    env.person("ben").is_timed_out(Duration::from_mins(10));
     env.react("ben", &card, APPROVE);
 
     env.wait_for_event(1, "attempt_refused by ben: not_an_approver", 1)
@@ -146,7 +146,7 @@ async fn an_approver_who_was_timed_out_before_the_quorum_does_not_count() {
     env.react("ben", &card, APPROVE);
     env.wait_for_event(1, "approved by ben", 1).await;
 
-    env.person("ben").is_timed_out(Duration::from_secs(600));
+    env.person("ben").is_timed_out(Duration::from_mins(10));
     env.react("dora", &card, APPROVE);
 
     env.wait_for_event(1, "approval_removed by ben", 1).await;
@@ -163,7 +163,7 @@ async fn an_approval_of_a_timed_out_approver_that_is_read_does_not_count() {
 
     env.kill_bot().await;
     env.react("ben", &card, APPROVE);
-    env.person("ben").is_timed_out(Duration::from_secs(600));
+    env.person("ben").is_timed_out(Duration::from_mins(10));
     env.start_bot().await;
 
     env.wait_for_event(1, "attempt_refused by ben: not_an_approver", 1)

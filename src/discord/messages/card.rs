@@ -16,7 +16,7 @@ use crate::domain::event::Action;
 use crate::domain::ids::{RoleId, UserId};
 use crate::domain::outcome::Outcome;
 use crate::domain::request::{Request, RequestState};
-use crate::workflow::ports::CardContent;
+use crate::workflow::ports::{CardContent, ExecutionHold};
 
 /// Discord accepts at most 2,000 characters. A mention has up to 24.
 const MAX_MENTIONED: usize = 50;
@@ -117,6 +117,9 @@ fn embed(card: &CardContent) -> CreateEmbed {
     if let Some(changes) = facts::changes_text(card) {
         embed = embed.field("Changed", changes, false);
     }
+    if let Some(hold) = card.hold {
+        embed = embed.field("Not executed yet", hold_text(hold), false);
+    }
     if request.is_open() {
         embed = embed.field("If approved", facts::consequences_text(card), false);
     }
@@ -133,6 +136,19 @@ fn embed(card: &CardContent) -> CreateEmbed {
         ),
         RequestState::Executing { .. } => embed,
         RequestState::Ended { at, .. } => embed.field("Closed", timestamp(*at, TimestampStyle::Clock), false),
+    }
+}
+
+fn hold_text(hold: ExecutionHold) -> &'static str {
+    match hold {
+        ExecutionHold::ReactionsUnreadable => {
+            "Enough people approve, but people may have reacted unseen, and Discord does not let killgate read the reactions. \
+             It tries again until the request expires."
+        }
+        ExecutionHold::ApproversUnknown => {
+            "Enough people approve, but Discord does not say whether they still may. killgate asks again until the request \
+             expires."
+        }
     }
 }
 

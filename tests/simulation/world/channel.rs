@@ -16,7 +16,7 @@ use killgate::workflow::ports::{
 };
 use killgate::workflow::refusal::Refusal;
 
-use super::discord::{Kind, Shown, normal_reaction};
+use super::discord::{Kind, Message, Shown, normal_reaction};
 use super::facts::Fact;
 use super::faults::{Lost, Part};
 use super::postgres::Victim;
@@ -33,29 +33,8 @@ static LOOK: LazyLock<RenderConfig> = LazyLock::new(|| RenderConfig {
 #[async_trait]
 impl IncidentChannel for World {
     async fn find_messages(&self, request: &Request) -> Result<RequestMessages, DeliveryError> {
-        self.call(Part::Discord, |state| {
-            let card = state
-                .discord
-                .cards()
-                .find_map(|(id, message)| match &message.kind {
-                    Kind::Card { shown, .. } if message.is_of(request) => Some((id, shown.outcome)),
-                    _ => None,
-                });
-            if request.card.is_some() && card.is_none() {
-                return Err(DeliveryError::Gone);
-            }
-            let told = state.has_told_the_end_of(request);
-            let ending = told.or(card.and_then(|(_, outcome)| outcome));
-            if let Some((id, _)) = card.filter(|_| self.bot == state.epoch) {
-                state.discord.adopt(id);
-            }
-            Ok(RequestMessages {
-                card: card.map(|(id, _)| id),
-                ending: ending.map(|outcome| outcome.headline().to_owned()),
-            })
-        })
-        .await
-        .map_err(unavailable)?
+        self.find_messages_that(request, |message| message.is_of(request))
+            .await
     }
 
     async fn post_card(&self, card: &CardContent) -> Result<MessageId, DeliveryError> {
@@ -182,6 +161,42 @@ impl IncidentChannel for World {
     }
 }
 
+impl World {
+    /// Finds the card and the end of a request among the messages that `are_its`.
+    pub async fn find_messages_that(
+        &self,
+        request: &Request,
+        are_its: impl Fn(&Message) -> bool + Send,
+    ) -> Result<RequestMessages, DeliveryError> {
+        self.call(Part::Discord, |state| {
+            let card = state
+                .discord
+                .cards()
+                .find_map(|(id, message)| match &message.kind {
+                    Kind::Card { shown, .. } if are_its(message) => Some((id, shown.outcome)),
+                    _ => None,
+                });
+            if request.card.is_some() && card.is_none() {
+                return Err(DeliveryError::Gone);
+            }
+            let told = state.discord.there().find_map(|(_, message)| match message.kind {
+                Kind::Result { outcome, .. } if are_its(message) => Some(outcome),
+                _ => None,
+            });
+            let ending = told.or(card.and_then(|(_, outcome)| outcome));
+            if let Some((id, _)) = card.filter(|_| self.bot == state.epoch) {
+                state.discord.adopt(id);
+            }
+            Ok(RequestMessages {
+                card: card.map(|(id, _)| id),
+                ending: ending.map(|outcome| outcome.headline().to_owned()),
+            })
+        })
+        .await
+        .map_err(unavailable)?
+    }
+}
+
 /// A person's command, which waits for its answer.
 pub struct Command {
     pub world: World,
@@ -249,9 +264,8 @@ impl State {
 
     /// Discord no longer knows that it has posted this: for bots with a mistake in them.
     pub fn forget_result(&mut self, request: RequestId) {
-        let forgotten = |message: &super::discord::Message| {
-            message.request == request && matches!(message.kind, Kind::Result { .. })
-        };
+        let forgotten =
+            |message: &Message| message.request == request && matches!(message.kind, Kind::Result { .. });
         self.discord.messages.retain(|_, message| !forgotten(message));
     }
 

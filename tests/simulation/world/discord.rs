@@ -66,7 +66,11 @@ enum Ballot {
 impl Message {
     /// Whether it bears the mark of this request.
     pub fn is_of(&self, request: &Request) -> bool {
-        self.request == request.id && self.mark == request.mark
+        self.bears(request.id, &request.mark)
+    }
+
+    pub fn bears(&self, request: RequestId, mark: &str) -> bool {
+        self.request == request && self.mark == mark
     }
 }
 
