@@ -5,7 +5,7 @@ use tokio_postgres::error::DbError;
 
 use super::connection_manager::{StatementError, StatementResult};
 use super::error::{format_error, format_notice, unreachable_because};
-use super::rows;
+use super::rows::{self, ProcessRow, RawNames};
 use crate::domain::event::{Binding, RequestedBackend};
 use crate::domain::identity::ServerIdentity;
 use crate::domain::outcome::Outcome;
@@ -26,8 +26,8 @@ const NOT_SIGNALLED: [Outcome; 6] = [
 /// The result of sending the statement once.
 pub(super) enum SignalAttempt {
     Final(SignalResult),
-    /// Not signalled, because the approved session has changed its name. No rule protects the new one.
-    Renamed(Box<Session>),
+    /// Not signalled, because the approved session has other names than were checked. No rule protects these.
+    Renamed(Box<Session>, RawNames),
 }
 
 impl From<SignalResult> for SignalAttempt {
@@ -135,8 +135,18 @@ fn explain(
     if server != approved_server {
         return Ok(another_server().into());
     }
-    let Some(session) = rows::session(row, &|_| None)? else {
-        return Ok(not_sent(Outcome::Gone, "the session had ended").into());
+    if !row.try_get::<_, bool>("is_usable")? {
+        let detail =
+            "killgate.signal_backend was changed since killgate verified it; killgate check says how";
+        return Ok(not_sent(Outcome::Unreachable, detail).into());
+    }
+    let session = match rows::process(row, &|_| None)? {
+        ProcessRow::Session(session) => *session,
+        ProcessRow::None => return Ok(not_sent(Outcome::Gone, "the session had ended").into()),
+        ProcessRow::Hidden(pid) => {
+            let detail = format!("PostgreSQL shows the role nothing of the process {pid} but its pid");
+            return Ok(not_sent(Outcome::Unreachable, detail).into());
+        }
     };
     if session.backend_start != identity.backend_start {
         return Ok(not_sent(
@@ -149,6 +159,10 @@ fn explain(
         return Ok(not_sent(Outcome::Protected, format!("it is protected now: {rule}")).into());
     }
     if backend.bound_to == Binding::Query {
+        if session.state.is_hidden() {
+            let detail = "PostgreSQL does not show what the session runs (track_activities is off)";
+            return Ok(not_sent(Outcome::Unreachable, detail).into());
+        }
         if !session.state.is_running() {
             return Ok(not_sent(
                 Outcome::MovedOn,
@@ -164,7 +178,11 @@ fn explain(
             .into());
         }
     }
-    Ok(SignalAttempt::Renamed(Box::new(session)))
+    if backend.bound_to == Binding::Transaction && session.xact_start != identity.xact_start {
+        return Ok(not_sent(Outcome::MovedOn, "the transaction had ended").into());
+    }
+    let names = RawNames::from_row(row)?;
+    Ok(SignalAttempt::Renamed(Box::new(session), names))
 }
 
 fn unknown(detail: &str) -> SignalResult {

@@ -89,6 +89,7 @@ impl WatchedSession {
                 self.lapsed = Some(detail);
                 is_new
             }
+            BindingStatus::Hidden => false,
             BindingStatus::Holds(session) => {
                 self.update(taken_at, session, seen.locks.all_waiters(session.pid))
             }
