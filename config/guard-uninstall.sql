@@ -8,7 +8,7 @@ SET LOCAL client_min_messages = warning;
 SET LOCAL search_path = pg_catalog, pg_temp;
 
 DROP FUNCTION IF EXISTS killgate.signal_backend(
-    text, integer, timestamp with time zone, timestamp with time zone, bigint, text, text[]
+    text, integer, timestamp with time zone, timestamp with time zone, timestamp with time zone, bigint, text, text[]
 );
 DROP TABLE IF EXISTS killgate.protected_users;
 

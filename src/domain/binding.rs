@@ -10,6 +10,8 @@ pub enum BindingStatus<'a> {
     Holds(&'a Session),
     /// It ended, or went on to something else; in one sentence for people.
     Lapsed(String),
+    /// PostgreSQL does not show it, or not what it runs. It may still be what the request is bound to.
+    Hidden,
 }
 
 /// The status of `backend`, one of the sessions of `details`, in `snapshot`.
@@ -25,6 +27,9 @@ pub fn status<'a>(
             details.target
         ));
     }
+    if snapshot.hidden_pids.contains(&pid) {
+        return BindingStatus::Hidden;
+    }
     let session = snapshot
         .find(pid)
         .filter(|session| session.backend_start == backend.identity.backend_start);
@@ -32,6 +37,7 @@ pub fn status<'a>(
         return BindingStatus::Lapsed(format!("session {pid} ended by itself"));
     };
     match backend.bound_to {
+        Binding::Query | Binding::Transaction if session.state.is_hidden() => BindingStatus::Hidden,
         Binding::Query if session.query_start != backend.identity.query_start => {
             BindingStatus::Lapsed(format!("the query ended; session {pid} runs another one"))
         }
@@ -53,5 +59,6 @@ pub fn status<'a>(
 pub fn is_unaffected(backend: &RequestedBackend, session: &Session) -> bool {
     session.backend_start == backend.identity.backend_start
         && (backend.bound_to != Binding::Query
+            || session.state.is_hidden()
             || (session.state.is_running() && session.query_start == backend.identity.query_start))
 }

@@ -33,6 +33,14 @@ pub struct SessionSelector {
 pub enum CreationError {
     NotARequester,
     ReasonMissing,
+    /// The role may signal no session of the target; why, for people.
+    NoSignalRight {
+        obstacle: String,
+    },
+    /// PostgreSQL shows nothing of the process but its pid, or not what it runs: nothing could be compared later.
+    Hidden {
+        pid: Pid,
+    },
     /// No backend of the target has this pid.
     NoSuchBackend {
         pid: Pid,
@@ -81,6 +89,8 @@ impl CreationError {
             | Self::OpenLimitReached { .. }
             | Self::SignalLimitReached { .. } => Some(RefusalReason::Limited),
             Self::ReasonMissing
+            | Self::NoSignalRight { .. }
+            | Self::Hidden { .. }
             | Self::NoSuchBackend { .. }
             | Self::Replaced { .. }
             | Self::LeaderGone { .. }
@@ -115,6 +125,11 @@ pub fn create_request<'a>(
     }
     if context.policy.require_reason && new.reason.is_none() {
         return Err(CreationError::ReasonMissing);
+    }
+    if let Some(obstacle) = &context.snapshot.signal_obstacle {
+        return Err(CreationError::NoSignalRight {
+            obstacle: obstacle.clone(),
+        });
     }
     let locks = LockGraph::from_snapshot(context.snapshot);
     let mut backends: Vec<RequestedBackend> = Vec::with_capacity(new.sessions.len());
@@ -165,6 +180,9 @@ fn requested_backend(
             rule,
         });
     }
+    if action == Action::Cancel && session.state.is_hidden() {
+        return Err(CreationError::Hidden { pid: selector.pid });
+    }
     Ok(RequestedBackend {
         identity: session.identity(),
         bound_to: match action {
@@ -189,6 +207,9 @@ fn find_session<'a>(
             pid,
             rule: ProtectionRule::Own,
         });
+    }
+    if snapshot.hidden_pids.contains(&pid) {
+        return Err(CreationError::Hidden { pid });
     }
     let session = snapshot.find(pid).ok_or(CreationError::NoSuchBackend { pid })?;
     if selector

@@ -75,6 +75,10 @@ pub struct Snapshot {
     pub taken_at: Timestamp,
     /// The backend that answered. It is killgate's own and not among the sessions.
     pub own_pid: Option<Pid>,
+    /// Why no session of the server can be signalled, if that is so; for people.
+    pub signal_obstacle: Option<String>,
+    /// Processes of which PostgreSQL shows nothing but the pid. Nothing says that they ended.
+    pub hidden_pids: Vec<Pid>,
     pub sessions: Vec<Session>,
 }
 
@@ -86,7 +90,7 @@ impl Snapshot {
 
     /// Whether a backend of the server has this pid, including the one that answered.
     pub fn contains_pid(&self, pid: Pid) -> bool {
-        self.own_pid == Some(pid) || self.find(pid).is_some()
+        self.own_pid == Some(pid) || self.hidden_pids.contains(&pid) || self.find(pid).is_some()
     }
 }
 
@@ -163,6 +167,11 @@ impl SessionState {
     /// Whether a query runs in this state.
     pub const fn is_running(self) -> bool {
         matches!(self, Self::Active | Self::FastpathFunctionCall)
+    }
+
+    /// Whether PostgreSQL does not say what the session runs: `track_activities` is off, or there is no state.
+    pub const fn is_hidden(self) -> bool {
+        matches!(self, Self::Disabled | Self::Unknown)
     }
 
     /// PostgreSQL's own name for it.

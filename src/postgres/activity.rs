@@ -5,10 +5,10 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::connection_manager::{ConnectionGuard, ConnectionManager, StatementError};
+use super::connection_manager::{ConnectionManager, StatementError};
 use super::error::{unreachable, unreachable_because};
-use super::rows::{self, QueryRedactor};
-use super::server_info::PreparedStatements;
+use super::rows::{self, ProcessRow, QueryRedactor};
+use super::server_info::{PreparedStatements, ServerInfo, TargetSetup};
 use super::target::StatementTimeouts;
 use crate::domain::identity::Pid;
 use crate::domain::session::{Session, Snapshot};
@@ -17,6 +17,7 @@ use crate::workflow::ports::{Freshness, TargetUnreachable};
 /// Lists sessions, one statement at a time.
 pub(super) struct ActivityReader {
     pub(super) connection: Arc<ConnectionManager<PreparedStatements>>,
+    pub(super) setup: TargetSetup,
     pub(super) timeouts: StatementTimeouts,
     pub(super) redact: QueryRedactor,
     /// The last listing. Whoever locks this runs the next one. Callers that wait for the lock meanwhile share the
@@ -67,43 +68,48 @@ impl ActivityReader {
     /// The session that has this pid now.
     pub(super) async fn find_session(&self, pid: Pid) -> Result<Option<Session>, TargetUnreachable> {
         let deadline = Instant::now() + self.timeouts.listing;
-        let guard = self.acquire(deadline).await?;
-        let find_session = guard.prepared().find_session.clone();
-        let answer = guard.run(&find_session, &[&pid.number()], deadline).await;
+        let guard = self.connection.acquire(deadline).await?;
+        let prepared = Arc::clone(guard.prepared());
+        let answer = guard
+            .run(&prepared.find_session, &[&pid.number()], deadline)
+            .await;
         let row = unreachable_on_error(answer)?
             .rows
             .pop()
             .ok_or_else(|| unreachable("it returned no row"))?;
-        rows::session(&row, &*self.redact).map_err(unreachable_because)
+        if !rows::sees_all_sessions(&row).map_err(unreachable_because)? {
+            return Err(sessions_not_visible(&prepared.server_info));
+        }
+        match rows::process(&row, &*self.redact).map_err(unreachable_because)? {
+            ProcessRow::None => Ok(None),
+            ProcessRow::Session(session) => Ok(Some(*session)),
+            ProcessRow::Hidden(pid) => Err(unreachable(format!(
+                "PostgreSQL shows nothing of the process {pid} but its pid"
+            ))),
+        }
     }
 
     async fn list(&self, deadline: Instant) -> Result<Snapshot, TargetUnreachable> {
-        let guard = self.acquire(deadline).await?;
+        let guard = self.connection.acquire(deadline).await?;
+        let guard = self.setup.renew_rights(guard, deadline).await?;
         let prepared = Arc::clone(guard.prepared());
-        let mut snapshot = rows::SnapshotBuilder::begin(prepared.server_info.system_identifier, &self.redact);
+        let mut snapshot = rows::SnapshotBuilder::begin(&prepared.server_info, &self.redact);
         let answer = guard.run_and_read(&prepared.listing, &[], deadline, |row| snapshot.read(&row));
         unreachable_on_error(answer.await)?;
-        snapshot.finish().map_err(unreachable_because)
+        snapshot
+            .finish()
+            .map_err(unreachable_because)?
+            .ok_or_else(|| sessions_not_visible(&prepared.server_info))
     }
+}
 
-    async fn acquire(
-        &self,
-        deadline: Instant,
-    ) -> Result<ConnectionGuard<PreparedStatements>, TargetUnreachable> {
-        let guard = self.connection.acquire(deadline).await?;
-        let server_info = &guard.prepared().server_info;
-        if server_info.sees_all_sessions {
-            return Ok(guard);
-        }
-        // Without that privilege the sessions of other roles have no backend_start, so a session could not be
-        // distinguished from a later one with the same pid.
-        let message = format!(
-            "the role {role} does not see other users' sessions: GRANT pg_read_all_stats TO {role}, then restart killgate",
-            role = server_info.role
-        );
-        guard.release();
-        Err(unreachable(message))
-    }
+/// Without the privilege the sessions of other roles have no `backend_start`, so a session could not be distinguished
+/// from a later one with the same pid.
+fn sessions_not_visible(server_info: &ServerInfo) -> TargetUnreachable {
+    unreachable(format!(
+        "the role {role} does not see other users' sessions: GRANT pg_read_all_stats TO {role}",
+        role = server_info.role
+    ))
 }
 
 fn unreachable_on_error<T>(answer: Result<T, StatementError>) -> Result<T, TargetUnreachable> {

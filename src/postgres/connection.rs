@@ -52,7 +52,8 @@ pub struct PostgresConnection {
 pub type ConnectionClosed = oneshot::Receiver<Infallible>;
 
 impl ConnectOptions {
-    /// Opens a connection and overrides the session settings that would change how statements run.
+    /// Opens a connection and overrides the session settings that would change how statements run. `work_mem` is a limit:
+    /// with less, megabytes of query text would go to a temporary file, for which there can be a limit too.
     pub async fn connect(&self) -> anyhow::Result<(PostgresConnection, ConnectionClosed)> {
         let mut config = self.config.clone();
         config
@@ -75,7 +76,8 @@ impl ConnectOptions {
         };
         let settings = format!(
             "SET search_path = pg_catalog; SET statement_timeout = {}; SET lock_timeout = {}; \
-             SET idle_in_transaction_session_timeout = 0; SET client_min_messages = notice",
+             SET idle_in_transaction_session_timeout = 0; SET client_min_messages = notice; \
+             SET work_mem = '1GB'",
             self.statement_timeout.as_millis(),
             self.lock_timeout.as_millis(),
         );

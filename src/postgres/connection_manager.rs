@@ -186,6 +186,11 @@ impl<P> ConnectionGuard<P> {
         &self.ready.prepared
     }
 
+    /// After the statements were prepared anew on the connection.
+    pub fn replace_prepared(&mut self, prepared: P) {
+        self.ready.prepared = Arc::new(prepared);
+    }
+
     pub fn connection(&mut self) -> &mut PostgresConnection {
         &mut self.ready.connection
     }

@@ -8,7 +8,7 @@
 //! | [`error`](mod@error) | describes an error in one sentence |
 //! | `sql` | the SQL |
 //! | [`server_info`] | what the server is, what the role may do, the prepared statements |
-//! | `activity`, [`rows`] | lists sessions |
+//! | `activity`, [`rows`], `raw_text` | lists sessions, whatever bytes their texts are |
 //! | `signal`, `signal_answer` | checks and signals in one statement, and reads the answer |
 //! | [`version`] | the differences between PostgreSQL versions |
 //! | [`guard`], [`privileges`] | the SQL that installs the guard function, and what `check` reads about it |
@@ -22,6 +22,7 @@ pub mod connection_manager;
 pub mod error;
 pub mod guard;
 pub mod privileges;
+mod raw_text;
 pub mod redaction;
 pub mod rows;
 pub mod server_info;

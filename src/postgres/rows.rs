@@ -1,11 +1,12 @@
 //! Converts rows to the types of the domain.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use tokio_postgres::Row;
-use tokio_postgres::types::{FromSql, Type};
+use tokio_postgres::types::FromSql;
 
+use super::raw_text::{RawText, quote};
+use super::server_info::{ServerInfo, SignalRight};
 use crate::domain::identity::{Pid, ServerIdentity};
 use crate::domain::session::{BackendType, Session, SessionState, Snapshot, WaitEvent};
 use crate::domain::timestamp::Timestamp;
@@ -13,17 +14,47 @@ use crate::domain::timestamp::Timestamp;
 /// Redacts query text; `None` when query text is hidden. Raw query text never leaves this module.
 pub type QueryRedactor = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
-/// Text of `pg_stat_activity`, which is in the encoding of the session's database, so it may not be valid UTF-8.
-struct LossyText<'a>(Cow<'a, str>);
+/// The names that the protection rules are about, as the server returns them.
+pub(super) struct RawNames {
+    pub(super) user: Option<Vec<u8>>,
+    pub(super) database: Option<Vec<u8>>,
+    pub(super) application: Option<Vec<u8>>,
+}
 
-impl<'a> FromSql<'a> for LossyText<'a> {
-    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
-        Ok(Self(String::from_utf8_lossy(raw)))
+impl RawNames {
+    /// Those of a session, if all of its names are UTF-8 on the server.
+    pub(super) fn from_session(session: &Session) -> Self {
+        Self {
+            user: session.user.as_deref().map(quote),
+            database: session.database.as_deref().map(quote),
+            application: Some(quote(&session.application)),
+        }
     }
 
-    fn accepts(kind: &Type) -> bool {
-        *kind == Type::TEXT
+    /// Whether the names are those that the statement compares with `self`.
+    pub(super) fn is_unchanged(&self, present: &Self) -> bool {
+        self.user == present.user
+            && self.database == present.database
+            && (self.application.is_none() || self.application == present.application)
     }
+
+    /// Those of the session in a row.
+    pub(super) fn from_row(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self {
+            user: row.try_get("username")?,
+            database: row.try_get("database")?,
+            application: row.try_get("application")?,
+        })
+    }
+}
+
+/// What a row says about a process.
+pub(super) enum ProcessRow {
+    /// There is no such process.
+    None,
+    /// PostgreSQL shows its pid alone: it is still starting, or the role may not see it.
+    Hidden(Pid),
+    Session(Box<Session>),
 }
 
 /// Builds a snapshot from the rows of the listing, of which there is at least one.
@@ -31,24 +62,29 @@ pub(super) struct SnapshotBuilder<'a> {
     redact: &'a QueryRedactor,
     snapshot: Snapshot,
     has_header: bool,
+    sees_all_sessions: bool,
     /// The first row that could not be read. The rows after it are skipped.
     error: Option<tokio_postgres::Error>,
 }
 
 impl<'a> SnapshotBuilder<'a> {
-    pub(super) fn begin(system_identifier: u64, redact: &'a QueryRedactor) -> Self {
+    pub(super) fn begin(server_info: &ServerInfo, redact: &'a QueryRedactor) -> Self {
         Self {
             redact,
             snapshot: Snapshot {
                 server: ServerIdentity {
-                    system_identifier,
+                    system_identifier: server_info.system_identifier,
                     postmaster_start: Timestamp::from_micros(0),
                 },
                 taken_at: Timestamp::from_micros(0),
                 own_pid: None,
+                signal_obstacle: (server_info.signal_right == SignalRight::Nothing)
+                    .then(|| server_info.signal_obstacle()),
+                hidden_pids: Vec::new(),
                 sessions: Vec::new(),
             },
             has_header: false,
+            sees_all_sessions: false,
             error: None,
         }
     }
@@ -65,16 +101,22 @@ impl<'a> SnapshotBuilder<'a> {
             snapshot.server.postmaster_start = Timestamp::from_micros(row.try_get("postmaster_start")?);
             snapshot.taken_at = Timestamp::from_micros(row.try_get("at")?);
             snapshot.own_pid = Pid::new(row.try_get("answered_by")?);
+            self.sees_all_sessions = sees_all_sessions(row)?;
         }
         self.has_header = true;
-        snapshot.sessions.extend(session(row, &**self.redact)?);
+        match process(row, &**self.redact)? {
+            ProcessRow::None => {}
+            ProcessRow::Hidden(pid) => snapshot.hidden_pids.push(pid),
+            ProcessRow::Session(session) => snapshot.sessions.push(*session),
+        }
         Ok(())
     }
 
-    pub(super) fn finish(self) -> Result<Snapshot, tokio_postgres::Error> {
+    /// The snapshot; `None` if the role does not see other users' sessions.
+    pub(super) fn finish(self) -> Result<Option<Snapshot>, tokio_postgres::Error> {
         match self.error {
             Some(error) => Err(error),
-            None => Ok(self.snapshot),
+            None => Ok(self.sees_all_sessions.then_some(self.snapshot)),
         }
     }
 }
@@ -87,25 +129,34 @@ pub(super) fn server(row: &Row, system_identifier: u64) -> Result<ServerIdentity
     })
 }
 
-/// The session of a row. `None` when the row has none, or has a process that is still starting: without `backend_start`
-/// nothing identifies it.
-pub(super) fn session(
+/// Whether the role sees other users' sessions, as of the statement that returned the row.
+pub(super) fn sees_all_sessions(row: &Row) -> Result<bool, tokio_postgres::Error> {
+    row.try_get("sees_all")
+}
+
+/// The process of a row. Without `backend_start` nothing identifies a session.
+pub(super) fn process(
     row: &Row,
     redact: &dyn Fn(&str) -> Option<String>,
-) -> Result<Option<Session>, tokio_postgres::Error> {
+) -> Result<ProcessRow, tokio_postgres::Error> {
     let mut cells = RowCells { row, next: 0 };
     // In the order of the columns, which is fastest.
+    let own_encoding: &str = cells.value("server_encoding")?;
     let pid: Option<i32> = cells.value("pid")?;
-    let (Some(pid), Some(backend_start)) = (pid.and_then(Pid::new), cells.timestamp("backend_start")?) else {
-        return Ok(None);
+    let Some(pid) = pid.and_then(Pid::new) else {
+        return Ok(ProcessRow::None);
+    };
+    let Some(backend_start) = cells.timestamp("backend_start")? else {
+        return Ok(ProcessRow::Hidden(pid));
     };
     let kind = BackendType::from_name(cells.text("backend_type")?.as_deref());
     let leader: Option<i32> = cells.value("leader_pid")?;
-    let user = cells.text("username")?;
+    let user: Option<RawText> = cells.value("username")?;
     let superuser = cells.value("superuser")?;
     let own = cells.value("own")?;
-    let database = cells.text("database")?;
-    let application = cells.text("application")?.unwrap_or_default();
+    let database: Option<RawText> = cells.value("database")?;
+    let encoding: Option<&str> = cells.value("encoding")?;
+    let application: Option<RawText> = cells.value("application")?;
     let client = cells.text("client")?;
     let state = SessionState::from_name(cells.text("state")?.as_deref());
     let wait = match (cells.text("wait_event_type")?, cells.text("wait_event")?) {
@@ -115,39 +166,45 @@ pub(super) fn session(
     let xact_start = cells.timestamp("xact_start")?;
     let query_start = cells.timestamp("query_start")?;
     let state_change = cells.timestamp("state_change")?;
-    let query: Option<LossyText> = cells.value("query")?;
+    let query: Option<RawText> = cells.value("query")?;
     let blocked_by: Option<Vec<i32>> = cells.value("blocked_by")?;
-    Ok(Some(Session {
+    // The database that wrote a text is unknown; it is most likely the session's own, or else one like killgate's.
+    let encoding = encoding
+        .filter(|name| !matches!(*name, "UTF8" | "SQL_ASCII"))
+        .unwrap_or(own_encoding);
+    let decode = |text: Option<RawText>| text.map(|text| text.decode(Some(encoding)));
+    Ok(ProcessRow::Session(Box::new(Session {
         pid,
         backend_start,
         backend_type: kind,
         leader_pid: leader.and_then(Pid::new),
-        user,
+        user: decode(user),
         is_superuser: superuser,
         is_own: own,
-        database,
-        application,
+        database: decode(database),
+        application: decode(application).unwrap_or_default(),
         client,
         state,
         wait,
         xact_start,
         query_start,
         state_change,
-        query: query
-            .filter(|LossyText(query)| !query.is_empty())
-            .and_then(|LossyText(query)| redact(&query)),
+        query: decode(query)
+            .filter(|query| !query.is_empty())
+            .and_then(|query| redact(&query)),
         blocked_by: blocked_by.unwrap_or_default(),
-    }))
+    })))
 }
 
 /// The decision of the signalling statement: the name of an outcome and a detail. `None` when it did not signal because
 /// something is not as approved.
 pub(super) fn verdict(row: &Row) -> Result<Option<(String, String)>, tokio_postgres::Error> {
-    let verdict: Option<Vec<Option<LossyText>>> = row.try_get("verdict")?;
+    let verdict: Option<Vec<Option<RawText>>> = row.try_get("verdict")?;
+    let encoding: &str = row.try_get("server_encoding")?;
     Ok(verdict.map(|parts| {
         let mut parts = parts
             .into_iter()
-            .map(|part| part.map_or_else(String::new, |LossyText(text)| text.into_owned()));
+            .map(|part| part.map_or_else(String::new, |text| text.decode(Some(encoding))));
         (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
     }))
 }
@@ -173,8 +230,7 @@ impl<'a> RowCells<'a> {
     }
 
     fn text(&mut self, name: &'static str) -> Result<Option<String>, tokio_postgres::Error> {
-        let found: Option<LossyText> = self.value(name)?;
-        Ok(found.map(|LossyText(text)| text.into_owned()))
+        self.value(name)
     }
 
     fn timestamp(&mut self, name: &'static str) -> Result<Option<Timestamp>, tokio_postgres::Error> {

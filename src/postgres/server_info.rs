@@ -2,19 +2,23 @@
 //! prepared on it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use anyhow::Context;
 use async_trait::async_trait;
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Statement};
+use tokio_postgres::{Client, Row, Statement};
 
 use super::connection::PostgresConnection;
-use super::connection_manager::ConnectionSetup;
-use super::error::format_notice;
+use super::connection_manager::{ConnectionGuard, ConnectionSetup, StatementError};
+use super::error::{format_notice, unreachable, unreachable_because};
+use super::raw_text::RawText;
 use super::version::ServerVersion;
-use super::{signal, sql};
+use super::{guard, signal, sql};
 use crate::domain::identity::Pid;
+use crate::workflow::ports::TargetUnreachable;
 
 /// A server, and what the role may do on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +31,10 @@ pub struct ServerInfo {
     /// Whether it sees other users' sessions (`pg_read_all_stats`).
     pub sees_all_sessions: bool,
     pub signal_right: SignalRight,
+    /// Whether the role is itself a member of `pg_signal_backend`.
+    pub may_signal: bool,
+    /// The function `killgate.signal_backend`, if there is one.
+    pub guard: Option<GuardFunction>,
     /// Set by `initdb`. 0 when the role may not execute `pg_control_system()`; servers are then distinguished by
     /// their postmaster's start time alone.
     pub system_identifier: u64,
@@ -45,16 +53,35 @@ pub enum SignalRight {
     Nothing,
 }
 
+/// A function `killgate.signal_backend`, which may be the guard or resemble it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuardFunction {
+    function: u32,
+    owner: u32,
+    /// Whether the role may use its schema and execute it.
+    pub is_granted: bool,
+    /// Why it is not the guard that the script installs, in words. Nothing is signalled through it then.
+    pub faults: Vec<String>,
+}
+
+/// How the role may signal at this moment.
+struct SignalRights {
+    may_signal: bool,
+    guard: Option<GuardFunction>,
+}
+
 /// A target's statements, prepared once per connection so that each takes one round trip.
 pub(super) struct PreparedStatements {
     pub(super) server_info: ServerInfo,
     pub(super) listing: Statement,
     pub(super) find_session: Statement,
+    rights: Statement,
     /// `None` when the role may not signal.
     pub(super) signal: Option<Statement>,
 }
 
 /// Reads and publishes the [`ServerInfo`], then prepares the statements.
+#[derive(Clone)]
 pub(super) struct TargetSetup {
     pub(super) server_info: watch::Sender<Option<ServerInfo>>,
 }
@@ -71,10 +98,10 @@ impl ConnectionSetup for TargetSetup {
             .batch_execute(sql::PLAN_ONCE)
             .await
             .context("the session settings could not be applied")?;
-        let signal = match server_info.signal_right {
-            SignalRight::Guard => Some(sql::signal_through_guard()),
-            SignalRight::Direct => Some(sql::signal_directly()),
-            SignalRight::Nothing => None,
+        let signal = match (server_info.signal_right, &server_info.guard) {
+            (SignalRight::Guard, Some(guard)) => Some(sql::signal_through_guard(guard.function, guard.owner)),
+            (SignalRight::Direct, _) => Some(sql::signal_directly()),
+            (SignalRight::Guard | SignalRight::Nothing, _) => None,
         };
         let signal = match signal {
             Some(sql) => Some(
@@ -95,10 +122,83 @@ impl ConnectionSetup for TargetSetup {
                 .prepare(&sql::find_session())
                 .await
                 .context("preparing the query for one session")?,
+            rights: client
+                .prepare(&sql::signal_rights())
+                .await
+                .context("preparing the query for the right to signal")?,
             signal,
         };
         warm_up(client, &prepared).await;
         Ok(prepared)
+    }
+}
+
+impl TargetSetup {
+    /// Asks again how the role may signal, and prepares the statements anew if that has changed.
+    pub(super) async fn renew_rights(
+        &self,
+        mut guard: ConnectionGuard<PreparedStatements>,
+        deadline: Instant,
+    ) -> Result<ConnectionGuard<PreparedStatements>, TargetUnreachable> {
+        let prepared = Arc::clone(guard.prepared());
+        let client = guard.connection().client();
+        let row = match timeout_at(deadline, client.query_one(&prepared.rights, &[&guard::body()])).await {
+            Ok(Ok(row)) => row,
+            failed => {
+                let failed = failed.map(|answer| answer.map(drop));
+                return Err(match guard.conclude(failed) {
+                    Err(StatementError::Late) | Ok(()) => unreachable("it did not answer in time"),
+                    Err(error) => unreachable_because(error),
+                });
+            }
+        };
+        let rights = SignalRights::from_row(&row).map_err(unreachable_because)?;
+        let known = &prepared.server_info;
+        if rights.may_signal == known.may_signal && rights.guard == known.guard {
+            return Ok(guard);
+        }
+        let renewed = timeout_at(deadline, self.prepare(guard.connection()))
+            .await
+            .map_err(|_| unreachable("it did not answer in time"))?
+            .map_err(unreachable_because)?;
+        tracing::info!(right = %renewed.server_info.signal_right, "the role's right to signal has changed");
+        guard.replace_prepared(renewed);
+        Ok(guard)
+    }
+}
+
+impl SignalRights {
+    fn from_row(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        let function: Option<u32> = row.try_get("function")?;
+        let guard = match function {
+            None => None,
+            Some(function) => {
+                let fits: bool = row.try_get("fits")?;
+                let faults: Vec<RawText> = row.try_get("faults")?;
+                Some(GuardFunction {
+                    function,
+                    owner: row.try_get("owner")?,
+                    is_granted: row.try_get("is_granted")?,
+                    faults: if fits {
+                        faults.into_iter().map(|fault| fault.decode(None)).collect()
+                    } else {
+                        vec!["its function takes other arguments: it is of another version".to_owned()]
+                    },
+                })
+            }
+        };
+        Ok(Self {
+            may_signal: row.try_get("may_signal")?,
+            guard,
+        })
+    }
+
+    fn signal_right(&self) -> SignalRight {
+        match &self.guard {
+            Some(guard) if guard.is_granted && guard.faults.is_empty() => SignalRight::Guard,
+            _ if self.may_signal => SignalRight::Direct,
+            _ => SignalRight::Nothing,
+        }
     }
 }
 
@@ -120,12 +220,37 @@ async fn warm_up(client: &Client, prepared: &PreparedStatements) {
 }
 
 impl ServerInfo {
+    /// Why the role may not signal, and what to do about it.
+    pub(super) fn signal_obstacle(&self) -> String {
+        let role = &self.role;
+        match &self.guard {
+            None => format!(
+                "the role {role} may not signal here: install the guard (killgate guard-sql), or GRANT pg_signal_backend TO {role}"
+            ),
+            Some(guard) => format!(
+                "the role {role} may signal only through the guard, which is not used: {}. Run killgate check",
+                guard.why_unusable()
+            ),
+        }
+    }
+
     /// This server's own message about a pid that is not one of its backends.
     pub fn no_such_pid_message(&self, pid: Pid) -> Option<String> {
         // The pid is the only number in the message in every language of `lc_messages`.
         self.pid_0_message
             .as_ref()
             .map(|message| message.replacen('0', &pid.to_string(), 1))
+    }
+}
+
+impl GuardFunction {
+    /// Why the role cannot use it.
+    pub fn why_unusable(&self) -> String {
+        if self.faults.is_empty() && !self.is_granted {
+            return "killgate.signal_backend was installed for another role, and this one may not execute it"
+                .to_owned();
+        }
+        self.faults.join("; ")
     }
 }
 
@@ -138,19 +263,20 @@ pub async fn try_statements(connection: &mut PostgresConnection) -> anyhow::Resu
 /// Reads it from the server of a new connection.
 pub async fn query(connection: &mut PostgresConnection) -> anyhow::Result<ServerInfo> {
     let row = connection.client().query_one(sql::SERVER_INFO, &[]).await?;
-    let signal_right = if row.try_get("guard")? {
-        SignalRight::Guard
-    } else if row.try_get("may_signal")? {
-        SignalRight::Direct
-    } else {
-        SignalRight::Nothing
-    };
+    let role: RawText = row.try_get("role")?;
+    let rights = connection
+        .client()
+        .query_one(&sql::signal_rights(), &[&guard::body()])
+        .await?;
+    let rights = SignalRights::from_row(&rights)?;
     Ok(ServerInfo {
         version: ServerVersion(row.try_get("version")?),
-        role: row.try_get("role")?,
+        role: role.decode(None),
         is_superuser: row.try_get("superuser")?,
         sees_all_sessions: row.try_get("sees_all")?,
-        signal_right,
+        signal_right: rights.signal_right(),
+        may_signal: rights.may_signal,
+        guard: rights.guard,
         system_identifier: system_identifier(connection).await?,
         pid_0_message: read_pid_0_message(connection).await?,
     })

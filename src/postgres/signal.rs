@@ -1,5 +1,6 @@
 //! The statement that checks whether the session is still the approved one, and signals it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -9,19 +10,21 @@ use tokio_postgres::{Client, Statement};
 use tracing::debug;
 
 use super::connection_manager::ConnectionManager;
+use super::rows::RawNames;
 use super::server_info::PreparedStatements;
 use super::signal_answer::{self, SignalAttempt, another_server, not_sent};
 use super::sql;
 use crate::domain::approval::Approved;
-use crate::domain::event::RequestedBackend;
+use crate::domain::event::{Binding, RequestedBackend};
 use crate::domain::outcome::Outcome;
 use crate::domain::protection::ProtectionRules;
-use crate::domain::session::Session;
 use crate::domain::timestamp::Timestamp;
 use crate::workflow::ports::{Lease, SignalResult};
 
-/// How often the statement is sent when the session changes its name each time. It was not signalled then.
-const MAX_ATTEMPTS: u32 = 3;
+/// How often the statement is sent when the session changes its name each time. The last one does not compare
+/// `application_name`: a session that renames itself in a loop would otherwise never be signalled. No rule matched any of
+/// the names that it had at each look, and between PostgreSQL's own check and its signal it could be renamed too.
+const MAX_ATTEMPTS: u32 = 10;
 
 /// When the statement may be executed.
 ///
@@ -105,7 +108,8 @@ impl SignalWindow {
 ///
 /// The patterns of [`ProtectionRules`] are Rust regular expressions, which PostgreSQL cannot evaluate. So user, database
 /// and application are checked here, and the statement signals only while the session still has the ones that were
-/// checked. When they have changed the statement has not signalled: the new ones are checked, and it is sent again.
+/// checked, byte for byte. When they have changed, or are not UTF-8, the statement has not signalled: the present ones are
+/// checked, and it is sent again. `application_name` is compared only if a rule is about it.
 async fn signal_backend(
     connection: &ConnectionManager<PreparedStatements>,
     window: SignalWindow,
@@ -113,29 +117,37 @@ async fn signal_backend(
     backend: &RequestedBackend,
     protection: &ProtectionRules,
 ) -> SignalResult {
-    let mut session = backend.session.clone();
-    for _ in 0..MAX_ATTEMPTS {
+    let mut session = Cow::Borrowed(&backend.session);
+    let mut names = RawNames::from_session(&session);
+    for number in 1..=MAX_ATTEMPTS {
         if let Some(rule) = protection.matching_rule(&session) {
             return not_sent(Outcome::Protected, format!("it is protected now: {rule}"));
         }
-        match attempt(connection, window, approved, (backend, &session), protection).await {
+        if protection.applications.is_empty() || number == MAX_ATTEMPTS {
+            names.application = None;
+        }
+        match attempt(connection, window, approved, (backend, &names), protection).await {
             SignalAttempt::Final(result) => return result,
-            SignalAttempt::Renamed(renamed) => session = *renamed,
+            SignalAttempt::Renamed(renamed, present) => {
+                session = Cow::Owned(*renamed);
+                names = present;
+            }
         }
     }
     not_sent(
         Outcome::Protected,
-        "its application_name changes faster than the protection rules can be checked",
+        "its user or database is renamed faster than the protection rules can be checked",
     )
 }
 
 /// Runs the signalling statement without effect: with NULL for each parameter no session is found and no condition is
 /// true, so no branch that signals is taken (PostgreSQL documentation, "Conditional Expressions").
 pub(super) async fn warm_up(client: &Client, statement: &Statement) -> Result<(), tokio_postgres::Error> {
-    let (number, text, time) = (None::<i32>, None::<&str>, None::<i64>);
+    let (number, text, time, name) = (None::<i32>, None::<&str>, None::<i64>, None::<&[u8]>);
     let (request, approvers) = (None::<i64>, None::<&[&str]>);
-    let nothing: [&(dyn ToSql + Sync); 13] = [
-        &number, &text, &time, &time, &time, &text, &text, &text, &request, &text, &approvers, &time, &time,
+    let nothing: [&(dyn ToSql + Sync); 14] = [
+        &number, &text, &time, &time, &time, &name, &name, &name, &request, &text, &approvers, &time, &time,
+        &time,
     ];
     client.query(statement, &nothing).await.map(drop)
 }
@@ -145,7 +157,7 @@ async fn attempt(
     connection: &ConnectionManager<PreparedStatements>,
     window: SignalWindow,
     approved: &Approved,
-    (backend, checked): (&RequestedBackend, &Session),
+    (backend, checked): (&RequestedBackend, &RawNames),
     protection: &ProtectionRules,
 ) -> SignalAttempt {
     let guard = match connection.acquire(window.send_before).await {
@@ -156,14 +168,7 @@ async fn attempt(
     let (identity, server) = (&backend.identity, approved.server());
     let Some(statement) = &prepared.signal else {
         guard.release();
-        let role = &prepared.server_info.role;
-        return not_sent(
-            Outcome::Refused,
-            format!(
-                "the role {role} may not signal here: install the guard (killgate guard-sql), or GRANT pg_signal_backend TO {role}; then restart killgate"
-            ),
-        )
-        .into();
+        return not_sent(Outcome::Unreachable, prepared.server_info.signal_obstacle()).into();
     };
     if prepared.server_info.system_identifier != server.system_identifier {
         guard.release();
@@ -177,7 +182,12 @@ async fn attempt(
     let postmaster_start = server.postmaster_start.as_micros();
     let backend_start = identity.backend_start.as_micros();
     let query_start = identity.query_start.map(Timestamp::as_micros);
-    let parameters: [&(dyn ToSql + Sync); 13] = [
+    let xact_start = match backend.bound_to {
+        // Without a known start no transaction is the approved one.
+        Binding::Transaction => Some(identity.xact_start.map_or(i64::MIN, Timestamp::as_micros)),
+        Binding::Query | Binding::Session => None,
+    };
+    let parameters: [&(dyn ToSql + Sync); 14] = [
         &pid,
         &action,
         &postmaster_start,
@@ -189,6 +199,7 @@ async fn attempt(
         &request,
         &requester,
         &approvers,
+        &xact_start,
         &window.from_micros,
         &window.until_micros,
     ];

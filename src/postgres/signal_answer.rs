@@ -5,7 +5,7 @@ use tokio_postgres::error::DbError;
 
 use super::connection_manager::{StatementError, StatementResult};
 use super::error::{format_error, format_notice, unreachable_because};
-use super::rows;
+use super::rows::{self, ProcessRow, RawNames};
 use crate::domain::event::{Binding, RequestedBackend};
 use crate::domain::identity::ServerIdentity;
 use crate::domain::outcome::Outcome;
@@ -26,8 +26,8 @@ const NOT_SIGNALLED: [Outcome; 6] = [
 /// The result of sending the statement once.
 pub(super) enum SignalAttempt {
     Final(SignalResult),
-    /// Not signalled, because the approved session has changed its name. No rule protects the new one.
-    Renamed(Box<Session>),
+    /// Not signalled, because the approved session has other names than were checked. No rule protects these.
+    Renamed(Box<Session>, RawNames),
 }
 
 impl From<SignalResult> for SignalAttempt {
@@ -61,7 +61,7 @@ pub(super) fn too_late() -> SignalResult {
 /// Reads an answer. If it cannot be read, the statement may have signalled.
 pub(super) fn read(
     answer: &StatementResult,
-    (approved_server, backend, checked): (ServerIdentity, &RequestedBackend, &Session),
+    (approved_server, backend, checked): (ServerIdentity, &RequestedBackend, &RawNames),
     protection: &ProtectionRules,
     system_identifier: u64,
 ) -> SignalAttempt {
@@ -138,7 +138,7 @@ fn read_verdict(name: &str, detail: String, notice: Option<String>) -> SignalRes
 /// Why the statement's checks prevented the signal.
 fn explain(
     row: &Row,
-    (approved_server, backend, checked): (ServerIdentity, &RequestedBackend, &Session),
+    (approved_server, backend, checked): (ServerIdentity, &RequestedBackend, &RawNames),
     protection: &ProtectionRules,
     system_identifier: u64,
 ) -> Result<SignalAttempt, tokio_postgres::Error> {
@@ -147,8 +147,18 @@ fn explain(
     if server != approved_server {
         return Ok(another_server().into());
     }
-    let Some(session) = rows::session(row, &|_| None)? else {
-        return Ok(not_sent(Outcome::Gone, "the session had ended").into());
+    if !row.try_get::<_, bool>("is_usable")? {
+        let detail =
+            "killgate.signal_backend was changed since killgate verified it; killgate check says how";
+        return Ok(not_sent(Outcome::Unreachable, detail).into());
+    }
+    let session = match rows::process(row, &|_| None)? {
+        ProcessRow::Session(session) => *session,
+        ProcessRow::None => return Ok(not_sent(Outcome::Gone, "the session had ended").into()),
+        ProcessRow::Hidden(pid) => {
+            let detail = format!("PostgreSQL shows the role nothing of the process {pid} but its pid");
+            return Ok(not_sent(Outcome::Unreachable, detail).into());
+        }
     };
     if session.backend_start != identity.backend_start {
         return Ok(not_sent(
@@ -161,6 +171,10 @@ fn explain(
         return Ok(not_sent(Outcome::Protected, format!("it is protected now: {rule}")).into());
     }
     if backend.bound_to == Binding::Query {
+        if session.state.is_hidden() {
+            let detail = "PostgreSQL does not show what the session runs (track_activities is off)";
+            return Ok(not_sent(Outcome::Unreachable, detail).into());
+        }
         if !session.state.is_running() {
             return Ok(not_sent(
                 Outcome::MovedOn,
@@ -176,17 +190,14 @@ fn explain(
             .into());
         }
     }
-    let name = |session: &Session| {
-        (
-            session.user.clone(),
-            session.database.clone(),
-            session.application.clone(),
-        )
-    };
-    if name(&session) == name(checked) {
+    if backend.bound_to == Binding::Transaction && session.xact_start != identity.xact_start {
+        return Ok(not_sent(Outcome::MovedOn, "the transaction had ended").into());
+    }
+    let names = RawNames::from_row(row)?;
+    if checked.is_unchanged(&names) {
         return Ok(too_late().into());
     }
-    Ok(SignalAttempt::Renamed(Box::new(session)))
+    Ok(SignalAttempt::Renamed(Box::new(session), names))
 }
 
 fn unknown(detail: &str) -> SignalResult {

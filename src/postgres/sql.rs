@@ -4,8 +4,11 @@
 //! Times are whole microseconds since the Unix epoch, as `int8`, because they must not be rounded. Before 14
 //! `extract(epoch …)` is a `double precision`, which is exact enough to round back to the microsecond.
 
-/// Longer query text is cut on the server (`track_activity_query_size` can be 1 MiB).
-const QUERY_TEXT: u32 = 4000;
+use super::guard::{self, ARGUMENTS};
+
+/// Longer query text is cut on the server, to so many bytes (`track_activity_query_size` can be 1 MiB). It is cut before
+/// the rows are sorted, so that no sort spills megabytes to a file.
+const QUERY_BYTES: u32 = 4000;
 
 /// `pg_blocking_pids` briefly locks the lock manager, and its results grow with the square of the queue. So it is called
 /// for the thousand longest waiters at most.
@@ -15,23 +18,27 @@ const MAX_WAITERS: u32 = 1000;
 /// queue.
 const MAX_BLOCKERS: u32 = 100;
 
-/// The server's identity, its clock, and the backend that answers.
+/// The server's identity, its clock, the backend that answers, and whether the role sees other users' sessions now.
 const SERVER: &str = "
     SELECT (extract(epoch FROM pg_catalog.pg_postmaster_start_time()) * 1000000)::int8 AS postmaster_start,
            (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::int8 AS at,
-           pg_catalog.pg_backend_pid() AS answered_by";
+           pg_catalog.pg_backend_pid() AS answered_by,
+           pg_catalog.getdatabaseencoding()::text AS server_encoding,
+           pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_all";
 
-/// The columns of a session, from [`ALL`] or [`ONE`].
+/// The columns of a session, from [`ALL`] or [`ONE`]. Text that a client or an administrator chose is returned as
+/// [`RawText`](super::raw_text::RawText).
 const SESSION: &str = "
     a.pid,
     (extract(epoch FROM a.backend_start) * 1000000)::int8 AS backend_start,
     a.backend_type,
     a.leader_pid,
-    r.rolname::text AS username,
+    pg_catalog.quote_literal(r.rolname::text)::bytea AS username,
     coalesce(r.rolsuper, false) AS superuser,
     coalesce(r.rolname = session_user AND a.application_name LIKE 'killgate%', false) AS own,
-    a.datname::text AS database,
-    coalesce(a.application_name, '') AS application,
+    pg_catalog.quote_literal(d.datname::text)::bytea AS database,
+    pg_catalog.pg_encoding_to_char(d.encoding)::text AS encoding,
+    pg_catalog.quote_literal(coalesce(a.application_name, ''))::bytea AS application,
     CASE WHEN a.client_addr IS NOT NULL THEN pg_catalog.host(a.client_addr)
          WHEN a.client_port = -1 THEN 'local' END AS client,
     a.state,
@@ -43,33 +50,52 @@ const SESSION: &str = "
 
 /// All processes of the server.
 const ALL: &str = "
-    pg_catalog.pg_stat_activity AS a LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = a.usesysid";
+    pg_catalog.pg_stat_get_activity(NULL) AS a
+    LEFT JOIN pg_catalog.pg_database AS d ON d.oid = a.datid
+    LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = a.usesysid";
 
 /// The process with the pid `$1`. The view would compute all the others too and discard them, which takes seven times as
 /// long with a thousand sessions ("Statistics Functions", `pg_stat_get_activity`, which shows a role the same as the
 /// view).
 const ONE: &str = "
-    (SELECT one.*, d.datname FROM pg_catalog.pg_stat_get_activity($1::int4) AS one
-     LEFT JOIN pg_catalog.pg_database AS d ON d.oid = one.datid) AS a
+    pg_catalog.pg_stat_get_activity($1::int4) AS a
+    LEFT JOIN pg_catalog.pg_database AS d ON d.oid = a.datid
     LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = a.usesysid";
 
-/// Read once per connection. The guard is looked up in the catalog, because naming it would be an error for a role
-/// without USAGE on its schema.
+/// Read once per connection.
 pub(super) const SERVER_INFO: &str = "
     SELECT pg_catalog.current_setting('server_version_num')::int4 AS version,
-           session_user::text AS role,
-           (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = session_user) AS superuser,
-           pg_catalog.pg_has_role(session_user, 'pg_read_all_stats', 'USAGE') AS sees_all,
-           pg_catalog.pg_has_role(session_user, 'pg_signal_backend', 'USAGE') AS may_signal,
-           EXISTS (
-               SELECT FROM pg_catalog.pg_proc AS p
-               JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
-               WHERE n.nspname = 'killgate' AND p.proname = 'signal_backend' AND p.prosecdef
-                 AND pg_catalog.oidvectortypes(p.proargtypes) = 'text, integer, timestamp with time zone, '
-                     'timestamp with time zone, bigint, text, text[]'
-                 AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
-                 AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
-           ) AS guard";
+           pg_catalog.quote_literal(current_user::text)::bytea AS role,
+           (SELECT bool_or(rolsuper) FROM pg_catalog.pg_roles WHERE rolname IN (session_user, current_user)) AS superuser,
+           pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_all";
+
+/// How the role may signal, and what is wrong with the guard. `$1` is the body of the guard's function. It is looked up
+/// in the catalog, because naming it would be an error for a role without USAGE on its schema.
+pub(super) fn signal_rights() -> String {
+    format!(
+        "WITH candidate AS (
+             SELECT p.oid, p.proowner, p.prosrc, n.oid AS schema,
+                    pg_catalog.oidvectortypes(p.proargtypes) = '{ARGUMENTS}' AS fits
+             FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+             WHERE n.nspname = 'killgate' AND p.proname = 'signal_backend'
+             ORDER BY fits DESC LIMIT 1
+         ), verified AS (
+             SELECT ARRAY(SELECT pg_catalog.quote_literal(fault.text)::bytea FROM (
+                 {verification}
+                 UNION ALL
+                 SELECT 'its function is of another version of killgate, or was changed'
+                 FROM candidate WHERE fits AND prosrc <> $1::text
+             ) AS fault (text)) AS faults
+         )
+         SELECT pg_catalog.pg_has_role(current_user, 'pg_signal_backend', 'USAGE') AS may_signal,
+                c.oid AS function, c.proowner AS owner, c.fits,
+                pg_catalog.has_schema_privilege(c.schema, 'USAGE')
+                    AND pg_catalog.has_function_privilege(c.oid, 'EXECUTE') AS is_granted,
+                verified.faults
+         FROM verified LEFT JOIN candidate AS c ON true",
+        verification = guard::verification(),
+    )
+}
 
 /// Plans each statement once per connection. By default PostgreSQL plans the first five executions separately, for their
 /// parameters ("Query Planning", `plan_cache_mode`). These are always about one pid, and planning takes longer than
@@ -85,16 +111,17 @@ pub(super) fn listing() -> String {
     format!(
         "WITH server AS ({SERVER}), seen AS MATERIALIZED (
              SELECT {SESSION},
-                    left(a.query, {QUERY_TEXT}) AS query,
-                    a.wait_event_type = 'Lock' AS waits,
-                    row_number() OVER (PARTITION BY a.wait_event_type = 'Lock' ORDER BY a.query_start) AS place
+                    substring(pg_catalog.quote_literal(a.query)::bytea FROM 1 FOR {QUERY_BYTES}) AS query,
+                    a.wait_event_type = 'Lock' AS waits
              FROM {ALL}
              WHERE a.pid <> pg_catalog.pg_backend_pid()
+         ), placed AS (
+             SELECT seen.*, row_number() OVER (PARTITION BY seen.waits ORDER BY seen.query_start) AS place FROM seen
          )
          SELECT server.*, seen.*,
                 CASE WHEN seen.waits AND seen.place <= {MAX_WAITERS}
                      THEN (pg_catalog.pg_blocking_pids(seen.pid))[1:{MAX_BLOCKERS}] END AS blocked_by
-         FROM server LEFT JOIN seen ON true"
+         FROM server LEFT JOIN placed AS seen ON true"
     )
 }
 
@@ -103,7 +130,7 @@ pub(super) fn find_session() -> String {
     format!(
         "WITH server AS ({SERVER}), seen AS MATERIALIZED (
              SELECT {SESSION},
-                    left(a.query, {QUERY_TEXT}) AS query,
+                    substring(pg_catalog.quote_literal(a.query)::bytea FROM 1 FOR {QUERY_BYTES}) AS query,
                     CASE WHEN a.wait_event_type = 'Lock'
                          THEN (pg_catalog.pg_blocking_pids(a.pid))[1:{MAX_BLOCKERS}] END AS blocked_by
              FROM {ONE}
@@ -118,36 +145,45 @@ pub(super) fn signal_directly() -> String {
     signal(
         "CASE WHEN CASE $2::text WHEN 'cancel' THEN pg_catalog.pg_cancel_backend(seen.pid)
                                  WHEN 'terminate' THEN pg_catalog.pg_terminate_backend(seen.pid) END
-              THEN ARRAY['signalled', ''] ELSE ARRAY['not_a_backend', ''] END",
+              THEN ARRAY['''signalled''', ''''''] ELSE ARRAY['''not_a_backend''', ''''''] END::bytea[]",
         "$9::int8 IS NOT NULL AND $10::text IS NOT NULL AND $11::text[] IS NOT NULL",
+        "true",
     )
 }
 
-/// Signals through the guard. See [`signal`].
-pub(super) fn signal_through_guard() -> String {
+/// Signals through the verified function, and through no other that has its name since. See [`signal`].
+pub(super) fn signal_through_guard(function: u32, owner: u32) -> String {
     signal(
-        "(SELECT ARRAY[guard.outcome, guard.detail]
-          FROM killgate.signal_backend($2::text, seen.pid, seen.started, seen.query_started,
-                                       $9::int8, $10::text, $11::text[]) AS guard)",
+        "(SELECT ARRAY[pg_catalog.quote_literal(guard.outcome)::bytea, pg_catalog.quote_literal(guard.detail)::bytea]
+          FROM killgate.signal_backend($2::text, seen.pid, seen.started,
+                                       CASE WHEN $12::int8 IS NOT NULL THEN seen.xact_started END,
+                                       seen.query_started, $9::int8, $10::text, $11::text[]) AS guard)",
         "true",
+        &format!(
+            "EXISTS (SELECT FROM pg_catalog.pg_proc AS p
+                     WHERE p.oid = {function} AND p.proowner = {owner} AND p.prosecdef AND p.prokind = 'f'
+                       AND p.oid = pg_catalog.to_regprocedure('killgate.signal_backend({ARGUMENTS})'))"
+        ),
     )
 }
 
 /// One row: the process with the pid `$1`, and a verdict if everything about it is as approved. `$2` is the action,
 /// `$3` the postmaster's start, `$4` `backend_start`, `$5` `query_start`. `$6` is the user, `$7` the database and `$8`
-/// the application, which were checked against the protection rules before. `$9` is the request, `$10` its requester,
-/// `$11` its approvers. `$12` and `$13` are the times between which the server must reach it, by its own clock: a statement
-/// that waits longer, in a paused process or a slow network, signals nothing.
+/// the application, which were checked against the protection rules before; a NULL application is not compared. `$9` is
+/// the request, `$10` its requester, `$11` its approvers. `$12` is `xact_start`; NULL: not bound to a transaction. `$13`
+/// and `$14` are the times between which the server must reach it, by its own clock: a statement that waits longer, in a
+/// paused process or a slow network, signals nothing. `is_usable` is whether `verdict` may be evaluated at all.
 ///
 /// The row is read once and materialized, so that the checked row is the returned one. The signal functions are called
 /// within a CASE, which evaluates only the branch that it takes.
-fn signal(verdict: &str, condition: &str) -> String {
+fn signal(verdict: &str, condition: &str, is_usable: &str) -> String {
     format!(
-        "WITH server AS ({SERVER}), seen AS MATERIALIZED (
+        "WITH server AS (SELECT server.*, {is_usable} AS is_usable FROM ({SERVER}) AS server), seen AS MATERIALIZED (
              SELECT {SESSION},
-                    NULL::text AS query,
+                    NULL::bytea AS query,
                     NULL::int4[] AS blocked_by,
                     a.backend_start AS started,
+                    a.xact_start AS xact_started,
                     a.query_start AS query_started
              FROM {ONE}
              WHERE a.pid = $1::int4 AND a.pid <> pg_catalog.pg_backend_pid()
@@ -158,15 +194,17 @@ fn signal(verdict: &str, condition: &str) -> String {
                       AND seen.backend_type = 'client backend'
                       AND NOT seen.superuser
                       AND NOT seen.own
-                      AND seen.username = $6::text
-                      AND seen.database IS NOT DISTINCT FROM $7::text
-                      AND seen.application = $8::text
+                      AND seen.username = $6::bytea
+                      AND seen.database IS NOT DISTINCT FROM $7::bytea
+                      AND ($8::bytea IS NULL OR seen.application = $8::bytea)
                       AND ($2::text = 'terminate'
                            OR $2::text = 'cancel' AND seen.state IN ('active', 'fastpath function call')
                               AND seen.query_start = $5::int8)
+                      AND ($12::int8 IS NULL OR seen.xact_start = $12::int8)
+                      AND server.is_usable
                       AND {condition}
                       AND (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::int8
-                          BETWEEN $12::int8 AND $13::int8
+                          BETWEEN $13::int8 AND $14::int8
                      THEN {verdict} END AS verdict
          FROM server LEFT JOIN seen ON true"
     )

@@ -54,17 +54,19 @@ impl PostgresTarget {
     ) -> Self {
         let name = name.into();
         let (server_info_sender, server_info) = watch::channel(None);
+        let setup = TargetSetup {
+            server_info: server_info_sender,
+        };
         let connection = Arc::new(ConnectionManager::open(
             &name,
             options,
             RECONNECT_BACKOFF,
-            TargetSetup {
-                server_info: server_info_sender,
-            },
+            setup.clone(),
             None,
         ));
         let activity = Arc::new(ActivityReader {
             connection: Arc::clone(&connection),
+            setup,
             timeouts,
             redact,
             last: Mutex::new(None),
@@ -82,7 +84,10 @@ impl PostgresTarget {
     pub fn status(&self) -> TargetStatus {
         match &*self.connection.status().borrow() {
             ConnectionStatus::Connecting => TargetStatus::Connecting,
-            ConnectionStatus::Up(prepared) => TargetStatus::Up(prepared.server_info.clone()),
+            ConnectionStatus::Up(prepared) => {
+                let renewed = self.server_info.borrow().clone();
+                TargetStatus::Up(renewed.unwrap_or_else(|| prepared.server_info.clone()))
+            }
             ConnectionStatus::Down(unreachable) => TargetStatus::Down(unreachable.clone()),
         }
     }

@@ -94,6 +94,7 @@ impl WatchedSession {
                 self.lapsed = Some(detail);
                 is_new
             }
+            BindingStatus::Hidden => false,
             BindingStatus::Holds(session) => {
                 self.update(taken_at, session, observed.locks.all_waiters(session.pid))
             }

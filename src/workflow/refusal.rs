@@ -229,6 +229,16 @@ fn creation_error_text(
         CreationError::ReasonMissing => {
             "A reason is required. Repeat the command with the option reason.".to_owned()
         }
+        CreationError::NoSignalRight { obstacle } => {
+            format!(
+                "killgate may not signal on {target}: {}. Nothing was requested.",
+                verbatim(obstacle)
+            )
+        }
+        CreationError::Hidden { pid } => format!(
+            "PostgreSQL on {target} does not show what {pid} runs, so a later check could not compare it. Nothing was \
+             requested. If the session is listed, /terminate may still end it."
+        ),
         CreationError::NoSuchBackend { pid } => no_such_session(*pid, target),
         CreationError::Replaced { pid } => replaced(*pid, target),
         CreationError::LeaderGone {

@@ -283,6 +283,8 @@ fn request_termination(who: &Person, state: &str) -> String {
         server: server(),
         taken_at: NOW,
         own_pid: None,
+        signal_obstacle: None,
+        hidden_pids: Vec::new(),
         sessions: if is_gone {
             Vec::new()
         } else {

@@ -4,7 +4,7 @@ use killgate::postgres::guard::guard_sql;
 
 use crate::setup::Setup;
 
-const SIGNATURE: &str = "text, int, timestamptz, timestamptz, bigint, text, text[]";
+const SIGNATURE: &str = "text, int, timestamptz, timestamptz, timestamptz, bigint, text, text[]";
 
 #[tokio::test]
 async fn each_fault_of_an_installed_guard_is_reported() {
@@ -51,15 +51,28 @@ async fn each_fault_of_an_installed_guard_is_reported() {
     let (status, _, line) = signals().await;
     assert_eq!(status, 1);
     assert!(
-        line.starts_with("guard: its owner killgate_guard is not a member of pg_signal_backend"),
+        line.contains("its function belongs to killgate_guard, which is not a member of pg_signal_backend"),
         "{line}"
     );
     sql("grant pg_signal_backend to killgate_guard").await;
 
     sql("update pg_proc set prosrc = prosrc || '-- ' where proname = 'signal_backend'").await;
-    let (status, wrong, line) = signals().await;
-    assert_eq!((status, wrong), (0, 1));
-    assert!(line.contains("of another version, or was changed"), "{line}");
+    let (status, _, line) = signals().await;
+    assert_eq!(status, 1);
+    assert!(
+        line.contains("of another version of killgate, or was changed"),
+        "{line}"
+    );
+    sql(&guard_sql("killgate")).await;
+
+    sql("alter table killgate.protected_users enable row level security").await;
+    let (status, _, line) = signals().await;
+    assert_eq!(status, 1);
+    assert!(
+        line.contains("the guard is not used: its table has row security"),
+        "{line}"
+    );
+    sql("alter table killgate.protected_users disable row level security").await;
 
     sql(&format!(
         "revoke execute on function killgate.signal_backend({SIGNATURE}) from killgate"
@@ -67,7 +80,7 @@ async fn each_fault_of_an_installed_guard_is_reported() {
     .await;
     let (status, _, line) = signals().await;
     assert_eq!(status, 1);
-    assert!(line.contains("may not execute killgate.signal_backend"), "{line}");
+    assert!(line.contains("this one may not execute it"), "{line}");
 
     sql("grant pg_signal_backend to killgate").await;
     let (status, wrong, line) = signals().await;

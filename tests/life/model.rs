@@ -4,7 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use killgate::domain::decision::{CardReactions, DecisionContext, QuorumCheck, RequestCommand, Seen, decide};
+use killgate::domain::decision::{
+    CardReactions, DecisionContext, QuorumCheck, ReactionSource, RequestCommand, decide,
+};
 use killgate::domain::event::{BackendResolution, RequestEvent, Resolution};
 use killgate::domain::ids::{Person, UserId};
 use killgate::domain::outcome::Outcome;
@@ -147,7 +149,7 @@ impl World {
                         (true, true) => world.apply(
                             RequestCommand::Approve {
                                 by: &by,
-                                seen: Seen::Live,
+                                source: ReactionSource::Live,
                             },
                             defect,
                         ),
@@ -162,7 +164,7 @@ impl World {
                     world.apply(
                         RequestCommand::Deny {
                             by: &by,
-                            seen: Seen::Live,
+                            source: ReactionSource::Live,
                         },
                         defect,
                     )?;
@@ -257,7 +259,13 @@ impl World {
         };
         self.apply(RequestCommand::ReconcileReactions(&reactions), defect)?;
         for by in &approving {
-            self.apply(RequestCommand::Approve { by, seen: Seen::Read }, defect)?;
+            self.apply(
+                RequestCommand::Approve {
+                    by,
+                    source: ReactionSource::Read,
+                },
+                defect,
+            )?;
         }
         Ok(())
     }

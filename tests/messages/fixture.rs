@@ -108,6 +108,8 @@ pub(crate) fn snapshot(sessions: Vec<Session>) -> Snapshot {
         server: server(),
         taken_at: now(),
         own_pid: None,
+        signal_obstacle: None,
+        hidden_pids: Vec::new(),
         sessions,
     }
 }

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use killgate::domain::event::Action;
+use killgate::domain::event::{Action, Binding};
 use killgate::domain::outcome::Outcome;
 use killgate::domain::protection::ProtectionRules;
 use killgate::domain::session::BackendType;
+use killgate::postgres::guard::guard_sql;
 use killgate::postgres::{SignalRight, StatementTimeouts, TargetStatus};
 use killgate::workflow::ports::{Freshness, SignalResult, Target};
 use regex::Regex;
-use throwaway_postgres::{Cluster, SqlState, eventually};
+use throwaway_postgres::{Cluster, SqlState, Victim, eventually};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
@@ -190,29 +191,33 @@ async fn the_message_about_a_missing_pid_is_postgresqls_own() -> Result<()> {
     Ok(())
 }
 
-/// A target whose guard function is replaced by one with this body.
-async fn guard_that(cluster: &Cluster, body: &str) -> Result<Stage> {
-    let [_, stage] = stages(cluster).await?;
+/// The answer of the guarded target to a terminate, when the body of the guard is replaced after the request was made:
+/// the statement compares its oid, owner and kind.
+async fn answer_of_guard(
+    cluster: &Cluster,
+    stage: &Stage,
+    victim: &Victim,
+    body: &str,
+) -> Result<SignalResult> {
+    let asked = stage.ask(Action::Terminate, victim.pid()).await?;
     cluster
         .sql(&format!(
             "create or replace function killgate.signal_backend(action text, pid int, backend_start timestamptz,
-                 query_start timestamptz, request bigint, requester text, approvers text[], out outcome text,
-                 out detail text) language plpgsql security definer as $f$ begin {body} end $f$"
+                 xact_start timestamptz, query_start timestamptz, request bigint, requester text, approvers text[],
+                 out outcome text, out detail text)
+             language plpgsql security definer as $f$ begin {body} end $f$"
         ))
         .await?;
-    Ok(stage)
+    Ok(stage.signal(asked).await)
 }
 
 #[tokio::test]
 async fn a_warning_instead_of_a_signal_means_not_a_backend() -> Result<()> {
     let cluster = Cluster::start().await?;
-    let stage = guard_that(
-        &cluster,
-        "perform pg_terminate_backend(2147483647); outcome := 'not_a_backend';",
-    )
-    .await?;
+    let [_, stage] = stages(&cluster).await?;
     let victim = cluster.victim("app").idle().await?;
-    let signalled = stage.carry_out(Action::Terminate, victim.pid()).await?;
+    let body = "perform pg_terminate_backend(2147483647); outcome := 'not_a_backend';";
+    let signalled = answer_of_guard(&cluster, &stage, &victim, body).await?;
     assert_eq!(
         unsignalled(&signalled),
         Some(Outcome::NotABackend),
@@ -229,44 +234,72 @@ async fn a_warning_instead_of_a_signal_means_not_a_backend() -> Result<()> {
 #[tokio::test]
 async fn an_error_of_postgresql_is_refused_with_its_sqlstate() -> Result<()> {
     let cluster = Cluster::start().await?;
-    let [direct, guarded] = stages(&cluster).await?;
-    cluster
-        .sql("revoke pg_signal_backend from killgate, killgate_guard")
-        .await?;
-    for stage in [direct, guarded] {
+    for stage in stages(&cluster).await? {
         let victim = cluster.victim("app").idle().await?;
-        let signalled = stage.carry_out(Action::Terminate, victim.pid()).await?;
+        let asked = stage.ask(Action::Terminate, victim.pid()).await?;
+        cluster
+            .sql("revoke pg_signal_backend from killgate, killgate_guard")
+            .await?;
+        let signalled = stage.signal(asked).await;
         assert_eq!(unsignalled(&signalled), Some(Outcome::Refused), "{signalled:?}");
         assert!(told(&signalled).contains("ERROR 42501: "), "{signalled:?}");
         assert!(victim.still_alive().await?);
+        cluster
+            .sql("grant pg_signal_backend to killgate, killgate_guard")
+            .await?;
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn without_the_privilege_to_signal_the_refusal_says_how_to_grant_it() -> Result<()> {
+async fn a_session_that_renames_itself_in_a_loop_is_signalled() -> Result<()> {
     let cluster = Cluster::start().await?;
-    cluster.role("onlooker").await?;
-    cluster.sql("grant pg_read_all_stats to onlooker").await?;
-    let target = open(options(&cluster, "onlooker"));
-    up(&target).await?;
-    let stage = Stage {
-        right: SignalRight::Nothing,
-        target,
+    let loops = "do $$ begin for i in 1..2000000000 loop \
+                 perform set_config('application_name', 'evader ' || i, false); end loop; end $$";
+    let about_names = ProtectionRules {
+        applications: patterns("^pg_dump$"),
+        ..ProtectionRules::default()
     };
-    let victim = cluster.victim("app").idle().await?;
-    let signalled = stage.carry_out(Action::Terminate, victim.pid()).await?;
-    assert_eq!(unsignalled(&signalled), Some(Outcome::Refused), "{signalled:?}");
-    assert!(told(&signalled).starts_with("the role onlooker may not signal here"));
+    for stage in stages(&cluster).await? {
+        for rules in [&ProtectionRules::default(), &about_names] {
+            let mut victim = cluster.victim("app").running(loops).await?;
+            let asked = stage.ask(Action::Terminate, victim.pid()).await?;
+            assert_eq!(stage.signal_with(asked, rules).await, SignalResult::Sent);
+            assert_eq!(victim.ended().await?, SqlState::ADMIN_SHUTDOWN);
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_terminate_bound_to_a_transaction_spares_the_next_one() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    for stage in stages(&cluster).await? {
+        let mut victim = cluster.victim("app").idle_in_transaction("select 1").await?;
+        let bound = async || {
+            let mut asked = stage.ask(Action::Terminate, victim.pid()).await?;
+            asked.backends[0].bound_to = Binding::Transaction;
+            Ok::<_, anyhow::Error>(asked)
+        };
+        let first = bound().await?;
+        victim.client().batch_execute("commit; begin; select 1").await?;
+        let signalled = stage.signal(first).await;
+        assert_eq!(unsignalled(&signalled), Some(Outcome::MovedOn), "{signalled:?}");
+        assert_eq!(told(&signalled), "the transaction had ended");
+        assert!(victim.still_alive().await?);
+        let second = bound().await?;
+        assert_eq!(stage.signal(second).await, SignalResult::Sent);
+        assert_eq!(victim.ended().await?, SqlState::ADMIN_SHUTDOWN);
+    }
     Ok(())
 }
 
 #[tokio::test]
 async fn an_unexpected_answer_of_the_guard_means_unknown() -> Result<()> {
     let cluster = Cluster::start().await?;
-    let stage = guard_that(&cluster, "outcome := 'terminated';").await?;
+    let [_, stage] = stages(&cluster).await?;
     let victim = cluster.victim("app").idle().await?;
-    let signalled = stage.carry_out(Action::Terminate, victim.pid()).await?;
+    let signalled = answer_of_guard(&cluster, &stage, &victim, "outcome := 'terminated';").await?;
     assert!(matches!(signalled, SignalResult::Unknown { .. }), "{signalled:?}");
     Ok(())
 }
@@ -274,9 +307,9 @@ async fn an_unexpected_answer_of_the_guard_means_unknown() -> Result<()> {
 #[tokio::test]
 async fn a_statement_that_the_server_cancelled_may_have_signalled() -> Result<()> {
     let cluster = Cluster::start().await?;
-    let stage = guard_that(&cluster, "perform pg_sleep(600);").await?;
+    let [_, stage] = stages(&cluster).await?;
     let victim = cluster.victim("app").idle().await?;
-    let signalled = stage.carry_out(Action::Terminate, victim.pid()).await?;
+    let signalled = answer_of_guard(&cluster, &stage, &victim, "perform pg_sleep(600);").await?;
     assert!(matches!(signalled, SignalResult::Unknown { .. }), "{signalled:?}");
     assert!(told(&signalled).contains("57014"), "{signalled:?}");
     Ok(())
@@ -288,11 +321,7 @@ async fn a_statement_without_an_answer_may_have_signalled_and_is_not_sent_again(
     let calls = "create sequence calls; grant usage on sequence calls to public";
     // Unlike a row, the value of a sequence survives a rollback.
     cluster.sql(calls).await?;
-    guard_that(
-        &cluster,
-        "perform nextval('public.calls'); perform pg_sleep(600);",
-    )
-    .await?;
+    cluster.sql(&guard_sql(GUARDED)).await?;
     let limits = StatementTimeouts {
         listing: Duration::from_secs(5),
         signalling: Duration::from_millis(500),
@@ -304,7 +333,8 @@ async fn a_statement_without_an_answer_may_have_signalled_and_is_not_sent_again(
         target,
     };
     let victim = cluster.victim("app").idle().await?;
-    let signalled = stage.carry_out(Action::Terminate, victim.pid()).await?;
+    let body = "perform nextval('public.calls'); perform pg_sleep(600);";
+    let signalled = answer_of_guard(&cluster, &stage, &victim, body).await?;
     assert_eq!(
         signalled,
         SignalResult::Unknown {

@@ -176,6 +176,8 @@ pub(crate) fn snapshot(sessions: Vec<Session>) -> Snapshot {
         server: asked(1).server,
         taken_at: ASKED_AT,
         own_pid: None,
+        signal_obstacle: None,
+        hidden_pids: Vec::new(),
         sessions,
     }
 }

@@ -57,7 +57,7 @@ pub(super) async fn check(target: &TargetConfig, options: ConnectOptions) -> Vec
         encryption(&target.connection, what("TLS")),
         version(server_info.version, what("version")),
         session_visibility(&server_info, what("sessions")),
-        privileges::check(&server_info, &privileges, what("signals")),
+        privileges::check(&server_info, what("signals")),
         superuser(&server_info, what("superuser")),
         tables(&privileges, what("tables")),
         reserved(&server_info, &privileges, what("reserved connections")),

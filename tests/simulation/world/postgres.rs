@@ -100,6 +100,8 @@ impl Server {
             server: self.identified,
             taken_at: at,
             own_pid: None,
+            signal_obstacle: None,
+            hidden_pids: Vec::new(),
             sessions: self.backends.values().cloned().collect(),
         }
     }
