@@ -1,6 +1,9 @@
 //! Reads a whole ledger, oldest record first, without loading all of it into memory.
 
+use std::collections::BTreeMap;
+
 use super::hash_chain::ChainTail;
+use super::pending::PendingState;
 
 /// A record as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +18,9 @@ pub struct StoredRecord {
 pub trait LedgerReader {
     /// The end of the chain, as the last append recorded it.
     fn tail(&mut self) -> anyhow::Result<ChainTail>;
+
+    /// The list of the requests to resume after a start, by number.
+    fn pending(&mut self) -> anyhow::Result<BTreeMap<u64, PendingState>>;
 
     /// The next records after `seq`, in order; empty at the end.
     fn records_after(&mut self, seq: u64) -> anyhow::Result<Vec<StoredRecord>>;

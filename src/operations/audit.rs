@@ -1,5 +1,6 @@
 //! Exports the ledger line by line, and verifies its hash chain from the first record to the last.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write;
 
@@ -9,6 +10,7 @@ use serde::Deserialize;
 use crate::domain::ids::RequestId;
 use crate::domain::timestamp::Timestamp;
 use crate::ledger::hash_chain::{ChainError, ChainTail};
+use crate::ledger::pending::{self, PendingState};
 use crate::ledger::reader::{LedgerReader, StoredRecord};
 use crate::ledger::record::time;
 
@@ -28,6 +30,9 @@ pub enum AuditVerdict {
     Intact(ChainTail),
     /// The first record that is not as it was written.
     Broken { seq: u64, broken: ChainError },
+    /// The chain is consistent, and the list of the requests to resume after a start, which is kept beside it, is not what
+    /// follows from it.
+    Misled { seq: u64, problem: String },
     /// The chain is consistent, but ends before the last acknowledged record.
     Short {
         last: ChainTail,
@@ -62,9 +67,14 @@ pub fn export(
 /// cannot: that its end was not cut off or rewritten.
 pub fn verify(reader: &mut dyn LedgerReader, expect: Option<&str>) -> anyhow::Result<AuditVerdict> {
     // Read first, because records may be appended meanwhile.
-    let acknowledged = reader.tail().context("the ledger cannot be read")?;
+    let (acknowledged, listed) = tail_and_pending(reader).context("the ledger cannot be read")?;
     let mut tail = ChainTail::default();
+    let mut open = BTreeMap::new();
+    let mut unlisted = None;
     let mut has_acknowledged = tail == acknowledged;
+    if has_acknowledged {
+        unlisted = wrongly_listed(&listed, &open, tail.seq);
+    }
     let mut has_expected = expect.is_none_or(|hash| hash.eq_ignore_ascii_case(&tail.hash));
     loop {
         let rows = reader
@@ -74,10 +84,23 @@ pub fn verify(reader: &mut dyn LedgerReader, expect: Option<&str>) -> anyhow::Re
             break;
         }
         for StoredRecord { seq, line } in rows {
-            if let Err(broken) = tail.follow(seq, &line) {
-                return Ok(AuditVerdict::Broken { seq, broken });
+            let recorded = match tail.follow(seq, &line) {
+                Ok(recorded) => recorded,
+                Err(broken) => return Ok(AuditVerdict::Broken { seq, broken }),
+            };
+            let entry = recorded.entry();
+            if let (Some(RequestId(request)), Some(state)) =
+                (entry.request, pending::state_after(&entry.event))
+            {
+                match state {
+                    PendingState::Pending => drop(open.insert(request, seq)),
+                    PendingState::Undelivered => drop(open.remove(&request)),
+                }
             }
-            has_acknowledged |= tail == acknowledged;
+            if tail == acknowledged {
+                has_acknowledged = true;
+                unlisted = wrongly_listed(&listed, &open, seq);
+            }
             has_expected |= expect.is_some_and(|hash| hash.eq_ignore_ascii_case(&tail.hash));
         }
     }
@@ -90,8 +113,49 @@ pub fn verify(reader: &mut dyn LedgerReader, expect: Option<&str>) -> anyhow::Re
             last: tail,
             expected: hash.to_owned(),
         },
-        _ => AuditVerdict::Intact(tail),
+        _ => match unlisted {
+            Some((seq, problem)) => AuditVerdict::Misled { seq, problem },
+            None => AuditVerdict::Intact(tail),
+        },
     })
+}
+
+/// The end of the chain, and the list of pending requests as it was then.
+fn tail_and_pending(
+    reader: &mut dyn LedgerReader,
+) -> anyhow::Result<(ChainTail, BTreeMap<u64, PendingState>)> {
+    let mut tail = reader.tail()?;
+    loop {
+        let listed = reader.pending()?;
+        let newer = reader.tail()?;
+        if newer == tail {
+            return Ok((tail, listed));
+        }
+        tail = newer;
+    }
+}
+
+/// The first difference between the list and the requests that the chain shows as `open`, each with the number of its
+/// first record. That a delivered result is no longer listed is not in the chain.
+fn wrongly_listed(
+    listed: &BTreeMap<u64, PendingState>,
+    open: &BTreeMap<u64, u64>,
+    last: u64,
+) -> Option<(u64, String)> {
+    let missing = open
+        .iter()
+        .find(|(request, _)| listed.get(request) != Some(&PendingState::Pending));
+    if let Some((request, seq)) = missing {
+        return Some((
+            *seq,
+            format!("request {request} has not ended, and is not listed as open"),
+        ));
+    }
+    let mut pending = listed
+        .iter()
+        .filter(|(_, state)| **state == PendingState::Pending);
+    let ended = pending.find(|(request, _)| !open.contains_key(request));
+    ended.map(|(request, _)| (last, format!("request {request} is listed as open, and is not")))
 }
 
 impl AuditVerdict {
@@ -105,6 +169,10 @@ impl fmt::Display for AuditVerdict {
         match self {
             Self::Intact(last) => write!(f, "intact: {}", end(last)),
             Self::Broken { seq, broken } => write!(f, "broken at record {seq}: {broken}"),
+            Self::Misled { seq, problem } => write!(
+                f,
+                "broken beside record {seq}: {problem}: the list of pending requests was changed"
+            ),
             Self::Short { last, acknowledged } => write!(
                 f,
                 "broken after record {}: the last acknowledged record, {acknowledged}, is missing: records were cut off or \

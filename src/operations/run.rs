@@ -8,7 +8,7 @@ use metrics::gauge;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::active_replica::{ActiveReplica, ReplicaExit};
 use super::http::{self, HealthSources};
@@ -144,6 +144,7 @@ impl Process {
 struct StopSignals {
     term: Signal,
     int: Signal,
+    hup: Signal,
 }
 
 impl StopSignals {
@@ -152,6 +153,7 @@ impl StopSignals {
         Ok(Self {
             term: signal(SignalKind::terminate()).context("the handler of SIGTERM could not be installed")?,
             int: signal(SignalKind::interrupt()).context("the handler of SIGINT could not be installed")?,
+            hup: signal(SignalKind::hangup()).context("the handler of SIGHUP could not be installed")?,
         })
     }
 
@@ -161,6 +163,11 @@ impl StopSignals {
             tokio::select! {
                 _ = self.term.recv() => {}
                 _ = self.int.recv() => {}
+                // By default it ends the process, also in the middle of an execution.
+                _ = self.hup.recv() => {
+                    warn!("SIGHUP is ignored: restart killgate to apply a changed configuration");
+                    continue;
+                }
             }
             stop.send_replace(true);
         }

@@ -194,7 +194,7 @@ pub fn ignored_reaction_text(reason: RefusalReason) -> &'static str {
     match reason {
         RefusalReason::SelfApproval => "you made the request yourself. Somebody else has to approve it.",
         RefusalReason::NotAnApprover => {
-            "you are not an approver for this target. The card says who may approve."
+            "you may not approve for this target, or you are timed out. The card says who may approve."
         }
         RefusalReason::Expired => "the request had expired. Make a new one if it is still needed.",
         RefusalReason::Closed => "the request was already decided. /requests shows how.",

@@ -9,7 +9,7 @@ use killgate::operations::audit::{AuditVerdict, verify};
 use killgate::workflow::ports::Ledger;
 
 use super::database::{Database, OWNER, QUICK};
-use super::given::whole;
+use super::given::{ALICE, at, pid, requested, whole};
 use super::suite::for_every_ledger;
 
 for_every_ledger!(Database::new().await);
@@ -248,4 +248,98 @@ async fn a_request_about_several_sessions_is_indexed_by_each_of_their_pids() {
     let plan = owner.query(plan, &[]).await.expect("explained");
     let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
     assert!(plan.join(" ").contains("requested_by_pid"), "{plan:?}");
+}
+
+#[tokio::test]
+async fn an_open_request_that_was_deleted_from_the_list_is_resumed_and_the_difference_is_named() {
+    let database = Database::new().await;
+    let ledger = database.active().await;
+    let asked = vec![requested(3, 40, pid(4711), ALICE)];
+    ledger.append(asked).await.expect("recorded");
+    assert!(database.verdict().is_intact());
+    let delete = "delete from killgate_ledger.pending";
+    database
+        .owner()
+        .await
+        .batch_execute(delete)
+        .await
+        .expect("deleted");
+    let found = database.verdict().to_string();
+    assert!(
+        found.contains("request 3 has not ended, and is not listed as open"),
+        "{found}"
+    );
+    let pending = ledger.load_pending(at(0)).await.expect("loaded");
+    assert_eq!(pending.records.len(), 1, "{pending:?}");
+}
+
+#[tokio::test]
+async fn requests_that_may_be_open_are_found_through_an_index() {
+    let database = Database::new().await;
+    drop(database.active().await);
+    let owner = database.owner().await;
+    owner
+        .batch_execute("set enable_seqscan = off")
+        .await
+        .expect("set");
+    let plan = "explain select request from killgate_ledger.record where event = 'requested'
+                and killgate_ledger.field(line, 'expires_at') collate \"C\" >= '2026'";
+    let plan = owner.query(plan, &[]).await.expect("explained");
+    let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
+    assert!(plan.join("\n").contains("requested_by_expiry"), "{plan:?}");
+}
+
+#[tokio::test]
+async fn what_belongs_to_somebody_else_is_named_and_not_used() {
+    let database = Database::new().await;
+    drop(database.active().await);
+    let superuser = database.superuser().await;
+    let role = "do $$ begin create role stranger; exception when duplicate_object then null; end $$";
+    superuser.batch_execute(role).await.expect("a role");
+    for (taken, given_back, object) in [
+        (
+            "alter function killgate_ledger.renew(bigint) owner to stranger",
+            "alter function killgate_ledger.renew(bigint) owner to keeper",
+            "the function renew of the ledger belongs to stranger",
+        ),
+        (
+            "alter table killgate_ledger.pending owner to stranger",
+            "alter table killgate_ledger.pending owner to keeper",
+            "the relation pending of the ledger belongs to stranger",
+        ),
+        (
+            "alter schema killgate_ledger owner to stranger; grant all on schema killgate_ledger to keeper",
+            "alter schema killgate_ledger owner to keeper",
+            "the schema killgate_ledger of the ledger belongs to stranger",
+        ),
+    ] {
+        superuser.batch_execute(taken).await.expect("taken");
+        superuser
+            .batch_execute("grant all on all tables in schema killgate_ledger to keeper")
+            .await
+            .expect("granted");
+        let refused = dry_run(&database.connect_options())
+            .await
+            .expect_err("refused")
+            .to_string();
+        assert!(refused.starts_with(object), "{refused}");
+        superuser.batch_execute(given_back).await.expect("given back");
+    }
+    dry_run(&database.connect_options()).await.expect("its own again");
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_hold_every_text_is_named_and_not_used() {
+    let cluster = throwaway_postgres::shared().await.expect("a PostgreSQL server");
+    let database = Database::new().await;
+    let latin = "create database latin encoding 'LATIN1' locale 'C' template template0 owner keeper";
+    // Another run may have made it.
+    let _ = cluster.sql(latin).await;
+    let mut options = database.connect_options();
+    options.config.dbname("latin");
+    let refused = dry_run(&options).await.expect_err("refused").to_string();
+    assert!(
+        refused.starts_with("the ledger's database has the encoding LATIN1"),
+        "{refused}"
+    );
 }

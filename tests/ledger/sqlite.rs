@@ -53,10 +53,12 @@ async fn a_second_killgate_is_refused_even_through_another_path() {
     let first = SqliteLedger::open(&folder.ledger()).expect("opened");
     let link = folder.ledger().with_file_name("link.db");
     std::os::unix::fs::symlink(folder.ledger(), &link).expect("linked");
-    for path in [folder.ledger(), link] {
+    let other_name = folder.ledger().with_file_name("other.db");
+    std::fs::hard_link(folder.ledger(), &other_name).expect("linked");
+    for path in [folder.ledger(), link, other_name] {
         let message = refusal(&path);
         assert!(
-            message.contains("killgate.db is held by another running killgate: stop that one first"),
+            message.contains(".db is held by another running killgate: stop that one first"),
             "{message}"
         );
     }
@@ -188,4 +190,16 @@ fn a_request_about_several_sessions_is_indexed_by_each_of_their_pids() {
         })
         .expect("read");
     assert_eq!(indexed, [(11, 7), (12, 7)]);
+}
+
+#[test]
+fn a_missing_or_empty_file_has_no_ledger_yet() {
+    let folder = Folder::new();
+    for _ in 0..2 {
+        let missing = SqliteReader::open(&folder.ledger())
+            .expect_err("missing")
+            .to_string();
+        assert!(missing.starts_with("there is no ledger yet at "), "{missing}");
+        std::fs::write(folder.ledger(), "").expect("created");
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use killgate::domain::event::Recorded;
+use killgate::domain::ids::RequestId;
 use killgate::ledger::hash_chain::{ChainError, ChainTail, read};
 use killgate::ledger::record::RecordError;
 use killgate::ledger::sqlite::SqliteLedger;
@@ -10,7 +12,7 @@ use killgate::operations::audit::{AuditVerdict, verify};
 use killgate::workflow::ports::{Ledger, LedgerError, RequestSearch};
 use rusqlite::Connection;
 
-use super::given::at;
+use super::given::{ALICE, at, pid, requested};
 use super::sqlite::Folder;
 
 fn tamper(ledger: &Path, statements: &str) {
@@ -136,7 +138,10 @@ async fn an_end_that_was_cut_off_with_care_is_noticed_by_who_kept_its_hash() {
     assert!(verdict(&ledger, Some(&kept)).is_intact());
     tamper(
         &ledger,
-        &format!("DELETE FROM record WHERE seq > 8; UPDATE chain_end SET seq = 8, hash = '{earlier}'"),
+        &format!(
+            "DELETE FROM record WHERE seq > 8; UPDATE chain_end SET seq = 8, hash = '{earlier}';
+             UPDATE pending SET undelivered = 0 WHERE request = (SELECT max(request) FROM record)"
+        ),
     );
     assert!(
         verdict(&ledger, None).is_intact(),
@@ -148,6 +153,41 @@ async fn an_end_that_was_cut_off_with_care_is_noticed_by_who_kept_its_hash() {
         found.to_string().starts_with(&format!(
             "not found: no record has the expected hash {kept}: records were cut off or rewritten"
         )),
+        "{found}"
+    );
+}
+
+#[tokio::test]
+async fn an_open_request_that_was_deleted_from_the_list_is_resumed_and_the_difference_is_named() {
+    let folder = Folder::new();
+    let path = folder.with_ten_records().await;
+    let ledger = SqliteLedger::open(&path).expect("opened");
+    let asked = vec![requested(3, 40, pid(4711), ALICE)];
+    ledger.append(asked).await.expect("recorded");
+    drop(ledger);
+    assert!(verdict(&path, None).is_intact());
+
+    tamper(&path, "DELETE FROM pending WHERE undelivered = 0");
+    let found = verdict(&path, None);
+    assert!(!found.is_intact());
+    assert_eq!(
+        found.to_string(),
+        "broken beside record 11: request 3 has not ended, and is not listed as open: the list of pending requests was changed"
+    );
+    let ledger = SqliteLedger::open(&path).expect("opened");
+    let pending = ledger.load_pending(at(0)).await.expect("loaded");
+    let is_resumed = |record: &Recorded| record.entry().request == Some(RequestId(3));
+    assert!(pending.records.iter().any(is_resumed), "{pending:?}");
+    drop(ledger);
+
+    let invented = "DELETE FROM pending; INSERT INTO pending VALUES (2, 0), (3, 0)";
+    Connection::open(&path)
+        .expect("opened")
+        .execute_batch(invented)
+        .expect("changed");
+    let found = verdict(&path, None).to_string();
+    assert!(
+        found.contains("request 2 is listed as open, and is not"),
         "{found}"
     );
 }

@@ -1,6 +1,7 @@
 //! The life of a request under random sequences of events.
 
 mod fixtures;
+mod model;
 
 use std::collections::BTreeSet;
 

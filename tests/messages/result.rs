@@ -173,7 +173,7 @@ fn a_reaction_that_does_not_count_is_explained() {
     ");
     assert_snapshot!(read(&notices::ignored_reaction(&request, BOB, RefusalReason::NotAnApprover)), @r"
     notifies: []
-    <@2>, your reaction on request #7 does not count: you are not an approver for this target. The card says who may approve.
+    <@2>, your reaction on request #7 does not count: you may not approve for this target, or you are timed out. The card says who may approve.
     Request #7 · 4f2a91c0 · note
     ");
 }

@@ -81,6 +81,24 @@ async fn sigterm_finishes_and_reports_the_execution_and_starts_nothing_new() {
 }
 
 #[tokio::test]
+async fn sighup_during_an_execution_ends_nothing() {
+    let env = TestEnv::new().await;
+    let config = BotConfig::default();
+    let bot = start_bot(&env, &config).await;
+    let (executed, executing) = open_request(&env).await;
+    send_signal("-STOP", executed.pid()).await;
+    env.person("ben").reacts(&executing, APPROVE);
+    wait_for_server_log(&env, ": signalling").await;
+    bot.signal("HUP").await;
+    let is_ignored = || env.log().contains("SIGHUP is ignored");
+    env.sim.eventually(LIMIT, "it is ignored", is_ignored).await;
+    assert!(result_text(&env, &executing).await.starts_with("Unconfirmed"));
+    send_signal("-CONT", executed.pid()).await;
+    wait_until_ready(&env, &bot).await;
+    verify(&env, &config, &[]).await;
+}
+
+#[tokio::test]
 async fn sigterm_during_a_discord_outage_posts_the_result_after_the_next_start() {
     let env = TestEnv::new().await;
     let config = BotConfig::default();
@@ -149,7 +167,7 @@ async fn sigterm_with_a_locked_ledger_stops_in_time() {
     let config = BotConfig::default();
     let mut bot = start_bot(&env, &config).await;
     let (mut victim, card) = open_request(&env).await;
-    let posted = || env.log().contains("its card is posted");
+    let posted = || env.log().contains("card posted");
     env.sim.eventually(LIMIT, "that is recorded", posted).await;
     let other = Connection::open(env.folder.path().join("killgate.db")).expect("opened");
     other.execute_batch("begin immediate").expect("locked");

@@ -61,7 +61,7 @@ async fn a_strangers_approval_does_not_count_and_is_reported_once(right: SignalR
     env.assert_outcome(1, &card, "terminated", "Terminated").await;
     let notices = env.notices(&card);
     assert_eq!(notices.len(), 1, "{notices:?}");
-    assert!(notices[0].contains("not an approver"), "{notices:?}");
+    assert!(notices[0].contains("may not approve"), "{notices:?}");
     let posted = env.sim.calls_like("POST /channels/*/messages");
     assert_eq!(posted.len(), 2, "the notice and the result: {posted:?}");
 }

@@ -30,7 +30,17 @@ pub enum PostgresOpenError {
          in [ledger] url"
     )]
     Foreign,
-    #[error("there is no ledger in this database: killgate run creates one")]
+    #[error(
+        "the ledger's database has the encoding {found}, in which not every text can be recorded: create one with \
+         ENCODING 'UTF8' TEMPLATE template0"
+    )]
+    Encoding { found: String },
+    #[error(
+        "{object} of the ledger belongs to {owner}, who could have changed what it does: give it to the role that killgate \
+         logs in as (ALTER … OWNER TO)"
+    )]
+    ForeignOwner { object: String, owner: String },
+    #[error("there is no ledger in this database yet: killgate run creates one")]
     Missing,
     #[error(
         "the ledger is damaged at record {seq}: {problem}. killgate does not append to it: keep the database, and \

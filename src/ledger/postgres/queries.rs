@@ -1,6 +1,6 @@
 //! Finds the records of some requests through the indexes, so that no query reads the whole history.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use tokio_postgres::types::ToSql;
@@ -12,6 +12,7 @@ use crate::domain::identity::Pid;
 use crate::domain::ids::RequestId;
 use crate::domain::timestamp::Timestamp;
 use crate::ledger::hash_chain::{self, ChainTail};
+use crate::ledger::pending::{self, PendingState};
 use crate::ledger::reader::StoredRecord;
 use crate::ledger::record::time;
 use crate::postgres::connection::PostgresConnection;
@@ -43,14 +44,30 @@ pub(super) async fn load_pending(
     known: &ChainTail,
 ) -> Result<PendingRows, Error> {
     let transaction = snapshot(connection).await?;
+    let last_at: Option<String> = transaction
+        .query_opt(
+            "SELECT at FROM killgate_ledger.record ORDER BY seq DESC LIMIT 1",
+            &[],
+        )
+        .await?
+        .map(|row| row.try_get("at"))
+        .transpose()?;
+    let open_since = last_at
+        .and_then(|at| time::read(&at))
+        .map_or(since, pending::may_be_open_since);
     let rows = transaction
         .query(
             "SELECT seq, line FROM killgate_ledger.record WHERE request IN (
                  SELECT request FROM killgate_ledger.pending
                  UNION
                  SELECT request FROM killgate_ledger.record WHERE event = 'executing' AND at >= $1
+                 UNION
+                 SELECT request FROM killgate_ledger.record AS requested
+                 WHERE event = 'requested' AND killgate_ledger.field(line, 'expires_at') COLLATE \"C\" >= $2
+                   AND NOT EXISTS (SELECT FROM killgate_ledger.record AS finished
+                                   WHERE finished.event = 'finished' AND finished.request = requested.request)
              ) ORDER BY seq",
-            &[&time::write(since)],
+            &[&time::write(since), &time::write(open_since)],
         )
         .await?;
     let last = transaction
@@ -175,6 +192,19 @@ pub(super) async fn fetch_tail_if_contains(
         )
         .await?;
     row.as_ref().map(read_tail).transpose()
+}
+
+/// The list of the requests to resume after a start.
+pub(super) async fn fetch_pending(client: &Client) -> Result<BTreeMap<u64, PendingState>, Error> {
+    let rows = client
+        .query("SELECT request, undelivered FROM killgate_ledger.pending", &[])
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let state = PendingState::from_undelivered(row.try_get("undelivered")?);
+            Ok((row.try_get::<_, i64>("request")?.unsigned_abs(), state))
+        })
+        .collect()
 }
 
 /// Up to `limit` records after `seq`, in order.

@@ -1,6 +1,7 @@
 //! Reads a PostgreSQL ledger from its first record to its last, also while a running killgate appends to it.
 //! The role needs only SELECT on the schema's tables.
 
+use std::collections::BTreeMap;
 use std::{fmt, thread};
 
 use tokio::runtime::{Builder, Runtime};
@@ -8,6 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::error::PostgresOpenError;
 use super::{LIMIT, queries, schema, session};
 use crate::ledger::hash_chain::ChainTail;
+use crate::ledger::pending::PendingState;
 use crate::ledger::reader::{LedgerReader, StoredRecord};
 use crate::postgres::connection::{ConnectOptions, PostgresConnection};
 
@@ -46,6 +48,12 @@ impl LedgerReader for PostgresReader {
         Ok(self
             .runtime
             .block_on(queries::fetch_tail(self.connection.client()))?)
+    }
+
+    fn pending(&mut self) -> anyhow::Result<BTreeMap<u64, PendingState>> {
+        Ok(self
+            .runtime
+            .block_on(queries::fetch_pending(self.connection.client()))?)
     }
 
     fn records_after(&mut self, seq: u64) -> anyhow::Result<Vec<StoredRecord>> {

@@ -9,8 +9,9 @@ const VERSION: i32 = 2;
 
 /// Creates the ledger where there is none.
 pub(super) async fn create_if_missing(transaction: &Transaction<'_>) -> Result<(), PostgresOpenError> {
+    verify_encoding(transaction).await?;
     if exists(transaction).await? {
-        return Ok(());
+        return verify_owners(transaction).await;
     }
     // An administrator may have created the schema for a role that may not create one.
     let has_schema: bool = transaction
@@ -30,7 +31,46 @@ pub(super) async fn create_if_missing(transaction: &Transaction<'_>) -> Result<(
             &[&VERSION],
         )
         .await?;
-    Ok(())
+    verify_owners(transaction).await
+}
+
+async fn verify_encoding(transaction: &Transaction<'_>) -> Result<(), PostgresOpenError> {
+    let row = transaction
+        .query_one("SELECT current_setting('server_encoding') AS encoding", &[])
+        .await?;
+    match row.try_get::<_, String>("encoding")? {
+        found if found == "UTF8" => Ok(()),
+        found => Err(PostgresOpenError::Encoding { found }),
+    }
+}
+
+/// The functions run with killgate's rights, and an owner can change them and the tables. So everything must belong to the
+/// role itself, to a role whose rights it has, or to a superuser.
+async fn verify_owners(transaction: &Transaction<'_>) -> Result<(), PostgresOpenError> {
+    let foreign = transaction
+        .query_opt(
+            "WITH ledger AS (SELECT oid, nspowner FROM pg_namespace WHERE nspname = 'killgate_ledger'),
+                  object AS (
+                 SELECT 'the schema killgate_ledger' AS name, nspowner AS owner FROM ledger
+                 UNION ALL
+                 SELECT 'the relation ' || relname, relowner FROM pg_class JOIN ledger ON relnamespace = ledger.oid
+                 WHERE relkind <> 'i'
+                 UNION ALL
+                 SELECT 'the function ' || proname, proowner FROM pg_proc JOIN ledger ON pronamespace = ledger.oid)
+             SELECT object.name::text, role.rolname::text AS owner
+             FROM object JOIN pg_roles AS role ON role.oid = object.owner
+             WHERE NOT role.rolsuper AND NOT pg_has_role(current_user, role.oid, 'USAGE')
+             LIMIT 1",
+            &[],
+        )
+        .await?;
+    match foreign {
+        None => Ok(()),
+        Some(row) => Err(PostgresOpenError::ForeignOwner {
+            object: row.try_get("name")?,
+            owner: row.try_get("owner")?,
+        }),
+    }
 }
 
 /// Whether there is a ledger. Fails when it is not of the current version.

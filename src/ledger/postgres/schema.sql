@@ -38,6 +38,8 @@ CREATE INDEX record_of_request ON killgate_ledger.record (request, seq);
 CREATE INDEX requested_by_pid ON killgate_ledger.record USING gin (pids) WHERE event = 'requested';
 CREATE INDEX requested_by_actor ON killgate_ledger.record (actor, request) WHERE event = 'requested';
 CREATE INDEX posted_as ON killgate_ledger.record (message, request) WHERE event = 'posted';
+CREATE INDEX requested_by_expiry ON killgate_ledger.record
+    ((killgate_ledger.field(line, 'expires_at')) COLLATE "C") WHERE event = 'requested';
 CREATE INDEX executing_since ON killgate_ledger.record (at, request) WHERE event = 'executing';
 
 -- A request is requested once, executed at most once, and finished at most once.

@@ -35,6 +35,8 @@ pub enum SqliteOpenError {
         path.display()
     )]
     Foreign { path: PathBuf },
+    #[error("there is no ledger yet at {}: killgate run creates it", path.display())]
+    Missing { path: PathBuf },
     #[error(
         "cannot {action} the ledger {}: {source}: check the folder, its owner, its permissions and its mount",
         path.display()

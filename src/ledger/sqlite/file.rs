@@ -19,39 +19,31 @@ impl LockedFile {
     /// Locks the file, or creates it first.
     pub(super) fn lock(path: &Path) -> Result<Self, SqliteOpenError> {
         create(path).map_err(|source| SqliteOpenError::file(path, "create", source))?;
-        let (path, beside) = paths(path)?;
-        let lock = private()
-            .create(true)
-            .truncate(false)
-            .open(&beside)
-            .map_err(|source| SqliteOpenError::file(&beside, "open", source))?;
-        try_lock(&lock, &path, &beside)?;
-        Ok(Self { path, _lock: lock })
+        lock(path)
     }
 }
 
 /// The canonical path of a file that no running killgate holds. Fails with [`SqliteOpenError::Held`] when one does. Creates
-/// nothing.
+/// nothing. The file is closed again, so SQLite must not have opened it yet.
 pub(super) fn path_if_not_held(path: &Path) -> Result<PathBuf, SqliteOpenError> {
-    let (path, beside) = paths(path)?;
-    match File::open(&beside) {
-        Ok(lock) => try_lock(&lock, &path, &beside)?,
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(source) => return Err(SqliteOpenError::file(&beside, "open", source)),
-    }
-    Ok(path)
+    Ok(lock(path)?.path)
 }
 
-/// The canonical path of the file, and the path of its lock file.
-fn paths(path: &Path) -> Result<(PathBuf, PathBuf), SqliteOpenError> {
-    // Two paths to one file must lead to the same lock.
+/// Locks the file itself, so that another name of it (a link, a mount) leads to the same lock.
+///
+/// The lock is one of `flock(2)`, which does not affect SQLite's own: those are of `fcntl(2)`. But closing any descriptor of
+/// the file releases SQLite's (SQLite documentation, "How To Corrupt An SQLite Database File"). So this descriptor is opened
+/// before SQLite's first one and closed after its last one.
+fn lock(path: &Path) -> Result<LockedFile, SqliteOpenError> {
     let path = path
         .canonicalize()
         .map_err(|source| SqliteOpenError::file(path, "open", source))?;
-    // The ledger itself is not locked: closing a second descriptor would release SQLite's own locks (SQLite documentation,
-    // "How To Corrupt An SQLite Database File", POSIX advisory locks).
-    let lock = beside(&path, ".lock");
-    Ok((path, lock))
+    let file = File::open(&path).map_err(|source| SqliteOpenError::file(&path, "open", source))?;
+    match file.try_lock() {
+        Ok(()) => Ok(LockedFile { path, _lock: file }),
+        Err(TryLockError::WouldBlock) => Err(SqliteOpenError::Held { path }),
+        Err(TryLockError::Error(source)) => Err(SqliteOpenError::file(&path, "lock", source)),
+    }
 }
 
 /// The path of a file that belongs to `path` and is named after it.
@@ -59,15 +51,6 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut beside = path.to_owned().into_os_string();
     beside.push(suffix);
     PathBuf::from(beside)
-}
-
-fn try_lock(lock: &File, path: &Path, beside: &Path) -> Result<(), SqliteOpenError> {
-    lock.try_lock().map_err(|error| match error {
-        TryLockError::WouldBlock => SqliteOpenError::Held {
-            path: path.to_owned(),
-        },
-        TryLockError::Error(source) => SqliteOpenError::file(beside, "lock", source),
-    })
 }
 
 /// Creates the file so that it survives power loss, unless it exists.

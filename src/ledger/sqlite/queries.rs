@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use super::error::not_recorded;
 use super::store::SqliteStore;
 use crate::domain::event::Recorded;
 use crate::domain::ids::RequestId;
 use crate::domain::timestamp::Timestamp;
-use crate::ledger::hash_chain;
 use crate::ledger::record::time;
+use crate::ledger::{hash_chain, pending};
 use crate::workflow::ports::{LedgerError, PendingRequests, RequestSearch, SearchAnchor};
 
 pub(super) fn load_pending(
@@ -20,14 +20,28 @@ pub(super) fn load_pending(
 ) -> Result<PendingRequests, LedgerError> {
     // All queries see the same snapshot of the file.
     let connection = store.connection.transaction().map_err(not_recorded)?;
+    let last_at: Option<String> = connection
+        .query_row("SELECT at FROM record ORDER BY seq DESC LIMIT 1", [], |row| {
+            row.get(0)
+        })
+        .optional()
+        .map_err(not_recorded)?;
+    let open_since = last_at
+        .and_then(|at| time::read(&at))
+        .map_or(since, pending::may_be_open_since);
     let lines = lines(
         &connection,
         "SELECT seq, line FROM record WHERE request IN (
              SELECT request FROM pending
              UNION
              SELECT request FROM record WHERE event = 'executing' AND at >= ?1
+             UNION
+             SELECT request FROM record AS requested
+             WHERE event = 'requested' AND line ->> '$.expires_at' >= ?2
+               AND NOT EXISTS (SELECT 1 FROM record AS finished
+                               WHERE finished.event = 'finished' AND finished.request = requested.request)
          ) ORDER BY seq",
-        &[time::write(since).into()],
+        &[time::write(since).into(), time::write(open_since).into()],
     );
     let records = parse(lines.map_err(not_recorded)?)?;
     let (next_id, undelivered) = next_and_undelivered(&connection).map_err(not_recorded)?;

@@ -1,5 +1,6 @@
 //! Reads a SQLite ledger from its first record to its last, also while a running killgate holds it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, params};
@@ -8,6 +9,7 @@ use super::error::SqliteOpenError;
 use super::schema::{self, FileContent};
 use super::store;
 use crate::ledger::hash_chain::ChainTail;
+use crate::ledger::pending::PendingState;
 use crate::ledger::reader::{LedgerReader, StoredRecord};
 
 const PAGE_SIZE: u32 = 1_000;
@@ -21,6 +23,10 @@ pub struct SqliteReader {
 impl SqliteReader {
     /// Opens the file. Fails when it does not exist or is not a ledger.
     pub fn open(path: &Path) -> Result<Self, SqliteOpenError> {
+        if !path.exists() {
+            let path = path.to_owned();
+            return Err(SqliteOpenError::Missing { path });
+        }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(SqliteOpenError::sqlite(path))?;
         connection
@@ -28,7 +34,7 @@ impl SqliteReader {
             .map_err(SqliteOpenError::sqlite(path))?;
         match schema::content(&connection, path)? {
             FileContent::Ledger => Ok(Self { connection }),
-            FileContent::Empty => Err(SqliteOpenError::Foreign {
+            FileContent::Empty => Err(SqliteOpenError::Missing {
                 path: path.to_owned(),
             }),
         }
@@ -38,6 +44,16 @@ impl SqliteReader {
 impl LedgerReader for SqliteReader {
     fn tail(&mut self) -> anyhow::Result<ChainTail> {
         Ok(store::fetch_tail(&self.connection)?)
+    }
+
+    fn pending(&mut self) -> anyhow::Result<BTreeMap<u64, PendingState>> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT request, undelivered FROM pending")?;
+        let rows = statement.query_map([], |row| {
+            Ok((row.get(0)?, PendingState::from_undelivered(row.get(1)?)))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     fn records_after(&mut self, seq: u64) -> anyhow::Result<Vec<StoredRecord>> {

@@ -13,6 +13,7 @@ CREATE TABLE record (
 CREATE INDEX record_of_request ON record (request, seq);
 CREATE INDEX requested_by_actor ON record (actor, request) WHERE event = 'requested';
 CREATE INDEX posted_as ON record (message, request) WHERE event = 'posted';
+CREATE INDEX requested_by_expiry ON record (line ->> '$.expires_at') WHERE event = 'requested';
 CREATE INDEX executing_since ON record (at, request) WHERE event = 'executing';
 
 -- A request is requested once, executed at most once, and finished at most once.

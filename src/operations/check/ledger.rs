@@ -3,6 +3,7 @@
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::target::encryption;
 use crate::common::check_result::CheckResult;
@@ -48,14 +49,11 @@ fn check_creatable(path: &Path) -> CheckResult {
 /// Tests that a file can be created and filled in the ledger's folder.
 fn write_beside(path: &Path) -> io::Result<()> {
     let mut trial = path.to_owned().into_os_string();
-    trial.push(format!(".check-{}", std::process::id()));
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    trial.push(format!(".check-{}-{}", std::process::id(), since.as_nanos()));
     let trial = Path::new(&trial);
-    // A file left behind by a killed check is overwritten.
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open(trial)?;
+    // It must be a new file: whoever may write to the folder could have put a link there.
+    let mut file = OpenOptions::new().write(true).create_new(true).open(trial)?;
     let written = file.write_all(&TRIAL_RECORD).and_then(|()| file.sync_all());
     std::fs::remove_file(trial)?;
     written
