@@ -34,7 +34,8 @@ async fn an_old_approval_on_the_card_of_another_ledger_does_not_count() {
         .message(|message| !message.cards().is_empty() && message.id() != old_card.id())
         .await;
     env.wait_for_bot_reactions(&card).await;
-    assert_eq!(env.events(1).await, ["requested by ana: terminate", "posted"]);
+    let events = env.wait_for_event(1, "posted", 1).await;
+    assert_eq!(events, ["requested by ana: terminate", "posted"]);
     assert!(victim.still_alive().await.unwrap());
 
     env.react("dora", &card, APPROVE);

@@ -45,7 +45,7 @@ async fn a_reader_of_the_log_that_stalls_delays_nothing() {
 /// Writes until nothing more fits: further writes wait for the reader.
 fn fill(pipe: &mut PipeWriter) {
     // The capacity of a pipe (pipe(7)).
-    pipe.write_all(&[b'.'; 65_536]).unwrap();
+    pipe.write_all(&vec![b'.'; 65_536]).unwrap();
 }
 
 async fn approve_and_see_it_end(env: &TestEnv) {
