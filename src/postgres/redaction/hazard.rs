@@ -116,6 +116,48 @@ impl Hazards {
     }
 }
 
+/// Finds quoted identifiers in the place of a value. To PostgreSQL `password = "hunter2"` names a column; its author
+/// meant a string.
+#[derive(Default)]
+pub(super) struct ValuePlaces {
+    list: ValueList,
+    follows_operator: bool,
+}
+
+/// A list of values.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum ValueList {
+    #[default]
+    None,
+    /// `IN`, up to the closing parenthesis.
+    In,
+    /// `VALUES`, up to the next clause.
+    Values,
+}
+
+impl ValuePlaces {
+    /// Whether `token`, which is not blank, is a quoted identifier in the place of a value. `next` is the token after it:
+    /// `"users"."id"` names a column wherever it is.
+    pub(super) fn is_value(&mut self, token: &SqlToken<'_>, next: Option<&SqlToken<'_>>) -> bool {
+        let is_value = matches!(token, SqlToken::Quoted(_))
+            && (self.follows_operator || self.list != ValueList::None)
+            && next != Some(&SqlToken::Symbol("."));
+        self.follows_operator = match token {
+            SqlToken::Symbol(symbol) => "=<>~!|+-/%^".contains(symbol),
+            SqlToken::Word(word) => is_any(word, &["like", "ilike", "between"]),
+            _ => false,
+        };
+        self.list = match token {
+            SqlToken::Word(word) if is_any(word, &["in"]) => ValueList::In,
+            SqlToken::Word(word) if is_any(word, &["values"]) => ValueList::Values,
+            SqlToken::Word(_) | SqlToken::Symbol(";") => ValueList::None,
+            SqlToken::Symbol(")") if self.list == ValueList::In => ValueList::None,
+            _ => self.list,
+        };
+        is_value
+    }
+}
+
 fn is_any(word: &str, candidates: &[&str]) -> bool {
     candidates.iter().any(|known| word.eq_ignore_ascii_case(known))
 }

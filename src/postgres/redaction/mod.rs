@@ -14,7 +14,7 @@ mod literal;
 
 use std::fmt;
 
-use hazard::Hazards;
+use hazard::{Hazards, ValuePlaces};
 use lexer::{SqlLexer, SqlToken};
 
 /// Replaces a literal.
@@ -69,14 +69,17 @@ impl fmt::Display for VisibleQuery {
 pub fn redact(query: &str) -> VisibleQuery {
     let mut shown = String::with_capacity(query.len().min(1024));
     let mut hazards = Hazards::default();
+    let mut value_places = ValuePlaces::default();
     let mut blank = false;
-    for token in SqlLexer::new(query) {
+    let mut tokens = SqlLexer::new(query).peekable();
+    while let Some(token) = tokens.next() {
         let text = match token {
             SqlToken::Blank => {
                 blank = true;
                 continue;
             }
             _ if !hazards.may_show(&token) => REST,
+            _ if value_places.is_value(&token, tokens.peek()) => LITERAL,
             SqlToken::String | SqlToken::Number => LITERAL,
             SqlToken::Word(text)
             | SqlToken::Quoted(text)
@@ -128,6 +131,36 @@ mod tests {
     #[test]
     fn a_sign_belongs_to_a_number_only_in_its_exponent() {
         shows("SELECT 1-2, 1e-2, 1e-x", "SELECT ?-?, ?, ?-x");
+    }
+
+    #[test]
+    fn a_quoted_identifier_in_the_place_of_a_value_is_hidden() {
+        shows(
+            r#"SELECT * FROM u WHERE password = "hunter2""#,
+            "SELECT * FROM u WHERE password = ?",
+        );
+        shows(
+            r#"UPDATE u SET token="hunter2" WHERE "id" = 7"#,
+            r#"UPDATE u SET token=? WHERE "id" = ?"#,
+        );
+        shows(
+            r#"INSERT INTO "u" ("name") VALUES ("hunter2", "x"), ("y")"#,
+            r#"INSERT INTO "u" ("name") VALUES (?, ?), (?)"#,
+        );
+        shows(
+            r#"SELECT "a" FROM t WHERE b IN ("hunter2", "x") ORDER BY "c""#,
+            r#"SELECT "a" FROM t WHERE b IN (?, ?) ORDER BY "c""#,
+        );
+        shows(
+            r#"SELECT 1 FROM t WHERE b LIKE "%hunter2""#,
+            "SELECT ? FROM t WHERE b LIKE ?",
+        );
+    }
+
+    #[test]
+    fn a_qualified_column_is_shown_wherever_it_is() {
+        let join = r#"SELECT "a"."id" FROM "a" JOIN "b" ON "a"."id" = "b"."id""#;
+        shows(join, join);
     }
 
     #[test]
