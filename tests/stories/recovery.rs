@@ -101,6 +101,7 @@ async fn a_server_that_stops_answering_before_the_signal_is_not_signalled(right:
     let record = env.wait_for_finished(1).await;
     signal("CONT", backend).await;
 
+    // Its clock is read before the signalling statement is sent, so it is certain that nothing was signalled.
     assert_eq!(record["outcome"], "unreachable", "{record}");
     assert_eq!(record["signal_sent"], false, "{record}");
     let result = env.assert_outcome(1, &card, "unreachable", "Unreachable").await;
