@@ -98,9 +98,9 @@ impl FirstMinute {
         self.steps[APPROVE].done = happened("approved", "") && !is_closed;
         self.steps[RECOVER].done |= is_terminated && shop_sells;
 
-        let requester = self.name_of(requested);
-        self.steps[TRY].hint = own_approval(&requester);
-        self.steps[APPROVE].hint = approval(&requester);
+        let asked_by = self.name_of(requested);
+        self.steps[TRY].hint = own_approval(&asked_by);
+        self.steps[APPROVE].hint = approval(&asked_by);
         if is_terminated {
             // Skipped steps can no longer be done.
             self.steps[SEE].hint = TOO_LATE.into();

@@ -57,12 +57,12 @@ impl World {
             RequestState::Ended { resolution, .. } => resolution.outcome.name().to_owned(),
             state => format!("{state:?} {:?}", self.request.approvals),
         };
-        let [a, b, c] = self.approving;
-        let [d, e, f] = self.denying;
+        let [first, second, third] = self.approving;
+        let [fourth, fifth, sixth] = self.denying;
         let flags = [self.is_demoted, self.is_expired, self.is_alive, self.has_unread];
         (
             state,
-            [a, b, c, d, e, f],
+            [first, second, third, fourth, fifth, sixth],
             flags,
             self.epoch,
             self.statement,
