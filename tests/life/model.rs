@@ -32,6 +32,10 @@ enum Defect {
 }
 
 #[derive(Clone)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is independent of the others, and every combination is tried"
+)]
 struct World {
     request: Request,
     approving: [bool; PEOPLE],
@@ -47,6 +51,9 @@ struct World {
     statement: Option<(u8, bool)>,
     signals: u8,
 }
+
+/// Takes the name of an event and what it does to the world.
+type AddSuccessor<'a> = dyn FnMut(String, &dyn Fn(&mut World) -> Result<(), &'static str>) + 'a;
 
 type Key = (String, [bool; 2 * PEOPLE], [bool; 4], u8, Option<(u8, bool)>, u8);
 
@@ -211,11 +218,7 @@ impl World {
         next
     }
 
-    fn add_decisions(
-        &self,
-        defect: Defect,
-        add: &mut dyn FnMut(String, &dyn Fn(&mut Self) -> Result<(), &'static str>),
-    ) {
+    fn add_decisions(&self, defect: Defect, add: &mut AddSuccessor<'_>) {
         add("the replica looks at the clock".to_owned(), &|world| {
             world.apply(RequestCommand::CheckExpiry, defect)
         });

@@ -1,4 +1,4 @@
-//! A minimal bot of plain HTTP and a WebGatewayClient, so that tests see exactly what is transmitted.
+//! A minimal bot of plain HTTP and a WebSocket, so that tests see exactly what is transmitted.
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
 
