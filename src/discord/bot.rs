@@ -130,6 +130,7 @@ impl Bot {
             render_config,
             engine: engine.clone(),
             ledger,
+            last_page: Arc::default(),
         };
         let presence = GuildPresence::new(self.guild, self.user);
         let is_in_guild = presence.is_in_guild();

@@ -6,6 +6,7 @@
 //! | [`definitions`] | the definitions of the commands |
 //! | `options` | reads the options of a command |
 //! | `sessions` | `/sessions` |
+//! | `last_page` | keeps the page that was rendered last |
 //! | `requests` | `/requests` |
 //! | `components` | buttons, menus and forms |
 //! | `autocomplete` | the choices for `pid` and `target` |
@@ -14,6 +15,7 @@
 mod autocomplete;
 mod components;
 pub mod definitions;
+mod last_page;
 mod options;
 
 mod requests;
@@ -33,6 +35,7 @@ use serenity::model::id::{ApplicationId, GuildId, InteractionId};
 use tokio::time::Instant;
 use tracing::warn;
 
+pub use self::last_page::LastPage;
 use super::api::ApiClient;
 use super::members;
 use super::messages::{RenderConfig, notices};
@@ -59,6 +62,8 @@ pub struct InteractionHandler {
     pub engine: EngineHandle,
     /// Read for `/requests`. Commands never write to it.
     pub ledger: Arc<dyn Ledger>,
+    /// Empty at first.
+    pub last_page: Arc<LastPage>,
 }
 
 impl InteractionHandler {

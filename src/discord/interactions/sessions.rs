@@ -13,7 +13,7 @@ use crate::discord::reply::InteractionReply;
 use crate::discord::session_list::SessionView;
 use crate::discord::session_list::duration::{EXPECTED_FORMAT, parse_duration};
 use crate::discord::session_list::filter::SessionFilter;
-use crate::discord::session_list::page::{SessionQuery, render_page};
+use crate::discord::session_list::page::SessionQuery;
 use crate::domain::ids::Person;
 use crate::workflow::ports::Freshness;
 use crate::workflow::refusal::Refusal;
@@ -46,28 +46,29 @@ impl InteractionHandler {
         let freshness = Freshness::Within(MAX_SNAPSHOT_AGE);
         let mut fanout = SnapshotFanout::start(self.engine.snapshots(person, target, freshness)?);
         fanout.wait_for_all_within(SNAPSHOT_TIMEOUT).await;
-        if let Err(error) = send_page(fanout, query, page_number, reply).await {
+        if let Err(error) = self.send_page(fanout, query, page_number, reply).await {
             warn!(%error, "could not send a list of sessions");
         }
         Ok(())
     }
-}
 
-async fn send_page(
-    mut fanout: SnapshotFanout,
-    query: &SessionQuery,
-    page_number: usize,
-    reply: &Arc<InteractionReply>,
-) -> Result<(), ApiError> {
-    let page = render_page(&fanout.answers(), query, page_number);
-    reply.send(page.body).await?;
-    if fanout.is_complete() {
-        return Ok(());
+    async fn send_page(
+        &self,
+        mut fanout: SnapshotFanout,
+        query: &SessionQuery,
+        page_number: usize,
+        reply: &Arc<InteractionReply>,
+    ) -> Result<(), ApiError> {
+        let page = self.last_page.render(fanout.answers(), query, page_number);
+        reply.send(page.body).await?;
+        if fanout.is_complete() {
+            return Ok(());
+        }
+        let message = reply.original_message().await?;
+        fanout.wait_for_all().await;
+        let complete_page = self.last_page.render(fanout.answers(), query, page_number);
+        reply.edit_if_unchanged(&message, complete_page.body).await
     }
-    let message = reply.original_message().await?;
-    fanout.wait_for_all().await;
-    let complete_page = render_page(&fanout.answers(), query, page_number);
-    reply.edit_if_unchanged(&message, complete_page.body).await
 }
 
 fn session_query(options: &CommandOptions<'_>) -> Result<SessionQuery, Refusal> {

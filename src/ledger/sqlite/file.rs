@@ -19,14 +19,15 @@ impl LockedFile {
     /// Locks the file, or creates it first.
     pub(super) fn lock(path: &Path) -> Result<Self, SqliteOpenError> {
         create(path).map_err(|source| SqliteOpenError::file(path, "create", source))?;
-        lock(path)
+        // For writing, because SQLite would open a file on a read-only disk without an error.
+        lock(path, OpenOptions::new().read(true).write(true))
     }
 }
 
 /// The canonical path of a file that no running killgate holds. Fails with [`SqliteOpenError::Held`] when one does. Creates
 /// nothing. The file is closed again, so SQLite must not have opened it yet.
 pub(super) fn path_if_not_held(path: &Path) -> Result<PathBuf, SqliteOpenError> {
-    Ok(lock(path)?.path)
+    Ok(lock(path, OpenOptions::new().read(true))?.path)
 }
 
 /// Locks the file itself, so that another name of it (a link, a mount) leads to the same lock.
@@ -34,11 +35,13 @@ pub(super) fn path_if_not_held(path: &Path) -> Result<PathBuf, SqliteOpenError> 
 /// The lock is one of `flock(2)`, which does not affect SQLite's own: those are of `fcntl(2)`. But closing any descriptor of
 /// the file releases SQLite's (SQLite documentation, "How To Corrupt An SQLite Database File"). So this descriptor is opened
 /// before SQLite's first one and closed after its last one.
-fn lock(path: &Path) -> Result<LockedFile, SqliteOpenError> {
+fn lock(path: &Path, options: &OpenOptions) -> Result<LockedFile, SqliteOpenError> {
     let path = path
         .canonicalize()
         .map_err(|source| SqliteOpenError::file(path, "open", source))?;
-    let file = File::open(&path).map_err(|source| SqliteOpenError::file(&path, "open", source))?;
+    let file = options
+        .open(&path)
+        .map_err(|source| SqliteOpenError::file(&path, "open", source))?;
     match file.try_lock() {
         Ok(()) => Ok(LockedFile { path, _lock: file }),
         Err(TryLockError::WouldBlock) => Err(SqliteOpenError::Held { path }),
