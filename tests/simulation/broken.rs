@@ -20,6 +20,7 @@ use killgate::workflow::ports::{
     MessageRef, PendingRequests, RequestMessages, RequestSearch, SignalResult, Target, TargetUnreachable,
     UserReaction, Vote,
 };
+use tokio::time::sleep;
 
 use crate::world::World;
 use crate::world::bot::Ports;
@@ -266,6 +267,9 @@ enum Mistake {
     OutlivesLease,
 }
 
+/// Longer than a lease.
+const QUEUE_TIME: Duration = Duration::from_secs(5);
+
 /// The lease of a process that believes that nobody can take over from it.
 struct Unlimited;
 
@@ -315,6 +319,8 @@ impl Target for Hasty {
             return vec![SignalResult::Sent];
         }
         if self.mistake == Mistake::OutlivesLease {
+            // As in a queue for a busy target.
+            sleep(QUEUE_TIME).await;
             return self.honest.signal(approved, protection, &Unlimited).await;
         }
         let signalled = self.honest.signal(approved, protection, lease).await;

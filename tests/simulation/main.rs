@@ -102,8 +102,8 @@ fn play_whatever_happens(seed: u64, made_of: MadeOf) -> Result<(), Violation> {
 
 /// Each mistake must be found, and found to be what it is.
 fn is_caught(made_of: MadeOf, invariant: Invariant) {
-    let caught = (0..INCIDENTS).find_map(|seed| play(seed, made_of).err().map(|violation| (seed, violation)));
-    let (seed, violation) = caught.expect("the mistake is found within so many incidents");
+    let (seed, violation) =
+        first_failure(0..INCIDENTS, made_of).expect("the mistake is found within so many incidents");
     assert_eq!(
         violation.invariant, invariant,
         "seed {seed}: {}",
