@@ -1,5 +1,5 @@
 //! The simulation: whole incidents on simulated Discord, PostgreSQL, disk and clock, with faults at every call,
-//! each from one seed. The desk, the domain and the ledger's records are the real ones.
+//! each from one seed. The workflow, the domain and the ledger's records are the real ones.
 //!
 //! `./dev simulate` plays two million of them. `KILLGATE_SEED=n` replays one and tells it line by line;
 //! `KILLGATE_INCIDENTS=n` plays so many, from `KILLGATE_FROM=n` on.
@@ -23,7 +23,7 @@ mod broken;
 mod incident;
 mod judge;
 mod story;
-#[allow(dead_code, reason = "the tests of the desk use the other half of it")]
+#[allow(dead_code, reason = "the tests of the workflow use the other half of it")]
 mod world;
 
 use std::ops::Range;
