@@ -34,16 +34,14 @@ fn main() -> ExitCode {
             Ok(http) => exit_code(health::health(http, ready).map(status)),
             Err(exit) => exit,
         },
-        CliCommand::Audit(AuditCommand::Export {
-            config,
-            since,
-            request,
-        }) => match read_config(&config, config::load_ledger) {
-            Ok(ledger) => {
-                exit_code(ledger_tools::export(&ledger, since, request).map(|()| ExitCode::SUCCESS))
+        CliCommand::Audit(AuditCommand::Export { config, since, request }) => {
+            match read_config(&config, config::load_ledger) {
+                Ok(ledger) => {
+                    exit_code(ledger_tools::export(&ledger, since, request).map(|()| ExitCode::SUCCESS))
+                }
+                Err(exit) => exit,
             }
-            Err(exit) => exit,
-        },
+        }
         CliCommand::Audit(AuditCommand::Verify { config, expect }) => {
             match read_config(&config, config::load_ledger) {
                 Ok(ledger) => exit_code(ledger_tools::verify(&ledger, expect.as_deref()).map(status)),
@@ -76,11 +74,7 @@ fn read_config<T>(
 
 /// 0 for success, 1 for failure.
 fn status(is_ok: bool) -> ExitCode {
-    if is_ok {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    if is_ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// The exit status. An error is printed with its causes to standard error.

@@ -32,28 +32,18 @@ fn message() -> Value {
 }
 
 async fn post(discord: &Discord) -> Result<OwnMessage, ApiError> {
-    discord
-        .api
-        .create_message(CHANNEL, CreateMessage::new().content("hello"), "request-7")
-        .await
+    discord.api.create_message(CHANNEL, CreateMessage::new().content("hello"), "request-7").await
 }
 
 async fn respond(api: &ApiClient) -> Result<(), ApiError> {
     let message = CreateInteractionResponseMessage::new().content("hello");
-    api.respond(
-        InteractionId::new(9),
-        "an-interactions-token",
-        &CreateInteractionResponse::Message(message),
-    )
-    .await
+    api.respond(InteractionId::new(9), "an-interactions-token", &CreateInteractionResponse::Message(message))
+        .await
 }
 
 async fn follow_up(discord: &Discord) -> Result<(), ApiError> {
     let message = CreateInteractionResponseFollowup::new().content("hello");
-    discord
-        .api
-        .follow_up(ApplicationId::new(43), "an-interactions-token", &message)
-        .await
+    discord.api.follow_up(ApplicationId::new(43), "an-interactions-token", &message).await
 }
 
 #[tokio::test]
@@ -92,10 +82,7 @@ async fn a_global_rate_limit_delays_all_routes() {
     let discord = Discord::with([answer(429, wait), answer(200, message()), answer(200, message())]).await;
     let (first, second) = tokio::join!(post(&discord), async {
         discord.first_call_answered().await;
-        discord
-            .api
-            .create_message(ChannelId::new(50), CreateMessage::new(), "request-8")
-            .await
+        discord.api.create_message(ChannelId::new(50), CreateMessage::new(), "request-8").await
     });
     first.unwrap();
     second.unwrap();
@@ -112,11 +99,7 @@ async fn a_used_up_rate_limit_is_respected_before_discord_refuses() {
         ("x-ratelimit-remaining", "0".to_owned()),
         ("x-ratelimit-reset-after", "0.6".to_owned()),
     ];
-    let last = Step::Answer {
-        status: 200,
-        headers,
-        body: message(),
-    };
+    let last = Step::Answer { status: 200, headers, body: message() };
     let discord = Discord::with([last, answer(200, message())]).await;
     post(&discord).await.unwrap();
     post(&discord).await.unwrap();
@@ -128,10 +111,7 @@ async fn a_wait_longer_than_the_time_limit_is_an_error_at_once() {
     let discord = Discord::with([answer(429, json!({"message": "slow down", "retry_after": 60.0}))]).await;
     let started = Instant::now();
     let error = post(&discord).await.unwrap_err();
-    assert!(
-        matches!(&error, ApiError::RateLimited { wait, .. } if wait.as_secs() >= 59),
-        "{error}"
-    );
+    assert!(matches!(&error, ApiError::RateLimited { wait, .. } if wait.as_secs() >= 59), "{error}");
     assert!(started.elapsed() < Duration::from_secs(10));
 }
 
@@ -153,16 +133,7 @@ async fn a_call_that_may_have_been_carried_out_is_not_repeated_without_a_nonce()
     for failure in [Step::Reset, answer(502, json!({}))] {
         let discord = Discord::with([failure, answer(200, message())]).await;
         let error = follow_up(&discord).await.unwrap_err();
-        assert!(
-            matches!(
-                error,
-                ApiError::Unreachable {
-                    effect: CallEffect::Unknown,
-                    ..
-                }
-            ),
-            "{error}"
-        );
+        assert!(matches!(error, ApiError::Unreachable { effect: CallEffect::Unknown, .. }), "{error}");
         assert_eq!(discord.lines().len(), 1);
     }
 }
@@ -181,83 +152,34 @@ async fn an_answer_accepted_before_the_connection_broke_is_a_success() {
     respond(&discord.api).await.unwrap();
 
     let discord = Discord::with([answer(400, acknowledged)]).await;
-    assert_eq!(
-        respond(&discord.api).await.unwrap_err().code(),
-        Some(40060),
-        "another process answered"
-    );
+    assert_eq!(respond(&discord.api).await.unwrap_err().code(), Some(40060), "another process answered");
 }
 
 #[tokio::test]
 async fn a_silent_api_is_tried_twice_and_given_up_in_time() {
     let discord = Discord::with([Step::Silence, Step::Silence, Step::Silence, Step::Silence]).await;
     let started = Instant::now();
-    let error = respond(&discord.api.with_timeout(Duration::from_millis(2500)))
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(
-            error,
-            ApiError::Unreachable {
-                effect: CallEffect::Unknown,
-                ..
-            }
-        ),
-        "{error}"
-    );
-    assert!(
-        started.elapsed() < Duration::from_secs(3),
-        "{:?}",
-        started.elapsed()
-    );
+    let error = respond(&discord.api.with_timeout(Duration::from_millis(2500))).await.unwrap_err();
+    assert!(matches!(error, ApiError::Unreachable { effect: CallEffect::Unknown, .. }), "{error}");
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
     assert!(discord.lines().len() >= 2);
 }
 
 #[tokio::test]
 async fn a_refused_connection_is_reported_as_not_carried_out() {
     let api = ApiClient::new("http://127.0.0.1:9", &SecretString::from(TOKEN)).unwrap();
-    let error = api
-        .with_timeout(Duration::from_millis(400))
-        .current_user()
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(
-            error,
-            ApiError::Unreachable {
-                effect: CallEffect::None,
-                ..
-            }
-        ),
-        "{error}"
-    );
-    assert!(
-        error
-            .to_string()
-            .contains("GET /users/@me; the call was not carried out"),
-        "{error}"
-    );
+    let error = api.with_timeout(Duration::from_millis(400)).current_user().await.unwrap_err();
+    assert!(matches!(error, ApiError::Unreachable { effect: CallEffect::None, .. }), "{error}");
+    assert!(error.to_string().contains("GET /users/@me; the call was not carried out"), "{error}");
 }
 
 #[tokio::test]
 async fn errors_contain_discords_code_and_message_but_no_token() {
     let field_errors = json!({"content": {"_errors": [{"code": "BASE_TYPE_REQUIRED", "message": "This field is required"}]}});
     let refusals = [
-        (
-            401,
-            json!({"message": "401: Unauthorized", "code": 0}),
-            "token_file",
-        ),
-        (
-            403,
-            json!({"message": "Missing Permissions", "code": 50013}),
-            "Missing Permissions (code 50013)",
-        ),
-        (
-            404,
-            json!({"message": "Unknown Channel", "code": 10003}),
-            "Unknown Channel (code 10003)",
-        ),
+        (401, json!({"message": "401: Unauthorized", "code": 0}), "token_file"),
+        (403, json!({"message": "Missing Permissions", "code": 50013}), "Missing Permissions (code 50013)"),
+        (404, json!({"message": "Unknown Channel", "code": 10003}), "Unknown Channel (code 10003)"),
         (
             400,
             json!({"message": "Invalid Form Body", "code": 50035, "errors": field_errors}),
@@ -284,13 +206,8 @@ async fn no_error_contains_the_token_of_an_interaction() {
         Step::Silence,
     ] {
         let discord = Discord::with([step]).await;
-        let error = respond(&discord.api.with_timeout(Duration::from_millis(1200)))
-            .await
-            .unwrap_err();
-        assert!(
-            !matches!(error, ApiError::Unauthorized { .. }),
-            "the token of the bot is valid"
-        );
+        let error = respond(&discord.api.with_timeout(Duration::from_millis(1200))).await.unwrap_err();
+        assert!(!matches!(error, ApiError::Unauthorized { .. }), "the token of the bot is valid");
         let shown = format!("{error} {error:?}");
         assert!(shown.contains("POST /interactions/9/…/callback"), "{shown}");
         assert!(!shown.contains("an-interactions-token"), "{shown}");
@@ -303,12 +220,7 @@ async fn all_pages_of_reacting_users_are_fetched() {
     let discord = Discord::with([page(1..101), page(101..201), page(201..231)]).await;
     let users = discord
         .api
-        .reacting_users(
-            CHANNEL,
-            MessageId::new(6),
-            &ReactionType::Unicode("✅".into()),
-            false,
-        )
+        .reacting_users(CHANNEL, MessageId::new(6), &ReactionType::Unicode("✅".into()), false)
         .await
         .unwrap();
     assert_eq!(users.len(), 230);
@@ -330,11 +242,7 @@ async fn a_member_gets_the_id_of_the_guild() {
 #[tokio::test]
 async fn an_invalid_url_or_token_is_an_error_before_anything_is_sent() {
     let token = |token: &str| SecretString::from(token);
-    for (url, secret) in [
-        ("discord.com", "t"),
-        ("ftp://discord.com", "t"),
-        ("https://discord.com", "t\nu"),
-    ] {
+    for (url, secret) in [("discord.com", "t"), ("ftp://discord.com", "t"), ("https://discord.com", "t\nu")] {
         let error = ApiClient::new(url, &token(secret)).unwrap_err();
         assert!(matches!(error, ApiError::Setup(_)), "{error}");
     }

@@ -176,9 +176,7 @@ async fn an_upgrade_that_hangs_times_out() {
 async fn a_connection_without_hello_or_ready_times_out() {
     let discord = Discord::start().await;
     let mut bot = Bot::start(&discord);
-    let _silent = tokio_tungstenite::accept_async(discord.accept().await)
-        .await
-        .unwrap();
+    let _silent = tokio_tungstenite::accept_async(discord.accept().await).await.unwrap();
     let _no_ready = discord.greet().await;
     let _wire = discord.begin("first").await;
     assert_eq!(bot.next_event().await, "ready");
@@ -206,10 +204,7 @@ async fn a_fatal_close_code_ends_with_an_error_that_says_what_to_do() {
 #[tokio::test]
 async fn a_token_that_the_api_refuses_is_a_fatal_error() {
     let discord = Discord::with_unknown_token().await;
-    assert!(matches!(
-        Bot::start(&discord).fatal_error().await,
-        GatewayError::Token
-    ));
+    assert!(matches!(Bot::start(&discord).fatal_error().await, GatewayError::Token));
 }
 
 #[tokio::test]
@@ -234,10 +229,7 @@ async fn a_resume_url_on_another_host_is_not_used() {
 #[tokio::test]
 async fn a_requested_heartbeat_is_sent_at_once_with_the_last_sequence_number() {
     let discord = Discord::start().await;
-    let rare_heartbeats = GatewayTimeouts {
-        heartbeat: Duration::from_mins(1),
-        ..short_timeouts()
-    };
+    let rare_heartbeats = GatewayTimeouts { heartbeat: Duration::from_mins(1), ..short_timeouts() };
     let mut bot = Bot::with_timeouts(&discord, rare_heartbeats);
     let mut wire = discord.begin("first").await;
     assert_eq!(bot.next_event().await, "ready");
@@ -280,11 +272,7 @@ async fn a_stop_closes_the_session_within_a_second() {
     let (bot, mut wire) = start_session(&discord).await;
     let started = Instant::now();
     bot.connection.stop().await.unwrap();
-    assert!(
-        started.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
     assert_eq!(wire.next().await, json!({"closed": 1000}));
 }
 

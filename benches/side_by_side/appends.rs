@@ -41,11 +41,8 @@ enum Place {
 
 pub async fn measure(bench: &Bench) -> Result<Chapter> {
     let folder = tempfile::tempdir()?;
-    let cluster = Cluster::builder()
-        .setting("fsync", "on")
-        .setting("synchronous_commit", "on")
-        .start()
-        .await?;
+    let cluster =
+        Cluster::builder().setting("fsync", "on").setting("synchronous_commit", "on").start().await?;
     make_database(&cluster, "ledger").await?;
     let mut lanes = [
         Lane::new("bare `fdatasync`", Place::bare(&folder.path().join("bare"))?),
@@ -67,11 +64,7 @@ pub async fn measure(bench: &Bench) -> Result<Chapter> {
             none if none.is_nan() => [String::new(), String::new()],
             median => [figure(median), sample.spread()],
         });
-        table.row(
-            [lane.name.to_owned()]
-                .into_iter()
-                .chain(cells.into_iter().flatten()),
-        );
+        table.row([lane.name.to_owned()].into_iter().chain(cells.into_iter().flatten()));
     }
     chapter.tables.push(table);
     Ok(chapter)
@@ -79,12 +72,7 @@ pub async fn measure(bench: &Bench) -> Result<Chapter> {
 
 impl Lane {
     fn new(name: &'static str, place: Place) -> Self {
-        Self {
-            name,
-            place,
-            alone: Sample::default(),
-            together: Sample::default(),
-        }
+        Self { name, place, alone: Sample::default(), together: Sample::default() }
     }
 }
 

@@ -52,22 +52,13 @@ async fn contenders(bench: &Bench, cluster: &Cluster) -> Result<Vec<Lane>> {
         (KILLGATE, Contender::Bot(Box::new(bot))),
         (PSQL, Contender::Psql(psql::find()?)),
         (WARM, Contender::Warm(Warm::open(cluster).await?)),
-        (
-            DURABLE,
-            Contender::Durable(Warm::open(cluster).await?, NamedTempFile::new()?),
-        ),
+        (DURABLE, Contender::Durable(Warm::open(cluster).await?, NamedTempFile::new()?)),
     ];
     for peer in &bench.peers {
-        let bot = peer
-            .start(&bench.fetched, &cluster.url("peer", "postgres"))
-            .await?;
+        let bot = peer.start(&bench.fetched, &cluster.url("peer", "postgres")).await?;
         contenders.push((peer.name(), Contender::Bot(Box::new(bot))));
     }
-    let lane = |(name, contender)| Lane {
-        name,
-        contender,
-        sample: Sample::default(),
-    };
+    let lane = |(name, contender)| Lane { name, contender, sample: Sample::default() };
     Ok(contenders.into_iter().map(lane).collect())
 }
 
@@ -86,21 +77,11 @@ fn told(lanes: &[Lane]) -> Chapter {
     let mut table = Table::new(["", "median", "5–95 %", "killgate to it"]);
     for lane in lanes {
         let [middle, spread] = cells(&lane.sample);
-        table.row([
-            lane.name.to_owned(),
-            middle,
-            spread,
-            times(killgate, lane.sample.median()),
-        ]);
+        table.row([lane.name.to_owned(), middle, spread, times(killgate, lane.sample.median())]);
     }
     chapter.tables.push(table);
     let goal = "approval → victim dead, to";
-    chapter.goal(
-        format!("{goal} a `psql` process"),
-        "×",
-        killgate / median(PSQL),
-        0.1,
-    );
+    chapter.goal(format!("{goal} a `psql` process"), "×", killgate / median(PSQL), 0.1);
     chapter.goal(
         format!("{goal} the warm round trip plus one `fdatasync`"),
         "×",
@@ -109,12 +90,7 @@ fn told(lanes: &[Lane]) -> Chapter {
     );
     for lane in lanes.iter().filter(|lane| lane.name != KILLGATE) {
         if let Contender::Bot(_) = lane.contender {
-            chapter.goal(
-                format!("{goal} {}", lane.name),
-                "×",
-                killgate / lane.sample.median(),
-                1.0,
-            );
+            chapter.goal(format!("{goal} {}", lane.name), "×", killgate / lane.sample.median(), 1.0);
         }
     }
     chapter

@@ -18,22 +18,10 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// Sessions, and how many of them wait for one row.
 const SIZES: [Size; 4] = [
-    Size {
-        sessions: 10,
-        waiting: 0,
-    },
-    Size {
-        sessions: 400,
-        waiting: 0,
-    },
-    Size {
-        sessions: 500,
-        waiting: 200,
-    },
-    Size {
-        sessions: 1_000,
-        waiting: 200,
-    },
+    Size { sessions: 10, waiting: 0 },
+    Size { sessions: 400, waiting: 0 },
+    Size { sessions: 500, waiting: 200 },
+    Size { sessions: 1_000, waiting: 200 },
 ];
 
 const TEXT: &str = "\
@@ -79,9 +67,7 @@ impl Times {
 
     async fn round(&mut self, cast: &Cast, bare: &Bare, pid: i32) -> Result<()> {
         sleep(APART).await;
-        self.killgate
-            .list
-            .took(listed(&cast.killgate, "/sessions").await?);
+        self.killgate.list.took(listed(&cast.killgate, "/sessions").await?);
         sleep(PAUSE).await;
         let (card, took) = cast.killgate.card(pid).await?;
         self.killgate.card.took(took);
@@ -155,10 +141,8 @@ fn tell(chapter: &mut Chapter, size: Size, cast: &Cast, times: &Times) {
     row("bare statement", None, Some(&times.bare));
     chapter.tables.push(table);
     let limit = times.instant() + 1.2 * times.bare.median();
-    for (what, sample) in [
-        ("command → card", &times.killgate.card),
-        ("`/sessions`", &times.killgate.list),
-    ] {
+    for (what, sample) in [("command → card", &times.killgate.card), ("`/sessions`", &times.killgate.list)]
+    {
         let what = format!("{what}, {name} (instant bot + 1.2 × bare statement)");
         chapter.goal(what, "ms", sample.median(), limit);
     }

@@ -23,9 +23,7 @@ impl Cast {
         let killgate = killgate::start(&bench.killgate, &[target], None).await?;
         let mut peers = Vec::new();
         for peer in &bench.peers {
-            let bot = peer
-                .start(&bench.fetched, &crowd.cluster.url("peer", "postgres"))
-                .await?;
+            let bot = peer.start(&bench.fetched, &crowd.cluster.url("peer", "postgres")).await?;
             peers.push((peer.name(), bot));
         }
         Ok(Self { killgate, peers })

@@ -96,8 +96,5 @@ pub async fn approved(bot: &Bot, victim: Victim) -> Result<Took> {
     let began = bot.guild.approves(&card);
     let died = victim.died().await?;
     bot.guild.is_told(&card).await;
-    Ok(Took {
-        card: took,
-        dead: died - began,
-    })
+    Ok(Took { card: took, dead: died - began })
 }

@@ -44,11 +44,7 @@ impl Crowd {
                  insert into orders select generate_series(1, 10); grant all on orders to app"
             ))
             .await?;
-        Ok(Self {
-            cluster,
-            sessions: Vec::new(),
-            busy: 0,
-        })
+        Ok(Self { cluster, sessions: Vec::new(), busy: 0 })
     }
 
     /// The pids of all its sessions.
@@ -92,17 +88,11 @@ impl Crowd {
     pub async fn queue(&mut self, waiting: usize) -> Result<()> {
         let places = self.idle_places(waiting + 1);
         let (first, rest) = places.split_first().context("somebody idle")?;
-        self.sessions[*first]
-            .batch_execute("begin; update orders set paid = true where id = 1")
-            .await?;
+        self.sessions[*first].batch_execute("begin; update orders set paid = true where id = 1").await?;
         for place in rest {
-            keep_busy(
-                &self.sessions[*place],
-                "update orders set paid = false where id = 1",
-            );
+            keep_busy(&self.sessions[*place], "update orders set paid = false where id = 1");
         }
-        self.seen("wait_event_type = 'Lock'", i64::try_from(waiting)?)
-            .await
+        self.seen("wait_event_type = 'Lock'", i64::try_from(waiting)?).await
     }
 
     /// A connection of the role that killgate is, with the statement that a session of killgate's ran last: it is to
@@ -122,16 +112,12 @@ impl Crowd {
         let wanted = if on { "all" } else { "none" };
         let client = self.cluster.superuser().await?;
         // One by one: a change of the configuration cannot be part of a transaction.
-        client
-            .batch_execute(&format!("alter system set log_statement = '{wanted}'"))
-            .await?;
+        client.batch_execute(&format!("alter system set log_statement = '{wanted}'")).await?;
         client.batch_execute("select pg_reload_conf()").await?;
         let log = self.cluster.server_log()?;
         let is_a_bots = |line: &&str| {
             ["killgate@", "peer@"].iter().any(|role| line.contains(role))
-                && ["LOG:  statement:", "LOG:  execute"]
-                    .iter()
-                    .any(|kind| line.contains(kind))
+                && ["LOG:  statement:", "LOG:  execute"].iter().any(|kind| line.contains(kind))
         };
         Ok(log.lines().filter(is_a_bots).count())
     }

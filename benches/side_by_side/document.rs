@@ -32,10 +32,7 @@ impl Document {
         for peer in peers {
             machine.row(["beside it".to_owned(), peer.versions()?]);
         }
-        Ok(Self {
-            machine,
-            chapters: Vec::new(),
-        })
+        Ok(Self { machine, chapters: Vec::new() })
     }
 
     pub fn add(&mut self, chapter: Chapter) {
@@ -50,12 +47,7 @@ impl Document {
 
 impl fmt::Display for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{INTRODUCTION}\n\n{}\n## At a glance\n\n{}",
-            self.machine,
-            self.summary()
-        )?;
+        writeln!(f, "{INTRODUCTION}\n\n{}\n## At a glance\n\n{}", self.machine, self.summary())?;
         for (place, chapter) in self.chapters.iter().enumerate() {
             let gap = if place == 0 { "" } else { "\n" };
             write!(f, "{gap}{chapter}")?;

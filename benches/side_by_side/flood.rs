@@ -41,11 +41,7 @@ impl Source {
     fn of(guild: &Guild) -> Self {
         let ivy = guild.sim.person("ivy");
         let words = ivy.in_channel(&guild.incident).says("is it only me?");
-        Self {
-            ivy,
-            words,
-            reacted: false,
-        }
+        Self { ivy, words, reacted: false }
     }
 
     async fn pour(&mut self, events: usize) {

@@ -55,11 +55,7 @@ pub async fn measure(bench: &Bench) -> Result<Chapter> {
 
 impl Lives {
     fn sample(&mut self, flooded: bool) -> &mut Sample {
-        if flooded {
-            &mut self.flooded
-        } else {
-            &mut self.quiet
-        }
+        if flooded { &mut self.flooded } else { &mut self.quiet }
     }
 
     fn ratio(&self, percent: usize) -> f64 {
@@ -69,26 +65,13 @@ impl Lives {
 
 fn told(killgate: &Lives, warm: &Lives) -> Chapter {
     let mut chapter = Chapter::new("Approval under a flood", TEXT);
-    let mut table = Table::new([
-        "",
-        "quiet, median",
-        "95 %",
-        "flooded, median",
-        "95 %",
-        "median",
-        "95 %",
-    ]);
+    let mut table = Table::new(["", "quiet, median", "95 %", "flooded, median", "95 %", "median", "95 %"]);
     for (name, lives) in [("killgate", killgate), ("warm round trip", warm)] {
         let [quiet, flooded] = [&lives.quiet, &lives.flooded];
         let figures =
             [quiet, flooded].map(|sample| [50, 95].map(|percent| figure(sample.percentile(percent))));
         let ratios = [50, 95].map(|percent| times(flooded.percentile(percent), quiet.percentile(percent)));
-        table.row(
-            [name.to_owned()]
-                .into_iter()
-                .chain(figures.into_iter().flatten())
-                .chain(ratios),
-        );
+        table.row([name.to_owned()].into_iter().chain(figures.into_iter().flatten()).chain(ratios));
     }
     chapter.tables.push(table);
     chapter.goal("under the flood to quiet, median", "×", killgate.ratio(50), 1.3);

@@ -62,8 +62,7 @@ impl Footprint {
     fn started(&mut self, start: Start) {
         self.start.took(start.took);
         self.discord.took(start.discord);
-        self.own
-            .push(milliseconds(start.took) - milliseconds(start.discord));
+        self.own.push(milliseconds(start.took) - milliseconds(start.discord));
     }
 }
 
@@ -74,16 +73,11 @@ pub async fn measure(bench: &Bench) -> Result<Chapter> {
     let one = &databases[..1];
     let mut killgate = Footprint::default();
     let mut many = Sample::default();
-    let mut peers: Vec<(Peer, Footprint)> = bench
-        .peers
-        .iter()
-        .map(|peer| (*peer, Footprint::default()))
-        .collect();
+    let mut peers: Vec<(Peer, Footprint)> =
+        bench.peers.iter().map(|peer| (*peer, Footprint::default())).collect();
     let database = cluster.url("peer", "postgres");
     for _ in 0..bench.rounds(ROUNDS) {
-        killgate
-            .look(killgate::start(&bench.killgate, one, None).await?)
-            .await?;
+        killgate.look(killgate::start(&bench.killgate, one, None).await?).await?;
         let bot = killgate::start(&bench.killgate, &databases, None).await?;
         sleep(REST).await;
         many.push(proportional_set_size(bot.pid()?)?);
@@ -96,9 +90,7 @@ pub async fn measure(bench: &Bench) -> Result<Chapter> {
     }
     for (peer, footprint) in &mut peers {
         for _ in 0..bench.rounds(2) {
-            footprint
-                .look(peer.start(&bench.fetched, &database).await?)
-                .await?;
+            footprint.look(peer.start(&bench.fetched, &database).await?).await?;
         }
     }
     Ok(told(&killgate, &many, &peers, size(bench)?))
@@ -125,23 +117,10 @@ fn size(bench: &Bench) -> Result<f64> {
 
 fn told(killgate: &Footprint, many: &Sample, peers: &[(Peer, Footprint)], size: f64) -> Chapter {
     let mut chapter = Chapter::new("Memory, processor, start", TEXT);
-    let mut memory = Table::new([
-        "MiB, s",
-        "PSS ready",
-        "",
-        "PSS after 5,000 events",
-        "",
-        "CPU for them",
-        "",
-    ]);
-    let mut start = Table::new([
-        "spawn → commands registered",
-        "median",
-        "5–95 %",
-        "Discord's part",
-        "own",
-        "",
-    ]);
+    let mut memory =
+        Table::new(["MiB, s", "PSS ready", "", "PSS after 5,000 events", "", "CPU for them", ""]);
+    let mut start =
+        Table::new(["spawn → commands registered", "median", "5–95 %", "Discord's part", "own", ""]);
     let mut rows = |name: &str, footprint: &Footprint| {
         let of = [&footprint.ready, &footprint.after_events, &footprint.processor].map(cells);
         memory.row([name.to_owned()].into_iter().chain(of.into_iter().flatten()));
@@ -165,11 +144,6 @@ fn told(killgate: &Footprint, many: &Sample, peers: &[(Peer, Footprint)], size: 
     chapter.goal("processor's time for 5,000 events", "s", processor, 0.08);
     chapter.goal("size of the binary", "MiB", size, 12.0);
     let own = killgate.own.median();
-    chapter.goal(
-        "spawn → commands registered, beyond what Discord takes",
-        "ms",
-        own,
-        25.0,
-    );
+    chapter.goal("spawn → commands registered, beyond what Discord takes", "ms", own, 25.0);
     chapter
 }

@@ -68,16 +68,7 @@ async fn cards(bench: &Bench) -> Result<Table> {
         let busy = milliseconds(spent) / watched.as_secs_f64();
         lines.push((f64::from(cards), vec![dead.median(), card.median(), memory, busy]));
     }
-    Ok(table(
-        [
-            "open cards",
-            "approval → dead",
-            "command → card",
-            "PSS",
-            "processor",
-        ],
-        &lines,
-    ))
+    Ok(table(["open cards", "approval → dead", "command → card", "PSS", "processor"], &lines))
 }
 
 async fn many_targets(bench: &Bench) -> Result<Table> {

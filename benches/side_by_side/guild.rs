@@ -30,12 +30,7 @@ impl Guild {
             .channel("incident")
             .start()
             .await;
-        Self {
-            incident: sim.channel("incident"),
-            ana: sim.person("ana"),
-            ben: sim.person("ben"),
-            sim,
-        }
+        Self { incident: sim.channel("incident"), ana: sim.person("ana"), ben: sim.person("ben"), sim }
     }
 
     /// Ana types a command. Returns the response, once filled in, and how long it took.
@@ -53,18 +48,14 @@ impl Guild {
         let place = self.ana.in_channel(&self.incident);
         let began = Instant::now();
         let sent = (0..people).map(|_| place.types(command).send_off());
-        let answers = sent
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|problem| anyhow!("{command}: {problem}"))?;
+        let answers =
+            sent.collect::<Result<Vec<_>, _>>().map_err(|problem| anyhow!("{command}: {problem}"))?;
         let mut answered = 0;
         // One who waits for all: a hundred who wait would keep the simulator busy looking.
         let all = self.sim.awaits(LIMIT, "everybody has an answer", || {
             let waiting = &answers[answered..];
             let here = |answer: &&discord_sim::InteractionResponse| {
-                answer
-                    .messages()
-                    .first()
-                    .is_some_and(|message| !message.is_loading())
+                answer.messages().first().is_some_and(|message| !message.is_loading())
             };
             answered += waiting.iter().take_while(here).count();
             (answered == answers.len()).then(|| began.elapsed())
@@ -74,8 +65,7 @@ impl Guild {
 
     /// Waits until both reactions are on the card, so that the bot has done all it does before a vote.
     pub async fn offers_votes(&self, card: &Message) {
-        card.becomes("a card with two reactions", |card| card.emoji().len() == 2)
-            .await;
+        card.becomes("a card with two reactions", |card| card.emoji().len() == 2).await;
     }
 
     /// Ben approves. Returns the time just before.

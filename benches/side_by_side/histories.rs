@@ -56,17 +56,10 @@ pub fn in_file(path: &Path) -> Result<Arc<dyn Ledger>> {
 /// A ledger in the database of that name, with this process as the active replica.
 pub async fn in_database(cluster: &Cluster, name: &str) -> Result<Arc<dyn Ledger>> {
     let mut config = tokio_postgres::Config::new();
-    config
-        .host("127.0.0.1")
-        .port(cluster.port())
-        .user("keeper")
-        .dbname(name);
+    config.host("127.0.0.1").port(cluster.port()).user("keeper").dbname(name);
     let dial = ConnectOptions {
         config,
-        tls: TlsOptions {
-            mode: TlsMode::Disable,
-            ..TlsOptions::default()
-        },
+        tls: TlsOptions { mode: TlsMode::Disable, ..TlsOptions::default() },
         password: Arc::new(|| Ok(None)),
         statement_timeout: Duration::from_secs(4),
         lock_timeout: Duration::from_secs(2),

@@ -81,23 +81,18 @@ pub async fn measure(bench: &Bench) -> Result<Chapter> {
         for _ in 0..bench.rounds(ROUNDS) {
             let lately =
                 Timestamp::from_micros(jiff::Timestamp::now().saturating_sub(AN_HOUR)?.as_microsecond());
-            cost.recall_file
-                .took(read(async { in_file(&growing) }, lately).await?);
-            cost.recall_database
-                .took(read(in_database(&cluster, "history"), lately).await?);
+            cost.recall_file.took(read(async { in_file(&growing) }, lately).await?);
+            cost.recall_database.took(read(in_database(&cluster, "history"), lately).await?);
             let bot = killgate::start(&bench.killgate, std::slice::from_ref(&target), Some(&history)).await?;
-            cost.start
-                .push(milliseconds(bot.start.took) - milliseconds(bot.start.discord));
+            cost.start.push(milliseconds(bot.start.took) - milliseconds(bot.start.discord));
             bot.stop().await?;
         }
         for _ in 0..bench.rounds(READINGS) {
             let (took, peak) = verify(&bench.killgate, &killgate::at_rest(&history).await?).await?;
             cost.verify.took(took);
             cost.peak.push(peak);
-            cost.fold_file
-                .took(read(async { in_file(&growing) }, EVER).await?);
-            cost.fold_database
-                .took(read(in_database(&cluster, "history"), EVER).await?);
+            cost.fold_file.took(read(async { in_file(&growing) }, EVER).await?);
+            cost.fold_database.took(read(in_database(&cluster, "history"), EVER).await?);
         }
         costs.push((length, cost));
     }
@@ -156,10 +151,7 @@ fn told(costs: &[(u32, Cost)]) -> Chapter {
     }
     if let [(least, small), .., (most, large)] = costs {
         let exponents = small.all().into_iter().zip(large.all()).map(|(small, large)| {
-            figure(exponent(
-                (f64::from(*least), small.median()),
-                (f64::from(*most), large.median()),
-            ))
+            figure(exponent((f64::from(*least), small.median()), (f64::from(*most), large.median())))
         });
         table.row(["growth".to_owned()].into_iter().chain(exponents));
     }

@@ -9,16 +9,11 @@ use throwaway_postgres::Binaries;
 /// What it is, in one line each.
 pub fn describe() -> Result<Vec<(&'static str, String)>> {
     let cores = std::thread::available_parallelism()?;
-    let memory: f64 = field("/proc/meminfo", "MemTotal")?
-        .trim_end_matches(" kB")
-        .parse()?;
+    let memory: f64 = field("/proc/meminfo", "MemTotal")?.trim_end_matches(" kB").parse()?;
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
     let kernel = kernel.trim().split('-').next().unwrap_or_default();
     Ok(vec![
-        (
-            "processor",
-            format!("{}, {cores} cores", field("/proc/cpuinfo", "model name")?),
-        ),
+        ("processor", format!("{}, {cores} cores", field("/proc/cpuinfo", "model name")?)),
         ("memory", format!("{:.0} GiB", memory / 1_048_576.0)),
         ("kernel", format!("Linux {kernel}")),
         ("file system of the ledger", file_system(&std::env::temp_dir())?),

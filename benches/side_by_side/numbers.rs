@@ -24,10 +24,7 @@ impl Sample {
     /// The value that `percent` of all are not above, by the nearest rank; not a number where there is none.
     pub fn percentile(&self, percent: usize) -> f64 {
         let last = self.0.len().saturating_sub(1);
-        self.0
-            .get((last * percent + 50) / 100)
-            .copied()
-            .unwrap_or(f64::NAN)
+        self.0.get((last * percent + 50) / 100).copied().unwrap_or(f64::NAN)
     }
 
     /// From the fifth percentile to the ninety-fifth; of few measurements these are the least and the greatest.

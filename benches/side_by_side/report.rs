@@ -31,12 +31,7 @@ pub struct Table {
 
 impl Chapter {
     pub fn new(title: &'static str, text: &str) -> Self {
-        Self {
-            title,
-            text: text.to_owned(),
-            tables: Vec::new(),
-            goals: Vec::new(),
-        }
+        Self { title, text: text.to_owned(), tables: Vec::new(), goals: Vec::new() }
     }
 
     /// Holds a measurement against its goal; where what it is held against was not there, nothing is said.
@@ -44,12 +39,7 @@ impl Chapter {
         if measured.is_nan() || limit.is_nan() {
             return;
         }
-        self.goals.push(Goal {
-            what: what.into(),
-            measured,
-            limit,
-            unit,
-        });
+        self.goals.push(Goal { what: what.into(), measured, limit, unit });
     }
 }
 
@@ -68,9 +58,7 @@ impl fmt::Display for Chapter {
 
 impl Table {
     pub fn new<const COLUMNS: usize>(head: [&str; COLUMNS]) -> Self {
-        Self {
-            rows: vec![head.map(ToOwned::to_owned).to_vec()],
-        }
+        Self { rows: vec![head.map(ToOwned::to_owned).to_vec()] }
     }
 
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
@@ -125,17 +113,8 @@ pub fn goals<'a>(goals: impl IntoIterator<Item = &'a Goal>) -> Table {
     let mut table = Table::new(["it is to show", "measured", "at most", ""]);
     for goal in goals {
         let with_unit = |value| format!("{} {}", figure(value), goal.unit).trim_end().to_owned();
-        let met = if goal.measured <= goal.limit {
-            "met"
-        } else {
-            "missed"
-        };
-        table.row([
-            goal.what.clone(),
-            with_unit(goal.measured),
-            with_unit(goal.limit),
-            met.to_owned(),
-        ]);
+        let met = if goal.measured <= goal.limit { "met" } else { "missed" };
+        table.row([goal.what.clone(), with_unit(goal.measured), with_unit(goal.limit), met.to_owned()]);
     }
     table
 }

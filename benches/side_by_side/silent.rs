@@ -38,22 +38,13 @@ impl Lane {
     async fn open(bench: &Bench, name: &'static str, targets: &[Target]) -> Result<Self> {
         let bot = killgate::start(&bench.killgate, targets, None).await?;
         bot.asks("/sessions target:shop1").await?;
-        Ok(Self {
-            name,
-            bot,
-            card: Sample::default(),
-            list: Sample::default(),
-            all: Sample::default(),
-        })
+        Ok(Self { name, bot, card: Sample::default(), list: Sample::default(), all: Sample::default() })
     }
 
     async fn round(&mut self, pid: i32) -> Result<()> {
         let (_, took) = self.bot.asks("/sessions target:shop1").await?;
         self.list.took(took);
-        let (card, took) = self
-            .bot
-            .asks(&format!("/terminate pid:{pid} target:shop1"))
-            .await?;
+        let (card, took) = self.bot.asks(&format!("/terminate pid:{pid} target:shop1")).await?;
         self.card.took(took);
         self.bot.guild.offers_votes(&card).await;
         self.bot.guild.withdraws(&card).await;
@@ -96,29 +87,14 @@ pub async fn measure(bench: &Bench) -> Result<Chapter> {
 
 fn told(lanes: &[Lane]) -> Chapter {
     let mut chapter = Chapter::new("One silent target of twenty", TEXT);
-    let mut table = Table::new([
-        "",
-        "card",
-        "5–95 %",
-        "to 1 target",
-        "`/sessions` of one",
-        "5–95 %",
-        "of all",
-    ]);
+    let mut table =
+        Table::new(["", "card", "5–95 %", "to 1 target", "`/sessions` of one", "5–95 %", "of all"]);
     for lane in lanes {
         let [card, card_spread] = cells(&lane.card);
         let [list, list_spread] = cells(&lane.list);
         let [all, _] = cells(&lane.all);
         let ratio = times(lane.card.median(), lanes[0].card.median());
-        table.row([
-            lane.name.to_owned(),
-            card,
-            card_spread,
-            ratio,
-            list,
-            list_spread,
-            all,
-        ]);
+        table.row([lane.name.to_owned(), card, card_spread, ratio, list, list_spread, all]);
     }
     chapter.tables.push(table);
     chapter

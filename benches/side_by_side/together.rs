@@ -36,18 +36,12 @@ pub async fn measure(bench: &Bench) -> Result<Chapter> {
     let mut served: Vec<Served> = Vec::new();
     for (name, bot, command) in &lanes {
         bot.guild.ask_at_once(AT_ONCE, command).await?;
-        served.push(Served {
-            name: name.clone(),
-            slowest: Sample::default(),
-            statements: None,
-        });
+        served.push(Served { name: name.clone(), slowest: Sample::default(), statements: None });
     }
     for _ in 0..bench.rounds(BURSTS) {
         for ((_, bot, command), served) in lanes.iter().zip(&mut served) {
             sleep(APART).await;
-            served
-                .slowest
-                .took(bot.guild.ask_at_once(AT_ONCE, command).await?);
+            served.slowest.took(bot.guild.ask_at_once(AT_ONCE, command).await?);
         }
     }
     for ((_, bot, command), served) in lanes.iter().zip(&mut served) {

@@ -26,14 +26,8 @@ impl Victim {
             (Instant::now(), end)
         });
         let pid = client.query_one("select pg_backend_pid()", &[]).await?.get(0);
-        client
-            .batch_execute("begin; update orders set paid = true where id = 0")
-            .await?;
-        Ok(Self {
-            pid,
-            end,
-            _client: client,
-        })
+        client.batch_execute("begin; update orders set paid = true where id = 0").await?;
+        Ok(Self { pid, end, _client: client })
     }
 
     /// The time of its end.
@@ -41,11 +35,7 @@ impl Victim {
         let ended = timeout(LIMIT, self.end).await;
         let (at, end) = ended.with_context(|| format!("{} still lives", self.pid))??;
         let code = end.err().and_then(|error| error.code().cloned());
-        ensure!(
-            code == Some(SqlState::ADMIN_SHUTDOWN),
-            "{} was not terminated: {code:?}",
-            self.pid
-        );
+        ensure!(code == Some(SqlState::ADMIN_SHUTDOWN), "{} was not terminated: {code:?}", self.pid);
         Ok(at)
     }
 }

@@ -35,10 +35,7 @@ pub struct Bot {
 /// The killgate binary in the same cargo profile folder.
 pub fn default_binary() -> anyhow::Result<PathBuf> {
     let this = std::env::current_exe().context("finding this program's path")?;
-    let profile = this
-        .parent()
-        .and_then(Path::parent)
-        .context("the program's folder has no parent")?;
+    let profile = this.parent().and_then(Path::parent).context("the program's folder has no parent")?;
     let binary = profile.join("killgate");
     ensure!(
         binary.is_file(),
@@ -51,10 +48,7 @@ pub fn default_binary() -> anyhow::Result<PathBuf> {
 impl Bot {
     /// Writes a configuration and starts the bot with it.
     pub fn start(binary: &Path, discord: &Sim, cluster: &Cluster) -> anyhow::Result<Self> {
-        let folder = tempfile::Builder::new()
-            .prefix("killgate-demo-")
-            .tempdir()?
-            .keep();
+        let folder = tempfile::Builder::new().prefix("killgate-demo-").tempdir()?.keep();
         let result = start_in(&folder, binary, discord, cluster);
         if result.is_err() {
             // The folder is temporary anyway, and the first error is the one to report.
@@ -77,8 +71,7 @@ impl Bot {
     /// Waits until the bot serves the channel.
     pub async fn ready(&mut self, discord: &Sim) -> anyhow::Result<()> {
         let is_ready = || discord.gateway().has_the_bot() && !discord.commands().is_empty();
-        self.eventually(discord, "killgate serves the channel", is_ready)
-            .await
+        self.eventually(discord, "killgate serves the channel", is_ready).await
     }
 
     /// Waits for a condition. Fails if the bot exits first.
@@ -113,22 +106,14 @@ impl Bot {
             }
         }
         let last: Vec<_> = last.into();
-        anyhow!(
-            "killgate exited by itself ({status}). The end of its log:\n{}",
-            last.join("\n")
-        )
+        anyhow!("killgate exited by itself ({status}). The end of its log:\n{}", last.join("\n"))
     }
 
     /// Stops the bot and removes its folder.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         drop(self.cleanup_input.take());
-        self.process
-            .wait()
-            .await
-            .context("waiting for killgate to exit")?;
-        spawn_blocking(move || self.cleanup.wait())
-            .await?
-            .context("the cleanup script")?;
+        self.process.wait().await.context("waiting for killgate to exit")?;
+        spawn_blocking(move || self.cleanup.wait()).await?.context("the cleanup script")?;
         Ok(())
     }
 }

@@ -35,25 +35,14 @@ pub async fn first_card(discord: &Sim, bot: &mut Bot, troubles: &Troubles) -> an
     let incident = discord.channel(CHANNEL);
     let dora = discord.person("dora").in_channel(&incident);
     let command = format!("/cancel pid:{}", troubles.root_blocker(Trouble::Report));
-    let sent = dora
-        .types(&command)
-        .option("reason", "was to run at night")
-        .send_off();
+    let sent = dora.types(&command).option("reason", "was to run at night").send_off();
     sent.map_err(|error| anyhow!("{command}: {error}"))?;
-    let has_card = || {
-        incident
-            .messages()
-            .iter()
-            .any(|message| !message.cards().is_empty())
-    };
+    let has_card = || incident.messages().iter().any(|message| !message.cards().is_empty());
     bot.eventually(discord, "the first card", has_card).await
 }
 
 async fn open_at(page: u16, panel: Router) -> io::Result<Sim> {
-    let ports = Ports {
-        page,
-        ..Ports::default()
-    };
+    let ports = Ports { page, ..Ports::default() };
     // A guild needs an owner. Ownership gives no right in killgate, so it is one of the approvers.
     let dora = MemberSpec::person("dora").with_roles([APPROVERS]).as_owner();
     Sim::builder()

@@ -40,23 +40,13 @@ impl FirstMinute {
     /// A checklist about the latest queue.
     pub fn of(troubles: &Troubles, bot: &Bot, discord: &Sim) -> Self {
         let pid = troubles.root_blocker(Trouble::Queue);
-        let step = |title, hint: String| Step {
-            title,
-            hint,
-            done: false,
-        };
+        let step = |title, hint: String| Step { title, hint, done: false };
         let steps = [
             step("See the trouble", "As ana, type `/sessions view:blocking`".into()),
-            step(
-                "Ask to end it",
-                format!("As ana, type `/terminate pid:{pid} reason:blocks the shop`"),
-            ),
+            step("Ask to end it", format!("As ana, type `/terminate pid:{pid} reason:blocks the shop`")),
             step("Try to approve it yourself", own_approval("ana")),
             step("Approve it as the DBA", approval("ana")),
-            step(
-                "See it recover",
-                format!("Session {pid} ends, and the shop sells again"),
-            ),
+            step("See it recover", format!("Session {pid} ends, and the shop sells again")),
         ];
         Self {
             pid,
@@ -85,10 +75,8 @@ impl FirstMinute {
         let Some(requested) = records.iter().rfind(|record| record.asks_to_terminate(self.pid)) else {
             return Ok(());
         };
-        let of_request: Vec<_> = records
-            .iter()
-            .filter(|record| record.request == requested.request)
-            .collect();
+        let of_request: Vec<_> =
+            records.iter().filter(|record| record.request == requested.request).collect();
         let happened = |event: &str, detail: &str| of_request.iter().any(|record| record.is(event, detail));
         let is_terminated = happened("finished", "terminated");
         // After a withdrawn or denied request, somebody must ask again.
@@ -111,10 +99,7 @@ impl FirstMinute {
 
     /// The name of the record's actor.
     fn name_of(&self, record: &Record) -> String {
-        let known = self
-            .people
-            .iter()
-            .find(|(_, id)| record.actor.as_deref() == Some(&id.to_string()));
+        let known = self.people.iter().find(|(_, id)| record.actor.as_deref() == Some(&id.to_string()));
         known.map_or_else(|| "the requester".into(), |(name, _)| name.clone())
     }
 

@@ -76,10 +76,7 @@ impl Ledger {
     /// Exports the ledger again if it has changed.
     pub async fn refresh(&mut self) -> anyhow::Result<()> {
         // A missing file counts as not written.
-        let written = self
-            .files
-            .each_ref()
-            .map(|file| file.metadata().ok()?.modified().ok());
+        let written = self.files.each_ref().map(|file| file.metadata().ok()?.modified().ok());
         if written == self.written {
             return Ok(());
         }

@@ -167,9 +167,7 @@ impl Demo {
 
 async fn start_cluster() -> anyhow::Result<Cluster> {
     let cluster = Cluster::start().await.context("the temporary PostgreSQL")?;
-    shop::create_database(&cluster)
-        .await
-        .context("the shop's database")?;
+    shop::create_database(&cluster).await.context("the shop's database")?;
     Ok(cluster)
 }
 

@@ -31,11 +31,7 @@ const FILES: [(&str, &str, &str); 7] = [
     ("/chart.js", JAVASCRIPT, include_str!("panel/chart.js")),
     ("/sessions.js", JAVASCRIPT, include_str!("panel/sessions.js")),
     ("/troubles.js", JAVASCRIPT, include_str!("panel/troubles.js")),
-    (
-        "/panel.css",
-        "text/css; charset=utf-8",
-        include_str!("panel/panel.css"),
-    ),
+    ("/panel.css", "text/css; charset=utf-8", include_str!("panel/panel.css")),
 ];
 /// The capacity of the queue of requests.
 const QUEUE: usize = 16;
@@ -61,10 +57,7 @@ pub struct Panel {
 pub fn open() -> (Panel, Router) {
     let shown = watch::Sender::new(String::new());
     let (sender, requests) = mpsc::channel(QUEUE);
-    let route_state = RouteState {
-        shown: shown.clone(),
-        requests: sender,
-    };
+    let route_state = RouteState { shown: shown.clone(), requests: sender };
     let mut routes = Router::new()
         .route("/state", get(state))
         .route("/trouble", post(trouble))

@@ -52,19 +52,13 @@ pub async fn create_database(cluster: &Cluster) -> anyhow::Result<()> {
     cluster.sql(&format!("create database {DATABASE}")).await?;
     let database = cluster.connect("postgres", DATABASE).await?;
     database.batch_execute(include_str!("shop.sql")).await?;
-    database
-        .batch_execute(&guard_sql(BOT))
-        .await
-        .context("killgate's guard")
+    database.batch_execute(&guard_sql(BOT)).await.context("killgate's guard")
 }
 
 impl Shop {
     /// Starts the application, and returns after its first order.
     pub async fn open(cluster: &Cluster) -> anyhow::Result<Self> {
-        let url = format!(
-            "{}?application_name=web-checkout",
-            cluster.url("checkout", DATABASE)
-        );
+        let url = format!("{}?application_name=web-checkout", cluster.url("checkout", DATABASE));
         let orders = Arc::new(AtomicU64::new(0));
         let mut connections = JoinSet::new();
         for connection in 0..CONNECTIONS {

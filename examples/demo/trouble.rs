@@ -67,11 +67,7 @@ impl Trouble {
                 session("migrator", "deploy").waiting(MIGRATION).await?,
             ],
             Self::Report => vec![session("reporting", "monthly-report").running(REPORT).await?],
-            Self::Payment => vec![
-                session("payments", "card-terminal")
-                    .idle_in_transaction(PAYMENT)
-                    .await?,
-            ],
+            Self::Payment => vec![session("payments", "card-terminal").idle_in_transaction(PAYMENT).await?],
             Self::Import => vec![session("importer", "price-import").running(STUBBORN).await?],
         })
     }
@@ -97,20 +93,15 @@ impl Troubles {
     pub async fn start(&mut self, trouble: Trouble, cluster: &Cluster) -> anyhow::Result<()> {
         self.started.retain(|(started, _)| *started != trouble);
         let superuser = cluster.superuser().await?;
-        superuser
-            .execute(END_REMAINING_SESSIONS, &[&trouble.users()])
-            .await?;
-        self.started
-            .push((trouble, trouble.open_sessions(cluster).await?));
+        superuser.execute(END_REMAINING_SESSIONS, &[&trouble.users()]).await?;
+        self.started.push((trouble, trouble.open_sessions(cluster).await?));
         Ok(())
     }
 
     /// The sessions of a trouble, the one to end first.
     pub fn pids(&self, trouble: Trouble) -> Vec<i32> {
         let started = self.started.iter().find(|(started, _)| *started == trouble);
-        started
-            .map(|(_, sessions)| sessions.iter().map(Victim::pid).collect())
-            .unwrap_or_default()
+        started.map(|(_, sessions)| sessions.iter().map(Victim::pid).collect()).unwrap_or_default()
     }
 
     /// The session to end. 0, which is not a pid, if the trouble was not started.

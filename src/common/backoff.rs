@@ -20,10 +20,7 @@ pub struct Jitter(Arc<dyn Fn() -> f64 + Send + Sync>);
 impl Backoff {
     /// For a service on the internet: short enough to be back within seconds of its return, long enough that an
     /// outage of hours costs nothing.
-    pub const INTERNET: Self = Self {
-        shortest: Duration::from_millis(250),
-        longest: Duration::from_secs(5),
-    };
+    pub const INTERNET: Self = Self { shortest: Duration::from_millis(250), longest: Duration::from_secs(5) };
 
     /// The wait after so many failures in a row: zero after none, then doubling from the shortest to the longest,
     /// shortened at random by up to half.
@@ -31,10 +28,7 @@ impl Backoff {
         let Some(doublings) = failures.checked_sub(1) else {
             return Duration::ZERO;
         };
-        let whole = self
-            .shortest
-            .saturating_mul(1 << doublings.min(8))
-            .min(self.longest);
+        let whole = self.shortest.saturating_mul(1 << doublings.min(8)).min(self.longest);
         jitter.between((whole / 2).max(self.shortest), whole)
     }
 }
@@ -74,9 +68,7 @@ mod tests {
     #[test]
     fn waits_grow_from_the_shortest_to_the_longest() {
         let most = Jitter::from_fn(|| 1.0);
-        let waits: Vec<_> = (0..8)
-            .map(|failures| BACKOFF.wait(failures, &most).as_millis())
-            .collect();
+        let waits: Vec<_> = (0..8).map(|failures| BACKOFF.wait(failures, &most).as_millis()).collect();
         assert_eq!(waits, [0, 250, 500, 1000, 2000, 4000, 5000, 5000]);
         assert_eq!(BACKOFF.wait(u32::MAX, &most), BACKOFF.longest);
     }

@@ -25,30 +25,15 @@ pub enum CheckStatus {
 
 impl CheckResult {
     pub fn ok(what: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            status: CheckStatus::Ok,
-            detail: detail.into(),
-            fix: String::new(),
-        }
+        Self { what: what.into(), status: CheckStatus::Ok, detail: detail.into(), fix: String::new() }
     }
 
     pub fn warn(what: impl Into<String>, detail: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            status: CheckStatus::Warn,
-            detail: detail.into(),
-            fix: fix.into(),
-        }
+        Self { what: what.into(), status: CheckStatus::Warn, detail: detail.into(), fix: fix.into() }
     }
 
     pub fn fail(what: impl Into<String>, detail: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            status: CheckStatus::Fail,
-            detail: detail.into(),
-            fix: fix.into(),
-        }
+        Self { what: what.into(), status: CheckStatus::Fail, detail: detail.into(), fix: fix.into() }
     }
 }
 
@@ -66,10 +51,6 @@ impl CheckStatus {
 impl fmt::Display for CheckResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:<4}  {}: {}", self.status.name(), self.what, self.detail)?;
-        if self.fix.is_empty() {
-            Ok(())
-        } else {
-            write!(f, ". {}", self.fix)
-        }
+        if self.fix.is_empty() { Ok(()) } else { write!(f, ". {}", self.fix) }
     }
 }

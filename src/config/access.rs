@@ -26,17 +26,8 @@ pub(super) struct AccessKeys {
 impl AccessKeys {
     /// The default: nobody.
     pub(super) fn nobody(section: &ConfigSection<'_>) -> Self {
-        let nobody = |name| {
-            Ok(Located {
-                span: section.span(name),
-                value: AccessGroup::default(),
-            })
-        };
-        Self {
-            viewers: nobody("viewers"),
-            requesters: nobody("requesters"),
-            approvers: nobody("approvers"),
-        }
+        let nobody = |name| Ok(Located { span: section.span(name), value: AccessGroup::default() });
+        Self { viewers: nobody("viewers"), requesters: nobody("requesters"), approvers: nobody("approvers") }
     }
 
     /// The groups of `section`, and those of `base` that `section` does not set.

@@ -24,10 +24,7 @@ impl ApprovalKeys {
     /// The values of keys that are left out.
     pub(super) fn defaults(section: &ConfigSection<'_>) -> Self {
         Self {
-            approvals: Ok(Located {
-                span: section.span("approvals"),
-                value: 1,
-            }),
+            approvals: Ok(Located { span: section.span("approvals"), value: 1 }),
             expires_after: Ok(Duration::from_mins(15)),
             require_reason: Ok(false),
         }
@@ -35,17 +32,12 @@ impl ApprovalKeys {
 
     /// The settings of `section`, and those of `base` that `section` does not set.
     pub(super) fn read(section: &ConfigSection<'_>, base: &Self) -> Self {
-        let approvals = |value: &ConfigValue<'_>| {
-            Ok(Located {
-                value: value.count()?,
-                span: value.span.clone(),
-            })
-        };
+        let approvals =
+            |value: &ConfigValue<'_>| Ok(Located { value: value.count()?, span: value.span.clone() });
         Self {
             approvals: section.or_base("approvals", &base.approvals, approvals),
-            expires_after: section.or_base("expires_after", &base.expires_after, |value| {
-                value.parsed(duration::parse)
-            }),
+            expires_after: section
+                .or_base("expires_after", &base.expires_after, |value| value.parsed(duration::parse)),
             require_reason: section.or_base("require_reason", &base.require_reason, ConfigValue::boolean),
         }
     }
@@ -58,11 +50,7 @@ pub(super) fn vote_emoji(section: &ConfigSection<'_>) -> Result<VoteEmoji, Repor
     let (approve, deny) = (approve?, deny?);
     VoteEmoji::parse(&approve.value, &deny.value).ok_or_else(|| {
         // The fault is reported at the later of the two.
-        let later = if deny.span.offset >= approve.span.offset {
-            &deny
-        } else {
-            &approve
-        };
+        let later = if deny.span.offset >= approve.span.offset { &deny } else { &approve };
         let message = format!("{} would both approve and deny", later.value);
         section.faults.report(&later.span, message, "two different emoji")
     })
@@ -77,17 +65,11 @@ fn emoji(
     let default = Ok(Located {
         value: default.to_owned(),
         // A default has no place in the file, and counts as before every key that has one.
-        span: FileSpan {
-            offset: None,
-            ..section.span(name)
-        },
+        span: FileSpan { offset: None, ..section.span(name) },
     });
     section.or_base(name, &default, |value| {
         let text = value.string()?;
         vote_emoji::parse(text).ok_or_else(|| value.refuse(format!("{text:?} is not an emoji")))?;
-        Ok(Located {
-            value: text.to_owned(),
-            span: value.span.clone(),
-        })
+        Ok(Located { value: text.to_owned(), span: value.span.clone() })
     })
 }

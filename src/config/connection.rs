@@ -70,11 +70,7 @@ impl PostgresAddress {
     /// Equal for two addresses of the same sessions: host, port and database. The database is part of it, because a
     /// pooler may map each database to another server. The user is not.
     pub(super) fn server_key(&self) -> String {
-        let database = self
-            .config
-            .get_dbname()
-            .or(self.config.get_user())
-            .unwrap_or_default();
+        let database = self.config.get_dbname().or(self.config.get_user()).unwrap_or_default();
         format!("{}/{database}", self.address())
     }
 
@@ -103,11 +99,7 @@ impl PostgresAddress {
         };
         let password = PasswordSource::from_keys(section, in_url, paths, env);
         let (config, tls) = url?;
-        Ok(Self {
-            config,
-            tls,
-            password: password?,
-        })
+        Ok(Self { config, tls, password: password? })
     }
 }
 
@@ -116,11 +108,7 @@ fn check_hosts(config: &Config, mode: TlsMode) -> Result<(), String> {
     let hosts = config.get_hosts();
     let ports = config.get_ports().len();
     let addresses = config.get_hostaddrs().len();
-    if hosts.is_empty()
-        || hosts
-            .iter()
-            .any(|host| matches!(host, Host::Tcp(name) if name.is_empty()))
-    {
+    if hosts.is_empty() || hosts.iter().any(|host| matches!(host, Host::Tcp(name) if name.is_empty())) {
         return Err("it names no host".to_owned());
     }
     if ports > 1 && ports != hosts.len() || addresses > 0 && addresses != hosts.len() {

@@ -79,10 +79,7 @@ fn is_discord(url: &Url) -> bool {
         return false;
     };
     let is_within = |domain| {
-        name == domain
-            || name
-                .strip_suffix(domain)
-                .is_some_and(|subdomain| subdomain.ends_with('.'))
+        name == domain || name.strip_suffix(domain).is_some_and(|subdomain| subdomain.ends_with('.'))
     };
     ["discord.com", "discordapp.com"].into_iter().any(is_within)
 }

@@ -76,11 +76,7 @@ pub(super) struct FaultCollector<'a> {
 
 impl<'a> FaultCollector<'a> {
     pub(super) fn new(file: String, text: &'a str) -> Self {
-        Self {
-            file,
-            text,
-            faults: RefCell::default(),
-        }
+        Self { file, text, faults: RefCell::default() }
     }
 
     /// Reports a fault. A fault that several targets inherit is reported once.
@@ -107,10 +103,7 @@ impl<'a> FaultCollector<'a> {
     pub(super) fn into_faults(self) -> Option<ConfigFaults> {
         let mut list = self.faults.into_inner();
         list.sort_by_key(|fault| fault.position.map_or((1, None), |position| (0, Some(position))));
-        (!list.is_empty()).then_some(ConfigFaults {
-            file: self.file,
-            list,
-        })
+        (!list.is_empty()).then_some(ConfigFaults { file: self.file, list })
     }
 
     fn position(&self, offset: usize) -> FilePosition {
@@ -129,7 +122,5 @@ impl<'a> FaultCollector<'a> {
 
 /// Replaces control characters, so that a fault is one line and cannot manipulate the terminal.
 fn one_line(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -9,9 +9,6 @@ pub(super) fn read(section: &ConfigSection<'_>) -> Result<Option<SocketAddr>, Re
     if !section.is_present() {
         return Ok(None);
     }
-    let listen = |text: &str| {
-        text.parse()
-            .map_err(|_| format!("{text:?} is not an address and a port"))
-    };
+    let listen = |text: &str| text.parse().map_err(|_| format!("{text:?} is not an address and a port"));
     section.required("listen", |value| value.parsed(listen)).map(Some)
 }

@@ -34,18 +34,14 @@ pub(super) fn read(
             return Err(value.refuse("it begins with neither sqlite: nor postgresql://"));
         }
         let connection = PostgresAddress::read(value, section, paths, env)?;
-        Ok(LedgerLocation::Postgres {
-            connection: Box::new(connection),
-        })
+        Ok(LedgerLocation::Postgres { connection: Box::new(connection) })
     })?;
     if let Some(ledger) = given {
         return Ok(ledger);
     }
     no_password(section)?;
     let path = sqlite("killgate.db", paths).map_err(|message| {
-        section
-            .faults
-            .report(&section.span("url"), message, "a file that can be written")
+        section.faults.report(&section.span("url"), message, "a file that can be written")
     })?;
     Ok(LedgerLocation::Sqlite { path })
 }

@@ -170,10 +170,7 @@ fn read_http(root: &ConfigSection<'_>) -> Result<Option<SocketAddr>, Reported> {
 
 /// The only fault of a file that could not be parsed.
 fn unusable(faults: FaultCollector<'_>, offset: Option<usize>, message: impl Into<String>) -> ConfigFaults {
-    let span = FileSpan {
-        offset,
-        key: String::new(),
-    };
+    let span = FileSpan { offset, key: String::new() };
     faults.report(&span, message, "a TOML file");
     faults.into_faults().expect("a fault was just reported")
 }

@@ -11,9 +11,7 @@ pub(super) struct BasePath {
 impl BasePath {
     pub(super) fn of_file(file: &Path) -> Self {
         let folder = file.parent().unwrap_or(Path::new(""));
-        Self {
-            folder: folder.to_owned(),
-        }
+        Self { folder: folder.to_owned() }
     }
 
     /// The path in `text`. The error says what is wrong with it.

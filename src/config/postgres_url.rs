@@ -51,15 +51,10 @@ impl PostgresUrl {
             None => (None, authority),
         };
         // A password with these characters would be read as a host, and shown as one.
-        if [hosts, path, query]
-            .iter()
-            .any(|part| part.contains(['@', '#', ' ']))
-        {
-            return Err(
-                "it has an @, # or space out of place; in a password or a value they are \
+        if [hosts, path, query].iter().any(|part| part.contains(['@', '#', ' '])) {
+            return Err("it has an @, # or space out of place; in a password or a value they are \
                         written %40, %23, %20, and / is %2F, ? is %3F"
-                    .to_owned(),
-            );
+                .to_owned());
         }
         let mut parameters = UrlParameters::read(query)?;
         // The rest cannot contain a password, so tokio-postgres may parse it.
@@ -80,11 +75,7 @@ impl PostgresUrl {
                 return Err("it contains two passwords".to_owned());
             }
         }
-        Ok(Self {
-            config,
-            password: parameters.password,
-            tls: parameters.tls,
-        })
+        Ok(Self { config, password: parameters.password, tls: parameters.tls })
     }
 }
 
@@ -114,9 +105,7 @@ impl UrlParameters {
                 read.others.push_str(parameter);
                 read.others.push('&');
             } else {
-                let near = PARAMETERS
-                    .iter()
-                    .chain(&["sslmode", "sslrootcert", "sslcert", "sslkey"]);
+                let near = PARAMETERS.iter().chain(&["sslmode", "sslrootcert", "sslcert", "sslkey"]);
                 let near = near.max_by(|a, b| strsim::jaro(a, &name).total_cmp(&strsim::jaro(b, &name)));
                 return Err(match near.filter(|near| strsim::jaro(near, &name) > 0.85) {
                     Some(near) => format!("it has an unknown parameter, did you mean `{near}`?"),
@@ -130,9 +119,7 @@ impl UrlParameters {
 }
 
 fn decode(text: &str) -> Result<String, String> {
-    let text = percent_decode_str(text)
-        .decode_utf8()
-        .map_err(|_| "it does not decode to UTF-8")?;
+    let text = percent_decode_str(text).decode_utf8().map_err(|_| "it does not decode to UTF-8")?;
     if text.contains('\0') {
         return Err("it contains a NUL character".to_owned());
     }

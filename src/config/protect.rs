@@ -18,11 +18,7 @@ pub(super) struct ProtectKeys {
 impl ProtectKeys {
     /// The default: none. The domain defines which sessions are always protected.
     pub(super) fn none() -> Self {
-        Self {
-            users: Ok(Vec::new()),
-            applications: Ok(Vec::new()),
-            databases: Ok(Vec::new()),
-        }
+        Self { users: Ok(Vec::new()), applications: Ok(Vec::new()), databases: Ok(Vec::new()) }
     }
 
     /// The patterns of `section`, and those of `base` that `section` does not set.

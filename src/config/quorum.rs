@@ -18,20 +18,10 @@ impl ApprovalSettings<'_> {
     /// Refuses settings under which no request could be approved. The members of roles are not known here, so groups with
     /// roles pass.
     pub(super) fn check(&self, faults: &FaultCollector<'_>) -> Result<(), Reported> {
-        let Self {
-            requesters,
-            approvers,
-            approvals,
-            whose,
-        } = self;
+        let Self { requesters, approvers, approvals, whose } = self;
         let someone = "at least one role or user";
-        let no_requester = is_nobody(&requesters.value).then(|| {
-            faults.report(
-                &requesters.span,
-                format!("nobody could make a request{whose}"),
-                someone,
-            )
-        });
+        let no_requester = is_nobody(&requesters.value)
+            .then(|| faults.report(&requesters.span, format!("nobody could make a request{whose}"), someone));
         if is_nobody(&approvers.value) {
             return Err(faults.report(&approvers.span, format!("nobody could approve{whose}"), someone));
         }

@@ -86,12 +86,7 @@ pub(super) const ACCESS: ConfigTable = ConfigTable {
             Some("{}"),
             "May use `/sessions` and `/requests`, as requesters and approvers may.",
         ),
-        key(
-            "requesters",
-            PEOPLE,
-            Some("{}"),
-            "May ask for a cancel or a terminate. Somebody must.",
-        ),
+        key("requesters", PEOPLE, Some("{}"), "May ask for a cancel or a terminate. Somebody must."),
         key(
             "approvers",
             PEOPLE,
@@ -104,12 +99,7 @@ pub(super) const ACCESS: ConfigTable = ConfigTable {
 pub(super) const GROUP: ConfigTable = ConfigTable {
     name: "viewers, requesters, approvers",
     keys: &[
-        key(
-            "roles",
-            IDS,
-            Some("[]"),
-            "Everybody who has one of these roles at the moment of the act.",
-        ),
+        key("roles", IDS, Some("[]"), "Everybody who has one of these roles at the moment of the act."),
         key("users", IDS, Some("[]"), "These people."),
     ],
 };
@@ -120,30 +110,17 @@ const APPROVALS: ConfigKey = key(
     Some("1"),
     "How many distinct people besides the requester must approve.",
 );
-const EXPIRES_AFTER: ConfigKey = key(
-    "expires_after",
-    duration::ALLOWED,
-    Some("\"15m\""),
-    "How long a request stays open.",
-);
-const REQUIRE_REASON: ConfigKey = key(
-    "require_reason",
-    "true, false",
-    Some("false"),
-    "Whether a request without a reason is refused.",
-);
+const EXPIRES_AFTER: ConfigKey =
+    key("expires_after", duration::ALLOWED, Some("\"15m\""), "How long a request stays open.");
+const REQUIRE_REASON: ConfigKey =
+    key("require_reason", "true, false", Some("false"), "Whether a request without a reason is refused.");
 
 pub(super) const APPROVAL: ConfigTable = ConfigTable {
     name: "[approval]",
     keys: &[
         APPROVALS,
         EXPIRES_AFTER,
-        key(
-            "approve",
-            approval::EMOJI_ALLOWED,
-            Some("\"✅\""),
-            "The reaction that approves.",
-        ),
+        key("approve", approval::EMOJI_ALLOWED, Some("\"✅\""), "The reaction that approves."),
         key(
             "deny",
             approval::EMOJI_ALLOWED,
@@ -157,82 +134,33 @@ pub(super) const APPROVAL: ConfigTable = ConfigTable {
 /// The reactions are the same for all targets, so that nobody votes by mistake.
 pub(super) const APPROVAL_OVERRIDE: ConfigTable = ConfigTable {
     name: "approval of a [[target]]",
-    keys: &[
-        inherited(APPROVALS),
-        inherited(EXPIRES_AFTER),
-        inherited(REQUIRE_REASON),
-    ],
+    keys: &[inherited(APPROVALS), inherited(EXPIRES_AFTER), inherited(REQUIRE_REASON)],
 };
 
 pub(super) const TARGET: ConfigTable = ConfigTable {
     name: "[[target]]",
     keys: &[
-        key(
-            "name",
-            "1 to 100 printable characters, unique",
-            None,
-            "What people call it. Required.",
-        ),
-        key(
-            "url",
-            POSTGRES_URL,
-            None,
-            "Where the server is, and as whom to log in. Required.",
-        ),
-        key(
-            "password_file",
-            FILE,
-            None,
-            "The file that holds the password; read again at each connect.",
-        ),
-        key(
-            "password_env",
-            VARIABLE,
-            None,
-            "The environment variable that holds the password.",
-        ),
+        key("name", "1 to 100 printable characters, unique", None, "What people call it. Required."),
+        key("url", POSTGRES_URL, None, "Where the server is, and as whom to log in. Required."),
+        key("password_file", FILE, None, "The file that holds the password; read again at each connect."),
+        key("password_env", VARIABLE, None, "The environment variable that holds the password."),
         key(
             "approval",
             "a table of approvals, expires_after, require_reason",
             Some("{}"),
             "Overrides `[approval]`.",
         ),
-        key(
-            "access",
-            "a table of viewers, requesters, approvers",
-            Some("{}"),
-            "Overrides `[access]`.",
-        ),
-        key(
-            "protect",
-            "a table of users, applications, databases",
-            Some("{}"),
-            "Overrides `[protect]`.",
-        ),
+        key("access", "a table of viewers, requesters, approvers", Some("{}"), "Overrides `[access]`."),
+        key("protect", "a table of users, applications, databases", Some("{}"), "Overrides `[protect]`."),
     ],
 };
 
 pub(super) const PROTECT: ConfigTable = ConfigTable {
     name: "[protect]",
     keys: &[
-        key(
-            "users",
-            PATTERNS,
-            Some("[]"),
-            "Sessions of these PostgreSQL users are never signalled.",
-        ),
-        key(
-            "applications",
-            PATTERNS,
-            Some("[]"),
-            "Nor are those with such an `application_name`.",
-        ),
-        key(
-            "databases",
-            PATTERNS,
-            Some("[]"),
-            "Nor are those in these databases.",
-        ),
+        key("users", PATTERNS, Some("[]"), "Sessions of these PostgreSQL users are never signalled."),
+        key("applications", PATTERNS, Some("[]"), "Nor are those with such an `application_name`."),
+        key("databases", PATTERNS, Some("[]"), "Nor are those in these databases."),
     ],
 };
 
@@ -249,24 +177,9 @@ pub(super) const PRIVACY: ConfigTable = ConfigTable {
 pub(super) const LIMITS: ConfigTable = ConfigTable {
     name: "[limits]",
     keys: &[
-        key(
-            "open_requests_per_user",
-            COUNT,
-            Some("5"),
-            "Requests that one person may have open.",
-        ),
-        key(
-            "open_requests",
-            COUNT,
-            Some("50"),
-            "Requests that may be open in all.",
-        ),
-        key(
-            "signals_per_hour",
-            COUNT,
-            Some("30"),
-            "Signals to one target within any hour.",
-        ),
+        key("open_requests_per_user", COUNT, Some("5"), "Requests that one person may have open."),
+        key("open_requests", COUNT, Some("50"), "Requests that may be open in all."),
+        key("signals_per_hour", COUNT, Some("30"), "Signals to one target within any hour."),
         key(
             "confirm_within",
             duration::ALLOWED,
@@ -285,18 +198,8 @@ pub(super) const LEDGER: ConfigTable = ConfigTable {
             Some("\"sqlite:killgate.db\""),
             "Where every request is recorded. PostgreSQL allows several replicas, of which one is active.",
         ),
-        key(
-            "password_file",
-            FILE,
-            None,
-            "The file that holds the password of a PostgreSQL ledger.",
-        ),
-        key(
-            "password_env",
-            VARIABLE,
-            None,
-            "The environment variable that holds it.",
-        ),
+        key("password_file", FILE, None, "The file that holds the password of a PostgreSQL ledger."),
+        key("password_env", VARIABLE, None, "The environment variable that holds it."),
     ],
 };
 
@@ -325,12 +228,7 @@ const fn key(
     default: Option<&'static str>,
     meaning: &'static str,
 ) -> ConfigKey {
-    ConfigKey {
-        name,
-        allowed,
-        default,
-        meaning,
-    }
+    ConfigKey { name, allowed, default, meaning }
 }
 
 /// A key of an override. Without it, the value of the section applies.
@@ -340,13 +238,8 @@ const fn inherited(key: ConfigKey) -> ConfigKey {
 
 /// The section with a key of that name, if there is exactly one.
 pub(super) fn table_of(name: &str) -> Option<&'static str> {
-    let mut tables = TABLES
-        .iter()
-        .filter(|table| table.name.starts_with('[') && table.key(name).is_some());
-    tables
-        .next()
-        .filter(|_| tables.next().is_none())
-        .map(|table| table.name)
+    let mut tables = TABLES.iter().filter(|table| table.name.starts_with('[') && table.key(name).is_some());
+    tables.next().filter(|_| tables.next().is_none()).map(|table| table.name)
 }
 
 impl ConfigTable {

@@ -68,18 +68,10 @@ impl PasswordSource {
             (None, Some(password), None) => Ok(Self::Environment(password)),
             (None, None, Some(password)) => Ok(Self::Url(password)),
             (file, ..) => {
-                let name = if file.is_some() {
-                    "password_file"
-                } else {
-                    "password_env"
-                };
-                let span = section
-                    .value(name)?
-                    .map_or_else(|| section.span(name), |value| value.span);
+                let name = if file.is_some() { "password_file" } else { "password_env" };
+                let span = section.value(name)?.map_or_else(|| section.span(name), |value| value.span);
                 let allowed = "one of password_file, password_env, a password in the url";
-                Err(section
-                    .faults
-                    .report(&span, "the password comes from more than one place", allowed))
+                Err(section.faults.report(&span, "the password comes from more than one place", allowed))
             }
         }
     }
@@ -133,9 +125,8 @@ fn secret_file(value: &ConfigValue<'_>, paths: &BasePath) -> Result<PathBuf, Rep
         // Text that does not look like a path is not repeated: it may be the secret itself, in the wrong place.
         Err(SecretError::Unreadable { error, .. }) if !text.contains('/') => {
             let folder = path.parent().unwrap_or(&path).display();
-            Err(value.refuse(format!(
-                "cannot read the secret file of this name in the folder {folder}: {error}"
-            )))
+            Err(value
+                .refuse(format!("cannot read the secret file of this name in the folder {folder}: {error}")))
         }
         Err(error) => Err(value.refuse(error.to_string())),
     }
@@ -152,16 +143,11 @@ fn variable(value: &ConfigValue<'_>, env: Environment<'_>) -> Result<SecretStrin
 
 /// The content of a secret file, without a trailing line break.
 fn read_file(path: &Path) -> Result<SecretString, SecretError> {
-    let unreadable = |error| SecretError::Unreadable {
-        path: path.to_owned(),
-        error,
-    };
+    let unreadable = |error| SecretError::Unreadable { path: path.to_owned(), error };
     // At full capacity from the start: growing would leave copies in memory that are not overwritten.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_LENGTH + 1));
     let file = File::open(path).map_err(unreadable)?;
-    file.take(MAX_LENGTH as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
+    file.take(MAX_LENGTH as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() > MAX_LENGTH {
         return Err(SecretError::TooLong(path.to_owned()));
     }

@@ -40,13 +40,7 @@ impl<'a> ConfigSection<'a> {
                 report_unknown_key(faults, reference, &prefix, key.get_ref(), key.span().start);
             }
         }
-        Self {
-            faults,
-            reference,
-            content: Ok(Some(table)),
-            prefix,
-            offset,
-        }
+        Self { faults, reference, content: Ok(Some(table)), prefix, offset }
     }
 
     /// The table in `value`. `prefix` precedes the names of its keys.
@@ -70,13 +64,7 @@ impl<'a> ConfigSection<'a> {
         reference: &'static ConfigTable,
         prefix: String,
     ) -> Self {
-        Self {
-            faults,
-            reference,
-            content: Ok(None),
-            prefix,
-            offset: None,
-        }
+        Self { faults, reference, content: Ok(None), prefix, offset: None }
     }
 
     /// The section of that name within this table: `[name]`.
@@ -85,10 +73,7 @@ impl<'a> ConfigSection<'a> {
         match self.value(name) {
             Ok(Some(value)) => Self::of(&value, reference, prefix),
             Ok(None) => Self::absent(self.faults, reference, prefix),
-            Err(reported) => Self {
-                content: Err(reported),
-                ..Self::absent(self.faults, reference, prefix)
-            },
+            Err(reported) => Self { content: Err(reported), ..Self::absent(self.faults, reference, prefix) },
         }
     }
 
@@ -99,18 +84,13 @@ impl<'a> ConfigSection<'a> {
 
     /// The place of the table, for a fault about a missing key.
     pub(super) fn span(&self, name: &str) -> FileSpan {
-        FileSpan {
-            offset: self.offset,
-            key: format!("{}{name}", self.prefix),
-        }
+        FileSpan { offset: self.offset, key: format!("{}{name}", self.prefix) }
     }
 
     /// The value of a key, if the file has it.
     pub(super) fn value(&self, name: &'static str) -> Result<Option<ConfigValue<'a>>, Reported> {
-        let key = self
-            .reference
-            .key(name)
-            .expect("tests check that the reference has every key that is read");
+        let key =
+            self.reference.key(name).expect("tests check that the reference has every key that is read");
         let Some(table) = self.content? else {
             return Ok(None);
         };
@@ -179,10 +159,7 @@ fn report_unknown_key(
     } else {
         format!("{written:?}")
     };
-    let span = FileSpan {
-        offset: Some(offset),
-        key: format!("{prefix}{shown}"),
-    };
+    let span = FileSpan { offset: Some(offset), key: format!("{prefix}{shown}") };
     let message = match (reference::table_of(written), reference.nearest(written)) {
         (Some(table), _) => format!("unknown key here, it belongs in {table}"),
         (None, Some(near)) => format!("unknown key, did you mean `{near}`?"),

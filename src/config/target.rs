@@ -44,11 +44,8 @@ pub(super) fn read(
     env: Environment<'_>,
 ) -> Result<Vec<TargetConfig>, Reported> {
     let Some(list) = root.value("target")? else {
-        let missing = root.faults.report(
-            &root.span("[[target]]"),
-            "missing",
-            "one or more [[target]] sections",
-        );
+        let missing =
+            root.faults.report(&root.span("[[target]]"), "missing", "one or more [[target]] sections");
         rules.clone().into_policy(root.faults, "")?;
         return Err(missing);
     };
@@ -62,15 +59,8 @@ pub(super) fn read(
         .iter()
         .map(|table| {
             number += 1;
-            let span = FileSpan {
-                offset: Some(table.span().start),
-                key: format!("[[target]] #{number}"),
-            };
-            let value = ConfigValue {
-                content: table.get_ref(),
-                span,
-                ..list.clone()
-            };
+            let span = FileSpan { offset: Some(table.span().start), key: format!("[[target]] #{number}") };
+            let value = ConfigValue { content: table.get_ref(), span, ..list.clone() };
             read_one(&value, rules, paths, env, &mut known)
         })
         .collect();
@@ -110,19 +100,13 @@ fn read_one(
     });
     let (rules, whose) = with_overrides(&section, rules, &label);
     let policy = rules.into_policy(value.faults, &whose);
-    Ok(TargetConfig {
-        name: name?,
-        connection: connection?,
-        policy: policy?,
-    })
+    Ok(TargetConfig { name: name?, connection: connection?, policy: policy? })
 }
 
 /// The settings of one target, and ` on [[target]] "…"` when it overrides any.
 fn with_overrides(section: &ConfigSection<'_>, rules: &SharedRules, label: &str) -> (SharedRules, String) {
     let own = |key: &'static str, table| -> Result<Option<ConfigSection<'_>>, Reported> {
-        section.optional(key, |value| {
-            Ok(ConfigSection::of(value, table, format!("{}.", value.span.key)))
-        })
+        section.optional(key, |value| Ok(ConfigSection::of(value, table, format!("{}.", value.span.key))))
     };
     let approval = own("approval", &reference::APPROVAL_OVERRIDE);
     let access = own("access", &reference::ACCESS);
@@ -138,11 +122,7 @@ fn with_overrides(section: &ConfigSection<'_>, rules: &SharedRules, label: &str)
     if let Ok(Some(section)) = protect {
         rules.protect = ProtectKeys::read(&section, &rules.protect);
     }
-    let whose = if differs {
-        format!(" on {label}")
-    } else {
-        String::new()
-    };
+    let whose = if differs { format!(" on {label}") } else { String::new() };
     (rules, whose)
 }
 

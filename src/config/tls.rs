@@ -42,10 +42,7 @@ impl TlsParameters {
         if mode == TlsMode::Disable && (root.is_some() || self.sslcert.is_some() || self.sslkey.is_some()) {
             return Err("it names certificates, which are not used without TLS (sslmode=disable)".to_owned());
         }
-        let client = match (
-            file("sslcert", self.sslcert.as_ref())?,
-            file("sslkey", self.sslkey.as_ref())?,
-        ) {
+        let client = match (file("sslcert", self.sslcert.as_ref())?, file("sslkey", self.sslkey.as_ref())?) {
             (Some(chain), Some(key)) => Some(ClientCertificate { chain, key }),
             (None, None) => None,
             _ => return Err("sslcert and sslkey belong together".to_owned()),
@@ -53,11 +50,7 @@ impl TlsParameters {
         let root = file("sslrootcert", root.as_ref())?;
         Ok(TlsOptions {
             // A certificate authority implies verification; libpq does the same.
-            mode: if mode == TlsMode::Require && root.is_some() {
-                TlsMode::VerifyCa
-            } else {
-                mode
-            },
+            mode: if mode == TlsMode::Require && root.is_some() { TlsMode::VerifyCa } else { mode },
             root,
             client,
         })

@@ -83,10 +83,7 @@ impl<'a> ConfigValue<'a> {
         array.iter().map(|element| Self {
             faults: self.faults,
             content: element.get_ref(),
-            span: FileSpan {
-                offset: Some(element.span().start),
-                key: self.span.key.clone(),
-            },
+            span: FileSpan { offset: Some(element.span().start), key: self.span.key.clone() },
             allowed: self.allowed,
         })
     }

@@ -80,13 +80,7 @@ impl Bot {
         }
         let guild = GuildId::new(options.guild);
         let (application, bot_user) = register_when_reachable(&api, guild).await?;
-        Ok(Self {
-            options,
-            api,
-            guild,
-            application,
-            user: bot_user,
-        })
+        Ok(Self { options, api, guild, application, user: bot_user })
     }
 
     /// Posts cards and results, and reads reactions.
@@ -107,13 +101,7 @@ impl Bot {
         engine: EngineHandle,
         ledger: Arc<dyn Ledger>,
     ) -> (GatewayHandle, watch::Receiver<bool>) {
-        let DiscordOptions {
-            token,
-            channels,
-            vote_emoji,
-            render_config,
-            ..
-        } = self.options.clone();
+        let DiscordOptions { token, channels, vote_emoji, render_config, .. } = self.options.clone();
         let (gateway, events) = GatewayHandle::start(GatewayOptions {
             api: self.api.clone(),
             token,
@@ -195,8 +183,7 @@ async fn register_commands(api: &ApiClient, guild: GuildId) -> Result<(Applicati
         Err(error) => return Err(error),
     };
     if must_register {
-        api.overwrite_guild_commands(application, guild, &commands)
-            .await?;
+        api.overwrite_guild_commands(application, guild, &commands).await?;
         info!("slash commands registered");
     }
     Ok((application, bot_user))

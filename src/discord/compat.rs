@@ -28,10 +28,7 @@ pub(super) fn interaction<T: DeserializeOwned>(data: &str) -> Result<T, Error> {
                 "data": {"type": 1},
             }),
         );
-        if let Some(options) = interaction
-            .pointer_mut("/data/options")
-            .and_then(Value::as_array_mut)
-        {
+        if let Some(options) = interaction.pointer_mut("/data/options").and_then(Value::as_array_mut) {
             options.iter_mut().for_each(correct_option_type);
         }
     })
@@ -40,10 +37,7 @@ pub(super) fn interaction<T: DeserializeOwned>(data: &str) -> Result<T, Error> {
 /// Decodes a reaction that was added or removed, in the same way.
 pub(super) fn reaction<T: DeserializeOwned>(data: &str) -> Result<T, Error> {
     decode_with_defaults(data, |reaction| {
-        add_missing_fields(
-            reaction,
-            &json!({"burst": false, "type": 0, "member": member_fields()}),
-        );
+        add_missing_fields(reaction, &json!({"burst": false, "type": 0, "member": member_fields()}));
     })
 }
 
@@ -92,9 +86,7 @@ fn add_missing_fields(value: &mut Value, defaults: &Value) {
 }
 
 fn has_fields(default: &Value) -> bool {
-    default
-        .as_object()
-        .is_some_and(|fields: &Map<String, Value>| !fields.is_empty())
+    default.as_object().is_some_and(|fields: &Map<String, Value>| !fields.is_empty())
 }
 
 /// serenity rejects an interaction in which the value of an option does not match its type, and the person would get no
@@ -140,9 +132,7 @@ mod tests {
     fn letters_for_a_pid_and_a_partly_typed_number_are_decoded() {
         let mut letters = command();
         letters["data"]["options"][0]["value"] = "abc".into();
-        let Interaction::Command(command) = interaction(&letters.to_string()).unwrap() else {
-            panic!()
-        };
+        let Interaction::Command(command) = interaction(&letters.to_string()).unwrap() else { panic!() };
         assert_eq!(command.data.options[0].value.as_str(), Some("abc"));
 
         letters["type"] = 4.into();

@@ -21,11 +21,8 @@ const ALWAYS: [&str; 10] = [
 /// Decoded only for incident channels.
 const CHANNEL_UPDATE: &str = "CHANNEL_UPDATE";
 /// Decoded only for votes in incident channels.
-const REACTIONS: [&str; 3] = [
-    "MESSAGE_REACTION_ADD",
-    "MESSAGE_REACTION_REMOVE",
-    "MESSAGE_REACTION_REMOVE_EMOJI",
-];
+const REACTIONS: [&str; 3] =
+    ["MESSAGE_REACTION_ADD", "MESSAGE_REACTION_REMOVE", "MESSAGE_REACTION_REMOVE_EMOJI"];
 
 /// A cheap test on the raw JSON: an event in an incident channel contains the channel's id, and a vote contains the
 /// emoji. Events that pass are decoded and checked properly.
@@ -34,10 +31,7 @@ pub fn event_filter(
     vote_emoji: &VoteEmoji,
 ) -> impl Fn(&str, &str) -> bool + Send + Sync + 'static {
     let channels: Vec<_> = channels.into_iter().map(|channel| channel.to_string()).collect();
-    let patterns = [
-        EmojiPattern::new(&vote_emoji.approve),
-        EmojiPattern::new(&vote_emoji.deny),
-    ];
+    let patterns = [EmojiPattern::new(&vote_emoji.approve), EmojiPattern::new(&vote_emoji.deny)];
     move |kind, data| {
         let is_in_incident_channel = || channels.iter().any(|channel| data.contains(channel));
         let is_vote = || patterns.iter().any(|pattern| pattern.is_in(data));
@@ -63,20 +57,11 @@ impl EmojiPattern {
             ReactionType::Unicode(text) => {
                 let plain: String = text.chars().take(1).collect();
                 let units = plain.encode_utf16().map(|unit| format!("\\u{unit:04x}"));
-                Self {
-                    escaped: Some(units.collect()),
-                    plain,
-                }
+                Self { escaped: Some(units.collect()), plain }
             }
-            ReactionType::Custom { id, .. } => Self {
-                plain: id.to_string(),
-                escaped: None,
-            },
+            ReactionType::Custom { id, .. } => Self { plain: id.to_string(), escaped: None },
             // The empty pattern matches every event.
-            _ => Self {
-                plain: String::new(),
-                escaped: None,
-            },
+            _ => Self { plain: String::new(), escaped: None },
         }
     }
 
@@ -97,18 +82,9 @@ mod tests {
         let vote_emoji = VoteEmoji::parse("✅", "❌").expect("two emoji");
         let passes = event_filter([ChannelId(12)], &vote_emoji);
         assert!(passes("INTERACTION_CREATE", "{}"));
-        assert!(passes(
-            "MESSAGE_REACTION_ADD",
-            r#"{"channel_id":"12","emoji":{"name":"✅"}}"#
-        ));
-        assert!(!passes(
-            "MESSAGE_REACTION_ADD",
-            r#"{"channel_id":"13","emoji":{"name":"✅"}}"#
-        ));
-        assert!(!passes(
-            "MESSAGE_REACTION_ADD",
-            r#"{"channel_id":"12","emoji":{"name":"👍"}}"#
-        ));
+        assert!(passes("MESSAGE_REACTION_ADD", r#"{"channel_id":"12","emoji":{"name":"✅"}}"#));
+        assert!(!passes("MESSAGE_REACTION_ADD", r#"{"channel_id":"13","emoji":{"name":"✅"}}"#));
+        assert!(!passes("MESSAGE_REACTION_ADD", r#"{"channel_id":"12","emoji":{"name":"👍"}}"#));
         assert!(!passes("MESSAGE_CREATE", r#"{"channel_id":"12","content":"✅"}"#));
     }
 
@@ -116,12 +92,9 @@ mod tests {
     fn a_vote_is_decoded_whether_or_not_its_emoji_is_escaped() {
         let vote_emoji = VoteEmoji::parse("✔️", "<:no:77>").expect("two emoji");
         let passes = event_filter([ChannelId(12)], &vote_emoji);
-        for emoji in [
-            r#"{"name":"✔"}"#,
-            r#"{"name":"\u2714"}"#,
-            r#"{"name":"\u2714\uFE0F"}"#,
-            r#"{"id":"77"}"#,
-        ] {
+        for emoji in
+            [r#"{"name":"✔"}"#, r#"{"name":"\u2714"}"#, r#"{"name":"\u2714\uFE0F"}"#, r#"{"id":"77"}"#]
+        {
             let data = format!(r#"{{"channel_id":"12","emoji":{emoji}}}"#);
             assert!(passes("MESSAGE_REACTION_REMOVE", &data), "{data}");
         }

@@ -102,9 +102,7 @@ impl EventHandler {
             }
             Event::ReactionRemoveAll(event) => {
                 if let Some(card) = self.message_ref(event.guild_id, event.channel_id, event.message_id) {
-                    self.engine
-                        .send(EngineInput::ReactionsCleared { card, vote: None })
-                        .await;
+                    self.engine.send(EngineInput::ReactionsCleared { card, vote: None }).await;
                 }
             }
             Event::ReactionRemoveEmoji(event) => {
@@ -115,21 +113,14 @@ impl EventHandler {
                     reaction.message_id,
                     &reaction.emoji,
                 ) {
-                    self.engine
-                        .send(EngineInput::ReactionsCleared {
-                            card,
-                            vote: Some(vote),
-                        })
-                        .await;
+                    self.engine.send(EngineInput::ReactionsCleared { card, vote: Some(vote) }).await;
                 }
             }
             Event::MessageDelete(event) => {
-                self.handle_deleted_messages(event.guild_id, event.channel_id, &[event.message_id])
-                    .await;
+                self.handle_deleted_messages(event.guild_id, event.channel_id, &[event.message_id]).await;
             }
             Event::MessageDeleteBulk(event) => {
-                self.handle_deleted_messages(event.guild_id, event.channel_id, &event.ids)
-                    .await;
+                self.handle_deleted_messages(event.guild_id, event.channel_id, &event.ids).await;
             }
             // The bot may have regained access to the channel. It received no events while it had none.
             Event::ChannelUpdate(event) if self.channels.contains(&ChannelId(event.channel.id.get())) => {
@@ -166,10 +157,8 @@ impl EventHandler {
         message: discord::MessageId,
     ) -> Option<MessageRef> {
         let channel = ChannelId(channel.get());
-        (guild == Some(self.guild) && self.channels.contains(&channel)).then_some(MessageRef {
-            channel,
-            message: MessageId(message.get()),
-        })
+        (guild == Some(self.guild) && self.channels.contains(&channel))
+            .then_some(MessageRef { channel, message: MessageId(message.get()) })
     }
 
     /// `None` for a reaction that is no vote, or outside the incident channels.
@@ -180,20 +169,13 @@ impl EventHandler {
         message: discord::MessageId,
         emoji: &serenity::model::channel::ReactionType,
     ) -> Option<(MessageRef, Vote)> {
-        Some((
-            self.message_ref(guild, channel, message)?,
-            self.vote_emoji.vote(emoji)?,
-        ))
+        Some((self.message_ref(guild, channel, message)?, self.vote_emoji.vote(emoji)?))
     }
 }
 
 fn user_reaction(user: discord::UserId, is_super: bool) -> UserReaction {
     UserReaction {
         user: UserId(user.get()),
-        kind: if is_super {
-            ReactionKind::Super
-        } else {
-            ReactionKind::Normal
-        },
+        kind: if is_super { ReactionKind::Super } else { ReactionKind::Normal },
     }
 }

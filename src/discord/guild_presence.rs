@@ -138,10 +138,7 @@ mod tests {
         assert!(!*presence.is_in_guild().borrow());
         assert_eq!(presence.note(available(&[])), GuildChange::None);
         assert!(*presence.is_in_guild().borrow());
-        let removed = GuildEvent::Unavailable {
-            guild: GuildId::new(9),
-            is_outage: false,
-        };
+        let removed = GuildEvent::Unavailable { guild: GuildId::new(9), is_outage: false };
         assert_eq!(presence.note(removed), GuildChange::EventsMissed);
         assert!(!*presence.is_in_guild().borrow());
         assert_eq!(presence.note(available(&[])), GuildChange::Returned);
@@ -150,15 +147,8 @@ mod tests {
     #[test]
     fn only_roles_of_the_bot_and_of_everyone_decide_what_it_sees() {
         let mut presence = presence();
-        let changed = |role| GuildEvent::RoleChanged {
-            guild: GuildId::new(9),
-            role: RoleId::new(role),
-        };
-        assert_eq!(
-            presence.note(changed(4)),
-            GuildChange::EventsMissed,
-            "not known yet"
-        );
+        let changed = |role| GuildEvent::RoleChanged { guild: GuildId::new(9), role: RoleId::new(role) };
+        assert_eq!(presence.note(changed(4)), GuildChange::EventsMissed, "not known yet");
         presence.note(available(&[5]));
         assert_eq!(presence.note(changed(4)), GuildChange::None);
         assert_eq!(presence.note(changed(5)), GuildChange::EventsMissed);

@@ -80,10 +80,7 @@ impl IncidentChannel for DiscordIncidentChannel {
         for vote in [Vote::Approve, Vote::Deny] {
             let emoji = self.vote_emoji.emoji(vote);
             let (channel, message) = (channel_id(card.channel), message_id(card.message));
-            self.api
-                .add_reaction(channel, message, emoji)
-                .await
-                .map_err(delivery_error)?;
+            self.api.add_reaction(channel, message, emoji).await.map_err(delivery_error)?;
         }
         Ok(())
     }
@@ -91,10 +88,7 @@ impl IncidentChannel for DiscordIncidentChannel {
     async fn edit_card(&self, message: MessageRef, card: &CardContent) -> Result<(), DeliveryError> {
         let edit = card::card_edit(card, &self.render_config).into_edit();
         let (channel, message) = (channel_id(message.channel), message_id(message.message));
-        self.api
-            .edit_message(channel, message, &edit)
-            .await
-            .map_err(delivery_error)
+        self.api.edit_message(channel, message, &edit).await.map_err(delivery_error)
     }
 
     async fn post_result(&self, request: &Request) -> Result<(), DeliveryError> {
@@ -103,8 +97,7 @@ impl IncidentChannel for DiscordIncidentChannel {
         };
         if self.clock.now().duration_since(*at) > NONCE_LIFETIME {
             let mut is_posted = false;
-            self.search(request, |_, marked| is_posted |= marked == MarkedMessage::Result)
-                .await?;
+            self.search(request, |_, marked| is_posted |= marked == MarkedMessage::Result).await?;
             if is_posted {
                 return Ok(());
             }
@@ -131,9 +124,7 @@ impl IncidentChannel for DiscordIncidentChannel {
 
     async fn post_alert(&self, channel: ChannelId, alert: ChannelAlert) -> Result<(), DeliveryError> {
         let nonce = format!("a{}", self.clock.now().as_micros());
-        self.create_message(channel, notices::alert(alert).into_message(), &nonce)
-            .await
-            .map(drop)
+        self.create_message(channel, notices::alert(alert).into_message(), &nonce).await.map(drop)
     }
 
     async fn reactions(&self, card: MessageRef, vote: Vote) -> Result<Vec<UserReaction>, DeliveryError> {
@@ -142,17 +133,11 @@ impl IncidentChannel for DiscordIncidentChannel {
         let mut reactions = Vec::new();
         for kind in [ReactionKind::Normal, ReactionKind::Super] {
             let is_super = kind == ReactionKind::Super;
-            let users = self
-                .api
-                .reacting_users(channel, message, emoji, is_super)
-                .await
-                .map_err(delivery_error)?;
+            let users =
+                self.api.reacting_users(channel, message, emoji, is_super).await.map_err(delivery_error)?;
             // The bot's own reactions offer the two choices and are not votes.
             let people = users.into_iter().filter(|id| *id != self.bot_user);
-            reactions.extend(people.map(|id| UserReaction {
-                user: UserId(id.get()),
-                kind,
-            }));
+            reactions.extend(people.map(|id| UserReaction { user: UserId(id.get()), kind }));
         }
         Ok(reactions)
     }
@@ -174,10 +159,7 @@ impl DiscordIncidentChannel {
         message: CreateMessage,
         nonce: &str,
     ) -> Result<OwnMessage, DeliveryError> {
-        self.api
-            .create_message(channel_id(channel), message, nonce)
-            .await
-            .map_err(delivery_error)
+        self.api.create_message(channel_id(channel), message, nonce).await.map_err(delivery_error)
     }
 
     /// Passes each message of the request to `note`. They are known by its mark, among the bot's own messages newer than
@@ -194,11 +176,7 @@ impl DiscordIncidentChannel {
             after = message_id(MessageId(card.0.saturating_sub(1).max(1)));
         }
         loop {
-            let page = self
-                .api
-                .messages_after(channel, after)
-                .await
-                .map_err(delivery_error)?;
+            let page = self.api.messages_after(channel, after).await.map_err(delivery_error)?;
             for message in page.iter().filter(|message| message.is_by(self.bot_user)) {
                 if let Some(marked) = read_mark(&message.content, request) {
                     note(message, marked);

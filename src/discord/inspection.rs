@@ -24,12 +24,8 @@ const NEEDED_PERMISSIONS: [(Permissions, &str); 5] = [
 ];
 
 /// The kinds of channels that have no messages (Discord documentation, "Channel Types").
-const CHANNELS_WITHOUT_MESSAGES: [(u8, &str); 4] = [
-    (4, "a category"),
-    (14, "a directory"),
-    (15, "a forum"),
-    (16, "a media channel"),
-];
+const CHANNELS_WITHOUT_MESSAGES: [(u8, &str); 4] =
+    [(4, "a category"), (14, "a directory"), (15, "a forum"), (16, "a media channel")];
 
 /// Checks everything the bot needs on Discord. `access` are the access rules of all targets.
 pub async fn inspect(options: &DiscordOptions, access: &[&Access]) -> Vec<CheckResult> {
@@ -43,10 +39,7 @@ pub async fn inspect(options: &DiscordOptions, access: &[&Access]) -> Vec<CheckR
     };
     let bot_user = match api.current_user().await {
         Ok(user) => {
-            results.push(CheckResult::ok(
-                "token",
-                format!("it is that of the bot {}", user.username),
-            ));
+            results.push(CheckResult::ok("token", format!("it is that of the bot {}", user.username)));
             user.id
         }
         Err(error) => {
@@ -153,10 +146,7 @@ fn check_bot_in_channel(
             "Use the id of a channel of the configured guild in [discord] channels",
         );
     }
-    if let Some((_, kind)) = CHANNELS_WITHOUT_MESSAGES
-        .iter()
-        .find(|(kind, _)| *kind == channel.kind)
-    {
+    if let Some((_, kind)) = CHANNELS_WITHOUT_MESSAGES.iter().find(|(kind, _)| *kind == channel.kind) {
         return CheckResult::fail(
             what,
             format!("#{} is {kind}, which has no messages", channel.name),
@@ -170,10 +160,7 @@ fn check_bot_in_channel(
         .map(|(_, name)| name)
         .collect();
     if missing.is_empty() {
-        return CheckResult::ok(
-            what,
-            format!("the bot has every permission it needs in #{}", channel.name),
-        );
+        return CheckResult::ok(what, format!("the bot has every permission it needs in #{}", channel.name));
     }
     CheckResult::fail(
         what,
@@ -195,9 +182,7 @@ fn check_two_factor(guild: &GuildInfo) -> CheckResult {
 }
 
 fn check_roles(access: &[&Access], guild: &GuildInfo) -> Vec<CheckResult> {
-    let configured: BTreeSet<RoleId> = groups(access)
-        .flat_map(|group| group.roles.iter().copied())
-        .collect();
+    let configured: BTreeSet<RoleId> = groups(access).flat_map(|group| group.roles.iter().copied()).collect();
     let find = |id: RoleId| {
         let what = format!("role {id}");
         match guild.roles.iter().find(|role| role.id.get() == id.0) {
@@ -226,9 +211,7 @@ fn check_roles(access: &[&Access], guild: &GuildInfo) -> Vec<CheckResult> {
 
 /// Configured users who are not in the guild can neither request nor approve.
 async fn check_users(access: &[&Access], api: &ApiClient, guild: GuildId) -> Vec<CheckResult> {
-    let configured: BTreeSet<_> = groups(access)
-        .flat_map(|group| group.users.iter().copied())
-        .collect();
+    let configured: BTreeSet<_> = groups(access).flat_map(|group| group.users.iter().copied()).collect();
     let mut results = Vec::new();
     for id in configured {
         let what = format!("user {id}");
@@ -246,9 +229,7 @@ async fn check_users(access: &[&Access], api: &ApiClient, guild: GuildId) -> Vec
 }
 
 fn groups<'a>(access: &[&'a Access]) -> impl Iterator<Item = &'a AccessGroup> {
-    access
-        .iter()
-        .flat_map(|access| [&access.viewers, &access.requesters, &access.approvers])
+    access.iter().flat_map(|access| [&access.viewers, &access.requesters, &access.approvers])
 }
 
 fn cannot_access(kind: &str, id: u64, error: &ApiError) -> CheckResult {
@@ -320,16 +301,9 @@ mod tests {
 
     #[test]
     fn unencrypted_traffic_to_another_machine_is_a_warning() {
-        for api in [
-            "https://discord.com",
-            "http://127.0.0.1:8080",
-            "http://localhost:8080",
-        ] {
+        for api in ["https://discord.com", "http://127.0.0.1:8080", "http://localhost:8080"] {
             assert_eq!(check_encryption(api).status, CheckStatus::Ok, "{api}");
         }
-        assert_eq!(
-            check_encryption("http://simulator:8080").status,
-            CheckStatus::Warn
-        );
+        assert_eq!(check_encryption("http://simulator:8080").status, CheckStatus::Warn);
     }
 }

@@ -19,20 +19,15 @@ pub(super) fn channel_permissions(guild: &GuildInfo, channel: &GuildChannel, mem
         return Permissions::all();
     }
     // Discord applies the overwrites for @everyone, then those for all roles together, then those for the member.
-    let steps: [&dyn Fn(u64) -> bool; 3] = [
-        &|id| id == everyone,
-        &|id| id != everyone && has_role(id),
-        &|id| id == member.user.id.get(),
-    ];
+    let steps: [&dyn Fn(u64) -> bool; 3] =
+        [&|id| id == everyone, &|id| id != everyone && has_role(id), &|id| id == member.user.id.get()];
     steps.into_iter().fold(base, |permissions, applies_to| {
-        let overwrites = channel
-            .permission_overwrites
-            .iter()
-            .filter(|overwrite| applies_to(overwrite.id.get()));
-        let (allow, deny) = overwrites.fold(
-            (Permissions::empty(), Permissions::empty()),
-            |(allow, deny), overwrite| (allow | overwrite.allow, deny | overwrite.deny),
-        );
+        let overwrites =
+            channel.permission_overwrites.iter().filter(|overwrite| applies_to(overwrite.id.get()));
+        let (allow, deny) = overwrites
+            .fold((Permissions::empty(), Permissions::empty()), |(allow, deny), overwrite| {
+                (allow | overwrite.allow, deny | overwrite.deny)
+            });
         permissions.difference(deny) | allow
     })
 }
@@ -64,15 +59,8 @@ mod tests {
 
     #[test]
     fn a_member_has_the_permissions_of_everyone_and_of_their_roles() {
-        assert_eq!(
-            permissions(&json!([]), "8"),
-            Permissions::VIEW_CHANNEL | Permissions::SEND_MESSAGES
-        );
-        assert_eq!(
-            permissions(&json!([]), "9"),
-            Permissions::all(),
-            "the owner has all permissions"
-        );
+        assert_eq!(permissions(&json!([]), "8"), Permissions::VIEW_CHANNEL | Permissions::SEND_MESSAGES);
+        assert_eq!(permissions(&json!([]), "9"), Permissions::all(), "the owner has all permissions");
     }
 
     #[test]

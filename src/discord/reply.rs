@@ -86,15 +86,11 @@ impl InteractionReply {
         let deferred = match self.visibility {
             ReplyVisibility::InPlace => {
                 let acknowledge = CreateInteractionResponse::Acknowledge;
-                self.first_answer_client()
-                    .respond(self.interaction, &self.token, &acknowledge)
-                    .await
+                self.first_answer_client().respond(self.interaction, &self.token, &acknowledge).await
             }
             ReplyVisibility::Public | ReplyVisibility::Ephemeral => {
                 let is_ephemeral = self.visibility == ReplyVisibility::Ephemeral;
-                self.first_answer_client()
-                    .defer(self.interaction, &self.token, is_ephemeral)
-                    .await
+                self.first_answer_client().defer(self.interaction, &self.token, is_ephemeral).await
             }
         };
         match deferred {
@@ -133,9 +129,7 @@ impl InteractionReply {
                 };
                 let api = self.first_answer_client();
                 if fetch {
-                    message = api
-                        .respond_and_fetch(self.interaction, &self.token, &response)
-                        .await?;
+                    message = api.respond_and_fetch(self.interaction, &self.token, &response).await?;
                 } else {
                     api.respond(self.interaction, &self.token, &response).await?;
                 }
@@ -148,20 +142,14 @@ impl InteractionReply {
                 {
                     warn!(%error, "could not delete a deferral; the answer is sent anyway");
                 }
-                self.api
-                    .follow_up(self.application, &self.token, &body.into_followup())
-                    .await?;
+                self.api.follow_up(self.application, &self.token, &body.into_followup()).await?;
             }
             ReplyState::Deferred => {
-                self.api
-                    .edit_original(self.application, &self.token, &body.into_response_edit())
-                    .await?;
+                self.api.edit_original(self.application, &self.token, &body.into_response_edit()).await?;
             }
             ReplyState::Answered { .. } => return Ok(None),
         }
-        *state = ReplyState::Answered {
-            was_deferred: *state == ReplyState::Deferred,
-        };
+        *state = ReplyState::Answered { was_deferred: *state == ReplyState::Deferred };
         Ok(message)
     }
 

@@ -45,9 +45,6 @@ impl Responder for CommandResponder {
     }
 
     async fn refuse(&self, refusal: &Refusal) -> Result<(), DeliveryError> {
-        self.reply
-            .send(notices::refusal(refusal, &self.render_config))
-            .await
-            .map_err(delivery_error)
+        self.reply.send(notices::refusal(refusal, &self.render_config)).await.map_err(delivery_error)
     }
 }

@@ -32,9 +32,7 @@ pub fn parse(text: &str) -> Option<ReactionType> {
     };
     let (name, id) = inner.split_once(':')?;
     let is_name = (2..=32).contains(&name.len())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     let is_number = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
     let id: u64 = id.parse().ok().filter(|&id| id != 0)?;
     (is_name && is_number).then(|| ReactionType::Custom {
@@ -75,9 +73,7 @@ fn is_same(ours: &ReactionType, theirs: &ReactionType) -> bool {
         (ReactionType::Custom { id: ours, .. }, ReactionType::Custom { id: theirs, .. }) => ours == theirs,
         (ReactionType::Unicode(ours), ReactionType::Unicode(theirs)) => {
             let significant = |c: &char| *c != VARIATION_SELECTOR;
-            ours.chars()
-                .filter(significant)
-                .eq(theirs.chars().filter(significant))
+            ours.chars().filter(significant).eq(theirs.chars().filter(significant))
         }
         _ => false,
     }
@@ -93,12 +89,8 @@ mod tests {
 
     #[test]
     fn a_unicode_emoji_is_the_same_with_and_without_its_variation_selector() {
-        for (one, other) in [
-            ("✅", "✅\u{fe0f}"),
-            ("☠", "☠\u{fe0f}"),
-            ("❤\u{fe0f}", "❤"),
-            ("✔️", "✔"),
-        ] {
+        for (one, other) in [("✅", "✅\u{fe0f}"), ("☠", "☠\u{fe0f}"), ("❤\u{fe0f}", "❤"), ("✔️", "✔")]
+        {
             let vote_emoji = VoteEmoji::parse(one, "👎").expect(one);
             for same in [one, other] {
                 assert_eq!(vote_emoji.vote(&unicode(same)), Some(Vote::Approve), "{same}");

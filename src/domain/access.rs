@@ -77,26 +77,16 @@ mod tests {
 
     #[test]
     fn a_bot_is_in_no_group_whatever_its_roles() {
-        let bot = Person {
-            bot: true,
-            timed_out_until: None,
-            ..person(1, &[10])
-        };
-        let access = Access {
-            viewers: group(&[10], &[1]),
-            ..Access::default()
-        };
+        let bot = Person { bot: true, timed_out_until: None, ..person(1, &[10]) };
+        let access = Access { viewers: group(&[10], &[1]), ..Access::default() };
         assert!(access.may_view(&person(1, &[10])));
         assert!(!access.may_view(&bot));
     }
 
     #[test]
     fn who_may_do_what() {
-        let access = Access {
-            viewers: group(&[1], &[]),
-            requesters: group(&[2], &[]),
-            approvers: group(&[3], &[]),
-        };
+        let access =
+            Access { viewers: group(&[1], &[]), requesters: group(&[2], &[]), approvers: group(&[3], &[]) };
         // role -> view, request, approve
         for (role, expected) in [
             (1, [true, false, false]),
@@ -105,11 +95,7 @@ mod tests {
             (4, [false, false, false]),
         ] {
             let person = person(7, &[role]);
-            let may = [
-                access.may_view(&person),
-                access.may_request(&person),
-                access.may_approve(&person),
-            ];
+            let may = [access.may_view(&person), access.may_request(&person), access.may_approve(&person)];
             assert_eq!(may, expected, "role {role}");
         }
     }

@@ -30,9 +30,8 @@ pub fn status<'a>(
     if snapshot.hidden_pids.contains(&pid) {
         return BindingStatus::Hidden;
     }
-    let session = snapshot
-        .find(pid)
-        .filter(|session| session.backend_start == backend.identity.backend_start);
+    let session =
+        snapshot.find(pid).filter(|session| session.backend_start == backend.identity.backend_start);
     let Some(session) = session else {
         return BindingStatus::Lapsed(format!("session {pid} ended by itself"));
     };

@@ -127,9 +127,7 @@ pub fn create_request<'a>(
         return Err(CreationError::ReasonMissing);
     }
     if let Some(obstacle) = &context.snapshot.signal_obstacle {
-        return Err(CreationError::NoSignalRight {
-            obstacle: obstacle.clone(),
-        });
+        return Err(CreationError::NoSignalRight { obstacle: obstacle.clone() });
     }
     let locks = LockGraph::from_snapshot(context.snapshot);
     let mut backends: Vec<RequestedBackend> = Vec::with_capacity(new.sessions.len());
@@ -153,10 +151,7 @@ pub fn create_request<'a>(
         expires_at: context.now.plus(context.policy.expires_after),
         backends,
     };
-    if let Some(same) = open
-        .clone()
-        .find(|request| is_covered(&details, &request.details))
-    {
+    if let Some(same) = open.clone().find(|request| is_covered(&details, &request.details)) {
         return Err(CreationError::Duplicate {
             request: same.id,
             channel: same.details.channel,
@@ -175,10 +170,7 @@ fn requested_backend(
 ) -> Result<RequestedBackend, CreationError> {
     let (session, worker) = find_session(context.snapshot, selector)?;
     if let Some(rule) = context.policy.protection.matching_rule(session) {
-        return Err(CreationError::Protected {
-            pid: selector.pid,
-            rule,
-        });
+        return Err(CreationError::Protected { pid: selector.pid, rule });
     }
     if action == Action::Cancel && session.state.is_hidden() {
         return Err(CreationError::Hidden { pid: selector.pid });
@@ -203,19 +195,13 @@ fn find_session<'a>(
 ) -> Result<(&'a Session, Option<Pid>), CreationError> {
     let pid = selector.pid;
     if snapshot.own_pid == Some(pid) {
-        return Err(CreationError::Protected {
-            pid,
-            rule: ProtectionRule::Own,
-        });
+        return Err(CreationError::Protected { pid, rule: ProtectionRule::Own });
     }
     if snapshot.hidden_pids.contains(&pid) {
         return Err(CreationError::Hidden { pid });
     }
     let session = snapshot.find(pid).ok_or(CreationError::NoSuchBackend { pid })?;
-    if selector
-        .backend_start
-        .is_some_and(|start| start != session.backend_start)
-    {
+    if selector.backend_start.is_some_and(|start| start != session.backend_start) {
         return Err(CreationError::Replaced { pid });
     }
     if session.backend_type != BackendType::ParallelWorker {
@@ -224,10 +210,7 @@ fn find_session<'a>(
     let leader = session.leader_pid.and_then(|leader| snapshot.find(leader));
     leader
         .map(|leader| (leader, Some(pid)))
-        .ok_or(CreationError::LeaderGone {
-            pid,
-            leader: session.leader_pid,
-        })
+        .ok_or(CreationError::LeaderGone { pid, leader: session.leader_pid })
 }
 
 /// Whether an open request already asks for all that `new` asks for.
@@ -241,9 +224,7 @@ fn is_covered(new: &RequestDetails, open: &RequestDetails) -> bool {
         && new.target == open.target
         && new.server == open.server
         && new.backends.iter().all(|new_backend| {
-            open.backends
-                .iter()
-                .any(|open_backend| is_same(&new_backend.identity, &open_backend.identity))
+            open.backends.iter().any(|open_backend| is_same(&new_backend.identity, &open_backend.identity))
         })
 }
 
@@ -254,23 +235,15 @@ fn check_limits<'a>(
 ) -> Result<(), CreationError> {
     let limits = context.limits;
     let is_reached = |count: usize, limit: u32| u32::try_from(count).is_ok_and(|count| count >= limit);
-    let own = open
-        .clone()
-        .filter(|request| request.details.requester == details.requester);
+    let own = open.clone().filter(|request| request.details.requester == details.requester);
     if is_reached(own.count(), limits.open_requests_per_user) {
-        return Err(CreationError::OpenLimitPerUserReached {
-            limit: limits.open_requests_per_user,
-        });
+        return Err(CreationError::OpenLimitPerUserReached { limit: limits.open_requests_per_user });
     }
     if is_reached(open.count(), limits.open_requests) {
-        return Err(CreationError::OpenLimitReached {
-            limit: limits.open_requests,
-        });
+        return Err(CreationError::OpenLimitReached { limit: limits.open_requests });
     }
     if is_reached(details.backends.len() - 1, context.signal_budget) {
-        return Err(CreationError::SignalLimitReached {
-            limit: limits.signals_per_hour,
-        });
+        return Err(CreationError::SignalLimitReached { limit: limits.signals_per_hour });
     }
     Ok(())
 }

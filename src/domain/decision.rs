@@ -94,10 +94,7 @@ pub struct Decision {
 
 impl From<RequestEvent> for Decision {
     fn from(event: RequestEvent) -> Self {
-        Self {
-            events: vec![event],
-            notify: Vec::new(),
-        }
+        Self { events: vec![event], notify: Vec::new() }
     }
 }
 
@@ -112,15 +109,8 @@ pub fn decide(request: &Request, command: RequestCommand<'_>, context: DecisionC
         }
         (RequestState::Open, command) => decide_open(request, command, context),
         (_, RequestCommand::Approve { by, source } | RequestCommand::Deny { by, source }) => {
-            let reason = if by.bot {
-                RefusalReason::Bot
-            } else {
-                RefusalReason::Closed
-            };
-            Decision {
-                notify: Vec::new(),
-                ..refuse_attempt(request, by, reason, source)
-            }
+            let reason = if by.bot { RefusalReason::Bot } else { RefusalReason::Closed };
+            Decision { notify: Vec::new(), ..refuse_attempt(request, by, reason, source) }
         }
         _ => Decision::default(),
     }
@@ -130,14 +120,8 @@ fn decide_open(request: &Request, command: RequestCommand<'_>, context: Decision
     let is_expired = request.has_expired(context.now);
     match command {
         RequestCommand::Approve { by, .. } | RequestCommand::Deny { by, .. } if is_expired => {
-            let attempt = RequestEvent::AttemptRefused {
-                actor: by.id,
-                why: RefusalReason::Expired,
-            };
-            Decision {
-                events: vec![attempt, expiry()],
-                notify: Vec::new(),
-            }
+            let attempt = RequestEvent::AttemptRefused { actor: by.id, why: RefusalReason::Expired };
+            Decision { events: vec![attempt, expiry()], notify: Vec::new() }
         }
         RequestCommand::Approve { by, source } => approve(request, by, source, context),
         RequestCommand::Deny { by, source } => deny(request, by, source, context),
@@ -185,10 +169,7 @@ fn approve(request: &Request, by: &Person, source: ReactionSource, context: Deci
     if request.approvals_needed() == 1 {
         events.extend(execution(request, approvers, context));
     }
-    Decision {
-        events,
-        notify: Vec::new(),
-    }
+    Decision { events, notify: Vec::new() }
 }
 
 /// Why a person's approving reaction does not count, if it does not.
@@ -267,16 +248,11 @@ fn confirm_quorum(request: &Request, check: &QuorumCheck, context: DecisionConte
     let (confirmed, removed): (Vec<_>, Vec<_>) = checked.partition(may_still);
     let mut events: Vec<_> = removals(removed).collect();
     events.extend(execution(request, confirmed, context));
-    Decision {
-        events,
-        notify: Vec::new(),
-    }
+    Decision { events, notify: Vec::new() }
 }
 
 fn removals(users: Vec<UserId>) -> impl Iterator<Item = RequestEvent> {
-    users
-        .into_iter()
-        .map(|actor| RequestEvent::ApprovalRemoved { actor })
+    users.into_iter().map(|actor| RequestEvent::ApprovalRemoved { actor })
 }
 
 /// The event that executes a request on which `approvers` agree, if they are enough, or that ends it instead.
@@ -312,21 +288,11 @@ fn refuse_attempt(request: &Request, by: &Person, reason: RefusalReason, source:
     }
     let is_notified = recorded == 0 && reason != RefusalReason::Bot;
     Decision {
-        events: vec![RequestEvent::AttemptRefused {
-            actor: by.id,
-            why: reason,
-        }],
-        notify: if is_notified {
-            vec![(by.id, reason)]
-        } else {
-            Vec::new()
-        },
+        events: vec![RequestEvent::AttemptRefused { actor: by.id, why: reason }],
+        notify: if is_notified { vec![(by.id, reason)] } else { Vec::new() },
     }
 }
 
 fn expiry() -> RequestEvent {
-    RequestEvent::Finished(Resolution::without_signal(
-        Outcome::Expired,
-        "nobody decided in time",
-    ))
+    RequestEvent::Finished(Resolution::without_signal(Outcome::Expired, "nobody decided in time"))
 }

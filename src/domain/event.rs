@@ -170,9 +170,7 @@ impl RequestDetails {
     /// How many sessions wait for those of the request, directly or through others. A session that waits for two of
     /// them counts twice.
     pub fn waiters(&self) -> u32 {
-        self.backends
-            .iter()
-            .fold(0, |sum, backend| sum.saturating_add(backend.waiters))
+        self.backends.iter().fold(0, |sum, backend| sum.saturating_add(backend.waiters))
     }
 }
 
@@ -216,10 +214,7 @@ impl Resolution {
     /// The same, closed by a person.
     #[must_use]
     pub fn closed_by(self, actor: UserId) -> Self {
-        Self {
-            actor: Some(actor),
-            ..self
-        }
+        Self { actor: Some(actor), ..self }
     }
 
     /// Whether it states one outcome for each session of `details`, and itself the outcome that follows from them.
@@ -227,10 +222,7 @@ impl Resolution {
         let can_end_a_session = |outcome: Outcome| outcome.needs_execution() && outcome != Outcome::Mixed;
         let resolved = self.backends.iter().map(|backend| backend.pid);
         resolved.eq(details.backends.iter().map(|backend| backend.identity.pid))
-            && self
-                .backends
-                .iter()
-                .all(|backend| can_end_a_session(backend.outcome))
+            && self.backends.iter().all(|backend| can_end_a_session(backend.outcome))
             && self.outcome == common_outcome(&self.backends)
     }
 }
@@ -251,10 +243,7 @@ fn summary(backends: &[BackendResolution]) -> String {
     }
     let outcomes: BTreeSet<_> = backends.iter().map(|backend| backend.outcome).collect();
     let counts = outcomes.into_iter().map(|outcome| {
-        let count = backends
-            .iter()
-            .filter(|backend| backend.outcome == outcome)
-            .count();
+        let count = backends.iter().filter(|backend| backend.outcome == outcome).count();
         format!("{count} {}", outcome.headline().to_lowercase())
     });
     counts.collect::<Vec<_>>().join(", ")
@@ -271,9 +260,7 @@ impl Action {
 
     /// From its name in the ledger.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Cancel, Self::Terminate]
-            .into_iter()
-            .find(|action| action.name() == name)
+        [Self::Cancel, Self::Terminate].into_iter().find(|action| action.name() == name)
     }
 }
 
@@ -289,9 +276,7 @@ impl Binding {
 
     /// From its name in the ledger.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Query, Self::Transaction, Self::Session]
-            .into_iter()
-            .find(|binding| binding.name() == name)
+        [Self::Query, Self::Transaction, Self::Session].into_iter().find(|binding| binding.name() == name)
     }
 }
 

@@ -17,10 +17,7 @@ impl TryFrom<i64> for Pid {
     type Error = InvalidPid;
 
     fn try_from(number: i64) -> Result<Self, InvalidPid> {
-        i32::try_from(number)
-            .ok()
-            .and_then(Self::new)
-            .ok_or(InvalidPid(number))
+        i32::try_from(number).ok().and_then(Self::new).ok_or(InvalidPid(number))
     }
 }
 
@@ -43,12 +40,7 @@ impl fmt::Display for Pid {
 
 impl fmt::Display for InvalidPid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "There is no pid {}: a pid is a whole number from 1 to {}",
-            self.0,
-            i32::MAX
-        )
+        write!(f, "There is no pid {}: a pid is a whole number from 1 to {}", self.0, i32::MAX)
     }
 }
 

@@ -116,10 +116,7 @@ impl Outcome {
 
     /// Whether only an execution can end so; the others close an open request.
     pub const fn needs_execution(self) -> bool {
-        !matches!(
-            self,
-            Self::Denied | Self::Withdrawn | Self::Expired | Self::Lapsed | Self::Limited
-        )
+        !matches!(self, Self::Denied | Self::Withdrawn | Self::Expired | Self::Lapsed | Self::Limited)
     }
 }
 
@@ -141,11 +138,7 @@ mod tests {
             assert_eq!(Outcome::from_name(outcome.name()), Some(outcome));
         }
         assert_eq!(
-            Outcome::ALL
-                .into_iter()
-                .map(Outcome::headline)
-                .collect::<BTreeSet<_>>()
-                .len(),
+            Outcome::ALL.into_iter().map(Outcome::headline).collect::<BTreeSet<_>>().len(),
             Outcome::ALL.len()
         );
         assert_eq!(Outcome::from_name("executed"), None);
@@ -153,19 +146,10 @@ mod tests {
 
     #[test]
     fn only_people_time_limits_and_the_session_itself_end_a_request_that_was_not_executed() {
-        let without: Vec<_> = Outcome::ALL
-            .into_iter()
-            .filter(|outcome| !outcome.needs_execution())
-            .collect();
+        let without: Vec<_> = Outcome::ALL.into_iter().filter(|outcome| !outcome.needs_execution()).collect();
         assert_eq!(
             without,
-            [
-                Outcome::Limited,
-                Outcome::Denied,
-                Outcome::Withdrawn,
-                Outcome::Expired,
-                Outcome::Lapsed
-            ]
+            [Outcome::Limited, Outcome::Denied, Outcome::Withdrawn, Outcome::Expired, Outcome::Lapsed]
         );
     }
 }

@@ -42,9 +42,7 @@ impl ProtectionRules {
             BackendType::Client => {}
             BackendType::WalSender => return Some(ProtectionRule::Replication),
             kind => {
-                return Some(ProtectionRule::NotAClient {
-                    kind: kind.name().to_owned(),
-                });
+                return Some(ProtectionRule::NotAClient { kind: kind.name().to_owned() });
             }
         }
         if session.is_superuser {
@@ -62,10 +60,7 @@ impl ProtectionRules {
 
 fn first_match(field: &'static str, patterns: &[Regex], text: &str) -> Option<ProtectionRule> {
     let found = patterns.iter().find(|pattern| pattern.is_match(text))?;
-    Some(ProtectionRule::Pattern {
-        field,
-        pattern: found.as_str().to_owned(),
-    })
+    Some(ProtectionRule::Pattern { field, pattern: found.as_str().to_owned() })
 }
 
 impl fmt::Display for ProtectionRule {

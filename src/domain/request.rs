@@ -34,11 +34,7 @@ pub enum RequestState {
     /// Decided; the signals may be on their way.
     Executing { approvers: Vec<UserId> },
     /// Over. `approvers` is empty if it was not executed.
-    Ended {
-        resolution: Resolution,
-        at: Timestamp,
-        approvers: Vec<UserId>,
-    },
+    Ended { resolution: Resolution, at: Timestamp, approvers: Vec<UserId> },
 }
 
 /// A record that cannot follow those before it.
@@ -107,12 +103,7 @@ impl Request {
 
     /// The state after `event`, which happened at `at`.
     pub fn evolve(mut self, event: &RequestEvent, at: Timestamp) -> Result<Self, InvalidTransition> {
-        let invalid = |reason| {
-            Err(InvalidTransition {
-                request: self.id,
-                reason,
-            })
-        };
+        let invalid = |reason| Err(InvalidTransition { request: self.id, reason });
         match (&self.state, event) {
             (_, RequestEvent::Requested(_)) => return invalid("it was requested twice"),
             (_, RequestEvent::Posted { message }) => self.card = Some(*message),
@@ -136,9 +127,7 @@ impl Request {
                 if !self.is_quorum(approvers) {
                     return invalid("it was executed without enough approvals");
                 }
-                self.state = RequestState::Executing {
-                    approvers: approvers.clone(),
-                };
+                self.state = RequestState::Executing { approvers: approvers.clone() };
             }
             (RequestState::Open, RequestEvent::Finished(resolution)) => {
                 // A ledger that was set back does not know whether the request was executed.
@@ -147,21 +136,15 @@ impl Request {
                 if is_executed || !resolution.backends.is_empty() {
                     return invalid("it ended as if executed, and was not");
                 }
-                self.state = RequestState::Ended {
-                    resolution: resolution.clone(),
-                    at,
-                    approvers: Vec::new(),
-                };
+                self.state =
+                    RequestState::Ended { resolution: resolution.clone(), at, approvers: Vec::new() };
             }
             (RequestState::Executing { approvers }, RequestEvent::Finished(resolution)) => {
                 if !resolution.is_execution_of(&self.details) {
                     return invalid("it was executed, and its end does not fit its sessions");
                 }
-                self.state = RequestState::Ended {
-                    resolution: resolution.clone(),
-                    at,
-                    approvers: approvers.clone(),
-                };
+                self.state =
+                    RequestState::Ended { resolution: resolution.clone(), at, approvers: approvers.clone() };
             }
             (RequestState::Executing { .. }, _) => return invalid("it was already being executed"),
             (RequestState::Ended { .. }, _) => return invalid("it had already ended"),

@@ -112,11 +112,7 @@ impl Session {
 
     /// How long its query has been running at `now`; `None` when none is running.
     pub fn query_age(&self, now: Timestamp) -> Option<Duration> {
-        self.state
-            .is_running()
-            .then_some(self.query_start)
-            .flatten()
-            .map(|start| now.duration_since(start))
+        self.state.is_running().then_some(self.query_start).flatten().map(|start| now.duration_since(start))
     }
 
     /// How long it has been in its state at `now`.

@@ -29,19 +29,13 @@ pub enum SessionChange {
 pub fn material_changes(before: &Observation, after: &Observation) -> Vec<SessionChange> {
     let mut found = Vec::new();
     if before.session.query_start != after.session.query_start {
-        found.push(SessionChange::Query {
-            before: before.session.query.clone(),
-        });
+        found.push(SessionChange::Query { before: before.session.query.clone() });
     }
     if before.session.state != after.session.state {
-        found.push(SessionChange::State {
-            before: before.session.state,
-        });
+        found.push(SessionChange::State { before: before.session.state });
     }
     if before.waiters != after.waiters {
-        found.push(SessionChange::Waiters {
-            before: before.waiters,
-        });
+        found.push(SessionChange::Waiters { before: before.waiters });
     }
     found
 }

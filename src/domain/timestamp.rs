@@ -33,19 +33,13 @@ impl Timestamp {
     /// The time `span` after this one, at most the latest there is.
     #[must_use]
     pub fn plus(self, span: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)),
-        )
+        Self(self.0.saturating_add(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)))
     }
 
     /// The time `span` before this one, at least the earliest there is.
     #[must_use]
     pub fn minus(self, span: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_sub(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)),
-        )
+        Self(self.0.saturating_sub(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)))
     }
 }
 
@@ -57,10 +51,7 @@ mod tests {
     fn a_span_between_clocks_that_disagree_is_zero_rather_than_negative() {
         let earlier = Timestamp::from_micros(5);
         assert_eq!(earlier.duration_since(Timestamp::from_micros(9)), Duration::ZERO);
-        assert_eq!(
-            Timestamp::from_micros(9).duration_since(earlier),
-            Duration::from_micros(4)
-        );
+        assert_eq!(Timestamp::from_micros(9).duration_since(earlier), Duration::from_micros(4));
     }
 
     #[test]

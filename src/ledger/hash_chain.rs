@@ -49,10 +49,7 @@ pub enum ChainError {
 
 impl Default for ChainTail {
     fn default() -> Self {
-        Self {
-            seq: 0,
-            hash: "0".repeat(64),
-        }
+        Self { seq: 0, hash: "0".repeat(64) }
     }
 }
 
@@ -109,10 +106,7 @@ impl ChainTail {
 pub fn read(seq: u64, line: &str) -> Result<VerifiedRecord, ChainError> {
     let decoded = record::decode(line)?;
     if decoded.seq != seq {
-        return Err(ChainError::Misplaced {
-            stored: seq,
-            says: decoded.seq,
-        });
+        return Err(ChainError::Misplaced { stored: seq, says: decoded.seq });
     }
     Ok(acknowledged(decoded))
 }

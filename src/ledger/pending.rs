@@ -18,11 +18,7 @@ pub enum PendingState {
 
 impl PendingState {
     pub fn from_undelivered(is_undelivered: bool) -> Self {
-        if is_undelivered {
-            Self::Undelivered
-        } else {
-            Self::Pending
-        }
+        if is_undelivered { Self::Undelivered } else { Self::Pending }
     }
 }
 

@@ -63,12 +63,8 @@ impl ActiveReplica {
         let ledger = self.leadership.ledger();
         let starting = async {
             loop {
-                let start = Engine::start(
-                    Arc::clone(&ledger),
-                    channel.clone(),
-                    clock.clone(),
-                    targets.clone(),
-                );
+                let start =
+                    Engine::start(Arc::clone(&ledger), channel.clone(), clock.clone(), targets.clone());
                 match start.await {
                     Err(error @ (LedgerError::NotRecorded(_) | LedgerError::Uncertain(_))) => {
                         warn!(?error, "the ledger cannot be read; trying again");
@@ -90,11 +86,7 @@ impl ActiveReplica {
         let engine_handle = EngineHandle::new(targets, inbox);
         let mut engine = tokio::spawn(engine.run());
         let (mut connection, is_in_guild) = bot.connect(engine_handle.clone(), ledger);
-        tokio::spawn(forward_gateway_state(
-            connection.connected(),
-            is_in_guild,
-            self.gateway.clone(),
-        ));
+        tokio::spawn(forward_gateway_state(connection.connected(), is_in_guild, self.gateway.clone()));
 
         let stopped = tokio::select! {
             () = self.leadership.lost() => return Ok(ReplicaExit::Deposed),

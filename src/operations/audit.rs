@@ -34,10 +34,7 @@ pub enum AuditVerdict {
     /// follows from it.
     Misled { seq: u64, problem: String },
     /// The chain is consistent, but ends before the last acknowledged record.
-    Short {
-        last: ChainTail,
-        acknowledged: ChainTail,
-    },
+    Short { last: ChainTail, acknowledged: ChainTail },
     /// The chain is consistent, but does not contain the expected record.
     Missing { last: ChainTail, expected: String },
 }
@@ -77,9 +74,7 @@ pub fn verify(reader: &mut dyn LedgerReader, expect: Option<&str>) -> anyhow::Re
     }
     let mut has_expected = expect.is_none_or(|hash| hash.eq_ignore_ascii_case(&tail.hash));
     loop {
-        let rows = reader
-            .records_after(tail.seq)
-            .context("the ledger cannot be read")?;
+        let rows = reader.records_after(tail.seq).context("the ledger cannot be read")?;
         if rows.is_empty() {
             break;
         }
@@ -105,14 +100,8 @@ pub fn verify(reader: &mut dyn LedgerReader, expect: Option<&str>) -> anyhow::Re
         }
     }
     Ok(match expect {
-        _ if !has_acknowledged => AuditVerdict::Short {
-            last: tail,
-            acknowledged,
-        },
-        Some(hash) if !has_expected => AuditVerdict::Missing {
-            last: tail,
-            expected: hash.to_owned(),
-        },
+        _ if !has_acknowledged => AuditVerdict::Short { last: tail, acknowledged },
+        Some(hash) if !has_expected => AuditVerdict::Missing { last: tail, expected: hash.to_owned() },
         _ => match unlisted {
             Some((seq, problem)) => AuditVerdict::Misled { seq, problem },
             None => AuditVerdict::Intact(tail),
@@ -142,18 +131,11 @@ fn wrongly_listed(
     open: &BTreeMap<u64, u64>,
     last: u64,
 ) -> Option<(u64, String)> {
-    let missing = open
-        .iter()
-        .find(|(request, _)| listed.get(request) != Some(&PendingState::Pending));
+    let missing = open.iter().find(|(request, _)| listed.get(request) != Some(&PendingState::Pending));
     if let Some((request, seq)) = missing {
-        return Some((
-            *seq,
-            format!("request {request} has not ended, and is not listed as open"),
-        ));
+        return Some((*seq, format!("request {request} has not ended, and is not listed as open")));
     }
-    let mut pending = listed
-        .iter()
-        .filter(|(_, state)| **state == PendingState::Pending);
+    let mut pending = listed.iter().filter(|(_, state)| **state == PendingState::Pending);
     let ended = pending.find(|(request, _)| !open.contains_key(request));
     ended.map(|(request, _)| (last, format!("request {request} is listed as open, and is not")))
 }
@@ -169,10 +151,9 @@ impl fmt::Display for AuditVerdict {
         match self {
             Self::Intact(last) => write!(f, "intact: {}", end(last)),
             Self::Broken { seq, broken } => write!(f, "broken at record {seq}: {broken}"),
-            Self::Misled { seq, problem } => write!(
-                f,
-                "broken beside record {seq}: {problem}: the list of pending requests was changed"
-            ),
+            Self::Misled { seq, problem } => {
+                write!(f, "broken beside record {seq}: {problem}: the list of pending requests was changed")
+            }
             Self::Short { last, acknowledged } => write!(
                 f,
                 "broken after record {}: the last acknowledged record, {acknowledged}, is missing: records were cut off or \
@@ -212,9 +193,7 @@ impl ExportFilter {
         let head: RecordHead = serde_json::from_str(&row.line).with_context(unreadable)?;
         let at = time::read(&head.at).with_context(unreadable)?;
         let is_recent = self.since.is_none_or(|since| at >= since);
-        let is_of_request = self
-            .request
-            .is_none_or(|RequestId(wanted)| head.request == Some(wanted));
+        let is_of_request = self.request.is_none_or(|RequestId(wanted)| head.request == Some(wanted));
         Ok(is_recent && is_of_request)
     }
 }

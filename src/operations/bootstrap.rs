@@ -27,10 +27,7 @@ const GAUGE_INTERVAL: Duration = Duration::from_secs(1);
 /// Starts to connect to every target.
 pub fn open_targets(settings: &Settings) -> BTreeMap<String, Arc<PostgresTarget>> {
     let signalling = settings.limits.confirm_within + SIGNALLING_EXTRA;
-    let timeouts = StatementTimeouts {
-        listing: LISTING_TIMEOUT,
-        signalling,
-    };
+    let timeouts = StatementTimeouts { listing: LISTING_TIMEOUT, signalling };
     settings
         .targets
         .iter()
@@ -50,29 +47,16 @@ pub fn target_registry(
 ) -> TargetRegistry {
     let targets_with_policies = settings.targets.iter().filter_map(|config| {
         let target: Arc<dyn Target> = targets.get(&config.name)?.clone();
-        Some((
-            config.name.clone(),
-            TargetWithPolicy {
-                target,
-                policy: Arc::new(config.policy.clone()),
-            },
-        ))
+        Some((config.name.clone(), TargetWithPolicy { target, policy: Arc::new(config.policy.clone()) }))
     });
-    TargetRegistry {
-        targets: targets_with_policies.collect(),
-        limits: settings.limits,
-    }
+    TargetRegistry { targets: targets_with_policies.collect(), limits: settings.limits }
 }
 
 /// Updates the metric of each target's connection until it is cancelled.
 pub async fn update_target_gauges(targets: BTreeMap<String, Arc<PostgresTarget>>) {
     loop {
         for (name, target) in &targets {
-            let up = if matches!(target.status(), TargetStatus::Up(_)) {
-                1.0
-            } else {
-                0.0
-            };
+            let up = if matches!(target.status(), TargetStatus::Up(_)) { 1.0 } else { 0.0 };
             gauge!("killgate_target_up", "target" => name.clone()).set(up);
         }
         tokio::time::sleep(GAUGE_INTERVAL).await;

@@ -17,10 +17,8 @@ pub fn health(http: Option<SocketAddr>, ready: bool) -> anyhow::Result<bool> {
         .enable_all()
         .build()
         .context("the runtime cannot be started")?;
-    let (is_healthy, answer) = runtime.block_on(ask(
-        local_address(address),
-        if ready { "readyz" } else { "healthz" },
-    ))?;
+    let (is_healthy, answer) =
+        runtime.block_on(ask(local_address(address), if ready { "readyz" } else { "healthz" }))?;
     println!("{}", answer.trim_end());
     Ok(is_healthy)
 }

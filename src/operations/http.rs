@@ -65,9 +65,7 @@ pub fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let listener = TcpListener::bind(address).with_context(|| {
         format!("[http] listen: cannot listen on {address}; choose another address, or stop the program that uses it")
     })?;
-    listener
-        .set_nonblocking(true)
-        .with_context(|| format!("[http] listen: cannot listen on {address}"))?;
+    listener.set_nonblocking(true).with_context(|| format!("[http] listen: cannot listen on {address}"))?;
     Ok(listener)
 }
 
@@ -81,10 +79,7 @@ pub fn serve_in_background(listener: TcpListener, sources: HealthSources) -> any
         let _context = runtime.enter();
         tokio::net::TcpListener::from_std(listener).context("[http] listen")?
     };
-    let server = Arc::new(HealthServer {
-        sources,
-        last_probe: Mutex::default(),
-    });
+    let server = Arc::new(HealthServer { sources, last_probe: Mutex::default() });
     std::thread::Builder::new()
         .name("http".to_owned())
         .spawn(move || runtime.block_on(serve(listener, server)))
@@ -134,16 +129,11 @@ impl HealthServer {
     async fn respond(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         let path = request.uri().path();
         if !["/healthz", "/readyz", "/metrics"].contains(&path) {
-            return text(
-                StatusCode::NOT_FOUND,
-                "there are /healthz, /readyz and /metrics\n",
-            );
+            return text(StatusCode::NOT_FOUND, "there are /healthz, /readyz and /metrics\n");
         }
         if ![Method::GET, Method::HEAD].contains(request.method()) {
             let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
-            response
-                .headers_mut()
-                .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return response;
         }
         match path {
@@ -203,9 +193,9 @@ impl HealthServer {
         let result = match timeout(PROBE_TIMEOUT, probe).await {
             Ok(Ok(result)) => result,
             Ok(Err(error)) => Err(LedgerError::NotRecorded(error.into())),
-            Err(_) => Err(LedgerError::NotRecorded(anyhow::anyhow!(
-                "it has not answered after {PROBE_TIMEOUT:?}"
-            ))),
+            Err(_) => {
+                Err(LedgerError::NotRecorded(anyhow::anyhow!("it has not answered after {PROBE_TIMEOUT:?}")))
+            }
         };
         let result = result.map_err(|error| format!("{:#}", anyhow::Error::new(error)));
         *last_probe = Some((Instant::now(), result.clone()));

@@ -77,10 +77,7 @@ impl Leadership {
         match timeout(RESIGN_TIMEOUT, ledger.resign()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                warn!(
-                    ?error,
-                    "could not resign; the other replicas will notice the stop"
-                );
+                warn!(?error, "could not resign; the other replicas will notice the stop");
             }
             Err(_) => warn!("could not resign in time; the other replicas will notice the stop"),
         }

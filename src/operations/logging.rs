@@ -31,9 +31,7 @@ pub enum LogFormat {
 }
 
 /// Bounds of the histograms' buckets, in seconds.
-const BUCKETS: [f64; 13] = [
-    0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-];
+const BUCKETS: [f64; 13] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 /// The values of the label `command`.
 const COMMANDS: [&str; 4] = ["sessions", "cancel", "terminate", "requests"];
 
@@ -60,10 +58,7 @@ pub fn log_to_stderr(format: LogFormat) -> LogOutput {
         .buffered_lines_limit(MAX_WAITING_LINES)
         .thread_name("log")
         .finish(std::io::stderr());
-    let output = LogOutput {
-        dropped_lines: writer.error_counter(),
-        _writer: guard,
-    };
+    let output = LogOutput { dropped_lines: writer.error_counter(), _writer: guard };
     let (filter, error) = read_filter(std::env::var("RUST_LOG").ok().as_deref());
     let lines = fmt::layer()
         .with_writer(writer)
@@ -72,10 +67,7 @@ pub fn log_to_stderr(format: LogFormat) -> LogOutput {
         .with_ansi(std::io::stderr().is_terminal());
     let lines = match format {
         LogFormat::Text => lines.boxed(),
-        LogFormat::Json => lines
-            .fmt_fields(JsonFields::new())
-            .event_format(JsonLines)
-            .boxed(),
+        LogFormat::Json => lines.fmt_fields(JsonFields::new()).event_format(JsonLines).boxed(),
     };
     tracing_subscriber::registry().with(lines).with(filter).init();
     panics::install_hook();
@@ -126,39 +118,21 @@ pub fn start_metrics(log: &LogOutput) -> anyhow::Result<Metrics> {
         .set_buckets(&BUCKETS)
         .and_then(PrometheusBuilder::install_recorder)
         .context("the metrics could not be installed")?;
-    describe_counter!(
-        "killgate_requests_total",
-        "Requests that ended, by action and outcome."
-    );
+    describe_counter!("killgate_requests_total", "Requests that ended, by action and outcome.");
     describe_gauge!("killgate_open_requests", "Requests that wait for a decision.");
     describe_histogram!(
         "killgate_approval_to_signal_seconds",
         "From the approval that made the quorum until PostgreSQL had sent the signal."
     );
-    describe_histogram!(
-        "killgate_command_seconds",
-        "From a command's arrival until it was answered."
-    );
-    describe_gauge!(
-        "killgate_gateway_connected",
-        "1 while connected to Discord's gateway."
-    );
+    describe_histogram!("killgate_command_seconds", "From a command's arrival until it was answered.");
+    describe_gauge!("killgate_gateway_connected", "1 while connected to Discord's gateway.");
     describe_gauge!("killgate_target_up", "1 while connected to the target.");
-    describe_gauge!(
-        "killgate_ledger_writable",
-        "1 if this replica is active and its ledger is writable."
-    );
+    describe_gauge!("killgate_ledger_writable", "1 if this replica is active and its ledger is writable.");
     describe_gauge!("killgate_active", "1 on the active replica.");
-    describe_counter!(
-        LOG_LINES_DROPPED,
-        "Log lines that were dropped because standard error was not read."
-    );
+    describe_counter!(LOG_LINES_DROPPED, "Log lines that were dropped because standard error was not read.");
     describe_gauge!("killgate_build_info", "Always 1; the version is in its label.");
     register_all();
-    Ok(Metrics {
-        prometheus,
-        dropped_lines: log.dropped_lines.clone(),
-    })
+    Ok(Metrics { prometheus, dropped_lines: log.dropped_lines.clone() })
 }
 
 /// Sets the metrics of a standby.

@@ -16,10 +16,7 @@ pub fn disable_core_dumps() {
 /// select(2) (systemd.exec(5), `LimitNOFILE=`), which killgate does not.
 pub fn raise_descriptor_limit() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: maximum,
-        maximum,
-    };
+    let raised = Rlimit { current: maximum, maximum };
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
         tracing::warn!(%error, "the limit of open descriptors could not be raised");
     }

@@ -18,9 +18,7 @@ pub fn report(reader: &mut dyn LedgerReader, request: RequestId) -> anyhow::Resu
     let mut tail = ChainTail::default();
     let mut records = Vec::new();
     loop {
-        let rows = reader
-            .records_after(tail.seq)
-            .context("the ledger cannot be read")?;
+        let rows = reader.records_after(tail.seq).context("the ledger cannot be read")?;
         if rows.is_empty() {
             break;
         }
@@ -53,10 +51,7 @@ fn markdown(RequestId(request): RequestId, records: &[Recorded]) -> String {
         let at = time::write(record.entry().at);
         let (seq, hash) = (record.seq(), record.hash());
         // Writing to a string cannot fail.
-        let _ = writeln!(
-            text,
-            "| {at} | {event} | {person} | {detail} | {seq} | `{hash}` |"
-        );
+        let _ = writeln!(text, "| {at} | {event} | {person} | {detail} | {seq} | `{hash}` |");
     }
     text
 }
@@ -99,9 +94,7 @@ fn result_section(resolution: &Resolution) -> String {
         "## Result\n\n- Outcome: {}\n- Detail: {}\n- Waiters released: {}\n\n",
         resolution.outcome.name(),
         cell(&resolution.detail),
-        resolution
-            .waiters_released
-            .map_or_else(|| "not known".to_owned(), |waiters| waiters.to_string()),
+        resolution.waiters_released.map_or_else(|| "not known".to_owned(), |waiters| waiters.to_string()),
     );
     if !resolution.backends.is_empty() {
         text.push_str(
@@ -125,9 +118,7 @@ fn backend_row(backend: &BackendResolution) -> String {
             None => "not known",
         }
         .to_owned(),
-        backend
-            .elapsed
-            .map_or_else(String::new, |elapsed| format!("{} ms", elapsed.as_millis())),
+        backend.elapsed.map_or_else(String::new, |elapsed| format!("{} ms", elapsed.as_millis())),
         cell(&backend.detail),
         optional(backend.postgres.as_deref()),
     ];
@@ -147,17 +138,11 @@ fn timeline_cells(event: &RequestEvent) -> (&'static str, String, String) {
         }
         RequestEvent::Executing { approvers } => {
             let approvers: Vec<_> = approvers.iter().copied().map(person).collect();
-            (
-                "executing",
-                nobody,
-                format!("approved by {}", approvers.join(", ")),
-            )
+            ("executing", nobody, format!("approved by {}", approvers.join(", ")))
         }
-        RequestEvent::Finished(resolution) => (
-            "finished",
-            resolution.actor.map_or(nobody, person),
-            resolution.outcome.name().to_owned(),
-        ),
+        RequestEvent::Finished(resolution) => {
+            ("finished", resolution.actor.map_or(nobody, person), resolution.outcome.name().to_owned())
+        }
     }
 }
 

@@ -64,10 +64,7 @@ pub fn run(settings: Settings, metrics: Metrics) -> anyhow::Result<()> {
 /// connections are reopened. One thread is enough for a channel and keeps the process small. Between an approval and its
 /// signal, only the write to the ledger changes threads.
 fn runtime() -> anyhow::Result<Runtime> {
-    Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("the runtime could not be started")
+    Builder::new_current_thread().enable_all().build().context("the runtime could not be started")
 }
 
 /// What outlives a run.

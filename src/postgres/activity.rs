@@ -54,15 +54,10 @@ impl ActivityReader {
             }
             let began = Instant::now();
             let result = self.list(began + self.timeouts.listing).await.map(Arc::new);
-            *last = Some(CachedSnapshot {
-                began,
-                result: result.clone(),
-            });
+            *last = Some(CachedSnapshot { began, result: result.clone() });
             result
         });
-        listing
-            .await
-            .unwrap_or_else(|error| Err(unreachable_because(anyhow::Error::new(error))))
+        listing.await.unwrap_or_else(|error| Err(unreachable_because(anyhow::Error::new(error))))
     }
 
     /// The session that has this pid now.
@@ -70,22 +65,18 @@ impl ActivityReader {
         let deadline = Instant::now() + self.timeouts.listing;
         let guard = self.connection.acquire(deadline).await?;
         let prepared = Arc::clone(guard.prepared());
-        let answer = guard
-            .run(&prepared.find_session, &[&pid.number()], deadline)
-            .await;
-        let row = unreachable_on_error(answer)?
-            .rows
-            .pop()
-            .ok_or_else(|| unreachable("it returned no row"))?;
+        let answer = guard.run(&prepared.find_session, &[&pid.number()], deadline).await;
+        let row =
+            unreachable_on_error(answer)?.rows.pop().ok_or_else(|| unreachable("it returned no row"))?;
         if !rows::sees_all_sessions(&row).map_err(unreachable_because)? {
             return Err(sessions_not_visible(&prepared.server_info));
         }
         match rows::process(&row, &*self.redact).map_err(unreachable_because)? {
             ProcessRow::None => Ok(None),
             ProcessRow::Session(session) => Ok(Some(*session)),
-            ProcessRow::Hidden(pid) => Err(unreachable(format!(
-                "PostgreSQL shows nothing of the process {pid} but its pid"
-            ))),
+            ProcessRow::Hidden(pid) => {
+                Err(unreachable(format!("PostgreSQL shows nothing of the process {pid} but its pid")))
+            }
         }
     }
 

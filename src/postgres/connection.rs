@@ -143,11 +143,7 @@ impl PostgresConnection {
                 }
             }
         });
-        let connection = Self {
-            client,
-            notices,
-            _driver: driver,
-        };
+        let connection = Self { client, notices, _driver: driver };
         (connection, ended)
     }
 }

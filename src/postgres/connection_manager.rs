@@ -23,10 +23,8 @@ use crate::workflow::ports::TargetUnreachable;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// For a target.
-pub const RECONNECT_BACKOFF: Backoff = Backoff {
-    shortest: Duration::from_millis(100),
-    longest: Duration::from_secs(5),
-};
+pub const RECONNECT_BACKOFF: Backoff =
+    Backoff { shortest: Duration::from_millis(100), longest: Duration::from_secs(5) };
 
 /// What is done with a new connection before it is used.
 #[async_trait]
@@ -124,12 +122,7 @@ impl<P: Send + Sync + 'static> ConnectionManager<P> {
         };
         let mut task = JoinSet::new();
         task.spawn(reconnect.run(closed));
-        Self {
-            slot,
-            status,
-            retry_now,
-            _task: task,
-        }
+        Self { slot, status, retry_now, _task: task }
     }
 
     /// The present state, and every change to it.
@@ -139,18 +132,16 @@ impl<P: Send + Sync + 'static> ConnectionManager<P> {
 
     /// Waits for the connection: for other callers to release it, and for an attempt to connect that is under way.
     pub async fn acquire(&self, deadline: Instant) -> Result<ConnectionGuard<P>, TargetUnreachable> {
-        timeout_at(deadline, self.wait_for_connection())
-            .await
-            .unwrap_or_else(|_| {
-                Err(match &*self.status.borrow() {
-                    ConnectionStatus::Up(_) => {
-                        unreachable("an earlier statement still holds the only connection")
-                    }
-                    ConnectionStatus::Connecting | ConnectionStatus::Down(_) => {
-                        unreachable("it did not answer in time")
-                    }
-                })
+        timeout_at(deadline, self.wait_for_connection()).await.unwrap_or_else(|_| {
+            Err(match &*self.status.borrow() {
+                ConnectionStatus::Up(_) => {
+                    unreachable("an earlier statement still holds the only connection")
+                }
+                ConnectionStatus::Connecting | ConnectionStatus::Down(_) => {
+                    unreachable("it did not answer in time")
+                }
             })
+        })
     }
 
     async fn wait_for_connection(&self) -> Result<ConnectionGuard<P>, TargetUnreachable> {
@@ -209,9 +200,7 @@ impl<P> ConnectionGuard<P> {
         deadline: Instant,
     ) -> Result<StatementResult, StatementError> {
         let mut rows = Vec::new();
-        let notices = self
-            .run_and_read(statement, parameters, deadline, |row| rows.push(row))
-            .await?;
+        let notices = self.run_and_read(statement, parameters, deadline, |row| rows.push(row)).await?;
         Ok(StatementResult { rows, notices })
     }
 

@@ -11,29 +11,18 @@ use crate::workflow::ports::TargetUnreachable;
 
 /// An unreachable target, described by `message`.
 pub fn unreachable(message: impl Into<String>) -> TargetUnreachable {
-    TargetUnreachable {
-        message: message.into(),
-        source: None,
-    }
+    TargetUnreachable { message: message.into(), source: None }
 }
 
 /// An unreachable target, described by a sentence about `error`, which is kept for the log.
 pub fn unreachable_because(error: impl Into<anyhow::Error>) -> TargetUnreachable {
     let error = error.into();
-    TargetUnreachable {
-        message: describe(&error),
-        source: Some(Arc::new(error)),
-    }
+    TargetUnreachable { message: describe(&error), source: Some(Arc::new(error)) }
 }
 
 /// PostgreSQL's own text of an error: `ERROR 42501: permission denied …`.
 pub fn format_error(error: &DbError) -> String {
-    format!(
-        "{} {}: {}",
-        error.severity(),
-        error.code().code(),
-        error.message()
-    )
+    format!("{} {}: {}", error.severity(), error.code().code(), error.message())
 }
 
 /// PostgreSQL's own text of a notice, as `psql` prints it: `WARNING:  PID 1 is not …`.
@@ -58,26 +47,19 @@ fn from_server(cause: &(dyn StdError + 'static)) -> Option<String> {
     let error = cause.downcast_ref::<DbError>().or_else(boxed)?;
     let message = error.message();
     let code = error.code();
-    Some(
-        if [
-            SqlState::INVALID_PASSWORD,
-            SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
-        ]
-        .contains(code)
-        {
-            format!("the server refused the login: {message}. Check user, password and pg_hba.conf")
-        } else if *code == SqlState::TOO_MANY_CONNECTIONS {
-            format!("the server has no connection slot left: {message}")
-        } else if *code == SqlState::CANNOT_CONNECT_NOW {
-            format!("the server is not ready: {message}")
-        } else if *code == SqlState::UNDEFINED_DATABASE {
-            format!("there is no such database: {message}")
-        } else if [SqlState::QUERY_CANCELED, SqlState::LOCK_NOT_AVAILABLE].contains(code) {
-            format!("the server cancelled the statement ({message}): a system catalog may be locked")
-        } else {
-            format!("the server said {}", format_error(error))
-        },
-    )
+    Some(if [SqlState::INVALID_PASSWORD, SqlState::INVALID_AUTHORIZATION_SPECIFICATION].contains(code) {
+        format!("the server refused the login: {message}. Check user, password and pg_hba.conf")
+    } else if *code == SqlState::TOO_MANY_CONNECTIONS {
+        format!("the server has no connection slot left: {message}")
+    } else if *code == SqlState::CANNOT_CONNECT_NOW {
+        format!("the server is not ready: {message}")
+    } else if *code == SqlState::UNDEFINED_DATABASE {
+        format!("there is no such database: {message}")
+    } else if [SqlState::QUERY_CANCELED, SqlState::LOCK_NOT_AVAILABLE].contains(code) {
+        format!("the server cancelled the statement ({message}): a system catalog may be locked")
+    } else {
+        format!("the server said {}", format_error(error))
+    })
 }
 
 fn from_tls(cause: &(dyn StdError + 'static)) -> Option<String> {
@@ -131,18 +113,13 @@ fn wrong_host_name(expected: &str, presented: &[String]) -> String {
     }
     format!(
         "the server's certificate is for another host name than {expected}: it is for {}",
-        presented
-            .iter()
-            .map(|name| plain_name(name))
-            .collect::<Vec<_>>()
-            .join(", ")
+        presented.iter().map(|name| plain_name(name)).collect::<Vec<_>>().join(", ")
     )
 }
 
 /// The TLS library formats a name as `DnsName("db1.internal")`.
 fn plain_name(name: &str) -> &str {
-    name.split_once('(')
-        .map_or(name, |(_, inner)| inner.trim_matches(['(', ')', '"']))
+    name.split_once('(').map_or(name, |(_, inner)| inner.trim_matches(['(', ')', '"']))
 }
 
 /// The TLS library has no variant for these errors.

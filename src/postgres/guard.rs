@@ -23,21 +23,16 @@ pub fn guard_sql(role: &str) -> String {
 
 /// The body of the guard function, as the server stores it (`prosrc`).
 pub(super) fn body() -> &'static str {
-    SCRIPT
-        .split("$function$")
-        .nth(1)
-        .expect("a test checks that the script quotes the function like this")
+    SCRIPT.split("$function$").nth(1).expect("a test checks that the script quotes the function like this")
 }
 
 /// The query that returns what is wrong with the guard, in words. The script runs it for the role that it installs the
 /// guard for; this is for the present one.
 pub(super) fn verification() -> String {
-    let (_, after) = SCRIPT
-        .split_once("-- verification\n")
-        .expect("a test checks that the script marks the query");
-    let (query, _) = after
-        .split_once("-- end of verification")
-        .expect("a test checks that the script marks the query");
+    let (_, after) =
+        SCRIPT.split_once("-- verification\n").expect("a test checks that the script marks the query");
+    let (query, _) =
+        after.split_once("-- end of verification").expect("a test checks that the script marks the query");
     query.replace("current_setting('killgate.role')::name", "current_user")
 }
 

@@ -42,9 +42,7 @@ pub async fn find(connection: &PostgresConnection, version: ServerVersion) -> an
         (0, false)
     };
     Ok(RolePrivileges {
-        readable_table: table
-            .map(|row| row.try_get(0).map(|name: RawText| name.decode(None)))
-            .transpose()?,
+        readable_table: table.map(|row| row.try_get(0).map(|name: RawText| name.decode(None))).transpose()?,
         reserved_connections,
         may_use_reserved,
     })

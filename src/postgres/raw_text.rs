@@ -94,9 +94,7 @@ mod tests {
     #[test]
     fn text_that_was_cut_is_read_up_to_the_cut() {
         let quoted = quote("ab'cd");
-        let read: Vec<_> = (0..=quoted.len())
-            .map(|length| RawText(&quoted[..length]).decode(None))
-            .collect();
+        let read: Vec<_> = (0..=quoted.len()).map(|length| RawText(&quoted[..length]).decode(None)).collect();
         assert_eq!(read, ["", "", "a", "ab", "ab", "ab'", "ab'c", "ab'cd", "ab'cd"]);
     }
 

@@ -169,9 +169,7 @@ pub(super) fn process(
     let query: Option<RawText> = cells.value("query")?;
     let blocked_by: Option<Vec<i32>> = cells.value("blocked_by")?;
     // The database that wrote a text is unknown; it is most likely the session's own, or else one like killgate's.
-    let encoding = encoding
-        .filter(|name| !matches!(*name, "UTF8" | "SQL_ASCII"))
-        .unwrap_or(own_encoding);
+    let encoding = encoding.filter(|name| !matches!(*name, "UTF8" | "SQL_ASCII")).unwrap_or(own_encoding);
     let decode = |text: Option<RawText>| text.map(|text| text.decode(Some(encoding)));
     Ok(ProcessRow::Session(Box::new(Session {
         pid,
@@ -189,9 +187,7 @@ pub(super) fn process(
         xact_start,
         query_start,
         state_change,
-        query: decode(query)
-            .filter(|query| !query.is_empty())
-            .and_then(|query| redact(&query)),
+        query: decode(query).filter(|query| !query.is_empty()).and_then(|query| redact(&query)),
         blocked_by: blocked_by.unwrap_or_default(),
     })))
 }
@@ -202,9 +198,8 @@ pub(super) fn verdict(row: &Row) -> Result<Option<(String, String)>, tokio_postg
     let verdict: Option<Vec<Option<RawText>>> = row.try_get("verdict")?;
     let encoding: &str = row.try_get("server_encoding")?;
     Ok(verdict.map(|parts| {
-        let mut parts = parts
-            .into_iter()
-            .map(|part| part.map_or_else(String::new, |text| text.decode(Some(encoding))));
+        let mut parts =
+            parts.into_iter().map(|part| part.map_or_else(String::new, |text| text.decode(Some(encoding))));
         (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
     }))
 }

@@ -94,30 +94,19 @@ impl ConnectionSetup for TargetSetup {
         let server_info = query(connection).await?;
         self.server_info.send_replace(Some(server_info.clone()));
         let client = connection.client();
-        client
-            .batch_execute(sql::PLAN_ONCE)
-            .await
-            .context("the session settings could not be applied")?;
+        client.batch_execute(sql::PLAN_ONCE).await.context("the session settings could not be applied")?;
         let signal = match (server_info.signal_right, &server_info.guard) {
             (SignalRight::Guard, Some(guard)) => Some(sql::signal_through_guard(guard.function, guard.owner)),
             (SignalRight::Direct, _) => Some(sql::signal_directly()),
             (SignalRight::Guard | SignalRight::Nothing, _) => None,
         };
         let signal = match signal {
-            Some(sql) => Some(
-                client
-                    .prepare(&sql)
-                    .await
-                    .context("preparing the signalling statement")?,
-            ),
+            Some(sql) => Some(client.prepare(&sql).await.context("preparing the signalling statement")?),
             None => None,
         };
         let prepared = PreparedStatements {
             server_info,
-            listing: client
-                .prepare(&sql::listing())
-                .await
-                .context("preparing the listing")?,
+            listing: client.prepare(&sql::listing()).await.context("preparing the listing")?,
             find_session: client
                 .prepare(&sql::find_session())
                 .await
@@ -187,10 +176,7 @@ impl SignalRights {
                 })
             }
         };
-        Ok(Self {
-            may_signal: row.try_get("may_signal")?,
-            guard,
-        })
+        Ok(Self { may_signal: row.try_get("may_signal")?, guard })
     }
 
     fn signal_right(&self) -> SignalRight {
@@ -212,10 +198,7 @@ async fn warm_up(client: &Client, prepared: &PreparedStatements) {
     };
     if let Err(error) = found.map(drop).and(signalled) {
         // The statement runs again when it is needed, and then reports its error.
-        tracing::debug!(
-            error = &error as &dyn std::error::Error,
-            "a statement could not be warmed up"
-        );
+        tracing::debug!(error = &error as &dyn std::error::Error, "a statement could not be warmed up");
     }
 }
 
@@ -237,9 +220,7 @@ impl ServerInfo {
     /// This server's own message about a pid that is not one of its backends.
     pub fn no_such_pid_message(&self, pid: Pid) -> Option<String> {
         // The pid is the only number in the message in every language of `lc_messages`.
-        self.pid_0_message
-            .as_ref()
-            .map(|message| message.replacen('0', &pid.to_string(), 1))
+        self.pid_0_message.as_ref().map(|message| message.replacen('0', &pid.to_string(), 1))
     }
 }
 
@@ -264,10 +245,7 @@ pub async fn try_statements(connection: &mut PostgresConnection) -> anyhow::Resu
 pub async fn query(connection: &mut PostgresConnection) -> anyhow::Result<ServerInfo> {
     let row = connection.client().query_one(sql::SERVER_INFO, &[]).await?;
     let role: RawText = row.try_get("role")?;
-    let rights = connection
-        .client()
-        .query_one(&sql::signal_rights(), &[&guard::body()])
-        .await?;
+    let rights = connection.client().query_one(&sql::signal_rights(), &[&guard::body()]).await?;
     let rights = SignalRights::from_row(&rights)?;
     Ok(ServerInfo {
         version: ServerVersion(row.try_get("version")?),
@@ -285,10 +263,7 @@ pub async fn query(connection: &mut PostgresConnection) -> anyhow::Result<Server
 async fn system_identifier(connection: &PostgresConnection) -> Result<u64, tokio_postgres::Error> {
     let answer = connection
         .client()
-        .query_one(
-            "SELECT system_identifier FROM pg_catalog.pg_control_system()",
-            &[],
-        )
+        .query_one("SELECT system_identifier FROM pg_catalog.pg_control_system()", &[])
         .await;
     match answer {
         // It is unsigned, and PostgreSQL returns it as an int8.
@@ -304,11 +279,7 @@ async fn read_pid_0_message(
     connection: &mut PostgresConnection,
 ) -> Result<Option<String>, tokio_postgres::Error> {
     let _ = connection.notices();
-    match connection
-        .client()
-        .query_one("SELECT pg_catalog.pg_cancel_backend(0)", &[])
-        .await
-    {
+    match connection.client().query_one("SELECT pg_catalog.pg_cancel_backend(0)", &[]).await {
         Ok(_) => Ok(connection.notices().first().map(format_notice)),
         Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Ok(None),
         Err(error) => Err(error),

@@ -67,10 +67,7 @@ impl SignalWindow {
         lease: &dyn Lease,
     ) -> Result<Self, SignalResult> {
         let unreachable = |detail| not_sent(Outcome::Unreachable, detail);
-        let mut guard = connection
-            .acquire(deadline)
-            .await
-            .map_err(|error| unreachable(error.message))?;
+        let mut guard = connection.acquire(deadline).await.map_err(|error| unreachable(error.message))?;
         let reading = guard.connection().client().query_typed(sql::CLOCK, &[]);
         let answer = timeout_at(deadline, reading).await;
         let from_micros = guard
@@ -90,9 +87,7 @@ impl SignalWindow {
                 )));
             }
             Err(_) => {
-                return Err(unreachable(
-                    "the ledger did not answer in time, so it was not asked".to_owned(),
-                ));
+                return Err(unreachable("the ledger did not answer in time, so it was not asked".to_owned()));
             }
         };
         Ok(Self {

@@ -37,11 +37,7 @@ impl From<SignalResult> for SignalAttempt {
 }
 
 pub(super) fn not_sent(outcome: Outcome, detail: impl Into<String>) -> SignalResult {
-    SignalResult::NotSent {
-        outcome,
-        detail: detail.into(),
-        postgres: None,
-    }
+    SignalResult::NotSent { outcome, detail: detail.into(), postgres: None }
 }
 
 pub(super) fn another_server() -> SignalResult {
@@ -72,12 +68,7 @@ pub(super) fn read(
     match rows::verdict(row) {
         Err(error) => unknown(&format!("the server's answer could not be read: {error}")).into(),
         Ok(Some((name, detail))) => read_verdict(&name, detail, notice).into(),
-        Ok(None) => match explain(
-            row,
-            (approved_server, backend, checked),
-            protection,
-            system_identifier,
-        ) {
+        Ok(None) => match explain(row, (approved_server, backend, checked), protection, system_identifier) {
             Ok(attempt) => attempt,
             // The verdict was read, and nothing was signalled.
             Err(error) => not_sent(
@@ -97,10 +88,9 @@ pub(super) fn read_error(error: StatementError) -> SignalResult {
             detail: "PostgreSQL raised an error".to_owned(),
             postgres: Some(format_error(&error)),
         },
-        StatementError::Raised(error) => unknown(&format!(
-            "PostgreSQL ended the statement: {}",
-            format_error(&error)
-        )),
+        StatementError::Raised(error) => {
+            unknown(&format!("PostgreSQL ended the statement: {}", format_error(&error)))
+        }
         StatementError::Late => unknown("the statement was sent, and no answer came in time"),
         StatementError::Lost(error) => unknown(&format!(
             "the statement was sent, and the connection was lost: {}",
@@ -120,19 +110,13 @@ fn read_verdict(name: &str, detail: String, notice: Option<String>) -> SignalRes
         return SignalResult::Sent;
     }
     let Some(outcome) = Outcome::from_name(name).filter(|outcome| NOT_SIGNALLED.contains(outcome)) else {
-        return unknown(&format!(
-            "the guard returned {name:?}, which is not one of its outcomes"
-        ));
+        return unknown(&format!("the guard returned {name:?}, which is not one of its outcomes"));
     };
     let detail = match outcome {
         Outcome::NotABackend => "PostgreSQL did not signal it".to_owned(),
         _ => detail,
     };
-    SignalResult::NotSent {
-        outcome,
-        detail,
-        postgres: notice,
-    }
+    SignalResult::NotSent { outcome, detail, postgres: notice }
 }
 
 /// Why the statement's checks prevented the signal.
@@ -161,11 +145,9 @@ fn explain(
         }
     };
     if session.backend_start != identity.backend_start {
-        return Ok(not_sent(
-            Outcome::Replaced,
-            "the session had ended, and another one has its pid now",
-        )
-        .into());
+        return Ok(
+            not_sent(Outcome::Replaced, "the session had ended, and another one has its pid now").into()
+        );
     }
     if let Some(rule) = protection.matching_rule(&session) {
         return Ok(not_sent(Outcome::Protected, format!("it is protected now: {rule}")).into());
@@ -183,11 +165,7 @@ fn explain(
             .into());
         }
         if session.query_start != identity.query_start || identity.query_start.is_none() {
-            return Ok(not_sent(
-                Outcome::MovedOn,
-                "the query had ended; the session runs another one",
-            )
-            .into());
+            return Ok(not_sent(Outcome::MovedOn, "the query had ended; the session runs another one").into());
         }
     }
     if backend.bound_to == Binding::Transaction && session.xact_start != identity.xact_start {
@@ -201,7 +179,5 @@ fn explain(
 }
 
 fn unknown(detail: &str) -> SignalResult {
-    SignalResult::Unknown {
-        detail: detail.to_owned(),
-    }
+    SignalResult::Unknown { detail: detail.to_owned() }
 }

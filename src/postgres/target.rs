@@ -54,16 +54,9 @@ impl PostgresTarget {
     ) -> Self {
         let name = name.into();
         let (server_info_sender, server_info) = watch::channel(None);
-        let setup = TargetSetup {
-            server_info: server_info_sender,
-        };
-        let connection = Arc::new(ConnectionManager::open(
-            &name,
-            options,
-            RECONNECT_BACKOFF,
-            setup.clone(),
-            None,
-        ));
+        let setup = TargetSetup { server_info: server_info_sender };
+        let connection =
+            Arc::new(ConnectionManager::open(&name, options, RECONNECT_BACKOFF, setup.clone(), None));
         let activity = Arc::new(ActivityReader {
             connection: Arc::clone(&connection),
             setup,
@@ -71,13 +64,7 @@ impl PostgresTarget {
             redact,
             last: Mutex::new(None),
         });
-        Self {
-            name,
-            connection,
-            activity,
-            timeouts,
-            server_info,
-        }
+        Self { name, connection, activity, timeouts, server_info }
     }
 
     /// The present state.
@@ -96,9 +83,7 @@ impl PostgresTarget {
     pub async fn wait_for_connection_attempt(&self) -> TargetStatus {
         let mut status = self.connection.status();
         // The sender lives as long as this target.
-        let _ = status
-            .wait_for(|status| !matches!(status, ConnectionStatus::Connecting))
-            .await;
+        let _ = status.wait_for(|status| !matches!(status, ConnectionStatus::Connecting)).await;
         self.status()
     }
 }

@@ -75,11 +75,7 @@ impl TlsOptions {
         let chain = WebPkiServerVerifier::builder_with_provider(self.roots()?, provider)
             .build()
             .context("the trusted certificate authorities cannot be used")?;
-        Ok(if self.mode == TlsMode::VerifyCa {
-            Arc::new(AnyHostname(chain))
-        } else {
-            chain
-        })
+        Ok(if self.mode == TlsMode::VerifyCa { Arc::new(AnyHostname(chain)) } else { chain })
     }
 
     fn roots(&self) -> anyhow::Result<Arc<RootCertStore>> {

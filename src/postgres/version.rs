@@ -51,9 +51,7 @@ mod tests {
 
     #[test]
     fn the_majors_from_13_to_18_are_known() {
-        let known: Vec<i32> = (12..=19)
-            .filter(|major| ServerVersion(major * 10_000).is_known())
-            .collect();
+        let known: Vec<i32> = (12..=19).filter(|major| ServerVersion(major * 10_000).is_known()).collect();
         assert_eq!(known, [13, 14, 15, 16, 17, 18]);
     }
 

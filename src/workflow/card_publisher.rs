@@ -124,15 +124,8 @@ impl CardPublisher {
         match (found.card, found.ending) {
             (card, Some(ending)) => {
                 if content.request.resolution().is_none() {
-                    warn!(
-                        ending,
-                        "the channel shows that this request has ended; the ledger was set back"
-                    );
-                    self.report(EngineInput::EndingFound {
-                        request: self.request,
-                        ending,
-                    })
-                    .await;
+                    warn!(ending, "the channel shows that this request has ended; the ledger was set back");
+                    self.report(EngineInput::EndingFound { request: self.request, ending }).await;
                     self.until_ended().await;
                 }
                 Ok(card)
@@ -143,12 +136,7 @@ impl CardPublisher {
     }
 
     async fn report_posted(&self, message: MessageId, is_answer: bool) {
-        self.report(EngineInput::CardPosted {
-            request: self.request,
-            message,
-            is_answer,
-        })
-        .await;
+        self.report(EngineInput::CardPosted { request: self.request, message, is_answer }).await;
     }
 
     /// Keeps the posted card current while the request is open; `false` if the engine is gone.
@@ -218,10 +206,7 @@ impl CardPublisher {
     }
 
     async fn report_card_missing(&self) {
-        self.report(EngineInput::CardMissing {
-            request: self.request,
-        })
-        .await;
+        self.report(EngineInput::CardMissing { request: self.request }).await;
     }
 
     /// Posts the result, then makes the card show it.
@@ -252,18 +237,12 @@ impl CardPublisher {
                 self.wait_after(&error, "closed card", &mut retry).await;
             }
         }
-        self.report(EngineInput::ResultDelivered {
-            request: self.request,
-        })
-        .await;
+        self.report(EngineInput::ResultDelivered { request: self.request }).await;
     }
 
     async fn until_ended(&mut self) {
         // The sender is dropped only when the engine is gone; there is nothing to wait for then.
-        let _ = self
-            .cards
-            .wait_for(|card| card.request.resolution().is_some())
-            .await;
+        let _ = self.cards.wait_for(|card| card.request.resolution().is_some()).await;
     }
 
     /// Waits before the next attempt. The end of an open request cuts the wait short.
@@ -291,10 +270,7 @@ struct VoteReactionRetry {
 
 impl Default for VoteReactionRetry {
     fn default() -> Self {
-        Self {
-            at: Instant::now(),
-            wait: FIRST_RETRY,
-        }
+        Self { at: Instant::now(), wait: FIRST_RETRY }
     }
 }
 
@@ -304,10 +280,7 @@ impl VoteReactionRetry {
     }
 
     fn later(self) -> Self {
-        Self {
-            at: Instant::now() + self.wait,
-            wait: (self.wait * 2).min(LAST_RETRY),
-        }
+        Self { at: Instant::now() + self.wait, wait: (self.wait * 2).min(LAST_RETRY) }
     }
 }
 

@@ -40,17 +40,14 @@ impl Engine {
             policy: &target.policy,
             limits,
             snapshot,
-            signal_budget: self
-                .store
-                .signal_budget(target_name, limits.signals_per_hour, now),
+            signal_budget: self.store.signal_budget(target_name, limits.signals_per_hour, now),
         };
         let details = match create_request(&new, by, self.store.open_requests(), context) {
             Ok(details) => details,
             Err(error) => {
-                let attempt = error.attempt_reason().map(|reason| RequestEvent::AttemptRefused {
-                    actor: by.id,
-                    why: reason,
-                });
+                let attempt = error
+                    .attempt_reason()
+                    .map(|reason| RequestEvent::AttemptRefused { actor: by.id, why: reason });
                 refuse(responder, refusal(&new, target_name, error, &target));
                 return match attempt {
                     Some(attempt) => self.store.record_attempt(now, attempt).await,
@@ -83,11 +80,7 @@ fn refusal(new: &NewRequest, target_name: &str, error: CreationError, target: &T
             postgres: target.target.no_such_pid_message(pid),
         };
     }
-    Refusal::Rejected {
-        action: new.action,
-        target: target_name.to_owned(),
-        error,
-    }
+    Refusal::Rejected { action: new.action, target: target_name.to_owned(), error }
 }
 
 /// Refuses in a task of its own, so that nobody else waits for Discord.

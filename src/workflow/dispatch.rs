@@ -51,26 +51,16 @@ impl Engine {
 
     async fn handle_now(&mut self, input: EngineInput) -> Result<(), LedgerError> {
         match input {
-            EngineInput::CreateRequest {
-                request,
-                by,
-                target,
-                snapshot,
-                responder,
-            } => self.create(request, &by, &target, &snapshot, responder).await,
+            EngineInput::CreateRequest { request, by, target, snapshot, responder } => {
+                self.create(request, &by, &target, &snapshot, responder).await
+            }
             EngineInput::UnauthorizedCommand { by } => {
-                let attempt = RequestEvent::AttemptRefused {
-                    actor: by,
-                    why: RefusalReason::NotARequester,
-                };
+                let attempt = RequestEvent::AttemptRefused { actor: by, why: RefusalReason::NotARequester };
                 self.store.record_attempt(self.clock.now(), attempt).await
             }
-            EngineInput::ReactionAdded {
-                card,
-                vote,
-                reaction,
-                member,
-            } => self.reaction_added(card, vote, reaction, member).await,
+            EngineInput::ReactionAdded { card, vote, reaction, member } => {
+                self.reaction_added(card, vote, reaction, member).await
+            }
             EngineInput::ReactionRemoved { card, vote, reaction } => {
                 self.reaction_removed(card, vote, reaction).await
             }
@@ -85,11 +75,9 @@ impl Engine {
                 self.is_stopping = true;
                 Ok(())
             }
-            EngineInput::CardPosted {
-                request,
-                message,
-                is_answer,
-            } => self.card_posted(request, message, is_answer).await,
+            EngineInput::CardPosted { request, message, is_answer } => {
+                self.card_posted(request, message, is_answer).await
+            }
             EngineInput::EndingFound { request, ending } => {
                 self.apply(request, RequestCommand::EndingFound { ending }).await
             }
@@ -102,23 +90,15 @@ impl Engine {
                 self.ledger.mark_delivered(request).await
             }
             EngineInput::TargetObserved { target, snapshot } => self.target_observed(&target, snapshot).await,
-            EngineInput::ReactionsFetched {
-                request,
-                read,
-                reactions,
-            } => self.reactions_fetched(request, read, reactions).await,
+            EngineInput::ReactionsFetched { request, read, reactions } => {
+                self.reactions_fetched(request, read, reactions).await
+            }
             EngineInput::ReactionFetchFailed { request, read } => {
                 self.reaction_fetch_failed(request, read);
                 Ok(())
             }
-            EngineInput::ReactingMemberFetched {
-                request,
-                vote,
-                user,
-                member,
-            } => {
-                self.reacting_member_fetched(request, vote, user, member.as_ref())
-                    .await
+            EngineInput::ReactingMemberFetched { request, vote, user, member } => {
+                self.reacting_member_fetched(request, vote, user, member.as_ref()).await
             }
             EngineInput::QuorumChecked { request, check } => self.quorum_checked(request, &check).await,
             EngineInput::QuorumCheckFailed { request } => {
@@ -142,19 +122,14 @@ impl Engine {
             return Ok(());
         };
         let target = &before.details.target;
-        let has_unread = self
-            .open_requests
-            .get(&id)
-            .is_some_and(|open| open.reads.has_unread());
+        let has_unread = self.open_requests.get(&id).is_some_and(|open| open.reads.has_unread());
         let decision = decide(
             &before,
             command,
             DecisionContext {
                 now,
                 access: &self.targets.access(target),
-                signal_budget: self
-                    .store
-                    .signal_budget(target, self.targets.limits.signals_per_hour, now),
+                signal_budget: self.store.signal_budget(target, self.targets.limits.signals_per_hour, now),
                 // During a stop nothing new is executed; the reactions are read after the restart.
                 has_unread_reactions: has_unread || self.is_stopping,
             },
@@ -169,13 +144,7 @@ impl Engine {
         }
         log::recorded(id, &recorded);
         if !recorded.is_empty() {
-            debug!(
-                request = id.0,
-                records = recorded.len(),
-                ?decided,
-                ?durable,
-                "recorded"
-            );
+            debug!(request = id.0, records = recorded.len(), ?decided, ?durable, "recorded");
             self.show(&before);
         }
         for (person, reason) in decision.notify {
@@ -194,23 +163,14 @@ impl Engine {
         let execution = Execution {
             approved_at,
             confirm_within: self.targets.limits.confirm_within,
-            waiters: open
-                .sessions
-                .iter()
-                .flat_map(|session| session.waiters().iter().copied())
-                .collect(),
+            waiters: open.sessions.iter().flat_map(|session| session.waiters().iter().copied()).collect(),
         };
         let (inputs, ledger) = (self.inputs.clone(), Arc::clone(&self.ledger));
         let executing = async move {
             let (target, protection) = (target.target.as_ref(), &target.policy.protection);
             let resolution = execute(&approved, &execution, target, protection, ledger.as_ref()).await;
             // The engine is gone only when the process ends; the outcome is then unknown, as recorded.
-            let _ = inputs
-                .send(EngineInput::ExecutionFinished {
-                    request: id,
-                    resolution,
-                })
-                .await;
+            let _ = inputs.send(EngineInput::ExecutionFinished { request: id, resolution }).await;
         };
         while self.executions.try_join_next().is_some() {}
         self.executions.spawn(executing.instrument(log::request_span(id)));
@@ -247,10 +207,7 @@ impl Engine {
         let (id, channel) = (request.id, Arc::clone(&self.channel));
         let explaining = async move {
             if let Err(error) = channel.explain_refusal(&request, person, reason).await {
-                warn!(
-                    ?error,
-                    "a person could not be told that their reaction does not count"
-                );
+                warn!(?error, "a person could not be told that their reaction does not count");
             }
         };
         tokio::spawn(explaining.instrument(log::request_span(id)));

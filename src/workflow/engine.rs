@@ -134,10 +134,7 @@ impl Engine {
                     return EngineExit::Ledger(fatal);
                 }
                 Err(error) => {
-                    error!(
-                        ?error,
-                        "the ledger failed; nothing is decided until it works again"
-                    );
+                    error!(?error, "the ledger failed; nothing is decided until it works again");
                     if !std::mem::replace(&mut self.is_ledger_failing, true) {
                         self.alert_channels(ChannelAlert::LedgerDown);
                     }
@@ -154,9 +151,7 @@ impl Engine {
 
     /// Whether a stop has nothing left to wait for.
     fn is_idle(&self) -> bool {
-        self.open_requests
-            .values()
-            .all(|open| !open.is_executing && !open.is_delivering())
+        self.open_requests.values().all(|open| !open.is_executing && !open.is_delivering())
     }
 
     /// When the next open request expires, as a timer sees it.
@@ -201,20 +196,13 @@ impl Engine {
 
     /// Tells every channel in which a request is open.
     fn alert_channels(&self, alert: ChannelAlert) {
-        let channels: BTreeSet<_> = self
-            .store
-            .open_requests()
-            .map(|request| request.details.channel)
-            .collect();
+        let channels: BTreeSet<_> =
+            self.store.open_requests().map(|request| request.details.channel).collect();
         for id in channels {
             let channel = Arc::clone(&self.channel);
             tokio::spawn(async move {
                 if let Err(error) = channel.post_alert(id, alert).await {
-                    warn!(
-                        channel = id.0,
-                        ?error,
-                        "a channel could not be told about the ledger"
-                    );
+                    warn!(channel = id.0, ?error, "a channel could not be told about the ledger");
                 }
             });
         }
@@ -222,10 +210,7 @@ impl Engine {
 
     /// Shows the request as it is now on its card.
     pub(super) fn publish(&self, id: RequestId) {
-        let publisher = self
-            .open_requests
-            .get(&id)
-            .and_then(|open| open.publisher.as_ref());
+        let publisher = self.open_requests.get(&id).and_then(|open| open.publisher.as_ref());
         if let (Some(publisher), Some(card)) = (publisher, self.card_content(id)) {
             publisher.send_replace(card);
         }
@@ -240,9 +225,7 @@ impl Engine {
             sessions: backends
                 .map(|(index, backend)| {
                     let watched = watched.get(index);
-                    watched
-                        .map(|watched| watched.on_card(backend))
-                        .unwrap_or_default()
+                    watched.map(|watched| watched.on_card(backend)).unwrap_or_default()
                 })
                 .collect(),
             approvers: self.targets.approvers(&request.details.target),

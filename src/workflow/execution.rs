@@ -64,11 +64,7 @@ pub(super) async fn execute(
         .filter(|backend| matches!(backend.outcome, Outcome::Cancelled | Outcome::Terminated))
         .map(|backend| backend.pid)
         .collect();
-    let released = if ended.is_empty() {
-        None
-    } else {
-        released(&ended, &execution.waiters, target).await
-    };
+    let released = if ended.is_empty() { None } else { released(&ended, &execution.waiters, target).await };
     Resolution::of_execution(backends, released)
 }
 
@@ -82,11 +78,7 @@ async fn resolve(
 ) -> BackendResolution {
     let pid = backend.identity.pid;
     match result {
-        SignalResult::NotSent {
-            outcome,
-            detail,
-            postgres,
-        } => BackendResolution {
+        SignalResult::NotSent { outcome, detail, postgres } => BackendResolution {
             pid,
             outcome,
             elapsed: Some(began.elapsed()),
@@ -161,10 +153,9 @@ async fn watch(
 
 fn ended(action: Action) -> (Outcome, String) {
     match action {
-        Action::Cancel => (
-            Outcome::Cancelled,
-            "the query was seen to end; the session stays connected".to_owned(),
-        ),
+        Action::Cancel => {
+            (Outcome::Cancelled, "the query was seen to end; the session stays connected".to_owned())
+        }
         Action::Terminate => (Outcome::Terminated, "the session was seen to end".to_owned()),
     }
 }

@@ -42,10 +42,7 @@ pub struct EngineHandle {
 
 impl EngineHandle {
     pub fn new(targets: TargetRegistry, inputs: mpsc::Sender<EngineInput>) -> Self {
-        Self {
-            targets: Arc::new(targets),
-            inputs,
-        }
+        Self { targets: Arc::new(targets), inputs }
     }
 
     pub fn targets(&self) -> &TargetRegistry {
@@ -62,14 +59,7 @@ impl EngineHandle {
     pub async fn request_signal(&self, by: Person, input: RequestInput, responder: Arc<dyn Responder>) {
         match self.resolve(&by, &input).await {
             Ok((request, target, snapshot)) => {
-                self.send(EngineInput::CreateRequest {
-                    request,
-                    by,
-                    target,
-                    snapshot,
-                    responder,
-                })
-                .await;
+                self.send(EngineInput::CreateRequest { request, by, target, snapshot, responder }).await;
             }
             Err(refusal) => {
                 if refusal.is_unauthorized() {
@@ -117,10 +107,7 @@ impl EngineHandle {
         let reason = input.reason.as_deref().map(str::trim);
         let request = NewRequest {
             action: input.action,
-            sessions: vec![SessionSelector {
-                pid,
-                backend_start: input.backend_start,
-            }],
+            sessions: vec![SessionSelector { pid, backend_start: input.backend_start }],
             reason: reason.filter(|reason| !reason.is_empty()).map(ToOwned::to_owned),
             channel: input.channel,
         };
@@ -175,9 +162,8 @@ async fn find_target_of_pid(
     pid: Pid,
     targets: &BTreeMap<&str, &TargetWithPolicy>,
 ) -> Result<(String, Arc<Snapshot>), Refusal> {
-    let snapshots = targets
-        .iter()
-        .map(async |(name, target)| (*name, target.target.snapshot(Freshness::Now).await));
+    let snapshots =
+        targets.iter().map(async |(name, target)| (*name, target.target.snapshot(Freshness::Now).await));
     let mut found = Vec::new();
     let mut without = Vec::new();
     let mut silent = None;
@@ -194,25 +180,17 @@ async fn find_target_of_pid(
     }
     found.pop().ok_or_else(|| match silent {
         Some((name, error)) if without.is_empty() => unreachable(name, &error),
-        Some((name, error)) => Refusal::NotSeen {
-            pid,
-            answered: without,
-            silent: name.to_owned(),
-            problem: error.to_string(),
-        },
+        Some((name, error)) => {
+            Refusal::NotSeen { pid, answered: without, silent: name.to_owned(), problem: error.to_string() }
+        }
         None => Refusal::NoSuchBackend {
             pid,
             targets: without,
-            postgres: targets
-                .values()
-                .find_map(|target| target.target.no_such_pid_message(pid)),
+            postgres: targets.values().find_map(|target| target.target.no_such_pid_message(pid)),
         },
     })
 }
 
 fn unreachable(target: &str, error: &TargetUnreachable) -> Refusal {
-    Refusal::Unreachable {
-        target: target.to_owned(),
-        problem: error.to_string(),
-    }
+    Refusal::Unreachable { target: target.to_owned(), problem: error.to_string() }
 }

@@ -33,11 +33,7 @@ pub enum EngineInput {
         member: Option<Person>,
     },
     /// A person, or a moderator in their place, took a reaction off a message.
-    ReactionRemoved {
-        card: MessageRef,
-        vote: Vote,
-        reaction: UserReaction,
-    },
+    ReactionRemoved { card: MessageRef, vote: Vote, reaction: UserReaction },
     /// All reactions of this kind (of every kind for `None`) were taken off a message.
     ReactionsCleared { card: MessageRef, vote: Option<Vote> },
     /// A message was deleted.
@@ -52,11 +48,7 @@ pub enum EngineInput {
 
     /// The card is in the channel, and open. `is_answer` if it is the answer to its command, so that no earlier reaction can be on
     /// it.
-    CardPosted {
-        request: RequestId,
-        message: MessageId,
-        is_answer: bool,
-    },
+    CardPosted { request: RequestId, message: MessageId, is_answer: bool },
     /// The channel shows that the request has ended, although the ledger says that it is open: it was set back.
     EndingFound { request: RequestId, ending: String },
     /// The card no longer exists.
@@ -64,16 +56,9 @@ pub enum EngineInput {
     /// The result is in the channel.
     ResultDelivered { request: RequestId },
     /// A snapshot was taken of a target with open requests.
-    TargetObserved {
-        target: String,
-        snapshot: Result<Arc<Snapshot>, TargetUnreachable>,
-    },
+    TargetObserved { target: String, snapshot: Result<Arc<Snapshot>, TargetUnreachable> },
     /// The reactions on a card were read.
-    ReactionsFetched {
-        request: RequestId,
-        read: u64,
-        reactions: FetchedReactions,
-    },
+    ReactionsFetched { request: RequestId, read: u64, reactions: FetchedReactions },
     /// The reactions on a card could not be read yet; the next attempt follows.
     ReactionFetchFailed { request: RequestId, read: u64 },
     /// A person who reacted was looked up.
@@ -89,10 +74,7 @@ pub enum EngineInput {
     /// The approvers could not be looked up yet; the next attempt follows.
     QuorumCheckFailed { request: RequestId },
     /// An execution ended.
-    ExecutionFinished {
-        request: RequestId,
-        resolution: Resolution,
-    },
+    ExecutionFinished { request: RequestId, resolution: Resolution },
 }
 
 /// The reactions that were on a card when they were read.

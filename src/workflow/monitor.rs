@@ -50,10 +50,7 @@ impl WatchedSession {
     pub(super) fn recorded(backend: &RequestedBackend) -> Self {
         Self {
             seen_at: None,
-            latest: Observation {
-                session: backend.session.clone(),
-                waiters: backend.waiters,
-            },
+            latest: Observation { session: backend.session.clone(), waiters: backend.waiters },
             waiters: WaiterPids::new(),
             changes: Vec::new(),
             lapsed: None,
@@ -126,11 +123,8 @@ struct ObservedTarget<'a> {
 impl Engine {
     /// Starts a snapshot of every target with open requests, unless one is under way.
     pub(super) fn observe_targets(&mut self) {
-        let names: BTreeSet<_> = self
-            .store
-            .open_requests()
-            .map(|request| request.details.target.clone())
-            .collect();
+        let names: BTreeSet<_> =
+            self.store.open_requests().map(|request| request.details.target.clone()).collect();
         for name in names {
             let Some(target) = self.targets.targets.get(&name) else {
                 continue;
@@ -142,12 +136,7 @@ impl Engine {
             tokio::spawn(async move {
                 let snapshot = target.snapshot(Freshness::Within(FRESH_ENOUGH)).await;
                 // The engine is gone only when the process ends.
-                let _ = inputs
-                    .send(EngineInput::TargetObserved {
-                        target: name,
-                        snapshot,
-                    })
-                    .await;
+                let _ = inputs.send(EngineInput::TargetObserved { target: name, snapshot }).await;
             });
         }
     }
@@ -166,10 +155,7 @@ impl Engine {
                 return Ok(());
             }
         };
-        let observed = ObservedTarget {
-            locks: LockGraph::from_snapshot(&snapshot),
-            snapshot: &snapshot,
-        };
+        let observed = ObservedTarget { locks: LockGraph::from_snapshot(&snapshot), snapshot: &snapshot };
         let on_target: Vec<_> = self
             .store
             .open_requests()
@@ -197,11 +183,7 @@ impl Engine {
         for (watched, backend) in open.sessions.iter_mut().zip(&details.backends) {
             is_changed |= watched.observe(details, backend, observed);
         }
-        let lapsed: Option<Vec<_>> = open
-            .sessions
-            .iter()
-            .map(|watched| watched.lapsed.as_deref())
-            .collect();
+        let lapsed: Option<Vec<_>> = open.sessions.iter().map(|watched| watched.lapsed.as_deref()).collect();
         if let Some(lapsed) = lapsed {
             let detail = lapsed.join("; ");
             return self.apply(id, RequestCommand::Lapse { detail }).await;

@@ -149,11 +149,7 @@ pub enum SignalResult {
     /// PostgreSQL answered `true`.
     Sent,
     /// Certainly not sent. `postgres` is PostgreSQL's own WARNING or ERROR, word for word.
-    NotSent {
-        outcome: Outcome,
-        detail: String,
-        postgres: Option<String>,
-    },
+    NotSent { outcome: Outcome, detail: String, postgres: Option<String> },
     /// The statement may have been executed, and no answer came.
     Unknown { detail: String },
 }
@@ -279,13 +275,8 @@ impl CardContent {
     /// The session at `index` as it is known now, and how many wait for it.
     pub fn latest(&self, index: usize) -> (&Session, u32) {
         let backend = &self.request.details.backends[index];
-        let latest = self
-            .sessions
-            .get(index)
-            .and_then(|session| session.latest.as_ref());
-        latest.map_or((&backend.session, backend.waiters), |latest| {
-            (&latest.session, latest.waiters)
-        })
+        let latest = self.sessions.get(index).and_then(|session| session.latest.as_ref());
+        latest.map_or((&backend.session, backend.waiters), |latest| (&latest.session, latest.waiters))
     }
 }
 

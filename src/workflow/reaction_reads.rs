@@ -87,16 +87,12 @@ impl ReactionReads {
     /// From now on reactions may be unseen. They are read as soon as it is known where the card is.
     pub(super) fn begin(&mut self, reader: &Reader, card: Option<MessageRef>) {
         self.newest += 1;
-        self.state = ReadState::Reading {
-            changed: BTreeSet::new(),
-            is_failing: self.is_failing(),
-        };
+        self.state = ReadState::Reading { changed: BTreeSet::new(), is_failing: self.is_failing() };
         self.unknown_denying.clear();
         self.tasks.abort_all();
         if let Some(card) = card {
             let reading = read_until_done(reader.clone(), card, self.newest);
-            self.tasks
-                .spawn(reading.instrument(log::request_span(reader.request)));
+            self.tasks.spawn(reading.instrument(log::request_span(reader.request)));
         }
     }
 
@@ -129,33 +125,20 @@ impl ReactionReads {
         self.approving.retain(|user, _| changed.contains(user));
         for reaction in fetched.approving {
             if !changed.contains(&reaction.user) {
-                self.approving
-                    .entry(reaction.user)
-                    .or_default()
-                    .insert(reaction.kind);
+                self.approving.entry(reaction.user).or_default().insert(reaction.kind);
             }
         }
         let approving: BTreeSet<_> = self.approving.keys().copied().collect();
-        let unknown = approving
-            .difference(known)
-            .filter(|user| !changed.contains(user))
-            .copied();
+        let unknown = approving.difference(known).filter(|user| !changed.contains(user)).copied();
         self.look_up(reader, Vote::Approve, unknown.collect());
-        Some(CardReactions {
-            approving,
-            denying: fetched.denying,
-            changed,
-        })
+        Some(CardReactions { approving, denying: fetched.denying, changed })
     }
 
     /// Notes a reaction that was put on the card.
     pub(super) fn note_added(&mut self, vote: Vote, reaction: UserReaction) {
         self.note_change(reaction.user);
         if vote == Vote::Approve {
-            self.approving
-                .entry(reaction.user)
-                .or_default()
-                .insert(reaction.kind);
+            self.approving.entry(reaction.user).or_default().insert(reaction.kind);
         }
     }
 
@@ -213,8 +196,7 @@ impl ReactionReads {
         while self.tasks.try_join_next().is_some() {}
         if !users.is_empty() {
             let looking_up = look_up_all(reader.clone(), vote, users);
-            self.tasks
-                .spawn(looking_up.instrument(log::request_span(reader.request)));
+            self.tasks.spawn(looking_up.instrument(log::request_span(reader.request)));
         }
     }
 }
@@ -237,13 +219,7 @@ async fn read_until_done(reader: Reader, card: MessageRef, read: u64) {
         };
         match fetched {
             Ok(reactions) => {
-                reader
-                    .send(EngineInput::ReactionsFetched {
-                        request,
-                        read,
-                        reactions,
-                    })
-                    .await;
+                reader.send(EngineInput::ReactionsFetched { request, read, reactions }).await;
                 return;
             }
             Err(DeliveryError::Gone) => {
@@ -252,9 +228,7 @@ async fn read_until_done(reader: Reader, card: MessageRef, read: u64) {
             }
             Err(error) => {
                 warn!(?error, "the reactions on a card could not be read; trying again");
-                reader
-                    .send(EngineInput::ReactionFetchFailed { request, read })
-                    .await;
+                reader.send(EngineInput::ReactionFetchFailed { request, read }).await;
             }
         }
         sleep(retry).await;
@@ -267,12 +241,8 @@ async fn fetch_reactions(
     channel: &Arc<dyn IncidentChannel>,
     card: MessageRef,
 ) -> Result<FetchedReactions, DeliveryError> {
-    let denying: BTreeSet<_> = channel
-        .reactions(card, Vote::Deny)
-        .await?
-        .into_iter()
-        .map(|reaction| reaction.user)
-        .collect();
+    let denying: BTreeSet<_> =
+        channel.reactions(card, Vote::Deny).await?.into_iter().map(|reaction| reaction.user).collect();
     let mut fetched = FetchedReactions::default();
     let mut members = look_up_members(channel, denying);
     while let Some((_, member)) = members.next().await {
@@ -317,11 +287,7 @@ async fn look_up_all(reader: Reader, vote: Vote, users: Vec<UserId>) {
                         .await;
                 }
                 Err(error) => {
-                    warn!(
-                        user = user.0,
-                        ?error,
-                        "a person who reacted could not be looked up"
-                    );
+                    warn!(user = user.0, ?error, "a person who reacted could not be looked up");
                     failed.push(user);
                 }
             }
@@ -368,7 +334,6 @@ impl ReactionReads {
     /// Looks up `approvers` again. The answer comes as [`EngineInput::QuorumChecked`].
     pub(super) fn check_quorum(&mut self, reader: &Reader, approvers: BTreeSet<UserId>) {
         let checking = check_quorum(reader.clone(), approvers);
-        self.tasks
-            .spawn(checking.instrument(log::request_span(reader.request)));
+        self.tasks.spawn(checking.instrument(log::request_span(reader.request)));
     }
 }

@@ -177,10 +177,7 @@ impl Engine {
         let Some(request) = self.store.get(id).filter(|request| request.is_open()) else {
             return;
         };
-        let card = request.card.map(|message| MessageRef {
-            channel: request.details.channel,
-            message,
-        });
+        let card = request.card.map(|message| MessageRef { channel: request.details.channel, message });
         let reader = self.reader(id);
         let open = self.open_requests.entry(id).or_default();
         // A card that is not posted or not found yet is read once it is.
@@ -214,8 +211,7 @@ impl Engine {
         let Some(reactions) = open.reads.complete(read, fetched, known, &reader) else {
             return Ok(());
         };
-        self.apply(id, RequestCommand::ReconcileReactions(&reactions))
-            .await?;
+        self.apply(id, RequestCommand::ReconcileReactions(&reactions)).await?;
         self.continue_execution(id).await
     }
 
@@ -270,20 +266,14 @@ impl Engine {
     /// Loads the request of an old card, so that an attempt on it is recorded too, if the ledger can be read.
     async fn load_old_card(&mut self, card: MessageRef) -> Result<(), LedgerError> {
         let now = Instant::now();
-        if self
-            .last_card_search
-            .is_some_and(|last| now - last < SEARCH_EVERY)
-        {
+        if self.last_card_search.is_some_and(|last| now - last < SEARCH_EVERY) {
             return Ok(());
         }
         self.last_card_search = Some(now);
         match self.store.load_by_card(card.message).await {
             Err(LedgerError::Deposed) => Err(LedgerError::Deposed),
             Err(error) => {
-                warn!(
-                    ?error,
-                    "the ledger could not be searched for an old card; the reaction is ignored"
-                );
+                warn!(?error, "the ledger could not be searched for an old card; the reaction is ignored");
                 Ok(())
             }
             Ok(()) => Ok(()),

@@ -88,13 +88,7 @@ impl fmt::Display for Refusal {
 impl Refusal {
     /// Whether the person lacks the right to ask.
     pub fn is_unauthorized(&self) -> bool {
-        matches!(
-            self,
-            Self::Rejected {
-                error: CreationError::NotARequester,
-                ..
-            }
-        )
+        matches!(self, Self::Rejected { error: CreationError::NotARequester, .. })
     }
 
     /// The sentence for a place where text may be read as markup. Every text from elsewhere passes through `verbatim`.
@@ -216,11 +210,7 @@ fn creation_error_text(
     match error {
         CreationError::NotARequester => {
             // The name of a target is not revealed to somebody who may not view it.
-            let place = if target.is_empty() {
-                "here".to_owned()
-            } else {
-                format!("on {target}")
-            };
+            let place = if target.is_empty() { "here".to_owned() } else { format!("on {target}") };
             format!(
                 "You may not ask for a {verb} {place}. Ask somebody who may, or have your role added to {}.",
                 verbatim("requesters")
@@ -230,10 +220,7 @@ fn creation_error_text(
             "A reason is required. Repeat the command with the option reason.".to_owned()
         }
         CreationError::NoSignalRight { obstacle } => {
-            format!(
-                "killgate may not signal on {target}: {}. Nothing was requested.",
-                verbatim(obstacle)
-            )
+            format!("killgate may not signal on {target}: {}. Nothing was requested.", verbatim(obstacle))
         }
         CreationError::Hidden { pid } => format!(
             "PostgreSQL on {target} does not show what {pid} runs, so a later check could not compare it. Nothing was \
@@ -241,10 +228,7 @@ fn creation_error_text(
         ),
         CreationError::NoSuchBackend { pid } => no_such_session(*pid, target),
         CreationError::Replaced { pid } => replaced(*pid, target),
-        CreationError::LeaderGone {
-            pid,
-            leader: Some(leader),
-        } => format!(
+        CreationError::LeaderGone { pid, leader: Some(leader) } => format!(
             "{pid} is a parallel worker of {leader}, which has ended. Use /sessions to see what runs now."
         ),
         CreationError::LeaderGone { pid, leader: None } => {
@@ -307,9 +291,7 @@ fn closest_name<'a>(given: &str, known: &'a [String]) -> Option<&'a String> {
     const MIN_SIMILARITY: f64 = 0.85;
     let given = given.to_lowercase();
     let similarity = |name: &&String| strsim::jaro_winkler(&given, &name.to_lowercase());
-    let closest = known
-        .iter()
-        .max_by(|a, b| similarity(a).total_cmp(&similarity(b)))?;
+    let closest = known.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)))?;
     (known.len() > 1 && similarity(&closest) > MIN_SIMILARITY).then_some(closest)
 }
 

@@ -78,12 +78,7 @@ impl Engine {
             let target = target.as_ref().map(|target| target.target.as_ref());
             let resolution = interrupted.resolution(&details, target).await;
             // The engine is gone only when the process ends; the next one does this again.
-            let _ = inputs
-                .send(EngineInput::ExecutionFinished {
-                    request: id,
-                    resolution,
-                })
-                .await;
+            let _ = inputs.send(EngineInput::ExecutionFinished { request: id, resolution }).await;
         };
         tokio::spawn(resolving.instrument(log::request_span(id)));
     }
@@ -93,10 +88,7 @@ impl InterruptedExecution {
     async fn resolution(self, details: &RequestDetails, target: Option<&dyn Target>) -> Resolution {
         let (signal_sent, cause) = match self {
             Self::AfterSignal => (None, "the bot stopped after the signal may have been sent"),
-            Self::BeforeSignal => (
-                Some(false),
-                "it was not known in time that the approval was recorded",
-            ),
+            Self::BeforeSignal => (Some(false), "it was not known in time that the approval was recorded"),
         };
         let backends = details.backends.iter().map(async |backend| {
             let now = match target {

@@ -64,11 +64,7 @@ impl RequestStore {
         if events.is_empty() {
             return Ok(Vec::new());
         }
-        let entry = |event| LedgerEntry {
-            request: Some(request),
-            at,
-            event,
-        };
+        let entry = |event| LedgerEntry { request: Some(request), at, event };
         let entries = events.into_iter().map(entry).collect();
         let recorded = self.ledger.append(entries).await?;
         for record in &recorded {
@@ -80,11 +76,7 @@ impl RequestStore {
 
     /// Records an attempt that became no request.
     pub(super) async fn record_attempt(&self, at: Timestamp, event: RequestEvent) -> Result<(), LedgerError> {
-        let entry = LedgerEntry {
-            request: None,
-            at,
-            event,
-        };
+        let entry = LedgerEntry { request: None, at, event };
         self.ledger.append(vec![entry]).await.map(drop)
     }
 
@@ -152,12 +144,8 @@ impl RequestStore {
 
     /// Loads the ended request whose card the message is, if there is one and it is not in memory.
     pub(super) async fn load_by_card(&mut self, message: MessageId) -> Result<(), LedgerError> {
-        let search = RequestSearch {
-            ended: Some(true),
-            card: Some(message),
-            limit: 1,
-            ..RequestSearch::default()
-        };
+        let search =
+            RequestSearch { ended: Some(true), card: Some(message), limit: 1, ..RequestSearch::default() };
         for (id, request) in fold(&self.ledger.history(search).await?) {
             let request = request.map_err(|invalid| corrupt(0, &invalid))?;
             self.cards.insert(message, id);
@@ -199,8 +187,5 @@ impl RequestStore {
 }
 
 fn corrupt(seq: u64, invalid: &InvalidTransition) -> LedgerError {
-    LedgerError::Corrupt {
-        seq,
-        problem: invalid.to_string(),
-    }
+    LedgerError::Corrupt { seq, problem: invalid.to_string() }
 }

@@ -25,17 +25,13 @@ pub struct TargetRegistry {
 impl TargetRegistry {
     /// Whether the person may view the sessions of at least one target.
     pub fn may_view_any(&self, person: &Person) -> bool {
-        self.targets
-            .values()
-            .any(|target| target.policy.access.may_view(person))
+        self.targets.values().any(|target| target.policy.access.may_view(person))
     }
 
     /// Who may do what on the target of this name. Nobody may do anything on a target that is no longer configured.
     pub fn access(&self, target: &str) -> Access {
         let target = self.targets.get(target);
-        target
-            .map(|target| target.policy.access.clone())
-            .unwrap_or_default()
+        target.map(|target| target.policy.access.clone()).unwrap_or_default()
     }
 
     /// Whose approval is needed on the target of this name.

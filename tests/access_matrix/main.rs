@@ -53,19 +53,13 @@ fn who_may_do_what_and_when() {
         "approve",
         APPROVE,
         &REQUEST_STATES,
-        reaction(|by| RequestCommand::Approve {
-            by,
-            source: ReactionSource::Live,
-        }),
+        reaction(|by| RequestCommand::Approve { by, source: ReactionSource::Live }),
     );
     check_table(
         "deny",
         DENY,
         &REQUEST_STATES,
-        reaction(|by| RequestCommand::Deny {
-            by,
-            source: ReactionSource::Live,
-        }),
+        reaction(|by| RequestCommand::Deny { by, source: ReactionSource::Live }),
     );
     check_table(
         "retract",
@@ -80,15 +74,8 @@ fn who_may_do_what_and_when() {
 }
 
 const REQUEST_STATES: [&str; 6] = ["open", "one_of_two", "limited", "expired", "executing", "ended"];
-const COMMAND_STATES: [&str; 7] = [
-    "free",
-    "asked_about",
-    "protected",
-    "gone",
-    "many_of_theirs",
-    "many",
-    "signals_used_up",
-];
+const COMMAND_STATES: [&str; 7] =
+    ["free", "asked_about", "protected", "gone", "many_of_theirs", "many", "signals_used_up"];
 
 /// Checks that the table has every person and every state, and that each cell is the actual result.
 fn check_table(action: &str, table: &str, states: &[&str], result_of: impl Fn(&Person, &str) -> String) {
@@ -113,12 +100,8 @@ fn check_table(action: &str, table: &str, states: &[&str], result_of: impl Fn(&P
 }
 
 fn people() -> BTreeMap<&'static str, Person> {
-    let person = |id, roles: &[RoleId]| Person {
-        id,
-        roles: roles.to_vec(),
-        bot: false,
-        timed_out_until: None,
-    };
+    let person =
+        |id, roles: &[RoleId]| Person { id, roles: roles.to_vec(), bot: false, timed_out_until: None };
     [
         ("requester", person(REQUESTER, &[ONCALL])),
         ("requester_and_dba", person(REQUESTER, &[ONCALL, DBA])),
@@ -129,28 +112,15 @@ fn people() -> BTreeMap<&'static str, Person> {
         ("viewer", person(UserId(5), &[VIEWER])),
         ("administrator", person(UserId(7), &[ADMINISTRATOR])),
         ("stranger", person(UserId(8), &[])),
-        (
-            "bot",
-            Person {
-                bot: true,
-                timed_out_until: None,
-                ..person(UserId(10), &[VIEWER, ONCALL, DBA])
-            },
-        ),
+        ("bot", Person { bot: true, timed_out_until: None, ..person(UserId(10), &[VIEWER, ONCALL, DBA]) }),
     ]
     .into()
 }
 
 fn access() -> Access {
-    let of = |role, users: &[UserId]| AccessGroup {
-        roles: [role].into(),
-        users: users.iter().copied().collect(),
-    };
-    Access {
-        viewers: of(VIEWER, &[]),
-        requesters: of(ONCALL, &[]),
-        approvers: of(DBA, &[NAMED]),
-    }
+    let of =
+        |role, users: &[UserId]| AccessGroup { roles: [role].into(), users: users.iter().copied().collect() };
+    Access { viewers: of(VIEWER, &[]), requesters: of(ONCALL, &[]), approvers: of(DBA, &[NAMED]) }
 }
 
 /// The result of a reaction: the name of the last event it leads to.
@@ -158,11 +128,7 @@ fn react(who: &Person, state: &str, command: RequestCommand<'_>, access: &Access
     let request = request_in_state(state);
     let is_expired = state == "expired";
     let context = DecisionContext {
-        now: if is_expired {
-            request.details.expires_at
-        } else {
-            NOW
-        },
+        now: if is_expired { request.details.expires_at } else { NOW },
         access,
         signal_budget: u32::from(state != "limited"),
         has_unread_reactions: false,
@@ -194,10 +160,8 @@ fn events_of_confirmed_quorum(
         .iter()
         .try_fold(request.clone(), |request, event| request.evolve(event, NOW))
         .expect("a valid history");
-    let check = QuorumCheck {
-        checked: approved.approvals.clone(),
-        members: people().into_values().collect(),
-    };
+    let check =
+        QuorumCheck { checked: approved.approvals.clone(), members: people().into_values().collect() };
     decide(&approved, RequestCommand::ConfirmQuorum(&check), context).events
 }
 
@@ -220,9 +184,7 @@ fn request_in_state(state: &str) -> Request {
         [
             first(),
             RequestEvent::Approved { actor: other },
-            RequestEvent::Executing {
-                approvers: vec![FIRST, other],
-            },
+            RequestEvent::Executing { approvers: vec![FIRST, other] },
         ]
     };
     let events: Vec<RequestEvent> = match state {
@@ -230,18 +192,12 @@ fn request_in_state(state: &str) -> Request {
         "executing" => quorum().into(),
         "ended" => {
             let resolution = Resolution::of_execution(vec![gone(4711)], None);
-            quorum()
-                .into_iter()
-                .chain([RequestEvent::Finished(resolution)])
-                .collect()
+            quorum().into_iter().chain([RequestEvent::Finished(resolution)]).collect()
         }
         _ => Vec::new(),
     };
     let open = open_request(REQUESTER, 4711);
-    events
-        .iter()
-        .try_fold(open, |request, event| request.evolve(event, NOW))
-        .expect("a valid history")
+    events.iter().try_fold(open, |request, event| request.evolve(event, NOW)).expect("a valid history")
 }
 
 fn open_request(requester: UserId, pid: i32) -> Request {
@@ -257,17 +213,10 @@ fn request_termination(who: &Person, state: &str) -> String {
         "many" => vec![open_request(UserId(98), 4712), open_request(UserId(97), 4713)],
         _ => Vec::new(),
     };
-    let users = if state == "protected" {
-        vec![Regex::new("^app$").expect("a pattern")]
-    } else {
-        Vec::new()
-    };
+    let users = if state == "protected" { vec![Regex::new("^app$").expect("a pattern")] } else { Vec::new() };
     let policy = TargetPolicy {
         access: access(),
-        protection: ProtectionRules {
-            users,
-            ..ProtectionRules::default()
-        },
+        protection: ProtectionRules { users, ..ProtectionRules::default() },
         approvals: 2,
         expires_after: OPEN_FOR,
         require_reason: false,
@@ -285,11 +234,7 @@ fn request_termination(who: &Person, state: &str) -> String {
         own_pid: None,
         signal_obstacle: None,
         hidden_pids: Vec::new(),
-        sessions: if is_gone {
-            Vec::new()
-        } else {
-            vec![client_session(4711, NOW)]
-        },
+        sessions: if is_gone { Vec::new() } else { vec![client_session(4711, NOW)] },
     };
     let new_request = NewRequest {
         action: Action::Terminate,
@@ -337,10 +282,7 @@ fn gone(pid: i32) -> BackendResolution {
 }
 
 fn server() -> ServerIdentity {
-    ServerIdentity {
-        system_identifier: 1,
-        postmaster_start: Timestamp::from_micros(1),
-    }
+    ServerIdentity { system_identifier: 1, postmaster_start: Timestamp::from_micros(1) }
 }
 
 fn details(requester: UserId, pid: i32) -> RequestDetails {

@@ -27,11 +27,7 @@ pub(crate) enum Step {
 }
 
 pub(crate) fn answer(status: u16, body: Value) -> Step {
-    Step::Answer {
-        status,
-        headers: Vec::new(),
-        body,
-    }
+    Step::Answer { status, headers: Vec::new(), body }
 }
 
 pub(crate) struct RecordedCall {
@@ -54,10 +50,7 @@ impl Discord {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let api = ApiClient::new(&url, &SecretString::from(TOKEN)).unwrap();
-        let discord = Self {
-            api,
-            calls: Arc::default(),
-        };
+        let discord = Self { api, calls: Arc::default() };
         let script = Arc::new(Mutex::new(script.into_iter().collect::<VecDeque<_>>()));
         let calls = Arc::clone(&discord.calls);
         tokio::spawn(async move {
@@ -79,12 +72,7 @@ impl Discord {
 
     /// Method and path of each call so far.
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.calls
-            .lock()
-            .unwrap()
-            .iter()
-            .map(|call| call.line.clone())
-            .collect()
+        self.calls.lock().unwrap().iter().map(|call| call.line.clone()).collect()
     }
 
     pub(crate) fn calls<T>(&self, read: impl FnOnce(&[RecordedCall]) -> T) -> T {
@@ -103,44 +91,20 @@ async fn serve(stream: TcpStream, script: Arc<Mutex<VecDeque<Step>>>, log: Arc<M
         }
         let length = head
             .lines()
-            .find_map(|line| {
-                line.to_ascii_lowercase()
-                    .strip_prefix("content-length: ")
-                    .map(str::to_owned)
-            })
+            .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ").map(str::to_owned))
             .map_or(0, |length| length.parse().unwrap());
         let mut body = vec![0; length];
         stream.read_exact(&mut body).await.unwrap();
-        let line = head
-            .lines()
-            .next()
-            .unwrap()
-            .trim_end_matches(" HTTP/1.1")
-            .to_owned();
+        let line = head.lines().next().unwrap().trim_end_matches(" HTTP/1.1").to_owned();
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        log.lock().unwrap().push(RecordedCall {
-            at: Instant::now(),
-            line,
-            head,
-            body,
-        });
+        log.lock().unwrap().push(RecordedCall { at: Instant::now(), line, head, body });
 
         let step = script.lock().unwrap().pop_front();
         match step.unwrap_or_else(|| answer(500, json!({"message": "the script has ended"}))) {
-            Step::Answer {
-                status,
-                headers,
-                body,
-            } => {
-                let body = if status == 204 {
-                    String::new()
-                } else {
-                    body.to_string()
-                };
-                let headers: Vec<_> = headers
-                    .iter()
-                    .map(|(name, value)| format!("{name}: {value}\r\n"))
-                    .collect();
+            Step::Answer { status, headers, body } => {
+                let body = if status == 204 { String::new() } else { body.to_string() };
+                let headers: Vec<_> =
+                    headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
                 let headers = headers.concat();
                 let length = body.len();
                 let whole = format!("HTTP/1.1 {status} X\r\n{headers}content-length: {length}\r\n\r\n{body}");

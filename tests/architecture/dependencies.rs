@@ -15,29 +15,18 @@ const UNUSED_IN_CODE: &str = "log";
 fn every_dependency_is_documented() {
     let documented = documented();
     let linked = names("", &["dependencies"]);
-    let all: BTreeSet<String> = PACKAGES
-        .iter()
-        .flat_map(|package| names(package, &["dependencies", "dev-dependencies"]))
-        .collect();
+    let all: BTreeSet<String> =
+        PACKAGES.iter().flat_map(|package| names(package, &["dependencies", "dev-dependencies"])).collect();
     let elsewhere: BTreeSet<String> = all.difference(&linked).cloned().collect();
-    assert_eq!(
-        documented[0], linked,
-        "docs/dependencies.md: linked into killgate"
-    );
-    assert_eq!(
-        documented[1], elsewhere,
-        "docs/dependencies.md: only in tests and tools"
-    );
+    assert_eq!(documented[0], linked, "docs/dependencies.md: linked into killgate");
+    assert_eq!(documented[1], elsewhere, "docs/dependencies.md: only in tests and tools");
 }
 
 #[test]
 fn killgate_uses_every_dependency_it_declares() {
     let mut files = Vec::new();
     collect(&root().join("src"), &mut files);
-    let sources: String = files
-        .iter()
-        .map(|file| fs::read_to_string(file).unwrap())
-        .collect();
+    let sources: String = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
     let unused: Vec<String> = names("", &["dependencies"])
         .into_iter()
         .filter(|name| name != UNUSED_IN_CODE)
@@ -52,8 +41,7 @@ fn documented() -> [BTreeSet<String>; 2] {
     let (linked, elsewhere) = text.split_once("## Only in tests and tools").expect("two tables");
     [linked, elsewhere].map(|table| {
         let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
-        rows.filter_map(|row| Some(row.split_once('`')?.0.to_owned()))
-            .collect()
+        rows.filter_map(|row| Some(row.split_once('`')?.0.to_owned())).collect()
     })
 }
 

@@ -21,18 +21,13 @@ fn images_are_built_from_the_lock_file_and_run_unprivileged_without_a_shell() {
         }
         let users = arguments("USER ");
         let user = users.last().expect("a USER").split(':').next().unwrap();
-        let number: u32 = user
-            .parse()
-            .expect("a number, which an orchestrator can compare with 0");
+        let number: u32 = user.parse().expect("a number, which an orchestrator can compare with 0");
         assert_ne!(number, 0, "{dockerfile}: root");
         // A command without brackets needs a shell, which the image does not have.
         for instruction in ["ENTRYPOINT ", "CMD "] {
             let commands = arguments(instruction);
             assert!(!commands.is_empty(), "{dockerfile}: no {instruction}");
-            assert!(
-                commands.iter().all(|command| command.starts_with('[')),
-                "{dockerfile}: {commands:?}"
-            );
+            assert!(commands.iter().all(|command| command.starts_with('[')), "{dockerfile}: {commands:?}");
         }
         for check in arguments("HEALTHCHECK ") {
             assert!(check.contains("CMD ["), "{dockerfile}: {check}");
@@ -50,11 +45,7 @@ fn build_context() -> Vec<String> {
 #[test]
 fn the_build_context_contains_every_file_that_the_sources_include() {
     let build_context = build_context();
-    let is_in_context = |file: &str| {
-        build_context
-            .iter()
-            .any(|entry| Path::new(file).starts_with(entry))
-    };
+    let is_in_context = |file: &str| build_context.iter().any(|entry| Path::new(file).starts_with(entry));
     let included = Regex::new(r#"include_(?:str|bytes)!\("([^"]+)"\)"#).unwrap();
     let mut seen = 0;
     for folder in ["src", "crates/discord-sim/src"] {
@@ -64,12 +55,8 @@ fn the_build_context_contains_every_file_that_the_sources_include() {
             let text = fs::read_to_string(&source).unwrap();
             for found in included.captures_iter(&text) {
                 let file = source.parent().unwrap().join(&found[1]).canonicalize().unwrap();
-                let file = file
-                    .strip_prefix(root().canonicalize().unwrap())
-                    .unwrap()
-                    .to_str()
-                    .unwrap()
-                    .to_owned();
+                let file =
+                    file.strip_prefix(root().canonicalize().unwrap()).unwrap().to_str().unwrap().to_owned();
                 assert!(
                     is_in_context(&file),
                     ".dockerignore excludes {file}, which {} includes",
@@ -95,10 +82,7 @@ fn the_build_context_contains_every_file_that_is_copied() {
                 let is_in_context = build_context.iter().any(|entry| {
                     Path::new(entry).starts_with(source) || Path::new(source).starts_with(entry)
                 });
-                assert!(
-                    is_in_context,
-                    ".dockerignore excludes {source}, which {dockerfile} copies"
-                );
+                assert!(is_in_context, ".dockerignore excludes {source}, which {dockerfile} copies");
                 seen += 1;
             }
         }
@@ -110,27 +94,14 @@ fn the_build_context_contains_every_file_that_is_copied() {
 fn the_dockerfile_copies_every_member_of_the_workspace() {
     let manifest: toml::Table = read("Cargo.toml").parse().unwrap();
     let members = manifest["workspace"]["members"].as_array().unwrap();
-    for member in members
-        .iter()
-        .filter_map(toml::Value::as_str)
-        .filter(|member| *member != ".")
-    {
-        assert!(
-            read("Dockerfile").contains(&format!("COPY {member}/Cargo.toml {member}/")),
-            "{member}"
-        );
-        assert!(
-            read(".dockerignore").contains(&format!("!{member}/Cargo.toml")),
-            "{member}"
-        );
+    for member in members.iter().filter_map(toml::Value::as_str).filter(|member| *member != ".") {
+        assert!(read("Dockerfile").contains(&format!("COPY {member}/Cargo.toml {member}/")), "{member}");
+        assert!(read(".dockerignore").contains(&format!("!{member}/Cargo.toml")), "{member}");
     }
     // Cargo needs every file that the manifest names, even of targets that it does not build.
     for (kind, folder) in [("bench", "benches"), ("example", "examples"), ("test", "tests")] {
         if manifest.contains_key(kind) {
-            assert!(
-                read("Dockerfile").contains(&format!("COPY {folder} {folder}")),
-                "[[{kind}]]"
-            );
+            assert!(read("Dockerfile").contains(&format!("COPY {folder} {folder}")), "[[{kind}]]");
         }
     }
 }
@@ -144,20 +115,12 @@ fn every_alert_has_a_runbook() {
         .map(|heading| heading.to_lowercase().replace(' ', "-").replace(',', ""))
         .collect();
     let alerts = read("config/prometheus-alerts.yml");
-    let named: Vec<&str> = alerts
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("runbook: docs/runbooks.md#"))
-        .collect();
-    let rules: Vec<&str> = alerts
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("- alert: "))
-        .collect();
+    let named: Vec<&str> =
+        alerts.lines().filter_map(|line| line.trim().strip_prefix("runbook: docs/runbooks.md#")).collect();
+    let rules: Vec<&str> = alerts.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
     assert_eq!(named.len(), rules.len(), "one runbook for each alert");
     for anchor in named {
-        assert!(
-            anchors.iter().any(|known| known == anchor),
-            "docs/runbooks.md has no #{anchor}"
-        );
+        assert!(anchors.iter().any(|known| known == anchor), "docs/runbooks.md has no #{anchor}");
     }
     for rule in rules {
         assert!(runbooks.contains(rule), "docs/runbooks.md does not name {rule}");

@@ -20,10 +20,7 @@ fn the_sources_follow_the_architecture() {
     let manifest: toml::Table = read("Cargo.toml").parse().unwrap();
     let dependencies = manifest["dependencies"].as_table().unwrap();
     let libraries = dependencies.keys().map(|name| name.replace('-', "_")).collect();
-    assert_none(&violations(&Sources {
-        files: sources(),
-        libraries,
-    }));
+    assert_none(&violations(&Sources { files: sources(), libraries }));
 }
 
 #[test]
@@ -33,12 +30,7 @@ fn no_two_types_share_a_name() {
 
 #[track_caller]
 fn assert_none(found: &[String]) {
-    assert!(
-        found.is_empty(),
-        "{} violations:\n{}",
-        found.len(),
-        found.join("\n")
-    );
+    assert!(found.is_empty(), "{} violations:\n{}", found.len(), found.join("\n"));
 }
 
 /// Every source file: its path from the repository's root, and its text.

@@ -38,9 +38,8 @@ fn declared_types(code: &str) -> impl Iterator<Item = String> {
         };
         let line = line.trim_start();
         let line = line.strip_prefix("unsafe ").unwrap_or(line);
-        let (keyword, rest) = KEYWORDS
-            .into_iter()
-            .find_map(|keyword| Some((keyword, line.strip_prefix(keyword)?)))?;
+        let (keyword, rest) =
+            KEYWORDS.into_iter().find_map(|keyword| Some((keyword, line.strip_prefix(keyword)?)))?;
         let name = rest.split(|c: char| c != '_' && !c.is_alphanumeric()).next()?;
         let is_associated = is_nested && keyword == "type ";
         (!name.is_empty() && !is_associated).then(|| name.to_owned())

@@ -36,10 +36,7 @@ pub(crate) const ARROWS: [(&str, Allowed); 10] = [
             "workflow::EngineHandle",
         ]),
     ),
-    (
-        "config",
-        Only(&["domain", "common", "discord", "postgres", "ledger"]),
-    ),
+    ("config", Only(&["domain", "common", "discord", "postgres", "ledger"])),
     ("operations", Everything),
     ("lib", Everything),
     ("main", Everything),
@@ -50,10 +47,7 @@ const LIBRARIES: [(&str, &[&str]); 5] = [
     ("serenity", &["src/discord"]),
     ("tokio_tungstenite", &["src/discord"]),
     ("rusqlite", &["src/ledger"]),
-    (
-        "tokio_postgres",
-        &["src/postgres", "src/ledger/postgres", URLS[0], URLS[1]],
-    ),
+    ("tokio_postgres", &["src/postgres", "src/ledger/postgres", URLS[0], URLS[1]]),
     ("tokio_postgres_rustls", &["src/postgres"]),
 ];
 
@@ -64,12 +58,8 @@ const URLS: [&str; 2] = ["src/config/connection.rs", "src/config/postgres_url.rs
 const DOMAIN_LIBRARIES: [&str; 1] = ["regex"];
 
 /// Split in two, so that this file passes its own check.
-const MARKERS: [&str; 4] = [
-    concat!("TO", "DO"),
-    concat!("FIX", "ME"),
-    concat!("XX", "X"),
-    concat!("HA", "CK"),
-];
+const MARKERS: [&str; 4] =
+    [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X"), concat!("HA", "CK")];
 
 pub(crate) struct Sources {
     /// Paths relative to the repository's root, and the files' texts.
@@ -109,10 +99,8 @@ fn too_long(text: &str) -> Option<String> {
 }
 
 fn markers(text: &str) -> Vec<String> {
-    let contains_word = |line: &str, marker: &str| {
-        line.split(|c: char| !c.is_alphanumeric())
-            .any(|word| word == marker)
-    };
+    let contains_word =
+        |line: &str, marker: &str| line.split(|c: char| !c.is_alphanumeric()).any(|word| word == marker);
     let numbered = text.lines().zip(1..);
     numbered
         .flat_map(|(line, number)| MARKERS.map(|marker| (line, number, marker)))
@@ -124,17 +112,11 @@ fn markers(text: &str) -> Vec<String> {
 fn wrong_arrows(path: &str, code: &str) -> Vec<String> {
     let folder = folder_of(path);
     let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == folder) else {
-        return vec![format!(
-            "no rule says what `{folder}` may import; add it to ARROWS"
-        )];
+        return vec![format!("no rule says what `{folder}` may import; add it to ARROWS")];
     };
     let Only(allowed) = allowed else { return Vec::new() };
     let mut mentioned = paths_after(code, "crate::");
-    mentioned.extend(
-        paths_after(code, "super::")
-            .into_iter()
-            .filter_map(|up| reached_by_super(path, &up)),
-    );
+    mentioned.extend(paths_after(code, "super::").into_iter().filter_map(|up| reached_by_super(path, &up)));
     mentioned
         .into_iter()
         .filter(|mentioned| {
@@ -148,11 +130,7 @@ fn wrong_arrows(path: &str, code: &str) -> Vec<String> {
 /// `src/domain/mod.rs`, `super::workflow` is `crate::workflow`. Inline modules are not considered.
 fn reached_by_super(file: &str, path: &str) -> Option<String> {
     let above = Path::new(file).strip_prefix("src").ok()?.iter().count();
-    let depth = if file.ends_with("/mod.rs") {
-        above - 1
-    } else {
-        above
-    };
+    let depth = if file.ends_with("/mod.rs") { above - 1 } else { above };
     let supers = 1 + path.split("::").take_while(|name| *name == "super").count();
     let named: Vec<_> = path.split("::").skip(supers - 1).collect();
     let folder = ARROWS.iter().any(|(folder, _)| named.first() == Some(folder));
@@ -183,14 +161,7 @@ fn acknowledgement_outside_ledger(path: &str, code: &str) -> Option<String> {
 fn test_code_outside_mod_tests(code: &str) -> Vec<String> {
     let compact: String = code.split_whitespace().collect::<Vec<_>>().join(" ");
     let allowed = compact.replace("#[cfg(test)] mod tests", "");
-    let forms = [
-        "cfg(test",
-        "cfg_attr(test",
-        "cfg!(test",
-        "cfg(not(test",
-        "cfg(any(test",
-        "cfg(all(test",
-    ];
+    let forms = ["cfg(test", "cfg_attr(test", "cfg!(test", "cfg(not(test", "cfg(any(test", "cfg(all(test"];
     forms
         .into_iter()
         .filter(|form| allowed.contains(form))
@@ -201,13 +172,10 @@ fn test_code_outside_mod_tests(code: &str) -> Vec<String> {
 /// `src/domain/session.rs` and `src/domain.rs` belong to `domain`.
 fn folder_of(path: &str) -> &str {
     let inside = Path::new(path).strip_prefix("src").ok();
-    let first = inside
-        .and_then(|inside| inside.iter().next())
-        .and_then(|name| name.to_str());
+    let first = inside.and_then(|inside| inside.iter().next()).and_then(|name| name.to_str());
     first.map_or("", |name| name.trim_end_matches(".rs"))
 }
 
 fn within(path: &str, outer: &str) -> bool {
-    path.strip_prefix(outer)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+    path.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }

@@ -36,9 +36,7 @@ fn skipped_length(rest: &str, before: &str) -> usize {
         let opened = 1 + hashes;
         if rest[opened..].starts_with('"') {
             let end = format!("\"{}", "#".repeat(hashes));
-            return rest[opened + 1..]
-                .find(&end)
-                .map_or(rest.len(), |at| opened + 1 + at + end.len());
+            return rest[opened + 1..].find(&end).map_or(rest.len(), |at| opened + 1 + at + end.len());
         }
     }
     // Unlike a character literal, a lifetime has no closing quote after its first character.

@@ -14,33 +14,19 @@ async fn each_fault_of_an_installed_guard_is_reported() {
         let report = setup.check().await;
         let wrong = report.wrong();
         assert!(wrong.len() < 2, "{}", report.lines);
-        let line = report
-            .lines
-            .lines()
-            .find(|line| line.contains("target orders: signals: "));
-        let line = line
-            .expect("a line")
-            .split_once("signals: ")
-            .expect("its words")
-            .1
-            .to_owned();
+        let line = report.lines.lines().find(|line| line.contains("target orders: signals: "));
+        let line = line.expect("a line").split_once("signals: ").expect("its words").1.to_owned();
         (report.status, wrong.len(), line)
     };
 
     let (status, wrong, line) = signals().await;
     assert_eq!((status, wrong), (0, 0));
-    assert!(
-        line.starts_with("direct: as a member of pg_signal_backend"),
-        "{line}"
-    );
+    assert!(line.starts_with("direct: as a member of pg_signal_backend"), "{line}");
 
     sql(&guard_sql("killgate")).await;
     let (status, wrong, line) = signals().await;
     assert_eq!((status, wrong), (0, 1));
-    assert!(
-        line.ends_with("could bypass it. REVOKE pg_signal_backend FROM killgate"),
-        "{line}"
-    );
+    assert!(line.ends_with("could bypass it. REVOKE pg_signal_backend FROM killgate"), "{line}");
 
     sql("revoke pg_signal_backend from killgate").await;
     let (status, wrong, line) = signals().await;
@@ -59,25 +45,16 @@ async fn each_fault_of_an_installed_guard_is_reported() {
     sql("update pg_proc set prosrc = prosrc || '-- ' where proname = 'signal_backend'").await;
     let (status, _, line) = signals().await;
     assert_eq!(status, 1);
-    assert!(
-        line.contains("of another version of killgate, or was changed"),
-        "{line}"
-    );
+    assert!(line.contains("of another version of killgate, or was changed"), "{line}");
     sql(&guard_sql("killgate")).await;
 
     sql("alter table killgate.protected_users enable row level security").await;
     let (status, _, line) = signals().await;
     assert_eq!(status, 1);
-    assert!(
-        line.contains("the guard is not used: its table has row security"),
-        "{line}"
-    );
+    assert!(line.contains("the guard is not used: its table has row security"), "{line}");
     sql("alter table killgate.protected_users disable row level security").await;
 
-    sql(&format!(
-        "revoke execute on function killgate.signal_backend({SIGNATURE}) from killgate"
-    ))
-    .await;
+    sql(&format!("revoke execute on function killgate.signal_backend({SIGNATURE}) from killgate")).await;
     let (status, _, line) = signals().await;
     assert_eq!(status, 1);
     assert!(line.contains("this one may not execute it"), "{line}");
@@ -85,10 +62,7 @@ async fn each_fault_of_an_installed_guard_is_reported() {
     sql("grant pg_signal_backend to killgate").await;
     let (status, wrong, line) = signals().await;
     assert_eq!((status, wrong), (0, 1));
-    assert!(
-        line.starts_with("direct, bypassing the installed guard"),
-        "{line}"
-    );
+    assert!(line.starts_with("direct, bypassing the installed guard"), "{line}");
     sql("revoke pg_signal_backend from killgate").await;
 
     sql(&format!(
@@ -98,8 +72,5 @@ async fn each_fault_of_an_installed_guard_is_reported() {
     .await;
     let (status, _, line) = signals().await;
     assert_eq!(status, 1);
-    assert!(
-        line.contains("takes other arguments: it is of another version"),
-        "{line}"
-    );
+    assert!(line.contains("takes other arguments: it is of another version"), "{line}");
 }

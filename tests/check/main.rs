@@ -16,19 +16,9 @@ async fn a_correct_setup_passes_every_check() {
     let report = setup.check().await;
     assert_eq!(report.wrong(), [""; 0], "{}", report.lines);
     assert_eq!(report.status, 0);
-    for what in [
-        "token",
-        "guild",
-        "channel",
-        "role",
-        "target orders: TLS",
-        "ledger: intact",
-    ] {
+    for what in ["token", "guild", "channel", "role", "target orders: TLS", "ledger: intact"] {
         assert!(
-            report
-                .lines
-                .lines()
-                .any(|line| line.starts_with(&format!("ok    {what}"))),
+            report.lines.lines().any(|line| line.starts_with(&format!("ok    {what}"))),
             "{what}: {}",
             report.lines
         );
@@ -37,10 +27,7 @@ async fn a_correct_setup_passes_every_check() {
         let keys: Vec<_> = finding.as_object().expect("an object").keys().collect();
         assert_eq!(keys, ["detail", "fix", "status", "what"]);
     }
-    assert!(
-        !setup.path("killgate.db").exists(),
-        "a ledger that check made would belong to whoever ran it"
-    );
+    assert!(!setup.path("killgate.db").exists(), "a ledger that check made would belong to whoever ran it");
 }
 
 #[tokio::test]
@@ -51,10 +38,7 @@ async fn a_missing_role_is_reported_by_its_id() {
     let report = setup.check().await;
     assert_eq!(
         (report.status, report.wrong()),
-        (
-            1,
-            vec![format!("FAIL role {role}: the guild has no role with this id")]
-        )
+        (1, vec![format!("FAIL role {role}: the guild has no role with this id")])
     );
 }
 
@@ -63,9 +47,7 @@ async fn a_guild_without_two_factor_authentication_is_a_warning() {
     let setup = Setup::with(Sim::builder()).await;
     let report = setup.check().await;
     assert_eq!(report.status, 0);
-    let [wrong] = &report.wrong()[..] else {
-        panic!("{}", report.lines)
-    };
+    let [wrong] = &report.wrong()[..] else { panic!("{}", report.lines) };
     assert!(wrong.starts_with("warn two-factor authentication"), "{wrong}");
 }
 
@@ -75,13 +57,7 @@ async fn a_wrong_token_is_reported_and_not_shown() {
     setup.write("token", "MTIz.wrong.secret");
     let report = setup.check().await;
     assert_eq!(report.status, 1);
-    assert!(
-        report
-            .lines
-            .contains("FAIL  token: Discord refused the bot's token"),
-        "{}",
-        report.lines
-    );
+    assert!(report.lines.contains("FAIL  token: Discord refused the bot's token"), "{}", report.lines);
     assert!(!report.lines.contains("MTIz.wrong.secret"), "{}", report.lines);
 }
 
@@ -100,11 +76,7 @@ async fn a_wrong_guild_id_and_a_deleted_channel_are_reported() {
 #[tokio::test]
 async fn a_target_role_with_too_few_or_too_many_privileges_is_reported() {
     let setup = Setup::good().await;
-    setup
-        .cluster
-        .sql("REVOKE pg_read_all_stats, pg_signal_backend FROM killgate")
-        .await
-        .unwrap();
+    setup.cluster.sql("REVOKE pg_read_all_stats, pg_signal_backend FROM killgate").await.unwrap();
     assert_eq!(
         setup.check().await.wrong(),
         [
@@ -123,11 +95,7 @@ async fn a_target_role_with_too_few_or_too_many_privileges_is_reported() {
 #[tokio::test]
 async fn a_readable_user_table_is_reported() {
     let setup = Setup::good().await;
-    setup
-        .cluster
-        .sql("CREATE TABLE customers (); GRANT SELECT ON customers TO PUBLIC")
-        .await
-        .unwrap();
+    setup.cluster.sql("CREATE TABLE customers (); GRANT SELECT ON customers TO PUBLIC").await.unwrap();
     assert_eq!(
         setup.check().await.wrong(),
         ["FAIL target orders: tables: the role can read public.customers"]
@@ -139,17 +107,9 @@ async fn a_server_that_is_down_is_reported_as_unreachable() {
     let setup = Setup::good().await;
     setup.cluster.stop().await.unwrap();
     let report = setup.check().await;
-    let [wrong] = &report.wrong()[..] else {
-        panic!("{}", report.lines)
-    };
-    assert!(
-        wrong.starts_with("FAIL target orders: reachable: 127.0.0.1:"),
-        "{wrong}"
-    );
-    assert!(
-        wrong.contains("connection refused") || wrong.contains("Connection refused"),
-        "{wrong}"
-    );
+    let [wrong] = &report.wrong()[..] else { panic!("{}", report.lines) };
+    assert!(wrong.starts_with("FAIL target orders: reachable: 127.0.0.1:"), "{wrong}");
+    assert!(wrong.contains("connection refused") || wrong.contains("Connection refused"), "{wrong}");
 }
 
 #[tokio::test]
@@ -168,10 +128,7 @@ async fn a_ledger_that_cannot_be_created_is_not_writable() {
     setup.replace("sqlite:killgate.db", "sqlite:/proc/killgate.db");
     let wrong = setup.check().await.wrong();
     assert_eq!(wrong.len(), 1, "{wrong:?}");
-    assert!(
-        wrong[0].starts_with("FAIL ledger: writable: /proc/killgate.db cannot be created:"),
-        "{wrong:?}"
-    );
+    assert!(wrong[0].starts_with("FAIL ledger: writable: /proc/killgate.db cannot be created:"), "{wrong:?}");
 }
 
 #[tokio::test]
@@ -181,13 +138,7 @@ async fn every_check_passes_while_the_bot_runs() {
     setup.sim.bot_is_ready().await;
     let report = setup.check().await;
     assert_eq!((report.status, report.wrong()), (0, vec![]), "{}", report.lines);
-    assert!(
-        report
-            .lines
-            .contains("ok    ledger: writable: a running killgate holds it"),
-        "{}",
-        report.lines
-    );
+    assert!(report.lines.contains("ok    ledger: writable: a running killgate holds it"), "{}", report.lines);
     bot.kill().await.unwrap();
 }
 
@@ -199,9 +150,7 @@ async fn check_changes_nothing_in_a_ledger_that_nobody_holds() {
     let report = setup.check().await;
     assert_eq!((report.status, report.wrong()), (0, vec![]), "{}", report.lines);
     assert!(
-        report
-            .lines
-            .contains("killgate.db is empty: the first run creates the ledger in it"),
+        report.lines.contains("killgate.db is empty: the first run creates the ledger in it"),
         "{}",
         report.lines
     );
@@ -213,9 +162,7 @@ async fn check_changes_nothing_in_a_ledger_that_nobody_holds() {
     bot.kill().await.unwrap();
     let before = setup.files_of_the_ledger();
     assert!(
-        before
-            .iter()
-            .any(|(name, bytes)| name == "killgate.db-wal" && !bytes.is_empty()),
+        before.iter().any(|(name, bytes)| name == "killgate.db-wal" && !bytes.is_empty()),
         "a log is left"
     );
     let report = setup.check().await;
@@ -239,14 +186,8 @@ async fn a_ledger_in_postgresql_is_checked() {
         .await
         .unwrap();
     let wrong = setup.check().await.wrong();
-    assert!(
-        wrong[0].starts_with("FAIL ledger: writable: 127.0.0.1:"),
-        "{wrong:?}"
-    );
-    assert!(
-        wrong[0].contains("permission denied for database ledger"),
-        "{wrong:?}"
-    );
+    assert!(wrong[0].starts_with("FAIL ledger: writable: 127.0.0.1:"), "{wrong:?}");
+    assert!(wrong[0].contains("permission denied for database ledger"), "{wrong:?}");
 }
 
 #[tokio::test]

@@ -43,9 +43,7 @@ impl Setup {
 
     /// With this server as its target.
     pub async fn on(cluster: Cluster, sim: discord_sim::SimBuilder) -> Self {
-        reserve_connections(&cluster)
-            .await
-            .expect("a server with connections to spare");
+        reserve_connections(&cluster).await.expect("a server with connections to spare");
         let url = cluster.bot().await.expect("a role for the bot");
         let sim = sim
             .bot_may(enough())
@@ -80,12 +78,7 @@ url = "sqlite:killgate.db"
             sim.role_id("dba"),
             sim.person("ben").id(),
         );
-        Self {
-            sim,
-            cluster,
-            folder,
-            config,
-        }
+        Self { sim, cluster, folder, config }
     }
 
     /// The same with `from` in the configuration replaced.
@@ -137,10 +130,7 @@ url = "sqlite:killgate.db"
         let (lines, json) = (run(&[]).await, run(&["--json"]).await);
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
         assert_eq!(lines.status, json.status);
-        assert!(
-            !text(lines.stdout.clone()).contains(&self.sim.token()),
-            "the token is nowhere to be seen"
-        );
+        assert!(!text(lines.stdout.clone()).contains(&self.sim.token()), "the token is nowhere to be seen");
         Report {
             status: lines.status.code().expect("a status"),
             lines: text(lines.stdout) + &text(lines.stderr),
@@ -156,12 +146,7 @@ impl Report {
         let field = |finding: &Value, name: &str| finding[name].as_str().expect("text").to_owned();
         let line = |finding: &Value| {
             assert!(!field(finding, "fix").is_empty(), "{finding} says what to do");
-            format!(
-                "{} {}: {}",
-                field(finding, "status"),
-                field(finding, "what"),
-                field(finding, "detail")
-            )
+            format!("{} {}: {}", field(finding, "status"), field(finding, "what"), field(finding, "detail"))
         };
         wrong.map(line).collect()
     }
@@ -170,17 +155,11 @@ impl Report {
 /// From PostgreSQL 16 on, connections can be reserved for the bot's role, and `check` reports when none are.
 async fn reserve_connections(cluster: &Cluster) -> anyhow::Result<()> {
     let superuser = cluster.superuser().await?;
-    let version = superuser
-        .query_one("select current_setting('server_version_num')::int4", &[])
-        .await?;
+    let version = superuser.query_one("select current_setting('server_version_num')::int4", &[]).await?;
     cluster.bot().await?;
     if version.get::<_, i32>(0) >= 160_000 {
-        superuser
-            .batch_execute("grant pg_use_reserved_connections to killgate")
-            .await?;
-        superuser
-            .batch_execute("alter system set reserved_connections = 3")
-            .await?;
+        superuser.batch_execute("grant pg_use_reserved_connections to killgate").await?;
+        superuser.batch_execute("alter system set reserved_connections = 3").await?;
         cluster.restart().await?;
     }
     Ok(())

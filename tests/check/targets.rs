@@ -34,11 +34,8 @@ async fn each_connection_error_has_its_own_sentence() {
         .await
         .expect("a role with a password");
     let mut setup = Setup::on(cluster, Sim::builder().requires_mfa()).await;
-    for (file, content) in [
-        ("root.crt", root),
-        ("stranger.crt", stranger),
-        ("password", "wrong".to_owned()),
-    ] {
+    for (file, content) in [("root.crt", root), ("stranger.crt", stranger), ("password", "wrong".to_owned())]
+    {
         setup.write(file, &content);
     }
     let base = setup.cluster.url("killgate", "postgres");
@@ -69,13 +66,9 @@ async fn each_connection_error_has_its_own_sentence() {
         setup.replace(&url, &changed);
         url = changed;
         let report = setup.check().await;
-        let [wrong] = &report.wrong()[..] else {
-            panic!("{}", report.lines)
-        };
-        let expected = format!(
-            "FAIL target orders: reachable: 127.0.0.1:{}: {sentence}",
-            setup.cluster.port()
-        );
+        let [wrong] = &report.wrong()[..] else { panic!("{}", report.lines) };
+        let expected =
+            format!("FAIL target orders: reachable: 127.0.0.1:{}: {sentence}", setup.cluster.port());
         assert_eq!((report.status, wrong), (1, &expected));
         assert!(!report.lines.contains("wrong@"), "{}", report.lines);
     }
@@ -105,8 +98,5 @@ async fn a_server_without_tls_is_reported() {
     setup.replace(&url, &format!("{url}?sslmode=require"));
     let wrong = setup.check().await.wrong();
     assert_eq!(wrong.len(), 1, "{wrong:?}");
-    assert!(
-        wrong[0].ends_with("the server does not support TLS: turn it on there (ssl = on)"),
-        "{wrong:?}"
-    );
+    assert!(wrong[0].ends_with("the server does not support TLS: turn it on there (ssl = on)"), "{wrong:?}");
 }

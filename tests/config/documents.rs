@@ -18,37 +18,23 @@ fn the_example_is_valid_when_its_secrets_exist() {
     let here = EXAMPLE.replace("/run/secrets/", "./");
     let settings = desk.load(&here).unwrap_or_else(|faults| panic!("{faults}"));
     assert_eq!(settings.targets[0].name, "orders");
-    let faults = desk
-        .load(&EXAMPLE.replace("/run/secrets/", "./none/"))
-        .expect_err("no secrets");
-    assert!(
-        faults.ends_with("2 faults in killgate.toml"),
-        "each missing secret file is told: {faults}"
-    );
+    let faults = desk.load(&EXAMPLE.replace("/run/secrets/", "./none/")).expect_err("no secrets");
+    assert!(faults.ends_with("2 faults in killgate.toml"), "each missing secret file is told: {faults}");
 }
 
 #[test]
 fn the_example_has_every_key_in_its_section() {
     for table in TABLES.iter().filter(|table| table.name.starts_with('[')) {
-        let section = EXAMPLE
-            .split_once(&format!("\n{}\n", table.name))
-            .expect(table.name)
-            .1;
+        let section = EXAMPLE.split_once(&format!("\n{}\n", table.name)).expect(table.name).1;
         let section = section.split("\n[").next().unwrap_or_default();
         for ConfigKey { name, default, .. } in table.keys {
-            let line = section
-                .lines()
-                .find(|line| line.trim_start_matches("# ").starts_with(&format!("{name} = ")));
+            let line =
+                section.lines().find(|line| line.trim_start_matches("# ").starts_with(&format!("{name} = ")));
             let line = line.unwrap_or_else(|| panic!("{} {name}", table.name));
             if let (Some(written), Some(default)) = (line.strip_prefix("# "), default)
                 && *default != "{}"
             {
-                assert_eq!(
-                    written,
-                    format!("{name} = {default}"),
-                    "the default of {}",
-                    table.name
-                );
+                assert_eq!(written, format!("{name} = {default}"), "the default of {}", table.name);
             }
         }
     }
@@ -76,10 +62,8 @@ fn the_example_with_all_defaults_written_out_is_equivalent() {
     let toml = EXAMPLE
         .replace("/run/secrets/discord_token", "token")
         .replace("/run/secrets/orders_password", "token");
-    let [left_out, spelled_out] = [toml.clone(), spelled(&toml)].map(|toml| {
-        desk.load(&toml)
-            .unwrap_or_else(|faults| panic!("{faults}\n{toml}"))
-    });
+    let [left_out, spelled_out] = [toml.clone(), spelled(&toml)]
+        .map(|toml| desk.load(&toml).unwrap_or_else(|faults| panic!("{faults}\n{toml}")));
     assert_eq!(format!("{left_out:#?}"), format!("{spelled_out:#?}"));
 }
 
@@ -87,25 +71,13 @@ fn the_example_with_all_defaults_written_out_is_equivalent() {
 fn the_documented_reference_is_up_to_date() {
     for table in TABLES {
         let expected = rows(table);
-        assert!(
-            DOCUMENTATION.contains(&expected),
-            "docs/configuration.md lacks this table:\n\n{expected}"
-        );
+        assert!(DOCUMENTATION.contains(&expected), "docs/configuration.md lacks this table:\n\n{expected}");
     }
 }
 
 fn rows(table: &ConfigTable) -> String {
-    let mut rows = format!(
-        "### `{}`\n\n| key | default | allowed | |\n|---|---|---|---|\n",
-        table.name
-    );
-    for ConfigKey {
-        name,
-        allowed,
-        default,
-        meaning,
-    } in table.keys
-    {
+    let mut rows = format!("### `{}`\n\n| key | default | allowed | |\n|---|---|---|---|\n", table.name);
+    for ConfigKey { name, allowed, default, meaning } in table.keys {
         let default = default.map_or_else(|| "–".to_owned(), |default| format!("`{default}`"));
         writeln!(rows, "| `{name}` | {default} | {allowed} | {meaning} |").expect("a String takes all");
     }

@@ -32,10 +32,7 @@ pub(crate) struct Desk {
 
 impl Desk {
     pub(crate) fn new() -> Self {
-        let desk = Self {
-            folder: TempDir::new().expect("a temporary folder"),
-            variables: Vec::new(),
-        };
+        let desk = Self { folder: TempDir::new().expect("a temporary folder"), variables: Vec::new() };
         desk.write("token", &format!("{TOKEN}\n"));
         desk
     }
@@ -57,10 +54,7 @@ impl Desk {
         };
         config::load(&self.path("killgate.toml"), variable).map_err(|faults| {
             let folder = format!("{}/", self.folder.path().display());
-            faults
-                .to_string()
-                .replace(&folder, "")
-                .replace(folder.trim_end_matches('/'), "FOLDER")
+            faults.to_string().replace(&folder, "").replace(folder.trim_end_matches('/'), "FOLDER")
         })
     }
 }

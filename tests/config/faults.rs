@@ -94,13 +94,7 @@ fn a_value_of_the_wrong_type_is_a_fault() {
 
 #[test]
 fn a_section_of_the_wrong_type_is_a_single_fault() {
-    let broken = MINIMAL
-        .replace("[access]", "")
-        .replace("requesters", "x_requesters");
-    let broken = broken
-        .lines()
-        .filter(|line| !line.contains("roles"))
-        .collect::<Vec<_>>()
-        .join("\n");
+    let broken = MINIMAL.replace("[access]", "").replace("requesters", "x_requesters");
+    let broken = broken.lines().filter(|line| !line.contains("roles")).collect::<Vec<_>>().join("\n");
     assert_snapshot!(fault(Desk::new().load(&format!("access = 3\n{broken}"))), @"1:10: access: an integer instead of a table; allowed: an [access] section");
 }

@@ -32,10 +32,7 @@ fn the_completions_are_up_to_date() {
 fn is_committed(folder: &str, generate: impl FnOnce(&Path)) {
     let made = TempDir::new().expect("a temporary folder");
     generate(made.path());
-    let (made, committed) = (
-        files(made.path()),
-        Path::new(env!("CARGO_MANIFEST_DIR")).join(folder),
-    );
+    let (made, committed) = (files(made.path()), Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
     if std::env::var_os(WRITE).is_some() {
         fs::create_dir_all(&committed).expect("the folder");
         for (name, content) in &made {
@@ -52,9 +49,7 @@ fn is_committed(folder: &str, generate: impl FnOnce(&Path)) {
 }
 
 fn files(folder: &Path) -> BTreeMap<String, String> {
-    let entries = fs::read_dir(folder)
-        .expect("a folder")
-        .map(|entry| entry.expect("an entry"));
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry"));
     entries
         .map(|entry| {
             let name = entry.file_name().into_string().expect("a plain name");

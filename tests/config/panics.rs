@@ -49,10 +49,7 @@ fn desk() -> Desk {
 fn panicked(format: &str, level: &str) -> Output {
     let desk = desk();
     Command::new(std::env::current_exe().expect("this program"))
-        .args([
-            "--exact",
-            "panics::child_process_that_panics_with_all_secrets_in_its_message",
-        ])
+        .args(["--exact", "panics::child_process_that_panics_with_all_secrets_in_its_message"])
         .args(["--ignored", "--nocapture"])
         .env(CONFIG, desk.path("killgate.toml"))
         .env(VARIABLE, IN_ENVIRONMENT)
@@ -110,10 +107,7 @@ fn everything_with_a_secret(settings: &Settings) -> String {
         // As when a connection is opened.
         let mut parameters = connection.parameters().clone();
         parameters.password(password.expose_secret());
-        known.push(format!(
-            "{} {connection:?} {password:?} {parameters:#?}",
-            connection.address()
-        ));
+        known.push(format!("{} {connection:?} {password:?} {parameters:#?}", connection.address()));
     }
     // The libraries' errors about an invalid header and an invalid URL.
     for wrong in [token.expose_secret(), IN_URL, IN_FILE, IN_ENVIRONMENT, LEDGERS] {
@@ -134,9 +128,8 @@ fn words(error: ApiError) -> String {
 /// The secrets in the text, and in which notation.
 fn found_in(text: &str) -> Vec<(&'static str, String)> {
     let secrets = [TOKEN, IN_URL, IN_FILE, IN_ENVIRONMENT, LEDGERS];
-    let forms = secrets
-        .into_iter()
-        .flat_map(|secret| written(secret).into_iter().map(move |form| (secret, form)));
+    let forms =
+        secrets.into_iter().flat_map(|secret| written(secret).into_iter().map(move |form| (secret, form)));
     forms.filter(|(_, form)| text.contains(form)).collect()
 }
 
@@ -145,22 +138,14 @@ fn a_panic_is_one_line_of_json_without_secrets() {
     let output = panicked("json", "info");
     let (out, log) = texts(&output);
     assert!(output.status.success(), "the process went on\n{out}{log}");
-    let lines: Vec<Value> = log
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .collect();
-    let [panic] = &lines[..] else {
-        panic!("one line of JSON:\n{log}")
-    };
+    let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let [panic] = &lines[..] else { panic!("one line of JSON:\n{log}") };
     assert_eq!(panic["level"], "ERROR");
     assert_eq!(panic["message"], "killgate has a defect: a task panicked");
     let location = panic["location"].as_str().expect("a location");
     assert!(location.starts_with("tests/config/panics.rs:"), "{location}");
     let message = panic["panic"].as_str().expect("a message");
-    assert!(
-        message.contains("Settings {") && message.contains("db1.internal"),
-        "{message}"
-    );
+    assert!(message.contains("Settings {") && message.contains("db1.internal"), "{message}");
     // The other lines are the error with which the process would end.
     assert!(log.contains("the engine panicked"), "{log}");
     assert_eq!(found_in(&log), []);
@@ -172,14 +157,8 @@ fn a_panic_is_one_plain_line_in_the_text_format() {
     let output = panicked("text", "info");
     let (out, log) = texts(&output);
     assert!(output.status.success(), "the process went on\n{out}{log}");
-    let panic = log
-        .lines()
-        .find(|line| line.contains("a task panicked"))
-        .expect("a line");
-    assert!(
-        panic.contains(" ERROR ") && panic.contains("location=tests/config/panics.rs:"),
-        "{panic}"
-    );
+    let panic = log.lines().find(|line| line.contains("a task panicked")).expect("a line");
+    assert!(panic.contains(" ERROR ") && panic.contains("location=tests/config/panics.rs:"), "{panic}");
     assert_eq!(found_in(&log), []);
     assert_eq!(found_in(&out), []);
 }

@@ -11,9 +11,7 @@ fn faults(loaded: Result<Settings, String>) -> String {
 
 /// Loads the minimal configuration with these groups.
 fn groups(requesters: &str, approvers: &str, approvals: u32) -> Result<Settings, String> {
-    let toml = MINIMAL
-        .replace("{ roles = [1] }", requesters)
-        .replace("{ roles = [2] }", approvers);
+    let toml = MINIMAL.replace("{ roles = [1] }", requesters).replace("{ roles = [2] }", approvers);
     Desk::new().load(&format!("{toml}\n[approval]\napprovals = {approvals}"))
 }
 
@@ -27,10 +25,7 @@ fn requesters_and_approvers_are_required() {
 fn the_only_approver_must_not_be_the_only_requester() {
     assert_snapshot!(fault(groups("{ users = [5] }", "{ users = [5] }", 1)), @"9:1: [access] approvers: the only approver is also the only requester, whose approval never counts; allowed: another user, or a role");
     let both = faults(groups("{ users = [5] }", "{ users = [5] }", 0));
-    assert!(
-        both.contains("0 is too few") && both.contains("is also the only requester"),
-        "{both}"
-    );
+    assert!(both.contains("0 is too few") && both.contains("is also the only requester"), "{both}");
     for (requesters, approvers) in [
         ("{ users = [5] }", "{ users = [6] }"),
         ("{ users = [5, 6] }", "{ users = [5] }"),
@@ -38,10 +33,7 @@ fn the_only_approver_must_not_be_the_only_requester() {
         ("{ users = [5], roles = [1] }", "{ users = [5] }"),
         ("{ users = [5] }", "{ users = [5], roles = [1] }"),
     ] {
-        assert!(
-            groups(requesters, approvers, 1).is_ok(),
-            "{requesters} {approvers}"
-        );
+        assert!(groups(requesters, approvers, 1).is_ok(), "{requesters} {approvers}");
     }
 }
 

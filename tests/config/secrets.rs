@@ -16,11 +16,7 @@ fn target_with(desk: &Desk, keys: &str) -> Result<Settings, String> {
 }
 
 fn password(settings: &Settings) -> Option<String> {
-    let password = settings.targets[0]
-        .connection
-        .password
-        .read()
-        .expect("a readable secret");
+    let password = settings.targets[0].connection.password.read().expect("a readable secret");
     password.map(|password| password.expose_secret().to_owned())
 }
 
@@ -30,14 +26,7 @@ fn the_token_is_read_from_its_file_or_else_from_the_environment() {
     let without = MINIMAL.replace(WITHOUT_TOKEN.0, WITHOUT_TOKEN.1);
     assert_snapshot!(fault(desk.load(&without)), @"2:2: [discord] token_file: there is no token; allowed: token_file, or the environment variable DISCORD_TOKEN");
     desk.variables = vec![("DISCORD_TOKEN", " from-the-environment\n")];
-    let token = |toml: &str| {
-        desk.load(toml)
-            .expect("settings")
-            .discord
-            .token
-            .expose_secret()
-            .to_owned()
-    };
+    let token = |toml: &str| desk.load(toml).expect("settings").discord.token.expose_secret().to_owned();
     assert_eq!(token(&without), "from-the-environment");
     assert_eq!(token(MINIMAL), TOKEN, "the file goes first");
     desk.variables = vec![("DISCORD_TOKEN", " ")];
@@ -70,24 +59,12 @@ fn a_password_file_is_read_every_time() {
     let settings = target_with(&desk, "password_file = 'password'").expect("settings");
     assert_eq!(password(&settings).as_deref(), Some("first"));
     desk.write("password", " second \n");
-    assert_eq!(
-        password(&settings).as_deref(),
-        Some(" second "),
-        "only the line end goes"
-    );
+    assert_eq!(password(&settings).as_deref(), Some(" second "), "only the line end goes");
     let parameters = settings.targets[0].connection.parameters();
     assert_eq!(parameters.get_password(), None, "a password is not kept");
     fs::remove_file(desk.path("password")).expect("removed");
-    let error = settings.targets[0]
-        .connection
-        .password
-        .read()
-        .expect_err("gone")
-        .to_string();
-    assert!(
-        error.starts_with("cannot read the secret file /") && error.contains("No such file"),
-        "{error}"
-    );
+    let error = settings.targets[0].connection.password.read().expect_err("gone").to_string();
+    assert!(error.starts_with("cannot read the secret file /") && error.contains("No such file"), "{error}");
 }
 
 #[test]
@@ -114,15 +91,9 @@ fn a_password_has_exactly_one_source() {
     let in_url = MINIMAL.replace("killgate@db1", "killgate:p%40ss@db1");
     let load = |toml: String| desk.load(&toml);
     assert_eq!(password(&load(MINIMAL.to_owned()).expect("settings")), None);
-    assert_eq!(
-        password(&load(in_url.clone()).expect("settings")).as_deref(),
-        Some("p@ss")
-    );
+    assert_eq!(password(&load(in_url.clone()).expect("settings")).as_deref(), Some("p@ss"));
     let from_environment = load(format!("{MINIMAL}password_env = 'PW'")).expect("settings");
-    assert_eq!(
-        password(&from_environment).as_deref(),
-        Some("from-the-environment")
-    );
+    assert_eq!(password(&from_environment).as_deref(), Some("from-the-environment"));
     assert_snapshot!(fault(load(format!("{MINIMAL}password_env = 'EMPTY'"))), @r#"14:16: [[target]] "orders" password_env: the environment variable is empty; allowed: the name of an environment variable"#);
     assert_snapshot!(fault(load(format!("{MINIMAL}password_env = 'NOWHERE'"))), @r#"14:16: [[target]] "orders" password_env: the environment has no variable of this name; allowed: the name of an environment variable"#);
     assert_snapshot!(fault(load(format!("{MINIMAL}password_env = 'PW'\npassword_file = 'token'"))), @r#"15:17: [[target]] "orders" password_file: the password comes from more than one place; allowed: one of password_file, password_env, a password in the url"#);

@@ -16,10 +16,7 @@ fn the_configuration_of_kubernetes_is_valid() {
     let manifest = read("config/kubernetes.yaml");
     let (_, rest) = manifest.split_once("  killgate.toml: |\n").expect("a ConfigMap");
     let (block, _) = rest.split_once("---\n").expect("something after it");
-    let toml: Vec<&str> = block
-        .lines()
-        .map(|line| line.strip_prefix("    ").unwrap_or(line))
-        .collect();
+    let toml: Vec<&str> = block.lines().map(|line| line.strip_prefix("    ").unwrap_or(line)).collect();
     accepted(&toml.join("\n"), "orders");
 }
 
@@ -29,9 +26,7 @@ fn accepted(toml: &str, target: &str) {
     for folder in ["/run/secrets/killgate/", "/run/secrets/", "/var/lib/killgate/"] {
         here = here.replace(folder, "./");
     }
-    let files = here
-        .lines()
-        .filter_map(|line| line.split_once("_file = \"./")?.1.split('"').next());
+    let files = here.lines().filter_map(|line| line.split_once("_file = \"./")?.1.split('"').next());
     for file in files {
         desk.write(file, "secret");
     }

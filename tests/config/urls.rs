@@ -30,10 +30,7 @@ fn a_url_contains_the_address_and_the_user() {
     assert_eq!(config.get_application_name(), Some("x"));
     assert_eq!(config.get_password(), None);
     assert_eq!(connection.address(), "db1.internal:6432");
-    assert_eq!(
-        self::connection("postgresql://k@[::1],db2:7/x").address(),
-        "[::1]:5432,db2:7"
-    );
+    assert_eq!(self::connection("postgresql://k@[::1],db2:7/x").address(), "[::1]:5432,db2:7");
 }
 
 #[test]
@@ -43,29 +40,17 @@ fn tls_is_fully_verified_by_default_except_on_this_machine() {
         ("postgresql://k@10.0.0.1/x", TlsMode::VerifyFull),
         ("postgresql://k@localhost.evil.example/x", TlsMode::VerifyFull),
         ("postgresql://k@localhost,db1/x", TlsMode::VerifyFull),
-        (
-            "postgresql://k@localhost/x?hostaddr=10.0.0.1",
-            TlsMode::VerifyFull,
-        ),
+        ("postgresql://k@localhost/x?hostaddr=10.0.0.1", TlsMode::VerifyFull),
         ("postgresql://k@localhost/x", TlsMode::Disable),
         ("postgresql://k@127.0.0.1:5433/x", TlsMode::Disable),
         ("postgresql://k@[::1]/x", TlsMode::Disable),
         ("postgresql://k@%2Frun%2Fpostgresql/x", TlsMode::Disable),
         ("postgresql:///x?host=/run/postgresql&user=k", TlsMode::Disable),
-        (
-            "postgresql://k@localhost/x?sslmode=verify-full",
-            TlsMode::VerifyFull,
-        ),
+        ("postgresql://k@localhost/x?sslmode=verify-full", TlsMode::VerifyFull),
         ("postgresql://k@db1/x?sslmode=verify-ca", TlsMode::VerifyCa),
         ("postgresql://k@db1/x?sslmode=require", TlsMode::Require),
-        (
-            "postgresql://k@db1/x?sslmode=require&sslrootcert=token",
-            TlsMode::VerifyCa,
-        ),
-        (
-            "postgresql://k@db1/x?sslmode=require&sslrootcert=system",
-            TlsMode::Require,
-        ),
+        ("postgresql://k@db1/x?sslmode=require&sslrootcert=token", TlsMode::VerifyCa),
+        ("postgresql://k@db1/x?sslmode=require&sslrootcert=system", TlsMode::Require),
         ("postgresql://k@db1/x?sslmode=disable", TlsMode::Disable),
     ] {
         assert_eq!(connection(url).tls.mode, mode, "{url}");
@@ -78,17 +63,11 @@ fn tls_is_fully_verified_by_default_except_on_this_machine() {
 fn certificate_paths_start_from_the_configurations_folder() {
     let desk = Desk::new();
     desk.write("ca.pem", "");
-    let toml = MINIMAL.replace(
-        URL,
-        "postgresql://k@db1/x?sslrootcert=ca.pem&sslcert=ca.pem&sslkey=ca.pem",
-    );
+    let toml = MINIMAL.replace(URL, "postgresql://k@db1/x?sslrootcert=ca.pem&sslcert=ca.pem&sslkey=ca.pem");
     let settings = desk.load(&toml).unwrap_or_else(|faults| panic!("{faults}"));
     let tls = &settings.targets[0].connection.tls;
     assert_eq!(tls.root, Some(desk.path("ca.pem")));
-    assert_eq!(
-        tls.client.as_ref().map(|own| own.key.clone()),
-        Some(desk.path("ca.pem"))
-    );
+    assert_eq!(tls.client.as_ref().map(|own| own.key.clone()), Some(desk.path("ca.pem")));
     assert_snapshot!(refused("postgresql://k@db1/x?sslrootcert=nowhere.pem"), @r#"13:7: [[target]] "orders" url: sslrootcert: cannot read nowhere.pem: No such file or directory (os error 2); allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("postgresql://k@db1/x?sslcert=token"), @r#"13:7: [[target]] "orders" url: sslcert and sslkey belong together; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("postgresql://k@db1/x?sslmode=disable&sslrootcert=token"), @r#"13:7: [[target]] "orders" url: it names certificates, which are not used without TLS (sslmode=disable); allowed: postgresql://user@host:port/database?sslmode=MODE"#);
@@ -137,19 +116,14 @@ fn ledger(url: &str) -> Result<Settings, String> {
 fn a_ledger_is_a_file_or_a_server() {
     let desk = Desk::new();
     let path = |url: &str| match desk.load(&format!("{MINIMAL}\n[ledger]\nurl = '{url}'")) {
-        Ok(Settings {
-            ledger: LedgerLocation::Sqlite { path },
-            ..
-        }) => path,
+        Ok(Settings { ledger: LedgerLocation::Sqlite { path }, .. }) => path,
         other => panic!("{other:?}"),
     };
     assert_eq!(path("sqlite:other.db"), desk.path("other.db"));
     assert_eq!(path("sqlite:/tmp/killgate.db"), Path::new("/tmp/killgate.db"));
     assert_eq!(path("sqlite:///tmp/killgate.db"), Path::new("/tmp/killgate.db"));
-    let Ok(Settings {
-        ledger: LedgerLocation::Postgres { connection },
-        ..
-    }) = ledger("postgresql://k:pw@ledger/killgate")
+    let Ok(Settings { ledger: LedgerLocation::Postgres { connection }, .. }) =
+        ledger("postgresql://k:pw@ledger/killgate")
     else {
         panic!("a PostgreSQL ledger");
     };

@@ -35,17 +35,10 @@ fn keys_that_are_left_out_have_their_defaults() {
 #[test]
 fn ids_are_integers_or_strings() {
     let as_string = good(with("[1200000000000000001]", "['1200000000000000001', 7]"));
-    assert!(
-        as_string
-            .discord
-            .channels
-            .contains(&ChannelId(1_200_000_000_000_000_001))
-    );
+    assert!(as_string.discord.channels.contains(&ChannelId(1_200_000_000_000_000_001)));
     assert!(as_string.discord.channels.contains(&ChannelId(7)));
-    let largest = good(with(
-        "{ roles = [1] }",
-        "{ users = [18446744073709551615], roles = ['18446744073709551615'] }",
-    ));
+    let largest =
+        good(with("{ roles = [1] }", "{ users = [18446744073709551615], roles = ['18446744073709551615'] }"));
     let requesters = &largest.targets[0].policy.access.requesters;
     assert!(requesters.users.contains(&UserId(u64::MAX)) && requesters.roles.contains(&RoleId(u64::MAX)));
 }
@@ -68,9 +61,7 @@ fn channels_are_required_and_distinct() {
 
 #[test]
 fn limits_are_at_least_one_and_have_no_upper_bound() {
-    let settings = good(plus(
-        "[limits]\nopen_requests = 1\nsignals_per_hour = 99999999999999999999999999",
-    ));
+    let settings = good(plus("[limits]\nopen_requests = 1\nsignals_per_hour = 99999999999999999999999999"));
     assert_eq!(settings.limits.open_requests, 1);
     assert_eq!(settings.limits.signals_per_hour, u32::MAX);
     assert_snapshot!(fault(plus("[limits]\nopen_requests_per_user = 0")), @"16:26: [limits] open_requests_per_user: 0 is too few; allowed: a whole number, at least 1");
@@ -79,12 +70,7 @@ fn limits_are_at_least_one_and_have_no_upper_bound() {
 
 #[test]
 fn durations_have_a_unit() {
-    assert_eq!(
-        good(plus("[limits]\nconfirm_within = '2h'"))
-            .limits
-            .confirm_within,
-        Duration::from_hours(2)
-    );
+    assert_eq!(good(plus("[limits]\nconfirm_within = '2h'")).limits.confirm_within, Duration::from_hours(2));
     assert_snapshot!(fault(plus("[limits]\nconfirm_within = '500ms'")), @r#"16:18: [limits] confirm_within: "500ms" is not a duration; allowed: a whole number above zero and its unit, s, m or h, such as 90s, 15m or 2h"#);
     assert_snapshot!(fault(plus("[limits]\nconfirm_within = '0s'")), @"16:18: [limits] confirm_within: 0s is zero; allowed: a whole number above zero and its unit, s, m or h, such as 90s, 15m or 2h");
     assert_snapshot!(fault(plus("[limits]\nconfirm_within = 5")), @"16:18: [limits] confirm_within: an integer instead of a string; allowed: a whole number above zero and its unit, s, m or h, such as 90s, 15m or 2h");
@@ -108,15 +94,9 @@ fn regular_expressions_are_compiled() {
 
 #[test]
 fn other_values_are_validated() {
-    assert_eq!(
-        good(plus("[privacy]\nquery_text = 'hidden'")).privacy,
-        QueryVisibility::Hidden
-    );
+    assert_eq!(good(plus("[privacy]\nquery_text = 'hidden'")).privacy, QueryVisibility::Hidden);
     assert_snapshot!(fault(plus("[privacy]\nquery_text = 'Full'")), @r#"16:14: [privacy] query_text: "Full" is not one of them; allowed: "redacted", "hidden", "full""#);
-    assert_eq!(
-        good(plus("[http]\nlisten = '[::1]:9464'")).http,
-        "[::1]:9464".parse().ok()
-    );
+    assert_eq!(good(plus("[http]\nlisten = '[::1]:9464'")).http, "[::1]:9464".parse().ok());
     assert_snapshot!(fault(plus("[http]\nlisten = 'localhost:9464'")), @r#"16:10: [http] listen: "localhost:9464" is not an address and a port; allowed: an IP address and a port, such as 127.0.0.1:9464 or [::1]:9464"#);
     assert_snapshot!(fault(plus("[http]")), @"15:2: [http] listen: missing; allowed: an IP address and a port, such as 127.0.0.1:9464 or [::1]:9464");
     assert_snapshot!(fault(with("'orders'".replace('\'', "\"").as_str(), "\"\"")), @"12:8: [[target]] #1 name: empty; allowed: 1 to 100 printable characters, unique");

@@ -44,23 +44,17 @@ impl Browser {
             .await
             .expect("Chromium starts");
         client.goto(address).await.expect("the page loads");
-        Some(Self {
-            driver,
-            client,
-            _profile: profile,
-        })
+        Some(Self { driver, client, _profile: profile })
     }
 
     /// Waits until the element is visible.
     pub async fn sees(&self, css: &str) {
-        self.holds(SEEN, vec![json!(css)], "it did not become visible")
-            .await;
+        self.holds(SEEN, vec![json!(css)], "it did not become visible").await;
     }
 
     /// Waits until one of the elements contains the text.
     pub async fn reads(&self, css: &str, words: &str) {
-        self.holds(SAYS, vec![json!(css), json!(words)], "the text did not appear")
-            .await;
+        self.holds(SAYS, vec![json!(css), json!(words)], "the text did not appear").await;
     }
 
     /// Waits until the element can be clicked, and clicks it.
@@ -92,19 +86,14 @@ impl Browser {
         for _ in 0..3 {
             self.presses(Key::Escape).await;
         }
-        let composer = self
-            .client
-            .find(Locator::Css(composer))
-            .await
-            .expect("a composer");
+        let composer = self.client.find(Locator::Css(composer)).await.expect("a composer");
         composer.clear().await.expect("it can be empty");
     }
 
     pub async fn presses(&self, key: Key) {
         let value = char::from(key);
-        let press = KeyActions::new("keyboard".into())
-            .then(KeyAction::Down { value })
-            .then(KeyAction::Up { value });
+        let press =
+            KeyActions::new("keyboard".into()).then(KeyAction::Down { value }).then(KeyAction::Up { value });
         self.client.perform_actions(press).await.expect("it takes keys");
     }
 
@@ -145,21 +134,11 @@ impl Browser {
     /// Closes the browser, and asserts that its console has no errors.
     pub async fn closes(self) {
         let session = self.client.session_id().await.expect("there is a session");
-        let address = format!(
-            "{}/session/{}/se/log",
-            self.driver.address(),
-            session.expect("with an id")
-        );
-        let log = reqwest::Client::new()
-            .post(address)
-            .json(&json!({ "type": "browser" }))
-            .send();
+        let address = format!("{}/session/{}/se/log", self.driver.address(), session.expect("with an id"));
+        let log = reqwest::Client::new().post(address).json(&json!({ "type": "browser" })).send();
         let log: Value = log.await.expect("an answer").json().await.expect("JSON");
         let entries = log["value"].as_array().expect("the log");
-        let errors: Vec<_> = entries
-            .iter()
-            .filter(|entry| entry["level"] == "SEVERE")
-            .collect();
+        let errors: Vec<_> = entries.iter().filter(|entry| entry["level"] == "SEVERE").collect();
         assert!(errors.is_empty(), "the console's errors: {errors:#?}");
         self.client.clone().close().await.expect("it closes");
     }
@@ -170,10 +149,7 @@ impl Browser {
         while self.asks(script, arguments.clone()).await != json!(true) {
             if Instant::now() > deadline {
                 let page = self.asks("return document.body.innerText", Vec::new()).await;
-                panic!(
-                    "{arguments:?}: {failure}. The page says:\n{}",
-                    page.as_str().unwrap_or_default()
-                );
+                panic!("{arguments:?}: {failure}. The page says:\n{}", page.as_str().unwrap_or_default());
             }
             sleep(POLL_INTERVAL).await;
         }
@@ -250,11 +226,7 @@ impl Driver {
             let port = line.strip_suffix('.')?.rsplit_once(" on port ")?.1;
             port.parse().ok()
         });
-        Some(Self {
-            process,
-            _output: output,
-            port: port.expect("chromedriver says where it listens"),
-        })
+        Some(Self { process, _output: output, port: port.expect("chromedriver says where it listens") })
     }
 
     fn address(&self) -> String {

@@ -22,9 +22,7 @@ async fn two_people_solve_the_problem_by_keyboard() {
     browser.sees(&by("ana", ".popup [data-value=terminate]")).await;
     browser.presses(Key::Enter).await;
     browser.types(&demo.pid).await;
-    browser
-        .sees(&by("ana", &format!(".popup [data-value='{}']", demo.pid)))
-        .await;
+    browser.sees(&by("ana", &format!(".popup [data-value='{}']", demo.pid))).await;
     browser.types(" reason:blocks the shop").await;
     browser.presses(Key::Enter).await;
     done(&browser, 2).await;
@@ -57,17 +55,13 @@ async fn two_people_solve_the_problem_by_mouse_and_start_it_again() {
     browser.clicks(&by("ana", "[name=text]")).await;
     browser.types("/").await;
     for chosen in ["sessions", "view", "blocking"] {
-        browser
-            .clicks(&by("ana", &format!(".popup [data-value={chosen}]")))
-            .await;
+        browser.clicks(&by("ana", &format!(".popup [data-value={chosen}]"))).await;
     }
     browser.clicks(&by("ana", ".send")).await;
     done(&browser, 1).await;
 
     browser.clicks(&by("ana", ".message [role=combobox]")).await;
-    browser
-        .clicks(&format!("[role=option][data-value*=':{}:']", demo.pid))
-        .await;
+    browser.clicks(&format!("[role=option][data-value*=':{}:']", demo.pid)).await;
     browser.clicks(&by("ana", ".ephemeral .button.danger")).await;
     browser.clicks("dialog[open] textarea").await;
     browser.types("blocks the shop").await;
@@ -126,9 +120,7 @@ async fn two_people_in_turn_solve_the_problem_on_a_phone() {
     };
     browser.fits().await;
     browser.clicks(&by("ana", "[name=text]")).await;
-    browser
-        .types(&format!("/terminate pid:{} reason:blocks the shop", demo.pid))
-        .await;
+    browser.types(&format!("/terminate pid:{} reason:blocks the shop", demo.pid)).await;
     browser.presses(Key::Enter).await;
     let card = demo.message("Terminate").await;
     browser.sees(&by("ana", &approval(&card))).await;
@@ -175,9 +167,7 @@ async fn errors_are_shown_to_the_person_who_caused_them() {
     browser.presses(Key::Enter).await;
     let refusal = "You may not ask for a terminate here.";
     browser.reads(&by("ivy", ".ephemeral"), refusal).await;
-    browser
-        .reads(&by("ivy", ".ephemeral"), "Only you can see this")
-        .await;
+    browser.reads(&by("ivy", ".ephemeral"), "Only you can see this").await;
     browser.reads_nothing_of(&by("ana", ".message"), refusal).await;
 
     browser.closes().await;
@@ -197,7 +187,5 @@ fn approval(card: &serde_json::Value) -> String {
 
 /// Waits until the step is done.
 async fn done(browser: &Browser, step: u32) {
-    browser
-        .sees(&format!("#aside .steps li:nth-child({step}).done"))
-        .await;
+    browser.sees(&format!("#aside .steps li:nth-child({step}).done")).await;
 }

@@ -11,8 +11,7 @@ async fn the_first_minute_works_as_described() {
     let mut demo = Running::start().await;
     demo.prints("The shop stands still").await;
 
-    demo.acts("ana", "types", &format!("/terminate pid:{}", demo.pid))
-        .await;
+    demo.acts("ana", "types", &format!("/terminate pid:{}", demo.pid)).await;
     let card = demo.message("Terminate").await;
     demo.reacts("ana", &card).await;
     demo.message("does not count").await;
@@ -56,10 +55,7 @@ async fn a_killed_bot_is_reported_with_the_end_of_its_log() {
     demo.kill_bot().await;
     assert_eq!(demo.ended().await.code(), Some(1));
     let stderr = demo.stderr().await;
-    assert!(
-        stderr.contains("killgate exited by itself (signal: 9"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("killgate exited by itself (signal: 9"), "{stderr}");
     assert!(stderr.contains("slash commands registered"), "{stderr}");
     demo.leaves_nothing().await;
 }

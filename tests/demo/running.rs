@@ -36,11 +36,7 @@ impl Running {
         page.trim().clone_into(&mut demo.page);
         let advice = demo.prints("/terminate pid:").await;
         let words = advice.split([':', ' ']);
-        demo.pid = words
-            .skip_while(|word| *word != "pid")
-            .nth(1)
-            .expect("a pid")
-            .to_owned();
+        demo.pid = words.skip_while(|word| *word != "pid").nth(1).expect("a pid").to_owned();
         demo.prints("Ctrl-C").await;
         demo
     }
@@ -85,13 +81,9 @@ impl Running {
                     return line;
                 }
             }
-            panic!(
-                "the demo ended without printing “{words}”: {}",
-                self.stderr().await
-            )
+            panic!("the demo ended without printing “{words}”: {}", self.stderr().await)
         });
-        line.await
-            .unwrap_or_else(|_| panic!("“{words}” was never printed"))
+        line.await.unwrap_or_else(|_| panic!("“{words}” was never printed"))
     }
 
     pub async fn enter(&mut self) {
@@ -102,15 +94,12 @@ impl Running {
     /// Waits until the demo has created files.
     pub async fn is_starting(&self) {
         let folder = self.folder.path();
-        eventually("files exist", async || Ok((entries(folder) > 0).then_some(())))
-            .await
-            .expect("a start");
+        eventually("files exist", async || Ok((entries(folder) > 0).then_some(()))).await.expect("a start");
     }
 
     /// Types a command or sends a message in the channel.
     pub async fn acts(&self, who: &str, act: &str, text: &str) {
-        self.post(who, act, json!({ "channel": "incident", "text": text }))
-            .await;
+        self.post(who, act, json!({ "channel": "incident", "text": text })).await;
     }
 
     /// Adds ✅ to a message.
@@ -126,11 +115,7 @@ impl Running {
     async fn post(&self, who: &str, act: &str, body: Value) {
         let url = format!("{}/sim/as/{who}/{act}", self.page);
         let answer = self.http.post(url).json(&body).send().await.expect("an answer");
-        assert!(
-            answer.status().is_success(),
-            "{}",
-            answer.text().await.unwrap_or_default()
-        );
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
     }
 
     /// Waits for a message whose text or card title contains the text.
@@ -138,9 +123,7 @@ impl Running {
         let url = format!("{}/sim/channels/incident/messages", self.page);
         let says = |message: &&Value| {
             let texts = [&message["content"], &message["embeds"][0]["title"]];
-            texts
-                .iter()
-                .any(|text| text.as_str().is_some_and(|text| text.contains(words)))
+            texts.iter().any(|text| text.as_str().is_some_and(|text| text.contains(words)))
         };
         eventually(words, async || {
             let messages: Vec<Value> = self.http.get(&url).send().await?.json().await?;
@@ -199,20 +182,13 @@ impl Running {
         .await
         .unwrap_or_else(|_| {
             let commands: Vec<_> = processes_of(folder).into_iter().map(cmdline).collect();
-            panic!(
-                "left behind: {commands:?}, and {} entries in {}",
-                entries(folder),
-                folder.display()
-            )
+            panic!("left behind: {commands:?}, and {} entries in {}", entries(folder), folder.display())
         });
     }
 }
 
 async fn kill(signal: &str, pid: u32) {
-    let done = Command::new("kill")
-        .args(["-s", signal, &pid.to_string()])
-        .status()
-        .await;
+    let done = Command::new("kill").args(["-s", signal, &pid.to_string()]).status().await;
     assert!(done.expect("kill runs").success());
 }
 

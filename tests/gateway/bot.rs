@@ -43,11 +43,7 @@ impl Bot {
     }
 
     pub(crate) fn with_timeouts(discord: &Discord, timeouts: GatewayTimeouts) -> Self {
-        Self::with_options(
-            discord,
-            Arc::new(|kind, _| kind == "MESSAGE_REACTION_ADD"),
-            timeouts,
-        )
+        Self::with_options(discord, Arc::new(|kind, _| kind == "MESSAGE_REACTION_ADD"), timeouts)
     }
 
     pub(crate) fn with_filter(discord: &Discord, filter: EventFilter) -> Self {
@@ -69,10 +65,7 @@ impl Bot {
 
     /// The next event, as a short text.
     pub(crate) async fn next_event(&mut self) -> String {
-        match timeout(LIMIT, self.events.recv())
-            .await
-            .expect("an event within the limit")
-        {
+        match timeout(LIMIT, self.events.recv()).await.expect("an event within the limit") {
             Some(GatewayEvent::Ready) => "ready".to_owned(),
             Some(GatewayEvent::Resumed) => "resumed".to_owned(),
             Some(GatewayEvent::Disconnected { .. }) => "disconnected".to_owned(),
@@ -86,9 +79,7 @@ impl Bot {
     }
 
     pub(crate) async fn fatal_error(mut self) -> GatewayError {
-        let ended = timeout(LIMIT, self.connection.ended())
-            .await
-            .expect("the client gives up");
+        let ended = timeout(LIMIT, self.connection.ended()).await.expect("the client gives up");
         assert_eq!(self.next_event().await, "the end");
         ended.expect_err("an error")
     }

@@ -38,27 +38,15 @@ impl Discord {
             "session_start_limit": {"total": 1000, "remaining": 999, "reset_after": 0, "max_concurrency": 1},
         });
         let api_url = serve(Router::new().route("/api/v10/gateway/bot", get(|| async { Json(bot) }))).await;
-        Self {
-            api_url,
-            gateway: Some(gateway),
-            address,
-        }
+        Self { api_url, gateway: Some(gateway), address }
     }
 
     /// An API that refuses the token.
     pub(crate) async fn with_unknown_token() -> Self {
-        let refuse = || async {
-            (
-                StatusCode::UNAUTHORIZED,
-                Json(json!({"message": "401: Unauthorized", "code": 0})),
-            )
-        };
+        let refuse =
+            || async { (StatusCode::UNAUTHORIZED, Json(json!({"message": "401: Unauthorized", "code": 0}))) };
         let api_url = serve(Router::new().route("/api/v10/gateway/bot", get(refuse))).await;
-        Self {
-            api_url,
-            gateway: None,
-            address: "127.0.0.1:9".parse().unwrap(),
-        }
+        Self { api_url, gateway: None, address: "127.0.0.1:9".parse().unwrap() }
     }
 
     /// Refuses connections from now on.
@@ -73,11 +61,7 @@ impl Discord {
     /// Accepts the next TCP connection, and does nothing else.
     pub(crate) async fn accept(&self) -> TcpStream {
         let gateway = self.gateway.as_ref().expect("the gateway listens");
-        timeout(LIMIT, gateway.accept())
-            .await
-            .expect("the client connects")
-            .unwrap()
-            .0
+        timeout(LIMIT, gateway.accept()).await.expect("the client connects").unwrap().0
     }
 
     /// Accepts the next connection and sends Hello.
@@ -100,10 +84,7 @@ impl Discord {
         let mut wire = self.greet().await;
         let frame = wire.next().await;
         assert_eq!(frame["op"], 6, "the client resumes: {frame}");
-        assert_eq!(
-            (&frame["d"]["session_id"], &frame["d"]["seq"]),
-            (&json!(session), &json!(seq))
-        );
+        assert_eq!((&frame["d"]["session_id"], &frame["d"]["seq"]), (&json!(session), &json!(seq)));
         wire
     }
 }
@@ -168,11 +149,7 @@ impl Wire {
                 }
             }
         });
-        Self {
-            commands,
-            frames,
-            acknowledges_heartbeats,
-        }
+        Self { commands, frames, acknowledges_heartbeats }
     }
 
     pub(crate) fn send(&self, frame: Value) {
@@ -190,9 +167,7 @@ impl Wire {
     /// Waits until the client has closed this connection.
     pub(crate) async fn closed(&mut self) {
         let drain = async { while self.frames.recv().await.is_some() {} };
-        timeout(LIMIT, drain)
-            .await
-            .expect("the client closes the connection");
+        timeout(LIMIT, drain).await.expect("the client closes the connection");
     }
 
     pub(crate) fn ready(&self, session: &str, resume_url: &str) {

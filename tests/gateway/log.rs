@@ -13,11 +13,7 @@ pub(crate) struct Log {
 
 /// Enables all log levels for the whole process.
 pub(crate) fn watch_for(secret: &'static str) -> Log {
-    let log = Log {
-        secret,
-        lines: Arc::default(),
-        contains_secret: Arc::default(),
-    };
+    let log = Log { secret, lines: Arc::default(), contains_secret: Arc::default() };
     let writer = log.clone();
     tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)

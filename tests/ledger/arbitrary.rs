@@ -20,11 +20,7 @@ use proptest::sample::select;
 /// be written.
 pub(crate) fn record() -> impl Strategy<Value = (u64, LedgerEntry)> {
     (number(), of(number()), moment(), event()).prop_map(|(seq, request, at, event)| {
-        let entry = LedgerEntry {
-            request: request.map(RequestId),
-            at,
-            event,
-        };
+        let entry = LedgerEntry { request: request.map(RequestId), at, event };
         (seq, entry)
     })
 }
@@ -37,9 +33,7 @@ fn event() -> impl Strategy<Value = RequestEvent> {
     let why = select(RefusalReason::ALL.to_vec());
     prop_oneof![
         asked().prop_map(|asked| RequestEvent::Requested(Box::new(asked))),
-        any::<u64>().prop_map(|id| RequestEvent::Posted {
-            message: MessageId(id)
-        }),
+        any::<u64>().prop_map(|id| RequestEvent::Posted { message: MessageId(id) }),
         user().prop_map(|actor| RequestEvent::Approved { actor }),
         user().prop_map(|actor| RequestEvent::ApprovalRemoved { actor }),
         (user(), why).prop_map(|(actor, why)| RequestEvent::AttemptRefused { actor, why }),
@@ -94,12 +88,7 @@ fn backend() -> impl Strategy<Value = RequestedBackend> {
 
 fn identity() -> impl Strategy<Value = BackendIdentity> {
     (pid(), moment(), of(moment()), of(moment())).prop_map(|(pid, backend_start, xact_start, query_start)| {
-        BackendIdentity {
-            pid,
-            backend_start,
-            xact_start,
-            query_start,
-        }
+        BackendIdentity { pid, backend_start, xact_start, query_start }
     })
 }
 
@@ -137,14 +126,8 @@ fn session() -> impl Strategy<Value = Session> {
 
 fn ending() -> impl Strategy<Value = Resolution> {
     let outcome = select(Outcome::ALL.to_vec());
-    let rest = (
-        of(any::<bool>()),
-        text(),
-        of(text()),
-        of(any::<u32>()),
-        of(user()),
-        vec(resolved_backend(), 0..3),
-    );
+    let rest =
+        (of(any::<bool>()), text(), of(text()), of(any::<u32>()), of(user()), vec(resolved_backend(), 0..3));
     (outcome, elapsed(), rest).prop_map(|(outcome, elapsed, rest)| {
         let (signal_sent, detail, postgres, released, actor, backends) = rest;
         Resolution {
@@ -164,14 +147,7 @@ fn resolved_backend() -> impl Strategy<Value = BackendResolution> {
     let outcome = select(Outcome::ALL.to_vec());
     let rest = (of(any::<bool>()), text(), of(text()));
     (pid(), outcome, elapsed(), rest).prop_map(|(pid, outcome, elapsed, (signal_sent, detail, postgres))| {
-        BackendResolution {
-            pid,
-            outcome,
-            elapsed,
-            signal_sent,
-            detail,
-            postgres,
-        }
+        BackendResolution { pid, outcome, elapsed, signal_sent, detail, postgres }
     })
 }
 

@@ -19,10 +19,7 @@ fn attempt() -> LedgerEntry {
     LedgerEntry {
         request: None,
         at: Timestamp::from_micros(1_795_381_445_123_456),
-        event: RequestEvent::AttemptRefused {
-            actor: CAROL,
-            why: RefusalReason::NotARequester,
-        },
+        event: RequestEvent::AttemptRefused { actor: CAROL, why: RefusalReason::NotARequester },
     }
 }
 
@@ -57,10 +54,7 @@ fn what_was_sealed_follows_and_is_read_again() {
     for entry in whole(1, 0) {
         let sealed = writing.seal(&entry).expect("sealed");
         assert_eq!(sealed.recorded.entry(), &entry);
-        assert_eq!(
-            reading.follow(sealed.recorded.seq(), &sealed.line),
-            Ok(sealed.recorded)
-        );
+        assert_eq!(reading.follow(sealed.recorded.seq(), &sealed.line), Ok(sealed.recorded));
     }
     assert_eq!(reading, writing);
     assert_eq!(reading.seq, 5);
@@ -102,11 +96,7 @@ fn another_way_to_write_the_same_is_found() {
     ] {
         let changed = FIRST.replace(from, to);
         assert_ne!(changed, FIRST);
-        assert_eq!(
-            read(1, &changed),
-            Err(ChainError::Record(RecordError::NotCanonical)),
-            "{changed}"
-        );
+        assert_eq!(read(1, &changed), Err(ChainError::Record(RecordError::NotCanonical)), "{changed}");
     }
 }
 
@@ -114,10 +104,7 @@ fn another_way_to_write_the_same_is_found() {
 fn a_record_in_another_place_does_not_follow() {
     let mut tail = ChainTail::default();
     assert_eq!(tail.follow(2, SECOND), Err(ChainError::Gap { before: 0 }));
-    assert_eq!(
-        tail.follow(1, SECOND),
-        Err(ChainError::Misplaced { stored: 1, says: 2 })
-    );
+    assert_eq!(tail.follow(1, SECOND), Err(ChainError::Misplaced { stored: 1, says: 2 }));
     tail.follow(1, FIRST).expect("the first record");
     let mut other = ChainTail::default();
     other.seal(&refusal()).expect("sealed");

@@ -160,11 +160,7 @@ fn an_unknown_or_impossible_value_is_an_error_that_says_which() {
         ("/action", json!("kill"), "`action` is \"kill\""),
         ("/backends/0/pid", json!(0), "`pid` is \"0\""),
         ("/backends/0/bound_to", json!("me"), "`bound_to` is \"me\""),
-        (
-            "/backends/0/waiters",
-            json!(4_294_967_296_u64),
-            "invalid value: integer `4294967296`",
-        ),
+        ("/backends/0/waiters", json!(4_294_967_296_u64), "invalid value: integer `4294967296`"),
         ("/request", json!("7"), "invalid type: string \"7\""),
         ("/reason", json!(1), "invalid type: integer `1`"),
         ("/seq", json!(-1), "invalid value: integer `-1`"),
@@ -194,8 +190,5 @@ fn a_number_that_a_double_cannot_hold_is_not_written() {
     let largest = 1 << 53;
     assert!(encode(largest, &denied(7, 0, ALICE), PREV).is_ok());
     let error = encode(largest + 1, &denied(7, 0, ALICE), PREV).expect_err("too large");
-    assert!(
-        error.to_string().contains("too large to be written exactly"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("too large to be written exactly"), "{error}");
 }

@@ -45,17 +45,10 @@ impl Database {
 
     pub(crate) fn connect_options(&self) -> ConnectOptions {
         let mut config = tokio_postgres::Config::new();
-        config
-            .host("127.0.0.1")
-            .port(self.cluster.port())
-            .user(OWNER)
-            .dbname(&self.name);
+        config.host("127.0.0.1").port(self.cluster.port()).user(OWNER).dbname(&self.name);
         ConnectOptions {
             config,
-            tls: TlsOptions {
-                mode: TlsMode::Disable,
-                ..TlsOptions::default()
-            },
+            tls: TlsOptions { mode: TlsMode::Disable, ..TlsOptions::default() },
             password: Arc::new(|| Ok(None)),
             statement_timeout: Duration::from_secs(2),
             lock_timeout: Duration::from_secs(2),
@@ -65,13 +58,7 @@ impl Database {
     /// A replica that has become the active one.
     pub(crate) async fn replica(&self, timings: LeaseTimings) -> Result<PostgresLedger, PostgresOpenError> {
         let waiting = watch::Sender::default();
-        PostgresLedger::stand_by(
-            self.connect_options(),
-            timings,
-            &waiting,
-            &HighWaterMark::default(),
-        )
-        .await
+        PostgresLedger::stand_by(self.connect_options(), timings, &waiting, &HighWaterMark::default()).await
     }
 
     /// A replica of a process that has seen the ledger before.
@@ -79,13 +66,8 @@ impl Database {
         &self,
         high_water_mark: &HighWaterMark,
     ) -> Result<PostgresLedger, PostgresOpenError> {
-        PostgresLedger::stand_by(
-            self.connect_options(),
-            QUICK,
-            &watch::Sender::default(),
-            high_water_mark,
-        )
-        .await
+        PostgresLedger::stand_by(self.connect_options(), QUICK, &watch::Sender::default(), high_water_mark)
+            .await
     }
 
     pub(crate) async fn active(&self) -> PostgresLedger {
@@ -98,10 +80,7 @@ impl Database {
     }
 
     pub(crate) async fn superuser(&self) -> Client {
-        self.cluster
-            .connect("postgres", &self.name)
-            .await
-            .expect("connected")
+        self.cluster.connect("postgres", &self.name).await.expect("connected")
     }
 
     pub(crate) fn verdict(&self) -> AuditVerdict {

@@ -22,12 +22,7 @@ fn start(name: &str, ledger: &Path, before: &str) -> Child {
     Command::new("sh")
         .args(["-c", &format!("{before} exec \"$0\" \"$@\"")])
         .arg(std::env::current_exe().expect("this program"))
-        .args([
-            "--exact",
-            &format!("ledger::durability::{name}"),
-            "--ignored",
-            "--nocapture",
-        ])
+        .args(["--exact", &format!("ledger::durability::{name}"), "--ignored", "--nocapture"])
         .env(LEDGER, ledger)
         .stdout(Stdio::piped())
         .spawn()
@@ -42,9 +37,7 @@ fn own_ledger() -> Arc<SqliteLedger> {
 /// Reports to the parent process that the ledger has acknowledged the request.
 fn report(request: u64, seq: u64) {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "\nacknowledged {request} {seq}")
-        .and_then(|()| out.flush())
-        .expect("told");
+    writeln!(out, "\nacknowledged {request} {seq}").and_then(|()| out.flush()).expect("told");
 }
 
 /// Parses a line of [`report`]. Other lines are the test harness's.
@@ -58,25 +51,15 @@ async fn assert_all_there(ledger: &Path, acknowledged: &BTreeMap<u64, u64>) {
     let verdict = verify(&mut pages, None).expect("read");
     assert!(verdict.is_intact(), "{verdict}");
     let ledger = SqliteLedger::open(ledger).expect("opened again");
-    let search = RequestSearch {
-        limit: u32::MAX,
-        ..RequestSearch::default()
-    };
+    let search = RequestSearch { limit: u32::MAX, ..RequestSearch::default() };
     let records = ledger.history(search).await.expect("read");
     for (&request, &seq) in acknowledged {
         let found: Vec<_> = records
             .iter()
             .filter(|record| record.entry().request.is_some_and(|id| id.0 == request))
             .collect();
-        assert_eq!(
-            found.first().map(|record| record.seq()),
-            Some(seq),
-            "request {request}"
-        );
-        assert!(
-            found.iter().map(|record| record.entry()).eq(&whole(request, 0)),
-            "request {request}"
-        );
+        assert_eq!(found.first().map(|record| record.seq()), Some(seq), "request {request}");
+        assert!(found.iter().map(|record| record.entry()).eq(&whole(request, 0)), "request {request}");
     }
     assert_eq!(records.len() % 5, 0, "an append is there wholly or not at all");
 }
@@ -104,15 +87,9 @@ async fn acknowledged_records_survive_kill_9_at_any_time() {
     let folder = Folder::new();
     let mut acknowledged = BTreeMap::new();
     for round in 0..20 {
-        let mut child = start(
-            "child_process_that_appends_until_it_is_killed",
-            &folder.ledger(),
-            "",
-        );
+        let mut child = start("child_process_that_appends_until_it_is_killed", &folder.ledger(), "");
         let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-        let mut seen = lines
-            .by_ref()
-            .filter_map(|line| parse_report(&line.expect("text")));
+        let mut seen = lines.by_ref().filter_map(|line| parse_report(&line.expect("text")));
         acknowledged.extend(seen.by_ref().take(1 + round));
         // The child still appends until the signal arrives.
         child.kill().expect("killed");
@@ -129,12 +106,7 @@ async fn acknowledged_records_survive_kill_9_at_any_time() {
 async fn child_process_that_appends_until_the_disk_is_full() {
     let ledger = own_ledger();
     let refusal = loop {
-        let request = ledger
-            .load_pending(at(0))
-            .await
-            .expect("readable all the while")
-            .next_id
-            .0;
+        let request = ledger.load_pending(at(0)).await.expect("readable all the while").next_id.0;
         match ledger.append(whole(request, 0)).await {
             Ok(recorded) => report(request, recorded[0].seq()),
             Err(refusal) => break refusal,
@@ -145,10 +117,7 @@ async fn child_process_that_appends_until_the_disk_is_full() {
     let mut trials = 0;
     while ledger.probe().await.is_ok() {
         trials += 1;
-        assert!(
-            trials < 100,
-            "nothing more can be written, and the probe does not say so"
-        );
+        assert!(trials < 100, "nothing more can be written, and the probe does not say so");
     }
     report(0, 0);
 }
@@ -158,15 +127,10 @@ async fn a_full_disk_loses_no_acknowledged_record() {
     let folder = Folder::new();
     // Limits each file to this many blocks of 512 bytes. Writing more is an error instead of a signal.
     let full = "trap '' XFSZ; ulimit -f 600;";
-    let mut child = start(
-        "child_process_that_appends_until_the_disk_is_full",
-        &folder.ledger(),
-        full,
-    );
+    let mut child = start("child_process_that_appends_until_the_disk_is_full", &folder.ledger(), full);
     let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-    let mut acknowledged: BTreeMap<_, _> = lines
-        .filter_map(|line| parse_report(&line.expect("text")))
-        .collect();
+    let mut acknowledged: BTreeMap<_, _> =
+        lines.filter_map(|line| parse_report(&line.expect("text"))).collect();
     assert!(child.wait().expect("ended").success());
     assert_eq!(acknowledged.remove(&0), Some(0), "the child came to its end");
     assert!(!acknowledged.is_empty());

@@ -26,11 +26,7 @@ pub(crate) fn pid(number: i32) -> Pid {
 }
 
 pub(crate) fn entry(request: u64, seconds: i64, event: RequestEvent) -> LedgerEntry {
-    LedgerEntry {
-        request: Some(RequestId(request)),
-        at: at(seconds),
-        event,
-    }
+    LedgerEntry { request: Some(RequestId(request)), at: at(seconds), event }
 }
 
 fn backend(of: Pid) -> RequestedBackend {
@@ -131,10 +127,7 @@ fn session(pid: Pid) -> Session {
         application: "checkout-7".to_owned(),
         client: Some("10.0.0.7".to_owned()),
         state: SessionState::IdleInTransaction,
-        wait: Some(WaitEvent {
-            kind: "Client".to_owned(),
-            event: "ClientRead".to_owned(),
-        }),
+        wait: Some(WaitEvent { kind: "Client".to_owned(), event: "ClientRead".to_owned() }),
         xact_start: Some(at(-600)),
         query_start: Some(at(-599)),
         state_change: Some(at(-598)),

@@ -22,10 +22,7 @@ async fn an_auditor_reads_it_while_a_replica_appends() {
         ledger.append(whole(request, 0)).await.expect("recorded");
         if request % 100 == 0 {
             let verdict = database.verdict();
-            assert!(
-                matches!(&verdict, AuditVerdict::Intact(last) if last.seq == request * 5),
-                "{verdict}"
-            );
+            assert!(matches!(&verdict, AuditVerdict::Intact(last) if last.seq == request * 5), "{verdict}");
         }
     }
 }
@@ -55,9 +52,7 @@ async fn a_database_without_a_ledger_is_not_audited_and_not_changed() {
     let database = Database::new().await;
     let refused = PostgresReader::open(&database.connect_options());
     assert!(matches!(refused, Err(PostgresOpenError::Missing)), "{refused:?}");
-    dry_run(&database.connect_options())
-        .await
-        .expect("a ledger could be made here");
+    dry_run(&database.connect_options()).await.expect("a ledger could be made here");
     let refused = PostgresReader::open(&database.connect_options());
     assert!(matches!(refused, Err(PostgresOpenError::Missing)), "{refused:?}");
 }
@@ -82,11 +77,7 @@ async fn its_records_can_be_neither_changed_nor_deleted_by_accident() {
     ];
     for (who, client, expected) in [
         (OWNER, database.owner().await, "permission denied"),
-        (
-            "postgres",
-            database.superuser().await,
-            "the ledger is append-only",
-        ),
+        ("postgres", database.superuser().await, "the ledger is append-only"),
     ] {
         for statement in statements {
             let error = client.execute(statement, &[]).await.expect_err("refused");
@@ -110,10 +101,7 @@ async fn a_changed_record_is_detected() {
         )
         .await
         .expect("tampered with");
-    let found = AuditVerdict::Broken {
-        seq: 3,
-        broken: ChainError::Record(RecordError::HashMismatch),
-    };
+    let found = AuditVerdict::Broken { seq: 3, broken: ChainError::Record(RecordError::HashMismatch) };
     assert_eq!(database.verdict(), found);
 }
 
@@ -132,10 +120,7 @@ async fn no_replica_becomes_active_on_a_ledger_whose_end_was_cut_off() {
         .await
         .expect("tampered with");
     let refused = database.replica(QUICK).await.err().expect("refused");
-    assert!(
-        matches!(refused, PostgresOpenError::Damaged { seq: 5, .. }),
-        "{refused}"
-    );
+    assert!(matches!(refused, PostgresOpenError::Damaged { seq: 5, .. }), "{refused}");
 }
 
 #[tokio::test]
@@ -143,17 +128,9 @@ async fn a_ledger_of_a_newer_killgate_is_refused_and_left_alone() {
     let database = Database::new().await;
     drop(database.active().await);
     let newer = "update killgate_ledger.version set number = 99";
-    database
-        .owner()
-        .await
-        .batch_execute(newer)
-        .await
-        .expect("changed");
+    database.owner().await.batch_execute(newer).await.expect("changed");
     let refused = database.replica(QUICK).await.err().expect("refused").to_string();
-    assert!(
-        refused.contains("was written by a newer killgate (its schema is version 99"),
-        "{refused}"
-    );
+    assert!(refused.contains("was written by a newer killgate (its schema is version 99"), "{refused}");
 }
 
 #[tokio::test]
@@ -161,12 +138,7 @@ async fn a_ledger_of_a_format_that_was_never_released_is_refused_and_left_alone(
     let database = Database::new().await;
     drop(database.active().await);
     let older = "update killgate_ledger.version set number = 1";
-    database
-        .owner()
-        .await
-        .batch_execute(older)
-        .await
-        .expect("changed");
+    database.owner().await.batch_execute(older).await.expect("changed");
     let expected = "the ledger in the schema killgate_ledger was written by killgate 0.1.0-dev in a format that was \
                     never released: rename the schema, and killgate creates a new one";
     for refused in [
@@ -205,15 +177,9 @@ async fn an_administrator_may_create_the_schema_for_a_role_that_may_not() {
         .expect("a role");
     let mut options = database.connect_options();
     options.config.user("modest");
-    let refused = dry_run(&options)
-        .await
-        .expect_err("it may make no schema")
-        .to_string();
+    let refused = dry_run(&options).await.expect_err("it may make no schema").to_string();
     assert!(refused.contains("permission denied for database"), "{refused}");
-    superuser
-        .batch_execute("create schema killgate_ledger authorization modest")
-        .await
-        .expect("a schema");
+    superuser.batch_execute("create schema killgate_ledger authorization modest").await.expect("a schema");
     dry_run(&options).await.expect("it may make a ledger in it");
 }
 
@@ -225,10 +191,7 @@ async fn a_request_about_several_sessions_is_indexed_by_each_of_their_pids() {
     for (seq, event) in [(1, "requested"), (2, "finished")] {
         let line = format!(r#"{{"event":"{event}","request":7,"backends":[{{"pid":11}},{{"pid":12}}]}}"#);
         let insert = "insert into killgate_ledger.record (seq, line) values ($1, $2)";
-        owner
-            .execute(insert, &[&i64::from(seq), &line])
-            .await
-            .expect("inserted");
+        owner.execute(insert, &[&i64::from(seq), &line]).await.expect("inserted");
     }
     let indexed = "select pids from killgate_ledger.record order by seq";
     let indexed = owner.query(indexed, &[]).await.expect("read");
@@ -258,17 +221,9 @@ async fn an_open_request_that_was_deleted_from_the_list_is_resumed_and_the_diffe
     ledger.append(asked).await.expect("recorded");
     assert!(database.verdict().is_intact());
     let delete = "delete from killgate_ledger.pending";
-    database
-        .owner()
-        .await
-        .batch_execute(delete)
-        .await
-        .expect("deleted");
+    database.owner().await.batch_execute(delete).await.expect("deleted");
     let found = database.verdict().to_string();
-    assert!(
-        found.contains("request 3 has not ended, and is not listed as open"),
-        "{found}"
-    );
+    assert!(found.contains("request 3 has not ended, and is not listed as open"), "{found}");
     let pending = ledger.load_pending(at(0)).await.expect("loaded");
     assert_eq!(pending.records.len(), 1, "{pending:?}");
 }
@@ -278,10 +233,7 @@ async fn requests_that_may_be_open_are_found_through_an_index() {
     let database = Database::new().await;
     drop(database.active().await);
     let owner = database.owner().await;
-    owner
-        .batch_execute("set enable_seqscan = off")
-        .await
-        .expect("set");
+    owner.batch_execute("set enable_seqscan = off").await.expect("set");
     let plan = "explain select request from killgate_ledger.record where event = 'requested'
                 and killgate_ledger.field(line, 'expires_at') collate \"C\" >= '2026'";
     let plan = owner.query(plan, &[]).await.expect("explained");
@@ -318,10 +270,7 @@ async fn what_belongs_to_somebody_else_is_named_and_not_used() {
             .batch_execute("grant all on all tables in schema killgate_ledger to keeper")
             .await
             .expect("granted");
-        let refused = dry_run(&database.connect_options())
-            .await
-            .expect_err("refused")
-            .to_string();
+        let refused = dry_run(&database.connect_options()).await.expect_err("refused").to_string();
         assert!(refused.starts_with(object), "{refused}");
         superuser.batch_execute(given_back).await.expect("given back");
     }
@@ -338,8 +287,5 @@ async fn a_database_that_cannot_hold_every_text_is_named_and_not_used() {
     let mut options = database.connect_options();
     options.config.dbname("latin");
     let refused = dry_run(&options).await.expect_err("refused").to_string();
-    assert!(
-        refused.starts_with("the ledger's database has the encoding LATIN1"),
-        "{refused}"
-    );
+    assert!(refused.starts_with("the ledger's database has the encoding LATIN1"), "{refused}");
 }

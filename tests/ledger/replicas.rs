@@ -13,10 +13,7 @@ use super::database::{Database, QUICK};
 use super::given::{at, whole};
 
 /// Like a stopped process: it never renews its lease.
-const ASLEEP: LeaseTimings = LeaseTimings {
-    heartbeat: Duration::from_hours(1),
-    ..QUICK
-};
+const ASLEEP: LeaseTimings = LeaseTimings { heartbeat: Duration::from_hours(1), ..QUICK };
 
 const NEVER: Duration = Duration::from_secs(2);
 
@@ -41,10 +38,7 @@ async fn a_replica_that_dies_is_succeeded() {
     first.append(whole(1, 0)).await.expect("recorded");
     drop(first);
     let second = database.active().await;
-    assert_eq!(
-        second.load_pending(at(0)).await.expect("recalled").records.len(),
-        5
-    );
+    assert_eq!(second.load_pending(at(0)).await.expect("recalled").records.len(), 5);
 }
 
 #[tokio::test]
@@ -53,12 +47,7 @@ async fn a_stale_epoch_is_refused_even_on_an_open_session() {
     let first = database.replica(ASLEEP).await.expect("the active one");
     first.append(whole(1, 0)).await.expect("recorded");
     let taken = "update killgate_ledger.lease set epoch = epoch + 1";
-    database
-        .owner()
-        .await
-        .batch_execute(taken)
-        .await
-        .expect("taken over");
+    database.owner().await.batch_execute(taken).await.expect("taken over");
     for attempt in 2..=4 {
         let refused = first.append(whole(attempt, 0)).await;
         assert!(matches!(refused, Err(LedgerError::Deposed)), "{refused:?}");
@@ -118,14 +107,8 @@ async fn a_takeover_waits_for_the_end_of_a_lease_that_was_renewed_meanwhile() {
         waits = takeover => drop(waits.expect("it waits")),
     }
     renewal.commit().await.expect("renewed");
-    assert!(
-        timeout(NEVER, &mut second).await.is_err(),
-        "it took over within the lease"
-    );
-    assert_eq!(
-        second.await.append(whole(1, 0)).await.expect("recorded")[0].seq(),
-        1
-    );
+    assert!(timeout(NEVER, &mut second).await.is_err(), "it took over within the lease");
+    assert_eq!(second.await.append(whole(1, 0)).await.expect("recorded")[0].seq(), 1);
 }
 
 #[tokio::test]
@@ -135,12 +118,7 @@ async fn records_of_another_writer_must_be_read_before_the_next_append() {
     first.append(whole(1, 0)).await.expect("recorded");
     // Like an earlier statement that timed out and took effect later.
     let late = "update killgate_ledger.chain_end set seq = seq + 1, hash = repeat('1', 64)";
-    database
-        .owner()
-        .await
-        .batch_execute(late)
-        .await
-        .expect("appended");
+    database.owner().await.batch_execute(late).await.expect("appended");
     for _ in 0..2 {
         let refused = first.append(whole(2, 0)).await;
         assert!(matches!(refused, Err(LedgerError::Uncertain(_))), "{refused:?}");

@@ -86,16 +86,11 @@ fn a_ledger_of_a_newer_killgate_is_refused_and_left_alone() {
     let folder = Folder::new();
     drop(SqliteLedger::open(&folder.ledger()).expect("opened"));
     let connection = Connection::open(folder.ledger()).expect("opened");
-    connection
-        .pragma_update(None, "user_version", 99)
-        .expect("changed");
+    connection.pragma_update(None, "user_version", 99).expect("changed");
     drop(connection);
     let before = std::fs::read(folder.ledger()).expect("its bytes");
     let message = refusal(&folder.ledger());
-    assert!(
-        message.contains("was written by a newer killgate (its schema is version 99"),
-        "{message}"
-    );
+    assert!(message.contains("was written by a newer killgate (its schema is version 99"), "{message}");
     assert_eq!(std::fs::read(folder.ledger()).expect("its bytes"), before);
 }
 
@@ -104,18 +99,14 @@ fn a_ledger_of_a_format_that_was_never_released_is_refused_and_left_alone() {
     let folder = Folder::new();
     drop(SqliteLedger::open(&folder.ledger()).expect("opened"));
     let connection = Connection::open(folder.ledger()).expect("opened");
-    connection
-        .pragma_update(None, "user_version", 1)
-        .expect("changed");
+    connection.pragma_update(None, "user_version", 1).expect("changed");
     drop(connection);
     let before = std::fs::read(folder.ledger()).expect("its bytes");
     let expected = "killgate.db was written by killgate 0.1.0-dev in a format that was never released: move the file \
                     away, and killgate creates a new one";
     for message in [
         refusal(&folder.ledger()),
-        SqliteReader::open(&folder.ledger())
-            .expect_err("refused")
-            .to_string(),
+        SqliteReader::open(&folder.ledger()).expect_err("refused").to_string(),
         dry_run(&folder.ledger()).expect_err("refused").to_string(),
     ] {
         assert!(message.ends_with(expected), "{message}");
@@ -127,15 +118,10 @@ fn a_ledger_of_a_format_that_was_never_released_is_refused_and_left_alone() {
 fn the_database_of_another_program_is_refused_and_left_alone() {
     let folder = Folder::new();
     let connection = Connection::open(folder.ledger()).expect("opened");
-    connection
-        .execute_batch("CREATE TABLE orders (id INTEGER)")
-        .expect("made");
+    connection.execute_batch("CREATE TABLE orders (id INTEGER)").expect("made");
     drop(connection);
     let before = std::fs::read(folder.ledger()).expect("its bytes");
-    assert!(matches!(
-        SqliteLedger::open(&folder.ledger()),
-        Err(SqliteOpenError::Foreign { .. })
-    ));
+    assert!(matches!(SqliteLedger::open(&folder.ledger()), Err(SqliteOpenError::Foreign { .. })));
     assert_eq!(std::fs::read(folder.ledger()).expect("its bytes"), before);
 }
 
@@ -144,10 +130,7 @@ fn a_file_that_is_not_a_database_is_refused() {
     let folder = Folder::new();
     std::fs::write(folder.ledger(), "once upon a time\n".repeat(500)).expect("written");
     let message = refusal(&folder.ledger());
-    assert!(
-        message.contains("killgate.db cannot be used: it is not a SQLite file"),
-        "{message}"
-    );
+    assert!(message.contains("killgate.db cannot be used: it is not a SQLite file"), "{message}");
 }
 
 #[test]
@@ -162,10 +145,9 @@ fn a_missing_folder_is_reported_by_name() {
 async fn its_records_can_be_neither_changed_nor_deleted_by_accident() {
     let folder = Folder::new();
     let connection = Connection::open(folder.with_ten_records().await).expect("opened");
-    for statement in [
-        "UPDATE record SET line = replace(line, 'BOB', 'EVE')",
-        "DELETE FROM record WHERE seq = 10",
-    ] {
+    for statement in
+        ["UPDATE record SET line = replace(line, 'BOB', 'EVE')", "DELETE FROM record WHERE seq = 10"]
+    {
         let error = connection.execute(statement, []).expect_err("refused");
         assert!(error.to_string().contains("the ledger is append-only"), "{error}");
     }
@@ -178,16 +160,11 @@ fn a_request_about_several_sessions_is_indexed_by_each_of_their_pids() {
     let connection = Connection::open(folder.ledger()).expect("opened");
     for (seq, event) in [(1, "requested"), (2, "finished")] {
         let line = format!(r#"{{"event":"{event}","request":7,"backends":[{{"pid":11}},{{"pid":12}}]}}"#);
-        connection
-            .execute("INSERT INTO record (seq, line) VALUES (?1, ?2)", (seq, line))
-            .expect("inserted");
+        connection.execute("INSERT INTO record (seq, line) VALUES (?1, ?2)", (seq, line)).expect("inserted");
     }
     let indexed: Vec<(i32, i64)> = connection
         .prepare("SELECT pid, request FROM request_pid ORDER BY pid")
-        .and_then(|mut rows| {
-            rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-                .collect()
-        })
+        .and_then(|mut rows| rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
         .expect("read");
     assert_eq!(indexed, [(11, 7), (12, 7)]);
 }
@@ -196,9 +173,7 @@ fn a_request_about_several_sessions_is_indexed_by_each_of_their_pids() {
 fn a_missing_or_empty_file_has_no_ledger_yet() {
     let folder = Folder::new();
     for _ in 0..2 {
-        let missing = SqliteReader::open(&folder.ledger())
-            .expect_err("missing")
-            .to_string();
+        let missing = SqliteReader::open(&folder.ledger()).expect_err("missing").to_string();
         assert!(missing.starts_with("there is no ledger yet at "), "{missing}");
         std::fs::write(folder.ledger(), "").expect("created");
     }

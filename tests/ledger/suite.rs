@@ -78,19 +78,12 @@ pub(crate) async fn what_was_acknowledged_is_there_after_a_restart(place: &impl 
     let mut acknowledged = append(&ledger, whole(1, 0)).await;
     acknowledged.extend(append(&ledger, vec![requested(2, 9, pid(7), BOB)]).await);
     let entries: Vec<_> = acknowledged.iter().map(|record| record.entry().clone()).collect();
-    assert_eq!(
-        entries,
-        [whole(1, 0), vec![requested(2, 9, pid(7), BOB)]].concat()
-    );
+    assert_eq!(entries, [whole(1, 0), vec![requested(2, 9, pid(7), BOB)]].concat());
     let order: Vec<_> = acknowledged.iter().map(Recorded::seq).collect();
     assert_eq!(order, [1, 2, 3, 4, 5, 6]);
     drop(ledger);
     let recalled = recall(&place.open().await).await;
-    let expected = PendingRequests {
-        records: acknowledged,
-        next_id: RequestId(3),
-        undelivered: owed(&[1]),
-    };
+    let expected = PendingRequests { records: acknowledged, next_id: RequestId(3), undelivered: owed(&[1]) };
     assert_eq!(recalled, expected);
 }
 
@@ -127,15 +120,8 @@ pub(crate) async fn only_what_must_be_gone_on_with_is_recalled(place: &impl Plac
     append(&ledger, whole(1, 0)).await;
     append(&ledger, vec![requested(2, 10, pid(2), ALICE), denied(2, 11, BOB)]).await;
     append(&ledger, vec![requested(3, 20, pid(3), ALICE)]).await;
-    append(
-        &ledger,
-        vec![
-            requested(4, 30, pid(4), ALICE),
-            approved(4, 31, BOB),
-            executing(4, 31, &[BOB]),
-        ],
-    )
-    .await;
+    append(&ledger, vec![requested(4, 30, pid(4), ALICE), approved(4, 31, BOB), executing(4, 31, &[BOB])])
+        .await;
     append(&ledger, vec![requested(5, 40, pid(5), ALICE), denied(5, 41, BOB)]).await;
     for settled in [1, 2] {
         ledger.mark_delivered(RequestId(settled)).await.expect("settled");
@@ -156,10 +142,7 @@ pub(crate) async fn an_ended_request_is_owed_until_it_is_settled(place: &impl Pl
     ledger.mark_delivered(RequestId(1)).await.expect("settled again");
     drop(ledger);
     let recalled = recall(&place.open().await).await;
-    assert!(
-        recalled.undelivered.is_empty() && recalled.records.is_empty(),
-        "{recalled:?}"
-    );
+    assert!(recalled.undelivered.is_empty() && recalled.records.is_empty(), "{recalled:?}");
 }
 
 pub(crate) async fn a_request_that_was_executed_lately_is_recalled_though_it_is_settled(place: &impl Place) {
@@ -170,11 +153,7 @@ pub(crate) async fn a_request_that_was_executed_lately_is_recalled_though_it_is_
     }
     for (since, expected) in [(2, vec![1, 2]), (3, vec![2]), (102, vec![2]), (103, vec![])] {
         let recalled = ledger.load_pending(at(since)).await.expect("recalled");
-        assert_eq!(
-            numbers(&recalled.records),
-            expected.into_iter().collect(),
-            "since {since}"
-        );
+        assert_eq!(numbers(&recalled.records), expected.into_iter().collect(), "since {since}");
         assert!(recalled.undelivered.is_empty());
     }
 }
@@ -189,11 +168,7 @@ pub(crate) async fn an_open_request_cannot_be_settled(place: &impl Place) {
 pub(crate) async fn a_request_is_asked_for_executed_and_ended_once(place: &impl Place) {
     let ledger = place.open().await;
     let recorded = append(&ledger, whole(1, 0)).await;
-    for again in [
-        requested(1, 9, pid(9), BOB),
-        executing(1, 9, &[BOB]),
-        denied(1, 9, BOB),
-    ] {
+    for again in [requested(1, 9, pid(9), BOB), executing(1, 9, &[BOB]), denied(1, 9, BOB)] {
         let refused = ledger.append(vec![again]).await;
         assert!(matches!(refused, Err(LedgerError::NotRecorded(_))), "{refused:?}");
     }
@@ -204,11 +179,7 @@ pub(crate) async fn a_refused_append_leaves_nothing_behind(place: &impl Place) {
     let ledger = place.open().await;
     append(&ledger, vec![requested(1, 0, pid(1), ALICE)]).await;
     let refused = ledger
-        .append(vec![
-            posted(1, 1, 77),
-            requested(2, 1, pid(2), BOB),
-            requested(1, 1, pid(1), ALICE),
-        ])
+        .append(vec![posted(1, 1, 77), requested(2, 1, pid(2), BOB), requested(1, 1, pid(1), ALICE)])
         .await;
     assert!(matches!(refused, Err(LedgerError::NotRecorded(_))), "{refused:?}");
     assert_eq!(recall(&ledger).await.next_id, RequestId(2));
@@ -232,42 +203,23 @@ pub(crate) async fn a_refused_append_does_no_harm_to_those_made_at_the_same_mome
         assert_eq!(taken, request % 2 == 1, "request {request}");
     }
     let recalled = recall(&ledger).await;
-    let expected: Vec<u64> = (1..=60)
-        .filter(|request| request % 2 == 1)
-        .chain([1_000])
-        .collect();
+    let expected: Vec<u64> = (1..=60).filter(|request| request % 2 == 1).chain([1_000]).collect();
     assert_eq!(numbers(&recalled.records), expected.into_iter().collect());
     assert_eq!(recalled.records.len(), 151);
-    assert!(
-        recalled.records.iter().map(Recorded::seq).eq(1..=151),
-        "no number is left out"
-    );
+    assert!(recalled.records.iter().map(Recorded::seq).eq(1..=151), "no number is left out");
 }
 
 pub(crate) async fn attempts_that_never_became_a_request_are_recorded(place: &impl Place) {
     let ledger = place.open().await;
     let attempt = LedgerEntry {
         request: None,
-        ..entry(
-            0,
-            0,
-            RequestEvent::AttemptRefused {
-                actor: CAROL,
-                why: RefusalReason::NotARequester,
-            },
-        )
+        ..entry(0, 0, RequestEvent::AttemptRefused { actor: CAROL, why: RefusalReason::NotARequester })
     };
     let recorded = append(&ledger, vec![attempt.clone()]).await;
-    let entries: Vec<_> = recorded
-        .iter()
-        .map(|record| (record.seq(), record.entry()))
-        .collect();
+    let entries: Vec<_> = recorded.iter().map(|record| (record.seq(), record.entry())).collect();
     assert_eq!(entries, [(1, &attempt)]);
     assert_eq!(recall(&ledger).await.records, []);
-    assert_eq!(
-        append(&ledger, vec![requested(1, 0, pid(1), ALICE)]).await[0].seq(),
-        2
-    );
+    assert_eq!(append(&ledger, vec![requested(1, 0, pid(1), ALICE)]).await[0].seq(), 2);
 }
 
 pub(crate) async fn probing_records_nothing(place: &impl Place) {

@@ -30,18 +30,12 @@ fn verdict(ledger: &Path, expect: Option<&str>) -> AuditVerdict {
 
 fn line(ledger: &Path, seq: u64) -> String {
     let connection = Connection::open(ledger).expect("opened");
-    connection
-        .query_row("SELECT line FROM record WHERE seq = ?1", [seq], |row| row.get(0))
-        .expect("a record")
+    connection.query_row("SELECT line FROM record WHERE seq = ?1", [seq], |row| row.get(0)).expect("a record")
 }
 
 /// The hash of record `seq` of the untouched ledger.
 fn hash(ledger: &Path, seq: u64) -> String {
-    read(seq, &line(ledger, seq))
-        .expect("a sound record")
-        .recorded
-        .hash()
-        .to_owned()
+    read(seq, &line(ledger, seq)).expect("a sound record").recorded.hash().to_owned()
 }
 
 async fn broken_after(statements: &str) -> (u64, ChainError) {
@@ -59,20 +53,11 @@ const OTHER_APPROVER: &str =
 
 #[tokio::test]
 async fn a_record_that_was_changed_is_named() {
-    assert_eq!(
-        broken_after(OTHER_APPROVER).await,
-        (3, ChainError::Record(RecordError::HashMismatch))
-    );
+    assert_eq!(broken_after(OTHER_APPROVER).await, (3, ChainError::Record(RecordError::HashMismatch)));
     let spaced = "UPDATE record SET line = line || ' ' WHERE seq = 7";
-    assert_eq!(
-        broken_after(spaced).await,
-        (7, ChainError::Record(RecordError::NotCanonical))
-    );
+    assert_eq!(broken_after(spaced).await, (7, ChainError::Record(RecordError::NotCanonical)));
     let emptied = "UPDATE record SET line = '{}' WHERE seq = 10";
-    assert_eq!(
-        broken_after(emptied).await,
-        (10, ChainError::Record(RecordError::HashMismatch))
-    );
+    assert_eq!(broken_after(emptied).await, (10, ChainError::Record(RecordError::HashMismatch)));
 }
 
 #[tokio::test]
@@ -84,10 +69,7 @@ async fn records_that_are_missing_or_out_of_order_are_noticed() {
     let swapped = "UPDATE record SET seq = 99 WHERE seq = 3;
                    UPDATE record SET seq = 3 WHERE seq = 4;
                    UPDATE record SET seq = 4 WHERE seq = 99;";
-    assert_eq!(
-        broken_after(swapped).await,
-        (3, ChainError::Misplaced { stored: 3, says: 4 })
-    );
+    assert_eq!(broken_after(swapped).await, (3, ChainError::Misplaced { stored: 3, says: 4 }));
 }
 
 #[tokio::test]
@@ -95,21 +77,12 @@ async fn a_forger_who_hashes_anew_is_found_at_the_next_record() {
     let folder = Folder::new();
     let ledger = folder.with_ten_records().await;
     let approval = read(3, &line(&ledger, 3)).expect("a sound record");
-    let mut tail = ChainTail {
-        seq: 2,
-        hash: approval.prev,
-    };
+    let mut tail = ChainTail { seq: 2, hash: approval.prev };
     let mut entry = approval.recorded.entry().clone();
     entry.at = at(77);
     let forged = tail.seal(&entry).expect("sealed").line;
-    tamper(
-        &ledger,
-        &format!("UPDATE record SET line = '{forged}' WHERE seq = 3"),
-    );
-    let expected = AuditVerdict::Broken {
-        seq: 4,
-        broken: ChainError::PrevMismatch,
-    };
+    tamper(&ledger, &format!("UPDATE record SET line = '{forged}' WHERE seq = 3"));
+    let expected = AuditVerdict::Broken { seq: 4, broken: ChainError::PrevMismatch };
     assert_eq!(verdict(&ledger, None), expected);
 }
 
@@ -119,15 +92,9 @@ async fn an_end_that_was_cut_off_is_noticed_and_nothing_is_built_on_the_rest() {
     let ledger = folder.with_ten_records().await;
     tamper(&ledger, "DELETE FROM record WHERE seq > 8");
     let found = verdict(&ledger, None);
-    assert!(
-        matches!(&found, AuditVerdict::Short { last, .. } if last.seq == 8),
-        "{found}"
-    );
+    assert!(matches!(&found, AuditVerdict::Short { last, .. } if last.seq == 8), "{found}");
     let refused = SqliteLedger::open(&ledger).expect_err("refused").to_string();
-    assert!(
-        refused.contains("is damaged at record 9: the last record is number 8"),
-        "{refused}"
-    );
+    assert!(refused.contains("is damaged at record 9: the last record is number 8"), "{refused}");
 }
 
 #[tokio::test]
@@ -143,10 +110,7 @@ async fn an_end_that_was_cut_off_with_care_is_noticed_by_who_kept_its_hash() {
              UPDATE pending SET undelivered = 0 WHERE request = (SELECT max(request) FROM record)"
         ),
     );
-    assert!(
-        verdict(&ledger, None).is_intact(),
-        "it cannot be seen from within"
-    );
+    assert!(verdict(&ledger, None).is_intact(), "it cannot be seen from within");
     let found = verdict(&ledger, Some(&kept));
     assert!(!found.is_intact());
     assert!(
@@ -181,15 +145,9 @@ async fn an_open_request_that_was_deleted_from_the_list_is_resumed_and_the_diffe
     drop(ledger);
 
     let invented = "DELETE FROM pending; INSERT INTO pending VALUES (2, 0), (3, 0)";
-    Connection::open(&path)
-        .expect("opened")
-        .execute_batch(invented)
-        .expect("changed");
+    Connection::open(&path).expect("opened").execute_batch(invented).expect("changed");
     let found = verdict(&path, None).to_string();
-    assert!(
-        found.contains("request 2 is listed as open, and is not"),
-        "{found}"
-    );
+    assert!(found.contains("request 2 is listed as open, and is not"), "{found}");
 }
 
 #[tokio::test]
@@ -198,15 +156,9 @@ async fn nothing_is_told_or_recalled_from_a_record_that_was_changed() {
     let ledger = folder.with_ten_records().await;
     tamper(&ledger, OTHER_APPROVER);
     let ledger = SqliteLedger::open(&ledger).expect("its end is sound");
-    let search = RequestSearch {
-        limit: 9,
-        ..RequestSearch::default()
-    };
+    let search = RequestSearch { limit: 9, ..RequestSearch::default() };
     let problem = "its hash is not the hash of its content";
-    for damaged in [
-        ledger.load_pending(at(0)).await.map(drop),
-        ledger.history(search).await.map(drop),
-    ] {
+    for damaged in [ledger.load_pending(at(0)).await.map(drop), ledger.history(search).await.map(drop)] {
         let error = damaged.expect_err("damaged");
         assert!(
             matches!(&error, LedgerError::Corrupt { seq: 3, problem: found } if found == problem),
@@ -219,10 +171,7 @@ async fn nothing_is_told_or_recalled_from_a_record_that_was_changed() {
 async fn a_last_record_that_was_changed_is_noticed_when_the_ledger_is_opened() {
     let folder = Folder::new();
     let ledger = folder.with_ten_records().await;
-    tamper(
-        &ledger,
-        "UPDATE record SET line = replace(line, '\"terminated\"', '\"gone\"') WHERE seq = 10",
-    );
+    tamper(&ledger, "UPDATE record SET line = replace(line, '\"terminated\"', '\"gone\"') WHERE seq = 10");
     let refused = SqliteLedger::open(&ledger).expect_err("refused").to_string();
     assert!(
         refused.contains("is damaged at record 10: its hash is not the hash of its content"),

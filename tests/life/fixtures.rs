@@ -31,25 +31,14 @@ pub fn everybody() -> Vec<Person> {
         person(3, &[DBA]),
         person(4, &[]),
         person(5, &[ONCALL]),
-        Person {
-            bot: true,
-            timed_out_until: None,
-            ..person(6, &[DBA])
-        },
+        Person { bot: true, timed_out_until: None, ..person(6, &[DBA]) },
         person(7, &[DBA]),
     ]
 }
 
 pub fn access() -> Access {
-    let of = |role| AccessGroup {
-        roles: [role].into(),
-        users: [].into(),
-    };
-    Access {
-        viewers: AccessGroup::default(),
-        requesters: of(ONCALL),
-        approvers: of(DBA),
-    }
+    let of = |role| AccessGroup { roles: [role].into(), users: [].into() };
+    Access { viewers: AccessGroup::default(), requesters: of(ONCALL), approvers: of(DBA) }
 }
 
 pub fn session(pid: i32) -> Session {
@@ -89,10 +78,7 @@ pub fn asked(needed: u32) -> RequestDetails {
     RequestDetails {
         action: Action::Terminate,
         target: "orders".to_owned(),
-        server: ServerIdentity {
-            system_identifier: 7,
-            postmaster_start: Timestamp::from_micros(1),
-        },
+        server: ServerIdentity { system_identifier: 7, postmaster_start: Timestamp::from_micros(1) },
         backends: vec![backend(4711)],
         requester: UserId(1),
         channel: ChannelId(100),

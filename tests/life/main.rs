@@ -65,10 +65,7 @@ struct Prepared {
 }
 
 fn prepare(step: &Step, people: &[Person], request: &Request) -> Prepared {
-    let mut prepared = Prepared {
-        reactions: CardReactions::default(),
-        check: QuorumCheck::default(),
-    };
+    let mut prepared = Prepared { reactions: CardReactions::default(), check: QuorumCheck::default() };
     match step {
         Step::Read(who) => prepared.reactions.approving = who.iter().map(|who| people[*who].id).collect(),
         Step::Check(who) => {
@@ -86,25 +83,13 @@ fn command<'a>(step: &Step, people: &'a [Person], prepared: &'a Prepared) -> Req
         Step::Read(_) => RequestCommand::ReconcileReactions(&prepared.reactions),
         Step::Check(_) => RequestCommand::ConfirmQuorum(&prepared.check),
         Step::Continue => RequestCommand::ContinueExecution,
-        Step::Approve(who) => RequestCommand::Approve {
-            by: &people[*who],
-            source,
-        },
+        Step::Approve(who) => RequestCommand::Approve { by: &people[*who], source },
         Step::Retract(who) => RequestCommand::RemoveApproval { by: people[*who].id },
-        Step::Deny(who) => RequestCommand::Deny {
-            by: &people[*who],
-            source,
-        },
+        Step::Deny(who) => RequestCommand::Deny { by: &people[*who], source },
         Step::Tick => RequestCommand::CheckExpiry,
-        Step::Lapse => RequestCommand::Lapse {
-            detail: "the session has ended".to_owned(),
-        },
-        Step::CardDeleted => RequestCommand::CardDeleted {
-            detail: "its card was deleted",
-        },
-        Step::Posted => RequestCommand::CardPosted {
-            message: MessageId(5),
-        },
+        Step::Lapse => RequestCommand::Lapse { detail: "the session has ended".to_owned() },
+        Step::CardDeleted => RequestCommand::CardDeleted { detail: "its card was deleted" },
+        Step::Posted => RequestCommand::CardPosted { message: MessageId(5) },
         Step::Conclude => RequestCommand::Finish(terminated()),
     }
 }
@@ -229,13 +214,6 @@ impl ExpectedState {
 }
 
 fn record(seq: usize, request: &Request, events: &[RequestEvent], at: Timestamp) -> Vec<Recorded> {
-    let entry = |event: &RequestEvent| LedgerEntry {
-        request: Some(request.id),
-        at,
-        event: event.clone(),
-    };
-    events
-        .iter()
-        .map(|event| Recorded::acknowledge(seq as u64, HASH.to_owned(), entry(event)))
-        .collect()
+    let entry = |event: &RequestEvent| LedgerEntry { request: Some(request.id), at, event: event.clone() };
+    events.iter().map(|event| Recorded::acknowledge(seq as u64, HASH.to_owned(), entry(event))).collect()
 }

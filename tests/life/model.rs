@@ -67,14 +67,7 @@ impl World {
         let [first, second, third] = self.approving;
         let [fourth, fifth, sixth] = self.denying;
         let flags = [self.is_demoted, self.is_expired, self.is_alive, self.has_unread];
-        (
-            state,
-            [first, second, third, fourth, fifth, sixth],
-            flags,
-            self.epoch,
-            self.statement,
-            self.signals,
-        )
+        (state, [first, second, third, fourth, fifth, sixth], flags, self.epoch, self.statement, self.signals)
     }
 
     fn person(&self, index: usize) -> Person {
@@ -108,11 +101,7 @@ impl World {
                 self.check_execution(approvers)?;
                 self.statement = Some((self.epoch, true));
             }
-            self.request = self
-                .request
-                .clone()
-                .evolve(&event, now)
-                .map_err(|_| "an impossible event")?;
+            self.request = self.request.clone().evolve(&event, now).map_err(|_| "an impossible event")?;
         }
         Ok(())
     }
@@ -146,35 +135,22 @@ impl World {
             next.push((what, changed));
         };
         for index in 0..PEOPLE {
-            add(
-                format!("{index} reacts with or takes back an approval"),
-                &|world| {
-                    world.approving[index] ^= true;
-                    let by = world.person(index);
-                    match (world.is_alive, world.approving[index]) {
-                        (false, _) => Ok(()),
-                        (true, true) => world.apply(
-                            RequestCommand::Approve {
-                                by: &by,
-                                source: ReactionSource::Live,
-                            },
-                            defect,
-                        ),
-                        (true, false) => world.apply(RequestCommand::RemoveApproval { by: by.id }, defect),
+            add(format!("{index} reacts with or takes back an approval"), &|world| {
+                world.approving[index] ^= true;
+                let by = world.person(index);
+                match (world.is_alive, world.approving[index]) {
+                    (false, _) => Ok(()),
+                    (true, true) => {
+                        world.apply(RequestCommand::Approve { by: &by, source: ReactionSource::Live }, defect)
                     }
-                },
-            );
+                    (true, false) => world.apply(RequestCommand::RemoveApproval { by: by.id }, defect),
+                }
+            });
             add(format!("{index} denies"), &|world| {
                 world.denying[index] = true;
                 let by = world.person(index);
                 if world.is_alive {
-                    world.apply(
-                        RequestCommand::Deny {
-                            by: &by,
-                            source: ReactionSource::Live,
-                        },
-                        defect,
-                    )?;
+                    world.apply(RequestCommand::Deny { by: &by, source: ReactionSource::Live }, defect)?;
                 }
                 Ok(())
             });
@@ -222,9 +198,7 @@ impl World {
         add("the replica looks at the clock".to_owned(), &|world| {
             world.apply(RequestCommand::CheckExpiry, defect)
         });
-        add("the replica reads the reactions".to_owned(), &|world| {
-            world.read(defect)
-        });
+        add("the replica reads the reactions".to_owned(), &|world| world.read(defect));
         if self.request.approvals.len() >= 2 {
             add("the approvers are looked up again".to_owned(), &|world| {
                 let checked = world.request.approvals.clone();
@@ -232,10 +206,7 @@ impl World {
                     Defect::UncheckedQuorum => everybody().swap_remove(index),
                     _ => world.person(index),
                 });
-                let check = QuorumCheck {
-                    checked,
-                    members: members.collect(),
-                };
+                let check = QuorumCheck { checked, members: members.collect() };
                 world.apply(RequestCommand::ConfirmQuorum(&check), defect)
             });
         }
@@ -262,13 +233,7 @@ impl World {
         };
         self.apply(RequestCommand::ReconcileReactions(&reactions), defect)?;
         for by in &approving {
-            self.apply(
-                RequestCommand::Approve {
-                    by,
-                    source: ReactionSource::Read,
-                },
-                defect,
-            )?;
+            self.apply(RequestCommand::Approve { by, source: ReactionSource::Read }, defect)?;
         }
         Ok(())
     }
@@ -372,22 +337,10 @@ fn no_order_of_events_breaks_an_invariant_and_every_request_can_end() {
 #[test]
 fn each_defect_is_found() {
     for (needed, defect, expected) in [
-        (
-            1,
-            Defect::UnboundStatement,
-            "signalled twice, or after the end was recorded",
-        ),
-        (
-            2,
-            Defect::UnboundStatement,
-            "signalled twice, or after the end was recorded",
-        ),
+        (1, Defect::UnboundStatement, "signalled twice, or after the end was recorded"),
+        (2, Defect::UnboundStatement, "signalled twice, or after the end was recorded"),
         (1, Defect::UnreadReactions, "a standing denial was overlooked"),
-        (
-            2,
-            Defect::UncheckedQuorum,
-            "executed on an approval of somebody who is no approver",
-        ),
+        (2, Defect::UncheckedQuorum, "executed on an approval of somebody who is no approver"),
     ] {
         let (steps, violation) = search(needed, defect).expect_err("found");
         println!("{violation}, after {} steps", steps.len());

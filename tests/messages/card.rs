@@ -75,17 +75,10 @@ fn a_card_warns_of_a_cancel_that_has_no_effect() {
 fn the_card_of_an_open_request_shows_approvals_and_changes_without_notifying_again() {
     let mut card = card(request(Action::Terminate));
     card.request.approvals = BTreeSet::from([BOB]);
-    card.sessions[0].latest = Some(Observation {
-        session: waiting(4711, &[4712, 0], 4),
-        waiters: 9,
-    });
+    card.sessions[0].latest = Some(Observation { session: waiting(4711, &[4712, 0], 4), waiters: 9 });
     card.sessions[0].changes = vec![
-        SessionChange::Query {
-            before: Some("UPDATE orders SET total = ?".to_owned()),
-        },
-        SessionChange::State {
-            before: SessionState::IdleInTransaction,
-        },
+        SessionChange::Query { before: Some("UPDATE orders SET total = ?".to_owned()) },
+        SessionChange::State { before: SessionState::IdleInTransaction },
         SessionChange::Waiters { before: 7 },
     ];
     assert_snapshot!(read(&card_edit(&card, &render_config())), @r"
@@ -144,9 +137,7 @@ fn the_card_of_a_parallel_worker_names_its_leader() {
 #[test]
 fn the_card_of_an_executing_request_asks_for_nothing() {
     let mut card = card(request(Action::Terminate));
-    card.request.state = RequestState::Executing {
-        approvers: vec![BOB, CAROL],
-    };
+    card.request.state = RequestState::Executing { approvers: vec![BOB, CAROL] };
     assert_snapshot!(read(&card_edit(&card, &render_config())), @r"
     notifies: []
     Terminating 4711 on orders …
@@ -190,9 +181,8 @@ fn a_closed_card_begins_with_the_outcome_and_keeps_the_session() {
 
 #[test]
 fn a_closed_card_names_the_person_who_closed_it() {
-    let card = card(closed(
-        Resolution::without_signal(Outcome::Denied, "an approver said no").closed_by(CAROL),
-    ));
+    let card =
+        card(closed(Resolution::without_signal(Outcome::Denied, "an approver said no").closed_by(CAROL)));
     assert_snapshot!(read(&new_card(&card, &render_config())), @r"
     notifies: []
     Denied: terminate 4711 on orders
@@ -260,17 +250,11 @@ fn the_card_of_a_waiting_session_does_not_promise_to_release_its_waiters() {
         text.contains("⚠️ This session itself waits for a lock. Ending it may release no one."),
         "{text}"
     );
-    assert!(
-        text.contains("The sessions behind it may keep waiting for a lock."),
-        "{text}"
-    );
+    assert!(text.contains("The sessions behind it may keep waiting for a lock."), "{text}");
     // Without waiters there is nothing to warn of.
     card.request.details.backends[0].waiters = 0;
     let text = read(&card_edit(&card, &render_config()));
-    assert!(
-        !text.contains("⚠️") && !text.contains("The sessions behind it"),
-        "{text}"
-    );
+    assert!(!text.contains("⚠️") && !text.contains("The sessions behind it"), "{text}");
 }
 
 #[test]
@@ -315,10 +299,7 @@ fn only_a_new_card_of_an_open_request_notifies_anybody() {
     let approvers = serde_json::json!({ "parse": [], "users": [], "roles": ["1300"], "replied_user": false });
     let open = card(request(Action::Terminate));
     let closed = card(executed(Action::Terminate, terminated()));
-    assert_eq!(
-        json(&new_card(&open, &render_config()))["allowed_mentions"],
-        approvers
-    );
+    assert_eq!(json(&new_card(&open, &render_config()))["allowed_mentions"], approvers);
     for body in [
         card_edit(&open, &render_config()),
         new_card(&closed, &render_config()),

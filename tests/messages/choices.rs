@@ -13,26 +13,14 @@ fn names(response: &CreateAutocompleteResponse) -> String {
     let choices = json["choices"].as_array().cloned().unwrap_or_default();
     let names: Vec<_> = choices
         .iter()
-        .map(|choice| {
-            format!(
-                "{} = {}",
-                choice["value"],
-                choice["name"].as_str().unwrap_or_default()
-            )
-        })
+        .map(|choice| format!("{} = {}", choice["value"], choice["name"].as_str().unwrap_or_default()))
         .collect();
     names.join("\n")
 }
 
 fn orders_answer() -> TargetAnswer {
-    let own = Session {
-        is_own: true,
-        ..session(10)
-    };
-    let walsender = Session {
-        backend_type: BackendType::WalSender,
-        ..session(11)
-    };
+    let own = Session { is_own: true, ..session(10) };
+    let walsender = Session { backend_type: BackendType::WalSender, ..session(11) };
     let payments = Session {
         user: Some("payments".to_owned()),
         query: Some("VACUUM ledger".to_owned()),
@@ -78,10 +66,7 @@ fn typed_text_matches_pid_user_application_database_and_query() {
 
 #[test]
 fn with_several_targets_each_choice_names_its_target_and_a_silent_one_is_omitted() {
-    let silent = TargetAnswer {
-        target: "billing".to_owned(),
-        snapshot: Err(NoAnswerReason::Pending),
-    };
+    let silent = TargetAnswer { target: "billing".to_owned(), snapshot: Err(NoAnswerReason::Pending) };
     let users = answer("users", vec![idle_in_transaction(4711, 10)]);
     assert_snapshot!(names(&pids(&[orders_answer(), silent, users], "4711")), @r"
     4711 = 4711 · orders · app · idle in tx 14 m 3 s · blocks 1 · psql · shop

@@ -38,11 +38,7 @@ fn next_page(filter: SessionFilter) -> PageNavigation {
     PageNavigation {
         step: PageStep::Forward,
         from_page: 2,
-        query: SessionQuery {
-            target: Some("orders".to_owned()),
-            view: SessionView::Busy,
-            filter,
-        },
+        query: SessionQuery { target: Some("orders".to_owned()), view: SessionView::Busy, filter },
     }
 }
 
@@ -57,18 +53,12 @@ fn a_session_is_identified_by_more_than_its_pid() {
             let choice = choice(target);
             assert_eq!(
                 parse(&choice.custom_id(action)),
-                Ok(ComponentAction::RequestSignal {
-                    action,
-                    session: choice
-                })
+                Ok(ComponentAction::RequestSignal { action, session: choice })
             );
         }
     }
     assert_eq!(parse(SELECT_SESSION_ID), Ok(ComponentAction::SelectSession));
-    assert_eq!(
-        SessionChoice::parse(&choice("billing").value(), TARGETS),
-        Ok(choice("billing"))
-    );
+    assert_eq!(SessionChoice::parse(&choice("billing").value(), TARGETS), Ok(choice("billing")));
 }
 
 #[test]
@@ -108,39 +98,22 @@ fn a_removed_target_is_distinguished_from_an_invalid_id() {
         assert_eq!(parse(invalid), Err(ComponentIdError::Foreign), "{invalid}");
     }
     let id = choice("orders").custom_id(Action::Terminate);
-    for not_canonical in [
-        id.replace(":4711:", ":04711:"),
-        id.replace(":4711:", ":-4711:"),
-        format!("{id}:"),
-    ] {
-        assert_eq!(
-            parse(&not_canonical),
-            Err(ComponentIdError::Foreign),
-            "{not_canonical}"
-        );
+    for not_canonical in [id.replace(":4711:", ":04711:"), id.replace(":4711:", ":-4711:"), format!("{id}:")]
+    {
+        assert_eq!(parse(&not_canonical), Err(ComponentIdError::Foreign), "{not_canonical}");
     }
 }
 
 #[test]
 fn a_filter_too_long_for_a_button_has_no_id() {
-    let long = SessionFilter {
-        application: Some("x".repeat(100)),
-        ..SessionFilter::default()
-    };
+    let long = SessionFilter { application: Some("x".repeat(100)), ..SessionFilter::default() };
     assert_eq!(next_page(long).custom_id(), None);
 }
 
 #[test]
 fn the_page_before_the_first_is_the_first() {
-    let first = PageNavigation {
-        step: PageStep::Back,
-        from_page: 0,
-        ..next_page(SessionFilter::default())
-    };
-    assert_eq!(
-        (first.to_page(), next_page(SessionFilter::default()).to_page()),
-        (0, 3)
-    );
+    let first = PageNavigation { step: PageStep::Back, from_page: 0, ..next_page(SessionFilter::default()) };
+    assert_eq!((first.to_page(), next_page(SessionFilter::default()).to_page()), (0, 3));
 }
 
 proptest! {

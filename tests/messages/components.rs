@@ -23,11 +23,7 @@ fn controls(body: &MessageBody) -> String {
             lines.push(match (&component["options"], &component["disabled"]) {
                 (Value::Array(options), _) => {
                     let shown = options.iter().map(|option| {
-                        format!(
-                            "  {}\n    {}",
-                            text(&option["label"]),
-                            text(&option["description"])
-                        )
+                        format!("  {}\n    {}", text(&option["label"]), text(&option["description"]))
                     });
                     let shown: Vec<_> = shown.collect();
                     format!("{}\n{}", text(&component["placeholder"]), shown.join("\n"))
@@ -42,11 +38,8 @@ fn controls(body: &MessageBody) -> String {
 
 #[test]
 fn the_menu_offers_each_session_of_the_page() {
-    let sessions = vec![
-        idle_in_transaction(4711, 843),
-        waiting(4712, &[4711], 252),
-        waiting(4713, &[4711, 4712], 60),
-    ];
+    let sessions =
+        vec![idle_in_transaction(4711, 843), waiting(4712, &[4711], 252), waiting(4713, &[4711, 4712], 60)];
     let answers = [answer("orders", sessions), answer("billing", vec![session(70)])];
     assert_snapshot!(controls(&render_page(&answers, &query(SessionView::Blocking), 0).body), @r"
     [Refresh]
@@ -78,46 +71,29 @@ fn if_sessions_wait_a_button_leads_to_the_blocking_view() {
     let queue = || vec![idle_in_transaction(4711, 843), waiting(4712, &[4711], 252)];
     let busy = render_page(&[answer("orders", queue())], &query(SessionView::Busy), 0).body;
     let buttons = json(&busy)["components"][0]["components"].clone();
-    let other = buttons
-        .as_array()
-        .expect("buttons")
-        .last()
-        .expect("a button")
-        .clone();
+    let other = buttons.as_array().expect("buttons").last().expect("a button").clone();
     assert_eq!(other["label"], "Who blocks whom");
     let id = other["custom_id"].as_str().expect("a custom id");
     let Ok(ComponentAction::NavigatePage(navigation)) = ComponentAction::parse(id, ["orders"]) else {
         panic!("not a page: {id}");
     };
-    assert_eq!(
-        (navigation.to_page(), navigation.query.view),
-        (0, SessionView::Blocking)
-    );
+    assert_eq!((navigation.to_page(), navigation.query.view), (0, SessionView::Blocking));
 }
 
 #[test]
 fn an_empty_list_has_only_a_refresh_button() {
     let answers = [answer("orders", vec![idle(1)])];
-    assert_eq!(
-        controls(&render_page(&answers, &query(SessionView::Busy), 0).body),
-        "[Refresh]"
-    );
+    assert_eq!(controls(&render_page(&answers, &query(SessionView::Busy), 0).body), "[Refresh]");
 }
 
 #[test]
 fn a_filter_too_long_for_buttons_leaves_only_the_menu() {
     let long = "x".repeat(120);
     let query = SessionQuery {
-        filter: SessionFilter {
-            application: Some(long.clone()),
-            ..SessionFilter::default()
-        },
+        filter: SessionFilter { application: Some(long.clone()), ..SessionFilter::default() },
         ..query(SessionView::Busy)
     };
-    let session = Session {
-        application: long,
-        ..session(4711)
-    };
+    let session = Session { application: long, ..session(4711) };
     let body = render_page(&[answer("orders", vec![session])], &query, 0).body;
     assert!(read(&body).ends_with("This filter is too long for buttons. Repeat the command to refresh)"));
     assert!(!controls(&body).contains("Refresh"));
@@ -126,15 +102,8 @@ fn a_filter_too_long_for_buttons_leaves_only_the_menu() {
 
 #[test]
 fn a_target_that_has_not_answered_yet_is_named_above_the_others() {
-    let late = TargetAnswer {
-        target: "billing".to_owned(),
-        snapshot: Err(NoAnswerReason::Pending),
-    };
-    let page = render_page(
-        &[late, answer("orders", vec![session(4711)])],
-        &query(SessionView::Busy),
-        0,
-    );
+    let late = TargetAnswer { target: "billing".to_owned(), snapshot: Err(NoAnswerReason::Pending) };
+    let page = render_page(&[late, answer("orders", vec![session(4711)])], &query(SessionView::Busy), 0);
     assert_snapshot!(read(&page.body), @r"
     notifies: []
     # Busy sessions on 2 targets
@@ -188,10 +157,7 @@ fn the_details_show_the_session_and_what_can_be_requested() {
 fn the_cancel_button_does_not_stand_out_if_a_cancel_has_no_effect() {
     const PRIMARY: u8 = 1;
     const SECONDARY: u8 = 2;
-    for (session, style) in [
-        (idle_in_transaction(4711, 843), SECONDARY),
-        (session(4711), PRIMARY),
-    ] {
+    for (session, style) in [(idle_in_transaction(4711, 843), SECONDARY), (session(4711), PRIMARY)] {
         let body = session_details("orders", &session, 0, now());
         let cancel = &json(&body)["components"][0]["components"][0];
         assert_eq!(cancel["label"], "Ask to cancel");
@@ -209,10 +175,7 @@ fn a_sleeping_session_is_shown_as_sleeping() {
 
 #[test]
 fn server_processes_and_own_connections_have_no_buttons() {
-    let worker = Session {
-        backend_type: BackendType::Other("autovacuum worker".to_owned()),
-        ..session(70)
-    };
+    let worker = Session { backend_type: BackendType::Other("autovacuum worker".to_owned()), ..session(70) };
     let body = session_details("orders", &worker, 0, now());
     assert_eq!(controls(&body), "");
     assert!(
@@ -220,20 +183,13 @@ fn server_processes_and_own_connections_have_no_buttons() {
             "It serves no client (autovacuum worker), so it cannot be cancelled or terminated here."
         )
     );
-    let own = Session {
-        is_own: true,
-        ..idle(71)
-    };
+    let own = Session { is_own: true, ..idle(71) };
     assert_eq!(controls(&session_details("orders", &own, 0, now())), "");
 }
 
 #[test]
 fn the_form_names_the_session_and_requires_a_reason_only_if_configured() {
-    let choice = SessionChoice {
-        target: "orders".to_owned(),
-        pid: pid(4711),
-        backend_start: ago(60),
-    };
+    let choice = SessionChoice { target: "orders".to_owned(), pid: pid(4711), backend_start: ago(60) };
     for is_required in [false, true] {
         let form = serde_json::to_value(reason_form::reason_form(Action::Terminate, &choice, is_required))
             .expect("JSON");

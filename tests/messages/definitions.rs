@@ -6,10 +6,7 @@ use serde_json::{Value, json};
 use serenity::all::Command;
 
 fn commands_as_json() -> Vec<Value> {
-    commands()
-        .iter()
-        .map(|command| serde_json::to_value(command).expect("JSON"))
-        .collect()
+    commands().iter().map(|command| serde_json::to_value(command).expect("JSON")).collect()
 }
 
 /// The commands as Discord returns them: with ids, versions and nulls, and without defaults.
@@ -42,11 +39,7 @@ fn parsed(commands: Vec<Value>) -> Vec<Command> {
 fn the_commands_and_their_options() {
     let mut lines = Vec::new();
     for command in commands_as_json() {
-        lines.push(format!(
-            "/{}: {}",
-            command["name"].as_str().unwrap_or_default(),
-            command["description"]
-        ));
+        lines.push(format!("/{}: {}", command["name"].as_str().unwrap_or_default(), command["description"]));
         for option in command["options"].as_array().expect("options") {
             let choices: Vec<_> = option["choices"]
                 .as_array()
@@ -59,16 +52,8 @@ fn the_commands_and_their_options() {
                 "  {} (type {}{}{}) {}",
                 option["name"].as_str().unwrap_or_default(),
                 option["type"],
-                if option["required"] == json!(true) {
-                    ", required"
-                } else {
-                    ""
-                },
-                if option["autocomplete"] == json!(true) {
-                    ", autocompleted"
-                } else {
-                    ""
-                },
+                if option["required"] == json!(true) { ", required" } else { "" },
+                if option["autocomplete"] == json!(true) { ", autocompleted" } else { "" },
                 choices.join(" "),
             ));
         }

@@ -27,11 +27,7 @@ pub(crate) const BOB: UserId = UserId(2);
 pub(crate) const CAROL: UserId = UserId(3);
 
 pub(crate) fn render_config() -> RenderConfig {
-    RenderConfig {
-        guild: 1_100,
-        approve: "✅".to_owned(),
-        deny: "❌".to_owned(),
-    }
+    RenderConfig { guild: 1_100, approve: "✅".to_owned(), deny: "❌".to_owned() }
 }
 
 /// The time at which everything here is seen.
@@ -90,17 +86,11 @@ pub(crate) fn idle(number: i32) -> Session {
 }
 
 pub(crate) fn wait(kind: &str, event: &str) -> WaitEvent {
-    WaitEvent {
-        kind: kind.to_owned(),
-        event: event.to_owned(),
-    }
+    WaitEvent { kind: kind.to_owned(), event: event.to_owned() }
 }
 
 pub(crate) fn server() -> ServerIdentity {
-    ServerIdentity {
-        system_identifier: 7,
-        postmaster_start: ago(1_000_000),
-    }
+    ServerIdentity { system_identifier: 7, postmaster_start: ago(1_000_000) }
 }
 
 pub(crate) fn snapshot(sessions: Vec<Session>) -> Snapshot {
@@ -116,17 +106,11 @@ pub(crate) fn snapshot(sessions: Vec<Session>) -> Snapshot {
 
 /// A target that answered with these sessions.
 pub(crate) fn answer(target: &str, sessions: Vec<Session>) -> TargetAnswer {
-    TargetAnswer {
-        target: target.to_owned(),
-        snapshot: Ok(Arc::new(snapshot(sessions))),
-    }
+    TargetAnswer { target: target.to_owned(), snapshot: Ok(Arc::new(snapshot(sessions))) }
 }
 
 pub(crate) fn query(view: SessionView) -> SessionQuery {
-    SessionQuery {
-        view,
-        ..SessionQuery::default()
-    }
+    SessionQuery { view, ..SessionQuery::default() }
 }
 
 /// Alice requests `action` on session 4711, for which seven others wait.
@@ -214,10 +198,7 @@ pub(crate) fn card(request: Request) -> CardContent {
             changes: Vec::new(),
             lapsed: None,
         }],
-        approvers: ApproverList {
-            roles: vec![RoleId(1_300)],
-            users: vec![CAROL],
-        },
+        approvers: ApproverList { roles: vec![RoleId(1_300)], users: vec![CAROL] },
         hold: None,
     }
 }

@@ -59,19 +59,13 @@ fn hostile() -> impl Strategy<Value = String> {
         any::<char>().prop_map(String::from),
         "[a-z_]{1,12}",
     ];
-    (
-        vec(piece, 0..12),
-        select(vec![1_usize, 1, 1, 1, 1, 1, 1, 1, 1, 1, 3, 3, 3, 300]),
-    )
+    (vec(piece, 0..12), select(vec![1_usize, 1, 1, 1, 1, 1, 1, 1, 1, 1, 3, 3, 3, 300]))
         .prop_map(|(pieces, times)| pieces.concat().repeat(times))
 }
 
 fn hostile_session(number: i32) -> impl Strategy<Value = Session> {
-    let names = (
-        proptest::option::of(hostile()),
-        proptest::option::of(hostile()),
-        proptest::option::of(hostile()),
-    );
+    let names =
+        (proptest::option::of(hostile()), proptest::option::of(hostile()), proptest::option::of(hostile()));
     let texts = (hostile(), hostile(), hostile());
     let state = select(vec![
         SessionState::Active,
@@ -80,11 +74,7 @@ fn hostile_session(number: i32) -> impl Strategy<Value = Session> {
         SessionState::Unknown,
     ]);
     let blocked_by = vec(prop_oneof![Just(0), 1..16_i32, Just(i32::MAX)], 0..30);
-    let xact_start = select(vec![
-        None,
-        Some(ago(3)),
-        Some(Timestamp::from_micros(i64::MIN / 2)),
-    ]);
+    let xact_start = select(vec![None, Some(ago(3)), Some(Timestamp::from_micros(i64::MIN / 2))]);
     (names, texts, state, blocked_by, xact_start).prop_map(
         move |((user, database, client), (application, event, query), state, blocked_by, xact_start)| {
             Session {
@@ -105,42 +95,27 @@ fn hostile_session(number: i32) -> impl Strategy<Value = Session> {
 
 fn hostile_request() -> impl Strategy<Value = Request> {
     let people = (1_u64.., vec(1_u64.., 0..60));
-    let resolution = (
-        select(Outcome::ALL.to_vec()),
-        hostile(),
-        proptest::option::of(hostile()),
-    );
-    (
-        hostile_session(4711),
-        hostile(),
-        hostile(),
-        resolution,
-        people,
-        any::<bool>(),
+    let resolution = (select(Outcome::ALL.to_vec()), hostile(), proptest::option::of(hostile()));
+    (hostile_session(4711), hostile(), hostile(), resolution, people, any::<bool>()).prop_map(
+        |(session, target, reason, (outcome, detail, postgres), (requester, others), is_open)| {
+            let resolution = Resolution {
+                postgres,
+                waiters_released: Some(u32::MAX),
+                elapsed: Some(Duration::MAX),
+                signal_sent: None,
+                ..Resolution::without_signal(outcome, detail)
+            };
+            let mut request =
+                if is_open { request(Action::Cancel) } else { executed(Action::Terminate, resolution) };
+            request.details.backends[0].session = session;
+            request.details.target = target;
+            request.details.reason = Some(reason);
+            request.details.requester = UserId(requester);
+            request.approvals = others.into_iter().map(UserId).collect();
+            request.details.backends[0].worker = Some(pid(i32::MAX));
+            request
+        },
     )
-        .prop_map(
-            |(session, target, reason, (outcome, detail, postgres), (requester, others), is_open)| {
-                let resolution = Resolution {
-                    postgres,
-                    waiters_released: Some(u32::MAX),
-                    elapsed: Some(Duration::MAX),
-                    signal_sent: None,
-                    ..Resolution::without_signal(outcome, detail)
-                };
-                let mut request = if is_open {
-                    request(Action::Cancel)
-                } else {
-                    executed(Action::Terminate, resolution)
-                };
-                request.details.backends[0].session = session;
-                request.details.target = target;
-                request.details.reason = Some(reason);
-                request.details.requester = UserId(requester);
-                request.approvals = others.into_iter().map(UserId).collect();
-                request.details.backends[0].worker = Some(pid(i32::MAX));
-                request
-            },
-        )
 }
 
 /// Discord's limits (Discord documentation, "Embed Limits" and "Create Message"), in UTF-16 units. Discord's servers
@@ -153,11 +128,7 @@ fn assert_sendable(body: &MessageBody) {
     for embed in json["embeds"].as_array().into_iter().flatten() {
         let mut within = |what: &str, value: &Value, least: usize, most: usize| {
             total += length(value);
-            assert!(
-                (least..=most).contains(&length(value)),
-                "{what}: {}",
-                length(value)
-            );
+            assert!((least..=most).contains(&length(value)), "{what}: {}", length(value));
         };
         within("title", &embed["title"], 1, 256);
         within("description", &embed["description"], 1, 4_096);
@@ -192,10 +163,7 @@ fn assert_usable(rows: &Value) {
         assert!((1..=5).contains(&inside.len()));
         for component in inside {
             within("custom id", &component["custom_id"], 1, 100);
-            assert!(
-                ids.insert(component["custom_id"].to_string()),
-                "a custom id twice"
-            );
+            assert!(ids.insert(component["custom_id"].to_string()), "a custom id twice");
             let Some(options) = component["options"].as_array() else {
                 within("label", &component["label"], 1, 80);
                 continue;

@@ -13,19 +13,11 @@ use killgate::workflow::ports::SearchAnchor;
 use crate::fixture::*;
 
 fn newest(requests: &[Request]) -> RequestPage<'_> {
-    RequestPage {
-        requests,
-        anchor: SearchAnchor::Newest,
-        has_newer: false,
-        has_older: false,
-    }
+    RequestPage { requests, anchor: SearchAnchor::Newest, has_newer: false, has_older: false }
 }
 
 fn numbered(number: u64) -> Request {
-    Request {
-        id: RequestId(number),
-        ..request(Action::Cancel)
-    }
+    Request { id: RequestId(number), ..request(Action::Cancel) }
 }
 
 /// The buttons, each with whether it is enabled.
@@ -42,16 +34,9 @@ fn buttons(page: RequestPage<'_>) -> Vec<(String, bool)> {
 
 #[test]
 fn each_request_shows_its_people_its_outcome_and_a_link_to_its_card() {
-    let open = Request {
-        id: RequestId(9),
-        approvals: BTreeSet::from([BOB]),
-        ..request(Action::Cancel)
-    };
+    let open = Request { id: RequestId(9), approvals: BTreeSet::from([BOB]), ..request(Action::Cancel) };
     let denied = closed(Resolution::without_signal(Outcome::Denied, "an approver said no").closed_by(CAROL));
-    let unposted = Request {
-        card: None,
-        ..executed(Action::Terminate, terminated())
-    };
+    let unposted = Request { card: None, ..executed(Action::Terminate, terminated()) };
     assert_snapshot!(read(&request_list(newest(&[open, denied, unposted]), RequestFilter::default(), &render_config())), @r"
     notifies: []
     # Requests
@@ -72,10 +57,7 @@ fn each_request_shows_its_people_its_outcome_and_a_link_to_its_card() {
 #[test]
 fn an_empty_list_says_what_to_do() {
     let shown = |filter| read(&request_list(newest(&[]), filter, &render_config()));
-    let open = RequestFilter {
-        status: RequestStatus::Open,
-        ..RequestFilter::default()
-    };
+    let open = RequestFilter { status: RequestStatus::Open, ..RequestFilter::default() };
     assert_snapshot!(shown(open), @r"
     notifies: []
     # Open requests
@@ -86,11 +68,8 @@ fn an_empty_list_says_what_to_do() {
     # Requests
     No requests yet. Make one with /cancel, /terminate or the buttons under /sessions.
     ");
-    let narrow_filter = RequestFilter {
-        status: RequestStatus::Closed,
-        pid: Some(pid(4711)),
-        requester: Some(BOB),
-    };
+    let narrow_filter =
+        RequestFilter { status: RequestStatus::Closed, pid: Some(pid(4711)), requester: Some(BOB) };
     assert_snapshot!(shown(narrow_filter), @r"
     notifies: []
     # Closed requests
@@ -105,21 +84,9 @@ fn buttons_lead_to_newer_and_older_requests() {
     let requests = [numbered(9), numbered(8)];
     let only_page = newest(&requests);
     assert_eq!(buttons(only_page), [("Refresh".to_owned(), true)]);
-    let is_enabled = |page| {
-        buttons(page)
-            .into_iter()
-            .map(|(_, is_enabled)| is_enabled)
-            .collect::<Vec<_>>()
-    };
-    let first = RequestPage {
-        has_older: true,
-        ..only_page
-    };
+    let is_enabled = |page| buttons(page).into_iter().map(|(_, is_enabled)| is_enabled).collect::<Vec<_>>();
+    let first = RequestPage { has_older: true, ..only_page };
     assert_eq!(is_enabled(first), [false, true, true]);
-    let last = RequestPage {
-        has_newer: true,
-        anchor: SearchAnchor::OlderThan(RequestId(10)),
-        ..only_page
-    };
+    let last = RequestPage { has_newer: true, anchor: SearchAnchor::OlderThan(RequestId(10)), ..only_page };
     assert_eq!(is_enabled(last), [true, true, false]);
 }

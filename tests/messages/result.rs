@@ -33,23 +33,14 @@ fn a_result_says_how_long_it_took_who_approved_and_how_many_were_released() {
 #[test]
 fn a_result_says_how_many_waited_if_not_all_were_released() {
     let reply_with = |waited, released| {
-        let mut request = executed(
-            Action::Terminate,
-            Resolution {
-                waiters_released: Some(released),
-                ..terminated()
-            },
-        );
+        let mut request =
+            executed(Action::Terminate, Resolution { waiters_released: Some(released), ..terminated() });
         request.details.backends[0].waiters = waited;
         reply(&request)
     };
     for (waited, released, expected) in [
         (0, 0, " 0 waiters released.\n"),
-        (
-            7,
-            0,
-            " 0 waiters released; 7 waited at the time of the request.\n",
-        ),
+        (7, 0, " 0 waiters released; 7 waited at the time of the request.\n"),
         (7, 1, " 1 waiter released; 7 waited at the time of the request.\n"),
         (7, 9, " 9 waiters released.\n"),
     ] {
@@ -121,20 +112,14 @@ fn a_closed_request_names_the_person_or_the_reason() {
     Requested by <@1>
     Request #7 · 4f2a91c0 · result
     ");
-    let withdrawn = closed(Resolution::without_signal(
-        Outcome::Withdrawn,
-        "its card was deleted",
-    ));
+    let withdrawn = closed(Resolution::without_signal(Outcome::Withdrawn, "its card was deleted"));
     assert_snapshot!(reply(&withdrawn), @r"
     notifies: []
     Withdrawn: terminate 4711 on orders. Its card was deleted.
     Requested by <@1>
     Request #7 · 4f2a91c0 · result
     ");
-    let expired = closed(Resolution::without_signal(
-        Outcome::Expired,
-        "nobody decided in time",
-    ));
+    let expired = closed(Resolution::without_signal(Outcome::Expired, "nobody decided in time"));
     assert_snapshot!(reply(&expired), @r"
     notifies: []
     Expired: terminate 4711 on orders. Nobody decided in time.
@@ -153,10 +138,7 @@ fn every_reply_and_every_closed_card_begins_with_the_outcome() {
             let content = json(&body)["content"].as_str().expect("text").to_owned();
             assert!(content.starts_with(outcome.headline()), "{content}");
             let card = killgate::discord::messages::card::card_edit(&card(request), &render_config());
-            let title = json(&card)["embeds"][0]["title"]
-                .as_str()
-                .expect("text")
-                .to_owned();
+            let title = json(&card)["embeds"][0]["title"].as_str().expect("text").to_owned();
             assert!(title.starts_with(outcome.headline()), "{title}");
         }
     }
@@ -217,10 +199,7 @@ fn a_refusal_is_ephemeral_and_sanitized_and_links_to_an_existing_card() {
         target: "orders".to_owned(),
         error: CreationError::Protected {
             pid: pid(4711),
-            rule: ProtectionRule::Pattern {
-                field: "users",
-                pattern: "^payments_".to_owned(),
-            },
+            rule: ProtectionRule::Pattern { field: "users", pattern: "^payments_".to_owned() },
         },
     };
     assert_snapshot!(read(&notices::refusal(&protected, &render_config())), @r"

@@ -88,25 +88,13 @@ fn blocking_shows_trees_of_waiters() {
 fn a_tree_shows_the_last_waiter_instead_of_counting_it() {
     let queue = |last| (4712..=last).map(|number| waiting(number, &[4711], 60));
     let tree_with = |last| {
-        let sessions = std::iter::once(idle_in_transaction(4711, 843))
-            .chain(queue(last))
-            .collect();
-        shown(&render_page(
-            &[answer("orders", sessions)],
-            &query(SessionView::Blocking),
-            0,
-        ))
+        let sessions = std::iter::once(idle_in_transaction(4711, 843)).chain(queue(last)).collect();
+        shown(&render_page(&[answer("orders", sessions)], &query(SessionView::Blocking), 0))
     };
     let four = tree_with(4715);
-    assert!(
-        four.contains("↳ **4715** waits") && !four.contains("more"),
-        "{four}"
-    );
+    assert!(four.contains("↳ **4715** waits") && !four.contains("more"), "{four}");
     let five = tree_with(4716);
-    assert!(
-        !five.contains("**4715**") && five.contains("… and 2 more"),
-        "{five}"
-    );
+    assert!(!five.contains("**4715**") && five.contains("… and 2 more"), "{five}");
 }
 
 #[test]
@@ -221,20 +209,13 @@ fn the_first_page_summarizes_every_target() {
     (Page 1 of 5)
     ");
     let second = shown(&render_page(&answers, &query(SessionView::Busy), 1));
-    assert!(
-        second.contains("▸ **orders**") && !second.contains("6 busy"),
-        "{second}"
-    );
+    assert!(second.contains("▸ **orders**") && !second.contains("6 busy"), "{second}");
 }
 
 #[test]
 fn lists_of_sessions_mention_a_blocking_prepared_transaction() {
     let sessions = vec![waiting(4712, &[0], 252), waiting(4713, &[0, 4712], 60)];
-    let busy = shown(&render_page(
-        &[answer("orders", sessions)],
-        &query(SessionView::Busy),
-        0,
-    ));
+    let busy = shown(&render_page(&[answer("orders", sessions)], &query(SessionView::Busy), 0));
     assert!(
         busy.contains(
             "2 busy, 2 of them waiting for a lock · ⚠️ **a prepared transaction blocks 2 sessions**: see `view:blocking`"
@@ -273,10 +254,7 @@ fn the_pages_together_show_each_session_once() {
         .collect();
     for session in incident() {
         let heading = format!("**{}** ", session.pid);
-        let times = all
-            .iter()
-            .filter(|page| page.lines().any(|line| line.starts_with(&heading)))
-            .count();
+        let times = all.iter().filter(|page| page.lines().any(|line| line.starts_with(&heading))).count();
         assert_eq!(times, 1, "{heading}");
     }
 }

@@ -24,10 +24,7 @@ fn pids(snapshot: &Snapshot, view: SessionView, filter: &SessionFilter) -> Vec<i
 }
 
 fn of_user(number: i32, user: &str) -> Session {
-    Session {
-        user: Some(user.to_owned()),
-        ..session(number)
-    }
+    Session { user: Some(user.to_owned()), ..session(number) }
 }
 
 #[test]
@@ -38,81 +35,48 @@ fn a_long_queue_for_one_row_does_not_hide_other_problems() {
         sessions.push(waiting(number, &ahead, 50));
     }
     let snapshot = snapshot(sessions);
-    assert_eq!(
-        pids(&snapshot, SessionView::Busy, &SessionFilter::default())[..2],
-        [900, 800]
-    );
+    assert_eq!(pids(&snapshot, SessionView::Busy, &SessionFilter::default())[..2], [900, 800]);
 }
 
 #[test]
 fn an_idle_session_that_blocks_others_is_busy() {
     let snapshot = snapshot(vec![idle(1), idle(2), waiting(3, &[1], 9)]);
-    assert_eq!(
-        pids(&snapshot, SessionView::Busy, &SessionFilter::default()),
-        [1, 3]
-    );
+    assert_eq!(pids(&snapshot, SessionView::Busy, &SessionFilter::default()), [1, 3]);
 }
 
 #[test]
 fn a_deadlock_is_one_tree() {
-    let snapshot = snapshot(vec![
-        waiting(1, &[2], 9),
-        waiting(2, &[1], 9),
-        waiting(3, &[1], 9),
-        waiting(9, &[8], 1),
-    ]);
-    assert_eq!(
-        pids(&snapshot, SessionView::Blocking, &SessionFilter::default()),
-        [1, -8]
-    );
+    let snapshot =
+        snapshot(vec![waiting(1, &[2], 9), waiting(2, &[1], 9), waiting(3, &[1], 9), waiting(9, &[8], 1)]);
+    assert_eq!(pids(&snapshot, SessionView::Blocking, &SessionFilter::default()), [1, -8]);
 }
 
 #[test]
 fn a_tree_is_shown_if_any_session_in_it_matches() {
     let snapshot = snapshot(vec![
         idle_in_transaction(1, 60),
-        Session {
-            user: Some("billing".to_owned()),
-            ..waiting(2, &[1], 9)
-        },
+        Session { user: Some("billing".to_owned()), ..waiting(2, &[1], 9) },
         idle_in_transaction(3, 60),
         waiting(4, &[3], 9),
     ]);
-    let filter = SessionFilter {
-        user: Some("billing".to_owned()),
-        ..SessionFilter::default()
-    };
+    let filter = SessionFilter { user: Some("billing".to_owned()), ..SessionFilter::default() };
     assert_eq!(pids(&snapshot, SessionView::Blocking, &filter), [1]);
-    assert_eq!(
-        list_sessions(&snapshot, SessionView::Blocking, &filter)
-            .hidden
-            .filtered,
-        2
-    );
+    assert_eq!(list_sessions(&snapshot, SessionView::Blocking, &filter).hidden.filtered, 2);
 }
 
 #[test]
 fn an_existing_name_matches_exactly_and_a_part_matches_all_names_that_contain_it() {
     let snapshot = snapshot(vec![of_user(1, "app"), of_user(2, "app_ro"), of_user(3, "batch")]);
-    let named = |name: &str| SessionFilter {
-        user: Some(name.to_owned()),
-        ..SessionFilter::default()
-    };
+    let named = |name: &str| SessionFilter { user: Some(name.to_owned()), ..SessionFilter::default() };
     assert_eq!(pids(&snapshot, SessionView::Busy, &named("app")), [1]);
     assert_eq!(pids(&snapshot, SessionView::Busy, &named("AP")), [1, 2]);
 }
 
 #[test]
 fn min_age_uses_the_older_of_transaction_and_query() {
-    let in_old_transaction = Session {
-        xact_start: Some(ago(900)),
-        ..session(1)
-    };
+    let in_old_transaction = Session { xact_start: Some(ago(900)), ..session(1) };
     let snapshot = snapshot(vec![in_old_transaction, session(2), idle_in_transaction(3, 895)]);
-    let filter = SessionFilter {
-        min_age: Some(Duration::from_mins(15)),
-        ..SessionFilter::default()
-    };
+    let filter = SessionFilter { min_age: Some(Duration::from_mins(15)), ..SessionFilter::default() };
     assert_eq!(pids(&snapshot, SessionView::Busy, &filter), [3, 1]);
 }
 
@@ -140,30 +104,15 @@ fn hidden_sessions_are_counted_by_reason() {
         idle(2),
         session(3),
         idle_in_transaction(4, 60),
-        Session {
-            is_own: true,
-            ..idle(5)
-        },
+        Session { is_own: true, ..idle(5) },
         Session {
             backend_type: BackendType::Other("checkpointer".to_owned()),
             state: SessionState::Unknown,
             ..session(6)
         },
-        Session {
-            backend_type: BackendType::Other("autovacuum worker".to_owned()),
-            ..session(7)
-        },
+        Session { backend_type: BackendType::Other("autovacuum worker".to_owned()), ..session(7) },
     ]);
-    let listing = list_sessions(
-        &snapshot,
-        SessionView::IdleInTransaction,
-        &SessionFilter::default(),
-    );
-    let expected = HiddenCounts {
-        idle: 2,
-        other: 2,
-        filtered: 0,
-        background: 2,
-    };
+    let listing = list_sessions(&snapshot, SessionView::IdleInTransaction, &SessionFilter::default());
+    let expected = HiddenCounts { idle: 2, other: 2, filtered: 0, background: 2 };
     assert_eq!(listing.hidden, expected);
 }

@@ -29,17 +29,8 @@ impl OpenRequest {
         let victim = env.cluster.victim("app").running("select pg_sleep(600)").await;
         let victim = victim.expect("a victim");
         let card = request_card(&env, &victim, "/terminate").await;
-        env.sim
-            .eventually(POST_LIMIT, "the card has both reactions", || {
-                card.emoji().len() == 2
-            })
-            .await;
-        Self {
-            env,
-            bot,
-            victim,
-            card,
-        }
+        env.sim.eventually(POST_LIMIT, "the card has both reactions", || card.emoji().len() == 2).await;
+        Self { env, bot, victim, card }
     }
 
     fn approve(&self) {
@@ -49,15 +40,9 @@ impl OpenRequest {
     /// Asserts that the session ends and that its result is posted once.
     async fn assert_terminated(&mut self) {
         let began = Instant::now();
-        assert_eq!(
-            self.victim.ended().await.expect("an error from the server"),
-            SqlState::ADMIN_SHUTDOWN
-        );
-        let result = self
-            .env
-            .sim
-            .awaits(POST_LIMIT, "the result", || results(&self.env, &self.card).pop())
-            .await;
+        assert_eq!(self.victim.ended().await.expect("an error from the server"), SqlState::ADMIN_SHUTDOWN);
+        let result =
+            self.env.sim.awaits(POST_LIMIT, "the result", || results(&self.env, &self.card).pop()).await;
         println!("result posted after {:?}", began.elapsed());
         assert!(result.content().starts_with("Terminated"), "{}", result.content());
         self.env
@@ -91,13 +76,7 @@ async fn an_approval_made_while_the_bot_could_not_view_the_channel_counts_afterw
 
 #[tokio::test]
 async fn the_bot_recovers_from_every_gateway_fault() {
-    for fault in [
-        "refused",
-        "hung upgrade",
-        "invalid session",
-        "lost session",
-        "reconnect",
-    ] {
+    for fault in ["refused", "hung upgrade", "invalid session", "lost session", "reconnect"] {
         let mut request = OpenRequest::open().await;
         let gateway = request.env.sim.gateway();
         match fault {
@@ -178,10 +157,7 @@ fn cpu_time_of(pid: u32) -> Duration {
 #[tokio::test]
 async fn a_lost_response_does_not_duplicate_the_result() {
     let mut request = OpenRequest::open().await;
-    request
-        .env
-        .sim
-        .fails_next(3, "POST /channels/*/messages", Fault::EffectThenReset);
+    request.env.sim.fails_next(3, "POST /channels/*/messages", Fault::EffectThenReset);
     request.approve();
     request.assert_terminated().await;
 }
@@ -194,18 +170,13 @@ async fn a_lost_response_does_not_duplicate_the_card_in_a_busy_channel() {
     }
     let _bot = env.bot(&BotConfig::default());
     env.sim.bot_is_ready().await;
-    env.sim
-        .fails_next(2, "POST /interactions/**", Fault::EffectThenReset);
-    env.sim
-        .fails_next(2, "PATCH /webhooks/**", Fault::EffectThenReset);
+    env.sim.fails_next(2, "POST /interactions/**", Fault::EffectThenReset);
+    env.sim.fails_next(2, "PATCH /webhooks/**", Fault::EffectThenReset);
     let victim = env.cluster.victim("app").running("select pg_sleep(600)").await;
     let mut victim = victim.expect("a victim");
     let card = request_card(&env, &victim, "/terminate").await;
     env.person("ben").reacts(&card, APPROVE);
-    assert_eq!(
-        victim.ended().await.expect("an error from the server"),
-        SqlState::ADMIN_SHUTDOWN
-    );
+    assert_eq!(victim.ended().await.expect("an error from the server"), SqlState::ADMIN_SHUTDOWN);
     let result = || results(&env, &card).pop();
     env.sim.awaits(POST_LIMIT, "the result", result).await;
     let cards = env.incident().messages();

@@ -49,8 +49,7 @@ impl Disk {
 
     /// Writes until the disk is full.
     pub async fn fill(&self) {
-        self.run("cat /dev/zero > \"$0/filler\" 2>/dev/null; test -s \"$0/filler\"")
-            .await;
+        self.run("cat /dev/zero > \"$0/filler\" 2>/dev/null; test -s \"$0/filler\"").await;
     }
 
     pub async fn free_space(&self) {
@@ -67,12 +66,7 @@ impl Disk {
     }
 
     async fn run(&self, script: &str) {
-        let done = self
-            .command("sh")
-            .args(["-c", script])
-            .arg(&self.folder)
-            .status()
-            .await;
+        let done = self.command("sh").args(["-c", script]).arg(&self.folder).status().await;
         assert!(done.expect("a shell").success(), "{script}");
     }
 }

@@ -56,12 +56,7 @@ pub struct Bot {
 
 impl Default for BotConfig {
     fn default() -> Self {
-        Self {
-            ledger: LedgerKind::Sqlite,
-            target_port: None,
-            ledger_port: None,
-            password_file: None,
-        }
+        Self { ledger: LedgerKind::Sqlite, target_port: None, ledger_port: None, password_file: None }
     }
 }
 
@@ -87,22 +82,14 @@ impl TestEnv {
             .await;
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("token"), sim.token()).expect("written");
-        Self {
-            sim,
-            cluster,
-            folder,
-            disk: None,
-        }
+        Self { sim, cluster, folder, disk: None }
     }
 
     /// The same with the ledger on a small disk. `None` and a message if no file system can be mounted.
     pub async fn with_small_disk() -> Option<Self> {
         let env = Self::new().await;
         let disk = Disk::mounted_at(env.folder.path().join("disk")).await?;
-        Some(Self {
-            disk: Some(disk),
-            ..env
-        })
+        Some(Self { disk: Some(disk), ..env })
     }
 
     pub fn disk(&self) -> &Disk {
@@ -153,10 +140,8 @@ impl TestEnv {
                 format!("postgresql://keeper@127.0.0.1:{port}/ledger")
             }
         };
-        let password = config
-            .password_file
-            .map(|file| format!("password_file = \"{file}\""))
-            .unwrap_or_default();
+        let password =
+            config.password_file.map(|file| format!("password_file = \"{file}\"")).unwrap_or_default();
         let toml = format!(
             r#"
 [discord]
@@ -221,9 +206,7 @@ listen = "127.0.0.1:{http}"
             printed = String::from_utf8(output.stdout).expect("text");
         }
         let lines = printed.lines();
-        lines
-            .map(|line| serde_json::from_str(line).expect("a JSON object a line"))
-            .collect()
+        lines.map(|line| serde_json::from_str(line).expect("a JSON object a line")).collect()
     }
 }
 
@@ -231,10 +214,7 @@ impl Bot {
     /// Sends a signal by its name: `KILL`, `STOP`, `CONT`.
     pub async fn signal(&self, name: &str) {
         let pid = self.pid().to_string();
-        let sent = Command::new("kill")
-            .args([&format!("-{name}"), &pid])
-            .status()
-            .await;
+        let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status().await;
         assert!(sent.expect("kill").success());
     }
 
@@ -273,10 +253,7 @@ impl Bot {
             }
         };
         let result = timeout(Duration::from_mins(1), polling).await;
-        assert!(
-            result.is_ok(),
-            "/readyz does not answer {status} {words:?}: {last:?}"
-        );
+        assert!(result.is_ok(), "/readyz does not answer {status} {words:?}: {last:?}");
     }
 
     /// Sends SIGKILL and waits for the exit.

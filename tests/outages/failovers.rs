@@ -11,12 +11,8 @@ use crate::workload::run_during;
 const FAILOVERS: usize = 10;
 const LANES: usize = 4;
 
-pub const SETTING: BotConfig = BotConfig {
-    ledger: LedgerKind::Postgres,
-    target_port: None,
-    ledger_port: None,
-    password_file: None,
-};
+pub const SETTING: BotConfig =
+    BotConfig { ledger: LedgerKind::Postgres, target_port: None, ledger_port: None, password_file: None };
 
 #[tokio::test]
 async fn failovers_by_kill_and_pause_neither_lose_nor_duplicate_anything() {
@@ -65,10 +61,7 @@ async fn a_standby_reports_itself_and_does_not_call_discord() {
     assert_eq!(standby.get("/healthz").await.expect("an answer").0, 200);
     let (status, why) = standby.get("/readyz").await.expect("an answer");
     assert_eq!(status, 503);
-    assert!(
-        why.starts_with("standby: the active replica is the one at"),
-        "{why}"
-    );
+    assert!(why.starts_with("standby: the active replica is the one at"), "{why}");
     assert_eq!(env.sim.calls().len(), calls, "it called Discord");
     assert!(active.is_active().await && !standby.is_active().await);
 

@@ -29,10 +29,6 @@ async fn a_hundred_kills_neither_lose_nor_duplicate_anything() {
     let (mut bot, cases) = run_during(&env, LANES, kills).await;
     let outcomes = verify(&env, &config, &cases).await;
     bot.kill().await;
-    println!(
-        "{KILLS} kills in {:?}: {} requests, {outcomes:?}",
-        began.elapsed(),
-        cases.len()
-    );
+    println!("{KILLS} kills in {:?}: {} requests, {outcomes:?}", began.elapsed(), cases.len());
     assert!(cases.len() >= KILLS / 4, "too few requests: {}", cases.len());
 }

@@ -22,10 +22,7 @@ async fn a_statement_that_arrives_after_a_takeover_signals_nothing() {
     let env = TestEnv::new().await;
     for (after, fate) in CASES {
         let proxy = Proxy::to(env.cluster.port()).await;
-        let config = BotConfig {
-            target_port: Some(proxy.port),
-            ..SETTING
-        };
+        let config = BotConfig { target_port: Some(proxy.port), ..SETTING };
         let slow = env.bot(&config);
         wait_until_ready(&env, &slow).await;
         let mut successor = env.bot(&SETTING);
@@ -33,22 +30,14 @@ async fn a_statement_that_arrives_after_a_takeover_signals_nothing() {
         let sleeping = env.cluster.victim("app").running("select pg_sleep(600)").await;
         let victim = sleeping.expect("a victim");
         let card = request_card(&env, &victim, "/terminate").await;
-        proxy.arm(NetworkFault {
-            direction: Direction::ToServer,
-            after,
-            effect: FaultEffect::Delay(LATE),
-        });
+        proxy.arm(NetworkFault { direction: Direction::ToServer, after, effect: FaultEffect::Delay(LATE) });
         env.person("ben").reacts(&card, APPROVE);
-        env.sim
-            .awaits(LIMIT, "the fault", || proxy.has_triggered().then_some(()))
-            .await;
+        env.sim.awaits(LIMIT, "the fault", || proxy.has_triggered().then_some(())).await;
         slow.signal(fate).await;
         let result = || results(&env, &card).pop();
         let result = env.sim.awaits(LIMIT, "the result", result).await.content();
         assert!(result.starts_with("Unknown"), "{result}");
-        env.sim
-            .awaits(LIMIT, "the late bytes", || proxy.has_ended().then_some(()))
-            .await;
+        env.sim.awaits(LIMIT, "the late bytes", || proxy.has_ended().then_some(())).await;
         if fate == "STOP" {
             slow.signal("CONT").await;
             wait_until_standby(&slow).await;

@@ -16,10 +16,7 @@ use crate::workload::{case, request_card, results};
 const LIMIT: Duration = Duration::from_secs(30);
 
 fn with_ledger_port(port: u16) -> BotConfig {
-    BotConfig {
-        ledger_port: Some(port),
-        ..SETTING
-    }
+    BotConfig { ledger_port: Some(port), ..SETTING }
 }
 
 #[tokio::test]
@@ -43,11 +40,7 @@ async fn network_faults_at_any_byte_to_the_ledger_neither_lose_nor_duplicate_any
     ];
     let mut cases = Vec::new();
     for (number, (direction, after, effect)) in faults.into_iter().enumerate() {
-        let fault = NetworkFault {
-            direction,
-            after,
-            effect,
-        };
+        let fault = NetworkFault { direction, after, effect };
         // Odd numbers are approved, and include both kinds of signal.
         cases.push(case(&env, 0, 2 * number + 1, || proxy.arm(fault)).await);
     }
@@ -70,10 +63,7 @@ async fn a_replica_without_its_ledger_is_replaced_and_signals_nothing() {
     proxy.drop_data(true);
     env.person("ben").reacts(&card, APPROVE);
     wait_until_ready(&env, &successor).await;
-    assert_eq!(
-        victim.ended().await.expect("an error from the server"),
-        SqlState::ADMIN_SHUTDOWN
-    );
+    assert_eq!(victim.ended().await.expect("an error from the server"), SqlState::ADMIN_SHUTDOWN);
     let result = || results(&env, &card).pop();
     env.sim.awaits(LIMIT, "the result", result).await;
 
@@ -107,10 +97,7 @@ async fn a_ledger_that_lost_its_last_records_in_a_failover_is_not_used() {
     wait_until_ready(&env, &active).await;
 
     env.person("ben").reacts(&card, APPROVE);
-    assert_eq!(
-        victim.ended().await.expect("an error from the server"),
-        SqlState::ADMIN_SHUTDOWN
-    );
+    assert_eq!(victim.ended().await.expect("an error from the server"), SqlState::ADMIN_SHUTDOWN);
     let result = || results(&env, &card).pop();
     env.sim.awaits(LIMIT, "the result", result).await;
     let all_records = env.records(&config).await;
@@ -129,9 +116,7 @@ async fn a_ledger_that_lost_its_last_records_in_a_failover_is_not_used() {
     let refused = ana.types("/terminate").option("pid", second.pid()).send().await;
     assert!(refused.text().contains("ledger"), "{}", refused.text());
     active.kill().await;
-    standby
-        .wait_for_readyz(503, "which was durable, is missing")
-        .await;
+    standby.wait_for_readyz(503, "which was durable, is missing").await;
 
     // With the old primary back, the replicas continue.
     ledger.crash().await.expect("crashed");
@@ -142,10 +127,7 @@ async fn a_ledger_that_lost_its_last_records_in_a_failover_is_not_used() {
     let case = case(&env, 0, 1, || ()).await;
     assert!(case.ended_with.is_some(), "it signals again");
     let records = env.records(&config).await;
-    assert!(
-        records.starts_with(&all_records),
-        "no record is lost: {records:?}"
-    );
+    assert!(records.starts_with(&all_records), "no record is lost: {records:?}");
     verify(&env, &config, &[case]).await;
 }
 
@@ -158,19 +140,13 @@ async fn wait_until_standby_has_read_the_end(ledger: &Cluster) {
         let now: f64 = now.await.expect("a clock").get(0);
         let read = "select from pg_stat_activity where usename = 'keeper' and query like '%AS has_expired%'
                     and extract(epoch from query_start)::float8 > $1";
-        eventually("the standby's read", async || {
-            Ok(observer.query_opt(read, &[&now]).await?.map(drop))
-        })
-        .await
-        .expect("read");
+        eventually("the standby's read", async || Ok(observer.query_opt(read, &[&now]).await?.map(drop)))
+            .await
+            .expect("read");
     }
 }
 
 async fn copy(from: &Path, to: &Path) {
-    let copied = tokio::process::Command::new("cp")
-        .arg("-a")
-        .args([from, to])
-        .status()
-        .await;
+    let copied = tokio::process::Command::new("cp").arg("-a").args([from, to]).status().await;
     assert!(copied.expect("cp").success());
 }

@@ -62,11 +62,7 @@ impl Proxy {
                 connections.spawn(forward(client, server, Arc::clone(&shared)));
             }
         });
-        Self {
-            port,
-            state,
-            _tasks: tasks,
-        }
+        Self { port, state, _tasks: tasks }
     }
 
     /// Arms a fault for the first connection that reaches it.

@@ -31,10 +31,7 @@ async fn result_text(env: &TestEnv, card: &Message) -> String {
 
 /// Sends a signal to a process.
 async fn send_signal(signal: &str, pid: i32) {
-    let sent = Command::new("kill")
-        .args([signal, &pid.to_string()])
-        .status()
-        .await;
+    let sent = Command::new("kill").args([signal, &pid.to_string()]).status().await;
     assert!(sent.expect("kill").success());
 }
 
@@ -72,10 +69,7 @@ async fn sigterm_finishes_and_reports_the_execution_and_starts_nothing_new() {
 
     // The approval is still on the card.
     let _bot = start_bot(&env, &config).await;
-    assert_eq!(
-        waiting.ended().await.expect("an error from the server"),
-        SqlState::ADMIN_SHUTDOWN
-    );
+    assert_eq!(waiting.ended().await.expect("an error from the server"), SqlState::ADMIN_SHUTDOWN);
     assert!(result_text(&env, &open).await.starts_with("Terminated"));
     verify(&env, &config, &[]).await;
 }
@@ -109,10 +103,7 @@ async fn sigterm_during_a_discord_outage_posts_the_result_after_the_next_start()
     wait_for_server_log(&env, ": signalling").await;
     env.sim.outage().await;
     send_signal("-CONT", victim.pid()).await;
-    assert_eq!(
-        victim.ended().await.expect("an error from the server"),
-        SqlState::ADMIN_SHUTDOWN
-    );
+    assert_eq!(victim.ended().await.expect("an error from the server"), SqlState::ADMIN_SHUTDOWN);
     assert!(bot.stop("with Discord down").await.success());
     // Stop it also before it has connected to Discord at all.
     let mut bot = env.bot(&config);
@@ -128,22 +119,13 @@ async fn sigterm_during_a_discord_outage_posts_the_result_after_the_next_start()
 #[tokio::test]
 async fn sigterm_with_an_unresponsive_target_or_ledger_stops_in_time() {
     let env = TestEnv::new().await;
-    let (target, ledger) = (
-        Proxy::to(env.cluster.port()).await,
-        Proxy::to(env.cluster.port()).await,
-    );
-    let config = BotConfig {
-        target_port: Some(target.port),
-        ledger_port: Some(ledger.port),
-        ..SHARED
-    };
+    let (target, ledger) = (Proxy::to(env.cluster.port()).await, Proxy::to(env.cluster.port()).await);
+    let config = BotConfig { target_port: Some(target.port), ledger_port: Some(ledger.port), ..SHARED };
     let mut bot = start_bot(&env, &config).await;
     let (_victim, card) = open_request(&env).await;
     target.drop_data(true);
     env.person("ben").reacts(&card, APPROVE);
-    env.sim
-        .eventually(LIMIT, "it is executed", || env.log().contains(" executing"))
-        .await;
+    env.sim.eventually(LIMIT, "it is executed", || env.log().contains(" executing")).await;
     assert!(bot.stop("with a silent target").await.success());
     target.drop_data(false);
     let mut bot = start_bot(&env, &config).await;
@@ -178,9 +160,7 @@ async fn sigterm_with_a_locked_ledger_stops_in_time() {
     let words = "The ledger cannot be written";
     let is_announced = || {
         let messages = env.incident().messages();
-        messages
-            .iter()
-            .any(|message| message.content().starts_with(words))
+        messages.iter().any(|message| message.content().starts_with(words))
     };
     env.sim.eventually(LIMIT, words, is_announced).await;
     let ana = env.person("ana").in_channel(&env.incident());
@@ -194,10 +174,7 @@ async fn sigterm_with_a_locked_ledger_stops_in_time() {
     assert!(victim.still_alive().await.expect("asked"));
     other.execute_batch("rollback").expect("let go");
     let _bot = start_bot(&env, &config).await;
-    assert_eq!(
-        victim.ended().await.expect("an error from the server"),
-        SqlState::ADMIN_SHUTDOWN
-    );
+    assert_eq!(victim.ended().await.expect("an error from the server"), SqlState::ADMIN_SHUTDOWN);
     assert!(result_text(&env, &card).await.starts_with("Terminated"));
     verify(&env, &config, &[]).await;
 }

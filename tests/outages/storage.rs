@@ -30,13 +30,7 @@ impl OpenRequest {
         let victim = env.cluster.victim("app").running("select pg_sleep(600)").await;
         let victim = victim.expect("a victim");
         let card = request_card(&env, &victim, "/terminate").await;
-        let request = Self {
-            env,
-            config,
-            bot,
-            victim,
-            card,
-        };
+        let request = Self { env, config, bot, victim, card };
         request.wait_for_posted_record().await;
         request
     }
@@ -61,9 +55,7 @@ impl OpenRequest {
     async fn wait_for_channel_message(&self, words: &str) {
         let is_posted = || {
             let messages = self.env.incident().messages();
-            messages
-                .iter()
-                .any(|message| message.content().starts_with(words))
+            messages.iter().any(|message| message.content().starts_with(words))
         };
         self.env.sim.eventually(LIMIT, words, is_posted).await;
     }
@@ -71,8 +63,7 @@ impl OpenRequest {
     /// Asserts that an approval has no effect while the ledger refuses records, that it is announced, and that the records stay.
     async fn assert_no_effect_without_ledger(&self, why: &str) {
         self.approve();
-        self.wait_for_channel_message("The ledger cannot be written")
-            .await;
+        self.wait_for_channel_message("The ledger cannot be written").await;
         self.bot.wait_for_readyz(503, why).await;
         self.bot.wait_for_metric("killgate_ledger_writable 0").await;
         assert_eq!(self.bot.get("/healthz").await.expect("an answer").0, 200);
@@ -87,18 +78,14 @@ impl OpenRequest {
 
     /// Asserts that the approval counts once the ledger accepts records again.
     async fn assert_continues(mut self) {
-        self.wait_for_channel_message("The ledger can be written again")
-            .await;
+        self.wait_for_channel_message("The ledger can be written again").await;
         self.bot.wait_for_readyz(200, "ready").await;
         self.bot.wait_for_metric("killgate_ledger_writable 1").await;
         self.assert_terminated().await;
     }
 
     async fn assert_terminated(&mut self) {
-        assert_eq!(
-            self.victim.ended().await.expect("an error from the server"),
-            SqlState::ADMIN_SHUTDOWN
-        );
+        assert_eq!(self.victim.ended().await.expect("an error from the server"), SqlState::ADMIN_SHUTDOWN);
         let result = || results(&self.env, &self.card).pop();
         let result = self.env.sim.awaits(LIMIT, "the result", result).await;
         assert!(result.content().starts_with("Terminated"), "{}", result.content());
@@ -131,9 +118,7 @@ async fn a_read_only_server_stops_every_decision_until_it_accepts_writes() {
         cluster.sql(end).await.expect("begun anew");
     };
     turn_read_only("on").await;
-    request
-        .assert_no_effect_without_ledger("read-only transaction")
-        .await;
+    request.assert_no_effect_without_ledger("read-only transaction").await;
     turn_read_only("off").await;
     request.assert_continues().await;
 }

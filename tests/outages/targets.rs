@@ -19,28 +19,17 @@ const FAULT_OFFSETS: [usize; 5] = [0, 20, 120, 250, 900];
 async fn network_faults_at_any_byte_lead_to_a_true_outcome() {
     let env = TestEnv::new().await;
     let proxy = Proxy::to(env.cluster.port()).await;
-    let config = BotConfig {
-        target_port: Some(proxy.port),
-        ..BotConfig::default()
-    };
+    let config = BotConfig { target_port: Some(proxy.port), ..BotConfig::default() };
     let _bot = env.bot(&config);
     env.sim.bot_is_ready().await;
     let mut faults = Vec::new();
     for direction in [Direction::ToServer, Direction::ToClient] {
         for after in FAULT_OFFSETS {
-            faults.push(NetworkFault {
-                direction,
-                after,
-                effect: FaultEffect::Cut,
-            });
+            faults.push(NetworkFault { direction, after, effect: FaultEffect::Cut });
         }
         for effect in [FaultEffect::Stall, FaultEffect::Delay(Duration::from_secs(1))] {
             for after in [0, 30] {
-                faults.push(NetworkFault {
-                    direction,
-                    after,
-                    effect,
-                });
+                faults.push(NetworkFault { direction, after, effect });
             }
         }
     }
@@ -57,10 +46,7 @@ async fn network_faults_at_any_byte_lead_to_a_true_outcome() {
 async fn an_unresponsive_target_delays_nobody_and_recovers() {
     let env = TestEnv::new().await;
     let proxy = Proxy::to(env.cluster.port()).await;
-    let config = BotConfig {
-        target_port: Some(proxy.port),
-        ..BotConfig::default()
-    };
+    let config = BotConfig { target_port: Some(proxy.port), ..BotConfig::default() };
     let _bot = env.bot(&config);
     env.sim.bot_is_ready().await;
     let victim = env.cluster.victim("app").running("select pg_sleep(600)").await;
@@ -72,19 +58,13 @@ async fn an_unresponsive_target_delays_nobody_and_recovers() {
     let listing = ana().types("/sessions").send_off().expect("sent");
     let began = Instant::now();
     let answer = ana().types("/requests").send().await;
-    assert!(
-        answer.text().contains(&victim.pid().to_string()),
-        "{}",
-        answer.text()
-    );
+    assert!(answer.text().contains(&victim.pid().to_string()), "{}", answer.text());
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
     let answer = listing.filled().await;
     assert!(answer.text().contains("orders"), "{}", answer.text());
 
     env.person("ben").reacts(&card, APPROVE);
-    let result = env.sim.awaits(Duration::from_secs(20), "the result", || {
-        results(&env, &card).pop()
-    });
+    let result = env.sim.awaits(Duration::from_secs(20), "the result", || results(&env, &card).pop());
     let result = result.await.content();
     // Its clock is read before the signalling statement is sent, so it is certain that nothing was signalled.
     assert!(result.starts_with("Unreachable"), "{result}");
@@ -117,16 +97,9 @@ async fn a_changed_password_file_is_read_at_the_next_connect() {
     sql("alter role killgate password 'first'").await;
     let hba = env.cluster.folder().join("data/pg_hba.conf");
     let trusted = fs::read_to_string(&hba).expect("its rules");
-    fs::write(
-        &hba,
-        format!("host all killgate 127.0.0.1/32 scram-sha-256\n{trusted}"),
-    )
-    .expect("written");
+    fs::write(&hba, format!("host all killgate 127.0.0.1/32 scram-sha-256\n{trusted}")).expect("written");
     sql("select pg_reload_conf()").await;
-    let config = BotConfig {
-        password_file: Some("password"),
-        ..BotConfig::default()
-    };
+    let config = BotConfig { password_file: Some("password"), ..BotConfig::default() };
     let _bot = env.bot(&config);
     env.sim.bot_is_ready().await;
     assert!(case(&env, 0, 1, || ()).await.ended_with.is_some());

@@ -34,10 +34,9 @@ pub async fn verify(env: &TestEnv, config: &BotConfig, cases: &[Case]) -> BTreeM
         let Some(number) = record["request"].as_u64() else {
             continue;
         };
-        let request = requests.entry(number).or_insert_with(|| RequestRecords {
-            requested: record,
-            records: Vec::new(),
-        });
+        let request = requests
+            .entry(number)
+            .or_insert_with(|| RequestRecords { requested: record, records: Vec::new() });
         request.records.push(record);
     }
     let server_log = env.cluster.server_log().expect("the server's log");
@@ -59,20 +58,10 @@ fn verify_one_outcome(number: u64, request: &RequestRecords) {
     assert_eq!(request.all("finished").len(), 1, "request {number} ends once");
     assert!(request.all("executing").len() <= 1, "request {number}");
     if let Some(executing) = request.all("executing").first() {
-        let approvers: Vec<_> = request
-            .all("approved")
-            .iter()
-            .map(|record| &record["actor"])
-            .collect();
+        let approvers: Vec<_> = request.all("approved").iter().map(|record| &record["actor"]).collect();
         for approver in executing["approvers"].as_array().expect("a list") {
-            assert!(
-                approvers.contains(&approver),
-                "request {number}: {approver} did not approve"
-            );
-            assert_ne!(
-                *approver, request.requested["actor"],
-                "request {number} approved itself"
-            );
+            assert!(approvers.contains(&approver), "request {number}: {approver} did not approve");
+            assert_ne!(*approver, request.requested["actor"], "request {number} approved itself");
         }
     }
 }
@@ -98,22 +87,14 @@ fn verify_at_most_one_signal(number: u64, request: &RequestRecords, server_log: 
         );
     }
     if signals > 0 {
-        assert_eq!(
-            request.all("executing").len(),
-            1,
-            "request {number} signalled unapproved"
-        );
+        assert_eq!(request.all("executing").len(), 1, "request {number} signalled unapproved");
     }
 }
 
 /// When the server wrote the line: its prefix is `%m [%p] `, and its time zone is UTC.
 fn logged_at(line: &str) -> i64 {
     let mut words = line.split(' ');
-    let time = format!(
-        "{}T{}Z",
-        words.next().unwrap_or_default(),
-        words.next().unwrap_or_default()
-    );
+    let time = format!("{}T{}Z", words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let time: jiff::Timestamp = time.parse().expect("a time in UTC");
     time.as_microsecond()
 }
@@ -136,9 +117,8 @@ fn verify_session(case: &Case, requests: &BTreeMap<u64, RequestRecords>) {
         let backend = &request.requested["backends"][0];
         backend["pid"] == case.pid && micros(&backend["backend_start"]) == case.backend_start_us
     });
-    let outcomes: Vec<_> = of_session
-        .map(|request| (request.requested["action"].as_str(), request.outcome()))
-        .collect();
+    let outcomes: Vec<_> =
+        of_session.map(|request| (request.requested["action"].as_str(), request.outcome())).collect();
     let pid = case.pid;
     assert!(!outcomes.is_empty(), "there is no request for session {pid}");
     let may_be = |action, outcome| {
@@ -146,16 +126,10 @@ fn verify_session(case: &Case, requests: &BTreeMap<u64, RequestRecords>) {
     };
     match &case.ended_with {
         Some(state) if *state == SqlState::ADMIN_SHUTDOWN => {
-            assert!(
-                case.approved && may_be("terminate", "terminated"),
-                "{pid} was terminated: {outcomes:?}"
-            );
+            assert!(case.approved && may_be("terminate", "terminated"), "{pid} was terminated: {outcomes:?}");
         }
         Some(state) if *state == SqlState::QUERY_CANCELED => {
-            assert!(
-                case.approved && may_be("cancel", "cancelled"),
-                "{pid} was cancelled: {outcomes:?}"
-            );
+            assert!(case.approved && may_be("cancel", "cancelled"), "{pid} was cancelled: {outcomes:?}");
         }
         Some(other) => panic!("session {pid} ended unexpectedly: {other:?}"),
         None => {

@@ -55,22 +55,13 @@ async fn lane(env: &TestEnv, lane: usize, stop: &AtomicBool) -> Vec<Case> {
 
 /// One request from the command to its result. `before_decision` runs just before the reaction.
 pub async fn case(env: &TestEnv, lane: usize, number: usize, before_decision: impl FnOnce()) -> Case {
-    let mut victim = env
-        .cluster
-        .victim(&format!("app{lane}"))
-        .running("select pg_sleep(600)")
-        .await
-        .expect("a victim");
-    let command = if number.is_multiple_of(3) {
-        "/cancel"
-    } else {
-        "/terminate"
-    };
+    let mut victim =
+        env.cluster.victim(&format!("app{lane}")).running("select pg_sleep(600)").await.expect("a victim");
+    let command = if number.is_multiple_of(3) { "/cancel" } else { "/terminate" };
     let approved = !number.is_multiple_of(4);
     let card = request_card(env, &victim, command).await;
     before_decision();
-    env.person("ben")
-        .reacts(&card, if approved { APPROVE } else { DENY });
+    env.person("ben").reacts(&card, if approved { APPROVE } else { DENY });
     let result = poll(GIVE_UP, || results(env, &card).pop()).await;
     assert!(
         result.is_some(),
@@ -92,11 +83,7 @@ pub async fn case(env: &TestEnv, lane: usize, number: usize, before_decision: im
 /// Sends the command until a card is posted. The bot may be down at any time.
 pub async fn request_card(env: &TestEnv, victim: &Victim, command: &str) -> Message {
     loop {
-        let typed = env
-            .person("ana")
-            .in_channel(&env.incident())
-            .types(command)
-            .option("pid", victim.pid());
+        let typed = env.person("ana").in_channel(&env.incident()).types(command).option("pid", victim.pid());
         // Fails until the bot has registered its commands for the first time.
         let _ = typed.send_off();
         if let Some(card) = poll(ASK_AGAIN, || card_about(env, victim.pid())).await {
@@ -109,11 +96,7 @@ fn card_about(env: &TestEnv, pid: i32) -> Option<Message> {
     let pid = pid.to_string();
     let is_about = |message: &Message| {
         is_card(message)
-            && message
-                .card()
-                .title()
-                .split(|c: char| !c.is_ascii_digit())
-                .any(|word| word == pid)
+            && message.card().title().split(|c: char| !c.is_ascii_digit()).any(|word| word == pid)
     };
     // A pid may be reused during a long test, so take the newest card.
     env.incident().messages().into_iter().rev().find(is_about)
@@ -122,10 +105,7 @@ fn card_about(env: &TestEnv, pid: i32) -> Option<Message> {
 /// Whether a message is the card of a request.
 pub fn is_card(message: &Message) -> bool {
     !message.is_loading()
-        && message
-            .cards()
-            .first()
-            .is_some_and(|card| card.footer().starts_with("Request #"))
+        && message.cards().first().is_some_and(|card| card.footer().starts_with("Request #"))
 }
 
 /// The results that were posted in reply to the card.

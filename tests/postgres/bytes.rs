@@ -80,9 +80,7 @@ async fn everywhere(cluster: &Cluster) -> Result<Vec<(String, Stage)>> {
     for encoding in ENCODINGS {
         let database = format!("in_{}", encoding.to_lowercase());
         let superuser = cluster.connect("postgres", &database).await?;
-        superuser
-            .batch_execute(&killgate::postgres::guard::guard_sql("guarded"))
-            .await?;
+        superuser.batch_execute(&killgate::postgres::guard::guard_sql("guarded")).await?;
         for (stage, role) in stages(cluster).await?.into_iter().zip(["killgate", "guarded"]) {
             let mut options = options(cluster, role);
             options.config.dbname(&database);
@@ -122,11 +120,7 @@ async fn any_bytes_in_a_query_hide_no_row_and_protect_nobody() -> Result<()> {
         let mut victim = RawClient::connect(&cluster, b"app", "in_sql_ascii").await?;
         let number = victim.pid().await?;
         let mut sql = b"select pg_sleep(600) -- caf\xe9 \x8f\xa2".to_vec();
-        sql.extend(
-            bytes(seed, 500)
-                .into_iter()
-                .filter(|byte| !b"\r\n".contains(byte)),
-        );
+        sql.extend(bytes(seed, 500).into_iter().filter(|byte| !b"\r\n".contains(byte)));
         victim.send(&sql).await?;
         let asked = eventually("a running query", async || {
             let asked = stage.ask(Action::Cancel, number).await?;
@@ -134,36 +128,17 @@ async fn any_bytes_in_a_query_hide_no_row_and_protect_nobody() -> Result<()> {
         })
         .await
         .context(place.clone())?;
-        let snapshot = stage
-            .target
-            .snapshot(Freshness::Now)
-            .await
-            .context(place.clone())?;
+        let snapshot = stage.target.snapshot(Freshness::Now).await.context(place.clone())?;
         assert!(snapshot.find(pid(bystander.pid())).is_some(), "{place}");
         let query = asked.backends[0].session.query.as_deref().unwrap_or_default();
-        assert!(
-            query.starts_with("shown: select pg_sleep(600) -- caf"),
-            "{place}: {query}"
-        );
+        assert!(query.starts_with("shown: select pg_sleep(600) -- caf"), "{place}: {query}");
         assert_eq!(stage.signal(asked).await, SignalResult::Sent, "{place}");
         // The cancelled query, and then the session.
         let cancelled = victim.until(b'Z').await;
-        assert!(
-            cancelled.is_err_and(|error| error.to_string().contains("57014")),
-            "{place}"
-        );
-        assert_eq!(
-            stage.carry_out(Action::Terminate, number).await?,
-            SignalResult::Sent,
-            "{place}"
-        );
+        assert!(cancelled.is_err_and(|error| error.to_string().contains("57014")), "{place}");
+        assert_eq!(stage.carry_out(Action::Terminate, number).await?, SignalResult::Sent, "{place}");
         eventually("a session that is gone", async || {
-            Ok(stage
-                .target
-                .find_session(pid(number))
-                .await?
-                .is_none()
-                .then_some(()))
+            Ok(stage.target.find_session(pid(number)).await?.is_none().then_some(()))
         })
         .await?;
     }
@@ -175,26 +150,13 @@ async fn any_bytes_in_the_names_of_role_and_database_are_compared_as_they_are() 
     let cluster = Cluster::start().await?;
     databases(&cluster).await?;
     let mut superuser = RawClient::connect(&cluster, b"postgres", "in_sql_ascii").await?;
-    let names: Vec<Vec<u8>> = [
-        b"caf\xe9".to_vec(),
-        b"it's \\ \xff\"\xa4".to_vec(),
-        bytes(7, 20),
-        bytes(8, 20),
-    ]
-    .into();
+    let names: Vec<Vec<u8>> =
+        [b"caf\xe9".to_vec(), b"it's \\ \xff\"\xa4".to_vec(), bytes(7, 20), bytes(8, 20)].into();
     for name in &names {
         let quoted = String::from_utf8_lossy(b"\"").into_owned().into_bytes();
         let mut create = b"create role ".to_vec();
-        let doubled: Vec<u8> = name
-            .iter()
-            .flat_map(|&byte| {
-                if byte == b'"' {
-                    vec![byte, byte]
-                } else {
-                    vec![byte]
-                }
-            })
-            .collect();
+        let doubled: Vec<u8> =
+            name.iter().flat_map(|&byte| if byte == b'"' { vec![byte, byte] } else { vec![byte] }).collect();
         create.extend([quoted.clone(), doubled, quoted].concat());
         create.extend(b" login");
         superuser.send(&create).await?;
@@ -209,21 +171,11 @@ async fn any_bytes_in_the_names_of_role_and_database_are_compared_as_they_are() 
         for name in &names {
             let mut victim = RawClient::connect(&cluster, name, "in_sql_ascii").await?;
             let number = victim.pid().await?;
-            let asked = stage
-                .ask(Action::Terminate, number)
-                .await
-                .context(place.clone())?;
+            let asked = stage.ask(Action::Terminate, number).await.context(place.clone())?;
             assert!(asked.backends[0].session.user.is_some(), "{place}");
-            assert_eq!(
-                stage.signal_with(asked, &about_names).await,
-                SignalResult::Sent,
-                "{place}: {name:?}"
-            );
+            assert_eq!(stage.signal_with(asked, &about_names).await, SignalResult::Sent, "{place}: {name:?}");
             let ended = victim.until(b'Z').await;
-            assert!(
-                ended.is_err_and(|error| error.to_string().contains("57P01")),
-                "{place}"
-            );
+            assert!(ended.is_err_and(|error| error.to_string().contains("57P01")), "{place}");
         }
     }
     Ok(())
@@ -241,10 +193,7 @@ async fn a_name_in_another_encoding_is_protected_as_it_is_read() -> Result<()> {
     let [stage, _] = stages(&cluster).await?;
     let asked = stage.ask(Action::Terminate, number).await?;
     assert_eq!(asked.backends[0].session.user.as_deref(), Some("café"));
-    let rules = ProtectionRules {
-        users: vec![Regex::new("^café$")?],
-        ..ProtectionRules::default()
-    };
+    let rules = ProtectionRules { users: vec![Regex::new("^café$")?], ..ProtectionRules::default() };
     let signalled = stage.signal_with(asked, &rules).await;
     assert!(matches!(signalled, SignalResult::NotSent { .. }), "{signalled:?}");
     assert!(victim.pid().await.is_ok(), "it lives");
@@ -272,10 +221,7 @@ async fn megabytes_of_query_text_do_not_exceed_a_limit_of_temporary_files() -> R
     let snapshot = stage.target.snapshot(Freshness::Now).await?;
     for victim in &mut victims {
         assert!(snapshot.find(pid(victim.pid())).is_some());
-        assert_eq!(
-            stage.carry_out(Action::Cancel, victim.pid()).await?,
-            SignalResult::Sent
-        );
+        assert_eq!(stage.carry_out(Action::Cancel, victim.pid()).await?, SignalResult::Sent);
         assert_eq!(victim.ended().await?, SqlState::QUERY_CANCELED);
     }
     Ok(())

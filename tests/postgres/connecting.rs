@@ -23,11 +23,7 @@ async fn killgate_reconnects_after_a_server_restart() -> Result<()> {
         let error = down(&stage.target).await?;
         assert_eq!(error, "nothing listens there (connection refused)");
         let signalled = stage.signal(asked.clone()).await;
-        assert_eq!(
-            unsignalled(&signalled),
-            Some(Outcome::Unreachable),
-            "{signalled:?}"
-        );
+        assert_eq!(unsignalled(&signalled), Some(Outcome::Unreachable), "{signalled:?}");
 
         assert!(stage.target.snapshot(Freshness::Now).await.is_err());
 
@@ -49,10 +45,7 @@ async fn sessions_can_be_signalled_when_no_connection_slot_is_free() -> Result<(
         .start()
         .await?;
     let stages = stages(&cluster).await?;
-    let mut victims = vec![
-        cluster.victim("app").idle().await?,
-        cluster.victim("app").idle().await?,
-    ];
+    let mut victims = vec![cluster.victim("app").idle().await?, cluster.victim("app").idle().await?];
     let mut crowd = Vec::new();
     let full = loop {
         match connect(&cluster.url("app", "postgres")).await {
@@ -60,22 +53,14 @@ async fn sessions_can_be_signalled_when_no_connection_slot_is_free() -> Result<(
             Err(error) => break error,
         }
     };
-    let code = full
-        .downcast_ref::<tokio_postgres::Error>()
-        .and_then(|error| error.code());
+    let code = full.downcast_ref::<tokio_postgres::Error>().and_then(|error| error.code());
     assert_eq!(code, Some(&SqlState::TOO_MANY_CONNECTIONS));
     let late = open(options(&cluster, "killgate"));
     let error = down(&late).await?;
-    assert!(
-        error.starts_with("the server has no connection slot left"),
-        "{error}"
-    );
+    assert!(error.starts_with("the server has no connection slot left"), "{error}");
 
     for (stage, victim) in stages.iter().zip(&mut victims) {
-        assert_eq!(
-            stage.carry_out(Action::Terminate, victim.pid()).await?,
-            SignalResult::Sent
-        );
+        assert_eq!(stage.carry_out(Action::Terminate, victim.pid()).await?, SignalResult::Sent);
         assert_eq!(victim.ended().await?, SqlState::ADMIN_SHUTDOWN);
     }
     Ok(())
@@ -88,16 +73,12 @@ async fn a_locked_catalog_ends_in_an_error_and_nothing_is_signalled() -> Result<
         let victim = cluster.victim("app").idle().await?;
         let asked = stage.ask(Action::Terminate, victim.pid()).await?;
         let locker = cluster.superuser().await?;
-        locker
-            .batch_execute("begin; lock table pg_authid in access exclusive mode")
-            .await?;
+        locker.batch_execute("begin; lock table pg_authid in access exclusive mode").await?;
 
         let listed = stage.target.snapshot(Freshness::Now).await;
         let error = listed.map_err(|unreachable| unreachable.message);
         assert!(
-            error
-                .as_ref()
-                .is_err_and(|error| error.contains("a system catalog may be locked")),
+            error.as_ref().is_err_and(|error| error.contains("a system catalog may be locked")),
             "{error:?}"
         );
         let signalled = stage.signal(asked.clone()).await;
@@ -115,37 +96,25 @@ async fn a_locked_catalog_ends_in_an_error_and_nothing_is_signalled() -> Result<
 async fn a_listing_that_timed_out_does_not_affect_the_next_one() -> Result<()> {
     let cluster = Cluster::start().await?;
     cluster.bot().await?;
-    let limits = StatementTimeouts {
-        listing: Duration::from_millis(300),
-        signalling: Duration::from_secs(10),
-    };
+    let limits =
+        StatementTimeouts { listing: Duration::from_millis(300), signalling: Duration::from_secs(10) };
     let target = open_within(options(&cluster, "killgate"), limits);
     up(&target).await?;
     let locker = cluster.superuser().await?;
-    locker
-        .batch_execute("begin; lock table pg_authid in access exclusive mode")
-        .await?;
+    locker.batch_execute("begin; lock table pg_authid in access exclusive mode").await?;
     let error = target.snapshot(Freshness::Now).await.map(drop);
     let error = error.map_err(|unreachable| unreachable.message);
     assert_eq!(error, Err("it did not answer in time".to_owned()));
     locker.batch_execute("rollback").await?;
-    eventually("a listing", async || {
-        Ok(target.snapshot(Freshness::Now).await.ok())
-    })
-    .await?;
+    eventually("a listing", async || Ok(target.snapshot(Freshness::Now).await.ok())).await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn the_password_is_read_for_every_connection() -> Result<()> {
-    let cluster = Cluster::builder()
-        .hba("host all killgate 127.0.0.1/32 scram-sha-256")
-        .start()
-        .await?;
+    let cluster = Cluster::builder().hba("host all killgate 127.0.0.1/32 scram-sha-256").start().await?;
     cluster.bot().await?;
-    cluster
-        .sql("set password_encryption = 'scram-sha-256'; alter role killgate password 'right'")
-        .await?;
+    cluster.sql("set password_encryption = 'scram-sha-256'; alter role killgate password 'right'").await?;
     let password = Arc::new(std::sync::Mutex::new("wrong".to_owned()));
     let mut options = options(&cluster, "killgate");
     let current = Arc::clone(&password);
@@ -155,10 +124,7 @@ async fn the_password_is_read_for_every_connection() -> Result<()> {
     });
     let target = open(options);
     let error = down(&target).await?;
-    assert!(
-        error.starts_with("the server refused the login: password"),
-        "{error}"
-    );
+    assert!(error.starts_with("the server refused the login: password"), "{error}");
     assert!(!error.contains("wrong"));
 
     "right".clone_into(&mut password.lock().expect("no thread panicked"));
@@ -178,24 +144,14 @@ async fn each_connection_error_is_described_in_one_sentence() -> Result<()> {
     database.config.dbname("nowhere");
     cluster.bot().await?;
     let error = down(&open(database)).await?;
-    assert_eq!(
-        error,
-        "there is no such database: database \"nowhere\" does not exist"
-    );
+    assert_eq!(error, "there is no such database: database \"nowhere\" does not exist");
 
     let mut silent = options(&cluster, "killgate");
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     silent.config = tokio_postgres::Config::new();
-    silent
-        .config
-        .host("127.0.0.1")
-        .port(listener.local_addr()?.port())
-        .user("killgate");
+    silent.config.host("127.0.0.1").port(listener.local_addr()?.port()).user("killgate");
     let target = open(silent);
-    assert!(
-        matches!(target.status(), TargetStatus::Connecting),
-        "opening waits for nobody"
-    );
+    assert!(matches!(target.status(), TargetStatus::Connecting), "opening waits for nobody");
     assert_eq!(down(&target).await?, "it did not answer in time");
     Ok(())
 }

@@ -18,21 +18,13 @@ async fn guarded() -> Result<(Cluster, Client)> {
     let cluster = Cluster::start().await?;
     cluster.sql(&guard_sql(GUARDED)).await?;
     let mut config = options(&cluster, GUARDED).config;
-    let (client, connection) = config
-        .application_name("thief")
-        .connect(tokio_postgres::NoTls)
-        .await?;
+    let (client, connection) = config.application_name("thief").connect(tokio_postgres::NoTls).await?;
     tokio::spawn(connection);
     Ok((cluster, client))
 }
 
 pub(crate) fn code(result: Result<impl Sized, tokio_postgres::Error>) -> Option<SqlState> {
-    result
-        .err()
-        .as_ref()
-        .and_then(tokio_postgres::Error::as_db_error)
-        .map(DbError::code)
-        .cloned()
+    result.err().as_ref().and_then(tokio_postgres::Error::as_db_error).map(DbError::code).cloned()
 }
 
 /// Calls the guard with these SQL arguments.
@@ -42,18 +34,8 @@ async fn call(client: &Client, arguments: &str) -> Result<String> {
 }
 
 fn identity(victim: &Victim) -> String {
-    let column = |column| {
-        format!(
-            "(select {column} from pg_stat_activity where pid = {})",
-            victim.pid()
-        )
-    };
-    format!(
-        "{}, {}, null, {}",
-        victim.pid(),
-        column("backend_start"),
-        column("query_start")
-    )
+    let column = |column| format!("(select {column} from pg_stat_activity where pid = {})", victim.pid());
+    format!("{}, {}, null, {}", victim.pid(), column("backend_start"), column("query_start"))
 }
 
 #[tokio::test]
@@ -85,23 +67,16 @@ async fn no_other_role_may_call_the_guard() -> Result<()> {
     let (cluster, _) = guarded().await?;
     let victim = cluster.victim("app").running(SLEEP).await?;
     let stranger = cluster.victim("stranger").idle().await?;
-    let sql = format!(
-        "select killgate.signal_backend('terminate', {}, 7, '1', array['2'])",
-        identity(&victim)
-    );
-    assert_eq!(
-        code(stranger.client().batch_execute(&sql).await),
-        Some(SqlState::INSUFFICIENT_PRIVILEGE)
-    );
+    let sql =
+        format!("select killgate.signal_backend('terminate', {}, 7, '1', array['2'])", identity(&victim));
+    assert_eq!(code(stranger.client().batch_execute(&sql).await), Some(SqlState::INSUFFICIENT_PRIVILEGE));
     Ok(())
 }
 
 #[tokio::test]
 async fn the_guard_checks_the_session_itself() -> Result<()> {
     let (cluster, thief) = guarded().await?;
-    cluster
-        .sql("insert into killgate.protected_users values ('^payments_') on conflict do nothing")
-        .await?;
+    cluster.sql("insert into killgate.protected_users values ('^payments_') on conflict do nothing").await?;
     let victim = cluster.victim("app").running(SLEEP).await?;
     let superuser = cluster.victim("postgres").running(SLEEP).await?;
     let payments = cluster.victim("payments_batch").running(SLEEP).await?;
@@ -109,48 +84,18 @@ async fn the_guard_checks_the_session_itself() -> Result<()> {
     let people = "7, '1', array['2', '3']";
     let pid = victim.pid();
     for (arguments, outcome) in [
-        (
-            format!("'terminate', {}, {people}", identity(&superuser)),
-            "protected",
-        ),
-        (
-            format!("'terminate', {}, {people}", identity(&payments)),
-            "protected",
-        ),
-        (
-            format!("'terminate', {pid}, now(), null, now(), {people}"),
-            "replaced",
-        ),
-        (
-            format!("'terminate', 2147483647, now(), null, now(), {people}"),
-            "gone",
-        ),
+        (format!("'terminate', {}, {people}", identity(&superuser)), "protected"),
+        (format!("'terminate', {}, {people}", identity(&payments)), "protected"),
+        (format!("'terminate', {pid}, now(), null, now(), {people}"), "replaced"),
+        (format!("'terminate', 2147483647, now(), null, now(), {people}"), "gone"),
         (format!("'cancel', {}, {people}", identity(&idle)), "moved_on"),
         (format!("'kill', {}, {people}", identity(&victim)), "refused"),
-        (
-            format!("'terminate', {pid}, null, null, null, {people}"),
-            "refused",
-        ),
-        (
-            format!("'terminate', {}, null, '1', array['2']", identity(&victim)),
-            "refused",
-        ),
-        (
-            format!("'terminate', {}, 7, '', array['2']", identity(&victim)),
-            "refused",
-        ),
-        (
-            format!("'terminate', {}, 7, '1', array[]::text[]", identity(&victim)),
-            "refused",
-        ),
-        (
-            format!("'terminate', {}, 7, '1', array['1']", identity(&victim)),
-            "refused",
-        ),
-        (
-            format!("'terminate', {}, 7, '1', array[null, '2']", identity(&victim)),
-            "refused",
-        ),
+        (format!("'terminate', {pid}, null, null, null, {people}"), "refused"),
+        (format!("'terminate', {}, null, '1', array['2']", identity(&victim)), "refused"),
+        (format!("'terminate', {}, 7, '', array['2']", identity(&victim)), "refused"),
+        (format!("'terminate', {}, 7, '1', array[]::text[]", identity(&victim)), "refused"),
+        (format!("'terminate', {}, 7, '1', array['1']", identity(&victim)), "refused"),
+        (format!("'terminate', {}, 7, '1', array[null, '2']", identity(&victim)), "refused"),
     ] {
         assert_eq!(call(&thief, &arguments).await?, outcome, "{arguments}");
     }
@@ -166,12 +111,7 @@ async fn the_guard_sees_current_sessions_within_a_transaction() -> Result<()> {
     let mut victim = cluster.victim("app").running("select pg_sleep(0.1)").await?;
     thief.batch_execute("begin").await?;
     let earlier = identity(&victim);
-    let row = thief
-        .query_one(
-            &format!("select (v).* from (select {earlier}) as v(a, b, c, d)"),
-            &[],
-        )
-        .await;
+    let row = thief.query_one(&format!("select (v).* from (select {earlier}) as v(a, b, c, d)"), &[]).await;
     row.context("the view is cached from here on")?;
     assert_eq!(victim.ended().await?, SqlState::SUCCESSFUL_COMPLETION);
     victim.run(SLEEP).await?;
@@ -209,24 +149,14 @@ async fn the_script_runs_through_psql_twice_and_changes_no_existing_role() -> Re
     let before = role(&cluster).await?;
     psql(&cluster, &guard_sql("killgate")).await?;
     let warned = psql(&cluster, &guard_sql("killgate")).await?;
-    assert!(
-        warned.contains("is itself a member of pg_signal_backend"),
-        "{warned}"
-    );
+    assert!(warned.contains("is itself a member of pg_signal_backend"), "{warned}");
     assert_eq!(role(&cluster).await?, before);
 
-    let right = async || match open(options(&cluster, "killgate"))
-        .wait_for_connection_attempt()
-        .await
-    {
+    let right = async || match open(options(&cluster, "killgate")).wait_for_connection_attempt().await {
         TargetStatus::Up(findings) => Some(findings.signal_right),
         _ => None,
     };
-    assert_eq!(
-        right().await,
-        Some(SignalRight::Guard),
-        "preferred to the role's own right"
-    );
+    assert_eq!(right().await, Some(SignalRight::Guard), "preferred to the role's own right");
     psql(&cluster, include_str!("../../config/guard-uninstall.sql")).await?;
     assert_eq!(right().await, Some(SignalRight::Direct));
     psql(&cluster, include_str!("../../config/guard-uninstall.sql")).await?;
@@ -257,14 +187,7 @@ async fn role(cluster: &Cluster) -> Result<String> {
 /// Runs the script through psql as a superuser, and returns its stderr.
 async fn psql(cluster: &Cluster, script: &str) -> Result<String> {
     let mut child = Command::new("psql")
-        .args([
-            "-X",
-            "-v",
-            "ON_ERROR_STOP=1",
-            "-f",
-            "-",
-            &cluster.url("postgres", "postgres"),
-        ])
+        .args(["-X", "-v", "ON_ERROR_STOP=1", "-f", "-", &cluster.url("postgres", "postgres")])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -302,9 +225,7 @@ async fn an_administrator_who_is_no_superuser_installs_the_guard_twice() -> Resu
         let administrator = cluster.connect("administrator", "postgres").await?;
         administrator.batch_execute(&guard_sql("killgate")).await?;
     }
-    let status = open(options(&cluster, "killgate"))
-        .wait_for_connection_attempt()
-        .await;
+    let status = open(options(&cluster, "killgate")).wait_for_connection_attempt().await;
     assert!(
         matches!(&status, TargetStatus::Up(info) if info.signal_right == SignalRight::Guard),
         "{status:?}"

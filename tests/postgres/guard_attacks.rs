@@ -19,55 +19,30 @@ async fn what_others_prepared_is_not_built_on() -> Result<()> {
         let installed = cluster.sql(&guard_sql("killgate")).await;
         format!("{:#}", installed.expect_err("refused"))
     };
-    cluster
-        .sql("grant create on database postgres to mallory")
-        .await?;
+    cluster.sql("grant create on database postgres to mallory").await?;
     let mallory = cluster.connect("mallory", "postgres").await?;
     mallory.batch_execute("create schema killgate").await?;
-    assert!(
-        install()
-            .await
-            .contains("the schema killgate belongs to a role that is no superuser")
-    );
+    assert!(install().await.contains("the schema killgate belongs to a role that is no superuser"));
 
-    cluster
-        .sql("drop schema killgate; create role killgate_guard; grant killgate_guard to mallory")
-        .await?;
+    cluster.sql("drop schema killgate; create role killgate_guard; grant killgate_guard to mallory").await?;
     let refused = install().await;
-    assert!(
-        refused.contains("mallory is a member of killgate_guard"),
-        "{refused}"
-    );
+    assert!(refused.contains("mallory is a member of killgate_guard"), "{refused}");
     cluster.sql("revoke killgate_guard from mallory").await?;
 
     for (prepared, fault) in [
-        (
-            "alter table killgate.protected_users enable row level security",
-            "its table has row security",
-        ),
-        (
-            "create rule r as on insert to killgate.protected_users do instead nothing",
-            "its table has a rule",
-        ),
+        ("alter table killgate.protected_users enable row level security", "its table has row security"),
+        ("create rule r as on insert to killgate.protected_users do instead nothing", "its table has a rule"),
         (
             "create table killgate.child () inherits (killgate.protected_users)",
             "its table has a parent or a child",
         ),
-        (
-            "alter table killgate.protected_users owner to mallory",
-            "its table belongs to mallory",
-        ),
+        ("alter table killgate.protected_users owner to mallory", "its table belongs to mallory"),
         (
             "grant select (pattern) on killgate.protected_users to mallory",
             "mallory has the right SELECT to its column",
         ),
     ] {
-        cluster
-            .sql(&format!(
-                "drop schema if exists killgate cascade; {}",
-                guard_sql("killgate")
-            ))
-            .await?;
+        cluster.sql(&format!("drop schema if exists killgate cascade; {}", guard_sql("killgate"))).await?;
         cluster.sql(prepared).await?;
         let refused = install().await;
         assert!(refused.contains(fault), "{prepared}: {refused}");
@@ -79,9 +54,7 @@ async fn what_others_prepared_is_not_built_on() -> Result<()> {
 async fn an_installation_that_somebody_else_races_fails() -> Result<()> {
     let cluster = Cluster::start().await?;
     cluster.role("mallory").await?;
-    cluster
-        .sql("grant create on database postgres to mallory")
-        .await?;
+    cluster.sql("grant create on database postgres to mallory").await?;
     let mallory = cluster.connect("mallory", "postgres").await?;
     mallory
         .batch_execute("begin; create schema killgate; create table killgate.protected_users (pattern text)")
@@ -148,25 +121,14 @@ async fn nothing_is_signalled_through_a_function_that_resembles_the_guard() -> R
              $f$ begin insert into public.called values (session_user); outcome := 'signalled'; end $f$",
         )
         .await?;
-    let direct = Stage {
-        right: SignalRight::Direct,
-        target: open(options(&cluster, "killgate")),
-    };
+    let direct = Stage { right: SignalRight::Direct, target: open(options(&cluster, "killgate")) };
     let mut victim = cluster.victim("app").idle().await?;
-    assert_eq!(
-        direct.carry_out(Action::Terminate, victim.pid()).await?,
-        SignalResult::Sent
-    );
+    assert_eq!(direct.carry_out(Action::Terminate, victim.pid()).await?, SignalResult::Sent);
     assert_eq!(victim.ended().await?, SqlState::ADMIN_SHUTDOWN);
 
     cluster.sql("revoke pg_signal_backend from killgate").await?;
     let victim = cluster.victim("app").idle().await?;
-    let obstacle = direct
-        .target
-        .snapshot(Freshness::Now)
-        .await?
-        .signal_obstacle
-        .clone();
+    let obstacle = direct.target.snapshot(Freshness::Now).await?.signal_obstacle.clone();
     assert!(
         obstacle
             .as_ref()
@@ -174,16 +136,8 @@ async fn nothing_is_signalled_through_a_function_that_resembles_the_guard() -> R
         "{obstacle:?}"
     );
     let signalled = direct.carry_out(Action::Terminate, victim.pid()).await?;
-    assert_eq!(
-        unsignalled(&signalled),
-        Some(Outcome::Unreachable),
-        "{signalled:?}"
-    );
-    let called = cluster
-        .superuser()
-        .await?
-        .query("select from called", &[])
-        .await?;
+    assert_eq!(unsignalled(&signalled), Some(Outcome::Unreachable), "{signalled:?}");
+    let called = cluster.superuser().await?.query("select from called", &[]).await?;
     assert!(called.is_empty() && victim.still_alive().await?);
     Ok(())
 }

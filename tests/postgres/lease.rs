@@ -26,10 +26,7 @@ impl Lease for Lost {
 
 async fn terminate(stage: &Stage, number: i32, lease: &dyn Lease) -> Result<SignalResult> {
     let approved = approved(stage.ask(Action::Terminate, number).await?);
-    let mut results = stage
-        .target
-        .signal(&approved, &ProtectionRules::default(), lease)
-        .await;
+    let mut results = stage.target.signal(&approved, &ProtectionRules::default(), lease).await;
     Ok(results.remove(0))
 }
 
@@ -40,14 +37,8 @@ async fn nothing_is_signalled_without_a_lease_or_after_it() -> Result<()> {
         let victim = cluster.victim("app").running(SLEEP).await?;
         for (lease, words) in [
             (&Lost as &dyn Lease, "the ledger did not confirm"),
-            (
-                &GivenLease(Some(Duration::ZERO)),
-                "the time in which the decision",
-            ),
-            (
-                &GivenLease(Some(Duration::from_micros(1))),
-                "the time in which the decision",
-            ),
+            (&GivenLease(Some(Duration::ZERO)), "the time in which the decision"),
+            (&GivenLease(Some(Duration::from_micros(1))), "the time in which the decision"),
         ] {
             let result = terminate(&stage, victim.pid(), lease).await?;
             assert_eq!(unsignalled(&result), Some(Outcome::Unreachable), "{result:?}");

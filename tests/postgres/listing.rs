@@ -32,21 +32,11 @@ async fn every_property_of_a_session_is_read() -> Result<()> {
         assert_eq!(session.state, SessionState::Active);
         let query = session.query.as_deref();
         assert_eq!(query, Some("shown: select pg_sleep(600) /* secret */"));
-        assert_eq!(
-            session.wait.as_ref().map(ToString::to_string).as_deref(),
-            Some("Timeout: PgSleep")
-        );
+        assert_eq!(session.wait.as_ref().map(ToString::to_string).as_deref(), Some("Timeout: PgSleep"));
         assert!(!session.is_superuser && !session.is_own && !session.is_blocked());
         assert!(session.query_start <= Some(snapshot.taken_at));
-        assert!(
-            session
-                .query_age(snapshot.taken_at)
-                .is_some_and(|age| age < Duration::from_mins(1))
-        );
-        assert_eq!(
-            stage.target.find_session(session.pid).await?.as_ref(),
-            Some(session)
-        );
+        assert!(session.query_age(snapshot.taken_at).is_some_and(|age| age < Duration::from_mins(1)));
+        assert_eq!(stage.target.find_session(session.pid).await?.as_ref(), Some(session));
     }
     Ok(())
 }
@@ -64,9 +54,7 @@ async fn the_servers_identity_changes_with_a_restart_but_not_with_a_reconnect() 
         .get(0);
     assert_eq!(first.system_identifier, u64::try_from(identifier)?);
 
-    cluster
-        .sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'killgate'")
-        .await?;
+    cluster.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'killgate'").await?;
     let again = eventually("a snapshot after the reconnection", async || {
         Ok(stage.target.snapshot(Freshness::Now).await.ok())
     })
@@ -86,23 +74,14 @@ async fn the_servers_identity_changes_with_a_restart_but_not_with_a_reconnect() 
 #[tokio::test]
 async fn blockers_are_found_through_the_lock_queue() -> Result<()> {
     let cluster = Cluster::start().await?;
-    cluster
-        .sql("create table t (n int); insert into t values (1); grant all on t to public")
-        .await?;
+    cluster.sql("create table t (n int); insert into t values (1); grant all on t to public").await?;
     let [stage, _] = stages(&cluster).await?;
-    let holder = cluster
-        .victim("app")
-        .idle_in_transaction("update t set n = 2")
-        .await?;
+    let holder = cluster.victim("app").idle_in_transaction("update t set n = 2").await?;
     let first = cluster.victim("app").waiting("update t set n = 3").await?;
     let second = cluster.victim("app").waiting("begin; lock table t").await?;
 
     let snapshot = stage.target.snapshot(Freshness::Now).await?;
-    let blocked_by = |number| {
-        snapshot
-            .find(pid(number))
-            .map(|session| session.blocked_by.clone())
-    };
+    let blocked_by = |number| snapshot.find(pid(number)).map(|session| session.blocked_by.clone());
     assert_eq!(blocked_by(holder.pid()), Some(vec![]));
     assert_eq!(blocked_by(first.pid()), Some(vec![holder.pid()]));
     assert!(blocked_by(second.pid()).is_some_and(|blockers| blockers.contains(&holder.pid())));
@@ -125,10 +104,7 @@ async fn many_concurrent_listings_run_two_statements_at_most() -> Result<()> {
     assert!(seen.len() <= 2, "{} statements", seen.len());
 
     let last = *seen.last().context("fifty snapshots")?;
-    let young = stage
-        .target
-        .snapshot(Freshness::Within(Duration::from_mins(1)))
-        .await?;
+    let young = stage.target.snapshot(Freshness::Within(Duration::from_mins(1))).await?;
     assert_eq!(young.taken_at, last, "the last one will do");
     assert!(stage.target.snapshot(Freshness::Now).await?.taken_at > last);
     Ok(())

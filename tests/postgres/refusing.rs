@@ -28,27 +28,17 @@ async fn a_session_that_matches_a_protection_rule_is_not_signalled() -> Result<(
     let cluster = Cluster::start().await?;
     cluster.sql("create database ledger").await?;
     let rules = [
-        ProtectionRules {
-            users: patterns("^pay"),
-            ..ProtectionRules::default()
-        },
+        ProtectionRules { users: patterns("^pay"), ..ProtectionRules::default() },
         ProtectionRules {
             // PostgreSQL's regular expressions have no (?i) in the middle and no \pL: these are Rust's.
             applications: patterns(r"^(?i:NIGHTLY)-\pL+$"),
             ..ProtectionRules::default()
         },
-        ProtectionRules {
-            databases: patterns("^ledger$"),
-            ..ProtectionRules::default()
-        },
+        ProtectionRules { databases: patterns("^ledger$"), ..ProtectionRules::default() },
     ];
     for stage in stages(&cluster).await? {
-        let victim = cluster
-            .victim("payments")
-            .database("ledger")
-            .application("nightly-batch")
-            .running(SLEEP)
-            .await?;
+        let victim =
+            cluster.victim("payments").database("ledger").application("nightly-batch").running(SLEEP).await?;
         for rule in &rules {
             let asked = stage.ask(Action::Terminate, victim.pid()).await?;
             let signalled = stage.signal_with(asked, rule).await;
@@ -63,27 +53,18 @@ async fn a_session_that_matches_a_protection_rule_is_not_signalled() -> Result<(
 #[tokio::test]
 async fn a_name_changed_between_card_and_signal_is_checked() -> Result<()> {
     let cluster = Cluster::start().await?;
-    let protection = ProtectionRules {
-        applications: patterns("^pg_dump$"),
-        ..ProtectionRules::default()
-    };
+    let protection = ProtectionRules { applications: patterns("^pg_dump$"), ..ProtectionRules::default() };
     for stage in stages(&cluster).await? {
         let mut victim = cluster.victim("app").application("psql").idle().await?;
         let protected = stage.ask(Action::Terminate, victim.pid()).await?;
         let renamed = stage.ask(Action::Terminate, victim.pid()).await?;
 
-        victim
-            .client()
-            .batch_execute("set application_name = 'pg_dump'")
-            .await?;
+        victim.client().batch_execute("set application_name = 'pg_dump'").await?;
         let signalled = stage.signal_with(protected, &protection).await;
         assert_eq!(unsignalled(&signalled), Some(Outcome::Protected), "{signalled:?}");
         assert!(victim.still_alive().await?);
 
-        victim
-            .client()
-            .batch_execute("set application_name = 'harmless'")
-            .await?;
+        victim.client().batch_execute("set application_name = 'harmless'").await?;
         assert_eq!(stage.signal_with(renamed, &protection).await, SignalResult::Sent);
         assert_eq!(victim.ended().await?, SqlState::ADMIN_SHUTDOWN);
     }
@@ -160,11 +141,7 @@ async fn killgates_own_connections_are_not_signalled() -> Result<()> {
         let replica = open(options(&cluster, role));
         up(&replica).await?;
         let snapshot = stage.target.snapshot(Freshness::Now).await?;
-        let own: Vec<_> = snapshot
-            .sessions
-            .iter()
-            .filter(|session| session.is_own)
-            .collect();
+        let own: Vec<_> = snapshot.sessions.iter().filter(|session| session.is_own).collect();
         assert_eq!(own.len(), 1, "the replica's connection, and never one's own");
         let signalled = stage.carry_out(Action::Terminate, own[0].pid.number()).await?;
         assert_eq!(unsignalled(&signalled), Some(Outcome::Protected), "{signalled:?}");
@@ -178,10 +155,8 @@ async fn the_message_about_a_missing_pid_is_postgresqls_own() -> Result<()> {
     let cluster = Cluster::start().await?;
     for stage in stages(&cluster).await? {
         let client = cluster.superuser().await?;
-        let version: i32 = client
-            .query_one("select current_setting('server_version_num')::int4", &[])
-            .await?
-            .get(0);
+        let version: i32 =
+            client.query_one("select current_setting('server_version_num')::int4", &[]).await?.get(0);
         let kind = if version < 150_000 { "server" } else { "backend" };
         assert_eq!(
             stage.target.no_such_pid_message(pid(4711)),
@@ -218,15 +193,8 @@ async fn a_warning_instead_of_a_signal_means_not_a_backend() -> Result<()> {
     let victim = cluster.victim("app").idle().await?;
     let body = "perform pg_terminate_backend(2147483647); outcome := 'not_a_backend';";
     let signalled = answer_of_guard(&cluster, &stage, &victim, body).await?;
-    assert_eq!(
-        unsignalled(&signalled),
-        Some(Outcome::NotABackend),
-        "{signalled:?}"
-    );
-    let words = stage
-        .target
-        .no_such_pid_message(pid(2_147_483_647))
-        .expect("its own words");
+    assert_eq!(unsignalled(&signalled), Some(Outcome::NotABackend), "{signalled:?}");
+    let words = stage.target.no_such_pid_message(pid(2_147_483_647)).expect("its own words");
     assert!(told(&signalled).ends_with(&words), "{signalled:?}");
     Ok(())
 }
@@ -237,16 +205,12 @@ async fn an_error_of_postgresql_is_refused_with_its_sqlstate() -> Result<()> {
     for stage in stages(&cluster).await? {
         let victim = cluster.victim("app").idle().await?;
         let asked = stage.ask(Action::Terminate, victim.pid()).await?;
-        cluster
-            .sql("revoke pg_signal_backend from killgate, killgate_guard")
-            .await?;
+        cluster.sql("revoke pg_signal_backend from killgate, killgate_guard").await?;
         let signalled = stage.signal(asked).await;
         assert_eq!(unsignalled(&signalled), Some(Outcome::Refused), "{signalled:?}");
         assert!(told(&signalled).contains("ERROR 42501: "), "{signalled:?}");
         assert!(victim.still_alive().await?);
-        cluster
-            .sql("grant pg_signal_backend to killgate, killgate_guard")
-            .await?;
+        cluster.sql("grant pg_signal_backend to killgate, killgate_guard").await?;
     }
     Ok(())
 }
@@ -256,10 +220,7 @@ async fn a_session_that_renames_itself_in_a_loop_is_signalled() -> Result<()> {
     let cluster = Cluster::start().await?;
     let loops = "do $$ begin for i in 1..2000000000 loop \
                  perform set_config('application_name', 'evader ' || i, false); end loop; end $$";
-    let about_names = ProtectionRules {
-        applications: patterns("^pg_dump$"),
-        ..ProtectionRules::default()
-    };
+    let about_names = ProtectionRules { applications: patterns("^pg_dump$"), ..ProtectionRules::default() };
     for stage in stages(&cluster).await? {
         for rules in [&ProtectionRules::default(), &about_names] {
             let mut victim = cluster.victim("app").running(loops).await?;
@@ -322,32 +283,22 @@ async fn a_statement_without_an_answer_may_have_signalled_and_is_not_sent_again(
     // Unlike a row, the value of a sequence survives a rollback.
     cluster.sql(calls).await?;
     cluster.sql(&guard_sql(GUARDED)).await?;
-    let limits = StatementTimeouts {
-        listing: Duration::from_secs(5),
-        signalling: Duration::from_millis(500),
-    };
+    let limits =
+        StatementTimeouts { listing: Duration::from_secs(5), signalling: Duration::from_millis(500) };
     let target = open_within(options(&cluster, GUARDED), limits);
     up(&target).await?;
-    let stage = Stage {
-        right: SignalRight::Guard,
-        target,
-    };
+    let stage = Stage { right: SignalRight::Guard, target };
     let victim = cluster.victim("app").idle().await?;
     let body = "perform nextval('public.calls'); perform pg_sleep(600);";
     let signalled = answer_of_guard(&cluster, &stage, &victim, body).await?;
     assert_eq!(
         signalled,
-        SignalResult::Unknown {
-            detail: "the statement was sent, and no answer came in time".to_owned()
-        }
+        SignalResult::Unknown { detail: "the statement was sent, and no answer came in time".to_owned() }
     );
     // The connection with that statement is not reused. killgate opens another one.
     assert!(stage.target.find_session(pid(victim.pid())).await?.is_some());
     let client = cluster.superuser().await?;
-    let calls: i64 = client
-        .query_one("select last_value from calls", &[])
-        .await?
-        .get(0);
+    let calls: i64 = client.query_one("select last_value from calls", &[]).await?.get(0);
     assert_eq!(calls, 1);
     Ok(())
 }

@@ -67,12 +67,7 @@ async fn a_session_that_ended_is_gone() -> Result<()> {
         let asked = stage.ask(Action::Terminate, number).await?;
         drop(victim);
         eventually("a session that is gone", async || {
-            Ok(stage
-                .target
-                .find_session(pid(number))
-                .await?
-                .is_none()
-                .then_some(()))
+            Ok(stage.target.find_session(pid(number)).await?.is_none().then_some(()))
         })
         .await?;
         let signalled = stage.signal(asked).await;
@@ -129,10 +124,7 @@ async fn an_idle_session_has_nothing_to_cancel() -> Result<()> {
             assert!(victim.still_alive().await?);
         }
         let signalled = stage.carry_out(Action::Cancel, in_transaction.pid()).await?;
-        assert_eq!(
-            told(&signalled),
-            "the query had ended; the session is idle in transaction"
-        );
+        assert_eq!(told(&signalled), "the query had ended; the session is idle in transaction");
     }
     Ok(())
 }

@@ -56,25 +56,15 @@ pub(crate) async fn stages(cluster: &Cluster) -> Result<[Stage; 2]> {
             other => bail!("{role} should have had the right {right}: {other:?}"),
         }
     };
-    Ok([
-        stage(SignalRight::Direct, "killgate").await?,
-        stage(SignalRight::Guard, GUARDED).await?,
-    ])
+    Ok([stage(SignalRight::Direct, "killgate").await?, stage(SignalRight::Guard, GUARDED).await?])
 }
 
 pub(crate) fn options(cluster: &Cluster, role: &str) -> ConnectOptions {
     let mut config = tokio_postgres::Config::new();
-    config
-        .host("127.0.0.1")
-        .port(cluster.port())
-        .user(role)
-        .dbname("postgres");
+    config.host("127.0.0.1").port(cluster.port()).user(role).dbname("postgres");
     ConnectOptions {
         config,
-        tls: TlsOptions {
-            mode: TlsMode::Disable,
-            ..TlsOptions::default()
-        },
+        tls: TlsOptions { mode: TlsMode::Disable, ..TlsOptions::default() },
         password: Arc::new(|| Ok(None)),
         statement_timeout: Duration::from_secs(4),
         lock_timeout: Duration::from_secs(1),
@@ -82,20 +72,12 @@ pub(crate) fn options(cluster: &Cluster, role: &str) -> ConnectOptions {
 }
 
 pub(crate) fn open(options: ConnectOptions) -> PostgresTarget {
-    let limits = StatementTimeouts {
-        listing: Duration::from_secs(5),
-        signalling: Duration::from_secs(10),
-    };
+    let limits = StatementTimeouts { listing: Duration::from_secs(5), signalling: Duration::from_secs(10) };
     open_within(options, limits)
 }
 
 pub(crate) fn open_within(options: ConnectOptions, limits: StatementTimeouts) -> PostgresTarget {
-    PostgresTarget::open(
-        "orders",
-        options,
-        limits,
-        Arc::new(|query| Some(format!("shown: {query}"))),
-    )
+    PostgresTarget::open("orders", options, limits, Arc::new(|query| Some(format!("shown: {query}"))))
 }
 
 /// Waits until the target is connected.
@@ -138,10 +120,7 @@ impl Stage {
         asked: RequestDetails,
         protection: &ProtectionRules,
     ) -> SignalResult {
-        let mut results = self
-            .target
-            .signal(&approved(asked), protection, &GivenLease(None))
-            .await;
+        let mut results = self.target.signal(&approved(asked), protection, &GivenLease(None)).await;
         results.pop().expect("one result for the one session")
     }
 
@@ -191,9 +170,7 @@ pub(crate) fn approved(asked: RequestDetails) -> Approved {
     let entry = LedgerEntry {
         request: Some(id),
         at: Timestamp::from_micros(0),
-        event: RequestEvent::Executing {
-            approvers: vec![UserId(2)],
-        },
+        event: RequestEvent::Executing { approvers: vec![UserId(2)] },
     };
     let recorded = Recorded::acknowledge(1, "4f2a91c0".to_owned(), entry);
     Approved::mint(&open, &[recorded]).expect("a quorum of one")
@@ -210,11 +187,7 @@ pub(crate) fn unsignalled(signalled: &SignalResult) -> Option<Outcome> {
 /// The message about a signal that was not sent: the detail, then PostgreSQL's message.
 pub(crate) fn told(signalled: &SignalResult) -> String {
     match signalled {
-        SignalResult::NotSent {
-            detail,
-            postgres: Some(words),
-            ..
-        } => format!("{detail} | {words}"),
+        SignalResult::NotSent { detail, postgres: Some(words), .. } => format!("{detail} | {words}"),
         SignalResult::NotSent { detail, .. } | SignalResult::Unknown { detail } => detail.clone(),
         SignalResult::Sent => "sent".to_owned(),
     }

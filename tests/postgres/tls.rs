@@ -62,15 +62,8 @@ async fn server(certificate: &(String, String)) -> Result<Cluster> {
 }
 
 fn with(cluster: &Cluster, mode: TlsMode, root: Option<PathBuf>) -> ConnectOptions {
-    let tls = TlsOptions {
-        mode,
-        root,
-        client: None,
-    };
-    ConnectOptions {
-        tls,
-        ..options(cluster, "killgate")
-    }
+    let tls = TlsOptions { mode, root, client: None };
+    ConnectOptions { tls, ..options(cluster, "killgate") }
 }
 
 #[tokio::test]
@@ -105,9 +98,7 @@ async fn a_certificate_with_its_name_only_in_the_subject_is_refused() -> Result<
     let authority = Authority::new()?;
     let nameless = authority.vouch("127.0.0.1", |params| {
         params.subject_alt_names.clear();
-        params
-            .distinguished_name
-            .push(rcgen::DnType::CommonName, "127.0.0.1");
+        params.distinguished_name.push(rcgen::DnType::CommonName, "127.0.0.1");
     })?;
     let cluster = server(&nameless).await?;
     let error = down(&open(with(&cluster, TlsMode::VerifyFull, authority.root()?))).await?;
@@ -126,10 +117,7 @@ async fn the_certificate_of_an_authority_is_refused_as_a_server_certificate() ->
     let authority = Authority::new()?;
     let root = Some(authority.file("own.crt", &own)?);
     let error = down(&open(with(&cluster, TlsMode::VerifyFull, root))).await?;
-    assert!(
-        error.contains("the certificate of an authority (CA:TRUE)"),
-        "{error}"
-    );
+    assert!(error.contains("the certificate of an authority (CA:TRUE)"), "{error}");
     up(&open(with(&cluster, TlsMode::Require, None))).await
 }
 
@@ -167,10 +155,7 @@ async fn no_plain_text_is_sent_to_a_server_without_tls() -> Result<()> {
     let cluster = Cluster::start().await?;
     cluster.bot().await?;
     let error = down(&open(with(&cluster, TlsMode::Require, None))).await?;
-    assert_eq!(
-        error,
-        "the server does not support TLS: turn it on there (ssl = on)"
-    );
+    assert_eq!(error, "the server does not support TLS: turn it on there (ssl = on)");
     Ok(())
 }
 
@@ -184,9 +169,7 @@ async fn a_password_is_bound_to_the_channel() -> Result<()> {
         .start()
         .await?;
     cluster.bot().await?;
-    cluster
-        .sql("set password_encryption = 'scram-sha-256'; alter role killgate password 'right'")
-        .await?;
+    cluster.sql("set password_encryption = 'scram-sha-256'; alter role killgate password 'right'").await?;
     let mut options = with(&cluster, TlsMode::VerifyFull, authority.root()?);
     options.config.channel_binding(ChannelBinding::Require);
     options.password = std::sync::Arc::new(|| Ok(Some("right".to_owned().into())));
@@ -210,9 +193,7 @@ async fn killgate_can_log_in_with_a_client_certificate() -> Result<()> {
     assert!(error.starts_with("the server refused the login"), "{error}");
 
     let (chain, key) = authority.vouch("killgate", |params| {
-        params
-            .distinguished_name
-            .push(rcgen::DnType::CommonName, "killgate");
+        params.distinguished_name.push(rcgen::DnType::CommonName, "killgate");
     })?;
     let client = ClientCertificate {
         chain: authority.file("client.crt", &chain)?,
@@ -224,9 +205,6 @@ async fn killgate_can_log_in_with_a_client_certificate() -> Result<()> {
 
     options.tls.root = Some("nowhere.crt".into());
     let error = down(&open(options)).await?;
-    assert!(
-        error.starts_with("no certificate could be read from nowhere.crt"),
-        "{error}"
-    );
+    assert!(error.starts_with("no certificate could be read from nowhere.crt"), "{error}");
     Ok(())
 }

@@ -18,21 +18,10 @@ async fn without_the_privilege_to_signal_the_snapshot_says_why_until_it_is_grant
     cluster.sql("grant pg_read_all_stats to onlooker").await?;
     let target = open(options(&cluster, "onlooker"));
     up(&target).await?;
-    let stage = Stage {
-        right: SignalRight::Nothing,
-        target,
-    };
+    let stage = Stage { right: SignalRight::Nothing, target };
     let mut victim = cluster.victim("app").idle().await?;
-    let obstacle = async || {
-        Ok::<_, anyhow::Error>(
-            stage
-                .target
-                .snapshot(Freshness::Now)
-                .await?
-                .signal_obstacle
-                .clone(),
-        )
-    };
+    let obstacle =
+        async || Ok::<_, anyhow::Error>(stage.target.snapshot(Freshness::Now).await?.signal_obstacle.clone());
     assert_eq!(
         obstacle().await?.as_deref(),
         Some(
@@ -40,11 +29,7 @@ async fn without_the_privilege_to_signal_the_snapshot_says_why_until_it_is_grant
         )
     );
     let signalled = stage.carry_out(Action::Terminate, victim.pid()).await?;
-    assert_eq!(
-        unsignalled(&signalled),
-        Some(Outcome::Unreachable),
-        "{signalled:?}"
-    );
+    assert_eq!(unsignalled(&signalled), Some(Outcome::Unreachable), "{signalled:?}");
     assert!(told(&signalled).starts_with("the role onlooker may not signal here"));
 
     cluster.sql("grant pg_signal_backend to onlooker").await?;
@@ -66,41 +51,22 @@ async fn a_session_that_the_role_may_no_longer_see_has_not_ended() -> Result<()>
         let victim = cluster.victim("app").running(SLEEP).await?;
         let asked = stage.ask(Action::Terminate, victim.pid()).await?;
         cluster
-            .sql(&format!(
-                "revoke pg_read_all_stats from killgate, \"{}\"",
-                GUARDED.replace('"', "\"\"")
-            ))
+            .sql(&format!("revoke pg_read_all_stats from killgate, \"{}\"", GUARDED.replace('"', "\"\"")))
             .await?;
         let expected = "does not see other users' sessions: GRANT pg_read_all_stats TO";
         let listed = stage.target.snapshot(Freshness::Now).await.map(drop);
         let listed = listed.map_err(|unreachable| unreachable.message);
-        assert!(
-            listed.as_ref().is_err_and(|message| message.contains(expected)),
-            "{listed:?}"
-        );
+        assert!(listed.as_ref().is_err_and(|message| message.contains(expected)), "{listed:?}");
         let found = stage.target.find_session(pid(victim.pid())).await;
         let found = found.map_err(|unreachable| unreachable.message);
-        assert!(
-            found.as_ref().is_err_and(|message| message.contains(expected)),
-            "{found:?}"
-        );
+        assert!(found.as_ref().is_err_and(|message| message.contains(expected)), "{found:?}");
         let signalled = stage.signal(asked).await;
-        assert_eq!(
-            unsignalled(&signalled),
-            Some(Outcome::Unreachable),
-            "{signalled:?}"
-        );
+        assert_eq!(unsignalled(&signalled), Some(Outcome::Unreachable), "{signalled:?}");
         assert!(victim.still_alive().await?);
         cluster
-            .sql(&format!(
-                "grant pg_read_all_stats to killgate, \"{}\"",
-                GUARDED.replace('"', "\"\"")
-            ))
+            .sql(&format!("grant pg_read_all_stats to killgate, \"{}\"", GUARDED.replace('"', "\"\"")))
             .await?;
-        assert!(
-            stage.target.find_session(pid(victim.pid())).await?.is_some(),
-            "seen again"
-        );
+        assert!(stage.target.find_session(pid(victim.pid())).await?.is_some(), "seen again");
     }
     Ok(())
 }
@@ -113,11 +79,7 @@ async fn a_session_that_does_not_show_what_it_runs_is_not_said_to_have_moved_on(
     for stage in stages(&cluster).await? {
         let mut victim = cluster.victim("quiet").idle().await?;
         let signalled = stage.carry_out(Action::Cancel, victim.pid()).await?;
-        assert_eq!(
-            unsignalled(&signalled),
-            Some(Outcome::Unreachable),
-            "{signalled:?}"
-        );
+        assert_eq!(unsignalled(&signalled), Some(Outcome::Unreachable), "{signalled:?}");
         assert!(told(&signalled).contains("track_activities"), "{signalled:?}");
         let signalled = stage.carry_out(Action::Terminate, victim.pid()).await?;
         assert_eq!(signalled, SignalResult::Sent);

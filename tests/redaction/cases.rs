@@ -16,10 +16,7 @@ fn strings_of_every_kind_become_a_question_mark() {
     shows(r"SELECT E'tab\thunter2'", "SELECT ?");
     shows(r"SELECT U&'d!0061t!+000061' UESCAPE '!'", "SELECT ? UESCAPE ?");
     shows(r"SELECT u&'\0061'", "SELECT ?");
-    shows(
-        "SELECT B'1001', b'1', X'1FF', x'', N'hunter2', n'x'",
-        "SELECT ?, ?, ?, ?, ?, ?",
-    );
+    shows("SELECT B'1001', b'1', X'1FF', x'', N'hunter2', n'x'", "SELECT ?, ?, ?, ?, ?, ?");
     shows("SELECT $$hunter2$$, $a$hunter2$a$, $_é1$x$_é1$", "SELECT ?, ?, ?");
     shows("SELECT 'päßwörd 🔑', 'b'", "SELECT ?, ?");
 }
@@ -43,14 +40,8 @@ fn strings_on_several_lines_are_one() {
 
 #[test]
 fn numbers_of_every_form_become_a_question_mark() {
-    shows(
-        "SELECT 42, 3.5, 4., .001, 5e2, 1.925e-3, 1E+10",
-        "SELECT ?, ?, ?, ?, ?, ?, ?",
-    );
-    shows(
-        "SELECT 0x42F, 0XFFFF, 0o273, 0b100101, 1_500_000, 0x_1",
-        "SELECT ?, ?, ?, ?, ?, ?",
-    );
+    shows("SELECT 42, 3.5, 4., .001, 5e2, 1.925e-3, 1E+10", "SELECT ?, ?, ?, ?, ?, ?, ?");
+    shows("SELECT 0x42F, 0XFFFF, 0o273, 0b100101, 1_500_000, 0x_1", "SELECT ?, ?, ?, ?, ?, ?");
     shows("SELECT -7, +7, a-1, a - 1", "SELECT -?, +?, a-?, a - ?");
     shows("SELECT a[1:2], t.a[3]", "SELECT a[?:?], t.a[?]");
     shows("SELECT 123abc, 1.5.6, 1..10, 1e", "SELECT ?, ?, ?, ?");
@@ -63,67 +54,34 @@ fn identifiers_parameters_and_operators_stay() {
         "SELECT o.id, \"Order Lines\".x2 FROM orders_2024 o",
         "SELECT o.id, \"Order Lines\".x2 FROM orders_2024 o",
     );
-    shows(
-        "SELECT \"it's\", \"a\"\"b\", U&\"d\\0061t\"",
-        "SELECT \"it's\", \"a\"\"b\", U&\"d\\0061t\"",
-    );
-    shows(
-        "SELECT größe, имя, 名前 FROM t$1",
-        "SELECT größe, имя, 名前 FROM t$1",
-    );
-    shows(
-        "UPDATE t SET a = $1 WHERE b = $23",
-        "UPDATE t SET a = $1 WHERE b = $23",
-    );
+    shows("SELECT \"it's\", \"a\"\"b\", U&\"d\\0061t\"", "SELECT \"it's\", \"a\"\"b\", U&\"d\\0061t\"");
+    shows("SELECT größe, имя, 名前 FROM t$1", "SELECT größe, имя, 名前 FROM t$1");
+    shows("UPDATE t SET a = $1 WHERE b = $23", "UPDATE t SET a = $1 WHERE b = $23");
     shows(
         "SELECT a ->> $1, b @> c, d <> e, f ? g, h::int[]",
         "SELECT a ->> $1, b @> c, d <> e, f ? g, h::int[]",
     );
-    shows(
-        "SELECT true, NULL, current_user",
-        "SELECT true, NULL, current_user",
-    );
+    shows("SELECT true, NULL, current_user", "SELECT true, NULL, current_user");
     shows("CALL f(x => y); COMMIT", "CALL f(x => y); COMMIT");
 }
 
 #[test]
 fn casts_and_typed_literals_keep_their_type() {
-    shows(
-        "SELECT 'x'::text, CAST('y' AS date)",
-        "SELECT ?::text, CAST(? AS date)",
-    );
-    shows(
-        "SELECT DATE '2026-11-22', interval'1 day'",
-        "SELECT DATE ?, interval?",
-    );
-    shows(
-        "SELECT timestamptz 'now' AT TIME ZONE 'UTC'",
-        "SELECT timestamptz ? AT TIME ZONE ?",
-    );
+    shows("SELECT 'x'::text, CAST('y' AS date)", "SELECT ?::text, CAST(? AS date)");
+    shows("SELECT DATE '2026-11-22', interval'1 day'", "SELECT DATE ?, interval?");
+    shows("SELECT timestamptz 'now' AT TIME ZONE 'UTC'", "SELECT timestamptz ? AT TIME ZONE ?");
 }
 
 #[test]
 fn literals_in_utility_statements_are_removed() {
-    shows(
-        "NOTIFY paid, 'hunter2'; LISTEN paid",
-        "NOTIFY paid, ?; LISTEN paid",
-    );
+    shows("NOTIFY paid, 'hunter2'; LISTEN paid", "NOTIFY paid, ?; LISTEN paid");
     shows("EXECUTE pay('hunter2', 4711)", "EXECUTE pay(?, ?)");
     shows("DO LANGUAGE plpgsql $x$ hunter2 $x$", "DO LANGUAGE plpgsql ?");
     shows("PREPARE TRANSACTION 'hunter2'", "PREPARE TRANSACTION ?");
     shows("COMMENT ON TABLE a IS 'hunter2'", "COMMENT ON TABLE a IS ?");
-    shows(
-        "COPY a FROM PROGRAM 'curl -u app:hunter2 https://db'",
-        "COPY a FROM PROGRAM ?",
-    );
-    shows(
-        "SELECT set_config('app.token', 'hunter2', false)",
-        "SELECT set_config(?, ?, false)",
-    );
-    shows(
-        "SELECT data #>> '{card,number}', data @? '$.pin ? (@ == 1234)'",
-        "SELECT data #>> ?, data @? ?",
-    );
+    shows("COPY a FROM PROGRAM 'curl -u app:hunter2 https://db'", "COPY a FROM PROGRAM ?");
+    shows("SELECT set_config('app.token', 'hunter2', false)", "SELECT set_config(?, ?, false)");
+    shows("SELECT data #>> '{card,number}', data @? '$.pin ? (@ == 1234)'", "SELECT data #>> ?, data @? ?");
 }
 
 #[test]
@@ -132,19 +90,13 @@ fn passwords_are_removed() {
         "ALTER ROLE app PASSWORD 'hunter2' VALID UNTIL 'infinity'",
         "ALTER ROLE app PASSWORD ? VALID UNTIL ?",
     );
-    shows(
-        "CREATE USER app ENCRYPTED PASSWORD E'hunter2'",
-        "CREATE USER app ENCRYPTED PASSWORD ?",
-    );
+    shows("CREATE USER app ENCRYPTED PASSWORD E'hunter2'", "CREATE USER app ENCRYPTED PASSWORD ?");
     shows("ALTER ROLE app PASSWORD NULL", "ALTER ROLE app PASSWORD NULL");
     shows(
         "CREATE USER MAPPING FOR app SERVER s OPTIONS (user 'app', password 'hunter2')",
         "CREATE USER MAPPING FOR app SERVER s OPTIONS (user ?, password ?)",
     );
-    shows(
-        "CREATE TABLE people (password text NOT NULL)",
-        "CREATE TABLE people (password text NOT NULL)",
-    );
+    shows("CREATE TABLE people (password text NOT NULL)", "CREATE TABLE people (password text NOT NULL)");
     shows("SELECT password FROM people", "SELECT password FROM people");
 }
 
@@ -170,10 +122,7 @@ fn white_space_becomes_single_spaces() {
 #[test]
 fn text_of_the_server_itself_is_kept() {
     shows("<insufficient privilege>", "<insufficient privilege>");
-    shows(
-        "autovacuum: VACUUM ANALYZE public.orders",
-        "autovacuum: VACUUM ANALYZE public.orders",
-    );
+    shows("autovacuum: VACUUM ANALYZE public.orders", "autovacuum: VACUUM ANALYZE public.orders");
     shows(
         "START_REPLICATION SLOT \"s\" PHYSICAL 0/3000000 TIMELINE 1",
         "START_REPLICATION SLOT \"s\" PHYSICAL ?/? TIMELINE ?",

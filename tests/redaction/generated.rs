@@ -23,10 +23,7 @@ fn no_secret_in_a_million_queries_is_shown_even_partly() {
         let workers: Vec<_> = (0..threads)
             .map(|worker| scope.spawn(move || examine((0..QUERIES).skip(worker).step_by(threads))))
             .collect();
-        workers
-            .into_iter()
-            .map(|worker| worker.join().expect("a leak was found"))
-            .collect()
+        workers.into_iter().map(|worker| worker.join().expect("a leak was found")).collect()
     });
     let whole: u64 = tallies.iter().map(|tally| tally.whole).sum();
     let understood: u64 = tallies.iter().map(|tally| tally.understood).sum();
@@ -58,9 +55,6 @@ fn assert_nothing_leaks(seed: u64, query: &str, shown: &str) {
     for c in shown.chars() {
         letters = if LETTERS.contains(c) { letters + 1 } else { 0 };
         digits = if DIGITS.contains(c) { digits + 1 } else { 0 };
-        assert!(
-            letters < 4 && digits < 4,
-            "leaked from seed {seed}\nquery: {query:?}\nshown: {shown:?}"
-        );
+        assert!(letters < 4 && digits < 4, "leaked from seed {seed}\nquery: {query:?}\nshown: {shown:?}");
     }
 }

@@ -18,11 +18,7 @@ impl Query {
     pub(crate) fn generate(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let conforming = random.chance(60);
-        let mut query = Self {
-            text: String::new(),
-            random,
-            conforming,
-        };
+        let mut query = Self { text: String::new(), random, conforming };
         for statement in 0..=query.random.below(2) {
             if statement > 0 {
                 query.put(";");

@@ -70,9 +70,7 @@ const HAZARDS: &[&str] = &[
     "||",
     "''''",
 ];
-const CLOSINGS: &[&str] = &[
-    "'", "'::text", "\\'", "$$", "$a$", "$é_1$", "\"", "", "\\\\'", "''",
-];
+const CLOSINGS: &[&str] = &["'", "'::text", "\\'", "$$", "$a$", "$é_1$", "\"", "", "\\\\'", "''"];
 const BETWEEN: &[&str] = &[",", ", ", "\n,", ",--'\n", ",/*'*/", "; select ", "||"];
 
 #[tokio::test]
@@ -104,10 +102,7 @@ async fn examine(cluster: &Cluster, conforming: &str) -> Result<()> {
             );
         }
     }
-    assert!(
-        judged > CANDIDATES / 10,
-        "only {judged} literals were accepted: too few to judge by"
-    );
+    assert!(judged > CANDIDATES / 10, "only {judged} literals were accepted: too few to judge by");
     Ok(())
 }
 
@@ -131,11 +126,7 @@ fn candidate(seed: u64) -> String {
                 query.push_str(random.pick(HAZARDS));
             }
         }
-        query.push_str(if random.chance(80) {
-            closing(opening)
-        } else {
-            random.pick(CLOSINGS)
-        });
+        query.push_str(if random.chance(80) { closing(opening) } else { random.pick(CLOSINGS) });
     }
     query
 }

@@ -10,15 +10,8 @@ use crate::helpers::*;
 
 /// Records of `request` as a ledger acknowledges them.
 fn recorded(request: RequestId, events: &[RequestEvent]) -> Vec<Recorded> {
-    let entry = |event: &RequestEvent| LedgerEntry {
-        request: Some(request),
-        at: SOON,
-        event: event.clone(),
-    };
-    (1..)
-        .zip(events)
-        .map(|(seq, event)| Recorded::acknowledge(seq, HASH.to_owned(), entry(event)))
-        .collect()
+    let entry = |event: &RequestEvent| LedgerEntry { request: Some(request), at: SOON, event: event.clone() };
+    (1..).zip(events).map(|(seq, event)| Recorded::acknowledge(seq, HASH.to_owned(), entry(event))).collect()
 }
 
 fn mint(open: &Request, events: &[RequestEvent]) -> Option<Approved> {
@@ -86,16 +79,10 @@ fn there_is_no_second_approved() {
 #[test]
 fn records_of_one_request_do_not_approve_another() {
     let events = approval_events(APPROVER);
-    assert_eq!(
-        Approved::mint(&open_request(1), &recorded(RequestId(8), &events)),
-        None
-    );
+    assert_eq!(Approved::mint(&open_request(1), &recorded(RequestId(8), &events)), None);
 
     let mut of_nobody = recorded(RequestId(7), &events);
-    let entry = LedgerEntry {
-        request: None,
-        ..of_nobody[0].entry().clone()
-    };
+    let entry = LedgerEntry { request: None, ..of_nobody[0].entry().clone() };
     of_nobody[0] = Recorded::acknowledge(1, HASH.to_owned(), entry);
     assert_eq!(Approved::mint(&open_request(1), &of_nobody), None);
 }

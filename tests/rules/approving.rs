@@ -13,17 +13,11 @@ use crate::helpers::*;
 
 /// The attempt is recorded, and the person gets a notice.
 fn refused_with_notice(actor: UserId, why: RefusalReason) -> Decision {
-    Decision {
-        events: vec![RequestEvent::AttemptRefused { actor, why }],
-        notify: vec![(actor, why)],
-    }
+    Decision { events: vec![RequestEvent::AttemptRefused { actor, why }], notify: vec![(actor, why)] }
 }
 
 fn refused_without_notice(actor: UserId, why: RefusalReason) -> Decision {
-    Decision {
-        notify: Vec::new(),
-        ..refused_with_notice(actor, why)
-    }
+    Decision { notify: Vec::new(), ..refused_with_notice(actor, why) }
 }
 
 #[test]
@@ -66,17 +60,11 @@ fn removed(actor: UserId) -> RequestEvent {
 fn of_several_approvers_one_who_left_or_lost_the_role_no_longer_counts() {
     let enough = request_after(2, &[approved(APPROVER), approved(SECOND)]);
     let left = check(&[APPROVER, SECOND], &[APPROVER]);
-    assert_eq!(
-        only_event(at(SOON, &enough, RequestCommand::ConfirmQuorum(&left))),
-        removed(SECOND)
-    );
+    assert_eq!(only_event(at(SOON, &enough, RequestCommand::ConfirmQuorum(&left))), removed(SECOND));
 
     let mut without_role = check(&[APPROVER, SECOND], &[APPROVER, SECOND]);
     without_role.members[1].roles.clear();
-    assert_eq!(
-        only_event(at(SOON, &enough, RequestCommand::ConfirmQuorum(&without_role))),
-        removed(SECOND)
-    );
+    assert_eq!(only_event(at(SOON, &enough, RequestCommand::ConfirmQuorum(&without_role))), removed(SECOND));
 }
 
 #[test]
@@ -89,19 +77,13 @@ fn of_several_approvers_one_who_was_not_looked_up_is_not_counted_yet() {
 #[test]
 fn an_approval_counts_while_reactions_are_unread_and_is_executed_once_they_are_read() {
     let access = access();
-    let unread = DecisionContext {
-        has_unread_reactions: true,
-        ..context(SOON, &access)
-    };
+    let unread = DecisionContext { has_unread_reactions: true, ..context(SOON, &access) };
     let (by, source) = (&person(APPROVER), ReactionSource::Live);
     let decision = decide(&open_request(1), RequestCommand::Approve { by, source }, unread);
     assert_eq!(only_event(decision), approved(APPROVER));
 
     let waiting = request_after(1, &[approved(APPROVER)]);
-    let reactions = CardReactions {
-        approving: [APPROVER].into(),
-        ..CardReactions::default()
-    };
+    let reactions = CardReactions { approving: [APPROVER].into(), ..CardReactions::default() };
     let read = RequestCommand::ReconcileReactions(&reactions);
     assert_eq!(decide(&waiting, read.clone(), unread), nothing());
     assert_eq!(only_event(at(SOON, &waiting, read)), executing(&[APPROVER]));
@@ -144,10 +126,8 @@ fn what_a_read_says_of_people_who_reacted_since_it_began_is_older_than_what_is_k
 #[test]
 fn an_attempt_that_is_only_read_again_is_not_another_one() {
     let open = open_request(1);
-    let reactions = CardReactions {
-        denying: vec![person(STRANGER), person(BOT)],
-        ..CardReactions::default()
-    };
+    let reactions =
+        CardReactions { denying: vec![person(STRANGER), person(BOT)], ..CardReactions::default() };
     let read = |request: &Request| at(SOON, request, RequestCommand::ReconcileReactions(&reactions));
     let first = read(&open);
     assert_eq!(first, refused_with_notice(STRANGER, RefusalReason::NotAnApprover));
@@ -173,54 +153,33 @@ fn a_person_counts_once() {
 #[test]
 fn a_request_with_zero_approvals_still_needs_one() {
     let careless = Request {
-        details: RequestDetails {
-            approvals_needed: 0,
-            ..open_request(1).details
-        },
+        details: RequestDetails { approvals_needed: 0, ..open_request(1).details },
         ..open_request(1)
     };
     assert!(!careless.is_quorum(&[]));
-    assert_eq!(
-        approve(&careless, APPROVER).events,
-        [approved(APPROVER), executing(&[APPROVER])]
-    );
-    assert_eq!(
-        approve(&careless, REQUESTER),
-        refused_with_notice(REQUESTER, RefusalReason::SelfApproval)
-    );
+    assert_eq!(approve(&careless, APPROVER).events, [approved(APPROVER), executing(&[APPROVER])]);
+    assert_eq!(approve(&careless, REQUESTER), refused_with_notice(REQUESTER, RefusalReason::SelfApproval));
 }
 
 #[test]
 fn an_approval_just_before_the_expiry_counts() {
     let (by, source) = (&person(APPROVER), ReactionSource::Live);
-    let decision = at(
-        last_moment(),
-        &open_request(1),
-        RequestCommand::Approve { by, source },
-    );
+    let decision = at(last_moment(), &open_request(1), RequestCommand::Approve { by, source });
     assert_eq!(decision.events, [approved(APPROVER), executing(&[APPROVER])]);
 }
 
 #[test]
 fn a_quorum_without_signals_left_ends_as_limited() {
     let access = access();
-    let given = DecisionContext {
-        signal_budget: 0,
-        ..context(SOON, &access)
-    };
+    let given = DecisionContext { signal_budget: 0, ..context(SOON, &access) };
     let (by, source) = (&person(APPROVER), ReactionSource::Live);
     let [counted, end] = <[RequestEvent; 2]>::try_from(
         decide(&open_request(1), RequestCommand::Approve { by, source }, given).events,
     )
     .expect("the approval and the end");
     assert_eq!(counted, approved(APPROVER));
-    let RequestEvent::Finished(ending) = end else {
-        panic!("it goes on: {end:?}")
-    };
-    assert_eq!(
-        (ending.outcome, ending.signal_sent),
-        (Outcome::Limited, Some(false))
-    );
+    let RequestEvent::Finished(ending) = end else { panic!("it goes on: {end:?}") };
+    assert_eq!((ending.outcome, ending.signal_sent), (Outcome::Limited, Some(false)));
 }
 
 #[test]
@@ -265,11 +224,7 @@ fn a_removed_approval_no_longer_counts() {
     let removed = RequestEvent::ApprovalRemoved { actor: APPROVER };
     let retract = || RequestCommand::RemoveApproval { by: APPROVER };
     assert_eq!(only_event(at(SOON, &half_way, retract())), removed);
-    assert_eq!(
-        only_event(at(expiry(), &half_way, retract())),
-        removed,
-        "also when its time is over"
-    );
+    assert_eq!(only_event(at(expiry(), &half_way, retract())), removed, "also when its time is over");
 
     let without = request_after(2, &[approved(APPROVER), removed]);
     assert_eq!(only_event(approve(&without, SECOND)), approved(SECOND));
@@ -278,8 +233,5 @@ fn a_removed_approval_no_longer_counts() {
 #[test]
 fn removing_an_approval_that_was_not_given_has_no_effect() {
     let half_way = request_after(2, &[approved(APPROVER)]);
-    assert_eq!(
-        at(SOON, &half_way, RequestCommand::RemoveApproval { by: SECOND }),
-        nothing()
-    );
+    assert_eq!(at(SOON, &half_way, RequestCommand::RemoveApproval { by: SECOND }), nothing());
 }

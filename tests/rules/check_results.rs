@@ -13,14 +13,8 @@ fn an_ok_result_has_no_fix() {
 fn a_warning_or_failure_says_how_to_fix_it() {
     let warning = CheckResult::warn("guild", "moderators need no second factor", "Require one");
     assert_eq!(warning.status, CheckStatus::Warn);
-    assert_eq!(
-        warning.to_string(),
-        "warn  guild: moderators need no second factor. Require one"
-    );
+    assert_eq!(warning.to_string(), "warn  guild: moderators need no second factor. Require one");
     let failure = CheckResult::fail("target orders", "it cannot be reached", "Look whether it runs");
     assert_eq!(failure.status, CheckStatus::Fail);
-    assert_eq!(
-        failure.to_string(),
-        "FAIL  target orders: it cannot be reached. Look whether it runs"
-    );
+    assert_eq!(failure.to_string(), "FAIL  target orders: it cannot be reached. Look whether it runs");
 }

@@ -28,10 +28,7 @@ fn the_requester_withdraws() {
 
 #[test]
 fn a_request_expires_exactly_at_its_expiry() {
-    assert_eq!(
-        at(last_moment(), &open_request(1), RequestCommand::CheckExpiry),
-        nothing()
-    );
+    assert_eq!(at(last_moment(), &open_request(1), RequestCommand::CheckExpiry), nothing());
     assert_eq!(
         ending(at(expiry(), &open_request(1), RequestCommand::CheckExpiry)),
         Resolution::without_signal(Outcome::Expired, "nobody decided in time")
@@ -41,16 +38,10 @@ fn a_request_expires_exactly_at_its_expiry() {
 #[test]
 fn a_reaction_after_the_expiry_only_expires_the_request() {
     let (by, source) = (&person(APPROVER), ReactionSource::Live);
-    for command in [
-        RequestCommand::Approve { by, source },
-        RequestCommand::Deny { by, source },
-    ] {
+    for command in [RequestCommand::Approve { by, source }, RequestCommand::Deny { by, source }] {
         let expected = Decision {
             events: vec![
-                RequestEvent::AttemptRefused {
-                    actor: APPROVER,
-                    why: RefusalReason::Expired,
-                },
+                RequestEvent::AttemptRefused { actor: APPROVER, why: RefusalReason::Expired },
                 RequestEvent::Finished(Resolution::without_signal(
                     Outcome::Expired,
                     "nobody decided in time",
@@ -64,16 +55,12 @@ fn a_reaction_after_the_expiry_only_expires_the_request() {
 
 #[test]
 fn a_request_lapses_with_its_session_and_is_withdrawn_with_its_card() {
-    let lapse = RequestCommand::Lapse {
-        detail: "the session has ended".to_owned(),
-    };
+    let lapse = RequestCommand::Lapse { detail: "the session has ended".to_owned() };
     assert_eq!(
         ending(at(SOON, &open_request(1), lapse)),
         Resolution::without_signal(Outcome::Lapsed, "the session has ended")
     );
-    let deleted = RequestCommand::CardDeleted {
-        detail: "its card was deleted",
-    };
+    let deleted = RequestCommand::CardDeleted { detail: "its card was deleted" };
     assert_eq!(
         ending(at(SOON, &open_request(1), deleted)),
         Resolution::without_signal(Outcome::Withdrawn, "its card was deleted")
@@ -82,31 +69,17 @@ fn a_request_lapses_with_its_session_and_is_withdrawn_with_its_card() {
 
 #[test]
 fn only_an_executing_request_can_finish() {
-    assert_eq!(
-        at(SOON, &open_request(1), RequestCommand::Finish(terminated())),
-        nothing()
-    );
-    assert_eq!(
-        at(SOON, &ended(), RequestCommand::Finish(terminated())),
-        nothing()
-    );
-    assert_eq!(
-        ending(at(SOON, &being_executed(), RequestCommand::Finish(terminated()))),
-        terminated()
-    );
+    assert_eq!(at(SOON, &open_request(1), RequestCommand::Finish(terminated())), nothing());
+    assert_eq!(at(SOON, &ended(), RequestCommand::Finish(terminated())), nothing());
+    assert_eq!(ending(at(SOON, &being_executed(), RequestCommand::Finish(terminated()))), terminated());
 }
 
 #[test]
 fn the_card_is_posted_once_in_every_state() {
-    let posted = |message| RequestCommand::CardPosted {
-        message: MessageId(message),
-    };
+    let posted = |message| RequestCommand::CardPosted { message: MessageId(message) };
     let message = MessageId(5);
     for request in [open_request(1), being_executed(), ended()] {
-        assert_eq!(
-            only_event(at(SOON, &request, posted(5))),
-            RequestEvent::Posted { message }
-        );
+        assert_eq!(only_event(at(SOON, &request, posted(5))), RequestEvent::Posted { message });
     }
     let with_card = request_after(1, &[RequestEvent::Posted { message }]);
     assert_eq!(at(SOON, &with_card, posted(6)), nothing());
@@ -115,11 +88,9 @@ fn the_card_is_posted_once_in_every_state() {
 #[test]
 fn a_reaction_after_the_decision_is_recorded_without_effect() {
     for request in [being_executed(), ended()] {
-        for (actor, why) in [
-            (SECOND, RefusalReason::Closed),
-            (REQUESTER, RefusalReason::Closed),
-            (BOT, RefusalReason::Bot),
-        ] {
+        for (actor, why) in
+            [(SECOND, RefusalReason::Closed), (REQUESTER, RefusalReason::Closed), (BOT, RefusalReason::Bot)]
+        {
             let refused = RequestEvent::AttemptRefused { actor, why };
             assert_eq!(only_event(approve(&request, actor)), refused);
             assert_eq!(only_event(deny(&request, actor)), refused);
@@ -133,12 +104,8 @@ fn nothing_else_changes_a_decided_request() {
         for command in [
             RequestCommand::CheckExpiry,
             RequestCommand::RemoveApproval { by: APPROVER },
-            RequestCommand::Lapse {
-                detail: "the session has ended".to_owned(),
-            },
-            RequestCommand::CardDeleted {
-                detail: "its card was deleted",
-            },
+            RequestCommand::Lapse { detail: "the session has ended".to_owned() },
+            RequestCommand::CardDeleted { detail: "its card was deleted" },
         ] {
             assert_eq!(at(expiry(), &request, command), nothing());
         }

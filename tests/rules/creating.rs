@@ -46,10 +46,7 @@ fn asking() -> Asking {
 }
 
 fn selector(number: i32) -> SessionSelector {
-    SessionSelector {
-        pid: pid(number),
-        backend_start: None,
-    }
+    SessionSelector { pid: pid(number), backend_start: None }
 }
 
 impl Asking {
@@ -72,18 +69,11 @@ impl Asking {
 }
 
 fn waiting(number: i32, behind: i32) -> Session {
-    Session {
-        blocked_by: vec![behind],
-        ..session(number)
-    }
+    Session { blocked_by: vec![behind], ..session(number) }
 }
 
 fn worker(number: i32, leader: Option<i32>) -> Session {
-    Session {
-        backend_type: BackendType::ParallelWorker,
-        leader_pid: leader.map(pid),
-        ..session(number)
-    }
+    Session { backend_type: BackendType::ParallelWorker, leader_pid: leader.map(pid), ..session(number) }
 }
 
 #[test]
@@ -98,10 +88,7 @@ fn seen_at_is_by_the_servers_clock() {
 #[test]
 fn a_new_request_has_the_requested_details() {
     let mut asking = asking();
-    asking
-        .snapshot
-        .sessions
-        .extend([waiting(1, 4711), waiting(2, 1), waiting(3, 2)]);
+    asking.snapshot.sessions.extend([waiting(1, 4711), waiting(2, 1), waiting(3, 2)]);
     asking.snapshot.sessions.remove(0);
     assert_eq!(asking.result(), Ok(asked(1)));
 }
@@ -152,13 +139,7 @@ fn killgates_own_backend_is_protected() {
     let mut asking = asking();
     asking.snapshot.own_pid = Some(pid(4712));
     asking.wish.sessions = vec![selector(4712)];
-    assert_eq!(
-        asking.refusal(),
-        CreationError::Protected {
-            pid: pid(4712),
-            rule: ProtectionRule::Own
-        }
-    );
+    assert_eq!(asking.refusal(), CreationError::Protected { pid: pid(4712), rule: ProtectionRule::Own });
     assert!(asking.snapshot.contains_pid(pid(4712)) && asking.snapshot.contains_pid(pid(4711)));
     assert!(!asking.snapshot.contains_pid(pid(4713)));
 }
@@ -170,10 +151,7 @@ fn a_request_for_a_parallel_worker_is_about_its_leader() {
     asking.wish.sessions = vec![selector(4712)];
     let asked = asking.result().expect("the leader can be asked for");
     let backend = &asked.backends[0];
-    assert_eq!(
-        (backend.identity.pid, backend.worker),
-        (pid(4711), Some(pid(4712)))
-    );
+    assert_eq!((backend.identity.pid, backend.worker), (pid(4711), Some(pid(4712))));
     assert_eq!(backend.session, session(4711));
 
     for leader in [None, Some(4713)] {
@@ -187,10 +165,7 @@ fn a_request_for_a_parallel_worker_is_about_its_leader() {
 #[test]
 fn a_protected_session_and_its_parallel_worker_are_refused() {
     let mut asking = asking();
-    let superuser = Session {
-        is_superuser: true,
-        ..session(4711)
-    };
+    let superuser = Session { is_superuser: true, ..session(4711) };
     asking.snapshot = snapshot(vec![superuser, worker(4712, Some(4711))]);
     for number in [4711, 4712] {
         asking.wish.sessions = vec![selector(number)];
@@ -202,15 +177,9 @@ fn a_protected_session_and_its_parallel_worker_are_refused() {
 #[test]
 fn a_duplicate_is_refused_with_the_open_request() {
     let mut asking = asking();
-    asking.open = vec![Request {
-        card: Some(MessageId(5)),
-        ..open_request(1)
-    }];
-    let joined = CreationError::Duplicate {
-        request: RequestId(7),
-        channel: ChannelId(100),
-        card: Some(MessageId(5)),
-    };
+    asking.open = vec![Request { card: Some(MessageId(5)), ..open_request(1) }];
+    let joined =
+        CreationError::Duplicate { request: RequestId(7), channel: ChannelId(100), card: Some(MessageId(5)) };
     assert_eq!(asking.refusal(), joined);
     asking.by = UserId(5);
     assert_eq!(asking.refusal(), joined, "whoever asks");
@@ -223,12 +192,7 @@ fn another_backend_server_target_or_action_is_not_a_duplicate() {
         |asked| asked.target = "billing".to_owned(),
         |asked| asked.backends[0].identity.pid = pid(4712),
         |asked| asked.backends[0].identity.backend_start = Timestamp::from_micros(900_000_001),
-        |asked| {
-            asked.server = ServerIdentity {
-                system_identifier: 8,
-                ..asked.server
-            }
-        },
+        |asked| asked.server = ServerIdentity { system_identifier: 8, ..asked.server },
     ];
     for make_different in differently {
         let mut other = open_request(1);
@@ -257,38 +221,16 @@ fn refused_attempts_are_recorded_and_input_errors_are_not() {
     let (limit, pid) = (1, pid(4711));
     for (refusal, recorded) in [
         (CreationError::NotARequester, Some(RefusalReason::NotARequester)),
-        (
-            CreationError::Protected {
-                pid,
-                rule: ProtectionRule::Own,
-            },
-            Some(RefusalReason::Protected),
-        ),
-        (
-            CreationError::OpenLimitPerUserReached { limit },
-            Some(RefusalReason::Limited),
-        ),
-        (
-            CreationError::OpenLimitReached { limit },
-            Some(RefusalReason::Limited),
-        ),
-        (
-            CreationError::SignalLimitReached { limit },
-            Some(RefusalReason::Limited),
-        ),
+        (CreationError::Protected { pid, rule: ProtectionRule::Own }, Some(RefusalReason::Protected)),
+        (CreationError::OpenLimitPerUserReached { limit }, Some(RefusalReason::Limited)),
+        (CreationError::OpenLimitReached { limit }, Some(RefusalReason::Limited)),
+        (CreationError::SignalLimitReached { limit }, Some(RefusalReason::Limited)),
         (CreationError::ReasonMissing, None),
         (CreationError::NoSuchBackend { pid }, None),
         (CreationError::Replaced { pid }, None),
         (CreationError::Repeated { pid }, None),
         (CreationError::LeaderGone { pid, leader: None }, None),
-        (
-            CreationError::Duplicate {
-                request: RequestId(7),
-                channel: ChannelId(100),
-                card: None,
-            },
-            None,
-        ),
+        (CreationError::Duplicate { request: RequestId(7), channel: ChannelId(100), card: None }, None),
     ] {
         assert_eq!(refusal.attempt_reason(), recorded, "{refusal:?}");
     }
@@ -309,31 +251,20 @@ fn a_request_can_be_about_several_sessions_each_of_which_is_given_once() {
     let mut asking = asking();
     asking.wish.sessions = vec![selector(4711), selector(1)];
     let asked = asking.result().expect("both can be asked for");
-    let pids: Vec<_> = asked
-        .backends
-        .iter()
-        .map(|backend| backend.identity.pid)
-        .collect();
+    let pids: Vec<_> = asked.backends.iter().map(|backend| backend.identity.pid).collect();
     assert_eq!(pids, [pid(4711), pid(1)]);
 
     asking.wish.sessions.push(selector(4711));
     assert_eq!(asking.refusal(), CreationError::Repeated { pid: pid(4711) });
 
     asking.wish.sessions = vec![selector(4711), selector(2)];
-    assert_eq!(
-        asking.refusal(),
-        CreationError::NoSuchBackend { pid: pid(2) },
-        "none is left out"
-    );
+    assert_eq!(asking.refusal(), CreationError::NoSuchBackend { pid: pid(2) }, "none is left out");
 }
 
 #[test]
 fn each_session_of_a_request_takes_a_signal_of_the_hourly_budget() {
     let asking = Asking {
-        wish: NewRequest {
-            sessions: vec![selector(4711), selector(1)],
-            ..asking().wish
-        },
+        wish: NewRequest { sessions: vec![selector(4711), selector(1)], ..asking().wish },
         ..asking()
     };
     for (signal_budget, is_enough) in [(1, false), (2, true)] {

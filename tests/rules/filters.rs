@@ -20,18 +20,9 @@ fn passing(sessions: Vec<Session>, filter: &SessionFilter) -> Vec<i32> {
 fn different() -> Vec<Session> {
     vec![
         session(1),
-        Session {
-            database: Some("billing".to_owned()),
-            ..session(2)
-        },
-        Session {
-            application: "psql".to_owned(),
-            ..session(3)
-        },
-        Session {
-            user: None,
-            ..session(4)
-        },
+        Session { database: Some("billing".to_owned()), ..session(2) },
+        Session { application: "psql".to_owned(), ..session(3) },
+        Session { user: None, ..session(4) },
     ]
 }
 
@@ -43,23 +34,10 @@ fn without_a_filter_every_session_matches() {
 
 #[test]
 fn a_part_of_a_name_matches_ignoring_case() {
-    let by_user = SessionFilter {
-        user: Some("PP".to_owned()),
-        ..SessionFilter::default()
-    };
-    let by_database = SessionFilter {
-        database: Some("Bill".to_owned()),
-        ..SessionFilter::default()
-    };
-    let by_application = SessionFilter {
-        application: Some("sql".to_owned()),
-        ..SessionFilter::default()
-    };
-    for (filter, expected) in [
-        (by_user, &[1, 2, 3][..]),
-        (by_database, &[2]),
-        (by_application, &[3]),
-    ] {
+    let by_user = SessionFilter { user: Some("PP".to_owned()), ..SessionFilter::default() };
+    let by_database = SessionFilter { database: Some("Bill".to_owned()), ..SessionFilter::default() };
+    let by_application = SessionFilter { application: Some("sql".to_owned()), ..SessionFilter::default() };
+    for (filter, expected) in [(by_user, &[1, 2, 3][..]), (by_database, &[2]), (by_application, &[3])] {
         assert!(!filter.is_empty());
         assert_eq!(passing(different(), &filter), expected, "{filter:?}");
     }
@@ -68,14 +46,8 @@ fn a_part_of_a_name_matches_ignoring_case() {
 #[test]
 fn an_exact_name_matches_no_other_name() {
     let mut sessions = different();
-    sessions.push(Session {
-        database: Some("shop_archive".to_owned()),
-        ..session(5)
-    });
-    let filter = SessionFilter {
-        database: Some("shop".to_owned()),
-        ..SessionFilter::default()
-    };
+    sessions.push(Session { database: Some("shop_archive".to_owned()), ..session(5) });
+    let filter = SessionFilter { database: Some("shop".to_owned()), ..SessionFilter::default() };
     assert_eq!(passing(sessions, &filter), [1, 3, 4]);
 }
 
@@ -123,10 +95,7 @@ fn the_age_is_that_of_the_transaction_the_query_or_the_state() {
         began(5, None, None, Some(9)),
         began(6, None, None, None),
     ];
-    let filter = SessionFilter {
-        min_age: Some(Duration::from_secs(10)),
-        ..SessionFilter::default()
-    };
+    let filter = SessionFilter { min_age: Some(Duration::from_secs(10)), ..SessionFilter::default() };
     assert_eq!(passing(sessions, &filter), [1, 2, 3]);
 }
 

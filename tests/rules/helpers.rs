@@ -51,34 +51,15 @@ pub(crate) fn at(now: Timestamp, request: &Request, command: RequestCommand<'_>)
 
 /// A target with signals left, and no unread reactions.
 pub(crate) fn context(now: Timestamp, access: &Access) -> DecisionContext<'_> {
-    DecisionContext {
-        now,
-        access,
-        signal_budget: 30,
-        has_unread_reactions: false,
-    }
+    DecisionContext { now, access, signal_budget: 30, has_unread_reactions: false }
 }
 
 pub(crate) fn approve(request: &Request, by: UserId) -> Decision {
-    at(
-        SOON,
-        request,
-        RequestCommand::Approve {
-            by: &person(by),
-            source: ReactionSource::Live,
-        },
-    )
+    at(SOON, request, RequestCommand::Approve { by: &person(by), source: ReactionSource::Live })
 }
 
 pub(crate) fn deny(request: &Request, by: UserId) -> Decision {
-    at(
-        SOON,
-        request,
-        RequestCommand::Deny {
-            by: &person(by),
-            source: ReactionSource::Live,
-        },
-    )
+    at(SOON, request, RequestCommand::Deny { by: &person(by), source: ReactionSource::Live })
 }
 
 pub(crate) fn approved(by: UserId) -> RequestEvent {
@@ -86,9 +67,7 @@ pub(crate) fn approved(by: UserId) -> RequestEvent {
 }
 
 pub(crate) fn executing(approvers: &[UserId]) -> RequestEvent {
-    RequestEvent::Executing {
-        approvers: approvers.to_vec(),
-    }
+    RequestEvent::Executing { approvers: approvers.to_vec() }
 }
 
 /// Terminated: the session was seen to end after the signal.
@@ -188,11 +167,7 @@ pub(crate) fn ago(seconds: u64) -> Timestamp {
 
 /// A session that has been idle in transaction for this long.
 pub(crate) fn resting(number: i32, seconds: u64) -> Session {
-    Session {
-        state: SessionState::IdleInTransaction,
-        xact_start: Some(ago(seconds)),
-        ..session(number)
-    }
+    Session { state: SessionState::IdleInTransaction, xact_start: Some(ago(seconds)), ..session(number) }
 }
 
 /// A session that has waited for others for this long.

@@ -14,9 +14,7 @@ fn removed(actor: UserId) -> RequestEvent {
 
 #[track_caller]
 fn impossible(request: Request, event: &RequestEvent, because: &str) {
-    let impossible = request
-        .evolve(event, SOON)
-        .expect_err("nothing of the kind can follow");
+    let impossible = request.evolve(event, SOON).expect_err("nothing of the kind can follow");
     assert_eq!((impossible.request, impossible.reason), (RequestId(7), because));
 }
 
@@ -32,31 +30,16 @@ fn a_request_starts_open_with_requested_and_no_other_event() {
 
     let began = Request::start(RequestId(7), HASH, &approved(APPROVER));
     let reason = "its first record is not `requested`";
-    assert_eq!(
-        began,
-        Err(InvalidTransition {
-            request: RequestId(7),
-            reason
-        })
-    );
+    assert_eq!(began, Err(InvalidTransition { request: RequestId(7), reason }));
 }
 
 #[test]
 fn the_state_keeps_card_approvers_and_notified_people() {
     let message = MessageId(5);
-    let refused = RequestEvent::AttemptRefused {
-        actor: STRANGER,
-        why: RefusalReason::NotAnApprover,
-    };
+    let refused = RequestEvent::AttemptRefused { actor: STRANGER, why: RefusalReason::NotAnApprover };
     let request = request_after(
         3,
-        &[
-            RequestEvent::Posted { message },
-            approved(APPROVER),
-            approved(SECOND),
-            refused,
-            removed(APPROVER),
-        ],
+        &[RequestEvent::Posted { message }, approved(APPROVER), approved(SECOND), refused, removed(APPROVER)],
     );
     assert_eq!(request.card, Some(message));
     assert_eq!(request.approvals, [SECOND].into());
@@ -70,26 +53,15 @@ fn the_state_keeps_approvers_and_the_resolution() {
     assert_eq!((open.approvers(), open.resolution()), (&[][..], None));
 
     let executing = being_executed();
-    assert_eq!(
-        (executing.approvers(), executing.resolution()),
-        (&[APPROVER][..], None)
-    );
+    assert_eq!((executing.approvers(), executing.resolution()), (&[APPROVER][..], None));
     assert!(!executing.is_open());
 
-    let over = executing
-        .evolve(&RequestEvent::Finished(terminated()), expiry())
-        .expect("an execution ends");
-    assert_eq!(
-        (over.approvers(), over.resolution()),
-        (&[APPROVER][..], Some(&terminated()))
-    );
+    let over = executing.evolve(&RequestEvent::Finished(terminated()), expiry()).expect("an execution ends");
+    assert_eq!((over.approvers(), over.resolution()), (&[APPROVER][..], Some(&terminated())));
     assert!(matches!(over.state, RequestState::Ended { at, .. } if at == expiry()));
     assert!(!over.is_open());
 
-    assert_eq!(
-        (ended().approvers(), ended().resolution()),
-        (&[][..], Some(&denied()))
-    );
+    assert_eq!((ended().approvers(), ended().resolution()), (&[][..], Some(&denied())));
 }
 
 #[test]
@@ -104,11 +76,7 @@ fn duplicate_and_self_approvals_are_invalid() {
         &approved(APPROVER),
         "the same person approved twice",
     );
-    impossible(
-        open_request(1),
-        &removed(APPROVER),
-        "an approval was removed that was not there",
-    );
+    impossible(open_request(1), &removed(APPROVER), "an approval was removed that was not there");
 }
 
 #[test]
@@ -158,47 +126,27 @@ fn an_execution_resolves_each_session_of_the_request_and_has_the_outcome_that_fo
         change(&mut resolution);
         RequestEvent::Finished(resolution)
     };
-    impossible(
-        being_executed(),
-        &end(|end| end.backends[0].pid = pid(4712)),
-        unfit,
-    );
+    impossible(being_executed(), &end(|end| end.backends[0].pid = pid(4712)), unfit);
     impossible(being_executed(), &end(|end| end.outcome = Outcome::Gone), unfit);
-    impossible(
-        being_executed(),
-        &end(|end| end.backends.push(end.backends[0].clone())),
-        unfit,
-    );
+    impossible(being_executed(), &end(|end| end.backends.push(end.backends[0].clone())), unfit);
 }
 
 #[test]
 fn a_request_is_about_at_least_one_session() {
     let mut about_nothing = asked(1);
     about_nothing.backends.clear();
-    let started = Request::start(
-        RequestId(7),
-        HASH,
-        &RequestEvent::Requested(Box::new(about_nothing)),
-    );
-    assert_eq!(
-        started.map_err(|invalid| invalid.reason),
-        Err("it is about no session")
-    );
+    let started = Request::start(RequestId(7), HASH, &RequestEvent::Requested(Box::new(about_nothing)));
+    assert_eq!(started.map_err(|invalid| invalid.reason), Err("it is about no session"));
 }
 
 #[test]
 fn the_outcome_of_several_sessions_is_mixed_unless_they_share_one() {
     let resolution = |outcomes: &[Outcome]| {
-        let backends = outcomes
-            .iter()
-            .map(|outcome| executed(*outcome).backends[0].clone());
+        let backends = outcomes.iter().map(|outcome| executed(*outcome).backends[0].clone());
         Resolution::of_execution(backends.collect(), None)
     };
     let same = resolution(&[Outcome::Terminated, Outcome::Terminated]);
-    assert_eq!(
-        (same.outcome, same.detail.as_str()),
-        (Outcome::Terminated, "2 terminated")
-    );
+    assert_eq!((same.outcome, same.detail.as_str()), (Outcome::Terminated, "2 terminated"));
     let mixed = resolution(&[Outcome::Terminated, Outcome::Gone, Outcome::Terminated]);
     assert_eq!(mixed.outcome, Outcome::Mixed);
     assert_eq!(mixed.detail, "2 terminated, 1 already gone");
@@ -219,10 +167,7 @@ fn a_decided_request_stays_decided() {
 #[test]
 fn cards_and_attempts_are_recorded_after_the_decision_too() {
     let message = MessageId(5);
-    let refused = RequestEvent::AttemptRefused {
-        actor: STRANGER,
-        why: RefusalReason::Closed,
-    };
+    let refused = RequestEvent::AttemptRefused { actor: STRANGER, why: RefusalReason::Closed };
     for decided in [being_executed(), ended()] {
         let after = decided
             .clone()
@@ -244,10 +189,8 @@ fn replay_stops_at_an_invalid_event() {
             at: SOON,
             event: event.clone(),
         };
-        let records: Vec<_> = events
-            .iter()
-            .map(|event| Recorded::acknowledge(1, HASH.to_owned(), entry(event)))
-            .collect();
+        let records: Vec<_> =
+            events.iter().map(|event| Recorded::acknowledge(1, HASH.to_owned(), entry(event))).collect();
         fold(&records).remove(&RequestId(7))
     };
     assert_eq!(replay(&[]), None);
@@ -256,10 +199,7 @@ fn replay_stops_at_an_invalid_event() {
     let impossible = replay(&[story[0].clone(), story[2].clone(), story[1].clone()])
         .expect("a history")
         .expect_err("nobody approved");
-    assert_eq!(
-        impossible.to_string(),
-        "request 7: it was executed without enough approvals"
-    );
+    assert_eq!(impossible.to_string(), "request 7: it was executed without enough approvals");
 }
 
 #[test]

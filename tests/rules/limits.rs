@@ -22,18 +22,11 @@ fn open_by(requester: UserId, number: i32) -> Request {
 fn asked_with(open: &[Request], signal_left: bool) -> Result<RequestDetails, CreationError> {
     let wish = NewRequest {
         action: Action::Terminate,
-        sessions: vec![SessionSelector {
-            pid: pid(4711),
-            backend_start: None,
-        }],
+        sessions: vec![SessionSelector { pid: pid(4711), backend_start: None }],
         reason: None,
         channel: ChannelId(100),
     };
-    let limits = RequestLimits {
-        open_requests_per_user: 2,
-        open_requests: 3,
-        ..limits()
-    };
+    let limits = RequestLimits { open_requests_per_user: 2, open_requests: 3, ..limits() };
     let given = CreationContext {
         now: ASKED_AT,
         target: "orders",
@@ -50,10 +43,7 @@ fn open_requests_of_one_person_are_limited() {
     let mut open = vec![open_by(REQUESTER, 1)];
     assert!(asked_with(&open, true).is_ok());
     open.push(open_by(REQUESTER, 2));
-    assert_eq!(
-        asked_with(&open, true).err(),
-        Some(CreationError::OpenLimitPerUserReached { limit: 2 })
-    );
+    assert_eq!(asked_with(&open, true).err(), Some(CreationError::OpenLimitPerUserReached { limit: 2 }));
 }
 
 #[test]
@@ -61,29 +51,16 @@ fn open_requests_in_total_are_limited() {
     let mut open = vec![open_by(UserId(5), 1), open_by(UserId(5), 2)];
     assert!(asked_with(&open, true).is_ok(), "none of them is this person's");
     open.push(open_by(UserId(8), 3));
-    assert_eq!(
-        asked_with(&open, true).err(),
-        Some(CreationError::OpenLimitReached { limit: 3 })
-    );
+    assert_eq!(asked_with(&open, true).err(), Some(CreationError::OpenLimitReached { limit: 3 }));
 }
 
 #[test]
 fn a_request_is_refused_when_no_signals_are_left() {
-    assert_eq!(
-        asked_with(&[], false).err(),
-        Some(CreationError::SignalLimitReached { limit: 30 })
-    );
+    assert_eq!(asked_with(&[], false).err(), Some(CreationError::SignalLimitReached { limit: 30 }));
 }
 
 #[test]
 fn a_duplicate_links_to_the_open_request_even_at_the_limit() {
-    let open = [
-        open_by(REQUESTER, 4711),
-        open_by(REQUESTER, 1),
-        open_by(UserId(5), 2),
-    ];
-    assert!(matches!(
-        asked_with(&open, false),
-        Err(CreationError::Duplicate { .. })
-    ));
+    let open = [open_by(REQUESTER, 4711), open_by(REQUESTER, 1), open_by(UserId(5), 2)];
+    assert!(matches!(asked_with(&open, false), Err(CreationError::Duplicate { .. })));
 }

@@ -70,11 +70,7 @@ fn states() {
         (SessionState::Active, "active", true),
         (SessionState::Idle, "idle", false),
         (SessionState::IdleInTransaction, "idle in transaction", false),
-        (
-            SessionState::IdleInTransactionAborted,
-            "idle in transaction (aborted)",
-            false,
-        ),
+        (SessionState::IdleInTransactionAborted, "idle in transaction (aborted)", false),
         (SessionState::FastpathFunctionCall, "fastpath function call", true),
         (SessionState::Disabled, "disabled", false),
         (SessionState::Unknown, "unknown", false),
@@ -107,10 +103,7 @@ fn backend_types() {
 
 #[test]
 fn wait_events() {
-    let wait = WaitEvent {
-        kind: "Lock".to_owned(),
-        event: "transactionid".to_owned(),
-    };
+    let wait = WaitEvent { kind: "Lock".to_owned(), event: "transactionid".to_owned() };
     assert_eq!(wait.to_string(), "Lock: transactionid");
 }
 

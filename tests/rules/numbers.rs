@@ -9,16 +9,9 @@ use killgate::domain::timestamp::Timestamp;
 #[test]
 fn a_pid_is_a_positive_32_bit_integer() {
     assert_eq!(Pid::new(1).map(Pid::number), Some(1));
-    assert_eq!(
-        Pid::new(0),
-        None,
-        "`kill(2)` takes it for a whole group of processes"
-    );
+    assert_eq!(Pid::new(0), None, "`kill(2)` takes it for a whole group of processes");
     assert_eq!(Pid::new(-1), None, "`kill(2)` takes it for every process");
-    assert_eq!(
-        Pid::try_from(4_711_i64),
-        Ok(Pid::new(4_711).expect("a pid is positive"))
-    );
+    assert_eq!(Pid::try_from(4_711_i64), Ok(Pid::new(4_711).expect("a pid is positive")));
     assert_eq!(Pid::try_from(2_147_483_648_i64), Err(InvalidPid(2_147_483_648)));
 }
 
@@ -58,8 +51,5 @@ fn timestamps_saturate() {
     assert_eq!(first.minus(second), first);
     assert_eq!(last.duration_since(first), Duration::from_micros(i64::MAX as u64));
     assert_eq!(Timestamp::from_micros(0).plus(Duration::MAX), last);
-    assert_eq!(
-        Timestamp::from_micros(0).minus(Duration::MAX),
-        Timestamp::from_micros(-i64::MAX)
-    );
+    assert_eq!(Timestamp::from_micros(0).minus(Duration::MAX), Timestamp::from_micros(-i64::MAX));
 }

@@ -7,10 +7,7 @@ use regex::Regex;
 use crate::fixtures::session;
 
 fn patterns(patterns: &[&str]) -> Vec<Regex> {
-    patterns
-        .iter()
-        .map(|pattern| Regex::new(pattern).expect("a regular expression"))
-        .collect()
+    patterns.iter().map(|pattern| Regex::new(pattern).expect("a regular expression")).collect()
 }
 
 fn configured() -> ProtectionRules {
@@ -22,10 +19,7 @@ fn configured() -> ProtectionRules {
 }
 
 fn of_kind(kind: BackendType) -> Session {
-    Session {
-        backend_type: kind,
-        ..session(1)
-    }
+    Session { backend_type: kind, ..session(1) }
 }
 
 fn by_pattern(field: &'static str, pattern: &str) -> ProtectionRule {
@@ -41,34 +35,13 @@ fn a_client_session_is_not_protected_by_default() {
 
 #[test]
 fn some_sessions_are_always_protected() {
-    let own = Session {
-        is_own: true,
-        ..session(1)
-    };
-    let of_a_superuser = Session {
-        is_superuser: true,
-        ..session(1)
-    };
-    let of_somebody_unknown = Session {
-        user: None,
-        ..session(1)
-    };
+    let own = Session { is_own: true, ..session(1) };
+    let of_a_superuser = Session { is_superuser: true, ..session(1) };
+    let of_somebody_unknown = Session { user: None, ..session(1) };
     for (session, rule, told) in [
-        (
-            own,
-            ProtectionRule::Own,
-            "it is one of killgate's own connections",
-        ),
-        (
-            of_a_superuser,
-            ProtectionRule::Superuser,
-            "it belongs to a superuser",
-        ),
-        (
-            of_somebody_unknown,
-            ProtectionRule::UserUnknown,
-            "PostgreSQL does not say whose session it is",
-        ),
+        (own, ProtectionRule::Own, "it is one of killgate's own connections"),
+        (of_a_superuser, ProtectionRule::Superuser, "it belongs to a superuser"),
+        (of_somebody_unknown, ProtectionRule::UserUnknown, "PostgreSQL does not say whose session it is"),
         (
             of_kind(BackendType::WalSender),
             ProtectionRule::Replication,
@@ -76,9 +49,7 @@ fn some_sessions_are_always_protected() {
         ),
         (
             of_kind(BackendType::Other("autovacuum worker".to_owned())),
-            ProtectionRule::NotAClient {
-                kind: "autovacuum worker".to_owned(),
-            },
+            ProtectionRule::NotAClient { kind: "autovacuum worker".to_owned() },
             "it is not a client's session (autovacuum worker)",
         ),
     ] {
@@ -87,33 +58,19 @@ fn some_sessions_are_always_protected() {
     }
     assert_eq!(
         ProtectionRules::default().matching_rule(&of_kind(BackendType::ParallelWorker)),
-        Some(ProtectionRule::NotAClient {
-            kind: "parallel worker".to_owned()
-        }),
+        Some(ProtectionRule::NotAClient { kind: "parallel worker".to_owned() }),
         "its leader may be signalled, it itself may not"
     );
 }
 
 #[test]
 fn a_pattern_protects_what_it_matches_and_is_named() {
-    let user = Session {
-        user: Some("payments_batch".to_owned()),
-        ..session(1)
-    };
-    let application = Session {
-        application: "pg_dump".to_owned(),
-        ..session(1)
-    };
-    let database = Session {
-        database: Some("ledger".to_owned()),
-        ..session(1)
-    };
+    let user = Session { user: Some("payments_batch".to_owned()), ..session(1) };
+    let application = Session { application: "pg_dump".to_owned(), ..session(1) };
+    let database = Session { database: Some("ledger".to_owned()), ..session(1) };
     let rule_for = |session| configured().matching_rule(session);
     assert_eq!(rule_for(&user), Some(by_pattern("users", "^payments_")));
-    assert_eq!(
-        rule_for(&application),
-        Some(by_pattern("applications", "^pg_(dump|basebackup)"))
-    );
+    assert_eq!(rule_for(&application), Some(by_pattern("applications", "^pg_(dump|basebackup)")));
     assert_eq!(rule_for(&database), Some(by_pattern("databases", "^ledger$")));
     assert_eq!(
         rule_for(&user).expect("it is protected").to_string(),
@@ -123,28 +80,15 @@ fn a_pattern_protects_what_it_matches_and_is_named() {
 
 #[test]
 fn fixed_rules_are_named_before_configured_ones() {
-    let session = Session {
-        user: Some("payments_batch".to_owned()),
-        is_superuser: true,
-        ..session(1)
-    };
-    assert_eq!(
-        configured().matching_rule(&session),
-        Some(ProtectionRule::Superuser)
-    );
+    let session = Session { user: Some("payments_batch".to_owned()), is_superuser: true, ..session(1) };
+    assert_eq!(configured().matching_rule(&session), Some(ProtectionRule::Superuser));
 }
 
 #[test]
 fn a_session_without_a_database_matches_only_an_empty_pattern() {
-    let nowhere = Session {
-        database: None,
-        ..session(1)
-    };
+    let nowhere = Session { database: None, ..session(1) };
     assert_eq!(configured().matching_rule(&nowhere), None);
-    let none = ProtectionRules {
-        databases: patterns(&["^$"]),
-        ..ProtectionRules::default()
-    };
+    let none = ProtectionRules { databases: patterns(&["^$"]), ..ProtectionRules::default() };
     assert_eq!(none.matching_rule(&nowhere), Some(by_pattern("databases", "^$")));
     assert_eq!(none.matching_rule(&session(1)), None);
 }

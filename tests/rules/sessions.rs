@@ -13,10 +13,7 @@ use crate::helpers::{pid, snapshot};
 const NOW: Timestamp = Timestamp::from_micros(1_000_000_000);
 
 fn in_state(state: SessionState) -> Session {
-    Session {
-        state,
-        ..session(4711)
-    }
+    Session { state, ..session(4711) }
 }
 
 fn sight(session: Session) -> Observation {
@@ -25,10 +22,7 @@ fn sight(session: Session) -> Observation {
 
 #[test]
 fn ages_count_from_the_start() {
-    let session = Session {
-        state_change: Some(Timestamp::from_micros(990_000_000)),
-        ..session(4711)
-    };
+    let session = Session { state_change: Some(Timestamp::from_micros(990_000_000)), ..session(4711) };
     assert_eq!(session.transaction_age(NOW), Some(Duration::from_secs(50)));
     assert_eq!(session.query_age(NOW), Some(Duration::from_secs(40)));
     assert_eq!(session.state_age(NOW), Some(Duration::from_secs(10)));
@@ -38,12 +32,7 @@ fn ages_count_from_the_start() {
 fn without_a_start_there_is_no_age() {
     let resting = in_state(SessionState::IdleInTransaction);
     assert_eq!(resting.query_age(NOW), None, "its last query is over");
-    let idle = Session {
-        xact_start: None,
-        query_start: None,
-        state_change: None,
-        ..session(4711)
-    };
+    let idle = Session { xact_start: None, query_start: None, state_change: None, ..session(4711) };
     assert_eq!(idle.transaction_age(NOW), None);
     assert_eq!(idle.query_age(NOW), None);
     assert_eq!(idle.state_age(NOW), None);
@@ -52,10 +41,7 @@ fn without_a_start_there_is_no_age() {
 #[test]
 fn a_cancel_helps_only_a_running_query_that_can_notice_it() {
     let waiting_for = |event: &str| Session {
-        wait: Some(WaitEvent {
-            kind: "Client".to_owned(),
-            event: event.to_owned(),
-        }),
+        wait: Some(WaitEvent { kind: "Client".to_owned(), event: event.to_owned() }),
         ..session(4711)
     };
     for (session, futility) in [
@@ -64,24 +50,12 @@ fn a_cancel_helps_only_a_running_query_that_can_notice_it() {
         (in_state(SessionState::Disabled), None),
         (in_state(SessionState::Unknown), None),
         (in_state(SessionState::Idle), Some(CancelObstacle::Idle)),
-        (
-            in_state(SessionState::IdleInTransaction),
-            Some(CancelObstacle::IdleInTransaction),
-        ),
-        (
-            in_state(SessionState::IdleInTransactionAborted),
-            Some(CancelObstacle::IdleInTransaction),
-        ),
+        (in_state(SessionState::IdleInTransaction), Some(CancelObstacle::IdleInTransaction)),
+        (in_state(SessionState::IdleInTransactionAborted), Some(CancelObstacle::IdleInTransaction)),
         (waiting_for("ClientWrite"), Some(CancelObstacle::ClientWrite)),
         (waiting_for("ClientRead"), None),
     ] {
-        assert_eq!(
-            session.cancel_obstacle(),
-            futility,
-            "{} {:?}",
-            session.state,
-            session.wait
-        );
+        assert_eq!(session.cancel_obstacle(), futility, "{} {:?}", session.state, session.wait);
     }
 }
 
@@ -96,10 +70,7 @@ fn a_snapshot_finds_a_session_by_its_pid() {
 fn passing_time_is_not_a_change() {
     let later = Session {
         state_change: Some(NOW),
-        wait: Some(WaitEvent {
-            kind: "IO".to_owned(),
-            event: "DataFileRead".to_owned(),
-        }),
+        wait: Some(WaitEvent { kind: "IO".to_owned(), event: "DataFileRead".to_owned() }),
         ..session(4711)
     };
     assert_eq!(material_changes(&sight(session(4711)), &sight(later)), []);
@@ -119,12 +90,8 @@ fn material_changes_are_reported_with_the_previous_value() {
     assert_eq!(
         material_changes(&sight(session(4711)), &after),
         [
-            SessionChange::Query {
-                before: session(4711).query
-            },
-            SessionChange::State {
-                before: SessionState::Active
-            },
+            SessionChange::Query { before: session(4711).query },
+            SessionChange::State { before: SessionState::Active },
             SessionChange::Waiters { before: 3 },
         ]
     );

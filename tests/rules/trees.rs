@@ -24,10 +24,7 @@ fn all(snapshot: &Snapshot) -> Vec<BlockingTree<'_>> {
 
 /// Each branch: its pid, its depth, and how many sessions wait for it.
 fn branches(tree: &BlockingTree<'_>) -> Vec<(i32, usize, usize)> {
-    tree.branches
-        .iter()
-        .map(|branch| (branch.session.pid.number(), branch.depth, branch.waiters))
-        .collect()
+    tree.branches.iter().map(|branch| (branch.session.pid.number(), branch.depth, branch.waiters)).collect()
 }
 
 #[test]
@@ -40,28 +37,19 @@ fn a_tree_shows_who_waits_for_whom_and_how_long() {
         session(5),
     ]);
     let (trees, left_out) = trees(&snapshot, &SessionFilter::default());
-    let [tree] = trees.as_slice() else {
-        panic!("one tree")
-    };
+    let [tree] = trees.as_slice() else { panic!("one tree") };
     assert_eq!(tree.root, TreeRoot::Session(&snapshot.sessions[0]));
     assert_eq!((tree.waiters, tree.direct_waiters), (3, 2));
     assert_eq!(tree.longest_wait, Some(Duration::from_secs(40)));
     assert_eq!(branches(tree), [(2, 1, 1), (3, 2, 0), (4, 1, 0)]);
-    let expected = HiddenCounts {
-        other: 1,
-        ..HiddenCounts::default()
-    };
+    let expected = HiddenCounts { other: 1, ..HiddenCounts::default() };
     assert_eq!(left_out, expected);
 }
 
 #[test]
 fn branches_are_ordered_by_waiters_age_and_pid() {
-    let snapshot = snapshot(vec![
-        resting(1, 60),
-        waiting(5, &[1], 9),
-        waiting(4, &[1], 9),
-        waiting(3, &[1], 10),
-    ]);
+    let snapshot =
+        snapshot(vec![resting(1, 60), waiting(5, &[1], 9), waiting(4, &[1], 9), waiting(3, &[1], 10)]);
     assert_eq!(branches(&all(&snapshot)[0]), [(3, 1, 0), (4, 1, 0), (5, 1, 0)]);
 
     let snapshot = crate::helpers::snapshot(vec![
@@ -90,17 +78,7 @@ fn at_most_three_siblings_and_six_branches_are_shown() {
     let deep = snapshot(sessions);
     let tree = &all(&deep)[0];
     assert_eq!((tree.waiters, tree.direct_waiters), (13, 5));
-    assert_eq!(
-        branches(tree),
-        [
-            (10, 1, 5),
-            (20, 2, 0),
-            (21, 2, 0),
-            (22, 2, 0),
-            (11, 1, 3),
-            (30, 2, 0)
-        ]
-    );
+    assert_eq!(branches(tree), [(10, 1, 5), (20, 2, 0), (21, 2, 0), (22, 2, 0), (11, 1, 3), (30, 2, 0)]);
 }
 
 #[test]
@@ -113,11 +91,7 @@ fn a_session_that_waits_for_several_is_shown_under_the_nearest() {
 
 #[test]
 fn a_root_can_be_a_prepared_transaction_or_a_hidden_session() {
-    let snapshot = snapshot(vec![
-        waiting(2, &[0], 9),
-        waiting(3, &[0], 9),
-        waiting(4, &[99], 9),
-    ]);
+    let snapshot = snapshot(vec![waiting(2, &[0], 9), waiting(3, &[0], 9), waiting(4, &[99], 9)]);
     let roots: Vec<_> = all(&snapshot).iter().map(|tree| tree.root).collect();
     assert_eq!(roots, [TreeRoot::Prepared, TreeRoot::Unseen(99)]);
 }
@@ -145,11 +119,7 @@ fn trees_are_ordered_by_waiters_and_longest_wait() {
 
 #[test]
 fn a_deadlock_is_one_tree_with_the_most_blocking_session_as_root() {
-    let snapshot = snapshot(vec![
-        waiting(1, &[2], 9),
-        waiting(2, &[1], 9),
-        waiting(3, &[2], 9),
-    ]);
+    let snapshot = snapshot(vec![waiting(1, &[2], 9), waiting(2, &[1], 9), waiting(3, &[2], 9)]);
     let trees = all(&snapshot);
     assert_eq!(trees.len(), 1);
     assert_eq!(trees[0].root, TreeRoot::Session(&snapshot.sessions[1]));
@@ -166,10 +136,7 @@ fn a_deadlock_behind_another_blocker_is_not_a_separate_tree() {
 
 #[test]
 fn a_filter_keeps_whole_trees_and_counts_the_hidden_sessions() {
-    let of_billing = |session| Session {
-        user: Some("billing".to_owned()),
-        ..session
-    };
+    let of_billing = |session| Session { user: Some("billing".to_owned()), ..session };
     let snapshot = snapshot(vec![
         resting(1, 60),
         of_billing(waiting(2, &[1], 9)),
@@ -177,10 +144,7 @@ fn a_filter_keeps_whole_trees_and_counts_the_hidden_sessions() {
         waiting(4, &[3], 9),
         waiting(5, &[3], 9),
     ]);
-    let filter = SessionFilter {
-        user: Some("billing".to_owned()),
-        ..SessionFilter::default()
-    };
+    let filter = SessionFilter { user: Some("billing".to_owned()), ..SessionFilter::default() };
     let (trees, left_out) = trees(&snapshot, &filter);
     assert_eq!(trees.len(), 1);
     assert_eq!(trees[0].root, TreeRoot::Session(&snapshot.sessions[0]));

@@ -23,18 +23,11 @@ fn pids(rows: &[SessionRow<'_>]) -> Vec<i32> {
 }
 
 fn idle(number: i32) -> Session {
-    Session {
-        state: SessionState::Idle,
-        xact_start: None,
-        ..session(number)
-    }
+    Session { state: SessionState::Idle, xact_start: None, ..session(number) }
 }
 
 fn of_kind(kind: BackendType, number: i32) -> Session {
-    Session {
-        backend_type: kind,
-        ..session(number)
-    }
+    Session { backend_type: kind, ..session(number) }
 }
 
 fn other(number: i32) -> Session {
@@ -46,10 +39,7 @@ fn only_client_sessions_are_selectable_and_not_killgates_own() {
     let snapshot = snapshot(vec![
         session(1),
         idle(2),
-        Session {
-            is_own: true,
-            ..session(3)
-        },
+        Session { is_own: true, ..session(3) },
         of_kind(BackendType::WalSender, 4),
         of_kind(BackendType::ParallelWorker, 5),
         other(6),
@@ -107,12 +97,7 @@ fn equal_sessions_are_ordered_by_waiters_age_and_pid() {
 
 #[test]
 fn indirect_waiters_are_counted_only_at_root_blockers() {
-    let sessions = vec![
-        session(1),
-        waiting(2, &[1], 9),
-        waiting(3, &[2], 9),
-        waiting(4, &[3], 9),
-    ];
+    let sessions = vec![session(1), waiting(2, &[1], 9), waiting(3, &[2], 9), waiting(4, &[3], 9)];
     rows(sessions, SessionView::Busy, |rows, _| {
         let counts: Vec<_> = rows.iter().map(|row| (row.waiters, row.direct_waiters)).collect();
         assert_eq!(pids(rows), [1, 2, 3, 4]);
@@ -139,41 +124,25 @@ fn parallel_workers_are_grouped_under_their_leader_except_in_all() {
 
 #[test]
 fn server_processes_are_shown_when_busy_or_blocked() {
-    let resting = |session| Session {
-        state: SessionState::Unknown,
-        ..session
-    };
+    let resting = |session| Session { state: SessionState::Unknown, ..session };
     let sessions = vec![
         other(1),
         resting(other(2)),
-        Session {
-            blocked_by: vec![1],
-            ..resting(other(3))
-        },
+        Session { blocked_by: vec![1], ..resting(other(3)) },
         of_kind(BackendType::WalSender, 4),
-        Session {
-            is_own: true,
-            ..session(5)
-        },
+        Session { is_own: true, ..session(5) },
         idle(6),
     ];
     rows(sessions, SessionView::Busy, |rows, left_out| {
         assert_eq!(pids(rows), [1, 3]);
-        let expected = HiddenCounts {
-            idle: 1,
-            background: 3,
-            ..HiddenCounts::default()
-        };
+        let expected = HiddenCounts { idle: 1, background: 3, ..HiddenCounts::default() };
         assert_eq!(left_out, expected);
     });
 }
 
 #[test]
 fn a_failed_transaction_is_open_too() {
-    let failed = Session {
-        state: SessionState::IdleInTransactionAborted,
-        ..session(1)
-    };
+    let failed = Session { state: SessionState::IdleInTransactionAborted, ..session(1) };
     rows(
         vec![failed, resting(2, 60), idle(3), session(4)],
         SessionView::IdleInTransaction,

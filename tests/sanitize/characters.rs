@@ -28,10 +28,8 @@ fn invisible_characters_are_removed() {
 
 #[test]
 fn visible_characters_of_all_scripts_are_kept() {
-    let removed = Regex::new(&format!(
-        r"[{INVISIBLE}\p{{Z}}\p{{Cn}}\u{{fffc}}\u{{16fe4}}\u{{1d159}}]"
-    ))
-    .unwrap();
+    let removed =
+        Regex::new(&format!(r"[{INVISIBLE}\p{{Z}}\p{{Cn}}\u{{fffc}}\u{{16fe4}}\u{{1d159}}]")).unwrap();
     for characters in all_characters() {
         let visible = removed.replace_all(&characters, "");
         assert_eq!(plain(&visible, usize::MAX).as_str(), visible);

@@ -32,10 +32,7 @@ fn hostile() -> impl Strategy<Value = String> {
 /// Checks what holds for every function.
 fn check(sanitized: &SanitizedText, limit: usize) -> Result<(), TestCaseError> {
     let text = sanitized.as_str();
-    prop_assert!(
-        text.encode_utf16().count() <= limit && text.chars().count() <= limit,
-        "too long: {text:?}"
-    );
+    prop_assert!(text.encode_utf16().count() <= limit && text.chars().count() <= limit, "too long: {text:?}");
     let line_breaks_aside = text.replace('\n', "");
     prop_assert_eq!(INVISIBLE_CHARACTERS.find(&line_breaks_aside), None);
     prop_assert_eq!(discord::mention(text), None);

@@ -9,26 +9,10 @@ use crate::scene::Scene;
 async fn sessions_are_offered_the_worst_first_and_match_any_of_their_names() {
     let cluster = Cluster::start().await.unwrap();
     let scene = Scene::of(&cluster).await;
-    cluster
-        .sql("create table orders (id int); grant all on orders to public")
-        .await
-        .unwrap();
-    let idle = cluster
-        .victim("batch")
-        .application("nightly")
-        .idle()
-        .await
-        .unwrap();
-    let blocker = cluster
-        .victim("app")
-        .idle_in_transaction("lock table orders")
-        .await
-        .unwrap();
-    let waiter = cluster
-        .victim("app")
-        .waiting("select * from orders")
-        .await
-        .unwrap();
+    cluster.sql("create table orders (id int); grant all on orders to public").await.unwrap();
+    let idle = cluster.victim("batch").application("nightly").idle().await.unwrap();
+    let blocker = cluster.victim("app").idle_in_transaction("lock table orders").await.unwrap();
+    let waiter = cluster.victim("app").waiting("select * from orders").await.unwrap();
     let ana = scene.person("ana").in_channel(&scene.incident());
     let offered = async |typed: &str| -> Vec<String> {
         let choices = ana.completes("/terminate", "pid", typed).await;
@@ -41,14 +25,9 @@ async fn sessions_are_offered_the_worst_first_and_match_any_of_their_names() {
     assert_eq!(offered("nightly").await, [idle.pid().to_string()]);
     assert_eq!(offered("BATCH").await, [idle.pid().to_string()]);
     assert_eq!(offered("from orders").await, [waiter.pid().to_string()]);
-    let named = ana
-        .completes("/terminate", "pid", &blocker.pid().to_string())
-        .await;
+    let named = ana.completes("/terminate", "pid", &blocker.pid().to_string()).await;
     let (name, _) = &named[0];
-    assert!(
-        name.contains("app · idle in tx") && name.contains("blocks 1"),
-        "{name}"
-    );
+    assert!(name.contains("app · idle in tx") && name.contains("blocks 1"), "{name}");
     let targets = ana.completes("/cancel", "target", "ord").await;
     assert_eq!(targets, [("orders".to_owned(), "orders".to_owned())]);
     let ivy = scene.person("ivy").in_channel(&scene.incident());
@@ -62,11 +41,7 @@ async fn a_silent_server_does_not_delay_choices() {
     let proxy = Proxy::to(cluster.port()).await;
     let stalling = format!("postgresql://killgate@127.0.0.1:{}/postgres", proxy.port);
     let scene = Scene::with(&[("orders", &url), ("slow", &stalling)], "").await;
-    let victim = cluster
-        .victim("app")
-        .running("select pg_sleep(600)")
-        .await
-        .unwrap();
+    let victim = cluster.victim("app").running("select pg_sleep(600)").await.unwrap();
     let ana = scene.person("ana").in_channel(&scene.incident());
     proxy.stall();
     let choices = ana.completes("/cancel", "pid", &victim.pid().to_string()).await;

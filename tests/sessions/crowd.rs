@@ -38,17 +38,13 @@ impl Crowd {
             sessions.extend(futures_util::future::try_join_all(opening).await?);
         }
         let first = sessions.pop().expect("a session");
-        first
-            .batch_execute("begin; update orders set paid = true where id = 1")
-            .await?;
+        first.batch_execute("begin; update orders set paid = true where id = 1").await?;
         let blocker = first.query_one("select pg_backend_pid()", &[]).await?.get(0);
         let mut waiting = JoinSet::new();
         for client in sessions.drain(..WAITING) {
             waiting.spawn(async move {
                 // It fails when the server stops.
-                let _ = client
-                    .batch_execute("update orders set paid = false where id = 1")
-                    .await;
+                let _ = client.batch_execute("update orders set paid = false where id = 1").await;
             });
         }
         let observer = cluster.superuser().await?;
@@ -59,11 +55,6 @@ impl Crowd {
         })
         .await?;
         sessions.push(first);
-        Ok(Self {
-            cluster,
-            blocker,
-            _sessions: sessions,
-            _waiting: waiting,
-        })
+        Ok(Self { cluster, blocker, _sessions: sessions, _waiting: waiting })
     }
 }

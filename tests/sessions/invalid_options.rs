@@ -27,27 +27,15 @@ async fn an_invalid_option_is_refused_in_one_line() {
     let ivy = refusal(&scene.types("ivy", "/sessions", &[("target", "order")]).await);
     assert!(ivy.starts_with("You may not view sessions here."), "{ivy}");
     let long = "@everyone ".repeat(300);
-    assert!(
-        refused(&[("target", &long)])
-            .await
-            .contains("Choose one of: billing, orders.")
-    );
-    assert!(
-        refused(&[("min_age", &long)])
-            .await
-            .ends_with("such as 90s, 15m or 2h.")
-    );
+    assert!(refused(&[("target", &long)]).await.contains("Choose one of: billing, orders."));
+    assert!(refused(&[("min_age", &long)]).await.ends_with("such as 90s, 15m or 2h."));
 }
 
 #[tokio::test]
 async fn a_filter_without_matches_says_what_to_do() {
     let cluster = Cluster::start().await.unwrap();
     let scene = Scene::of(&cluster).await;
-    let _victim = cluster
-        .victim("app")
-        .running("select pg_sleep(600)")
-        .await
-        .unwrap();
+    let _victim = cluster.victim("app").running("select pg_sleep(600)").await.unwrap();
     let list = scene.sessions(&[("user", "nobody"), ("min_age", "1h")]).await;
     let text = list.text();
     assert!(

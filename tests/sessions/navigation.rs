@@ -18,9 +18,7 @@ async fn idle_in_transaction(cluster: &Cluster, count: usize) -> Vec<Victim> {
 fn shown(list: &Message) -> Vec<i32> {
     let text = list.text();
     let headings = text.lines().filter_map(|line| line.strip_prefix("**"));
-    headings
-        .filter_map(|line| line.split("**").next()?.parse().ok())
-        .collect()
+    headings.filter_map(|line| line.split("**").next()?.parse().ok()).collect()
 }
 
 #[tokio::test]
@@ -28,19 +26,13 @@ async fn pages_show_every_session_even_after_a_restart() {
     let cluster = Cluster::start().await.unwrap();
     let mut scene = Scene::of(&cluster).await;
     let victims = idle_in_transaction(&cluster, 6).await;
-    let list = scene
-        .sessions(&[("view", "idle-in-transaction"), ("user", "app")])
-        .await;
+    let list = scene.sessions(&[("view", "idle-in-transaction"), ("user", "app")]).await;
     let mut seen = shown(&list);
     assert!(list.text().contains("Page 1 of 2"), "{}", list.text());
 
     scene.restart_bot().await;
     let answer = scene.person("ben").presses(&list, &button(&list, "More ▶")).await;
-    assert_eq!(
-        answer.messages(),
-        std::slice::from_ref(&list),
-        "the page is turned in place"
-    );
+    assert_eq!(answer.messages(), std::slice::from_ref(&list), "the page is turned in place");
     assert!(list.text().contains("Page 2 of 2"), "{}", list.text());
     seen.extend(shown(&list));
     seen.sort_unstable();
@@ -57,9 +49,7 @@ async fn a_page_that_no_longer_exists_is_replaced_by_the_last_one() {
     let cluster = Cluster::start().await.unwrap();
     let scene = Scene::of(&cluster).await;
     let victims = idle_in_transaction(&cluster, 9).await;
-    let list = scene
-        .sessions(&[("view", "idle-in-transaction"), ("user", "app")])
-        .await;
+    let list = scene.sessions(&[("view", "idle-in-transaction"), ("user", "app")]).await;
     scene.person("ana").presses(&list, &button(&list, "More ▶")).await;
     drop(victims);
 
@@ -82,10 +72,7 @@ async fn people_without_the_right_to_view_cannot_turn_pages() {
     let refresh = button(&list, "Refresh");
 
     let refusal_text = refusal(&scene.person("ivy").presses(&list, &refresh).await);
-    assert!(
-        refusal_text.starts_with("You may not view sessions here."),
-        "{refusal_text}"
-    );
+    assert!(refusal_text.starts_with("You may not view sessions here."), "{refusal_text}");
     scene.person("vera").loses_role("watch");
     refusal(&scene.person("vera").presses(&list, &refresh).await);
     assert_eq!(list.text(), before);

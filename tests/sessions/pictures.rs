@@ -23,11 +23,9 @@ const SETTLING: Duration = Duration::from_secs(8);
 async fn pictures_of_three_views_and_of_a_session() {
     let cluster = Cluster::start().await.unwrap();
     let trouble = trouble(&cluster).await;
-    for (name, view) in [
-        ("busy", "busy"),
-        ("blocking", "blocking"),
-        ("idle-in-transaction", "idle-in-transaction"),
-    ] {
+    for (name, view) in
+        [("busy", "busy"), ("blocking", "blocking"), ("idle-in-transaction", "idle-in-transaction")]
+    {
         let scene = Scene::of(&cluster).await;
         scene.sessions(&[("view", view)]).await;
         draw(&scene, name).await;
@@ -80,14 +78,7 @@ async fn trouble(cluster: &Cluster) -> Vec<Victim> {
             .expect("PostgreSQL obeys"),
     );
     for _ in 0..12 {
-        all.push(
-            cluster
-                .victim("app")
-                .application("checkout")
-                .idle()
-                .await
-                .expect("PostgreSQL obeys"),
-        );
+        all.push(cluster.victim("app").application("checkout").idle().await.expect("PostgreSQL obeys"));
     }
     all
 }
@@ -100,18 +91,8 @@ async fn draw(scene: &Scene, name: &str) {
         let profile = tempfile::tempdir().expect("a folder");
         let picture = pictures.join(format!("{name}-{size}.png"));
         let drawn = Command::new("chromium")
-            .args([
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--no-first-run",
-                "--hide-scrollbars",
-            ])
-            .args([
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-            ])
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars"])
+            .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .arg(format!("--window-size={width},{height}"))
             .arg(format!("--screenshot={}", picture.display()))
@@ -120,10 +101,7 @@ async fn draw(scene: &Scene, name: &str) {
             .stderr(Stdio::null())
             .kill_on_drop(true)
             .status();
-        let drawn = timeout(LIMIT, drawn)
-            .await
-            .expect("Chromium ends")
-            .expect("Chromium runs");
+        let drawn = timeout(LIMIT, drawn).await.expect("Chromium ends").expect("Chromium runs");
         assert!(drawn.success());
     }
 }

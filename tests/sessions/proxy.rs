@@ -32,11 +32,7 @@ impl Proxy {
                 pipes.spawn(forward(far_read, near_write, flowing.clone()));
             }
         });
-        Self {
-            port: own,
-            flows,
-            _tasks: tasks,
-        }
+        Self { port: own, flows, _tasks: tasks }
     }
 
     /// Stops forwarding.

@@ -17,10 +17,7 @@ async fn cards(scene: &Scene, victims: &[Victim]) -> Vec<Message> {
     }
     for card in &cards {
         let posted = || card.emoji().len() == 2;
-        scene
-            .sim
-            .eventually(LIMIT, "the card has its reactions", posted)
-            .await;
+        scene.sim.eventually(LIMIT, "the card has its reactions", posted).await;
     }
     cards
 }
@@ -46,10 +43,7 @@ async fn pages_show_every_request_with_a_link_to_its_card_even_after_a_restart()
         victims.push(victim.unwrap());
     }
     let cards = cards(&scene, &victims).await;
-    let list = scene
-        .types("vera", "/requests", &[("status", "open")])
-        .await
-        .message();
+    let list = scene.types("vera", "/requests", &[("status", "open")]).await.message();
     assert_eq!(numbers(&list), [12, 11, 10, 9, 8]);
 
     scene.restart_bot().await;
@@ -75,10 +69,7 @@ async fn pages_show_every_request_with_a_link_to_its_card_even_after_a_restart()
     // A request that has been closed is no longer listed as open.
     scene.person("ana").reacts(&cards[11], "❌");
     let closed = || cards[11].text().contains("Withdrawn");
-    scene
-        .sim
-        .eventually(LIMIT, "the newest is withdrawn", closed)
-        .await;
+    scene.sim.eventually(LIMIT, "the newest is withdrawn", closed).await;
     assert_eq!(turn_page("ana", "◀ Newer").await, [11, 10, 9, 8, 7]);
     assert_eq!(turn_page("ana", "Refresh").await, [11, 10, 9, 8, 7]);
 }
@@ -103,11 +94,7 @@ async fn requests_about_a_target_are_shown_only_to_people_who_may_view_it() {
     let other = cluster.socket_url("killgate", "postgres");
     let only_oncall = "access = { approvers = { roles = [{oncall}] } }\n";
     let scene = Scene::with(&[("orders", &url), ("billing", &other)], only_oncall).await;
-    let victim = cluster
-        .victim("app")
-        .running("select pg_sleep(600)")
-        .await
-        .unwrap();
+    let victim = cluster.victim("app").running("select pg_sleep(600)").await.unwrap();
     for target in ["orders", "billing"] {
         let options = [("pid", victim.pid().to_string()), ("target", target.to_owned())];
         let options = options.each_ref().map(|(name, value)| (*name, value.as_str()));

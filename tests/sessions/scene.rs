@@ -79,21 +79,13 @@ url = "sqlite:killgate.db"
         }
         toml.push_str(&more.replace("{oncall}", &sim.role_id("oncall").to_string()));
         fs::write(folder.path().join("killgate.toml"), toml).expect("written");
-        let mut scene = Self {
-            sim,
-            folder,
-            bot: None,
-        };
+        let mut scene = Self { sim, folder, bot: None };
         scene.start_bot().await;
         scene
     }
 
     pub async fn start_bot(&mut self) {
-        let log = fs::File::options()
-            .append(true)
-            .create(true)
-            .open(self.log_file())
-            .expect("a log");
+        let log = fs::File::options().append(true).create(true).open(self.log_file()).expect("a log");
         let mut bot = Command::new(env!("CARGO_BIN_EXE_killgate"))
             .args(["run", "--config"])
             .arg(self.folder.path().join("killgate.toml"))
@@ -141,9 +133,7 @@ url = "sqlite:killgate.db"
     pub async fn types(&self, who: &str, command: &str, options: &[(&str, &str)]) -> InteractionResponse {
         let place = self.person(who).in_channel(&self.incident());
         let typed = place.types(command);
-        let typed = options
-            .iter()
-            .fold(typed, |typed, (name, value)| typed.option(name, *value));
+        let typed = options.iter().fold(typed, |typed, (name, value)| typed.option(name, *value));
         typed.send().await
     }
 
@@ -161,10 +151,7 @@ url = "sqlite:killgate.db"
             .await
             .expect("killgate audit runs");
         let lines = String::from_utf8(output.stdout).expect("text");
-        lines
-            .lines()
-            .map(|line| serde_json::from_str(line).expect("a JSON object a line"))
-            .collect()
+        lines.lines().map(|line| serde_json::from_str(line).expect("a JSON object a line")).collect()
     }
 }
 
@@ -194,12 +181,8 @@ pub fn option(message: &Message, pid: i32) -> (String, String) {
 }
 
 fn controls(message: &Message) -> impl Iterator<Item = Value> {
-    let rows = message.json()["components"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    rows.into_iter()
-        .flat_map(|row| row["components"].as_array().cloned().unwrap_or_default())
+    let rows = message.json()["components"].as_array().cloned().unwrap_or_default();
+    rows.into_iter().flat_map(|row| row["components"].as_array().cloned().unwrap_or_default())
 }
 
 /// What the person is told instead: one line that nobody else sees.

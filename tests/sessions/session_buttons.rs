@@ -16,44 +16,23 @@ async fn a_selected_session_is_terminated_after_a_request_with_a_reason_is_appro
     let scene = Scene::of(&cluster).await;
     cluster.sql("create table orders (id int)").await.unwrap();
     cluster.sql("grant all on orders to public").await.unwrap();
-    let mut blocker = cluster
-        .victim("app")
-        .idle_in_transaction("lock table orders")
-        .await
-        .unwrap();
-    let waiter = cluster
-        .victim("app")
-        .waiting("select * from orders")
-        .await
-        .unwrap();
+    let mut blocker = cluster.victim("app").idle_in_transaction("lock table orders").await.unwrap();
+    let waiter = cluster.victim("app").waiting("select * from orders").await.unwrap();
 
     let list = scene.sessions(&[("view", "blocking")]).await;
     assert!(!list.is_ephemeral());
     let details = select(&scene, "ana", &list, blocker.pid()).await.message();
     assert!(details.is_ephemeral());
     assert!(details.text().contains("Blocks 1 session"), "{}", details.text());
-    let form = scene
-        .person("ana")
-        .presses(&details, &button(&details, "Ask to terminate"))
-        .await;
+    let form = scene.person("ana").presses(&details, &button(&details, "Ask to terminate")).await;
     let modal = form.modal().expect("a form");
     assert_eq!(modal["title"], format!("Terminate {} on orders?", blocker.pid()));
-    let asked = scene
-        .person("ana")
-        .submits(&form, [("reason", "checkout is stuck behind it")])
-        .await;
+    let asked = scene.person("ana").submits(&form, [("reason", "checkout is stuck behind it")]).await;
 
     let card = asked.message();
     assert!(!card.is_ephemeral());
-    assert!(
-        card.text().contains("checkout is stuck behind it"),
-        "{}",
-        card.text()
-    );
-    scene
-        .sim
-        .eventually(LIMIT, "the card has its reactions", || card.emoji().len() == 2)
-        .await;
+    assert!(card.text().contains("checkout is stuck behind it"), "{}", card.text());
+    scene.sim.eventually(LIMIT, "the card has its reactions", || card.emoji().len() == 2).await;
     scene.person("ben").reacts(&card, "✅");
     assert_eq!(blocker.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
     assert!(waiter.still_alive().await.unwrap());
@@ -66,27 +45,13 @@ async fn a_selected_session_is_terminated_after_a_request_with_a_reason_is_appro
 async fn a_query_is_cancelled_after_a_request_without_a_reason_is_approved() {
     let cluster = Cluster::start().await.unwrap();
     let scene = Scene::of(&cluster).await;
-    let mut victim = cluster
-        .victim("app")
-        .running("select pg_sleep(600)")
-        .await
-        .unwrap();
+    let mut victim = cluster.victim("app").running("select pg_sleep(600)").await.unwrap();
 
     let list = scene.sessions(&[]).await;
     let details = select(&scene, "ana", &list, victim.pid()).await.message();
-    let form = scene
-        .person("ana")
-        .presses(&details, &button(&details, "Ask to cancel"))
-        .await;
-    let card = scene
-        .person("ana")
-        .submits(&form, [("reason", "")])
-        .await
-        .message();
-    scene
-        .sim
-        .eventually(LIMIT, "the card has its reactions", || card.emoji().len() == 2)
-        .await;
+    let form = scene.person("ana").presses(&details, &button(&details, "Ask to cancel")).await;
+    let card = scene.person("ana").submits(&form, [("reason", "")]).await.message();
+    scene.sim.eventually(LIMIT, "the card has its reactions", || card.emoji().len() == 2).await;
     scene.person("ben").reacts(&card, "✅");
     assert_eq!(victim.ended().await.unwrap(), SqlState::QUERY_CANCELED);
     assert!(victim.still_alive().await.unwrap());
@@ -96,28 +61,18 @@ async fn a_query_is_cancelled_after_a_request_without_a_reason_is_approved() {
 async fn a_session_that_has_ended_is_refused_at_each_step() {
     let cluster = Cluster::start().await.unwrap();
     let scene = Scene::of(&cluster).await;
-    let victim = cluster
-        .victim("app")
-        .running("select pg_sleep(600)")
-        .await
-        .unwrap();
+    let victim = cluster.victim("app").running("select pg_sleep(600)").await.unwrap();
     let pid = victim.pid();
     let list = scene.sessions(&[]).await;
     let details = select(&scene, "ana", &list, pid).await.message();
 
-    cluster
-        .sql(&format!("select pg_terminate_backend({pid}, 30000)"))
-        .await
-        .unwrap();
+    cluster.sql(&format!("select pg_terminate_backend({pid}, 30000)")).await.unwrap();
     let said = refusal(&select(&scene, "ana", &list, pid).await);
     assert_eq!(
         said,
         format!("The session {pid} on orders that you chose has ended. Use /sessions to see what runs now.")
     );
-    let form = scene
-        .person("ana")
-        .presses(&details, &button(&details, "Ask to terminate"))
-        .await;
+    let form = scene.person("ana").presses(&details, &button(&details, "Ask to terminate")).await;
     let said = refusal(&scene.person("ana").submits(&form, [("reason", "too late")]).await);
     assert!(said.contains("Nothing was requested"), "{said}");
     assert!(scene.ledger().await.is_empty());
@@ -127,23 +82,13 @@ async fn a_session_that_has_ended_is_refused_at_each_step() {
 async fn a_viewer_sees_the_session_and_their_request_is_refused_and_recorded() {
     let cluster = Cluster::start().await.unwrap();
     let scene = Scene::of(&cluster).await;
-    let victim = cluster
-        .victim("app")
-        .running("select pg_sleep(600)")
-        .await
-        .unwrap();
+    let victim = cluster.victim("app").running("select pg_sleep(600)").await.unwrap();
     let list = scene.types("vera", "/sessions", &[]).await.message();
 
     let details = select(&scene, "vera", &list, victim.pid()).await.message();
-    let pressed = scene
-        .person("vera")
-        .presses(&details, &button(&details, "Ask to terminate"))
-        .await;
+    let pressed = scene.person("vera").presses(&details, &button(&details, "Ask to terminate")).await;
     let said = refusal(&pressed);
-    assert!(
-        said.starts_with("You may not ask for a terminate on orders."),
-        "{said}"
-    );
+    assert!(said.starts_with("You may not ask for a terminate on orders."), "{said}");
     // The refusal is sent before the record is written.
     let recorded = eventually("a record of the attempt", async || {
         Ok(Some(scene.ledger().await).filter(|records| !records.is_empty()))
@@ -162,24 +107,14 @@ async fn a_viewer_sees_the_session_and_their_request_is_refused_and_recorded() {
 async fn a_person_who_loses_the_right_after_opening_the_form_is_refused() {
     let cluster = Cluster::start().await.unwrap();
     let scene = Scene::of(&cluster).await;
-    let victim = cluster
-        .victim("app")
-        .running("select pg_sleep(600)")
-        .await
-        .unwrap();
+    let victim = cluster.victim("app").running("select pg_sleep(600)").await.unwrap();
     let list = scene.sessions(&[]).await;
     let details = select(&scene, "ana", &list, victim.pid()).await.message();
-    let form = scene
-        .person("ana")
-        .presses(&details, &button(&details, "Ask to terminate"))
-        .await;
+    let form = scene.person("ana").presses(&details, &button(&details, "Ask to terminate")).await;
 
     scene.person("ana").loses_role("oncall");
     let said = refusal(&scene.person("ana").submits(&form, [("reason", "")]).await);
-    assert!(
-        said.starts_with("You may not ask for a terminate here."),
-        "{said}"
-    );
+    assert!(said.starts_with("You may not ask for a terminate here."), "{said}");
 }
 
 /// The pid of the listed session is reused by another one. The buttons still refer to the listed session.
@@ -187,22 +122,12 @@ async fn a_person_who_loses_the_right_after_opening_the_form_is_refused() {
 async fn a_pid_that_was_reused_after_the_list_is_refused_at_each_step() {
     let cluster = Cluster::start().await.unwrap();
     let scene = Scene::of(&cluster).await;
-    let mut victim = cluster
-        .victim("app")
-        .running("select pg_sleep(600)")
-        .await
-        .unwrap();
+    let mut victim = cluster.victim("app").running("select pg_sleep(600)").await.unwrap();
     let pid = victim.pid();
     let list = scene.sessions(&[]).await;
     let details = select(&scene, "ana", &list, pid).await.message();
-    let form = scene
-        .person("ana")
-        .presses(&details, &button(&details, "Ask to terminate"))
-        .await;
-    cluster
-        .sql(&format!("select pg_terminate_backend({pid}, 30000)"))
-        .await
-        .unwrap();
+    let form = scene.person("ana").presses(&details, &button(&details, "Ask to terminate")).await;
+    cluster.sql(&format!("select pg_terminate_backend({pid}, 30000)")).await.unwrap();
     victim.ended().await.unwrap();
     let Some(successor) = cluster.connect_with_pid("app", pid).await.unwrap() else {
         println!("skipped: no pid could be reused here");
@@ -214,10 +139,7 @@ async fn a_pid_that_was_reused_after_the_list_is_refused_at_each_step() {
     assert!(picked.contains(&replaced), "{picked}");
     let submitted = refusal(&scene.person("ana").submits(&form, [("reason", "too late")]).await);
     assert!(submitted.contains(&replaced), "{submitted}");
-    let pressed = scene
-        .person("ana")
-        .presses(&details, &button(&details, "Ask to cancel"))
-        .await;
+    let pressed = scene.person("ana").presses(&details, &button(&details, "Ask to cancel")).await;
     let asked = refusal(&scene.person("ana").submits(&pressed, [("reason", "")]).await);
     assert!(asked.contains(&replaced), "{asked}");
     assert!(scene.ledger().await.is_empty(), "nothing was requested");

@@ -12,16 +12,9 @@ async fn a_silent_target_is_named_while_the_others_are_shown() {
     let url = cluster.bot().await.unwrap();
     // It accepts connections and never answers.
     let silent_server = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let dead = format!(
-        "postgresql://killgate@{}/postgres",
-        silent_server.local_addr().unwrap()
-    );
+    let dead = format!("postgresql://killgate@{}/postgres", silent_server.local_addr().unwrap());
     let scene = Scene::with(&[("orders", &url), ("billing", &dead)], "").await;
-    let victim = cluster
-        .victim("app")
-        .running("select pg_sleep(600)")
-        .await
-        .unwrap();
+    let victim = cluster.victim("app").running("select pg_sleep(600)").await.unwrap();
 
     let list = scene.sessions(&[]).await;
     let text = list.text();
@@ -32,8 +25,7 @@ async fn a_silent_target_is_named_while_the_others_are_shown() {
         "{text}"
     );
     list.becomes("the list with the error of billing", |list| {
-        list.text()
-            .contains("**billing** did not answer: it did not answer in time")
+        list.text().contains("**billing** did not answer: it did not answer in time")
     })
     .await;
     assert!(list.text().contains("**orders** · 1 busy"), "{}", list.text());
@@ -46,19 +38,10 @@ async fn the_late_answer_of_a_slow_target_is_shown_in_the_same_message() {
     let proxy = Proxy::to(cluster.port()).await;
     let url = format!("postgresql://killgate@127.0.0.1:{}/postgres", proxy.port);
     let scene = Scene::with(&[("orders", &url)], "").await;
-    let victim = cluster
-        .victim("app")
-        .running("select pg_sleep(600)")
-        .await
-        .unwrap();
+    let victim = cluster.victim("app").running("select pg_sleep(600)").await.unwrap();
     proxy.stall();
     let slow = scene.sessions(&[]).await;
-    assert!(
-        slow.text().contains("**orders** has not answered yet"),
-        "{}",
-        slow.text()
-    );
+    assert!(slow.text().contains("**orders** has not answered yet"), "{}", slow.text());
     proxy.flow();
-    slow.becomes("the list", |list| list.text().contains(&victim.pid().to_string()))
-        .await;
+    slow.becomes("the list", |list| list.text().contains(&victim.pid().to_string())).await;
 }

@@ -16,9 +16,7 @@ async fn a_hundred_people_see_the_root_blocker_and_postgresql_is_queried_at_most
     crowd.cluster.sql(logged).await.unwrap();
     let scene = Scene::with(&[("orders", &url)], "").await;
     let place = scene.person("ana").in_channel(&scene.incident());
-    let sent: Vec<_> = (0..PEOPLE)
-        .map(|_| place.types("/sessions").send_off().unwrap())
-        .collect();
+    let sent: Vec<_> = (0..PEOPLE).map(|_| place.types("/sessions").send_off().unwrap()).collect();
     let lists = join_all(sent.into_iter().map(async |answer| {
         assert!(answer.acknowledged().await, "answered within Discord's 3 s");
         answer.filled().await.message()

@@ -30,10 +30,7 @@ use crate::world::disk::Hold;
 
 /// 1. Roles are not looked up: whoever reacted is taken for an approver.
 pub fn roles_believed(world: &World, epoch: u64) -> Ports {
-    spoiled_channel(world, epoch, |channel| Spoiled {
-        believes: true,
-        ..channel
-    })
+    spoiled_channel(world, epoch, |channel| Spoiled { believes: true, ..channel })
 }
 
 /// 2. The pid alone decides who is signalled.
@@ -43,17 +40,12 @@ pub fn bare_pid(world: &World, epoch: u64) -> Ports {
 
 /// 3. A result whose answer was lost is posted once more.
 pub fn announced_again(world: &World, epoch: u64) -> Ports {
-    spoiled_channel(world, epoch, |channel| Spoiled {
-        doubles: true,
-        ..channel
-    })
+    spoiled_channel(world, epoch, |channel| Spoiled { doubles: true, ..channel })
 }
 
 /// 1. That a request is executed is acknowledged, and not made durable.
 pub fn signalled_early(world: &World, epoch: u64) -> Ports {
-    careless_ledger(world, epoch, |event| {
-        matches!(event, RequestEvent::Executing { .. })
-    })
+    careless_ledger(world, epoch, |event| matches!(event, RequestEvent::Executing { .. }))
 }
 
 /// 4. A record is acknowledged and not made durable.
@@ -73,46 +65,27 @@ pub fn outlives_lease(world: &World, epoch: u64) -> Ports {
 
 /// 6. The reactions on a card are remembered from the first time they were fetched.
 pub fn reactions_remembered(world: &World, epoch: u64) -> Ports {
-    spoiled_channel(world, epoch, |channel| Spoiled {
-        remembers: true,
-        ..channel
-    })
+    spoiled_channel(world, epoch, |channel| Spoiled { remembers: true, ..channel })
 }
 
 /// 7. The ledger does not look at the epoch.
 pub fn unfenced(world: &World, epoch: u64) -> Ports {
-    Ports {
-        ledger: Arc::new(Hold {
-            world: world.clone(),
-            epoch,
-            fenced: false,
-        }),
-        ..Ports::of(world, epoch)
-    }
+    Ports { ledger: Arc::new(Hold { world: world.clone(), epoch, fenced: false }), ..Ports::of(world, epoch) }
 }
 
 /// 8. The query's text is posted as the client wrote it.
 pub fn raw_text(world: &World, epoch: u64) -> Ports {
-    spoiled_channel(world, epoch, |channel| Spoiled {
-        quotes: true,
-        ..channel
-    })
+    spoiled_channel(world, epoch, |channel| Spoiled { quotes: true, ..channel })
 }
 
 /// 9. A card is known by its number, which another ledger uses again.
 pub fn known_by_number(world: &World, epoch: u64) -> Ports {
-    spoiled_channel(world, epoch, |channel| Spoiled {
-        numbers: true,
-        ..channel
-    })
+    spoiled_channel(world, epoch, |channel| Spoiled { numbers: true, ..channel })
 }
 
 /// 10. The clock is the machine's own.
 pub fn own_clock(world: &World, epoch: u64) -> Ports {
-    Ports {
-        clock: Arc::new(Drifting(world.clone())),
-        ..Ports::of(world, epoch)
-    }
+    Ports { clock: Arc::new(Drifting(world.clone())), ..Ports::of(world, epoch) }
 }
 
 fn spoiled_channel(world: &World, epoch: u64, spoil: impl Fn(Spoiled) -> Spoiled) -> Ports {
@@ -125,48 +98,24 @@ fn spoiled_channel(world: &World, epoch: u64, spoil: impl Fn(Spoiled) -> Spoiled
         numbers: false,
         memory: Mutex::default(),
     };
-    Ports {
-        channel: Arc::new(spoil(honest)),
-        ..Ports::of(world, epoch)
-    }
+    Ports { channel: Arc::new(spoil(honest)), ..Ports::of(world, epoch) }
 }
 
 fn careless_ledger(world: &World, epoch: u64, pretends: fn(&RequestEvent) -> bool) -> Ports {
     let honest = Ports::of(world, epoch);
-    Ports {
-        ledger: Arc::new(Careless {
-            world: world.clone(),
-            pretends,
-            honest: honest.ledger,
-        }),
-        ..honest
-    }
+    Ports { ledger: Arc::new(Careless { world: world.clone(), pretends, honest: honest.ledger }), ..honest }
 }
 
 fn spoiled_targets(world: &World, epoch: u64, mistake: Mistake) -> Ports {
     let honest = Ports::of(world, epoch);
     let spoil = |(name, honest): (String, Arc<dyn Target>)| -> (String, Arc<dyn Target>) {
         let world = world.clone();
-        (
-            name,
-            Arc::new(Hasty {
-                world,
-                epoch,
-                mistake,
-                honest,
-            }),
-        )
+        (name, Arc::new(Hasty { world, epoch, mistake, honest }))
     };
-    Ports {
-        targets: honest.targets.into_iter().map(spoil).collect(),
-        ..honest
-    }
+    Ports { targets: honest.targets.into_iter().map(spoil).collect(), ..honest }
 }
 
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "each is one way of being wrong, and they are independent"
-)]
+#[allow(clippy::struct_excessive_bools, reason = "each is one way of being wrong, and they are independent")]
 struct Spoiled {
     world: World,
     believes: bool,
@@ -183,10 +132,7 @@ impl IncidentChannel for Spoiled {
         if self.numbers {
             let is_its = |message: &Message| message.request == request.id;
             let found = self.world.find_messages_that(request, is_its).await?;
-            return Ok(RequestMessages {
-                ending: None,
-                ..found
-            });
+            return Ok(RequestMessages { ending: None, ..found });
         }
         self.world.find_messages(request).await
     }
@@ -201,11 +147,7 @@ impl IncidentChannel for Spoiled {
 
     async fn edit_card(&self, place: MessageRef, card: &CardContent) -> Result<(), DeliveryError> {
         if self.quotes {
-            let raw = card.request.details.backends[0]
-                .session
-                .query
-                .clone()
-                .unwrap_or_default();
+            let raw = card.request.details.backends[0].session.query.clone().unwrap_or_default();
             self.world.with(|state| state.read(MessageBody::text(raw)));
         }
         self.world.edit_card(place, card).await
@@ -239,24 +181,14 @@ impl IncidentChannel for Spoiled {
             return Ok(known);
         }
         let found = self.world.reactions(card, vote).await?;
-        self.memory
-            .lock()
-            .expect("never poisoned")
-            .insert(key, found.clone());
+        self.memory.lock().expect("never poisoned").insert(key, found.clone());
         Ok(found)
     }
 
     async fn member(&self, user: UserId) -> Result<Option<Person>, DeliveryError> {
         let person = self.world.member(user).await?;
-        let promoted = |person| Person {
-            roles: vec![DBA],
-            ..person
-        };
-        Ok(if self.believes {
-            person.map(promoted)
-        } else {
-            person
-        })
+        let promoted = |person| Person { roles: vec![DBA], ..person };
+        Ok(if self.believes { person.map(promoted) } else { person })
     }
 }
 

@@ -45,9 +45,7 @@ pub fn tell(seed: u64, made_of: MadeOf) -> String {
     let world = World::new(Faults::random(seed));
     let end = play_acts(&world, seed, made_of);
     let facts = world.with(|state| state.facts.all().to_vec());
-    let lines = facts
-        .iter()
-        .map(|(at, fact)| format!("{} {fact:?}", time::write(*at)));
+    let lines = facts.iter().map(|(at, fact)| format!("{} {fact:?}", time::write(*at)));
     lines.chain([format!("{end:?}")]).collect::<Vec<_>>().join("\n")
 }
 

@@ -48,10 +48,7 @@ pub struct Violation {
 
 impl Violation {
     pub fn of(invariant: Invariant, detail: impl Into<String>) -> Self {
-        Self {
-            invariant,
-            detail: detail.into(),
-        }
+        Self { invariant, detail: detail.into() }
     }
 }
 
@@ -120,9 +117,7 @@ impl Judge {
             requests: self.cases.len(),
             signals: self.signals,
             lives: self.epoch,
-            end: tail
-                .map_err(|broken| Violation::of(Invariant::Durable, broken))?
-                .hash,
+            end: tail.map_err(|broken| Violation::of(Invariant::Durable, broken))?.hash,
         })
     }
 
@@ -136,33 +131,19 @@ impl Judge {
             Fact::Decided { epoch, entries, .. } => self.decided(*epoch, entries),
             Fact::Durable { epoch, records } => self.made_durable(*epoch, records),
             Fact::Acknowledged { records } => {
-                self.acknowledged
-                    .extend(records.iter().map(|record| (record.seq(), record.clone())));
+                self.acknowledged.extend(records.iter().map(|record| (record.seq(), record.clone())));
                 Ok(())
             }
-            Fact::Posted {
-                request,
-                message,
-                action,
-                victims,
-            } => {
+            Fact::Posted { request, message, action, victims } => {
                 let shown = (*action, victims.clone());
                 self.shown.entry(*request).or_default().push(shown);
                 if let Some(case) = self.cases.get_mut(request) {
                     case.cards.push(*message);
                     return Ok(());
                 }
-                Err(Violation::of(
-                    Invariant::Durable,
-                    "a card of a request that is not recorded",
-                ))
+                Err(Violation::of(Invariant::Durable, "a card of a request that is not recorded"))
             }
-            Fact::Signalled {
-                epoch,
-                request,
-                action,
-                victim,
-            } => {
+            Fact::Signalled { epoch, request, action, victim } => {
                 self.signals += 1;
                 self.signalled(*epoch, *request, *action, victim)
             }
@@ -174,10 +155,8 @@ impl Judge {
 
     fn started(&mut self, epoch: u64) {
         self.epoch = epoch;
-        let interrupted = self
-            .cases
-            .iter()
-            .filter(|(_, case)| case.executing.is_some() && case.ended.is_none());
+        let interrupted =
+            self.cases.iter().filter(|(_, case)| case.executing.is_some() && case.ended.is_none());
         self.interrupted.extend(interrupted.map(|(id, _)| *id));
     }
 
@@ -188,10 +167,7 @@ impl Judge {
                 continue;
             };
             let Some(case) = self.cases.get(&id) else {
-                return Err(Violation::of(
-                    Invariant::Approved,
-                    "executed without being asked for",
-                ));
+                return Err(Violation::of(Invariant::Approved, "executed without being asked for"));
             };
             let distinct: BTreeSet<_> = approvers.iter().copied().collect();
             if distinct.len() < case.asked.approvals_needed as usize
@@ -200,10 +176,7 @@ impl Judge {
                 return Err(Violation::of(Invariant::Approved, "not enough others approved"));
             }
             if entry.at >= case.asked.expires_at {
-                return Err(Violation::of(
-                    Invariant::AwayReactions,
-                    "executed past its expiry",
-                ));
+                return Err(Violation::of(Invariant::AwayReactions, "executed past its expiry"));
             }
             for by in distinct {
                 self.votes.justify(epoch, &case.cards, by)?;
@@ -214,28 +187,15 @@ impl Judge {
 
     fn made_durable(&mut self, epoch: u64, records: &[Recorded]) -> Verdict {
         if epoch != self.epoch {
-            return Err(Violation::of(
-                Invariant::OneActive,
-                "a deposed replica recorded something",
-            ));
+            return Err(Violation::of(Invariant::OneActive, "a deposed replica recorded something"));
         }
         for record in records {
             let (seq, entry) = (&record.seq(), record.entry());
-            if self
-                .acknowledged
-                .get(seq)
-                .is_some_and(|promised| promised != record)
-            {
-                return Err(Violation::of(
-                    Invariant::Durable,
-                    "what was acknowledged was never recorded",
-                ));
+            if self.acknowledged.get(seq).is_some_and(|promised| promised != record) {
+                return Err(Violation::of(Invariant::Durable, "what was acknowledged was never recorded"));
             }
             if *seq != self.durable + 1 {
-                return Err(Violation::of(
-                    Invariant::Durable,
-                    "a record is in the place of another",
-                ));
+                return Err(Violation::of(Invariant::Durable, "a record is in the place of another"));
             }
             self.durable = *seq;
             if let Some(id) = entry.request {
@@ -293,30 +253,18 @@ impl Judge {
     }
 
     fn signalled(&mut self, epoch: u64, request: RequestId, action: Action, victim: &Victim) -> Verdict {
-        let case = self
-            .cases
-            .get_mut(&request)
-            .filter(|case| case.executing.is_some());
+        let case = self.cases.get_mut(&request).filter(|case| case.executing.is_some());
         let Some(case) = case else {
-            return Err(Violation::of(
-                Invariant::Approved,
-                "signalled before `executing` was durable",
-            ));
+            return Err(Violation::of(Invariant::Approved, "signalled before `executing` was durable"));
         };
         if case.ended.is_some() {
-            return Err(Violation::of(
-                Invariant::NeverTwice,
-                "signalled after its end was recorded",
-            ));
+            return Err(Violation::of(Invariant::NeverTwice, "signalled after its end was recorded"));
         }
         if !case.signalled.insert(victim.pid) {
             return Err(Violation::of(Invariant::NeverTwice, "signalled a second time"));
         }
         if case.executing != Some(epoch) {
-            return Err(Violation::of(
-                Invariant::NeverTwice,
-                "signalled by another than who decided",
-            ));
+            return Err(Violation::of(Invariant::NeverTwice, "signalled by another than who decided"));
         }
         let same = |shown: &Victim| {
             shown.server == victim.server
@@ -328,10 +276,7 @@ impl Judge {
             |(shown_action, shown): &(Action, Vec<Victim>)| *shown_action == action && shown.iter().any(same);
         let shown = self.shown.get(&request).map_or(&[][..], Vec::as_slice);
         if shown.is_empty() || !shown.iter().all(same) {
-            return Err(Violation::of(
-                Invariant::SameBackend,
-                "not the backend that the card shows",
-            ));
+            return Err(Violation::of(Invariant::SameBackend, "not the backend that the card shows"));
         }
         Ok(())
     }
@@ -341,10 +286,7 @@ impl Judge {
         let Some(case) =
             case.filter(|case| case.ended.as_ref().is_some_and(|ended| ended.outcome == outcome))
         else {
-            return Err(Violation::of(
-                Invariant::OneOutcome,
-                "a result that the ledger does not have",
-            ));
+            return Err(Violation::of(Invariant::OneOutcome, "a result that the ledger does not have"));
         };
         case.announced += 1;
         if case.announced > 1 {

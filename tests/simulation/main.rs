@@ -104,11 +104,7 @@ fn play_whatever_happens(seed: u64, made_of: MadeOf) -> Result<(), Violation> {
 fn is_caught(made_of: MadeOf, invariant: Invariant) {
     let (seed, violation) =
         first_failure(0..INCIDENTS, made_of).expect("the mistake is found within so many incidents");
-    assert_eq!(
-        violation.invariant, invariant,
-        "seed {seed}: {}",
-        violation.detail
-    );
+    assert_eq!(violation.invariant, invariant, "seed {seed}: {}", violation.detail);
 }
 
 #[test]

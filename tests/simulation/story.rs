@@ -79,11 +79,8 @@ impl Story {
                 bot.ask(world, by, action(self.dice.u8(..)), target, pid);
             }
             (25..75, Some(latest), _) => {
-                let card = if self.dice.u8(..4) == 0 {
-                    cards[self.dice.usize(..cards.len())]
-                } else {
-                    latest
-                };
+                let card =
+                    if self.dice.u8(..4) == 0 { cards[self.dice.usize(..cards.len())] } else { latest };
                 world.with(|state| self.touch(state, card));
             }
             (75..84, ..) => world.with(|state| self.trouble_postgres(state)),

@@ -15,12 +15,10 @@ async fn the_requesters_own_approval_does_not_count_and_is_reported_once(right: 
     let otto = env.person("otto");
 
     otto.reacts(&card, APPROVE);
-    env.wait_for_event(1, "attempt_refused by otto: self_approval", 1)
-        .await;
+    env.wait_for_event(1, "attempt_refused by otto: self_approval", 1).await;
     otto.takes_back(&card, APPROVE);
     otto.reacts(&card, APPROVE);
-    env.wait_for_event(1, "attempt_refused by otto: self_approval", 2)
-        .await;
+    env.wait_for_event(1, "attempt_refused by otto: self_approval", 2).await;
     assert!(victim.still_alive().await.unwrap());
 
     env.react("ben", &card, APPROVE);
@@ -28,14 +26,8 @@ async fn the_requesters_own_approval_does_not_count_and_is_reported_once(right: 
     env.assert_outcome(1, &card, "terminated", "Terminated").await;
     let notices = env.notices(&card);
     assert_eq!(notices.len(), 1, "{notices:?}");
-    assert!(
-        notices[0].starts_with(&format!("<@{}>", otto.id())),
-        "{notices:?}"
-    );
-    assert!(
-        notices[0].contains("you made the request yourself"),
-        "{notices:?}"
-    );
+    assert!(notices[0].starts_with(&format!("<@{}>", otto.id())), "{notices:?}");
+    assert!(notices[0].contains("you made the request yourself"), "{notices:?}");
     let posted = env.sim.calls_like("POST /channels/*/messages");
     assert_eq!(posted.len(), 2, "the notice and the result: {posted:?}");
 }
@@ -47,13 +39,11 @@ async fn a_strangers_approval_does_not_count_and_is_reported_once(right: SignalR
     let ivy = env.person("ivy");
 
     ivy.reacts(&card, APPROVE);
-    env.wait_for_event(1, "attempt_refused by ivy: not_an_approver", 1)
-        .await;
+    env.wait_for_event(1, "attempt_refused by ivy: not_an_approver", 1).await;
     ivy.takes_back(&card, APPROVE);
     ivy.reacts(&card, APPROVE);
     ivy.reacts(&card, DENY);
-    env.wait_for_event(1, "attempt_refused by ivy: not_an_approver", 3)
-        .await;
+    env.wait_for_event(1, "attempt_refused by ivy: not_an_approver", 3).await;
     assert!(victim.still_alive().await.unwrap());
 
     env.react("ben", &card, APPROVE);
@@ -67,19 +57,12 @@ async fn a_strangers_approval_does_not_count_and_is_reported_once(right: SignalR
 }
 
 async fn the_configured_number_of_approvals_is_needed(right: SignalRight) {
-    let env = TestEnv::builder()
-        .right(right)
-        .section(TWO_APPROVALS)
-        .start()
-        .await;
+    let env = TestEnv::builder().right(right).section(TWO_APPROVALS).start().await;
     let mut victim = env.sleeping_session().await;
     let card = env.request_card("/terminate", victim.pid()).await;
 
     env.react("ben", &card, APPROVE);
-    card.becomes("the card shows the approval", |card| {
-        card.text().contains("1 of 2")
-    })
-    .await;
+    card.becomes("the card shows the approval", |card| card.text().contains("1 of 2")).await;
     assert!(victim.still_alive().await.unwrap());
     env.react("dora", &card, APPROVE);
 
@@ -144,15 +127,9 @@ async fn a_bot_among_the_approvers_neither_approves_nor_denies() {
 async fn a_person_in_two_groups_of_approvers_counts_once() {
     const BEA: u64 = 1_400_000_000_000_000_777;
     let env = TestEnv::builder()
-        .person(
-            MemberSpec::person("bea")
-                .with_id(BEA)
-                .with_roles(["dba", "oncall"]),
-        )
+        .person(MemberSpec::person("bea").with_id(BEA).with_roles(["dba", "oncall"]))
         .section(TWO_APPROVALS)
-        .target(&format!(
-            "access = {{ approvers = {{ roles = [@dba, @oncall], users = [{BEA}] }} }}"
-        ))
+        .target(&format!("access = {{ approvers = {{ roles = [@dba, @oncall], users = [{BEA}] }} }}"))
         .start()
         .await;
     let victim = env.sleeping_session().await;
@@ -165,10 +142,7 @@ async fn a_person_in_two_groups_of_approvers_counts_once() {
     env.react("bea", &card, APPROVE);
     let events = env.wait_for_event(1, "approved by bea", 2).await;
 
-    assert!(
-        !events.iter().any(|event| event.starts_with("executing")),
-        "{events:?}"
-    );
+    assert!(!events.iter().any(|event| event.starts_with("executing")), "{events:?}");
     env.react("ben", &card, APPROVE);
     env.assert_outcome(1, &card, "terminated", "Terminated").await;
 }
@@ -186,9 +160,7 @@ async fn a_removed_approval_no_longer_counts() {
     env.react("dora", &card, APPROVE);
     env.wait_for_event(1, "approved by dora", 1).await;
     card.becomes("the card shows the approval", |card| {
-        card.card()
-            .field("Approvals")
-            .is_some_and(|field| field.starts_with("1 of 2"))
+        card.card().field("Approvals").is_some_and(|field| field.starts_with("1 of 2"))
     })
     .await;
     assert!(victim.still_alive().await.unwrap());
@@ -203,11 +175,10 @@ async fn clearing_reactions_removes_the_approvals() {
     let victim = env.sleeping_session().await;
     let card = env.request_card("/terminate", victim.pid()).await;
     let (ben, moderator) = (env.person("ben"), env.person("mod"));
-    let clear: [&dyn Fn(); 3] = [
-        &|| moderator.takes_off(&card, APPROVE, &ben),
-        &|| moderator.clears_emoji(&card, APPROVE),
-        &|| moderator.clears_reactions(&card),
-    ];
+    let clear: [&dyn Fn(); 3] =
+        [&|| moderator.takes_off(&card, APPROVE, &ben), &|| moderator.clears_emoji(&card, APPROVE), &|| {
+            moderator.clears_reactions(&card)
+        }];
 
     for (round, clear) in clear.iter().enumerate() {
         ben.reacts(&card, APPROVE);
@@ -232,8 +203,7 @@ async fn the_roles_at_the_time_of_the_reaction_decide() {
 
     ben.loses_role("dba");
     ben.reacts(&card, APPROVE);
-    env.wait_for_event(1, "attempt_refused by ben: not_an_approver", 1)
-        .await;
+    env.wait_for_event(1, "attempt_refused by ben: not_an_approver", 1).await;
 
     ivy.gains_role("dba");
     ivy.reacts(&card, APPROVE);
@@ -250,10 +220,7 @@ async fn reactions_with_other_emoji_on_other_messages_and_in_other_channels_are_
     let victim = env.sleeping_session().await;
     let card = env.request_card("/terminate", victim.pid()).await;
     let (ben, elsewhere) = (env.person("ben"), env.sim.channel("elsewhere"));
-    let chat = env
-        .person("ana")
-        .in_channel(&env.incident_channel())
-        .says("anybody?");
+    let chat = env.person("ana").in_channel(&env.incident_channel()).says("anybody?");
     let other_message = env.person("ana").in_channel(&elsewhere).says("terminate it?");
 
     for emoji in ["👍", "✔️", "☑️", "💯"] {
@@ -264,17 +231,8 @@ async fn reactions_with_other_emoji_on_other_messages_and_in_other_channels_are_
     // Events are handled in order: once Ivy's reaction is recorded, the earlier ones have been handled.
     env.react("ivy", &card, APPROVE);
 
-    let events = env
-        .wait_for_event(1, "attempt_refused by ivy: not_an_approver", 1)
-        .await;
-    assert_eq!(
-        events,
-        [
-            "requested by ana: terminate",
-            "posted",
-            "attempt_refused by ivy: not_an_approver"
-        ]
-    );
+    let events = env.wait_for_event(1, "attempt_refused by ivy: not_an_approver", 1).await;
+    assert_eq!(events, ["requested by ana: terminate", "posted", "attempt_refused by ivy: not_an_approver"]);
     assert!(victim.still_alive().await.unwrap());
 }
 
@@ -284,12 +242,8 @@ async fn a_reaction_counts_as_soon_as_the_card_is_visible() {
     let mut victim = env.sleeping_session().await;
     // The bot learns the message id of its response late.
     let late = discord_sim::Fault::Delay(std::time::Duration::from_secs(1));
-    env.sim
-        .fails_next(1, "GET /webhooks/*/*/messages/@original", late);
-    let typed = env
-        .person("ana")
-        .in_channel(&env.incident_channel())
-        .types("/terminate");
+    env.sim.fails_next(1, "GET /webhooks/*/*/messages/@original", late);
+    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
     let card = typed.option("pid", victim.pid()).send().await.message();
 
     env.react("ivy", &card, APPROVE);

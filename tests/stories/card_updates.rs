@@ -33,8 +33,7 @@ async fn a_cancel_request_lapses_when_its_query_ends_by_itself(right: SignalRigh
 
 async fn the_card_warns_before_approval_when_a_cancel_cannot_help(right: SignalRight) {
     let env = TestEnv::start_with(right).await;
-    env.sql("create table stock (id int); grant all on stock to public")
-        .await;
+    env.sql("create table stock (id int); grant all on stock to public").await;
     let app = || env.cluster.victim("app");
     let holder = app().idle_in_transaction("lock table stock").await.unwrap();
     let idle = app().idle().await.unwrap();
@@ -96,18 +95,14 @@ test_with_both_rights! {
 #[tokio::test]
 async fn a_material_change_is_shown_with_the_previous_value() {
     let env = TestEnv::start().await;
-    env.sql("create table stock (id int); grant all on stock to public")
-        .await;
+    env.sql("create table stock (id int); grant all on stock to public").await;
     let app = || env.cluster.victim("app");
     let mut victim = app().idle_in_transaction("lock table stock").await.unwrap();
     let card = env.request_card("/terminate", victim.pid()).await;
     let changed = || card.card().field("Changed").unwrap_or_default().to_owned();
 
     let waiter = app().waiting("select * from stock").await.unwrap();
-    card.becomes("the card shows the waiter", |_| {
-        changed().contains("It blocked no sessions")
-    })
-    .await;
+    card.becomes("the card shows the waiter", |_| changed().contains("It blocked no sessions")).await;
     assert!(card.text().contains("Blocks 1 session"), "{}", card.text());
 
     victim.run("select 'next', pg_sleep(600)").await.unwrap();

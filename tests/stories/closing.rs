@@ -65,10 +65,7 @@ async fn assert_reactions_no_longer_count(
     let events = env.wait_for_event(1, "attempt_refused by otto: closed", 2).await;
     let position = events.iter().position(|event| event == finished);
     assert_eq!(position, Some(events.len() - 3), "{events:?}");
-    assert!(
-        !events.iter().any(|event| event.starts_with("executing")),
-        "{events:?}"
-    );
+    assert!(!events.iter().any(|event| event.starts_with("executing")), "{events:?}");
     assert!(victim.still_alive().await.unwrap());
     let replies = env.incident_channel().messages();
     let replies = replies.iter().filter(|message| message.replies_to(card));
@@ -82,8 +79,7 @@ async fn a_strangers_deny_has_no_effect() {
     let card = env.request_card("/terminate", victim.pid()).await;
 
     env.react("ivy", &card, DENY);
-    env.wait_for_event(1, "attempt_refused by ivy: not_an_approver", 1)
-        .await;
+    env.wait_for_event(1, "attempt_refused by ivy: not_an_approver", 1).await;
 
     env.react("ben", &card, APPROVE);
     env.assert_outcome(1, &card, "terminated", "Terminated").await;
@@ -91,10 +87,7 @@ async fn a_strangers_deny_has_no_effect() {
 
 #[tokio::test]
 async fn a_deny_before_the_last_approval_closes_the_request() {
-    let env = TestEnv::builder()
-        .section("[approval]\napprovals = 2")
-        .start()
-        .await;
+    let env = TestEnv::builder().section("[approval]\napprovals = 2").start().await;
     let victim = env.sleeping_session().await;
     let card = env.request_card("/terminate", victim.pid()).await;
 

@@ -13,20 +13,14 @@ async fn six_errors_are_reported_at_once() {
         .replace("guild = ", "guild = -")
         .replace("token_file = \"token\"", "token_file = \"nowhere\"")
         .replace("sqlite:killgate.db", "mysql://ledger")
-        .replace(
-            "name = \"orders\"",
-            "name = \"orders\"\nprotect = { users = [\"(\"] }\ncolour = \"red\"",
-        );
+        .replace("name = \"orders\"", "name = \"orders\"\nprotect = { users = [\"(\"] }\ncolour = \"red\"");
     fs::write(env.config(), format!("{faulty}\n[approval]\napprovals = 0\n")).unwrap();
 
     let output = env.run_killgate(&["run"]).await;
 
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{stderr}");
-    assert!(
-        stderr.trim_end().ends_with("6 faults in ") || stderr.contains("6 faults in"),
-        "{stderr}"
-    );
+    assert!(stderr.trim_end().ends_with("6 faults in ") || stderr.contains("6 faults in"), "{stderr}");
     for key in [
         "[discord] guild",
         "[discord] token_file",
@@ -37,10 +31,7 @@ async fn six_errors_are_reported_at_once() {
     ] {
         let line = stderr.lines().find(|line| line.contains(key));
         let line = line.unwrap_or_else(|| panic!("{key} is not named:\n{stderr}"));
-        assert!(
-            line.contains("killgate.toml:") && line.contains("allowed:"),
-            "{line}"
-        );
+        assert!(line.contains("killgate.toml:") && line.contains("allowed:"), "{line}");
     }
 }
 
@@ -55,11 +46,7 @@ async fn a_wrong_token_is_reported_and_ends_the_process() {
 
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{stderr}");
-    assert!(
-        started.elapsed() < Duration::from_secs(10),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     assert!(stderr.contains("refused the bot's token"), "{stderr}");
     assert!(!stderr.contains(token), "a secret is not repeated");
 }
@@ -86,11 +73,7 @@ async fn a_missing_configuration_file_is_named() {
 #[tokio::test]
 async fn the_ledger_can_be_audited_without_the_secrets() {
     let http = free_address();
-    let mut env = TestEnv::builder()
-        .password("orders-Ohgh1aeng")
-        .http(&http)
-        .start()
-        .await;
+    let mut env = TestEnv::builder().password("orders-Ohgh1aeng").http(&http).start().await;
     assert!(env.stop_bot().await.success());
     // systemd removes the credentials when the service stops.
     for secret in ["token", "password"] {

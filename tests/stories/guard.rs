@@ -6,11 +6,7 @@ use crate::environment::{APPROVE, SignalRight, TestEnv};
 
 #[tokio::test]
 async fn the_server_log_names_request_requester_and_approvers() {
-    let env = TestEnv::builder()
-        .right(SignalRight::Guard)
-        .section("[approval]\napprovals = 2")
-        .start()
-        .await;
+    let env = TestEnv::builder().right(SignalRight::Guard).section("[approval]\napprovals = 2").start().await;
     let mut victim = env.sleeping_session().await;
     let card = env.request_card("/terminate", victim.pid()).await;
     env.react("ben", &card, APPROVE);
@@ -38,8 +34,7 @@ async fn the_guards_own_table_protects_users_whatever_the_configuration_says() {
     let victim = env.sleeping_session().await;
     let card = env.request_card("/terminate", victim.pid()).await;
 
-    env.sql("insert into killgate.protected_users values ('^app$')")
-        .await;
+    env.sql("insert into killgate.protected_users values ('^app$')").await;
     env.react("ben", &card, APPROVE);
 
     let result = env.assert_outcome(1, &card, "protected", "Protected").await;

@@ -24,8 +24,7 @@ async fn an_old_approval_on_the_card_of_another_ledger_does_not_count() {
 
     // The command is not answered, so the bot looks for its card in the channel. The old card has the same number.
     let mut victim = env.sleeping_session().await;
-    env.sim
-        .fails_next(100, "POST /interactions/*/*/callback", Fault::Status(503));
+    env.sim.fails_next(100, "POST /interactions/*/*/callback", Fault::Status(503));
     let typed = env.person("ana").in_channel(&env.incident_channel());
     let typed = typed.types("/terminate").option("pid", victim.pid());
     typed.send_off().unwrap();

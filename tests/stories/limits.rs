@@ -6,22 +6,13 @@ use crate::environment::{APPROVE, DENY, TestEnv};
 
 #[tokio::test]
 async fn open_requests_of_one_person_are_limited() {
-    let env = TestEnv::builder()
-        .section("[limits]\nopen_requests_per_user = 1")
-        .start()
-        .await;
+    let env = TestEnv::builder().section("[limits]\nopen_requests_per_user = 1").start().await;
     let (one, two) = (env.sleeping_session().await, env.sleeping_session().await);
     let card = env.request_card("/terminate", one.pid()).await;
 
     let refusal = env.refused_command("ana", "/terminate", two.pid()).await;
-    assert!(
-        refusal.contains("1 open request, the limit for one person"),
-        "{refusal}"
-    );
-    assert_eq!(
-        env.wait_for_attempts(1).await,
-        ["attempt_refused by ana: limited"]
-    );
+    assert!(refusal.contains("1 open request, the limit for one person"), "{refusal}");
+    assert_eq!(env.wait_for_attempts(1).await, ["attempt_refused by ana: limited"]);
     // The limit does not affect another person, nor Ana once her request is closed.
     env.request_card_as("otto", "/terminate", two.pid()).await;
     env.react("ana", &card, DENY);
@@ -31,22 +22,13 @@ async fn open_requests_of_one_person_are_limited() {
 
 #[tokio::test]
 async fn open_requests_in_total_are_limited() {
-    let env = TestEnv::builder()
-        .section("[limits]\nopen_requests = 1")
-        .start()
-        .await;
+    let env = TestEnv::builder().section("[limits]\nopen_requests = 1").start().await;
     let (one, two) = (env.sleeping_session().await, env.sleeping_session().await);
     let card = env.request_card("/terminate", one.pid()).await;
 
     let refusal = env.refused_command("otto", "/terminate", two.pid()).await;
-    assert!(
-        refusal.contains("1 open request, which is the limit"),
-        "{refusal}"
-    );
-    assert_eq!(
-        env.wait_for_attempts(1).await,
-        ["attempt_refused by otto: limited"]
-    );
+    assert!(refusal.contains("1 open request, which is the limit"), "{refusal}");
+    assert_eq!(env.wait_for_attempts(1).await, ["attempt_refused by otto: limited"]);
     env.react("ben", &card, DENY);
     env.wait_for_finished(1).await;
     env.request_card_as("otto", "/terminate", two.pid()).await;
@@ -54,10 +36,7 @@ async fn open_requests_in_total_are_limited() {
 
 #[tokio::test]
 async fn signals_per_hour_are_limited() {
-    let mut env = TestEnv::builder()
-        .section("[limits]\nsignals_per_hour = 1")
-        .start()
-        .await;
+    let mut env = TestEnv::builder().section("[limits]\nsignals_per_hour = 1").start().await;
     let (mut one, two) = (env.sleeping_session().await, env.sleeping_session().await);
     let first = env.request_card("/terminate", one.pid()).await;
     let second = env.request_card("/terminate", two.pid()).await;
@@ -73,16 +52,10 @@ async fn signals_per_hour_are_limited() {
     env.react("ben", &second, APPROVE);
     env.assert_outcome(2, &second, "limited", "Limit reached").await;
     let refusal = env.refused_command("ana", "/terminate", two.pid()).await;
-    assert!(
-        refusal.contains("signals\\_per\\_hour") || refusal.contains("signals_per_hour"),
-        "{refusal}"
-    );
+    assert!(refusal.contains("signals\\_per\\_hour") || refusal.contains("signals_per_hour"), "{refusal}");
     env.stop_bot().await;
     env.start_bot().await;
     env.refused_command("ana", "/terminate", two.pid()).await;
-    assert_eq!(
-        env.wait_for_attempts(2).await,
-        ["attempt_refused by ana: limited"; 2]
-    );
+    assert_eq!(env.wait_for_attempts(2).await, ["attempt_refused by ana: limited"; 2]);
     assert!(two.still_alive().await.unwrap());
 }

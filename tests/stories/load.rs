@@ -21,10 +21,7 @@ async fn idle_http_clients_keep_no_probe_and_no_approval_from_being_answered() {
     assert_eq!(ready.status(), 200);
     let mut first = idle.remove(0);
     let read = timeout(LIMIT, first.read(&mut [0; 1])).await;
-    assert!(
-        matches!(read.expect("it is closed in time"), Ok(0) | Err(_)),
-        "the oldest connection is closed"
-    );
+    assert!(matches!(read.expect("it is closed in time"), Ok(0) | Err(_)), "the oldest connection is closed");
     approve_and_see_it_end(&env).await;
 }
 

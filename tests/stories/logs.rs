@@ -12,17 +12,12 @@ async fn every_log_line_about_a_request_has_its_number_and_no_query_text() {
     let first = env.sleeping_session().await;
     env.request_card("cancel", first.pid()).await;
     drop(first);
-    let slow = env
-        .session_running("select pg_sleep(600), 'a customer''s name'")
-        .await;
-    env.sim
-        .fails_next(1, "PUT /channels/*/messages/*/reactions/**", Fault::Status(403));
+    let slow = env.session_running("select pg_sleep(600), 'a customer''s name'").await;
+    env.sim.fails_next(1, "PUT /channels/*/messages/*/reactions/**", Fault::Status(403));
     let card = env.request_card("cancel", slow.pid()).await;
     env.react("ana", &card, APPROVE);
-    env.wait_for_event(2, "attempt_refused by ana: self_approval", 1)
-        .await;
-    env.sim
-        .fails_next(1, "POST /channels/*/messages", Fault::Status(503));
+    env.wait_for_event(2, "attempt_refused by ana: self_approval", 1).await;
+    env.sim.fails_next(1, "POST /channels/*/messages", Fault::Status(503));
     env.react("ben", &card, APPROVE);
     env.assert_outcome(2, &card, "cancelled", "Cancelled").await;
     assert!(env.stop_bot().await.success());
@@ -52,9 +47,8 @@ async fn every_log_line_about_a_request_has_its_number_and_no_query_text() {
     // Every line of the workflow about a request has its number; only lines about the whole process do not.
     for line in &lines {
         let module = line["module"].as_str().expect("a module");
-        let is_about_the_process = line["message"]
-            .as_str()
-            .is_some_and(|message| message.starts_with("stopping"));
+        let is_about_the_process =
+            line["message"].as_str().is_some_and(|message| message.starts_with("stopping"));
         if module.starts_with("killgate::workflow") && !is_about_the_process {
             assert!(line["request"].is_u64(), "{line}");
         }

@@ -1,10 +1,7 @@
 //! End-to-end tests: the real bot as a process, a real PostgreSQL server, and a simulated Discord. The client of the signalled
 //! session reports what happened to it.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test that cannot continue must fail at that line"
-)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue must fail at that line")]
 
 /// Runs each test twice: with a bot whose role may signal directly, and with one that may signal only through the
 /// guard.

@@ -11,20 +11,12 @@ async fn a_card_notifies_the_approvers_and_no_other_message_notifies_anybody() {
     let hostile = format!("@everyone <@{ivy}> <@&{oncall}> ```\u{202e}**x**\u{200b}");
     let query = format!("select '@here', pg_sleep(600) /* @everyone <@{ivy}> ``` <@&{oncall}> */");
     let app = || env.cluster.victim("app").application(&hostile);
-    let victims = [
-        app().running(&query).await.unwrap(),
-        app().running(&query).await.unwrap(),
-    ];
+    let victims = [app().running(&query).await.unwrap(), app().running(&query).await.unwrap()];
 
     let mut cards = Vec::new();
     for (victim, vote) in victims.iter().zip([APPROVE, DENY]) {
-        let typed = env
-            .person("ana")
-            .in_channel(&env.incident_channel())
-            .types("/terminate");
-        let command = typed
-            .option("pid", victim.pid())
-            .option("reason", hostile.as_str());
+        let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
+        let command = typed.option("pid", victim.pid()).option("reason", hostile.as_str());
         let card = command.send().await.message();
         env.wait_for_bot_reactions(&card).await;
         let mut pinged = card.pings();
@@ -36,10 +28,7 @@ async fn a_card_notifies_the_approvers_and_no_other_message_notifies_anybody() {
         cards.push(card.id());
     }
     env.wait_for_finished(2).await;
-    let typed = env
-        .person("ana")
-        .in_channel(&env.incident_channel())
-        .types("/sessions");
+    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/sessions");
     typed.option("view", "all").send().await;
     env.refused_command("ana", "/terminate", 1_999_999_999).await;
 

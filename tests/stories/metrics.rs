@@ -32,21 +32,12 @@ async fn every_metric_exists_from_the_start_and_is_updated() {
     };
     let at_start = metrics().await;
     for (name, kind) in KINDS {
-        assert!(
-            at_start.contains(&format!("# TYPE {name} {kind}\n")),
-            "{name}:\n{at_start}"
-        );
-        assert!(
-            at_start.contains(&format!("# HELP {name} ")),
-            "{name}:\n{at_start}"
-        );
+        assert!(at_start.contains(&format!("# TYPE {name} {kind}\n")), "{name}:\n{at_start}");
+        assert!(at_start.contains(&format!("# HELP {name} ")), "{name}:\n{at_start}");
         let has_values = Regex::new(&format!("(?m)^{name}(_bucket|_sum|_count)?[ {{]")).unwrap();
         assert!(has_values.is_match(&at_start), "{name}:\n{at_start}");
     }
-    let named: BTreeSet<_> = at_start
-        .lines()
-        .filter_map(|line| line.strip_prefix("# TYPE "))
-        .collect();
+    let named: BTreeSet<_> = at_start.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
     assert_eq!(named.len(), KINDS.len(), "{named:?}");
 
     for file in ["config/grafana-dashboard.json", "config/prometheus-alerts.yml"] {
@@ -79,11 +70,7 @@ async fn every_metric_exists_from_the_start_and_is_updated() {
 
     let healthy = async |arguments: &[&str]| env.run_killgate(arguments).await;
     let (alive, ready) = (healthy(&["health"]).await, healthy(&["health", "--ready"]).await);
-    assert_eq!(
-        (alive.status.code(), ready.status.code()),
-        (Some(0), Some(0)),
-        "{alive:?} {ready:?}"
-    );
+    assert_eq!((alive.status.code(), ready.status.code()), (Some(0), Some(0)), "{alive:?} {ready:?}");
     env.kill_bot().await;
     let dead = env.run_killgate(&["health"]).await;
     assert_eq!(dead.status.code(), Some(1), "{dead:?}");
@@ -100,16 +87,10 @@ fn assert_named_metrics_exist(file: &str, metrics: &str) {
     let mut count = 0;
     for expression in named.captures_iter(&text) {
         count += 1;
-        let (name, selector) = (
-            &expression[1],
-            expression.get(2).map_or("", |found| found.as_str()),
-        );
+        let (name, selector) = (&expression[1], expression.get(2).map_or("", |found| found.as_str()));
         let values: Vec<_> = metrics
             .lines()
-            .filter(|line| {
-                line.strip_prefix(name)
-                    .is_some_and(|rest| rest.starts_with([' ', '{']))
-            })
+            .filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{'])))
             .collect();
         assert!(!values.is_empty(), "{file} names {name}, which does not exist");
         for choice in chosen.captures_iter(selector) {
@@ -120,10 +101,7 @@ fn assert_named_metrics_exist(file: &str, metrics: &str) {
             }
             for value in wanted.split('|') {
                 let pair = format!("{label}=\"{value}\"");
-                assert!(
-                    values.iter().any(|line| line.contains(&pair)),
-                    "{file}: no {name} has {pair}"
-                );
+                assert!(values.iter().any(|line| line.contains(&pair)), "{file}: no {name} has {pair}");
             }
         }
     }

@@ -16,15 +16,9 @@ async fn deleting_a_card_withdraws_its_request_and_the_channel_is_notified() {
     let record = env.wait_for_finished(1).await;
     assert_eq!(record["outcome"], "withdrawn");
     assert_eq!(record["signal_sent"], false);
-    let notice = env
-        .incident_channel()
-        .next_message(|message| message.content().starts_with("Withdrawn"))
-        .await;
-    assert!(
-        notice.content().contains("card was deleted"),
-        "{}",
-        notice.content()
-    );
+    let notice =
+        env.incident_channel().next_message(|message| message.content().starts_with("Withdrawn")).await;
+    assert!(notice.content().contains("card was deleted"), "{}", notice.content());
     assert!(notice.content().contains("Request #1 · "), "{}", notice.content());
     assert!(victim.still_alive().await.unwrap());
 }
@@ -33,10 +27,8 @@ async fn deleting_a_card_withdraws_its_request_and_the_channel_is_notified() {
 async fn bulk_deleting_cards_withdraws_each_of_their_requests() {
     let env = TestEnv::start().await;
     let (one, two) = (env.sleeping_session().await, env.sleeping_session().await);
-    let cards = [
-        env.request_card("/terminate", one.pid()).await,
-        env.request_card("/terminate", two.pid()).await,
-    ];
+    let cards =
+        [env.request_card("/terminate", one.pid()).await, env.request_card("/terminate", two.pid()).await];
 
     env.person("mod").deletes_all(&env.incident_channel(), &cards);
 
@@ -57,28 +49,20 @@ async fn deleting_a_channel_withdraws_its_requests() {
     assert_eq!(record["outcome"], "withdrawn", "{record}");
     assert!(record["detail"].as_str().unwrap().contains("channel"), "{record}");
     assert!(victim.still_alive().await.unwrap());
-    assert!(
-        env.stop_bot().await.success(),
-        "it stops although nobody can be notified"
-    );
+    assert!(env.stop_bot().await.success(), "it stops although nobody can be notified");
 }
 
 #[tokio::test]
 async fn reactions_count_while_the_bot_may_not_react() {
     let env = TestEnv::start().await;
     let mut victim = env.sleeping_session().await;
-    env.sim
-        .bot_loses(&env.incident_channel(), Permissions::ADD_REACTIONS);
+    env.sim.bot_loses(&env.incident_channel(), Permissions::ADD_REACTIONS);
 
-    let card = env
-        .send_command("ana", "/terminate", victim.pid())
-        .await
-        .message();
+    let card = env.send_command("ana", "/terminate", victim.pid()).await.message();
     assert!(card.content().contains(APPROVE) && card.content().contains(DENY));
     env.sim.bot_regains(&env.incident_channel());
     env.wait_for_bot_reactions(&card).await;
-    env.sim
-        .bot_loses(&env.incident_channel(), Permissions::ADD_REACTIONS);
+    env.sim.bot_loses(&env.incident_channel(), Permissions::ADD_REACTIONS);
     env.react("ben", &card, APPROVE);
 
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
@@ -87,21 +71,13 @@ async fn reactions_count_while_the_bot_may_not_react() {
 
 #[tokio::test]
 async fn reactions_count_before_the_bot_has_added_its_own() {
-    let env = TestEnv::builder()
-        .section("[approval]\napprovals = 2")
-        .start()
-        .await;
+    let env = TestEnv::builder().section("[approval]\napprovals = 2").start().await;
     let mut victim = env.sleeping_session().await;
-    env.sim
-        .bot_loses(&env.incident_channel(), Permissions::ADD_REACTIONS);
-    let card = env
-        .send_command("ana", "/terminate", victim.pid())
-        .await
-        .message();
+    env.sim.bot_loses(&env.incident_channel(), Permissions::ADD_REACTIONS);
+    let card = env.send_command("ana", "/terminate", victim.pid()).await.message();
 
     env.react("ben", &card, APPROVE);
-    card.becomes("the card counts", |card| card.text().contains("1 of 2"))
-        .await;
+    card.becomes("the card counts", |card| card.text().contains("1 of 2")).await;
     env.react("dora", &card, APPROVE);
 
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
@@ -113,8 +89,7 @@ async fn a_result_is_posted_once_the_bot_may_post_again() {
     let env = TestEnv::start().await;
     let mut victim = env.sleeping_session().await;
     let card = env.request_card("/terminate", victim.pid()).await;
-    env.sim
-        .bot_loses(&env.incident_channel(), Permissions::SEND_MESSAGES);
+    env.sim.bot_loses(&env.incident_channel(), Permissions::SEND_MESSAGES);
 
     env.react("ben", &card, APPROVE);
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
@@ -130,8 +105,7 @@ async fn a_card_is_decided_once_the_bot_can_see_it_again() {
     let mut victim = env.sleeping_session().await;
     let card = env.request_card("/terminate", victim.pid()).await;
 
-    env.sim
-        .bot_loses(&env.incident_channel(), Permissions::VIEW_CHANNEL);
+    env.sim.bot_loses(&env.incident_channel(), Permissions::VIEW_CHANNEL);
     env.react("ivy", &card, APPROVE);
     env.sim.bot_regains(&env.incident_channel());
     env.react("ben", &card, APPROVE);

@@ -5,22 +5,10 @@ use throwaway_postgres::SqlState;
 
 use crate::environment::{APPROVE, TestEnv};
 
-const UNKNOWN_MESSAGE: Fault = Fault::Error {
-    status: 404,
-    code: 10_008,
-};
-const UNKNOWN_CHANNEL: Fault = Fault::Error {
-    status: 404,
-    code: 10_003,
-};
-const UNKNOWN_GUILD: Fault = Fault::Error {
-    status: 404,
-    code: 10_004,
-};
-const UNKNOWN_MEMBER: Fault = Fault::Error {
-    status: 404,
-    code: 10_007,
-};
+const UNKNOWN_MESSAGE: Fault = Fault::Error { status: 404, code: 10_008 };
+const UNKNOWN_CHANNEL: Fault = Fault::Error { status: 404, code: 10_003 };
+const UNKNOWN_GUILD: Fault = Fault::Error { status: 404, code: 10_004 };
+const UNKNOWN_MEMBER: Fault = Fault::Error { status: 404, code: 10_007 };
 /// From the edge in front of Discord, without a code.
 const WITHOUT_CODE: Fault = Fault::Status(404);
 
@@ -38,16 +26,11 @@ async fn an_unknown_message_while_the_reactions_are_read_closes_nothing() {
         let mut victim = env.sleeping_session().await;
         let card = env.request_card("/terminate", victim.pid()).await;
 
-        env.sim
-            .fails_next(1, "GET /channels/*/messages/*/reactions/*", fault.clone());
+        env.sim.fails_next(1, "GET /channels/*/messages/*/reactions/*", fault.clone());
         new_session(&env).await;
         env.react("ben", &card, APPROVE);
 
-        assert_eq!(
-            victim.ended().await.unwrap(),
-            SqlState::ADMIN_SHUTDOWN,
-            "{fault:?}"
-        );
+        assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN, "{fault:?}");
         env.assert_outcome(1, &card, "terminated", "Terminated").await;
     }
 }
@@ -55,17 +38,13 @@ async fn an_unknown_message_while_the_reactions_are_read_closes_nothing() {
 #[tokio::test]
 async fn an_unknown_message_while_the_card_is_edited_closes_nothing() {
     for fault in [UNKNOWN_MESSAGE, WITHOUT_CODE] {
-        let env = TestEnv::builder()
-            .section("[approval]\napprovals = 2")
-            .start()
-            .await;
+        let env = TestEnv::builder().section("[approval]\napprovals = 2").start().await;
         let mut victim = env.sleeping_session().await;
         let card = env.request_card("/terminate", victim.pid()).await;
 
         env.sim.fails_next(1, "PATCH /channels/*/messages/*", fault);
         env.react("ben", &card, APPROVE);
-        card.becomes("the card counts", |card| card.text().contains("1 of 2"))
-            .await;
+        card.becomes("the card counts", |card| card.text().contains("1 of 2")).await;
         env.react("dora", &card, APPROVE);
 
         assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
@@ -75,10 +54,7 @@ async fn an_unknown_message_while_the_card_is_edited_closes_nothing() {
 #[tokio::test]
 async fn an_approver_whom_discord_does_not_know_once_still_approves() {
     for fault in [UNKNOWN_GUILD, UNKNOWN_MEMBER, WITHOUT_CODE] {
-        let env = TestEnv::builder()
-            .section("[approval]\napprovals = 2")
-            .start()
-            .await;
+        let env = TestEnv::builder().section("[approval]\napprovals = 2").start().await;
         let mut victim = env.sleeping_session().await;
         let card = env.request_card("/terminate", victim.pid()).await;
         env.react("ben", &card, APPROVE);
@@ -89,10 +65,7 @@ async fn an_approver_whom_discord_does_not_know_once_still_approves() {
 
         assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
         let events = env.events(1).await;
-        assert!(
-            !events.iter().any(|event| event.starts_with("approval_removed")),
-            "{events:?}"
-        );
+        assert!(!events.iter().any(|event| event.starts_with("approval_removed")), "{events:?}");
     }
 }
 

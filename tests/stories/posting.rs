@@ -17,12 +17,7 @@ async fn an_unconfirmed_response_to_the_command_is_still_the_card() {
 
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
     env.assert_outcome(1, &card, "terminated", "Terminated").await;
-    assert_eq!(
-        env.incident_channel().messages().len(),
-        2,
-        "one card, one result\n{}",
-        env.sim.transcript()
-    );
+    assert_eq!(env.incident_channel().messages().len(), 2, "one card, one result\n{}", env.sim.transcript());
 }
 
 #[tokio::test]
@@ -30,18 +25,11 @@ async fn a_card_is_posted_as_a_message_when_the_response_fails() {
     let env = TestEnv::start().await;
     let mut victim = env.sleeping_session().await;
     let unavailable = Fault::Status(503);
-    env.sim
-        .fails_next(100, "POST /interactions/*/*/callback", unavailable);
+    env.sim.fails_next(100, "POST /interactions/*/*/callback", unavailable);
 
-    let typed = env
-        .person("ana")
-        .in_channel(&env.incident_channel())
-        .types("/terminate");
+    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
     typed.option("pid", victim.pid()).send_off().unwrap();
-    let card = env
-        .incident_channel()
-        .message(|message| !message.cards().is_empty())
-        .await;
+    let card = env.incident_channel().message(|message| !message.cards().is_empty()).await;
     env.wait_for_bot_reactions(&card).await;
     assert!(card.content().contains(APPROVE), "{}", card.text());
     env.react("ben", &card, APPROVE);
@@ -54,23 +42,16 @@ async fn a_card_is_posted_as_a_message_when_the_response_fails() {
 async fn a_card_that_was_not_posted_before_a_kill_is_posted_after_the_restart() {
     let mut env = TestEnv::start().await;
     let mut victim = env.sleeping_session().await;
-    env.sim
-        .fails_next(1, "POST /interactions/*/*/callback", Fault::Hang);
+    env.sim.fails_next(1, "POST /interactions/*/*/callback", Fault::Hang);
 
-    let typed = env
-        .person("ana")
-        .in_channel(&env.incident_channel())
-        .types("/terminate");
+    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
     typed.option("pid", victim.pid()).send_off().unwrap();
     env.wait_for_event(1, "requested by ana: terminate", 1).await;
     env.kill_bot().await;
     assert!(env.incident_channel().messages().is_empty());
     env.start_bot().await;
 
-    let card = env
-        .incident_channel()
-        .message(|message| !message.cards().is_empty())
-        .await;
+    let card = env.incident_channel().message(|message| !message.cards().is_empty()).await;
     env.wait_for_bot_reactions(&card).await;
     env.react("ben", &card, APPROVE);
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
@@ -81,13 +62,9 @@ async fn a_card_that_was_not_posted_before_a_kill_is_posted_after_the_restart() 
 async fn a_card_whose_message_id_was_lost_is_found_again_with_its_reactions() {
     let mut env = TestEnv::start().await;
     let mut victim = env.sleeping_session().await;
-    env.sim
-        .fails_next(9, "GET /webhooks/*/*/messages/@original", Fault::Hang);
+    env.sim.fails_next(9, "GET /webhooks/*/*/messages/@original", Fault::Hang);
 
-    let typed = env
-        .person("ana")
-        .in_channel(&env.incident_channel())
-        .types("/terminate");
+    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
     let card = typed.option("pid", victim.pid()).send().await.message();
     env.kill_bot().await;
     env.react("ben", &card, APPROVE);
@@ -103,10 +80,7 @@ async fn a_card_whose_message_id_was_lost_is_found_again_with_its_reactions() {
 
 #[tokio::test]
 async fn duplicate_events_count_once() {
-    let env = TestEnv::builder()
-        .section("[approval]\napprovals = 2")
-        .start()
-        .await;
+    let env = TestEnv::builder().section("[approval]\napprovals = 2").start().await;
     let mut victim = env.sleeping_session().await;
     let card = env.request_card("/terminate", victim.pid()).await;
     env.sim.gateway().repeats_events(2);
@@ -126,19 +100,13 @@ async fn duplicate_events_count_once() {
 
 #[tokio::test]
 async fn many_open_cards_respect_discords_rate_limits() {
-    let env = TestEnv::builder()
-        .with_rate_limits()
-        .section("[limits]\nopen_requests_per_user = 50")
-        .start()
-        .await;
+    let env =
+        TestEnv::builder().with_rate_limits().section("[limits]\nopen_requests_per_user = 50").start().await;
     let mut victims = Vec::new();
     let mut cards = Vec::new();
     for _ in 0..6 {
         let victim = env.sleeping_session().await;
-        let card = env
-            .send_command("ana", "/terminate", victim.pid())
-            .await
-            .message();
+        let card = env.send_command("ana", "/terminate", victim.pid()).await.message();
         victims.push(victim);
         cards.push(card);
     }
@@ -148,9 +116,7 @@ async fn many_open_cards_respect_discords_rate_limits() {
     }
     env.sim
         .eventually(LIMIT, "all cards are closed", || {
-            cards
-                .iter()
-                .all(|card| card.card().title().starts_with("Terminated"))
+            cards.iter().all(|card| card.card().title().starts_with("Terminated"))
         })
         .await;
     let calls = env.sim.calls();

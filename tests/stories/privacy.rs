@@ -17,15 +17,8 @@ async fn literals_appear_in_neither_channel_ledger_nor_log() {
     let victim = session_with_secret_literal(&env).await;
 
     let card = env.request_card("/terminate", victim.pid()).await;
-    assert!(
-        card.text().contains("select pg_sleep(?), ? as password"),
-        "{}",
-        card.text()
-    );
-    let typed = env
-        .person("ana")
-        .in_channel(&env.incident_channel())
-        .types("/sessions");
+    assert!(card.text().contains("select pg_sleep(?), ? as password"), "{}", card.text());
+    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/sessions");
     typed.send().await;
     env.react("ben", &card, APPROVE);
     env.assert_outcome(1, &card, "terminated", "Terminated").await;
@@ -38,10 +31,7 @@ async fn literals_appear_in_neither_channel_ledger_nor_log() {
 
 #[tokio::test]
 async fn query_text_hidden_hides_the_query() {
-    let env = TestEnv::builder()
-        .section("[privacy]\nquery_text = \"hidden\"")
-        .start()
-        .await;
+    let env = TestEnv::builder().section("[privacy]\nquery_text = \"hidden\"").start().await;
     let victim = session_with_secret_literal(&env).await;
     let card = env.request_card("/terminate", victim.pid()).await;
     assert!(!card.text().contains("select"), "{}", card.text());
@@ -50,10 +40,7 @@ async fn query_text_hidden_hides_the_query() {
 
 #[tokio::test]
 async fn query_text_full_shows_the_whole_query() {
-    let env = TestEnv::builder()
-        .section("[privacy]\nquery_text = \"full\"")
-        .start()
-        .await;
+    let env = TestEnv::builder().section("[privacy]\nquery_text = \"full\"").start().await;
     let victim = session_with_secret_literal(&env).await;
     let card = env.request_card("/terminate", victim.pid()).await;
     assert!(card.text().contains(SECRET), "{}", card.text());

@@ -23,10 +23,7 @@ async fn a_kill_right_after_the_recorded_approval_ends_as_unknown(right: SignalR
 
     let result = env.assert_outcome(1, &card, "unknown", "Unknown").await;
     assert!(result.contains("not known whether a signal was sent"), "{result}");
-    assert!(
-        result.contains("still there"),
-        "the result shows what is visible now: {result}"
-    );
+    assert!(result.contains("still there"), "the result shows what is visible now: {result}");
     let record = env.wait_for_finished(1).await;
     assert!(record["signal_sent"].is_null(), "{record}");
     // The server may have read the statement before the bot was killed.
@@ -37,13 +34,7 @@ async fn a_kill_right_after_the_recorded_approval_ends_as_unknown(right: SignalR
     env.request_card_as("otto", "/terminate", victim.pid()).await;
     victim.seen(at_most_once).await.unwrap();
     let events = env.events(1).await;
-    assert_eq!(
-        events
-            .iter()
-            .filter(|event| event.starts_with("finished"))
-            .count(),
-        1
-    );
+    assert_eq!(events.iter().filter(|event| event.starts_with("finished")).count(), 1);
     assert!(env.run_killgate(&["audit", "verify"]).await.status.success());
 }
 
@@ -70,11 +61,7 @@ async fn a_failover_behind_the_same_address_lapses_the_request(right: SignalRigh
 }
 
 async fn a_server_that_is_down_at_the_approval_is_not_signalled(right: SignalRight) {
-    let env = TestEnv::builder()
-        .right(right)
-        .section("[limits]\nconfirm_within = \"1s\"")
-        .start()
-        .await;
+    let env = TestEnv::builder().right(right).section("[limits]\nconfirm_within = \"1s\"").start().await;
     let victim = env.sleeping_session().await;
     let card = env.request_card("/terminate", victim.pid()).await;
 
@@ -87,11 +74,7 @@ async fn a_server_that_is_down_at_the_approval_is_not_signalled(right: SignalRig
 }
 
 async fn a_server_that_stops_answering_before_the_signal_is_not_signalled(right: SignalRight) {
-    let env = TestEnv::builder()
-        .right(right)
-        .section("[limits]\nconfirm_within = \"1s\"")
-        .start()
-        .await;
+    let env = TestEnv::builder().right(right).section("[limits]\nconfirm_within = \"1s\"").start().await;
     let victim = env.session_running(COUNTS_CANCELS).await;
     let card = env.request_card("/cancel", victim.pid()).await;
     let backend = env.wait_for_bot_backend().await;
@@ -133,10 +116,7 @@ async fn an_approval_given_while_the_bot_was_down_counts() {
 
 #[tokio::test]
 async fn an_approval_removed_while_the_bot_was_down_does_not_count() {
-    let mut env = TestEnv::builder()
-        .section("[approval]\napprovals = 2")
-        .start()
-        .await;
+    let mut env = TestEnv::builder().section("[approval]\napprovals = 2").start().await;
     let victim = env.sleeping_session().await;
     let card = env.request_card("/terminate", victim.pid()).await;
     env.react("ben", &card, APPROVE);
@@ -165,17 +145,13 @@ async fn an_approval_by_a_person_who_lost_the_role_meanwhile_does_not_count() {
     env.person("ben").loses_role("dba");
     env.start_bot().await;
 
-    env.wait_for_event(1, "attempt_refused by ben: not_an_approver", 1)
-        .await;
+    env.wait_for_event(1, "attempt_refused by ben: not_an_approver", 1).await;
     assert!(victim.still_alive().await.unwrap());
 }
 
 #[tokio::test]
 async fn an_approval_found_after_the_expiry_does_not_count() {
-    let mut env = TestEnv::builder()
-        .section("[approval]\nexpires_after = \"5s\"")
-        .start()
-        .await;
+    let mut env = TestEnv::builder().section("[approval]\nexpires_after = \"5s\"").start().await;
     let victim = env.sleeping_session().await;
     let card = env.request_card("/terminate", victim.pid()).await;
     let expiry = Instant::now() + Duration::from_secs(5);
@@ -212,8 +188,7 @@ async fn an_unconfirmed_result_is_posted_once_after_a_kill() {
     let mut victim = env.sleeping_session().await;
     let card = env.request_card("/terminate", victim.pid()).await;
 
-    env.sim
-        .fails_next(1, "POST /channels/*/messages", Fault::EffectThenHang);
+    env.sim.fails_next(1, "POST /channels/*/messages", Fault::EffectThenHang);
     env.react("ben", &card, APPROVE);
     victim.ended().await.unwrap();
     env.result_text(&card).await;
@@ -232,8 +207,7 @@ async fn a_discord_outage_delays_the_result_without_losing_it() {
     let mut victim = env.sleeping_session().await;
     let card = env.request_card("/terminate", victim.pid()).await;
 
-    env.sim
-        .fails_next(20, "POST /channels/*/messages", Fault::Status(503));
+    env.sim.fails_next(20, "POST /channels/*/messages", Fault::Status(503));
     env.react("ben", &card, APPROVE);
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
     env.wait_for_finished(1).await;
@@ -259,11 +233,7 @@ async fn sigterm_stops_the_bot_at_once_and_keeps_open_requests() {
 
     assert_eq!(env.stop_bot().await.code(), Some(0));
 
-    assert!(
-        signalled_at.elapsed() < Duration::from_secs(10),
-        "{:?}",
-        signalled_at.elapsed()
-    );
+    assert!(signalled_at.elapsed() < Duration::from_secs(10), "{:?}", signalled_at.elapsed());
     // The open request continues after the restart.
     env.start_bot().await;
     env.react("ben", &card, APPROVE);
@@ -272,10 +242,7 @@ async fn sigterm_stops_the_bot_at_once_and_keeps_open_requests() {
 
 #[tokio::test]
 async fn sigterm_during_an_execution_finishes_it_first() {
-    let mut env = TestEnv::builder()
-        .section("[limits]\nconfirm_within = \"2s\"")
-        .start()
-        .await;
+    let mut env = TestEnv::builder().section("[limits]\nconfirm_within = \"2s\"").start().await;
     let victim = env.session_running(COUNTS_CANCELS).await;
     let card = env.request_card("/cancel", victim.pid()).await;
     env.react("ben", &card, APPROVE);
@@ -284,11 +251,7 @@ async fn sigterm_during_an_execution_finishes_it_first() {
 
     assert_eq!(env.stop_bot().await.code(), Some(0));
 
-    assert!(
-        signalled_at.elapsed() < Duration::from_secs(10),
-        "{:?}",
-        signalled_at.elapsed()
-    );
+    assert!(signalled_at.elapsed() < Duration::from_secs(10), "{:?}", signalled_at.elapsed());
     env.assert_outcome(1, &card, "unconfirmed", "Unconfirmed").await;
 }
 
@@ -305,11 +268,7 @@ async fn sigterm_with_an_unresponsive_server_stops_within_ten_seconds() {
 
     assert_eq!(env.stop_bot().await.code(), Some(0));
 
-    assert!(
-        signalled_at.elapsed() < Duration::from_secs(10),
-        "{:?}",
-        signalled_at.elapsed()
-    );
+    assert!(signalled_at.elapsed() < Duration::from_secs(10), "{:?}", signalled_at.elapsed());
     signal("CONT", backend).await;
     env.start_bot().await;
     env.assert_outcome(1, &card, "unknown", "Unknown").await;
@@ -327,10 +286,7 @@ async fn a_second_bot_on_the_same_ledger_is_refused() {
 
 #[tokio::test]
 async fn a_kill_at_any_time_after_the_approval_signals_at_most_once() {
-    let mut env = TestEnv::builder()
-        .section("[limits]\nconfirm_within = \"1s\"")
-        .start()
-        .await;
+    let mut env = TestEnv::builder().section("[limits]\nconfirm_within = \"1s\"").start().await;
     for (request, delay_ms) in (1..).zip([0, 1, 3, 6, 12, 25, 50]) {
         let victim = env.session_running(COUNTS_CANCELS).await;
         let card = env.request_card("/cancel", victim.pid()).await;
@@ -343,10 +299,7 @@ async fn a_kill_at_any_time_after_the_approval_signals_at_most_once() {
         let record = env.wait_for_finished(request).await;
         let outcome = record["outcome"].as_str().unwrap();
         assert!(["unknown", "unconfirmed"].contains(&outcome), "{record}");
-        victim
-            .seen("application_name in ('', 'cancels met: 1')")
-            .await
-            .unwrap();
+        victim.seen("application_name in ('', 'cancels met: 1')").await.unwrap();
     }
     assert!(env.run_killgate(&["audit", "verify"]).await.status.success());
 }

@@ -11,16 +11,8 @@ use crate::environment::{APPROVE, SLEEP, SignalRight, TestEnv, signal};
 async fn a_pid_without_a_backend_is_refused_with_postgresqls_message(right: SignalRight) {
     let env = TestEnv::start_with(right).await;
     let observer = env.cluster.superuser().await.unwrap();
-    let version: String = observer
-        .query_one("show server_version_num", &[])
-        .await
-        .unwrap()
-        .get(0);
-    let process_kind = if version.as_str() < "150000" {
-        "server process"
-    } else {
-        "backend process"
-    };
+    let version: String = observer.query_one("show server_version_num", &[]).await.unwrap().get(0);
+    let process_kind = if version.as_str() < "150000" { "server process" } else { "backend process" };
     // This process exists, but is not a backend.
     let pid = std::process::id();
 
@@ -30,14 +22,8 @@ async fn a_pid_without_a_backend_is_refused_with_postgresqls_message(right: Sign
     assert!(refusal.contains(&warning), "{refusal}");
     let plain_words = format!("No session on orders has pid {pid}.");
     assert!(refusal.starts_with(&plain_words), "{refusal}");
-    assert!(
-        refusal.contains("orders") && refusal.contains("/sessions"),
-        "{refusal}"
-    );
-    assert!(
-        env.incident_channel().messages().is_empty(),
-        "there is nothing to approve"
-    );
+    assert!(refusal.contains("orders") && refusal.contains("/sessions"), "{refusal}");
+    assert!(env.incident_channel().messages().is_empty(), "there is nothing to approve");
     assert!(env.ledger().await.is_empty());
 }
 
@@ -56,10 +42,7 @@ async fn always_protected_sessions_are_refused_naming_the_rule(right: SignalRigh
     ] {
         for command in ["/cancel", "/terminate"] {
             let refusal = env.refused_command("ana", command, pid).await;
-            assert!(
-                refusal.contains("protected") && refusal.contains(rule),
-                "{refusal}"
-            );
+            assert!(refusal.contains("protected") && refusal.contains(rule), "{refusal}");
         }
     }
     let attempts = env.wait_for_attempts(8).await;
@@ -87,25 +70,16 @@ async fn sessions_protected_by_configuration_are_refused_and_stay_protected(righ
         (&vault, "databases = ^vault$"),
     ] {
         let refusal = env.refused_command("ana", "/terminate", victim.pid()).await;
-        assert!(
-            refusal.contains("protected") && refusal.contains(rule),
-            "{refusal}"
-        );
+        assert!(refusal.contains("protected") && refusal.contains(rule), "{refusal}");
     }
 
     // An application_name that is set after the card was posted protects too.
     let late = of("app").idle().await.unwrap();
     let card = env.request_card("/terminate", late.pid()).await;
-    late.client()
-        .batch_execute("set application_name = 'pg_basebackup'")
-        .await
-        .unwrap();
+    late.client().batch_execute("set application_name = 'pg_basebackup'").await.unwrap();
     env.react("ben", &card, APPROVE);
     let result = env.assert_outcome(1, &card, "protected", "Protected").await;
-    assert!(
-        result.contains("Nothing was signalled") || result.contains("protected now"),
-        "{result}"
-    );
+    assert!(result.contains("Nothing was signalled") || result.contains("protected now"), "{result}");
     for victim in [payments, dump, vault, late] {
         assert!(victim.still_alive().await.unwrap());
     }
@@ -117,15 +91,9 @@ async fn a_command_on_a_stalled_server_is_deferred_and_filled_in_later(right: Si
     let victim = env.sleeping_session().await;
     env.wait_for_bot_backend().await;
     let superuser = env.cluster.superuser().await.unwrap();
-    superuser
-        .batch_execute("begin; lock table pg_authid in access exclusive mode")
-        .await
-        .unwrap();
+    superuser.batch_execute("begin; lock table pg_authid in access exclusive mode").await.unwrap();
 
-    let typed = env
-        .person("ana")
-        .in_channel(&env.incident_channel())
-        .types("/terminate");
+    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
     let answer = typed.option("pid", victim.pid()).send_off().unwrap();
     assert!(answer.acknowledged().await, "within Discord's three seconds");
     assert!(answer.message().is_loading(), "the answer was deferred");
@@ -159,17 +127,12 @@ async fn a_command_on_an_unresponsive_server_is_refused_after_five_seconds() {
     let backend = env.wait_for_bot_backend().await;
     signal("STOP", backend).await;
 
-    let typed = env
-        .person("ana")
-        .in_channel(&env.incident_channel())
-        .types("/terminate");
+    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
     let answer = typed.option("pid", victim.pid()).send_off().unwrap();
     assert!(answer.acknowledged().await, "within Discord's three seconds");
     let refusal = eventually("the refusal arrives", async || {
         let messages = answer.messages();
-        let refusal = messages
-            .iter()
-            .find(|message| message.exists() && message.is_ephemeral());
+        let refusal = messages.iter().find(|message| message.exists() && message.is_ephemeral());
         Ok(refusal.map(discord_sim::Message::content))
     })
     .await
@@ -178,11 +141,7 @@ async fn a_command_on_an_unresponsive_server_is_refused_after_five_seconds() {
 
     assert!(refusal.contains("orders could not be queried"), "{refusal}");
     assert!(refusal.contains("Nothing was requested"), "{refusal}");
-    assert!(
-        env.incident_channel().messages().is_empty(),
-        "{}",
-        env.sim.transcript()
-    );
+    assert!(env.incident_channel().messages().is_empty(), "{}", env.sim.transcript());
     assert!(env.ledger().await.is_empty());
 }
 
@@ -195,10 +154,7 @@ async fn an_invalid_pid_is_refused() {
         assert!(refusal.starts_with(&expected), "{refusal}");
     }
     for text in ["backup job", "4711; drop table", "@everyone", "١٢", ""] {
-        let typed = env
-            .person("ana")
-            .in_channel(&env.incident_channel())
-            .types("/cancel");
+        let typed = env.person("ana").in_channel(&env.incident_channel()).types("/cancel");
         let answer = typed.raw_option("pid", text).send().await;
         assert!(answer.is_ephemeral());
         assert!(answer.content().contains("pid cannot be"), "{}", answer.content());
@@ -212,20 +168,10 @@ async fn an_invalid_pid_is_refused() {
 async fn an_unknown_target_is_refused_with_the_list_of_targets() {
     let env = TestEnv::start().await;
     let victim = env.sleeping_session().await;
-    let typed = env
-        .person("ana")
-        .in_channel(&env.incident_channel())
-        .types("/terminate");
-    let answer = typed
-        .option("pid", victim.pid())
-        .option("target", "billing")
-        .send()
-        .await;
+    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
+    let answer = typed.option("pid", victim.pid()).option("target", "billing").send().await;
     assert!(answer.is_ephemeral());
-    assert_eq!(
-        answer.content(),
-        "There is no target “billing”. Choose one of: orders."
-    );
+    assert_eq!(answer.content(), "There is no target “billing”. Choose one of: orders.");
 }
 
 #[tokio::test]
@@ -241,10 +187,7 @@ async fn a_person_who_may_not_request_is_refused_and_recorded() {
     let attempts = env.wait_for_attempts(2).await;
     assert_eq!(
         attempts,
-        [
-            "attempt_refused by ivy: not_a_requester",
-            "attempt_refused by ben: not_a_requester"
-        ]
+        ["attempt_refused by ivy: not_a_requester", "attempt_refused by ben: not_a_requester"]
     );
     assert!(env.incident_channel().messages().is_empty());
 }
@@ -258,40 +201,25 @@ async fn commands_in_another_channel_are_refused() {
         let typed = env.person("ana").in_channel(&elsewhere).types(command);
         let answer = typed.option("pid", victim.pid()).send().await;
         assert!(answer.is_ephemeral());
-        assert!(
-            answer.content().contains("not configured for this channel"),
-            "{}",
-            answer.content()
-        );
+        assert!(answer.content().contains("not configured for this channel"), "{}", answer.content());
     }
     assert!(env.ledger().await.is_empty());
 }
 
 #[tokio::test]
 async fn a_reason_is_shown_recorded_and_enforced_where_required() {
-    let env = TestEnv::builder()
-        .section("[approval]\nrequire_reason = true")
-        .start()
-        .await;
+    let env = TestEnv::builder().section("[approval]\nrequire_reason = true").start().await;
     let victim = env.sleeping_session().await;
     let refusal = env.refused_command("ana", "/terminate", victim.pid()).await;
     assert!(refusal.contains("A reason is required"), "{refusal}");
 
-    let typed = env
-        .person("ana")
-        .in_channel(&env.incident_channel())
-        .types("/terminate");
-    let command = typed
-        .option("pid", victim.pid())
-        .option("reason", "blocks *checkout* @everyone");
+    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
+    let command = typed.option("pid", victim.pid()).option("reason", "blocks *checkout* @everyone");
     let card = command.send().await.message();
 
     let shown = card.card().field("Requested by").unwrap().to_owned();
     assert!(shown.contains("checkout"), "{shown}");
-    assert!(
-        !shown.contains("*checkout*") || shown.contains("\\*checkout"),
-        "{shown}"
-    );
+    assert!(!shown.contains("*checkout*") || shown.contains("\\*checkout"), "{shown}");
     assert!(card.pings().is_empty(), "{:?}", card.pings());
     assert_eq!(env.ledger().await[0]["reason"], "blocks *checkout* @everyone");
 }
@@ -319,24 +247,13 @@ struct Walsender {
 }
 
 async fn walsender(cluster: &Cluster) -> Walsender {
-    cluster
-        .sql("create role replica login replication")
-        .await
-        .unwrap();
+    cluster.sql("create role replica login replication").await.unwrap();
     let mut connection = TcpStream::connect(("127.0.0.1", cluster.port())).await.unwrap();
     let parameters = b"user\0replica\0replication\0true\0\0";
     let length = u32::try_from(8 + parameters.len()).unwrap();
-    let message = [
-        &length.to_be_bytes()[..],
-        &(3_u32 << 16).to_be_bytes(),
-        parameters,
-    ]
-    .concat();
+    let message = [&length.to_be_bytes()[..], &(3_u32 << 16).to_be_bytes(), parameters].concat();
     connection.write_all(&message).await.unwrap();
-    Walsender {
-        pid: server_process(cluster, "walsender").await,
-        _connection: connection,
-    }
+    Walsender { pid: server_process(cluster, "walsender").await, _connection: connection }
 }
 
 async fn server_process(cluster: &Cluster, kind: &str) -> i32 {
@@ -346,8 +263,5 @@ async fn server_process(cluster: &Cluster, kind: &str) -> i32 {
         let rows = observer.query(query, &[&kind]).await?;
         Ok(rows.first().map(|row| row.get(0)))
     });
-    tokio::time::timeout(Duration::from_secs(30), found)
-        .await
-        .unwrap()
-        .unwrap()
+    tokio::time::timeout(Duration::from_secs(30), found).await.unwrap().unwrap()
 }

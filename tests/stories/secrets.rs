@@ -26,8 +26,7 @@ async fn no_secret_is_in_any_log_message_metric_error_or_file() {
 
     // The password is wrong for a while, then changed.
     fs::write(env.path("password"), WRONG).unwrap();
-    env.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'killgate'")
-        .await;
+    env.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'killgate'").await;
     eventually("the password is refused", async || {
         Ok(env.log().contains("password authentication failed").then_some(()))
     })
@@ -43,13 +42,9 @@ async fn no_secret_is_in_any_log_message_metric_error_or_file() {
         let answer = reqwest::get(format!("http://{http}/{page}")).await.unwrap();
         outputs.push((page, answer.text().await.unwrap()));
     }
-    for arguments in [
-        &["check"][..],
-        &["check", "--json"],
-        &["audit", "export"],
-        &["audit", "verify"],
-        &["health"],
-    ] {
+    for arguments in
+        [&["check"][..], &["check", "--json"], &["audit", "export"], &["audit", "verify"], &["health"]]
+    {
         let output = env.run_killgate(arguments).await;
         outputs.push(("a command", String::from_utf8_lossy(&output.stdout).into_owned()));
         outputs.push(("its errors", String::from_utf8_lossy(&output.stderr).into_owned()));
@@ -77,10 +72,7 @@ async fn no_secret_is_in_any_log_message_metric_error_or_file() {
 async fn a_crash_writes_no_core_dump() {
     let env = TestEnv::builder().start_without_bot().await;
     // First check with the same shell and signal whether this machine writes core dumps at all.
-    if !exit_after_sigquit(&env, "ulimit -c unlimited; kill -s QUIT $$", false)
-        .await
-        .core_dumped()
-    {
+    if !exit_after_sigquit(&env, "ulimit -c unlimited; kill -s QUIT $$", false).await.core_dumped() {
         println!("skipped: this machine writes no core dumps");
         return;
     }

@@ -37,21 +37,14 @@ async fn a_terminated_session_receives_57p01(right: SignalRight) {
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
     let result = env.assert_outcome(1, &card, "terminated", "Terminated").await;
     let (ana, ben) = (env.person("ana").id(), env.person("ben").id());
-    assert!(
-        result.contains(&format!("Requested by <@{ana}> · approved by <@{ben}>")),
-        "{result}"
-    );
+    assert!(result.contains(&format!("Requested by <@{ana}> · approved by <@{ben}>")), "{result}");
     let record = env.wait_for_finished(1).await;
     assert_eq!(record["signal_sent"], true);
     assert!(record["elapsed_ms"].is_number(), "{record}");
 }
 
 async fn two_simultaneous_approvals_signal_once(right: SignalRight) {
-    let env = TestEnv::builder()
-        .right(right)
-        .section("[limits]\nconfirm_within = \"1s\"")
-        .start()
-        .await;
+    let env = TestEnv::builder().right(right).section("[limits]\nconfirm_within = \"1s\"").start().await;
     let victim = env.session_running(COUNTS_CANCELS).await;
 
     let card = env.request_card("/cancel", victim.pid()).await;
@@ -59,10 +52,7 @@ async fn two_simultaneous_approvals_signal_once(right: SignalRight) {
     env.react("dora", &card, APPROVE);
 
     let result = env.assert_outcome(1, &card, "unconfirmed", "Unconfirmed").await;
-    assert!(
-        result.contains("PgSleep"),
-        "the result says what it waits for: {result}"
-    );
+    assert!(result.contains("PgSleep"), "the result says what it waits for: {result}");
     victim.seen("application_name = 'cancels met: 1'").await.unwrap();
     assert_eq!(
         env.events(1).await,
@@ -82,8 +72,7 @@ async fn the_next_query_of_a_session_is_not_cancelled(right: SignalRight) {
     let mut victim = env.sleeping_session().await;
     let card = env.request_card("/cancel", victim.pid()).await;
 
-    env.sql(&format!("select pg_cancel_backend({})", victim.pid()))
-        .await;
+    env.sql(&format!("select pg_cancel_backend({})", victim.pid())).await;
     assert_eq!(victim.ended().await.unwrap(), SqlState::QUERY_CANCELED);
     victim.run("select 'the next one', pg_sleep(600)").await.unwrap();
     env.react("ben", &card, APPROVE);
@@ -93,10 +82,7 @@ async fn the_next_query_of_a_session_is_not_cancelled(right: SignalRight) {
     // The monitor may have noticed the change first.
     let outcome = record["outcome"].as_str().unwrap();
     assert!(["moved_on", "lapsed"].contains(&outcome), "{record}");
-    victim
-        .seen("state = 'active' and query like '%the next one%'")
-        .await
-        .unwrap();
+    victim.seen("state = 'active' and query like '%the next one%'").await.unwrap();
 }
 
 async fn a_session_that_ended_is_not_signalled(right: SignalRight) {
@@ -104,8 +90,7 @@ async fn a_session_that_ended_is_not_signalled(right: SignalRight) {
     let mut victim = env.sleeping_session().await;
     let card = env.request_card("/terminate", victim.pid()).await;
 
-    env.sql(&format!("select pg_terminate_backend({})", victim.pid()))
-        .await;
+    env.sql(&format!("select pg_terminate_backend({})", victim.pid())).await;
     victim.ended().await.unwrap();
     env.react("ben", &card, APPROVE);
 
@@ -114,10 +99,7 @@ async fn a_session_that_ended_is_not_signalled(right: SignalRight) {
     let outcome = record["outcome"].as_str().unwrap();
     assert!(["gone", "lapsed"].contains(&outcome), "{record}");
     let result = env.result_text(&card).await;
-    assert!(
-        result.starts_with("Already gone") || result.starts_with("Lapsed"),
-        "{result}"
-    );
+    assert!(result.starts_with("Already gone") || result.starts_with("Lapsed"), "{result}");
 }
 
 async fn a_revoked_right_is_reported_in_postgresqls_words(right: SignalRight) {
@@ -144,8 +126,7 @@ async fn a_revoked_right_is_reported_in_postgresqls_words(right: SignalRight) {
 
 async fn a_termination_releases_the_waiters(right: SignalRight) {
     let env = TestEnv::start_with(right).await;
-    env.sql("create table stock (id int); grant all on stock to public")
-        .await;
+    env.sql("create table stock (id int); grant all on stock to public").await;
     let app = || env.cluster.victim("app");
     let blocker = app().idle_in_transaction("lock table stock").await.unwrap();
     let first = app().waiting("begin; lock table stock; commit").await.unwrap();
@@ -158,11 +139,7 @@ async fn a_termination_releases_the_waiters(right: SignalRight) {
     let result = env.assert_outcome(1, &card, "terminated", "Terminated").await;
     assert!(result.contains("2 waiters released"), "{result}");
     for mut waiter in [first, second] {
-        assert_eq!(
-            waiter.ended().await.unwrap(),
-            SqlState::SUCCESSFUL_COMPLETION,
-            "it got its lock"
-        );
+        assert_eq!(waiter.ended().await.unwrap(), SqlState::SUCCESSFUL_COMPLETION, "it got its lock");
     }
 }
 
@@ -170,8 +147,7 @@ async fn a_session_with_a_reused_pid_is_not_signalled(right: SignalRight) {
     let env = TestEnv::start_with(right).await;
     let mut victim = env.sleeping_session().await;
     let card = env.request_card("/terminate", victim.pid()).await;
-    env.sql(&format!("select pg_terminate_backend({})", victim.pid()))
-        .await;
+    env.sql(&format!("select pg_terminate_backend({})", victim.pid())).await;
     victim.ended().await.unwrap();
 
     let Some(other_session) = env.session_with_pid(victim.pid()).await else {

@@ -33,15 +33,11 @@ async fn each_target_has_its_own_approvers_quorum_and_protection() {
     let env = env_with_billing_target(&cluster).await;
     let mut billing = cluster.victim("app").running(SLEEP).await.unwrap();
     let card = env.request_card("/terminate", billing.pid()).await;
-    assert!(
-        card.card().title().contains("on billing"),
-        "the only target with that pid"
-    );
+    assert!(card.card().title().contains("on billing"), "the only target with that pid");
 
     // Ben is an approver on orders, but not here.
     env.react("ben", &card, APPROVE);
-    env.wait_for_event(1, "attempt_refused by ben: not_an_approver", 1)
-        .await;
+    env.wait_for_event(1, "attempt_refused by ben: not_an_approver", 1).await;
     env.react("doris", &card, APPROVE);
     env.wait_for_event(1, "approved by doris", 1).await;
     assert!(billing.still_alive().await.unwrap());
@@ -52,8 +48,7 @@ async fn each_target_has_its_own_approvers_quorum_and_protection() {
     let mut orders = env.cluster.victim("payments").running(SLEEP).await.unwrap();
     let card = env.request_card("/terminate", orders.pid()).await;
     env.react("doris", &card, APPROVE);
-    env.wait_for_event(2, "attempt_refused by doris: not_an_approver", 1)
-        .await;
+    env.wait_for_event(2, "attempt_refused by doris: not_an_approver", 1).await;
     env.react("ben", &card, APPROVE);
     assert_eq!(orders.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
 
@@ -64,10 +59,7 @@ async fn each_target_has_its_own_approvers_quorum_and_protection() {
     // killgate's own connection is in no list, but it is recognized.
     let own = env.wait_for_bot_backend().await;
     let refusal = env.refused_command("ana", "/terminate", own).await;
-    assert!(
-        refusal.contains("on orders is protected: it is one of killgate's own connections"),
-        "{refusal}"
-    );
+    assert!(refusal.contains("on orders is protected: it is one of killgate's own connections"), "{refusal}");
 }
 
 #[tokio::test]
@@ -85,16 +77,10 @@ async fn a_pid_on_several_targets_is_refused_with_the_list() {
     let mut victim = cluster.victim("app").running(SLEEP).await.unwrap();
 
     let refusal = env.refused_command("ana", "/terminate", victim.pid()).await;
-    assert!(
-        refusal.contains("archive, billing") && refusal.contains("option target"),
-        "{refusal}"
-    );
+    assert!(refusal.contains("archive, billing") && refusal.contains("option target"), "{refusal}");
     assert!(env.incident_channel().messages().is_empty());
 
-    let typed = env
-        .person("ana")
-        .in_channel(&env.incident_channel())
-        .types("/terminate");
+    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
     let command = typed.option("pid", victim.pid()).option("target", "archive");
     let card = command.send().await.message();
     assert!(card.card().title().contains("on archive"), "{}", card.text());
@@ -111,27 +97,13 @@ async fn an_unreachable_target_does_not_delay_the_others() {
         .await;
     let mut victim = env.sleeping_session().await;
 
-    let typed = env
-        .person("ana")
-        .in_channel(&env.incident_channel())
-        .types("/terminate");
-    let answer = typed
-        .option("pid", victim.pid())
-        .option("target", "billing")
-        .send()
-        .await;
+    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
+    let answer = typed.option("pid", victim.pid()).option("target", "billing").send().await;
     let answer = answer.messages().pop().expect("an answer");
     assert!(answer.is_ephemeral());
-    assert!(
-        answer.content().contains("billing could not be queried"),
-        "{}",
-        answer.content()
-    );
+    assert!(answer.content().contains("billing could not be queried"), "{}", answer.content());
 
-    let typed = env
-        .person("ana")
-        .in_channel(&env.incident_channel())
-        .types("/terminate");
+    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
     let command = typed.option("pid", victim.pid()).option("target", "orders");
     let card = command.send().await.message();
     env.wait_for_bot_reactions(&card).await;

@@ -72,9 +72,7 @@ async fn wait_for_ready(env: &TestEnv, status: &str) -> String {
         let is_ready = output.status.success();
         Ok((is_ready == (status == "200")).then_some(said))
     });
-    answer
-        .await
-        .unwrap_or_else(|error| panic!("{error}\n{}", env.log()))
+    answer.await.unwrap_or_else(|error| panic!("{error}\n{}", env.log()))
 }
 
 #[tokio::test]
@@ -82,12 +80,8 @@ async fn a_denial_given_while_the_guild_was_unavailable_holds() {
     let env = TestEnv::start().await;
     let sim = &env.sim;
 
-    let denied = denied_unseen(
-        &env,
-        || sim.guild_becomes_unavailable(),
-        || sim.guild_becomes_available(),
-    )
-    .await;
+    let denied =
+        denied_unseen(&env, || sim.guild_becomes_unavailable(), || sim.guild_becomes_available()).await;
 
     assert_denied(&env, denied).await;
 }
@@ -98,20 +92,13 @@ async fn an_approval_given_while_reactions_cannot_be_read_counts_once_they_were(
     let mut victim = env.sleeping_session().await;
     let card = env.request_card("/terminate", victim.pid()).await;
 
-    let forbidden = Fault::Error {
-        status: 403,
-        code: 50001,
-    };
-    env.sim
-        .fails_next(1000, "GET /channels/*/messages/*/reactions/*", forbidden);
+    let forbidden = Fault::Error { status: 403, code: 50001 };
+    env.sim.fails_next(1000, "GET /channels/*/messages/*/reactions/*", forbidden);
     env.sim.guild_becomes_unavailable();
     env.sim.guild_becomes_available();
     env.react("ben", &card, APPROVE);
     env.wait_for_event(1, "approved by ben", 1).await;
-    card.becomes("the card says what holds it up", |card| {
-        card.text().contains("read the reactions")
-    })
-    .await;
+    card.becomes("the card says what holds it up", |card| card.text().contains("read the reactions")).await;
     assert!(victim.still_alive().await.unwrap());
     env.sim.fails_no_more();
 
@@ -128,8 +115,7 @@ async fn a_timed_out_approver_does_not_count_live() {
     env.person("ben").is_timed_out(Duration::from_mins(10));
     env.react("ben", &card, APPROVE);
 
-    env.wait_for_event(1, "attempt_refused by ben: not_an_approver", 1)
-        .await;
+    env.wait_for_event(1, "attempt_refused by ben: not_an_approver", 1).await;
     assert!(victim.still_alive().await.unwrap());
     env.react("dora", &card, APPROVE);
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
@@ -137,10 +123,7 @@ async fn a_timed_out_approver_does_not_count_live() {
 
 #[tokio::test]
 async fn an_approver_who_was_timed_out_before_the_quorum_does_not_count() {
-    let env = TestEnv::builder()
-        .section("[approval]\napprovals = 2")
-        .start()
-        .await;
+    let env = TestEnv::builder().section("[approval]\napprovals = 2").start().await;
     let victim = env.sleeping_session().await;
     let card = env.request_card("/terminate", victim.pid()).await;
     env.react("ben", &card, APPROVE);
@@ -166,17 +149,13 @@ async fn an_approval_of_a_timed_out_approver_that_is_read_does_not_count() {
     env.person("ben").is_timed_out(Duration::from_mins(10));
     env.start_bot().await;
 
-    env.wait_for_event(1, "attempt_refused by ben: not_an_approver", 1)
-        .await;
+    env.wait_for_event(1, "attempt_refused by ben: not_an_approver", 1).await;
     assert!(victim.still_alive().await.unwrap());
 }
 
 #[tokio::test]
 async fn a_super_reaction_approves_and_a_normal_one_taken_back_leaves_it() {
-    let env = TestEnv::builder()
-        .section("[approval]\napprovals = 2")
-        .start()
-        .await;
+    let env = TestEnv::builder().section("[approval]\napprovals = 2").start().await;
     let mut victim = env.sleeping_session().await;
     let card = env.request_card("/terminate", victim.pid()).await;
 
@@ -190,10 +169,7 @@ async fn a_super_reaction_approves_and_a_normal_one_taken_back_leaves_it() {
 
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
     let events = env.events(1).await;
-    assert!(
-        !events.contains(&"approval_removed by ben".to_owned()),
-        "{events:?}"
-    );
+    assert!(!events.contains(&"approval_removed by ben".to_owned()), "{events:?}");
 }
 
 #[tokio::test]

@@ -63,10 +63,7 @@ fn a_reaction_on_a_card_that_closed_before_the_restart_is_an_attempt_on_record()
     });
     assert_eq!(outcomes(&world), [Outcome::Withdrawn]);
     world.with(|state| {
-        let attempt = RequestEvent::AttemptRefused {
-            actor: BEN,
-            why: RefusalReason::Closed,
-        };
+        let attempt = RequestEvent::AttemptRefused { actor: BEN, why: RefusalReason::Closed };
         let last = state.disk.records().last().expect("a record");
         assert_eq!(last.entry().event, attempt);
     });
@@ -81,9 +78,7 @@ fn killed_after_the_signal_the_outcome_is_unknown_and_nothing_is_signalled_again
         }
     });
     let killed = live(&world, async {
-        let bot = Bot::start(&world, Ports::of)
-            .await
-            .expect("the ledger is in order");
+        let bot = Bot::start(&world, Ports::of).await.expect("the ledger is in order");
         let card = ana_asks(&world, &bot).await;
         approves(&world, BEN, card);
         a_moment().await;
@@ -101,17 +96,9 @@ fn killed_after_the_signal_the_outcome_is_unknown_and_nothing_is_signalled_again
 fn a_card_whose_answer_was_lost_is_found_and_closed_although_its_request_has_ended() {
     let world = calm();
     let killed = live(&world, async {
-        let bot = Bot::start(&world, Ports::of)
-            .await
-            .expect("the ledger is in order");
+        let bot = Bot::start(&world, Ports::of).await.expect("the ledger is in order");
         world.with(|state| state.faults.discord.slow = Duration::from_mins(1));
-        bot.ask(
-            &world,
-            ANA,
-            killgate::domain::event::Action::Terminate,
-            "billing",
-            4711,
-        );
+        bot.ask(&world, ANA, killgate::domain::event::Action::Terminate, "billing", 4711);
         while world.with(|state| state.discord.cards().count()) == 0 {
             a_moment().await;
         }
@@ -129,13 +116,6 @@ fn a_card_whose_answer_was_lost_is_found_and_closed_although_its_request_has_end
         assert!(matches!(&message.kind, Kind::Card { shown, .. } if shown.outcome == Some(Outcome::Expired)));
         let replies =
             |kind: &Kind| matches!(kind, Kind::Result { replies_to, .. } if *replies_to == Some(card));
-        assert_eq!(
-            state
-                .discord
-                .there()
-                .filter(|(_, message)| replies(&message.kind))
-                .count(),
-            1
-        );
+        assert_eq!(state.discord.there().filter(|(_, message)| replies(&message.kind)).count(), 1);
     });
 }

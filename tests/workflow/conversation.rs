@@ -22,9 +22,7 @@ pub fn calm() -> World {
 /// The bot lives while the conversation goes on.
 pub fn while_the_bot_lives(world: &World, conversation: impl AsyncFnOnce(Bot)) {
     let lived = live(world, async {
-        let bot = Bot::start(world, Ports::of)
-            .await
-            .expect("the ledger is in order");
+        let bot = Bot::start(world, Ports::of).await.expect("the ledger is in order");
         conversation(bot).await;
     });
     assert_eq!(lived, Life::Ended(()));
@@ -53,11 +51,7 @@ pub fn outcomes(world: &World) -> Vec<Outcome> {
             RequestEvent::Finished(ending) => Some(ending.outcome),
             _ => None,
         };
-        state
-            .disk
-            .records()
-            .filter_map(|recorded| finished(&recorded.entry().event))
-            .collect()
+        state.disk.records().filter_map(|recorded| finished(&recorded.entry().event)).collect()
     })
 }
 

@@ -26,17 +26,11 @@ fn a_request_is_durable_before_its_card_its_execution_before_the_signal_and_its_
         a_moment().await;
     });
     let order = [
-        place_of(&world, |fact| {
-            durable(fact, |event| matches!(event, RequestEvent::Requested(_)))
-        }),
+        place_of(&world, |fact| durable(fact, |event| matches!(event, RequestEvent::Requested(_)))),
         place_of(&world, |fact| matches!(fact, Fact::Posted { .. })),
-        place_of(&world, |fact| {
-            durable(fact, |event| matches!(event, RequestEvent::Executing { .. }))
-        }),
+        place_of(&world, |fact| durable(fact, |event| matches!(event, RequestEvent::Executing { .. }))),
         place_of(&world, |fact| matches!(fact, Fact::Signalled { .. })),
-        place_of(&world, |fact| {
-            durable(fact, |event| matches!(event, RequestEvent::Finished(_)))
-        }),
+        place_of(&world, |fact| durable(fact, |event| matches!(event, RequestEvent::Finished(_)))),
         place_of(&world, |fact| matches!(fact, Fact::Announced { .. })),
         place_of(&world, |fact| matches!(fact, Fact::Settled { .. })),
     ];

@@ -15,25 +15,18 @@ pub fn written(secret: &str) -> Vec<String> {
         secret.escape_default().collect(),
         utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string(),
         url::form_urlencoded::byte_serialize(bytes).collect(),
-        bytes
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<Vec<_>>()
-            .concat(),
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat(),
         bytes.iter().map(u8::to_string).collect::<Vec<_>>().join(", "),
     ];
-    let bits: Vec<u8> = bytes
-        .iter()
-        .flat_map(|byte| (0..8).rev().map(move |place| byte >> place & 1))
-        .collect();
+    let bits: Vec<u8> =
+        bytes.iter().flat_map(|byte| (0..8).rev().map(move |place| byte >> place & 1)).collect();
     // A digit is six bits; those at either end may hold bits of what is beside it.
     for bits_of_another in [0, 2, 4] {
         let digits = bits[bits_of_another..].chunks_exact(6);
         let number = |six: &[u8]| six.iter().fold(0, |number, bit| number << 1 | usize::from(*bit));
         let standard: String = digits.map(|six| char::from(DIGITS[number(six)])).collect();
-        let for_urls = FOR_URLS.iter().fold(standard.clone(), |text, &(from, to)| {
-            text.replace(from, &to.to_string())
-        });
+        let for_urls =
+            FOR_URLS.iter().fold(standard.clone(), |text, &(from, to)| text.replace(from, &to.to_string()));
         forms.extend([standard, for_urls]);
     }
     forms

@@ -26,11 +26,7 @@ pub async fn start(binary: &Path, targets: &[Target], history: Option<&Path>) ->
     }
     let config = configure(folder.path(), targets, &guild)?;
     let mut command = Command::new(binary);
-    command
-        .args(["run", "--config"])
-        .arg(config)
-        .env_remove("DISCORD_TOKEN")
-        .env_remove("RUST_LOG");
+    command.args(["run", "--config"]).arg(config).env_remove("DISCORD_TOKEN").env_remove("RUST_LOG");
     Bot::start(command, guild, folder).await
 }
 
@@ -72,10 +68,7 @@ url = "sqlite:{LEDGER}"
 pub async fn at_rest(history: &Path) -> Result<TempDir> {
     let folder = tempfile::tempdir()?;
     fs::copy(history, folder.path().join(LEDGER)).context("the ledger is not copied")?;
-    let nowhere = (
-        "orders".to_owned(),
-        "postgresql://killgate@127.0.0.1:1/postgres".to_owned(),
-    );
+    let nowhere = ("orders".to_owned(), "postgresql://killgate@127.0.0.1:1/postgres".to_owned());
     configure(folder.path(), &[nowhere], &Guild::open().await)?;
     Ok(folder)
 }

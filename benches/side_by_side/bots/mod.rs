@@ -43,9 +43,7 @@ impl Bot {
             .stderr(fs::File::create(folder.path().join(LOG))?)
             .kill_on_drop(true);
         let began = Instant::now();
-        let mut process = command
-            .spawn()
-            .with_context(|| format!("{command:?} does not run"))?;
+        let mut process = command.spawn().with_context(|| format!("{command:?} does not run"))?;
         tokio::select! {
             ready = timeout(LIMIT, guild.sim.bot_is_ready()) => {
                 ready.with_context(|| format!("{command:?} is not ready\n{}", said(&folder)))?;
@@ -53,16 +51,8 @@ impl Bot {
             status = process.wait() => bail!("{command:?} ended: {}\n{}", status?, said(&folder)),
         }
         let (end, discord) = guild.registered(began)?;
-        let start = Start {
-            took: end.saturating_duration_since(began),
-            discord,
-        };
-        Ok(Self {
-            guild,
-            start,
-            process,
-            folder,
-        })
+        let start = Start { took: end.saturating_duration_since(began), discord };
+        Ok(Self { guild, start, process, folder })
     }
 
     pub fn pid(&self) -> Result<u32> {

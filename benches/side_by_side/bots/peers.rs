@@ -33,11 +33,7 @@ impl Peer {
     /// The libraries with their versions.
     pub fn versions(self) -> Result<String> {
         Ok(match self {
-            Self::DiscordPy => REQUIREMENTS
-                .lines()
-                .collect::<Vec<_>>()
-                .join(", ")
-                .replace("==", " "),
+            Self::DiscordPy => REQUIREMENTS.lines().collect::<Vec<_>>().join(", ").replace("==", " "),
             Self::DiscordJs => {
                 let package: Value = serde_json::from_str(PACKAGE)?;
                 let libraries = package["dependencies"].as_object().context("dependencies")?;

@@ -16,12 +16,7 @@ pub struct ApiError {
 
 impl ApiError {
     pub(crate) fn new(status: u16, code: u32, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            message: message.into(),
-            errors: None,
-        }
+        Self { status, code, message: message.into(), errors: None }
     }
 
     pub(crate) fn unauthorized() -> Self {

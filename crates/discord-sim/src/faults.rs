@@ -41,12 +41,7 @@ impl FaultPlan {
     /// the path, or any method; `**` at the end matches the rest.
     pub(crate) fn add(&mut self, count: usize, call: &str, fault: Fault) {
         let (method, path) = call.split_once(' ').unwrap_or(("*", call));
-        self.rules.push(FaultRule {
-            method: method.into(),
-            path: path.into(),
-            left: count,
-            fault,
-        });
+        self.rules.push(FaultRule { method: method.into(), path: path.into(), left: count, fault });
     }
 
     pub(crate) fn clear(&mut self) {

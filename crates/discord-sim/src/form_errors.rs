@@ -51,20 +51,11 @@ impl FormErrors {
     }
 
     pub(crate) fn finish(self) -> Result<(), ApiError> {
-        if self.errors.is_empty() {
-            Ok(())
-        } else {
-            Err(self.into_error())
-        }
+        if self.errors.is_empty() { Ok(()) } else { Err(self.into_error()) }
     }
 
     fn into_error(self) -> ApiError {
         let errors = Some(Value::Object(self.errors));
-        ApiError {
-            status: 400,
-            code: 50035,
-            message: "Invalid FormErrors Body".into(),
-            errors,
-        }
+        ApiError { status: 400, code: 50035, message: "Invalid FormErrors Body".into(), errors }
     }
 }

@@ -74,11 +74,7 @@ pub(crate) struct IdSource {
 
 impl IdSource {
     pub(crate) fn next(&mut self, now: Timestamp) -> Id {
-        let since = now
-            .as_millisecond()
-            .saturating_sub(DISCORD_EPOCH_MS)
-            .max(0)
-            .unsigned_abs();
+        let since = now.as_millisecond().saturating_sub(DISCORD_EPOCH_MS).max(0).unsigned_abs();
         self.last = (since << 22).max(self.last + 1);
         Id(self.last)
     }

@@ -41,12 +41,7 @@ impl ListenerControl {
         let (request_open, open_requested) = watch::channel(true);
         let (report_open, is_open) = watch::channel(true);
         let connections = Arc::default();
-        let control = Self {
-            address,
-            request_open,
-            is_open,
-            connections: Arc::clone(&connections),
-        };
+        let control = Self { address, request_open, is_open, connections: Arc::clone(&connections) };
         Ok((
             control,
             CuttableListener {
@@ -70,12 +65,7 @@ impl ListenerControl {
 
     /// Cuts every open connection.
     pub(crate) fn cut_all(&self, how: Cut) {
-        for connection in self
-            .connections
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .drain(..)
-        {
+        for connection in self.connections.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             if let Some(connection) = connection.upgrade() {
                 connection.cut(how);
             }
@@ -126,11 +116,7 @@ impl CuttableListener {
     }
 
     fn bind(&self) -> io::Result<TcpSocket> {
-        let socket = if self.address.is_ipv4() {
-            TcpSocket::new_v4()
-        } else {
-            TcpSocket::new_v6()
-        }?;
+        let socket = if self.address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         socket.set_reuseaddr(true)?;
         socket.bind(self.address)?;
         Ok(socket)
@@ -163,13 +149,7 @@ impl Listener for CuttableListener {
                     connections.retain(|connection| connection.strong_count() > 0);
                     connections.push(Arc::downgrade(&connection.0));
                     drop(connections);
-                    return (
-                        CuttableStream {
-                            stream,
-                            connection: connection.clone(),
-                        },
-                        connection,
-                    );
+                    return (CuttableStream { stream, connection: connection.clone() }, connection);
                 }
                 Some(Err(_)) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
                 None => {

@@ -35,66 +35,33 @@ async fn main() -> anyhow::Result<()> {
         None => WorldFile::example(),
     };
     let port = |offset: u16| {
-        if arguments.port == 0 {
-            0
-        } else {
-            arguments.port.saturating_add(offset)
-        }
+        if arguments.port == 0 { 0 } else { arguments.port.saturating_add(offset) }
     };
-    let ports = Ports {
-        address: arguments.address,
-        page: port(0),
-        api: port(1),
-        gateway: port(2),
-    };
-    let sim = file
-        .into_builder()
-        .ports(ports)
-        .try_start()
-        .await
-        .context("cannot start")?;
+    let ports = Ports { address: arguments.address, page: port(0), api: port(1), gateway: port(2) };
+    let sim = file.into_builder().ports(ports).try_start().await.context("cannot start")?;
     print_addresses(&sim);
     tokio::signal::ctrl_c().await.context("cannot wait for Ctrl-C")
 }
 
 fn print_addresses(sim: &Sim) {
     println!("The page:    {}", sim.page_url());
-    println!(
-        "The API:     {}  (in place of https://discord.com)",
-        sim.api_url()
-    );
-    println!(
-        "The gateway: {}  (bots get it from GET /api/v10/gateway)",
-        sim.gateway_url()
-    );
+    println!("The API:     {}  (in place of https://discord.com)", sim.api_url());
+    println!("The gateway: {}  (bots get it from GET /api/v10/gateway)", sim.gateway_url());
     println!("Token:       {}", sim.token());
     println!("Application: {}", sim.bot_id());
     println!("Guild:       {}", sim.guild_id());
-    for (kind, entries) in [
-        ("Channel", sim.channels()),
-        ("Role", sim.roles()),
-        ("Person", sim.people()),
-    ] {
+    for (kind, entries) in [("Channel", sim.channels()), ("Role", sim.roles()), ("Person", sim.people())] {
         for (name, id) in entries {
             println!("{:<12} {id}  {name}", format!("{kind}:"));
         }
     }
     println!();
-    println!(
-        "serenity:    HttpBuilder::new(token).proxy(\"{}\").ratelimiter_disabled(true)",
-        sim.api_url()
-    );
-    println!(
-        "discord.py:  discord.http.Route.BASE = \"{}/api/v10\"",
-        sim.api_url()
-    );
+    println!("serenity:    HttpBuilder::new(token).proxy(\"{}\").ratelimiter_disabled(true)", sim.api_url());
+    println!("discord.py:  discord.http.Route.BASE = \"{}/api/v10\"", sim.api_url());
     println!(
         "             discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(\"{}\")",
         sim.gateway_url()
     );
-    println!(
-        "discord.js:  new Client({{ rest: {{ api: \"{}/api\" }} }})",
-        sim.api_url()
-    );
+    println!("discord.js:  new Client({{ rest: {{ api: \"{}/api\" }} }})", sim.api_url());
     println!("Stop with Ctrl-C.");
 }

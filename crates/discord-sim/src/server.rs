@@ -26,12 +26,7 @@ pub struct Ports {
 
 impl Default for Ports {
     fn default() -> Self {
-        Self {
-            address: Ipv4Addr::LOCALHOST.into(),
-            page: 0,
-            api: 0,
-            gateway: 0,
-        }
+        Self { address: Ipv4Addr::LOCALHOST.into(), page: 0, api: 0, gateway: 0 }
     }
 }
 

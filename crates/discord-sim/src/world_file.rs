@@ -90,11 +90,8 @@ impl WorldFile {
             };
         }
         for person in self.people {
-            let mut newcomer = if person.bot {
-                MemberSpec::bot(&person.name)
-            } else {
-                MemberSpec::person(&person.name)
-            };
+            let mut newcomer =
+                if person.bot { MemberSpec::bot(&person.name) } else { MemberSpec::person(&person.name) };
             newcomer = newcomer.with_roles(person.roles.iter().map(String::as_str));
             if let Some(id) = person.id {
                 newcomer = newcomer.with_id(id.0);

@@ -14,12 +14,7 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
-        let sim = Sim::builder()
-            .role("seer")
-            .person("ana", ["seer"])
-            .channel("incident")
-            .start()
-            .await;
+        let sim = Sim::builder().role("seer").person("ana", ["seer"]).channel("incident").start().await;
         let rest = Rest::of(&sim);
         let (bot, _) = GatewayClient::ready(&sim, DEFAULT_INTENTS).await;
         Self { sim, rest, bot }
@@ -41,10 +36,7 @@ impl Scene {
 #[tokio::test]
 async fn a_bot_that_is_kicked_hears_and_reads_nothing_until_it_is_invited_again() {
     let mut scene = Scene::new().await;
-    scene
-        .rest
-        .registers(json!({ "name": "ask", "description": "Asks" }))
-        .await;
+    scene.rest.registers(json!({ "name": "ask", "description": "Asks" })).await;
 
     scene.change("guild", json!({ "do": "kick" })).await;
     let gone = scene.bot.event("GUILD_DELETE").await;
@@ -52,19 +44,11 @@ async fn a_bot_that_is_kicked_hears_and_reads_nothing_until_it_is_invited_again(
     assert_eq!(scene.bot_reads_the_channel().await, 403);
     let (status, body) = scene.rest.get(&format!("/guilds/{}", scene.sim.guild_id())).await;
     assert_eq!((status, &body["code"]), (404, &json!(10004)));
-    let message = scene
-        .sim
-        .person("ana")
-        .in_channel(&scene.sim.channel("incident"))
-        .says("unheard");
+    let message = scene.sim.person("ana").in_channel(&scene.sim.channel("incident")).says("unheard");
 
     scene.change("guild", json!({ "do": "invite" })).await;
     let next = scene.bot.next().await.payload();
-    assert_eq!(
-        text(&next["t"]),
-        "GUILD_CREATE",
-        "nothing of what happened meanwhile"
-    );
+    assert_eq!(text(&next["t"]), "GUILD_CREATE", "nothing of what happened meanwhile");
     assert!(scene.sim.commands().is_empty(), "they went with the bot");
     assert_eq!(scene.bot_reads_the_channel().await, 200);
     assert_eq!(message.content(), "unheard");
@@ -75,11 +59,7 @@ async fn an_unavailable_guild_tells_nothing_of_what_happens_in_it() {
     let mut scene = Scene::new().await;
     scene.change("guild", json!({ "do": "become_unavailable" })).await;
     assert_eq!(scene.bot.event("GUILD_DELETE").await["unavailable"], true);
-    scene
-        .sim
-        .person("ana")
-        .in_channel(&scene.sim.channel("incident"))
-        .says("unheard");
+    scene.sim.person("ana").in_channel(&scene.sim.channel("incident")).says("unheard");
     scene.change("guild", json!({ "do": "become_available" })).await;
     assert_eq!(text(&scene.bot.next().await.payload()["t"]), "GUILD_CREATE");
 }
@@ -87,9 +67,7 @@ async fn an_unavailable_guild_tells_nothing_of_what_happens_in_it() {
 #[tokio::test]
 async fn a_channel_hidden_by_a_role_is_seen_with_that_role_only() {
     let mut scene = Scene::new().await;
-    scene
-        .change("channels/incident/hides", json!({ "role": "seer" }))
-        .await;
+    scene.change("channels/incident/hides", json!({ "role": "seer" })).await;
     scene.bot.event("CHANNEL_UPDATE").await;
     assert_eq!(scene.bot_reads_the_channel().await, 403);
     scene.sim.person("bot").gains_role("seer");
@@ -120,10 +98,7 @@ async fn a_super_reaction_is_listed_and_taken_back_by_itself() {
     };
     assert_eq!((listed(0).await, listed(1).await), (Some(0), Some(1)));
     let shown = scene.rest.get(&path).await.1;
-    assert_eq!(
-        shown["reactions"][0]["count_details"],
-        json!({ "burst": 1, "normal": 0 })
-    );
+    assert_eq!(shown["reactions"][0]["count_details"], json!({ "burst": 1, "normal": 0 }));
 }
 
 #[tokio::test]
@@ -135,10 +110,7 @@ async fn a_timeout_is_told_with_the_member() {
     scene.bot.event("MESSAGE_CREATE").await;
     ana.reacts(&message, "✅");
     let added = scene.bot.event("MESSAGE_REACTION_ADD").await;
-    assert!(
-        added["member"]["communication_disabled_until"].is_string(),
-        "{added}"
-    );
+    assert!(added["member"]["communication_disabled_until"].is_string(), "{added}");
 }
 
 #[tokio::test]
@@ -157,15 +129,8 @@ async fn an_edit_notifies_nobody() {
     let path = format!("/channels/{}/messages", channel.id());
     let posted = scene.rest.post(&path, json!({ "content": "soon" })).await.1;
     let mention = json!({ "content": format!("<@{}>", ana.id()) });
-    scene
-        .rest
-        .patch(&format!("{path}/{}", text(&posted["id"])), mention.clone())
-        .await;
+    scene.rest.patch(&format!("{path}/{}", text(&posted["id"])), mention.clone()).await;
     scene.rest.post(&path, mention).await;
-    let pings: Vec<_> = channel
-        .messages()
-        .iter()
-        .map(discord_sim::Message::pings)
-        .collect();
+    let pings: Vec<_> = channel.messages().iter().map(discord_sim::Message::pings).collect();
     assert_eq!(pings, [vec![], vec!["ana".to_owned()]]);
 }

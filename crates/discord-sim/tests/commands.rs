@@ -9,11 +9,7 @@ use support::{Rest, error_code_at, text};
 async fn guild() -> (Sim, Rest, String) {
     let sim = Sim::builder().channel("incident").start().await;
     let rest = Rest::of(&sim);
-    let path = format!(
-        "/applications/{}/guilds/{}/commands",
-        sim.bot_id(),
-        sim.guild_id()
-    );
+    let path = format!("/applications/{}/guilds/{}/commands", sim.bot_id(), sim.guild_id());
     (sim, rest, path)
 }
 
@@ -26,32 +22,14 @@ async fn each_error_has_its_path() {
     let (sim, rest, path) = guild().await;
     let option = |name: &str, required: bool| json!({ "type": 3, "name": name, "description": "d", "required": required });
     let choices = |count: usize| -> Vec<Value> {
-        (0..count)
-            .map(|n| json!({ "name": format!("{n}"), "value": format!("{n}") }))
-            .collect()
+        (0..count).map(|n| json!({ "name": format!("{n}"), "value": format!("{n}") })).collect()
     };
     for (body, at, code) in [
-        (
-            json!({ "name": "Ask", "description": "d" }),
-            "name",
-            "APPLICATION_COMMAND_INVALID_NAME",
-        ),
-        (
-            json!({ "name": "a b", "description": "d" }),
-            "name",
-            "APPLICATION_COMMAND_INVALID_NAME",
-        ),
-        (
-            json!({ "name": "x".repeat(33), "description": "d" }),
-            "name",
-            "BASE_TYPE_BAD_LENGTH",
-        ),
+        (json!({ "name": "Ask", "description": "d" }), "name", "APPLICATION_COMMAND_INVALID_NAME"),
+        (json!({ "name": "a b", "description": "d" }), "name", "APPLICATION_COMMAND_INVALID_NAME"),
+        (json!({ "name": "x".repeat(33), "description": "d" }), "name", "BASE_TYPE_BAD_LENGTH"),
         (json!({ "name": "ask" }), "description", "BASE_TYPE_REQUIRED"),
-        (
-            json!({ "name": "ask", "description": "d".repeat(101) }),
-            "description",
-            "BASE_TYPE_BAD_LENGTH",
-        ),
+        (json!({ "name": "ask", "description": "d".repeat(101) }), "description", "BASE_TYPE_BAD_LENGTH"),
         (
             with(&json!([option("a", false), option("b", true)])),
             "options.1",
@@ -67,11 +45,7 @@ async fn each_error_has_its_path() {
             "options.0.type",
             "NUMBER_TYPE_MAX",
         ),
-        (
-            with(&json!(vec![option("a", true); 26])),
-            "options",
-            "BASE_TYPE_MAX_LENGTH",
-        ),
+        (with(&json!(vec![option("a", true); 26])), "options", "BASE_TYPE_MAX_LENGTH"),
         (
             with(&json!([{ "type": 3, "name": "a", "description": "d", "choices": choices(26) }])),
             "options.0.choices",
@@ -95,21 +69,13 @@ async fn each_error_has_its_path() {
 async fn a_command_of_the_same_name_is_replaced_and_keeps_its_id() {
     let (sim, rest, path) = guild().await;
     let (created, first) = rest.post(&path, with(&json!([]))).await;
-    let (replaced, second) = rest
-        .post(&path, json!({ "name": "ask", "description": "Other" }))
-        .await;
+    let (replaced, second) = rest.post(&path, json!({ "name": "ask", "description": "Other" })).await;
     assert_eq!((created, replaced, &first["id"]), (201, 200, &second["id"]));
     let list = json!([{ "name": "ask", "description": "Third" }, { "name": "tell", "description": "d" }]);
     let (_, all) = rest.put(&path, list).await;
-    assert_eq!(
-        (all.as_array().map(Vec::len), &all[0]["id"]),
-        (Some(2), &first["id"])
-    );
+    assert_eq!((all.as_array().map(Vec::len), &all[0]["id"]), (Some(2), &first["id"]));
     let one = format!("{path}/{}", text(&first["id"]));
-    assert_eq!(
-        rest.patch(&one, json!({ "description": "Fourth" })).await.1["description"],
-        "Fourth"
-    );
+    assert_eq!(rest.patch(&one, json!({ "description": "Fourth" })).await.1["description"], "Fourth");
     assert_eq!(rest.delete(&one).await.0, 204);
     assert_eq!(rest.delete(&one).await.1["code"], 10063);
     assert_eq!(sim.commands(), ["tell"]);
@@ -130,17 +96,11 @@ async fn calls_without_the_token_are_refused() {
     let (_sim, rest, path) = guild().await;
     let stranger = rest.with_token("wrong");
     let (status, body) = stranger.get(&path).await;
-    assert_eq!(
-        (status, body),
-        (401, json!({ "message": "401: Unauthorized", "code": 0 }))
-    );
+    assert_eq!((status, body), (401, json!({ "message": "401: Unauthorized", "code": 0 })));
     assert_eq!(stranger.get("/gateway").await.0, 200);
     assert_eq!(rest.get("/guilds/1").await.1["code"], 10004);
     assert_eq!(rest.get("/channels/1").await.1["code"], 10003);
-    assert_eq!(
-        rest.get(&format!("/guilds/{}/members/1", rest.guild)).await.1["code"],
-        10013
-    );
+    assert_eq!(rest.get(&format!("/guilds/{}/members/1", rest.guild)).await.1["code"], 10013);
     assert_eq!(rest.get("/nonsense").await.0, 404);
 }
 

@@ -36,9 +36,7 @@ async fn a_command_is_answered_by_a_card_and_a_reaction_by_a_reply() {
         let asked = socket.event("INTERACTION_CREATE").await;
         assert_eq!(asked["data"]["options"][0]["value"], 4711);
         let card = json!({ "title": "Terminate 4711?", "fields": [{ "name": "User", "value": "shop" }] });
-        let (status, _) = rest
-            .answers(&asked, json!({ "type": 4, "data": { "embeds": [card] } }))
-            .await;
+        let (status, _) = rest.answers(&asked, json!({ "type": 4, "data": { "embeds": [card] } })).await;
         assert_eq!(status, 204);
         let posted = socket.event("MESSAGE_CREATE").await;
         let reacted = socket.event("MESSAGE_REACTION_ADD").await;
@@ -48,17 +46,10 @@ async fn a_command_is_answered_by_a_card_and_a_reaction_by_a_reply() {
         rest.post(&format!("/channels/{channel}/messages"), reply).await
     });
 
-    let answer = ana
-        .in_channel(&incident)
-        .types("/terminate")
-        .option("pid", 4711)
-        .send()
-        .await;
+    let answer = ana.in_channel(&incident).types("/terminate").option("pid", 4711).send().await;
     assert_eq!(answer.card().field("User"), Some("shop"));
     ben.reacts(&answer.message(), "✅");
-    let result = incident
-        .next_message(|message| message.replies_to(&answer.message()))
-        .await;
+    let result = incident.next_message(|message| message.replies_to(&answer.message())).await;
     assert_eq!(result.content(), "Terminated");
     assert_eq!(answer.message().reactions("✅"), ["ben"]);
     assert_eq!(bot.await.expect("the bot lives").0, 200);
@@ -94,13 +85,6 @@ async fn raw_values_reach_the_bot_unchecked() {
     Rest::of(&sim).registers(terminate()).await;
     let (mut socket, _) = GatewayClient::ready(&sim, DEFAULT_INTENTS).await;
     let place = sim.person("ana").in_channel(&sim.channel("incident"));
-    place
-        .types("/terminate")
-        .raw_option("pid", "DROP TABLE")
-        .send_off()
-        .expect("sent");
-    assert_eq!(
-        socket.event("INTERACTION_CREATE").await["data"]["options"][0]["value"],
-        "DROP TABLE"
-    );
+    place.types("/terminate").raw_option("pid", "DROP TABLE").send_off().expect("sent");
+    assert_eq!(socket.event("INTERACTION_CREATE").await["data"]["options"][0]["value"], "DROP TABLE");
 }

@@ -36,10 +36,7 @@ async fn every_event_decodes_as_its_own_type() {
 
     let (ana, moderator, incident) = (sim.person("ana"), sim.person("mod"), sim.channel("incident"));
     let place = ana.in_channel(&incident);
-    place
-        .types("/ask what:this whom:ana where:incident as:oncall")
-        .send_off()
-        .expect("sent");
+    place.types("/ask what:this whom:ana where:incident as:oncall").send_off().expect("sent");
     let asked = until(&mut socket, "INTERACTION_CREATE").await;
     let button = json!({ "type": 1, "components": [
         { "type": 2, "style": 1, "label": "More", "custom_id": "more" }] });
@@ -108,38 +105,22 @@ async fn autocomplete_and_modals_decode_too() {
         async move { place.completes("/ask", "pid", "47").await }
     });
     let asked = decoded(&mut socket).await;
-    assert_eq!(
-        (&asked["type"], &asked["data"]["options"][0]["focused"]),
-        (&json!(4), &json!(true))
-    );
-    rest.answers(
-        &asked,
-        json!({ "type": 8, "data": { "choices": [{ "name": "4711", "value": 4711 }] } }),
-    )
-    .await;
-    assert_eq!(
-        choosing.await.expect("choices"),
-        [("4711".to_owned(), "4711".to_owned())]
-    );
+    assert_eq!((&asked["type"], &asked["data"]["options"][0]["focused"]), (&json!(4), &json!(true)));
+    rest.answers(&asked, json!({ "type": 8, "data": { "choices": [{ "name": "4711", "value": 4711 }] } }))
+        .await;
+    assert_eq!(choosing.await.expect("choices"), [("4711".to_owned(), "4711".to_owned())]);
 
     let asking = tokio::spawn(place.types("/ask").send());
     let asked = decoded(&mut socket).await;
     let input = json!({ "type": 4, "custom_id": "why", "label": "Why", "style": 1 });
     let modal = json!({ "custom_id": "form", "title": "Form",
         "components": [{ "type": 1, "components": [input] }] });
-    assert_eq!(
-        rest.answers(&asked, json!({ "type": 9, "data": modal })).await.0,
-        204
-    );
+    assert_eq!(rest.answers(&asked, json!({ "type": 9, "data": modal })).await.0, 204);
     let opened = asking.await.expect("a modal");
     let submitting = tokio::spawn(async move { ana.submits(&opened, [("why", "because")]).await });
     let sent = decoded(&mut socket).await;
     assert_eq!(sent["data"]["components"][0]["components"][0]["value"], "because");
-    rest.answers(
-        &sent,
-        json!({ "type": 4, "data": { "content": "Thanks", "flags": 64 } }),
-    )
-    .await;
+    rest.answers(&sent, json!({ "type": 4, "data": { "content": "Thanks", "flags": 64 } })).await;
     assert!(submitting.await.expect("an answer").is_ephemeral());
 }
 
@@ -163,9 +144,7 @@ async fn decoded(socket: &mut GatewayClient) -> Value {
 async fn decode_all(socket: &mut GatewayClient, last: impl Fn(&Value) -> bool) -> BTreeSet<String> {
     let mut seen = BTreeSet::new();
     loop {
-        let Received::Payload(payload) = socket.next().await else {
-            panic!("closed")
-        };
+        let Received::Payload(payload) = socket.next().await else { panic!("closed") };
         decode(&payload);
         seen.extend(payload["t"].as_str().map(ToOwned::to_owned));
         if last(&payload["d"]) {

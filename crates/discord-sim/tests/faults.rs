@@ -10,12 +10,8 @@ use serde_json::{Value, json};
 use support::{DEFAULT_INTENTS, GatewayClient, Rest};
 
 async fn guild() -> (Sim, Rest, String) {
-    let sim = Sim::builder()
-        .person("ana", [])
-        .channel("incident")
-        .identify_every(Duration::ZERO)
-        .start()
-        .await;
+    let sim =
+        Sim::builder().person("ana", []).channel("incident").identify_every(Duration::ZERO).start().await;
     let path = format!("/channels/{}/messages", sim.channel("incident").id());
     let rest = Rest::of(&sim);
     (sim, rest, path)
@@ -26,19 +22,9 @@ const POSTING: &str = "POST /channels/*/messages";
 #[tokio::test]
 async fn a_rate_limited_call_has_retry_after_and_no_effect() {
     let (sim, rest, path) = guild().await;
-    sim.fails_next(
-        1,
-        POSTING,
-        Fault::RateLimited {
-            retry_after: Duration::from_millis(1500),
-            global: true,
-        },
-    );
+    sim.fails_next(1, POSTING, Fault::RateLimited { retry_after: Duration::from_millis(1500), global: true });
     let (status, body) = rest.post(&path, json!({ "content": "x" })).await;
-    assert_eq!(
-        (status, &body["retry_after"], &body["global"]),
-        (429, &json!(1.5), &json!(true))
-    );
+    assert_eq!((status, &body["retry_after"], &body["global"]), (429, &json!(1.5), &json!(true)));
     assert!(sim.channel("incident").messages().is_empty());
     assert_eq!(rest.post(&path, json!({ "content": "x" })).await.0, 200);
 }
@@ -49,17 +35,9 @@ async fn a_failed_or_cut_call_has_no_effect() {
     sim.fails_next(1, POSTING, Fault::Status(503));
     sim.fails_next(1, POSTING, Fault::Reset);
     assert_eq!(rest.post(&path, json!({ "content": "x" })).await.0, 503);
-    assert!(
-        rest.try_call(Method::POST, &path, &json!({ "content": "x" }))
-            .await
-            .is_err()
-    );
+    assert!(rest.try_call(Method::POST, &path, &json!({ "content": "x" })).await.is_err());
     assert!(sim.channel("incident").messages().is_empty());
-    let statuses: Vec<_> = sim
-        .calls_like(POSTING)
-        .into_iter()
-        .map(|call| call.status)
-        .collect();
+    let statuses: Vec<_> = sim.calls_like(POSTING).into_iter().map(|call| call.status).collect();
     assert_eq!(statuses, [Some(503), None]);
 }
 
@@ -67,21 +45,11 @@ async fn a_failed_or_cut_call_has_no_effect() {
 async fn a_call_can_take_effect_without_a_response() {
     let (sim, rest, path) = guild().await;
     sim.fails_next(1, POSTING, Fault::EffectThenReset);
-    assert!(
-        rest.try_call(Method::POST, &path, &json!({ "content": "there" }))
-            .await
-            .is_err()
-    );
-    assert_eq!(
-        sim.channel("incident").next_message(|_| true).await.content(),
-        "there"
-    );
+    assert!(rest.try_call(Method::POST, &path, &json!({ "content": "there" })).await.is_err());
+    assert_eq!(sim.channel("incident").next_message(|_| true).await.content(), "there");
     sim.fails_next(1, POSTING, Fault::EffectThenHang);
     let body = json!({ "content": "too" });
-    let hanging = tokio::time::timeout(
-        Duration::from_millis(300),
-        rest.try_call(Method::POST, &path, &body),
-    );
+    let hanging = tokio::time::timeout(Duration::from_millis(300), rest.try_call(Method::POST, &path, &body));
     assert!(hanging.await.is_err());
     assert_eq!(sim.channel("incident").messages().len(), 2);
 }
@@ -91,10 +59,7 @@ async fn a_call_can_hang_or_be_delayed() {
     let (sim, rest, path) = guild().await;
     sim.fails_next(1, POSTING, Fault::Hang);
     let body = json!({ "content": "x" });
-    let hanging = tokio::time::timeout(
-        Duration::from_millis(200),
-        rest.try_call(Method::POST, &path, &body),
-    );
+    let hanging = tokio::time::timeout(Duration::from_millis(200), rest.try_call(Method::POST, &path, &body));
     assert!(hanging.await.is_err());
     sim.fails_next(1, POSTING, Fault::Delay(Duration::from_millis(100)));
     let begun = Instant::now();
@@ -110,24 +75,13 @@ async fn an_outage_refuses_everything_until_restored() {
     let seq = socket.seq;
     sim.outage().await;
     assert_eq!(socket.next().await, support::Received::Closed(None));
-    let error = rest
-        .try_call(Method::GET, "/gateway", &Value::Null)
-        .await
-        .expect_err("refused");
+    let error = rest.try_call(Method::GET, "/gateway", &Value::Null).await.expect_err("refused");
     assert!(error.is_connect(), "{error:?}");
-    assert!(
-        reqwest::get(sim.page_url())
-            .await
-            .expect("the page stays")
-            .status()
-            .is_success()
-    );
+    assert!(reqwest::get(sim.page_url()).await.expect("the page stays").status().is_success());
     sim.restore().await;
     assert_eq!(rest.post(&path, json!({ "content": "x" })).await.0, 200);
     let mut socket = GatewayClient::connect(&sim).await;
-    socket
-        .resume(&sim.token(), support::text(&ready["session_id"]), seq)
-        .await;
+    socket.resume(&sim.token(), support::text(&ready["session_id"]), seq).await;
     socket.event("MESSAGE_CREATE").await;
 }
 
@@ -141,22 +95,10 @@ async fn a_normal_end_is_not_a_reset() {
 
 #[tokio::test]
 async fn consecutive_reactions_are_rate_limited_when_enabled() {
-    let sim = Sim::builder()
-        .person("ana", [])
-        .channel("incident")
-        .with_rate_limits()
-        .start()
-        .await;
+    let sim = Sim::builder().person("ana", []).channel("incident").with_rate_limits().start().await;
     let rest = Rest::of(&sim);
-    let message = sim
-        .person("ana")
-        .in_channel(&sim.channel("incident"))
-        .says("vote");
-    let path = format!(
-        "/channels/{}/messages/{}/reactions",
-        message.channel_id(),
-        message.id()
-    );
+    let message = sim.person("ana").in_channel(&sim.channel("incident")).says("vote");
+    let path = format!("/channels/{}/messages/{}/reactions", message.channel_id(), message.id());
     assert_eq!(rest.put(&format!("{path}/✅/@me"), Value::Null).await.0, 204);
     let (status, body) = rest.put(&format!("{path}/❌/@me"), Value::Null).await;
     assert_eq!((status, &body["global"]), (429, &json!(false)));
@@ -172,7 +114,5 @@ async fn dropping_the_simulator_frees_its_ports() {
     drop(sim);
     assert_eq!(socket.next().await, support::Received::Closed(None));
     let gone = async { while reqwest::get(&url).await.is_ok() {} };
-    tokio::time::timeout(Duration::from_secs(10), gone)
-        .await
-        .expect("nobody listens any more");
+    tokio::time::timeout(Duration::from_secs(10), gone).await.expect("nobody listens any more");
 }

@@ -11,12 +11,7 @@ use serde_json::{Value, json};
 use support::{DEFAULT_INTENTS, GUILDS, GatewayClient, MESSAGES, Received, text};
 
 async fn guild() -> Sim {
-    Sim::builder()
-        .person("ana", [])
-        .channel("incident")
-        .identify_every(Duration::ZERO)
-        .start()
-        .await
+    Sim::builder().person("ana", []).channel("incident").identify_every(Duration::ZERO).start().await
 }
 
 fn say(sim: &Sim, words: &str) {
@@ -88,10 +83,7 @@ async fn a_resume_is_refused_when_the_session_is_lost_or_ended() {
     let (socket, ready) = GatewayClient::ready(&sim, DEFAULT_INTENTS).await;
     let session = text(&ready["session_id"]).to_owned();
     socket.closes(1000).await;
-    sim.eventually(Duration::from_secs(10), "the bot is gone", || {
-        !sim.gateway().has_the_bot()
-    })
-    .await;
+    sim.eventually(Duration::from_secs(10), "the bot is gone", || !sim.gateway().has_the_bot()).await;
     let mut socket = GatewayClient::connect(&sim).await;
     socket.resume(&sim.token(), &session, 1).await;
     let answer = socket.next().await.payload();
@@ -177,11 +169,7 @@ async fn a_silent_connection_sends_nothing_and_its_session_replays_later() {
 
 #[tokio::test]
 async fn a_connection_without_heartbeats_times_out() {
-    let sim = Sim::builder()
-        .channel("incident")
-        .heartbeat_every(Duration::from_millis(100))
-        .start()
-        .await;
+    let sim = Sim::builder().channel("incident").heartbeat_every(Duration::from_millis(100)).start().await;
     let (mut socket, _) = GatewayClient::ready(&sim, DEFAULT_INTENTS).await;
     assert_eq!(socket.next().await, Received::Closed(Some(4009)));
 }
@@ -194,10 +182,7 @@ async fn events_can_be_repeated_and_delayed() {
     sim.gateway().delays_events(Duration::from_millis(50));
     say(&sim, "twice");
     socket.receives_nothing().await;
-    let (first, second) = (
-        socket.event("MESSAGE_CREATE").await,
-        socket.event("MESSAGE_CREATE").await,
-    );
+    let (first, second) = (socket.event("MESSAGE_CREATE").await, socket.event("MESSAGE_CREATE").await);
     assert_eq!(first["id"], second["id"]);
 }
 
@@ -206,17 +191,11 @@ async fn new_connections_can_be_refused_answered_503_or_left_hanging() {
     let sim = guild().await;
     let url = sim.gateway_url();
     sim.gateway().refuses().await;
-    let refused = tokio_tungstenite::connect_async(&url)
-        .await
-        .expect_err("refused")
-        .to_string();
+    let refused = tokio_tungstenite::connect_async(&url).await.expect_err("refused").to_string();
     assert!(refused.contains("refused"), "{refused}");
     sim.gateway().recovers().await;
     sim.gateway().is_unavailable();
-    let unavailable = tokio_tungstenite::connect_async(&url)
-        .await
-        .expect_err("503")
-        .to_string();
+    let unavailable = tokio_tungstenite::connect_async(&url).await.expect_err("503").to_string();
     assert!(unavailable.contains("503"), "{unavailable}");
     sim.gateway().hangs_upgrades();
     let hanging =
@@ -233,35 +212,23 @@ async fn a_zlib_stream_carries_the_same_payloads() {
     let (mut stream, _) = tokio_tungstenite::connect_async(url).await.expect("connected");
     let mut inflate = flate2::Decompress::new(true);
     let mut read = async |stream: &mut tokio_tungstenite::WebSocketStream<_>| -> Value {
-        let message = stream
-            .next()
-            .await
-            .expect("a message")
-            .expect("no error")
-            .into_data();
+        let message = stream.next().await.expect("a message").expect("no error").into_data();
         assert!(message.ends_with(&[0, 0, 0xff, 0xff]));
         let mut out = Vec::with_capacity(1 << 20);
-        inflate
-            .decompress_vec(&message, &mut out, flate2::FlushDecompress::Sync)
-            .expect("zlib");
+        inflate.decompress_vec(&message, &mut out, flate2::FlushDecompress::Sync).expect("zlib");
         serde_json::from_slice(&out).expect("JSON")
     };
     assert_eq!(read(&mut stream).await["op"], 10);
     let identify =
         json!({ "op": 2, "d": { "token": sim.token(), "intents": DEFAULT_INTENTS, "properties": {} } });
-    futures_util::SinkExt::send(&mut stream, identify.to_string().into())
-        .await
-        .expect("sent");
+    futures_util::SinkExt::send(&mut stream, identify.to_string().into()).await.expect("sent");
     assert_eq!(read(&mut stream).await["t"], "READY");
     assert_eq!(read(&mut stream).await["t"], "GUILD_CREATE");
 }
 
 #[tokio::test]
 async fn listening_on_all_addresses_reports_loopback() {
-    let everywhere = Ports {
-        address: Ipv4Addr::UNSPECIFIED.into(),
-        ..Ports::default()
-    };
+    let everywhere = Ports { address: Ipv4Addr::UNSPECIFIED.into(), ..Ports::default() };
     let sim = Sim::builder().channel("incident").ports(everywhere).start().await;
     for url in [sim.api_url(), sim.gateway_url(), sim.page_url()] {
         assert!(url.contains("://127.0.0.1:"), "{url}");

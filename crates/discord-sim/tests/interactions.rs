@@ -25,8 +25,7 @@ impl Story {
             .start()
             .await;
         let rest = Rest::of(&sim);
-        rest.registers(json!({ "name": "ask", "description": "Asks" }))
-            .await;
+        rest.registers(json!({ "name": "ask", "description": "Asks" })).await;
         let (socket, _) = GatewayClient::ready(&sim, 1).await;
         Self { sim, rest, socket }
     }
@@ -65,10 +64,7 @@ async fn a_late_response_is_to_an_unknown_interaction() {
     let (status, body) = story.rest.answers(&asked, json!({ "type": 5 })).await;
     assert_eq!((status, &body["code"]), (404, &json!(10062)));
     let place = story.sim.person("ana").in_channel(&story.sim.channel("incident"));
-    assert_eq!(
-        place.types("/ask").try_send().await.expect_err("no answer"),
-        SendError::NoAnswer
-    );
+    assert_eq!(place.types("/ask").try_send().await.expect_err("no answer"), SendError::NoAnswer);
 }
 
 #[tokio::test]
@@ -89,16 +85,10 @@ async fn with_response_returns_the_message_in_every_spelling() {
 async fn a_deferred_response_is_filled_in_by_its_token() {
     let mut story = Story::usual().await;
     let (answer, asked) = story.asked().await;
-    let path = format!(
-        "/interactions/{}/{}/callback?with_response=true",
-        text(&asked["id"]),
-        text(&asked["token"])
-    );
+    let path =
+        format!("/interactions/{}/{}/callback?with_response=true", text(&asked["id"]), text(&asked["token"]));
     let (status, body) = story.rest.post(&path, json!({ "type": 5 })).await;
-    assert_eq!(
-        (status, &body["interaction"]["response_message_loading"]),
-        (200, &json!(true))
-    );
+    assert_eq!((status, &body["interaction"]["response_message_loading"]), (200, &json!(true)));
     assert!(answer.message().is_loading());
     let original = format!("{}/messages/@original", story.webhook(&asked));
     let (status, body) = story.rest.patch(&original, json!({ "content": "done" })).await;
@@ -117,17 +107,11 @@ async fn the_first_follow_up_fills_in_and_the_second_replies() {
     let webhook = story.webhook(&asked);
     let (_, first) = story.rest.post(&webhook, json!({ "content": "one" })).await;
     assert_eq!(text(&first["id"]), answer.message().id().to_string());
-    let (_, second) = story
-        .rest
-        .post(&webhook, json!({ "content": "two", "flags": 64 }))
-        .await;
+    let (_, second) = story.rest.post(&webhook, json!({ "content": "two", "flags": 64 })).await;
     assert_eq!(answer.messages().len(), 2);
     assert!(answer.messages()[1].is_ephemeral());
     let path = format!("{webhook}/messages/{}", text(&second["id"]));
-    assert_eq!(
-        story.rest.patch(&path, json!({ "content": "zwei" })).await.1["content"],
-        "zwei"
-    );
+    assert_eq!(story.rest.patch(&path, json!({ "content": "zwei" })).await.1["content"], "zwei");
     assert_eq!(story.rest.delete(&path).await.0, 204);
     assert_eq!(story.rest.delete(&path).await.1["code"], 10008);
 }
@@ -136,13 +120,7 @@ async fn the_first_follow_up_fills_in_and_the_second_replies() {
 async fn an_ephemeral_response_is_not_in_the_channel() {
     let mut story = Story::usual().await;
     let (answer, asked) = story.asked().await;
-    story
-        .rest
-        .answers(
-            &asked,
-            json!({ "type": 4, "data": { "content": "psst", "flags": 64 } }),
-        )
-        .await;
+    story.rest.answers(&asked, json!({ "type": 4, "data": { "content": "psst", "flags": 64 } })).await;
     let message = answer.message();
     assert!(message.is_ephemeral());
     assert!(story.sim.channel("incident").messages().is_empty());
@@ -157,29 +135,18 @@ async fn a_token_works_after_the_response_until_it_expires() {
     let mut story = Story::begin(Duration::from_secs(3), Duration::from_millis(200)).await;
     let (_, asked) = story.asked().await;
     let webhook = story.webhook(&asked);
-    assert_eq!(
-        story.rest.post(&webhook, json!({ "content": "early" })).await.1["code"],
-        10015
-    );
-    story
-        .rest
-        .answers(&asked, json!({ "type": 4, "data": { "content": "yes" } }))
-        .await;
+    assert_eq!(story.rest.post(&webhook, json!({ "content": "early" })).await.1["code"], 10015);
+    story.rest.answers(&asked, json!({ "type": 4, "data": { "content": "yes" } })).await;
     let rest = story.rest.clone();
     let dead = async { while rest.post(&webhook, json!({ "content": "more" })).await.1["code"] != 50027 {} };
-    tokio::time::timeout(Duration::from_secs(10), dead)
-        .await
-        .expect("the token dies");
+    tokio::time::timeout(Duration::from_secs(10), dead).await.expect("the token dies");
 }
 
 #[tokio::test]
 async fn an_invalid_response_is_refused_and_can_be_corrected() {
     let mut story = Story::usual().await;
     let (answer, asked) = story.asked().await;
-    let (status, body) = story
-        .rest
-        .answers(&asked, json!({ "type": 8, "data": { "choices": [] } }))
-        .await;
+    let (status, body) = story.rest.answers(&asked, json!({ "type": 8, "data": { "choices": [] } })).await;
     assert_eq!((status, error_code_at(&body, "type")), (400, "BASE_TYPE_CHOICES"));
     let long = json!({ "type": 4, "data": { "content": "x".repeat(2001) } });
     assert_eq!(
@@ -201,10 +168,7 @@ async fn a_button_updates_its_message_and_a_menu_sends_its_values() {
             { "label": "One", "value": "1" }, { "label": "Two", "value": "2" }] }] },
     ]);
     let path = format!("/channels/{}/messages", place.id());
-    story
-        .rest
-        .post(&path, json!({ "content": "choose", "components": components }))
-        .await;
+    story.rest.post(&path, json!({ "content": "choose", "components": components })).await;
     let message = place.last_message().expect("posted");
     let ben = story.sim.person("ben");
 
@@ -214,36 +178,15 @@ async fn a_button_updates_its_message_and_a_menu_sends_its_values() {
     });
     let pressed = story.socket.event("INTERACTION_CREATE").await;
     assert_eq!(pressed["message"]["content"], "choose");
-    story
-        .rest
-        .answers(
-            &pressed,
-            json!({ "type": 7, "data": { "content": "gone", "components": [] } }),
-        )
-        .await;
+    story.rest.answers(&pressed, json!({ "type": 7, "data": { "content": "gone", "components": [] } })).await;
     assert_eq!(pressing.await.expect("an answer").message(), message);
-    assert_eq!(
-        (message.content().as_str(), message.components().len()),
-        ("gone", 0)
-    );
+    assert_eq!((message.content().as_str(), message.components().len()), ("gone", 0));
 
-    story
-        .rest
-        .patch(
-            &format!("{path}/{}", message.id()),
-            json!({ "components": components }),
-        )
-        .await;
+    story.rest.patch(&format!("{path}/{}", message.id()), json!({ "components": components })).await;
     let choosing = tokio::spawn(async move { ben.chooses(&message, "pick", ["2"]).await });
     let chosen = story.socket.event("INTERACTION_CREATE").await;
     assert_eq!(chosen["data"]["values"], json!(["2"]));
-    story
-        .rest
-        .answers(
-            &chosen,
-            json!({ "type": 4, "data": { "content": "two", "flags": 64 } }),
-        )
-        .await;
+    story.rest.answers(&chosen, json!({ "type": 4, "data": { "content": "two", "flags": 64 } })).await;
     assert!(choosing.await.expect("an answer").is_ephemeral());
 }
 
@@ -253,10 +196,7 @@ async fn a_user_menu_sends_the_selected_users() {
     let place = story.sim.channel("incident");
     let menu = json!([{ "type": 1, "components": [{ "type": 5, "custom_id": "who" }] }]);
     let path = format!("/channels/{}/messages", place.id());
-    story
-        .rest
-        .post(&path, json!({ "content": "whom?", "components": menu }))
-        .await;
+    story.rest.post(&path, json!({ "content": "whom?", "components": menu })).await;
     let message = place.last_message().expect("posted");
     let (ana, ben) = (story.sim.person("ana"), story.sim.person("ben"));
     let id = ana.id().to_string();

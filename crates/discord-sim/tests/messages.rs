@@ -29,77 +29,21 @@ async fn texts_that_are_too_long_are_refused_with_their_path() {
     let embed = |embed: Value| json!({ "embeds": [embed] });
     let five = json!(vec![field(200, 1001); 5]);
     for (body, at, code) in [
-        (
-            json!({ "content": long(2001) }),
-            "content",
-            "BASE_TYPE_MAX_LENGTH",
-        ),
-        (
-            embed(json!({ "title": long(257) })),
-            "embeds.0.title",
-            "BASE_TYPE_MAX_LENGTH",
-        ),
-        (
-            embed(json!({ "description": long(4097) })),
-            "embeds.0.description",
-            "BASE_TYPE_MAX_LENGTH",
-        ),
-        (
-            embed(json!({ "footer": { "text": long(2049) } })),
-            "embeds.0.footer.text",
-            "BASE_TYPE_BAD_LENGTH",
-        ),
-        (
-            embed(json!({ "fields": [field(257, 1)] })),
-            "embeds.0.fields.0.name",
-            "BASE_TYPE_BAD_LENGTH",
-        ),
-        (
-            embed(json!({ "fields": [field(1, 1025)] })),
-            "embeds.0.fields.0.value",
-            "BASE_TYPE_BAD_LENGTH",
-        ),
-        (
-            embed(json!({ "fields": [field(1, 0)] })),
-            "embeds.0.fields.0.value",
-            "BASE_TYPE_REQUIRED",
-        ),
-        (
-            embed(json!({ "fields": vec![field(1, 1); 26] })),
-            "embeds.0.fields",
-            "BASE_TYPE_MAX_LENGTH",
-        ),
-        (
-            embed(json!({ "title": "t", "color": 0x0100_0000 })),
-            "embeds.0.color",
-            "NUMBER_TYPE_MAX",
-        ),
-        (
-            embed(json!({ "title": "t", "timestamp": "soon" })),
-            "embeds.0.timestamp",
-            "DATETIME_TYPE_PARSE",
-        ),
-        (
-            embed(json!({ "title": "t", "url": "ftp://x" })),
-            "embeds.0.url",
-            "URL_TYPE_INVALID_SCHEME",
-        ),
-        (
-            embed(json!({ "title": "t", "fields": five })),
-            "embeds",
-            "MAX_EMBED_SIZE_EXCEEDED",
-        ),
-        (
-            json!({ "embeds": vec![json!({ "title": "t" }); 11] }),
-            "embeds",
-            "BASE_TYPE_MAX_LENGTH",
-        ),
+        (json!({ "content": long(2001) }), "content", "BASE_TYPE_MAX_LENGTH"),
+        (embed(json!({ "title": long(257) })), "embeds.0.title", "BASE_TYPE_MAX_LENGTH"),
+        (embed(json!({ "description": long(4097) })), "embeds.0.description", "BASE_TYPE_MAX_LENGTH"),
+        (embed(json!({ "footer": { "text": long(2049) } })), "embeds.0.footer.text", "BASE_TYPE_BAD_LENGTH"),
+        (embed(json!({ "fields": [field(257, 1)] })), "embeds.0.fields.0.name", "BASE_TYPE_BAD_LENGTH"),
+        (embed(json!({ "fields": [field(1, 1025)] })), "embeds.0.fields.0.value", "BASE_TYPE_BAD_LENGTH"),
+        (embed(json!({ "fields": [field(1, 0)] })), "embeds.0.fields.0.value", "BASE_TYPE_REQUIRED"),
+        (embed(json!({ "fields": vec![field(1, 1); 26] })), "embeds.0.fields", "BASE_TYPE_MAX_LENGTH"),
+        (embed(json!({ "title": "t", "color": 0x0100_0000 })), "embeds.0.color", "NUMBER_TYPE_MAX"),
+        (embed(json!({ "title": "t", "timestamp": "soon" })), "embeds.0.timestamp", "DATETIME_TYPE_PARSE"),
+        (embed(json!({ "title": "t", "url": "ftp://x" })), "embeds.0.url", "URL_TYPE_INVALID_SCHEME"),
+        (embed(json!({ "title": "t", "fields": five })), "embeds", "MAX_EMBED_SIZE_EXCEEDED"),
+        (json!({ "embeds": vec![json!({ "title": "t" }); 11] }), "embeds", "BASE_TYPE_MAX_LENGTH"),
         (json!({ "content": 7 }), "content", "BASE_TYPE_BAD_STRING"),
-        (
-            json!({ "content": "x", "nonce": long(26) }),
-            "nonce",
-            "BASE_TYPE_MAX_LENGTH",
-        ),
+        (json!({ "content": "x", "nonce": long(26) }), "nonce", "BASE_TYPE_MAX_LENGTH"),
     ] {
         let (status, answer) = rest.post(&path, body.clone()).await;
         assert_eq!((status, error_code_at(&answer, at)), (400, code), "{answer}");
@@ -115,21 +59,14 @@ async fn texts_of_the_maximum_length_are_posted() {
     let one_more = json!({ "embeds": [
         { "title": "x".repeat(256), "description": "y".repeat(4096), "footer": { "text": "z".repeat(1649) } }] });
     let (status, answer) = rest.post(&path, one_more).await;
-    assert_eq!(
-        (status, error_code_at(&answer, "embeds")),
-        (400, "MAX_EMBED_SIZE_EXCEEDED")
-    );
+    assert_eq!((status, error_code_at(&answer, "embeds")), (400, "MAX_EMBED_SIZE_EXCEEDED"));
     assert_eq!(sim.channel("incident").messages().len(), 1);
 }
 
 #[tokio::test]
 async fn an_empty_message_is_refused() {
     let (_sim, rest, path) = guild().await;
-    for body in [
-        json!({}),
-        json!({ "content": "  \n " }),
-        json!({ "content": null, "embeds": [] }),
-    ] {
+    for body in [json!({}), json!({ "content": "  \n " }), json!({ "content": null, "embeds": [] })] {
         let (status, answer) = rest.post(&path, body).await;
         assert_eq!((status, &answer["code"]), (400, &json!(50006)));
     }
@@ -155,14 +92,8 @@ async fn a_mention_may_be_parsed_or_listed_but_not_both() {
         (json!({ "parse": [] }), vec![]),
         (json!({ "users": [ben.to_string()] }), vec!["ben"]),
         // The role dba is not mentionable, and the bot lacks Mention Everyone.
-        (
-            json!({ "roles": [oncall.to_string(), dba.to_string()] }),
-            vec!["ana"],
-        ),
-        (
-            json!({ "parse": ["users", "roles", "everyone"] }),
-            vec!["ana", "ben"],
-        ),
+        (json!({ "roles": [oncall.to_string(), dba.to_string()] }), vec!["ana"]),
+        (json!({ "parse": ["users", "roles", "everyone"] }), vec!["ana", "ben"]),
     ] {
         let body = json!({ "content": words, "allowed_mentions": allowed });
         assert_eq!(rest.post(&path, body).await.0, 200);
@@ -175,13 +106,9 @@ async fn a_mention_may_be_parsed_or_listed_but_not_both() {
 async fn an_enforced_nonce_posts_once() {
     let (sim, rest, path) = guild().await;
     let body = json!({ "content": "once", "nonce": "n1", "enforce_nonce": true });
-    let (first, second) = (
-        rest.post(&path, body.clone()).await.1,
-        rest.post(&path, body).await.1,
-    );
+    let (first, second) = (rest.post(&path, body.clone()).await.1, rest.post(&path, body).await.1);
     assert_eq!(first["id"], second["id"]);
-    rest.post(&path, json!({ "content": "twice", "nonce": "n1" }))
-        .await;
+    rest.post(&path, json!({ "content": "twice", "nonce": "n1" })).await;
     assert_eq!(sim.channel("incident").messages().len(), 2);
 }
 
@@ -190,10 +117,7 @@ async fn a_reply_needs_its_message_unless_optional() {
     let (_sim, rest, path) = guild().await;
     let reply = |fail: bool| json!({ "content": "re", "message_reference": { "message_id": "5", "fail_if_not_exists": fail } });
     let (status, answer) = rest.post(&path, reply(true)).await;
-    assert_eq!(
-        (status, error_code_at(&answer, "message_reference")),
-        (400, "REPLIES_UNKNOWN_MESSAGE")
-    );
+    assert_eq!((status, error_code_at(&answer, "message_reference")), (400, "REPLIES_UNKNOWN_MESSAGE"));
     let (status, answer) = rest.post(&path, reply(false)).await;
     assert_eq!((status, &answer["type"]), (200, &json!(0)));
 }
@@ -215,30 +139,15 @@ async fn each_missing_permission_has_its_code() {
         assert_eq!((got, &answer["code"]), (status, &json!(code)), "{taken:?}");
     }
     sim.bot_loses(&incident, Permissions::ADD_REACTIONS);
-    assert_eq!(
-        rest.put(&format!("{message}/reactions/✅/@me"), Value::Null)
-            .await
-            .1["code"],
-        50013
-    );
+    assert_eq!(rest.put(&format!("{message}/reactions/✅/@me"), Value::Null).await.1["code"], 50013);
     sim.bot_loses(&incident, Permissions::READ_MESSAGE_HISTORY);
-    assert_eq!(
-        rest.put(&format!("{message}/reactions/✅/@me"), Value::Null)
-            .await
-            .1["code"],
-        50013
-    );
+    assert_eq!(rest.put(&format!("{message}/reactions/✅/@me"), Value::Null).await.1["code"], 50013);
     assert_eq!(rest.get(&message).await.1["code"], 50013);
     assert_eq!(rest.get(&path).await, (200, json!([])));
     sim.bot_regains(&incident);
+    assert_eq!(rest.delete(&format!("{path}/{}", said.id())).await.1["code"], 50013);
     assert_eq!(
-        rest.delete(&format!("{path}/{}", said.id())).await.1["code"],
-        50013
-    );
-    assert_eq!(
-        rest.patch(&format!("{path}/{}", said.id()), json!({ "content": "x" }))
-            .await
-            .1["code"],
+        rest.patch(&format!("{path}/{}", said.id()), json!({ "content": "x" })).await.1["code"],
         50005
     );
     assert_eq!(rest.delete(&message).await.0, 204);
@@ -250,12 +159,7 @@ async fn the_history_is_read_in_pages() {
     let place = sim.person("ana").in_channel(&sim.channel("incident"));
     let ids: Vec<u64> = (0..6).map(|n| place.says(&format!("{n}")).id()).collect();
     let contents = |answer: &Value| -> Vec<String> {
-        answer
-            .as_array()
-            .expect("a list")
-            .iter()
-            .map(|m| text(&m["content"]).to_owned())
-            .collect()
+        answer.as_array().expect("a list").iter().map(|m| text(&m["content"]).to_owned()).collect()
     };
     for (query, expected) in [
         ("limit=2".to_owned(), vec!["5", "4"]),
@@ -264,16 +168,9 @@ async fn the_history_is_read_in_pages() {
         (format!("after={}&limit=2", ids[1]), vec!["3", "2"]),
         (format!("around={}&limit=3", ids[3]), vec!["4", "3", "2"]),
     ] {
-        assert_eq!(
-            contents(&rest.get(&format!("{path}?{query}")).await.1),
-            expected,
-            "{query}"
-        );
+        assert_eq!(contents(&rest.get(&format!("{path}?{query}")).await.1), expected, "{query}");
     }
-    assert_eq!(
-        error_code_at(&rest.get(&format!("{path}?limit=101")).await.1, "limit"),
-        "NUMBER_TYPE_MAX"
-    );
+    assert_eq!(error_code_at(&rest.get(&format!("{path}?limit=101")).await.1, "limit"), "NUMBER_TYPE_MAX");
 }
 
 #[tokio::test]
@@ -283,36 +180,20 @@ async fn components_are_checked() {
     let button = |id: &str| json!({ "type": 2, "style": 1, "label": "b", "custom_id": id });
     let first = "components.0.components.0";
     for (body, at, code) in [
-        (
-            row(json!([button(&"x".repeat(101))])),
-            format!("{first}.custom_id"),
-            "BASE_TYPE_BAD_LENGTH",
-        ),
+        (row(json!([button(&"x".repeat(101))])), format!("{first}.custom_id"), "BASE_TYPE_BAD_LENGTH"),
         (
             row(json!([button("a"), button("a")])),
             "components.0.components.1.custom_id".into(),
             "COMPONENT_CUSTOM_ID_DUPLICATED",
         ),
-        (
-            row(json!(vec![button("a"); 6])),
-            "components.0.components".into(),
-            "BASE_TYPE_BAD_LENGTH",
-        ),
-        (
-            row(json!([])),
-            "components.0.components".into(),
-            "BASE_TYPE_REQUIRED",
-        ),
+        (row(json!(vec![button("a"); 6])), "components.0.components".into(), "BASE_TYPE_BAD_LENGTH"),
+        (row(json!([])), "components.0.components".into(), "BASE_TYPE_REQUIRED"),
         (
             row(json!([{ "type": 3, "custom_id": "m", "options": [] }])),
             format!("{first}.options"),
             "BASE_TYPE_REQUIRED",
         ),
-        (
-            row(json!([{ "type": 99 }])),
-            format!("{first}.type"),
-            "BASE_TYPE_CHOICES",
-        ),
+        (row(json!([{ "type": 99 }])), format!("{first}.type"), "BASE_TYPE_CHOICES"),
     ] {
         let (status, answer) = rest.post(&path, body).await;
         assert_eq!((status, error_code_at(&answer, &at)), (400, code), "{answer}");

@@ -8,36 +8,20 @@ use support::{Rest, text};
 
 #[tokio::test]
 async fn reactors_are_listed_in_pages_by_id() {
-    let sim = Sim::builder()
-        .person("a", [])
-        .person("b", [])
-        .person("c", [])
-        .channel("incident")
-        .start()
-        .await;
+    let sim =
+        Sim::builder().person("a", []).person("b", []).person("c", []).channel("incident").start().await;
     let rest = Rest::of(&sim);
     let message = sim.person("a").in_channel(&sim.channel("incident")).says("vote");
     for name in ["c", "a", "b"] {
         sim.person(name).reacts(&message, "✅");
     }
-    let path = format!(
-        "/channels/{}/messages/{}/reactions/%E2%9C%85",
-        message.channel_id(),
-        message.id()
-    );
+    let path = format!("/channels/{}/messages/{}/reactions/%E2%9C%85", message.channel_id(), message.id());
     let names = |list: &Value| -> Vec<String> {
-        list.as_array()
-            .expect("a list")
-            .iter()
-            .map(|user| text(&user["username"]).to_owned())
-            .collect()
+        list.as_array().expect("a list").iter().map(|user| text(&user["username"]).to_owned()).collect()
     };
     assert_eq!(names(&rest.get(&format!("{path}?limit=2")).await.1), ["a", "b"]);
     let after = sim.person("b").id();
-    assert_eq!(
-        names(&rest.get(&format!("{path}?limit=2&after={after}")).await.1),
-        ["c"]
-    );
+    assert_eq!(names(&rest.get(&format!("{path}?limit=2&after={after}")).await.1), ["c"]);
 }
 
 #[tokio::test]
@@ -45,43 +29,22 @@ async fn an_invalid_emoji_is_unknown() {
     let sim = Sim::builder().person("a", []).channel("incident").start().await;
     let rest = Rest::of(&sim);
     let message = sim.person("a").in_channel(&sim.channel("incident")).says("vote");
-    let path = format!(
-        "/channels/{}/messages/{}/reactions",
-        message.channel_id(),
-        message.id()
-    );
-    assert_eq!(
-        rest.put(&format!("{path}/approve/@me"), Value::Null).await.1["code"],
-        10014
-    );
+    let path = format!("/channels/{}/messages/{}/reactions", message.channel_id(), message.id());
+    assert_eq!(rest.put(&format!("{path}/approve/@me"), Value::Null).await.1["code"], 10014);
     assert_eq!(rest.put(&format!("{path}/❤/@me"), Value::Null).await.0, 204);
     assert_eq!(message.emoji(), ["❤️"]);
-    assert_eq!(
-        rest.put("/channels/1/messages/2/reactions/❤/@me", Value::Null)
-            .await
-            .1["code"],
-        10003
-    );
+    assert_eq!(rest.put("/channels/1/messages/2/reactions/❤/@me", Value::Null).await.1["code"], 10003);
     let gone = format!("/channels/{}/messages/2/reactions/❤/@me", message.channel_id());
     assert_eq!(rest.put(&gone, Value::Null).await.1["code"], 10008);
 }
 
 #[tokio::test]
 async fn a_bot_removes_its_own_reactions_and_as_moderator_any() {
-    let sim = Sim::builder()
-        .person("a", [])
-        .moderator("mod")
-        .channel("incident")
-        .start()
-        .await;
+    let sim = Sim::builder().person("a", []).moderator("mod").channel("incident").start().await;
     let rest = Rest::of(&sim);
     let a = sim.person("a");
     let message = a.in_channel(&sim.channel("incident")).says("vote");
-    let path = format!(
-        "/channels/{}/messages/{}/reactions",
-        message.channel_id(),
-        message.id()
-    );
+    let path = format!("/channels/{}/messages/{}/reactions", message.channel_id(), message.id());
     rest.put(&format!("{path}/✅/@me"), Value::Null).await;
     a.reacts(&message, "✅");
     assert_eq!(message.reactions("✅").len(), 2);
@@ -97,11 +60,7 @@ async fn a_twenty_first_emoji_is_refused() {
     let sim = Sim::builder().person("a", []).channel("incident").start().await;
     let rest = Rest::of(&sim);
     let message = sim.person("a").in_channel(&sim.channel("incident")).says("vote");
-    let path = format!(
-        "/channels/{}/messages/{}/reactions",
-        message.channel_id(),
-        message.id()
-    );
+    let path = format!("/channels/{}/messages/{}/reactions", message.channel_id(), message.id());
     let many = "😀😁😂😃😄😅😆😇😈😉😊😋😌😍😎😏😐😑😒😓😔";
     let mut last = (0, Value::Null);
     for emoji in many.chars() {

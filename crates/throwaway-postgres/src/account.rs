@@ -22,12 +22,9 @@ impl Account {
             return Ok(Self::Own);
         }
         let passwd = fs::read_to_string("/etc/passwd").context("cannot read /etc/passwd")?;
-        ["postgres", "nobody"]
-            .iter()
-            .find_map(|name| passwd_entry(&passwd, name))
-            .context(
-                "root cannot run postgres, and /etc/passwd has neither `postgres` nor `nobody` to run it as",
-            )
+        ["postgres", "nobody"].iter().find_map(|name| passwd_entry(&passwd, name)).context(
+            "root cannot run postgres, and /etc/passwd has neither `postgres` nor `nobody` to run it as",
+        )
     }
 
     pub(crate) fn chown(self, path: &Path) -> Result<()> {

@@ -28,9 +28,7 @@ impl Binaries {
             return Self::of(&folder);
         }
         let path = env::var_os("PATH").unwrap_or_default();
-        let Some(folder) = env::split_paths(&path)
-            .chain(debian_folders())
-            .find(|f| is_installation(f))
+        let Some(folder) = env::split_paths(&path).chain(debian_folders()).find(|f| is_installation(f))
         else {
             bail!(
                 "no PostgreSQL server found on PATH or in /usr/lib/postgresql: install one (Debian: \
@@ -46,17 +44,9 @@ impl Binaries {
             .arg("--version")
             .output()
             .with_context(|| format!("{} does not run", postgres.display()))?;
-        ensure!(
-            output.status.success(),
-            "{} --version: {}",
-            postgres.display(),
-            output.status
-        );
+        ensure!(output.status.success(), "{} --version: {}", postgres.display(), output.status);
         let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        Ok(Self {
-            folder: folder.to_owned(),
-            version,
-        })
+        Ok(Self { folder: folder.to_owned(), version })
     }
 
     /// The output of `postgres --version`, for example `postgres (PostgreSQL) 18.4`.
@@ -74,15 +64,8 @@ fn is_installation(folder: &Path) -> bool {
 }
 
 fn debian_folders() -> impl Iterator<Item = PathBuf> {
-    let majors = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten();
-    let mut majors: Vec<u32> = majors
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .collect();
+    let majors = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut majors: Vec<u32> = majors.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
     majors.sort_unstable_by(|a, b| b.cmp(a));
-    majors
-        .into_iter()
-        .map(|major| PathBuf::from(format!("/usr/lib/postgresql/{major}/bin")))
+    majors.into_iter().map(|major| PathBuf::from(format!("/usr/lib/postgresql/{major}/bin")))
 }

@@ -35,9 +35,8 @@ pub async fn shared() -> Result<&'static Cluster> {
 
 /// Opens a connection, driven by a task.
 pub async fn connect(url: &str) -> Result<Client> {
-    let (client, connection) = tokio_postgres::connect(url, NoTls)
-        .await
-        .with_context(|| format!("cannot connect to {url}"))?;
+    let (client, connection) =
+        tokio_postgres::connect(url, NoTls).await.with_context(|| format!("cannot connect to {url}"))?;
     // If the connection is lost, the client's next call returns an error.
     tokio::spawn(connection);
     Ok(client)
@@ -61,10 +60,7 @@ impl Cluster {
     fn start_blocking(builder: &ClusterBuilder) -> Result<Self> {
         let binaries = Binaries::find()?;
         // Not in the target folder: a socket's path is limited to 107 bytes, and other accounts must have access.
-        let folder = tempfile::Builder::new()
-            .prefix("throwaway-postgres-")
-            .tempdir()?
-            .keep();
+        let folder = tempfile::Builder::new().prefix("throwaway-postgres-").tempdir()?.keep();
         let mut server = Server::watching(&folder, binaries.clone())?;
         let account = server.account();
         template::create_data(&binaries, account, &server.data())?;
@@ -72,11 +68,7 @@ impl Cluster {
         let port = free_port()?;
         builder.write(&server.data(), &folder, port, account)?;
         server.start()?;
-        Ok(Self {
-            server: Arc::new(Mutex::new(server)),
-            folder,
-            port,
-        })
+        Ok(Self { server: Arc::new(Mutex::new(server)), folder, port })
     }
 
     /// Stops the server in fast mode: sessions end with 57P01.
@@ -131,11 +123,7 @@ impl Cluster {
 
     /// A connection URL through the Unix socket.
     pub fn socket_url(&self, user: &str, database: &str) -> String {
-        format!(
-            "postgresql:///{database}?user={user}&host={}&port={}",
-            self.folder.display(),
-            self.port
-        )
+        format!("postgresql:///{database}?user={user}&host={}&port={}", self.folder.display(), self.port)
     }
 
     /// Connects as `user` to `database`.
@@ -168,10 +156,7 @@ impl Cluster {
     /// Runs statements as a superuser in database `postgres`.
     pub async fn sql(&self, statements: &str) -> Result<()> {
         let client = self.superuser().await?;
-        client
-            .batch_execute(statements)
-            .await
-            .with_context(|| format!("in: {statements}"))
+        client.batch_execute(statements).await.with_context(|| format!("in: {statements}"))
     }
 
     /// Creates a login role without rights, unless it exists.
@@ -183,17 +168,13 @@ impl Cluster {
     /// and returns its URL.
     pub async fn bot(&self) -> Result<String> {
         let grant = format!("grant pg_signal_backend, pg_read_all_stats to {BOT}");
-        self.sql_with_lock(&format!("{}; {grant}", create_role(BOT)))
-            .await?;
+        self.sql_with_lock(&format!("{}; {grant}", create_role(BOT))).await?;
         Ok(self.url(BOT, "postgres"))
     }
 
     /// Concurrent writes to the same catalog row fail instead of waiting, so this takes a lock first.
     async fn sql_with_lock(&self, statements: &str) -> Result<()> {
-        self.sql(&format!(
-            "begin; select pg_advisory_xact_lock(0, 0); {statements}; commit"
-        ))
-        .await
+        self.sql(&format!("begin; select pg_advisory_xact_lock(0, 0); {statements}; commit")).await
     }
 
     /// A session of `user`, whose role is created if missing. Choose its state with the builder.

@@ -44,14 +44,7 @@ impl Server {
         let watcher_input = watcher.stdin.take();
         let account = Account::for_owner_of(folder)?;
         account.chown(folder)?;
-        Ok(Self {
-            folder: folder.to_owned(),
-            binaries,
-            account,
-            watcher,
-            watcher_input,
-            postmaster: None,
-        })
+        Ok(Self { folder: folder.to_owned(), binaries, account, watcher, watcher_input, postmaster: None })
     }
 
     pub(crate) fn account(&self) -> Account {
@@ -68,10 +61,7 @@ impl Server {
 
     /// Starts the postmaster and waits until it accepts connections.
     pub(crate) fn start(&mut self) -> Result<()> {
-        let log = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(Self::log_path(&self.folder))?;
+        let log = OpenOptions::new().create(true).append(true).open(Self::log_path(&self.folder))?;
         let mut command = self.binaries.command("postgres");
         command
             .arg("-D")
@@ -81,11 +71,7 @@ impl Server {
             .stdout(log.try_clone()?)
             .stderr(log)
             .process_group(0);
-        let postmaster = self
-            .account
-            .run(&mut command)
-            .spawn()
-            .context("cannot run postgres")?;
+        let postmaster = self.account.run(&mut command).spawn().context("cannot run postgres")?;
         let pid = postmaster.id();
         self.postmaster = Some(postmaster);
         self.tell_watcher(&format!("server {pid}"))?;
@@ -106,17 +92,11 @@ impl Server {
                 && let Some(status) = postmaster.try_wait()?
             {
                 self.forget_postmaster()?;
-                bail!(
-                    "the server did not start ({status}):\n{}",
-                    fs::read_to_string(&log)?
-                );
+                bail!("the server did not start ({status}):\n{}", fs::read_to_string(&log)?);
             }
             thread::sleep(POLL);
         }
-        bail!(
-            "the server was not ready after {START_LIMIT:?}:\n{}",
-            fs::read_to_string(&log)?
-        )
+        bail!("the server was not ready after {START_LIMIT:?}:\n{}", fs::read_to_string(&log)?)
     }
 
     /// Signals the postmaster, which must be running, and waits until it exits.
@@ -134,10 +114,7 @@ impl Server {
     }
 
     fn tell_watcher(&mut self, line: &str) -> Result<()> {
-        let input = self
-            .watcher_input
-            .as_mut()
-            .context("the watcher's input is open until drop")?;
+        let input = self.watcher_input.as_mut().context("the watcher's input is open until drop")?;
         writeln!(input, "{line}").context("the watcher is gone")
     }
 }

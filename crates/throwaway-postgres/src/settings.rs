@@ -41,9 +41,7 @@ impl ClusterBuilder {
     /// Enables TLS with a certificate and private key in PEM.
     #[must_use]
     pub fn tls(self, certificate: &str, key: &str) -> Self {
-        self.setting("ssl", "on")
-            .file("server.crt", certificate)
-            .file("server.key", key)
+        self.setting("ssl", "on").file("server.crt", certificate).file("server.key", key)
     }
 
     /// Creates and starts the cluster. An error contains the server log.
@@ -87,7 +85,5 @@ fn default_settings(sockets: &Path, port: u16) -> Vec<(String, String)> {
         ("timezone", "UTC"),
         ("log_timezone", "UTC"),
     ];
-    defaults
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .to_vec()
+    defaults.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
 }

@@ -26,19 +26,11 @@ pub(crate) fn create_data(binaries: &Binaries, account: Account, data: &Path) ->
 /// The cache, or `None` for a process that does not run from a target folder.
 fn cache_folder(binaries: &Binaries) -> Option<PathBuf> {
     let executable = env::current_exe().ok()?;
-    let target = executable
-        .ancestors()
-        .find(|folder| folder.join("CACHEDIR.TAG").is_file())?;
+    let target = executable.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file())?;
     let name: String = binaries
         .version()
         .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || c == '.' {
-                c
-            } else {
-                '-'
-            }
-        })
+        .map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' })
         .collect();
     Some(target.join("throwaway-postgres").join(name))
 }
@@ -47,13 +39,7 @@ fn initdb(binaries: &Binaries, account: Account, data: &Path) -> Result<()> {
     let mut command = binaries.command("initdb");
     // The smallest WAL segments, because the default 16 MB would be most of what each start copies.
     command
-        .args([
-            "--auth=trust",
-            "--username=postgres",
-            "--encoding=UTF8",
-            "--no-locale",
-            "--no-sync",
-        ])
+        .args(["--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-locale", "--no-sync"])
         .args(["--wal-segsize=1", "-D"])
         .arg(data)
         .stdin(Stdio::null())

@@ -26,12 +26,7 @@ pub struct SessionBuilder<'a> {
 
 impl<'a> SessionBuilder<'a> {
     pub(crate) fn new(cluster: &'a Cluster, user: &str) -> Self {
-        Self {
-            cluster,
-            user: user.to_owned(),
-            database: "postgres".to_owned(),
-            application: String::new(),
-        }
+        Self { cluster, user: user.to_owned(), database: "postgres".to_owned(), application: String::new() }
     }
 
     /// The database it connects to, instead of `postgres`.
@@ -61,10 +56,7 @@ impl<'a> SessionBuilder<'a> {
     /// Idle in a transaction that has executed `statement` and holds its locks.
     pub async fn idle_in_transaction(self, statement: &str) -> Result<Victim> {
         let victim = Victim::connect(self).await?;
-        victim
-            .client
-            .batch_execute(&format!("begin; {statement}"))
-            .await?;
+        victim.client.batch_execute(&format!("begin; {statement}")).await?;
         victim.seen("state = 'idle in transaction'").await?;
         Ok(victim)
     }
@@ -93,12 +85,7 @@ type Task = JoinHandle<Result<(), Error>>;
 
 impl Victim {
     async fn connect(builder: SessionBuilder<'_>) -> Result<Self> {
-        let SessionBuilder {
-            cluster,
-            user,
-            database,
-            application,
-        } = builder;
+        let SessionBuilder { cluster, user, database, application } = builder;
         cluster.role(&user).await?;
         let (client, connection) = tokio_postgres::Config::new()
             .host("127.0.0.1")
@@ -140,10 +127,7 @@ impl Victim {
     /// Starts `statement`, and waits until the server shows it as active. The previous statement must have
     /// [`ended`](Self::ended).
     pub async fn run(&mut self, statement: &str) -> Result<()> {
-        ensure!(
-            self.statement.is_none(),
-            "the session still executes a statement: await `ended` first"
-        );
+        ensure!(self.statement.is_none(), "the session still executes a statement: await `ended` first");
         let client = Arc::clone(&self.client);
         let text = statement.to_owned();
         self.statement = Some(tokio::spawn(async move { client.batch_execute(&text).await }));
@@ -154,17 +138,10 @@ impl Victim {
     /// `QUERY_CANCELED` (the session continues), `ADMIN_SHUTDOWN` (it was terminated), `SUCCESSFUL_COMPLETION`, or another error.
     pub async fn ended(&mut self) -> Result<SqlState> {
         let pid = self.pid;
-        let task = if self.statement.is_some() {
-            &mut self.statement
-        } else {
-            &mut self.connection
-        };
-        let handle = task
-            .as_mut()
-            .context("the end of the session was already awaited")?;
-        let result = timeout(LIMIT, handle)
-            .await
-            .with_context(|| format!("{pid} did not end within {LIMIT:?}"))??;
+        let task = if self.statement.is_some() { &mut self.statement } else { &mut self.connection };
+        let handle = task.as_mut().context("the end of the session was already awaited")?;
+        let result =
+            timeout(LIMIT, handle).await.with_context(|| format!("{pid} did not end within {LIMIT:?}"))??;
         *task = None;
         match result {
             Ok(()) => Ok(SqlState::SUCCESSFUL_COMPLETION),
@@ -184,9 +161,7 @@ impl Victim {
         match timeout(LIMIT, self.client.simple_query("select")).await? {
             Ok(_) => Ok(true),
             // In a failed transaction this fails too, but the error comes from the living session.
-            Err(error) => Ok(error
-                .as_db_error()
-                .is_some_and(|answer| answer.severity() == "ERROR")),
+            Err(error) => Ok(error.as_db_error().is_some_and(|answer| answer.severity() == "ERROR")),
         }
     }
 
@@ -212,10 +187,7 @@ impl Victim {
             "select exists (select from pg_stat_activity \
              where pid = $1 and (extract(epoch from backend_start) * 1e6)::int8 = $2 and {condition})"
         );
-        Ok(observer
-            .query_one(&query, &[&self.pid, &self.backend_start_us])
-            .await?
-            .get(0))
+        Ok(observer.query_one(&query, &[&self.pid, &self.backend_start_us]).await?.get(0))
     }
 }
 

@@ -9,11 +9,7 @@ use anyhow::Result;
 use throwaway_postgres::{Cluster, eventually};
 
 async fn show(cluster: &Cluster, setting: &str) -> Result<String> {
-    let row = cluster
-        .superuser()
-        .await?
-        .query_one(&format!("show {setting}"), &[])
-        .await?;
+    let row = cluster.superuser().await?.query_one(&format!("show {setting}"), &[]).await?;
     Ok(row.get(0))
 }
 
@@ -64,26 +60,17 @@ async fn data_and_url_survive_a_restart_and_a_crash() -> Result<()> {
     cluster.crash().await?;
     assert!(throwaway_postgres::connect(&url).await.is_err());
     cluster.start_again().await?;
-    throwaway_postgres::connect(&url)
-        .await?
-        .batch_execute("table kept")
-        .await?;
+    throwaway_postgres::connect(&url).await?.batch_execute("table kept").await?;
     assert!(cluster.server_log()?.contains("was not properly shut down"));
     Ok(())
 }
 
 #[tokio::test]
 async fn added_pg_hba_lines_come_before_the_trust_lines() -> Result<()> {
-    let cluster = Cluster::builder()
-        .hba("host all outsider 127.0.0.1/32 reject")
-        .start()
-        .await?;
+    let cluster = Cluster::builder().hba("host all outsider 127.0.0.1/32 reject").start().await?;
     cluster.role("outsider").await?;
     let error = cluster.connect("outsider", "postgres").await.unwrap_err();
-    assert!(
-        format!("{error:#}").contains("pg_hba.conf rejects connection"),
-        "{error:#}"
-    );
+    assert!(format!("{error:#}").contains("pg_hba.conf rejects connection"), "{error:#}");
     Ok(())
 }
 
@@ -102,28 +89,15 @@ async fn the_bot_role_may_only_signal_and_list_sessions() -> Result<()> {
 #[tokio::test]
 async fn roles_can_be_created_concurrently() -> Result<()> {
     let cluster = Cluster::start().await?;
-    tokio::try_join!(
-        cluster.bot(),
-        cluster.bot(),
-        cluster.bot(),
-        cluster.bot(),
-        cluster.bot()
-    )?;
+    tokio::try_join!(cluster.bot(), cluster.bot(), cluster.bot(), cluster.bot(), cluster.bot())?;
     tokio::try_join!(cluster.role("app"), cluster.role("app"), cluster.role("app"))?;
     Ok(())
 }
 
 #[tokio::test]
 async fn a_server_that_cannot_start_reports_why_and_leaves_nothing() -> Result<()> {
-    let error = Cluster::builder()
-        .setting("max_connections", "many")
-        .start()
-        .await
-        .unwrap_err();
-    assert!(
-        format!("{error:#}").contains("invalid value for parameter \"max_connections\""),
-        "{error:#}"
-    );
+    let error = Cluster::builder().setting("max_connections", "many").start().await.unwrap_err();
+    assert!(format!("{error:#}").contains("invalid value for parameter \"max_connections\""), "{error:#}");
     Ok(())
 }
 
@@ -150,10 +124,6 @@ async fn a_cluster_whose_owner_is_killed_leaves_nothing() -> Result<()> {
     owner.kill()?;
     owner.wait()?;
 
-    let port = url
-        .rsplit([':', '/'])
-        .nth(1)
-        .expect("a URL with a port")
-        .parse()?;
+    let port = url.rsplit([':', '/']).nth(1).expect("a URL with a port").parse()?;
     removed(Path::new(&folder), port).await
 }

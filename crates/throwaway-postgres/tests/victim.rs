@@ -5,19 +5,12 @@ use throwaway_postgres::{SqlState, connect, shared, victim::STUBBORN};
 
 async fn signal(function: &str, pid: i32) -> Result<bool> {
     let bot = connect(&shared().await?.bot().await?).await?;
-    Ok(bot
-        .query_one(&format!("select {function}($1)"), &[&pid])
-        .await?
-        .get(0))
+    Ok(bot.query_one(&format!("select {function}($1)"), &[&pid]).await?.get(0))
 }
 
 #[tokio::test]
 async fn a_cancelled_query_ends_and_its_session_continues() -> Result<()> {
-    let mut victim = shared()
-        .await?
-        .victim("app")
-        .running("select pg_sleep(600)")
-        .await?;
+    let mut victim = shared().await?.victim("app").running("select pg_sleep(600)").await?;
     assert!(signal("pg_cancel_backend", victim.pid()).await?);
     assert_eq!(victim.ended().await?, SqlState::QUERY_CANCELED);
     assert!(victim.still_alive().await?);
@@ -59,15 +52,9 @@ async fn a_cancel_does_not_end_an_idle_transaction_or_a_stubborn_loop() -> Resul
 async fn a_waiter_is_released_when_its_blocker_ends() -> Result<()> {
     let cluster = shared().await?;
     let lock = "select pg_advisory_xact_lock(7)";
-    let blocker = cluster
-        .victim("app")
-        .application("batch")
-        .idle_in_transaction(lock)
-        .await?;
+    let blocker = cluster.victim("app").application("batch").idle_in_transaction(lock).await?;
     let mut waiter = cluster.victim("web").waiting(lock).await?;
-    waiter
-        .seen(&format!("pg_blocking_pids(pid) = array[{}]", blocker.pid()))
-        .await?;
+    waiter.seen(&format!("pg_blocking_pids(pid) = array[{}]", blocker.pid())).await?;
     blocker.seen("application_name = 'batch'").await?;
 
     assert!(signal("pg_terminate_backend", blocker.pid()).await?);
@@ -78,12 +65,7 @@ async fn a_waiter_is_released_when_its_blocker_ends() -> Result<()> {
 
 #[tokio::test]
 async fn waiting_for_a_state_fails_when_the_statement_ends_first() -> Result<()> {
-    let error = shared()
-        .await?
-        .victim("app")
-        .waiting("select pg_sleep(0.2)")
-        .await
-        .unwrap_err();
+    let error = shared().await?.victim("app").waiting("select pg_sleep(0.2)").await.unwrap_err();
     assert!(error.to_string().contains("ended before"), "{error:#}");
     Ok(())
 }

@@ -36,13 +36,7 @@ pub struct ApiCall<'a> {
 impl<'a> ApiCall<'a> {
     /// A call without a body.
     pub fn new(method: Method, route: Route<'a>, retry: RetryPolicy) -> Self {
-        Self {
-            method,
-            route,
-            query: Vec::new(),
-            body: None,
-            retry,
-        }
+        Self { method, route, query: Vec::new(), body: None, retry }
     }
 
     /// A call that only reads.
@@ -60,10 +54,7 @@ impl<'a> ApiCall<'a> {
     /// Sets the body. Fails with [`ApiError::Setup`] if `body` cannot be serialized.
     pub fn json(mut self, body: &impl Serialize) -> Result<Self, ApiError> {
         let json = serde_json::to_vec(body).map_err(|error| {
-            ApiError::Setup(format!(
-                "the body of {} cannot be serialized: {error}",
-                self.name()
-            ))
+            ApiError::Setup(format!("the body of {} cannot be serialized: {error}", self.name()))
         })?;
         self.body = Some(json);
         Ok(self)

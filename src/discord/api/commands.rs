@@ -15,11 +15,7 @@ impl ApiClient {
         application_id: ApplicationId,
         guild_id: GuildId,
     ) -> Result<Vec<Command>, ApiError> {
-        self.json(ApiCall::get(Route::GuildCommands {
-            application_id,
-            guild_id,
-        }))
-        .await
+        self.json(ApiCall::get(Route::GuildCommands { application_id, guild_id })).await
     }
 
     /// Registers exactly these commands in the guild, and removes all others of this application.
@@ -29,12 +25,7 @@ impl ApiClient {
         guild_id: GuildId,
         commands: &[CreateCommand],
     ) -> Result<(), ApiError> {
-        let route = Route::GuildCommands {
-            application_id,
-            guild_id,
-        };
-        self.send(ApiCall::new(Method::PUT, route, RetryPolicy::Idempotent).json(&commands)?)
-            .await
-            .map(drop)
+        let route = Route::GuildCommands { application_id, guild_id };
+        self.send(ApiCall::new(Method::PUT, route, RetryPolicy::Idempotent).json(&commands)?).await.map(drop)
     }
 }

@@ -23,32 +23,15 @@ pub enum ApiError {
 
     /// 403. `code` is Discord's error code: 50001 is "Missing Access", 50013 "Missing Permissions".
     #[error("Discord does not allow the bot to do this ({route}): {message} (code {code})")]
-    Forbidden {
-        route: RouteName,
-        code: u32,
-        message: String,
-    },
+    Forbidden { route: RouteName, code: u32, message: String },
 
     /// 404: it does not exist, or the bot may not see it. 10008 is an unknown message, 10062 an expired interaction.
     #[error("Discord does not know this ({route}): {message} (code {code})")]
-    NotFound {
-        route: RouteName,
-        code: u32,
-        message: String,
-    },
+    NotFound { route: RouteName, code: u32, message: String },
 
     /// Another 4xx. `errors` says what is wrong, field by field.
-    #[error(
-        "Discord rejected {route}: {message} (HTTP {status}, code {code}){}",
-        field_errors(errors)
-    )]
-    Rejected {
-        route: RouteName,
-        status: StatusCode,
-        code: u32,
-        message: String,
-        errors: serde_json::Value,
-    },
+    #[error("Discord rejected {route}: {message} (HTTP {status}, code {code}){}", field_errors(errors))]
+    Rejected { route: RouteName, status: StatusCode, code: u32, message: String, errors: serde_json::Value },
 
     /// The rate limit requires a longer wait than the time limit of the call allows.
     #[error("Discord's rate limit requires a wait of {:.1} s before {route}, longer than this call may take", wait.as_secs_f64())]
@@ -56,11 +39,7 @@ pub enum ApiError {
 
     /// No usable response within the time limit. `why` is the chain of causes of the last attempt.
     #[error("Discord could not be reached for {route}; {}: {why}", effect.clause())]
-    Unreachable {
-        route: RouteName,
-        effect: CallEffect,
-        why: String,
-    },
+    Unreachable { route: RouteName, effect: CallEffect, why: String },
 
     /// 2xx with an undocumented body. The call was carried out.
     #[error("Discord's response to {route} could not be read: {why}")]
@@ -113,9 +92,5 @@ pub(in crate::discord) fn error_chain(error: &dyn std::error::Error) -> String {
 }
 
 fn field_errors(errors: &serde_json::Value) -> String {
-    if errors.is_null() {
-        String::new()
-    } else {
-        format!(": {errors}")
-    }
+    if errors.is_null() { String::new() } else { format!(": {errors}") }
 }

@@ -41,33 +41,21 @@ pub(super) struct RetryAfter {
 /// Reads the wait from the body, else from the headers.
 pub(super) fn read_retry_after(headers: &HeaderMap, body: &[u8]) -> RetryAfter {
     let body: RateLimitBody = serde_json::from_slice(body).unwrap_or_default();
-    let header = headers
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    let header = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
     let wait = body
         .retry_after
         .or(header)
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .unwrap_or(DEFAULT_WAIT);
-    RetryAfter {
-        wait,
-        is_global: body.global || headers.contains_key("x-ratelimit-global"),
-    }
+    RetryAfter { wait, is_global: body.global || headers.contains_key("x-ratelimit-global") }
 }
 
 /// Reads the error from a 4xx.
 pub(super) fn read_error(call: &ApiCall<'_>, status: StatusCode, body: &[u8]) -> ApiError {
     let route = call.name();
-    let ErrorBody {
-        code,
-        mut message,
-        errors,
-    } = serde_json::from_slice(body).unwrap_or_default();
+    let ErrorBody { code, mut message, errors } = serde_json::from_slice(body).unwrap_or_default();
     if message.is_empty() {
-        status
-            .canonical_reason()
-            .unwrap_or("no reason given")
-            .clone_into(&mut message);
+        status.canonical_reason().unwrap_or("no reason given").clone_into(&mut message);
     }
     match status {
         StatusCode::UNAUTHORIZED if code != INVALID_WEBHOOK_TOKEN && !route::is_interaction(call.route) => {
@@ -75,12 +63,6 @@ pub(super) fn read_error(call: &ApiCall<'_>, status: StatusCode, body: &[u8]) ->
         }
         StatusCode::FORBIDDEN => ApiError::Forbidden { route, code, message },
         StatusCode::NOT_FOUND => ApiError::NotFound { route, code, message },
-        _ => ApiError::Rejected {
-            route,
-            status,
-            code,
-            message,
-            errors,
-        },
+        _ => ApiError::Rejected { route, status, code, message, errors },
     }
 }

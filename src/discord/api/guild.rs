@@ -71,10 +71,7 @@ impl ApiClient {
         let call = ApiCall::get(Route::GuildMember { guild_id, user_id });
         let route = call.name();
         let body = self.send(call).await?;
-        let unexpected = |error: serde_json::Error| ApiError::Unexpected {
-            route,
-            why: error.to_string(),
-        };
+        let unexpected = |error: serde_json::Error| ApiError::Unexpected { route, why: error.to_string() };
         let mut member: Member = compat::member(&body).map_err(unexpected)?;
         // Discord omits it from this response, and serenity sets a placeholder.
         member.guild_id = guild_id;

@@ -48,14 +48,10 @@ impl ApiClient {
         token: &str,
         response: &CreateInteractionResponse,
     ) -> Result<Option<OwnMessage>, ApiError> {
-        let call = first_answer_call(interaction_id, token)
-            .query("with_response", &true)
-            .json(response)?;
+        let call = first_answer_call(interaction_id, token).query("with_response", &true).json(response)?;
         let body = self.send(call).await?;
         let callback: Option<CallbackResponse> = serde_json::from_slice(&body).ok();
-        Ok(callback
-            .and_then(|callback| callback.resource)
-            .and_then(|resource| resource.message))
+        Ok(callback.and_then(|callback| callback.resource).and_then(|resource| resource.message))
     }
 
     /// Sends the first answer "thinking…", which [`Self::edit_original`] fills in later.
@@ -68,17 +64,12 @@ impl ApiClient {
         let message = CreateInteractionResponseMessage::new()
             .allowed_mentions(CreateAllowedMentions::new())
             .ephemeral(ephemeral);
-        self.respond(interaction_id, token, &CreateInteractionResponse::Defer(message))
-            .await
+        self.respond(interaction_id, token, &CreateInteractionResponse::Defer(message)).await
     }
 
     /// Fetches the message that the first answer became.
     pub async fn original(&self, application_id: ApplicationId, token: &str) -> Result<OwnMessage, ApiError> {
-        self.json(ApiCall::get(Route::WebhookOriginalInteractionResponse {
-            application_id,
-            token,
-        }))
-        .await
+        self.json(ApiCall::get(Route::WebhookOriginalInteractionResponse { application_id, token })).await
     }
 
     /// Edits the first answer, or fills in a deferred one.
@@ -88,24 +79,14 @@ impl ApiClient {
         token: &str,
         edit: &EditInteractionResponse,
     ) -> Result<(), ApiError> {
-        let route = Route::WebhookOriginalInteractionResponse {
-            application_id,
-            token,
-        };
-        self.send(ApiCall::new(Method::PATCH, route, RetryPolicy::Idempotent).json(edit)?)
-            .await
-            .map(drop)
+        let route = Route::WebhookOriginalInteractionResponse { application_id, token };
+        self.send(ApiCall::new(Method::PATCH, route, RetryPolicy::Idempotent).json(edit)?).await.map(drop)
     }
 
     /// Deletes the first answer.
     pub async fn delete_original(&self, application_id: ApplicationId, token: &str) -> Result<(), ApiError> {
-        let route = Route::WebhookOriginalInteractionResponse {
-            application_id,
-            token,
-        };
-        self.send(ApiCall::new(Method::DELETE, route, RetryPolicy::Idempotent))
-            .await
-            .map(drop)
+        let route = Route::WebhookOriginalInteractionResponse { application_id, token };
+        self.send(ApiCall::new(Method::DELETE, route, RetryPolicy::Idempotent)).await.map(drop)
     }
 
     /// Adds another message to the interaction. Discord accepts no nonce here, so it is not repeated when in doubt.
@@ -115,10 +96,7 @@ impl ApiClient {
         token: &str,
         message: &CreateInteractionResponseFollowup,
     ) -> Result<(), ApiError> {
-        let route = Route::WebhookFollowupMessages {
-            application_id,
-            token,
-        };
+        let route = Route::WebhookFollowupMessages { application_id, token };
         self.send(ApiCall::new(Method::POST, route, RetryPolicy::OnlyIfNotSent).json(message)?)
             .await
             .map(drop)
@@ -126,13 +104,6 @@ impl ApiClient {
 }
 
 fn first_answer_call(interaction_id: InteractionId, token: &str) -> ApiCall<'_> {
-    let route = Route::InteractionResponse {
-        interaction_id,
-        token,
-    };
-    ApiCall::new(
-        Method::POST,
-        route,
-        RetryPolicy::UntilAccepted(ALREADY_ACKNOWLEDGED),
-    )
+    let route = Route::InteractionResponse { interaction_id, token };
+    ApiCall::new(Method::POST, route, RetryPolicy::UntilAccepted(ALREADY_ACKNOWLEDGED))
 }

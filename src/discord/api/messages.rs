@@ -52,8 +52,7 @@ impl ApiClient {
     ) -> Result<OwnMessage, ApiError> {
         let message = message.nonce(Nonce::String(nonce.to_owned())).enforce_nonce(true);
         let route = Route::ChannelMessages { channel_id };
-        self.json(ApiCall::new(Method::POST, route, RetryPolicy::WithNonce).json(&message)?)
-            .await
+        self.json(ApiCall::new(Method::POST, route, RetryPolicy::WithNonce).json(&message)?).await
     }
 
     /// Edits a message of the bot.
@@ -63,13 +62,8 @@ impl ApiClient {
         message_id: MessageId,
         edit: &EditMessage,
     ) -> Result<(), ApiError> {
-        let route = Route::ChannelMessage {
-            channel_id,
-            message_id,
-        };
-        self.send(ApiCall::new(Method::PATCH, route, RetryPolicy::Idempotent).json(edit)?)
-            .await
-            .map(drop)
+        let route = Route::ChannelMessage { channel_id, message_id };
+        self.send(ApiCall::new(Method::PATCH, route, RetryPolicy::Idempotent).json(edit)?).await.map(drop)
     }
 
     pub async fn message(
@@ -77,11 +71,7 @@ impl ApiClient {
         channel_id: ChannelId,
         message_id: MessageId,
     ) -> Result<ChannelMessage, ApiError> {
-        self.json(ApiCall::get(Route::ChannelMessage {
-            channel_id,
-            message_id,
-        }))
-        .await
+        self.json(ApiCall::get(Route::ChannelMessage { channel_id, message_id })).await
     }
 
     /// The oldest `PAGE_SIZE` of the messages after `after`, newest first.

@@ -93,9 +93,7 @@ impl ApiClient {
         let base = reqwest::Url::parse(api_url)
             .map_err(|error| setup(&format!("`api_url` is not a URL: {error}")))?;
         if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
-            return Err(setup(
-                "`api_url` must begin with http:// or https:// and name a host",
-            ));
+            return Err(setup("`api_url` must begin with http:// or https:// and name a host"));
         }
 
         let mut authorization = HeaderValue::from_str(&format!("Bot {}", token.expose_secret().trim()))
@@ -111,12 +109,7 @@ impl ApiClient {
             .pool_idle_timeout(POOL_IDLE_TIMEOUT)
             .no_proxy()
             .build()
-            .map_err(|error| {
-                setup(&format!(
-                    "could not create an HTTP client: {}",
-                    error_chain(&error)
-                ))
-            })?;
+            .map_err(|error| setup(&format!("could not create an HTTP client: {}", error_chain(&error))))?;
 
         Ok(Self {
             shared: Arc::new(ClientState {
@@ -133,10 +126,7 @@ impl ApiClient {
     /// A client with the same connections and rate limits, whose calls give up after `timeout`.
     #[must_use]
     pub fn with_timeout(&self, timeout: Duration) -> Self {
-        Self {
-            timeout,
-            ..self.clone()
-        }
+        Self { timeout, ..self.clone() }
     }
 
     /// The same client, which calls again some seconds after Discord said that a channel, a message or a person does not
@@ -144,10 +134,7 @@ impl ApiClient {
     /// posted.
     #[must_use]
     pub fn asking_twice(self) -> Self {
-        Self {
-            asks_twice: true,
-            ..self
-        }
+        Self { asks_twice: true, ..self }
     }
 
     /// The configured URL of the API.

@@ -63,12 +63,8 @@ impl RateLimits {
         ) else {
             return;
         };
-        let reported = RateLimitWindow {
-            limit,
-            remaining,
-            ends_at: Instant::now() + reset_after,
-            length: reset_after,
-        };
+        let reported =
+            RateLimitWindow { limit, remaining, ends_at: Instant::now() + reset_after, length: reset_after };
         let mut state = self.lock();
         match state.windows.get_mut(key) {
             // Other calls may have reserved their place without Discord having counted them yet.
@@ -93,15 +89,7 @@ impl RateLimits {
             let window = state.windows.get(key).copied();
             let limit = window.map_or(1, |window| window.limit);
             let length = window.map_or(Duration::ZERO, |window| window.length);
-            state.insert(
-                key,
-                RateLimitWindow {
-                    limit,
-                    remaining: 0,
-                    ends_at,
-                    length,
-                },
-            );
+            state.insert(key, RateLimitWindow { limit, remaining: 0, ends_at, length });
         }
     }
 

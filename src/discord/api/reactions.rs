@@ -25,14 +25,8 @@ impl ApiClient {
         emoji: &ReactionType,
     ) -> Result<(), ApiError> {
         let reaction = &emoji.as_data();
-        let route = Route::ChannelMessageReactionMe {
-            channel_id,
-            message_id,
-            reaction,
-        };
-        self.send(ApiCall::new(Method::PUT, route, RetryPolicy::Idempotent))
-            .await
-            .map(drop)
+        let route = Route::ChannelMessageReactionMe { channel_id, message_id, reaction };
+        self.send(ApiCall::new(Method::PUT, route, RetryPolicy::Idempotent)).await.map(drop)
     }
 
     /// All users who have this reaction on the message now, normal or super (Discord documentation, "Get Reactions",
@@ -45,11 +39,7 @@ impl ApiClient {
         is_super: bool,
     ) -> Result<Vec<UserId>, ApiError> {
         let reaction = &emoji.as_data();
-        let route = Route::ChannelMessageReactionEmoji {
-            channel_id,
-            message_id,
-            reaction,
-        };
+        let route = Route::ChannelMessageReactionEmoji { channel_id, message_id, reaction };
         let mut users: Vec<UserId> = Vec::new();
         let mut last: Option<UserId> = None;
         loop {

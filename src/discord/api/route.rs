@@ -27,11 +27,7 @@ impl RouteName {
                     "interactions" | "webhooks" => Some(2),
                     _ => segments_to_token.map(|segments: i32| segments - 1),
                 };
-                if segments_to_token == Some(0) {
-                    "…"
-                } else {
-                    segment
-                }
+                if segments_to_token == Some(0) { "…" } else { segment }
             })
             .collect();
         Self(format!("{method} {}", segments.join("/")))
@@ -77,10 +73,7 @@ mod tests {
     fn a_route_name_contains_no_interaction_token() {
         let name = |route| RouteName::new(&Method::POST, route).to_string();
         assert_eq!(
-            name(Route::InteractionResponse {
-                interaction_id: InteractionId::new(7),
-                token: "hush"
-            }),
+            name(Route::InteractionResponse { interaction_id: InteractionId::new(7), token: "hush" }),
             "POST /interactions/7/…/callback"
         );
         assert_eq!(
@@ -91,16 +84,11 @@ mod tests {
             "POST /webhooks/7/…/messages/@original"
         );
         assert_eq!(
-            name(Route::WebhookFollowupMessages {
-                application_id: ApplicationId::new(7),
-                token: "hush"
-            }),
+            name(Route::WebhookFollowupMessages { application_id: ApplicationId::new(7), token: "hush" }),
             "POST /webhooks/7/…"
         );
         assert_eq!(
-            name(Route::ChannelMessages {
-                channel_id: ChannelId::new(5)
-            }),
+            name(Route::ChannelMessages { channel_id: ChannelId::new(5) }),
             "POST /channels/5/messages"
         );
     }

@@ -45,10 +45,7 @@ impl ApiClient {
     pub async fn json<T: DeserializeOwned>(&self, call: ApiCall<'_>) -> Result<T, ApiError> {
         let route = call.name();
         let body = self.send(call).await?;
-        serde_json::from_slice(&body).map_err(|error| ApiError::Unexpected {
-            route,
-            why: error.to_string(),
-        })
+        serde_json::from_slice(&body).map_err(|error| ApiError::Unexpected { route, why: error.to_string() })
     }
 
     /// Sends a call and returns the body of the 2xx response.
@@ -114,16 +111,8 @@ impl ApiClient {
                 (Some(_), RetryPolicy::OnlyIfNotSent) => false,
             };
             if !may_repeat || next_attempt >= deadline {
-                let effect = if in_doubt_since.is_some() {
-                    CallEffect::Unknown
-                } else {
-                    CallEffect::None
-                };
-                return Err(ApiError::Unreachable {
-                    route: call.name(),
-                    effect,
-                    why: failure.why,
-                });
+                let effect = if in_doubt_since.is_some() { CallEffect::Unknown } else { CallEffect::None };
+                return Err(ApiError::Unreachable { route: call.name(), effect, why: failure.why });
             }
             tracing::debug!(route = %call.name(), failures, why = %failure.why, "trying again");
             sleep_until(next_attempt).await;
@@ -138,10 +127,7 @@ impl ApiClient {
     ) -> Result<(), ApiError> {
         let wait = until.saturating_duration_since(Instant::now());
         if until >= deadline {
-            return Err(ApiError::RateLimited {
-                route: call.name(),
-                wait,
-            });
+            return Err(ApiError::RateLimited { route: call.name(), wait });
         }
         sleep(wait).await;
         Ok(())
@@ -150,9 +136,7 @@ impl ApiClient {
     /// Uses at most half of the remaining time, so that a connection that silently died leaves time for another attempt.
     async fn attempt(&self, call: &ApiCall<'_>, deadline: Instant) -> Result<ApiResponse, AttemptFailure> {
         let remaining = deadline.saturating_duration_since(Instant::now());
-        let limit = (remaining / 2)
-            .clamp(MIN_ATTEMPT_TIME, MAX_ATTEMPT_TIME)
-            .min(remaining);
+        let limit = (remaining / 2).clamp(MIN_ATTEMPT_TIME, MAX_ATTEMPT_TIME).min(remaining);
         timeout(limit, self.exchange(call)).await.unwrap_or_else(|_| {
             Err(AttemptFailure {
                 effect: CallEffect::Unknown,
@@ -163,15 +147,9 @@ impl ApiClient {
 
     async fn exchange(&self, call: &ApiCall<'_>) -> Result<ApiResponse, AttemptFailure> {
         let url = format!("{}{}", self.shared.base_url, route::path(call.route));
-        let mut request = self
-            .shared
-            .client
-            .request(call.method.clone(), url)
-            .query(&call.query);
+        let mut request = self.shared.client.request(call.method.clone(), url).query(&call.query);
         if let Some(body) = &call.body {
-            request = request
-                .header(CONTENT_TYPE, "application/json")
-                .body(body.clone());
+            request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
         }
         let failure = |error: reqwest::Error| AttemptFailure {
             effect: if error.is_connect() || error.is_builder() {
@@ -184,14 +162,10 @@ impl ApiClient {
         };
         let response = request.send().await.map_err(failure)?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = response.bytes().await.map_err(|error| AttemptFailure {
-            effect: CallEffect::Unknown,
-            ..failure(error)
-        })?;
-        Ok(ApiResponse {
-            status,
-            headers,
-            body: body.into(),
-        })
+        let body = response
+            .bytes()
+            .await
+            .map_err(|error| AttemptFailure { effect: CallEffect::Unknown, ..failure(error) })?;
+        Ok(ApiResponse { status, headers, body: body.into() })
     }
 }

@@ -18,23 +18,12 @@ pub(super) enum CloseAction {
 pub(super) fn close_action(code: u16, reason: &str, intents: GatewayIntents) -> CloseAction {
     match code {
         4004 => CloseAction::Fatal(GatewayError::Token),
-        4010..=4012 => CloseAction::Fatal(GatewayError::Refused {
-            code,
-            reason: reason.to_owned(),
-        }),
-        4013 => CloseAction::Fatal(GatewayError::InvalidIntents {
-            intents: intent_names(intents),
-        }),
+        4010..=4012 => CloseAction::Fatal(GatewayError::Refused { code, reason: reason.to_owned() }),
+        4013 => CloseAction::Fatal(GatewayError::InvalidIntents { intents: intent_names(intents) }),
         4014 => {
             let privileged = intents & GatewayIntents::privileged();
-            let disallowed = if privileged.is_empty() {
-                intents
-            } else {
-                privileged
-            };
-            CloseAction::Fatal(GatewayError::DisallowedIntents {
-                intents: intent_names(disallowed),
-            })
+            let disallowed = if privileged.is_empty() { intents } else { privileged };
+            CloseAction::Fatal(GatewayError::DisallowedIntents { intents: intent_names(disallowed) })
         }
         // Not authenticated, invalid seq, session timed out.
         4003 | 4007 | 4009 => CloseAction::NewSession,

@@ -38,13 +38,7 @@ impl<'a> GatewayConnection<'a> {
         stop: watch::Receiver<bool>,
     ) -> Self {
         let start_deadline = Some(Instant::now() + session.options.timeouts.hello);
-        Self {
-            session,
-            socket,
-            stop,
-            heartbeat: None,
-            start_deadline,
-        }
+        Self { session, socket, stop, heartbeat: None, start_deadline }
     }
 
     /// Handles frames and sends heartbeats until the connection ends.
@@ -169,11 +163,8 @@ impl<'a> GatewayConnection<'a> {
                 .inspect_err(|error| tracing::warn!(%error, "the resume URL is not used"))
                 .ok()
         });
-        self.session.resume_state = Some(ResumeState {
-            id: ready.session_id,
-            seq: frame.s.unwrap_or_default(),
-            resume_url,
-        });
+        self.session.resume_state =
+            Some(ResumeState { id: ready.session_id, seq: frame.s.unwrap_or_default(), resume_url });
         self.mark_started();
         tracing::info!("a session with Discord started");
         self.deliver(GatewayEvent::Ready).await
@@ -218,12 +209,7 @@ impl<'a> GatewayConnection<'a> {
     }
 
     async fn send(&mut self, frame: String) -> Result<(), Disconnect> {
-        match timeout(
-            self.session.options.timeouts.ack,
-            self.socket.send(Message::text(frame)),
-        )
-        .await
-        {
+        match timeout(self.session.options.timeouts.ack, self.socket.send(Message::text(frame))).await {
             // After a failure, reading continues: Discord may have sent a close frame, whose reason matters more.
             Ok(Ok(()) | Err(_)) => Ok(()),
             Err(_) => Err(Disconnect::lost("a frame could not be sent to Discord in time")),
@@ -245,10 +231,7 @@ impl<'a> GatewayConnection<'a> {
 
     /// Code 1000 ends the session, so that the bot is shown as offline at once.
     async fn send_close(&mut self) {
-        let frame = CloseFrame {
-            code: CloseCode::Normal,
-            reason: "stopping".into(),
-        };
+        let frame = CloseFrame { code: CloseCode::Normal, reason: "stopping".into() };
         // A close frame that cannot be sent does not keep the process from stopping.
         let _ = timeout(CLOSE_TIMEOUT, self.socket.close(Some(frame))).await;
     }

@@ -8,10 +8,7 @@ const OFFICIAL: &str = "https://discord.com";
 
 /// The URL to connect to, with version and encoding, if `gateway` may receive the token that `api_url` receives.
 pub(in crate::discord) fn trusted_gateway_url(api_url: &str, gateway: &str) -> Result<Url, GatewayError> {
-    let foreign = || GatewayError::ForeignGateway {
-        api: api_url.to_owned(),
-        gateway: gateway.to_owned(),
-    };
+    let foreign = || GatewayError::ForeignGateway { api: api_url.to_owned(), gateway: gateway.to_owned() };
     let api = Url::parse(api_url).map_err(|_| foreign())?;
     let mut url = Url::parse(gateway).map_err(|_| foreign())?;
 
@@ -55,10 +52,7 @@ mod tests {
     fn the_token_is_sent_only_to_the_configured_host() {
         let is_trusted = |api, gateway| trusted_gateway_url(api, gateway).is_ok();
         assert!(is_trusted("https://discord.com", "wss://gateway.discord.gg"));
-        assert!(is_trusted(
-            "https://discord.com",
-            "wss://gateway-us-east1-b.discord.gg/"
-        ));
+        assert!(is_trusted("https://discord.com", "wss://gateway-us-east1-b.discord.gg/"));
         assert!(!is_trusted("https://discord.com", "ws://gateway.discord.gg"));
         assert!(!is_trusted("https://discord.com", "wss://127.0.0.1:9"));
 
@@ -68,21 +62,16 @@ mod tests {
         assert!(!is_trusted("http://127.0.0.1:8080", "wss://gateway.discord.gg"));
         assert!(is_trusted("https://proxy.example", "wss://proxy.example/gateway"));
         assert!(!is_trusted("https://proxy.example", "ws://proxy.example/gateway"));
-        assert!(!is_trusted(
-            "https://proxy.example",
-            "wss://proxy.example.evil.test"
-        ));
+        assert!(!is_trusted("https://proxy.example", "wss://proxy.example.evil.test"));
         assert!(!is_trusted("https://proxy.example", "https://proxy.example"));
         assert!(!is_trusted("https://proxy.example", "not a url"));
     }
 
     #[test]
     fn version_and_encoding_replace_the_query_of_the_url() {
-        let url = trusted_gateway_url(
-            "https://discord.com",
-            "wss://gateway.discord.gg/?compress=zlib-stream",
-        )
-        .unwrap();
+        let url =
+            trusted_gateway_url("https://discord.com", "wss://gateway.discord.gg/?compress=zlib-stream")
+                .unwrap();
         assert_eq!(url.as_str(), "wss://gateway.discord.gg/?v=10&encoding=json");
     }
 }

@@ -8,10 +8,7 @@ use serenity::model::id::{GuildId, RoleId, UserId};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GuildEvent {
     /// The bot is in the guild: at the start of a session, after an invitation, or after an outage of the guild.
-    Available {
-        guild: GuildId,
-        members: Vec<MemberRoles>,
-    },
+    Available { guild: GuildId, members: Vec<MemberRoles> },
     /// The bot was removed from the guild, or `is_outage` keeps it from it.
     Unavailable { guild: GuildId, is_outage: bool },
     /// A role was changed or deleted.
@@ -72,10 +69,7 @@ impl<'de> Deserialize<'de> for MemberRoles {
             #[serde(default)]
             roles: Vec<RoleId>,
         }
-        MemberData::deserialize(deserializer).map(|member| Self {
-            user: member.user.id,
-            roles: member.roles,
-        })
+        MemberData::deserialize(deserializer).map(|member| Self { user: member.user.id, roles: member.roles })
     }
 }
 
@@ -84,31 +78,18 @@ pub(super) fn decode_guild_event(kind: &str, data: &str) -> Option<Result<GuildE
     let event = match kind {
         "GUILD_CREATE" | "GUILD_DELETE" => serde_json::from_str(data).map(|guild: GuildData| {
             if kind == "GUILD_CREATE" && !guild.unavailable {
-                GuildEvent::Available {
-                    guild: guild.id,
-                    members: guild.members,
-                }
+                GuildEvent::Available { guild: guild.id, members: guild.members }
             } else {
-                GuildEvent::Unavailable {
-                    guild: guild.id,
-                    is_outage: guild.unavailable,
-                }
+                GuildEvent::Unavailable { guild: guild.id, is_outage: guild.unavailable }
             }
         }),
-        "GUILD_ROLE_UPDATE" => serde_json::from_str(data).map(|event: RoleUpdated| GuildEvent::RoleChanged {
-            guild: event.guild_id,
-            role: event.role.id,
+        "GUILD_ROLE_UPDATE" => serde_json::from_str(data)
+            .map(|event: RoleUpdated| GuildEvent::RoleChanged { guild: event.guild_id, role: event.role.id }),
+        "GUILD_ROLE_DELETE" => serde_json::from_str(data)
+            .map(|event: RoleDeleted| GuildEvent::RoleChanged { guild: event.guild_id, role: event.role_id }),
+        "GUILD_MEMBER_UPDATE" => serde_json::from_str(data).map(|event: MemberUpdated| {
+            GuildEvent::MemberChanged { guild: event.guild_id, member: event.member }
         }),
-        "GUILD_ROLE_DELETE" => serde_json::from_str(data).map(|event: RoleDeleted| GuildEvent::RoleChanged {
-            guild: event.guild_id,
-            role: event.role_id,
-        }),
-        "GUILD_MEMBER_UPDATE" => {
-            serde_json::from_str(data).map(|event: MemberUpdated| GuildEvent::MemberChanged {
-                guild: event.guild_id,
-                member: event.member,
-            })
-        }
         _ => return None,
     };
     Some(event)
@@ -121,44 +102,24 @@ mod tests {
     #[test]
     fn a_guild_that_is_left_differs_from_one_that_is_unavailable() {
         let decode = |kind, data| decode_guild_event(kind, data).unwrap().unwrap();
-        let unavailable = |is_outage| GuildEvent::Unavailable {
-            guild: GuildId::new(9),
-            is_outage,
-        };
+        let unavailable = |is_outage| GuildEvent::Unavailable { guild: GuildId::new(9), is_outage };
         assert_eq!(decode("GUILD_DELETE", r#"{"id":"9"}"#), unavailable(false));
-        assert_eq!(
-            decode("GUILD_DELETE", r#"{"id":"9","unavailable":true}"#),
-            unavailable(true)
-        );
-        assert_eq!(
-            decode("GUILD_CREATE", r#"{"id":"9","unavailable":true}"#),
-            unavailable(true)
-        );
+        assert_eq!(decode("GUILD_DELETE", r#"{"id":"9","unavailable":true}"#), unavailable(true));
+        assert_eq!(decode("GUILD_CREATE", r#"{"id":"9","unavailable":true}"#), unavailable(true));
     }
 
     #[test]
     fn the_roles_of_the_bot_are_decoded() {
-        let member = MemberRoles {
-            user: UserId::new(7),
-            roles: vec![RoleId::new(5)],
-        };
+        let member = MemberRoles { user: UserId::new(7), roles: vec![RoleId::new(5)] };
         let guild = r#"{"id":"9","name":"g","members":[{"user":{"id":"7","username":"bot"},"roles":["5"],"nick":null}]}"#;
         assert_eq!(
             decode_guild_event("GUILD_CREATE", guild).unwrap().unwrap(),
-            GuildEvent::Available {
-                guild: GuildId::new(9),
-                members: vec![member.clone()]
-            }
+            GuildEvent::Available { guild: GuildId::new(9), members: vec![member.clone()] }
         );
         let update = r#"{"guild_id":"9","user":{"id":"7"},"roles":["5"],"joined_at":"2026-01-01T00:00:00Z"}"#;
         assert_eq!(
-            decode_guild_event("GUILD_MEMBER_UPDATE", update)
-                .unwrap()
-                .unwrap(),
-            GuildEvent::MemberChanged {
-                guild: GuildId::new(9),
-                member
-            }
+            decode_guild_event("GUILD_MEMBER_UPDATE", update).unwrap().unwrap(),
+            GuildEvent::MemberChanged { guild: GuildId::new(9), member }
         );
     }
 }

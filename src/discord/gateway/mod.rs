@@ -86,11 +86,7 @@ impl GatewayHandle {
         let (is_connected, connected) = watch::channel(false);
         let session = session::GatewaySession::new(options, events, is_connected);
         let task = tokio::spawn(session.run(stop_requests));
-        let handle = Self {
-            stop,
-            connected,
-            task,
-        };
+        let handle = Self { stop, connected, task };
         (handle, receiver)
     }
 
@@ -102,9 +98,7 @@ impl GatewayHandle {
     /// Waits until the task ends, which happens after a fatal error or when the receiver is dropped. May be cancelled,
     /// but not called again after it has returned.
     pub async fn ended(&mut self) -> Result<(), GatewayError> {
-        (&mut self.task)
-            .await
-            .unwrap_or_else(|error| Err(GatewayError::Broken(error.to_string())))
+        (&mut self.task).await.unwrap_or_else(|error| Err(GatewayError::Broken(error.to_string())))
     }
 
     /// Closes the session with code 1000 and waits until the task ends: within a second, even if Discord is silent.

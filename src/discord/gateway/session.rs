@@ -81,11 +81,7 @@ impl GatewaySession {
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) -> Result<(), GatewayError> {
         loop {
             let disconnect = match self.open(&mut stop).await {
-                Ok(socket) => {
-                    GatewayConnection::new(&mut self, socket, stop.clone())
-                        .run()
-                        .await
-                }
+                Ok(socket) => GatewayConnection::new(&mut self, socket, stop.clone()).run().await,
                 Err(disconnect) => disconnect,
             };
             self.connected.send_replace(false);
@@ -110,17 +106,9 @@ impl GatewaySession {
             };
             let has_started = started_at.is_some();
             let was_stable = started_at.is_some_and(|at| at.elapsed() >= self.options.timeouts.stable);
-            self.failures = if was_stable {
-                0
-            } else {
-                self.failures.saturating_add(1)
-            };
+            self.failures = if was_stable { 0 } else { self.failures.saturating_add(1) };
             // The first loss of a session that has started is followed by an attempt without backoff.
-            let backoff_step = if has_started {
-                self.failures.saturating_sub(1)
-            } else {
-                self.failures
-            };
+            let backoff_step = if has_started { self.failures.saturating_sub(1) } else { self.failures };
             pause = pause.max(Backoff::INTERNET.wait(backoff_step, &self.jitter));
 
             // During a long outage, only some of the failures are logged.
@@ -156,21 +144,12 @@ impl GatewaySession {
 
     async fn find_url(&mut self) -> Result<Url, Disconnect> {
         if let Some(session) = &self.resume_state {
-            let resume_url = session
-                .resume_url
-                .clone()
-                .filter(|_| self.failures < MAX_RESUME_ATTEMPTS);
+            let resume_url = session.resume_url.clone().filter(|_| self.failures < MAX_RESUME_ATTEMPTS);
             if let Some(url) = resume_url.or_else(|| self.gateway_url.clone()) {
                 return Ok(url);
             }
         }
-        match self
-            .options
-            .api
-            .with_timeout(self.options.timeouts.lookup)
-            .gateway()
-            .await
-        {
+        match self.options.api.with_timeout(self.options.timeouts.lookup).gateway().await {
             Ok(gateway) => {
                 let url = endpoint::trusted_gateway_url(self.options.api.api_url(), &gateway.url)
                     .map_err(Disconnect::Fatal)?;
@@ -192,9 +171,7 @@ impl GatewaySession {
         if let Some(identified_at) = self.identified_at {
             sleep_until(identified_at + self.options.timeouts.identify).await;
         }
-        self.gateway_url
-            .clone()
-            .ok_or_else(|| Disconnect::lost("the URL of the gateway is not known"))
+        self.gateway_url.clone().ok_or_else(|| Disconnect::lost("the URL of the gateway is not known"))
     }
 
     /// Discord resets the token of a bot that exceeds its limit of session starts, 1,000 a day.
@@ -206,11 +183,7 @@ impl GatewaySession {
         let wait = Duration::from_millis(limit.reset_after) / shares;
         // The first session of a process starts without this wait, because somebody waits for it.
         if limit.remaining == 0 || self.identified_at.is_some() {
-            tracing::warn!(
-                remaining = limit.remaining,
-                ?wait,
-                "few session starts remain today; waiting"
-            );
+            tracing::warn!(remaining = limit.remaining, ?wait, "few session starts remain today; waiting");
             sleep(wait).await;
         }
     }

@@ -26,9 +26,7 @@ impl InteractionHandler {
         };
         let person = self.person_in_channel(command.guild_id, command.channel_id, command.member.as_deref());
         let target = command.data.options.iter().find(|option| option.name == "target");
-        let target = target
-            .and_then(|option| option.value.as_str())
-            .filter(|name| !name.is_empty());
+        let target = target.and_then(|option| option.value.as_str()).filter(|name| !name.is_empty());
         let choices = match (&person, focused.name) {
             (Ok(person), "pid") => choices::pids(&self.fetch_answers(person, target).await, focused.value),
             (Ok(person), "target") => choices::targets(self.visible_targets(person), focused.value),
@@ -54,8 +52,6 @@ impl InteractionHandler {
 
     fn visible_targets(&self, person: &Person) -> impl Iterator<Item = &str> {
         let targets = self.engine.targets().targets.iter();
-        targets
-            .filter(|(_, target)| target.policy.access.may_view(person))
-            .map(|(name, _)| name.as_str())
+        targets.filter(|(_, target)| target.policy.access.may_view(person)).map(|(name, _)| name.as_str())
     }
 }

@@ -23,11 +23,8 @@ impl InteractionHandler {
     /// Handles a pressed button or a menu selection.
     pub(super) async fn handle_component(&self, component: ComponentInteraction) {
         let reply = |visibility| self.start_reply(component.id, &component.token, visibility);
-        let person = self.person_in_channel(
-            component.guild_id,
-            component.channel_id,
-            component.member.as_ref(),
-        );
+        let person =
+            self.person_in_channel(component.guild_id, component.channel_id, component.member.as_ref());
         let action = ComponentAction::parse(&component.data.custom_id, self.target_names());
         match person.and_then(|person| Ok((person, action.map_err(component_refusal)?))) {
             Err(refusal) => self.refuse(&reply(ReplyVisibility::Ephemeral), &refusal).await,
@@ -95,11 +92,8 @@ impl InteractionHandler {
             _ => None,
         };
         let value = value.ok_or(Refusal::Outdated)?;
-        let SessionChoice {
-            target,
-            pid,
-            backend_start,
-        } = SessionChoice::parse(value, self.target_names()).map_err(component_refusal)?;
+        let SessionChoice { target, pid, backend_start } =
+            SessionChoice::parse(value, self.target_names()).map_err(component_refusal)?;
         let snapshots = self.engine.snapshots(person, Some(&target), Freshness::Now)?;
         for (target, snapshot) in snapshots {
             let snapshot = snapshot.await.map_err(|error| Refusal::Unreachable {

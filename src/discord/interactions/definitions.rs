@@ -13,10 +13,7 @@ use crate::discord::session_list::SessionView;
 pub fn commands() -> Vec<CreateCommand> {
     vec![
         sessions_command(),
-        signal_command(
-            "cancel",
-            "Ask to cancel the running query of a session; needs approval",
-        ),
+        signal_command("cancel", "Ask to cancel the running query of a session; needs approval"),
         signal_command("terminate", "Ask to terminate a session; needs approval"),
         requests_command(),
     ]
@@ -35,20 +32,16 @@ pub fn differ(registered: &[Command], expected: &[CreateCommand]) -> bool {
 fn sessions_command() -> CreateCommand {
     command("sessions", "Show PostgreSQL sessions, the worst first").set_options(vec![
         text_option("target", "The server (default: all)"),
-        SessionView::ALL.map(SessionView::name).into_iter().fold(
-            text_option("view", "Which sessions (default: busy)"),
-            |option, view| option.add_string_choice(view, view),
-        ),
+        SessionView::ALL
+            .map(SessionView::name)
+            .into_iter()
+            .fold(text_option("view", "Which sessions (default: busy)"), |option, view| {
+                option.add_string_choice(view, view)
+            }),
         text_option("user", "Only sessions of this PostgreSQL user"),
         text_option("database", "Only sessions in this database"),
-        text_option(
-            "application",
-            "Only sessions whose application name contains this",
-        ),
-        text_option(
-            "min_age",
-            "Only sessions whose transaction, query or state is this old: 90s, 15m, 2h",
-        ),
+        text_option("application", "Only sessions whose application name contains this"),
+        text_option("min_age", "Only sessions whose transaction, query or state is this old: 90s, 15m, 2h"),
     ])
 }
 
@@ -75,11 +68,7 @@ fn requests_command() -> CreateCommand {
     command("requests", "Show open and closed requests, and how they ended").set_options(vec![
         status,
         CreateCommandOption::new(CommandOptionType::Integer, "pid", "Only requests about this pid"),
-        CreateCommandOption::new(
-            CommandOptionType::User,
-            "user",
-            "Only requests made by this person",
-        ),
+        CreateCommandOption::new(CommandOptionType::User, "user", "Only requests made by this person"),
     ])
 }
 
@@ -99,14 +88,8 @@ fn text_option(name: &str, description: &str) -> CreateCommandOption {
 
 /// The fields of a command that killgate sets. Discord keeps `dm_permission` and `contexts` only for global commands.
 fn comparable(command: &impl Serialize) -> Map<String, Value> {
-    const FIELDS: [&str; 6] = [
-        "name",
-        "description",
-        "type",
-        "options",
-        "default_member_permissions",
-        "nsfw",
-    ];
+    const FIELDS: [&str; 6] =
+        ["name", "description", "type", "options", "default_member_permissions", "nsfw"];
     match serde_json::to_value(command).map(without_defaults) {
         Ok(Value::Object(mut fields)) => {
             fields.retain(|name, _| FIELDS.contains(&name.as_str()));
@@ -142,9 +125,5 @@ fn is_default(value: &Value) -> bool {
 }
 
 fn name_of(command: &Map<String, Value>) -> String {
-    command
-        .get("name")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned()
+    command.get("name").and_then(Value::as_str).unwrap_or_default().to_owned()
 }

@@ -33,12 +33,7 @@ impl LastPage {
             return rendered.page.clone();
         }
         let page = render_page(&answers, query, number);
-        *last = Some(RenderedPage {
-            answers,
-            query: query.clone(),
-            number,
-            page: page.clone(),
-        });
+        *last = Some(RenderedPage { answers, query: query.clone(), number, page: page.clone() });
         page
     }
 }

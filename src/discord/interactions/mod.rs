@@ -94,13 +94,7 @@ impl InteractionHandler {
         token: &str,
         visibility: ReplyVisibility,
     ) -> Arc<InteractionReply> {
-        InteractionReply::start(
-            self.api.clone(),
-            self.application,
-            interaction,
-            token.to_owned(),
-            visibility,
-        )
+        InteractionReply::start(self.api.clone(), self.application, interaction, token.to_owned(), visibility)
     }
 
     async fn answer_command(&self, command: CommandInteraction, reply: Arc<InteractionReply>) {
@@ -114,8 +108,7 @@ impl InteractionHandler {
                 return;
             }
         };
-        self.answer_and_measure(name, &reply, self.run_command(&command, &reply))
-            .await;
+        self.answer_and_measure(name, &reply, self.run_command(&command, &reply)).await;
     }
 
     /// Waits for `answer`, sends a refusal if there is one, and records how long that took.
@@ -175,10 +168,7 @@ impl InteractionHandler {
     ) -> Result<Person, Refusal> {
         let is_incident_channel =
             guild == Some(self.guild) && self.channels.contains(&ChannelId(channel.get()));
-        member
-            .filter(|_| is_incident_channel)
-            .map(members::person_from_member)
-            .ok_or(Refusal::WrongChannel)
+        member.filter(|_| is_incident_channel).map(members::person_from_member).ok_or(Refusal::WrongChannel)
     }
 
     async fn request_signal(

@@ -15,11 +15,7 @@ impl<'a> CommandOptions<'a> {
     }
 
     fn value(&self, name: &str) -> Option<&'a CommandDataOptionValue> {
-        self.data
-            .options
-            .iter()
-            .find(|option| option.name == name)
-            .map(|option| &option.value)
+        self.data.options.iter().find(|option| option.name == name).map(|option| &option.value)
     }
 
     /// A text option. Empty text counts as omitted.
@@ -32,8 +28,7 @@ impl<'a> CommandOptions<'a> {
 
     /// The required pid. Any whole number is accepted here: the domain decides which are valid pids.
     pub(super) fn pid(&self) -> Result<i64, Refusal> {
-        self.number("pid")?
-            .ok_or_else(|| bad_option("pid", "", "the pid of a session; /sessions lists them"))
+        self.number("pid")?.ok_or_else(|| bad_option("pid", "", "the pid of a session; /sessions lists them"))
     }
 
     /// An optional whole number.
@@ -43,11 +38,9 @@ impl<'a> CommandOptions<'a> {
             None => Ok(None),
             Some(CommandDataOptionValue::Integer(number)) => Ok(Some(*number)),
             // Discord's own clients send only integers. Others may send text.
-            Some(CommandDataOptionValue::String(text)) => text
-                .trim()
-                .parse()
-                .map(Some)
-                .map_err(|_| bad_option(name, text, expected)),
+            Some(CommandDataOptionValue::String(text)) => {
+                text.trim().parse().map(Some).map_err(|_| bad_option(name, text, expected))
+            }
             Some(CommandDataOptionValue::Number(number)) => {
                 Err(bad_option(name, &number.to_string(), expected))
             }
@@ -64,9 +57,5 @@ impl<'a> CommandOptions<'a> {
 }
 
 pub(super) fn bad_option(option: &'static str, given: &str, expected: &'static str) -> Refusal {
-    Refusal::BadOption {
-        option,
-        given: given.to_owned(),
-        expected,
-    }
+    Refusal::BadOption { option, given: given.to_owned(), expected }
 }

@@ -26,10 +26,7 @@ impl InteractionHandler {
         options: &CommandOptions<'_>,
         reply: &Arc<InteractionReply>,
     ) -> Result<(), Refusal> {
-        let newest = RequestNavigation {
-            filter: request_filter(options)?,
-            anchor: SearchAnchor::Newest,
-        };
+        let newest = RequestNavigation { filter: request_filter(options)?, anchor: SearchAnchor::Newest };
         self.show_request_list(person, newest, reply).await
     }
 
@@ -62,12 +59,7 @@ impl InteractionHandler {
             SearchAnchor::NewerThan(_) => &found[found.len().saturating_sub(PAGE_SIZE)..],
             SearchAnchor::Newest | SearchAnchor::OlderThan(_) => &found[..found.len().min(PAGE_SIZE)],
         };
-        let page = RequestPage {
-            requests,
-            anchor,
-            has_newer,
-            has_older,
-        };
+        let page = RequestPage { requests, anchor, has_newer, has_older };
         if let Err(error) = reply.send(request_list(page, filter, &self.render_config)).await {
             warn!(%error, "could not send a list of requests");
         }

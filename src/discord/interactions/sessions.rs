@@ -30,8 +30,7 @@ impl InteractionHandler {
         options: &CommandOptions<'_>,
         reply: &Arc<InteractionReply>,
     ) -> Result<(), Refusal> {
-        self.show_session_list(person, &session_query(options)?, 0, reply)
-            .await
+        self.show_session_list(person, &session_query(options)?, 0, reply).await
     }
 
     /// Shows a page of the sessions. If targets are silent, it is updated when the last one has answered.
@@ -91,9 +90,5 @@ fn session_query(options: &CommandOptions<'_>) -> Result<SessionQuery, Refusal> 
         application: owned("application"),
         min_age,
     };
-    Ok(SessionQuery {
-        target: owned("target"),
-        view,
-        filter,
-    })
+    Ok(SessionQuery { target: owned("target"), view, filter })
 }

@@ -20,10 +20,7 @@ pub(super) struct SnapshotFanout {
 
 impl SnapshotFanout {
     pub(super) fn start(snapshots: Vec<(String, BoxFuture<'static, SnapshotResult>)>) -> Self {
-        let answers = snapshots
-            .iter()
-            .map(|(target, _)| (target.clone(), None))
-            .collect();
+        let answers = snapshots.iter().map(|(target, _)| (target.clone(), None)).collect();
         let pending = FuturesUnordered::new();
         for (target, snapshot) in snapshots {
             pending.push(Box::pin(async move { (target, snapshot.await) }) as BoxFuture<'static, _>);

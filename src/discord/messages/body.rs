@@ -24,35 +24,22 @@ pub struct MessageBody {
 impl MessageBody {
     /// A message that consists of text only.
     pub fn text(content: impl Into<String>) -> Self {
-        Self {
-            content: content.into(),
-            ..Self::default()
-        }
+        Self { content: content.into(), ..Self::default() }
     }
 
     /// A message that consists of one embed.
     pub fn embed(embed: CreateEmbed) -> Self {
-        Self {
-            embeds: vec![embed],
-            ..Self::default()
-        }
+        Self { embeds: vec![embed], ..Self::default() }
     }
 
     /// Adds text above the embed.
     pub fn with_content(self, content: impl Into<String>) -> Self {
-        Self {
-            content: content.into(),
-            ..self
-        }
+        Self { content: content.into(), ..self }
     }
 
     /// Notifies the members of these roles, and these users. The text must mention them.
     pub fn notifying(self, roles: Vec<RoleId>, users: Vec<UserId>) -> Self {
-        Self {
-            mentioned_roles: roles,
-            mentioned_users: users,
-            ..self
-        }
+        Self { mentioned_roles: roles, mentioned_users: users, ..self }
     }
 
     /// Adds buttons and menus.
@@ -62,10 +49,7 @@ impl MessageBody {
 
     /// Makes it visible only to the person it answers.
     pub fn ephemeral(self) -> Self {
-        Self {
-            ephemeral: true,
-            ..self
-        }
+        Self { ephemeral: true, ..self }
     }
 
     /// Whether only the person it answers sees it.

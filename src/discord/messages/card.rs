@@ -53,11 +53,7 @@ fn notified_approvers(card: &CardContent) -> (Vec<RoleId>, Vec<UserId>) {
     let approvers = &card.approvers;
     let roles: Vec<_> = approvers.roles.iter().copied().take(MAX_MENTIONED).collect();
     let users = approvers.users.iter().copied().take(MAX_MENTIONED);
-    let users = if roles.is_empty() {
-        users.collect()
-    } else {
-        Vec::new()
-    };
+    let users = if roles.is_empty() { users.collect() } else { Vec::new() };
     (roles, users)
 }
 
@@ -90,11 +86,7 @@ fn notification_line(card: &CardContent, config: &RenderConfig) -> String {
         blocked_sessions_clause(card)
     );
     let mentions = approver_mentions(card);
-    if mentions.is_empty() {
-        instruction
-    } else {
-        format!("{mentions} {instruction}")
-    }
+    if mentions.is_empty() { instruction } else { format!("{mentions} {instruction}") }
 }
 
 fn blocked_sessions_clause(card: &CardContent) -> String {
@@ -129,11 +121,9 @@ fn embed(card: &CardContent) -> CreateEmbed {
         false,
     );
     match &request.state {
-        RequestState::Open => embed.field(
-            "Expires",
-            timestamp(request.details.expires_at, TimestampStyle::Relative),
-            false,
-        ),
+        RequestState::Open => {
+            embed.field("Expires", timestamp(request.details.expires_at, TimestampStyle::Relative), false)
+        }
         RequestState::Executing { .. } => embed,
         RequestState::Ended { at, .. } => embed.field("Closed", timestamp(*at, TimestampStyle::Clock), false),
     }
@@ -188,11 +178,7 @@ fn outcome_text(request: &Request) -> Option<String> {
     if let Some(elapsed) = result::elapsed_text(resolution) {
         parts.push(format!("after {elapsed}"));
     }
-    let mut text = format!(
-        "{}. {}",
-        parts.join(" "),
-        result::explanation(request, resolution)
-    );
+    let mut text = format!("{}. {}", parts.join(" "), result::explanation(request, resolution));
     text.truncate(text.trim_end().len());
     Some(text)
 }
@@ -213,11 +199,7 @@ fn requester_text(request: &Request) -> String {
 fn approvals_text(card: &CardContent) -> String {
     let request = &card.request;
     let approved_by = mention_users(request.approvals.iter().copied());
-    let mut text = format!(
-        "{} of {}",
-        request.approvals.len(),
-        request.details.approvals_needed.max(1)
-    );
+    let mut text = format!("{} of {}", request.approvals.len(), request.details.approvals_needed.max(1));
     if !approved_by.is_empty() {
         text = format!("{text}: {approved_by}");
     }

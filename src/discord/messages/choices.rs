@@ -25,10 +25,7 @@ pub fn pids(answers: &[TargetAnswer], typed: &str) -> CreateAutocompleteResponse
     for answer in answers {
         let Ok(snapshot) = &answer.snapshot else { continue };
         let target = has_several_targets.then_some(answer.target.as_str());
-        for (rank, row) in session_list::ranked_client_sessions(snapshot)
-            .into_iter()
-            .enumerate()
-        {
+        for (rank, row) in session_list::ranked_client_sessions(snapshot).into_iter().enumerate() {
             if let Some(quality) = match_quality(row.session, &typed) {
                 matches.push(((quality, rank), row, target, snapshot.taken_at));
             }
@@ -81,11 +78,7 @@ pub(in crate::discord) fn label(row: &SessionRow<'_>, target: Option<&str>, now:
     let part = |text: &str| sanitize::plain(text, PART_LENGTH).to_string();
     let since = session.query_age(now).or_else(|| session.state_age(now));
     let since = since.map_or(String::new(), |since| format!(" {}", age(since)));
-    let state = if session.is_blocked() {
-        "waits"
-    } else {
-        session.state.name()
-    };
+    let state = if session.is_blocked() { "waits" } else { session.state.name() };
     let mut parts = vec![session.pid.to_string()];
     parts.extend(target.map(part));
     parts.extend(session.user.as_deref().map(part));

@@ -136,9 +136,7 @@ impl PageNavigation {
             self.from_page.to_string(),
             view_letter(*view).to_owned(),
             target.as_deref().map(digest).unwrap_or_default(),
-            filter
-                .min_age
-                .map_or(String::new(), |age| age.as_secs().to_string()),
+            filter.min_age.map_or(String::new(), |age| age.as_secs().to_string()),
             escape(&filter.user),
             escape(&filter.database),
             escape(&filter.application),
@@ -158,9 +156,7 @@ impl PageNavigation {
         };
         let steps = [PageStep::Back, PageStep::Stay, PageStep::Forward];
         let step = steps.into_iter().find(|step| step_letter(*step) == kind);
-        let view = SessionView::ALL
-            .into_iter()
-            .find(|known| view_letter(*known) == view);
+        let view = SessionView::ALL.into_iter().find(|known| view_letter(*known) == view);
         let (Some(step), Some(view), Ok(from_page)) = (step, view, from_page.parse()) else {
             return Err(ComponentIdError::Foreign);
         };
@@ -174,11 +170,7 @@ impl PageNavigation {
             "" => None,
             digest => Some(find_target(digest, targets)?),
         };
-        Ok(Self {
-            step,
-            from_page,
-            query: SessionQuery { target, view, filter },
-        })
+        Ok(Self { step, from_page, query: SessionQuery { target, view, filter } })
     }
 }
 
@@ -194,12 +186,7 @@ impl SessionChoice {
 
     /// The value of a menu's option.
     pub fn value(&self) -> String {
-        format!(
-            "{}:{}:{}",
-            digest(&self.target),
-            self.pid,
-            self.backend_start.as_micros()
-        )
+        format!("{}:{}:{}", digest(&self.target), self.pid, self.backend_start.as_micros())
     }
 
     /// Parses the value of a menu's option, which may refer to one of `targets`.
@@ -220,11 +207,7 @@ impl SessionChoice {
             pid,
             backend_start: Timestamp::from_micros(backend_start),
         };
-        if choice.value() == value {
-            Ok(choice)
-        } else {
-            Err(ComponentIdError::Foreign)
-        }
+        if choice.value() == value { Ok(choice) } else { Err(ComponentIdError::Foreign) }
     }
 }
 

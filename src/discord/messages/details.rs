@@ -21,19 +21,14 @@ pub fn session_details(target: &str, session: &Session, waiters: usize, now: Tim
         lines.push(format!("**Blocks {}**", count(waiters, "session")));
     }
     lines.push(origin_text(session));
-    lines.push(format!(
-        "Connected {}",
-        timestamp(session.backend_start, TimestampStyle::Relative)
-    ));
+    lines.push(format!("Connected {}", timestamp(session.backend_start, TimestampStyle::Relative)));
     let obstacle = session.cancel_obstacle();
     let no_signal_reason = no_signal_reason(session);
     let may_signal = no_signal_reason.is_none();
     if let (BackendType::ParallelWorker, Some(leader), true) =
         (&session.backend_type, session.leader_pid, may_signal)
     {
-        lines.push(format!(
-            "This is a parallel worker of {leader}. A request is about the leader."
-        ));
+        lines.push(format!("This is a parallel worker of {leader}. A request is about the leader."));
     }
     if let Some(obstacle) = obstacle.filter(|_| may_signal) {
         lines.push(format!("⚠️ {}", obstacle_warning(obstacle)));
@@ -42,23 +37,15 @@ pub fn session_details(target: &str, session: &Session, waiters: usize, now: Tim
     if session.query.is_some() && !session.state.is_running() {
         lines.push("Its last query, which has finished:".to_owned());
     }
-    lines.extend(
-        session
-            .query
-            .as_deref()
-            .map(|query| sanitize::block(query, QUERY_LENGTH).into()),
-    );
+    lines.extend(session.query.as_deref().map(|query| sanitize::block(query, QUERY_LENGTH).into()));
     lines.retain(|line| !line.is_empty());
     let title = format!("{} on {}", session.pid, name(target));
     let body = MessageBody::embed(CreateEmbed::new().title(title).description(lines.join("\n"))).ephemeral();
     if !may_signal {
         return body;
     }
-    let choice = SessionChoice {
-        target: target.to_owned(),
-        pid: session.pid,
-        backend_start: session.backend_start,
-    };
+    let choice =
+        SessionChoice { target: target.to_owned(), pid: session.pid, backend_start: session.backend_start };
     body.with_components(vec![CreateActionRow::Buttons(buttons(&choice, obstacle))])
 }
 
@@ -82,11 +69,7 @@ fn buttons(choice: &SessionChoice, obstacle: Option<CancelObstacle>) -> Vec<Crea
         Some(_) => ButtonStyle::Secondary,
         None => ButtonStyle::Primary,
     };
-    let button = |action, label, style| {
-        CreateButton::new(choice.custom_id(action))
-            .label(label)
-            .style(style)
-    };
+    let button = |action, label, style| CreateButton::new(choice.custom_id(action)).label(label).style(style);
     vec![
         button(Action::Cancel, "Ask to cancel", cancel),
         button(Action::Terminate, "Ask to terminate", ButtonStyle::Danger),

@@ -23,11 +23,7 @@ pub fn age(span: Duration) -> String {
         3_600..86_400 => (seconds / 3_600, "h", seconds % 3_600 / 60, "m"),
         _ => (seconds / 86_400, "d", seconds % 86_400 / 3_600, "h"),
     };
-    if small == 0 {
-        format!("{large} {unit}")
-    } else {
-        format!("{large} {unit} {small} {subunit}")
-    }
+    if small == 0 { format!("{large} {unit}") } else { format!("{large} {unit} {small} {subunit}") }
 }
 
 /// `1 session`, `7 sessions`.
@@ -111,11 +107,7 @@ fn is_plain_word(text: &str) -> bool {
 
 /// A blocker by its pid. PostgreSQL reports prepared transactions as 0.
 pub fn blocker(pid: i32) -> String {
-    if pid == 0 {
-        "a prepared transaction".to_owned()
-    } else {
-        pid.to_string()
-    }
+    if pid == 0 { "a prepared transaction".to_owned() } else { pid.to_string() }
 }
 
 /// Makes `text` begin with a capital letter and end with a full stop.
@@ -125,11 +117,7 @@ pub fn sentence(text: &str) -> String {
     let Some(first) = letters.next() else {
         return String::new();
     };
-    let stop = if text.ends_with(['.', '!', '?', '…']) {
-        ""
-    } else {
-        "."
-    };
+    let stop = if text.ends_with(['.', '!', '?', '…']) { "" } else { "." };
     format!("{}{}{stop}", first.to_uppercase(), letters.as_str())
 }
 
@@ -140,10 +128,7 @@ pub fn action_on_session(details: &RequestDetails) -> String {
 
 /// `4711 on orders`.
 pub fn session_on_target(details: &RequestDetails) -> String {
-    let pids = details
-        .backends
-        .iter()
-        .map(|backend| backend.identity.pid.to_string());
+    let pids = details.backends.iter().map(|backend| backend.identity.pid.to_string());
     format!("{} on {}", join_capped(pids), name(&details.target))
 }
 
@@ -161,8 +146,5 @@ pub fn utf16_len(text: &str) -> usize {
 
 /// The URL of a message.
 pub fn message_link(config: &RenderConfig, channel: ChannelId, message: MessageId) -> String {
-    format!(
-        "https://discord.com/channels/{}/{channel}/{message}",
-        config.guild
-    )
+    format!("https://discord.com/channels/{}/{channel}/{message}", config.guild)
 }

@@ -36,7 +36,5 @@ pub fn mark_line(request: &Request, message: MarkedMessage) -> String {
 /// What a message with this text is to the request; `None` if it is none of its messages.
 pub fn read_mark(text: &str, request: &Request) -> Option<MarkedMessage> {
     let last = text.lines().last()?;
-    MarkedMessage::ALL
-        .into_iter()
-        .find(|message| last == mark_line(request, *message))
+    MarkedMessage::ALL.into_iter().find(|message| last == mark_line(request, *message))
 }

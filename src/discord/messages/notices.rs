@@ -52,15 +52,9 @@ pub fn refusal(refusal: &Refusal, config: &RenderConfig) -> MessageBody {
         sentence = sanitize::line(&refusal.to_string(), REFUSAL_LENGTH).into();
     }
     let text = match refusal {
-        Refusal::Rejected {
-            error:
-                CreationError::Duplicate {
-                    channel,
-                    card: Some(card),
-                    ..
-                },
-            ..
-        } => format!("{sentence} {}", message_link(config, *channel, *card)),
+        Refusal::Rejected { error: CreationError::Duplicate { channel, card: Some(card), .. }, .. } => {
+            format!("{sentence} {}", message_link(config, *channel, *card))
+        }
         _ => sentence,
     };
     MessageBody::text(text).ephemeral()

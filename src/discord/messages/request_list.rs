@@ -94,25 +94,19 @@ pub fn request_list(page: RequestPage<'_>, filter: RequestFilter, config: &Rende
 
 fn filter_text(filter: RequestFilter) -> Option<String> {
     let pid = filter.pid.map(|pid| format!("about pid {pid}"));
-    let requester = filter
-        .requester
-        .map(|requester| format!("by {}", mention_user(requester)));
+    let requester = filter.requester.map(|requester| format!("by {}", mention_user(requester)));
     let parts: Vec<_> = pid.into_iter().chain(requester).collect();
     (!parts.is_empty()).then(|| format!("Only requests {}", parts.join(", ")))
 }
 
 fn empty_list_text(filter: RequestFilter) -> &'static str {
     match filter {
-        RequestFilter {
-            pid: None,
-            requester: None,
-            status: RequestStatus::Open,
-        } => "No open requests. `status:all` shows the closed ones too.",
-        RequestFilter {
-            pid: None,
-            requester: None,
-            ..
-        } => "No requests yet. Make one with /cancel, /terminate or the buttons under /sessions.",
+        RequestFilter { pid: None, requester: None, status: RequestStatus::Open } => {
+            "No open requests. `status:all` shows the closed ones too."
+        }
+        RequestFilter { pid: None, requester: None, .. } => {
+            "No requests yet. Make one with /cancel, /terminate or the buttons under /sessions."
+        }
         _ => "No matching requests. Use another status, or leave out pid and user.",
     }
 }
@@ -120,11 +114,7 @@ fn empty_list_text(filter: RequestFilter) -> &'static str {
 fn entry(request: &Request, config: &RenderConfig) -> String {
     let details = &request.details;
     let number = match request.card {
-        Some(message) => format!(
-            "[#{}]({})",
-            request.id,
-            message_link(config, details.channel, message)
-        ),
+        Some(message) => format!("[#{}]({})", request.id, message_link(config, details.channel, message)),
         None => format!("#{}", request.id),
     };
     let action = match details.action {
@@ -132,11 +122,7 @@ fn entry(request: &Request, config: &RenderConfig) -> String {
         Action::Terminate => "terminate",
     };
     let mut lines = vec![
-        format!(
-            "**{number}** {action} {} · {}",
-            session_on_target(details),
-            state_text(request)
-        ),
+        format!("**{number}** {action} {} · {}", session_on_target(details), state_text(request)),
         format!(
             "{} asked {}{}",
             mention_user(details.requester),
@@ -168,20 +154,12 @@ fn state_text(request: &Request) -> String {
 
 fn decision_text(request: &Request) -> String {
     let approvers = approvers_text(request);
-    let approved = if approvers.is_empty() {
-        String::new()
-    } else {
-        format!(", {approvers} approved")
-    };
+    let approved = if approvers.is_empty() { String::new() } else { format!(", {approvers} approved") };
     match &request.state {
         RequestState::Ended { resolution, at, .. } => {
-            let closed_by = resolution
-                .actor
-                .map_or(String::new(), |actor| format!(" by {}", mention_user(actor)));
-            format!(
-                "{approved}; closed{closed_by} {}",
-                timestamp(*at, TimestampStyle::Relative)
-            )
+            let closed_by =
+                resolution.actor.map_or(String::new(), |actor| format!(" by {}", mention_user(actor)));
+            format!("{approved}; closed{closed_by} {}", timestamp(*at, TimestampStyle::Relative))
         }
         RequestState::Open | RequestState::Executing { .. } => approved,
     }
@@ -191,9 +169,7 @@ fn decision_text(request: &Request) -> String {
 fn buttons(page: RequestPage<'_>, filter: RequestFilter) -> Vec<CreateButton> {
     let button = |anchor, label| {
         let navigation = RequestNavigation { filter, anchor };
-        CreateButton::new(navigation.custom_id())
-            .label(label)
-            .style(ButtonStyle::Secondary)
+        CreateButton::new(navigation.custom_id()).label(label).style(ButtonStyle::Secondary)
     };
     let refresh = button(page.anchor, "Refresh");
     match (page.requests.first(), page.requests.last()) {

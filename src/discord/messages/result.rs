@@ -16,11 +16,7 @@ const POSTGRES_LENGTH: usize = 800;
 /// The reply that says how the request ended. `None` while it is open or executing.
 pub fn reply(request: &Request) -> Option<MessageBody> {
     let resolution = request.resolution()?;
-    let first_line = format!(
-        "{}. {}",
-        first_sentence(request, resolution),
-        explanation(request, resolution)
-    );
+    let first_line = format!("{}. {}", first_sentence(request, resolution), explanation(request, resolution));
     let mut lines = vec![first_line.trim_end().to_owned(), people_line(request)];
     lines.extend(postgres_message(resolution));
     lines.extend(next_step(request.details.action, resolution.outcome).map(str::to_owned));
@@ -66,9 +62,7 @@ fn released_waiters_sentence(request: &Request, resolution: &Resolution) -> Opti
 
 /// The elapsed time in milliseconds.
 pub fn elapsed_text(resolution: &Resolution) -> Option<String> {
-    resolution
-        .elapsed
-        .map(|elapsed| format!("{} ms", elapsed.as_millis()))
+    resolution.elapsed.map(|elapsed| format!("{} ms", elapsed.as_millis()))
 }
 
 /// Who approved the execution, or who has approved so far if there was none.
@@ -88,9 +82,7 @@ fn postgres_message(resolution: &Resolution) -> Option<String> {
 }
 
 fn first_sentence(request: &Request, resolution: &Resolution) -> String {
-    let by = resolution
-        .actor
-        .map_or(String::new(), |actor| format!(" by {}", mention_user(actor)));
+    let by = resolution.actor.map_or(String::new(), |actor| format!(" by {}", mention_user(actor)));
     let after = elapsed_text(resolution).map_or(String::new(), |elapsed| format!(" after {elapsed}"));
     headline_text(request, resolution.outcome, &by, &after)
 }
@@ -100,10 +92,9 @@ fn headline_text(request: &Request, outcome: Outcome, by: &str, after: &str) -> 
     let headline = outcome.headline();
     match outcome {
         Outcome::Terminated => format!("{headline} {}{after}", session_on_target(&request.details)),
-        Outcome::Cancelled => format!(
-            "{headline} the query of {}{after}",
-            session_on_target(&request.details)
-        ),
+        Outcome::Cancelled => {
+            format!("{headline} the query of {}{after}", session_on_target(&request.details))
+        }
         _ => format!("{headline}{by}{after}: {}", action_on_session(&request.details)),
     }
 }
@@ -111,19 +102,12 @@ fn headline_text(request: &Request, outcome: Outcome, by: &str, after: &str) -> 
 fn people_line(request: &Request) -> String {
     let requester = format!("Requested by {}", mention_user(request.details.requester));
     let approvers = approvers_text(request);
-    if approvers.is_empty() {
-        requester
-    } else {
-        format!("{requester} · approved by {approvers}")
-    }
+    if approvers.is_empty() { requester } else { format!("{requester} · approved by {approvers}") }
 }
 
 /// Whether the name of the outcome already says that nothing was signalled.
 fn is_never_signalled(outcome: Outcome) -> bool {
-    matches!(
-        outcome,
-        Outcome::Denied | Outcome::Withdrawn | Outcome::Expired | Outcome::Lapsed
-    )
+    matches!(outcome, Outcome::Denied | Outcome::Withdrawn | Outcome::Expired | Outcome::Lapsed)
 }
 
 fn next_step(action: Action, outcome: Outcome) -> Option<&'static str> {

@@ -30,27 +30,19 @@ pub(super) fn state_with_ages(session: &Session, now: Timestamp) -> String {
 /// Its state and transaction, with Discord timestamps, which stay correct as long as the state lasts.
 pub(super) fn state_with_timestamps(session: &Session) -> String {
     state_text(session, |since| {
-        let (clock, ago) = (
-            timestamp(since, TimestampStyle::Clock),
-            timestamp(since, TimestampStyle::Relative),
-        );
+        let (clock, ago) =
+            (timestamp(since, TimestampStyle::Clock), timestamp(since, TimestampStyle::Relative));
         format!("since {clock} ({ago})")
     })
 }
 
 /// The transaction is omitted if it looks as old as the state.
 fn state_text(session: &Session, format_time: impl Fn(Timestamp) -> String) -> String {
-    let running = session
-        .state
-        .is_running()
-        .then_some(session.query_start)
-        .flatten();
+    let running = session.state.is_running().then_some(session.query_start).flatten();
     let since = running.or(session.state_change);
     let differs_from_state = |xact_start: &Timestamp| {
         since.is_none_or(|since| {
-            let difference = since
-                .duration_since(*xact_start)
-                .max(xact_start.duration_since(since));
+            let difference = since.duration_since(*xact_start).max(xact_start.duration_since(since));
             difference >= Duration::from_secs(1) && format_time(since) != format_time(*xact_start)
         })
     };
@@ -68,11 +60,8 @@ pub(super) fn wait_text(session: &Session) -> Option<String> {
     if wait.is_sleep() {
         return Some("Sleeps (PgSleep)".to_owned());
     }
-    let waits = format!(
-        "Waits for {}: {}",
-        verbatim(&wait.kind, NAME_LENGTH),
-        verbatim(&wait.event, NAME_LENGTH)
-    );
+    let waits =
+        format!("Waits for {}: {}", verbatim(&wait.kind, NAME_LENGTH), verbatim(&wait.event, NAME_LENGTH));
     if session.is_blocked() {
         return Some(format!("{waits}, held by {}", blockers_text(session)));
     }
@@ -97,8 +86,7 @@ fn blockers_text(session: &Session) -> String {
 /// User, database, application and client, each with its label.
 pub(super) fn origin_text(session: &Session) -> String {
     let part = |label: &str, text: Option<&str>| {
-        text.filter(|text| !text.is_empty())
-            .map(|text| format!("{label} {}", verbatim(text, NAME_LENGTH)))
+        text.filter(|text| !text.is_empty()).map(|text| format!("{label} {}", verbatim(text, NAME_LENGTH)))
     };
     [
         part("user", session.user.as_deref()),

@@ -66,10 +66,7 @@ const MARKS: &[RangeInclusive<char>] = &[
 
 /// Whether `c` ends a line.
 pub(super) fn breaks_line(c: char) -> bool {
-    matches!(
-        c,
-        '\n' | '\x0b' | '\x0c' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}'
-    )
+    matches!(c, '\n' | '\x0b' | '\x0c' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 pub(super) fn is_invisible(c: char) -> bool {

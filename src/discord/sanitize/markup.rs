@@ -44,18 +44,13 @@ mod tests {
     use super::*;
 
     fn escape(text: &str) -> String {
-        escape_markup(text)
-            .flat_map(|c| c.escaped.then_some('\\').into_iter().chain([c.character]))
-            .collect()
+        escape_markup(text).flat_map(|c| c.escaped.then_some('\\').into_iter().chain([c.character])).collect()
     }
 
     #[test]
     fn a_full_stop_makes_a_list_only_after_a_number_at_the_beginning() {
-        for (text, expected) in [
-            ("12. March", r"12\. March"),
-            (".5 seconds", ".5 seconds"),
-            ("5 s.", "5 s."),
-        ] {
+        for (text, expected) in [("12. March", r"12\. March"), (".5 seconds", ".5 seconds"), ("5 s.", "5 s.")]
+        {
             assert_eq!(escape(text), expected);
         }
     }

@@ -9,10 +9,7 @@ pub(super) struct EscapedChar {
 
 impl EscapedChar {
     pub(super) fn unescaped(character: char) -> Self {
-        Self {
-            character,
-            escaped: false,
-        }
+        Self { character, escaped: false }
     }
 
     fn utf16_len(self) -> usize {

@@ -19,11 +19,9 @@ pub(super) fn replace_mentions(text: &str) -> String {
 }
 
 fn mentions_all(after: &str) -> bool {
-    ["everyone", "here"].iter().any(|name| {
-        after
-            .get(..name.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(name))
-    })
+    ["everyone", "here"]
+        .iter()
+        .any(|name| after.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name)))
 }
 
 fn opens_form(after: &str) -> bool {
@@ -33,15 +31,9 @@ fn opens_form(after: &str) -> bool {
         Some('#') => second_is(|c| c.is_ascii_digit()),
         Some('/') => second_is(|c| !c.is_whitespace() && c != '*'),
         _ => {
-            let name_length = after
-                .bytes()
-                .take_while(u8::is_ascii_alphabetic)
-                .take(MAX_NAME_LENGTH)
-                .count();
+            let name_length = after.bytes().take_while(u8::is_ascii_alphabetic).take(MAX_NAME_LENGTH).count();
             // Two colons are a cast, as in `a<b::text`.
-            after[name_length..]
-                .strip_prefix(':')
-                .is_some_and(|after_colon| !after_colon.starts_with(':'))
+            after[name_length..].strip_prefix(':').is_some_and(|after_colon| !after_colon.starts_with(':'))
         }
     }
 }

@@ -58,9 +58,7 @@ impl From<SanitizedText> for String {
 /// `text` as one line where Discord does not parse Markdown, of at most `limit` UTF-16 units. Idempotent.
 pub fn plain(text: &str, limit: usize) -> SanitizedText {
     SanitizedText(truncate(
-        mention::replace_mentions(&to_one_line(text))
-            .chars()
-            .map(EscapedChar::unescaped),
+        mention::replace_mentions(&to_one_line(text)).chars().map(EscapedChar::unescaped),
         limit,
     ))
 }
@@ -68,10 +66,7 @@ pub fn plain(text: &str, limit: usize) -> SanitizedText {
 /// `text` as one line where Discord parses Markdown, of at most `limit` UTF-16 units, escapes included. Characters that
 /// could be markup are escaped with a backslash, which Discord does not show.
 pub fn line(text: &str, limit: usize) -> SanitizedText {
-    SanitizedText(truncate(
-        escape_markup(&mention::replace_mentions(&to_one_line(text))),
-        limit,
-    ))
+    SanitizedText(truncate(escape_markup(&mention::replace_mentions(&to_one_line(text))), limit))
 }
 
 /// `text` as a code span, backticks included, of at most `limit` UTF-16 units. Backticks in the text become `ˋ`. Empty if
@@ -83,11 +78,8 @@ pub fn code(text: &str, limit: usize) -> SanitizedText {
 /// `text` as a code block, fences included, of at most `limit` UTF-16 units. Empty lines are removed, and backticks in
 /// the text become `ˋ`. Empty if `limit` leaves no room for a block.
 pub fn block(text: &str, limit: usize) -> SanitizedText {
-    let lines: Vec<String> = text
-        .split(character::breaks_line)
-        .map(to_one_line)
-        .filter(|line| !line.is_empty())
-        .collect();
+    let lines: Vec<String> =
+        text.split(character::breaks_line).map(to_one_line).filter(|line| !line.is_empty()).collect();
     SanitizedText(fence(&lines.join("\n"), "```\n", "\n```", limit))
 }
 

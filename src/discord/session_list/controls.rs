@@ -27,15 +27,8 @@ pub(super) fn navigation_row(
     has_blocked_sessions: bool,
 ) -> Option<CreateActionRow> {
     let button = |step, from_page, view, label| {
-        let query = SessionQuery {
-            view,
-            ..query.clone()
-        };
-        let navigation = PageNavigation {
-            step,
-            from_page,
-            query,
-        };
+        let query = SessionQuery { view, ..query.clone() };
+        let navigation = PageNavigation { step, from_page, query };
         let button = CreateButton::new(navigation.custom_id()?);
         Some(button.label(label).style(ButtonStyle::Secondary))
     };
@@ -49,12 +42,7 @@ pub(super) fn navigation_row(
     if query.view == SessionView::Blocking {
         buttons.push(button(PageStep::Stay, 0, SessionView::Busy, "Busy sessions")?);
     } else if has_blocked_sessions {
-        buttons.push(button(
-            PageStep::Stay,
-            0,
-            SessionView::Blocking,
-            "Who blocks whom",
-        )?);
+        buttons.push(button(PageStep::Stay, 0, SessionView::Blocking, "Who blocks whom")?);
     }
     Some(CreateActionRow::Buttons(buttons))
 }
@@ -74,9 +62,7 @@ pub(super) fn session_menu(page: &PageContent<'_>, is_only_target: bool) -> Opti
         return None;
     }
     let menu = CreateSelectMenu::new(SELECT_SESSION_ID, CreateSelectMenuKind::String { options });
-    Some(CreateActionRow::SelectMenu(
-        menu.placeholder("Show details, cancel or terminate…"),
-    ))
+    Some(CreateActionRow::SelectMenu(menu.placeholder("Show details, cancel or terminate…")))
 }
 
 fn session_choice(section: &ListSection<'_>, row: &SessionRow<'_>) -> SessionChoice {
@@ -97,9 +83,5 @@ fn menu_option(
     let option = CreateSelectMenuOption::new(choices::label(row, target, section.taken_at), value);
     let query = row.session.query.as_deref().unwrap_or_default();
     let query = sanitize::plain(query, DESCRIPTION_LENGTH);
-    if query.as_str().is_empty() {
-        option
-    } else {
-        option.description(query)
-    }
+    if query.as_str().is_empty() { option } else { option.description(query) }
 }

@@ -127,11 +127,8 @@ pub fn list_sessions<'a>(
         let (trees, members) = tree::trees(snapshot, &lock_graph, &matching);
         // A tree with a session that matches is shown whole.
         let in_view = hidden.filtered + matching.len();
-        let shown = snapshot
-            .sessions
-            .iter()
-            .filter(|session| members.contains(&session.pid.number()))
-            .count();
+        let shown =
+            snapshot.sessions.iter().filter(|session| members.contains(&session.pid.number())).count();
         hidden.filtered = in_view.saturating_sub(shown);
         ListedSessions::Trees(trees)
     } else {
@@ -172,9 +169,7 @@ fn ranked_rows<'a>(
     }
     let is_counted_with_leader = |session: &Session| {
         !lists_workers
-            && session
-                .leader_pid
-                .is_some_and(|leader| sessions.iter().any(|other| other.pid == leader))
+            && session.leader_pid.is_some_and(|leader| sessions.iter().any(|other| other.pid == leader))
     };
     let mut rows: Vec<_> = sessions
         .iter()
@@ -201,10 +196,7 @@ fn count_waiters(session: &Session, lock_graph: &LockGraph) -> usize {
 }
 
 fn is_idle_in_transaction(session: &Session) -> bool {
-    matches!(
-        session.state,
-        SessionState::IdleInTransaction | SessionState::IdleInTransactionAborted
-    )
+    matches!(session.state, SessionState::IdleInTransaction | SessionState::IdleInTransactionAborted)
 }
 
 fn is_background(session: &Session) -> bool {

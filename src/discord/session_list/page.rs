@@ -53,20 +53,13 @@ pub struct SessionPage {
 /// Renders page `number` (from 0) of the sessions that match `query`.
 pub fn render_page(answers: &[TargetAnswer], query: &SessionQuery, number: usize) -> SessionPage {
     let is_only_target = answers.len() == 1;
-    let mut reports: Vec<_> = answers
-        .iter()
-        .map(|answer| TargetReport::new(answer, query))
-        .collect();
+    let mut reports: Vec<_> = answers.iter().map(|answer| TargetReport::new(answer, query)).collect();
     // A target that does not answer is named on the first page, however many sessions the others have.
     reports.sort_by_key(|report| report.severity);
-    let severity = reports
-        .first()
-        .map_or(ReportSeverity::Calm, |report| report.severity);
+    let severity = reports.first().map_or(ReportSeverity::Calm, |report| report.severity);
     let preface = preface(&reports, answers, query);
-    let sections: Vec<_> = reports
-        .into_iter()
-        .filter_map(|report| report.into_section(is_only_target))
-        .collect();
+    let sections: Vec<_> =
+        reports.into_iter().filter_map(|report| report.into_section(is_only_target)).collect();
     let pages = paging::pages(&preface, &sections);
     let page_count = pages.len();
     let number = number.min(page_count - 1);
@@ -106,10 +99,7 @@ fn preface(reports: &[TargetReport<'_>], answers: &[TargetAnswer], query: &Sessi
     };
     let is_empty = reports.iter().all(|report| report.entries.is_empty());
     if is_empty && reports.iter().any(|report| report.has_filtered_sessions) {
-        let snapshots: Vec<_> = answers
-            .iter()
-            .filter_map(|answer| answer.snapshot.as_deref().ok())
-            .collect();
+        let snapshots: Vec<_> = answers.iter().filter_map(|answer| answer.snapshot.as_deref().ok()).collect();
         lines.insert(0, summary::no_match_advice(query, &snapshots));
     }
     lines
@@ -176,13 +166,7 @@ impl<'a> TargetReport<'a> {
         } else {
             ReportSeverity::HasSessions
         };
-        Self {
-            answer,
-            severity,
-            summary,
-            entries,
-            has_filtered_sessions,
-        }
+        Self { answer, severity, summary, entries, has_filtered_sessions }
     }
 
     /// `None` for a target that did not answer.
@@ -190,11 +174,7 @@ impl<'a> TargetReport<'a> {
         let snapshot = self.answer.snapshot.as_ref().ok()?;
         Some(ListSection {
             target: &self.answer.target,
-            heading: if is_only_target {
-                String::new()
-            } else {
-                format!("▸ {}", bold_name(self.answer))
-            },
+            heading: if is_only_target { String::new() } else { format!("▸ {}", bold_name(self.answer)) },
             taken_at: snapshot.taken_at,
             entries: self.entries,
         })

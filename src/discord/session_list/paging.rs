@@ -83,9 +83,7 @@ impl<'a> PageContent<'a> {
 
     /// The sessions on this page, each with its section.
     pub(super) fn rows(&self) -> impl Iterator<Item = (&'a ListSection<'a>, SessionRow<'a>)> {
-        self.entries
-            .iter()
-            .flat_map(|(section, entry)| entry.rows().into_iter().map(|row| (*section, row)))
+        self.entries.iter().flat_map(|(section, entry)| entry.rows().into_iter().map(|row| (*section, row)))
     }
 
     /// Reserves room for the next part, on a new page if it does not fit on this one.

@@ -50,11 +50,6 @@ impl SessionRank {
             (0, false) if session.state.is_running() || is_idle_in_transaction(session) => RankClass::Running,
             (0, false) => RankClass::Idle,
         };
-        Self {
-            class,
-            waiters: Reverse(row.waiters),
-            age: Reverse(age),
-            pid: session.pid,
-        }
+        Self { class, waiters: Reverse(row.waiters), age: Reverse(age), pid: session.pid }
     }
 }

@@ -41,9 +41,10 @@ fn activity_text(session: &Session, now: Timestamp) -> String {
     let since = session.query_age(now).or_else(|| session.state_age(now));
     let duration = since.map_or(String::new(), |since| format!(" {}", age(since)));
     if session.is_blocked() {
-        let lock = session.wait.as_ref().map_or(String::new(), |wait| {
-            format!(" for {}", sanitize::line(&wait.to_string(), NAME_LENGTH))
-        });
+        let lock = session
+            .wait
+            .as_ref()
+            .map_or(String::new(), |wait| format!(" for {}", sanitize::line(&wait.to_string(), NAME_LENGTH)));
         return format!("waits{duration}{lock} · behind {}", blockers_text(session));
     }
     let mut text = format!("{}{duration}", state_text(session));
@@ -54,10 +55,7 @@ fn activity_text(session: &Session, now: Timestamp) -> String {
             format!("{text} · {}", sanitize::line(&wait.to_string(), NAME_LENGTH))
         };
     }
-    match session
-        .transaction_age(now)
-        .filter(|transaction| is_much_longer(*transaction, since))
-    {
+    match session.transaction_age(now).filter(|transaction| is_much_longer(*transaction, since)) {
         Some(transaction) => format!("{text} · transaction {}", age(transaction)),
         None => text,
     }
@@ -86,10 +84,7 @@ fn join_names<'a>(names: impl IntoIterator<Item = Option<&'a str>>) -> String {
 
 /// Its query as code, if it may be shown.
 pub(super) fn query_line(session: &Session) -> Option<String> {
-    let query = session
-        .query
-        .as_deref()
-        .filter(|query| !query.trim().is_empty())?;
+    let query = session.query.as_deref().filter(|query| !query.trim().is_empty())?;
     Some(sanitize::code(query, QUERY_LENGTH).to_string())
 }
 
@@ -112,11 +107,7 @@ fn blocks_text(row: &SessionRow<'_>) -> Option<String> {
 
 fn blockers_text(session: &Session) -> String {
     let blockers = &session.blocked_by;
-    let named: Vec<_> = blockers
-        .iter()
-        .take(MAX_BLOCKERS)
-        .map(|pid| blocker(*pid))
-        .collect();
+    let named: Vec<_> = blockers.iter().take(MAX_BLOCKERS).map(|pid| blocker(*pid)).collect();
     match blockers.len().saturating_sub(MAX_BLOCKERS) {
         0 => named.join(", "),
         more => format!("{} and {more} more", named.join(", ")),

@@ -45,16 +45,9 @@ fn shown_text(list: &SessionList<'_>, view: SessionView) -> String {
 
 /// A prepared transaction has no session, so lists of sessions do not show it.
 fn prepared_transaction_warning(snapshot: &Snapshot) -> Option<String> {
-    let waiters = snapshot
-        .sessions
-        .iter()
-        .filter(|session| session.blocked_by.contains(&0))
-        .count();
+    let waiters = snapshot.sessions.iter().filter(|session| session.blocked_by.contains(&0)).count();
     (waiters > 0).then(|| {
-        format!(
-            "⚠️ **a prepared transaction blocks {}**: see `view:blocking`",
-            count(waiters, "session")
-        )
+        format!("⚠️ **a prepared transaction blocks {}**: see `view:blocking`", count(waiters, "session"))
     })
 }
 
@@ -85,11 +78,7 @@ pub(super) fn no_match_advice(query: &SessionQuery, snapshots: &[&Snapshot]) -> 
     };
     let mut text = format!("No session matches {filter}. {advice}.");
     for (option, names) in query.filter.existing_names(snapshots) {
-        let listed: Vec<_> = names
-            .iter()
-            .take(MAX_NAMES)
-            .map(|name| verbatim(name, NAME_LENGTH))
-            .collect();
+        let listed: Vec<_> = names.iter().take(MAX_NAMES).map(|name| verbatim(name, NAME_LENGTH)).collect();
         let more = match names.len().saturating_sub(MAX_NAMES) {
             0 => String::new(),
             more => format!(" and {more} more"),
@@ -104,12 +93,9 @@ pub(super) fn no_match_advice(query: &SessionQuery, snapshots: &[&Snapshot]) -> 
 /// The filter as killgate understood it. `sanitize` must suit the place where the text is shown.
 pub(super) fn filter_text(filter: &SessionFilter, sanitize: fn(&str, usize) -> String) -> String {
     let part = |label: &str, text: &Option<String>| {
-        text.as_ref()
-            .map(|text| format!("{label} {}", sanitize(text, FILTER_LENGTH)))
+        text.as_ref().map(|text| format!("{label} {}", sanitize(text, FILTER_LENGTH)))
     };
-    let min_age = filter
-        .min_age
-        .map(|min_age| format!("age {} or more", age(min_age)));
+    let min_age = filter.min_age.map(|min_age| format!("age {} or more", age(min_age)));
     [
         part("user", &filter.user),
         part("database", &filter.database),

@@ -57,11 +57,7 @@ pub(super) fn trees<'a>(
     let forest = BlockingForest {
         snapshot,
         lock_graph,
-        sessions: snapshot
-            .sessions
-            .iter()
-            .map(|session| (session.pid.number(), session))
-            .collect(),
+        sessions: snapshot.sessions.iter().map(|session| (session.pid.number(), session)).collect(),
     };
     let matching: HashSet<i32> = matching.iter().map(|session| session.pid.number()).collect();
     let mut all_reached = Vec::new();
@@ -76,14 +72,8 @@ pub(super) fn trees<'a>(
         all_reached.push(reached);
     }
     all_reached.retain(|reached| reached.order.iter().any(|pid| matching.contains(pid)));
-    let members = all_reached
-        .iter()
-        .flat_map(|reached| reached.order.iter().copied())
-        .collect();
-    let mut trees: Vec<_> = all_reached
-        .iter()
-        .map(|reached| forest.build_tree(reached))
-        .collect();
+    let members = all_reached.iter().flat_map(|reached| reached.order.iter().copied()).collect();
+    let mut trees: Vec<_> = all_reached.iter().map(|reached| forest.build_tree(reached)).collect();
     trees.sort_by_key(|tree| (Reverse(tree.waiters), Reverse(tree.longest_wait)));
     (trees, members)
 }
@@ -91,20 +81,13 @@ pub(super) fn trees<'a>(
 impl<'a> BlockingTree<'a> {
     /// The sessions that are shown: the root, if it is one, and the branches.
     pub(super) fn rows(&self) -> Vec<SessionRow<'a>> {
-        let row = |session, waiters| SessionRow {
-            session,
-            waiters,
-            direct_waiters: waiters,
-            workers: 0,
-        };
+        let row = |session, waiters| SessionRow { session, waiters, direct_waiters: waiters, workers: 0 };
         let root = match self.root {
             TreeRoot::Session(session) => Some(row(session, self.waiters)),
             TreeRoot::Prepared | TreeRoot::Unseen(_) => None,
         };
         let branches = self.branches.iter();
-        root.into_iter()
-            .chain(branches.map(|branch| row(branch.session, branch.waiters)))
-            .collect()
+        root.into_iter().chain(branches.map(|branch| row(branch.session, branch.waiters))).collect()
     }
 }
 
@@ -127,11 +110,7 @@ struct ReachedWaiters {
 impl<'a> BlockingForest<'a, '_> {
     /// The blockers that do not wait, then those that do: a deadlock has no other root.
     fn roots(&self) -> Vec<i32> {
-        let blockers = self
-            .snapshot
-            .sessions
-            .iter()
-            .flat_map(|session| &session.blocked_by);
+        let blockers = self.snapshot.sessions.iter().flat_map(|session| &session.blocked_by);
         let mut roots: Vec<_> = blockers.copied().collect::<BTreeSet<_>>().into_iter().collect();
         roots.sort_by_key(|&pid| {
             let direct_waiters = self.lock_graph.direct_waiters(pid).len();
@@ -141,29 +120,19 @@ impl<'a> BlockingForest<'a, '_> {
     }
 
     fn is_waiting(&self, pid: i32) -> bool {
-        self.sessions
-            .get(&pid)
-            .is_some_and(|session| session.is_blocked())
+        self.sessions.get(&pid).is_some_and(|session| session.is_blocked())
     }
 
     /// Breadth-first search from `root`.
     fn reach_waiters(&self, root: i32) -> ReachedWaiters {
-        let mut reached = ReachedWaiters {
-            order: vec![root],
-            children: HashMap::new(),
-            waiter_counts: HashMap::new(),
-        };
+        let mut reached =
+            ReachedWaiters { order: vec![root], children: HashMap::new(), waiter_counts: HashMap::new() };
         let mut parents = HashMap::new();
         let mut seen = HashSet::from([root]);
         let mut next = 0;
         while let Some(&blocker) = reached.order.get(next) {
             next += 1;
-            for waiter in self
-                .lock_graph
-                .direct_waiters(blocker)
-                .iter()
-                .map(|pid| pid.number())
-            {
+            for waiter in self.lock_graph.direct_waiters(blocker).iter().map(|pid| pid.number()) {
                 if seen.insert(waiter) {
                     parents.insert(waiter, blocker);
                     reached.order.push(waiter);
@@ -183,18 +152,12 @@ impl<'a> BlockingForest<'a, '_> {
     fn build_tree(&self, reached: &ReachedWaiters) -> BlockingTree<'a> {
         let root = reached.order[0];
         let now = self.snapshot.taken_at;
-        let limits = BranchLimits {
-            siblings: MAX_SIBLINGS,
-            total: MAX_BRANCHES,
-        };
+        let limits = BranchLimits { siblings: MAX_SIBLINGS, total: MAX_BRANCHES };
         let mut branches = Vec::new();
         self.add_branches(reached, root, 1, limits, &mut branches);
         if reached.order.len() - 1 == branches.len() + 1 {
             // A line "… and 1 more" would take as much room as the session itself.
-            let limits = BranchLimits {
-                siblings: MAX_SIBLINGS + 1,
-                total: MAX_BRANCHES + 1,
-            };
+            let limits = BranchLimits { siblings: MAX_SIBLINGS + 1, total: MAX_BRANCHES + 1 };
             branches.clear();
             self.add_branches(reached, root, 1, limits, &mut branches);
         }
@@ -235,11 +198,7 @@ impl<'a> BlockingForest<'a, '_> {
                 return;
             }
             if let Some(&session) = self.sessions.get(&waiter) {
-                branches.push(TreeBranch {
-                    session,
-                    depth,
-                    waiters: waiter_count(&waiter),
-                });
+                branches.push(TreeBranch { session, depth, waiters: waiter_count(&waiter) });
                 self.add_branches(reached, waiter, depth + 1, limits, branches);
             }
         }

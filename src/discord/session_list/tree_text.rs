@@ -24,10 +24,9 @@ pub(super) fn tree_text(tree: &BlockingTree<'_>, now: Timestamp) -> String {
             waiters_line(tree),
             "`pg_prepared_xacts` lists it. `ROLLBACK PREPARED` or `COMMIT PREPARED` ends it.".to_owned(),
         ],
-        TreeRoot::Unseen(pid) => vec![
-            format!("**{pid}** is not in `pg_stat_activity` as killgate sees it"),
-            waiters_line(tree),
-        ],
+        TreeRoot::Unseen(pid) => {
+            vec![format!("**{pid}** is not in `pg_stat_activity` as killgate sees it"), waiters_line(tree)]
+        }
     };
     lines.retain(|line| !line.is_empty());
     lines.extend(tree.branches.iter().map(|branch| branch_line(branch, now)));
@@ -49,9 +48,8 @@ pub(super) fn is_tall(tree: &BlockingTree<'_>) -> bool {
 }
 
 fn waiters_line(tree: &BlockingTree<'_>) -> String {
-    let longest_wait = tree
-        .longest_wait
-        .map_or(String::new(), |longest| format!(", the longest {}", age(longest)));
+    let longest_wait =
+        tree.longest_wait.map_or(String::new(), |longest| format!(", the longest {}", age(longest)));
     let wait = if tree.waiters == 1 { "waits" } else { "wait" };
     let directly = if tree.waiters > tree.direct_waiters {
         format!(" ({} directly)", tree.direct_waiters)

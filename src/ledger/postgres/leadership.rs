@@ -82,20 +82,13 @@ async fn try_to_lead(
 ) -> Result<AcquiredLease, PostgresOpenError> {
     let (mut connection, closed) = connect(options, STEP_TIMEOUT).await?;
     loop {
-        let status = timeout(
-            STEP_TIMEOUT,
-            try_to_take_lease(&mut connection, timings, high_water_mark),
-        )
-        .await;
+        let status =
+            timeout(STEP_TIMEOUT, try_to_take_lease(&mut connection, timings, high_water_mark)).await;
         match status.unwrap_or_else(|_| Err(PostgresOpenError::late()))? {
             LeaseStatus::Taken { epoch, tail } => {
                 let prepared = Arc::new(LedgerStatements::prepare(connection.client(), true).await?);
                 let ready = ReadyConnection { connection, prepared };
-                return Ok(AcquiredLease {
-                    connected: (ready, closed),
-                    epoch,
-                    tail,
-                });
+                return Ok(AcquiredLease { connected: (ready, closed), epoch, tail });
             }
             LeaseStatus::Held { holder } => {
                 waiting.send_if_modified(|reason| {
@@ -178,18 +171,13 @@ async fn try_to_take_lease(
 
 /// Tries to acquire the advisory lock for this session.
 pub(super) async fn try_lock(client: &Client) -> Result<bool, Error> {
-    let row = client
-        .query_one("SELECT pg_try_advisory_lock($1) AS is_locked", &[&LOCK])
-        .await?;
+    let row = client.query_one("SELECT pg_try_advisory_lock($1) AS is_locked", &[&LOCK]).await?;
     row.try_get("is_locked")
 }
 
 /// Releases the lock, which outlives a transaction.
 async fn unlock(client: &Client) -> Result<(), Error> {
-    client
-        .execute("SELECT pg_advisory_unlock($1)", &[&LOCK])
-        .await
-        .map(drop)
+    client.execute("SELECT pg_advisory_unlock($1)", &[&LOCK]).await.map(drop)
 }
 
 /// Terminates the session that holds the lock, if the lease is still the expired one that was read. A role may terminate
@@ -214,10 +202,7 @@ async fn terminate_holder(
         .await?;
     for row in terminated {
         let pid: i32 = row.try_get("pid")?;
-        tracing::warn!(
-            pid,
-            "the active replica has not renewed its lease: its session is terminated"
-        );
+        tracing::warn!(pid, "the active replica has not renewed its lease: its session is terminated");
     }
     Ok(())
 }
@@ -241,15 +226,11 @@ async fn take_over(transaction: &Transaction<'_>, grace: Duration) -> Result<Opt
 async fn verify_tail(transaction: &Transaction<'_>) -> Result<ChainTail, PostgresOpenError> {
     let tail = queries::fetch_tail(transaction).await?;
     let last = transaction
-        .query_opt(
-            "SELECT seq, line FROM killgate_ledger.record ORDER BY seq DESC LIMIT 1",
-            &[],
-        )
+        .query_opt("SELECT seq, line FROM killgate_ledger.record ORDER BY seq DESC LIMIT 1", &[])
         .await?
         .map(|row| queries::read_row(&row))
         .transpose()?;
-    tail.confirm(last.as_ref())
-        .map_err(|(seq, problem)| PostgresOpenError::Damaged { seq, problem })?;
+    tail.confirm(last.as_ref()).map_err(|(seq, problem)| PostgresOpenError::Damaged { seq, problem })?;
     Ok(tail)
 }
 

@@ -61,10 +61,7 @@ impl PostgresLedger {
         let session = Arc::new(LedgerSession::start(options, timings, lease, high_water_mark));
         let mut lease_keeper = JoinSet::new();
         lease_keeper.spawn(Arc::clone(&session).keep_lease(timings.heartbeat));
-        Self {
-            session,
-            _lease_keeper: lease_keeper,
-        }
+        Self { session, _lease_keeper: lease_keeper }
     }
 
     /// Completes once another replica has taken over.
@@ -149,13 +146,7 @@ impl Ledger for PostgresLedger {
         let deadline = Instant::now() + LIMIT;
         let guard = self.session.acquire(deadline).await?;
         let mark_delivered = guard.prepared().mark_delivered.clone();
-        guard
-            .run(
-                &mark_delivered,
-                &[&self.session.epoch, &int8(request.0)],
-                deadline,
-            )
-            .await?;
+        guard.run(&mark_delivered, &[&self.session.epoch, &int8(request.0)], deadline).await?;
         Ok(())
     }
 
@@ -217,12 +208,7 @@ impl SealedBatch {
             lines.push(sealed.line);
             recorded.push(sealed.recorded);
         }
-        Ok(Self {
-            recorded,
-            lines,
-            pending: pending_states,
-            tail,
-        })
+        Ok(Self { recorded, lines, pending: pending_states, tail })
     }
 
     fn requests(&self) -> Vec<i64> {
@@ -230,10 +216,7 @@ impl SealedBatch {
     }
 
     fn undelivered(&self) -> Vec<bool> {
-        self.pending
-            .values()
-            .map(|state| *state == PendingState::Undelivered)
-            .collect()
+        self.pending.values().map(|state| *state == PendingState::Undelivered).collect()
     }
 }
 
@@ -248,13 +231,9 @@ pub async fn dry_run(options: &ConnectOptions) -> Result<(), PostgresOpenError> 
         let (mut connection, _closed) = session::connect(options, LIMIT).await?;
         let transaction = connection.client_mut().transaction().await?;
         schema::create_if_missing(&transaction).await?;
-        transaction
-            .execute("UPDATE killgate_ledger.lease SET holder = holder", &[])
-            .await?;
+        transaction.execute("UPDATE killgate_ledger.lease SET holder = holder", &[]).await?;
         transaction.rollback().await?;
         Ok(())
     };
-    timeout(LIMIT * 2, attempt)
-        .await
-        .unwrap_or_else(|_| Err(PostgresOpenError::late()))
+    timeout(LIMIT * 2, attempt).await.unwrap_or_else(|_| Err(PostgresOpenError::late()))
 }

@@ -45,16 +45,11 @@ pub(super) async fn load_pending(
 ) -> Result<PendingRows, Error> {
     let transaction = snapshot(connection).await?;
     let last_at: Option<String> = transaction
-        .query_opt(
-            "SELECT at FROM killgate_ledger.record ORDER BY seq DESC LIMIT 1",
-            &[],
-        )
+        .query_opt("SELECT at FROM killgate_ledger.record ORDER BY seq DESC LIMIT 1", &[])
         .await?
         .map(|row| row.try_get("at"))
         .transpose()?;
-    let open_since = last_at
-        .and_then(|at| time::read(&at))
-        .map_or(since, pending::may_be_open_since);
+    let open_since = last_at.and_then(|at| time::read(&at)).map_or(since, pending::may_be_open_since);
     let rows = transaction
         .query(
             "SELECT seq, line FROM killgate_ledger.record WHERE request IN (
@@ -76,12 +71,8 @@ pub(super) async fn load_pending(
             &[],
         )
         .await?;
-    let undelivered = transaction
-        .query(
-            "SELECT request FROM killgate_ledger.pending WHERE undelivered",
-            &[],
-        )
-        .await?;
+    let undelivered =
+        transaction.query("SELECT request FROM killgate_ledger.pending WHERE undelivered", &[]).await?;
     let tail = fetch_tail_if_contains(&transaction, known).await?;
     transaction.commit().await?;
     Ok(PendingRows {
@@ -115,10 +106,8 @@ pub(super) async fn history(client: &Client, search: &RequestSearch) -> Result<V
         search.card.map(|message| message.to_string()),
         i64::from(search.limit),
     );
-    let targets: Option<Vec<&str>> = search
-        .targets
-        .as_ref()
-        .map(|targets| targets.iter().map(String::as_str).collect());
+    let targets: Option<Vec<&str>> =
+        search.targets.as_ref().map(|targets| targets.iter().map(String::as_str).collect());
     let (anchor, order) = match search.anchor {
         SearchAnchor::Newest => (None, "DESC"),
         SearchAnchor::OlderThan(request) => (Some(("request <", int8(request.0))), "DESC"),
@@ -171,9 +160,7 @@ pub(super) async fn history(client: &Client, search: &RequestSearch) -> Result<V
 
 /// The end of the chain, as the last append recorded it.
 pub(super) async fn fetch_tail(client: &impl GenericClient) -> Result<ChainTail, Error> {
-    let row = client
-        .query_one("SELECT seq, hash FROM killgate_ledger.chain_end", &[])
-        .await?;
+    let row = client.query_one("SELECT seq, hash FROM killgate_ledger.chain_end", &[]).await?;
     read_tail(&row)
 }
 
@@ -196,9 +183,7 @@ pub(super) async fn fetch_tail_if_contains(
 
 /// The list of the requests to resume after a start.
 pub(super) async fn fetch_pending(client: &Client) -> Result<BTreeMap<u64, PendingState>, Error> {
-    let rows = client
-        .query("SELECT request, undelivered FROM killgate_ledger.pending", &[])
-        .await?;
+    let rows = client.query("SELECT request, undelivered FROM killgate_ledger.pending", &[]).await?;
     rows.iter()
         .map(|row| {
             let state = PendingState::from_undelivered(row.try_get("undelivered")?);
@@ -219,17 +204,11 @@ pub(super) async fn records_after(client: &Client, seq: u64, limit: i64) -> Resu
 }
 
 fn read_tail(row: &tokio_postgres::Row) -> Result<ChainTail, Error> {
-    Ok(ChainTail {
-        seq: row.try_get::<_, i64>("seq")?.unsigned_abs(),
-        hash: row.try_get("hash")?,
-    })
+    Ok(ChainTail { seq: row.try_get::<_, i64>("seq")?.unsigned_abs(), hash: row.try_get("hash")? })
 }
 
 pub(super) fn read_row(row: &tokio_postgres::Row) -> Result<StoredRecord, Error> {
-    Ok(StoredRecord {
-        seq: row.try_get::<_, i64>("seq")?.unsigned_abs(),
-        line: row.try_get("line")?,
-    })
+    Ok(StoredRecord { seq: row.try_get::<_, i64>("seq")?.unsigned_abs(), line: row.try_get("line")? })
 }
 
 /// Parses the rows, and fails when one of them is not as it was written.
@@ -238,10 +217,7 @@ pub(super) fn parse(rows: Vec<StoredRecord>) -> Result<Vec<Recorded>, LedgerErro
         .map(|StoredRecord { seq, line }| {
             hash_chain::read(seq, &line)
                 .map(|link| link.recorded)
-                .map_err(|error| LedgerError::Corrupt {
-                    seq,
-                    problem: error.to_string(),
-                })
+                .map_err(|error| LedgerError::Corrupt { seq, problem: error.to_string() })
         })
         .collect()
 }

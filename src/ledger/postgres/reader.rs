@@ -45,21 +45,15 @@ impl PostgresReader {
 
 impl LedgerReader for PostgresReader {
     fn tail(&mut self) -> anyhow::Result<ChainTail> {
-        Ok(self
-            .runtime
-            .block_on(queries::fetch_tail(self.connection.client()))?)
+        Ok(self.runtime.block_on(queries::fetch_tail(self.connection.client()))?)
     }
 
     fn pending(&mut self) -> anyhow::Result<BTreeMap<u64, PendingState>> {
-        Ok(self
-            .runtime
-            .block_on(queries::fetch_pending(self.connection.client()))?)
+        Ok(self.runtime.block_on(queries::fetch_pending(self.connection.client()))?)
     }
 
     fn records_after(&mut self, seq: u64) -> anyhow::Result<Vec<StoredRecord>> {
-        Ok(self
-            .runtime
-            .block_on(queries::records_after(self.connection.client(), seq, PAGE_SIZE))?)
+        Ok(self.runtime.block_on(queries::records_after(self.connection.client(), seq, PAGE_SIZE))?)
     }
 }
 
@@ -69,18 +63,14 @@ struct ReaderRuntime(Option<Runtime>);
 impl ReaderRuntime {
     fn new() -> Result<Self, PostgresOpenError> {
         let runtime = Builder::new_current_thread().enable_all().build();
-        Ok(Self(Some(runtime.map_err(|error| {
-            PostgresOpenError::unavailable(anyhow::Error::new(error))
-        })?)))
+        Ok(Self(Some(runtime.map_err(|error| PostgresOpenError::unavailable(anyhow::Error::new(error)))?)))
     }
 
     fn block_on<T: Send>(&self, work: impl Future<Output = T> + Send) -> T {
         let runtime = self.0.as_ref().expect("it is taken only on drop");
         thread::scope(|scope| {
             let worker = scope.spawn(|| runtime.block_on(work));
-            worker
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
     }
 }

@@ -15,29 +15,19 @@ pub(super) async fn create_if_missing(transaction: &Transaction<'_>) -> Result<(
     }
     // An administrator may have created the schema for a role that may not create one.
     let has_schema: bool = transaction
-        .query_one(
-            "SELECT to_regnamespace('killgate_ledger') IS NOT NULL AS has_schema",
-            &[],
-        )
+        .query_one("SELECT to_regnamespace('killgate_ledger') IS NOT NULL AS has_schema", &[])
         .await?
         .try_get("has_schema")?;
     if !has_schema {
         transaction.batch_execute("CREATE SCHEMA killgate_ledger").await?;
     }
     transaction.batch_execute(include_str!("schema.sql")).await?;
-    transaction
-        .execute(
-            "INSERT INTO killgate_ledger.version (number) VALUES ($1)",
-            &[&VERSION],
-        )
-        .await?;
+    transaction.execute("INSERT INTO killgate_ledger.version (number) VALUES ($1)", &[&VERSION]).await?;
     verify_owners(transaction).await
 }
 
 async fn verify_encoding(transaction: &Transaction<'_>) -> Result<(), PostgresOpenError> {
-    let row = transaction
-        .query_one("SELECT current_setting('server_encoding') AS encoding", &[])
-        .await?;
+    let row = transaction.query_one("SELECT current_setting('server_encoding') AS encoding", &[]).await?;
     match row.try_get::<_, String>("encoding")? {
         found if found == "UTF8" => Ok(()),
         found => Err(PostgresOpenError::Encoding { found }),
@@ -87,17 +77,12 @@ pub(super) async fn exists(client: &impl GenericClient) -> Result<bool, Postgres
         (false, true) => return Err(PostgresOpenError::Foreign),
         (true, _) => {}
     }
-    let found: i32 = client
-        .query_one("SELECT number FROM killgate_ledger.version", &[])
-        .await?
-        .try_get("number")?;
+    let found: i32 =
+        client.query_one("SELECT number FROM killgate_ledger.version", &[]).await?.try_get("number")?;
     match found {
         VERSION => Ok(true),
         ..=0 => Err(PostgresOpenError::Foreign),
         1..VERSION => Err(PostgresOpenError::NeverReleased),
-        _ => Err(PostgresOpenError::Newer {
-            found,
-            known: VERSION,
-        }),
+        _ => Err(PostgresOpenError::Newer { found, known: VERSION }),
     }
 }

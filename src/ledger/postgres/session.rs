@@ -94,13 +94,11 @@ impl LedgerSession {
             ConnectionStatus::Down(unreachable) => return Err(not_recorded(unreachable.clone())),
         };
         let acquired = self.connection.acquire(deadline).await;
-        acquired.map_err(|unreachable| {
-            if self.is_deposed() {
-                LedgerError::Deposed
-            } else {
-                not_recorded(unreachable)
-            }
-        })
+        acquired.map_err(
+            |unreachable| {
+                if self.is_deposed() { LedgerError::Deposed } else { not_recorded(unreachable) }
+            },
+        )
     }
 
     pub(super) async fn lock_tail(
@@ -174,12 +172,7 @@ impl LedgerStatements {
         let renew = client.prepare("SELECT killgate_ledger.renew($1)");
         let mark_delivered = client.prepare("SELECT killgate_ledger.mark_delivered($1, $2)");
         let (append, renew, mark_delivered) = tokio::try_join!(append, renew, mark_delivered)?;
-        Ok(Self {
-            append,
-            renew,
-            mark_delivered,
-            has_lock: AtomicBool::new(has_lock),
-        })
+        Ok(Self { append, renew, mark_delivered, has_lock: AtomicBool::new(has_lock) })
     }
 }
 

@@ -105,10 +105,10 @@ impl SessionForm {
             application: session.application.clone(),
             client: session.client.clone(),
             state: session.state.name().to_owned(),
-            wait: session.wait.as_ref().map(|wait| WaitForm {
-                r#type: wait.kind.clone(),
-                event: wait.event.clone(),
-            }),
+            wait: session
+                .wait
+                .as_ref()
+                .map(|wait| WaitForm { r#type: wait.kind.clone(), event: wait.event.clone() }),
             xact_start: session.xact_start.map(time::write),
             query_start: session.query_start.map(time::write),
             state_change: session.state_change.map(time::write),
@@ -122,10 +122,7 @@ impl SessionForm {
             pid: pid("pid", self.pid)?,
             backend_start: timestamp("backend_start", &self.backend_start)?,
             backend_type: BackendType::from_name(Some(&self.backend_type)),
-            leader_pid: self
-                .leader_pid
-                .map(|number| pid("leader_pid", number))
-                .transpose()?,
+            leader_pid: self.leader_pid.map(|number| pid("leader_pid", number)).transpose()?,
             user: self.user.clone(),
             is_superuser: self.superuser,
             is_own: self.own,
@@ -133,10 +130,10 @@ impl SessionForm {
             application: self.application.clone(),
             client: self.client.clone(),
             state: SessionState::from_name(Some(&self.state)),
-            wait: self.wait.as_ref().map(|wait| WaitEvent {
-                kind: wait.r#type.clone(),
-                event: wait.event.clone(),
-            }),
+            wait: self
+                .wait
+                .as_ref()
+                .map(|wait| WaitEvent { kind: wait.r#type.clone(), event: wait.event.clone() }),
             xact_start: optional_timestamp("xact_start", self.xact_start.as_deref())?,
             query_start: optional_timestamp("query_start", self.query_start.as_deref())?,
             state_change: optional_timestamp("state_change", self.state_change.as_deref())?,

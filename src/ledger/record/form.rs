@@ -97,22 +97,15 @@ impl EventForm {
     fn of(event: &RequestEvent) -> Self {
         match event {
             RequestEvent::Requested(details) => Self::Requested(Box::new(RequestedForm::of(details))),
-            RequestEvent::Posted { message } => Self::Posted {
-                message: message.to_string(),
-            },
-            RequestEvent::Approved { actor } => Self::Approved {
-                actor: actor.to_string(),
-            },
-            RequestEvent::ApprovalRemoved { actor } => Self::ApprovalRemoved {
-                actor: actor.to_string(),
-            },
-            RequestEvent::AttemptRefused { actor, why } => Self::AttemptRefused {
-                actor: actor.to_string(),
-                why: why.name().to_owned(),
-            },
-            RequestEvent::Executing { approvers } => Self::Executing {
-                approvers: approvers.iter().map(UserId::to_string).collect(),
-            },
+            RequestEvent::Posted { message } => Self::Posted { message: message.to_string() },
+            RequestEvent::Approved { actor } => Self::Approved { actor: actor.to_string() },
+            RequestEvent::ApprovalRemoved { actor } => Self::ApprovalRemoved { actor: actor.to_string() },
+            RequestEvent::AttemptRefused { actor, why } => {
+                Self::AttemptRefused { actor: actor.to_string(), why: why.name().to_owned() }
+            }
+            RequestEvent::Executing { approvers } => {
+                Self::Executing { approvers: approvers.iter().map(UserId::to_string).collect() }
+            }
             RequestEvent::Finished(resolution) => Self::Finished(FinishedForm::of(resolution)),
         }
     }
@@ -120,9 +113,9 @@ impl EventForm {
     fn event(&self) -> Result<RequestEvent, RecordError> {
         Ok(match self {
             Self::Requested(form) => RequestEvent::Requested(Box::new(form.details()?)),
-            Self::Posted { message } => RequestEvent::Posted {
-                message: MessageId(digits("message", message)?),
-            },
+            Self::Posted { message } => {
+                RequestEvent::Posted { message: MessageId(digits("message", message)?) }
+            }
             Self::Approved { actor } => RequestEvent::Approved { actor: user(actor)? },
             Self::ApprovalRemoved { actor } => RequestEvent::ApprovalRemoved { actor: user(actor)? },
             Self::AttemptRefused { actor, why } => RequestEvent::AttemptRefused {
@@ -172,11 +165,7 @@ impl RequestedForm {
             asked_at: timestamp("asked_at", &self.asked_at)?,
             seen_at: timestamp("seen_at", &self.seen_at)?,
             expires_at: timestamp("expires_at", &self.expires_at)?,
-            backends: self
-                .backends
-                .iter()
-                .map(BackendForm::backend)
-                .collect::<Result<_, _>>()?,
+            backends: self.backends.iter().map(BackendForm::backend).collect::<Result<_, _>>()?,
         })
     }
 }
@@ -204,11 +193,7 @@ impl FinishedForm {
             postgres: self.postgres.clone(),
             waiters_released: self.waiters_released,
             actor: self.actor.as_deref().map(user).transpose()?,
-            backends: self
-                .backends
-                .iter()
-                .map(ResolvedBackendForm::resolution)
-                .collect::<Result<_, _>>()?,
+            backends: self.backends.iter().map(ResolvedBackendForm::resolution).collect::<Result<_, _>>()?,
         })
     }
 }

@@ -78,12 +78,7 @@ pub fn decode(line: &str) -> Result<DecodedRecord, RecordError> {
     if canonical(&RecordForm::new(form.seq, &entry, &form.prev))? != content {
         return Err(RecordError::NotCanonical);
     }
-    Ok(DecodedRecord {
-        seq: form.seq,
-        entry,
-        prev: form.prev,
-        hash,
-    })
+    Ok(DecodedRecord { seq: form.seq, entry, prev: form.prev, hash })
 }
 
 fn canonical(form: &impl Serialize) -> Result<String, RecordError> {

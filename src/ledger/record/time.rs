@@ -49,17 +49,8 @@ mod tests {
 
     #[test]
     fn what_has_no_year_of_four_digits_is_the_last_or_the_first_moment_that_has() {
-        assert_eq!(
-            write(Timestamp::from_micros(i64::MAX)),
-            "9999-12-30T22:00:00.000000Z"
-        );
-        assert_eq!(
-            write(Timestamp::from_micros(i64::MIN)),
-            "0000-01-01T00:00:00.000000Z"
-        );
-        assert_eq!(
-            read(&write(Timestamp::from_micros(i64::MAX))),
-            Some(Timestamp::from_micros(LAST))
-        );
+        assert_eq!(write(Timestamp::from_micros(i64::MAX)), "9999-12-30T22:00:00.000000Z");
+        assert_eq!(write(Timestamp::from_micros(i64::MIN)), "0000-01-01T00:00:00.000000Z");
+        assert_eq!(read(&write(Timestamp::from_micros(i64::MAX))), Some(Timestamp::from_micros(LAST)));
     }
 }

@@ -34,10 +34,7 @@ pub(super) fn exact_if_any<S: Serializer>(number: &Option<u64>, serializer: S) -
 }
 
 fn unknown(field: &'static str, value: impl Into<String>) -> RecordError {
-    RecordError::Unknown {
-        field,
-        value: value.into(),
-    }
+    RecordError::Unknown { field, value: value.into() }
 }
 
 pub(super) fn named<T>(

@@ -17,18 +17,14 @@ pub fn dry_run(path: &Path) -> Result<FileContent, SqliteOpenError> {
     let mut connection = store::connect(path).map_err(failed())?;
     // A log that a killed process left behind stays: without this, closing would write it back into the file.
     connection
-        .set_db_config(
-            DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
-            file::beside(path, "-wal").exists(),
-        )
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, file::beside(path, "-wal").exists())
         .map_err(failed())?;
     let content = schema::content(&connection, path)?;
     if content == FileContent::Ledger {
         store::verify_tail(&connection, path)?;
     }
-    let transaction = connection
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(failed())?;
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed())?;
     if content == FileContent::Empty {
         schema::create(&transaction).map_err(failed())?;
     }

@@ -41,11 +41,7 @@ pub enum SqliteOpenError {
         "cannot {action} the ledger {}: {source}: check the folder, its owner, its permissions and its mount",
         path.display()
     )]
-    File {
-        path: PathBuf,
-        action: &'static str,
-        source: io::Error,
-    },
+    File { path: PathBuf, action: &'static str, source: io::Error },
     #[error("the ledger {} cannot be used: {}", path.display(), explain(source))]
     Sqlite { path: PathBuf, source: Error },
     #[error(
@@ -53,11 +49,7 @@ pub enum SqliteOpenError {
          restore a copy that `killgate audit verify` finds intact",
         path.display()
     )]
-    Damaged {
-        path: PathBuf,
-        seq: u64,
-        problem: String,
-    },
+    Damaged { path: PathBuf, seq: u64, problem: String },
 }
 
 impl SqliteOpenError {
@@ -71,11 +63,7 @@ impl SqliteOpenError {
     }
 
     pub(super) fn file(path: &Path, action: &'static str, source: io::Error) -> Self {
-        Self::File {
-            path: path.to_owned(),
-            action,
-            source,
-        }
+        Self::File { path: path.to_owned(), action, source }
     }
 
     pub(super) fn sqlite(path: &Path) -> impl FnOnce(Error) -> Self {
@@ -113,10 +101,7 @@ pub(super) fn not_recorded(error: impl Into<Arc<Error>>) -> LedgerError {
     let error = error.into();
     if let Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) = error.sqlite_error_code() {
         // SQLite does not say which record it is: a page contains several.
-        return LedgerError::Corrupt {
-            seq: 0,
-            problem: explain(&error),
-        };
+        return LedgerError::Corrupt { seq: 0, problem: explain(&error) };
     }
     let explained = explain(&error);
     LedgerError::NotRecorded(anyhow::Error::new(error).context(explained))
@@ -127,10 +112,8 @@ pub(super) fn not_recorded(error: impl Into<Arc<Error>>) -> LedgerError {
 pub(super) fn not_committed(error: Arc<Error>) -> LedgerError {
     let is_certain = match &*error {
         Error::SqliteFailure(failure, _) => {
-            matches!(
-                failure.code,
-                ErrorCode::DiskFull | ErrorCode::ReadOnly | ErrorCode::DatabaseBusy
-            ) || failure.extended_code == SQLITE_IOERR_WRITE
+            matches!(failure.code, ErrorCode::DiskFull | ErrorCode::ReadOnly | ErrorCode::DatabaseBusy)
+                || failure.extended_code == SQLITE_IOERR_WRITE
         }
         _ => false,
     };

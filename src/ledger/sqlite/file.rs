@@ -36,12 +36,8 @@ pub(super) fn path_if_not_held(path: &Path) -> Result<PathBuf, SqliteOpenError> 
 /// the file releases SQLite's (SQLite documentation, "How To Corrupt An SQLite Database File"). So this descriptor is opened
 /// before SQLite's first one and closed after its last one.
 fn lock(path: &Path, options: &OpenOptions) -> Result<LockedFile, SqliteOpenError> {
-    let path = path
-        .canonicalize()
-        .map_err(|source| SqliteOpenError::file(path, "open", source))?;
-    let file = options
-        .open(&path)
-        .map_err(|source| SqliteOpenError::file(&path, "open", source))?;
+    let path = path.canonicalize().map_err(|source| SqliteOpenError::file(path, "open", source))?;
+    let file = options.open(&path).map_err(|source| SqliteOpenError::file(&path, "open", source))?;
     match file.try_lock() {
         Ok(()) => Ok(LockedFile { path, _lock: file }),
         Err(TryLockError::WouldBlock) => Err(SqliteOpenError::Held { path }),

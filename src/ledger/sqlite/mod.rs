@@ -54,20 +54,15 @@ impl SqliteLedger {
             .name("ledger".to_owned())
             .spawn(move || worker::run(store, queue))
             .map_err(|source| SqliteOpenError::file(path, "start the thread of", source))?;
-        Ok(Self {
-            jobs: Some(jobs),
-            thread: Some(thread),
-        })
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
     async fn write(&self, write: LedgerWrite) -> Result<Vec<Recorded>, LedgerError> {
         let (answer, answered) = oneshot::channel();
         self.submit(LedgerJob::Write(WriteJob { write, answer })).await?;
-        answered.await.unwrap_or_else(|_| {
-            Err(LedgerError::Uncertain(anyhow::anyhow!(
-                "the ledger's thread has ended"
-            )))
-        })
+        answered
+            .await
+            .unwrap_or_else(|_| Err(LedgerError::Uncertain(anyhow::anyhow!("the ledger's thread has ended"))))
     }
 
     async fn read<T: Send + 'static>(

@@ -21,14 +21,10 @@ pub(super) fn load_pending(
     // All queries see the same snapshot of the file.
     let connection = store.connection.transaction().map_err(not_recorded)?;
     let last_at: Option<String> = connection
-        .query_row("SELECT at FROM record ORDER BY seq DESC LIMIT 1", [], |row| {
-            row.get(0)
-        })
+        .query_row("SELECT at FROM record ORDER BY seq DESC LIMIT 1", [], |row| row.get(0))
         .optional()
         .map_err(not_recorded)?;
-    let open_since = last_at
-        .and_then(|at| time::read(&at))
-        .map_or(since, pending::may_be_open_since);
+    let open_since = last_at.and_then(|at| time::read(&at)).map_or(since, pending::may_be_open_since);
     let lines = lines(
         &connection,
         "SELECT seq, line FROM record WHERE request IN (
@@ -45,11 +41,7 @@ pub(super) fn load_pending(
     );
     let records = parse(lines.map_err(not_recorded)?)?;
     let (next_id, undelivered) = next_and_undelivered(&connection).map_err(not_recorded)?;
-    Ok(PendingRequests {
-        records,
-        next_id,
-        undelivered,
-    })
+    Ok(PendingRequests { records, next_id, undelivered })
 }
 
 /// Newest request first, and each request's records oldest first.
@@ -82,10 +74,7 @@ fn matching_requests(search: &RequestSearch) -> (String, Vec<Value>) {
             " AND EXISTS (SELECT 1 FROM record WHERE event = 'finished' AND request = requested.request)",
             None,
         ),
-        Some(false) => condition(
-            " AND request IN (SELECT request FROM pending WHERE undelivered = 0)",
-            None,
-        ),
+        Some(false) => condition(" AND request IN (SELECT request FROM pending WHERE undelivered = 0)", None),
         None => {}
     }
     if let Some(pid) = search.pid {
@@ -151,10 +140,7 @@ fn parse(lines: Vec<(u64, String)>) -> Result<Vec<Recorded>, LedgerError> {
         .map(|(seq, line)| {
             hash_chain::read(seq, &line)
                 .map(|link| link.recorded)
-                .map_err(|error| LedgerError::Corrupt {
-                    seq,
-                    problem: error.to_string(),
-                })
+                .map_err(|error| LedgerError::Corrupt { seq, problem: error.to_string() })
         })
         .collect()
 }

@@ -29,14 +29,10 @@ impl SqliteReader {
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(SqliteOpenError::sqlite(path))?;
-        connection
-            .busy_timeout(store::OPEN_LOCK_TIMEOUT)
-            .map_err(SqliteOpenError::sqlite(path))?;
+        connection.busy_timeout(store::OPEN_LOCK_TIMEOUT).map_err(SqliteOpenError::sqlite(path))?;
         match schema::content(&connection, path)? {
             FileContent::Ledger => Ok(Self { connection }),
-            FileContent::Empty => Err(SqliteOpenError::Missing {
-                path: path.to_owned(),
-            }),
+            FileContent::Empty => Err(SqliteOpenError::Missing { path: path.to_owned() }),
         }
     }
 }
@@ -47,12 +43,9 @@ impl LedgerReader for SqliteReader {
     }
 
     fn pending(&mut self) -> anyhow::Result<BTreeMap<u64, PendingState>> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT request, undelivered FROM pending")?;
-        let rows = statement.query_map([], |row| {
-            Ok((row.get(0)?, PendingState::from_undelivered(row.get(1)?)))
-        })?;
+        let mut statement = self.connection.prepare_cached("SELECT request, undelivered FROM pending")?;
+        let rows =
+            statement.query_map([], |row| Ok((row.get(0)?, PendingState::from_undelivered(row.get(1)?))))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -61,10 +54,7 @@ impl LedgerReader for SqliteReader {
             .connection
             .prepare_cached("SELECT seq, line FROM record WHERE seq > ?1 ORDER BY seq LIMIT ?2")?;
         let rows = statement.query_map(params![seq, PAGE_SIZE], |row| {
-            Ok(StoredRecord {
-                seq: row.get(0)?,
-                line: row.get(1)?,
-            })
+            Ok(StoredRecord { seq: row.get(0)?, line: row.get(1)? })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }

@@ -25,9 +25,8 @@ pub(super) fn create_if_empty(connection: &mut Connection, path: &Path) -> Resul
         return Ok(());
     }
     let failed = || SqliteOpenError::sqlite(path);
-    let transaction = connection
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(failed())?;
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed())?;
     create(&transaction).map_err(failed())?;
     transaction.commit().map_err(failed())
 }
@@ -42,20 +41,14 @@ pub(super) fn create(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
 /// Fails when the file is neither empty nor a ledger of the current version.
 pub(super) fn content(connection: &Connection, path: &Path) -> Result<FileContent, SqliteOpenError> {
     let failed = || SqliteOpenError::sqlite(path);
-    let found: i64 = connection
-        .pragma_query_value(None, "user_version", |row| row.get(0))
-        .map_err(failed())?;
+    let found: i64 =
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed())?;
     let path = path.to_owned();
     if found > VERSION {
-        return Err(SqliteOpenError::Newer {
-            path,
-            found,
-            known: VERSION,
-        });
+        return Err(SqliteOpenError::Newer { path, found, known: VERSION });
     }
-    let tables: i64 = connection
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
-        .map_err(failed())?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(failed())?;
     match (found, tables) {
         (0, 0) => Ok(FileContent::Empty),
         (VERSION, 1..) => Ok(FileContent::Ledger),

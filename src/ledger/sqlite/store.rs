@@ -110,10 +110,8 @@ impl SqliteStore {
             return;
         }
         self.writes_since_checkpoint = 0;
-        let checkpointed = self
-            .connection
-            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
-            .map_err(not_recorded);
+        let checkpointed =
+            self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).map_err(not_recorded);
         // Nothing is lost: SQLite does it by itself when the log is much longer.
         if let Err(error) = checkpointed.and_then(|()| self.probe()) {
             warn!(error = ?error, "the ledger's log could not be written back into its file");
@@ -233,12 +231,7 @@ fn insert(connection: &Connection, sealed: &hash_chain::SealedRecord) -> rusqlit
 pub(super) fn fetch_tail(connection: &Connection) -> rusqlite::Result<ChainTail> {
     connection
         .prepare_cached("SELECT seq, hash FROM chain_end")?
-        .query_row([], |row| {
-            Ok(ChainTail {
-                seq: row.get(0)?,
-                hash: row.get(1)?,
-            })
-        })
+        .query_row([], |row| Ok(ChainTail { seq: row.get(0)?, hash: row.get(1)? }))
 }
 
 /// The last record must be the one that was appended last, and unchanged.
@@ -246,24 +239,16 @@ pub(super) fn verify_tail(connection: &Connection, path: &Path) -> Result<(), Sq
     let failed = || SqliteOpenError::sqlite(path);
     let tail = fetch_tail(connection).map_err(failed())?;
     let last = connection
-        .query_row(
-            "SELECT seq, line FROM record ORDER BY seq DESC LIMIT 1",
-            [],
-            |row| {
-                Ok(StoredRecord {
-                    seq: row.get(0)?,
-                    line: row.get(1)?,
-                })
-            },
-        )
+        .query_row("SELECT seq, line FROM record ORDER BY seq DESC LIMIT 1", [], |row| {
+            Ok(StoredRecord { seq: row.get(0)?, line: row.get(1)? })
+        })
         .optional()
         .map_err(failed())?;
-    tail.confirm(last.as_ref())
-        .map_err(|(seq, problem)| SqliteOpenError::Damaged {
-            path: path.to_owned(),
-            seq,
-            problem,
-        })
+    tail.confirm(last.as_ref()).map_err(|(seq, problem)| SqliteOpenError::Damaged {
+        path: path.to_owned(),
+        seq,
+        problem,
+    })
 }
 
 pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {

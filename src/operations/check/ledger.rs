@@ -76,10 +76,7 @@ fn check_file(path: &Path, settings: &Settings) -> Vec<CheckResult> {
         Ok(_) => match path.canonicalize().and_then(|path| write_beside(&path)) {
             Ok(()) if is_empty => CheckResult::ok(
                 WRITABLE,
-                format!(
-                    "{} is empty: the first run creates the ledger in it",
-                    path.display()
-                ),
+                format!("{} is empty: the first run creates the ledger in it", path.display()),
             ),
             Ok(()) => CheckResult::ok(WRITABLE, path.display().to_string()),
             Err(error) => CheckResult::fail(
@@ -91,11 +88,9 @@ fn check_file(path: &Path, settings: &Settings) -> Vec<CheckResult> {
         Err(SqliteOpenError::Held { .. }) => {
             CheckResult::ok(WRITABLE, "a running killgate holds it: see its /readyz")
         }
-        Err(error) => CheckResult::fail(
-            WRITABLE,
-            error.to_string(),
-            "Fix the file, or set another url in [ledger]",
-        ),
+        Err(error) => {
+            CheckResult::fail(WRITABLE, error.to_string(), "Fix the file, or set another url in [ledger]")
+        }
     };
     if is_empty {
         return vec![writable, CheckResult::ok(INTACT, NONE_YET)];
@@ -125,11 +120,9 @@ fn check_intact(settings: &Settings) -> CheckResult {
             "Keep the ledger unchanged for the investigation, and restore an intact copy",
         ),
         Err(error) if is_none_yet(&error) => CheckResult::ok(INTACT, NONE_YET),
-        Err(error) => CheckResult::fail(
-            INTACT,
-            format!("{error:#}"),
-            "Check the ledger and the privileges on it",
-        ),
+        Err(error) => {
+            CheckResult::fail(INTACT, format!("{error:#}"), "Check the ledger and the privileges on it")
+        }
     }
 }
 

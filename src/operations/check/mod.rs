@@ -49,20 +49,11 @@ async fn run_checks(settings: &Settings) -> Vec<CheckResult> {
 }
 
 async fn check_discord(settings: &Settings) -> Vec<CheckResult> {
-    let access: Vec<_> = settings
-        .targets
-        .iter()
-        .map(|target| &target.policy.access)
-        .collect();
+    let access: Vec<_> = settings.targets.iter().map(|target| &target.policy.access).collect();
     inspection::inspect(&settings.discord, &access).await
 }
 
 fn as_json(result: &CheckResult) -> serde_json::Value {
-    let CheckResult {
-        what,
-        status,
-        detail,
-        fix,
-    } = result;
+    let CheckResult { what, status, detail, fix } = result;
     json!({ "what": what, "status": status.name(), "detail": detail, "fix": fix })
 }

@@ -15,10 +15,9 @@ pub(super) fn check(server_info: &ServerInfo, what: String) -> CheckResult {
             format!("REVOKE pg_signal_backend FROM {role}"),
         ),
         (SignalRight::Guard, _) => CheckResult::ok(what, "guard: through killgate.signal_backend alone"),
-        (SignalRight::Direct, None) => CheckResult::ok(
-            what,
-            "direct: as a member of pg_signal_backend (the guard allows less)",
-        ),
+        (SignalRight::Direct, None) => {
+            CheckResult::ok(what, "direct: as a member of pg_signal_backend (the guard allows less)")
+        }
         (SignalRight::Direct, Some(guard)) => CheckResult::warn(
             what,
             format!("direct, bypassing the installed guard: {}", guard.why_unusable()),

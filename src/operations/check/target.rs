@@ -43,11 +43,7 @@ pub(super) async fn check(target: &TargetConfig, options: ConnectOptions) -> Vec
         Err(_) => {
             return vec![CheckResult::fail(
                 what("reachable"),
-                format!(
-                    "{} did not answer within {} s",
-                    target.connection.address(),
-                    TIMEOUT.as_secs()
-                ),
+                format!("{} did not answer within {} s", target.connection.address(), TIMEOUT.as_secs()),
                 "Check the server, and the network and firewall between it and this machine",
             )];
         }
@@ -80,10 +76,9 @@ pub(super) fn encryption(connection: &PostgresAddress, what: String) -> CheckRes
             "encrypted, but the server's certificate is not verified",
             "Set sslmode to verify-full, with sslrootcert if the CA is your own",
         ),
-        TlsMode::VerifyCa => CheckResult::ok(
-            what,
-            "encrypted; the certificate's CA is verified, its name is not",
-        ),
+        TlsMode::VerifyCa => {
+            CheckResult::ok(what, "encrypted; the certificate's CA is verified, its name is not")
+        }
         TlsMode::VerifyFull => CheckResult::ok(what, "encrypted; the certificate and its name are verified"),
     }
 }
@@ -145,20 +140,14 @@ fn tables(privileges: &RolePrivileges, what: String) -> CheckResult {
 
 fn reserved(server_info: &ServerInfo, privileges: &RolePrivileges, what: String) -> CheckResult {
     if !server_info.version.reserves_connections() {
-        return CheckResult::ok(
-            what,
-            "not before PostgreSQL 16; the connection opened at start stays open",
-        );
+        return CheckResult::ok(what, "not before PostgreSQL 16; the connection opened at start stays open");
     }
     match (privileges.reserved_connections, privileges.may_use_reserved) {
         (1.., true) => CheckResult::ok(what, "the role may use one when all other slots are taken"),
         (1.., false) => CheckResult::warn(
             what,
             "the server reserves some, and the role may not use them",
-            format!(
-                "GRANT pg_use_reserved_connections TO {}",
-                quoted(&server_info.role)
-            ),
+            format!("GRANT pg_use_reserved_connections TO {}", quoted(&server_info.role)),
         ),
         _ => CheckResult::warn(
             what,

@@ -37,10 +37,7 @@ pub(super) struct SqlLexer<'a> {
 
 impl<'a> SqlLexer<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Self {
-            text,
-            needs_separator: false,
-        }
+        Self { text, needs_separator: false }
     }
 }
 
@@ -49,11 +46,8 @@ impl<'a> Iterator for SqlLexer<'a> {
 
     fn next(&mut self) -> Option<SqlToken<'a>> {
         let first = self.text.chars().next()?;
-        let recognized = if self.needs_separator && is_no_separator(first) {
-            None
-        } else {
-            token(self.text, first)
-        };
+        let recognized =
+            if self.needs_separator && is_no_separator(first) { None } else { token(self.text, first) };
         let (token, length) = recognized.unwrap_or((SqlToken::Rest, self.text.len()));
         self.text = &self.text[length..];
         self.needs_separator = matches!(
@@ -93,9 +87,7 @@ fn token(text: &str, first: char) -> Option<(SqlToken<'_>, usize)> {
 
 /// A word, or a string whose quote has a prefix letter.
 fn word(text: &str) -> Option<(SqlToken<'_>, usize)> {
-    let length = text
-        .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '$')))
-        .unwrap_or(text.len());
+    let length = text.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '$'))).unwrap_or(text.len());
     let (word, rest) = text.split_at(length);
     match word {
         "e" | "E" if rest.starts_with('\'') => {
@@ -126,7 +118,5 @@ fn quoted(text: &str, open: usize) -> Option<(SqlToken<'_>, usize)> {
 
 fn parameter(text: &str) -> Option<(SqlToken<'_>, usize)> {
     let digits = text[1..].bytes().take_while(u8::is_ascii_digit).count();
-    (1..=MAX_PARAMETER_DIGITS)
-        .contains(&digits)
-        .then(|| (SqlToken::Parameter(&text[..=digits]), digits + 1))
+    (1..=MAX_PARAMETER_DIGITS).contains(&digits).then(|| (SqlToken::Parameter(&text[..=digits]), digits + 1))
 }

@@ -65,9 +65,7 @@ fn next_segment(text: &str, end: usize) -> Option<usize> {
 /// The end of the dollar-quoted string at the start of `text`; `None` also when there is none.
 pub(super) fn dollar_quoted(text: &str) -> Option<usize> {
     let tag = text[1..].find('$').map(|length| &text[1..=length])?;
-    let well_formed = tag
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || c == '_' || !c.is_ascii())
+    let well_formed = tag.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || !c.is_ascii())
         && !tag.starts_with(|c: char| c.is_ascii_digit());
     let opening = &text[..tag.len() + 2];
     let length = text[opening.len()..].find(opening).filter(|_| well_formed)?;
@@ -112,9 +110,7 @@ pub(super) fn quoted_identifier(text: &str, open: usize) -> Option<usize> {
 
 /// The end of the line comment at `start`. A carriage return also ends it.
 pub(super) fn line_comment(text: &str, start: usize) -> usize {
-    text[start..]
-        .find(['\n', '\r'])
-        .map_or(text.len(), |length| start + length)
+    text[start..].find(['\n', '\r']).map_or(text.len(), |length| start + length)
 }
 
 /// The end of the block comment at the start of `text`. Block comments nest.

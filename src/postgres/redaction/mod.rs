@@ -135,14 +135,8 @@ mod tests {
 
     #[test]
     fn a_quoted_identifier_in_the_place_of_a_value_is_hidden() {
-        shows(
-            r#"SELECT * FROM u WHERE password = "hunter2""#,
-            "SELECT * FROM u WHERE password = ?",
-        );
-        shows(
-            r#"UPDATE u SET token="hunter2" WHERE "id" = 7"#,
-            r#"UPDATE u SET token=? WHERE "id" = ?"#,
-        );
+        shows(r#"SELECT * FROM u WHERE password = "hunter2""#, "SELECT * FROM u WHERE password = ?");
+        shows(r#"UPDATE u SET token="hunter2" WHERE "id" = 7"#, r#"UPDATE u SET token=? WHERE "id" = ?"#);
         shows(
             r#"INSERT INTO "u" ("name") VALUES ("hunter2", "x"), ("y")"#,
             r#"INSERT INTO "u" ("name") VALUES (?, ?), (?)"#,
@@ -151,10 +145,7 @@ mod tests {
             r#"SELECT "a" FROM t WHERE b IN ("hunter2", "x") ORDER BY "c""#,
             r#"SELECT "a" FROM t WHERE b IN (?, ?) ORDER BY "c""#,
         );
-        shows(
-            r#"SELECT 1 FROM t WHERE b LIKE "%hunter2""#,
-            "SELECT ? FROM t WHERE b LIKE ?",
-        );
+        shows(r#"SELECT 1 FROM t WHERE b LIKE "%hunter2""#, "SELECT ? FROM t WHERE b LIKE ?");
     }
 
     #[test]

@@ -16,103 +16,32 @@ pub(crate) async fn history_tells_the_newest_requests_first(place: &impl Place) 
         append(&ledger, vec![requested(request, 0, pid(1), ALICE)]).await;
     }
     append(&ledger, vec![denied(3, 9, BOB), posted(4, 9, 1), posted(2, 9, 2)]).await;
-    let search = RequestSearch {
-        limit: 3,
-        ..RequestSearch::default()
-    };
+    let search = RequestSearch { limit: 3, ..RequestSearch::default() };
     let records = ledger.history(search).await.expect("found");
-    let told: Vec<_> = records
-        .iter()
-        .map(|record| (number(record), record.seq()))
-        .collect();
+    let told: Vec<_> = records.iter().map(|record| (number(record), record.seq())).collect();
     assert_eq!(told, [(4, 4), (4, 6), (3, 3), (3, 5), (2, 2), (2, 7)]);
 }
 
 pub(crate) async fn history_finds_what_is_searched_for(place: &impl Place) {
     let ledger = place.open().await;
     append(&ledger, whole(1, 0)).await;
-    append(
-        &ledger,
-        vec![requested(2, 10, pid(4001), BOB), posted(2, 11, 222)],
-    )
-    .await;
-    append(
-        &ledger,
-        vec![requested(3, 20, pid(99), ALICE), denied(3, 21, BOB)],
-    )
-    .await;
-    let all = RequestSearch {
-        limit: 10,
-        ..RequestSearch::default()
-    };
+    append(&ledger, vec![requested(2, 10, pid(4001), BOB), posted(2, 11, 222)]).await;
+    append(&ledger, vec![requested(3, 20, pid(99), ALICE), denied(3, 21, BOB)]).await;
+    let all = RequestSearch { limit: 10, ..RequestSearch::default() };
     let cases = [
         (all.clone(), vec![3, 2, 1]),
+        (RequestSearch { ended: Some(true), ..all.clone() }, vec![3, 1]),
+        (RequestSearch { ended: Some(false), ..all.clone() }, vec![2]),
+        (RequestSearch { pid: Some(pid(4001)), ..all.clone() }, vec![2, 1]),
+        (RequestSearch { requester: Some(ALICE), ..all.clone() }, vec![3, 1]),
+        (RequestSearch { requester: Some(CAROL), ..all.clone() }, vec![]),
+        (RequestSearch { card: Some(MessageId(222)), ..all.clone() }, vec![2]),
+        (RequestSearch { card: Some(MessageId(2)), ..all.clone() }, vec![]),
         (
-            RequestSearch {
-                ended: Some(true),
-                ..all.clone()
-            },
-            vec![3, 1],
-        ),
-        (
-            RequestSearch {
-                ended: Some(false),
-                ..all.clone()
-            },
-            vec![2],
-        ),
-        (
-            RequestSearch {
-                pid: Some(pid(4001)),
-                ..all.clone()
-            },
-            vec![2, 1],
-        ),
-        (
-            RequestSearch {
-                requester: Some(ALICE),
-                ..all.clone()
-            },
-            vec![3, 1],
-        ),
-        (
-            RequestSearch {
-                requester: Some(CAROL),
-                ..all.clone()
-            },
-            vec![],
-        ),
-        (
-            RequestSearch {
-                card: Some(MessageId(222)),
-                ..all.clone()
-            },
-            vec![2],
-        ),
-        (
-            RequestSearch {
-                card: Some(MessageId(2)),
-                ..all.clone()
-            },
-            vec![],
-        ),
-        (
-            RequestSearch {
-                ended: Some(true),
-                pid: Some(pid(4001)),
-                requester: Some(ALICE),
-                ..all.clone()
-            },
+            RequestSearch { ended: Some(true), pid: Some(pid(4001)), requester: Some(ALICE), ..all.clone() },
             vec![1],
         ),
-        (
-            RequestSearch {
-                ended: Some(true),
-                limit: 1,
-                ..all.clone()
-            },
-            vec![3],
-        ),
+        (RequestSearch { ended: Some(true), limit: 1, ..all.clone() }, vec![3]),
         (RequestSearch { limit: 0, ..all }, vec![]),
     ];
     for settled in [false, true] {
@@ -144,12 +73,8 @@ pub(crate) async fn history_goes_on_from_a_request_in_either_direction(place: &i
         (SearchAnchor::OlderThan(RequestId(u64::MAX)), vec![7, 6, 5]),
     ];
     for (reach, expected) in cases {
-        let search = RequestSearch {
-            requester: Some(ALICE),
-            anchor: reach,
-            limit: 3,
-            ..RequestSearch::default()
-        };
+        let search =
+            RequestSearch { requester: Some(ALICE), anchor: reach, limit: 3, ..RequestSearch::default() };
         assert_eq!(requests_found(&ledger, search).await, expected, "{reach:?}");
     }
 }
@@ -164,20 +89,12 @@ pub(crate) async fn history_tells_of_the_targets_asked_for_alone(place: &impl Pl
         append(&ledger, vec![entry]).await;
     }
     let about = |targets: &[&str]| RequestSearch {
-        targets: Some(
-            targets
-                .iter()
-                .map(|&name| name.to_owned())
-                .collect::<BTreeSet<_>>(),
-        ),
+        targets: Some(targets.iter().map(|&name| name.to_owned()).collect::<BTreeSet<_>>()),
         limit: 2,
         ..RequestSearch::default()
     };
     assert_eq!(requests_found(&ledger, about(&["orders"])).await, [3, 1]);
-    assert_eq!(
-        requests_found(&ledger, about(&["orders", "bill\"ing'"])).await,
-        [3, 2]
-    );
+    assert_eq!(requests_found(&ledger, about(&["orders", "bill\"ing'"])).await, [3, 2]);
     assert_eq!(requests_found(&ledger, about(&["ORDERS"])).await, [0_u64; 0]);
     assert_eq!(requests_found(&ledger, about(&[])).await, [0_u64; 0]);
 }

@@ -38,12 +38,7 @@ fn of_request(state: &State, id: RequestId, case: &Case) -> Verdict {
     if ending.signal_sent.is_some_and(|sent| sent != is_signalled) {
         return wrong("what is told of the signal is not true");
     }
-    let theirs = || {
-        state
-            .discord
-            .there()
-            .filter(|(_, message)| message.bears(id, &case.mark))
-    };
+    let theirs = || state.discord.there().filter(|(_, message)| message.bears(id, &case.mark));
     let results: Vec<_> = theirs()
         .filter_map(|(_, message)| match &message.kind {
             Kind::Result { replies_to, outcome } => Some((*replies_to, *outcome)),

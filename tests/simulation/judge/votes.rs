@@ -9,10 +9,7 @@ use super::{Invariant, Verdict, Violation};
 use crate::world::facts::Fact;
 
 /// An approving reaction, from when it was put on a card until it was taken back.
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "each is a fact of its own about the reaction"
-)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own about the reaction")]
 struct Stay {
     card: MessageId,
     by: UserId,
@@ -40,13 +37,7 @@ pub struct Votes {
 impl Votes {
     pub fn learn(&mut self, fact: &Fact) {
         match fact {
-            Fact::Reacted {
-                serial,
-                card,
-                vote: Vote::Approve,
-                by,
-                entitled,
-            } => {
+            Fact::Reacted { serial, card, vote: Vote::Approve, by, entitled } => {
                 let stay = Stay::begin(*card, *by, *entitled);
                 self.stays.insert(*serial, stay);
             }
@@ -65,11 +56,7 @@ impl Votes {
                     stay.told.insert(*epoch);
                 }
             }
-            Fact::Read {
-                card,
-                vote: Vote::Approve,
-                voters,
-            } => {
+            Fact::Read { card, vote: Vote::Approve, voters } => {
                 let there = |stay: &&mut Stay| {
                     stay.card == card.message && stay.over.is_none() && voters.contains(&stay.by)
                 };
@@ -77,23 +64,14 @@ impl Votes {
                     stay.found = true;
                 }
             }
-            Fact::Checked {
-                person,
-                entitled: true,
-            } => {
-                for stay in self
-                    .stays
-                    .values_mut()
-                    .filter(|stay| stay.by == *person && (stay.found || stay.heard))
+            Fact::Checked { person, entitled: true } => {
+                for stay in
+                    self.stays.values_mut().filter(|stay| stay.by == *person && (stay.found || stay.heard))
                 {
                     stay.confirmed = true;
                 }
             }
-            Fact::Decided {
-                epoch,
-                caught_up: true,
-                ..
-            } => {
+            Fact::Decided { epoch, caught_up: true, .. } => {
                 for stay in self.stays.values_mut().filter(|stay| stay.told.contains(epoch)) {
                     stay.known.insert(*epoch);
                 }
@@ -104,21 +82,14 @@ impl Votes {
 
     /// Whether the approval may count for a bot that decides now.
     pub fn justify(&self, epoch: u64, cards: &[MessageId], by: UserId) -> Verdict {
-        let theirs = self
-            .stays
-            .values()
-            .filter(|stay| stay.by == by && cards.contains(&stay.card));
-        let rightful: Vec<_> = theirs
-            .filter(|stay| (stay.entitled && stay.heard) || stay.confirmed)
-            .collect();
+        let theirs = self.stays.values().filter(|stay| stay.by == by && cards.contains(&stay.card));
+        let rightful: Vec<_> =
+            theirs.filter(|stay| (stay.entitled && stay.heard) || stay.confirmed).collect();
         if rightful.is_empty() {
             let detail = format!("{by} was no approver who reacted");
             return Err(Violation::of(Invariant::Approved, detail));
         }
-        if rightful
-            .iter()
-            .all(|stay| stay.over.is_some() && stay.known.contains(&epoch))
-        {
+        if rightful.iter().all(|stay| stay.over.is_some() && stay.known.contains(&epoch)) {
             let detail = format!("{by} had taken the approval back, and that was known");
             return Err(Violation::of(Invariant::AwayReactions, detail));
         }

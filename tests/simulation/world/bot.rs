@@ -41,18 +41,10 @@ impl Ports {
     /// The honest ones.
     pub fn of(world: &World, epoch: u64) -> Self {
         let connection = |name: &str| -> Arc<dyn Target> {
-            Arc::new(Connection {
-                world: world.clone(),
-                name: name.to_owned(),
-                epoch,
-            })
+            Arc::new(Connection { world: world.clone(), name: name.to_owned(), epoch })
         };
         Self {
-            ledger: Arc::new(Hold {
-                world: world.clone(),
-                epoch,
-                fenced: true,
-            }),
+            ledger: Arc::new(Hold { world: world.clone(), epoch, fenced: true }),
             channel: Arc::new(world.of_bot(epoch)),
             clock: Arc::new(world.clone()),
             targets: TARGETS.map(|name| (name.to_owned(), connection(name))).into(),
@@ -88,16 +80,9 @@ impl Bot {
                 state.epoch
             });
             let ports = made_of(world, epoch);
-            let governed = |target| TargetWithPolicy {
-                target,
-                policy: Arc::clone(&policy),
-            };
+            let governed = |target| TargetWithPolicy { target, policy: Arc::clone(&policy) };
             let rules = TargetRegistry {
-                targets: ports
-                    .targets
-                    .into_iter()
-                    .map(|(name, target)| (name, governed(target)))
-                    .collect(),
+                targets: ports.targets.into_iter().map(|(name, target)| (name, governed(target))).collect(),
                 limits: ports.limits,
             };
             match Engine::start(ports.ledger, ports.channel, ports.clock, rules.clone()).await {
@@ -105,12 +90,7 @@ impl Bot {
                     let clerk = tokio::spawn(clerk.run());
                     tokio::spawn(listen(world.clone(), epoch, inbox.clone()));
                     let desk = EngineHandle::new(rules, inbox.clone());
-                    return Ok(Self {
-                        epoch,
-                        desk,
-                        inbox,
-                        clerk,
-                    });
+                    return Ok(Self { epoch, desk, inbox, clerk });
                 }
                 Err(damaged @ LedgerError::Corrupt { .. }) => return Err(damaged),
                 // Whoever runs the bot starts it again.
@@ -133,13 +113,8 @@ impl Bot {
             reason: None,
             channel: INCIDENT,
         };
-        let (desk, question) = (
-            self.desk.clone(),
-            Arc::new(Command {
-                world: world.clone(),
-                epoch: self.epoch,
-            }),
-        );
+        let (desk, question) =
+            (self.desk.clone(), Arc::new(Command { world: world.clone(), epoch: self.epoch }));
         tokio::spawn(async move { desk.request_signal(person, order, question).await });
     }
 

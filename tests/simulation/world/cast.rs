@@ -35,12 +35,8 @@ pub const PEOPLE: [UserId; 7] = [ANA, BEN, DORA, EVE, IVY, OTTO, ROBOT];
 pub const TARGETS: [&str; 2] = ["billing", "orders"];
 
 pub fn everybody() -> Vec<Person> {
-    let person = |id, roles: &[RoleId]| Person {
-        id,
-        roles: roles.to_vec(),
-        bot: id == ROBOT,
-        timed_out_until: None,
-    };
+    let person =
+        |id, roles: &[RoleId]| Person { id, roles: roles.to_vec(), bot: id == ROBOT, timed_out_until: None };
     vec![
         person(ANA, &[ONCALL]),
         person(BEN, &[DBA]),
@@ -53,16 +49,9 @@ pub fn everybody() -> Vec<Person> {
 }
 
 pub fn policy() -> TargetPolicy {
-    let group = |role| AccessGroup {
-        roles: BTreeSet::from([role]),
-        users: BTreeSet::new(),
-    };
+    let group = |role| AccessGroup { roles: BTreeSet::from([role]), users: BTreeSet::new() };
     TargetPolicy {
-        access: Access {
-            viewers: AccessGroup::default(),
-            requesters: group(ONCALL),
-            approvers: group(DBA),
-        },
+        access: Access { viewers: AccessGroup::default(), requesters: group(ONCALL), approvers: group(DBA) },
         protection: ProtectionRules {
             users: vec![Regex::new("^replicator$").expect("a regular expression")],
             ..ProtectionRules::default()
@@ -85,17 +74,10 @@ pub fn limits() -> RequestLimits {
 pub fn servers(now: Timestamp) -> BTreeMap<String, Server> {
     let started = now.minus(Duration::from_hours(24));
     let server = |number: usize, name: &&str| {
-        let identified = Identified {
-            system_identifier: 7_000 + number as u64,
-            postmaster_start: started,
-        };
+        let identified = Identified { system_identifier: 7_000 + number as u64, postmaster_start: started };
         ((*name).to_owned(), Server::new(identified, started))
     };
-    TARGETS
-        .iter()
-        .enumerate()
-        .map(|(number, name)| server(number, name))
-        .collect()
+    TARGETS.iter().enumerate().map(|(number, name)| server(number, name)).collect()
 }
 
 /// What a hostile client may call itself: mentions, markup, and characters that hide or turn text around.
@@ -107,9 +89,5 @@ pub const HOSTILE: [&str; 4] = [
 ];
 
 pub fn action(number: u8) -> Action {
-    if number.is_multiple_of(2) {
-        Action::Terminate
-    } else {
-        Action::Cancel
-    }
+    if number.is_multiple_of(2) { Action::Terminate } else { Action::Cancel }
 }

@@ -33,16 +33,12 @@ static LOOK: LazyLock<RenderConfig> = LazyLock::new(|| RenderConfig {
 #[async_trait]
 impl IncidentChannel for World {
     async fn find_messages(&self, request: &Request) -> Result<RequestMessages, DeliveryError> {
-        self.find_messages_that(request, |message| message.is_of(request))
-            .await
+        self.find_messages_that(request, |message| message.is_of(request)).await
     }
 
     async fn post_card(&self, card: &CardContent) -> Result<MessageId, DeliveryError> {
         self.call(Part::Discord, |state| {
-            let there = state
-                .discord
-                .cards()
-                .find(|(_, message)| message.is_of(&card.request));
+            let there = state.discord.cards().find(|(_, message)| message.is_of(&card.request));
             // What a bot that was deposed has on its way may still arrive.
             let is_deposed = self.bot < state.epoch;
             match there.map(|(id, _)| id) {
@@ -55,9 +51,7 @@ impl IncidentChannel for World {
     }
 
     async fn add_vote_reactions(&self, card: MessageRef) -> Result<(), DeliveryError> {
-        self.call(Part::Discord, |state| state.card(card.message).map(drop))
-            .await
-            .map_err(unavailable)?
+        self.call(Part::Discord, |state| state.card(card.message).map(drop)).await.map_err(unavailable)?
     }
 
     async fn edit_card(&self, place: MessageRef, card: &CardContent) -> Result<(), DeliveryError> {
@@ -69,10 +63,7 @@ impl IncidentChannel for World {
             }
             *state.card(place.message)? = shown(card);
             let outcome = card.request.resolution().map(|ending| ending.outcome);
-            state.note(Fact::Edited {
-                message: place.message,
-                outcome,
-            });
+            state.note(Fact::Edited { message: place.message, outcome });
             if outcome.is_some() {
                 state.read(messages::card::card_edit(card, &LOOK));
             }
@@ -93,11 +84,7 @@ impl IncidentChannel for World {
             }
             let (id, replies_to) = (request.id, request.card);
             state.discord.post(request, Kind::Result { replies_to, outcome });
-            state.note(Fact::Announced {
-                request: id,
-                replies_to,
-                outcome,
-            });
+            state.note(Fact::Announced { request: id, replies_to, outcome });
             state.read(messages::result::reply(request).expect("it has ended"));
         })
         .await
@@ -115,11 +102,7 @@ impl IncidentChannel for World {
                 return;
             }
             state.discord.post(request, Kind::Note { person });
-            state.note(Fact::Told {
-                request: request.id,
-                person,
-                why,
-            });
+            state.note(Fact::Told { request: request.id, person, why });
             state.read(messages::notices::ignored_reaction(request, person, why));
         })
         .await
@@ -127,20 +110,14 @@ impl IncidentChannel for World {
     }
 
     async fn post_alert(&self, _: ChannelId, alert: ChannelAlert) -> Result<(), DeliveryError> {
-        self.call(Part::Discord, |state| state.note(Fact::Alerted { alert }))
-            .await
-            .map_err(unavailable)
+        self.call(Part::Discord, |state| state.note(Fact::Alerted { alert })).await.map_err(unavailable)
     }
 
     async fn reactions(&self, card: MessageRef, vote: Vote) -> Result<Vec<UserReaction>, DeliveryError> {
         self.call(Part::Discord, |state| {
             state.card(card.message)?;
             let voters = state.discord.voters(card.message, vote);
-            state.note(Fact::Read {
-                card,
-                vote,
-                voters: voters.clone(),
-            });
+            state.note(Fact::Read { card, vote, voters: voters.clone() });
             Ok(voters.into_iter().map(normal_reaction).collect())
         })
         .await
@@ -150,10 +127,7 @@ impl IncidentChannel for World {
     async fn member(&self, user: UserId) -> Result<Option<Person>, DeliveryError> {
         self.call(Part::Discord, |state| {
             let entitled = state.entitled(user);
-            state.note(Fact::Checked {
-                person: user,
-                entitled,
-            });
+            state.note(Fact::Checked { person: user, entitled });
             state.discord.member(user).cloned()
         })
         .await
@@ -169,13 +143,10 @@ impl World {
         are_its: impl Fn(&Message) -> bool + Send,
     ) -> Result<RequestMessages, DeliveryError> {
         self.call(Part::Discord, |state| {
-            let card = state
-                .discord
-                .cards()
-                .find_map(|(id, message)| match &message.kind {
-                    Kind::Card { shown, .. } if are_its(message) => Some((id, shown.outcome)),
-                    _ => None,
-                });
+            let card = state.discord.cards().find_map(|(id, message)| match &message.kind {
+                Kind::Card { shown, .. } if are_its(message) => Some((id, shown.outcome)),
+                _ => None,
+            });
             if request.card.is_some() && card.is_none() {
                 return Err(DeliveryError::Gone);
             }
@@ -207,9 +178,7 @@ pub struct Command {
 impl Responder for Command {
     async fn answer_with_card(&self, card: &CardContent) -> Result<MessageId, DeliveryError> {
         self.world
-            .call(Part::Discord, |state| {
-                state.put_card(card, self.epoch != state.epoch)
-            })
+            .call(Part::Discord, |state| state.put_card(card, self.epoch != state.epoch))
             .await
             .map_err(unavailable)
     }
@@ -217,9 +186,7 @@ impl Responder for Command {
     async fn refuse(&self, refusal: &Refusal) -> Result<(), DeliveryError> {
         self.world
             .call(Part::Discord, |state| {
-                state.note(Fact::Refused {
-                    words: refusal.to_string(),
-                });
+                state.note(Fact::Refused { words: refusal.to_string() });
                 state.read(messages::notices::refusal(refusal, &LOOK));
             })
             .await
@@ -230,13 +197,7 @@ impl Responder for Command {
 impl State {
     fn put_card(&mut self, card: &CardContent, stray: bool) -> MessageId {
         let request = &card.request;
-        let message = self.discord.post(
-            request,
-            Kind::Card {
-                shown: shown(card),
-                stray,
-            },
-        );
+        let message = self.discord.post(request, Kind::Card { shown: shown(card), stray });
         self.note(Fact::Posted {
             request: request.id,
             message,
@@ -277,9 +238,7 @@ impl State {
     }
 
     fn has_posted(&self, request: &Request, kind: impl Fn(&Kind) -> bool) -> bool {
-        self.discord
-            .there()
-            .any(|(_, message)| message.is_of(request) && kind(&message.kind))
+        self.discord.there().any(|(_, message)| message.is_of(request) && kind(&message.kind))
     }
 
     /// Everybody reads what is posted, and so does this.

@@ -19,10 +19,7 @@ pub struct Time {
 
 impl Default for Time {
     fn default() -> Self {
-        Self {
-            base: BEGINNING,
-            since: None,
-        }
+        Self { base: BEGINNING, since: None }
     }
 }
 

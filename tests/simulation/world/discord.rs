@@ -96,15 +96,11 @@ impl Discord {
 
     /// The messages that are there, oldest first.
     pub fn there(&self) -> impl Iterator<Item = (MessageId, &Message)> {
-        self.messages
-            .iter()
-            .filter(|(_, message)| !message.deleted)
-            .map(|(id, message)| (*id, message))
+        self.messages.iter().filter(|(_, message)| !message.deleted).map(|(id, message)| (*id, message))
     }
 
     pub fn cards(&self) -> impl Iterator<Item = (MessageId, &Message)> {
-        self.there()
-            .filter(|(_, message)| matches!(message.kind, Kind::Card { .. }))
+        self.there().filter(|(_, message)| matches!(message.kind, Kind::Card { .. }))
     }
 
     pub fn voters(&self, card: MessageId, vote: Vote) -> BTreeSet<UserId> {
@@ -140,11 +136,7 @@ impl Discord {
 
     /// The active bot has found this card, whoever posted it, and sees to it from now on.
     pub fn adopt(&mut self, card: MessageId) {
-        if let Some(Message {
-            kind: Kind::Card { stray, .. },
-            ..
-        }) = self.messages.get_mut(&card)
-        {
+        if let Some(Message { kind: Kind::Card { stray, .. }, .. }) = self.messages.get_mut(&card) {
             *stray = false;
         }
     }
@@ -172,13 +164,7 @@ impl State {
         }
         votes.insert((by, ballot_of(vote)), serial);
         let entitled = self.entitled(by);
-        self.note(Fact::Reacted {
-            serial,
-            card,
-            vote,
-            by,
-            entitled,
-        });
+        self.note(Fact::Reacted { serial, card, vote, by, entitled });
         // Now and then Discord leaves out who this is in the guild.
         let person = (!self.faults.happens(50)).then_some(person);
         let happening = move || EngineInput::ReactionAdded {
@@ -195,12 +181,10 @@ impl State {
         if let Some(gone) = self.take_off(card, mine).filter(|gone| !gone.is_empty()) {
             let about = About { card, by: Some(by) };
             let card = place(card);
-            self.tell(Told::Removals(gone), about, move || {
-                EngineInput::ReactionRemoved {
-                    card,
-                    vote,
-                    reaction: normal_reaction(by),
-                }
+            self.tell(Told::Removals(gone), about, move || EngineInput::ReactionRemoved {
+                card,
+                vote,
+                reaction: normal_reaction(by),
             });
         }
     }
@@ -211,9 +195,7 @@ impl State {
         if let Some(gone) = self.take_off(card, meant) {
             let about = About { card, by: None };
             let card = place(card);
-            self.tell(Told::Removals(gone), about, move || {
-                EngineInput::ReactionsCleared { card, vote }
-            });
+            self.tell(Told::Removals(gone), about, move || EngineInput::ReactionsCleared { card, vote });
         }
     }
 
@@ -227,9 +209,7 @@ impl State {
         }
         self.note(Fact::Deleted { card });
         let about = About { card, by: None };
-        self.tell(Told::Removals(gone), about, move || EngineInput::MessageDeleted {
-            card: place(card),
-        });
+        self.tell(Told::Removals(gone), about, move || EngineInput::MessageDeleted { card: place(card) });
     }
 
     /// Takes reactions off a message; `None` when it is not there.
@@ -270,17 +250,11 @@ impl State {
 }
 
 pub fn normal_reaction(user: UserId) -> UserReaction {
-    UserReaction {
-        user,
-        kind: ReactionKind::Normal,
-    }
+    UserReaction { user, kind: ReactionKind::Normal }
 }
 
 pub fn place(message: MessageId) -> MessageRef {
-    MessageRef {
-        channel: INCIDENT,
-        message,
-    }
+    MessageRef { channel: INCIDENT, message }
 }
 
 fn ballot_of(vote: Vote) -> Ballot {

@@ -43,8 +43,7 @@ impl Disk {
     pub fn walk(&self) -> Result<ChainTail, String> {
         let mut tail = ChainTail::default();
         for (seq, row) in (1..).zip(&self.rows) {
-            tail.follow(seq, &row.line)
-                .map_err(|broken| format!("record {seq}: {broken}"))?;
+            tail.follow(seq, &row.line).map_err(|broken| format!("record {seq}: {broken}"))?;
         }
         Ok(tail)
     }
@@ -66,20 +65,11 @@ impl Disk {
     fn prepare(&self, entries: Vec<LedgerEntry>) -> Result<Vec<Row>, LedgerError> {
         let mut tail = match self.rows.last() {
             None => ChainTail::default(),
-            Some(last) => ChainTail {
-                seq: last.recorded.seq(),
-                hash: last.hash.clone(),
-            },
+            Some(last) => ChainTail { seq: last.recorded.seq(), hash: last.hash.clone() },
         };
         let seal = |entry: LedgerEntry| {
-            let sealed = tail
-                .seal(&entry)
-                .map_err(|error| LedgerError::NotRecorded(error.into()))?;
-            Ok(Row {
-                line: sealed.line,
-                hash: tail.hash.clone(),
-                recorded: sealed.recorded,
-            })
+            let sealed = tail.seal(&entry).map_err(|error| LedgerError::NotRecorded(error.into()))?;
+            Ok(Row { line: sealed.line, hash: tail.hash.clone(), recorded: sealed.recorded })
         };
         entries.into_iter().map(seal).collect()
     }
@@ -109,10 +99,8 @@ impl Disk {
             .chain(self.standing.keys().copied())
             .collect();
         let asked = |recorded: &Recorded| matches!(recorded.entry().event, RequestEvent::Requested(_));
-        let last = self
-            .records()
-            .filter(|recorded| asked(recorded))
-            .filter_map(|recorded| recorded.entry().request);
+        let last =
+            self.records().filter(|recorded| asked(recorded)).filter_map(|recorded| recorded.entry().request);
         Ok(PendingRequests {
             next_id: RequestId(last.max().map_or(1, |RequestId(last)| last + 1)),
             undelivered: self
@@ -124,12 +112,7 @@ impl Disk {
             records: self
                 .rows
                 .iter()
-                .filter(|row| {
-                    row.recorded
-                        .entry()
-                        .request
-                        .is_some_and(|request| wanted.contains(&request))
-                })
+                .filter(|row| row.recorded.entry().request.is_some_and(|request| wanted.contains(&request)))
                 .map(read)
                 .collect::<Result<_, _>>()?,
         })
@@ -149,13 +132,8 @@ impl Disk {
 
 fn read(row: &Row) -> Result<Recorded, LedgerError> {
     let seq = row.recorded.seq();
-    let corrupt = |broken: hash_chain::ChainError| LedgerError::Corrupt {
-        seq,
-        problem: broken.to_string(),
-    };
-    hash_chain::read(seq, &row.line)
-        .map(|link| link.recorded)
-        .map_err(corrupt)
+    let corrupt = |broken: hash_chain::ChainError| LedgerError::Corrupt { seq, problem: broken.to_string() };
+    hash_chain::read(seq, &row.line).map(|link| link.recorded).map_err(corrupt)
 }
 
 /// The bot's hold on the ledger, under the epoch of its lock.
@@ -224,9 +202,7 @@ impl super::State {
     pub fn pretend(&mut self, entries: Vec<LedgerEntry>) -> Vec<Recorded> {
         let rows = self.disk.prepare(entries).unwrap_or_default();
         let records: Vec<_> = rows.into_iter().map(|row| row.recorded).collect();
-        self.note(Fact::Acknowledged {
-            records: records.clone(),
-        });
+        self.note(Fact::Acknowledged { records: records.clone() });
         records
     }
 }
@@ -247,11 +223,7 @@ impl Ledger for Hold {
         self.world.with(|state| {
             let caught_up = state.discord.has_been_heard(epoch);
             let entries = entries.clone();
-            state.note(Fact::Decided {
-                epoch,
-                caught_up,
-                entries,
-            });
+            state.note(Fact::Decided { epoch, caught_up, entries });
         });
         let mut records = Vec::new();
         self.write(
@@ -265,9 +237,7 @@ impl Ledger for Hold {
         )
         .await?;
         self.world.with(|state| {
-            state.note(Fact::Acknowledged {
-                records: records.clone(),
-            });
+            state.note(Fact::Acknowledged { records: records.clone() });
         });
         Ok(records)
     }

@@ -84,15 +84,7 @@ impl Faults {
         let (ledger, discord, postgres) = (rates(20, 80, 40), rates(20, 200, 4_000), rates(20, 150, 1_500));
         let mut now_and_then = || [0, 0, 200][dice.usize(..3)];
         let (repeated, overtaken) = (now_and_then(), now_and_then());
-        Self {
-            dice,
-            ledger,
-            discord,
-            postgres,
-            repeated,
-            overtaken,
-            ..Self::none()
-        }
+        Self { dice, ledger, discord, postgres, repeated, overtaken, ..Self::none() }
     }
 
     /// From now on nothing goes wrong any more.

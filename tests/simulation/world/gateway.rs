@@ -81,16 +81,8 @@ impl Gateway {
 
     /// The connections break; when they cannot be resumed, what was not told yet never will be.
     pub fn drop_connections(&mut self, resumable: bool) {
-        for session in self
-            .sessions
-            .values_mut()
-            .filter(|session| session.connection == Connection::Up)
-        {
-            session.connection = if resumable {
-                Connection::Resumable
-            } else {
-                Connection::Lost
-            };
+        for session in self.sessions.values_mut().filter(|session| session.connection == Connection::Up) {
+            session.connection = if resumable { Connection::Resumable } else { Connection::Lost };
             if !resumable {
                 session.waiting.clear();
             }
@@ -117,11 +109,7 @@ impl Gateway {
         if let Told::Removals(gone) = &told {
             self.removed += gone.len() as u64;
         }
-        let event = Event {
-            told,
-            about: Some(about),
-            happening: Arc::new(happening),
-        };
+        let event = Event { told, about: Some(about), happening: Arc::new(happening) };
         for session in self.sessions.values_mut() {
             if session.connection != Connection::Lost {
                 session.waiting.push_back(event.clone());
@@ -149,11 +137,7 @@ impl Event {
 }
 
 fn gap(removed: u64) -> Event {
-    Event {
-        told: Told::Gap { removed },
-        about: None,
-        happening: Arc::new(|| EngineInput::EventsMissed),
-    }
+    Event { told: Told::Gap { removed }, about: None, happening: Arc::new(|| EngineInput::EventsMissed) }
 }
 
 /// Listens for the bot of this epoch, and reports to its inbox.
@@ -170,11 +154,7 @@ pub async fn listen(world: World, epoch: u64, inbox: mpsc::Sender<EngineInput>) 
         let late = world.with(|state| state.faults.up_to(Duration::from_millis(60)));
         pass(late).await;
         world.alive().await;
-        let times = if world.with(|state| state.faults.happens(state.faults.repeated)) {
-            2
-        } else {
-            1
-        };
+        let times = if world.with(|state| state.faults.happens(state.faults.repeated)) { 2 } else { 1 };
         for _ in 0..times {
             world.with(|state| note(state, epoch, &event.told));
             if inbox.send((event.happening)()).await.is_err() {
@@ -207,9 +187,6 @@ fn note(state: &mut State, epoch: u64, told: &Told) {
                 state.note(Fact::HeardOfRemoval { epoch, serial });
             }
         }
-        Told::Gap { removed } => state.note(Fact::HeardOfGap {
-            epoch,
-            removed: *removed,
-        }),
+        Told::Gap { removed } => state.note(Fact::HeardOfGap { epoch, removed: *removed }),
     }
 }

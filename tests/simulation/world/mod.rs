@@ -87,20 +87,13 @@ impl World {
             dead: false,
             epoch: 0,
         };
-        Self {
-            state: Arc::new(Mutex::new(state)),
-            crashed: Arc::default(),
-            bot: 0,
-        }
+        Self { state: Arc::new(Mutex::new(state)), crashed: Arc::default(), bot: 0 }
     }
 
     /// The same world, in the hands of the bot of this epoch.
     #[must_use]
     pub fn of_bot(&self, epoch: u64) -> Self {
-        Self {
-            bot: epoch,
-            ..self.clone()
-        }
+        Self { bot: epoch, ..self.clone() }
     }
 
     /// Looks at the world, or changes it, at this instant.
@@ -164,8 +157,7 @@ impl State {
     pub fn plan(&mut self, after: Duration, server: &str, change: Change) {
         self.planned += 1;
         let at = self.time.now().plus(after);
-        self.to_come
-            .insert((at, self.planned), (server.to_owned(), change));
+        self.to_come.insert((at, self.planned), (server.to_owned(), change));
     }
 
     fn catch_up(&mut self) {

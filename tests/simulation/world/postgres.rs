@@ -79,11 +79,7 @@ pub enum Change {
 
 impl Server {
     pub fn new(identified: Identified, at: Timestamp) -> Self {
-        let mut server = Self {
-            identified,
-            backends: BTreeMap::new(),
-            obeys_after: Some(Duration::ZERO),
-        };
+        let mut server = Self { identified, backends: BTreeMap::new(), obeys_after: Some(Duration::ZERO) };
         for (number, pid) in PIDS.into_iter().enumerate() {
             let backend = session(pid_of(pid), at.plus(Duration::from_secs(number as u64 + 1)));
             server.backends.insert(backend.pid, backend);
@@ -140,10 +136,7 @@ impl Server {
                 if change == Change::Failover {
                     identified.system_identifier += 100;
                 }
-                *self = Self {
-                    obeys_after: self.obeys_after,
-                    ..Self::new(identified, at)
-                };
+                *self = Self { obeys_after: self.obeys_after, ..Self::new(identified, at) };
             }
             Change::Protected(pid) => {
                 if let Some(backend) = self.backends.get_mut(&pid) {
@@ -183,11 +176,7 @@ impl Server {
 
     fn end_query(&mut self, at: Timestamp, pid: Pid, facts: &mut Facts) {
         let identified = self.identified;
-        let Some(backend) = self
-            .backends
-            .get_mut(&pid)
-            .filter(|backend| backend.state.is_running())
-        else {
+        let Some(backend) = self.backends.get_mut(&pid).filter(|backend| backend.state.is_running()) else {
             return;
         };
         let victim = Victim {
@@ -213,9 +202,7 @@ impl Server {
         if approved.server() != self.identified {
             return Err((Outcome::Gone, "another server answers there now"));
         }
-        let session = self
-            .find(identity.pid)
-            .ok_or((Outcome::Gone, "the session had ended"))?;
+        let session = self.find(identity.pid).ok_or((Outcome::Gone, "the session had ended"))?;
         if session.backend_start != identity.backend_start {
             return Err((Outcome::Replaced, "another session has its pid now"));
         }
@@ -245,11 +232,9 @@ impl World {
                 self.send_signal(name, epoch, approved.request(), approved.action(), &session);
                 SignalResult::Sent
             }
-            Err((outcome, detail)) => SignalResult::NotSent {
-                outcome,
-                detail: detail.to_owned(),
-                postgres: None,
-            },
+            Err((outcome, detail)) => {
+                SignalResult::NotSent { outcome, detail: detail.to_owned(), postgres: None }
+            }
         }
     }
 
@@ -264,12 +249,7 @@ impl World {
     ) {
         let server = &self.servers[name];
         let (victim, obeys_after) = (server.identity(session), server.obeys_after);
-        self.note(Fact::Signalled {
-            epoch,
-            request,
-            action,
-            victim,
-        });
+        self.note(Fact::Signalled { epoch, request, action, victim });
         if let Some(after) = obeys_after {
             self.plan(after, name, Change::Obeys { action, victim });
         }

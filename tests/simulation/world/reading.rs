@@ -34,10 +34,7 @@ fn problem_in(text: &str) -> Option<String> {
     if text.encode_utf16().count() > 4_096 {
         return Some(format!("is too long: {text:?}"));
     }
-    let raw = HOSTILE
-        .iter()
-        .filter(|hostile| **hostile != "plain")
-        .find(|hostile| text.contains(**hostile));
+    let raw = HOSTILE.iter().filter(|hostile| **hostile != "plain").find(|hostile| text.contains(**hostile));
     raw.map(|hostile| format!("says {hostile:?} as it was given"))
 }
 

@@ -29,9 +29,7 @@ impl Target for Connection {
 
     async fn snapshot(&self, _: Freshness) -> Result<Arc<Snapshot>, TargetUnreachable> {
         self.world
-            .call(Part::Postgres, |state| {
-                state.servers[&self.name].snapshot(state.time.now())
-            })
+            .call(Part::Postgres, |state| state.servers[&self.name].snapshot(state.time.now()))
             .await
             .map(Arc::new)
             .map_err(unreachable)
@@ -58,9 +56,7 @@ impl Target for Connection {
 
     async fn find_session(&self, pid: Pid) -> Result<Option<Session>, TargetUnreachable> {
         self.world
-            .call(Part::Postgres, |state| {
-                state.servers[&self.name].find(pid).cloned()
-            })
+            .call(Part::Postgres, |state| state.servers[&self.name].find(pid).cloned())
             .await
             .map_err(unreachable)
     }
@@ -91,9 +87,7 @@ impl Connection {
             Ok(signalled) => signalled,
             // The statement was not even sent, and that is known.
             Err(Lost { happened: false }) if self.world.with(|state| state.faults.dice.bool()) => not_asked(),
-            Err(_) => SignalResult::Unknown {
-                detail: "no answer came".to_owned(),
-            },
+            Err(_) => SignalResult::Unknown { detail: "no answer came".to_owned() },
         }
     }
 }
@@ -107,8 +101,5 @@ fn not_asked() -> SignalResult {
 }
 
 fn unreachable(_: Lost) -> TargetUnreachable {
-    TargetUnreachable {
-        message: "it did not answer in time".to_owned(),
-        source: None,
-    }
+    TargetUnreachable { message: "it did not answer in time".to_owned(), source: None }
 }

@@ -22,11 +22,7 @@ impl TestEnv {
     }
 
     fn spawn_bot(&self) -> Child {
-        let file = fs::File::options()
-            .append(true)
-            .create(true)
-            .open(self.path("bot.log"))
-            .expect("a log");
+        let file = fs::File::options().append(true).create(true).open(self.path("bot.log")).expect("a log");
         let (run, filter): (&[_], _) = if self.verbose_log {
             (&["run", "--log-format", "json"], "trace")
         } else {
@@ -36,10 +32,11 @@ impl TestEnv {
             .env("RUST_LOG", filter)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(self.stderr.as_ref().map_or_else(
-                || file.into(),
-                |pipe| Stdio::from(pipe.try_clone().expect("a pipe")),
-            ))
+            .stderr(
+                self.stderr
+                    .as_ref()
+                    .map_or_else(|| file.into(), |pipe| Stdio::from(pipe.try_clone().expect("a pipe"))),
+            )
             .spawn()
             .expect("the bot starts")
     }
@@ -78,10 +75,7 @@ impl TestEnv {
     pub async fn stop_bot(&mut self) -> ExitStatus {
         let mut bot = self.bot.take().expect("a running bot");
         signal("TERM", bot.id().expect("a running bot")).await;
-        let ended = timeout(LIMIT, bot.wait())
-            .await
-            .expect("a stop in time")
-            .expect("waited for");
+        let ended = timeout(LIMIT, bot.wait()).await.expect("a stop in time").expect("waited for");
         assert_eq!(ended.signal(), None, "it stops by itself\n{}", self.log());
         self.wait_until_offline().await;
         ended
@@ -97,9 +91,7 @@ impl TestEnv {
     /// Waits until the simulated Discord has no connection to the bot.
     pub async fn wait_until_offline(&self) {
         self.sim
-            .eventually(LIMIT, "Discord sees that the bot is gone", || {
-                !self.sim.gateway().has_the_bot()
-            })
+            .eventually(LIMIT, "Discord sees that the bot is gone", || !self.sim.gateway().has_the_bot())
             .await;
     }
 
@@ -119,10 +111,6 @@ impl TestEnv {
 
 /// `kill -SIGNAL PID`.
 pub async fn signal(name: &str, pid: u32) {
-    let status = Command::new("kill")
-        .args(["-s", name, &pid.to_string()])
-        .status()
-        .await
-        .expect("kill runs");
+    let status = Command::new("kill").args(["-s", name, &pid.to_string()]).status().await.expect("kill runs");
     assert!(status.success(), "kill -s {name} {pid}");
 }

@@ -60,10 +60,7 @@ impl TestEnvBuilder {
 
     /// The server requires this password of the bot's role, and the configuration reads it from a file.
     pub fn password(self, password: &str) -> Self {
-        Self {
-            password: Some(password.to_owned()),
-            ..self.target("password_file = \"password\"")
-        }
+        Self { password: Some(password.to_owned()), ..self.target("password_file = \"password\"") }
     }
 
     /// The bot serves health and metrics at `HOST:PORT`.
@@ -73,18 +70,12 @@ impl TestEnvBuilder {
 
     /// The bot logs at trace level, as JSON.
     pub fn with_verbose_log(self) -> Self {
-        Self {
-            verbose_log: true,
-            ..self
-        }
+        Self { verbose_log: true, ..self }
     }
 
     /// The simulated Discord enforces rate limits.
     pub fn with_rate_limits(self) -> Self {
-        Self {
-            rate_limits: true,
-            ..self
-        }
+        Self { rate_limits: true, ..self }
     }
 
     /// Starts everything, and waits until the bot is ready.
@@ -102,14 +93,7 @@ impl TestEnvBuilder {
         }
         let cluster = cluster.start().await.expect("a PostgreSQL server");
         let sim = self.discord().await;
-        let env = TestEnv {
-            sim,
-            cluster,
-            folder,
-            bot: None,
-            verbose_log: self.verbose_log,
-            stderr: None,
-        };
+        let env = TestEnv { sim, cluster, folder, bot: None, verbose_log: self.verbose_log, stderr: None };
         env.grant(self.right).await;
         if let Some(password) = &self.password {
             env.set_password(password).await;

@@ -111,9 +111,7 @@ impl TestEnv {
     pub async fn wait_for_bot_reactions(&self, card: &Message) {
         let has_added = |emoji| card.reactions(emoji).iter().any(|who| who == "bot");
         self.sim
-            .eventually(LIMIT, "the card has its reactions", || {
-                has_added(APPROVE) && has_added(DENY)
-            })
+            .eventually(LIMIT, "the card has its reactions", || has_added(APPROVE) && has_added(DENY))
             .await;
     }
 

@@ -26,19 +26,14 @@ impl TestEnv {
         let result = self.result_text(card).await;
         assert_eq!(record["outcome"], outcome, "{record}\n{}", self.sim.transcript());
         assert!(result.starts_with(headline), "{result}");
-        card.becomes("the card shows the outcome", |card| {
-            card.card().title().starts_with(headline)
-        })
-        .await;
+        card.becomes("the card shows the outcome", |card| card.card().title().starts_with(headline)).await;
         result
     }
 
     /// The replies to the card that say that a reaction does not count, oldest first.
     pub fn notices(&self, card: &Message) -> Vec<String> {
         let messages = self.incident_channel().messages();
-        let notices = messages
-            .iter()
-            .filter(|message| message.replies_to(card) && is_notice(message));
+        let notices = messages.iter().filter(|message| message.replies_to(card) && is_notice(message));
         notices.map(Message::content).collect()
     }
 
@@ -51,9 +46,7 @@ impl TestEnv {
 
     /// The output of `killgate audit export`.
     pub async fn export(&self, arguments: &[&str]) -> String {
-        let output = self
-            .run_killgate(&[&["audit", "export"], arguments].concat())
-            .await;
+        let output = self.run_killgate(&[&["audit", "export"], arguments].concat()).await;
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{stderr}");
         String::from_utf8(output.stdout).expect("text")
@@ -88,11 +81,7 @@ impl TestEnv {
         .await;
         match result {
             Ok(events) => events,
-            Err(error) => panic!(
-                "{error}\n{:#?}\n{}",
-                self.events(request).await,
-                self.sim.transcript()
-            ),
+            Err(error) => panic!("{error}\n{:#?}\n{}", self.events(request).await, self.sim.transcript()),
         }
     }
 
@@ -121,9 +110,7 @@ impl TestEnv {
 
     fn summarize(&self, record: &Value) -> String {
         let event = record["event"].as_str().expect("an event");
-        let by = record["actor"]
-            .as_str()
-            .map(|id| format!(" by {}", self.name(id)));
+        let by = record["actor"].as_str().map(|id| format!(" by {}", self.name(id)));
         let details = ["action", "outcome", "why"].map(|key| record[key].as_str());
         let detail = details.into_iter().flatten().next();
         let detail = detail.map(|detail| format!(": {detail}"));

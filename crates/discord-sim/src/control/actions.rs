@@ -69,11 +69,7 @@ pub(crate) async fn completes(
     let choices = async {
         loop {
             changes.mark_unchanged();
-            let found = shared
-                .world()
-                .interactions
-                .get(&id)
-                .and_then(|i| i.choices.clone());
+            let found = shared.world().interactions.get(&id).and_then(|i| i.choices.clone());
             if let Some(choices) = found {
                 return choices;
             }
@@ -200,9 +196,7 @@ pub(crate) async fn submits(
     let fields: Vec<(String, String)> = input.fields.into_iter().collect();
     let id = shared.update(|world| {
         let who = person(world, &who)?;
-        world
-            .submits(who, input.interaction, &fields)
-            .map_err(ActionError::from)
+        world.submits(who, input.interaction, &fields).map_err(ActionError::from)
     })?;
     Ok(Json(json!({ "interaction": id })))
 }
@@ -221,13 +215,8 @@ pub(crate) async fn roles(
 ) -> ActionResult {
     shared.update(|world| {
         let who = person(world, &who)?;
-        let known = wanted
-            .roles
-            .iter()
-            .map(|name| Some(world.guild.role_named(name)?.id));
-        let ids = known
-            .collect::<Option<Vec<Id>>>()
-            .ok_or_else(ApiError::unknown_role)?;
+        let known = wanted.roles.iter().map(|name| Some(world.guild.role_named(name)?.id));
+        let ids = known.collect::<Option<Vec<Id>>>().ok_or_else(ApiError::unknown_role)?;
         world.set_roles(who, ids)
     })?;
     Ok(Json(json!({})))

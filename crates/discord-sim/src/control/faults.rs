@@ -58,15 +58,9 @@ enum FaultKind {
 pub(crate) async fn faults(State(shared): Simulator, Json(input): Json<FaultInput>) -> StatusCode {
     let time = Duration::from_millis(input.ms);
     let fault = match input.fault {
-        FaultKind::RateLimited => Fault::RateLimited {
-            retry_after: time,
-            global: input.global,
-        },
+        FaultKind::RateLimited => Fault::RateLimited { retry_after: time, global: input.global },
         FaultKind::Status => Fault::Status(input.status),
-        FaultKind::Error => Fault::Error {
-            status: input.status,
-            code: input.code,
-        },
+        FaultKind::Error => Fault::Error { status: input.status, code: input.code },
         FaultKind::Reset => Fault::Reset,
         FaultKind::Hang => Fault::Hang,
         FaultKind::Delay => Fault::Delay(time),

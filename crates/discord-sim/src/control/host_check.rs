@@ -37,12 +37,7 @@ mod tests {
         for own in ["127.0.0.1:8686", "localhost:8686", "[::1]:8686", "127.0.0.1"] {
             assert!(is_address(own), "{own}");
         }
-        for foreign in [
-            "",
-            "example.org",
-            "127.0.0.1.example.org:8686",
-            "localhost.example.org",
-        ] {
+        for foreign in ["", "example.org", "127.0.0.1.example.org:8686", "localhost.example.org"] {
             assert!(!is_address(foreign), "{foreign}");
         }
     }

@@ -46,9 +46,5 @@ pub(crate) fn router(shared: Arc<SimState>, panel_routes: Router) -> Router {
         .route("/sim/restore", post(faults::restore))
         .with_state(shared)
         .nest(ASIDE, panel_routes);
-    if is_loopback {
-        router.layer(from_fn(host_check::require_address))
-    } else {
-        router
-    }
+    if is_loopback { router.layer(from_fn(host_check::require_address)) } else { router }
 }

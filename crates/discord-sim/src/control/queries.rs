@@ -42,17 +42,10 @@ pub(crate) async fn world(State(shared): Simulator) -> Json<Value> {
                 "permissions": in_guild(&world.guild, member) })
         })
         .collect();
-    let channels: Vec<Value> = world
-        .channels
-        .values()
-        .map(|channel| json!({ "id": channel.id, "name": channel.name }))
-        .collect();
-    let roles: Vec<Value> = world
-        .guild
-        .roles
-        .values()
-        .map(|role| json!({ "id": role.id, "name": role.name }))
-        .collect();
+    let channels: Vec<Value> =
+        world.channels.values().map(|channel| json!({ "id": channel.id, "name": channel.name })).collect();
+    let roles: Vec<Value> =
+        world.guild.roles.values().map(|role| json!({ "id": role.id, "name": role.name })).collect();
     let commands: Vec<Value> = world.commands.iter().map(|command| command.json(false)).collect();
     Json(json!({
         "api": urls.0, "gateway": urls.1, "token": world.application.token,
@@ -81,11 +74,7 @@ pub(crate) async fn messages(
     if let Some(viewer) = viewer {
         world.require(viewer, id, Permissions::READ_MESSAGE_HISTORY)?;
     }
-    let seen = world
-        .channel(id)?
-        .messages
-        .values()
-        .filter(|m| viewer.is_none_or(|v| m.visible_to(v)));
+    let seen = world.channel(id)?.messages.values().filter(|m| viewer.is_none_or(|v| m.visible_to(v)));
     let list: Vec<Value> = seen
         .map(|message| {
             let mut json = world.message_json(message, viewer.unwrap_or_default());
@@ -112,10 +101,8 @@ pub(crate) async fn commands(
     let world = shared.world();
     let id = channel(&world, &place)?;
     let viewer = viewer.viewer.map(|name| person(&world, &name)).transpose()?;
-    let usable = world
-        .commands
-        .iter()
-        .filter(|command| viewer.is_none_or(|user| world.may_use(user, id, command)));
+    let usable =
+        world.commands.iter().filter(|command| viewer.is_none_or(|user| world.may_use(user, id, command)));
     Ok(Json(usable.map(|command| command.json(false)).collect()))
 }
 
@@ -125,10 +112,7 @@ pub(crate) async fn interaction(
     Path(id): Path<Id>,
 ) -> Result<Json<Value>, ActionError> {
     let world = shared.world();
-    let found = world
-        .interactions
-        .get(&id)
-        .ok_or_else(ApiError::unknown_interaction)?;
+    let found = world.interactions.get(&id).ok_or_else(ApiError::unknown_interaction)?;
     Ok(Json(json!({
         "answered": found.answered,
         "too_late": !found.answered && found.born.elapsed() > world.application.answer_within,

@@ -50,22 +50,14 @@ async fn serve(mut socket: WebSocket, shared: &SimState, query: &GatewayQuery) {
     if query.v.unwrap_or(10) != 10 {
         return close(&mut socket, 4012).await;
     }
-    if query
-        .encoding
-        .as_deref()
-        .is_some_and(|encoding| encoding != "json")
-    {
+    if query.encoding.as_deref().is_some_and(|encoding| encoding != "json") {
         return close(&mut socket, 4002).await;
     }
     let (sender, commands) = unbounded_channel();
     let id = shared.update(|world| world.gateway.connect(sender));
     let connection = GatewayConnection {
         shared,
-        status: ConnectionStatus {
-            connection: id,
-            identified: false,
-            compress: false,
-        },
+        status: ConnectionStatus { connection: id, identified: false, compress: false },
         codec: Codec::of_query(query.compress.as_deref()),
         delayed: VecDeque::new(),
         last_heartbeat: Instant::now(),
@@ -104,11 +96,7 @@ impl GatewayConnection<'_> {
         loop {
             let heartbeat_deadline =
                 self.last_heartbeat + interval.saturating_mul(2).max(Duration::from_secs(1));
-            let next = self
-                .delayed
-                .front()
-                .map_or(heartbeat_deadline, |(at, _)| *at)
-                .min(heartbeat_deadline);
+            let next = self.delayed.front().map_or(heartbeat_deadline, |(at, _)| *at).min(heartbeat_deadline);
             let alive = tokio::select! {
                 biased;
                 command = commands.recv() => match command {
@@ -160,8 +148,7 @@ impl GatewayConnection<'_> {
 
     async fn handle_frame(&mut self, socket: &mut WebSocket, text: &str) -> bool {
         let now = Instant::now();
-        self.recent
-            .retain(|at| now.duration_since(*at) < Duration::from_mins(1));
+        self.recent.retain(|at| now.duration_since(*at) < Duration::from_mins(1));
         self.recent.push_back(now);
         let reply = if self.recent.len() > MAX_PER_MINUTE {
             OpcodeReply::Close(4008)
@@ -194,12 +181,7 @@ impl GatewayConnection<'_> {
 
 /// Closes with Discord's close code. Errors are ignored, because the peer may be gone.
 async fn close(socket: &mut WebSocket, code: u16) {
-    _ = socket
-        .send(Message::Close(Some(CloseFrame {
-            code,
-            reason: reason(code).into(),
-        })))
-        .await;
+    _ = socket.send(Message::Close(Some(CloseFrame { code, reason: reason(code).into() }))).await;
     // Reading on lets the frame arrive before the socket is dropped.
     let rest = async { while let Some(Ok(_)) = socket.recv().await {} };
     _ = tokio::time::timeout(Duration::from_secs(1), rest).await;

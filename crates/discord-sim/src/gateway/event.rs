@@ -17,11 +17,6 @@ pub(crate) struct GatewayEvent {
 
 impl GatewayEvent {
     pub(crate) fn new(name: &'static str, intents: Intents, data: Value) -> Self {
-        Self {
-            name,
-            intents,
-            data,
-            private_content: false,
-        }
+        Self { name, intents, data, private_content: false }
     }
 }

@@ -37,11 +37,7 @@ impl ConnectionStatus {
         let data = &payload["d"];
         shared.update(|world| {
             let at = std::time::Instant::now();
-            world.gateway.log.push(GatewayCommand {
-                op,
-                data: data.clone(),
-                at,
-            });
+            world.gateway.log.push(GatewayCommand { op, data: data.clone(), at });
         });
         match op {
             1 => self.heartbeat(shared),
@@ -89,23 +85,14 @@ impl ConnectionStatus {
             }
             self.identified = true;
             self.compress = data["compress"] == true;
-            let session = format!(
-                "{:032x}",
-                u128::from(world.next_id().0) << 48 | u128::from(self.connection)
-            );
-            world
-                .gateway
-                .open_session(session.clone(), intents, self.connection);
+            let session =
+                format!("{:032x}", u128::from(world.next_id().0) << 48 | u128::from(self.connection));
+            world.gateway.open_session(session.clone(), intents, self.connection);
             let ready = world.ready(&session, &resume_url, shard_info.clone());
-            world
-                .gateway
-                .emit_to(&session, &GatewayEvent::new("READY", Intents::NONE, ready));
+            world.gateway.emit_to(&session, &GatewayEvent::new("READY", Intents::NONE, ready));
             if intents.contains(Intents::GUILDS) && world.is_bot_in_guild() && world.is_guild_available {
                 let guild = world.guild_create(intents.contains(Intents::GUILD_MEMBERS));
-                world.gateway.emit_to(
-                    &session,
-                    &GatewayEvent::new("GUILD_CREATE", Intents::GUILDS, guild),
-                );
+                world.gateway.emit_to(&session, &GatewayEvent::new("GUILD_CREATE", Intents::GUILDS, guild));
             }
             OpcodeReply::Nothing
         })
@@ -137,9 +124,8 @@ impl ConnectionStatus {
             one => crate::rules::form_part::as_id(one)
                 .map_or_else(|| world.members.keys().copied().collect(), |id| vec![id]),
         };
-        let (known, unknown): (Vec<_>, Vec<_>) = requested
-            .into_iter()
-            .partition(|id| world.members.contains_key(id));
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            requested.into_iter().partition(|id| world.members.contains_key(id));
         let members: Vec<Value> = known.into_iter().map(|id| world.member_json(id)).collect();
         OpcodeReply::Send(json!({ "op": 0, "s": null, "t": "GUILD_MEMBERS_CHUNK", "d": {
             "guild_id": world.guild.id, "members": members, "chunk_index": 0, "chunk_count": 1,

@@ -22,12 +22,7 @@ pub(crate) struct GatewaySession {
 
 impl GatewaySession {
     pub(crate) fn new(intents: Intents, connection: u64) -> Self {
-        Self {
-            intents,
-            seq: 0,
-            connection: Some(connection),
-            replay_buffer: VecDeque::new(),
-        }
+        Self { intents, seq: 0, connection: Some(connection), replay_buffer: VecDeque::new() }
     }
 
     pub(crate) fn receives(&self, event: &GatewayEvent) -> bool {
@@ -60,11 +55,7 @@ impl GatewaySession {
             return None;
         }
         Some(
-            self.replay_buffer
-                .iter()
-                .filter(|(kept, _)| *kept > seq)
-                .map(|(_, text)| text.clone())
-                .collect(),
+            self.replay_buffer.iter().filter(|(kept, _)| *kept > seq).map(|(_, text)| text.clone()).collect(),
         )
     }
 }

@@ -85,13 +85,7 @@ impl GatewaySessions {
 
     pub(crate) fn connect(&mut self, commands: UnboundedSender<ConnectionCommand>) -> u64 {
         self.last_connection += 1;
-        self.connections.insert(
-            self.last_connection,
-            ConnectionEntry {
-                commands,
-                silent: false,
-            },
-        );
+        self.connections.insert(self.last_connection, ConnectionEntry { commands, silent: false });
         self.last_connection
     }
 
@@ -110,16 +104,11 @@ impl GatewaySessions {
     /// Numbers an event in every session that receives it, and sends it.
     pub(crate) fn emit(&mut self, event: &GatewayEvent) {
         let at = Instant::now() + self.delay;
-        for session in self
-            .sessions
-            .values_mut()
-            .filter(|session| session.receives(event))
-        {
+        for session in self.sessions.values_mut().filter(|session| session.receives(event)) {
             for _ in 0..self.copies {
                 let text = session.record(event);
-                if let Some(connection) = session
-                    .connection
-                    .and_then(|connection| self.connections.get(&connection))
+                if let Some(connection) =
+                    session.connection.and_then(|connection| self.connections.get(&connection))
                 {
                     connection.send(ConnectionCommand::Send { text, at });
                 }
@@ -131,9 +120,7 @@ impl GatewaySessions {
     pub(crate) fn may_identify(&mut self) -> bool {
         let now = Instant::now();
         let every = self.settings.identify_every;
-        let too_soon = self
-            .last_identify
-            .is_some_and(|last| now.duration_since(last) < every);
+        let too_soon = self.last_identify.is_some_and(|last| now.duration_since(last) < every);
         if too_soon || self.identifies >= self.settings.identify_limit {
             return false;
         }
@@ -152,14 +139,9 @@ impl GatewaySessions {
             return;
         };
         let text = session.record(event);
-        if let Some(connection) = session
-            .connection
-            .and_then(|connection| self.connections.get(&connection))
+        if let Some(connection) = session.connection.and_then(|connection| self.connections.get(&connection))
         {
-            connection.send(ConnectionCommand::Send {
-                text,
-                at: Instant::now(),
-            });
+            connection.send(ConnectionCommand::Send { text, at: Instant::now() });
         }
     }
 
@@ -175,45 +157,30 @@ impl GatewaySessions {
         let Some(missed) = session.missed_since(seq) else {
             return ResumeResult::Unknown;
         };
-        let old = session
-            .connection
-            .replace(connection)
-            .filter(|old| *old != connection);
+        let old = session.connection.replace(connection).filter(|old| *old != connection);
         if let Some(old) = old.and_then(|old| self.connections.get(&old)) {
             _ = old.commands.send(ConnectionCommand::Close(4000));
         }
         if let Some(connection) = self.connections.get(&connection) {
             for text in missed {
-                connection.send(ConnectionCommand::Send {
-                    text,
-                    at: Instant::now(),
-                });
+                connection.send(ConnectionCommand::Send { text, at: Instant::now() });
             }
         }
         self.emit_to(
             id,
-            &GatewayEvent::new(
-                "RESUMED",
-                Intents::NONE,
-                serde_json::json!({ "_trace": ["discord-sim"] }),
-            ),
+            &GatewayEvent::new("RESUMED", Intents::NONE, serde_json::json!({ "_trace": ["discord-sim"] })),
         );
         ResumeResult::Yes
     }
 
     pub(crate) fn is_silent(&self, connection: u64) -> bool {
-        self.connections
-            .get(&connection)
-            .is_some_and(|connection| connection.silent)
+        self.connections.get(&connection).is_some_and(|connection| connection.silent)
     }
 
     /// Sends a payload that is not an event to every connection.
     pub(crate) fn send_to_all(&self, payload: &Value) {
         for connection in self.connections.values() {
-            connection.send(ConnectionCommand::Send {
-                text: payload.to_string().into(),
-                at: Instant::now(),
-            });
+            connection.send(ConnectionCommand::Send { text: payload.to_string().into(), at: Instant::now() });
         }
     }
 

@@ -41,12 +41,7 @@ fn check(world: &World, application: Id, guild: Option<Id>) -> Result<(), ApiErr
 fn all(shared: &SimState, application: Id, guild: Option<Id>, query: &LocalizationQuery) -> JsonResult {
     let world = shared.world();
     check(&world, application, guild)?;
-    Ok(Json(
-        world
-            .commands_of(guild)
-            .map(|command| command.json(query.with_localizations))
-            .collect(),
-    ))
+    Ok(Json(world.commands_of(guild).map(|command| command.json(query.with_localizations)).collect()))
 }
 
 fn register(
@@ -67,9 +62,7 @@ fn replace(shared: &SimState, application: Id, guild: Option<Id>, body: &Value) 
     shared.update(|world| {
         check(world, application, guild)?;
         let message = "Only iterables may be used in a ListType";
-        let list = body
-            .as_array()
-            .ok_or_else(|| FormErrors::single("", "LIST_TYPE_CONVERT", message))?;
+        let list = body.as_array().ok_or_else(|| FormErrors::single("", "LIST_TYPE_CONVERT", message))?;
         world.overwrite_commands(guild, list).map(Json)
     })
 }

@@ -31,16 +31,12 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let json = is_json(request.headers());
-        let bytes = Bytes::from_request(request, state)
-            .await
-            .map_err(|_| ApiError::invalid_json())?;
+        let bytes = Bytes::from_request(request, state).await.map_err(|_| ApiError::invalid_json())?;
         if !json {
             let message = "Expected \"Content-Type\" header to be one of {'application/json'}.";
             return Err(FormErrors::single("", "CONTENT_TYPE_INVALID", message));
         }
-        serde_json::from_slice(&bytes)
-            .map(Self)
-            .map_err(|_| ApiError::invalid_json())
+        serde_json::from_slice(&bytes).map(Self).map_err(|_| ApiError::invalid_json())
     }
 }
 
@@ -58,11 +54,9 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for PathIds
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         match Path::<T>::from_request_parts(parts, state).await {
             Ok(Path(value)) => Ok(Self(value)),
-            Err(_) => Err(FormErrors::single(
-                "path",
-                "NUMBER_TYPE_COERCE",
-                "A value in the path is not snowflake.",
-            )),
+            Err(_) => {
+                Err(FormErrors::single("path", "NUMBER_TYPE_COERCE", "A value in the path is not snowflake."))
+            }
         }
     }
 }

@@ -17,11 +17,7 @@ use crate::world::permissions::Permissions;
 use crate::world::state::World;
 
 fn known(world: &World, guild: Id) -> Result<(), ApiError> {
-    if guild == world.guild.id && world.is_bot_in_guild() {
-        Ok(())
-    } else {
-        Err(ApiError::unknown_guild())
-    }
+    if guild == world.guild.id && world.is_bot_in_guild() { Ok(()) } else { Err(ApiError::unknown_guild()) }
 }
 
 pub(crate) async fn guild(State(shared): State<Arc<SimState>>, PathIds(id): PathIds<Id>) -> JsonResult {
@@ -42,22 +38,13 @@ pub(crate) async fn role(
 ) -> JsonResult {
     let world = shared.world();
     known(&world, id)?;
-    Ok(Json(
-        world
-            .guild
-            .roles
-            .get(&role)
-            .ok_or_else(ApiError::unknown_role)?
-            .json(),
-    ))
+    Ok(Json(world.guild.roles.get(&role).ok_or_else(ApiError::unknown_role)?.json()))
 }
 
 pub(crate) async fn channels(State(shared): State<Arc<SimState>>, PathIds(id): PathIds<Id>) -> JsonResult {
     let world = shared.world();
     known(&world, id)?;
-    Ok(Json(
-        world.channels.values().map(|channel| channel.json(id)).collect(),
-    ))
+    Ok(Json(world.channels.values().map(|channel| channel.json(id)).collect()))
 }
 
 pub(crate) async fn channel(State(shared): State<Arc<SimState>>, PathIds(id): PathIds<Id>) -> JsonResult {
@@ -75,11 +62,7 @@ pub(crate) async fn member(
     if world.members.contains_key(&user) {
         return Ok(Json(world.member_json(user)));
     }
-    Err(if world.users.contains_key(&user) {
-        ApiError::unknown_member()
-    } else {
-        ApiError::unknown_user()
-    })
+    Err(if world.users.contains_key(&user) { ApiError::unknown_member() } else { ApiError::unknown_user() })
 }
 
 pub(crate) async fn own_member(State(shared): State<Arc<SimState>>, PathIds(id): PathIds<Id>) -> JsonResult {
@@ -107,11 +90,7 @@ pub(crate) async fn members(
     }
     let next = Id(page.after.unwrap_or(0).saturating_add(1));
     let limit = page.limit.unwrap_or(1).clamp(1, 1000);
-    let list: Vec<Value> = world
-        .members
-        .range(next..)
-        .take(limit)
-        .map(|(id, _)| world.member_json(*id))
-        .collect();
+    let list: Vec<Value> =
+        world.members.range(next..).take(limit).map(|(id, _)| world.member_json(*id)).collect();
     Ok(Json(json!(list)))
 }

@@ -40,9 +40,7 @@ pub(crate) async fn follow_up(
     PathIds((application, token)): PathIds<(Id, String)>,
     JsonBody(body): JsonBody,
 ) -> JsonResult {
-    shared
-        .update(|world| world.follow_up(application, &token, &body))
-        .map(Json)
+    shared.update(|world| world.follow_up(application, &token, &body)).map(Json)
 }
 
 /// `@original`, or an id.
@@ -51,9 +49,7 @@ fn which(message: &str) -> Result<ResponseMessage, ApiError> {
         return Ok(ResponseMessage::Original);
     }
     let words = format!("Value \"{message}\" is not snowflake.");
-    let id = message
-        .parse()
-        .map_err(|_| FormErrors::single("message_id", "NUMBER_TYPE_COERCE", words))?;
+    let id = message.parse().map_err(|_| FormErrors::single("message_id", "NUMBER_TYPE_COERCE", words))?;
     Ok(ResponseMessage::Message(id))
 }
 
@@ -61,10 +57,7 @@ pub(crate) async fn read(
     State(shared): State<Arc<SimState>>,
     PathIds((application, token, message)): PathIds<(Id, String, String)>,
 ) -> JsonResult {
-    shared
-        .world()
-        .read_answer(application, &token, which(&message)?)
-        .map(Json)
+    shared.world().read_answer(application, &token, which(&message)?).map(Json)
 }
 
 pub(crate) async fn edit(
@@ -73,9 +66,7 @@ pub(crate) async fn edit(
     JsonBody(body): JsonBody,
 ) -> JsonResult {
     let which = which(&message)?;
-    shared
-        .update(|world| world.edit_answer(application, &token, which, &body))
-        .map(Json)
+    shared.update(|world| world.edit_answer(application, &token, which, &body)).map(Json)
 }
 
 pub(crate) async fn remove(

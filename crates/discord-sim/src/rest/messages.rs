@@ -46,15 +46,9 @@ pub(crate) fn limit(requested: Option<i64>, default: i64) -> Result<usize, ApiEr
     let limit = requested.unwrap_or(default);
     if !(1..=100).contains(&limit) {
         let (code, message) = if limit < 1 {
-            (
-                "NUMBER_TYPE_MIN",
-                "int value should be greater than or equal to 1.",
-            )
+            ("NUMBER_TYPE_MIN", "int value should be greater than or equal to 1.")
         } else {
-            (
-                "NUMBER_TYPE_MAX",
-                "int value should be less than or equal to 100.",
-            )
+            ("NUMBER_TYPE_MAX", "int value should be less than or equal to 100.")
         };
         return Err(FormErrors::single("limit", code, message));
     }
@@ -81,9 +75,7 @@ pub(crate) async fn edit(
     PathIds((channel, message)): PathIds<(Id, Id)>,
     JsonBody(body): JsonBody,
 ) -> JsonResult {
-    shared
-        .update(|world| world.bot_edits(channel, message, &body))
-        .map(Json)
+    shared.update(|world| world.bot_edits(channel, message, &body)).map(Json)
 }
 
 pub(crate) async fn remove(
@@ -120,8 +112,5 @@ pub(crate) async fn typing(
 /// Users as JSON.
 pub(crate) fn users(shared: &SimState, ids: &[Id]) -> Value {
     let world = shared.world();
-    ids.iter()
-        .filter_map(|id| world.users.get(id))
-        .map(User::json)
-        .collect()
+    ids.iter().filter_map(|id| world.users.get(id)).map(User::json).collect()
 }

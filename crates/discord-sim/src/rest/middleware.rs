@@ -31,11 +31,7 @@ pub(crate) async fn receive(
         return ApiError::new(413, 40005, "Request entity too large").into_response();
     };
     let path = parts.uri.path();
-    let path = path
-        .strip_prefix("/api/v10")
-        .or_else(|| path.strip_prefix("/api"))
-        .unwrap_or(path)
-        .to_owned();
+    let path = path.strip_prefix("/api/v10").or_else(|| path.strip_prefix("/api")).unwrap_or(path).to_owned();
     let method = parts.method.as_str().to_owned();
     let at = Instant::now();
     let call = Call {
@@ -85,18 +81,11 @@ pub(crate) async fn receive(
 
 /// Refuses calls without the bot's token.
 pub(crate) async fn authorize(State(shared): State<Arc<SimState>>, request: Request, next: Next) -> Response {
-    let token = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
+    let token = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let is_authorized = token
         .and_then(|token| token.strip_prefix("Bot "))
         .is_some_and(|token| token == shared.world().application.token);
-    if is_authorized {
-        next.run(request).await
-    } else {
-        ApiError::unauthorized().into_response()
-    }
+    if is_authorized { next.run(request).await } else { ApiError::unauthorized().into_response() }
 }
 
 async fn with_rate_limits(
@@ -109,10 +98,11 @@ async fn with_rate_limits(
     let Some(limits) = &shared.limits else {
         return next.run(request).await;
     };
-    let result = limits
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
-        .count_call(method, path, Instant::now());
+    let result = limits.lock().unwrap_or_else(std::sync::PoisonError::into_inner).count_call(
+        method,
+        path,
+        Instant::now(),
+    );
     match result {
         Ok(left) => rate_limits::with_headers(next.run(request).await, &left),
         Err(refused) => too_many(refused.retry_after, refused.global),
@@ -122,11 +112,7 @@ async fn with_rate_limits(
 /// The response of Discord's edge when its backend fails: HTML instead of JSON.
 fn edge_error(status: u16) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (
-        status,
-        [(header::CONTENT_TYPE, "text/html")],
-        "<html><body>upstream error</body></html>",
-    )
+    (status, [(header::CONTENT_TYPE, "text/html")], "<html><body>upstream error</body></html>")
         .into_response()
 }
 

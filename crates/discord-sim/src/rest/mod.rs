@@ -25,16 +25,11 @@ use crate::state::SimState;
 pub(crate) fn router(shared: Arc<SimState>) -> Router {
     let without_token = Router::new()
         .route("/gateway", get(bot_info::gateway))
-        .route(
-            "/interactions/{id}/{token}/callback",
-            post(interactions::callback),
-        )
+        .route("/interactions/{id}/{token}/callback", post(interactions::callback))
         .route("/webhooks/{application}/{token}", post(interactions::follow_up))
         .route(
             "/webhooks/{application}/{token}/messages/{message}",
-            get(interactions::read)
-                .patch(interactions::edit)
-                .delete(interactions::remove),
+            get(interactions::read).patch(interactions::edit).delete(interactions::remove),
         );
     let with_token = Router::new()
         .route("/gateway/bot", get(bot_info::gateway_bot))
@@ -52,22 +47,13 @@ pub(crate) fn router(shared: Arc<SimState>) -> Router {
         .route("/guilds/{guild}/members/{user}", get(guild::member))
         .route("/channels/{channel}", get(guild::channel))
         .route("/channels/{channel}/typing", post(messages::typing))
-        .route(
-            "/channels/{channel}/messages",
-            get(messages::list).post(messages::create),
-        )
-        .route(
-            "/channels/{channel}/messages/bulk-delete",
-            post(messages::remove_all),
-        )
+        .route("/channels/{channel}/messages", get(messages::list).post(messages::create))
+        .route("/channels/{channel}/messages/bulk-delete", post(messages::remove_all))
         .route(
             "/channels/{channel}/messages/{message}",
             get(messages::read).patch(messages::edit).delete(messages::remove),
         )
-        .route(
-            "/channels/{channel}/messages/{message}/reactions",
-            delete(reactions::clear),
-        )
+        .route("/channels/{channel}/messages/{message}/reactions", delete(reactions::clear))
         .route(
             "/channels/{channel}/messages/{message}/reactions/{emoji}",
             get(reactions::who).delete(reactions::clear_emoji),
@@ -78,32 +64,22 @@ pub(crate) fn router(shared: Arc<SimState>) -> Router {
         )
         .route(
             "/applications/{application}/commands",
-            get(commands::list_global)
-                .post(commands::create_global)
-                .put(commands::overwrite_global),
+            get(commands::list_global).post(commands::create_global).put(commands::overwrite_global),
         )
         .route(
             "/applications/{application}/commands/{command}",
-            get(commands::read_global)
-                .patch(commands::edit_global)
-                .delete(commands::remove_global),
+            get(commands::read_global).patch(commands::edit_global).delete(commands::remove_global),
         )
         .route(
             "/applications/{application}/guilds/{guild}/commands",
-            get(commands::list)
-                .post(commands::create)
-                .put(commands::overwrite),
+            get(commands::list).post(commands::create).put(commands::overwrite),
         )
         .route(
             "/applications/{application}/guilds/{guild}/commands/{command}",
-            get(commands::read)
-                .merge(patch(commands::edit))
-                .delete(commands::remove),
+            get(commands::read).merge(patch(commands::edit)).delete(commands::remove),
         )
         .layer(from_fn_with_state(Arc::clone(&shared), middleware::authorize));
-    let api = without_token
-        .merge(with_token)
-        .fallback(async || ApiError::no_such_route());
+    let api = without_token.merge(with_token).fallback(async || ApiError::no_such_route());
     Router::new()
         .nest("/api/v10", api.clone())
         .nest("/api", api)

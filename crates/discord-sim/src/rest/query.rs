@@ -8,9 +8,6 @@ pub(crate) fn boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool
     match text.as_str() {
         "True" | "true" | "1" => Ok(true),
         "False" | "false" | "0" => Ok(false),
-        other => Err(D::Error::invalid_value(
-            Unexpected::Str(other),
-            &"True, true, 1, False, false or 0",
-        )),
+        other => Err(D::Error::invalid_value(Unexpected::Str(other), &"True, true, 1, False, false or 0")),
     }
 }

@@ -49,24 +49,13 @@ impl RateLimits {
         // Responses to interactions do not count against the global limit.
         if !path.starts_with("/interactions/") && !path.starts_with("/webhooks/") {
             self.count("global", GLOBAL, now)
-                .map_err(|retry_after| RateLimited {
-                    retry_after,
-                    global: true,
-                })?;
+                .map_err(|retry_after| RateLimited { retry_after, global: true })?;
         }
         let (bucket, limit, per) = bucket(method, path);
-        let (used, reset_after) =
-            self.count(&bucket, (limit, per), now)
-                .map_err(|retry_after| RateLimited {
-                    retry_after,
-                    global: false,
-                })?;
-        Ok(BucketStatus {
-            bucket,
-            limit,
-            remaining: limit - used,
-            reset_after,
-        })
+        let (used, reset_after) = self
+            .count(&bucket, (limit, per), now)
+            .map_err(|retry_after| RateLimited { retry_after, global: false })?;
+        Ok(BucketStatus { bucket, limit, remaining: limit - used, reset_after })
     }
 
     fn count(
@@ -75,10 +64,7 @@ impl RateLimits {
         (limit, per): (u32, Duration),
         now: Instant,
     ) -> Result<(u32, Duration), Duration> {
-        let fresh = || BucketWindow {
-            until: now + per,
-            used: 0,
-        };
+        let fresh = || BucketWindow { until: now + per, used: 0 };
         let window = self.windows.entry(bucket.to_owned()).or_insert_with(fresh);
         if window.until <= now {
             *window = fresh();
@@ -122,11 +108,7 @@ pub(crate) fn too_many(retry_after: Duration, global: bool) -> Response {
         put(&mut response, "x-ratelimit-limit", "5");
         put(&mut response, "x-ratelimit-remaining", "0");
         put(&mut response, "x-ratelimit-reset-after", &format!("{seconds:.3}"));
-        put(
-            &mut response,
-            "x-ratelimit-reset",
-            &format!("{:.3}", since_epoch(retry_after)),
-        );
+        put(&mut response, "x-ratelimit-reset", &format!("{:.3}", since_epoch(retry_after)));
         put(&mut response, "x-ratelimit-bucket", "shared");
     }
     response
@@ -134,40 +116,20 @@ pub(crate) fn too_many(retry_after: Duration, global: bool) -> Response {
 
 pub(crate) fn with_headers(mut response: Response, left: &BucketStatus) -> Response {
     put(&mut response, "x-ratelimit-limit", &left.limit.to_string());
-    put(
-        &mut response,
-        "x-ratelimit-remaining",
-        &left.remaining.to_string(),
-    );
-    put(
-        &mut response,
-        "x-ratelimit-reset-after",
-        &format!("{:.3}", left.reset_after.as_secs_f64()),
-    );
-    put(
-        &mut response,
-        "x-ratelimit-reset",
-        &format!("{:.3}", since_epoch(left.reset_after)),
-    );
-    put(
-        &mut response,
-        "x-ratelimit-bucket",
-        &left.bucket.replace([':', '/'], "-"),
-    );
+    put(&mut response, "x-ratelimit-remaining", &left.remaining.to_string());
+    put(&mut response, "x-ratelimit-reset-after", &format!("{:.3}", left.reset_after.as_secs_f64()));
+    put(&mut response, "x-ratelimit-reset", &format!("{:.3}", since_epoch(left.reset_after)));
+    put(&mut response, "x-ratelimit-bucket", &left.bucket.replace([':', '/'], "-"));
     response
 }
 
 fn since_epoch(ahead: Duration) -> f64 {
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     (now + ahead).as_secs_f64()
 }
 
 fn put(response: &mut Response, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
-        response
-            .headers_mut()
-            .insert(HeaderName::from_static(name), value);
+        response.headers_mut().insert(HeaderName::from_static(name), value);
     }
 }

@@ -20,8 +20,7 @@ fn whose(user: &str, own: Id) -> Result<Id, ApiError> {
         return Ok(own);
     }
     let message = format!("Value \"{user}\" is not snowflake.");
-    user.parse()
-        .map_err(|_| FormErrors::single("user_id", "NUMBER_TYPE_COERCE", message))
+    user.parse().map_err(|_| FormErrors::single("user_id", "NUMBER_TYPE_COERCE", message))
 }
 
 pub(crate) async fn add(
@@ -79,8 +78,6 @@ pub(crate) async fn who(
     let after = Id(page.after.unwrap_or(0));
     // Type 1 asks for super reactions.
     let reaction = (emoji.as_str(), page.kind == Some(1));
-    let found = shared
-        .world()
-        .reactors(channel, message, reaction, after, limit)?;
+    let found = shared.world().reactors(channel, message, reaction, after, limit)?;
     Ok(Json(users(&shared, &found)))
 }

@@ -27,17 +27,9 @@ pub(crate) fn check(command: &Value, path: &str, edit: bool, form: &mut FormErro
     }
     if kind == CHAT_INPUT && (!edit || part.has("description")) {
         part.sized("description", 1, 100, form);
-    } else if kind != CHAT_INPUT
-        && part
-            .text("description", form)
-            .is_some_and(|text| !text.is_empty())
-    {
+    } else if kind != CHAT_INPUT && part.text("description", form).is_some_and(|text| !text.is_empty()) {
         let message = "Context menu commands cannot have description";
-        form.fault(
-            &part.at("description"),
-            "APPLICATION_COMMAND_CONTEXT_MENU_DESCRIPTION",
-            message,
-        );
+        form.fault(&part.at("description"), "APPLICATION_COMMAND_CONTEXT_MENU_DESCRIPTION", message);
     }
     localizations(&part, "name_localizations", 32, form);
     localizations(&part, "description_localizations", 100, form);
@@ -69,9 +61,6 @@ fn character_count(value: &Value) -> usize {
         .filter_map(|field| value[field].as_str())
         .map(|text| text.chars().count())
         .sum();
-    let inner = ["options", "choices"]
-        .iter()
-        .filter_map(|field| value[field].as_array())
-        .flatten();
+    let inner = ["options", "choices"].iter().filter_map(|field| value[field].as_array()).flatten();
     own + inner.map(character_count).sum::<usize>()
 }

@@ -30,11 +30,7 @@ pub(crate) fn check(rows: &[Value], form: &mut FormErrors) {
             continue;
         };
         if part.int("type", form) != Some(ACTION_ROW) {
-            form.fault(
-                &part.at("type"),
-                "BASE_TYPE_CHOICES",
-                "Value must be one of (1,).",
-            );
+            form.fault(&part.at("type"), "BASE_TYPE_CHOICES", "Value must be one of (1,).");
             continue;
         }
         let inside = part.list("components", form).unwrap_or_default();
@@ -81,28 +77,16 @@ fn button<'a>(part: &FormPart<'a>, seen: &mut HashSet<&'a str>, form: &mut FormE
     part.sized("label", 0, 80, form);
     if part.text("label", form).is_none_or(str::is_empty) && part.value("emoji").is_none() {
         let message = "A button needs a label or an emoji";
-        form.fault(
-            part.at("label").as_str(),
-            "BUTTON_COMPONENT_LABEL_REQUIRED",
-            message,
-        );
+        form.fault(part.at("label").as_str(), "BUTTON_COMPONENT_LABEL_REQUIRED", message);
     }
-    match (
-        style == LINK,
-        part.value("custom_id").is_some(),
-        part.value("url").is_some(),
-    ) {
+    match (style == LINK, part.value("custom_id").is_some(), part.value("url").is_some()) {
         (_, true, true) => form.fault(
             &part.at("custom_id"),
             "BUTTON_COMPONENT_CUSTOM_ID_URL_MUTUALLY_EXCLUSIVE",
             "A custom id and url cannot both be specified",
         ),
         (true, _, false) => {
-            form.fault(
-                &part.at("url"),
-                "BUTTON_COMPONENT_URL_REQUIRED",
-                "A url is required",
-            );
+            form.fault(&part.at("url"), "BUTTON_COMPONENT_URL_REQUIRED", "A url is required");
         }
         (true, false, true) => _ = part.sized("url", 1, 512, form),
         (false, _, _) => custom_id(part, seen, form),
@@ -116,11 +100,7 @@ fn select<'a>(part: &FormPart<'a>, seen: &mut HashSet<&'a str>, form: &mut FormE
     let most = part.int_within("max_values", 1, 25, 1, form);
     if least > most {
         let message = "min_values is above max_values";
-        form.fault(
-            &part.at("min_values"),
-            "SELECT_COMPONENT_MIN_VALUES_TOO_LARGE",
-            message,
-        );
+        form.fault(&part.at("min_values"), "SELECT_COMPONENT_MIN_VALUES_TOO_LARGE", message);
     }
 }
 
@@ -140,11 +120,7 @@ fn string_select<'a>(part: &FormPart<'a>, seen: &mut HashSet<&'a str>, form: &mu
             && !values.insert(value)
         {
             let message = "The specified option value is already used";
-            form.fault(
-                &part.at("value"),
-                "SELECT_COMPONENT_OPTION_VALUE_DUPLICATED",
-                message,
-            );
+            form.fault(&part.at("value"), "SELECT_COMPONENT_OPTION_VALUE_DUPLICATED", message);
         }
     }
 }

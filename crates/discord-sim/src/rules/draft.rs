@@ -93,10 +93,7 @@ impl MessageDraft {
                 );
             }
             let enforced = part.flag("enforce_nonce", form).unwrap_or(false);
-            self.nonce = Some(MessageNonce {
-                value: value.clone(),
-                enforced,
-            });
+            self.nonce = Some(MessageNonce { value: value.clone(), enforced });
         }
         if let Some(value) = part.value("message_reference")
             && let Some(part) = FormPart::of(value, "message_reference", form)

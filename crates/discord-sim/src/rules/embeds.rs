@@ -43,10 +43,7 @@ fn embed(part: &FormPart<'_>, total: &mut usize, form: &mut FormErrors) -> Value
     }
     web_address(part, "url", &mut out, form);
     if part.value("color").is_some() {
-        out.insert(
-            "color".into(),
-            part.int_within("color", 0, 0xFF_FFFF, 0, form).into(),
-        );
+        out.insert("color".into(), part.int_within("color", 0, 0xFF_FFFF, 0, form).into());
     }
     if let Some(text) = part.text("timestamp", form) {
         match text.parse::<Timestamp>() {
@@ -110,14 +107,9 @@ fn web_address(part: &FormPart<'_>, field: &str, out: &mut Map<String, Value>, f
     let Some(text) = part.text(field, form) else {
         return;
     };
-    if !["http://", "https://", "attachment://"]
-        .iter()
-        .any(|scheme| text.starts_with(scheme))
-    {
-        let message = format!(
-            "Scheme \"{}\" is not supported. Scheme must be one of ('http', 'https').",
-            scheme(text)
-        );
+    if !["http://", "https://", "attachment://"].iter().any(|scheme| text.starts_with(scheme)) {
+        let message =
+            format!("Scheme \"{}\" is not supported. Scheme must be one of ('http', 'https').", scheme(text));
         form.fault(&part.at(field), "URL_TYPE_INVALID_SCHEME", message);
     }
     out.insert(field.into(), text.into());

@@ -16,25 +16,14 @@ impl<'a> FormPart<'a> {
     /// `None` and an error if the value is not an object.
     pub(crate) fn of(value: &'a Value, path: &str, form: &mut FormErrors) -> Option<Self> {
         if let Some(fields) = value.as_object() {
-            return Some(Self {
-                fields,
-                path: path.to_owned(),
-            });
+            return Some(Self { fields, path: path.to_owned() });
         }
-        form.fault(
-            path,
-            "MODEL_TYPE_CONVERT",
-            "Only dictionaries may be used in a ModelType",
-        );
+        form.fault(path, "MODEL_TYPE_CONVERT", "Only dictionaries may be used in a ModelType");
         None
     }
 
     pub(crate) fn at(&self, field: &str) -> String {
-        if self.path.is_empty() {
-            field.into()
-        } else {
-            format!("{}.{field}", self.path)
-        }
+        if self.path.is_empty() { field.into() } else { format!("{}.{field}", self.path) }
     }
 
     /// The field, unless it is missing or null.
@@ -51,11 +40,7 @@ impl<'a> FormPart<'a> {
         let value = self.value(field)?;
         let text = value.as_str();
         if text.is_none() {
-            form.fault(
-                &self.at(field),
-                "BASE_TYPE_BAD_STRING",
-                "Could not interpret value as string.",
-            );
+            form.fault(&self.at(field), "BASE_TYPE_BAD_STRING", "Could not interpret value as string.");
         }
         text
     }
@@ -79,15 +64,9 @@ impl<'a> FormPart<'a> {
 
     pub(crate) fn int(&self, field: &str, form: &mut FormErrors) -> Option<i64> {
         let value = self.value(field)?;
-        let number = value
-            .as_i64()
-            .or_else(|| value.as_str().and_then(|text| text.parse().ok()));
+        let number = value.as_i64().or_else(|| value.as_str().and_then(|text| text.parse().ok()));
         if number.is_none() {
-            form.fault(
-                &self.at(field),
-                "NUMBER_TYPE_COERCE",
-                format!("Value {value} is not int."),
-            );
+            form.fault(&self.at(field), "NUMBER_TYPE_COERCE", format!("Value {value} is not int."));
         }
         number
     }
@@ -118,11 +97,7 @@ impl<'a> FormPart<'a> {
         let value = self.value(field)?;
         let flag = value.as_bool();
         if flag.is_none() {
-            form.fault(
-                &self.at(field),
-                "BOOLEAN_TYPE_CONVERT",
-                "Must be either true or false.",
-            );
+            form.fault(&self.at(field), "BOOLEAN_TYPE_CONVERT", "Must be either true or false.");
         }
         flag
     }
@@ -131,11 +106,7 @@ impl<'a> FormPart<'a> {
         let value = self.value(field)?;
         let id = as_id(value);
         if id.is_none() {
-            form.fault(
-                &self.at(field),
-                "NUMBER_TYPE_COERCE",
-                format!("Value {value} is not snowflake."),
-            );
+            form.fault(&self.at(field), "NUMBER_TYPE_COERCE", format!("Value {value} is not snowflake."));
         }
         id
     }
@@ -144,19 +115,12 @@ impl<'a> FormPart<'a> {
         let value = self.value(field)?;
         let list = value.as_array();
         if list.is_none() {
-            form.fault(
-                &self.at(field),
-                "LIST_TYPE_CONVERT",
-                "Only iterables may be used in a ListType",
-            );
+            form.fault(&self.at(field), "LIST_TYPE_CONVERT", "Only iterables may be used in a ListType");
         }
         list.map(Vec::as_slice)
     }
 }
 
 pub(crate) fn as_id(value: &Value) -> Option<Id> {
-    value
-        .as_u64()
-        .map(Id)
-        .or_else(|| value.as_str().and_then(|text| text.parse().ok()))
+    value.as_u64().map(Id).or_else(|| value.as_str().and_then(|text| text.parse().ok()))
 }

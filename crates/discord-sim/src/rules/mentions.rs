@@ -37,24 +37,15 @@ impl MentionFilter {
 impl Default for AllowedMentions {
     /// Without `allowed_mentions`, every mention notifies.
     fn default() -> Self {
-        Self {
-            everyone: true,
-            roles: MentionFilter::All,
-            users: MentionFilter::All,
-            replied_user: true,
-        }
+        Self { everyone: true, roles: MentionFilter::All, users: MentionFilter::All, replied_user: true }
     }
 }
 
 /// Reads `allowed_mentions`. A kind of mention may be in `parse` or listed, but not both.
 pub(crate) fn read(value: &Value, form: &mut FormErrors) -> AllowedMentions {
     let nobody = || MentionFilter::Only(Vec::new());
-    let mut allowed = AllowedMentions {
-        everyone: false,
-        roles: nobody(),
-        users: nobody(),
-        replied_user: false,
-    };
+    let mut allowed =
+        AllowedMentions { everyone: false, roles: nobody(), users: nobody(), replied_user: false };
     let Some(part) = FormPart::of(value, "allowed_mentions", form) else {
         return allowed;
     };
@@ -84,11 +75,7 @@ pub(crate) fn read(value: &Value, form: &mut FormErrors) -> AllowedMentions {
         if *which == MentionFilter::All {
             if !list.is_empty() {
                 let message = format!("parse:[\"{kind}\"] and {kind}: [ids...] are mutually exclusive.");
-                form.fault(
-                    "allowed_mentions",
-                    "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE",
-                    message,
-                );
+                form.fault("allowed_mentions", "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE", message);
             }
         } else {
             *which = MentionFilter::Only(ids);
@@ -131,12 +118,7 @@ fn bracketed(rest: &str) -> Option<MentionInText> {
     if let Some(role) = inside.strip_prefix('&') {
         return role.parse().ok().map(MentionInText::Role);
     }
-    inside
-        .strip_prefix('!')
-        .unwrap_or(inside)
-        .parse()
-        .ok()
-        .map(MentionInText::User)
+    inside.strip_prefix('!').unwrap_or(inside).parse().ok().map(MentionInText::User)
 }
 
 #[cfg(test)]

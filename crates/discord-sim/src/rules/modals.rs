@@ -36,19 +36,9 @@ pub(crate) fn check(data: &Value, form: &mut FormErrors) {
             }
             Some(LABEL) => {
                 row_part.sized("label", 1, 45, form);
-                text_input(
-                    &row["component"],
-                    &row_part.at("component"),
-                    false,
-                    &mut seen,
-                    form,
-                );
+                text_input(&row["component"], &row_part.at("component"), false, &mut seen, form);
             }
-            _ => form.fault(
-                &row_part.at("type"),
-                "BASE_TYPE_CHOICES",
-                "Value must be one of (1, 18).",
-            ),
+            _ => form.fault(&row_part.at("type"), "BASE_TYPE_CHOICES", "Value must be one of (1, 18)."),
         }
     }
 }
@@ -64,11 +54,7 @@ fn text_input<'a>(
         return;
     };
     if part.int("type", form) != Some(TEXT_INPUT) {
-        form.fault(
-            &part.at("type"),
-            "BASE_TYPE_CHOICES",
-            "Value must be one of (4,).",
-        );
+        form.fault(&part.at("type"), "BASE_TYPE_CHOICES", "Value must be one of (4,).");
     }
     if let Some(id) = part.sized("custom_id", 1, 100, form)
         && !seen.insert(id)
@@ -90,15 +76,6 @@ fn text_input<'a>(
 
 /// The text inputs of a modal, in order.
 pub(crate) fn inputs(data: &Value) -> impl Iterator<Item = &Value> {
-    let rows = data["components"]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    rows.iter().map(|row| {
-        if row["type"] == LABEL {
-            &row["component"]
-        } else {
-            &row["components"][0]
-        }
-    })
+    let rows = data["components"].as_array().map(Vec::as_slice).unwrap_or_default();
+    rows.iter().map(|row| if row["type"] == LABEL { &row["component"] } else { &row["components"][0] })
 }

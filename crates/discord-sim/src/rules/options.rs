@@ -69,29 +69,17 @@ fn leaf(part: &FormPart<'_>, kind: i64, form: &mut FormErrors) {
     let autocomplete = part.flag("autocomplete", form).unwrap_or(false);
     if !choices.is_empty() && autocomplete {
         let message = "Autocomplete cannot be set to true if choices are present";
-        form.fault(
-            &part.at("autocomplete"),
-            "APPLICATION_COMMAND_OPTIONS_AUTOCOMPLETE_CHOICES",
-            message,
-        );
+        form.fault(&part.at("autocomplete"), "APPLICATION_COMMAND_OPTIONS_AUTOCOMPLETE_CHOICES", message);
     }
     if !takes_choices && (autocomplete || !choices.is_empty()) {
         let message = "Option type does not take choices or autocomplete";
-        form.fault(
-            &part.at("type"),
-            "APPLICATION_COMMAND_OPTIONS_CHOICES_TYPE",
-            message,
-        );
+        form.fault(&part.at("type"), "APPLICATION_COMMAND_OPTIONS_CHOICES_TYPE", message);
     }
     self::choices(choices, &part.at("choices"), Some(kind), form);
     for bound in ["min_value", "max_value"] {
         if part.has(bound) && !matches!(kind, INTEGER | NUMBER) && part.value(bound).is_some() {
             let message = "Only valid for integer and number options";
-            form.fault(
-                &part.at(bound),
-                "APPLICATION_COMMAND_OPTIONS_MIN_MAX_TYPE",
-                message,
-            );
+            form.fault(&part.at(bound), "APPLICATION_COMMAND_OPTIONS_MIN_MAX_TYPE", message);
         }
     }
     part.int_within("min_length", 0, 6000, 0, form);
@@ -112,11 +100,7 @@ pub(crate) fn choices(list: &[Value], path: &str, kind: Option<i64>, form: &mut 
             && kind.is_some()
         {
             let message = "Option choice name already used";
-            form.fault(
-                &path,
-                "APPLICATION_COMMAND_OPTIONS_CHOICE_NAME_ALREADY_USED",
-                message,
-            );
+            form.fault(&path, "APPLICATION_COMMAND_OPTIONS_CHOICE_NAME_ALREADY_USED", message);
         }
         let at = part.at("value");
         match (part.value("value"), kind) {
@@ -127,11 +111,7 @@ pub(crate) fn choices(list: &[Value], path: &str, kind: Option<i64>, form: &mut 
             (Some(value), Some(INTEGER)) if value.is_i64() => {}
             (Some(Value::Number(_)), Some(NUMBER) | None) => {}
             (Some(value), _) => {
-                form.fault(
-                    &at,
-                    "UNION_TYPE_CHOICES",
-                    format!("Value {value} is not of the option's type."),
-                );
+                form.fault(&at, "UNION_TYPE_CHOICES", format!("Value {value} is not of the option's type."));
             }
         }
     }

@@ -46,12 +46,7 @@ impl Default for SimBuilder {
             token_lives: Duration::from_mins(15),
             gateway,
         };
-        Self {
-            setup,
-            ports: Ports::default(),
-            limits: false,
-            aside: None,
-        }
+        Self { setup, ports: Ports::default(), limits: false, aside: None }
     }
 }
 
@@ -110,12 +105,7 @@ impl SimBuilder {
     }
 
     fn add_role(mut self, id: Option<Id>, name: &str, permissions: Permissions, mentionable: bool) -> Self {
-        self.setup.roles.push(RoleSetup {
-            id,
-            name: name.into(),
-            permissions,
-            mentionable,
-        });
+        self.setup.roles.push(RoleSetup { id, name: name.into(), permissions, mentionable });
         self
     }
 
@@ -132,11 +122,7 @@ impl SimBuilder {
     /// A moderator, who may manage messages.
     pub fn moderator(self, name: &str) -> Self {
         let exists = self.setup.roles.iter().any(|role| role.name == "moderator");
-        let this = if exists {
-            self
-        } else {
-            self.role_that_may("moderator", Permissions::MANAGE_MESSAGES)
-        };
+        let this = if exists { self } else { self.role_that_may("moderator", Permissions::MANAGE_MESSAGES) };
         this.person(name, ["moderator"])
     }
 
@@ -224,9 +210,7 @@ impl SimBuilder {
 
     /// Starts the simulator. Panics if the configuration is inconsistent or no port is free.
     pub async fn start(self) -> Sim {
-        self.try_start()
-            .await
-            .unwrap_or_else(|error| panic!("the simulator does not start: {error}"))
+        self.try_start().await.unwrap_or_else(|error| panic!("the simulator does not start: {error}"))
     }
 
     /// Starts the simulator. Fails if the configuration is inconsistent or a port is in use.
@@ -234,10 +218,7 @@ impl SimBuilder {
         if self.setup.channels.is_empty() {
             self = self.channel("general");
         }
-        let world = self
-            .setup
-            .build()
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let world = self.setup.build().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let server = Server::start(world, self.ports, self.limits, self.aside).await?;
         Ok(Sim::new(server))
     }

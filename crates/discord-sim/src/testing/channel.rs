@@ -20,11 +20,7 @@ pub struct Channel {
 
 impl Channel {
     pub(crate) fn new(shared: Arc<SimState>, id: Id) -> Self {
-        Self {
-            shared,
-            id,
-            read: Arc::default(),
-        }
+        Self { shared, id, read: Arc::default() }
     }
 
     pub fn id(&self) -> u64 {
@@ -51,8 +47,7 @@ impl Channel {
         async move {
             let found = until(&self.shared, LIMIT, "the next message arrives", caller, || {
                 let new = self.after(self.read.load(Ordering::SeqCst));
-                new.into_iter()
-                    .find(|message| !message.is_loading() && matches(message))
+                new.into_iter().find(|message| !message.is_loading() && matches(message))
             })
             .await;
             self.read.store(found.id(), Ordering::SeqCst);
@@ -66,17 +61,9 @@ impl Channel {
         &'a self,
         mut matches: impl FnMut(&Message) -> bool + 'a,
     ) -> impl Future<Output = Message> + 'a {
-        until(
-            &self.shared,
-            LIMIT,
-            "there is a matching message",
-            Location::caller(),
-            move || {
-                self.messages()
-                    .into_iter()
-                    .find(|message| !message.is_loading() && matches(message))
-            },
-        )
+        until(&self.shared, LIMIT, "there is a matching message", Location::caller(), move || {
+            self.messages().into_iter().find(|message| !message.is_loading() && matches(message))
+        })
     }
 
     fn after(&self, id: u64) -> Vec<Message> {

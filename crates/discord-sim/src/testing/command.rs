@@ -43,14 +43,7 @@ impl fmt::Display for SendError {
 
 impl TypedCommand {
     pub(crate) fn new(shared: Arc<SimState>, user: Id, channel: Id, text: &str) -> Self {
-        Self {
-            shared,
-            user,
-            channel,
-            text: text.into(),
-            options: Vec::new(),
-            raw: false,
-        }
+        Self { shared, user, channel, text: text.into(), options: Vec::new(), raw: false }
     }
 
     /// Fills in an option. Users, roles and channels are given by name, id or mention.
@@ -99,15 +92,8 @@ impl TypedCommand {
             shared.world().interactions.get(&id)?.choices.clone()
         })
         .await;
-        let text = |value: &Value| {
-            value
-                .as_str()
-                .map_or_else(|| value.to_string(), ToOwned::to_owned)
-        };
-        choices
-            .iter()
-            .map(|choice| (text(&choice["name"]), text(&choice["value"])))
-            .collect()
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+        choices.iter().map(|choice| (text(&choice["name"]), text(&choice["value"]))).collect()
     }
 
     fn open(self, focus: Option<(&str, &str)>) -> Result<Id, String> {

@@ -41,11 +41,7 @@ impl Message {
     }
 
     pub fn exists(&self) -> bool {
-        self.shared
-            .world()
-            .channel(self.channel)
-            .and_then(|channel| channel.message(self.id))
-            .is_ok()
+        self.shared.world().channel(self.channel).and_then(|channel| channel.message(self.id)).is_ok()
     }
 
     #[track_caller]
@@ -77,11 +73,7 @@ impl Message {
     #[track_caller]
     pub fn text(&self) -> String {
         let cards: Vec<String> = self.cards().iter().map(Card::text).collect();
-        [vec![self.content()], cards]
-            .concat()
-            .join("\n")
-            .trim()
-            .to_owned()
+        [vec![self.content()], cards].concat().join("\n").trim().to_owned()
     }
 
     /// The names of those who reacted with an emoji, including the bot.
@@ -89,14 +81,8 @@ impl Message {
     pub fn reactions(&self, emoji: &str) -> Vec<String> {
         let emoji = crate::world::emoji::canonical(emoji).unwrap_or_default();
         self.read(|world, message| {
-            let users = message
-                .reaction(emoji)
-                .map(crate::world::message::Reaction::everybody);
-            users
-                .into_iter()
-                .flatten()
-                .map(|user| world.name(user).to_owned())
-                .collect()
+            let users = message.reaction(emoji).map(crate::world::message::Reaction::everybody);
+            users.into_iter().flatten().map(|user| world.name(user).to_owned()).collect()
         })
     }
 
@@ -110,11 +96,7 @@ impl Message {
     #[track_caller]
     pub fn pings(&self) -> Vec<String> {
         self.read(|world, message| {
-            world
-                .notified(message)
-                .into_iter()
-                .map(|user| world.name(user).to_owned())
-                .collect()
+            world.notified(message).into_iter().map(|user| world.name(user).to_owned()).collect()
         })
     }
 
@@ -143,16 +125,9 @@ impl Message {
     #[track_caller]
     pub fn components(&self) -> Vec<String> {
         self.read(|_, message| {
-            let rows = message
-                .components
-                .iter()
-                .filter_map(|row| row["components"].as_array())
-                .flatten();
+            let rows = message.components.iter().filter_map(|row| row["components"].as_array()).flatten();
             let usable = rows.filter(|component| component["disabled"] != true);
-            usable
-                .filter_map(|component| component["custom_id"].as_str())
-                .map(ToOwned::to_owned)
-                .collect()
+            usable.filter_map(|component| component["custom_id"].as_str()).map(ToOwned::to_owned).collect()
         })
     }
 
@@ -169,18 +144,13 @@ impl Message {
         what: &'a str,
         mut condition: impl FnMut(&Self) -> bool + 'a,
     ) -> impl Future<Output = ()> + 'a {
-        until(&self.shared, LIMIT, what, Location::caller(), move || {
-            condition(self).then_some(())
-        })
+        until(&self.shared, LIMIT, what, Location::caller(), move || condition(self).then_some(()))
     }
 
     #[track_caller]
     fn read<T>(&self, read: impl FnOnce(&World, &StoredMessage) -> T) -> T {
         let world = self.shared.world();
-        let found = world
-            .channels
-            .get(&self.channel)
-            .and_then(|channel| channel.messages.get(&self.id));
+        let found = world.channels.get(&self.channel).and_then(|channel| channel.messages.get(&self.id));
         let result = found.map(|message| read(&world, message));
         drop(world);
         result.unwrap_or_else(|| panic!("message {} was deleted", self.id))

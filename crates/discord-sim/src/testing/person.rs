@@ -45,21 +45,14 @@ impl Person {
     }
 
     pub fn try_reacts(&self, message: &Message, emoji: &str) -> Result<(), ApiError> {
-        self.shared
-            .update(|world| world.react(self.id, message.channel, message.id, emoji, false))
+        self.shared.update(|world| world.react(self.id, message.channel, message.id, emoji, false))
     }
 
     /// Adds a super reaction to a message. The person can have a normal one with the same emoji too.
     #[track_caller]
     pub fn super_reacts(&self, message: &Message, emoji: &str) {
-        let done = self
-            .shared
-            .update(|world| world.react(self.id, message.channel, message.id, emoji, true));
-        expect_allowed(
-            &self.shared,
-            &format!("{} super reacts {emoji}", self.name()),
-            done,
-        );
+        let done = self.shared.update(|world| world.react(self.id, message.channel, message.id, emoji, true));
+        expect_allowed(&self.shared, &format!("{} super reacts {emoji}", self.name()), done);
     }
 
     /// Removes the person's own super reaction.
@@ -96,31 +89,21 @@ impl Person {
     /// Clears all reactions, as a moderator can.
     #[track_caller]
     pub fn clears_reactions(&self, message: &Message) {
-        let done = self
-            .shared
-            .update(|world| world.clear_reactions(self.id, message.channel, message.id));
-        expect_allowed(
-            &self.shared,
-            &format!("{} clears the reactions", self.name()),
-            done,
-        );
+        let done = self.shared.update(|world| world.clear_reactions(self.id, message.channel, message.id));
+        expect_allowed(&self.shared, &format!("{} clears the reactions", self.name()), done);
     }
 
     /// Clears all reactions with one emoji, as a moderator can.
     #[track_caller]
     pub fn clears_emoji(&self, message: &Message, emoji: &str) {
-        let done = self
-            .shared
-            .update(|world| world.clear_emoji(self.id, message.channel, message.id, emoji));
+        let done = self.shared.update(|world| world.clear_emoji(self.id, message.channel, message.id, emoji));
         expect_allowed(&self.shared, &format!("{} clears {emoji}", self.name()), done);
     }
 
     /// Deletes the person's own message, or any message as a moderator.
     #[track_caller]
     pub fn deletes(&self, message: &Message) {
-        let done = self
-            .shared
-            .update(|world| world.deletes(self.id, message.channel, message.id));
+        let done = self.shared.update(|world| world.deletes(self.id, message.channel, message.id));
         expect_allowed(&self.shared, &format!("{} deletes a message", self.name()), done);
     }
 
@@ -128,27 +111,21 @@ impl Person {
     #[track_caller]
     pub fn deletes_all(&self, channel: &Channel, messages: &[Message]) {
         let ids: Vec<Id> = messages.iter().map(|message| message.id).collect();
-        let done = self
-            .shared
-            .update(|world| world.deletes_all(self.id, Id(channel.id()), &ids));
+        let done = self.shared.update(|world| world.deletes_all(self.id, Id(channel.id()), &ids));
         expect_allowed(&self.shared, &format!("{} deletes messages", self.name()), done);
     }
 
     /// Edits the person's own message.
     #[track_caller]
     pub fn rewords(&self, message: &Message, text: &str) {
-        let done = self
-            .shared
-            .update(|world| world.rewords(self.id, message.channel, message.id, text));
+        let done = self.shared.update(|world| world.rewords(self.id, message.channel, message.id, text));
         expect_allowed(&self.shared, &format!("{} rewords a message", self.name()), done);
     }
 
     /// Replies to a message.
     #[track_caller]
     pub fn replies(&self, to: &Message, text: &str) -> Message {
-        let done = self
-            .shared
-            .update(|world| world.says(self.id, to.channel, text, Some(to.id)));
+        let done = self.shared.update(|world| world.says(self.id, to.channel, text, Some(to.id)));
         let id = expect_allowed(&self.shared, &format!("{} replies", self.name()), done);
         Message::new(Arc::clone(&self.shared), to.channel, id)
     }
@@ -175,17 +152,11 @@ impl Person {
         modal: &InteractionResponse,
         fields: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> InteractionResponse {
-        let fields: Vec<(String, String)> = fields
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
-        let opened = self
-            .shared
-            .update(|world| world.submits(self.id, modal.interaction, &fields));
+        let fields: Vec<(String, String)> =
+            fields.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let opened = self.shared.update(|world| world.submits(self.id, modal.interaction, &fields));
         let id = expect_done(&self.shared, &format!("{} submits a modal", self.name()), opened);
-        InteractionResponse::new(Arc::clone(&self.shared), id)
-            .arrived()
-            .await
+        InteractionResponse::new(Arc::clone(&self.shared), id).arrived().await
     }
 
     async fn uses(
@@ -198,9 +169,7 @@ impl Person {
             .shared
             .update(|world| world.uses_component(self.id, message.channel, message.id, custom_id, values));
         let id = expect_done(&self.shared, &format!("{} uses {custom_id}", self.name()), opened);
-        InteractionResponse::new(Arc::clone(&self.shared), id)
-            .arrived()
-            .await
+        InteractionResponse::new(Arc::clone(&self.shared), id).arrived().await
     }
 
     /// Adds a role by name.
@@ -218,11 +187,7 @@ impl Person {
     #[track_caller]
     fn change_roles(&self, name: &str, change: impl FnOnce(&mut Vec<Id>, Id)) {
         let done = self.shared.update(|world| {
-            let role = world
-                .guild
-                .role_named(name)
-                .ok_or_else(ApiError::unknown_role)?
-                .id;
+            let role = world.guild.role_named(name).ok_or_else(ApiError::unknown_role)?.id;
             let mut roles = world.member(self.id)?.roles.clone();
             change(&mut roles, role);
             world.set_roles(self.id, roles)

@@ -18,19 +18,13 @@ pub struct PersonInChannel {
 
 impl PersonInChannel {
     pub(crate) fn new(shared: Arc<SimState>, user: Id, channel: Id) -> Self {
-        Self {
-            shared,
-            user,
-            channel,
-        }
+        Self { shared, user, channel }
     }
 
     /// Writes a plain message.
     #[track_caller]
     pub fn says(&self, text: &str) -> Message {
-        let said = self
-            .shared
-            .update(|world| world.says(self.user, self.channel, text, None));
+        let said = self.shared.update(|world| world.says(self.user, self.channel, text, None));
         let id = expect_allowed(&self.shared, "saying something", said);
         Message::new(Arc::clone(&self.shared), self.channel, id)
     }

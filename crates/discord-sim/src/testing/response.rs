@@ -36,8 +36,7 @@ impl InteractionResponse {
     pub fn messages(&self) -> Vec<Message> {
         self.read(|interaction| {
             let made = interaction.messages.iter();
-            made.map(|id| Message::new(Arc::clone(&self.shared), interaction.channel, *id))
-                .collect()
+            made.map(|id| Message::new(Arc::clone(&self.shared), interaction.channel, *id)).collect()
         })
     }
 
@@ -69,39 +68,23 @@ impl InteractionResponse {
     /// Waits for the initial response, which may be deferred. False if the time limit has passed.
     pub async fn acknowledged(&self) -> bool {
         let limit = self.shared.world().application.answer_within;
-        until(
-            &self.shared,
-            limit + LIMIT,
-            "the bot responds or its time is over",
-            Location::caller(),
-            || {
-                let (answered, late) = self.read(|i| (i.answered, i.born.elapsed() > limit));
-                if answered {
-                    Some(true)
-                } else {
-                    late.then_some(false)
-                }
-            },
-        )
+        until(&self.shared, limit + LIMIT, "the bot responds or its time is over", Location::caller(), || {
+            let (answered, late) = self.read(|i| (i.answered, i.born.elapsed() > limit));
+            if answered { Some(true) } else { late.then_some(false) }
+        })
         .await
     }
 
     /// Waits until a deferred response is filled in.
     pub async fn filled(self) -> Self {
-        until(
-            &self.shared,
-            LIMIT,
-            "the deferred response is filled in",
-            Location::caller(),
-            || {
-                let place = self.read(|interaction| interaction.original.map(|id| (interaction.channel, id)));
-                let Some((channel, id)) = place else {
-                    return Some(());
-                };
-                let message = Message::new(Arc::clone(&self.shared), channel, id);
-                (!message.exists() || !message.is_loading()).then_some(())
-            },
-        )
+        until(&self.shared, LIMIT, "the deferred response is filled in", Location::caller(), || {
+            let place = self.read(|interaction| interaction.original.map(|id| (interaction.channel, id)));
+            let Some((channel, id)) = place else {
+                return Some(());
+            };
+            let message = Message::new(Arc::clone(&self.shared), channel, id);
+            (!message.exists() || !message.is_loading()).then_some(())
+        })
         .await;
         self
     }
@@ -109,21 +92,12 @@ impl InteractionResponse {
     /// Waits for the response, and if deferred until it is filled in. Panics if there is none in time.
     pub(crate) async fn arrived(self) -> Self {
         let answered = self.acknowledged().await;
-        assert!(
-            answered,
-            "The application did not respond\n\n{}",
-            self.shared.world().transcript()
-        );
+        assert!(answered, "The application did not respond\n\n{}", self.shared.world().transcript());
         self.filled().await
     }
 
     fn read<T>(&self, read: impl FnOnce(&Interaction) -> T) -> T {
         let world = self.shared.world();
-        read(
-            world
-                .interactions
-                .get(&self.interaction)
-                .expect("interactions are never removed"),
-        )
+        read(world.interactions.get(&self.interaction).expect("interactions are never removed"))
     }
 }

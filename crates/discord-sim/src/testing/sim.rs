@@ -84,11 +84,7 @@ impl Sim {
 
     #[track_caller]
     pub fn channel(&self, name: &str) -> Channel {
-        let id = self
-            .shared()
-            .world()
-            .channel_named(name)
-            .map(|channel| channel.id);
+        let id = self.shared().world().channel_named(name).map(|channel| channel.id);
         let id = id.unwrap_or_else(|| panic!("there is no channel {name}"));
         Channel::new(Arc::clone(self.shared()), id)
     }
@@ -96,21 +92,13 @@ impl Sim {
     /// Names and ids of all channels.
     pub fn channels(&self) -> Vec<(String, u64)> {
         let world = self.shared().world();
-        world
-            .channels
-            .values()
-            .map(|channel| (channel.name.clone(), channel.id.0))
-            .collect()
+        world.channels.values().map(|channel| (channel.name.clone(), channel.id.0)).collect()
     }
 
     /// Names and ids of all roles except `@everyone` and the bot's own.
     pub fn roles(&self) -> Vec<(String, u64)> {
         let world = self.shared().world();
-        let roles = world
-            .guild
-            .roles
-            .values()
-            .filter(|role| role.bot.is_none() && role.id != world.guild.id);
+        let roles = world.guild.roles.values().filter(|role| role.bot.is_none() && role.id != world.guild.id);
         roles.map(|role| (role.name.clone(), role.id.0)).collect()
     }
 
@@ -128,12 +116,7 @@ impl Sim {
 
     /// The names of the bot's registered commands.
     pub fn commands(&self) -> Vec<String> {
-        self.shared()
-            .world()
-            .commands
-            .iter()
-            .map(|command| command.name().to_owned())
-            .collect()
+        self.shared().world().commands.iter().map(|command| command.name().to_owned()).collect()
     }
 
     /// Every REST call by the bot, in order.
@@ -143,12 +126,7 @@ impl Sim {
 
     /// The calls that match a pattern such as `POST /channels/*/messages`.
     pub fn calls_like(&self, call: &str) -> Vec<Call> {
-        self.shared()
-            .calls()
-            .iter()
-            .filter(|made| made.is(call))
-            .cloned()
-            .collect()
+        self.shared().calls().iter().filter(|made| made.is(call)).cloned().collect()
     }
 
     /// Every payload that the bot sent over the gateway, including heartbeats.
@@ -206,9 +184,7 @@ impl Sim {
     #[track_caller]
     pub fn hides_channel(&self, channel: &Channel, except_from: &str) {
         let role = Id(self.role_id(except_from));
-        let done = self
-            .shared()
-            .update(|world| world.hide_except_from(Id(channel.id()), role));
+        let done = self.shared().update(|world| world.hide_except_from(Id(channel.id()), role));
         waiting::expect_allowed(self.shared(), "hiding a channel", done);
     }
 
@@ -219,8 +195,7 @@ impl Sim {
 
     /// Somebody invites the bot again. It has only its own role.
     pub fn invites_bot(&self) {
-        self.shared()
-            .update(super::super::world::state::World::invite_bot);
+        self.shared().update(super::super::world::state::World::invite_bot);
     }
 
     /// An outage of the guild: the bot is told so, and of nothing that happens in it.
@@ -250,18 +225,14 @@ impl Sim {
     #[track_caller]
     pub fn makes_mentionable(&self, name: &str, mentionable: bool) {
         let id = Id(self.role_id(name));
-        let done = self
-            .shared()
-            .update(|world| world.change_role(id, |role| role.mentionable = mentionable));
+        let done = self.shared().update(|world| world.change_role(id, |role| role.mentionable = mentionable));
         waiting::expect_allowed(self.shared(), "changing a role", done);
     }
 
     /// Deletes a channel with all its messages.
     #[track_caller]
     pub fn deletes_channel(&self, channel: &Channel) {
-        let done = self
-            .shared()
-            .update(|world| world.delete_channel(Id(channel.id())));
+        let done = self.shared().update(|world| world.delete_channel(Id(channel.id())));
         waiting::expect_allowed(self.shared(), "deleting a channel", done);
     }
 
@@ -293,13 +264,9 @@ impl Sim {
     /// Waits until the bot has a session on the gateway and has registered at least one command.
     #[track_caller]
     pub fn bot_is_ready(&self) -> impl Future<Output = ()> + '_ {
-        self.eventually(
-            LIMIT,
-            "the bot is connected and has registered its commands",
-            || {
-                let world = self.shared().world();
-                world.gateway.is_connected() && !world.commands.is_empty()
-            },
-        )
+        self.eventually(LIMIT, "the bot is connected and has registered its commands", || {
+            let world = self.shared().world();
+            world.gateway.is_connected() && !world.commands.is_empty()
+        })
     }
 }

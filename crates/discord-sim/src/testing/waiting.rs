@@ -47,11 +47,7 @@ pub(crate) async fn until<T>(
 /// The result of an action. Panics with Discord's error.
 #[track_caller]
 pub(crate) fn expect_allowed<T>(shared: &SimState, what: &str, result: Result<T, ApiError>) -> T {
-    expect_done(
-        shared,
-        what,
-        result.map_err(|error| format!("{} ({})", error.message, error.code)),
-    )
+    expect_done(shared, what, result.map_err(|error| format!("{} ({})", error.message, error.code)))
 }
 
 #[track_caller]

@@ -32,18 +32,11 @@ impl World {
         if draft.embeds.as_ref().is_some_and(|embeds| !embeds.is_empty()) {
             self.require(bot, channel, Permissions::EMBED_LINKS)?;
         }
-        let nonce = draft
-            .nonce
-            .as_ref()
-            .filter(|nonce| nonce.enforced)
-            .map(|nonce| match &nonce.value {
-                Value::String(text) => text.clone(),
-                number => number.to_string(),
-            });
-        if let Some(posted) = nonce
-            .as_ref()
-            .and_then(|nonce| self.message_with_nonce(channel, nonce))
-        {
+        let nonce = draft.nonce.as_ref().filter(|nonce| nonce.enforced).map(|nonce| match &nonce.value {
+            Value::String(text) => text.clone(),
+            number => number.to_string(),
+        });
+        if let Some(posted) = nonce.as_ref().and_then(|nonce| self.message_with_nonce(channel, nonce)) {
             return Ok(self.message_json(posted, bot));
         }
         let mut setting = MessageContext::default();
@@ -80,10 +73,7 @@ impl World {
     ) -> Result<Vec<Value>, ApiError> {
         let bot = self.application.id;
         self.require(bot, channel, Permissions::NONE)?;
-        if !self
-            .permissions(bot, channel)
-            .contains(Permissions::READ_MESSAGE_HISTORY)
-        {
+        if !self.permissions(bot, channel).contains(Permissions::READ_MESSAGE_HISTORY) {
             return Ok(Vec::new());
         }
         let all = &self.channel(channel)?.messages;
@@ -97,10 +87,7 @@ impl World {
             HistoryRange::Around(id) => before(id, limit / 2).chain(from(id, limit - limit / 2)).collect(),
         };
         found.sort_unstable_by_key(|message| std::cmp::Reverse(message.id));
-        Ok(found
-            .into_iter()
-            .map(|message| self.message_json(message, bot))
-            .collect())
+        Ok(found.into_iter().map(|message| self.message_json(message, bot)).collect())
     }
 
     pub(crate) fn bot_edits(&mut self, channel: Id, message: Id, body: &Value) -> Result<Value, ApiError> {

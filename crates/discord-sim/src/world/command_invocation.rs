@@ -15,8 +15,7 @@ impl World {
     /// Uses a command in a channel. The error is the client's message why it cannot be sent.
     pub(crate) fn invoke(&mut self, user: Id, channel: Id, typed: &CommandLine) -> Result<Id, String> {
         let describe = |error: ApiError| format!("{} ({})", error.message, error.code);
-        self.require(user, channel, Permissions::USE_APPLICATION_COMMANDS)
-            .map_err(describe)?;
+        self.require(user, channel, Permissions::USE_APPLICATION_COMMANDS).map_err(describe)?;
         let first = typed.words.first().map(String::as_str).unwrap_or_default();
         let command = self
             .commands_of(Some(self.guild.id))
@@ -38,21 +37,16 @@ impl World {
         if !resolved.is_empty() {
             data["resolved"] = resolved.into();
         }
-        let kind = if typed.focused.is_some() {
-            InteractionKind::Autocomplete
-        } else {
-            InteractionKind::Command
-        };
-        self.interact(kind, user, channel, &data, Some(typed.words.join(" ")), None)
-            .map_err(describe)
+        let kind =
+            if typed.focused.is_some() { InteractionKind::Autocomplete } else { InteractionKind::Command };
+        self.interact(kind, user, channel, &data, Some(typed.words.join(" ")), None).map_err(describe)
     }
 
     /// Whether a user may use a command in a channel.
     pub(crate) fn may_use(&self, user: Id, channel: Id, command: &RegisteredCommand) -> bool {
         let needed = command.data["default_member_permissions"].as_str();
         let needed = Permissions(needed.and_then(|bits| bits.parse().ok()).unwrap_or(0));
-        self.permissions(user, channel)
-            .contains(needed | Permissions::USE_APPLICATION_COMMANDS)
+        self.permissions(user, channel).contains(needed | Permissions::USE_APPLICATION_COMMANDS)
     }
 
     fn options(
@@ -63,17 +57,12 @@ impl World {
         resolved: &mut Map<String, Value>,
     ) -> Result<Vec<Value>, String> {
         let known = level["options"].as_array().map(Vec::as_slice).unwrap_or_default();
-        if known
-            .iter()
-            .any(|option| matches!(option["type"].as_i64(), Some(SUBCOMMAND | GROUP)))
-        {
+        if known.iter().any(|option| matches!(option["type"].as_i64(), Some(SUBCOMMAND | GROUP))) {
             let word = words.first().ok_or("The subcommand is missing")?;
             let next = known.iter().find(|option| option["name"] == **word);
             let next = next.ok_or_else(|| format!("There is no subcommand {word}"))?;
             let options = self.options(next, &words[1..], typed, resolved)?;
-            return Ok(vec![
-                json!({ "name": word, "type": next["type"], "options": options }),
-            ]);
+            return Ok(vec![json!({ "name": word, "type": next["type"], "options": options })]);
         }
         if let Some(word) = words.first() {
             return Err(format!("{word} is not an option; write name:value"));
@@ -95,11 +84,7 @@ impl World {
             if focused && option["autocomplete"] != true {
                 return Err(format!("The option {name} has no autocomplete"));
             }
-            let value = if typed.raw || focused {
-                value.clone()
-            } else {
-                self.value(option, value)?
-            };
+            let value = if typed.raw || focused { value.clone() } else { self.value(option, value)? };
             self.resolve(option["type"].as_i64(), &value, resolved);
             let mut entry = json!({ "name": name, "type": option["type"], "value": value });
             if focused {
@@ -113,9 +98,7 @@ impl World {
     /// The value converted to the option's type, if within the option's limits.
     fn value(&self, option: &Value, given: &Value) -> Result<Value, String> {
         let name = option["name"].as_str().unwrap_or_default();
-        let text = given
-            .as_str()
-            .map_or_else(|| given.to_string(), ToOwned::to_owned);
+        let text = given.as_str().map_or_else(|| given.to_string(), ToOwned::to_owned);
         let wrong = |what: &str| format!("{name}: {what}");
         if let Some(choices) = option["choices"].as_array() {
             let choice = choices.iter().find(|c| c["name"] == text || c["value"] == *given);
@@ -129,10 +112,7 @@ impl World {
             INTEGER => json!(text.parse::<i64>().map_err(|_| wrong("input a valid integer"))?),
             NUMBER => json!(text.parse::<f64>().map_err(|_| wrong("input a valid number"))?),
             5 => json!(text.parse::<bool>().map_err(|_| wrong("input true or false"))?),
-            _ => json!(
-                self.find_by_type(kind, &text)
-                    .ok_or_else(|| wrong("is not known here"))?
-            ),
+            _ => json!(self.find_by_type(kind, &text).ok_or_else(|| wrong("is not known here"))?),
         };
         if let Some(number) = value.as_f64() {
             // Discord's clients limit integers to those that JavaScript represents exactly.
@@ -156,9 +136,7 @@ impl World {
 
     /// A user, channel or role by id, mention or name.
     fn find_by_type(&self, kind: i64, text: &str) -> Option<Id> {
-        let bare = text
-            .trim_start_matches(['<', '@', '#', '&', '!'])
-            .trim_end_matches('>');
+        let bare = text.trim_start_matches(['<', '@', '#', '&', '!']).trim_end_matches('>');
         let user = |id: Option<Id>| match id {
             Some(id) => self.users.contains_key(&id).then_some(id),
             None => self.user_named(bare).map(|user| user.id),
@@ -170,9 +148,9 @@ impl World {
         let id = bare.parse().ok();
         match kind {
             6 => user(id),
-            7 => id
-                .filter(|id| self.channels.contains_key(id))
-                .or_else(|| Some(self.channel_named(bare)?.id)),
+            7 => {
+                id.filter(|id| self.channels.contains_key(id)).or_else(|| Some(self.channel_named(bare)?.id))
+            }
             8 => role(id),
             9 => user(id).or_else(|| role(id)),
             _ => None,

@@ -18,9 +18,7 @@ impl World {
     }
 
     pub(crate) fn command(&self, guild: Option<Id>, id: Id) -> Result<&RegisteredCommand, ApiError> {
-        self.commands_of(guild)
-            .find(|command| command.id == id)
-            .ok_or_else(ApiError::unknown_command)
+        self.commands_of(guild).find(|command| command.id == id).ok_or_else(ApiError::unknown_command)
     }
 
     /// Registers a command, replacing one of the same name and type. Also returns whether it is new.
@@ -63,23 +61,16 @@ impl World {
         rules::commands::check_unique(list, &mut form);
         form.length("", list.len(), 0, MAX_COMMANDS);
         form.finish()?;
-        let old: Vec<RegisteredCommand> = self
-            .commands
-            .extract_if(.., |command| command.guild == guild)
-            .collect();
+        let old: Vec<RegisteredCommand> =
+            self.commands.extract_if(.., |command| command.guild == guild).collect();
         for body in list {
             let kind = body["type"].as_i64().unwrap_or(1);
-            let same = old
-                .iter()
-                .find(|command| body["name"] == command.name() && command.kind() == kind);
+            let same = old.iter().find(|command| body["name"] == command.name() && command.kind() == kind);
             let id = same.map_or_else(|| self.next_id(), |command| command.id);
             let command = self.normalize(id, guild, body);
             self.commands.push(command);
         }
-        Ok(self
-            .commands_of(guild)
-            .map(|command| command.json(true))
-            .collect())
+        Ok(self.commands_of(guild).map(|command| command.json(true)).collect())
     }
 
     pub(crate) fn change_command(
@@ -144,10 +135,8 @@ fn normalize_option(option: &Value) -> Value {
         _ => false,
     };
     let fields = option.as_object().into_iter().flatten();
-    let mut kept: Map<String, Value> = fields
-        .filter(|(_, value)| !is_empty(value))
-        .map(|(k, v)| (k.clone(), v.clone()))
-        .collect();
+    let mut kept: Map<String, Value> =
+        fields.filter(|(_, value)| !is_empty(value)).map(|(k, v)| (k.clone(), v.clone())).collect();
     if let Some(inner) = kept.get_mut("options").and_then(Value::as_array_mut) {
         for option in inner {
             *option = normalize_option(option);

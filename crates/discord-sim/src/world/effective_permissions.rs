@@ -13,18 +13,9 @@ pub(crate) fn in_guild(guild: &Guild, member: &Member) -> Permissions {
     if member.user == guild.owner {
         return Permissions::ALL;
     }
-    let of = |role: &Id| {
-        guild
-            .roles
-            .get(role)
-            .map_or(Permissions::NONE, |role| role.permissions)
-    };
+    let of = |role: &Id| guild.roles.get(role).map_or(Permissions::NONE, |role| role.permissions);
     let sum = member.roles.iter().map(of).fold(of(&guild.id), BitOr::bitor);
-    if sum.contains(Permissions::ADMINISTRATOR) {
-        Permissions::ALL
-    } else {
-        sum
-    }
+    if sum.contains(Permissions::ADMINISTRATOR) { Permissions::ALL } else { sum }
 }
 
 /// A member's permissions in a channel with these overwrites. Without View Channel nothing remains.
@@ -34,10 +25,7 @@ pub(crate) fn in_channel(guild: &Guild, member: &Member, overwrites: &[Overwrite
         return base;
     }
     let mut sum = base;
-    for overwrite in overwrites
-        .iter()
-        .filter(|o| o.subject == OverwriteSubject::Role(guild.id))
-    {
+    for overwrite in overwrites.iter().filter(|o| o.subject == OverwriteSubject::Role(guild.id)) {
         sum = (sum & !overwrite.deny) | overwrite.allow;
     }
     let (mut allow, mut deny) = (Permissions::NONE, Permissions::NONE);
@@ -49,15 +37,8 @@ pub(crate) fn in_channel(guild: &Guild, member: &Member, overwrites: &[Overwrite
         }
     }
     sum = (sum & !deny) | allow;
-    for overwrite in overwrites
-        .iter()
-        .filter(|o| o.subject == OverwriteSubject::Member(member.user))
-    {
+    for overwrite in overwrites.iter().filter(|o| o.subject == OverwriteSubject::Member(member.user)) {
         sum = (sum & !overwrite.deny) | overwrite.allow;
     }
-    if sum.contains(Permissions::VIEW_CHANNEL) {
-        sum
-    } else {
-        Permissions::NONE
-    }
+    if sum.contains(Permissions::VIEW_CHANNEL) { sum } else { Permissions::NONE }
 }

@@ -4,7 +4,5 @@ use crate::api_error::ApiError;
 
 /// The emoji in Discord's form, which is fully qualified: "❤" becomes "❤️", "✅" stays the same.
 pub(crate) fn canonical(text: &str) -> Result<&'static str, ApiError> {
-    emojis::get(text)
-        .map(emojis::Emoji::as_str)
-        .ok_or_else(ApiError::unknown_emoji)
+    emojis::get(text).map(emojis::Emoji::as_str).ok_or_else(ApiError::unknown_emoji)
 }

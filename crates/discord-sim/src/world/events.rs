@@ -16,10 +16,7 @@ use crate::ids::{Id, iso};
 impl World {
     /// Sends an event about a channel, if the bot may view it.
     fn emit_in(&mut self, channel: Id, event: &GatewayEvent) {
-        if self
-            .permissions(self.application.id, channel)
-            .contains(Permissions::VIEW_CHANNEL)
-        {
+        if self.permissions(self.application.id, channel).contains(Permissions::VIEW_CHANNEL) {
             self.emit_in_guild(event);
         }
     }
@@ -37,14 +34,12 @@ impl World {
         if is_outage {
             data["unavailable"] = true.into();
         }
-        self.gateway
-            .emit(&GatewayEvent::new("GUILD_DELETE", Intents::GUILDS, data));
+        self.gateway.emit(&GatewayEvent::new("GUILD_DELETE", Intents::GUILDS, data));
     }
 
     pub(crate) fn emit_guild_created(&mut self) {
         let guild = self.guild_create(false);
-        self.gateway
-            .emit(&GatewayEvent::new("GUILD_CREATE", Intents::GUILDS, guild));
+        self.gateway.emit(&GatewayEvent::new("GUILD_CREATE", Intents::GUILDS, guild));
     }
 
     pub(crate) fn emit_message(&mut self, name: &'static str, message: &StoredMessage) {
@@ -73,18 +68,12 @@ impl World {
 
     pub(crate) fn emit_message_deleted(&mut self, channel: Id, message: Id) {
         let data = json!({ "id": message, "channel_id": channel, "guild_id": self.guild.id });
-        self.emit_in(
-            channel,
-            &GatewayEvent::new("MESSAGE_DELETE", Intents::GUILD_MESSAGES, data),
-        );
+        self.emit_in(channel, &GatewayEvent::new("MESSAGE_DELETE", Intents::GUILD_MESSAGES, data));
     }
 
     pub(crate) fn emit_messages_deleted(&mut self, channel: Id, messages: &[Id]) {
         let data = json!({ "ids": messages, "channel_id": channel, "guild_id": self.guild.id });
-        self.emit_in(
-            channel,
-            &GatewayEvent::new("MESSAGE_DELETE_BULK", Intents::GUILD_MESSAGES, data),
-        );
+        self.emit_in(channel, &GatewayEvent::new("MESSAGE_DELETE_BULK", Intents::GUILD_MESSAGES, data));
     }
 
     pub(crate) fn emit_reaction(
@@ -104,15 +93,8 @@ impl World {
             data["burst_colors"] = json!([]);
             data["member"] = self.member_json(user);
         }
-        let name = if added {
-            "MESSAGE_REACTION_ADD"
-        } else {
-            "MESSAGE_REACTION_REMOVE"
-        };
-        self.emit_in(
-            message.channel,
-            &GatewayEvent::new(name, Intents::GUILD_MESSAGE_REACTIONS, data),
-        );
+        let name = if added { "MESSAGE_REACTION_ADD" } else { "MESSAGE_REACTION_REMOVE" };
+        self.emit_in(message.channel, &GatewayEvent::new(name, Intents::GUILD_MESSAGE_REACTIONS, data));
     }
 
     /// All reactions of a message were cleared, or all with one emoji.
@@ -122,10 +104,7 @@ impl World {
             Some(_) => "MESSAGE_REACTION_REMOVE_EMOJI",
             None => "MESSAGE_REACTION_REMOVE_ALL",
         };
-        self.emit_in(
-            message.channel,
-            &GatewayEvent::new(name, Intents::GUILD_MESSAGE_REACTIONS, data),
-        );
+        self.emit_in(message.channel, &GatewayEvent::new(name, Intents::GUILD_MESSAGE_REACTIONS, data));
     }
 
     fn reaction_data(&self, message: &StoredMessage, emoji: Option<&str>) -> Value {
@@ -155,11 +134,7 @@ impl World {
         let mut data = self.member_json(user);
         data["guild_id"] = json!(self.guild.id);
         // Changes of other members need the privileged intent; the bot's own do not.
-        let intents = if user == self.application.id {
-            Intents::NONE
-        } else {
-            Intents::GUILD_MEMBERS
-        };
+        let intents = if user == self.application.id { Intents::NONE } else { Intents::GUILD_MEMBERS };
         self.emit_in_guild(&GatewayEvent::new("GUILD_MEMBER_UPDATE", intents, data));
     }
 
@@ -174,10 +149,7 @@ impl World {
 
     /// `READY` for a new session. Guilds are unavailable in it, and follow in `GUILD_CREATE`.
     pub(crate) fn ready(&self, session: &str, resume_url: &str, shard: Value) -> Value {
-        let mut user = self
-            .users
-            .get(&self.application.id)
-            .map_or(Value::Null, User::json);
+        let mut user = self.users.get(&self.application.id).map_or(Value::Null, User::json);
         user["verified"] = true.into();
         user["mfa_enabled"] = true.into();
         user["email"] = Value::Null;
@@ -210,11 +182,8 @@ impl World {
             .filter(|id| with_members || **id == bot)
             .map(|id| self.member_json(*id))
             .collect();
-        let channels: Vec<Value> = self
-            .channels
-            .values()
-            .map(super::channel::StoredChannel::json_in_guild)
-            .collect();
+        let channels: Vec<Value> =
+            self.channels.values().map(super::channel::StoredChannel::json_in_guild).collect();
         let joined = self.members.get(&bot).map(|member| iso(member.joined));
         for (field, value) in [
             ("joined_at", json!(joined)),

@@ -30,20 +30,13 @@ impl World {
             return Err(ApiError::empty_message());
         }
         if let Some(original) = to.original
-            && self
-                .channel(to.channel)?
-                .message(original)
-                .is_ok_and(message::StoredMessage::is_loading)
+            && self.channel(to.channel)?.message(original).is_ok_and(message::StoredMessage::is_loading)
         {
             self.edit(to.channel, original, draft)?;
             return self.bot_sees(to.channel, original);
         }
         let setting = MessageContext {
-            kind: if to.original.is_some() {
-                message::REPLY
-            } else {
-                message::DEFAULT
-            },
+            kind: if to.original.is_some() { message::REPLY } else { message::DEFAULT },
             only_for: (draft.flags & EPHEMERAL != 0).then_some(to.user),
             origin: Some(InteractionOrigin {
                 interaction: to.id,

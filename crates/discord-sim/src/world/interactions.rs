@@ -45,8 +45,7 @@ impl World {
             modal: None,
         };
         self.interactions.insert(id, interaction);
-        self.gateway
-            .emit(&GatewayEvent::new("INTERACTION_CREATE", Intents::NONE, payload));
+        self.gateway.emit(&GatewayEvent::new("INTERACTION_CREATE", Intents::NONE, payload));
         Ok(id)
     }
 
@@ -80,17 +79,11 @@ impl World {
         if interaction.born.elapsed() > self.application.token_lives {
             return Err(ApiError::expired_token());
         }
-        if interaction.answered {
-            Ok(interaction)
-        } else {
-            Err(ApiError::unknown_webhook())
-        }
+        if interaction.answered { Ok(interaction) } else { Err(ApiError::unknown_webhook()) }
     }
 
     pub(crate) fn interaction_mut(&mut self, id: Id) -> Result<&mut Interaction, ApiError> {
-        self.interactions
-            .get_mut(&id)
-            .ok_or_else(ApiError::unknown_interaction)
+        self.interactions.get_mut(&id).ok_or_else(ApiError::unknown_interaction)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the payload needs all of these")]

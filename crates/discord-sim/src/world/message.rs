@@ -58,11 +58,7 @@ impl Reaction {
     }
 
     pub(crate) fn of_kind(&mut self, is_super: bool) -> &mut BTreeSet<Id> {
-        if is_super {
-            &mut self.super_users
-        } else {
-            &mut self.users
-        }
+        if is_super { &mut self.super_users } else { &mut self.users }
     }
 }
 

@@ -12,10 +12,7 @@ impl World {
     pub(crate) fn message_json(&self, message: &StoredMessage, viewer: Id) -> Value {
         let mut json = self.flat_message_json(message, viewer);
         if let Some(to) = message.reply_to {
-            let target = self
-                .channels
-                .get(&message.channel)
-                .and_then(|channel| channel.messages.get(&to));
+            let target = self.channels.get(&message.channel).and_then(|channel| channel.messages.get(&to));
             json["referenced_message"] =
                 target.map_or(Value::Null, |target| self.flat_message_json(target, viewer));
         }
@@ -23,13 +20,8 @@ impl World {
     }
 
     fn flat_message_json(&self, message: &StoredMessage, viewer: Id) -> Value {
-        let mentions: Vec<Value> = message
-            .notified
-            .users
-            .iter()
-            .filter_map(|id| self.users.get(id))
-            .map(User::json)
-            .collect();
+        let mentions: Vec<Value> =
+            message.notified.users.iter().filter_map(|id| self.users.get(id)).map(User::json).collect();
         let mut json = json!({
             "id": message.id, "channel_id": message.channel, "type": message.kind,
             "author": self.users.get(&message.author).map(User::json),
@@ -50,11 +42,7 @@ impl World {
             fields.insert("nonce".into(), nonce.clone());
         }
         if !message.reactions.is_empty() {
-            let reactions: Vec<Value> = message
-                .reactions
-                .iter()
-                .map(|r| reaction_json(r, viewer))
-                .collect();
+            let reactions: Vec<Value> = message.reactions.iter().map(|r| reaction_json(r, viewer)).collect();
             fields.insert("reactions".into(), reactions.into());
         }
         if let Some(origin) = &message.origin {
@@ -85,10 +73,7 @@ impl World {
         let Some(interaction) = self.interactions.get(&id) else {
             return metadata;
         };
-        if let Some(opener) = interaction
-            .opener
-            .and_then(|opener| self.interactions.get(&opener))
-        {
+        if let Some(opener) = interaction.opener.and_then(|opener| self.interactions.get(&opener)) {
             metadata["triggering_interaction_metadata"] =
                 self.origin_metadata(opener.id, opener.kind as u8, opener.user);
         } else if let Some(source) = interaction.source {

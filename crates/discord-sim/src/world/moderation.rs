@@ -28,11 +28,8 @@ impl World {
     pub(crate) fn deletes_all(&mut self, actor: Id, channel: Id, messages: &[Id]) -> Result<(), ApiError> {
         self.require(actor, channel, Permissions::MANAGE_MESSAGES)?;
         let place = self.channel_mut(channel)?;
-        let gone: Vec<Id> = messages
-            .iter()
-            .copied()
-            .filter(|id| place.messages.remove(id).is_some())
-            .collect();
+        let gone: Vec<Id> =
+            messages.iter().copied().filter(|id| place.messages.remove(id).is_some()).collect();
         self.emit_messages_deleted(channel, &gone);
         Ok(())
     }
@@ -79,12 +76,8 @@ impl World {
     /// Somebody invites the bot again. It has only its own role.
     pub(crate) fn invite_bot(&mut self) {
         let bot = self.application.id;
-        let member = Member {
-            user: bot,
-            roles: vec![BOT_ROLE],
-            joined: Timestamp::now(),
-            timed_out_until: None,
-        };
+        let member =
+            Member { user: bot, roles: vec![BOT_ROLE], joined: Timestamp::now(), timed_out_until: None };
         self.members.insert(bot, member);
         self.emit_guild_created();
     }
@@ -101,23 +94,14 @@ impl World {
 
     /// Deletes a role, also from its members.
     pub(crate) fn delete_role(&mut self, role: Id) -> Result<(), ApiError> {
-        self.guild
-            .roles
-            .remove(&role)
-            .ok_or_else(ApiError::unknown_role)?;
-        let held: Vec<Id> = self
-            .members
-            .values()
-            .filter(|m| m.roles.contains(&role))
-            .map(|m| m.user)
-            .collect();
+        self.guild.roles.remove(&role).ok_or_else(ApiError::unknown_role)?;
+        let held: Vec<Id> =
+            self.members.values().filter(|m| m.roles.contains(&role)).map(|m| m.user).collect();
         for member in self.members.values_mut() {
             member.roles.retain(|held| *held != role);
         }
         for channel in self.channels.values_mut() {
-            channel
-                .overwrites
-                .retain(|overwrite| overwrite.subject != OverwriteSubject::Role(role));
+            channel.overwrites.retain(|overwrite| overwrite.subject != OverwriteSubject::Role(role));
         }
         self.emit_role_deleted(role);
         for user in held {
@@ -142,11 +126,7 @@ impl World {
     }
 
     pub(crate) fn change_role(&mut self, role: Id, change: impl FnOnce(&mut Role)) -> Result<(), ApiError> {
-        let role = self
-            .guild
-            .roles
-            .get_mut(&role)
-            .ok_or_else(ApiError::unknown_role)?;
+        let role = self.guild.roles.get_mut(&role).ok_or_else(ApiError::unknown_role)?;
         change(role);
         let role = role.clone();
         self.emit_role("GUILD_ROLE_UPDATE", &role);
@@ -155,13 +135,8 @@ impl World {
 
     /// Deletes a channel with its messages.
     pub(crate) fn delete_channel(&mut self, channel: Id) -> Result<(), ApiError> {
-        let seen = self
-            .permissions(self.application.id, channel)
-            .contains(Permissions::VIEW_CHANNEL);
-        let gone = self
-            .channels
-            .remove(&channel)
-            .ok_or_else(ApiError::unknown_channel)?;
+        let seen = self.permissions(self.application.id, channel).contains(Permissions::VIEW_CHANNEL);
+        let gone = self.channels.remove(&channel).ok_or_else(ApiError::unknown_channel)?;
         if seen {
             self.emit_channel("CHANNEL_DELETE", gone.json(self.guild.id));
         }

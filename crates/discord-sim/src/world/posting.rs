@@ -105,9 +105,8 @@ impl World {
     /// Who is notified: the mentions in the content that `allowed` and the author's permissions permit.
     fn pinged(&self, message: &StoredMessage, allowed: &crate::rules::mentions::AllowedMentions) -> Notified {
         let mut pinged = Notified::default();
-        let may_all = self
-            .permissions(message.author, message.channel)
-            .contains(Permissions::MENTION_EVERYONE);
+        let may_all =
+            self.permissions(message.author, message.channel).contains(Permissions::MENTION_EVERYONE);
         for mention in mentions_in(&message.content) {
             match mention {
                 MentionInText::Everyone => pinged.everyone |= allowed.everyone && may_all,
@@ -127,9 +126,8 @@ impl World {
             }
         }
         if message.kind == message::REPLY && allowed.replied_user {
-            let target = message
-                .reply_to
-                .and_then(|to| self.channels.get(&message.channel)?.messages.get(&to));
+            let target =
+                message.reply_to.and_then(|to| self.channels.get(&message.channel)?.messages.get(&to));
             if let Some(target) = target
                 && target.author != message.author
                 && !pinged.users.contains(&target.author)

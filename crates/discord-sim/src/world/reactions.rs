@@ -22,18 +22,12 @@ impl World {
         is_super: bool,
     ) -> Result<(), ApiError> {
         self.require(user, channel, Permissions::READ_MESSAGE_HISTORY)?;
-        let may_start = self
-            .permissions(user, channel)
-            .contains(Permissions::ADD_REACTIONS);
+        let may_start = self.permissions(user, channel).contains(Permissions::ADD_REACTIONS);
         self.channel(channel)?.public_message(message)?;
         let emoji = canonical(emoji)?;
         let place = self.channel_mut(channel)?.message_mut(message)?;
         let full = place.reactions.len() >= MAX_EMOJI;
-        match place
-            .reactions
-            .iter_mut()
-            .find(|reaction| reaction.emoji == emoji)
-        {
+        match place.reactions.iter_mut().find(|reaction| reaction.emoji == emoji) {
             Some(reaction) => {
                 if !reaction.of_kind(is_super).insert(user) {
                     return Ok(());
@@ -42,11 +36,7 @@ impl World {
             None if !may_start => return Err(ApiError::missing_permissions()),
             None if full => return Err(ApiError::too_many_reactions()),
             None => {
-                let mut reaction = Reaction {
-                    emoji,
-                    users: BTreeSet::new(),
-                    super_users: BTreeSet::new(),
-                };
+                let mut reaction = Reaction { emoji, users: BTreeSet::new(), super_users: BTreeSet::new() };
                 reaction.of_kind(is_super).insert(user);
                 place.reactions.push(reaction);
             }
@@ -66,11 +56,7 @@ impl World {
         emoji: &str,
         is_super: bool,
     ) -> Result<(), ApiError> {
-        let needed = if actor == whose {
-            Permissions::NONE
-        } else {
-            Permissions::MANAGE_MESSAGES
-        };
+        let needed = if actor == whose { Permissions::NONE } else { Permissions::MANAGE_MESSAGES };
         let emoji = self.check_reaction_access(actor, channel, message, emoji, needed)?;
         let place = self.channel_mut(channel)?.message_mut(message)?;
         let mut removed = false;
@@ -132,20 +118,11 @@ impl World {
             Permissions::READ_MESSAGE_HISTORY,
         )?;
         let message: &StoredMessage = self.channel(channel)?.message(message)?;
-        let users = message.reaction(emoji).map(|reaction| {
-            if is_super {
-                &reaction.super_users
-            } else {
-                &reaction.users
-            }
-        });
+        let users = message
+            .reaction(emoji)
+            .map(|reaction| if is_super { &reaction.super_users } else { &reaction.users });
         let next = Id(after.0.saturating_add(1));
-        Ok(users
-            .into_iter()
-            .flat_map(|users| users.range(next..))
-            .take(limit)
-            .copied()
-            .collect())
+        Ok(users.into_iter().flat_map(|users| users.range(next..)).take(limit).copied().collect())
     }
 
     fn check_reaction_access(

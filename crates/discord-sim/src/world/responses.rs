@@ -81,10 +81,7 @@ impl World {
             return Err(ApiError::empty_message());
         }
         let draft = if loading {
-            MessageDraft {
-                flags: draft.flags & EPHEMERAL,
-                ..MessageDraft::default()
-            }
+            MessageDraft { flags: draft.flags & EPHEMERAL, ..MessageDraft::default() }
         } else {
             draft
         };
@@ -112,10 +109,7 @@ impl World {
     }
 
     fn callback_json(&self, id: Id, kind: i64) -> Result<Value, ApiError> {
-        let interaction = self
-            .interactions
-            .get(&id)
-            .ok_or_else(ApiError::unknown_interaction)?;
+        let interaction = self.interactions.get(&id).ok_or_else(ApiError::unknown_interaction)?;
         let mut json = json!({ "interaction": { "id": id, "type": interaction.kind as u8 } });
         if matches!(kind, CHOICES | MODAL) {
             return Ok(json);

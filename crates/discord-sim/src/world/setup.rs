@@ -57,19 +57,8 @@ impl WorldSetup {
     /// Builds the world. The error is a sentence about the inconsistency.
     pub(crate) fn build(self) -> Result<World, String> {
         let (id, name) = self.guild;
-        let mut guild = Guild {
-            id,
-            name,
-            owner: Id(0),
-            roles: BTreeMap::new(),
-            mfa: self.mfa,
-        };
-        let bot_user = User {
-            id: self.bot.0,
-            name: self.bot.1,
-            bot: true,
-            about: None,
-        };
+        let mut guild = Guild { id, name, owner: Id(0), roles: BTreeMap::new(), mfa: self.mfa };
+        let bot_user = User { id: self.bot.0, name: self.bot.1, bot: true, about: None };
         add_roles(&mut guild, &bot_user, self.roles, self.bot_permissions)?;
         let application = Application {
             id: bot_user.id,
@@ -102,31 +91,15 @@ fn add_roles(
     plans: Vec<RoleSetup>,
     bot_permissions: Permissions,
 ) -> Result<(), String> {
-    let plan = |id, name: &str, permissions| RoleSetup {
-        id,
-        name: name.into(),
-        permissions,
-        mentionable: false,
-    };
+    let plan =
+        |id, name: &str, permissions| RoleSetup { id, name: name.into(), permissions, mentionable: false };
     let everyone = plan(Some(guild.id), "@everyone", Permissions::EVERYONE);
     let own = plan(Some(BOT_ROLE), &bot_user.name, bot_permissions);
     for (position, plan) in [everyone].into_iter().chain(plans).chain([own]).enumerate() {
         let id = plan.id.unwrap_or(Id(FIRST_ROLE.0 - 1 + position as u64));
         let bot = (id == BOT_ROLE).then_some(bot_user.id);
-        let RoleSetup {
-            name,
-            permissions,
-            mentionable,
-            ..
-        } = plan;
-        let role = Role {
-            id,
-            name,
-            permissions,
-            mentionable,
-            position,
-            bot,
-        };
+        let RoleSetup { name, permissions, mentionable, .. } = plan;
+        let role = Role { id, name, permissions, mentionable, position, bot };
         if guild.roles.insert(id, role).is_some() {
             return Err(format!("two roles have the id {id}"));
         }
@@ -146,12 +119,7 @@ fn add_members(
     let (mut users, mut members) = (BTreeMap::new(), BTreeMap::new());
     members.insert(
         bot_user.id,
-        Member {
-            user: bot_user.id,
-            roles: vec![BOT_ROLE],
-            joined: now,
-            timed_out_until: None,
-        },
+        Member { user: bot_user.id, roles: vec![BOT_ROLE], joined: now, timed_out_until: None },
     );
     users.insert(bot_user.id, bot_user);
     if !plans.iter().any(|plan| plan.owner) {
@@ -171,34 +139,14 @@ fn add_members(
         for name in &plan.roles {
             let role = guild.role_named(name);
             roles.push(
-                role.ok_or_else(|| format!("{} has the role {name}, which does not exist", plan.name))?
-                    .id,
+                role.ok_or_else(|| format!("{} has the role {name}, which does not exist", plan.name))?.id,
             );
         }
         if plan.owner {
             guild.owner = id;
         }
-        members.insert(
-            id,
-            Member {
-                user: id,
-                roles,
-                joined: now,
-                timed_out_until: None,
-            },
-        );
-        if users
-            .insert(
-                id,
-                User {
-                    id,
-                    name: plan.name,
-                    bot: plan.bot,
-                    about: plan.about,
-                },
-            )
-            .is_some()
-        {
+        members.insert(id, Member { user: id, roles, joined: now, timed_out_until: None });
+        if users.insert(id, User { id, name: plan.name, bot: plan.bot, about: plan.about }).is_some() {
             return Err(format!("two users have the id {id}"));
         }
     }
@@ -210,14 +158,7 @@ fn channels(plans: Vec<(Option<Id>, String)>) -> Result<BTreeMap<Id, StoredChann
     for (position, (id, name)) in plans.into_iter().enumerate() {
         let id = id.unwrap_or(Id(FIRST_CHANNEL.0 + position as u64));
         let (overwrites, messages, last_message) = (Vec::new(), BTreeMap::new(), None);
-        let channel = StoredChannel {
-            id,
-            name,
-            position,
-            overwrites,
-            messages,
-            last_message,
-        };
+        let channel = StoredChannel { id, name, position, overwrites, messages, last_message };
         if channels.insert(id, channel).is_some() {
             return Err(format!("two channels have the id {id}"));
         }

@@ -87,11 +87,7 @@ impl World {
         if !has.contains(Permissions::VIEW_CHANNEL) {
             return Err(ApiError::missing_access());
         }
-        if has.contains(needed) {
-            Ok(())
-        } else {
-            Err(ApiError::missing_permissions())
-        }
+        if has.contains(needed) { Ok(()) } else { Err(ApiError::missing_permissions()) }
     }
 
     pub(crate) fn user_named(&self, name: &str) -> Option<&User> {

@@ -25,17 +25,11 @@ impl World {
     fn transcribe(&self, channel: &StoredChannel, message: &StoredMessage, out: &mut String) {
         _ = write!(out, "  {}", self.name(message.author));
         if let Some(origin) = &message.origin {
-            let command = origin
-                .command
-                .as_ref()
-                .map_or_else(String::new, |command| format!(" /{command}"));
+            let command = origin.command.as_ref().map_or_else(String::new, |command| format!(" /{command}"));
             _ = write!(out, " (answers {}{command})", self.name(origin.user));
         }
         if let Some(target) = message.reply_to {
-            let whose = channel
-                .messages
-                .get(&target)
-                .map_or("a deleted message", |m| self.name(m.author));
+            let whose = channel.messages.get(&target).map_or("a deleted message", |m| self.name(m.author));
             _ = write!(out, " (replies to {whose})");
         }
         if let Some(only) = message.only_for {
@@ -52,44 +46,25 @@ impl World {
         for embed in &message.embeds {
             transcribe_embed(embed, out);
         }
-        for component in message
-            .components
-            .iter()
-            .filter_map(|row| row["components"].as_array())
-            .flatten()
-        {
-            let label = component["label"]
-                .as_str()
-                .or_else(|| component["placeholder"].as_str());
-            let id = component["custom_id"]
-                .as_str()
-                .or_else(|| component["url"].as_str())
-                .unwrap_or_default();
-            let off = if component["disabled"] == true {
-                ", disabled"
-            } else {
-                ""
-            };
+        for component in message.components.iter().filter_map(|row| row["components"].as_array()).flatten() {
+            let label = component["label"].as_str().or_else(|| component["placeholder"].as_str());
+            let id =
+                component["custom_id"].as_str().or_else(|| component["url"].as_str()).unwrap_or_default();
+            let off = if component["disabled"] == true { ", disabled" } else { "" };
             _ = writeln!(out, "    [{}] ({id}{off})", label.unwrap_or_default());
         }
         for reaction in &message.reactions {
             let who: Vec<&str> = reaction.everybody().iter().map(|user| self.name(*user)).collect();
             _ = writeln!(out, "    {} {}", reaction.emoji, who.join(", "));
         }
-        let notified: Vec<&str> = self
-            .notified(message)
-            .into_iter()
-            .map(|user| self.name(user))
-            .collect();
+        let notified: Vec<&str> = self.notified(message).into_iter().map(|user| self.name(user)).collect();
         if !notified.is_empty() {
             _ = writeln!(out, "    pings {}", notified.join(", "));
         }
     }
 
     pub(crate) fn name(&self, user: Id) -> &str {
-        self.users
-            .get(&user)
-            .map_or("somebody unknown", |user| user.name.as_str())
+        self.users.get(&user).map_or("somebody unknown", |user| user.name.as_str())
     }
 }
 

@@ -27,21 +27,8 @@ impl World {
         if draft.is_empty() {
             return Err(ApiError::empty_message());
         }
-        let kind = if reply_to.is_some() {
-            message::REPLY
-        } else {
-            message::DEFAULT
-        };
-        self.post(
-            user,
-            channel,
-            draft,
-            MessageContext {
-                kind,
-                reply_to,
-                ..MessageContext::default()
-            },
-        )
+        let kind = if reply_to.is_some() { message::REPLY } else { message::DEFAULT };
+        self.post(user, channel, draft, MessageContext { kind, reply_to, ..MessageContext::default() })
     }
 
     /// Edits the user's own message.
@@ -63,11 +50,7 @@ impl World {
         values: Option<&[String]>,
     ) -> Result<Id, String> {
         let source = self.seen(user, channel, message)?;
-        let rows = source
-            .components
-            .iter()
-            .filter_map(|row| row["components"].as_array())
-            .flatten();
+        let rows = source.components.iter().filter_map(|row| row["components"].as_array()).flatten();
         let component = rows
             .clone()
             .find(|component| component["custom_id"] == custom_id)
@@ -95,15 +78,8 @@ impl World {
                 }
             }
         }
-        self.interact(
-            InteractionKind::Component,
-            user,
-            channel,
-            &data,
-            None,
-            Some(message),
-        )
-        .map_err(|error| error.message)
+        self.interact(InteractionKind::Component, user, channel, &data, None, Some(message))
+            .map_err(|error| error.message)
     }
 
     /// Submits the modal that was the response to the user's interaction.
@@ -113,29 +89,19 @@ impl World {
         opener: Id,
         fields: &[(String, String)],
     ) -> Result<Id, String> {
-        let interaction = self
-            .interactions
-            .get(&opener)
-            .filter(|interaction| interaction.user == user);
+        let interaction = self.interactions.get(&opener).filter(|interaction| interaction.user == user);
         let interaction = interaction.ok_or("This person has no such interaction")?;
-        let modal = interaction
-            .modal
-            .clone()
-            .ok_or("The interaction was not answered with a modal")?;
+        let modal = interaction.modal.clone().ok_or("The interaction was not answered with a modal")?;
         let (channel, source) = (interaction.channel, interaction.source);
-        if let Some((name, _)) = fields
-            .iter()
-            .find(|(name, _)| !modals::inputs(&modal).any(|input| input["custom_id"] == **name))
+        if let Some((name, _)) =
+            fields.iter().find(|(name, _)| !modals::inputs(&modal).any(|input| input["custom_id"] == **name))
         {
             return Err(format!("The modal has no input {name}"));
         }
         let mut rows = Vec::new();
         for input in modals::inputs(&modal) {
             let name = input["custom_id"].as_str().unwrap_or_default();
-            let given = fields
-                .iter()
-                .find(|(field, _)| field == name)
-                .map(|(_, value)| value.as_str());
+            let given = fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
             let value = given.or_else(|| input["value"].as_str()).unwrap_or_default();
             let length = value.chars().count() as u64;
             let needed = u64::from(input["required"] != false);
@@ -156,15 +122,10 @@ impl World {
     }
 
     fn seen(&self, user: Id, channel: Id, message: Id) -> Result<&StoredMessage, String> {
-        self.require(user, channel, Permissions::NONE)
-            .map_err(|error| error.message)?;
+        self.require(user, channel, Permissions::NONE).map_err(|error| error.message)?;
         let message = self.channel(channel).and_then(|channel| channel.message(message));
         let message = message.map_err(|error| error.message)?;
-        if message.visible_to(user) {
-            Ok(message)
-        } else {
-            Err("Unknown Message".into())
-        }
+        if message.visible_to(user) { Ok(message) } else { Err("Unknown Message".into()) }
     }
 }
 

@@ -14,47 +14,28 @@ async fn a_bot_written_with_discord_py_serves_a_channel() {
         eprintln!("skipped: no Python with discord.py here; DISCORD_PY names one");
         return;
     };
-    let sim = Sim::builder()
-        .person("ana", [])
-        .person("ben", [])
-        .channel("incident")
-        .start()
-        .await;
+    let sim = Sim::builder().person("ana", []).person("ben", []).channel("incident").start().await;
     let _bot = Bot::start(&python, &sim);
     sim.bot_is_ready().await;
     let (ana, ben, incident) = (sim.person("ana"), sim.person("ben"), sim.channel("incident"));
 
     let known = ana.in_channel(&incident).completes("/greet", "whom", "a").await;
-    assert_eq!(
-        known,
-        [("Ada".into(), "Ada".into()), ("Alan".into(), "Alan".into())]
-    );
+    assert_eq!(known, [("Ada".into(), "Ada".into()), ("Alan".into(), "Alan".into())]);
     let greeting = ana.in_channel(&incident).types("/greet whom:Ada").send().await;
     assert_eq!(greeting.content(), "Good morning, Ada!");
     let greeting = greeting.message();
-    greeting
-        .becomes("with the bot's reaction", |message| message.emoji() == ["👋"])
-        .await;
+    greeting.becomes("with the bot's reaction", |message| message.emoji() == ["👋"]).await;
 
     ben.reacts(&greeting, "👍");
-    let reply = incident
-        .next_message(|message| message.replies_to(&greeting))
-        .await;
+    let reply = incident.next_message(|message| message.replies_to(&greeting)).await;
     assert_eq!(reply.content(), "ben put 👍 on it");
 
     let question = ana.in_channel(&incident).types("/ask").send().await;
     assert_eq!(question.card().title(), "Shall we?");
     ben.presses(&question.message(), "yes").await;
-    question
-        .message()
-        .becomes("answered", |message| message.content() == "ben said yes")
-        .await;
+    question.message().becomes("answered", |message| message.content() == "ben said yes").await;
     assert_eq!(question.message().components(), [""; 0]);
-    let refused: Vec<_> = sim
-        .calls()
-        .into_iter()
-        .filter(|call| call.status >= Some(400))
-        .collect();
+    let refused: Vec<_> = sim.calls().into_iter().filter(|call| call.status >= Some(400)).collect();
     assert!(refused.is_empty(), "{refused:?}");
 }
 

@@ -39,17 +39,12 @@ impl Rest {
     }
 
     pub fn with_token(&self, token: &str) -> Self {
-        Self {
-            token: format!("Bot {token}"),
-            ..self.clone()
-        }
+        Self { token: format!("Bot {token}"), ..self.clone() }
     }
 
     pub async fn try_call(&self, method: Method, path: &str, body: &Value) -> reqwest::Result<(u16, Value)> {
-        let mut request = self
-            .http
-            .request(method, format!("{}{path}", self.base))
-            .header("Authorization", &self.token);
+        let mut request =
+            self.http.request(method, format!("{}{path}", self.base)).header("Authorization", &self.token);
         if !body.is_null() {
             request = request.json(body);
         }
@@ -60,9 +55,7 @@ impl Rest {
     }
 
     pub async fn call(&self, method: Method, path: &str, body: Value) -> (u16, Value) {
-        self.try_call(method, path, &body)
-            .await
-            .expect("the simulator answers")
+        self.try_call(method, path, &body).await.expect("the simulator answers")
     }
 
     pub async fn get(&self, path: &str) -> (u16, Value) {
@@ -87,10 +80,7 @@ impl Rest {
 
     /// Registers one command in the guild.
     pub async fn registers(&self, command: Value) {
-        let path = format!(
-            "/applications/{}/guilds/{}/commands",
-            self.application, self.guild
-        );
+        let path = format!("/applications/{}/guilds/{}/commands", self.application, self.guild);
         let (status, body) = self.post(&path, command).await;
         assert!(status == 201 || status == 200, "{status} {body}");
     }
@@ -98,8 +88,7 @@ impl Rest {
     /// Answers the interaction of an `INTERACTION_CREATE`.
     pub async fn answers(&self, interaction: &Value, body: Value) -> (u16, Value) {
         let (id, token) = (text(&interaction["id"]), text(&interaction["token"]));
-        self.post(&format!("/interactions/{id}/{token}/callback"), body)
-            .await
+        self.post(&format!("/interactions/{id}/{token}/callback"), body).await
     }
 }
 
@@ -157,8 +146,7 @@ impl GatewayClient {
     }
 
     pub async fn resume(&mut self, token: &str, session: &str, seq: u64) {
-        self.send(json!({ "op": 6, "d": { "token": token, "session_id": session, "seq": seq } }))
-            .await;
+        self.send(json!({ "op": 6, "d": { "token": token, "session_id": session, "seq": seq } })).await;
     }
 
     pub async fn send(&mut self, payload: Value) {
@@ -166,10 +154,7 @@ impl GatewayClient {
     }
 
     pub async fn send_text(&mut self, text: &str) {
-        self.stream
-            .send(Message::text(text))
-            .await
-            .expect("the connection is open");
+        self.stream.send(Message::text(text)).await.expect("the connection is open");
     }
 
     /// The next payload, or the end of the connection.
@@ -202,14 +187,8 @@ impl GatewayClient {
 
     pub async fn closes(mut self, code: u16) {
         use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-        let frame = CloseFrame {
-            code: code.into(),
-            reason: "".into(),
-        };
-        self.stream
-            .close(Some(frame))
-            .await
-            .expect("the connection is open");
+        let frame = CloseFrame { code: code.into(), reason: "".into() };
+        self.stream.close(Some(frame)).await.expect("the connection is open");
         while let Some(Ok(_)) = self.stream.next().await {}
     }
 }
@@ -219,7 +198,5 @@ impl GatewayClient {
 pub fn error_code_at<'a>(body: &'a Value, path: &str) -> &'a str {
     assert_eq!(body["code"], 50035, "{body}");
     let place = path.split('.').fold(&body["errors"], |place, step| &place[step]);
-    place["_errors"][0]["code"]
-        .as_str()
-        .unwrap_or_else(|| panic!("nothing at {path}: {body}"))
+    place["_errors"][0]["code"].as_str().unwrap_or_else(|| panic!("nothing at {path}: {body}"))
 }

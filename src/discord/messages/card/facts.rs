@@ -21,9 +21,7 @@ pub(super) fn description(card: &CardContent) -> String {
     if let [_] = backends[..] {
         return describe_session(card, 0);
     }
-    let lines: Vec<_> = (0..backends.len())
-        .map(|index| summarize_session(card, index))
-        .collect();
+    let lines: Vec<_> = (0..backends.len()).map(|index| summarize_session(card, index)).collect();
     lines.join("\n")
 }
 
@@ -52,10 +50,7 @@ fn describe_session(card: &CardContent, index: usize) -> String {
         ));
     }
     let (session, waiters) = card.latest(index);
-    if let Some(obstacle) = session
-        .cancel_obstacle()
-        .filter(|_| details.action == Action::Cancel)
-    {
+    if let Some(obstacle) = session.cancel_obstacle().filter(|_| details.action == Action::Cancel) {
         lines.push(format!("⚠️ {}", obstacle_warning(obstacle)));
     }
     if let Some(holders) = lock_holders(session).filter(|_| waiters > 0) {
@@ -76,10 +71,7 @@ fn describe_session(card: &CardContent, index: usize) -> String {
     }
     if waiters > 0 {
         let waiting_pids = shown.map(|shown| shown.waiting_pids.as_slice());
-        lines.push(blocked_sessions_text(
-            waiters as usize,
-            waiting_pids.unwrap_or_default(),
-        ));
+        lines.push(blocked_sessions_text(waiters as usize, waiting_pids.unwrap_or_default()));
     }
     lines.push(origin_text(session));
     let mut text = lines.join("\n");
@@ -101,11 +93,7 @@ pub(super) fn released_waiters(card: &CardContent) -> u32 {
 
 fn blocked_sessions_text(waiters: usize, waiting_pids: &[Pid]) -> String {
     let blocks = format!("**Blocks {}**", count(waiters, "session"));
-    let named: Vec<_> = waiting_pids
-        .iter()
-        .take(MAX_WAITERS)
-        .map(Pid::to_string)
-        .collect();
+    let named: Vec<_> = waiting_pids.iter().take(MAX_WAITERS).map(Pid::to_string).collect();
     match waiters.saturating_sub(named.len()) {
         _ if named.is_empty() => blocks,
         0 => format!("{blocks}: {}", named.join(", ")),
@@ -153,10 +141,7 @@ pub(super) fn consequences_text(card: &CardContent) -> String {
             format!("{text} The sessions behind it may keep waiting for {holders}.")
         }
         (Action::Terminate, 1.., None) => {
-            format!(
-                "{text} Releases {}.",
-                count(released_waiters(card) as usize, "waiter")
-            )
+            format!("{text} Releases {}.", count(released_waiters(card) as usize, "waiter"))
         }
         _ => text.to_owned(),
     }

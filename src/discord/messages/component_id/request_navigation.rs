@@ -18,11 +18,7 @@ pub struct RequestNavigation {
 impl RequestNavigation {
     /// It always fits into a `custom_id`: three numbers of at most 20 digits, and a few letters.
     pub fn custom_id(&self) -> String {
-        let RequestFilter {
-            status,
-            pid,
-            requester,
-        } = self.filter;
+        let RequestFilter { status, pid, requester } = self.filter;
         let anchor = match self.anchor {
             SearchAnchor::Newest => String::new(),
             SearchAnchor::OlderThan(request) => format!("o{request}"),
