@@ -7,7 +7,7 @@ use super::request::{Request, RequestState};
 
 /// Proof that enough people approved a request, and that this decision is durable.
 ///
-/// Only [`Approved::mint`] makes one, from records that a ledger has just acknowledged. It cannot be cloned, and
+/// Only [`Approved::from_records`] makes one, from records that a ledger has just acknowledged. It cannot be cloned, and
 /// executing consumes it. After a crash there is no way to get it again: a request that was being executed ends
 /// `unknown` and is never signalled a second time.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct Approved {
 impl Approved {
     /// Mints the proof for an open request from what was just recorded for it. Returns `None` unless all of these
     /// records can follow and the last one leaves the request executing.
-    pub fn mint(open: &Request, recorded: &[Recorded]) -> Option<Self> {
+    pub fn from_records(open: &Request, recorded: &[Recorded]) -> Option<Self> {
         if !open.is_open() {
             return None;
         }

@@ -15,7 +15,7 @@ const ATTEMPTS_RECORDED: u32 = 10;
 
 /// Something that happened to a request.
 #[derive(Clone, Debug)]
-pub enum RequestCommand<'a> {
+pub enum DecisionInput<'a> {
     /// Its card is in the channel.
     CardPosted { message: MessageId },
     /// A person's approving reaction is on the card.
@@ -99,16 +99,16 @@ impl From<RequestEvent> for Decision {
 }
 
 /// Decides what `command` means for `request`. The decision is empty if it means nothing.
-pub fn decide(request: &Request, command: RequestCommand<'_>, context: DecisionContext<'_>) -> Decision {
+pub fn decide(request: &Request, command: DecisionInput<'_>, context: DecisionContext<'_>) -> Decision {
     match (&request.state, command) {
-        (_, RequestCommand::CardPosted { message }) if request.card.is_none() => {
+        (_, DecisionInput::CardPosted { message }) if request.card.is_none() => {
             RequestEvent::Posted { message }.into()
         }
-        (RequestState::Executing { .. }, RequestCommand::Finish(resolution)) => {
+        (RequestState::Executing { .. }, DecisionInput::Finish(resolution)) => {
             RequestEvent::Finished(resolution).into()
         }
         (RequestState::Open, command) => decide_open(request, command, context),
-        (_, RequestCommand::Approve { by, source } | RequestCommand::Deny { by, source }) => {
+        (_, DecisionInput::Approve { by, source } | DecisionInput::Deny { by, source }) => {
             let reason = if by.bot { RefusalReason::Bot } else { RefusalReason::Closed };
             Decision { notify: Vec::new(), ..refuse_attempt(request, by, reason, source) }
         }
@@ -116,31 +116,31 @@ pub fn decide(request: &Request, command: RequestCommand<'_>, context: DecisionC
     }
 }
 
-fn decide_open(request: &Request, command: RequestCommand<'_>, context: DecisionContext<'_>) -> Decision {
+fn decide_open(request: &Request, command: DecisionInput<'_>, context: DecisionContext<'_>) -> Decision {
     let is_expired = request.has_expired(context.now);
     match command {
-        RequestCommand::Approve { by, .. } | RequestCommand::Deny { by, .. } if is_expired => {
+        DecisionInput::Approve { by, .. } | DecisionInput::Deny { by, .. } if is_expired => {
             let attempt = RequestEvent::AttemptRefused { actor: by.id, why: RefusalReason::Expired };
             Decision { events: vec![attempt, expiry()], notify: Vec::new() }
         }
-        RequestCommand::Approve { by, source } => approve(request, by, source, context),
-        RequestCommand::Deny { by, source } => deny(request, by, source, context),
+        DecisionInput::Approve { by, source } => approve(request, by, source, context),
+        DecisionInput::Deny { by, source } => deny(request, by, source, context),
         // Also past the expiry: an approval that was taken back must not count, whatever comes next.
-        RequestCommand::RemoveApproval { by } if request.approvals.contains(&by) => {
+        DecisionInput::RemoveApproval { by } if request.approvals.contains(&by) => {
             RequestEvent::ApprovalRemoved { actor: by }.into()
         }
-        RequestCommand::ReconcileReactions(reactions) => reconcile(request, reactions, context),
-        RequestCommand::ConfirmQuorum(check) => confirm_quorum(request, check, context),
-        RequestCommand::ContinueExecution if request.approvals_needed() == 1 => {
+        DecisionInput::ReconcileReactions(reactions) => reconcile(request, reactions, context),
+        DecisionInput::ConfirmQuorum(check) => confirm_quorum(request, check, context),
+        DecisionInput::ContinueExecution if request.approvals_needed() == 1 => {
             let approvers = request.approvals.iter().copied().collect();
             let event = execution(request, approvers, context);
             event.map(Decision::from).unwrap_or_default()
         }
-        RequestCommand::CheckExpiry if is_expired => expiry().into(),
-        RequestCommand::Lapse { detail } => {
+        DecisionInput::CheckExpiry if is_expired => expiry().into(),
+        DecisionInput::Lapse { detail } => {
             RequestEvent::Finished(Resolution::without_signal(Outcome::Lapsed, detail)).into()
         }
-        RequestCommand::EndingFound { ending } => RequestEvent::Finished(Resolution {
+        DecisionInput::EndingFound { ending } => RequestEvent::Finished(Resolution {
             signal_sent: None,
             ..Resolution::without_signal(
                 Outcome::Unknown,
@@ -148,7 +148,7 @@ fn decide_open(request: &Request, command: RequestCommand<'_>, context: Decision
             )
         })
         .into(),
-        RequestCommand::CardDeleted { detail } => {
+        DecisionInput::CardDeleted { detail } => {
             RequestEvent::Finished(Resolution::without_signal(Outcome::Withdrawn, detail)).into()
         }
         _ => Decision::default(),
@@ -162,7 +162,7 @@ fn approve(request: &Request, by: &Person, source: ReactionSource, context: Deci
     if request.approvals.contains(&by.id) {
         return Decision::default();
     }
-    let mut events = vec![RequestEvent::Approved { actor: by.id }];
+    let mut events = vec![RequestEvent::ApprovalAdded { actor: by.id }];
     let mut approvers: Vec<_> = request.approvals.iter().copied().collect();
     approvers.push(by.id);
     // With several approvers, the earlier ones may have lost the right since: they are looked up first.

@@ -20,7 +20,7 @@ pub struct LedgerEntry {
 
 /// An entry that a ledger has acknowledged: it survives a crash.
 ///
-/// [`Approved`](super::approval::Approved) is minted from these, so only a ledger may make one. The architecture
+/// [`Approved`](super::approval::Approved) is made from these, so only a ledger may make one. The architecture
 /// tests fail on a call of [`Recorded::acknowledge`] outside of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded {
@@ -33,7 +33,7 @@ pub struct Recorded {
 pub enum RequestEvent {
     Requested(Box<RequestDetails>),
     Posted { message: MessageId },
-    Approved { actor: UserId },
+    ApprovalAdded { actor: UserId },
     ApprovalRemoved { actor: UserId },
     AttemptRefused { actor: UserId, why: RefusalReason },
     Executing { approvers: Vec<UserId> },
@@ -219,7 +219,7 @@ impl Resolution {
 
     /// Whether it states one outcome for each session of `details`, and itself the outcome that follows from them.
     pub fn is_execution_of(&self, details: &RequestDetails) -> bool {
-        let can_end_a_session = |outcome: Outcome| outcome.needs_execution() && outcome != Outcome::Mixed;
+        let can_end_a_session = |outcome: Outcome| outcome.is_of_execution() && outcome != Outcome::Mixed;
         let resolved = self.backends.iter().map(|backend| backend.pid);
         resolved.eq(details.backends.iter().map(|backend| backend.identity.pid))
             && self.backends.iter().all(|backend| can_end_a_session(backend.outcome))

@@ -115,7 +115,7 @@ impl Outcome {
     }
 
     /// Whether only an execution can end so; the others close an open request.
-    pub const fn needs_execution(self) -> bool {
+    pub const fn is_of_execution(self) -> bool {
         !matches!(self, Self::Denied | Self::Withdrawn | Self::Expired | Self::Lapsed | Self::Limited)
     }
 }
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn only_people_time_limits_and_the_session_itself_end_a_request_that_was_not_executed() {
-        let without: Vec<_> = Outcome::ALL.into_iter().filter(|outcome| !outcome.needs_execution()).collect();
+        let without: Vec<_> = Outcome::ALL.into_iter().filter(|outcome| !outcome.is_of_execution()).collect();
         assert_eq!(
             without,
             [Outcome::Limited, Outcome::Denied, Outcome::Withdrawn, Outcome::Expired, Outcome::Lapsed]

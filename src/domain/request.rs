@@ -107,7 +107,7 @@ impl Request {
         match (&self.state, event) {
             (_, RequestEvent::Requested(_)) => return invalid("it was requested twice"),
             (_, RequestEvent::Posted { message }) => self.card = Some(*message),
-            (RequestState::Open, RequestEvent::Approved { actor }) => {
+            (RequestState::Open, RequestEvent::ApprovalAdded { actor }) => {
                 if *actor == self.details.requester {
                     return invalid("its requester approved it");
                 }
@@ -132,7 +132,7 @@ impl Request {
             (RequestState::Open, RequestEvent::Finished(resolution)) => {
                 // A ledger that was set back does not know whether the request was executed.
                 let is_unknown = resolution.outcome == Outcome::Unknown && resolution.signal_sent.is_none();
-                let is_executed = resolution.outcome.needs_execution() && !is_unknown;
+                let is_executed = resolution.outcome.is_of_execution() && !is_unknown;
                 if is_executed || !resolution.backends.is_empty() {
                     return invalid("it ended as if executed, and was not");
                 }

@@ -37,7 +37,7 @@ pub fn state_after(event: &RequestEvent) -> Option<PendingState> {
         RequestEvent::Requested(_) => Some(PendingState::Pending),
         RequestEvent::Finished(_) => Some(PendingState::Undelivered),
         RequestEvent::Posted { .. }
-        | RequestEvent::Approved { .. }
+        | RequestEvent::ApprovalAdded { .. }
         | RequestEvent::ApprovalRemoved { .. }
         | RequestEvent::AttemptRefused { .. }
         | RequestEvent::Executing { .. } => None,

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 
 use super::bootstrap;
 use super::clock::SystemClock;
-use super::leadership::Leadership;
+use super::held_ledger::HeldLedger;
 use crate::config::Settings;
 use crate::discord::bot::{Bot, DiscordStatus};
 use crate::postgres::PostgresTarget;
@@ -31,7 +31,7 @@ const READ_RETRY_PAUSE: Duration = Duration::from_secs(2);
 pub struct ActiveReplica {
     pub settings: Arc<Settings>,
     pub targets: BTreeMap<String, Arc<PostgresTarget>>,
-    pub leadership: Leadership,
+    pub held_ledger: HeldLedger,
     /// Receives whether the bot can hear its guild.
     pub gateway: watch::Sender<DiscordStatus>,
     /// Becomes `true` when the process must stop.
@@ -55,12 +55,12 @@ impl ActiveReplica {
         let bot = tokio::select! {
             bot = Bot::log_in(self.settings.discord.clone()) => bot?,
             _ = self.stop.wait_for(|stop| *stop) => return Ok(ReplicaExit::Stopped),
-            () = self.leadership.lost() => return Ok(ReplicaExit::Deposed),
+            () = self.held_ledger.lost() => return Ok(ReplicaExit::Deposed),
         };
         let targets = bootstrap::target_registry(&self.settings, &self.targets);
         let clock = Arc::new(SystemClock);
         let channel = Arc::new(bot.incident_channel(clock.clone()));
-        let ledger = self.leadership.ledger();
+        let ledger = self.held_ledger.ledger();
         let starting = async {
             loop {
                 let start =
@@ -77,7 +77,7 @@ impl ActiveReplica {
         let started = tokio::select! {
             started = starting => started,
             _ = self.stop.wait_for(|stop| *stop) => return Ok(ReplicaExit::Stopped),
-            () = self.leadership.lost() => return Ok(ReplicaExit::Deposed),
+            () = self.held_ledger.lost() => return Ok(ReplicaExit::Deposed),
         };
         let (engine, inbox) = match started {
             Err(LedgerError::Deposed) => return Ok(ReplicaExit::Deposed),
@@ -89,7 +89,7 @@ impl ActiveReplica {
         tokio::spawn(forward_gateway_state(connection.connected(), is_in_guild, self.gateway.clone()));
 
         let stopped = tokio::select! {
-            () = self.leadership.lost() => return Ok(ReplicaExit::Deposed),
+            () = self.held_ledger.lost() => return Ok(ReplicaExit::Deposed),
             _ = self.stop.wait_for(|stop| *stop) => None,
             ended = connection.ended() => {
                 ended.context("Discord's gateway refused this bot")?;

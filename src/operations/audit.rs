@@ -25,7 +25,7 @@ pub struct ExportFilter {
 
 /// The result of verifying the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AuditVerdict {
+pub enum ChainVerification {
     /// Every record is as it was written, and the expected one is among them.
     Intact(ChainTail),
     /// The first record that is not as it was written.
@@ -62,7 +62,7 @@ pub fn export(
 
 /// Verifies the chain. `expect` is the hash of a record from an earlier verification. It proves what the chain alone
 /// cannot: that its end was not cut off or rewritten.
-pub fn verify(reader: &mut dyn LedgerReader, expect: Option<&str>) -> anyhow::Result<AuditVerdict> {
+pub fn verify(reader: &mut dyn LedgerReader, expect: Option<&str>) -> anyhow::Result<ChainVerification> {
     // Read first, because records may be appended meanwhile.
     let (acknowledged, listed) = tail_and_pending(reader).context("the ledger cannot be read")?;
     let mut tail = ChainTail::default();
@@ -81,7 +81,7 @@ pub fn verify(reader: &mut dyn LedgerReader, expect: Option<&str>) -> anyhow::Re
         for StoredRecord { seq, line } in rows {
             let recorded = match tail.follow(seq, &line) {
                 Ok(recorded) => recorded,
-                Err(broken) => return Ok(AuditVerdict::Broken { seq, broken }),
+                Err(broken) => return Ok(ChainVerification::Broken { seq, broken }),
             };
             let entry = recorded.entry();
             if let (Some(RequestId(request)), Some(state)) =
@@ -100,11 +100,11 @@ pub fn verify(reader: &mut dyn LedgerReader, expect: Option<&str>) -> anyhow::Re
         }
     }
     Ok(match expect {
-        _ if !has_acknowledged => AuditVerdict::Short { last: tail, acknowledged },
-        Some(hash) if !has_expected => AuditVerdict::Missing { last: tail, expected: hash.to_owned() },
+        _ if !has_acknowledged => ChainVerification::Short { last: tail, acknowledged },
+        Some(hash) if !has_expected => ChainVerification::Missing { last: tail, expected: hash.to_owned() },
         _ => match unlisted {
-            Some((seq, problem)) => AuditVerdict::Misled { seq, problem },
-            None => AuditVerdict::Intact(tail),
+            Some((seq, problem)) => ChainVerification::Misled { seq, problem },
+            None => ChainVerification::Intact(tail),
         },
     })
 }
@@ -140,13 +140,13 @@ fn wrongly_listed(
     ended.map(|(request, _)| (last, format!("request {request} is listed as open, and is not")))
 }
 
-impl AuditVerdict {
+impl ChainVerification {
     pub fn is_intact(&self) -> bool {
         matches!(self, Self::Intact(_))
     }
 }
 
-impl fmt::Display for AuditVerdict {
+impl fmt::Display for ChainVerification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Intact(last) => write!(f, "intact: {}", end(last)),

@@ -49,7 +49,7 @@ pub fn target_registry(
         let target: Arc<dyn Target> = targets.get(&config.name)?.clone();
         Some((config.name.clone(), TargetWithPolicy { target, policy: Arc::new(config.policy.clone()) }))
     });
-    TargetRegistry { targets: targets_with_policies.collect(), limits: settings.limits }
+    TargetRegistry { by_name: targets_with_policies.collect(), limits: settings.limits }
 }
 
 /// Updates the metric of each target's connection until it is cancelled.

@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, ErrorKind};
 use anyhow::Context;
 
 use super::audit::{self, ExportFilter};
-use super::{leadership, report};
+use super::{held_ledger, report};
 use crate::config::LedgerLocation;
 use crate::domain::ids::RequestId;
 use crate::domain::timestamp::Timestamp;
@@ -58,7 +58,7 @@ pub(super) fn open_reader(ledger: &LedgerLocation) -> anyhow::Result<Box<dyn Led
             Ok(Box::new(reader))
         }
         LedgerLocation::Postgres { connection } => {
-            let reader = PostgresReader::open(&leadership::connect_options(connection))
+            let reader = PostgresReader::open(&held_ledger::connect_options(connection))
                 .with_context(|| format!("the ledger at {} cannot be read", connection.address()))?;
             Ok(Box::new(reader))
         }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `run` | stands by and is the active replica in turn |
 //! | `active_replica`, `degraded` | runs the bot; reports a damaged ledger |
-//! | `leadership` | holds the ledger, so that one process acts |
+//! | `held_ledger` | holds the ledger, so that one process acts |
 //! | `bootstrap` | opens the targets |
 //! | `check`, `audit`, `report`, `health` | the other commands; `ledger_tools` opens the ledger for them |
 //! | `logging`, `json_lines`, `panics` | logs and metrics |
@@ -18,9 +18,9 @@ pub mod check;
 pub mod clock;
 pub mod degraded;
 pub mod health;
+pub mod held_ledger;
 pub mod http;
 mod json_lines;
-pub mod leadership;
 pub mod ledger_tools;
 pub mod logging;
 mod panics;

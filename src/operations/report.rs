@@ -131,7 +131,7 @@ fn timeline_cells(event: &RequestEvent) -> (&'static str, String, String) {
     match event {
         RequestEvent::Requested(details) => ("requested", person(details.requester), nobody),
         RequestEvent::Posted { message } => ("posted", nobody, format!("card {}", message.0)),
-        RequestEvent::Approved { actor } => ("approved", person(*actor), nobody),
+        RequestEvent::ApprovalAdded { actor } => ("approved", person(*actor), nobody),
         RequestEvent::ApprovalRemoved { actor } => ("approval_removed", person(*actor), nobody),
         RequestEvent::AttemptRefused { actor, why } => {
             ("attempt_refused", person(*actor), why.name().to_owned())

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::active_replica::{ActiveReplica, ReplicaExit};
+use super::held_ledger::HeldLedger;
 use super::http::{self, HealthSources};
-use super::leadership::Leadership;
 use super::logging::{self, Metrics};
 use super::{bootstrap, degraded};
 use crate::config::Settings;
@@ -92,22 +92,22 @@ impl Process {
         self.ledger.send_replace(None);
         self.waiting.send_replace(STANDBY.to_owned());
         let acquired = tokio::select! {
-            acquired = Leadership::acquire(&self.settings, &self.waiting, &self.high_water_mark) => acquired,
+            acquired = HeldLedger::acquire(&self.settings, &self.waiting, &self.high_water_mark) => acquired,
             _ = stop.wait_for(|stop| *stop) => return Ok(ReplicaExit::Stopped),
         };
-        let leadership = match acquired {
+        let held_ledger = match acquired {
             Err(error) if degraded::is_damage(&error) => {
                 degraded::report_until_stopped(error, &self.settings, &self.waiting, stop).await;
                 return Ok(ReplicaExit::Stopped);
             }
             acquired => acquired?,
         };
-        self.ledger.send_replace(Some(leadership.ledger()));
+        self.ledger.send_replace(Some(held_ledger.ledger()));
         gauge!("killgate_active").set(1.0);
         let replica = ActiveReplica {
             settings: Arc::clone(&self.settings),
             targets,
-            leadership: leadership.clone(),
+            held_ledger: held_ledger.clone(),
             gateway: self.gateway.clone(),
             stop: stop.clone(),
         };
@@ -115,12 +115,12 @@ impl Process {
         self.gateway.send_replace(DiscordStatus::Disconnected);
         self.ledger.send_replace(None);
         match exit {
-            Ok(ReplicaExit::Stopped) => leadership.resign().await,
+            Ok(ReplicaExit::Stopped) => held_ledger.resign().await,
             Err(error) if degraded::is_damage(&error) => {
                 gauge!("killgate_active").set(0.0);
                 degraded::report_until_stopped(error, &self.settings, &self.waiting, stop).await;
                 // It was held until now, so that no other replica could append to it.
-                leadership.resign().await;
+                held_ledger.resign().await;
             }
             deposed_or_failed => return deposed_or_failed,
         }

@@ -12,7 +12,7 @@ use tracing::debug;
 use super::connection_manager::ConnectionManager;
 use super::rows::RawNames;
 use super::server_info::PreparedStatements;
-use super::signal_answer::{self, SignalAttempt, another_server, not_sent};
+use super::signal_answer::{self, StatementOutcome, another_server, not_sent};
 use super::sql;
 use crate::domain::approval::Approved;
 use crate::domain::event::{Binding, RequestedBackend};
@@ -24,7 +24,7 @@ use crate::workflow::ports::{Lease, SignalResult};
 /// How often the statement is sent when the session changes its name each time. The last one does not compare
 /// `application_name`: a session that renames itself in a loop would otherwise never be signalled. No rule matched any of
 /// the names that it had at each look, and between PostgreSQL's own check and its signal it could be renamed too.
-const MAX_ATTEMPTS: u32 = 10;
+const MAX_SENDS: u32 = 10;
 
 /// When the statement may be executed.
 ///
@@ -114,17 +114,17 @@ async fn signal_backend(
 ) -> SignalResult {
     let mut session = Cow::Borrowed(&backend.session);
     let mut names = RawNames::from_session(&session);
-    for number in 1..=MAX_ATTEMPTS {
+    for number in 1..=MAX_SENDS {
         if let Some(rule) = protection.matching_rule(&session) {
             return not_sent(Outcome::Protected, format!("it is protected now: {rule}"));
         }
-        if protection.applications.is_empty() || number == MAX_ATTEMPTS {
+        if protection.applications.is_empty() || number == MAX_SENDS {
             names.application = None;
         }
-        match attempt(connection, window, approved, (backend, &names), protection).await {
-            SignalAttempt::Final(result) => return result,
-            SignalAttempt::Renamed(renamed, present) => {
-                session = Cow::Owned(*renamed);
+        match send_statement(connection, window, approved, (backend, &names), protection).await {
+            StatementOutcome::Final(result) => return result,
+            StatementOutcome::IdentityChanged(changed, present) => {
+                session = Cow::Owned(*changed);
                 names = present;
             }
         }
@@ -147,14 +147,14 @@ pub(super) async fn warm_up(client: &Client, statement: &Statement) -> Result<()
     client.query(statement, &nothing).await.map(drop)
 }
 
-/// Sends the statement once. [`SignalAttempt::Renamed`] means that it certainly did not signal.
-async fn attempt(
+/// Sends the statement once. [`StatementOutcome::IdentityChanged`] means that it certainly did not signal.
+async fn send_statement(
     connection: &ConnectionManager<PreparedStatements>,
     window: SignalWindow,
     approved: &Approved,
     (backend, checked): (&RequestedBackend, &RawNames),
     protection: &ProtectionRules,
-) -> SignalAttempt {
+) -> StatementOutcome {
     let guard = match connection.acquire(window.send_before).await {
         Ok(guard) => guard,
         Err(unreachable) => return not_sent(Outcome::Unreachable, unreachable.message).into(),

@@ -24,13 +24,13 @@ const NOT_SIGNALLED: [Outcome; 6] = [
 ];
 
 /// The result of sending the statement once.
-pub(super) enum SignalAttempt {
+pub(super) enum StatementOutcome {
     Final(SignalResult),
     /// Not signalled, because the approved session has other names than were checked. No rule protects these.
-    Renamed(Box<Session>, RawNames),
+    IdentityChanged(Box<Session>, RawNames),
 }
 
-impl From<SignalResult> for SignalAttempt {
+impl From<SignalResult> for StatementOutcome {
     fn from(result: SignalResult) -> Self {
         Self::Final(result)
     }
@@ -60,7 +60,7 @@ pub(super) fn read(
     (approved_server, backend, checked): (ServerIdentity, &RequestedBackend, &RawNames),
     protection: &ProtectionRules,
     system_identifier: u64,
-) -> SignalAttempt {
+) -> StatementOutcome {
     let Some(row) = answer.rows.first() else {
         return unknown("the server returned no row").into();
     };
@@ -125,7 +125,7 @@ fn explain(
     (approved_server, backend, checked): (ServerIdentity, &RequestedBackend, &RawNames),
     protection: &ProtectionRules,
     system_identifier: u64,
-) -> Result<SignalAttempt, tokio_postgres::Error> {
+) -> Result<StatementOutcome, tokio_postgres::Error> {
     let identity = &backend.identity;
     let server: ServerIdentity = rows::server(row, system_identifier)?;
     if server != approved_server {
@@ -175,7 +175,7 @@ fn explain(
     if checked.is_unchanged(&names) {
         return Ok(too_late().into());
     }
-    Ok(SignalAttempt::Renamed(Box::new(session), names))
+    Ok(StatementOutcome::IdentityChanged(Box::new(session), names))
 }
 
 fn unknown(detail: &str) -> SignalResult {

@@ -6,7 +6,7 @@ use tracing::warn;
 
 use super::engine::Engine;
 use super::log;
-use super::monitor::WatchedSession;
+use super::monitor::MonitoredSession;
 use super::ports::{DeliveryError, LedgerError, Responder};
 use super::refusal::Refusal;
 use super::targets::TargetWithPolicy;
@@ -26,7 +26,7 @@ impl Engine {
         responder: Arc<dyn Responder>,
     ) -> Result<(), LedgerError> {
         let now = self.clock.now();
-        let Some(target) = self.targets.targets.get(target_name).cloned() else {
+        let Some(target) = self.targets.by_name.get(target_name).cloned() else {
             return Ok(());
         };
         if self.is_stopping {
@@ -56,7 +56,7 @@ impl Engine {
             }
         };
         let id = self.store.next_id();
-        let sessions = WatchedSession::of_request(&details, snapshot);
+        let sessions = MonitoredSession::of_request(&details, snapshot);
         let requested = vec![RequestEvent::Requested(Box::new(details))];
         let recorded = match self.store.record(id, now, requested).await {
             Ok(recorded) => recorded,
@@ -67,7 +67,7 @@ impl Engine {
         };
         self.open_requests.entry(id).or_default().sessions = sessions;
         self.start_publisher(id, Some(responder));
-        log::recorded(id, &recorded);
+        log::log_records(id, &recorded);
         Ok(())
     }
 }

@@ -15,7 +15,7 @@ use super::log;
 use super::ports::LedgerError;
 use super::refusal::Refusal;
 use crate::domain::approval::Approved;
-use crate::domain::decision::{DecisionContext, RequestCommand, decide};
+use crate::domain::decision::{DecisionContext, DecisionInput, decide};
 use crate::domain::event::{RefusalReason, RequestEvent, Resolution};
 use crate::domain::ids::{RequestId, UserId};
 use crate::domain::request::Request;
@@ -79,11 +79,11 @@ impl Engine {
                 self.card_posted(request, message, is_answer).await
             }
             EngineInput::EndingFound { request, ending } => {
-                self.apply(request, RequestCommand::EndingFound { ending }).await
+                self.apply(request, DecisionInput::EndingFound { ending }).await
             }
             EngineInput::CardMissing { request } => {
                 let detail = "its card was deleted";
-                self.apply(request, RequestCommand::CardDeleted { detail }).await
+                self.apply(request, DecisionInput::CardDeleted { detail }).await
             }
             EngineInput::ResultDelivered { request } => {
                 self.open_requests.remove(&request);
@@ -115,7 +115,7 @@ impl Engine {
     pub(super) async fn apply(
         &mut self,
         id: RequestId,
-        command: RequestCommand<'_>,
+        command: DecisionInput<'_>,
     ) -> Result<(), LedgerError> {
         let (now, began) = (self.clock.now(), Instant::now());
         let Some(before) = self.store.get(id).cloned() else {
@@ -137,15 +137,15 @@ impl Engine {
         let decided = began.elapsed();
         let recorded = self.store.record(id, now, decision.events).await?;
         let durable = began.elapsed();
-        if let Some(approved) = Approved::mint(&before, &recorded) {
+        if let Some(approved) = Approved::from_records(&before, &recorded) {
             self.execute(approved, began);
             // The statement is sent before anything is logged, because whatever takes the log may be slow.
             yield_now().await;
         }
-        log::recorded(id, &recorded);
+        log::log_records(id, &recorded);
         if !recorded.is_empty() {
             debug!(request = id.0, records = recorded.len(), ?decided, ?durable, "recorded");
-            self.show(&before);
+            self.publish_change(&before);
         }
         for (person, reason) in decision.notify {
             self.explain_refusal(before.clone(), person, reason);
@@ -155,7 +155,7 @@ impl Engine {
 
     fn execute(&mut self, approved: Approved, approved_at: Instant) {
         let id = approved.request();
-        let Some(target) = self.targets.targets.get(approved.target()).cloned() else {
+        let Some(target) = self.targets.by_name.get(approved.target()).cloned() else {
             return;
         };
         let open = self.open_requests.entry(id).or_default();
@@ -177,7 +177,7 @@ impl Engine {
     }
 
     async fn execution_finished(&mut self, id: RequestId, resolution: Resolution) -> Result<(), LedgerError> {
-        self.apply(id, RequestCommand::Finish(resolution)).await?;
+        self.apply(id, DecisionInput::Finish(resolution)).await?;
         if let Some(open) = self.open_requests.get_mut(&id) {
             open.is_executing = false;
         }
@@ -185,7 +185,7 @@ impl Engine {
     }
 
     /// Brings what was recorded to the channel, and the end of a request to the metrics.
-    fn show(&mut self, before: &Request) {
+    fn publish_change(&mut self, before: &Request) {
         let id = before.id;
         let resolution = self.store.get(id).and_then(Request::resolution);
         if let Some(resolution) = resolution {

@@ -20,7 +20,7 @@ use super::reaction_reads::{ReadLimit, Reader};
 use super::resume::InterruptedExecution;
 use super::store::RequestStore;
 use super::targets::TargetRegistry;
-use crate::domain::decision::RequestCommand;
+use crate::domain::decision::DecisionInput;
 use crate::domain::ids::{MessageId, RequestId};
 
 /// How many inputs may wait. Beyond that, those who send them wait.
@@ -97,7 +97,7 @@ impl Engine {
             is_ledger_failing: false,
             is_stopping: false,
         };
-        engine.resume(&undelivered, InterruptedExecution::AfterSignal);
+        engine.resume(&undelivered, InterruptedExecution::MaybeSignalled);
         Ok((engine, inputs))
     }
 
@@ -171,7 +171,7 @@ impl Engine {
             .map(|request| request.id)
             .collect();
         for id in expired {
-            self.apply(id, RequestCommand::CheckExpiry).await?;
+            self.apply(id, DecisionInput::CheckExpiry).await?;
         }
         Ok(())
     }
@@ -184,7 +184,7 @@ impl Engine {
         self.is_ledger_failing = false;
         info!("the ledger works again");
         self.alert_channels(ChannelAlert::LedgerBack);
-        self.resume(&undelivered, InterruptedExecution::BeforeSignal);
+        self.resume(&undelivered, InterruptedExecution::NotSignalled);
         // Reactions were not handled meanwhile.
         self.read_all_reactions();
         // An input that fails again is deferred again.

@@ -64,7 +64,8 @@ pub(super) async fn execute(
         .filter(|backend| matches!(backend.outcome, Outcome::Cancelled | Outcome::Terminated))
         .map(|backend| backend.pid)
         .collect();
-    let released = if ended.is_empty() { None } else { released(&ended, &execution.waiters, target).await };
+    let released =
+        if ended.is_empty() { None } else { count_released(&ended, &execution.waiters, target).await };
     Resolution::of_execution(backends, released)
 }
 
@@ -122,7 +123,7 @@ pub(super) async fn describe_now(backend: &RequestedBackend, target: &dyn Target
         {
             format!("now session {pid} runs another query")
         }
-        Ok(Some(session)) => format!("now session {pid} is still there, {}", condition(&session)),
+        Ok(Some(session)) => format!("now session {pid} is still there, {}", describe_condition(&session)),
     }
 }
 
@@ -139,8 +140,8 @@ async fn watch(
         wait = (wait * 2).min(LONGEST_WAIT);
         let last_seen = match target.find_session(backend.identity.pid).await {
             Ok(session) => match session.filter(|session| is_unaffected(backend, session)) {
-                None => return ended(action),
-                Some(session) => condition(&session),
+                None => return seen_ended(action),
+                Some(session) => describe_condition(&session),
             },
             Err(error) => format!("it cannot be seen: {error}"),
         };
@@ -151,7 +152,7 @@ async fn watch(
     }
 }
 
-fn ended(action: Action) -> (Outcome, String) {
+fn seen_ended(action: Action) -> (Outcome, String) {
     match action {
         Action::Cancel => {
             (Outcome::Cancelled, "the query was seen to end; the session stays connected".to_owned())
@@ -160,7 +161,7 @@ fn ended(action: Action) -> (Outcome, String) {
     }
 }
 
-fn condition(session: &Session) -> String {
+fn describe_condition(session: &Session) -> String {
     match &session.wait {
         Some(wait) => format!("{}, waiting on {wait}", session.state),
         None => format!("{}, not waiting for anything", session.state),
@@ -168,7 +169,7 @@ fn condition(session: &Session) -> String {
 }
 
 /// How many of those that waited for the ended sessions wait no longer, for them or for anybody else.
-async fn released(ended: &BTreeSet<Pid>, waiters: &WaiterPids, target: &dyn Target) -> Option<u32> {
+async fn count_released(ended: &BTreeSet<Pid>, waiters: &WaiterPids, target: &dyn Target) -> Option<u32> {
     let others: Vec<_> = waiters.difference(ended).collect();
     if others.is_empty() {
         return Some(0);

@@ -136,7 +136,7 @@ impl EngineHandle {
         name: Option<&str>,
         by: &Person,
     ) -> Result<BTreeMap<&str, &TargetWithPolicy>, Refusal> {
-        let all = self.targets.targets.iter();
+        let all = self.targets.by_name.iter();
         let visible: BTreeMap<_, _> = all
             .filter(|(_, target)| target.policy.access.may_view(by))
             .map(|(name, target)| (name.as_str(), target))

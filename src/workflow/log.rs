@@ -13,7 +13,7 @@ pub(super) fn request_span(request: RequestId) -> Span {
 }
 
 /// Logs a line for each record that the ledger has acknowledged.
-pub(super) fn recorded(request: RequestId, recorded: &[Recorded]) {
+pub(super) fn log_records(request: RequestId, recorded: &[Recorded]) {
     request_span(request).in_scope(|| {
         for record in recorded {
             log_event(&record.entry().event);
@@ -35,7 +35,7 @@ fn log_event(event: &RequestEvent) {
             );
         }
         RequestEvent::Posted { message } => debug!(card = message.0, "card posted"),
-        RequestEvent::Approved { actor } => info!(actor = actor.0, "approved"),
+        RequestEvent::ApprovalAdded { actor } => info!(actor = actor.0, "approved"),
         RequestEvent::ApprovalRemoved { actor } => info!(actor = actor.0, "approval removed"),
         RequestEvent::AttemptRefused { actor, why } => {
             info!(actor = actor.0, why = why.name(), "attempt refused");

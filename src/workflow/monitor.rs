@@ -10,7 +10,7 @@ use super::engine::Engine;
 use super::input::{EngineInput, WaiterPids};
 use super::ports::{Freshness, LedgerError, SessionOnCard, TargetUnreachable};
 use crate::domain::binding::{self, BindingStatus};
-use crate::domain::decision::RequestCommand;
+use crate::domain::decision::DecisionInput;
 use crate::domain::event::{RequestDetails, RequestedBackend};
 use crate::domain::ids::RequestId;
 use crate::domain::lock_graph::LockGraph;
@@ -24,7 +24,7 @@ pub(super) const OBSERVE_EVERY: Duration = Duration::from_secs(4);
 const FRESH_ENOUGH: Duration = Duration::from_secs(1);
 
 /// What is known of one session of an open request.
-pub(super) struct WatchedSession {
+pub(super) struct MonitoredSession {
     /// When it was last seen, by the target's clock; `None` if not since the bot started.
     seen_at: Option<Timestamp>,
     latest: Observation,
@@ -34,7 +34,7 @@ pub(super) struct WatchedSession {
     lapsed: Option<String>,
 }
 
-impl WatchedSession {
+impl MonitoredSession {
     /// The sessions of a new request, and who waited for each when it was made.
     pub(super) fn of_request(details: &RequestDetails, snapshot: &Snapshot) -> Vec<Self> {
         let locks = LockGraph::from_snapshot(snapshot);
@@ -126,7 +126,7 @@ impl Engine {
         let names: BTreeSet<_> =
             self.store.open_requests().map(|request| request.details.target.clone()).collect();
         for name in names {
-            let Some(target) = self.targets.targets.get(&name) else {
+            let Some(target) = self.targets.by_name.get(&name) else {
                 continue;
             };
             if !self.observing.insert(name.clone()) {
@@ -177,7 +177,7 @@ impl Engine {
     ) -> Result<(), LedgerError> {
         let open = self.open_requests.entry(id).or_default();
         if open.sessions.is_empty() {
-            open.sessions = details.backends.iter().map(WatchedSession::recorded).collect();
+            open.sessions = details.backends.iter().map(MonitoredSession::recorded).collect();
         }
         let mut is_changed = false;
         for (watched, backend) in open.sessions.iter_mut().zip(&details.backends) {
@@ -186,7 +186,7 @@ impl Engine {
         let lapsed: Option<Vec<_>> = open.sessions.iter().map(|watched| watched.lapsed.as_deref()).collect();
         if let Some(lapsed) = lapsed {
             let detail = lapsed.join("; ");
-            return self.apply(id, RequestCommand::Lapse { detail }).await;
+            return self.apply(id, DecisionInput::Lapse { detail }).await;
         }
         if is_changed {
             self.publish(id);

@@ -2,7 +2,7 @@
 
 use tokio::sync::watch;
 
-use super::monitor::WatchedSession;
+use super::monitor::MonitoredSession;
 use super::ports::{CardContent, ExecutionHold};
 use super::reaction_reads::ReactionReads;
 use crate::domain::request::Request;
@@ -12,7 +12,7 @@ pub(super) struct OpenRequest {
     /// Where the newest card goes; `None` while no publisher works on the request.
     pub(super) publisher: Option<watch::Sender<CardContent>>,
     /// Its sessions, in the order of the request's; empty once the request has ended.
-    pub(super) sessions: Vec<WatchedSession>,
+    pub(super) sessions: Vec<MonitoredSession>,
     /// Whether this process has posted the card or found it open. Before that its reactions are not read.
     pub(super) is_card_open: bool,
     pub(super) reads: ReactionReads,

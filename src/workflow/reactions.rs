@@ -9,7 +9,7 @@ use super::engine::Engine;
 use super::input::FetchedReactions;
 use super::open_request::QuorumCheckState;
 use super::ports::{LedgerError, MessageRef, UserReaction, Vote};
-use crate::domain::decision::{QuorumCheck, ReactionSource, RequestCommand};
+use crate::domain::decision::{DecisionInput, QuorumCheck, ReactionSource};
 use crate::domain::ids::{ChannelId, MessageId, Person, RequestId, UserId};
 use crate::domain::request::Request;
 
@@ -74,8 +74,8 @@ impl Engine {
         source: ReactionSource,
     ) -> Result<(), LedgerError> {
         let command = match vote {
-            Vote::Approve => RequestCommand::Approve { by, source },
-            Vote::Deny => RequestCommand::Deny { by, source },
+            Vote::Approve => DecisionInput::Approve { by, source },
+            Vote::Deny => DecisionInput::Deny { by, source },
         };
         self.apply(id, command).await?;
         self.continue_execution(id).await
@@ -97,7 +97,7 @@ impl Engine {
         };
         if vote == Vote::Approve && has_none {
             let by = reaction.user;
-            self.apply(id, RequestCommand::RemoveApproval { by }).await?;
+            self.apply(id, DecisionInput::RemoveApproval { by }).await?;
         }
         self.continue_execution(id).await
     }
@@ -123,7 +123,7 @@ impl Engine {
         }
         let approvals = self.store.get(id).map(|request| request.approvals.clone());
         for by in approvals.unwrap_or_default() {
-            self.apply(id, RequestCommand::RemoveApproval { by }).await?;
+            self.apply(id, DecisionInput::RemoveApproval { by }).await?;
         }
         Ok(())
     }
@@ -134,7 +134,7 @@ impl Engine {
             return Ok(());
         };
         let detail = "its card was deleted";
-        self.apply(id, RequestCommand::CardDeleted { detail }).await
+        self.apply(id, DecisionInput::CardDeleted { detail }).await
     }
 
     pub(super) async fn channel_deleted(&mut self, channel: ChannelId) -> Result<(), LedgerError> {
@@ -143,7 +143,7 @@ impl Engine {
         let ids: Vec<_> = requests.map(|request| request.id).collect();
         for id in ids {
             let detail = "its channel was deleted";
-            self.apply(id, RequestCommand::CardDeleted { detail }).await?;
+            self.apply(id, DecisionInput::CardDeleted { detail }).await?;
         }
         Ok(())
     }
@@ -155,7 +155,7 @@ impl Engine {
         message: MessageId,
         is_answer: bool,
     ) -> Result<(), LedgerError> {
-        self.apply(id, RequestCommand::CardPosted { message }).await?;
+        self.apply(id, DecisionInput::CardPosted { message }).await?;
         let open = self.open_requests.entry(id).or_default();
         open.is_card_open = true;
         let has_unread = open.reads.has_unread();
@@ -211,7 +211,7 @@ impl Engine {
         let Some(reactions) = open.reads.complete(read, fetched, known, &reader) else {
             return Ok(());
         };
-        self.apply(id, RequestCommand::ReconcileReactions(&reactions)).await?;
+        self.apply(id, DecisionInput::ReconcileReactions(&reactions)).await?;
         self.continue_execution(id).await
     }
 
@@ -234,7 +234,7 @@ impl Engine {
             return Ok(());
         }
         if !needs_check {
-            return self.apply(id, RequestCommand::ContinueExecution).await;
+            return self.apply(id, DecisionInput::ContinueExecution).await;
         }
         if open.quorum_check == QuorumCheckState::Idle {
             open.quorum_check = QuorumCheckState::Running;
@@ -252,7 +252,7 @@ impl Engine {
             return Ok(());
         };
         open.quorum_check = QuorumCheckState::Idle;
-        self.apply(id, RequestCommand::ConfirmQuorum(check)).await?;
+        self.apply(id, DecisionInput::ConfirmQuorum(check)).await?;
         self.continue_execution(id).await
     }
 

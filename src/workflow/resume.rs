@@ -9,7 +9,7 @@ use super::engine::Engine;
 use super::execution::describe_now;
 use super::input::EngineInput;
 use super::log;
-use super::monitor::WatchedSession;
+use super::monitor::MonitoredSession;
 use super::ports::Target;
 use crate::domain::event::{BackendResolution, RequestDetails, Resolution};
 use crate::domain::ids::RequestId;
@@ -20,9 +20,9 @@ use crate::domain::request::RequestState;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum InterruptedExecution {
     /// An earlier process recorded it, and may have signalled.
-    AfterSignal,
+    MaybeSignalled,
     /// This process recorded it and was never told that the record was durable, so it has not signalled.
-    BeforeSignal,
+    NotSignalled,
 }
 
 impl Engine {
@@ -41,7 +41,7 @@ impl Engine {
             match &request.state {
                 RequestState::Open if !is_published => {
                     log::request_span(id).in_scope(|| info!("resuming an open request"));
-                    let sessions = request.details.backends.iter().map(WatchedSession::recorded);
+                    let sessions = request.details.backends.iter().map(MonitoredSession::recorded);
                     self.open_requests.entry(id).or_default().sessions = sessions.collect();
                     // Its reactions are read once the publisher has found the card, and found it open.
                     self.read_reactions(id);
@@ -72,7 +72,7 @@ impl Engine {
         interrupted: InterruptedExecution,
     ) {
         self.open_requests.entry(id).or_default().is_executing = true;
-        let target = self.targets.targets.get(&details.target).cloned();
+        let target = self.targets.by_name.get(&details.target).cloned();
         let inputs = self.inputs.clone();
         let resolving = async move {
             let target = target.as_ref().map(|target| target.target.as_ref());
@@ -87,8 +87,8 @@ impl Engine {
 impl InterruptedExecution {
     async fn resolution(self, details: &RequestDetails, target: Option<&dyn Target>) -> Resolution {
         let (signal_sent, cause) = match self {
-            Self::AfterSignal => (None, "the bot stopped after the signal may have been sent"),
-            Self::BeforeSignal => (Some(false), "it was not known in time that the approval was recorded"),
+            Self::MaybeSignalled => (None, "the bot stopped after the signal may have been sent"),
+            Self::NotSignalled => (Some(false), "it was not known in time that the approval was recorded"),
         };
         let backends = details.backends.iter().map(async |backend| {
             let now = match target {

@@ -18,19 +18,19 @@ pub struct TargetWithPolicy {
 /// All targets by name, and the limits of all of them.
 #[derive(Clone)]
 pub struct TargetRegistry {
-    pub targets: BTreeMap<String, TargetWithPolicy>,
+    pub by_name: BTreeMap<String, TargetWithPolicy>,
     pub limits: RequestLimits,
 }
 
 impl TargetRegistry {
     /// Whether the person may view the sessions of at least one target.
     pub fn may_view_any(&self, person: &Person) -> bool {
-        self.targets.values().any(|target| target.policy.access.may_view(person))
+        self.by_name.values().any(|target| target.policy.access.may_view(person))
     }
 
     /// Who may do what on the target of this name. Nobody may do anything on a target that is no longer configured.
     pub fn access(&self, target: &str) -> Access {
-        let target = self.targets.get(target);
+        let target = self.by_name.get(target);
         target.map(|target| target.policy.access.clone()).unwrap_or_default()
     }
 

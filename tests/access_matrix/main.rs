@@ -11,7 +11,7 @@ use killgate::domain::access::{Access, AccessGroup};
 use killgate::domain::creation::{
     CreationContext, CreationError, NewRequest, SessionSelector, create_request,
 };
-use killgate::domain::decision::{DecisionContext, QuorumCheck, ReactionSource, RequestCommand, decide};
+use killgate::domain::decision::{DecisionContext, DecisionInput, QuorumCheck, ReactionSource, decide};
 use killgate::domain::event::{
     Action, BackendResolution, Binding, RequestDetails, RequestEvent, RequestedBackend, Resolution,
 };
@@ -45,7 +45,7 @@ const OPEN_FOR: Duration = Duration::from_mins(15);
 #[test]
 fn who_may_do_what_and_when() {
     let access = access();
-    let reaction = |command: fn(&Person) -> RequestCommand<'_>| {
+    let reaction = |command: fn(&Person) -> DecisionInput<'_>| {
         let access = &access;
         move |who: &Person, state: &str| react(who, state, command(who), access)
     };
@@ -53,19 +53,19 @@ fn who_may_do_what_and_when() {
         "approve",
         APPROVE,
         &REQUEST_STATES,
-        reaction(|by| RequestCommand::Approve { by, source: ReactionSource::Live }),
+        reaction(|by| DecisionInput::Approve { by, source: ReactionSource::Live }),
     );
     check_table(
         "deny",
         DENY,
         &REQUEST_STATES,
-        reaction(|by| RequestCommand::Deny { by, source: ReactionSource::Live }),
+        reaction(|by| DecisionInput::Deny { by, source: ReactionSource::Live }),
     );
     check_table(
         "retract",
         RETRACT,
         &REQUEST_STATES,
-        reaction(|by| RequestCommand::RemoveApproval { by: by.id }),
+        reaction(|by| DecisionInput::RemoveApproval { by: by.id }),
     );
     check_table("ask", ASK, &COMMAND_STATES, request_termination);
     check_table("view", VIEW, &["anytime"], |who, _| {
@@ -124,7 +124,7 @@ fn access() -> Access {
 }
 
 /// The result of a reaction: the name of the last event it leads to.
-fn react(who: &Person, state: &str, command: RequestCommand<'_>, access: &Access) -> String {
+fn react(who: &Person, state: &str, command: DecisionInput<'_>, access: &Access) -> String {
     let request = request_in_state(state);
     let is_expired = state == "expired";
     let context = DecisionContext {
@@ -134,7 +134,7 @@ fn react(who: &Person, state: &str, command: RequestCommand<'_>, access: &Access
         has_unread_reactions: false,
     };
     let mut events = decide(&request, command, context).events;
-    if let [RequestEvent::Approved { .. }] = events.as_slice() {
+    if let [RequestEvent::ApprovalAdded { .. }] = events.as_slice() {
         events.extend(events_of_confirmed_quorum(&request, &events, context));
     }
     let names: Vec<_> = events.iter().map(event_name).collect();
@@ -162,12 +162,12 @@ fn events_of_confirmed_quorum(
         .expect("a valid history");
     let check =
         QuorumCheck { checked: approved.approvals.clone(), members: people().into_values().collect() };
-    decide(&approved, RequestCommand::ConfirmQuorum(&check), context).events
+    decide(&approved, DecisionInput::ConfirmQuorum(&check), context).events
 }
 
 fn event_name(event: &RequestEvent) -> String {
     match event {
-        RequestEvent::Approved { .. } => "approved",
+        RequestEvent::ApprovalAdded { .. } => "approved",
         RequestEvent::ApprovalRemoved { .. } => "approval_removed",
         RequestEvent::AttemptRefused { why, .. } => why.name(),
         RequestEvent::Executing { .. } => "executing",
@@ -178,12 +178,12 @@ fn event_name(event: &RequestEvent) -> String {
 }
 
 fn request_in_state(state: &str) -> Request {
-    let first = || RequestEvent::Approved { actor: FIRST };
+    let first = || RequestEvent::ApprovalAdded { actor: FIRST };
     let other = UserId(99);
     let quorum = || {
         [
             first(),
-            RequestEvent::Approved { actor: other },
+            RequestEvent::ApprovalAdded { actor: other },
             RequestEvent::Executing { approvers: vec![FIRST, other] },
         ]
     };

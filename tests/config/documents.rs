@@ -4,21 +4,21 @@ use std::fmt::Write as _;
 
 use killgate::config::reference::{ConfigKey, ConfigTable, TABLES};
 
-use crate::example::Desk;
+use crate::example::ConfigFolder;
 
 const EXAMPLE: &str = include_str!("../../config/killgate.toml");
 const DOCUMENTATION: &str = include_str!("../../docs/configuration.md");
 
 #[test]
 fn the_example_is_valid_when_its_secrets_exist() {
-    let desk = Desk::new();
+    let folder = ConfigFolder::new();
     for secret in ["discord_token", "orders_password"] {
-        desk.write(secret, "secret");
+        folder.write(secret, "secret");
     }
     let here = EXAMPLE.replace("/run/secrets/", "./");
-    let settings = desk.load(&here).unwrap_or_else(|faults| panic!("{faults}"));
+    let settings = folder.load(&here).unwrap_or_else(|faults| panic!("{faults}"));
     assert_eq!(settings.targets[0].name, "orders");
-    let faults = desk.load(&EXAMPLE.replace("/run/secrets/", "./none/")).expect_err("no secrets");
+    let faults = folder.load(&EXAMPLE.replace("/run/secrets/", "./none/")).expect_err("no secrets");
     assert!(faults.ends_with("2 faults in killgate.toml"), "each missing secret file is told: {faults}");
 }
 
@@ -42,7 +42,7 @@ fn the_example_has_every_key_in_its_section() {
 
 #[test]
 fn the_example_with_all_defaults_written_out_is_equivalent() {
-    let desk = Desk::new();
+    let folder = ConfigFolder::new();
     let spelled = |toml: &str| -> String {
         let mut spelled = String::new();
         for line in toml.lines() {
@@ -63,7 +63,7 @@ fn the_example_with_all_defaults_written_out_is_equivalent() {
         .replace("/run/secrets/discord_token", "token")
         .replace("/run/secrets/orders_password", "token");
     let [left_out, spelled_out] = [toml.clone(), spelled(&toml)]
-        .map(|toml| desk.load(&toml).unwrap_or_else(|faults| panic!("{faults}\n{toml}")));
+        .map(|toml| folder.load(&toml).unwrap_or_else(|faults| panic!("{faults}\n{toml}")));
     assert_eq!(format!("{left_out:#?}"), format!("{spelled_out:#?}"));
 }
 

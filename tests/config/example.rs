@@ -25,16 +25,16 @@ url = "postgresql://killgate@db1.internal/postgres"
 pub(crate) const TOKEN: &str = "MTk4NjIyNDgzNDcxOTI1MjQ4.Cl2FMQ.ZnCjm1XVW7vRze4b7Cq4se7kKWs";
 
 /// A folder with a token, and environment variables.
-pub(crate) struct Desk {
+pub(crate) struct ConfigFolder {
     pub(crate) folder: TempDir,
     pub(crate) variables: Vec<(&'static str, &'static str)>,
 }
 
-impl Desk {
+impl ConfigFolder {
     pub(crate) fn new() -> Self {
-        let desk = Self { folder: TempDir::new().expect("a temporary folder"), variables: Vec::new() };
-        desk.write("token", &format!("{TOKEN}\n"));
-        desk
+        let folder = Self { folder: TempDir::new().expect("a temporary folder"), variables: Vec::new() };
+        folder.write("token", &format!("{TOKEN}\n"));
+        folder
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -62,12 +62,12 @@ impl Desk {
 /// Loads the minimal configuration with `from` replaced by `to`.
 pub(crate) fn with(from: &str, to: &str) -> Result<Settings, String> {
     assert!(MINIMAL.contains(from), "{from} is in the minimal configuration");
-    Desk::new().load(&MINIMAL.replacen(from, to, 1))
+    ConfigFolder::new().load(&MINIMAL.replacen(from, to, 1))
 }
 
 /// Loads the minimal configuration with more at its end.
 pub(crate) fn plus(more: &str) -> Result<Settings, String> {
-    Desk::new().load(&format!("{MINIMAL}\n{more}"))
+    ConfigFolder::new().load(&format!("{MINIMAL}\n{more}"))
 }
 
 /// The single fault of a configuration, without the file name and the count.

@@ -2,11 +2,11 @@
 
 use insta::assert_snapshot;
 
-use crate::example::{Desk, MINIMAL, fault, plus, with};
+use crate::example::{ConfigFolder, MINIMAL, fault, plus, with};
 
 #[test]
 fn six_faults_are_reported_at_once_with_their_positions() {
-    let text = Desk::new()
+    let text = ConfigFolder::new()
         .load(
             r#"[discord]
 guild = "incidents"
@@ -52,15 +52,15 @@ fn a_file_that_does_not_exist_or_is_not_text_is_a_fault() {
     nowhere/killgate.toml: cannot read it: No such file or directory (os error 2); allowed: a TOML file
     1 fault in nowhere/killgate.toml
     ");
-    let desk = Desk::new();
-    std::fs::write(desk.path("binary.toml"), [0xff, 0xfe]).expect("a file");
-    let binary = killgate::config::load(&desk.path("binary.toml"), |_| None).expect_err("no text");
+    let folder = ConfigFolder::new();
+    std::fs::write(folder.path("binary.toml"), [0xff, 0xfe]).expect("a file");
+    let binary = killgate::config::load(&folder.path("binary.toml"), |_| None).expect_err("no text");
     assert_snapshot!(binary.list[0].message, @"it is not UTF-8 text");
 }
 
 #[test]
 fn an_empty_file_has_a_fault_for_every_required_key() {
-    assert_snapshot!(Desk::new().load("").expect_err("empty"), @r"
+    assert_snapshot!(ConfigFolder::new().load("").expect_err("empty"), @r"
     killgate.toml: [discord] guild: missing; allowed: an id, as an integer or a string
     killgate.toml: [discord] channels: missing; allowed: an array of ids, each an integer or a string
     killgate.toml: [discord] token_file: there is no token; allowed: token_file, or the environment variable DISCORD_TOKEN
@@ -96,5 +96,5 @@ fn a_value_of_the_wrong_type_is_a_fault() {
 fn a_section_of_the_wrong_type_is_a_single_fault() {
     let broken = MINIMAL.replace("[access]", "").replace("requesters", "x_requesters");
     let broken = broken.lines().filter(|line| !line.contains("roles")).collect::<Vec<_>>().join("\n");
-    assert_snapshot!(fault(Desk::new().load(&format!("access = 3\n{broken}"))), @"1:10: access: an integer instead of a table; allowed: an [access] section");
+    assert_snapshot!(fault(ConfigFolder::new().load(&format!("access = 3\n{broken}"))), @"1:10: access: an integer instead of a table; allowed: an [access] section");
 }

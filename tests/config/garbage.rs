@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::example::Desk;
+use crate::example::ConfigFolder;
 
 const EXAMPLE: &str = include_str!("../../config/killgate.toml");
 
@@ -22,7 +22,7 @@ fn value() -> impl Strategy<Value = String> {
 }
 
 fn loads_or_reports_faults(toml: &str) -> Result<(), TestCaseError> {
-    if let Err(text) = Desk::new().load(toml) {
+    if let Err(text) = ConfigFolder::new().load(toml) {
         prop_assert!(text.lines().count() >= 2, "{}", text);
         prop_assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{:?}", text);
     }

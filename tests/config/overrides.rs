@@ -5,7 +5,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use killgate::domain::ids::RoleId;
 
-use crate::example::{Desk, fault, plus};
+use crate::example::{ConfigFolder, fault, plus};
 
 #[test]
 fn a_key_of_a_target_overrides_only_that_key() {
@@ -40,7 +40,7 @@ protect = { users = ["^payments_"] }
 name = "billing"
 url = "postgresql://killgate@db2/postgres"
 "#;
-    let settings = Desk::new().load(toml).unwrap_or_else(|faults| panic!("{faults}"));
+    let settings = ConfigFolder::new().load(toml).unwrap_or_else(|faults| panic!("{faults}"));
     let [orders, billing] = &settings.targets[..] else {
         panic!("two targets");
     };

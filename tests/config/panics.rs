@@ -13,7 +13,7 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 use serenity::model::gateway::GatewayIntents;
 
-use crate::example::{Desk, MINIMAL, TOKEN};
+use crate::example::{ConfigFolder, MINIMAL, TOKEN};
 use crate::written::written;
 
 /// The environment variable with the path of the child's configuration.
@@ -27,12 +27,12 @@ const IN_ENVIRONMENT: &str = "env%Eighai4oot?";
 const LEDGERS: &str = "ledger&Quoh5eejoo";
 
 /// A target for each source of a password, and a ledger.
-fn desk() -> Desk {
-    let desk = Desk::new();
-    desk.write("password", IN_FILE);
+fn folder() -> ConfigFolder {
+    let folder = ConfigFolder::new();
+    folder.write("password", IN_FILE);
     let in_url = format!("killgate:{}@db1", utf8_percent_encode(IN_URL, NON_ALPHANUMERIC));
     let ledgers = utf8_percent_encode(LEDGERS, NON_ALPHANUMERIC);
-    desk.write(
+    folder.write(
         "killgate.toml",
         &format!(
             "{}\n\
@@ -42,16 +42,16 @@ fn desk() -> Desk {
             MINIMAL.replace("killgate@db1", &in_url)
         ),
     );
-    desk
+    folder
 }
 
 /// Runs this test program again with only the child test, and with this log format.
 fn panicked(format: &str, level: &str) -> Output {
-    let desk = desk();
+    let folder = folder();
     Command::new(std::env::current_exe().expect("this program"))
         .args(["--exact", "panics::child_process_that_panics_with_all_secrets_in_its_message"])
         .args(["--ignored", "--nocapture"])
-        .env(CONFIG, desk.path("killgate.toml"))
+        .env(CONFIG, folder.path("killgate.toml"))
         .env(VARIABLE, IN_ENVIRONMENT)
         .env("KILLGATE_TEST_FORMAT", format)
         .env("RUST_LOG", level)

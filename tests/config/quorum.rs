@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use killgate::config::Settings;
 
-use crate::example::{Desk, MINIMAL, fault};
+use crate::example::{ConfigFolder, MINIMAL, fault};
 
 fn faults(loaded: Result<Settings, String>) -> String {
     loaded.expect_err("faults")
@@ -12,7 +12,7 @@ fn faults(loaded: Result<Settings, String>) -> String {
 /// Loads the minimal configuration with these groups.
 fn groups(requesters: &str, approvers: &str, approvals: u32) -> Result<Settings, String> {
     let toml = MINIMAL.replace("{ roles = [1] }", requesters).replace("{ roles = [2] }", approvers);
-    Desk::new().load(&format!("{toml}\n[approval]\napprovals = {approvals}"))
+    ConfigFolder::new().load(&format!("{toml}\n[approval]\napprovals = {approvals}"))
 }
 
 #[test]
@@ -52,9 +52,9 @@ fn the_number_of_approvals_must_not_exceed_the_named_approvers() {
 fn an_inherited_fault_is_reported_once_and_an_overridden_one_per_target() {
     let two = "[[target]]\nname = 'billing'\nurl = 'postgresql://killgate@db2/postgres'";
     let inherited = MINIMAL.replace("approvers = { roles = [2] }", "");
-    assert_snapshot!(fault(Desk::new().load(&format!("{inherited}\n{two}"))), @"7:2: [access] approvers: nobody could approve; allowed: at least one role or user");
+    assert_snapshot!(fault(ConfigFolder::new().load(&format!("{inherited}\n{two}"))), @"7:2: [access] approvers: nobody could approve; allowed: at least one role or user");
     let own = format!(
         "{MINIMAL}\n{two}\naccess = {{ approvers = {{ users = [1] }} }}\napproval = {{ approvals = 2 }}"
     );
-    assert_snapshot!(fault(Desk::new().load(&own)), @r#"19:26: [[target]] "billing" approval.approvals: 2 approvals are needed on [[target]] "billing", but at most 1 of the named approvers can approve a request; allowed: at most 1, or more approvers, or a role among them"#);
+    assert_snapshot!(fault(ConfigFolder::new().load(&own)), @r#"19:26: [[target]] "billing" approval.approvals: 2 approvals are needed on [[target]] "billing", but at most 1 of the named approvers can approve a request; allowed: at most 1, or more approvers, or a role among them"#);
 }

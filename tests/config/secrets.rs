@@ -7,12 +7,12 @@ use insta::assert_snapshot;
 use killgate::config::Settings;
 use secrecy::ExposeSecret;
 
-use crate::example::{Desk, MINIMAL, TOKEN, fault};
+use crate::example::{ConfigFolder, MINIMAL, TOKEN, fault};
 
 const WITHOUT_TOKEN: (&str, &str) = ("token_file = \"token\"", "");
 
-fn target_with(desk: &Desk, keys: &str) -> Result<Settings, String> {
-    desk.load(&format!("{MINIMAL}\n{keys}"))
+fn target_with(folder: &ConfigFolder, keys: &str) -> Result<Settings, String> {
+    folder.load(&format!("{MINIMAL}\n{keys}"))
 }
 
 fn password(settings: &Settings) -> Option<String> {
@@ -22,27 +22,27 @@ fn password(settings: &Settings) -> Option<String> {
 
 #[test]
 fn the_token_is_read_from_its_file_or_else_from_the_environment() {
-    let mut desk = Desk::new();
+    let mut folder = ConfigFolder::new();
     let without = MINIMAL.replace(WITHOUT_TOKEN.0, WITHOUT_TOKEN.1);
-    assert_snapshot!(fault(desk.load(&without)), @"2:2: [discord] token_file: there is no token; allowed: token_file, or the environment variable DISCORD_TOKEN");
-    desk.variables = vec![("DISCORD_TOKEN", " from-the-environment\n")];
-    let token = |toml: &str| desk.load(toml).expect("settings").discord.token.expose_secret().to_owned();
+    assert_snapshot!(fault(folder.load(&without)), @"2:2: [discord] token_file: there is no token; allowed: token_file, or the environment variable DISCORD_TOKEN");
+    folder.variables = vec![("DISCORD_TOKEN", " from-the-environment\n")];
+    let token = |toml: &str| folder.load(toml).expect("settings").discord.token.expose_secret().to_owned();
     assert_eq!(token(&without), "from-the-environment");
     assert_eq!(token(MINIMAL), TOKEN, "the file goes first");
-    desk.variables = vec![("DISCORD_TOKEN", " ")];
-    assert_snapshot!(fault(desk.load(&without)), @"2:2: [discord] token_file: DISCORD_TOKEN is empty; allowed: token_file, or the environment variable DISCORD_TOKEN");
-    desk.write("token", "Bot abc");
-    assert_snapshot!(fault(desk.load(MINIMAL)), @r#"5:14: [discord] token_file: the token has white space or other characters that a token cannot have; allowed: the token alone, without "Bot " before it"#);
+    folder.variables = vec![("DISCORD_TOKEN", " ")];
+    assert_snapshot!(fault(folder.load(&without)), @"2:2: [discord] token_file: DISCORD_TOKEN is empty; allowed: token_file, or the environment variable DISCORD_TOKEN");
+    folder.write("token", "Bot abc");
+    assert_snapshot!(fault(folder.load(MINIMAL)), @r#"5:14: [discord] token_file: the token has white space or other characters that a token cannot have; allowed: the token alone, without "Bot " before it"#);
 }
 
 #[test]
 fn secret_files_must_exist_and_not_be_empty() {
-    let desk = Desk::new();
-    fs::create_dir(desk.path("folder")).expect("a folder");
-    fs::write(desk.path("binary"), [0xff]).expect("a file");
-    desk.write("empty", "\n");
-    desk.write("large", &"x".repeat(70_000));
-    let file = |name: &str| fault(target_with(&desk, &format!("password_file = '{name}'")));
+    let folder = ConfigFolder::new();
+    fs::create_dir(folder.path("folder")).expect("a folder");
+    fs::write(folder.path("binary"), [0xff]).expect("a file");
+    folder.write("empty", "\n");
+    folder.write("large", &"x".repeat(70_000));
+    let file = |name: &str| fault(target_with(&folder, &format!("password_file = '{name}'")));
     assert_snapshot!(file("./nowhere"), @r#"15:17: [[target]] "orders" password_file: cannot read the secret file ./nowhere: No such file or directory (os error 2); allowed: the path of a file, from the folder of this one"#);
     assert_snapshot!(file("empty"), @r#"15:17: [[target]] "orders" password_file: the secret file empty is empty; allowed: the path of a file, from the folder of this one"#);
     assert_snapshot!(file("binary"), @r#"15:17: [[target]] "orders" password_file: the secret file binary is not UTF-8 text; allowed: the path of a file, from the folder of this one"#);
@@ -54,42 +54,42 @@ fn secret_files_must_exist_and_not_be_empty() {
 
 #[test]
 fn a_password_file_is_read_every_time() {
-    let desk = Desk::new();
-    desk.write("password", "first\r\n");
-    let settings = target_with(&desk, "password_file = 'password'").expect("settings");
+    let folder = ConfigFolder::new();
+    folder.write("password", "first\r\n");
+    let settings = target_with(&folder, "password_file = 'password'").expect("settings");
     assert_eq!(password(&settings).as_deref(), Some("first"));
-    desk.write("password", " second \n");
+    folder.write("password", " second \n");
     assert_eq!(password(&settings).as_deref(), Some(" second "), "only the line end goes");
     let parameters = settings.targets[0].connection.parameters();
     assert_eq!(parameters.get_password(), None, "a password is not kept");
-    fs::remove_file(desk.path("password")).expect("removed");
+    fs::remove_file(folder.path("password")).expect("removed");
     let error = settings.targets[0].connection.password.read().expect_err("gone").to_string();
     assert!(error.starts_with("cannot read the secret file /") && error.contains("No such file"), "{error}");
 }
 
 #[test]
 fn a_secret_mounted_by_kubernetes_may_be_replaced_through_its_symlinks() {
-    let desk = Desk::new();
+    let folder = ConfigFolder::new();
     for (version, secret) in [("..1", "first"), ("..2", "second")] {
-        fs::create_dir(desk.path(version)).expect("a folder");
-        desk.write(&format!("{version}/password"), secret);
+        fs::create_dir(folder.path(version)).expect("a folder");
+        folder.write(&format!("{version}/password"), secret);
     }
-    symlink("..1", desk.path("..data")).expect("a link");
-    symlink("..data/password", desk.path("password")).expect("a link");
-    let settings = target_with(&desk, "password_file = 'password'").expect("settings");
+    symlink("..1", folder.path("..data")).expect("a link");
+    symlink("..data/password", folder.path("password")).expect("a link");
+    let settings = target_with(&folder, "password_file = 'password'").expect("settings");
     assert_eq!(password(&settings).as_deref(), Some("first"));
-    symlink("..2", desk.path("..data_tmp")).expect("a link");
-    fs::rename(desk.path("..data_tmp"), desk.path("..data")).expect("exchanged in one step");
-    fs::remove_dir_all(desk.path("..1")).expect("removed");
+    symlink("..2", folder.path("..data_tmp")).expect("a link");
+    fs::rename(folder.path("..data_tmp"), folder.path("..data")).expect("exchanged in one step");
+    fs::remove_dir_all(folder.path("..1")).expect("removed");
     assert_eq!(password(&settings).as_deref(), Some("second"));
 }
 
 #[test]
 fn a_password_has_exactly_one_source() {
-    let mut desk = Desk::new();
-    desk.variables = vec![("PW", "from-the-environment"), ("EMPTY", "")];
+    let mut folder = ConfigFolder::new();
+    folder.variables = vec![("PW", "from-the-environment"), ("EMPTY", "")];
     let in_url = MINIMAL.replace("killgate@db1", "killgate:p%40ss@db1");
-    let load = |toml: String| desk.load(&toml);
+    let load = |toml: String| folder.load(&toml);
     assert_eq!(password(&load(MINIMAL.to_owned()).expect("settings")), None);
     assert_eq!(password(&load(in_url.clone()).expect("settings")).as_deref(), Some("p@ss"));
     let from_environment = load(format!("{MINIMAL}password_env = 'PW'")).expect("settings");
@@ -102,14 +102,14 @@ fn a_password_has_exactly_one_source() {
 
 #[test]
 fn debug_shows_no_secret() {
-    let mut desk = Desk::new();
-    desk.variables = vec![("PW", "hunter3")];
+    let mut folder = ConfigFolder::new();
+    folder.variables = vec![("PW", "hunter3")];
     let toml = format!(
         "{}\n[[target]]\nname = 'b'\nurl = 'postgresql://k@b/x'\npassword_env = 'PW'\n\
          [ledger]\nurl = 'postgresql://k@l/x?password=hunter4'",
         MINIMAL.replace("killgate@", "killgate:hunter2@")
     );
-    let shown = format!("{:#?}", desk.load(&toml).expect("settings"));
+    let shown = format!("{:#?}", folder.load(&toml).expect("settings"));
     for secret in [TOKEN, "hunter2", "hunter3", "hunter4"] {
         assert!(!shown.contains(secret), "{secret} in {shown}");
     }
@@ -127,7 +127,7 @@ fn a_secret_in_the_wrong_place_is_not_repeated() {
         MINIMAL.replace("postgresql://killgate@", "postgresq://killgate:hunter2@"),
         format!("{MINIMAL}password_file = 'hunter2"),
     ] {
-        let text = Desk::new().load(&toml).expect_err("a fault");
+        let text = ConfigFolder::new().load(&toml).expect_err("a fault");
         assert!(!text.contains("hunter2"), "{text}");
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::example::Desk;
+use crate::example::ConfigFolder;
 
 #[test]
 fn the_configurations_of_compose_are_valid() {
@@ -21,16 +21,16 @@ fn the_configuration_of_kubernetes_is_valid() {
 }
 
 fn accepted(toml: &str, target: &str) {
-    let desk = Desk::new();
+    let folder = ConfigFolder::new();
     let mut here = toml.to_owned();
     for folder in ["/run/secrets/killgate/", "/run/secrets/", "/var/lib/killgate/"] {
         here = here.replace(folder, "./");
     }
     let files = here.lines().filter_map(|line| line.split_once("_file = \"./")?.1.split('"').next());
     for file in files {
-        desk.write(file, "secret");
+        folder.write(file, "secret");
     }
-    let settings = desk.load(&here).unwrap_or_else(|faults| panic!("{faults}"));
+    let settings = folder.load(&here).unwrap_or_else(|faults| panic!("{faults}"));
     assert_eq!(settings.targets[0].name, target);
 }
 

@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 use killgate::config::{LedgerLocation, PostgresAddress, Settings};
 use killgate::postgres::tls::TlsMode;
 
-use crate::example::{Desk, MINIMAL, fault, plus, with};
+use crate::example::{ConfigFolder, MINIMAL, fault, plus, with};
 
 const URL: &str = "postgresql://killgate@db1.internal/postgres";
 
@@ -61,13 +61,13 @@ fn tls_is_fully_verified_by_default_except_on_this_machine() {
 
 #[test]
 fn certificate_paths_start_from_the_configurations_folder() {
-    let desk = Desk::new();
-    desk.write("ca.pem", "");
+    let folder = ConfigFolder::new();
+    folder.write("ca.pem", "");
     let toml = MINIMAL.replace(URL, "postgresql://k@db1/x?sslrootcert=ca.pem&sslcert=ca.pem&sslkey=ca.pem");
-    let settings = desk.load(&toml).unwrap_or_else(|faults| panic!("{faults}"));
+    let settings = folder.load(&toml).unwrap_or_else(|faults| panic!("{faults}"));
     let tls = &settings.targets[0].connection.tls;
-    assert_eq!(tls.root, Some(desk.path("ca.pem")));
-    assert_eq!(tls.client.as_ref().map(|own| own.key.clone()), Some(desk.path("ca.pem")));
+    assert_eq!(tls.root, Some(folder.path("ca.pem")));
+    assert_eq!(tls.client.as_ref().map(|own| own.key.clone()), Some(folder.path("ca.pem")));
     assert_snapshot!(refused("postgresql://k@db1/x?sslrootcert=nowhere.pem"), @r#"13:7: [[target]] "orders" url: sslrootcert: cannot read nowhere.pem: No such file or directory (os error 2); allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("postgresql://k@db1/x?sslcert=token"), @r#"13:7: [[target]] "orders" url: sslcert and sslkey belong together; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("postgresql://k@db1/x?sslmode=disable&sslrootcert=token"), @r#"13:7: [[target]] "orders" url: it names certificates, which are not used without TLS (sslmode=disable); allowed: postgresql://user@host:port/database?sslmode=MODE"#);
@@ -114,12 +114,12 @@ fn ledger(url: &str) -> Result<Settings, String> {
 
 #[test]
 fn a_ledger_is_a_file_or_a_server() {
-    let desk = Desk::new();
-    let path = |url: &str| match desk.load(&format!("{MINIMAL}\n[ledger]\nurl = '{url}'")) {
+    let folder = ConfigFolder::new();
+    let path = |url: &str| match folder.load(&format!("{MINIMAL}\n[ledger]\nurl = '{url}'")) {
         Ok(Settings { ledger: LedgerLocation::Sqlite { path }, .. }) => path,
         other => panic!("{other:?}"),
     };
-    assert_eq!(path("sqlite:other.db"), desk.path("other.db"));
+    assert_eq!(path("sqlite:other.db"), folder.path("other.db"));
     assert_eq!(path("sqlite:/tmp/killgate.db"), Path::new("/tmp/killgate.db"));
     assert_eq!(path("sqlite:///tmp/killgate.db"), Path::new("/tmp/killgate.db"));
     let Ok(Settings { ledger: LedgerLocation::Postgres { connection }, .. }) =

@@ -7,7 +7,7 @@ use killgate::config::{LedgerLocation, Settings};
 use killgate::domain::ids::{ChannelId, RoleId, UserId};
 use killgate::postgres::redaction::QueryVisibility;
 
-use crate::example::{Desk, MINIMAL, TOKEN, fault, plus, with};
+use crate::example::{ConfigFolder, MINIMAL, TOKEN, fault, plus, with};
 
 fn good(loaded: Result<Settings, String>) -> Settings {
     loaded.unwrap_or_else(|faults| panic!("{faults}"))
@@ -15,8 +15,8 @@ fn good(loaded: Result<Settings, String>) -> Settings {
 
 #[test]
 fn keys_that_are_left_out_have_their_defaults() {
-    let desk = Desk::new();
-    let settings = good(desk.load(MINIMAL));
+    let folder = ConfigFolder::new();
+    let settings = good(folder.load(MINIMAL));
     assert_eq!(settings.discord.api_url, "https://discord.com");
     assert_eq!(settings.privacy, QueryVisibility::Redacted);
     assert_eq!(settings.http, None);
@@ -29,7 +29,7 @@ fn keys_that_are_left_out_have_their_defaults() {
     let LedgerLocation::Sqlite { path } = settings.ledger else {
         panic!("a SQLite ledger");
     };
-    assert_eq!(path, desk.path("killgate.db"));
+    assert_eq!(path, folder.path("killgate.db"));
 }
 
 #[test]

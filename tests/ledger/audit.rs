@@ -6,7 +6,7 @@ use killgate::domain::ids::RequestId;
 use killgate::ledger::hash_chain::ChainTail;
 use killgate::ledger::sqlite::reader::SqliteReader;
 use killgate::ledger::sqlite::{SqliteLedger, SqliteOpenError};
-use killgate::operations::audit::{AuditVerdict, ExportFilter, export, verify};
+use killgate::operations::audit::{ChainVerification, ExportFilter, export, verify};
 use killgate::workflow::ports::Ledger;
 use rusqlite::Connection;
 use serde_json::Value;
@@ -64,7 +64,10 @@ async fn a_ledger_is_read_while_killgate_holds_it_and_writes() {
         if request % 100 == 0 {
             let mut pages = SqliteReader::open(&folder.ledger()).expect("opened");
             let verdict = verify(&mut pages, None).expect("read");
-            assert!(matches!(&verdict, AuditVerdict::Intact(last) if last.seq == request * 5), "{verdict}");
+            assert!(
+                matches!(&verdict, ChainVerification::Intact(last) if last.seq == request * 5),
+                "{verdict}"
+            );
         }
     }
     assert_eq!(numbers(&folder.ledger(), ExportFilter::default()), (1..=2_500).collect::<Vec<_>>());
@@ -75,7 +78,7 @@ async fn verification_tells_what_to_keep_elsewhere_and_finds_it_later() {
     let folder = Folder::new();
     let ledger = folder.with_ten_records().await;
     let mut pages = SqliteReader::open(&ledger).expect("opened");
-    let AuditVerdict::Intact(kept) = verify(&mut pages, None).expect("read") else {
+    let ChainVerification::Intact(kept) = verify(&mut pages, None).expect("read") else {
         panic!("it is intact");
     };
     assert_eq!(kept.seq, 10);
@@ -94,7 +97,7 @@ fn an_empty_ledger_is_intact() {
     drop(SqliteLedger::open(&folder.ledger()).expect("opened"));
     let mut pages = SqliteReader::open(&folder.ledger()).expect("opened");
     let verdict = verify(&mut pages, None).expect("read");
-    assert_eq!(verdict, AuditVerdict::Intact(ChainTail::default()));
+    assert_eq!(verdict, ChainVerification::Intact(ChainTail::default()));
     assert_eq!(verdict.to_string(), "intact: there are no records yet");
     assert_eq!(numbers(&folder.ledger(), ExportFilter::default()), [] as [u64; 0]);
 }

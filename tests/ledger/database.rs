@@ -6,7 +6,7 @@ use std::time::Duration;
 use killgate::ledger::postgres::reader::PostgresReader;
 use killgate::ledger::postgres::{HighWaterMark, LeaseTimings, PostgresLedger, PostgresOpenError};
 use killgate::ledger::reader::LedgerReader;
-use killgate::operations::audit::{AuditVerdict, verify};
+use killgate::operations::audit::{ChainVerification, verify};
 use killgate::postgres::connection::ConnectOptions;
 use killgate::postgres::tls::{TlsMode, TlsOptions};
 use killgate::workflow::ports::Ledger;
@@ -83,7 +83,7 @@ impl Database {
         self.cluster.connect("postgres", &self.name).await.expect("connected")
     }
 
-    pub(crate) fn verdict(&self) -> AuditVerdict {
+    pub(crate) fn verdict(&self) -> ChainVerification {
         verify(&mut self.pages(), None).expect("read to its end")
     }
 

@@ -71,7 +71,7 @@ pub(crate) fn posted(request: u64, seconds: i64, message: u64) -> LedgerEntry {
 }
 
 pub(crate) fn approved(request: u64, seconds: i64, actor: UserId) -> LedgerEntry {
-    entry(request, seconds, RequestEvent::Approved { actor })
+    entry(request, seconds, RequestEvent::ApprovalAdded { actor })
 }
 
 pub(crate) fn executing(request: u64, seconds: i64, approvers: &[UserId]) -> LedgerEntry {

@@ -5,7 +5,7 @@ use killgate::ledger::postgres::reader::PostgresReader;
 use killgate::ledger::postgres::{PostgresOpenError, dry_run};
 use killgate::ledger::reader::LedgerReader;
 use killgate::ledger::record::RecordError;
-use killgate::operations::audit::{AuditVerdict, verify};
+use killgate::operations::audit::{ChainVerification, verify};
 use killgate::workflow::ports::Ledger;
 
 use super::database::{Database, OWNER, QUICK};
@@ -22,7 +22,10 @@ async fn an_auditor_reads_it_while_a_replica_appends() {
         ledger.append(whole(request, 0)).await.expect("recorded");
         if request % 100 == 0 {
             let verdict = database.verdict();
-            assert!(matches!(&verdict, AuditVerdict::Intact(last) if last.seq == request * 5), "{verdict}");
+            assert!(
+                matches!(&verdict, ChainVerification::Intact(last) if last.seq == request * 5),
+                "{verdict}"
+            );
         }
     }
 }
@@ -61,7 +64,7 @@ async fn a_database_without_a_ledger_is_not_audited_and_not_changed() {
 async fn an_empty_ledger_is_intact() {
     let database = Database::new().await;
     drop(database.active().await);
-    assert_eq!(database.verdict(), AuditVerdict::Intact(ChainTail::default()));
+    assert_eq!(database.verdict(), ChainVerification::Intact(ChainTail::default()));
     assert_eq!(database.pages().records_after(0).expect("read"), []);
 }
 
@@ -101,7 +104,7 @@ async fn a_changed_record_is_detected() {
         )
         .await
         .expect("tampered with");
-    let found = AuditVerdict::Broken { seq: 3, broken: ChainError::Record(RecordError::HashMismatch) };
+    let found = ChainVerification::Broken { seq: 3, broken: ChainError::Record(RecordError::HashMismatch) };
     assert_eq!(database.verdict(), found);
 }
 

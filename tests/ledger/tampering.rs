@@ -8,7 +8,7 @@ use killgate::ledger::hash_chain::{ChainError, ChainTail, read};
 use killgate::ledger::record::RecordError;
 use killgate::ledger::sqlite::SqliteLedger;
 use killgate::ledger::sqlite::reader::SqliteReader;
-use killgate::operations::audit::{AuditVerdict, verify};
+use killgate::operations::audit::{ChainVerification, verify};
 use killgate::workflow::ports::{Ledger, LedgerError, RequestSearch};
 use rusqlite::Connection;
 
@@ -23,7 +23,7 @@ fn tamper(ledger: &Path, statements: &str) {
     connection.execute_batch(statements).expect("tampered with");
 }
 
-fn verdict(ledger: &Path, expect: Option<&str>) -> AuditVerdict {
+fn verdict(ledger: &Path, expect: Option<&str>) -> ChainVerification {
     let mut pages = SqliteReader::open(ledger).expect("opened");
     verify(&mut pages, expect).expect("read to its end")
 }
@@ -43,7 +43,7 @@ async fn broken_after(statements: &str) -> (u64, ChainError) {
     let ledger = folder.with_ten_records().await;
     tamper(&ledger, statements);
     match verdict(&ledger, None) {
-        AuditVerdict::Broken { seq, broken } => (seq, broken),
+        ChainVerification::Broken { seq, broken } => (seq, broken),
         other => panic!("{statements}: {other}"),
     }
 }
@@ -82,7 +82,7 @@ async fn a_forger_who_hashes_anew_is_found_at_the_next_record() {
     entry.at = at(77);
     let forged = tail.seal(&entry).expect("sealed").line;
     tamper(&ledger, &format!("UPDATE record SET line = '{forged}' WHERE seq = 3"));
-    let expected = AuditVerdict::Broken { seq: 4, broken: ChainError::PrevMismatch };
+    let expected = ChainVerification::Broken { seq: 4, broken: ChainError::PrevMismatch };
     assert_eq!(verdict(&ledger, None), expected);
 }
 
@@ -92,7 +92,7 @@ async fn an_end_that_was_cut_off_is_noticed_and_nothing_is_built_on_the_rest() {
     let ledger = folder.with_ten_records().await;
     tamper(&ledger, "DELETE FROM record WHERE seq > 8");
     let found = verdict(&ledger, None);
-    assert!(matches!(&found, AuditVerdict::Short { last, .. } if last.seq == 8), "{found}");
+    assert!(matches!(&found, ChainVerification::Short { last, .. } if last.seq == 8), "{found}");
     let refused = SqliteLedger::open(&ledger).expect_err("refused").to_string();
     assert!(refused.contains("is damaged at record 9: the last record is number 8"), "{refused}");
 }

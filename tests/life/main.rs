@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use fixtures::{ASKED_AT, HASH, OPEN_FOR, access, everybody, open_request};
 use killgate::domain::approval::Approved;
 use killgate::domain::decision::{
-    CardReactions, DecisionContext, QuorumCheck, ReactionSource, RequestCommand, decide,
+    CardReactions, DecisionContext, DecisionInput, QuorumCheck, ReactionSource, decide,
 };
 use killgate::domain::event::{BackendResolution, LedgerEntry, Recorded, RequestEvent, Resolution};
 use killgate::domain::identity::Pid;
@@ -77,20 +77,20 @@ fn prepare(step: &Step, people: &[Person], request: &Request) -> Prepared {
     prepared
 }
 
-fn command<'a>(step: &Step, people: &'a [Person], prepared: &'a Prepared) -> RequestCommand<'a> {
+fn command<'a>(step: &Step, people: &'a [Person], prepared: &'a Prepared) -> DecisionInput<'a> {
     let source = ReactionSource::Live;
     match step {
-        Step::Read(_) => RequestCommand::ReconcileReactions(&prepared.reactions),
-        Step::Check(_) => RequestCommand::ConfirmQuorum(&prepared.check),
-        Step::Continue => RequestCommand::ContinueExecution,
-        Step::Approve(who) => RequestCommand::Approve { by: &people[*who], source },
-        Step::Retract(who) => RequestCommand::RemoveApproval { by: people[*who].id },
-        Step::Deny(who) => RequestCommand::Deny { by: &people[*who], source },
-        Step::Tick => RequestCommand::CheckExpiry,
-        Step::Lapse => RequestCommand::Lapse { detail: "the session has ended".to_owned() },
-        Step::CardDeleted => RequestCommand::CardDeleted { detail: "its card was deleted" },
-        Step::Posted => RequestCommand::CardPosted { message: MessageId(5) },
-        Step::Conclude => RequestCommand::Finish(terminated()),
+        Step::Read(_) => DecisionInput::ReconcileReactions(&prepared.reactions),
+        Step::Check(_) => DecisionInput::ConfirmQuorum(&prepared.check),
+        Step::Continue => DecisionInput::ContinueExecution,
+        Step::Approve(who) => DecisionInput::Approve { by: &people[*who], source },
+        Step::Retract(who) => DecisionInput::RemoveApproval { by: people[*who].id },
+        Step::Deny(who) => DecisionInput::Deny { by: &people[*who], source },
+        Step::Tick => DecisionInput::CheckExpiry,
+        Step::Lapse => DecisionInput::Lapse { detail: "the session has ended".to_owned() },
+        Step::CardDeleted => DecisionInput::CardDeleted { detail: "its card was deleted" },
+        Step::Posted => DecisionInput::CardPosted { message: MessageId(5) },
+        Step::Conclude => DecisionInput::Finish(terminated()),
     }
 }
 
@@ -146,7 +146,7 @@ proptest! {
                 request = request.evolve(event, now).expect("a decision contains only valid events");
                 expected.see(event, &request, now)?;
             }
-            if let Some(token) = Approved::mint(&before, &recorded) {
+            if let Some(token) = Approved::from_records(&before, &recorded) {
                 expected.approved_values += 1;
                 prop_assert!(token.approvers().len() >= needed as usize);
             }
@@ -186,7 +186,7 @@ proptest! {
 impl ExpectedState {
     fn see(&mut self, event: &RequestEvent, after: &Request, now: Timestamp) -> Result<(), TestCaseError> {
         match event {
-            RequestEvent::Approved { actor } => {
+            RequestEvent::ApprovalAdded { actor } => {
                 prop_assert!(self.approving.insert(*actor), "a person counts once");
                 prop_assert!([2, 3, 7].contains(&actor.0), "user {} is not an approver", actor);
                 prop_assert!(!after.has_expired(now), "nothing is approved after the expiry");

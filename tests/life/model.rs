@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use killgate::domain::decision::{
-    CardReactions, DecisionContext, QuorumCheck, ReactionSource, RequestCommand, decide,
+    CardReactions, DecisionContext, DecisionInput, QuorumCheck, ReactionSource, decide,
 };
 use killgate::domain::event::{BackendResolution, RequestEvent, Resolution};
 use killgate::domain::ids::{Person, UserId};
@@ -83,7 +83,7 @@ impl World {
     }
 
     /// The active replica decides and records. Fails when that breaks an invariant.
-    fn apply(&mut self, command: RequestCommand<'_>, defect: Defect) -> Result<(), &'static str> {
+    fn apply(&mut self, command: DecisionInput<'_>, defect: Defect) -> Result<(), &'static str> {
         let expiry = ASKED_AT.plus(OPEN_FOR);
         let now = if self.is_expired { expiry } else { ASKED_AT };
         let decision = decide(
@@ -141,16 +141,16 @@ impl World {
                 match (world.is_alive, world.approving[index]) {
                     (false, _) => Ok(()),
                     (true, true) => {
-                        world.apply(RequestCommand::Approve { by: &by, source: ReactionSource::Live }, defect)
+                        world.apply(DecisionInput::Approve { by: &by, source: ReactionSource::Live }, defect)
                     }
-                    (true, false) => world.apply(RequestCommand::RemoveApproval { by: by.id }, defect),
+                    (true, false) => world.apply(DecisionInput::RemoveApproval { by: by.id }, defect),
                 }
             });
             add(format!("{index} denies"), &|world| {
                 world.denying[index] = true;
                 let by = world.person(index);
                 if world.is_alive {
-                    world.apply(RequestCommand::Deny { by: &by, source: ReactionSource::Live }, defect)?;
+                    world.apply(DecisionInput::Deny { by: &by, source: ReactionSource::Live }, defect)?;
                 }
                 Ok(())
             });
@@ -196,7 +196,7 @@ impl World {
 
     fn add_decisions(&self, defect: Defect, add: &mut AddSuccessor<'_>) {
         add("the replica looks at the clock".to_owned(), &|world| {
-            world.apply(RequestCommand::CheckExpiry, defect)
+            world.apply(DecisionInput::CheckExpiry, defect)
         });
         add("the replica reads the reactions".to_owned(), &|world| world.read(defect));
         if self.request.approvals.len() >= 2 {
@@ -207,7 +207,7 @@ impl World {
                     _ => world.person(index),
                 });
                 let check = QuorumCheck { checked, members: members.collect() };
-                world.apply(RequestCommand::ConfirmQuorum(&check), defect)
+                world.apply(DecisionInput::ConfirmQuorum(&check), defect)
             });
         }
         let outcome = match self.statement {
@@ -218,7 +218,7 @@ impl World {
             _ => return,
         };
         add("the execution ends".to_owned(), &|world| {
-            world.apply(RequestCommand::Finish(execution(outcome)), defect)
+            world.apply(DecisionInput::Finish(execution(outcome)), defect)
         });
     }
 
@@ -231,9 +231,9 @@ impl World {
             denying: on_card(self.denying).map(|index| self.person(index)).collect(),
             changed: BTreeSet::new(),
         };
-        self.apply(RequestCommand::ReconcileReactions(&reactions), defect)?;
+        self.apply(DecisionInput::ReconcileReactions(&reactions), defect)?;
         for by in &approving {
-            self.apply(RequestCommand::Approve { by, source: ReactionSource::Read }, defect)?;
+            self.apply(DecisionInput::Approve { by, source: ReactionSource::Read }, defect)?;
         }
         Ok(())
     }

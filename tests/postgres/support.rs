@@ -173,7 +173,7 @@ pub(crate) fn approved(asked: RequestDetails) -> Approved {
         event: RequestEvent::Executing { approvers: vec![UserId(2)] },
     };
     let recorded = Recorded::acknowledge(1, "4f2a91c0".to_owned(), entry);
-    Approved::mint(&open, &[recorded]).expect("a quorum of one")
+    Approved::from_records(&open, &[recorded]).expect("a quorum of one")
 }
 
 /// The outcome, if certainly nothing was signalled.

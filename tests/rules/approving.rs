@@ -1,7 +1,7 @@
 //! The effect of a reaction on an open card.
 
 use killgate::domain::decision::{
-    CardReactions, Decision, DecisionContext, QuorumCheck, ReactionSource, RequestCommand, decide,
+    CardReactions, Decision, DecisionContext, DecisionInput, QuorumCheck, ReactionSource, decide,
 };
 use killgate::domain::event::{RefusalReason, RequestDetails, RequestEvent};
 use killgate::domain::ids::UserId;
@@ -38,10 +38,10 @@ fn two_approvals_are_needed_when_configured_and_both_approvers_are_named() {
     let enough = request_after(2, &[approved(APPROVER), approved(SECOND)]);
     let check = check(&[APPROVER, SECOND], &[APPROVER, SECOND]);
     assert_eq!(
-        only_event(at(SOON, &enough, RequestCommand::ConfirmQuorum(&check))),
+        only_event(at(SOON, &enough, DecisionInput::ConfirmQuorum(&check))),
         executing(&[APPROVER, SECOND])
     );
-    assert_eq!(at(SOON, &enough, RequestCommand::ContinueExecution), nothing());
+    assert_eq!(at(SOON, &enough, DecisionInput::ContinueExecution), nothing());
 }
 
 /// `checked` were looked up, and `there` are still in the guild.
@@ -60,18 +60,18 @@ fn removed(actor: UserId) -> RequestEvent {
 fn of_several_approvers_one_who_left_or_lost_the_role_no_longer_counts() {
     let enough = request_after(2, &[approved(APPROVER), approved(SECOND)]);
     let left = check(&[APPROVER, SECOND], &[APPROVER]);
-    assert_eq!(only_event(at(SOON, &enough, RequestCommand::ConfirmQuorum(&left))), removed(SECOND));
+    assert_eq!(only_event(at(SOON, &enough, DecisionInput::ConfirmQuorum(&left))), removed(SECOND));
 
     let mut without_role = check(&[APPROVER, SECOND], &[APPROVER, SECOND]);
     without_role.members[1].roles.clear();
-    assert_eq!(only_event(at(SOON, &enough, RequestCommand::ConfirmQuorum(&without_role))), removed(SECOND));
+    assert_eq!(only_event(at(SOON, &enough, DecisionInput::ConfirmQuorum(&without_role))), removed(SECOND));
 }
 
 #[test]
 fn of_several_approvers_one_who_was_not_looked_up_is_not_counted_yet() {
     let enough = request_after(2, &[approved(APPROVER), approved(SECOND)]);
     let half = check(&[APPROVER], &[APPROVER]);
-    assert_eq!(at(SOON, &enough, RequestCommand::ConfirmQuorum(&half)), nothing());
+    assert_eq!(at(SOON, &enough, DecisionInput::ConfirmQuorum(&half)), nothing());
 }
 
 #[test]
@@ -79,15 +79,15 @@ fn an_approval_counts_while_reactions_are_unread_and_is_executed_once_they_are_r
     let access = access();
     let unread = DecisionContext { has_unread_reactions: true, ..context(SOON, &access) };
     let (by, source) = (&person(APPROVER), ReactionSource::Live);
-    let decision = decide(&open_request(1), RequestCommand::Approve { by, source }, unread);
+    let decision = decide(&open_request(1), DecisionInput::Approve { by, source }, unread);
     assert_eq!(only_event(decision), approved(APPROVER));
 
     let waiting = request_after(1, &[approved(APPROVER)]);
     let reactions = CardReactions { approving: [APPROVER].into(), ..CardReactions::default() };
-    let read = RequestCommand::ReconcileReactions(&reactions);
+    let read = DecisionInput::ReconcileReactions(&reactions);
     assert_eq!(decide(&waiting, read.clone(), unread), nothing());
     assert_eq!(only_event(at(SOON, &waiting, read)), executing(&[APPROVER]));
-    let resumed = at(SOON, &waiting, RequestCommand::ContinueExecution);
+    let resumed = at(SOON, &waiting, DecisionInput::ContinueExecution);
     assert_eq!(only_event(resumed), executing(&[APPROVER]));
 }
 
@@ -99,7 +99,7 @@ fn a_denial_that_was_not_seen_stops_a_request_that_was_approved_meanwhile() {
         denying: vec![person(SECOND)],
         ..CardReactions::default()
     };
-    let decision = at(SOON, &waiting, RequestCommand::ReconcileReactions(&reactions));
+    let decision = at(SOON, &waiting, DecisionInput::ReconcileReactions(&reactions));
     assert_eq!(ending(decision).outcome, Outcome::Denied);
 }
 
@@ -107,7 +107,7 @@ fn a_denial_that_was_not_seen_stops_a_request_that_was_approved_meanwhile() {
 fn an_approval_that_was_taken_back_unseen_is_removed_when_the_reactions_are_read() {
     let waiting = request_after(1, &[approved(APPROVER)]);
     let none = CardReactions::default();
-    let decision = at(SOON, &waiting, RequestCommand::ReconcileReactions(&none));
+    let decision = at(SOON, &waiting, DecisionInput::ReconcileReactions(&none));
     assert_eq!(only_event(decision), removed(APPROVER));
 }
 
@@ -119,7 +119,7 @@ fn what_a_read_says_of_people_who_reacted_since_it_began_is_older_than_what_is_k
         changed: [APPROVER, SECOND].into(),
         ..CardReactions::default()
     };
-    let decision = at(SOON, &waiting, RequestCommand::ReconcileReactions(&reactions));
+    let decision = at(SOON, &waiting, DecisionInput::ReconcileReactions(&reactions));
     assert_eq!(only_event(decision), executing(&[APPROVER]));
 }
 
@@ -128,7 +128,7 @@ fn an_attempt_that_is_only_read_again_is_not_another_one() {
     let open = open_request(1);
     let reactions =
         CardReactions { denying: vec![person(STRANGER), person(BOT)], ..CardReactions::default() };
-    let read = |request: &Request| at(SOON, request, RequestCommand::ReconcileReactions(&reactions));
+    let read = |request: &Request| at(SOON, request, DecisionInput::ReconcileReactions(&reactions));
     let first = read(&open);
     assert_eq!(first, refused_with_notice(STRANGER, RefusalReason::NotAnApprover));
     assert_eq!(read(&request_after(1, &first.events)), nothing());
@@ -164,7 +164,7 @@ fn a_request_with_zero_approvals_still_needs_one() {
 #[test]
 fn an_approval_just_before_the_expiry_counts() {
     let (by, source) = (&person(APPROVER), ReactionSource::Live);
-    let decision = at(last_moment(), &open_request(1), RequestCommand::Approve { by, source });
+    let decision = at(last_moment(), &open_request(1), DecisionInput::Approve { by, source });
     assert_eq!(decision.events, [approved(APPROVER), executing(&[APPROVER])]);
 }
 
@@ -174,7 +174,7 @@ fn a_quorum_without_signals_left_ends_as_limited() {
     let given = DecisionContext { signal_budget: 0, ..context(SOON, &access) };
     let (by, source) = (&person(APPROVER), ReactionSource::Live);
     let [counted, end] = <[RequestEvent; 2]>::try_from(
-        decide(&open_request(1), RequestCommand::Approve { by, source }, given).events,
+        decide(&open_request(1), DecisionInput::Approve { by, source }, given).events,
     )
     .expect("the approval and the end");
     assert_eq!(counted, approved(APPROVER));
@@ -222,7 +222,7 @@ fn every_attempt_is_recorded_and_only_the_first_gets_a_notice() {
 fn a_removed_approval_no_longer_counts() {
     let half_way = request_after(2, &[approved(APPROVER)]);
     let removed = RequestEvent::ApprovalRemoved { actor: APPROVER };
-    let retract = || RequestCommand::RemoveApproval { by: APPROVER };
+    let retract = || DecisionInput::RemoveApproval { by: APPROVER };
     assert_eq!(only_event(at(SOON, &half_way, retract())), removed);
     assert_eq!(only_event(at(expiry(), &half_way, retract())), removed, "also when its time is over");
 
@@ -233,5 +233,5 @@ fn a_removed_approval_no_longer_counts() {
 #[test]
 fn removing_an_approval_that_was_not_given_has_no_effect() {
     let half_way = request_after(2, &[approved(APPROVER)]);
-    assert_eq!(at(SOON, &half_way, RequestCommand::RemoveApproval { by: SECOND }), nothing());
+    assert_eq!(at(SOON, &half_way, DecisionInput::RemoveApproval { by: SECOND }), nothing());
 }

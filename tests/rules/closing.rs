@@ -1,6 +1,6 @@
 //! How an open request ends without a signal, and what can happen to a request that is no longer open.
 
-use killgate::domain::decision::{Decision, ReactionSource, RequestCommand};
+use killgate::domain::decision::{Decision, DecisionInput, ReactionSource};
 use killgate::domain::event::{RefusalReason, RequestEvent, Resolution};
 use killgate::domain::ids::MessageId;
 use killgate::domain::outcome::Outcome;
@@ -28,9 +28,9 @@ fn the_requester_withdraws() {
 
 #[test]
 fn a_request_expires_exactly_at_its_expiry() {
-    assert_eq!(at(last_moment(), &open_request(1), RequestCommand::CheckExpiry), nothing());
+    assert_eq!(at(last_moment(), &open_request(1), DecisionInput::CheckExpiry), nothing());
     assert_eq!(
-        ending(at(expiry(), &open_request(1), RequestCommand::CheckExpiry)),
+        ending(at(expiry(), &open_request(1), DecisionInput::CheckExpiry)),
         Resolution::without_signal(Outcome::Expired, "nobody decided in time")
     );
 }
@@ -38,7 +38,7 @@ fn a_request_expires_exactly_at_its_expiry() {
 #[test]
 fn a_reaction_after_the_expiry_only_expires_the_request() {
     let (by, source) = (&person(APPROVER), ReactionSource::Live);
-    for command in [RequestCommand::Approve { by, source }, RequestCommand::Deny { by, source }] {
+    for command in [DecisionInput::Approve { by, source }, DecisionInput::Deny { by, source }] {
         let expected = Decision {
             events: vec![
                 RequestEvent::AttemptRefused { actor: APPROVER, why: RefusalReason::Expired },
@@ -55,12 +55,12 @@ fn a_reaction_after_the_expiry_only_expires_the_request() {
 
 #[test]
 fn a_request_lapses_with_its_session_and_is_withdrawn_with_its_card() {
-    let lapse = RequestCommand::Lapse { detail: "the session has ended".to_owned() };
+    let lapse = DecisionInput::Lapse { detail: "the session has ended".to_owned() };
     assert_eq!(
         ending(at(SOON, &open_request(1), lapse)),
         Resolution::without_signal(Outcome::Lapsed, "the session has ended")
     );
-    let deleted = RequestCommand::CardDeleted { detail: "its card was deleted" };
+    let deleted = DecisionInput::CardDeleted { detail: "its card was deleted" };
     assert_eq!(
         ending(at(SOON, &open_request(1), deleted)),
         Resolution::without_signal(Outcome::Withdrawn, "its card was deleted")
@@ -69,14 +69,14 @@ fn a_request_lapses_with_its_session_and_is_withdrawn_with_its_card() {
 
 #[test]
 fn only_an_executing_request_can_finish() {
-    assert_eq!(at(SOON, &open_request(1), RequestCommand::Finish(terminated())), nothing());
-    assert_eq!(at(SOON, &ended(), RequestCommand::Finish(terminated())), nothing());
-    assert_eq!(ending(at(SOON, &being_executed(), RequestCommand::Finish(terminated()))), terminated());
+    assert_eq!(at(SOON, &open_request(1), DecisionInput::Finish(terminated())), nothing());
+    assert_eq!(at(SOON, &ended(), DecisionInput::Finish(terminated())), nothing());
+    assert_eq!(ending(at(SOON, &being_executed(), DecisionInput::Finish(terminated()))), terminated());
 }
 
 #[test]
 fn the_card_is_posted_once_in_every_state() {
-    let posted = |message| RequestCommand::CardPosted { message: MessageId(message) };
+    let posted = |message| DecisionInput::CardPosted { message: MessageId(message) };
     let message = MessageId(5);
     for request in [open_request(1), being_executed(), ended()] {
         assert_eq!(only_event(at(SOON, &request, posted(5))), RequestEvent::Posted { message });
@@ -102,10 +102,10 @@ fn a_reaction_after_the_decision_is_recorded_without_effect() {
 fn nothing_else_changes_a_decided_request() {
     for request in [being_executed(), ended()] {
         for command in [
-            RequestCommand::CheckExpiry,
-            RequestCommand::RemoveApproval { by: APPROVER },
-            RequestCommand::Lapse { detail: "the session has ended".to_owned() },
-            RequestCommand::CardDeleted { detail: "its card was deleted" },
+            DecisionInput::CheckExpiry,
+            DecisionInput::RemoveApproval { by: APPROVER },
+            DecisionInput::Lapse { detail: "the session has ended".to_owned() },
+            DecisionInput::CardDeleted { detail: "its card was deleted" },
         ] {
             assert_eq!(at(expiry(), &request, command), nothing());
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use killgate::domain::access::Access;
-use killgate::domain::decision::{Decision, DecisionContext, ReactionSource, RequestCommand, decide};
+use killgate::domain::decision::{Decision, DecisionContext, DecisionInput, ReactionSource, decide};
 use killgate::domain::event::{BackendResolution, RequestEvent, Resolution};
 use killgate::domain::identity::Pid;
 use killgate::domain::ids::{Person, UserId};
@@ -45,7 +45,7 @@ pub(crate) fn pid(number: i32) -> Pid {
 }
 
 /// The decision at `now`, while the target has signals left.
-pub(crate) fn at(now: Timestamp, request: &Request, command: RequestCommand<'_>) -> Decision {
+pub(crate) fn at(now: Timestamp, request: &Request, command: DecisionInput<'_>) -> Decision {
     decide(request, command, context(now, &access()))
 }
 
@@ -55,15 +55,15 @@ pub(crate) fn context(now: Timestamp, access: &Access) -> DecisionContext<'_> {
 }
 
 pub(crate) fn approve(request: &Request, by: UserId) -> Decision {
-    at(SOON, request, RequestCommand::Approve { by: &person(by), source: ReactionSource::Live })
+    at(SOON, request, DecisionInput::Approve { by: &person(by), source: ReactionSource::Live })
 }
 
 pub(crate) fn deny(request: &Request, by: UserId) -> Decision {
-    at(SOON, request, RequestCommand::Deny { by: &person(by), source: ReactionSource::Live })
+    at(SOON, request, DecisionInput::Deny { by: &person(by), source: ReactionSource::Live })
 }
 
 pub(crate) fn approved(by: UserId) -> RequestEvent {
-    RequestEvent::Approved { actor: by }
+    RequestEvent::ApprovalAdded { actor: by }
 }
 
 pub(crate) fn executing(approvers: &[UserId]) -> RequestEvent {

@@ -107,7 +107,7 @@ fn an_outcome_must_fit_the_previous_state() {
         let unfit = "it was executed, and its end does not fit its sessions";
         impossible(being_executed(), &closed, unfit);
         impossible(open_request(1), &executed, "it ended as if executed, and was not");
-        if outcome.needs_execution() {
+        if outcome.is_of_execution() {
             impossible(open_request(1), &closed, "it ended as if executed, and was not");
             let fits = being_executed().evolve(&executed, SOON).is_ok();
             assert_eq!(fits, outcome != Outcome::Mixed, "{outcome}");

@@ -7,7 +7,7 @@ use killgate::workflow::EngineExit;
 use killgate::workflow::ports::LedgerError;
 use tokio::time::sleep;
 
-use crate::judge::{Invariant, Judge, Violation};
+use crate::checker::{Checker, Invariant, Violation};
 use crate::story::{Order, Story};
 use crate::world::World;
 use crate::world::bot::{Bot, Life, Ports, live};
@@ -15,7 +15,7 @@ use crate::world::disk::Disk;
 use crate::world::faults::Faults;
 
 /// What a bot is made of, under the given epoch.
-pub type MadeOf = fn(&World, u64) -> Ports;
+pub type MakePorts = fn(&World, u64) -> Ports;
 
 /// What is left of an incident that went well.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,14 +36,14 @@ const MOST_LIVES: u32 = 60;
 const EMPTIED_AFTER: u64 = 4;
 
 /// Plays the incident of this seed.
-pub fn play(seed: u64, made_of: MadeOf) -> Result<Report, Violation> {
-    play_acts(&World::new(Faults::random(seed)), seed, made_of)
+pub fn play(seed: u64, make_ports: MakePorts) -> Result<Report, Violation> {
+    play_acts(&World::new(Faults::random(seed)), seed, make_ports)
 }
 
 /// Plays it and says what happened, line by line.
-pub fn tell(seed: u64, made_of: MadeOf) -> String {
+pub fn describe(seed: u64, make_ports: MakePorts) -> String {
     let world = World::new(Faults::random(seed));
-    let end = play_acts(&world, seed, made_of);
+    let end = play_acts(&world, seed, make_ports);
     let facts = world.with(|state| state.facts.all().to_vec());
     let lines = facts.iter().map(|(at, fact)| format!("{} {fact:?}", time::write(*at)));
     lines.chain([format!("{end:?}")]).collect::<Vec<_>>().join("\n")
@@ -51,8 +51,8 @@ pub fn tell(seed: u64, made_of: MadeOf) -> String {
 
 /// After some incidents the ledger is emptied, and another incident follows: the numbers begin again, and the old cards
 /// are still in the channel with their reactions.
-fn play_acts(world: &World, seed: u64, made_of: MadeOf) -> Result<Report, Violation> {
-    let report = play_on(world, seed, made_of)?;
+fn play_acts(world: &World, seed: u64, make_ports: MakePorts) -> Result<Report, Violation> {
+    let report = play_on(world, seed, make_ports)?;
     if !seed.is_multiple_of(EMPTIED_AFTER) {
         return Ok(report);
     }
@@ -60,51 +60,51 @@ fn play_acts(world: &World, seed: u64, made_of: MadeOf) -> Result<Report, Violat
         state.disk = Disk::default();
         state.faults = Faults::random(!seed);
     });
-    play_on(world, !seed, made_of)
+    play_on(world, !seed, make_ports)
 }
 
-fn play_on(world: &World, seed: u64, made_of: MadeOf) -> Result<Report, Violation> {
-    let (mut story, mut judge) = (Story::new(seed), Judge::from_now(world));
+fn play_on(world: &World, seed: u64, make_ports: MakePorts) -> Result<Report, Violation> {
+    let (mut story, mut checker) = (Story::new(seed), Checker::starting_now(world));
     story.set_the_scene(world);
     for lives in 0.. {
         if lives == MOST_LIVES {
             story.give_up();
         }
-        match live(world, go_on(world, &mut story, &mut judge, made_of)) {
+        match live(world, go_on(world, &mut story, &mut checker, make_ports)) {
             Life::Ended(Ok(true)) => break,
             Life::Ended(Err(violation)) => return Err(violation),
             Life::Ended(Ok(false)) | Life::Died => {}
         }
         while_away(world, &mut story);
-        judge.look(world)?;
+        checker.look(world)?;
     }
-    judge.conclude(world)
+    checker.conclude(world)
 }
 
 /// One life of the bot; whether it was the last that is needed.
 async fn go_on(
     world: &World,
     story: &mut Story,
-    judge: &mut Judge,
-    made_of: MadeOf,
+    checker: &mut Checker,
+    make_ports: MakePorts,
 ) -> Result<bool, Violation> {
     if story.is_over() {
         heal(world);
     }
-    let mut bot = start(world, made_of).await?;
+    let mut bot = start(world, make_ports).await?;
     while !story.is_over() {
         sleep(story.pause()).await;
         let order = story.step(world, Some(&bot));
-        judge.look(world)?;
+        checker.look(world)?;
         match order {
             Order::GoOn => {}
             Order::Kill => world.crash().await,
             Order::Stop => {
                 fatal(bot.stop().await)?;
-                judge.look(world)?;
+                checker.look(world)?;
                 return Ok(false);
             }
-            Order::TakeOver => bot = start(world, made_of).await?,
+            Order::TakeOver => bot = start(world, make_ports).await?,
         }
         if bot.has_ended() {
             fatal(bot.ended().await)?;
@@ -116,7 +116,7 @@ async fn go_on(
     sleep(ARRIVES_WITHIN).await;
     while !world.with(|state| state.disk.is_quiet() && state.is_settled()) {
         sleep(Duration::from_secs(5)).await;
-        judge.look(world)?;
+        checker.look(world)?;
         if bot.has_ended() {
             fatal(bot.ended().await)?;
             return Ok(false);
@@ -127,13 +127,13 @@ async fn go_on(
         }
     }
     sleep(ARRIVES_WITHIN).await;
-    judge.look(world)?;
+    checker.look(world)?;
     fatal(bot.stop().await)?;
     Ok(true)
 }
 
-async fn start(world: &World, made_of: MadeOf) -> Result<Bot, Violation> {
-    let started = Bot::start(world, made_of).await;
+async fn start(world: &World, make_ports: MakePorts) -> Result<Bot, Violation> {
+    let started = Bot::start(world, make_ports).await;
     started.map_err(|damage| Violation::of(Invariant::OneOutcome, damage.to_string()))
 }
 

@@ -8,20 +8,20 @@
 //!
 //! | invariant | a bot that breaks it | caught by |
 //! |---|---|---|
-//! | 1 approved | takes everybody for an approver; signals before `executing` is durable | the judge |
-//! | 2 the same backend | signals whoever has the pid now | the judge |
-//! | 3 one outcome | tells a result twice | the judge |
-//! | 4 durable | acts on a record that was not made durable | the judge |
-//! | 5 never twice | sends a signal again when no answer came; signals after its lease | the judge |
-//! | 6 reactions from while it was away | believes in reactions that were taken back | the judge |
-//! | 7 one active | a deposed replica goes on recording | the judge |
-//! | 8 inert | posts the query as the client wrote it | the judge |
-//! | 9 own card | knows a card by its number, after the ledger was emptied | the judge |
+//! | 1 approved | takes everybody for an approver; signals before `executing` is durable | the checker |
+//! | 2 the same backend | signals whoever has the pid now | the checker |
+//! | 3 one outcome | tells a result twice | the checker |
+//! | 4 durable | acts on a record that was not made durable | the checker |
+//! | 5 never twice | sends a signal again when no answer came; signals after its lease | the checker |
+//! | 6 reactions from while it was away | believes in reactions that were taken back | the checker |
+//! | 7 one active | a deposed replica goes on recording | the checker |
+//! | 8 inert | posts the query as the client wrote it | the checker |
+//! | 9 own card | knows a card by its number, after the ledger was emptied | the checker |
 //! | 10 `now` is an argument | reads a clock of its own | playing it twice |
 
 mod broken;
+mod checker;
 mod incident;
-mod judge;
 mod story;
 #[allow(dead_code, reason = "the tests of the workflow use the other half of it")]
 mod world;
@@ -33,8 +33,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 use std::{env, thread};
 
-use incident::{MadeOf, play, tell};
-use judge::{Invariant, Violation};
+use checker::{Invariant, Violation};
+use incident::{MakePorts, describe, play};
 use world::bot::Ports;
 
 const INCIDENTS: u64 = 20_000;
@@ -49,7 +49,7 @@ fn no_incident_breaks_an_invariant() {
         None => from..from + incidents.unwrap_or(INCIDENTS),
     };
     if number("KILLGATE_SEED").is_some() {
-        println!("{}", tell(seeds.start, Ports::of));
+        println!("{}", describe(seeds.start, Ports::of));
     }
     let began = Instant::now();
     let played = seeds.end - seeds.start;
@@ -64,7 +64,7 @@ fn no_incident_breaks_an_invariant() {
 }
 
 /// Plays the incidents of these seeds on all cores, until one breaks an invariant.
-fn first_failure(seeds: Range<u64>, made_of: MadeOf) -> Option<(u64, Violation)> {
+fn first_failure(seeds: Range<u64>, make_ports: MakePorts) -> Option<(u64, Violation)> {
     let next = AtomicU64::new(seeds.start);
     let failures = Mutex::new(Vec::new());
     let work = || {
@@ -76,7 +76,7 @@ fn first_failure(seeds: Range<u64>, made_of: MadeOf) -> Option<(u64, Violation)>
             if seed > seeds.start && seed.is_multiple_of(TOLD_EVERY) {
                 println!("{} incidents played", seed - seeds.start);
             }
-            if let Err(violation) = play_whatever_happens(seed, made_of) {
+            if let Err(violation) = play_whatever_happens(seed, make_ports) {
                 // Those with lower numbers are being played already, so that the lowest is found.
                 next.store(seeds.end, Ordering::Relaxed);
                 failures.lock().expect("nobody panics").push((seed, violation));
@@ -93,17 +93,17 @@ fn first_failure(seeds: Range<u64>, made_of: MadeOf) -> Option<(u64, Violation)>
 }
 
 /// A panic is a failure of its seed too, and must not hide which one it was.
-fn play_whatever_happens(seed: u64, made_of: MadeOf) -> Result<(), Violation> {
-    match catch_unwind(AssertUnwindSafe(|| play(seed, made_of))) {
+fn play_whatever_happens(seed: u64, make_ports: MakePorts) -> Result<(), Violation> {
+    match catch_unwind(AssertUnwindSafe(|| play(seed, make_ports))) {
         Ok(played) => played.map(drop),
         Err(_) => Err(Violation::of(Invariant::OneOutcome, "it panicked")),
     }
 }
 
 /// Each mistake must be found, and found to be what it is.
-fn is_caught(made_of: MadeOf, invariant: Invariant) {
+fn is_caught(make_ports: MakePorts, invariant: Invariant) {
     let (seed, violation) =
-        first_failure(0..INCIDENTS, made_of).expect("the mistake is found within so many incidents");
+        first_failure(0..INCIDENTS, make_ports).expect("the mistake is found within so many incidents");
     assert_eq!(violation.invariant, invariant, "seed {seed}: {}", violation.detail);
 }
 
@@ -173,7 +173,7 @@ fn a_clock_that_nobody_handed_over_is_caught() {
 #[test]
 fn the_same_seed_goes_the_same_way() {
     for seed in 0..100 {
-        assert_eq!(tell(seed, Ports::of), tell(seed, Ports::of), "seed {seed}");
+        assert_eq!(describe(seed, Ports::of), describe(seed, Ports::of), "seed {seed}");
     }
 }
 

@@ -51,7 +51,7 @@ impl InteractionHandler {
     }
 
     fn visible_targets(&self, person: &Person) -> impl Iterator<Item = &str> {
-        let targets = self.engine.targets().targets.iter();
+        let targets = self.engine.targets().by_name.iter();
         targets.filter(|(_, target)| target.policy.access.may_view(person)).map(|(name, _)| name.as_str())
     }
 }

@@ -121,7 +121,7 @@ impl InteractionHandler {
         action: Action,
         session: &SessionChoice,
     ) {
-        let target = self.engine.targets().targets.get(&session.target);
+        let target = self.engine.targets().by_name.get(&session.target);
         let is_required = target.is_some_and(|target| target.policy.require_reason);
         let form = reason_form::reason_form(action, session, is_required);
         let api = self.api.with_timeout(FORM_TIMEOUT);
@@ -132,12 +132,12 @@ impl InteractionHandler {
     }
 
     fn may_request(&self, person: &Person, session: &SessionChoice) -> bool {
-        let target = self.engine.targets().targets.get(&session.target);
+        let target = self.engine.targets().by_name.get(&session.target);
         target.is_some_and(|target| target.policy.access.may_request(person))
     }
 
     fn target_names(&self) -> impl Iterator<Item = &str> {
-        self.engine.targets().targets.keys().map(String::as_str)
+        self.engine.targets().by_name.keys().map(String::as_str)
     }
 }
 

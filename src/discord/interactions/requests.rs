@@ -91,7 +91,7 @@ impl InteractionHandler {
 
     /// The targets whose requests the person may view. `None` for all, including those that are no longer configured.
     fn visible_target_names(&self, person: &Person) -> Option<BTreeSet<String>> {
-        let all = &self.engine.targets().targets;
+        let all = &self.engine.targets().by_name;
         let visible: BTreeSet<_> = all
             .iter()
             .filter(|(_, target)| target.policy.access.may_view(person))

@@ -98,7 +98,7 @@ impl EventForm {
         match event {
             RequestEvent::Requested(details) => Self::Requested(Box::new(RequestedForm::of(details))),
             RequestEvent::Posted { message } => Self::Posted { message: message.to_string() },
-            RequestEvent::Approved { actor } => Self::Approved { actor: actor.to_string() },
+            RequestEvent::ApprovalAdded { actor } => Self::Approved { actor: actor.to_string() },
             RequestEvent::ApprovalRemoved { actor } => Self::ApprovalRemoved { actor: actor.to_string() },
             RequestEvent::AttemptRefused { actor, why } => {
                 Self::AttemptRefused { actor: actor.to_string(), why: why.name().to_owned() }
@@ -116,7 +116,7 @@ impl EventForm {
             Self::Posted { message } => {
                 RequestEvent::Posted { message: MessageId(digits("message", message)?) }
             }
-            Self::Approved { actor } => RequestEvent::Approved { actor: user(actor)? },
+            Self::Approved { actor } => RequestEvent::ApprovalAdded { actor: user(actor)? },
             Self::ApprovalRemoved { actor } => RequestEvent::ApprovalRemoved { actor: user(actor)? },
             Self::AttemptRefused { actor, why } => RequestEvent::AttemptRefused {
                 actor: user(actor)?,

@@ -10,8 +10,8 @@ use crate::common::check_result::CheckResult;
 use crate::config::{LedgerLocation, PostgresAddress, Settings};
 use crate::ledger::postgres;
 use crate::ledger::sqlite::{self, FileContent, SqliteOpenError};
-use crate::operations::audit::{self, AuditVerdict};
-use crate::operations::{leadership, ledger_tools};
+use crate::operations::audit::{self, ChainVerification};
+use crate::operations::{held_ledger, ledger_tools};
 
 const WRITABLE: &str = "ledger: writable";
 const INTACT: &str = "ledger: intact";
@@ -99,7 +99,7 @@ fn check_file(path: &Path, settings: &Settings) -> Vec<CheckResult> {
 }
 
 async fn check_postgres(connection: &PostgresAddress) -> CheckResult {
-    match postgres::dry_run(&leadership::connect_options(connection)).await {
+    match postgres::dry_run(&held_ledger::connect_options(connection)).await {
         Ok(()) => CheckResult::ok(WRITABLE, connection.address()),
         Err(error) => CheckResult::fail(
             WRITABLE,
@@ -113,7 +113,7 @@ fn check_intact(settings: &Settings) -> CheckResult {
     let verdict = ledger_tools::open_reader(&settings.ledger)
         .and_then(|mut reader| audit::verify(reader.as_mut(), None));
     match verdict {
-        Ok(AuditVerdict::Intact(last)) => CheckResult::ok(INTACT, audit::end(&last)),
+        Ok(ChainVerification::Intact(last)) => CheckResult::ok(INTACT, audit::end(&last)),
         Ok(verdict) => CheckResult::fail(
             INTACT,
             verdict.to_string(),

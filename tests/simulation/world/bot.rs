@@ -55,15 +55,18 @@ impl Ports {
 
 pub struct Bot {
     pub epoch: u64,
-    desk: EngineHandle,
+    handle: EngineHandle,
     inbox: mpsc::Sender<EngineInput>,
-    clerk: JoinHandle<EngineExit>,
+    engine: JoinHandle<EngineExit>,
 }
 
 impl Bot {
     /// Starts a bot, which takes the ledger over from any that there was; again and again until it can, unless
     /// the ledger is damaged.
-    pub async fn start(world: &World, made_of: impl Fn(&World, u64) -> Ports) -> Result<Self, LedgerError> {
+    pub async fn start(
+        world: &World,
+        make_ports: impl Fn(&World, u64) -> Ports,
+    ) -> Result<Self, LedgerError> {
         let policy = Arc::new(world.with(|state| state.policy.clone()));
         for tried in 0.. {
             if tried == MENDED_AFTER {
@@ -79,18 +82,18 @@ impl Bot {
                 state.note(Fact::Started { epoch: state.epoch });
                 state.epoch
             });
-            let ports = made_of(world, epoch);
+            let ports = make_ports(world, epoch);
             let governed = |target| TargetWithPolicy { target, policy: Arc::clone(&policy) };
             let rules = TargetRegistry {
-                targets: ports.targets.into_iter().map(|(name, target)| (name, governed(target))).collect(),
+                by_name: ports.targets.into_iter().map(|(name, target)| (name, governed(target))).collect(),
                 limits: ports.limits,
             };
             match Engine::start(ports.ledger, ports.channel, ports.clock, rules.clone()).await {
-                Ok((clerk, inbox)) => {
-                    let clerk = tokio::spawn(clerk.run());
+                Ok((engine, inbox)) => {
+                    let engine = tokio::spawn(engine.run());
                     tokio::spawn(listen(world.clone(), epoch, inbox.clone()));
-                    let desk = EngineHandle::new(rules, inbox.clone());
-                    return Ok(Self { epoch, desk, inbox, clerk });
+                    let handle = EngineHandle::new(rules, inbox.clone());
+                    return Ok(Self { epoch, handle, inbox, engine });
                 }
                 Err(damaged @ LedgerError::Corrupt { .. }) => return Err(damaged),
                 // Whoever runs the bot starts it again.
@@ -113,19 +116,19 @@ impl Bot {
             reason: None,
             channel: INCIDENT,
         };
-        let (desk, question) =
-            (self.desk.clone(), Arc::new(Command { world: world.clone(), epoch: self.epoch }));
-        tokio::spawn(async move { desk.request_signal(person, order, question).await });
+        let (handle, question) =
+            (self.handle.clone(), Arc::new(Command { world: world.clone(), epoch: self.epoch }));
+        tokio::spawn(async move { handle.request_signal(person, order, question).await });
     }
 
     /// Whether it works no more.
     pub fn has_ended(&self) -> bool {
-        self.clerk.is_finished()
+        self.engine.is_finished()
     }
 
     /// What it says at its end.
     pub async fn ended(self) -> EngineExit {
-        self.clerk.await.expect("the clerk does not panic")
+        self.engine.await.expect("the engine does not panic")
     }
 
     /// Tells it to stop, and waits until it has.

@@ -173,7 +173,7 @@ impl State {
             reaction: normal_reaction(by),
             member: person.clone(),
         };
-        self.tell(Told::Vote(serial), About { card, by: Some(by) }, happening);
+        self.deliver(Told::Vote(serial), About { card, by: Some(by) }, happening);
     }
 
     pub fn take_back(&mut self, by: UserId, card: MessageId, vote: Vote) {
@@ -181,7 +181,7 @@ impl State {
         if let Some(gone) = self.take_off(card, mine).filter(|gone| !gone.is_empty()) {
             let about = About { card, by: Some(by) };
             let card = place(card);
-            self.tell(Told::Removals(gone), about, move || EngineInput::ReactionRemoved {
+            self.deliver(Told::Removals(gone), about, move || EngineInput::ReactionRemoved {
                 card,
                 vote,
                 reaction: normal_reaction(by),
@@ -195,7 +195,7 @@ impl State {
         if let Some(gone) = self.take_off(card, meant) {
             let about = About { card, by: None };
             let card = place(card);
-            self.tell(Told::Removals(gone), about, move || EngineInput::ReactionsCleared { card, vote });
+            self.deliver(Told::Removals(gone), about, move || EngineInput::ReactionsCleared { card, vote });
         }
     }
 
@@ -209,7 +209,7 @@ impl State {
         }
         self.note(Fact::Deleted { card });
         let about = About { card, by: None };
-        self.tell(Told::Removals(gone), about, move || EngineInput::MessageDeleted { card: place(card) });
+        self.deliver(Told::Removals(gone), about, move || EngineInput::MessageDeleted { card: place(card) });
     }
 
     /// Takes reactions off a message; `None` when it is not there.
@@ -239,13 +239,13 @@ impl State {
         self.discord.members.insert(person.id, person);
     }
 
-    fn tell(
+    fn deliver(
         &mut self,
         told: Told,
         about: About,
         happening: impl Fn() -> EngineInput + Send + Sync + 'static,
     ) {
-        self.discord.gateway.tell(told, about, happening);
+        self.discord.gateway.deliver(told, about, happening);
     }
 }
 

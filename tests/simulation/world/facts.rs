@@ -16,13 +16,13 @@ pub enum Fact {
     Started { epoch: u64 },
     /// The bot's process died, or was told to stop and did.
     Ended,
-    /// The desk asked the ledger to take these. `caught_up`: it had by then taken up everything that was told it.
+    /// The workflow asked the ledger to take these. `caught_up`: it had by then taken up everything that was told it.
     Decided { epoch: u64, caught_up: bool, entries: Vec<LedgerEntry> },
     /// These survive the loss of power from now on.
     Durable { epoch: u64, records: Vec<Recorded> },
-    /// The desk was told that these are durable.
+    /// The workflow was told that these are durable.
     Acknowledged { records: Vec<Recorded> },
-    /// The desk was told that the result has reached its channel.
+    /// The workflow was told that the result has reached its channel.
     Settled { request: RequestId },
     /// A card appeared in the channel.
     Posted { request: RequestId, message: MessageId, action: Action, victims: Vec<Victim> },

@@ -36,7 +36,7 @@ enum Connection {
     Lost,
 }
 
-/// What an event is about, for the books of those who judge.
+/// What an event is about, for the checker.
 #[derive(Clone, Debug)]
 pub enum Told {
     Vote(u64),
@@ -100,7 +100,7 @@ impl Gateway {
         }
     }
 
-    pub(super) fn tell(
+    pub(super) fn deliver(
         &mut self,
         told: Told,
         about: About,
@@ -118,7 +118,7 @@ impl Gateway {
         }
     }
 
-    /// Whether the desk has taken up everything that it was told.
+    /// Whether the workflow has taken up everything that it was told.
     pub(super) fn has_been_heard(&self, epoch: u64) -> bool {
         let inbox = self.sessions.get(&epoch).map(|session| &session.inbox);
         inbox.is_some_and(|inbox| inbox.capacity() == inbox.max_capacity())

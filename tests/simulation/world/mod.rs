@@ -1,4 +1,4 @@
-//! A world in one process: a Discord, PostgreSQL servers, a disk and a clock, all simulated behind the desk's
+//! A world in one process: a Discord, PostgreSQL servers, a disk and a clock, all simulated behind the workflow's
 //! ports, and everything in it decided by one seed.
 //!
 //! | part | what it is |
@@ -13,7 +13,7 @@
 //! | [`disk`] | the ledger: what is synced survives, what is not may not |
 //! | [`reading`] | a message as its readers meet it |
 //! | [`bot`] | one life of the bot |
-//! | [`facts`] | what really happened, for those who judge |
+//! | [`facts`] | what really happened, for the checker |
 
 pub mod bot;
 pub mod cast;

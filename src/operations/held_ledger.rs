@@ -21,14 +21,14 @@ const RESIGN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The held ledger.
 #[derive(Clone)]
-pub enum Leadership {
+pub enum HeldLedger {
     /// No other process can hold it while this one lives.
     Sole(Arc<SqliteLedger>),
     /// Another replica may take over.
     Shared(Arc<PostgresLedger>),
 }
 
-impl Leadership {
+impl HeldLedger {
     /// Opens the ledger. If replicas share it, waits until this one is the active one, and sends the reason to `waiting`.
     /// A shared ledger must contain the record at `high_water_mark`.
     pub async fn acquire(

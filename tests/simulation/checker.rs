@@ -67,7 +67,7 @@ struct Case {
 }
 
 #[derive(Default)]
-pub struct Judge {
+pub struct Checker {
     seen: usize,
     epoch: u64,
     cases: BTreeMap<RequestId, Case>,
@@ -80,18 +80,18 @@ pub struct Judge {
     signals: usize,
 }
 
-impl Judge {
+impl Checker {
     /// Judges what happens from now on. What people did before is known.
-    pub fn from_now(world: &World) -> Self {
-        let mut judge = Self::default();
+    pub fn starting_now(world: &World) -> Self {
+        let mut checker = Self::default();
         world.with(|state| {
             let past = state.facts.all();
             for (_, fact) in past {
-                judge.votes.learn(fact);
+                checker.votes.learn(fact);
             }
-            judge.seen = past.len();
+            checker.seen = past.len();
         });
-        judge
+        checker
     }
 
     /// Looks at everything that happened since the last look.
@@ -111,7 +111,7 @@ impl Judge {
     /// Judges the incident as a whole, now that everything has come to its end.
     pub fn conclude(mut self, world: &World) -> Result<Report, Violation> {
         self.look(world)?;
-        end::judge(&self, world)?;
+        end::check(&self, world)?;
         let tail = world.with(|state| state.disk.walk());
         Ok(Report {
             requests: self.cases.len(),
@@ -239,7 +239,7 @@ impl Judge {
             (RequestEvent::Finished(ending), Some(case)) => {
                 case.ended = Some(ending.clone());
                 let executed = case.executing.is_some();
-                if executed != ending.outcome.needs_execution() {
+                if executed != ending.outcome.is_of_execution() {
                     return twice("its outcome does not fit what was done");
                 }
                 if self.interrupted.contains(&id) && ending.outcome != Outcome::Unknown {

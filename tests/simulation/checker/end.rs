@@ -3,20 +3,20 @@
 
 use killgate::domain::ids::RequestId;
 
-use super::{Case, Invariant, Judge, Verdict, Violation};
+use super::{Case, Checker, Invariant, Verdict, Violation};
 use crate::world::discord::Kind;
 use crate::world::{State, World};
 
-pub fn judge(judge: &Judge, world: &World) -> Verdict {
+pub fn check(checker: &Checker, world: &World) -> Verdict {
     world.with(|state| {
-        for (id, case) in &judge.cases {
+        for (id, case) in &checker.cases {
             of_request(state, *id, case).map_err(|violation| Violation {
                 detail: format!("request {id}: {}", violation.detail),
                 ..violation
             })?;
         }
         let kept: Vec<_> = state.disk.records().collect();
-        for (seq, record) in &judge.acknowledged {
+        for (seq, record) in &checker.acknowledged {
             let place = usize::try_from(seq - 1).expect("few records");
             if kept.get(place) != Some(&record) {
                 return Err(Violation::of(
