@@ -26,10 +26,8 @@ pub enum DecisionInput<'a> {
     Deny { by: &'a Person, source: ReactionSource },
     /// The reactions on the card were read.
     ReconcileReactions(&'a CardReactions),
-    /// The approvers were looked up again, because the request needs several.
+    /// The approvers were looked up again, because the request needs several, or was not executed when they approved.
     ConfirmQuorum(&'a QuorumCheck),
-    /// What kept an approved request from being executed may be over.
-    ContinueExecution,
     /// Time passed.
     CheckExpiry,
     /// The sessions, or what the request is bound to in them, ended by themselves.
@@ -131,11 +129,6 @@ fn decide_open(request: &Request, command: DecisionInput<'_>, context: DecisionC
         }
         DecisionInput::ReconcileReactions(reactions) => reconcile(request, reactions, context),
         DecisionInput::ConfirmQuorum(check) => confirm_quorum(request, check, context),
-        DecisionInput::ContinueExecution if request.approvals_needed() == 1 => {
-            let approvers = request.approvals.iter().copied().collect();
-            let event = execution(request, approvers, context);
-            event.map(Decision::from).unwrap_or_default()
-        }
         DecisionInput::CheckExpiry if is_expired => expiry().into(),
         DecisionInput::Lapse { detail } => {
             RequestEvent::Finished(Resolution::without_signal(Outcome::Lapsed, detail)).into()
@@ -229,11 +222,8 @@ fn reconcile(request: &Request, reactions: &CardReactions, context: DecisionCont
         }
     }
     let is_standing = |user: &UserId| reactions.approving.contains(user) || reactions.changed.contains(user);
-    let (standing, removed): (Vec<_>, Vec<_>) = request.approvals.iter().copied().partition(is_standing);
-    decision.events.extend(removals(removed));
-    if request.approvals_needed() == 1 {
-        decision.events.extend(execution(request, standing, context));
-    }
+    let removed = request.approvals.iter().copied().filter(|user| !is_standing(user));
+    decision.events.extend(removals(removed.collect()));
     decision
 }
 

@@ -215,8 +215,8 @@ impl Engine {
         self.continue_execution(id).await
     }
 
-    /// Looks up the approvers of a request that needs several, if enough people approve and nothing else holds it up;
-    /// executes one that needs a single approval, if what held it up is over.
+    /// Looks up the approvers again, if enough people approve and nothing else holds the request up. One that needs a single
+    /// approval comes here only if something held it up: meanwhile its approver may have lost the right.
     async fn continue_execution(&mut self, id: RequestId) -> Result<(), LedgerError> {
         let Some(request) = self.store.get(id).filter(|request| request.is_open()) else {
             return Ok(());
@@ -224,7 +224,6 @@ impl Engine {
         if request.approvals.len() < request.approvals_needed() || self.is_stopping {
             return Ok(());
         }
-        let needs_check = request.approvals_needed() > 1;
         let approvers = request.approvals.clone();
         let reader = self.reader(id);
         let Some(open) = self.open_requests.get_mut(&id) else {
@@ -232,9 +231,6 @@ impl Engine {
         };
         if open.reads.has_unread() {
             return Ok(());
-        }
-        if !needs_check {
-            return self.apply(id, DecisionInput::ContinueExecution).await;
         }
         if open.quorum_check == QuorumCheckState::Idle {
             open.quorum_check = QuorumCheckState::Running;

@@ -15,7 +15,7 @@ use crate::discord::reply::{InteractionReply, ReplyVisibility};
 use crate::domain::event::Action;
 use crate::domain::ids::{ChannelId, Person};
 use crate::domain::lock_graph::LockGraph;
-use crate::workflow::handle::RequestInput;
+use crate::workflow::handle::{RequestInput, SessionInput};
 use crate::workflow::ports::Freshness;
 use crate::workflow::refusal::Refusal;
 
@@ -149,8 +149,11 @@ fn request_input(
 ) -> RequestInput {
     RequestInput {
         action,
-        pid: i64::from(session.pid.number()),
-        backend_start: Some(session.backend_start),
+        sessions: vec![SessionInput {
+            pid: i64::from(session.pid.number()),
+            backend_start: Some(session.backend_start),
+        }],
+        bound_to: None,
         target: Some(session.target.clone()),
         reason,
         channel,
