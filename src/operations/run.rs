@@ -16,7 +16,7 @@ use super::http::{self, HealthSources};
 use super::logging::{self, Metrics};
 use super::reload::ConfigFile;
 use super::{degraded, target_pool};
-use crate::config::Settings;
+use crate::config::{LedgerLocation, Settings};
 use crate::discord::bot::DiscordStatus;
 use crate::ledger::postgres::HighWaterMark;
 use crate::workflow::ports::Ledger;
@@ -31,6 +31,7 @@ pub fn run(settings: Settings, config: &ConfigFile, metrics: Metrics) -> anyhow:
         let _context = runtime.enter();
         ProcessSignals::register()?
     };
+    log_start(&settings);
     let http_address = settings.http;
     let process = Process {
         settings: watch::Sender::new(Arc::new(settings)),
@@ -59,6 +60,27 @@ pub fn run(settings: Settings, config: &ConfigFile, metrics: Metrics) -> anyhow:
         }
         runtime = self::runtime()?;
     }
+}
+
+/// The first line of the log: which killgate this is, and what it serves.
+fn log_start(settings: &Settings) {
+    let targets: Vec<_> = settings
+        .targets
+        .iter()
+        .map(|target| format!("{} ({})", target.name, target.connection.address()))
+        .collect();
+    let ledger = match &settings.ledger {
+        LedgerLocation::Sqlite { path } => path.display().to_string(),
+        LedgerLocation::Postgres { connection } => connection.address(),
+    };
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        guild = settings.discord.guild,
+        targets = targets.join(", "),
+        ledger,
+        proxy = settings.discord.proxy.as_ref().map(ToString::to_string),
+        "killgate starts"
+    );
 }
 
 /// A new runtime for each run: dropping it ends every task, so that nothing of a deposed replica continues, and
