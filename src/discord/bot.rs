@@ -22,6 +22,7 @@ use super::interactions::{InteractionHandler, definitions};
 use super::messages::RenderConfig;
 use super::vote_emoji::VoteEmoji;
 use crate::domain::ids::ChannelId;
+use crate::domain::timestamp::Timestamp;
 use crate::workflow::handle::EngineHandle;
 use crate::workflow::ports::{Clock, IncidentChannel, Ledger};
 
@@ -84,6 +85,11 @@ impl Bot {
         let guild = GuildId::new(options.guild);
         let (application, bot_user) = register_when_reachable(&api, guild).await?;
         Ok(Self { options, api, guild, application, user: bot_user })
+    }
+
+    /// Discord's own time. `None` if its answers do not say it.
+    pub fn server_time(&self) -> Option<Timestamp> {
+        self.api.server_time()
     }
 
     /// Posts cards and results, and reads reactions.

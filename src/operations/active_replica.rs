@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
-use super::clock::SystemClock;
+use super::clock::SteadyClock;
 use super::held_ledger::HeldLedger;
 use crate::config::Settings;
 use crate::discord::bot::{Bot, DiscordStatus};
@@ -56,7 +56,7 @@ impl ActiveReplica {
             () = self.held_ledger.lost() => return Ok(ReplicaExit::Deposed),
         };
         let targets = self.targets;
-        let clock = Arc::new(SystemClock);
+        let clock = Arc::new(SteadyClock::start(bot.server_time()));
         let channel = Arc::new(bot.incident_channel(clock.clone()));
         let ledger = self.held_ledger.ledger();
         let starting = async {

@@ -28,6 +28,7 @@ macro_rules! test_with_both_rights {
 
 mod approving;
 mod card_updates;
+mod clocks;
 mod closing;
 mod configuration;
 mod environment;
