@@ -19,7 +19,7 @@ use crate::postgres::hosts::SessionAttributes;
 use crate::postgres::tls::{TlsMode, TlsOptions};
 
 /// A server's address and how to log in there.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PostgresAddress {
     /// Hosts, ports, user, database and other parameters, without the password.
     config: Config,

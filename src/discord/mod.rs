@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`api`] | the REST client |
 //! | [`gateway`] | the connection that receives events |
+//! | [`https_proxy`] | the proxy through which Discord is reached |
 //! | [`bot`] | logs in, registers the commands, and connects everything below |
 //! | `event_filter` | selects events on their raw JSON, before they are decoded |
 //! | `guild_presence` | whether the bot is in its guild, and when people may have acted unseen |
@@ -48,6 +49,7 @@ mod event_filter;
 mod event_handler;
 pub mod gateway;
 mod guild_presence;
+pub mod https_proxy;
 mod incident_channel;
 pub mod inspection;
 pub mod interactions;

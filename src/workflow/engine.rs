@@ -19,7 +19,7 @@ use super::ports::{CardContent, ChannelAlert, Clock, IncidentChannel, Ledger, Le
 use super::reaction_reads::{ReadLimit, Reader};
 use super::resume::InterruptedExecution;
 use super::store::RequestStore;
-use super::targets::TargetRegistry;
+use super::targets::{CurrentTargets, TargetRegistry};
 use crate::domain::decision::DecisionInput;
 use crate::domain::ids::{MessageId, RequestId};
 
@@ -43,7 +43,9 @@ pub enum EngineExit {
 
 pub struct Engine {
     pub(super) store: RequestStore,
-    pub(super) targets: TargetRegistry,
+    pub(super) targets: Arc<TargetRegistry>,
+    /// Reports that a reload of the configuration has replaced them.
+    reloads: CurrentTargets,
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) channel: Arc<dyn IncidentChannel>,
     pub(super) clock: Arc<dyn Clock>,
@@ -74,13 +76,15 @@ impl Engine {
         ledger: Arc<dyn Ledger>,
         channel: Arc<dyn IncidentChannel>,
         clock: Arc<dyn Clock>,
-        targets: TargetRegistry,
+        mut reloads: CurrentTargets,
     ) -> Result<(Self, mpsc::Sender<EngineInput>), LedgerError> {
         let (store, undelivered) = RequestStore::load(Arc::clone(&ledger), clock.now()).await?;
         let (inputs, queue) = mpsc::channel(QUEUE);
+        let targets = Arc::clone(&reloads.borrow_and_update());
         let mut engine = Self {
             store,
             targets,
+            reloads,
             ledger,
             channel,
             clock,
@@ -126,6 +130,10 @@ impl Engine {
                     self.observe_targets();
                     Ok(())
                 }
+                Ok(()) = self.reloads.changed() => {
+                    self.apply_reload();
+                    Ok(())
+                }
                 Some(input) = self.queue.recv() => self.handle(input).await,
             };
             match handled {
@@ -146,6 +154,21 @@ impl Engine {
                     return EngineExit::Stopped;
                 }
             }
+        }
+    }
+
+    /// Open requests follow the new access, protection and limits. Their reactions are read again: who could not approve
+    /// before may be an approver now, and the other way round.
+    fn apply_reload(&mut self) {
+        self.targets = Arc::clone(&self.reloads.borrow_and_update());
+        if self.is_ledger_failing {
+            // Everything is taken up anew once the ledger works again.
+            return;
+        }
+        self.read_all_reactions();
+        let open: Vec<_> = self.store.open_requests().map(|request| request.id).collect();
+        for id in open {
+            self.publish(id);
         }
     }
 

@@ -53,7 +53,7 @@ impl Bot {
     fn with_options(discord: &Discord, filter: EventFilter, timeouts: GatewayTimeouts) -> Self {
         let token = SecretString::from(TOKEN);
         let (connection, events) = GatewayHandle::start(GatewayOptions {
-            api: ApiClient::new(&discord.api_url, &token).unwrap(),
+            api: ApiClient::new(&discord.api_url, &token, None).unwrap(),
             token,
             intents: GatewayIntents::GUILDS | GatewayIntents::GUILD_MESSAGE_REACTIONS,
             filter,

@@ -43,6 +43,7 @@ mod not_found;
 mod posting;
 mod privacy;
 mod recovery;
+mod reload;
 mod requesting;
 mod secrets;
 mod signalling;

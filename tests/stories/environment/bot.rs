@@ -59,6 +59,11 @@ impl TestEnv {
         ended.expect("an end in time").expect("killgate runs")
     }
 
+    /// The running bot's process.
+    pub fn bot_pid(&self) -> u32 {
+        self.bot.as_ref().and_then(Child::id).expect("a running bot")
+    }
+
     /// The bot's log so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.path("bot.log")).unwrap_or_default()
