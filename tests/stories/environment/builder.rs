@@ -60,7 +60,12 @@ impl TestEnvBuilder {
 
     /// The server requires this password of the bot's role, and the configuration reads it from a file.
     pub fn password(self, password: &str) -> Self {
-        Self { password: Some(password.to_owned()), ..self.target("password_file = \"password\"") }
+        self.password_from(password, "password_file = \"password\"")
+    }
+
+    /// The server requires this password of the bot's role, and the configuration's target has this line for it.
+    pub fn password_from(self, password: &str, line: &str) -> Self {
+        Self { password: Some(password.to_owned()), ..self.target(line) }
     }
 
     /// The bot serves health and metrics at `HOST:PORT`.
