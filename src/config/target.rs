@@ -137,6 +137,7 @@ impl SharedRules {
             whose,
         };
         quorum.check(faults)?;
+        let remind_after = self.approval.remind_after(faults, whose);
         Ok(TargetPolicy {
             access: Access {
                 viewers: self.access.viewers?.value,
@@ -146,6 +147,7 @@ impl SharedRules {
             protection: protection?,
             approvals: self.approval.approvals?.value,
             expires_after: self.approval.expires_after?,
+            remind_after: remind_after?,
             require_reason: self.approval.require_reason?,
         })
     }

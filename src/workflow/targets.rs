@@ -7,6 +7,8 @@ use super::ports::{ApproverList, Target};
 use crate::domain::access::Access;
 use crate::domain::ids::Person;
 use crate::domain::policy::{RequestLimits, TargetPolicy};
+use crate::domain::request::Request;
+use crate::domain::timestamp::Timestamp;
 
 /// A target and its policy.
 #[derive(Clone)]
@@ -32,6 +34,12 @@ impl TargetRegistry {
     pub fn access(&self, target: &str) -> Access {
         let target = self.by_name.get(target);
         target.map(|target| target.policy.access.clone()).unwrap_or_default()
+    }
+
+    /// When the approvers of an open request are reminded, if they are.
+    pub fn remind_at(&self, request: &Request) -> Option<Timestamp> {
+        let target = self.by_name.get(&request.details.target)?;
+        Some(request.details.asked_at.plus(target.policy.remind_after?))
     }
 
     /// Whose approval is needed on the target of this name.
