@@ -57,7 +57,7 @@ async fn alert_channels(settings: &Settings) {
             return;
         }
     };
-    for &id in &settings.discord.channels {
+    for &id in &settings.discord.scope.channels {
         while let Err(error) = channel.post_alert(id, ChannelAlert::LedgerDamaged).await {
             warn!(channel = id.0, ?error, "a channel could not be alerted");
             if !matches!(error, DeliveryError::Unavailable(_)) {

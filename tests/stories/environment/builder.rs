@@ -180,6 +180,13 @@ impl TestEnv {
         self.sql(&change).await;
     }
 
+    /// Replaces a text in the configuration file.
+    pub fn change_config(&self, from: &str, to: &str) {
+        let config = fs::read_to_string(self.config()).expect("read");
+        assert!(config.contains(from), "{from} is not in the configuration");
+        fs::write(self.config(), config.replacen(from, to, 1)).expect("written");
+    }
+
     fn write_config(&self, builder: &TestEnvBuilder) {
         let sim = &self.sim;
         fs::write(self.path("token"), sim.token()).expect("written");
