@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 
 use url::{Host, Url};
 
-use super::fault::Reported;
+use super::fault::{FileSpan, Reported};
 use super::ids::id;
 use super::paths::BasePath;
 use super::secret::{self, Environment};
 use super::section::ConfigSection;
 use super::value::ConfigValue;
 use crate::discord::bot::DiscordOptions;
+use crate::discord::https_proxy::HttpsProxy;
 use crate::discord::messages::RenderConfig;
+use crate::discord::served_channels::ChannelScope;
 use crate::discord::vote_emoji::VoteEmoji;
 use crate::domain::ids::ChannelId;
 
@@ -22,15 +24,17 @@ pub(super) fn read(
     vote_emoji: Result<VoteEmoji, Reported>,
 ) -> Result<DiscordOptions, Reported> {
     let guild = section.required("guild", id);
-    let channels = section.required("channels", channels);
+    let scope = scope(section);
     let token = secret::token(section, paths, env);
     let api_url = section.optional("api_url", api_url);
+    let proxy = https_proxy(section, env);
     let (guild, vote_emoji) = (guild?, vote_emoji?);
     Ok(DiscordOptions {
         api_url: api_url?.unwrap_or_else(|| "https://discord.com".to_owned()),
+        proxy: proxy?,
         token: token?,
         guild,
-        channels: channels?,
+        scope: scope?,
         render_config: RenderConfig {
             guild,
             approve: vote_emoji.approve.to_string(),
@@ -40,16 +44,38 @@ pub(super) fn read(
     })
 }
 
-fn channels(value: &ConfigValue<'_>) -> Result<BTreeSet<ChannelId>, Reported> {
-    let list = value.list(id)?;
-    let set: BTreeSet<_> = list.iter().copied().map(ChannelId).collect();
-    if set.is_empty() {
-        return Err(value.refuse("no channel, so no command could be used"));
+/// From the environment, where other programs look for it too. The lower-case name takes precedence, as in curl.
+fn https_proxy(section: &ConfigSection<'_>, env: Environment<'_>) -> Result<Option<HttpsProxy>, Reported> {
+    let read = |lower: &str, upper: &str| env(lower).or_else(|| env(upper)).filter(|value| !value.is_empty());
+    let Some(proxy) = read("https_proxy", "HTTPS_PROXY") else {
+        return Ok(None);
+    };
+    let no_proxy = read("no_proxy", "NO_PROXY").unwrap_or_default();
+    HttpsProxy::parse(&proxy, &no_proxy).map(Some).map_err(|message| {
+        let span = FileSpan { offset: None, key: "HTTPS_PROXY in the environment".to_owned() };
+        section.faults.report(&span, message, "the http:// URL of a proxy")
+    })
+}
+
+/// At least one channel or category.
+fn scope(section: &ConfigSection<'_>) -> Result<ChannelScope, Reported> {
+    let channels = section.optional("channels", distinct_channels);
+    let categories = section.optional("categories", distinct_channels);
+    let (channels, categories) = (channels?.unwrap_or_default(), categories?.unwrap_or_default());
+    if channels.is_empty() && categories.is_empty() {
+        let message = "no channel and no category, so no command could be used";
+        let allowed = "an id here, or in categories";
+        return Err(section.faults.report(&section.place("channels"), message, allowed));
     }
+    Ok(ChannelScope { channels, categories })
+}
+
+fn distinct_channels(value: &ConfigValue<'_>) -> Result<BTreeSet<ChannelId>, Reported> {
+    let list = value.list(id)?;
     let mut seen = BTreeSet::new();
-    match list.iter().find(|&&id| !seen.insert(id)) {
+    match list.iter().find(|&&id| !seen.insert(ChannelId(id))) {
         Some(twice) => Err(value.refuse(format!("{twice} is listed twice"))),
-        None => Ok(set),
+        None => Ok(seen),
     }
 }
 

@@ -1,6 +1,5 @@
 //! The bot: logs in, registers its commands, and connects the gateway to the workflow.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,11 +15,13 @@ use super::event_handler::EventHandler;
 use super::gateway::endpoint::is_exposed;
 use super::gateway::{GatewayHandle, GatewayOptions, GatewayTimeouts};
 use super::guild_presence::GuildPresence;
+use super::https_proxy::HttpsProxy;
 use super::incident_channel::DiscordIncidentChannel;
 use super::interactions::{InteractionHandler, definitions};
 use super::messages::RenderConfig;
+use super::served_channels::{ChannelScope, ServedChannels};
 use super::vote_emoji::VoteEmoji;
-use crate::domain::ids::ChannelId;
+use crate::domain::timestamp::Timestamp;
 use crate::workflow::handle::EngineHandle;
 use crate::workflow::ports::{Clock, IncidentChannel, Ledger};
 
@@ -40,10 +41,12 @@ const POST_TIMEOUT: Duration = Duration::from_secs(20);
 pub struct DiscordOptions {
     /// `https://discord.com`, or a compatible API.
     pub api_url: String,
+    /// For encrypted connections to Discord.
+    pub proxy: Option<HttpsProxy>,
     pub token: SecretString,
     pub guild: u64,
-    /// The incident channels: only there commands and reactions count.
-    pub channels: BTreeSet<ChannelId>,
+    /// Where commands and reactions count.
+    pub scope: ChannelScope,
     pub vote_emoji: VoteEmoji,
     pub render_config: RenderConfig,
 }
@@ -62,6 +65,7 @@ pub enum DiscordStatus {
 pub struct Bot {
     options: DiscordOptions,
     api: ApiClient,
+    channels: Arc<ServedChannels>,
     guild: GuildId,
     application: ApplicationId,
     user: UserId,
@@ -71,7 +75,7 @@ impl Bot {
     /// Identifies the bot and registers its commands if they differ. Retries while Discord cannot be reached. Fails
     /// when Discord refuses.
     pub async fn log_in(options: DiscordOptions) -> Result<Self, ApiError> {
-        let api = ApiClient::new(&options.api_url, &options.token)?;
+        let api = ApiClient::new(&options.api_url, &options.token, options.proxy.as_ref())?;
         if is_exposed(&options.api_url) {
             warn!(
                 api_url = options.api_url,
@@ -80,13 +84,20 @@ impl Bot {
         }
         let guild = GuildId::new(options.guild);
         let (application, bot_user) = register_when_reachable(&api, guild).await?;
-        Ok(Self { options, api, guild, application, user: bot_user })
+        let channels = Arc::new(ServedChannels::new(options.scope.clone()));
+        Ok(Self { options, api, channels, guild, application, user: bot_user })
+    }
+
+    /// Discord's own time. `None` if its answers do not say it.
+    pub fn server_time(&self) -> Option<Timestamp> {
+        self.api.server_time()
     }
 
     /// Posts cards and results, and reads reactions.
     pub fn incident_channel(&self, clock: Arc<dyn Clock>) -> impl IncidentChannel + use<> {
         DiscordIncidentChannel {
             api: self.api.with_timeout(POST_TIMEOUT).asking_twice(),
+            channels: Arc::clone(&self.channels),
             guild: self.guild,
             bot_user: self.user,
             vote_emoji: self.options.vote_emoji.clone(),
@@ -101,12 +112,13 @@ impl Bot {
         engine: EngineHandle,
         ledger: Arc<dyn Ledger>,
     ) -> (GatewayHandle, watch::Receiver<bool>) {
-        let DiscordOptions { token, channels, vote_emoji, render_config, .. } = self.options.clone();
+        let DiscordOptions { token, vote_emoji, render_config, .. } = self.options.clone();
+        let channels = &self.channels;
         let (gateway, events) = GatewayHandle::start(GatewayOptions {
             api: self.api.clone(),
             token,
             intents: INTENTS,
-            filter: Arc::new(event_filter(channels.iter().copied(), &vote_emoji)),
+            filter: Arc::new(event_filter(Arc::clone(channels), &vote_emoji)),
             capacity: EVENT_CAPACITY,
             timeouts: GatewayTimeouts::default(),
         });
@@ -114,7 +126,7 @@ impl Bot {
             api: self.api.clone(),
             application: self.application,
             guild: self.guild,
-            channels: channels.clone(),
+            channels: Arc::clone(channels),
             render_config,
             engine: engine.clone(),
             ledger,
@@ -126,7 +138,7 @@ impl Bot {
             presence,
             api: self.api.clone(),
             guild: self.guild,
-            channels,
+            channels: Arc::clone(channels),
             bot_user: self.user,
             vote_emoji,
             engine,

@@ -5,8 +5,10 @@
 //! |---|---|
 //! | [`api`] | the REST client |
 //! | [`gateway`] | the connection that receives events |
+//! | [`https_proxy`] | the proxy through which Discord is reached |
 //! | [`bot`] | logs in, registers the commands, and connects everything below |
 //! | `event_filter` | selects events on their raw JSON, before they are decoded |
+//! | [`served_channels`] | the channels, threads and posts in which commands and approvals count |
 //! | `guild_presence` | whether the bot is in its guild, and when people may have acted unseen |
 //! | `event_handler` | passes events to the workflow and to `interactions` |
 //! | [`interactions`] | slash commands, buttons, menus and forms |
@@ -48,6 +50,7 @@ mod event_filter;
 mod event_handler;
 pub mod gateway;
 mod guild_presence;
+pub mod https_proxy;
 mod incident_channel;
 pub mod inspection;
 pub mod interactions;
@@ -57,5 +60,6 @@ mod permissions;
 mod reply;
 mod responder;
 pub mod sanitize;
+pub mod served_channels;
 pub mod session_list;
 pub mod vote_emoji;

@@ -1,6 +1,5 @@
 //! Runs the bot while this process is the active replica.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,14 +9,13 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
-use super::bootstrap;
-use super::clock::SystemClock;
+use super::clock::SteadyClock;
 use super::held_ledger::HeldLedger;
 use crate::config::Settings;
 use crate::discord::bot::{Bot, DiscordStatus};
-use crate::postgres::PostgresTarget;
 use crate::workflow::input::EngineInput;
 use crate::workflow::ports::LedgerError;
+use crate::workflow::targets::CurrentTargets;
 use crate::workflow::{Engine, EngineExit, EngineHandle};
 
 /// How long a stop may wait for the engine, which is faster unless it waits for the ledger. Closing the connection to
@@ -30,7 +28,7 @@ const READ_RETRY_PAUSE: Duration = Duration::from_secs(2);
 /// What the active replica needs.
 pub struct ActiveReplica {
     pub settings: Arc<Settings>,
-    pub targets: BTreeMap<String, Arc<PostgresTarget>>,
+    pub targets: CurrentTargets,
     pub held_ledger: HeldLedger,
     /// Receives whether the bot can hear its guild.
     pub gateway: watch::Sender<DiscordStatus>,
@@ -57,8 +55,8 @@ impl ActiveReplica {
             _ = self.stop.wait_for(|stop| *stop) => return Ok(ReplicaExit::Stopped),
             () = self.held_ledger.lost() => return Ok(ReplicaExit::Deposed),
         };
-        let targets = bootstrap::target_registry(&self.settings, &self.targets);
-        let clock = Arc::new(SystemClock);
+        let targets = self.targets;
+        let clock = Arc::new(SteadyClock::start(bot.server_time()));
         let channel = Arc::new(bot.incident_channel(clock.clone()));
         let ledger = self.held_ledger.ledger();
         let starting = async {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`tls`], `certificate_verifier` | encrypts a connection and verifies the server |
 //! | [`connection`] | opens one connection and drives it |
+//! | [`hosts`], [`session_settings`] | which of several hosts is used; the settings that killgate needs |
 //! | [`connection_manager`] | reconnects, and lends the connection to one statement at a time; also for a ledger |
 //! | [`error`](mod@error) | describes an error in one sentence |
 //! | `sql` | the SQL |
@@ -21,11 +22,13 @@ pub mod connection;
 pub mod connection_manager;
 pub mod error;
 pub mod guard;
+pub mod hosts;
 pub mod privileges;
 mod raw_text;
 pub mod redaction;
 pub mod rows;
 pub mod server_info;
+pub mod session_settings;
 mod signal;
 mod signal_answer;
 mod sql;

@@ -19,7 +19,7 @@ use super::ports::{CardContent, ChannelAlert, Clock, IncidentChannel, Ledger, Le
 use super::reaction_reads::{ReadLimit, Reader};
 use super::resume::InterruptedExecution;
 use super::store::RequestStore;
-use super::targets::TargetRegistry;
+use super::targets::{CurrentTargets, TargetRegistry};
 use crate::domain::decision::DecisionInput;
 use crate::domain::ids::{MessageId, RequestId};
 
@@ -43,7 +43,9 @@ pub enum EngineExit {
 
 pub struct Engine {
     pub(super) store: RequestStore,
-    pub(super) targets: TargetRegistry,
+    pub(super) targets: Arc<TargetRegistry>,
+    /// Reports that a reload of the configuration has replaced them.
+    reloads: CurrentTargets,
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) channel: Arc<dyn IncidentChannel>,
     pub(super) clock: Arc<dyn Clock>,
@@ -74,13 +76,15 @@ impl Engine {
         ledger: Arc<dyn Ledger>,
         channel: Arc<dyn IncidentChannel>,
         clock: Arc<dyn Clock>,
-        targets: TargetRegistry,
+        mut reloads: CurrentTargets,
     ) -> Result<(Self, mpsc::Sender<EngineInput>), LedgerError> {
         let (store, undelivered) = RequestStore::load(Arc::clone(&ledger), clock.now()).await?;
         let (inputs, queue) = mpsc::channel(QUEUE);
+        let targets = Arc::clone(&reloads.borrow_and_update());
         let mut engine = Self {
             store,
             targets,
+            reloads,
             ledger,
             channel,
             clock,
@@ -115,6 +119,10 @@ impl Engine {
                     return if is_executing { EngineExit::Interrupted } else { EngineExit::Stopped };
                 }
                 () = sleep_until(self.next_expiry()), if !self.is_ledger_failing => self.expire_requests().await,
+                () = sleep_until_or_forever(self.next_reminder()), if !self.is_ledger_failing => {
+                    self.remind_approvers();
+                    Ok(())
+                }
                 () = sleep_until(next_retry), if self.is_ledger_failing => {
                     let retried = self.retry_ledger().await;
                     // From its end, so that inputs are handled in between, however long an attempt takes to fail.
@@ -124,6 +132,10 @@ impl Engine {
                 () = sleep_until(next_observation) => {
                     next_observation = Instant::now() + OBSERVE_EVERY;
                     self.observe_targets();
+                    Ok(())
+                }
+                Ok(()) = self.reloads.changed() => {
+                    self.apply_reload();
                     Ok(())
                 }
                 Some(input) = self.queue.recv() => self.handle(input).await,
@@ -146,6 +158,21 @@ impl Engine {
                     return EngineExit::Stopped;
                 }
             }
+        }
+    }
+
+    /// Open requests follow the new access, protection and limits. Their reactions are read again: who could not approve
+    /// before may be an approver now, and the other way round.
+    fn apply_reload(&mut self) {
+        self.targets = Arc::clone(&self.reloads.borrow_and_update());
+        if self.is_ledger_failing {
+            // Everything is taken up anew once the ledger works again.
+            return;
+        }
+        self.read_all_reactions();
+        let open: Vec<_> = self.store.open_requests().map(|request| request.id).collect();
+        for id in open {
+            self.publish(id);
         }
     }
 
@@ -216,7 +243,7 @@ impl Engine {
         }
     }
 
-    fn card_content(&self, id: RequestId) -> Option<CardContent> {
+    pub(super) fn card_content(&self, id: RequestId) -> Option<CardContent> {
         let request = self.store.get(id)?.clone();
         let open = self.open_requests.get(&id);
         let watched = open.map(|open| open.sessions.as_slice()).unwrap_or_default();

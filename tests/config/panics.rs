@@ -1,5 +1,6 @@
 //! A panic is one line of the log, without secrets even when its message shows every value.
 
+use futures_util::FutureExt;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -85,7 +86,7 @@ fn load(path: &Path) -> Settings {
 fn everything_with_a_secret(settings: &Settings) -> String {
     let mut known = vec![format!("{settings:?}"), format!("{settings:#?}")];
     let token = &settings.discord.token;
-    let api = ApiClient::new(&settings.discord.api_url, token).expect("a client");
+    let api = ApiClient::new(&settings.discord.api_url, token, None).expect("a client");
     known.push(format!("{token:?} {api:#?}"));
     known.push(format!(
         "{:?}",
@@ -103,7 +104,13 @@ fn everything_with_a_secret(settings: &Settings) -> String {
     };
     let targets = settings.targets.iter().map(|target| &target.connection);
     for connection in targets.chain([connection.as_ref()]) {
-        let password = connection.password.read().expect("read").expect("a password");
+        let password = connection
+            .password
+            .read()
+            .now_or_never()
+            .expect("no command")
+            .expect("read")
+            .expect("a password");
         // As when a connection is opened.
         let mut parameters = connection.parameters().clone();
         parameters.password(password.expose_secret());
@@ -111,9 +118,9 @@ fn everything_with_a_secret(settings: &Settings) -> String {
     }
     // The libraries' errors about an invalid header and an invalid URL.
     for wrong in [token.expose_secret(), IN_URL, IN_FILE, IN_ENVIRONMENT, LEDGERS] {
-        let refused = ApiClient::new("https://discord.com", &format!("{wrong}\n\u{1}").into());
+        let refused = ApiClient::new("https://discord.com", &format!("{wrong}\n\u{1}").into(), None);
         known.extend(refused.err().map(words));
-        let refused = ApiClient::new(&format!("postgres://k:{wrong}@["), token);
+        let refused = ApiClient::new(&format!("postgres://k:{wrong}@["), token, None);
         known.extend(refused.err().map(words));
     }
     known.join("\n")

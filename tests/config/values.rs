@@ -35,8 +35,8 @@ fn keys_that_are_left_out_have_their_defaults() {
 #[test]
 fn ids_are_integers_or_strings() {
     let as_string = good(with("[1200000000000000001]", "['1200000000000000001', 7]"));
-    assert!(as_string.discord.channels.contains(&ChannelId(1_200_000_000_000_000_001)));
-    assert!(as_string.discord.channels.contains(&ChannelId(7)));
+    assert!(as_string.discord.scope.channels.contains(&ChannelId(1_200_000_000_000_000_001)));
+    assert!(as_string.discord.scope.channels.contains(&ChannelId(7)));
     let largest =
         good(with("{ roles = [1] }", "{ users = [18446744073709551615], roles = ['18446744073709551615'] }"));
     let requesters = &largest.targets[0].policy.access.requesters;
@@ -55,7 +55,7 @@ fn invalid_ids_are_faults() {
 
 #[test]
 fn channels_are_required_and_distinct() {
-    assert_snapshot!(fault(with("[1200000000000000001]", "[]")), @"4:12: [discord] channels: no channel, so no command could be used; allowed: an array of ids, each an integer or a string");
+    assert_snapshot!(fault(with("[1200000000000000001]", "[]")), @"4:12: [discord] channels: no channel and no category, so no command could be used; allowed: an id here, or in categories");
     assert_snapshot!(fault(with("[1200000000000000001]", "[7, 8, '7']")), @"4:12: [discord] channels: 7 is listed twice; allowed: an array of ids, each an integer or a string");
 }
 
@@ -123,4 +123,18 @@ fn another_api_may_use_plain_http_but_discord_may_not() {
     assert_snapshot!(fault(api("ftp://discord.com")), @"5:11: [discord] api_url: neither https nor http; allowed: an https or http URL of a host and port alone");
     assert_snapshot!(fault(api("https://discord.com/api/v10")), @"5:11: [discord] api_url: it has more than a host and a port; allowed: an https or http URL of a host and port alone");
     assert_snapshot!(fault(api(&format!("https://me:{TOKEN}@discord.com"))), @"5:11: [discord] api_url: it contains credentials, which Discord's API does not use; allowed: an https or http URL of a host and port alone");
+}
+
+#[test]
+fn a_proxy_for_discord_comes_from_the_environment() {
+    let mut folder = ConfigFolder::new();
+    let proxy =
+        |folder: &ConfigFolder| good(folder.load(MINIMAL)).discord.proxy.map(|proxy| proxy.to_string());
+    assert_eq!(proxy(&folder), None);
+    folder.variables = vec![("HTTPS_PROXY", "")];
+    assert_eq!(proxy(&folder), None);
+    folder.variables = vec![("HTTPS_PROXY", "http://upper:1"), ("https_proxy", "http://lower:2")];
+    assert_eq!(proxy(&folder), Some("lower:2".to_owned()));
+    folder.variables = vec![("HTTPS_PROXY", "socks5://me:secret@proxy")];
+    assert_snapshot!(fault(folder.load(MINIMAL)), @"HTTPS_PROXY in the environment: it is not an http:// URL; allowed: the http:// URL of a proxy");
 }

@@ -204,6 +204,7 @@ impl ExpectedState {
             }
             RequestEvent::Requested(_)
             | RequestEvent::Posted { .. }
+            | RequestEvent::Reminded { .. }
             | RequestEvent::AttemptRefused { .. } => {}
         }
         Ok(())

@@ -64,8 +64,9 @@ pub(crate) fn options(cluster: &Cluster, role: &str) -> ConnectOptions {
     config.host("127.0.0.1").port(cluster.port()).user(role).dbname("postgres");
     ConnectOptions {
         config,
+        session_attributes: killgate::postgres::hosts::SessionAttributes::Any,
         tls: TlsOptions { mode: TlsMode::Disable, ..TlsOptions::default() },
-        password: Arc::new(|| Ok(None)),
+        password: Arc::new(|| Box::pin(async { Ok(None) })),
         statement_timeout: Duration::from_secs(4),
         lock_timeout: Duration::from_secs(1),
     }
@@ -171,6 +172,7 @@ pub(crate) fn asked(action: Action, server: ServerIdentity, session: Session) ->
 pub(crate) fn approved(asked: RequestDetails) -> Approved {
     let id = RequestId(REQUEST);
     let open = Request {
+        reminder: None,
         id,
         mark: "4f2a91c0".to_owned(),
         details: asked,

@@ -177,7 +177,7 @@ async fn clearing_reactions_removes_the_approvals() {
     let (ben, moderator) = (env.person("ben"), env.person("mod"));
     let clear: [&dyn Fn(); 3] =
         [&|| moderator.takes_off(&card, APPROVE, &ben), &|| moderator.clears_emoji(&card, APPROVE), &|| {
-            moderator.clears_reactions(&card)
+            moderator.clears_reactions(&card);
         }];
 
     for (round, clear) in clear.iter().enumerate() {

@@ -6,6 +6,7 @@
 //! | `application`, `guild`, `commands`, `messages`, `reactions`, `interactions` | typed calls, one file per subject |
 //! | `call` | [`ApiCall`], a call before it is sent, and its [`RetryPolicy`] |
 //! | `send` | sends a call, with rate limits, retries and time limit |
+//! | `server_clock` | Discord's own time |
 //! | `rate_limits` | the state of Discord's rate limits |
 //! | `route` | paths, and their names in errors and logs |
 //! | `error`, `error_response` | [`ApiError`]; reads it from a response |
@@ -24,8 +25,7 @@
 //! serenity's own `Request::build` is not used, because it records a span with the whole request, including the token of
 //! the interaction.
 //!
-//! Proxies in environment variables are ignored, because the gateway does not support them. A proxy is configured as
-//! another `api_url`.
+//! Of the proxies in environment variables, only [`HttpsProxy`] is used.
 
 mod application;
 mod call;
@@ -39,6 +39,7 @@ mod rate_limits;
 mod reactions;
 mod route;
 mod send;
+mod server_clock;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,8 +54,11 @@ use rate_limits::RateLimits;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 pub use route::RouteName;
 use secrecy::{ExposeSecret, SecretString};
+use server_clock::ServerClock;
 
+use super::https_proxy::HttpsProxy;
 use crate::common::backoff::Jitter;
+use crate::domain::timestamp::Timestamp;
 
 /// The time limit of a call unless [`ApiClient::with_timeout`] sets another.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -66,7 +70,7 @@ const POOL_IDLE_TIMEOUT: Duration = Duration::from_mins(10);
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
 /// Discord requires this form of `User-Agent` (Reference, "User Agent").
-const USER_AGENT: &str = concat!("DiscordBot (killgate, ", env!("CARGO_PKG_VERSION"), ")");
+pub(super) const USER_AGENT: &str = concat!("DiscordBot (killgate, ", env!("CARGO_PKG_VERSION"), ")");
 
 /// A client of Discord's REST API. Cloning is cheap; clones share connections and rate limits.
 #[derive(Clone)]
@@ -80,7 +84,9 @@ struct ClientState {
     client: reqwest::Client,
     /// Without a trailing slash. Paths begin with one.
     base_url: String,
+    proxy: Option<HttpsProxy>,
     rate_limits: RateLimits,
+    server_clock: ServerClock,
     jitter: Jitter,
 }
 
@@ -88,7 +94,7 @@ impl ApiClient {
     /// A client of the API at `api_url`, which is `https://discord.com` or a compatible one.
     ///
     /// Sends nothing yet. Fails with [`ApiError::Setup`] if `api_url` is not an http(s) URL, or the token cannot be valid.
-    pub fn new(api_url: &str, token: &SecretString) -> Result<Self, ApiError> {
+    pub fn new(api_url: &str, token: &SecretString, proxy: Option<&HttpsProxy>) -> Result<Self, ApiError> {
         let setup = |what: &str| ApiError::Setup(what.to_owned());
         let base = reqwest::Url::parse(api_url)
             .map_err(|error| setup(&format!("`api_url` is not a URL: {error}")))?;
@@ -99,7 +105,7 @@ impl ApiClient {
         let mut authorization = HeaderValue::from_str(&format!("Bot {}", token.expose_secret().trim()))
             .map_err(|_| setup("the bot's token contains characters that a Discord token cannot have"))?;
         authorization.set_sensitive(true);
-        let client = reqwest::Client::builder()
+        let mut client = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .default_headers(HeaderMap::from_iter([(AUTHORIZATION, authorization)]))
             .redirect(reqwest::redirect::Policy::none())
@@ -107,7 +113,12 @@ impl ApiClient {
             .tcp_nodelay(true)
             .tcp_keepalive(KEEPALIVE)
             .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-            .no_proxy()
+            .no_proxy();
+        if let Some(proxy) = proxy {
+            let proxy = proxy.for_rest_api();
+            client = client.proxy(proxy.map_err(|_| setup("HTTPS_PROXY cannot be used"))?);
+        }
+        let client = client
             .build()
             .map_err(|error| setup(&format!("could not create an HTTP client: {}", error_chain(&error))))?;
 
@@ -115,7 +126,9 @@ impl ApiClient {
             shared: Arc::new(ClientState {
                 client,
                 base_url: api_url.trim_end_matches('/').to_owned(),
+                proxy: proxy.cloned(),
                 rate_limits: RateLimits::default(),
+                server_clock: ServerClock::default(),
                 jitter: Jitter::random(),
             }),
             timeout: DEFAULT_TIMEOUT,
@@ -135,6 +148,16 @@ impl ApiClient {
     #[must_use]
     pub fn asking_twice(self) -> Self {
         Self { asks_twice: true, ..self }
+    }
+
+    /// The proxy for encrypted connections.
+    pub(super) fn proxy(&self) -> Option<&HttpsProxy> {
+        self.shared.proxy.as_ref()
+    }
+
+    /// Discord's own time, as its newest answer said, within a second or two. `None` before the first answer.
+    pub fn server_time(&self) -> Option<Timestamp> {
+        self.shared.server_clock.now()
     }
 
     /// The configured URL of the API.

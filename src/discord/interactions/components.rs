@@ -23,9 +23,13 @@ impl InteractionHandler {
     /// Handles a pressed button or a menu selection.
     pub(super) async fn handle_component(&self, component: ComponentInteraction) {
         let reply = |visibility| self.start_reply(component.id, &component.token, visibility);
-        let person =
-            self.person_in_channel(component.guild_id, component.channel_id, component.member.as_ref());
-        let action = ComponentAction::parse(&component.data.custom_id, self.target_names());
+        let person = self.person_in_channel(
+            component.guild_id,
+            component.channel_id,
+            component.channel.as_ref(),
+            component.member.as_ref(),
+        );
+        let action = ComponentAction::parse(&component.data.custom_id, self.engine.targets().names());
         match person.and_then(|person| Ok((person, action.map_err(component_refusal)?))) {
             Err(refusal) => self.refuse(&reply(ReplyVisibility::Ephemeral), &refusal).await,
             Ok((person, ComponentAction::NavigatePage(navigation))) => {
@@ -62,8 +66,13 @@ impl InteractionHandler {
     /// Handles a submitted form.
     pub(super) async fn handle_modal(&self, modal: ModalInteraction) {
         let reply = |visibility| self.start_reply(modal.id, &modal.token, visibility);
-        let person = self.person_in_channel(modal.guild_id, modal.channel_id, modal.member.as_ref());
-        let action = ComponentAction::parse(&modal.data.custom_id, self.target_names());
+        let person = self.person_in_channel(
+            modal.guild_id,
+            modal.channel_id,
+            modal.channel.as_ref(),
+            modal.member.as_ref(),
+        );
+        let action = ComponentAction::parse(&modal.data.custom_id, self.engine.targets().names());
         match person.and_then(|person| Ok((person, action.map_err(component_refusal)?))) {
             Ok((person, ComponentAction::RequestSignal { action, session })) => {
                 let reason = reason_form::submitted_reason(&modal.data.components);
@@ -93,7 +102,7 @@ impl InteractionHandler {
         };
         let value = value.ok_or(Refusal::Outdated)?;
         let SessionChoice { target, pid, backend_start } =
-            SessionChoice::parse(value, self.target_names()).map_err(component_refusal)?;
+            SessionChoice::parse(value, self.engine.targets().names()).map_err(component_refusal)?;
         let snapshots = self.engine.snapshots(person, Some(&target), Freshness::Now)?;
         for (target, snapshot) in snapshots {
             let snapshot = snapshot.await.map_err(|error| Refusal::Unreachable {
@@ -121,8 +130,9 @@ impl InteractionHandler {
         action: Action,
         session: &SessionChoice,
     ) {
-        let target = self.engine.targets().by_name.get(&session.target);
-        let is_required = target.is_some_and(|target| target.policy.require_reason);
+        let targets = self.engine.targets();
+        let is_required =
+            targets.by_name.get(&session.target).is_some_and(|target| target.policy.require_reason);
         let form = reason_form::reason_form(action, session, is_required);
         let api = self.api.with_timeout(FORM_TIMEOUT);
         let response = CreateInteractionResponse::Modal(form);
@@ -132,12 +142,8 @@ impl InteractionHandler {
     }
 
     fn may_request(&self, person: &Person, session: &SessionChoice) -> bool {
-        let target = self.engine.targets().by_name.get(&session.target);
-        target.is_some_and(|target| target.policy.access.may_request(person))
-    }
-
-    fn target_names(&self) -> impl Iterator<Item = &str> {
-        self.engine.targets().by_name.keys().map(String::as_str)
+        let targets = self.engine.targets();
+        targets.by_name.get(&session.target).is_some_and(|target| target.policy.access.may_request(person))
     }
 }
 

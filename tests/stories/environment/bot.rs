@@ -30,6 +30,7 @@ impl TestEnv {
         };
         self.killgate(run)
             .env("RUST_LOG", filter)
+            .envs(self.variables.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(
@@ -57,6 +58,11 @@ impl TestEnv {
     pub async fn run_killgate(&self, arguments: &[&str]) -> Output {
         let ended = timeout(LIMIT, self.killgate(arguments).output()).await;
         ended.expect("an end in time").expect("killgate runs")
+    }
+
+    /// The running bot's process.
+    pub fn bot_pid(&self) -> u32 {
+        self.bot.as_ref().and_then(Child::id).expect("a running bot")
     }
 
     /// The bot's log so far.
