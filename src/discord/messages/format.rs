@@ -126,10 +126,13 @@ pub fn action_on_session(details: &RequestDetails) -> String {
     format!("{} {}", infinitive(details.action), session_on_target(details))
 }
 
-/// `4711 on orders`.
+/// `4711 on orders`, `25 sessions on orders`.
 pub fn session_on_target(details: &RequestDetails) -> String {
-    let pids = details.backends.iter().map(|backend| backend.identity.pid.to_string());
-    format!("{} on {}", join_capped(pids), name(&details.target))
+    let sessions = match &details.backends[..] {
+        [backend] => backend.identity.pid.to_string(),
+        several => count(several.len(), "session"),
+    };
+    format!("{sessions} on {}", name(&details.target))
 }
 
 fn infinitive(action: Action) -> &'static str {
