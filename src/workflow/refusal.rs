@@ -70,6 +70,8 @@ pub enum Refusal {
     Outdated,
     /// A button, a menu or a form for a target that is no longer configured.
     TargetGone,
+    /// Sessions of several targets were picked.
+    SeveralTargets,
     /// The selected session has ended.
     Ended {
         pid: Pid,
@@ -176,6 +178,10 @@ impl Refusal {
             Self::TargetGone => {
                 "This button, menu or form is for a target that is no longer configured. \
                  Use /sessions for the current targets."
+                    .to_owned()
+            }
+            Self::SeveralTargets => {
+                "The sessions that you picked are on several targets, and one request is about one target. Pick again."
                     .to_owned()
             }
             Self::Ended { pid, target } => format!(

@@ -9,10 +9,13 @@ use killgate::discord::messages::component_id::SessionChoice;
 use killgate::discord::messages::{card, choices, details, notices, reason_form, request_list, result};
 use killgate::discord::session_list::SessionView;
 use killgate::discord::session_list::filter::SessionFilter;
-use killgate::discord::session_list::page::{NoAnswerReason, SessionQuery, TargetAnswer, render_page};
+use killgate::discord::session_list::page::{
+    NoAnswerReason, RequestRules, SessionQuery, TargetAnswer, render_page,
+};
 use killgate::domain::event::{Action, BackendResolution, RequestedBackend, Resolution};
 use killgate::domain::ids::{RequestId, RoleId, UserId};
 use killgate::domain::outcome::Outcome;
+use killgate::domain::protection::ProtectionRules;
 use killgate::domain::request::{Request, RequestState};
 use killgate::domain::session::{Session, SessionState};
 use killgate::domain::session_diff::{Observation, SessionChange};
@@ -258,8 +261,8 @@ proptest! {
 
     #[test]
     fn the_details_of_a_session_and_the_form_for_a_reason_fit(session in hostile_session(4711), target in hostile()) {
-        assert_sendable(&details::session_details(&target, &session, usize::MAX, now()));
-        let choice = SessionChoice { target, pid: pid(i32::MAX), backend_start: Timestamp::from_micros(i64::MIN) };
+        assert_sendable(&details::session_details(&target, &session, usize::MAX, now(), &ProtectionRules::default()));
+        let choice = SessionChoice { target, pid: pid(i32::MAX), backend_start: Timestamp::from_micros(i64::MIN), is_locked: true };
         let form = serde_json::to_value(reason_form::reason_form(Action::Cancel, &choice, true)).expect("JSON");
         let length = |value: &Value| value.as_str().map_or(0, |text| text.encode_utf16().count());
         assert!((1..=45).contains(&length(&form["title"])));
@@ -290,6 +293,7 @@ proptest! {
             .map(|(target, answers)| TargetAnswer {
                 snapshot: if answers { Ok(Arc::clone(&snapshot)) } else { Err(NoAnswerReason::Failed(target.clone())) },
                 target,
+                rules: RequestRules { sessions_per_request: 25, ..RequestRules::default() },
             })
             .collect();
         let filter = SessionFilter { application: name, ..SessionFilter::default() };

@@ -12,10 +12,15 @@ const MAX_SHORT_TREE: usize = 2;
 const MAX_BRANCH_LENGTH: usize = 200;
 
 /// The text of one tree: its root like any session, each waiting session on one line.
-pub(super) fn tree_text(tree: &BlockingTree<'_>, now: Timestamp) -> String {
+pub(super) fn tree_text(
+    tree: &BlockingTree<'_>,
+    now: Timestamp,
+    is_locked: impl Fn(&Session) -> bool,
+) -> String {
     let mut lines = match tree.root {
         TreeRoot::Session(session) => {
-            let mut lines = vec![heading(session, now), waiters_line(tree), origin_line(session)];
+            let mut lines =
+                vec![heading(session, now, is_locked(session)), waiters_line(tree), origin_line(session)];
             lines.extend(query_line(session));
             lines
         }

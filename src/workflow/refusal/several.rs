@@ -30,7 +30,7 @@ pub(super) fn some_refused_text(
         [pid] => format!("{pid} can be asked for: use the button."),
         pids => format!("The other {} can be asked for with the button: {}.", pids.len(), pids.join(", ")),
     };
-    format!("Nothing was requested, because of:\n{}\n{next}", lines.join("\n"))
+    format!("Nothing was requested. {}. {next}", lines.join("; "))
 }
 
 /// The session that an error is about, if it is about one.

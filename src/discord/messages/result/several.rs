@@ -24,7 +24,11 @@ pub(in crate::discord::messages) fn is_counted(resolution: &Resolution) -> bool 
 }
 
 /// `Terminated 23 of 25 on orders after 143 ms · 1 already gone · 1 unconfirmed`.
-pub(in crate::discord::messages) fn counts_text(request: &Request, resolution: &Resolution, after: &str) -> String {
+pub(in crate::discord::messages) fn counts_text(
+    request: &Request,
+    resolution: &Resolution,
+    after: &str,
+) -> String {
     let asked = asked_outcome(request.details.action);
     let number = |outcome| resolution.backends.iter().filter(|backend| backend.outcome == outcome).count();
     let what = match request.details.action {
