@@ -130,8 +130,11 @@ impl ServedChannels {
     /// The channel and its threads, as far as they are served.
     fn served_with_threads(&self, channel: ChannelId) -> BTreeSet<ChannelId> {
         let known = self.lock();
+        // The channels of a category are not deleted with it (Discord documentation, "Delete/Close Channel").
+        let is_thread = |place: &ChannelPlace| kind::PUBLIC_THREADS.contains(&place.kind);
         let threads =
-            known.places.iter().filter(|(_, place)| place.parent == Some(channel)).map(|(id, _)| *id);
+            known.places.iter().filter(|(_, place)| place.parent == Some(channel) && is_thread(place));
+        let threads = threads.map(|(id, _)| *id);
         let all = [channel].into_iter().chain(threads);
         all.filter(|id| known.service(*id) == ChannelService::Served).collect()
     }
