@@ -313,7 +313,9 @@ impl Engine {
         self.apply(id, DecisionInput::ConfirmQuorum(check)).await?;
         if !self.store.get(id).is_some_and(Request::is_open) {
             let running = self.open_requests.get_mut(&id).and_then(|open| open.quorum_check.take());
-            running.iter().for_each(|check| check.task.abort());
+            if let Some(check) = running {
+                check.task.abort();
+            }
         } else if is_complete {
             self.continue_execution(id);
         } else {
