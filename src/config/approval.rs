@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::access::Located;
 use super::duration;
-use super::fault::{FileSpan, Reported};
+use super::fault::{FaultCollector, FileSpan, Reported};
 use super::section::ConfigSection;
 use super::value::ConfigValue;
 use crate::discord::vote_emoji::{self, VoteEmoji};
@@ -17,6 +17,7 @@ pub(super) const EMOJI_ALLOWED: &str = "one emoji, such as \"✅\", or a custom 
 pub(super) struct ApprovalKeys {
     pub(super) approvals: Result<Located<u32>, Reported>,
     pub(super) expires_after: Result<Duration, Reported>,
+    pub(super) remind_after: Result<Option<Located<Duration>>, Reported>,
     pub(super) require_reason: Result<bool, Reported>,
 }
 
@@ -26,6 +27,7 @@ impl ApprovalKeys {
         Self {
             approvals: Ok(Located { span: section.span("approvals"), value: 1 }),
             expires_after: Ok(Duration::from_mins(15)),
+            remind_after: Ok(None),
             require_reason: Ok(false),
         }
     }
@@ -38,8 +40,32 @@ impl ApprovalKeys {
             approvals: section.or_base("approvals", &base.approvals, approvals),
             expires_after: section
                 .or_base("expires_after", &base.expires_after, |value| value.parsed(duration::parse)),
+            remind_after: section.or_base("remind_after", &base.remind_after, |value| {
+                let remind_after = value.parsed(duration::parse)?;
+                Ok(Some(Located { value: remind_after, span: value.span.clone() }))
+            }),
             require_reason: section.or_base("require_reason", &base.require_reason, ConfigValue::boolean),
         }
+    }
+}
+
+impl ApprovalKeys {
+    /// After how long the approvers are reminded. It must be before the request expires.
+    pub(super) fn remind_after(
+        &self,
+        faults: &FaultCollector<'_>,
+        whose: &str,
+    ) -> Result<Option<Duration>, Reported> {
+        let Some(remind_after) = self.remind_after.clone()? else {
+            return Ok(None);
+        };
+        let expires_after = self.expires_after?;
+        if remind_after.value >= expires_after {
+            let message = format!("the request{whose} would expire before anybody is reminded");
+            let allowed = format!("shorter than expires_after, {} s", expires_after.as_secs());
+            return Err(faults.report(&remind_after.span, message, allowed));
+        }
+        Ok(Some(remind_after.value))
     }
 }
 

@@ -13,6 +13,7 @@ use super::value::ConfigValue;
 use crate::discord::bot::DiscordOptions;
 use crate::discord::https_proxy::HttpsProxy;
 use crate::discord::messages::RenderConfig;
+use crate::discord::served_channels::ChannelScope;
 use crate::discord::vote_emoji::VoteEmoji;
 use crate::domain::ids::ChannelId;
 
@@ -23,7 +24,7 @@ pub(super) fn read(
     vote_emoji: Result<VoteEmoji, Reported>,
 ) -> Result<DiscordOptions, Reported> {
     let guild = section.required("guild", id);
-    let channels = section.required("channels", channels);
+    let scope = scope(section);
     let token = secret::token(section, paths, env);
     let api_url = section.optional("api_url", api_url);
     let proxy = https_proxy(section, env);
@@ -33,7 +34,7 @@ pub(super) fn read(
         proxy: proxy?,
         token: token?,
         guild,
-        channels: channels?,
+        scope: scope?,
         render_config: RenderConfig {
             guild,
             approve: vote_emoji.approve.to_string(),
@@ -56,16 +57,25 @@ fn https_proxy(section: &ConfigSection<'_>, env: Environment<'_>) -> Result<Opti
     })
 }
 
-fn channels(value: &ConfigValue<'_>) -> Result<BTreeSet<ChannelId>, Reported> {
-    let list = value.list(id)?;
-    let set: BTreeSet<_> = list.iter().copied().map(ChannelId).collect();
-    if set.is_empty() {
-        return Err(value.refuse("no channel, so no command could be used"));
+/// At least one channel or category.
+fn scope(section: &ConfigSection<'_>) -> Result<ChannelScope, Reported> {
+    let channels = section.optional("channels", distinct_channels);
+    let categories = section.optional("categories", distinct_channels);
+    let (channels, categories) = (channels?.unwrap_or_default(), categories?.unwrap_or_default());
+    if channels.is_empty() && categories.is_empty() {
+        let message = "no channel and no category, so no command could be used";
+        let allowed = "an id here, or in categories";
+        return Err(section.faults.report(&section.place("channels"), message, allowed));
     }
+    Ok(ChannelScope { channels, categories })
+}
+
+fn distinct_channels(value: &ConfigValue<'_>) -> Result<BTreeSet<ChannelId>, Reported> {
+    let list = value.list(id)?;
     let mut seen = BTreeSet::new();
-    match list.iter().find(|&&id| !seen.insert(id)) {
+    match list.iter().find(|&&id| !seen.insert(ChannelId(id))) {
         Some(twice) => Err(value.refuse(format!("{twice} is listed twice"))),
-        None => Ok(set),
+        None => Ok(seen),
     }
 }
 

@@ -59,8 +59,15 @@ pub(super) const DISCORD: ConfigTable = ConfigTable {
         key(
             "channels",
             IDS,
-            None,
-            "The channels where commands and approvals count. Required, at least one.",
+            Some("[]"),
+            "The text, announcement and forum channels where commands and approvals count, also in their public threads and \
+             posts. At least one channel or category is required.",
+        ),
+        key(
+            "categories",
+            IDS,
+            Some("[]"),
+            "The same for every such channel in these categories, also one that is created later.",
         ),
         key(
             "token_file",
@@ -112,6 +119,12 @@ const APPROVALS: ConfigKey = key(
 );
 const EXPIRES_AFTER: ConfigKey =
     key("expires_after", duration::ALLOWED, Some("\"15m\""), "How long a request stays open.");
+const REMIND_AFTER: ConfigKey = key(
+    "remind_after",
+    "a duration shorter than expires_after, such as 90s or 3m",
+    None,
+    "When a request is still undecided after this time, its approvers are mentioned once more. Left out: never.",
+);
 const REQUIRE_REASON: ConfigKey =
     key("require_reason", "true, false", Some("false"), "Whether a request without a reason is refused.");
 
@@ -128,13 +141,19 @@ pub(super) const APPROVAL: ConfigTable = ConfigTable {
             "The reaction that denies; the requester's withdraws.",
         ),
         REQUIRE_REASON,
+        REMIND_AFTER,
     ],
 };
 
 /// The reactions are the same for all targets, so that nobody votes by mistake.
 pub(super) const APPROVAL_OVERRIDE: ConfigTable = ConfigTable {
     name: "approval of a [[target]]",
-    keys: &[inherited(APPROVALS), inherited(EXPIRES_AFTER), inherited(REQUIRE_REASON)],
+    keys: &[
+        inherited(APPROVALS),
+        inherited(EXPIRES_AFTER),
+        inherited(REQUIRE_REASON),
+        inherited(REMIND_AFTER),
+    ],
 };
 
 pub(super) const TARGET: ConfigTable = ConfigTable {
@@ -152,7 +171,7 @@ pub(super) const TARGET: ConfigTable = ConfigTable {
         ),
         key(
             "approval",
-            "a table of approvals, expires_after, require_reason",
+            "a table of approvals, expires_after, require_reason, remind_after",
             Some("{}"),
             "Overrides `[approval]`.",
         ),

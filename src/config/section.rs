@@ -87,6 +87,14 @@ impl<'a> ConfigSection<'a> {
         FileSpan { offset: self.offset, key: format!("{}{name}", self.prefix) }
     }
 
+    /// The place of a key, or of the table if the file does not have it.
+    pub(super) fn place(&self, name: &'static str) -> FileSpan {
+        match self.value(name) {
+            Ok(Some(value)) => value.span,
+            _ => self.span(name),
+        }
+    }
+
     /// The value of a key, if the file has it.
     pub(super) fn value(&self, name: &'static str) -> Result<Option<ConfigValue<'a>>, Reported> {
         let key =

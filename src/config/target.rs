@@ -135,11 +135,13 @@ impl SharedRules {
             whose,
         };
         quorum.check(faults)?;
+        let remind_after = self.approval.remind_after(faults, whose);
         Ok(TargetPolicy {
             access: self.access.into_access()?,
             protection: protection?,
             approvals: self.approval.approvals?.value,
             expires_after: self.approval.expires_after?,
+            remind_after: remind_after?,
             require_reason: self.approval.require_reason?,
         })
     }

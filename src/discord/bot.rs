@@ -1,6 +1,5 @@
 //! The bot: logs in, registers its commands, and connects the gateway to the workflow.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,8 +19,9 @@ use super::https_proxy::HttpsProxy;
 use super::incident_channel::DiscordIncidentChannel;
 use super::interactions::{InteractionHandler, definitions};
 use super::messages::RenderConfig;
+use super::served_channels::{ChannelScope, ServedChannels};
 use super::vote_emoji::VoteEmoji;
-use crate::domain::ids::ChannelId;
+use crate::domain::timestamp::Timestamp;
 use crate::workflow::handle::EngineHandle;
 use crate::workflow::ports::{Clock, IncidentChannel, Ledger};
 
@@ -45,8 +45,8 @@ pub struct DiscordOptions {
     pub proxy: Option<HttpsProxy>,
     pub token: SecretString,
     pub guild: u64,
-    /// The incident channels: only there commands and reactions count.
-    pub channels: BTreeSet<ChannelId>,
+    /// Where commands and reactions count.
+    pub scope: ChannelScope,
     pub vote_emoji: VoteEmoji,
     pub render_config: RenderConfig,
 }
@@ -65,6 +65,7 @@ pub enum DiscordStatus {
 pub struct Bot {
     options: DiscordOptions,
     api: ApiClient,
+    channels: Arc<ServedChannels>,
     guild: GuildId,
     application: ApplicationId,
     user: UserId,
@@ -83,13 +84,25 @@ impl Bot {
         }
         let guild = GuildId::new(options.guild);
         let (application, bot_user) = register_when_reachable(&api, guild).await?;
-        Ok(Self { options, api, guild, application, user: bot_user })
+        let channels = Arc::new(ServedChannels::new(options.scope.clone()));
+        Ok(Self { options, api, channels, guild, application, user: bot_user })
+    }
+
+    /// Where commands and reactions count.
+    pub fn channels(&self) -> Arc<ServedChannels> {
+        Arc::clone(&self.channels)
+    }
+
+    /// Discord's own time. `None` if its answers do not say it.
+    pub fn server_time(&self) -> Option<Timestamp> {
+        self.api.server_time()
     }
 
     /// Posts cards and results, and reads reactions.
     pub fn incident_channel(&self, clock: Arc<dyn Clock>) -> impl IncidentChannel + use<> {
         DiscordIncidentChannel {
             api: self.api.with_timeout(POST_TIMEOUT).asking_twice(),
+            channels: Arc::clone(&self.channels),
             guild: self.guild,
             bot_user: self.user,
             vote_emoji: self.options.vote_emoji.clone(),
@@ -104,12 +117,13 @@ impl Bot {
         engine: EngineHandle,
         ledger: Arc<dyn Ledger>,
     ) -> (GatewayHandle, watch::Receiver<bool>) {
-        let DiscordOptions { token, channels, vote_emoji, render_config, .. } = self.options.clone();
+        let DiscordOptions { token, vote_emoji, render_config, .. } = self.options.clone();
+        let channels = &self.channels;
         let (gateway, events) = GatewayHandle::start(GatewayOptions {
             api: self.api.clone(),
             token,
             intents: INTENTS,
-            filter: Arc::new(event_filter(channels.iter().copied(), &vote_emoji)),
+            filter: Arc::new(event_filter(Arc::clone(channels), &vote_emoji)),
             capacity: EVENT_CAPACITY,
             timeouts: GatewayTimeouts::default(),
         });
@@ -117,7 +131,7 @@ impl Bot {
             api: self.api.clone(),
             application: self.application,
             guild: self.guild,
-            channels: channels.clone(),
+            channels: Arc::clone(channels),
             render_config,
             engine: engine.clone(),
             ledger,
@@ -129,7 +143,7 @@ impl Bot {
             presence,
             api: self.api.clone(),
             guild: self.guild,
-            channels,
+            channels: Arc::clone(channels),
             bot_user: self.user,
             vote_emoji,
             engine,

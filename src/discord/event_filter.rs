@@ -1,16 +1,27 @@
 //! Filters events before decoding. In a busy guild most of them do not concern killgate.
 
-use serenity::model::channel::ReactionType;
+use std::sync::Arc;
 
+use serde::Deserialize;
+use serenity::model::channel::ReactionType;
+use serenity::model::id as discord;
+
+use super::served_channels::ServedChannels;
 use super::vote_emoji::VoteEmoji;
 use crate::domain::ids::ChannelId;
 
 /// Kinds that are always decoded. All of them are rare.
-const ALWAYS: [&str; 10] = [
+const ALWAYS: [&str; 16] = [
     "INTERACTION_CREATE",
     "MESSAGE_DELETE",
     "MESSAGE_DELETE_BULK",
+    "CHANNEL_CREATE",
+    "CHANNEL_UPDATE",
     "CHANNEL_DELETE",
+    "THREAD_CREATE",
+    "THREAD_UPDATE",
+    "THREAD_DELETE",
+    "THREAD_LIST_SYNC",
     "MESSAGE_REACTION_REMOVE_ALL",
     "GUILD_CREATE",
     "GUILD_DELETE",
@@ -18,26 +29,29 @@ const ALWAYS: [&str; 10] = [
     "GUILD_ROLE_DELETE",
     "GUILD_MEMBER_UPDATE",
 ];
-/// Decoded only for incident channels.
-const CHANNEL_UPDATE: &str = "CHANNEL_UPDATE";
 /// Decoded only for votes in incident channels.
 const REACTIONS: [&str; 3] =
     ["MESSAGE_REACTION_ADD", "MESSAGE_REACTION_REMOVE", "MESSAGE_REACTION_REMOVE_EMOJI"];
 
-/// A cheap test on the raw JSON: an event in an incident channel contains the channel's id, and a vote contains the
-/// emoji. Events that pass are decoded and checked properly.
+#[derive(Deserialize)]
+struct InChannel {
+    channel_id: discord::ChannelId,
+}
+
+/// A cheap test on the raw JSON: a vote contains the emoji. Events that pass are decoded and checked properly.
 pub fn event_filter(
-    channels: impl IntoIterator<Item = ChannelId>,
+    channels: Arc<ServedChannels>,
     vote_emoji: &VoteEmoji,
 ) -> impl Fn(&str, &str) -> bool + Send + Sync + 'static {
-    let channels: Vec<_> = channels.into_iter().map(|channel| channel.to_string()).collect();
     let patterns = [EmojiPattern::new(&vote_emoji.approve), EmojiPattern::new(&vote_emoji.deny)];
     move |kind, data| {
-        let is_in_incident_channel = || channels.iter().any(|channel| data.contains(channel));
+        let is_in_served_channel = || {
+            serde_json::from_str(data)
+                .is_ok_and(|event: InChannel| channels.is_served(ChannelId(event.channel_id.get())))
+        };
         let is_vote = || patterns.iter().any(|pattern| pattern.is_in(data));
         match kind {
-            CHANNEL_UPDATE => is_in_incident_channel(),
-            _ if REACTIONS.contains(&kind) => is_in_incident_channel() && is_vote(),
+            _ if REACTIONS.contains(&kind) => is_vote() && is_in_served_channel(),
             _ => ALWAYS.contains(&kind),
         }
     }
@@ -76,11 +90,17 @@ impl EmojiPattern {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::discord::served_channels::ChannelScope;
+
+    fn channels() -> Arc<ServedChannels> {
+        let channels = [ChannelId(12)].into();
+        Arc::new(ServedChannels::new(ChannelScope { channels, ..ChannelScope::default() }))
+    }
 
     #[test]
     fn reactions_elsewhere_and_other_kinds_are_not_decoded() {
         let vote_emoji = VoteEmoji::parse("✅", "❌").expect("two emoji");
-        let passes = event_filter([ChannelId(12)], &vote_emoji);
+        let passes = event_filter(channels(), &vote_emoji);
         assert!(passes("INTERACTION_CREATE", "{}"));
         assert!(passes("MESSAGE_REACTION_ADD", r#"{"channel_id":"12","emoji":{"name":"✅"}}"#));
         assert!(!passes("MESSAGE_REACTION_ADD", r#"{"channel_id":"13","emoji":{"name":"✅"}}"#));
@@ -91,7 +111,7 @@ mod tests {
     #[test]
     fn a_vote_is_decoded_whether_or_not_its_emoji_is_escaped() {
         let vote_emoji = VoteEmoji::parse("✔️", "<:no:77>").expect("two emoji");
-        let passes = event_filter([ChannelId(12)], &vote_emoji);
+        let passes = event_filter(channels(), &vote_emoji);
         for emoji in
             [r#"{"name":"✔"}"#, r#"{"name":"\u2714"}"#, r#"{"name":"\u2714\uFE0F"}"#, r#"{"id":"77"}"#]
         {
@@ -99,7 +119,7 @@ mod tests {
             assert!(passes("MESSAGE_REACTION_REMOVE", &data), "{data}");
         }
         let vote_emoji = VoteEmoji::parse("🚀", "❌").expect("two emoji");
-        let passes = event_filter([ChannelId(12)], &vote_emoji);
+        let passes = event_filter(channels(), &vote_emoji);
         let data = r#"{"channel_id":"12","emoji":{"name":"\uD83D\uDe80"}}"#;
         assert!(passes("MESSAGE_REACTION_ADD", data));
     }

@@ -1,6 +1,6 @@
 //! Passes events to the workflow, in Discord's order, if they concern an incident channel.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serenity::model::event::Event;
 use serenity::model::id::{self as discord, GuildId};
@@ -9,10 +9,11 @@ use tracing::{info, warn};
 
 use super::api::ApiClient;
 use super::bot::register_again;
-use super::gateway::GatewayEvent;
+use super::gateway::{GatewayEvent, GuildEvent};
 use super::guild_presence::{GuildChange, GuildPresence};
 use super::interactions::InteractionHandler;
 use super::members;
+use super::served_channels::{ChannelChange, ServedChannels};
 use super::vote_emoji::VoteEmoji;
 use crate::domain::ids::{ChannelId, MessageId, UserId};
 use crate::workflow::handle::EngineHandle;
@@ -21,7 +22,7 @@ use crate::workflow::ports::{MessageRef, ReactionKind, UserReaction, Vote};
 
 pub struct EventHandler {
     pub guild: GuildId,
-    pub channels: BTreeSet<ChannelId>,
+    pub channels: Arc<ServedChannels>,
     pub bot_user: discord::UserId,
     pub vote_emoji: VoteEmoji,
     pub engine: EngineHandle,
@@ -43,14 +44,20 @@ impl EventHandler {
                 GatewayEvent::Resumed => info!("reconnected to Discord; no events were missed"),
                 GatewayEvent::Disconnected { why } => warn!(%why, "the connection to Discord is lost"),
                 GatewayEvent::Event(event) => self.handle_event(*event).await,
-                GatewayEvent::Guild(event) => match self.presence.note(event) {
-                    GuildChange::None => {}
-                    GuildChange::EventsMissed => self.engine.send(EngineInput::EventsMissed).await,
-                    GuildChange::Returned => {
-                        self.engine.send(EngineInput::EventsMissed).await;
-                        tokio::spawn(register_again(self.api.clone(), self.guild));
+                GatewayEvent::Channel(event) => {
+                    self.handle_channel_change(self.channels.handle(&event)).await;
+                }
+                GatewayEvent::Guild(event) => {
+                    self.note_channels(&event).await;
+                    match self.presence.note(event) {
+                        GuildChange::None => {}
+                        GuildChange::EventsMissed => self.engine.send(EngineInput::EventsMissed).await,
+                        GuildChange::Returned => {
+                            self.engine.send(EngineInput::EventsMissed).await;
+                            tokio::spawn(register_again(self.api.clone(), self.guild));
+                        }
                     }
-                },
+                }
             }
         }
     }
@@ -122,17 +129,25 @@ impl EventHandler {
             Event::MessageDeleteBulk(event) => {
                 self.handle_deleted_messages(event.guild_id, event.channel_id, &event.ids).await;
             }
-            // The bot may have regained access to the channel. It received no events while it had none.
-            Event::ChannelUpdate(event) if self.channels.contains(&ChannelId(event.channel.id.get())) => {
-                self.engine.send(EngineInput::EventsMissed).await;
-            }
-            Event::ChannelDelete(event) => {
-                let channel = ChannelId(event.channel.id.get());
-                if self.channels.contains(&channel) {
-                    self.engine.send(EngineInput::ChannelDeleted { channel }).await;
-                }
-            }
             _ => {}
+        }
+    }
+
+    /// The list of channels in the guild event is complete.
+    async fn note_channels(&self, event: &GuildEvent) {
+        if let GuildEvent::Available { guild, channels, .. } = event
+            && *guild == self.guild
+        {
+            self.handle_channel_change(self.channels.replace(channels)).await;
+        }
+    }
+
+    async fn handle_channel_change(&self, change: ChannelChange) {
+        for channel in change.deleted {
+            self.engine.send(EngineInput::ChannelDeleted { channel }).await;
+        }
+        if !change.missed.is_empty() {
+            self.engine.send(EngineInput::EventsMissedIn { channels: change.missed }).await;
         }
     }
 
@@ -157,7 +172,7 @@ impl EventHandler {
         message: discord::MessageId,
     ) -> Option<MessageRef> {
         let channel = ChannelId(channel.get());
-        (guild == Some(self.guild) && self.channels.contains(&channel))
+        (guild == Some(self.guild) && self.channels.is_served(channel))
             .then_some(MessageRef { channel, message: MessageId(message.get()) })
     }
 

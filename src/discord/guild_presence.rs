@@ -59,7 +59,7 @@ impl GuildPresence {
 
     pub(super) fn note(&mut self, event: GuildEvent) -> GuildChange {
         match event {
-            GuildEvent::Available { guild, members } if guild == self.guild => {
+            GuildEvent::Available { guild, members, .. } if guild == self.guild => {
                 for member in members {
                     self.note_roles(member);
                 }
@@ -124,6 +124,7 @@ mod tests {
 
     fn available(roles: &[u64]) -> GuildEvent {
         GuildEvent::Available {
+            channels: Vec::new(),
             guild: GuildId::new(9),
             members: vec![MemberRoles {
                 user: UserId::new(7),

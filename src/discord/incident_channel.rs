@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::anyhow;
 use async_trait::async_trait;
 use serenity::builder::CreateMessage;
 use serenity::model::channel::{MessageReference, MessageReferenceKind};
@@ -14,6 +15,7 @@ use super::delivery::{delivery_error, is_unknown_member};
 use super::members;
 use super::messages::mark::{MarkedMessage, read_mark};
 use super::messages::{RenderConfig, card, notices, result};
+use super::served_channels::ServedChannels;
 use super::vote_emoji::VoteEmoji;
 use crate::domain::event::RefusalReason;
 use crate::domain::ids::{ChannelId, MessageId, Person, UserId};
@@ -35,6 +37,7 @@ const DISCORD_EPOCH_MS: i64 = 1_420_070_400_000;
 pub struct DiscordIncidentChannel {
     /// It asks twice before it says that something does not exist.
     pub api: ApiClient,
+    pub channels: Arc<ServedChannels>,
     pub guild: GuildId,
     /// The bot's own reactions are not votes.
     pub bot_user: discord::UserId,
@@ -55,7 +58,7 @@ impl IncidentChannel for DiscordIncidentChannel {
                 found.ending = Some(first_line(message));
             }
             MarkedMessage::Result => found.ending = Some(first_line(message)),
-            MarkedMessage::Note => {}
+            MarkedMessage::Reminder | MarkedMessage::Note => {}
         })
         .await?;
         // Without the permission to read the history, a channel looks empty (Discord documentation, "Get Channel
@@ -89,6 +92,25 @@ impl IncidentChannel for DiscordIncidentChannel {
         let edit = card::card_edit(card, &self.render_config).into_edit();
         let (channel, message) = (channel_id(message.channel), message_id(message.message));
         self.api.edit_message(channel, message, &edit).await.map_err(delivery_error)
+    }
+
+    async fn post_reminder(&self, card: &CardContent) -> Result<MessageId, DeliveryError> {
+        let request = &card.request;
+        let mut posted = None;
+        self.search(request, |message, marked| {
+            if marked == MarkedMessage::Reminder {
+                posted = Some(MessageId(message.id.get()));
+            }
+        })
+        .await?;
+        if let Some(posted) = posted {
+            return Ok(posted);
+        }
+        let channel = request.details.channel;
+        let nonce = format!("n{}-{}", request.id, request.mark);
+        let message = as_reply_to(request.card.map(message_id), channel, card::reminder(card).into_message());
+        let message = self.create_message(channel, message, &nonce).await?;
+        Ok(MessageId(message.id.get()))
     }
 
     async fn post_result(&self, request: &Request) -> Result<(), DeliveryError> {
@@ -128,6 +150,7 @@ impl IncidentChannel for DiscordIncidentChannel {
     }
 
     async fn reactions(&self, card: MessageRef, vote: Vote) -> Result<Vec<UserReaction>, DeliveryError> {
+        self.require_served(card.channel).await?;
         let emoji = self.vote_emoji.emoji(vote);
         let (channel, message) = (channel_id(card.channel), message_id(card.message));
         let mut reactions = Vec::new();
@@ -160,6 +183,22 @@ impl DiscordIncidentChannel {
         nonce: &str,
     ) -> Result<OwnMessage, DeliveryError> {
         self.api.create_message(channel_id(channel), message, nonce).await.map_err(delivery_error)
+    }
+
+    /// Nothing counts in a channel that is not served, or no longer.
+    async fn require_served(&self, channel: ChannelId) -> Result<(), DeliveryError> {
+        let mut unknown = Some(channel).filter(|channel| !self.channels.is_known(*channel));
+        while let Some(channel) = unknown {
+            let info = self.api.channel_info(channel_id(channel)).await.map_err(delivery_error)?;
+            self.channels.note(&info);
+            let parent = info.parent_id.map(|id| ChannelId(id.get()));
+            unknown = parent.filter(|parent| !self.channels.is_known(*parent));
+        }
+        if self.channels.is_served(channel) {
+            return Ok(());
+        }
+        let why = "killgate no longer serves this channel: neither it nor its category is in [discord] channels and categories";
+        Err(DeliveryError::Refused(anyhow!(why)))
     }
 
     /// Passes each message of the request to `note`. They are known by its mark, among the bot's own messages newer than

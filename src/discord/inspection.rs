@@ -62,7 +62,7 @@ pub async fn inspect(options: &DiscordOptions, access: &[&Access]) -> Vec<CheckR
     results.push(CheckResult::ok("guild", format!("the bot is in {}", guild.name)));
     results.push(check_commands(&api, id, bot_user).await);
     results.push(check_two_factor(&guild));
-    for channel in &options.channels {
+    for channel in &options.scope.channels {
         results.push(check_channel(&api, &guild, &bot_member, ChannelId::new(channel.0)).await);
     }
     results.extend(check_roles(access, &guild));

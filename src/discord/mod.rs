@@ -8,6 +8,7 @@
 //! | [`https_proxy`] | the proxy through which Discord is reached |
 //! | [`bot`] | logs in, registers the commands, and connects everything below |
 //! | `event_filter` | selects events on their raw JSON, before they are decoded |
+//! | [`served_channels`] | the channels, threads and posts in which commands and approvals count |
 //! | `guild_presence` | whether the bot is in its guild, and when people may have acted unseen |
 //! | `event_handler` | passes events to the workflow and to `interactions` |
 //! | [`interactions`] | slash commands, buttons, menus and forms |
@@ -59,5 +60,6 @@ mod permissions;
 mod reply;
 mod responder;
 pub mod sanitize;
+pub mod served_channels;
 pub mod session_list;
 pub mod vote_emoji;

@@ -18,6 +18,8 @@ const ATTEMPTS_RECORDED: u32 = 10;
 pub enum DecisionInput<'a> {
     /// Its card is in the channel.
     CardPosted { message: MessageId },
+    /// The message that reminds the approvers is in the channel.
+    ReminderPosted { message: MessageId },
     /// A person's approving reaction is on the card.
     Approve { by: &'a Person, source: ReactionSource },
     /// A person's approving reaction is no longer on the card.
@@ -103,6 +105,9 @@ pub fn decide(request: &Request, command: DecisionInput<'_>, context: DecisionCo
     match (&request.state, command) {
         (_, DecisionInput::CardPosted { message }) if request.card.is_none() => {
             RequestEvent::Posted { message }.into()
+        }
+        (_, DecisionInput::ReminderPosted { message }) if request.reminder.is_none() => {
+            RequestEvent::Reminded { message }.into()
         }
         (RequestState::Executing { .. }, DecisionInput::Finish(resolution)) => {
             RequestEvent::Finished(resolution).into()

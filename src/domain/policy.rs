@@ -14,6 +14,8 @@ pub struct TargetPolicy {
     pub approvals: u32,
     /// After how long an open request expires.
     pub expires_after: Duration,
+    /// After how long the approvers of an open request are reminded once; `None`: never.
+    pub remind_after: Option<Duration>,
     /// Whether a request without a reason is refused.
     pub require_reason: bool,
 }

@@ -20,6 +20,8 @@ pub struct Request {
     pub details: RequestDetails,
     /// The card, once it was posted.
     pub card: Option<MessageId>,
+    /// The message that reminded the approvers, once it was posted.
+    pub reminder: Option<MessageId>,
     /// Who approves at present.
     pub approvals: BTreeSet<UserId>,
     /// Who made an attempt that does not count, and how many of these are recorded.
@@ -95,6 +97,7 @@ impl Request {
             mark: hash.chars().take(MARK_DIGITS).collect(),
             details: (**details).clone(),
             card: None,
+            reminder: None,
             approvals: BTreeSet::new(),
             attempts: BTreeMap::new(),
             state: RequestState::Open,
@@ -107,6 +110,7 @@ impl Request {
         match (&self.state, event) {
             (_, RequestEvent::Requested(_)) => return invalid("it was requested twice"),
             (_, RequestEvent::Posted { message }) => self.card = Some(*message),
+            (_, RequestEvent::Reminded { message }) => self.reminder = Some(*message),
             (RequestState::Open, RequestEvent::ApprovalAdded { actor }) => {
                 if *actor == self.details.requester {
                     return invalid("its requester approved it");

@@ -40,6 +40,7 @@ pub fn state_after(event: &RequestEvent) -> Option<PendingState> {
         | RequestEvent::ApprovalAdded { .. }
         | RequestEvent::ApprovalRemoved { .. }
         | RequestEvent::AttemptRefused { .. }
+        | RequestEvent::Reminded { .. }
         | RequestEvent::Executing { .. } => None,
     }
 }

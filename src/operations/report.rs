@@ -136,6 +136,7 @@ fn timeline_cells(event: &RequestEvent) -> (&'static str, String, String) {
         RequestEvent::AttemptRefused { actor, why } => {
             ("attempt_refused", person(*actor), why.name().to_owned())
         }
+        RequestEvent::Reminded { message } => ("reminded", nobody, format!("message {}", message.0)),
         RequestEvent::Executing { approvers } => {
             let approvers: Vec<_> = approvers.iter().copied().map(person).collect();
             ("executing", nobody, format!("approved by {}", approvers.join(", ")))

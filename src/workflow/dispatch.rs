@@ -72,12 +72,19 @@ impl Engine {
                 self.read_all_reactions();
                 Ok(())
             }
+            EngineInput::EventsMissedIn { channels } => {
+                self.read_reactions_in(&channels);
+                Ok(())
+            }
             EngineInput::Stop => {
                 self.is_stopping = true;
                 Ok(())
             }
             EngineInput::CardPosted { request, message, is_answer } => {
                 self.card_posted(request, message, is_answer).await
+            }
+            EngineInput::ReminderPosted { request, message } => {
+                self.apply(request, DecisionInput::ReminderPosted { message }).await
             }
             EngineInput::EndingFound { request, ending } => {
                 self.apply(request, DecisionInput::EndingFound { ending }).await
@@ -222,6 +229,7 @@ fn is_reported_once(input: &EngineInput) -> bool {
     matches!(
         input,
         EngineInput::CardPosted { .. }
+            | EngineInput::ReminderPosted { .. }
             | EngineInput::EndingFound { .. }
             | EngineInput::CardMissing { .. }
             | EngineInput::MessageDeleted { .. }

@@ -119,6 +119,10 @@ impl Engine {
                     return if is_executing { EngineExit::Interrupted } else { EngineExit::Stopped };
                 }
                 () = sleep_until(self.next_expiry()), if !self.is_ledger_failing => self.expire_requests().await,
+                () = sleep_until_or_forever(self.next_reminder()), if !self.is_ledger_failing => {
+                    self.remind_approvers();
+                    Ok(())
+                }
                 () = sleep_until(next_retry), if self.is_ledger_failing => {
                     let retried = self.retry_ledger().await;
                     // From its end, so that inputs are handled in between, however long an attempt takes to fail.
@@ -239,7 +243,7 @@ impl Engine {
         }
     }
 
-    fn card_content(&self, id: RequestId) -> Option<CardContent> {
+    pub(super) fn card_content(&self, id: RequestId) -> Option<CardContent> {
         let request = self.store.get(id)?.clone();
         let open = self.open_requests.get(&id);
         let watched = open.map(|open| open.sessions.as_slice()).unwrap_or_default();

@@ -43,12 +43,16 @@ pub enum EngineInput {
     /// People may have done something that was not reported: the session with Discord is a new one, or the bot could
     /// not see a channel. The reactions on open cards must be read.
     EventsMissed,
+    /// The same, in these channels only.
+    EventsMissedIn { channels: BTreeSet<ChannelId> },
     /// Finish what is executing, start nothing new, and stop.
     Stop,
 
     /// The card is in the channel, and open. `is_answer` if it is the answer to its command, so that no earlier reaction can be on
     /// it.
     CardPosted { request: RequestId, message: MessageId, is_answer: bool },
+    /// The message that reminds the approvers is in the channel.
+    ReminderPosted { request: RequestId, message: MessageId },
     /// The channel shows that the request has ended, although the ledger says that it is open: it was set back.
     EndingFound { request: RequestId, ending: String },
     /// The card no longer exists.

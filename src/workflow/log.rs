@@ -35,6 +35,7 @@ fn log_event(event: &RequestEvent) {
             );
         }
         RequestEvent::Posted { message } => debug!(card = message.0, "card posted"),
+        RequestEvent::Reminded { message } => debug!(message = message.0, "approvers reminded"),
         RequestEvent::ApprovalAdded { actor } => info!(actor = actor.0, "approved"),
         RequestEvent::ApprovalRemoved { actor } => info!(actor = actor.0, "approval removed"),
         RequestEvent::AttemptRefused { actor, why } => {

@@ -15,6 +15,7 @@
 //! | `reactions` | what people do to cards |
 //! | `reaction_reads` | reading reactions that may be unseen, and looking people up |
 //! | `execution` | signal, confirm, resolve |
+//! | `reminder` | mentions the approvers once more |
 //! | `monitor` | keeps cards current |
 //! | `card_publisher` | brings a request's card and result to the channel |
 //! | `resume` | resumes unfinished requests after a restart |
@@ -34,6 +35,7 @@ pub mod ports;
 mod reaction_reads;
 mod reactions;
 pub mod refusal;
+mod reminder;
 mod resume;
 mod store;
 pub mod targets;

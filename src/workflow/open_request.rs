@@ -18,6 +18,8 @@ pub(super) struct OpenRequest {
     pub(super) reads: ReactionReads,
     pub(super) quorum_check: QuorumCheckState,
     pub(super) is_executing: bool,
+    /// Whether a task reminds the approvers.
+    pub(super) is_reminding: bool,
 }
 
 /// Whether the approvers of a request that needs several are being looked up again.

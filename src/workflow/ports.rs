@@ -180,6 +180,10 @@ pub trait IncidentChannel: Send + Sync {
     /// Makes the posted card show `content`.
     async fn edit_card(&self, card: MessageRef, content: &CardContent) -> Result<(), DeliveryError>;
 
+    /// Reminds the approvers of an open request, as a reply to its card. Repeated after a lost answer or a restart, it posts
+    /// nothing twice.
+    async fn post_reminder(&self, card: &CardContent) -> Result<MessageId, DeliveryError>;
+
     /// Posts how the request ended, as a reply to its card, or by itself if there is no card. Repeated after a lost
     /// answer, it posts nothing twice.
     async fn post_result(&self, request: &Request) -> Result<(), DeliveryError>;

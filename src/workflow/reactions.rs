@@ -1,5 +1,6 @@
 //! What people do to cards: they react, take reactions back, delete.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -167,6 +168,15 @@ impl Engine {
 
     pub(super) fn read_all_reactions(&mut self) {
         let open: Vec<_> = self.store.open_requests().map(|request| request.id).collect();
+        for id in open {
+            self.read_reactions(id);
+        }
+    }
+
+    pub(super) fn read_reactions_in(&mut self, channels: &BTreeSet<ChannelId>) {
+        let in_channels = |request: &&Request| channels.contains(&request.details.channel);
+        let open = self.store.open_requests().filter(in_channels);
+        let open: Vec<_> = open.map(|request| request.id).collect();
         for id in open {
             self.read_reactions(id);
         }

@@ -8,6 +8,7 @@ use std::fmt;
 use crate::domain::creation::CreationError;
 use crate::domain::event::{Action, RefusalReason};
 use crate::domain::identity::{InvalidPid, Pid};
+use crate::domain::ids::ChannelId;
 use crate::domain::protection::ProtectionRule;
 use crate::domain::protection_advice::advice;
 
@@ -19,6 +20,10 @@ const MAX_INPUT_LENGTH: usize = 60;
 pub enum Refusal {
     /// The channel is not configured.
     WrongChannel,
+    /// A private thread of this channel.
+    PrivateThread {
+        channel: ChannelId,
+    },
     NotAViewer,
     NotAPid(InvalidPid),
     /// An option has an invalid value.
@@ -98,6 +103,9 @@ impl Refusal {
             Self::WrongChannel => {
                 "killgate is not configured for this channel. Use one of its incident channels.".to_owned()
             }
+            Self::PrivateThread { channel } => format!(
+                "killgate serves no private threads, because approvers may not see them. Use <#{channel}> or a public thread of it."
+            ),
             Self::NotAViewer => format!(
                 "You may not view sessions here. Ask an operator of killgate to add you or one of your roles to {}.",
                 verbatim("[access]")

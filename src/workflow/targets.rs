@@ -9,6 +9,8 @@ use super::ports::{ApproverList, Target};
 use crate::domain::access::Access;
 use crate::domain::ids::Person;
 use crate::domain::policy::{RequestLimits, TargetPolicy};
+use crate::domain::request::Request;
+use crate::domain::timestamp::Timestamp;
 
 /// A target and its policy.
 #[derive(Clone)]
@@ -48,6 +50,12 @@ impl TargetRegistry {
     /// Who may do what on the target of this name.
     pub fn access(&self, target: &str) -> &Access {
         self.by_name.get(target).map_or(&self.shared_access, |target| &target.policy.access)
+    }
+
+    /// When the approvers of an open request are reminded, if they are.
+    pub fn remind_at(&self, request: &Request) -> Option<Timestamp> {
+        let target = self.by_name.get(&request.details.target)?;
+        Some(request.details.asked_at.plus(target.policy.remind_after?))
     }
 
     /// Whose approval is needed on the target of this name.

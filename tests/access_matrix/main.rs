@@ -172,7 +172,9 @@ fn event_name(event: &RequestEvent) -> String {
         RequestEvent::AttemptRefused { why, .. } => why.name(),
         RequestEvent::Executing { .. } => "executing",
         RequestEvent::Finished(resolution) => resolution.outcome.name(),
-        RequestEvent::Requested(_) | RequestEvent::Posted { .. } => panic!("no reaction leads to {event:?}"),
+        RequestEvent::Requested(_) | RequestEvent::Posted { .. } | RequestEvent::Reminded { .. } => {
+            panic!("no reaction leads to {event:?}")
+        }
     }
     .to_owned()
 }
@@ -219,6 +221,7 @@ fn request_termination(who: &Person, state: &str) -> String {
         protection: ProtectionRules { users, ..ProtectionRules::default() },
         approvals: 2,
         expires_after: OPEN_FOR,
+        remind_after: None,
         require_reason: false,
     };
     let limits = RequestLimits {

@@ -32,7 +32,7 @@ protect = { users = ["^ok$", "(oops"] }
     killgate.toml:2:9: [discord] guild: not a number: use the id, not the name; allowed: an id, as an integer or a string
     killgate.toml:4:14: [discord] token_file: cannot read the secret file of this name in the folder FOLDER: No such file or directory (os error 2); allowed: the path of a file, from the folder of this one
     killgate.toml:11:13: [approval] approvals: 0 is too few; allowed: a whole number, at least 1
-    killgate.toml:12:1: [approval] expires_afer: unknown key, did you mean `expires_after`?; allowed: approvals, expires_after, approve, deny, require_reason
+    killgate.toml:12:1: [approval] expires_afer: unknown key, did you mean `expires_after`?; allowed: approvals, expires_after, approve, deny, require_reason, remind_after
     killgate.toml:16:7: [[target]] "orders" url: sslmode=prefer would fall back to plain text; it is disable, require, verify-ca or verify-full; allowed: postgresql://user@host:port/database?sslmode=MODE
     killgate.toml:17:30: [[target]] "orders" protect.users: "(oops": unclosed group; allowed: an array of regular expressions
     6 faults in killgate.toml
@@ -62,7 +62,7 @@ fn a_file_that_does_not_exist_or_is_not_text_is_a_fault() {
 fn an_empty_file_has_a_fault_for_every_required_key() {
     assert_snapshot!(ConfigFolder::new().load("").expect_err("empty"), @r"
     killgate.toml: [discord] guild: missing; allowed: an id, as an integer or a string
-    killgate.toml: [discord] channels: missing; allowed: an array of ids, each an integer or a string
+    killgate.toml: [discord] channels: no channel and no category, so no command could be used; allowed: an id here, or in categories
     killgate.toml: [discord] token_file: there is no token; allowed: token_file, or the environment variable DISCORD_TOKEN
     killgate.toml: [[target]]: missing; allowed: one or more [[target]] sections
     killgate.toml: [access] requesters: nobody could make a request; allowed: at least one role or user
@@ -77,7 +77,7 @@ fn a_fault_of_an_unknown_key_suggests_a_similar_one() {
     assert_snapshot!(fault(plus("[limits]\nsignals_per_minute = 3")), @"16:1: [limits] signals_per_minute: unknown key, did you mean `signals_per_hour`?; allowed: open_requests_per_user, open_requests, signals_per_hour, confirm_within");
     assert_snapshot!(fault(plus("[privacy]\ncolour = 3")), @"16:1: [privacy] colour: unknown key; allowed: query_text");
     assert_snapshot!(fault(with("{ roles = [1] }", "{ role = [], roles = [1] }")), @"8:16: [access] requesters.role: unknown key, did you mean `roles`?; allowed: roles, users");
-    assert_snapshot!(fault(plus("approval = { approve = '👍' }")), @r#"15:14: [[target]] "orders" approval.approve: unknown key here, it belongs in [approval]; allowed: approvals, expires_after, require_reason"#);
+    assert_snapshot!(fault(plus("approval = { approve = '👍' }")), @r#"15:14: [[target]] "orders" approval.approve: unknown key here, it belongs in [approval]; allowed: approvals, expires_after, require_reason, remind_after"#);
     assert_snapshot!(fault(plus("[privacy]\n\"\\u001b[31m\" = 3")), @r#"16:1: [privacy] "\u{1b}[31m": unknown key; allowed: query_text"#);
 }
 
@@ -97,4 +97,10 @@ fn a_section_of_the_wrong_type_is_a_single_fault() {
     let broken = MINIMAL.replace("[access]", "").replace("requesters", "x_requesters");
     let broken = broken.lines().filter(|line| !line.contains("roles")).collect::<Vec<_>>().join("\n");
     assert_snapshot!(fault(ConfigFolder::new().load(&format!("access = 3\n{broken}"))), @"1:10: access: an integer instead of a table; allowed: an [access] section");
+}
+
+#[test]
+fn a_reminder_comes_before_the_expiry() {
+    assert_snapshot!(fault(plus("[approval]\nexpires_after = '3m'\nremind_after = '3m'")), @"17:16: [approval] remind_after: the request would expire before anybody is reminded; allowed: shorter than expires_after, 180 s");
+    assert_snapshot!(fault(plus("approval = { expires_after = '1m' }\n[approval]\nremind_after = '2m'")), @r#"17:16: [approval] remind_after: the request on [[target]] "orders" would expire before anybody is reminded; allowed: shorter than expires_after, 60 s"#);
 }

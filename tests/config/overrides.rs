@@ -24,6 +24,7 @@ approvers = { roles = [12] }
 approvals = 3
 expires_after = "1h"
 require_reason = true
+remind_after = "3m"
 
 [protect]
 users = ["^replicator$"]
@@ -49,6 +50,7 @@ url = "postgresql://killgate@db2/postgres"
 
     assert_eq!((orders.policy.approvals, billing.policy.approvals), (2, 3));
     assert_eq!(orders.policy.expires_after, Duration::from_mins(5));
+    assert_eq!(orders.policy.remind_after, Some(Duration::from_mins(3)), "not given, so the section's");
     assert!(orders.policy.require_reason, "not given, so the section's");
     assert_eq!(roles(&orders.policy.access.viewers), [RoleId(10)]);
     assert_eq!(roles(&orders.policy.access.requesters), [RoleId(11)]);

@@ -35,8 +35,8 @@ fn keys_that_are_left_out_have_their_defaults() {
 #[test]
 fn ids_are_integers_or_strings() {
     let as_string = good(with("[1200000000000000001]", "['1200000000000000001', 7]"));
-    assert!(as_string.discord.channels.contains(&ChannelId(1_200_000_000_000_000_001)));
-    assert!(as_string.discord.channels.contains(&ChannelId(7)));
+    assert!(as_string.discord.scope.channels.contains(&ChannelId(1_200_000_000_000_000_001)));
+    assert!(as_string.discord.scope.channels.contains(&ChannelId(7)));
     let largest =
         good(with("{ roles = [1] }", "{ users = [18446744073709551615], roles = ['18446744073709551615'] }"));
     let requesters = &largest.targets[0].policy.access.requesters;
@@ -55,7 +55,7 @@ fn invalid_ids_are_faults() {
 
 #[test]
 fn channels_are_required_and_distinct() {
-    assert_snapshot!(fault(with("[1200000000000000001]", "[]")), @"4:12: [discord] channels: no channel, so no command could be used; allowed: an array of ids, each an integer or a string");
+    assert_snapshot!(fault(with("[1200000000000000001]", "[]")), @"4:12: [discord] channels: no channel and no category, so no command could be used; allowed: an id here, or in categories");
     assert_snapshot!(fault(with("[1200000000000000001]", "[7, 8, '7']")), @"4:12: [discord] channels: 7 is listed twice; allowed: an array of ids, each an integer or a string");
 }
 

@@ -70,6 +70,7 @@ impl Bot {
             Some(GatewayEvent::Resumed) => "resumed".to_owned(),
             Some(GatewayEvent::Disconnected { .. }) => "disconnected".to_owned(),
             Some(GatewayEvent::Guild(event)) => format!("{event:?}"),
+            Some(GatewayEvent::Channel(event)) => format!("{event:?}"),
             Some(GatewayEvent::Event(event)) => match *event {
                 Event::ReactionAdd(add) => format!("reaction on {}", add.reaction.message_id),
                 other => format!("{other:?}"),

@@ -36,6 +36,7 @@ fn event() -> impl Strategy<Value = RequestEvent> {
     prop_oneof![
         asked().prop_map(|asked| RequestEvent::Requested(Box::new(asked))),
         any::<u64>().prop_map(|id| RequestEvent::Posted { message: MessageId(id) }),
+        any::<u64>().prop_map(|id| RequestEvent::Reminded { message: MessageId(id) }),
         user().prop_map(|actor| RequestEvent::ApprovalAdded { actor }),
         user().prop_map(|actor| RequestEvent::ApprovalRemoved { actor }),
         (user(), why).prop_map(|(actor, why)| RequestEvent::AttemptRefused { actor, why }),

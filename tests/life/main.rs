@@ -207,6 +207,7 @@ impl ExpectedState {
             }
             RequestEvent::Requested(_)
             | RequestEvent::Posted { .. }
+            | RequestEvent::Reminded { .. }
             | RequestEvent::AttemptRefused { .. } => {}
         }
         Ok(())

@@ -144,6 +144,7 @@ pub(crate) fn details(action: Action) -> RequestDetails {
 
 pub(crate) fn request(action: Action) -> Request {
     Request {
+        reminder: None,
         id: RequestId(7),
         mark: "4f2a91c0".to_owned(),
         details: details(action),

@@ -160,6 +160,7 @@ pub(crate) fn asked(action: Action, server: ServerIdentity, session: Session) ->
 pub(crate) fn approved(asked: RequestDetails) -> Approved {
     let id = RequestId(REQUEST);
     let open = Request {
+        reminder: None,
         id,
         mark: "4f2a91c0".to_owned(),
         details: asked,

@@ -136,6 +136,7 @@ pub(crate) fn policy() -> TargetPolicy {
         protection: ProtectionRules::default(),
         approvals: 1,
         expires_after: OPEN_FOR,
+        remind_after: None,
         require_reason: false,
     }
 }

@@ -153,6 +153,10 @@ impl IncidentChannel for Spoiled {
         self.world.edit_card(place, card).await
     }
 
+    async fn post_reminder(&self, card: &CardContent) -> Result<MessageId, DeliveryError> {
+        self.world.post_reminder(card).await
+    }
+
     async fn post_result(&self, request: &Request) -> Result<(), DeliveryError> {
         let announced = self.world.post_result(request).await;
         if self.doubles && announced.is_err() {

@@ -28,6 +28,7 @@ macro_rules! test_with_both_rights {
 
 mod approving;
 mod card_updates;
+mod clocks;
 mod closing;
 mod configuration;
 mod environment;
@@ -40,10 +41,12 @@ mod mentions;
 mod metrics;
 mod moderators;
 mod not_found;
+mod places;
 mod posting;
 mod privacy;
 mod recovery;
 mod reload;
+mod reminding;
 mod requesting;
 mod secrets;
 mod signalling;

@@ -95,6 +95,14 @@ impl ApiError {
         Self::new(401, 50027, "Invalid Webhook Token")
     }
 
+    pub(crate) fn no_text_channel() -> Self {
+        Self::new(400, 50008, "Cannot send messages in a non-text channel")
+    }
+
+    pub(crate) fn archived_thread() -> Self {
+        Self::new(400, 50083, "Thread is archived")
+    }
+
     pub(crate) fn invalid_json() -> Self {
         Self::new(400, 50109, "The request body contains invalid JSON.")
     }

@@ -8,6 +8,7 @@ use serenity::model::permissions::Permissions;
 
 use super::{ApiCall, ApiClient, ApiError};
 use crate::discord::compat;
+use crate::discord::gateway::ChannelInfo;
 
 /// A guild.
 #[derive(Debug, Deserialize)]
@@ -60,6 +61,11 @@ pub struct PermissionOverwrite {
 impl ApiClient {
     pub async fn guild(&self, guild_id: GuildId) -> Result<GuildInfo, ApiError> {
         self.json(ApiCall::get(Route::Guild { guild_id })).await
+    }
+
+    /// Where a channel or a thread is.
+    pub async fn channel_info(&self, channel_id: ChannelId) -> Result<ChannelInfo, ApiError> {
+        self.json(ApiCall::get(Route::Channel { channel_id })).await
     }
 
     pub async fn channel(&self, channel_id: ChannelId) -> Result<GuildChannel, ApiError> {

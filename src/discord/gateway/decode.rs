@@ -5,14 +5,18 @@ use serde_json::Error;
 use serenity::model::event::Event;
 
 use super::GatewayEvent;
+use super::channel_event::decode_channel_event;
 use super::guild_event::decode_guild_event;
 use crate::discord::compat;
 
 /// Decodes the data of an event of this kind.
 pub(super) fn decode(kind: &str, data: &str) -> Result<GatewayEvent, Error> {
-    match decode_guild_event(kind, data) {
-        Some(event) => event.map(GatewayEvent::Guild),
-        None => decode_channel_event(kind, data).map(|event| GatewayEvent::Event(Box::new(event))),
+    if let Some(event) = decode_guild_event(kind, data) {
+        return event.map(GatewayEvent::Guild);
+    }
+    match decode_channel_event(kind, data) {
+        Some(event) => event.map(GatewayEvent::Channel),
+        None => decode_event(kind, data).map(|event| GatewayEvent::Event(Box::new(event))),
     }
 }
 
@@ -20,7 +24,7 @@ pub(super) fn decode(kind: &str, data: &str) -> Result<GatewayEvent, Error> {
 ///
 /// serenity's own decoder turns every event that it cannot decode into an unknown event, without the error. Decoding
 /// each kind separately keeps the error, and leaves the code for all other kinds out of the binary.
-fn decode_channel_event(kind: &str, data: &str) -> Result<Event, Error> {
+fn decode_event(kind: &str, data: &str) -> Result<Event, Error> {
     match kind {
         "INTERACTION_CREATE" => compat::interaction(data).map(Event::InteractionCreate),
         "MESSAGE_REACTION_ADD" => compat::reaction(data).map(Event::ReactionAdd),
@@ -30,8 +34,6 @@ fn decode_channel_event(kind: &str, data: &str) -> Result<Event, Error> {
         "MESSAGE_REACTION_REMOVE_EMOJI" => compat::reaction(data).map(Event::ReactionRemoveEmoji),
         "MESSAGE_DELETE" => parse(data).map(Event::MessageDelete),
         "MESSAGE_DELETE_BULK" => parse(data).map(Event::MessageDeleteBulk),
-        "CHANNEL_UPDATE" => parse(data).map(Event::ChannelUpdate),
-        "CHANNEL_DELETE" => parse(data).map(Event::ChannelDelete),
         _ => Err(Error::custom("events of this kind are not used")),
     }
 }
@@ -47,8 +49,7 @@ mod tests {
     #[test]
     fn an_emoji_cleared_by_a_moderator_is_decoded_as_discord_sends_it() {
         let data = r#"{"channel_id":"8","guild_id":"9","message_id":"6","emoji":{"id":null,"name":"✅"}}"#;
-        let Ok(Event::ReactionRemoveEmoji(removed)) =
-            decode_channel_event("MESSAGE_REACTION_REMOVE_EMOJI", data)
+        let Ok(Event::ReactionRemoveEmoji(removed)) = decode_event("MESSAGE_REACTION_REMOVE_EMOJI", data)
         else {
             panic!("not decoded")
         };
@@ -58,17 +59,17 @@ mod tests {
 
     #[test]
     fn deleted_messages_and_removed_reactions_are_decoded() {
-        let deleted = decode_channel_event("MESSAGE_DELETE", r#"{"id":"6","channel_id":"8","guild_id":"9"}"#);
+        let deleted = decode_event("MESSAGE_DELETE", r#"{"id":"6","channel_id":"8","guild_id":"9"}"#);
         assert!(matches!(deleted, Ok(Event::MessageDelete(deleted)) if deleted.message_id.get() == 6));
         let reaction = r#"{"user_id":"7","channel_id":"8","guild_id":"9","message_id":"6","burst":false,"type":0,
                            "emoji":{"id":null,"name":"✅"}}"#;
-        let removed = decode_channel_event("MESSAGE_REACTION_REMOVE", reaction);
+        let removed = decode_event("MESSAGE_REACTION_REMOVE", reaction);
         assert!(matches!(removed, Ok(Event::ReactionRemove(_))));
     }
 
     #[test]
     fn an_event_that_does_not_decode_says_why() {
-        let reason = |kind, data| decode_channel_event(kind, data).unwrap_err().to_string();
+        let reason = |kind, data| decode_event(kind, data).unwrap_err().to_string();
         assert!(reason("MESSAGE_REACTION_ADD", r#"{"message_id":"6"}"#).contains("missing field"));
         assert!(reason("TYPING_START", "{}").contains("not used"));
     }

@@ -4,11 +4,14 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Error;
 use serenity::model::id::{GuildId, RoleId, UserId};
 
+use super::channel_event::ChannelInfo;
+
 /// Something that may have hidden from the bot what people did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GuildEvent {
     /// The bot is in the guild: at the start of a session, after an invitation, or after an outage of the guild.
-    Available { guild: GuildId, members: Vec<MemberRoles> },
+    /// `channels` are its channels and active threads.
+    Available { guild: GuildId, members: Vec<MemberRoles>, channels: Vec<ChannelInfo> },
     /// The bot was removed from the guild, or `is_outage` keeps it from it.
     Unavailable { guild: GuildId, is_outage: bool },
     /// A role was changed or deleted.
@@ -31,6 +34,10 @@ struct GuildData {
     unavailable: bool,
     #[serde(default)]
     members: Vec<MemberRoles>,
+    #[serde(default)]
+    channels: Vec<ChannelInfo>,
+    #[serde(default)]
+    threads: Vec<ChannelInfo>,
 }
 
 #[derive(Deserialize)]
@@ -78,7 +85,8 @@ pub(super) fn decode_guild_event(kind: &str, data: &str) -> Option<Result<GuildE
     let event = match kind {
         "GUILD_CREATE" | "GUILD_DELETE" => serde_json::from_str(data).map(|guild: GuildData| {
             if kind == "GUILD_CREATE" && !guild.unavailable {
-                GuildEvent::Available { guild: guild.id, members: guild.members }
+                let channels = guild.channels.into_iter().chain(guild.threads).collect();
+                GuildEvent::Available { guild: guild.id, members: guild.members, channels }
             } else {
                 GuildEvent::Unavailable { guild: guild.id, is_outage: guild.unavailable }
             }
@@ -114,7 +122,11 @@ mod tests {
         let guild = r#"{"id":"9","name":"g","members":[{"user":{"id":"7","username":"bot"},"roles":["5"],"nick":null}]}"#;
         assert_eq!(
             decode_guild_event("GUILD_CREATE", guild).unwrap().unwrap(),
-            GuildEvent::Available { guild: GuildId::new(9), members: vec![member.clone()] }
+            GuildEvent::Available {
+                guild: GuildId::new(9),
+                members: vec![member.clone()],
+                channels: Vec::new()
+            }
         );
         let update = r#"{"guild_id":"9","user":{"id":"7"},"roles":["5"],"joined_at":"2026-01-01T00:00:00Z"}"#;
         assert_eq!(

@@ -8,7 +8,7 @@
 //! | `connection` | one connection, from Hello until it is lost |
 //! | `connect` | TCP, TLS and the WebSocket upgrade |
 //! | `endpoint` | which gateway URLs are trusted |
-//! | `frame`, `decode`, `guild_event` | frames; events; events about a guild |
+//! | `frame`, `decode`, `guild_event`, `channel_event` | frames; events; events about a guild; events about its channels |
 //! | `heartbeat`, `resume_state` | the next heartbeat; what resuming needs |
 //! | `close`, `error` | the meaning of close codes; fatal errors |
 //!
@@ -33,6 +33,7 @@
 //! Compression is not used. It would inflate every event and keep a window in memory, and it saves almost nothing for a
 //! bot in one guild with three intents: the events that compress well, presences and members, are not sent to it.
 
+mod channel_event;
 mod close;
 mod connect;
 mod connection;
@@ -46,6 +47,7 @@ mod options;
 mod resume_state;
 mod session;
 
+pub use channel_event::{ChannelEvent, ChannelInfo};
 pub use error::GatewayError;
 pub use guild_event::{GuildEvent, MemberRoles};
 pub use options::{EventFilter, GatewayOptions, GatewayTimeouts};
@@ -62,6 +64,8 @@ pub enum GatewayEvent {
     Resumed,
     /// An event that passed the filter.
     Event(Box<Event>),
+    /// An event about a channel or a thread.
+    Channel(ChannelEvent),
     /// An event about a guild that passed the filter.
     Guild(GuildEvent),
     /// The connection was lost. The client is reconnecting.

@@ -24,7 +24,12 @@ impl InteractionHandler {
         let Some(focused) = command.data.autocomplete() else {
             return;
         };
-        let person = self.person_in_channel(command.guild_id, command.channel_id, command.member.as_deref());
+        let person = self.person_in_channel(
+            command.guild_id,
+            command.channel_id,
+            command.channel.as_ref(),
+            command.member.as_deref(),
+        );
         let target = command.data.options.iter().find(|option| option.name == "target");
         let target = target.and_then(|option| option.value.as_str()).filter(|name| !name.is_empty());
         let choices = match (&person, focused.name) {

@@ -23,8 +23,12 @@ impl InteractionHandler {
     /// Handles a pressed button or a menu selection.
     pub(super) async fn handle_component(&self, component: ComponentInteraction) {
         let reply = |visibility| self.start_reply(component.id, &component.token, visibility);
-        let person =
-            self.person_in_channel(component.guild_id, component.channel_id, component.member.as_ref());
+        let person = self.person_in_channel(
+            component.guild_id,
+            component.channel_id,
+            component.channel.as_ref(),
+            component.member.as_ref(),
+        );
         let action = ComponentAction::parse(&component.data.custom_id, self.engine.targets().names());
         match person.and_then(|person| Ok((person, action.map_err(component_refusal)?))) {
             Err(refusal) => self.refuse(&reply(ReplyVisibility::Ephemeral), &refusal).await,
@@ -62,7 +66,12 @@ impl InteractionHandler {
     /// Handles a submitted form.
     pub(super) async fn handle_modal(&self, modal: ModalInteraction) {
         let reply = |visibility| self.start_reply(modal.id, &modal.token, visibility);
-        let person = self.person_in_channel(modal.guild_id, modal.channel_id, modal.member.as_ref());
+        let person = self.person_in_channel(
+            modal.guild_id,
+            modal.channel_id,
+            modal.channel.as_ref(),
+            modal.member.as_ref(),
+        );
         let action = ComponentAction::parse(&modal.data.custom_id, self.engine.targets().names());
         match person.and_then(|person| Ok((person, action.map_err(component_refusal)?))) {
             Ok((person, ComponentAction::RequestSignal { action, session })) => {

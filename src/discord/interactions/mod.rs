@@ -22,7 +22,6 @@ mod requests;
 mod sessions;
 mod snapshot_fanout;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +29,7 @@ use metrics::histogram;
 use options::CommandOptions;
 
 use serenity::model::application::{CommandInteraction, Interaction};
+use serenity::model::channel::PartialChannel;
 use serenity::model::guild::Member;
 use serenity::model::id::{ApplicationId, GuildId, InteractionId};
 use tokio::time::Instant;
@@ -37,10 +37,12 @@ use tracing::warn;
 
 pub use self::last_page::LastPage;
 use super::api::ApiClient;
+use super::gateway::ChannelInfo;
 use super::members;
 use super::messages::{RenderConfig, notices};
 use super::reply::{InteractionReply, ReplyVisibility};
 use super::responder::CommandResponder;
+use super::served_channels::{ChannelService, ServedChannels};
 use crate::domain::event::Action;
 use crate::domain::ids::{ChannelId, Person};
 use crate::workflow::handle::EngineHandle;
@@ -57,7 +59,7 @@ pub struct InteractionHandler {
     pub api: ApiClient,
     pub application: ApplicationId,
     pub guild: GuildId,
-    pub channels: BTreeSet<ChannelId>,
+    pub channels: Arc<ServedChannels>,
     pub render_config: RenderConfig,
     pub engine: EngineHandle,
     /// Read for `/requests`. Commands never write to it.
@@ -136,8 +138,12 @@ impl InteractionHandler {
         command: &CommandInteraction,
         reply: &Arc<InteractionReply>,
     ) -> Result<(), Refusal> {
-        let person =
-            self.person_in_channel(command.guild_id, command.channel_id, command.member.as_deref())?;
+        let person = self.person_in_channel(
+            command.guild_id,
+            command.channel_id,
+            command.channel.as_ref(),
+            command.member.as_deref(),
+        )?;
         let options = CommandOptions::new(&command.data);
         let request_input = |action| {
             Ok(RequestInput {
@@ -164,11 +170,19 @@ impl InteractionHandler {
         &self,
         guild: Option<GuildId>,
         channel: serenity::model::id::ChannelId,
+        described: Option<&PartialChannel>,
         member: Option<&Member>,
     ) -> Result<Person, Refusal> {
-        let is_incident_channel =
-            guild == Some(self.guild) && self.channels.contains(&ChannelId(channel.get()));
-        member.filter(|_| is_incident_channel).map(members::person_from_member).ok_or(Refusal::WrongChannel)
+        // A thread may be used before an event has told of it.
+        if let Some(described) = described {
+            self.channels.note(&ChannelInfo::new(channel, described.kind.into(), described.parent_id));
+        }
+        let member = member.filter(|_| guild == Some(self.guild)).ok_or(Refusal::WrongChannel)?;
+        match self.channels.service(ChannelId(channel.get())) {
+            ChannelService::Served => Ok(members::person_from_member(member)),
+            ChannelService::PrivateThreadOf(channel) => Err(Refusal::PrivateThread { channel }),
+            ChannelService::NotServed => Err(Refusal::WrongChannel),
+        }
     }
 
     async fn request_signal(

@@ -50,6 +50,21 @@ pub fn approval_needed(card: &CardContent) -> Option<MessageBody> {
     (!mentions.is_empty()).then(|| MessageBody::text(text).notifying(roles, users))
 }
 
+/// A reply that reminds the approvers of a card that is still undecided.
+pub fn reminder(card: &CardContent) -> MessageBody {
+    let request = &card.request;
+    let mentions = approver_mentions(card);
+    let text = format!(
+        "{mentions} request #{} still waits for a decision: {}. It expires {}.\n{}",
+        request.id,
+        action_on_session(&request.details),
+        timestamp(request.details.expires_at, TimestampStyle::Relative),
+        mark_line(request, MarkedMessage::Reminder)
+    );
+    let (roles, users) = notified_approvers(card);
+    MessageBody::text(text.trim_start()).notifying(roles, users)
+}
+
 /// The approver roles; where there are none, the users.
 fn notified_approvers(card: &CardContent) -> (Vec<RoleId>, Vec<UserId>) {
     let approvers = &card.approvers;

@@ -11,18 +11,20 @@ pub enum MarkedMessage {
     OpenCard,
     ClosedCard,
     Result,
+    Reminder,
     /// Says that a person's reaction does not count.
     Note,
 }
 
 impl MarkedMessage {
-    const ALL: [Self; 4] = [Self::OpenCard, Self::ClosedCard, Self::Result, Self::Note];
+    const ALL: [Self; 5] = [Self::OpenCard, Self::ClosedCard, Self::Result, Self::Reminder, Self::Note];
 
     fn suffix(self) -> &'static str {
         match self {
             Self::OpenCard => "",
             Self::ClosedCard => " · closed",
             Self::Result => " · result",
+            Self::Reminder => " · reminder",
             Self::Note => " · note",
         }
     }

@@ -34,6 +34,7 @@ enum EventForm {
     Approved { actor: String },
     ApprovalRemoved { actor: String },
     AttemptRefused { actor: String, why: String },
+    Reminded { message: String },
     Executing { approvers: Vec<String> },
     Finished(FinishedForm),
 }
@@ -103,6 +104,7 @@ impl EventForm {
             RequestEvent::AttemptRefused { actor, why } => {
                 Self::AttemptRefused { actor: actor.to_string(), why: why.name().to_owned() }
             }
+            RequestEvent::Reminded { message } => Self::Reminded { message: message.to_string() },
             RequestEvent::Executing { approvers } => {
                 Self::Executing { approvers: approvers.iter().map(UserId::to_string).collect() }
             }
@@ -122,6 +124,9 @@ impl EventForm {
                 actor: user(actor)?,
                 why: named("why", why, RefusalReason::from_name)?,
             },
+            Self::Reminded { message } => {
+                RequestEvent::Reminded { message: MessageId(digits("message", message)?) }
+            }
             Self::Executing { approvers } => RequestEvent::Executing {
                 approvers: approvers.iter().map(|id| user(id)).collect::<Result<_, _>>()?,
             },

@@ -58,6 +58,7 @@ pub fn policy() -> TargetPolicy {
         },
         approvals: 1,
         expires_after: Duration::from_mins(15),
+        remind_after: Some(Duration::from_mins(3)),
         require_reason: false,
     }
 }

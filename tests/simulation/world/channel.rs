@@ -73,6 +73,25 @@ impl IncidentChannel for World {
         .map_err(unavailable)?
     }
 
+    async fn post_reminder(&self, card: &CardContent) -> Result<MessageId, DeliveryError> {
+        self.call(Part::Discord, |state| {
+            let request = &card.request;
+            let there = state
+                .discord
+                .there()
+                .find(|(_, message)| message.is_of(request) && message.kind == Kind::Reminder);
+            if let Some((id, _)) = there {
+                return id;
+            }
+            let id = state.discord.post(request, Kind::Reminder);
+            state.note(Fact::Reminded { request: request.id });
+            state.read(messages::card::reminder(card));
+            id
+        })
+        .await
+        .map_err(unavailable)
+    }
+
     async fn post_result(&self, request: &Request) -> Result<(), DeliveryError> {
         let Some(ending) = request.resolution() else {
             return Ok(());

@@ -44,6 +44,7 @@ pub enum Kind {
         replies_to: Option<MessageId>,
         outcome: Outcome,
     },
+    Reminder,
     Note {
         person: UserId,
     },

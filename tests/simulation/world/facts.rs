@@ -13,51 +13,122 @@ use super::postgres::Victim;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
     /// The bot was started; it works under this epoch.
-    Started { epoch: u64 },
+    Started {
+        epoch: u64,
+    },
     /// The bot's process died, or was told to stop and did.
     Ended,
     /// The workflow asked the ledger to take these. `caught_up`: it had by then taken up everything that was told it.
-    Decided { epoch: u64, caught_up: bool, entries: Vec<LedgerEntry> },
+    Decided {
+        epoch: u64,
+        caught_up: bool,
+        entries: Vec<LedgerEntry>,
+    },
     /// These survive the loss of power from now on.
-    Durable { epoch: u64, records: Vec<Recorded> },
+    Durable {
+        epoch: u64,
+        records: Vec<Recorded>,
+    },
     /// The workflow was told that these are durable.
-    Acknowledged { records: Vec<Recorded> },
+    Acknowledged {
+        records: Vec<Recorded>,
+    },
     /// The workflow was told that the result has reached its channel.
-    Settled { request: RequestId },
+    Settled {
+        request: RequestId,
+    },
     /// A card appeared in the channel.
-    Posted { request: RequestId, message: MessageId, action: Action, victims: Vec<Victim> },
+    Posted {
+        request: RequestId,
+        message: MessageId,
+        action: Action,
+        victims: Vec<Victim>,
+    },
     /// A card was changed; how it says the request ended, if it does.
-    Edited { message: MessageId, outcome: Option<Outcome> },
+    Edited {
+        message: MessageId,
+        outcome: Option<Outcome>,
+    },
     /// A result appeared in the channel.
-    Announced { request: RequestId, replies_to: Option<MessageId>, outcome: Outcome },
+    Announced {
+        request: RequestId,
+        replies_to: Option<MessageId>,
+        outcome: Outcome,
+    },
     /// A person was told that their reaction does not count.
-    Told { request: RequestId, person: UserId, why: RefusalReason },
+    Reminded {
+        request: RequestId,
+    },
+    Told {
+        request: RequestId,
+        person: UserId,
+        why: RefusalReason,
+    },
     /// The channel was told what keeps requests from being decided.
-    Alerted { alert: ChannelAlert },
+    Alerted {
+        alert: ChannelAlert,
+    },
     /// A command was refused, in these words.
-    Refused { words: String },
+    Refused {
+        words: String,
+    },
     /// What a message says is not inert, not within the limits, or notifies somebody it must not.
-    Unfit { problem: String },
+    Unfit {
+        problem: String,
+    },
     /// A reaction was put on a message by somebody who was an approver at that moment, or was not.
-    Reacted { serial: u64, card: MessageId, vote: Vote, by: UserId, entitled: bool },
+    Reacted {
+        serial: u64,
+        card: MessageId,
+        vote: Vote,
+        by: UserId,
+        entitled: bool,
+    },
     /// That reaction is no longer there.
-    TakenBack { serial: u64 },
+    TakenBack {
+        serial: u64,
+    },
     /// A message was deleted.
-    Deleted { card: MessageId },
+    Deleted {
+        card: MessageId,
+    },
     /// The bot was told of a reaction.
-    HeardOfVote { serial: u64 },
+    HeardOfVote {
+        serial: u64,
+    },
     /// The bot was told that a reaction is no longer there.
-    HeardOfRemoval { epoch: u64, serial: u64 },
+    HeardOfRemoval {
+        epoch: u64,
+        serial: u64,
+    },
     /// The bot was told that it may have missed what happened before.
-    HeardOfGap { epoch: u64, removed: u64 },
+    HeardOfGap {
+        epoch: u64,
+        removed: u64,
+    },
     /// The bot read who had reacted.
-    Read { card: MessageRef, vote: Vote, voters: BTreeSet<UserId> },
+    Read {
+        card: MessageRef,
+        vote: Vote,
+        voters: BTreeSet<UserId>,
+    },
     /// The bot asked what a person may do.
-    Checked { person: UserId, entitled: bool },
+    Checked {
+        person: UserId,
+        entitled: bool,
+    },
     /// A backend got a signal; which one it was.
-    Signalled { epoch: u64, request: RequestId, action: Action, victim: Victim },
+    Signalled {
+        epoch: u64,
+        request: RequestId,
+        action: Action,
+        victim: Victim,
+    },
     /// A backend ended its query, or itself.
-    Finished { victim: Victim, whole: bool },
+    Finished {
+        victim: Victim,
+        whole: bool,
+    },
 }
 
 #[derive(Default)]

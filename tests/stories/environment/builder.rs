@@ -108,7 +108,15 @@ impl TestEnvBuilder {
         }
         let cluster = cluster.start().await.expect("a PostgreSQL server");
         let sim = self.discord().await;
-        let env = TestEnv { sim, cluster, folder, bot: None, verbose_log: self.verbose_log, stderr: None };
+        let env = TestEnv {
+            sim,
+            cluster,
+            folder,
+            bot: None,
+            verbose_log: self.verbose_log,
+            variables: Vec::new(),
+            stderr: None,
+        };
         env.grant(self.right).await;
         if let Some(password) = &self.password {
             env.set_password(password).await;
@@ -180,6 +188,13 @@ impl TestEnv {
         let change =
             format!("set password_encryption = 'scram-sha-256'; alter role killgate password '{password}'");
         self.sql(&change).await;
+    }
+
+    /// Replaces a text in the configuration file.
+    pub fn change_config(&self, from: &str, to: &str) {
+        let config = fs::read_to_string(self.config()).expect("read");
+        assert!(config.contains(from), "{from} is not in the configuration");
+        fs::write(self.config(), config.replacen(from, to, 1)).expect("written");
     }
 
     fn write_config(&self, builder: &TestEnvBuilder) {

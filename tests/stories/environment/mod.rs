@@ -35,6 +35,8 @@ pub struct TestEnv {
     folder: TempDir,
     bot: Option<Child>,
     verbose_log: bool,
+    /// Environment variables of the bot.
+    variables: Vec<(String, String)>,
     /// Where the log goes, if not into a file.
     stderr: Option<PipeWriter>,
 }
@@ -58,6 +60,11 @@ impl TestEnv {
     /// From its next start, the bot writes its log here.
     pub fn set_stderr(&mut self, pipe: PipeWriter) {
         self.stderr = Some(pipe);
+    }
+
+    /// From its next start, the bot has this environment variable.
+    pub fn set_variable(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
     }
 
     pub fn config(&self) -> PathBuf {

@@ -133,5 +133,6 @@ impl TestEnv {
 }
 
 fn is_notice(message: &Message) -> bool {
-    message.content().contains("does not count") || message.content().contains("waits for your decision")
+    let notices = ["does not count", "waits for your decision", "still waits for a decision"];
+    notices.iter().any(|notice| message.content().contains(notice))
 }

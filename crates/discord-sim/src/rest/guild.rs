@@ -44,7 +44,8 @@ pub(crate) async fn role(
 pub(crate) async fn channels(State(shared): State<Arc<SimState>>, PathIds(id): PathIds<Id>) -> JsonResult {
     let world = shared.world();
     known(&world, id)?;
-    Ok(Json(world.channels.values().map(|channel| channel.json(id)).collect()))
+    let channels = world.channels.values().filter(|channel| !channel.is_thread());
+    Ok(Json(channels.map(|channel| channel.json(id)).collect()))
 }
 
 pub(crate) async fn channel(State(shared): State<Arc<SimState>>, PathIds(id): PathIds<Id>) -> JsonResult {

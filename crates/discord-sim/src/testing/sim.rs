@@ -15,6 +15,7 @@ use crate::ids::Id;
 use crate::rest::call_log::Call;
 use crate::server::Server;
 use crate::state::SimState;
+use crate::world::channel::{CATEGORY, FORUM, PRIVATE_THREAD, PUBLIC_THREAD, TEXT};
 use crate::world::permissions::Permissions;
 
 /// A running simulator. Dropping it stops everything.
@@ -229,7 +230,56 @@ impl Sim {
         waiting::expect_allowed(self.shared(), "changing a role", done);
     }
 
-    /// Deletes a channel with all its messages.
+    /// Creates a text channel, in a category if one is given.
+    #[track_caller]
+    pub fn creates_channel(&self, name: &str, category: Option<&Channel>) -> Channel {
+        self.creates(name, TEXT, category)
+    }
+
+    pub fn creates_category(&self, name: &str) -> Channel {
+        self.creates(name, CATEGORY, None)
+    }
+
+    /// Creates a forum channel, which has posts and no messages of its own.
+    pub fn creates_forum(&self, name: &str) -> Channel {
+        self.creates(name, FORUM, None)
+    }
+
+    /// Creates a public thread in a text channel, or a post in a forum.
+    #[track_caller]
+    pub fn creates_thread(&self, channel: &Channel, name: &str) -> Channel {
+        self.creates(name, PUBLIC_THREAD, Some(channel))
+    }
+
+    #[track_caller]
+    pub fn creates_private_thread(&self, channel: &Channel, name: &str) -> Channel {
+        self.creates(name, PRIVATE_THREAD, Some(channel))
+    }
+
+    #[track_caller]
+    fn creates(&self, name: &str, kind: u8, parent: Option<&Channel>) -> Channel {
+        let parent = parent.map(|parent| Id(parent.id()));
+        let created = self.shared().update(|world| world.create_channel(name, kind, parent));
+        let id = waiting::expect_allowed(self.shared(), "creating a channel", created);
+        Channel::new(Arc::clone(self.shared()), id)
+    }
+
+    /// Moves a channel into a category, or out of it.
+    #[track_caller]
+    pub fn moves_channel(&self, channel: &Channel, category: Option<&Channel>) {
+        let category = category.map(|category| Id(category.id()));
+        let done = self.shared().update(|world| world.move_channel(Id(channel.id()), category));
+        waiting::expect_allowed(self.shared(), "moving a channel", done);
+    }
+
+    /// Archives a thread, or takes it out of the archive. In an archived one nobody can edit or react.
+    #[track_caller]
+    pub fn archives(&self, thread: &Channel, archived: bool) {
+        let done = self.shared().update(|world| world.set_archived(Id(thread.id()), archived));
+        waiting::expect_allowed(self.shared(), "archiving a thread", done);
+    }
+
+    /// Deletes a channel with all its messages and threads, or a thread.
     #[track_caller]
     pub fn deletes_channel(&self, channel: &Channel) {
         let done = self.shared().update(|world| world.delete_channel(Id(channel.id())));

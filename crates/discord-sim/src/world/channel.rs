@@ -1,4 +1,4 @@
-//! A text channel and its messages.
+//! A channel or a thread, and its messages.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,24 @@ use serde_json::{Value, json};
 use super::message::StoredMessage;
 use super::permissions::{Overwrite, OverwriteSubject};
 use crate::api_error::ApiError;
-use crate::ids::Id;
+use crate::ids::{Id, iso};
+
+/// Channel types, from Discord's page "Channel Resource".
+pub(crate) const TEXT: u8 = 0;
+pub(crate) const CATEGORY: u8 = 4;
+pub(crate) const PUBLIC_THREAD: u8 = 11;
+pub(crate) const PRIVATE_THREAD: u8 = 12;
+pub(crate) const FORUM: u8 = 15;
 
 #[derive(Debug)]
 pub(crate) struct StoredChannel {
     pub(crate) id: Id,
     pub(crate) name: String,
+    pub(crate) kind: u8,
+    /// The category of a channel, or the channel of a thread.
+    pub(crate) parent: Option<Id>,
+    /// Nobody can edit or react in an archived thread.
+    pub(crate) archived: bool,
     pub(crate) position: usize,
     pub(crate) overwrites: Vec<Overwrite>,
     pub(crate) messages: BTreeMap<Id, StoredMessage>,
@@ -20,6 +32,20 @@ pub(crate) struct StoredChannel {
 }
 
 impl StoredChannel {
+    pub(crate) fn new(id: Id, name: String, kind: u8, parent: Option<Id>, position: usize) -> Self {
+        let (overwrites, messages, last_message) = (Vec::new(), BTreeMap::new(), None);
+        Self { id, name, kind, parent, archived: false, position, overwrites, messages, last_message }
+    }
+
+    pub(crate) fn is_thread(&self) -> bool {
+        matches!(self.kind, PUBLIC_THREAD | PRIVATE_THREAD)
+    }
+
+    /// Whether messages can be posted in it.
+    pub(crate) fn has_messages(&self) -> bool {
+        !matches!(self.kind, CATEGORY | FORUM)
+    }
+
     pub(crate) fn message(&self, id: Id) -> Result<&StoredMessage, ApiError> {
         self.messages.get(&id).ok_or_else(ApiError::unknown_message)
     }
@@ -45,12 +71,19 @@ impl StoredChannel {
     /// As in `GUILD_CREATE`, without the guild's id.
     pub(crate) fn json_in_guild(&self) -> Value {
         let overwrites: Vec<Value> = self.overwrites.iter().map(overwrite_json).collect();
-        json!({
-            "id": self.id, "type": 0, "name": self.name, "position": self.position,
+        let mut json = json!({
+            "id": self.id, "type": self.kind, "name": self.name, "position": self.position,
             "permission_overwrites": overwrites, "topic": null, "nsfw": false,
-            "last_message_id": self.last_message, "rate_limit_per_user": 0, "parent_id": null,
+            "last_message_id": self.last_message, "rate_limit_per_user": 0, "parent_id": self.parent,
             "last_pin_timestamp": null, "flags": 0, "icon_emoji": null, "theme_color": null,
-        })
+        });
+        if self.is_thread() {
+            json["thread_metadata"] = json!({
+                "archived": self.archived, "auto_archive_duration": 1440, "locked": false,
+                "archive_timestamp": iso(jiff::Timestamp::now()), "create_timestamp": null,
+            });
+        }
+        json
     }
 }
 

@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 
+use super::channel::StoredChannel;
 use super::message::StoredMessage;
 use super::message_json::emoji_json;
 use super::people::{Role, User};
@@ -182,8 +183,14 @@ impl World {
             .filter(|id| with_members || **id == bot)
             .map(|id| self.member_json(*id))
             .collect();
-        let channels: Vec<Value> =
-            self.channels.values().map(super::channel::StoredChannel::json_in_guild).collect();
+        let (threads, channels): (Vec<_>, Vec<_>) =
+            self.channels.values().partition(|channel| channel.is_thread());
+        let channels: Vec<Value> = channels.into_iter().map(StoredChannel::json_in_guild).collect();
+        let is_active = |thread: &&StoredChannel| {
+            !thread.archived && self.permissions(bot, thread.id).contains(Permissions::VIEW_CHANNEL)
+        };
+        let threads: Vec<Value> =
+            threads.into_iter().filter(is_active).map(StoredChannel::json_in_guild).collect();
         let joined = self.members.get(&bot).map(|member| iso(member.joined));
         for (field, value) in [
             ("joined_at", json!(joined)),
@@ -193,7 +200,7 @@ impl World {
             ("voice_states", json!([])),
             ("members", json!(members)),
             ("channels", json!(channels)),
-            ("threads", json!([])),
+            ("threads", json!(threads)),
             ("presences", json!([])),
             ("stage_instances", json!([])),
             ("guild_scheduled_events", json!([])),

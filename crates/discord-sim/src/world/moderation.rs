@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use serde_json::json;
+
+use super::channel::StoredChannel;
 use super::people::{Member, Role};
 use super::permissions::{Overwrite, OverwriteSubject, Permissions};
 use super::setup::BOT_ROLE;
@@ -133,11 +136,66 @@ impl World {
         Ok(())
     }
 
+    /// Creates a channel, in a category if `parent` is one, or a thread if `kind` is one.
+    pub(crate) fn create_channel(
+        &mut self,
+        name: &str,
+        kind: u8,
+        parent: Option<Id>,
+    ) -> Result<Id, ApiError> {
+        if let Some(parent) = parent {
+            self.channel(parent)?;
+        }
+        let id = self.next_id();
+        let channel = StoredChannel::new(id, name.into(), kind, parent, self.channels.len());
+        let is_thread = channel.is_thread();
+        let mut json = channel.json(self.guild.id);
+        self.channels.insert(id, channel);
+        if is_thread {
+            json["newly_created"] = true.into();
+        }
+        if self.permissions(self.application.id, id).contains(Permissions::VIEW_CHANNEL) {
+            self.emit_channel(if is_thread { "THREAD_CREATE" } else { "CHANNEL_CREATE" }, json);
+        }
+        Ok(id)
+    }
+
+    /// Moves a channel into a category, or out of it.
+    pub(crate) fn move_channel(&mut self, channel: Id, category: Option<Id>) -> Result<(), ApiError> {
+        let guild = self.guild.id;
+        let place = self.channel_mut(channel)?;
+        place.parent = category;
+        let json = place.json(guild);
+        self.emit_channel("CHANNEL_UPDATE", json);
+        Ok(())
+    }
+
+    pub(crate) fn set_archived(&mut self, thread: Id, archived: bool) -> Result<(), ApiError> {
+        let guild = self.guild.id;
+        let place = self.channel_mut(thread)?;
+        place.archived = archived;
+        let json = place.json(guild);
+        self.emit_channel("THREAD_UPDATE", json);
+        Ok(())
+    }
+
+    /// Returns an error if the channel is an archived thread.
+    pub(crate) fn require_active(&self, channel: Id) -> Result<(), ApiError> {
+        if self.channel(channel)?.archived { Err(ApiError::archived_thread()) } else { Ok(()) }
+    }
+
     /// Deletes a channel with its messages.
     pub(crate) fn delete_channel(&mut self, channel: Id) -> Result<(), ApiError> {
         let seen = self.permissions(self.application.id, channel).contains(Permissions::VIEW_CHANNEL);
         let gone = self.channels.remove(&channel).ok_or_else(ApiError::unknown_channel)?;
-        if seen {
+        // Its threads go with it, and no event says so.
+        self.channels.retain(|_, thread| !(thread.is_thread() && thread.parent == Some(channel)));
+        if seen && gone.is_thread() {
+            let guild = self.guild.id;
+            let thread =
+                json!({ "id": channel, "guild_id": guild, "parent_id": gone.parent, "type": gone.kind });
+            self.emit_channel("THREAD_DELETE", thread);
+        } else if seen {
             self.emit_channel("CHANNEL_DELETE", gone.json(self.guild.id));
         }
         Ok(())

@@ -28,6 +28,7 @@ impl Permissions {
     pub const USE_EXTERNAL_EMOJIS: Self = Self(1 << 18);
     pub const MANAGE_ROLES: Self = Self(1 << 28);
     pub const USE_APPLICATION_COMMANDS: Self = Self(1 << 31);
+    pub const SEND_MESSAGES_IN_THREADS: Self = Self(1 << 38);
     /// Every permission that Discord defines.
     pub const ALL: Self = Self((1 << 53) - 1);
     /// The permissions of `@everyone` in a new guild, for text channels.
@@ -39,7 +40,8 @@ impl Permissions {
             | Self::ATTACH_FILES.0
             | Self::READ_MESSAGE_HISTORY.0
             | Self::USE_EXTERNAL_EMOJIS.0
-            | Self::USE_APPLICATION_COMMANDS.0,
+            | Self::USE_APPLICATION_COMMANDS.0
+            | Self::SEND_MESSAGES_IN_THREADS.0,
     );
 
     pub const fn contains(self, other: Self) -> bool {

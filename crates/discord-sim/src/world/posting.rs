@@ -55,6 +55,13 @@ impl World {
         fill(&mut message, draft);
         // Discord notifies of a new message only: neither of an edit nor of a deferred response that is filled in.
         message.notified = self.pinged(&message, &allowed);
+        if !self.channel(channel)?.has_messages() {
+            return Err(ApiError::no_text_channel());
+        }
+        // A message takes a thread out of the archive.
+        if self.channel(channel)?.archived {
+            self.set_archived(channel, false)?;
+        }
         let place = self.channel_mut(channel)?;
         place.last_message = Some(id);
         place.messages.insert(id, message.clone());
@@ -64,6 +71,7 @@ impl World {
 
     /// Edits a message. Fields that the draft lacks stay unchanged.
     pub(crate) fn edit(&mut self, channel: Id, id: Id, draft: MessageDraft) -> Result<(), ApiError> {
+        self.require_active(channel)?;
         let mut message = self.channel(channel)?.message(id)?.clone();
         let was_loading = message.is_loading();
         message.flags = (message.flags & !(LOADING | SUPPRESS_EMBEDS)) | (draft.flags & SUPPRESS_EMBEDS);

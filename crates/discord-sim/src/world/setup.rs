@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::channel::StoredChannel;
+use super::channel::{StoredChannel, TEXT};
 use super::people::{Guild, Member, Role, User};
 use super::permissions::Permissions;
 use super::state::{Application, World};
@@ -157,8 +157,7 @@ fn channels(plans: Vec<(Option<Id>, String)>) -> Result<BTreeMap<Id, StoredChann
     let mut channels = BTreeMap::new();
     for (position, (id, name)) in plans.into_iter().enumerate() {
         let id = id.unwrap_or(Id(FIRST_CHANNEL.0 + position as u64));
-        let (overwrites, messages, last_message) = (Vec::new(), BTreeMap::new(), None);
-        let channel = StoredChannel { id, name, position, overwrites, messages, last_message };
+        let channel = StoredChannel::new(id, name, TEXT, None, position);
         if channels.insert(id, channel).is_some() {
             return Err(format!("two channels have the id {id}"));
         }

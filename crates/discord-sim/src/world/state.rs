@@ -74,9 +74,20 @@ impl World {
 
     /// A user's permissions in a channel. `NONE` if either is unknown.
     pub(crate) fn permissions(&self, user: Id, channel: Id) -> Permissions {
-        match (self.members.get(&user), self.channels.get(&channel)) {
-            (Some(member), Some(channel)) => in_channel(&self.guild, member, &channel.overwrites),
-            _ => Permissions::NONE,
+        let place = self.channels.get(&channel);
+        // A thread has the overwrites of its channel, and another permission to send messages.
+        let parent = place.filter(|place| place.is_thread()).and_then(|place| place.parent);
+        let source = parent.map_or(place, |parent| self.channels.get(&parent));
+        let (Some(member), Some(source)) = (self.members.get(&user), source) else {
+            return Permissions::NONE;
+        };
+        let has = in_channel(&self.guild, member, &source.overwrites);
+        match parent {
+            Some(_) if has.contains(Permissions::SEND_MESSAGES_IN_THREADS) => {
+                has | Permissions::SEND_MESSAGES
+            }
+            Some(_) => has & !Permissions::SEND_MESSAGES,
+            None => has,
         }
     }
 

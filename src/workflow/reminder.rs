@@ -1,0 +1,88 @@
+//! Mentions the approvers of an undecided request once more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+use tracing::{Instrument, warn};
+
+use super::engine::Engine;
+use super::input::EngineInput;
+use super::log;
+use super::open_request::OpenRequest;
+use super::ports::{CardContent, DeliveryError, IncidentChannel};
+use crate::domain::ids::{MessageId, RequestId};
+use crate::domain::timestamp::Timestamp;
+
+/// How long to wait before the next attempt after a failure: doubled from the first to the last.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LAST_RETRY: Duration = Duration::from_secs(15);
+
+impl Engine {
+    /// When the approvers of the next open request are reminded, as a timer sees it.
+    pub(super) fn next_reminder(&self) -> Option<Instant> {
+        let now = self.clock.now();
+        let next = self.unreminded().map(|(_, at)| at).min()?;
+        Some(Instant::now() + next.duration_since(now))
+    }
+
+    /// Reminds the approvers of every open request for which it is time.
+    pub(super) fn remind_approvers(&mut self) {
+        let now = self.clock.now();
+        let due: Vec<_> = self.unreminded().filter(|(_, at)| *at <= now).map(|(id, _)| id).collect();
+        for id in due {
+            let open = self.open_requests.entry(id).or_default();
+            open.is_reminding = true;
+            let Some(cards) = open.publisher.as_ref().map(watch::Sender::subscribe) else {
+                continue;
+            };
+            let (channel, inputs) = (Arc::clone(&self.channel), self.inputs.clone());
+            let reminding = async move {
+                if let Some(message) = remind_until_posted(channel, cards).await {
+                    // The engine is gone only when the process ends; the next one finds the message.
+                    let _ = inputs.send(EngineInput::ReminderPosted { request: id, message }).await;
+                }
+            };
+            tokio::spawn(reminding.instrument(log::request_span(id)));
+        }
+    }
+
+    /// The open requests whose approvers have not been reminded and will be, and when. A request whose card is not in the channel
+    /// waits for it.
+    fn unreminded(&self) -> impl Iterator<Item = (RequestId, Timestamp)> {
+        let is_reminding =
+            |id| self.open_requests.get(&id).is_some_and(|open: &OpenRequest| open.is_reminding);
+        let requests = self.store.open_requests().filter(move |request| {
+            request.card.is_some() && request.reminder.is_none() && !is_reminding(request.id)
+        });
+        requests
+            .filter(|_| !self.is_stopping)
+            .filter_map(|request| Some((request.id, self.targets.remind_at(request)?)))
+    }
+}
+
+/// `None` if the request ends before, or Discord refuses.
+async fn remind_until_posted(
+    channel: Arc<dyn IncidentChannel>,
+    mut cards: watch::Receiver<CardContent>,
+) -> Option<MessageId> {
+    let mut retry = FIRST_RETRY;
+    loop {
+        let card = cards.borrow_and_update().clone();
+        if !card.request.is_open() {
+            return None;
+        }
+        match channel.post_reminder(&card).await {
+            Ok(message) => return Some(message),
+            Err(DeliveryError::Gone) => return None,
+            Err(error) => warn!(?error, "the approvers could not be reminded; trying again"),
+        }
+        tokio::select! {
+            () = sleep(retry) => {}
+            // The sender is dropped only when the engine is gone; the process then ends.
+            _ = cards.wait_for(|card| !card.request.is_open()) => return None,
+        }
+        retry = (retry * 2).min(LAST_RETRY);
+    }
+}
