@@ -52,5 +52,6 @@ mod secrets;
 mod signalling;
 mod targets;
 mod unseen;
+mod words;
 #[path = "../written/mod.rs"]
 mod written;
