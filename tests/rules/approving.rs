@@ -101,11 +101,7 @@ fn a_single_approver_who_lost_the_right_while_reactions_were_unread_does_not_cou
 #[test]
 fn a_denial_that_was_not_seen_stops_a_request_that_was_approved_meanwhile() {
     let waiting = request_after(1, &[approved(APPROVER)]);
-    let reactions = CardReactions {
-        approving: [APPROVER].into(),
-        denying: vec![person(SECOND)],
-        ..CardReactions::default()
-    };
+    let reactions = CardReactions { approving: [APPROVER].into(), denying: vec![person(SECOND)] };
     let decision = at(SOON, &waiting, DecisionInput::ReconcileReactions(&reactions));
     assert_eq!(ending(decision).outcome, Outcome::Denied);
 }

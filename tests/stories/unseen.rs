@@ -201,7 +201,7 @@ async fn during_a_broken_connection(env: &TestEnv, clicks: impl Fn()) {
 #[tokio::test]
 async fn a_denial_that_is_replayed_after_an_approval_holds() {
     let env = TestEnv::start().await;
-    let mut victim = env.sleeping_session().await;
+    let victim = env.sleeping_session().await;
     let card = env.request_card("/terminate", victim.pid()).await;
     during_a_broken_connection(&env, || {
         env.react("ben", &card, APPROVE);
@@ -242,7 +242,7 @@ async fn an_approval_that_is_replayed_is_executed_once_everything_was() {
 #[tokio::test]
 async fn a_single_approver_who_loses_the_role_while_reactions_cannot_be_read_does_not_count() {
     let env = TestEnv::start().await;
-    let mut victim = env.sleeping_session().await;
+    let victim = env.sleeping_session().await;
     let card = env.request_card("/terminate", victim.pid()).await;
     env.sim.fails_next(1000, READ_REACTIONS, Fault::Error { status: 403, code: 50001 });
     env.sim.guild_becomes_unavailable();
