@@ -88,6 +88,11 @@ impl Bot {
         Ok(Self { options, api, channels, guild, application, user: bot_user })
     }
 
+    /// Where commands and reactions count.
+    pub fn channels(&self) -> Arc<ServedChannels> {
+        Arc::clone(&self.channels)
+    }
+
     /// Discord's own time. `None` if its answers do not say it.
     pub fn server_time(&self) -> Option<Timestamp> {
         self.api.server_time()

@@ -10,6 +10,7 @@
 //! | `sql` | the SQL |
 //! | [`server_info`] | what the server is, what the role may do, the prepared statements |
 //! | `activity`, [`rows`], `raw_text` | lists sessions, whatever bytes their texts are |
+//! | `lock_waits` | what the waiting ones wait for |
 //! | `signal`, `signal_answer` | checks and signals in one statement, and reads the answer |
 //! | [`version`] | the differences between PostgreSQL versions |
 //! | [`guard`], [`privileges`] | the SQL that installs the guard function, and what `check` reads about it |
@@ -23,6 +24,7 @@ pub mod connection_manager;
 pub mod error;
 pub mod guard;
 pub mod hosts;
+mod lock_waits;
 pub mod privileges;
 mod raw_text;
 pub mod redaction;

@@ -12,6 +12,7 @@ use crate::domain::event::{Action, RefusalReason};
 use crate::domain::identity::{InvalidPid, Pid};
 use crate::domain::ids::ChannelId;
 use crate::domain::protection::ProtectionRule;
+use crate::domain::protection_advice::advice;
 
 /// How much of an invalid input is repeated, in characters.
 const MAX_INPUT_LENGTH: usize = 60;
@@ -251,11 +252,8 @@ fn creation_error_text(
             format!("{pid} is a parallel worker that has just ended. Use /sessions to see what runs now.")
         }
         CreationError::Protected { pid, rule } => {
-            let rule = protection_text(rule, verbatim);
-            format!(
-                "{pid} on {target} is protected: {rule}. killgate does not signal it. \
-                 If it must end, ask a database administrator."
-            )
+            let why = protection_text(rule, verbatim);
+            format!("{pid} on {target} is protected: {why}. Nothing was asked. {}", advice(rule))
         }
         CreationError::Repeated { pid } => {
             format!(

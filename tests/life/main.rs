@@ -135,8 +135,8 @@ proptest! {
             let executes = decision.events.iter().any(|event| matches!(event, RequestEvent::Executing { .. }));
             prop_assert!(!(executes && *unread), "nothing is executed while reactions are unread");
             prop_assert!(
-                !executes || needed == 1 && matches!(step, Step::Approve(_)) || matches!(step, Step::Check(_)),
-                "approvers are looked up before anything is executed, but for a single one who approves now"
+                !executes || matches!(step, Step::Check(_)) || needed == 1 && matches!(step, Step::Approve(_)),
+                "only a single approval is executed at once; otherwise the approvers are looked up again"
             );
             let recorded = record(seq, &before, &decision.events, now);
             for event in &decision.events {

@@ -229,7 +229,6 @@ impl World {
         let reactions = CardReactions {
             approving: approving.iter().map(|person| person.id).collect(),
             denying: on_card(self.denying).map(|index| self.person(index)).collect(),
-            changed: BTreeSet::new(),
         };
         self.apply(DecisionInput::ReconcileReactions(&reactions), defect)?;
         for by in &approving {

@@ -53,5 +53,6 @@ mod several;
 mod signalling;
 mod targets;
 mod unseen;
+mod words;
 #[path = "../written/mod.rs"]
 mod written;

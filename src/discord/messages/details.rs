@@ -84,7 +84,7 @@ fn no_signal_reason(session: &Session, protection: &ProtectionRules) -> Option<S
 fn buttons(choice: &SessionChoice, obstacle: Option<CancelObstacle>) -> Vec<CreateButton> {
     let cancel = match obstacle {
         Some(CancelObstacle::Idle | CancelObstacle::IdleInTransaction) => None,
-        Some(CancelObstacle::ClientWrite) => Some(ButtonStyle::Secondary),
+        Some(CancelObstacle::ClientWrite | CancelObstacle::CopyData) => Some(ButtonStyle::Secondary),
         None => Some(ButtonStyle::Primary),
     };
     let button = |action, label, style| CreateButton::new(choice.custom_id(action)).label(label).style(style);

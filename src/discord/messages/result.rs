@@ -58,6 +58,9 @@ fn released_waiters_sentence(request: &Request, resolution: &Resolution) -> Opti
     let is_seen_to_end =
         matches!(resolution.outcome, Outcome::Cancelled | Outcome::Terminated | Outcome::Mixed);
     let released = resolution.waiters_released.filter(|_| is_seen_to_end)?;
+    if released == 0 && request.details.waiters() == 0 {
+        return None;
+    }
     let text = format!("{} released", count(released as usize, "waiter"));
     Some(match request.details.waiters() {
         // Somebody who waited for two of several sessions is recorded twice.

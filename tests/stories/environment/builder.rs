@@ -30,6 +30,7 @@ pub struct TestEnvBuilder {
     people: Vec<MemberSpec>,
     rate_limits: bool,
     password: Option<String>,
+    cluster_settings: Vec<(String, String)>,
     verbose_log: bool,
 }
 
@@ -68,6 +69,12 @@ impl TestEnvBuilder {
         Self { password: Some(password.to_owned()), ..self.target(line) }
     }
 
+    /// Adds a line to the server's `postgresql.conf`.
+    pub fn cluster_setting(mut self, name: &str, value: &str) -> Self {
+        self.cluster_settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// The bot serves health and metrics at `HOST:PORT`.
     pub fn http(self, address: &str) -> Self {
         self.section(&format!("[http]\nlisten = \"{address}\""))
@@ -95,6 +102,9 @@ impl TestEnvBuilder {
         let mut cluster = Cluster::builder();
         if self.password.is_some() {
             cluster = cluster.hba("host all killgate all scram-sha-256");
+        }
+        for (name, value) in &self.cluster_settings {
+            cluster = cluster.setting(name, value);
         }
         let cluster = cluster.start().await.expect("a PostgreSQL server");
         let sim = self.discord().await;

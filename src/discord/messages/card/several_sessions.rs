@@ -15,6 +15,9 @@ use crate::workflow::ports::CardContent;
 /// do not fit say only what nobody can do without.
 const MAX_LENGTH: usize = 3_000;
 const NAME_LENGTH: usize = 40;
+const REASON_LENGTH: usize = 150;
+/// The rest of the plain text, with up to fifty mentions, may take the remaining 1,400 characters.
+const PLAIN_TEXT_LENGTH: usize = 600;
 const QUERY_LENGTH: usize = 500;
 const LINE_QUERY_LENGTH: usize = 60;
 /// Further changes are left out: the lines show what is the case now.
@@ -109,8 +112,8 @@ pub(super) fn description(card: &CardContent) -> String {
     text
 }
 
-/// `terminate 25 sessions on orders: 25 × web-checkout · user shop · idle in transaction · oldest 14 m · block 31 sessions`,
-/// without the first five words, and the pids.
+/// `25 × web-checkout · user shop · idle in transaction · oldest 14 m · block 31 sessions. Why: the pool is stuck`, and the
+/// pids.
 pub(super) fn plain_text(card: &CardContent) -> String {
     let sessions = latest_sessions(card);
     let now = card.request.details.seen_at;
@@ -118,8 +121,14 @@ pub(super) fn plain_text(card: &CardContent) -> String {
     let oldest = sessions.iter().filter_map(|(session, _)| since(session)).min();
     parts.extend(oldest.map(|since| format!("oldest {}", age(now.duration_since(since)))));
     parts.extend(blocked_text(card));
+    let mut text = parts.join(" · ");
+    if let Some(reason) = &card.request.details.reason {
+        text = format!("{text}. Why: {}", sanitize::line(reason, REASON_LENGTH));
+    }
     let pids: Vec<_> = sessions.iter().map(|(session, _)| session.pid.to_string()).collect();
-    format!("{}\nPids {}", parts.join(" · "), pids.join(", "))
+    let pids = pids.join(", ");
+    // The embed has them too.
+    if utf16_len(&text) + pids.len() > PLAIN_TEXT_LENGTH { text } else { format!("{text}\nPids {pids}") }
 }
 
 /// What the request is bound to.
