@@ -1,7 +1,7 @@
 -- Removes killgate's guard: the function, the table of protected users with its contents, and the
--- role killgate_guard. Run it as a superuser, in the database of the guard:
+-- role killgate_guard. Run it as the role that installed the guard or as a superuser, in the guard's database:
 --     psql -v ON_ERROR_STOP=1 -f guard-uninstall.sql DATABASE
--- killgate's login role stays, with its password and pg_read_all_stats. DROP ROLE it if you do not need it.
+-- killgate's login role stays, with its password and its right to list sessions. DROP ROLE it if you do not need it.
 
 BEGIN;
 SET LOCAL client_min_messages = warning;

@@ -1,7 +1,8 @@
 -- killgate's guard: a function with the right to signal sessions, which makes its own checks before it signals.
 --
 -- Run it in the database that killgate connects to, as a superuser; or, on a managed service, as a role with CREATEROLE
--- and ADMIN on pg_signal_backend and pg_read_all_stats (before 16 CREATEROLE is enough). You can run it again at any time:
+-- and ADMIN on pg_signal_backend and on pg_read_all_stats or pg_monitor, which contains it (before 16 CREATEROLE is
+-- enough). You can run it again at any time:
 --     killgate guard-sql --role killgate | psql -v ON_ERROR_STOP=1 -f - DATABASE
 -- For PostgreSQL 13 to 18. It creates, if missing:
 --     the role killgate_guard, which cannot log in and has pg_signal_backend;
@@ -22,6 +23,11 @@ DO $block$
 DECLARE
     is_superuser boolean := (SELECT rolsuper FROM pg_roles WHERE rolname = current_user);
     has_admin_options boolean := current_setting('server_version_num')::integer < 160000;
+    -- Managed services let their administrator grant pg_monitor, but not each role of which it consists.
+    stats_role text := CASE WHEN is_superuser OR has_admin_options
+                                 OR pg_has_role('pg_read_all_stats', 'MEMBER WITH ADMIN OPTION')
+                                 OR NOT pg_has_role('pg_monitor', 'MEMBER WITH ADMIN OPTION')
+                            THEN 'pg_read_all_stats' ELSE 'pg_monitor' END;
     lacking text;
 BEGIN
     IF NOT is_superuser THEN
@@ -29,8 +35,8 @@ BEGIN
             WHEN NOT (SELECT rolcreaterole FROM pg_roles WHERE rolname = current_user) THEN 'CREATEROLE'
             WHEN NOT (has_admin_options OR pg_has_role('pg_signal_backend', 'MEMBER WITH ADMIN OPTION'))
                 THEN 'ADMIN OPTION for pg_signal_backend'
-            WHEN NOT (has_admin_options OR pg_has_role('pg_read_all_stats', 'MEMBER WITH ADMIN OPTION'))
-                THEN 'ADMIN OPTION for pg_read_all_stats'
+            WHEN NOT (has_admin_options OR pg_has_role(stats_role, 'MEMBER WITH ADMIN OPTION'))
+                THEN 'ADMIN OPTION for pg_read_all_stats or pg_monitor'
             WHEN NOT has_database_privilege(current_database(), 'CREATE')
                  AND to_regnamespace('killgate') IS NULL THEN 'CREATE on this database'
         END;
@@ -50,7 +56,8 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = current_setting('killgate.role')::name) THEN
         EXECUTE format('CREATE ROLE %I LOGIN', current_setting('killgate.role'));
     END IF;
-    GRANT pg_signal_backend, pg_read_all_stats TO killgate_guard;
+    EXECUTE format('GRANT pg_signal_backend, %I TO killgate_guard', stats_role);
+    EXECUTE format('GRANT %I TO %I', stats_role, current_setting('killgate.role'));
     -- Only until the function exists: to own it, and to give it to its owner.
     IF NOT is_superuser THEN
         EXECUTE 'GRANT killgate_guard TO ' || quote_ident(current_user)
@@ -206,7 +213,6 @@ BEGIN
     END LOOP;
     GRANT USAGE ON SCHEMA killgate TO killgate_guard;
     GRANT SELECT ON TABLE killgate.protected_users TO killgate_guard;
-    EXECUTE format('GRANT pg_read_all_stats TO %I', bot);
     EXECUTE format('GRANT USAGE ON SCHEMA killgate TO %I', bot);
     EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', function, bot);
     IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
@@ -230,7 +236,8 @@ WITH guard_function AS (
     WHERE r.rolsuper OR r.rolcreaterole
           AND (current_setting('server_version_num')::integer < 160000
                OR pg_has_role(r.oid, 'pg_signal_backend', 'MEMBER WITH ADMIN OPTION')
-                  AND pg_has_role(r.oid, 'pg_read_all_stats', 'MEMBER WITH ADMIN OPTION'))
+                  AND (pg_has_role(r.oid, 'pg_read_all_stats', 'MEMBER WITH ADMIN OPTION')
+                       OR pg_has_role(r.oid, 'pg_monitor', 'MEMBER WITH ADMIN OPTION')))
 ), object (kind, owner, acl) AS (
     SELECT 'schema', nspowner, coalesce(nspacl, acldefault('n', nspowner))
     FROM pg_namespace WHERE nspname = 'killgate'

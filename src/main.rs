@@ -7,6 +7,7 @@ use clap::Parser;
 use killgate::config::{self, ConfigFaults};
 use killgate::operations::arguments::{Arguments, AuditCommand, CliCommand, ConfigArgument};
 use killgate::operations::logging::{log_to_stderr, start_metrics};
+use killgate::operations::reload::ConfigFile;
 use killgate::operations::{check, health, ledger_tools, process_limits, run};
 use killgate::postgres::guard::guard_sql;
 
@@ -21,9 +22,10 @@ fn main() -> ExitCode {
                 Ok(settings) => settings,
                 Err(exit) => return exit,
             };
+            let config = ConfigFile::new(config.file);
             let log = log_to_stderr(log_format);
             process_limits::raise_descriptor_limit();
-            let result = start_metrics(&log).and_then(|metrics| run::run(settings, metrics));
+            let result = start_metrics(&log).and_then(|metrics| run::run(settings, &config, metrics));
             exit_code(result.map(|()| ExitCode::SUCCESS))
         }
         CliCommand::Check { config, json } => match read_config(&config, config::load) {

@@ -9,12 +9,15 @@ use std::time::Duration;
 
 use discord::{Discord, Step, TOKEN, answer};
 use killgate::discord::api::{ApiClient, ApiError, CallEffect, OwnMessage};
+use killgate::discord::https_proxy::HttpsProxy;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use serenity::all::{
     ApplicationId, ChannelId, CreateInteractionResponse, CreateInteractionResponseFollowup,
     CreateInteractionResponseMessage, CreateMessage, GuildId, InteractionId, MessageId, ReactionType, UserId,
 };
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 const CHANNEL: ChannelId = ChannelId::new(5);
@@ -167,10 +170,22 @@ async fn a_silent_api_is_tried_twice_and_given_up_in_time() {
 
 #[tokio::test]
 async fn a_refused_connection_is_reported_as_not_carried_out() {
-    let api = ApiClient::new("http://127.0.0.1:9", &SecretString::from(TOKEN)).unwrap();
+    let api = ApiClient::new("http://127.0.0.1:9", &SecretString::from(TOKEN), None).unwrap();
     let error = api.with_timeout(Duration::from_millis(400)).current_user().await.unwrap_err();
     assert!(matches!(error, ApiError::Unreachable { effect: CallEffect::None, .. }), "{error}");
     assert!(error.to_string().contains("GET /users/@me; the call was not carried out"), "{error}");
+}
+
+#[tokio::test]
+async fn calls_to_an_encrypted_api_go_through_the_proxy() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = HttpsProxy::parse(&format!("http://{}", listener.local_addr().unwrap()), "").unwrap();
+    let api = ApiClient::new("https://discord.test", &SecretString::from(TOKEN), Some(&proxy)).unwrap();
+    tokio::spawn(async move { api.current_user().await });
+    let (stream, _) = listener.accept().await.unwrap();
+    let mut head = String::new();
+    BufReader::new(stream).read_line(&mut head).await.unwrap();
+    assert_eq!(head, "CONNECT discord.test:443 HTTP/1.1\r\n");
 }
 
 #[tokio::test]
@@ -243,7 +258,7 @@ async fn a_member_gets_the_id_of_the_guild() {
 async fn an_invalid_url_or_token_is_an_error_before_anything_is_sent() {
     let token = |token: &str| SecretString::from(token);
     for (url, secret) in [("discord.com", "t"), ("ftp://discord.com", "t"), ("https://discord.com", "t\nu")] {
-        let error = ApiClient::new(url, &token(secret)).unwrap_err();
+        let error = ApiClient::new(url, &token(secret), None).unwrap_err();
         assert!(matches!(error, ApiError::Setup(_)), "{error}");
     }
 }

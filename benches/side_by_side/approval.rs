@@ -16,7 +16,7 @@ const ROUNDS: usize = 100;
 const WARM_UP: usize = 5;
 
 const TEXT: &str = "\
-From the moment before a DBA clicks ✅ on a card to the moment when the victim's own connection is told that it is over. The victims
+From the moment before a DBA clicks ✅ on a card to the moment when the victim's own connection receives the error that ends it. The victims
 are idle in a transaction. Each bot has posted its card and its reactions long before. For those without Discord it begins where
 somebody presses Enter: `psql` is a fresh process; the warm round trip is the same statement, prepared, on an open connection; the
 third also appends 400 bytes to a file and has them on the disk (`fdatasync`) first, which is the least that a decision can cost that
@@ -80,6 +80,9 @@ fn told(lanes: &[Lane]) -> Chapter {
         table.row([lane.name.to_owned(), middle, spread, times(killgate, lane.sample.median())]);
     }
     chapter.tables.push(table);
+    let compared = lanes.iter().filter(|lane| ![WARM, DURABLE].contains(&lane.name));
+    let medians = compared.map(|lane| (lane.name, lane.sample.median()));
+    chapter.compare("approval → session ended, ms", medians);
     let goal = "approval → victim dead, to";
     chapter.goal(format!("{goal} a `psql` process"), "×", killgate / median(PSQL), 0.1);
     chapter.goal(

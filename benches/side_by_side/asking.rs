@@ -140,6 +140,14 @@ fn tell(chapter: &mut Chapter, size: Size, cast: &Cast, times: &Times) {
     }
     row("bare statement", None, Some(&times.bare));
     chapter.tables.push(table);
+    let pairs = || {
+        let peers = cast.peers.iter().map(|(name, _)| *name).zip(&times.peers);
+        [("killgate", &times.killgate)].into_iter().chain(peers)
+    };
+    let cards = pairs().map(|(name, pair)| (name, pair.card.median()));
+    chapter.compare(format!("command → card, {name}, ms"), cards);
+    let lists = pairs().map(|(name, pair)| (name, pair.list.median()));
+    chapter.compare(format!("`/sessions`, {name}, ms"), lists);
     let limit = times.instant() + 1.2 * times.bare.median();
     for (what, sample) in [("command → card", &times.killgate.card), ("`/sessions`", &times.killgate.list)]
     {

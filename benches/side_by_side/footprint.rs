@@ -136,6 +136,16 @@ fn told(killgate: &Footprint, many: &Sample, peers: &[(Peer, Footprint)], size: 
     let [ready, spread] = cells(many);
     memory.row(["killgate, 20 targets".to_owned(), ready, spread]);
     chapter.tables = vec![memory, start];
+    let all = || {
+        let peers = peers.iter().map(|(peer, footprint)| (peer.name(), footprint));
+        [("killgate", killgate)].into_iter().chain(peers)
+    };
+    let memory = all().map(|(name, footprint)| (name, footprint.ready.median()));
+    chapter.compare("memory when ready, MiB", memory);
+    let processor = all().map(|(name, footprint)| (name, footprint.processor.median()));
+    chapter.compare("processor's time for 5,000 events, s", processor);
+    let start = all().map(|(name, footprint)| (name, footprint.start.median()));
+    chapter.compare("start → commands registered, ms", start);
     chapter.goal("PSS when ready, one target", "MiB", killgate.ready.median(), 9.0);
     chapter.goal("PSS when ready, 20 targets", "MiB", many.median(), 14.0);
     let growth = killgate.growth.median();

@@ -11,7 +11,16 @@ pub struct Chapter {
     /// Paragraphs on how it was measured.
     pub text: String,
     pub tables: Vec<Table>,
+    pub comparisons: Vec<Comparison>,
     pub goals: Vec<Goal>,
+}
+
+/// A row of the comparison that opens the document.
+#[derive(Debug)]
+pub struct Comparison {
+    what: String,
+    /// By contender.
+    medians: Vec<(String, f64)>,
 }
 
 /// What a measurement is to be at most.
@@ -31,7 +40,17 @@ pub struct Table {
 
 impl Chapter {
     pub fn new(title: &'static str, text: &str) -> Self {
-        Self { title, text: text.to_owned(), tables: Vec::new(), goals: Vec::new() }
+        Self { title, text: text.to_owned(), tables: Vec::new(), comparisons: Vec::new(), goals: Vec::new() }
+    }
+
+    /// Adds a row to the comparison that opens the document.
+    pub fn compare<'a>(
+        &mut self,
+        what: impl Into<String>,
+        medians: impl IntoIterator<Item = (&'a str, f64)>,
+    ) {
+        let medians = medians.into_iter().map(|(name, median)| (name.to_owned(), median)).collect();
+        self.comparisons.push(Comparison { what: what.into(), medians });
     }
 
     /// Holds a measurement against its goal; where what it is held against was not there, nothing is said.
@@ -106,6 +125,27 @@ pub fn cells(sample: &Sample) -> [String; 2] {
 /// How often the second goes into the first.
 pub fn times(one: f64, other: f64) -> String {
     format!("{} ×", figure(one / other))
+}
+
+/// A row for each comparison, and a column for each contender.
+pub fn comparisons<'a>(comparisons: impl IntoIterator<Item = &'a Comparison>) -> Table {
+    let comparisons: Vec<&Comparison> = comparisons.into_iter().collect();
+    let mut names: Vec<&str> = Vec::new();
+    for (name, _) in comparisons.iter().flat_map(|comparison| &comparison.medians) {
+        if !names.contains(&name.as_str()) {
+            names.push(name);
+        }
+    }
+    let head = ["median"].into_iter().chain(names.iter().copied()).map(ToOwned::to_owned).collect();
+    let mut table = Table { rows: vec![head] };
+    for comparison in &comparisons {
+        let cells = names.iter().map(|name| {
+            let found = comparison.medians.iter().find(|(contender, _)| contender == name);
+            found.map_or(String::new(), |(_, median)| figure(*median))
+        });
+        table.row([comparison.what.clone()].into_iter().chain(cells));
+    }
+    table
 }
 
 /// Goals beside what was measured.

@@ -22,7 +22,7 @@ const ROUNDS_OVER_ALL: usize = 5;
 const APART: Duration = Duration::from_millis(600);
 
 const TEXT: &str = "\
-One killgate with a single target, one with 20, and one with 20 of which the last accepts connections and never says a word. All other
+One killgate with a single target, one with 20, and one with 20 of which the last accepts connections and never answers. All other
 targets are databases of one server with 20 sessions. `/terminate` and `/sessions` name the first target; `/sessions` without a target
 covers all of them, and waits its time for the silent one.";
 

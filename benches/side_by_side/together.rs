@@ -62,6 +62,9 @@ fn told(served: &[Served]) -> Result<Chapter> {
         table.row([lane.name.clone(), slowest, spread, statements]);
     }
     chapter.tables.push(table);
+    let compared = served.iter().filter(|lane| !lane.name.starts_with("instant"));
+    let medians = compared.map(|lane| (lane.name.as_str(), lane.slowest.median()));
+    chapter.compare("`/sessions` by 100 people at once, the slowest, ms", medians);
     let killgate = served.first().context("killgate was asked")?;
     let instant = served
         .iter()

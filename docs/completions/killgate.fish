@@ -26,7 +26,7 @@ end
 
 complete -c killgate -n "__fish_killgate_needs_command" -s h -l help -d 'Print help'
 complete -c killgate -n "__fish_killgate_needs_command" -s V -l version -d 'Print version'
-complete -c killgate -n "__fish_killgate_needs_command" -f -a "run" -d 'Runs the bot until SIGTERM or SIGINT'
+complete -c killgate -n "__fish_killgate_needs_command" -f -a "run" -d 'Runs the bot until SIGTERM or SIGINT. SIGHUP reads the configuration again'
 complete -c killgate -n "__fish_killgate_needs_command" -f -a "check" -d 'Checks every precondition, and says how to fix what is missing'
 complete -c killgate -n "__fish_killgate_needs_command" -f -a "health" -d 'Asks the killgate that runs here, at its `[http]` address, whether it is alive: for a container\'s health check'
 complete -c killgate -n "__fish_killgate_needs_command" -f -a "audit" -d 'Reads the ledger, also while the bot runs'
@@ -63,7 +63,7 @@ complete -c killgate -n "__fish_killgate_using_subcommand audit; and __fish_seen
 complete -c killgate -n "__fish_killgate_using_subcommand audit; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c killgate -n "__fish_killgate_using_subcommand guard-sql" -l role -d 'The login role that the bot uses. It is created without a password when it does not exist' -r
 complete -c killgate -n "__fish_killgate_using_subcommand guard-sql" -s h -l help -d 'Print help'
-complete -c killgate -n "__fish_killgate_using_subcommand help; and not __fish_seen_subcommand_from run check health audit guard-sql help" -f -a "run" -d 'Runs the bot until SIGTERM or SIGINT'
+complete -c killgate -n "__fish_killgate_using_subcommand help; and not __fish_seen_subcommand_from run check health audit guard-sql help" -f -a "run" -d 'Runs the bot until SIGTERM or SIGINT. SIGHUP reads the configuration again'
 complete -c killgate -n "__fish_killgate_using_subcommand help; and not __fish_seen_subcommand_from run check health audit guard-sql help" -f -a "check" -d 'Checks every precondition, and says how to fix what is missing'
 complete -c killgate -n "__fish_killgate_using_subcommand help; and not __fish_seen_subcommand_from run check health audit guard-sql help" -f -a "health" -d 'Asks the killgate that runs here, at its `[http]` address, whether it is alive: for a container\'s health check'
 complete -c killgate -n "__fish_killgate_using_subcommand help; and not __fish_seen_subcommand_from run check health audit guard-sql help" -f -a "audit" -d 'Reads the ledger, also while the bot runs'

@@ -5,7 +5,7 @@ use super::ids::id;
 use super::reference;
 use super::section::ConfigSection;
 use super::value::ConfigValue;
-use crate::domain::access::AccessGroup;
+use crate::domain::access::{Access, AccessGroup};
 use crate::domain::ids::{RoleId, UserId};
 
 /// A value and its place in the file.
@@ -28,6 +28,14 @@ impl AccessKeys {
     pub(super) fn nobody(section: &ConfigSection<'_>) -> Self {
         let nobody = |name| Ok(Located { span: section.span(name), value: AccessGroup::default() });
         Self { viewers: nobody("viewers"), requesters: nobody("requesters"), approvers: nobody("approvers") }
+    }
+
+    pub(super) fn into_access(self) -> Result<Access, Reported> {
+        Ok(Access {
+            viewers: self.viewers?.value,
+            requesters: self.requesters?.value,
+            approvers: self.approvers?.value,
+        })
     }
 
     /// The groups of `section`, and those of `base` that `section` does not set.

@@ -17,7 +17,7 @@ use crate::postgres::connection::ConnectOptions;
 use crate::postgres::tls::{TlsMode, TlsOptions};
 
 /// A server's address and how to log in there.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PostgresAddress {
     /// Hosts, ports, user, database and other parameters, without the password.
     config: Config,

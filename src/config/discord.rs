@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use url::{Host, Url};
 
-use super::fault::Reported;
+use super::fault::{FileSpan, Reported};
 use super::ids::id;
 use super::paths::BasePath;
 use super::secret::{self, Environment};
 use super::section::ConfigSection;
 use super::value::ConfigValue;
 use crate::discord::bot::DiscordOptions;
+use crate::discord::https_proxy::HttpsProxy;
 use crate::discord::messages::RenderConfig;
 use crate::discord::served_channels::ChannelScope;
 use crate::discord::vote_emoji::VoteEmoji;
@@ -26,9 +27,11 @@ pub(super) fn read(
     let scope = scope(section);
     let token = secret::token(section, paths, env);
     let api_url = section.optional("api_url", api_url);
+    let proxy = https_proxy(section, env);
     let (guild, vote_emoji) = (guild?, vote_emoji?);
     Ok(DiscordOptions {
         api_url: api_url?.unwrap_or_else(|| "https://discord.com".to_owned()),
+        proxy: proxy?,
         token: token?,
         guild,
         scope: scope?,
@@ -38,6 +41,19 @@ pub(super) fn read(
             deny: vote_emoji.deny.to_string(),
         },
         vote_emoji,
+    })
+}
+
+/// From the environment, where other programs look for it too. The lower-case name takes precedence, as in curl.
+fn https_proxy(section: &ConfigSection<'_>, env: Environment<'_>) -> Result<Option<HttpsProxy>, Reported> {
+    let read = |lower: &str, upper: &str| env(lower).or_else(|| env(upper)).filter(|value| !value.is_empty());
+    let Some(proxy) = read("https_proxy", "HTTPS_PROXY") else {
+        return Ok(None);
+    };
+    let no_proxy = read("no_proxy", "NO_PROXY").unwrap_or_default();
+    HttpsProxy::parse(&proxy, &no_proxy).map(Some).map_err(|message| {
+        let span = FileSpan { offset: None, key: "HTTPS_PROXY in the environment".to_owned() };
+        section.faults.report(&span, message, "the http:// URL of a proxy")
     })
 }
 

@@ -10,7 +10,7 @@ use super::section::ConfigSection;
 use super::value::ConfigValue;
 
 /// Where the ledger is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum LedgerLocation {
     /// A file, held by one running killgate.
     Sqlite { path: PathBuf },

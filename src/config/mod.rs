@@ -11,6 +11,7 @@
 //! | [`connection`], `postgres_url`, `tls` | the URL of a PostgreSQL server |
 //! | [`secret`] | files and variables that hold secrets |
 //! | [`ledger`], `limits`, `privacy`, `http` | the sections of those names |
+//! | `reload` | which changes a running killgate cannot apply |
 //! | [`mod@reference`] | every key: its meaning, what it allows, its default |
 //! | `section`, `value`, [`fault`] | tables, values and faults |
 //!
@@ -32,6 +33,7 @@ mod privacy;
 mod protect;
 mod quorum;
 pub mod reference;
+mod reload;
 pub mod secret;
 mod section;
 pub mod target;
@@ -59,6 +61,7 @@ use self::section::ConfigSection;
 use self::target::SharedRules;
 pub use self::target::TargetConfig;
 use crate::discord::bot::DiscordOptions;
+use crate::domain::access::Access;
 use crate::domain::policy::RequestLimits;
 use crate::postgres::redaction::QueryVisibility;
 
@@ -68,6 +71,8 @@ pub struct Settings {
     pub discord: DiscordOptions,
     pub privacy: QueryVisibility,
     pub limits: RequestLimits,
+    /// `[access]`, which a target may override.
+    pub shared_access: Access,
     /// At least one, in the order of the file, with distinct names.
     pub targets: Vec<TargetConfig>,
     pub ledger: LedgerLocation,
@@ -150,6 +155,7 @@ fn read(root: &ConfigSection<'_>, paths: &BasePath, env: Environment<'_>) -> Res
         discord: discord?,
         privacy: privacy?,
         limits: limits?,
+        shared_access: rules.access.into_access()?,
         targets: targets?,
         ledger: ledger?,
         http: http?,

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::fault::{FaultCollector, FileSpan, Reported};
 use super::paths::BasePath;
@@ -41,6 +41,20 @@ pub enum SecretError {
     NotText(PathBuf),
     #[error("the secret file {} is larger than {MAX_LENGTH} bytes", .0.display())]
     TooLong(PathBuf),
+}
+
+/// Compares the secrets themselves, to find out whether a reload changes them.
+impl PartialEq for PasswordSource {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::None, Self::None) => true,
+            (Self::File(one), Self::File(other)) => one == other,
+            (Self::Environment(one), Self::Environment(other)) | (Self::Url(one), Self::Url(other)) => {
+                one.expose_secret() == other.expose_secret()
+            }
+            _ => false,
+        }
+    }
 }
 
 impl PasswordSource {
@@ -106,8 +120,6 @@ fn plain_token(
     faults: &FaultCollector<'_>,
     span: &FileSpan,
 ) -> Result<SecretString, Reported> {
-    use secrecy::ExposeSecret;
-
     let token = token.expose_secret().trim();
     if token.bytes().all(|byte| byte.is_ascii_graphic()) && !token.is_empty() {
         return Ok(token.into());

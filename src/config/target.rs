@@ -16,7 +16,6 @@ use super::reference;
 use super::secret::Environment;
 use super::section::ConfigSection;
 use super::value::ConfigValue;
-use crate::domain::access::Access;
 use crate::domain::policy::TargetPolicy;
 
 /// A PostgreSQL server and its policy.
@@ -129,21 +128,16 @@ fn with_overrides(section: &ConfigSection<'_>, rules: &SharedRules, label: &str)
 impl SharedRules {
     fn into_policy(self, faults: &FaultCollector<'_>, whose: &str) -> Result<TargetPolicy, Reported> {
         let protection = self.protect.into_protection();
-        let (requesters, approvers) = (self.access.requesters?, self.access.approvers?);
         let quorum = ApprovalSettings {
-            requesters: &requesters,
-            approvers: &approvers,
+            requesters: self.access.requesters.as_ref().map_err(|reported| *reported)?,
+            approvers: self.access.approvers.as_ref().map_err(|reported| *reported)?,
             approvals: self.approval.approvals.as_ref().ok(),
             whose,
         };
         quorum.check(faults)?;
         let remind_after = self.approval.remind_after(faults, whose);
         Ok(TargetPolicy {
-            access: Access {
-                viewers: self.access.viewers?.value,
-                requesters: requesters.value,
-                approvers: approvers.value,
-            },
+            access: self.access.into_access()?,
             protection: protection?,
             approvals: self.approval.approvals?.value,
             expires_after: self.approval.expires_after?,

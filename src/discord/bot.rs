@@ -15,8 +15,9 @@ use super::event_handler::EventHandler;
 use super::gateway::endpoint::is_exposed;
 use super::gateway::{GatewayHandle, GatewayOptions, GatewayTimeouts};
 use super::guild_presence::GuildPresence;
+use super::https_proxy::HttpsProxy;
 use super::incident_channel::DiscordIncidentChannel;
-use super::interactions::{InteractionHandler, definitions};
+use super::interactions::{AnswerLease, InteractionHandler, definitions};
 use super::messages::RenderConfig;
 use super::served_channels::{ChannelScope, ServedChannels};
 use super::vote_emoji::VoteEmoji;
@@ -39,6 +40,8 @@ const POST_TIMEOUT: Duration = Duration::from_secs(20);
 pub struct DiscordOptions {
     /// `https://discord.com`, or a compatible API.
     pub api_url: String,
+    /// For encrypted connections to Discord.
+    pub proxy: Option<HttpsProxy>,
     pub token: SecretString,
     pub guild: u64,
     /// Where commands and reactions count.
@@ -71,7 +74,7 @@ impl Bot {
     /// Identifies the bot and registers its commands if they differ. Retries while Discord cannot be reached. Fails
     /// when Discord refuses.
     pub async fn log_in(options: DiscordOptions) -> Result<Self, ApiError> {
-        let api = ApiClient::new(&options.api_url, &options.token)?;
+        let api = ApiClient::new(&options.api_url, &options.token, options.proxy.as_ref())?;
         if is_exposed(&options.api_url) {
             warn!(
                 api_url = options.api_url,
@@ -120,6 +123,7 @@ impl Bot {
             channels: Arc::clone(channels),
             render_config,
             engine: engine.clone(),
+            lease: Arc::new(AnswerLease::new(Arc::clone(&ledger))),
             ledger,
             last_page: Arc::default(),
         };

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use reqwest::Url;
 use serenity::model::guild::Member;
 use serenity::model::id::{ChannelId, GuildId, UserId};
 use serenity::model::permissions::Permissions;
@@ -9,6 +10,7 @@ use serenity::model::permissions::Permissions;
 use super::api::{ApiClient, ApiError, GuildChannel, GuildInfo};
 use super::bot::{DiscordOptions, application_id};
 use super::gateway::endpoint::{is_exposed, trusted_gateway_url};
+use super::https_proxy::HttpsProxy;
 use super::permissions::channel_permissions;
 use crate::common::check_result::CheckResult;
 use crate::domain::access::{Access, AccessGroup};
@@ -30,7 +32,8 @@ const CHANNELS_WITHOUT_MESSAGES: [(u8, &str); 4] =
 /// Checks everything the bot needs on Discord. `access` are the access rules of all targets.
 pub async fn inspect(options: &DiscordOptions, access: &[&Access]) -> Vec<CheckResult> {
     let mut results = vec![check_encryption(&options.api_url)];
-    let api = match ApiClient::new(&options.api_url, &options.token) {
+    results.extend(options.proxy.as_ref().map(|proxy| check_proxy(proxy, &options.api_url)));
+    let api = match ApiClient::new(&options.api_url, &options.token, options.proxy.as_ref()) {
         Ok(api) => api,
         Err(error) => {
             results.push(call_failed("token", &error));
@@ -80,6 +83,16 @@ fn check_encryption(api_url: &str) -> CheckResult {
         ),
         "Give [discord] api_url an https URL",
     )
+}
+
+fn check_proxy(proxy: &HttpsProxy, api_url: &str) -> CheckResult {
+    let is_used = Url::parse(api_url).is_ok_and(|url| proxy.applies_to(&url));
+    let detail = if is_used {
+        format!("HTTPS_PROXY: Discord is reached through {proxy}")
+    } else {
+        format!("HTTPS_PROXY is {proxy}, but not used for {api_url}: NO_PROXY exempts it, or it is not https")
+    };
+    CheckResult::ok("proxy", detail)
 }
 
 async fn check_gateway(api: &ApiClient, api_url: &str) -> CheckResult {

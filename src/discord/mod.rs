@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`api`] | the REST client |
 //! | [`gateway`] | the connection that receives events |
+//! | [`https_proxy`] | the proxy through which Discord is reached |
 //! | [`bot`] | logs in, registers the commands, and connects everything below |
 //! | `event_filter` | selects events on their raw JSON, before they are decoded |
 //! | [`served_channels`] | the channels, threads and posts in which commands and approvals count |
@@ -49,6 +50,7 @@ mod event_filter;
 mod event_handler;
 pub mod gateway;
 mod guild_presence;
+pub mod https_proxy;
 mod incident_channel;
 pub mod inspection;
 pub mod interactions;

@@ -10,7 +10,7 @@ use crate::workflow::ports::Vote;
 const VARIATION_SELECTOR: char = '\u{fe0f}';
 
 /// Which emoji stands for which vote.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VoteEmoji {
     pub approve: ReactionType,
     pub deny: ReactionType,

@@ -1,6 +1,5 @@
 //! Runs the bot while this process is the active replica.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,15 +9,14 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
-use super::bootstrap;
 use super::clock::SystemClock;
 use super::held_ledger::HeldLedger;
 use crate::config::Settings;
 use crate::discord::bot::{Bot, DiscordStatus};
-use crate::postgres::PostgresTarget;
 use crate::workflow::input::EngineInput;
 use crate::workflow::ports::LedgerError;
-use crate::workflow::{Engine, EngineExit, EngineHandle};
+use crate::workflow::targets::CurrentTargets;
+use crate::workflow::{Engine, EngineExit, EngineHandle, EngineHealth};
 
 /// How long a stop may wait for the engine, which is faster unless it waits for the ledger. Closing the connection to
 /// Discord and resigning take two more seconds at most.
@@ -30,10 +28,12 @@ const READ_RETRY_PAUSE: Duration = Duration::from_secs(2);
 /// What the active replica needs.
 pub struct ActiveReplica {
     pub settings: Arc<Settings>,
-    pub targets: BTreeMap<String, Arc<PostgresTarget>>,
+    pub targets: CurrentTargets,
     pub held_ledger: HeldLedger,
     /// Receives whether the bot can hear its guild.
     pub gateway: watch::Sender<DiscordStatus>,
+    /// Receives what keeps requests from being decided.
+    pub health: watch::Sender<EngineHealth>,
     /// Becomes `true` when the process must stop.
     pub stop: watch::Receiver<bool>,
 }
@@ -57,7 +57,7 @@ impl ActiveReplica {
             _ = self.stop.wait_for(|stop| *stop) => return Ok(ReplicaExit::Stopped),
             () = self.held_ledger.lost() => return Ok(ReplicaExit::Deposed),
         };
-        let targets = bootstrap::target_registry(&self.settings, &self.targets);
+        let targets = self.targets;
         let clock = Arc::new(SystemClock);
         let channel = Arc::new(bot.incident_channel(clock.clone()));
         let ledger = self.held_ledger.ledger();
@@ -84,7 +84,7 @@ impl ActiveReplica {
             started => started?,
         };
         let engine_handle = EngineHandle::new(targets, inbox);
-        let mut engine = tokio::spawn(engine.run());
+        let mut engine = tokio::spawn(engine.reporting_to(self.health).run());
         let (mut connection, is_in_guild) = bot.connect(engine_handle.clone(), ledger);
         tokio::spawn(forward_gateway_state(connection.connected(), is_in_guild, self.gateway.clone()));
 

@@ -17,7 +17,7 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub enum CliCommand {
-    /// Runs the bot until SIGTERM or SIGINT.
+    /// Runs the bot until SIGTERM or SIGINT. SIGHUP reads the configuration again.
     ///
     /// Log lines go to standard error. The environment variable `RUST_LOG` selects them; the default is `info`.
     Run {

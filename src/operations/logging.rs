@@ -18,6 +18,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use super::json_lines::JsonLines;
 use super::panics;
+use super::reload::CONFIG_RELOADS;
 use crate::domain::event::Action;
 use crate::domain::outcome::Outcome;
 
@@ -129,6 +130,7 @@ pub fn start_metrics(log: &LogOutput) -> anyhow::Result<Metrics> {
     describe_gauge!("killgate_target_up", "1 while connected to the target.");
     describe_gauge!("killgate_ledger_writable", "1 if this replica is active and its ledger is writable.");
     describe_gauge!("killgate_active", "1 on the active replica.");
+    describe_counter!(CONFIG_RELOADS, "Reloads of the configuration, by result: ok or failed.");
     describe_counter!(LOG_LINES_DROPPED, "Log lines that were dropped because standard error was not read.");
     describe_gauge!("killgate_build_info", "Always 1; the version is in its label.");
     register_all();
@@ -157,6 +159,9 @@ fn register_all() {
             counter!("killgate_requests_total", "action" => action.name(), "outcome" => outcome.name())
                 .absolute(0);
         }
+    }
+    for result in ["ok", "failed"] {
+        counter!(CONFIG_RELOADS, "result" => result).absolute(0);
     }
     // Creating a histogram registers it.
     let _ = histogram!("killgate_approval_to_signal_seconds");

@@ -5,7 +5,8 @@
 //! | `run` | stands by and is the active replica in turn |
 //! | `active_replica`, `degraded` | runs the bot; reports a damaged ledger |
 //! | `held_ledger` | holds the ledger, so that one process acts |
-//! | `bootstrap` | opens the targets |
+//! | `reload` | reads the configuration again on SIGHUP |
+//! | `target_pool` | keeps the targets open |
 //! | `check`, `audit`, `report`, `health` | the other commands; `ledger_tools` opens the ledger for them |
 //! | `logging`, `json_lines`, `panics` | logs and metrics |
 //! | `http` | `/healthz`, `/readyz`, `/metrics` |
@@ -13,7 +14,6 @@
 pub mod active_replica;
 pub mod arguments;
 pub mod audit;
-pub mod bootstrap;
 pub mod check;
 pub mod clock;
 pub mod degraded;
@@ -25,5 +25,7 @@ pub mod ledger_tools;
 pub mod logging;
 mod panics;
 pub mod process_limits;
+pub mod reload;
 pub mod report;
 pub mod run;
+mod target_pool;

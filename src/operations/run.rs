@@ -8,33 +8,37 @@ use metrics::gauge;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::active_replica::{ActiveReplica, ReplicaExit};
 use super::held_ledger::HeldLedger;
 use super::http::{self, HealthSources};
 use super::logging::{self, Metrics};
-use super::{bootstrap, degraded};
-use crate::config::Settings;
+use super::reload::ConfigFile;
+use super::{degraded, target_pool};
+use crate::config::{LedgerLocation, Settings};
 use crate::discord::bot::DiscordStatus;
 use crate::ledger::postgres::HighWaterMark;
+use crate::workflow::EngineHealth;
 use crate::workflow::ports::Ledger;
 
 /// What `/readyz` says of a standby.
 const STANDBY: &str = "standby";
 
 /// Runs the bot until SIGTERM or SIGINT.
-pub fn run(settings: Settings, metrics: Metrics) -> anyhow::Result<()> {
+pub fn run(settings: Settings, config: &ConfigFile, metrics: Metrics) -> anyhow::Result<()> {
     let mut runtime = runtime()?;
     let mut signals = {
         let _context = runtime.enter();
-        StopSignals::register()?
+        ProcessSignals::register()?
     };
+    log_start(&settings);
     let http_address = settings.http;
     let process = Process {
-        settings: Arc::new(settings),
+        settings: watch::Sender::new(Arc::new(settings)),
         metrics,
         gateway: watch::Sender::new(DiscordStatus::Disconnected),
+        health: watch::Sender::default(),
         ledger: watch::Sender::new(None),
         waiting: watch::Sender::new(STANDBY.to_owned()),
         high_water_mark: HighWaterMark::default(),
@@ -47,7 +51,7 @@ pub fn run(settings: Settings, metrics: Metrics) -> anyhow::Result<()> {
         let exit = runtime.block_on(async {
             tokio::select! {
                 exit = process.run_once(stop.subscribe()) => exit,
-                never = signals.forward_to(&stop) => match never {},
+                never = signals.handle(&stop, || config.reload(&process.settings)) => match never {},
             }
         });
         // Does not wait for a host name lookup that hangs.
@@ -60,6 +64,27 @@ pub fn run(settings: Settings, metrics: Metrics) -> anyhow::Result<()> {
     }
 }
 
+/// The first line of the log: which killgate this is, and what it serves.
+fn log_start(settings: &Settings) {
+    let targets: Vec<_> = settings
+        .targets
+        .iter()
+        .map(|target| format!("{} ({})", target.name, target.connection.address()))
+        .collect();
+    let ledger = match &settings.ledger {
+        LedgerLocation::Sqlite { path } => path.display().to_string(),
+        LedgerLocation::Postgres { connection } => connection.address(),
+    };
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        guild = settings.discord.guild,
+        targets = targets.join(", "),
+        ledger,
+        proxy = settings.discord.proxy.as_ref().map(ToString::to_string),
+        "killgate starts"
+    );
+}
+
 /// A new runtime for each run: dropping it ends every task, so that nothing of a deposed replica continues, and
 /// connections are reopened. One thread is enough for a channel and keeps the process small. Between an approval and its
 /// signal, only the write to the ledger changes threads.
@@ -69,10 +94,13 @@ fn runtime() -> anyhow::Result<Runtime> {
 
 /// What outlives a run.
 struct Process {
-    settings: Arc<Settings>,
+    /// A reload replaces them.
+    settings: watch::Sender<Arc<Settings>>,
     metrics: Metrics,
     /// Whether the bot is connected to Discord and in its guild.
     gateway: watch::Sender<DiscordStatus>,
+    /// What keeps requests from being decided.
+    health: watch::Sender<EngineHealth>,
     /// The ledger, while this replica is the active one.
     ledger: watch::Sender<Option<Arc<dyn Ledger>>>,
     /// Why this replica is not the active one.
@@ -85,19 +113,20 @@ impl Process {
     async fn run_once(&self, mut stop: watch::Receiver<bool>) -> anyhow::Result<ReplicaExit> {
         logging::set_standby_metrics();
         // Also on a standby: a server may be out of connection slots when this replica takes over.
-        let targets = bootstrap::open_targets(&self.settings);
-        tokio::spawn(bootstrap::update_target_gauges(targets.clone()));
+        let targets = target_pool::open_targets(self.settings.subscribe());
+        let settings = self.settings.borrow().clone();
         tokio::spawn(logging::run_upkeep(self.metrics.clone()));
         self.gateway.send_replace(DiscordStatus::Disconnected);
+        self.health.send_replace(EngineHealth::default());
         self.ledger.send_replace(None);
         self.waiting.send_replace(STANDBY.to_owned());
         let acquired = tokio::select! {
-            acquired = HeldLedger::acquire(&self.settings, &self.waiting, &self.high_water_mark) => acquired,
+            acquired = HeldLedger::acquire(&settings, &self.waiting, &self.high_water_mark) => acquired,
             _ = stop.wait_for(|stop| *stop) => return Ok(ReplicaExit::Stopped),
         };
         let held_ledger = match acquired {
             Err(error) if degraded::is_damage(&error) => {
-                degraded::report_until_stopped(error, &self.settings, &self.waiting, stop).await;
+                degraded::report_until_stopped(error, &settings, &self.waiting, stop).await;
                 return Ok(ReplicaExit::Stopped);
             }
             acquired => acquired?,
@@ -105,10 +134,11 @@ impl Process {
         self.ledger.send_replace(Some(held_ledger.ledger()));
         gauge!("killgate_active").set(1.0);
         let replica = ActiveReplica {
-            settings: Arc::clone(&self.settings),
+            settings: Arc::clone(&settings),
             targets,
             held_ledger: held_ledger.clone(),
             gateway: self.gateway.clone(),
+            health: self.health.clone(),
             stop: stop.clone(),
         };
         let exit = replica.run().await;
@@ -118,7 +148,7 @@ impl Process {
             Ok(ReplicaExit::Stopped) => held_ledger.resign().await,
             Err(error) if degraded::is_damage(&error) => {
                 gauge!("killgate_active").set(0.0);
-                degraded::report_until_stopped(error, &self.settings, &self.waiting, stop).await;
+                degraded::report_until_stopped(error, &settings, &self.waiting, stop).await;
                 // It was held until now, so that no other replica could append to it.
                 held_ledger.resign().await;
             }
@@ -130,6 +160,7 @@ impl Process {
     fn health_sources(&self) -> HealthSources {
         HealthSources {
             gateway: self.gateway.subscribe(),
+            health: self.health.subscribe(),
             ledger: self.ledger.subscribe(),
             waiting: self.waiting.subscribe(),
             metrics: self.metrics.clone(),
@@ -137,14 +168,14 @@ impl Process {
     }
 }
 
-/// The signals that stop the process. They outlive a run, so that none is lost between two runs.
-struct StopSignals {
+/// The signals that the process handles. They outlive a run, so that none is lost between two runs.
+struct ProcessSignals {
     term: Signal,
     int: Signal,
     hup: Signal,
 }
 
-impl StopSignals {
+impl ProcessSignals {
     /// Needs the context of a runtime.
     fn register() -> anyhow::Result<Self> {
         Ok(Self {
@@ -154,19 +185,14 @@ impl StopSignals {
         })
     }
 
-    /// Sets `stop` to `true` when a signal arrives.
-    async fn forward_to(&mut self, stop: &watch::Sender<bool>) -> Infallible {
+    /// Sets `stop` to `true` on SIGTERM and SIGINT, and calls `reload` on SIGHUP.
+    async fn handle(&mut self, stop: &watch::Sender<bool>, reload: impl Fn()) -> Infallible {
         loop {
             tokio::select! {
-                _ = self.term.recv() => {}
-                _ = self.int.recv() => {}
-                // By default it ends the process, also in the middle of an execution.
-                _ = self.hup.recv() => {
-                    warn!("SIGHUP is ignored: restart killgate to apply a changed configuration");
-                    continue;
-                }
+                _ = self.term.recv() => drop(stop.send_replace(true)),
+                _ = self.int.recv() => drop(stop.send_replace(true)),
+                _ = self.hup.recv() => reload(),
             }
-            stop.send_replace(true);
         }
     }
 }

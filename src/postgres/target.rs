@@ -20,7 +20,7 @@ use crate::domain::session::{Session, Snapshot};
 use crate::workflow::ports::{Freshness, Lease, SignalResult, Target, TargetUnreachable};
 
 /// How long to wait for a statement's answer, including the wait for the connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StatementTimeouts {
     pub listing: Duration,
     pub signalling: Duration,

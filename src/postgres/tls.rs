@@ -16,7 +16,7 @@ use super::certificate_verifier::{AnyCertificate, AnyHostname};
 
 /// How a connection is encrypted and verified. The files named here are read for every connection, so that a renewed
 /// certificate needs no restart. The system's certificate authorities are read once.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsOptions {
     pub mode: TlsMode,
     /// PEM file of the certificate authorities to trust. `None`: the system's.
@@ -40,7 +40,7 @@ pub enum TlsMode {
 }
 
 /// PEM files of the certificate with its chain, and of its private key.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientCertificate {
     pub chain: PathBuf,
     pub key: PathBuf,

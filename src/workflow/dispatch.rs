@@ -9,11 +9,12 @@ use tracing::{Instrument, debug, warn};
 
 use super::creation::refuse;
 use super::engine::Engine;
-use super::execution::{Execution, execute};
+use super::execution::{Execution, execute, unconfigured_target};
 use super::input::EngineInput;
 use super::log;
 use super::ports::LedgerError;
 use super::refusal::Refusal;
+use super::targets::TargetWithPolicy;
 use crate::domain::approval::Approved;
 use crate::domain::decision::{DecisionContext, DecisionInput, decide};
 use crate::domain::event::{RefusalReason, RequestEvent, Resolution};
@@ -88,6 +89,13 @@ impl Engine {
             EngineInput::EndingFound { request, ending } => {
                 self.apply(request, DecisionInput::EndingFound { ending }).await
             }
+            EngineInput::AnsweredElsewhere { request } => self.answered_elsewhere(request).await,
+            EngineInput::AnotherProcessSeen { channel } => self.another_process_seen(channel).await,
+            EngineInput::MarkSeen { card, mark } => self.mark_seen(card, mark).await,
+            EngineInput::CardRejected { request } => {
+                let detail = "Discord rejected its card".to_owned();
+                self.apply(request, DecisionInput::Withdraw { detail }).await
+            }
             EngineInput::CardMissing { request } => {
                 let detail = "its card was deleted";
                 self.apply(request, DecisionInput::CardDeleted { detail }).await
@@ -135,7 +143,7 @@ impl Engine {
             command,
             DecisionContext {
                 now,
-                access: &self.targets.access(target),
+                access: self.targets.access(target),
                 signal_budget: self.store.signal_budget(target, self.targets.limits.signals_per_hour, now),
                 // During a stop nothing new is executed; the reactions are read after the restart.
                 has_unread_reactions: has_unread || self.is_stopping,
@@ -162,9 +170,7 @@ impl Engine {
 
     fn execute(&mut self, approved: Approved, approved_at: Instant) {
         let id = approved.request();
-        let Some(target) = self.targets.by_name.get(approved.target()).cloned() else {
-            return;
-        };
+        let target = self.targets.by_name.get(approved.target()).cloned();
         let open = self.open_requests.entry(id).or_default();
         open.is_executing = true;
         let execution = Execution {
@@ -174,8 +180,12 @@ impl Engine {
         };
         let (inputs, ledger) = (self.inputs.clone(), Arc::clone(&self.ledger));
         let executing = async move {
-            let (target, protection) = (target.target.as_ref(), &target.policy.protection);
-            let resolution = execute(&approved, &execution, target, protection, ledger.as_ref()).await;
+            let resolution = match &target {
+                Some(TargetWithPolicy { target, policy }) => {
+                    execute(&approved, &execution, target.as_ref(), &policy.protection, ledger.as_ref()).await
+                }
+                None => unconfigured_target(&approved),
+            };
             // The engine is gone only when the process ends; the outcome is then unknown, as recorded.
             let _ = inputs.send(EngineInput::ExecutionFinished { request: id, resolution }).await;
         };
@@ -228,6 +238,8 @@ fn is_reported_once(input: &EngineInput) -> bool {
         EngineInput::CardPosted { .. }
             | EngineInput::ReminderPosted { .. }
             | EngineInput::EndingFound { .. }
+            | EngineInput::AnsweredElsewhere { .. }
+            | EngineInput::CardRejected { .. }
             | EngineInput::CardMissing { .. }
             | EngineInput::MessageDeleted { .. }
             | EngineInput::ChannelDeleted { .. }

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tracing::{Instrument, error, info, warn};
 
+use super::another_process::EngineHealth;
 use super::card_publisher::{CardPublisher, EditThrottle};
 use super::input::EngineInput;
 use super::log;
@@ -19,9 +20,9 @@ use super::ports::{CardContent, ChannelAlert, Clock, IncidentChannel, Ledger, Le
 use super::reaction_reads::{ReadLimit, Reader};
 use super::resume::InterruptedExecution;
 use super::store::RequestStore;
-use super::targets::TargetRegistry;
+use super::targets::{CurrentTargets, TargetRegistry};
 use crate::domain::decision::DecisionInput;
-use crate::domain::ids::{MessageId, RequestId};
+use crate::domain::ids::{ChannelId, MessageId, RequestId};
 
 /// How many inputs may wait. Beyond that, those who send them wait.
 const QUEUE: usize = 1024;
@@ -43,7 +44,9 @@ pub enum EngineExit {
 
 pub struct Engine {
     pub(super) store: RequestStore,
-    pub(super) targets: TargetRegistry,
+    pub(super) targets: Arc<TargetRegistry>,
+    /// Reports that a reload of the configuration has replaced them.
+    reloads: CurrentTargets,
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) channel: Arc<dyn IncidentChannel>,
     pub(super) clock: Arc<dyn Clock>,
@@ -53,6 +56,10 @@ pub struct Engine {
     pub(super) open_requests: BTreeMap<RequestId, OpenRequest>,
     throttle: Arc<EditThrottle>,
     read_limit: ReadLimit,
+    /// What `/readyz` says of other processes and of reads that fail.
+    pub(super) health: watch::Sender<EngineHealth>,
+    /// When each channel was last told that another process acts with the same token.
+    pub(super) told_of_another_process: BTreeMap<ChannelId, Instant>,
     /// Messages that people reacted to, and that may turn out to be cards.
     pub(super) early_reactions: BTreeSet<MessageId>,
     /// When the ledger was last searched for an unknown card.
@@ -74,13 +81,15 @@ impl Engine {
         ledger: Arc<dyn Ledger>,
         channel: Arc<dyn IncidentChannel>,
         clock: Arc<dyn Clock>,
-        targets: TargetRegistry,
+        mut reloads: CurrentTargets,
     ) -> Result<(Self, mpsc::Sender<EngineInput>), LedgerError> {
         let (store, undelivered) = RequestStore::load(Arc::clone(&ledger), clock.now()).await?;
         let (inputs, queue) = mpsc::channel(QUEUE);
+        let targets = Arc::clone(&reloads.borrow_and_update());
         let mut engine = Self {
             store,
             targets,
+            reloads,
             ledger,
             channel,
             clock,
@@ -89,6 +98,8 @@ impl Engine {
             open_requests: BTreeMap::new(),
             throttle: Arc::default(),
             read_limit: ReadLimit::default(),
+            health: watch::Sender::default(),
+            told_of_another_process: BTreeMap::new(),
             early_reactions: BTreeSet::new(),
             last_card_search: None,
             executions: JoinSet::new(),
@@ -99,6 +110,12 @@ impl Engine {
         };
         engine.resume(&undelivered, InterruptedExecution::MaybeSignalled);
         Ok((engine, inputs))
+    }
+
+    /// Sends what keeps requests from being decided, as far as the engine knows, to `health`.
+    #[must_use]
+    pub fn reporting_to(self, health: watch::Sender<EngineHealth>) -> Self {
+        Self { health, ..self }
     }
 
     /// Runs until asked to stop, or until the ledger can no longer be relied on.
@@ -130,6 +147,10 @@ impl Engine {
                     self.observe_targets();
                     Ok(())
                 }
+                Ok(()) = self.reloads.changed() => {
+                    self.apply_reload();
+                    Ok(())
+                }
                 Some(input) = self.queue.recv() => self.handle(input).await,
             };
             match handled {
@@ -150,6 +171,21 @@ impl Engine {
                     return EngineExit::Stopped;
                 }
             }
+        }
+    }
+
+    /// Open requests follow the new access, protection and limits. Their reactions are read again: who could not approve
+    /// before may be an approver now, and the other way round.
+    fn apply_reload(&mut self) {
+        self.targets = Arc::clone(&self.reloads.borrow_and_update());
+        if self.is_ledger_failing {
+            // Everything is taken up anew once the ledger works again.
+            return;
+        }
+        self.read_all_reactions();
+        let open: Vec<_> = self.store.open_requests().map(|request| request.id).collect();
+        for id in open {
+            self.publish(id);
         }
     }
 
@@ -233,6 +269,7 @@ impl Engine {
                 })
                 .collect(),
             approvers: self.targets.approvers(&request.details.target),
+            is_superseded: open.is_some_and(|open| open.is_superseded),
             hold: open.and_then(|open| open.execution_hold(&request)),
             request,
         })

@@ -69,6 +69,19 @@ pub(super) async fn execute(
     Resolution::of_execution(backends, released)
 }
 
+/// How a request ends that is approved after its target was removed from the configuration.
+pub(super) fn unconfigured_target(approved: &Approved) -> Resolution {
+    let backends = approved.backends().iter().map(|backend| BackendResolution {
+        pid: backend.identity.pid,
+        outcome: Outcome::Unreachable,
+        elapsed: None,
+        signal_sent: Some(false),
+        detail: format!("target {} is no longer configured", approved.target()),
+        postgres: None,
+    });
+    Resolution::of_execution(backends.collect(), None)
+}
+
 /// What became of one session.
 async fn resolve(
     action: Action,

@@ -10,7 +10,7 @@ use super::creation::warn_unanswered;
 use super::input::EngineInput;
 use super::ports::{Freshness, Responder, TargetUnreachable};
 use super::refusal::Refusal;
-use super::targets::{TargetRegistry, TargetWithPolicy};
+use super::targets::{CurrentTargets, TargetRegistry, TargetWithPolicy};
 use crate::domain::creation::{CreationError, NewRequest, SessionSelector};
 use crate::domain::event::Action;
 use crate::domain::identity::Pid;
@@ -36,17 +36,18 @@ pub type SnapshotResult = Result<Arc<Snapshot>, TargetUnreachable>;
 /// The sender of everything that happens; cheap to clone.
 #[derive(Clone)]
 pub struct EngineHandle {
-    targets: Arc<TargetRegistry>,
+    targets: CurrentTargets,
     inputs: mpsc::Sender<EngineInput>,
 }
 
 impl EngineHandle {
-    pub fn new(targets: TargetRegistry, inputs: mpsc::Sender<EngineInput>) -> Self {
-        Self { targets: Arc::new(targets), inputs }
+    pub fn new(targets: CurrentTargets, inputs: mpsc::Sender<EngineInput>) -> Self {
+        Self { targets, inputs }
     }
 
-    pub fn targets(&self) -> &TargetRegistry {
-        &self.targets
+    /// The targets as they are now.
+    pub fn targets(&self) -> Arc<TargetRegistry> {
+        Arc::clone(&self.targets.borrow())
     }
 
     /// Sends an input to the engine; inputs arrive in the order of the calls.
@@ -83,7 +84,8 @@ impl EngineHandle {
             target,
             error: CreationError::NotARequester,
         };
-        let candidates = match self.visible_targets(input.target.as_deref(), by) {
+        let registry = self.targets();
+        let candidates = match visible_targets(&registry, input.target.as_deref(), by) {
             Err(Refusal::NotAViewer) => return Err(unauthorized(String::new())),
             candidates => candidates?,
         };
@@ -121,7 +123,8 @@ impl EngineHandle {
         target: Option<&str>,
         freshness: Freshness,
     ) -> Result<Vec<(String, BoxFuture<'static, SnapshotResult>)>, Refusal> {
-        let targets = self.visible_targets(target, by)?;
+        let registry = self.targets();
+        let targets = visible_targets(&registry, target, by)?;
         let snapshots = targets.into_iter().map(|(name, target)| {
             let target = Arc::clone(&target.target);
             let snapshot = async move { target.snapshot(freshness).await };
@@ -129,31 +132,31 @@ impl EngineHandle {
         });
         Ok(snapshots.collect())
     }
+}
 
-    /// The target of this name, or all, among those that the person may see. They are not told that others exist.
-    fn visible_targets(
-        &self,
-        name: Option<&str>,
-        by: &Person,
-    ) -> Result<BTreeMap<&str, &TargetWithPolicy>, Refusal> {
-        let all = self.targets.by_name.iter();
-        let visible: BTreeMap<_, _> = all
-            .filter(|(_, target)| target.policy.access.may_view(by))
-            .map(|(name, target)| (name.as_str(), target))
-            .collect();
-        if visible.is_empty() {
-            return Err(Refusal::NotAViewer);
-        }
-        let Some(wanted) = name else {
-            return Ok(visible);
-        };
-        match visible.get_key_value(wanted) {
-            Some((name, target)) => Ok(BTreeMap::from([(*name, *target)])),
-            None => Err(Refusal::UnknownTarget {
-                given: wanted.to_owned(),
-                known: visible.into_keys().map(ToOwned::to_owned).collect(),
-            }),
-        }
+/// The target of this name, or all, among those that the person may see. They are not told that others exist.
+fn visible_targets<'r>(
+    registry: &'r TargetRegistry,
+    name: Option<&str>,
+    by: &Person,
+) -> Result<BTreeMap<&'r str, &'r TargetWithPolicy>, Refusal> {
+    let all = registry.by_name.iter();
+    let visible: BTreeMap<_, _> = all
+        .filter(|(_, target)| target.policy.access.may_view(by))
+        .map(|(name, target)| (name.as_str(), target))
+        .collect();
+    if visible.is_empty() {
+        return Err(Refusal::NotAViewer);
+    }
+    let Some(wanted) = name else {
+        return Ok(visible);
+    };
+    match visible.get_key_value(wanted) {
+        Some((name, target)) => Ok(BTreeMap::from([(*name, *target)])),
+        None => Err(Refusal::UnknownTarget {
+            given: wanted.to_owned(),
+            known: visible.into_keys().map(ToOwned::to_owned).collect(),
+        }),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::ports::{MessageRef, Responder, TargetUnreachable, UserReaction, Vote};
+use super::ports::{CardMark, MessageRef, Responder, TargetUnreachable, UserReaction, Vote};
 use crate::domain::creation::NewRequest;
 use crate::domain::decision::QuorumCheck;
 use crate::domain::event::Resolution;
@@ -55,6 +55,14 @@ pub enum EngineInput {
     ReminderPosted { request: RequestId, message: MessageId },
     /// The channel shows that the request has ended, although the ledger says that it is open: it was set back.
     EndingFound { request: RequestId, ending: String },
+    /// Another process with the same bot token answered the command of the request.
+    AnsweredElsewhere { request: RequestId },
+    /// Another process with the same bot token answered somebody in this channel.
+    AnotherProcessSeen { channel: ChannelId },
+    /// A message of the bot was edited, and bears this mark now.
+    MarkSeen { card: MessageRef, mark: CardMark },
+    /// Discord rejects the card itself.
+    CardRejected { request: RequestId },
     /// The card no longer exists.
     CardMissing { request: RequestId },
     /// The result is in the channel.

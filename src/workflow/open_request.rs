@@ -18,6 +18,8 @@ pub(super) struct OpenRequest {
     pub(super) reads: ReactionReads,
     pub(super) quorum_check: QuorumCheckState,
     pub(super) is_executing: bool,
+    /// Whether another process has answered the command, or has put its own card into the message.
+    pub(super) is_superseded: bool,
     /// Whether a task reminds the approvers.
     pub(super) is_reminding: bool,
 }

@@ -215,6 +215,20 @@ pub trait Responder: Send + Sync {
     async fn refuse(&self, refusal: &Refusal) -> Result<(), DeliveryError>;
 }
 
+/// By which a message of the bot says to which request it belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CardMark {
+    pub request: RequestId,
+    /// The first digits of the hash of its first record.
+    pub digits: String,
+}
+
+impl CardMark {
+    pub fn of(request: &Request) -> Self {
+        Self { request: request.id, digits: request.mark.clone() }
+    }
+}
+
 /// A message and its channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MessageRef {
@@ -261,6 +275,8 @@ pub enum ChannelAlert {
     LedgerBack,
     /// The ledger's content is not what was written. Nobody is answered until somebody restores it.
     LedgerDamaged,
+    /// Another process acts with the same bot token.
+    AnotherProcess,
 }
 
 /// What a card shows.
@@ -271,6 +287,8 @@ pub struct CardContent {
     pub sessions: Vec<SessionOnCard>,
     /// Whose approval is needed.
     pub approvers: ApproverList,
+    /// Whether another process has taken the message of the card over. It is left alone from then on.
+    pub is_superseded: bool,
     /// What keeps an approved request from being executed, if anything does.
     pub hold: Option<ExecutionHold>,
 }
@@ -322,6 +340,12 @@ pub enum DeliveryError {
     /// Discord refuses, and will refuse again: a missing permission, an invalid message.
     #[error("Discord refused it")]
     Refused(#[source] anyhow::Error),
+    /// Discord rejects the message itself, and always will.
+    #[error("Discord rejected the message")]
+    Invalid(#[source] anyhow::Error),
+    /// Another process with the same bot token has answered the command.
+    #[error("another process with the same bot token has answered the command")]
+    AnsweredElsewhere,
     /// Discord could not be reached in time; it may work later.
     #[error("Discord could not be reached")]
     Unavailable(#[source] anyhow::Error),

@@ -290,7 +290,7 @@ impl Engine {
         }
     }
 
-    fn find_by_card(&self, card: MessageRef) -> Option<RequestId> {
+    pub(super) fn find_by_card(&self, card: MessageRef) -> Option<RequestId> {
         let request = self.store.get_by_card(card.message)?;
         (request.details.channel == card.channel).then_some(request.id)
     }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use super::ports::{ApproverList, Target};
 use crate::domain::access::Access;
 use crate::domain::ids::Person;
@@ -17,10 +19,15 @@ pub struct TargetWithPolicy {
     pub policy: Arc<TargetPolicy>,
 }
 
+/// The targets as they are now: a reload of the configuration replaces them.
+pub type CurrentTargets = watch::Receiver<Arc<TargetRegistry>>;
+
 /// All targets by name, and the limits of all of them.
 #[derive(Clone)]
 pub struct TargetRegistry {
     pub by_name: BTreeMap<String, TargetWithPolicy>,
+    /// Who may approve or deny a request on a target that is no longer configured. Nothing can be signalled there.
+    pub shared_access: Access,
     pub limits: RequestLimits,
 }
 
@@ -30,10 +37,19 @@ impl TargetRegistry {
         self.by_name.values().any(|target| target.policy.access.may_view(person))
     }
 
-    /// Who may do what on the target of this name. Nobody may do anything on a target that is no longer configured.
-    pub fn access(&self, target: &str) -> Access {
-        let target = self.by_name.get(target);
-        target.map(|target| target.policy.access.clone()).unwrap_or_default()
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.keys().map(String::as_str)
+    }
+
+    /// The names of the targets whose sessions the person may view.
+    pub fn visible_names(&self, person: &Person) -> impl Iterator<Item = &str> {
+        let visible = self.by_name.iter().filter(|(_, target)| target.policy.access.may_view(person));
+        visible.map(|(name, _)| name.as_str())
+    }
+
+    /// Who may do what on the target of this name.
+    pub fn access(&self, target: &str) -> &Access {
+        self.by_name.get(target).map_or(&self.shared_access, |target| &target.policy.access)
     }
 
     /// When the approvers of an open request are reminded, if they are.
@@ -44,10 +60,10 @@ impl TargetRegistry {
 
     /// Whose approval is needed on the target of this name.
     pub fn approvers(&self, target: &str) -> ApproverList {
-        let approvers = self.access(target).approvers;
+        let approvers = &self.access(target).approvers;
         ApproverList {
-            roles: approvers.roles.into_iter().collect(),
-            users: approvers.users.into_iter().collect(),
+            roles: approvers.roles.iter().copied().collect(),
+            users: approvers.users.iter().copied().collect(),
         }
     }
 }

@@ -49,7 +49,7 @@ impl Discord {
     pub(crate) async fn with(script: impl IntoIterator<Item = Step>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let api = ApiClient::new(&url, &SecretString::from(TOKEN)).unwrap();
+        let api = ApiClient::new(&url, &SecretString::from(TOKEN), None).unwrap();
         let discord = Self { api, calls: Arc::default() };
         let script = Arc::new(Mutex::new(script.into_iter().collect::<VecDeque<_>>()));
         let calls = Arc::clone(&discord.calls);

@@ -3,6 +3,7 @@
 
 mod dependencies;
 mod deployment;
+mod documents;
 mod map;
 mod names;
 mod planted;

@@ -85,7 +85,7 @@ fn load(path: &Path) -> Settings {
 fn everything_with_a_secret(settings: &Settings) -> String {
     let mut known = vec![format!("{settings:?}"), format!("{settings:#?}")];
     let token = &settings.discord.token;
-    let api = ApiClient::new(&settings.discord.api_url, token).expect("a client");
+    let api = ApiClient::new(&settings.discord.api_url, token, None).expect("a client");
     known.push(format!("{token:?} {api:#?}"));
     known.push(format!(
         "{:?}",
@@ -111,9 +111,9 @@ fn everything_with_a_secret(settings: &Settings) -> String {
     }
     // The libraries' errors about an invalid header and an invalid URL.
     for wrong in [token.expose_secret(), IN_URL, IN_FILE, IN_ENVIRONMENT, LEDGERS] {
-        let refused = ApiClient::new("https://discord.com", &format!("{wrong}\n\u{1}").into());
+        let refused = ApiClient::new("https://discord.com", &format!("{wrong}\n\u{1}").into(), None);
         known.extend(refused.err().map(words));
-        let refused = ApiClient::new(&format!("postgres://k:{wrong}@["), token);
+        let refused = ApiClient::new(&format!("postgres://k:{wrong}@["), token, None);
         known.extend(refused.err().map(words));
     }
     known.join("\n")

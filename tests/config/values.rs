@@ -124,3 +124,17 @@ fn another_api_may_use_plain_http_but_discord_may_not() {
     assert_snapshot!(fault(api("https://discord.com/api/v10")), @"5:11: [discord] api_url: it has more than a host and a port; allowed: an https or http URL of a host and port alone");
     assert_snapshot!(fault(api(&format!("https://me:{TOKEN}@discord.com"))), @"5:11: [discord] api_url: it contains credentials, which Discord's API does not use; allowed: an https or http URL of a host and port alone");
 }
+
+#[test]
+fn a_proxy_for_discord_comes_from_the_environment() {
+    let mut folder = ConfigFolder::new();
+    let proxy =
+        |folder: &ConfigFolder| good(folder.load(MINIMAL)).discord.proxy.map(|proxy| proxy.to_string());
+    assert_eq!(proxy(&folder), None);
+    folder.variables = vec![("HTTPS_PROXY", "")];
+    assert_eq!(proxy(&folder), None);
+    folder.variables = vec![("HTTPS_PROXY", "http://upper:1"), ("https_proxy", "http://lower:2")];
+    assert_eq!(proxy(&folder), Some("lower:2".to_owned()));
+    folder.variables = vec![("HTTPS_PROXY", "socks5://me:secret@proxy")];
+    assert_snapshot!(fault(folder.load(MINIMAL)), @"HTTPS_PROXY in the environment: it is not an http:// URL; allowed: the http:// URL of a proxy");
+}

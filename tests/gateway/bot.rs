@@ -53,7 +53,7 @@ impl Bot {
     fn with_options(discord: &Discord, filter: EventFilter, timeouts: GatewayTimeouts) -> Self {
         let token = SecretString::from(TOKEN);
         let (connection, events) = GatewayHandle::start(GatewayOptions {
-            api: ApiClient::new(&discord.api_url, &token).unwrap(),
+            api: ApiClient::new(&discord.api_url, &token, None).unwrap(),
             token,
             intents: GatewayIntents::GUILDS | GatewayIntents::GUILD_MESSAGE_REACTIONS,
             filter,
@@ -70,6 +70,8 @@ impl Bot {
             Some(GatewayEvent::Resumed) => "resumed".to_owned(),
             Some(GatewayEvent::Disconnected { .. }) => "disconnected".to_owned(),
             Some(GatewayEvent::Guild(event)) => format!("{event:?}"),
+            Some(GatewayEvent::Channel(event)) => format!("{event:?}"),
+            Some(GatewayEvent::MessageEdited(message)) => format!("edit of {}", message.id),
             Some(GatewayEvent::Event(event)) => match *event {
                 Event::ReactionAdd(add) => format!("reaction on {}", add.reaction.message_id),
                 other => format!("{other:?}"),

@@ -192,6 +192,7 @@ pub(crate) fn terminated() -> Resolution {
 
 pub(crate) fn card(request: Request) -> CardContent {
     CardContent {
+        is_superseded: false,
         request,
         sessions: vec![SessionOnCard {
             latest: None,

@@ -75,7 +75,7 @@ async fn sigterm_finishes_and_reports_the_execution_and_starts_nothing_new() {
 }
 
 #[tokio::test]
-async fn sighup_during_an_execution_ends_nothing() {
+async fn a_reload_during_an_execution_ends_nothing() {
     let env = TestEnv::new().await;
     let config = BotConfig::default();
     let bot = start_bot(&env, &config).await;
@@ -84,8 +84,8 @@ async fn sighup_during_an_execution_ends_nothing() {
     env.person("ben").reacts(&executing, APPROVE);
     wait_for_server_log(&env, ": signalling").await;
     bot.signal("HUP").await;
-    let is_ignored = || env.log().contains("SIGHUP is ignored");
-    env.sim.eventually(LIMIT, "it is ignored", is_ignored).await;
+    let is_reloaded = || env.log().contains("configuration reloaded");
+    env.sim.eventually(LIMIT, "it is reloaded", is_reloaded).await;
     assert!(result_text(&env, &executing).await.starts_with("Unconfirmed"));
     send_signal("-CONT", executed.pid()).await;
     wait_until_ready(&env, &bot).await;

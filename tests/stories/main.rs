@@ -26,6 +26,7 @@ macro_rules! test_with_both_rights {
     };
 }
 
+mod another_process;
 mod approving;
 mod card_updates;
 mod closing;
@@ -44,6 +45,7 @@ mod places;
 mod posting;
 mod privacy;
 mod recovery;
+mod reload;
 mod reminding;
 mod requesting;
 mod secrets;

@@ -9,11 +9,12 @@ use throwaway_postgres::eventually;
 
 use crate::environment::{APPROVE, TestEnv, free_address};
 
-const KINDS: [(&str, &str); 10] = [
+const KINDS: [(&str, &str); 11] = [
     ("killgate_active", "gauge"),
     ("killgate_approval_to_signal_seconds", "histogram"),
     ("killgate_build_info", "gauge"),
     ("killgate_command_seconds", "histogram"),
+    ("killgate_config_reloads_total", "counter"),
     ("killgate_gateway_connected", "gauge"),
     ("killgate_ledger_writable", "gauge"),
     ("killgate_log_lines_dropped_total", "counter"),

@@ -24,8 +24,7 @@
 //! serenity's own `Request::build` is not used, because it records a span with the whole request, including the token of
 //! the interaction.
 //!
-//! Proxies in environment variables are ignored, because the gateway does not support them. A proxy is configured as
-//! another `api_url`.
+//! Of the proxies in environment variables, only [`HttpsProxy`] is used.
 
 mod application;
 mod call;
@@ -33,7 +32,7 @@ mod commands;
 mod error;
 mod error_response;
 mod guild;
-mod interactions;
+pub(super) mod interactions;
 pub(super) mod messages;
 mod rate_limits;
 mod reactions;
@@ -54,6 +53,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 pub use route::RouteName;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::https_proxy::HttpsProxy;
 use crate::common::backoff::Jitter;
 
 /// The time limit of a call unless [`ApiClient::with_timeout`] sets another.
@@ -66,7 +66,7 @@ const POOL_IDLE_TIMEOUT: Duration = Duration::from_mins(10);
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
 /// Discord requires this form of `User-Agent` (Reference, "User Agent").
-const USER_AGENT: &str = concat!("DiscordBot (killgate, ", env!("CARGO_PKG_VERSION"), ")");
+pub(super) const USER_AGENT: &str = concat!("DiscordBot (killgate, ", env!("CARGO_PKG_VERSION"), ")");
 
 /// A client of Discord's REST API. Cloning is cheap; clones share connections and rate limits.
 #[derive(Clone)]
@@ -80,6 +80,7 @@ struct ClientState {
     client: reqwest::Client,
     /// Without a trailing slash. Paths begin with one.
     base_url: String,
+    proxy: Option<HttpsProxy>,
     rate_limits: RateLimits,
     jitter: Jitter,
 }
@@ -88,7 +89,7 @@ impl ApiClient {
     /// A client of the API at `api_url`, which is `https://discord.com` or a compatible one.
     ///
     /// Sends nothing yet. Fails with [`ApiError::Setup`] if `api_url` is not an http(s) URL, or the token cannot be valid.
-    pub fn new(api_url: &str, token: &SecretString) -> Result<Self, ApiError> {
+    pub fn new(api_url: &str, token: &SecretString, proxy: Option<&HttpsProxy>) -> Result<Self, ApiError> {
         let setup = |what: &str| ApiError::Setup(what.to_owned());
         let base = reqwest::Url::parse(api_url)
             .map_err(|error| setup(&format!("`api_url` is not a URL: {error}")))?;
@@ -99,7 +100,7 @@ impl ApiClient {
         let mut authorization = HeaderValue::from_str(&format!("Bot {}", token.expose_secret().trim()))
             .map_err(|_| setup("the bot's token contains characters that a Discord token cannot have"))?;
         authorization.set_sensitive(true);
-        let client = reqwest::Client::builder()
+        let mut client = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .default_headers(HeaderMap::from_iter([(AUTHORIZATION, authorization)]))
             .redirect(reqwest::redirect::Policy::none())
@@ -107,7 +108,12 @@ impl ApiClient {
             .tcp_nodelay(true)
             .tcp_keepalive(KEEPALIVE)
             .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-            .no_proxy()
+            .no_proxy();
+        if let Some(proxy) = proxy {
+            let proxy = proxy.for_rest_api();
+            client = client.proxy(proxy.map_err(|_| setup("HTTPS_PROXY cannot be used"))?);
+        }
+        let client = client
             .build()
             .map_err(|error| setup(&format!("could not create an HTTP client: {}", error_chain(&error))))?;
 
@@ -115,6 +121,7 @@ impl ApiClient {
             shared: Arc::new(ClientState {
                 client,
                 base_url: api_url.trim_end_matches('/').to_owned(),
+                proxy: proxy.cloned(),
                 rate_limits: RateLimits::default(),
                 jitter: Jitter::random(),
             }),
@@ -135,6 +142,11 @@ impl ApiClient {
     #[must_use]
     pub fn asking_twice(self) -> Self {
         Self { asks_twice: true, ..self }
+    }
+
+    /// The proxy for encrypted connections.
+    pub(super) fn proxy(&self) -> Option<&HttpsProxy> {
+        self.shared.proxy.as_ref()
     }
 
     /// The configured URL of the API.

@@ -137,7 +137,7 @@ impl GatewaySession {
             () = stop_requested(stop) => Err(Disconnect::Stopped),
             socket = async {
                 let url = self.find_url().await?;
-                connect::connect(&url, &self.options.timeouts).await.map_err(Disconnect::lost)
+                connect::connect(&url, self.options.api.proxy(), &self.options.timeouts).await.map_err(Disconnect::lost)
             } => socket,
         }
     }

@@ -34,7 +34,9 @@ impl InteractionHandler {
         let target = target.and_then(|option| option.value.as_str()).filter(|name| !name.is_empty());
         let choices = match (&person, focused.name) {
             (Ok(person), "pid") => choices::pids(&self.fetch_answers(person, target).await, focused.value),
-            (Ok(person), "target") => choices::targets(self.visible_targets(person), focused.value),
+            (Ok(person), "target") => {
+                choices::targets(self.engine.targets().visible_names(person), focused.value)
+            }
             // A person who may not view anything gets no choices.
             _ => choices::targets([], ""),
         };
@@ -53,10 +55,5 @@ impl InteractionHandler {
         let mut fanout = SnapshotFanout::start(snapshots.unwrap_or_default());
         fanout.wait_for_all_within(SNAPSHOT_TIMEOUT).await;
         fanout.answers()
-    }
-
-    fn visible_targets(&self, person: &Person) -> impl Iterator<Item = &str> {
-        let targets = self.engine.targets().by_name.iter();
-        targets.filter(|(_, target)| target.policy.access.may_view(person)).map(|(name, _)| name.as_str())
     }
 }

@@ -22,6 +22,7 @@ use crate::workflow::refusal::Refusal;
 impl InteractionHandler {
     /// Handles a pressed button or a menu selection.
     pub(super) async fn handle_component(&self, component: ComponentInteraction) {
+        let channel = ChannelId(component.channel_id.get());
         let reply = |visibility| self.start_reply(component.id, &component.token, visibility);
         let person = self.person_in_channel(
             component.guild_id,
@@ -29,23 +30,23 @@ impl InteractionHandler {
             component.channel.as_ref(),
             component.member.as_ref(),
         );
-        let action = ComponentAction::parse(&component.data.custom_id, self.target_names());
+        let action = ComponentAction::parse(&component.data.custom_id, self.engine.targets().names());
         match person.and_then(|person| Ok((person, action.map_err(component_refusal)?))) {
             Err(refusal) => self.refuse(&reply(ReplyVisibility::Ephemeral), &refusal).await,
             Ok((person, ComponentAction::NavigatePage(navigation))) => {
                 let reply = reply(ReplyVisibility::InPlace);
                 let answer = self.show_session_list(&person, &navigation.query, navigation.to_page(), &reply);
-                self.answer_and_measure("sessions", &reply, answer).await;
+                self.answer_and_measure("sessions", channel, &reply, answer).await;
             }
             Ok((person, ComponentAction::NavigateRequests(navigation))) => {
                 let reply = reply(ReplyVisibility::InPlace);
                 let answer = self.show_request_list(&person, navigation, &reply);
-                self.answer_and_measure("requests", &reply, answer).await;
+                self.answer_and_measure("requests", channel, &reply, answer).await;
             }
             Ok((person, ComponentAction::SelectSession)) => {
                 let reply = reply(ReplyVisibility::Ephemeral);
                 let answer = self.show_details(&person, &component.data.kind, &reply);
-                self.answer_and_measure("sessions", &reply, answer).await;
+                self.answer_and_measure("sessions", channel, &reply, answer).await;
             }
             Ok((person, ComponentAction::RequestSignal { action, session }))
                 if self.may_request(&person, &session) =>
@@ -54,17 +55,22 @@ impl InteractionHandler {
             }
             Ok((person, ComponentAction::RequestSignal { action, session })) => {
                 // Refused and recorded as an attempt, as it would be for the command.
-                let channel = ChannelId(component.channel_id.get());
                 let input = request_input(action, &session, None, channel);
                 let reply = reply(ReplyVisibility::Ephemeral);
-                self.answer_and_measure(action.name(), &reply, self.request_signal(person, input, &reply))
-                    .await;
+                self.answer_and_measure(
+                    action.name(),
+                    channel,
+                    &reply,
+                    self.request_signal(person, input, &reply),
+                )
+                .await;
             }
         }
     }
 
     /// Handles a submitted form.
     pub(super) async fn handle_modal(&self, modal: ModalInteraction) {
+        let channel = ChannelId(modal.channel_id.get());
         let reply = |visibility| self.start_reply(modal.id, &modal.token, visibility);
         let person = self.person_in_channel(
             modal.guild_id,
@@ -72,14 +78,19 @@ impl InteractionHandler {
             modal.channel.as_ref(),
             modal.member.as_ref(),
         );
-        let action = ComponentAction::parse(&modal.data.custom_id, self.target_names());
+        let action = ComponentAction::parse(&modal.data.custom_id, self.engine.targets().names());
         match person.and_then(|person| Ok((person, action.map_err(component_refusal)?))) {
             Ok((person, ComponentAction::RequestSignal { action, session })) => {
                 let reason = reason_form::submitted_reason(&modal.data.components);
-                let input = request_input(action, &session, reason, ChannelId(modal.channel_id.get()));
+                let input = request_input(action, &session, reason, channel);
                 let reply = reply(ReplyVisibility::Public);
-                self.answer_and_measure(action.name(), &reply, self.request_signal(person, input, &reply))
-                    .await;
+                self.answer_and_measure(
+                    action.name(),
+                    channel,
+                    &reply,
+                    self.request_signal(person, input, &reply),
+                )
+                .await;
             }
             Ok(_) => {
                 let reply = reply(ReplyVisibility::Ephemeral);
@@ -102,7 +113,7 @@ impl InteractionHandler {
         };
         let value = value.ok_or(Refusal::Outdated)?;
         let SessionChoice { target, pid, backend_start } =
-            SessionChoice::parse(value, self.target_names()).map_err(component_refusal)?;
+            SessionChoice::parse(value, self.engine.targets().names()).map_err(component_refusal)?;
         let snapshots = self.engine.snapshots(person, Some(&target), Freshness::Now)?;
         for (target, snapshot) in snapshots {
             let snapshot = snapshot.await.map_err(|error| Refusal::Unreachable {
@@ -130,8 +141,9 @@ impl InteractionHandler {
         action: Action,
         session: &SessionChoice,
     ) {
-        let target = self.engine.targets().by_name.get(&session.target);
-        let is_required = target.is_some_and(|target| target.policy.require_reason);
+        let targets = self.engine.targets();
+        let is_required =
+            targets.by_name.get(&session.target).is_some_and(|target| target.policy.require_reason);
         let form = reason_form::reason_form(action, session, is_required);
         let api = self.api.with_timeout(FORM_TIMEOUT);
         let response = CreateInteractionResponse::Modal(form);
@@ -141,12 +153,8 @@ impl InteractionHandler {
     }
 
     fn may_request(&self, person: &Person, session: &SessionChoice) -> bool {
-        let target = self.engine.targets().by_name.get(&session.target);
-        target.is_some_and(|target| target.policy.access.may_request(person))
-    }
-
-    fn target_names(&self) -> impl Iterator<Item = &str> {
-        self.engine.targets().by_name.keys().map(String::as_str)
+        let targets = self.engine.targets();
+        targets.by_name.get(&session.target).is_some_and(|target| target.policy.access.may_request(person))
     }
 }
 

@@ -91,13 +91,9 @@ impl InteractionHandler {
 
     /// The targets whose requests the person may view. `None` for all, including those that are no longer configured.
     fn visible_target_names(&self, person: &Person) -> Option<BTreeSet<String>> {
-        let all = &self.engine.targets().by_name;
-        let visible: BTreeSet<_> = all
-            .iter()
-            .filter(|(_, target)| target.policy.access.may_view(person))
-            .map(|(name, _)| name.clone())
-            .collect();
-        (visible.len() < all.len()).then_some(visible)
+        let all = self.engine.targets();
+        let visible: BTreeSet<_> = all.visible_names(person).map(ToOwned::to_owned).collect();
+        (visible.len() < all.by_name.len()).then_some(visible)
     }
 }
 

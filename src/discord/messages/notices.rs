@@ -38,6 +38,10 @@ pub fn alert(alert: ChannelAlert) -> MessageBody {
         ChannelAlert::LedgerBack => {
             "The ledger can be written again. killgate is reading the reactions on the open requests."
         }
+        ChannelAlert::AnotherProcess => {
+            "Another process acts with the same bot token, and has a ledger of its own. The request whose card is the other \
+             process's is withdrawn here. Operators of killgate: stop one of the two, or give it a token of its own."
+        }
         ChannelAlert::LedgerDamaged => {
             "The ledger is damaged. No request is decided, nothing is signalled and no command is answered until an \
              operator of killgate restores the ledger. Its log and /readyz say what is wrong."

@@ -7,7 +7,7 @@ mod target;
 use anyhow::Context;
 use serde_json::json;
 
-use super::bootstrap;
+use super::target_pool;
 use crate::common::check_result::{CheckResult, CheckStatus};
 use crate::config::Settings;
 use crate::discord::inspection;
@@ -36,7 +36,7 @@ async fn run_checks(settings: &Settings) -> Vec<CheckResult> {
     let target_checks = settings
         .targets
         .iter()
-        .map(|target| target::check(target, bootstrap::connect_options(&target.connection)));
+        .map(|target| target::check(target, target_pool::connect_options(&target.connection)));
     let (discord, targets, ledger) = tokio::join!(
         check_discord(settings),
         futures_util::future::join_all(target_checks),

@@ -13,7 +13,7 @@ use killgate::workflow::ports::{Clock, IncidentChannel, Ledger, LedgerError, Tar
 use killgate::workflow::targets::{TargetRegistry, TargetWithPolicy};
 use killgate::workflow::{Engine, EngineExit, EngineHandle};
 use tokio::runtime::Builder;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -86,13 +86,15 @@ impl Bot {
             let governed = |target| TargetWithPolicy { target, policy: Arc::clone(&policy) };
             let rules = TargetRegistry {
                 by_name: ports.targets.into_iter().map(|(name, target)| (name, governed(target))).collect(),
+                shared_access: policy.access.clone(),
                 limits: ports.limits,
             };
-            match Engine::start(ports.ledger, ports.channel, ports.clock, rules.clone()).await {
+            let targets = watch::Sender::new(Arc::new(rules)).subscribe();
+            match Engine::start(ports.ledger, ports.channel, ports.clock, targets.clone()).await {
                 Ok((engine, inbox)) => {
                     let engine = tokio::spawn(engine.run());
                     tokio::spawn(listen(world.clone(), epoch, inbox.clone()));
-                    let handle = EngineHandle::new(rules, inbox.clone());
+                    let handle = EngineHandle::new(targets, inbox.clone());
                     return Ok(Self { epoch, handle, inbox, engine });
                 }
                 Err(damaged @ LedgerError::Corrupt { .. }) => return Err(damaged),

@@ -93,7 +93,15 @@ impl TestEnvBuilder {
         }
         let cluster = cluster.start().await.expect("a PostgreSQL server");
         let sim = self.discord().await;
-        let env = TestEnv { sim, cluster, folder, bot: None, verbose_log: self.verbose_log, stderr: None };
+        let env = TestEnv {
+            sim,
+            cluster,
+            folder,
+            bot: None,
+            second_bot: None,
+            verbose_log: self.verbose_log,
+            stderr: None,
+        };
         env.grant(self.right).await;
         if let Some(password) = &self.password {
             env.set_password(password).await;

@@ -34,6 +34,8 @@ pub struct TestEnv {
     pub cluster: Cluster,
     folder: TempDir,
     bot: Option<Child>,
+    /// With the same token and another ledger.
+    second_bot: Option<Child>,
     verbose_log: bool,
     /// Where the log goes, if not into a file.
     stderr: Option<PipeWriter>,

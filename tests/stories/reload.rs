@@ -1,0 +1,134 @@
+//! SIGHUP reads the configuration again: access, limits, protection and targets change without a restart.
+
+use std::fs;
+
+use throwaway_postgres::{Cluster, SqlState};
+
+use crate::environment::{APPROVE, LIMIT, SLEEP, TestEnv, signal};
+
+impl TestEnv {
+    /// Changes the configuration file, sends SIGHUP, and waits until the log says `expected` once more.
+    async fn reload(&self, change: impl FnOnce(&str) -> String, expected: &str) {
+        let before = fs::read_to_string(self.config()).unwrap();
+        let after = change(&before);
+        assert_ne!(before, after, "the change changes something");
+        fs::write(self.config(), after).unwrap();
+        let said = || self.log().matches(expected).count();
+        let so_far = said();
+        signal("HUP", self.bot_pid()).await;
+        self.sim.eventually(LIMIT, expected, || said() > so_far).await;
+    }
+}
+
+const RELOADED: &str = "configuration reloaded";
+const NOT_RELOADED: &str = "the configuration was not reloaded; the previous one stays";
+
+#[tokio::test]
+async fn an_open_request_follows_the_new_access() {
+    let env = TestEnv::start().await;
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    let dba = env.sim.roles().into_iter().find(|(name, _)| name == "dba").unwrap().1;
+    let approvers = format!("approvers = {{ roles = [{dba}] }}");
+    let only_ivy = format!("approvers = {{ users = [{}] }}", env.person("ivy").id());
+    env.reload(|config| config.replace(&approvers, &only_ivy), RELOADED).await;
+    env.react("ben", &card, APPROVE);
+    env.wait_for_event(1, "attempt_refused by ben: not_an_approver", 1).await;
+    assert!(victim.still_alive().await.unwrap());
+    env.react("ivy", &card, APPROVE);
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
+}
+
+#[tokio::test]
+async fn who_lost_the_right_to_approve_by_a_reload_does_not_count_at_the_quorum() {
+    let env = TestEnv::builder().section("[approval]\napprovals = 2").start().await;
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    env.react("ben", &card, APPROVE);
+    env.wait_for_event(1, "approved by ben", 1).await;
+    let dba = env.sim.roles().into_iter().find(|(name, _)| name == "dba").unwrap().1;
+    let approvers = format!("approvers = {{ roles = [{dba}] }}");
+    let users = ["dora", "otto"].map(|name| env.person(name).id().to_string()).join(", ");
+    let without_ben = format!("approvers = {{ users = [{users}] }}");
+    env.reload(|config| config.replace(&approvers, &without_ben), RELOADED).await;
+    env.react("dora", &card, APPROVE);
+    // Everyone who counts is looked up again at the quorum.
+    env.wait_for_event(1, "approval_removed by ben", 1).await;
+    assert!(victim.still_alive().await.unwrap());
+    env.react("otto", &card, APPROVE);
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+}
+
+#[tokio::test]
+async fn a_session_that_a_reload_protects_is_not_signalled() {
+    let env = TestEnv::start().await;
+    let victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    env.reload(|config| format!("{config}\n[protect]\nusers = [\"\"]\n"), RELOADED).await;
+    env.react("ben", &card, APPROVE);
+    env.assert_outcome(1, &card, "protected", "Protected").await;
+    assert!(victim.still_alive().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_request_on_a_removed_target_ends_unreachable_when_it_is_approved() {
+    let other = Cluster::start().await.unwrap();
+    let env = TestEnv::start().await;
+    let victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    let (here, there) = (env.cluster.url("killgate", "postgres"), other.bot().await.unwrap());
+    let replace = |config: &str| config.replace("\"orders\"", "\"billing\"").replace(&here, &there);
+    env.reload(replace, RELOADED).await;
+
+    let mut added = other.victim("app").running(SLEEP).await.unwrap();
+    let on_added = env.request_card("/terminate", added.pid()).await;
+    assert!(on_added.card().title().contains("on billing") || on_added.content().contains("billing"));
+    env.react("ben", &on_added, APPROVE);
+    assert_eq!(added.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+
+    assert_eq!(env.events(1).await, ["requested by ana: terminate", "posted"], "it is still open");
+    env.react("ben", &card, APPROVE);
+    let finished = env.wait_for_finished(1).await;
+    assert_eq!(finished["outcome"], "unreachable");
+    assert_eq!(finished["signal_sent"], false);
+    assert!(finished["backends"][0]["detail"].as_str().unwrap().contains("no longer configured"));
+    assert!(victim.still_alive().await.unwrap());
+}
+
+#[tokio::test]
+async fn an_unchanged_target_keeps_its_connection() {
+    let env = TestEnv::start().await;
+    let backend = env.wait_for_bot_backend().await;
+    env.reload(|config| format!("{config}\n[approval]\nrequire_reason = true\n"), RELOADED).await;
+    let victim = env.sleeping_session().await;
+    let refusal = env.refused_command("ana", "/terminate", victim.pid()).await;
+    assert!(refusal.contains("reason"), "{refusal}");
+    assert_eq!(env.wait_for_bot_backend().await, backend);
+}
+
+#[tokio::test]
+async fn a_bad_configuration_is_refused_and_the_previous_one_stays() {
+    let env = TestEnv::start().await;
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    env.reload(|config| format!("{config}\n[approval]\napprovals = 0\nexpires = 1\n"), NOT_RELOADED).await;
+    for part in ["[approval] approvals", "expires", "2 faults"] {
+        assert!(env.log().contains(part), "{part} is not named:\n{}", env.log());
+    }
+    env.react("ben", &card, APPROVE);
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+}
+
+#[tokio::test]
+async fn a_reload_that_changes_what_needs_a_restart_is_refused_as_a_whole() {
+    let env = TestEnv::start().await;
+    let change = |config: &str| {
+        config.replace("sqlite:killgate.db", "sqlite:other.db") + "\n[approval]\nrequire_reason = true\n"
+    };
+    env.reload(change, NOT_RELOADED).await;
+    assert!(env.log().contains("[ledger]"), "{}", env.log());
+    let victim = env.sleeping_session().await;
+    env.request_card("/terminate", victim.pid()).await;
+    assert!(!env.path("other.db").exists());
+}
