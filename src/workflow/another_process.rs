@@ -1,7 +1,7 @@
 //! Another process acts with the same bot token and another ledger. Whoever's mark is not on a card gives up that request
 //! alone, and says so.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -24,6 +24,8 @@ const UNHEALTHY_FOR: Duration = Duration::from_mins(10);
 pub struct EngineHealth {
     /// When another process was last seen to act with the same token.
     pub another_process: Option<Instant>,
+    /// The requests on whose cards reactions cannot be read, and why.
+    pub unreadable: BTreeMap<RequestId, String>,
 }
 
 impl EngineHealth {
@@ -36,6 +38,9 @@ impl EngineHealth {
                     .to_owned()
             })
             .into_iter()
+            .chain(self.unreadable.iter().map(|(request, why)| {
+                format!("the reactions on request #{request} cannot be read, so it is not executed: {why}")
+            }))
             .collect()
     }
 }
@@ -79,6 +84,12 @@ impl Engine {
         Ok(())
     }
 
+    /// Whether another process was seen lately.
+    pub(super) fn has_seen_another_process(&self) -> bool {
+        let seen = self.health.borrow().another_process;
+        seen.is_some_and(|seen| seen.elapsed() < ALERT_EVERY)
+    }
+
     fn tell_of_another_process(&mut self, id: ChannelId) {
         let now = Instant::now();
         self.health.send_modify(|health| health.another_process = Some(now));
@@ -91,11 +102,6 @@ impl Engine {
             return;
         }
         self.told_of_another_process.insert(id, now);
-        let channel = Arc::clone(&self.channel);
-        tokio::spawn(async move {
-            if let Err(error) = channel.post_alert(id, ChannelAlert::AnotherProcess).await {
-                warn!(channel = id.0, ?error, "a channel could not be told about another process");
-            }
-        });
+        self.alert_channel(id, ChannelAlert::AnotherProcess);
     }
 }

@@ -54,7 +54,7 @@ impl CardPublisher {
         };
         let card = match posted {
             PostedCard::There(card, shown) => {
-                if !self.keep_current(card, shown).await {
+                if !self.keep_current(card, shown.map(|shown| *shown)).await {
                     return;
                 }
                 Some(card)
@@ -93,7 +93,7 @@ impl CardPublisher {
             match responder.answer_with_card(&first).await {
                 Ok(message) => {
                     self.report_posted(message, true).await;
-                    return PostedCard::There(MessageRef { channel, message }, Some(first));
+                    return PostedCard::There(MessageRef { channel, message }, Some(Box::new(first)));
                 }
                 Err(DeliveryError::AnsweredElsewhere) => {
                     self.report(EngineInput::AnsweredElsewhere { request: self.request }).await;
@@ -293,7 +293,7 @@ impl CardPublisher {
 /// What became of the card.
 enum PostedCard {
     /// Where it is and, if that is certain, what it shows.
-    There(MessageRef, Option<CardContent>),
+    There(MessageRef, Option<Box<CardContent>>),
     /// There can be no card.
     Missing,
     /// There can be none, and the person who asked was told why.

@@ -92,6 +92,10 @@ impl Engine {
             EngineInput::AnsweredElsewhere { request } => self.answered_elsewhere(request).await,
             EngineInput::AnotherProcessSeen { channel } => self.another_process_seen(channel).await,
             EngineInput::MarkSeen { card, mark } => self.mark_seen(card, mark).await,
+            EngineInput::UnknownCardFound { card, mark } => {
+                self.unknown_card_found(card, mark);
+                Ok(())
+            }
             EngineInput::CardRejected { request } => {
                 let detail = "Discord rejected its card".to_owned();
                 self.apply(request, DecisionInput::Withdraw { detail }).await
@@ -108,8 +112,12 @@ impl Engine {
             EngineInput::ReactionsFetched { request, read, reactions } => {
                 self.reactions_fetched(request, read, reactions).await
             }
-            EngineInput::ReactionFetchFailed { request, read } => {
-                self.reaction_fetch_failed(request, read);
+            EngineInput::ReactionFetchFailed { request, read, why } => {
+                self.reaction_fetch_failed(request, read, why);
+                Ok(())
+            }
+            EngineInput::ReactionReadOverdue { request, read } => {
+                self.reaction_read_overdue(request, read);
                 Ok(())
             }
             EngineInput::ReactingMemberFetched { request, vote, user, member } => {
@@ -215,6 +223,7 @@ impl Engine {
             if let Some(open) = self.open_requests.get_mut(&id) {
                 open.close();
             }
+            self.report_unreadable();
         } else {
             self.publish(id);
         }

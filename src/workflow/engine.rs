@@ -21,6 +21,7 @@ use super::reaction_reads::{ReadLimit, Reader};
 use super::resume::InterruptedExecution;
 use super::store::RequestStore;
 use super::targets::{CurrentTargets, TargetRegistry};
+use super::unknown_cards::UnknownCards;
 use crate::domain::decision::DecisionInput;
 use crate::domain::ids::{ChannelId, MessageId, RequestId};
 
@@ -58,6 +59,9 @@ pub struct Engine {
     read_limit: ReadLimit,
     /// What `/readyz` says of other processes and of reads that fail.
     pub(super) health: watch::Sender<EngineHealth>,
+    pub(super) unknown_cards: UnknownCards,
+    /// Channels that were told that reactions cannot be read.
+    pub(super) unreadable_channels: BTreeSet<ChannelId>,
     /// When each channel was last told that another process acts with the same token.
     pub(super) told_of_another_process: BTreeMap<ChannelId, Instant>,
     /// Messages that people reacted to, and that may turn out to be cards.
@@ -99,6 +103,8 @@ impl Engine {
             throttle: Arc::default(),
             read_limit: ReadLimit::default(),
             health: watch::Sender::default(),
+            unknown_cards: UnknownCards::default(),
+            unreadable_channels: BTreeSet::new(),
             told_of_another_process: BTreeMap::new(),
             early_reactions: BTreeSet::new(),
             last_card_search: None,
@@ -161,7 +167,7 @@ impl Engine {
                 Err(error) => {
                     error!(?error, "the ledger failed; nothing is decided until it works again");
                     if !std::mem::replace(&mut self.is_ledger_failing, true) {
-                        self.alert_channels(ChannelAlert::LedgerDown);
+                        self.alert_channels(&ChannelAlert::LedgerDown);
                     }
                 }
             }
@@ -223,7 +229,7 @@ impl Engine {
         self.store = store;
         self.is_ledger_failing = false;
         info!("the ledger works again");
-        self.alert_channels(ChannelAlert::LedgerBack);
+        self.alert_channels(&ChannelAlert::LedgerBack);
         self.resume(&undelivered, InterruptedExecution::NotSignalled);
         // Reactions were not handled meanwhile.
         self.read_all_reactions();
@@ -235,17 +241,25 @@ impl Engine {
     }
 
     /// Tells every channel in which a request is open.
-    fn alert_channels(&self, alert: ChannelAlert) {
+    fn alert_channels(&self, alert: &ChannelAlert) {
         let channels: BTreeSet<_> =
             self.store.open_requests().map(|request| request.details.channel).collect();
         for id in channels {
-            let channel = Arc::clone(&self.channel);
-            tokio::spawn(async move {
-                if let Err(error) = channel.post_alert(id, alert).await {
-                    warn!(channel = id.0, ?error, "a channel could not be told about the ledger");
-                }
-            });
+            self.alert_channel(id, alert.clone());
         }
+    }
+
+    pub(super) fn alert_channel(&self, id: ChannelId, alert: ChannelAlert) {
+        let channel = Arc::clone(&self.channel);
+        tokio::spawn(async move {
+            if let Err(error) = channel.post_alert(id, alert).await {
+                warn!(
+                    channel = id.0,
+                    ?error,
+                    "a channel could not be told what keeps requests from being decided"
+                );
+            }
+        });
     }
 
     /// Shows the request as it is now on its card.

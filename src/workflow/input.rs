@@ -61,6 +61,8 @@ pub enum EngineInput {
     AnotherProcessSeen { channel: ChannelId },
     /// A message of the bot was edited, and bears this mark now.
     MarkSeen { card: MessageRef, mark: CardMark },
+    /// A message that somebody reacted on bears this mark of a card, and the ledger does not know that card.
+    UnknownCardFound { card: MessageRef, mark: CardMark },
     /// Discord rejects the card itself.
     CardRejected { request: RequestId },
     /// The card no longer exists.
@@ -72,7 +74,9 @@ pub enum EngineInput {
     /// The reactions on a card were read.
     ReactionsFetched { request: RequestId, read: u64, reactions: FetchedReactions },
     /// The reactions on a card could not be read yet; the next attempt follows.
-    ReactionFetchFailed { request: RequestId, read: u64 },
+    ReactionFetchFailed { request: RequestId, read: u64, why: String },
+    /// The reactions on a card could not be read for some seconds.
+    ReactionReadOverdue { request: RequestId, read: u64 },
     /// A person who reacted was looked up.
     ReactingMemberFetched {
         request: RequestId,

@@ -20,6 +20,7 @@
 //! | `monitor` | keeps cards current |
 //! | `card_publisher` | brings a request's card and result to the channel |
 //! | `resume` | resumes unfinished requests after a restart |
+//! | `unknown_cards` | cards that the ledger does not know |
 //! | `log` | what the log says about requests |
 
 mod another_process;
@@ -41,6 +42,7 @@ mod reminder;
 mod resume;
 mod store;
 pub mod targets;
+mod unknown_cards;
 
 pub use another_process::EngineHealth;
 pub use engine::{Engine, EngineExit};

@@ -20,8 +20,15 @@ pub(super) struct OpenRequest {
     pub(super) is_executing: bool,
     /// Whether another process has answered the command, or has put its own card into the message.
     pub(super) is_superseded: bool,
-    /// Whether a task reminds the approvers.
-    pub(super) is_reminding: bool,
+    pub(super) reminder: ReminderState,
+}
+
+/// Whether a task reminds the approvers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum ReminderState {
+    #[default]
+    Idle,
+    Started,
 }
 
 /// Whether the approvers of a request that needs several are being looked up again.

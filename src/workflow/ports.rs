@@ -195,6 +195,12 @@ pub trait IncidentChannel: Send + Sync {
         reason: RefusalReason,
     ) -> Result<(), DeliveryError>;
 
+    /// The mark of a card that the bot posted; `None` if the message is not one.
+    async fn card_mark(&self, message: MessageRef) -> Result<Option<CardMark>, DeliveryError>;
+
+    /// Tells everybody in the channel that nothing comes of a card that the ledger does not know.
+    async fn explain_unknown_card(&self, card: MessageRef, mark: &CardMark) -> Result<(), DeliveryError>;
+
     /// Tells everybody in the channel about something that keeps requests from being decided.
     async fn post_alert(&self, channel: ChannelId, alert: ChannelAlert) -> Result<(), DeliveryError>;
 
@@ -267,7 +273,7 @@ pub enum ReactionKind {
 }
 
 /// What keeps open requests from being decided, or does so no longer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ChannelAlert {
     /// Nothing can be recorded.
     LedgerDown,
@@ -277,6 +283,8 @@ pub enum ChannelAlert {
     LedgerDamaged,
     /// Another process acts with the same bot token.
     AnotherProcess,
+    /// The reactions on open cards have not been readable for some seconds.
+    ReactionsUnreadable { why: String },
 }
 
 /// What a card shows.
