@@ -22,6 +22,7 @@ use crate::workflow::refusal::Refusal;
 impl InteractionHandler {
     /// Handles a pressed button or a menu selection.
     pub(super) async fn handle_component(&self, component: ComponentInteraction) {
+        let channel = ChannelId(component.channel_id.get());
         let reply = |visibility| self.start_reply(component.id, &component.token, visibility);
         let person = self.person_in_channel(
             component.guild_id,
@@ -35,17 +36,17 @@ impl InteractionHandler {
             Ok((person, ComponentAction::NavigatePage(navigation))) => {
                 let reply = reply(ReplyVisibility::InPlace);
                 let answer = self.show_session_list(&person, &navigation.query, navigation.to_page(), &reply);
-                self.answer_and_measure("sessions", &reply, answer).await;
+                self.answer_and_measure("sessions", channel, &reply, answer).await;
             }
             Ok((person, ComponentAction::NavigateRequests(navigation))) => {
                 let reply = reply(ReplyVisibility::InPlace);
                 let answer = self.show_request_list(&person, navigation, &reply);
-                self.answer_and_measure("requests", &reply, answer).await;
+                self.answer_and_measure("requests", channel, &reply, answer).await;
             }
             Ok((person, ComponentAction::SelectSession)) => {
                 let reply = reply(ReplyVisibility::Ephemeral);
                 let answer = self.show_details(&person, &component.data.kind, &reply);
-                self.answer_and_measure("sessions", &reply, answer).await;
+                self.answer_and_measure("sessions", channel, &reply, answer).await;
             }
             Ok((person, ComponentAction::RequestSignal { action, session }))
                 if self.may_request(&person, &session) =>
@@ -54,17 +55,22 @@ impl InteractionHandler {
             }
             Ok((person, ComponentAction::RequestSignal { action, session })) => {
                 // Refused and recorded as an attempt, as it would be for the command.
-                let channel = ChannelId(component.channel_id.get());
                 let input = request_input(action, &session, None, channel);
                 let reply = reply(ReplyVisibility::Ephemeral);
-                self.answer_and_measure(action.name(), &reply, self.request_signal(person, input, &reply))
-                    .await;
+                self.answer_and_measure(
+                    action.name(),
+                    channel,
+                    &reply,
+                    self.request_signal(person, input, &reply),
+                )
+                .await;
             }
         }
     }
 
     /// Handles a submitted form.
     pub(super) async fn handle_modal(&self, modal: ModalInteraction) {
+        let channel = ChannelId(modal.channel_id.get());
         let reply = |visibility| self.start_reply(modal.id, &modal.token, visibility);
         let person = self.person_in_channel(
             modal.guild_id,
@@ -76,10 +82,15 @@ impl InteractionHandler {
         match person.and_then(|person| Ok((person, action.map_err(component_refusal)?))) {
             Ok((person, ComponentAction::RequestSignal { action, session })) => {
                 let reason = reason_form::submitted_reason(&modal.data.components);
-                let input = request_input(action, &session, reason, ChannelId(modal.channel_id.get()));
+                let input = request_input(action, &session, reason, channel);
                 let reply = reply(ReplyVisibility::Public);
-                self.answer_and_measure(action.name(), &reply, self.request_signal(person, input, &reply))
-                    .await;
+                self.answer_and_measure(
+                    action.name(),
+                    channel,
+                    &reply,
+                    self.request_signal(person, input, &reply),
+                )
+                .await;
             }
             Ok(_) => {
                 let reply = reply(ReplyVisibility::Ephemeral);
