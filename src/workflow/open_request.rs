@@ -22,8 +22,17 @@ pub(super) struct OpenRequest {
     pub(super) reads: ReactionReads,
     pub(super) quorum_check: Option<RunningQuorumCheck>,
     pub(super) is_executing: bool,
-    /// Whether a task reminds the approvers.
-    pub(super) is_reminding: bool,
+    /// Whether another process has answered the command, or has put its own card into the message.
+    pub(super) is_superseded: bool,
+    pub(super) reminder: ReminderState,
+}
+
+/// Whether a task reminds the approvers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum ReminderState {
+    #[default]
+    Idle,
+    Started,
 }
 
 /// The approvers of a request are being looked up again.

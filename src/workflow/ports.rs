@@ -200,6 +200,12 @@ pub trait IncidentChannel: Send + Sync {
         reason: RefusalReason,
     ) -> Result<(), DeliveryError>;
 
+    /// The mark of a card that the bot posted; `None` if the message is not one.
+    async fn card_mark(&self, message: MessageRef) -> Result<Option<CardMark>, DeliveryError>;
+
+    /// Tells everybody in the channel that nothing comes of a card that the ledger does not know.
+    async fn explain_unknown_card(&self, card: MessageRef, mark: &CardMark) -> Result<(), DeliveryError>;
+
     /// Tells everybody in the channel about something that keeps requests from being decided.
     async fn post_alert(&self, channel: ChannelId, alert: ChannelAlert) -> Result<(), DeliveryError>;
 
@@ -218,6 +224,20 @@ pub trait Responder: Send + Sync {
 
     /// Answers so that only the person who asked sees it.
     async fn refuse(&self, refusal: &Refusal) -> Result<(), DeliveryError>;
+}
+
+/// By which a message of the bot says to which request it belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CardMark {
+    pub request: RequestId,
+    /// The first digits of the hash of its first record.
+    pub digits: String,
+}
+
+impl CardMark {
+    pub fn of(request: &Request) -> Self {
+        Self { request: request.id, digits: request.mark.clone() }
+    }
 }
 
 /// A message and its channel.
@@ -258,7 +278,7 @@ pub enum ReactionKind {
 }
 
 /// What keeps open requests from being decided, or does so no longer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ChannelAlert {
     /// Nothing can be recorded.
     LedgerDown,
@@ -266,6 +286,10 @@ pub enum ChannelAlert {
     LedgerBack,
     /// The ledger's content is not what was written. Nobody is answered until somebody restores it.
     LedgerDamaged,
+    /// Another process acts with the same bot token.
+    AnotherProcess,
+    /// The reactions on open cards have not been readable for some seconds.
+    ReactionsUnreadable { why: String },
 }
 
 /// What a card shows.
@@ -276,6 +300,8 @@ pub struct CardContent {
     pub sessions: Vec<SessionOnCard>,
     /// Whose approval is needed.
     pub approvers: ApproverList,
+    /// Whether another process has taken the message of the card over. It is left alone from then on.
+    pub is_superseded: bool,
     /// What keeps an approved request from being executed, if anything does.
     pub hold: Option<ExecutionHold>,
 }
@@ -337,6 +363,12 @@ pub enum DeliveryError {
     /// Discord refuses, and will refuse again: a missing permission, an invalid message.
     #[error("Discord refused it")]
     Refused(#[source] anyhow::Error),
+    /// Discord rejects the message itself, and always will.
+    #[error("Discord rejected the message")]
+    Invalid(#[source] anyhow::Error),
+    /// Another process with the same bot token has answered the command.
+    #[error("another process with the same bot token has answered the command")]
+    AnsweredElsewhere,
     /// Discord could not be reached in time; it may work later.
     #[error("Discord could not be reached")]
     Unavailable(#[source] anyhow::Error),

@@ -85,6 +85,8 @@ pub enum Refusal {
     },
     /// The ledger does not accept records.
     LedgerDown,
+    /// Discord rejected the card of the request.
+    CardRejected,
     /// The process is stopping.
     Stopping,
 }
@@ -193,6 +195,11 @@ impl Refusal {
             Self::LedgerDown => {
                 "The ledger cannot be written, and killgate does nothing without a record. Operators of killgate find \
                  the cause in its log and at /readyz."
+                    .to_owned()
+            }
+            Self::CardRejected => {
+                "Discord rejected the card of this request, so nobody could approve it, and it is withdrawn. Operators of killgate \
+                 find the cause in its log."
                     .to_owned()
             }
             Self::Stopping => "killgate is stopping. Try again in a minute.".to_owned(),

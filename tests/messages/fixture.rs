@@ -221,6 +221,7 @@ pub(crate) fn lock_wait(lock: &str, mode: &str, seconds: u64) -> LockWait {
 
 pub(crate) fn card(request: Request) -> CardContent {
     CardContent {
+        is_superseded: false,
         request,
         sessions: vec![SessionOnCard {
             latest: None,

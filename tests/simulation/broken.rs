@@ -17,9 +17,9 @@ use killgate::domain::request::Request;
 use killgate::domain::session::Snapshot;
 use killgate::domain::timestamp::Timestamp;
 use killgate::workflow::ports::{
-    CardContent, ChannelAlert, Clock, DeliveryError, Freshness, IncidentChannel, Lease, Ledger, LedgerError,
-    MessageRef, PendingRequests, RequestMessages, RequestSearch, SessionResult, SignalResult, Target,
-    TargetUnreachable, UserReaction, Vote,
+    CardContent, CardMark, ChannelAlert, Clock, DeliveryError, Freshness, IncidentChannel, Lease, Ledger,
+    LedgerError, MessageRef, PendingRequests, RequestMessages, RequestSearch, SessionResult, SignalResult,
+    Target, TargetUnreachable, UserReaction, Vote,
 };
 use tokio::time::sleep;
 
@@ -178,6 +178,14 @@ impl IncidentChannel for Spoiled {
         why: RefusalReason,
     ) -> Result<(), DeliveryError> {
         self.world.explain_refusal(request, person, why).await
+    }
+
+    async fn card_mark(&self, message: MessageRef) -> Result<Option<CardMark>, DeliveryError> {
+        self.world.card_mark(message).await
+    }
+
+    async fn explain_unknown_card(&self, card: MessageRef, mark: &CardMark) -> Result<(), DeliveryError> {
+        self.world.explain_unknown_card(card, mark).await
     }
 
     async fn post_alert(&self, channel: ChannelId, alert: ChannelAlert) -> Result<(), DeliveryError> {

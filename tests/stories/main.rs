@@ -26,6 +26,7 @@ macro_rules! test_with_both_rights {
     };
 }
 
+mod another_process;
 mod approving;
 mod card_updates;
 mod clocks;

@@ -33,6 +33,14 @@ pub enum ApiError {
     #[error("Discord rejected {route}: {message} (HTTP {status}, code {code}){}", field_errors(errors))]
     Rejected { route: RouteName, status: StatusCode, code: u32, message: String, errors: serde_json::Value },
 
+    /// Discord has accepted such a call before, and it may have been an earlier attempt of this one.
+    #[error("Discord has already accepted {route}, maybe from an earlier attempt whose answer was lost")]
+    AlreadyAccepted { route: RouteName },
+
+    /// Another process that uses the same token has answered the interaction.
+    #[error("another process with the same bot token has answered the interaction")]
+    AnsweredElsewhere,
+
     /// The rate limit requires a longer wait than the time limit of the call allows.
     #[error("Discord's rate limit requires a wait of {:.1} s before {route}, longer than this call may take", wait.as_secs_f64())]
     RateLimited { route: RouteName, wait: Duration },

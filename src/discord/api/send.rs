@@ -90,7 +90,7 @@ impl ApiClient {
                                 (RetryPolicy::UntilAccepted(accepted), Some(code))
                                     if code == accepted && in_doubt_since.is_some() =>
                                 {
-                                    Ok(Vec::new())
+                                    Err(ApiError::AlreadyAccepted { route: call.name() })
                                 }
                                 _ => Err(error),
                             };

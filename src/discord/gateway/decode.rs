@@ -14,6 +14,9 @@ pub(super) fn decode(kind: &str, data: &str) -> Result<GatewayEvent, Error> {
     if let Some(event) = decode_guild_event(kind, data) {
         return event.map(GatewayEvent::Guild);
     }
+    if kind == "MESSAGE_UPDATE" {
+        return parse(data).map(GatewayEvent::MessageEdited);
+    }
     match decode_channel_event(kind, data) {
         Some(event) => event.map(GatewayEvent::Channel),
         None => decode_event(kind, data).map(|event| GatewayEvent::Event(Box::new(event))),

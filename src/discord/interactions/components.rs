@@ -24,6 +24,7 @@ use crate::workflow::refusal::Refusal;
 impl InteractionHandler {
     /// Handles a pressed button or a menu selection.
     pub(super) async fn handle_component(&self, component: ComponentInteraction) {
+        let channel = ChannelId(component.channel_id.get());
         let reply = |visibility| self.start_reply(component.id, &component.token, visibility);
         let person = self.person_in_channel(
             component.guild_id,
@@ -37,17 +38,17 @@ impl InteractionHandler {
             Ok((person, ComponentAction::NavigatePage(navigation))) => {
                 let reply = reply(ReplyVisibility::InPlace);
                 let answer = self.show_session_list(&person, &navigation.query, navigation.to_page(), &reply);
-                self.answer_and_measure("sessions", &reply, answer).await;
+                self.answer_and_measure("sessions", channel, &reply, answer).await;
             }
             Ok((person, ComponentAction::NavigateRequests(navigation))) => {
                 let reply = reply(ReplyVisibility::InPlace);
                 let answer = self.show_request_list(&person, navigation, &reply);
-                self.answer_and_measure("requests", &reply, answer).await;
+                self.answer_and_measure("requests", channel, &reply, answer).await;
             }
             Ok((person, ComponentAction::SelectSession)) => {
                 let reply = reply(ReplyVisibility::Ephemeral);
                 let answer = self.show_selected(&person, &component, &reply);
-                self.answer_and_measure("sessions", &reply, answer).await;
+                self.answer_and_measure("sessions", channel, &reply, answer).await;
             }
             Ok((person, ComponentAction::SelectAll)) => {
                 let reply = reply(ReplyVisibility::Ephemeral);
@@ -56,7 +57,7 @@ impl InteractionHandler {
                     sessions
                 });
                 let answer = self.show_chosen(&person, chosen, &reply);
-                self.answer_and_measure("sessions", &reply, answer).await;
+                self.answer_and_measure("sessions", channel, &reply, answer).await;
             }
             Ok((person, ComponentAction::RequestSignalForAll { action, bound_to })) => {
                 match self.listed_choices(&component.message) {
@@ -64,11 +65,10 @@ impl InteractionHandler {
                         self.show_reason_form_for_all(&component, (action, bound_to), &sessions).await;
                     }
                     Ok(sessions) => {
-                        let channel = ChannelId(component.channel_id.get());
                         let input = request_input(action, &sessions, None, channel);
                         let reply = reply(ReplyVisibility::Ephemeral);
                         let answer = self.request_signal(person, input, &reply);
-                        self.answer_and_measure(action.name(), &reply, answer).await;
+                        self.answer_and_measure(action.name(), channel, &reply, answer).await;
                     }
                     Err(refusal) => self.refuse(&reply(ReplyVisibility::Ephemeral), &refusal).await,
                 }
@@ -80,17 +80,22 @@ impl InteractionHandler {
             }
             Ok((person, ComponentAction::RequestSignal { action, session })) => {
                 // Refused and recorded as an attempt, as it would be for the command.
-                let channel = ChannelId(component.channel_id.get());
                 let input = request_input(action, std::slice::from_ref(&session), None, channel);
                 let reply = reply(ReplyVisibility::Ephemeral);
-                self.answer_and_measure(action.name(), &reply, self.request_signal(person, input, &reply))
-                    .await;
+                self.answer_and_measure(
+                    action.name(),
+                    channel,
+                    &reply,
+                    self.request_signal(person, input, &reply),
+                )
+                .await;
             }
         }
     }
 
     /// Handles a submitted form.
     pub(super) async fn handle_modal(&self, modal: ModalInteraction) {
+        let channel = ChannelId(modal.channel_id.get());
         let reply = |visibility| self.start_reply(modal.id, &modal.token, visibility);
         let person = self.person_in_channel(
             modal.guild_id,
@@ -102,11 +107,15 @@ impl InteractionHandler {
         match person.and_then(|person| Ok((person, action.map_err(component_refusal)?))) {
             Ok((person, ComponentAction::RequestSignal { action, session })) => {
                 let reason = reason_form::submitted_reason(&modal.data.components);
-                let channel = ChannelId(modal.channel_id.get());
                 let input = request_input(action, std::slice::from_ref(&session), reason, channel);
                 let reply = reply(ReplyVisibility::Public);
-                self.answer_and_measure(action.name(), &reply, self.request_signal(person, input, &reply))
-                    .await;
+                self.answer_and_measure(
+                    action.name(),
+                    channel,
+                    &reply,
+                    self.request_signal(person, input, &reply),
+                )
+                .await;
             }
             Ok((person, ComponentAction::RequestSignalForAll { action, bound_to })) => {
                 let reason = reason_form::submitted_reason(&modal.data.components);
@@ -114,11 +123,10 @@ impl InteractionHandler {
                 let reply = reply(ReplyVisibility::Public);
                 match listed.and_then(|message| self.listed_choices(message)) {
                     Ok(sessions) => {
-                        let channel = ChannelId(modal.channel_id.get());
                         let input =
                             RequestInput { bound_to, ..request_input(action, &sessions, reason, channel) };
                         let answer = self.request_signal(person, input, &reply);
-                        self.answer_and_measure(action.name(), &reply, answer).await;
+                        self.answer_and_measure(action.name(), channel, &reply, answer).await;
                     }
                     Err(refusal) => self.refuse(&reply, &refusal).await,
                 }
@@ -179,7 +187,7 @@ impl InteractionHandler {
     fn listed_sessions(&self, message: &Message) -> Result<Vec<MenuSession>, Refusal> {
         let targets = self.engine.targets();
         let names: Vec<_> = targets.names().collect();
-        session_menu::listed_sessions(&message.components, names).map_err(component_refusal)
+        session_menu::listed_sessions(&message.components, &names).map_err(component_refusal)
     }
 
     /// The same, all of one target; at least one.

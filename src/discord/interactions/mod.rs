@@ -6,12 +6,14 @@
 //! | [`definitions`] | the definitions of the commands |
 //! | `options` | reads the options of a command |
 //! | `sessions` | `/sessions` |
+//! | `answer_lease` | whether this process may answer |
 //! | `last_page` | keeps the page that was rendered last |
 //! | `requests` | `/requests` |
 //! | `components` | buttons, menus and forms |
 //! | `autocomplete` | the choices for `pid` and `target` |
 //! | `snapshot_fanout` | queries several targets at once, with a time limit |
 
+mod answer_lease;
 mod autocomplete;
 mod components;
 pub mod definitions;
@@ -35,6 +37,7 @@ use serenity::model::id::{ApplicationId, GuildId, InteractionId};
 use tokio::time::Instant;
 use tracing::warn;
 
+pub use self::answer_lease::AnswerLease;
 pub use self::last_page::LastPage;
 use super::api::ApiClient;
 use super::gateway::ChannelInfo;
@@ -47,6 +50,7 @@ use crate::domain::event::Action;
 use crate::domain::ids::{ChannelId, Person};
 use crate::workflow::handle::EngineHandle;
 use crate::workflow::handle::RequestInput;
+use crate::workflow::input::EngineInput;
 use crate::workflow::ports::{Ledger, Responder};
 use crate::workflow::refusal::Refusal;
 
@@ -64,6 +68,7 @@ pub struct InteractionHandler {
     pub engine: EngineHandle,
     /// Read for `/requests`. Commands never write to it.
     pub ledger: Arc<dyn Ledger>,
+    pub lease: Arc<AnswerLease>,
     /// Empty at first.
     pub last_page: Arc<LastPage>,
 }
@@ -72,20 +77,22 @@ impl InteractionHandler {
     /// Starts a task that answers the interaction.
     pub fn handle(&self, interaction: Interaction) {
         let handler = self.clone();
+        tokio::spawn(async move {
+            if handler.lease.is_held().await {
+                handler.answer(interaction).await;
+            }
+        });
+    }
+
+    async fn answer(&self, interaction: Interaction) {
         match interaction {
             Interaction::Command(command) => {
                 let reply = self.start_reply(command.id, &command.token, ReplyVisibility::Public);
-                tokio::spawn(async move { handler.answer_command(command, reply).await });
+                self.answer_command(command, reply).await;
             }
-            Interaction::Autocomplete(command) => {
-                tokio::spawn(async move { handler.answer_autocomplete(command).await });
-            }
-            Interaction::Component(component) => {
-                tokio::spawn(async move { handler.handle_component(component).await });
-            }
-            Interaction::Modal(modal) => {
-                tokio::spawn(async move { handler.handle_modal(modal).await });
-            }
+            Interaction::Autocomplete(command) => self.answer_autocomplete(command).await,
+            Interaction::Component(component) => self.handle_component(component).await,
+            Interaction::Modal(modal) => self.handle_modal(modal).await,
             _ => {}
         }
     }
@@ -110,19 +117,24 @@ impl InteractionHandler {
                 return;
             }
         };
-        self.answer_and_measure(name, &reply, self.run_command(&command, &reply)).await;
+        let channel = ChannelId(command.channel_id.get());
+        self.answer_and_measure(name, channel, &reply, self.run_command(&command, &reply)).await;
     }
 
     /// Waits for `answer`, sends a refusal if there is one, and records how long that took.
     async fn answer_and_measure(
         &self,
         command: &'static str,
+        channel: ChannelId,
         reply: &Arc<InteractionReply>,
         answer: impl Future<Output = Result<(), Refusal>>,
     ) {
         let started = Instant::now();
         if let Err(refusal) = answer.await {
             self.refuse(reply, &refusal).await;
+        }
+        if reply.is_answered_elsewhere() {
+            self.engine.send(EngineInput::AnotherProcessSeen { channel }).await;
         }
         histogram!("killgate_command_seconds", "command" => command).record(started.elapsed().as_secs_f64());
     }

@@ -12,7 +12,7 @@ use crate::domain::creation::CreationError;
 use crate::domain::event::{Action, RefusalReason};
 use crate::domain::ids::UserId;
 use crate::domain::request::Request;
-use crate::workflow::ports::ChannelAlert;
+use crate::workflow::ports::{CardMark, ChannelAlert};
 use crate::workflow::refusal::{Refusal, ignored_reaction_text};
 
 /// A longer refusal is cut, and its quoted parts lose their formatting.
@@ -30,9 +30,25 @@ pub fn ignored_reaction(request: &Request, person: UserId, reason: RefusalReason
     ))
 }
 
+/// Says that nothing comes of a card that the ledger does not know. It notifies no one.
+pub fn unknown_card(mark: &CardMark) -> MessageBody {
+    MessageBody::text(format!(
+        "Request #{} · {} is not in killgate's ledger, which is another one or was set back. Nothing comes of reactions on this \
+         card. If the session is still a problem, make a new request.",
+        mark.request, mark.digits
+    ))
+}
+
 /// Says in the channel why reactions have no effect, or that they have one again.
 pub fn alert(alert: ChannelAlert) -> MessageBody {
-    MessageBody::text(match alert {
+    let text = match alert {
+        ChannelAlert::ReactionsUnreadable { why } => {
+            return MessageBody::text(format!(
+                "Nothing is executed in this channel: for 10 s killgate has not been able to read the reactions on open requests, \
+                 which people may have changed unseen. It keeps trying until they expire. The cause: {}",
+                sanitize::line(&why, QUOTE_LENGTH)
+            ));
+        }
         ChannelAlert::LedgerDown => {
             "The ledger cannot be written, so no request is decided and nothing is signalled. Reactions stay on the \
              cards and count once the ledger can be written again. Operators of killgate find the cause in its log and \
@@ -41,11 +57,16 @@ pub fn alert(alert: ChannelAlert) -> MessageBody {
         ChannelAlert::LedgerBack => {
             "The ledger can be written again. killgate is reading the reactions on the open requests."
         }
+        ChannelAlert::AnotherProcess => {
+            "Another process acts with the same bot token, and has a ledger of its own. The request whose card is the other \
+             process's is withdrawn here. Operators of killgate: stop one of the two, or give it a token of its own."
+        }
         ChannelAlert::LedgerDamaged => {
             "The ledger is damaged. No request is decided, nothing is signalled and no command is answered until an \
              operator of killgate restores the ledger. Its log and /readyz say what is wrong."
         }
-    })
+    };
+    MessageBody::text(text)
 }
 
 /// Says why a command is refused, visible only to the person who gave it.

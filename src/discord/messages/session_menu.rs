@@ -52,10 +52,7 @@ pub fn select_all_row(sessions: usize) -> CreateActionRow {
 }
 
 /// The sessions in the menu of a message.
-pub fn listed_sessions<'a>(
-    rows: &[ActionRow],
-    targets: impl IntoIterator<Item = &'a str> + Clone,
-) -> Result<Vec<MenuSession>, ComponentIdError> {
+pub fn listed_sessions(rows: &[ActionRow], targets: &[&str]) -> Result<Vec<MenuSession>, ComponentIdError> {
     let components = rows.iter().flat_map(|row| &row.components);
     let menus = components.filter_map(|component| match component {
         ActionRowComponent::SelectMenu(menu) if menu.custom_id.as_deref() == Some(SELECT_SESSION_ID) => {
@@ -67,7 +64,7 @@ pub fn listed_sessions<'a>(
         .flatten()
         .map(|option| {
             Ok(MenuSession {
-                choice: SessionChoice::parse(&option.value, targets.clone())?,
+                choice: SessionChoice::parse(&option.value, targets.iter().copied())?,
                 label: option.label.clone(),
                 description: option.description.clone(),
             })

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serenity::all::{ButtonStyle, CreateActionRow, CreateButton};
 
 use super::page::SessionQuery;
-use super::paging::{ListSection, PageContent};
+use super::paging::{ListEntry, ListSection, PageContent};
 use super::{SessionRow, SessionView};
 use crate::discord::messages::choices;
 use crate::discord::messages::component_id::{PageNavigation, PageStep, SessionChoice};
@@ -54,7 +54,7 @@ pub(super) fn menu_rows(
 ) -> Vec<CreateActionRow> {
     let all = || {
         sections.iter().flat_map(|section| {
-            section.entries.iter().flat_map(|entry| entry.rows()).map(move |row| (section, row))
+            section.entries.iter().flat_map(ListEntry::rows).map(move |row| (section, row))
         })
     };
     let most = sections.iter().map(|section| section.rules.sessions_per_request).min().unwrap_or(0) as usize;

@@ -32,7 +32,9 @@ struct SharedFacts<'a> {
     query: Option<&'a str>,
 }
 
-const LABELED_NAMES: [(&str, fn(&Session) -> Option<&str>); 3] = [
+type NameField = fn(&Session) -> Option<&str>;
+
+const LABELED_NAMES: [(&str, NameField); 3] = [
     ("user", |session| session.user.as_deref()),
     ("database", |session| session.database.as_deref()),
     ("client", |session| session.client.as_deref()),
