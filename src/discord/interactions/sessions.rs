@@ -20,8 +20,8 @@ use crate::workflow::refusal::Refusal;
 
 /// Everybody who asks within this time gets the same snapshot, so PostgreSQL is queried once.
 const MAX_SNAPSHOT_AGE: Duration = Duration::from_millis(500);
-/// The list is shown after this time even if targets are silent, so that people get an answer within 3 s.
-const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(2);
+/// The list is shown after this time even if targets are silent, so that people see what has answered within a second.
+const SNAPSHOT_TIMEOUT: Duration = Duration::from_millis(800);
 
 impl InteractionHandler {
     pub(super) async fn answer_sessions_command(
