@@ -57,6 +57,7 @@ impl PartialEq for PasswordSource {
             (Self::Environment(one), Self::Environment(other)) | (Self::Url(one), Self::Url(other)) => {
                 one.expose_secret() == other.expose_secret()
             }
+            (Self::Command(one), Self::Command(other)) => one == other,
             _ => false,
         }
     }
