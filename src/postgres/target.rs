@@ -16,8 +16,8 @@ use super::signal;
 use crate::domain::approval::Approved;
 use crate::domain::identity::Pid;
 use crate::domain::protection::ProtectionRules;
-use crate::domain::session::{Session, Snapshot};
-use crate::workflow::ports::{Freshness, Lease, SignalResult, Target, TargetUnreachable};
+use crate::domain::session::Snapshot;
+use crate::workflow::ports::{Freshness, Lease, SessionResult, SignalResult, Target, TargetUnreachable};
 
 /// How long to wait for a statement's answer, including the wait for the connection.
 #[derive(Clone, Copy, Debug)]
@@ -127,8 +127,9 @@ impl Target for PostgresTarget {
         signal::signal(&self.connection, deadline, approved, protection, lease).await
     }
 
-    async fn find_session(&self, pid: Pid) -> Result<Option<Session>, TargetUnreachable> {
-        self.activity.find_session(pid).await
+    async fn find_sessions(&self, pids: &[Pid]) -> Vec<SessionResult> {
+        let found = self.activity.find_sessions(pids).await;
+        found.unwrap_or_else(|error| vec![Err(error); pids.len()])
     }
 
     fn no_such_pid_message(&self, pid: Pid) -> Option<String> {

@@ -128,12 +128,16 @@ pub trait Target: Send + Sync {
         lease: &dyn Lease,
     ) -> Vec<SignalResult>;
 
-    /// The session that has this pid now.
-    async fn find_session(&self, pid: Pid) -> Result<Option<Session>, TargetUnreachable>;
+    /// The sessions that have these pids now, in the order of `pids`, from one statement. An error is about one of them
+    /// where PostgreSQL hides it, else about all.
+    async fn find_sessions(&self, pids: &[Pid]) -> Vec<SessionResult>;
 
     /// PostgreSQL's own words, on this server, about a pid that is not one of its backends.
     fn no_such_pid_message(&self, pid: Pid) -> Option<String>;
 }
+
+/// The session that has a pid, if there is one, or why that cannot be said.
+pub type SessionResult = Result<Option<Session>, TargetUnreachable>;
 
 /// How old a snapshot may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
