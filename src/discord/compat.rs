@@ -7,6 +7,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Error, Map, Value, json};
 use serenity::model::guild::Member;
 
+/// The fields of a user that are used or that serenity requires.
+const USER_FIELDS: [&str; 4] = ["id", "username", "discriminator", "bot"];
+
 /// Types of options (Discord documentation, "Application Command Option Type").
 const STRING: u8 = 3;
 const INTEGER: u8 = 4;
@@ -28,6 +31,15 @@ pub(super) fn interaction<T: DeserializeOwned>(data: &str) -> Result<T, Error> {
                 "data": {"type": 1},
             }),
         );
+        // Nothing of the message is needed, and other servers send ones that serenity does not decode.
+        if interaction.get("message").is_some_and(|message| !message.is_null()) {
+            interaction["message"] = stub_message();
+        }
+        for user in ["/member/user", "/user"] {
+            if let Some(user) = interaction.pointer_mut(user).and_then(Value::as_object_mut) {
+                user.retain(|field, _| USER_FIELDS.contains(&field.as_str()));
+            }
+        }
         if let Some(options) = interaction.pointer_mut("/data/options").and_then(Value::as_array_mut) {
             options.iter_mut().for_each(correct_option_type);
         }
@@ -57,6 +69,14 @@ fn decode_with_defaults<T: DeserializeOwned>(
         add_defaults(&mut value);
         // The error about the original data is the useful one.
         serde_json::from_value(value).map_err(|_| error)
+    })
+}
+
+fn stub_message() -> Value {
+    json!({
+        "id": "1", "channel_id": "1", "type": 0, "content": "", "timestamp": "1970-01-01T00:00:00Z", "edited_timestamp": null,
+        "author": {"id": "1", "username": "", "discriminator": "0"}, "tts": false, "mention_everyone": false, "mentions": [],
+        "mention_roles": [], "attachments": [], "embeds": [], "pinned": false,
     })
 }
 
@@ -126,6 +146,18 @@ mod tests {
         let member = command.member.expect("the member who asks");
         assert_eq!((member.user.id.get(), member.roles[0].get()), (5, 6));
         assert_eq!(command.data.options[0].value.as_i64(), Some(4711));
+    }
+
+    #[test]
+    fn a_press_is_decoded_whatever_the_message_and_the_user_look_like() {
+        let pressed = json!({
+            "id": "1", "application_id": "2", "type": 3, "token": "t", "guild_id": "3", "channel_id": "4",
+            "member": {"user": {"id": "5", "public_flags": "64"}, "roles": ["6"]},
+            "message": {"id": "7", "author": {"public_flags": "0"}, "interaction": {"id": "8"}},
+            "data": {"custom_id": "x", "component_type": 2},
+        });
+        let Interaction::Component(press) = interaction(&pressed.to_string()).unwrap() else { panic!() };
+        assert_eq!((press.data.custom_id.as_str(), press.member.unwrap().user.id.get()), ("x", 5));
     }
 
     #[test]

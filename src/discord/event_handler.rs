@@ -45,6 +45,9 @@ impl EventHandler {
                 GatewayEvent::Resumed => info!("reconnected to Discord; no events were missed"),
                 GatewayEvent::Disconnected { why } => warn!(%why, "the connection to Discord is lost"),
                 GatewayEvent::Event(event) => self.handle_event(*event).await,
+                GatewayEvent::UnreadableInteraction(interaction) => {
+                    self.interactions.refuse_unreadable(interaction);
+                }
                 GatewayEvent::MessageEdited(message) => self.handle_edited_message(message).await,
                 GatewayEvent::Channel(event) => {
                     self.handle_channel_change(self.channels.handle(&event)).await;
