@@ -14,6 +14,8 @@ mod manual;
 mod overrides;
 #[path = "config/panics.rs"]
 mod panics;
+#[path = "config/password_command.rs"]
+mod password_command;
 #[path = "config/quorum.rs"]
 mod quorum;
 #[path = "config/secrets.rs"]

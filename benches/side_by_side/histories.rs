@@ -59,8 +59,9 @@ pub async fn in_database(cluster: &Cluster, name: &str) -> Result<Arc<dyn Ledger
     config.host("127.0.0.1").port(cluster.port()).user("keeper").dbname(name);
     let dial = ConnectOptions {
         config,
+        session_attributes: killgate::postgres::hosts::SessionAttributes::Any,
         tls: TlsOptions { mode: TlsMode::Disable, ..TlsOptions::default() },
-        password: Arc::new(|| Ok(None)),
+        password: Arc::new(|| Box::pin(async { Ok(None) })),
         statement_timeout: Duration::from_secs(4),
         lock_timeout: Duration::from_secs(2),
     };

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::FutureExt;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
@@ -14,6 +15,7 @@ use super::secret::{Environment, PasswordSource};
 use super::section::ConfigSection;
 use super::value::ConfigValue;
 use crate::postgres::connection::ConnectOptions;
+use crate::postgres::hosts::SessionAttributes;
 use crate::postgres::tls::{TlsMode, TlsOptions};
 
 /// A server's address and how to log in there.
@@ -21,6 +23,7 @@ use crate::postgres::tls::{TlsMode, TlsOptions};
 pub struct PostgresAddress {
     /// Hosts, ports, user, database and other parameters, without the password.
     config: Config,
+    pub session_attributes: SessionAttributes,
     pub tls: TlsOptions,
     pub password: PasswordSource,
 }
@@ -36,8 +39,12 @@ impl PostgresAddress {
         let password = self.password.clone();
         ConnectOptions {
             config: self.config.clone(),
+            session_attributes: self.session_attributes,
             tls: self.tls.clone(),
-            password: Arc::new(move || password.read().map_err(anyhow::Error::new)),
+            password: Arc::new(move || {
+                let password = password.clone();
+                async move { password.read().await.map_err(anyhow::Error::new) }.boxed()
+            }),
             statement_timeout,
             lock_timeout,
         }
@@ -91,15 +98,15 @@ impl PostgresAddress {
                 TlsMode::Disable => SslMode::Disable,
                 _ => SslMode::Require,
             });
-            Ok((url.config, tls, url.password))
+            Ok((url.config, url.session_attributes, tls, url.password))
         });
         let (url, in_url) = match url {
-            Ok((config, tls, password)) => (Ok((config, tls)), password),
+            Ok((config, attributes, tls, password)) => (Ok((config, attributes, tls)), password),
             Err(reported) => (Err(reported), None),
         };
         let password = PasswordSource::from_keys(section, in_url, paths, env);
-        let (config, tls) = url?;
-        Ok(Self { config, tls, password: password? })
+        let (config, session_attributes, tls) = url?;
+        Ok(Self { config, session_attributes, tls, password: password? })
     }
 }
 

@@ -68,7 +68,8 @@ fn sqlite(file: &str, paths: &BasePath) -> Result<PathBuf, String> {
 
 fn no_password(section: &ConfigSection<'_>) -> Result<(), Reported> {
     let refuse = |value: &ConfigValue<'_>| Err(value.refuse("a SQLite ledger has no password"));
-    let file: Result<Option<()>, _> = section.optional("password_file", refuse);
-    let variable: Result<Option<()>, _> = section.optional("password_env", refuse);
-    file.and(variable).map(|_| ())
+    let keys = ["password_file", "password_env", "password_command"];
+    let refused: Vec<Result<Option<()>, _>> =
+        keys.into_iter().map(|key| section.optional(key, refuse)).collect();
+    refused.into_iter().collect::<Result<Vec<_>, _>>().map(drop)
 }

@@ -27,6 +27,7 @@ mod http;
 mod ids;
 pub mod ledger;
 mod limits;
+mod password_command;
 mod paths;
 mod postgres_url;
 mod privacy;

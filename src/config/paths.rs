@@ -14,6 +14,10 @@ impl BasePath {
         Self { folder: folder.to_owned() }
     }
 
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The path in `text`. The error says what is wrong with it.
     pub(super) fn resolve(&self, text: &str) -> Result<PathBuf, String> {
         if text.is_empty() {

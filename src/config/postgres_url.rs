@@ -5,20 +5,16 @@ use secrecy::SecretString;
 use tokio_postgres::Config;
 
 use super::tls::TlsParameters;
+use crate::postgres::hosts::SessionAttributes;
+use crate::postgres::session_settings;
 
-/// The parameters for tokio-postgres. Those for TLS are read here.
+/// The parameters for tokio-postgres. Those for TLS and `target_session_attrs` are read here.
 const PARAMETERS: &[&str] = &[
-    "application_name",
     "channel_binding",
     "connect_timeout",
     "dbname",
     "host",
     "hostaddr",
-    "keepalives",
-    "keepalives_idle",
-    "keepalives_interval",
-    "keepalives_retries",
-    "load_balance_hosts",
     "options",
     "port",
     "sslnegotiation",
@@ -27,11 +23,23 @@ const PARAMETERS: &[&str] = &[
     "user",
 ];
 
+/// Parameters of libpq that have no effect here, and why.
+const WITHOUT_EFFECT: &[(&str, &str)] = &[
+    ("application_name", "killgate sets it, to know its own sessions"),
+    ("keepalives", KEEPALIVES),
+    ("keepalives_idle", KEEPALIVES),
+    ("keepalives_interval", KEEPALIVES),
+    ("keepalives_retries", KEEPALIVES),
+    ("load_balance_hosts", "the hosts are tried in the order of the url"),
+];
+const KEEPALIVES: &str = "killgate sets it, so that a dead connection is noticed within 30 s";
+
 /// A parsed URL.
 #[derive(Debug)]
 pub(super) struct PostgresUrl {
     /// Everything but the password and TLS.
     pub(super) config: Config,
+    pub(super) session_attributes: SessionAttributes,
     pub(super) password: Option<SecretString>,
     pub(super) tls: TlsParameters,
 }
@@ -75,12 +83,21 @@ impl PostgresUrl {
                 return Err("it contains two passwords".to_owned());
             }
         }
-        Ok(Self { config, password: parameters.password, tls: parameters.tls })
+        if let Some(setting) = config.get_options().and_then(overridden_setting) {
+            return Err(format!("options sets {setting}, which killgate sets itself"));
+        }
+        Ok(Self {
+            config,
+            session_attributes: parameters.session_attributes,
+            password: parameters.password,
+            tls: parameters.tls,
+        })
     }
 }
 
 #[derive(Default)]
 struct UrlParameters {
+    session_attributes: SessionAttributes,
     tls: TlsParameters,
     password: Option<SecretString>,
     /// Those for tokio-postgres, as they were written.
@@ -101,6 +118,13 @@ impl UrlParameters {
                 *slot = Some(decode(value)?);
             } else if name == "password" {
                 read.password = Some(decode(value)?.into());
+            } else if name == "target_session_attrs" {
+                read.session_attributes = SessionAttributes::from_name(&decode(value)?).ok_or_else(|| {
+                    let names = SessionAttributes::ALL.map(SessionAttributes::name);
+                    format!("target_session_attrs is one of {}", names.join(", "))
+                })?;
+            } else if let Some((_, why)) = WITHOUT_EFFECT.iter().find(|(known, _)| *known == name) {
+                return Err(format!("{name} has no effect: {why}; leave it out"));
             } else if PARAMETERS.contains(&name.as_str()) {
                 read.others.push_str(parameter);
                 read.others.push('&');
@@ -116,6 +140,14 @@ impl UrlParameters {
         }
         Ok(read)
     }
+}
+
+/// A setting in `-c name=value` or `--name=value` that killgate overrides.
+fn overridden_setting(options: &str) -> Option<&'static str> {
+    let words = options
+        .split_whitespace()
+        .map(|word| word.strip_prefix("-c").unwrap_or(word).trim_start_matches('-'));
+    words.filter_map(|word| word.split_once('=')).find_map(|(name, _)| session_settings::overridden(name))
 }
 
 fn decode(text: &str) -> Result<String, String> {

@@ -164,6 +164,12 @@ pub(super) const TARGET: ConfigTable = ConfigTable {
         key("password_file", FILE, None, "The file that holds the password; read again at each connect."),
         key("password_env", VARIABLE, None, "The environment variable that holds the password."),
         key(
+            "password_command",
+            COMMAND,
+            None,
+            "A program that prints the password; run at each connect, 10 s at most.",
+        ),
+        key(
             "approval",
             "a table of approvals, expires_after, require_reason, remind_after",
             Some("{}"),
@@ -219,6 +225,12 @@ pub(super) const LEDGER: ConfigTable = ConfigTable {
         ),
         key("password_file", FILE, None, "The file that holds the password of a PostgreSQL ledger."),
         key("password_env", VARIABLE, None, "The environment variable that holds it."),
+        key(
+            "password_command",
+            COMMAND,
+            None,
+            "A program that prints it; run at each connect, 10 s at most.",
+        ),
     ],
 };
 
@@ -237,6 +249,7 @@ const IDS: &str = "an array of ids, each an integer or a string";
 const PEOPLE: &str = "{ roles = [ids], users = [ids] }";
 const FILE: &str = "the path of a file, from the folder of this one";
 const VARIABLE: &str = "the name of an environment variable";
+const COMMAND: &str = "an array of strings: a program and its arguments, run without a shell";
 const PATTERNS: &str = "an array of regular expressions";
 const COUNT: &str = "a whole number, at least 1";
 const POSTGRES_URL: &str = "postgresql://user@host:port/database?sslmode=MODE";

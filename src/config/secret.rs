@@ -8,12 +8,13 @@ use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::fault::{FaultCollector, FileSpan, Reported};
+use super::password_command::{PasswordCommand, PasswordCommandError};
 use super::paths::BasePath;
 use super::section::ConfigSection;
 use super::value::ConfigValue;
 
 /// Longer than any token or password. A wrong path, such as a device, cannot fill the memory.
-const MAX_LENGTH: usize = 64 * 1024;
+pub(super) const MAX_LENGTH: usize = 64 * 1024;
 
 /// Looks up environment variables. A function, so that only `main` reads the environment of the process.
 pub(super) type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
@@ -28,11 +29,15 @@ pub enum PasswordSource {
     Environment(SecretString),
     /// In the URL.
     Url(SecretString),
+    /// Printed by a program that is run for each connection.
+    Command(PasswordCommand),
 }
 
-/// A secret file that cannot be used.
+/// A secret that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
+    #[error(transparent)]
+    Command(#[from] PasswordCommandError),
     #[error("cannot read the secret file {}: {error}", path.display())]
     Unreadable { path: PathBuf, error: io::Error },
     #[error("the secret file {} is empty", .0.display())]
@@ -59,34 +64,38 @@ impl PartialEq for PasswordSource {
 
 impl PasswordSource {
     /// Reads the current password.
-    pub fn read(&self) -> Result<Option<SecretString>, SecretError> {
+    pub async fn read(&self) -> Result<Option<SecretString>, SecretError> {
         match self {
             Self::None => Ok(None),
             Self::File(path) => read_file(path).map(Some),
             Self::Environment(password) | Self::Url(password) => Ok(Some(password.clone())),
+            Self::Command(command) => Ok(Some(command.run().await?)),
         }
     }
 
-    /// From at most one of `password_file`, `password_env` and the URL.
+    /// From at most one of `password_file`, `password_env`, `password_command` and the URL.
     pub(super) fn from_keys(
         section: &ConfigSection<'_>,
         in_url: Option<SecretString>,
         paths: &BasePath,
         env: Environment<'_>,
     ) -> Result<Self, Reported> {
-        let file = section.optional("password_file", |value| secret_file(value, paths));
-        let variable = section.optional("password_env", |value| variable(value, env));
-        match (file?, variable?, in_url) {
-            (None, None, None) => Ok(Self::None),
-            (Some(path), None, None) => Ok(Self::File(path)),
-            (None, Some(password), None) => Ok(Self::Environment(password)),
-            (None, None, Some(password)) => Ok(Self::Url(password)),
-            (file, ..) => {
-                let name = if file.is_some() { "password_file" } else { "password_env" };
-                let span = section.value(name)?.map_or_else(|| section.span(name), |value| value.span);
-                let allowed = "one of password_file, password_env, a password in the url";
+        let file = section.optional("password_file", |value| secret_file(value, paths).map(Self::File));
+        let variable = section.optional("password_env", |value| variable(value, env).map(Self::Environment));
+        let command = section
+            .optional("password_command", |value| PasswordCommand::read(value, paths).map(Self::Command));
+        let in_keys = [("password_file", file?), ("password_env", variable?), ("password_command", command?)];
+        let mut given =
+            in_keys.into_iter().filter_map(|(key, source)| Some((Some(key), source?))).collect::<Vec<_>>();
+        given.extend(in_url.map(|password| (None, Self::Url(password))));
+        let first_key = given.first().and_then(|(key, _)| *key);
+        match (given.len(), first_key) {
+            (2.., Some(key)) => {
+                let span = section.value(key)?.map_or_else(|| section.span(key), |value| value.span);
+                let allowed = "one of password_file, password_env, password_command, a password in the url";
                 Err(section.faults.report(&span, "the password comes from more than one place", allowed))
             }
+            _ => Ok(given.pop().map_or(Self::None, |(_, source)| source)),
         }
     }
 }

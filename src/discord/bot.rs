@@ -23,6 +23,7 @@ use super::interactions::{AnswerLease, InteractionHandler, definitions};
 use super::messages::RenderConfig;
 use super::served_channels::{ChannelScope, ServedChannels};
 use super::vote_emoji::VoteEmoji;
+use crate::domain::timestamp::Timestamp;
 use crate::workflow::handle::EngineHandle;
 use crate::workflow::ports::{Clock, IncidentChannel, Ledger};
 
@@ -92,6 +93,16 @@ impl Bot {
         let RegisteredCommands { application, bot_user, .. } = register_when_reachable(&api, guild).await?;
         let channels = Arc::new(ServedChannels::new(options.scope.clone()));
         Ok(Self { options, api, channels, guild, application, user: bot_user })
+    }
+
+    /// Where commands and reactions count.
+    pub fn channels(&self) -> Arc<ServedChannels> {
+        Arc::clone(&self.channels)
+    }
+
+    /// Discord's own time. `None` if its answers do not say it.
+    pub fn server_time(&self) -> Option<Timestamp> {
+        self.api.server_time()
     }
 
     /// Posts cards and results, and reads reactions.

@@ -33,9 +33,11 @@ pub enum ChannelService {
 }
 
 /// Shared by everything that handles events, interactions and messages.
-pub struct ServedChannels {
+pub struct ServedChannels(Mutex<KnownChannels>);
+
+struct KnownChannels {
     scope: ChannelScope,
-    known: Mutex<BTreeMap<ChannelId, ChannelPlace>>,
+    places: BTreeMap<ChannelId, ChannelPlace>,
 }
 
 /// Where a channel is.
@@ -57,7 +59,12 @@ pub struct ChannelChange {
 
 impl ServedChannels {
     pub fn new(scope: ChannelScope) -> Self {
-        Self { scope, known: Mutex::default() }
+        Self(Mutex::new(KnownChannels { scope, places: BTreeMap::new() }))
+    }
+
+    /// Replaces what the configuration names.
+    pub fn set_scope(&self, scope: ChannelScope) -> ChannelChange {
+        self.change(|known| known.scope = scope)
     }
 
     pub fn is_served(&self, channel: ChannelId) -> bool {
@@ -65,35 +72,36 @@ impl ServedChannels {
     }
 
     pub fn service(&self, channel: ChannelId) -> ChannelService {
-        self.scope.service(&self.lock(), channel)
+        self.lock().service(channel)
     }
 
     /// Whether it is known where the channel is, and, if it is a thread, where its channel is.
     pub fn is_known(&self, channel: ChannelId) -> bool {
-        self.scope.channels.contains(&channel) || self.lock().contains_key(&channel)
+        let known = self.lock();
+        known.scope.channels.contains(&channel) || known.places.contains_key(&channel)
     }
 
     /// Notes a channel that Discord described in another way than by an event.
     pub fn note(&self, channel: &ChannelInfo) {
-        self.lock().entry(channel.id()).or_insert_with(|| ChannelPlace::of(channel));
+        self.lock().places.entry(channel.id()).or_insert_with(|| ChannelPlace::of(channel));
     }
 
     /// Replaces everything that is known: these are the channels and the active threads of the guild.
     pub fn replace(&self, channels: &[ChannelInfo]) -> ChannelChange {
         self.change(|known| {
-            *known = channels.iter().map(|channel| (channel.id(), ChannelPlace::of(channel))).collect();
+            known.places = channels.iter().map(|channel| (channel.id(), ChannelPlace::of(channel))).collect();
         })
     }
 
     pub fn handle(&self, event: &ChannelEvent) -> ChannelChange {
         match event {
             ChannelEvent::Listed { channels } => self.change(|known| {
-                known.extend(channels.iter().map(|channel| (channel.id(), ChannelPlace::of(channel))));
+                known.places.extend(channels.iter().map(|channel| (channel.id(), ChannelPlace::of(channel))));
             }),
             ChannelEvent::Changed { channel } => {
                 let id = channel.id();
                 let mut change = self.change(|known| {
-                    known.insert(id, ChannelPlace::of(channel));
+                    known.places.insert(id, ChannelPlace::of(channel));
                 });
                 // The bot may have regained access to it. It received no events while it had none.
                 change.missed.extend(self.served_with_threads(id));
@@ -103,7 +111,7 @@ impl ServedChannels {
                 let deleted = self.served_with_threads(ChannelId(channel.get()));
                 let mut known = self.lock();
                 for channel in &deleted {
-                    known.remove(channel);
+                    known.places.remove(channel);
                 }
                 ChannelChange { deleted, ..ChannelChange::default() }
             }
@@ -111,37 +119,41 @@ impl ServedChannels {
     }
 
     /// Applies `change`, and returns which channels are served since.
-    fn change(&self, change: impl FnOnce(&mut BTreeMap<ChannelId, ChannelPlace>)) -> ChannelChange {
+    fn change(&self, change: impl FnOnce(&mut KnownChannels)) -> ChannelChange {
         let mut known = self.lock();
-        let before = self.scope.served(&known);
+        let before = known.served();
         change(&mut known);
-        let missed = self.scope.served(&known).difference(&before).copied().collect();
+        let missed = known.served().difference(&before).copied().collect();
         ChannelChange { missed, ..ChannelChange::default() }
     }
 
     /// The channel and its threads, as far as they are served.
     fn served_with_threads(&self, channel: ChannelId) -> BTreeSet<ChannelId> {
         let known = self.lock();
-        let threads = known.iter().filter(|(_, place)| place.parent == Some(channel)).map(|(id, _)| *id);
+        // The channels of a category are not deleted with it (Discord documentation, "Delete/Close Channel").
+        let is_thread = |place: &ChannelPlace| kind::PUBLIC_THREADS.contains(&place.kind);
+        let threads =
+            known.places.iter().filter(|(_, place)| place.parent == Some(channel) && is_thread(place));
+        let threads = threads.map(|(id, _)| *id);
         let all = [channel].into_iter().chain(threads);
-        all.filter(|id| self.scope.service(&known, *id) == ChannelService::Served).collect()
+        all.filter(|id| known.service(*id) == ChannelService::Served).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<ChannelId, ChannelPlace>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, KnownChannels> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl ChannelScope {
-    fn service(&self, known: &BTreeMap<ChannelId, ChannelPlace>, channel: ChannelId) -> ChannelService {
-        if self.channels.contains(&channel) {
+impl KnownChannels {
+    fn service(&self, channel: ChannelId) -> ChannelService {
+        if self.scope.channels.contains(&channel) {
             return ChannelService::Served;
         }
-        let Some(place) = known.get(&channel) else {
+        let Some(place) = self.places.get(&channel) else {
             return ChannelService::NotServed;
         };
         match place.parent {
-            Some(parent) if self.is_served_channel(known, parent) => {
+            Some(parent) if self.is_served_channel(parent) => {
                 if kind::PUBLIC_THREADS.contains(&place.kind) {
                     ChannelService::Served
                 } else if place.kind == kind::PRIVATE_THREAD {
@@ -150,23 +162,23 @@ impl ChannelScope {
                     ChannelService::NotServed
                 }
             }
-            _ if self.is_served_channel(known, channel) => ChannelService::Served,
+            _ if self.is_served_channel(channel) => ChannelService::Served,
             _ => ChannelService::NotServed,
         }
     }
 
     /// Whether it is a channel, not a thread, that the configuration names or whose category it names.
-    fn is_served_channel(&self, known: &BTreeMap<ChannelId, ChannelPlace>, channel: ChannelId) -> bool {
-        self.channels.contains(&channel)
-            || known.get(&channel).is_some_and(|place| {
+    fn is_served_channel(&self, channel: ChannelId) -> bool {
+        self.scope.channels.contains(&channel)
+            || self.places.get(&channel).is_some_and(|place| {
                 kind::WITH_CARDS.contains(&place.kind)
-                    && place.parent.is_some_and(|parent| self.categories.contains(&parent))
+                    && place.parent.is_some_and(|parent| self.scope.categories.contains(&parent))
             })
     }
 
-    fn served(&self, known: &BTreeMap<ChannelId, ChannelPlace>) -> BTreeSet<ChannelId> {
-        let is_served = |channel: &ChannelId| self.service(known, *channel) == ChannelService::Served;
-        known.keys().copied().filter(is_served).chain(self.channels.iter().copied()).collect()
+    fn served(&self) -> BTreeSet<ChannelId> {
+        let is_served = |channel: &ChannelId| self.service(*channel) == ChannelService::Served;
+        self.places.keys().copied().filter(is_served).chain(self.scope.channels.iter().copied()).collect()
     }
 }
 
@@ -235,6 +247,22 @@ mod tests {
         let deleted = ChannelEvent::Deleted { channel: serenity::model::id::ChannelId::new(10) };
         assert_eq!(served.handle(&deleted).deleted, ids(&[10, 21]));
         assert!(!served.is_served(ChannelId(21)));
+    }
+
+    #[test]
+    fn a_deleted_category_deletes_no_channel() {
+        let served = channels();
+        let deleted = ChannelEvent::Deleted { channel: serenity::model::id::ChannelId::new(CATEGORY) };
+        assert_eq!(served.handle(&deleted), ChannelChange::default());
+        assert!(served.is_served(ChannelId(10)), "an update says when its category is gone");
+    }
+
+    #[test]
+    fn a_channel_that_the_configuration_names_anew_is_missed() {
+        let served = channels();
+        let scope = ChannelScope { channels: ids(&[10, 12]), categories: BTreeSet::new() };
+        assert_eq!(served.set_scope(scope).missed, ids(&[12]));
+        assert!(!served.is_served(ChannelId(CHANNEL)) && served.is_served(ChannelId(10)));
     }
 
     #[test]

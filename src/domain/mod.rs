@@ -7,10 +7,12 @@
 //! | [`ids`] | people, roles, channels, messages, requests: by number, never by name |
 //! | [`identity`] | which backend, on which server |
 //! | [`session`] | a session as `pg_stat_activity` showed it |
-//! | [`lock_graph`] | which session waits for which |
+//! | [`lock_graph`], [`lock_wait`] | which session waits for which; for which lock |
+//! | [`progress`] | how far a command is that reports it |
+//! | [`waiters`] | who waits for a session, by what they are |
 //! | [`session_diff`] | what changed about a session since the card showed it |
 //! | [`access`] | who may view, request, approve |
-//! | [`protection`] | which sessions are never signalled |
+//! | [`protection`], [`protection_advice`] | which sessions are never signalled; what to do instead |
 //! | [`binding`] | whether a session is still what a request is bound to |
 //! | [`policy`] | the rules of one target, and the limits of all |
 //! | [`creation`] | whether a signal may be requested |
@@ -29,10 +31,14 @@ pub mod event;
 pub mod identity;
 pub mod ids;
 pub mod lock_graph;
+pub mod lock_wait;
 pub mod outcome;
 pub mod policy;
+pub mod progress;
 pub mod protection;
+pub mod protection_advice;
 pub mod request;
 pub mod session;
 pub mod session_diff;
 pub mod timestamp;
+pub mod waiters;

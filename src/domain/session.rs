@@ -4,6 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::identity::{BackendIdentity, Pid, ServerIdentity};
+use super::lock_wait::LockWait;
+use super::progress::Progress;
 use super::timestamp::Timestamp;
 
 /// One row of `pg_stat_activity`. Its query text is already redacted.
@@ -32,6 +34,14 @@ pub struct Session {
     pub query: Option<String>,
     /// The pids that `pg_blocking_pids` names; 0 stands for a prepared transaction.
     pub blocked_by: Vec<i32>,
+    /// The lock it waits for, where that was looked up.
+    pub lock_wait: Option<LockWait>,
+    /// Whether its transaction has an id (`backend_xid`): it has changed or locked rows, or a table's definition.
+    pub has_xid: bool,
+    /// How far its command is, if it reports that.
+    pub progress: Option<Progress>,
+    /// Its last query began a base backup (`pg_backup_start`; before 15 `pg_start_backup`), which ends with the session.
+    pub has_begun_backup: bool,
 }
 
 /// `pg_stat_activity.backend_type`.
@@ -125,6 +135,27 @@ impl Session {
         !self.blocked_by.is_empty()
     }
 
+    /// Whether it waits in the lock manager. In a long queue, the blockers are not queried for every waiter.
+    pub fn waits_for_lock(&self) -> bool {
+        self.is_blocked() || self.wait.as_ref().is_some_and(|wait| wait.kind == "Lock")
+    }
+
+    /// How long it has waited for its lock at `now`: as PostgreSQL tells it, else as long as its query runs.
+    pub fn wait_age(&self, now: Timestamp) -> Option<Duration> {
+        self.waits_since().map(|since| now.duration_since(since))
+    }
+
+    /// Since when it has waited for its lock, as far as that is known.
+    pub fn waits_since(&self) -> Option<Timestamp> {
+        let query_start = || self.waits_for_lock().then_some(self.query_start).flatten();
+        self.lock_wait.as_ref().map(|wait| wait.since).or_else(query_start)
+    }
+
+    /// Whether it is the process of a standby that replays the primary's changes.
+    pub fn is_replay(&self) -> bool {
+        matches!(&self.backend_type, BackendType::Other(name) if name == "startup")
+    }
+
     /// Why a cancel of this session may have no effect: there is no query to cancel, or the backend may not notice the
     /// cancel.
     pub fn cancel_obstacle(&self) -> Option<CancelObstacle> {
@@ -135,6 +166,9 @@ impl Session {
             }
             _ if self.wait.as_ref().is_some_and(|wait| wait.event == "ClientWrite") => {
                 Some(CancelObstacle::ClientWrite)
+            }
+            SessionState::Active if self.wait.as_ref().is_some_and(|wait| wait.event == "ClientRead") => {
+                Some(CancelObstacle::CopyData)
             }
             _ => None,
         }
@@ -155,6 +189,9 @@ pub enum CancelObstacle {
     Idle,
     /// No query runs; its open transaction holds the locks.
     IdleInTransaction,
+    /// It waits for data that its client sends, which a running query does in `COPY … FROM STDIN`, and may not notice a
+    /// cancel before the client sends more.
+    CopyData,
     /// It waits for its client to read, and may not notice a cancel before the client reads.
     ClientWrite,
 }

@@ -9,10 +9,11 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
-use super::clock::SystemClock;
+use super::clock::SteadyClock;
 use super::held_ledger::HeldLedger;
 use crate::config::Settings;
 use crate::discord::bot::{Bot, DiscordStatus};
+use crate::discord::served_channels::ServedChannels;
 use crate::workflow::input::EngineInput;
 use crate::workflow::ports::LedgerError;
 use crate::workflow::targets::CurrentTargets;
@@ -27,7 +28,8 @@ const READ_RETRY_PAUSE: Duration = Duration::from_secs(2);
 
 /// What the active replica needs.
 pub struct ActiveReplica {
-    pub settings: Arc<Settings>,
+    /// A reload replaces them.
+    pub settings: watch::Receiver<Arc<Settings>>,
     pub targets: CurrentTargets,
     pub held_ledger: HeldLedger,
     /// Receives whether the bot can hear its guild.
@@ -52,13 +54,14 @@ pub enum ReplicaExit {
 impl ActiveReplica {
     /// Runs the bot until the process must stop or another replica takes over. Its tasks end with the runtime.
     pub async fn run(mut self) -> anyhow::Result<ReplicaExit> {
+        let options = self.settings.borrow_and_update().discord.clone();
         let bot = tokio::select! {
-            bot = Bot::log_in(self.settings.discord.clone()) => bot?,
+            bot = Bot::log_in(options) => bot?,
             _ = self.stop.wait_for(|stop| *stop) => return Ok(ReplicaExit::Stopped),
             () = self.held_ledger.lost() => return Ok(ReplicaExit::Deposed),
         };
         let targets = self.targets;
-        let clock = Arc::new(SystemClock);
+        let clock = Arc::new(SteadyClock::start(bot.server_time()));
         let channel = Arc::new(bot.incident_channel(clock.clone()));
         let ledger = self.held_ledger.ledger();
         let starting = async {
@@ -86,6 +89,7 @@ impl ActiveReplica {
         let engine_handle = EngineHandle::new(targets, inbox);
         let mut engine = tokio::spawn(engine.reporting_to(self.health).run());
         let (mut connection, is_in_guild) = bot.connect(engine_handle.clone(), ledger);
+        tokio::spawn(follow_scope(self.settings, bot.channels(), engine_handle.clone()));
         tokio::spawn(forward_gateway_state(connection.connected(), is_in_guild, self.gateway.clone()));
 
         let stopped = tokio::select! {
@@ -121,6 +125,22 @@ impl ActiveReplica {
             EngineExit::Interrupted => Ok(ReplicaExit::Interrupted),
             EngineExit::Ledger(LedgerError::Deposed) => Ok(ReplicaExit::Deposed),
             EngineExit::Ledger(error) => Err(anyhow::Error::new(error).context("the ledger cannot be used")),
+        }
+    }
+}
+
+/// Serves the channels and categories that a reload names. In a channel that was not served before, people may have acted
+/// unseen.
+async fn follow_scope(
+    mut settings: watch::Receiver<Arc<Settings>>,
+    channels: Arc<ServedChannels>,
+    engine: EngineHandle,
+) {
+    while settings.changed().await.is_ok() {
+        let scope = settings.borrow_and_update().discord.scope.clone();
+        let missed = channels.set_scope(scope).missed;
+        if !missed.is_empty() {
+            engine.send(EngineInput::EventsMissedIn { channels: missed }).await;
         }
     }
 }

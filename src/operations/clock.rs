@@ -1,17 +1,79 @@
-//! The system clock as the workflow's clock.
+//! The workflow's clock.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::time::{ClockId, clock_gettime};
+use tracing::warn;
 
 use crate::domain::timestamp::Timestamp;
 use crate::workflow::ports::Clock;
 
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SystemClock;
+/// A system clock that differs less from Discord's is right: its answers have whole seconds, and take time to arrive.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
 
-impl Clock for SystemClock {
+/// Begins with the time of the system clock, and then runs by the clock that nobody can set. So a system clock that jumps
+/// makes no open request expire early, and none last longer.
+#[derive(Clone, Copy, Debug)]
+pub struct SteadyClock {
+    started_at: Timestamp,
+    /// The system's uptime at that moment.
+    uptime: Duration,
+}
+
+impl SteadyClock {
+    /// Starts now. `server_time` is what Discord says the time is. It replaces the time of a system clock that is wrong by
+    /// more than five seconds, because people compare a card's expiry with Discord's time.
+    pub fn start(server_time: Option<Timestamp>) -> Self {
+        let system_time = system_time();
+        let wrong = server_time.filter(|server| {
+            let off = server.duration_since(system_time).max(system_time.duration_since(*server));
+            off > CLOCK_TOLERANCE
+        });
+        if let Some(server_time) = wrong {
+            let seconds = system_time.as_seconds() - server_time.as_seconds();
+            warn!(
+                seconds,
+                "the system clock differs from Discord's, which is used; correct the system clock"
+            );
+        }
+        Self { started_at: wrong.unwrap_or(system_time), uptime: uptime() }
+    }
+}
+
+impl Clock for SteadyClock {
     fn now(&self) -> Timestamp {
-        // A clock before 1970 reads as 1970. Then every request has expired, which is safe.
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+        self.started_at.plus(uptime().saturating_sub(self.uptime))
+    }
+}
+
+/// The time of the system clock. One before 1970 reads as 1970.
+fn system_time() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// Since the system started, including times when it was suspended (`clock_gettime(2)`, `CLOCK_BOOTTIME`): a card does
+/// not outlive its expiry because a machine slept.
+fn uptime() -> Duration {
+    let now = clock_gettime(ClockId::Boottime);
+    let (seconds, nanos) = (u64::try_from(now.tv_sec), u32::try_from(now.tv_nsec));
+    Duration::new(seconds.unwrap_or_default(), nanos.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_clock_is_corrected_only_if_it_is_clearly_wrong() {
+        let now = system_time();
+        for (off, is_corrected) in [(2, false), (1_200, true)] {
+            let server_time = now.plus(Duration::from_secs(off));
+            let started_at = SteadyClock::start(Some(server_time)).started_at;
+            assert_eq!(started_at == server_time, is_corrected, "{off} s behind");
+            let server_time = now.minus(Duration::from_secs(off));
+            let started_at = SteadyClock::start(Some(server_time)).started_at;
+            assert_eq!(started_at == server_time, is_corrected, "{off} s ahead");
+        }
     }
 }

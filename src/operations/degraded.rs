@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::{error, warn};
 
-use super::clock::SystemClock;
+use super::clock::SteadyClock;
 use crate::config::Settings;
 use crate::discord::bot::Bot;
 use crate::ledger::{postgres, sqlite};
@@ -51,7 +51,7 @@ pub async fn report_until_stopped(
 
 async fn alert_channels(settings: &Settings) {
     let channel = match Bot::log_in(settings.discord.clone()).await {
-        Ok(bot) => bot.incident_channel(Arc::new(SystemClock)),
+        Ok(bot) => bot.incident_channel(Arc::new(SteadyClock::start(bot.server_time()))),
         Err(error) => {
             warn!(?error, "the channels could not be alerted");
             return;

@@ -134,7 +134,7 @@ impl Process {
         self.ledger.send_replace(Some(held_ledger.ledger()));
         gauge!("killgate_active").set(1.0);
         let replica = ActiveReplica {
-            settings: Arc::clone(&settings),
+            settings: self.settings.subscribe(),
             targets,
             held_ledger: held_ledger.clone(),
             gateway: self.gateway.clone(),

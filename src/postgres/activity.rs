@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::connection_manager::{ConnectionManager, StatementError};
 use super::error::{unreachable, unreachable_because};
+use super::lock_waits;
 use super::rows::{self, ProcessRow, QueryRedactor};
 use super::server_info::{PreparedStatements, ServerInfo, TargetSetup};
 use super::target::StatementTimeouts;
@@ -53,7 +54,8 @@ impl ActivityReader {
                 return cached.result.clone();
             }
             let began = Instant::now();
-            let result = self.list(began + self.timeouts.listing).await.map(Arc::new);
+            let previous = last.as_ref().and_then(|cached| cached.result.as_deref().ok());
+            let result = self.list(began + self.timeouts.listing, previous).await.map(Arc::new);
             *last = Some(CachedSnapshot { began, result: result.clone() });
             result
         });
@@ -80,17 +82,26 @@ impl ActivityReader {
         }
     }
 
-    async fn list(&self, deadline: Instant) -> Result<Snapshot, TargetUnreachable> {
+    async fn list(
+        &self,
+        deadline: Instant,
+        previous: Option<&Snapshot>,
+    ) -> Result<Snapshot, TargetUnreachable> {
         let guard = self.connection.acquire(deadline).await?;
         let guard = self.setup.renew_rights(guard, deadline).await?;
         let prepared = Arc::clone(guard.prepared());
         let mut snapshot = rows::SnapshotBuilder::begin(&prepared.server_info, &self.redact);
         let answer = guard.run_and_read(&prepared.listing, &[], deadline, |row| snapshot.read(&row));
         unreachable_on_error(answer.await)?;
-        snapshot
+        let mut snapshot = snapshot
             .finish()
             .map_err(unreachable_because)?
-            .ok_or_else(|| sessions_not_visible(&prepared.server_info))
+            .ok_or_else(|| sessions_not_visible(&prepared.server_info))?;
+        if snapshot.sessions.iter().any(Session::waits_for_lock) {
+            let guard = self.connection.acquire(deadline).await?;
+            lock_waits::add(guard, &prepared.lock_waits, deadline, &mut snapshot, previous).await;
+        }
+        Ok(snapshot)
     }
 }
 

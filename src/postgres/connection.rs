@@ -2,36 +2,50 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use futures_util::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio_postgres::config::{Host, SslMode};
+use tokio::time::timeout;
+use tokio_postgres::config::SslMode;
 use tokio_postgres::error::DbError;
-use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, SimpleQueryMessage};
 
+use super::error::unreachable_because;
+use super::hosts::{self, HostConfig, ServerKind, SessionAttributes};
+use super::session_settings;
 use super::tls::{TlsMode, TlsOptions};
 
 /// The `application_name` of killgate's connections in `pg_stat_activity`.
 pub const APPLICATION_NAME: &str = "killgate";
+
+/// How long the only host may take, login included. Servers in trouble are slow.
+const ONLY_HOST_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long each of several may take, so that a dead one costs seconds.
+const HOST_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The capacity for notices of one statement. None of killgate's statements raises more.
 const NOTICE_CAPACITY: usize = 64;
 
 /// Reads the password. It is called for every connection, because passwords are rotated. Its error is a sentence for
 /// people.
-pub type PasswordProvider = Arc<dyn Fn() -> anyhow::Result<Option<SecretString>> + Send + Sync>;
+pub type PasswordProvider =
+    Arc<dyn Fn() -> BoxFuture<'static, anyhow::Result<Option<SecretString>>> + Send + Sync>;
 
 /// How to reach a server.
 #[derive(Clone)]
 pub struct ConnectOptions {
     /// Hosts, port, database and user. [`connect`](Self::connect) overrides password, TLS, keepalive and
-    /// `application_name`.
+    /// `application_name`. `connect_timeout` is the limit of each host, login included.
     pub config: Config,
+    /// Which of several hosts to use.
+    pub session_attributes: SessionAttributes,
     pub tls: TlsOptions,
     pub password: PasswordProvider,
     /// The server ends a statement after this time.
@@ -43,6 +57,8 @@ pub struct ConnectOptions {
 /// An open connection. Dropping it closes the socket at once, even while a statement runs.
 pub struct PostgresConnection {
     client: Client,
+    /// The server's version, as it reported it at the login.
+    version: u32,
     notices: mpsc::Receiver<DbError>,
     /// Drives the socket; a set of tasks is aborted when it is dropped.
     _driver: JoinSet<()>,
@@ -52,20 +68,46 @@ pub struct PostgresConnection {
 pub type ConnectionClosed = oneshot::Receiver<Infallible>;
 
 impl ConnectOptions {
-    /// Opens a connection and overrides the session settings that would change how statements run. `work_mem` is a limit:
-    /// with less, megabytes of query text would go to a temporary file, for which there can be a limit too.
+    /// Opens a connection to the first host of the URL that answers within its own limit, login included, and is of the
+    /// wanted kind. Overrides the session settings that would change how statements run.
     pub async fn connect(&self) -> anyhow::Result<(PostgresConnection, ConnectionClosed)> {
-        let mut config = self.config.clone();
+        let password = (self.password)().await?;
+        let hosts = hosts::split(&self.config);
+        let is_only = hosts.len() == 1;
+        let default = if is_only { ONLY_HOST_TIMEOUT } else { HOST_TIMEOUT };
+        let limit = self.config.get_connect_timeout().copied().unwrap_or(default);
+        let mut failures = Vec::new();
+        for host in hosts {
+            let address = host.address.clone();
+            let error = match timeout(limit, self.connect_to(host, password.as_ref())).await {
+                Ok(Ok(opened)) => return Ok(opened),
+                Ok(Err(error)) => error,
+                Err(_) => io::Error::from(io::ErrorKind::TimedOut).into(),
+            };
+            if is_only {
+                return Err(error);
+            }
+            failures.push(format!("{address}: {}", unreachable_because(error).message));
+        }
+        bail!("no host can be used: {}", failures.join("; "))
+    }
+
+    async fn connect_to(
+        &self,
+        host: HostConfig,
+        password: Option<&SecretString>,
+    ) -> anyhow::Result<(PostgresConnection, ConnectionClosed)> {
+        let mut config = host.config;
         config
             .application_name(APPLICATION_NAME)
             .keepalives(true)
             .keepalives_idle(Duration::from_secs(15))
             .keepalives_interval(Duration::from_secs(5))
             .keepalives_retries(3);
-        if let Some(password) = (self.password)()? {
+        if let Some(password) = password {
             config.password(password.expose_secret());
         }
-        let opened = if self.is_plain() {
+        let (opened, closed) = if self.tls.mode == TlsMode::Disable || host.is_socket {
             config.ssl_mode(SslMode::Disable);
             let (client, connection) = config.connect(NoTls).await?;
             PostgresConnection::drive(client, connection)
@@ -74,27 +116,15 @@ impl ConnectOptions {
             let (client, connection) = config.connect(self.tls.connector()?).await?;
             PostgresConnection::drive(client, connection)
         };
-        let settings = format!(
-            "SET search_path = pg_catalog; SET statement_timeout = {}; SET lock_timeout = {}; \
-             SET idle_in_transaction_session_timeout = 0; SET client_min_messages = notice; \
-             SET work_mem = '1GB'",
-            self.statement_timeout.as_millis(),
-            self.lock_timeout.as_millis(),
-        );
-        opened
-            .0
-            .client
-            .batch_execute(&settings)
-            .await
-            .context("the session settings could not be applied")?;
-        Ok(opened)
-    }
-
-    /// PostgreSQL offers no TLS on a Unix socket.
-    fn is_plain(&self) -> bool {
-        let hosts = self.config.get_hosts();
-        let sockets = !hosts.is_empty() && !hosts.iter().any(|host| matches!(host, Host::Tcp(_)));
-        self.tls.mode == TlsMode::Disable || sockets
+        if self.session_attributes != SessionAttributes::Any {
+            let kind = opened.server_kind().await?;
+            if let Some(mismatch) = self.session_attributes.mismatch(kind) {
+                bail!("{mismatch}, and target_session_attrs is {}", self.session_attributes);
+            }
+        }
+        let settings = session_settings::set_all(opened.version, self.statement_timeout, self.lock_timeout);
+        opened.client.batch_execute(&settings).await.context("the session settings could not be applied")?;
+        Ok((opened, closed))
     }
 }
 
@@ -119,6 +149,28 @@ impl PostgresConnection {
         self.client.is_closed()
     }
 
+    /// These are `SHOW` statements, which work under every setting.
+    async fn server_kind(&self) -> Result<ServerKind, tokio_postgres::Error> {
+        let show = async |name: &str| {
+            let answer = self.client.simple_query(&format!("SHOW {name}")).await?;
+            let rows = answer.iter().filter_map(|message| match message {
+                SimpleQueryMessage::Row(row) => row.get(0),
+                _ => None,
+            });
+            Ok::<_, tokio_postgres::Error>(rows.into_iter().any(|value| value == "on"))
+        };
+        let is_read_only = show("default_transaction_read_only").await?;
+        // 13 has no `in_hot_standby`; there `transaction_read_only` is on in recovery.
+        let is_standby = if self.version >= 140_000 {
+            show("in_hot_standby").await?
+        } else {
+            let row = self.client.simple_query("SET default_transaction_read_only = off").await.map(drop);
+            row?;
+            show("transaction_read_only").await?
+        };
+        Ok(ServerKind { is_standby, is_read_only })
+    }
+
     fn drive<S, T>(client: Client, mut connection: Connection<S, T>) -> (Self, ConnectionClosed)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -126,6 +178,7 @@ impl PostgresConnection {
     {
         let (notice, notices) = mpsc::channel(NOTICE_CAPACITY);
         let (ending, ended) = oneshot::channel::<Infallible>();
+        let version = connection.parameter("server_version").map_or(0, session_settings::version_number);
         let mut driver = JoinSet::new();
         driver.spawn(async move {
             let _ending = ending;
@@ -143,7 +196,7 @@ impl PostgresConnection {
                 }
             }
         });
-        let connection = Self { client, notices, _driver: driver };
+        let connection = Self { client, version, notices, _driver: driver };
         (connection, ended)
     }
 }

@@ -19,8 +19,8 @@ use super::error::{unreachable, unreachable_because};
 use crate::common::backoff::{Backoff, Jitter};
 use crate::workflow::ports::TargetUnreachable;
 
-/// How long connecting may take, including the setup.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the setup of a new connection may take.
+const SETUP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// For a target.
 pub const RECONNECT_BACKOFF: Backoff =
@@ -299,15 +299,12 @@ impl<S: ConnectionSetup> ReconnectTask<S> {
     }
 
     async fn connect(&self) -> Result<ConnectionClosed, TargetUnreachable> {
-        let connecting = async {
-            let (mut connection, closed) = self.options.connect().await?;
-            let prepared = Arc::new(self.setup.prepare(&mut connection).await?);
-            anyhow::Ok((ReadyConnection { connection, prepared }, closed))
-        };
-        let (ready, closed) = match timeout(CONNECT_TIMEOUT, connecting).await {
-            Ok(connected) => connected.map_err(unreachable_because)?,
+        let (mut connection, closed) = self.options.connect().await.map_err(unreachable_because)?;
+        let prepared = match timeout(SETUP_TIMEOUT, self.setup.prepare(&mut connection)).await {
+            Ok(prepared) => Arc::new(prepared.map_err(unreachable_because)?),
             Err(_) => return Err(unreachable("it did not answer in time")),
         };
+        let ready = ReadyConnection { connection, prepared };
         let prepared = Arc::clone(&ready.prepared);
         *self.slot.lock().await = Some(ready);
         self.status.send_replace(ConnectionStatus::Up(prepared));

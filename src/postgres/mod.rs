@@ -4,11 +4,13 @@
 //! |---|---|
 //! | [`tls`], `certificate_verifier` | encrypts a connection and verifies the server |
 //! | [`connection`] | opens one connection and drives it |
+//! | [`hosts`], [`session_settings`] | which of several hosts is used; the settings that killgate needs |
 //! | [`connection_manager`] | reconnects, and lends the connection to one statement at a time; also for a ledger |
 //! | [`error`](mod@error) | describes an error in one sentence |
 //! | `sql` | the SQL |
 //! | [`server_info`] | what the server is, what the role may do, the prepared statements |
 //! | `activity`, [`rows`], `raw_text` | lists sessions, whatever bytes their texts are |
+//! | `lock_waits` | what the waiting ones wait for |
 //! | `signal`, `signal_answer` | checks and signals in one statement, and reads the answer |
 //! | [`version`] | the differences between PostgreSQL versions |
 //! | [`guard`], [`privileges`] | the SQL that installs the guard function, and what `check` reads about it |
@@ -21,11 +23,14 @@ pub mod connection;
 pub mod connection_manager;
 pub mod error;
 pub mod guard;
+pub mod hosts;
+mod lock_waits;
 pub mod privileges;
 mod raw_text;
 pub mod redaction;
 pub mod rows;
 pub mod server_info;
+pub mod session_settings;
 mod signal;
 mod signal_answer;
 mod sql;

@@ -8,6 +8,7 @@ use tokio_postgres::types::FromSql;
 use super::raw_text::{RawText, quote};
 use super::server_info::{ServerInfo, SignalRight};
 use crate::domain::identity::{Pid, ServerIdentity};
+use crate::domain::progress::Progress;
 use crate::domain::session::{BackendType, Session, SessionState, Snapshot, WaitEvent};
 use crate::domain::timestamp::Timestamp;
 
@@ -166,11 +167,14 @@ pub(super) fn process(
     let xact_start = cells.timestamp("xact_start")?;
     let query_start = cells.timestamp("query_start")?;
     let state_change = cells.timestamp("state_change")?;
+    let has_xid: Option<bool> = cells.value("has_xid")?;
     let query: Option<RawText> = cells.value("query")?;
+    let progress = progress(&mut cells)?;
     let blocked_by: Option<Vec<i32>> = cells.value("blocked_by")?;
     // The database that wrote a text is unknown; it is most likely the session's own, or else one like killgate's.
     let encoding = encoding.filter(|name| !matches!(*name, "UTF8" | "SQL_ASCII")).unwrap_or(own_encoding);
     let decode = |text: Option<RawText>| text.map(|text| text.decode(Some(encoding)));
+    let query = decode(query).filter(|query| !query.is_empty());
     Ok(ProcessRow::Session(Box::new(Session {
         pid,
         backend_start,
@@ -187,9 +191,33 @@ pub(super) fn process(
         xact_start,
         query_start,
         state_change,
-        query: decode(query).filter(|query| !query.is_empty()).and_then(|query| redact(&query)),
+        has_begun_backup: query.as_deref().is_some_and(begins_backup),
+        query: query.and_then(|query| redact(&query)),
         blocked_by: blocked_by.unwrap_or_default(),
+        lock_wait: None,
+        has_xid: has_xid.unwrap_or(false),
+        progress,
     })))
+}
+
+fn progress(cells: &mut RowCells<'_>) -> Result<Option<Progress>, tokio_postgres::Error> {
+    let command = cells.text("command")?;
+    let phase = cells.text("phase")?;
+    let done: Option<i64> = cells.value("done")?;
+    let total: Option<i64> = cells.value("total")?;
+    let amount = |number: i64| u64::try_from(number).ok();
+    Ok(command.map(|command| Progress {
+        command,
+        phase,
+        done: done.and_then(amount).unwrap_or_default(),
+        total: total.and_then(amount),
+    }))
+}
+
+/// Whether a query calls the function that begins a base backup.
+fn begins_backup(query: &str) -> bool {
+    let query = query.to_ascii_lowercase();
+    ["pg_backup_start", "pg_start_backup"].iter().any(|name| query.contains(name))
 }
 
 /// The decision of the signalling statement: the name of an outcome and a detail. `None` when it did not signal because

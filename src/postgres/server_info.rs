@@ -16,7 +16,7 @@ use super::connection_manager::{ConnectionGuard, ConnectionSetup, StatementError
 use super::error::{format_notice, unreachable, unreachable_because};
 use super::raw_text::RawText;
 use super::version::ServerVersion;
-use super::{guard, signal, sql};
+use super::{guard, lock_waits, signal, sql};
 use crate::domain::identity::Pid;
 use crate::workflow::ports::TargetUnreachable;
 
@@ -75,6 +75,7 @@ pub(super) struct PreparedStatements {
     pub(super) server_info: ServerInfo,
     pub(super) listing: Statement,
     pub(super) find_session: Statement,
+    pub(super) lock_waits: Statement,
     rights: Statement,
     /// `None` when the role may not signal.
     pub(super) signal: Option<Statement>,
@@ -104,9 +105,17 @@ impl ConnectionSetup for TargetSetup {
             Some(sql) => Some(client.prepare(&sql).await.context("preparing the signalling statement")?),
             None => None,
         };
+        let version = server_info.version;
         let prepared = PreparedStatements {
             server_info,
-            listing: client.prepare(&sql::listing()).await.context("preparing the listing")?,
+            lock_waits: client
+                .prepare(&lock_waits::sql(version.has_lock_wait_start()))
+                .await
+                .context("preparing the query for locks")?,
+            listing: client
+                .prepare(&sql::listing(version.reports_copy()))
+                .await
+                .context("preparing the listing")?,
             find_session: client
                 .prepare(&sql::find_session())
                 .await

@@ -46,7 +46,8 @@ const SESSION: &str = "
     a.wait_event,
     (extract(epoch FROM a.xact_start) * 1000000)::int8 AS xact_start,
     (extract(epoch FROM a.query_start) * 1000000)::int8 AS query_start,
-    (extract(epoch FROM a.state_change) * 1000000)::int8 AS state_change";
+    (extract(epoch FROM a.state_change) * 1000000)::int8 AS state_change,
+    a.backend_xid IS NOT NULL AS has_xid";
 
 /// All processes of the server.
 const ALL: &str = "
@@ -106,10 +107,36 @@ pub(super) const PLAN_ONCE: &str = "SET plan_cache_mode = force_generic_plan";
 pub(super) const CLOCK: &str =
     "SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::int8 AS at";
 
-/// Every session except killgate's own connection.
-pub(super) fn listing() -> String {
+/// How far each command is that reports its progress. Each of these views reads what the backends publish, and no table.
+fn progress(reports_copy: bool) -> String {
+    let copy = if reports_copy {
+        "UNION ALL SELECT pid, command, NULL, bytes_processed, nullif(bytes_total, 0)
+         FROM pg_catalog.pg_stat_progress_copy"
+    } else {
+        ""
+    };
     format!(
-        "WITH server AS ({SERVER}), seen AS MATERIALIZED (
+        "SELECT pid, 'VACUUM'::text AS command, phase, heap_blks_scanned AS done, heap_blks_total AS total
+         FROM pg_catalog.pg_stat_progress_vacuum
+         UNION ALL
+         SELECT pid, command, phase, CASE WHEN blocks_total > 0 THEN blocks_done ELSE tuples_done END,
+                CASE WHEN blocks_total > 0 THEN blocks_total ELSE nullif(tuples_total, 0) END
+         FROM pg_catalog.pg_stat_progress_create_index
+         UNION ALL
+         SELECT pid, command, phase, heap_blks_scanned, heap_blks_total FROM pg_catalog.pg_stat_progress_cluster
+         UNION ALL
+         SELECT pid, 'ANALYZE', phase, sample_blks_scanned, sample_blks_total FROM pg_catalog.pg_stat_progress_analyze
+         UNION ALL
+         SELECT pid, 'BASE_BACKUP', phase, backup_streamed, backup_total FROM pg_catalog.pg_stat_progress_basebackup
+         {copy}"
+    )
+}
+
+/// Every session except killgate's own connection.
+pub(super) fn listing(reports_copy: bool) -> String {
+    let progress = progress(reports_copy);
+    format!(
+        "WITH server AS ({SERVER}), progress AS ({progress}), seen AS MATERIALIZED (
              SELECT {SESSION},
                     substring(pg_catalog.quote_literal(a.query)::bytea FROM 1 FOR {QUERY_BYTES}) AS query,
                     a.wait_event_type = 'Lock' AS waits
@@ -119,9 +146,10 @@ pub(super) fn listing() -> String {
              SELECT seen.*, row_number() OVER (PARTITION BY seen.waits ORDER BY seen.query_start) AS place FROM seen
          )
          SELECT server.*, seen.*,
+                progress.command, progress.phase, progress.done, progress.total,
                 CASE WHEN seen.waits AND seen.place <= {MAX_WAITERS}
                      THEN (pg_catalog.pg_blocking_pids(seen.pid))[1:{MAX_BLOCKERS}] END AS blocked_by
-         FROM server LEFT JOIN placed AS seen ON true"
+         FROM server LEFT JOIN placed AS seen ON true LEFT JOIN progress ON progress.pid = seen.pid"
     )
 }
 
@@ -136,7 +164,8 @@ pub(super) fn find_session() -> String {
              FROM {ONE}
              WHERE a.pid = $1::int4 AND a.pid <> pg_catalog.pg_backend_pid()
          )
-         SELECT server.*, seen.* FROM server LEFT JOIN seen ON true"
+         SELECT server.*, seen.*, NULL::text AS command, NULL::text AS phase, NULL::int8 AS done, NULL::int8 AS total
+         FROM server LEFT JOIN seen ON true"
     )
 }
 
@@ -181,6 +210,7 @@ fn signal(verdict: &str, condition: &str, is_usable: &str) -> String {
         "WITH server AS (SELECT server.*, {is_usable} AS is_usable FROM ({SERVER}) AS server), seen AS MATERIALIZED (
              SELECT {SESSION},
                     NULL::bytea AS query,
+                    NULL::text AS command, NULL::text AS phase, NULL::int8 AS done, NULL::int8 AS total,
                     NULL::int4[] AS blocked_by,
                     a.backend_start AS started,
                     a.xact_start AS xact_started,

@@ -6,6 +6,7 @@
 //! | 13 | `pg_stat_activity` has no `query_id`, `pg_terminate_backend` no time limit | neither is used |
 //! | 13, 14 | "is not a PostgreSQL server process", later "backend process" | the server's own message is shown; decisions depend on SQLSTATE and the boolean |
 //! | 13 to 15 | other bytes than ASCII in `application_name` are stored as `?`, later as `\xf0` | both are shown as inert text |
+//! | 13 | `pg_locks` has no `waitstart`, and `COPY` reports no progress | [`ServerVersion::has_lock_wait_start`], [`ServerVersion::reports_copy`] |
 //! | 16 and later | `reserved_connections`, and a role that may use them | [`ServerVersion::reserves_connections`] |
 //! | 18 | a separate role may signal autovacuum workers | only client backends are ever signalled |
 
@@ -18,6 +19,7 @@ pub struct ServerVersion(pub i32);
 
 /// The major versions that the tests run on.
 const KNOWN: Range<ServerVersion> = ServerVersion(130_000)..ServerVersion(190_000);
+const FOURTEEN: ServerVersion = ServerVersion(140_000);
 /// The first version with `reserved_connections` and `pg_use_reserved_connections`.
 const RESERVES: ServerVersion = ServerVersion(160_000);
 
@@ -30,6 +32,16 @@ impl ServerVersion {
     /// Whether it is older than those, so that the statements would fail.
     pub fn is_too_old(self) -> bool {
         self < KNOWN.start
+    }
+
+    /// Whether `pg_locks.waitstart` tells since when a lock is waited for.
+    pub fn has_lock_wait_start(self) -> bool {
+        self >= FOURTEEN
+    }
+
+    /// Whether `pg_stat_progress_copy` exists.
+    pub fn reports_copy(self) -> bool {
+        self >= FOURTEEN
     }
 
     /// Whether slots can be reserved for roles other than superusers.

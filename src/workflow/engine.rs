@@ -18,12 +18,13 @@ use super::monitor::OBSERVE_EVERY;
 use super::open_request::OpenRequest;
 use super::ports::{CardContent, ChannelAlert, Clock, IncidentChannel, Ledger, LedgerError, Responder};
 use super::reaction_reads::{ReadLimit, Reader};
+use super::reactions::EarlyReactions;
 use super::resume::InterruptedExecution;
 use super::store::RequestStore;
 use super::targets::{CurrentTargets, TargetRegistry};
 use super::unknown_cards::UnknownCards;
 use crate::domain::decision::DecisionInput;
-use crate::domain::ids::{ChannelId, MessageId, RequestId};
+use crate::domain::ids::{ChannelId, RequestId};
 
 /// How many inputs may wait. Beyond that, those who send them wait.
 const QUEUE: usize = 1024;
@@ -57,6 +58,10 @@ pub struct Engine {
     pub(super) open_requests: BTreeMap<RequestId, OpenRequest>,
     throttle: Arc<EditThrottle>,
     read_limit: ReadLimit,
+    pub(super) early_reactions: EarlyReactions,
+    /// Whether what people do is reported: the bot is connected, and its guild is there. Before that, and while it is not,
+    /// nothing is executed.
+    pub(super) is_hearing: bool,
     /// What `/readyz` says of other processes and of reads that fail.
     pub(super) health: watch::Sender<EngineHealth>,
     pub(super) unknown_cards: UnknownCards,
@@ -64,8 +69,6 @@ pub struct Engine {
     pub(super) unreadable_channels: BTreeSet<ChannelId>,
     /// When each channel was last told that another process acts with the same token.
     pub(super) told_of_another_process: BTreeMap<ChannelId, Instant>,
-    /// Messages that people reacted to, and that may turn out to be cards.
-    pub(super) early_reactions: BTreeSet<MessageId>,
     /// When the ledger was last searched for an unknown card.
     pub(super) last_card_search: Option<Instant>,
     /// The running executions. They end with the engine: nothing is signalled when nobody could record the result.
@@ -102,11 +105,12 @@ impl Engine {
             open_requests: BTreeMap::new(),
             throttle: Arc::default(),
             read_limit: ReadLimit::default(),
+            early_reactions: EarlyReactions::default(),
+            is_hearing: false,
             health: watch::Sender::default(),
             unknown_cards: UnknownCards::default(),
             unreadable_channels: BTreeSet::new(),
             told_of_another_process: BTreeMap::new(),
-            early_reactions: BTreeSet::new(),
             last_card_search: None,
             executions: JoinSet::new(),
             deferred: VecDeque::new(),

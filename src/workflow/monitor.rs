@@ -17,6 +17,7 @@ use crate::domain::lock_graph::LockGraph;
 use crate::domain::session::{Session, Snapshot};
 use crate::domain::session_diff::{Observation, SessionChange, material_changes};
 use crate::domain::timestamp::Timestamp;
+use crate::domain::waiters::WaiterSummary;
 
 /// How often each target with open requests is observed. An end must be seen within 15 s.
 pub(super) const OBSERVE_EVERY: Duration = Duration::from_secs(4);
@@ -29,6 +30,7 @@ pub(super) struct MonitoredSession {
     seen_at: Option<Timestamp>,
     latest: Observation,
     waiters: WaiterPids,
+    queue: WaiterSummary,
     changes: Vec<SessionChange>,
     /// How it ended by itself, if it did.
     lapsed: Option<String>,
@@ -41,6 +43,7 @@ impl MonitoredSession {
         let watched = details.backends.iter().map(|backend| Self {
             seen_at: Some(snapshot.taken_at),
             waiters: locks.all_waiters(backend.identity.pid),
+            queue: WaiterSummary::of(backend.identity.pid, snapshot, &locks),
             ..Self::recorded(backend)
         });
         watched.collect()
@@ -52,6 +55,7 @@ impl MonitoredSession {
             seen_at: None,
             latest: Observation { session: backend.session.clone(), waiters: backend.waiters },
             waiters: WaiterPids::new(),
+            queue: WaiterSummary::default(),
             changes: Vec::new(),
             lapsed: None,
         }
@@ -67,6 +71,8 @@ impl MonitoredSession {
         SessionOnCard {
             latest: differs.then(|| self.latest.clone()),
             waiting_pids: self.waiters.iter().copied().collect(),
+            queue: self.queue.clone(),
+            seen_at: self.seen_at,
             changes: self.changes.clone(),
             lapsed: self.lapsed.clone(),
         }
@@ -93,6 +99,7 @@ impl MonitoredSession {
             }
             BindingStatus::Hidden => false,
             BindingStatus::Holds(session) => {
+                self.queue = WaiterSummary::of(session.pid, observed.snapshot, &observed.locks);
                 self.update(taken_at, session, observed.locks.all_waiters(session.pid))
             }
         }

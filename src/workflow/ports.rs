@@ -18,6 +18,7 @@ use crate::domain::request::Request;
 use crate::domain::session::{Session, Snapshot};
 use crate::domain::session_diff::{Observation, SessionChange};
 use crate::domain::timestamp::Timestamp;
+use crate::domain::waiters::WaiterSummary;
 
 /// Tells the time. Waiting uses tokio's timers, which tests can pause.
 pub trait Clock: Send + Sync {
@@ -250,7 +251,7 @@ pub struct RequestMessages {
     pub ending: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Vote {
     Approve,
     Deny,
@@ -308,6 +309,12 @@ impl CardContent {
         let latest = self.sessions.get(index).and_then(|session| session.latest.as_ref());
         latest.map_or((&backend.session, backend.waiters), |latest| (&latest.session, latest.waiters))
     }
+
+    /// When the session at `index` was last seen, by the server's clock.
+    pub fn seen_at(&self, index: usize) -> Timestamp {
+        let seen_at = self.sessions.get(index).and_then(|session| session.seen_at);
+        seen_at.unwrap_or(self.request.details.seen_at)
+    }
 }
 
 /// What a card shows of one session besides what was recorded.
@@ -317,6 +324,10 @@ pub struct SessionOnCard {
     pub latest: Option<Observation>,
     /// Those that wait for it, as far as they are known.
     pub waiting_pids: Vec<Pid>,
+    /// The same, by what they are.
+    pub queue: WaiterSummary,
+    /// When it was last seen, by the server's clock; `None` if not since the bot started.
+    pub seen_at: Option<Timestamp>,
     /// What was the case before the last material change.
     pub changes: Vec<SessionChange>,
     /// How it ended by itself, while others of the request are still there.

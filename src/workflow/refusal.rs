@@ -10,6 +10,7 @@ use crate::domain::event::{Action, RefusalReason};
 use crate::domain::identity::{InvalidPid, Pid};
 use crate::domain::ids::ChannelId;
 use crate::domain::protection::ProtectionRule;
+use crate::domain::protection_advice::advice;
 
 /// How much of an invalid input is repeated, in characters.
 const MAX_INPUT_LENGTH: usize = 60;
@@ -261,17 +262,14 @@ fn creation_error_text(
             format!("{pid} is a parallel worker that has just ended. Use /sessions to see what runs now.")
         }
         CreationError::Protected { pid, rule } => {
-            let rule = match rule {
+            let why = match rule {
                 ProtectionRule::Pattern { field, pattern } => {
                     let entry = verbatim(&format!("[protect] {field} = {pattern}"));
                     format!("the rule {entry} matches it")
                 }
                 rule => verbatim(&rule.to_string()),
             };
-            format!(
-                "{pid} on {target} is protected: {rule}. killgate does not signal it. \
-                 If it must end, ask a database administrator."
-            )
+            format!("{pid} on {target} is protected: {why}. Nothing was asked. {}", advice(rule))
         }
         CreationError::Repeated { pid } => {
             format!(

@@ -1,5 +1,6 @@
 //! A panic is one line of the log, without secrets even when its message shows every value.
 
+use futures_util::FutureExt;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -103,7 +104,13 @@ fn everything_with_a_secret(settings: &Settings) -> String {
     };
     let targets = settings.targets.iter().map(|target| &target.connection);
     for connection in targets.chain([connection.as_ref()]) {
-        let password = connection.password.read().expect("read").expect("a password");
+        let password = connection
+            .password
+            .read()
+            .now_or_never()
+            .expect("no command")
+            .expect("read")
+            .expect("a password");
         // As when a connection is opened.
         let mut parameters = connection.parameters().clone();
         parameters.password(password.expose_secret());

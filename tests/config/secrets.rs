@@ -5,7 +5,8 @@ use std::os::unix::fs::symlink;
 
 use insta::assert_snapshot;
 use killgate::config::Settings;
-use secrecy::ExposeSecret;
+use killgate::config::secret::SecretError;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::example::{ConfigFolder, MINIMAL, TOKEN, fault};
 
@@ -15,8 +16,13 @@ fn target_with(folder: &ConfigFolder, keys: &str) -> Result<Settings, String> {
     folder.load(&format!("{MINIMAL}\n{keys}"))
 }
 
+fn read_password(settings: &Settings) -> Result<Option<SecretString>, SecretError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(settings.targets[0].connection.password.read())
+}
+
 fn password(settings: &Settings) -> Option<String> {
-    let password = settings.targets[0].connection.password.read().expect("a readable secret");
+    let password = read_password(settings).expect("a readable secret");
     password.map(|password| password.expose_secret().to_owned())
 }
 
@@ -63,7 +69,7 @@ fn a_password_file_is_read_every_time() {
     let parameters = settings.targets[0].connection.parameters();
     assert_eq!(parameters.get_password(), None, "a password is not kept");
     fs::remove_file(folder.path("password")).expect("removed");
-    let error = settings.targets[0].connection.password.read().expect_err("gone").to_string();
+    let error = read_password(&settings).expect_err("gone").to_string();
     assert!(error.starts_with("cannot read the secret file /") && error.contains("No such file"), "{error}");
 }
 
@@ -96,8 +102,8 @@ fn a_password_has_exactly_one_source() {
     assert_eq!(password(&from_environment).as_deref(), Some("from-the-environment"));
     assert_snapshot!(fault(load(format!("{MINIMAL}password_env = 'EMPTY'"))), @r#"14:16: [[target]] "orders" password_env: the environment variable is empty; allowed: the name of an environment variable"#);
     assert_snapshot!(fault(load(format!("{MINIMAL}password_env = 'NOWHERE'"))), @r#"14:16: [[target]] "orders" password_env: the environment has no variable of this name; allowed: the name of an environment variable"#);
-    assert_snapshot!(fault(load(format!("{MINIMAL}password_env = 'PW'\npassword_file = 'token'"))), @r#"15:17: [[target]] "orders" password_file: the password comes from more than one place; allowed: one of password_file, password_env, a password in the url"#);
-    assert_snapshot!(fault(load(format!("{in_url}password_env = 'PW'"))), @r#"14:16: [[target]] "orders" password_env: the password comes from more than one place; allowed: one of password_file, password_env, a password in the url"#);
+    assert_snapshot!(fault(load(format!("{MINIMAL}password_env = 'PW'\npassword_file = 'token'"))), @r#"15:17: [[target]] "orders" password_file: the password comes from more than one place; allowed: one of password_file, password_env, password_command, a password in the url"#);
+    assert_snapshot!(fault(load(format!("{in_url}password_env = 'PW'"))), @r#"14:16: [[target]] "orders" password_env: the password comes from more than one place; allowed: one of password_file, password_env, password_command, a password in the url"#);
 }
 
 #[test]

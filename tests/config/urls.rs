@@ -4,6 +4,7 @@ use std::path::Path;
 
 use insta::assert_snapshot;
 use killgate::config::{LedgerLocation, PostgresAddress, Settings};
+use killgate::postgres::hosts::SessionAttributes;
 use killgate::postgres::tls::TlsMode;
 
 use crate::example::{ConfigFolder, MINIMAL, fault, plus, with};
@@ -22,12 +23,12 @@ fn refused(url: &str) -> String {
 #[test]
 fn a_url_contains_the_address_and_the_user() {
     let connection = connection(
-        "postgres://kill%40gate@DB1.internal:6432/orders%2Feu?application_name=x&connect_timeout=3",
+        "postgres://kill%40gate@DB1.internal:6432/orders%2Feu?target_session_attrs=standby&connect_timeout=3",
     );
     let config = connection.parameters();
     assert_eq!(config.get_user(), Some("kill@gate"));
     assert_eq!(config.get_dbname(), Some("orders/eu"));
-    assert_eq!(config.get_application_name(), Some("x"));
+    assert_eq!(connection.session_attributes, SessionAttributes::Standby);
     assert_eq!(config.get_password(), None);
     assert_eq!(connection.address(), "db1.internal:6432");
     assert_eq!(self::connection("postgresql://k@[::1],db2:7/x").address(), "[::1]:5432,db2:7");
@@ -83,11 +84,27 @@ fn invalid_server_urls_are_faults() {
     assert_snapshot!(refused("postgresql://k@db1/x?sslmode=prefer"), @r#"13:7: [[target]] "orders" url: sslmode=prefer would fall back to plain text; it is disable, require, verify-ca or verify-full; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("postgresql://k@db1/x?sslmode=on"), @r#"13:7: [[target]] "orders" url: sslmode is disable, require, verify-ca or verify-full; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("postgresql://k@db1/x?ssl_mode=require"), @r#"13:7: [[target]] "orders" url: it has an unknown parameter, did you mean `sslmode`?; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
-    assert_snapshot!(refused("postgresql://k@db1/x?service=orders"), @r#"13:7: [[target]] "orders" url: it has an unknown parameter; known are application_name, channel_binding, connect_timeout, dbname, host, hostaddr, keepalives, keepalives_idle, keepalives_interval, keepalives_retries, load_balance_hosts, options, port, sslnegotiation, target_session_attrs, tcp_user_timeout, user; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
+    assert_snapshot!(refused("postgresql://k@db1/x?service=orders"), @r#"13:7: [[target]] "orders" url: it has an unknown parameter; known are channel_binding, connect_timeout, dbname, host, hostaddr, options, port, sslnegotiation, target_session_attrs, tcp_user_timeout, user; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("postgresql://k@db1/x?connect_timeout=soon"), @r#"13:7: [[target]] "orders" url: invalid value for option `connect_timeout`; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("postgresql://k@db1/x?connect_timeout=1&connect_timeout=2"), @r#"13:7: [[target]] "orders" url: a parameter is given twice; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("postgresql://k@%2Frun%2Fpostgresql/x?sslmode=require"), @r#"13:7: [[target]] "orders" url: PostgreSQL has no TLS on a Unix socket; leave sslmode out; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("postgresql://k@db1,db2/x?hostaddr=10.0.0.1"), @r#"13:7: [[target]] "orders" url: the number of ports or addresses differs from the number of hosts; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
+}
+
+#[test]
+fn parameters_that_would_be_overridden_are_refused() {
+    let refused = |parameter: &str| {
+        let fault = refused(&format!("postgresql://k@db1/x?{parameter}"));
+        let (_, fault) = fault.split_once("url: ").expect("a fault of the url");
+        fault.split("; allowed").next().unwrap_or_default().to_owned()
+    };
+    assert_snapshot!(refused("application_name=x"), @"application_name has no effect: killgate sets it, to know its own sessions; leave it out");
+    assert_snapshot!(refused("keepalives_idle=9"), @"keepalives_idle has no effect: killgate sets it, so that a dead connection is noticed within 30 s; leave it out");
+    assert_snapshot!(refused("load_balance_hosts=random"), @"load_balance_hosts has no effect: the hosts are tried in the order of the url; leave it out");
+    assert_snapshot!(refused("target_session_attrs=prefer-standby"), @"target_session_attrs is one of any, read-write, read-only, primary, standby");
+    assert_snapshot!(refused("options=-c%20geqo%3Doff%20-c%20search_path%3Dx"), @"options sets search_path, which killgate sets itself");
+    assert_snapshot!(refused("options=--statement-timeout%3D1"), @"options sets statement_timeout, which killgate sets itself");
+    connection("postgresql://k@db1/x?options=endpoint%3Dep-quiet-1");
 }
 
 #[test]

@@ -8,7 +8,9 @@ use killgate::domain::event::{
 };
 use killgate::domain::identity::{BackendIdentity, Pid, ServerIdentity};
 use killgate::domain::ids::{ChannelId, MessageId, RequestId, UserId};
+use killgate::domain::lock_wait::{LockWait, LockedRelation, PreparedTransaction};
 use killgate::domain::outcome::Outcome;
+use killgate::domain::progress::Progress;
 use killgate::domain::session::{BackendType, Session, SessionState, WaitEvent};
 use killgate::domain::timestamp::Timestamp;
 use proptest::collection::vec;
@@ -98,7 +100,9 @@ fn session() -> impl Strategy<Value = Session> {
     let names = (of(text()), of(text()), text(), of(text()), of(text()));
     let doing = (state(), of((text(), text())), vec(any::<i32>(), 0..4));
     let times = (of(moment()), of(moment()), of(moment()));
-    (process, names, doing, times).prop_map(|(process, names, doing, times)| {
+    let known = (of(lock_wait()), any::<bool>(), of(progress()), any::<bool>());
+    (process, names, doing, times, known).prop_map(|(process, names, doing, times, known)| {
+        let (lock_wait, has_xid, progress, has_begun_backup) = known;
         let (pid, backend_start, kind, leader, superuser, own) = process;
         let (user, database, application, client, query) = names;
         let (state, wait, blocked_by) = doing;
@@ -121,8 +125,37 @@ fn session() -> impl Strategy<Value = Session> {
             state_change,
             query,
             blocked_by,
+            lock_wait,
+            has_xid,
+            progress,
+            has_begun_backup,
         }
     })
+}
+
+fn lock_wait() -> impl Strategy<Value = LockWait> {
+    let relation = prop_oneof![
+        text().prop_map(LockedRelation::Named),
+        (any::<u32>(), of(text())).prop_map(|(oid, database)| LockedRelation::Unnamed { oid, database }),
+    ];
+    let prepared =
+        (text(), moment(), of(text()), of(text())).prop_map(|(gid, prepared_at, owner, database)| {
+            PreparedTransaction { gid, prepared_at, owner, database }
+        });
+    let wait = (text(), text(), of(relation), moment(), any::<bool>(), vec(prepared, 0..3));
+    wait.prop_map(|(lock, mode, relation, since, is_since_first_seen, prepared)| LockWait {
+        lock,
+        mode,
+        relation,
+        since,
+        is_since_first_seen,
+        prepared,
+    })
+}
+
+fn progress() -> impl Strategy<Value = Progress> {
+    let progress = (text(), of(text()), number(), of(number()));
+    progress.prop_map(|(command, phase, done, total)| Progress { command, phase, done, total })
 }
 
 fn ending() -> impl Strategy<Value = Resolution> {

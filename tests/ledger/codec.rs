@@ -84,6 +84,10 @@ fn a_request_is_exported_under_the_documented_names() {
         "state_change": "2026-11-22T20:50:02.123456Z",
         "query": "UPDATE orders SET total = ? WHERE id = ?",
         "blocked_by": [],
+        "lock": null,
+        "has_xid": true,
+        "progress": null,
+        "begun_backup": false,
     });
     let expected = json!({
         "seq": 12,

@@ -48,8 +48,9 @@ impl Database {
         config.host("127.0.0.1").port(self.cluster.port()).user(OWNER).dbname(&self.name);
         ConnectOptions {
             config,
+            session_attributes: killgate::postgres::hosts::SessionAttributes::Any,
             tls: TlsOptions { mode: TlsMode::Disable, ..TlsOptions::default() },
-            password: Arc::new(|| Ok(None)),
+            password: Arc::new(|| Box::pin(async { Ok(None) })),
             statement_timeout: Duration::from_secs(2),
             lock_timeout: Duration::from_secs(2),
         }

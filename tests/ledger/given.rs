@@ -133,5 +133,9 @@ fn session(pid: Pid) -> Session {
         state_change: Some(at(-598)),
         query: Some("UPDATE orders SET total = ? WHERE id = ?".to_owned()),
         blocked_by: Vec::new(),
+        lock_wait: None,
+        has_xid: true,
+        progress: None,
+        has_begun_backup: false,
     }
 }

@@ -60,6 +60,10 @@ pub fn session(pid: i32) -> Session {
         state_change: Some(Timestamp::from_micros(960_000_000)),
         query: Some("update stock set n = ? where id = ?".to_owned()),
         blocked_by: Vec::new(),
+        lock_wait: None,
+        has_xid: false,
+        progress: None,
+        has_begun_backup: false,
     }
 }
 

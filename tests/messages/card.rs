@@ -10,6 +10,7 @@ use killgate::domain::outcome::Outcome;
 use killgate::domain::request::RequestState;
 use killgate::domain::session::SessionState;
 use killgate::domain::session_diff::{Observation, SessionChange};
+use killgate::domain::waiters::WaiterSummary;
 use killgate::workflow::ports::CardContent;
 
 use crate::fixture::*;
@@ -18,16 +19,17 @@ use crate::fixture::*;
 fn a_new_card_notifies_the_approvers_and_shows_the_session() {
     assert_snapshot!(read(&new_card(&card(request(Action::Terminate)), &render_config())), @r#"
     notifies: ["1300"]
-    <@&1300> ✅ to approve, ❌ to deny: terminate 4711 on orders, which blocks 7 sessions
+    <@1> asks to terminate psql of user app (4711), database shop on orders: idle in transaction for 14 m 3 s, blocks 7 sessions on orders, the longest for 4 m 12 s. Why: checkout is stuck behind it
+    <@&1300> ✅ to approve, ❌ to deny
     Request #7 · 4f2a91c0
-    # Terminate 4711 on orders?
+    # Terminate psql of user app (4711) on orders?
     **idle in transaction** since <t:1795373157:T> (<t:1795373157:R>) · transaction open since <t:1795373152:T> (<t:1795373152:R>)
-    **Blocks 7 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718
+    **Blocks 7 sessions** on orders (relation, AccessExclusiveLock), the longest since <t:1795373748:R>: 6 × web-checkout, 1 × deploy (4712, 4713, 4714, 4715, 4716, 4717, 4718)
     user app · database shop · application psql · client 10.0.0.7
     ```
     UPDATE orders SET total = ? WHERE id = ?
     ```
-    [If approved] The session is disconnected. Its open transaction is rolled back. Releases 7 waiters.
+    [If approved] The session is disconnected. Its open transaction ends; it has changed no rows. Releases 7 waiters: 6 × web-checkout, 1 × deploy.
     [Requested by] <@1> at <t:1795374000:T>
     checkout is stuck behind it
     [Approvals] 0 of 2
@@ -51,17 +53,18 @@ fn ages_are_computed_with_the_clock_of_the_server() {
 fn a_card_warns_of_a_cancel_that_has_no_effect() {
     assert_snapshot!(read(&new_card(&card(request(Action::Cancel)), &render_config())), @r#"
     notifies: ["1300"]
-    <@&1300> ✅ to approve, ❌ to deny: cancel the query of 4711 on orders, which blocks 7 sessions
+    <@1> asks to cancel the query of psql of user app (4711), database shop on orders: idle in transaction for 14 m 3 s, blocks 7 sessions on orders, the longest for 4 m 12 s. Why: checkout is stuck behind it
+    <@&1300> ✅ to approve, ❌ to deny
     Request #7 · 4f2a91c0
-    # Cancel the query of 4711 on orders?
+    # Cancel the query of psql of user app (4711) on orders?
     ⚠️ There is no query to cancel. The open transaction holds the locks. Use /terminate instead.
     **idle in transaction** since <t:1795373157:T> (<t:1795373157:R>) · transaction open since <t:1795373152:T> (<t:1795373152:R>)
-    **Blocks 7 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718
+    **Blocks 7 sessions** on orders (relation, AccessExclusiveLock), the longest since <t:1795373748:R>: 6 × web-checkout, 1 × deploy (4712, 4713, 4714, 4715, 4716, 4717, 4718)
     user app · database shop · application psql · client 10.0.0.7
     ```
     UPDATE orders SET total = ? WHERE id = ?
     ```
-    [If approved] Nothing is signalled while no query runs.
+    [If approved] Nothing is signalled while no query runs. The locks that its transaction holds stay until its client ends the transaction.
     [Requested by] <@1> at <t:1795374000:T>
     checkout is stuck behind it
     [Approvals] 0 of 2
@@ -83,13 +86,14 @@ fn the_card_of_an_open_request_shows_approvals_and_changes_without_notifying_aga
     ];
     assert_snapshot!(read(&card_edit(&card, &render_config())), @r"
     notifies: []
-    <@&1300> ✅ to approve, ❌ to deny: terminate 4711 on orders
+    <@1> asks to terminate checkout of user app (4711), database shop on orders: active for 4 s, others wait behind it: 9 sessions on orders, the longest for 4 m 12 s. Why: checkout is stuck behind it
+    <@&1300> ✅ to approve, ❌ to deny
     Request #7 · 4f2a91c0
-    # Terminate 4711 on orders?
+    # Terminate psql of user app (4711) on orders?
     ⚠️ This session itself waits for 4712, a prepared transaction. Ending it may release no one. /sessions view:blocking shows the root blocker.
     **active** since <t:1795373996:T> (<t:1795373996:R>)
     Waits for Lock: transactionid, held by 4712, a prepared transaction
-    **Blocks 9 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718 and 2 more
+    **Blocks 9 sessions** on orders (relation, AccessExclusiveLock), the longest since <t:1795373748:R>: 6 × web-checkout, 1 × deploy (4712, 4713, 4714, 4715, 4716, 4717, 4718 and 2 more)
     user app · database shop · application checkout · client 10.0.0.7
     ```
     UPDATE orders SET paid = ? WHERE id = ?
@@ -97,7 +101,7 @@ fn the_card_of_an_open_request_shows_approvals_and_changes_without_notifying_aga
     [Changed] Its query was `UPDATE orders SET total = ?`
     Its state was idle in transaction
     It blocked 7 sessions
-    [If approved] The session is disconnected. Its open transaction is rolled back. The sessions behind it may keep waiting for 4712, a prepared transaction.
+    [If approved] The session is disconnected. Its open transaction ends; it has changed no rows. It waits itself, so its end releases nobody by itself: the sessions behind it may keep waiting for 4712, a prepared transaction.
     [Requested by] <@1> at <t:1795374000:T>
     checkout is stuck behind it
     [Approvals] 1 of 2: <@2>
@@ -115,17 +119,18 @@ fn the_card_of_a_parallel_worker_names_its_leader() {
     card.request.details.reason = None;
     assert_snapshot!(read(&new_card(&card, &render_config())), @r#"
     notifies: ["1300"]
-    <@&1300> ✅ to approve, ❌ to deny: cancel the query of 4711 on orders, which blocks 7 sessions
+    <@1> asks to cancel the query of checkout of user app (4711), database shop on orders: active for 3 s, blocks 7 sessions on orders, the longest for 4 m 12 s
+    <@&1300> ✅ to approve, ❌ to deny
     Request #7 · 4f2a91c0
-    # Cancel the query of 4711 on orders?
+    # Cancel the query of checkout of user app (4711) on orders?
     4720 is a parallel worker of 4711. This request is about the leader.
     **active** since <t:1795373997:T> (<t:1795373997:R>)
-    **Blocks 7 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718
+    **Blocks 7 sessions** on orders (relation, AccessExclusiveLock), the longest since <t:1795373748:R>: 6 × web-checkout, 1 × deploy (4712, 4713, 4714, 4715, 4716, 4717, 4718)
     user app · database shop · application checkout · client 10.0.0.7
     ```
     SELECT * FROM orders WHERE id = ?
     ```
-    [If approved] The query ends. The session stays connected.
+    [If approved] The query ends. The session stays connected. The locks that its transaction holds stay until its client ends the transaction.
     [Requested by] <@1> at <t:1795374000:T>, no reason given
     [Approvals] 0 of 2
     May approve: <@&1300>, <@3>
@@ -140,11 +145,11 @@ fn the_card_of_an_executing_request_asks_for_nothing() {
     card.request.state = RequestState::Executing { approvers: vec![BOB, CAROL] };
     assert_snapshot!(read(&card_edit(&card, &render_config())), @r"
     notifies: []
-    Terminating 4711 on orders …
+    Terminating psql of user app (4711) on orders …
     Request #7 · 4f2a91c0
-    # Terminating 4711 on orders …
+    # Terminating psql of user app (4711) on orders …
     **idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
-    **Blocks 7 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718
+    **Blocks 7 sessions** on orders (relation, AccessExclusiveLock): 6 × web-checkout, 1 × deploy (4712, 4713, 4714, 4715, 4716, 4717, 4718)
     user app · database shop · application psql · client 10.0.0.7
     ```
     UPDATE orders SET total = ? WHERE id = ?
@@ -161,11 +166,11 @@ fn a_closed_card_begins_with_the_outcome_and_keeps_the_session() {
     let card = card(executed(Action::Terminate, terminated()));
     assert_snapshot!(read(&card_edit(&card, &render_config())), @r"
     notifies: []
-    Terminated 4711 on orders
+    Terminated psql of user app (4711) on orders
     Request #7 · 4f2a91c0 · closed
-    # Terminated 4711 on orders
+    # Terminated psql of user app (4711) on orders
     **idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
-    **Blocks 7 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718
+    **Blocks 7 sessions** on orders (relation, AccessExclusiveLock): 6 × web-checkout, 1 × deploy (4712, 4713, 4714, 4715, 4716, 4717, 4718)
     user app · database shop · application psql · client 10.0.0.7
     ```
     UPDATE orders SET total = ? WHERE id = ?
@@ -185,11 +190,11 @@ fn a_closed_card_names_the_person_who_closed_it() {
         card(closed(Resolution::without_signal(Outcome::Denied, "an approver said no").closed_by(CAROL)));
     assert_snapshot!(read(&new_card(&card, &render_config())), @r"
     notifies: []
-    Denied: terminate 4711 on orders
+    Denied: terminate psql of user app (4711) on orders
     Request #7 · 4f2a91c0 · closed
-    # Denied: terminate 4711 on orders
+    # Denied: terminate psql of user app (4711) on orders
     **idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
-    **Blocks 7 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718
+    **Blocks 7 sessions** on orders (relation, AccessExclusiveLock): 6 × web-checkout, 1 × deploy (4712, 4713, 4714, 4715, 4716, 4717, 4718)
     user app · database shop · application psql · client 10.0.0.7
     ```
     UPDATE orders SET total = ? WHERE id = ?
@@ -209,11 +214,11 @@ fn a_card_names_the_first_ten_waiters() {
     card.request.details.backends[0].waiters = 17;
     card.sessions[0].waiting_pids = (4712..4729).map(pid).collect();
     let text = read(&card_edit(&card, &render_config()));
-    let first =
-        "**Blocks 17 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718, 4719, 4720, 4721 and 7 more\n";
+    let first = "(4712, 4713, 4714, 4715, 4716, 4717, 4718, 4719, 4720, 4721 and 7 more)\n";
     assert!(text.contains(first), "{text}");
     // After a restart the number of waiters is known, but not their pids.
     card.sessions[0].waiting_pids.clear();
+    card.sessions[0].queue = WaiterSummary::default();
     let text = read(&card_edit(&card, &render_config()));
     assert!(text.contains("**Blocks 17 sessions**\n"), "{text}");
 }
@@ -224,18 +229,19 @@ fn the_card_of_a_waiting_session_does_not_promise_to_release_its_waiters() {
     card.request.details.backends[0].session = waiting(4711, &[18_472], 59);
     assert_snapshot!(read(&card_edit(&card, &render_config())), @r"
     notifies: []
-    <@&1300> ✅ to approve, ❌ to deny: terminate 4711 on orders
+    <@1> asks to terminate checkout of user app (4711), database shop on orders: active for 59 s, others wait behind it: 7 sessions on orders, the longest for 4 m 12 s. Why: checkout is stuck behind it
+    <@&1300> ✅ to approve, ❌ to deny
     Request #7 · 4f2a91c0
-    # Terminate 4711 on orders?
+    # Terminate checkout of user app (4711) on orders?
     ⚠️ This session itself waits for 18472. Ending it may release no one. /sessions view:blocking shows the root blocker.
     **active** since <t:1795373941:T> (<t:1795373941:R>)
     Waits for Lock: transactionid, held by 18472
-    **Blocks 7 sessions**: 4712, 4713, 4714, 4715, 4716, 4717, 4718
+    **Blocks 7 sessions** on orders (relation, AccessExclusiveLock), the longest since <t:1795373748:R>: 6 × web-checkout, 1 × deploy (4712, 4713, 4714, 4715, 4716, 4717, 4718)
     user app · database shop · application checkout · client 10.0.0.7
     ```
     UPDATE orders SET paid = ? WHERE id = ?
     ```
-    [If approved] The session is disconnected. Its open transaction is rolled back. The sessions behind it may keep waiting for 18472.
+    [If approved] The session is disconnected. Its open transaction ends; it has changed no rows. It waits itself, so its end releases nobody by itself: the sessions behind it may keep waiting for 18472.
     [Requested by] <@1> at <t:1795374000:T>
     checkout is stuck behind it
     [Approvals] 0 of 2
@@ -250,11 +256,11 @@ fn the_card_of_a_waiting_session_does_not_promise_to_release_its_waiters() {
         text.contains("⚠️ This session itself waits for a lock. Ending it may release no one."),
         "{text}"
     );
-    assert!(text.contains("The sessions behind it may keep waiting for a lock."), "{text}");
+    assert!(text.contains("the sessions behind it may keep waiting for a lock."), "{text}");
     // Without waiters there is nothing to warn of.
     card.request.details.backends[0].waiters = 0;
     let text = read(&card_edit(&card, &render_config()));
-    assert!(!text.contains("⚠️") && !text.contains("The sessions behind it"), "{text}");
+    assert!(!text.contains("⚠️") && !text.contains("the sessions behind it"), "{text}");
 }
 
 #[test]

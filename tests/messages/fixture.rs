@@ -13,10 +13,12 @@ use killgate::domain::event::{
 };
 use killgate::domain::identity::{Pid, ServerIdentity};
 use killgate::domain::ids::{ChannelId, MessageId, RequestId, RoleId, UserId};
+use killgate::domain::lock_wait::{LockWait, LockedRelation};
 use killgate::domain::outcome::Outcome;
 use killgate::domain::request::{Request, RequestState};
 use killgate::domain::session::{Session, SessionState, Snapshot, WaitEvent};
 use killgate::domain::timestamp::Timestamp;
+use killgate::domain::waiters::{WaiterGroup, WaiterSummary};
 use killgate::workflow::ports::{ApproverList, CardContent, SessionOnCard};
 use serde_json::Value;
 
@@ -190,6 +192,29 @@ pub(crate) fn terminated() -> Resolution {
     Resolution::of_execution(vec![session], Some(7))
 }
 
+/// Six sessions of the shop and a deployment wait, which waits for the table itself.
+pub(crate) fn queue() -> WaiterSummary {
+    let group = |name: &str, count| WaiterGroup { name: Some(name.to_owned()), count };
+    WaiterSummary {
+        groups: vec![group("web-checkout", 6), group("deploy", 1)],
+        longest_since: Some(ago(252)),
+        lock: Some(lock_wait("relation", "AccessExclusiveLock", 252)),
+        replay_since: None,
+    }
+}
+
+/// A wait for the table of orders.
+pub(crate) fn lock_wait(lock: &str, mode: &str, seconds: u64) -> LockWait {
+    LockWait {
+        lock: lock.to_owned(),
+        mode: mode.to_owned(),
+        relation: Some(LockedRelation::Named("public.orders".to_owned())),
+        since: ago(seconds),
+        is_since_first_seen: false,
+        prepared: Vec::new(),
+    }
+}
+
 pub(crate) fn card(request: Request) -> CardContent {
     CardContent {
         is_superseded: false,
@@ -197,6 +222,8 @@ pub(crate) fn card(request: Request) -> CardContent {
         sessions: vec![SessionOnCard {
             latest: None,
             waiting_pids: (4712..4719).map(pid).collect(),
+            queue: queue(),
+            seen_at: Some(now()),
             changes: Vec::new(),
             lapsed: None,
         }],

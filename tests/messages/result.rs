@@ -24,7 +24,7 @@ fn reply(request: &Request) -> String {
 fn a_result_says_how_long_it_took_who_approved_and_how_many_were_released() {
     assert_snapshot!(reply(&executed(Action::Terminate, terminated())), @r"
     notifies: []
-    Terminated 4711 on orders after 143 ms. The session ended. 7 waiters released.
+    Terminated psql of user app (4711) on orders after 143 ms. The session ended. 7 waiters released.
     Requested by <@1> · approved by <@2>, <@3>
     Request #7 · 4f2a91c0 · result
     ");
@@ -39,7 +39,7 @@ fn a_result_says_how_many_waited_if_not_all_were_released() {
         reply(&request)
     };
     for (waited, released, expected) in [
-        (0, 0, " 0 waiters released.\n"),
+        (0, 0, " The session ended.\n"),
         (7, 0, " 0 waiters released; 7 waited at the time of the request.\n"),
         (7, 1, " 1 waiter released; 7 waited at the time of the request.\n"),
         (7, 9, " 9 waiters released.\n"),
@@ -57,7 +57,7 @@ fn the_message_of_postgresql_is_quoted_word_for_word() {
     };
     assert_snapshot!(reply(&executed(Action::Terminate, resolution)), @r"
     notifies: []
-    Not a backend: terminate 4711 on orders. PostgreSQL did not signal it. Nothing was signalled.
+    Not a backend: terminate psql of user app (4711) on orders. PostgreSQL did not signal it. Nothing was signalled.
     Requested by <@1> · approved by <@2>, <@3>
     ```
     WARNING: PID 4711 is not a PostgreSQL backend process
@@ -77,7 +77,7 @@ fn an_unconfirmed_result_says_what_the_session_waits_for() {
     };
     assert_snapshot!(reply(&executed(Action::Cancel, resolution)), @r"
     notifies: []
-    Unconfirmed after 5000 ms: cancel the query of 4711 on orders. Still active, waiting on Client: ClientWrite.
+    Unconfirmed after 5000 ms: cancel the query of psql of user app (4711) on orders. Still active, waiting on Client: ClientWrite.
     Requested by <@1> · approved by <@2>, <@3>
     Check with /sessions. If the query still runs, use /terminate.
     Request #7 · 4f2a91c0 · result
@@ -96,7 +96,7 @@ fn an_unknown_result_says_that_no_further_signal_is_sent() {
     };
     assert_snapshot!(reply(&executed(Action::Terminate, resolution)), @r"
     notifies: []
-    Unknown: terminate 4711 on orders. The connection broke before an answer came; the session is gone now. It is not known whether a signal was sent. It is not sent again.
+    Unknown: terminate psql of user app (4711) on orders. The connection broke before an answer came; the session is gone now. It is not known whether a signal was sent. It is not sent again.
     Requested by <@1> · approved by <@2>, <@3>
     Check with /sessions before you ask again.
     Request #7 · 4f2a91c0 · result
@@ -108,21 +108,21 @@ fn a_closed_request_names_the_person_or_the_reason() {
     let denied = closed(Resolution::without_signal(Outcome::Denied, "an approver said no").closed_by(CAROL));
     assert_snapshot!(reply(&denied), @r"
     notifies: []
-    Denied by <@3>: terminate 4711 on orders.
+    Denied by <@3>: terminate psql of user app (4711) on orders.
     Requested by <@1>
     Request #7 · 4f2a91c0 · result
     ");
     let withdrawn = closed(Resolution::without_signal(Outcome::Withdrawn, "its card was deleted"));
     assert_snapshot!(reply(&withdrawn), @r"
     notifies: []
-    Withdrawn: terminate 4711 on orders. Its card was deleted.
+    Withdrawn: terminate psql of user app (4711) on orders. Its card was deleted.
     Requested by <@1>
     Request #7 · 4f2a91c0 · result
     ");
     let expired = closed(Resolution::without_signal(Outcome::Expired, "nobody decided in time"));
     assert_snapshot!(reply(&expired), @r"
     notifies: []
-    Expired: terminate 4711 on orders. Nobody decided in time.
+    Expired: terminate psql of user app (4711) on orders. Nobody decided in time.
     Requested by <@1>
     Ask again if it is still needed.
     Request #7 · 4f2a91c0 · result
@@ -204,7 +204,7 @@ fn a_refusal_is_ephemeral_and_sanitized_and_links_to_an_existing_card() {
     };
     assert_snapshot!(read(&notices::refusal(&protected, &render_config())), @r"
     notifies: []
-    4711 on orders is protected: the rule `[protect] users = ^payments_` matches it. killgate does not signal it. If it must end, ask a database administrator.
+    4711 on orders is protected: the rule `[protect] users = ^payments_` matches it. Nothing was asked. A database administrator can end it with psql, or an operator of killgate can change the rule.
     ");
     let no_pid = Refusal::NotAPid(InvalidPid(-1));
     assert_snapshot!(read(&notices::refusal(&no_pid, &render_config())), @r"

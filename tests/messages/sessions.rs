@@ -77,16 +77,17 @@ fn blocking_shows_trees_of_waiters() {
     **4 wait** (1 directly), the longest 4 m 12 s
     app · shop · psql
     `UPDATE orders SET total = ? WHERE id = ?`
-    ↳ **4712** waits 4 m 12 s · 3 behind it · app · checkout
-    ↳ ↳ **4713** waits 1 m · app · checkout
-    ↳ ↳ **4714** waits 59 s · app · checkout
-    ↳ ↳ **4715** waits 8 s · app · checkout
+    ↳ **4712** waits 4 m 12 s for Lock: transactionid · 3 behind it · app · checkout
+    ↳ ↳ **3 × checkout** wait 1 m for Lock: transactionid · 4713, 4714, 4715
     ");
 }
 
 #[test]
 fn a_tree_shows_the_last_waiter_instead_of_counting_it() {
-    let queue = |last| (4712..=last).map(|number| waiting(number, &[4711], 60));
+    let queue = |last: i32| {
+        (4712..=last)
+            .map(|number| Session { application: format!("app-{number}"), ..waiting(number, &[4711], 60) })
+    };
     let tree_with = |last| {
         let sessions = std::iter::once(idle_in_transaction(4711, 843)).chain(queue(last)).collect();
         shown(&render_page(&[answer("orders", sessions)], &query(SessionView::Blocking), 0))
@@ -113,11 +114,8 @@ fn a_tree_of_two_hundred_is_bounded_and_counted() {
     **200 wait** (1 directly), the longest 5 m
     app · shop · psql
     `UPDATE orders SET total = ? WHERE id = ?`
-    ↳ **4712** waits 5 m · 199 behind it · app · checkout
-    ↳ ↳ **5000** waits 3 m 20 s · app · checkout
-    ↳ ↳ **5001** waits 3 m 20 s · app · checkout
-    ↳ ↳ **5002** waits 3 m 20 s · app · checkout
-    … and 196 more
+    ↳ **4712** waits 5 m for Lock: transactionid · 199 behind it · app · checkout
+    ↳ ↳ **199 × checkout** wait 3 m 20 s for Lock: transactionid · 5000, 5001, 5002, 5003, 5004, 5005, 5006, 5007, 5008, 5009 and 189 more
     ");
 }
 
@@ -132,11 +130,8 @@ fn prepared_transactions_and_unseen_blockers_are_roots() {
     **A prepared transaction** (no session holds it)
     **1 waits**, the longest 4 m 12 s
     `pg_prepared_xacts` lists it. `ROLLBACK PREPARED` or `COMMIT PREPARED` ends it.
-    ↳ **4712** waits 4 m 12 s · app · checkout
-
-    **99** is not in `pg_stat_activity` as killgate sees it
-    **1 waits**, the longest 1 m
-    ↳ **4713** waits 1 m · app · checkout
+    ↳ **4712** waits 4 m 12 s for Lock: transactionid · app · checkout
+    (Page 1 of 2)
     ");
 }
 

@@ -120,7 +120,7 @@ async fn the_password_is_read_for_every_connection() -> Result<()> {
     let current = Arc::clone(&password);
     options.password = Arc::new(move || {
         let current = current.lock().expect("no thread panicked").clone();
-        Ok(Some(current.into()))
+        Box::pin(async { Ok(Some(current.into())) })
     });
     let target = open(options);
     let error = down(&target).await?;

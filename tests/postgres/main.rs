@@ -6,6 +6,7 @@ mod guard;
 mod guard_attacks;
 mod lease;
 mod listing;
+mod locks;
 mod refusing;
 mod signalling;
 mod support;

@@ -64,8 +64,9 @@ pub(crate) fn options(cluster: &Cluster, role: &str) -> ConnectOptions {
     config.host("127.0.0.1").port(cluster.port()).user(role).dbname("postgres");
     ConnectOptions {
         config,
+        session_attributes: killgate::postgres::hosts::SessionAttributes::Any,
         tls: TlsOptions { mode: TlsMode::Disable, ..TlsOptions::default() },
-        password: Arc::new(|| Ok(None)),
+        password: Arc::new(|| Box::pin(async { Ok(None) })),
         statement_timeout: Duration::from_secs(4),
         lock_timeout: Duration::from_secs(1),
     }

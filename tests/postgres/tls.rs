@@ -172,7 +172,7 @@ async fn a_password_is_bound_to_the_channel() -> Result<()> {
     cluster.sql("set password_encryption = 'scram-sha-256'; alter role killgate password 'right'").await?;
     let mut options = with(&cluster, TlsMode::VerifyFull, authority.root()?);
     options.config.channel_binding(ChannelBinding::Require);
-    options.password = std::sync::Arc::new(|| Ok(Some("right".to_owned().into())));
+    options.password = std::sync::Arc::new(|| Box::pin(async { Ok(Some("right".to_owned().into())) }));
     up(&open(options)).await
 }
 

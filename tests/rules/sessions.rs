@@ -53,7 +53,7 @@ fn a_cancel_helps_only_a_running_query_that_can_notice_it() {
         (in_state(SessionState::IdleInTransaction), Some(CancelObstacle::IdleInTransaction)),
         (in_state(SessionState::IdleInTransactionAborted), Some(CancelObstacle::IdleInTransaction)),
         (waiting_for("ClientWrite"), Some(CancelObstacle::ClientWrite)),
-        (waiting_for("ClientRead"), None),
+        (waiting_for("ClientRead"), Some(CancelObstacle::CopyData)),
     ] {
         assert_eq!(session.cancel_obstacle(), futility, "{} {:?}", session.state, session.wait);
     }

@@ -8,7 +8,12 @@ use killgate::discord::session_list::{HiddenCounts, ListedSessions, SessionView,
 use killgate::domain::session::{Session, Snapshot};
 
 use crate::fixtures::session;
-use crate::helpers::{resting, snapshot, waiting};
+use crate::helpers::{resting, snapshot};
+
+/// A waiting session that is like no other.
+fn waiting(number: i32, behind: &[i32], seconds: u64) -> Session {
+    Session { application: format!("app-{number}"), ..crate::helpers::waiting(number, behind, seconds) }
+}
 
 fn trees<'a>(snapshot: &'a Snapshot, filter: &SessionFilter) -> (Vec<BlockingTree<'a>>, HiddenCounts) {
     let listing = list_sessions(snapshot, SessionView::Blocking, filter);
@@ -79,6 +84,30 @@ fn at_most_three_siblings_and_six_branches_are_shown() {
     let tree = &all(&deep)[0];
     assert_eq!((tree.waiters, tree.direct_waiters), (13, 5));
     assert_eq!(branches(tree), [(10, 1, 5), (20, 2, 0), (21, 2, 0), (22, 2, 0), (11, 1, 3), (30, 2, 0)]);
+}
+
+#[test]
+fn siblings_of_one_kind_are_one_branch_unless_somebody_waits_for_them() {
+    let of = |application: &str, session| Session { application: application.to_owned(), ..session };
+    let web = |number| of("web", waiting(number, &[1], 9));
+    let sessions = vec![
+        resting(1, 60),
+        of("web", waiting(10, &[1], 20)),
+        web(11),
+        web(12),
+        of("deploy", waiting(20, &[1], 9)),
+        Session { user: Some("other".to_owned()), ..web(21) },
+        web(30),
+        waiting(31, &[30], 5),
+    ];
+    let snapshot = snapshot(sessions);
+    let tree = &all(&snapshot)[0];
+    let alike = |branch: usize| {
+        tree.branches[branch].alike.iter().map(|session| session.pid.number()).collect::<Vec<_>>()
+    };
+    assert_eq!(branches(tree), [(30, 1, 1), (31, 2, 0), (10, 1, 0), (20, 1, 0), (21, 1, 0)]);
+    assert_eq!(alike(2), [11, 12]);
+    assert!(alike(0).is_empty() && alike(3).is_empty());
 }
 
 #[test]

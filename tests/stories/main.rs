@@ -29,6 +29,7 @@ macro_rules! test_with_both_rights {
 mod another_process;
 mod approving;
 mod card_updates;
+mod clocks;
 mod closing;
 mod configuration;
 mod environment;
@@ -53,5 +54,6 @@ mod secrets;
 mod signalling;
 mod targets;
 mod unseen;
+mod words;
 #[path = "../written/mod.rs"]
 mod written;

@@ -97,6 +97,24 @@ async fn a_request_on_a_removed_target_ends_unreachable_when_it_is_approved() {
 }
 
 #[tokio::test]
+async fn a_reload_changes_the_channels() {
+    let env = TestEnv::start().await;
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    let (incident, elsewhere) =
+        (env.incident_channel().id().to_string(), env.sim.channel("elsewhere").id().to_string());
+    env.reload(|config| config.replace(&incident, &elsewhere), RELOADED).await;
+    let refusal = env.refused_command("ana", "/terminate", victim.pid()).await;
+    assert!(refusal.contains("not configured for this channel"), "{refusal}");
+    // Nothing counts in a channel that is no longer served.
+    env.react("ben", &card, APPROVE);
+    env.reload(|config| config.replace(&elsewhere, &incident), RELOADED).await;
+    // It is served again, and what people did meanwhile is read.
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
+}
+
+#[tokio::test]
 async fn an_unchanged_target_keeps_its_connection() {
     let env = TestEnv::start().await;
     let backend = env.wait_for_bot_backend().await;

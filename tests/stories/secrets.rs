@@ -98,3 +98,38 @@ async fn exit_after_sigquit(env: &TestEnv, command: &str, is_bot: bool) -> ExitS
     assert_eq!(ended.signal(), Some(3), "{ended}");
     ended
 }
+
+/// A program that counts its calls and prints the password in the file `password`.
+const PRINTS_PASSWORD: &str =
+    "password_command = ['sh', '-c', 'echo called >> calls; cat password; echo rest']";
+
+#[tokio::test]
+async fn a_password_command_is_run_at_each_connect_so_that_a_token_may_change() {
+    let env = TestEnv::builder().password_from(PASSWORD, PRINTS_PASSWORD).start().await;
+    let first = env.wait_for_bot_backend().await;
+    let calls = || fs::read_to_string(env.path("calls")).unwrap_or_default().lines().count();
+    assert_eq!(calls(), 1);
+
+    env.set_password(ROTATED).await;
+    env.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'killgate'").await;
+    eventually("the bot logs in with the new password", async || {
+        let backend = env.wait_for_bot_backend().await;
+        Ok((backend != first).then_some(()))
+    })
+    .await
+    .unwrap();
+    assert!(calls() >= 2);
+    assert!(env.run_killgate(&["check"]).await.stdout.starts_with(b"ok"));
+
+    // It fails and prints secrets: only its name and its exit status are told.
+    fs::write(env.path("password"), WRONG).unwrap();
+    let config = fs::read_to_string(env.config()).unwrap();
+    let failing = "password_command = ['sh', '-c', 'cat password; cat password >&2; exit 7']";
+    fs::write(env.config(), config.replace(PRINTS_PASSWORD, failing)).unwrap();
+    let checked = env.run_killgate(&["check"]).await;
+    let said = String::from_utf8_lossy(&[checked.stdout, checked.stderr].concat()).into_owned();
+    assert!(said.contains("the password command sh failed: exit status: 7"), "{said}");
+    for secret in [PASSWORD, ROTATED, WRONG] {
+        assert!(!said.contains(secret) && !env.log().contains(secret), "{said}");
+    }
+}

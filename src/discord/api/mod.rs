@@ -6,6 +6,7 @@
 //! | `application`, `guild`, `commands`, `messages`, `reactions`, `interactions` | typed calls, one file per subject |
 //! | `call` | [`ApiCall`], a call before it is sent, and its [`RetryPolicy`] |
 //! | `send` | sends a call, with rate limits, retries and time limit |
+//! | `server_clock` | Discord's own time |
 //! | `rate_limits` | the state of Discord's rate limits |
 //! | `route` | paths, and their names in errors and logs |
 //! | `error`, `error_response` | [`ApiError`]; reads it from a response |
@@ -38,6 +39,7 @@ mod rate_limits;
 mod reactions;
 mod route;
 mod send;
+mod server_clock;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,9 +54,11 @@ use rate_limits::RateLimits;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 pub use route::RouteName;
 use secrecy::{ExposeSecret, SecretString};
+use server_clock::ServerClock;
 
 use super::https_proxy::HttpsProxy;
 use crate::common::backoff::Jitter;
+use crate::domain::timestamp::Timestamp;
 
 /// The time limit of a call unless [`ApiClient::with_timeout`] sets another.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -82,6 +86,7 @@ struct ClientState {
     base_url: String,
     proxy: Option<HttpsProxy>,
     rate_limits: RateLimits,
+    server_clock: ServerClock,
     jitter: Jitter,
 }
 
@@ -123,6 +128,7 @@ impl ApiClient {
                 base_url: api_url.trim_end_matches('/').to_owned(),
                 proxy: proxy.cloned(),
                 rate_limits: RateLimits::default(),
+                server_clock: ServerClock::default(),
                 jitter: Jitter::random(),
             }),
             timeout: DEFAULT_TIMEOUT,
@@ -147,6 +153,11 @@ impl ApiClient {
     /// The proxy for encrypted connections.
     pub(super) fn proxy(&self) -> Option<&HttpsProxy> {
         self.shared.proxy.as_ref()
+    }
+
+    /// Discord's own time, as its newest answer said, within a second or two. `None` before the first answer.
+    pub fn server_time(&self) -> Option<Timestamp> {
+        self.shared.server_clock.now()
     }
 
     /// The configured URL of the API.

@@ -178,6 +178,7 @@ impl ApiClient {
         };
         let response = request.send().await.map_err(failure)?;
         let (status, headers) = (response.status(), response.headers().clone());
+        self.shared.server_clock.observe(&headers);
         let body = response
             .bytes()
             .await

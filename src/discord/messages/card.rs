@@ -6,10 +6,11 @@ use serenity::all::{Colour, CreateEmbed, CreateEmbedFooter};
 
 use super::body::MessageBody;
 use super::format::{
-    TimestampStyle, action_on_session, count, join_capped, mention_role, mention_user, mention_users,
+    TimestampStyle, action_on_session, join_capped, mention_role, mention_user, mention_users,
     session_on_target, timestamp,
 };
 use super::mark::{MarkedMessage, mark_line};
+use super::notification::notification_line;
 use super::{RenderConfig, result};
 use crate::discord::sanitize;
 use crate::domain::event::Action;
@@ -40,7 +41,8 @@ pub fn approval_needed(card: &CardContent) -> Option<MessageBody> {
     let mentions = approver_mentions(card);
     let request = &card.request;
     let text = format!(
-        "{mentions} request #{} waits for your decision.\n{}",
+        "{}\n{mentions} request #{} waits for your decision.\n{}",
+        summary_line(card),
         request.id,
         mark_line(request, MarkedMessage::Note)
     );
@@ -83,7 +85,7 @@ fn approver_mentions(card: &CardContent) -> String {
 pub fn card_edit(card: &CardContent, config: &RenderConfig) -> MessageBody {
     let request = &card.request;
     let (line, marked) = match request.state {
-        RequestState::Open => (notification_line(card, config), MarkedMessage::OpenCard),
+        RequestState::Open => (opening_lines(card, config), MarkedMessage::OpenCard),
         // The plain text repeats the title for people who do not see embeds.
         RequestState::Executing { .. } => (title(request), MarkedMessage::OpenCard),
         RequestState::Ended { .. } => (title(request), MarkedMessage::ClosedCard),
@@ -91,23 +93,22 @@ pub fn card_edit(card: &CardContent, config: &RenderConfig) -> MessageBody {
     MessageBody::embed(embed(card)).with_content(format!("{line}\n{}", mark_line(request, marked)))
 }
 
-/// The line above the card of an open request. A phone shows it as the notification.
-fn notification_line(card: &CardContent, config: &RenderConfig) -> String {
-    let instruction = format!(
-        "{} to approve, {} to deny: {}{}",
-        config.approve,
-        config.deny,
-        action_on_session(&card.request.details),
-        blocked_sessions_clause(card)
-    );
-    let mentions = approver_mentions(card);
-    if mentions.is_empty() { instruction } else { format!("{mentions} {instruction}") }
+/// The lines above the card of an open request. A phone shows the first as the notification.
+fn opening_lines(card: &CardContent, config: &RenderConfig) -> String {
+    let instruction = format!("{} to approve, {} to deny", config.approve, config.deny);
+    let line = summary_line(card);
+    match approver_mentions(card) {
+        mentions if mentions.is_empty() => format!("{line}\n{instruction}"),
+        mentions => format!("{line}\n{mentions} {instruction}"),
+    }
 }
 
-fn blocked_sessions_clause(card: &CardContent) -> String {
-    match facts::released_waiters(card) {
-        0 => String::new(),
-        waiters => format!(", which blocks {}", count(waiters as usize, "session")),
+/// Who asks for what, and about whom.
+fn summary_line(card: &CardContent) -> String {
+    let details = &card.request.details;
+    match details.backends.as_slice() {
+        [_] => notification_line(card, 0),
+        _ => format!("{} asks to {}", mention_user(details.requester), action_on_session(details)),
     }
 }
 

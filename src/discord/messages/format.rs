@@ -6,12 +6,15 @@ use super::RenderConfig;
 use crate::discord::sanitize;
 use crate::domain::event::{Action, RequestDetails};
 use crate::domain::ids::{ChannelId, MessageId, RoleId, UserId};
+use crate::domain::session::Session;
 use crate::domain::timestamp::Timestamp;
 
 /// Further names in one line are counted.
 const MAX_NAMES: usize = 10;
 /// Names in PostgreSQL have at most 63 bytes. Names of targets may have any length.
 const NAME_LENGTH: usize = 80;
+/// A title has room for 256 characters.
+const SESSION_NAME_LENGTH: usize = 40;
 
 /// An age in its two largest units: `4 m 12 s`, `3 d 2 h`.
 pub fn age(span: Duration) -> String {
@@ -121,13 +124,29 @@ pub fn sentence(text: &str) -> String {
     format!("{}{}{stop}", first.to_uppercase(), letters.as_str())
 }
 
-/// What is requested: `terminate 4711 on orders`.
+/// What is requested: `terminate psql of user app (4711) on orders`.
 pub fn action_on_session(details: &RequestDetails) -> String {
     format!("{} {}", infinitive(details.action), session_on_target(details))
 }
 
-/// `4711 on orders`.
+/// A session by what people call it, its pid behind: `psql of user app (4711)`.
+pub fn session_name(session: &Session) -> String {
+    let pid = session.pid;
+    let part = |text: &str| short_name(text, SESSION_NAME_LENGTH);
+    let application = Some(session.application.as_str()).filter(|name| !name.is_empty());
+    match (application, session.user.as_deref()) {
+        (Some(application), Some(user)) => format!("{} of user {} ({pid})", part(application), part(user)),
+        (Some(application), None) => format!("{} ({pid})", part(application)),
+        (None, Some(user)) => format!("user {} ({pid})", part(user)),
+        (None, None) => format!("session {pid}"),
+    }
+}
+
+/// `psql of user app (4711) on orders`; of several sessions the pids.
 pub fn session_on_target(details: &RequestDetails) -> String {
+    if let [backend] = details.backends.as_slice() {
+        return format!("{} on {}", session_name(&backend.session), name(&details.target));
+    }
     let pids = details.backends.iter().map(|backend| backend.identity.pid.to_string());
     format!("{} on {}", join_capped(pids), name(&details.target))
 }

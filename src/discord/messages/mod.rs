@@ -22,14 +22,18 @@ pub mod body;
 pub mod card;
 pub mod choices;
 pub mod component_id;
+mod consequences;
 pub mod details;
 pub(super) mod format;
+pub(in crate::discord) mod lock_text;
 pub mod mark;
 pub mod notices;
+mod notification;
 pub mod reason_form;
 pub mod request_list;
 pub mod result;
 mod session_facts;
+pub(in crate::discord) mod waiters_text;
 
 /// The part of the configuration that messages show.
 #[derive(Clone, Debug, PartialEq, Eq)]

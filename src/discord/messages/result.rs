@@ -51,6 +51,9 @@ pub fn explanation(request: &Request, resolution: &Resolution) -> String {
 fn released_waiters_sentence(request: &Request, resolution: &Resolution) -> Option<String> {
     let is_seen_to_end = matches!(resolution.outcome, Outcome::Cancelled | Outcome::Terminated);
     let released = resolution.waiters_released.filter(|_| is_seen_to_end)?;
+    if released == 0 && request.details.waiters() == 0 {
+        return None;
+    }
     let text = format!("{} released", count(released as usize, "waiter"));
     Some(match request.details.waiters() {
         waited if waited > released => {

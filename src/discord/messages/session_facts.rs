@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::format::{TimestampStyle, age, blocker, join_capped, timestamp, verbatim};
+use super::lock_text::lock_text;
 use crate::domain::session::{CancelObstacle, Session};
 use crate::domain::timestamp::Timestamp;
 
@@ -15,6 +16,9 @@ pub(super) fn obstacle_warning(obstacle: CancelObstacle) -> &'static str {
         CancelObstacle::Idle => "There is no query to cancel: the session is idle. Use /terminate instead.",
         CancelObstacle::IdleInTransaction => {
             "There is no query to cancel. The open transaction holds the locks. Use /terminate instead."
+        }
+        CancelObstacle::CopyData => {
+            "It reads COPY data from its client, and may not notice a cancel before more comes. /terminate works at once."
         }
         CancelObstacle::ClientWrite => {
             "It waits for its client to read, and may not notice a cancel before that. /terminate works at once."
@@ -58,10 +62,19 @@ fn state_text(session: &Session, format_time: impl Fn(Timestamp) -> String) -> S
 pub(super) fn wait_text(session: &Session) -> Option<String> {
     let wait = session.wait.as_ref()?;
     if wait.is_sleep() {
-        return Some("Sleeps (PgSleep)".to_owned());
+        // Its query says so.
+        return None;
     }
-    let waits =
-        format!("Waits for {}: {}", verbatim(&wait.kind, NAME_LENGTH), verbatim(&wait.event, NAME_LENGTH));
+    let waits = match &session.lock_wait {
+        Some(lock) => {
+            let at_least = if lock.is_since_first_seen { "at least since" } else { "since" };
+            let since = timestamp(lock.since, TimestampStyle::Clock);
+            format!("Waits for {} {at_least} {since}", lock_text(lock))
+        }
+        None => {
+            format!("Waits for {}: {}", verbatim(&wait.kind, NAME_LENGTH), verbatim(&wait.event, NAME_LENGTH))
+        }
+    };
     if session.is_blocked() {
         return Some(format!("{waits}, held by {}", blockers_text(session)));
     }
@@ -74,13 +87,16 @@ pub(super) fn lock_holders(session: &Session) -> Option<String> {
     if session.is_blocked() {
         return Some(blockers_text(session));
     }
-    // In a long queue, the blockers are not queried for every waiter.
-    let waits_for_lock = session.wait.as_ref().is_some_and(|wait| wait.kind == "Lock");
-    waits_for_lock.then(|| "a lock".to_owned())
+    session.waits_for_lock().then(|| "a lock".to_owned())
 }
 
 fn blockers_text(session: &Session) -> String {
     join_capped(session.blocked_by.iter().map(|pid| blocker(*pid)))
+}
+
+/// A client on the server's own machine: its address says nothing about it.
+fn is_this_machine(client: &str) -> bool {
+    client == "local" || client.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
 }
 
 /// User, database, application and client, each with its label.
@@ -92,7 +108,7 @@ pub(super) fn origin_text(session: &Session) -> String {
         part("user", session.user.as_deref()),
         part("database", session.database.as_deref()),
         part("application", Some(&session.application)),
-        part("client", session.client.as_deref()),
+        part("client", session.client.as_deref().filter(|client| !is_this_machine(client))),
     ]
     .into_iter()
     .flatten()

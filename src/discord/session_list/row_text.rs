@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::SessionRow;
 use crate::discord::messages::format::{age, blocker, count, short_name, verbatim};
+use crate::discord::messages::lock_text::{lock_text, waited_text};
 use crate::discord::sanitize;
 use crate::domain::session::{BackendType, Session};
 use crate::domain::timestamp::Timestamp;
@@ -12,7 +13,7 @@ const NAME_LENGTH: usize = 40;
 const QUERY_LENGTH: usize = 72;
 /// An upper bound of the length of a session's text, in UTF-16 units: three names and a query of the lengths above, two
 /// names of what it waits for, and numbers.
-pub(super) const MAX_LENGTH: usize = 500;
+pub(super) const MAX_LENGTH: usize = 600;
 /// Further blockers are counted, not named.
 const MAX_BLOCKERS: usize = 3;
 
@@ -41,24 +42,27 @@ fn activity_text(session: &Session, now: Timestamp) -> String {
     let since = session.query_age(now).or_else(|| session.state_age(now));
     let duration = since.map_or(String::new(), |since| format!(" {}", age(since)));
     if session.is_blocked() {
-        let lock = session
-            .wait
-            .as_ref()
-            .map_or(String::new(), |wait| format!(" for {}", sanitize::line(&wait.to_string(), NAME_LENGTH)));
-        return format!("waits{duration}{lock} · behind {}", blockers_text(session));
+        return format!("{} · behind {}", waiting_text(session, now), blockers_text(session));
     }
     let mut text = format!("{}{duration}", state_text(session));
-    if let Some(wait) = session.wait.as_ref().filter(|_| session.state.is_running()) {
-        text = if wait.is_sleep() {
-            format!("{text} · sleeps ({})", wait.event)
-        } else {
-            format!("{text} · {}", sanitize::line(&wait.to_string(), NAME_LENGTH))
-        };
+    // That it sleeps is in its query.
+    if let Some(wait) = session.wait.as_ref().filter(|wait| session.state.is_running() && !wait.is_sleep()) {
+        text = format!("{text} · {}", sanitize::line(&wait.to_string(), NAME_LENGTH));
     }
     match session.transaction_age(now).filter(|transaction| is_much_longer(*transaction, since)) {
         Some(transaction) => format!("{text} · transaction {}", age(transaction)),
         None => text,
     }
+}
+
+/// `waits 4 m 12 s for orders (relation, AccessExclusiveLock)`.
+pub(super) fn waiting_text(session: &Session, now: Timestamp) -> String {
+    let lock = match (&session.lock_wait, &session.wait) {
+        (Some(wait), _) => format!(" for {}", lock_text(wait)),
+        (None, Some(wait)) => format!(" for {}", sanitize::line(&wait.to_string(), NAME_LENGTH)),
+        (None, None) => String::new(),
+    };
+    format!("waits{}{lock}", waited_text(session, now))
 }
 
 /// User, database and application.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::SessionRow;
 use crate::domain::lock_graph::LockGraph;
+use crate::domain::lock_wait::PreparedTransaction;
 use crate::domain::session::{Session, Snapshot};
 
 /// A root blocker and the sessions that wait behind it.
@@ -16,8 +17,10 @@ pub struct BlockingTree<'a> {
     pub waiters: usize,
     /// The sessions that wait for the root directly.
     pub direct_waiters: usize,
-    /// The age of the oldest query among the waiters.
+    /// How long the waiter has waited that has waited longest.
     pub longest_wait: Option<Duration>,
+    /// The sessions that wait for the root directly.
+    pub direct: Vec<&'a Session>,
     /// The first waiters, each after the blocker through which the shortest path leads to the root. At most
     /// `MAX_BRANCHES`, or one more where that is all of them.
     pub branches: Vec<TreeBranch<'a>>,
@@ -34,9 +37,13 @@ pub enum TreeRoot<'a> {
 }
 
 /// A waiting session in a tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TreeBranch<'a> {
+    /// The one that has waited longest.
     pub session: &'a Session,
+    /// Others that wait for the same blocker and the same lock with the same user and application, and that nobody waits
+    /// for.
+    pub alike: Vec<&'a Session>,
     /// 1 for sessions that wait for the root directly.
     pub depth: usize,
     /// The sessions of this tree that wait behind it.
@@ -87,7 +94,25 @@ impl<'a> BlockingTree<'a> {
             TreeRoot::Prepared | TreeRoot::Unseen(_) => None,
         };
         let branches = self.branches.iter();
-        root.into_iter().chain(branches.map(|branch| row(branch.session, branch.waiters))).collect()
+        let branches = branches.flat_map(|branch| {
+            let alike = branch.alike.iter().map(|session| row(session, 0));
+            std::iter::once(row(branch.session, branch.waiters)).chain(alike)
+        });
+        root.into_iter().chain(branches).collect()
+    }
+
+    /// The waiters that the branches show.
+    pub(super) fn shown_waiters(&self) -> usize {
+        self.branches.iter().map(|branch| 1 + branch.alike.len()).sum()
+    }
+
+    /// The prepared transactions that its waiters wait for.
+    pub(super) fn prepared(&self) -> Vec<&'a PreparedTransaction> {
+        let waits = self.direct.iter().filter_map(|session| session.lock_wait.as_ref());
+        let mut found: Vec<_> = waits.flat_map(|wait| &wait.prepared).collect();
+        found.sort_by(|a, b| (a.prepared_at, &a.gid).cmp(&(b.prepared_at, &b.gid)));
+        found.dedup();
+        found
     }
 }
 
@@ -155,13 +180,17 @@ impl<'a> BlockingForest<'a, '_> {
         let limits = BranchLimits { siblings: MAX_SIBLINGS, total: MAX_BRANCHES };
         let mut branches = Vec::new();
         self.add_branches(reached, root, 1, limits, &mut branches);
-        if reached.order.len() - 1 == branches.len() + 1 {
+        let shown =
+            |branches: &[TreeBranch<'_>]| branches.iter().map(|branch| 1 + branch.alike.len()).sum::<usize>();
+        if reached.order.len() - 1 == shown(&branches) + 1 {
             // A line "… and 1 more" would take as much room as the session itself.
             let limits = BranchLimits { siblings: MAX_SIBLINGS + 1, total: MAX_BRANCHES + 1 };
             branches.clear();
             self.add_branches(reached, root, 1, limits, &mut branches);
         }
+        let direct = reached.children.get(&root).into_iter().flatten();
         BlockingTree {
+            direct: direct.filter_map(|pid| self.sessions.get(pid).copied()).collect(),
             root: match self.sessions.get(&root) {
                 Some(session) => TreeRoot::Session(session),
                 None if root == 0 => TreeRoot::Prepared,
@@ -171,7 +200,7 @@ impl<'a> BlockingForest<'a, '_> {
             direct_waiters: reached.children.get(&root).map_or(0, Vec::len),
             longest_wait: reached.order[1..]
                 .iter()
-                .filter_map(|pid| self.sessions.get(pid)?.query_age(now))
+                .filter_map(|pid| self.sessions.get(pid)?.wait_age(now))
                 .max(),
             branches,
         }
@@ -190,19 +219,40 @@ impl<'a> BlockingForest<'a, '_> {
         let mut waiters = reached.children.get(&blocker).cloned().unwrap_or_default();
         let now = self.snapshot.taken_at;
         waiters.sort_by_cached_key(|pid| {
-            let age = self.sessions.get(pid).and_then(|session| session.query_age(now));
+            let age = self.sessions.get(pid).and_then(|session| session.wait_age(now));
             (Reverse(waiter_count(pid)), Reverse(age), *pid)
         });
-        for waiter in waiters.into_iter().take(limits.siblings) {
+        let mut siblings: Vec<TreeBranch<'_>> = Vec::new();
+        for (session, count) in
+            waiters.iter().filter_map(|pid| Some((*self.sessions.get(pid)?, waiter_count(pid))))
+        {
+            match siblings
+                .iter_mut()
+                .find(|branch| count == 0 && branch.waiters == 0 && are_alike(branch.session, session))
+            {
+                Some(branch) => branch.alike.push(session),
+                None => siblings.push(TreeBranch { session, alike: Vec::new(), depth, waiters: count }),
+            }
+        }
+        for branch in siblings.into_iter().take(limits.siblings) {
             if branches.len() == limits.total {
                 return;
             }
-            if let Some(&session) = self.sessions.get(&waiter) {
-                branches.push(TreeBranch { session, depth, waiters: waiter_count(&waiter) });
-                self.add_branches(reached, waiter, depth + 1, limits, branches);
-            }
+            let waiter = branch.session.pid.number();
+            branches.push(branch);
+            self.add_branches(reached, waiter, depth + 1, limits, branches);
         }
     }
+}
+
+/// Whether one line can describe both: they are waiters of the same kind.
+fn are_alike(a: &Session, b: &Session) -> bool {
+    let is_same_lock = match (&a.lock_wait, &b.lock_wait) {
+        (Some(a), Some(b)) => a.is_same_lock(b),
+        (None, None) => true,
+        _ => false,
+    };
+    is_same_lock && a.user == b.user && a.application == b.application
 }
 
 #[derive(Clone, Copy)]

@@ -1,15 +1,20 @@
 //! A root blocker and the sessions that wait behind it.
 
-use super::row_text::{self, heading, origin_line, query_line, short_origin};
+use super::row_text::{self, heading, origin_line, query_line, short_origin, waiting_text};
 use super::tree::{BlockingTree, TreeBranch, TreeRoot};
-use crate::discord::messages::format::age;
-use crate::domain::session::Session;
+use crate::discord::messages::format::{age, join_capped};
+use crate::discord::messages::lock_text::prepared_text;
+use crate::discord::messages::waiters_text::group_name;
 use crate::domain::timestamp::Timestamp;
 
 /// A tree with no more branches than this is hardly taller than a session of a list.
 const MAX_SHORT_TREE: usize = 2;
-/// An upper bound of the length of a branch, in UTF-16 units: two names of 40, and numbers.
-const MAX_BRANCH_LENGTH: usize = 200;
+/// Further prepared transactions are not described.
+const MAX_PREPARED: usize = 2;
+/// The longest description of one.
+const PREPARED_LENGTH: usize = 700;
+/// An upper bound of the length of a branch, in UTF-16 units: two names of 40, a relation of 60, and numbers.
+const MAX_BRANCH_LENGTH: usize = 360;
 
 /// The text of one tree: its root like any session, each waiting session on one line.
 pub(super) fn tree_text(tree: &BlockingTree<'_>, now: Timestamp) -> String {
@@ -19,18 +24,24 @@ pub(super) fn tree_text(tree: &BlockingTree<'_>, now: Timestamp) -> String {
             lines.extend(query_line(session));
             lines
         }
-        TreeRoot::Prepared => vec![
-            "**A prepared transaction** (no session holds it)".to_owned(),
-            waiters_line(tree),
-            "`pg_prepared_xacts` lists it. `ROLLBACK PREPARED` or `COMMIT PREPARED` ends it.".to_owned(),
-        ],
+        TreeRoot::Prepared => {
+            let mut lines =
+                vec!["**A prepared transaction** (no session holds it)".to_owned(), waiters_line(tree)];
+            let prepared = tree.prepared();
+            if prepared.is_empty() {
+                let text = "`pg_prepared_xacts` lists it. `ROLLBACK PREPARED` or `COMMIT PREPARED` ends it.";
+                lines.push(text.to_owned());
+            }
+            lines.extend(prepared.into_iter().take(MAX_PREPARED).map(|found| prepared_text(found, now)));
+            lines
+        }
         TreeRoot::Unseen(pid) => {
             vec![format!("**{pid}** is not in `pg_stat_activity` as killgate sees it"), waiters_line(tree)]
         }
     };
     lines.retain(|line| !line.is_empty());
     lines.extend(tree.branches.iter().map(|branch| branch_line(branch, now)));
-    let hidden = tree.waiters.saturating_sub(tree.branches.len());
+    let hidden = tree.waiters.saturating_sub(tree.shown_waiters());
     if hidden > 0 {
         lines.push(format!("… and {hidden} more"));
     }
@@ -40,7 +51,8 @@ pub(super) fn tree_text(tree: &BlockingTree<'_>, now: Timestamp) -> String {
 /// An upper bound of the length of the tree's text, in UTF-16 units.
 pub(super) fn max_length(tree: &BlockingTree<'_>) -> usize {
     // The line that counts the waiters and the line that counts the hidden ones are no longer than a branch.
-    row_text::MAX_LENGTH + (tree.branches.len() + 2) * MAX_BRANCH_LENGTH
+    let prepared = if tree.root == TreeRoot::Prepared { MAX_PREPARED * PREPARED_LENGTH } else { 0 };
+    row_text::MAX_LENGTH + prepared + (tree.branches.len() + 2) * MAX_BRANCH_LENGTH
 }
 
 pub(super) fn is_tall(tree: &BlockingTree<'_>) -> bool {
@@ -61,19 +73,19 @@ fn waiters_line(tree: &BlockingTree<'_>) -> String {
 
 fn branch_line(branch: &TreeBranch<'_>, now: Timestamp) -> String {
     let session = branch.session;
-    let mut parts = vec![format!("**{}** {}", session.pid, wait_text(session, now))];
+    let waits = waiting_text(session, now);
+    let mut parts = if branch.alike.is_empty() {
+        vec![format!("**{}** {waits}", session.pid), short_origin(session)]
+    } else {
+        let all = std::iter::once(session).chain(branch.alike.iter().copied());
+        let pids = all.map(|session| session.pid.to_string());
+        let waits = waits.replacen("waits", "wait", 1);
+        let name = group_name(session);
+        vec![format!("**{} × {name}** {waits}", branch.alike.len() + 1), join_capped(pids)]
+    };
     if branch.waiters > 0 {
-        parts.push(format!("{} behind it", branch.waiters));
+        parts.insert(1, format!("{} behind it", branch.waiters));
     }
-    parts.push(short_origin(session));
     parts.retain(|part| !part.is_empty());
     format!("{}{}", "↳ ".repeat(branch.depth), parts.join(" · "))
-}
-
-/// How long it has waited. The tree shows for whom.
-fn wait_text(session: &Session, now: Timestamp) -> String {
-    match session.query_age(now) {
-        Some(since) => format!("waits {}", age(since)),
-        None => "waits".to_owned(),
-    }
 }

@@ -80,7 +80,7 @@ async fn try_to_lead(
     waiting: &watch::Sender<String>,
     high_water_mark: &HighWaterMark,
 ) -> Result<AcquiredLease, PostgresOpenError> {
-    let (mut connection, closed) = connect(options, STEP_TIMEOUT).await?;
+    let (mut connection, closed) = connect(options).await?;
     loop {
         let status =
             timeout(STEP_TIMEOUT, try_to_take_lease(&mut connection, timings, high_water_mark)).await;

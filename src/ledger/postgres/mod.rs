@@ -227,13 +227,13 @@ fn int8(number: u64) -> i64 {
 
 /// Tests whether killgate could keep its records there: does everything that a start would do, and rolls it back.
 pub async fn dry_run(options: &ConnectOptions) -> Result<(), PostgresOpenError> {
+    let (mut connection, _closed) = session::connect(options).await?;
     let attempt = async {
-        let (mut connection, _closed) = session::connect(options, LIMIT).await?;
         let transaction = connection.client_mut().transaction().await?;
         schema::create_if_missing(&transaction).await?;
         transaction.execute("UPDATE killgate_ledger.lease SET holder = holder", &[]).await?;
         transaction.rollback().await?;
         Ok(())
     };
-    timeout(LIMIT * 2, attempt).await.unwrap_or_else(|_| Err(PostgresOpenError::late()))
+    timeout(LIMIT, attempt).await.unwrap_or_else(|_| Err(PostgresOpenError::late()))
 }

@@ -7,7 +7,7 @@ use std::{fmt, thread};
 use tokio::runtime::{Builder, Runtime};
 
 use super::error::PostgresOpenError;
-use super::{LIMIT, queries, schema, session};
+use super::{queries, schema, session};
 use crate::ledger::hash_chain::ChainTail;
 use crate::ledger::pending::PendingState;
 use crate::ledger::reader::{LedgerReader, StoredRecord};
@@ -32,7 +32,7 @@ impl PostgresReader {
     pub fn open(options: &ConnectOptions) -> Result<Self, PostgresOpenError> {
         let runtime = ReaderRuntime::new()?;
         let connection = runtime.block_on(async {
-            let (connection, _closed) = session::connect(options, LIMIT).await?;
+            let (connection, _closed) = session::connect(options).await?;
             if schema::exists(connection.client()).await? {
                 Ok(connection)
             } else {

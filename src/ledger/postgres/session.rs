@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use async_trait::async_trait;
 use tokio::sync::{Mutex, MutexGuard, watch};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_postgres::{Client, Error, Statement};
 
 use super::error::{PostgresOpenError, is_deposed};
@@ -199,15 +199,11 @@ impl ConnectionSetup for LedgerSetup {
     }
 }
 
-/// Opens a connection within `limit`.
+/// Opens a connection, which has limits of its own.
 pub(super) async fn connect(
     options: &ConnectOptions,
-    limit: Duration,
 ) -> Result<(PostgresConnection, ConnectionClosed), PostgresOpenError> {
-    match timeout(limit, options.connect()).await {
-        Ok(opened) => opened.map_err(PostgresOpenError::unavailable),
-        Err(_) => Err(PostgresOpenError::late()),
-    }
+    options.connect().await.map_err(PostgresOpenError::unavailable)
 }
 
 fn not_recorded(unreachable: TargetUnreachable) -> LedgerError {

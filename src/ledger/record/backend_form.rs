@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::values::{exact_if_any, milliseconds, named, optional_timestamp, pid, timestamp};
+use super::wait_form::{LockForm, ProgressForm};
 use super::{RecordError, time};
 use crate::domain::event::{BackendResolution, Binding, RequestedBackend};
 use crate::domain::identity::{BackendIdentity, Pid};
@@ -42,6 +43,10 @@ pub(super) struct SessionForm {
     state_change: Option<String>,
     query: Option<String>,
     blocked_by: Vec<i32>,
+    lock: Option<LockForm>,
+    has_xid: bool,
+    progress: Option<ProgressForm>,
+    begun_backup: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -114,6 +119,10 @@ impl SessionForm {
             state_change: session.state_change.map(time::write),
             query: session.query.clone(),
             blocked_by: session.blocked_by.clone(),
+            lock: session.lock_wait.as_ref().map(LockForm::of),
+            has_xid: session.has_xid,
+            progress: session.progress.as_ref().map(ProgressForm::of),
+            begun_backup: session.has_begun_backup,
         }
     }
 
@@ -139,6 +148,10 @@ impl SessionForm {
             state_change: optional_timestamp("state_change", self.state_change.as_deref())?,
             query: self.query.clone(),
             blocked_by: self.blocked_by.clone(),
+            lock_wait: self.lock.as_ref().map(LockForm::wait).transpose()?,
+            has_xid: self.has_xid,
+            progress: self.progress.as_ref().map(ProgressForm::progress),
+            has_begun_backup: self.begun_backup,
         })
     }
 }

@@ -8,6 +8,7 @@ mod backend_form;
 mod form;
 pub mod time;
 mod values;
+mod wait_form;
 
 use std::fmt::Write as _;
 

@@ -1,5 +1,6 @@
 //! Checks that a target is reachable, and that the role has the privileges it needs and no others.
 
+use std::io;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -13,23 +14,27 @@ use crate::postgres::server_info::{ServerInfo, query, try_statements};
 use crate::postgres::tls::TlsMode;
 use crate::postgres::version::ServerVersion;
 
-/// A target that does not answer within this time is not reachable.
+/// A target that is connected and does not answer within this time is not reachable.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) async fn check(target: &TargetConfig, options: ConnectOptions) -> Vec<CheckResult> {
     let what = |about: &str| format!("target {}: {about}", target.name);
-    let server = timeout(TIMEOUT, async {
-        let (mut connection, _ended) = options.connect().await?;
-        let server_info = query(&mut connection).await?;
-        if !server_info.version.is_too_old() {
-            try_statements(&mut connection).await?;
-        }
-        let privileges = role_privileges::find(&connection, server_info.version).await?;
-        anyhow::Ok((server_info, privileges))
-    });
+    let server = async {
+        let (mut connection, _closed) = options.connect().await?;
+        let asking = async {
+            let server_info = query(&mut connection).await?;
+            if !server_info.version.is_too_old() {
+                try_statements(&mut connection).await?;
+            }
+            let privileges = role_privileges::find(&connection, server_info.version).await?;
+            anyhow::Ok((server_info, privileges))
+        };
+        let late = |_| io::Error::from(io::ErrorKind::TimedOut).into();
+        timeout(TIMEOUT, asking).await.unwrap_or_else(|elapsed| Err(late(elapsed)))
+    };
     let (server_info, privileges) = match server.await {
-        Ok(Ok(server)) => server,
-        Ok(Err(error)) => {
+        Ok(server) => server,
+        Err(error) => {
             return vec![CheckResult::fail(
                 what("reachable"),
                 format!(
@@ -37,14 +42,8 @@ pub(super) async fn check(target: &TargetConfig, options: ConnectOptions) -> Vec
                     target.connection.address(),
                     crate::postgres::error::unreachable_because(error)
                 ),
-                "Correct the target's url, password or certificate, or check its server",
-            )];
-        }
-        Err(_) => {
-            return vec![CheckResult::fail(
-                what("reachable"),
-                format!("{} did not answer within {} s", target.connection.address(), TIMEOUT.as_secs()),
-                "Check the server, and the network and firewall between it and this machine",
+                "Correct the target's url, password or certificate, or check its server, and the network and firewall \
+                 between it and this machine",
             )];
         }
     };

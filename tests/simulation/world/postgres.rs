@@ -280,5 +280,9 @@ fn session(pid: Pid, started: Timestamp) -> Session {
         state_change: Some(started),
         query: Some(format!("update stock set n = ? /* {application} */")),
         blocked_by: Vec::new(),
+        lock_wait: None,
+        has_xid: false,
+        progress: None,
+        has_begun_backup: false,
     }
 }

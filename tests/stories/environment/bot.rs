@@ -31,6 +31,7 @@ impl TestEnv {
         };
         self.killgate(run)
             .env("RUST_LOG", filter)
+            .envs(self.variables.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(

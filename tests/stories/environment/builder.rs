@@ -30,6 +30,7 @@ pub struct TestEnvBuilder {
     people: Vec<MemberSpec>,
     rate_limits: bool,
     password: Option<String>,
+    cluster_settings: Vec<(String, String)>,
     verbose_log: bool,
 }
 
@@ -60,7 +61,18 @@ impl TestEnvBuilder {
 
     /// The server requires this password of the bot's role, and the configuration reads it from a file.
     pub fn password(self, password: &str) -> Self {
-        Self { password: Some(password.to_owned()), ..self.target("password_file = \"password\"") }
+        self.password_from(password, "password_file = \"password\"")
+    }
+
+    /// The server requires this password of the bot's role, and the configuration's target has this line for it.
+    pub fn password_from(self, password: &str, line: &str) -> Self {
+        Self { password: Some(password.to_owned()), ..self.target(line) }
+    }
+
+    /// Adds a line to the server's `postgresql.conf`.
+    pub fn cluster_setting(mut self, name: &str, value: &str) -> Self {
+        self.cluster_settings.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// The bot serves health and metrics at `HOST:PORT`.
@@ -91,6 +103,9 @@ impl TestEnvBuilder {
         if self.password.is_some() {
             cluster = cluster.hba("host all killgate all scram-sha-256");
         }
+        for (name, value) in &self.cluster_settings {
+            cluster = cluster.setting(name, value);
+        }
         let cluster = cluster.start().await.expect("a PostgreSQL server");
         let sim = self.discord().await;
         let env = TestEnv {
@@ -100,6 +115,7 @@ impl TestEnvBuilder {
             bot: None,
             second_bot: None,
             verbose_log: self.verbose_log,
+            variables: Vec::new(),
             stderr: None,
         };
         env.grant(self.right).await;

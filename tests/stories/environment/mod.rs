@@ -37,6 +37,8 @@ pub struct TestEnv {
     /// With the same token and another ledger.
     second_bot: Option<Child>,
     verbose_log: bool,
+    /// Environment variables of the bot.
+    variables: Vec<(String, String)>,
     /// Where the log goes, if not into a file.
     stderr: Option<PipeWriter>,
 }
@@ -60,6 +62,11 @@ impl TestEnv {
     /// From its next start, the bot writes its log here.
     pub fn set_stderr(&mut self, pipe: PipeWriter) {
         self.stderr = Some(pipe);
+    }
+
+    /// From its next start, the bot has this environment variable.
+    pub fn set_variable(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
     }
 
     pub fn config(&self) -> PathBuf {

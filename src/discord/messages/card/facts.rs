@@ -1,14 +1,19 @@
 //! What the card says about the session.
 
-use crate::discord::messages::format::count;
+use crate::discord::messages::consequences::{Situation, consequences};
+use crate::discord::messages::format::{TimestampStyle, count, timestamp};
+use crate::discord::messages::lock_text::lock_text;
 use crate::discord::messages::session_facts::{
     lock_holders, obstacle_warning, origin_text, state_with_ages, state_with_timestamps, wait_text,
 };
+use crate::discord::messages::waiters_text::groups_text;
 use crate::discord::sanitize;
 use crate::domain::event::Action;
 use crate::domain::identity::Pid;
+use crate::domain::session::CancelObstacle;
 use crate::domain::session_diff::SessionChange;
-use crate::workflow::ports::CardContent;
+use crate::domain::waiters::WaiterSummary;
+use crate::workflow::ports::{CardContent, SessionOnCard};
 
 const QUERY_LENGTH: usize = 1_200;
 const FORMER_QUERY_LENGTH: usize = 300;
@@ -50,7 +55,9 @@ fn describe_session(card: &CardContent, index: usize) -> String {
         ));
     }
     let (session, waiters) = card.latest(index);
-    if let Some(obstacle) = session.cancel_obstacle().filter(|_| details.action == Action::Cancel) {
+    // The table of consequences has a sentence about COPY.
+    let obstacle = session.cancel_obstacle().filter(|obstacle| *obstacle != CancelObstacle::CopyData);
+    if let Some(obstacle) = obstacle.filter(|_| details.action == Action::Cancel) {
         lines.push(format!("⚠️ {}", obstacle_warning(obstacle)));
     }
     if let Some(holders) = lock_holders(session).filter(|_| waiters > 0) {
@@ -70,8 +77,7 @@ fn describe_session(card: &CardContent, index: usize) -> String {
         lines.push(wait);
     }
     if waiters > 0 {
-        let waiting_pids = shown.map(|shown| shown.waiting_pids.as_slice());
-        lines.push(blocked_sessions_text(waiters as usize, waiting_pids.unwrap_or_default()));
+        lines.push(blocked_sessions_text(waiters as usize, shown, card.request.is_open()));
     }
     lines.push(origin_text(session));
     let mut text = lines.join("\n");
@@ -82,22 +88,25 @@ fn describe_session(card: &CardContent, index: usize) -> String {
     text
 }
 
-/// The number of waiters that the end of the sessions would release. Those of a session that waits itself do not count,
-/// because their release is not certain.
-pub(super) fn released_waiters(card: &CardContent) -> u32 {
-    let observations = (0..card.request.details.backends.len()).map(|index| card.latest(index));
-    observations
-        .filter(|(session, _)| lock_holders(session).is_none())
-        .fold(0, |sum, (_, waiters)| sum.saturating_add(waiters))
-}
-
-fn blocked_sessions_text(waiters: usize, waiting_pids: &[Pid]) -> String {
-    let blocks = format!("**Blocks {}**", count(waiters, "session"));
-    let named: Vec<_> = waiting_pids.iter().take(MAX_WAITERS).map(Pid::to_string).collect();
-    match waiters.saturating_sub(named.len()) {
-        _ if named.is_empty() => blocks,
-        0 => format!("{blocks}: {}", named.join(", ")),
-        more => format!("{blocks}: {} and {more} more", named.join(", ")),
+/// `**Blocks 7 sessions** on orders (relation, AccessExclusiveLock): 6 × web-checkout, 1 × deploy (4712, 4713, …)`.
+fn blocked_sessions_text(waiters: usize, shown: Option<&SessionOnCard>, is_open: bool) -> String {
+    let mut text = format!("**Blocks {}**", count(waiters, "session"));
+    let Some(shown) = shown else { return text };
+    if let Some(lock) = &shown.queue.lock {
+        text = format!("{text} on {}", lock_text(lock));
+    }
+    if let Some(since) = shown.queue.longest_since.filter(|_| is_open) {
+        text = format!("{text}, the longest since {}", timestamp(since, TimestampStyle::Relative));
+    }
+    let pids: Vec<_> = shown.waiting_pids.iter().take(MAX_WAITERS).map(Pid::to_string).collect();
+    let pids = match waiters.saturating_sub(pids.len()) {
+        _ if pids.is_empty() => return text,
+        0 => pids.join(", "),
+        more => format!("{} and {more} more", pids.join(", ")),
+    };
+    match groups_text(&shown.queue) {
+        groups if groups.is_empty() => format!("{text}: {pids}"),
+        groups => format!("{text}: {groups} ({pids})"),
     }
 }
 
@@ -120,29 +129,18 @@ pub(super) fn changes_text(card: &CardContent) -> Option<String> {
 
 /// What happens if the request is approved.
 pub(super) fn consequences_text(card: &CardContent) -> String {
-    let action = card.request.details.action;
-    let is_single = card.request.details.backends.len() == 1;
-    let (session, waiters) = card.latest(0);
-    let text = match action {
-        Action::Cancel if !is_single => "The queries end. The sessions stay connected.",
-        Action::Terminate if !is_single => {
-            "The sessions are disconnected. Their open transactions are rolled back."
-        }
-        Action::Cancel if !session.state.is_running() => "Nothing is signalled while no query runs.",
-        Action::Cancel => "The query ends. The session stays connected.",
-        Action::Terminate if session.xact_start.is_some() => {
-            "The session is disconnected. Its open transaction is rolled back."
-        }
-        Action::Terminate => "The session is disconnected.",
-    };
-    // A cancelled query's transaction keeps its locks until the client rolls it back.
-    match (action, waiters, lock_holders(session)) {
-        (Action::Terminate, 1.., Some(holders)) => {
-            format!("{text} The sessions behind it may keep waiting for {holders}.")
-        }
-        (Action::Terminate, 1.., None) => {
-            format!("{text} Releases {}.", count(released_waiters(card) as usize, "waiter"))
-        }
-        _ => text.to_owned(),
+    let details = &card.request.details;
+    if details.backends.len() > 1 {
+        return match details.action {
+            Action::Cancel => "The queries end. The sessions stay connected.".to_owned(),
+            Action::Terminate => {
+                "The sessions are disconnected. Their open transactions are rolled back.".to_owned()
+            }
+        };
     }
+    let (session, waiters) = card.latest(0);
+    let unknown = WaiterSummary::default();
+    let queue = card.sessions.first().map_or(&unknown, |shown| &shown.queue);
+    let now = card.seen_at(0);
+    consequences(Situation { action: details.action, session, waiters, queue, now }).join(" ")
 }

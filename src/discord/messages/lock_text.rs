@@ -1,0 +1,68 @@
+//! Which lock is waited for, in words.
+
+use super::format::{age, name, short_name, verbatim};
+use crate::domain::lock_wait::{LockWait, LockedRelation, PreparedTransaction};
+use crate::domain::session::Session;
+use crate::domain::timestamp::Timestamp;
+
+/// Each part of a qualified name has at most 63 bytes.
+const RELATION_LENGTH: usize = 60;
+const GID_LENGTH: usize = 200;
+
+/// The lock with its type and mode: `orders (relation, AccessExclusiveLock)`, `a row of orders (tuple, ExclusiveLock)`.
+pub(in crate::discord) fn lock_text(wait: &LockWait) -> String {
+    format!("{} ({}, {})", locked_thing(wait), name(&wait.lock), name(&wait.mode))
+}
+
+/// What is locked, without type and mode: `orders`, `a row of orders`.
+pub(in crate::discord) fn locked_thing(wait: &LockWait) -> String {
+    let relation = wait.relation.as_ref().map(relation_text);
+    match (wait.lock.as_str(), relation) {
+        (_, Some(relation)) if wait.is_for_a_row() => format!("a row of {relation}"),
+        ("extend", Some(relation)) => format!("more space for {relation}"),
+        ("page", Some(relation)) => format!("a page of {relation}"),
+        (_, Some(relation)) => relation,
+        ("transactionid", None) => "the end of another transaction".to_owned(),
+        ("virtualxid", None) => "the end of another session's transaction".to_owned(),
+        ("advisory", None) => "an advisory lock".to_owned(),
+        ("object", None) => "a database object".to_owned(),
+        _ => "a lock".to_owned(),
+    }
+}
+
+fn relation_text(relation: &LockedRelation) -> String {
+    match relation {
+        // PostgreSQL's default `search_path` finds these without their schema.
+        LockedRelation::Named(text) => {
+            verbatim(text.strip_prefix("public.").unwrap_or(text), RELATION_LENGTH)
+        }
+        LockedRelation::Unnamed { oid, database: Some(database) } => {
+            format!("relation {oid} of database {}", short_name(database, RELATION_LENGTH))
+        }
+        LockedRelation::Unnamed { oid, database: None } => format!("relation {oid}"),
+    }
+}
+
+/// How long a session has waited for its lock at `now`: ` 4 m 12 s`. Empty if that is not known.
+pub(in crate::discord) fn waited_text(session: &Session, now: Timestamp) -> String {
+    let at_least = session.lock_wait.as_ref().is_some_and(|wait| wait.is_since_first_seen);
+    match session.wait_age(now) {
+        None => String::new(),
+        Some(waited) if at_least => format!(" at least {}", age(waited)),
+        Some(waited) => format!(" {}", age(waited)),
+    }
+}
+
+/// A prepared transaction, and how to end it.
+pub(in crate::discord) fn prepared_text(transaction: &PreparedTransaction, now: Timestamp) -> String {
+    let gid = verbatim(&transaction.gid, GID_LENGTH);
+    let database =
+        transaction.database.as_deref().map_or(String::new(), |database| format!(" in {}", name(database)));
+    let owner = transaction.owner.as_deref().map_or("its owner".to_owned(), name);
+    let statement = format!("ROLLBACK PREPARED '{}'", transaction.gid.replace('\'', "''"));
+    format!(
+        "{gid}, prepared {} ago{database}. {owner} or a superuser ends it there with {} (or COMMIT PREPARED)",
+        age(now.duration_since(transaction.prepared_at)),
+        crate::discord::sanitize::code(&statement, GID_LENGTH + 40),
+    )
+}

@@ -1,0 +1,65 @@
+//! The first line of a card's plain text, which is all that a notification shows: who asks to end whose session, on what,
+//! since when, how many wait and the longest, and why. Somebody decides by it, on a phone and at night.
+
+use super::format::{age, count, mention_user, name, session_name, short_name};
+use super::lock_text::{locked_thing, waited_text};
+use super::session_facts::lock_holders;
+use crate::discord::sanitize;
+use crate::domain::event::Action;
+use crate::domain::session::Session;
+use crate::domain::timestamp::Timestamp;
+use crate::workflow::ports::CardContent;
+
+const REASON_LENGTH: usize = 200;
+const NAME_LENGTH: usize = 40;
+
+/// The line about the session at `index` of the card.
+pub(super) fn notification_line(card: &CardContent, index: usize) -> String {
+    let details = &card.request.details;
+    let (session, waiters) = card.latest(index);
+    let asks = match details.action {
+        Action::Cancel => "asks to cancel the query of",
+        Action::Terminate => "asks to terminate",
+    };
+    let database = session
+        .database
+        .as_deref()
+        .map_or(String::new(), |database| format!(", database {}", short_name(database, NAME_LENGTH)));
+    let mut line = format!(
+        "{} {asks} {}{database} on {}: {}",
+        mention_user(details.requester),
+        session_name(session),
+        name(&details.target),
+        state_text(session, card.seen_at(index)),
+    );
+    if waiters > 0 {
+        line = format!("{line}, {}", waiters_clause(card, index, waiters));
+    }
+    match &details.reason {
+        Some(reason) => format!("{line}. Why: {}", sanitize::line(reason, REASON_LENGTH)),
+        None => line,
+    }
+}
+
+fn state_text(session: &Session, now: Timestamp) -> String {
+    if let Some(wait) = &session.lock_wait {
+        return format!("waits{} for {}", waited_text(session, now), locked_thing(wait));
+    }
+    let since = session.query_age(now).or_else(|| session.state_age(now));
+    let since = since.map_or(String::new(), |since| format!(" for {}", age(since)));
+    format!("{}{since}", session.state)
+}
+
+/// `blocks 7 on orders, the longest for 4 m 12 s`.
+fn waiters_clause(card: &CardContent, index: usize, waiters: u32) -> String {
+    let (session, _) = card.latest(index);
+    let queue = card.sessions.get(index).map(|shown| &shown.queue);
+    let lock = queue.and_then(|queue| queue.lock.as_ref());
+    let on = lock.map_or(String::new(), |wait| format!(" on {}", locked_thing(wait)));
+    let longest = queue.and_then(|queue| queue.longest_since).map_or(String::new(), |since| {
+        format!(", the longest for {}", age(card.seen_at(index).duration_since(since)))
+    });
+    // Those behind a session that waits itself are not released by its end.
+    let blocks = if lock_holders(session).is_some() { "others wait behind it:" } else { "blocks" };
+    format!("{blocks} {}{on}{longest}", count(waiters as usize, "session"))
+}

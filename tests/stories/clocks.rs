@@ -1,0 +1,102 @@
+//! The system clock jumps or is wrong: expiry holds. libfaketime (`LD_PRELOAD`) sets the clock that killgate sees.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use throwaway_postgres::SqlState;
+
+use crate::environment::{APPROVE, TestEnv};
+
+/// An environment whose bot is not started yet and takes its clock from `set_clock`. `None` without libfaketime.
+async fn env_with_a_settable_clock(expires_after: &str) -> Option<TestEnv> {
+    let Some(library) = libfaketime() else {
+        println!("skipped: libfaketime is not installed");
+        return None;
+    };
+    let approval = format!("[approval]\nexpires_after = \"{expires_after}\"");
+    let mut env = TestEnv::builder().section(&approval).start_without_bot().await;
+    let offset = env.path("clock").display().to_string();
+    for (name, value) in [
+        ("LD_PRELOAD", library.display().to_string().as_str()),
+        ("FAKETIME_TIMESTAMP_FILE", &offset),
+        // Otherwise it reads the file every ten seconds.
+        ("FAKETIME_NO_CACHE", "1"),
+        // Only the clock that people set jumps.
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+    ] {
+        env.set_variable(name, value);
+    }
+    set_clock(&env, "+0");
+    Some(env)
+}
+
+fn libfaketime() -> Option<PathBuf> {
+    let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib", "/usr/lib64"];
+    let libraries = folders.map(|folder| PathBuf::from(folder).join("faketime/libfaketimeMT.so.1"));
+    libraries.into_iter().find(|library| library.exists())
+}
+
+/// Sets the clock that the bot sees this far from the real one, such as `-3600`, in seconds.
+fn set_clock(env: &TestEnv, offset: &str) {
+    // Replaced in one step, because the bot reads it at any time.
+    fs::write(env.path("clock.new"), offset).unwrap();
+    fs::rename(env.path("clock.new"), env.path("clock")).unwrap();
+}
+
+/// How far the time of a record is from the real one.
+fn error_of(time: &serde_json::Value) -> SignedDuration {
+    let time: Timestamp = time.as_str().unwrap().parse().unwrap();
+    time.duration_since(Timestamp::now())
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_forward_expires_nothing() {
+    let Some(mut env) = env_with_a_settable_clock("15m").await else { return };
+    env.start_bot().await;
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    set_clock(&env, "+3600");
+    env.react("ben", &card, APPROVE);
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_extends_nothing() {
+    let Some(mut env) = env_with_a_settable_clock("3s").await else { return };
+    env.start_bot().await;
+    let victim = env.sleeping_session().await;
+    let asked_at = Instant::now();
+    let card = env.request_card("/terminate", victim.pid()).await;
+    set_clock(&env, "-3600");
+    env.assert_outcome(1, &card, "expired", "Expired").await;
+    assert!(asked_at.elapsed() >= Duration::from_secs(3));
+}
+
+#[tokio::test]
+async fn a_wrong_clock_is_corrected_by_discords() {
+    let Some(mut env) = env_with_a_settable_clock("15m").await else { return };
+    for (offset, request) in [("-1200", 1), ("+3600", 2)] {
+        set_clock(&env, offset);
+        env.start_bot().await;
+        assert!(env.log().contains("the system clock differs from Discord's"), "{}", env.log());
+        let victim = env.sleeping_session().await;
+        let card = env.request_card("/terminate", victim.pid()).await;
+        let ledger = env.ledger().await;
+        let requested =
+            ledger.iter().find(|record| record["request"] == request && record["event"] == "requested");
+        let until_expiry = error_of(&requested.unwrap()["expires_at"]).as_secs();
+        assert!((880..=905).contains(&until_expiry), "it expires in {until_expiry} s");
+        // Also the clock of the next start is wrong: what is open stays open.
+        env.stop_bot().await;
+        set_clock(&env, if offset == "-1200" { "+7200" } else { "-7200" });
+        env.start_bot().await;
+        let mut victim = victim;
+        env.react("ben", &card, APPROVE);
+        assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+        env.assert_outcome(request, &card, "terminated", "Terminated").await;
+        env.stop_bot().await;
+    }
+}

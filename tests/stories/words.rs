@@ -1,0 +1,209 @@
+//! What a card says before anybody approves, and what the result says after: each sentence about a real session.
+
+use throwaway_postgres::{Cluster, SqlState};
+use tokio_postgres::CopyInSink;
+
+use crate::environment::{APPROVE, TestEnv};
+
+const TABLE: &str = "create table stock (id int primary key, n int); insert into stock values (1, 0), (2, 0); \
+                     grant all on stock to public";
+
+#[tokio::test]
+async fn the_first_line_says_who_asks_to_end_whose_session_on_what_and_who_waits() {
+    let env = TestEnv::start().await;
+    env.sql(TABLE).await;
+    let app = |name: &str| env.cluster.victim("app").application(name);
+    let blocker = app("batch").idle_in_transaction("lock table stock in share mode").await.unwrap();
+    let mut waiters = vec![app("deploy").waiting("begin; lock table stock").await.unwrap()];
+    for id in [1, 2] {
+        let update = format!("update stock set n = 1 where id = {id}");
+        waiters.push(app("web-checkout").waiting(&update).await.unwrap());
+    }
+
+    let ana = env.person("ana").in_channel(&env.incident_channel());
+    let asked =
+        ana.types("terminate").option("pid", blocker.pid()).option("reason", "checkout is stuck").send();
+    let card = asked.await.message();
+    let content = card.content();
+    let first = content.lines().next().unwrap();
+    let begin = format!(
+        "<@{}> asks to terminate batch of user app ({}), database postgres on orders: idle in transaction for ",
+        env.person("ana").id(),
+        blocker.pid()
+    );
+    assert!(first.starts_with(&begin), "{first}");
+    assert!(first.contains(", blocks 3 sessions on stock, the longest for "), "{first}");
+    assert!(first.ends_with(". Why: checkout is stuck"), "{first}");
+    let text = card.text();
+    assert!(text.contains("on stock (relation, AccessExclusiveLock)"), "{text}");
+    assert!(text.contains("2 × web-checkout, 1 × deploy ("), "{text}");
+
+    let listed = ana.types("sessions").option("view", "blocking").send().await.message().text();
+    assert!(listed.contains("for stock (relation, AccessExclusiveLock)"), "{listed}");
+    assert!(listed.contains("**2 × web-checkout** wait "), "{listed}");
+}
+
+#[tokio::test]
+async fn a_session_that_changed_rows_is_said_to_roll_back_and_one_that_read_is_not() {
+    let env = TestEnv::start().await;
+    env.sql(TABLE).await;
+    let writer = env.cluster.victim("app").idle_in_transaction("update stock set n = 2").await.unwrap();
+    let reader = env.cluster.victim("app").idle_in_transaction("select * from stock").await.unwrap();
+
+    let text = env.request_card("/terminate", writer.pid()).await.text();
+    assert!(
+        text.contains("What its transaction has changed in ") && text.contains("is rolled back."),
+        "{text}"
+    );
+    let text = env.request_card("/terminate", reader.pid()).await.text();
+    assert!(text.contains("Its open transaction ends; it has changed no rows."), "{text}");
+}
+
+#[tokio::test]
+async fn a_cancel_of_a_session_that_reads_copy_data_is_said_to_be_unnoticed_and_a_terminate_works() {
+    let env = TestEnv::builder().section("[limits]\nconfirm_within = \"1s\"").start().await;
+    env.sql(TABLE).await;
+    let victim = env.cluster.victim("app").idle().await.unwrap();
+    let _sink: CopyInSink<&'static [u8]> = victim.client().copy_in("copy stock from stdin").await.unwrap();
+    victim.seen("state = 'active' and wait_event = 'ClientRead'").await.unwrap();
+
+    let card = env.request_card("/cancel", victim.pid()).await;
+    let text = card.text();
+    assert!(text.contains("may not notice a cancel; a terminate works."), "{text}");
+    env.react("ben", &card, APPROVE);
+    env.assert_outcome(1, &card, "unconfirmed", "Unconfirmed").await;
+
+    let card = env.request_card("/terminate", victim.pid()).await;
+    env.react("ben", &card, APPROVE);
+    env.assert_outcome(2, &card, "terminated", "Terminated").await;
+}
+
+#[tokio::test]
+async fn a_session_that_waits_for_a_lost_synchronous_standby_has_committed() {
+    let env = TestEnv::start().await;
+    env.sql(TABLE).await;
+    env.sql("alter system set synchronous_standby_names = 'lost'").await;
+    env.sql("select pg_reload_conf()").await;
+    let commits = "set synchronous_commit = on; update stock set n = 7 where id = 1";
+    let victim = env.cluster.victim("app").running(commits).await.unwrap();
+    victim.seen("wait_event = 'SyncRep'").await.unwrap();
+
+    let card = env.request_card("/terminate", victim.pid()).await;
+    let text = card.text();
+    assert!(text.contains("It has committed here") && text.contains("unreplicated so far"), "{text}");
+    assert!(!text.contains("rolled back"), "{text}");
+    env.react("ben", &card, APPROVE);
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
+    let n: i32 = count(&env.cluster, "select n from stock where id = 1").await;
+    assert_eq!(n, 7, "the change stays");
+}
+
+async fn count(cluster: &Cluster, query: &str) -> i32 {
+    cluster.superuser().await.unwrap().query_one(query, &[]).await.unwrap().get(0)
+}
+
+#[tokio::test]
+async fn a_concurrent_index_build_is_said_to_leave_an_invalid_index_and_does() {
+    let env = TestEnv::start().await;
+    env.sql(TABLE).await;
+    env.sql("create role app login; alter table stock owner to app; grant create on schema public to app")
+        .await;
+    let _writer = env.cluster.victim("other").idle_in_transaction("update stock set n = 2").await.unwrap();
+    let mut builder =
+        env.cluster.victim("app").waiting("create index concurrently late on stock (n)").await.unwrap();
+
+    let card = env.request_card("/cancel", builder.pid()).await;
+    let text = card.text();
+    assert!(text.contains("An INVALID index may stay"), "{text}");
+    assert!(text.contains("CREATE INDEX CONCURRENTLY is "), "{text}");
+    env.react("ben", &card, APPROVE);
+    assert_eq!(builder.ended().await.unwrap(), SqlState::QUERY_CANCELED);
+    let found = count(&env.cluster, "select count(*)::int4 from pg_index where not indisvalid").await;
+    assert_eq!(found, 1);
+}
+
+#[tokio::test]
+async fn a_session_that_began_a_backup_is_said_to_ruin_it() {
+    let env = TestEnv::start().await;
+    let version = count(&env.cluster, "select current_setting('server_version_num')::int4").await;
+    let (function, arguments) = if version < 150_000 {
+        ("pg_start_backup", "'b', true, false")
+    } else {
+        ("pg_backup_start", "'b', true")
+    };
+    let types = if version < 150_000 { "text, boolean, boolean" } else { "text, boolean" };
+    env.sql(&format!("create role app login; grant execute on function {function}({types}) to app")).await;
+    let victim = env.cluster.victim("app").idle().await.unwrap();
+    victim.client().batch_execute(&format!("select {function}({arguments})")).await.unwrap();
+
+    let text = env.request_card("/terminate", victim.pid()).await.text();
+    assert!(text.contains("The base backup that it began is ruined."), "{text}");
+}
+
+#[tokio::test]
+async fn a_session_without_track_activities_is_said_to_hide_what_it_runs() {
+    let env = TestEnv::start().await;
+    env.sql("create role app login; alter role app set track_activities = off").await;
+    let victim = env.cluster.victim("app").idle().await.unwrap();
+    victim.seen("state = 'disabled'").await.unwrap();
+
+    let card = env.request_card("/terminate", victim.pid()).await;
+    let text = card.text();
+    assert!(text.contains("track_activities is off"), "{text}");
+    env.react("ben", &card, APPROVE);
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
+}
+
+#[tokio::test]
+async fn a_waiting_session_is_said_to_release_nobody_by_itself() {
+    let env = TestEnv::start().await;
+    env.sql(TABLE).await;
+    let app = || env.cluster.victim("app");
+    let root = app().idle_in_transaction("lock table stock in share mode").await.unwrap();
+    let middle = app().waiting("begin; lock table stock").await.unwrap();
+    let _last = app().waiting("select * from stock").await.unwrap();
+
+    let text = env.request_card("/terminate", middle.pid()).await.text();
+    let expected = format!(
+        "It waits itself, so its end releases nobody by itself: the sessions behind it may keep waiting for {}.",
+        root.pid()
+    );
+    assert!(text.contains(&expected), "{text}");
+    assert!(text.contains("Waits for stock (relation, AccessExclusiveLock) "), "{text}");
+}
+
+#[tokio::test]
+async fn a_prepared_transaction_at_the_root_is_named_with_the_statement_that_ends_it() {
+    let env = TestEnv::builder().cluster_setting("max_prepared_transactions", "2").start().await;
+    env.sql(TABLE).await;
+    let client = env.cluster.victim("app").idle().await.unwrap();
+    let prepare = "begin; update stock set n = 1 where id = 1; prepare transaction 'order-7'";
+    client.client().batch_execute(prepare).await.unwrap();
+    let _waiter = env.cluster.victim("app").waiting("update stock set n = 2 where id = 1").await.unwrap();
+
+    let ana = env.person("ana").in_channel(&env.incident_channel());
+    let text = ana.types("sessions").option("view", "blocking").send().await.message().text();
+    assert!(text.contains("A prepared transaction") && text.contains("order-7, prepared"), "{text}");
+    assert!(text.contains("ROLLBACK PREPARED 'order-7'"), "{text}");
+}
+
+#[tokio::test]
+async fn an_autovacuum_worker_at_the_root_is_refused_with_what_to_do_instead() {
+    let env = TestEnv::builder().cluster_setting("autovacuum_naptime", "1s").start().await;
+    let slow = "autovacuum_freeze_max_age = 100000, autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1";
+    env.sql(&format!("create table big (id int) with ({slow})")).await;
+    env.sql("insert into big select generate_series(1, 200000)").await;
+    env.sql("do $$ begin for i in 1..110000 loop perform pg_current_xact_id(); commit; end loop; end $$")
+        .await;
+    let observer = env.cluster.superuser().await.unwrap();
+    let query = "select pid from pg_stat_activity where backend_type = 'autovacuum worker' \
+                 and query like '%public.big (to prevent wraparound)%'";
+    let worker: i32 = throwaway_postgres::eventually("an anti-wraparound vacuum", async || {
+        Ok(observer.query(query, &[]).await?.first().map(|row| row.get(0)))
+    })
+    .await
+    .unwrap();
+    let refusal = env.refused_command("ana", "/terminate", worker).await;
+    assert!(refusal.contains("It comes back") && refusal.contains("to prevent wraparound"), "{refusal}");
+    assert!(refusal.contains("Nothing was asked."), "{refusal}");
+}
