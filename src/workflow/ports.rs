@@ -345,6 +345,8 @@ pub enum ExecutionHold {
     ReactionsUnreadable,
     /// The approvers could not be looked up again.
     ApproversUnknown,
+    /// Nobody can react, because an emoji of the configuration was deleted.
+    EmojiMissing,
 }
 
 /// Who may approve, as the configuration names them.
@@ -363,6 +365,12 @@ pub enum DeliveryError {
     /// Discord refuses, and will refuse again: a missing permission, an invalid message.
     #[error("Discord refused it")]
     Refused(#[source] anyhow::Error),
+    /// Discord accepts it only after this time.
+    #[error("Discord accepts it in {:.0} s", wait.as_secs_f64())]
+    Postponed { wait: Duration, source: anyhow::Error },
+    /// Discord does not know the emoji: it was deleted.
+    #[error("Discord does not know the emoji")]
+    UnknownEmoji,
     /// Discord rejects the message itself, and always will.
     #[error("Discord rejected the message")]
     Invalid(#[source] anyhow::Error),

@@ -85,6 +85,10 @@ pub enum Refusal {
     },
     /// The ledger does not accept records.
     LedgerDown,
+    /// A command of another version or another tool.
+    UnknownCommand,
+    /// An interaction that cannot be read.
+    NotUnderstood,
     /// Discord rejected the card of the request.
     CardRejected,
     /// The process is stopping.
@@ -195,6 +199,13 @@ impl Refusal {
             Self::LedgerDown => {
                 "The ledger cannot be written, and killgate does nothing without a record. Operators of killgate find \
                  the cause in its log and at /readyz."
+                    .to_owned()
+            }
+            Self::UnknownCommand => {
+                "killgate does not have this command; another version or another tool registered it. Type / for its commands.".to_owned()
+            }
+            Self::NotUnderstood => {
+                "killgate could not read what Discord sent. Repeat the command; if this happens again, operators of killgate find the cause in its log."
                     .to_owned()
             }
             Self::CardRejected => {
