@@ -35,6 +35,7 @@ pub mod ports;
 mod reaction_reads;
 mod reactions;
 pub mod refusal;
+mod released;
 mod reminder;
 mod resume;
 mod store;
