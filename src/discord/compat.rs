@@ -1,7 +1,8 @@
 //! Fills in fields that serenity requires and killgate does not use.
 //!
-//! serenity's types require fields that Discord added recently, or that a compatible API may omit. Without them a whole
-//! command or reaction would be lost. None of the fields filled in here affects a decision.
+//! serenity's types require fields that Discord added recently, or that a compatible API may omit, and refuse some values
+//! of others: an avatar decoration of a new format, for example. A whole command or reaction would be lost for it. None of
+//! the fields filled in or left out here affects a decision.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Error, Map, Value, json};
@@ -12,9 +13,10 @@ const STRING: u8 = 3;
 const INTEGER: u8 = 4;
 const NUMBER: u8 = 10;
 
-/// Decodes an interaction. If that fails, fills in the unused fields and tries again.
+/// Decodes an interaction. If that fails, leaves out or fills in the unused fields and tries again.
 pub(super) fn interaction<T: DeserializeOwned>(data: &str) -> Result<T, Error> {
     decode_with_defaults(data, |interaction| {
+        keep_used_fields_of_people(interaction);
         add_missing_fields(
             interaction,
             &json!({
@@ -37,6 +39,7 @@ pub(super) fn interaction<T: DeserializeOwned>(data: &str) -> Result<T, Error> {
 /// Decodes a reaction that was added or removed, in the same way.
 pub(super) fn reaction<T: DeserializeOwned>(data: &str) -> Result<T, Error> {
     decode_with_defaults(data, |reaction| {
+        keep_used_fields_of_people(reaction);
         add_missing_fields(reaction, &json!({"burst": false, "type": 0, "member": member_fields()}));
     })
 }
@@ -44,6 +47,7 @@ pub(super) fn reaction<T: DeserializeOwned>(data: &str) -> Result<T, Error> {
 /// Decodes a guild member from the REST API, in the same way.
 pub(super) fn member(body: &[u8]) -> Result<Member, Error> {
     decode_with_defaults(&String::from_utf8_lossy(body), |member| {
+        keep_used_fields_of_member(member);
         add_missing_fields(member, &member_fields());
     })
 }
@@ -58,6 +62,43 @@ fn decode_with_defaults<T: DeserializeOwned>(
         // The error about the original data is the useful one.
         serde_json::from_value(value).map_err(|_| error)
     })
+}
+
+/// Leaves out what people decorate their profiles with.
+fn keep_used_fields_of_people(value: &mut Value) {
+    for path in ["/member", "/data/resolved/members"] {
+        if let Some(member) = value.pointer_mut(path) {
+            keep_used_fields_of_member(member);
+        }
+    }
+    for path in ["/user", "/data/resolved/users"] {
+        if let Some(user) = value.pointer_mut(path) {
+            keep_used_fields_of_user(user);
+        }
+    }
+}
+
+/// `value` is a member, or an object of members by id.
+fn keep_used_fields_of_member(value: &mut Value) {
+    let Some(fields) = value.as_object_mut() else { return };
+    if fields.keys().all(|key| key.bytes().all(|byte| byte.is_ascii_digit())) {
+        return fields.values_mut().for_each(keep_used_fields_of_member);
+    }
+    fields.retain(|key, _| {
+        ["user", "roles", "communication_disabled_until", "permissions"].contains(&key.as_str())
+    });
+    if let Some(user) = fields.get_mut("user") {
+        keep_used_fields_of_user(user);
+    }
+}
+
+/// `value` is a user, or an object of users by id.
+fn keep_used_fields_of_user(value: &mut Value) {
+    let Some(fields) = value.as_object_mut() else { return };
+    if fields.keys().all(|key| key.bytes().all(|byte| byte.is_ascii_digit())) {
+        return fields.values_mut().for_each(keep_used_fields_of_user);
+    }
+    fields.retain(|key, _| ["id", "username", "discriminator", "bot"].contains(&key.as_str()));
 }
 
 fn member_fields() -> Value {
@@ -159,5 +200,28 @@ mod tests {
         let without_message = json!({"user_id": "5", "channel_id": "4", "emoji": {"id": null, "name": "✅"}});
         let error = reaction::<ReactionAddEvent>(&without_message.to_string()).unwrap_err();
         assert!(error.to_string().contains("missing field"), "{error}");
+    }
+
+    #[test]
+    fn a_decorated_profile_costs_nobody_their_reaction_or_command() {
+        let user = json!({
+            "id": "5", "username": "q", "discriminator": "0", "public_flags": "many",
+            "avatar_decoration_data": {"asset": "v2_a_0123456789abcdef0123456789abcdef", "sku_id": null},
+            "collectibles": {"nameplate": {"sku_id": null}},
+        });
+        let member = json!({"user": user, "roles": ["6"], "communication_disabled_until": null,
+            "avatar_decoration_data": user["avatar_decoration_data"], "flags": null});
+        let added = json!({"user_id": "5", "channel_id": "4", "message_id": "8", "guild_id": "3", "member": member,
+            "emoji": {"id": null, "name": "✅"}, "burst": false, "type": 0});
+        let event: ReactionAddEvent = reaction(&added.to_string()).unwrap();
+        assert_eq!(event.reaction.member.unwrap().roles[0].get(), 6);
+        assert_eq!(super::member(member.to_string().as_bytes()).unwrap().user.id.get(), 5);
+
+        let mut command = command();
+        command["member"] = member;
+        command["data"]["options"][0] = json!({"name": "user", "type": 6, "value": "5"});
+        command["data"]["resolved"] = json!({"users": {"5": user}});
+        let Interaction::Command(command) = interaction(&command.to_string()).unwrap() else { panic!() };
+        assert_eq!(command.member.expect("who asks").roles[0].get(), 6);
     }
 }

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use super::api::ApiClient;
 use super::bot::register_again;
 use super::gateway::{GatewayEvent, GuildEvent};
-use super::guild_presence::{GuildChange, GuildPresence};
+use super::guild_presence::{GuildPresence, Hearing};
 use super::interactions::InteractionHandler;
 use super::members;
 use super::served_channels::{ChannelChange, ServedChannels};
@@ -38,28 +38,52 @@ impl EventHandler {
             match event {
                 GatewayEvent::Ready => {
                     info!("connected to Discord in a new session");
-                    self.presence.note_new_session();
-                    self.engine.send(EngineInput::EventsMissed).await;
+                    let hearing = self.presence.note_new_session();
+                    self.report(hearing).await;
                 }
-                GatewayEvent::Resumed => info!("reconnected to Discord; no events were missed"),
-                GatewayEvent::Disconnected { why } => warn!(%why, "the connection to Discord is lost"),
+                GatewayEvent::Resumed => {
+                    info!("reconnected to Discord; the events that were missed have arrived");
+                    let hearing = self.presence.note_resumed();
+                    self.report(hearing).await;
+                }
+                GatewayEvent::Disconnected { why } => {
+                    warn!(%why, "the connection to Discord is lost");
+                    let hearing = self.presence.note_disconnected();
+                    self.report(hearing).await;
+                }
+                GatewayEvent::Lost => self.engine.send(EngineInput::EventsMissed).await,
                 GatewayEvent::Event(event) => self.handle_event(*event).await,
                 GatewayEvent::Channel(event) => {
                     self.handle_channel_change(self.channels.handle(&event)).await;
                 }
-                GatewayEvent::Guild(event) => {
-                    self.note_channels(&event).await;
-                    match self.presence.note(event) {
-                        GuildChange::None => {}
-                        GuildChange::EventsMissed => self.engine.send(EngineInput::EventsMissed).await,
-                        GuildChange::Returned => {
-                            self.engine.send(EngineInput::EventsMissed).await;
-                            tokio::spawn(register_again(self.api.clone(), self.guild));
-                        }
-                    }
-                }
+                GatewayEvent::Guild(event) => self.handle_guild_event(event).await,
             }
         }
+    }
+
+    async fn handle_guild_event(&mut self, event: GuildEvent) {
+        if let GuildEvent::Available { guild, channels, .. } = &event
+            && *guild == self.guild
+        {
+            // The list is complete.
+            self.handle_channel_change(self.channels.replace(channels)).await;
+            if self.presence.take_is_new_in_guild() {
+                info!("the bot is in its guild again; registering its commands");
+                tokio::spawn(register_again(self.api.clone(), self.guild));
+            }
+        }
+        let hearing = self.presence.note(event);
+        self.report(hearing).await;
+    }
+
+    async fn report(&self, hearing: Hearing) {
+        let input = match hearing {
+            Hearing::Unchanged => return,
+            Hearing::Missed => EngineInput::EventsMissed,
+            Hearing::Interrupted => EngineInput::EventsInterrupted,
+            Hearing::Restored { is_complete } => EngineInput::EventsRestored { is_complete },
+        };
+        self.engine.send(input).await;
     }
 
     async fn handle_event(&self, event: Event) {
@@ -130,15 +154,6 @@ impl EventHandler {
                 self.handle_deleted_messages(event.guild_id, event.channel_id, &event.ids).await;
             }
             _ => {}
-        }
-    }
-
-    /// The list of channels in the guild event is complete.
-    async fn note_channels(&self, event: &GuildEvent) {
-        if let GuildEvent::Available { guild, channels, .. } = event
-            && *guild == self.guild
-        {
-            self.handle_channel_change(self.channels.replace(channels)).await;
         }
     }
 

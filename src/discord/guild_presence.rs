@@ -1,4 +1,4 @@
-//! Whether the bot is in its guild, and when people may have acted there unseen.
+//! Whether the bot hears its guild, and when people may have acted there unseen.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -6,33 +6,40 @@ use std::time::Duration;
 use serenity::model::id::{GuildId, RoleId, UserId};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::gateway::{GuildEvent, MemberRoles};
 
-/// After the start of a session Discord reports its guilds within this time. A guild that is reported later is one the bot
-/// was invited to.
+/// After the start of a session Discord reports its guilds within this time. A guild that is reported later may be one that
+/// the bot was invited to, which has none of its commands.
 const REPORTED_WITHIN: Duration = Duration::from_secs(5);
 
 /// The bot in its guild.
 pub(super) struct GuildPresence {
     guild: GuildId,
     bot_user: UserId,
+    /// Whether the events of the session arrive, and all that were missed have arrived.
+    is_connected: bool,
     is_in_guild: watch::Sender<bool>,
+    /// Whether events of the guild may have been lost since they were last all reported.
+    has_missed: bool,
     session_started: Option<Instant>,
     /// The roles of the bot; `None` until Discord has said which.
     own_roles: Option<BTreeSet<RoleId>>,
 }
 
-/// What follows from a guild event.
+/// What follows from an event for those who listen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum GuildChange {
-    /// Nothing was hidden.
-    None,
-    /// People may have acted unseen.
-    EventsMissed,
-    /// The same, and the commands may be gone.
-    Returned,
+pub(super) enum Hearing {
+    Unchanged,
+    /// The bot hears its guild, and people may have acted unseen.
+    Missed,
+    /// The bot does not hear its guild.
+    Interrupted,
+    /// The bot hears its guild again; `is_complete` if everything that happened meanwhile was reported.
+    Restored {
+        is_complete: bool,
+    },
 }
 
 impl GuildPresence {
@@ -40,7 +47,9 @@ impl GuildPresence {
         Self {
             guild,
             bot_user,
+            is_connected: false,
             is_in_guild: watch::Sender::new(false),
+            has_missed: true,
             session_started: None,
             own_roles: None,
         }
@@ -52,53 +61,76 @@ impl GuildPresence {
     }
 
     /// A new session started. Discord reports the guilds that the bot is in next.
-    pub(super) fn note_new_session(&mut self) {
+    pub(super) fn note_new_session(&mut self) -> Hearing {
         self.session_started = Some(Instant::now());
+        self.is_connected = true;
+        self.has_missed = true;
         self.is_in_guild.send_replace(false);
+        Hearing::Interrupted
     }
 
-    pub(super) fn note(&mut self, event: GuildEvent) -> GuildChange {
+    /// The connection was lost. If the session is resumed, the events missed come first, in their order.
+    pub(super) fn note_disconnected(&mut self) -> Hearing {
+        self.is_connected = false;
+        Hearing::Interrupted
+    }
+
+    /// The session was resumed, and the events missed have arrived.
+    pub(super) fn note_resumed(&mut self) -> Hearing {
+        self.is_connected = true;
+        self.restored()
+    }
+
+    fn restored(&mut self) -> Hearing {
+        if self.is_connected && *self.is_in_guild.borrow() {
+            Hearing::Restored { is_complete: !std::mem::take(&mut self.has_missed) }
+        } else {
+            Hearing::Unchanged
+        }
+    }
+
+    /// Whether the guild was reported so late that the bot may have been invited anew.
+    pub(super) fn take_is_new_in_guild(&mut self) -> bool {
+        let started = self.session_started.take();
+        started.is_none_or(|at| at.elapsed() >= REPORTED_WITHIN)
+    }
+
+    pub(super) fn note(&mut self, event: GuildEvent) -> Hearing {
         match event {
+            // Until it is reported, Discord sends nothing of it, also at the start of a session.
             GuildEvent::Available { guild, members, .. } if guild == self.guild => {
                 for member in members {
                     self.note_roles(member);
                 }
+                self.has_missed = true;
                 self.is_in_guild.send_replace(true);
-                let started = self.session_started.take();
-                if started.is_some_and(|at| at.elapsed() < REPORTED_WITHIN) {
-                    return GuildChange::None;
-                }
-                info!("the bot is in its guild again; registering its commands and reading the reactions");
-                GuildChange::Returned
+                self.restored()
             }
             GuildEvent::Unavailable { guild, is_outage } if guild == self.guild => {
                 self.session_started = None;
+                self.has_missed = true;
                 self.is_in_guild.send_replace(false);
                 if is_outage {
                     warn!("the guild is unavailable: Discord has an outage");
                 } else {
                     warn!("the bot is not in its guild: somebody removed it; invite it again");
                 }
-                GuildChange::EventsMissed
+                Hearing::Interrupted
             }
             // The role @everyone has the id of the guild.
             GuildEvent::RoleChanged { guild, role } if guild == self.guild => {
                 let own_roles = self.own_roles.as_ref();
                 let is_own = own_roles.is_none_or(|own| own.contains(&role));
-                if is_own || role.get() == guild.get() {
-                    GuildChange::EventsMissed
-                } else {
-                    GuildChange::None
-                }
+                if is_own || role.get() == guild.get() { Hearing::Missed } else { Hearing::Unchanged }
             }
             GuildEvent::MemberChanged { guild, member } if guild == self.guild => {
                 if self.note_roles(member) {
-                    GuildChange::EventsMissed
+                    Hearing::Missed
                 } else {
-                    GuildChange::None
+                    Hearing::Unchanged
                 }
             }
-            _ => GuildChange::None,
+            _ => Hearing::Unchanged,
         }
     }
 
@@ -133,26 +165,46 @@ mod tests {
         }
     }
 
+    fn unavailable() -> GuildEvent {
+        GuildEvent::Unavailable { guild: GuildId::new(9), is_outage: true }
+    }
+
     #[test]
-    fn the_guild_of_a_new_session_hides_nothing_and_one_that_returns_does() {
+    fn what_happened_before_the_guild_is_reported_was_missed() {
         let mut presence = presence();
         assert!(!*presence.is_in_guild().borrow());
-        assert_eq!(presence.note(available(&[])), GuildChange::None);
+        assert_eq!(presence.note(available(&[])), Hearing::Restored { is_complete: false });
         assert!(*presence.is_in_guild().borrow());
-        let removed = GuildEvent::Unavailable { guild: GuildId::new(9), is_outage: false };
-        assert_eq!(presence.note(removed), GuildChange::EventsMissed);
+        assert!(!presence.take_is_new_in_guild());
+        assert_eq!(presence.note(unavailable()), Hearing::Interrupted);
         assert!(!*presence.is_in_guild().borrow());
-        assert_eq!(presence.note(available(&[])), GuildChange::Returned);
+        assert_eq!(presence.note(available(&[])), Hearing::Restored { is_complete: false });
+        assert!(presence.take_is_new_in_guild());
+    }
+
+    #[test]
+    fn a_resumed_session_missed_nothing_unless_the_guild_was_away_too() {
+        let mut presence = presence();
+        presence.note(available(&[]));
+        assert_eq!(presence.note_disconnected(), Hearing::Interrupted);
+        assert_eq!(presence.note_resumed(), Hearing::Restored { is_complete: true });
+
+        presence.note_disconnected();
+        presence.note(unavailable());
+        assert_eq!(presence.note_resumed(), Hearing::Unchanged, "the guild is still away");
+        presence.note_disconnected();
+        assert_eq!(presence.note(available(&[])), Hearing::Unchanged, "more may follow");
+        assert_eq!(presence.note_resumed(), Hearing::Restored { is_complete: false });
     }
 
     #[test]
     fn only_roles_of_the_bot_and_of_everyone_decide_what_it_sees() {
         let mut presence = presence();
         let changed = |role| GuildEvent::RoleChanged { guild: GuildId::new(9), role: RoleId::new(role) };
-        assert_eq!(presence.note(changed(4)), GuildChange::EventsMissed, "not known yet");
+        assert_eq!(presence.note(changed(4)), Hearing::Missed, "not known yet");
         presence.note(available(&[5]));
-        assert_eq!(presence.note(changed(4)), GuildChange::None);
-        assert_eq!(presence.note(changed(5)), GuildChange::EventsMissed);
-        assert_eq!(presence.note(changed(9)), GuildChange::EventsMissed);
+        assert_eq!(presence.note(changed(4)), Hearing::Unchanged);
+        assert_eq!(presence.note(changed(5)), Hearing::Missed);
+        assert_eq!(presence.note(changed(9)), Hearing::Missed);
     }
 }

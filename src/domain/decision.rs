@@ -28,10 +28,8 @@ pub enum DecisionInput<'a> {
     Deny { by: &'a Person, source: ReactionSource },
     /// The reactions on the card were read.
     ReconcileReactions(&'a CardReactions),
-    /// The approvers were looked up again, because the request needs several.
+    /// The approvers were looked up again, because the request is not executed by the reaction that made them enough.
     ConfirmQuorum(&'a QuorumCheck),
-    /// What kept an approved request from being executed may be over.
-    ContinueExecution,
     /// Time passed.
     CheckExpiry,
     /// The sessions, or what the request is bound to in them, ended by themselves.
@@ -58,13 +56,12 @@ pub enum ReactionSource {
 pub struct CardReactions {
     /// Everybody whose approving reaction is there.
     pub approving: BTreeSet<UserId>,
-    /// Everybody whose denying reaction is there, as members of the guild. People who left it have no roles, so they are left out.
+    /// Everybody whose denying reaction is there, as members of the guild. People who left it have no roles, so they are
+    /// left out.
     pub denying: Vec<Person>,
-    /// People whose reactions changed during the read. Their events are newer than what was read.
-    pub changed: BTreeSet<UserId>,
 }
 
-/// The approvers of a request, looked up again.
+/// Approvers of a request, looked up again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QuorumCheck {
     /// Who was looked up.
@@ -136,11 +133,6 @@ fn decide_open(request: &Request, command: DecisionInput<'_>, context: DecisionC
         }
         DecisionInput::ReconcileReactions(reactions) => reconcile(request, reactions, context),
         DecisionInput::ConfirmQuorum(check) => confirm_quorum(request, check, context),
-        DecisionInput::ContinueExecution if request.approvals_needed() == 1 => {
-            let approvers = request.approvals.iter().copied().collect();
-            let event = execution(request, approvers, context);
-            event.map(Decision::from).unwrap_or_default()
-        }
         DecisionInput::CheckExpiry if is_expired => expiry().into(),
         DecisionInput::Lapse { detail } => {
             RequestEvent::Finished(Resolution::without_signal(Outcome::Lapsed, detail)).into()
@@ -170,7 +162,8 @@ fn approve(request: &Request, by: &Person, source: ReactionSource, context: Deci
     let mut events = vec![RequestEvent::ApprovalAdded { actor: by.id }];
     let mut approvers: Vec<_> = request.approvals.iter().copied().collect();
     approvers.push(by.id);
-    // With several approvers, the earlier ones may have lost the right since: they are looked up first.
+    // With several approvers, the earlier ones may have lost the right since: they are looked up first. So is a single one
+    // whose reaction cannot be executed now.
     if request.approvals_needed() == 1 {
         events.extend(execution(request, approvers, context));
     }
@@ -214,13 +207,11 @@ fn deny(request: &Request, by: &Person, source: ReactionSource, context: Decisio
 }
 
 /// Makes the request agree with the reactions on its card: first what stops it, then what is left of its approvals.
-/// New approvals are decided one by one afterwards, when it is known who these people are.
+/// New approvals are decided one by one afterwards, when it is known who these people are, and nothing is executed before
+/// its approvers were looked up again.
 fn reconcile(request: &Request, reactions: &CardReactions, context: DecisionContext<'_>) -> Decision {
     let mut decision = Decision::default();
     for person in &reactions.denying {
-        if reactions.changed.contains(&person.id) {
-            continue;
-        }
         let denied = if request.has_expired(context.now) {
             expiry().into()
         } else {
@@ -233,12 +224,8 @@ fn reconcile(request: &Request, reactions: &CardReactions, context: DecisionCont
             return decision;
         }
     }
-    let is_standing = |user: &UserId| reactions.approving.contains(user) || reactions.changed.contains(user);
-    let (standing, removed): (Vec<_>, Vec<_>) = request.approvals.iter().copied().partition(is_standing);
+    let removed = request.approvals.difference(&reactions.approving).copied().collect();
     decision.events.extend(removals(removed));
-    if request.approvals_needed() == 1 {
-        decision.events.extend(execution(request, standing, context));
-    }
     decision
 }
 

@@ -50,10 +50,9 @@ impl SessionAttributes {
     pub(super) fn mismatch(self, kind: ServerKind) -> Option<&'static str> {
         let accepts_writes = !kind.is_standby && !kind.is_read_only;
         match self {
-            Self::ReadWrite if kind.is_standby => Some("it is a standby"),
+            Self::ReadWrite | Self::Primary if kind.is_standby => Some("it is a standby"),
             Self::ReadWrite if !accepts_writes => Some("its transactions are read-only by default"),
             Self::ReadOnly if accepts_writes => Some("it accepts writing transactions"),
-            Self::Primary if kind.is_standby => Some("it is a standby"),
             Self::Standby if !kind.is_standby => Some("it is not a standby"),
             _ => None,
         }

@@ -42,6 +42,9 @@ impl Engine {
         match input {
             EngineInput::CreateRequest { responder, .. } => refuse(responder, Refusal::LedgerDown),
             EngineInput::Stop => self.is_stopping = true,
+            EngineInput::EventsInterrupted => self.is_hearing = false,
+            // All reactions are read when the ledger works again.
+            EngineInput::EventsRestored { .. } => self.is_hearing = true,
             EngineInput::TargetObserved { target, .. } => {
                 self.observing.remove(&target);
             }
@@ -68,6 +71,14 @@ impl Engine {
             EngineInput::ReactionsCleared { card, vote } => self.reactions_cleared(card, vote).await,
             EngineInput::MessageDeleted { card } => self.message_deleted(card).await,
             EngineInput::ChannelDeleted { channel } => self.channel_deleted(channel).await,
+            EngineInput::EventsInterrupted => {
+                self.events_interrupted();
+                Ok(())
+            }
+            EngineInput::EventsRestored { is_complete } => {
+                self.events_restored(is_complete);
+                Ok(())
+            }
             EngineInput::EventsMissed => {
                 self.read_all_reactions();
                 Ok(())
@@ -108,10 +119,8 @@ impl Engine {
             EngineInput::ReactingMemberFetched { request, vote, user, member } => {
                 self.reacting_member_fetched(request, vote, user, member.as_ref()).await
             }
-            EngineInput::QuorumChecked { request, check } => self.quorum_checked(request, &check).await,
-            EngineInput::QuorumCheckFailed { request } => {
-                self.quorum_check_failed(request);
-                Ok(())
+            EngineInput::QuorumChecked { request, check, is_complete } => {
+                self.quorum_checked(request, &check, is_complete).await
             }
             EngineInput::ExecutionFinished { request, resolution } => {
                 self.execution_finished(request, resolution).await
@@ -130,7 +139,6 @@ impl Engine {
             return Ok(());
         };
         let target = &before.details.target;
-        let has_unread = self.open_requests.get(&id).is_some_and(|open| open.reads.has_unread());
         let decision = decide(
             &before,
             command,
@@ -138,8 +146,7 @@ impl Engine {
                 now,
                 access: self.targets.access(target),
                 signal_budget: self.store.signal_budget(target, self.targets.limits.signals_per_hour, now),
-                // During a stop nothing new is executed; the reactions are read after the restart.
-                has_unread_reactions: has_unread || self.is_stopping,
+                has_unread_reactions: self.may_miss_reactions(id),
             },
         );
         let decided = began.elapsed();

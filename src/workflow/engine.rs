@@ -17,11 +17,12 @@ use super::monitor::OBSERVE_EVERY;
 use super::open_request::OpenRequest;
 use super::ports::{CardContent, ChannelAlert, Clock, IncidentChannel, Ledger, LedgerError, Responder};
 use super::reaction_reads::{ReadLimit, Reader};
+use super::reactions::EarlyReactions;
 use super::resume::InterruptedExecution;
 use super::store::RequestStore;
 use super::targets::{CurrentTargets, TargetRegistry};
 use crate::domain::decision::DecisionInput;
-use crate::domain::ids::{MessageId, RequestId};
+use crate::domain::ids::RequestId;
 
 /// How many inputs may wait. Beyond that, those who send them wait.
 const QUEUE: usize = 1024;
@@ -55,8 +56,10 @@ pub struct Engine {
     pub(super) open_requests: BTreeMap<RequestId, OpenRequest>,
     throttle: Arc<EditThrottle>,
     read_limit: ReadLimit,
-    /// Messages that people reacted to, and that may turn out to be cards.
-    pub(super) early_reactions: BTreeSet<MessageId>,
+    pub(super) early_reactions: EarlyReactions,
+    /// Whether what people do is reported: the bot is connected, and its guild is there. Before that, and while it is not,
+    /// nothing is executed.
+    pub(super) is_hearing: bool,
     /// When the ledger was last searched for an unknown card.
     pub(super) last_card_search: Option<Instant>,
     /// The running executions. They end with the engine: nothing is signalled when nobody could record the result.
@@ -93,7 +96,8 @@ impl Engine {
             open_requests: BTreeMap::new(),
             throttle: Arc::default(),
             read_limit: ReadLimit::default(),
-            early_reactions: BTreeSet::new(),
+            early_reactions: EarlyReactions::default(),
+            is_hearing: false,
             last_card_search: None,
             executions: JoinSet::new(),
             deferred: VecDeque::new(),

@@ -40,16 +40,22 @@ pub enum EngineInput {
     MessageDeleted { card: MessageRef },
     /// A channel was deleted.
     ChannelDeleted { channel: ChannelId },
-    /// People may have done something that was not reported: the session with Discord is a new one, or the bot could
-    /// not see a channel. The reactions on open cards must be read.
+    /// From now on what people do may not be reported: the connection to Discord is lost, or the guild is away. Nothing is
+    /// executed until the events are back.
+    EventsInterrupted,
+    /// Events are reported again. If `is_complete`, all that happened meanwhile was reported, in its order. Otherwise the
+    /// reactions on open cards must be read.
+    EventsRestored { is_complete: bool },
+    /// People may have done something that was not reported, because the bot could not see it. The reactions on open cards
+    /// must be read.
     EventsMissed,
     /// The same, in these channels only.
     EventsMissedIn { channels: BTreeSet<ChannelId> },
     /// Finish what is executing, start nothing new, and stop.
     Stop,
 
-    /// The card is in the channel, and open. `is_answer` if it is the answer to its command, so that no earlier reaction can be on
-    /// it.
+    /// The card is in the channel, and open. `is_answer` if it is the answer to its command, so that only reactions that
+    /// were reported can be on it.
     CardPosted { request: RequestId, message: MessageId, is_answer: bool },
     /// The message that reminds the approvers is in the channel.
     ReminderPosted { request: RequestId, message: MessageId },
@@ -73,10 +79,9 @@ pub enum EngineInput {
         /// `None` if they left the guild.
         member: Option<Person>,
     },
-    /// The approvers were looked up again.
-    QuorumChecked { request: RequestId, check: QuorumCheck },
-    /// The approvers could not be looked up yet; the next attempt follows.
-    QuorumCheckFailed { request: RequestId },
+    /// Approvers were looked up again. If not `is_complete`, Discord did not answer for all of them, and the next attempt
+    /// follows.
+    QuorumChecked { request: RequestId, check: QuorumCheck, is_complete: bool },
     /// An execution ended.
     ExecutionFinished { request: RequestId, resolution: Resolution },
 }
@@ -85,8 +90,9 @@ pub enum EngineInput {
 #[derive(Clone, Debug, Default)]
 pub struct FetchedReactions {
     pub approving: Vec<UserReaction>,
+    pub denying: Vec<UserReaction>,
     /// Those who deny, as members of the guild; without those who left it.
-    pub denying: Vec<Person>,
+    pub denying_members: Vec<Person>,
 }
 
 /// Those that waited for a session when it was last seen.

@@ -1,10 +1,14 @@
 //! What the engine keeps about one request, until its result is in the channel, besides what the ledger says of it.
 
+use std::collections::BTreeSet;
+
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
 use super::monitor::MonitoredSession;
 use super::ports::{CardContent, ExecutionHold};
 use super::reaction_reads::ReactionReads;
+use crate::domain::ids::UserId;
 use crate::domain::request::Request;
 
 #[derive(Default)]
@@ -16,20 +20,18 @@ pub(super) struct OpenRequest {
     /// Whether this process has posted the card or found it open. Before that its reactions are not read.
     pub(super) is_card_open: bool,
     pub(super) reads: ReactionReads,
-    pub(super) quorum_check: QuorumCheckState,
+    pub(super) quorum_check: Option<RunningQuorumCheck>,
     pub(super) is_executing: bool,
     /// Whether a task reminds the approvers.
     pub(super) is_reminding: bool,
 }
 
-/// Whether the approvers of a request that needs several are being looked up again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum QuorumCheckState {
-    #[default]
-    Idle,
-    Running,
+/// The approvers of a request are being looked up again.
+pub(super) struct RunningQuorumCheck {
+    pub(super) approvers: BTreeSet<UserId>,
     /// An attempt failed, and the next one follows.
-    Failing,
+    pub(super) is_failing: bool,
+    pub(super) task: AbortHandle,
 }
 
 impl OpenRequest {
@@ -39,7 +41,7 @@ impl OpenRequest {
             None
         } else if self.reads.is_failing() {
             Some(ExecutionHold::ReactionsUnreadable)
-        } else if self.quorum_check == QuorumCheckState::Failing {
+        } else if self.quorum_check.as_ref().is_some_and(|check| check.is_failing) {
             Some(ExecutionHold::ApproversUnknown)
         } else {
             None
@@ -56,6 +58,6 @@ impl OpenRequest {
     pub(super) fn close(&mut self) {
         self.sessions.clear();
         self.reads = ReactionReads::default();
-        self.quorum_check = QuorumCheckState::Idle;
+        self.quorum_check = None;
     }
 }

@@ -231,7 +231,7 @@ pub struct RequestMessages {
     pub ending: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Vote {
     Approve,
     Deny,

@@ -1,7 +1,7 @@
 //! Reading the reactions on a card, after people may have reacted unseen.
 //!
 //! Events report new reactions; a read finds the earlier ones. An event that arrives during a read takes precedence for
-//! that person only, so no click can invalidate what was read about somebody else.
+//! that one reaction only: no click can invalidate what was read about somebody else, nor hide the same person's other vote.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::stream::{self, BoxStream, StreamExt};
 use tokio::sync::{Semaphore, mpsc};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::sleep;
 use tracing::{Instrument, warn};
 
@@ -49,8 +49,8 @@ enum ReadState {
     Complete,
     /// Reactions may be unseen, and a read is under way.
     Reading {
-        /// Whose reactions changed since it began.
-        changed: BTreeSet<UserId>,
+        /// The reactions that changed since it began. Their events are newer than what is read.
+        changed: BTreeSet<(Vote, UserReaction)>,
         is_failing: bool,
     },
 }
@@ -122,21 +122,25 @@ impl ReactionReads {
         let ReadState::Reading { changed, .. } = std::mem::take(&mut self.state) else {
             return None;
         };
-        self.approving.retain(|user, _| changed.contains(user));
-        for reaction in fetched.approving {
-            if !changed.contains(&reaction.user) {
-                self.approving.entry(reaction.user).or_default().insert(reaction.kind);
-            }
+        let is_current = |vote, reaction: &UserReaction| !changed.contains(&(vote, *reaction));
+        for (user, kinds) in &mut self.approving {
+            kinds.retain(|kind| !is_current(Vote::Approve, &UserReaction { user: *user, kind: *kind }));
         }
+        for reaction in fetched.approving.iter().filter(|reaction| is_current(Vote::Approve, reaction)) {
+            self.approving.entry(reaction.user).or_default().insert(reaction.kind);
+        }
+        self.approving.retain(|_, kinds| !kinds.is_empty());
         let approving: BTreeSet<_> = self.approving.keys().copied().collect();
-        let unknown = approving.difference(known).filter(|user| !changed.contains(user)).copied();
-        self.look_up(reader, Vote::Approve, unknown.collect());
-        Some(CardReactions { approving, denying: fetched.denying, changed })
+        self.look_up(reader, Vote::Approve, approving.difference(known).copied().collect());
+        let denying = fetched.denying.iter().filter(|reaction| is_current(Vote::Deny, reaction));
+        let denying: BTreeSet<_> = denying.map(|reaction| reaction.user).collect();
+        let denying = fetched.denying_members.into_iter().filter(|member| denying.contains(&member.id));
+        Some(CardReactions { approving, denying: denying.collect() })
     }
 
     /// Notes a reaction that was put on the card.
     pub(super) fn note_added(&mut self, vote: Vote, reaction: UserReaction) {
-        self.note_change(reaction.user);
+        self.note_change(vote, reaction);
         if vote == Vote::Approve {
             self.approving.entry(reaction.user).or_default().insert(reaction.kind);
         }
@@ -144,7 +148,7 @@ impl ReactionReads {
 
     /// Notes a reaction that was taken off the card; whether the person has none of the other kind either.
     pub(super) fn note_removed(&mut self, vote: Vote, reaction: UserReaction) -> bool {
-        self.note_change(reaction.user);
+        self.note_change(vote, reaction);
         if vote == Vote::Deny {
             self.unknown_denying.remove(&reaction.user);
             return true;
@@ -170,9 +174,9 @@ impl ReactionReads {
         }
     }
 
-    fn note_change(&mut self, user: UserId) {
+    fn note_change(&mut self, vote: Vote, reaction: UserReaction) {
         if let ReadState::Reading { changed, .. } = &mut self.state {
-            changed.insert(user);
+            changed.insert((vote, reaction));
         }
     }
 
@@ -190,6 +194,12 @@ impl ReactionReads {
             Vote::Approve => self.approving.contains_key(&user),
             Vote::Deny => self.unknown_denying.remove(&user),
         }
+    }
+
+    /// Looks up `approvers` again. The answers come as [`EngineInput::QuorumChecked`].
+    pub(super) fn check_quorum(&mut self, reader: &Reader, approvers: BTreeSet<UserId>) -> AbortHandle {
+        let checking = check_quorum(reader.clone(), approvers);
+        self.tasks.spawn(checking.instrument(log::request_span(reader.request)))
     }
 
     fn look_up(&mut self, reader: &Reader, vote: Vote, users: Vec<UserId>) {
@@ -241,12 +251,14 @@ async fn fetch_reactions(
     channel: &Arc<dyn IncidentChannel>,
     card: MessageRef,
 ) -> Result<FetchedReactions, DeliveryError> {
-    let denying: BTreeSet<_> =
-        channel.reactions(card, Vote::Deny).await?.into_iter().map(|reaction| reaction.user).collect();
-    let mut fetched = FetchedReactions::default();
+    let mut fetched = FetchedReactions {
+        denying: channel.reactions(card, Vote::Deny).await?,
+        ..FetchedReactions::default()
+    };
+    let denying: BTreeSet<_> = fetched.denying.iter().map(|reaction| reaction.user).collect();
     let mut members = look_up_members(channel, denying);
     while let Some((_, member)) = members.next().await {
-        fetched.denying.extend(member?);
+        fetched.denying_members.extend(member?);
     }
     fetched.approving = channel.reactions(card, Vote::Approve).await?;
     Ok(fetched)
@@ -300,40 +312,31 @@ async fn look_up_all(reader: Reader, vote: Vote, users: Vec<UserId>) {
     }
 }
 
-/// Looks up everybody of `approvers` again, until Discord answers for all of them.
-pub(super) async fn check_quorum(reader: Reader, approvers: BTreeSet<UserId>) {
+/// Looks up everybody of `approvers` again, until Discord answers for all of them. Each attempt reports those for whom it
+/// answered, so that one whom it cannot look up does not hold up the others.
+async fn check_quorum(reader: Reader, approvers: BTreeSet<UserId>) {
     let request = reader.request;
     let mut retry = FIRST_RETRY;
     loop {
-        match fetch_members(&reader.channel, &approvers).await {
-            Ok(check) => return reader.send(EngineInput::QuorumChecked { request, check }).await,
-            Err(error) => {
-                warn!(?error, "the approvers could not be looked up again; trying again");
-                reader.send(EngineInput::QuorumCheckFailed { request }).await;
+        let mut check = QuorumCheck::default();
+        let mut members = look_up_members(&reader.channel, approvers.iter().copied());
+        while let Some((user, member)) = members.next().await {
+            match member {
+                Ok(member) => {
+                    check.members.extend(member);
+                    check.checked.insert(user);
+                }
+                Err(error) => {
+                    warn!(user = user.0, ?error, "an approver could not be looked up again; trying again");
+                }
             }
+        }
+        let is_complete = check.checked == approvers;
+        reader.send(EngineInput::QuorumChecked { request, check, is_complete }).await;
+        if is_complete {
+            return;
         }
         sleep(retry).await;
         retry = (retry * 2).min(LAST_RETRY);
-    }
-}
-
-async fn fetch_members(
-    channel: &Arc<dyn IncidentChannel>,
-    users: &BTreeSet<UserId>,
-) -> Result<QuorumCheck, DeliveryError> {
-    let mut check = QuorumCheck::default();
-    let mut members = look_up_members(channel, users.iter().copied());
-    while let Some((user, member)) = members.next().await {
-        check.members.extend(member?);
-        check.checked.insert(user);
-    }
-    Ok(check)
-}
-
-impl ReactionReads {
-    /// Looks up `approvers` again. The answer comes as [`EngineInput::QuorumChecked`].
-    pub(super) fn check_quorum(&mut self, reader: &Reader, approvers: BTreeSet<UserId>) {
-        let checking = check_quorum(reader.clone(), approvers);
-        self.tasks.spawn(checking.instrument(log::request_span(reader.request)));
     }
 }

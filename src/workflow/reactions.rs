@@ -8,17 +8,38 @@ use tracing::warn;
 
 use super::engine::Engine;
 use super::input::FetchedReactions;
-use super::open_request::QuorumCheckState;
+use super::open_request::RunningQuorumCheck;
 use super::ports::{LedgerError, MessageRef, UserReaction, Vote};
 use crate::domain::decision::{DecisionInput, QuorumCheck, ReactionSource};
 use crate::domain::ids::{ChannelId, MessageId, Person, RequestId, UserId};
 use crate::domain::request::Request;
 
-/// How many messages that may turn out to be cards are remembered. On any other, people can react again.
+/// How many messages that may turn out to be cards are remembered.
 const EARLY_REACTIONS: usize = 256;
 /// The shortest time between two searches of the ledger for an unknown card. People who click on old cards are slower,
 /// and a flood of reactions to other messages delays no approval.
 const SEARCH_EVERY: Duration = Duration::from_millis(200);
+
+/// Messages that people reacted to while cards were awaited whose messages are not known yet.
+#[derive(Default)]
+pub(super) struct EarlyReactions {
+    messages: BTreeSet<MessageId>,
+    /// There were too many to remember: any message may have had a reaction.
+    is_full: bool,
+}
+
+impl EarlyReactions {
+    fn note(&mut self, message: MessageId) {
+        self.is_full |= self.messages.len() >= EARLY_REACTIONS;
+        if !self.is_full {
+            self.messages.insert(message);
+        }
+    }
+
+    fn may_contain(&self, message: MessageId) -> bool {
+        self.is_full || self.messages.contains(&message)
+    }
+}
 
 impl Engine {
     pub(super) async fn reaction_added(
@@ -64,7 +85,8 @@ impl Engine {
         if let Some(member) = member.filter(|_| is_standing) {
             self.vote(id, vote, member, ReactionSource::Read).await?;
         }
-        self.continue_execution(id).await
+        self.continue_execution(id);
+        Ok(())
     }
 
     async fn vote(
@@ -79,7 +101,8 @@ impl Engine {
             Vote::Deny => DecisionInput::Deny { by, source },
         };
         self.apply(id, command).await?;
-        self.continue_execution(id).await
+        self.continue_execution(id);
+        Ok(())
     }
 
     pub(super) async fn reaction_removed(
@@ -100,7 +123,8 @@ impl Engine {
             let by = reaction.user;
             self.apply(id, DecisionInput::RemoveApproval { by }).await?;
         }
-        self.continue_execution(id).await
+        self.continue_execution(id);
+        Ok(())
     }
 
     pub(super) async fn reactions_cleared(
@@ -120,7 +144,8 @@ impl Engine {
             }
         }
         if vote == Some(Vote::Deny) {
-            return self.continue_execution(id).await;
+            self.continue_execution(id);
+            return Ok(());
         }
         let approvals = self.store.get(id).map(|request| request.approvals.clone());
         for by in approvals.unwrap_or_default() {
@@ -160,7 +185,7 @@ impl Engine {
         let open = self.open_requests.entry(id).or_default();
         open.is_card_open = true;
         let has_unread = open.reads.has_unread();
-        if self.early_reactions.remove(&message) || !is_answer || has_unread {
+        if self.early_reactions.may_contain(message) || !is_answer || has_unread {
             self.read_reactions(id);
         }
         Ok(())
@@ -193,8 +218,32 @@ impl Engine {
         // A card that is not posted or not found yet is read once it is.
         let card = card.filter(|_| open.is_card_open);
         // A running check ends with the other tasks, and starts again after the read.
-        open.quorum_check = QuorumCheckState::Idle;
+        open.quorum_check = None;
         open.reads.begin(&reader, card);
+    }
+
+    /// What people do may not be reported from now on.
+    pub(super) fn events_interrupted(&mut self) {
+        self.is_hearing = false;
+    }
+
+    /// Events are reported again: executes what was approved meanwhile, after a read if not all of it was reported.
+    pub(super) fn events_restored(&mut self, is_complete: bool) {
+        self.is_hearing = true;
+        if !is_complete {
+            return self.read_all_reactions();
+        }
+        let open: Vec<_> = self.store.open_requests().map(|request| request.id).collect();
+        for id in open {
+            self.continue_execution(id);
+        }
+    }
+
+    /// Whether people may have reacted to the card and nobody has heard of it, or cannot be heard of soon: during a stop the
+    /// reactions are read after the restart. Approvals count, and nothing is executed on them.
+    pub(super) fn may_miss_reactions(&self, id: RequestId) -> bool {
+        let has_unread = self.open_requests.get(&id).is_some_and(|open| open.reads.has_unread());
+        has_unread || !self.is_hearing || self.is_stopping
     }
 
     pub(super) fn reaction_fetch_failed(&mut self, id: RequestId, read: u64) {
@@ -222,55 +271,57 @@ impl Engine {
             return Ok(());
         };
         self.apply(id, DecisionInput::ReconcileReactions(&reactions)).await?;
-        self.continue_execution(id).await
+        self.continue_execution(id);
+        Ok(())
     }
 
-    /// Looks up the approvers of a request that needs several, if enough people approve and nothing else holds it up;
-    /// executes one that needs a single approval, if what held it up is over.
-    async fn continue_execution(&mut self, id: RequestId) -> Result<(), LedgerError> {
+    /// Looks up the approvers of a request again, if enough people approve and nothing else holds it up. The request is
+    /// executed on the answer.
+    fn continue_execution(&mut self, id: RequestId) {
         let Some(request) = self.store.get(id).filter(|request| request.is_open()) else {
-            return Ok(());
+            return;
         };
-        if request.approvals.len() < request.approvals_needed() || self.is_stopping {
-            return Ok(());
-        }
-        let needs_check = request.approvals_needed() > 1;
         let approvers = request.approvals.clone();
+        if approvers.len() < request.approvals_needed() || self.may_miss_reactions(id) {
+            return;
+        }
         let reader = self.reader(id);
-        let Some(open) = self.open_requests.get_mut(&id) else {
-            return Ok(());
-        };
-        if open.reads.has_unread() {
-            return Ok(());
+        let open = self.open_requests.entry(id).or_default();
+        if let Some(running) = open.quorum_check.as_ref().filter(|check| check.approvers != approvers) {
+            running.task.abort();
+        } else if open.quorum_check.is_some() {
+            return;
         }
-        if !needs_check {
-            return self.apply(id, DecisionInput::ContinueExecution).await;
-        }
-        if open.quorum_check == QuorumCheckState::Idle {
-            open.quorum_check = QuorumCheckState::Running;
-            open.reads.check_quorum(&reader, approvers);
-        }
-        Ok(())
+        let task = open.reads.check_quorum(&reader, approvers.clone());
+        open.quorum_check = Some(RunningQuorumCheck { approvers, is_failing: false, task });
     }
 
     pub(super) async fn quorum_checked(
         &mut self,
         id: RequestId,
         check: &QuorumCheck,
+        is_complete: bool,
     ) -> Result<(), LedgerError> {
         let Some(open) = self.open_requests.get_mut(&id) else {
             return Ok(());
         };
-        open.quorum_check = QuorumCheckState::Idle;
+        if is_complete {
+            open.quorum_check = None;
+        } else if let Some(running) = &mut open.quorum_check {
+            running.is_failing = true;
+        }
         self.apply(id, DecisionInput::ConfirmQuorum(check)).await?;
-        self.continue_execution(id).await
-    }
-
-    pub(super) fn quorum_check_failed(&mut self, id: RequestId) {
-        if let Some(open) = self.open_requests.get_mut(&id) {
-            open.quorum_check = QuorumCheckState::Failing;
+        if !self.store.get(id).is_some_and(Request::is_open) {
+            let running = self.open_requests.get_mut(&id).and_then(|open| open.quorum_check.take());
+            if let Some(check) = running {
+                check.task.abort();
+            }
+        } else if is_complete {
+            self.continue_execution(id);
+        } else {
             self.publish(id);
         }
+        Ok(())
     }
 
     /// Loads the request of an old card, so that an attempt on it is recorded too, if the ledger can be read.
@@ -297,12 +348,11 @@ impl Engine {
 
     /// Discord shows a card, and people react to it, before its id is known and recorded. Its reactions are read then.
     fn remember_early_reaction(&mut self, card: MessageRef) {
-        let awaits_card =
-            |request: &Request| request.card.is_none() && request.details.channel == card.channel;
-        if !self.store.open_requests().any(awaits_card) {
-            self.early_reactions.clear();
-        } else if self.early_reactions.len() < EARLY_REACTIONS {
-            self.early_reactions.insert(card.message);
+        let mut awaited = self.store.open_requests().filter(|request| request.card.is_none()).peekable();
+        if awaited.peek().is_none() {
+            self.early_reactions = EarlyReactions::default();
+        } else if awaited.any(|request| request.details.channel == card.channel) {
+            self.early_reactions.note(card.message);
         }
     }
 }

@@ -69,6 +69,7 @@ impl Bot {
             Some(GatewayEvent::Ready) => "ready".to_owned(),
             Some(GatewayEvent::Resumed) => "resumed".to_owned(),
             Some(GatewayEvent::Disconnected { .. }) => "disconnected".to_owned(),
+            Some(GatewayEvent::Lost) => "lost".to_owned(),
             Some(GatewayEvent::Guild(event)) => format!("{event:?}"),
             Some(GatewayEvent::Channel(event)) => format!("{event:?}"),
             Some(GatewayEvent::Event(event)) => match *event {

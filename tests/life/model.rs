@@ -199,7 +199,7 @@ impl World {
             world.apply(DecisionInput::CheckExpiry, defect)
         });
         add("the replica reads the reactions".to_owned(), &|world| world.read(defect));
-        if self.request.approvals.len() >= 2 {
+        if !self.request.approvals.is_empty() {
             add("the approvers are looked up again".to_owned(), &|world| {
                 let checked = world.request.approvals.clone();
                 let members = (0..PEOPLE).map(|index| match defect {
@@ -229,7 +229,6 @@ impl World {
         let reactions = CardReactions {
             approving: approving.iter().map(|person| person.id).collect(),
             denying: on_card(self.denying).map(|index| self.person(index)).collect(),
-            changed: BTreeSet::new(),
         };
         self.apply(DecisionInput::ReconcileReactions(&reactions), defect)?;
         for by in &approving {

@@ -41,7 +41,6 @@ fn two_approvals_are_needed_when_configured_and_both_approvers_are_named() {
         only_event(at(SOON, &enough, DecisionInput::ConfirmQuorum(&check))),
         executing(&[APPROVER, SECOND])
     );
-    assert_eq!(at(SOON, &enough, DecisionInput::ContinueExecution), nothing());
 }
 
 /// `checked` were looked up, and `there` are still in the guild.
@@ -75,7 +74,7 @@ fn of_several_approvers_one_who_was_not_looked_up_is_not_counted_yet() {
 }
 
 #[test]
-fn an_approval_counts_while_reactions_are_unread_and_is_executed_once_they_are_read() {
+fn an_approval_counts_while_reactions_are_unread_and_is_executed_once_its_author_was_looked_up_again() {
     let access = access();
     let unread = DecisionContext { has_unread_reactions: true, ..context(SOON, &access) };
     let (by, source) = (&person(APPROVER), ReactionSource::Live);
@@ -84,21 +83,25 @@ fn an_approval_counts_while_reactions_are_unread_and_is_executed_once_they_are_r
 
     let waiting = request_after(1, &[approved(APPROVER)]);
     let reactions = CardReactions { approving: [APPROVER].into(), ..CardReactions::default() };
-    let read = DecisionInput::ReconcileReactions(&reactions);
-    assert_eq!(decide(&waiting, read.clone(), unread), nothing());
-    assert_eq!(only_event(at(SOON, &waiting, read)), executing(&[APPROVER]));
-    let resumed = at(SOON, &waiting, DecisionInput::ContinueExecution);
-    assert_eq!(only_event(resumed), executing(&[APPROVER]));
+    assert_eq!(at(SOON, &waiting, DecisionInput::ReconcileReactions(&reactions)), nothing());
+    let confirmed = check(&[APPROVER], &[APPROVER]);
+    assert_eq!(decide(&waiting, DecisionInput::ConfirmQuorum(&confirmed), unread), nothing());
+    let decision = at(SOON, &waiting, DecisionInput::ConfirmQuorum(&confirmed));
+    assert_eq!(only_event(decision), executing(&[APPROVER]));
+}
+
+#[test]
+fn a_single_approver_who_lost_the_right_while_reactions_were_unread_does_not_count() {
+    let waiting = request_after(1, &[approved(APPROVER)]);
+    let gone = check(&[APPROVER], &[]);
+    let decision = at(SOON, &waiting, DecisionInput::ConfirmQuorum(&gone));
+    assert_eq!(only_event(decision), removed(APPROVER));
 }
 
 #[test]
 fn a_denial_that_was_not_seen_stops_a_request_that_was_approved_meanwhile() {
     let waiting = request_after(1, &[approved(APPROVER)]);
-    let reactions = CardReactions {
-        approving: [APPROVER].into(),
-        denying: vec![person(SECOND)],
-        ..CardReactions::default()
-    };
+    let reactions = CardReactions { approving: [APPROVER].into(), denying: vec![person(SECOND)] };
     let decision = at(SOON, &waiting, DecisionInput::ReconcileReactions(&reactions));
     assert_eq!(ending(decision).outcome, Outcome::Denied);
 }
@@ -109,18 +112,6 @@ fn an_approval_that_was_taken_back_unseen_is_removed_when_the_reactions_are_read
     let none = CardReactions::default();
     let decision = at(SOON, &waiting, DecisionInput::ReconcileReactions(&none));
     assert_eq!(only_event(decision), removed(APPROVER));
-}
-
-#[test]
-fn what_a_read_says_of_people_who_reacted_since_it_began_is_older_than_what_is_known() {
-    let waiting = request_after(1, &[approved(APPROVER)]);
-    let reactions = CardReactions {
-        denying: vec![person(SECOND)],
-        changed: [APPROVER, SECOND].into(),
-        ..CardReactions::default()
-    };
-    let decision = at(SOON, &waiting, DecisionInput::ReconcileReactions(&reactions));
-    assert_eq!(only_event(decision), executing(&[APPROVER]));
 }
 
 #[test]

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use discord_sim::{Fault, Message};
+use discord_sim::{Cut, Fault, Message};
 use throwaway_postgres::victim::Victim;
 use throwaway_postgres::{SqlState, eventually};
 
 use crate::environment::{APPROVE, DENY, LIMIT, TestEnv, free_address};
+
+/// The call that reads reactions.
+const READ_REACTIONS: &str = "GET /channels/*/messages/*/reactions/*";
 
 /// A request whose card Dora denies while the bot cannot see it.
 async fn denied_unseen(env: &TestEnv, begin: impl Fn(), end: impl Fn()) -> (Victim, Message) {
@@ -93,7 +96,7 @@ async fn an_approval_given_while_reactions_cannot_be_read_counts_once_they_were(
     let card = env.request_card("/terminate", victim.pid()).await;
 
     let forbidden = Fault::Error { status: 403, code: 50001 };
-    env.sim.fails_next(1000, "GET /channels/*/messages/*/reactions/*", forbidden);
+    env.sim.fails_next(1000, READ_REACTIONS, forbidden);
     env.sim.guild_becomes_unavailable();
     env.sim.guild_becomes_available();
     env.react("ben", &card, APPROVE);
@@ -184,4 +187,107 @@ async fn a_super_reaction_denies_when_it_is_read() {
     sim.guild_becomes_available();
 
     assert_denied(&env, (victim, card)).await;
+}
+
+/// The connection breaks, and people go on clicking until it is resumed.
+async fn during_a_broken_connection(env: &TestEnv, clicks: impl Fn()) {
+    env.sim.gateway().refuses().await;
+    env.sim.gateway().cuts(Cut::Reset);
+    env.wait_until_offline().await;
+    clicks();
+    env.sim.gateway().recovers().await;
+}
+
+#[tokio::test]
+async fn a_denial_that_is_replayed_after_an_approval_holds() {
+    let env = TestEnv::start().await;
+    let victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    during_a_broken_connection(&env, || {
+        env.react("ben", &card, APPROVE);
+        env.react("dora", &card, DENY);
+    })
+    .await;
+    env.assert_outcome(1, &card, "denied", "Denied").await;
+    assert!(env.log().contains("the session with Discord was resumed"), "{}", env.log());
+    assert!(victim.still_alive().await.unwrap());
+}
+
+#[tokio::test]
+async fn an_approval_that_is_replayed_and_then_taken_back_does_not_count() {
+    let env = TestEnv::start().await;
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    during_a_broken_connection(&env, || {
+        env.react("ben", &card, APPROVE);
+        env.person("ben").takes_back(&card, APPROVE);
+    })
+    .await;
+    env.wait_for_event(1, "approval_removed by ben", 1).await;
+    assert!(victim.still_alive().await.unwrap());
+    env.react("ben", &card, APPROVE);
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+}
+
+#[tokio::test]
+async fn an_approval_that_is_replayed_is_executed_once_everything_was() {
+    let env = TestEnv::start().await;
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    during_a_broken_connection(&env, || env.react("ben", &card, APPROVE)).await;
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
+}
+
+#[tokio::test]
+async fn a_single_approver_who_loses_the_role_while_reactions_cannot_be_read_does_not_count() {
+    let env = TestEnv::start().await;
+    let victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    env.sim.fails_next(1000, READ_REACTIONS, Fault::Error { status: 403, code: 50001 });
+    env.sim.guild_becomes_unavailable();
+    env.sim.guild_becomes_available();
+    env.react("ben", &card, APPROVE);
+    env.wait_for_event(1, "approved by ben", 1).await;
+    env.person("ben").loses_role("dba");
+    env.sim.fails_no_more();
+    env.wait_for_event(1, "approval_removed by ben", 1).await;
+    assert!(victim.still_alive().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_denial_holds_although_its_author_clicks_something_else_while_it_is_read() {
+    let env = TestEnv::start().await;
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    env.sim.guild_becomes_unavailable();
+    env.react("dora", &card, DENY);
+    env.sim.fails_next(1000, READ_REACTIONS, Fault::Error { status: 403, code: 50001 });
+    env.sim.guild_becomes_available();
+    env.react("ben", &card, APPROVE);
+    env.wait_for_event(1, "approved by ben", 1).await;
+    // Dora's denial is not read yet.
+    env.react("dora", &card, APPROVE);
+    env.wait_for_event(1, "approved by dora", 1).await;
+    env.sim.fails_no_more();
+    env.assert_outcome(1, &card, "denied", "Denied").await;
+    assert!(victim.still_alive().await.unwrap());
+}
+
+#[tokio::test]
+async fn an_approver_who_cannot_be_looked_up_does_not_hold_up_the_others() {
+    let env = TestEnv::builder().section("[approval]\napprovals = 2").start().await;
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    let call = format!("GET /guilds/*/members/{}", env.person("ben").id());
+    env.sim.fails_next(1000, &call, Fault::Error { status: 403, code: 50001 });
+    for name in ["ben", "dora"] {
+        env.react(name, &card, APPROVE);
+        env.wait_for_event(1, &format!("approved by {name}"), 1).await;
+    }
+    assert!(victim.still_alive().await.unwrap());
+    env.react("otto", &card, APPROVE);
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    let events = env.events(1).await;
+    assert!(events.contains(&"executing, approved by dora and otto".to_owned()), "{events:?}");
 }

@@ -147,7 +147,12 @@ impl<'a> GatewayConnection<'a> {
                     Ok(event) => self.deliver(event).await,
                     Err(error) => {
                         tracing::warn!(kind, %error, "an event could not be decoded and is lost");
-                        Ok(())
+                        // Whoever used a command sees that it was not answered.
+                        if kind == "INTERACTION_CREATE" {
+                            Ok(())
+                        } else {
+                            self.deliver(GatewayEvent::Lost).await
+                        }
                     }
                 }
             }

@@ -66,6 +66,8 @@ pub enum GatewayEvent {
     Event(Box<Event>),
     /// An event about a channel or a thread.
     Channel(ChannelEvent),
+    /// An event that passed the filter could not be decoded: somebody may have acted unseen.
+    Lost,
     /// An event about a guild that passed the filter.
     Guild(GuildEvent),
     /// The connection was lost. The client is reconnecting.

@@ -22,6 +22,8 @@ pub struct Gateway {
 
 struct Session {
     connection: Connection,
+    /// What the bot itself notices, whatever the connection does.
+    noticed: VecDeque<Event>,
     waiting: VecDeque<Event>,
     inbox: mpsc::Sender<EngineInput>,
     wake: Arc<Notify>,
@@ -41,6 +43,7 @@ enum Connection {
 pub enum Told {
     Vote(u64),
     Removals(Vec<u64>),
+    Nothing,
     /// So many reactions had been taken back when it ended.
     Gap {
         removed: u64,
@@ -67,6 +70,7 @@ impl Gateway {
     fn connect(&mut self, epoch: u64, inbox: mpsc::Sender<EngineInput>) {
         let session = Session {
             connection: Connection::Up,
+            noticed: VecDeque::new(),
             waiting: VecDeque::from([gap(self.removed)]),
             inbox,
             wake: Arc::default(),
@@ -86,14 +90,22 @@ impl Gateway {
             if !resumable {
                 session.waiting.clear();
             }
+            session.noticed.push_back(connection_event(EngineInput::EventsInterrupted));
+            session.wake.notify_one();
         }
     }
 
     /// The connections are back.
     pub fn reconnect(&mut self) {
         for session in self.sessions.values_mut() {
-            if session.connection == Connection::Lost {
-                session.waiting.push_back(gap(self.removed));
+            match session.connection {
+                Connection::Up => {}
+                // What was missed is told before.
+                Connection::Resumable => {
+                    let restored = EngineInput::EventsRestored { is_complete: true };
+                    session.waiting.push_back(connection_event(restored));
+                }
+                Connection::Lost => session.waiting.push_back(gap(self.removed)),
             }
             session.connection = Connection::Up;
             session.wake.notify_one();
@@ -137,7 +149,12 @@ impl Event {
 }
 
 fn gap(removed: u64) -> Event {
-    Event { told: Told::Gap { removed }, about: None, happening: Arc::new(|| EngineInput::EventsMissed) }
+    let restored = EngineInput::EventsRestored { is_complete: false };
+    Event { told: Told::Gap { removed }, ..connection_event(restored) }
+}
+
+fn connection_event(input: EngineInput) -> Event {
+    Event { told: Told::Nothing, about: None, happening: Arc::new(move || input.clone()) }
 }
 
 /// Listens for the bot of this epoch, and reports to its inbox.
@@ -167,6 +184,9 @@ pub async fn listen(world: World, epoch: u64, inbox: mpsc::Sender<EngineInput>) 
 fn next(state: &mut State, epoch: u64) -> Option<Event> {
     let is_overtaken = state.faults.happens(state.faults.overtaken);
     let session = state.discord.gateway.sessions.get_mut(&epoch)?;
+    if let Some(noticed) = session.noticed.pop_front() {
+        return Some(noticed);
+    }
     match session.connection {
         Connection::Up => {
             let waiting = &mut session.waiting;
@@ -187,6 +207,7 @@ fn note(state: &mut State, epoch: u64, told: &Told) {
                 state.note(Fact::HeardOfRemoval { epoch, serial });
             }
         }
+        Told::Nothing => {}
         Told::Gap { removed } => state.note(Fact::HeardOfGap { epoch, removed: *removed }),
     }
 }
