@@ -260,6 +260,7 @@ impl Engine {
                 })
                 .collect(),
             approvers: self.targets.approvers(&request.details.target),
+            owner: request.details.backends.first().and_then(|backend| self.targets.owner(&backend.session)),
             hold: open.and_then(|open| open.execution_hold(&request)),
             request,
         })
