@@ -78,7 +78,12 @@ impl TargetPool {
             // Neither up nor down: an alert compares with 0.
             set_target_up(name, f64::NAN);
         }
-        TargetRegistry { by_name, shared_access: settings.shared_access.clone(), limits: settings.limits }
+        TargetRegistry {
+            by_name,
+            shared_access: settings.shared_access.clone(),
+            limits: settings.limits,
+            owners: settings.owners.clone(),
+        }
     }
 
     /// Updates the metric of each target's connection.

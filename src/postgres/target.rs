@@ -54,7 +54,7 @@ impl PostgresTarget {
     ) -> Self {
         let name = name.into();
         let (server_info_sender, server_info) = watch::channel(None);
-        let setup = TargetSetup { server_info: server_info_sender };
+        let setup = TargetSetup { options: options.clone(), server_info: server_info_sender };
         let connection =
             Arc::new(ConnectionManager::open(&name, options, RECONNECT_BACKOFF, setup.clone(), None));
         let activity = Arc::new(ActivityReader {
