@@ -195,6 +195,18 @@ mod tests {
     }
 
     #[test]
+    fn a_press_is_decoded_whatever_the_message_and_the_user_look_like() {
+        let pressed = json!({
+            "id": "1", "application_id": "2", "type": 3, "token": "t", "guild_id": "3", "channel_id": "4",
+            "member": {"user": {"id": "5", "public_flags": "64"}, "roles": ["6"]},
+            "message": {"id": "7", "author": {"public_flags": "0"}, "interaction": {"id": "8"}},
+            "data": {"custom_id": "x", "component_type": 2},
+        });
+        let Interaction::Component(press) = interaction(&pressed.to_string()).unwrap() else { panic!() };
+        assert_eq!((press.data.custom_id.as_str(), press.member.unwrap().user.id.get()), ("x", 5));
+    }
+
+    #[test]
     fn letters_for_a_pid_and_a_partly_typed_number_are_decoded() {
         let mut letters = command();
         letters["data"]["options"][0]["value"] = "abc".into();

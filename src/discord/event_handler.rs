@@ -54,6 +54,9 @@ impl EventHandler {
                 }
                 GatewayEvent::Lost => self.engine.send(EngineInput::EventsMissed).await,
                 GatewayEvent::Event(event) => self.handle_event(*event).await,
+                GatewayEvent::UnreadableInteraction(interaction) => {
+                    self.interactions.refuse_unreadable(interaction);
+                }
                 GatewayEvent::MessageEdited(message) => self.handle_edited_message(message).await,
                 GatewayEvent::Channel(event) => {
                     self.handle_channel_change(self.channels.handle(&event)).await;

@@ -128,6 +128,14 @@ impl SessionSelector {
 }
 
 impl CreationError {
+    /// The session that is protected, where that is why.
+    pub fn protected_pid(&self) -> Option<Pid> {
+        match self {
+            Self::Protected { pid, .. } => Some(*pid),
+            _ => None,
+        }
+    }
+
     /// Under which reason the attempt is recorded; `None` for a mistake that attempts nothing.
     pub fn attempt_reason(&self) -> Option<RefusalReason> {
         match self {

@@ -23,6 +23,7 @@ const SERVER: &str = "
     SELECT (extract(epoch FROM pg_catalog.pg_postmaster_start_time()) * 1000000)::int8 AS postmaster_start,
            (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::int8 AS at,
            pg_catalog.pg_backend_pid() AS answered_by,
+           pg_catalog.pg_is_in_recovery() AS is_standby,
            pg_catalog.getdatabaseencoding()::text AS server_encoding,
            pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_all";
 
@@ -75,7 +76,8 @@ pub(super) const SERVER_INFO: &str = "
     SELECT pg_catalog.current_setting('server_version_num')::int4 AS version,
            pg_catalog.quote_literal(current_user::text)::bytea AS role,
            (SELECT bool_or(rolsuper) FROM pg_catalog.pg_roles WHERE rolname IN (session_user, current_user)) AS superuser,
-           pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_all";
+           pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_all,
+           pg_catalog.pg_is_in_recovery() AS is_standby";
 
 /// How the role may signal, and what is wrong with the guard. `$1` is the body of the guard's function. It is looked up
 /// in the catalog, because naming it would be an error for a role without USAGE on its schema.

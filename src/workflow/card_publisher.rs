@@ -239,6 +239,11 @@ impl CardPublisher {
                 self.report_card_missing().await;
                 None
             }
+            Err(DeliveryError::UnknownEmoji) => {
+                error!("an emoji of [approval] approve or deny does not exist");
+                self.report(EngineInput::VoteEmojiMissing { request: self.request }).await;
+                None
+            }
             Err(error) => {
                 warn!(?error, "the reactions could not be added; trying again later");
                 retry.map(VoteReactionRetry::later)
@@ -289,8 +294,11 @@ impl CardPublisher {
     /// Waits before the next attempt. The end of an open request cuts the wait short.
     async fn wait_after(&mut self, error: &DeliveryError, what: &'static str, retry: &mut Duration) {
         warn!(what, ?error, "not delivered; trying again");
-        let wait = *retry;
-        *retry = (wait * 2).min(LAST_RETRY);
+        let wait = match error {
+            DeliveryError::Postponed { wait, .. } => (*wait).max(*retry),
+            _ => *retry,
+        };
+        *retry = (*retry * 2).min(LAST_RETRY);
         if self.cards.borrow().request.resolution().is_some() {
             sleep(wait).await;
             return;

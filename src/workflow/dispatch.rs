@@ -12,6 +12,7 @@ use super::engine::Engine;
 use super::execution::{Execution, execute, unconfigured_target};
 use super::input::EngineInput;
 use super::log;
+use super::open_request::VoteEmojiState;
 use super::ports::LedgerError;
 use super::refusal::Refusal;
 use super::targets::TargetWithPolicy;
@@ -105,6 +106,13 @@ impl Engine {
             EngineInput::MarkSeen { card, mark } => self.mark_seen(card, mark).await,
             EngineInput::UnknownCardFound { card, mark } => {
                 self.unknown_card_found(card, mark);
+                Ok(())
+            }
+            EngineInput::VoteEmojiMissing { request } => {
+                if let Some(open) = self.open_requests.get_mut(&request) {
+                    open.vote_emoji = VoteEmojiState::Missing;
+                    self.publish(request);
+                }
                 Ok(())
             }
             EngineInput::CardRejected { request } => {

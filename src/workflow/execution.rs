@@ -4,16 +4,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use metrics::histogram;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 use tracing::debug;
 
 use super::input::WaiterPids;
-use super::ports::{Freshness, Lease, SessionResult, SignalResult, Target};
+use super::ports::{Lease, SessionResult, SignalResult, Target};
+use super::released::report_released;
 use crate::domain::approval::Approved;
 use crate::domain::binding::is_unaffected;
 use crate::domain::event::{Action, BackendResolution, Binding, RequestedBackend, Resolution};
-use crate::domain::identity::Pid;
-use crate::domain::lock_graph::LockGraph;
 use crate::domain::outcome::Outcome;
 use crate::domain::protection::ProtectionRules;
 use crate::domain::session::Session;
@@ -22,8 +21,6 @@ use crate::domain::session::Session;
 const FIRST_WAIT: Duration = Duration::from_millis(2);
 /// The longest wait between two looks.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
-/// How long those that waited may take to get their locks before they are counted.
-const RELEASE_WITHIN: Duration = Duration::from_millis(500);
 
 /// What an execution needs besides the approval.
 pub(super) struct Execution {
@@ -62,9 +59,15 @@ pub(super) async fn execute(
         .filter(|backend| matches!(backend.outcome, Outcome::Cancelled | Outcome::Terminated))
         .map(|backend| backend.pid)
         .collect();
-    let released =
-        if ended.is_empty() { None } else { count_released(&ended, &execution.waiters, target).await };
-    Resolution::of_execution(backends, released)
+    if ended.is_empty() {
+        return Resolution::of_execution(backends, None);
+    }
+    let report = report_released(&ended, &execution.waiters, began, target).await;
+    let mut resolution = Resolution::of_execution(backends, report.released);
+    if let Some(successor) = report.successor {
+        resolution.detail = format!("{}; {successor}", resolution.detail);
+    }
+    resolution
 }
 
 /// How a request ends that is approved after its target was removed from the configuration.
@@ -188,36 +191,4 @@ fn describe_condition(session: &Session) -> String {
         Some(wait) => format!("{}, waiting on {wait}", session.state),
         None => format!("{}, not waiting for anything", session.state),
     }
-}
-
-/// How many of those that waited for the ended sessions wait no longer, for them or for anybody else.
-async fn count_released(ended: &BTreeSet<Pid>, waiters: &WaiterPids, target: &dyn Target) -> Option<u32> {
-    let others: Vec<_> = waiters.difference(ended).collect();
-    if others.is_empty() {
-        return Some(0);
-    }
-    let mut released = None;
-    // A queue is served one after the other, so those in it get a moment.
-    let all_released = timeout(RELEASE_WITHIN, async {
-        let mut wait = FIRST_WAIT;
-        loop {
-            let Ok(snapshot) = target.snapshot(Freshness::Now).await else {
-                return;
-            };
-            let locks = LockGraph::from_snapshot(&snapshot);
-            let still: WaiterPids = ended.iter().flat_map(|pid| locks.all_waiters(*pid)).collect();
-            let is_waiting =
-                |pid| still.contains(pid) || snapshot.find(*pid).is_some_and(Session::is_blocked);
-            let free = others.iter().filter(|pid| !is_waiting(**pid)).count();
-            released = u32::try_from(free).ok();
-            if free == others.len() {
-                return;
-            }
-            sleep(wait).await;
-            wait = (wait * 2).min(LONGEST_WAIT);
-        }
-    });
-    // When the time is up, the last count is the answer.
-    let _ = all_released.await;
-    released
 }

@@ -93,6 +93,7 @@ impl EngineHandle {
             action: input.action,
             target,
             error: CreationError::NotARequester,
+            owner: None,
         };
         let registry = self.targets();
         let candidates = match visible_targets(&registry, input.target.as_deref(), by) {

@@ -69,6 +69,8 @@ pub enum EngineInput {
     MarkSeen { card: MessageRef, mark: CardMark },
     /// A message that somebody reacted on bears this mark of a card, and the ledger does not know that card.
     UnknownCardFound { card: MessageRef, mark: CardMark },
+    /// An emoji that people vote with does not exist.
+    VoteEmojiMissing { request: RequestId },
     /// Discord rejects the card itself.
     CardRejected { request: RequestId },
     /// The card no longer exists.

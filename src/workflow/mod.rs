@@ -38,6 +38,7 @@ pub mod ports;
 mod reaction_reads;
 mod reactions;
 pub mod refusal;
+mod released;
 mod reminder;
 mod resume;
 mod store;

@@ -13,6 +13,7 @@ use crate::domain::event::{LedgerEntry, Recorded, RefusalReason};
 use crate::domain::identity::Pid;
 use crate::domain::ids::{ChannelId, MessageId, Person, RequestId, RoleId, UserId};
 use crate::domain::outcome::Outcome;
+use crate::domain::owner::SessionOwner;
 use crate::domain::protection::ProtectionRules;
 use crate::domain::request::Request;
 use crate::domain::session::{Session, Snapshot};
@@ -302,6 +303,8 @@ pub struct CardContent {
     pub approvers: ApproverList,
     /// Whether another process has taken the message of the card over. It is left alone from then on.
     pub is_superseded: bool,
+    /// Who looks after its first session.
+    pub owner: Option<SessionOwner>,
     /// What keeps an approved request from being executed, if anything does.
     pub hold: Option<ExecutionHold>,
 }
@@ -332,6 +335,8 @@ pub struct SessionOnCard {
     pub queue: WaiterSummary,
     /// When it was last seen, by the server's clock; `None` if not since the bot started.
     pub seen_at: Option<Timestamp>,
+    /// Whether it is on a standby.
+    pub is_on_standby: bool,
     /// What was the case before the last material change.
     pub changes: Vec<SessionChange>,
     /// How it ended by itself, while others of the request are still there.
@@ -345,6 +350,8 @@ pub enum ExecutionHold {
     ReactionsUnreadable,
     /// The approvers could not be looked up again.
     ApproversUnknown,
+    /// Nobody can react, because an emoji of the configuration was deleted.
+    EmojiMissing,
 }
 
 /// Who may approve, as the configuration names them.
@@ -363,6 +370,12 @@ pub enum DeliveryError {
     /// Discord refuses, and will refuse again: a missing permission, an invalid message.
     #[error("Discord refused it")]
     Refused(#[source] anyhow::Error),
+    /// Discord accepts it only after this time.
+    #[error("Discord accepts it in {:.0} s", wait.as_secs_f64())]
+    Postponed { wait: Duration, source: anyhow::Error },
+    /// Discord does not know the emoji: it was deleted.
+    #[error("Discord does not know the emoji")]
+    UnknownEmoji,
     /// Discord rejects the message itself, and always will.
     #[error("Discord rejected the message")]
     Invalid(#[source] anyhow::Error),

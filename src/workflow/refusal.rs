@@ -11,6 +11,7 @@ use crate::domain::creation::CreationError;
 use crate::domain::event::{Action, RefusalReason};
 use crate::domain::identity::{InvalidPid, Pid};
 use crate::domain::ids::ChannelId;
+use crate::domain::owner::SessionOwner;
 use crate::domain::protection::ProtectionRule;
 use crate::domain::protection_advice::advice;
 
@@ -66,6 +67,8 @@ pub enum Refusal {
         action: Action,
         target: String,
         error: CreationError,
+        /// Who looks after the session, where one is meant.
+        owner: Option<SessionOwner>,
     },
     /// A button, a menu or a form of another version.
     Outdated,
@@ -85,6 +88,10 @@ pub enum Refusal {
     },
     /// The ledger does not accept records.
     LedgerDown,
+    /// A command of another version or another tool.
+    UnknownCommand,
+    /// An interaction that cannot be read.
+    NotUnderstood,
     /// Discord rejected the card of the request.
     CardRejected,
     /// The process is stopping.
@@ -167,13 +174,12 @@ impl Refusal {
                 verbatim(target),
                 verbatim(problem)
             ),
-            Self::Rejected {
-                action,
-                target,
-                error,
-            } => {
+            Self::Rejected { action, target, error, owner } => {
                 let target = if target.is_empty() { String::new() } else { verbatim(target) };
-                creation_error_text(*action, &target, error, &verbatim)
+                let text = creation_error_text(*action, &target, error, &verbatim);
+                let role = |owner: &SessionOwner| owner.role.map(|role| format!("<@&{role}>"));
+                let owner = owner.as_ref().and_then(|owner| owner.name.as_deref().map(&verbatim).or_else(|| role(owner)));
+                owner.map_or(text.clone(), |owner| format!("{text} Its owner is {owner}."))
             }
             Self::Outdated => {
                 "This button, menu or form is from another version of killgate. Repeat the command.".to_owned()
@@ -195,6 +201,13 @@ impl Refusal {
             Self::LedgerDown => {
                 "The ledger cannot be written, and killgate does nothing without a record. Operators of killgate find \
                  the cause in its log and at /readyz."
+                    .to_owned()
+            }
+            Self::UnknownCommand => {
+                "killgate does not have this command; another version or another tool registered it. Type / for its commands.".to_owned()
+            }
+            Self::NotUnderstood => {
+                "killgate could not read what Discord sent. Repeat the command; if this happens again, operators of killgate find the cause in its log."
                     .to_owned()
             }
             Self::CardRejected => {

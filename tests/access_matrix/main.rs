@@ -236,6 +236,7 @@ fn request_termination(who: &Person, state: &str) -> String {
         server: server(),
         taken_at: NOW,
         own_pid: None,
+        is_standby: false,
         signal_obstacle: None,
         hidden_pids: Vec::new(),
         sessions: if is_gone { Vec::new() } else { vec![client_session(4711, NOW)] },

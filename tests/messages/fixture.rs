@@ -100,6 +100,7 @@ pub(crate) fn snapshot(sessions: Vec<Session>) -> Snapshot {
         server: server(),
         taken_at: now(),
         own_pid: None,
+        is_standby: false,
         signal_obstacle: None,
         hidden_pids: Vec::new(),
         sessions,
@@ -228,10 +229,12 @@ pub(crate) fn card(request: Request) -> CardContent {
             waiting_pids: (4712..4719).map(pid).collect(),
             queue: queue(),
             seen_at: Some(now()),
+            is_on_standby: false,
             changes: Vec::new(),
             lapsed: None,
         }],
         approvers: ApproverList { roles: vec![RoleId(1_300)], users: vec![CAROL] },
+        owner: None,
         hold: None,
     }
 }

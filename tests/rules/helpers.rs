@@ -157,6 +157,7 @@ pub(crate) fn snapshot(sessions: Vec<Session>) -> Snapshot {
         server: asked(1).server,
         taken_at: ASKED_AT,
         own_pid: None,
+        is_standby: false,
         signal_obstacle: None,
         hidden_pids: Vec::new(),
         sessions,

@@ -46,6 +46,7 @@ mod places;
 mod posting;
 mod privacy;
 mod recovery;
+mod refused;
 mod reload;
 mod reminding;
 mod requesting;

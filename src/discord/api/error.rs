@@ -45,6 +45,10 @@ pub enum ApiError {
     #[error("Discord's rate limit requires a wait of {:.1} s before {route}, longer than this call may take", wait.as_secs_f64())]
     RateLimited { route: RouteName, wait: Duration },
 
+    /// The edge in front of Discord, or a proxy, refused the call. Discord itself did not see it.
+    #[error("blocked by the edge in front of Discord ({route}): it refuses calls from this address; killgate tries again in {:.0} s", wait.as_secs_f64())]
+    Blocked { route: RouteName, wait: Duration },
+
     /// No usable response within the time limit. `why` is the chain of causes of the last attempt.
     #[error("Discord could not be reached for {route}; {}: {why}", effect.clause())]
     Unreachable { route: RouteName, effect: CallEffect, why: String },

@@ -40,7 +40,7 @@ use tracing::warn;
 pub use self::answer_lease::AnswerLease;
 pub use self::last_page::LastPage;
 use super::api::ApiClient;
-use super::gateway::ChannelInfo;
+use super::gateway::{ChannelInfo, UnreadableInteraction};
 use super::members;
 use super::messages::{RenderConfig, notices};
 use super::reply::{InteractionReply, ReplyVisibility};
@@ -84,6 +84,18 @@ impl InteractionHandler {
         });
     }
 
+    /// Starts a task that says that the interaction was not understood. Completions need no answer.
+    pub fn refuse_unreadable(&self, interaction: UnreadableInteraction) {
+        let handler = self.clone();
+        tokio::spawn(async move {
+            if !interaction.is_autocomplete() && handler.lease.is_held().await {
+                let reply =
+                    handler.start_reply(interaction.id, &interaction.token, ReplyVisibility::Ephemeral);
+                handler.refuse(&reply, &Refusal::NotUnderstood).await;
+            }
+        });
+    }
+
     async fn answer(&self, interaction: Interaction) {
         match interaction {
             Interaction::Command(command) => {
@@ -114,6 +126,7 @@ impl InteractionHandler {
             "requests" => "requests",
             other => {
                 warn!(command = other, "Discord sent an unknown command");
+                self.refuse(&reply, &Refusal::UnknownCommand).await;
                 return;
             }
         };

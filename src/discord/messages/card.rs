@@ -141,7 +141,8 @@ fn embed(card: &CardContent) -> CreateEmbed {
         embed = embed.field("Changed", changes, false);
     }
     if let Some(hold) = card.hold {
-        embed = embed.field("Not executed yet", hold_text(hold), false);
+        let title = if hold == ExecutionHold::EmojiMissing { "Reactions" } else { "Not executed yet" };
+        embed = embed.field(title, hold_text(hold), false);
     }
     if request.is_open() {
         let if_approved = format!("{}\n{}", facts::consequences_text(card), binding_text(request));
@@ -192,6 +193,10 @@ fn hold_text(hold: ExecutionHold) -> &'static str {
         ExecutionHold::ReactionsUnreadable => {
             "Enough people approve, but people may have reacted unseen, and Discord does not let killgate read the reactions. \
              It tries again until the request expires."
+        }
+        ExecutionHold::EmojiMissing => {
+            "An emoji that approves or denies was deleted from the server, so nobody can react with it. Operators of killgate: correct \
+             `approve` and `deny` in `[approval]` and restart."
         }
         ExecutionHold::ApproversUnknown => {
             "Enough people approve, but Discord does not say whether they still may. killgate asks again until the request \

@@ -87,9 +87,12 @@ pub fn refusal(refusal: &Refusal, config: &RenderConfig) -> MessageBody {
 /// What can be asked for instead. Nothing is asked by itself.
 fn next_step_buttons(refusal: &Refusal) -> Vec<CreateActionRow> {
     match refusal {
-        Refusal::Rejected { action, target, error: CreationError::SomeRefused { others, bound_to, .. } } => {
-            session_menu::request_others_rows((*action, *bound_to), target, others)
-        }
+        Refusal::Rejected {
+            action,
+            target,
+            error: CreationError::SomeRefused { others, bound_to, .. },
+            ..
+        } => session_menu::request_others_rows((*action, *bound_to), target, others),
         Refusal::Rejected { target, error: CreationError::NothingToCancel { session, .. }, .. } => {
             let Some(backend_start) = session.backend_start else {
                 return Vec::new();

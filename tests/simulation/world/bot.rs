@@ -100,6 +100,7 @@ impl Bot {
                 by_name: ports.targets.into_iter().map(|(name, target)| (name, governed(target))).collect(),
                 shared_access: policy.access.clone(),
                 limits: ports.limits,
+                owners: Vec::new(),
             };
             let targets = watch::Sender::new(Arc::new(rules)).subscribe();
             match Engine::start(ports.ledger, ports.channel, ports.clock, targets.clone()).await {

@@ -111,6 +111,7 @@ impl Server {
             server: self.identified,
             taken_at: at,
             own_pid: None,
+            is_standby: false,
             signal_obstacle: None,
             hidden_pids: Vec::new(),
             sessions: self.backends.values().cloned().collect(),

@@ -231,6 +231,23 @@ impl Sim {
         waiting::expect_allowed(self.shared(), "changing a role", done);
     }
 
+    /// Another tool with the bot's token adds a command.
+    #[track_caller]
+    pub fn adds_command(&self, command: &serde_json::Value) {
+        let done = self.shared().update(|world| world.register(Some(world.guild.id), command).map(drop));
+        waiting::expect_allowed(self.shared(), "adding a command", done);
+    }
+
+    /// Another tool with the bot's token deletes all commands.
+    pub fn deletes_commands(&self) {
+        self.shared().update(|world| world.commands.clear());
+    }
+
+    /// The next interaction has data that no library decodes.
+    pub fn garbles_next_interaction(&self) {
+        self.shared().update(|world| world.garbles_next_interaction = true);
+    }
+
     /// Another process with the bot's token edits a message of the bot.
     #[track_caller]
     pub fn bot_edits(&self, message: &Message, content: &str) {

@@ -1,6 +1,7 @@
 //! What the card says about the session.
 
 use crate::discord::messages::consequences::{Situation, consequences};
+use crate::discord::messages::format::owner_text;
 use crate::discord::messages::format::{TimestampStyle, count, timestamp};
 use crate::discord::messages::lock_text::lock_text;
 use crate::discord::messages::session_facts::{
@@ -16,6 +17,7 @@ use crate::domain::waiters::WaiterSummary;
 use crate::workflow::ports::{CardContent, SessionOnCard};
 
 const QUERY_LENGTH: usize = 1_200;
+const STANDBY: &str = "It is on a standby, not on the primary.";
 const FORMER_QUERY_LENGTH: usize = 300;
 /// Further waiters are counted, not named.
 const MAX_WAITERS: usize = 10;
@@ -32,6 +34,9 @@ pub(super) fn description(card: &CardContent) -> String {
             "{worker} is a parallel worker of {}. This request is about the leader.",
             backend.identity.pid
         ));
+    }
+    if shown.is_some_and(|shown| shown.is_on_standby) {
+        lines.push(STANDBY.to_owned());
     }
     let (session, waiters) = card.latest(index);
     // The table of consequences has a sentence about COPY.
@@ -59,6 +64,7 @@ pub(super) fn description(card: &CardContent) -> String {
         lines.push(blocked_sessions_text(waiters as usize, shown, card.request.is_open()));
     }
     lines.push(origin_text(session));
+    lines.extend(card.owner.as_ref().map(|owner| format!("Owner: {}", owner_text(owner))));
     let mut text = lines.join("\n");
     if let Some(query) = &session.query {
         text.push('\n');
