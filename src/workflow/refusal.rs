@@ -181,18 +181,7 @@ impl Refusal {
                 let owner = owner.as_ref().and_then(|owner| owner.name.as_deref().map(&verbatim).or_else(|| role(owner)));
                 owner.map_or(text.clone(), |owner| format!("{text} Its owner is {owner}."))
             }
-            Self::Outdated => {
-                "This button, menu or form is from another version of killgate. Repeat the command.".to_owned()
-            }
-            Self::TargetGone => {
-                "This button, menu or form is for a target that is no longer configured. \
-                 Use /sessions for the current targets."
-                    .to_owned()
-            }
-            Self::SeveralTargets => {
-                "The sessions that you picked are on several targets, and one request is about one target. Pick again."
-                    .to_owned()
-            }
+            Self::Outdated | Self::TargetGone | Self::SeveralTargets => self.component_text().to_owned(),
             Self::Ended { pid, target } => format!(
                 "The session {pid} on {} that you chose has ended. Use /sessions to see what runs now.",
                 verbatim(target)
@@ -216,6 +205,20 @@ impl Refusal {
                     .to_owned()
             }
             Self::Stopping => "killgate is stopping. Try again in a minute.".to_owned(),
+        }
+    }
+
+    /// Why a button, a menu or a form cannot be used.
+    fn component_text(&self) -> &'static str {
+        match self {
+            Self::TargetGone => {
+                "This button, menu or form is for a target that is no longer configured. \
+                 Use /sessions for the current targets."
+            }
+            Self::SeveralTargets => {
+                "The sessions that you picked are on several targets, and one request is about one target. Pick again."
+            }
+            _ => "This button, menu or form is from another version of killgate. Repeat the command.",
         }
     }
 }
