@@ -9,6 +9,9 @@ use serenity::all::{
 use crate::discord::messages::request_list::RequestStatus;
 use crate::discord::session_list::SessionView;
 
+/// The names of all commands.
+pub const COMMANDS: [&str; 4] = ["sessions", "cancel", "terminate", "requests"];
+
 /// All commands, to be registered in the guild at once.
 pub fn commands() -> Vec<CreateCommand> {
     vec![
