@@ -27,6 +27,7 @@ mod http;
 mod ids;
 pub mod ledger;
 mod limits;
+mod owner;
 mod password_command;
 mod paths;
 mod postgres_url;
@@ -63,6 +64,7 @@ use self::target::SharedRules;
 pub use self::target::TargetConfig;
 use crate::discord::bot::DiscordOptions;
 use crate::domain::access::Access;
+use crate::domain::owner::OwnerRule;
 use crate::domain::policy::RequestLimits;
 use crate::postgres::redaction::QueryVisibility;
 
@@ -74,6 +76,8 @@ pub struct Settings {
     pub limits: RequestLimits,
     /// `[access]`, which a target may override.
     pub shared_access: Access,
+    /// Who looks after which sessions; the first that matches counts.
+    pub owners: Vec<OwnerRule>,
     /// At least one, in the order of the file, with distinct names.
     pub targets: Vec<TargetConfig>,
     pub ledger: LedgerLocation,
@@ -152,11 +156,13 @@ fn read(root: &ConfigSection<'_>, paths: &BasePath, env: Environment<'_>) -> Res
     let limits = limits::read(&root.section("limits", &reference::LIMITS));
     let ledger = read_ledger(root, paths, env);
     let http = read_http(root);
+    let owners = owner::read(root);
     Ok(Settings {
         discord: discord?,
         privacy: privacy?,
         limits: limits?,
         shared_access: rules.access.into_access()?,
+        owners: owners?,
         targets: targets?,
         ledger: ledger?,
         http: http?,

@@ -21,7 +21,7 @@ use super::value::ConfigValue;
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// A program and its arguments, run without a shell in the folder of the configuration file.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PasswordCommand {
     program: PathBuf,
     arguments: Vec<String>,

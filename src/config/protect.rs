@@ -40,7 +40,7 @@ impl ProtectKeys {
     }
 }
 
-fn pattern(value: &ConfigValue<'_>) -> Result<Regex, Reported> {
+pub(super) fn pattern(value: &ConfigValue<'_>) -> Result<Regex, Reported> {
     let text = value.string()?;
     Regex::new(text).map_err(|error| {
         // The message shows the pattern first, over several lines. The last line is the error.

@@ -35,6 +35,7 @@ pub const TABLES: &[&ConfigTable] = &[
     &LIMITS,
     &LEDGER,
     &HTTP,
+    &OWNER,
 ];
 
 pub(super) const ROOT: ConfigTable = ConfigTable {
@@ -49,6 +50,7 @@ pub(super) const ROOT: ConfigTable = ConfigTable {
         key("limits", "a [limits] section", None, ""),
         key("ledger", "a [ledger] section", None, ""),
         key("http", "an [http] section", None, ""),
+        key("owner", "[[owner]] sections", None, ""),
     ],
 };
 
@@ -204,7 +206,13 @@ pub(super) const LIMITS: ConfigTable = ConfigTable {
     keys: &[
         key("open_requests_per_user", COUNT, Some("5"), "Requests that one person may have open."),
         key("open_requests", COUNT, Some("50"), "Requests that may be open in all."),
-        key("signals_per_hour", COUNT, Some("30"), "Signals to one target within any hour."),
+        key(
+            "sessions_per_request",
+            "a whole number from 1 to 25",
+            Some("25"),
+            "Sessions that one request may be about. Each counts in `signals_per_hour`.",
+        ),
+        key("signals_per_hour", COUNT, Some("100"), "Signals to one target within any hour."),
         key(
             "confirm_within",
             duration::ALLOWED,
@@ -244,12 +252,28 @@ pub(super) const HTTP: ConfigTable = ConfigTable {
     )],
 };
 
+pub(super) const OWNER: ConfigTable = ConfigTable {
+    name: "[[owner]]",
+    keys: &[
+        key(
+            "application",
+            PATTERN,
+            None,
+            "Of sessions with such an `application_name`. This, or `user`, or both.",
+        ),
+        key("user", PATTERN, None, "Of sessions of such a PostgreSQL user."),
+        key("name", "text", None, "Who looks after them, as people call them. This, or `role`, or both."),
+        key("role", ID, None, "The Discord role that looks after them. It is shown, and never notified."),
+    ],
+};
+
 const ID: &str = "an id, as an integer or a string";
 const IDS: &str = "an array of ids, each an integer or a string";
 const PEOPLE: &str = "{ roles = [ids], users = [ids] }";
 const FILE: &str = "the path of a file, from the folder of this one";
 const VARIABLE: &str = "the name of an environment variable";
 const COMMAND: &str = "an array of strings: a program and its arguments, run without a shell";
+const PATTERN: &str = "a regular expression";
 const PATTERNS: &str = "an array of regular expressions";
 const COUNT: &str = "a whole number, at least 1";
 const POSTGRES_URL: &str = "postgresql://user@host:port/database?sslmode=MODE";

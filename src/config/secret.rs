@@ -54,6 +54,7 @@ impl PartialEq for PasswordSource {
         match (self, other) {
             (Self::None, Self::None) => true,
             (Self::File(one), Self::File(other)) => one == other,
+            (Self::Command(one), Self::Command(other)) => one == other,
             (Self::Environment(one), Self::Environment(other)) | (Self::Url(one), Self::Url(other)) => {
                 one.expose_secret() == other.expose_secret()
             }

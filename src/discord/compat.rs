@@ -30,10 +30,7 @@ pub(super) fn interaction<T: DeserializeOwned>(data: &str) -> Result<T, Error> {
                 "data": {"type": 1},
             }),
         );
-        // Nothing of the message is needed, and other servers send ones that serenity does not decode.
-        if interaction.get("message").is_some_and(|message| !message.is_null()) {
-            interaction["message"] = stub_message();
-        }
+        keep_components(interaction);
         if let Some(options) = interaction.pointer_mut("/data/options").and_then(Value::as_array_mut) {
             options.iter_mut().for_each(correct_option_type);
         }
@@ -65,14 +62,6 @@ fn decode_with_defaults<T: DeserializeOwned>(
         add_defaults(&mut value);
         // The error about the original data is the useful one.
         serde_json::from_value(value).map_err(|_| error)
-    })
-}
-
-fn stub_message() -> Value {
-    json!({
-        "id": "1", "channel_id": "1", "type": 0, "content": "", "timestamp": "1970-01-01T00:00:00Z", "edited_timestamp": null,
-        "author": {"id": "1", "username": "", "discriminator": "0"}, "tts": false, "mention_everyone": false, "mentions": [],
-        "mention_roles": [], "attachments": [], "embeds": [], "pinned": false,
     })
 }
 
@@ -119,6 +108,30 @@ fn member_fields() -> Value {
 
 fn user_fields() -> Value {
     json!({"username": "", "discriminator": "0"})
+}
+
+/// Of the message whose button was pressed or whose menu was used, only its components are read.
+fn keep_components(interaction: &mut Value) {
+    let Some(message) = interaction.get_mut("message").filter(|message| message.is_object()) else {
+        return;
+    };
+    *message = json!({
+        "id": message["id"],
+        "channel_id": message.get("channel_id").unwrap_or(&message["id"]),
+        "components": message.get("components").unwrap_or(&json!([])),
+        "author": {"id": message["id"], "username": "", "discriminator": "0"},
+        "content": "",
+        "timestamp": "2015-01-01T00:00:00Z",
+        "edited_timestamp": null,
+        "tts": false,
+        "mention_everyone": false,
+        "mentions": [],
+        "mention_roles": [],
+        "attachments": [],
+        "embeds": [],
+        "pinned": false,
+        "type": 0,
+    });
 }
 
 /// Adds the fields of `defaults` that `value` lacks. Does not add objects that are missing entirely.
@@ -207,6 +220,24 @@ mod tests {
         };
         let focused = autocomplete.data.autocomplete().expect("a focused option");
         assert_eq!(focused.value, "47");
+    }
+
+    #[test]
+    fn the_menu_of_a_message_is_decoded_whatever_else_the_message_has() {
+        let menu = json!({"type": 3, "custom_id": "1s", "options": [{"label": "4711", "value": "a:4711:1"}]});
+        let button = json!({
+            "id": "1", "application_id": "2", "type": 3, "token": "t", "guild_id": "3", "channel_id": "4",
+            "member": {"user": {"id": "5"}, "roles": ["6"]},
+            "data": {"custom_id": "1a", "component_type": 2},
+            "message": {"id": "9", "author": {"id": "2"}, "components": [{"type": 1, "components": [menu]}]},
+        });
+        let Interaction::Component(pressed) = interaction(&button.to_string()).unwrap() else { panic!() };
+        let row = &pressed.message.components[0];
+        let value = match &row.components[0] {
+            serenity::model::application::ActionRowComponent::SelectMenu(menu) => &menu.options[0].value,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(value, "a:4711:1");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! What a session waits for in the lock manager: its row of `pg_locks` that is not granted (PostgreSQL documentation,
-//! "pg_locks").
+//! "`pg_locks`").
 
 use super::timestamp::Timestamp;
 

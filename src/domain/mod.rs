@@ -14,6 +14,7 @@
 //! | [`access`] | who may view, request, approve |
 //! | [`protection`], [`protection_advice`] | which sessions are never signalled; what to do instead |
 //! | [`binding`] | whether a session is still what a request is bound to |
+//! | [`owner`] | who looks after which sessions |
 //! | [`policy`] | the rules of one target, and the limits of all |
 //! | [`creation`] | whether a signal may be requested |
 //! | [`event`] | what the ledger records |
@@ -33,6 +34,7 @@ pub mod ids;
 pub mod lock_graph;
 pub mod lock_wait;
 pub mod outcome;
+pub mod owner;
 pub mod policy;
 pub mod progress;
 pub mod protection;

@@ -17,7 +17,7 @@ impl Progress {
     /// How much is done in percent, rounded down, where that is known.
     pub fn percent(&self) -> Option<u64> {
         let total = self.total.filter(|total| *total > 0)?;
-        Some((u128::from(self.done.min(total)) * 100 / u128::from(total)) as u64)
+        u64::try_from(u128::from(self.done.min(total)) * 100 / u128::from(total)).ok()
     }
 
     /// Whether it builds an index without blocking writes. What it has built stays behind when it is interrupted.

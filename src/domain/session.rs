@@ -10,6 +10,7 @@ use super::timestamp::Timestamp;
 
 /// One row of `pg_stat_activity`. Its query text is already redacted.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Session {
     pub pid: Pid,
     pub backend_start: Timestamp,
@@ -85,6 +86,8 @@ pub struct Snapshot {
     pub taken_at: Timestamp,
     /// The backend that answered. It is killgate's own and not among the sessions.
     pub own_pid: Option<Pid>,
+    /// Whether the server is a standby.
+    pub is_standby: bool,
     /// Why no session of the server can be signalled, if that is so; for people.
     pub signal_obstacle: Option<String>,
     /// Processes of which PostgreSQL shows nothing but the pid. Nothing says that they ended.

@@ -11,6 +11,7 @@
 //! | [`server_info`] | what the server is, what the role may do, the prepared statements |
 //! | `activity`, [`rows`], `raw_text` | lists sessions, whatever bytes their texts are |
 //! | `lock_waits` | what the waiting ones wait for |
+//! | `pooler` | recognizes a pooler in front of the server |
 //! | `signal`, `signal_answer` | checks and signals in one statement, and reads the answer |
 //! | [`version`] | the differences between PostgreSQL versions |
 //! | [`guard`], [`privileges`] | the SQL that installs the guard function, and what `check` reads about it |
@@ -25,6 +26,7 @@ pub mod error;
 pub mod guard;
 pub mod hosts;
 mod lock_waits;
+mod pooler;
 pub mod privileges;
 mod raw_text;
 pub mod redaction;

@@ -79,6 +79,7 @@ impl<'a> SnapshotBuilder<'a> {
                 },
                 taken_at: Timestamp::from_micros(0),
                 own_pid: None,
+                is_standby: false,
                 signal_obstacle: (server_info.signal_right == SignalRight::Nothing)
                     .then(|| server_info.signal_obstacle()),
                 hidden_pids: Vec::new(),
@@ -101,6 +102,7 @@ impl<'a> SnapshotBuilder<'a> {
         if !self.has_header {
             snapshot.server.postmaster_start = Timestamp::from_micros(row.try_get("postmaster_start")?);
             snapshot.taken_at = Timestamp::from_micros(row.try_get("at")?);
+            snapshot.is_standby = row.try_get("is_standby")?;
             snapshot.own_pid = Pid::new(row.try_get("answered_by")?);
             self.sees_all_sessions = sees_all_sessions(row)?;
         }

@@ -11,17 +11,22 @@ use tokio::time::{Instant, timeout_at};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row, Statement};
 
-use super::connection::PostgresConnection;
+use super::connection::{ConnectOptions, PostgresConnection};
 use super::connection_manager::{ConnectionGuard, ConnectionSetup, StatementError};
 use super::error::{format_notice, unreachable, unreachable_because};
 use super::raw_text::RawText;
 use super::version::ServerVersion;
-use super::{guard, lock_waits, signal, sql};
+use super::{guard, lock_waits, pooler, signal, sql};
 use crate::domain::identity::Pid;
 use crate::workflow::ports::TargetUnreachable;
 
+/// Why nothing is signalled through a pooler, and what to do about it.
+pub const POOLED: &str = "a connection pooler in transaction mode answers there, so statements do not stay on one backend: \
+     name the server itself in the url, or let the pooler use session mode for killgate";
+
 /// A server, and what the role may do on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct ServerInfo {
     pub version: ServerVersion,
     /// The role that killgate is logged in as.
@@ -31,6 +36,9 @@ pub struct ServerInfo {
     /// Whether it sees other users' sessions (`pg_read_all_stats`).
     pub sees_all_sessions: bool,
     pub signal_right: SignalRight,
+    pub is_standby: bool,
+    /// Whether a connection pooler in transaction mode is in front of it. Nothing is signalled through one.
+    pub is_pooled: bool,
     /// Whether the role is itself a member of `pg_signal_backend`.
     pub may_signal: bool,
     /// The function `killgate.signal_backend`, if there is one.
@@ -74,7 +82,7 @@ struct SignalRights {
 pub(super) struct PreparedStatements {
     pub(super) server_info: ServerInfo,
     pub(super) listing: Statement,
-    pub(super) find_session: Statement,
+    pub(super) find_sessions: Statement,
     pub(super) lock_waits: Statement,
     rights: Statement,
     /// `None` when the role may not signal.
@@ -84,6 +92,8 @@ pub(super) struct PreparedStatements {
 /// Reads and publishes the [`ServerInfo`], then prepares the statements.
 #[derive(Clone)]
 pub(super) struct TargetSetup {
+    /// For the second connection that tells a pooler.
+    pub(super) options: ConnectOptions,
     pub(super) server_info: watch::Sender<Option<ServerInfo>>,
 }
 
@@ -92,7 +102,7 @@ impl ConnectionSetup for TargetSetup {
     type Prepared = PreparedStatements;
 
     async fn prepare(&self, connection: &mut PostgresConnection) -> anyhow::Result<PreparedStatements> {
-        let server_info = query(connection).await?;
+        let server_info = query(connection, &self.options).await?;
         self.server_info.send_replace(Some(server_info.clone()));
         let client = connection.client();
         client.batch_execute(sql::PLAN_ONCE).await.context("the session settings could not be applied")?;
@@ -116,8 +126,8 @@ impl ConnectionSetup for TargetSetup {
                 .prepare(&sql::listing(version.reports_copy()))
                 .await
                 .context("preparing the listing")?,
-            find_session: client
-                .prepare(&sql::find_session())
+            find_sessions: client
+                .prepare(&sql::find_sessions())
                 .await
                 .context("preparing the query for one session")?,
             rights: client
@@ -200,7 +210,7 @@ impl SignalRights {
 /// Runs the urgent statements once with no effect, so that the server has planned them and read its catalog. Otherwise
 /// the first approval on a connection would wait milliseconds for that.
 async fn warm_up(client: &Client, prepared: &PreparedStatements) {
-    let found = client.query(&prepared.find_session, &[&None::<i32>]).await;
+    let found = client.query(&prepared.find_sessions, &[&None::<&[i32]>]).await;
     let signalled = match &prepared.signal {
         Some(statement) => signal::warm_up(client, statement).await,
         None => Ok(()),
@@ -215,6 +225,9 @@ impl ServerInfo {
     /// Why the role may not signal, and what to do about it.
     pub(super) fn signal_obstacle(&self) -> String {
         let role = &self.role;
+        if self.is_pooled {
+            return POOLED.to_owned();
+        }
         match &self.guard {
             None => format!(
                 "the role {role} may not signal here: install the guard (killgate guard-sql), or GRANT pg_signal_backend TO {role}"
@@ -245,13 +258,20 @@ impl GuardFunction {
 }
 
 /// Prepares every statement, as when a target connects.
-pub async fn try_statements(connection: &mut PostgresConnection) -> anyhow::Result<()> {
+pub async fn try_statements(
+    connection: &mut PostgresConnection,
+    options: &ConnectOptions,
+) -> anyhow::Result<()> {
     let server_info = watch::Sender::new(None);
-    TargetSetup { server_info }.prepare(connection).await.map(drop)
+    TargetSetup { options: options.clone(), server_info }.prepare(connection).await.map(drop)
 }
 
 /// Reads it from the server of a new connection.
-pub async fn query(connection: &mut PostgresConnection) -> anyhow::Result<ServerInfo> {
+pub async fn query(
+    connection: &mut PostgresConnection,
+    options: &ConnectOptions,
+) -> anyhow::Result<ServerInfo> {
+    let is_pooled = pooler::is_pooled(options, connection).await?;
     let row = connection.client().query_one(sql::SERVER_INFO, &[]).await?;
     let role: RawText = row.try_get("role")?;
     let rights = connection.client().query_one(&sql::signal_rights(), &[&guard::body()]).await?;
@@ -261,7 +281,9 @@ pub async fn query(connection: &mut PostgresConnection) -> anyhow::Result<Server
         role: role.decode(None),
         is_superuser: row.try_get("superuser")?,
         sees_all_sessions: row.try_get("sees_all")?,
-        signal_right: rights.signal_right(),
+        is_standby: row.try_get("is_standby")?,
+        is_pooled,
+        signal_right: if is_pooled { SignalRight::Nothing } else { rights.signal_right() },
         may_signal: rights.may_signal,
         guard: rights.guard,
         system_identifier: system_identifier(connection).await?,

@@ -13,6 +13,7 @@ use super::targets::TargetWithPolicy;
 use crate::domain::creation::{CreationContext, CreationError, NewRequest, create_request};
 use crate::domain::event::RequestEvent;
 use crate::domain::ids::Person;
+use crate::domain::owner::SessionOwner;
 use crate::domain::session::Snapshot;
 
 impl Engine {
@@ -48,7 +49,9 @@ impl Engine {
                 let attempt = error
                     .attempt_reason()
                     .map(|reason| RequestEvent::AttemptRefused { actor: by.id, why: reason });
-                refuse(responder, refusal(&new, target_name, error, &target));
+                let meant = error.protected_pid().and_then(|pid| snapshot.find(pid));
+                let owner = meant.and_then(|session| self.targets.owner(session));
+                refuse(responder, refusal(&new, target_name, error, &target, owner));
                 return match attempt {
                     Some(attempt) => self.store.record_attempt(now, attempt).await,
                     None => Ok(()),
@@ -72,7 +75,13 @@ impl Engine {
     }
 }
 
-fn refusal(new: &NewRequest, target_name: &str, error: CreationError, target: &TargetWithPolicy) -> Refusal {
+fn refusal(
+    new: &NewRequest,
+    target_name: &str,
+    error: CreationError,
+    target: &TargetWithPolicy,
+    owner: Option<SessionOwner>,
+) -> Refusal {
     if let CreationError::NoSuchBackend { pid } = error {
         return Refusal::NoSuchBackend {
             pid,
@@ -80,7 +89,7 @@ fn refusal(new: &NewRequest, target_name: &str, error: CreationError, target: &T
             postgres: target.target.no_such_pid_message(pid),
         };
     }
-    Refusal::Rejected { action: new.action, target: target_name.to_owned(), error }
+    Refusal::Rejected { action: new.action, target: target_name.to_owned(), error, owner }
 }
 
 /// Refuses in a task of its own, so that nobody else waits for Discord.

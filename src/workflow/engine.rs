@@ -288,6 +288,7 @@ impl Engine {
                 .collect(),
             approvers: self.targets.approvers(&request.details.target),
             is_superseded: open.is_some_and(|open| open.is_superseded),
+            owner: request.details.backends.first().and_then(|backend| self.targets.owner(&backend.session)),
             hold: open.and_then(|open| open.execution_hold(&request)),
             request,
         })

@@ -40,6 +40,7 @@ pub mod ports;
 mod reaction_reads;
 mod reactions;
 pub mod refusal;
+mod released;
 mod reminder;
 mod resume;
 mod store;

@@ -31,6 +31,7 @@ pub(super) struct MonitoredSession {
     latest: Observation,
     waiters: WaiterPids,
     queue: WaiterSummary,
+    is_on_standby: bool,
     changes: Vec<SessionChange>,
     /// How it ended by itself, if it did.
     lapsed: Option<String>,
@@ -44,6 +45,7 @@ impl MonitoredSession {
             seen_at: Some(snapshot.taken_at),
             waiters: locks.all_waiters(backend.identity.pid),
             queue: WaiterSummary::of(backend.identity.pid, snapshot, &locks),
+            is_on_standby: snapshot.is_standby,
             ..Self::recorded(backend)
         });
         watched.collect()
@@ -56,6 +58,7 @@ impl MonitoredSession {
             latest: Observation { session: backend.session.clone(), waiters: backend.waiters },
             waiters: WaiterPids::new(),
             queue: WaiterSummary::default(),
+            is_on_standby: false,
             changes: Vec::new(),
             lapsed: None,
         }
@@ -73,6 +76,7 @@ impl MonitoredSession {
             waiting_pids: self.waiters.iter().copied().collect(),
             queue: self.queue.clone(),
             seen_at: self.seen_at,
+            is_on_standby: self.is_on_standby,
             changes: self.changes.clone(),
             lapsed: self.lapsed.clone(),
         }
@@ -99,6 +103,7 @@ impl MonitoredSession {
             }
             BindingStatus::Hidden => false,
             BindingStatus::Holds(session) => {
+                self.is_on_standby = observed.snapshot.is_standby;
                 self.queue = WaiterSummary::of(session.pid, observed.snapshot, &observed.locks);
                 self.update(taken_at, session, observed.locks.all_waiters(session.pid))
             }

@@ -13,6 +13,7 @@ use crate::domain::event::{LedgerEntry, Recorded, RefusalReason};
 use crate::domain::identity::Pid;
 use crate::domain::ids::{ChannelId, MessageId, Person, RequestId, RoleId, UserId};
 use crate::domain::outcome::Outcome;
+use crate::domain::owner::SessionOwner;
 use crate::domain::protection::ProtectionRules;
 use crate::domain::request::Request;
 use crate::domain::session::{Session, Snapshot};
@@ -128,12 +129,16 @@ pub trait Target: Send + Sync {
         lease: &dyn Lease,
     ) -> Vec<SignalResult>;
 
-    /// The session that has this pid now.
-    async fn find_session(&self, pid: Pid) -> Result<Option<Session>, TargetUnreachable>;
+    /// The sessions that have these pids now, in the order of `pids`, from one statement. An error is about one of them
+    /// where PostgreSQL hides it, else about all.
+    async fn find_sessions(&self, pids: &[Pid]) -> Vec<SessionResult>;
 
     /// PostgreSQL's own words, on this server, about a pid that is not one of its backends.
     fn no_such_pid_message(&self, pid: Pid) -> Option<String>;
 }
+
+/// The session that has a pid, if there is one, or why that cannot be said.
+pub type SessionResult = Result<Option<Session>, TargetUnreachable>;
 
 /// How old a snapshot may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -298,6 +303,8 @@ pub struct CardContent {
     pub approvers: ApproverList,
     /// Whether another process has taken the message of the card over. It is left alone from then on.
     pub is_superseded: bool,
+    /// Who looks after its first session.
+    pub owner: Option<SessionOwner>,
     /// What keeps an approved request from being executed, if anything does.
     pub hold: Option<ExecutionHold>,
 }
@@ -328,6 +335,8 @@ pub struct SessionOnCard {
     pub queue: WaiterSummary,
     /// When it was last seen, by the server's clock; `None` if not since the bot started.
     pub seen_at: Option<Timestamp>,
+    /// Whether it is on a standby.
+    pub is_on_standby: bool,
     /// What was the case before the last material change.
     pub changes: Vec<SessionChange>,
     /// How it ended by itself, while others of the request are still there.

@@ -8,8 +8,10 @@ use tokio::sync::watch;
 use super::ports::{ApproverList, Target};
 use crate::domain::access::Access;
 use crate::domain::ids::Person;
+use crate::domain::owner::{OwnerRule, SessionOwner, owner_of};
 use crate::domain::policy::{RequestLimits, TargetPolicy};
 use crate::domain::request::Request;
+use crate::domain::session::Session;
 use crate::domain::timestamp::Timestamp;
 
 /// A target and its policy.
@@ -29,6 +31,8 @@ pub struct TargetRegistry {
     /// Who may approve or deny a request on a target that is no longer configured. Nothing can be signalled there.
     pub shared_access: Access,
     pub limits: RequestLimits,
+    /// Who looks after which sessions; the first that matches counts.
+    pub owners: Vec<OwnerRule>,
 }
 
 impl TargetRegistry {
@@ -56,6 +60,11 @@ impl TargetRegistry {
     pub fn remind_at(&self, request: &Request) -> Option<Timestamp> {
         let target = self.by_name.get(&request.details.target)?;
         Some(request.details.asked_at.plus(target.policy.remind_after?))
+    }
+
+    /// Who looks after the session.
+    pub fn owner(&self, session: &Session) -> Option<SessionOwner> {
+        owner_of(&self.owners, session).cloned()
     }
 
     /// Whose approval is needed on the target of this name.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use killgate::discord::messages::RenderConfig;
 use killgate::discord::messages::body::MessageBody;
 use killgate::discord::session_list::SessionView;
-use killgate::discord::session_list::page::{SessionQuery, TargetAnswer};
+use killgate::discord::session_list::page::{RequestRules, SessionQuery, TargetAnswer};
 use killgate::domain::event::{
     Action, BackendResolution, Binding, RequestDetails, RequestedBackend, Resolution,
 };
@@ -100,6 +100,7 @@ pub(crate) fn snapshot(sessions: Vec<Session>) -> Snapshot {
         server: server(),
         taken_at: now(),
         own_pid: None,
+        is_standby: false,
         signal_obstacle: None,
         hidden_pids: Vec::new(),
         sessions,
@@ -108,7 +109,11 @@ pub(crate) fn snapshot(sessions: Vec<Session>) -> Snapshot {
 
 /// A target that answered with these sessions.
 pub(crate) fn answer(target: &str, sessions: Vec<Session>) -> TargetAnswer {
-    TargetAnswer { target: target.to_owned(), snapshot: Ok(Arc::new(snapshot(sessions))) }
+    TargetAnswer {
+        target: target.to_owned(),
+        snapshot: Ok(Arc::new(snapshot(sessions))),
+        rules: RequestRules::default(),
+    }
 }
 
 pub(crate) fn query(view: SessionView) -> SessionQuery {
@@ -224,10 +229,12 @@ pub(crate) fn card(request: Request) -> CardContent {
             waiting_pids: (4712..4719).map(pid).collect(),
             queue: queue(),
             seen_at: Some(now()),
+            is_on_standby: false,
             changes: Vec::new(),
             lapsed: None,
         }],
         approvers: ApproverList { roles: vec![RoleId(1_300)], users: vec![CAROL] },
+        owner: None,
         hold: None,
     }
 }

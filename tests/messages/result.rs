@@ -181,6 +181,7 @@ fn alerts_say_why_nothing_is_decided() {
 fn a_refusal_is_ephemeral_and_sanitized_and_links_to_an_existing_card() {
     let refusal = Refusal::Rejected {
         action: Action::Terminate,
+        owner: None,
         target: "orders".to_owned(),
         error: CreationError::Duplicate {
             request: RequestId(7),
@@ -196,6 +197,7 @@ fn a_refusal_is_ephemeral_and_sanitized_and_links_to_an_existing_card() {
     ");
     let protected = Refusal::Rejected {
         action: Action::Terminate,
+        owner: None,
         target: "orders".to_owned(),
         error: CreationError::Protected {
             pid: pid(4711),

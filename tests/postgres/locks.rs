@@ -28,8 +28,8 @@ async fn waits(stage: &Stage, waiters: &[&Victim]) -> Result<(std::sync::Arc<Sna
     .await
 }
 
-fn named(relation: &str) -> Option<LockedRelation> {
-    Some(LockedRelation::Named(relation.to_owned()))
+fn named(relation: &str) -> LockedRelation {
+    LockedRelation::Named(relation.to_owned())
 }
 
 #[tokio::test]
@@ -52,9 +52,9 @@ async fn lock_mode_relation_and_age_of_a_wait_are_known() -> Result<()> {
     assert_eq!(
         shown,
         [
-            ("transactionid", "ShareLock", named("public.t"), true),
-            ("tuple", "ExclusiveLock", named("public.t"), true),
-            ("relation", "AccessExclusiveLock", named("public.t"), false),
+            ("transactionid", "ShareLock", Some(named("public.t")), true),
+            ("tuple", "ExclusiveLock", Some(named("public.t")), true),
+            ("relation", "AccessExclusiveLock", Some(named("public.t")), false),
             ("advisory", "ExclusiveLock", None, false),
         ]
     );

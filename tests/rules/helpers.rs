@@ -145,6 +145,7 @@ pub(crate) fn limits() -> RequestLimits {
     RequestLimits {
         open_requests_per_user: 2,
         open_requests: 3,
+        sessions_per_request: 3,
         signals_per_hour: 30,
         confirm_within: Duration::from_secs(5),
     }
@@ -156,6 +157,7 @@ pub(crate) fn snapshot(sessions: Vec<Session>) -> Snapshot {
         server: asked(1).server,
         taken_at: ASKED_AT,
         own_pid: None,
+        is_standby: false,
         signal_obstacle: None,
         hidden_pids: Vec::new(),
         sessions,

@@ -51,6 +51,7 @@ mod reload;
 mod reminding;
 mod requesting;
 mod secrets;
+mod several;
 mod signalling;
 mod targets;
 mod unseen;

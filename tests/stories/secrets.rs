@@ -108,7 +108,7 @@ async fn a_password_command_is_run_at_each_connect_so_that_a_token_may_change() 
     let env = TestEnv::builder().password_from(PASSWORD, PRINTS_PASSWORD).start().await;
     let first = env.wait_for_bot_backend().await;
     let calls = || fs::read_to_string(env.path("calls")).unwrap_or_default().lines().count();
-    assert_eq!(calls(), 1);
+    let before = calls();
 
     env.set_password(ROTATED).await;
     env.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'killgate'").await;
@@ -118,7 +118,7 @@ async fn a_password_command_is_run_at_each_connect_so_that_a_token_may_change() 
     })
     .await
     .unwrap();
-    assert!(calls() >= 2);
+    assert!(calls() > before);
     assert!(env.run_killgate(&["check"]).await.stdout.starts_with(b"ok"));
 
     // It fails and prints secrets: only its name and its exit status are told.

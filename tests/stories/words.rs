@@ -191,7 +191,7 @@ async fn a_prepared_transaction_at_the_root_is_named_with_the_statement_that_end
 async fn an_autovacuum_worker_at_the_root_is_refused_with_what_to_do_instead() {
     let env = TestEnv::builder().cluster_setting("autovacuum_naptime", "1s").start().await;
     let slow = "autovacuum_freeze_max_age = 100000, autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1";
-    env.sql(&format!("create table big (id int) with ({slow})")).await;
+    env.sql(&format!("create table big (id int) with (autovacuum_enabled = off, {slow})")).await;
     env.sql("insert into big select generate_series(1, 200000)").await;
     env.sql("do $$ begin for i in 1..110000 loop perform pg_current_xact_id(); commit; end loop; end $$")
         .await;
@@ -203,7 +203,70 @@ async fn an_autovacuum_worker_at_the_root_is_refused_with_what_to_do_instead() {
     })
     .await
     .unwrap();
+    let _waiter = env.cluster.victim("postgres").waiting("begin; lock table big").await.unwrap();
+    let ana = env.person("ana").in_channel(&env.incident_channel());
+    let text = ana.types("sessions").option("view", "blocking").send().await.message().text();
+    assert!(text.contains("It comes back") && text.contains("VACUUM is "), "{text}");
     let refusal = env.refused_command("ana", "/terminate", worker).await;
     assert!(refusal.contains("It comes back") && refusal.contains("to prevent wraparound"), "{refusal}");
+    assert!(refusal.contains("Nothing was asked."), "{refusal}");
+}
+
+#[tokio::test]
+async fn a_waiter_that_gave_up_by_itself_is_not_counted_as_released() {
+    let env = TestEnv::start().await;
+    env.sql(TABLE).await;
+    let app = || env.cluster.victim("app");
+    let blocker = app().idle_in_transaction("lock table stock").await.unwrap();
+    let _first = app().waiting("select * from stock").await.unwrap();
+    let mut second = app().waiting("select * from stock").await.unwrap();
+    let card = env.request_card("/terminate", blocker.pid()).await;
+
+    env.sql(&format!("select pg_cancel_backend({})", second.pid())).await;
+    assert_eq!(second.ended().await.unwrap(), SqlState::QUERY_CANCELED);
+    env.react("ben", &card, APPROVE);
+
+    let result = env.assert_outcome(1, &card, "terminated", "Terminated").await;
+    assert!(result.contains("1 waiter released"), "{result}");
+}
+
+#[tokio::test]
+async fn a_session_that_takes_the_lock_before_the_others_is_named() {
+    let env = TestEnv::start().await;
+    env.sql("create role app login; create table stock (id int); grant all on stock to public").await;
+    // An advisory lock has no queue: whoever asks first when it is free gets it, and the client tries all the time.
+    let blocker = env.cluster.victim("app").idle().await.unwrap();
+    blocker.client().batch_execute("select pg_advisory_lock(7)").await.unwrap();
+    let tries = "do $$ begin loop exit when pg_try_advisory_lock(8); end loop; perform pg_sleep(600); end $$";
+    let holder = env.cluster.victim("app").idle().await.unwrap();
+    holder.client().batch_execute("select pg_advisory_lock(8)").await.unwrap();
+    let successor = env.cluster.victim("app").application("reconnected").running(tries).await.unwrap();
+    let waits = "select pg_advisory_lock(7); select pg_advisory_lock(8)";
+    let _waiter = env.cluster.victim("app").waiting(waits).await.unwrap();
+    drop(holder);
+    successor.seen("wait_event = 'PgSleep'").await.unwrap();
+
+    let card = env.request_card("/terminate", blocker.pid()).await;
+    env.react("ben", &card, APPROVE);
+
+    let result = env.assert_outcome(1, &card, "terminated", "Terminated").await;
+    let expected = format!("reconnected of user app ({}) holds now what 1 still wait for", successor.pid());
+    assert!(result.contains(&expected), "{result}");
+}
+
+#[tokio::test]
+async fn the_owner_of_a_session_is_shown_on_its_card_and_on_a_refusal_and_not_notified() {
+    let owners = "[[owner]]\napplication = \"^web-\"\nname = \"Web shop\"\nrole = @oncall\n\
+                  [[owner]]\nuser = \"^app$\"\nname = \"Somebody else\"\n[protect]\nusers = [\"^pay\"]";
+    let env = TestEnv::builder().section(owners).start().await;
+    let web = env.cluster.victim("app").application("web-checkout").idle().await.unwrap();
+    let card = env.request_card("/terminate", web.pid()).await;
+    assert!(card.text().contains("Owner: Web shop (<@&"), "{}", card.text());
+    assert!(!card.text().contains("Somebody else"), "the first that matches");
+    assert!(!card.pings().contains(&"ana".to_owned()), "approvers alone: {:?}", card.pings());
+
+    let protected = env.cluster.victim("pay").application("web-pay").idle().await.unwrap();
+    let refusal = env.refused_command("ana", "/terminate", protected.pid()).await;
+    assert!(refusal.contains("Its owner is Web shop"), "{refusal}");
     assert!(refusal.contains("Nothing was asked."), "{refusal}");
 }

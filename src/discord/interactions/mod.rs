@@ -173,8 +173,8 @@ impl InteractionHandler {
         let request_input = |action| {
             Ok(RequestInput {
                 action,
-                pid: options.pid()?,
-                backend_start: None,
+                sessions: options.sessions()?,
+                bound_to: options.bound_to()?,
                 target: options.text("target").map(ToOwned::to_owned),
                 reason: options.text("reason").map(ToOwned::to_owned),
                 channel: ChannelId(command.channel_id.get()),

@@ -28,7 +28,7 @@ pub(super) struct Situation<'a> {
 type Consequence = fn(Situation<'_>) -> Option<String>;
 
 const CONSEQUENCES: &[Consequence] = &[
-    what_ends,
+    |it| Some(what_ends(it)),
     |it| {
         (it.session.cancel_obstacle() == Some(CancelObstacle::CopyData) && it.action == Action::Cancel).then(
             || {
@@ -79,14 +79,14 @@ pub(super) fn consequences(situation: Situation<'_>) -> Vec<String> {
     CONSEQUENCES.iter().filter_map(|consequence| consequence(situation)).collect()
 }
 
-fn what_ends(it: Situation<'_>) -> Option<String> {
-    Some(match it.action {
+fn what_ends(it: Situation<'_>) -> String {
+    match it.action {
         Action::Cancel if !it.session.state.is_running() && !it.session.state.is_hidden() => {
             "Nothing is signalled while no query runs.".to_owned()
         }
         Action::Cancel => "The query ends. The session stays connected.".to_owned(),
         Action::Terminate => "The session is disconnected.".to_owned(),
-    })
+    }
 }
 
 fn what_is_rolled_back(it: Situation<'_>) -> Option<String> {

@@ -6,6 +6,7 @@ use super::RenderConfig;
 use crate::discord::sanitize;
 use crate::domain::event::{Action, RequestDetails};
 use crate::domain::ids::{ChannelId, MessageId, RoleId, UserId};
+use crate::domain::owner::SessionOwner;
 use crate::domain::session::Session;
 use crate::domain::timestamp::Timestamp;
 
@@ -59,6 +60,15 @@ pub fn mention_user(user: UserId) -> String {
 
 pub fn mention_role(role: RoleId) -> String {
     format!("<@&{role}>")
+}
+
+/// Who looks after a session. A role is shown and not notified.
+pub fn owner_text(owner: &SessionOwner) -> String {
+    let role = owner.role.map(mention_role);
+    match (owner.name.as_deref().map(name), role) {
+        (Some(name), Some(role)) => format!("{name} ({role})"),
+        (name, role) => name.or(role).unwrap_or_default(),
+    }
 }
 
 /// `<@1>, <@2> and 3 more`.
@@ -142,13 +152,13 @@ pub fn session_name(session: &Session) -> String {
     }
 }
 
-/// `psql of user app (4711) on orders`; of several sessions the pids.
+/// `psql of user app (4711) on orders`, `25 sessions on orders`.
 pub fn session_on_target(details: &RequestDetails) -> String {
-    if let [backend] = details.backends.as_slice() {
-        return format!("{} on {}", session_name(&backend.session), name(&details.target));
-    }
-    let pids = details.backends.iter().map(|backend| backend.identity.pid.to_string());
-    format!("{} on {}", join_capped(pids), name(&details.target))
+    let sessions = match &details.backends[..] {
+        [backend] => session_name(&backend.session),
+        several => count(several.len(), "session"),
+    };
+    format!("{sessions} on {}", name(&details.target))
 }
 
 fn infinitive(action: Action) -> &'static str {

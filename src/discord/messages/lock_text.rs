@@ -2,6 +2,7 @@
 
 use super::format::{age, name, short_name, verbatim};
 use crate::domain::lock_wait::{LockWait, LockedRelation, PreparedTransaction};
+use crate::domain::progress::Progress;
 use crate::domain::session::Session;
 use crate::domain::timestamp::Timestamp;
 
@@ -65,4 +66,14 @@ pub(in crate::discord) fn prepared_text(transaction: &PreparedTransaction, now: 
         age(now.duration_since(transaction.prepared_at)),
         crate::discord::sanitize::code(&statement, GID_LENGTH + 40),
     )
+}
+
+/// How far a command is: `VACUUM is at 42 % (scanning heap)`.
+pub(in crate::discord) fn progress_text(progress: &Progress) -> String {
+    let phase = progress.phase.as_deref().map_or(String::new(), |phase| format!(" ({})", name(phase)));
+    let command = name(&progress.command);
+    match progress.percent() {
+        Some(percent) => format!("{command} is at {percent} %{phase}"),
+        None => format!("{command} is under way{phase}"),
+    }
 }

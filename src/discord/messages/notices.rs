@@ -1,12 +1,15 @@
 //! Refusals for one person, and alerts to a channel. The sentences of refusals are in [`crate::workflow::refusal`].
 
-use super::RenderConfig;
+use serenity::all::{ButtonStyle, CreateActionRow, CreateButton};
+
 use super::body::MessageBody;
+use super::component_id::SessionChoice;
 use super::format::{mention_user, message_link, utf16_len, verbatim};
 use super::mark::{MarkedMessage, mark_line};
+use super::{RenderConfig, session_menu};
 use crate::discord::sanitize;
 use crate::domain::creation::CreationError;
-use crate::domain::event::RefusalReason;
+use crate::domain::event::{Action, RefusalReason};
 use crate::domain::ids::UserId;
 use crate::domain::request::Request;
 use crate::workflow::ports::{CardMark, ChannelAlert};
@@ -78,5 +81,28 @@ pub fn refusal(refusal: &Refusal, config: &RenderConfig) -> MessageBody {
         }
         _ => sentence,
     };
-    MessageBody::text(text).ephemeral()
+    MessageBody::text(text).with_components(next_step_buttons(refusal)).ephemeral()
+}
+
+/// What can be asked for instead. Nothing is asked by itself.
+fn next_step_buttons(refusal: &Refusal) -> Vec<CreateActionRow> {
+    match refusal {
+        Refusal::Rejected {
+            action,
+            target,
+            error: CreationError::SomeRefused { others, bound_to, .. },
+            ..
+        } => session_menu::request_others_rows((*action, *bound_to), target, others),
+        Refusal::Rejected { target, error: CreationError::NothingToCancel { session, .. }, .. } => {
+            let Some(backend_start) = session.backend_start else {
+                return Vec::new();
+            };
+            let target = target.clone();
+            let choice = SessionChoice { target, pid: session.pid, backend_start, is_locked: false };
+            let button = CreateButton::new(choice.custom_id(Action::Terminate));
+            let button = button.label("Ask to terminate").style(ButtonStyle::Danger);
+            vec![CreateActionRow::Buttons(vec![button])]
+        }
+        _ => Vec::new(),
+    }
 }

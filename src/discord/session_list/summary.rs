@@ -16,7 +16,8 @@ pub(super) fn summary_line(list: &SessionList<'_>, snapshot: &Snapshot, view: Se
     let shown = shown_text(list, view);
     let prepared = prepared_transaction_warning(snapshot).filter(|_| view != SessionView::Blocking);
     let hidden = hidden_text(list.hidden, view);
-    let parts = [Some(shown), prepared, hidden];
+    let standby = snapshot.is_standby.then(|| "**standby**".to_owned());
+    let parts = [standby, Some(shown), prepared, hidden];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
 

@@ -25,6 +25,7 @@ pub(super) struct BackendForm {
 }
 
 #[derive(Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct SessionForm {
     pid: i32,
     backend_start: String,

@@ -22,9 +22,9 @@ pub(super) async fn check(target: &TargetConfig, options: ConnectOptions) -> Vec
     let server = async {
         let (mut connection, _closed) = options.connect().await?;
         let asking = async {
-            let server_info = query(&mut connection).await?;
+            let server_info = query(&mut connection, &options).await?;
             if !server_info.version.is_too_old() {
-                try_statements(&mut connection).await?;
+                try_statements(&mut connection, &options).await?;
             }
             let privileges = role_privileges::find(&connection, server_info.version).await?;
             anyhow::Ok((server_info, privileges))
@@ -51,6 +51,8 @@ pub(super) async fn check(target: &TargetConfig, options: ConnectOptions) -> Vec
         CheckResult::ok(what("reachable"), target.connection.address()),
         encryption(&target.connection, what("TLS")),
         version(server_info.version, what("version")),
+        standby(&server_info, what("standby")),
+        pooler(&server_info, what("pooler")),
         session_visibility(&server_info, what("sessions")),
         privileges::check(&server_info, what("signals")),
         superuser(&server_info, what("superuser")),
@@ -98,6 +100,28 @@ fn version(number: ServerVersion, what: String) -> CheckResult {
         what,
         format!("{version}, which this killgate was not tested with"),
         "Use PostgreSQL 13 to 18, or a newer killgate",
+    )
+}
+
+fn standby(server_info: &ServerInfo, what: String) -> CheckResult {
+    if !server_info.is_standby {
+        return CheckResult::ok(what, "it is not one");
+    }
+    CheckResult::warn(
+        what,
+        "it is one: its sessions only read, and blockers on the primary are not seen",
+        "Add target_session_attrs=primary to the url, if the primary is meant",
+    )
+}
+
+fn pooler(server_info: &ServerInfo, what: String) -> CheckResult {
+    if !server_info.is_pooled {
+        return CheckResult::ok(what, "none is seen between killgate and the server");
+    }
+    CheckResult::fail(
+        what,
+        "a connection pooler in transaction mode answers there, so statements do not stay on one backend",
+        "Name the server itself in the url, or let the pooler use session mode for killgate",
     )
 }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use killgate::domain::event::Action;
+use killgate::domain::event::{Action, Binding};
 use killgate::domain::ids::UserId;
 use killgate::domain::policy::RequestLimits;
-use killgate::workflow::handle::RequestInput;
+use killgate::workflow::handle::{RequestInput, SessionInput};
 use killgate::workflow::input::EngineInput;
 use killgate::workflow::ports::{Clock, IncidentChannel, Ledger, LedgerError, Target};
 use killgate::workflow::targets::{TargetRegistry, TargetWithPolicy};
@@ -53,6 +53,18 @@ impl Ports {
     }
 }
 
+/// The sessions that somebody asks for, and what a terminate is to be bound to.
+pub struct Asked {
+    pub pids: Vec<i32>,
+    pub bound_to: Option<Binding>,
+}
+
+impl From<i32> for Asked {
+    fn from(pid: i32) -> Self {
+        Self { pids: vec![pid], bound_to: None }
+    }
+}
+
 pub struct Bot {
     pub epoch: u64,
     handle: EngineHandle,
@@ -88,6 +100,7 @@ impl Bot {
                 by_name: ports.targets.into_iter().map(|(name, target)| (name, governed(target))).collect(),
                 shared_access: policy.access.clone(),
                 limits: ports.limits,
+                owners: Vec::new(),
             };
             let targets = watch::Sender::new(Arc::new(rules)).subscribe();
             match Engine::start(ports.ledger, ports.channel, ports.clock, targets.clone()).await {
@@ -106,14 +119,19 @@ impl Bot {
     }
 
     /// A person types a command. It is answered, or not, in a task of its own.
-    pub fn ask(&self, world: &World, by: UserId, action: Action, target: &str, pid: i32) {
+    pub fn ask(&self, world: &World, by: UserId, action: Action, target: &str, asked: impl Into<Asked>) {
+        let asked = asked.into();
         let Some(person) = world.with(|state| state.discord.member(by).cloned()) else {
             return;
         };
         let order = RequestInput {
-            backend_start: None,
             action,
-            pid: pid.into(),
+            sessions: asked
+                .pids
+                .iter()
+                .map(|pid| SessionInput { pid: (*pid).into(), backend_start: None })
+                .collect(),
+            bound_to: asked.bound_to,
             target: Some(target.to_owned()),
             reason: None,
             channel: INCIDENT,

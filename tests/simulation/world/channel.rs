@@ -240,7 +240,7 @@ impl State {
                 .details
                 .backends
                 .iter()
-                .map(|backend| Victim::of(request.details.server, backend))
+                .map(|backend| Victim::shown(request.details.server, backend))
                 .collect(),
         });
         self.read(messages::card::new_card(card, &LOOK));

@@ -1,6 +1,7 @@
 //! What the card says about the session.
 
 use crate::discord::messages::consequences::{Situation, consequences};
+use crate::discord::messages::format::owner_text;
 use crate::discord::messages::format::{TimestampStyle, count, timestamp};
 use crate::discord::messages::lock_text::lock_text;
 use crate::discord::messages::session_facts::{
@@ -16,34 +17,14 @@ use crate::domain::waiters::WaiterSummary;
 use crate::workflow::ports::{CardContent, SessionOnCard};
 
 const QUERY_LENGTH: usize = 1_200;
+const STANDBY: &str = "It is on a standby, not on the primary.";
 const FORMER_QUERY_LENGTH: usize = 300;
 /// Further waiters are counted, not named.
 const MAX_WAITERS: usize = 10;
 
-/// The sessions: for each its state, what it waits for, which sessions it blocks, user and client, and its query.
+/// The session: its state, what it waits for, which sessions it blocks, user and client, and its query.
 pub(super) fn description(card: &CardContent) -> String {
-    let backends = &card.request.details.backends;
-    if let [_] = backends[..] {
-        return describe_session(card, 0);
-    }
-    let lines: Vec<_> = (0..backends.len()).map(|index| summarize_session(card, index)).collect();
-    lines.join("\n")
-}
-
-/// One session of several, in one line.
-fn summarize_session(card: &CardContent, index: usize) -> String {
-    let (session, waiters) = card.latest(index);
-    let state = state_with_ages(session, card.request.details.seen_at);
-    let mut parts = vec![format!("**{}**", session.pid), state];
-    if waiters > 0 {
-        parts.push(format!("blocks {waiters}"));
-    }
-    parts.push(origin_text(session));
-    parts.extend(card.sessions.get(index).and_then(|shown| shown.lapsed.clone()));
-    parts.join(" · ")
-}
-
-fn describe_session(card: &CardContent, index: usize) -> String {
+    let index = 0;
     let details = &card.request.details;
     let backend = &details.backends[index];
     let shown = card.sessions.get(index);
@@ -53,6 +34,9 @@ fn describe_session(card: &CardContent, index: usize) -> String {
             "{worker} is a parallel worker of {}. This request is about the leader.",
             backend.identity.pid
         ));
+    }
+    if shown.is_some_and(|shown| shown.is_on_standby) {
+        lines.push(STANDBY.to_owned());
     }
     let (session, waiters) = card.latest(index);
     // The table of consequences has a sentence about COPY.
@@ -80,6 +64,7 @@ fn describe_session(card: &CardContent, index: usize) -> String {
         lines.push(blocked_sessions_text(waiters as usize, shown, card.request.is_open()));
     }
     lines.push(origin_text(session));
+    lines.extend(card.owner.as_ref().map(|owner| format!("Owner: {}", owner_text(owner))));
     let mut text = lines.join("\n");
     if let Some(query) = &session.query {
         text.push('\n');

@@ -1,0 +1,34 @@
+//! Who looks after which sessions, as the configuration says. It is shown, and nobody is notified.
+
+use regex::Regex;
+
+use super::ids::RoleId;
+use super::session::Session;
+
+/// `[[owner]]`: whoever owns the sessions that match all of its patterns, which match anywhere unless anchored.
+#[derive(Clone, Debug)]
+pub struct OwnerRule {
+    pub application: Option<Regex>,
+    pub user: Option<Regex>,
+    pub owner: SessionOwner,
+}
+
+/// A name, a Discord role, or both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionOwner {
+    pub name: Option<String>,
+    pub role: Option<RoleId>,
+}
+
+impl OwnerRule {
+    fn matches(&self, session: &Session) -> bool {
+        let user = session.user.as_deref().unwrap_or("");
+        self.application.as_ref().is_none_or(|pattern| pattern.is_match(&session.application))
+            && self.user.as_ref().is_none_or(|pattern| pattern.is_match(user))
+    }
+}
+
+/// The owner that the first rule names that matches the session.
+pub fn owner_of<'a>(rules: &'a [OwnerRule], session: &Session) -> Option<&'a SessionOwner> {
+    rules.iter().find(|rule| rule.matches(session)).map(|rule| &rule.owner)
+}

@@ -1,0 +1,94 @@
+//! Who got what they waited for when sessions ended, and who has it now.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout};
+
+use super::input::WaiterPids;
+use super::ports::{Freshness, Target};
+use crate::domain::identity::Pid;
+use crate::domain::lock_graph::LockGraph;
+use crate::domain::session::{Session, SessionState, Snapshot};
+
+/// How long those that waited may take to get their locks before they are counted.
+const RELEASE_WITHIN: Duration = Duration::from_millis(500);
+/// How long to wait before the second look; doubled after each look.
+const FIRST_WAIT: Duration = Duration::from_millis(2);
+/// The longest wait between two looks.
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
+
+/// What the end of sessions did for those that waited for them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct ReleaseReport {
+    /// How many of them got their locks; `None` if that could not be seen.
+    pub(super) released: Option<u32>,
+    /// A session that came in between and holds what the others still wait for, in words for people.
+    pub(super) successor: Option<String>,
+}
+
+/// Looks until all `waiters` of the `ended` sessions have their locks, or the time is up. `signalled_at` is an instant just
+/// before the signals.
+pub(super) async fn report_released(
+    ended: &BTreeSet<Pid>,
+    waiters: &WaiterPids,
+    signalled_at: Instant,
+    target: &dyn Target,
+) -> ReleaseReport {
+    let others: BTreeSet<_> = waiters.difference(ended).copied().collect();
+    if others.is_empty() {
+        return ReleaseReport { released: Some(0), successor: None };
+    }
+    let mut report = ReleaseReport::default();
+    // A queue is served one after the other, so those in it get a moment.
+    let all_released = timeout(RELEASE_WITHIN, async {
+        let mut wait = FIRST_WAIT;
+        loop {
+            let Ok(snapshot) = target.snapshot(Freshness::Now).await else {
+                return;
+            };
+            let waiting = still_waiting(ended, &others, &snapshot);
+            let freed = others.difference(&waiting);
+            let released = freed.filter(|pid| !gave_up(**pid, &snapshot, signalled_at.elapsed())).count();
+            report.released = u32::try_from(released).ok();
+            report.successor = successor(&waiting, &others, &snapshot);
+            if waiting.is_empty() {
+                return;
+            }
+            sleep(wait).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+    });
+    // When the time is up, the last look is the answer.
+    let _ = all_released.await;
+    report
+}
+
+fn still_waiting(ended: &BTreeSet<Pid>, others: &BTreeSet<Pid>, snapshot: &Snapshot) -> BTreeSet<Pid> {
+    let locks = LockGraph::from_snapshot(snapshot);
+    let behind_ended: WaiterPids = ended.iter().flat_map(|pid| locks.all_waiters(*pid)).collect();
+    let is_waiting =
+        |pid: &Pid| behind_ended.contains(pid) || snapshot.find(*pid).is_some_and(Session::is_blocked);
+    others.iter().copied().filter(is_waiting).collect()
+}
+
+/// Whether a session that waits no longer stopped by itself: its statement failed, or had ended before the signal, which
+/// was sent so long before the snapshot.
+fn gave_up(pid: Pid, snapshot: &Snapshot, since_signal: Duration) -> bool {
+    let Some(session) = snapshot.find(pid) else { return false };
+    let signalled_at = snapshot.taken_at.minus(since_signal);
+    session.state == SessionState::IdleInTransactionAborted
+        || !session.state.is_running() && session.state_change.is_some_and(|change| change < signalled_at)
+}
+
+/// The session that holds up those who still wait although it did not wait itself.
+fn successor(waiting: &BTreeSet<Pid>, waiters: &BTreeSet<Pid>, snapshot: &Snapshot) -> Option<String> {
+    let blockers =
+        waiting.iter().filter_map(|pid| snapshot.find(*pid)).flat_map(|session| &session.blocked_by);
+    let mut holders = blockers.filter_map(|pid| snapshot.find(Pid::new(*pid)?));
+    let holder = holders.find(|holder| !holder.waits_for_lock() && !waiters.contains(&holder.pid))?;
+    let name = holder.group_name().unwrap_or("a session");
+    let user = holder.user.as_deref().map_or(String::new(), |user| format!(" of user {user}"));
+    let waiting = waiting.len();
+    Some(format!("{name}{user} ({}) holds now what {waiting} still wait for", holder.pid))
+}

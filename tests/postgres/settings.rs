@@ -1,0 +1,103 @@
+//! No setting of a role, a database or a server changes what killgate does.
+
+use anyhow::Result;
+use killgate::domain::event::Action;
+use killgate::workflow::ports::{Freshness, SignalResult, Target};
+use throwaway_postgres::{Cluster, SqlState};
+
+use crate::support::{Stage, pid, stages};
+
+/// Each with the first version that has it.
+const SETTINGS: &[(&str, &str, i32)] = &[
+    ("search_path", "'nowhere'", 0),
+    ("statement_timeout", "1", 0),
+    ("lock_timeout", "1", 0),
+    ("idle_in_transaction_session_timeout", "1", 0),
+    ("idle_session_timeout", "200", 140_000),
+    ("transaction_timeout", "1", 170_000),
+    ("default_transaction_isolation", "'serializable'", 0),
+    ("default_transaction_read_only", "on", 0),
+    ("default_transaction_deferrable", "on", 0),
+    ("client_min_messages", "'error'", 0),
+    ("standard_conforming_strings", "off", 0),
+    ("backslash_quote", "off", 0),
+    ("quote_all_identifiers", "on", 0),
+    ("transform_null_equals", "on", 0),
+    ("array_nulls", "off", 0),
+    ("row_security", "off", 0),
+    ("work_mem", "'64kB'", 0),
+    ("plan_cache_mode", "'force_custom_plan'", 0),
+    ("enable_nestloop", "off", 0),
+    ("enable_hashjoin", "off", 0),
+    ("jit", "on", 0),
+    ("jit_above_cost", "0", 0),
+    ("force_parallel_mode", "on", -160_000),
+    ("debug_parallel_query", "on", 160_000),
+    ("parallel_setup_cost", "0", 0),
+    ("parallel_tuple_cost", "0", 0),
+    ("bytea_output", "'escape'", 0),
+    ("datestyle", "'SQL, DMY'", 0),
+    ("intervalstyle", "'sql_standard'", 0),
+    ("timezone", "'Pacific/Chatham'", 0),
+    ("client_encoding", "'LATIN1'", 0),
+    ("application_name", "'other'", 0),
+    ("extra_float_digits", "-15", 0),
+    ("xmlbinary", "'hex'", 0),
+    ("cursor_tuple_fraction", "0.001", 0),
+    ("from_collapse_limit", "1", 0),
+    ("synchronous_commit", "off", 0),
+    ("tcp_user_timeout", "10000", 0),
+];
+
+#[tokio::test]
+async fn no_setting_of_role_database_or_server_changes_what_killgate_does() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    cluster.sql("create table t (n int); grant all on t to public").await?;
+    cluster.bot().await?;
+    let superuser = cluster.superuser().await?;
+    let version: i32 =
+        superuser.query_one("select current_setting('server_version_num')::int4", &[]).await?.get(0);
+    let has = |since: i32| if since < 0 { version < -since } else { version >= since };
+    for (number, (name, value, since)) in SETTINGS.iter().enumerate() {
+        if !has(*since) {
+            continue;
+        }
+        let place = match number % 3 {
+            0 => "alter role killgate",
+            1 => "alter role all in database postgres",
+            _ => "alter database postgres",
+        };
+        superuser.batch_execute(&format!("{place} set {name} = {value}")).await?;
+    }
+    for stage in stages(&cluster).await? {
+        acts_as_always(&cluster, &stage).await?;
+    }
+    Ok(())
+}
+
+async fn acts_as_always(cluster: &Cluster, stage: &Stage) -> Result<()> {
+    // The sessions of the test have the settings too, so these reset them.
+    let mut victim = cluster.victim("app").idle().await?;
+    victim.client().batch_execute("set statement_timeout = 0; set transaction_timeout = 0").await.ok();
+    victim.client().batch_execute("set statement_timeout = 0; set lock_timeout = 0").await?;
+    victim.client().batch_execute("set idle_in_transaction_session_timeout = 0").await?;
+    victim.client().batch_execute("set idle_session_timeout = 0").await.ok();
+    let first = stage.target.snapshot(Freshness::Now).await?;
+    assert!(
+        first
+            .find(pid(victim.pid()))
+            .is_some_and(|session| session.application.is_empty() || session.application == "other")
+    );
+    // Longer than the timeouts of the settings: the connection is still the same.
+    throwaway_postgres::eventually("half a second has passed on the server", async || {
+        let snapshot = stage.target.snapshot(Freshness::Now).await?;
+        assert_eq!(snapshot.own_pid, first.own_pid, "the connection was kept");
+        Ok((snapshot.taken_at.duration_since(first.taken_at).as_millis() > 500).then_some(()))
+    })
+    .await?;
+    let words = stage.target.no_such_pid_message(pid(4711));
+    assert!(words.is_some_and(|words| words.contains("4711")), "PostgreSQL's WARNING");
+    assert_eq!(stage.carry_out(Action::Terminate, victim.pid()).await?, SignalResult::Sent);
+    assert_eq!(victim.ended().await?, SqlState::ADMIN_SHUTDOWN);
+    Ok(())
+}
