@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tracing::{Instrument, error, info, warn};
 
-use super::another_process::EngineHealth;
 use super::card_publisher::{CardPublisher, EditThrottle};
+use super::health::EngineHealth;
 use super::input::EngineInput;
 use super::log;
 use super::monitor::OBSERVE_EVERY;

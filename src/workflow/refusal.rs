@@ -18,6 +18,12 @@ use crate::domain::protection_advice::advice;
 /// How much of an invalid input is repeated, in characters.
 const MAX_INPUT_LENGTH: usize = 60;
 
+const UNKNOWN_COMMAND: &str = "killgate does not have this command; another version or another tool registered it. Type / for its commands.";
+const NOT_UNDERSTOOD: &str = "killgate could not read what Discord sent. Repeat the command; if this happens again, operators \
+    of killgate find the cause in its log.";
+const CARD_REJECTED: &str = "Discord rejected the card of this request, so nobody could approve it, and it is withdrawn. \
+    Operators of killgate find the cause in its log.";
+
 /// Why a command is refused. Only the person who gave the command is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -192,18 +198,9 @@ impl Refusal {
                  the cause in its log and at /readyz."
                     .to_owned()
             }
-            Self::UnknownCommand => {
-                "killgate does not have this command; another version or another tool registered it. Type / for its commands.".to_owned()
-            }
-            Self::NotUnderstood => {
-                "killgate could not read what Discord sent. Repeat the command; if this happens again, operators of killgate find the cause in its log."
-                    .to_owned()
-            }
-            Self::CardRejected => {
-                "Discord rejected the card of this request, so nobody could approve it, and it is withdrawn. Operators of killgate \
-                 find the cause in its log."
-                    .to_owned()
-            }
+            Self::UnknownCommand => UNKNOWN_COMMAND.to_owned(),
+            Self::NotUnderstood => NOT_UNDERSTOOD.to_owned(),
+            Self::CardRejected => CARD_REJECTED.to_owned(),
             Self::Stopping => "killgate is stopping. Try again in a minute.".to_owned(),
         }
     }
