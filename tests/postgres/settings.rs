@@ -5,7 +5,7 @@ use killgate::domain::event::Action;
 use killgate::workflow::ports::{Freshness, SignalResult, Target};
 use throwaway_postgres::{Cluster, SqlState};
 
-use crate::support::{Stage, pid, stages};
+use crate::support::{GUARDED, Stage, pid, stages};
 
 /// Each with the first version that has it.
 const SETTINGS: &[(&str, &str, i32)] = &[
@@ -49,11 +49,22 @@ const SETTINGS: &[(&str, &str, i32)] = &[
     ("tcp_user_timeout", "10000", 0),
 ];
 
+/// These would stop the test's own sessions too, so only killgate's roles get them.
+const HARMFUL: &[&str] = &[
+    "statement_timeout",
+    "lock_timeout",
+    "idle_in_transaction_session_timeout",
+    "idle_session_timeout",
+    "transaction_timeout",
+    "default_transaction_read_only",
+    "default_transaction_deferrable",
+    "application_name",
+];
+
 #[tokio::test]
 async fn no_setting_of_role_database_or_server_changes_what_killgate_does() -> Result<()> {
     let cluster = Cluster::start().await?;
-    cluster.sql("create table t (n int); grant all on t to public").await?;
-    cluster.bot().await?;
+    let stages = stages(&cluster).await?;
     let superuser = cluster.superuser().await?;
     let version: i32 =
         superuser.query_one("select current_setting('server_version_num')::int4", &[]).await?.get(0);
@@ -62,26 +73,31 @@ async fn no_setting_of_role_database_or_server_changes_what_killgate_does() -> R
         if !has(*since) {
             continue;
         }
-        let place = match number % 3 {
-            0 => "alter role killgate",
-            1 => "alter role all in database postgres",
-            _ => "alter database postgres",
-        };
-        superuser.batch_execute(&format!("{place} set {name} = {value}")).await?;
+        let everywhere = ["alter database postgres", "alter role all", "alter system"];
+        let place = everywhere[number % everywhere.len()];
+        let quoted = format!("\"{}\"", GUARDED.replace('"', "\"\""));
+        let own = ["alter role killgate".to_owned(), format!("alter role {quoted} in database postgres")];
+        let places = if HARMFUL.contains(name) { own.to_vec() } else { vec![place.to_owned()] };
+        for place in places {
+            superuser.batch_execute(&format!("{place} set {name} = {value}")).await?;
+        }
     }
-    for stage in stages(&cluster).await? {
+    superuser.batch_execute("select pg_reload_conf()").await?;
+    superuser
+        .execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'killgate' or usename = $1", &[&GUARDED])
+        .await?;
+    for stage in stages {
         acts_as_always(&cluster, &stage).await?;
     }
     Ok(())
 }
 
 async fn acts_as_always(cluster: &Cluster, stage: &Stage) -> Result<()> {
-    // The sessions of the test have the settings too, so these reset them.
     let mut victim = cluster.victim("app").idle().await?;
-    victim.client().batch_execute("set statement_timeout = 0; set transaction_timeout = 0").await.ok();
-    victim.client().batch_execute("set statement_timeout = 0; set lock_timeout = 0").await?;
-    victim.client().batch_execute("set idle_in_transaction_session_timeout = 0").await?;
-    victim.client().batch_execute("set idle_session_timeout = 0").await.ok();
+    throwaway_postgres::eventually("it is connected again", async || {
+        Ok(stage.target.snapshot(Freshness::Now).await.ok())
+    })
+    .await?;
     let first = stage.target.snapshot(Freshness::Now).await?;
     assert!(
         first
