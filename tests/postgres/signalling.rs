@@ -163,6 +163,7 @@ async fn each_of_several_sessions_is_checked_by_itself_and_a_fault_with_one_hold
             victims.push(cluster.victim("app").running(SLEEP).await?);
         }
         let mut asked = stage.ask(Action::Terminate, victims[0].pid()).await?;
+        let protected = ProtectionRules { users: vec![Regex::new("^app$")?], ..ProtectionRules::default() };
         for victim in &victims[1..] {
             asked.backends.extend(stage.ask(Action::Terminate, victim.pid()).await?.backends);
         }
@@ -173,7 +174,6 @@ async fn each_of_several_sessions_is_checked_by_itself_and_a_fault_with_one_hold
         asked.backends[3].session.user = Some("somebody else".to_owned());
         cluster.sql(&format!("select pg_terminate_backend({}, 30000)", victims[4].pid())).await?;
 
-        let protected = ProtectionRules { users: vec![Regex::new("^app$")?], ..ProtectionRules::default() };
         let results = stage.signal_each(asked.clone(), &protected).await;
         assert!(results.iter().all(|result| unsignalled(result).is_some()), "{results:?}");
         let results = stage.signal_each(asked, &ProtectionRules::default()).await;
