@@ -157,13 +157,13 @@ async fn a_transaction_that_goes_on_with_another_statement_is_still_the_approved
 async fn each_of_several_sessions_is_checked_by_itself_and_a_fault_with_one_holds_up_no_other() -> Result<()>
 {
     let cluster = Cluster::start().await?;
+    let protected = ProtectionRules { users: vec![Regex::new("^app$")?], ..ProtectionRules::default() };
     for stage in stages(&cluster).await? {
         let mut victims = Vec::new();
         for _ in 0..6 {
             victims.push(cluster.victim("app").running(SLEEP).await?);
         }
         let mut asked = stage.ask(Action::Terminate, victims[0].pid()).await?;
-        let protected = ProtectionRules { users: vec![Regex::new("^app$")?], ..ProtectionRules::default() };
         for victim in &victims[1..] {
             asked.backends.extend(stage.ask(Action::Terminate, victim.pid()).await?.backends);
         }
