@@ -206,7 +206,13 @@ pub(super) const LIMITS: ConfigTable = ConfigTable {
     keys: &[
         key("open_requests_per_user", COUNT, Some("5"), "Requests that one person may have open."),
         key("open_requests", COUNT, Some("50"), "Requests that may be open in all."),
-        key("signals_per_hour", COUNT, Some("30"), "Signals to one target within any hour."),
+        key(
+            "sessions_per_request",
+            "a whole number from 1 to 25",
+            Some("25"),
+            "Sessions that one request may be about. Each counts in `signals_per_hour`.",
+        ),
+        key("signals_per_hour", COUNT, Some("100"), "Signals to one target within any hour."),
         key(
             "confirm_within",
             duration::ALLOWED,

@@ -67,6 +67,14 @@ impl<'a> ConfigValue<'a> {
         }
     }
 
+    /// A count, at least 1 and at most `most`.
+    pub(super) fn count_up_to(&self, most: u32) -> Result<u32, Reported> {
+        match self.count()? {
+            count if count <= most => Ok(count),
+            _ => Err(self.refuse("it is too many")),
+        }
+    }
+
     /// Its elements. The faults of all elements are reported.
     pub(super) fn list<T>(
         &self,

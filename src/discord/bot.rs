@@ -1,5 +1,6 @@
 //! The bot: logs in, registers its commands, and connects the gateway to the workflow.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use secrecy::SecretString;
 use serenity::model::gateway::GatewayIntents;
 use serenity::model::id::{ApplicationId, GuildId, UserId};
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
 use super::api::{ApiClient, ApiError};
@@ -17,7 +19,7 @@ use super::gateway::{GatewayHandle, GatewayOptions, GatewayTimeouts};
 use super::guild_presence::GuildPresence;
 use super::https_proxy::HttpsProxy;
 use super::incident_channel::DiscordIncidentChannel;
-use super::interactions::{InteractionHandler, definitions};
+use super::interactions::{AnswerLease, InteractionHandler, definitions};
 use super::messages::RenderConfig;
 use super::served_channels::{ChannelScope, ServedChannels};
 use super::vote_emoji::VoteEmoji;
@@ -33,6 +35,11 @@ const INTENTS: GatewayIntents = GatewayIntents::GUILDS
 const EVENT_CAPACITY: usize = 256;
 /// Between attempts to reach Discord at startup.
 const RETRY_INTERVAL: Duration = Duration::from_secs(2);
+/// How often the commands are compared with those that are registered.
+const COMPARE_COMMANDS_EVERY: Duration = Duration::from_mins(5);
+/// How many times a day they are registered again. Discord allows 200 new commands a day (error 30034).
+const MAX_REGISTRATIONS: usize = 10;
+const DAY: Duration = Duration::from_hours(24);
 /// After this time the workflow tries again to post a card or a result.
 const POST_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -83,7 +90,7 @@ impl Bot {
             );
         }
         let guild = GuildId::new(options.guild);
-        let (application, bot_user) = register_when_reachable(&api, guild).await?;
+        let RegisteredCommands { application, bot_user, .. } = register_when_reachable(&api, guild).await?;
         let channels = Arc::new(ServedChannels::new(options.scope.clone()));
         Ok(Self { options, api, channels, guild, application, user: bot_user })
     }
@@ -134,6 +141,7 @@ impl Bot {
             channels: Arc::clone(channels),
             render_config,
             engine: engine.clone(),
+            lease: Arc::new(AnswerLease::new(Arc::clone(&ledger))),
             ledger,
             last_page: Arc::default(),
         };
@@ -150,6 +158,7 @@ impl Bot {
             interactions,
         };
         tokio::spawn(event_handler.run(events));
+        tokio::spawn(keep_registered(self.api.clone(), self.guild, COMPARE_COMMANDS_EVERY));
         (gateway, is_in_guild)
     }
 }
@@ -167,17 +176,40 @@ pub(super) async fn application_id(api: &ApiClient, bot_user: UserId) -> Result<
 }
 
 /// Registers the commands if they differ. Retries while Discord cannot be reached. Fails when Discord refuses.
-async fn register_when_reachable(
-    api: &ApiClient,
-    guild: GuildId,
-) -> Result<(ApplicationId, UserId), ApiError> {
+async fn register_when_reachable(api: &ApiClient, guild: GuildId) -> Result<RegisteredCommands, ApiError> {
     loop {
         match register_commands(api, guild).await {
-            Err(error @ (ApiError::Unreachable { .. } | ApiError::RateLimited { .. })) => {
+            Err(
+                error @ (ApiError::Unreachable { .. }
+                | ApiError::RateLimited { .. }
+                | ApiError::Blocked { .. }),
+            ) => {
                 warn!(%error, "Discord cannot be reached; trying again");
-                tokio::time::sleep(RETRY_INTERVAL).await;
+                sleep(RETRY_INTERVAL).await;
             }
             result => return result,
+        }
+    }
+}
+
+/// Registers the commands again whenever another tool has deleted or changed them.
+pub async fn keep_registered(api: ApiClient, guild: GuildId, every: Duration) {
+    let mut registrations = VecDeque::new();
+    loop {
+        sleep(every).await;
+        registrations.retain(|at: &Instant| at.elapsed() < DAY);
+        if registrations.len() >= MAX_REGISTRATIONS {
+            continue;
+        }
+        match register_commands(&api, guild).await {
+            Ok(registered) if registered.is_changed => {
+                warn!(
+                    "the commands were gone or changed, maybe by another tool with the same token; registered again"
+                );
+                registrations.push_back(Instant::now());
+            }
+            Ok(_) => {}
+            Err(error) => warn!(%error, "it could not be checked whether the commands are registered"),
         }
     }
 }
@@ -189,19 +221,27 @@ pub(super) async fn register_again(api: ApiClient, guild: GuildId) {
     }
 }
 
-async fn register_commands(api: &ApiClient, guild: GuildId) -> Result<(ApplicationId, UserId), ApiError> {
+/// The commands are registered in the guild.
+struct RegisteredCommands {
+    application: ApplicationId,
+    bot_user: UserId,
+    /// Whether they differed before.
+    is_changed: bool,
+}
+
+async fn register_commands(api: &ApiClient, guild: GuildId) -> Result<RegisteredCommands, ApiError> {
     let bot_user = api.current_user().await?.id;
     let application = application_id(api, bot_user).await?;
     let commands = definitions::commands();
-    let must_register = match api.guild_commands(application, guild).await {
+    let is_changed = match api.guild_commands(application, guild).await {
         Ok(registered) => definitions::differ(&registered, &commands),
         // An answer that cannot be read does not prove that they are up to date.
         Err(ApiError::Unexpected { .. }) => true,
         Err(error) => return Err(error),
     };
-    if must_register {
+    if is_changed {
         api.overwrite_guild_commands(application, guild, &commands).await?;
         info!("slash commands registered");
     }
-    Ok((application, bot_user))
+    Ok(RegisteredCommands { application, bot_user, is_changed })
 }

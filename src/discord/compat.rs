@@ -30,6 +30,7 @@ pub(super) fn interaction<T: DeserializeOwned>(data: &str) -> Result<T, Error> {
                 "data": {"type": 1},
             }),
         );
+        keep_components(interaction);
         if let Some(options) = interaction.pointer_mut("/data/options").and_then(Value::as_array_mut) {
             options.iter_mut().for_each(correct_option_type);
         }
@@ -109,6 +110,30 @@ fn user_fields() -> Value {
     json!({"username": "", "discriminator": "0"})
 }
 
+/// Of the message whose button was pressed or whose menu was used, only its components are read.
+fn keep_components(interaction: &mut Value) {
+    let Some(message) = interaction.get_mut("message").filter(|message| message.is_object()) else {
+        return;
+    };
+    *message = json!({
+        "id": message["id"],
+        "channel_id": message.get("channel_id").unwrap_or(&message["id"]),
+        "components": message.get("components").unwrap_or(&json!([])),
+        "author": {"id": message["id"], "username": "", "discriminator": "0"},
+        "content": "",
+        "timestamp": "2015-01-01T00:00:00Z",
+        "edited_timestamp": null,
+        "tts": false,
+        "mention_everyone": false,
+        "mentions": [],
+        "mention_roles": [],
+        "attachments": [],
+        "embeds": [],
+        "pinned": false,
+        "type": 0,
+    });
+}
+
 /// Adds the fields of `defaults` that `value` lacks. Does not add objects that are missing entirely.
 fn add_missing_fields(value: &mut Value, defaults: &Value) {
     let (Some(fields), Some(defaults)) = (value.as_object_mut(), defaults.as_object()) else {
@@ -170,6 +195,18 @@ mod tests {
     }
 
     #[test]
+    fn a_press_is_decoded_whatever_the_message_and_the_user_look_like() {
+        let pressed = json!({
+            "id": "1", "application_id": "2", "type": 3, "token": "t", "guild_id": "3", "channel_id": "4",
+            "member": {"user": {"id": "5", "public_flags": "64"}, "roles": ["6"]},
+            "message": {"id": "7", "author": {"public_flags": "0"}, "interaction": {"id": "8"}},
+            "data": {"custom_id": "x", "component_type": 2},
+        });
+        let Interaction::Component(press) = interaction(&pressed.to_string()).unwrap() else { panic!() };
+        assert_eq!((press.data.custom_id.as_str(), press.member.unwrap().user.id.get()), ("x", 5));
+    }
+
+    #[test]
     fn letters_for_a_pid_and_a_partly_typed_number_are_decoded() {
         let mut letters = command();
         letters["data"]["options"][0]["value"] = "abc".into();
@@ -183,6 +220,24 @@ mod tests {
         };
         let focused = autocomplete.data.autocomplete().expect("a focused option");
         assert_eq!(focused.value, "47");
+    }
+
+    #[test]
+    fn the_menu_of_a_message_is_decoded_whatever_else_the_message_has() {
+        let menu = json!({"type": 3, "custom_id": "1s", "options": [{"label": "4711", "value": "a:4711:1"}]});
+        let button = json!({
+            "id": "1", "application_id": "2", "type": 3, "token": "t", "guild_id": "3", "channel_id": "4",
+            "member": {"user": {"id": "5"}, "roles": ["6"]},
+            "data": {"custom_id": "1a", "component_type": 2},
+            "message": {"id": "9", "author": {"id": "2"}, "components": [{"type": 1, "components": [menu]}]},
+        });
+        let Interaction::Component(pressed) = interaction(&button.to_string()).unwrap() else { panic!() };
+        let row = &pressed.message.components[0];
+        let value = match &row.components[0] {
+            serenity::model::application::ActionRowComponent::SelectMenu(menu) => &menu.options[0].value,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(value, "a:4711:1");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serenity::model::channel::ReactionType;
 use serenity::model::id as discord;
 
+use super::messages::mark::MARK_START;
 use super::served_channels::ServedChannels;
 use super::vote_emoji::VoteEmoji;
 use crate::domain::ids::ChannelId;
@@ -29,6 +30,8 @@ const ALWAYS: [&str; 16] = [
     "GUILD_ROLE_DELETE",
     "GUILD_MEMBER_UPDATE",
 ];
+/// Decoded only for messages with a mark in served channels.
+const MESSAGE_UPDATE: &str = "MESSAGE_UPDATE";
 /// Decoded only for votes in incident channels.
 const REACTIONS: [&str; 3] =
     ["MESSAGE_REACTION_ADD", "MESSAGE_REACTION_REMOVE", "MESSAGE_REACTION_REMOVE_EMOJI"];
@@ -51,6 +54,7 @@ pub fn event_filter(
         };
         let is_vote = || patterns.iter().any(|pattern| pattern.is_in(data));
         match kind {
+            MESSAGE_UPDATE => data.contains(MARK_START) && is_in_served_channel(),
             _ if REACTIONS.contains(&kind) => is_vote() && is_in_served_channel(),
             _ => ALWAYS.contains(&kind),
         }

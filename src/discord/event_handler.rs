@@ -9,10 +9,11 @@ use tracing::{info, warn};
 
 use super::api::ApiClient;
 use super::bot::register_again;
-use super::gateway::{GatewayEvent, GuildEvent};
+use super::gateway::{EditedMessage, GatewayEvent, GuildEvent};
 use super::guild_presence::{GuildPresence, Hearing};
 use super::interactions::InteractionHandler;
 use super::members;
+use super::messages::mark::any_mark;
 use super::served_channels::{ChannelChange, ServedChannels};
 use super::vote_emoji::VoteEmoji;
 use crate::domain::ids::{ChannelId, MessageId, UserId};
@@ -53,6 +54,10 @@ impl EventHandler {
                 }
                 GatewayEvent::Lost => self.engine.send(EngineInput::EventsMissed).await,
                 GatewayEvent::Event(event) => self.handle_event(*event).await,
+                GatewayEvent::UnreadableInteraction(interaction) => {
+                    self.interactions.refuse_unreadable(interaction);
+                }
+                GatewayEvent::MessageEdited(message) => self.handle_edited_message(message).await,
                 GatewayEvent::Channel(event) => {
                     self.handle_channel_change(self.channels.handle(&event)).await;
                 }
@@ -154,6 +159,16 @@ impl EventHandler {
                 self.handle_deleted_messages(event.guild_id, event.channel_id, &event.ids).await;
             }
             _ => {}
+        }
+    }
+
+    /// Another process with the same token may have put its card into the message.
+    async fn handle_edited_message(&self, message: EditedMessage) {
+        if message.author.id == self.bot_user
+            && let Some(card) = self.message_ref(message.guild_id, message.channel_id, message.id)
+            && let Some((mark, _)) = any_mark(&message.content)
+        {
+            self.engine.send(EngineInput::MarkSeen { card, mark }).await;
         }
     }
 

@@ -13,7 +13,7 @@ use super::api::messages::PAGE_SIZE;
 use super::api::{ApiClient, ChannelMessage, OwnMessage};
 use super::delivery::{delivery_error, is_unknown_member};
 use super::members;
-use super::messages::mark::{MarkedMessage, read_mark};
+use super::messages::mark::{MarkedMessage, any_mark, read_mark};
 use super::messages::{RenderConfig, card, notices, result};
 use super::served_channels::ServedChannels;
 use super::vote_emoji::VoteEmoji;
@@ -22,7 +22,7 @@ use crate::domain::ids::{ChannelId, MessageId, Person, UserId};
 use crate::domain::request::{Request, RequestState};
 use crate::domain::timestamp::Timestamp;
 use crate::workflow::ports::{
-    CardContent, ChannelAlert, Clock, DeliveryError, IncidentChannel, MessageRef, ReactionKind,
+    CardContent, CardMark, ChannelAlert, Clock, DeliveryError, IncidentChannel, MessageRef, ReactionKind,
     RequestMessages, UserReaction, Vote,
 };
 
@@ -142,6 +142,23 @@ impl IncidentChannel for DiscordIncidentChannel {
         let body = notices::ignored_reaction(request, person, reason).into_message();
         let message = as_reply_to(request.card.map(message_id), channel, body);
         self.create_message(channel, message, &nonce).await.map(drop)
+    }
+
+    async fn card_mark(&self, message: MessageRef) -> Result<Option<CardMark>, DeliveryError> {
+        let (channel, id) = (channel_id(message.channel), message_id(message.message));
+        let message = self.api.message(channel, id).await.map_err(delivery_error)?;
+        let mark = Some(&message).filter(|message| message.is_by(self.bot_user));
+        Ok(match mark.and_then(|message| any_mark(&message.content)) {
+            Some((mark, MarkedMessage::OpenCard | MarkedMessage::ClosedCard)) => Some(mark),
+            _ => None,
+        })
+    }
+
+    async fn explain_unknown_card(&self, card: MessageRef, mark: &CardMark) -> Result<(), DeliveryError> {
+        let nonce = format!("u{}", card.message);
+        let body = notices::unknown_card(mark).into_message();
+        let message = as_reply_to(Some(message_id(card.message)), card.channel, body);
+        self.create_message(card.channel, message, &nonce).await.map(drop)
     }
 
     async fn post_alert(&self, channel: ChannelId, alert: ChannelAlert) -> Result<(), DeliveryError> {

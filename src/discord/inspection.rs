@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use reqwest::Url;
+use serenity::model::channel::ReactionType;
 use serenity::model::guild::Member;
 use serenity::model::id::{ChannelId, GuildId, UserId};
 use serenity::model::permissions::Permissions;
@@ -62,6 +63,9 @@ pub async fn inspect(options: &DiscordOptions, access: &[&Access]) -> Vec<CheckR
     results.push(CheckResult::ok("guild", format!("the bot is in {}", guild.name)));
     results.push(check_commands(&api, id, bot_user).await);
     results.push(check_two_factor(&guild));
+    for emoji in [&options.vote_emoji.approve, &options.vote_emoji.deny] {
+        results.extend(check_emoji(&api, id, emoji).await);
+    }
     for channel in &options.scope.channels {
         results.push(check_channel(&api, &guild, &bot_member, ChannelId::new(channel.0)).await);
     }
@@ -182,6 +186,23 @@ fn check_bot_in_channel(
     )
 }
 
+/// A custom emoji may have been deleted. Unicode emoji always exist.
+async fn check_emoji(api: &ApiClient, guild: GuildId, emoji: &ReactionType) -> Option<CheckResult> {
+    let ReactionType::Custom { id, .. } = emoji else {
+        return None;
+    };
+    let what = format!("emoji {emoji}");
+    Some(match api.has_emoji(guild, *id).await {
+        Ok(true) => CheckResult::ok(what, "it exists"),
+        Ok(false) => CheckResult::fail(
+            what,
+            "the guild has no emoji with this id, so nobody could react with it",
+            "Correct approve and deny in [approval]",
+        ),
+        Err(error) => call_failed(&what, &error),
+    })
+}
+
 fn check_two_factor(guild: &GuildInfo) -> CheckResult {
     let what = "two-factor authentication";
     if guild.mfa_level > 0 {
@@ -277,6 +298,9 @@ fn call_failed(what: &str, error: &ApiError) -> CheckResult {
         );
     }
     let fix = match error {
+        ApiError::Blocked { .. } => {
+            "Wait some minutes. If it stays, another program on this address calls Discord too often, or a proxy on the way refuses"
+        }
         ApiError::Setup(_) => "Correct [discord] api_url and the token",
         ApiError::Forbidden { .. } => "Invite the bot, and give its role the permission",
         _ => "Check the network between this machine and [discord] api_url, and try again",

@@ -5,6 +5,7 @@
 //! "thinking…" until it is filled in.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serenity::builder::CreateInteractionResponse;
@@ -13,13 +14,22 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 use tracing::warn;
 
-use super::api::{ApiClient, ApiError, OwnMessage};
+use super::api::interactions::ALREADY_ACKNOWLEDGED;
+use super::api::{ApiClient, ApiError, CallEffect, OwnMessage};
 use super::messages::body::MessageBody;
 
 /// Late enough that most answers need no deferral, early enough for a slow network.
 const DEFER_AFTER: Duration = Duration::from_millis(1_300);
 /// After this time a first answer would arrive too late.
 const FIRST_ANSWER_TIMEOUT: Duration = Duration::from_millis(2_800);
+
+/// How long a deferral may still be filled in by another process.
+const LOADING_PAUSE: Duration = Duration::from_secs(2);
+/// "Unknown interaction": the answer came too late, or took effect without Discord saying so.
+const UNKNOWN_INTERACTION: u32 = 10_062;
+
+/// Whether the text of a message is that of the answer.
+type IsOurs<'a> = &'a (dyn Fn(&str) -> bool + Send + Sync);
 
 /// The answer to one interaction.
 pub struct InteractionReply {
@@ -30,6 +40,7 @@ pub struct InteractionReply {
     visibility: ReplyVisibility,
     received: Instant,
     state: Mutex<ReplyState>,
+    is_answered_elsewhere: AtomicBool,
 }
 
 /// Where the answer appears, unless its body is ephemeral.
@@ -46,8 +57,14 @@ pub enum ReplyVisibility {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ReplyState {
     Unanswered,
+    /// A first answer may have taken effect.
+    InDoubt,
     Deferred,
-    Answered { was_deferred: bool },
+    Answered {
+        was_deferred: bool,
+    },
+    /// No answer took effect. From now on nothing is deferred, because nobody might fill it in.
+    Failed,
 }
 
 impl InteractionReply {
@@ -67,6 +84,7 @@ impl InteractionReply {
             visibility,
             received: Instant::now(),
             state: Mutex::new(ReplyState::Unanswered),
+            is_answered_elsewhere: AtomicBool::new(false),
         });
         let weak_reply = Arc::downgrade(&reply);
         tokio::spawn(async move {
@@ -95,44 +113,67 @@ impl InteractionReply {
         };
         match deferred {
             Ok(()) => *state = ReplyState::Deferred,
-            Err(error) => warn!(%error, "could not defer an interaction"),
+            Err(error) => {
+                warn!(%error, "could not defer an interaction");
+                *state = if may_have_taken_effect(&error) { ReplyState::InDoubt } else { ReplyState::Failed };
+            }
         }
     }
 
     /// Sends the answer. Only the person sees it if the body is ephemeral.
     pub async fn send(&self, body: MessageBody) -> Result<(), ApiError> {
-        self.send_body(body, false).await.map(drop)
+        let sent = self.send_body(body, None).await;
+        if matches!(sent, Err(ApiError::AnsweredElsewhere)) {
+            self.is_answered_elsewhere.store(true, Ordering::Relaxed);
+        }
+        sent.map(drop)
     }
 
-    /// Sends the answer publicly, and returns the message that it became, and whether it notified anybody.
-    pub async fn send_and_fetch(&self, body: MessageBody) -> Result<(OwnMessage, bool), ApiError> {
-        let message = match self.send_body(body, true).await? {
+    /// Sends the answer publicly, and returns the message that it became, and whether it notified anybody. `is_ours` tells the
+    /// answer from that of another process with the same token: [`ApiError::AnsweredElsewhere`].
+    pub async fn send_and_fetch(
+        &self,
+        body: MessageBody,
+        is_ours: &(dyn Fn(&str) -> bool + Send + Sync),
+    ) -> Result<(OwnMessage, bool), ApiError> {
+        let message = match self.send_body(body, Some(is_ours)).await? {
             Some(message) => message,
             None => self.original_message().await?,
         };
+        if !is_ours(&message.content) {
+            return Err(ApiError::AnsweredElsewhere);
+        }
         let has_notified = *self.state.lock().await != ReplyState::Answered { was_deferred: true };
         Ok((message, has_notified))
     }
 
-    /// Returns the message if that is requested and Discord includes it in its response.
-    async fn send_body(&self, body: MessageBody, fetch: bool) -> Result<Option<OwnMessage>, ApiError> {
-        let mut message = None;
+    /// Returns the message if `is_ours` is given and Discord includes it in its response.
+    async fn send_body(
+        &self,
+        body: MessageBody,
+        is_ours: Option<IsOurs<'_>>,
+    ) -> Result<Option<OwnMessage>, ApiError> {
         let mut state = self.state.lock().await;
         match *state {
-            ReplyState::Unanswered => {
-                let is_in_place = self.visibility == ReplyVisibility::InPlace && !body.is_ephemeral();
-                let response = body.into_response();
-                let response = if is_in_place {
-                    CreateInteractionResponse::UpdateMessage(response)
-                } else {
-                    CreateInteractionResponse::Message(response)
+            ReplyState::Unanswered | ReplyState::InDoubt | ReplyState::Failed => {
+                let was_in_doubt = *state == ReplyState::InDoubt;
+                let error = match self.send_first_answer(body.clone(), is_ours.is_some()).await {
+                    Ok(message) => {
+                        *state = ReplyState::Answered { was_deferred: false };
+                        return Ok(message);
+                    }
+                    Err(error) => error,
                 };
-                let api = self.first_answer_client();
-                if fetch {
-                    message = api.respond_and_fetch(self.interaction, &self.token, &response).await?;
-                } else {
-                    api.respond(self.interaction, &self.token, &response).await?;
+                *state = ReplyState::Failed;
+                if !was_in_doubt && error.code() == Some(ALREADY_ACKNOWLEDGED) {
+                    return Err(ApiError::AnsweredElsewhere);
                 }
+                if !was_in_doubt && !may_have_taken_effect(&error) {
+                    return Err(error);
+                }
+                let (message, was_deferred) = self.settle(body, is_ours, error).await?;
+                *state = ReplyState::Answered { was_deferred };
+                Ok(Some(message))
             }
             ReplyState::Deferred if body.is_ephemeral() && self.visibility != ReplyVisibility::Ephemeral => {
                 // A public deferral cannot become ephemeral, so it is deleted and the answer is sent as a new message.
@@ -143,14 +184,67 @@ impl InteractionReply {
                     warn!(%error, "could not delete a deferral; the answer is sent anyway");
                 }
                 self.api.follow_up(self.application, &self.token, &body.into_followup()).await?;
+                *state = ReplyState::Answered { was_deferred: true };
+                Ok(None)
             }
             ReplyState::Deferred => {
                 self.api.edit_original(self.application, &self.token, &body.into_response_edit()).await?;
+                *state = ReplyState::Answered { was_deferred: true };
+                Ok(None)
             }
-            ReplyState::Answered { .. } => return Ok(None),
+            ReplyState::Answered { .. } => Ok(None),
         }
-        *state = ReplyState::Answered { was_deferred: *state == ReplyState::Deferred };
-        Ok(message)
+    }
+
+    async fn send_first_answer(
+        &self,
+        body: MessageBody,
+        fetch: bool,
+    ) -> Result<Option<OwnMessage>, ApiError> {
+        let is_in_place = self.visibility == ReplyVisibility::InPlace && !body.is_ephemeral();
+        let response = body.into_response();
+        let response = if is_in_place {
+            CreateInteractionResponse::UpdateMessage(response)
+        } else {
+            CreateInteractionResponse::Message(response)
+        };
+        let api = self.first_answer_client();
+        if fetch {
+            api.respond_and_fetch(self.interaction, &self.token, &response).await
+        } else {
+            api.respond(self.interaction, &self.token, &response).await.map(|()| None)
+        }
+    }
+
+    /// Finds out which first answer took effect, after `error` left it open, and fills in a deferral. Returns the message, and
+    /// whether it was deferred. A deferral of another process looks like one of this process until it is filled in, so it is
+    /// given some time.
+    async fn settle(
+        &self,
+        body: MessageBody,
+        is_ours: Option<IsOurs<'_>>,
+        error: ApiError,
+    ) -> Result<(OwnMessage, bool), ApiError> {
+        let Ok(mut original) = self.original_message().await else {
+            return Err(error);
+        };
+        if original.is_loading() {
+            sleep(LOADING_PAUSE).await;
+            original = self.original_message().await?;
+        }
+        if original.is_loading() {
+            self.api.edit_original(self.application, &self.token, &body.into_response_edit()).await?;
+            return Ok((self.original_message().await?, true));
+        }
+        if is_ours.is_some_and(|is_ours| !is_ours(&original.content)) {
+            return Err(ApiError::AnsweredElsewhere);
+        }
+        Ok((original, false))
+    }
+
+    /// Whether another process with the same token answered the interaction.
+    pub fn is_answered_elsewhere(&self) -> bool {
+        self.is_answered_elsewhere.load(Ordering::Relaxed)
     }
 
     /// Fetches the message that the answer became.
@@ -172,4 +266,12 @@ impl InteractionReply {
         let remaining = FIRST_ANSWER_TIMEOUT.saturating_sub(self.received.elapsed());
         self.api.with_timeout(remaining)
     }
+}
+
+/// Whether the first answer may be there although Discord did not confirm it.
+fn may_have_taken_effect(error: &ApiError) -> bool {
+    matches!(
+        error,
+        ApiError::AlreadyAccepted { .. } | ApiError::Unreachable { effect: CallEffect::Unknown, .. }
+    ) || error.code() == Some(UNKNOWN_INTERACTION)
 }

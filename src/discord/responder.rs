@@ -8,6 +8,7 @@ use tracing::warn;
 use super::api::ApiClient;
 use super::delivery::delivery_error;
 use super::incident_channel::{as_reply_to, channel_id, message_id};
+use super::messages::mark::read_mark;
 use super::messages::{RenderConfig, card, notices};
 use super::reply::InteractionReply;
 use crate::domain::ids::MessageId;
@@ -25,7 +26,9 @@ impl Responder for CommandResponder {
     async fn answer_with_card(&self, card: &CardContent) -> Result<MessageId, DeliveryError> {
         let (message, has_notified) = self
             .reply
-            .send_and_fetch(card::new_card(card, &self.render_config))
+            .send_and_fetch(card::new_card(card, &self.render_config), &|text| {
+                read_mark(text, &card.request).is_some()
+            })
             .await
             .map_err(delivery_error)?;
         let message = MessageId(message.id.get());

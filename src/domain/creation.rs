@@ -1,14 +1,21 @@
 //! Decides whether a signal may be requested at all. What is refused here never becomes a request.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use super::event::{Action, Binding, RefusalReason, RequestDetails, RequestedBackend};
-use super::identity::{BackendIdentity, Pid};
+use super::identity::Pid;
 use super::ids::{ChannelId, MessageId, Person, RequestId};
 use super::lock_graph::LockGraph;
 use super::policy::{RequestLimits, TargetPolicy};
 use super::protection::ProtectionRule;
 use super::request::Request;
-use super::session::{BackendType, Session, Snapshot};
+use super::session::{BackendType, Session, SessionState, Snapshot};
 use super::timestamp::Timestamp;
+
+/// A session that has been in its transaction for this long is terminated only in this transaction, unless the requester
+/// chooses otherwise.
+const LONG_TRANSACTION: Duration = Duration::from_secs(5);
 
 /// What a person asks for, before anything was looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +23,10 @@ pub struct NewRequest {
     pub action: Action,
     /// At least one.
     pub sessions: Vec<SessionSelector>,
+    /// Pids that this target does not have, and which target has them instead, as far as that was looked up.
+    pub elsewhere: BTreeMap<Pid, String>,
+    /// What a terminate is bound to; `None` leaves it to how long each session has been in its transaction.
+    pub bound_to: Option<Binding>,
     pub reason: Option<String>,
     pub channel: ChannelId,
 }
@@ -62,6 +73,32 @@ pub enum CreationError {
     Repeated {
         pid: Pid,
     },
+    /// Another target has a session with this pid, and this one has none.
+    OnAnotherTarget {
+        pid: Pid,
+        target: String,
+    },
+    /// A terminate was to be bound to a transaction, and the session is in none.
+    NotInTransaction {
+        pid: Pid,
+    },
+    /// There is no query to cancel.
+    NothingToCancel {
+        session: SessionSelector,
+        state: SessionState,
+    },
+    /// Of several sessions, some cannot be asked for.
+    SomeRefused {
+        /// Why not, one error for each of them.
+        refused: Vec<CreationError>,
+        /// Those that can.
+        others: Vec<SessionSelector>,
+        bound_to: Option<Binding>,
+    },
+    TooManySessions {
+        limit: u32,
+        given: u32,
+    },
     OpenLimitPerUserReached {
         limit: u32,
     },
@@ -70,6 +107,10 @@ pub enum CreationError {
     },
     SignalLimitReached {
         limit: u32,
+        /// How many signals are left.
+        left: u32,
+        /// How many the request would need.
+        sessions: u32,
     },
     /// An open request asks for the same already.
     Duplicate {
@@ -77,6 +118,13 @@ pub enum CreationError {
         channel: ChannelId,
         card: Option<MessageId>,
     },
+}
+
+impl SessionSelector {
+    /// This very session.
+    pub fn of(session: &Session) -> Self {
+        Self { pid: session.pid, backend_start: Some(session.backend_start) }
+    }
 }
 
 impl CreationError {
@@ -96,6 +144,7 @@ impl CreationError {
             Self::OpenLimitPerUserReached { .. }
             | Self::OpenLimitReached { .. }
             | Self::SignalLimitReached { .. } => Some(RefusalReason::Limited),
+            Self::SomeRefused { refused, .. } => refused.iter().find_map(Self::attempt_reason),
             Self::ReasonMissing
             | Self::NoSignalRight { .. }
             | Self::Hidden { .. }
@@ -103,6 +152,10 @@ impl CreationError {
             | Self::Replaced { .. }
             | Self::LeaderGone { .. }
             | Self::Repeated { .. }
+            | Self::OnAnotherTarget { .. }
+            | Self::NotInTransaction { .. }
+            | Self::NothingToCancel { .. }
+            | Self::TooManySessions { .. }
             | Self::Duplicate { .. } => None,
         }
     }
@@ -137,15 +190,11 @@ pub fn create_request<'a>(
     if let Some(obstacle) = &context.snapshot.signal_obstacle {
         return Err(CreationError::NoSignalRight { obstacle: obstacle.clone() });
     }
-    let locks = LockGraph::from_snapshot(context.snapshot);
-    let mut backends: Vec<RequestedBackend> = Vec::with_capacity(new.sessions.len());
-    for selector in &new.sessions {
-        let backend = requested_backend(new.action, selector, &locks, context)?;
-        if backends.iter().any(|other| other.identity == backend.identity) {
-            return Err(CreationError::Repeated { pid: selector.pid });
-        }
-        backends.push(backend);
+    let given = number_of(new.sessions.len());
+    if given > context.limits.sessions_per_request {
+        return Err(CreationError::TooManySessions { limit: context.limits.sessions_per_request, given });
     }
+    let backends = requested_backends(new, context)?;
     let details = RequestDetails {
         action: new.action,
         target: context.target.to_owned(),
@@ -170,29 +219,79 @@ pub fn create_request<'a>(
     Ok(details)
 }
 
+/// All sessions that were asked for, or why some of them are refused: then none is asked for.
+fn requested_backends(
+    new: &NewRequest,
+    context: CreationContext<'_>,
+) -> Result<Vec<RequestedBackend>, CreationError> {
+    let locks = LockGraph::from_snapshot(context.snapshot);
+    let mut backends: Vec<RequestedBackend> = Vec::with_capacity(new.sessions.len());
+    let mut refused = Vec::new();
+    for selector in &new.sessions {
+        match requested_backend(new, selector, &locks, context) {
+            Ok(backend) if backends.iter().any(|other| other.identity == backend.identity) => {
+                refused.push(CreationError::Repeated { pid: selector.pid });
+            }
+            Ok(backend) => backends.push(backend),
+            Err(error) => refused.push(error),
+        }
+    }
+    match refused.pop() {
+        None => Ok(backends),
+        Some(error) if new.sessions.len() == 1 => Err(error),
+        Some(last) => {
+            refused.push(last);
+            let others = backends.iter().map(|backend| SessionSelector::of(&backend.session)).collect();
+            Err(CreationError::SomeRefused { refused, others, bound_to: new.bound_to })
+        }
+    }
+}
+
 fn requested_backend(
-    action: Action,
+    new: &NewRequest,
     selector: &SessionSelector,
     locks: &LockGraph,
     context: CreationContext<'_>,
 ) -> Result<RequestedBackend, CreationError> {
-    let (session, worker) = find_session(context.snapshot, selector)?;
+    let (session, worker) = find_session(context.snapshot, selector).map_err(|error| {
+        match (new.elsewhere.get(&selector.pid), error) {
+            (Some(target), CreationError::NoSuchBackend { pid }) => {
+                CreationError::OnAnotherTarget { pid, target: target.clone() }
+            }
+            (_, error) => error,
+        }
+    })?;
     if let Some(rule) = context.policy.protection.matching_rule(session) {
         return Err(CreationError::Protected { pid: selector.pid, rule });
     }
-    if action == Action::Cancel && session.state.is_hidden() {
-        return Err(CreationError::Hidden { pid: selector.pid });
-    }
     Ok(RequestedBackend {
         identity: session.identity(),
-        bound_to: match action {
-            Action::Cancel => Binding::Query,
-            Action::Terminate => Binding::Session,
-        },
+        bound_to: binding(new, selector.pid, session, context.snapshot.taken_at)?,
         session: session.clone(),
-        waiters: u32::try_from(locks.all_waiters(session.pid).len()).unwrap_or(u32::MAX),
+        waiters: number_of(locks.all_waiters(session.pid).len()),
         worker,
     })
+}
+
+/// What must not change about the session until it is signalled.
+fn binding(new: &NewRequest, pid: Pid, session: &Session, now: Timestamp) -> Result<Binding, CreationError> {
+    let transaction = session.transaction_age(now);
+    match (new.action, new.bound_to) {
+        (Action::Cancel, _) if session.state.is_hidden() => Err(CreationError::Hidden { pid }),
+        (Action::Cancel, _) if !session.state.is_running() => Err(CreationError::NothingToCancel {
+            session: SessionSelector::of(session),
+            state: session.state,
+        }),
+        (Action::Cancel, _) => Ok(Binding::Query),
+        (Action::Terminate, Some(Binding::Transaction)) if transaction.is_none() => {
+            Err(CreationError::NotInTransaction { pid })
+        }
+        (Action::Terminate, Some(chosen @ (Binding::Transaction | Binding::Session))) => Ok(chosen),
+        (Action::Terminate, None | Some(Binding::Query)) => {
+            let is_long = transaction.is_some_and(|age| age >= LONG_TRANSACTION);
+            Ok(if is_long { Binding::Transaction } else { Binding::Session })
+        }
+    }
 }
 
 /// The session to signal. For a parallel worker that is its leader, because a signal to the worker would fail the
@@ -221,19 +320,29 @@ fn find_session<'a>(
         .ok_or(CreationError::LeaderGone { pid, leader: session.leader_pid })
 }
 
-/// Whether an open request already asks for all that `new` asks for.
+/// Whether an open request already asks for all that `new` asks for. One that ends with a transaction asks for less than
+/// one that does not.
 fn is_covered(new: &RequestDetails, open: &RequestDetails) -> bool {
-    let is_same = |new_backend: &BackendIdentity, open_backend: &BackendIdentity| {
-        new_backend.pid == open_backend.pid
-            && new_backend.backend_start == open_backend.backend_start
-            && (new.action == Action::Terminate || new_backend.query_start == open_backend.query_start)
+    let is_same = |new_backend: &RequestedBackend, open_backend: &RequestedBackend| {
+        let (new_identity, open_identity) = (&new_backend.identity, &open_backend.identity);
+        new_identity.pid == open_identity.pid
+            && new_identity.backend_start == open_identity.backend_start
+            && match open_backend.bound_to {
+                Binding::Query => new_identity.query_start == open_identity.query_start,
+                Binding::Transaction => {
+                    new_backend.bound_to == Binding::Transaction
+                        && new_identity.xact_start == open_identity.xact_start
+                }
+                Binding::Session => true,
+            }
     };
     new.action == open.action
         && new.target == open.target
         && new.server == open.server
-        && new.backends.iter().all(|new_backend| {
-            open.backends.iter().any(|open_backend| is_same(&new_backend.identity, &open_backend.identity))
-        })
+        && new
+            .backends
+            .iter()
+            .all(|new_backend| open.backends.iter().any(|open_backend| is_same(new_backend, open_backend)))
 }
 
 fn check_limits<'a>(
@@ -250,8 +359,13 @@ fn check_limits<'a>(
     if is_reached(open.count(), limits.open_requests) {
         return Err(CreationError::OpenLimitReached { limit: limits.open_requests });
     }
-    if is_reached(details.backends.len() - 1, context.signal_budget) {
-        return Err(CreationError::SignalLimitReached { limit: limits.signals_per_hour });
+    let (left, sessions) = (context.signal_budget, number_of(details.backends.len()));
+    if sessions > left {
+        return Err(CreationError::SignalLimitReached { limit: limits.signals_per_hour, left, sessions });
     }
     Ok(())
+}
+
+fn number_of(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }

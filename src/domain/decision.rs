@@ -38,6 +38,8 @@ pub enum DecisionInput<'a> {
     EndingFound { ending: String },
     /// The card was deleted, or its channel.
     CardDeleted { detail: &'static str },
+    /// It cannot be decided, for this reason.
+    Withdraw { detail: String },
     /// The execution ended.
     Finish(Resolution),
 }
@@ -145,6 +147,9 @@ fn decide_open(request: &Request, command: DecisionInput<'_>, context: DecisionC
             )
         })
         .into(),
+        DecisionInput::Withdraw { detail } => {
+            RequestEvent::Finished(Resolution::without_signal(Outcome::Withdrawn, detail)).into()
+        }
         DecisionInput::CardDeleted { detail } => {
             RequestEvent::Finished(Resolution::without_signal(Outcome::Withdrawn, detail)).into()
         }

@@ -25,6 +25,8 @@ pub struct TargetPolicy {
 pub struct RequestLimits {
     pub open_requests_per_user: u32,
     pub open_requests: u32,
+    /// How many sessions one request may be about.
+    pub sessions_per_request: u32,
     /// How many signals one target may get within an hour.
     pub signals_per_hour: u32,
     /// How long to watch for the end of a signalled session or query.

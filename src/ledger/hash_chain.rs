@@ -102,6 +102,16 @@ impl ChainTail {
     }
 }
 
+/// Nothing precedes record 1: `lowest` is the lowest number of a record. Else says which record is wrong, and why.
+pub fn verify_first(lowest: Option<i64>) -> Result<(), (u64, String)> {
+    match lowest {
+        Some(seq) if seq < 1 => {
+            Err((1, format!("there is a record with the number {seq}, and the first one has the number 1")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Reads the record stored under `seq`, and checks its own hash.
 pub fn read(seq: u64, line: &str) -> Result<VerifiedRecord, ChainError> {
     let decoded = record::decode(line)?;

@@ -22,6 +22,9 @@ pub trait LedgerReader {
     /// The list of the requests to resume after a start, by number.
     fn pending(&mut self) -> anyhow::Result<BTreeMap<u64, PendingState>>;
 
+    /// The lowest number of a record: 1 in every ledger that has records and was not tampered with.
+    fn lowest_seq(&mut self) -> anyhow::Result<Option<i64>>;
+
     /// The next records after `seq`, in order; empty at the end.
     fn records_after(&mut self, seq: u64) -> anyhow::Result<Vec<StoredRecord>>;
 }

@@ -17,7 +17,7 @@ use crate::discord::served_channels::ServedChannels;
 use crate::workflow::input::EngineInput;
 use crate::workflow::ports::LedgerError;
 use crate::workflow::targets::CurrentTargets;
-use crate::workflow::{Engine, EngineExit, EngineHandle};
+use crate::workflow::{Engine, EngineExit, EngineHandle, EngineHealth};
 
 /// How long a stop may wait for the engine, which is faster unless it waits for the ledger. Closing the connection to
 /// Discord and resigning take two more seconds at most.
@@ -34,6 +34,8 @@ pub struct ActiveReplica {
     pub held_ledger: HeldLedger,
     /// Receives whether the bot can hear its guild.
     pub gateway: watch::Sender<DiscordStatus>,
+    /// Receives what keeps requests from being decided.
+    pub health: watch::Sender<EngineHealth>,
     /// Becomes `true` when the process must stop.
     pub stop: watch::Receiver<bool>,
 }
@@ -85,7 +87,7 @@ impl ActiveReplica {
             started => started?,
         };
         let engine_handle = EngineHandle::new(targets, inbox);
-        let mut engine = tokio::spawn(engine.run());
+        let mut engine = tokio::spawn(engine.reporting_to(self.health).run());
         let (mut connection, is_in_guild) = bot.connect(engine_handle.clone(), ledger);
         tokio::spawn(follow_scope(self.settings, bot.channels(), engine_handle.clone()));
         tokio::spawn(forward_gateway_state(connection.connected(), is_in_guild, self.gateway.clone()));

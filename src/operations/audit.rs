@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::domain::ids::RequestId;
 use crate::domain::timestamp::Timestamp;
-use crate::ledger::hash_chain::{ChainError, ChainTail};
+use crate::ledger::hash_chain::{self, ChainError, ChainTail};
 use crate::ledger::pending::{self, PendingState};
 use crate::ledger::reader::{LedgerReader, StoredRecord};
 use crate::ledger::record::time;
@@ -30,9 +30,9 @@ pub enum ChainVerification {
     Intact(ChainTail),
     /// The first record that is not as it was written.
     Broken { seq: u64, broken: ChainError },
-    /// The chain is consistent, and the list of the requests to resume after a start, which is kept beside it, is not what
-    /// follows from it.
-    Misled { seq: u64, problem: String },
+    /// The chain is consistent, and what is kept beside it is not what follows from it: the list of the requests to resume
+    /// after a start, the end of the chain, or a record that does not belong to it.
+    Inconsistent { seq: u64, problem: String },
     /// The chain is consistent, but ends before the last acknowledged record.
     Short { last: ChainTail, acknowledged: ChainTail },
     /// The chain is consistent, but does not contain the expected record.
@@ -73,6 +73,10 @@ pub fn verify(reader: &mut dyn LedgerReader, expect: Option<&str>) -> anyhow::Re
         unlisted = wrongly_listed(&listed, &open, tail.seq);
     }
     let mut has_expected = expect.is_none_or(|hash| hash.eq_ignore_ascii_case(&tail.hash));
+    let lowest = reader.lowest_seq().context("the ledger cannot be read")?;
+    if let Err((seq, problem)) = hash_chain::verify_first(lowest) {
+        return Ok(ChainVerification::Inconsistent { seq, problem });
+    }
     loop {
         let rows = reader.records_after(tail.seq).context("the ledger cannot be read")?;
         if rows.is_empty() {
@@ -99,11 +103,17 @@ pub fn verify(reader: &mut dyn LedgerReader, expect: Option<&str>) -> anyhow::Re
             has_expected |= expect.is_some_and(|hash| hash.eq_ignore_ascii_case(&tail.hash));
         }
     }
+    // A record and the end of the chain are written together.
+    let end = reader.tail().context("the ledger cannot be read")?;
+    if has_acknowledged && (end.seq < tail.seq || end.seq == tail.seq && end.hash != tail.hash) {
+        let problem = format!("the ledger says that its last record is {end}, and there are later ones");
+        return Ok(ChainVerification::Inconsistent { seq: tail.seq, problem });
+    }
     Ok(match expect {
         _ if !has_acknowledged => ChainVerification::Short { last: tail, acknowledged },
         Some(hash) if !has_expected => ChainVerification::Missing { last: tail, expected: hash.to_owned() },
         _ => match unlisted {
-            Some((seq, problem)) => ChainVerification::Misled { seq, problem },
+            Some((seq, problem)) => ChainVerification::Inconsistent { seq, problem },
             None => ChainVerification::Intact(tail),
         },
     })
@@ -133,11 +143,23 @@ fn wrongly_listed(
 ) -> Option<(u64, String)> {
     let missing = open.iter().find(|(request, _)| listed.get(request) != Some(&PendingState::Pending));
     if let Some((request, seq)) = missing {
-        return Some((*seq, format!("request {request} has not ended, and is not listed as open")));
+        return Some((
+            *seq,
+            format!(
+                "request {request} has not ended, and is not listed as open: the list of pending requests was changed"
+            ),
+        ));
     }
     let mut pending = listed.iter().filter(|(_, state)| **state == PendingState::Pending);
     let ended = pending.find(|(request, _)| !open.contains_key(request));
-    ended.map(|(request, _)| (last, format!("request {request} is listed as open, and is not")))
+    ended.map(|(request, _)| {
+        (
+            last,
+            format!(
+                "request {request} is listed as open, and is not: the list of pending requests was changed"
+            ),
+        )
+    })
 }
 
 impl ChainVerification {
@@ -151,9 +173,7 @@ impl fmt::Display for ChainVerification {
         match self {
             Self::Intact(last) => write!(f, "intact: {}", end(last)),
             Self::Broken { seq, broken } => write!(f, "broken at record {seq}: {broken}"),
-            Self::Misled { seq, problem } => {
-                write!(f, "broken beside record {seq}: {problem}: the list of pending requests was changed")
-            }
+            Self::Inconsistent { seq, problem } => write!(f, "broken beside record {seq}: {problem}"),
             Self::Short { last, acknowledged } => write!(
                 f,
                 "broken after record {}: the last acknowledged record, {acknowledged}, is missing: records were cut off or \

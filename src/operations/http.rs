@@ -23,6 +23,7 @@ use tracing::warn;
 
 use super::logging::Metrics;
 use crate::discord::bot::DiscordStatus;
+use crate::workflow::EngineHealth;
 use crate::workflow::ports::{Ledger, LedgerError};
 
 /// The limit of a probe of the ledger. Shorter than the timeout of `killgate health`, and much shorter than that of
@@ -44,6 +45,8 @@ const ACCEPT_RETRY_PAUSE: Duration = Duration::from_secs(1);
 pub struct HealthSources {
     /// Whether the bot is connected to Discord and in its guild.
     pub gateway: watch::Receiver<DiscordStatus>,
+    /// What keeps requests from being decided.
+    pub health: watch::Receiver<EngineHealth>,
     /// The ledger, while this replica is the active one.
     pub ledger: watch::Receiver<Option<Arc<dyn Ledger>>>,
     /// Why this replica is not the active one.
@@ -154,6 +157,7 @@ impl HealthServer {
                         .to_owned(),
                 ),
             }
+            problems.extend(self.sources.health.borrow().problems(Instant::now()));
             if let Err(error) = probe {
                 problems.push(format!("the ledger is not writable: {error}"));
             }

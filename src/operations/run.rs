@@ -19,6 +19,7 @@ use super::{degraded, target_pool};
 use crate::config::{LedgerLocation, Settings};
 use crate::discord::bot::DiscordStatus;
 use crate::ledger::postgres::HighWaterMark;
+use crate::workflow::EngineHealth;
 use crate::workflow::ports::Ledger;
 
 /// What `/readyz` says of a standby.
@@ -37,6 +38,7 @@ pub fn run(settings: Settings, config: &ConfigFile, metrics: Metrics) -> anyhow:
         settings: watch::Sender::new(Arc::new(settings)),
         metrics,
         gateway: watch::Sender::new(DiscordStatus::Disconnected),
+        health: watch::Sender::default(),
         ledger: watch::Sender::new(None),
         waiting: watch::Sender::new(STANDBY.to_owned()),
         high_water_mark: HighWaterMark::default(),
@@ -97,6 +99,8 @@ struct Process {
     metrics: Metrics,
     /// Whether the bot is connected to Discord and in its guild.
     gateway: watch::Sender<DiscordStatus>,
+    /// What keeps requests from being decided.
+    health: watch::Sender<EngineHealth>,
     /// The ledger, while this replica is the active one.
     ledger: watch::Sender<Option<Arc<dyn Ledger>>>,
     /// Why this replica is not the active one.
@@ -113,6 +117,7 @@ impl Process {
         let settings = self.settings.borrow().clone();
         tokio::spawn(logging::run_upkeep(self.metrics.clone()));
         self.gateway.send_replace(DiscordStatus::Disconnected);
+        self.health.send_replace(EngineHealth::default());
         self.ledger.send_replace(None);
         self.waiting.send_replace(STANDBY.to_owned());
         let acquired = tokio::select! {
@@ -133,6 +138,7 @@ impl Process {
             targets,
             held_ledger: held_ledger.clone(),
             gateway: self.gateway.clone(),
+            health: self.health.clone(),
             stop: stop.clone(),
         };
         let exit = replica.run().await;
@@ -154,6 +160,7 @@ impl Process {
     fn health_sources(&self) -> HealthSources {
         HealthSources {
             gateway: self.gateway.subscribe(),
+            health: self.health.subscribe(),
             ledger: self.ledger.subscribe(),
             waiting: self.waiting.subscribe(),
             metrics: self.metrics.clone(),

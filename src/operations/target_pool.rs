@@ -49,18 +49,10 @@ pub fn open_targets(mut settings: watch::Receiver<Arc<Settings>>) -> CurrentTarg
     targets
 }
 
-/// The open targets by name, each with the options that it was opened with.
+/// The open targets by name, each with the address that it was opened with.
 #[derive(Default)]
 struct TargetPool {
-    open: BTreeMap<String, (TargetOptions, Arc<PostgresTarget>)>,
-}
-
-/// What a connection depends on. It is opened anew when any of it changes.
-#[derive(PartialEq)]
-struct TargetOptions {
-    address: PostgresAddress,
-    timeouts: StatementTimeouts,
-    privacy: QueryVisibility,
+    open: BTreeMap<String, (PostgresAddress, Arc<PostgresTarget>)>,
 }
 
 impl TargetPool {
@@ -72,16 +64,15 @@ impl TargetPool {
         let mut by_name = BTreeMap::new();
         for config in &settings.targets {
             let (name, policy) = (config.name.clone(), Arc::new(config.policy.clone()));
-            let options =
-                TargetOptions { address: config.connection.clone(), timeouts, privacy: settings.privacy };
-            let kept = before.remove(&name).filter(|(opened_with, _)| *opened_with == options);
-            let (options, postgres) = kept.unwrap_or_else(|| {
-                let address = connect_options(&options.address);
-                let postgres = PostgresTarget::open(&name, address, timeouts, redactor(options.privacy));
-                (options, Arc::new(postgres))
+            let (address, redact) = (config.connection.clone(), redactor(settings.privacy));
+            let kept = before.remove(&name).filter(|(opened_with, _)| *opened_with == address);
+            // A server that is out of connection slots is still helped over the connection that is open.
+            let postgres = Arc::new(match kept {
+                Some((_, open)) => open.with_settings(timeouts, redact),
+                None => PostgresTarget::open(&name, connect_options(&address), timeouts, redact),
             });
             by_name.insert(name.clone(), TargetWithPolicy { target: postgres.clone(), policy });
-            self.open.insert(name, (options, postgres));
+            self.open.insert(name, (address, postgres));
         }
         for name in before.into_keys().filter(|name| !self.open.contains_key(name)) {
             // Neither up nor down: an alert compares with 0.

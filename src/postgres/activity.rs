@@ -1,5 +1,6 @@
 //! The sessions of a target.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
@@ -13,7 +14,7 @@ use super::server_info::{PreparedStatements, ServerInfo, TargetSetup};
 use super::target::StatementTimeouts;
 use crate::domain::identity::Pid;
 use crate::domain::session::{Session, Snapshot};
-use crate::workflow::ports::{Freshness, TargetUnreachable};
+use crate::workflow::ports::{Freshness, SessionResult, TargetUnreachable};
 
 /// Lists sessions, one statement at a time.
 pub(super) struct ActivityReader {
@@ -62,24 +63,32 @@ impl ActivityReader {
         listing.await.unwrap_or_else(|error| Err(unreachable_because(anyhow::Error::new(error))))
     }
 
-    /// The session that has this pid now.
-    pub(super) async fn find_session(&self, pid: Pid) -> Result<Option<Session>, TargetUnreachable> {
+    /// The sessions that have these pids now, in the order of `pids`.
+    pub(super) async fn find_sessions(&self, pids: &[Pid]) -> Result<Vec<SessionResult>, TargetUnreachable> {
         let deadline = Instant::now() + self.timeouts.listing;
         let guard = self.connection.acquire(deadline).await?;
         let prepared = Arc::clone(guard.prepared());
-        let answer = guard.run(&prepared.find_session, &[&pid.number()], deadline).await;
-        let row =
-            unreachable_on_error(answer)?.rows.pop().ok_or_else(|| unreachable("it returned no row"))?;
-        if !rows::sees_all_sessions(&row).map_err(unreachable_because)? {
+        let numbers: Vec<_> = pids.iter().map(|pid| pid.number()).collect();
+        let answer = guard.run(&prepared.find_sessions, &[&numbers], deadline).await;
+        let rows = unreachable_on_error(answer)?.rows;
+        let first = rows.first().ok_or_else(|| unreachable("it returned no row"))?;
+        if !rows::sees_all_sessions(first).map_err(unreachable_because)? {
             return Err(sessions_not_visible(&prepared.server_info));
         }
-        match rows::process(&row, &*self.redact).map_err(unreachable_because)? {
-            ProcessRow::None => Ok(None),
-            ProcessRow::Session(session) => Ok(Some(*session)),
-            ProcessRow::Hidden(pid) => {
-                Err(unreachable(format!("PostgreSQL shows nothing of the process {pid} but its pid")))
+        let mut found = BTreeMap::new();
+        for row in &rows {
+            match rows::process(row, &*self.redact).map_err(unreachable_because)? {
+                ProcessRow::None => {}
+                ProcessRow::Session(session) => {
+                    found.insert(session.pid, Ok(Some(*session)));
+                }
+                ProcessRow::Hidden(pid) => {
+                    let hidden = format!("PostgreSQL shows nothing of the process {pid} but its pid");
+                    found.insert(pid, Err(unreachable(hidden)));
+                }
             }
         }
+        Ok(pids.iter().map(|pid| found.remove(pid).unwrap_or(Ok(None))).collect())
     }
 
     async fn list(

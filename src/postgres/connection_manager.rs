@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
+use futures_util::future::join_all;
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard, watch};
 use tokio::task::JoinSet;
 use tokio::time::error::Elapsed;
@@ -232,29 +233,53 @@ impl<P> ConnectionGuard<P> {
         self.conclude(answer)
     }
 
+    /// Sends the statement once for each set of parameters, all at once, so that they take one round trip together. Returns
+    /// the answers in their order, and all notices; and the connection when the last statement is certain to be over.
+    pub async fn run_each(
+        mut self,
+        statement: &Statement,
+        parameters: &[Vec<&(dyn ToSql + Sync)>],
+        deadline: Instant,
+    ) -> (Vec<Result<Vec<Row>, StatementError>>, Vec<DbError>) {
+        let _ = self.connection().notices();
+        let client = self.connection().client();
+        // All are written when they are polled for the first time, and each ends with a synchronization point of its own, so
+        // an error of one does not reach the others (PostgreSQL documentation, "Pipelining").
+        let answers =
+            parameters.iter().map(|parameters| timeout_at(deadline, client.query(statement, parameters)));
+        let answers: Vec<_> = join_all(answers).await.into_iter().map(classify).collect();
+        let notices = self.connection().notices();
+        if answers.iter().all(|answer| matches!(answer, Ok(_) | Err(StatementError::Raised(_)))) {
+            self.release();
+        }
+        (answers, notices)
+    }
+
     /// Classifies the answer to what was run on [`connection`](Self::connection), and returns the connection when
     /// the last statement is certain to be over.
     pub fn conclude<T>(
         self,
         answer: Result<Result<T, tokio_postgres::Error>, Elapsed>,
     ) -> Result<T, StatementError> {
-        let error = match answer {
-            Err(_) => return Err(StatementError::Late),
-            Ok(Ok(result)) => {
-                self.release();
-                return Ok(result);
-            }
-            Ok(Err(error)) => error,
-        };
-        match error.as_db_error() {
+        let answer = classify(answer);
+        if matches!(answer, Ok(_) | Err(StatementError::Raised(_))) {
+            self.release();
+        }
+        answer
+    }
+}
+
+fn classify<T>(answer: Result<Result<T, tokio_postgres::Error>, Elapsed>) -> Result<T, StatementError> {
+    match answer {
+        Err(_) => Err(StatementError::Late),
+        Ok(Ok(result)) => Ok(result),
+        Ok(Err(error)) => match error.as_db_error() {
             Some(raised) if raised.parsed_severity() == Some(Severity::Error) => {
-                let raised = Box::new(raised.clone());
-                self.release();
-                Err(StatementError::Raised(raised))
+                Err(StatementError::Raised(Box::new(raised.clone())))
             }
             // FATAL and PANIC end the session, and can occur anywhere within the statement.
             _ => Err(StatementError::Lost(error)),
-        }
+        },
     }
 }
 

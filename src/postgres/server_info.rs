@@ -82,7 +82,7 @@ struct SignalRights {
 pub(super) struct PreparedStatements {
     pub(super) server_info: ServerInfo,
     pub(super) listing: Statement,
-    pub(super) find_session: Statement,
+    pub(super) find_sessions: Statement,
     pub(super) lock_waits: Statement,
     rights: Statement,
     /// `None` when the role may not signal.
@@ -126,8 +126,8 @@ impl ConnectionSetup for TargetSetup {
                 .prepare(&sql::listing(version.reports_copy()))
                 .await
                 .context("preparing the listing")?,
-            find_session: client
-                .prepare(&sql::find_session())
+            find_sessions: client
+                .prepare(&sql::find_sessions())
                 .await
                 .context("preparing the query for one session")?,
             rights: client
@@ -210,7 +210,7 @@ impl SignalRights {
 /// Runs the urgent statements once with no effect, so that the server has planned them and read its catalog. Otherwise
 /// the first approval on a connection would wait milliseconds for that.
 async fn warm_up(client: &Client, prepared: &PreparedStatements) {
-    let found = client.query(&prepared.find_session, &[&None::<i32>]).await;
+    let found = client.query(&prepared.find_sessions, &[&None::<&[i32]>]).await;
     let signalled = match &prepared.signal {
         Some(statement) => signal::warm_up(client, statement).await,
         None => Ok(()),

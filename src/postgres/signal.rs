@@ -1,9 +1,9 @@
-//! The statement that checks whether the session is still the approved one, and signals it.
+//! The statement that checks whether a session is still the approved one, and signals it. For several sessions it is sent
+//! once for each, all at once.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Statement};
@@ -18,6 +18,7 @@ use crate::domain::approval::Approved;
 use crate::domain::event::{Binding, RequestedBackend};
 use crate::domain::outcome::Outcome;
 use crate::domain::protection::ProtectionRules;
+use crate::domain::session::Session;
 use crate::domain::timestamp::Timestamp;
 use crate::workflow::ports::{Lease, SignalResult};
 
@@ -53,11 +54,7 @@ pub(super) async fn signal(
         Ok(window) => window,
         Err(result) => return vec![result; approved.backends().len()],
     };
-    let signals = approved
-        .backends()
-        .iter()
-        .map(|backend| signal_backend(connection, window, approved, backend, protection));
-    join_all(signals).await
+    signal_all(connection, window, approved, protection).await
 }
 
 impl SignalWindow {
@@ -99,40 +96,70 @@ impl SignalWindow {
     }
 }
 
-/// Signals one approved backend, at most once.
+/// An approved backend that has not been signalled, and what was last known of it.
+struct Candidate<'a> {
+    /// Its place among the approved backends.
+    index: usize,
+    backend: &'a RequestedBackend,
+    session: Cow<'a, Session>,
+    names: RawNames,
+}
+
+/// Signals each approved backend, at most once: all of them at the same time.
 ///
 /// The patterns of [`ProtectionRules`] are Rust regular expressions, which PostgreSQL cannot evaluate. So user, database
 /// and application are checked here, and the statement signals only while the session still has the ones that were
 /// checked, byte for byte. When they have changed, or are not UTF-8, the statement has not signalled: the present ones are
 /// checked, and it is sent again. `application_name` is compared only if a rule is about it.
-async fn signal_backend(
+async fn signal_all(
     connection: &ConnectionManager<PreparedStatements>,
     window: SignalWindow,
     approved: &Approved,
-    backend: &RequestedBackend,
     protection: &ProtectionRules,
-) -> SignalResult {
-    let mut session = Cow::Borrowed(&backend.session);
-    let mut names = RawNames::from_session(&session);
-    for number in 1..=MAX_SENDS {
-        if let Some(rule) = protection.matching_rule(&session) {
-            return not_sent(Outcome::Protected, format!("it is protected now: {rule}"));
-        }
-        if protection.applications.is_empty() || number == MAX_SENDS {
-            names.application = None;
-        }
-        match send_statement(connection, window, approved, (backend, &names), protection).await {
-            StatementOutcome::Final(result) => return result,
-            StatementOutcome::IdentityChanged(changed, present) => {
-                session = Cow::Owned(*changed);
-                names = present;
-            }
-        }
-    }
-    not_sent(
+) -> Vec<SignalResult> {
+    // Until the statement says otherwise.
+    let renamed_too_fast = not_sent(
         Outcome::Protected,
         "its user or database is renamed faster than the protection rules can be checked",
-    )
+    );
+    let mut results = vec![renamed_too_fast; approved.backends().len()];
+    let backends = approved.backends().iter().enumerate();
+    let mut candidates: Vec<_> = backends
+        .map(|(index, backend)| Candidate {
+            index,
+            backend,
+            session: Cow::Borrowed(&backend.session),
+            names: RawNames::from_session(&backend.session),
+        })
+        .collect();
+    for number in 1..=MAX_SENDS {
+        candidates.retain_mut(|candidate| {
+            if let Some(rule) = protection.matching_rule(&candidate.session) {
+                results[candidate.index] =
+                    not_sent(Outcome::Protected, format!("it is protected now: {rule}"));
+                return false;
+            }
+            if protection.applications.is_empty() || number == MAX_SENDS {
+                candidate.names.application = None;
+            }
+            true
+        });
+        if candidates.is_empty() {
+            break;
+        }
+        let outcomes = send_statements(connection, window, approved, &candidates, protection).await;
+        let mut changed = Vec::new();
+        for (candidate, outcome) in candidates.into_iter().zip(outcomes) {
+            match outcome {
+                StatementOutcome::Final(result) => results[candidate.index] = result,
+                StatementOutcome::IdentityChanged(session, names) => {
+                    changed.push(Candidate { session: Cow::Owned(*session), names, ..candidate });
+                }
+            }
+        }
+        candidates = changed;
+    }
+    results
 }
 
 /// Runs the signalling statement without effect: with NULL for each parameter no session is found and no condition is
@@ -147,72 +174,101 @@ pub(super) async fn warm_up(client: &Client, statement: &Statement) -> Result<()
     client.query(statement, &nothing).await.map(drop)
 }
 
-/// Sends the statement once. [`StatementOutcome::IdentityChanged`] means that it certainly did not signal.
-async fn send_statement(
+/// Sends the statement once for each candidate. [`StatementOutcome::IdentityChanged`] means that it certainly did not signal.
+async fn send_statements(
     connection: &ConnectionManager<PreparedStatements>,
     window: SignalWindow,
     approved: &Approved,
-    (backend, checked): (&RequestedBackend, &RawNames),
+    candidates: &[Candidate<'_>],
     protection: &ProtectionRules,
-) -> StatementOutcome {
+) -> Vec<StatementOutcome> {
+    let all = |result: SignalResult| candidates.iter().map(|_| result.clone().into()).collect();
     let guard = match connection.acquire(window.send_before).await {
         Ok(guard) => guard,
-        Err(unreachable) => return not_sent(Outcome::Unreachable, unreachable.message).into(),
+        Err(unreachable) => return all(not_sent(Outcome::Unreachable, unreachable.message)),
     };
     let prepared = Arc::clone(guard.prepared());
-    let (identity, server) = (&backend.identity, approved.server());
+    let server = approved.server();
     let Some(statement) = &prepared.signal else {
         guard.release();
-        return not_sent(Outcome::Unreachable, prepared.server_info.signal_obstacle()).into();
+        return all(not_sent(Outcome::Unreachable, prepared.server_info.signal_obstacle()));
     };
     if prepared.server_info.system_identifier != server.system_identifier {
         guard.release();
-        return another_server().into();
+        return all(another_server());
     }
     let request = i64::try_from(approved.request().0).unwrap_or(i64::MAX);
     let requester = approved.requester().to_string();
     let approvers: Vec<String> = approved.approvers().iter().map(ToString::to_string).collect();
-    let pid = identity.pid.number();
     let action = approved.action().name();
     let postmaster_start = server.postmaster_start.as_micros();
-    let backend_start = identity.backend_start.as_micros();
-    let query_start = identity.query_start.map(Timestamp::as_micros);
-    let xact_start = match backend.bound_to {
-        // Without a known start no transaction is the approved one.
-        Binding::Transaction => Some(identity.xact_start.map_or(i64::MIN, Timestamp::as_micros)),
-        Binding::Query | Binding::Session => None,
-    };
-    let parameters: [&(dyn ToSql + Sync); 14] = [
-        &pid,
-        &action,
-        &postmaster_start,
-        &backend_start,
-        &query_start,
-        &checked.user,
-        &checked.database,
-        &checked.application,
-        &request,
-        &requester,
-        &approvers,
-        &xact_start,
-        &window.from_micros,
-        &window.until_micros,
-    ];
+    let identities: Vec<_> =
+        candidates.iter().map(|candidate| ComparedIdentity::of(candidate.backend)).collect();
+    let parameters: Vec<_> = candidates
+        .iter()
+        .zip(&identities)
+        .map(|(Candidate { names, .. }, identity)| -> Vec<&(dyn ToSql + Sync)> {
+            vec![
+                &identity.pid,
+                &action,
+                &postmaster_start,
+                &identity.backend_start,
+                &identity.query_start,
+                &names.user,
+                &names.database,
+                &names.application,
+                &request,
+                &requester,
+                &approvers,
+                &identity.xact_start,
+                &window.from_micros,
+                &window.until_micros,
+            ]
+        })
+        .collect();
     let sent_at = Instant::now();
     if sent_at >= window.send_before {
         guard.release();
-        return signal_answer::too_late().into();
+        return all(signal_answer::too_late());
     }
-    debug!("sending the signalling statement");
-    let answer = guard.run(statement, &parameters, window.answer_by).await;
+    debug!(sessions = candidates.len(), "sending the signalling statement");
+    let (answers, notices) = guard.run_each(statement, &parameters, window.answer_by).await;
     debug!(after = ?sent_at.elapsed(), "the signalling statement was answered");
-    match answer {
-        Ok(answer) => signal_answer::read(
-            &answer,
-            (server, backend, checked),
-            protection,
-            prepared.server_info.system_identifier,
-        ),
-        Err(error) => signal_answer::read_error(error).into(),
+    let system_identifier = prepared.server_info.system_identifier;
+    answers
+        .into_iter()
+        .zip(candidates)
+        .map(|(answer, Candidate { backend, names, .. })| match answer {
+            Ok(rows) => {
+                let notice = signal_answer::notice_about(&notices, backend.identity.pid, candidates.len());
+                signal_answer::read((&rows, notice), (server, backend, names), protection, system_identifier)
+            }
+            Err(error) => signal_answer::read_error(error).into(),
+        })
+        .collect()
+}
+
+/// What the statement compares, in its own types.
+struct ComparedIdentity {
+    pid: i32,
+    backend_start: i64,
+    query_start: Option<i64>,
+    /// `None` if the request is not bound to a transaction.
+    xact_start: Option<i64>,
+}
+
+impl ComparedIdentity {
+    fn of(backend: &RequestedBackend) -> Self {
+        let identity = &backend.identity;
+        Self {
+            pid: identity.pid.number(),
+            backend_start: identity.backend_start.as_micros(),
+            query_start: identity.query_start.map(Timestamp::as_micros),
+            xact_start: match backend.bound_to {
+                // Without a known start no transaction is the approved one.
+                Binding::Transaction => Some(identity.xact_start.map_or(i64::MIN, Timestamp::as_micros)),
+                Binding::Query | Binding::Session => None,
+            },
+        }
     }
 }

@@ -3,11 +3,11 @@
 use tokio_postgres::Row;
 use tokio_postgres::error::DbError;
 
-use super::connection_manager::{StatementError, StatementResult};
+use super::connection_manager::StatementError;
 use super::error::{format_error, format_notice, unreachable_because};
 use super::rows::{self, ProcessRow, RawNames};
 use crate::domain::event::{Binding, RequestedBackend};
-use crate::domain::identity::ServerIdentity;
+use crate::domain::identity::{Pid, ServerIdentity};
 use crate::domain::outcome::Outcome;
 use crate::domain::protection::ProtectionRules;
 use crate::domain::session::Session;
@@ -54,17 +54,26 @@ pub(super) fn too_late() -> SignalResult {
     )
 }
 
+/// The first of the notices of so many statements that is about this process, as people read it. Several statements raise
+/// their notices on one connection, and PostgreSQL's message about a pid that is not one of its backends contains the pid in
+/// every language.
+pub(super) fn notice_about(notices: &[DbError], pid: Pid, statements: usize) -> Option<String> {
+    let number = pid.to_string();
+    let mentions =
+        |text: &str| text.split(|letter: char| !letter.is_ascii_digit()).any(|part| part == number);
+    notices.iter().find(|notice| statements == 1 || mentions(notice.message())).map(format_notice)
+}
+
 /// Reads an answer. If it cannot be read, the statement may have signalled.
 pub(super) fn read(
-    answer: &StatementResult,
+    (rows, notice): (&[Row], Option<String>),
     (approved_server, backend, checked): (ServerIdentity, &RequestedBackend, &RawNames),
     protection: &ProtectionRules,
     system_identifier: u64,
 ) -> StatementOutcome {
-    let Some(row) = answer.rows.first() else {
+    let Some(row) = rows.first() else {
         return unknown("the server returned no row").into();
     };
-    let notice = answer.notices.first().map(format_notice);
     match rows::verdict(row) {
         Err(error) => unknown(&format!("the server's answer could not be read: {error}")).into(),
         Ok(Some((name, detail))) => read_verdict(&name, detail, notice).into(),

@@ -64,6 +64,13 @@ const ONE: &str = "
     LEFT JOIN pg_catalog.pg_database AS d ON d.oid = a.datid
     LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = a.usesysid";
 
+/// The processes with the pids `$1`, an array.
+const SOME: &str = "
+    unnest($1::int4[]) AS wanted (pid)
+    CROSS JOIN LATERAL pg_catalog.pg_stat_get_activity(wanted.pid) AS a
+    LEFT JOIN pg_catalog.pg_database AS d ON d.oid = a.datid
+    LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = a.usesysid";
+
 /// Read once per connection.
 pub(super) const SERVER_INFO: &str = "
     SELECT pg_catalog.current_setting('server_version_num')::int4 AS version,
@@ -155,16 +162,16 @@ pub(super) fn listing(reports_copy: bool) -> String {
     )
 }
 
-/// The session with the pid `$1`: always one row, with nulls when there is no such session.
-pub(super) fn find_session() -> String {
+/// The sessions with the pids `$1`, an array: at least one row, with nulls when there is no such session.
+pub(super) fn find_sessions() -> String {
     format!(
         "WITH server AS ({SERVER}), seen AS MATERIALIZED (
              SELECT {SESSION},
                     substring(pg_catalog.quote_literal(a.query)::bytea FROM 1 FOR {QUERY_BYTES}) AS query,
                     CASE WHEN a.wait_event_type = 'Lock'
                          THEN (pg_catalog.pg_blocking_pids(a.pid))[1:{MAX_BLOCKERS}] END AS blocked_by
-             FROM {ONE}
-             WHERE a.pid = $1::int4 AND a.pid <> pg_catalog.pg_backend_pid()
+             FROM {SOME}
+             WHERE a.pid = wanted.pid AND a.pid <> pg_catalog.pg_backend_pid()
          )
          SELECT server.*, seen.*, NULL::text AS command, NULL::text AS phase, NULL::int8 AS done, NULL::int8 AS total
          FROM server LEFT JOIN seen ON true"

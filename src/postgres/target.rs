@@ -16,11 +16,11 @@ use super::signal;
 use crate::domain::approval::Approved;
 use crate::domain::identity::Pid;
 use crate::domain::protection::ProtectionRules;
-use crate::domain::session::{Session, Snapshot};
-use crate::workflow::ports::{Freshness, Lease, SignalResult, Target, TargetUnreachable};
+use crate::domain::session::Snapshot;
+use crate::workflow::ports::{Freshness, Lease, SessionResult, SignalResult, Target, TargetUnreachable};
 
 /// How long to wait for a statement's answer, including the wait for the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct StatementTimeouts {
     pub listing: Duration,
     pub signalling: Duration,
@@ -67,6 +67,25 @@ impl PostgresTarget {
         Self { name, connection, activity, timeouts, server_info }
     }
 
+    /// The same target over the same connection, with other settings.
+    #[must_use]
+    pub fn with_settings(&self, timeouts: StatementTimeouts, redact: QueryRedactor) -> Self {
+        let activity = Arc::new(ActivityReader {
+            connection: Arc::clone(&self.connection),
+            setup: self.activity.setup.clone(),
+            timeouts,
+            redact,
+            last: Mutex::new(None),
+        });
+        Self {
+            name: self.name.clone(),
+            connection: Arc::clone(&self.connection),
+            activity,
+            timeouts,
+            server_info: self.server_info.clone(),
+        }
+    }
+
     /// The present state.
     pub fn status(&self) -> TargetStatus {
         match &*self.connection.status().borrow() {
@@ -108,8 +127,9 @@ impl Target for PostgresTarget {
         signal::signal(&self.connection, deadline, approved, protection, lease).await
     }
 
-    async fn find_session(&self, pid: Pid) -> Result<Option<Session>, TargetUnreachable> {
-        self.activity.find_session(pid).await
+    async fn find_sessions(&self, pids: &[Pid]) -> Vec<SessionResult> {
+        let found = self.activity.find_sessions(pids).await;
+        found.unwrap_or_else(|error| vec![Err(error); pids.len()])
     }
 
     fn no_such_pid_message(&self, pid: Pid) -> Option<String> {

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use super::input::EngineInput;
 use super::ports::{CardContent, DeliveryError, IncidentChannel, MessageRef, Responder};
+use super::refusal::Refusal;
 use crate::domain::ids::{MessageId, RequestId};
 use crate::domain::request::RequestState;
 
@@ -48,16 +49,28 @@ impl CardPublisher {
         let channel = request.details.channel;
         let posted = match request.card {
             // What it has shown since before the restart is not known.
-            Some(message) if !request.is_open() => Some((MessageRef { channel, message }, None)),
+            Some(message) if !request.is_open() => PostedCard::There(MessageRef { channel, message }, None),
             _ => self.post(responder).await,
         };
-        let card = posted.as_ref().map(|(card, _)| *card);
-        if let Some((card, shown)) = posted
-            && !self.keep_current(card, shown).await
-        {
-            return;
+        let card = match posted {
+            PostedCard::There(card, shown) => {
+                if !self.keep_current(card, shown.map(|shown| *shown)).await {
+                    return;
+                }
+                Some(card)
+            }
+            PostedCard::Missing => None,
+            PostedCard::Refused => {
+                self.report(EngineInput::ResultDelivered { request: self.request }).await;
+                return;
+            }
+        };
+        // A message that another process has taken over is left alone.
+        if self.newest().is_superseded {
+            self.report(EngineInput::ResultDelivered { request: self.request }).await;
+        } else {
+            self.deliver_result(card).await;
         }
-        self.deliver_result(card).await;
     }
 
     fn newest(&self) -> CardContent {
@@ -69,21 +82,30 @@ impl CardPublisher {
         let _ = self.inputs.send(input).await;
     }
 
-    /// Posts the card, or finds it. Returns where it is and, if that is certain, what it shows; `None` if there can be no card.
+    /// Posts the card, or finds it.
     ///
     /// A request that has ended gets its card too: an earlier attempt may have posted one although its answer was lost,
     /// and that card must be found and closed.
-    async fn post(
-        &mut self,
-        responder: Option<Arc<dyn Responder>>,
-    ) -> Option<(MessageRef, Option<CardContent>)> {
+    async fn post(&mut self, responder: Option<Arc<dyn Responder>>) -> PostedCard {
         let first = self.newest();
         let channel = first.request.details.channel;
         if let Some(responder) = responder {
             match responder.answer_with_card(&first).await {
                 Ok(message) => {
                     self.report_posted(message, true).await;
-                    return Some((MessageRef { channel, message }, Some(first)));
+                    return PostedCard::There(MessageRef { channel, message }, Some(Box::new(first)));
+                }
+                Err(DeliveryError::AnsweredElsewhere) => {
+                    self.report(EngineInput::AnsweredElsewhere { request: self.request }).await;
+                    self.until_ended().await;
+                    return PostedCard::Missing;
+                }
+                Err(DeliveryError::Invalid(error)) => {
+                    error!(?error, "Discord rejected the card");
+                    let told = responder.refuse(&Refusal::CardRejected).await;
+                    self.report(EngineInput::CardRejected { request: self.request }).await;
+                    self.until_ended().await;
+                    return if told.is_ok() { PostedCard::Refused } else { PostedCard::Missing };
                 }
                 Err(error) => {
                     warn!(?error, "the card could not be the answer; posting it by itself");
@@ -95,22 +117,28 @@ impl CardPublisher {
             match self.find_or_post().await {
                 Ok(Some(message)) => {
                     self.report_posted(message, false).await;
-                    return Some((MessageRef { channel, message }, None));
+                    return PostedCard::There(MessageRef { channel, message }, None);
                 }
-                Ok(None) => return None,
+                Ok(None) => return PostedCard::Missing,
                 Err(DeliveryError::Gone) if first.request.card.is_some() => {
                     self.report_card_missing().await;
                     self.until_ended().await;
-                    return None;
+                    return PostedCard::Missing;
                 }
                 Err(DeliveryError::Gone) => {
                     self.report(EngineInput::ChannelDeleted { channel }).await;
                     self.until_ended().await;
-                    return None;
+                    return PostedCard::Missing;
+                }
+                Err(DeliveryError::Invalid(error)) => {
+                    error!(?error, "Discord rejected the card");
+                    self.report(EngineInput::CardRejected { request: self.request }).await;
+                    self.until_ended().await;
+                    return PostedCard::Missing;
                 }
                 Err(DeliveryError::Refused(error)) if self.newest().request.resolution().is_some() => {
                     warn!(?error, "the card was refused; only the result is posted");
-                    return None;
+                    return PostedCard::Missing;
                 }
                 Err(error) => self.wait_after(&error, "card", &mut retry).await,
             }
@@ -198,6 +226,11 @@ impl CardPublisher {
                 self.report_card_missing().await;
                 None
             }
+            Err(DeliveryError::UnknownEmoji) => {
+                error!("an emoji of [approval] approve or deny does not exist");
+                self.report(EngineInput::VoteEmojiMissing { request: self.request }).await;
+                None
+            }
             Err(error) => {
                 warn!(?error, "the reactions could not be added; trying again later");
                 retry.map(VoteReactionRetry::later)
@@ -248,8 +281,11 @@ impl CardPublisher {
     /// Waits before the next attempt. The end of an open request cuts the wait short.
     async fn wait_after(&mut self, error: &DeliveryError, what: &'static str, retry: &mut Duration) {
         warn!(what, ?error, "not delivered; trying again");
-        let wait = *retry;
-        *retry = (wait * 2).min(LAST_RETRY);
+        let wait = match error {
+            DeliveryError::Postponed { wait, .. } => (*wait).max(*retry),
+            _ => *retry,
+        };
+        *retry = (*retry * 2).min(LAST_RETRY);
         if self.cards.borrow().request.resolution().is_some() {
             sleep(wait).await;
             return;
@@ -260,6 +296,16 @@ impl CardPublisher {
             () = self.until_ended() => {}
         }
     }
+}
+
+/// What became of the card.
+enum PostedCard {
+    /// Where it is and, if that is certain, what it shows.
+    There(MessageRef, Option<Box<CardContent>>),
+    /// There can be no card.
+    Missing,
+    /// There can be none, and the person who asked was told why.
+    Refused,
 }
 
 /// When to put the two reactions on the card, and how long to wait after a failure.

@@ -12,6 +12,7 @@ use super::engine::Engine;
 use super::execution::{Execution, execute, unconfigured_target};
 use super::input::EngineInput;
 use super::log;
+use super::open_request::VoteEmojiState;
 use super::ports::LedgerError;
 use super::refusal::Refusal;
 use super::targets::TargetWithPolicy;
@@ -100,6 +101,24 @@ impl Engine {
             EngineInput::EndingFound { request, ending } => {
                 self.apply(request, DecisionInput::EndingFound { ending }).await
             }
+            EngineInput::AnsweredElsewhere { request } => self.answered_elsewhere(request).await,
+            EngineInput::AnotherProcessSeen { channel } => self.another_process_seen(channel).await,
+            EngineInput::MarkSeen { card, mark } => self.mark_seen(card, mark).await,
+            EngineInput::UnknownCardFound { card, mark } => {
+                self.unknown_card_found(card, mark);
+                Ok(())
+            }
+            EngineInput::VoteEmojiMissing { request } => {
+                if let Some(open) = self.open_requests.get_mut(&request) {
+                    open.vote_emoji = VoteEmojiState::Missing;
+                    self.publish(request);
+                }
+                Ok(())
+            }
+            EngineInput::CardRejected { request } => {
+                let detail = "Discord rejected its card".to_owned();
+                self.apply(request, DecisionInput::Withdraw { detail }).await
+            }
             EngineInput::CardMissing { request } => {
                 let detail = "its card was deleted";
                 self.apply(request, DecisionInput::CardDeleted { detail }).await
@@ -112,8 +131,12 @@ impl Engine {
             EngineInput::ReactionsFetched { request, read, reactions } => {
                 self.reactions_fetched(request, read, reactions).await
             }
-            EngineInput::ReactionFetchFailed { request, read } => {
-                self.reaction_fetch_failed(request, read);
+            EngineInput::ReactionFetchFailed { request, read, why } => {
+                self.reaction_fetch_failed(request, read, why);
+                Ok(())
+            }
+            EngineInput::ReactionReadOverdue { request, read } => {
+                self.reaction_read_overdue(request, read);
                 Ok(())
             }
             EngineInput::ReactingMemberFetched { request, vote, user, member } => {
@@ -215,6 +238,7 @@ impl Engine {
             if let Some(open) = self.open_requests.get_mut(&id) {
                 open.close();
             }
+            self.report_unreadable();
         } else {
             self.publish(id);
         }
@@ -238,6 +262,8 @@ fn is_reported_once(input: &EngineInput) -> bool {
         EngineInput::CardPosted { .. }
             | EngineInput::ReminderPosted { .. }
             | EngineInput::EndingFound { .. }
+            | EngineInput::AnsweredElsewhere { .. }
+            | EngineInput::CardRejected { .. }
             | EngineInput::CardMissing { .. }
             | EngineInput::MessageDeleted { .. }
             | EngineInput::ChannelDeleted { .. }

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tracing::{Instrument, error, info, warn};
 
+use super::another_process::EngineHealth;
 use super::card_publisher::{CardPublisher, EditThrottle};
 use super::input::EngineInput;
 use super::log;
@@ -21,8 +22,9 @@ use super::reactions::EarlyReactions;
 use super::resume::InterruptedExecution;
 use super::store::RequestStore;
 use super::targets::{CurrentTargets, TargetRegistry};
+use super::unknown_cards::UnknownCards;
 use crate::domain::decision::DecisionInput;
-use crate::domain::ids::RequestId;
+use crate::domain::ids::{ChannelId, RequestId};
 
 /// How many inputs may wait. Beyond that, those who send them wait.
 const QUEUE: usize = 1024;
@@ -60,6 +62,13 @@ pub struct Engine {
     /// Whether what people do is reported: the bot is connected, and its guild is there. Before that, and while it is not,
     /// nothing is executed.
     pub(super) is_hearing: bool,
+    /// What `/readyz` says of other processes and of reads that fail.
+    pub(super) health: watch::Sender<EngineHealth>,
+    pub(super) unknown_cards: UnknownCards,
+    /// Channels that were told that reactions cannot be read.
+    pub(super) unreadable_channels: BTreeSet<ChannelId>,
+    /// When each channel was last told that another process acts with the same token.
+    pub(super) told_of_another_process: BTreeMap<ChannelId, Instant>,
     /// When the ledger was last searched for an unknown card.
     pub(super) last_card_search: Option<Instant>,
     /// The running executions. They end with the engine: nothing is signalled when nobody could record the result.
@@ -98,6 +107,10 @@ impl Engine {
             read_limit: ReadLimit::default(),
             early_reactions: EarlyReactions::default(),
             is_hearing: false,
+            health: watch::Sender::default(),
+            unknown_cards: UnknownCards::default(),
+            unreadable_channels: BTreeSet::new(),
+            told_of_another_process: BTreeMap::new(),
             last_card_search: None,
             executions: JoinSet::new(),
             deferred: VecDeque::new(),
@@ -107,6 +120,12 @@ impl Engine {
         };
         engine.resume(&undelivered, InterruptedExecution::MaybeSignalled);
         Ok((engine, inputs))
+    }
+
+    /// Sends what keeps requests from being decided, as far as the engine knows, to `health`.
+    #[must_use]
+    pub fn reporting_to(self, health: watch::Sender<EngineHealth>) -> Self {
+        Self { health, ..self }
     }
 
     /// Runs until asked to stop, or until the ledger can no longer be relied on.
@@ -152,7 +171,7 @@ impl Engine {
                 Err(error) => {
                     error!(?error, "the ledger failed; nothing is decided until it works again");
                     if !std::mem::replace(&mut self.is_ledger_failing, true) {
-                        self.alert_channels(ChannelAlert::LedgerDown);
+                        self.alert_channels(&ChannelAlert::LedgerDown);
                     }
                 }
             }
@@ -214,7 +233,7 @@ impl Engine {
         self.store = store;
         self.is_ledger_failing = false;
         info!("the ledger works again");
-        self.alert_channels(ChannelAlert::LedgerBack);
+        self.alert_channels(&ChannelAlert::LedgerBack);
         self.resume(&undelivered, InterruptedExecution::NotSignalled);
         // Reactions were not handled meanwhile.
         self.read_all_reactions();
@@ -226,17 +245,25 @@ impl Engine {
     }
 
     /// Tells every channel in which a request is open.
-    fn alert_channels(&self, alert: ChannelAlert) {
+    fn alert_channels(&self, alert: &ChannelAlert) {
         let channels: BTreeSet<_> =
             self.store.open_requests().map(|request| request.details.channel).collect();
         for id in channels {
-            let channel = Arc::clone(&self.channel);
-            tokio::spawn(async move {
-                if let Err(error) = channel.post_alert(id, alert).await {
-                    warn!(channel = id.0, ?error, "a channel could not be told about the ledger");
-                }
-            });
+            self.alert_channel(id, alert.clone());
         }
+    }
+
+    pub(super) fn alert_channel(&self, id: ChannelId, alert: ChannelAlert) {
+        let channel = Arc::clone(&self.channel);
+        tokio::spawn(async move {
+            if let Err(error) = channel.post_alert(id, alert).await {
+                warn!(
+                    channel = id.0,
+                    ?error,
+                    "a channel could not be told what keeps requests from being decided"
+                );
+            }
+        });
     }
 
     /// Shows the request as it is now on its card.
@@ -261,6 +288,7 @@ impl Engine {
                 .collect(),
             approvers: self.targets.approvers(&request.details.target),
             owner: request.details.backends.first().and_then(|backend| self.targets.owner(&backend.session)),
+            is_superseded: open.is_some_and(|open| open.is_superseded),
             hold: open.and_then(|open| open.execution_hold(&request)),
             request,
         })

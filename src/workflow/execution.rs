@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use metrics::histogram;
 use tokio::time::{Instant, sleep};
 use tracing::debug;
 
 use super::input::WaiterPids;
-use super::ports::{Lease, SignalResult, Target};
+use super::ports::{Lease, SessionResult, SignalResult, Target};
 use super::released::report_released;
 use crate::domain::approval::Approved;
 use crate::domain::binding::is_unaffected;
@@ -49,12 +48,11 @@ pub(super) async fn execute(
     }
     debug!(after = ?execution.approved_at.elapsed(), "signalled; watching for the end");
     let deadline = began + execution.confirm_within;
-    let resolving = approved
-        .backends()
-        .iter()
-        .zip(results)
-        .map(|(backend, result)| resolve(approved.action(), backend, result, target, (began, deadline)));
-    let backends = join_all(resolving).await;
+    let backends = approved.backends().iter().zip(results);
+    let mut backends: Vec<_> =
+        backends.map(|(backend, result)| resolution(backend, result, began.elapsed())).collect();
+    watch(approved, &mut backends, target, (began, deadline)).await;
+    describe_unknown(approved, &mut backends, target).await;
     debug!(after = ?execution.approved_at.elapsed(), "watched");
     let ended: BTreeSet<_> = backends
         .iter()
@@ -85,50 +83,40 @@ pub(super) fn unconfigured_target(approved: &Approved) -> Resolution {
     Resolution::of_execution(backends.collect(), None)
 }
 
-/// What became of one session.
-async fn resolve(
-    action: Action,
-    backend: &RequestedBackend,
-    result: SignalResult,
-    target: &dyn Target,
-    (began, deadline): (Instant, Instant),
-) -> BackendResolution {
-    let pid = backend.identity.pid;
-    match result {
-        SignalResult::NotSent { outcome, detail, postgres } => BackendResolution {
-            pid,
-            outcome,
-            elapsed: Some(began.elapsed()),
-            signal_sent: Some(false),
-            detail,
-            postgres,
-        },
-        SignalResult::Unknown { detail } => BackendResolution {
-            pid,
-            outcome: Outcome::Unknown,
-            elapsed: Some(began.elapsed()),
-            signal_sent: None,
-            detail: format!("{detail}; {}", describe_now(backend, target).await),
-            postgres: None,
-        },
-        SignalResult::Sent => {
-            let (outcome, detail) = watch(action, backend, target, deadline).await;
-            BackendResolution {
-                pid,
-                outcome,
-                elapsed: Some(began.elapsed()),
-                signal_sent: Some(true),
-                detail,
-                postgres: None,
-            }
-        }
+/// What is known of one session after its statement: if that signalled, it is unconfirmed until it is seen to end.
+fn resolution(backend: &RequestedBackend, result: SignalResult, elapsed: Duration) -> BackendResolution {
+    let (outcome, signal_sent, detail, postgres) = match result {
+        SignalResult::NotSent { outcome, detail, postgres } => (outcome, Some(false), detail, postgres),
+        SignalResult::Unknown { detail } => (Outcome::Unknown, None, detail, None),
+        SignalResult::Sent => (Outcome::Unconfirmed, Some(true), "signalled".to_owned(), None),
+    };
+    BackendResolution {
+        pid: backend.identity.pid,
+        outcome,
+        elapsed: Some(elapsed),
+        signal_sent,
+        detail,
+        postgres,
     }
 }
 
-/// Describes what has the pid of `backend` now, for an outcome that cannot be known.
-pub(super) async fn describe_now(backend: &RequestedBackend, target: &dyn Target) -> String {
+/// Adds to each unknown outcome what is seen of the session now.
+async fn describe_unknown(approved: &Approved, resolutions: &mut [BackendResolution], target: &dyn Target) {
+    let unknown = approved.backends().iter().zip(resolutions);
+    let unknown: Vec<_> = unknown.filter(|(_, resolution)| resolution.outcome == Outcome::Unknown).collect();
+    if unknown.is_empty() {
+        return;
+    }
+    let pids: Vec<_> = unknown.iter().map(|(backend, _)| backend.identity.pid).collect();
+    for ((backend, resolution), found) in unknown.into_iter().zip(target.find_sessions(&pids).await) {
+        resolution.detail = format!("{}; {}", resolution.detail, describe_now(backend, found));
+    }
+}
+
+/// Describes what was `found` under the pid of `backend`, for an outcome that cannot be known.
+pub(super) fn describe_now(backend: &RequestedBackend, found: SessionResult) -> String {
     let pid = backend.identity.pid;
-    match target.find_session(pid).await {
+    match found {
         Err(error) => format!("it cannot be seen now: {error}"),
         Ok(None) => format!("now there is no session with pid {pid}"),
         Ok(Some(session)) if session.backend_start != backend.identity.backend_start => {
@@ -139,32 +127,53 @@ pub(super) async fn describe_now(backend: &RequestedBackend, target: &dyn Target
         {
             format!("now session {pid} runs another query")
         }
+        Ok(Some(session))
+            if backend.bound_to == Binding::Transaction
+                && session.xact_start != backend.identity.xact_start =>
+        {
+            format!("now session {pid} is no longer in that transaction")
+        }
         Ok(Some(session)) => format!("now session {pid} is still there, {}", describe_condition(&session)),
     }
 }
 
-/// Looks at a signalled session until the effect is seen or the time is up.
+/// Looks at the signalled sessions until the effect is seen on each of them or the time is up.
 async fn watch(
-    action: Action,
-    backend: &RequestedBackend,
+    approved: &Approved,
+    resolutions: &mut [BackendResolution],
     target: &dyn Target,
-    deadline: Instant,
-) -> (Outcome, String) {
+    (began, deadline): (Instant, Instant),
+) {
+    let signalled = approved.backends().iter().zip(resolutions);
+    let mut watched: Vec<_> =
+        signalled.filter(|(_, resolution)| resolution.signal_sent == Some(true)).collect();
     let mut wait = FIRST_WAIT;
-    loop {
+    while !watched.is_empty() {
         sleep(wait.min(deadline.saturating_duration_since(Instant::now()))).await;
         wait = (wait * 2).min(LONGEST_WAIT);
-        let last_seen = match target.find_session(backend.identity.pid).await {
-            Ok(session) => match session.filter(|session| is_unaffected(backend, session)) {
-                None => return seen_ended(action),
-                Some(session) => describe_condition(&session),
-            },
-            Err(error) => format!("it cannot be seen: {error}"),
-        };
-        if Instant::now() >= deadline {
-            let detail = format!("signalled, but not seen to end: {last_seen}");
-            return (Outcome::Unconfirmed, detail);
+        let pids: Vec<_> = watched.iter().map(|(backend, _)| backend.identity.pid).collect();
+        let found = target.find_sessions(&pids).await;
+        let elapsed = began.elapsed();
+        let is_over = Instant::now() >= deadline;
+        let mut remaining = Vec::with_capacity(watched.len());
+        for ((backend, resolution), found) in watched.into_iter().zip(found) {
+            resolution.elapsed = Some(elapsed);
+            let last_seen =
+                match found.map(|session| session.filter(|session| is_unaffected(backend, session))) {
+                    Ok(None) => {
+                        (resolution.outcome, resolution.detail) = seen_ended(approved.action());
+                        continue;
+                    }
+                    Ok(Some(session)) => describe_condition(&session),
+                    Err(error) => format!("it cannot be seen: {error}"),
+                };
+            if is_over {
+                resolution.detail = format!("signalled, but not seen to end: {last_seen}");
+            } else {
+                remaining.push((backend, resolution));
+            }
         }
+        watched = remaining;
     }
 }
 

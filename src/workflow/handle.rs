@@ -12,8 +12,8 @@ use super::ports::{Freshness, Responder, TargetUnreachable};
 use super::refusal::Refusal;
 use super::targets::{CurrentTargets, TargetRegistry, TargetWithPolicy};
 use crate::domain::creation::{CreationError, NewRequest, SessionSelector};
-use crate::domain::event::Action;
-use crate::domain::identity::Pid;
+use crate::domain::event::{Action, Binding};
+use crate::domain::identity::{InvalidPid, Pid};
 use crate::domain::ids::{ChannelId, Person};
 use crate::domain::session::Snapshot;
 use crate::domain::timestamp::Timestamp;
@@ -22,12 +22,21 @@ use crate::domain::timestamp::Timestamp;
 #[derive(Clone, Debug)]
 pub struct RequestInput {
     pub action: Action,
-    pub pid: i64,
-    /// The start of the backend that the person saw; `None` for a pid that was typed.
-    pub backend_start: Option<Timestamp>,
+    /// At least one.
+    pub sessions: Vec<SessionInput>,
+    /// What a terminate is bound to, if the person chose it.
+    pub bound_to: Option<Binding>,
     pub target: Option<String>,
     pub reason: Option<String>,
     pub channel: ChannelId,
+}
+
+/// A session as a person named it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionInput {
+    pub pid: i64,
+    /// The start of the backend that the person saw; `None` for a pid that was typed.
+    pub backend_start: Option<Timestamp>,
 }
 
 /// A snapshot of one target, or why there is none.
@@ -78,7 +87,8 @@ impl EngineHandle {
         by: &Person,
         input: &RequestInput,
     ) -> Result<(NewRequest, String, Arc<Snapshot>), Refusal> {
-        let pid = Pid::try_from(input.pid).map_err(Refusal::NotAPid)?;
+        let selectors: Result<Vec<_>, _> = input.sessions.iter().map(SessionInput::selector).collect();
+        let sessions = selectors.map_err(Refusal::NotAPid)?;
         let unauthorized = |target: String| Refusal::Rejected {
             action: input.action,
             target,
@@ -99,18 +109,20 @@ impl EngineHandle {
             let names: Vec<_> = candidates.keys().copied().collect();
             return Err(unauthorized(names.join(", ")));
         }
-        let (target, snapshot) = match allowed.iter().next() {
+        let (target, snapshot, elsewhere) = match allowed.iter().next() {
             Some((name, target)) if allowed.len() == 1 => {
                 let snapshot = target.target.snapshot(Freshness::Now).await;
                 let snapshot = snapshot.map_err(|error| unreachable(name, &error))?;
-                ((*name).to_owned(), snapshot)
+                ((*name).to_owned(), snapshot, BTreeMap::new())
             }
-            _ => find_target_of_pid(pid, &allowed).await?,
+            _ => find_target_of(&sessions, &allowed).await?,
         };
         let reason = input.reason.as_deref().map(str::trim);
         let request = NewRequest {
             action: input.action,
-            sessions: vec![SessionSelector { pid, backend_start: input.backend_start }],
+            sessions,
+            elsewhere,
+            bound_to: input.bound_to,
             reason: reason.filter(|reason| !reason.is_empty()).map(ToOwned::to_owned),
             channel: input.channel,
         };
@@ -161,11 +173,19 @@ fn visible_targets<'r>(
     }
 }
 
-/// The only target that has a backend with this pid, and its snapshot.
-async fn find_target_of_pid(
-    pid: Pid,
+impl SessionInput {
+    fn selector(&self) -> Result<SessionSelector, InvalidPid> {
+        Ok(SessionSelector { pid: Pid::try_from(self.pid)?, backend_start: self.backend_start })
+    }
+}
+
+/// The only target that has a backend with the first of these pids, and its snapshot; of the other pids, those that only
+/// another target has, with its name.
+async fn find_target_of(
+    sessions: &[SessionSelector],
     targets: &BTreeMap<&str, &TargetWithPolicy>,
-) -> Result<(String, Arc<Snapshot>), Refusal> {
+) -> Result<(String, Arc<Snapshot>, BTreeMap<Pid, String>), Refusal> {
+    let pid = sessions[0].pid;
     let snapshots =
         targets.iter().map(async |(name, target)| (*name, target.target.snapshot(Freshness::Now).await));
     let mut found = Vec::new();
@@ -174,7 +194,7 @@ async fn find_target_of_pid(
     for (name, snapshot) in join_all(snapshots).await {
         match snapshot {
             Ok(snapshot) if snapshot.contains_pid(pid) => found.push((name.to_owned(), snapshot)),
-            Ok(_) => without.push(name.to_owned()),
+            Ok(snapshot) => without.push((name.to_owned(), snapshot)),
             Err(error) => silent = Some((name, error)),
         }
     }
@@ -182,14 +202,25 @@ async fn find_target_of_pid(
         let targets = found.into_iter().map(|(name, _)| name).collect();
         return Err(Refusal::Ambiguous { pid, targets });
     }
-    found.pop().ok_or_else(|| match silent {
-        Some((name, error)) if without.is_empty() => unreachable(name, &error),
+    if let Some((target, snapshot)) = found.pop() {
+        let elsewhere = sessions.iter().filter(|session| !snapshot.contains_pid(session.pid));
+        let elsewhere = elsewhere.filter_map(|session| {
+            let mut others = without.iter();
+            let (name, _) = others.find(|(_, other)| other.contains_pid(session.pid))?;
+            Some((session.pid, name.clone()))
+        });
+        let elsewhere = elsewhere.collect();
+        return Ok((target, snapshot, elsewhere));
+    }
+    let answered: Vec<_> = without.into_iter().map(|(name, _)| name).collect();
+    Err(match silent {
+        Some((name, error)) if answered.is_empty() => unreachable(name, &error),
         Some((name, error)) => {
-            Refusal::NotSeen { pid, answered: without, silent: name.to_owned(), problem: error.to_string() }
+            Refusal::NotSeen { pid, answered, silent: name.to_owned(), problem: error.to_string() }
         }
         None => Refusal::NoSuchBackend {
             pid,
-            targets: without,
+            targets: answered,
             postgres: targets.values().find_map(|target| target.target.no_such_pid_message(pid)),
         },
     })

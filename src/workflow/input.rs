@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::ports::{MessageRef, Responder, TargetUnreachable, UserReaction, Vote};
+use super::ports::{CardMark, MessageRef, Responder, TargetUnreachable, UserReaction, Vote};
 use crate::domain::creation::NewRequest;
 use crate::domain::decision::QuorumCheck;
 use crate::domain::event::Resolution;
@@ -61,6 +61,18 @@ pub enum EngineInput {
     ReminderPosted { request: RequestId, message: MessageId },
     /// The channel shows that the request has ended, although the ledger says that it is open: it was set back.
     EndingFound { request: RequestId, ending: String },
+    /// Another process with the same bot token answered the command of the request.
+    AnsweredElsewhere { request: RequestId },
+    /// Another process with the same bot token answered somebody in this channel.
+    AnotherProcessSeen { channel: ChannelId },
+    /// A message of the bot was edited, and bears this mark now.
+    MarkSeen { card: MessageRef, mark: CardMark },
+    /// A message that somebody reacted on bears this mark of a card, and the ledger does not know that card.
+    UnknownCardFound { card: MessageRef, mark: CardMark },
+    /// An emoji that people vote with does not exist.
+    VoteEmojiMissing { request: RequestId },
+    /// Discord rejects the card itself.
+    CardRejected { request: RequestId },
     /// The card no longer exists.
     CardMissing { request: RequestId },
     /// The result is in the channel.
@@ -70,7 +82,9 @@ pub enum EngineInput {
     /// The reactions on a card were read.
     ReactionsFetched { request: RequestId, read: u64, reactions: FetchedReactions },
     /// The reactions on a card could not be read yet; the next attempt follows.
-    ReactionFetchFailed { request: RequestId, read: u64 },
+    ReactionFetchFailed { request: RequestId, read: u64, why: String },
+    /// The reactions on a card could not be read for some seconds.
+    ReactionReadOverdue { request: RequestId, read: u64 },
     /// A person who reacted was looked up.
     ReactingMemberFetched {
         request: RequestId,

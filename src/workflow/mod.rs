@@ -11,6 +11,7 @@
 //! | `dispatch` | what the engine does about each input: decide, record, act |
 //! | `store` | the requests in memory: a fold of the ledger |
 //! | `open_request` | what is kept about one request besides what the ledger says |
+//! | `another_process` | what the engine does when another process acts with the same token |
 //! | `creation` | turns a command into a request, or refuses it |
 //! | `reactions` | what people do to cards |
 //! | `reaction_reads` | reading reactions that may be unseen, and looking people up |
@@ -19,8 +20,10 @@
 //! | `monitor` | keeps cards current |
 //! | `card_publisher` | brings a request's card and result to the channel |
 //! | `resume` | resumes unfinished requests after a restart |
+//! | `unknown_cards` | cards that the ledger does not know |
 //! | `log` | what the log says about requests |
 
+mod another_process;
 mod card_publisher;
 mod creation;
 mod dispatch;
@@ -40,6 +43,8 @@ mod reminder;
 mod resume;
 mod store;
 pub mod targets;
+mod unknown_cards;
 
+pub use another_process::EngineHealth;
 pub use engine::{Engine, EngineExit};
 pub use handle::EngineHandle;

@@ -22,8 +22,26 @@ pub(super) struct OpenRequest {
     pub(super) reads: ReactionReads,
     pub(super) quorum_check: Option<RunningQuorumCheck>,
     pub(super) is_executing: bool,
-    /// Whether a task reminds the approvers.
-    pub(super) is_reminding: bool,
+    /// Whether another process has answered the command, or has put its own card into the message.
+    pub(super) is_superseded: bool,
+    pub(super) reminder: ReminderState,
+    pub(super) vote_emoji: VoteEmojiState,
+}
+
+/// Whether the emoji that people vote with exist.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum VoteEmojiState {
+    #[default]
+    Known,
+    Missing,
+}
+
+/// Whether a task reminds the approvers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum ReminderState {
+    #[default]
+    Idle,
+    Started,
 }
 
 /// The approvers of a request are being looked up again.
@@ -37,7 +55,9 @@ pub(super) struct RunningQuorumCheck {
 impl OpenRequest {
     /// Why `request` is not executed although enough people approved; `None` while that takes no longer than usual.
     pub(super) fn execution_hold(&self, request: &Request) -> Option<ExecutionHold> {
-        if !request.is_open() || request.approvals.len() < request.approvals_needed() {
+        if request.is_open() && self.vote_emoji == VoteEmojiState::Missing {
+            Some(ExecutionHold::EmojiMissing)
+        } else if !request.is_open() || request.approvals.len() < request.approvals_needed() {
             None
         } else if self.reads.is_failing() {
             Some(ExecutionHold::ReactionsUnreadable)

@@ -129,12 +129,16 @@ pub trait Target: Send + Sync {
         lease: &dyn Lease,
     ) -> Vec<SignalResult>;
 
-    /// The session that has this pid now.
-    async fn find_session(&self, pid: Pid) -> Result<Option<Session>, TargetUnreachable>;
+    /// The sessions that have these pids now, in the order of `pids`, from one statement. An error is about one of them
+    /// where PostgreSQL hides it, else about all.
+    async fn find_sessions(&self, pids: &[Pid]) -> Vec<SessionResult>;
 
     /// PostgreSQL's own words, on this server, about a pid that is not one of its backends.
     fn no_such_pid_message(&self, pid: Pid) -> Option<String>;
 }
+
+/// The session that has a pid, if there is one, or why that cannot be said.
+pub type SessionResult = Result<Option<Session>, TargetUnreachable>;
 
 /// How old a snapshot may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,6 +201,12 @@ pub trait IncidentChannel: Send + Sync {
         reason: RefusalReason,
     ) -> Result<(), DeliveryError>;
 
+    /// The mark of a card that the bot posted; `None` if the message is not one.
+    async fn card_mark(&self, message: MessageRef) -> Result<Option<CardMark>, DeliveryError>;
+
+    /// Tells everybody in the channel that nothing comes of a card that the ledger does not know.
+    async fn explain_unknown_card(&self, card: MessageRef, mark: &CardMark) -> Result<(), DeliveryError>;
+
     /// Tells everybody in the channel about something that keeps requests from being decided.
     async fn post_alert(&self, channel: ChannelId, alert: ChannelAlert) -> Result<(), DeliveryError>;
 
@@ -215,6 +225,20 @@ pub trait Responder: Send + Sync {
 
     /// Answers so that only the person who asked sees it.
     async fn refuse(&self, refusal: &Refusal) -> Result<(), DeliveryError>;
+}
+
+/// By which a message of the bot says to which request it belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CardMark {
+    pub request: RequestId,
+    /// The first digits of the hash of its first record.
+    pub digits: String,
+}
+
+impl CardMark {
+    pub fn of(request: &Request) -> Self {
+        Self { request: request.id, digits: request.mark.clone() }
+    }
 }
 
 /// A message and its channel.
@@ -255,7 +279,7 @@ pub enum ReactionKind {
 }
 
 /// What keeps open requests from being decided, or does so no longer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ChannelAlert {
     /// Nothing can be recorded.
     LedgerDown,
@@ -263,6 +287,10 @@ pub enum ChannelAlert {
     LedgerBack,
     /// The ledger's content is not what was written. Nobody is answered until somebody restores it.
     LedgerDamaged,
+    /// Another process acts with the same bot token.
+    AnotherProcess,
+    /// The reactions on open cards have not been readable for some seconds.
+    ReactionsUnreadable { why: String },
 }
 
 /// What a card shows.
@@ -275,6 +303,8 @@ pub struct CardContent {
     pub approvers: ApproverList,
     /// Who looks after its first session.
     pub owner: Option<SessionOwner>,
+    /// Whether another process has taken the message of the card over. It is left alone from then on.
+    pub is_superseded: bool,
     /// What keeps an approved request from being executed, if anything does.
     pub hold: Option<ExecutionHold>,
 }
@@ -320,6 +350,8 @@ pub enum ExecutionHold {
     ReactionsUnreadable,
     /// The approvers could not be looked up again.
     ApproversUnknown,
+    /// Nobody can react, because an emoji of the configuration was deleted.
+    EmojiMissing,
 }
 
 /// Who may approve, as the configuration names them.
@@ -338,6 +370,18 @@ pub enum DeliveryError {
     /// Discord refuses, and will refuse again: a missing permission, an invalid message.
     #[error("Discord refused it")]
     Refused(#[source] anyhow::Error),
+    /// Discord accepts it only after this time.
+    #[error("Discord accepts it in {:.0} s", wait.as_secs_f64())]
+    Postponed { wait: Duration, source: anyhow::Error },
+    /// Discord does not know the emoji: it was deleted.
+    #[error("Discord does not know the emoji")]
+    UnknownEmoji,
+    /// Discord rejects the message itself, and always will.
+    #[error("Discord rejected the message")]
+    Invalid(#[source] anyhow::Error),
+    /// Another process with the same bot token has answered the command.
+    #[error("another process with the same bot token has answered the command")]
+    AnsweredElsewhere,
     /// Discord could not be reached in time; it may work later.
     #[error("Discord could not be reached")]
     Unavailable(#[source] anyhow::Error),

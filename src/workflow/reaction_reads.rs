@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::{Instrument, warn};
 
 use super::input::{EngineInput, FetchedReactions};
@@ -22,6 +22,8 @@ use crate::domain::ids::{Person, RequestId, UserId};
 /// How long to wait before the next attempt after a failure: doubled from the first to the last.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(15);
+/// After how long people are told why a card cannot be read.
+const OVERDUE_AFTER: Duration = Duration::from_secs(10);
 /// How many cards are read at the same time. Discord allows 50 calls a second in all.
 const CONCURRENT_READS: usize = 2;
 /// How many people are looked up at the same time.
@@ -51,7 +53,10 @@ enum ReadState {
     Reading {
         /// The reactions that changed since it began. Their events are newer than what is read.
         changed: BTreeSet<(Vote, UserReaction)>,
-        is_failing: bool,
+        /// Why the last attempt failed.
+        failure: Option<String>,
+        /// Whether that takes so long that people are told.
+        is_overdue: bool,
     },
 }
 
@@ -81,29 +86,62 @@ impl ReactionReads {
     }
 
     pub(super) fn is_failing(&self) -> bool {
-        matches!(self.state, ReadState::Reading { is_failing: true, .. })
+        matches!(self.state, ReadState::Reading { failure: Some(_), .. })
     }
 
     /// From now on reactions may be unseen. They are read as soon as it is known where the card is.
     pub(super) fn begin(&mut self, reader: &Reader, card: Option<MessageRef>) {
         self.newest += 1;
-        self.state = ReadState::Reading { changed: BTreeSet::new(), is_failing: self.is_failing() };
+        let (failure, is_overdue) = match std::mem::take(&mut self.state) {
+            ReadState::Reading { failure, is_overdue, .. } => (failure, is_overdue),
+            ReadState::Complete => (None, false),
+        };
+        self.state = ReadState::Reading { changed: BTreeSet::new(), failure, is_overdue };
         self.unknown_denying.clear();
         self.tasks.abort_all();
         if let Some(card) = card {
-            let reading = read_until_done(reader.clone(), card, self.newest);
+            let read = self.newest;
+            let overdue_reader = reader.clone();
+            let reading = async move {
+                let reading = read_until_done(overdue_reader.clone(), card, read);
+                tokio::pin!(reading);
+                if timeout(OVERDUE_AFTER, &mut reading).await.is_err() {
+                    let request = overdue_reader.request;
+                    overdue_reader.send(EngineInput::ReactionReadOverdue { request, read }).await;
+                    reading.await;
+                }
+            };
             self.tasks.spawn(reading.instrument(log::request_span(reader.request)));
         }
     }
 
     /// Notes that an attempt of the read failed; `false` if it is not the newest one.
-    pub(super) fn note_failure(&mut self, read: u64) -> bool {
+    pub(super) fn note_failure(&mut self, read: u64, why: String) -> bool {
         match &mut self.state {
-            ReadState::Reading { is_failing, .. } if read == self.newest => {
-                *is_failing = true;
+            ReadState::Reading { failure, .. } if read == self.newest => {
+                *failure = Some(why);
                 true
             }
             _ => false,
+        }
+    }
+
+    /// Notes that the read has failed for some time. Returns why, if it is the newest one.
+    pub(super) fn note_overdue(&mut self, read: u64) -> Option<String> {
+        match &mut self.state {
+            ReadState::Reading { failure, is_overdue, .. } if read == self.newest => {
+                *is_overdue = true;
+                Some(failure.get_or_insert_with(|| "Discord does not answer".to_owned()).clone())
+            }
+            _ => None,
+        }
+    }
+
+    /// Why the card cannot be read, if that takes so long that people are told.
+    pub(super) fn overdue(&self) -> Option<&str> {
+        match &self.state {
+            ReadState::Reading { is_overdue: true, failure, .. } => failure.as_deref(),
+            _ => None,
         }
     }
 
@@ -238,12 +276,19 @@ async fn read_until_done(reader: Reader, card: MessageRef, read: u64) {
             }
             Err(error) => {
                 warn!(?error, "the reactions on a card could not be read; trying again");
-                reader.send(EngineInput::ReactionFetchFailed { request, read }).await;
+                let why = describe(&error);
+                reader.send(EngineInput::ReactionFetchFailed { request, read, why }).await;
             }
         }
         sleep(retry).await;
         retry = (retry * 2).min(LAST_RETRY);
     }
+}
+
+/// The error with its cause, on one line.
+fn describe(error: &DeliveryError) -> String {
+    let cause = std::error::Error::source(error);
+    cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 /// Denials come first: they stop the request, and nothing is executed before it is known who denies.

@@ -1,6 +1,6 @@
 //! What people do to cards: they react, take reactions back, delete.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -9,7 +9,7 @@ use tracing::warn;
 use super::engine::Engine;
 use super::input::FetchedReactions;
 use super::open_request::RunningQuorumCheck;
-use super::ports::{LedgerError, MessageRef, UserReaction, Vote};
+use super::ports::{ChannelAlert, LedgerError, MessageRef, UserReaction, Vote};
 use crate::domain::decision::{DecisionInput, QuorumCheck, ReactionSource};
 use crate::domain::ids::{ChannelId, MessageId, Person, RequestId, UserId};
 use crate::domain::request::Request;
@@ -49,11 +49,15 @@ impl Engine {
         reaction: UserReaction,
         member: Option<Person>,
     ) -> Result<(), LedgerError> {
+        let mut is_searched = false;
         if self.find_by_card(card).is_none() {
-            self.load_old_card(card).await?;
+            is_searched = self.load_old_card(card).await?;
         }
         let Some(id) = self.find_by_card(card) else {
-            self.remember_early_reaction(card);
+            let may_become_card = self.remember_early_reaction(card);
+            if is_searched && !may_become_card {
+                self.look_up_unknown_card(card);
+            }
             return Ok(());
         };
         let reader = self.reader(id);
@@ -246,11 +250,45 @@ impl Engine {
         has_unread || !self.is_hearing || self.is_stopping
     }
 
-    pub(super) fn reaction_fetch_failed(&mut self, id: RequestId, read: u64) {
+    pub(super) fn reaction_fetch_failed(&mut self, id: RequestId, read: u64, why: String) {
         let open = self.open_requests.get_mut(&id);
-        if open.is_some_and(|open| open.reads.note_failure(read)) {
+        if open.is_some_and(|open| open.reads.note_failure(read, why)) {
             self.publish(id);
+            self.report_unreadable();
         }
+    }
+
+    /// Reads of a card have failed for so long that people are told why.
+    pub(super) fn reaction_read_overdue(&mut self, id: RequestId, read: u64) {
+        let channel = self.store.get(id).map(|request| request.details.channel);
+        let open = self.open_requests.get_mut(&id);
+        let why = open.and_then(|open| open.reads.note_overdue(read));
+        let (Some(channel), Some(why)) = (channel, why) else {
+            return;
+        };
+        self.report_unreadable();
+        if self.unreadable_channels.insert(channel) {
+            self.alert_channel(channel, ChannelAlert::ReactionsUnreadable { why });
+        }
+    }
+
+    /// Says at `/readyz` on which requests reactions cannot be read, and why. A channel is told again only after all its cards
+    /// could be read.
+    pub(super) fn report_unreadable(&mut self) {
+        let mut unreadable = BTreeMap::new();
+        let mut channels = BTreeSet::new();
+        for (id, open) in &self.open_requests {
+            if let Some(why) = open.reads.overdue() {
+                unreadable.insert(*id, why.to_owned());
+                channels.extend(self.store.get(*id).map(|request| request.details.channel));
+            }
+        }
+        self.unreadable_channels.retain(|channel| channels.contains(channel));
+        self.health.send_if_modified(|health| {
+            let differs = health.unreadable != unreadable;
+            health.unreadable = unreadable;
+            differs
+        });
     }
 
     pub(super) async fn reactions_fetched(
@@ -270,6 +308,7 @@ impl Engine {
         let Some(reactions) = open.reads.complete(read, fetched, known, &reader) else {
             return Ok(());
         };
+        self.report_unreadable();
         self.apply(id, DecisionInput::ReconcileReactions(&reactions)).await?;
         self.continue_execution(id);
         Ok(())
@@ -324,35 +363,41 @@ impl Engine {
         Ok(())
     }
 
-    /// Loads the request of an old card, so that an attempt on it is recorded too, if the ledger can be read.
-    async fn load_old_card(&mut self, card: MessageRef) -> Result<(), LedgerError> {
+    /// Loads the request of an old card, so that an attempt on it is recorded too, if the ledger can be read. Returns whether
+    /// the ledger was searched.
+    async fn load_old_card(&mut self, card: MessageRef) -> Result<bool, LedgerError> {
         let now = Instant::now();
         if self.last_card_search.is_some_and(|last| now - last < SEARCH_EVERY) {
-            return Ok(());
+            return Ok(false);
         }
         self.last_card_search = Some(now);
         match self.store.load_by_card(card.message).await {
             Err(LedgerError::Deposed) => Err(LedgerError::Deposed),
             Err(error) => {
                 warn!(?error, "the ledger could not be searched for an old card; the reaction is ignored");
-                Ok(())
+                Ok(false)
             }
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(true),
         }
     }
 
-    fn find_by_card(&self, card: MessageRef) -> Option<RequestId> {
+    pub(super) fn find_by_card(&self, card: MessageRef) -> Option<RequestId> {
         let request = self.store.get_by_card(card.message)?;
         (request.details.channel == card.channel).then_some(request.id)
     }
 
     /// Discord shows a card, and people react to it, before its id is known and recorded. Its reactions are read then.
-    fn remember_early_reaction(&mut self, card: MessageRef) {
+    /// Returns whether the message may turn out to be a card.
+    fn remember_early_reaction(&mut self, card: MessageRef) -> bool {
         let mut awaited = self.store.open_requests().filter(|request| request.card.is_none()).peekable();
         if awaited.peek().is_none() {
             self.early_reactions = EarlyReactions::default();
-        } else if awaited.any(|request| request.details.channel == card.channel) {
+            return false;
+        }
+        let is_awaited_here = awaited.any(|request| request.details.channel == card.channel);
+        if is_awaited_here {
             self.early_reactions.note(card.message);
         }
+        is_awaited_here
     }
 }

@@ -3,6 +3,8 @@
 //! Every sentence says why, and what to do next. The guards are in [`crate::domain::creation`] (what may be requested),
 //! [`crate::domain::decision`] (which reactions count), `handle` (targets and pids) and `discord::interactions` (options).
 
+mod several;
+
 use std::fmt;
 
 use crate::domain::creation::CreationError;
@@ -72,6 +74,8 @@ pub enum Refusal {
     Outdated,
     /// A button, a menu or a form for a target that is no longer configured.
     TargetGone,
+    /// Sessions of several targets were picked.
+    SeveralTargets,
     /// The selected session has ended.
     Ended {
         pid: Pid,
@@ -84,6 +88,12 @@ pub enum Refusal {
     },
     /// The ledger does not accept records.
     LedgerDown,
+    /// A command of another version or another tool.
+    UnknownCommand,
+    /// An interaction that cannot be read.
+    NotUnderstood,
+    /// Discord rejected the card of the request.
+    CardRejected,
     /// The process is stopping.
     Stopping,
 }
@@ -164,19 +174,17 @@ impl Refusal {
                 verbatim(target),
                 verbatim(problem)
             ),
-            Self::Rejected { action, target, error, owner } => {
-                let target = if target.is_empty() { String::new() } else { verbatim(target) };
-                let text = creation_error_text(*action, &target, error, &verbatim);
-                let role = |owner: &SessionOwner| owner.role.map(|role| format!("<@&{role}>"));
-                let owner = owner.as_ref().and_then(|owner| owner.name.as_deref().map(&verbatim).or_else(|| role(owner)));
-                owner.map_or(text.clone(), |owner| format!("{text} Its owner is {owner}."))
-            }
+            Self::Rejected { action, target, error, owner } => rejected_text(*action, target, error, owner, &verbatim),
             Self::Outdated => {
                 "This button, menu or form is from another version of killgate. Repeat the command.".to_owned()
             }
             Self::TargetGone => {
                 "This button, menu or form is for a target that is no longer configured. \
                  Use /sessions for the current targets."
+                    .to_owned()
+            }
+            Self::SeveralTargets => {
+                "The sessions that you picked are on several targets, and one request is about one target. Pick again."
                     .to_owned()
             }
             Self::Ended { pid, target } => format!(
@@ -189,8 +197,42 @@ impl Refusal {
                  the cause in its log and at /readyz."
                     .to_owned()
             }
+            Self::UnknownCommand => {
+                "killgate does not have this command; another version or another tool registered it. Type / for its commands.".to_owned()
+            }
+            Self::NotUnderstood => {
+                "killgate could not read what Discord sent. Repeat the command; if this happens again, operators of killgate find the cause in its log."
+                    .to_owned()
+            }
+            Self::CardRejected => {
+                "Discord rejected the card of this request, so nobody could approve it, and it is withdrawn. Operators of killgate \
+                 find the cause in its log."
+                    .to_owned()
+            }
             Self::Stopping => "killgate is stopping. Try again in a minute.".to_owned(),
         }
+    }
+}
+
+/// Why the domain rejects a request, and whom to ask instead where somebody owns the session.
+#[allow(clippy::ref_option, reason = "as the refusal holds it")]
+fn rejected_text(
+    action: Action,
+    target: &str,
+    error: &CreationError,
+    owner: &Option<SessionOwner>,
+    verbatim: impl Fn(&str) -> String,
+) -> String {
+    let target = if target.is_empty() { String::new() } else { verbatim(target) };
+    let text = creation_error_text(action, &target, error, &verbatim);
+    owner.as_ref().map_or(text.clone(), |owner| format!("{text} {}", owner_sentence(owner, &verbatim)))
+}
+
+fn owner_sentence(owner: &SessionOwner, verbatim: impl Fn(&str) -> String) -> String {
+    match (&owner.name, owner.role) {
+        (Some(name), _) => format!("Its owner is {}.", verbatim(name)),
+        (None, Some(role)) => format!("Its owner is <@&{role}>."),
+        (None, None) => String::new(),
     }
 }
 
@@ -215,7 +257,7 @@ fn creation_error_text(
     action: Action,
     target: &str,
     error: &CreationError,
-    verbatim: impl Fn(&str) -> String,
+    verbatim: &dyn Fn(&str) -> String,
 ) -> String {
     let verb = action.name();
     match error {
@@ -246,13 +288,7 @@ fn creation_error_text(
             format!("{pid} is a parallel worker that has just ended. Use /sessions to see what runs now.")
         }
         CreationError::Protected { pid, rule } => {
-            let why = match rule {
-                ProtectionRule::Pattern { field, pattern } => {
-                    let entry = verbatim(&format!("[protect] {field} = {pattern}"));
-                    format!("the rule {entry} matches it")
-                }
-                rule => verbatim(&rule.to_string()),
-            };
+            let why = protection_text(rule, verbatim);
             format!("{pid} on {target} is protected: {why}. Nothing was asked. {}", advice(rule))
         }
         CreationError::Repeated { pid } => {
@@ -260,6 +296,28 @@ fn creation_error_text(
                 "Pid {pid} was given twice. Nothing was asked for; repeat the command with each pid once."
             )
         }
+        CreationError::OnAnotherTarget { pid, target: other } => format!(
+            "{pid} is a session of {}, not of {target}. Nothing was requested. One request is about one target.",
+            verbatim(other)
+        ),
+        CreationError::NotInTransaction { pid } => format!(
+            "{pid} on {target} is in no transaction that a request could be bound to. Nothing was requested. Leave out \
+             {}, or choose session.",
+            verbatim("bound_to")
+        ),
+        CreationError::NothingToCancel { session, state } => format!(
+            "{} on {target} runs no query that could be cancelled: it is {state}. Nothing was requested. A terminate ends \
+             the session and rolls its transaction back.",
+            session.pid
+        ),
+        CreationError::SomeRefused { refused, others, .. } => {
+            several::some_refused_text(refused, others, target, verbatim)
+        }
+        CreationError::TooManySessions { limit, given } => format!(
+            "{given} sessions are more than one request may be about ({limit}, {}). Nothing was requested. Ask in several \
+             requests.",
+            verbatim("sessions_per_request")
+        ),
         CreationError::OpenLimitPerUserReached { limit } => format!(
             "You have {}, the limit for one person. Withdraw one with the deny reaction, or wait for a decision.",
             count(*limit, "open request")
@@ -269,15 +327,31 @@ fn creation_error_text(
             if *limit == 1 { "is" } else { "are" },
             count(*limit, "open request")
         ),
-        CreationError::SignalLimitReached { limit } => format!(
+        CreationError::SignalLimitReached { limit, left: 0, .. } => format!(
             "{} {} sent to {target} within the last hour, which is the limit ({}). Try again later.",
             count(*limit, "signal"),
             if *limit == 1 { "was" } else { "were" },
             verbatim("signals_per_hour")
         ),
+        CreationError::SignalLimitReached { limit, left, sessions } => format!(
+            "{} would be signalled, and only {left} of the {limit} signals an hour to {target} are left ({}). Nothing was \
+             requested. Ask for fewer, or try again later.",
+            count(*sessions, "session"),
+            verbatim("signals_per_hour")
+        ),
         CreationError::Duplicate { request, .. } => {
             format!("Request #{request} already asks for this. Decide it on its card.")
         }
+    }
+}
+
+fn protection_text(rule: &ProtectionRule, verbatim: &dyn Fn(&str) -> String) -> String {
+    match rule {
+        ProtectionRule::Pattern { field, pattern } => {
+            let entry = verbatim(&format!("[protect] {field} = {pattern}"));
+            format!("the rule {entry} matches it")
+        }
+        rule => verbatim(&rule.to_string()),
     }
 }
 

@@ -10,7 +10,7 @@ use tracing::{Instrument, warn};
 use super::engine::Engine;
 use super::input::EngineInput;
 use super::log;
-use super::open_request::OpenRequest;
+use super::open_request::{OpenRequest, ReminderState};
 use super::ports::{CardContent, DeliveryError, IncidentChannel};
 use crate::domain::ids::{MessageId, RequestId};
 use crate::domain::timestamp::Timestamp;
@@ -33,7 +33,7 @@ impl Engine {
         let due: Vec<_> = self.unreminded().filter(|(_, at)| *at <= now).map(|(id, _)| id).collect();
         for id in due {
             let open = self.open_requests.entry(id).or_default();
-            open.is_reminding = true;
+            open.reminder = ReminderState::Started;
             let Some(cards) = open.publisher.as_ref().map(watch::Sender::subscribe) else {
                 continue;
             };
@@ -51,8 +51,11 @@ impl Engine {
     /// The open requests whose approvers have not been reminded and will be, and when. A request whose card is not in the channel
     /// waits for it.
     fn unreminded(&self) -> impl Iterator<Item = (RequestId, Timestamp)> {
-        let is_reminding =
-            |id| self.open_requests.get(&id).is_some_and(|open: &OpenRequest| open.is_reminding);
+        let is_reminding = |id| {
+            self.open_requests
+                .get(&id)
+                .is_some_and(|open: &OpenRequest| open.reminder == ReminderState::Started)
+        };
         let requests = self.store.open_requests().filter(move |request| {
             request.card.is_some() && request.reminder.is_none() && !is_reminding(request.id)
         });

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::future::join_all;
 use tracing::{Instrument, info, warn};
 
 use super::engine::Engine;
@@ -90,9 +89,14 @@ impl InterruptedExecution {
             Self::MaybeSignalled => (None, "the bot stopped after the signal may have been sent"),
             Self::NotSignalled => (Some(false), "it was not known in time that the approval was recorded"),
         };
-        let backends = details.backends.iter().map(async |backend| {
-            let now = match target {
-                Some(target) => describe_now(backend, target).await,
+        let pids: Vec<_> = details.backends.iter().map(|backend| backend.identity.pid).collect();
+        let found = match target {
+            Some(target) => target.find_sessions(&pids).await.into_iter().map(Some).collect(),
+            None => vec![None; pids.len()],
+        };
+        let backends = details.backends.iter().zip(found).map(|(backend, found)| {
+            let now = match found {
+                Some(found) => describe_now(backend, found),
                 None => format!("target {} is no longer configured", details.target),
             };
             BackendResolution {
@@ -104,6 +108,6 @@ impl InterruptedExecution {
                 postgres: None,
             }
         });
-        Resolution::of_execution(join_all(backends).await, None)
+        Resolution::of_execution(backends.collect(), None)
     }
 }

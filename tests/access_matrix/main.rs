@@ -227,6 +227,7 @@ fn request_termination(who: &Person, state: &str) -> String {
     let limits = RequestLimits {
         open_requests_per_user: if state == "asked_about" { 5 } else { 1 },
         open_requests: 2,
+        sessions_per_request: 25,
         signals_per_hour: 1,
         confirm_within: Duration::from_secs(5),
     };
@@ -246,6 +247,8 @@ fn request_termination(who: &Person, state: &str) -> String {
             pid: Pid::new(4711).expect("a positive number"),
             backend_start: None,
         }],
+        elsewhere: BTreeMap::new(),
+        bound_to: None,
         reason: None,
         channel: ChannelId(1),
     };

@@ -89,7 +89,17 @@ impl Database {
     }
 
     pub(crate) fn pages(&self) -> impl LedgerReader {
-        PostgresReader::open(&self.connect_options()).expect("opened")
+        self.try_pages().expect("opened")
+    }
+
+    pub(crate) fn try_pages(&self) -> Result<PostgresReader, PostgresOpenError> {
+        PostgresReader::open(&self.connect_options())
+    }
+
+    /// Somebody who may connect, and has no other right.
+    pub(crate) async fn stranger(&self) -> Client {
+        self.cluster.role("stranger").await.expect("a role");
+        self.cluster.connect("stranger", &self.name).await.expect("connected")
     }
 
     pub(crate) async fn records(&self) -> i64 {

@@ -202,3 +202,38 @@ async fn a_process_does_not_append_when_acknowledged_records_it_has_seen_are_mis
     let restarted = database.active().await;
     assert_eq!(restarted.append(whole(2, 0)).await.expect("recorded")[0].seq(), 4);
 }
+
+#[tokio::test]
+async fn a_stranger_who_holds_the_lock_keeps_no_replica_from_becoming_active() {
+    let database = Database::new().await;
+    database.active().await.resign().await.expect("resigned");
+    let stranger = database.stranger().await;
+    stranger.batch_execute("select pg_advisory_lock(7739836647459615845)").await.expect("locked");
+    let locks = "select count(*) from pg_locks where locktype = 'advisory' and granted and database =
+                 (select oid from pg_database where datname = current_database())";
+    let locked: i64 = database.owner().await.query_one(locks, &[]).await.expect("locks").get(0);
+    assert_eq!(locked, 1);
+
+    let first = timeout(Duration::from_secs(20), database.active()).await.expect("it does not wait for ever");
+    first.append(whole(1, 0)).await.expect("recorded");
+    // The lease still keeps a second one away.
+    assert!(timeout(NEVER, database.active()).await.is_err(), "two are active");
+}
+
+#[tokio::test]
+async fn nothing_that_somebody_prepared_in_the_schema_is_read() {
+    let database = Database::new().await;
+    let prepared = "create function public.boom() returns int language plpgsql as
+                    $$ begin create table public.it_ran_as_killgate (); return 1; end $$;
+                    create schema killgate_ledger; grant usage on schema killgate_ledger to public;
+                    create view killgate_ledger.version as select public.boom() as number;
+                    grant select on killgate_ledger.version to public;
+                    grant create on schema public to public";
+    database.superuser().await.batch_execute(prepared).await.expect("prepared");
+    let error = database.replica(QUICK).await.err().expect("refused").to_string();
+    assert!(error.contains("killgate_ledger.version"), "{error}");
+    let error = database.try_pages().err().expect("refused").to_string();
+    assert!(error.contains("killgate_ledger.version"), "{error}");
+    let ran = "select to_regclass('public.it_ran_as_killgate') is not null";
+    assert!(!database.superuser().await.query_one(ran, &[]).await.expect("asked").get::<_, bool>(0));
+}

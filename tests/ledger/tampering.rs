@@ -23,6 +23,11 @@ fn tamper(ledger: &Path, statements: &str) {
     connection.execute_batch(statements).expect("tampered with");
 }
 
+/// The triggers that keep records are gone already.
+fn tamper_again(ledger: &Path, statements: &str) {
+    Connection::open(ledger).expect("opened").execute_batch(statements).expect("tampered with");
+}
+
 fn verdict(ledger: &Path, expect: Option<&str>) -> ChainVerification {
     let mut pages = SqliteReader::open(ledger).expect("opened");
     verify(&mut pages, expect).expect("read to its end")
@@ -177,4 +182,32 @@ async fn a_last_record_that_was_changed_is_noticed_when_the_ledger_is_opened() {
         refused.contains("is damaged at record 10: its hash is not the hash of its content"),
         "{refused}"
     );
+}
+
+#[tokio::test]
+async fn a_record_before_the_first_is_noticed_by_who_verifies_and_by_who_opens() {
+    let folder = Folder::new();
+    let ledger = folder.with_ten_records().await;
+    let hidden = "PRAGMA ignore_check_constraints = on;
+                  INSERT INTO record (seq, line) SELECT 0, replace(line, '\"request\":1,', '\"request\":99,')
+                  FROM record WHERE seq = 1";
+    tamper(&ledger, hidden);
+    let found = verdict(&ledger, None);
+    assert!(matches!(found, ChainVerification::Inconsistent { seq: 1, .. }), "{found}");
+    let error = SqliteLedger::open(&ledger).err().expect("refused").to_string();
+    assert!(error.contains("the number 0"), "{error}");
+}
+
+#[tokio::test]
+async fn an_end_that_was_set_back_to_an_earlier_record_is_noticed() {
+    let folder = Folder::new();
+    let ledger = folder.with_ten_records().await;
+    let earlier = hash(&ledger, 9);
+    tamper(&ledger, &format!("UPDATE chain_end SET seq = 9, hash = '{earlier}'"));
+    let found = verdict(&ledger, None);
+    assert!(matches!(found, ChainVerification::Inconsistent { seq: 10, .. }), "{found}");
+    let never = ChainTail::default().hash;
+    tamper_again(&ledger, &format!("UPDATE chain_end SET seq = 0, hash = '{never}'"));
+    let found = verdict(&ledger, None);
+    assert!(matches!(found, ChainVerification::Inconsistent { seq: 10, .. }), "{found}");
 }

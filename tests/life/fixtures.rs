@@ -71,7 +71,7 @@ pub fn backend(pid: i32) -> RequestedBackend {
     let session = session(pid);
     RequestedBackend {
         identity: session.identity(),
-        bound_to: Binding::Session,
+        bound_to: Binding::Transaction,
         session,
         waiters: 3,
         worker: None,

@@ -30,6 +30,7 @@ fn a_new_card_notifies_the_approvers_and_shows_the_session() {
     UPDATE orders SET total = ? WHERE id = ?
     ```
     [If approved] The session is disconnected. Its open transaction ends; it has changed no rows. Releases 7 waiters: 6 × web-checkout, 1 × deploy.
+    Bound to the session, whatever it runs by then.
     [Requested by] <@1> at <t:1795374000:T>
     checkout is stuck behind it
     [Approvals] 0 of 2
@@ -65,6 +66,7 @@ fn a_card_warns_of_a_cancel_that_has_no_effect() {
     UPDATE orders SET total = ? WHERE id = ?
     ```
     [If approved] Nothing is signalled while no query runs. The locks that its transaction holds stay until its client ends the transaction.
+    Bound to this query: when it ends by itself, the request lapses.
     [Requested by] <@1> at <t:1795374000:T>
     checkout is stuck behind it
     [Approvals] 0 of 2
@@ -102,6 +104,7 @@ fn the_card_of_an_open_request_shows_approvals_and_changes_without_notifying_aga
     Its state was idle in transaction
     It blocked 7 sessions
     [If approved] The session is disconnected. Its open transaction ends; it has changed no rows. It waits itself, so its end releases nobody by itself: the sessions behind it may keep waiting for 4712, a prepared transaction.
+    Bound to the session, whatever it runs by then.
     [Requested by] <@1> at <t:1795374000:T>
     checkout is stuck behind it
     [Approvals] 1 of 2: <@2>
@@ -131,6 +134,7 @@ fn the_card_of_a_parallel_worker_names_its_leader() {
     SELECT * FROM orders WHERE id = ?
     ```
     [If approved] The query ends. The session stays connected. The locks that its transaction holds stay until its client ends the transaction.
+    Bound to this query: when it ends by itself, the request lapses.
     [Requested by] <@1> at <t:1795374000:T>, no reason given
     [Approvals] 0 of 2
     May approve: <@&1300>, <@3>
@@ -242,6 +246,7 @@ fn the_card_of_a_waiting_session_does_not_promise_to_release_its_waiters() {
     UPDATE orders SET paid = ? WHERE id = ?
     ```
     [If approved] The session is disconnected. Its open transaction ends; it has changed no rows. It waits itself, so its end releases nobody by itself: the sessions behind it may keep waiting for 18472.
+    Bound to the session, whatever it runs by then.
     [Requested by] <@1> at <t:1795374000:T>
     checkout is stuck behind it
     [Approvals] 0 of 2

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 use killgate::discord::messages::choices::{pids, targets};
-use killgate::discord::session_list::page::{NoAnswerReason, TargetAnswer};
+use killgate::discord::session_list::page::{NoAnswerReason, RequestRules, TargetAnswer};
 use killgate::domain::session::{BackendType, Session};
 use serenity::all::CreateAutocompleteResponse;
 
@@ -66,7 +66,11 @@ fn typed_text_matches_pid_user_application_database_and_query() {
 
 #[test]
 fn with_several_targets_each_choice_names_its_target_and_a_silent_one_is_omitted() {
-    let silent = TargetAnswer { target: "billing".to_owned(), snapshot: Err(NoAnswerReason::Pending) };
+    let silent = TargetAnswer {
+        target: "billing".to_owned(),
+        snapshot: Err(NoAnswerReason::Pending),
+        rules: RequestRules::default(),
+    };
     let users = answer("users", vec![idle_in_transaction(4711, 10)]);
     assert_snapshot!(names(&pids(&[orders_answer(), silent, users], "4711")), @r"
     4711 = 4711 · orders · app · idle in tx 14 m 3 s · blocks 1 · psql · shop

@@ -31,6 +31,7 @@ fn choice(target: &str) -> SessionChoice {
         target: target.to_owned(),
         pid: pid(4711),
         backend_start: Timestamp::from_micros(1_795_287_600_123_456),
+        is_locked: false,
     }
 }
 

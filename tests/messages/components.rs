@@ -7,9 +7,13 @@ use killgate::discord::messages::details::session_details;
 use killgate::discord::messages::reason_form;
 use killgate::discord::session_list::SessionView;
 use killgate::discord::session_list::filter::SessionFilter;
-use killgate::discord::session_list::page::{NoAnswerReason, SessionQuery, TargetAnswer, render_page};
+use killgate::discord::session_list::page::{
+    NoAnswerReason, RequestRules, SessionQuery, TargetAnswer, render_page,
+};
 use killgate::domain::event::Action;
+use killgate::domain::protection::ProtectionRules;
 use killgate::domain::session::{BackendType, Session};
+use regex::Regex;
 use serde_json::Value;
 
 use crate::fixture::*;
@@ -36,6 +40,11 @@ fn controls(body: &MessageBody) -> String {
     lines.join("\n")
 }
 
+/// The details of a session that no rule protects.
+fn details_of(session: &Session, waiters: usize) -> MessageBody {
+    session_details("orders", session, waiters, now(), &ProtectionRules::default())
+}
+
 #[test]
 fn the_menu_offers_each_session_of_the_page() {
     let sessions =
@@ -44,7 +53,7 @@ fn the_menu_offers_each_session_of_the_page() {
     assert_snapshot!(controls(&render_page(&answers, &query(SessionView::Blocking), 0).body), @r"
     [Refresh]
     [Busy sessions]
-    Show details, cancel or terminate…
+    Pick one for its details, or several to ask for…
       4711 · orders · app · idle in tx 14 m 3 s · blocks 2 · psql · shop
         UPDATE orders SET total = ? WHERE id = ?
       4712 · orders · app · waits 4 m 12 s · checkout · shop
@@ -102,7 +111,11 @@ fn a_filter_too_long_for_buttons_leaves_only_the_menu() {
 
 #[test]
 fn a_target_that_has_not_answered_yet_is_named_above_the_others() {
-    let late = TargetAnswer { target: "billing".to_owned(), snapshot: Err(NoAnswerReason::Pending) };
+    let late = TargetAnswer {
+        target: "billing".to_owned(),
+        snapshot: Err(NoAnswerReason::Pending),
+        rules: RequestRules::default(),
+    };
     let page = render_page(&[late, answer("orders", vec![session(4711)])], &query(SessionView::Busy), 0);
     assert_snapshot!(read(&page.body), @r"
     notifies: []
@@ -120,7 +133,7 @@ fn a_target_that_has_not_answered_yet_is_named_above_the_others() {
 
 #[test]
 fn the_details_show_the_session_and_what_can_be_requested() {
-    let body = session_details("orders", &idle_in_transaction(4711, 843), 7, now());
+    let body = details_of(&idle_in_transaction(4711, 843), 7);
     assert!(body.is_ephemeral());
     assert_snapshot!(format!("{}\n{}", read(&body), controls(&body)), @r"
     notifies: []
@@ -134,10 +147,9 @@ fn the_details_show_the_session_and_what_can_be_requested() {
     ```
     UPDATE orders SET total = ? WHERE id = ?
     ```
-    [Ask to cancel]
     [Ask to terminate]
     ");
-    let body = session_details("orders", &waiting(4712, &[4711], 252), 0, now());
+    let body = details_of(&waiting(4712, &[4711], 252), 0);
     assert_snapshot!(format!("{}\n{}", read(&body), controls(&body)), @r"
     notifies: []
     # 4712 on orders
@@ -154,11 +166,13 @@ fn the_details_show_the_session_and_what_can_be_requested() {
 }
 
 #[test]
-fn the_cancel_button_does_not_stand_out_if_a_cancel_has_no_effect() {
+fn the_cancel_button_is_not_there_without_a_query_and_does_not_stand_out_if_a_cancel_may_have_no_effect() {
     const PRIMARY: u8 = 1;
     const SECONDARY: u8 = 2;
-    for (session, style) in [(idle_in_transaction(4711, 843), SECONDARY), (session(4711), PRIMARY)] {
-        let body = session_details("orders", &session, 0, now());
+    assert_eq!(controls(&details_of(&idle_in_transaction(4711, 843), 0)), "[Ask to terminate]");
+    let writing = Session { wait: Some(wait("Client", "ClientWrite")), ..session(4711) };
+    for (session, style) in [(writing, SECONDARY), (session(4711), PRIMARY)] {
+        let body = details_of(&session, 0);
         let cancel = &json(&body)["components"][0]["components"][0];
         assert_eq!(cancel["label"], "Ask to cancel");
         assert_eq!(cancel["style"], style, "{}", session.state);
@@ -166,17 +180,69 @@ fn the_cancel_button_does_not_stand_out_if_a_cancel_has_no_effect() {
 }
 
 #[test]
+fn a_protected_session_has_no_buttons_and_its_details_name_the_rule() {
+    let rules = ProtectionRules {
+        users: vec![Regex::new("^app$").expect("a regular expression")],
+        ..ProtectionRules::default()
+    };
+    let body = session_details("orders", &session(4711), 0, now(), &rules);
+    assert_eq!(controls(&body), "");
+    assert!(read(&body).contains("🔒 It is protected: the rule"), "{}", read(&body));
+}
+
+#[test]
+fn a_list_offers_all_its_sessions_at_once_if_one_request_can_be_about_them() {
+    let rules = RequestRules {
+        protection: ProtectionRules {
+            users: vec![Regex::new("^batch$").expect("a regular expression")],
+            ..ProtectionRules::default()
+        },
+        sessions_per_request: 10,
+    };
+    let batch = Session { user: Some("batch".to_owned()), ..session(4800) };
+    for (count, is_offered) in [(1, false), (2, true), (10, true), (11, false)] {
+        let mut sessions: Vec<_> = (0..count).map(|index| session(4701 + index)).collect();
+        sessions.push(batch.clone());
+        let answer = TargetAnswer { rules: rules.clone(), ..answer("orders", sessions) };
+        let page = render_page(std::slice::from_ref(&answer), &query(SessionView::Busy), 0);
+        let json = json(&page.body);
+        let rows = json["components"].as_array().expect("rows");
+        let button = rows.iter().flat_map(|row| row["components"].as_array().expect("components"));
+        let label = button
+            .filter_map(|button| button["label"].as_str())
+            .find(|label| label.starts_with("Ask for all"));
+        assert_eq!(label.is_some(), is_offered, "{count}: {json}");
+        if is_offered {
+            assert_eq!(label, Some(&*format!("Ask for all {count}")));
+            let menu =
+                rows.iter().find_map(|row| row["components"][0]["options"].as_array()).expect("a menu");
+            let locked = menu
+                .iter()
+                .filter(|option| option["label"].as_str().is_some_and(|label| label.starts_with("🔒")));
+            assert_eq!((menu.len(), locked.count()), (usize::try_from(count).expect("few") + 1, 1));
+        }
+        assert!(read(&page.body).contains("**4800** 🔒") || count > 2, "{}", read(&page.body));
+    }
+    let several = [
+        TargetAnswer { rules: rules.clone(), ..answer("orders", vec![session(1)]) },
+        TargetAnswer { rules, ..answer("billing", vec![session(2)]) },
+    ];
+    let page = render_page(&several, &query(SessionView::Busy), 0);
+    assert!(!controls(&page.body).contains("Ask for all"), "one request is about one target");
+}
+
+#[test]
 fn a_session_that_sleeps_is_not_said_to_wait() {
     let mut sleeper = session(4711);
     sleeper.wait = Some(wait("Timeout", "PgSleep"));
-    let shown = read(&session_details("orders", &sleeper, 0, now()));
+    let shown = read(&details_of(&sleeper, 0));
     assert!(!shown.contains("PgSleep"), "its query says so: {shown}");
 }
 
 #[test]
 fn server_processes_and_own_connections_have_no_buttons() {
     let worker = Session { backend_type: BackendType::Other("autovacuum worker".to_owned()), ..session(70) };
-    let body = session_details("orders", &worker, 0, now());
+    let body = details_of(&worker, 0);
     assert_eq!(controls(&body), "");
     assert!(
         read(&body).contains(
@@ -184,12 +250,17 @@ fn server_processes_and_own_connections_have_no_buttons() {
         )
     );
     let own = Session { is_own: true, ..idle(71) };
-    assert_eq!(controls(&session_details("orders", &own, 0, now())), "");
+    assert_eq!(controls(&details_of(&own, 0)), "");
 }
 
 #[test]
 fn the_form_names_the_session_and_requires_a_reason_only_if_configured() {
-    let choice = SessionChoice { target: "orders".to_owned(), pid: pid(4711), backend_start: ago(60) };
+    let choice = SessionChoice {
+        target: "orders".to_owned(),
+        pid: pid(4711),
+        backend_start: ago(60),
+        is_locked: false,
+    };
     for is_required in [false, true] {
         let form = serde_json::to_value(reason_form::reason_form(Action::Terminate, &choice, is_required))
             .expect("JSON");

@@ -70,10 +70,13 @@ fn the_commands_and_their_options() {
       pid (type 4, required, autocompleted) 
       target (type 3, autocompleted) 
       reason (type 3) 
+      also (type 3) 
     /terminate: "Ask to terminate a session; needs approval"
       pid (type 4, required, autocompleted) 
       target (type 3, autocompleted) 
       reason (type 3) 
+      also (type 3) 
+      bound_to (type 3) transaction session
     /requests: "Show open and closed requests, and how they ended"
       status (type 3) open closed all
       pid (type 4) 

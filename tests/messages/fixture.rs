@@ -7,7 +7,7 @@ use std::time::Duration;
 use killgate::discord::messages::RenderConfig;
 use killgate::discord::messages::body::MessageBody;
 use killgate::discord::session_list::SessionView;
-use killgate::discord::session_list::page::{SessionQuery, TargetAnswer};
+use killgate::discord::session_list::page::{RequestRules, SessionQuery, TargetAnswer};
 use killgate::domain::event::{
     Action, BackendResolution, Binding, RequestDetails, RequestedBackend, Resolution,
 };
@@ -109,7 +109,11 @@ pub(crate) fn snapshot(sessions: Vec<Session>) -> Snapshot {
 
 /// A target that answered with these sessions.
 pub(crate) fn answer(target: &str, sessions: Vec<Session>) -> TargetAnswer {
-    TargetAnswer { target: target.to_owned(), snapshot: Ok(Arc::new(snapshot(sessions))) }
+    TargetAnswer {
+        target: target.to_owned(),
+        snapshot: Ok(Arc::new(snapshot(sessions))),
+        rules: RequestRules::default(),
+    }
 }
 
 pub(crate) fn query(view: SessionView) -> SessionQuery {
@@ -218,6 +222,7 @@ pub(crate) fn lock_wait(lock: &str, mode: &str, seconds: u64) -> LockWait {
 
 pub(crate) fn card(request: Request) -> CardContent {
     CardContent {
+        is_superseded: false,
         request,
         sessions: vec![SessionOnCard {
             latest: None,

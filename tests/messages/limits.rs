@@ -9,15 +9,18 @@ use killgate::discord::messages::component_id::SessionChoice;
 use killgate::discord::messages::{card, choices, details, notices, reason_form, request_list, result};
 use killgate::discord::session_list::SessionView;
 use killgate::discord::session_list::filter::SessionFilter;
-use killgate::discord::session_list::page::{NoAnswerReason, SessionQuery, TargetAnswer, render_page};
-use killgate::domain::event::{Action, Resolution};
+use killgate::discord::session_list::page::{
+    NoAnswerReason, RequestRules, SessionQuery, TargetAnswer, render_page,
+};
+use killgate::domain::event::{Action, BackendResolution, RequestedBackend, Resolution};
 use killgate::domain::ids::{RequestId, RoleId, UserId};
 use killgate::domain::outcome::Outcome;
-use killgate::domain::request::Request;
+use killgate::domain::protection::ProtectionRules;
+use killgate::domain::request::{Request, RequestState};
 use killgate::domain::session::{Session, SessionState};
 use killgate::domain::session_diff::{Observation, SessionChange};
 use killgate::domain::timestamp::Timestamp;
-use killgate::workflow::ports::SearchAnchor;
+use killgate::workflow::ports::{SearchAnchor, SessionOnCard};
 use killgate::workflow::refusal::Refusal;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -185,6 +188,50 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
+    fn a_card_and_a_result_about_several_sessions_fit(
+        request in hostile_request(),
+        sessions in vec(hostile_session(i32::MAX), 2..=25),
+        (detail, outcomes) in (hostile(), vec(select(vec![Outcome::Terminated, Outcome::Unconfirmed, Outcome::Refused]), 25)),
+        are_alike in any::<bool>(),
+    ) {
+        let mut request = request;
+        let backend = request.details.backends[0].clone();
+        let first = sessions[0].clone();
+        request.details.backends = sessions
+            .into_iter()
+            .map(|session| RequestedBackend { session: if are_alike { first.clone() } else { session }, ..backend.clone() })
+            .collect();
+        let ended = outcomes.into_iter().take(request.details.backends.len()).enumerate();
+        let ended = ended.map(|(index, outcome)| BackendResolution {
+            pid: pid(i32::MAX),
+            outcome,
+            elapsed: Some(Duration::MAX),
+            signal_sent: Some(true),
+            detail: format!("{index}{detail}"),
+            postgres: Some(detail.clone()),
+        });
+        let resolution = Resolution::of_execution(ended.collect(), Some(u32::MAX));
+        let open = Request { state: RequestState::Open, ..request.clone() };
+        let ended = Request { state: executed(Action::Terminate, resolution).state, ..request };
+        for request in [open, ended] {
+            let mut card = card(request);
+            card.sessions = vec![
+                SessionOnCard {
+                    lapsed: Some("session 2147483647 ended by itself".to_owned()),
+                    changes: vec![SessionChange::Waiters { before: u32::MAX }; 3],
+                    ..SessionOnCard::default()
+                };
+                12
+            ];
+            card.approvers.users = (0..60).map(|user| UserId(u64::MAX - user)).collect();
+            assert_sendable(&card::new_card(&card, &render_config()));
+            if let Some(reply) = result::reply(&card.request) {
+                assert_sendable(&reply);
+            }
+        }
+    }
+
+    #[test]
     fn a_card_fits(request in hostile_request(), now in hostile_session(4711), before in hostile(), roles in vec(1_u64.., 0..120)) {
         let mut card = card(request);
         card.approvers.roles = roles.iter().copied().map(RoleId).collect();
@@ -214,8 +261,8 @@ proptest! {
 
     #[test]
     fn the_details_of_a_session_and_the_form_for_a_reason_fit(session in hostile_session(4711), target in hostile()) {
-        assert_sendable(&details::session_details(&target, &session, usize::MAX, now()));
-        let choice = SessionChoice { target, pid: pid(i32::MAX), backend_start: Timestamp::from_micros(i64::MIN) };
+        assert_sendable(&details::session_details(&target, &session, usize::MAX, now(), &ProtectionRules::default()));
+        let choice = SessionChoice { target, pid: pid(i32::MAX), backend_start: Timestamp::from_micros(i64::MIN), is_locked: true };
         let form = serde_json::to_value(reason_form::reason_form(Action::Cancel, &choice, true)).expect("JSON");
         let length = |value: &Value| value.as_str().map_or(0, |text| text.encode_utf16().count());
         assert!((1..=45).contains(&length(&form["title"])));
@@ -246,6 +293,7 @@ proptest! {
             .map(|(target, answers)| TargetAnswer {
                 snapshot: if answers { Ok(Arc::clone(&snapshot)) } else { Err(NoAnswerReason::Failed(target.clone())) },
                 target,
+                rules: RequestRules { sessions_per_request: 25, ..RequestRules::default() },
             })
             .collect();
         let filter = SessionFilter { application: name, ..SessionFilter::default() };

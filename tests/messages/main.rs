@@ -13,4 +13,5 @@ mod result;
 #[path = "../fixture/session.rs"]
 mod session_fixture;
 mod sessions;
+mod several;
 mod views;

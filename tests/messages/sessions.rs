@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 use killgate::discord::session_list::SessionView;
 use killgate::discord::session_list::filter::SessionFilter;
 use killgate::discord::session_list::page::{
-    NoAnswerReason, SessionPage, SessionQuery, TargetAnswer, render_page,
+    NoAnswerReason, RequestRules, SessionPage, SessionQuery, TargetAnswer, render_page,
 };
 use killgate::domain::session::{BackendType, Session, SessionState};
 
@@ -159,6 +159,7 @@ fn a_target_that_does_not_answer_is_named_first() {
         TargetAnswer {
             target: "billing".to_owned(),
             snapshot: Err(NoAnswerReason::Failed("no connection within 5 s".to_owned())),
+            rules: RequestRules::default(),
         },
         answer("users", vec![idle(70)]),
     ];

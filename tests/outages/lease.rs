@@ -48,3 +48,31 @@ async fn a_statement_that_arrives_after_a_takeover_signals_nothing() {
         successor.stop("the successor").await;
     }
 }
+
+#[tokio::test]
+async fn a_deposed_replica_that_still_hears_discord_answers_nobody() {
+    const COMMANDS: usize = 10;
+    let env = TestEnv::new().await;
+    let deposed = env.bot(&SETTING);
+    wait_until_ready(&env, &deposed).await;
+    let successor = env.bot(&SETTING);
+    wait_until_standby(&successor).await;
+    deposed.signal("STOP").await;
+    wait_until_ready(&env, &successor).await;
+
+    for _ in 0..COMMANDS {
+        env.person("ben").in_channel(&env.incident()).types("/sessions").send().await;
+    }
+    deposed.signal("CONT").await;
+    wait_until_standby(&deposed).await;
+
+    let answers = env.sim.calls_like("POST /interactions/*/*/callback");
+    let statuses: Vec<_> = answers.iter().map(|call| call.status).collect();
+    assert_eq!(answers.len(), COMMANDS, "{statuses:?}");
+    let alerts = env.incident().messages();
+    assert!(
+        !alerts.iter().any(|message| message.content().contains("same bot token")),
+        "{}",
+        env.sim.transcript()
+    );
+}

@@ -138,7 +138,7 @@ async fn any_bytes_in_a_query_hide_no_row_and_protect_nobody() -> Result<()> {
         assert!(cancelled.is_err_and(|error| error.to_string().contains("57014")), "{place}");
         assert_eq!(stage.carry_out(Action::Terminate, number).await?, SignalResult::Sent, "{place}");
         eventually("a session that is gone", async || {
-            Ok(stage.target.find_session(pid(number)).await?.is_none().then_some(()))
+            Ok(stage.find_session(pid(number)).await?.is_none().then_some(()))
         })
         .await?;
     }

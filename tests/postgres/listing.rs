@@ -36,7 +36,7 @@ async fn every_property_of_a_session_is_read() -> Result<()> {
         assert!(!session.is_superuser && !session.is_own && !session.is_blocked());
         assert!(session.query_start <= Some(snapshot.taken_at));
         assert!(session.query_age(snapshot.taken_at).is_some_and(|age| age < Duration::from_mins(1)));
-        assert_eq!(stage.target.find_session(session.pid).await?.as_ref(), Some(session));
+        assert_eq!(stage.find_session(session.pid).await?.as_ref(), Some(session));
     }
     Ok(())
 }

@@ -112,7 +112,7 @@ async fn a_replication_connection_is_not_signalled() -> Result<()> {
         for action in [Action::Cancel, Action::Terminate] {
             let signalled = stage.carry_out(action, number).await?;
             assert_eq!(unsignalled(&signalled), Some(Outcome::Protected), "{signalled:?}");
-            assert!(stage.target.find_session(pid(number)).await?.is_some());
+            assert!(stage.find_session(pid(number)).await?.is_some());
         }
     }
     Ok(())
@@ -296,7 +296,7 @@ async fn a_statement_without_an_answer_may_have_signalled_and_is_not_sent_again(
         SignalResult::Unknown { detail: "the statement was sent, and no answer came in time".to_owned() }
     );
     // The connection with that statement is not reused. killgate opens another one.
-    assert!(stage.target.find_session(pid(victim.pid())).await?.is_some());
+    assert!(stage.find_session(pid(victim.pid())).await?.is_some());
     let client = cluster.superuser().await?;
     let calls: i64 = client.query_one("select last_value from calls", &[]).await?.get(0);
     assert_eq!(calls, 1);

@@ -1,10 +1,12 @@
 //! Only the approved session is signalled.
 
 use anyhow::Result;
-use killgate::domain::event::Action;
+use killgate::domain::event::{Action, Binding};
 use killgate::domain::outcome::Outcome;
+use killgate::domain::protection::ProtectionRules;
 use killgate::domain::timestamp::Timestamp;
-use killgate::workflow::ports::{SignalResult, Target};
+use killgate::workflow::ports::SignalResult;
+use regex::Regex;
 use throwaway_postgres::{Cluster, SqlState, eventually};
 
 use crate::support::{pid, stages, told, unsignalled};
@@ -36,7 +38,7 @@ async fn a_terminated_session_ends_in_every_state() -> Result<()> {
             assert_eq!(signalled, SignalResult::Sent, "{}", stage.right);
             assert_eq!(victim.ended().await?, SqlState::ADMIN_SHUTDOWN);
             eventually("a session that is gone", async || {
-                let now = stage.target.find_session(pid(victim.pid())).await?;
+                let now = stage.find_session(pid(victim.pid())).await?;
                 Ok(now.is_none().then_some(()))
             })
             .await?;
@@ -67,7 +69,7 @@ async fn a_session_that_ended_is_gone() -> Result<()> {
         let asked = stage.ask(Action::Terminate, number).await?;
         drop(victim);
         eventually("a session that is gone", async || {
-            Ok(stage.target.find_session(pid(number)).await?.is_none().then_some(()))
+            Ok(stage.find_session(pid(number)).await?.is_none().then_some(()))
         })
         .await?;
         let signalled = stage.signal(asked).await;
@@ -108,6 +110,83 @@ async fn a_cancel_does_not_affect_the_next_query_but_a_terminate_does() -> Resul
 
         assert_eq!(stage.signal(terminate).await, SignalResult::Sent);
         assert_eq!(victim.ended().await?, SqlState::ADMIN_SHUTDOWN);
+    }
+    Ok(())
+}
+
+/// As behind a pooler: the next client's transaction runs in the same backend.
+#[tokio::test]
+async fn a_terminate_that_is_bound_to_a_transaction_does_not_affect_the_next_one() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    for stage in stages(&cluster).await? {
+        let mut victim = cluster.victim("app").idle_in_transaction("select 1").await?;
+        let mut asked = stage.ask(Action::Terminate, victim.pid()).await?;
+        asked.backends[0].bound_to = Binding::Transaction;
+        victim.client().batch_execute("select 2").await?;
+        let same = asked.clone();
+        victim.client().batch_execute("commit; begin; select 3").await?;
+
+        let signalled = stage.signal(asked.clone()).await;
+        assert_eq!(unsignalled(&signalled), Some(Outcome::MovedOn), "{signalled:?}");
+        assert_eq!(told(&signalled), "the transaction had ended");
+        victim.client().batch_execute("commit").await?;
+        assert_eq!(unsignalled(&stage.signal(asked).await), Some(Outcome::MovedOn), "in no transaction");
+        let mut unbound = same;
+        unbound.backends[0].bound_to = Binding::Session;
+        assert_eq!(stage.signal(unbound).await, SignalResult::Sent);
+        assert_eq!(victim.ended().await?, SqlState::ADMIN_SHUTDOWN);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_transaction_that_goes_on_with_another_statement_is_still_the_approved_one() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    for stage in stages(&cluster).await? {
+        let mut victim = cluster.victim("app").idle_in_transaction("select 1").await?;
+        let mut asked = stage.ask(Action::Terminate, victim.pid()).await?;
+        asked.backends[0].bound_to = Binding::Transaction;
+        victim.client().batch_execute("select 2").await?;
+        assert_eq!(stage.signal(asked).await, SignalResult::Sent);
+        assert_eq!(victim.ended().await?, SqlState::ADMIN_SHUTDOWN);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_of_several_sessions_is_checked_by_itself_and_a_fault_with_one_holds_up_no_other() -> Result<()>
+{
+    let cluster = Cluster::start().await?;
+    for stage in stages(&cluster).await? {
+        let mut victims = Vec::new();
+        for _ in 0..6 {
+            victims.push(cluster.victim("app").running(SLEEP).await?);
+        }
+        let mut asked = stage.ask(Action::Terminate, victims[0].pid()).await?;
+        for victim in &victims[1..] {
+            asked.backends.extend(stage.ask(Action::Terminate, victim.pid()).await?.backends);
+        }
+        let replaced = &mut asked.backends[1].identity.backend_start;
+        *replaced = Timestamp::from_micros(replaced.as_micros() - 1);
+        asked.backends[2].bound_to = Binding::Transaction;
+        asked.backends[2].identity.xact_start = Some(Timestamp::from_micros(1));
+        asked.backends[3].session.user = Some("somebody else".to_owned());
+        cluster.sql(&format!("select pg_terminate_backend({}, 30000)", victims[4].pid())).await?;
+
+        let protected = ProtectionRules { users: vec![Regex::new("^app$")?], ..ProtectionRules::default() };
+        let results = stage.signal_each(asked.clone(), &protected).await;
+        assert!(results.iter().all(|result| unsignalled(result).is_some()), "{results:?}");
+        let results = stage.signal_each(asked, &ProtectionRules::default()).await;
+        let outcomes: Vec<_> = results.iter().map(unsignalled).collect();
+        let expected =
+            [None, Some(Outcome::Replaced), Some(Outcome::MovedOn), None, Some(Outcome::Gone), None];
+        assert_eq!(outcomes, expected, "{results:?}");
+        for (victim, outcome) in victims.iter_mut().zip(expected) {
+            match outcome {
+                None | Some(Outcome::Gone) => assert_eq!(victim.ended().await?, SqlState::ADMIN_SHUTDOWN),
+                Some(_) => assert!(victim.still_alive().await?),
+            }
+        }
     }
     Ok(())
 }

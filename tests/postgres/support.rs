@@ -21,7 +21,7 @@ use killgate::postgres::connection::ConnectOptions;
 use killgate::postgres::guard::guard_sql;
 use killgate::postgres::tls::{TlsMode, TlsOptions};
 use killgate::postgres::{PostgresTarget, SignalRight, StatementTimeouts, TargetStatus};
-use killgate::workflow::ports::{Freshness, Lease, LedgerError, SignalResult, Target};
+use killgate::workflow::ports::{Freshness, Lease, LedgerError, SessionResult, SignalResult, Target};
 use throwaway_postgres::{Cluster, eventually};
 
 /// A name that works only if it is quoted correctly everywhere.
@@ -112,6 +112,11 @@ impl Stage {
         Ok(asked(action, snapshot.server, session))
     }
 
+    /// The session that has this pid now.
+    pub(crate) async fn find_session(&self, pid: Pid) -> SessionResult {
+        self.target.find_sessions(&[pid]).await.pop().expect("one result for the one pid")
+    }
+
     pub(crate) async fn signal(&self, asked: RequestDetails) -> SignalResult {
         self.signal_with(asked, &ProtectionRules::default()).await
     }
@@ -121,8 +126,15 @@ impl Stage {
         asked: RequestDetails,
         protection: &ProtectionRules,
     ) -> SignalResult {
-        let mut results = self.target.signal(&approved(asked), protection, &GivenLease(None)).await;
-        results.pop().expect("one result for the one session")
+        self.signal_each(asked, protection).await.pop().expect("one result for the one session")
+    }
+
+    pub(crate) async fn signal_each(
+        &self,
+        asked: RequestDetails,
+        protection: &ProtectionRules,
+    ) -> Vec<SignalResult> {
+        self.target.signal(&approved(asked), protection, &GivenLease(None)).await
     }
 
     /// Requests and approves a signal to the current session, and sends it.

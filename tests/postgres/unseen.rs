@@ -57,7 +57,7 @@ async fn a_session_that_the_role_may_no_longer_see_has_not_ended() -> Result<()>
         let listed = stage.target.snapshot(Freshness::Now).await.map(drop);
         let listed = listed.map_err(|unreachable| unreachable.message);
         assert!(listed.as_ref().is_err_and(|message| message.contains(expected)), "{listed:?}");
-        let found = stage.target.find_session(pid(victim.pid())).await;
+        let found = stage.find_session(pid(victim.pid())).await;
         let found = found.map_err(|unreachable| unreachable.message);
         assert!(found.as_ref().is_err_and(|message| message.contains(expected)), "{found:?}");
         let signalled = stage.signal(asked).await;
@@ -66,7 +66,7 @@ async fn a_session_that_the_role_may_no_longer_see_has_not_ended() -> Result<()>
         cluster
             .sql(&format!("grant pg_read_all_stats to killgate, \"{}\"", GUARDED.replace('"', "\"\"")))
             .await?;
-        assert!(stage.target.find_session(pid(victim.pid())).await?.is_some(), "seen again");
+        assert!(stage.find_session(pid(victim.pid())).await?.is_some(), "seen again");
     }
     Ok(())
 }

@@ -1,11 +1,12 @@
 //! Which requests may be created, and for which session.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use killgate::domain::creation::{
     CreationContext, CreationError, NewRequest, SessionSelector, create_request,
 };
-use killgate::domain::event::{Action, RefusalReason, RequestDetails};
+use killgate::domain::event::{Action, Binding, RefusalReason, RequestDetails};
 use killgate::domain::identity::ServerIdentity;
 use killgate::domain::ids::{ChannelId, MessageId, RequestId, UserId};
 use killgate::domain::policy::{RequestLimits, TargetPolicy};
@@ -18,21 +19,23 @@ use crate::fixtures::{ASKED_AT, asked, open_request, session};
 use crate::helpers::*;
 
 /// The inputs for creating a request.
-struct Asking {
-    wish: NewRequest,
-    by: UserId,
-    open: Vec<Request>,
+pub(crate) struct Asking {
+    pub(crate) wish: NewRequest,
+    pub(crate) by: UserId,
+    pub(crate) open: Vec<Request>,
     target: &'static str,
-    policy: TargetPolicy,
+    pub(crate) policy: TargetPolicy,
     limits: RequestLimits,
-    snapshot: Snapshot,
+    pub(crate) snapshot: Snapshot,
 }
 
-fn asking() -> Asking {
+pub(crate) fn asking() -> Asking {
     Asking {
         wish: NewRequest {
             action: Action::Terminate,
             sessions: vec![selector(4711)],
+            elsewhere: BTreeMap::new(),
+            bound_to: None,
             reason: Some("it blocks the shop".to_owned()),
             channel: ChannelId(100),
         },
@@ -45,12 +48,12 @@ fn asking() -> Asking {
     }
 }
 
-fn selector(number: i32) -> SessionSelector {
+pub(crate) fn selector(number: i32) -> SessionSelector {
     SessionSelector { pid: pid(number), backend_start: None }
 }
 
 impl Asking {
-    fn result(&self) -> Result<RequestDetails, CreationError> {
+    pub(crate) fn result(&self) -> Result<RequestDetails, CreationError> {
         let given = CreationContext {
             now: ASKED_AT,
             target: self.target,
@@ -63,7 +66,7 @@ impl Asking {
     }
 
     #[track_caller]
-    fn refusal(&self) -> CreationError {
+    pub(crate) fn refusal(&self) -> CreationError {
         self.result().expect_err("it is refused")
     }
 }
@@ -205,11 +208,14 @@ fn another_backend_server_target_or_action_is_not_a_duplicate() {
 
 #[test]
 fn the_next_query_is_a_new_request_to_cancel_but_not_to_terminate() {
-    for (action, is_another) in [(Action::Cancel, true), (Action::Terminate, false)] {
+    for (action, binding, is_another) in
+        [(Action::Cancel, Binding::Query, true), (Action::Terminate, Binding::Transaction, false)]
+    {
         let mut asking = asking();
         asking.wish.action = action;
         asking.open = vec![open_request(1)];
         asking.open[0].details.action = action;
+        asking.open[0].details.backends[0].bound_to = binding;
         assert!(asking.result().is_err());
         asking.snapshot.sessions[1].query_start = Some(Timestamp::from_micros(970_000_000));
         assert_eq!(asking.result().is_ok(), is_another, "{action:?}");
@@ -224,11 +230,14 @@ fn refused_attempts_are_recorded_and_input_errors_are_not() {
         (CreationError::Protected { pid, rule: ProtectionRule::Own }, Some(RefusalReason::Protected)),
         (CreationError::OpenLimitPerUserReached { limit }, Some(RefusalReason::Limited)),
         (CreationError::OpenLimitReached { limit }, Some(RefusalReason::Limited)),
-        (CreationError::SignalLimitReached { limit }, Some(RefusalReason::Limited)),
+        (CreationError::SignalLimitReached { limit, left: 0, sessions: 1 }, Some(RefusalReason::Limited)),
         (CreationError::ReasonMissing, None),
         (CreationError::NoSuchBackend { pid }, None),
         (CreationError::Replaced { pid }, None),
         (CreationError::Repeated { pid }, None),
+        (CreationError::NotInTransaction { pid }, None),
+        (CreationError::OnAnotherTarget { pid, target: "billing".to_owned() }, None),
+        (CreationError::TooManySessions { limit, given: 2 }, None),
         (CreationError::LeaderGone { pid, leader: None }, None),
         (CreationError::Duplicate { request: RequestId(7), channel: ChannelId(100), card: None }, None),
     ] {
@@ -244,21 +253,6 @@ fn a_pid_that_was_seen_means_no_later_backend_with_the_same_pid() {
     assert!(asking.result().is_ok());
     asking.wish.sessions[0].backend_start = Some(start.minus(Duration::from_micros(1)));
     assert_eq!(asking.refusal(), CreationError::Replaced { pid: pid(4711) });
-}
-
-#[test]
-fn a_request_can_be_about_several_sessions_each_of_which_is_given_once() {
-    let mut asking = asking();
-    asking.wish.sessions = vec![selector(4711), selector(1)];
-    let asked = asking.result().expect("both can be asked for");
-    let pids: Vec<_> = asked.backends.iter().map(|backend| backend.identity.pid).collect();
-    assert_eq!(pids, [pid(4711), pid(1)]);
-
-    asking.wish.sessions.push(selector(4711));
-    assert_eq!(asking.refusal(), CreationError::Repeated { pid: pid(4711) });
-
-    asking.wish.sessions = vec![selector(4711), selector(2)];
-    assert_eq!(asking.refusal(), CreationError::NoSuchBackend { pid: pid(2) }, "none is left out");
 }
 
 #[test]

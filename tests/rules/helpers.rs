@@ -145,6 +145,7 @@ pub(crate) fn limits() -> RequestLimits {
     RequestLimits {
         open_requests_per_user: 2,
         open_requests: 3,
+        sessions_per_request: 3,
         signals_per_hour: 30,
         confirm_within: Duration::from_secs(5),
     }

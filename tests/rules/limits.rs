@@ -1,5 +1,7 @@
 //! Limits on open requests, and new requests when no signals are left.
 
+use std::collections::BTreeMap;
+
 use killgate::domain::creation::{
     CreationContext, CreationError, NewRequest, SessionSelector, create_request,
 };
@@ -23,6 +25,8 @@ fn asked_with(open: &[Request], signal_left: bool) -> Result<RequestDetails, Cre
     let wish = NewRequest {
         action: Action::Terminate,
         sessions: vec![SessionSelector { pid: pid(4711), backend_start: None }],
+        elsewhere: BTreeMap::new(),
+        bound_to: None,
         reason: None,
         channel: ChannelId(100),
     };
@@ -56,7 +60,10 @@ fn open_requests_in_total_are_limited() {
 
 #[test]
 fn a_request_is_refused_when_no_signals_are_left() {
-    assert_eq!(asked_with(&[], false).err(), Some(CreationError::SignalLimitReached { limit: 30 }));
+    assert_eq!(
+        asked_with(&[], false).err(),
+        Some(CreationError::SignalLimitReached { limit: 30, left: 0, sessions: 1 })
+    );
 }
 
 #[test]

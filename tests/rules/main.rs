@@ -3,6 +3,7 @@
 
 mod approved;
 mod approving;
+mod binding;
 mod check_results;
 mod closing;
 mod creating;
@@ -17,5 +18,6 @@ mod names;
 mod numbers;
 mod protection;
 mod sessions;
+mod several;
 mod trees;
 mod views;

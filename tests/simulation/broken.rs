@@ -8,17 +8,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use killgate::discord::messages::body::MessageBody;
 use killgate::domain::approval::Approved;
-use killgate::domain::event::{LedgerEntry, Recorded, RefusalReason, RequestEvent};
+use killgate::domain::event::{LedgerEntry, Recorded, RefusalReason, RequestEvent, RequestedBackend};
 use killgate::domain::identity::Pid;
 use killgate::domain::ids::{ChannelId, MessageId, Person, RequestId, UserId};
+use killgate::domain::outcome::Outcome;
 use killgate::domain::protection::ProtectionRules;
 use killgate::domain::request::Request;
-use killgate::domain::session::{Session, Snapshot};
+use killgate::domain::session::Snapshot;
 use killgate::domain::timestamp::Timestamp;
 use killgate::workflow::ports::{
-    CardContent, ChannelAlert, Clock, DeliveryError, Freshness, IncidentChannel, Lease, Ledger, LedgerError,
-    MessageRef, PendingRequests, RequestMessages, RequestSearch, SignalResult, Target, TargetUnreachable,
-    UserReaction, Vote,
+    CardContent, CardMark, ChannelAlert, Clock, DeliveryError, Freshness, IncidentChannel, Lease, Ledger,
+    LedgerError, MessageRef, PendingRequests, RequestMessages, RequestSearch, SessionResult, SignalResult,
+    Target, TargetUnreachable, UserReaction, Vote,
 };
 use tokio::time::sleep;
 
@@ -36,6 +37,11 @@ pub fn roles_believed(world: &World, epoch: u64) -> Ports {
 /// 2. The pid alone decides who is signalled.
 pub fn bare_pid(world: &World, epoch: u64) -> Ports {
     spoiled_targets(world, epoch, Mistake::BarePid)
+}
+
+/// 2. A session that went on to another query or transaction is signalled all the same.
+pub fn ignores_binding(world: &World, epoch: u64) -> Ports {
+    spoiled_targets(world, epoch, Mistake::IgnoresBinding)
 }
 
 /// 3. A result whose answer was lost is posted once more.
@@ -174,6 +180,14 @@ impl IncidentChannel for Spoiled {
         self.world.explain_refusal(request, person, why).await
     }
 
+    async fn card_mark(&self, message: MessageRef) -> Result<Option<CardMark>, DeliveryError> {
+        self.world.card_mark(message).await
+    }
+
+    async fn explain_unknown_card(&self, card: MessageRef, mark: &CardMark) -> Result<(), DeliveryError> {
+        self.world.explain_unknown_card(card, mark).await
+    }
+
     async fn post_alert(&self, channel: ChannelId, alert: ChannelAlert) -> Result<(), DeliveryError> {
         self.world.post_alert(channel, alert).await
     }
@@ -199,6 +213,7 @@ impl IncidentChannel for Spoiled {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mistake {
     BarePid,
+    IgnoresBinding,
     SendsAgain,
     OutlivesLease,
 }
@@ -241,18 +256,17 @@ impl Target for Hasty {
     ) -> Vec<SignalResult> {
         let (name, epoch) = (self.name().to_owned(), self.epoch);
         let (request, action) = (approved.request(), approved.action());
-        let pid = approved.backends()[0].identity.pid;
-        let signal_whoever_has_the_pid = || {
+        let signal_whoever_has_the_pid = |backend: &RequestedBackend| {
             self.world.with(|state| {
-                let Some(session) = state.servers[&name].find(pid).cloned() else {
+                let Some(session) = state.servers[&name].find(backend.identity.pid).cloned() else {
                     return;
                 };
                 state.send_signal(&name, epoch, request, action, &session);
             });
         };
         if self.mistake == Mistake::BarePid {
-            signal_whoever_has_the_pid();
-            return vec![SignalResult::Sent];
+            approved.backends().iter().for_each(signal_whoever_has_the_pid);
+            return vec![SignalResult::Sent; approved.backends().len()];
         }
         if self.mistake == Mistake::OutlivesLease {
             // As in a queue for a busy target.
@@ -260,14 +274,23 @@ impl Target for Hasty {
             return self.honest.signal(approved, protection, &Unlimited).await;
         }
         let signalled = self.honest.signal(approved, protection, lease).await;
-        if matches!(signalled[..], [SignalResult::Unknown { .. }]) {
-            signal_whoever_has_the_pid();
+        for (backend, result) in approved.backends().iter().zip(&signalled) {
+            let is_signalled = match result {
+                SignalResult::Unknown { .. } => self.mistake == Mistake::SendsAgain,
+                SignalResult::NotSent { outcome: Outcome::MovedOn, .. } => {
+                    self.mistake == Mistake::IgnoresBinding
+                }
+                _ => false,
+            };
+            if is_signalled {
+                signal_whoever_has_the_pid(backend);
+            }
         }
         signalled
     }
 
-    async fn find_session(&self, pid: Pid) -> Result<Option<Session>, TargetUnreachable> {
-        self.honest.find_session(pid).await
+    async fn find_sessions(&self, pids: &[Pid]) -> Vec<SessionResult> {
+        self.honest.find_sessions(pids).await
     }
 
     fn no_such_pid_message(&self, pid: Pid) -> Option<String> {

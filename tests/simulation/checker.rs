@@ -266,14 +266,9 @@ impl Checker {
         if case.executing != Some(epoch) {
             return Err(Violation::of(Invariant::NeverTwice, "signalled by another than who decided"));
         }
-        let same = |shown: &Victim| {
-            shown.server == victim.server
-                && shown.pid == victim.pid
-                && shown.backend_start == victim.backend_start
-                && (action == Action::Terminate || shown.query_start == victim.query_start)
+        let same = |(shown_action, shown): &(Action, Vec<Victim>)| {
+            *shown_action == action && shown.iter().any(|shown| victim.is_shown_by(shown))
         };
-        let same =
-            |(shown_action, shown): &(Action, Vec<Victim>)| *shown_action == action && shown.iter().any(same);
         let shown = self.shown.get(&request).map_or(&[][..], Vec::as_slice);
         if shown.is_empty() || !shown.iter().all(same) {
             return Err(Violation::of(Invariant::SameBackend, "not the backend that the card shows"));

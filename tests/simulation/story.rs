@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use fastrand::Rng;
+use killgate::domain::event::Binding;
 use killgate::domain::ids::MessageId;
 use killgate::workflow::ports::Vote;
 
-use crate::world::bot::Bot;
+use crate::world::bot::{Asked, Bot};
 use crate::world::cast::{ANA, BEN, DBA, DORA, EVE, IVY, ONCALL, OTTO, PEOPLE, TARGETS, action, everybody};
 use crate::world::postgres::{Change, PIDS, pid_of};
 use crate::world::{State, World};
@@ -75,8 +76,8 @@ impl Story {
             (0..25, _, Some(bot)) | (0..60, None, Some(bot)) => {
                 let by = [ANA, ANA, OTTO, IVY][self.dice.usize(..4)];
                 let target = TARGETS[self.dice.usize(..TARGETS.len())];
-                let pid = PIDS[self.dice.usize(..2)];
-                bot.ask(world, by, action(self.dice.u8(..)), target, pid);
+                let asked = self.asked();
+                bot.ask(world, by, action(self.dice.u8(..)), target, asked);
             }
             (25..75, Some(latest), _) => {
                 let card =
@@ -92,6 +93,17 @@ impl Story {
             _ => {}
         }
         Order::GoOn
+    }
+
+    /// One session, or several, sometimes one of them twice.
+    fn asked(&mut self) -> Asked {
+        let count = [1, 1, 1, 2, 5][self.dice.usize(..5)];
+        let pids: Vec<_> = match count {
+            1 => vec![PIDS[self.dice.usize(..2)]],
+            _ => self.dice.choose_multiple(PIDS, count),
+        };
+        let choices = [None, None, Some(Binding::Transaction), Some(Binding::Session)];
+        Asked { pids, bound_to: choices[self.dice.usize(..choices.len())] }
     }
 
     /// Somebody does something with a card.
@@ -117,11 +129,12 @@ impl Story {
     fn trouble_postgres(&mut self, state: &mut State) {
         let target = TARGETS[self.dice.usize(..TARGETS.len())];
         let pid = pid_of(PIDS[self.dice.usize(..2)]);
-        let waiter = pid_of(PIDS[2 + self.dice.usize(..2)]);
+        let waiter = pid_of(PIDS[2 + self.dice.usize(..4)]);
         let changes = [
             Change::SessionEnds(pid),
             Change::QueryEnds(pid),
             Change::NextQuery(pid),
+            Change::NextStatement(pid),
             Change::PidReused(pid),
             Change::PidReused(pid),
             Change::Protected(pid),

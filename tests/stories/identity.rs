@@ -43,6 +43,34 @@ async fn an_old_approval_on_the_card_of_another_ledger_does_not_count() {
 }
 
 #[tokio::test]
+async fn a_reaction_on_a_card_that_the_ledger_does_not_know_gets_one_line() {
+    let mut env = TestEnv::start().await;
+    let victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    env.stop_bot().await;
+    for name in ["killgate.db", "killgate.db-wal", "killgate.db-shm"] {
+        let _ = fs::remove_file(env.path(name));
+    }
+    env.start_bot().await;
+
+    let line = |message: &discord_sim::Message| message.content().contains("not in killgate's ledger");
+    env.react("ben", &card, APPROVE);
+    let channel = env.incident_channel();
+    channel.message(line).await;
+    let plain = env.person("ana").in_channel(&channel).says("hello");
+
+    env.react("dora", &card, APPROVE);
+    env.react("dora", &plain, APPROVE);
+    let mut other = env.sleeping_session().await;
+    let new_card = env.request_card("/terminate", other.pid()).await;
+    env.react("ben", &new_card, APPROVE);
+    assert_eq!(other.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    let lines = channel.messages().into_iter().filter(line);
+    assert_eq!(lines.count(), 1, "{}", env.sim.transcript());
+    assert!(victim.still_alive().await.unwrap());
+}
+
+#[tokio::test]
 async fn a_closed_card_is_not_decided_again_with_a_ledger_that_was_set_back() {
     let mut env = TestEnv::start().await;
     let victim = env.sleeping_session().await;

@@ -26,6 +26,7 @@ macro_rules! test_with_both_rights {
     };
 }
 
+mod another_process;
 mod approving;
 mod card_updates;
 mod clocks;
@@ -45,10 +46,12 @@ mod places;
 mod posting;
 mod privacy;
 mod recovery;
+mod refused;
 mod reload;
 mod reminding;
 mod requesting;
 mod secrets;
+mod several;
 mod signalling;
 mod targets;
 mod unseen;

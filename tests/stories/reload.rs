@@ -118,7 +118,13 @@ async fn a_reload_changes_the_channels() {
 async fn an_unchanged_target_keeps_its_connection() {
     let env = TestEnv::start().await;
     let backend = env.wait_for_bot_backend().await;
-    env.reload(|config| format!("{config}\n[approval]\nrequire_reason = true\n"), RELOADED).await;
+    let change = |config: &str| {
+        format!(
+            "{config}\n[approval]\nrequire_reason = true\n[privacy]\nquery_text = \"full\"\n\
+             [limits]\nconfirm_within = \"7s\"\n"
+        )
+    };
+    env.reload(change, RELOADED).await;
     let victim = env.sleeping_session().await;
     let refusal = env.refused_command("ana", "/terminate", victim.pid()).await;
     assert!(refusal.contains("reason"), "{refusal}");
@@ -149,4 +155,15 @@ async fn a_reload_that_changes_what_needs_a_restart_is_refused_as_a_whole() {
     let victim = env.sleeping_session().await;
     env.request_card("/terminate", victim.pid()).await;
     assert!(!env.path("other.db").exists());
+}
+
+#[tokio::test]
+async fn a_target_whose_password_comes_from_a_program_keeps_its_connection_too() {
+    let env = TestEnv::builder().target("password_command = [\"echo\", \"not needed\"]").start().await;
+    let backend = env.wait_for_bot_backend().await;
+    env.reload(|config| format!("{config}\n[approval]\nrequire_reason = true\n"), RELOADED).await;
+    let victim = env.sleeping_session().await;
+    let refusal = env.refused_command("ana", "/terminate", victim.pid()).await;
+    assert!(refusal.contains("reason"), "{refusal}");
+    assert_eq!(env.wait_for_bot_backend().await, backend);
 }

@@ -163,7 +163,69 @@ async fn a_session_with_a_reused_pid_is_not_signalled(right: SignalRight) {
     other_session.batch_execute("select 'unharmed'").await.unwrap();
 }
 
+/// As behind a pooler: the next client's transaction runs in the same backend.
+async fn a_request_that_is_bound_to_a_transaction_ends_with_it(right: SignalRight) {
+    let env = TestEnv::start_with(right).await;
+    let victim = env.cluster.victim("app").idle_in_transaction("select 1").await.unwrap();
+    let place = env.person("ana").in_channel(&env.incident_channel());
+    let command = place.types("/terminate").option("pid", victim.pid()).option("bound_to", "transaction");
+    let card = command.send().await.message();
+    env.wait_for_bot_reactions(&card).await;
+    assert!(card.text().contains("Bound to this transaction"), "{}", card.text());
+
+    victim.client().batch_execute("commit; begin; select 'of another client'").await.unwrap();
+    env.react("ben", &card, APPROVE);
+
+    let record = env.wait_for_finished(1).await;
+    assert_eq!(record["signal_sent"], false, "{record}");
+    // The monitor may have noticed the end first.
+    let outcome = record["outcome"].as_str().unwrap();
+    assert!(["moved_on", "lapsed"].contains(&outcome), "{record}");
+    assert!(victim.still_alive().await.unwrap());
+    let requested = &env.ledger().await[0];
+    assert_eq!(requested["backends"][0]["bound_to"], "transaction", "{requested}");
+}
+
+#[tokio::test]
+async fn a_request_lapses_when_the_transaction_that_it_is_bound_to_ends() {
+    let env = TestEnv::start().await;
+    let victim = env.cluster.victim("app").idle_in_transaction("select 1").await.unwrap();
+    let place = env.person("ana").in_channel(&env.incident_channel());
+    let command = place.types("/terminate").option("pid", victim.pid()).option("bound_to", "transaction");
+    let card = command.send().await.message();
+    victim.client().batch_execute("commit").await.unwrap();
+    let result = env.assert_outcome(1, &card, "lapsed", "Lapsed").await;
+    assert!(result.contains("transaction of session"), "{result}");
+    let refusal = place.types("/terminate").option("pid", victim.pid()).option("bound_to", "transaction");
+    let refusal = refusal.send().await;
+    assert!(
+        refusal.is_ephemeral() && refusal.content().contains("is in no transaction"),
+        "{}",
+        refusal.content()
+    );
+    assert!(victim.still_alive().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_cancel_of_a_session_without_a_query_is_refused_with_a_button_for_a_terminate() {
+    let env = TestEnv::start().await;
+    let mut victim = env.cluster.victim("app").idle_in_transaction("select 1").await.unwrap();
+    let refused = env.send_command("ana", "/cancel", victim.pid()).await.message();
+    assert!(
+        refused.is_ephemeral() && refused.content().contains("idle in transaction"),
+        "{}",
+        refused.content()
+    );
+    let button = refused.components().remove(0);
+    let form = env.person("ana").presses(&refused, &button).await;
+    let card = env.person("ana").submits(&form, [("reason", "")]).await.message();
+    env.wait_for_bot_reactions(&card).await;
+    env.react("ben", &card, APPROVE);
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+}
+
 test_with_both_rights! {
+    a_request_that_is_bound_to_a_transaction_ends_with_it,
     a_cancelled_query_fails_with_57014_and_its_session_continues,
     a_terminated_session_receives_57p01,
     two_simultaneous_approvals_signal_once,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use discord_sim::{Cut, Fault, Message};
+use discord_sim::{Cut, Fault, Message, Permissions};
 use throwaway_postgres::victim::Victim;
 use throwaway_postgres::{SqlState, eventually};
 
@@ -107,6 +107,53 @@ async fn an_approval_given_while_reactions_cannot_be_read_counts_once_they_were(
 
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
     env.assert_outcome(1, &card, "terminated", "Terminated").await;
+}
+
+#[tokio::test]
+async fn channel_and_readyz_say_why_reactions_cannot_be_read() {
+    let env = TestEnv::builder().http(&free_address()).start().await;
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    env.sim.fails_next(
+        1000,
+        "GET /channels/*/messages/*/reactions/*",
+        Fault::Error { status: 403, code: 50001 },
+    );
+    env.sim.guild_becomes_unavailable();
+    env.sim.guild_becomes_available();
+    env.react("ben", &card, APPROVE);
+
+    let channel = env.incident_channel();
+    let is_alert = |message: &Message| message.content().contains("to read the reactions");
+    let alert = env.sim.awaits(LIMIT, "an alert", || channel.messages().into_iter().find(is_alert));
+    let alert = alert.await.content();
+    assert!(alert.contains("50001"), "{alert}");
+    let said = wait_for_ready(&env, "503").await;
+    assert!(said.contains("request #1 cannot be read") && said.contains("50001"), "{said}");
+    assert!(victim.still_alive().await.unwrap());
+    env.sim.fails_no_more();
+
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    wait_for_ready(&env, "200").await;
+}
+
+#[tokio::test]
+async fn a_denial_given_while_the_bot_could_not_read_the_history_holds() {
+    let env = TestEnv::start().await;
+    let channel = env.incident_channel();
+    let victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+
+    env.sim.bot_loses(&channel, Permissions::VIEW_CHANNEL | Permissions::READ_MESSAGE_HISTORY);
+    env.react("dora", &card, DENY);
+    env.sim.bot_regains(&channel);
+    env.sim.bot_loses(&channel, Permissions::READ_MESSAGE_HISTORY);
+    env.react("ben", &card, APPROVE);
+    env.wait_for_event(1, "approved by ben", 1).await;
+    assert!(victim.still_alive().await.unwrap());
+    env.sim.bot_regains(&channel);
+
+    assert_denied(&env, (victim, card)).await;
 }
 
 #[tokio::test]
@@ -258,7 +305,7 @@ async fn a_single_approver_who_loses_the_role_while_reactions_cannot_be_read_doe
 #[tokio::test]
 async fn a_denial_holds_although_its_author_clicks_something_else_while_it_is_read() {
     let env = TestEnv::start().await;
-    let mut victim = env.sleeping_session().await;
+    let victim = env.sleeping_session().await;
     let card = env.request_card("/terminate", victim.pid()).await;
     env.sim.guild_becomes_unavailable();
     env.react("dora", &card, DENY);

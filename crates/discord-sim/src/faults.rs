@@ -11,6 +11,10 @@ pub enum Fault {
     Status(u16),
     /// An error of Discord's own with this code, such as 404 with 10008, and the call has no effect.
     Error { status: u16, code: u32 },
+    /// 429 with code 30046 for one message, and the call has no effect.
+    EditedTooOften { retry_after: Duration },
+    /// The call takes effect, and is answered with an error of Discord's own.
+    EffectThenError { status: u16, code: u32 },
     /// The connection is reset before the call has an effect.
     Reset,
     /// The call has no effect and is never answered.

@@ -17,7 +17,8 @@ pub enum RetryPolicy {
     /// Repeat while Discord recognises the nonce, "the past few minutes". The body must set `nonce` and
     /// `enforce_nonce`.
     WithNonce,
-    /// Repeat. A repeat that Discord refuses with this code is a success: an earlier attempt was carried out.
+    /// Repeat. When Discord refuses a repeat with this code, an earlier attempt may have been carried out:
+    /// [`ApiError::AlreadyAccepted`].
     UntilAccepted(u32),
     /// Do not repeat.
     OnlyIfNotSent,

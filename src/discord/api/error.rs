@@ -33,9 +33,21 @@ pub enum ApiError {
     #[error("Discord rejected {route}: {message} (HTTP {status}, code {code}){}", field_errors(errors))]
     Rejected { route: RouteName, status: StatusCode, code: u32, message: String, errors: serde_json::Value },
 
+    /// Discord has accepted such a call before, and it may have been an earlier attempt of this one.
+    #[error("Discord has already accepted {route}, maybe from an earlier attempt whose answer was lost")]
+    AlreadyAccepted { route: RouteName },
+
+    /// Another process that uses the same token has answered the interaction.
+    #[error("another process with the same bot token has answered the interaction")]
+    AnsweredElsewhere,
+
     /// The rate limit requires a longer wait than the time limit of the call allows.
     #[error("Discord's rate limit requires a wait of {:.1} s before {route}, longer than this call may take", wait.as_secs_f64())]
     RateLimited { route: RouteName, wait: Duration },
+
+    /// The edge in front of Discord, or a proxy, refused the call. Discord itself did not see it.
+    #[error("blocked by the edge in front of Discord ({route}): it refuses calls from this address; killgate tries again in {:.0} s", wait.as_secs_f64())]
+    Blocked { route: RouteName, wait: Duration },
 
     /// No usable response within the time limit. `why` is the chain of causes of the last attempt.
     #[error("Discord could not be reached for {route}; {}: {why}", effect.clause())]

@@ -14,6 +14,39 @@ const INVALID_WEBHOOK_TOKEN: u32 = 50027;
 /// The wait after a 429 that does not specify one. Such a response comes from a proxy, not from Discord.
 const DEFAULT_WAIT: Duration = Duration::from_secs(1);
 
+/// "Maximum number of edits to messages older than 1 hour reached": it concerns that message only.
+const TOO_MANY_EDITS: u32 = 30_046;
+
+/// How long all calls wait after the edge blocked one, unless it says how long.
+const EDGE_COOL_DOWN: Duration = Duration::from_secs(10);
+/// "Internal network error", from the edge.
+const INTERNAL_NETWORK_ERROR: u32 = 40_333;
+
+/// Whether the response comes from the edge in front of Discord and not from Discord, whose errors are JSON objects. Returns how
+/// long to wait.
+pub(super) fn read_edge_block(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<Duration> {
+    if ![StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS].contains(&status) {
+        return None;
+    }
+    let object: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(body).ok();
+    let is_of_edge = match &object {
+        // Cloudflare's own errors are objects too (its documentation, "Error 1015").
+        Some(object) => {
+            object.get("code").is_some_and(|code| *code == INTERNAL_NETWORK_ERROR)
+                || object.contains_key("cloudflare_error")
+                || object.contains_key("error_code")
+        }
+        None => !body.is_empty(),
+    };
+    let seconds = || headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok();
+    is_of_edge.then(|| seconds().map_or(EDGE_COOL_DOWN, Duration::from_secs))
+}
+
+/// Whether a 429 concerns a single message and not the route.
+pub(super) fn concerns_one_message(body: &[u8]) -> bool {
+    serde_json::from_slice::<ErrorBody>(body).is_ok_and(|error| error.code == TOO_MANY_EDITS)
+}
+
 /// The body of a 4xx (Discord: "Opcodes and Status Codes", "JSON").
 #[derive(Deserialize, Default)]
 #[serde(default)]

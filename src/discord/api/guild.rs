@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serenity::http::Route;
 use serenity::model::guild::Member;
-use serenity::model::id::{ChannelId, GuildId, RoleId, UserId};
+use serenity::model::id::{ChannelId, EmojiId, GuildId, RoleId, UserId};
 use serenity::model::permissions::Permissions;
 
 use super::{ApiCall, ApiClient, ApiError};
@@ -61,6 +61,15 @@ pub struct PermissionOverwrite {
 impl ApiClient {
     pub async fn guild(&self, guild_id: GuildId) -> Result<GuildInfo, ApiError> {
         self.json(ApiCall::get(Route::Guild { guild_id })).await
+    }
+
+    /// Whether the guild has the custom emoji.
+    pub async fn has_emoji(&self, guild_id: GuildId, emoji_id: EmojiId) -> Result<bool, ApiError> {
+        match self.send(ApiCall::get(Route::GuildEmoji { guild_id, emoji_id })).await {
+            Ok(_) => Ok(true),
+            Err(ApiError::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Where a channel or a thread is.

@@ -14,7 +14,7 @@ use serenity::model::id::{ApplicationId, InteractionId};
 use super::{ApiCall, ApiClient, ApiError, OwnMessage, RetryPolicy};
 
 /// "Interaction has already been acknowledged."
-const ALREADY_ACKNOWLEDGED: u32 = 40060;
+pub(in crate::discord) const ALREADY_ACKNOWLEDGED: u32 = 40060;
 
 /// The response to a first answer with `with_response` (Discord documentation, "Interaction Callback Response").
 #[derive(Deserialize)]
@@ -28,8 +28,8 @@ struct CallbackResource {
 }
 
 impl ApiClient {
-    /// Sends the first answer. It is safe to repeat: Discord accepts only one, and a repeat that is refused for that
-    /// reason is a success.
+    /// Sends the first answer. It is safe to repeat, because Discord accepts only one; [`ApiError::AlreadyAccepted`] if that
+    /// was another attempt, or another process.
     pub async fn respond(
         &self,
         interaction_id: InteractionId,
@@ -41,7 +41,7 @@ impl ApiClient {
     }
 
     /// Sends the first answer and returns the message that it became. `None` if that is not known: a compatible API may
-    /// not return it, and the response to an earlier attempt may have been lost.
+    /// not return it.
     pub async fn respond_and_fetch(
         &self,
         interaction_id: InteractionId,

@@ -16,9 +16,23 @@ pub(in crate::discord) const PAGE_SIZE: u8 = 100;
 #[derive(Clone, Debug, Deserialize)]
 pub struct OwnMessage {
     pub id: MessageId,
+    #[serde(default)]
+    pub content: String,
+    #[serde(default)]
+    flags: u64,
     /// When it was last edited, in Discord's format.
     #[serde(default)]
     pub edited_timestamp: Option<String>,
+}
+
+/// A deferred answer that is not filled in yet (Discord documentation, "Message Flags").
+const LOADING: u64 = 1 << 7;
+
+impl OwnMessage {
+    /// Whether it shows "thinking…".
+    pub fn is_loading(&self) -> bool {
+        self.flags & LOADING != 0
+    }
 }
 
 /// A message found in a channel.

@@ -33,7 +33,7 @@ mod commands;
 mod error;
 mod error_response;
 mod guild;
-mod interactions;
+pub(super) mod interactions;
 pub(super) mod messages;
 mod rate_limits;
 mod reactions;

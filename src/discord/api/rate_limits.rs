@@ -21,7 +21,17 @@ pub(super) struct RateLimits(Mutex<RateLimitState>);
 #[derive(Default)]
 struct RateLimitState {
     blocked_until: Option<Instant>,
+    /// Until when the edge in front of Discord refuses all calls.
+    edge_blocked_until: Option<Instant>,
     windows: HashMap<RateLimitKey, RateLimitWindow>,
+}
+
+/// Until when a call has to wait.
+#[derive(Clone, Copy)]
+pub(super) struct RateLimitWait {
+    pub(super) until: Instant,
+    /// Whether the edge in front of Discord is the reason.
+    pub(super) is_at_edge: bool,
 }
 
 /// How many calls are allowed before the window ends.
@@ -34,12 +44,14 @@ struct RateLimitWindow {
 }
 
 impl RateLimits {
-    /// Reserves one call, or returns the time at which to try again.
-    pub(super) fn acquire(&self, key: Option<&RateLimitKey>) -> Result<(), Instant> {
+    /// Reserves one call, or returns how long to wait.
+    pub(super) fn acquire(&self, key: Option<&RateLimitKey>) -> Result<(), RateLimitWait> {
         let now = Instant::now();
         let mut state = self.lock();
-        if let Some(blocked_until) = state.blocked_until.filter(|until| *until > now) {
-            return Err(blocked_until);
+        for (blocked_until, is_at_edge) in [(state.edge_blocked_until, true), (state.blocked_until, false)] {
+            if let Some(until) = blocked_until.filter(|until| *until > now) {
+                return Err(RateLimitWait { until, is_at_edge });
+            }
         }
         let Some(window) = key.and_then(|key| state.windows.get_mut(key)) else {
             return Ok(());
@@ -48,8 +60,15 @@ impl RateLimits {
             window.remaining = window.limit;
             window.ends_at = now + window.length;
         }
-        window.remaining = window.remaining.checked_sub(1).ok_or(window.ends_at)?;
+        let wait = RateLimitWait { until: window.ends_at, is_at_edge: false };
+        window.remaining = window.remaining.checked_sub(1).ok_or(wait)?;
         Ok(())
+    }
+
+    /// Lets all calls wait after the edge blocked one.
+    pub(super) fn block_at_edge(&self, wait: Duration) {
+        let mut state = self.lock();
+        state.edge_blocked_until = state.edge_blocked_until.max(Some(Instant::now() + wait));
     }
 
     /// Updates the limit of a route from the headers of a response.

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::error::error_chain;
 use super::error_response::RetryAfter;
+use super::rate_limits::RateLimitWait;
 use super::{ApiCall, ApiClient, ApiError, CallEffect, RetryPolicy, error_response, route};
 use crate::common::backoff::Backoff;
 
@@ -58,19 +59,34 @@ impl ApiClient {
         let mut is_asked_again = !self.asks_twice;
 
         loop {
-            while let Err(free_at) = self.shared.rate_limits.acquire(key.as_ref()) {
-                self.wait_until(free_at, deadline, &call).await?;
+            while let Err(RateLimitWait { until, is_at_edge }) = self.shared.rate_limits.acquire(key.as_ref())
+            {
+                if is_at_edge && until >= deadline {
+                    let wait = until.saturating_duration_since(Instant::now());
+                    return Err(ApiError::Blocked { route: call.name(), wait });
+                }
+                self.wait_until(until, deadline, &call).await?;
             }
             let started = Instant::now();
             let failure = match self.attempt(&call, deadline).await {
                 Ok(response) => {
                     self.shared.rate_limits.update(key.as_ref(), &response.headers);
+                    let edge_block =
+                        error_response::read_edge_block(response.status, &response.headers, &response.body);
+                    if let Some(wait) = edge_block {
+                        tracing::warn!(route = %call.name(), ?wait, "blocked by the edge in front of Discord; all calls wait");
+                        self.shared.rate_limits.block_at_edge(wait);
+                        continue;
+                    }
                     match response.status {
                         status if status.is_success() => return Ok(response.body),
                         StatusCode::TOO_MANY_REQUESTS => {
                             let RetryAfter { wait, is_global } =
                                 error_response::read_retry_after(&response.headers, &response.body);
                             tracing::debug!(route = %call.name(), ?wait, is_global, "rate limited");
+                            if error_response::concerns_one_message(&response.body) {
+                                return Err(ApiError::RateLimited { route: call.name(), wait });
+                            }
                             self.shared.rate_limits.block(key.as_ref(), wait, is_global);
                             self.wait_until(Instant::now() + wait, deadline, &call).await?;
                             continue;
@@ -90,7 +106,7 @@ impl ApiClient {
                                 (RetryPolicy::UntilAccepted(accepted), Some(code))
                                     if code == accepted && in_doubt_since.is_some() =>
                                 {
-                                    Ok(Vec::new())
+                                    Err(ApiError::AlreadyAccepted { route: call.name() })
                                 }
                                 _ => Err(error),
                             };

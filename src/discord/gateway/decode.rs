@@ -14,9 +14,26 @@ pub(super) fn decode(kind: &str, data: &str) -> Result<GatewayEvent, Error> {
     if let Some(event) = decode_guild_event(kind, data) {
         return event.map(GatewayEvent::Guild);
     }
+    if kind == "MESSAGE_UPDATE" {
+        return parse(data).map(GatewayEvent::MessageEdited);
+    }
+    if kind == "INTERACTION_CREATE" {
+        return decode_interaction(data);
+    }
     match decode_channel_event(kind, data) {
         Some(event) => event.map(GatewayEvent::Channel),
         None => decode_event(kind, data).map(|event| GatewayEvent::Event(Box::new(event))),
+    }
+}
+
+fn decode_interaction(data: &str) -> Result<GatewayEvent, Error> {
+    match compat::interaction(data) {
+        Ok(event) => Ok(GatewayEvent::Event(Box::new(Event::InteractionCreate(event)))),
+        Err(error) => {
+            let interaction = serde_json::from_str(data).map_err(|_| Error::custom(&error))?;
+            tracing::warn!(%error, "an interaction could not be decoded; the person is told");
+            Ok(GatewayEvent::UnreadableInteraction(interaction))
+        }
     }
 }
 
@@ -26,7 +43,6 @@ pub(super) fn decode(kind: &str, data: &str) -> Result<GatewayEvent, Error> {
 /// each kind separately keeps the error, and leaves the code for all other kinds out of the binary.
 fn decode_event(kind: &str, data: &str) -> Result<Event, Error> {
     match kind {
-        "INTERACTION_CREATE" => compat::interaction(data).map(Event::InteractionCreate),
         "MESSAGE_REACTION_ADD" => compat::reaction(data).map(Event::ReactionAdd),
         "MESSAGE_REACTION_REMOVE" => compat::reaction(data).map(Event::ReactionRemove),
         "MESSAGE_REACTION_REMOVE_ALL" => parse(data).map(Event::ReactionRemoveAll),

@@ -51,7 +51,9 @@ pub use channel_event::{ChannelEvent, ChannelInfo};
 pub use error::GatewayError;
 pub use guild_event::{GuildEvent, MemberRoles};
 pub use options::{EventFilter, GatewayOptions, GatewayTimeouts};
+use serde::Deserialize;
 use serenity::model::event::Event;
+use serenity::model::id::{ChannelId, GuildId, InteractionId, MessageId, UserId};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -64,6 +66,10 @@ pub enum GatewayEvent {
     Resumed,
     /// An event that passed the filter.
     Event(Box<Event>),
+    /// An interaction that does not decode. Somebody waits for its answer.
+    UnreadableInteraction(UnreadableInteraction),
+    /// A message was edited.
+    MessageEdited(EditedMessage),
     /// An event about a channel or a thread.
     Channel(ChannelEvent),
     /// An event that passed the filter could not be decoded: somebody may have acted unseen.
@@ -72,6 +78,46 @@ pub enum GatewayEvent {
     Guild(GuildEvent),
     /// The connection was lost. The client is reconnecting.
     Disconnected { why: String },
+}
+
+/// The part of an interaction that its answer needs.
+#[derive(Clone, Deserialize)]
+pub struct UnreadableInteraction {
+    pub id: InteractionId,
+    pub token: String,
+    #[serde(rename = "type")]
+    kind: u8,
+}
+
+impl UnreadableInteraction {
+    /// Whether somebody is typing (Discord documentation, "Interaction Type").
+    pub fn is_autocomplete(&self) -> bool {
+        self.kind == 4
+    }
+}
+
+/// Without the token, with which anybody could answer as the bot.
+impl std::fmt::Debug for UnreadableInteraction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UnreadableInteraction").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// A message after an edit. Only the few fields that are used are decoded.
+#[derive(Clone, Debug, Deserialize)]
+pub struct EditedMessage {
+    pub id: MessageId,
+    pub channel_id: ChannelId,
+    #[serde(default)]
+    pub guild_id: Option<GuildId>,
+    pub author: MessageAuthor,
+    #[serde(default)]
+    pub content: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct MessageAuthor {
+    pub id: UserId,
 }
 
 /// A running gateway client. Dropping it closes the connection in the background, like [`GatewayHandle::stop`].

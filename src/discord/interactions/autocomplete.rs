@@ -54,6 +54,6 @@ impl InteractionHandler {
         let snapshots = self.engine.snapshots(person, target, freshness);
         let mut fanout = SnapshotFanout::start(snapshots.unwrap_or_default());
         fanout.wait_for_all_within(SNAPSHOT_TIMEOUT).await;
-        fanout.answers()
+        fanout.answers(&self.engine)
     }
 }

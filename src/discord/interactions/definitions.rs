@@ -6,15 +6,17 @@ use serenity::all::{
     Command, CommandOptionType, CommandType, CreateCommand, CreateCommandOption, InteractionContext,
 };
 
+use super::options::CHOSEN_BINDINGS;
 use crate::discord::messages::request_list::RequestStatus;
 use crate::discord::session_list::SessionView;
+use crate::domain::event::{Action, Binding};
 
 /// All commands, to be registered in the guild at once.
 pub fn commands() -> Vec<CreateCommand> {
     vec![
         sessions_command(),
-        signal_command("cancel", "Ask to cancel the running query of a session; needs approval"),
-        signal_command("terminate", "Ask to terminate a session; needs approval"),
+        signal_command(Action::Cancel, "Ask to cancel the running query of a session; needs approval"),
+        signal_command(Action::Terminate, "Ask to terminate a session; needs approval"),
         requests_command(),
     ]
 }
@@ -45,8 +47,8 @@ fn sessions_command() -> CreateCommand {
     ])
 }
 
-fn signal_command(name: &str, description: &str) -> CreateCommand {
-    command(name, description).set_options(vec![
+fn signal_command(action: Action, description: &str) -> CreateCommand {
+    let mut options = vec![
         CreateCommandOption::new(
             CommandOptionType::Integer,
             "pid",
@@ -56,7 +58,18 @@ fn signal_command(name: &str, description: &str) -> CreateCommand {
         .set_autocomplete(true),
         text_option("target", "The server; required if several have this pid").set_autocomplete(true),
         text_option("reason", "Why; approvers see it, and it is recorded"),
-    ])
+        text_option("also", "Further pids of the same server, separated by spaces or commas"),
+    ];
+    if action == Action::Terminate {
+        let bound_to = "What must not have ended by itself (default: a transaction of 5 s or longer)";
+        options.push(
+            CHOSEN_BINDINGS
+                .map(Binding::name)
+                .into_iter()
+                .fold(text_option("bound_to", bound_to), |option, name| option.add_string_choice(name, name)),
+        );
+    }
+    command(action.name(), description).set_options(options)
 }
 
 fn requests_command() -> CreateCommand {

@@ -6,12 +6,14 @@
 //! | [`definitions`] | the definitions of the commands |
 //! | `options` | reads the options of a command |
 //! | `sessions` | `/sessions` |
+//! | `answer_lease` | whether this process may answer |
 //! | `last_page` | keeps the page that was rendered last |
 //! | `requests` | `/requests` |
 //! | `components` | buttons, menus and forms |
 //! | `autocomplete` | the choices for `pid` and `target` |
 //! | `snapshot_fanout` | queries several targets at once, with a time limit |
 
+mod answer_lease;
 mod autocomplete;
 mod components;
 pub mod definitions;
@@ -35,9 +37,10 @@ use serenity::model::id::{ApplicationId, GuildId, InteractionId};
 use tokio::time::Instant;
 use tracing::warn;
 
+pub use self::answer_lease::AnswerLease;
 pub use self::last_page::LastPage;
 use super::api::ApiClient;
-use super::gateway::ChannelInfo;
+use super::gateway::{ChannelInfo, UnreadableInteraction};
 use super::members;
 use super::messages::{RenderConfig, notices};
 use super::reply::{InteractionReply, ReplyVisibility};
@@ -47,6 +50,7 @@ use crate::domain::event::Action;
 use crate::domain::ids::{ChannelId, Person};
 use crate::workflow::handle::EngineHandle;
 use crate::workflow::handle::RequestInput;
+use crate::workflow::input::EngineInput;
 use crate::workflow::ports::{Ledger, Responder};
 use crate::workflow::refusal::Refusal;
 
@@ -64,6 +68,7 @@ pub struct InteractionHandler {
     pub engine: EngineHandle,
     /// Read for `/requests`. Commands never write to it.
     pub ledger: Arc<dyn Ledger>,
+    pub lease: Arc<AnswerLease>,
     /// Empty at first.
     pub last_page: Arc<LastPage>,
 }
@@ -72,20 +77,34 @@ impl InteractionHandler {
     /// Starts a task that answers the interaction.
     pub fn handle(&self, interaction: Interaction) {
         let handler = self.clone();
+        tokio::spawn(async move {
+            if handler.lease.is_held().await {
+                handler.answer(interaction).await;
+            }
+        });
+    }
+
+    /// Starts a task that says that the interaction was not understood. Completions need no answer.
+    pub fn refuse_unreadable(&self, interaction: UnreadableInteraction) {
+        let handler = self.clone();
+        tokio::spawn(async move {
+            if !interaction.is_autocomplete() && handler.lease.is_held().await {
+                let reply =
+                    handler.start_reply(interaction.id, &interaction.token, ReplyVisibility::Ephemeral);
+                handler.refuse(&reply, &Refusal::NotUnderstood).await;
+            }
+        });
+    }
+
+    async fn answer(&self, interaction: Interaction) {
         match interaction {
             Interaction::Command(command) => {
                 let reply = self.start_reply(command.id, &command.token, ReplyVisibility::Public);
-                tokio::spawn(async move { handler.answer_command(command, reply).await });
+                self.answer_command(command, reply).await;
             }
-            Interaction::Autocomplete(command) => {
-                tokio::spawn(async move { handler.answer_autocomplete(command).await });
-            }
-            Interaction::Component(component) => {
-                tokio::spawn(async move { handler.handle_component(component).await });
-            }
-            Interaction::Modal(modal) => {
-                tokio::spawn(async move { handler.handle_modal(modal).await });
-            }
+            Interaction::Autocomplete(command) => self.answer_autocomplete(command).await,
+            Interaction::Component(component) => self.handle_component(component).await,
+            Interaction::Modal(modal) => self.handle_modal(modal).await,
             _ => {}
         }
     }
@@ -107,22 +126,28 @@ impl InteractionHandler {
             "requests" => "requests",
             other => {
                 warn!(command = other, "Discord sent an unknown command");
+                self.refuse(&reply, &Refusal::UnknownCommand).await;
                 return;
             }
         };
-        self.answer_and_measure(name, &reply, self.run_command(&command, &reply)).await;
+        let channel = ChannelId(command.channel_id.get());
+        self.answer_and_measure(name, channel, &reply, self.run_command(&command, &reply)).await;
     }
 
     /// Waits for `answer`, sends a refusal if there is one, and records how long that took.
     async fn answer_and_measure(
         &self,
         command: &'static str,
+        channel: ChannelId,
         reply: &Arc<InteractionReply>,
         answer: impl Future<Output = Result<(), Refusal>>,
     ) {
         let started = Instant::now();
         if let Err(refusal) = answer.await {
             self.refuse(reply, &refusal).await;
+        }
+        if reply.is_answered_elsewhere() {
+            self.engine.send(EngineInput::AnotherProcessSeen { channel }).await;
         }
         histogram!("killgate_command_seconds", "command" => command).record(started.elapsed().as_secs_f64());
     }
@@ -148,8 +173,8 @@ impl InteractionHandler {
         let request_input = |action| {
             Ok(RequestInput {
                 action,
-                pid: options.pid()?,
-                backend_start: None,
+                sessions: options.sessions()?,
+                bound_to: options.bound_to()?,
                 target: options.text("target").map(ToOwned::to_owned),
                 reason: options.text("reason").map(ToOwned::to_owned),
                 channel: ChannelId(command.channel_id.get()),

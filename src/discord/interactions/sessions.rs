@@ -58,14 +58,14 @@ impl InteractionHandler {
         page_number: usize,
         reply: &Arc<InteractionReply>,
     ) -> Result<(), ApiError> {
-        let page = self.last_page.render(fanout.answers(), query, page_number);
+        let page = self.last_page.render(fanout.answers(&self.engine), query, page_number);
         reply.send(page.body).await?;
         if fanout.is_complete() {
             return Ok(());
         }
         let message = reply.original_message().await?;
         fanout.wait_for_all().await;
-        let complete_page = self.last_page.render(fanout.answers(), query, page_number);
+        let complete_page = self.last_page.render(fanout.answers(&self.engine), query, page_number);
         reply.edit_if_unchanged(&message, complete_page.body).await
     }
 }

@@ -8,8 +8,8 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::timeout;
 
-use crate::discord::session_list::page::{NoAnswerReason, TargetAnswer};
-use crate::workflow::handle::SnapshotResult;
+use crate::discord::session_list::page::{NoAnswerReason, RequestRules, TargetAnswer};
+use crate::workflow::handle::{EngineHandle, SnapshotResult};
 
 /// The answers of the targets so far.
 pub(super) struct SnapshotFanout {
@@ -46,11 +46,20 @@ impl SnapshotFanout {
     }
 
     /// The answers so far, ordered by target name.
-    pub(super) fn answers(&self) -> Vec<TargetAnswer> {
+    pub(super) fn answers(&self, engine: &EngineHandle) -> Vec<TargetAnswer> {
+        let targets = engine.targets();
         self.answers
             .iter()
             .map(|(target, result)| TargetAnswer {
                 target: target.clone(),
+                rules: RequestRules {
+                    protection: targets
+                        .by_name
+                        .get(target)
+                        .map(|target| target.policy.protection.clone())
+                        .unwrap_or_default(),
+                    sessions_per_request: targets.limits.sessions_per_request,
+                },
                 snapshot: match result {
                     None => Err(NoAnswerReason::Pending),
                     Some(Ok(snapshot)) => Ok(snapshot.clone()),

@@ -2,8 +2,8 @@
 
 use serenity::all::{
     CreateActionRow, CreateAllowedMentions, CreateEmbed, CreateInteractionResponseFollowup,
-    CreateInteractionResponseMessage, CreateMessage, EditInteractionResponse, EditMessage, RoleId as Role,
-    UserId as User,
+    CreateInteractionResponseMessage, CreateMessage, EditInteractionResponse, EditMessage, MessageFlags,
+    RoleId as Role, UserId as User,
 };
 
 use crate::domain::ids::{RoleId, UserId};
@@ -66,9 +66,10 @@ impl MessageBody {
             .components(self.components)
     }
 
-    /// The new content of a message.
+    /// The new content of a message. Embeds that a moderator suppressed are shown again.
     pub fn into_edit(self) -> EditMessage {
         EditMessage::new()
+            .flags(MessageFlags::empty())
             .allowed_mentions(self.allowed_mentions())
             .content(self.content)
             .embeds(self.embeds)
@@ -88,6 +89,7 @@ impl MessageBody {
     /// The answer to a deferred interaction. The deferral has already decided who sees it.
     pub fn into_response_edit(self) -> EditInteractionResponse {
         EditInteractionResponse::new()
+            .flags(MessageFlags::empty())
             .allowed_mentions(self.allowed_mentions())
             .content(self.content)
             .embeds(self.embeds)

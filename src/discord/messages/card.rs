@@ -1,6 +1,7 @@
 //! The card of a request: what is requested, what it would do, and who decides.
 
 mod facts;
+mod several_sessions;
 
 use serenity::all::{Colour, CreateEmbed, CreateEmbedFooter};
 
@@ -13,7 +14,7 @@ use super::mark::{MarkedMessage, mark_line};
 use super::notification::notification_line;
 use super::{RenderConfig, result};
 use crate::discord::sanitize;
-use crate::domain::event::Action;
+use crate::domain::event::{Action, Binding};
 use crate::domain::ids::{RoleId, UserId};
 use crate::domain::outcome::Outcome;
 use crate::domain::request::{Request, RequestState};
@@ -108,7 +109,12 @@ fn summary_line(card: &CardContent) -> String {
     let details = &card.request.details;
     match details.backends.as_slice() {
         [_] => notification_line(card, 0),
-        _ => format!("{} asks to {}", mention_user(details.requester), action_on_session(details)),
+        _ => format!(
+            "{} asks to {}: {}",
+            mention_user(details.requester),
+            action_on_session(details),
+            several_sessions::plain_text(card)
+        ),
     }
 }
 
@@ -117,19 +123,30 @@ fn embed(card: &CardContent) -> CreateEmbed {
     let mut embed = CreateEmbed::new()
         .title(title(request))
         .colour(colour(request))
-        .description(facts::description(card))
+        .description(if is_about_several(request) {
+            several_sessions::description(card)
+        } else {
+            facts::description(card)
+        })
         .footer(CreateEmbedFooter::new(format!("Request #{}", request.id)));
     if let Some(outcome) = outcome_text(request) {
         embed = embed.field("Outcome", outcome, false);
     }
-    if let Some(changes) = facts::changes_text(card) {
+    let changes = if is_about_several(request) {
+        several_sessions::changes_text(card)
+    } else {
+        facts::changes_text(card)
+    };
+    if let Some(changes) = changes {
         embed = embed.field("Changed", changes, false);
     }
     if let Some(hold) = card.hold {
-        embed = embed.field("Not executed yet", hold_text(hold), false);
+        let title = if hold == ExecutionHold::EmojiMissing { "Reactions" } else { "Not executed yet" };
+        embed = embed.field(title, hold_text(hold), false);
     }
     if request.is_open() {
-        embed = embed.field("If approved", facts::consequences_text(card), false);
+        let if_approved = format!("{}\n{}", facts::consequences_text(card), binding_text(request));
+        embed = embed.field("If approved", if_approved, false);
     }
     embed = embed.field("Requested by", requester_text(request), false).field(
         "Approvals",
@@ -145,11 +162,32 @@ fn embed(card: &CardContent) -> CreateEmbed {
     }
 }
 
+fn is_about_several(request: &Request) -> bool {
+    request.details.backends.len() > 1
+}
+
+/// What the request is bound to besides the backend.
+fn binding_text(request: &Request) -> String {
+    let bindings: Vec<_> = request.details.backends.iter().map(|backend| backend.bound_to).collect();
+    match bindings[..] {
+        [Binding::Query] => "Bound to this query: when it ends by itself, the request lapses.".to_owned(),
+        [Binding::Transaction] => {
+            "Bound to this transaction: when it ends by itself, the request lapses.".to_owned()
+        }
+        [Binding::Session] => "Bound to the session, whatever it runs by then.".to_owned(),
+        _ => several_sessions::binding_text(&bindings),
+    }
+}
+
 fn hold_text(hold: ExecutionHold) -> &'static str {
     match hold {
         ExecutionHold::ReactionsUnreadable => {
             "Enough people approve, but people may have reacted unseen, and Discord does not let killgate read the reactions. \
              It tries again until the request expires."
+        }
+        ExecutionHold::EmojiMissing => {
+            "An emoji that approves or denies was deleted from the server, so nobody can react with it. Operators of killgate: correct \
+             `approve` and `deny` in `[approval]` and restart."
         }
         ExecutionHold::ApproversUnknown => {
             "Enough people approve, but Discord does not say whether they still may. killgate asks again until the request \

@@ -27,7 +27,8 @@ pub fn pids(answers: &[TargetAnswer], typed: &str) -> CreateAutocompleteResponse
         let target = has_several_targets.then_some(answer.target.as_str());
         for (rank, row) in session_list::ranked_client_sessions(snapshot).into_iter().enumerate() {
             if let Some(quality) = match_quality(row.session, &typed) {
-                matches.push(((quality, rank), row, target, snapshot.taken_at));
+                let is_locked = answer.rules.protection.matching_rule(row.session).is_some();
+                matches.push(((quality, rank), row, target, snapshot.taken_at, is_locked));
             }
         }
     }
@@ -35,8 +36,8 @@ pub fn pids(answers: &[TargetAnswer], typed: &str) -> CreateAutocompleteResponse
     let choices = matches
         .iter()
         .take(MAX_CHOICES)
-        .map(|(_, row, target, at)| {
-            AutocompleteChoice::new(label(row, *target, *at), row.session.pid.number())
+        .map(|(_, row, target, at, is_locked)| {
+            AutocompleteChoice::new(label(row, *target, *at, *is_locked), row.session.pid.number())
         })
         .collect();
     CreateAutocompleteResponse::new().set_choices(choices)
@@ -72,14 +73,20 @@ fn match_quality(session: &Session, typed: &str) -> Option<u8> {
     is_match.then_some(1)
 }
 
-/// `4711 · app · idle in transaction 14 m 3 s · blocks 7 · psql · shop`.
-pub(in crate::discord) fn label(row: &SessionRow<'_>, target: Option<&str>, now: Timestamp) -> String {
+/// `4711 · app · idle in transaction 14 m 3 s · blocks 7 · psql · shop`; a lock in front says that it cannot be signalled.
+pub(in crate::discord) fn label(
+    row: &SessionRow<'_>,
+    target: Option<&str>,
+    now: Timestamp,
+    is_locked: bool,
+) -> String {
     let session = row.session;
     let part = |text: &str| sanitize::plain(text, PART_LENGTH).to_string();
     let since = session.query_age(now).or_else(|| session.state_age(now));
     let since = since.map_or(String::new(), |since| format!(" {}", age(since)));
     let state = if session.is_blocked() { "waits" } else { session.state.name() };
-    let mut parts = vec![session.pid.to_string()];
+    let lock = if is_locked { "🔒 " } else { "" };
+    let mut parts = vec![format!("{lock}{}", session.pid)];
     parts.extend(target.map(part));
     parts.extend(session.user.as_deref().map(part));
     parts.push(format!("{state}{since}").replace("transaction", "tx"));

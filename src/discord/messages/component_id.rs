@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use crate::discord::session_list::SessionView;
 use crate::discord::session_list::filter::SessionFilter;
 use crate::discord::session_list::page::SessionQuery;
-use crate::domain::event::Action;
+use crate::domain::event::{Action, Binding};
 use crate::domain::identity::Pid;
 use crate::domain::timestamp::Timestamp;
 
@@ -30,6 +30,12 @@ const MAX_LENGTH: usize = 100;
 const VERSION: char = '1';
 /// The `custom_id` of the menu that selects a session. The values of its options say which.
 pub const SELECT_SESSION_ID: &str = "1s";
+/// The `custom_id` of the button that chooses all sessions in the menu of its message.
+pub const SELECT_ALL_ID: &str = "1a";
+/// The end of the value of a session that could not be signalled.
+const LOCKED: &str = ":l";
+const CANCEL_ALL: &str = "C";
+const TERMINATE_ALL: &str = "T";
 const CANCEL: &str = "c";
 const TERMINATE: &str = "t";
 const UNESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'-').remove(b'.');
@@ -45,6 +51,10 @@ pub enum ComponentAction {
     SelectSession,
     /// Requests a cancel or a terminate.
     RequestSignal { action: Action, session: SessionChoice },
+    /// Shows what can be requested for all sessions in the menu of the same message.
+    SelectAll,
+    /// Requests a cancel or a terminate of all sessions in the menu of the same message.
+    RequestSignalForAll { action: Action, bound_to: Option<Binding> },
 }
 
 /// The page of a session list to go to.
@@ -69,6 +79,8 @@ pub struct SessionChoice {
     pub target: String,
     pub pid: Pid,
     pub backend_start: Timestamp,
+    /// Whether it could not be signalled when it was shown. The menu shows its details alone.
+    pub is_locked: bool,
 }
 
 /// Why a `custom_id` cannot be used.
@@ -86,6 +98,9 @@ impl ComponentAction {
         if id == SELECT_SESSION_ID {
             return Ok(Self::SelectSession);
         }
+        if id == SELECT_ALL_ID {
+            return Ok(Self::SelectAll);
+        }
         let (kind, fields) = id
             .strip_prefix(VERSION)
             .and_then(|unversioned| unversioned.split_once(':'))
@@ -93,6 +108,11 @@ impl ComponentAction {
         let action = match kind {
             CANCEL => Action::Cancel,
             TERMINATE => Action::Terminate,
+            CANCEL_ALL | TERMINATE_ALL => {
+                let action = if kind == CANCEL_ALL { Action::Cancel } else { Action::Terminate };
+                let bound_to = parse_optional(fields, Binding::from_name)?;
+                return Ok(Self::RequestSignalForAll { action, bound_to });
+            }
             // Each action has exactly one `custom_id`. Any other spelling was not made here.
             REQUESTS => {
                 let navigation = RequestNavigation::parse(fields)?;
@@ -112,6 +132,15 @@ impl ComponentAction {
         let session = SessionChoice::parse(fields, targets)?;
         Ok(Self::RequestSignal { action, session })
     }
+}
+
+/// The `custom_id` of a button or a form that requests `action` on all sessions in the menu of its message.
+pub fn request_all_id(action: Action, bound_to: Option<Binding>) -> String {
+    let kind = match action {
+        Action::Cancel => CANCEL_ALL,
+        Action::Terminate => TERMINATE_ALL,
+    };
+    format!("{VERSION}{kind}:{}", bound_to.map_or("", Binding::name))
 }
 
 impl PageNavigation {
@@ -186,7 +215,8 @@ impl SessionChoice {
 
     /// The value of a menu's option.
     pub fn value(&self) -> String {
-        format!("{}:{}:{}", digest(&self.target), self.pid, self.backend_start.as_micros())
+        let locked = if self.is_locked { LOCKED } else { "" };
+        format!("{}:{}:{}{locked}", digest(&self.target), self.pid, self.backend_start.as_micros())
     }
 
     /// Parses the value of a menu's option, which may refer to one of `targets`.
@@ -194,7 +224,11 @@ impl SessionChoice {
         value: &str,
         targets: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, ComponentIdError> {
-        let fields: Vec<_> = value.split(':').collect();
+        let (fields, is_locked) = match value.strip_suffix(LOCKED) {
+            Some(fields) => (fields, true),
+            None => (value, false),
+        };
+        let fields: Vec<_> = fields.split(':').collect();
         let [target, pid, backend_start] = fields[..] else {
             return Err(ComponentIdError::Foreign);
         };
@@ -206,6 +240,7 @@ impl SessionChoice {
             target: find_target(target, targets)?,
             pid,
             backend_start: Timestamp::from_micros(backend_start),
+            is_locked,
         };
         if choice.value() == value { Ok(choice) } else { Err(ComponentIdError::Foreign) }
     }

@@ -8,13 +8,21 @@ use super::format::{TimestampStyle, count, name, timestamp};
 use super::session_facts::{obstacle_warning, origin_text, state_with_ages, wait_text};
 use crate::discord::sanitize;
 use crate::domain::event::Action;
+use crate::domain::protection::ProtectionRules;
 use crate::domain::session::{BackendType, CancelObstacle, Session};
 use crate::domain::timestamp::Timestamp;
 
 const QUERY_LENGTH: usize = 2_000;
+const RULE_LENGTH: usize = 300;
 
 /// The session as it was at `now`, with `waiters` behind it. Only the person who selected it sees the message.
-pub fn session_details(target: &str, session: &Session, waiters: usize, now: Timestamp) -> MessageBody {
+pub fn session_details(
+    target: &str,
+    session: &Session,
+    waiters: usize,
+    now: Timestamp,
+    protection: &ProtectionRules,
+) -> MessageBody {
     let mut lines = vec![state_with_ages(session, now)];
     lines.extend(wait_text(session));
     if waiters > 0 {
@@ -23,7 +31,7 @@ pub fn session_details(target: &str, session: &Session, waiters: usize, now: Tim
     lines.push(origin_text(session));
     lines.push(format!("Connected {}", timestamp(session.backend_start, TimestampStyle::Relative)));
     let obstacle = session.cancel_obstacle();
-    let no_signal_reason = no_signal_reason(session);
+    let no_signal_reason = no_signal_reason(session, protection);
     let may_signal = no_signal_reason.is_none();
     if let (BackendType::ParallelWorker, Some(leader), true) =
         (&session.backend_type, session.leader_pid, may_signal)
@@ -44,18 +52,27 @@ pub fn session_details(target: &str, session: &Session, waiters: usize, now: Tim
     if !may_signal {
         return body;
     }
-    let choice =
-        SessionChoice { target: target.to_owned(), pid: session.pid, backend_start: session.backend_start };
+    let choice = SessionChoice {
+        target: target.to_owned(),
+        pid: session.pid,
+        backend_start: session.backend_start,
+        is_locked: false,
+    };
     body.with_components(vec![CreateActionRow::Buttons(buttons(&choice, obstacle))])
 }
 
 /// Why the session cannot be signalled; `None` if it can.
-fn no_signal_reason(session: &Session) -> Option<String> {
+fn no_signal_reason(session: &Session, protection: &ProtectionRules) -> Option<String> {
     if session.is_own {
         return Some("This is a connection of killgate itself. It cannot be signalled.".to_owned());
     }
     match (&session.backend_type, session.leader_pid) {
-        (BackendType::Client, _) | (BackendType::ParallelWorker, Some(_)) => None,
+        // A request is about the leader, whose own rules then count.
+        (BackendType::ParallelWorker, Some(_)) => None,
+        (BackendType::Client, _) => protection.matching_rule(session).map(|rule| {
+            let rule = sanitize::line(&rule.to_string(), RULE_LENGTH);
+            format!("🔒 It is protected: {rule}. If it must end, ask a database administrator.")
+        }),
         (kind, _) => Some(format!(
             "It serves no client ({}), so it cannot be cancelled or terminated here.",
             name(kind.name())
@@ -63,15 +80,15 @@ fn no_signal_reason(session: &Session) -> Option<String> {
     }
 }
 
-/// A cancel that is likely to fail can still be requested, but its button does not stand out.
+/// A cancel that may fail can still be requested, but its button does not stand out. Without a query it would be refused.
 fn buttons(choice: &SessionChoice, obstacle: Option<CancelObstacle>) -> Vec<CreateButton> {
     let cancel = match obstacle {
-        Some(_) => ButtonStyle::Secondary,
-        None => ButtonStyle::Primary,
+        Some(CancelObstacle::Idle | CancelObstacle::IdleInTransaction) => None,
+        Some(CancelObstacle::ClientWrite | CancelObstacle::CopyData) => Some(ButtonStyle::Secondary),
+        None => Some(ButtonStyle::Primary),
     };
     let button = |action, label, style| CreateButton::new(choice.custom_id(action)).label(label).style(style);
-    vec![
-        button(Action::Cancel, "Ask to cancel", cancel),
-        button(Action::Terminate, "Ask to terminate", ButtonStyle::Danger),
-    ]
+    let cancel = cancel.map(|style| button(Action::Cancel, "Ask to cancel", style));
+    let terminate = button(Action::Terminate, "Ask to terminate", ButtonStyle::Danger);
+    cancel.into_iter().chain([terminate]).collect()
 }

@@ -152,13 +152,13 @@ pub fn session_name(session: &Session) -> String {
     }
 }
 
-/// `psql of user app (4711) on orders`; of several sessions the pids.
+/// `psql of user app (4711) on orders`, `25 sessions on orders`.
 pub fn session_on_target(details: &RequestDetails) -> String {
-    if let [backend] = details.backends.as_slice() {
-        return format!("{} on {}", session_name(&backend.session), name(&details.target));
-    }
-    let pids = details.backends.iter().map(|backend| backend.identity.pid.to_string());
-    format!("{} on {}", join_capped(pids), name(&details.target))
+    let sessions = match &details.backends[..] {
+        [backend] => session_name(&backend.session),
+        several => count(several.len(), "session"),
+    };
+    format!("{sessions} on {}", name(&details.target))
 }
 
 fn infinitive(action: Action) -> &'static str {

@@ -3,7 +3,12 @@
 //! It consists of the request's number and the first digits of the hash of its first record. The number alone is no
 //! identity: another ledger, or the same one after it was set back, uses it again.
 
+use crate::domain::ids::RequestId;
 use crate::domain::request::Request;
+use crate::workflow::ports::CardMark;
+
+/// How every mark begins.
+pub const MARK_START: &str = "Request #";
 
 /// What a message is to its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +37,16 @@ impl MarkedMessage {
 
 /// The line that marks a message of the request.
 pub fn mark_line(request: &Request, message: MarkedMessage) -> String {
-    format!("Request #{} · {}{}", request.id, request.mark, message.suffix())
+    format!("{MARK_START}{} · {}{}", request.id, request.mark, message.suffix())
+}
+
+/// The mark of a message with this text, whatever request it is of; `None` if it bears none.
+pub fn any_mark(text: &str) -> Option<(CardMark, MarkedMessage)> {
+    let (number, rest) = text.lines().last()?.strip_prefix(MARK_START)?.split_once(" · ")?;
+    let digits: String = rest.chars().take_while(char::is_ascii_hexdigit).collect();
+    let message = MarkedMessage::ALL.into_iter().find(|message| rest[digits.len()..] == *message.suffix())?;
+    let request = RequestId(number.parse().ok()?);
+    (!digits.is_empty()).then_some((CardMark { request, digits }, message))
 }
 
 /// What a message with this text is to the request; `None` if it is none of its messages.

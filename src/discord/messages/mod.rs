@@ -8,6 +8,7 @@
 //! | [`notices`] | refusals, and alerts to a channel |
 //! | [`request_list`] | the list of `/requests` |
 //! | [`details`] | the details of one session, with its buttons |
+//! | [`session_menu`] | the menu of sessions, and what can be asked for several of them |
 //! | [`reason_form`] | the form that asks for a reason |
 //! | [`choices`] | autocomplete choices |
 //! | [`component_id`] | the `custom_id` of buttons, menus and forms |
@@ -33,6 +34,7 @@ pub mod reason_form;
 pub mod request_list;
 pub mod result;
 mod session_facts;
+pub mod session_menu;
 pub(in crate::discord) mod waiters_text;
 
 /// The part of the configuration that messages show.

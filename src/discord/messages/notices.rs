@@ -1,15 +1,18 @@
 //! Refusals for one person, and alerts to a channel. The sentences of refusals are in [`crate::workflow::refusal`].
 
-use super::RenderConfig;
+use serenity::all::{ButtonStyle, CreateActionRow, CreateButton};
+
 use super::body::MessageBody;
+use super::component_id::SessionChoice;
 use super::format::{mention_user, message_link, utf16_len, verbatim};
 use super::mark::{MarkedMessage, mark_line};
+use super::{RenderConfig, session_menu};
 use crate::discord::sanitize;
 use crate::domain::creation::CreationError;
-use crate::domain::event::RefusalReason;
+use crate::domain::event::{Action, RefusalReason};
 use crate::domain::ids::UserId;
 use crate::domain::request::Request;
-use crate::workflow::ports::ChannelAlert;
+use crate::workflow::ports::{CardMark, ChannelAlert};
 use crate::workflow::refusal::{Refusal, ignored_reaction_text};
 
 /// A longer refusal is cut, and its quoted parts lose their formatting.
@@ -27,9 +30,25 @@ pub fn ignored_reaction(request: &Request, person: UserId, reason: RefusalReason
     ))
 }
 
+/// Says that nothing comes of a card that the ledger does not know. It notifies no one.
+pub fn unknown_card(mark: &CardMark) -> MessageBody {
+    MessageBody::text(format!(
+        "Request #{} · {} is not in killgate's ledger, which is another one or was set back. Nothing comes of reactions on this \
+         card. If the session is still a problem, make a new request.",
+        mark.request, mark.digits
+    ))
+}
+
 /// Says in the channel why reactions have no effect, or that they have one again.
 pub fn alert(alert: ChannelAlert) -> MessageBody {
-    MessageBody::text(match alert {
+    let text = match alert {
+        ChannelAlert::ReactionsUnreadable { why } => {
+            return MessageBody::text(format!(
+                "Nothing is executed in this channel: for 10 s killgate has not been able to read the reactions on open requests, \
+                 which people may have changed unseen. It keeps trying until they expire. The cause: {}",
+                sanitize::line(&why, QUOTE_LENGTH)
+            ));
+        }
         ChannelAlert::LedgerDown => {
             "The ledger cannot be written, so no request is decided and nothing is signalled. Reactions stay on the \
              cards and count once the ledger can be written again. Operators of killgate find the cause in its log and \
@@ -38,11 +57,16 @@ pub fn alert(alert: ChannelAlert) -> MessageBody {
         ChannelAlert::LedgerBack => {
             "The ledger can be written again. killgate is reading the reactions on the open requests."
         }
+        ChannelAlert::AnotherProcess => {
+            "Another process acts with the same bot token, and has a ledger of its own. The request whose card is the other \
+             process's is withdrawn here. Operators of killgate: stop one of the two, or give it a token of its own."
+        }
         ChannelAlert::LedgerDamaged => {
             "The ledger is damaged. No request is decided, nothing is signalled and no command is answered until an \
              operator of killgate restores the ledger. Its log and /readyz say what is wrong."
         }
-    })
+    };
+    MessageBody::text(text)
 }
 
 /// Says why a command is refused, visible only to the person who gave it.
@@ -57,5 +81,28 @@ pub fn refusal(refusal: &Refusal, config: &RenderConfig) -> MessageBody {
         }
         _ => sentence,
     };
-    MessageBody::text(text).ephemeral()
+    MessageBody::text(text).with_components(next_step_buttons(refusal)).ephemeral()
+}
+
+/// What can be asked for instead. Nothing is asked by itself.
+fn next_step_buttons(refusal: &Refusal) -> Vec<CreateActionRow> {
+    match refusal {
+        Refusal::Rejected {
+            action,
+            target,
+            error: CreationError::SomeRefused { others, bound_to, .. },
+            ..
+        } => session_menu::request_others_rows((*action, *bound_to), target, others),
+        Refusal::Rejected { target, error: CreationError::NothingToCancel { session, .. }, .. } => {
+            let Some(backend_start) = session.backend_start else {
+                return Vec::new();
+            };
+            let target = target.clone();
+            let choice = SessionChoice { target, pid: session.pid, backend_start, is_locked: false };
+            let button = CreateButton::new(choice.custom_id(Action::Terminate));
+            let button = button.label("Ask to terminate").style(ButtonStyle::Danger);
+            vec![CreateActionRow::Buttons(vec![button])]
+        }
+        _ => Vec::new(),
+    }
 }

@@ -6,7 +6,7 @@ use super::RenderConfig;
 use super::body::MessageBody;
 use super::component_id::RequestNavigation;
 use super::format::{TimestampStyle, mention_user, message_link, session_on_target, timestamp};
-use super::result::{approvers_text, elapsed_text};
+use super::result::{approvers_text, elapsed_text, several};
 use crate::discord::sanitize;
 use crate::domain::event::Action;
 use crate::domain::identity::Pid;
@@ -147,7 +147,11 @@ fn state_text(request: &Request) -> String {
         RequestState::Executing { .. } => "**being executed**".to_owned(),
         RequestState::Ended { resolution, .. } => {
             let after = elapsed_text(resolution).map_or(String::new(), |elapsed| format!(" after {elapsed}"));
-            format!("**{}**{after}", resolution.outcome.headline())
+            if several::is_counted(resolution) {
+                format!("**{}**", several::counts_text(request, resolution, &after))
+            } else {
+                format!("**{}**{after}", resolution.outcome.headline())
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The reply to a card that says how the request ended, and the sentences that the closed card shares with it.
 
+pub(super) mod several;
+
 use super::body::MessageBody;
 use super::format::{
     action_on_session, count, mention_user, mention_users, sentence, session_on_target, verbatim,
@@ -18,7 +20,11 @@ pub fn reply(request: &Request) -> Option<MessageBody> {
     let resolution = request.resolution()?;
     let first_line = format!("{}. {}", first_sentence(request, resolution), explanation(request, resolution));
     let mut lines = vec![first_line.trim_end().to_owned(), people_line(request)];
-    lines.extend(postgres_message(resolution));
+    if request.details.backends.len() > 1 {
+        lines.extend(several::exceptions(request, resolution));
+    } else {
+        lines.extend(postgres_message(resolution));
+    }
     lines.extend(next_step(request.details.action, resolution.outcome).map(str::to_owned));
     lines.push(mark_line(request, MarkedMessage::Result));
     Some(MessageBody::text(lines.join("\n")))
@@ -33,7 +39,7 @@ pub fn title(request: &Request, resolution: &Resolution) -> String {
 pub fn explanation(request: &Request, resolution: &Resolution) -> String {
     let mut sentences = Vec::new();
     // If a person denied or withdrew it, their name is the whole explanation.
-    if resolution.actor.is_none() {
+    if resolution.actor.is_none() && !several::is_counted(resolution) {
         sentences.push(verbatim(&sentence(&resolution.detail), DETAIL_LENGTH));
     }
     sentences.extend(released_waiters_sentence(request, resolution));
@@ -49,14 +55,16 @@ pub fn explanation(request: &Request, resolution: &Resolution) -> String {
 
 /// How many waiters were released, and how many there were at the time of the request if those were more.
 fn released_waiters_sentence(request: &Request, resolution: &Resolution) -> Option<String> {
-    let is_seen_to_end = matches!(resolution.outcome, Outcome::Cancelled | Outcome::Terminated);
+    let is_seen_to_end =
+        matches!(resolution.outcome, Outcome::Cancelled | Outcome::Terminated | Outcome::Mixed);
     let released = resolution.waiters_released.filter(|_| is_seen_to_end)?;
     if released == 0 && request.details.waiters() == 0 {
         return None;
     }
     let text = format!("{} released", count(released as usize, "waiter"));
     Some(match request.details.waiters() {
-        waited if waited > released => {
+        // Somebody who waited for two of several sessions is recorded twice.
+        waited if waited > released && request.details.backends.len() == 1 => {
             format!("{text}; {waited} waited at the time of the request.")
         }
         _ => format!("{text}."),
@@ -93,6 +101,9 @@ fn first_sentence(request: &Request, resolution: &Resolution) -> String {
 /// What was done, or what was requested if it was not done or not seen to be done.
 fn headline_text(request: &Request, outcome: Outcome, by: &str, after: &str) -> String {
     let headline = outcome.headline();
+    if let Some(resolution) = request.resolution().filter(|resolution| several::is_counted(resolution)) {
+        return several::counts_text(request, resolution, after);
+    }
     match outcome {
         Outcome::Terminated => format!("{headline} {}{after}", session_on_target(&request.details)),
         Outcome::Cancelled => {
@@ -124,6 +135,7 @@ fn next_step(action: Action, outcome: Outcome) -> Option<&'static str> {
         Outcome::MovedOn => "Check with /sessions what it runs now. That may need another request.",
         Outcome::Gone | Outcome::Replaced => "Use /sessions to see what runs now.",
         Outcome::Unreachable => "Ask again when the server answers.",
+        Outcome::Mixed => "Check with /sessions what is left before you ask again.",
         Outcome::Unknown => "Check with /sessions before you ask again.",
         Outcome::Expired => "Ask again if it is still needed.",
         Outcome::Refused => "Operators of killgate: `killgate check` says which privilege is missing.",

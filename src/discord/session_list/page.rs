@@ -11,6 +11,7 @@ use super::{ListedSessions, SessionList, SessionView, controls, list_sessions, p
 use crate::discord::messages::body::MessageBody;
 use crate::discord::messages::format::name;
 use crate::discord::sanitize;
+use crate::domain::protection::ProtectionRules;
 use crate::domain::session::{Session, Snapshot};
 
 const ERROR_LENGTH: usize = 200;
@@ -29,6 +30,14 @@ pub struct SessionQuery {
 pub struct TargetAnswer {
     pub target: String,
     pub snapshot: Result<Arc<Snapshot>, NoAnswerReason>,
+    pub rules: RequestRules,
+}
+
+/// Which sessions of a target may be asked for, and how many at once.
+#[derive(Clone, Debug, Default)]
+pub struct RequestRules {
+    pub protection: ProtectionRules,
+    pub sessions_per_request: u32,
 }
 
 /// Why a target has no sessions to show.
@@ -77,7 +86,7 @@ pub fn render_page(answers: &[TargetAnswer], query: &SessionQuery, number: usize
     if let Some(taken_at) = oldest_snapshot_time(answers) {
         embed = embed.timestamp(taken_at);
     }
-    let menu = controls::session_menu(page, is_only_target);
+    let menu = controls::menu_rows(&sections, page, is_only_target);
     SessionPage {
         body: MessageBody::embed(embed).with_components(navigation.into_iter().chain(menu).collect()),
         number,
@@ -174,6 +183,7 @@ impl<'a> TargetReport<'a> {
         let snapshot = self.answer.snapshot.as_ref().ok()?;
         Some(ListSection {
             target: &self.answer.target,
+            rules: &self.answer.rules,
             heading: if is_only_target { String::new() } else { format!("▸ {}", bold_name(self.answer)) },
             taken_at: snapshot.taken_at,
             entries: self.entries,

@@ -1,9 +1,11 @@
 //! Splits a list into pages that fit into one Discord message.
 
 use super::SessionRow;
+use super::page::RequestRules;
 use super::tree::BlockingTree;
 use super::{row_text, tree_text};
 use crate::discord::messages::format::utf16_len;
+use crate::domain::session::{BackendType, Session};
 use crate::domain::timestamp::Timestamp;
 
 /// Discord allows 4,096 characters for an embed's description and 6,000 for all embeds of a message. The rest is for
@@ -20,6 +22,7 @@ const GAP: &str = "\n\n";
 /// The entries of one target.
 pub(super) struct ListSection<'a> {
     pub(super) target: &'a str,
+    pub(super) rules: &'a RequestRules,
     /// May be empty.
     pub(super) heading: String,
     pub(super) taken_at: Timestamp,
@@ -64,6 +67,14 @@ pub(super) fn pages<'a>(preface: &'a [String], sections: &'a [ListSection<'a>]) 
     full_pages
 }
 
+impl ListSection<'_> {
+    /// Whether the session cannot be signalled. A request for a parallel worker is about its leader.
+    pub(super) fn is_locked(&self, session: &Session) -> bool {
+        session.backend_type != BackendType::ParallelWorker
+            && self.rules.protection.matching_rule(session).is_some()
+    }
+}
+
 impl<'a> PageContent<'a> {
     pub(super) fn text(&self) -> String {
         let mut blocks = vec![self.preface.join("\n")];
@@ -73,7 +84,7 @@ impl<'a> PageContent<'a> {
                 current_section = Some(*section);
                 blocks.push(section.heading.clone());
             }
-            blocks.push(entry.text(section.taken_at));
+            blocks.push(entry.text(section));
         }
         blocks.retain(|block| !block.is_empty());
         let text = blocks.join(GAP);
@@ -99,10 +110,14 @@ impl<'a> PageContent<'a> {
 }
 
 impl<'a> ListEntry<'a> {
-    fn text(&self, now: Timestamp) -> String {
+    fn text(&self, section: &ListSection<'_>) -> String {
+        let now = section.taken_at;
         match self {
-            Self::Session(row) => row_text::row_text(row, now),
-            Self::Tree(tree) => tree_text::tree_text(tree, now),
+            Self::Session(row) => row_text::row_text(row, now, section.is_locked(row.session)),
+            Self::Tree(tree) => {
+                let is_locked = |session: &Session| section.is_locked(session);
+                tree_text::tree_text(tree, now, is_locked)
+            }
         }
     }
 
@@ -120,7 +135,7 @@ impl<'a> ListEntry<'a> {
         }
     }
 
-    fn rows(&self) -> Vec<SessionRow<'a>> {
+    pub(super) fn rows(&self) -> Vec<SessionRow<'a>> {
         match self {
             Self::Session(row) => vec![*row],
             Self::Tree(tree) => tree.rows(),

@@ -13,13 +13,13 @@ const NAME_LENGTH: usize = 40;
 const QUERY_LENGTH: usize = 72;
 /// An upper bound of the length of a session's text, in UTF-16 units: three names and a query of the lengths above, two
 /// names of what it waits for, and numbers.
-pub(super) const MAX_LENGTH: usize = 600;
+pub(super) const MAX_LENGTH: usize = 603;
 /// Further blockers are counted, not named.
 const MAX_BLOCKERS: usize = 3;
 
 /// The text of one session in a list.
-pub(super) fn row_text(row: &SessionRow<'_>, now: Timestamp) -> String {
-    let mut first = heading(row.session, now);
+pub(super) fn row_text(row: &SessionRow<'_>, now: Timestamp, is_locked: bool) -> String {
+    let mut first = heading(row.session, now, is_locked);
     if let Some(blocks) = blocks_text(row) {
         first = format!("{first} · {blocks}");
     }
@@ -32,9 +32,10 @@ pub(super) fn row_text(row: &SessionRow<'_>, now: Timestamp) -> String {
     lines.join("\n")
 }
 
-/// `**4711** idle in transaction 14 m 3 s`.
-pub(super) fn heading(session: &Session, now: Timestamp) -> String {
-    format!("**{}** {}", session.pid, activity_text(session, now))
+/// `**4711** idle in transaction 14 m 3 s`; a lock after the pid says that it cannot be signalled.
+pub(super) fn heading(session: &Session, now: Timestamp, is_locked: bool) -> String {
+    let lock = if is_locked { "🔒 " } else { "" };
+    format!("**{}** {lock}{}", session.pid, activity_text(session, now))
 }
 
 /// What it does, for how long, and what it waits for.

@@ -8,6 +8,7 @@ use crate::discord::messages::waiters_text::group_name;
 use crate::domain::protection::ProtectionRule;
 use crate::domain::protection_advice::advice;
 use crate::domain::session::BackendType;
+use crate::domain::session::Session;
 use crate::domain::timestamp::Timestamp;
 
 /// A tree with no more branches than this is hardly taller than a session of a list.
@@ -22,10 +23,15 @@ const PREPARED_LENGTH: usize = 700;
 const MAX_BRANCH_LENGTH: usize = 360;
 
 /// The text of one tree: its root like any session, each waiting session on one line.
-pub(super) fn tree_text(tree: &BlockingTree<'_>, now: Timestamp) -> String {
+pub(super) fn tree_text(
+    tree: &BlockingTree<'_>,
+    now: Timestamp,
+    is_locked: impl Fn(&Session) -> bool,
+) -> String {
     let mut lines = match tree.root {
         TreeRoot::Session(session) => {
-            let mut lines = vec![heading(session, now), waiters_line(tree), origin_line(session)];
+            let mut lines =
+                vec![heading(session, now, is_locked(session)), waiters_line(tree), origin_line(session)];
             lines.extend(query_line(session));
             lines.extend(session.progress.as_ref().map(progress_text));
             if let BackendType::Other(kind) = &session.backend_type {

@@ -40,6 +40,11 @@ pub enum PostgresOpenError {
          logs in as (ALTER … OWNER TO)"
     )]
     ForeignOwner { object: String, owner: String },
+    #[error(
+        "killgate_ledger.{name}, of the role {owner}, is no plain table: reading it would run what its owner wrote. killgate \
+         uses nothing in this schema: use another database for the ledger, or let its owner drop the schema"
+    )]
+    ForeignRelation { name: String, owner: String },
     #[error("there is no ledger in this database yet: killgate run creates one")]
     Missing,
     #[error(

@@ -3,7 +3,8 @@
 //! The active replica's session holds an advisory lock (PostgreSQL documentation, "Advisory Locks"), which is released
 //! with the session, and renews its lease periodically. The lock reveals a dead replica at once. The lease reveals one
 //! that keeps its connection and does nothing: a stopped process, a network that drops packets. Neither prevents two
-//! replicas from acting. The epoch does: every append carries it, and every takeover increments it.
+//! replicas from acting. The epoch does: every append carries it, and every takeover increments it. So a lock that somebody
+//! else holds, as anybody who may connect can, keeps no replica from becoming the active one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use tokio_postgres::{Client, Error, Transaction};
 use super::error::PostgresOpenError;
 use super::session::{LedgerStatements, connect};
 use super::{HighWaterMark, PostgresLedger, queries, schema};
-use crate::ledger::hash_chain::ChainTail;
+use crate::ledger::hash_chain::{self, ChainTail};
 use crate::postgres::connection::{ConnectOptions, ConnectionClosed, PostgresConnection};
 use crate::postgres::connection_manager::ReadyConnection;
 
@@ -85,8 +86,8 @@ async fn try_to_lead(
         let status =
             timeout(STEP_TIMEOUT, try_to_take_lease(&mut connection, timings, high_water_mark)).await;
         match status.unwrap_or_else(|_| Err(PostgresOpenError::late()))? {
-            LeaseStatus::Taken { epoch, tail } => {
-                let prepared = Arc::new(LedgerStatements::prepare(connection.client(), true).await?);
+            LeaseStatus::Taken { epoch, tail, has_lock } => {
+                let prepared = Arc::new(LedgerStatements::prepare(connection.client(), has_lock).await?);
                 let ready = ReadyConnection { connection, prepared };
                 return Ok(AcquiredLease { connected: (ready, closed), epoch, tail });
             }
@@ -109,7 +110,7 @@ async fn try_to_lead(
 /// The result of an attempt to take the lease.
 enum LeaseStatus {
     Held { holder: String },
-    Taken { epoch: i64, tail: ChainTail },
+    Taken { epoch: i64, tail: ChainTail, has_lock: bool },
 }
 
 async fn try_to_take_lease(
@@ -144,7 +145,8 @@ async fn try_to_take_lease(
     } else if known.seq > 0 {
         return Err(PostgresOpenError::Behind { seq: known.seq });
     }
-    if !try_lock(connection.client()).await? {
+    let has_lock = try_lock(connection.client()).await?;
+    if !has_lock && is_locked_by_replica(connection.client()).await? {
         let holder = match last_lease {
             Some((epoch, holder, true)) => {
                 terminate_holder(connection, epoch, timings).await?;
@@ -159,14 +161,16 @@ async fn try_to_take_lease(
     schema::create_if_missing(&transaction).await?;
     let Some(epoch) = take_over(&transaction, timings.grace).await? else {
         transaction.rollback().await?;
-        unlock(connection.client()).await?;
+        if has_lock {
+            unlock(connection.client()).await?;
+        }
         return Ok(LeaseStatus::Held {
             holder: last_lease.map_or_else(String::new, |(_, holder, _)| holder),
         });
     };
     let tail = verify_tail(&transaction).await?;
     transaction.commit().await?;
-    Ok(LeaseStatus::Taken { epoch, tail })
+    Ok(LeaseStatus::Taken { epoch, tail, has_lock })
 }
 
 /// Tries to acquire the advisory lock for this session.
@@ -178,6 +182,30 @@ pub(super) async fn try_lock(client: &Client) -> Result<bool, Error> {
 /// Releases the lock, which outlives a transaction.
 async fn unlock(client: &Client) -> Result<(), Error> {
     client.execute("SELECT pg_advisory_unlock($1)", &[&LOCK]).await.map(drop)
+}
+
+/// Whether a session of this role holds the lock. All replicas log in as the same role.
+async fn is_locked_by_replica(client: &Client) -> Result<bool, Error> {
+    let row = client
+        .query_one(
+            "SELECT bool_or(activity.usesysid = self.oid) AS is_own, min(activity.usename::text) AS role
+             FROM pg_locks AS lock JOIN pg_stat_activity AS activity USING (pid),
+                  (SELECT oid FROM pg_roles WHERE rolname = session_user) AS self
+             WHERE lock.locktype = 'advisory' AND lock.granted AND lock.objsubid = 1
+               AND lock.classid::int8 = $1::int8 >> 32 AND lock.objid::int8 = $1::int8 & 4294967295
+               AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+            &[&LOCK],
+        )
+        .await?;
+    let is_own: Option<bool> = row.try_get("is_own")?;
+    if is_own != Some(true) {
+        let role: Option<String> = row.try_get("role")?;
+        tracing::warn!(
+            role,
+            "somebody else holds killgate's advisory lock; the lease alone decides who is active"
+        );
+    }
+    Ok(is_own == Some(true))
 }
 
 /// Terminates the session that holds the lock, if the lease is still the expired one that was read. A role may terminate
@@ -230,7 +258,9 @@ async fn verify_tail(transaction: &Transaction<'_>) -> Result<ChainTail, Postgre
         .await?
         .map(|row| queries::read_row(&row))
         .transpose()?;
-    tail.confirm(last.as_ref()).map_err(|(seq, problem)| PostgresOpenError::Damaged { seq, problem })?;
+    let damaged = |(seq, problem)| PostgresOpenError::Damaged { seq, problem };
+    tail.confirm(last.as_ref()).map_err(damaged)?;
+    hash_chain::verify_first(queries::lowest_seq(transaction).await?).map_err(damaged)?;
     Ok(tail)
 }
 

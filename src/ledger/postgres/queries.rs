@@ -192,6 +192,10 @@ pub(super) async fn fetch_pending(client: &Client) -> Result<BTreeMap<u64, Pendi
         .collect()
 }
 
+pub(super) async fn lowest_seq(client: &impl GenericClient) -> Result<Option<i64>, Error> {
+    client.query_one("SELECT min(seq) AS lowest FROM killgate_ledger.record", &[]).await?.try_get("lowest")
+}
+
 /// Up to `limit` records after `seq`, in order.
 pub(super) async fn records_after(client: &Client, seq: u64, limit: i64) -> Result<Vec<StoredRecord>, Error> {
     let rows = client

@@ -52,6 +52,10 @@ impl LedgerReader for PostgresReader {
         Ok(self.runtime.block_on(queries::fetch_pending(self.connection.client()))?)
     }
 
+    fn lowest_seq(&mut self) -> anyhow::Result<Option<i64>> {
+        Ok(self.runtime.block_on(queries::lowest_seq(self.connection.client()))?)
+    }
+
     fn records_after(&mut self, seq: u64) -> anyhow::Result<Vec<StoredRecord>> {
         Ok(self.runtime.block_on(queries::records_after(self.connection.client(), seq, PAGE_SIZE))?)
     }

@@ -63,8 +63,30 @@ async fn verify_owners(transaction: &Transaction<'_>) -> Result<(), PostgresOpen
     }
 }
 
+/// Reading a view, or a table with rules or row security, runs what its owner wrote, as killgate's role. The ledger has
+/// only plain tables. Looks only at the catalogs.
+async fn verify_relations(client: &impl GenericClient) -> Result<(), PostgresOpenError> {
+    let other = client
+        .query_opt(
+            "SELECT relname::text AS name, pg_get_userbyid(relowner)::text AS owner FROM pg_class
+             WHERE relnamespace = to_regnamespace('killgate_ledger')
+               AND (relkind NOT IN ('r', 'i', 'S', 't') OR relhasrules OR relrowsecurity)
+             LIMIT 1",
+            &[],
+        )
+        .await?;
+    match other {
+        None => Ok(()),
+        Some(row) => Err(PostgresOpenError::ForeignRelation {
+            name: row.try_get("name")?,
+            owner: row.try_get("owner")?,
+        }),
+    }
+}
+
 /// Whether there is a ledger. Fails when it is not of the current version.
 pub(super) async fn exists(client: &impl GenericClient) -> Result<bool, PostgresOpenError> {
+    verify_relations(client).await?;
     let row = client
         .query_one(
             "SELECT to_regclass('killgate_ledger.version') IS NOT NULL AS is_ledger,

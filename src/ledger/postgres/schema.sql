@@ -23,7 +23,7 @@ CREATE FUNCTION killgate_ledger.pids(line text) RETURNS integer[]
 -- Each row is one line of the export. The other columns are computed from the line, so that no column can contradict
 -- it.
 CREATE TABLE killgate_ledger.record (
-    seq     bigint PRIMARY KEY,
+    seq     bigint PRIMARY KEY CHECK (seq > 0),
     line    text NOT NULL,
     event   text COLLATE "C" GENERATED ALWAYS AS (killgate_ledger.field(line, 'event')) STORED,
     request bigint GENERATED ALWAYS AS (killgate_ledger.field(line, 'request')::bigint) STORED,

@@ -49,6 +49,10 @@ impl LedgerReader for SqliteReader {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    fn lowest_seq(&mut self) -> anyhow::Result<Option<i64>> {
+        Ok(store::lowest_seq(&self.connection)?)
+    }
+
     fn records_after(&mut self, seq: u64) -> anyhow::Result<Vec<StoredRecord>> {
         let mut statement = self
             .connection

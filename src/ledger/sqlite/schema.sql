@@ -1,7 +1,7 @@
 -- Each row is one line of the export. The other columns are computed from the line and only their indexes are
 -- stored, so that no column can contradict its line.
 CREATE TABLE record (
-    seq     INTEGER PRIMARY KEY,
+    seq     INTEGER PRIMARY KEY CHECK (seq > 0),
     line    TEXT NOT NULL,
     event   TEXT GENERATED ALWAYS AS (line ->> '$.event') VIRTUAL,
     request INTEGER GENERATED ALWAYS AS (line ->> '$.request') VIRTUAL,

@@ -234,7 +234,11 @@ pub(super) fn fetch_tail(connection: &Connection) -> rusqlite::Result<ChainTail>
         .query_row([], |row| Ok(ChainTail { seq: row.get(0)?, hash: row.get(1)? }))
 }
 
-/// The last record must be the one that was appended last, and unchanged.
+pub(super) fn lowest_seq(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    connection.query_row("SELECT min(seq) FROM record", [], |row| row.get(0))
+}
+
+/// The last record must be the one that was appended last, and unchanged. None precedes the first.
 pub(super) fn verify_tail(connection: &Connection, path: &Path) -> Result<(), SqliteOpenError> {
     let failed = || SqliteOpenError::sqlite(path);
     let tail = fetch_tail(connection).map_err(failed())?;
@@ -244,11 +248,9 @@ pub(super) fn verify_tail(connection: &Connection, path: &Path) -> Result<(), Sq
         })
         .optional()
         .map_err(failed())?;
-    tail.confirm(last.as_ref()).map_err(|(seq, problem)| SqliteOpenError::Damaged {
-        path: path.to_owned(),
-        seq,
-        problem,
-    })
+    let damaged = |(seq, problem)| SqliteOpenError::Damaged { path: path.to_owned(), seq, problem };
+    tail.confirm(last.as_ref()).map_err(damaged)?;
+    hash_chain::verify_first(lowest_seq(connection).map_err(failed())?).map_err(damaged)
 }
 
 pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {

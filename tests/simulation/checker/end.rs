@@ -1,6 +1,7 @@
 //! The incident is over, nothing is wrong any more, and all is quiet: how does it look to those who read the
 //! channel, and to those who read the ledger?
 
+use killgate::domain::event::BackendResolution;
 use killgate::domain::ids::RequestId;
 
 use super::{Case, Checker, Invariant, Verdict, Violation};
@@ -37,6 +38,12 @@ fn of_request(state: &State, id: RequestId, case: &Case) -> Verdict {
     let is_signalled = !case.signalled.is_empty();
     if ending.signal_sent.is_some_and(|sent| sent != is_signalled) {
         return wrong("what is told of the signal is not true");
+    }
+    let is_true = |backend: &BackendResolution| {
+        backend.signal_sent.is_none_or(|sent| sent == case.signalled.contains(&backend.pid))
+    };
+    if !ending.backends.iter().all(is_true) {
+        return wrong("what is told of the signal to one of several sessions is not true");
     }
     let theirs = || state.discord.there().filter(|(_, message)| message.bears(id, &case.mark));
     let results: Vec<_> = theirs()

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use killgate::domain::event::Action;
+use killgate::domain::event::{Action, Binding};
 use killgate::domain::ids::UserId;
 use killgate::domain::policy::RequestLimits;
-use killgate::workflow::handle::RequestInput;
+use killgate::workflow::handle::{RequestInput, SessionInput};
 use killgate::workflow::input::EngineInput;
 use killgate::workflow::ports::{Clock, IncidentChannel, Ledger, LedgerError, Target};
 use killgate::workflow::targets::{TargetRegistry, TargetWithPolicy};
@@ -50,6 +50,18 @@ impl Ports {
             targets: TARGETS.map(|name| (name.to_owned(), connection(name))).into(),
             limits: limits(),
         }
+    }
+}
+
+/// The sessions that somebody asks for, and what a terminate is to be bound to.
+pub struct Asked {
+    pub pids: Vec<i32>,
+    pub bound_to: Option<Binding>,
+}
+
+impl From<i32> for Asked {
+    fn from(pid: i32) -> Self {
+        Self { pids: vec![pid], bound_to: None }
     }
 }
 
@@ -107,14 +119,19 @@ impl Bot {
     }
 
     /// A person types a command. It is answered, or not, in a task of its own.
-    pub fn ask(&self, world: &World, by: UserId, action: Action, target: &str, pid: i32) {
+    pub fn ask(&self, world: &World, by: UserId, action: Action, target: &str, asked: impl Into<Asked>) {
+        let asked = asked.into();
         let Some(person) = world.with(|state| state.discord.member(by).cloned()) else {
             return;
         };
         let order = RequestInput {
-            backend_start: None,
             action,
-            pid: pid.into(),
+            sessions: asked
+                .pids
+                .iter()
+                .map(|pid| SessionInput { pid: (*pid).into(), backend_start: None })
+                .collect(),
+            bound_to: asked.bound_to,
             target: Some(target.to_owned()),
             reason: None,
             channel: INCIDENT,

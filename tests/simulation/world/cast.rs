@@ -67,6 +67,7 @@ pub fn limits() -> RequestLimits {
     RequestLimits {
         open_requests_per_user: 5,
         open_requests: 50,
+        sessions_per_request: 5,
         signals_per_hour: 30,
         confirm_within: Duration::from_secs(5),
     }

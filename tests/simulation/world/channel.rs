@@ -11,8 +11,8 @@ use killgate::domain::ids::{ChannelId, MessageId, Person, RequestId, UserId};
 use killgate::domain::outcome::Outcome;
 use killgate::domain::request::Request;
 use killgate::workflow::ports::{
-    CardContent, ChannelAlert, DeliveryError, IncidentChannel, MessageRef, RequestMessages, Responder,
-    UserReaction, Vote,
+    CardContent, CardMark, ChannelAlert, DeliveryError, IncidentChannel, MessageRef, RequestMessages,
+    Responder, UserReaction, Vote,
 };
 use killgate::workflow::refusal::Refusal;
 
@@ -128,6 +128,21 @@ impl IncidentChannel for World {
         .map_err(unavailable)
     }
 
+    async fn card_mark(&self, message: MessageRef) -> Result<Option<CardMark>, DeliveryError> {
+        self.call(Part::Discord, |state| {
+            let message = state.discord.messages.get(&message.message);
+            message.filter(|message| matches!(message.kind, Kind::Card { .. })).map(Message::card_mark)
+        })
+        .await
+        .map_err(unavailable)
+    }
+
+    async fn explain_unknown_card(&self, _: MessageRef, mark: &CardMark) -> Result<(), DeliveryError> {
+        self.call(Part::Discord, |state| state.read(messages::notices::unknown_card(mark)))
+            .await
+            .map_err(unavailable)
+    }
+
     async fn post_alert(&self, _: ChannelId, alert: ChannelAlert) -> Result<(), DeliveryError> {
         self.call(Part::Discord, |state| state.note(Fact::Alerted { alert })).await.map_err(unavailable)
     }
@@ -225,7 +240,7 @@ impl State {
                 .details
                 .backends
                 .iter()
-                .map(|backend| Victim::of(request.details.server, backend))
+                .map(|backend| Victim::shown(request.details.server, backend))
                 .collect(),
         });
         self.read(messages::card::new_card(card, &LOOK));

@@ -6,7 +6,7 @@ use killgate::domain::ids::{MessageId, Person, RequestId, RoleId, UserId};
 use killgate::domain::outcome::Outcome;
 use killgate::domain::request::Request;
 use killgate::workflow::input::EngineInput;
-use killgate::workflow::ports::{MessageRef, ReactionKind, UserReaction, Vote};
+use killgate::workflow::ports::{CardMark, MessageRef, ReactionKind, UserReaction, Vote};
 
 use super::State;
 use super::cast::INCIDENT;
@@ -68,6 +68,10 @@ impl Message {
     /// Whether it bears the mark of this request.
     pub fn is_of(&self, request: &Request) -> bool {
         self.bears(request.id, &request.mark)
+    }
+
+    pub fn card_mark(&self) -> CardMark {
+        CardMark { request: self.request, digits: self.mark.clone() }
     }
 
     pub fn bears(&self, request: RequestId, mark: &str) -> bool {

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use killgate::domain::approval::Approved;
-use killgate::domain::event::Action;
-use killgate::domain::event::RequestedBackend;
+use killgate::domain::event::{Action, Binding, RequestedBackend};
 use killgate::domain::identity::{Pid, ServerIdentity as Identified};
 use killgate::domain::ids::RequestId;
 use killgate::domain::outcome::Outcome;
@@ -20,25 +19,39 @@ use super::cast::HOSTILE;
 use super::facts::{Fact, Facts};
 
 /// Pids that are in use, over and over again.
-pub const PIDS: [i32; 4] = [4711, 4712, 4713, 4714];
+pub const PIDS: [i32; 6] = [4711, 4712, 4713, 4714, 4715, 4716];
 
-/// A backend of one server, and the query that it ran.
+/// A backend of one server, and the transaction and the query that it ran. Where it stands for what a card shows, they are
+/// `None` unless the request is bound to them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Victim {
     pub server: Identified,
     pub pid: Pid,
     pub backend_start: Timestamp,
+    pub xact_start: Option<Timestamp>,
     pub query_start: Option<Timestamp>,
 }
 
 impl Victim {
-    pub fn of(server: Identified, backend: &RequestedBackend) -> Self {
+    /// What a card shows.
+    pub fn shown(server: Identified, backend: &RequestedBackend) -> Self {
+        let identity = &backend.identity;
         Self {
             server,
-            pid: backend.identity.pid,
-            backend_start: backend.identity.backend_start,
-            query_start: backend.identity.query_start,
+            pid: identity.pid,
+            backend_start: identity.backend_start,
+            xact_start: identity.xact_start.filter(|_| backend.bound_to == Binding::Transaction),
+            query_start: identity.query_start.filter(|_| backend.bound_to == Binding::Query),
         }
+    }
+
+    /// Whether `signalled` is what a card shows.
+    pub fn is_shown_by(&self, shown: &Self) -> bool {
+        shown.server == self.server
+            && shown.pid == self.pid
+            && shown.backend_start == self.backend_start
+            && (shown.xact_start.is_none() || shown.xact_start == self.xact_start)
+            && (shown.query_start.is_none() || shown.query_start == self.query_start)
     }
 }
 
@@ -56,8 +69,10 @@ pub enum Change {
     SessionEnds(Pid),
     /// Its query ends, and it is idle.
     QueryEnds(Pid),
-    /// It begins another query.
+    /// It begins another query, in a transaction of its own.
     NextQuery(Pid),
+    /// It begins another query in the same transaction.
+    NextStatement(Pid),
     /// The session ends and another one gets its pid.
     PidReused(Pid),
     /// The server is started anew, or another one takes over its address.
@@ -108,6 +123,7 @@ impl Server {
             server: self.identified,
             pid: session.pid,
             backend_start: session.backend_start,
+            xact_start: session.xact_start,
             query_start: session.query_start,
         }
     }
@@ -120,9 +136,12 @@ impl Server {
                 self.backends.insert(pid, session(pid, at));
             }
             Change::QueryEnds(pid) => self.end_query(at, pid, facts),
-            Change::NextQuery(pid) => {
+            Change::NextQuery(pid) | Change::NextStatement(pid) => {
+                let transaction = self.find(pid).and_then(|backend| backend.xact_start);
                 self.end_query(at, pid, facts);
                 if let Some(backend) = self.backends.get_mut(&pid) {
+                    let is_same = matches!(change, Change::NextStatement(_));
+                    backend.xact_start = transaction.filter(|_| is_same).or(Some(at));
                     backend.state = SessionState::Active;
                     backend.query_start = Some(at);
                     backend.state_change = Some(at);
@@ -184,9 +203,11 @@ impl Server {
             server: identified,
             pid,
             backend_start: backend.backend_start,
+            xact_start: backend.xact_start,
             query_start: backend.query_start,
         };
         backend.state = SessionState::Idle;
+        backend.xact_start = None;
         backend.state_change = Some(at);
         backend.blocked_by.clear();
         facts.note(at, Fact::Finished { victim, whole: false });
@@ -213,6 +234,9 @@ impl Server {
         let same_query = session.state.is_running() && session.query_start == identity.query_start;
         if approved.action() == Action::Cancel && !same_query {
             return Err((Outcome::MovedOn, "the query had ended"));
+        }
+        if backend.bound_to == Binding::Transaction && session.xact_start != identity.xact_start {
+            return Err((Outcome::MovedOn, "the transaction had ended"));
         }
         Ok(session.clone())
     }

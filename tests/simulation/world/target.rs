@@ -8,12 +8,12 @@ use killgate::domain::event::RequestedBackend;
 use killgate::domain::identity::Pid;
 use killgate::domain::outcome::Outcome;
 use killgate::domain::protection::ProtectionRules;
-use killgate::domain::session::{Session, Snapshot};
+use killgate::domain::session::Snapshot;
 use killgate::domain::timestamp::Timestamp;
-use killgate::workflow::ports::{Freshness, Lease, SignalResult, Target, TargetUnreachable};
+use killgate::workflow::ports::{Freshness, Lease, SessionResult, SignalResult, Target, TargetUnreachable};
 
-use super::World;
 use super::faults::{Lost, Part};
+use super::{State, World};
 
 pub struct Connection {
     pub world: World,
@@ -54,11 +54,13 @@ impl Target for Connection {
         results
     }
 
-    async fn find_session(&self, pid: Pid) -> Result<Option<Session>, TargetUnreachable> {
-        self.world
-            .call(Part::Postgres, |state| state.servers[&self.name].find(pid).cloned())
-            .await
-            .map_err(unreachable)
+    async fn find_sessions(&self, pids: &[Pid]) -> Vec<SessionResult> {
+        let find = |state: &mut State| {
+            let server = &state.servers[&self.name];
+            pids.iter().map(|pid| Ok(server.find(*pid).cloned())).collect()
+        };
+        let found = self.world.call(Part::Postgres, find).await;
+        found.unwrap_or_else(|lost| vec![Err(unreachable(lost)); pids.len()])
     }
 
     fn no_such_pid_message(&self, pid: Pid) -> Option<String> {

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Output, Stdio};
 
+use serde_json::Value;
 use throwaway_postgres::eventually;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -52,6 +53,42 @@ impl TestEnv {
             .env_remove("DISCORD_TOKEN")
             .kill_on_drop(true);
         command
+    }
+
+    /// Starts a second bot with the same token and a ledger of its own, and returns the file name of its configuration.
+    pub async fn start_second_bot(&mut self, http: &str) -> &'static str {
+        let name = "second.toml";
+        let config = fs::read_to_string(self.config()).expect("read");
+        let config = config.replace("sqlite:killgate.db", "sqlite:second.db");
+        let listen = config.lines().find(|line| line.starts_with("listen")).unwrap_or_default().to_owned();
+        let config = config.replace(&listen, &format!("listen = \"{http}\""));
+        fs::write(self.path(name), config).expect("written");
+        let log = fs::File::create(self.path("second.log")).expect("a log");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_killgate"));
+        command.args(["run", "--config"]).arg(self.path(name)).env_remove("DISCORD_TOKEN").kill_on_drop(true);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        self.second_bot = Some(command.spawn().expect("the second bot starts"));
+        self.sim.eventually(LIMIT, "both bots are connected", || self.sim.gateway().connections() == 2).await;
+        name
+    }
+
+    /// The ledger of a configuration in this folder.
+    pub async fn ledger_of(&self, config: &str) -> Vec<Value> {
+        let output = self.run_with(config, &["audit", "export"]).await;
+        let lines = String::from_utf8(output.stdout).expect("text");
+        lines.lines().map(|line| serde_json::from_str(line).expect("a JSON object a line")).collect()
+    }
+
+    /// What `killgate health --ready` says of a configuration in this folder.
+    pub async fn readiness_of(&self, config: &str) -> String {
+        let output = self.run_with(config, &["health", "--ready"]).await;
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    }
+
+    async fn run_with(&self, config: &str, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_killgate"));
+        command.args(arguments).arg("--config").arg(self.path(config)).kill_on_drop(true);
+        timeout(LIMIT, command.output()).await.expect("an end in time").expect("killgate runs")
     }
 
     /// Runs `killgate` until it exits.

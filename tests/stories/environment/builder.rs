@@ -113,6 +113,7 @@ impl TestEnvBuilder {
             cluster,
             folder,
             bot: None,
+            second_bot: None,
             verbose_log: self.verbose_log,
             variables: Vec::new(),
             stderr: None,

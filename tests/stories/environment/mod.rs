@@ -34,6 +34,8 @@ pub struct TestEnv {
     pub cluster: Cluster,
     folder: TempDir,
     bot: Option<Child>,
+    /// With the same token and another ledger.
+    second_bot: Option<Child>,
     verbose_log: bool,
     /// Environment variables of the bot.
     variables: Vec<(String, String)>,

@@ -202,6 +202,10 @@ impl GatewaySessions {
         self.sessions.clear();
     }
 
+    pub(crate) fn connections(&self) -> usize {
+        self.sessions.values().filter(|session| session.connection.is_some()).count()
+    }
+
     /// Whether the bot has a session on an open connection.
     pub(crate) fn is_connected(&self) -> bool {
         self.sessions.values().any(|session| session.connection.is_some())

@@ -8,7 +8,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::call_log::Call;
 use super::rate_limits::{self, too_many};
@@ -60,6 +60,17 @@ pub(crate) async fn receive(
         Some(Fault::RateLimited { retry_after, global }) => too_many(retry_after, global),
         Some(Fault::Status(status)) => edge_error(status),
         Some(Fault::Error { status, code }) => ApiError::new(status, code, "Injected").into_response(),
+        Some(Fault::EditedTooOften { retry_after }) => {
+            let body = json!({
+                "message": "Maximum number of edits to messages older than 1 hour reached. Try again later",
+                "code": 30046, "retry_after": retry_after.as_secs_f64(),
+            });
+            (StatusCode::TOO_MANY_REQUESTS, axum::Json(body)).into_response()
+        }
+        Some(Fault::EffectThenError { status, code }) => {
+            next.run(request).await;
+            ApiError::new(status, code, "Injected").into_response()
+        }
         Some(Fault::Hang) => return std::future::pending().await,
         Some(Fault::Reset) => return reset(&wire),
         Some(Fault::EffectThenReset) => {

@@ -22,6 +22,8 @@ pub(crate) struct MessageDraft {
     pub(crate) components: Option<Vec<Value>>,
     pub(crate) allowed: mentions::AllowedMentions,
     pub(crate) flags: u64,
+    /// Whether the form has flags. An edit without them leaves them unchanged.
+    pub(crate) sets_flags: bool,
     pub(crate) reply: Option<ReplyReference>,
     pub(crate) nonce: Option<MessageNonce>,
 }
@@ -78,7 +80,9 @@ impl MessageDraft {
         if let Some(value) = part.value("allowed_mentions") {
             self.allowed = mentions::read(value, form);
         }
-        let flags = part.int("flags", form).unwrap_or(0);
+        let flags = part.int("flags", form);
+        self.sets_flags = flags.is_some();
+        let flags = flags.unwrap_or(0);
         self.flags =
             u64::try_from(flags).unwrap_or(0) & (SUPPRESS_EMBEDS | EPHEMERAL | SUPPRESS_NOTIFICATIONS);
         part.flag("tts", form);

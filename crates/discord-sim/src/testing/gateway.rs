@@ -20,6 +20,11 @@ impl<'a> GatewayControl<'a> {
         Self { shared }
     }
 
+    /// The number of connected sessions. Several processes can have one each.
+    pub fn connections(&self) -> usize {
+        self.shared.world().gateway.connections()
+    }
+
     /// Whether the bot has a session on an open connection.
     pub fn has_the_bot(&self) -> bool {
         self.shared.world().gateway.is_connected()

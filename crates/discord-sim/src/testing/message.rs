@@ -100,6 +100,12 @@ impl Message {
         })
     }
 
+    /// Whether a moderator suppressed its embeds.
+    #[track_caller]
+    pub fn hides_embeds(&self) -> bool {
+        self.read(|_, message| message.flags & crate::rules::draft::SUPPRESS_EMBEDS != 0)
+    }
+
     #[track_caller]
     pub fn is_ephemeral(&self) -> bool {
         self.read(|_, message| message.only_for.is_some())

@@ -115,6 +115,13 @@ impl Person {
         expect_allowed(&self.shared, &format!("{} deletes messages", self.name()), done);
     }
 
+    /// Hides the embeds of a message, as a moderator can.
+    #[track_caller]
+    pub fn suppresses_embeds(&self, message: &Message) {
+        let done = self.shared.update(|world| world.suppress_embeds(self.id, message.channel, message.id));
+        expect_allowed(&self.shared, &format!("{} suppresses embeds", self.name()), done);
+    }
+
     /// Edits the person's own message.
     #[track_caller]
     pub fn rewords(&self, message: &Message, text: &str) {

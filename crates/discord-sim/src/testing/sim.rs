@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::channel::Channel;
 use super::gateway::GatewayControl;
+use super::message::Message;
 use super::person::Person;
 use super::waiting::{self, LIMIT};
 use crate::faults::Fault;
@@ -228,6 +229,31 @@ impl Sim {
         let id = Id(self.role_id(name));
         let done = self.shared().update(|world| world.change_role(id, |role| role.mentionable = mentionable));
         waiting::expect_allowed(self.shared(), "changing a role", done);
+    }
+
+    /// Another tool with the bot's token adds a command.
+    #[track_caller]
+    pub fn adds_command(&self, command: &serde_json::Value) {
+        let done = self.shared().update(|world| world.register(Some(world.guild.id), command).map(drop));
+        waiting::expect_allowed(self.shared(), "adding a command", done);
+    }
+
+    /// Another tool with the bot's token deletes all commands.
+    pub fn deletes_commands(&self) {
+        self.shared().update(|world| world.commands.clear());
+    }
+
+    /// The next interaction has data that no library decodes.
+    pub fn garbles_next_interaction(&self) {
+        self.shared().update(|world| world.garbles_next_interaction = true);
+    }
+
+    /// Another process with the bot's token edits a message of the bot.
+    #[track_caller]
+    pub fn bot_edits(&self, message: &Message, content: &str) {
+        let body = serde_json::json!({ "content": content, "embeds": [] });
+        let done = self.shared().update(|world| world.bot_edits(message.channel, message.id, &body));
+        waiting::expect_allowed(self.shared(), "editing a message", done);
     }
 
     /// Creates a text channel, in a category if one is given.

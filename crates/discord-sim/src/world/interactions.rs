@@ -27,7 +27,10 @@ impl World {
     ) -> Result<Id, ApiError> {
         let id = self.next_id();
         let token = format!("{TOKEN_PREFIX}{id}_{:016x}", RandomState::new().hash_one(id));
-        let payload = self.payload(id, &token, kind, user, channel, data, source)?;
+        let mut payload = self.payload(id, &token, kind, user, channel, data, source)?;
+        if std::mem::take(&mut self.garbles_next_interaction) {
+            payload["data"] = json!(0);
+        }
         let interaction = Interaction {
             id,
             token,

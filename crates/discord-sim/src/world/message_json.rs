@@ -6,6 +6,7 @@ use super::message::{InteractionOrigin, Reaction, StoredMessage};
 use super::people::User;
 use super::state::World;
 use crate::ids::{Id, iso};
+use crate::rules::draft::SUPPRESS_EMBEDS;
 
 impl World {
     /// A message as REST returns it to `viewer`, including the message to which it replies.
@@ -20,6 +21,8 @@ impl World {
     }
 
     fn flat_message_json(&self, message: &StoredMessage, viewer: Id) -> Value {
+        // Suppressed embeds are kept and not shown.
+        let embeds = if message.flags & SUPPRESS_EMBEDS == 0 { message.embeds.as_slice() } else { &[] };
         let mentions: Vec<Value> =
             message.notified.users.iter().filter_map(|id| self.users.get(id)).map(User::json).collect();
         let mut json = json!({
@@ -28,7 +31,7 @@ impl World {
             "content": message.content, "timestamp": iso(message.posted),
             "edited_timestamp": message.edited.map(iso), "tts": false,
             "mention_everyone": message.notified.everyone, "mentions": mentions,
-            "mention_roles": message.notified.roles, "attachments": [], "embeds": message.embeds,
+            "mention_roles": message.notified.roles, "attachments": [], "embeds": embeds,
             "components": message.components, "pinned": false, "flags": message.flags,
         });
         let Value::Object(fields) = &mut json else {

@@ -13,6 +13,7 @@ use super::setup::BOT_ROLE;
 use super::state::World;
 use crate::api_error::ApiError;
 use crate::ids::Id;
+use crate::rules::draft::SUPPRESS_EMBEDS;
 
 impl World {
     /// Deletes a message. Another user's message needs Manage Messages.
@@ -34,6 +35,16 @@ impl World {
         let gone: Vec<Id> =
             messages.iter().copied().filter(|id| place.messages.remove(id).is_some()).collect();
         self.emit_messages_deleted(channel, &gone);
+        Ok(())
+    }
+
+    /// Hides the embeds of a message, until an edit sets its flags.
+    pub(crate) fn suppress_embeds(&mut self, actor: Id, channel: Id, message: Id) -> Result<(), ApiError> {
+        self.require(actor, channel, Permissions::MANAGE_MESSAGES)?;
+        let message = self.channel_mut(channel)?.message_mut(message)?;
+        message.flags |= SUPPRESS_EMBEDS;
+        let message = message.clone();
+        self.emit_message("MESSAGE_UPDATE", &message);
         Ok(())
     }
 

@@ -74,7 +74,10 @@ impl World {
         self.require_active(channel)?;
         let mut message = self.channel(channel)?.message(id)?.clone();
         let was_loading = message.is_loading();
-        message.flags = (message.flags & !(LOADING | SUPPRESS_EMBEDS)) | (draft.flags & SUPPRESS_EMBEDS);
+        message.flags &= !LOADING;
+        if draft.sets_flags {
+            message.flags = (message.flags & !SUPPRESS_EMBEDS) | (draft.flags & SUPPRESS_EMBEDS);
+        }
         fill(&mut message, draft);
         let empty = message.content.is_empty() && message.embeds.is_empty() && message.components.is_empty();
         if empty {

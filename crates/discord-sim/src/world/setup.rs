@@ -78,6 +78,7 @@ impl WorldSetup {
             interactions: HashMap::new(),
             gateway: GatewaySessions::new(self.gateway),
             is_guild_available: true,
+            garbles_next_interaction: false,
             nonces: HashMap::new(),
             ids: IdSource::default(),
         })

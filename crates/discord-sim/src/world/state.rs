@@ -41,6 +41,7 @@ pub(crate) struct World {
     pub(crate) gateway: GatewaySessions,
     /// During an outage of the guild its events are not sent.
     pub(crate) is_guild_available: bool,
+    pub(crate) garbles_next_interaction: bool,
     /// The message that an enforced nonce posted, by channel and nonce.
     pub(super) nonces: HashMap<(Id, String), Id>,
     pub(super) ids: IdSource,

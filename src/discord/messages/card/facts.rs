@@ -22,30 +22,9 @@ const FORMER_QUERY_LENGTH: usize = 300;
 /// Further waiters are counted, not named.
 const MAX_WAITERS: usize = 10;
 
-/// The sessions: for each its state, what it waits for, which sessions it blocks, user and client, and its query.
+/// The session: its state, what it waits for, which sessions it blocks, user and client, and its query.
 pub(super) fn description(card: &CardContent) -> String {
-    let backends = &card.request.details.backends;
-    if let [_] = backends[..] {
-        return describe_session(card, 0);
-    }
-    let lines: Vec<_> = (0..backends.len()).map(|index| summarize_session(card, index)).collect();
-    lines.join("\n")
-}
-
-/// One session of several, in one line.
-fn summarize_session(card: &CardContent, index: usize) -> String {
-    let (session, waiters) = card.latest(index);
-    let state = state_with_ages(session, card.request.details.seen_at);
-    let mut parts = vec![format!("**{}**", session.pid), state];
-    if waiters > 0 {
-        parts.push(format!("blocks {waiters}"));
-    }
-    parts.push(origin_text(session));
-    parts.extend(card.sessions.get(index).and_then(|shown| shown.lapsed.clone()));
-    parts.join(" · ")
-}
-
-fn describe_session(card: &CardContent, index: usize) -> String {
+    let index = 0;
     let details = &card.request.details;
     let backend = &details.backends[index];
     let shown = card.sessions.get(index);

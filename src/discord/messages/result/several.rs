@@ -1,0 +1,111 @@
+//! How a request about several sessions ended: how many in which way, and which of them not as asked.
+
+use std::collections::BTreeSet;
+
+use crate::discord::messages::format::{name, utf16_len, verbatim};
+use crate::discord::sanitize;
+use crate::domain::event::{Action, BackendResolution, Resolution};
+use crate::domain::outcome::Outcome;
+use crate::domain::request::Request;
+
+/// What the lines may take of Discord's 2,000 characters for a message.
+const MAX_LENGTH: usize = 1_100;
+/// Further sessions with the same reason are counted: the card has all.
+const MAX_NAMED: usize = 8;
+const NAME_LENGTH: usize = 40;
+const DETAIL_LENGTH: usize = 160;
+const POSTGRES_LENGTH: usize = 200;
+
+/// Whether the outcomes of several sessions are to be counted.
+pub(in crate::discord::messages) fn is_counted(resolution: &Resolution) -> bool {
+    let is_countable =
+        matches!(resolution.outcome, Outcome::Mixed | Outcome::Cancelled | Outcome::Terminated);
+    resolution.backends.len() > 1 && is_countable
+}
+
+/// `Terminated 23 of 25 on orders after 143 ms · 1 already gone · 1 unconfirmed`.
+pub(in crate::discord::messages) fn counts_text(
+    request: &Request,
+    resolution: &Resolution,
+    after: &str,
+) -> String {
+    let asked = asked_outcome(request.details.action);
+    let number = |outcome| resolution.backends.iter().filter(|backend| backend.outcome == outcome).count();
+    let what = match request.details.action {
+        Action::Cancel => "Cancelled the queries of",
+        Action::Terminate => "Terminated",
+    };
+    let (done, total) = (number(asked), resolution.backends.len());
+    let first = format!("{what} {done} of {total} on {}{after}", name(&request.details.target));
+    let others: BTreeSet<_> = resolution
+        .backends
+        .iter()
+        .map(|backend| backend.outcome)
+        .filter(|outcome| *outcome != asked)
+        .collect();
+    let others = others
+        .into_iter()
+        .map(|outcome| format!("{} {}", number(outcome), outcome.headline().to_lowercase()));
+    [first].into_iter().chain(others).collect::<Vec<_>>().join(" · ")
+}
+
+/// The sessions that did not end as asked, by name and reason. Those with the same reason are in one line.
+pub(super) fn exceptions(request: &Request, resolution: &Resolution) -> Vec<String> {
+    let asked = asked_outcome(request.details.action);
+    let mut groups: Vec<(&BackendResolution, Vec<String>)> = Vec::new();
+    for (backend, ended) in request.details.backends.iter().zip(&resolution.backends) {
+        if ended.outcome == asked {
+            continue;
+        }
+        let application = Some(backend.session.application.as_str()).filter(|name| !name.is_empty());
+        let shown = application.or(backend.session.user.as_deref());
+        let session = match shown {
+            Some(shown) => format!("{} ({})", verbatim(shown, NAME_LENGTH), ended.pid),
+            None => ended.pid.to_string(),
+        };
+        let is_same = |known: &BackendResolution| {
+            (known.outcome, &known.detail, &known.postgres) == (ended.outcome, &ended.detail, &ended.postgres)
+        };
+        match groups.iter_mut().find(|(known, _)| is_same(known)) {
+            Some((_, sessions)) => sessions.push(session),
+            None => groups.push((ended, vec![session])),
+        }
+    }
+    let mut left = MAX_LENGTH;
+    let mut lines = Vec::new();
+    let mut omitted = 0;
+    for (ended, sessions) in groups {
+        let line = exception_line(ended, &sessions);
+        match left.checked_sub(utf16_len(&line) + 1) {
+            Some(rest) => {
+                left = rest;
+                lines.push(line);
+            }
+            None => omitted += sessions.len(),
+        }
+    }
+    if omitted > 0 {
+        lines.push(format!("… and {omitted} more: `killgate audit report --request {}` has all", request.id));
+    }
+    lines
+}
+
+fn exception_line(ended: &BackendResolution, sessions: &[String]) -> String {
+    let sessions = match sessions.len() {
+        ..=MAX_NAMED => sessions.join(", "),
+        more => format!("{}, and {} more", sessions[..MAX_NAMED].join(", "), more - MAX_NAMED),
+    };
+    let detail = sanitize::line(&ended.detail, DETAIL_LENGTH);
+    let mut line = format!("{sessions} · {}: {detail}", ended.outcome.headline().to_lowercase());
+    if let Some(message) = &ended.postgres {
+        line = format!("{line} {}", sanitize::code(message, POSTGRES_LENGTH));
+    }
+    line
+}
+
+fn asked_outcome(action: Action) -> Outcome {
+    match action {
+        Action::Cancel => Outcome::Cancelled,
+        Action::Terminate => Outcome::Terminated,
+    }
+}

@@ -1,0 +1,107 @@
+//! Another process acts with the same bot token and another ledger. Whoever's mark is not on a card gives up that request
+//! alone, and says so.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::engine::Engine;
+use super::ports::{CardMark, ChannelAlert, LedgerError, MessageRef};
+use crate::domain::decision::DecisionInput;
+use crate::domain::ids::{ChannelId, RequestId};
+use crate::domain::request::Request;
+
+/// The shortest time between two alerts in a channel.
+const ALERT_EVERY: Duration = Duration::from_hours(1);
+
+/// How long `/readyz` reports another process after it was last seen.
+const UNHEALTHY_FOR: Duration = Duration::from_mins(10);
+
+/// What keeps requests from being decided, as far as the engine knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EngineHealth {
+    /// When another process was last seen to act with the same token.
+    pub another_process: Option<Instant>,
+    /// The requests on whose cards reactions cannot be read, and why.
+    pub unreadable: BTreeMap<RequestId, String>,
+}
+
+impl EngineHealth {
+    /// The problems at `now`, for people.
+    pub fn problems(&self, now: Instant) -> Vec<String> {
+        let another_process = self.another_process.filter(|seen| now - *seen < UNHEALTHY_FOR);
+        another_process
+            .map(|_| {
+                "another process acts with the same bot token and another ledger: stop one of the two"
+                    .to_owned()
+            })
+            .into_iter()
+            .chain(self.unreadable.iter().map(|(request, why)| {
+                format!("the reactions on request #{request} cannot be read, so it is not executed: {why}")
+            }))
+            .collect()
+    }
+}
+
+impl Engine {
+    /// Another process answered the command first: the message is that process's card.
+    pub(super) async fn answered_elsewhere(&mut self, id: RequestId) -> Result<(), LedgerError> {
+        self.withdraw_superseded(id, "another process with the same bot token answered the command").await
+    }
+
+    /// A message of the bot bears this mark now. If it was the card of another request, another process took it over.
+    pub(super) async fn mark_seen(&mut self, card: MessageRef, mark: CardMark) -> Result<(), LedgerError> {
+        let request = self.find_by_card(card).and_then(|id| self.store.get(id));
+        let Some(request) = request.filter(|request| request.is_open() && CardMark::of(request) != mark)
+        else {
+            return Ok(());
+        };
+        let id = request.id;
+        self.withdraw_superseded(id, "another process with the same bot token replaced its card").await
+    }
+
+    async fn withdraw_superseded(&mut self, id: RequestId, why: &str) -> Result<(), LedgerError> {
+        let Some(request) = self.store.get(id).filter(|request| request.is_open()) else {
+            return Ok(());
+        };
+        let channel = request.details.channel;
+        self.open_requests.entry(id).or_default().is_superseded = true;
+        self.apply(id, DecisionInput::Withdraw { detail: why.to_owned() }).await?;
+        if self.store.get(id).is_some_and(|request: &Request| !request.is_open()) {
+            // The message is left alone, also after a restart.
+            self.ledger.mark_delivered(id).await?;
+            self.tell_of_another_process(channel);
+        }
+        Ok(())
+    }
+
+    /// Another process answered somebody in this channel. A replica that was deposed is the one that has no right to answer.
+    pub(super) async fn another_process_seen(&mut self, channel: ChannelId) -> Result<(), LedgerError> {
+        self.ledger.confirm_lease().await?;
+        self.tell_of_another_process(channel);
+        Ok(())
+    }
+
+    /// Whether another process was seen lately.
+    pub(super) fn has_seen_another_process(&self) -> bool {
+        let seen = self.health.borrow().another_process;
+        seen.is_some_and(|seen| seen.elapsed() < ALERT_EVERY)
+    }
+
+    fn tell_of_another_process(&mut self, id: ChannelId) {
+        let now = Instant::now();
+        self.health.send_modify(|health| health.another_process = Some(now));
+        warn!(
+            channel = id.0,
+            "another process acts with the same bot token and another ledger: stop one of the two, or give it a token of its own"
+        );
+        let told = self.told_of_another_process.get(&id);
+        if told.is_some_and(|told| now - *told < ALERT_EVERY) {
+            return;
+        }
+        self.told_of_another_process.insert(id, now);
+        self.alert_channel(id, ChannelAlert::AnotherProcess);
+    }
+}

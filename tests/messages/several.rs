@@ -1,0 +1,140 @@
+//! The card and the result of a request about several sessions.
+
+use std::time::Duration;
+
+use killgate::discord::messages::card::{card_edit, new_card};
+use killgate::discord::messages::result;
+use killgate::domain::event::{Action, BackendResolution, Binding, RequestedBackend, Resolution};
+use killgate::domain::outcome::Outcome;
+use killgate::domain::request::Request;
+use killgate::domain::session::Session;
+use killgate::workflow::ports::{CardContent, SessionOnCard};
+
+use crate::fixture::*;
+
+fn backend(session: Session) -> RequestedBackend {
+    RequestedBackend {
+        identity: session.identity(),
+        bound_to: Binding::Transaction,
+        session,
+        waiters: 2,
+        worker: None,
+    }
+}
+
+/// A pool of sessions that are idle in transaction; each blocks 4801, and one more.
+fn pool(size: i32) -> Request {
+    let mut request = request(Action::Terminate);
+    let session = |number| Session {
+        application: "web-checkout".to_owned(),
+        ..idle_in_transaction(number, 60 + u64::from(number.unsigned_abs()) % 10)
+    };
+    request.details.backends = (0..size).map(|index| backend(session(4701 + index))).collect();
+    request
+}
+
+fn card_of(request: Request) -> CardContent {
+    let sessions = request.details.backends.iter().enumerate();
+    let sessions = sessions.map(|(index, _)| SessionOnCard {
+        waiting_pids: vec![pid(4801), pid(4802 + i32::try_from(index % 3).expect("few"))],
+        ..SessionOnCard::default()
+    });
+    CardContent { sessions: sessions.collect(), ..card(request) }
+}
+
+fn ended(number: i32, outcome: Outcome, detail: &str) -> BackendResolution {
+    BackendResolution {
+        pid: pid(number),
+        outcome,
+        elapsed: Some(Duration::from_millis(143)),
+        signal_sent: Some(matches!(outcome, Outcome::Terminated | Outcome::Unconfirmed)),
+        detail: detail.to_owned(),
+        postgres: None,
+    }
+}
+
+#[test]
+fn what_the_sessions_have_in_common_comes_first_and_then_a_line_for_each() {
+    let text = read(&new_card(&card_of(pool(25)), &render_config()));
+    let common = "25 × web-checkout · user app · database shop · client 10.0.0.7 · idle in transaction";
+    assert!(text.contains("terminate 25 sessions on orders: 25 × web-checkout"), "{text}");
+    assert!(text.contains(&common.replacen("25 × web-checkout", "**25 × web-checkout**", 1)), "{text}");
+    assert!(
+        text.contains(
+            "oldest 1 m 14 s · block 4 sessions. Why: checkout is stuck behind it\nPids 4701, 4702,"
+        ),
+        "{text}"
+    );
+    assert!(text.contains("<@1> asks to terminate"), "{text}");
+    assert_eq!(text.matches("UPDATE orders").count(), 1, "the query once: {text}");
+    for number in 4701..4726 {
+        assert_eq!(text.matches(&format!("**{number}**")).count(), 1, "{number} in {text}");
+    }
+    assert!(text.contains("Bound to these transactions"), "{text}");
+    assert!(!text.contains("Releases"), "{text}");
+}
+
+#[test]
+fn where_sessions_differ_each_line_says_how() {
+    let mut request = pool(3);
+    request.details.backends[1].session.application = "worker".to_owned();
+    request.details.backends[1].session.query = Some("DELETE FROM jobs".to_owned());
+    request.details.backends[2].session.user = Some("batch".to_owned());
+    let text = read(&new_card(&card_of(request), &render_config()));
+    assert!(
+        text.contains("**3 sessions** · database shop · client 10.0.0.7 · idle in transaction"),
+        "{text}"
+    );
+    let lines: Vec<_> = text.lines().filter(|line| line.starts_with("**47")).collect();
+    assert!(lines[0].contains("web-checkout · user app") && lines[0].contains("UPDATE orders"), "{text}");
+    assert!(lines[1].contains("worker · user app") && lines[1].contains("DELETE FROM jobs"), "{text}");
+    assert!(lines[2].contains("user batch"), "{text}");
+}
+
+#[test]
+fn a_session_that_ended_by_itself_is_shown_as_such() {
+    let mut card = card_of(pool(3));
+    card.sessions[1].lapsed = Some("session 4702 ended by itself".to_owned());
+    let text = read(&card_edit(&card, &render_config()));
+    assert!(text.contains("~~4702~~ · session 4702 ended by itself"), "{text}");
+    assert!(text.contains("**4701**") && text.contains("**4703**"), "{text}");
+}
+
+#[test]
+fn a_result_counts_the_outcomes_and_names_those_that_did_not_end_as_asked() {
+    let mut request = pool(25);
+    let mut backends: Vec<_> = (4701..4726)
+        .map(|number| ended(number, Outcome::Terminated, "the session was seen to end"))
+        .collect();
+    backends[3] = ended(4704, Outcome::Gone, "the session had ended");
+    backends[7] = ended(4708, Outcome::Unconfirmed, "signalled, but not seen to end: active");
+    backends[9] = ended(4710, Outcome::Gone, "the session had ended");
+    let resolution = Resolution::of_execution(backends, Some(4));
+    assert_eq!(resolution.outcome, Outcome::Mixed);
+    request.state = executed(Action::Terminate, resolution).state;
+    let reply = read(&result::reply(&request).expect("it has ended"));
+    let headline = "Terminated 22 of 25 on orders after 143 ms · 1 unconfirmed · 2 already gone";
+    assert!(reply.contains(&format!("\n{headline}. 4 waiters released.")), "{reply}");
+    assert!(
+        reply.contains("web-checkout (4704), web-checkout (4710) · already gone: the session had ended"),
+        "{reply}"
+    );
+    assert!(
+        reply.contains("web-checkout (4708) · unconfirmed: signalled, but not seen to end: active"),
+        "{reply}"
+    );
+    let card = read(&card_edit(&card_of(request), &render_config()));
+    assert!(card.contains("# Terminated 22 of 25 on orders · 1 unconfirmed · 2 already gone"), "{card}");
+    assert!(card.contains("**4708** · unconfirmed after 143 ms"), "{card}");
+    assert!(card.contains("**4701** · terminated after 143 ms"), "{card}");
+}
+
+#[test]
+fn a_list_that_ended_in_one_way_is_counted_too() {
+    let mut request = pool(2);
+    let backends =
+        (4701..4703).map(|number| ended(number, Outcome::Terminated, "the session was seen to end"));
+    request.state = executed(Action::Terminate, Resolution::of_execution(backends.collect(), None)).state;
+    let reply = read(&result::reply(&request).expect("it has ended"));
+    assert!(reply.contains("Terminated 2 of 2 on orders after 143 ms."), "{reply}");
+}

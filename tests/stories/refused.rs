@@ -1,0 +1,142 @@
+//! What Discord, or the edge in front of it, refuses.
+
+use std::time::Duration;
+
+use discord_sim::Fault;
+use serde_json::json;
+use throwaway_postgres::SqlState;
+
+use crate::environment::{APPROVE, LIMIT, TestEnv};
+
+#[tokio::test]
+async fn a_block_by_the_edge_is_named_and_waited_out() {
+    let env = TestEnv::start().await;
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    // The edge answers in HTML.
+    env.sim.fails_next(1, "POST /channels/*/messages", Fault::Status(403));
+
+    env.react("ben", &card, APPROVE);
+
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    let channel = env.incident_channel();
+    let reply = || channel.messages().into_iter().find(|message| message.replies_to(&card));
+    let result = env.sim.awaits(LIMIT, "the result", reply).await;
+    assert!(result.content().starts_with("Terminated"), "{}", result.content());
+    assert!(env.log().contains("blocked by the edge"), "{}", env.log());
+    let calls = env.sim.calls();
+    let blocked = calls.iter().find(|call| call.status == Some(403)).unwrap().at;
+    let cool_down = Duration::from_secs(9);
+    let meanwhile = calls.iter().filter(|call| call.at > blocked && call.at < blocked + cool_down);
+    assert_eq!(meanwhile.count(), 0, "all calls wait\n{calls:#?}");
+}
+
+#[tokio::test]
+async fn check_says_that_the_edge_blocks_and_not_that_the_bot_must_be_invited() {
+    let env = TestEnv::builder().start_without_bot().await;
+    env.sim.fails_next(9, "GET /guilds/*", Fault::Error { status: 403, code: 40333 });
+    let output = env.run_killgate(&["check"]).await;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("blocked by the edge"), "{said}");
+    assert!(!said.contains("Invite the bot"), "{said}");
+}
+
+#[tokio::test]
+async fn an_edit_that_is_refused_for_minutes_holds_up_neither_other_cards_nor_results() {
+    let env = TestEnv::builder().section("[approval]\napprovals = 2").start().await;
+    let mut first = env.sleeping_session().await;
+    let first_card = env.request_card("/terminate", first.pid()).await;
+    let second = env.sleeping_session().await;
+    let second_card = env.request_card("/terminate", second.pid()).await;
+    let fault = Fault::EditedTooOften { retry_after: Duration::from_mins(4) };
+    env.sim.fails_next(1, &format!("PATCH /channels/*/messages/{}", first_card.id()), fault);
+
+    env.react("ben", &first_card, APPROVE);
+    env.wait_for_event(1, "approved by ben", 1).await;
+    env.sim
+        .eventually(LIMIT, "the edit is refused", || {
+            env.sim.calls().iter().any(|call| call.status == Some(429))
+        })
+        .await;
+    env.react("ben", &second_card, APPROVE);
+    second_card.becomes("the other card shows the approval", |card| card.text().contains("1 of 2")).await;
+    env.react("dora", &first_card, APPROVE);
+
+    assert_eq!(first.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    assert!(env.result_text(&first_card).await.starts_with("Terminated"));
+    assert!(second.still_alive().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_left_over_command_and_one_that_cannot_be_read_get_a_private_line() {
+    let env = TestEnv::start().await;
+    env.sim.adds_command(&json!({ "name": "old", "description": "of another version", "type": 1 }));
+    let place = env.person("ana").in_channel(&env.incident_channel());
+    let answer = place.types("/old").send().await;
+    assert!(
+        answer.is_ephemeral() && answer.content().contains("does not have this command"),
+        "{}",
+        answer.text()
+    );
+
+    env.sim.garbles_next_interaction();
+    let answer = place.types("/sessions").send().await;
+    assert!(answer.is_ephemeral() && answer.content().contains("could not read"), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn a_deferral_that_took_effect_although_discord_denied_it_is_filled_in() {
+    let env = TestEnv::start().await;
+    let victim = env.sleeping_session().await;
+    env.wait_for_bot_backend().await;
+    let superuser = env.cluster.superuser().await.unwrap();
+    superuser.batch_execute("begin; lock table pg_authid in access exclusive mode").await.unwrap();
+    let denied = Fault::EffectThenError { status: 404, code: 10062 };
+    env.sim.fails_next(1, "POST /interactions/*/*/callback", denied);
+
+    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
+    let answer = typed.option("pid", victim.pid()).send_off().unwrap();
+    assert!(answer.acknowledged().await);
+    superuser.batch_execute("rollback").await.unwrap();
+
+    let card = answer.filled().await.message();
+    assert!(card.card().title().starts_with("Terminate"), "{}", card.text());
+    env.wait_for_bot_reactions(&card).await;
+    assert_eq!(
+        env.incident_channel().messages().iter().filter(|message| !message.cards().is_empty()).count(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_deferred_after_all_tries_of_the_answer_failed() {
+    let env = TestEnv::start().await;
+    env.sim.fails_next(2, "POST /interactions/*/*/callback", Fault::Error { status: 403, code: 50001 });
+    let answer = env.person("ana").in_channel(&env.incident_channel()).types("/sessions").send_off().unwrap();
+    assert!(!answer.acknowledged().await, "the answer failed, and a deferral would be filled in by nobody");
+}
+
+#[tokio::test]
+async fn a_deleted_emoji_is_said_on_the_card_and_by_check() {
+    let env =
+        TestEnv::builder().section("[approval]\napprove = \"<:yes:1400000000000000077>\"").start().await;
+    let victim = env.sleeping_session().await;
+    let card = env.send_command("ana", "/terminate", victim.pid()).await.message();
+    card.becomes("the card says it", |card| card.text().contains("was deleted from the server")).await;
+    let output = env.run_killgate(&["check"]).await;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.lines().any(|line| line.contains("FAIL") && line.contains("emoji")), "{said}");
+}
+
+#[tokio::test]
+async fn embeds_that_a_moderator_suppressed_are_back_with_the_next_edit() {
+    let env = TestEnv::builder().section("[approval]\napprovals = 2").start().await;
+    let victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    env.person("mod").suppresses_embeds(&card);
+    assert!(card.hides_embeds());
+
+    env.react("ben", &card, APPROVE);
+
+    card.becomes("its embeds are back", |card| !card.hides_embeds()).await;
+}
