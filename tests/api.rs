@@ -149,10 +149,11 @@ async fn a_call_that_was_not_carried_out_is_repeated_even_without_a_nonce() {
 }
 
 #[tokio::test]
-async fn an_answer_accepted_before_the_connection_broke_is_a_success() {
+async fn an_answer_that_may_have_been_accepted_before_the_connection_broke_is_told_from_another_process() {
     let acknowledged = json!({"message": "Interaction has already been acknowledged.", "code": 40060});
     let discord = Discord::with([Step::Reset, answer(400, acknowledged.clone())]).await;
-    respond(&discord.api).await.unwrap();
+    let error = respond(&discord.api).await.unwrap_err();
+    assert!(matches!(error, ApiError::AlreadyAccepted { .. }), "{error}");
 
     let discord = Discord::with([answer(400, acknowledged)]).await;
     assert_eq!(respond(&discord.api).await.unwrap_err().code(), Some(40060), "another process answered");
@@ -261,4 +262,21 @@ async fn an_invalid_url_or_token_is_an_error_before_anything_is_sent() {
         let error = ApiClient::new(url, &token(secret), None).unwrap_err();
         assert!(matches!(error, ApiError::Setup(_)), "{error}");
     }
+}
+
+#[tokio::test]
+async fn an_edge_that_blocks_is_named_and_all_calls_wait_as_long_as_it_says() {
+    let block = Step::Answer {
+        status: 429,
+        headers: vec![("retry-after", "1".to_owned())],
+        body: json!("error code: 1015"),
+    };
+    let discord = Discord::with([block, answer(200, message())]).await;
+    post(&discord).await.unwrap();
+    discord.calls(|calls| assert!(calls[1].at - calls[0].at >= Duration::from_millis(950)));
+
+    let discord =
+        Discord::with([answer(403, json!({"message": "internal network error", "code": 40333}))]).await;
+    let error = post(&discord).await.unwrap_err();
+    assert!(error.to_string().contains("blocked by the edge"), "{error}");
 }

@@ -169,6 +169,10 @@ fn report_unknown_key(
     };
     let span = FileSpan { offset: Some(offset), key: format!("{prefix}{shown}") };
     let message = match (reference::table_of(written), reference.nearest(written)) {
+        // `role` exists in another table.
+        (Some(_), Some(near)) if near == format!("{written}s") => {
+            format!("unknown key, did you mean `{near}`?")
+        }
         (Some(table), _) => format!("unknown key here, it belongs in {table}"),
         (None, Some(near)) => format!("unknown key, did you mean `{near}`?"),
         (None, None) => "unknown key".to_owned(),

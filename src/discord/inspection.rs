@@ -1,37 +1,36 @@
 //! The Discord part of `killgate check`: the token, the guild, its channels and roles, and the bot's permissions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use reqwest::Url;
 use serenity::model::channel::ReactionType;
 use serenity::model::guild::Member;
-use serenity::model::id::{ChannelId, GuildId, UserId};
+use serenity::model::id::{GuildId, UserId};
 use serenity::model::permissions::Permissions;
 
-use super::api::{ApiClient, ApiError, GuildChannel, GuildInfo};
+use super::api::{ApiClient, ApiError, GuildInfo, RegisteredName};
 use super::bot::{DiscordOptions, application_id};
+use super::channel_inspection::ChannelInspection;
 use super::gateway::endpoint::{is_exposed, trusted_gateway_url};
 use super::https_proxy::HttpsProxy;
-use super::permissions::channel_permissions;
+use super::interactions::definitions::COMMANDS;
+use super::permissions::guild_permissions;
 use crate::common::check_result::CheckResult;
 use crate::domain::access::{Access, AccessGroup};
-use crate::domain::ids::RoleId;
+use crate::domain::ids::{RoleId, UserId as DomainUserId};
+use crate::domain::timestamp::Timestamp;
 
-/// The permissions the bot needs in every channel, by the names that Discord's client shows.
-const NEEDED_PERMISSIONS: [(Permissions, &str); 5] = [
-    (Permissions::VIEW_CHANNEL, "View Channel"),
-    (Permissions::SEND_MESSAGES, "Send Messages"),
-    (Permissions::EMBED_LINKS, "Embed Links"),
-    (Permissions::ADD_REACTIONS, "Add Reactions"),
-    (Permissions::READ_MESSAGE_HISTORY, "Read Message History"),
-];
+/// How far clocks may differ. The time in Discord's answers has no fractions of a second.
+const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(5);
 
-/// The kinds of channels that have no messages (Discord documentation, "Channel Types").
-const CHANNELS_WITHOUT_MESSAGES: [(u8, &str); 4] =
-    [(4, "a category"), (14, "a directory"), (15, "a forum"), (16, "a media channel")];
-
-/// Checks everything the bot needs on Discord. `access` are the access rules of all targets.
-pub async fn inspect(options: &DiscordOptions, access: &[&Access]) -> Vec<CheckResult> {
+/// Checks everything the bot needs on Discord. `access` are the access rules of all targets, and `now`
+/// is the time of this machine.
+pub async fn inspect(
+    options: &DiscordOptions,
+    access: &[&Access],
+    now: impl Fn() -> Timestamp,
+) -> Vec<CheckResult> {
     let mut results = vec![check_encryption(&options.api_url)];
     results.extend(options.proxy.as_ref().map(|proxy| check_proxy(proxy, &options.api_url)));
     let api = match ApiClient::new(&options.api_url, &options.token, options.proxy.as_ref()) {
@@ -60,17 +59,19 @@ pub async fn inspect(options: &DiscordOptions, access: &[&Access]) -> Vec<CheckR
             return results;
         }
     };
+    results.push(check_clock(api.server_time(), now()));
     results.push(CheckResult::ok("guild", format!("the bot is in {}", guild.name)));
     results.push(check_commands(&api, id, bot_user).await);
     results.push(check_two_factor(&guild));
     for emoji in [&options.vote_emoji.approve, &options.vote_emoji.deny] {
         results.extend(check_emoji(&api, id, emoji).await);
     }
-    for channel in &options.scope.channels {
-        results.push(check_channel(&api, &guild, &bot_member, ChannelId::new(channel.0)).await);
-    }
-    results.extend(check_roles(access, &guild));
-    results.extend(check_users(access, &api, id).await);
+    let members = fetch_members(access, &api, id).await;
+    let inspection =
+        ChannelInspection { api: &api, guild: &guild, bot_member: &bot_member, access, members: &members };
+    results.extend(inspection.check(&options.scope).await);
+    results.extend(check_roles(access, &guild, &bot_member));
+    results.extend(check_users(&members));
     results
 }
 
@@ -118,72 +119,52 @@ async fn check_gateway(api: &ApiClient, api_url: &str) -> CheckResult {
 async fn check_commands(api: &ApiClient, guild: GuildId, bot_user: UserId) -> CheckResult {
     let what = "commands";
     let registered = match application_id(api, bot_user).await {
-        Ok(application) => api.guild_commands(application, guild).await,
+        Ok(application) => api.guild_command_names(application, guild).await,
         Err(error) => Err(error),
     };
-    match registered {
+    let global = match application_id(api, bot_user).await {
+        Ok(application) => api.global_commands(application).await,
+        Err(error) => Err(error),
+    };
+    match (registered, global) {
+        (Ok(registered), Ok(global)) => compare_commands(&registered, &global),
         // Commands that cannot be read are registered again at startup.
-        Ok(_) | Err(ApiError::Unexpected { .. }) => {
+        (Err(ApiError::Unexpected { .. }), _) | (Ok(_), Err(_)) => {
             CheckResult::ok(what, "the bot can have commands in the guild")
         }
-        Err(error @ ApiError::Forbidden { .. }) => CheckResult::fail(
+        (Err(error @ ApiError::Forbidden { .. }), _) => CheckResult::fail(
             what,
             format!("the bot cannot have commands in the guild: {error}"),
             "Invite the bot again, with the scopes bot and applications.commands",
         ),
-        Err(error) => call_failed(what, &error),
+        (Err(error), _) => call_failed(what, &error),
     }
 }
 
-async fn check_channel(
-    api: &ApiClient,
-    guild: &GuildInfo,
-    bot_member: &Member,
-    id: ChannelId,
-) -> CheckResult {
-    let what = format!("channel {id}");
-    let channel = match api.channel(id).await {
-        Ok(channel) => channel,
-        Err(error) => return cannot_access("channel", id.get(), &error),
-    };
-    check_bot_in_channel(what, guild, &channel, bot_member)
-}
-
-/// Checks a channel that the bot can see.
-fn check_bot_in_channel(
-    what: String,
-    guild: &GuildInfo,
-    channel: &GuildChannel,
-    bot_member: &Member,
-) -> CheckResult {
-    if channel.guild_id.is_some_and(|id| id != guild.id) {
-        return CheckResult::fail(
+/// A command that is registered in the guild and globally is listed twice.
+fn compare_commands(registered: &[RegisteredName], global: &[RegisteredName]) -> CheckResult {
+    let what = "commands";
+    let is_in = |commands: &[RegisteredName], name: &str| commands.iter().any(|command| command.name == name);
+    let doubled: Vec<_> = COMMANDS.into_iter().filter(|name| is_in(global, name)).collect();
+    let missing: Vec<_> = COMMANDS.into_iter().filter(|name| !is_in(registered, name)).collect();
+    if !doubled.is_empty() {
+        return CheckResult::warn(
             what,
-            format!("#{} is in another guild", channel.name),
-            "Use the id of a channel of the configured guild in [discord] channels",
+            format!("also registered globally, so people see them twice: /{}", doubled.join(", /")),
+            "Delete the application's global commands of these names",
         );
     }
-    if let Some((_, kind)) = CHANNELS_WITHOUT_MESSAGES.iter().find(|(kind, _)| *kind == channel.kind) {
-        return CheckResult::fail(
+    if missing.len() == COMMANDS.len() {
+        return CheckResult::ok(what, "none is registered yet; killgate run registers them");
+    }
+    if !missing.is_empty() {
+        return CheckResult::warn(
             what,
-            format!("#{} is {kind}, which has no messages", channel.name),
-            "Use the id of a text channel in [discord] channels",
+            format!("missing in the guild: /{}; another tool may have deleted them", missing.join(", /")),
+            "Start killgate run, which registers them, or wait ten minutes if it runs",
         );
     }
-    let permissions = channel_permissions(guild, channel, bot_member);
-    let missing: Vec<_> = NEEDED_PERMISSIONS
-        .into_iter()
-        .filter(|(needed, _)| !permissions.contains(*needed))
-        .map(|(_, name)| name)
-        .collect();
-    if missing.is_empty() {
-        return CheckResult::ok(what, format!("the bot has every permission it needs in #{}", channel.name));
-    }
-    CheckResult::fail(
-        what,
-        format!("in #{} the bot lacks: {}", channel.name, missing.join(", ")),
-        "Allow it for the bot's role in the channel's settings, under Permissions",
-    )
+    CheckResult::ok(what, "they are registered in the guild")
 }
 
 /// A custom emoji may have been deleted. Unicode emoji always exist.
@@ -215,7 +196,10 @@ fn check_two_factor(guild: &GuildInfo) -> CheckResult {
     )
 }
 
-fn check_roles(access: &[&Access], guild: &GuildInfo) -> Vec<CheckResult> {
+fn check_roles(access: &[&Access], guild: &GuildInfo, bot_member: &Member) -> Vec<CheckResult> {
+    let approvers: BTreeSet<RoleId> =
+        access.iter().flat_map(|access| access.approvers.roles.iter().copied()).collect();
+    let may_mention_all = guild_permissions(guild, bot_member).contains(Permissions::MENTION_EVERYONE);
     let configured: BTreeSet<RoleId> = groups(access).flat_map(|group| group.roles.iter().copied()).collect();
     let find = |id: RoleId| {
         let what = format!("role {id}");
@@ -225,13 +209,16 @@ fn check_roles(access: &[&Access], guild: &GuildInfo) -> Vec<CheckResult> {
                 "it is @everyone, which Discord does not list among the roles of a member, so it matches no one",
                 "Create a role for these people, and use its id in [access]",
             ),
-            Some(role) if !role.mentionable => CheckResult::ok(
-                what,
-                format!(
-                    "it is @{}, which not everybody may mention: a card may name it without notifying its members",
-                    role.name
-                ),
-            ),
+            Some(role) if approvers.contains(&id) && !role.mentionable && !may_mention_all => {
+                CheckResult::warn(
+                    what,
+                    format!(
+                        "it is @{}, which the bot may not mention, so a card notifies none of its members",
+                        role.name
+                    ),
+                    "Allow anyone to @mention this role in its settings, or give the bot's role the permission to mention all roles",
+                )
+            }
             Some(role) => CheckResult::ok(what, format!("it is @{}", role.name)),
             None => CheckResult::fail(
                 what,
@@ -243,30 +230,57 @@ fn check_roles(access: &[&Access], guild: &GuildInfo) -> Vec<CheckResult> {
     configured.into_iter().map(find).collect()
 }
 
-/// Configured users who are not in the guild can neither request nor approve.
-async fn check_users(access: &[&Access], api: &ApiClient, guild: GuildId) -> Vec<CheckResult> {
+/// Every configured user, as a member of the guild.
+async fn fetch_members(
+    access: &[&Access],
+    api: &ApiClient,
+    guild: GuildId,
+) -> BTreeMap<DomainUserId, Result<Member, ApiError>> {
     let configured: BTreeSet<_> = groups(access).flat_map(|group| group.users.iter().copied()).collect();
-    let mut results = Vec::new();
+    let mut members = BTreeMap::new();
     for id in configured {
+        members.insert(id, api.member(guild, UserId::new(id.0)).await);
+    }
+    members
+}
+
+/// Configured users who are not in the guild can neither request nor approve.
+fn check_users(members: &BTreeMap<DomainUserId, Result<Member, ApiError>>) -> Vec<CheckResult> {
+    let check = |(id, member): (&DomainUserId, &Result<Member, ApiError>)| {
         let what = format!("user {id}");
-        results.push(match api.member(guild, UserId::new(id.0)).await {
+        match member {
             Ok(member) => CheckResult::ok(what, format!("it is {}", member.user.name)),
             Err(ApiError::NotFound { .. }) => CheckResult::warn(
                 what,
                 "no member of the guild has this id",
                 "Correct the id in [access], or in the access of a target",
             ),
-            Err(error) => call_failed(&what, &error),
-        });
-    }
-    results
+            Err(error) => call_failed(&what, error),
+        }
+    };
+    members.iter().map(check).collect()
 }
 
-fn groups<'a>(access: &[&'a Access]) -> impl Iterator<Item = &'a AccessGroup> {
+/// A clock that differs makes cards expire at the wrong time.
+fn check_clock(server_time: Option<Timestamp>, now: Timestamp) -> CheckResult {
+    let what = "clock";
+    let Some(server_time) = server_time else {
+        return CheckResult::ok(what, "the API does not tell its time");
+    };
+    let difference = now.duration_since(server_time).max(server_time.duration_since(now));
+    let detail = format!("it differs from Discord's by {} s", difference.as_secs());
+    if difference < MAX_CLOCK_DIFFERENCE {
+        CheckResult::ok(what, detail)
+    } else {
+        CheckResult::warn(what, detail, "Synchronize the clock of this machine, for example with NTP")
+    }
+}
+
+pub(super) fn groups<'a>(access: &[&'a Access]) -> impl Iterator<Item = &'a AccessGroup> {
     access.iter().flat_map(|access| [&access.viewers, &access.requesters, &access.approvers])
 }
 
-fn cannot_access(kind: &str, id: u64, error: &ApiError) -> CheckResult {
+pub(super) fn cannot_access(kind: &str, id: u64, error: &ApiError) -> CheckResult {
     let what = format!("{kind} {id}");
     match (kind, error) {
         ("channel", ApiError::Forbidden { .. }) => CheckResult::fail(
@@ -288,7 +302,7 @@ fn cannot_access(kind: &str, id: u64, error: &ApiError) -> CheckResult {
     }
 }
 
-fn call_failed(what: &str, error: &ApiError) -> CheckResult {
+pub(super) fn call_failed(what: &str, error: &ApiError) -> CheckResult {
     if let ApiError::Unauthorized { route } = error {
         return CheckResult::fail(
             what,
@@ -310,31 +324,8 @@ fn call_failed(what: &str, error: &ApiError) -> CheckResult {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::common::check_result::CheckStatus;
-
-    fn check_channel(channel: &serde_json::Value) -> CheckResult {
-        let guild = json!({"id": "1", "name": "g", "owner_id": "9", "roles": []});
-        let owner = crate::discord::compat::member(br#"{"user": {"id": "9"}, "roles": []}"#);
-        check_bot_in_channel(
-            "channel 2".to_owned(),
-            &serde_json::from_value(guild).expect("a guild"),
-            &serde_json::from_value(channel.clone()).expect("a channel"),
-            &owner.expect("a member"),
-        )
-    }
-
-    #[test]
-    fn a_channel_must_be_in_this_guild_and_have_messages() {
-        let text = check_channel(&json!({"type": 0, "guild_id": "1", "name": "incident"}));
-        assert_eq!(text.status, CheckStatus::Ok);
-        let elsewhere = check_channel(&json!({"type": 0, "guild_id": "3", "name": "incident"}));
-        assert_eq!(elsewhere.detail, "#incident is in another guild");
-        let category = check_channel(&json!({"type": 4, "guild_id": "1", "name": "incidents"}));
-        assert_eq!(category.detail, "#incidents is a category, which has no messages");
-    }
 
     #[test]
     fn unencrypted_traffic_to_another_machine_is_a_warning() {

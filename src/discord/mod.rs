@@ -18,7 +18,7 @@
 //! | [`session_list`] | the list that `/sessions` shows |
 //! | [`sanitize`] | makes text from elsewhere safe to show |
 //! | [`vote_emoji`] | the approve and deny emoji |
-//! | [`inspection`], `permissions` | the Discord part of `killgate check`; what the bot may do in a channel |
+//! | [`inspection`], `channel_inspection`, `permissions` | the Discord part of `killgate check`; what the bot may do in a channel |
 //! | `members`, `compat` | converts members to the domain's type; fills in fields that serenity requires |
 //!
 //! The types of [serenity] 0.12.5 are used throughout: its models, its builders (each serializes into the body that
@@ -44,6 +44,7 @@
 
 pub mod api;
 pub mod bot;
+mod channel_inspection;
 mod compat;
 mod delivery;
 mod event_filter;

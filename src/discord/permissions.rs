@@ -2,25 +2,40 @@
 //! "Overwrites").
 
 use serenity::model::guild::Member;
+use serenity::model::id::RoleId;
 use serenity::model::permissions::Permissions;
 
 use super::api::{GuildChannel, GuildInfo};
 
 pub(super) fn channel_permissions(guild: &GuildInfo, channel: &GuildChannel, member: &Member) -> Permissions {
+    permissions_of(guild, channel, member.user.id.get(), &member.roles)
+}
+
+/// In the whole guild, without the overwrites of any channel.
+pub(super) fn guild_permissions(guild: &GuildInfo, member: &Member) -> Permissions {
+    channel_permissions(guild, &GuildChannel::default(), member)
+}
+
+/// Of somebody who has this role and no other. Overwrites for a person do not concern them.
+pub(super) fn role_permissions(guild: &GuildInfo, channel: &GuildChannel, role: RoleId) -> Permissions {
+    permissions_of(guild, channel, 0, &[role])
+}
+
+fn permissions_of(guild: &GuildInfo, channel: &GuildChannel, user: u64, roles: &[RoleId]) -> Permissions {
     // The role @everyone has the id of the guild.
     let everyone = guild.id.get();
-    let has_role = |role: u64| role == everyone || member.roles.iter().any(|id| id.get() == role);
+    let has_role = |role: u64| role == everyone || roles.iter().any(|id| id.get() == role);
     let base = guild
         .roles
         .iter()
         .filter(|role| has_role(role.id.get()))
         .fold(Permissions::empty(), |all, role| all | role.permissions);
-    if member.user.id == guild.owner_id || base.contains(Permissions::ADMINISTRATOR) {
+    if user == guild.owner_id.get() || base.contains(Permissions::ADMINISTRATOR) {
         return Permissions::all();
     }
     // Discord applies the overwrites for @everyone, then those for all roles together, then those for the member.
     let steps: [&dyn Fn(u64) -> bool; 3] =
-        [&|id| id == everyone, &|id| id != everyone && has_role(id), &|id| id == member.user.id.get()];
+        [&|id| id == everyone, &|id| id != everyone && has_role(id), &|id| id == user];
     steps.into_iter().fold(base, |permissions, applies_to| {
         let overwrites =
             channel.permission_overwrites.iter().filter(|overwrite| applies_to(overwrite.id.get()));

@@ -8,11 +8,12 @@ use super::gateway::{ChannelEvent, ChannelInfo};
 use crate::domain::ids::ChannelId;
 
 /// The kinds of channels (Discord documentation, "Channel Types").
-mod kind {
-    pub(super) const PUBLIC_THREADS: [u8; 2] = [10, 11];
-    pub(super) const PRIVATE_THREAD: u8 = 12;
+pub(super) mod kind {
+    pub(in crate::discord) const CATEGORY: u8 = 4;
+    pub(in crate::discord) const PUBLIC_THREADS: [u8; 2] = [10, 11];
+    pub(in crate::discord) const PRIVATE_THREAD: u8 = 12;
     /// Text, announcement, forum and media channels.
-    pub(super) const WITH_CARDS: [u8; 4] = [0, 5, 15, 16];
+    pub(in crate::discord) const WITH_CARDS: [u8; 4] = [0, 5, 15, 16];
 }
 
 /// What the configuration names.

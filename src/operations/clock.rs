@@ -47,7 +47,7 @@ impl Clock for SteadyClock {
 }
 
 /// The time of the system clock. One before 1970 reads as 1970.
-fn system_time() -> Timestamp {
+pub(super) fn system_time() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }

@@ -1,7 +1,6 @@
 //! Another process acts with the same bot token and another ledger. Whoever's mark is not on a card gives up that request
 //! alone, and says so.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -15,35 +14,6 @@ use crate::domain::request::Request;
 
 /// The shortest time between two alerts in a channel.
 const ALERT_EVERY: Duration = Duration::from_hours(1);
-
-/// How long `/readyz` reports another process after it was last seen.
-const UNHEALTHY_FOR: Duration = Duration::from_mins(10);
-
-/// What keeps requests from being decided, as far as the engine knows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EngineHealth {
-    /// When another process was last seen to act with the same token.
-    pub another_process: Option<Instant>,
-    /// The requests on whose cards reactions cannot be read, and why.
-    pub unreadable: BTreeMap<RequestId, String>,
-}
-
-impl EngineHealth {
-    /// The problems at `now`, for people.
-    pub fn problems(&self, now: Instant) -> Vec<String> {
-        let another_process = self.another_process.filter(|seen| now - *seen < UNHEALTHY_FOR);
-        another_process
-            .map(|_| {
-                "another process acts with the same bot token and another ledger: stop one of the two"
-                    .to_owned()
-            })
-            .into_iter()
-            .chain(self.unreadable.iter().map(|(request, why)| {
-                format!("the reactions on request #{request} cannot be read, so it is not executed: {why}")
-            }))
-            .collect()
-    }
-}
 
 impl Engine {
     /// Another process answered the command first: the message is that process's card.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, watch};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{debug, error, warn};
 
 use super::input::EngineInput;
@@ -24,6 +24,9 @@ const LAST_RETRY: Duration = Duration::from_secs(10);
 const EDIT_INTERVAL: Duration = Duration::from_secs(2);
 /// … of which so many may come at once. Discord allows about five edits in five seconds in a channel.
 const EDIT_BURST: u32 = 3;
+
+/// A card says that its request is being executed when that has taken this long.
+const SHOW_EXECUTION_AFTER: Duration = Duration::from_secs(1);
 
 pub(super) struct CardPublisher {
     pub(super) request: RequestId,
@@ -171,6 +174,7 @@ impl CardPublisher {
     async fn keep_current(&mut self, card: MessageRef, mut shown: Option<CardContent>) -> bool {
         let mut retry = FIRST_RETRY;
         let mut reactions = Some(VoteReactionRetry::default());
+        let mut is_execution_shown = false;
         loop {
             let content = self.cards.borrow_and_update().clone();
             match content.request.state {
@@ -197,7 +201,16 @@ impl CardPublisher {
                     }
                     shown = Some(newest);
                 }
-                // An execution is over in a moment, and the next edit shows the outcome.
+                // Most executions are over in a moment, and the next edit shows the outcome.
+                RequestState::Executing { .. } if !is_execution_shown => {
+                    is_execution_shown = true;
+                    if timeout(SHOW_EXECUTION_AFTER, self.until_ended()).await.is_err()
+                        && let Err(error) = self.channel.edit_card(card, &self.newest()).await
+                    {
+                        warn!(?error, "the card does not say that the request is being executed");
+                    }
+                    continue;
+                }
                 RequestState::Open | RequestState::Executing { .. } => {}
             }
             let changed = match &reactions {

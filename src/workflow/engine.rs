@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tracing::{Instrument, error, info, warn};
 
-use super::another_process::EngineHealth;
 use super::card_publisher::{CardPublisher, EditThrottle};
+use super::health::EngineHealth;
 use super::input::EngineInput;
 use super::log;
 use super::monitor::OBSERVE_EVERY;
@@ -287,8 +287,8 @@ impl Engine {
                 })
                 .collect(),
             approvers: self.targets.approvers(&request.details.target),
-            owner: request.details.backends.first().and_then(|backend| self.targets.owner(&backend.session)),
             is_superseded: open.is_some_and(|open| open.is_superseded),
+            owner: request.details.backends.first().and_then(|backend| self.targets.owner(&backend.session)),
             hold: open.and_then(|open| open.execution_hold(&request)),
             request,
         })

@@ -12,6 +12,7 @@
 //! | `store` | the requests in memory: a fold of the ledger |
 //! | `open_request` | what is kept about one request besides what the ledger says |
 //! | `another_process` | what the engine does when another process acts with the same token |
+//! | `health` | what keeps requests from being decided |
 //! | `creation` | turns a command into a request, or refuses it |
 //! | `reactions` | what people do to cards |
 //! | `reaction_reads` | reading reactions that may be unseen, and looking people up |
@@ -30,6 +31,7 @@ mod dispatch;
 mod engine;
 mod execution;
 pub mod handle;
+mod health;
 pub mod input;
 mod log;
 mod monitor;
@@ -45,6 +47,6 @@ mod store;
 pub mod targets;
 mod unknown_cards;
 
-pub use another_process::EngineHealth;
 pub use engine::{Engine, EngineExit};
 pub use handle::EngineHandle;
+pub use health::EngineHealth;

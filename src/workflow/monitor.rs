@@ -14,6 +14,8 @@ use crate::domain::decision::DecisionInput;
 use crate::domain::event::{RequestDetails, RequestedBackend};
 use crate::domain::ids::RequestId;
 use crate::domain::lock_graph::LockGraph;
+use crate::domain::outcome::Outcome;
+use crate::domain::request::{Request, RequestState};
 use crate::domain::session::{Session, Snapshot};
 use crate::domain::session_diff::{Observation, SessionChange, material_changes};
 use crate::domain::timestamp::Timestamp;
@@ -193,7 +195,14 @@ impl Engine {
         }
         let mut is_changed = false;
         for (watched, backend) in open.sessions.iter_mut().zip(&details.backends) {
-            is_changed |= watched.observe(details, backend, observed);
+            if !watched.observe(details, backend, observed) {
+                continue;
+            }
+            is_changed = true;
+            let other = self.store.all().find(|other| other.id != id && has_ended(other, details, backend));
+            if let (Some(lapsed), Some(other)) = (&mut watched.lapsed, other) {
+                *lapsed = format!("request #{} ended session {}", other.id, backend.identity.pid);
+            }
         }
         let lapsed: Option<Vec<_>> = open.sessions.iter().map(|watched| watched.lapsed.as_deref()).collect();
         if let Some(lapsed) = lapsed {
@@ -205,4 +214,19 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// Whether `other` ended the session of `backend`, or the query that was shown, or is about to.
+fn has_ended(other: &Request, details: &RequestDetails, backend: &RequestedBackend) -> bool {
+    let is_same = |(index, about): (usize, &RequestedBackend)| {
+        let (theirs, ours) = (&about.identity, &backend.identity);
+        let outcome = other.resolution().and_then(|resolution| resolution.backends.get(index));
+        let is_ended = match (&other.state, outcome.map(|ended| ended.outcome)) {
+            (RequestState::Executing { .. }, _) | (_, Some(Outcome::Terminated)) => true,
+            (_, Some(Outcome::Cancelled)) => theirs.query_start == ours.query_start,
+            _ => false,
+        };
+        is_ended && (theirs.pid, theirs.backend_start) == (ours.pid, ours.backend_start)
+    };
+    other.details.server == details.server && other.details.backends.iter().enumerate().any(is_same)
 }

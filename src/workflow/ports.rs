@@ -301,10 +301,10 @@ pub struct CardContent {
     pub sessions: Vec<SessionOnCard>,
     /// Whose approval is needed.
     pub approvers: ApproverList,
-    /// Who looks after its first session.
-    pub owner: Option<SessionOwner>,
     /// Whether another process has taken the message of the card over. It is left alone from then on.
     pub is_superseded: bool,
+    /// Who looks after its first session.
+    pub owner: Option<SessionOwner>,
     /// What keeps an approved request from being executed, if anything does.
     pub hold: Option<ExecutionHold>,
 }

@@ -1,6 +1,6 @@
 //! What people do to cards: they react, take reactions back, delete.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -9,7 +9,7 @@ use tracing::warn;
 use super::engine::Engine;
 use super::input::FetchedReactions;
 use super::open_request::RunningQuorumCheck;
-use super::ports::{ChannelAlert, LedgerError, MessageRef, UserReaction, Vote};
+use super::ports::{LedgerError, MessageRef, UserReaction, Vote};
 use crate::domain::decision::{DecisionInput, QuorumCheck, ReactionSource};
 use crate::domain::ids::{ChannelId, MessageId, Person, RequestId, UserId};
 use crate::domain::request::Request;
@@ -256,39 +256,6 @@ impl Engine {
             self.publish(id);
             self.report_unreadable();
         }
-    }
-
-    /// Reads of a card have failed for so long that people are told why.
-    pub(super) fn reaction_read_overdue(&mut self, id: RequestId, read: u64) {
-        let channel = self.store.get(id).map(|request| request.details.channel);
-        let open = self.open_requests.get_mut(&id);
-        let why = open.and_then(|open| open.reads.note_overdue(read));
-        let (Some(channel), Some(why)) = (channel, why) else {
-            return;
-        };
-        self.report_unreadable();
-        if self.unreadable_channels.insert(channel) {
-            self.alert_channel(channel, ChannelAlert::ReactionsUnreadable { why });
-        }
-    }
-
-    /// Says at `/readyz` on which requests reactions cannot be read, and why. A channel is told again only after all its cards
-    /// could be read.
-    pub(super) fn report_unreadable(&mut self) {
-        let mut unreadable = BTreeMap::new();
-        let mut channels = BTreeSet::new();
-        for (id, open) in &self.open_requests {
-            if let Some(why) = open.reads.overdue() {
-                unreadable.insert(*id, why.to_owned());
-                channels.extend(self.store.get(*id).map(|request| request.details.channel));
-            }
-        }
-        self.unreadable_channels.retain(|channel| channels.contains(channel));
-        self.health.send_if_modified(|health| {
-            let differs = health.unreadable != unreadable;
-            health.unreadable = unreadable;
-            differs
-        });
     }
 
     pub(super) async fn reactions_fetched(

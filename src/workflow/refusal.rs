@@ -18,6 +18,12 @@ use crate::domain::protection_advice::advice;
 /// How much of an invalid input is repeated, in characters.
 const MAX_INPUT_LENGTH: usize = 60;
 
+const UNKNOWN_COMMAND: &str = "killgate does not have this command; another version or another tool registered it. Type / for its commands.";
+const NOT_UNDERSTOOD: &str = "killgate could not read what Discord sent. Repeat the command; if this happens again, operators \
+    of killgate find the cause in its log.";
+const CARD_REJECTED: &str = "Discord rejected the card of this request, so nobody could approve it, and it is withdrawn. \
+    Operators of killgate find the cause in its log.";
+
 /// Why a command is refused. Only the person who gave the command is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -174,19 +180,14 @@ impl Refusal {
                 verbatim(target),
                 verbatim(problem)
             ),
-            Self::Rejected { action, target, error, owner } => rejected_text(*action, target, error, owner, &verbatim),
-            Self::Outdated => {
-                "This button, menu or form is from another version of killgate. Repeat the command.".to_owned()
+            Self::Rejected { action, target, error, owner } => {
+                let target = if target.is_empty() { String::new() } else { verbatim(target) };
+                let text = creation_error_text(*action, &target, error, &verbatim);
+                let role = |owner: &SessionOwner| owner.role.map(|role| format!("<@&{role}>"));
+                let owner = owner.as_ref().and_then(|owner| owner.name.as_deref().map(&verbatim).or_else(|| role(owner)));
+                owner.map_or(text.clone(), |owner| format!("{text} Its owner is {owner}."))
             }
-            Self::TargetGone => {
-                "This button, menu or form is for a target that is no longer configured. \
-                 Use /sessions for the current targets."
-                    .to_owned()
-            }
-            Self::SeveralTargets => {
-                "The sessions that you picked are on several targets, and one request is about one target. Pick again."
-                    .to_owned()
-            }
+            Self::Outdated | Self::TargetGone | Self::SeveralTargets => self.component_text().to_owned(),
             Self::Ended { pid, target } => format!(
                 "The session {pid} on {} that you chose has ended. Use /sessions to see what runs now.",
                 verbatim(target)
@@ -197,42 +198,25 @@ impl Refusal {
                  the cause in its log and at /readyz."
                     .to_owned()
             }
-            Self::UnknownCommand => {
-                "killgate does not have this command; another version or another tool registered it. Type / for its commands.".to_owned()
-            }
-            Self::NotUnderstood => {
-                "killgate could not read what Discord sent. Repeat the command; if this happens again, operators of killgate find the cause in its log."
-                    .to_owned()
-            }
-            Self::CardRejected => {
-                "Discord rejected the card of this request, so nobody could approve it, and it is withdrawn. Operators of killgate \
-                 find the cause in its log."
-                    .to_owned()
-            }
+            Self::UnknownCommand => UNKNOWN_COMMAND.to_owned(),
+            Self::NotUnderstood => NOT_UNDERSTOOD.to_owned(),
+            Self::CardRejected => CARD_REJECTED.to_owned(),
             Self::Stopping => "killgate is stopping. Try again in a minute.".to_owned(),
         }
     }
-}
 
-/// Why the domain rejects a request, and whom to ask instead where somebody owns the session.
-#[allow(clippy::ref_option, reason = "as the refusal holds it")]
-fn rejected_text(
-    action: Action,
-    target: &str,
-    error: &CreationError,
-    owner: &Option<SessionOwner>,
-    verbatim: impl Fn(&str) -> String,
-) -> String {
-    let target = if target.is_empty() { String::new() } else { verbatim(target) };
-    let text = creation_error_text(action, &target, error, &verbatim);
-    owner.as_ref().map_or(text.clone(), |owner| format!("{text} {}", owner_sentence(owner, &verbatim)))
-}
-
-fn owner_sentence(owner: &SessionOwner, verbatim: impl Fn(&str) -> String) -> String {
-    match (&owner.name, owner.role) {
-        (Some(name), _) => format!("Its owner is {}.", verbatim(name)),
-        (None, Some(role)) => format!("Its owner is <@&{role}>."),
-        (None, None) => String::new(),
+    /// Why a button, a menu or a form cannot be used.
+    fn component_text(&self) -> &'static str {
+        match self {
+            Self::TargetGone => {
+                "This button, menu or form is for a target that is no longer configured. \
+                 Use /sessions for the current targets."
+            }
+            Self::SeveralTargets => {
+                "The sessions that you picked are on several targets, and one request is about one target. Pick again."
+            }
+            _ => "This button, menu or form is from another version of killgate. Repeat the command.",
+        }
     }
 }
 

@@ -14,6 +14,7 @@ async fn each_missing_permission_is_named_as_in_discord() {
         (Permissions::EMBED_LINKS, "Embed Links"),
         (Permissions::ADD_REACTIONS, "Add Reactions"),
         (Permissions::READ_MESSAGE_HISTORY, "Read Message History"),
+        (Permissions::SEND_MESSAGES_IN_THREADS, "Send Messages in Threads"),
     ] {
         setup.sim.bot_loses(&incident, permission);
         let report = setup.check().await;
@@ -39,7 +40,11 @@ async fn a_missing_channel_is_distinguished_from_an_invisible_one() {
 #[tokio::test]
 async fn a_bot_invited_without_the_commands_scope_is_reported() {
     let setup = Setup::good().await;
-    setup.sim.fails_next(2, "GET /applications/*/guilds/*/commands", Fault::Status(403));
+    setup.sim.fails_next(
+        2,
+        "GET /applications/*/guilds/*/commands",
+        Fault::Error { status: 403, code: 50001 },
+    );
     let wrong = setup.check().await.wrong();
     assert_eq!(wrong.len(), 1, "{wrong:?}");
     assert!(wrong[0].starts_with("FAIL commands: the bot cannot have commands in the guild"), "{wrong:?}");
@@ -56,4 +61,55 @@ async fn empty_access_groups_are_reported() {
     let [role, user] = &report.wrong()[..] else { panic!("{}", report.lines) };
     assert!(role.starts_with(&format!("FAIL role {everyone}: it is @everyone")), "{role}");
     assert_eq!(user, "warn user 77: no member of the guild has this id");
+}
+
+#[tokio::test]
+async fn people_who_cannot_see_the_channel_are_named_in_a_warning() {
+    let setup = Setup::good().await;
+    let incident = setup.sim.channel("incident");
+    setup.sim.person("bot").gains_role("dba");
+    setup.sim.hides_channel(&incident, "dba");
+    let report = setup.check().await;
+    assert_eq!(report.status, 0, "{}", report.lines);
+    let [wrong] = &report.wrong()[..] else { panic!("{}", report.lines) };
+    let expected = format!("warn channel {}: in #incident @oncall lacks: View Channel", incident.id());
+    assert!(wrong.starts_with(&expected), "{wrong}");
+}
+
+#[tokio::test]
+async fn the_channels_of_a_category_are_checked_and_a_missing_category_is_reported() {
+    let mut setup = Setup::good().await;
+    let category = setup.sim.creates_category("incidents");
+    let channel = setup.sim.creates_channel("inc-42", Some(&category));
+    let incident = setup.sim.channel("incident").id();
+    setup.replace(&format!("channels = [{incident}]"), &format!("categories = [{}, 77]", category.id()));
+    setup.sim.bot_loses(&channel, Permissions::ADD_REACTIONS);
+    let wrong = setup.check().await.wrong();
+    assert!(wrong.iter().any(|line| line.ends_with("in #inc-42 the bot lacks: Add Reactions")), "{wrong:?}");
+    let missing = "FAIL category 77: the guild has no category with this id";
+    assert!(wrong.iter().any(|line| line == missing), "{wrong:?}");
+    assert_eq!(wrong.len(), 2, "{wrong:?}");
+}
+
+#[tokio::test]
+async fn an_approver_role_that_cannot_be_mentioned_is_a_warning() {
+    let setup = Setup::good().await;
+    setup.sim.bot_loses_in_guild(Permissions::MENTION_EVERYONE);
+    let wrong = setup.check().await.wrong();
+    let [role] = &wrong[..] else { panic!("{wrong:?}") };
+    assert!(role.contains("it is @dba, which the bot may not mention"), "{role}");
+    setup.sim.makes_mentionable("dba", true);
+    assert_eq!(setup.check().await.wrong(), [""; 0]);
+}
+
+#[tokio::test]
+async fn missing_and_doubled_commands_are_warnings() {
+    let setup = Setup::good().await;
+    let command = |name: &str| serde_json::json!({ "name": name, "description": "Ask", "type": 1 });
+    setup.sim.adds_command(&command("cancel"));
+    let wrong = setup.check().await.wrong();
+    assert!(wrong[0].contains("missing in the guild: /sessions, /terminate"), "{wrong:?}");
+    setup.sim.adds_global_command(&command("terminate"));
+    let wrong = setup.check().await.wrong();
+    assert!(wrong[0].contains("also registered globally") && wrong[0].ends_with("/terminate"), "{wrong:?}");
 }

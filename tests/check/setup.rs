@@ -15,6 +15,7 @@ pub fn enough() -> Permissions {
         | Permissions::EMBED_LINKS
         | Permissions::ADD_REACTIONS
         | Permissions::READ_MESSAGE_HISTORY
+        | Permissions::MENTION_EVERYONE
 }
 
 pub struct Setup {

@@ -76,7 +76,7 @@ fn a_fault_of_an_unknown_key_suggests_a_similar_one() {
     assert_snapshot!(fault(plus("[limit]")), @"15:2: limit: unknown key, did you mean `limits`?; allowed: discord, access, approval, target, protect, privacy, limits, ledger, http, owner");
     assert_snapshot!(fault(plus("[limits]\nsignals_per_minute = 3")), @"16:1: [limits] signals_per_minute: unknown key, did you mean `signals_per_hour`?; allowed: open_requests_per_user, open_requests, sessions_per_request, signals_per_hour, confirm_within");
     assert_snapshot!(fault(plus("[privacy]\ncolour = 3")), @"16:1: [privacy] colour: unknown key; allowed: query_text");
-    assert_snapshot!(fault(with("{ roles = [1] }", "{ role = [], roles = [1] }")), @"8:16: [access] requesters.role: unknown key here, it belongs in [[owner]]; allowed: roles, users");
+    assert_snapshot!(fault(with("{ roles = [1] }", "{ role = [], roles = [1] }")), @"8:16: [access] requesters.role: unknown key, did you mean `roles`?; allowed: roles, users");
     assert_snapshot!(fault(plus("approval = { approve = '👍' }")), @r#"15:14: [[target]] "orders" approval.approve: unknown key here, it belongs in [approval]; allowed: approvals, expires_after, require_reason, remind_after"#);
     assert_snapshot!(fault(plus("[privacy]\n\"\\u001b[31m\" = 3")), @r#"16:1: [privacy] "\u{1b}[31m": unknown key; allowed: query_text"#);
 }

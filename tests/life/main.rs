@@ -5,13 +5,12 @@ mod model;
 
 use std::collections::BTreeSet;
 
-use fixtures::{ASKED_AT, HASH, OPEN_FOR, access, everybody, open_request};
+use fixtures::{ASKED_AT, HASH, OPEN_FOR, access, backend, everybody, open_request};
 use killgate::domain::approval::Approved;
 use killgate::domain::decision::{
     CardReactions, DecisionContext, DecisionInput, QuorumCheck, ReactionSource, decide,
 };
 use killgate::domain::event::{BackendResolution, LedgerEntry, Recorded, RequestEvent, Resolution};
-use killgate::domain::identity::Pid;
 use killgate::domain::ids::{MessageId, Person, UserId};
 use killgate::domain::outcome::Outcome;
 use killgate::domain::request::{Request, RequestState, fold};
@@ -60,10 +59,15 @@ fn step() -> impl Strategy<Value = (Step, u64, (bool, bool))> {
 struct Prepared {
     reactions: CardReactions,
     check: QuorumCheck,
+    resolution: Resolution,
 }
 
 fn prepare(step: &Step, people: &[Person], request: &Request) -> Prepared {
-    let mut prepared = Prepared { reactions: CardReactions::default(), check: QuorumCheck::default() };
+    let mut prepared = Prepared {
+        reactions: CardReactions::default(),
+        check: QuorumCheck::default(),
+        resolution: execution(request),
+    };
     match step {
         Step::Read(who) => prepared.reactions.approving = who.iter().map(|who| people[*who].id).collect(),
         Step::Check(who) => {
@@ -87,20 +91,32 @@ fn command<'a>(step: &Step, people: &'a [Person], prepared: &'a Prepared) -> Dec
         Step::Lapse => DecisionInput::Lapse { detail: "the session has ended".to_owned() },
         Step::CardDeleted => DecisionInput::CardDeleted { detail: "its card was deleted" },
         Step::Posted => DecisionInput::CardPosted { message: MessageId(5) },
-        Step::Conclude => DecisionInput::Finish(terminated()),
+        Step::Conclude => DecisionInput::Finish(prepared.resolution.clone()),
     }
 }
 
-fn terminated() -> Resolution {
-    let ended = BackendResolution {
-        pid: Pid::new(4711).expect("a pid is positive"),
-        outcome: Outcome::Terminated,
-        elapsed: None,
-        signal_sent: Some(true),
-        detail: "the session was seen to end".to_owned(),
-        postgres: None,
-    };
-    Resolution::of_execution(vec![ended], None)
+/// Every second session had ended before the signal.
+fn execution(request: &Request) -> Resolution {
+    let ended = request.details.backends.iter().enumerate().map(|(index, backend)| {
+        let is_signalled = index.is_multiple_of(2);
+        BackendResolution {
+            pid: backend.identity.pid,
+            outcome: if is_signalled { Outcome::Terminated } else { Outcome::Gone },
+            elapsed: None,
+            signal_sent: Some(is_signalled),
+            detail: String::new(),
+            postgres: None,
+        }
+    });
+    Resolution::of_execution(ended.collect(), None)
+}
+
+/// An open request about so many sessions.
+fn open_list(needed: u32, sessions: u32) -> Request {
+    let mut request = open_request(needed);
+    let pids = (4711..).take(sessions as usize);
+    request.details.backends = pids.map(backend).collect();
+    request
 }
 
 /// An independent count, to compare with the domain's result.
@@ -118,10 +134,11 @@ proptest! {
     #[test]
     fn only_requests_approved_by_enough_others_are_executed_and_each_ends_once(
         needed in 1u32..4,
+        sessions in 1u32..=5,
         steps in prop::collection::vec(step(), 0..60),
     ) {
         let people = everybody();
-        let (mut request, mut now, mut expected) = (open_request(needed), ASKED_AT, ExpectedState::default());
+        let (mut request, mut now, mut expected) = (open_list(needed, sessions), ASKED_AT, ExpectedState::default());
         for (seq, (step, passes, (signal_left, unread))) in steps.iter().enumerate() {
             now = now.plus(std::time::Duration::from_secs(*passes));
             let before = request.clone();
@@ -129,10 +146,11 @@ proptest! {
             let decision = decide(&before, command(step, &people, &prepared), DecisionContext {
                 now,
                 access: &access(),
-                signal_budget: u32::from(*signal_left),
+                signal_budget: sessions - u32::from(!*signal_left),
                 has_unread_reactions: *unread,
             });
             let executes = decision.events.iter().any(|event| matches!(event, RequestEvent::Executing { .. }));
+            prop_assert!(!executes || *signal_left, "a list that exceeds the signals left is limited whole");
             prop_assert!(!(executes && *unread), "nothing is executed while reactions are unread");
             prop_assert!(
                 !executes || matches!(step, Step::Check(_)) || needed == 1 && matches!(step, Step::Approve(_)),
@@ -157,9 +175,12 @@ proptest! {
     }
 
     #[test]
-    fn replaying_the_records_gives_the_same_state(steps in prop::collection::vec(step(), 0..40)) {
+    fn replaying_the_records_gives_the_same_state(
+        sessions in 1u32..=5,
+        steps in prop::collection::vec(step(), 0..40),
+    ) {
         let people = everybody();
-        let mut request = open_request(2);
+        let mut request = open_list(2, sessions);
         let requested = RequestEvent::Requested(Box::new(request.details.clone()));
         let mut history = record(1, &request, &[requested], ASKED_AT);
         for (step, _, (signal_left, unread)) in &steps {
@@ -167,7 +188,7 @@ proptest! {
             let context = DecisionContext {
                 now: ASKED_AT,
                 access: &access(),
-                signal_budget: u32::from(*signal_left),
+                signal_budget: sessions - u32::from(!*signal_left),
                 has_unread_reactions: *unread,
             };
             let decision = decide(&request, command(step, &people, &prepared), context);

@@ -149,7 +149,7 @@ fn the_card_of_an_executing_request_asks_for_nothing() {
     card.request.state = RequestState::Executing { approvers: vec![BOB, CAROL] };
     assert_snapshot!(read(&card_edit(&card, &render_config())), @r"
     notifies: []
-    Terminating psql of user app (4711) on orders …
+    Approved by <@2>, <@3>, signalling: terminate psql of user app (4711) on orders
     Request #7 · 4f2a91c0
     # Terminating psql of user app (4711) on orders …
     **idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
@@ -161,6 +161,7 @@ fn the_card_of_an_executing_request_asks_for_nothing() {
     [Requested by] <@1> at <t:1795374000:T>
     checkout is stuck behind it
     [Approvals] 0 of 2
+    [Signalling] Approved by <@2>, <@3>. The end is not seen yet.
     (Request #7)
     ");
 }

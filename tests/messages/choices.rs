@@ -1,5 +1,7 @@
 //! Autocomplete choices.
 
+use std::sync::Arc;
+
 use insta::assert_snapshot;
 use killgate::discord::messages::choices::{pids, targets};
 use killgate::discord::session_list::page::{NoAnswerReason, RequestRules, TargetAnswer};
@@ -59,6 +61,11 @@ fn typed_text_matches_pid_user_application_database_and_query() {
     4700 = 4700 · payments · active 3 s · checkout · shop
     4712 = 4712 · app · waits 4 m 12 s · checkout · shop
     ");
+    let mut numbered = orders_answer();
+    numbered.snapshot =
+        Ok(Arc::new(snapshot(vec![Session { user: Some("app47".to_owned()), ..session(4600) }])));
+    assert_snapshot!(names(&pids(&[numbered.clone()], "47")), @"");
+    assert_snapshot!(names(&pids(&[numbered], "app4")), @"4600 = 4600 · app47 · active 3 s · checkout · shop");
     assert_snapshot!(names(&pids(&[orders_answer()], " PayMents ")), @r"4700 = 4700 · payments · active 3 s · checkout · shop");
     assert_snapshot!(names(&pids(&[orders_answer()], "vacuum")), @r"4700 = 4700 · payments · active 3 s · checkout · shop");
     assert_snapshot!(names(&pids(&[orders_answer()], "nothing like it")), @"");

@@ -13,7 +13,11 @@ async fn every_log_line_about_a_request_has_its_number_and_no_query_text() {
     env.request_card("cancel", first.pid()).await;
     drop(first);
     let slow = env.session_running("select pg_sleep(600), 'a customer''s name'").await;
-    env.sim.fails_next(1, "PUT /channels/*/messages/*/reactions/**", Fault::Status(403));
+    env.sim.fails_next(
+        1,
+        "PUT /channels/*/messages/*/reactions/**",
+        Fault::Error { status: 403, code: 50001 },
+    );
     let card = env.request_card("cancel", slow.pid()).await;
     env.react("ana", &card, APPROVE);
     env.wait_for_event(2, "attempt_refused by ana: self_approval", 1).await;

@@ -140,3 +140,19 @@ async fn embeds_that_a_moderator_suppressed_are_back_with_the_next_edit() {
 
     card.becomes("its embeds are back", |card| !card.hides_embeds()).await;
 }
+
+#[tokio::test]
+async fn commands_that_another_tool_deleted_come_back() {
+    let env = TestEnv::start().await;
+    let token = secrecy::SecretString::from(env.sim.token());
+    let api = killgate::discord::api::ApiClient::new(&env.sim.api_url(), &token, None).unwrap();
+    let guild = serenity::model::id::GuildId::new(env.sim.guild_id());
+    let every = Duration::from_millis(50);
+    let keeping = tokio::spawn(killgate::discord::bot::keep_registered(api, guild, every));
+
+    env.sim.deletes_commands();
+
+    let is_back = || env.sim.commands().contains(&"terminate".to_owned());
+    env.sim.eventually(LIMIT, "the commands are there again", is_back).await;
+    keeping.abort();
+}

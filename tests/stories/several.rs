@@ -229,6 +229,36 @@ async fn after_a_kill_during_the_execution_each_session_is_unknown_and_none_is_s
 }
 
 #[tokio::test]
+async fn the_card_says_who_approved_while_the_end_is_not_seen() {
+    let env = TestEnv::builder().section("[limits]\nconfirm_within = \"4s\"").start().await;
+    let victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    let process = u32::try_from(victim.pid()).unwrap();
+    signal("STOP", process).await;
+    env.react("ben", &card, APPROVE);
+    let approved = format!("Approved by <@{}>, signalling", env.person("ben").id());
+    card.becomes("the card says that it is being signalled", |card| card.content().contains(&approved)).await;
+    env.assert_outcome(1, &card, "unconfirmed", "Unconfirmed").await;
+    signal("CONT", process).await;
+}
+
+#[tokio::test]
+async fn a_request_whose_session_was_ended_by_another_request_says_by_which() {
+    let env = TestEnv::start().await;
+    let mut victims = pool(&env, 2).await;
+    let pids = numbers(&victims);
+    let one = env.request_card("/terminate", pids[0]).await;
+    let both = request(&env, "/terminate", &pids).await;
+    env.react("ben", &one, APPROVE);
+    assert_eq!(victims[0].ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    both.becomes("the card says which request ended it", |card| {
+        card.text().contains(&format!("request #1 ended session {}", pids[0]))
+    })
+    .await;
+    assert!(victims.pop().unwrap().still_alive().await.unwrap());
+}
+
+#[tokio::test]
 async fn several_sessions_of_a_list_are_picked_and_all_of_them_are_asked_for_at_once() {
     let env = TestEnv::start().await;
     let mut victims = pool(&env, 4).await;

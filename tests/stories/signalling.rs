@@ -110,7 +110,7 @@ async fn a_revoked_right_that_was_noticed_is_said_in_killgates_words(right: Sign
     match right {
         SignalRight::Direct => env.sql("revoke pg_signal_backend from killgate").await,
         SignalRight::Guard => {
-            env.sql("revoke execute on all functions in schema killgate from killgate").await
+            env.sql("revoke execute on all functions in schema killgate from killgate").await;
         }
     }
     // A listing asks for the right again. What PostgreSQL says to a killgate that has not noticed yet is tested on the

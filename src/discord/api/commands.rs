@@ -1,6 +1,7 @@
 //! The guild's slash commands.
 
 use reqwest::Method;
+use serde::Deserialize;
 use serenity::builder::CreateCommand;
 use serenity::http::Route;
 use serenity::model::application::Command;
@@ -8,7 +9,29 @@ use serenity::model::id::{ApplicationId, GuildId};
 
 use super::{ApiCall, ApiClient, ApiError, RetryPolicy};
 
+/// The name of a registered command.
+#[derive(Debug, Deserialize)]
+pub struct RegisteredName {
+    pub name: String,
+}
+
 impl ApiClient {
+    pub async fn guild_command_names(
+        &self,
+        application_id: ApplicationId,
+        guild_id: GuildId,
+    ) -> Result<Vec<RegisteredName>, ApiError> {
+        self.json(ApiCall::get(Route::GuildCommands { application_id, guild_id })).await
+    }
+
+    /// The commands that are registered for all guilds.
+    pub async fn global_commands(
+        &self,
+        application_id: ApplicationId,
+    ) -> Result<Vec<RegisteredName>, ApiError> {
+        self.json(ApiCall::get(Route::Commands { application_id })).await
+    }
+
     /// The commands registered in the guild.
     pub async fn guild_commands(
         &self,

@@ -34,8 +34,13 @@ pub struct GuildRole {
 }
 
 /// A channel of a guild.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub struct GuildChannel {
+    #[serde(default)]
+    pub id: Option<ChannelId>,
+    /// Its category.
+    #[serde(default)]
+    pub parent_id: Option<ChannelId>,
     /// Its kind (Discord documentation, "Channel Types").
     #[serde(default, rename = "type")]
     pub kind: u8,
@@ -70,6 +75,11 @@ impl ApiClient {
             Err(ApiError::NotFound { .. }) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// The channels of the guild, without threads.
+    pub async fn guild_channels(&self, guild_id: GuildId) -> Result<Vec<GuildChannel>, ApiError> {
+        self.json(ApiCall::get(Route::GuildChannels { guild_id })).await
     }
 
     /// Where a channel or a thread is.

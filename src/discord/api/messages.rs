@@ -44,9 +44,10 @@ pub struct ChannelMessage {
     pub content: String,
 }
 
-#[derive(Debug, Deserialize)]
-struct MessageAuthor {
-    id: UserId,
+/// Who posted a message.
+#[derive(Clone, Debug, Deserialize)]
+pub struct MessageAuthor {
+    pub id: UserId,
 }
 
 impl ChannelMessage {

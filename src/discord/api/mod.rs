@@ -46,10 +46,11 @@ use std::time::Duration;
 
 pub use application::{ApplicationInfo, BotUser, GatewayInfo, SessionStartLimit};
 pub use call::{ApiCall, RetryPolicy};
+pub use commands::RegisteredName;
 pub(in crate::discord) use error::error_chain;
 pub use error::{ApiError, CallEffect};
 pub use guild::{GuildChannel, GuildInfo, GuildRole, PermissionOverwrite};
-pub use messages::{ChannelMessage, OwnMessage};
+pub use messages::{ChannelMessage, MessageAuthor, OwnMessage};
 use rate_limits::RateLimits;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 pub use route::RouteName;

@@ -47,13 +47,14 @@ mod options;
 mod resume_state;
 mod session;
 
+use crate::discord::api::MessageAuthor;
 pub use channel_event::{ChannelEvent, ChannelInfo};
 pub use error::GatewayError;
 pub use guild_event::{GuildEvent, MemberRoles};
 pub use options::{EventFilter, GatewayOptions, GatewayTimeouts};
 use serde::Deserialize;
 use serenity::model::event::Event;
-use serenity::model::id::{ChannelId, GuildId, InteractionId, MessageId, UserId};
+use serenity::model::id::{ChannelId, GuildId, InteractionId, MessageId};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -113,11 +114,6 @@ pub struct EditedMessage {
     pub author: MessageAuthor,
     #[serde(default)]
     pub content: String,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-pub struct MessageAuthor {
-    pub id: UserId,
 }
 
 /// A running gateway client. Dropping it closes the connection in the background, like [`GatewayHandle::stop`].

@@ -11,6 +11,9 @@ use crate::discord::messages::request_list::RequestStatus;
 use crate::discord::session_list::SessionView;
 use crate::domain::event::{Action, Binding};
 
+/// The names of all commands.
+pub const COMMANDS: [&str; 4] = ["sessions", "cancel", "terminate", "requests"];
+
 /// All commands, to be registered in the guild at once.
 pub fn commands() -> Vec<CreateCommand> {
     vec![

@@ -20,7 +20,9 @@ use crate::workflow::refusal::Refusal;
 
 /// Everybody who asks within this time gets the same snapshot, so PostgreSQL is queried once.
 const MAX_SNAPSHOT_AGE: Duration = Duration::from_millis(500);
-/// The list is shown after this time even if targets are silent, so that people get an answer within 3 s.
+/// What has answered is shown after this time even if other targets are silent, so that people see it within a second.
+const PARTIAL_LIST_AFTER: Duration = Duration::from_millis(800);
+/// While nothing has answered, the list is shown after this time, so that people get an answer within 3 s.
 const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl InteractionHandler {
@@ -44,7 +46,8 @@ impl InteractionHandler {
         let target = query.target.as_deref();
         let freshness = Freshness::Within(MAX_SNAPSHOT_AGE);
         let mut fanout = SnapshotFanout::start(self.engine.snapshots(person, target, freshness)?);
-        fanout.wait_for_all_within(SNAPSHOT_TIMEOUT).await;
+        fanout.wait_for_all_within(PARTIAL_LIST_AFTER).await;
+        fanout.wait_for_first_within(SNAPSHOT_TIMEOUT.saturating_sub(PARTIAL_LIST_AFTER)).await;
         if let Err(error) = self.send_page(fanout, query, page_number, reply).await {
             warn!(%error, "could not send a list of sessions");
         }

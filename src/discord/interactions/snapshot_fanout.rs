@@ -34,6 +34,15 @@ impl SnapshotFanout {
         let _ = timeout(limit, self.wait_for_all()).await;
     }
 
+    /// Waits until a target has answered or failed, if none has yet, or until the time is over.
+    pub(super) async fn wait_for_first_within(&mut self, limit: Duration) {
+        if self.answers.values().all(Option::is_none)
+            && let Ok(Some((target, result))) = timeout(limit, self.pending.next()).await
+        {
+            self.answers.insert(target, Some(result));
+        }
+    }
+
     /// Waits until every target has answered or failed.
     pub(super) async fn wait_for_all(&mut self) {
         while let Some((target, result)) = self.pending.next().await {

@@ -88,7 +88,7 @@ pub fn card_edit(card: &CardContent, config: &RenderConfig) -> MessageBody {
     let (line, marked) = match request.state {
         RequestState::Open => (opening_lines(card, config), MarkedMessage::OpenCard),
         // The plain text repeats the title for people who do not see embeds.
-        RequestState::Executing { .. } => (title(request), MarkedMessage::OpenCard),
+        RequestState::Executing { .. } => (signalling_text(request), MarkedMessage::OpenCard),
         RequestState::Ended { .. } => (title(request), MarkedMessage::ClosedCard),
     };
     MessageBody::embed(embed(card)).with_content(format!("{line}\n{}", mark_line(request, marked)))
@@ -157,9 +157,18 @@ fn embed(card: &CardContent) -> CreateEmbed {
         RequestState::Open => {
             embed.field("Expires", timestamp(request.details.expires_at, TimestampStyle::Relative), false)
         }
-        RequestState::Executing { .. } => embed,
+        RequestState::Executing { .. } => {
+            let approvers = mention_users(request.approvers().iter().copied());
+            embed.field("Signalling", format!("Approved by {approvers}. The end is not seen yet."), false)
+        }
         RequestState::Ended { at, .. } => embed.field("Closed", timestamp(*at, TimestampStyle::Clock), false),
     }
+}
+
+/// What a card says while the end is not seen.
+fn signalling_text(request: &Request) -> String {
+    let approvers = mention_users(request.approvers().iter().copied());
+    format!("Approved by {approvers}, signalling: {}", action_on_session(&request.details))
 }
 
 fn is_about_several(request: &Request) -> bool {

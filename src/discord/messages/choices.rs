@@ -65,6 +65,10 @@ fn match_quality(session: &Session, typed: &str) -> Option<u8> {
     if pid.starts_with(typed) {
         return Some(1);
     }
+    // Digits are the beginning of a pid, and letters a part of a name.
+    if typed.bytes().all(|letter| letter.is_ascii_digit()) {
+        return None;
+    }
     let contains = |text: &str| text.to_lowercase().contains(typed);
     let is_match = session.user.as_deref().is_some_and(contains)
         || session.database.as_deref().is_some_and(contains)

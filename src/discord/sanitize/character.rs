@@ -1,7 +1,10 @@
-//! Invisible characters and combining marks, after Unicode 16. Invisible are the general categories Cc, Cf, Co, Zl and
+//! Invisible characters and combining marks. Invisible characters are listed after Unicode 16. Invisible are the general categories Cc, Cf, Co, Zl and
 //! Zp, the property `Default_Ignorable_Code_Point`, the noncharacters, and letters and symbols that look blank.
 
 use std::ops::RangeInclusive;
+use std::sync::LazyLock;
+
+use regex::Regex;
 
 /// As many as Vietnamese and Hebrew put on a letter. More of them overflow into the neighbouring lines.
 pub(super) const MAX_CONSECUTIVE_MARKS: usize = 3;
@@ -45,24 +48,11 @@ const INVISIBLE: &[RangeInclusive<char>] = &[
     '\u{3fffe}'..='\u{10ffff}', // tags, variation selectors, private use, noncharacters, unassigned
 ];
 
-/// Blocks of marks that combine with the letter before them.
-const MARKS: &[RangeInclusive<char>] = &[
-    '\u{300}'..='\u{36f}',   // combining diacritical marks
-    '\u{483}'..='\u{489}',   // Cyrillic
-    '\u{591}'..='\u{5bd}',   // Hebrew
-    '\u{610}'..='\u{61a}',   // Arabic
-    '\u{64b}'..='\u{65f}',   // Arabic
-    '\u{6d6}'..='\u{6ed}',   // Arabic
-    '\u{e31}'..='\u{e31}',   // Thai
-    '\u{e34}'..='\u{e3a}',   // Thai
-    '\u{e47}'..='\u{e4e}',   // Thai
-    '\u{eb1}'..='\u{ebc}',   // Lao
-    '\u{f71}'..='\u{f84}',   // Tibetan
-    '\u{1ab0}'..='\u{1aff}', // combining diacritical marks extended
-    '\u{1dc0}'..='\u{1dff}', // combining diacritical marks supplement
-    '\u{20d0}'..='\u{20ff}', // combining marks for symbols
-    '\u{fe20}'..='\u{fe2f}', // combining half marks
-];
+/// Every character that combines with the one before it: the general categories Mn, Mc and Me, of any block.
+static MARK: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^\p{M}$").expect("a regular expression"));
+
+/// The first of them. Most text is below it.
+const FIRST_MARK: char = '\u{300}';
 
 /// Whether `c` ends a line.
 pub(super) fn breaks_line(c: char) -> bool {
@@ -74,7 +64,7 @@ pub(super) fn is_invisible(c: char) -> bool {
 }
 
 pub(super) fn is_mark(c: char) -> bool {
-    is_in(MARKS, c)
+    c >= FIRST_MARK && MARK.is_match(c.encode_utf8(&mut [0; 4]))
 }
 
 /// `ranges` must be sorted.

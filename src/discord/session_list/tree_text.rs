@@ -7,8 +7,7 @@ use crate::discord::messages::lock_text::{prepared_text, progress_text};
 use crate::discord::messages::waiters_text::group_name;
 use crate::domain::protection::ProtectionRule;
 use crate::domain::protection_advice::advice;
-use crate::domain::session::BackendType;
-use crate::domain::session::Session;
+use crate::domain::session::{BackendType, Session};
 use crate::domain::timestamp::Timestamp;
 
 /// A tree with no more branches than this is hardly taller than a session of a list.

@@ -274,7 +274,8 @@ impl PostgresLedger {
         waiting: &watch::Sender<String>,
         high_water_mark: &HighWaterMark,
     ) -> Result<Self, PostgresOpenError> {
-        let lease = stand_by(&options, timings, waiting, high_water_mark).await?;
+        // Boxed, because whoever awaits it would hold all of its states.
+        let lease = Box::pin(stand_by(&options, timings, waiting, high_water_mark)).await?;
         tracing::info!(epoch = lease.epoch, "this replica is the active one");
         Ok(Self::start(options, timings, lease, high_water_mark.clone()))
     }

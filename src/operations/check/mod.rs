@@ -7,6 +7,7 @@ mod target;
 use anyhow::Context;
 use serde_json::json;
 
+use super::clock::system_time;
 use super::target_pool;
 use crate::common::check_result::{CheckResult, CheckStatus};
 use crate::config::Settings;
@@ -50,7 +51,7 @@ async fn run_checks(settings: &Settings) -> Vec<CheckResult> {
 
 async fn check_discord(settings: &Settings) -> Vec<CheckResult> {
     let access: Vec<_> = settings.targets.iter().map(|target| &target.policy.access).collect();
-    inspection::inspect(&settings.discord, &access).await
+    inspection::inspect(&settings.discord, &access, system_time).await
 }
 
 fn as_json(result: &CheckResult) -> serde_json::Value {

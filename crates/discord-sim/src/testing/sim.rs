@@ -18,6 +18,7 @@ use crate::server::Server;
 use crate::state::SimState;
 use crate::world::channel::{CATEGORY, FORUM, PRIVATE_THREAD, PUBLIC_THREAD, TEXT};
 use crate::world::permissions::Permissions;
+use crate::world::setup::BOT_ROLE;
 
 /// A running simulator. Dropping it stops everything.
 #[derive(Debug)]
@@ -236,6 +237,22 @@ impl Sim {
     pub fn adds_command(&self, command: &serde_json::Value) {
         let done = self.shared().update(|world| world.register(Some(world.guild.id), command).map(drop));
         waiting::expect_allowed(self.shared(), "adding a command", done);
+    }
+
+    /// The same, for all guilds.
+    #[track_caller]
+    pub fn adds_global_command(&self, command: &serde_json::Value) {
+        let done = self.shared().update(|world| world.register(None, command).map(drop));
+        waiting::expect_allowed(self.shared(), "adding a command", done);
+    }
+
+    /// Takes permissions of the bot's own role away.
+    #[track_caller]
+    pub fn bot_loses_in_guild(&self, permissions: Permissions) {
+        let done = self.shared().update(|world| {
+            world.change_role(BOT_ROLE, |role| role.permissions = role.permissions & !permissions)
+        });
+        waiting::expect_allowed(self.shared(), "changing the bot's role", done);
     }
 
     /// Another tool with the bot's token deletes all commands.

@@ -16,7 +16,7 @@ use crate::ids::{Id, IdSource};
 const FIRST_CHANNEL: Id = Id(1_200_000_000_000_000_001);
 const FIRST_ROLE: Id = Id(1_300_000_000_000_000_001);
 const FIRST_PERSON: Id = Id(1_400_000_000_000_000_001);
-pub(super) const BOT_ROLE: Id = Id(1_390_000_000_000_000_001);
+pub(crate) const BOT_ROLE: Id = Id(1_390_000_000_000_000_001);
 const DEFAULT_OWNER: Id = Id(1_490_000_000_000_000_001);
 
 /// A description of a guild, its people and the bot. Ids that are `None` are assigned.

@@ -32,9 +32,9 @@ struct SharedFacts<'a> {
     query: Option<&'a str>,
 }
 
-type NameField = fn(&Session) -> Option<&str>;
+type LabeledField = fn(&Session) -> Option<&str>;
 
-const LABELED_NAMES: [(&str, NameField); 3] = [
+const LABELED_NAMES: [(&str, LabeledField); 3] = [
     ("user", |session| session.user.as_deref()),
     ("database", |session| session.database.as_deref()),
     ("client", |session| session.client.as_deref()),

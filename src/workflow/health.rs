@@ -1,0 +1,74 @@
+//! What keeps requests from being decided, for `/readyz` and the channels.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::engine::Engine;
+use super::ports::ChannelAlert;
+use crate::domain::ids::RequestId;
+
+/// How long `/readyz` reports another process after it was last seen.
+const UNHEALTHY_FOR: Duration = Duration::from_mins(10);
+
+/// What keeps requests from being decided, as far as the engine knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EngineHealth {
+    /// When another process was last seen to act with the same token.
+    pub another_process: Option<Instant>,
+    /// The requests on whose cards reactions cannot be read, and why.
+    pub unreadable: BTreeMap<RequestId, String>,
+}
+
+impl EngineHealth {
+    /// The problems at `now`, for people.
+    pub fn problems(&self, now: Instant) -> Vec<String> {
+        let another_process = self.another_process.filter(|seen| now - *seen < UNHEALTHY_FOR);
+        another_process
+            .map(|_| {
+                "another process acts with the same bot token and another ledger: stop one of the two"
+                    .to_owned()
+            })
+            .into_iter()
+            .chain(self.unreadable.iter().map(|(request, why)| {
+                format!("the reactions on request #{request} cannot be read, so it is not executed: {why}")
+            }))
+            .collect()
+    }
+}
+
+impl Engine {
+    /// Reads of a card have failed for so long that people are told why.
+    pub(super) fn reaction_read_overdue(&mut self, id: RequestId, read: u64) {
+        let channel = self.store.get(id).map(|request| request.details.channel);
+        let open = self.open_requests.get_mut(&id);
+        let why = open.and_then(|open| open.reads.note_overdue(read));
+        let (Some(channel), Some(why)) = (channel, why) else {
+            return;
+        };
+        self.report_unreadable();
+        if self.unreadable_channels.insert(channel) {
+            self.alert_channel(channel, ChannelAlert::ReactionsUnreadable { why });
+        }
+    }
+
+    /// Says at `/readyz` on which requests reactions cannot be read, and why. A channel is told again only after all its cards
+    /// could be read.
+    pub(super) fn report_unreadable(&mut self) {
+        let mut unreadable = BTreeMap::new();
+        let mut channels = BTreeSet::new();
+        for (id, open) in &self.open_requests {
+            if let Some(why) = open.reads.overdue() {
+                unreadable.insert(*id, why.to_owned());
+                channels.extend(self.store.get(*id).map(|request| request.details.channel));
+            }
+        }
+        self.unreadable_channels.retain(|channel| channels.contains(channel));
+        self.health.send_if_modified(|health| {
+            let differs = health.unreadable != unreadable;
+            health.unreadable = unreadable;
+            differs
+        });
+    }
+}
