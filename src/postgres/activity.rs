@@ -12,7 +12,7 @@ use super::lock_waits;
 use super::rows::{self, ProcessRow, QueryRedactor};
 use super::server_info::{PreparedStatements, ServerInfo, TargetSetup};
 use super::target::StatementTimeouts;
-use crate::domain::identity::Pid;
+use crate::domain::identity::{Pid, ServerIdentity};
 use crate::domain::session::{Session, Snapshot};
 use crate::workflow::ports::{Freshness, SessionResult, TargetUnreachable};
 
@@ -64,7 +64,11 @@ impl ActivityReader {
     }
 
     /// The sessions that have these pids now, in the order of `pids`.
-    pub(super) async fn find_sessions(&self, pids: &[Pid]) -> Result<Vec<SessionResult>, TargetUnreachable> {
+    pub(super) async fn find_sessions(
+        &self,
+        server: ServerIdentity,
+        pids: &[Pid],
+    ) -> Result<Vec<SessionResult>, TargetUnreachable> {
         let deadline = Instant::now() + self.timeouts.listing;
         let guard = self.connection.acquire(deadline).await?;
         let prepared = Arc::clone(guard.prepared());
@@ -72,6 +76,10 @@ impl ActivityReader {
         let answer = guard.run(&prepared.find_sessions, &[&numbers], deadline).await;
         let rows = unreachable_on_error(answer)?.rows;
         let first = rows.first().ok_or_else(|| unreachable("it returned no row"))?;
+        let answering = rows::server(first, prepared.server_info.system_identifier);
+        if answering.map_err(unreachable_because)? != server {
+            return Err(unreachable("the server was restarted, or another one answers at its address"));
+        }
         if !rows::sees_all_sessions(first).map_err(unreachable_because)? {
             return Err(sessions_not_visible(&prepared.server_info));
         }

@@ -14,7 +14,7 @@ use super::rows::QueryRedactor;
 use super::server_info::{PreparedStatements, ServerInfo, TargetSetup};
 use super::signal;
 use crate::domain::approval::Approved;
-use crate::domain::identity::Pid;
+use crate::domain::identity::{Pid, ServerIdentity};
 use crate::domain::protection::ProtectionRules;
 use crate::domain::session::Snapshot;
 use crate::workflow::ports::{Freshness, Lease, SessionResult, SignalResult, Target, TargetUnreachable};
@@ -127,8 +127,8 @@ impl Target for PostgresTarget {
         signal::signal(&self.connection, deadline, approved, protection, lease).await
     }
 
-    async fn find_sessions(&self, pids: &[Pid]) -> Vec<SessionResult> {
-        let found = self.activity.find_sessions(pids).await;
+    async fn find_sessions(&self, server: ServerIdentity, pids: &[Pid]) -> Vec<SessionResult> {
+        let found = self.activity.find_sessions(server, pids).await;
         found.unwrap_or_else(|error| vec![Err(error); pids.len()])
     }
 

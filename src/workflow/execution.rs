@@ -62,7 +62,7 @@ pub(super) async fn execute(
     if ended.is_empty() {
         return Resolution::of_execution(backends, None);
     }
-    let report = report_released(&ended, &execution.waiters, began, target).await;
+    let report = report_released(approved.server(), &ended, &execution.waiters, began, target).await;
     let mut resolution = Resolution::of_execution(backends, report.released);
     if let Some(successor) = report.successor {
         resolution.detail = format!("{}; {successor}", resolution.detail);
@@ -108,7 +108,9 @@ async fn describe_unknown(approved: &Approved, resolutions: &mut [BackendResolut
         return;
     }
     let pids: Vec<_> = unknown.iter().map(|(backend, _)| backend.identity.pid).collect();
-    for ((backend, resolution), found) in unknown.into_iter().zip(target.find_sessions(&pids).await) {
+    for ((backend, resolution), found) in
+        unknown.into_iter().zip(target.find_sessions(approved.server(), &pids).await)
+    {
         resolution.detail = format!("{}; {}", resolution.detail, describe_now(backend, found));
     }
 }
@@ -152,7 +154,7 @@ async fn watch(
         sleep(wait.min(deadline.saturating_duration_since(Instant::now()))).await;
         wait = (wait * 2).min(LONGEST_WAIT);
         let pids: Vec<_> = watched.iter().map(|(backend, _)| backend.identity.pid).collect();
-        let found = target.find_sessions(&pids).await;
+        let found = target.find_sessions(approved.server(), &pids).await;
         let elapsed = began.elapsed();
         let is_over = Instant::now() >= deadline;
         let mut remaining = Vec::with_capacity(watched.len());

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use super::refusal::Refusal;
 use crate::domain::approval::Approved;
 use crate::domain::event::{LedgerEntry, Recorded, RefusalReason};
-use crate::domain::identity::Pid;
+use crate::domain::identity::{Pid, ServerIdentity};
 use crate::domain::ids::{ChannelId, MessageId, Person, RequestId, RoleId, UserId};
 use crate::domain::outcome::Outcome;
 use crate::domain::owner::SessionOwner;
@@ -129,9 +129,9 @@ pub trait Target: Send + Sync {
         lease: &dyn Lease,
     ) -> Vec<SignalResult>;
 
-    /// The sessions that have these pids now, in the order of `pids`, from one statement. An error is about one of them
-    /// where PostgreSQL hides it, else about all.
-    async fn find_sessions(&self, pids: &[Pid]) -> Vec<SessionResult>;
+    /// The sessions that have these pids now on `server`, in the order of `pids`, from one statement. An error is about one
+    /// of them where PostgreSQL hides it, else about all: also when another server answers, which says nothing of them.
+    async fn find_sessions(&self, server: ServerIdentity, pids: &[Pid]) -> Vec<SessionResult>;
 
     /// PostgreSQL's own words, on this server, about a pid that is not one of its backends.
     fn no_such_pid_message(&self, pid: Pid) -> Option<String>;

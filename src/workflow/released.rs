@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::input::WaiterPids;
 use super::ports::{Freshness, Target};
-use crate::domain::identity::Pid;
+use crate::domain::identity::{Pid, ServerIdentity};
 use crate::domain::lock_graph::LockGraph;
 use crate::domain::session::{Session, SessionState, Snapshot};
 
@@ -30,6 +30,7 @@ pub(super) struct ReleaseReport {
 /// Looks until all `waiters` of the `ended` sessions have their locks, or the time is up. `signalled_at` is an instant just
 /// before the signals.
 pub(super) async fn report_released(
+    server: ServerIdentity,
     ended: &BTreeSet<Pid>,
     waiters: &WaiterPids,
     signalled_at: Instant,
@@ -47,6 +48,9 @@ pub(super) async fn report_released(
             let Ok(snapshot) = target.snapshot(Freshness::Now).await else {
                 return;
             };
+            if snapshot.server != server {
+                return;
+            }
             let waiting = still_waiting(ended, &others, &snapshot);
             let freed = others.difference(&waiting);
             let released = freed.filter(|pid| !gave_up(**pid, &snapshot, signalled_at.elapsed())).count();

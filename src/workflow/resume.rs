@@ -91,7 +91,7 @@ impl InterruptedExecution {
         };
         let pids: Vec<_> = details.backends.iter().map(|backend| backend.identity.pid).collect();
         let found = match target {
-            Some(target) => target.find_sessions(&pids).await.into_iter().map(Some).collect(),
+            Some(target) => target.find_sessions(details.server, &pids).await.into_iter().map(Some).collect(),
             None => vec![None; pids.len()],
         };
         let backends = details.backends.iter().zip(found).map(|(backend, found)| {

@@ -194,7 +194,7 @@ async fn a_record_before_the_first_is_noticed_by_who_verifies_and_by_who_opens()
     tamper(&ledger, hidden);
     let found = verdict(&ledger, None);
     assert!(matches!(found, ChainVerification::Inconsistent { seq: 1, .. }), "{found}");
-    let error = SqliteLedger::open(&ledger).err().expect("refused").to_string();
+    let error = SqliteLedger::open(&ledger).expect_err("refused").to_string();
     assert!(error.contains("the number 0"), "{error}");
 }
 

@@ -114,7 +114,8 @@ impl Stage {
 
     /// The session that has this pid now.
     pub(crate) async fn find_session(&self, pid: Pid) -> SessionResult {
-        self.target.find_sessions(&[pid]).await.pop().expect("one result for the one pid")
+        let server = self.target.snapshot(Freshness::Now).await?.server;
+        self.target.find_sessions(server, &[pid]).await.pop().expect("one result for the one pid")
     }
 
     pub(crate) async fn signal(&self, asked: RequestDetails) -> SignalResult {

@@ -1,7 +1,10 @@
 //! What the role may not see or do. It is said as such, and never taken for an end.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use killgate::domain::event::Action;
+use killgate::domain::identity::ServerIdentity;
 use killgate::domain::outcome::Outcome;
 use killgate::postgres::SignalRight;
 use killgate::workflow::ports::{Freshness, SignalResult, Target};
@@ -84,6 +87,29 @@ async fn a_session_that_does_not_show_what_it_runs_is_not_said_to_have_moved_on(
         let signalled = stage.carry_out(Action::Terminate, victim.pid()).await?;
         assert_eq!(signalled, SignalResult::Sent);
         assert_eq!(victim.ended().await?, SqlState::ADMIN_SHUTDOWN);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_the_approved_one_says_nothing_of_its_sessions() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    let victim = cluster.victim("app").idle().await?;
+    for stage in stages(&cluster).await? {
+        let server = stage.target.snapshot(Freshness::Now).await?.server;
+        let of_victim = [pid(victim.pid())];
+        // Also a server of the same cluster that was restarted, and a standby of it, have another start.
+        let restarted = ServerIdentity {
+            postmaster_start: server.postmaster_start.plus(Duration::from_micros(1)),
+            ..server
+        };
+        let other = ServerIdentity { system_identifier: server.system_identifier + 1, ..server };
+        for approved in [restarted, other] {
+            let found = stage.target.find_sessions(approved, &of_victim).await;
+            let error = found[0].as_ref().expect_err("neither there nor gone").to_string();
+            assert!(error.contains("another one answers"), "{error}");
+        }
+        assert!(stage.find_session(of_victim[0]).await?.is_some());
     }
     Ok(())
 }

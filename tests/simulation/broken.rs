@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use killgate::discord::messages::body::MessageBody;
 use killgate::domain::approval::Approved;
 use killgate::domain::event::{LedgerEntry, Recorded, RefusalReason, RequestEvent, RequestedBackend};
-use killgate::domain::identity::Pid;
+use killgate::domain::identity::{Pid, ServerIdentity};
 use killgate::domain::ids::{ChannelId, MessageId, Person, RequestId, UserId};
 use killgate::domain::outcome::Outcome;
 use killgate::domain::protection::ProtectionRules;
@@ -289,8 +289,8 @@ impl Target for Hasty {
         signalled
     }
 
-    async fn find_sessions(&self, pids: &[Pid]) -> Vec<SessionResult> {
-        self.honest.find_sessions(pids).await
+    async fn find_sessions(&self, server: ServerIdentity, pids: &[Pid]) -> Vec<SessionResult> {
+        self.honest.find_sessions(server, pids).await
     }
 
     fn no_such_pid_message(&self, pid: Pid) -> Option<String> {

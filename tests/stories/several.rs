@@ -156,7 +156,7 @@ async fn what_cannot_be_asked_for_is_named_and_the_rest_is_asked_for_with_the_bu
     assert!(text.contains(&format!("{}: protected", payments.pid())), "{text}");
     assert!(text.contains(&format!("{missing}: no session on orders")), "{text}");
     assert_eq!(env.wait_for_attempts(1).await, ["attempt_refused by ana: protected"]);
-    assert_eq!(env.events(1).await, [String::new(); 0], "nothing is asked by itself");
+    assert!(env.events(1).await.is_empty(), "nothing is asked by itself");
 
     let button = message.components().into_iter().find(|id| id.starts_with("1T")).expect("a button");
     let form = env.person("ana").presses(&message, &button).await;

@@ -93,6 +93,10 @@ pub enum Change {
 }
 
 impl Server {
+    pub fn identified(&self) -> Identified {
+        self.identified
+    }
+
     pub fn new(identified: Identified, at: Timestamp) -> Self {
         let mut server = Self { identified, backends: BTreeMap::new(), obeys_after: Some(Duration::ZERO) };
         for (number, pid) in PIDS.into_iter().enumerate() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use killgate::domain::approval::Approved;
 use killgate::domain::event::RequestedBackend;
-use killgate::domain::identity::Pid;
+use killgate::domain::identity::{Pid, ServerIdentity};
 use killgate::domain::outcome::Outcome;
 use killgate::domain::protection::ProtectionRules;
 use killgate::domain::session::Snapshot;
@@ -54,9 +54,12 @@ impl Target for Connection {
         results
     }
 
-    async fn find_sessions(&self, pids: &[Pid]) -> Vec<SessionResult> {
+    async fn find_sessions(&self, asked: ServerIdentity, pids: &[Pid]) -> Vec<SessionResult> {
         let find = |state: &mut State| {
             let server = &state.servers[&self.name];
+            if server.identified() != asked {
+                return vec![Err(another_server()); pids.len()];
+            }
             pids.iter().map(|pid| Ok(server.find(*pid).cloned())).collect()
         };
         let found = self.world.call(Part::Postgres, find).await;
@@ -104,4 +107,8 @@ fn not_asked() -> SignalResult {
 
 fn unreachable(_: Lost) -> TargetUnreachable {
     TargetUnreachable { message: "it did not answer in time".to_owned(), source: None }
+}
+
+fn another_server() -> TargetUnreachable {
+    TargetUnreachable { message: "another server answers".to_owned(), source: None }
 }
