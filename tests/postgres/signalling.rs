@@ -157,6 +157,7 @@ async fn a_transaction_that_goes_on_with_another_statement_is_still_the_approved
 async fn each_of_several_sessions_is_checked_by_itself_and_a_fault_with_one_holds_up_no_other() -> Result<()>
 {
     let cluster = Cluster::start().await?;
+    let app = Regex::new("^app$")?;
     for stage in stages(&cluster).await? {
         let mut victims = Vec::new();
         for _ in 0..6 {
@@ -173,7 +174,7 @@ async fn each_of_several_sessions_is_checked_by_itself_and_a_fault_with_one_hold
         asked.backends[3].session.user = Some("somebody else".to_owned());
         cluster.sql(&format!("select pg_terminate_backend({}, 30000)", victims[4].pid())).await?;
 
-        let protected = ProtectionRules { users: vec![Regex::new("^app$")?], ..ProtectionRules::default() };
+        let protected = ProtectionRules { users: vec![app.clone()], ..ProtectionRules::default() };
         let results = stage.signal_each(asked.clone(), &protected).await;
         assert!(results.iter().all(|result| unsignalled(result).is_some()), "{results:?}");
         let results = stage.signal_each(asked, &ProtectionRules::default()).await;
