@@ -138,10 +138,12 @@ impl TestEnv {
             .await;
     }
 
-    /// Waits for the bot's connection to the target, and returns its backend's pid.
+    /// Waits for the bot's connection to the target, and returns its backend's pid. The connection that it opens after it,
+    /// to recognize a pooler, is closed at once.
     pub async fn wait_for_bot_backend(&self) -> u32 {
         let observer = self.cluster.superuser().await.expect("an observer");
-        let query = "select pid from pg_stat_activity where usename = 'killgate' and state = 'idle'";
+        let query = "select pid from pg_stat_activity where usename = 'killgate' and state = 'idle' \
+                     order by backend_start";
         eventually("the bot is connected to its target", async || {
             let rows = observer.query(query, &[]).await?;
             Ok(rows.first().map(|row| row.get::<_, i32>(0)))
