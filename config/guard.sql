@@ -109,6 +109,7 @@ DECLARE
     seen record;
     is_found boolean;
     username text;
+    is_readable boolean := true;
     rule text;
     context text;
     sent boolean;
@@ -127,6 +128,7 @@ BEGIN
         username := seen.rolname::text;
         PERFORM convert_to(username, getdatabaseencoding());
     EXCEPTION WHEN OTHERS THEN
+        is_readable := false;
         username := encode(quote_literal(username)::bytea, 'escape');
     END;
 
@@ -151,10 +153,13 @@ BEGIN
         outcome := 'protected';
         detail := 'it belongs to a superuser, or to nobody known';
     ELSE
-        SELECT p.pattern INTO rule FROM killgate.protected_users AS p WHERE username ~ p.pattern LIMIT 1;
+        SELECT p.pattern INTO rule FROM killgate.protected_users AS p
+        WHERE NOT is_readable OR username ~ p.pattern LIMIT 1;
         IF FOUND THEN
             outcome := 'protected';
-            detail := format('the rule %s in killgate.protected_users matches its user', rule);
+            detail := CASE WHEN is_readable
+                THEN format('the rule %s in killgate.protected_users matches its user', rule)
+                ELSE 'its user''s name cannot be read in this database''s encoding, so a rule in killgate.protected_users may match it' END;
         ELSIF action = 'cancel' AND (seen.query_start IS DISTINCT FROM signal_backend.query_start
                                      OR seen.state NOT IN ('active', 'fastpath function call')) THEN
             outcome := 'moved_on';

@@ -27,6 +27,7 @@ use shop::Shop;
 use signals::StopSignals;
 use throwaway_postgres::Cluster;
 use tokio::io::{AsyncBufReadExt, BufReader, Stdin};
+use tokio::runtime::Builder;
 use tokio::time::sleep;
 use trouble::{Trouble, Troubles};
 
@@ -44,9 +45,18 @@ struct Arguments {
     killgate: Option<PathBuf>,
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    match run(Arguments::parse()).await {
+fn main() -> ExitCode {
+    let runtime = match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("The demo cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let done = runtime.block_on(run(Arguments::parse()));
+    // A read of the terminal that is waiting for a line cannot be interrupted.
+    runtime.shutdown_background();
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("\nThe demo has ended: {error:#}");

@@ -80,7 +80,7 @@ pub struct Bot {
 
 impl Bot {
     /// Identifies the bot and registers its commands if they differ. Retries while Discord cannot be reached. Fails
-    /// when Discord refuses.
+    /// when the token is wrong or the bot is not in the guild.
     pub async fn log_in(options: DiscordOptions) -> Result<Self, ApiError> {
         let api = ApiClient::new(&options.api_url, &options.token, options.proxy.as_ref())?;
         if is_exposed(&options.api_url) {
@@ -90,7 +90,9 @@ impl Bot {
             );
         }
         let guild = GuildId::new(options.guild);
-        let RegisteredCommands { application, bot_user, .. } = register_when_reachable(&api, guild).await?;
+        let bot_user = when_reachable(|| api.current_user()).await?.id;
+        let application = when_reachable(|| application_id(&api, bot_user)).await?;
+        register_at_start(&api, application, guild).await?;
         let channels = Arc::new(ServedChannels::new(options.scope.clone()));
         Ok(Self { options, api, channels, guild, application, user: bot_user })
     }
@@ -158,7 +160,7 @@ impl Bot {
             interactions,
         };
         tokio::spawn(event_handler.run(events));
-        tokio::spawn(keep_registered(self.api.clone(), self.guild, COMPARE_COMMANDS_EVERY));
+        tokio::spawn(keep_registered(self.api.clone(), self.application, self.guild, COMPARE_COMMANDS_EVERY));
         (gateway, is_in_guild)
     }
 }
@@ -175,10 +177,12 @@ pub(super) async fn application_id(api: &ApiClient, bot_user: UserId) -> Result<
     }
 }
 
-/// Registers the commands if they differ. Retries while Discord cannot be reached. Fails when Discord refuses.
-async fn register_when_reachable(api: &ApiClient, guild: GuildId) -> Result<RegisteredCommands, ApiError> {
+/// Repeats `call` while Discord cannot be reached, or something in front of it blocks the bot.
+async fn when_reachable<T, F: Future<Output = Result<T, ApiError>>>(
+    call: impl Fn() -> F,
+) -> Result<T, ApiError> {
     loop {
-        match register_commands(api, guild).await {
+        match call().await {
             Err(
                 error @ (ApiError::Unreachable { .. }
                 | ApiError::RateLimited { .. }
@@ -192,8 +196,26 @@ async fn register_when_reachable(api: &ApiClient, guild: GuildId) -> Result<Regi
     }
 }
 
+/// Registers the commands at the start. If Discord refuses only that, the bot still serves the open requests, and tries
+/// again later. Fails when the token is wrong or the bot is not in the guild.
+async fn register_at_start(
+    api: &ApiClient,
+    application: ApplicationId,
+    guild: GuildId,
+) -> Result<(), ApiError> {
+    match when_reachable(|| register_commands(api, application, guild)).await {
+        Ok(_) => Ok(()),
+        Err(error @ ApiError::Unauthorized { .. }) => Err(error),
+        Err(error) => {
+            when_reachable(|| api.guild(guild)).await?;
+            warn!(%error, "the commands could not be registered, so nobody can ask; trying again every five minutes");
+            Ok(())
+        }
+    }
+}
+
 /// Registers the commands again whenever another tool has deleted or changed them.
-pub async fn keep_registered(api: ApiClient, guild: GuildId, every: Duration) {
+pub async fn keep_registered(api: ApiClient, application: ApplicationId, guild: GuildId, every: Duration) {
     let mut registrations = VecDeque::new();
     loop {
         sleep(every).await;
@@ -201,8 +223,8 @@ pub async fn keep_registered(api: ApiClient, guild: GuildId, every: Duration) {
         if registrations.len() >= MAX_REGISTRATIONS {
             continue;
         }
-        match register_commands(&api, guild).await {
-            Ok(registered) if registered.is_changed => {
+        match register_commands(&api, application, guild).await {
+            Ok(is_changed) if is_changed => {
                 warn!(
                     "the commands were gone or changed, maybe by another tool with the same token; registered again"
                 );
@@ -215,23 +237,19 @@ pub async fn keep_registered(api: ApiClient, guild: GuildId, every: Duration) {
 }
 
 /// Registers the commands again after the bot was invited again.
-pub(super) async fn register_again(api: ApiClient, guild: GuildId) {
-    if let Err(error) = register_when_reachable(&api, guild).await {
-        warn!(%error, "the commands could not be registered; they are at the next start");
+pub(super) async fn register_again(api: ApiClient, application: ApplicationId, guild: GuildId) {
+    let registered = when_reachable(|| register_commands(&api, application, guild)).await;
+    if let Err(error) = registered {
+        warn!(%error, "the commands could not be registered; trying again every five minutes");
     }
 }
 
-/// The commands are registered in the guild.
-struct RegisteredCommands {
+/// Registers the commands in the guild if they differ. Returns whether they did.
+async fn register_commands(
+    api: &ApiClient,
     application: ApplicationId,
-    bot_user: UserId,
-    /// Whether they differed before.
-    is_changed: bool,
-}
-
-async fn register_commands(api: &ApiClient, guild: GuildId) -> Result<RegisteredCommands, ApiError> {
-    let bot_user = api.current_user().await?.id;
-    let application = application_id(api, bot_user).await?;
+    guild: GuildId,
+) -> Result<bool, ApiError> {
     let commands = definitions::commands();
     let is_changed = match api.guild_commands(application, guild).await {
         Ok(registered) => definitions::differ(&registered, &commands),
@@ -243,5 +261,5 @@ async fn register_commands(api: &ApiClient, guild: GuildId) -> Result<Registered
         api.overwrite_guild_commands(application, guild, &commands).await?;
         info!("slash commands registered");
     }
-    Ok(RegisteredCommands { application, bot_user, is_changed })
+    Ok(is_changed)
 }

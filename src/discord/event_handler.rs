@@ -74,7 +74,7 @@ impl EventHandler {
             self.handle_channel_change(self.channels.replace(channels)).await;
             if self.presence.take_is_new_in_guild() {
                 info!("the bot is in its guild again; registering its commands");
-                tokio::spawn(register_again(self.api.clone(), self.guild));
+                tokio::spawn(register_again(self.api.clone(), self.interactions.application, self.guild));
             }
         }
         let hearing = self.presence.note(event);

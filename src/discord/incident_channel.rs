@@ -130,16 +130,18 @@ impl IncidentChannel for DiscordIncidentChannel {
         self.create_message(channel, message, &nonce).await.map(drop)
     }
 
-    async fn explain_refusal(
+    async fn explain_refusals(
         &self,
         request: &Request,
-        person: UserId,
-        reason: RefusalReason,
+        people: &[(UserId, RefusalReason)],
     ) -> Result<(), DeliveryError> {
+        let Some((first, _)) = people.first() else {
+            return Ok(());
+        };
         let channel = request.details.channel;
-        // At most 25 characters. The last digits of a person's id differ from person to person.
-        let nonce = format!("t{}-{}", request.mark, person.0 % 1_000_000_000_000_000);
-        let body = notices::ignored_reaction(request, person, reason).into_message();
+        // At most 25 characters. The last digits of a person's id differ from person to person, and each is told once.
+        let nonce = format!("t{}-{}", request.mark, first.0 % 1_000_000_000_000_000);
+        let body = notices::ignored_reactions(request, people).into_message();
         let message = as_reply_to(request.card.map(message_id), channel, body);
         self.create_message(channel, message, &nonce).await.map(drop)
     }

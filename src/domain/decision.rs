@@ -125,7 +125,7 @@ fn decide_open(request: &Request, command: DecisionInput<'_>, context: DecisionC
     match command {
         DecisionInput::Approve { by, .. } | DecisionInput::Deny { by, .. } if is_expired => {
             let attempt = RequestEvent::AttemptRefused { actor: by.id, why: RefusalReason::Expired };
-            Decision { events: vec![attempt, expiry()], notify: Vec::new() }
+            Decision { events: vec![attempt, expiry(request)], notify: Vec::new() }
         }
         DecisionInput::Approve { by, source } => approve(request, by, source, context),
         DecisionInput::Deny { by, source } => deny(request, by, source, context),
@@ -135,7 +135,7 @@ fn decide_open(request: &Request, command: DecisionInput<'_>, context: DecisionC
         }
         DecisionInput::ReconcileReactions(reactions) => reconcile(request, reactions, context),
         DecisionInput::ConfirmQuorum(check) => confirm_quorum(request, check, context),
-        DecisionInput::CheckExpiry if is_expired => expiry().into(),
+        DecisionInput::CheckExpiry if is_expired => expiry(request).into(),
         DecisionInput::Lapse { detail } => {
             RequestEvent::Finished(Resolution::without_signal(Outcome::Lapsed, detail)).into()
         }
@@ -218,7 +218,7 @@ fn reconcile(request: &Request, reactions: &CardReactions, context: DecisionCont
     let mut decision = Decision::default();
     for person in &reactions.denying {
         let denied = if request.has_expired(context.now) {
-            expiry().into()
+            expiry(request).into()
         } else {
             deny(request, person, ReactionSource::Read, context)
         };
@@ -262,7 +262,7 @@ fn execution(
         return None;
     }
     if request.has_expired(context.now) {
-        return Some(expiry());
+        return Some(expiry(request));
     }
     let sessions = u32::try_from(request.details.backends.len()).unwrap_or(u32::MAX);
     Some(if sessions <= context.signal_budget {
@@ -290,6 +290,11 @@ fn refuse_attempt(request: &Request, by: &Person, reason: RefusalReason, source:
     }
 }
 
-fn expiry() -> RequestEvent {
-    RequestEvent::Finished(Resolution::without_signal(Outcome::Expired, "nobody decided in time"))
+fn expiry(request: &Request) -> RequestEvent {
+    let detail = if request.approvals.len() < request.approvals_needed() {
+        "nobody decided in time"
+    } else {
+        "enough people approved, and until it expired Discord did not answer what people did on the card and who they are"
+    };
+    RequestEvent::Finished(Resolution::without_signal(Outcome::Expired, detail))
 }

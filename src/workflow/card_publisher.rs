@@ -20,6 +20,8 @@ use crate::domain::request::RequestState;
 /// How long to wait before the next attempt after a failure: doubled from the first to the last.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LAST_RETRY: Duration = Duration::from_secs(10);
+/// The same after a refusal.
+const LAST_REFUSED_RETRY: Duration = Duration::from_mins(1);
 /// Edits of all cards together: on average one in this time …
 const EDIT_INTERVAL: Duration = Duration::from_secs(2);
 /// … of which so many may come at once. Discord allows about five edits in five seconds in a channel.
@@ -298,7 +300,9 @@ impl CardPublisher {
             DeliveryError::Postponed { wait, .. } => (*wait).max(*retry),
             _ => *retry,
         };
-        *retry = (*retry * 2).min(LAST_RETRY);
+        // What Discord refuses is allowed again by people, and counts against the bot meanwhile.
+        let last = if matches!(error, DeliveryError::Refused(_)) { LAST_REFUSED_RETRY } else { LAST_RETRY };
+        *retry = (*retry * 2).min(last);
         if self.cards.borrow().request.resolution().is_some() {
             sleep(wait).await;
             return;

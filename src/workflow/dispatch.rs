@@ -5,7 +5,7 @@ use std::sync::Arc;
 use metrics::counter;
 use tokio::task::yield_now;
 use tokio::time::Instant;
-use tracing::{Instrument, debug, warn};
+use tracing::{Instrument, debug};
 
 use super::creation::refuse;
 use super::engine::Engine;
@@ -19,7 +19,7 @@ use super::targets::TargetWithPolicy;
 use crate::domain::approval::Approved;
 use crate::domain::decision::{DecisionContext, DecisionInput, decide};
 use crate::domain::event::{RefusalReason, RequestEvent, Resolution};
-use crate::domain::ids::{RequestId, UserId};
+use crate::domain::ids::RequestId;
 use crate::domain::request::Request;
 
 impl Engine {
@@ -185,9 +185,7 @@ impl Engine {
             debug!(request = id.0, records = recorded.len(), ?decided, ?durable, "recorded");
             self.publish_change(&before);
         }
-        for (person, reason) in decision.notify {
-            self.explain_refusal(before.clone(), person, reason);
-        }
+        self.explain_refusals(id, decision.notify);
         Ok(())
     }
 
@@ -242,16 +240,6 @@ impl Engine {
         } else {
             self.publish(id);
         }
-    }
-
-    fn explain_refusal(&self, request: Request, person: UserId, reason: RefusalReason) {
-        let (id, channel) = (request.id, Arc::clone(&self.channel));
-        let explaining = async move {
-            if let Err(error) = channel.explain_refusal(&request, person, reason).await {
-                warn!(?error, "a person could not be told that their reaction does not count");
-            }
-        };
-        tokio::spawn(explaining.instrument(log::request_span(id)));
     }
 }
 

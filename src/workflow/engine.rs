@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{Instrument, error, info, warn};
 
 use super::card_publisher::{CardPublisher, EditThrottle};
+use super::explanations::PendingExplanations;
 use super::health::EngineHealth;
 use super::input::EngineInput;
 use super::log;
@@ -59,6 +60,7 @@ pub struct Engine {
     throttle: Arc<EditThrottle>,
     read_limit: ReadLimit,
     pub(super) early_reactions: EarlyReactions,
+    pub(super) explanations: PendingExplanations,
     /// Whether what people do is reported: the bot is connected, and its guild is there. Before that, and while it is not,
     /// nothing is executed.
     pub(super) is_hearing: bool,
@@ -106,6 +108,7 @@ impl Engine {
             throttle: Arc::default(),
             read_limit: ReadLimit::default(),
             early_reactions: EarlyReactions::default(),
+            explanations: PendingExplanations::default(),
             is_hearing: false,
             health: watch::Sender::default(),
             unknown_cards: UnknownCards::default(),
@@ -155,6 +158,10 @@ impl Engine {
                 () = sleep_until(next_observation) => {
                     next_observation = Instant::now() + OBSERVE_EVERY;
                     self.observe_targets();
+                    Ok(())
+                }
+                () = sleep_until_or_forever(self.explanations.due) => {
+                    self.post_explanations();
                     Ok(())
                 }
                 Ok(()) = self.reloads.changed() => {

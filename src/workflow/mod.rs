@@ -16,6 +16,7 @@
 //! | `creation` | turns a command into a request, or refuses it |
 //! | `reactions` | what people do to cards |
 //! | `reaction_reads` | reading reactions that may be unseen, and looking people up |
+//! | `explanations` | tells people that their reactions do not count |
 //! | `execution` | signal, confirm, resolve |
 //! | `reminder` | mentions the approvers once more |
 //! | `monitor` | keeps cards current |
@@ -30,6 +31,7 @@ mod creation;
 mod dispatch;
 mod engine;
 mod execution;
+mod explanations;
 pub mod handle;
 mod health;
 pub mod input;

@@ -193,12 +193,11 @@ pub trait IncidentChannel: Send + Sync {
     /// answer, it posts nothing twice.
     async fn post_result(&self, request: &Request) -> Result<(), DeliveryError>;
 
-    /// Tells a person that their reaction on the card does not count, and why.
-    async fn explain_refusal(
+    /// Tells people, in one message, that their reactions on the card do not count, and why.
+    async fn explain_refusals(
         &self,
         request: &Request,
-        person: UserId,
-        reason: RefusalReason,
+        people: &[(UserId, RefusalReason)],
     ) -> Result<(), DeliveryError>;
 
     /// The mark of a card that the bot posted; `None` if the message is not one.

@@ -176,6 +176,14 @@ impl ReactionReads {
         Some(CardReactions { approving, denying: denying.collect() })
     }
 
+    /// Whether the reaction was known to be on the card, as far as that matters.
+    pub(super) fn is_known(&self, vote: Vote, reaction: UserReaction) -> bool {
+        let is_noted =
+            || self.approving.get(&reaction.user).is_some_and(|kinds| kinds.contains(&reaction.kind));
+        // What is not known yet is being read.
+        vote == Vote::Deny || !matches!(self.state, ReadState::Complete) || is_noted()
+    }
+
     /// Notes a reaction that was put on the card.
     pub(super) fn note_added(&mut self, vote: Vote, reaction: UserReaction) {
         self.note_change(vote, reaction);

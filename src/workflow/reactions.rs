@@ -119,10 +119,14 @@ impl Engine {
             self.remember_early_reaction(card);
             return Ok(());
         };
-        let has_none = match self.open_requests.get_mut(&id) {
-            Some(open) => open.reads.note_removed(vote, reaction),
-            None => true,
+        let (is_known, has_none) = match self.open_requests.get_mut(&id) {
+            Some(open) => (open.reads.is_known(vote, reaction), open.reads.note_removed(vote, reaction)),
+            None => (true, true),
         };
+        if !is_known {
+            // It may be somebody else's: some servers name the moderator who took it off.
+            self.read_reactions(id);
+        }
         if vote == Vote::Approve && has_none {
             let by = reaction.user;
             self.apply(id, DecisionInput::RemoveApproval { by }).await?;

@@ -34,6 +34,14 @@ async fn enter_starts_the_trouble_again() {
 }
 
 #[tokio::test]
+async fn ctrl_c_in_a_terminal_ends_it() {
+    let mut demo = Running::start_in_terminal().await;
+    let _keyboard = demo.types("\x03").await;
+    assert!(demo.ended().await.success());
+    demo.leaves_nothing().await;
+}
+
+#[tokio::test]
 async fn closing_the_terminal_stops_it_cleanly() {
     let mut demo = Running::start().await;
     demo.signal("HUP").await;

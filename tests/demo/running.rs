@@ -2,7 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use throwaway_postgres::eventually;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
 /// The time limit of every wait.
@@ -41,20 +41,38 @@ impl Running {
         demo
     }
 
+    /// The same in a terminal of its own, by `script` of util-linux.
+    pub async fn start_in_terminal() -> Self {
+        let program = Self::program();
+        let mut script = Command::new("script");
+        script.args(["-qfec", &format!("'{}' --port 0", program.display()), "/dev/null"]);
+        let mut demo = Self::run(script);
+        demo.prints("Ctrl-C").await;
+        demo
+    }
+
     pub fn spawn() -> Self {
         Self::with(&[])
     }
 
     pub fn with(arguments: &[&str]) -> Self {
+        let mut demo = Command::new(Self::program());
+        demo.args(["--port", "0"]).args(arguments);
+        Self::run(demo)
+    }
+
+    fn program() -> PathBuf {
         let bot = Path::new(env!("CARGO_BIN_EXE_killgate"));
         let demo = bot.with_file_name("examples").join("demo");
         assert!(demo.is_file(), "build it first: cargo build --example demo");
+        demo
+    }
+
+    fn run(mut demo: Command) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         // If this runs as root, the server runs under another account, which needs access.
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("permissions");
-        let mut process = Command::new(demo)
-            .args(["--port", "0"])
-            .args(arguments)
+        let mut process = demo
             .env("TMPDIR", folder.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -89,6 +107,13 @@ impl Running {
     pub async fn enter(&mut self) {
         let input = self.process.stdin.as_mut().expect("piped");
         input.write_all(b"\n").await.expect("read");
+    }
+
+    /// Types a text, and returns the keyboard: while it is there, nothing ends for want of input.
+    pub async fn types(&mut self, text: &str) -> ChildStdin {
+        let mut input = self.process.stdin.take().expect("piped");
+        input.write_all(text.as_bytes()).await.expect("read");
+        input
     }
 
     /// Waits until the demo has created files.

@@ -148,12 +148,12 @@ fn every_reply_and_every_closed_card_begins_with_the_outcome() {
 #[test]
 fn a_reaction_that_does_not_count_is_explained() {
     let request = request(Action::Terminate);
-    assert_snapshot!(read(&notices::ignored_reaction(&request, ALICE, RefusalReason::SelfApproval)), @r"
+    assert_snapshot!(read(&notices::ignored_reactions(&request, &[(ALICE, RefusalReason::SelfApproval)])), @r"
     notifies: []
     <@1>, your reaction on request #7 does not count: you made the request yourself. Somebody else has to approve it.
     Request #7 · 4f2a91c0 · note
     ");
-    assert_snapshot!(read(&notices::ignored_reaction(&request, BOB, RefusalReason::NotAnApprover)), @r"
+    assert_snapshot!(read(&notices::ignored_reactions(&request, &[(BOB, RefusalReason::NotAnApprover)])), @r"
     notifies: []
     <@2>, your reaction on request #7 does not count: you may not approve for this target, or you are timed out. The card says who may approve.
     Request #7 · 4f2a91c0 · note

@@ -183,3 +183,18 @@ async fn a_lost_response_does_not_duplicate_the_card_in_a_busy_channel() {
     let cards: Vec<_> = cards.iter().filter(|message| is_card(message)).collect();
     assert_eq!(cards.len(), 1, "{}", env.sim.transcript());
 }
+
+#[tokio::test]
+async fn an_open_request_is_decided_although_discord_refuses_the_commands() {
+    let OpenRequest { env, mut bot, mut victim, card } = OpenRequest::open().await;
+    assert!(bot.stop("before the commands are gone").await.success());
+    env.sim.deletes_commands();
+    // The daily limit (Discord documentation, "Opcodes and Status Codes").
+    let refused = Fault::Error { status: 400, code: 30034 };
+    env.sim.fails_next(1000, "PUT /applications/*/guilds/*/commands", refused);
+    let bot = env.bot(&BotConfig::default());
+    bot.wait_for_readyz(200, "").await;
+    env.person("ben").reacts(&card, APPROVE);
+    assert_eq!(victim.ended().await.expect("an error from the server"), SqlState::ADMIN_SHUTDOWN);
+    assert!(env.log().contains("the commands could not be registered"), "{}", env.log());
+}

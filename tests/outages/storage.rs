@@ -107,19 +107,16 @@ async fn a_full_disk_stops_every_decision_until_there_is_space() {
 }
 
 #[tokio::test]
-async fn a_read_only_server_stops_every_decision_until_it_accepts_writes() {
+async fn a_server_that_refuses_writes_stops_every_decision_until_it_accepts_them() {
     let request = OpenRequest::open(TestEnv::new().await, SHARED).await;
-    let cluster = &request.env.cluster;
-    let turn_read_only = async |value| {
-        let set = format!("alter database ledger set default_transaction_read_only = {value}");
-        cluster.sql(&set).await.expect("set");
-        // Only once that is committed: it holds for the sessions that begin after it.
-        let end = "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'keeper'";
-        cluster.sql(end).await.expect("begun anew");
-    };
-    turn_read_only("on").await;
-    request.assert_no_effect_without_ledger("read-only transaction").await;
-    turn_read_only("off").await;
+    let ledger = request.env.cluster.connect("postgres", "ledger").await.expect("connected");
+    let refuse = "create function public.refuse() returns trigger language plpgsql
+                  as $$ begin raise 'no more writes today'; end $$;
+                  create trigger refuse before update on killgate_ledger.lease
+                  for each row execute function public.refuse()";
+    ledger.batch_execute(refuse).await.expect("refusing");
+    request.assert_no_effect_without_ledger("no more writes today").await;
+    ledger.batch_execute("drop trigger refuse on killgate_ledger.lease").await.expect("accepting");
     request.assert_continues().await;
 }
 

@@ -111,7 +111,8 @@ pub fn is_card(message: &Message) -> bool {
 /// The results that were posted in reply to the card.
 pub fn results(env: &TestEnv, card: &Message) -> Vec<Message> {
     let mut messages = env.incident().messages();
-    messages.retain(|message| message.replies_to(card));
+    // A card that could not be the answer is followed by a note, which is a reply too.
+    messages.retain(|message| message.replies_to(card) && message.content().ends_with(" · result"));
     messages
 }
 

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use killgate::domain::event::Action;
+use killgate::domain::outcome::Outcome;
 use killgate::domain::protection::ProtectionRules;
 use killgate::workflow::ports::{Freshness, SignalResult, Target};
 use regex::Regex;
@@ -198,6 +199,32 @@ async fn a_name_in_another_encoding_is_protected_as_it_is_read() -> Result<()> {
     assert!(matches!(signalled, SignalResult::NotSent { .. }), "{signalled:?}");
     assert!(victim.pid().await.is_ok(), "it lives");
     Ok(())
+}
+
+#[tokio::test]
+async fn a_user_whose_name_the_guard_cannot_read_is_protected_as_soon_as_it_has_a_rule() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    databases(&cluster).await?;
+    let mut superuser = RawClient::connect(&cluster, b"postgres", "in_sql_ascii").await?;
+    superuser.send(b"create role \"payments_\xe9\" login").await?;
+    superuser.until(b'Z').await?;
+    for (place, stage) in everywhere(&cluster).await? {
+        if !place.starts_with("guarded in in_utf8") {
+            continue;
+        }
+        let guarded = cluster.connect("postgres", "in_utf8").await?;
+        guarded.batch_execute("insert into killgate.protected_users values ('^payments_')").await?;
+        let mut victim = RawClient::connect(&cluster, b"payments_\xe9", "in_sql_ascii").await?;
+        let number = victim.pid().await?;
+        let asked = stage.ask(Action::Terminate, number).await?;
+        let signalled = stage.signal_with(asked, &ProtectionRules::default()).await;
+        let SignalResult::NotSent { outcome, detail, .. } = signalled else { panic!("{signalled:?}") };
+        assert_eq!(outcome, Outcome::Protected, "{detail}");
+        assert!(detail.contains("cannot be read"), "{detail}");
+        assert!(victim.pid().await.is_ok(), "it lives");
+        return Ok(());
+    }
+    panic!("no stage in UTF8")
 }
 
 #[tokio::test]

@@ -171,13 +171,12 @@ impl IncidentChannel for Spoiled {
         announced
     }
 
-    async fn explain_refusal(
+    async fn explain_refusals(
         &self,
         request: &Request,
-        person: UserId,
-        why: RefusalReason,
+        people: &[(UserId, RefusalReason)],
     ) -> Result<(), DeliveryError> {
-        self.world.explain_refusal(request, person, why).await
+        self.world.explain_refusals(request, people).await
     }
 
     async fn card_mark(&self, message: MessageRef) -> Result<Option<CardMark>, DeliveryError> {

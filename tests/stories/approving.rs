@@ -3,7 +3,7 @@
 use discord_sim::MemberSpec;
 use throwaway_postgres::SqlState;
 
-use crate::environment::{APPROVE, DENY, SignalRight, TestEnv};
+use crate::environment::{APPROVE, DENY, LIMIT, SignalRight, TestEnv};
 
 const TWO_APPROVALS: &str = "[approval]\napprovals = 2";
 
@@ -24,7 +24,7 @@ async fn the_requesters_own_approval_does_not_count_and_is_reported_once(right: 
     env.react("ben", &card, APPROVE);
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
     env.assert_outcome(1, &card, "terminated", "Terminated").await;
-    let notices = env.notices(&card);
+    let notices = env.wait_for_notices(&card).await;
     assert_eq!(notices.len(), 1, "{notices:?}");
     assert!(notices[0].starts_with(&format!("<@{}>", otto.id())), "{notices:?}");
     assert!(notices[0].contains("you made the request yourself"), "{notices:?}");
@@ -49,7 +49,7 @@ async fn a_strangers_approval_does_not_count_and_is_reported_once(right: SignalR
     env.react("ben", &card, APPROVE);
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
     env.assert_outcome(1, &card, "terminated", "Terminated").await;
-    let notices = env.notices(&card);
+    let notices = env.wait_for_notices(&card).await;
     assert_eq!(notices.len(), 1, "{notices:?}");
     assert!(notices[0].contains("may not approve"), "{notices:?}");
     let posted = env.sim.calls_like("POST /channels/*/messages");
@@ -262,4 +262,26 @@ async fn a_reaction_counts_as_soon_as_the_card_is_visible() {
             "finished: terminated"
         ]
     );
+}
+
+#[tokio::test]
+async fn many_who_may_not_approve_are_told_in_one_message() {
+    let strangers: Vec<_> = (0..12).map(|number| format!("stranger{number}")).collect();
+    let mut builder = TestEnv::builder();
+    for name in &strangers {
+        builder = builder.person(MemberSpec::person(name));
+    }
+    let env = builder.start().await;
+    let victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    for name in &strangers {
+        env.react(name, &card, APPROVE);
+    }
+    let mentions: Vec<_> = strangers.iter().map(|name| format!("<@{}>", env.person(name).id())).collect();
+    let are_told = || {
+        let told = env.notices(&card).join("\n");
+        mentions.iter().all(|mention| told.contains(mention))
+    };
+    env.sim.eventually(LIMIT, "all are told", are_told).await;
+    assert!(env.notices(&card).len() <= 3, "{:#?}", env.notices(&card));
 }

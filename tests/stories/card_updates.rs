@@ -31,32 +31,6 @@ async fn a_cancel_request_lapses_when_its_query_ends_by_itself(right: SignalRigh
     assert!(victim.still_alive().await.unwrap());
 }
 
-async fn the_card_warns_before_approval_when_a_cancel_cannot_help(right: SignalRight) {
-    let env = TestEnv::start_with(right).await;
-    env.sql("create table stock (id int); grant all on stock to public").await;
-    let app = || env.cluster.victim("app");
-    let holder = app().idle_in_transaction("lock table stock").await.unwrap();
-    let idle = app().idle().await.unwrap();
-
-    let card = env.request_card("/cancel", holder.pid()).await;
-    let text = card.text();
-    assert!(text.contains("There is no query to cancel"), "{text}");
-    assert!(text.contains("/terminate"), "{text}");
-    env.react("ben", &card, APPROVE);
-    env.assert_outcome(1, &card, "moved_on", "Moved on").await;
-
-    let card = env.request_card("/cancel", idle.pid()).await;
-    assert!(card.text().contains("the session is idle"), "{}", card.text());
-    env.react("ben", &card, APPROVE);
-    env.assert_outcome(2, &card, "moved_on", "Moved on").await;
-    for request in [1, 2] {
-        assert_eq!(env.wait_for_finished(request).await["signal_sent"], false);
-    }
-    for victim in [holder, idle] {
-        assert!(victim.still_alive().await.unwrap());
-    }
-}
-
 async fn the_card_of_a_parallel_worker_is_about_its_leader(right: SignalRight) {
     let env = TestEnv::start_with(right).await;
     let mut victim = env.cluster.victim("app").idle().await.unwrap();
@@ -88,7 +62,6 @@ async fn the_card_of_a_parallel_worker_is_about_its_leader(right: SignalRight) {
 test_with_both_rights! {
     a_request_lapses_when_its_session_ends_by_itself,
     a_cancel_request_lapses_when_its_query_ends_by_itself,
-    the_card_warns_before_approval_when_a_cancel_cannot_help,
     the_card_of_a_parallel_worker_is_about_its_leader,
 }
 

@@ -21,7 +21,7 @@ async fn a_card_notifies_the_approvers_and_no_other_message_notifies_anybody() {
         env.wait_for_bot_reactions(&card).await;
         let mut pinged = card.pings();
         pinged.sort();
-        assert_eq!(pinged, ["ben", "dora", "otto", "robo"], "the role dba");
+        assert_eq!(pinged, ["ben", "dora", "otto", "robo"], "the role dba: {}", card.content());
         env.react("ivy", &card, APPROVE);
         env.react("ben", &card, vote);
         env.result_text(&card).await;

@@ -148,7 +148,8 @@ async fn commands_that_another_tool_deleted_come_back() {
     let api = killgate::discord::api::ApiClient::new(&env.sim.api_url(), &token, None).unwrap();
     let guild = serenity::model::id::GuildId::new(env.sim.guild_id());
     let every = Duration::from_millis(50);
-    let keeping = tokio::spawn(killgate::discord::bot::keep_registered(api, guild, every));
+    let application = api.current_application().await.unwrap().id;
+    let keeping = tokio::spawn(killgate::discord::bot::keep_registered(api, application, guild, every));
 
     env.sim.deletes_commands();
 

@@ -42,6 +42,7 @@ pub use self::last_page::LastPage;
 use super::api::ApiClient;
 use super::gateway::{ChannelInfo, UnreadableInteraction};
 use super::members;
+use super::messages::reason_form::visible_reason;
 use super::messages::{RenderConfig, notices};
 use super::reply::{InteractionReply, ReplyVisibility};
 use super::responder::CommandResponder;
@@ -176,7 +177,7 @@ impl InteractionHandler {
                 sessions: options.sessions()?,
                 bound_to: options.bound_to()?,
                 target: options.text("target").map(ToOwned::to_owned),
-                reason: options.text("reason").map(ToOwned::to_owned),
+                reason: options.text("reason").and_then(visible_reason),
                 channel: ChannelId(command.channel_id.get()),
             })
         };

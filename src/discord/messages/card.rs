@@ -97,7 +97,8 @@ pub fn card_edit(card: &CardContent, config: &RenderConfig) -> MessageBody {
 /// The lines above the card of an open request. A phone shows the first as the notification.
 fn opening_lines(card: &CardContent, config: &RenderConfig) -> String {
     let instruction = format!("{} to approve, {} to deny", config.approve, config.deny);
-    let line = summary_line(card);
+    // Within code nobody is notified, and whether an escaped backtick begins code is the reader's choice.
+    let line = summary_line(card).replace("\\`", "ˋ");
     match approver_mentions(card) {
         mentions if mentions.is_empty() => format!("{line}\n{instruction}"),
         mentions => format!("{line}\n{mentions} {instruction}"),

@@ -19,15 +19,22 @@ use crate::workflow::refusal::{Refusal, ignored_reaction_text};
 const REFUSAL_LENGTH: usize = 1_500;
 const QUOTE_LENGTH: usize = 400;
 
-/// Says in the channel why a person's reaction on the card does not count. It notifies no one.
-pub fn ignored_reaction(request: &Request, person: UserId, reason: RefusalReason) -> MessageBody {
-    MessageBody::text(format!(
-        "{}, your reaction on request #{} does not count: {}\n{}",
-        mention_user(person),
-        request.id,
-        ignored_reaction_text(reason),
-        mark_line(request, MarkedMessage::Note)
-    ))
+/// Says in the channel why people's reactions on the card do not count: one line for each reason. It notifies no one.
+pub fn ignored_reactions(request: &Request, people: &[(UserId, RefusalReason)]) -> MessageBody {
+    let mut by_reason: Vec<(RefusalReason, Vec<String>)> = Vec::new();
+    for (person, reason) in people {
+        let mention = mention_user(*person);
+        match by_reason.iter_mut().find(|(known, _)| known == reason) {
+            Some((_, mentions)) => mentions.push(mention),
+            None => by_reason.push((*reason, vec![mention])),
+        }
+    }
+    let lines = by_reason.into_iter().map(|(reason, mentions)| {
+        let text = ignored_reaction_text(reason);
+        format!("{}, your reaction on request #{} does not count: {text}", mentions.join(", "), request.id)
+    });
+    let mark = mark_line(request, MarkedMessage::Note);
+    MessageBody::text(lines.chain([mark]).collect::<Vec<_>>().join("\n"))
 }
 
 /// Says that nothing comes of a card that the ledger does not know. It notifies no one.

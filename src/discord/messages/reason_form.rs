@@ -50,5 +50,11 @@ pub fn submitted_reason(rows: &[ActionRow]) -> Option<String> {
         ActionRowComponent::InputText(input) if input.custom_id == FIELD => input.value.clone(),
         _ => None,
     });
-    reasons.next()
+    reasons.next().and_then(|reason| visible_reason(&reason))
+}
+
+/// The reason, unless there is nothing in it that people could read.
+pub fn visible_reason(text: &str) -> Option<String> {
+    let shown = sanitize::line(text, usize::MAX).to_string();
+    shown.chars().any(|c| !c.is_whitespace()).then(|| text.to_owned())
 }

@@ -110,19 +110,19 @@ impl IncidentChannel for World {
         .map_err(unavailable)
     }
 
-    async fn explain_refusal(
+    async fn explain_refusals(
         &self,
         request: &Request,
-        person: UserId,
-        why: RefusalReason,
+        people: &[(UserId, RefusalReason)],
     ) -> Result<(), DeliveryError> {
         self.call(Part::Discord, |state| {
-            if state.has_posted(request, |kind| *kind == Kind::Note { person }) {
-                return;
+            for &(person, why) in people {
+                if !state.has_posted(request, |kind| *kind == Kind::Note { person }) {
+                    state.discord.post(request, Kind::Note { person });
+                    state.note(Fact::Told { request: request.id, person, why });
+                }
             }
-            state.discord.post(request, Kind::Note { person });
-            state.note(Fact::Told { request: request.id, person, why });
-            state.read(messages::notices::ignored_reaction(request, person, why));
+            state.read(messages::notices::ignored_reactions(request, people));
         })
         .await
         .map_err(unavailable)

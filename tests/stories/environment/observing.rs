@@ -4,7 +4,7 @@ use discord_sim::Message;
 use serde_json::Value;
 use throwaway_postgres::eventually;
 
-use super::TestEnv;
+use super::{LIMIT, TestEnv};
 
 impl TestEnv {
     /// The text of the reply to the card that gives the outcome.
@@ -35,6 +35,12 @@ impl TestEnv {
         let messages = self.incident_channel().messages();
         let notices = messages.iter().filter(|message| message.replies_to(card) && is_notice(message));
         notices.map(Message::content).collect()
+    }
+
+    /// The same, once there are some.
+    pub async fn wait_for_notices(&self, card: &Message) -> Vec<String> {
+        self.sim.eventually(LIMIT, "a notice", || !self.notices(card).is_empty()).await;
+        self.notices(card)
     }
 
     /// The ledger, as `killgate audit export` prints it.
