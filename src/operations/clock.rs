@@ -8,8 +8,8 @@ use tracing::warn;
 use crate::domain::timestamp::Timestamp;
 use crate::workflow::ports::Clock;
 
-/// A system clock that differs less from Discord's is right: its answers have whole seconds, and take time to arrive.
-const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
+/// A clock that differs less is right: Discord's answers have whole seconds, and take time to arrive.
+pub(super) const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
 
 /// Begins with the time of the system clock, and then runs by the clock that nobody can set. So a system clock that jumps
 /// makes no open request expire early, and none last longer.

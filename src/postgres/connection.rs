@@ -70,6 +70,21 @@ pub type ConnectionClosed = oneshot::Receiver<Infallible>;
 impl ConnectOptions {
     /// Opens a connection to the first host of the URL that answers within its own limit, login included, and is of the
     /// wanted kind. Overrides the session settings that would change how statements run.
+    /// The hosts and ports of the URL, for people.
+    pub fn addresses(&self) -> String {
+        let hosts = hosts::split(&self.config).into_iter().map(|host| host.address);
+        hosts.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Each host of the URL by itself, with its address for people, whatever kind of server it is.
+    pub fn each_host(&self) -> Vec<(String, Self)> {
+        let alone = |host: HostConfig| {
+            let session_attributes = SessionAttributes::Any;
+            (host.address, Self { config: host.config, session_attributes, ..self.clone() })
+        };
+        hosts::split(&self.config).into_iter().map(alone).collect()
+    }
+
     pub async fn connect(&self) -> anyhow::Result<(PostgresConnection, ConnectionClosed)> {
         let password = (self.password)().await?;
         let hosts = hosts::split(&self.config);

@@ -349,7 +349,8 @@ impl<S: ConnectionSetup> ReconnectTask<S> {
         // An outage of hours is reported once, not with every attempt.
         let is_known = matches!(&*self.status.borrow(), ConnectionStatus::Down(known) if known.message == unreachable.message);
         if !is_known {
-            tracing::warn!(target = self.name, error = unreachable.message, "not reachable");
+            let address = self.options.addresses();
+            tracing::warn!(target = self.name, address, error = unreachable.message, "not reachable");
         }
         self.status.send_replace(ConnectionStatus::Down(unreachable));
     }

@@ -100,3 +100,22 @@ async fn a_server_without_tls_is_reported() {
     assert_eq!(wrong.len(), 1, "{wrong:?}");
     assert!(wrong[0].ends_with("the server does not support TLS: turn it on there (ssl = on)"), "{wrong:?}");
 }
+
+#[tokio::test]
+async fn each_of_several_hosts_is_tried_and_the_servers_clock_is_compared() {
+    let mut setup = Setup::good().await;
+    let url = setup.cluster.url("killgate", "postgres");
+    let port = setup.cluster.port();
+    setup.replace(&format!("127.0.0.1:{port}"), &format!("127.0.0.1:1,127.0.0.1:{port}"));
+    let report = setup.check().await;
+    let wrong = report.wrong();
+    assert!(
+        matches!(&wrong[..], [host] if host.starts_with("warn target orders: host 127.0.0.1:1")),
+        "{url}: {wrong:?}"
+    );
+    let good = format!("ok    target orders: host 127.0.0.1:{port}: it accepts connections");
+    for line in [&good, "ok    target orders: clock: it agrees with this machine's"] {
+        assert!(report.lines.contains(line), "{line}:\n{}", report.lines);
+    }
+    assert_eq!(report.status, 0);
+}

@@ -50,6 +50,7 @@ async fn every_message_carries_allowed_mentions() {
     env.react("ivy", &card, APPROVE);
     env.react("ben", &card, APPROVE);
     env.assert_outcome(1, &card, "terminated", "Terminated").await;
+    env.wait_for_notices(&card).await;
 
     let calls = env.sim.calls();
     let speaking = calls.iter().filter(|call| {

@@ -3,12 +3,14 @@
 use std::io;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::time::timeout;
 
 use super::privileges::{self, quoted};
 use crate::common::check_result::CheckResult;
 use crate::config::{PostgresAddress, TargetConfig};
-use crate::postgres::connection::ConnectOptions;
+use crate::operations::clock::{CLOCK_TOLERANCE, system_time};
+use crate::postgres::connection::{ConnectOptions, PostgresConnection};
 use crate::postgres::privileges::{self as role_privileges, RolePrivileges};
 use crate::postgres::server_info::{ServerInfo, query, try_statements};
 use crate::postgres::tls::TlsMode;
@@ -27,12 +29,12 @@ pub(super) async fn check(target: &TargetConfig, options: ConnectOptions) -> Vec
                 try_statements(&mut connection, &options).await?;
             }
             let privileges = role_privileges::find(&connection, server_info.version).await?;
-            anyhow::Ok((server_info, privileges))
+            anyhow::Ok((server_info, privileges, clock_offset(&connection).await?))
         };
         let late = |_| io::Error::from(io::ErrorKind::TimedOut).into();
         timeout(TIMEOUT, asking).await.unwrap_or_else(|elapsed| Err(late(elapsed)))
     };
-    let (server_info, privileges) = match server.await {
+    let (server_info, privileges, clock_offset) = match server.await {
         Ok(server) => server,
         Err(error) => {
             return vec![CheckResult::fail(
@@ -47,7 +49,7 @@ pub(super) async fn check(target: &TargetConfig, options: ConnectOptions) -> Vec
             )];
         }
     };
-    vec![
+    let mut results = vec![
         CheckResult::ok(what("reachable"), target.connection.address()),
         encryption(&target.connection, what("TLS")),
         version(server_info.version, what("version")),
@@ -58,7 +60,47 @@ pub(super) async fn check(target: &TargetConfig, options: ConnectOptions) -> Vec
         superuser(&server_info, what("superuser")),
         tables(&privileges, what("tables")),
         reserved(&server_info, &privileges, what("reserved connections")),
-    ]
+        clock(clock_offset, what("clock")),
+    ];
+    let hosts = options.each_host();
+    if hosts.len() > 1 {
+        let checks = hosts.iter().map(|(address, host)| check_host(host, what(&format!("host {address}"))));
+        results.extend(join_all(checks).await);
+    }
+    results
+}
+
+/// One of several hosts. The target is served while any of them is.
+async fn check_host(host: &ConnectOptions, what: String) -> CheckResult {
+    match timeout(TIMEOUT, host.connect()).await {
+        Ok(Ok(_)) => CheckResult::ok(what, "it accepts connections"),
+        Ok(Err(error)) => {
+            unreachable_host(what, &crate::postgres::error::unreachable_because(error).to_string())
+        }
+        Err(_) => unreachable_host(what, "it did not answer in time"),
+    }
+}
+
+fn unreachable_host(what: String, problem: &str) -> CheckResult {
+    CheckResult::warn(what, problem, "Correct or remove this host in the target's url, or check its server")
+}
+
+/// How far the server's clock is ahead of this machine's, in microseconds.
+async fn clock_offset(connection: &PostgresConnection) -> anyhow::Result<i64> {
+    let before = system_time().as_micros();
+    let asked = "SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::int8";
+    let server: i64 = connection.client().query_one(asked, &[]).await?.try_get(0)?;
+    Ok(server - i64::midpoint(before, system_time().as_micros()))
+}
+
+/// killgate converts ages to one clock, so a difference misleads only those who compare times themselves.
+fn clock(offset: i64, what: String) -> CheckResult {
+    let seconds = offset / 1_000_000;
+    if Duration::from_micros(offset.unsigned_abs()) <= CLOCK_TOLERANCE {
+        return CheckResult::ok(what, "it agrees with this machine's");
+    }
+    let detail = format!("the server's clock differs from this machine's by {seconds} s");
+    CheckResult::warn(what, detail, "Synchronize the clocks of both machines, for example with NTP")
 }
 
 /// How a connection to PostgreSQL is encrypted.
