@@ -18,7 +18,7 @@ const ROUNDS: usize = 3;
 const SESSIONS: usize = 50;
 const REST: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 const TEXT: &str = "\
 500 times `/sessions`, 500 times `/terminate` and 500 reactions of somebody who may not approve, all sent at once, among 50 sessions: the

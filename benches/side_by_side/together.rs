@@ -17,7 +17,7 @@ const TEXT: &str = "\
 A hundred people type `/sessions` at the same moment, among 400 sessions: how long until the last of them has an answer. How many
 statements PostgreSQL saw of it is counted in its log, in a burst that is not timed.";
 
-/// How a hundred at once were served.
+/// How a hundred at once were answered.
 struct Served {
     name: String,
     slowest: Sample,
@@ -33,40 +33,40 @@ pub async fn measure(bench: &Bench) -> Result<Chapter> {
         bots.push(((*name).to_owned(), bot, "/sessions"));
         bots.push((format!("instant, by {name}"), bot, "/instant"));
     }
-    let mut served: Vec<Served> = Vec::new();
+    let mut answered: Vec<Served> = Vec::new();
     for (name, bot, command) in &bots {
         bot.guild.ask_at_once(AT_ONCE, command).await?;
-        served.push(Served { name: name.clone(), slowest: Sample::default(), statements: None });
+        answered.push(Served { name: name.clone(), slowest: Sample::default(), statements: None });
     }
     for _ in 0..bench.rounds(BURSTS) {
-        for ((_, bot, command), served) in bots.iter().zip(&mut served) {
+        for ((_, bot, command), answered) in bots.iter().zip(&mut answered) {
             sleep(APART).await;
-            served.slowest.took(bot.guild.ask_at_once(AT_ONCE, command).await?);
+            answered.slowest.took(bot.guild.ask_at_once(AT_ONCE, command).await?);
         }
     }
-    for ((_, bot, command), served) in bots.iter().zip(&mut served) {
+    for ((_, bot, command), answered) in bots.iter().zip(&mut answered) {
         let before = server.log_statements(true).await?;
         sleep(APART).await;
         bot.guild.ask_at_once(AT_ONCE, command).await?;
-        served.statements = Some(server.log_statements(false).await? - before);
+        answered.statements = Some(server.log_statements(false).await? - before);
     }
-    told(&served)
+    told(&answered)
 }
 
-fn told(served: &[Served]) -> Result<Chapter> {
+fn told(answered: &[Served]) -> Result<Chapter> {
     let mut chapter = Chapter::new("A hundred at once", TEXT);
     let mut table = Table::new(["", "slowest", "5–95 %", "statements seen"]);
-    for bot in served {
+    for bot in answered {
         let [slowest, spread] = cells(&bot.slowest);
         let statements = bot.statements.map_or(String::new(), |seen| seen.to_string());
         table.row([bot.name.clone(), slowest, spread, statements]);
     }
     chapter.tables.push(table);
-    let compared = served.iter().filter(|bot| !bot.name.starts_with("instant"));
+    let compared = answered.iter().filter(|bot| !bot.name.starts_with("instant"));
     let medians = compared.map(|bot| (bot.name.as_str(), bot.slowest.median()));
     chapter.compare("`/sessions` by 100 people at once, the slowest, ms", medians);
-    let killgate = served.first().context("killgate was asked")?;
-    let instant = served
+    let killgate = answered.first().context("killgate was asked")?;
+    let instant = answered
         .iter()
         .filter(|bot| bot.name.starts_with("instant"))
         .map(|bot| bot.slowest.median())

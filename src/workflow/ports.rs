@@ -3,6 +3,7 @@
 
 mod ledger;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
