@@ -16,6 +16,7 @@ use crate::domain::event::{Action, BackendResolution, Binding, RequestedBackend,
 use crate::domain::outcome::Outcome;
 use crate::domain::protection::ProtectionRules;
 use crate::domain::session::Session;
+use crate::domain::unreachable_cause::TARGET_REMOVED;
 
 /// How long to wait before the first look at a signalled session; doubled after each look.
 const FIRST_WAIT: Duration = Duration::from_millis(2);
@@ -77,7 +78,7 @@ pub(super) fn unconfigured_target(approved: &Approved) -> Resolution {
         outcome: Outcome::Unreachable,
         elapsed: None,
         signal_sent: Some(false),
-        detail: format!("target {} is no longer configured", approved.target()),
+        detail: TARGET_REMOVED.detail.to_owned(),
         postgres: None,
     });
     Resolution::of_execution(backends.collect(), None)

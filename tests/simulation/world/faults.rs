@@ -54,6 +54,10 @@ pub struct Faults {
     pub ledger_down: bool,
     pub discord_down: bool,
     pub postgres_down: bool,
+    /// The bot may not post in the channel.
+    pub posts_refused: bool,
+    /// Discord accepts edits of cards only some minutes later.
+    pub edits_postponed: bool,
 }
 
 impl Faults {
@@ -69,6 +73,8 @@ impl Faults {
             ledger_down: false,
             discord_down: false,
             postgres_down: false,
+            posts_refused: false,
+            edits_postponed: false,
         }
     }
 
