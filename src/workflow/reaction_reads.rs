@@ -18,7 +18,7 @@ use super::log;
 use super::member_lookup::look_up_members;
 use super::ports::{DeliveryError, IncidentChannel, MessageRef, ReactionKind, UserReaction, Vote};
 use crate::domain::decision::{CardReactions, QuorumCheck};
-use crate::domain::ids::{Person, RequestId, UserId};
+use crate::domain::ids::{RequestId, UserId};
 
 /// How long to wait before the next attempt after a failure: doubled from the first to the last.
 const FIRST_RETRY: Duration = Duration::from_secs(1);

@@ -13,6 +13,7 @@ use killgate::domain::protection::ProtectionRule;
 use killgate::domain::request::Request;
 use killgate::domain::session::Session;
 use killgate::domain::session_diff::Observation;
+use killgate::domain::unreachable_cause::{ANOTHER_SERVER, GUARD_CHANGED, TARGET_REMOVED};
 use killgate::workflow::ports::ChannelAlert;
 use killgate::workflow::refusal::Refusal;
 
@@ -277,4 +278,32 @@ fn a_list_with_a_replication_connection_says_what_would_break() {
 fn a_refusal_in_another_channel_names_those_that_are_served() {
     let text = Refusal::WrongChannel { served: vec![ChannelId(1_200), ChannelId(1_201)] }.to_string();
     assert_eq!(text, "killgate is not configured for this channel. Use <#1200> or <#1201>.");
+}
+
+#[test]
+fn the_next_step_follows_from_the_cause() {
+    let after = |outcome, detail: &str| {
+        let resolution = Resolution::without_signal(outcome, detail);
+        reply(&executed(Action::Terminate, resolution))
+    };
+    for (outcome, detail, next) in [
+        (Outcome::Unreachable, "it did not answer in time", "Ask again when the server answers."),
+        (Outcome::Unreachable, TARGET_REMOVED.detail, "add the target to the configuration again"),
+        (Outcome::Unreachable, ANOTHER_SERVER.detail, "name that one in the target's url"),
+        (
+            Outcome::Unreachable,
+            "killgate may not signal there: the role may not",
+            "`killgate check` says how",
+        ),
+        (Outcome::Unreachable, GUARD_CHANGED.detail, "install the guard again"),
+        (Outcome::Protected, "it is protected now", "A database administrator can end it with psql."),
+        (Outcome::NotABackend, "PostgreSQL did not signal it", "Use /sessions to see what runs now."),
+        (Outcome::Lapsed, "session 4711 ended by itself", "Use /sessions to see what runs now."),
+        (Outcome::Withdrawn, "its card was deleted", "Ask again if it is still needed."),
+    ] {
+        let text = after(outcome, detail);
+        assert!(text.contains(next), "{text}");
+        let asks_again = text.contains("Ask again when the server answers.");
+        assert_eq!(asks_again, next.starts_with("Ask again when"), "{text}");
+    }
 }

@@ -45,7 +45,7 @@ async fn after_a_failover_behind_the_same_address_the_session_cannot_be_seen(rig
 
     env.cluster.stop().await.unwrap();
     let port = env.cluster.port().to_string();
-    let _other = Cluster::builder().setting("port", &port).start().await.unwrap();
+    let _other = Cluster::builder().setting("port", &port).own_identifier().start().await.unwrap();
     env.grant(right).await;
     // If possible, the other server has a session with the same pid.
     let other_session = env.session_with_pid(victim.pid()).await;

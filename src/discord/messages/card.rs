@@ -92,9 +92,9 @@ pub fn card_edit(card: &CardContent, config: &RenderConfig) -> MessageBody {
         RequestState::Open => (opening_lines(card, config), MarkedMessage::OpenCard),
         // The plain text says what became of it first, and keeps what it said, for people who do not see embeds.
         RequestState::Executing { .. } => {
-            (with_summary(signalling_text(request), card), MarkedMessage::OpenCard)
+            (with_summary(&signalling_text(request), card), MarkedMessage::OpenCard)
         }
-        RequestState::Ended { .. } => (with_summary(title(request), card), MarkedMessage::ClosedCard),
+        RequestState::Ended { .. } => (with_summary(&title(request), card), MarkedMessage::ClosedCard),
     };
     MessageBody::embed(embed(card)).with_content(format!("{line}\n{}", mark_line(request, marked)))
 }
@@ -109,7 +109,7 @@ fn opening_lines(card: &CardContent, config: &RenderConfig) -> String {
     }
 }
 
-fn with_summary(first_line: String, card: &CardContent) -> String {
+fn with_summary(first_line: &str, card: &CardContent) -> String {
     format!("{first_line}\n{}", summary_line(card))
 }
 
