@@ -65,6 +65,7 @@ fn the_message_of_postgresql_is_quoted_word_for_word() {
     ```
     WARNING: PID 4711 is not a PostgreSQL backend process
     ```
+    Use /sessions to see what runs now.
     Request #7 · 4f2a91c0 · result
     ");
 }
@@ -120,6 +121,7 @@ fn a_closed_request_names_the_person_or_the_reason() {
     notifies: []
     Withdrawn: terminate psql of user app (4711) on orders. Its card was deleted.
     Requested by <@1>
+    Ask again if it is still needed.
     Request #7 · 4f2a91c0 · result
     ");
     let expired = closed(Resolution::without_signal(Outcome::Expired, "nobody decided in time"));

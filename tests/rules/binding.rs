@@ -123,7 +123,7 @@ fn only_a_restart_of_the_same_system_is_an_end_and_another_server_says_nothing()
     let backend = &details.backends[0];
     let recorded = details.server;
     let (later, earlier) = (
-        recorded.postmaster_start.plus(Duration::from_secs(60)),
+        recorded.postmaster_start.plus(Duration::from_mins(1)),
         recorded.postmaster_start.minus(Duration::from_micros(1)),
     );
     let of = |system_identifier, postmaster_start| ServerIdentity { system_identifier, postmaster_start };
