@@ -10,8 +10,8 @@ pub enum BindingStatus<'a> {
     Holds(&'a Session),
     /// It ended, or went on to something else; in one sentence for people.
     Lapsed(String),
-    /// Another server answers, or PostgreSQL does not show it, or not what it runs. It may still be what the request is
-    /// bound to.
+    /// Another server answers, it was not looked up, or PostgreSQL does not show it, or not what it runs. It may still be what
+    /// the request is bound to.
     Hidden,
 }
 
@@ -28,7 +28,8 @@ pub fn status<'a>(
             details.target
         ));
     }
-    if !details.server.is_same(snapshot.server) || snapshot.hidden_pids.contains(&pid) {
+    let is_seen = details.server.is_same(snapshot.server) && snapshot.covers(pid);
+    if !is_seen || snapshot.hidden_pids.contains(&pid) {
         return BindingStatus::Hidden;
     }
     let session =

@@ -167,3 +167,13 @@ fn what_a_card_says_of_a_session_is_material_and_its_age_is_not() {
         assert_eq!(is_material(&before, &now), expected, "{now:?}");
     }
 }
+
+#[test]
+fn a_session_that_was_not_looked_up_has_not_ended() {
+    let details = asked(1);
+    let elsewhere = Snapshot { looked_up: Some([pid(1)].into()), ..snapshot(Vec::new()) };
+    assert_eq!(status(&details, &details.backends[0], &elsewhere), BindingStatus::Hidden);
+    let there = Snapshot { looked_up: Some([details.backends[0].identity.pid].into()), ..elsewhere };
+    let status = status(&details, &details.backends[0], &there);
+    assert!(matches!(status, BindingStatus::Lapsed(_)), "{status:?}");
+}
