@@ -11,6 +11,7 @@ use crate::conversation::{a_moment, ana_asks, approves, calm, count, outcomes, w
 use crate::world::World;
 use crate::world::cast::{BEN, DORA};
 use crate::world::facts::Fact;
+use crate::world::faults::Refusal;
 
 fn edits_of_open_cards(world: &World) -> usize {
     count(world, |fact| matches!(fact, Fact::Edited { outcome: None, .. }))
@@ -25,11 +26,11 @@ fn a_result_that_discord_refused_for_minutes_follows_within_thirty_seconds_of_th
     let world = calm();
     while_the_bot_lives(&world, async |bot| {
         let card = ana_asks(&world, &bot).await;
-        world.with(|state| state.faults.posts_refused = true);
+        world.with(|state| state.faults.refusal = Some(Refusal::Posts));
         approves(&world, BEN, card);
         sleep(Duration::from_secs(130)).await;
         assert_eq!(results(&world), 0);
-        world.with(|state| state.faults.posts_refused = false);
+        world.with(|state| state.faults.refusal = None);
         sleep(Duration::from_secs(30)).await;
         assert_eq!(results(&world), 1);
     });
@@ -46,10 +47,10 @@ fn a_card_whose_edit_is_postponed_says_all_the_same_that_its_session_is_being_si
     });
     while_the_bot_lives(&world, async |bot| {
         let card = ana_asks(&world, &bot).await;
-        world.with(|state| state.faults.edits_postponed = true);
+        world.with(|state| state.faults.refusal = Some(Refusal::Edits));
         approves(&world, BEN, card);
         sleep(Duration::from_secs(4)).await;
-        world.with(|state| state.faults.edits_postponed = false);
+        world.with(|state| state.faults.refusal = None);
         let so_far = edits_of_open_cards(&world);
         approves(&world, DORA, card);
         sleep(Duration::from_secs(3)).await;

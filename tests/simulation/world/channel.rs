@@ -19,7 +19,7 @@ use killgate::workflow::refusal::Refusal;
 
 use super::discord::{Kind, Message, Shown, normal_reaction};
 use super::facts::Fact;
-use super::faults::{Lost, Part};
+use super::faults::{self, Lost, Part};
 use super::postgres::Victim;
 use super::reading::problem_with;
 use super::{State, World};
@@ -56,7 +56,7 @@ impl IncidentChannel for World {
     }
 
     async fn edit_card(&self, place: MessageRef, card: &CardContent) -> Result<(), DeliveryError> {
-        if self.with(|state| state.faults.edits_postponed) {
+        if self.with(|state| state.faults.refusal) == Some(faults::Refusal::Edits) {
             let source = anyhow!("this message was edited too often");
             return Err(DeliveryError::Postponed { wait: Duration::from_mins(5), source });
         }
@@ -106,7 +106,7 @@ impl IncidentChannel for World {
         let Some(ending) = request.resolution() else {
             return Ok(());
         };
-        if self.with(|state| state.faults.posts_refused) {
+        if self.with(|state| state.faults.refusal) == Some(faults::Refusal::Posts) {
             return Err(DeliveryError::Refused(anyhow!("Missing Permissions")));
         }
         self.call(Part::Discord, |state| {
