@@ -163,7 +163,7 @@ impl Demo {
     async fn show(&mut self) -> anyhow::Result<()> {
         let sells = self.shop.sells();
         let sessions = self.observer.sessions().await?;
-        self.minute.update(sells).await?;
+        self.minute.update(sells, &sessions).await?;
         self.panel.show(&PanelState {
             steps: self.minute.steps(),
             sells,

@@ -135,7 +135,7 @@ async fn two_people_in_turn_solve_the_problem_on_a_phone() {
 
     browser.clicks("#views button:nth-of-type(2)").await;
     browser.reads("#aside .health", "The shop sells").await;
-    let left_out = "Start the first trouble again below";
+    let left_out = "Start the first trouble again";
     browser.reads("#aside [aria-current] .hint", left_out).await;
     browser.fits().await;
     browser.picture("database-phone").await;
@@ -177,12 +177,12 @@ async fn errors_are_shown_to_the_person_who_caused_them() {
 }
 
 /// A selector within one person's column.
-fn by(person: &str, css: &str) -> String {
+pub fn by(person: &str, css: &str) -> String {
     format!("section[data-person={person}] {css}")
 }
 
 /// The selector of the approve reaction below a card.
-fn approval(card: &serde_json::Value) -> String {
+pub fn approval(card: &serde_json::Value) -> String {
     let id = card["id"].as_str().expect("an id");
     format!("[data-message='{id}'] .reaction[data-emoji='✅']")
 }
