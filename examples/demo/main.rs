@@ -137,7 +137,7 @@ impl Demo {
                 ended = self.bot.ended() => return Err(ended),
                 news = self.shop.next_update() => {
                     if let Some(news) = news {
-                        output::print_news(&news);
+                        output::print_news(news);
                     }
                     self.show().await?;
                 }

@@ -40,7 +40,7 @@ Press Enter to start the trouble again. Ctrl-C stops and removes everything.
 }
 
 /// Prints the shop's state with the time.
-pub fn print_news(news: &News) {
+pub fn print_news(news: News) {
     let now = Zoned::now().strftime("%H:%M:%S").to_string();
     match news {
         News::StandsStill => println!("{now}  The shop stands still: no more orders."),

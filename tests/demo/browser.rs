@@ -136,16 +136,20 @@ impl Browser {
 
     /// Takes a screenshot, if `KILLGATE_PICTURES` is set.
     pub async fn picture(&self, name: &str) {
-        if std::env::var_os("KILLGATE_PICTURES").is_none() {
+        if !wants_pictures() {
             return;
         }
         // For better pictures only: animations have ended, and the chart has data.
         sleep(SETTLING).await;
         let script = "document.getElementById('aside').scrollTop = 0";
         self.asks(script, Vec::new()).await;
-        let picture = self.client.screenshot().await.expect("a picture");
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures");
-        std::fs::write(folder.join(format!("{name}.png")), picture).expect("a file");
+        std::fs::write(folder.join(format!("{name}.png")), self.screenshot().await).expect("a file");
+    }
+
+    /// The page as PNG.
+    pub async fn screenshot(&self) -> Vec<u8> {
+        self.client.screenshot().await.expect("a picture")
     }
 
     /// Closes the browser, and asserts that its console has no errors.
@@ -181,6 +185,11 @@ impl Browser {
         let answer = self.client.execute(script, arguments).await;
         answer.expect("the page runs the script")
     }
+}
+
+/// Whether tests also draw the pictures of the documentation.
+pub fn wants_pictures() -> bool {
+    std::env::var_os("KILLGATE_PICTURES").is_some()
 }
 
 /// How often a waiting test checks the page.

@@ -1,5 +1,6 @@
 //! The demo as a process: it starts, works, stops, and leaves nothing behind.
 
+mod animation;
 mod browser;
 mod first_minute;
 mod page;
