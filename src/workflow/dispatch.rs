@@ -18,7 +18,7 @@ use super::refusal::Refusal;
 use super::targets::TargetWithPolicy;
 use crate::domain::approval::Approved;
 use crate::domain::decision::{DecisionContext, DecisionInput, decide};
-use crate::domain::event::{RefusalReason, Resolution};
+use crate::domain::event::{RefusalReason, RequestEvent, Resolution};
 use crate::domain::ids::RequestId;
 use crate::domain::request::Request;
 
