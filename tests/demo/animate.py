@@ -12,6 +12,5 @@ frames = [Image.open(path).convert("RGB") for path in rest[::2]]
 durations = [int(milliseconds) for milliseconds in rest[1::2]]
 # Lossless, because text suffers most, and large even areas cost nothing. Only what changes is stored again.
 frames[0].save(
-    out, save_all=True, append_images=frames[1:], duration=durations, loop=0, lossless=True, quality=100, method=6,
-    minimize_size=True,
+    out, save_all=True, append_images=frames[1:], duration=durations, loop=0, lossless=True, method=3,
 )

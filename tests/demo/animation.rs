@@ -2,15 +2,10 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use tempfile::TempDir;
-use tokio::time::sleep;
 
 use crate::browser::{Browser, wants_pictures};
-
-/// For better pictures only: animations of the page have ended.
-const SETTLING: Duration = Duration::from_millis(700);
 
 pub struct Animation {
     folder: TempDir,
@@ -27,7 +22,6 @@ impl Animation {
         if !wants_pictures() {
             return;
         }
-        sleep(SETTLING).await;
         let file = self.folder.path().join(format!("{}.png", self.frames.len()));
         std::fs::write(&file, browser.screenshot().await).expect("written");
         self.frames.push((file.to_str().expect("text").to_owned(), milliseconds));

@@ -139,16 +139,19 @@ impl Browser {
         if !wants_pictures() {
             return;
         }
-        // For better pictures only: animations have ended, and the chart has data.
+        // For better pictures only: the chart has data.
         sleep(SETTLING).await;
-        let script = "document.getElementById('aside').scrollTop = 0";
-        self.asks(script, Vec::new()).await;
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures");
         std::fs::write(folder.join(format!("{name}.png")), self.screenshot().await).expect("a file");
     }
 
-    /// The page as PNG.
+    /// The page as PNG, scrolled to what matters.
     pub async fn screenshot(&self) -> Vec<u8> {
+        let script = "document.getElementById('aside').scrollTop = 0;
+            for (const each of document.querySelectorAll('.scroller')) each.scrollTop = each.scrollHeight";
+        self.asks(script, Vec::new()).await;
+        // The page's own animations have ended.
+        sleep(ANIMATIONS).await;
         self.client.screenshot().await.expect("a picture")
     }
 
@@ -204,7 +207,9 @@ const FOCUSED: &str = "return document.activeElement.matches(arguments[0])";
 /// Whether one of the inputs contains exactly the text.
 const FILLED: &str =
     "return [...document.querySelectorAll(arguments[0])].some(each => each.value === arguments[1])";
-/// How long to wait before a screenshot.
+/// How long the page's animations take.
+const ANIMATIONS: Duration = Duration::from_millis(500);
+/// How long to wait before a picture.
 const SETTLING: Duration = Duration::from_secs(4);
 /// More than the number of focusable elements.
 const MAX_TABS: usize = 150;

@@ -32,7 +32,6 @@ async fn two_people_solve_the_problem_by_keyboard() {
     browser.presses(Key::Enter).await;
     done(&browser, 2).await;
     animation.shoots(&browser, 2_500).await;
-    browser.picture("channel").await;
 
     let card = demo.message("Terminate").await;
     browser.tabs_to(&by("ana", &approval(&card))).await;
@@ -150,7 +149,6 @@ async fn two_people_in_turn_solve_the_problem_on_a_phone() {
     let left_out = "Start the first trouble again";
     browser.reads("#aside [aria-current] .hint", left_out).await;
     browser.fits().await;
-    browser.picture("database-phone").await;
 
     browser.closes().await;
     demo.ends().await;
