@@ -39,7 +39,7 @@ async fn a_slash_or_the_first_link_leads_to_the_message_box() {
     let Some(browser) = Browser::open(Window::Desktop, &demo.seen_by(&["ana", "ben"])).await else {
         return;
     };
-    browser.reads("#aside .sessions", "2 × web-checkout").await;
+    browser.reads("#aside .sessions", "× web-checkout wait").await;
     browser.presses(Key::Tab).await;
     browser.focuses("#skip").await;
     browser.presses(Key::Enter).await;
