@@ -1,6 +1,7 @@
 //! The card of a request: what is requested, what it would do, and who decides.
 
 mod facts;
+mod over;
 mod several_sessions;
 
 use serenity::all::{Colour, CreateEmbed, CreateEmbedFooter};
@@ -133,14 +134,16 @@ fn summary_line(card: &CardContent) -> String {
 
 fn embed(card: &CardContent) -> CreateEmbed {
     let request = &card.request;
+    let mut description = over::reason_is_over(card).map_or_else(String::new, |over| format!("{over}\n"));
+    description.push_str(&if is_about_several(request) {
+        several_sessions::description(card)
+    } else {
+        facts::description(card)
+    });
     let mut embed = CreateEmbed::new()
         .title(title(request))
         .colour(colour(request))
-        .description(if is_about_several(request) {
-            several_sessions::description(card)
-        } else {
-            facts::description(card)
-        })
+        .description(description)
         .footer(CreateEmbedFooter::new(format!("Request #{}", request.id)));
     if let Some(outcome) = outcome_text(request) {
         embed = embed.field("Outcome", outcome, false);
