@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
-use super::api::{ApiClient, ApiError};
+use super::api::{ApiClient, ApiError, UNKNOWN_GUILD};
 use super::event_filter::event_filter;
 use super::event_handler::EventHandler;
 use super::gateway::endpoint::is_exposed;
@@ -79,8 +79,8 @@ pub struct Bot {
 }
 
 impl Bot {
-    /// Identifies the bot and registers its commands if they differ. Retries while Discord cannot be reached. Fails
-    /// when the token is wrong or the bot is not in the guild.
+    /// Identifies the bot and registers its commands if they differ. Retries while Discord cannot be reached or refuses. Fails
+    /// when the token is wrong, or Discord says twice that it knows no such guild.
     pub async fn log_in(options: DiscordOptions) -> Result<Self, ApiError> {
         let api = ApiClient::new(&options.api_url, &options.token, options.proxy.as_ref())?;
         if is_exposed(&options.api_url) {
@@ -90,8 +90,8 @@ impl Bot {
             );
         }
         let guild = GuildId::new(options.guild);
-        let bot_user = when_reachable(|| api.current_user()).await?.id;
-        let application = when_reachable(|| application_id(&api, bot_user)).await?;
+        let bot_user = retrying(can_change, || api.current_user()).await?.id;
+        let application = retrying(can_change, || application_id(&api, bot_user)).await?;
         register_at_start(&api, application, guild).await?;
         let channels = Arc::new(ServedChannels::new(options.scope.clone()));
         Ok(Self { options, api, channels, guild, application, user: bot_user })
@@ -177,18 +177,18 @@ pub(super) async fn application_id(api: &ApiClient, bot_user: UserId) -> Result<
     }
 }
 
-/// Repeats `call` while Discord cannot be reached, or something in front of it blocks the bot.
-async fn when_reachable<T, F: Future<Output = Result<T, ApiError>>>(
+/// Repeats `call` while its error is one that may pass.
+async fn retrying<T, F: Future<Output = Result<T, ApiError>>>(
+    may_pass: impl Fn(&ApiError) -> bool,
     call: impl Fn() -> F,
 ) -> Result<T, ApiError> {
     loop {
         match call().await {
-            Err(
-                error @ (ApiError::Unreachable { .. }
-                | ApiError::RateLimited { .. }
-                | ApiError::Blocked { .. }),
-            ) => {
-                warn!(%error, "Discord cannot be reached; trying again");
+            Err(error) if may_pass(&error) => {
+                warn!(
+                    %error,
+                    "Discord does not answer as it should; trying again. If this stays, check [discord] api_url and the network"
+                );
                 sleep(RETRY_INTERVAL).await;
             }
             result => return result,
@@ -196,22 +196,43 @@ async fn when_reachable<T, F: Future<Output = Result<T, ApiError>>>(
     }
 }
 
-/// Registers the commands at the start. If Discord refuses only that, the bot still serves the open requests, and tries
-/// again later. Fails when the token is wrong or the bot is not in the guild.
+/// Whether Discord cannot be reached, or something in front of it blocks the bot.
+fn is_unreachable(error: &ApiError) -> bool {
+    matches!(error, ApiError::Unreachable { .. } | ApiError::RateLimited { .. } | ApiError::Blocked { .. })
+}
+
+/// Whether the same call may succeed later: an outage has all kinds of answers. A wrong token stays wrong.
+fn can_change(error: &ApiError) -> bool {
+    !matches!(error, ApiError::Unauthorized { .. } | ApiError::Setup(_))
+}
+
+/// Registers the commands at the start. If Discord refuses that, the bot still serves the open requests, and tries again
+/// later. Fails when the token is wrong, or Discord also says twice that it knows no such guild: during an outage it said so
+/// of guilds that the bot was in (discord-api-docs#8445).
 async fn register_at_start(
     api: &ApiClient,
     application: ApplicationId,
     guild: GuildId,
 ) -> Result<(), ApiError> {
-    match when_reachable(|| register_commands(api, application, guild)).await {
-        Ok(_) => Ok(()),
-        Err(error @ ApiError::Unauthorized { .. }) => Err(error),
-        Err(error) => {
-            when_reachable(|| api.guild(guild)).await?;
-            warn!(%error, "the commands could not be registered, so nobody can ask; trying again every five minutes");
-            Ok(())
-        }
+    let Err(error) = retrying(is_unreachable, || register_commands(api, application, guild)).await else {
+        return Ok(());
+    };
+    if !can_change(&error) {
+        return Err(error);
     }
+    let asking_twice = api.clone().asking_twice();
+    match retrying(is_unreachable, || asking_twice.guild(guild)).await {
+        Err(error) if !can_change(&error) => return Err(error),
+        Err(error) if error.code() == Some(UNKNOWN_GUILD) => {
+            return Err(ApiError::UnknownGuild { guild: guild.get() });
+        }
+        Err(error) => {
+            warn!(%error, "[discord] guild: the bot may not be in it; invite it, or correct the id. /readyz says when it is");
+        }
+        Ok(_) => {}
+    }
+    warn!(%error, "the commands could not be registered, so nobody can ask; trying again every five minutes");
+    Ok(())
 }
 
 /// Registers the commands again whenever another tool has deleted or changed them.
@@ -238,7 +259,7 @@ pub async fn keep_registered(api: ApiClient, application: ApplicationId, guild: 
 
 /// Registers the commands again after the bot was invited again.
 pub(super) async fn register_again(api: ApiClient, application: ApplicationId, guild: GuildId) {
-    let registered = when_reachable(|| register_commands(&api, application, guild)).await;
+    let registered = retrying(is_unreachable, || register_commands(&api, application, guild)).await;
     if let Err(error) = registered {
         warn!(%error, "the commands could not be registered; trying again every five minutes");
     }

@@ -51,6 +51,12 @@ pub enum Refusal {
         pid: Pid,
         targets: Vec<String>,
     },
+    /// This target has a backend with this pid, and others may have one too: they did not answer.
+    MaybeAmbiguous {
+        pid: Pid,
+        target: String,
+        silent: Vec<String>,
+    },
     /// No target has a backend with this pid. `postgres` is what PostgreSQL itself says about such a pid.
     NoSuchBackend {
         pid: Pid,
@@ -78,7 +84,7 @@ pub enum Refusal {
     },
     /// A button, a menu or a form of another version.
     Outdated,
-    /// A button, a menu or a form for a target that is no longer configured.
+    /// A command, a button, a menu or a form for a target that is no longer configured.
     TargetGone,
     /// Sessions of several targets were picked.
     SeveralTargets,
@@ -153,6 +159,12 @@ impl Refusal {
                 "Several targets have a session with pid {pid}: {}. Repeat the command with the option target.",
                 join_names(targets, &verbatim)
             ),
+            Self::MaybeAmbiguous { pid, target, silent } => format!(
+                "{} has a session with pid {pid}, and {} did not answer in time, so it is not known whether pid {pid} is \
+                 there too. Nothing was requested. Repeat the command with the option target.",
+                verbatim(target),
+                join_names(silent, &verbatim)
+            ),
             Self::NoSuchBackend {
                 pid,
                 targets,
@@ -209,8 +221,7 @@ impl Refusal {
     fn component_text(&self) -> &'static str {
         match self {
             Self::TargetGone => {
-                "This button, menu or form is for a target that is no longer configured. \
-                 Use /sessions for the current targets."
+                "The target that this is about is no longer configured. Use /sessions for the current targets."
             }
             Self::SeveralTargets => {
                 "The sessions that you picked are on several targets, and one request is about one target. Pick again."

@@ -3,6 +3,8 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use discord_sim::Fault;
+
 use crate::environment::{TestEnv, free_address};
 
 #[tokio::test]
@@ -88,5 +90,36 @@ async fn the_ledger_can_be_audited_without_the_secrets() {
     ] {
         let output = env.run_killgate(arguments).await;
         assert_eq!(output.status.code(), Some(status), "{arguments:?}: {output:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_outage_answers_at_the_start_does_not_end_the_process() {
+    for (times, call, fault) in [
+        (1, "GET /users/@me", Fault::Status(404)),
+        (1, "GET /oauth2/applications/@me", Fault::Error { status: 403, code: 50_001 }),
+        (2, "GET /guilds/*", Fault::Error { status: 403, code: 50_001 }),
+        (1, "GET /guilds/*", Fault::Error { status: 404, code: 10_004 }),
+        (2, "GET /guilds/*", Fault::Status(404)),
+    ] {
+        let mut env = TestEnv::builder().start_without_bot().await;
+        let unregistered = Fault::Error { status: 403, code: 50_001 };
+        env.sim.fails_next(1, "GET /applications/*/guilds/*/commands", unregistered);
+        env.sim.fails_next(times, call, fault);
+        env.start_bot_without_commands().await;
+        assert!(env.stop_bot().await.success(), "{call}: {}", env.log());
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_guild_ends_the_process_with_both_causes_and_the_key() {
+    let env = TestEnv::builder().start_without_bot().await;
+    env.change_config(&format!("guild = {}", env.sim.guild_id()), "guild = 1");
+    let output = env.run_killgate(&["run"]).await;
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    let last = stderr.lines().last().unwrap();
+    for part in ["[discord] guild", "correct the id, or invite the bot", "10004"] {
+        assert!(last.contains(part), "{part}: {stderr}");
     }
 }

@@ -29,6 +29,13 @@ pub enum ApiError {
     #[error("Discord does not know this ({route}): {message} (code {code})")]
     NotFound { route: RouteName, code: u32, message: String },
 
+    /// Discord knows no such guild, or the bot is not in it. It answers both with 404 and code 10004 (discord-api-docs#5840).
+    #[error(
+        "[discord] guild: Discord knows no guild {guild} that the bot is in: correct the id, or invite the bot (Unknown \
+         Guild, code 10004)"
+    )]
+    UnknownGuild { guild: u64 },
+
     /// Another 4xx. `errors` says what is wrong, field by field.
     #[error("Discord rejected {route}: {message} (HTTP {status}, code {code}){}", field_errors(errors))]
     Rejected { route: RouteName, status: StatusCode, code: u32, message: String, errors: serde_json::Value },

@@ -25,9 +25,10 @@ const NONCE_LIFETIME: Duration = Duration::from_mins(2);
 /// How long after the answer that something does not exist the call is made again.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(3);
 
-/// "Unknown Channel", "Unknown Member", "Unknown Message" and "Unknown User" (Discord documentation, "Opcodes and Status
-/// Codes").
-const UNKNOWN_CODES: [u32; 4] = [10_003, 10_007, 10_008, 10_013];
+/// "Unknown Channel", "Unknown Guild", "Unknown Member", "Unknown Message" and "Unknown User" (Discord documentation,
+/// "Opcodes and Status Codes").
+const UNKNOWN_CODES: [u32; 5] = [10_003, UNKNOWN_GUILD, 10_007, 10_008, 10_013];
+pub(in crate::discord) const UNKNOWN_GUILD: u32 = 10_004;
 
 struct ApiResponse {
     status: StatusCode,

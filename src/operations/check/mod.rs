@@ -51,7 +51,8 @@ async fn run_checks(settings: &Settings) -> Vec<CheckResult> {
 
 async fn check_discord(settings: &Settings) -> Vec<CheckResult> {
     let access: Vec<_> = settings.targets.iter().map(|target| &target.policy.access).collect();
-    inspection::inspect(&settings.discord, &access, system_time).await
+    let owners = settings.owners.iter().filter_map(|rule| rule.owner.role).collect();
+    inspection::inspect(&settings.discord, &access, &owners, system_time).await
 }
 
 fn as_json(result: &CheckResult) -> serde_json::Value {
