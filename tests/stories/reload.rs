@@ -190,7 +190,7 @@ async fn a_command_whose_target_a_reload_removes_meanwhile_is_refused_and_not_le
     env.reload(replace, RELOADED).await;
     superuser.batch_execute("rollback").await.unwrap();
 
-    let refusal = || answer.messages().into_iter().find(discord_sim::Message::is_ephemeral);
+    let refusal = || answer.messages().into_iter().find(|message| message.exists() && message.is_ephemeral());
     let refusal = env.sim.awaits(LIMIT, "a refusal", refusal).await;
     assert!(refusal.content().contains("no longer configured"), "{}", refusal.content());
     assert!(env.ledger().await.is_empty());

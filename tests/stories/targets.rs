@@ -1,6 +1,6 @@
 //! Several targets: how a command selects one, and the rules of each.
 
-use discord_sim::{MemberSpec, Message};
+use discord_sim::MemberSpec;
 use throwaway_postgres::{Cluster, SqlState};
 use tokio::net::TcpListener;
 
@@ -128,7 +128,7 @@ async fn a_silent_target_keeps_nobody_waiting_and_nothing_is_asked_of_another_on
     // It may be deferred first, and the deferral deleted.
     let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
     let answer = typed.option("pid", victim.pid()).send_off().unwrap();
-    let refusal = || answer.messages().into_iter().find(Message::is_ephemeral);
+    let refusal = || answer.messages().into_iter().find(|message| message.exists() && message.is_ephemeral());
     let refusal = env.sim.awaits(LIMIT, "a refusal", refusal).await.content();
 
     assert!(refusal.contains("orders has a session with pid"), "{refusal}");
