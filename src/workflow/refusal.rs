@@ -292,7 +292,8 @@ fn creation_error_text(
             )
         }
         CreationError::OnAnotherTarget { pid, target: other } => format!(
-            "{pid} is a session of {}, not of {target}. Nothing was requested. One request is about one target.",
+            "{pid} is a session of {0}, not of {target}. Nothing was requested. One request is about one target: ask for \
+             those on {0} in another one.",
             verbatim(other)
         ),
         CreationError::NotInTransaction { pid } => format!(

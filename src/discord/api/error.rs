@@ -53,8 +53,8 @@ pub enum ApiError {
     RateLimited { route: RouteName, wait: Duration },
 
     /// The edge in front of Discord, or a proxy, refused the call. Discord itself did not see it.
-    #[error("blocked by the edge in front of Discord ({route}): it refuses calls from this address; killgate tries again in {:.0} s", wait.as_secs_f64())]
-    Blocked { route: RouteName, wait: Duration },
+    #[error("blocked by the edge in front of Discord ({route}, HTTP {}): it refuses calls from this address for the next {:.0} s", status.as_u16(), wait.as_secs_f64())]
+    Blocked { route: RouteName, status: StatusCode, wait: Duration },
 
     /// No usable response within the time limit. `why` is the chain of causes of the last attempt.
     #[error("Discord could not be reached for {route}; {}: {why}", effect.clause())]

@@ -60,11 +60,10 @@ impl ApiClient {
         let mut is_asked_again = !self.asks_twice;
 
         loop {
-            while let Err(RateLimitWait { until, is_at_edge }) = self.shared.rate_limits.acquire(key.as_ref())
-            {
-                if is_at_edge && until >= deadline {
+            while let Err(RateLimitWait { until, edge }) = self.shared.rate_limits.acquire(key.as_ref()) {
+                if let Some(status) = edge.filter(|_| until >= deadline) {
                     let wait = until.saturating_duration_since(Instant::now());
-                    return Err(ApiError::Blocked { route: call.name(), wait });
+                    return Err(ApiError::Blocked { route: call.name(), status, wait });
                 }
                 self.wait_until(until, deadline, &call).await?;
             }
@@ -76,7 +75,7 @@ impl ApiClient {
                         error_response::read_edge_block(response.status, &response.headers, &response.body);
                     if let Some(wait) = edge_block {
                         tracing::warn!(route = %call.name(), ?wait, "blocked by the edge in front of Discord; all calls wait");
-                        self.shared.rate_limits.block_at_edge(wait);
+                        self.shared.rate_limits.block_at_edge(response.status, wait);
                         continue;
                     }
                     match response.status {

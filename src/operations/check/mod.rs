@@ -8,7 +8,7 @@ use anyhow::Context;
 use serde_json::json;
 
 use super::clock::system_time;
-use super::target_pool;
+use super::{standard_output, target_pool};
 use crate::common::check_result::{CheckResult, CheckStatus};
 use crate::config::Settings;
 use crate::discord::inspection;
@@ -20,14 +20,13 @@ pub fn check(settings: &Settings, json: bool) -> anyhow::Result<bool> {
         .build()
         .context("the runtime could not be started")?;
     let results = runtime.block_on(run_checks(settings));
-    if json {
+    let text = if json {
         let results: Vec<_> = results.iter().map(as_json).collect();
-        println!("{:#}", json!(results));
+        format!("{:#}\n", json!(results))
     } else {
-        for result in &results {
-            println!("{result}");
-        }
-    }
+        results.iter().map(|result| format!("{result}\n")).collect()
+    };
+    standard_output::print(&text)?;
     Ok(results.iter().all(|result| result.status != CheckStatus::Fail))
 }
 

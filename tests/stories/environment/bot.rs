@@ -22,9 +22,14 @@ impl TestEnv {
         self.bot = Some(bot);
     }
 
+    /// Starts the bot.
+    pub fn launch_bot(&mut self) {
+        self.bot = Some(self.spawn_bot());
+    }
+
     /// Starts the bot and waits until it is connected.
     pub async fn start_bot_without_commands(&mut self) {
-        self.bot = Some(self.spawn_bot());
+        self.launch_bot();
         self.sim.eventually(LIMIT, "the bot is connected", || self.sim.gateway().has_the_bot()).await;
     }
 
