@@ -158,6 +158,7 @@ impl Bot {
             render_config,
             engine: engine.clone(),
             ledger,
+            history_turn: Arc::default(),
             last_page: Arc::default(),
         };
         let presence = GuildPresence::new(self.commands.guild, self.user);
