@@ -24,7 +24,8 @@ pub fn check(settings: &Settings, json: bool) -> anyhow::Result<bool> {
         let results: Vec<_> = results.iter().map(as_json).collect();
         format!("{:#}\n", json!(results))
     } else {
-        results.iter().map(|result| format!("{result}\n")).collect()
+        let lines: Vec<_> = results.iter().map(ToString::to_string).collect();
+        lines.join("\n") + "\n"
     };
     standard_output::print(&text)?;
     Ok(results.iter().all(|result| result.status != CheckStatus::Fail))
