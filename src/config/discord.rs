@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use url::{Host, Url};
 
+use super::environment::Environment;
 use super::fault::{FileSpan, Reported};
 use super::ids::id;
 use super::paths::BasePath;
-use super::secret::{self, Environment};
+use super::secret;
 use super::section::ConfigSection;
 use super::value::ConfigValue;
 use crate::discord::bot::DiscordOptions;
@@ -46,7 +47,9 @@ pub(super) fn read(
 
 /// From the environment, where other programs look for it too. The lower-case name takes precedence, as in curl.
 fn https_proxy(section: &ConfigSection<'_>, env: Environment<'_>) -> Result<Option<HttpsProxy>, Reported> {
-    let read = |lower: &str, upper: &str| env(lower).or_else(|| env(upper)).filter(|value| !value.is_empty());
+    let read = |lower: &str, upper: &str| {
+        env.get(lower).or_else(|| env.get(upper)).filter(|value| !value.is_empty())
+    };
     let Some(proxy) = read("https_proxy", "HTTPS_PROXY") else {
         return Ok(None);
     };

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::environment::Environment;
 use super::fault::{FaultCollector, FileSpan, Reported};
 use super::password_command::{PasswordCommand, PasswordCommandError};
 use super::paths::BasePath;
@@ -15,9 +16,6 @@ use super::value::ConfigValue;
 
 /// Longer than any token or password. A wrong path, such as a device, cannot fill the memory.
 pub(super) const MAX_LENGTH: usize = 64 * 1024;
-
-/// Looks up environment variables. A function, so that only `main` reads the environment of the process.
-pub(super) type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
 
 /// Where the password of a connection comes from.
 #[derive(Clone, Debug)]
@@ -83,8 +81,9 @@ impl PasswordSource {
     ) -> Result<Self, Reported> {
         let file = section.optional("password_file", |value| secret_file(value, paths).map(Self::File));
         let variable = section.optional("password_env", |value| variable(value, env).map(Self::Environment));
-        let command = section
-            .optional("password_command", |value| PasswordCommand::read(value, paths).map(Self::Command));
+        let command = section.optional("password_command", |value| {
+            PasswordCommand::read(value, paths, env).map(Self::Command)
+        });
         let in_keys = [("password_file", file?), ("password_env", variable?), ("password_command", command?)];
         let mut given =
             in_keys.into_iter().filter_map(|(key, source)| Some((Some(key), source?))).collect::<Vec<_>>();
@@ -117,7 +116,7 @@ pub(super) fn token(
         return Ok(token);
     }
     let allowed = "token_file, or the environment variable DISCORD_TOKEN";
-    match env("DISCORD_TOKEN").as_deref().map(str::trim) {
+    match env.get("DISCORD_TOKEN").as_deref().map(str::trim) {
         None => Err(discord.faults.report(&span, "there is no token", allowed)),
         Some("") => Err(discord.faults.report(&span, "DISCORD_TOKEN is empty", allowed)),
         Some(token) => plain_token(&token.into(), discord.faults, &span),
@@ -156,7 +155,7 @@ fn secret_file(value: &ConfigValue<'_>, paths: &BasePath) -> Result<PathBuf, Rep
 
 fn variable(value: &ConfigValue<'_>, env: Environment<'_>) -> Result<SecretString, Reported> {
     // The name is not repeated: it may be the password itself, in the wrong place.
-    match env(value.string()?) {
+    match env.get(value.string()?) {
         None => Err(value.refuse("the environment has no variable of this name")),
         Some(password) if password.is_empty() => Err(value.refuse("the environment variable is empty")),
         Some(password) => Ok(password.into()),

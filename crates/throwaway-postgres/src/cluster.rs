@@ -61,7 +61,7 @@ impl Cluster {
         let binaries = Binaries::find()?;
         // Not in the target folder: a socket's path is limited to 107 bytes, and other accounts must have access.
         let folder = tempfile::Builder::new().prefix("throwaway-postgres-").tempdir()?.keep();
-        let mut server = Server::watching(&folder, binaries.clone())?;
+        let mut server = Server::watching(&folder, binaries.clone(), builder.variables())?;
         let account = server.account();
         template::create_data(&binaries, account, &server.data())?;
 

@@ -38,6 +38,7 @@ const CANCEL_ALL: &str = "C";
 const TERMINATE_ALL: &str = "T";
 const CANCEL: &str = "c";
 const TERMINATE: &str = "t";
+const DETAILS: &str = "v";
 const UNESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'-').remove(b'.');
 
 /// What a button, a menu or a form does.
@@ -49,6 +50,8 @@ pub enum ComponentAction {
     NavigateRequests(RequestNavigation),
     /// Shows the session that was selected in a menu. The value of the option says which.
     SelectSession,
+    /// Shows a session as it is now.
+    ShowSession(SessionChoice),
     /// Requests a cancel or a terminate.
     RequestSignal { action: Action, session: SessionChoice },
     /// Shows what can be requested for all sessions in the menu of the same message.
@@ -108,6 +111,7 @@ impl ComponentAction {
         let action = match kind {
             CANCEL => Action::Cancel,
             TERMINATE => Action::Terminate,
+            DETAILS => return SessionChoice::parse(fields, targets).map(Self::ShowSession),
             CANCEL_ALL | TERMINATE_ALL => {
                 let action = if kind == CANCEL_ALL { Action::Cancel } else { Action::Terminate };
                 let bound_to = parse_optional(fields, Binding::from_name)?;
@@ -211,6 +215,11 @@ impl SessionChoice {
             Action::Terminate => TERMINATE,
         };
         format!("{VERSION}{kind}:{}", self.value())
+    }
+
+    /// The `custom_id` of a button that shows the session as it is now.
+    pub fn details_id(&self) -> String {
+        format!("{VERSION}{DETAILS}:{}", self.value())
     }
 
     /// The value of a menu's option.

@@ -4,7 +4,7 @@ use serenity::all::{ButtonStyle, CreateActionRow, CreateButton, CreateEmbed};
 
 use super::body::MessageBody;
 use super::component_id::SessionChoice;
-use super::format::{TimestampStyle, count, name, timestamp};
+use super::format::{age, count, name};
 use super::session_facts::{obstacle_warning, origin_text, state_with_ages, wait_text};
 use crate::discord::sanitize;
 use crate::domain::event::Action;
@@ -24,12 +24,12 @@ pub fn session_details(
     protection: &ProtectionRules,
 ) -> MessageBody {
     let mut lines = vec![state_with_ages(session, now)];
-    lines.extend(wait_text(session));
+    lines.extend(wait_text(session, |since| format!("for {}", age(now.duration_since(since)))));
     if waiters > 0 {
         lines.push(format!("**Blocks {}**", count(waiters, "session")));
     }
     lines.push(origin_text(session));
-    lines.push(format!("Connected {}", timestamp(session.backend_start, TimestampStyle::Relative)));
+    lines.push(format!("Connected {} ago", age(now.duration_since(session.backend_start))));
     let obstacle = session.cancel_obstacle();
     let no_signal_reason = no_signal_reason(session, protection);
     let may_signal = no_signal_reason.is_none();

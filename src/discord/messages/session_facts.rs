@@ -31,9 +31,11 @@ pub(super) fn state_with_ages(session: &Session, now: Timestamp) -> String {
     state_text(session, |since| format!("for {}", age(now.duration_since(since))))
 }
 
-/// Its state and transaction, with Discord timestamps, which stay correct as long as the state lasts.
-pub(super) fn state_with_timestamps(session: &Session) -> String {
+/// Its state and transaction, with Discord timestamps, which stay correct as long as the state lasts. `own_time` converts
+/// times of the server's clock.
+pub(super) fn state_with_timestamps(session: &Session, own_time: impl Fn(Timestamp) -> Timestamp) -> String {
     state_text(session, |since| {
+        let since = own_time(since);
         let (clock, ago) =
             (timestamp(since, TimestampStyle::Clock), timestamp(since, TimestampStyle::Relative));
         format!("since {clock} ({ago})")
@@ -58,8 +60,8 @@ fn state_text(session: &Session, format_time: impl Fn(Timestamp) -> String) -> S
     }
 }
 
-/// What it waits for, if that is of interest.
-pub(super) fn wait_text(session: &Session) -> Option<String> {
+/// What it waits for, if that is of interest, and how long, as `format_since` says it.
+pub(super) fn wait_text(session: &Session, format_since: impl Fn(Timestamp) -> String) -> Option<String> {
     let wait = session.wait.as_ref()?;
     if wait.is_sleep() {
         // Its query says so.
@@ -67,9 +69,8 @@ pub(super) fn wait_text(session: &Session) -> Option<String> {
     }
     let waits = match &session.lock_wait {
         Some(lock) => {
-            let at_least = if lock.is_since_first_seen { "at least since" } else { "since" };
-            let since = timestamp(lock.since, TimestampStyle::Clock);
-            format!("Waits for {} {at_least} {since}", lock_text(lock))
+            let at_least = if lock.is_since_first_seen { " at least" } else { "" };
+            format!("Waits for {}{at_least} {}", lock_text(lock), format_since(lock.since))
         }
         None => {
             format!("Waits for {}: {}", verbatim(&wait.kind, NAME_LENGTH), verbatim(&wait.event, NAME_LENGTH))

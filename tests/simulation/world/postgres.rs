@@ -113,6 +113,7 @@ impl Server {
     pub fn snapshot(&self, at: Timestamp) -> Snapshot {
         Snapshot {
             server: self.identified,
+            order: at.as_micros().unsigned_abs(),
             taken_at: at,
             own_pid: None,
             is_standby: false,

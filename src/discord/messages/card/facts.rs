@@ -14,7 +14,7 @@ use crate::domain::identity::Pid;
 use crate::domain::session::CancelObstacle;
 use crate::domain::session_diff::SessionChange;
 use crate::domain::waiters::WaiterSummary;
-use crate::workflow::ports::{CardContent, SessionOnCard};
+use crate::workflow::ports::CardContent;
 
 const QUERY_LENGTH: usize = 1_200;
 const STANDBY: &str = "It is on a standby, not on the primary.";
@@ -55,13 +55,13 @@ pub(super) fn description(card: &CardContent) -> String {
         state_with_ages(session, details.seen_at)
     } else {
         // The card of an open request is not edited at regular intervals, so an age would soon be wrong.
-        state_with_timestamps(session)
+        state_with_timestamps(session, |time| card.own_time(index, time))
     });
-    if let Some(wait) = wait_text(session) {
-        lines.push(wait);
-    }
+    lines.extend(wait_text(session, |since| {
+        format!("since {}", timestamp(card.own_time(index, since), TimestampStyle::Clock))
+    }));
     if waiters > 0 {
-        lines.push(blocked_sessions_text(waiters as usize, shown, card.request.is_open()));
+        lines.push(blocked_sessions_text(card, waiters as usize));
     }
     lines.push(origin_text(session));
     lines.extend(card.owner.as_ref().map(|owner| format!("Owner: {}", owner_text(owner))));
@@ -74,13 +74,15 @@ pub(super) fn description(card: &CardContent) -> String {
 }
 
 /// `**Blocks 7 sessions** on orders (relation, AccessExclusiveLock): 6 × web-checkout, 1 × deploy (4712, 4713, …)`.
-fn blocked_sessions_text(waiters: usize, shown: Option<&SessionOnCard>, is_open: bool) -> String {
+fn blocked_sessions_text(card: &CardContent, waiters: usize) -> String {
+    let index = 0;
     let mut text = format!("**Blocks {}**", count(waiters, "session"));
-    let Some(shown) = shown else { return text };
+    let Some(shown) = card.sessions.get(index) else { return text };
     if let Some(lock) = &shown.queue.lock {
         text = format!("{text} on {}", lock_text(lock));
     }
-    if let Some(since) = shown.queue.longest_since.filter(|_| is_open) {
+    if let Some(since) = shown.queue.longest_since.filter(|_| card.request.is_open()) {
+        let since = card.own_time(index, since);
         text = format!("{text}, the longest since {}", timestamp(since, TimestampStyle::Relative));
     }
     let pids: Vec<_> = shown.waiting_pids.iter().take(MAX_WAITERS).map(Pid::to_string).collect();

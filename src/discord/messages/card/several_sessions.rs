@@ -95,7 +95,9 @@ impl<'a> SharedFacts<'a> {
 pub(super) fn description(card: &CardContent) -> String {
     let sessions = latest_sessions(card);
     let shared = SharedFacts::of(&sessions);
-    let oldest = sessions.iter().filter_map(|(session, _)| since(session)).min();
+    let since =
+        |(index, (session, _)): (usize, &(&Session, u32))| Some(card.own_time(index, since(session)?));
+    let oldest = sessions.iter().enumerate().filter_map(since).min();
     let mut head = shared.text(sessions.len());
     head[0] = format!("**{}**", head[0]);
     head.extend(oldest.map(|since| format!("oldest since {}", timestamp(since, TimestampStyle::Relative))));
@@ -118,10 +120,11 @@ pub(super) fn description(card: &CardContent) -> String {
 /// pids.
 pub(super) fn plain_text(card: &CardContent) -> String {
     let sessions = latest_sessions(card);
-    let now = card.request.details.seen_at;
     let mut parts = SharedFacts::of(&sessions).text(sessions.len());
-    let oldest = sessions.iter().filter_map(|(session, _)| since(session)).min();
-    parts.extend(oldest.map(|since| format!("oldest {}", age(now.duration_since(since)))));
+    let ages = sessions.iter().enumerate();
+    let ages =
+        ages.filter_map(|(index, (session, _))| Some(card.seen_at(index).duration_since(since(session)?)));
+    parts.extend(ages.max().map(|oldest| format!("oldest {}", age(oldest))));
     parts.extend(blocked_text(card));
     let mut text = parts.join(" · ");
     if let Some(reason) = &card.request.details.reason {
@@ -190,7 +193,7 @@ fn line(card: &CardContent, index: usize, shared: &SharedFacts<'_>, is_full: boo
     if let Some(lapsed) = card.sessions.get(index).and_then(|shown| shown.lapsed.as_deref()) {
         return format!("~~{pid}~~ · {lapsed}");
     }
-    let now = card.request.details.seen_at;
+    let now = card.seen_at(index);
     let age = since(session).map(|since| age(now.duration_since(since)));
     let mut parts = vec![format!("**{pid}**")];
     parts.extend(match (shared.state, age) {
