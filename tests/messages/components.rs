@@ -42,7 +42,7 @@ fn controls(body: &MessageBody) -> String {
 
 /// The details of a session that no rule protects.
 fn details_of(session: &Session, waiters: usize) -> MessageBody {
-    session_details("orders", session, waiters, now(), &ProtectionRules::default())
+    session_details("orders", session, waiters, &snapshot(Vec::new()), &ProtectionRules::default())
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn a_protected_session_has_no_buttons_and_its_details_name_the_rule() {
         users: vec![Regex::new("^app$").expect("a regular expression")],
         ..ProtectionRules::default()
     };
-    let body = session_details("orders", &session(4711), 0, now(), &rules);
+    let body = session_details("orders", &session(4711), 0, &snapshot(Vec::new()), &rules);
     assert_eq!(controls(&body), "");
     assert!(read(&body).contains("🔒 It is protected: the rule"), "{}", read(&body));
 }

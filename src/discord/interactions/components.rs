@@ -227,7 +227,7 @@ impl InteractionHandler {
                 &target,
                 session,
                 waiters,
-                snapshot.taken_at,
+                &snapshot,
                 &self
                     .engine
                     .targets()

@@ -3,7 +3,7 @@
 mod facts;
 mod several_sessions;
 
-use serenity::all::{Colour, CreateEmbed, CreateEmbedFooter};
+use serenity::all::{Colour, CreateEmbed};
 
 use super::body::MessageBody;
 use super::format::{
@@ -121,15 +121,13 @@ fn summary_line(card: &CardContent) -> String {
 
 fn embed(card: &CardContent) -> CreateEmbed {
     let request = &card.request;
-    let mut embed = CreateEmbed::new()
-        .title(title(request))
-        .colour(colour(request))
-        .description(if is_about_several(request) {
+    let mut embed = CreateEmbed::new().title(title(request)).colour(colour(request)).description(
+        if is_about_several(request) {
             several_sessions::description(card)
         } else {
             facts::description(card)
-        })
-        .footer(CreateEmbedFooter::new(format!("Request #{}", request.id)));
+        },
+    );
     if let Some(outcome) = outcome_text(request) {
         embed = embed.field("Outcome", outcome, false);
     }

@@ -1,11 +1,11 @@
 //! What ending a session or its query brings about, and what it cannot: one table from a condition to a sentence.
 //!
-//! To add a case, add a row to [`CONSEQUENCES`]. The rows are shown in this order; sources are PostgreSQL's documentation and
+//! To add a case, add a row to [`CONSEQUENCES`]. The rows are shown in this order, on cards of one and of several sessions; sources are PostgreSQL's documentation and
 //! what the tests observe on real servers.
 
-use super::format::{age, count, name};
+use super::format::{age, count, join_capped, utf16_len};
+use super::lock_text::progress_text;
 use super::session_facts::lock_holders;
-use super::waiters_text::groups_text;
 use crate::domain::event::Action;
 use crate::domain::session::{CancelObstacle, Session, SessionState};
 use crate::domain::timestamp::Timestamp;
@@ -27,15 +27,16 @@ pub(super) struct Situation<'a> {
 /// The sentence for a situation; `None` where the case does not apply.
 type Consequence = fn(Situation<'_>) -> Option<String>;
 
+/// What is special about a session. On the card of several, each sentence is said once, with the pids that it is about.
 const CONSEQUENCES: &[Consequence] = &[
-    |it| Some(what_ends(it)),
     |it| {
-        (it.session.cancel_obstacle() == Some(CancelObstacle::CopyData) && it.action == Action::Cancel).then(
-            || {
-                "It reads COPY data from its client and may not notice a cancel; a terminate works."
-                    .to_owned()
-            },
-        )
+        let may_not_notice = it.action == Action::Cancel;
+        let what = match it.session.cancel_obstacle().filter(|_| may_not_notice)? {
+            CancelObstacle::CopyData => "It reads COPY data from its client",
+            CancelObstacle::ClientWrite => "It waits for its client to read",
+            CancelObstacle::Idle | CancelObstacle::IdleInTransaction => return None,
+        };
+        Some(format!("{what} and may not notice a cancel; a terminate works."))
     },
     |it| {
         it.has_committed().then(|| {
@@ -43,7 +44,6 @@ const CONSEQUENCES: &[Consequence] = &[
                 .to_owned()
         })
     },
-    what_is_rolled_back,
     |it| {
         it.session.progress.as_ref().filter(|progress| progress.is_concurrent_index_build()).map(|_| {
             "An INVALID index may stay: `SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid` finds it, \
@@ -51,15 +51,7 @@ const CONSEQUENCES: &[Consequence] = &[
                 .to_owned()
         })
     },
-    |it| {
-        let progress = it.session.progress.as_ref()?;
-        let phase = progress.phase.as_deref().map_or(String::new(), |phase| format!(" ({})", name(phase)));
-        let command = name(&progress.command);
-        Some(match progress.percent() {
-            Some(percent) => format!("{command} is at {percent} %{phase}; that work is lost."),
-            None => format!("{command} is under way{phase}; that work is lost."),
-        })
-    },
+    |it| Some(format!("{}; that work is lost.", progress_text(it.session.progress.as_ref()?))),
     |it| it.session.has_begun_backup.then(|| "The base backup that it began is ruined.".to_owned()),
     |it| {
         (it.session.state == SessionState::Disabled).then(|| {
@@ -71,18 +63,72 @@ const CONSEQUENCES: &[Consequence] = &[
         let held = age(it.now.duration_since(since));
         Some(format!("The standby's replay of the primary's changes waits behind it, held up for {held}."))
     },
-    who_is_released,
 ];
 
-/// All that applies, in the order of the table.
-pub(super) fn consequences(situation: Situation<'_>) -> Vec<String> {
-    CONSEQUENCES.iter().filter_map(|consequence| consequence(situation)).collect()
+/// What the special sentences about several sessions may take of the 1,024 characters of a field (Discord documentation,
+/// "Embed Limits").
+const MAX_LENGTH: usize = 650;
+
+/// All that applies to one session.
+pub(super) fn consequences(it: Situation<'_>) -> String {
+    let special = CONSEQUENCES.iter().filter_map(|consequence| consequence(it));
+    let sentences = [Some(what_ends(it)), what_is_rolled_back(it)].into_iter().flatten();
+    sentences.chain(special).chain(who_is_released(it)).collect::<Vec<_>>().join(" ")
+}
+
+/// All that applies to several sessions.
+pub(super) fn consequences_of_several(action: Action, sessions: &[Situation<'_>]) -> String {
+    let what_ends = match action {
+        Action::Cancel => "The queries end. The sessions stay connected.",
+        Action::Terminate => "The sessions are disconnected.",
+    };
+    let mut sentences = vec![what_ends.to_owned()];
+    sentences.extend(what_is_rolled_back_of_several(action, sessions));
+    let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+    for it in sessions {
+        for sentence in CONSEQUENCES.iter().filter_map(|consequence| consequence(*it)) {
+            let pid = it.session.pid.to_string();
+            match groups.iter_mut().find(|(known, _)| *known == sentence) {
+                Some((_, pids)) => pids.push(pid),
+                None => groups.push((sentence, vec![pid])),
+            }
+        }
+    }
+    let mut left = MAX_LENGTH;
+    let mut omitted = 0;
+    for (sentence, pids) in groups {
+        let line = format!("{}: {sentence}", join_capped(pids));
+        match left.checked_sub(utf16_len(&line)) {
+            Some(rest) => {
+                left = rest;
+                sentences.push(line);
+            }
+            None => omitted += 1,
+        }
+    }
+    if omitted > 0 {
+        sentences.push(format!("There is more to know about some: {} left out.", count(omitted, "remark")));
+    }
+    sentences.join("\n")
+}
+
+fn what_is_rolled_back_of_several(action: Action, sessions: &[Situation<'_>]) -> Option<String> {
+    let writing = sessions.iter().filter(|it| it.rolls_back()).count();
+    let is_any_open = sessions.iter().any(|it| it.session.xact_start.is_some());
+    match writing {
+        0 => (action == Action::Terminate && is_any_open)
+            .then(|| "Their open transactions have changed no rows.".to_owned()),
+        all if all == sessions.len() => {
+            Some("What their transactions have changed is rolled back.".to_owned())
+        }
+        some => Some(format!("What {some} of their transactions have changed is rolled back.")),
+    }
 }
 
 fn what_ends(it: Situation<'_>) -> String {
     match it.action {
         Action::Cancel if !it.session.state.is_running() && !it.session.state.is_hidden() => {
-            "Nothing is signalled while no query runs.".to_owned()
+            "Nothing is signalled while no query runs; a terminate ends the session.".to_owned()
         }
         Action::Cancel => "The query ends. The session stays connected.".to_owned(),
         Action::Terminate => "The session is disconnected.".to_owned(),
@@ -90,15 +136,13 @@ fn what_ends(it: Situation<'_>) -> String {
 }
 
 fn what_is_rolled_back(it: Situation<'_>) -> Option<String> {
-    if it.has_committed() || it.action == Action::Cancel && !it.session.state.is_running() {
-        return None;
+    if it.rolls_back() {
+        let ran = age(it.session.transaction_age(it.now)?);
+        return Some(format!("What its transaction has changed in {ran} is rolled back."));
     }
-    let ran = age(it.session.transaction_age(it.now)?);
-    Some(match (it.action, it.session.has_xid) {
-        (_, true) => format!("What its transaction has changed in {ran} is rolled back."),
-        (Action::Terminate, false) => "Its open transaction ends; it has changed no rows.".to_owned(),
-        (Action::Cancel, false) => return None,
-    })
+    let is_open = it.session.xact_start.is_some() && !it.session.has_xid && !it.has_committed();
+    (it.action == Action::Terminate && is_open)
+        .then(|| "Its open transaction ends; it has changed no rows.".to_owned())
 }
 
 /// A cancelled query's transaction keeps its locks until the client rolls it back.
@@ -106,26 +150,29 @@ fn who_is_released(it: Situation<'_>) -> Option<String> {
     if it.waiters == 0 {
         return None;
     }
-    let waiters = count(it.waiters as usize, "waiter");
     if let Some(holders) = lock_holders(it.session) {
         return Some(format!(
-            "It waits itself, so its end releases nobody by itself: the sessions behind it may keep waiting for {holders}."
+            "It waits itself, so its end releases nobody by itself: the sessions behind it may keep waiting for {holders}. \
+             /sessions view:blocking shows the root blocker."
         ));
     }
-    match it.action {
-        Action::Cancel => Some(
-            "The locks that its transaction holds stay until its client ends the transaction.".to_owned(),
-        ),
-        Action::Terminate => Some(match groups_text(it.queue) {
-            groups if groups.is_empty() => format!("Releases {waiters}."),
-            groups => format!("Releases {waiters}: {groups}."),
-        }),
-    }
+    Some(match it.action {
+        Action::Cancel => {
+            "The locks that its transaction holds stay until its client ends the transaction.".to_owned()
+        }
+        Action::Terminate => "The sessions that it blocks go on.".to_owned(),
+    })
 }
 
 impl Situation<'_> {
     /// Whether it has committed and only waits until a synchronous standby confirms it.
     fn has_committed(&self) -> bool {
         self.session.wait.as_ref().is_some_and(|wait| wait.event == "SyncRep")
+    }
+
+    /// Whether its transaction has changed or locked rows, which its end undoes.
+    fn rolls_back(&self) -> bool {
+        let ends_its_statement = self.action == Action::Terminate || self.session.state.is_running();
+        self.session.has_xid && ends_its_statement && !self.has_committed()
     }
 }

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use super::format::{TimestampStyle, age, blocker, join_capped, timestamp, verbatim};
+use super::format::{SESSION_NAME_LENGTH, TimestampStyle, age, blocker, join_capped, timestamp, verbatim};
 use super::lock_text::lock_text;
 use crate::domain::session::{CancelObstacle, Session};
 use crate::domain::timestamp::Timestamp;
 
 /// Names in PostgreSQL have at most 63 bytes.
 const NAME_LENGTH: usize = 80;
+pub(super) const ON_STANDBY: &str = "It is on a standby, not on the primary.";
 
 /// Why a cancel may have no effect.
 pub(super) fn obstacle_warning(obstacle: CancelObstacle) -> &'static str {
@@ -102,17 +103,27 @@ fn is_this_machine(client: &str) -> bool {
 
 /// User, database, application and client, each with its label.
 pub(super) fn origin_text(session: &Session) -> String {
-    let part = |label: &str, text: Option<&str>| {
-        text.filter(|text| !text.is_empty()).map(|text| format!("{label} {}", verbatim(text, NAME_LENGTH)))
-    };
-    [
-        part("user", session.user.as_deref()),
-        part("database", session.database.as_deref()),
-        part("application", Some(&session.application)),
-        part("client", session.client.as_deref().filter(|client| !is_this_machine(client))),
-    ]
-    .into_iter()
-    .flatten()
-    .collect::<Vec<_>>()
-    .join(" · ")
+    let user = part("user", session.user.as_deref());
+    let application = part("application", Some(&session.application));
+    join_parts([user, part("database", session.database.as_deref()), application, client(session)])
+}
+
+/// The same without what a title says that names the session.
+pub(super) fn origin_besides_title(session: &Session) -> String {
+    let is_cut = |name: &&str| name.len() > SESSION_NAME_LENGTH;
+    let user = part("user", session.user.as_deref().filter(is_cut));
+    let application = part("application", Some(session.application.as_str()).filter(is_cut));
+    join_parts([user, part("database", session.database.as_deref()), application, client(session)])
+}
+
+fn part(label: &str, text: Option<&str>) -> Option<String> {
+    text.filter(|text| !text.is_empty()).map(|text| format!("{label} {}", verbatim(text, NAME_LENGTH)))
+}
+
+fn client(session: &Session) -> Option<String> {
+    part("client", session.client.as_deref().filter(|client| !is_this_machine(client)))
+}
+
+fn join_parts(parts: [Option<String>; 4]) -> String {
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }

@@ -103,6 +103,9 @@ pub(super) fn description(card: &CardContent) -> String {
     head.extend(oldest.map(|since| format!("oldest since {}", timestamp(since, TimestampStyle::Relative))));
     head.extend(blocked_text(card));
     let mut text = head.join(" · ");
+    if card.sessions.iter().any(|session| session.is_on_standby) {
+        text = format!("They are on a standby, not on the primary.\n{text}");
+    }
     if let Some(query) = shared.query {
         text = format!("{text}\n{}", sanitize::block(query, QUERY_LENGTH).as_str());
     }
