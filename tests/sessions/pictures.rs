@@ -135,3 +135,84 @@ async fn frame(page: &str, [width, height]: [u32; 2]) -> String {
     });
     address
 }
+
+#[tokio::test]
+#[ignore = "temporary: ten cards"]
+async fn ten_cards() {
+    let cluster = Cluster::start().await.unwrap();
+    cluster
+        .sql(
+            "create role app login; create role maria login; create role quiet login; alter role quiet set track_activities = off; \
+             create table orders (id int primary key, n int); insert into orders select n, n from generate_series(1, 9) n; \
+             create table big as select i, repeat('x', 500) as filler from generate_series(1, 20000) as i; \
+             alter table big owner to app; alter table orders owner to app; grant all on orders to public; \
+             create table items (id int primary key); alter table items owner to app; grant create on schema public to app",
+        )
+        .await
+        .unwrap();
+    let app = |name: &str| cluster.victim("app").application(name);
+    let mut keep = Vec::new();
+    let lunch = cluster.victim("maria").application("psql").idle_in_transaction("update orders set n = 19 where id = 7").await.unwrap();
+    for _ in 0..6 {
+        keep.push(app("web-checkout").waiting("update orders set n = n + 4 where id = 7").await.unwrap());
+    }
+    let report = app("monthly-report").running("select count(*), pg_sleep(600) from big where i > 1000").await.unwrap();
+    let share = app("batch").idle_in_transaction("lock table items in share mode").await.unwrap();
+    let deploy = app("deploy").waiting("begin; lock table items").await.unwrap();
+    for _ in 0..3 {
+        keep.push(app("web-cart").waiting("select * from items").await.unwrap());
+    }
+    let quiet = cluster.victim("quiet").application("legacy").idle().await.unwrap();
+    let mut analyzing = app("maintenance").idle().await.unwrap();
+    analyzing.client().batch_execute("set vacuum_cost_delay = 100; set vacuum_cost_limit = 1").await.unwrap();
+    analyzing.run("analyze big").await.unwrap();
+    let copying = app("import").idle().await.unwrap();
+    let _sink: tokio_postgres::CopyInSink<&'static [u8]> = copying.client().copy_in("copy big from stdin").await.unwrap();
+    copying.seen("state = 'active'").await.unwrap();
+    let index = app("migration").running("create index concurrently on orders (n)").await.unwrap();
+    let mut pool = Vec::new();
+    for id in 1..5 {
+        pool.push(app("web-pool").idle_in_transaction(&format!("update orders set n = 1 where id = {id}")).await.unwrap());
+    }
+    let url = cluster.bot().await.unwrap();
+    let scene = Scene::with(&[("orders", &url)], "[limits]\nconfirm_within = \"1s\"\nopen_requests_per_user = 20").await;
+    let asks = async |command: &str, pid: i32, reason: &str| {
+        let pid = pid.to_string();
+        let mut options = vec![("pid", pid.as_str())];
+        if !reason.is_empty() {
+            options.push(("reason", reason));
+        }
+        scene.types("ana", command, &options).await.message()
+    };
+    asks("terminate", lunch.pid(), "checkout is stuck, Maria is at lunch").await;
+    asks("cancel", report.pid(), "").await;
+    asks("terminate", deploy.pid(), "the deploy holds up the carts").await;
+    asks("terminate", share.pid(), "").await;
+    asks("terminate", quiet.pid(), "").await;
+    asks("terminate", analyzing.pid(), "").await;
+    let card = asks("cancel", copying.pid(), "the import was started twice").await;
+    asks("terminate", index.pid(), "").await;
+    let also = pool[1..].iter().map(|victim| victim.pid().to_string()).collect::<Vec<_>>().join(" ");
+    scene.types("ana", "terminate", &[("pid", &pool[0].pid().to_string()), ("also", &also), ("reason", "the pool is stuck after the deploy")]).await;
+    scene.sim.eventually(LIMIT, "the card has its reactions", || card.emoji().len() == 2).await;
+    scene.person("ben").reacts(&card, "✅");
+    scene.sim.eventually(LIMIT, "a result", || scene.incident().messages().iter().any(|message| message.replies_to(&card))).await;
+    std::fs::write("/tmp/ld/transcript.txt", scene.sim.transcript().to_string()).unwrap();
+    let page = format!("{}/?as=ana", scene.sim.page_url());
+    for (name, height) in [("cards", 9000)] {
+        let frame = frame(&page, [390, height]).await;
+        let profile = tempfile::tempdir().expect("a folder");
+        let drawn = Command::new("chromium")
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars"])
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .arg(format!("--window-size=390,{height}"))
+            .arg(format!("--screenshot=/tmp/ld/{name}.png"))
+            .arg(frame)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .status();
+        let drawn = timeout(Duration::from_secs(90), drawn).await.expect("Chromium ends").expect("Chromium runs");
+        assert!(drawn.success());
+    }
+}

@@ -71,10 +71,14 @@ async fn replicating(cluster: &Cluster, command: &str) -> TcpStream {
 }
 
 #[tokio::test]
-async fn a_base_backup_is_listed_with_its_progress_and_its_walsender_is_refused_with_what_would_break() {
+async fn the_walsender_of_a_base_backup_is_refused_with_what_would_break() {
     let env = TestEnv::start().await;
     env.sql("create role replica login replication").await;
-    let _backup = replicating(&env.cluster, "BASE_BACKUP PROGRESS FAST MAX_RATE 32").await;
+    let command = match version(&env.cluster).await {
+        150_000.. => "BASE_BACKUP (PROGRESS, CHECKPOINT 'fast', MAX_RATE 32)",
+        _ => "BASE_BACKUP PROGRESS FAST MAX_RATE 32",
+    };
+    let _backup = replicating(&env.cluster, command).await;
     let observer = env.cluster.superuser().await.unwrap();
     let walsender: i32 = eventually("a base backup that streams", async || {
         let query = "select pid from pg_stat_progress_basebackup where phase like 'streaming%' and backup_streamed > 0";

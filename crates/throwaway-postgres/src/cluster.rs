@@ -159,8 +159,12 @@ impl Cluster {
         client.batch_execute(statements).await.with_context(|| format!("in: {statements}"))
     }
 
-    /// Creates a login role without rights, unless it exists.
+    /// Creates a login role without rights, unless it exists. On a standby it must exist.
     pub async fn role(&self, name: &str) -> Result<()> {
+        let superuser = self.superuser().await?;
+        if superuser.query_opt("select from pg_roles where rolname = $1", &[&name]).await?.is_some() {
+            return Ok(());
+        }
         self.sql_with_lock(&create_role(name)).await
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::format::{SESSION_NAME_LENGTH, TimestampStyle, age, blocker, join_capped, timestamp, verbatim};
+use super::format::{SESSION_NAME_LENGTH, TimestampStyle, age, blocker, join_capped, short_name, timestamp, verbatim};
 use super::lock_text::lock_text;
 use crate::domain::session::{CancelObstacle, Session};
 use crate::domain::timestamp::Timestamp;
@@ -108,11 +108,11 @@ pub(super) fn origin_text(session: &Session) -> String {
     join_parts([user, part("database", session.database.as_deref()), application, client(session)])
 }
 
-/// The same without what a title says that names the session.
+/// The same without what a title that names the session says letter by letter.
 pub(super) fn origin_besides_title(session: &Session) -> String {
-    let is_cut = |name: &&str| name.len() > SESSION_NAME_LENGTH;
-    let user = part("user", session.user.as_deref().filter(is_cut));
-    let application = part("application", Some(session.application.as_str()).filter(is_cut));
+    let is_unclear = |name: &&str| short_name(name, SESSION_NAME_LENGTH) != verbatim(name, NAME_LENGTH);
+    let user = part("user", session.user.as_deref().filter(is_unclear));
+    let application = part("application", Some(session.application.as_str()).filter(is_unclear));
     join_parts([user, part("database", session.database.as_deref()), application, client(session)])
 }
 
