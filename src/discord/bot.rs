@@ -144,6 +144,7 @@ impl Bot {
             render_config,
             engine: engine.clone(),
             ledger,
+            history_turn: Arc::default(),
             last_page: Arc::default(),
         };
         let presence = GuildPresence::new(self.guild, self.user);

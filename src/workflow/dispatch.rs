@@ -18,7 +18,7 @@ use super::refusal::Refusal;
 use super::targets::TargetWithPolicy;
 use crate::domain::approval::Approved;
 use crate::domain::decision::{DecisionContext, DecisionInput, decide};
-use crate::domain::event::{RefusalReason, RequestEvent, Resolution};
+use crate::domain::event::{RefusalReason, Resolution};
 use crate::domain::ids::RequestId;
 use crate::domain::request::Request;
 
@@ -60,8 +60,7 @@ impl Engine {
                 self.create(request, &by, &target, &snapshot, responder).await
             }
             EngineInput::UnauthorizedCommand { by } => {
-                let attempt = RequestEvent::AttemptRefused { actor: by, why: RefusalReason::NotARequester };
-                self.store.record_attempt(self.clock.now(), attempt).await
+                self.store.record_attempt(self.clock.now(), by, RefusalReason::NotARequester).await
             }
             EngineInput::ReactionAdded { card, vote, reaction, member } => {
                 self.reaction_added(card, vote, reaction, member).await

@@ -152,11 +152,19 @@ async fn ten_cards() {
         .unwrap();
     let app = |name: &str| cluster.victim("app").application(name);
     let mut keep = Vec::new();
-    let lunch = cluster.victim("maria").application("psql").idle_in_transaction("update orders set n = 19 where id = 7").await.unwrap();
+    let lunch = cluster
+        .victim("maria")
+        .application("psql")
+        .idle_in_transaction("update orders set n = 19 where id = 7")
+        .await
+        .unwrap();
     for _ in 0..6 {
         keep.push(app("web-checkout").waiting("update orders set n = n + 4 where id = 7").await.unwrap());
     }
-    let report = app("monthly-report").running("select count(*), pg_sleep(600) from big where i > 1000").await.unwrap();
+    let report = app("monthly-report")
+        .running("select count(*), pg_sleep(600) from big where i > 1000")
+        .await
+        .unwrap();
     let share = app("batch").idle_in_transaction("lock table items in share mode").await.unwrap();
     let deploy = app("deploy").waiting("begin; lock table items").await.unwrap();
     for _ in 0..3 {
@@ -167,15 +175,23 @@ async fn ten_cards() {
     analyzing.client().batch_execute("set vacuum_cost_delay = 100; set vacuum_cost_limit = 1").await.unwrap();
     analyzing.run("analyze big").await.unwrap();
     let copying = app("import").idle().await.unwrap();
-    let _sink: tokio_postgres::CopyInSink<&'static [u8]> = copying.client().copy_in("copy big from stdin").await.unwrap();
+    let _sink: tokio_postgres::CopyInSink<&'static [u8]> =
+        copying.client().copy_in("copy big from stdin").await.unwrap();
     copying.seen("state = 'active'").await.unwrap();
     let index = app("migration").running("create index concurrently on orders (n)").await.unwrap();
     let mut pool = Vec::new();
     for id in 1..5 {
-        pool.push(app("web-pool").idle_in_transaction(&format!("update orders set n = 1 where id = {id}")).await.unwrap());
+        pool.push(
+            app("web-pool")
+                .idle_in_transaction(&format!("update orders set n = 1 where id = {id}"))
+                .await
+                .unwrap(),
+        );
     }
     let url = cluster.bot().await.unwrap();
-    let scene = Scene::with(&[("orders", &url)], "[limits]\nconfirm_within = \"1s\"\nopen_requests_per_user = 20").await;
+    let scene =
+        Scene::with(&[("orders", &url)], "[limits]\nconfirm_within = \"1s\"\nopen_requests_per_user = 20")
+            .await;
     let asks = async |command: &str, pid: i32, reason: &str| {
         let pid = pid.to_string();
         let mut options = vec![("pid", pid.as_str())];
@@ -193,10 +209,25 @@ async fn ten_cards() {
     let card = asks("cancel", copying.pid(), "the import was started twice").await;
     asks("terminate", index.pid(), "").await;
     let also = pool[1..].iter().map(|victim| victim.pid().to_string()).collect::<Vec<_>>().join(" ");
-    scene.types("ana", "terminate", &[("pid", &pool[0].pid().to_string()), ("also", &also), ("reason", "the pool is stuck after the deploy")]).await;
+    scene
+        .types(
+            "ana",
+            "terminate",
+            &[
+                ("pid", &pool[0].pid().to_string()),
+                ("also", &also),
+                ("reason", "the pool is stuck after the deploy"),
+            ],
+        )
+        .await;
     scene.sim.eventually(LIMIT, "the card has its reactions", || card.emoji().len() == 2).await;
     scene.person("ben").reacts(&card, "✅");
-    scene.sim.eventually(LIMIT, "a result", || scene.incident().messages().iter().any(|message| message.replies_to(&card))).await;
+    scene
+        .sim
+        .eventually(LIMIT, "a result", || {
+            scene.incident().messages().iter().any(|message| message.replies_to(&card))
+        })
+        .await;
     std::fs::write("/tmp/ld/transcript.txt", scene.sim.transcript().to_string()).unwrap();
     let page = format!("{}/?as=ana", scene.sim.page_url());
     for (name, height) in [("cards", 9000)] {
@@ -212,7 +243,8 @@ async fn ten_cards() {
             .stderr(Stdio::null())
             .kill_on_drop(true)
             .status();
-        let drawn = timeout(Duration::from_secs(90), drawn).await.expect("Chromium ends").expect("Chromium runs");
+        let drawn =
+            timeout(Duration::from_secs(90), drawn).await.expect("Chromium ends").expect("Chromium runs");
         assert!(drawn.success());
     }
 }

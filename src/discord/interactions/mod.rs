@@ -32,6 +32,7 @@ use serenity::model::application::{CommandInteraction, Interaction};
 use serenity::model::channel::PartialChannel;
 use serenity::model::guild::Member;
 use serenity::model::id::{ApplicationId, GuildId, InteractionId};
+use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 use tracing::warn;
 
@@ -69,6 +70,8 @@ pub struct InteractionHandler {
     pub engine: EngineHandle,
     /// Read for `/requests`. Commands never write to it.
     pub ledger: Arc<dyn Ledger>,
+    /// One at a time, so that many people who read do not keep an approval from being recorded.
+    pub history_turn: Arc<Mutex<()>>,
     /// Empty at first.
     pub last_page: Arc<LastPage>,
 }

@@ -119,6 +119,7 @@ impl InteractionHandler {
     }
 
     async fn read_history(&self, search: RequestSearch) -> Result<Vec<Recorded>, Refusal> {
+        let _turn = self.history_turn.lock().await;
         self.ledger.history(search).await.map_err(|error| {
             error!(?error, "the ledger cannot be read");
             Refusal::LedgerDown

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::format::{SESSION_NAME_LENGTH, TimestampStyle, age, blocker, join_capped, short_name, timestamp, verbatim};
+use super::format::{
+    SESSION_NAME_LENGTH, TimestampStyle, age, blocker, join_capped, short_name, timestamp, verbatim,
+};
 use super::lock_text::lock_text;
 use crate::domain::session::{CancelObstacle, Session};
 use crate::domain::timestamp::Timestamp;
