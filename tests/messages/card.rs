@@ -248,10 +248,10 @@ fn the_card_of_a_waiting_session_does_not_promise_to_release_its_waiters() {
     card.request.details.backends[0].session.blocked_by.clear();
     let text = read(&card_edit(&card, &render_config()));
     assert!(
-        text.contains("⚠️ This session itself waits for a lock. Ending it may release no one."),
+        text.contains("It waits itself")
+            && text.contains("the sessions behind it may keep waiting for a lock."),
         "{text}"
     );
-    assert!(text.contains("the sessions behind it may keep waiting for a lock."), "{text}");
     // Without waiters there is nothing to warn of.
     card.request.details.backends[0].waiters = 0;
     let text = read(&card_edit(&card, &render_config()));
@@ -281,8 +281,7 @@ fn names_and_addresses_are_readable_letter_by_letter() {
     session.application = "PostgreSQL JDBC Driver".to_owned();
     session.client = Some("2001:db8:a:b::1".to_owned());
     let text = read(&card_edit(&card, &render_config()));
-    let origin =
-        "user `_ro_` · database shop · application PostgreSQL JDBC Driver · client `2001:db8:a:b::1`\n";
+    let origin = "user `_ro_` · database shop · client `2001:db8:a:b::1`\n";
     assert!(text.contains(origin), "{text}");
 }
 

@@ -140,7 +140,9 @@ fn what_is_rolled_back(it: Situation<'_>) -> Option<String> {
         let ran = age(it.session.transaction_age(it.now)?);
         return Some(format!("What its transaction has changed in {ran} is rolled back."));
     }
-    let is_open = it.session.xact_start.is_some() && !it.session.has_xid && !it.has_committed();
+    // What a command that reports its progress loses is said by that.
+    let is_told = it.session.has_xid || it.has_committed() || it.session.progress.is_some();
+    let is_open = it.session.xact_start.is_some() && !is_told;
     (it.action == Action::Terminate && is_open)
         .then(|| "Its open transaction ends; it has changed no rows.".to_owned())
 }

@@ -3,7 +3,7 @@
 
 use super::format::{age, count, mention_user, name, session_name, short_name};
 use super::lock_text::{locked_thing, waited_text};
-use super::session_facts::lock_holders;
+use super::session_facts::{lock_holders, state_words};
 use crate::discord::sanitize;
 use crate::domain::event::Action;
 use crate::domain::session::Session;
@@ -47,7 +47,7 @@ fn state_text(session: &Session, now: Timestamp) -> String {
     }
     let since = session.query_age(now).or_else(|| session.state_age(now));
     let since = since.map_or(String::new(), |since| format!(" for {}", age(since)));
-    format!("{}{since}", session.state)
+    format!("{}{since}", state_words(session.state))
 }
 
 /// `blocks 7 on orders, the longest for 4 m 12 s`.

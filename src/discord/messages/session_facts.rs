@@ -6,7 +6,7 @@ use super::format::{
     SESSION_NAME_LENGTH, TimestampStyle, age, blocker, join_capped, short_name, timestamp, verbatim,
 };
 use super::lock_text::lock_text;
-use crate::domain::session::{CancelObstacle, Session};
+use crate::domain::session::{CancelObstacle, Session, SessionState};
 use crate::domain::timestamp::Timestamp;
 
 /// Names in PostgreSQL have at most 63 bytes.
@@ -45,6 +45,14 @@ pub(super) fn state_with_timestamps(session: &Session, own_time: impl Fn(Timesta
     })
 }
 
+/// PostgreSQL's name for a state, where that says what it means.
+pub(super) fn state_words(state: SessionState) -> &'static str {
+    match state {
+        SessionState::Disabled => "not shown what it does",
+        state => state.name(),
+    }
+}
+
 /// The transaction is omitted if it looks as old as the state.
 fn state_text(session: &Session, format_time: impl Fn(Timestamp) -> String) -> String {
     let running = session.state.is_running().then_some(session.query_start).flatten();
@@ -55,7 +63,7 @@ fn state_text(session: &Session, format_time: impl Fn(Timestamp) -> String) -> S
             difference >= Duration::from_secs(1) && format_time(since) != format_time(*xact_start)
         })
     };
-    let state = format!("**{}**", session.state.name());
+    let state = format!("**{}**", state_words(session.state));
     let state = since.map_or(state.clone(), |since| format!("{state} {}", format_time(since)));
     match session.xact_start.filter(differs_from_state) {
         Some(xact_start) => format!("{state} · transaction open {}", format_time(xact_start)),
@@ -76,14 +84,17 @@ pub(super) fn wait_text(session: &Session, format_since: impl Fn(Timestamp) -> S
             format!("Waits for {}{at_least} {}", lock_text(lock), format_since(lock.since))
         }
         None => {
-            format!("Waits for {}: {}", verbatim(&wait.kind, NAME_LENGTH), verbatim(&wait.event, NAME_LENGTH))
+            let event = verbatim(&wait.event, NAME_LENGTH);
+            format!("Waits for {}: {event}", verbatim(&wait.kind, NAME_LENGTH))
         }
     };
     if session.is_blocked() {
         return Some(format!("{waits}, held by {}", blockers_text(session)));
     }
+    let meaning = wait.meaning().filter(|_| session.lock_wait.is_none());
+    let meaning = meaning.map_or(String::new(), |meaning| format!(": {meaning}"));
     // A session without a query always waits for its client.
-    session.state.is_running().then_some(waits)
+    session.state.is_running().then(|| format!("{waits}{meaning}"))
 }
 
 /// The sessions that hold the lock it waits for. `None` if it does not wait for a lock.
@@ -99,7 +110,7 @@ fn blockers_text(session: &Session) -> String {
 }
 
 /// A client on the server's own machine: its address says nothing about it.
-fn is_this_machine(client: &str) -> bool {
+pub(super) fn is_this_machine(client: &str) -> bool {
     client == "local" || client.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
 }
 
