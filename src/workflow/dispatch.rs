@@ -18,7 +18,7 @@ use super::refusal::Refusal;
 use super::targets::TargetWithPolicy;
 use crate::domain::approval::Approved;
 use crate::domain::decision::{DecisionContext, DecisionInput, decide};
-use crate::domain::event::{RefusalReason, Resolution};
+use crate::domain::event::{RefusalReason, RequestEvent, Resolution};
 use crate::domain::ids::RequestId;
 use crate::domain::request::Request;
 
@@ -171,6 +171,11 @@ impl Engine {
                 has_unread_reactions: self.may_miss_reactions(id),
             },
         );
+        if decision.events.iter().any(|event| matches!(event, RequestEvent::Executing { .. }))
+            && let Some(target) = self.targets.by_name.get(target)
+        {
+            target.target.expect_signal();
+        }
         let decided = began.elapsed();
         let recorded = self.store.record(id, now, decision.events).await?;
         let durable = began.elapsed();

@@ -3,6 +3,7 @@
 
 mod ledger;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +39,13 @@ pub trait Target: Send + Sync {
 
     /// All its sessions except this connection's own. Callers that ask while a statement runs share the next one.
     async fn snapshot(&self, freshness: Freshness) -> Result<Arc<Snapshot>, TargetUnreachable>;
+
+    /// Like [`snapshot`](Self::snapshot) with [`Freshness::Now`], with these sessions, the leaders of those that are parallel
+    /// workers, and all that wait for a lock. Costs less than all sessions do.
+    async fn look_up(&self, pids: &BTreeSet<Pid>) -> Result<Arc<Snapshot>, TargetUnreachable>;
+
+    /// A decision to signal is about to be recorded: what does not depend on it can be done meanwhile.
+    fn expect_signal(&self) {}
 
     /// Checks for each approved session, in one statement each, that it is still the approved one, on the server it was
     /// shown on, and not protected, and signals it. No statement that may have signalled is sent again, and none is

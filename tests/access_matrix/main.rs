@@ -235,6 +235,7 @@ fn request_termination(who: &Person, state: &str) -> String {
     let snapshot = Snapshot {
         server: server(),
         order: 0,
+        looked_up: None,
         taken_at: NOW,
         own_pid: None,
         is_standby: false,

@@ -99,6 +99,7 @@ pub(crate) fn snapshot(sessions: Vec<Session>) -> Snapshot {
     Snapshot {
         server: server(),
         order: 0,
+        looked_up: None,
         taken_at: now(),
         own_pid: None,
         is_standby: false,

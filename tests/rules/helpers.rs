@@ -156,6 +156,7 @@ pub(crate) fn snapshot(sessions: Vec<Session>) -> Snapshot {
     Snapshot {
         server: asked(1).server,
         order: 0,
+        looked_up: None,
         taken_at: ASKED_AT,
         own_pid: None,
         is_standby: false,

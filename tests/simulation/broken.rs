@@ -1,7 +1,7 @@
 //! One deliberate mistake for each invariant: an honest port in a wrapper that spoils it. A simulation that does
 //! not find them would find nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -245,6 +245,10 @@ impl Target for Hasty {
 
     async fn snapshot(&self, wanted: Freshness) -> Result<Arc<Snapshot>, TargetUnreachable> {
         self.honest.snapshot(wanted).await
+    }
+
+    async fn look_up(&self, pids: &BTreeSet<Pid>) -> Result<Arc<Snapshot>, TargetUnreachable> {
+        self.honest.look_up(pids).await
     }
 
     async fn signal(
