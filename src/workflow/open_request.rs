@@ -1,6 +1,6 @@
 //! What the engine keeps about one request, until its result is in the channel, besides what the ledger says of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
@@ -9,6 +9,7 @@ use super::monitor::MonitoredSession;
 use super::ports::{CardContent, ExecutionHold};
 use super::reaction_reads::ReactionReads;
 use super::released::KnownWaiters;
+use crate::domain::decision::ApprovalLoss;
 use crate::domain::ids::UserId;
 use crate::domain::request::Request;
 
@@ -22,6 +23,8 @@ pub(super) struct OpenRequest {
     pub(super) is_card_open: bool,
     pub(super) reads: ReactionReads,
     pub(super) quorum_check: Option<RunningQuorumCheck>,
+    /// Whose approving reaction stands and no longer counts, and why.
+    pub(super) not_counting: BTreeMap<UserId, ApprovalLoss>,
     pub(super) is_executing: bool,
     /// Whether another process has answered the command, or has put its own card into the message.
     pub(super) is_superseded: bool,
@@ -74,6 +77,12 @@ impl OpenRequest {
         let waiters = self.sessions.iter().map(MonitoredSession::waiters);
         let waiters: Vec<_> = waiters.collect::<Option<_>>().filter(|all: &Vec<_>| !all.is_empty())?;
         Some(waiters.into_iter().flatten().map(|(pid, waiter)| (*pid, *waiter)).collect())
+    }
+
+    /// Whose approving reaction on an open `request` does not count, and why.
+    pub(super) fn not_counting(&self, request: &Request) -> Vec<(UserId, ApprovalLoss)> {
+        let lost = self.not_counting.iter().filter(|(user, _)| !request.approvals.contains(user));
+        if request.is_open() { lost.map(|(user, loss)| (*user, *loss)).collect() } else { Vec::new() }
     }
 
     /// Whether a publisher still has to bring the result of an ended request to the channel.

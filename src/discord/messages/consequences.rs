@@ -7,9 +7,11 @@ use super::format::{age, count, join_capped, utf16_len};
 use super::lock_text::progress_text;
 use super::session_facts::lock_holders;
 use crate::domain::event::Action;
+use crate::domain::outcome::Outcome;
 use crate::domain::session::{CancelObstacle, Session, SessionState};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::waiters::WaiterSummary;
+use crate::workflow::ports::CardContent;
 
 /// What the sentences depend on.
 #[derive(Clone, Copy)]
@@ -22,6 +24,8 @@ pub(super) struct Situation<'a> {
     pub(super) queue: &'a WaiterSummary,
     /// When the session was seen, by the server's clock.
     pub(super) now: Timestamp,
+    /// Whether it was ended, and is told of what came true.
+    pub(super) is_over: bool,
 }
 
 /// The sentence for a situation; `None` where the case does not apply.
@@ -30,7 +34,7 @@ type Consequence = fn(Situation<'_>) -> Option<String>;
 /// What is special about a session. On the card of several, each sentence is said once, with the pids that it is about.
 const CONSEQUENCES: &[Consequence] = &[
     |it| {
-        let may_not_notice = it.action == Action::Cancel;
+        let may_not_notice = it.action == Action::Cancel && !it.is_over;
         let what = match it.session.cancel_obstacle().filter(|_| may_not_notice)? {
             CancelObstacle::CopyData => "It reads COPY data from its client",
             CancelObstacle::ClientWrite => "It waits for its client to read",
@@ -39,10 +43,12 @@ const CONSEQUENCES: &[Consequence] = &[
         Some(format!("{what} and may not notice a cancel; a terminate works."))
     },
     |it| {
-        it.has_committed().then(|| {
+        let text = if it.is_over {
+            "It had committed here and waited for a synchronous standby: its change stays, unreplicated so far."
+        } else {
             "It has committed here and waits for a synchronous standby: ending it leaves the change, unreplicated so far."
-                .to_owned()
-        })
+        };
+        it.session.has_committed().then(|| text.to_owned())
     },
     |it| {
         it.session.progress.as_ref().filter(|progress| progress.is_concurrent_index_build()).map(|_| {
@@ -51,7 +57,11 @@ const CONSEQUENCES: &[Consequence] = &[
                 .to_owned()
         })
     },
-    |it| Some(format!("{}; that work is lost.", progress_text(it.session.progress.as_ref()?))),
+    |it| {
+        let progress = progress_text(it.session.progress.as_ref()?);
+        let progress = if it.is_over { progress.replacen(" is ", " was ", 1) } else { progress };
+        Some(format!("{progress}; that work is lost."))
+    },
     |it| it.session.has_begun_backup.then(|| "The base backup that it began is ruined.".to_owned()),
     |it| {
         (it.session.state == SessionState::Disabled).then(|| {
@@ -59,7 +69,7 @@ const CONSEQUENCES: &[Consequence] = &[
         })
     },
     |it| {
-        let since = it.queue.replay_since?;
+        let since = it.queue.replay_since.filter(|_| !it.is_over)?;
         let held = age(it.now.duration_since(since));
         Some(format!("The standby's replay of the primary's changes waits behind it, held up for {held}."))
     },
@@ -68,6 +78,8 @@ const CONSEQUENCES: &[Consequence] = &[
 /// What the special sentences about several sessions may take of the 1,024 characters of a field (Discord documentation,
 /// "Embed Limits").
 const MAX_LENGTH: usize = 650;
+/// Of several sessions; the report of `killgate audit` has every session.
+const MAX_SENTENCES: usize = 4;
 
 /// All that applies to one session.
 pub(super) fn consequences(it: Situation<'_>) -> String {
@@ -112,6 +124,35 @@ pub(super) fn consequences_of_several(action: Action, sessions: &[Situation<'_>]
     sentences.join("\n")
 }
 
+/// What came true when sessions of the card were ended. Those of several with the same sentence are named together.
+pub(super) fn what_came_true(card: &CardContent) -> Vec<String> {
+    let details = &card.request.details;
+    let ended = card.request.resolution().map(|resolution| &resolution.backends[..]).unwrap_or_default();
+    let mut sentences: Vec<(String, Vec<String>)> = Vec::new();
+    for (index, ended) in ended.iter().enumerate() {
+        if !matches!(ended.outcome, Outcome::Cancelled | Outcome::Terminated) {
+            continue;
+        }
+        let (session, waiters) = card.latest(index);
+        let unknown = WaiterSummary::default();
+        let queue = card.sessions.get(index).map_or(&unknown, |shown| &shown.queue);
+        let now = card.seen_at(index);
+        let situation = Situation { action: details.action, session, waiters, queue, now, is_over: true };
+        let special = CONSEQUENCES.iter().filter_map(|consequence| consequence(situation));
+        for sentence in what_is_rolled_back(situation).into_iter().chain(special) {
+            match sentences.iter_mut().find(|(known, _)| *known == sentence) {
+                Some((_, pids)) => pids.push(ended.pid.to_string()),
+                None => sentences.push((sentence, vec![ended.pid.to_string()])),
+            }
+        }
+    }
+    if details.backends.len() == 1 {
+        return sentences.into_iter().map(|(sentence, _)| sentence).collect();
+    }
+    let lines = sentences.into_iter().take(MAX_SENTENCES);
+    lines.map(|(sentence, pids)| format!("{}: {sentence}", join_capped(pids))).collect()
+}
+
 fn what_is_rolled_back_of_several(action: Action, sessions: &[Situation<'_>]) -> Option<String> {
     let writing = sessions.iter().filter(|it| it.rolls_back()).count();
     let is_any_open = sessions.iter().any(|it| it.session.xact_start.is_some());
@@ -136,12 +177,15 @@ fn what_ends(it: Situation<'_>) -> String {
 }
 
 fn what_is_rolled_back(it: Situation<'_>) -> Option<String> {
+    if it.is_over {
+        return it.rolls_back().then(|| "What its transaction had changed is rolled back.".to_owned());
+    }
     if it.rolls_back() {
         let ran = age(it.session.transaction_age(it.now)?);
         return Some(format!("What its transaction has changed in {ran} is rolled back."));
     }
     // What a command that reports its progress loses is said by that.
-    let is_told = it.session.has_xid || it.has_committed() || it.session.progress.is_some();
+    let is_told = it.session.has_xid || it.session.has_committed() || it.session.progress.is_some();
     let is_open = it.session.xact_start.is_some() && !is_told;
     (it.action == Action::Terminate && is_open)
         .then(|| "Its open transaction ends; it has changed no rows.".to_owned())
@@ -149,14 +193,18 @@ fn what_is_rolled_back(it: Situation<'_>) -> Option<String> {
 
 /// A cancelled query's transaction keeps its locks until the client rolls it back.
 fn who_is_released(it: Situation<'_>) -> Option<String> {
-    if it.waiters == 0 {
-        return None;
-    }
-    if let Some(holders) = lock_holders(it.session) {
-        return Some(format!(
-            "It waits itself, so its end releases nobody by itself: the sessions behind it may keep waiting for {holders}. \
-             /sessions view:blocking shows the root blocker."
-        ));
+    match (lock_holders(it.session), it.waiters) {
+        (Some(holders), 0) => {
+            return Some(format!("It waits itself, for {holders}: its end releases nobody by itself."));
+        }
+        (Some(holders), _) => {
+            return Some(format!(
+                "It waits itself, so its end releases nobody by itself: the sessions behind it may keep waiting for {holders}. \
+                 /sessions view:blocking shows the root blocker."
+            ));
+        }
+        (None, 0) => return None,
+        (None, _) => {}
     }
     Some(match it.action {
         Action::Cancel => {
@@ -167,14 +215,9 @@ fn who_is_released(it: Situation<'_>) -> Option<String> {
 }
 
 impl Situation<'_> {
-    /// Whether it has committed and only waits until a synchronous standby confirms it.
-    fn has_committed(&self) -> bool {
-        self.session.wait.as_ref().is_some_and(|wait| wait.event == "SyncRep")
-    }
-
     /// Whether its transaction has changed or locked rows, which its end undoes.
     fn rolls_back(&self) -> bool {
         let ends_its_statement = self.action == Action::Terminate || self.session.state.is_running();
-        self.session.has_xid && ends_its_statement && !self.has_committed()
+        self.session.has_xid && ends_its_statement && !self.session.has_committed()
     }
 }

@@ -4,6 +4,7 @@ mod next_step;
 pub(super) mod several;
 
 use super::body::MessageBody;
+use super::consequences::what_came_true;
 use super::format::{
     action_on_session, count, mention_user, mention_users, sentence, session_on_target, verbatim,
 };
@@ -12,18 +13,23 @@ use crate::discord::sanitize;
 use crate::domain::event::Resolution;
 use crate::domain::outcome::Outcome;
 use crate::domain::request::Request;
+use crate::workflow::ports::CardContent;
 
 const DETAIL_LENGTH: usize = 400;
 const POSTGRES_LENGTH: usize = 800;
 
-/// The reply that says how the request ended. `None` while it is open or executing.
-pub fn reply(request: &Request) -> Option<MessageBody> {
+/// The reply that says how the request of the card ended. `None` while it is open or executing.
+pub fn reply(card: &CardContent) -> Option<MessageBody> {
+    let request = &card.request;
     let resolution = request.resolution()?;
     let first_line = format!("{}. {}", first_sentence(request, resolution), explanation(request, resolution));
     let mut lines = vec![first_line.trim_end().to_owned(), people_line(request)];
+    let came_true = what_came_true(card);
     if request.details.backends.len() > 1 {
+        lines.extend(came_true);
         lines.extend(several::exceptions(request, resolution));
     } else {
+        lines.extend(Some(came_true.join(" ")).filter(|text| !text.is_empty()));
         lines.extend(postgres_message(resolution));
     }
     lines.extend(next_step::next_step(request, resolution));
@@ -43,6 +49,9 @@ pub fn explanation(request: &Request, resolution: &Resolution) -> String {
     // If a person denied or withdrew it, their name is the whole explanation.
     if resolution.actor.is_none() && !several::is_counted(resolution) {
         sentences.push(verbatim(&sentence(&resolution.detail), DETAIL_LENGTH));
+    }
+    if let Some(remark) = resolution.remark().filter(|_| several::is_counted(resolution)) {
+        sentences.push(verbatim(&sentence(remark), DETAIL_LENGTH));
     }
     sentences.extend(released_waiters_sentence(request, resolution));
     match resolution.signal_sent {

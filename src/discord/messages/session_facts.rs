@@ -78,15 +78,12 @@ pub(super) fn wait_text(session: &Session, format_since: impl Fn(Timestamp) -> S
         // Its query says so.
         return None;
     }
-    let waits = match &session.lock_wait {
-        Some(lock) => {
-            let at_least = if lock.is_since_first_seen { " at least" } else { "" };
-            format!("Waits for {}{at_least} {}", lock_text(lock), format_since(lock.since))
-        }
-        None => {
-            let event = verbatim(&wait.event, NAME_LENGTH);
-            format!("Waits for {}: {event}", verbatim(&wait.kind, NAME_LENGTH))
-        }
+    let waits = if let Some(lock) = &session.lock_wait {
+        let at_least = if lock.is_since_first_seen { " at least" } else { "" };
+        format!("Waits for {}{at_least} {}", lock_text(lock), format_since(lock.since))
+    } else {
+        let event = verbatim(&wait.event, NAME_LENGTH);
+        format!("Waits for {}: {event}", verbatim(&wait.kind, NAME_LENGTH))
     };
     if session.is_blocked() {
         return Some(format!("{waits}, held by {}", blockers_text(session)));

@@ -41,6 +41,15 @@ pub struct Rates {
     pub slow: Duration,
 }
 
+/// What Discord does not let the bot do in the channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It may not post.
+    Posts,
+    /// It may edit cards only some minutes later.
+    Edits,
+}
+
 pub struct Faults {
     pub dice: Rng,
     pub ledger: Rates,
@@ -54,6 +63,7 @@ pub struct Faults {
     pub ledger_down: bool,
     pub discord_down: bool,
     pub postgres_down: bool,
+    pub refusal: Option<Refusal>,
 }
 
 impl Faults {
@@ -69,6 +79,7 @@ impl Faults {
             ledger_down: false,
             discord_down: false,
             postgres_down: false,
+            refusal: None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::discord::messages::consequences::{Situation, consequences, consequences_of_several};
 use crate::discord::messages::format::owner_text;
-use crate::discord::messages::format::{TimestampStyle, count, timestamp};
+use crate::discord::messages::format::{TimestampStyle, count, timestamp, verbatim};
 use crate::discord::messages::lock_text::lock_text;
 use crate::discord::messages::session_facts::{
     ON_STANDBY, origin_besides_title, state_with_ages, state_with_timestamps, wait_text,
@@ -15,6 +15,7 @@ use crate::domain::waiters::WaiterSummary;
 use crate::workflow::ports::CardContent;
 
 const QUERY_LENGTH: usize = 1_200;
+const NAME_LENGTH: usize = 80;
 const FORMER_QUERY_LENGTH: usize = 300;
 /// Further waiters are counted, not named.
 const MAX_WAITERS: usize = 10;
@@ -94,6 +95,9 @@ pub(super) fn changes_text(card: &CardContent) -> Option<String> {
             }
             SessionChange::Query { before: None } => "It runs another query".to_owned(),
             SessionChange::State { before } => format!("Its state was {before}"),
+            SessionChange::Application { before } => {
+                format!("Its application was {}", verbatim(before, NAME_LENGTH))
+            }
             SessionChange::Waiters { before: 0 } => "It blocked no sessions".to_owned(),
             SessionChange::Waiters { before } => format!("It blocked {}", count(*before as usize, "session")),
         })
@@ -108,7 +112,14 @@ pub(super) fn consequences_text(card: &CardContent) -> String {
     let situation = |index| {
         let (session, waiters) = card.latest(index);
         let queue = card.sessions.get(index).map_or(&unknown, |shown| &shown.queue);
-        Situation { action: details.action, session, waiters, queue, now: card.seen_at(index) }
+        Situation {
+            action: details.action,
+            session,
+            waiters,
+            queue,
+            now: card.seen_at(index),
+            is_over: false,
+        }
     };
     if details.backends.len() == 1 {
         return consequences(situation(0));

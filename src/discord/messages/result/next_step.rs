@@ -8,6 +8,7 @@ use crate::domain::creation::SessionSelector;
 use crate::domain::event::{Action, BackendResolution, RequestDetails, RequestedBackend, Resolution};
 use crate::domain::outcome::Outcome;
 use crate::domain::request::Request;
+use crate::domain::unreachable_cause;
 
 /// A sentence about what to do next, if there is something to do.
 pub(super) fn next_step(request: &Request, resolution: &Resolution) -> Option<String> {
@@ -17,8 +18,18 @@ pub(super) fn next_step(request: &Request, resolution: &Resolution) -> Option<St
     }
     let next = match resolution.outcome {
         Outcome::MovedOn => "Look at what it runs now. That may need another request.",
-        Outcome::Gone | Outcome::Replaced => "Use /sessions to see what runs now.",
-        Outcome::Unreachable => "Ask again when the server answers.",
+        Outcome::Gone | Outcome::Replaced | Outcome::NotABackend | Outcome::Lapsed => {
+            "Use /sessions to see what runs now."
+        }
+        Outcome::Unreachable => {
+            let first = resolution.backends.first();
+            unreachable_cause::next_step(first.map_or(&resolution.detail, |backend| &backend.detail))
+        }
+        Outcome::Protected => {
+            "A database administrator can end it with psql. If a rule of killgate protects it, an operator can change the rule."
+        }
+        // Whoever withdrew it knows why.
+        Outcome::Withdrawn if resolution.actor.is_none() => "Ask again if it is still needed.",
         Outcome::Mixed => "Check with /sessions what is left before you ask again.",
         Outcome::Unknown => "Look at it before you ask again.",
         Outcome::Expired => "Ask again if it is still needed.",
