@@ -300,6 +300,20 @@ fn a_transaction_as_old_as_the_state_is_shown_once() {
 }
 
 #[test]
+fn a_card_says_on_top_when_the_reason_for_its_request_may_be_over() {
+    let on_top = |latest, waiters| {
+        let mut card = card(request(Action::Terminate));
+        card.sessions[0].latest = Some(Observation { session: latest, waiters });
+        let text = json(&card_edit(&card, &render_config()))["embeds"][0]["description"].to_string();
+        text.trim_start_matches('"').split("\\n").next().expect("a line").to_owned()
+    };
+    let still = idle_in_transaction(4711, 843);
+    assert_snapshot!(on_top(still.clone(), 0), @"⚠️ **The reason may be over**: blocks nobody any more. Is this still needed?");
+    assert_snapshot!(on_top(idle(4711), 0), @"⚠️ **The reason may be over**: in no transaction any more, and blocks nobody. Is this still needed?");
+    assert!(!on_top(still, 1).contains("may be over"));
+}
+
+#[test]
 fn only_a_new_card_of_an_open_request_notifies_anybody() {
     let nobody = serde_json::json!({ "parse": [], "users": [], "roles": [], "replied_user": false });
     let approvers = serde_json::json!({ "parse": [], "users": [], "roles": ["1300"], "replied_user": false });

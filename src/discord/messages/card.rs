@@ -1,6 +1,7 @@
 //! The card of a request: what is requested, what it would do, and who decides.
 
 mod facts;
+mod over;
 mod several_sessions;
 
 use serenity::all::{Colour, CreateEmbed};
@@ -133,13 +134,15 @@ fn summary_line(card: &CardContent) -> String {
 
 fn embed(card: &CardContent) -> CreateEmbed {
     let request = &card.request;
-    let mut embed = CreateEmbed::new().title(title(request)).colour(colour(request)).description(
-        if is_about_several(request) {
-            several_sessions::description(card)
-        } else {
-            facts::description(card)
-        },
-    );
+    let mut description = over::reason_is_over(card).map_or_else(String::new, |over| format!("{over}
+"));
+    description.push_str(&if is_about_several(request) {
+        several_sessions::description(card)
+    } else {
+        facts::description(card)
+    });
+    let mut embed =
+        CreateEmbed::new().title(title(request)).colour(colour(request)).description(description);
     if let Some(outcome) = outcome_text(request) {
         embed = embed.field("Outcome", outcome, false);
     }
