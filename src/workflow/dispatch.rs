@@ -201,7 +201,7 @@ impl Engine {
         let execution = Execution {
             approved_at,
             confirm_within: self.targets.limits.confirm_within,
-            waiters: open.sessions.iter().flat_map(|session| session.waiters().iter().copied()).collect(),
+            waiters: open.known_waiters(),
         };
         let (inputs, ledger) = (self.inputs.clone(), Arc::clone(&self.ledger));
         let executing = async move {

@@ -7,7 +7,6 @@ use super::ports::{CardMark, MessageRef, Responder, TargetUnreachable, UserReact
 use crate::domain::creation::NewRequest;
 use crate::domain::decision::QuorumCheck;
 use crate::domain::event::Resolution;
-use crate::domain::identity::Pid;
 use crate::domain::ids::{ChannelId, MessageId, Person, RequestId, UserId};
 use crate::domain::session::Snapshot;
 
@@ -108,6 +107,3 @@ pub struct FetchedReactions {
     /// Those who deny, as members of the guild; without those who left it.
     pub denying_members: Vec<Person>,
 }
-
-/// Those that waited for a session when it was last seen.
-pub type WaiterPids = BTreeSet<Pid>;

@@ -8,6 +8,7 @@ use tokio::task::AbortHandle;
 use super::monitor::MonitoredSession;
 use super::ports::{CardContent, ExecutionHold};
 use super::reaction_reads::ReactionReads;
+use super::released::KnownWaiters;
 use crate::domain::decision::ApprovalLoss;
 use crate::domain::ids::UserId;
 use crate::domain::request::Request;
@@ -69,6 +70,13 @@ impl OpenRequest {
         } else {
             None
         }
+    }
+
+    /// Those that wait for its sessions; `None` before each was seen.
+    pub(super) fn known_waiters(&self) -> Option<KnownWaiters> {
+        let waiters = self.sessions.iter().map(MonitoredSession::waiters);
+        let waiters: Vec<_> = waiters.collect::<Option<_>>().filter(|all: &Vec<_>| !all.is_empty())?;
+        Some(waiters.into_iter().flatten().map(|(pid, waiter)| (*pid, *waiter)).collect())
     }
 
     /// Whose approving reaction on an open `request` does not count, and why.

@@ -100,14 +100,14 @@ fn logged_at(line: &str) -> i64 {
 }
 
 fn verify_one_result(env: &TestEnv, number: u64) {
-    let footer = format!("Request #{number}");
-    let is_its_card = |message: &Message| is_card(message) && message.card().footer() == footer;
+    let mark = format!("Request #{number} · ");
+    let is_its_card = |message: &Message| is_card(message) && message.content().contains(&mark);
     let mut cards = env.incident().messages();
     cards.retain(is_its_card);
-    assert!(cards.len() <= 1, "{footer} has {} cards", cards.len());
+    assert!(cards.len() <= 1, "{mark}: {} cards", cards.len());
     for card in cards {
         let results: Vec<_> = posted_results(env, &card).iter().map(Message::content).collect();
-        assert_eq!(results.len(), 1, "{footer}: {results:?}");
+        assert_eq!(results.len(), 1, "{mark}: {results:?}");
     }
 }
 

@@ -105,7 +105,8 @@ fn card_about(env: &TestEnv, pid: i32) -> Option<Message> {
 /// Whether a message is the card of a request.
 pub fn is_card(message: &Message) -> bool {
     !message.is_loading()
-        && message.cards().first().is_some_and(|card| card.footer().starts_with("Request #"))
+        && !message.cards().is_empty()
+        && message.content().lines().last().is_some_and(|line| line.starts_with("Request #"))
 }
 
 /// The results that were posted in reply to the card.

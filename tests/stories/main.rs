@@ -32,6 +32,7 @@ mod card_updates;
 mod clocks;
 mod closing;
 mod configuration;
+mod consequences;
 mod environment;
 mod guard;
 mod identity;

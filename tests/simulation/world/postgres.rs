@@ -114,6 +114,7 @@ impl Server {
     pub fn snapshot(&self, at: Timestamp) -> Snapshot {
         Snapshot {
             server: self.identified,
+            order: at.as_micros().unsigned_abs(),
             looked_up: None,
             taken_at: at,
             own_pid: None,

@@ -31,6 +31,7 @@ pub struct TestEnvBuilder {
     rate_limits: bool,
     password: Option<String>,
     cluster_settings: Vec<(String, String)>,
+    cluster_variables: Vec<(String, String)>,
     verbose_log: bool,
 }
 
@@ -75,6 +76,12 @@ impl TestEnvBuilder {
         self
     }
 
+    /// Sets an environment variable of the server.
+    pub fn cluster_variable(mut self, name: &str, value: &str) -> Self {
+        self.cluster_variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// The bot serves health and metrics at `HOST:PORT`.
     pub fn http(self, address: &str) -> Self {
         self.section(&format!("[http]\nlisten = \"{address}\""))
@@ -105,6 +112,9 @@ impl TestEnvBuilder {
         }
         for (name, value) in &self.cluster_settings {
             cluster = cluster.setting(name, value);
+        }
+        for (name, value) in &self.cluster_variables {
+            cluster = cluster.variable(name, value);
         }
         let cluster = cluster.start().await.expect("a PostgreSQL server");
         let sim = self.discord().await;
