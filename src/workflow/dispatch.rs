@@ -49,6 +49,10 @@ impl Engine {
             EngineInput::TargetObserved { target, .. } => {
                 self.observing.remove(&target);
             }
+            // Anybody can delete other messages, as many as they like. A message that turns out to be a card is read then.
+            EngineInput::MessageDeleted { card } if self.find_by_card(card).is_none() => {
+                self.remember_early_event(card);
+            }
             input if is_reported_once(&input) => self.deferred.push_back(input),
             _ => {}
         }
@@ -100,6 +104,12 @@ impl Engine {
             }
             EngineInput::EndingFound { request, ending } => {
                 self.apply(request, DecisionInput::EndingFound { ending }).await
+            }
+            EngineInput::MessagesUnreadable { request } => {
+                if let Some(open) = self.open_requests.get_mut(&request) {
+                    open.may_have_ended = false;
+                }
+                Ok(())
             }
             EngineInput::AnsweredElsewhere { request } => self.answered_elsewhere(request).await,
             EngineInput::AnotherProcessSeen { channel } => self.another_process_seen(channel).await,
@@ -162,6 +172,12 @@ impl Engine {
             return Ok(());
         };
         let target = &before.details.target;
+        let is_about_messages = matches!(
+            command,
+            DecisionInput::EndingFound { .. }
+                | DecisionInput::CardDeleted { .. }
+                | DecisionInput::Withdraw { .. }
+        );
         let decision = decide(
             &before,
             command,
@@ -173,6 +189,11 @@ impl Engine {
             },
         );
         let decided = began.elapsed();
+        let ends = |event: &RequestEvent| matches!(event, RequestEvent::Finished(_));
+        if !is_about_messages && self.may_have_ended(id) && decision.events.iter().any(ends) {
+            // What ends it is seen again once its channel was looked at.
+            return Ok(());
+        }
         let recorded = self.store.record(id, now, decision.events).await?;
         let durable = began.elapsed();
         if let Some(approved) = Approved::from_records(&before, &recorded) {

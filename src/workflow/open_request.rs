@@ -19,6 +19,9 @@ pub(super) struct OpenRequest {
     pub(super) sessions: Vec<MonitoredSession>,
     /// Whether this process has posted the card or found it open. Before that its reactions are not read.
     pub(super) is_card_open: bool,
+    /// Whether the channel may show an end that a ledger which was set back does not know. Before it was looked at, the
+    /// request does not end in another way: that would say that nothing was signalled.
+    pub(super) may_have_ended: bool,
     pub(super) reads: ReactionReads,
     pub(super) quorum_check: Option<RunningQuorumCheck>,
     pub(super) is_executing: bool,

@@ -271,7 +271,7 @@ async fn read_until_done(reader: Reader, card: MessageRef, read: u64) {
         let fetched = {
             // It is never closed.
             let _permit = reader.limit.0.acquire().await;
-            fetch_reactions(&reader.channel, card).await
+            fetch_reactions(&reader, card).await
         };
         match fetched {
             Ok(reactions) => {
@@ -299,11 +299,13 @@ fn describe(error: &DeliveryError) -> String {
     cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
-/// Denials come first: they stop the request, and nothing is executed before it is known who denies.
-async fn fetch_reactions(
-    channel: &Arc<dyn IncidentChannel>,
-    card: MessageRef,
-) -> Result<FetchedReactions, DeliveryError> {
+/// First whose card the message is: another process may have replaced it unseen. Denials come before approvals: they stop
+/// the request, and nothing is executed before it is known who denies.
+async fn fetch_reactions(reader: &Reader, card: MessageRef) -> Result<FetchedReactions, DeliveryError> {
+    let channel = &reader.channel;
+    if let Some(mark) = channel.card_mark(card).await? {
+        reader.send(EngineInput::MarkSeen { card, mark }).await;
+    }
     let mut fetched = FetchedReactions {
         denying: channel.reactions(card, Vote::Deny).await?,
         ..FetchedReactions::default()

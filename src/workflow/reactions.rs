@@ -54,7 +54,7 @@ impl Engine {
             is_searched = self.load_old_card(card).await?;
         }
         let Some(id) = self.find_by_card(card) else {
-            let may_become_card = self.remember_early_reaction(card);
+            let may_become_card = self.remember_early_event(card);
             if is_searched && !may_become_card {
                 self.look_up_unknown_card(card);
             }
@@ -116,7 +116,7 @@ impl Engine {
         reaction: UserReaction,
     ) -> Result<(), LedgerError> {
         let Some(id) = self.find_by_card(card) else {
-            self.remember_early_reaction(card);
+            self.remember_early_event(card);
             return Ok(());
         };
         let (is_known, has_none) = match self.open_requests.get_mut(&id) {
@@ -141,7 +141,7 @@ impl Engine {
         vote: Option<Vote>,
     ) -> Result<(), LedgerError> {
         let Some(id) = self.find_by_card(card) else {
-            self.remember_early_reaction(card);
+            self.remember_early_event(card);
             return Ok(());
         };
         if let Some(open) = self.open_requests.get_mut(&id) {
@@ -164,7 +164,7 @@ impl Engine {
 
     pub(super) async fn message_deleted(&mut self, card: MessageRef) -> Result<(), LedgerError> {
         let Some(id) = self.find_by_card(card) else {
-            self.remember_early_reaction(card);
+            self.remember_early_event(card);
             return Ok(());
         };
         let detail = "its card was deleted";
@@ -192,6 +192,7 @@ impl Engine {
         self.apply(id, DecisionInput::CardPosted { message }).await?;
         let open = self.open_requests.entry(id).or_default();
         open.is_card_open = true;
+        open.may_have_ended = false;
         let has_unread = open.reads.has_unread();
         if self.early_reactions.may_contain(message) || !is_answer || has_unread {
             self.read_reactions(id);
@@ -357,9 +358,10 @@ impl Engine {
         (request.details.channel == card.channel).then_some(request.id)
     }
 
-    /// Discord shows a card, and people react to it, before its id is known and recorded. Its reactions are read then.
+    /// Discord shows a card, people react to it and another process may replace it, before its id is known and recorded. It
+    /// is read then.
     /// Returns whether the message may turn out to be a card.
-    fn remember_early_reaction(&mut self, card: MessageRef) -> bool {
+    pub(super) fn remember_early_event(&mut self, card: MessageRef) -> bool {
         let mut awaited = self.store.open_requests().filter(|request| request.card.is_none()).peekable();
         if awaited.peek().is_none() {
             self.early_reactions = EarlyReactions::default();

@@ -41,7 +41,9 @@ impl Engine {
                 RequestState::Open if !is_published => {
                     log::request_span(id).in_scope(|| info!("resuming an open request"));
                     let sessions = request.details.backends.iter().map(MonitoredSession::recorded);
-                    self.open_requests.entry(id).or_default().sessions = sessions.collect();
+                    let open = self.open_requests.entry(id).or_default();
+                    open.sessions = sessions.collect();
+                    open.may_have_ended = true;
                     // Its reactions are read once the publisher has found the card, and found it open.
                     self.read_reactions(id);
                     self.start_publisher(id, None);

@@ -49,6 +49,8 @@ mod recovery;
 mod refused;
 mod reload;
 mod reminding;
+#[path = "../replay/mod.rs"]
+mod replay;
 mod requesting;
 mod secrets;
 mod several;

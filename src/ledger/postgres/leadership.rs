@@ -87,7 +87,8 @@ async fn try_to_lead(
             timeout(STEP_TIMEOUT, try_to_take_lease(&mut connection, timings, high_water_mark)).await;
         match status.unwrap_or_else(|_| Err(PostgresOpenError::late()))? {
             LeaseStatus::Taken { epoch, tail, has_lock } => {
-                let prepared = Arc::new(LedgerStatements::prepare(connection.client(), has_lock).await?);
+                let prepared =
+                    Arc::new(LedgerStatements::prepare(connection.client(), epoch, has_lock).await?);
                 let ready = ReadyConnection { connection, prepared };
                 return Ok(AcquiredLease { connected: (ready, closed), epoch, tail });
             }

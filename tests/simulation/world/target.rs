@@ -41,7 +41,8 @@ impl Target for Connection {
         protection: &ProtectionRules,
         lease: &dyn Lease,
     ) -> Vec<SignalResult> {
-        let clock = self.world.call(Part::Postgres, |state| state.time.now()).await;
+        let clock = |state: &mut State| state.servers[&self.name].time(state.time.now());
+        let clock = self.world.call(Part::Postgres, clock).await;
         let lasts = lease.confirm_lease().await;
         let (Ok(clock), Ok(lasts)) = (clock, lasts) else {
             return vec![not_asked(); approved.backends().len()];
@@ -82,7 +83,7 @@ impl Connection {
         let signalled = self
             .world
             .call(Part::Postgres, |state| {
-                if until.is_some_and(|until| state.time.now() > until) {
+                if until.is_some_and(|until| state.servers[&self.name].time(state.time.now()) > until) {
                     return not_asked();
                 }
                 state.execute(&self.name, self.epoch, approved, backend, protection)
