@@ -27,14 +27,14 @@ const TEXT: &str = "\
 Appends a second, of one record each, durable before they are acknowledged: one after the other, and by 64 at the same time. The bare
 `fdatasync` appends as many bytes to a file. The PostgreSQL that holds the ledger runs with `fsync` and `synchronous_commit` on.";
 
-struct Lane {
+struct TimedLedger {
     name: &'static str,
-    place: Place,
+    place: LedgerKind,
     alone: Sample,
     together: Sample,
 }
 
-enum Place {
+enum LedgerKind {
     File(File),
     Ledger { ledger: Arc<dyn Ledger>, requests: u64 },
 }
@@ -44,39 +44,39 @@ pub async fn measure(bench: &Bench) -> Result<Chapter> {
     let cluster =
         Cluster::builder().setting("fsync", "on").setting("synchronous_commit", "on").start().await?;
     make_database(&cluster, "ledger").await?;
-    let mut lanes = [
-        Lane::new("bare `fdatasync`", Place::bare(&folder.path().join("bare"))?),
-        Lane::new("SQLite", Place::of(in_file(&folder.path().join("ledger.db"))?)),
-        Lane::new("PostgreSQL", Place::of(in_database(&cluster, "ledger").await?)),
+    let mut ledgers = [
+        TimedLedger::new("bare `fdatasync`", LedgerKind::bare(&folder.path().join("bare"))?),
+        TimedLedger::new("SQLite", LedgerKind::of(in_file(&folder.path().join("ledger.db"))?)),
+        TimedLedger::new("PostgreSQL", LedgerKind::of(in_database(&cluster, "ledger").await?)),
     ];
     for _ in 0..bench.rounds(ROUNDS) {
-        for lane in &mut lanes {
-            lane.alone.push(lane.place.rate(1).await?);
-            if let Place::Ledger { .. } = lane.place {
-                lane.together.push(lane.place.rate(TOGETHER).await?);
+        for ledger in &mut ledgers {
+            ledger.alone.push(ledger.place.rate(1).await?);
+            if let LedgerKind::Ledger { .. } = ledger.place {
+                ledger.together.push(ledger.place.rate(TOGETHER).await?);
             }
         }
     }
     let mut chapter = Chapter::new("Appends to the ledger", TEXT);
     let mut table = Table::new(["", "one by one", "5–95 %", "64 at a time", "5–95 %"]);
-    for lane in &lanes {
-        let cells = [&lane.alone, &lane.together].map(|sample| match sample.median() {
+    for ledger in &ledgers {
+        let cells = [&ledger.alone, &ledger.together].map(|sample| match sample.median() {
             none if none.is_nan() => [String::new(), String::new()],
             median => [figure(median), sample.spread()],
         });
-        table.row([lane.name.to_owned()].into_iter().chain(cells.into_iter().flatten()));
+        table.row([ledger.name.to_owned()].into_iter().chain(cells.into_iter().flatten()));
     }
     chapter.tables.push(table);
     Ok(chapter)
 }
 
-impl Lane {
-    fn new(name: &'static str, place: Place) -> Self {
+impl TimedLedger {
+    fn new(name: &'static str, place: LedgerKind) -> Self {
         Self { name, place, alone: Sample::default(), together: Sample::default() }
     }
 }
 
-impl Place {
+impl LedgerKind {
     fn bare(path: &Path) -> Result<Self> {
         Ok(Self::File(File::create(path)?))
     }

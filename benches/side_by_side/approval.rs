@@ -5,8 +5,8 @@ use tempfile::NamedTempFile;
 use throwaway_postgres::Cluster;
 
 use crate::bots::killgate;
-use crate::contenders::{Contender, Warm};
-use crate::crowd::Crowd;
+use crate::contenders::{Contender, WarmConnection};
+use crate::loaded_server::LoadedServer;
 use crate::numbers::Sample;
 use crate::report::{Chapter, Table, cells, times};
 use crate::{Bench, psql};
@@ -20,46 +20,55 @@ From the moment before a DBA clicks ✅ on a card to the moment when the victim'
 are idle in a transaction. Each bot has posted its card and its reactions long before. For those without Discord it begins where
 somebody presses Enter: `psql` is a fresh process; the warm round trip is the same statement, prepared, on an open connection; the
 third also appends 400 bytes to a file and has them on the disk (`fdatasync`) first, which is the least that a decision can cost that
-survives a loss of power.";
+survives a loss of power. A bot's result is timed until it is in the channel.";
 
 /// A contender and its times.
-struct Lane {
+struct TimedContender {
     name: &'static str,
     contender: Contender,
-    sample: Sample,
+    dead: Sample,
+    told: Sample,
 }
 
 pub async fn measure(bench: &Bench) -> Result<Chapter> {
-    let mut crowd = Crowd::with_room_for(20).await?;
-    crowd.grow_to(10).await?;
-    let mut lanes = contenders(bench, &crowd.cluster).await?;
+    let mut server = LoadedServer::with_room_for(20).await?;
+    server.grow_to(10).await?;
+    let mut contenders = contenders(bench, &server.cluster).await?;
     for round in 0..WARM_UP + bench.rounds(ROUNDS) {
-        for lane in &mut lanes {
-            let took = lane.contender.ends(&crowd.cluster).await;
-            let took = took.with_context(|| lane.name)?;
+        for contender in &mut contenders {
+            let took = contender.contender.ends(&server.cluster).await;
+            let took = took.with_context(|| contender.name)?;
             if round >= WARM_UP {
-                lane.sample.took(took);
+                contender.dead.took(took.dead);
+                if let Some(told) = took.told {
+                    contender.told.took(told);
+                }
             }
         }
     }
-    Ok(told(&lanes))
+    Ok(told(&contenders))
 }
 
-async fn contenders(bench: &Bench, cluster: &Cluster) -> Result<Vec<Lane>> {
+async fn contenders(bench: &Bench, cluster: &Cluster) -> Result<Vec<TimedContender>> {
     let target = ("orders".to_owned(), cluster.bot().await?);
     let bot = killgate::start(&bench.killgate, &[target], None).await?;
     let mut contenders = vec![
         (KILLGATE, Contender::Bot(Box::new(bot))),
         (PSQL, Contender::Psql(psql::find()?)),
-        (WARM, Contender::Warm(Warm::open(cluster).await?)),
-        (DURABLE, Contender::Durable(Warm::open(cluster).await?, NamedTempFile::new()?)),
+        (WARM, Contender::Warm(WarmConnection::open(cluster).await?)),
+        (DURABLE, Contender::Durable(WarmConnection::open(cluster).await?, NamedTempFile::new()?)),
     ];
     for peer in &bench.peers {
         let bot = peer.start(&bench.fetched, &cluster.url("peer", "postgres")).await?;
         contenders.push((peer.name(), Contender::Bot(Box::new(bot))));
     }
-    let lane = |(name, contender)| Lane { name, contender, sample: Sample::default() };
-    Ok(contenders.into_iter().map(lane).collect())
+    let contender = |(name, contender)| TimedContender {
+        name,
+        contender,
+        dead: Sample::default(),
+        told: Sample::default(),
+    };
+    Ok(contenders.into_iter().map(contender).collect())
 }
 
 const KILLGATE: &str = "killgate";
@@ -67,21 +76,27 @@ const PSQL: &str = "`psql` process";
 const WARM: &str = "warm round trip";
 const DURABLE: &str = "one `fdatasync`, warm round trip";
 
-fn told(lanes: &[Lane]) -> Chapter {
+fn told(contenders: &[TimedContender]) -> Chapter {
     let mut chapter = Chapter::new("Approval to the end of the session", TEXT);
     let median = |name| {
-        let lane = lanes.iter().find(|lane| lane.name == name);
-        lane.map_or(f64::NAN, |lane| lane.sample.median())
+        let contender = contenders.iter().find(|contender| contender.name == name);
+        contender.map_or(f64::NAN, |contender| contender.dead.median())
     };
     let killgate = median(KILLGATE);
-    let mut table = Table::new(["", "median", "5–95 %", "killgate to it"]);
-    for lane in lanes {
-        let [middle, spread] = cells(&lane.sample);
-        table.row([lane.name.to_owned(), middle, spread, times(killgate, lane.sample.median())]);
+    let mut table = Table::new(["", "median", "5–95 %", "killgate to it", "to the result", "5–95 %"]);
+    for contender in contenders {
+        let [middle, spread] = cells(&contender.dead);
+        let ratio = times(killgate, contender.dead.median());
+        let told = match contender.contender {
+            Contender::Bot(_) => cells(&contender.told),
+            _ => <[String; 2]>::default(),
+        };
+        let row = [contender.name.to_owned(), middle, spread, ratio];
+        table.row(row.into_iter().chain(told));
     }
     chapter.tables.push(table);
-    let compared = lanes.iter().filter(|lane| ![WARM, DURABLE].contains(&lane.name));
-    let medians = compared.map(|lane| (lane.name, lane.sample.median()));
+    let compared = contenders.iter().filter(|contender| ![WARM, DURABLE].contains(&contender.name));
+    let medians = compared.map(|contender| (contender.name, contender.dead.median()));
     chapter.compare("approval → session ended, ms", medians);
     let goal = "approval → victim dead, to";
     chapter.goal(format!("{goal} a `psql` process"), "×", killgate / median(PSQL), 0.1);
@@ -91,10 +106,16 @@ fn told(lanes: &[Lane]) -> Chapter {
         killgate / median(DURABLE),
         1.5,
     );
-    for lane in lanes.iter().filter(|lane| lane.name != KILLGATE) {
-        if let Contender::Bot(_) = lane.contender {
-            chapter.goal(format!("{goal} {}", lane.name), "×", killgate / lane.sample.median(), 1.0);
-        }
+    let bots = || contenders.iter().filter(|contender| matches!(contender.contender, Contender::Bot(_)));
+    let results = bots().map(|bot| (bot.name, bot.told.median()));
+    chapter.compare("approval → result posted, ms", results);
+    let peers = || bots().filter(|bot| bot.name != KILLGATE);
+    for peer in peers() {
+        chapter.goal(format!("{goal} {}", peer.name), "×", killgate / peer.dead.median(), 1.0);
     }
+    let told = |bot: &TimedContender| bot.told.median();
+    let fastest = peers().map(told).fold(f64::NAN, f64::min);
+    let own = bots().find(|bot| bot.name == KILLGATE).map_or(f64::NAN, told);
+    chapter.goal("approval → result posted, to the faster of the other bots", "×", own / fastest, 1.2);
     chapter
 }

@@ -23,18 +23,18 @@ const RECORD: [u8; 400] = [b'r'; 400];
 /// A way to end sessions.
 pub enum Contender {
     Psql(PathBuf),
-    Warm(Warm),
-    Durable(Warm, NamedTempFile),
+    Warm(WarmConnection),
+    Durable(WarmConnection, NamedTempFile),
     Bot(Box<Bot>),
 }
 
 /// An open connection with a prepared statement.
-pub struct Warm {
+pub struct WarmConnection {
     client: Client,
     terminate: Statement,
 }
 
-impl Warm {
+impl WarmConnection {
     pub async fn open(cluster: &Cluster) -> Result<Self> {
         let client = cluster.connect("peer", "postgres").await?;
         let terminate = client.prepare(TERMINATE).await?;
@@ -47,54 +47,73 @@ impl Warm {
     }
 }
 
+/// From the decision to the end of the session.
+pub struct EndTimes {
+    pub dead: Duration,
+    /// Until the result was posted, where there is one.
+    pub told: Option<Duration>,
+}
+
 impl Contender {
-    /// The time from the decision until the session ended.
-    pub async fn ends(&mut self, cluster: &Cluster) -> Result<Duration> {
+    /// Ends a new session.
+    pub async fn ends(&mut self, cluster: &Cluster) -> Result<EndTimes> {
         let victim = Victim::open(cluster).await?;
         let pid = victim.pid;
+        sleep(PAUSE).await;
+        let began = Instant::now();
         match self {
             Self::Psql(program) => {
-                sleep(PAUSE).await;
-                let began = Instant::now();
                 let statement = format!("select pg_terminate_backend({pid})");
                 let database = cluster.url("peer", "postgres");
                 let (done, died) = tokio::join!(psql::run(program, &database, &statement), victim.died());
                 done?;
-                Ok(died? - began)
+                Ok(EndTimes { dead: died? - began, told: None })
             }
             Self::Warm(warm) => {
-                sleep(PAUSE).await;
-                let began = Instant::now();
                 warm.ends(pid).await?;
-                Ok(victim.died().await? - began)
+                Ok(EndTimes { dead: victim.died().await? - began, told: None })
             }
             Self::Durable(warm, file) => {
-                sleep(PAUSE).await;
-                let began = Instant::now();
                 file.write_all(&RECORD)?;
                 file.as_file().sync_data()?;
                 warm.ends(pid).await?;
-                Ok(victim.died().await? - began)
+                Ok(EndTimes { dead: victim.died().await? - began, told: None })
             }
-            Self::Bot(bot) => Ok(approved(bot, victim).await?.dead),
+            Self::Bot(bot) => {
+                let times = approved(bot, vec![victim]).await?;
+                Ok(EndTimes { dead: times.dead, told: Some(times.told) })
+            }
         }
     }
 }
 
-/// A bot's times for one session.
-pub struct Took {
+/// A bot's times for one request.
+pub struct ApprovalTimes {
     /// From the command to the card.
     pub card: Duration,
-    /// From the approval to the end of the session.
+    /// From the approval to the end of the last session.
     pub dead: Duration,
+    /// From the approval to the result.
+    pub told: Duration,
 }
 
-/// A request from the command to the result.
-pub async fn approved(bot: &Bot, victim: Victim) -> Result<Took> {
-    let (card, took) = bot.card(victim.pid).await?;
+/// A request about these sessions, from the command to the result.
+pub async fn approved(bot: &Bot, victims: Vec<Victim>) -> Result<ApprovalTimes> {
+    let pids: Vec<_> = victims.iter().map(|victim| victim.pid).collect();
+    let (card, card_took) = bot.card(&pids).await?;
     sleep(PAUSE).await;
     let began = bot.guild.approves(&card);
-    let died = victim.died().await?;
-    bot.guild.is_told(&card).await;
-    Ok(Took { card: took, dead: died - began })
+    let all_died = async {
+        let mut last = began;
+        for victim in victims {
+            last = last.max(victim.died().await?);
+        }
+        Ok::<_, anyhow::Error>(last)
+    };
+    let told = async {
+        bot.guild.is_told(&card).await;
+        Instant::now()
+    };
+    let (died, told) = tokio::join!(all_died, told);
+    Ok(ApprovalTimes { card: card_took, dead: died? - began, told: told - began })
 }

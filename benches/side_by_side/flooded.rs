@@ -3,10 +3,11 @@
 use anyhow::Result;
 
 use crate::Bench;
-use crate::bots::killgate;
-use crate::contenders::{Contender, Warm, approved};
-use crate::crowd::Crowd;
+use crate::bots::{Bot, killgate};
+use crate::contenders::{Contender, WarmConnection, approved};
 use crate::flood::Flood;
+use crate::guild::Guild;
+use crate::loaded_server::LoadedServer;
 use crate::numbers::{Sample, figure};
 use crate::report::{Chapter, Table, times};
 use crate::victim::Victim;
@@ -22,38 +23,51 @@ flood comes from the process that measures too, so the warm round trip tells how
 
 /// How long victims lived.
 #[derive(Default)]
-struct Lives {
+pub struct VictimTimes {
     quiet: Sample,
     flooded: Sample,
 }
 
+/// The times of killgate, and those of a warm round trip.
+type BothTimes = (VictimTimes, VictimTimes);
+
 pub async fn measure(bench: &Bench) -> Result<Chapter> {
-    let mut crowd = Crowd::with_room_for(20).await?;
-    crowd.grow_to(10).await?;
-    let cluster = &crowd.cluster;
+    let times = alternate(bench, Guild::open().await, |bot| Ok(Flood::begin(&bot.guild))).await?;
+    Ok(told(Chapter::new("Approval under a flood", TEXT), "the flood", &times))
+}
+
+/// Approvals in alternating blocks: quiet ones, and those while what `disturb` returns exists.
+pub async fn alternate<T>(
+    bench: &Bench,
+    guild: Guild,
+    disturb: impl Fn(&Bot) -> Result<T>,
+) -> Result<BothTimes> {
+    let mut server = LoadedServer::with_room_for(20).await?;
+    server.grow_to(10).await?;
+    let cluster = &server.cluster;
     let target = ("orders".to_owned(), cluster.bot().await?);
-    let bot = killgate::start(&bench.killgate, &[target], None).await?;
-    let mut warm = Contender::Warm(Warm::open(cluster).await?);
+    let bot = killgate::start_in(guild, &bench.killgate, &[target], None).await?;
+    let mut warm = Contender::Warm(WarmConnection::open(cluster).await?);
     for _ in 0..WARM_UP {
-        approved(&bot, Victim::open(cluster).await?).await?;
+        approved(&bot, vec![Victim::open(cluster).await?]).await?;
         warm.ends(cluster).await?;
     }
-    let (mut of_killgate, mut of_warm) = (Lives::default(), Lives::default());
+    let (mut of_killgate, mut of_warm) = BothTimes::default();
     for _ in 0..bench.rounds(BLOCKS) {
         for flooded in [false, true] {
-            let flood = flooded.then(|| Flood::begin(&bot.guild));
+            let flood = if flooded { Some(disturb(&bot)?) } else { None };
             for _ in 0..IN_A_BLOCK {
-                let took = approved(&bot, Victim::open(cluster).await?).await?;
+                let took = approved(&bot, vec![Victim::open(cluster).await?]).await?;
                 of_killgate.sample(flooded).took(took.dead);
-                of_warm.sample(flooded).took(warm.ends(cluster).await?);
+                of_warm.sample(flooded).took(warm.ends(cluster).await?.dead);
             }
             drop(flood);
         }
     }
-    Ok(told(&of_killgate, &of_warm))
+    Ok((of_killgate, of_warm))
 }
 
-impl Lives {
+impl VictimTimes {
     fn sample(&mut self, flooded: bool) -> &mut Sample {
         if flooded { &mut self.flooded } else { &mut self.quiet }
     }
@@ -63,9 +77,9 @@ impl Lives {
     }
 }
 
-fn told(killgate: &Lives, warm: &Lives) -> Chapter {
-    let mut chapter = Chapter::new("Approval under a flood", TEXT);
-    let mut table = Table::new(["", "quiet, median", "95 %", "flooded, median", "95 %", "median", "95 %"]);
+/// Adds the times to a chapter, and what they are to be.
+pub fn told(mut chapter: Chapter, disturbance: &str, (killgate, warm): &BothTimes) -> Chapter {
+    let mut table = Table::new(["", "quiet, median", "95 %", "disturbed, median", "95 %", "median", "95 %"]);
     for (name, lives) in [("killgate", killgate), ("warm round trip", warm)] {
         let [quiet, flooded] = [&lives.quiet, &lives.flooded];
         let figures =
@@ -74,7 +88,7 @@ fn told(killgate: &Lives, warm: &Lives) -> Chapter {
         table.row([name.to_owned()].into_iter().chain(figures.into_iter().flatten()).chain(ratios));
     }
     chapter.tables.push(table);
-    chapter.goal("under the flood to quiet, median", "×", killgate.ratio(50), 1.3);
-    chapter.goal("under the flood to quiet, 95 %", "×", killgate.ratio(95), 1.3);
+    chapter.goal(format!("approval under {disturbance} to quiet, median"), "×", killgate.ratio(50), 1.3);
+    chapter.goal(format!("approval under {disturbance} to quiet, 95 %"), "×", killgate.ratio(95), 1.3);
     chapter
 }

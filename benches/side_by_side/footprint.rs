@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use crate::bots::killgate::{self, Target};
 use crate::bots::peers::Peer;
 use crate::bots::{Bot, Start};
-use crate::crowd::Crowd;
+use crate::loaded_server::LoadedServer;
 use crate::numbers::{Sample, milliseconds};
 use crate::process::{processor_time, proportional_set_size};
 use crate::report::{Chapter, Table, cells};
@@ -67,8 +67,8 @@ impl Footprint {
 }
 
 pub async fn measure(bench: &Bench) -> Result<Chapter> {
-    let crowd = Crowd::with_room_for(20).await?;
-    let cluster = &crowd.cluster;
+    let server = LoadedServer::with_room_for(20).await?;
+    let cluster = &server.cluster;
     let databases = targets(cluster, TARGETS).await?;
     let one = &databases[..1];
     let mut killgate = Footprint::default();
@@ -147,12 +147,12 @@ fn told(killgate: &Footprint, many: &Sample, peers: &[(Peer, Footprint)], size: 
     let start = all().map(|(name, footprint)| (name, footprint.start.median()));
     chapter.compare("start → commands registered, ms", start);
     chapter.goal("PSS when ready, one target", "MiB", killgate.ready.median(), 9.0);
-    chapter.goal("PSS when ready, 20 targets", "MiB", many.median(), 14.0);
+    chapter.goal("PSS when ready, 20 targets", "MiB", many.median(), 10.0);
     let growth = killgate.growth.median();
     chapter.goal("growth of the PSS over 5,000 events", "MiB", growth, 1.0);
     let processor = killgate.processor.median();
-    chapter.goal("processor's time for 5,000 events", "s", processor, 0.08);
-    chapter.goal("size of the binary", "MiB", size, 12.0);
+    chapter.goal("processor's time for 5,000 events", "s", processor, 0.05);
+    chapter.goal("size of the binary", "MiB", size, 9.5);
     let own = killgate.own.median();
     chapter.goal("spawn → commands registered, beyond what Discord takes", "ms", own, 25.0);
     chapter

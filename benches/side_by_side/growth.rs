@@ -9,8 +9,8 @@ use tokio::time::sleep;
 use crate::Bench;
 use crate::bots::killgate;
 use crate::contenders::approved;
-use crate::crowd::Crowd;
 use crate::footprint::targets;
+use crate::loaded_server::LoadedServer;
 use crate::numbers::{Sample, exponent, figure, milliseconds};
 use crate::process::{processor_time, proportional_set_size};
 use crate::report::{Chapter, Table};
@@ -42,21 +42,21 @@ pub async fn measure(bench: &Bench) -> Result<Chapter> {
 
 async fn cards(bench: &Bench) -> Result<Table> {
     let most = usize::from(CARDS[CARDS.len() - 1]);
-    let mut crowd = Crowd::with_room_for(most + 20).await?;
-    crowd.grow_to(most + 10).await?;
-    let mut pids = crowd.pids().await?.into_iter();
-    let target = ("orders".to_owned(), crowd.cluster.bot().await?);
+    let mut server = LoadedServer::with_room_for(most + 20).await?;
+    server.grow_to(most + 10).await?;
+    let mut pids = server.pids().await?.into_iter();
+    let target = ("orders".to_owned(), server.cluster.bot().await?);
     let bot = killgate::start(&bench.killgate, &[target], None).await?;
     let pid = bot.pid()?;
     let mut open: Vec<Message> = Vec::new();
     let mut lines = Vec::new();
     for cards in CARDS {
         for session in pids.by_ref().take(usize::from(cards) - open.len()) {
-            open.push(bot.card(session).await?.0);
+            open.push(bot.card(&[session]).await?.0);
         }
         let (mut dead, mut card) = (Sample::default(), Sample::default());
         for _ in 0..bench.rounds(ROUNDS) {
-            let took = approved(&bot, Victim::open(&crowd.cluster).await?).await?;
+            let took = approved(&bot, vec![Victim::open(&server.cluster).await?]).await?;
             card.took(took.card);
             dead.took(took.dead);
         }
@@ -72,10 +72,10 @@ async fn cards(bench: &Bench) -> Result<Table> {
 }
 
 async fn many_targets(bench: &Bench) -> Result<Table> {
-    let mut crowd = Crowd::with_room_for(100).await?;
-    crowd.grow_to(20).await?;
+    let mut server = LoadedServer::with_room_for(100).await?;
+    server.grow_to(20).await?;
     let most = usize::from(TARGETS[TARGETS.len() - 1]);
-    let all = targets(&crowd.cluster, most).await?;
+    let all = targets(&server.cluster, most).await?;
     let mut lines = Vec::new();
     for count in TARGETS {
         let some = &all[..usize::from(count)];

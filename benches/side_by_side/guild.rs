@@ -1,9 +1,10 @@
 //! The simulated Discord: one for each bot, with people who type and click.
 
+use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
-use discord_sim::{Channel, Message, Person, Sim};
+use discord_sim::{Channel, Message, Person, Sim, SimBuilder};
 
 /// The time limit of every wait.
 pub const LIMIT: Duration = Duration::from_secs(30);
@@ -15,13 +16,31 @@ pub const APPROVERS: &str = "dba";
 pub struct Guild {
     pub sim: Sim,
     pub incident: Channel,
+    /// Where killgate serves its metrics, if it does.
+    pub http: Option<SocketAddr>,
     ana: Person,
     ben: Person,
 }
 
 impl Guild {
     pub async fn open() -> Self {
-        let sim = Sim::builder()
+        Self::with(Sim::builder()).await
+    }
+
+    /// One that enforces Discord's rate limits.
+    pub async fn with_rate_limits() -> Self {
+        Self::with(Sim::builder().with_rate_limits()).await
+    }
+
+    /// One whose killgate serves metrics.
+    pub async fn with_http() -> Result<Self> {
+        // A port that nobody has now.
+        let free = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?;
+        Ok(Self { http: Some(free), ..Self::open().await })
+    }
+
+    async fn with(sim: SimBuilder) -> Self {
+        let sim = sim
             .role(REQUESTERS)
             .role(APPROVERS)
             .person("ana", [REQUESTERS])
@@ -30,7 +49,13 @@ impl Guild {
             .channel("incident")
             .start()
             .await;
-        Self { incident: sim.channel("incident"), ana: sim.person("ana"), ben: sim.person("ben"), sim }
+        Self {
+            incident: sim.channel("incident"),
+            http: None,
+            ana: sim.person("ana"),
+            ben: sim.person("ben"),
+            sim,
+        }
     }
 
     /// Ana types a command. Returns the response, once filled in, and how long it took.
@@ -45,9 +70,9 @@ impl Guild {
 
     /// Many people type the same command at once. Returns the time until the last response.
     pub async fn ask_at_once(&self, people: usize, command: &str) -> Result<Duration> {
-        let place = self.ana.in_channel(&self.incident);
+        let ana = self.ana.in_channel(&self.incident);
         let began = Instant::now();
-        let sent = (0..people).map(|_| place.types(command).send_off());
+        let sent = (0..people).map(|_| ana.types(command).send_off());
         let answers =
             sent.collect::<Result<Vec<_>, _>>().map_err(|problem| anyhow!("{command}: {problem}"))?;
         let mut answered = 0;

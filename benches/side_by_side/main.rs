@@ -8,9 +8,9 @@ mod appends;
 mod approval;
 mod asking;
 mod bots;
-mod cast;
+mod burst;
+mod compared_bots;
 mod contenders;
-mod crowd;
 mod document;
 mod flood;
 mod flooded;
@@ -22,11 +22,15 @@ mod growth;
 mod guild;
 mod histories;
 mod history;
+mod http_clients;
+mod loaded_server;
 mod machine;
+mod new_session;
 mod numbers;
 mod process;
 mod psql;
 mod report;
+mod several;
 mod silent;
 mod together;
 mod victim;
@@ -69,11 +73,15 @@ struct Arguments {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Subject {
     Approval,
+    Several,
     Flood,
+    HttpClients,
+    NewSession,
     Asking,
     Together,
     Silent,
     Footprint,
+    Burst,
     Appends,
     History,
     Growth,
@@ -92,6 +100,10 @@ impl Subject {
     async fn measure(self, bench: &Bench) -> Result<Chapter> {
         match self {
             Self::Approval => approval::measure(bench).await,
+            Self::Several => several::measure(bench).await,
+            Self::HttpClients => http_clients::measure(bench).await,
+            Self::NewSession => new_session::measure(bench).await,
+            Self::Burst => burst::measure(bench).await,
             Self::Flood => flooded::measure(bench).await,
             Self::Asking => asking::measure(bench).await,
             Self::Together => together::measure(bench).await,

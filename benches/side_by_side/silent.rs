@@ -9,8 +9,8 @@ use tokio::time::sleep_until;
 use crate::Bench;
 use crate::bots::Bot;
 use crate::bots::killgate::{self, Target};
-use crate::crowd::Crowd;
 use crate::footprint::targets;
+use crate::loaded_server::LoadedServer;
 use crate::numbers::Sample;
 use crate::report::{Chapter, Table, cells, times};
 
@@ -26,7 +26,7 @@ One killgate with a single target, one with 20, and one with 20 of which the las
 targets are databases of one server with 20 sessions. `/terminate` and `/sessions` name the first target; `/sessions` without a target
 covers all of them, and waits its time for the silent one.";
 
-struct Lane {
+struct TimedBot {
     name: &'static str,
     bot: Bot,
     card: Sample,
@@ -34,7 +34,7 @@ struct Lane {
     all: Sample,
 }
 
-impl Lane {
+impl TimedBot {
     async fn open(bench: &Bench, name: &'static str, targets: &[Target]) -> Result<Self> {
         let bot = killgate::start(&bench.killgate, targets, None).await?;
         bot.asks("/sessions target:shop1").await?;
@@ -53,49 +53,51 @@ impl Lane {
 }
 
 pub async fn measure(bench: &Bench) -> Result<Chapter> {
-    let mut crowd = Crowd::with_room_for(100).await?;
-    crowd.grow_to(20).await?;
-    let pid = crowd.idle_pid().await?;
-    let healthy = targets(&crowd.cluster, TARGETS).await?;
+    let mut server = LoadedServer::with_room_for(100).await?;
+    server.grow_to(20).await?;
+    let pid = server.idle_pid().await?;
+    let healthy = targets(&server.cluster, TARGETS).await?;
     // The kernel accepts connections, but nothing reads from them.
     let silent = TcpListener::bind(("127.0.0.1", 0))?;
     let mut one_silent = healthy.clone();
     let address = silent.local_addr()?;
     one_silent[TARGETS - 1].1 = format!("postgresql://killgate@{address}/postgres");
-    let mut lanes = [
-        Lane::open(bench, "1 target", &healthy[..1]).await?,
-        Lane::open(bench, "20 targets", &healthy).await?,
-        Lane::open(bench, "20 targets, one silent", &one_silent).await?,
+    let mut bots = [
+        TimedBot::open(bench, "1 target", &healthy[..1]).await?,
+        TimedBot::open(bench, "20 targets", &healthy).await?,
+        TimedBot::open(bench, "20 targets, one silent", &one_silent).await?,
     ];
     for _ in 0..bench.rounds(ROUNDS) {
         let until = Instant::now() + APART;
-        for lane in &mut lanes {
-            lane.round(pid).await?;
+        for bot in &mut bots {
+            bot.round(pid).await?;
         }
         sleep_until(until.into()).await;
     }
     for _ in 0..bench.rounds(ROUNDS_OVER_ALL) {
         let until = Instant::now() + APART;
-        for lane in &mut lanes {
-            let (_, took) = lane.bot.asks("/sessions").await?;
-            lane.all.took(took);
+        for bot in &mut bots {
+            let (_, took) = bot.bot.asks("/sessions").await?;
+            bot.all.took(took);
         }
         sleep_until(until.into()).await;
     }
-    Ok(told(&lanes))
+    Ok(told(&bots))
 }
 
-fn told(lanes: &[Lane]) -> Chapter {
+fn told(bots: &[TimedBot]) -> Chapter {
     let mut chapter = Chapter::new("One silent target of twenty", TEXT);
     let mut table =
         Table::new(["", "card", "5–95 %", "to 1 target", "`/sessions` of one", "5–95 %", "of all"]);
-    for lane in lanes {
-        let [card, card_spread] = cells(&lane.card);
-        let [list, list_spread] = cells(&lane.list);
-        let [all, _] = cells(&lane.all);
-        let ratio = times(lane.card.median(), lanes[0].card.median());
-        table.row([lane.name.to_owned(), card, card_spread, ratio, list, list_spread, all]);
+    for bot in bots {
+        let [card, card_spread] = cells(&bot.card);
+        let [list, list_spread] = cells(&bot.list);
+        let [all, _] = cells(&bot.all);
+        let ratio = times(bot.card.median(), bots[0].card.median());
+        table.row([bot.name.to_owned(), card, card_spread, ratio, list, list_spread, all]);
     }
     chapter.tables.push(table);
+    let ratio = bots[1].all.median() / bots[0].all.median();
+    chapter.goal("`/sessions` over 20 targets, to that of one", "×", ratio, 1.3);
     chapter
 }

@@ -3,9 +3,12 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use super::fault::{FaultCollector, FileSpan, Reported};
 use super::password_command::{PasswordCommand, PasswordCommandError};
@@ -15,6 +18,9 @@ use super::value::ConfigValue;
 
 /// Longer than any token or password. A wrong path, such as a device, cannot fill the memory.
 pub(super) const MAX_LENGTH: usize = 64 * 1024;
+
+/// How long a secret file may take to be read while killgate runs.
+const READ_WITHIN: Duration = Duration::from_secs(10);
 
 /// Looks up environment variables. A function, so that only `main` reads the environment of the process.
 pub(super) type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
@@ -68,7 +74,7 @@ impl PasswordSource {
     pub async fn read(&self) -> Result<Option<SecretString>, SecretError> {
         match self {
             Self::None => Ok(None),
-            Self::File(path) => read_file(path).map(Some),
+            Self::File(path) => read_file_within(path.clone(), READ_WITHIN).await.map(Some),
             Self::Environment(password) | Self::Url(password) => Ok(Some(password.clone())),
             Self::Command(command) => Ok(Some(command.run().await?)),
         }
@@ -160,6 +166,17 @@ fn variable(value: &ConfigValue<'_>, env: Environment<'_>) -> Result<SecretStrin
         None => Err(value.refuse("the environment has no variable of this name")),
         Some(password) if password.is_empty() => Err(value.refuse("the environment variable is empty")),
         Some(password) => Ok(password.into()),
+    }
+}
+
+/// The same as [`read_file`]. It blocks nobody else: the file may be on a network, or a named pipe.
+async fn read_file_within(path: PathBuf, limit: Duration) -> Result<SecretString, SecretError> {
+    let unreadable = |error| Err(SecretError::Unreadable { path: path.clone(), error });
+    let file = path.clone();
+    match timeout(limit, spawn_blocking(move || read_file(&file))).await {
+        Ok(Ok(read)) => read,
+        Ok(Err(stopped)) => unreadable(io::Error::other(stopped)),
+        Err(_) => unreadable(io::ErrorKind::TimedOut.into()),
     }
 }
 

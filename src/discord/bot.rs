@@ -19,7 +19,7 @@ use super::gateway::{GatewayHandle, GatewayOptions, GatewayTimeouts};
 use super::guild_presence::GuildPresence;
 use super::https_proxy::HttpsProxy;
 use super::incident_channel::DiscordIncidentChannel;
-use super::interactions::{AnswerLease, InteractionHandler, definitions};
+use super::interactions::{InteractionHandler, definitions};
 use super::messages::RenderConfig;
 use super::served_channels::{ChannelScope, ServedChannels};
 use super::vote_emoji::VoteEmoji;
@@ -147,8 +147,8 @@ impl Bot {
             channels: Arc::clone(channels),
             render_config,
             engine: engine.clone(),
-            lease: Arc::new(AnswerLease::new(Arc::clone(&ledger))),
             ledger,
+            history_turn: Arc::default(),
             last_page: Arc::default(),
         };
         let presence = GuildPresence::new(self.guild, self.user);

@@ -10,7 +10,8 @@ pub enum BindingStatus<'a> {
     Holds(&'a Session),
     /// It ended, or went on to something else; in one sentence for people.
     Lapsed(String),
-    /// PostgreSQL does not show it, or not what it runs. It may still be what the request is bound to.
+    /// It was not looked up, or PostgreSQL does not show it, or not what it runs. It may still be what the request is bound
+    /// to.
     Hidden,
 }
 
@@ -27,7 +28,7 @@ pub fn status<'a>(
             details.target
         ));
     }
-    if snapshot.hidden_pids.contains(&pid) {
+    if !snapshot.covers(pid) || snapshot.hidden_pids.contains(&pid) {
         return BindingStatus::Hidden;
     }
     let session =

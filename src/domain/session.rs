@@ -1,5 +1,6 @@
 //! A session as `pg_stat_activity` showed it (PostgreSQL documentation, chapter "Monitoring Database Activity").
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -78,10 +79,13 @@ pub struct WaitEvent {
     pub event: String,
 }
 
-/// All sessions of one server, read by one statement.
+/// Sessions of one server, read by one statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     pub server: ServerIdentity,
+    /// The pids that were looked up; `None`: every session is here. Besides those there are only sessions that wait for a
+    /// lock, without their queries.
+    pub looked_up: Option<BTreeSet<Pid>>,
     /// The server's clock when it answered. Ages are computed from it.
     pub taken_at: Timestamp,
     /// The backend that answered. It is killgate's own and not among the sessions.
@@ -99,6 +103,11 @@ impl Snapshot {
     /// The session with this pid.
     pub fn find(&self, pid: Pid) -> Option<&Session> {
         self.sessions.iter().find(|session| session.pid == pid)
+    }
+
+    /// Whether it says if there is a session with this pid.
+    pub fn covers(&self, pid: Pid) -> bool {
+        self.looked_up.as_ref().is_none_or(|looked_up| looked_up.contains(&pid))
     }
 
     /// Whether a backend of the server has this pid, including the one that answered.

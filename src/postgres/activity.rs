@@ -1,12 +1,14 @@
 //! The sessions of a target.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError};
 
 use tokio::sync::Mutex;
 use tokio::time::Instant;
+use tokio_postgres::Statement;
+use tokio_postgres::types::ToSql;
 
-use super::connection_manager::{ConnectionManager, StatementError};
+use super::connection_manager::{ConnectionGuard, ConnectionManager, StatementError};
 use super::error::{unreachable, unreachable_because};
 use super::lock_waits;
 use super::rows::{self, ProcessRow, QueryRedactor};
@@ -16,25 +18,57 @@ use crate::domain::identity::{Pid, ServerIdentity};
 use crate::domain::session::{Session, Snapshot};
 use crate::workflow::ports::{Freshness, SessionResult, TargetUnreachable};
 
-/// Lists sessions, one statement at a time.
+/// Lists sessions, or looks some of them up.
 pub(super) struct ActivityReader {
-    pub(super) connection: Arc<ConnectionManager<PreparedStatements>>,
-    pub(super) setup: TargetSetup,
-    pub(super) timeouts: StatementTimeouts,
-    pub(super) redact: QueryRedactor,
+    connection: Arc<ConnectionManager<PreparedStatements>>,
+    setup: TargetSetup,
+    timeouts: StatementTimeouts,
+    redact: QueryRedactor,
     /// The last listing. Whoever locks this runs the next one. Callers that wait for the lock meanwhile share the
     /// result of the first of them, because that listing began after they asked.
-    pub(super) last: Mutex<Option<CachedSnapshot>>,
+    last_listing: Mutex<Option<CachedSnapshot>>,
+    /// The same for sessions that are looked up.
+    last_look_up: Mutex<Option<CachedSnapshot>>,
+    /// The pids that the next look-up is about, for all that wait for it.
+    wanted_pids: StdMutex<BTreeSet<Pid>>,
 }
 
-/// The result of a listing, and when it began.
-#[derive(Clone)]
-pub(super) struct CachedSnapshot {
+/// The result of a statement, and when it began.
+struct CachedSnapshot {
     began: Instant,
     result: Result<Arc<Snapshot>, TargetUnreachable>,
 }
 
+impl CachedSnapshot {
+    /// An error is about all pids.
+    fn covers(&self, pids: &BTreeSet<Pid>) -> bool {
+        self.result.as_ref().map_or(true, |snapshot| pids.iter().all(|pid| snapshot.covers(*pid)))
+    }
+}
+
 impl ActivityReader {
+    pub(super) fn new(
+        connection: Arc<ConnectionManager<PreparedStatements>>,
+        setup: TargetSetup,
+        timeouts: StatementTimeouts,
+        redact: QueryRedactor,
+    ) -> Self {
+        Self {
+            connection,
+            setup,
+            timeouts,
+            redact,
+            last_listing: Mutex::default(),
+            last_look_up: Mutex::default(),
+            wanted_pids: StdMutex::default(),
+        }
+    }
+
+    /// The same over the same connection, with other settings.
+    pub(super) fn with_settings(&self, timeouts: StatementTimeouts, redact: QueryRedactor) -> Self {
+        Self::new(Arc::clone(&self.connection), self.setup.clone(), timeouts, redact)
+    }
+
     pub(super) async fn snapshot(
         self: Arc<Self>,
         freshness: Freshness,
@@ -44,9 +78,8 @@ impl ActivityReader {
             Freshness::Now => asked_at,
             Freshness::Within(age) => asked_at.checked_sub(age).unwrap_or(asked_at),
         };
-        // A separate task, so that a caller that stops waiting does not cancel the statement for the others.
-        let listing = tokio::spawn(async move {
-            let mut last = self.last.lock().await;
+        run_to_end(async move {
+            let mut last = self.last_listing.lock().await;
             // An error is shared by the callers that waited for it. An older one may be over.
             let is_fresh = |cached: &&CachedSnapshot| {
                 cached.began >= asked_at || cached.began >= oldest && cached.result.is_ok()
@@ -55,12 +88,38 @@ impl ActivityReader {
                 return cached.result.clone();
             }
             let began = Instant::now();
-            let previous = last.as_ref().and_then(|cached| cached.result.as_deref().ok());
-            let result = self.list(began + self.timeouts.listing, previous).await.map(Arc::new);
+            let result = self.read(None, previous(last.as_ref())).await.map(Arc::new);
             *last = Some(CachedSnapshot { began, result: result.clone() });
             result
-        });
-        listing.await.unwrap_or_else(|error| Err(unreachable_because(anyhow::Error::new(error))))
+        })
+        .await
+    }
+
+    /// The sessions with these pids, the leaders of parallel workers among them, and all that wait for a lock.
+    pub(super) async fn look_up(
+        self: Arc<Self>,
+        mut pids: BTreeSet<Pid>,
+    ) -> Result<Arc<Snapshot>, TargetUnreachable> {
+        let asked_at = Instant::now();
+        self.wanted_pids().extend(&pids);
+        run_to_end(async move {
+            let mut last = self.last_look_up.lock().await;
+            let is_shared = |cached: &&CachedSnapshot| cached.began >= asked_at && cached.covers(&pids);
+            if let Some(cached) = last.as_ref().filter(is_shared) {
+                return cached.result.clone();
+            }
+            let began = Instant::now();
+            pids.append(&mut self.wanted_pids());
+            let result = self.read_with_leaders(pids, previous(last.as_ref())).await.map(Arc::new);
+            *last = Some(CachedSnapshot { began, result: result.clone() });
+            result
+        })
+        .await
+    }
+
+    fn wanted_pids(&self) -> MutexGuard<'_, BTreeSet<Pid>> {
+        // A panic leaves nothing half done.
+        self.wanted_pids.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The sessions that have these pids now, in the order of `pids`.
@@ -99,27 +158,88 @@ impl ActivityReader {
         Ok(pids.iter().map(|pid| found.remove(pid).unwrap_or(Ok(None))).collect())
     }
 
-    async fn list(
+    /// A parallel worker's leader is known only when the worker was seen.
+    async fn read_with_leaders(
         &self,
-        deadline: Instant,
+        pids: BTreeSet<Pid>,
         previous: Option<&Snapshot>,
     ) -> Result<Snapshot, TargetUnreachable> {
+        let snapshot = self.read(Some(&pids), previous).await?;
+        let leaders = snapshot.sessions.iter().filter(|session| snapshot.covers(session.pid));
+        let leaders = leaders.filter_map(|session| session.leader_pid);
+        let missing: BTreeSet<_> = leaders.filter(|leader| !snapshot.covers(*leader)).collect();
+        if missing.is_empty() {
+            return Ok(snapshot);
+        }
+        self.read(Some(&(&pids | &missing)), previous).await
+    }
+
+    /// All sessions, or those with these pids and those that wait.
+    async fn read(
+        &self,
+        pids: Option<&BTreeSet<Pid>>,
+        previous: Option<&Snapshot>,
+    ) -> Result<Snapshot, TargetUnreachable> {
+        let deadline = Instant::now() + self.timeouts.listing;
         let guard = self.connection.acquire(deadline).await?;
-        let guard = self.setup.renew_rights(guard, deadline).await?;
         let prepared = Arc::clone(guard.prepared());
-        let mut snapshot = rows::SnapshotBuilder::begin(&prepared.server_info, &self.redact);
-        let answer = guard.run_and_read(&prepared.listing, &[], deadline, |row| snapshot.read(&row));
-        unreachable_on_error(answer.await)?;
-        let mut snapshot = snapshot
-            .finish()
+        let numbers: Option<Vec<_>> = pids.map(|pids| pids.iter().map(|pid| pid.number()).collect());
+        let (statement, parameters): (_, &[&(dyn ToSql + Sync)]) = match &numbers {
+            None => (&prepared.listing, &[]),
+            Some(numbers) => (&prepared.look_up, &[numbers]),
+        };
+        let mut rows =
+            rows::SnapshotBuilder::begin(prepared.server_info.system_identifier, &self.redact, pids.cloned());
+        let guard = self
+            .setup
+            .run_and_renew_rights(guard, (statement, parameters), deadline, |row| rows.read(&row))
+            .await?;
+        let prepared = Arc::clone(guard.prepared());
+        guard.release();
+        let mut snapshot = rows
+            .finish(&prepared.server_info)
             .map_err(unreachable_because)?
             .ok_or_else(|| sessions_not_visible(&prepared.server_info))?;
+        if pids.is_some() && snapshot.sessions.iter().any(|session| session.state.is_running()) {
+            let guard = self.connection.acquire(deadline).await?;
+            add_progress(guard, &prepared.progress, deadline, &mut snapshot).await;
+        }
         if snapshot.sessions.iter().any(Session::waits_for_lock) {
             let guard = self.connection.acquire(deadline).await?;
             lock_waits::add(guard, &prepared.lock_waits, deadline, &mut snapshot, previous).await;
         }
         Ok(snapshot)
     }
+}
+
+/// When this fails, the sessions are shown without it.
+async fn add_progress(
+    guard: ConnectionGuard<PreparedStatements>,
+    statement: &Statement,
+    deadline: Instant,
+    snapshot: &mut Snapshot,
+) {
+    let answer = guard.run(statement, &[], deadline).await;
+    match answer.map(|answer| rows::progress_by_pid(&answer.rows)) {
+        Ok(Ok(mut found)) => {
+            for session in &mut snapshot.sessions {
+                session.progress = found.remove(&session.pid);
+            }
+        }
+        Ok(Err(error)) => tracing::debug!(%error, "the progress of commands could not be read"),
+        Err(error) => tracing::debug!(%error, "the progress of commands could not be looked up"),
+    }
+}
+
+fn previous(last: Option<&CachedSnapshot>) -> Option<&Snapshot> {
+    last.and_then(|cached| cached.result.as_deref().ok())
+}
+
+/// Runs it in a task of its own, so that a caller that stops waiting does not cancel the statement for the others.
+async fn run_to_end(
+    reading: impl Future<Output = Result<Arc<Snapshot>, TargetUnreachable>> + Send + 'static,
+) -> Result<Arc<Snapshot>, TargetUnreachable> {
+    tokio::spawn(reading).await.unwrap_or_else(|error| Err(unreachable_because(anyhow::Error::new(error))))
 }
 
 /// Without the privilege the sessions of other roles have no `backend_start`, so a session could not be distinguished

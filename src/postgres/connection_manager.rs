@@ -13,7 +13,7 @@ use tokio::time::error::Elapsed;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Row, Statement};
+use tokio_postgres::{Client, Row, Statement};
 
 use super::connection::{ConnectOptions, ConnectionClosed, PostgresConnection};
 use super::error::{unreachable, unreachable_because};
@@ -195,38 +195,16 @@ impl<P> ConnectionGuard<P> {
 
     /// Runs one statement, and returns the connection when the statement is certain to be over.
     pub async fn run(
-        self,
-        statement: &Statement,
-        parameters: &[&(dyn ToSql + Sync)],
-        deadline: Instant,
-    ) -> Result<StatementResult, StatementError> {
-        let mut rows = Vec::new();
-        let notices = self.run_and_read(statement, parameters, deadline, |row| rows.push(row)).await?;
-        Ok(StatementResult { rows, notices })
-    }
-
-    /// Like [`run`](Self::run), but reads each row as it arrives, while the server still computes the next ones.
-    /// Returns the notices that the statement raised, in order.
-    pub async fn run_and_read(
         mut self,
         statement: &Statement,
         parameters: &[&(dyn ToSql + Sync)],
         deadline: Instant,
-        mut read: impl FnMut(Row) + Send,
-    ) -> Result<Vec<DbError>, StatementError> {
+    ) -> Result<StatementResult, StatementError> {
         // Earlier notices belong to no statement.
         let _ = self.connection().notices();
-        let client = self.connection().client();
-        let reading = async {
-            let rows = client.query_raw(statement, parameters.iter().copied()).await?;
-            let mut rows = pin!(rows);
-            while let Some(row) = rows.try_next().await? {
-                read(row);
-            }
-            Ok(())
-        };
-        let answer = match timeout_at(deadline, reading).await {
-            Ok(Ok(())) => Ok(Ok(self.connection().notices())),
+        let answer = timeout_at(deadline, self.connection().client().query(statement, parameters)).await;
+        let answer = match answer {
+            Ok(Ok(rows)) => Ok(Ok(StatementResult { rows, notices: self.connection().notices() })),
             Ok(Err(error)) => Ok(Err(error)),
             Err(elapsed) => Err(elapsed),
         };
@@ -267,6 +245,20 @@ impl<P> ConnectionGuard<P> {
         }
         answer
     }
+}
+
+/// Runs a statement, and reads each row as it arrives, while the server still computes the next ones.
+pub async fn stream(
+    client: &Client,
+    statement: &Statement,
+    parameters: &[&(dyn ToSql + Sync)],
+    mut read: impl FnMut(Row),
+) -> Result<(), tokio_postgres::Error> {
+    let mut rows = pin!(client.query_raw(statement, parameters.iter().copied()).await?);
+    while let Some(row) = rows.try_next().await? {
+        read(row);
+    }
+    Ok(())
 }
 
 fn classify<T>(answer: Result<Result<T, tokio_postgres::Error>, Elapsed>) -> Result<T, StatementError> {

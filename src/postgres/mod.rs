@@ -12,7 +12,7 @@
 //! | `activity`, [`rows`], `raw_text` | lists sessions, whatever bytes their texts are |
 //! | `lock_waits` | what the waiting ones wait for |
 //! | `pooler` | recognizes a pooler in front of the server |
-//! | `signal`, `signal_answer` | checks and signals in one statement, and reads the answer |
+//! | `signal`, `signal_answer`, `clock_reading` | checks and signals in one statement, reads the answer, bounds when it is executed |
 //! | [`version`] | the differences between PostgreSQL versions |
 //! | [`guard`], [`privileges`] | the SQL that installs the guard function, and what `check` reads about it |
 //! | [`redaction`] | removes literals from query text |
@@ -20,6 +20,7 @@
 
 mod activity;
 mod certificate_verifier;
+mod clock_reading;
 pub mod connection;
 pub mod connection_manager;
 pub mod error;

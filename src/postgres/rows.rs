@@ -1,5 +1,6 @@
 //! Converts rows to the types of the domain.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tokio_postgres::Row;
@@ -69,19 +70,21 @@ pub(super) struct SnapshotBuilder<'a> {
 }
 
 impl<'a> SnapshotBuilder<'a> {
-    pub(super) fn begin(server_info: &ServerInfo, redact: &'a QueryRedactor) -> Self {
+    /// `looked_up` are the pids that the statement is about, if not all.
+    pub(super) fn begin(
+        system_identifier: u64,
+        redact: &'a QueryRedactor,
+        looked_up: Option<BTreeSet<Pid>>,
+    ) -> Self {
         Self {
             redact,
             snapshot: Snapshot {
-                server: ServerIdentity {
-                    system_identifier: server_info.system_identifier,
-                    postmaster_start: Timestamp::from_micros(0),
-                },
+                server: ServerIdentity { system_identifier, postmaster_start: Timestamp::from_micros(0) },
+                looked_up,
                 taken_at: Timestamp::from_micros(0),
                 own_pid: None,
                 is_standby: false,
-                signal_obstacle: (server_info.signal_right == SignalRight::Nothing)
-                    .then(|| server_info.signal_obstacle()),
+                signal_obstacle: None,
                 hidden_pids: Vec::new(),
                 sessions: Vec::new(),
             },
@@ -116,11 +119,16 @@ impl<'a> SnapshotBuilder<'a> {
     }
 
     /// The snapshot; `None` if the role does not see other users' sessions.
-    pub(super) fn finish(self) -> Result<Option<Snapshot>, tokio_postgres::Error> {
-        match self.error {
-            Some(error) => Err(error),
-            None => Ok(self.sees_all_sessions.then_some(self.snapshot)),
+    pub(super) fn finish(
+        mut self,
+        server_info: &ServerInfo,
+    ) -> Result<Option<Snapshot>, tokio_postgres::Error> {
+        if let Some(error) = self.error {
+            return Err(error);
         }
+        let is_powerless = server_info.signal_right == SignalRight::Nothing;
+        self.snapshot.signal_obstacle = is_powerless.then(|| server_info.signal_obstacle());
+        Ok(self.sees_all_sessions.then_some(self.snapshot))
     }
 }
 
@@ -200,6 +208,19 @@ pub(super) fn process(
         has_xid: has_xid.unwrap_or(false),
         progress,
     })))
+}
+
+/// How far the commands of these rows are, by the pid of their session.
+pub(super) fn progress_by_pid(rows: &[Row]) -> Result<HashMap<Pid, Progress>, tokio_postgres::Error> {
+    let mut found = HashMap::new();
+    for row in rows {
+        let mut cells = RowCells { row, next: 0 };
+        let pid: i32 = cells.value("pid")?;
+        if let (Some(pid), Some(progress)) = (Pid::new(pid), progress(&mut cells)?) {
+            found.insert(pid, progress);
+        }
+    }
+    Ok(found)
 }
 
 fn progress(cells: &mut RowCells<'_>) -> Result<Option<Progress>, tokio_postgres::Error> {

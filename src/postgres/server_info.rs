@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use async_trait::async_trait;
+use futures_util::future::join;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
 use super::connection::{ConnectOptions, PostgresConnection};
-use super::connection_manager::{ConnectionGuard, ConnectionSetup, StatementError};
+use super::connection_manager::{ConnectionGuard, ConnectionSetup, StatementError, stream};
 use super::error::{format_notice, unreachable, unreachable_because};
 use super::raw_text::RawText;
 use super::version::ServerVersion;
@@ -82,6 +84,8 @@ struct SignalRights {
 pub(super) struct PreparedStatements {
     pub(super) server_info: ServerInfo,
     pub(super) listing: Statement,
+    pub(super) look_up: Statement,
+    pub(super) progress: Statement,
     pub(super) find_sessions: Statement,
     pub(super) lock_waits: Statement,
     rights: Statement,
@@ -126,6 +130,14 @@ impl ConnectionSetup for TargetSetup {
                 .prepare(&sql::listing(version.reports_copy()))
                 .await
                 .context("preparing the listing")?,
+            look_up: client
+                .prepare(&sql::look_up())
+                .await
+                .context("preparing the query for some sessions")?,
+            progress: client
+                .prepare(&sql::progress(version.reports_copy()))
+                .await
+                .context("preparing the query for progress")?,
             find_sessions: client
                 .prepare(&sql::find_sessions())
                 .await
@@ -142,15 +154,25 @@ impl ConnectionSetup for TargetSetup {
 }
 
 impl TargetSetup {
-    /// Asks again how the role may signal, and prepares the statements anew if that has changed.
-    pub(super) async fn renew_rights(
+    /// Runs a statement and, in the same round trip, asks again how the role may signal. Prepares the statements anew if
+    /// that has changed.
+    pub(super) async fn run_and_renew_rights(
         &self,
         mut guard: ConnectionGuard<PreparedStatements>,
+        (statement, parameters): (&Statement, &[&(dyn ToSql + Sync)]),
         deadline: Instant,
+        read: impl FnMut(Row) + Send,
     ) -> Result<ConnectionGuard<PreparedStatements>, TargetUnreachable> {
         let prepared = Arc::clone(guard.prepared());
         let client = guard.connection().client();
-        let row = match timeout_at(deadline, client.query_one(&prepared.rights, &[&guard::body()])).await {
+        let body = guard::body();
+        let both = async {
+            let body: [&(dyn ToSql + Sync); 1] = [&body];
+            let rights = client.query_one(&prepared.rights, &body);
+            let (rights, rows) = join(rights, stream(client, statement, parameters, read)).await;
+            rows.and(rights)
+        };
+        let row = match timeout_at(deadline, both).await {
             Ok(Ok(row)) => row,
             failed => {
                 let failed = failed.map(|answer| answer.map(drop));
@@ -210,7 +232,9 @@ impl SignalRights {
 /// Runs the urgent statements once with no effect, so that the server has planned them and read its catalog. Otherwise
 /// the first approval on a connection would wait milliseconds for that.
 async fn warm_up(client: &Client, prepared: &PreparedStatements) {
-    let found = client.query(&prepared.find_sessions, &[&None::<&[i32]>]).await;
+    let nobody = None::<&[i32]>;
+    let found = client.query(&prepared.find_sessions, &[&nobody]).await;
+    let found = found.and(client.query(&prepared.look_up, &[&nobody]).await);
     let signalled = match &prepared.signal {
         Some(statement) => signal::warm_up(client, statement).await,
         None => Ok(()),

@@ -9,11 +9,11 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Statement};
 use tracing::debug;
 
+use super::clock_reading::{self, ClockReading, EarlyReading};
 use super::connection_manager::ConnectionManager;
 use super::rows::RawNames;
 use super::server_info::PreparedStatements;
 use super::signal_answer::{self, StatementOutcome, another_server, not_sent};
-use super::sql;
 use crate::domain::approval::Approved;
 use crate::domain::event::{Binding, RequestedBackend};
 use crate::domain::outcome::Outcome;
@@ -45,12 +45,12 @@ struct SignalWindow {
 /// Signals each approved backend, at most once.
 pub(super) async fn signal(
     connection: &ConnectionManager<PreparedStatements>,
-    deadline: Instant,
+    (early, deadline): (Option<EarlyReading>, Instant),
     approved: &Approved,
     protection: &ProtectionRules,
     lease: &dyn Lease,
 ) -> Vec<SignalResult> {
-    let window = match SignalWindow::open(connection, deadline, lease).await {
+    let window = match SignalWindow::open(connection, (early, deadline), lease).await {
         Ok(window) => window,
         Err(result) => return vec![result; approved.backends().len()],
     };
@@ -60,20 +60,13 @@ pub(super) async fn signal(
 impl SignalWindow {
     async fn open(
         connection: &ConnectionManager<PreparedStatements>,
-        deadline: Instant,
+        (early, deadline): (Option<EarlyReading>, Instant),
         lease: &dyn Lease,
     ) -> Result<Self, SignalResult> {
         let unreachable = |detail| not_sent(Outcome::Unreachable, detail);
-        let mut guard = connection.acquire(deadline).await.map_err(|error| unreachable(error.message))?;
-        let reading = guard.connection().client().query_typed(sql::CLOCK, &[]);
-        let answer = timeout_at(deadline, reading).await;
-        let from_micros = guard
-            .conclude(answer)
-            .map_err(|error| unreachable(format!("its clock could not be read: {error}")))?
-            .first()
-            .and_then(|row| row.try_get::<_, i64>("at").ok())
-            .ok_or_else(|| unreachable("its clock could not be read".to_owned()))?;
-        let read_at = Instant::now();
+        let reading = clock_reading::finish_or_read(early, connection, deadline).await;
+        let ClockReading { micros: from_micros, read_at } =
+            reading.map_err(|error| unreachable(error.message))?;
         let answer_in = deadline.saturating_duration_since(read_at);
         let confirmed = timeout_at(deadline, lease.confirm_lease()).await;
         let lasts = match confirmed {

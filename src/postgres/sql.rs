@@ -117,7 +117,7 @@ pub(super) const CLOCK: &str =
     "SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::int8 AS at";
 
 /// How far each command is that reports its progress. Each of these views reads what the backends publish, and no table.
-fn progress(reports_copy: bool) -> String {
+pub(super) fn progress(reports_copy: bool) -> String {
     let copy = if reports_copy {
         "UNION ALL SELECT pid, command, NULL, bytes_processed, nullif(bytes_total, 0)
          FROM pg_catalog.pg_stat_progress_copy"
@@ -144,13 +144,29 @@ fn progress(reports_copy: bool) -> String {
 /// Every session except killgate's own connection.
 pub(super) fn listing(reports_copy: bool) -> String {
     let progress = progress(reports_copy);
+    sessions("true", &format!("SELECT * FROM ({progress}) AS progress"))
+}
+
+/// The sessions with the pids `$1`, an array, and those that wait for a lock. Whether commands report their progress is not
+/// asked: that takes longer than all the rest ([`progress`]).
+pub(super) fn look_up() -> String {
+    sessions(
+        "a.pid = ANY ($1::int4[])",
+        "SELECT NULL::int4 AS pid, NULL::text AS command, NULL::text AS phase, NULL::int8 AS done, NULL::int8 AS total
+         WHERE false",
+    )
+}
+
+/// The sessions that are asked for, and those that wait for a lock, without their queries unless they are asked for.
+fn sessions(is_asked_for: &str, progress: &str) -> String {
     format!(
         "WITH server AS ({SERVER}), progress AS ({progress}), seen AS MATERIALIZED (
              SELECT {SESSION},
-                    substring(pg_catalog.quote_literal(a.query)::bytea FROM 1 FOR {QUERY_BYTES}) AS query,
+                    CASE WHEN {is_asked_for}
+                         THEN substring(pg_catalog.quote_literal(a.query)::bytea FROM 1 FOR {QUERY_BYTES}) END AS query,
                     a.wait_event_type = 'Lock' AS waits
              FROM {ALL}
-             WHERE a.pid <> pg_catalog.pg_backend_pid()
+             WHERE ({is_asked_for} OR a.wait_event_type = 'Lock') AND a.pid <> pg_catalog.pg_backend_pid()
          ), placed AS (
              SELECT seen.*, row_number() OVER (PARTITION BY seen.waits ORDER BY seen.query_start) AS place FROM seen
          )

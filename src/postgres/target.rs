@@ -1,13 +1,15 @@
 //! A PostgreSQL server as the workflow uses it.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::activity::ActivityReader;
+use super::clock_reading::EarlyReading;
 use super::connection::ConnectOptions;
 use super::connection_manager::{ConnectionManager, ConnectionStatus, RECONNECT_BACKOFF};
 use super::rows::QueryRedactor;
@@ -32,6 +34,8 @@ pub struct PostgresTarget {
     connection: Arc<ConnectionManager<PreparedStatements>>,
     activity: Arc<ActivityReader>,
     timeouts: StatementTimeouts,
+    /// For the next signal.
+    early_reading: Mutex<Option<EarlyReading>>,
     /// From the last connection; kept while there is none.
     server_info: watch::Receiver<Option<ServerInfo>>,
 }
@@ -57,31 +61,20 @@ impl PostgresTarget {
         let setup = TargetSetup { options: options.clone(), server_info: server_info_sender };
         let connection =
             Arc::new(ConnectionManager::open(&name, options, RECONNECT_BACKOFF, setup.clone(), None));
-        let activity = Arc::new(ActivityReader {
-            connection: Arc::clone(&connection),
-            setup,
-            timeouts,
-            redact,
-            last: Mutex::new(None),
-        });
-        Self { name, connection, activity, timeouts, server_info }
+        let activity = Arc::new(ActivityReader::new(Arc::clone(&connection), setup, timeouts, redact));
+        Self { name, connection, activity, timeouts, early_reading: Mutex::default(), server_info }
     }
 
     /// The same target over the same connection, with other settings.
     #[must_use]
     pub fn with_settings(&self, timeouts: StatementTimeouts, redact: QueryRedactor) -> Self {
-        let activity = Arc::new(ActivityReader {
-            connection: Arc::clone(&self.connection),
-            setup: self.activity.setup.clone(),
-            timeouts,
-            redact,
-            last: Mutex::new(None),
-        });
+        let activity = Arc::new(self.activity.with_settings(timeouts, redact));
         Self {
             name: self.name.clone(),
             connection: Arc::clone(&self.connection),
             activity,
             timeouts,
+            early_reading: Mutex::default(),
             server_info: self.server_info.clone(),
         }
     }
@@ -96,6 +89,11 @@ impl PostgresTarget {
             }
             ConnectionStatus::Down(unreachable) => TargetStatus::Down(unreachable.clone()),
         }
+    }
+
+    fn early_reading(&self) -> MutexGuard<'_, Option<EarlyReading>> {
+        // It is replaced as a whole, so a panic leaves nothing half done.
+        self.early_reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for the result of an attempt to connect.
@@ -117,6 +115,15 @@ impl Target for PostgresTarget {
         Arc::clone(&self.activity).snapshot(freshness).await
     }
 
+    async fn look_up(&self, pids: &BTreeSet<Pid>) -> Result<Arc<Snapshot>, TargetUnreachable> {
+        Arc::clone(&self.activity).look_up(pids.clone()).await
+    }
+
+    fn expect_signal(&self) {
+        let deadline = Instant::now() + self.timeouts.signalling;
+        *self.early_reading() = Some(EarlyReading::begin(Arc::clone(&self.connection), deadline));
+    }
+
     async fn signal(
         &self,
         approved: &Approved,
@@ -124,7 +131,8 @@ impl Target for PostgresTarget {
         lease: &dyn Lease,
     ) -> Vec<SignalResult> {
         let deadline = Instant::now() + self.timeouts.signalling;
-        signal::signal(&self.connection, deadline, approved, protection, lease).await
+        let early = self.early_reading().take();
+        signal::signal(&self.connection, (early, deadline), approved, protection, lease).await
     }
 
     async fn find_sessions(&self, server: ServerIdentity, pids: &[Pid]) -> Vec<SessionResult> {

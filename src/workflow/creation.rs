@@ -46,14 +46,12 @@ impl Engine {
         let details = match create_request(&new, by, self.store.open_requests(), context) {
             Ok(details) => details,
             Err(error) => {
-                let attempt = error
-                    .attempt_reason()
-                    .map(|reason| RequestEvent::AttemptRefused { actor: by.id, why: reason });
+                let attempt = error.attempt_reason();
                 let meant = error.protected_pid().and_then(|pid| snapshot.find(pid));
                 let owner = meant.and_then(|session| self.targets.owner(session));
                 refuse(responder, refusal(&new, target_name, error, &target, owner));
                 return match attempt {
-                    Some(attempt) => self.store.record_attempt(now, attempt).await,
+                    Some(attempt) => self.store.record_attempt(now, by.id, attempt).await,
                     None => Ok(()),
                 };
             }

@@ -64,8 +64,7 @@ impl Engine {
                 self.create(request, &by, &target, &snapshot, responder).await
             }
             EngineInput::UnauthorizedCommand { by } => {
-                let attempt = RequestEvent::AttemptRefused { actor: by, why: RefusalReason::NotARequester };
-                self.store.record_attempt(self.clock.now(), attempt).await
+                self.store.record_attempt(self.clock.now(), by, RefusalReason::NotARequester).await
             }
             EngineInput::ReactionAdded { card, vote, reaction, member } => {
                 self.reaction_added(card, vote, reaction, member).await
@@ -188,6 +187,11 @@ impl Engine {
                 has_unread_reactions: self.may_miss_reactions(id),
             },
         );
+        if decision.events.iter().any(|event| matches!(event, RequestEvent::Executing { .. }))
+            && let Some(target) = self.targets.by_name.get(target)
+        {
+            target.target.expect_signal();
+        }
         let decided = began.elapsed();
         let ends = |event: &RequestEvent| matches!(event, RequestEvent::Finished(_));
         if !is_about_messages && self.may_have_ended(id) && decision.events.iter().any(ends) {

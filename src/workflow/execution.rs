@@ -17,8 +17,11 @@ use crate::domain::outcome::Outcome;
 use crate::domain::protection::ProtectionRules;
 use crate::domain::session::Session;
 
-/// How long to wait before the first look at a signalled session; doubled after each look.
-const FIRST_WAIT: Duration = Duration::from_millis(2);
+/// How many looks at the signalled sessions follow each other without a wait. A session that reacts at once is gone by
+/// then, and each look takes a round trip.
+const LOOKS_AT_ONCE: u32 = 3;
+/// The first wait between two looks; doubled after each look.
+const FIRST_WAIT: Duration = Duration::from_millis(1);
 /// The longest wait between two looks.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
@@ -150,9 +153,14 @@ async fn watch(
     let mut watched: Vec<_> =
         signalled.filter(|(_, resolution)| resolution.signal_sent == Some(true)).collect();
     let mut wait = FIRST_WAIT;
-    while !watched.is_empty() {
-        sleep(wait.min(deadline.saturating_duration_since(Instant::now()))).await;
-        wait = (wait * 2).min(LONGEST_WAIT);
+    for look in 1.. {
+        if watched.is_empty() {
+            break;
+        }
+        if look > LOOKS_AT_ONCE {
+            sleep(wait.min(deadline.saturating_duration_since(Instant::now()))).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
         let pids: Vec<_> = watched.iter().map(|(backend, _)| backend.identity.pid).collect();
         let found = target.find_sessions(approved.server(), &pids).await;
         let elapsed = began.elapsed();

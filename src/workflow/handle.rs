@@ -1,6 +1,6 @@
 //! The way into the workflow: resolves targets and takes snapshots before the engine is involved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, FutureExt, join_all};
@@ -111,7 +111,7 @@ impl EngineHandle {
         }
         let (target, snapshot, elsewhere) = match allowed.iter().next() {
             Some((name, target)) if allowed.len() == 1 => {
-                let snapshot = target.target.snapshot(Freshness::Now).await;
+                let snapshot = target.target.look_up(&pids(&sessions)).await;
                 let snapshot = snapshot.map_err(|error| unreachable(name, &error))?;
                 ((*name).to_owned(), snapshot, BTreeMap::new())
             }
@@ -179,6 +179,10 @@ impl SessionInput {
     }
 }
 
+fn pids(sessions: &[SessionSelector]) -> BTreeSet<Pid> {
+    sessions.iter().map(|session| session.pid).collect()
+}
+
 /// The only target that has a backend with the first of these pids, and its snapshot; of the other pids, those that only
 /// another target has, with its name.
 async fn find_target_of(
@@ -186,8 +190,8 @@ async fn find_target_of(
     targets: &BTreeMap<&str, &TargetWithPolicy>,
 ) -> Result<(String, Arc<Snapshot>, BTreeMap<Pid, String>), Refusal> {
     let pid = sessions[0].pid;
-    let snapshots =
-        targets.iter().map(async |(name, target)| (*name, target.target.snapshot(Freshness::Now).await));
+    let pids = pids(sessions);
+    let snapshots = targets.iter().map(async |(name, target)| (*name, target.target.look_up(&pids).await));
     let mut found = Vec::new();
     let mut without = Vec::new();
     let mut silent = None;

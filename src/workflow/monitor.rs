@@ -1,6 +1,6 @@
-//! Keeps cards current: takes a snapshot of each target with open requests again and again, one statement a target.
+//! Keeps cards current: looks up the sessions of open requests again and again, all of a target at once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,10 +8,11 @@ use tracing::debug;
 
 use super::engine::Engine;
 use super::input::{EngineInput, WaiterPids};
-use super::ports::{Freshness, LedgerError, SessionOnCard, TargetUnreachable};
+use super::ports::{LedgerError, SessionOnCard, TargetUnreachable};
 use crate::domain::binding::{self, BindingStatus};
 use crate::domain::decision::DecisionInput;
 use crate::domain::event::{RequestDetails, RequestedBackend};
+use crate::domain::identity::Pid;
 use crate::domain::ids::RequestId;
 use crate::domain::lock_graph::LockGraph;
 use crate::domain::outcome::Outcome;
@@ -23,8 +24,6 @@ use crate::domain::waiters::WaiterSummary;
 
 /// How often each target with open requests is observed. An end must be seen within 15 s.
 pub(super) const OBSERVE_EVERY: Duration = Duration::from_secs(4);
-/// A snapshot that somebody else took this recently is good enough.
-const FRESH_ENOUGH: Duration = Duration::from_secs(1);
 
 /// What is known of one session of an open request.
 pub(super) struct MonitoredSession {
@@ -135,11 +134,14 @@ struct ObservedTarget<'a> {
 }
 
 impl Engine {
-    /// Starts a snapshot of every target with open requests, unless one is under way.
+    /// Looks up the sessions of open requests on every target, unless that is under way.
     pub(super) fn observe_targets(&mut self) {
-        let names: BTreeSet<_> =
-            self.store.open_requests().map(|request| request.details.target.clone()).collect();
-        for name in names {
+        let mut pids: BTreeMap<String, BTreeSet<Pid>> = BTreeMap::new();
+        for details in self.store.open_requests().map(|request| &request.details) {
+            let on_target = pids.entry(details.target.clone()).or_default();
+            on_target.extend(details.backends.iter().map(|backend| backend.identity.pid));
+        }
+        for (name, pids) in pids {
             let Some(target) = self.targets.by_name.get(&name) else {
                 continue;
             };
@@ -148,7 +150,7 @@ impl Engine {
             }
             let (target, inputs) = (Arc::clone(&target.target), self.inputs.clone());
             tokio::spawn(async move {
-                let snapshot = target.snapshot(Freshness::Within(FRESH_ENOUGH)).await;
+                let snapshot = target.look_up(&pids).await;
                 // The engine is gone only when the process ends.
                 let _ = inputs.send(EngineInput::TargetObserved { target: name, snapshot }).await;
             });

@@ -1,15 +1,20 @@
 //! What the workflow needs from the outside, in terms of the domain. Each trait has a real implementation in another
 //! folder and a simulated one in the tests.
 
+mod ledger;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use self::ledger::{
+    Lease, LeaseState, Ledger, LedgerError, PendingRequests, RequestSearch, SearchAnchor,
+};
 use super::refusal::Refusal;
 use crate::domain::approval::Approved;
-use crate::domain::event::{LedgerEntry, Recorded, RefusalReason};
+use crate::domain::event::RefusalReason;
 use crate::domain::identity::{Pid, ServerIdentity};
 use crate::domain::ids::{ChannelId, MessageId, Person, RequestId, RoleId, UserId};
 use crate::domain::outcome::Outcome;
@@ -26,90 +31,6 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
 }
 
-/// The right to act on what the ledger acknowledged.
-#[async_trait]
-pub trait Lease: Send + Sync {
-    /// Confirms that no other process has taken over. Returns for how long after the call none can; `None`: for as long
-    /// as this process lives.
-    async fn confirm_lease(&self) -> Result<Option<Duration>, LedgerError>;
-}
-
-/// The append-only record of all requests. What it acknowledged survives a crash and the loss of power.
-#[async_trait]
-pub trait Ledger: Lease {
-    /// Makes `entries` durable, in this order, all or none. The result of a request that they end counts as undelivered
-    /// until [`Ledger::mark_delivered`].
-    async fn append(&self, entries: Vec<LedgerEntry>) -> Result<Vec<Recorded>, LedgerError>;
-
-    /// What is needed to go on after a start: every record, oldest first, of the requests that are open, executing, or
-    /// undelivered, or were executed at or after `since`. The cost does not grow with the length of the history.
-    async fn load_pending(&self, since: Timestamp) -> Result<PendingRequests, LedgerError>;
-
-    /// States that the result of the request is in its channel.
-    async fn mark_delivered(&self, request: RequestId) -> Result<(), LedgerError>;
-
-    /// Every record of the requests that match, newest request first, and the records of each oldest first.
-    async fn history(&self, search: RequestSearch) -> Result<Vec<Recorded>, LedgerError>;
-
-    /// Checks whether a record could be written now, without writing one.
-    async fn probe(&self) -> Result<(), LedgerError>;
-}
-
-/// The requests that have to be resumed after a start.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PendingRequests {
-    pub records: Vec<Recorded>,
-    /// The number of the next request.
-    pub next_id: RequestId,
-    /// Ended requests whose result may not be in the channel.
-    pub undelivered: BTreeSet<RequestId>,
-}
-
-/// Which requests to find.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RequestSearch {
-    /// Only those that ended (`Some(true)`), or did not (`Some(false)`).
-    pub ended: Option<bool>,
-    pub pid: Option<Pid>,
-    pub requester: Option<UserId>,
-    /// Only the request whose card this is.
-    pub card: Option<MessageId>,
-    /// Only those about one of these targets.
-    pub targets: Option<BTreeSet<String>>,
-    pub anchor: SearchAnchor,
-    /// At most so many requests.
-    pub limit: u32,
-}
-
-/// Where in the history a search begins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum SearchAnchor {
-    /// At the newest request.
-    #[default]
-    Newest,
-    /// At the next one before this one, towards older ones.
-    OlderThan(RequestId),
-    /// At the next one after this one, towards newer ones.
-    NewerThan(RequestId),
-}
-
-/// Why a ledger failed.
-#[derive(Debug, thiserror::Error)]
-pub enum LedgerError {
-    /// Nothing was recorded.
-    #[error("the ledger did not record it")]
-    NotRecorded(#[source] anyhow::Error),
-    /// The answer was lost: it may have been recorded, so the ledger must be read again.
-    #[error("it is not known whether the ledger recorded it")]
-    Uncertain(#[source] anyhow::Error),
-    /// Another replica has taken over.
-    #[error("another replica has taken over the ledger")]
-    Deposed,
-    /// Its content is impossible, so nothing may rely on it.
-    #[error("the ledger is damaged at record {seq}: {problem}")]
-    Corrupt { seq: u64, problem: String },
-}
-
 /// One PostgreSQL server.
 #[async_trait]
 pub trait Target: Send + Sync {
@@ -118,6 +39,13 @@ pub trait Target: Send + Sync {
 
     /// All its sessions except this connection's own. Callers that ask while a statement runs share the next one.
     async fn snapshot(&self, freshness: Freshness) -> Result<Arc<Snapshot>, TargetUnreachable>;
+
+    /// Like [`snapshot`](Self::snapshot) with [`Freshness::Now`], with these sessions, the leaders of those that are parallel
+    /// workers, and all that wait for a lock. Costs less than all sessions do.
+    async fn look_up(&self, pids: &BTreeSet<Pid>) -> Result<Arc<Snapshot>, TargetUnreachable>;
+
+    /// A decision to signal is about to be recorded: what does not depend on it can be done meanwhile.
+    fn expect_signal(&self) {}
 
     /// Checks for each approved session, in one statement each, that it is still the approved one, on the server it was
     /// shown on, and not protected, and signals it. No statement that may have signalled is sent again, and none is

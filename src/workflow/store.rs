@@ -7,13 +7,16 @@ use std::time::Duration;
 use metrics::gauge;
 
 use super::ports::{Ledger, LedgerError, RequestSearch};
-use crate::domain::event::{LedgerEntry, Recorded, RequestEvent};
-use crate::domain::ids::{MessageId, RequestId};
+use crate::domain::event::{LedgerEntry, Recorded, RefusalReason, RequestEvent};
+use crate::domain::ids::{MessageId, RequestId, UserId};
 use crate::domain::request::{InvalidTransition, Request, fold};
 use crate::domain::timestamp::Timestamp;
 
 /// The period that `signals_per_hour` is about.
 const HOUR: Duration = Duration::from_hours(1);
+
+/// How many attempts of one person that became no request are recorded in an hour.
+const ATTEMPTS_PER_HOUR: u32 = 60;
 
 /// How many ended requests stay in memory, so that a late reaction on their cards is recognised without the ledger.
 const ENDED_IN_MEMORY: usize = 256;
@@ -29,6 +32,8 @@ pub(super) struct RequestStore {
     /// By target, when each request was executed, and on how many sessions.
     signals: BTreeMap<String, BTreeMap<RequestId, (Timestamp, u32)>>,
     next_id: RequestId,
+    /// How many attempts that became no request each person made, and since when.
+    attempts: (Timestamp, HashMap<UserId, u32>),
 }
 
 impl RequestStore {
@@ -46,6 +51,7 @@ impl RequestStore {
             ended: VecDeque::new(),
             signals: BTreeMap::new(),
             next_id: pending.next_id,
+            attempts: (now, HashMap::new()),
         };
         for record in &pending.records {
             store.apply(record)?;
@@ -70,12 +76,30 @@ impl RequestStore {
         for record in &recorded {
             self.apply(record)?;
         }
+        self.evict_oldest_ended();
         self.report_open_requests();
         Ok(recorded)
     }
 
-    /// Records an attempt that became no request.
-    pub(super) async fn record_attempt(&self, at: Timestamp, event: RequestEvent) -> Result<(), LedgerError> {
+    /// Records an attempt that became no request, unless this person has made many in this hour: nobody may fill the ledger,
+    /// or keep it busy while an approval waits for it.
+    pub(super) async fn record_attempt(
+        &mut self,
+        at: Timestamp,
+        actor: UserId,
+        why: RefusalReason,
+    ) -> Result<(), LedgerError> {
+        let (since, attempts) = &mut self.attempts;
+        if at.duration_since(*since) >= HOUR {
+            *since = at;
+            attempts.clear();
+        }
+        let made = attempts.entry(actor).or_default();
+        *made += 1;
+        if *made > ATTEMPTS_PER_HOUR {
+            return Ok(());
+        }
+        let event = RequestEvent::AttemptRefused { actor, why };
         let entry = LedgerEntry { request: None, at, event };
         self.ledger.append(vec![entry]).await.map(drop)
     }
@@ -110,7 +134,6 @@ impl RequestStore {
             _ => {}
         }
         self.requests.insert(id, request);
-        self.evict_oldest_ended();
         Ok(())
     }
 
@@ -119,6 +142,7 @@ impl RequestStore {
         gauge!("killgate_open_requests").set(self.open.len() as f64);
     }
 
+    /// Not while loading: an undelivered result may be older than many others.
     fn evict_oldest_ended(&mut self) {
         while self.ended.len() > ENDED_IN_MEMORY {
             let evicted = self.ended.pop_front().and_then(|id| self.requests.remove(&id));

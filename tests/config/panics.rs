@@ -1,6 +1,5 @@
 //! A panic is one line of the log, without secrets even when its message shows every value.
 
-use futures_util::FutureExt;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -70,7 +69,7 @@ async fn child_process_that_panics_with_all_secrets_in_its_message() {
         Ok("json") => LogFormat::Json,
         _ => LogFormat::Text,
     });
-    let known = everything_with_a_secret(&settings);
+    let known = everything_with_a_secret(&settings).await;
     let ended = tokio::spawn(async move { panic!("{known}") }).await;
     // The process would end with this error and its causes.
     let ended = ended.expect_err("a panic");
@@ -83,7 +82,7 @@ fn load(path: &Path) -> Settings {
 }
 
 /// The `Debug` output of everything with a secret, and the texts of errors about secrets.
-fn everything_with_a_secret(settings: &Settings) -> String {
+async fn everything_with_a_secret(settings: &Settings) -> String {
     let mut known = vec![format!("{settings:?}"), format!("{settings:#?}")];
     let token = &settings.discord.token;
     let api = ApiClient::new(&settings.discord.api_url, token, None).expect("a client");
@@ -104,13 +103,7 @@ fn everything_with_a_secret(settings: &Settings) -> String {
     };
     let targets = settings.targets.iter().map(|target| &target.connection);
     for connection in targets.chain([connection.as_ref()]) {
-        let password = connection
-            .password
-            .read()
-            .now_or_never()
-            .expect("no command")
-            .expect("read")
-            .expect("a password");
+        let password = connection.password.read().await.expect("read").expect("a password");
         // As when a connection is opened.
         let mut parameters = connection.parameters().clone();
         parameters.password(password.expose_secret());

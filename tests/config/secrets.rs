@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::process::Command;
+use std::time::Duration;
 
 use insta::assert_snapshot;
 use killgate::config::Settings;
@@ -71,6 +73,25 @@ fn a_password_file_is_read_every_time() {
     fs::remove_file(folder.path("password")).expect("removed");
     let error = read_password(&settings).expect_err("gone").to_string();
     assert!(error.starts_with("cannot read the secret file /") && error.contains("No such file"), "{error}");
+}
+
+#[test]
+fn a_password_file_that_cannot_be_read_yet_blocks_nothing_else() {
+    let folder = ConfigFolder::new();
+    folder.write("password", "first");
+    let settings = target_with(&folder, "password_file = 'password'").expect("settings");
+    fs::remove_file(folder.path("password")).expect("removed");
+    let pipe = Command::new("mkfifo").arg(folder.path("password")).status().expect("mkfifo runs");
+    assert!(pipe.success());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        tokio::select! {
+            read = settings.targets[0].connection.password.read() => panic!("nobody writes to it: {read:?}"),
+            () = tokio::time::sleep(Duration::from_millis(50)) => {}
+        }
+    });
+    // The thread that reads it waits for a writer.
+    runtime.shutdown_background();
 }
 
 #[test]

@@ -41,11 +41,12 @@ impl Running {
         demo
     }
 
-    /// The same in a terminal of its own, by `script` of util-linux.
+    /// The same in a terminal of its own, by `script` of util-linux. Ctrl-C also goes to the shell that `script` starts: one
+    /// that has not been replaced by the demo exits with 130.
     pub async fn start_in_terminal() -> Self {
         let program = Self::program();
         let mut script = Command::new("script");
-        script.args(["-qfec", &format!("'{}' --port 0", program.display()), "/dev/null"]);
+        script.args(["-qfec", &format!("exec '{}' --port 0", program.display()), "/dev/null"]);
         let mut demo = Self::run(script);
         demo.prints("Ctrl-C").await;
         demo

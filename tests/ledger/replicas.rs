@@ -7,7 +7,7 @@ use killgate::domain::ids::RequestId;
 use killgate::ledger::postgres::{HighWaterMark, LeaseTimings};
 use killgate::workflow::ports::{Ledger, LedgerError};
 use throwaway_postgres::eventually;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::database::{Database, QUICK};
 use super::given::{at, whole};
@@ -91,9 +91,10 @@ async fn a_takeover_waits_for_the_end_of_a_lease_that_was_renewed_meanwhile() {
     drop(database.replica(ASLEEP).await.expect("the active one"));
     let mut first = database.owner().await;
     let renewal = first.transaction().await.expect("begun");
-    let renewed = "update killgate_ledger.lease set renewed_at = clock_timestamp() + interval '3 s'";
+    let renewed = "update killgate_ledger.lease set renewed_at = clock_timestamp()";
     renewal.batch_execute(renewed).await.expect("not committed yet");
-    let second = async { database.active().await };
+    let patient = LeaseTimings { grace: NEVER + Duration::from_millis(500), ..QUICK };
+    let second = async { database.replica(patient).await.expect("the active one") };
     tokio::pin!(second);
     let watcher = database.superuser().await;
     let takeover = eventually("the takeover waits for the row", async || {
@@ -109,6 +110,51 @@ async fn a_takeover_waits_for_the_end_of_a_lease_that_was_renewed_meanwhile() {
     renewal.commit().await.expect("renewed");
     assert!(timeout(NEVER, &mut second).await.is_err(), "it took over within the lease");
     assert_eq!(second.await.append(whole(1, 0)).await.expect("recorded")[0].seq(), 1);
+}
+
+#[tokio::test]
+async fn a_dead_replica_is_replaced_although_its_servers_clock_was_set_back_since() {
+    let database = Database::new().await;
+    drop(database.replica(ASLEEP).await.expect("the active one"));
+    let renewed = "update killgate_ledger.lease set renewed_at = clock_timestamp() + interval '1 hour'";
+    database.owner().await.batch_execute(renewed).await.expect("renewed");
+    timeout(Duration::from_mins(1), database.active()).await.expect("it takes over");
+}
+
+#[tokio::test]
+async fn a_live_replica_is_not_replaced_although_its_servers_clock_was_set_forward() {
+    let database = Database::new().await;
+    drop(database.replica(ASLEEP).await.expect("the active one"));
+    // So long that a busy machine renews within it.
+    let patient = LeaseTimings { grace: NEVER / 2, ..QUICK };
+    let owner = database.owner().await;
+    let renewals = async {
+        for renewal in 0_i32.. {
+            let renewed = "update killgate_ledger.lease
+                           set renewed_at = clock_timestamp() - interval '1 hour' + $1 * interval '1 us'";
+            owner.execute(renewed, &[&f64::from(renewal)]).await.expect("renewed");
+            sleep(QUICK.heartbeat).await;
+        }
+    };
+    tokio::select! {
+        _ = database.replica(patient) => panic!("it took over from a live replica"),
+        () = renewals => {}
+        () = sleep(NEVER) => {}
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_takes_no_records_is_noticed_before_one_is_appended() {
+    let database = Database::new().await;
+    let ledger = database.active().await;
+    ledger.probe().await.expect("writable");
+    let full = "create function refused() returns trigger language plpgsql as
+                    $$ begin raise exception using errcode = 'disk_full'; end $$;
+                create trigger refused before insert on killgate_ledger.record execute function refused()";
+    database.owner().await.batch_execute(full).await.expect("made");
+    let probed = ledger.probe().await;
+    assert!(matches!(probed, Err(LedgerError::NotRecorded(_))), "{probed:?}");
+    assert_eq!(database.records().await, 0);
 }
 
 #[tokio::test]

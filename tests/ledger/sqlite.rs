@@ -1,7 +1,9 @@
 //! The ledger in a SQLite file.
 
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 
 use killgate::ledger::sqlite::reader::SqliteReader;
@@ -52,9 +54,9 @@ async fn a_second_killgate_is_refused_even_through_another_path() {
     let folder = Folder::new();
     let first = SqliteLedger::open(&folder.ledger()).expect("opened");
     let link = folder.ledger().with_file_name("link.db");
-    std::os::unix::fs::symlink(folder.ledger(), &link).expect("linked");
+    symlink(folder.ledger(), &link).expect("linked");
     let other_name = folder.ledger().with_file_name("other.db");
-    std::fs::hard_link(folder.ledger(), &other_name).expect("linked");
+    fs::hard_link(folder.ledger(), &other_name).expect("linked");
     for path in [folder.ledger(), link, other_name] {
         let message = refusal(&path);
         assert!(
@@ -67,12 +69,33 @@ async fn a_second_killgate_is_refused_even_through_another_path() {
     SqliteLedger::open(&folder.ledger()).expect("free again");
 }
 
+#[tokio::test]
+async fn a_mount_of_the_file_leads_to_the_same_lock() {
+    let folder = Folder::new();
+    let _first = SqliteLedger::open(&folder.ledger()).expect("opened");
+    let mounted = folder.ledger().with_file_name("mounted.db");
+    fs::write(&mounted, "").expect("written");
+    // In a mount namespace of its own, so that the mount disappears with it.
+    let try_lock =
+        "mount --bind \"$0\" \"$1\" || exit 77; flock --nonblock --conflict-exit-code 42 \"$1\" true";
+    let tried = Command::new("unshare")
+        .args(["--mount", "sh", "-c", try_lock])
+        .args([folder.ledger(), mounted])
+        .status()
+        .expect("unshare runs");
+    match tried.code() {
+        Some(42) => {}
+        Some(1 | 77) => println!("skipped: mounting a file needs root"),
+        other => panic!("the mount leads to another lock: {other:?}"),
+    }
+}
+
 #[test]
 fn only_its_owner_can_read_the_ledger() {
     let folder = Folder::new();
     let _ledger = SqliteLedger::open(&folder.ledger()).expect("opened");
     let mut seen = Vec::new();
-    for file in std::fs::read_dir(folder.0.path()).expect("a folder") {
+    for file in fs::read_dir(folder.0.path()).expect("a folder") {
         let file = file.expect("a file");
         let mode = file.metadata().expect("its permissions").permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{:?}", file.path());
@@ -88,10 +111,10 @@ fn a_ledger_of_a_newer_killgate_is_refused_and_left_alone() {
     let connection = Connection::open(folder.ledger()).expect("opened");
     connection.pragma_update(None, "user_version", 99).expect("changed");
     drop(connection);
-    let before = std::fs::read(folder.ledger()).expect("its bytes");
+    let before = fs::read(folder.ledger()).expect("its bytes");
     let message = refusal(&folder.ledger());
     assert!(message.contains("was written by a newer killgate (its schema is version 99"), "{message}");
-    assert_eq!(std::fs::read(folder.ledger()).expect("its bytes"), before);
+    assert_eq!(fs::read(folder.ledger()).expect("its bytes"), before);
 }
 
 #[test]
@@ -101,7 +124,7 @@ fn a_ledger_of_a_format_that_was_never_released_is_refused_and_left_alone() {
     let connection = Connection::open(folder.ledger()).expect("opened");
     connection.pragma_update(None, "user_version", 1).expect("changed");
     drop(connection);
-    let before = std::fs::read(folder.ledger()).expect("its bytes");
+    let before = fs::read(folder.ledger()).expect("its bytes");
     let expected = "killgate.db was written by killgate 0.1.0-dev in a format that was never released: move the file \
                     away, and killgate creates a new one";
     for message in [
@@ -111,7 +134,7 @@ fn a_ledger_of_a_format_that_was_never_released_is_refused_and_left_alone() {
     ] {
         assert!(message.ends_with(expected), "{message}");
     }
-    assert_eq!(std::fs::read(folder.ledger()).expect("its bytes"), before);
+    assert_eq!(fs::read(folder.ledger()).expect("its bytes"), before);
 }
 
 #[test]
@@ -120,15 +143,15 @@ fn the_database_of_another_program_is_refused_and_left_alone() {
     let connection = Connection::open(folder.ledger()).expect("opened");
     connection.execute_batch("CREATE TABLE orders (id INTEGER)").expect("made");
     drop(connection);
-    let before = std::fs::read(folder.ledger()).expect("its bytes");
+    let before = fs::read(folder.ledger()).expect("its bytes");
     assert!(matches!(SqliteLedger::open(&folder.ledger()), Err(SqliteOpenError::Foreign { .. })));
-    assert_eq!(std::fs::read(folder.ledger()).expect("its bytes"), before);
+    assert_eq!(fs::read(folder.ledger()).expect("its bytes"), before);
 }
 
 #[test]
 fn a_file_that_is_not_a_database_is_refused() {
     let folder = Folder::new();
-    std::fs::write(folder.ledger(), "once upon a time\n".repeat(500)).expect("written");
+    fs::write(folder.ledger(), "once upon a time\n".repeat(500)).expect("written");
     let message = refusal(&folder.ledger());
     assert!(message.contains("killgate.db cannot be used: it is not a SQLite file"), "{message}");
 }
@@ -175,6 +198,6 @@ fn a_missing_or_empty_file_has_no_ledger_yet() {
     for _ in 0..2 {
         let missing = SqliteReader::open(&folder.ledger()).expect_err("missing").to_string();
         assert!(missing.starts_with("there is no ledger yet at "), "{missing}");
-        std::fs::write(folder.ledger(), "").expect("created");
+        fs::write(folder.ledger(), "").expect("created");
     }
 }

@@ -98,6 +98,7 @@ pub(crate) fn server() -> ServerIdentity {
 pub(crate) fn snapshot(sessions: Vec<Session>) -> Snapshot {
     Snapshot {
         server: server(),
+        looked_up: None,
         taken_at: now(),
         own_pid: None,
         is_standby: false,

@@ -14,4 +14,5 @@ mod result;
 mod session_fixture;
 mod sessions;
 mod several;
+mod timeline;
 mod views;

@@ -24,7 +24,8 @@ fn numbered(number: u64) -> Request {
 fn buttons(page: RequestPage<'_>) -> Vec<(String, bool)> {
     let json = json(&request_list(page, RequestFilter::default(), &render_config()));
     let rows = json["components"].as_array().expect("rows").iter();
-    rows.flat_map(|row| row["components"].as_array().expect("buttons"))
+    rows.flat_map(|row| row["components"].as_array().expect("components"))
+        .filter(|component| component["type"] == 2)
         .map(|button| {
             let label = button["label"].as_str().expect("a label").to_owned();
             (label, button["disabled"] != true)

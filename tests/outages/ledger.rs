@@ -6,7 +6,7 @@ use std::time::Duration;
 use throwaway_postgres::{Cluster, SqlState, eventually};
 
 use crate::environment::{
-    APPROVE, BotConfig, TestEnv, create_ledger_database, wait_until_ready, wait_until_standby,
+    APPROVE, BotConfig, DENY, TestEnv, create_ledger_database, wait_until_ready, wait_until_standby,
 };
 use crate::failovers::SETTING;
 use crate::proxy::{Direction, FaultEffect, NetworkFault, Proxy};
@@ -72,6 +72,39 @@ async fn a_replica_without_its_ledger_is_replaced_and_signals_nothing() {
     wait_until_standby(&cut_off).await;
     let outcomes = verify(&env, &SETTING, &[]).await;
     assert_eq!(outcomes["terminated"], 1, "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn a_replica_without_its_ledger_leaves_the_answers_to_its_successor() {
+    let env = TestEnv::new().await;
+    let proxy = Proxy::to(env.cluster.port()).await;
+    let cut_off = env.bot(&with_ledger_port(proxy.port));
+    wait_until_ready(&env, &cut_off).await;
+    let successor = env.bot(&SETTING);
+    wait_until_standby(&successor).await;
+    let victim = env.cluster.victim("app").running("select pg_sleep(600)").await.expect("a victim");
+    proxy.drop_data(true);
+    wait_until_ready(&env, &successor).await;
+
+    // Both are connected to Discord, and receive every command.
+    let channel = env.incident();
+    for _ in 0..5 {
+        let ana = env.person("ana");
+        for _ in 0..5 {
+            ana.in_channel(&channel).types("/sessions").send().await;
+        }
+        let typed = ana.in_channel(&channel).types("/terminate").option("pid", victim.pid());
+        let card = typed.send().await.message();
+        assert!(!card.is_ephemeral(), "{}", card.text());
+        let is_open = || card.emoji().len() == 2;
+        env.sim.eventually(LIMIT, "the successor puts its reactions on the card", is_open).await;
+        env.person("ben").reacts(&card, DENY);
+        let denied = || card.text().contains("Denied");
+        env.sim.eventually(LIMIT, "the successor hears of the denial", denied).await;
+    }
+    successor.wait_for_readyz(200, "").await;
+    let alarms = channel.messages().into_iter().filter(|message| message.text().contains("nother process"));
+    assert_eq!(alarms.count(), 0);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod hosts;
 mod lease;
 mod listing;
 mod locks;
+mod looking_up;
 mod refusing;
 mod settings;
 mod signalling;

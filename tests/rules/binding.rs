@@ -5,7 +5,7 @@ use std::time::Duration;
 use killgate::domain::binding::{BindingStatus, status};
 use killgate::domain::creation::CreationError;
 use killgate::domain::event::{Action, Binding, RequestDetails};
-use killgate::domain::session::{Session, SessionState};
+use killgate::domain::session::{Session, SessionState, Snapshot};
 
 use crate::creating::asking;
 use crate::fixtures::{ASKED_AT, asked, open_request, session};
@@ -113,4 +113,14 @@ fn only_what_a_request_is_bound_to_ends_it() {
         };
         assert_eq!(status, holds, "{bound_to:?}, {now:?}");
     }
+}
+
+#[test]
+fn a_session_that_was_not_looked_up_has_not_ended() {
+    let details = asked(1);
+    let elsewhere = Snapshot { looked_up: Some([pid(1)].into()), ..snapshot(Vec::new()) };
+    assert_eq!(status(&details, &details.backends[0], &elsewhere), BindingStatus::Hidden);
+    let there = Snapshot { looked_up: Some([details.backends[0].identity.pid].into()), ..elsewhere };
+    let status = status(&details, &details.backends[0], &there);
+    assert!(matches!(status, BindingStatus::Lapsed(_)), "{status:?}");
 }

@@ -75,6 +75,42 @@ async fn pages_show_every_request_with_a_link_to_its_card_even_after_a_restart()
 }
 
 #[tokio::test]
+async fn the_menu_shows_what_happened_to_a_request_to_the_one_who_asks() {
+    let cluster = Cluster::start().await.unwrap();
+    let url = cluster.bot().await.unwrap();
+    let other = cluster.socket_url("killgate", "postgres");
+    let only_oncall = "access = { approvers = { roles = [{oncall}] } }\n";
+    let scene = Scene::with(&[("orders", &url), ("billing", &other)], only_oncall).await;
+    let victim = cluster.victim("app").running("select pg_sleep(600)").await.unwrap();
+    let options = [("pid", victim.pid().to_string()), ("target", "billing".to_owned())];
+    let options = options.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let card = scene.types("ana", "/terminate", &options).await.message();
+    let posted = || card.emoji().len() == 2;
+    scene.sim.eventually(LIMIT, "the card has its reactions", posted).await;
+    scene.person("ana").reacts(&card, "❌");
+    let withdrawn = || card.text().contains("Withdrawn");
+    scene.sim.eventually(LIMIT, "it is withdrawn", withdrawn).await;
+
+    let list = scene.types("ana", "/requests", &[]).await.message();
+    let ana = scene.person("ana").id();
+    let shown = scene.person("ana").chooses(&list, "1h", ["1"]).await.message();
+    assert!(shown.is_ephemeral());
+    let text = shown.text();
+    for said in [
+        "What happened to request #1".to_owned(),
+        format!("<@{ana}> asked to terminate"),
+        "card posted".to_owned(),
+        format!("**Withdrawn** by <@{ana}>"),
+    ] {
+        assert!(text.contains(&said), "{said} in {text}");
+    }
+    let hidden = refusal(&scene.person("ben").chooses(&list, "1h", ["1"]).await);
+    assert!(hidden.contains("Repeat the command"), "a request on a target that he may not view: {hidden}");
+    let unauthorized = refusal(&scene.person("ivy").chooses(&list, "1h", ["1"]).await);
+    assert!(unauthorized.starts_with("You may not view sessions here."), "{unauthorized}");
+}
+
+#[tokio::test]
 async fn people_without_the_right_to_view_cannot_see_or_turn_the_list() {
     let cluster = Cluster::start().await.unwrap();
     let scene = Scene::of(&cluster).await;

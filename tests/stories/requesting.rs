@@ -193,6 +193,19 @@ async fn a_person_who_may_not_request_is_refused_and_recorded() {
 }
 
 #[tokio::test]
+async fn a_person_who_may_not_request_cannot_fill_the_ledger() {
+    let env = TestEnv::start().await;
+    let victim = env.sleeping_session().await;
+    for _ in 0..61 {
+        env.refused_command("ivy", "/terminate", victim.pid()).await;
+    }
+    env.refused_command("ben", "/terminate", victim.pid()).await;
+    let attempts = env.wait_for_attempts(61).await;
+    let by_ivy = attempts.iter().filter(|attempt| attempt.contains("by ivy")).count();
+    assert_eq!((by_ivy, attempts.len()), (60, 61));
+}
+
+#[tokio::test]
 async fn commands_in_another_channel_are_refused() {
     let env = TestEnv::start().await;
     let victim = env.sleeping_session().await;

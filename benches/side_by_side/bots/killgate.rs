@@ -19,7 +19,16 @@ pub type Target = (String, String);
 
 /// Starts the binary in front of `targets`, with a new ledger or a copy of the one in `history`.
 pub async fn start(binary: &Path, targets: &[Target], history: Option<&Path>) -> Result<Bot> {
-    let guild = Guild::open().await;
+    start_in(Guild::open().await, binary, targets, history).await
+}
+
+/// The same in this guild.
+pub async fn start_in(
+    guild: Guild,
+    binary: &Path,
+    targets: &[Target],
+    history: Option<&Path>,
+) -> Result<Bot> {
     let folder = tempfile::tempdir()?;
     if let Some(history) = history {
         fs::copy(history, folder.path().join(LEDGER)).context("the ledger is not copied")?;
@@ -56,6 +65,9 @@ url = "sqlite:{LEDGER}"
         requesters = sim.role_id(REQUESTERS),
         approvers = sim.role_id(APPROVERS),
     );
+    if let Some(address) = guild.http {
+        write!(toml, "[http]\nlisten = \"{address}\"\n")?;
+    }
     for (name, url) in targets {
         write!(toml, "[[target]]\nname = \"{name}\"\nurl = \"{url}\"\n")?;
     }

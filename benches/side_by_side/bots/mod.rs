@@ -65,9 +65,15 @@ impl Bot {
         answer.with_context(|| said(&self.folder))
     }
 
-    /// Asks to terminate a session, and waits until its card can be voted on.
-    pub async fn card(&self, pid: i32) -> Result<(Message, Duration)> {
-        let (card, took) = self.asks(&format!("/terminate pid:{pid}")).await?;
+    /// Asks to terminate these sessions together, and waits until the card can be voted on.
+    pub async fn card(&self, pids: &[i32]) -> Result<(Message, Duration)> {
+        let (first, others) = pids.split_first().context("no session")?;
+        let mut command = format!("/terminate pid:{first}");
+        if !others.is_empty() {
+            let others: Vec<_> = others.iter().map(ToString::to_string).collect();
+            command = format!("{command} also:{}", others.join(","));
+        }
+        let (card, took) = self.asks(&command).await?;
         self.guild.offers_votes(&card).await;
         Ok((card, took))
     }

@@ -50,6 +50,11 @@ impl InteractionHandler {
                 let answer = self.show_selected(&person, &component, &reply);
                 self.answer_and_measure("sessions", channel, &reply, answer).await;
             }
+            Ok((person, ComponentAction::SelectRequest)) => {
+                let reply = reply(ReplyVisibility::Ephemeral);
+                let answer = self.show_timeline(&person, &component.data.kind, &reply);
+                self.answer_and_measure("requests", channel, &reply, answer).await;
+            }
             Ok((person, ComponentAction::SelectAll)) => {
                 let reply = reply(ReplyVisibility::Ephemeral);
                 let chosen = self.listed_sessions(&component.message).map(|mut sessions| {

@@ -6,14 +6,12 @@
 //! | [`definitions`] | the definitions of the commands |
 //! | `options` | reads the options of a command |
 //! | `sessions` | `/sessions` |
-//! | `answer_lease` | whether this process may answer |
 //! | `last_page` | keeps the page that was rendered last |
 //! | `requests` | `/requests` |
 //! | `components` | buttons, menus and forms |
 //! | `autocomplete` | the choices for `pid` and `target` |
 //! | `snapshot_fanout` | queries several targets at once, with a time limit |
 
-mod answer_lease;
 mod autocomplete;
 mod components;
 pub mod definitions;
@@ -34,10 +32,10 @@ use serenity::model::application::{CommandInteraction, Interaction};
 use serenity::model::channel::PartialChannel;
 use serenity::model::guild::Member;
 use serenity::model::id::{ApplicationId, GuildId, InteractionId};
-use tokio::time::Instant;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep};
 use tracing::warn;
 
-pub use self::answer_lease::AnswerLease;
 pub use self::last_page::LastPage;
 use super::api::ApiClient;
 use super::gateway::{ChannelInfo, UnreadableInteraction};
@@ -52,11 +50,14 @@ use crate::domain::ids::{ChannelId, Person};
 use crate::workflow::handle::EngineHandle;
 use crate::workflow::handle::RequestInput;
 use crate::workflow::input::EngineInput;
-use crate::workflow::ports::{Ledger, Responder};
+use crate::workflow::ports::{LeaseState, Ledger, Responder};
 use crate::workflow::refusal::Refusal;
 
 /// Discord waits 3 s for the first answer.
 const FORM_TIMEOUT: Duration = Duration::from_millis(2_500);
+
+/// Later than an active replica answers or defers, early enough for Discord's 3 s.
+const YIELD: Duration = Duration::from_millis(1_500);
 
 /// Answers interactions, each in its own task.
 #[derive(Clone)]
@@ -69,7 +70,8 @@ pub struct InteractionHandler {
     pub engine: EngineHandle,
     /// Read for `/requests`. Commands never write to it.
     pub ledger: Arc<dyn Ledger>,
-    pub lease: Arc<AnswerLease>,
+    /// One at a time, so that many people who read do not keep an approval from being recorded.
+    pub history_turn: Arc<Mutex<()>>,
     /// Empty at first.
     pub last_page: Arc<LastPage>,
 }
@@ -79,7 +81,7 @@ impl InteractionHandler {
     pub fn handle(&self, interaction: Interaction) {
         let handler = self.clone();
         tokio::spawn(async move {
-            if handler.lease.is_held().await {
+            if handler.may_answer().await {
                 handler.answer(interaction).await;
             }
         });
@@ -89,12 +91,25 @@ impl InteractionHandler {
     pub fn refuse_unreadable(&self, interaction: UnreadableInteraction) {
         let handler = self.clone();
         tokio::spawn(async move {
-            if !interaction.is_autocomplete() && handler.lease.is_held().await {
+            if !interaction.is_autocomplete() && handler.may_answer().await {
                 let reply =
                     handler.start_reply(interaction.id, &interaction.token, ReplyVisibility::Ephemeral);
                 handler.refuse(&reply, &Refusal::NotUnderstood).await;
             }
         });
+    }
+
+    /// A replica that was deposed, and still has a connection to Discord, answers nobody: the active one does. One that cannot
+    /// know lets the active one answer first, if there is one.
+    async fn may_answer(&self) -> bool {
+        if self.ledger.lease_state() == LeaseState::Unconfirmed {
+            sleep(YIELD).await;
+        }
+        let may_answer = self.ledger.lease_state() != LeaseState::Lost;
+        if !may_answer {
+            warn!("an interaction is not answered: another replica has taken over");
+        }
+        may_answer
     }
 
     async fn answer(&self, interaction: Interaction) {

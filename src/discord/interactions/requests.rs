@@ -1,8 +1,9 @@
-//! `/requests`: lists open and closed requests from the ledger.
+//! `/requests`: lists open and closed requests from the ledger, and shows what happened to one of them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use serenity::model::application::ComponentInteractionDataKind;
 use tracing::{error, warn};
 
 use super::InteractionHandler;
@@ -11,10 +12,11 @@ use crate::discord::messages::component_id::RequestNavigation;
 use crate::discord::messages::request_list::{
     PAGE_SIZE, RequestFilter, RequestPage, RequestStatus, request_list,
 };
+use crate::discord::messages::timeline::timeline;
 use crate::discord::reply::InteractionReply;
 use crate::domain::event::Recorded;
 use crate::domain::identity::Pid;
-use crate::domain::ids::{Person, UserId};
+use crate::domain::ids::{Person, RequestId, UserId};
 use crate::domain::request::{Request, fold};
 use crate::workflow::ports::{RequestSearch, SearchAnchor};
 use crate::workflow::refusal::Refusal;
@@ -66,6 +68,37 @@ impl InteractionHandler {
         Ok(())
     }
 
+    /// Shows every record of the selected request, if the person may view it.
+    pub(super) async fn show_timeline(
+        &self,
+        person: &Person,
+        selected: &ComponentInteractionDataKind,
+        reply: &Arc<InteractionReply>,
+    ) -> Result<(), Refusal> {
+        if !self.engine.targets().may_view_any(person) {
+            return Err(Refusal::NotAViewer);
+        }
+        let ComponentInteractionDataKind::StringSelect { values } = selected else {
+            return Err(Refusal::Outdated);
+        };
+        let request = values.first().and_then(|value| value.parse().ok()).map(RequestId);
+        let request = request.ok_or(Refusal::Outdated)?;
+        let search = RequestSearch {
+            targets: self.visible_target_names(person),
+            anchor: SearchAnchor::OlderThan(RequestId(request.0.saturating_add(1))),
+            limit: 1,
+            ..RequestSearch::default()
+        };
+        let records = self.read_history(search).await?;
+        if records.first().and_then(|record| record.entry().request) != Some(request) {
+            return Err(Refusal::Outdated);
+        }
+        if let Err(error) = reply.send(timeline(request, &records)).await {
+            warn!(%error, "could not send what happened to a request");
+        }
+        Ok(())
+    }
+
     /// The requests next to the anchor, newest first. One more than a page holds, if there are so many.
     async fn find_requests(
         &self,
@@ -82,11 +115,15 @@ impl InteractionHandler {
             anchor,
             limit: u32::try_from(PAGE_SIZE + 1).unwrap_or(u32::MAX),
         };
-        let records = self.ledger.history(search).await.map_err(|error| {
+        Ok(newest_first(&self.read_history(search).await?))
+    }
+
+    async fn read_history(&self, search: RequestSearch) -> Result<Vec<Recorded>, Refusal> {
+        let _turn = self.history_turn.lock().await;
+        self.ledger.history(search).await.map_err(|error| {
             error!(?error, "the ledger cannot be read");
             Refusal::LedgerDown
-        })?;
-        Ok(newest_first(&records))
+        })
     }
 
     /// The targets whose requests the person may view. `None` for all, including those that are no longer configured.

@@ -32,6 +32,8 @@ const VERSION: char = '1';
 pub const SELECT_SESSION_ID: &str = "1s";
 /// The `custom_id` of the button that chooses all sessions in the menu of its message.
 pub const SELECT_ALL_ID: &str = "1a";
+/// The `custom_id` of the menu that selects a request. The values of its options are the requests' numbers.
+pub const SELECT_REQUEST_ID: &str = "1h";
 /// The end of the value of a session that could not be signalled.
 const LOCKED: &str = ":l";
 const CANCEL_ALL: &str = "C";
@@ -49,6 +51,8 @@ pub enum ComponentAction {
     NavigateRequests(RequestNavigation),
     /// Shows the session that was selected in a menu. The value of the option says which.
     SelectSession,
+    /// Shows what happened to the request that was selected in a menu. The value of the option is its number.
+    SelectRequest,
     /// Requests a cancel or a terminate.
     RequestSignal { action: Action, session: SessionChoice },
     /// Shows what can be requested for all sessions in the menu of the same message.
@@ -95,11 +99,11 @@ pub enum ComponentIdError {
 impl ComponentAction {
     /// Parses a `custom_id`, which may refer to one of `targets`.
     pub fn parse<'a>(id: &str, targets: impl IntoIterator<Item = &'a str>) -> Result<Self, ComponentIdError> {
-        if id == SELECT_SESSION_ID {
-            return Ok(Self::SelectSession);
-        }
-        if id == SELECT_ALL_ID {
-            return Ok(Self::SelectAll);
+        match id {
+            SELECT_SESSION_ID => return Ok(Self::SelectSession),
+            SELECT_ALL_ID => return Ok(Self::SelectAll),
+            SELECT_REQUEST_ID => return Ok(Self::SelectRequest),
+            _ => {}
         }
         let (kind, fields) = id
             .strip_prefix(VERSION)

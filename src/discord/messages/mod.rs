@@ -7,6 +7,7 @@
 //! | [`result`] | the reply that says how a request ended |
 //! | [`notices`] | refusals, and alerts to a channel |
 //! | [`request_list`] | the list of `/requests` |
+//! | [`timeline`] | what happened to one request |
 //! | [`details`] | the details of one session, with its buttons |
 //! | [`session_menu`] | the menu of sessions, and what can be asked for several of them |
 //! | [`reason_form`] | the form that asks for a reason |
@@ -35,6 +36,7 @@ pub mod request_list;
 pub mod result;
 mod session_facts;
 pub mod session_menu;
+pub mod timeline;
 pub(in crate::discord) mod waiters_text;
 
 /// The part of the configuration that messages show.

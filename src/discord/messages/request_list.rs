@@ -1,11 +1,14 @@
 //! The list that `/requests` shows.
 
-use serenity::all::{ButtonStyle, CreateActionRow, CreateButton, CreateEmbed};
+use serenity::all::{
+    ButtonStyle, CreateActionRow, CreateButton, CreateEmbed, CreateSelectMenu, CreateSelectMenuKind,
+    CreateSelectMenuOption,
+};
 
 use super::RenderConfig;
 use super::body::MessageBody;
-use super::component_id::RequestNavigation;
-use super::format::{TimestampStyle, mention_user, message_link, session_on_target, timestamp};
+use super::component_id::{RequestNavigation, SELECT_REQUEST_ID};
+use super::format::{TimestampStyle, count, mention_user, message_link, session_on_target, timestamp};
 use super::result::{approvers_text, elapsed_text, several};
 use crate::discord::sanitize;
 use crate::domain::event::Action;
@@ -15,6 +18,8 @@ use crate::domain::request::{Request, RequestState};
 use crate::workflow::ports::SearchAnchor;
 
 const REASON_LENGTH: usize = 120;
+/// An option's label has room for 100 characters.
+const LABEL_LENGTH: usize = 50;
 
 /// What a phone shows at once. Even at maximum length they fit well into Discord's 4,096 characters for an embed's
 /// description.
@@ -74,7 +79,7 @@ impl RequestStatus {
     }
 }
 
-/// A page of requests, with buttons to the pages before and after it.
+/// A page of requests, with a menu that shows what happened to one of them, and buttons to the pages before and after it.
 pub fn request_list(page: RequestPage<'_>, filter: RequestFilter, config: &RenderConfig) -> MessageBody {
     let mut parts: Vec<_> = filter_text(filter).into_iter().collect();
     if page.requests.is_empty() {
@@ -88,8 +93,32 @@ pub fn request_list(page: RequestPage<'_>, filter: RequestFilter, config: &Rende
     };
     // An empty line separates the requests, so that each is seen at a glance.
     let embed = CreateEmbed::new().title(title).description(parts.join("\n\n"));
-    let buttons = buttons(page, filter);
-    MessageBody::embed(embed).with_components(vec![CreateActionRow::Buttons(buttons)])
+    let buttons = CreateActionRow::Buttons(buttons(page, filter));
+    MessageBody::embed(embed)
+        .with_components(request_menu(page.requests).into_iter().chain([buttons]).collect())
+}
+
+/// `None` without requests: Discord rejects a menu without options.
+fn request_menu(requests: &[Request]) -> Option<CreateActionRow> {
+    let options: Vec<_> = requests
+        .iter()
+        .map(|request| {
+            let Request { id, details, .. } = request;
+            // Discord shows no markup in a label.
+            let sessions = match &details.backends[..] {
+                [backend] => backend.identity.pid.to_string(),
+                several => count(several.len(), "session"),
+            };
+            let on = sanitize::plain(&details.target, LABEL_LENGTH);
+            let label = format!("#{id} · {} {sessions} on {}", details.action.name(), on.as_str());
+            CreateSelectMenuOption::new(label, id.to_string())
+        })
+        .collect();
+    if options.is_empty() {
+        return None;
+    }
+    let menu = CreateSelectMenu::new(SELECT_REQUEST_ID, CreateSelectMenuKind::String { options });
+    Some(CreateActionRow::SelectMenu(menu.placeholder("What happened to…")))
 }
 
 fn filter_text(filter: RequestFilter) -> Option<String> {

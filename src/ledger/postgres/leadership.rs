@@ -10,11 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::{Client, Error, Transaction};
 
 use super::error::PostgresOpenError;
-use super::session::{LedgerStatements, connect};
+use super::session::{LedgerStatements, begin, connect};
 use super::{HighWaterMark, PostgresLedger, queries, schema};
 use crate::ledger::hash_chain::{self, ChainTail};
 use crate::postgres::connection::{ConnectOptions, ConnectionClosed, PostgresConnection};
@@ -25,7 +25,7 @@ const LOCK: i64 = 0x6b69_6c6c_6761_7465;
 /// How long one step of becoming active may take.
 const STEP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The intervals of the lease, by the server's clock.
+/// The intervals of the lease, each by the clock of the replica that waits.
 #[derive(Clone, Copy, Debug)]
 pub struct LeaseTimings {
     /// How often the active replica renews its lease, and how often the others read it.
@@ -48,10 +48,25 @@ impl Default for LeaseTimings {
 
 /// What a replica has when it becomes the active one.
 pub(super) struct AcquiredLease {
+    /// When it was taken, or earlier.
+    pub(super) taken_at: Instant,
     pub(super) connected: (ReadyConnection<LedgerStatements>, ConnectionClosed),
     pub(super) epoch: i64,
     pub(super) tail: ChainTail,
 }
+
+/// A lease of another replica, and since when it has not been renewed. Measured by this replica's own clock that never
+/// jumps: the server's may be set back or forward.
+struct WatchedLease {
+    epoch: i64,
+    holder: String,
+    /// As PostgreSQL writes it.
+    renewed_at: String,
+    unchanged_since: Instant,
+}
+
+/// When the lease that nobody holds was renewed: that of a new ledger, or of a replica that resigned.
+const FREE: &str = "-infinity";
 
 /// Waits until this replica is the active one, and sends the reason why it waits to `waiting`. Fails on permanent errors.
 pub(super) async fn stand_by(
@@ -60,8 +75,9 @@ pub(super) async fn stand_by(
     waiting: &watch::Sender<String>,
     high_water_mark: &HighWaterMark,
 ) -> Result<AcquiredLease, PostgresOpenError> {
+    let mut watched = None;
     loop {
-        match try_to_lead(options, timings, waiting, high_water_mark).await {
+        match try_to_lead(options, timings, waiting, high_water_mark, &mut watched).await {
             Err(error) if error.is_temporary() => {
                 if *waiting.borrow() != error.to_string() {
                     tracing::warn!(%error, "standing by");
@@ -80,17 +96,20 @@ async fn try_to_lead(
     timings: LeaseTimings,
     waiting: &watch::Sender<String>,
     high_water_mark: &HighWaterMark,
+    watched: &mut Option<WatchedLease>,
 ) -> Result<AcquiredLease, PostgresOpenError> {
     let (mut connection, closed) = connect(options).await?;
     loop {
-        let status =
-            timeout(STEP_TIMEOUT, try_to_take_lease(&mut connection, timings, high_water_mark)).await;
+        let taken_at = Instant::now();
+        let attempt = try_to_take_lease(&mut connection, timings, high_water_mark, watched);
+        let status = timeout(STEP_TIMEOUT, attempt).await;
         match status.unwrap_or_else(|_| Err(PostgresOpenError::late()))? {
             LeaseStatus::Taken { epoch, tail, has_lock } => {
+                let preparing = LedgerStatements::prepare(connection.client(), epoch, has_lock);
                 let prepared =
-                    Arc::new(LedgerStatements::prepare(connection.client(), epoch, has_lock).await?);
-                let ready = ReadyConnection { connection, prepared };
-                return Ok(AcquiredLease { connected: (ready, closed), epoch, tail });
+                    timeout(STEP_TIMEOUT, preparing).await.map_err(|_| PostgresOpenError::late())??;
+                let ready = ReadyConnection { connection, prepared: Arc::new(prepared) };
+                return Ok(AcquiredLease { taken_at, connected: (ready, closed), epoch, tail });
             }
             LeaseStatus::Held { holder } => {
                 waiting.send_if_modified(|reason| {
@@ -118,8 +137,8 @@ async fn try_to_take_lease(
     connection: &mut PostgresConnection,
     timings: LeaseTimings,
     high_water_mark: &HighWaterMark,
+    watched: &mut Option<WatchedLease>,
 ) -> Result<LeaseStatus, PostgresOpenError> {
-    let mut last_lease = None;
     let known = high_water_mark.last();
     if schema::exists(connection.client()).await? {
         let end = queries::fetch_tail_if_contains(connection.client(), &known).await?;
@@ -128,50 +147,54 @@ async fn try_to_take_lease(
             verify_tail(&queries::snapshot(connection).await?).await?;
         }
         high_water_mark.confirm(&known, end)?;
-        let row = connection
-            .client()
-            .query_one(
-                "SELECT epoch, holder,
-                        renewed_at > clock_timestamp() - $1 * interval '1 second' AS is_fresh,
-                        renewed_at < clock_timestamp() - $2 * interval '1 second' AS has_expired
-                 FROM killgate_ledger.lease",
-                &[&timings.grace.as_secs_f64(), &timings.expiry.as_secs_f64()],
-            )
-            .await?;
-        let (epoch, holder): (i64, String) = (row.try_get("epoch")?, row.try_get("holder")?);
-        if row.try_get("is_fresh")? {
-            return Ok(LeaseStatus::Held { holder });
+        let lease = watch_lease(connection.client(), watched).await?;
+        if lease.renewed_at != FREE && lease.unchanged_since.elapsed() < timings.grace {
+            return Ok(LeaseStatus::Held { holder: lease.holder.clone() });
         }
-        last_lease = Some((epoch, holder, row.try_get::<_, bool>("has_expired")?));
     } else if known.seq > 0 {
         return Err(PostgresOpenError::Behind { seq: known.seq });
+    } else {
+        *watched = None;
     }
     let has_lock = try_lock(connection.client()).await?;
     if !has_lock && is_locked_by_replica(connection.client()).await? {
-        let holder = match last_lease {
-            Some((epoch, holder, true)) => {
-                terminate_holder(connection, epoch, timings).await?;
-                holder
-            }
-            Some((_, holder, false)) => holder,
-            None => "a replica that is creating the ledger".to_owned(),
+        let Some(lease) = watched else {
+            return Ok(LeaseStatus::Held { holder: "a replica that is creating the ledger".to_owned() });
         };
-        return Ok(LeaseStatus::Held { holder });
+        if lease.unchanged_since.elapsed() >= timings.expiry {
+            terminate_holder(connection, lease).await?;
+        }
+        return Ok(LeaseStatus::Held { holder: lease.holder.clone() });
     }
-    let transaction = connection.client_mut().transaction().await?;
+    let transaction = begin(connection).await?;
     schema::create_if_missing(&transaction).await?;
-    let Some(epoch) = take_over(&transaction, timings.grace).await? else {
+    let Some(epoch) = take_over(&transaction, watched.as_ref()).await? else {
         transaction.rollback().await?;
         if has_lock {
             unlock(connection.client()).await?;
         }
-        return Ok(LeaseStatus::Held {
-            holder: last_lease.map_or_else(String::new, |(_, holder, _)| holder),
-        });
+        let holder = watched.as_ref().map_or_else(String::new, |lease| lease.holder.clone());
+        return Ok(LeaseStatus::Held { holder });
     };
     let tail = verify_tail(&transaction).await?;
     transaction.commit().await?;
     Ok(LeaseStatus::Taken { epoch, tail, has_lock })
+}
+
+/// Reads the lease. `watched` is the one that was read before, if any.
+async fn watch_lease<'w>(
+    client: &Client,
+    watched: &'w mut Option<WatchedLease>,
+) -> Result<&'w WatchedLease, PostgresOpenError> {
+    let row = client
+        .query_one("SELECT epoch, holder, renewed_at::text AS renewed_at FROM killgate_ledger.lease", &[])
+        .await?;
+    let (epoch, renewed_at) = (row.try_get("epoch")?, row.try_get("renewed_at")?);
+    let unchanged_since = match watched.take() {
+        Some(lease) if lease.epoch == epoch && lease.renewed_at == renewed_at => lease.unchanged_since,
+        _ => Instant::now(),
+    };
+    Ok(watched.insert(WatchedLease { epoch, holder: row.try_get("holder")?, renewed_at, unchanged_since }))
 }
 
 /// Tries to acquire the advisory lock for this session.
@@ -213,8 +236,7 @@ async fn is_locked_by_replica(client: &Client) -> Result<bool, Error> {
 /// its own sessions, so all replicas must log in as the same role.
 async fn terminate_holder(
     connection: &PostgresConnection,
-    epoch: i64,
-    timings: LeaseTimings,
+    lease: &WatchedLease,
 ) -> Result<(), PostgresOpenError> {
     let terminated = connection
         .client()
@@ -224,9 +246,8 @@ async fn terminate_holder(
              WHERE lock.locktype = 'advisory' AND lock.granted AND lock.objsubid = 1
                AND lock.classid::int8 = $1::int8 >> 32 AND lock.objid::int8 = $1::int8 & 4294967295
                AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-               AND lease.epoch = $2
-               AND lease.renewed_at < clock_timestamp() - $3 * interval '1 second'",
-            &[&LOCK, &epoch, &timings.expiry.as_secs_f64()],
+               AND lease.epoch = $2 AND lease.renewed_at::text = $3",
+            &[&LOCK, &lease.epoch, &lease.renewed_at],
         )
         .await?;
     for row in terminated {
@@ -237,15 +258,19 @@ async fn terminate_holder(
 }
 
 /// Begins the next epoch. `None` when the lease was renewed since it was read: the active replica may act until it ends.
-async fn take_over(transaction: &Transaction<'_>, grace: Duration) -> Result<Option<i64>, PostgresOpenError> {
+async fn take_over(
+    transaction: &Transaction<'_>,
+    watched: Option<&WatchedLease>,
+) -> Result<Option<i64>, PostgresOpenError> {
+    let (epoch, renewed_at) = watched.map_or((0, FREE), |lease| (lease.epoch, lease.renewed_at.as_str()));
     let row = transaction
         .query_opt(
             "UPDATE killgate_ledger.lease
              SET epoch = epoch + 1, renewed_at = clock_timestamp(),
                  holder = coalesce(host(inet_client_addr()), 'the server itself') || ', backend ' || pg_backend_pid()
-             WHERE renewed_at <= clock_timestamp() - $1 * interval '1 second'
+             WHERE epoch = $1 AND renewed_at::text = $2
              RETURNING epoch",
-            &[&grace.as_secs_f64()],
+            &[&epoch, &renewed_at],
         )
         .await?;
     Ok(row.map(|row| row.try_get("epoch")).transpose()?)

@@ -39,7 +39,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::ledger::hash_chain::ChainTail;
 use crate::ledger::pending::{self, PendingState};
 use crate::postgres::connection::ConnectOptions;
-use crate::workflow::ports::{Lease, Ledger, LedgerError, PendingRequests, RequestSearch};
+use crate::workflow::ports::{Lease, LeaseState, Ledger, LedgerError, PendingRequests, RequestSearch};
 
 /// The limit of every call. It is shorter than a lease, so an answer in time is from before another replica
 /// could have taken the lease.
@@ -86,6 +86,10 @@ impl Lease for PostgresLedger {
     async fn confirm_lease(&self) -> Result<Option<Duration>, LedgerError> {
         self.session.renew_lease().await?;
         Ok(Some(self.session.grace))
+    }
+
+    fn lease_state(&self) -> LeaseState {
+        self.session.lease_state()
     }
 }
 
@@ -166,7 +170,7 @@ impl Ledger for PostgresLedger {
         let known = self.session.high_water_mark.last();
         let client = guard.connection().client();
         let probing = async {
-            client.execute(&prepared.renew, &[&prepared.epoch]).await?;
+            client.execute(&prepared.probe, &[&prepared.epoch]).await?;
             queries::fetch_tail_if_contains(client, &known).await
         };
         let answer = timeout_at(deadline, probing).await;
@@ -230,7 +234,7 @@ fn int8(number: u64) -> i64 {
 pub async fn dry_run(options: &ConnectOptions) -> Result<(), PostgresOpenError> {
     let (mut connection, _closed) = session::connect(options).await?;
     let attempt = async {
-        let transaction = connection.client_mut().transaction().await?;
+        let transaction = session::begin(&mut connection).await?;
         schema::create_if_missing(&transaction).await?;
         transaction.execute("UPDATE killgate_ledger.lease SET holder = holder", &[]).await?;
         transaction.rollback().await?;

@@ -4,8 +4,8 @@ use tokio_postgres::{GenericClient, Transaction};
 
 use super::error::PostgresOpenError;
 
-/// The number in `killgate_ledger.version`. Version 1 was never released.
-const VERSION: i32 = 2;
+/// The number in `killgate_ledger.version`. Earlier versions were never released.
+const VERSION: i32 = 3;
 
 /// Creates the ledger where there is none.
 pub(super) async fn create_if_missing(transaction: &Transaction<'_>) -> Result<(), PostgresOpenError> {

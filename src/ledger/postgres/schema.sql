@@ -124,6 +124,19 @@ CREATE FUNCTION killgate_ledger.append(
     END
     $body$;
 
+-- Tries what an append does, and undoes it.
+CREATE FUNCTION killgate_ledger.probe(my_epoch bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $body$
+    BEGIN
+        PERFORM killgate_ledger.renew(my_epoch);
+        INSERT INTO killgate_ledger.record (seq, line) SELECT seq + 1, '{}' FROM killgate_ledger.chain_end;
+        RAISE EXCEPTION 'undone' USING ERRCODE = 'KG003';
+    EXCEPTION
+        WHEN SQLSTATE 'KG003' THEN NULL;
+    END
+    $body$;
+
 -- Records that the request's result is in the channel.
 CREATE FUNCTION killgate_ledger.mark_delivered(my_epoch bigint, delivered bigint) RETURNS void
     LANGUAGE plpgsql

@@ -8,7 +8,7 @@ use anyhow::{bail, ensure};
 use async_trait::async_trait;
 use tokio::sync::{Mutex, MutexGuard, watch};
 use tokio::time::{Instant, sleep, timeout_at};
-use tokio_postgres::{Client, Error, Statement};
+use tokio_postgres::{Client, Error, Statement, Transaction};
 
 use super::error::PostgresOpenError;
 use super::high_water_mark::HighWaterMark;
@@ -20,7 +20,7 @@ use crate::postgres::connection::{ConnectOptions, ConnectionClosed, PostgresConn
 use crate::postgres::connection_manager::{
     ConnectionGuard, ConnectionManager, ConnectionSetup, ConnectionStatus, RECONNECT_BACKOFF,
 };
-use crate::workflow::ports::{LedgerError, TargetUnreachable};
+use crate::workflow::ports::{LeaseState, LedgerError, TargetUnreachable};
 
 /// How long a caller waits for a lost session to be reopened before its call fails.
 const REOPENED_WITHIN: Duration = Duration::from_secs(1);
@@ -36,6 +36,8 @@ pub(super) struct LedgerSession {
     /// Where the chain ends, as far as this replica has read it. Locked before the connection is acquired and until the
     /// answer is known, so that no append builds on a tail that another one is about to move.
     tail: Mutex<ChainTail>,
+    /// When the last renewal that succeeded was sent.
+    renewed_at: watch::Sender<Instant>,
     /// Whether another replica has taken over, which is final.
     deposed: watch::Sender<bool>,
 }
@@ -47,6 +49,7 @@ pub(super) struct LedgerStatements {
     pub(super) append: Statement,
     pub(super) renew: Statement,
     pub(super) mark_delivered: Statement,
+    pub(super) probe: Statement,
     /// Whether this session holds the advisory lock.
     has_lock: AtomicBool,
 }
@@ -85,6 +88,7 @@ impl LedgerSession {
             grace: timings.grace,
             connection: ConnectionManager::open("ledger", options, backoff, setup, Some(lease.connected)),
             tail: Mutex::new(lease.tail),
+            renewed_at: watch::Sender::new(lease.taken_at),
             deposed,
         }
     }
@@ -145,7 +149,8 @@ impl LedgerSession {
 
     /// The renewal is not older than the call. Also takes the lock when an earlier session of this replica still held it.
     pub(super) async fn renew_lease(&self) -> Result<(), LedgerError> {
-        let deadline = Instant::now() + LIMIT;
+        let sent_at = Instant::now();
+        let deadline = sent_at + LIMIT;
         let mut guard = self.acquire(deadline).await?;
         let statements = Arc::clone(guard.prepared());
         let client = guard.connection().client();
@@ -157,7 +162,19 @@ impl LedgerSession {
             client.execute(&statements.renew, &[&statements.epoch]).await
         };
         let answer = timeout_at(deadline, renewing).await;
-        Ok(guard.conclude(answer).map(drop)?)
+        guard.conclude(answer)?;
+        self.renewed_at.send_replace(sent_at);
+        Ok(())
+    }
+
+    pub(super) fn lease_state(&self) -> LeaseState {
+        if self.is_deposed() {
+            LeaseState::Lost
+        } else if self.renewed_at.borrow().elapsed() < self.grace {
+            LeaseState::Held
+        } else {
+            LeaseState::Unconfirmed
+        }
     }
 
     fn is_deposed(&self) -> bool {
@@ -178,8 +195,9 @@ impl LedgerStatements {
         let append = client.prepare("SELECT killgate_ledger.append($1, $2, $3, $4, $5, $6, $7)");
         let renew = client.prepare("SELECT killgate_ledger.renew($1)");
         let mark_delivered = client.prepare("SELECT killgate_ledger.mark_delivered($1, $2)");
-        let (append, renew, mark_delivered) = tokio::try_join!(append, renew, mark_delivered)?;
-        Ok(Self { epoch, append, renew, mark_delivered, has_lock: AtomicBool::new(has_lock) })
+        let probe = client.prepare("SELECT killgate_ledger.probe($1)");
+        let (append, renew, mark_delivered, probe) = tokio::try_join!(append, renew, mark_delivered, probe)?;
+        Ok(Self { epoch, append, renew, mark_delivered, probe, has_lock: AtomicBool::new(has_lock) })
     }
 }
 
@@ -222,6 +240,14 @@ pub(super) async fn connect(
     options: &ConnectOptions,
 ) -> Result<(PostgresConnection, ConnectionClosed), PostgresOpenError> {
     options.connect().await.map_err(PostgresOpenError::unavailable)
+}
+
+/// Begins a transaction that takes over or rehearses it. A process that stops in the middle of it must not keep the lease's
+/// row locked: the server ends its session.
+pub(super) async fn begin(connection: &mut PostgresConnection) -> Result<Transaction<'_>, Error> {
+    let transaction = connection.client_mut().transaction().await?;
+    transaction.batch_execute("SET LOCAL idle_in_transaction_session_timeout = '5s'").await?;
+    Ok(transaction)
 }
 
 fn not_recorded(unreachable: TargetUnreachable) -> LedgerError {

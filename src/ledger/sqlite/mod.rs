@@ -12,10 +12,11 @@ mod worker;
 
 use std::path::Path;
 use std::thread::{JoinHandle, sleep};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 use tracing::{error, warn};
 
 pub use self::dry_run::dry_run;
@@ -29,6 +30,8 @@ use crate::domain::ids::RequestId;
 use crate::domain::timestamp::Timestamp;
 use crate::workflow::ports::{Lease, Ledger, LedgerError, PendingRequests, RequestSearch};
 
+/// The limit of every call. A decision that is acknowledged later is not acted on: people may have changed their minds.
+const LIMIT: Duration = Duration::from_secs(5);
 /// How many jobs the queue holds. Further callers wait for room in it.
 const QUEUE_CAPACITY: usize = 256;
 /// How long a drop waits until the file is closed, which takes milliseconds unless a disk or a lock blocks.
@@ -58,11 +61,17 @@ impl SqliteLedger {
     }
 
     async fn write(&self, write: LedgerWrite) -> Result<Vec<Recorded>, LedgerError> {
+        let deadline = Instant::now() + LIMIT;
         let (answer, answered) = oneshot::channel();
-        self.submit(LedgerJob::Write(WriteJob { write, answer })).await?;
-        answered
-            .await
-            .unwrap_or_else(|_| Err(LedgerError::Uncertain(anyhow::anyhow!("the ledger's thread has ended"))))
+        self.submit(LedgerJob::Write(WriteJob { write, answer }), deadline).await?;
+        let uncertain = |why: &'static str| Err(LedgerError::Uncertain(anyhow::anyhow!(why)));
+        match timeout_at(deadline, answered).await {
+            Ok(Err(_)) => uncertain("the ledger's thread has ended"),
+            // Also when this process was paused meanwhile: what people decided since then has not been heard yet.
+            _ if Instant::now() > deadline => uncertain("the disk did not answer in time"),
+            Ok(Ok(written)) => written,
+            Err(_) => uncertain("the disk did not answer in time"),
+        }
     }
 
     async fn read<T: Send + 'static>(
@@ -76,16 +85,23 @@ impl SqliteLedger {
                 let _ = answer.send(read(store));
             }
         });
-        self.submit(LedgerJob::Read(job)).await?;
-        answered.await.unwrap_or_else(|_| Err(thread_ended()))
+        let deadline = Instant::now() + LIMIT;
+        self.submit(LedgerJob::Read(job), deadline).await?;
+        let answered = timeout_at(deadline, answered).await.map_err(|_| too_slow())?;
+        answered.unwrap_or_else(|_| Err(thread_ended()))
     }
 
-    async fn submit(&self, job: LedgerJob) -> Result<(), LedgerError> {
-        match &self.jobs {
-            Some(jobs) => jobs.send(job).await.map_err(|_| thread_ended()),
-            None => Err(thread_ended()),
-        }
+    async fn submit(&self, job: LedgerJob, deadline: Instant) -> Result<(), LedgerError> {
+        let Some(jobs) = &self.jobs else {
+            return Err(thread_ended());
+        };
+        let submitted = timeout_at(deadline, jobs.send(job)).await.map_err(|_| too_slow())?;
+        submitted.map_err(|_| thread_ended())
     }
+}
+
+fn too_slow() -> LedgerError {
+    LedgerError::NotRecorded(anyhow::anyhow!("the disk did not answer in time"))
 }
 
 fn thread_ended() -> LedgerError {
@@ -149,6 +165,8 @@ impl Drop for SqliteLedger {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::event::{RefusalReason, RequestEvent};
+    use crate::domain::ids::UserId;
 
     #[tokio::test]
     async fn a_disk_that_hangs_does_not_block_the_drop_of_the_ledger() {
@@ -158,7 +176,27 @@ mod tests {
         let job = LedgerJob::Read(Box::new(move |_| {
             let _ = hangs.recv();
         }));
-        ledger.submit(job).await.expect("taken");
+        ledger.submit(job, Instant::now() + LIMIT).await.expect("taken");
         drop(ledger);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_hanging_disk_acknowledges_too_late_is_not_acted_on() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ledger = SqliteLedger::open(&folder.path().join("killgate.db")).expect("opened");
+        let (disk, hangs) = std::sync::mpsc::channel::<()>();
+        let job = LedgerJob::Read(Box::new(move |_| {
+            let _ = hangs.recv();
+        }));
+        ledger.submit(job, Instant::now() + LIMIT).await.expect("taken");
+        let entry = LedgerEntry {
+            request: None,
+            at: Timestamp::from_micros(0),
+            event: RequestEvent::AttemptRefused { actor: UserId(1), why: RefusalReason::NotARequester },
+        };
+        let appended = ledger.append(vec![entry]).await;
+        assert!(matches!(appended, Err(LedgerError::Uncertain(_))), "{appended:?}");
+        assert!(matches!(ledger.probe().await, Err(LedgerError::NotRecorded(_))));
+        drop(disk);
     }
 }

@@ -1,5 +1,6 @@
 //! A target that is wrong in one way.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +54,10 @@ impl Target for Hasty {
 
     async fn snapshot(&self, wanted: Freshness) -> Result<Arc<Snapshot>, TargetUnreachable> {
         self.honest.snapshot(wanted).await
+    }
+
+    async fn look_up(&self, pids: &BTreeSet<Pid>) -> Result<Arc<Snapshot>, TargetUnreachable> {
+        self.honest.look_up(pids).await
     }
 
     async fn signal(

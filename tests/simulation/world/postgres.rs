@@ -128,6 +128,7 @@ impl Server {
     pub fn snapshot(&self, at: Timestamp) -> Snapshot {
         Snapshot {
             server: self.identified,
+            looked_up: None,
             taken_at: self.time(at),
             own_pid: None,
             is_standby: false,

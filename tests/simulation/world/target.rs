@@ -1,5 +1,6 @@
 //! The bot's connection to a PostgreSQL server.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -33,6 +34,13 @@ impl Target for Connection {
             .await
             .map(Arc::new)
             .map_err(unreachable)
+    }
+
+    async fn look_up(&self, pids: &BTreeSet<Pid>) -> Result<Arc<Snapshot>, TargetUnreachable> {
+        let mut snapshot = Arc::unwrap_or_clone(self.snapshot(Freshness::Now).await?);
+        snapshot.sessions.retain(|session| pids.contains(&session.pid) || session.waits_for_lock());
+        snapshot.looked_up = Some(pids.clone());
+        Ok(Arc::new(snapshot))
     }
 
     async fn signal(

@@ -15,19 +15,24 @@ const OTHERS: usize = 100;
 const RIGHTS: &str = "grant pg_signal_backend, pg_read_all_stats to";
 
 /// Sessions of an application, of ten one running a query, one idle in a transaction, eight idle.
-pub struct Crowd {
+pub struct LoadedServer {
     pub cluster: Cluster,
     sessions: Vec<Arc<Client>>,
     busy: usize,
 }
 
-/// A warm connection with the statement by which killgate lists sessions.
-pub struct Bare {
+/// What PostgreSQL tells of those that wait: for whom.
+const WAITERS: &str =
+    "select pg_blocking_pids(pid) from pg_stat_get_activity(null) where wait_event_type = 'Lock'";
+
+/// A warm connection with the statement by which killgate lists sessions, and one about those that wait.
+pub struct ListingStatement {
     client: Client,
-    statement: Statement,
+    listing: Statement,
+    waiters: Statement,
 }
 
-impl Crowd {
+impl LoadedServer {
     /// A server for at most this many sessions, without any yet.
     pub async fn with_room_for(most: usize) -> Result<Self> {
         let cluster = Cluster::builder()
@@ -97,14 +102,14 @@ impl Crowd {
 
     /// A connection of the role that killgate is, with the statement that a session of killgate's ran last: it is to
     /// be the very one that lists sessions.
-    pub async fn bare(&self) -> Result<Bare> {
+    pub async fn bare(&self) -> Result<ListingStatement> {
         let observer = self.cluster.superuser().await?;
         let last = "select query from pg_stat_activity where usename = 'killgate' \
-                    and query like '%pg_stat_activity%' and query not like '%$1%' order by query_start desc limit 1";
+                    and query like '%pg_stat_get_activity(NULL)%' and query not like '%$1%' order by query_start desc limit 1";
         let listing: String = observer.query_one(last, &[]).await?.get(0);
         let client = self.cluster.connect("killgate", "postgres").await?;
-        let statement = client.prepare(&listing).await?;
-        Ok(Bare { client, statement })
+        let (listing, waiters) = (client.prepare(&listing).await?, client.prepare(WAITERS).await?);
+        Ok(ListingStatement { client, listing, waiters })
     }
 
     /// Has the server log every statement, or no more; how many it has logged of bots so far.
@@ -144,10 +149,16 @@ fn keep_busy(client: &Arc<Client>, statement: &'static str) {
     tokio::spawn(async move { client.batch_execute(statement).await });
 }
 
-impl Bare {
-    /// Runs the statement and reads all it answers.
-    pub async fn run(&self) -> Result<()> {
-        self.client.query(&self.statement, &[]).await?;
+impl ListingStatement {
+    /// Lists all sessions, until the last row is read.
+    pub async fn list(&self) -> Result<()> {
+        self.client.query(&self.listing, &[]).await?;
+        Ok(())
+    }
+
+    /// Asks of everybody who waits for whom they wait.
+    pub async fn ask_waiters(&self) -> Result<()> {
+        self.client.query(&self.waiters, &[]).await?;
         Ok(())
     }
 }

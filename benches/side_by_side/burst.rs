@@ -1,0 +1,91 @@
+//! Memory in a burst of commands and reactions.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use tokio::time::{interval, sleep, timeout};
+
+use crate::Bench;
+use crate::bots::{Bot, killgate};
+use crate::loaded_server::LoadedServer;
+use crate::numbers::Sample;
+use crate::process::proportional_set_size;
+use crate::report::{Chapter, Table, cells};
+
+/// Of each kind: commands that list, commands that ask, reactions of somebody who may not approve.
+const OF_EACH_KIND: usize = 500;
+const ROUNDS: usize = 3;
+const SESSIONS: usize = 50;
+const REST: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+const LIMIT: Duration = Duration::from_mins(1);
+
+const TEXT: &str = "\
+500 times `/sessions`, 500 times `/terminate` and 500 reactions of somebody who may not approve, all sent at once, among 50 sessions: the
+most memory (PSS, MiB, looked at every 5 ms), the memory two seconds after the last answer, and how long that answer took.";
+
+pub async fn measure(bench: &Bench) -> Result<Chapter> {
+    let mut server = LoadedServer::with_room_for(SESSIONS).await?;
+    server.grow_to(SESSIONS).await?;
+    let pid = server.idle_pid().await?;
+    let (mut before, mut peak, mut after, mut took) =
+        (Sample::default(), Sample::default(), Sample::default(), Sample::default());
+    for _ in 0..bench.rounds(ROUNDS) {
+        let target = ("orders".to_owned(), server.cluster.bot().await?);
+        let bot = killgate::start(&bench.killgate, &[target], None).await?;
+        let (card, _) = bot.card(&[pid]).await?;
+        sleep(REST).await;
+        before.push(proportional_set_size(bot.pid()?)?);
+        let began = Instant::now();
+        let burst = async {
+            let ivy = bot.guild.sim.person("ivy");
+            for _ in 0..OF_EACH_KIND / 2 {
+                ivy.reacts(&card, "✅");
+                ivy.takes_back(&card, "✅");
+            }
+            let commands = ["/sessions".to_owned(), format!("/terminate pid:{pid}")];
+            let [lists, asks] =
+                commands.each_ref().map(|command| bot.guild.ask_at_once(OF_EACH_KIND, command));
+            let (lists, asks) = tokio::join!(lists, asks);
+            lists.and(asks)
+        };
+        let highest = watch(&bot, timeout(LIMIT, burst)).await?;
+        took.took(began.elapsed());
+        peak.push(highest);
+        sleep(REST).await;
+        after.push(proportional_set_size(bot.pid()?)?);
+        bot.stop().await?;
+    }
+    let mut chapter = Chapter::new("A burst of 1,500 commands and reactions", TEXT);
+    let mut table = Table::new(["", "median", "5–95 %"]);
+    for (name, sample) in
+        [("before", &before), ("peak", &peak), ("after", &after), ("last answer, ms", &took)]
+    {
+        let [median, spread] = cells(sample);
+        table.row([name.to_owned(), median, spread]);
+    }
+    chapter.tables.push(table);
+    chapter.goal("most memory in a burst of 1,500", "MiB", peak.median(), 24.0);
+    chapter.goal("memory that is kept after it", "MiB", after.median() - before.median(), 2.0);
+    Ok(chapter)
+}
+
+/// The most memory that the bot has until `burst` is over.
+async fn watch<T>(
+    bot: &Bot,
+    burst: impl Future<Output = Result<Result<T>, tokio::time::error::Elapsed>>,
+) -> Result<f64> {
+    let pid = bot.pid()?;
+    let mut highest: f64 = 0.0;
+    let mut look = interval(LOOK_EVERY);
+    let mut burst = std::pin::pin!(burst);
+    loop {
+        tokio::select! {
+            answered = &mut burst => {
+                answered??;
+                return Ok(highest);
+            }
+            _ = look.tick() => highest = highest.max(proportional_set_size(pid)?),
+        }
+    }
+}
