@@ -13,6 +13,7 @@ use super::api::messages::PAGE_SIZE;
 use super::api::{ApiClient, ChannelMessage, OwnMessage};
 use super::delivery::{delivery_error, is_unknown_member};
 use super::members;
+use super::messages::body::MessageBody;
 use super::messages::mark::{MarkedMessage, any_mark, read_mark};
 use super::messages::{RenderConfig, card, notices, result};
 use super::served_channels::ServedChannels;
@@ -58,7 +59,7 @@ impl IncidentChannel for DiscordIncidentChannel {
                 found.ending = Some(first_line(message));
             }
             MarkedMessage::Result => found.ending = Some(first_line(message)),
-            MarkedMessage::Reminder | MarkedMessage::Note => {}
+            MarkedMessage::Mention | MarkedMessage::Reminder | MarkedMessage::Note => {}
         })
         .await?;
         // Without the permission to read the history, a channel looks empty (Discord documentation, "Get Channel
@@ -94,27 +95,18 @@ impl IncidentChannel for DiscordIncidentChannel {
         self.api.edit_message(channel, message, &edit).await.map_err(delivery_error)
     }
 
-    async fn post_reminder(&self, card: &CardContent) -> Result<MessageId, DeliveryError> {
-        let request = &card.request;
-        let mut posted = None;
-        self.search(request, |message, marked| {
-            if marked == MarkedMessage::Reminder {
-                posted = Some(MessageId(message.id.get()));
-            }
-        })
-        .await?;
-        if let Some(posted) = posted {
-            return Ok(posted);
-        }
-        let channel = request.details.channel;
-        let nonce = format!("n{}-{}", request.id, request.mark);
-        let message = as_reply_to(request.card.map(message_id), channel, card::reminder(card).into_message());
-        let message = self.create_message(channel, message, &nonce).await?;
-        Ok(MessageId(message.id.get()))
+    async fn post_approval_needed(&self, card: &CardContent) -> Result<Option<MessageId>, DeliveryError> {
+        let Some(body) = card::approval_needed(card) else { return Ok(None) };
+        self.post_once(&card.request, (MarkedMessage::Mention, 'm'), body).await.map(Some)
     }
 
-    async fn post_result(&self, request: &Request) -> Result<(), DeliveryError> {
-        let (Some(body), RequestState::Ended { at, .. }) = (result::reply(request), &request.state) else {
+    async fn post_reminder(&self, card: &CardContent) -> Result<MessageId, DeliveryError> {
+        self.post_once(&card.request, (MarkedMessage::Reminder, 'n'), card::reminder(card)).await
+    }
+
+    async fn post_result(&self, card: &CardContent) -> Result<(), DeliveryError> {
+        let request = &card.request;
+        let (Some(body), RequestState::Ended { at, .. }) = (result::reply(card), &request.state) else {
             return Ok(());
         };
         if self.clock.now().duration_since(*at) > NONCE_LIFETIME {
@@ -186,7 +178,7 @@ impl IncidentChannel for DiscordIncidentChannel {
 
     async fn member(&self, user: UserId) -> Result<Option<Person>, DeliveryError> {
         let user = discord::UserId::new(user.0);
-        match self.api.member(self.guild, user).await {
+        match self.api.clone().asking_once().member(self.guild, user).await {
             Ok(member) => Ok(Some(members::person_from_member(&member))),
             Err(error) if is_unknown_member(&error) => Ok(None),
             Err(error) => Err(delivery_error(error)),
@@ -195,6 +187,31 @@ impl IncidentChannel for DiscordIncidentChannel {
 }
 
 impl DiscordIncidentChannel {
+    /// Posts a reply to the card, unless a message of the request with this mark is in the channel. The nonce begins with the
+    /// letter.
+    async fn post_once(
+        &self,
+        request: &Request,
+        (marked, letter): (MarkedMessage, char),
+        body: MessageBody,
+    ) -> Result<MessageId, DeliveryError> {
+        let mut posted = None;
+        self.search(request, |message, found| {
+            if found == marked {
+                posted = Some(MessageId(message.id.get()));
+            }
+        })
+        .await?;
+        if let Some(posted) = posted {
+            return Ok(posted);
+        }
+        let channel = request.details.channel;
+        let nonce = format!("{letter}{}-{}", request.id, request.mark);
+        let message = as_reply_to(request.card.map(message_id), channel, body.into_message());
+        let message = self.create_message(channel, message, &nonce).await?;
+        Ok(MessageId(message.id.get()))
+    }
+
     async fn create_message(
         &self,
         channel: ChannelId,

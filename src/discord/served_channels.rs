@@ -16,6 +16,9 @@ pub(super) mod kind {
     pub(in crate::discord) const WITH_CARDS: [u8; 4] = [0, 5, 15, 16];
 }
 
+/// How many served channels are named to somebody in another one.
+const NAMED: usize = 3;
+
 /// What the configuration names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChannelScope {
@@ -74,6 +77,16 @@ impl ServedChannels {
 
     pub fn service(&self, channel: ChannelId) -> ChannelService {
         self.lock().service(channel)
+    }
+
+    /// Some channels that are served, without their threads.
+    pub fn some_served(&self) -> Vec<ChannelId> {
+        let known = self.lock();
+        let in_categories = known.places.iter().filter(|(_, place)| kind::WITH_CARDS.contains(&place.kind));
+        let served =
+            in_categories.map(|(id, _)| *id).filter(|id| known.service(*id) == ChannelService::Served);
+        let all: BTreeSet<_> = known.scope.channels.iter().copied().chain(served).collect();
+        all.into_iter().take(NAMED).collect()
     }
 
     /// Whether it is known where the channel is, and, if it is a thread, where its channel is.

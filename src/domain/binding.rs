@@ -10,8 +10,8 @@ pub enum BindingStatus<'a> {
     Holds(&'a Session),
     /// It ended, or went on to something else; in one sentence for people.
     Lapsed(String),
-    /// It was not looked up, or PostgreSQL does not show it, or not what it runs. It may still be what the request is bound
-    /// to.
+    /// Another server answers, it was not looked up, or PostgreSQL does not show it, or not what it runs. It may still be what
+    /// the request is bound to.
     Hidden,
 }
 
@@ -22,13 +22,14 @@ pub fn status<'a>(
     snapshot: &'a Snapshot,
 ) -> BindingStatus<'a> {
     let pid = backend.identity.pid;
-    if snapshot.server != details.server {
+    if details.server.was_restarted_as(snapshot.server, snapshot.is_standby) {
         return BindingStatus::Lapsed(format!(
-            "{} is another server now, after a restart or a failover; session {pid} is not on it",
+            "{} was restarted; session {pid} ended with it",
             details.target
         ));
     }
-    if !snapshot.covers(pid) || snapshot.hidden_pids.contains(&pid) {
+    let is_seen = details.server.is_same(snapshot.server) && snapshot.covers(pid);
+    if !is_seen || snapshot.hidden_pids.contains(&pid) {
         return BindingStatus::Hidden;
     }
     let session =

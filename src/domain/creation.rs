@@ -338,7 +338,7 @@ fn is_covered(new: &RequestDetails, open: &RequestDetails) -> bool {
     };
     new.action == open.action
         && new.target == open.target
-        && new.server == open.server
+        && new.server.is_same(open.server)
         && new
             .backends
             .iter()

@@ -72,6 +72,28 @@ pub struct QuorumCheck {
     pub members: Vec<Person>,
 }
 
+/// Why an approval that counted no longer does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ApprovalLoss {
+    /// The person left the guild.
+    Left,
+    /// They have no approver role any more, or the approvers are others now.
+    NotAnApprover,
+    TimedOut,
+}
+
+impl QuorumCheck {
+    /// Why the approval of `user`, who was looked up, no longer counts; `None` if it does.
+    pub fn loss(&self, user: UserId, access: &Access, now: Timestamp) -> Option<ApprovalLoss> {
+        match self.members.iter().find(|member| member.id == user) {
+            None => Some(ApprovalLoss::Left),
+            Some(member) if !access.may_approve(member) => Some(ApprovalLoss::NotAnApprover),
+            Some(member) if !may_approve_at(member, access, now) => Some(ApprovalLoss::TimedOut),
+            Some(_) => None,
+        }
+    }
+}
+
 /// What the decision depends on besides the request.
 #[derive(Clone, Copy, Debug)]
 pub struct DecisionContext<'a> {
@@ -236,10 +258,7 @@ fn reconcile(request: &Request, reactions: &CardReactions, context: DecisionCont
 
 /// Removes the approvals of those who no longer may approve, and executes on the rest.
 fn confirm_quorum(request: &Request, check: &QuorumCheck, context: DecisionContext<'_>) -> Decision {
-    let may_still = |user: &UserId| {
-        let mut members = check.members.iter();
-        members.any(|member| member.id == *user && may_approve_at(member, context.access, context.now))
-    };
+    let may_still = |user: &UserId| check.loss(*user, context.access, context.now).is_none();
     // The next check covers approvals made since this one began.
     let checked = request.approvals.intersection(&check.checked).copied();
     let (confirmed, removed): (Vec<_>, Vec<_>) = checked.partition(may_still);

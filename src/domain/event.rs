@@ -226,6 +226,11 @@ impl Resolution {
         }
     }
 
+    /// What the detail says beyond what became of the sessions.
+    pub fn remark(&self) -> Option<&str> {
+        self.detail.strip_prefix(&summary(&self.backends))?.strip_prefix("; ")
+    }
+
     /// The same, closed by a person.
     #[must_use]
     pub fn closed_by(self, actor: UserId) -> Self {

@@ -47,13 +47,34 @@ impl fmt::Display for InvalidPid {
 /// A PostgreSQL server, as opposed to one that took over its address.
 ///
 /// After a failover the same host name leads to another `system_identifier` or another postmaster, where an equal pid
-/// means nothing.
+/// means nothing. Two are compared with [`ServerIdentity::is_same`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ServerIdentity {
-    /// `pg_control_system().system_identifier`: made by `initdb`, shared with physical standbys.
+    /// `pg_control_system().system_identifier`: made by `initdb`, shared with physical standbys. 0 if it is not known,
+    /// because the role may not execute that function.
     pub system_identifier: u64,
     /// `pg_postmaster_start_time()`.
     pub postmaster_start: Timestamp,
+}
+
+impl ServerIdentity {
+    /// Whether both are the same server since the same start, as far as that is known.
+    pub fn is_same(self, other: Self) -> bool {
+        self.postmaster_start == other.postmaster_start && !self.is_of_another_system(other)
+    }
+
+    /// Whether the two certainly are of different systems.
+    pub fn is_of_another_system(self, other: Self) -> bool {
+        let known = [self.system_identifier, other.system_identifier];
+        !known.contains(&0) && known[0] != known[1]
+    }
+
+    /// Whether `answering` is this server after a restart, which no session survives. A standby has the identifier of its
+    /// primary, whose sessions may be alive, so one that answers proves nothing.
+    pub fn was_restarted_as(self, answering: Self, is_standby: bool) -> bool {
+        let is_known = self.system_identifier != 0 && self.system_identifier == answering.system_identifier;
+        is_known && !is_standby && answering.postmaster_start > self.postmaster_start
+    }
 }
 
 /// A backend of a server, and what it ran when it was seen.

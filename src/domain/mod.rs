@@ -21,7 +21,7 @@
 //! | [`request`] | the state of a request: the fold of its records |
 //! | [`decision`] | what follows from something that happened to a request |
 //! | [`approval`] | the proof that executing takes |
-//! | [`outcome`] | how a request can end |
+//! | [`outcome`], [`unreachable_cause`] | how a request can end; why a target could not be asked |
 
 pub mod access;
 pub mod approval;
@@ -43,4 +43,5 @@ pub mod request;
 pub mod session;
 pub mod session_diff;
 pub mod timestamp;
+pub mod unreachable_cause;
 pub mod waiters;

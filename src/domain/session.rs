@@ -168,6 +168,11 @@ impl Session {
         matches!(&self.backend_type, BackendType::Other(name) if name == "startup")
     }
 
+    /// Whether it has committed and only waits until a synchronous standby confirms it.
+    pub fn has_committed(&self) -> bool {
+        self.wait.as_ref().is_some_and(|wait| wait.event == "SyncRep")
+    }
+
     /// Why a cancel of this session may have no effect: there is no query to cancel, or the backend may not notice the
     /// cancel.
     pub fn cancel_obstacle(&self) -> Option<CancelObstacle> {

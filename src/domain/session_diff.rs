@@ -20,12 +20,31 @@ pub enum SessionChange {
     State {
         before: SessionState,
     },
+    /// Another client, behind a pooler, or the same one under another name.
+    Application {
+        before: String,
+    },
     Waiters {
         before: u32,
     },
 }
 
-/// What changed from one observation to the next, most important first. Ages do not count.
+/// Whether a card says something else of `after` than of `before`. Ages do not count, nor how far a command is.
+pub fn is_material(before: &Session, after: &Session) -> bool {
+    shown_facts(before) != shown_facts(after)
+}
+
+fn shown_facts(session: &Session) -> impl PartialEq {
+    let lock = session.lock_wait.as_ref().map(|wait| (&wait.lock, &wait.mode, &wait.relation));
+    let command = session.progress.as_ref().map(|progress| &progress.command);
+    (
+        (session.query_start, session.state, &session.application, session.has_xid),
+        (session.has_committed(), session.cancel_obstacle(), command),
+        (session.waits_for_lock(), &session.blocked_by, lock),
+    )
+}
+
+/// What changed from one observation to the next, most important first, as far as it can be said in a few words.
 pub fn material_changes(before: &Observation, after: &Observation) -> Vec<SessionChange> {
     let mut found = Vec::new();
     if before.session.query_start != after.session.query_start {
@@ -33,6 +52,9 @@ pub fn material_changes(before: &Observation, after: &Observation) -> Vec<Sessio
     }
     if before.session.state != after.session.state {
         found.push(SessionChange::State { before: before.session.state });
+    }
+    if before.session.application != after.session.application {
+        found.push(SessionChange::Application { before: before.session.application.clone() });
     }
     if before.waiters != after.waiters {
         found.push(SessionChange::Waiters { before: before.waiters });

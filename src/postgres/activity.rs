@@ -136,7 +136,7 @@ impl ActivityReader {
         let rows = unreachable_on_error(answer)?.rows;
         let first = rows.first().ok_or_else(|| unreachable("it returned no row"))?;
         let answering = rows::server(first, prepared.server_info.system_identifier);
-        if answering.map_err(unreachable_because)? != server {
+        if !server.is_same(answering.map_err(unreachable_because)?) {
             return Err(unreachable("the server was restarted, or another one answers at its address"));
         }
         if !rows::sees_all_sessions(first).map_err(unreachable_because)? {

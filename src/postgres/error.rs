@@ -20,9 +20,17 @@ pub fn unreachable_because(error: impl Into<anyhow::Error>) -> TargetUnreachable
     TargetUnreachable { message: describe(&error), source: Some(Arc::new(error)) }
 }
 
-/// PostgreSQL's own text of an error: `ERROR 42501: permission denied …`.
+/// PostgreSQL's own text of an error in one line: `ERROR 42501: permission denied …`.
 pub fn format_error(error: &DbError) -> String {
     format!("{} {}: {}", error.severity(), error.code().code(), error.message())
+}
+
+/// The same with DETAIL and HINT, each on a line of its own, as `psql` prints them. From 16 on the message of a refused
+/// signal does not say which role or attribute is missing: the DETAIL does.
+pub(super) fn format_error_in_full(error: &DbError) -> String {
+    let more = [("DETAIL", error.detail()), ("HINT", error.hint())];
+    let more = more.into_iter().filter_map(|(name, text)| Some(format!("\n{name}:  {}", text?)));
+    more.fold(format_error(error), |text, line| text + &line)
 }
 
 /// PostgreSQL's own text of a notice, as `psql` prints it: `WARNING:  PID 1 is not …`.

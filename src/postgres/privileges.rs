@@ -12,7 +12,18 @@ pub struct RolePrivileges {
     /// The server setting. 0 before PostgreSQL 16.
     pub reserved_connections: i64,
     pub may_use_reserved: bool,
+    /// Roles that may write every table, and so the guard's. Superusers are left out.
+    pub data_writers: Vec<String>,
 }
+
+/// Who needs no right to a table to write it (PostgreSQL documentation, "Predefined Roles"). Only where
+/// [`ServerVersion::has_write_all_data`].
+const DATA_WRITERS: &str = "
+SELECT pg_catalog.quote_literal(r.rolname)::bytea
+FROM pg_catalog.pg_roles r
+WHERE NOT r.rolsuper AND r.rolname <> 'pg_write_all_data'
+  AND pg_catalog.pg_has_role(r.oid, 'pg_write_all_data', 'MEMBER')
+ORDER BY r.rolname";
 
 /// System tables, which everybody may read, and killgate's own are excluded. A table is also readable if one of its
 /// columns is.
@@ -41,7 +52,11 @@ pub async fn find(connection: &PostgresConnection, version: ServerVersion) -> an
     } else {
         (0, false)
     };
+    let writers =
+        if version.has_write_all_data() { client.query(DATA_WRITERS, &[]).await? } else { Vec::new() };
+    let writers = writers.iter().map(|row| row.try_get(0).map(|name: RawText| name.decode(None)));
     Ok(RolePrivileges {
+        data_writers: writers.collect::<Result<_, _>>()?,
         readable_table: table.map(|row| row.try_get(0).map(|name: RawText| name.decode(None))).transpose()?,
         reserved_connections,
         may_use_reserved,

@@ -19,6 +19,8 @@ const SETTINGS: &[SessionSetting] = &[
     ("idle_in_transaction_session_timeout", "0", 0),
     ("idle_session_timeout", "0", 140_000),
     ("transaction_timeout", "0", 170_000),
+    // Every ERROR would end the session.
+    ("exit_on_error", "off", 0),
     // PostgreSQL's WARNING about a pid is part of the answer.
     ("client_min_messages", "notice", 0),
     // How a statement is read and how its values are written.

@@ -16,10 +16,12 @@ use super::server_info::PreparedStatements;
 use super::signal_answer::{self, StatementOutcome, another_server, not_sent};
 use crate::domain::approval::Approved;
 use crate::domain::event::{Binding, RequestedBackend};
+use crate::domain::identity::ServerIdentity;
 use crate::domain::outcome::Outcome;
 use crate::domain::protection::ProtectionRules;
 use crate::domain::session::Session;
 use crate::domain::timestamp::Timestamp;
+use crate::domain::unreachable_cause::{LEASE_UNCONFIRMED, NO_RIGHT};
 use crate::workflow::ports::{Lease, SignalResult};
 
 /// How often the statement is sent when the session changes its name each time. The last one does not compare
@@ -72,13 +74,9 @@ impl SignalWindow {
         let lasts = match confirmed {
             Ok(Ok(lasts)) => lasts.map_or(answer_in, |lasts| lasts.min(answer_in)),
             Ok(Err(error)) => {
-                return Err(unreachable(format!(
-                    "the ledger did not confirm that this killgate may still act, so it was not asked: {error}"
-                )));
+                return Err(unreachable(format!("{}: {error}", LEASE_UNCONFIRMED.detail)));
             }
-            Err(_) => {
-                return Err(unreachable("the ledger did not answer in time, so it was not asked".to_owned()));
-            }
+            Err(_) => return Err(unreachable(LEASE_UNCONFIRMED.detail.to_owned())),
         };
         Ok(Self {
             from_micros,
@@ -184,9 +182,11 @@ async fn send_statements(
     let server = approved.server();
     let Some(statement) = &prepared.signal else {
         guard.release();
-        return all(not_sent(Outcome::Unreachable, prepared.server_info.signal_obstacle()));
+        let why = format!("{}: {}", NO_RIGHT.detail, prepared.server_info.signal_obstacle());
+        return all(not_sent(Outcome::Unreachable, why));
     };
-    if prepared.server_info.system_identifier != server.system_identifier {
+    let system_identifier = prepared.server_info.system_identifier;
+    if server.is_of_another_system(ServerIdentity { system_identifier, ..server }) {
         guard.release();
         return all(another_server());
     }
@@ -227,7 +227,6 @@ async fn send_statements(
     debug!(sessions = candidates.len(), "sending the signalling statement");
     let (answers, notices) = guard.run_each(statement, &parameters, window.answer_by).await;
     debug!(after = ?sent_at.elapsed(), "the signalling statement was answered");
-    let system_identifier = prepared.server_info.system_identifier;
     answers
         .into_iter()
         .zip(candidates)

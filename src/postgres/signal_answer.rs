@@ -4,13 +4,14 @@ use tokio_postgres::Row;
 use tokio_postgres::error::DbError;
 
 use super::connection_manager::StatementError;
-use super::error::{format_error, format_notice, unreachable_because};
+use super::error::{format_error, format_error_in_full, format_notice, unreachable_because};
 use super::rows::{self, ProcessRow, RawNames};
 use crate::domain::event::{Binding, RequestedBackend};
 use crate::domain::identity::{Pid, ServerIdentity};
 use crate::domain::outcome::Outcome;
 use crate::domain::protection::ProtectionRules;
 use crate::domain::session::Session;
+use crate::domain::unreachable_cause::{self as cause, UnreachableCause};
 use crate::workflow::ports::SignalResult;
 
 /// The outcomes that the statement or the guard may return instead of signalling.
@@ -40,18 +41,16 @@ pub(super) fn not_sent(outcome: Outcome, detail: impl Into<String>) -> SignalRes
     SignalResult::NotSent { outcome, detail: detail.into(), postgres: None }
 }
 
+fn not_asked(cause: &UnreachableCause) -> SignalResult {
+    not_sent(Outcome::Unreachable, cause.detail)
+}
+
 pub(super) fn another_server() -> SignalResult {
-    not_sent(
-        Outcome::Gone,
-        "another server answers there now, or the same one after a restart: the session ended with its own",
-    )
+    not_asked(&cause::ANOTHER_SERVER)
 }
 
 pub(super) fn too_late() -> SignalResult {
-    not_sent(
-        Outcome::Unreachable,
-        "the time in which the decision could be carried out was over before it was asked",
-    )
+    not_asked(&cause::TOO_LATE)
 }
 
 /// The first of the notices of so many statements that is about this process, as people read it. Several statements raise
@@ -95,7 +94,7 @@ pub(super) fn read_error(error: StatementError) -> SignalResult {
         StatementError::Raised(error) if is_before_signal(&error) => SignalResult::NotSent {
             outcome: Outcome::Refused,
             detail: "PostgreSQL raised an error".to_owned(),
-            postgres: Some(format_error(&error)),
+            postgres: Some(format_error_in_full(&error)),
         },
         StatementError::Raised(error) => {
             unknown(&format!("PostgreSQL ended the statement: {}", format_error(&error)))
@@ -137,21 +136,19 @@ fn explain(
 ) -> Result<StatementOutcome, tokio_postgres::Error> {
     let identity = &backend.identity;
     let server: ServerIdentity = rows::server(row, system_identifier)?;
-    if server != approved_server {
+    if approved_server.was_restarted_as(server, row.try_get("is_standby")?) {
+        return Ok(not_sent(Outcome::Gone, "the server was restarted, and the session ended with it").into());
+    }
+    if !approved_server.is_same(server) {
         return Ok(another_server().into());
     }
     if !row.try_get::<_, bool>("is_usable")? {
-        let detail =
-            "killgate.signal_backend was changed since killgate verified it; killgate check says how";
-        return Ok(not_sent(Outcome::Unreachable, detail).into());
+        return Ok(not_asked(&cause::GUARD_CHANGED).into());
     }
     let session = match rows::process(row, &|_| None)? {
         ProcessRow::Session(session) => *session,
         ProcessRow::None => return Ok(not_sent(Outcome::Gone, "the session had ended").into()),
-        ProcessRow::Hidden(pid) => {
-            let detail = format!("PostgreSQL shows the role nothing of the process {pid} but its pid");
-            return Ok(not_sent(Outcome::Unreachable, detail).into());
-        }
+        ProcessRow::Hidden(_) => return Ok(not_asked(&cause::SESSION_HIDDEN).into()),
     };
     if session.backend_start != identity.backend_start {
         return Ok(
@@ -163,8 +160,7 @@ fn explain(
     }
     if backend.bound_to == Binding::Query {
         if session.state.is_hidden() {
-            let detail = "PostgreSQL does not show what the session runs (track_activities is off)";
-            return Ok(not_sent(Outcome::Unreachable, detail).into());
+            return Ok(not_asked(&cause::QUERY_HIDDEN).into());
         }
         if !session.state.is_running() {
             return Ok(not_sent(

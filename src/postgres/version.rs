@@ -39,6 +39,11 @@ impl ServerVersion {
         self >= FOURTEEN
     }
 
+    /// Whether there is the role `pg_write_all_data`.
+    pub fn has_write_all_data(self) -> bool {
+        self >= FOURTEEN
+    }
+
     /// Whether `pg_stat_progress_copy` exists.
     pub fn reports_copy(self) -> bool {
         self >= FOURTEEN

@@ -9,19 +9,20 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tracing::{debug, error, warn};
+use tracing::{Instrument, debug, error, warn};
 
 use super::input::EngineInput;
-use super::ports::{CardContent, DeliveryError, IncidentChannel, MessageRef, Responder};
+use super::ports::{AnswerMessage, CardContent, DeliveryError, IncidentChannel, MessageRef, Responder};
 use super::refusal::Refusal;
+use super::reminder::{Mention, mention_until_posted};
 use crate::domain::ids::{MessageId, RequestId};
 use crate::domain::request::RequestState;
 
 /// How long to wait before the next attempt after a failure: doubled from the first to the last.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LAST_RETRY: Duration = Duration::from_secs(10);
-/// The same after a refusal.
-const LAST_REFUSED_RETRY: Duration = Duration::from_mins(1);
+/// The same after a refusal, which counts against the bot. What is owed follows within 30 s once people allow it again.
+const LAST_REFUSED_RETRY: Duration = Duration::from_secs(15);
 /// Edits of all cards together: on average one in this time …
 const EDIT_INTERVAL: Duration = Duration::from_secs(2);
 /// … of which so many may come at once. Discord allows about five edits in five seconds in a channel.
@@ -96,8 +97,14 @@ impl CardPublisher {
         let channel = first.request.details.channel;
         if let Some(responder) = responder {
             match responder.answer_with_card(&first).await {
-                Ok(message) => {
+                Ok(AnswerMessage { message, has_notified }) => {
                     self.report_posted(message, true).await;
+                    if !has_notified {
+                        let (channel, cards) = (Arc::clone(&self.channel), self.cards.clone());
+                        tokio::spawn(
+                            mention_until_posted(channel, cards, Mention::ApprovalNeeded).in_current_span(),
+                        );
+                    }
                     return PostedCard::There(MessageRef { channel, message }, Some(Box::new(first)));
                 }
                 Err(DeliveryError::AnsweredElsewhere) => {
@@ -194,7 +201,7 @@ impl CardPublisher {
                     let slot = self.throttle.reserve().await;
                     tokio::select! {
                         biased;
-                        () = self.until_ended() => continue,
+                        () = self.until_decided() => continue,
                         () = sleep_until(slot) => {}
                     }
                     let newest = self.newest();
@@ -269,7 +276,7 @@ impl CardPublisher {
         content.request.card = card.map(|card| card.message);
         let mut is_closed = card.is_none();
         let mut retry = FIRST_RETRY;
-        while let Err(error) = self.channel.post_result(&content.request).await {
+        while let Err(error) = self.channel.post_result(&content).await {
             if matches!(error, DeliveryError::Gone) {
                 warn!("the channel is gone; the result cannot be posted");
                 break;
@@ -298,7 +305,12 @@ impl CardPublisher {
         let _ = self.cards.wait_for(|card| card.request.resolution().is_some()).await;
     }
 
-    /// Waits before the next attempt. The end of an open request cuts the wait short.
+    /// Until the request is no longer open: what the card shows then is not to wait for anything.
+    async fn until_decided(&mut self) {
+        let _ = self.cards.wait_for(|card| !card.request.is_open()).await;
+    }
+
+    /// Waits before the next attempt. A decision about an open request, and its end, cut the wait short.
     async fn wait_after(&mut self, error: &DeliveryError, what: &'static str, retry: &mut Duration) {
         warn!(what, ?error, "not delivered; trying again");
         let wait = match error {
@@ -308,15 +320,16 @@ impl CardPublisher {
         // What Discord refuses is allowed again by people, and counts against the bot meanwhile.
         let last = if matches!(error, DeliveryError::Refused(_)) { LAST_REFUSED_RETRY } else { LAST_RETRY };
         *retry = (*retry * 2).min(last);
-        if self.cards.borrow().request.resolution().is_some() {
+        let state = self.newest().request.state;
+        if matches!(state, RequestState::Ended { .. }) {
             sleep(wait).await;
             return;
         }
-        tokio::select! {
-            biased;
-            () = sleep(wait) => {}
-            () = self.until_ended() => {}
-        }
+        let was_open = state == RequestState::Open;
+        let is_over = |card: &CardContent| card.request.resolution().is_some();
+        let is_next = |card: &CardContent| is_over(card) || was_open && !card.request.is_open();
+        // When the engine is gone there is nothing to wait for.
+        let _ = timeout(wait, self.cards.wait_for(is_next)).await;
     }
 }
 
@@ -352,14 +365,18 @@ impl VoteReactionRetry {
     }
 }
 
-/// Whether the posted card needs an edit to show `content`. Who waits may change without an edit, how many may not.
+/// Whether the posted card needs an edit to show `content`.
 fn differs(shown: &CardContent, content: &CardContent) -> bool {
     let sessions = shown.sessions.iter().zip(&content.sessions);
     let mut sessions = sessions.map(|(shown, now)| {
-        shown.latest != now.latest || shown.changes != now.changes || shown.lapsed != now.lapsed
+        let differs = shown.waiting_pids != now.waiting_pids || shown.is_on_standby != now.is_on_standby;
+        differs || shown.latest != now.latest || shown.changes != now.changes || shown.lapsed != now.lapsed
     });
     shown.request.approvals != content.request.approvals
         || shown.hold != content.hold
+        || shown.approvers != content.approvers
+        || shown.owner != content.owner
+        || shown.not_counting != content.not_counting
         || sessions.any(|differs| differs)
 }
 

@@ -164,6 +164,9 @@ impl Engine {
                     self.post_explanations();
                     Ok(())
                 }
+                () = sleep_until_or_forever(self.unknown_cards.due()), if !self.is_ledger_failing => {
+                    self.look_up_unknown_card().await
+                }
                 Ok(()) = self.reloads.changed() => {
                     self.apply_reload();
                     Ok(())
@@ -302,6 +305,7 @@ impl Engine {
             is_superseded: open.is_some_and(|open| open.is_superseded),
             owner: request.details.backends.first().and_then(|backend| self.targets.owner(&backend.session)),
             hold: open.and_then(|open| open.execution_hold(&request)),
+            not_counting: open.map(|open| open.not_counting(&request)).unwrap_or_default(),
             request,
         })
     }

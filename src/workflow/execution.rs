@@ -16,6 +16,7 @@ use crate::domain::event::{Action, BackendResolution, Binding, RequestedBackend,
 use crate::domain::outcome::Outcome;
 use crate::domain::protection::ProtectionRules;
 use crate::domain::session::Session;
+use crate::domain::unreachable_cause::TARGET_REMOVED;
 
 /// How many looks at the signalled sessions follow each other without a wait. A session that reacts at once is gone by
 /// then, and each look takes a round trip.
@@ -80,7 +81,7 @@ pub(super) fn unconfigured_target(approved: &Approved) -> Resolution {
         outcome: Outcome::Unreachable,
         elapsed: None,
         signal_sent: Some(false),
-        detail: format!("target {} is no longer configured", approved.target()),
+        detail: TARGET_REMOVED.detail.to_owned(),
         postgres: None,
     });
     Resolution::of_execution(backends.collect(), None)

@@ -15,10 +15,10 @@
 //! | `health` | what keeps requests from being decided |
 //! | `creation` | turns a command into a request, or refuses it |
 //! | `reactions` | what people do to cards |
-//! | `reaction_reads` | reading reactions that may be unseen, and looking people up |
+//! | `reaction_reads`, `member_lookup` | reading reactions that may be unseen; who people are in the guild now |
 //! | `explanations` | tells people that their reactions do not count |
 //! | `execution` | signal, confirm, resolve |
-//! | `reminder` | mentions the approvers once more |
+//! | `reminder` | mentions the approvers in replies to a card |
 //! | `monitor` | keeps cards current |
 //! | `card_publisher` | brings a request's card and result to the channel |
 //! | `resume` | resumes unfinished requests after a restart |
@@ -36,6 +36,7 @@ pub mod handle;
 mod health;
 pub mod input;
 mod log;
+mod member_lookup;
 mod monitor;
 mod open_request;
 pub mod ports;

@@ -18,7 +18,7 @@ use crate::domain::lock_graph::LockGraph;
 use crate::domain::outcome::Outcome;
 use crate::domain::request::{Request, RequestState};
 use crate::domain::session::{Session, Snapshot};
-use crate::domain::session_diff::{Observation, SessionChange, material_changes};
+use crate::domain::session_diff::{Observation, SessionChange, is_material, material_changes};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::waiters::WaiterSummary;
 
@@ -92,7 +92,7 @@ impl MonitoredSession {
     ) -> bool {
         let taken_at = observed.snapshot.taken_at;
         let is_older = self.seen_at.is_some_and(|seen_at| seen_at > taken_at);
-        if is_older && details.server == observed.snapshot.server {
+        if is_older && details.server.is_same(observed.snapshot.server) {
             // It was on its way when the request was made, and says nothing about what happened since.
             return false;
         }
@@ -118,11 +118,13 @@ impl MonitoredSession {
             waiters: u32::try_from(waiters.len()).unwrap_or(u32::MAX),
         };
         let changes = material_changes(&self.latest, &observation);
+        let is_changed = self.waiters != waiters || is_material(&self.latest.session, session);
         self.waiters = waiters;
-        if changes.is_empty() {
+        if !changes.is_empty() {
+            self.changes = changes;
+        } else if !is_changed {
             return false;
         }
-        self.changes = changes;
         self.latest = observation;
         true
     }
@@ -230,5 +232,5 @@ fn has_ended(other: &Request, details: &RequestDetails, backend: &RequestedBacke
         };
         is_ended && (theirs.pid, theirs.backend_start) == (ours.pid, ours.backend_start)
     };
-    other.details.server == details.server && other.details.backends.iter().enumerate().any(is_same)
+    other.details.server.is_same(details.server) && other.details.backends.iter().enumerate().any(is_same)
 }

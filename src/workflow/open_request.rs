@@ -1,6 +1,6 @@
 //! What the engine keeps about one request, until its result is in the channel, besides what the ledger says of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
@@ -8,6 +8,7 @@ use tokio::task::AbortHandle;
 use super::monitor::MonitoredSession;
 use super::ports::{CardContent, ExecutionHold};
 use super::reaction_reads::ReactionReads;
+use crate::domain::decision::ApprovalLoss;
 use crate::domain::ids::UserId;
 use crate::domain::request::Request;
 
@@ -24,6 +25,8 @@ pub(super) struct OpenRequest {
     pub(super) may_have_ended: bool,
     pub(super) reads: ReactionReads,
     pub(super) quorum_check: Option<RunningQuorumCheck>,
+    /// Whose approving reaction stands and no longer counts, and why.
+    pub(super) not_counting: BTreeMap<UserId, ApprovalLoss>,
     pub(super) is_executing: bool,
     /// Whether another process has answered the command, or has put its own card into the message.
     pub(super) is_superseded: bool,
@@ -69,6 +72,12 @@ impl OpenRequest {
         } else {
             None
         }
+    }
+
+    /// Whose approving reaction on an open `request` does not count, and why.
+    pub(super) fn not_counting(&self, request: &Request) -> Vec<(UserId, ApprovalLoss)> {
+        let lost = self.not_counting.iter().filter(|(user, _)| !request.approvals.contains(user));
+        if request.is_open() { lost.map(|(user, loss)| (*user, *loss)).collect() } else { Vec::new() }
     }
 
     /// Whether a publisher still has to bring the result of an ended request to the channel.

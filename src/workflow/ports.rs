@@ -1,6 +1,7 @@
 //! What the workflow needs from the outside, in terms of the domain. Each trait has a real implementation in another
 //! folder and a simulated one in the tests.
 
+mod card_content;
 mod ledger;
 
 use std::collections::BTreeSet;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use self::card_content::{ApproverList, CardContent, ExecutionHold, SessionOnCard};
 pub use self::ledger::{
     Lease, LeaseState, Ledger, LedgerError, PendingRequests, RequestSearch, SearchAnchor,
 };
@@ -16,15 +18,12 @@ use super::refusal::Refusal;
 use crate::domain::approval::Approved;
 use crate::domain::event::RefusalReason;
 use crate::domain::identity::{Pid, ServerIdentity};
-use crate::domain::ids::{ChannelId, MessageId, Person, RequestId, RoleId, UserId};
+use crate::domain::ids::{ChannelId, MessageId, Person, RequestId, UserId};
 use crate::domain::outcome::Outcome;
-use crate::domain::owner::SessionOwner;
 use crate::domain::protection::ProtectionRules;
 use crate::domain::request::Request;
 use crate::domain::session::{Session, Snapshot};
-use crate::domain::session_diff::{Observation, SessionChange};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::waiters::WaiterSummary;
 
 /// Tells the time. Waiting uses tokio's timers, which tests can pause.
 pub trait Clock: Send + Sync {
@@ -113,13 +112,17 @@ pub trait IncidentChannel: Send + Sync {
     /// Makes the posted card show `content`.
     async fn edit_card(&self, card: MessageRef, content: &CardContent) -> Result<(), DeliveryError>;
 
+    /// Mentions the approvers in a reply to a card that could not do so itself, if there is anybody to mention. Repeated after a
+    /// lost answer, it posts nothing twice.
+    async fn post_approval_needed(&self, card: &CardContent) -> Result<Option<MessageId>, DeliveryError>;
+
     /// Reminds the approvers of an open request, as a reply to its card. Repeated after a lost answer or a restart, it posts
     /// nothing twice.
     async fn post_reminder(&self, card: &CardContent) -> Result<MessageId, DeliveryError>;
 
     /// Posts how the request ended, as a reply to its card, or by itself if there is no card. Repeated after a lost
     /// answer, it posts nothing twice.
-    async fn post_result(&self, request: &Request) -> Result<(), DeliveryError>;
+    async fn post_result(&self, card: &CardContent) -> Result<(), DeliveryError>;
 
     /// Tells people, in one message, that their reactions on the card do not count, and why.
     async fn explain_refusals(
@@ -140,7 +143,8 @@ pub trait IncidentChannel: Send + Sync {
     /// The reactions of this kind that people have on the card now.
     async fn reactions(&self, card: MessageRef, vote: Vote) -> Result<Vec<UserReaction>, DeliveryError>;
 
-    /// A member of the guild as they are now; `None` if they left.
+    /// A member of the guild as they are now; `None` if Discord says that they are none. One such answer proves nothing: Discord
+    /// gives it also during its outages.
     async fn member(&self, user: UserId) -> Result<Option<Person>, DeliveryError>;
 }
 
@@ -148,10 +152,18 @@ pub trait IncidentChannel: Send + Sync {
 #[async_trait]
 pub trait Responder: Send + Sync {
     /// Answers with the card. Returns the message that it became.
-    async fn answer_with_card(&self, card: &CardContent) -> Result<MessageId, DeliveryError>;
+    async fn answer_with_card(&self, card: &CardContent) -> Result<AnswerMessage, DeliveryError>;
 
     /// Answers so that only the person who asked sees it.
     async fn refuse(&self, refusal: &Refusal) -> Result<(), DeliveryError>;
+}
+
+/// The message that an answer became.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AnswerMessage {
+    pub message: MessageId,
+    /// Whether it notified those whom it mentions. Discord notifies nobody of a deferred answer that is filled in.
+    pub has_notified: bool,
 }
 
 /// By which a message of the bot says to which request it belongs.
@@ -218,74 +230,8 @@ pub enum ChannelAlert {
     AnotherProcess,
     /// The reactions on open cards have not been readable for some seconds.
     ReactionsUnreadable { why: String },
-}
-
-/// What a card shows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CardContent {
-    pub request: Request,
-    /// What is known of each session, in the order of the request's.
-    pub sessions: Vec<SessionOnCard>,
-    /// Whose approval is needed.
-    pub approvers: ApproverList,
-    /// Whether another process has taken the message of the card over. It is left alone from then on.
-    pub is_superseded: bool,
-    /// Who looks after its first session.
-    pub owner: Option<SessionOwner>,
-    /// What keeps an approved request from being executed, if anything does.
-    pub hold: Option<ExecutionHold>,
-}
-
-impl CardContent {
-    /// The session at `index` as it is known now, and how many wait for it.
-    pub fn latest(&self, index: usize) -> (&Session, u32) {
-        let backend = &self.request.details.backends[index];
-        let latest = self.sessions.get(index).and_then(|session| session.latest.as_ref());
-        latest.map_or((&backend.session, backend.waiters), |latest| (&latest.session, latest.waiters))
-    }
-
-    /// When the session at `index` was last seen, by the server's clock.
-    pub fn seen_at(&self, index: usize) -> Timestamp {
-        let seen_at = self.sessions.get(index).and_then(|session| session.seen_at);
-        seen_at.unwrap_or(self.request.details.seen_at)
-    }
-}
-
-/// What a card shows of one session besides what was recorded.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SessionOnCard {
-    /// The session as last seen, if that differs from what was recorded.
-    pub latest: Option<Observation>,
-    /// Those that wait for it, as far as they are known.
-    pub waiting_pids: Vec<Pid>,
-    /// The same, by what they are.
-    pub queue: WaiterSummary,
-    /// When it was last seen, by the server's clock; `None` if not since the bot started.
-    pub seen_at: Option<Timestamp>,
-    /// Whether it is on a standby.
-    pub is_on_standby: bool,
-    /// What was the case before the last material change.
-    pub changes: Vec<SessionChange>,
-    /// How it ended by itself, while others of the request are still there.
-    pub lapsed: Option<String>,
-}
-
-/// Why a request that enough people approved is not executed yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ExecutionHold {
-    /// The reactions on its card could not be read.
-    ReactionsUnreadable,
-    /// The approvers could not be looked up again.
-    ApproversUnknown,
-    /// Nobody can react, because an emoji of the configuration was deleted.
-    EmojiMissing,
-}
-
-/// Who may approve, as the configuration names them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ApproverList {
-    pub roles: Vec<RoleId>,
-    pub users: Vec<UserId>,
+    /// They have been read.
+    ReactionsReadable,
 }
 
 /// Why something could not be delivered to Discord, or read from it.

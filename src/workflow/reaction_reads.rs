@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::stream::{self, BoxStream, StreamExt};
+use futures_util::StreamExt;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
@@ -15,9 +15,10 @@ use tracing::{Instrument, warn};
 
 use super::input::{EngineInput, FetchedReactions};
 use super::log;
+use super::member_lookup::look_up_members;
 use super::ports::{DeliveryError, IncidentChannel, MessageRef, ReactionKind, UserReaction, Vote};
 use crate::domain::decision::{CardReactions, QuorumCheck};
-use crate::domain::ids::{Person, RequestId, UserId};
+use crate::domain::ids::{RequestId, UserId};
 
 /// How long to wait before the next attempt after a failure: doubled from the first to the last.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -26,8 +27,6 @@ const LAST_RETRY: Duration = Duration::from_secs(15);
 const OVERDUE_AFTER: Duration = Duration::from_secs(10);
 /// How many cards are read at the same time. Discord allows 50 calls a second in all.
 const CONCURRENT_READS: usize = 2;
-/// How many people are looked up at the same time.
-const CONCURRENT_LOOKUPS: usize = 8;
 
 /// What is known about the reactions on one card.
 #[derive(Default)]
@@ -317,21 +316,6 @@ async fn fetch_reactions(reader: &Reader, card: MessageRef) -> Result<FetchedRea
     }
     fetched.approving = channel.reactions(card, Vote::Approve).await?;
     Ok(fetched)
-}
-
-/// Looks people up, several at the same time, so that those who left the guild do not hold up the others.
-fn look_up_members(
-    channel: &Arc<dyn IncidentChannel>,
-    users: impl IntoIterator<Item = UserId>,
-) -> BoxStream<'static, (UserId, Result<Option<Person>, DeliveryError>)> {
-    let lookups: Vec<_> = users
-        .into_iter()
-        .map(|user| {
-            let channel = Arc::clone(channel);
-            async move { (user, channel.member(user).await) }
-        })
-        .collect();
-    stream::iter(lookups).buffer_unordered(CONCURRENT_LOOKUPS).boxed()
 }
 
 /// Looks each of them up until Discord answers. One whom Discord cannot look up does not hold up the others.

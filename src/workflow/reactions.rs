@@ -9,7 +9,7 @@ use tracing::warn;
 use super::engine::Engine;
 use super::input::FetchedReactions;
 use super::open_request::RunningQuorumCheck;
-use super::ports::{LedgerError, MessageRef, UserReaction, Vote};
+use super::ports::{ChannelAlert, LedgerError, MessageRef, UserReaction, Vote};
 use crate::domain::decision::{DecisionInput, QuorumCheck, ReactionSource};
 use crate::domain::ids::{ChannelId, MessageId, Person, RequestId, UserId};
 use crate::domain::request::Request;
@@ -49,15 +49,12 @@ impl Engine {
         reaction: UserReaction,
         member: Option<Person>,
     ) -> Result<(), LedgerError> {
-        let mut is_searched = false;
-        if self.find_by_card(card).is_none() {
-            is_searched = self.load_old_card(card).await?;
+        if self.find_by_card(card).is_none() && self.may_search_for_card() {
+            self.load_old_card(card).await?;
         }
         let Some(id) = self.find_by_card(card) else {
-            let may_become_card = self.remember_early_event(card);
-            if is_searched && !may_become_card {
-                self.look_up_unknown_card(card);
-            }
+            self.remember_early_event(card);
+            self.unknown_cards.note(card);
             return Ok(());
         };
         let reader = self.reader(id);
@@ -129,6 +126,10 @@ impl Engine {
         }
         if vote == Vote::Approve && has_none {
             let by = reaction.user;
+            let open = self.open_requests.get_mut(&id);
+            if open.is_some_and(|open| open.not_counting.remove(&by).is_some()) {
+                self.publish(id);
+            }
             self.apply(id, DecisionInput::RemoveApproval { by }).await?;
         }
         self.continue_execution(id);
@@ -273,14 +274,18 @@ impl Engine {
         let Some(request) = self.store.get(id).filter(|request| request.is_open()) else {
             return Ok(());
         };
-        let known = &request.approvals;
+        let (known, channel) = (&request.approvals, request.details.channel);
         let Some(open) = self.open_requests.get_mut(&id) else {
             return Ok(());
         };
         let Some(reactions) = open.reads.complete(read, fetched, known, &reader) else {
             return Ok(());
         };
+        let was_unreadable = self.unreadable_channels.contains(&channel);
         self.report_unreadable();
+        if was_unreadable && !self.unreadable_channels.contains(&channel) {
+            self.alert_channel(channel, ChannelAlert::ReactionsReadable);
+        }
         self.apply(id, DecisionInput::ReconcileReactions(&reactions)).await?;
         self.continue_execution(id);
         Ok(())
@@ -321,6 +326,7 @@ impl Engine {
         } else if let Some(running) = &mut open.quorum_check {
             running.is_failing = true;
         }
+        self.note_approval_losses(id, check);
         self.apply(id, DecisionInput::ConfirmQuorum(check)).await?;
         if !self.store.get(id).is_some_and(Request::is_open) {
             let running = self.open_requests.get_mut(&id).and_then(|open| open.quorum_check.take());
@@ -335,14 +341,28 @@ impl Engine {
         Ok(())
     }
 
-    /// Loads the request of an old card, so that an attempt on it is recorded too, if the ledger can be read. Returns whether
-    /// the ledger was searched.
-    async fn load_old_card(&mut self, card: MessageRef) -> Result<bool, LedgerError> {
-        let now = Instant::now();
-        if self.last_card_search.is_some_and(|last| now - last < SEARCH_EVERY) {
-            return Ok(false);
+    /// Notes whose approvals no longer count, for the card.
+    fn note_approval_losses(&mut self, id: RequestId, check: &QuorumCheck) {
+        let request = self.store.get(id).filter(|request| request.is_open());
+        let (Some(request), Some(open)) = (request, self.open_requests.get_mut(&id)) else {
+            return;
+        };
+        let (access, now) = (self.targets.access(&request.details.target), self.clock.now());
+        for user in request.approvals.intersection(&check.checked) {
+            if let Some(loss) = check.loss(*user, access, now) {
+                open.not_counting.insert(*user, loss);
+            }
         }
-        self.last_card_search = Some(now);
+    }
+
+    fn may_search_for_card(&self) -> bool {
+        self.last_card_search.is_none_or(|last| last.elapsed() >= SEARCH_EVERY)
+    }
+
+    /// Loads the request of an old card, so that an attempt on it is recorded too. Returns whether the ledger could be
+    /// searched.
+    pub(super) async fn load_old_card(&mut self, card: MessageRef) -> Result<bool, LedgerError> {
+        self.last_card_search = Some(Instant::now());
         match self.store.load_by_card(card.message).await {
             Err(LedgerError::Deposed) => Err(LedgerError::Deposed),
             Err(error) => {
@@ -360,17 +380,17 @@ impl Engine {
 
     /// Discord shows a card, people react to it and another process may replace it, before its id is known and recorded. It
     /// is read then.
-    /// Returns whether the message may turn out to be a card.
-    pub(super) fn remember_early_event(&mut self, card: MessageRef) -> bool {
-        let mut awaited = self.store.open_requests().filter(|request| request.card.is_none()).peekable();
-        if awaited.peek().is_none() {
+    pub(super) fn remember_early_event(&mut self, card: MessageRef) {
+        if self.store.open_requests().all(|request| request.card.is_some()) {
             self.early_reactions = EarlyReactions::default();
-            return false;
-        }
-        let is_awaited_here = awaited.any(|request| request.details.channel == card.channel);
-        if is_awaited_here {
+        } else if self.is_card_awaited_in(card.channel) {
             self.early_reactions.note(card.message);
         }
-        is_awaited_here
+    }
+
+    /// Whether a card is being posted in the channel whose message is not known yet.
+    pub(super) fn is_card_awaited_in(&self, channel: ChannelId) -> bool {
+        let mut awaited = self.store.open_requests().filter(|request| request.card.is_none());
+        awaited.any(|request| request.details.channel == channel)
     }
 }

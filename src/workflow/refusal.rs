@@ -27,8 +27,10 @@ const CARD_REJECTED: &str = "Discord rejected the card of this request, so nobod
 /// Why a command is refused. Only the person who gave the command is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// The channel is not configured.
-    WrongChannel,
+    /// The channel is not configured; these are some that are.
+    WrongChannel {
+        served: Vec<ChannelId>,
+    },
     /// A private thread of this channel.
     PrivateThread {
         channel: ChannelId,
@@ -119,8 +121,10 @@ impl Refusal {
     /// The sentence for a place where text may be read as markup. Every text from elsewhere passes through `verbatim`.
     pub fn to_text(&self, verbatim: impl Fn(&str) -> String) -> String {
         match self {
-            Self::WrongChannel => {
-                "killgate is not configured for this channel. Use one of its incident channels.".to_owned()
+            Self::WrongChannel { served } => {
+                let served: Vec<_> = served.iter().map(|channel| format!("<#{channel}>")).collect();
+                let use_one = if served.is_empty() { "one of its incident channels".to_owned() } else { served.join(" or ") };
+                format!("killgate is not configured for this channel. Use {use_one}.")
             }
             Self::PrivateThread { channel } => format!(
                 "killgate serves no private threads, because approvers may not see them. Use <#{channel}> or a public thread of it."

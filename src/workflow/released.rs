@@ -48,7 +48,7 @@ pub(super) async fn report_released(
             let Ok(snapshot) = target.snapshot(Freshness::Now).await else {
                 return;
             };
-            if snapshot.server != server {
+            if !server.is_same(snapshot.server) {
                 return;
             }
             let waiting = still_waiting(ended, &others, &snapshot);

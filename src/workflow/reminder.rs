@@ -1,4 +1,5 @@
-//! Mentions the approvers of an undecided request once more.
+//! Mentions the approvers in replies to a card: when the card itself could not, because Discord notifies nobody of an edit, and
+//! once more while the request is undecided.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +40,7 @@ impl Engine {
             };
             let (channel, inputs) = (Arc::clone(&self.channel), self.inputs.clone());
             let reminding = async move {
-                if let Some(message) = remind_until_posted(channel, cards).await {
+                if let Some(message) = mention_until_posted(channel, cards, Mention::Reminder).await {
                     // The engine is gone only when the process ends; the next one finds the message.
                     let _ = inputs.send(EngineInput::ReminderPosted { request: id, message }).await;
                 }
@@ -65,10 +66,19 @@ impl Engine {
     }
 }
 
-/// `None` if the request ends before, or Discord refuses.
-async fn remind_until_posted(
+/// Which reply mentions the approvers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mention {
+    /// Of a card that could not do so itself.
+    ApprovalNeeded,
+    Reminder,
+}
+
+/// `None` if the request ends before, or the card is gone.
+pub(super) async fn mention_until_posted(
     channel: Arc<dyn IncidentChannel>,
     mut cards: watch::Receiver<CardContent>,
+    mention: Mention,
 ) -> Option<MessageId> {
     let mut retry = FIRST_RETRY;
     loop {
@@ -76,10 +86,14 @@ async fn remind_until_posted(
         if !card.request.is_open() {
             return None;
         }
-        match channel.post_reminder(&card).await {
-            Ok(message) => return Some(message),
+        let posted = match mention {
+            Mention::ApprovalNeeded => channel.post_approval_needed(&card).await,
+            Mention::Reminder => channel.post_reminder(&card).await.map(Some),
+        };
+        match posted {
+            Ok(message) => return message,
             Err(DeliveryError::Gone) => return None,
-            Err(error) => warn!(?error, "the approvers could not be reminded; trying again"),
+            Err(error) => warn!(?error, ?mention, "the approvers could not be mentioned; trying again"),
         }
         tokio::select! {
             () = sleep(retry) => {}

@@ -1,7 +1,7 @@
 //! Cards that bear a mark of killgate, and that the ledger does not know: it was set back, or is another one. Who reacts on such
 //! a card is told that nothing comes of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,42 +10,68 @@ use tracing::{info, warn};
 
 use super::engine::Engine;
 use super::input::EngineInput;
-use super::ports::{CardMark, MessageRef};
+use super::ports::{CardMark, LedgerError, MessageRef};
 use crate::domain::ids::MessageId;
 
 /// The shortest time between two messages that are looked up, so that nobody can make killgate ask Discord often.
 const LOOK_UP_EVERY: Duration = Duration::from_secs(2);
+/// How many messages wait for that. Further ones are ignored.
+const WAITING: usize = 16;
 /// How many messages are remembered. Each is looked up once.
 const REMEMBERED: usize = 1024;
 
-/// The messages that were looked up.
+/// The messages that may be such cards.
 #[derive(Default)]
 pub(super) struct UnknownCards {
     looked_up: BTreeSet<MessageId>,
+    waiting: VecDeque<MessageRef>,
     last: Option<Instant>,
 }
 
 impl UnknownCards {
-    /// Whether the message is to be looked up now.
-    fn begin(&mut self, message: MessageId) -> bool {
-        let now = Instant::now();
-        if self.last.is_some_and(|last| now - last < LOOK_UP_EVERY) || self.looked_up.contains(&message) {
-            return false;
+    /// Notes a message that somebody reacted on.
+    pub(super) fn note(&mut self, card: MessageRef) {
+        let is_noted = self.looked_up.contains(&card.message) || self.waiting.contains(&card);
+        if !is_noted && self.waiting.len() < WAITING {
+            self.waiting.push_back(card);
         }
-        self.last = Some(now);
+    }
+
+    /// When the next one is to be looked up.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let next = self.last.map_or_else(Instant::now, |last| last + LOOK_UP_EVERY);
+        (!self.waiting.is_empty()).then_some(next)
+    }
+
+    fn take_next(&mut self) -> Option<MessageRef> {
+        self.last = Some(Instant::now());
+        self.waiting.pop_front()
+    }
+
+    fn note_looked_up(&mut self, message: MessageId) {
         if self.looked_up.len() >= REMEMBERED {
             self.looked_up.pop_first();
         }
-        self.looked_up.insert(message)
+        self.looked_up.insert(message);
     }
 }
 
 impl Engine {
-    /// Finds out whether a message that somebody reacted on is a card.
-    pub(super) fn look_up_unknown_card(&mut self, card: MessageRef) {
+    /// Finds out whether the next message that somebody reacted on is a card.
+    pub(super) async fn look_up_unknown_card(&mut self) -> Result<(), LedgerError> {
+        let Some(card) = self.unknown_cards.take_next() else { return Ok(()) };
+        if self.is_card_awaited_in(card.channel) {
+            // It may be the card that is being posted.
+            self.unknown_cards.note(card);
+            return Ok(());
+        }
+        self.unknown_cards.note_looked_up(card.message);
         // The cards of another process with the same token are not killgate's to explain.
-        if self.has_seen_another_process() || !self.unknown_cards.begin(card.message) {
-            return;
+        if self.has_seen_another_process()
+            || !self.load_old_card(card).await?
+            || self.find_by_card(card).is_some()
+        {
+            return Ok(());
         }
         let (channel, inputs) = (Arc::clone(&self.channel), self.inputs.clone());
         tokio::spawn(async move {
@@ -58,6 +84,7 @@ impl Engine {
                 Err(error) => info!(?error, "a message that somebody reacted on could not be read"),
             }
         });
+        Ok(())
     }
 
     pub(super) fn unknown_card_found(&mut self, card: MessageRef, mark: CardMark) {

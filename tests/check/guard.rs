@@ -33,6 +33,17 @@ async fn each_fault_of_an_installed_guard_is_reported() {
     assert_eq!((status, wrong), (0, 0));
     assert_eq!(line, "guard: through killgate.signal_backend alone");
 
+    let superuser = setup.cluster.superuser().await.expect("a superuser");
+    let role = "select from pg_roles where rolname = 'pg_write_all_data'";
+    // From 14 on.
+    if superuser.query_opt(role, &[]).await.expect("an answer").is_some() {
+        sql("create role importer; grant pg_write_all_data to importer").await;
+        let report = setup.check().await;
+        assert_eq!((report.status, report.wrong().len()), (0, 1), "{}", report.lines);
+        assert!(report.lines.contains("can change killgate.protected_users: importer."), "{}", report.lines);
+        sql("drop role importer").await;
+    }
+
     sql("revoke pg_signal_backend from killgate_guard").await;
     let (status, _, line) = signals().await;
     assert_eq!(status, 1);

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use killgate::discord::messages::card::{card_edit, new_card};
+use killgate::domain::decision::ApprovalLoss;
 use killgate::domain::event::{Action, Resolution};
 use killgate::domain::outcome::Outcome;
-use killgate::domain::request::RequestState;
-use killgate::domain::session::SessionState;
+use killgate::domain::request::{Request, RequestState};
+use killgate::domain::session::{Session, SessionState};
 use killgate::domain::session_diff::{Observation, SessionChange};
 use killgate::domain::waiters::WaiterSummary;
 use killgate::workflow::ports::CardContent;
@@ -150,6 +151,7 @@ fn the_card_of_an_executing_request_asks_for_nothing() {
     assert_snapshot!(read(&card_edit(&card, &render_config())), @r"
     notifies: []
     Approved by <@2>, <@3>, signalling: terminate psql of user app (4711) on orders
+    <@1> asks to terminate psql of user app (4711), database shop on orders: idle in transaction for 14 m 3 s, blocks 7 sessions on orders, the longest for 4 m 12 s. Why: checkout is stuck behind it
     Request #7 · 4f2a91c0
     # Terminating psql of user app (4711) on orders …
     **idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
@@ -172,6 +174,7 @@ fn a_closed_card_begins_with_the_outcome_and_keeps_the_session() {
     assert_snapshot!(read(&card_edit(&card, &render_config())), @r"
     notifies: []
     Terminated psql of user app (4711) on orders
+    <@1> asks to terminate psql of user app (4711), database shop on orders: idle in transaction for 14 m 3 s, blocks 7 sessions on orders, the longest for 4 m 12 s. Why: checkout is stuck behind it
     Request #7 · 4f2a91c0 · closed
     # Terminated psql of user app (4711) on orders
     **idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
@@ -196,6 +199,7 @@ fn a_closed_card_names_the_person_who_closed_it() {
     assert_snapshot!(read(&new_card(&card, &render_config())), @r"
     notifies: []
     Denied: terminate psql of user app (4711) on orders
+    <@1> asks to terminate psql of user app (4711), database shop on orders: idle in transaction for 14 m 3 s, blocks 7 sessions on orders, the longest for 4 m 12 s. Why: checkout is stuck behind it
     Request #7 · 4f2a91c0 · closed
     # Denied: terminate psql of user app (4711) on orders
     **idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
@@ -267,6 +271,7 @@ fn the_card_of_a_waiting_session_does_not_promise_to_release_its_waiters() {
     card.request.details.backends[0].waiters = 0;
     let text = read(&card_edit(&card, &render_config()));
     assert!(!text.contains("⚠️") && !text.contains("the sessions behind it"), "{text}");
+    assert!(text.contains("It waits itself, for a lock: its end releases nobody by itself."), "{text}");
 }
 
 #[test]
@@ -323,4 +328,44 @@ fn only_a_new_card_of_an_open_request_notifies_anybody() {
         serde_json::to_value(card_edit(card, &render_config()).into_edit()).expect("JSON")
     };
     assert_eq!(edit(&open)["allowed_mentions"], nobody);
+}
+
+#[test]
+fn a_card_says_whose_approval_no_longer_counts_and_why() {
+    let mut card = card(request(Action::Terminate));
+    card.not_counting = vec![(BOB, ApprovalLoss::Left), (CAROL, ApprovalLoss::TimedOut)];
+    let text = read(&card_edit(&card, &render_config()));
+    assert!(text.contains("The approval of <@2> no longer counts: they left the server.\n"), "{text}");
+    assert!(text.contains("The approval of <@3> no longer counts: they are timed out.\n"), "{text}");
+}
+
+#[test]
+fn the_plain_text_says_state_and_age_of_a_session_that_waits_and_that_it_blocks_nobody() {
+    let mut card = card(request(Action::Terminate));
+    let session = waiting(4711, &[18_472], 360);
+    card.request.details.backends[0].session =
+        Session { lock_wait: Some(lock_wait("relation", "AccessShareLock", 240)), ..session };
+    card.request.details.backends[0].waiters = 0;
+    card.sessions[0].is_on_standby = true;
+    let text = read(&card_edit(&card, &render_config()));
+    let first = "on orders (standby): active for 6 m, waits 4 m for orders, blocks nobody. Why: checkout";
+    assert!(text.contains(first), "{text}");
+}
+
+#[test]
+fn the_plain_text_of_a_card_keeps_what_it_said_until_it_is_closed_and_after() {
+    let open = card(request(Action::Terminate));
+    let said = "<@1> asks to terminate psql of user app (4711), database shop on orders: idle in transaction for 14 m 3 s, \
+                blocks 7 sessions";
+    let executing =
+        Request { state: RequestState::Executing { approvers: vec![BOB] }, ..open.request.clone() };
+    for (request, first) in [
+        (open.request.clone(), "<@1> asks to"),
+        (executing, "Approved by <@2>, signalling:"),
+        (executed(Action::Terminate, terminated()), "Terminated psql"),
+    ] {
+        let content = json(&card_edit(&card(request), &render_config()))["content"].clone();
+        let content = content.as_str().expect("text");
+        assert!(content.starts_with(first) && content.contains(said), "{content}");
+    }
 }

@@ -237,6 +237,7 @@ pub(crate) fn card(request: Request) -> CardContent {
         approvers: ApproverList { roles: vec![RoleId(1_300)], users: vec![CAROL] },
         owner: None,
         hold: None,
+        not_counting: Vec::new(),
     }
 }
 

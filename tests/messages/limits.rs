@@ -225,7 +225,7 @@ proptest! {
             ];
             card.approvers.users = (0..60).map(|user| UserId(u64::MAX - user)).collect();
             assert_sendable(&card::new_card(&card, &render_config()));
-            if let Some(reply) = result::reply(&card.request) {
+            if let Some(reply) = result::reply(&card) {
                 assert_sendable(&reply);
             }
         }
@@ -242,6 +242,7 @@ proptest! {
         card.sessions[0].changes = vec![
             SessionChange::Query { before: Some(before) },
             SessionChange::State { before: SessionState::IdleInTransactionAborted },
+            SessionChange::Application { before: card.request.details.backends[0].session.application.clone() },
             SessionChange::Waiters { before: u32::MAX },
         ];
         assert_sendable(&card::card_edit(&card, &render_config()));
@@ -249,7 +250,7 @@ proptest! {
 
     #[test]
     fn a_reply_fits(request in hostile_request()) {
-        if let Some(body) = result::reply(&request) {
+        if let Some(body) = result::reply(&card(request)) {
             assert_sendable(&body);
         }
     }

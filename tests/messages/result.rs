@@ -11,13 +11,16 @@ use killgate::domain::ids::{ChannelId, MessageId, RequestId};
 use killgate::domain::outcome::Outcome;
 use killgate::domain::protection::ProtectionRule;
 use killgate::domain::request::Request;
+use killgate::domain::session::Session;
+use killgate::domain::session_diff::Observation;
+use killgate::domain::unreachable_cause::{ANOTHER_SERVER, GUARD_CHANGED, TARGET_REMOVED};
 use killgate::workflow::ports::ChannelAlert;
 use killgate::workflow::refusal::Refusal;
 
 use crate::fixture::*;
 
 fn reply(request: &Request) -> String {
-    read(&result::reply(request).expect("it has ended"))
+    read(&result::reply(&card(request.clone())).expect("it has ended"))
 }
 
 #[test]
@@ -62,6 +65,7 @@ fn the_message_of_postgresql_is_quoted_word_for_word() {
     ```
     WARNING: PID 4711 is not a PostgreSQL backend process
     ```
+    Use /sessions to see what runs now.
     Request #7 · 4f2a91c0 · result
     ");
 }
@@ -117,6 +121,7 @@ fn a_closed_request_names_the_person_or_the_reason() {
     notifies: []
     Withdrawn: terminate psql of user app (4711) on orders. Its card was deleted.
     Requested by <@1>
+    Ask again if it is still needed.
     Request #7 · 4f2a91c0 · result
     ");
     let expired = closed(Resolution::without_signal(Outcome::Expired, "nobody decided in time"));
@@ -134,7 +139,7 @@ fn every_reply_and_every_closed_card_begins_with_the_outcome() {
     for outcome in Outcome::ALL {
         for action in [Action::Cancel, Action::Terminate] {
             let request = executed(action, Resolution::without_signal(outcome, "it was so"));
-            let body = result::reply(&request).expect("it has ended");
+            let body = result::reply(&card(request.clone())).expect("it has ended");
             let content = json(&body)["content"].as_str().expect("text").to_owned();
             assert!(content.starts_with(outcome.headline()), "{content}");
             let card = killgate::discord::messages::card::card_edit(&card(request), &render_config());
@@ -142,7 +147,7 @@ fn every_reply_and_every_closed_card_begins_with_the_outcome() {
             assert!(title.starts_with(outcome.headline()), "{title}");
         }
     }
-    assert!(result::reply(&request(Action::Cancel)).is_none());
+    assert!(result::reply(&card(request(Action::Cancel))).is_none());
 }
 
 #[test]
@@ -221,4 +226,86 @@ fn a_refusal_is_ephemeral_and_sanitized_and_links_to_an_existing_card() {
     notifies: []
     There is no target “`＠everyone **x**`”. Choose one of: orders, billing.
     ");
+}
+
+#[test]
+fn a_result_repeats_what_came_true_and_nothing_else() {
+    let mut content = card(executed(Action::Terminate, terminated()));
+    let session = &mut content.request.details.backends[0].session;
+    session.has_xid = true;
+    session.has_begun_backup = true;
+    let committing = Session { wait: Some(wait("IPC", "SyncRep")), ..session.clone() };
+    let text = read(&result::reply(&content).expect("it has ended"));
+    let came_true =
+        "\nWhat its transaction had changed is rolled back. The base backup that it began is ruined.\n";
+    assert!(text.contains(came_true), "{text}");
+    assert!(!text.contains("disconnected") && !text.contains("Releases"), "{text}");
+    // As it was last seen, not as it was asked for.
+    content.sessions[0].latest = Some(Observation { session: committing, waiters: 0 });
+    let text = read(&result::reply(&content).expect("it has ended"));
+    assert!(text.contains("It had committed here") && !text.contains("rolled back"), "{text}");
+
+    let gone = Resolution::without_signal(Outcome::Gone, "the session had ended");
+    content.request.state = executed(Action::Terminate, gone).state;
+    let text = read(&result::reply(&content).expect("it has ended"));
+    assert!(!text.contains("It had committed") && !text.contains("backup"), "{text}");
+}
+
+#[test]
+fn reads_that_work_again_are_told_and_failing_ones_say_what_to_do() {
+    let failing = ChannelAlert::ReactionsUnreadable { why: "Missing Access".to_owned() };
+    let text = read(&notices::alert(failing));
+    assert!(
+        text.contains("The cause: Missing Access. If that is a missing permission, give the bot"),
+        "{text}"
+    );
+    let text = read(&notices::alert(ChannelAlert::ReactionsReadable));
+    assert!(text.contains("can read the reactions on the open requests again"), "{text}");
+}
+
+#[test]
+fn a_list_with_a_replication_connection_says_what_would_break() {
+    let error = CreationError::SomeRefused {
+        refused: vec![CreationError::Protected { pid: pid(4711), rule: ProtectionRule::Replication }],
+        others: Vec::new(),
+        bound_to: None,
+    };
+    let refusal =
+        Refusal::Rejected { action: Action::Terminate, target: "orders".to_owned(), error, owner: None };
+    let text = refusal.to_string();
+    assert!(text.contains("it is a replication connection (walsender). Even a cancel ends"), "{text}");
+}
+
+#[test]
+fn a_refusal_in_another_channel_names_those_that_are_served() {
+    let text = Refusal::WrongChannel { served: vec![ChannelId(1_200), ChannelId(1_201)] }.to_string();
+    assert_eq!(text, "killgate is not configured for this channel. Use <#1200> or <#1201>.");
+}
+
+#[test]
+fn the_next_step_follows_from_the_cause() {
+    let after = |outcome, detail: &str| {
+        let resolution = Resolution::without_signal(outcome, detail);
+        reply(&executed(Action::Terminate, resolution))
+    };
+    for (outcome, detail, next) in [
+        (Outcome::Unreachable, "it did not answer in time", "Ask again when the server answers."),
+        (Outcome::Unreachable, TARGET_REMOVED.detail, "add the target to the configuration again"),
+        (Outcome::Unreachable, ANOTHER_SERVER.detail, "name that one in the target's url"),
+        (
+            Outcome::Unreachable,
+            "killgate may not signal there: the role may not",
+            "`killgate check` says how",
+        ),
+        (Outcome::Unreachable, GUARD_CHANGED.detail, "install the guard again"),
+        (Outcome::Protected, "it is protected now", "A database administrator can end it with psql."),
+        (Outcome::NotABackend, "PostgreSQL did not signal it", "Use /sessions to see what runs now."),
+        (Outcome::Lapsed, "session 4711 ended by itself", "Use /sessions to see what runs now."),
+        (Outcome::Withdrawn, "its card was deleted", "Ask again if it is still needed."),
+    ] {
+        let text = after(outcome, detail);
+        assert!(text.contains(next), "{text}");
+        let asks_again = text.contains("Ask again when the server answers.");
+        assert_eq!(asks_again, next.starts_with("Ask again when"), "{text}");
+    }
 }

@@ -8,6 +8,7 @@ use killgate::domain::event::{Action, BackendResolution, Binding, RequestedBacke
 use killgate::domain::outcome::Outcome;
 use killgate::domain::request::Request;
 use killgate::domain::session::Session;
+use killgate::domain::waiters::WaiterSummary;
 use killgate::workflow::ports::{CardContent, SessionOnCard};
 
 use crate::fixture::*;
@@ -112,7 +113,7 @@ fn a_result_counts_the_outcomes_and_names_those_that_did_not_end_as_asked() {
     let resolution = Resolution::of_execution(backends, Some(4));
     assert_eq!(resolution.outcome, Outcome::Mixed);
     request.state = executed(Action::Terminate, resolution).state;
-    let reply = read(&result::reply(&request).expect("it has ended"));
+    let reply = read(&result::reply(&card_of(request.clone())).expect("it has ended"));
     let headline = "Terminated 22 of 25 on orders after 143 ms · 1 unconfirmed · 2 already gone";
     assert!(reply.contains(&format!("\n{headline}. 4 waiters released.")), "{reply}");
     assert!(
@@ -135,6 +136,81 @@ fn a_list_that_ended_in_one_way_is_counted_too() {
     let backends =
         (4701..4703).map(|number| ended(number, Outcome::Terminated, "the session was seen to end"));
     request.state = executed(Action::Terminate, Resolution::of_execution(backends.collect(), None)).state;
-    let reply = read(&result::reply(&request).expect("it has ended"));
+    let reply = read(&result::reply(&card_of(request.clone())).expect("it has ended"));
     assert!(reply.contains("Terminated 2 of 2 on orders after 143 ms."), "{reply}");
+}
+
+#[test]
+fn a_result_about_several_names_what_came_true_and_who_holds_the_locks_now() {
+    let mut request = pool(3);
+    for backend in &mut request.details.backends[..2] {
+        backend.session.has_xid = true;
+    }
+    let backends =
+        (4701..4704).map(|number| ended(number, Outcome::Terminated, "the session was seen to end"));
+    let mut resolution = Resolution::of_execution(backends.collect(), Some(1));
+    resolution.detail = format!("{}; billing (5000) holds now what 2 still wait for", resolution.detail);
+    request.state = executed(Action::Terminate, resolution).state;
+    let card = card_of(request);
+    let reply = read(&result::reply(&card).expect("it has ended"));
+    assert!(
+        reply.contains("Terminated 3 of 3 on orders after 143 ms. Billing (5000) holds now what"),
+        "{reply}"
+    );
+    assert!(reply.contains("\n4701, 4702: What its transaction had changed is rolled back.\n"), "{reply}");
+    let card = read(&card_edit(&card, &render_config()));
+    assert!(card.contains("Billing (5000) holds now what 2 still wait for."), "{card}");
+}
+
+#[test]
+fn all_sessions_that_did_not_end_as_asked_are_named() {
+    let mut request = pool(25);
+    let outcome = |number| if number < 4713 { Outcome::Gone } else { Outcome::Terminated };
+    let backends = (4701..4726).map(|number| ended(number, outcome(number), "as it was"));
+    request.state = executed(Action::Terminate, Resolution::of_execution(backends.collect(), None)).state;
+    let reply = read(&result::reply(&card_of(request)).expect("it has ended"));
+    for number in 4701..4713 {
+        assert!(reply.contains(&number.to_string()), "{number}: {reply}");
+    }
+}
+
+#[test]
+fn the_line_of_a_leader_names_the_worker_that_was_asked_for() {
+    let mut request = pool(2);
+    request.details.backends[0].worker = Some(pid(4799));
+    let text = read(&new_card(&card_of(request), &render_config()));
+    assert!(text.contains("**4701** (leader of worker 4799)"), "{text}");
+}
+
+#[test]
+fn the_plain_text_of_a_list_says_on_what_and_how_long_others_wait_and_that_it_is_on_a_standby() {
+    let mut card = card_of(pool(2));
+    card.sessions[0].queue = queue();
+    card.sessions[0].is_on_standby = true;
+    let text = read(&new_card(&card, &render_config()));
+    let first = text.lines().nth(1).expect("the first line");
+    assert!(first.contains("2 sessions on orders (standby): 2 × web-checkout"), "{first}");
+    assert!(first.contains("block 3 sessions on orders, the longest for 4 m 12 s"), "{first}");
+    assert!(text.contains("on a **standby**"), "{text}");
+    for session in &mut card.sessions {
+        session.waiting_pids.clear();
+        session.queue = WaiterSummary::default();
+    }
+    for backend in &mut card.request.details.backends {
+        backend.waiters = 0;
+    }
+    let text = read(&new_card(&card, &render_config()));
+    assert!(text.lines().nth(1).is_some_and(|line| line.contains("block nobody")), "{text}");
+}
+
+#[test]
+fn the_ages_on_the_card_of_a_list_grow_with_the_time_it_was_last_seen() {
+    let mut card = card_of(pool(2));
+    card.request.details.backends[1].session.application = "other".to_owned();
+    for session in &mut card.sessions {
+        session.seen_at = Some(now().plus(Duration::from_mins(10)));
+    }
+    let text = read(&card_edit(&card, &render_config()));
+    let line = text.lines().find(|line| line.starts_with("**4701**")).expect("a line");
+    assert!(line.contains("11 m"), "{line}");
 }

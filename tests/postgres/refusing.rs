@@ -216,6 +216,20 @@ async fn an_error_of_postgresql_is_refused_with_its_sqlstate() -> Result<()> {
 }
 
 #[tokio::test]
+async fn the_detail_and_the_hint_of_an_error_are_repeated() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    let [_, stage] = stages(&cluster).await?;
+    let victim = cluster.victim("app").idle().await?;
+    let body = "raise exception 'no' using errcode = '42501', detail = 'Only some may.', hint = 'Ask them.';";
+    let signalled = answer_of_guard(&cluster, &stage, &victim, body).await?;
+    assert!(
+        told(&signalled).ends_with("ERROR 42501: no\nDETAIL:  Only some may.\nHINT:  Ask them."),
+        "{signalled:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_session_that_renames_itself_in_a_loop_is_signalled() -> Result<()> {
     let cluster = Cluster::start().await?;
     let loops = "do $$ begin for i in 1..2000000000 loop \

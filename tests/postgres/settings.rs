@@ -2,10 +2,11 @@
 
 use anyhow::Result;
 use killgate::domain::event::Action;
+use killgate::domain::outcome::Outcome;
 use killgate::workflow::ports::{Freshness, SignalResult, Target};
 use throwaway_postgres::{Cluster, SqlState};
 
-use crate::support::{GUARDED, Stage, pid, stages};
+use crate::support::{GUARDED, Stage, pid, stages, unsignalled};
 
 /// Each with the first version that has it.
 const SETTINGS: &[(&str, &str, i32)] = &[
@@ -19,6 +20,7 @@ const SETTINGS: &[(&str, &str, i32)] = &[
     ("default_transaction_read_only", "on", 0),
     ("default_transaction_deferrable", "on", 0),
     ("client_min_messages", "'error'", 0),
+    ("exit_on_error", "on", 0),
     ("standard_conforming_strings", "off", 0),
     ("backslash_quote", "off", 0),
     ("quote_all_identifiers", "on", 0),
@@ -59,6 +61,7 @@ const HARMFUL: &[&str] = &[
     "default_transaction_read_only",
     "default_transaction_deferrable",
     "application_name",
+    "exit_on_error",
 ];
 
 #[tokio::test]
@@ -111,6 +114,12 @@ async fn acts_as_always(cluster: &Cluster, stage: &Stage) -> Result<()> {
         Ok((snapshot.taken_at.duration_since(first.taken_at).as_millis() > 500).then_some(()))
     })
     .await?;
+    // An ERROR ends the statement and not the session.
+    let asked = stage.ask(Action::Terminate, victim.pid()).await?;
+    cluster.sql("revoke pg_signal_backend from killgate, killgate_guard").await?;
+    let refused = stage.signal(asked).await;
+    assert_eq!(unsignalled(&refused), Some(Outcome::Refused), "{refused:?}");
+    cluster.sql("grant pg_signal_backend to killgate, killgate_guard").await?;
     let words = stage.target.no_such_pid_message(pid(4711));
     assert!(words.is_some_and(|words| words.contains("4711")), "PostgreSQL's WARNING");
     assert_eq!(stage.carry_out(Action::Terminate, victim.pid()).await?, SignalResult::Sent);

@@ -209,7 +209,8 @@ async fn an_idle_session_has_nothing_to_cancel() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_session_shown_on_another_server_is_gone() -> Result<()> {
+async fn a_session_shown_on_another_server_cannot_be_seen_and_one_shown_before_a_restart_is_gone()
+-> Result<()> {
     let cluster = Cluster::start().await?;
     for stage in stages(&cluster).await? {
         let victim = cluster.victim("app").running(SLEEP).await?;
@@ -217,14 +218,26 @@ async fn a_session_shown_on_another_server_is_gone() -> Result<()> {
 
         let mut other_cluster = asked.clone();
         other_cluster.server.system_identifier += 1;
-        let mut other_postmaster = asked;
-        other_postmaster.server.postmaster_start = Timestamp::from_micros(1);
-        for elsewhere in [other_cluster, other_postmaster] {
+        let mut later_start = asked.clone();
+        later_start.server.postmaster_start = Timestamp::from_micros(i64::MAX);
+        let mut unknown_system = asked.clone();
+        unknown_system.server.system_identifier = 0;
+        unknown_system.server.postmaster_start = Timestamp::from_micros(1);
+        for elsewhere in [other_cluster, later_start, unknown_system] {
             let signalled = stage.signal(elsewhere).await;
-            assert_eq!(unsignalled(&signalled), Some(Outcome::Gone), "{signalled:?}");
-            assert!(told(&signalled).starts_with("another server answers there now"));
+            assert_eq!(unsignalled(&signalled), Some(Outcome::Unreachable), "{signalled:?}");
+            assert!(told(&signalled).starts_with("another server answers at its address"));
         }
+        let mut before_the_restart = asked.clone();
+        before_the_restart.server.postmaster_start = Timestamp::from_micros(1);
+        let signalled = stage.signal(before_the_restart).await;
+        assert_eq!(unsignalled(&signalled), Some(Outcome::Gone), "{signalled:?}");
+        assert!(told(&signalled).starts_with("the server was restarted"));
         assert!(victim.still_alive().await?);
+
+        let mut same_with_unknown_system = asked;
+        same_with_unknown_system.server.system_identifier = 0;
+        assert_eq!(stage.signal(same_with_unknown_system).await, SignalResult::Sent);
     }
     Ok(())
 }

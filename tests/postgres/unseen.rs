@@ -33,7 +33,7 @@ async fn without_the_privilege_to_signal_the_snapshot_says_why_until_it_is_grant
     );
     let signalled = stage.carry_out(Action::Terminate, victim.pid()).await?;
     assert_eq!(unsignalled(&signalled), Some(Outcome::Unreachable), "{signalled:?}");
-    assert!(told(&signalled).starts_with("the role onlooker may not signal here"));
+    assert!(told(&signalled).starts_with("killgate may not signal there: the role onlooker may not"));
 
     cluster.sql("grant pg_signal_backend to onlooker").await?;
     assert_eq!(obstacle().await?, None);

@@ -5,7 +5,9 @@ use std::time::Duration;
 use killgate::domain::binding::{BindingStatus, status};
 use killgate::domain::creation::CreationError;
 use killgate::domain::event::{Action, Binding, RequestDetails};
-use killgate::domain::session::{Session, SessionState, Snapshot};
+use killgate::domain::identity::ServerIdentity;
+use killgate::domain::session::{Session, SessionState, Snapshot, WaitEvent};
+use killgate::domain::session_diff::is_material;
 
 use crate::creating::asking;
 use crate::fixtures::{ASKED_AT, asked, open_request, session};
@@ -112,6 +114,57 @@ fn only_what_a_request_is_bound_to_ends_it() {
             BindingStatus::Hidden => None,
         };
         assert_eq!(status, holds, "{bound_to:?}, {now:?}");
+    }
+}
+
+#[test]
+fn only_a_restart_of_the_same_system_is_an_end_and_another_server_says_nothing() {
+    let details = asked(1);
+    let backend = &details.backends[0];
+    let recorded = details.server;
+    let (later, earlier) = (
+        recorded.postmaster_start.plus(Duration::from_mins(1)),
+        recorded.postmaster_start.minus(Duration::from_micros(1)),
+    );
+    let of = |system_identifier, postmaster_start| ServerIdentity { system_identifier, postmaster_start };
+    let same = recorded.system_identifier;
+    for (server, is_standby, holds) in [
+        (recorded, false, Some(true)),
+        (of(0, recorded.postmaster_start), false, Some(true)),
+        (of(same, later), false, Some(false)),
+        // A standby has the identifier of its primary.
+        (of(same, later), true, None),
+        (of(same, earlier), false, None),
+        (of(same + 1, later), false, None),
+        (of(same + 1, recorded.postmaster_start), false, None),
+        (of(0, later), false, None),
+    ] {
+        // It has no session with that pid.
+        let snapshot = Snapshot { server, is_standby, ..snapshot(Vec::new()) };
+        let with_session = Snapshot { sessions: vec![backend.session.clone()], ..snapshot.clone() };
+        let seen = match (status(&details, backend, &with_session), status(&details, backend, &snapshot)) {
+            (BindingStatus::Holds(_), BindingStatus::Lapsed(_)) => Some(true),
+            (BindingStatus::Lapsed(_), BindingStatus::Lapsed(_)) => Some(false),
+            (BindingStatus::Hidden, BindingStatus::Hidden) => None,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(seen, holds, "{server:?}, standby: {is_standby}");
+    }
+}
+
+#[test]
+fn what_a_card_says_of_a_session_is_material_and_its_age_is_not() {
+    let before = session(4711);
+    let wait = |event: &str| Some(WaitEvent { kind: "IPC".to_owned(), event: event.to_owned() });
+    for (now, expected) in [
+        (Session { state_change: Some(ASKED_AT), ..before.clone() }, false),
+        (Session { wait: wait("BgWorkerStartup"), ..before.clone() }, false),
+        (Session { wait: wait("SyncRep"), ..before.clone() }, true),
+        (Session { has_xid: !before.has_xid, ..before.clone() }, true),
+        (Session { application: "another client".to_owned(), ..before.clone() }, true),
+        (Session { blocked_by: vec![4712], ..before.clone() }, true),
+    ] {
+        assert_eq!(is_material(&before, &now), expected, "{now:?}");
     }
 }
 

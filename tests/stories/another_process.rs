@@ -82,6 +82,20 @@ async fn a_card_that_another_process_replaced_unseen_is_recognized_before_anythi
 }
 
 #[tokio::test]
+async fn a_form_that_another_process_answered_first_is_noticed() {
+    let env = TestEnv::start().await;
+    let victim = env.cluster.victim("app").idle_in_transaction("select 1").await.unwrap();
+    let refused = env.send_command("ana", "/cancel", victim.pid()).await.message();
+    let answered = Fault::EffectThenError { status: 400, code: 40060 };
+    env.sim.fails_next(1, "POST /interactions/*/*/callback", answered);
+
+    let button = refused.components().remove(0);
+    env.person("ana").presses(&refused, &button).await;
+
+    env.sim.eventually(LIMIT, "the channel is told", || alerts(&env).len() == 1).await;
+}
+
+#[tokio::test]
 async fn an_answer_of_ones_own_that_was_lost_is_no_other_process() {
     let env = TestEnv::start().await;
     let mut victim = env.sleeping_session().await;

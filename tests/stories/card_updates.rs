@@ -66,6 +66,25 @@ test_with_both_rights! {
 }
 
 #[tokio::test]
+async fn a_change_within_the_same_query_is_shown() {
+    let env = TestEnv::start().await;
+    let query = "do $$ begin perform pg_sleep(4); perform set_config('application_name', 'billing', false); \
+                 perform txid_current(); perform pg_sleep(600); end $$";
+    let victim = env.session_running(query).await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    assert!(card.text().contains("it has changed no rows"), "{}", card.text());
+
+    card.becomes("the card shows the new name and what is rolled back", |card| {
+        let text = card.text();
+        text.contains("application billing") && text.contains("is rolled back") && !text.contains("no rows")
+    })
+    .await;
+    env.react("ben", &card, APPROVE);
+    let result = env.assert_outcome(1, &card, "terminated", "Terminated").await;
+    assert!(result.contains("What its transaction had changed is rolled back."), "{result}");
+}
+
+#[tokio::test]
 async fn a_material_change_is_shown_with_the_previous_value() {
     let env = TestEnv::start().await;
     env.sql("create table stock (id int); grant all on stock to public").await;

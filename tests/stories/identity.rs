@@ -46,7 +46,9 @@ async fn an_old_approval_on_the_card_of_another_ledger_does_not_count() {
 async fn a_reaction_on_a_card_that_the_ledger_does_not_know_gets_one_line() {
     let mut env = TestEnv::start().await;
     let victim = env.sleeping_session().await;
+    let second = env.sleeping_session().await;
     let card = env.request_card("/terminate", victim.pid()).await;
+    let second_card = env.request_card("/terminate", second.pid()).await;
     env.stop_bot().await;
     for name in ["killgate.db", "killgate.db-wal", "killgate.db-shm"] {
         let _ = fs::remove_file(env.path(name));
@@ -55,8 +57,11 @@ async fn a_reaction_on_a_card_that_the_ledger_does_not_know_gets_one_line() {
 
     let line = |message: &discord_sim::Message| message.content().contains("not in killgate's ledger");
     env.react("ben", &card, APPROVE);
+    env.react("ben", &second_card, APPROVE);
     let channel = env.incident_channel();
-    channel.message(line).await;
+    for unknown in [&card, &second_card] {
+        channel.message(|message| line(message) && message.replies_to(unknown)).await;
+    }
     let plain = env.person("ana").in_channel(&channel).says("hello");
 
     env.react("dora", &card, APPROVE);
@@ -66,8 +71,8 @@ async fn a_reaction_on_a_card_that_the_ledger_does_not_know_gets_one_line() {
     env.react("ben", &new_card, APPROVE);
     assert_eq!(other.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
     let lines = channel.messages().into_iter().filter(line);
-    assert_eq!(lines.count(), 1, "{}", env.sim.transcript());
-    assert!(victim.still_alive().await.unwrap());
+    assert_eq!(lines.count(), 2, "{}", env.sim.transcript());
+    assert!(victim.still_alive().await.unwrap() && second.still_alive().await.unwrap());
 }
 
 #[tokio::test]

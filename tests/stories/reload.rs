@@ -34,6 +34,8 @@ async fn an_open_request_follows_the_new_access() {
     env.reload(|config| config.replace(&approvers, &only_ivy), RELOADED).await;
     env.react("ben", &card, APPROVE);
     env.wait_for_event(1, "attempt_refused by ben: not_an_approver", 1).await;
+    let may_approve = format!("May approve: <@{}>", env.person("ivy").id());
+    card.becomes("the card names the new approvers", |card| card.text().contains(&may_approve)).await;
     assert!(victim.still_alive().await.unwrap());
     env.react("ivy", &card, APPROVE);
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
@@ -55,6 +57,8 @@ async fn who_lost_the_right_to_approve_by_a_reload_does_not_count_at_the_quorum(
     env.react("dora", &card, APPROVE);
     // Everyone who counts is looked up again at the quorum.
     env.wait_for_event(1, "approval_removed by ben", 1).await;
+    let no_longer = format!("The approval of <@{}> no longer counts", env.person("ben").id());
+    card.becomes("the card says so", |card| card.text().contains(&no_longer)).await;
     assert!(victim.still_alive().await.unwrap());
     env.react("otto", &card, APPROVE);
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);

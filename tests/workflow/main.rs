@@ -2,6 +2,7 @@
 
 mod away;
 mod conversation;
+mod delivery;
 mod order;
 #[path = "../simulation/world/mod.rs"]
 #[allow(dead_code, reason = "the simulation uses the other half of it")]

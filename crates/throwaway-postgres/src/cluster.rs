@@ -63,7 +63,7 @@ impl Cluster {
         let folder = tempfile::Builder::new().prefix("throwaway-postgres-").tempdir()?.keep();
         let mut server = Server::watching(&folder, binaries.clone())?;
         let account = server.account();
-        template::create_data(&binaries, account, &server.data())?;
+        template::create_data(&binaries, account, &server.data(), builder.has_own_identifier)?;
 
         let port = free_port()?;
         builder.write(&server.data(), &folder, port, account)?;

@@ -14,9 +14,16 @@ pub struct ClusterBuilder {
     settings: Vec<(String, String)>,
     hba: Vec<String>,
     files: Vec<(String, Vec<u8>)>,
+    pub(crate) has_own_identifier: bool,
 }
 
 impl ClusterBuilder {
+    /// Gives it a `system_identifier` of its own, which takes the time of `initdb`.
+    #[must_use]
+    pub fn own_identifier(self) -> Self {
+        Self { has_own_identifier: true, ..self }
+    }
+
     /// Adds a line to `postgresql.conf`. The last one for a name wins, also over this crate's defaults.
     #[must_use]
     pub fn setting(mut self, name: &str, value: &str) -> Self {

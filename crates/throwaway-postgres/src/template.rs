@@ -11,9 +11,14 @@ use anyhow::{Context, Result, ensure};
 use crate::account::Account;
 use crate::binaries::Binaries;
 
-/// Creates `data`, a new cluster owned by `account`.
-pub(crate) fn create_data(binaries: &Binaries, account: Account, data: &Path) -> Result<()> {
-    let Some(cache) = cache_folder(binaries) else {
+/// Creates `data`, a new cluster owned by `account`. Copies of the cache have one `system_identifier`, unlike real clusters.
+pub(crate) fn create_data(
+    binaries: &Binaries,
+    account: Account,
+    data: &Path,
+    has_own_identifier: bool,
+) -> Result<()> {
+    let Some(cache) = cache_folder(binaries).filter(|_| !has_own_identifier) else {
         return initdb(binaries, account, data);
     };
     if cache.is_dir() {

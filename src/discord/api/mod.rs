@@ -151,6 +151,12 @@ impl ApiClient {
         Self { asks_twice: true, ..self }
     }
 
+    /// The same client, which takes the first answer.
+    #[must_use]
+    pub fn asking_once(self) -> Self {
+        Self { asks_twice: false, ..self }
+    }
+
     /// The proxy for encrypted connections.
     pub(super) fn proxy(&self) -> Option<&HttpsProxy> {
         self.shared.proxy.as_ref()

@@ -10,6 +10,7 @@ use serenity::model::channel::Message;
 use tracing::warn;
 
 use super::{FORM_TIMEOUT, InteractionHandler};
+use crate::discord::api::interactions::ALREADY_ACKNOWLEDGED;
 use crate::discord::messages::component_id::{ComponentAction, ComponentIdError, SessionChoice};
 use crate::discord::messages::session_menu::{self, MenuSession, chosen_sessions};
 use crate::discord::messages::{details, reason_form};
@@ -18,6 +19,7 @@ use crate::domain::event::{Action, Binding};
 use crate::domain::ids::{ChannelId, Person};
 use crate::domain::lock_graph::LockGraph;
 use crate::workflow::handle::{RequestInput, SessionInput};
+use crate::workflow::input::EngineInput;
 use crate::workflow::ports::Freshness;
 use crate::workflow::refusal::Refusal;
 
@@ -273,8 +275,12 @@ impl InteractionHandler {
     async fn send_form(&self, component: &ComponentInteraction, form: CreateModal) {
         let api = self.api.with_timeout(FORM_TIMEOUT);
         let response = CreateInteractionResponse::Modal(form);
-        if let Err(error) = api.respond(component.id, &component.token, &response).await {
-            warn!(%error, "could not send a form");
+        let Err(error) = api.respond(component.id, &component.token, &response).await else { return };
+        warn!(%error, "could not send a form");
+        // A lost answer to an earlier try would be another error.
+        if error.code() == Some(ALREADY_ACKNOWLEDGED) {
+            let channel = ChannelId(component.channel_id.get());
+            self.engine.send(EngineInput::AnotherProcessSeen { channel }).await;
         }
     }
 

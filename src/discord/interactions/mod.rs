@@ -218,11 +218,12 @@ impl InteractionHandler {
         if let Some(described) = described {
             self.channels.note(&ChannelInfo::new(channel, described.kind.into(), described.parent_id));
         }
-        let member = member.filter(|_| guild == Some(self.guild)).ok_or(Refusal::WrongChannel)?;
+        let wrong_channel = || Refusal::WrongChannel { served: self.channels.some_served() };
+        let member = member.filter(|_| guild == Some(self.guild)).ok_or_else(wrong_channel)?;
         match self.channels.service(ChannelId(channel.get())) {
             ChannelService::Served => Ok(members::person_from_member(member)),
             ChannelService::PrivateThreadOf(channel) => Err(Refusal::PrivateThread { channel }),
-            ChannelService::NotServed => Err(Refusal::WrongChannel),
+            ChannelService::NotServed => Err(wrong_channel()),
         }
     }
 
@@ -234,7 +235,6 @@ impl InteractionHandler {
     ) -> Result<(), Refusal> {
         let responder: Arc<dyn Responder> = Arc::new(CommandResponder {
             reply: Arc::clone(reply),
-            api: self.api.clone(),
             render_config: self.render_config.clone(),
         });
         self.engine.request_signal(person, input, responder).await;

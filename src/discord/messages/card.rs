@@ -7,13 +7,14 @@ use serenity::all::{Colour, CreateEmbed, CreateEmbedFooter};
 
 use super::body::MessageBody;
 use super::format::{
-    TimestampStyle, action_on_session, join_capped, mention_role, mention_user, mention_users,
-    session_on_target, timestamp,
+    TimestampStyle, action_on_session, count, infinitive, join_capped, mention_role, mention_user,
+    mention_users, session_on_target, timestamp,
 };
 use super::mark::{MarkedMessage, mark_line};
-use super::notification::notification_line;
+use super::notification::{notification_line, target_text};
 use super::{RenderConfig, result};
 use crate::discord::sanitize;
+use crate::domain::decision::ApprovalLoss;
 use crate::domain::event::{Action, Binding};
 use crate::domain::ids::{RoleId, UserId};
 use crate::domain::outcome::Outcome;
@@ -23,6 +24,8 @@ use crate::workflow::ports::{CardContent, ExecutionHold};
 /// Discord accepts at most 2,000 characters. A mention has up to 24.
 const MAX_MENTIONED: usize = 50;
 const REASON_LENGTH: usize = 500;
+/// Further people whose approvals no longer count are left out.
+const MAX_LOSSES: usize = 5;
 
 /// The card as a new message. The card of an open request notifies the approvers, and no one else.
 pub fn new_card(card: &CardContent, config: &RenderConfig) -> MessageBody {
@@ -45,7 +48,7 @@ pub fn approval_needed(card: &CardContent) -> Option<MessageBody> {
         "{}\n{mentions} request #{} waits for your decision.\n{}",
         summary_line(card),
         request.id,
-        mark_line(request, MarkedMessage::Note)
+        mark_line(request, MarkedMessage::Mention)
     );
     let (roles, users) = notified_approvers(card);
     (!mentions.is_empty()).then(|| MessageBody::text(text).notifying(roles, users))
@@ -87,9 +90,11 @@ pub fn card_edit(card: &CardContent, config: &RenderConfig) -> MessageBody {
     let request = &card.request;
     let (line, marked) = match request.state {
         RequestState::Open => (opening_lines(card, config), MarkedMessage::OpenCard),
-        // The plain text repeats the title for people who do not see embeds.
-        RequestState::Executing { .. } => (signalling_text(request), MarkedMessage::OpenCard),
-        RequestState::Ended { .. } => (title(request), MarkedMessage::ClosedCard),
+        // The plain text says what became of it first, and keeps what it said, for people who do not see embeds.
+        RequestState::Executing { .. } => {
+            (with_summary(&signalling_text(request), card), MarkedMessage::OpenCard)
+        }
+        RequestState::Ended { .. } => (with_summary(&title(request), card), MarkedMessage::ClosedCard),
     };
     MessageBody::embed(embed(card)).with_content(format!("{line}\n{}", mark_line(request, marked)))
 }
@@ -97,26 +102,33 @@ pub fn card_edit(card: &CardContent, config: &RenderConfig) -> MessageBody {
 /// The lines above the card of an open request. A phone shows the first as the notification.
 fn opening_lines(card: &CardContent, config: &RenderConfig) -> String {
     let instruction = format!("{} to approve, {} to deny", config.approve, config.deny);
-    // Within code nobody is notified, and whether an escaped backtick begins code is the reader's choice.
-    let line = summary_line(card).replace("\\`", "ˋ");
+    let line = summary_line(card);
     match approver_mentions(card) {
         mentions if mentions.is_empty() => format!("{line}\n{instruction}"),
         mentions => format!("{line}\n{mentions} {instruction}"),
     }
 }
 
+fn with_summary(first_line: &str, card: &CardContent) -> String {
+    format!("{first_line}\n{}", summary_line(card))
+}
+
 /// Who asks for what, and about whom.
 fn summary_line(card: &CardContent) -> String {
     let details = &card.request.details;
-    match details.backends.as_slice() {
+    let line = match details.backends.as_slice() {
         [_] => notification_line(card, 0),
-        _ => format!(
-            "{} asks to {}: {}",
+        backends => format!(
+            "{} asks to {} {} on {}: {}",
             mention_user(details.requester),
-            action_on_session(details),
+            infinitive(details.action),
+            count(backends.len(), "session"),
+            target_text(card),
             several_sessions::plain_text(card)
         ),
-    }
+    };
+    // Within code nobody is notified, and whether an escaped backtick begins code is the reader's choice.
+    line.replace("\\`", "ˋ")
 }
 
 fn embed(card: &CardContent) -> CreateEmbed {
@@ -260,6 +272,15 @@ fn requester_text(request: &Request) -> String {
     }
 }
 
+fn approval_loss_text(user: UserId, loss: ApprovalLoss) -> String {
+    let why = match loss {
+        ApprovalLoss::Left => "they left the server",
+        ApprovalLoss::NotAnApprover => "they may no longer approve for this target",
+        ApprovalLoss::TimedOut => "they are timed out",
+    };
+    format!("The approval of {} no longer counts: {why}.", mention_user(user))
+}
+
 fn approvals_text(card: &CardContent) -> String {
     let request = &card.request;
     let approved_by = mention_users(request.approvals.iter().copied());
@@ -275,6 +296,9 @@ fn approvals_text(card: &CardContent) -> String {
             "no one".clone_into(&mut approvers);
         }
         text = format!("{text}\nMay approve: {approvers}");
+    }
+    for (user, loss) in card.not_counting.iter().take(MAX_LOSSES) {
+        text = format!("{text}\n{}", approval_loss_text(*user, *loss));
     }
     text
 }

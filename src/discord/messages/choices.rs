@@ -24,11 +24,13 @@ pub fn pids(answers: &[TargetAnswer], typed: &str) -> CreateAutocompleteResponse
     let mut matches = Vec::new();
     for answer in answers {
         let Ok(snapshot) = &answer.snapshot else { continue };
-        let target = has_several_targets.then_some(answer.target.as_str());
+        let standby = if snapshot.is_standby { " (standby)" } else { "" };
+        let target =
+            (has_several_targets || snapshot.is_standby).then(|| format!("{}{standby}", answer.target));
         for (rank, row) in session_list::ranked_client_sessions(snapshot).into_iter().enumerate() {
             if let Some(quality) = match_quality(row.session, &typed) {
                 let is_locked = answer.rules.protection.matching_rule(row.session).is_some();
-                matches.push(((quality, rank), row, target, snapshot.taken_at, is_locked));
+                matches.push(((quality, rank), row, target.clone(), snapshot.taken_at, is_locked));
             }
         }
     }
@@ -37,7 +39,7 @@ pub fn pids(answers: &[TargetAnswer], typed: &str) -> CreateAutocompleteResponse
         .iter()
         .take(MAX_CHOICES)
         .map(|(_, row, target, at, is_locked)| {
-            AutocompleteChoice::new(label(row, *target, *at, *is_locked), row.session.pid.number())
+            AutocompleteChoice::new(label(row, target.as_deref(), *at, *is_locked), row.session.pid.number())
         })
         .collect();
     CreateAutocompleteResponse::new().set_choices(choices)

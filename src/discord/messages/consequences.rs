@@ -3,13 +3,18 @@
 //! To add a case, add a row to [`CONSEQUENCES`]. The rows are shown in this order; sources are PostgreSQL's documentation and
 //! what the tests observe on real servers.
 
-use super::format::{age, count, name};
+use super::format::{age, count, join_capped, name};
 use super::session_facts::lock_holders;
 use super::waiters_text::groups_text;
 use crate::domain::event::Action;
+use crate::domain::outcome::Outcome;
 use crate::domain::session::{CancelObstacle, Session, SessionState};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::waiters::WaiterSummary;
+use crate::workflow::ports::CardContent;
+
+/// Of several sessions; the report of `killgate audit` has every session.
+const MAX_SENTENCES: usize = 4;
 
 /// What the sentences depend on.
 #[derive(Clone, Copy)]
@@ -22,26 +27,28 @@ pub(super) struct Situation<'a> {
     pub(super) queue: &'a WaiterSummary,
     /// When the session was seen, by the server's clock.
     pub(super) now: Timestamp,
+    /// Whether it was ended, and is told of what came true.
+    pub(super) is_over: bool,
 }
 
 /// The sentence for a situation; `None` where the case does not apply.
 type Consequence = fn(Situation<'_>) -> Option<String>;
 
 const CONSEQUENCES: &[Consequence] = &[
-    |it| Some(what_ends(it)),
+    what_ends,
     |it| {
-        (it.session.cancel_obstacle() == Some(CancelObstacle::CopyData) && it.action == Action::Cancel).then(
-            || {
-                "It reads COPY data from its client and may not notice a cancel; a terminate works."
-                    .to_owned()
-            },
-        )
+        let reads_copy = it.session.cancel_obstacle() == Some(CancelObstacle::CopyData);
+        (reads_copy && it.action == Action::Cancel && !it.is_over).then(|| {
+            "It reads COPY data from its client and may not notice a cancel; a terminate works.".to_owned()
+        })
     },
     |it| {
-        it.has_committed().then(|| {
+        let text = if it.is_over {
+            "It had committed here and waited for a synchronous standby: its change stays, unreplicated so far."
+        } else {
             "It has committed here and waits for a synchronous standby: ending it leaves the change, unreplicated so far."
-                .to_owned()
-        })
+        };
+        it.session.has_committed().then(|| text.to_owned())
     },
     what_is_rolled_back,
     |it| {
@@ -55,9 +62,10 @@ const CONSEQUENCES: &[Consequence] = &[
         let progress = it.session.progress.as_ref()?;
         let phase = progress.phase.as_deref().map_or(String::new(), |phase| format!(" ({})", name(phase)));
         let command = name(&progress.command);
+        let is = if it.is_over { "was" } else { "is" };
         Some(match progress.percent() {
-            Some(percent) => format!("{command} is at {percent} %{phase}; that work is lost."),
-            None => format!("{command} is under way{phase}; that work is lost."),
+            Some(percent) => format!("{command} {is} at {percent} %{phase}; that work is lost."),
+            None => format!("{command} {is} under way{phase}; that work is lost."),
         })
     },
     |it| it.session.has_begun_backup.then(|| "The base backup that it began is ruined.".to_owned()),
@@ -67,7 +75,7 @@ const CONSEQUENCES: &[Consequence] = &[
         })
     },
     |it| {
-        let since = it.queue.replay_since?;
+        let since = it.queue.replay_since.filter(|_| !it.is_over)?;
         let held = age(it.now.duration_since(since));
         Some(format!("The standby's replay of the primary's changes waits behind it, held up for {held}."))
     },
@@ -79,19 +87,54 @@ pub(super) fn consequences(situation: Situation<'_>) -> Vec<String> {
     CONSEQUENCES.iter().filter_map(|consequence| consequence(situation)).collect()
 }
 
-fn what_ends(it: Situation<'_>) -> String {
-    match it.action {
-        Action::Cancel if !it.session.state.is_running() && !it.session.state.is_hidden() => {
-            "Nothing is signalled while no query runs.".to_owned()
+/// What came true when sessions of the card were ended. Those of several with the same sentence are named together.
+pub(super) fn what_came_true(card: &CardContent) -> Vec<String> {
+    let details = &card.request.details;
+    let ended = card.request.resolution().map(|resolution| &resolution.backends[..]).unwrap_or_default();
+    let mut sentences: Vec<(String, Vec<String>)> = Vec::new();
+    for (index, ended) in ended.iter().enumerate() {
+        if !matches!(ended.outcome, Outcome::Cancelled | Outcome::Terminated) {
+            continue;
         }
-        Action::Cancel => "The query ends. The session stays connected.".to_owned(),
-        Action::Terminate => "The session is disconnected.".to_owned(),
+        let (session, waiters) = card.latest(index);
+        let unknown = WaiterSummary::default();
+        let queue = card.sessions.get(index).map_or(&unknown, |shown| &shown.queue);
+        let now = card.seen_at(index);
+        let situation = Situation { action: details.action, session, waiters, queue, now, is_over: true };
+        for sentence in consequences(situation) {
+            match sentences.iter_mut().find(|(known, _)| *known == sentence) {
+                Some((_, pids)) => pids.push(ended.pid.to_string()),
+                None => sentences.push((sentence, vec![ended.pid.to_string()])),
+            }
+        }
     }
+    if details.backends.len() == 1 {
+        return sentences.into_iter().map(|(sentence, _)| sentence).collect();
+    }
+    let lines = sentences.into_iter().take(MAX_SENTENCES);
+    lines.map(|(sentence, pids)| format!("{}: {sentence}", join_capped(pids))).collect()
+}
+
+fn what_ends(it: Situation<'_>) -> Option<String> {
+    if it.is_over {
+        return None;
+    }
+    let text = match it.action {
+        Action::Cancel if !it.session.state.is_running() && !it.session.state.is_hidden() => {
+            "Nothing is signalled while no query runs."
+        }
+        Action::Cancel => "The query ends. The session stays connected.",
+        Action::Terminate => "The session is disconnected.",
+    };
+    Some(text.to_owned())
 }
 
 fn what_is_rolled_back(it: Situation<'_>) -> Option<String> {
-    if it.has_committed() || it.action == Action::Cancel && !it.session.state.is_running() {
+    if it.session.has_committed() || it.action == Action::Cancel && !it.session.state.is_running() {
         return None;
+    }
+    if it.is_over {
+        return it.session.has_xid.then(|| "What its transaction had changed is rolled back.".to_owned());
     }
     let ran = age(it.session.transaction_age(it.now)?);
     Some(match (it.action, it.session.has_xid) {
@@ -103,15 +146,22 @@ fn what_is_rolled_back(it: Situation<'_>) -> Option<String> {
 
 /// A cancelled query's transaction keeps its locks until the client rolls it back.
 fn who_is_released(it: Situation<'_>) -> Option<String> {
-    if it.waiters == 0 {
+    if it.is_over {
         return None;
     }
-    let waiters = count(it.waiters as usize, "waiter");
-    if let Some(holders) = lock_holders(it.session) {
-        return Some(format!(
-            "It waits itself, so its end releases nobody by itself: the sessions behind it may keep waiting for {holders}."
-        ));
+    match (lock_holders(it.session), it.waiters) {
+        (Some(holders), 0) => {
+            return Some(format!("It waits itself, for {holders}: its end releases nobody by itself."));
+        }
+        (Some(holders), _) => {
+            return Some(format!(
+                "It waits itself, so its end releases nobody by itself: the sessions behind it may keep waiting for {holders}."
+            ));
+        }
+        (None, 0) => return None,
+        (None, _) => {}
     }
+    let waiters = count(it.waiters as usize, "waiter");
     match it.action {
         Action::Cancel => Some(
             "The locks that its transaction holds stay until its client ends the transaction.".to_owned(),
@@ -120,12 +170,5 @@ fn who_is_released(it: Situation<'_>) -> Option<String> {
             groups if groups.is_empty() => format!("Releases {waiters}."),
             groups => format!("Releases {waiters}: {groups}."),
         }),
-    }
-}
-
-impl Situation<'_> {
-    /// Whether it has committed and only waits until a synchronous standby confirms it.
-    fn has_committed(&self) -> bool {
-        self.session.wait.as_ref().is_some_and(|wait| wait.event == "SyncRep")
     }
 }

@@ -161,7 +161,7 @@ pub fn session_on_target(details: &RequestDetails) -> String {
     format!("{sessions} on {}", name(&details.target))
 }
 
-fn infinitive(action: Action) -> &'static str {
+pub fn infinitive(action: Action) -> &'static str {
     match action {
         Action::Cancel => "cancel the query of",
         Action::Terminate => "terminate",

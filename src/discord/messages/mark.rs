@@ -16,19 +16,23 @@ pub enum MarkedMessage {
     OpenCard,
     ClosedCard,
     Result,
+    /// Mentions the approvers of a card that could not.
+    Mention,
     Reminder,
     /// Says that a person's reaction does not count.
     Note,
 }
 
 impl MarkedMessage {
-    const ALL: [Self; 5] = [Self::OpenCard, Self::ClosedCard, Self::Result, Self::Reminder, Self::Note];
+    const ALL: [Self; 6] =
+        [Self::OpenCard, Self::ClosedCard, Self::Result, Self::Mention, Self::Reminder, Self::Note];
 
     fn suffix(self) -> &'static str {
         match self {
             Self::OpenCard => "",
             Self::ClosedCard => " · closed",
             Self::Result => " · result",
+            Self::Mention => " · mention",
             Self::Reminder => " · reminder",
             Self::Note => " · note",
         }

@@ -4,7 +4,7 @@ use serenity::all::{ButtonStyle, CreateActionRow, CreateButton};
 
 use super::body::MessageBody;
 use super::component_id::SessionChoice;
-use super::format::{mention_user, message_link, utf16_len, verbatim};
+use super::format::{mention_user, message_link, sentence, utf16_len, verbatim};
 use super::mark::{MarkedMessage, mark_line};
 use super::{RenderConfig, session_menu};
 use crate::discord::sanitize;
@@ -52,9 +52,13 @@ pub fn alert(alert: ChannelAlert) -> MessageBody {
         ChannelAlert::ReactionsUnreadable { why } => {
             return MessageBody::text(format!(
                 "Nothing is executed in this channel: for 10 s killgate has not been able to read the reactions on open requests, \
-                 which people may have changed unseen. It keeps trying until they expire. The cause: {}",
-                sanitize::line(&why, QUOTE_LENGTH)
+                 which people may have changed unseen. It keeps trying until they expire. The cause: {} If that is a missing \
+                 permission, give the bot View Channel and Read Message History here.",
+                sentence(sanitize::line(&why, QUOTE_LENGTH).as_str())
             ));
+        }
+        ChannelAlert::ReactionsReadable => {
+            "killgate can read the reactions on the open requests again. What people did meanwhile counts."
         }
         ChannelAlert::LedgerDown => {
             "The ledger cannot be written, so no request is decided and nothing is signalled. Reactions stay on the \

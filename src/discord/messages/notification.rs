@@ -25,33 +25,46 @@ pub(super) fn notification_line(card: &CardContent, index: usize) -> String {
         .database
         .as_deref()
         .map_or(String::new(), |database| format!(", database {}", short_name(database, NAME_LENGTH)));
-    let mut line = format!(
-        "{} {asks} {}{database} on {}: {}",
+    let line = format!(
+        "{} {asks} {}{database} on {}: {}, {}",
         mention_user(details.requester),
         session_name(session),
-        name(&details.target),
+        target_text(card),
         state_text(session, card.seen_at(index)),
+        waiters_clause(card, index, waiters),
     );
-    if waiters > 0 {
-        line = format!("{line}, {}", waiters_clause(card, index, waiters));
-    }
     match &details.reason {
         Some(reason) => format!("{line}. Why: {}", sanitize::line(reason, REASON_LENGTH)),
         None => line,
     }
 }
 
-fn state_text(session: &Session, now: Timestamp) -> String {
-    if let Some(wait) = &session.lock_wait {
-        return format!("waits{} for {}", waited_text(session, now), locked_thing(wait));
-    }
-    let since = session.query_age(now).or_else(|| session.state_age(now));
-    let since = since.map_or(String::new(), |since| format!(" for {}", age(since)));
-    format!("{}{since}", session.state)
+/// The target's name, and whether it is a standby.
+pub(super) fn target_text(card: &CardContent) -> String {
+    let standby = if is_on_standby(card) { " (standby)" } else { "" };
+    format!("{}{standby}", name(&card.request.details.target))
 }
 
-/// `blocks 7 on orders, the longest for 4 m 12 s`.
+/// Whether the target was a standby when it was last seen; `false` until it is seen.
+pub(super) fn is_on_standby(card: &CardContent) -> bool {
+    card.sessions.iter().any(|shown| shown.is_on_standby)
+}
+
+/// `active for 6 m, waits 4 m for orders`.
+fn state_text(session: &Session, now: Timestamp) -> String {
+    let since = session.query_age(now).or_else(|| session.state_age(now));
+    let since = since.map_or(String::new(), |since| format!(" for {}", age(since)));
+    let waits = session.lock_wait.as_ref().map_or(String::new(), |wait| {
+        format!(", waits{} for {}", waited_text(session, now), locked_thing(wait))
+    });
+    format!("{}{since}{waits}", session.state)
+}
+
+/// `blocks 7 sessions on orders, the longest for 4 m 12 s`.
 fn waiters_clause(card: &CardContent, index: usize, waiters: u32) -> String {
+    if waiters == 0 {
+        return "blocks nobody".to_owned();
+    }
     let (session, _) = card.latest(index);
     let queue = card.sessions.get(index).map(|shown| &shown.queue);
     let lock = queue.and_then(|queue| queue.lock.as_ref());

@@ -3,6 +3,7 @@
 pub(super) mod several;
 
 use super::body::MessageBody;
+use super::consequences::what_came_true;
 use super::format::{
     action_on_session, count, mention_user, mention_users, sentence, session_on_target, verbatim,
 };
@@ -11,21 +12,27 @@ use crate::discord::sanitize;
 use crate::domain::event::{Action, Resolution};
 use crate::domain::outcome::Outcome;
 use crate::domain::request::Request;
+use crate::domain::unreachable_cause;
+use crate::workflow::ports::CardContent;
 
 const DETAIL_LENGTH: usize = 400;
 const POSTGRES_LENGTH: usize = 800;
 
-/// The reply that says how the request ended. `None` while it is open or executing.
-pub fn reply(request: &Request) -> Option<MessageBody> {
+/// The reply that says how the request of the card ended. `None` while it is open or executing.
+pub fn reply(card: &CardContent) -> Option<MessageBody> {
+    let request = &card.request;
     let resolution = request.resolution()?;
     let first_line = format!("{}. {}", first_sentence(request, resolution), explanation(request, resolution));
     let mut lines = vec![first_line.trim_end().to_owned(), people_line(request)];
+    let came_true = what_came_true(card);
     if request.details.backends.len() > 1 {
+        lines.extend(came_true);
         lines.extend(several::exceptions(request, resolution));
     } else {
+        lines.extend(Some(came_true.join(" ")).filter(|text| !text.is_empty()));
         lines.extend(postgres_message(resolution));
     }
-    lines.extend(next_step(request.details.action, resolution.outcome).map(str::to_owned));
+    lines.extend(next_step(request, resolution).map(str::to_owned));
     lines.push(mark_line(request, MarkedMessage::Result));
     Some(MessageBody::text(lines.join("\n")))
 }
@@ -41,6 +48,9 @@ pub fn explanation(request: &Request, resolution: &Resolution) -> String {
     // If a person denied or withdrew it, their name is the whole explanation.
     if resolution.actor.is_none() && !several::is_counted(resolution) {
         sentences.push(verbatim(&sentence(&resolution.detail), DETAIL_LENGTH));
+    }
+    if let Some(remark) = resolution.remark().filter(|_| several::is_counted(resolution)) {
+        sentences.push(verbatim(&sentence(remark), DETAIL_LENGTH));
     }
     sentences.extend(released_waiters_sentence(request, resolution));
     match resolution.signal_sent {
@@ -124,17 +134,26 @@ fn is_never_signalled(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::Denied | Outcome::Withdrawn | Outcome::Expired | Outcome::Lapsed)
 }
 
-fn next_step(action: Action, outcome: Outcome) -> Option<&'static str> {
-    let next = match outcome {
-        Outcome::Unconfirmed if action == Action::Cancel => {
-            "Check with /sessions. If the query still runs, use /terminate."
-        }
+fn next_step(request: &Request, resolution: &Resolution) -> Option<&'static str> {
+    let is_cancel = request.details.action == Action::Cancel;
+    let next = match resolution.outcome {
+        Outcome::Unconfirmed if is_cancel => "Check with /sessions. If the query still runs, use /terminate.",
         Outcome::Unconfirmed => {
             "Check with /sessions. If the session is still there, its process needs attention on the server."
         }
         Outcome::MovedOn => "Check with /sessions what it runs now. That may need another request.",
-        Outcome::Gone | Outcome::Replaced => "Use /sessions to see what runs now.",
-        Outcome::Unreachable => "Ask again when the server answers.",
+        Outcome::Gone | Outcome::Replaced | Outcome::NotABackend | Outcome::Lapsed => {
+            "Use /sessions to see what runs now."
+        }
+        Outcome::Unreachable => {
+            let first = resolution.backends.first();
+            unreachable_cause::next_step(first.map_or(&resolution.detail, |backend| &backend.detail))
+        }
+        Outcome::Protected => {
+            "A database administrator can end it with psql. If a rule of killgate protects it, an operator can change the rule."
+        }
+        // Whoever withdrew it knows why.
+        Outcome::Withdrawn if resolution.actor.is_none() => "Ask again if it is still needed.",
         Outcome::Mixed => "Check with /sessions what is left before you ask again.",
         Outcome::Unknown => "Check with /sessions before you ask again.",
         Outcome::Expired => "Ask again if it is still needed.",

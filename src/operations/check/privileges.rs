@@ -1,6 +1,7 @@
 //! Checks how the role may signal on a target.
 
 use crate::common::check_result::CheckResult;
+use crate::postgres::privileges::RolePrivileges;
 use crate::postgres::server_info::{ServerInfo, SignalRight};
 
 pub(super) fn check(server_info: &ServerInfo, what: String) -> CheckResult {
@@ -42,6 +43,26 @@ pub(super) fn check(server_info: &ServerInfo, what: String) -> CheckResult {
             format!("Find out who changed the guard. {install}"),
         ),
     }
+}
+
+/// Whether others can change the guard's table. It needs no right that the guard's verification reads.
+pub(super) fn protected_users(
+    server_info: &ServerInfo,
+    privileges: &RolePrivileges,
+    what: String,
+) -> Option<CheckResult> {
+    if server_info.signal_right != SignalRight::Guard || privileges.data_writers.is_empty() {
+        return None;
+    }
+    let members: Vec<_> = privileges.data_writers.iter().map(|role| quoted(role)).collect();
+    let members = members.join(", ");
+    Some(CheckResult::warn(
+        what,
+        format!("members of pg_write_all_data can change killgate.protected_users: {members}"),
+        format!(
+            "REVOKE pg_write_all_data FROM {members}, or protect users in [protect], which they cannot change"
+        ),
+    ))
 }
 
 /// The name of a role as an SQL identifier.

@@ -62,6 +62,7 @@ pub(super) async fn check(target: &TargetConfig, options: ConnectOptions) -> Vec
         reserved(&server_info, &privileges, what("reserved connections")),
         clock(clock_offset, what("clock")),
     ];
+    results.extend(privileges::protected_users(&server_info, &privileges, what("protected users")));
     let hosts = options.each_host();
     if hosts.len() > 1 {
         let checks = hosts.iter().map(|(address, host)| check_host(host, what(&format!("host {address}"))));

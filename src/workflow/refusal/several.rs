@@ -1,9 +1,12 @@
 //! Why some of several sessions cannot be asked for.
 
+use std::collections::BTreeSet;
+
 use super::{creation_error_text, protection_text};
 use crate::domain::creation::{CreationError, SessionSelector};
 use crate::domain::event::Action;
 use crate::domain::identity::Pid;
+use crate::domain::protection_advice::advice;
 
 /// Which of several sessions cannot be asked for, and which can. Those with the same reason are in one line.
 pub(super) fn some_refused_text(
@@ -30,7 +33,18 @@ pub(super) fn some_refused_text(
         [pid] => format!("{pid} can be asked for: use the button."),
         pids => format!("The other {} can be asked for with the button: {}.", pids.len(), pids.join(", ")),
     };
-    format!("Nothing was requested. {}. {next}", lines.join("; "))
+    let advices: BTreeSet<_> = refused.iter().filter_map(advice_about).collect();
+    let sentences =
+        [format!("{}.", lines.join("; "))].into_iter().chain(advices.into_iter().map(str::to_owned));
+    format!("Nothing was requested. {} {next}", sentences.collect::<Vec<_>>().join(" "))
+}
+
+/// What would break if a protected session were ended, and who can act.
+fn advice_about(error: &CreationError) -> Option<&'static str> {
+    match error {
+        CreationError::Protected { rule, .. } => Some(advice(rule)),
+        _ => None,
+    }
 }
 
 /// The session that an error is about, if it is about one.

@@ -60,14 +60,18 @@ impl IncidentChannel for Spoiled {
         self.world.edit_card(place, card).await
     }
 
+    async fn post_approval_needed(&self, card: &CardContent) -> Result<Option<MessageId>, DeliveryError> {
+        self.world.post_approval_needed(card).await
+    }
+
     async fn post_reminder(&self, card: &CardContent) -> Result<MessageId, DeliveryError> {
         self.world.post_reminder(card).await
     }
 
-    async fn post_result(&self, request: &Request) -> Result<(), DeliveryError> {
-        let announced = self.world.post_result(request).await;
+    async fn post_result(&self, card: &CardContent) -> Result<(), DeliveryError> {
+        let announced = self.world.post_result(card).await;
         if self.doubles && announced.is_err() {
-            self.world.with(|state| state.forget_result(request.id));
+            self.world.with(|state| state.forget_result(card.request.id));
         }
         announced
     }

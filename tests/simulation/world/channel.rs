@@ -1,6 +1,7 @@
 //! What the bot does in the incident channel.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use anyhow::anyhow;
 use async_trait::async_trait;
@@ -11,14 +12,14 @@ use killgate::domain::ids::{ChannelId, MessageId, Person, RequestId, UserId};
 use killgate::domain::outcome::Outcome;
 use killgate::domain::request::Request;
 use killgate::workflow::ports::{
-    CardContent, CardMark, ChannelAlert, DeliveryError, IncidentChannel, MessageRef, RequestMessages,
-    Responder, UserReaction, Vote,
+    AnswerMessage, CardContent, CardMark, ChannelAlert, DeliveryError, IncidentChannel, MessageRef,
+    RequestMessages, Responder, UserReaction, Vote,
 };
 use killgate::workflow::refusal::Refusal;
 
 use super::discord::{Kind, Message, Shown, normal_reaction};
 use super::facts::Fact;
-use super::faults::{Lost, Part};
+use super::faults::{self, Lost, Part};
 use super::postgres::Victim;
 use super::reading::problem_with;
 use super::{State, World};
@@ -55,6 +56,10 @@ impl IncidentChannel for World {
     }
 
     async fn edit_card(&self, place: MessageRef, card: &CardContent) -> Result<(), DeliveryError> {
+        if self.with(|state| state.faults.refusal) == Some(faults::Refusal::Edits) {
+            let source = anyhow!("this message was edited too often");
+            return Err(DeliveryError::Postponed { wait: Duration::from_mins(5), source });
+        }
         self.call(Part::Channel, |state| {
             if self.bot < state.epoch {
                 // The last edit of a bot that does not know yet that it was deposed: nobody can stop it, and
@@ -72,6 +77,10 @@ impl IncidentChannel for World {
         })
         .await
         .map_err(unavailable)?
+    }
+
+    async fn post_approval_needed(&self, _: &CardContent) -> Result<Option<MessageId>, DeliveryError> {
+        Ok(None)
     }
 
     async fn post_reminder(&self, card: &CardContent) -> Result<MessageId, DeliveryError> {
@@ -93,10 +102,14 @@ impl IncidentChannel for World {
         .map_err(unavailable)
     }
 
-    async fn post_result(&self, request: &Request) -> Result<(), DeliveryError> {
+    async fn post_result(&self, card: &CardContent) -> Result<(), DeliveryError> {
+        let request = &card.request;
         let Some(ending) = request.resolution() else {
             return Ok(());
         };
+        if self.with(|state| state.faults.refusal) == Some(faults::Refusal::Posts) {
+            return Err(DeliveryError::Refused(anyhow!("Missing Permissions")));
+        }
         self.call(Part::Channel, |state| {
             let outcome = ending.outcome;
             if state.has_told_the_end_of(request).is_some() {
@@ -105,7 +118,7 @@ impl IncidentChannel for World {
             let (id, replies_to) = (request.id, request.card);
             state.discord.post(request, Kind::Result { replies_to, outcome });
             state.note(Fact::Announced { request: id, replies_to, outcome });
-            state.read(messages::result::reply(request).expect("it has ended"));
+            state.read(messages::result::reply(card).expect("it has ended"));
         })
         .await
         .map_err(unavailable)
@@ -211,18 +224,17 @@ pub struct Command {
 
 #[async_trait]
 impl Responder for Command {
-    async fn answer_with_card(&self, card: &CardContent) -> Result<MessageId, DeliveryError> {
-        self.world
-            .call(Part::Discord, |state| {
-                if state.faults.happens(state.faults.rival) {
-                    state.discord.post_foreign_card(card.request.id);
-                    state.note(Fact::AnsweredElsewhere { request: card.request.id });
-                    return Err(DeliveryError::AnsweredElsewhere);
-                }
-                Ok(state.put_card(card, self.epoch != state.epoch))
-            })
-            .await
-            .map_err(unavailable)?
+    async fn answer_with_card(&self, card: &CardContent) -> Result<AnswerMessage, DeliveryError> {
+        let posted = self.world.call(Part::Discord, |state| {
+            if state.faults.happens(state.faults.rival) {
+                state.discord.post_foreign_card(card.request.id);
+                state.note(Fact::AnsweredElsewhere { request: card.request.id });
+                return Err(DeliveryError::AnsweredElsewhere);
+            }
+            Ok(state.put_card(card, self.epoch != state.epoch))
+        });
+        let message = posted.await.map_err(unavailable)??;
+        Ok(AnswerMessage { message, has_notified: true })
     }
 
     async fn refuse(&self, refusal: &Refusal) -> Result<(), DeliveryError> {

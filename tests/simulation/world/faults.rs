@@ -46,6 +46,15 @@ pub struct Rates {
     pub slow: Duration,
 }
 
+/// What Discord does not let the bot do in the channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It may not post.
+    Posts,
+    /// It may edit cards only some minutes later.
+    Edits,
+}
+
 pub struct Faults {
     pub dice: Rng,
     pub ledger: Rates,
@@ -65,6 +74,7 @@ pub struct Faults {
     pub postgres_down: bool,
     /// How far the clock of a bot that starts may be off, either way.
     pub skew: Duration,
+    pub refusal: Option<Refusal>,
 }
 
 impl Faults {
@@ -84,6 +94,7 @@ impl Faults {
             reactions_unreadable: false,
             postgres_down: false,
             skew: Duration::ZERO,
+            refusal: None,
         }
     }
 

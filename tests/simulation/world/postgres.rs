@@ -12,6 +12,7 @@ use killgate::domain::outcome::Outcome;
 use killgate::domain::protection::ProtectionRules;
 use killgate::domain::session::{BackendType, Session, SessionState, Snapshot};
 use killgate::domain::timestamp::Timestamp;
+use killgate::domain::unreachable_cause::ANOTHER_SERVER;
 use killgate::workflow::ports::SignalResult;
 
 use super::State as World;
@@ -245,8 +246,11 @@ impl Server {
         protection: &ProtectionRules,
     ) -> Result<Session, (Outcome, &'static str)> {
         let identity = &backend.identity;
-        if approved.server() != self.identified {
-            return Err((Outcome::Gone, "another server answers there now"));
+        if approved.server().was_restarted_as(self.identified, false) {
+            return Err((Outcome::Gone, "the server was restarted"));
+        }
+        if !approved.server().is_same(self.identified) {
+            return Err((Outcome::Unreachable, ANOTHER_SERVER.detail));
         }
         let session = self.find(identity.pid).ok_or((Outcome::Gone, "the session had ended"))?;
         if session.backend_start != identity.backend_start {

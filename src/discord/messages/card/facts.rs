@@ -2,7 +2,7 @@
 
 use crate::discord::messages::consequences::{Situation, consequences};
 use crate::discord::messages::format::owner_text;
-use crate::discord::messages::format::{TimestampStyle, count, timestamp};
+use crate::discord::messages::format::{TimestampStyle, count, timestamp, verbatim};
 use crate::discord::messages::lock_text::lock_text;
 use crate::discord::messages::session_facts::{
     lock_holders, obstacle_warning, origin_text, state_with_ages, state_with_timestamps, wait_text,
@@ -17,6 +17,7 @@ use crate::domain::waiters::WaiterSummary;
 use crate::workflow::ports::{CardContent, SessionOnCard};
 
 const QUERY_LENGTH: usize = 1_200;
+const NAME_LENGTH: usize = 80;
 const STANDBY: &str = "It is on a standby, not on the primary.";
 const FORMER_QUERY_LENGTH: usize = 300;
 /// Further waiters are counted, not named.
@@ -105,6 +106,9 @@ pub(super) fn changes_text(card: &CardContent) -> Option<String> {
             }
             SessionChange::Query { before: None } => "It runs another query".to_owned(),
             SessionChange::State { before } => format!("Its state was {before}"),
+            SessionChange::Application { before } => {
+                format!("Its application was {}", verbatim(before, NAME_LENGTH))
+            }
             SessionChange::Waiters { before: 0 } => "It blocked no sessions".to_owned(),
             SessionChange::Waiters { before } => format!("It blocked {}", count(*before as usize, "session")),
         })
@@ -127,5 +131,6 @@ pub(super) fn consequences_text(card: &CardContent) -> String {
     let unknown = WaiterSummary::default();
     let queue = card.sessions.first().map_or(&unknown, |shown| &shown.queue);
     let now = card.seen_at(0);
-    consequences(Situation { action: details.action, session, waiters, queue, now }).join(" ")
+    let action = details.action;
+    consequences(Situation { action, session, waiters, queue, now, is_over: false }).join(" ")
 }

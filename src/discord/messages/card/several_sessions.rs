@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::discord::messages::format::{TimestampStyle, age, count, timestamp, utf16_len, verbatim};
+use crate::discord::messages::lock_text::locked_thing;
+use crate::discord::messages::notification::is_on_standby;
 use crate::discord::sanitize;
 use crate::domain::event::Binding;
 use crate::domain::identity::Pid;
@@ -99,7 +101,8 @@ pub(super) fn description(card: &CardContent) -> String {
     let mut head = shared.text(sessions.len());
     head[0] = format!("**{}**", head[0]);
     head.extend(oldest.map(|since| format!("oldest since {}", timestamp(since, TimestampStyle::Relative))));
-    head.extend(blocked_text(card));
+    head.push(blocked_text(card));
+    head.extend(is_on_standby(card).then(|| "on a **standby**".to_owned()));
     let mut text = head.join(" · ");
     if let Some(query) = shared.query {
         text = format!("{text}\n{}", sanitize::block(query, QUERY_LENGTH).as_str());
@@ -118,12 +121,14 @@ pub(super) fn description(card: &CardContent) -> String {
 /// pids.
 pub(super) fn plain_text(card: &CardContent) -> String {
     let sessions = latest_sessions(card);
-    let now = card.request.details.seen_at;
     let mut parts = SharedFacts::of(&sessions).text(sessions.len());
-    let oldest = sessions.iter().filter_map(|(session, _)| since(session)).min();
-    parts.extend(oldest.map(|since| format!("oldest {}", age(now.duration_since(since)))));
-    parts.extend(blocked_text(card));
-    let mut text = parts.join(" · ");
+    let ages = sessions
+        .iter()
+        .enumerate()
+        .filter_map(|(index, (session, _))| Some(card.seen_at(index).duration_since(since(session)?)));
+    parts.extend(ages.max().map(|oldest| format!("oldest {}", age(oldest))));
+    parts.push(blocked_text(card));
+    let mut text = parts.join(" · ") + &queue_text(card);
     if let Some(reason) = &card.request.details.reason {
         text = format!("{text}. Why: {}", sanitize::line(reason, REASON_LENGTH));
     }
@@ -163,6 +168,9 @@ pub(super) fn changes_text(card: &CardContent) -> Option<String> {
         .map(|(pid, change)| match change {
             SessionChange::Query { .. } => format!("{pid} runs another query"),
             SessionChange::State { before } => format!("{pid} was {before}"),
+            SessionChange::Application { before } => {
+                format!("{pid} had the application {}", verbatim(before, NAME_LENGTH))
+            }
             SessionChange::Waiters { before } => {
                 format!("{pid} blocked {}", count(*before as usize, "session"))
             }
@@ -178,21 +186,23 @@ fn latest_sessions(card: &CardContent) -> Vec<(&Session, u32)> {
 /// One session: what everybody needs to know of it, and if `is_full` what differs from the others.
 fn line(card: &CardContent, index: usize, shared: &SharedFacts<'_>, is_full: bool) -> String {
     let (session, waiters) = card.latest(index);
+    let worker = card.request.details.backends[index].worker;
+    let worker = worker.map_or(String::new(), |worker| format!(" (leader of worker {worker})"));
     let pid = session.pid;
     if let Some(ended) = card.request.resolution().and_then(|resolution| resolution.backends.get(index)) {
         let elapsed = ended.elapsed.map(|elapsed| format!(" after {} ms", elapsed.as_millis()));
         return format!(
-            "**{pid}** · {}{}",
+            "**{pid}**{worker} · {}{}",
             ended.outcome.headline().to_lowercase(),
             elapsed.unwrap_or_default()
         );
     }
     if let Some(lapsed) = card.sessions.get(index).and_then(|shown| shown.lapsed.as_deref()) {
-        return format!("~~{pid}~~ · {lapsed}");
+        return format!("~~{pid}~~{worker} · {lapsed}");
     }
-    let now = card.request.details.seen_at;
+    let now = card.seen_at(index);
     let age = since(session).map(|since| age(now.duration_since(since)));
-    let mut parts = vec![format!("**{pid}**")];
+    let mut parts = vec![format!("**{pid}**{worker}")];
     parts.extend(match (shared.state, age) {
         (Some(_), age) => age,
         (None, Some(age)) => Some(format!("{} {age}", session.state.name())),
@@ -214,7 +224,7 @@ fn since(session: &Session) -> Option<Timestamp> {
 
 /// How many sessions wait for those of the request. One that waits for two of them, or is one of them, counts once or not
 /// at all; after a restart, when they are not known yet, those of the session with most waiters count.
-fn blocked_text(card: &CardContent) -> Option<String> {
+fn blocked_text(card: &CardContent) -> String {
     let own: BTreeSet<Pid> =
         card.request.details.backends.iter().map(|backend| backend.identity.pid).collect();
     let waiting: BTreeSet<Pid> =
@@ -222,7 +232,18 @@ fn blocked_text(card: &CardContent) -> Option<String> {
     let known = waiting.difference(&own).count();
     let recorded = latest_sessions(card).iter().map(|(_, waiters)| *waiters as usize).max().unwrap_or(0);
     match if waiting.is_empty() { recorded } else { known } {
-        0 => None,
-        blocked => Some(format!("block {}", count(blocked, "session"))),
+        0 => "block nobody".to_owned(),
+        blocked => format!("block {}", count(blocked, "session")),
     }
+}
+
+/// ` on orders, the longest for 4 m 12 s`: what is waited for, and the one that has waited longest. Empty where nobody waits.
+fn queue_text(card: &CardContent) -> String {
+    let queues = || card.sessions.iter().map(|session| &session.queue);
+    let lock = queues().filter_map(|queue| queue.lock.as_ref()).min_by_key(|wait| wait.since);
+    let waited = card.sessions.iter().enumerate().filter_map(|(index, session)| {
+        Some(card.seen_at(index).duration_since(session.queue.longest_since?))
+    });
+    let on = lock.map_or(String::new(), |lock| format!(" on {}", locked_thing(lock)));
+    waited.max().map_or(on.clone(), |longest| format!("{on}, the longest for {}", age(longest)))
 }

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use crate::discord::messages::format::{name, utf16_len, verbatim};
 use crate::discord::sanitize;
 use crate::domain::event::{Action, BackendResolution, Resolution};
+use crate::domain::identity::Pid;
 use crate::domain::outcome::Outcome;
 use crate::domain::request::Request;
 
 /// What the lines may take of Discord's 2,000 characters for a message.
 const MAX_LENGTH: usize = 1_100;
-/// Further sessions with the same reason are counted: the card has all.
+/// Further sessions with the same reason are named by their pids alone.
 const MAX_NAMED: usize = 8;
 const NAME_LENGTH: usize = 40;
 const DETAIL_LENGTH: usize = 160;
@@ -52,7 +53,7 @@ pub(in crate::discord::messages) fn counts_text(
 /// The sessions that did not end as asked, by name and reason. Those with the same reason are in one line.
 pub(super) fn exceptions(request: &Request, resolution: &Resolution) -> Vec<String> {
     let asked = asked_outcome(request.details.action);
-    let mut groups: Vec<(&BackendResolution, Vec<String>)> = Vec::new();
+    let mut groups: Vec<(&BackendResolution, Vec<(Pid, String)>)> = Vec::new();
     for (backend, ended) in request.details.backends.iter().zip(&resolution.backends) {
         if ended.outcome == asked {
             continue;
@@ -67,8 +68,8 @@ pub(super) fn exceptions(request: &Request, resolution: &Resolution) -> Vec<Stri
             (known.outcome, &known.detail, &known.postgres) == (ended.outcome, &ended.detail, &ended.postgres)
         };
         match groups.iter_mut().find(|(known, _)| is_same(known)) {
-            Some((_, sessions)) => sessions.push(session),
-            None => groups.push((ended, vec![session])),
+            Some((_, sessions)) => sessions.push((ended.pid, session)),
+            None => groups.push((ended, vec![(ended.pid, session)])),
         }
     }
     let mut left = MAX_LENGTH;
@@ -90,11 +91,10 @@ pub(super) fn exceptions(request: &Request, resolution: &Resolution) -> Vec<Stri
     lines
 }
 
-fn exception_line(ended: &BackendResolution, sessions: &[String]) -> String {
-    let sessions = match sessions.len() {
-        ..=MAX_NAMED => sessions.join(", "),
-        more => format!("{}, and {} more", sessions[..MAX_NAMED].join(", "), more - MAX_NAMED),
-    };
+fn exception_line(ended: &BackendResolution, sessions: &[(Pid, String)]) -> String {
+    let named = sessions.iter().take(MAX_NAMED).map(|(_, named)| named.clone());
+    let others = sessions.iter().skip(MAX_NAMED).map(|(pid, _)| pid.to_string());
+    let sessions = named.chain(others).collect::<Vec<_>>().join(", ");
     let detail = sanitize::line(&ended.detail, DETAIL_LENGTH);
     let mut line = format!("{sessions} · {}: {detail}", ended.outcome.headline().to_lowercase());
     if let Some(message) = &ended.postgres {

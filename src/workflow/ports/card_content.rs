@@ -1,0 +1,81 @@
+//! What a card shows.
+
+use crate::domain::decision::ApprovalLoss;
+use crate::domain::identity::Pid;
+use crate::domain::ids::{RoleId, UserId};
+use crate::domain::owner::SessionOwner;
+use crate::domain::request::Request;
+use crate::domain::session::Session;
+use crate::domain::session_diff::{Observation, SessionChange};
+use crate::domain::timestamp::Timestamp;
+use crate::domain::waiters::WaiterSummary;
+
+/// What a card shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CardContent {
+    pub request: Request,
+    /// What is known of each session, in the order of the request's.
+    pub sessions: Vec<SessionOnCard>,
+    /// Whose approval is needed.
+    pub approvers: ApproverList,
+    /// Whether another process has taken the message of the card over. It is left alone from then on.
+    pub is_superseded: bool,
+    /// Who looks after its first session.
+    pub owner: Option<SessionOwner>,
+    /// What keeps an approved request from being executed, if anything does.
+    pub hold: Option<ExecutionHold>,
+    /// Whose approving reaction no longer counts, and why.
+    pub not_counting: Vec<(UserId, ApprovalLoss)>,
+}
+
+impl CardContent {
+    /// The session at `index` as it is known now, and how many wait for it.
+    pub fn latest(&self, index: usize) -> (&Session, u32) {
+        let backend = &self.request.details.backends[index];
+        let latest = self.sessions.get(index).and_then(|session| session.latest.as_ref());
+        latest.map_or((&backend.session, backend.waiters), |latest| (&latest.session, latest.waiters))
+    }
+
+    /// When the session at `index` was last seen, by the server's clock.
+    pub fn seen_at(&self, index: usize) -> Timestamp {
+        let seen_at = self.sessions.get(index).and_then(|session| session.seen_at);
+        seen_at.unwrap_or(self.request.details.seen_at)
+    }
+}
+
+/// What a card shows of one session besides what was recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionOnCard {
+    /// The session as last seen, if that differs from what was recorded.
+    pub latest: Option<Observation>,
+    /// Those that wait for it, as far as they are known.
+    pub waiting_pids: Vec<Pid>,
+    /// The same, by what they are.
+    pub queue: WaiterSummary,
+    /// When it was last seen, by the server's clock; `None` if not since the bot started.
+    pub seen_at: Option<Timestamp>,
+    /// Whether it is on a standby.
+    pub is_on_standby: bool,
+    /// What was the case before the last material change.
+    pub changes: Vec<SessionChange>,
+    /// How it ended by itself, while others of the request are still there.
+    pub lapsed: Option<String>,
+}
+
+/// Why a request that enough people approved is not executed yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ExecutionHold {
+    /// The reactions on its card could not be read.
+    ReactionsUnreadable,
+    /// The approvers could not be looked up again.
+    ApproversUnknown,
+    /// Nobody can react, because an emoji of the configuration was deleted.
+    EmojiMissing,
+}
+
+/// Who may approve, as the configuration names them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ApproverList {
+    pub roles: Vec<RoleId>,
+    pub users: Vec<UserId>,
+}

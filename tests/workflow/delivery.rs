@@ -1,0 +1,82 @@
+//! What is owed to the channel, and when it comes.
+
+use std::time::Duration;
+
+use killgate::domain::ids::{Person, UserId};
+use killgate::domain::outcome::Outcome;
+use killgate::workflow::ports::Vote;
+use tokio::time::sleep;
+
+use crate::conversation::{a_moment, ana_asks, approves, calm, count, outcomes, while_the_bot_lives};
+use crate::world::World;
+use crate::world::cast::{BEN, DORA};
+use crate::world::facts::Fact;
+use crate::world::faults::Refusal;
+
+fn edits_of_open_cards(world: &World) -> usize {
+    count(world, |fact| matches!(fact, Fact::Edited { outcome: None, .. }))
+}
+
+fn results(world: &World) -> usize {
+    count(world, |fact| matches!(fact, Fact::Announced { .. }))
+}
+
+#[test]
+fn a_result_that_discord_refused_for_minutes_follows_within_thirty_seconds_of_the_permission() {
+    let world = calm();
+    while_the_bot_lives(&world, async |bot| {
+        let card = ana_asks(&world, &bot).await;
+        world.with(|state| state.faults.refusal = Some(Refusal::Posts));
+        approves(&world, BEN, card);
+        sleep(Duration::from_secs(130)).await;
+        assert_eq!(results(&world), 0);
+        world.with(|state| state.faults.refusal = None);
+        sleep(Duration::from_secs(30)).await;
+        assert_eq!(results(&world), 1);
+    });
+}
+
+#[test]
+fn a_card_whose_edit_is_postponed_says_all_the_same_that_its_session_is_being_signalled() {
+    let world = calm();
+    world.with(|state| {
+        state.policy.approvals = 2;
+        for server in state.servers.values_mut() {
+            server.obeys_after = None;
+        }
+    });
+    while_the_bot_lives(&world, async |bot| {
+        let card = ana_asks(&world, &bot).await;
+        world.with(|state| state.faults.refusal = Some(Refusal::Edits));
+        approves(&world, BEN, card);
+        sleep(Duration::from_secs(4)).await;
+        world.with(|state| state.faults.refusal = None);
+        let so_far = edits_of_open_cards(&world);
+        approves(&world, DORA, card);
+        sleep(Duration::from_secs(3)).await;
+        assert_eq!(outcomes(&world), [], "the end is not seen yet");
+        assert_eq!(edits_of_open_cards(&world), so_far + 1);
+    });
+}
+
+#[test]
+fn forty_denials_of_people_who_left_hold_up_an_approval_for_seconds() {
+    let world = calm();
+    let leavers: Vec<_> = (100..140).map(UserId).collect();
+    while_the_bot_lives(&world, async |bot| {
+        let card = ana_asks(&world, &bot).await;
+        world.with(|state| {
+            for id in &leavers {
+                state.join(Person { id: *id, roles: Vec::new(), bot: false, timed_out_until: None });
+                state.react(*id, card, Vote::Deny);
+                state.leave(*id);
+            }
+            state.discord.gateway.drop_connections(false);
+            state.discord.gateway.reconnect();
+        });
+        a_moment().await;
+        approves(&world, BEN, card);
+        sleep(Duration::from_secs(5)).await;
+    });
+    assert_eq!(outcomes(&world), [Outcome::Terminated]);
+}
