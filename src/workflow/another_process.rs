@@ -28,7 +28,9 @@ impl Engine {
             self.remember_early_event(card);
         }
         let request = id.and_then(|id| self.store.get(id));
-        let Some(request) = request.filter(|request| request.is_open() && CardMark::of(request) != mark)
+        // Before the channel was looked at, the request may have ended there. The card is read again afterwards.
+        let is_decided_here = |request: &&Request| request.is_open() && !self.may_have_ended(request.id);
+        let Some(request) = request.filter(is_decided_here).filter(|request| CardMark::of(request) != mark)
         else {
             return Ok(());
         };

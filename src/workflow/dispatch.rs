@@ -12,7 +12,7 @@ use super::engine::Engine;
 use super::execution::{Execution, execute, unconfigured_target};
 use super::input::EngineInput;
 use super::log;
-use super::open_request::VoteEmojiState;
+use super::open_request::{ChannelLook, VoteEmojiState};
 use super::ports::LedgerError;
 use super::refusal::Refusal;
 use super::targets::TargetWithPolicy;
@@ -105,9 +105,7 @@ impl Engine {
                 self.apply(request, DecisionInput::EndingFound { ending }).await
             }
             EngineInput::MessagesUnreadable { request } => {
-                if let Some(open) = self.open_requests.get_mut(&request) {
-                    open.may_have_ended = false;
-                }
+                self.open_requests.entry(request).or_default().channel = ChannelLook::Done;
                 Ok(())
             }
             EngineInput::AnsweredElsewhere { request } => self.answered_elsewhere(request).await,

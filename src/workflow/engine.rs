@@ -16,7 +16,7 @@ use super::health::EngineHealth;
 use super::input::EngineInput;
 use super::log;
 use super::monitor::OBSERVE_EVERY;
-use super::open_request::OpenRequest;
+use super::open_request::{ChannelLook, OpenRequest};
 use super::ports::{CardContent, ChannelAlert, Clock, IncidentChannel, Ledger, LedgerError, Responder};
 use super::reaction_reads::{ReadLimit, Reader};
 use super::reactions::EarlyReactions;
@@ -223,7 +223,7 @@ impl Engine {
 
     /// Whether the channel may show an end of the request that the ledger does not know.
     pub(super) fn may_have_ended(&self, id: RequestId) -> bool {
-        self.open_requests.get(&id).is_some_and(|open| open.may_have_ended)
+        self.open_requests.get(&id).is_some_and(|open| open.channel == ChannelLook::Awaited)
     }
 
     async fn expire_requests(&mut self) -> Result<(), LedgerError> {

@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::engine::Engine;
 use super::input::FetchedReactions;
-use super::open_request::RunningQuorumCheck;
+use super::open_request::{ChannelLook, RunningQuorumCheck};
 use super::ports::{ChannelAlert, LedgerError, MessageRef, UserReaction, Vote};
 use crate::domain::decision::{DecisionInput, QuorumCheck, ReactionSource};
 use crate::domain::ids::{ChannelId, MessageId, Person, RequestId, UserId};
@@ -168,6 +168,10 @@ impl Engine {
             self.remember_early_event(card);
             return Ok(());
         };
+        if self.may_have_ended(id) {
+            // Whoever looks for the card finds that out, and whether there is a result.
+            return Ok(());
+        }
         let detail = "its card was deleted";
         self.apply(id, DecisionInput::CardDeleted { detail }).await
     }
@@ -193,7 +197,7 @@ impl Engine {
         self.apply(id, DecisionInput::CardPosted { message }).await?;
         let open = self.open_requests.entry(id).or_default();
         open.is_card_open = true;
-        open.may_have_ended = false;
+        open.channel = ChannelLook::Done;
         let has_unread = open.reads.has_unread();
         if self.early_reactions.may_contain(message) || !is_answer || has_unread {
             self.read_reactions(id);

@@ -9,6 +9,7 @@ use super::execution::describe_now;
 use super::input::EngineInput;
 use super::log;
 use super::monitor::MonitoredSession;
+use super::open_request::ChannelLook;
 use super::ports::Target;
 use crate::domain::event::{BackendResolution, RequestDetails, Resolution};
 use crate::domain::ids::RequestId;
@@ -43,7 +44,7 @@ impl Engine {
                     let sessions = request.details.backends.iter().map(MonitoredSession::recorded);
                     let open = self.open_requests.entry(id).or_default();
                     open.sessions = sessions.collect();
-                    open.may_have_ended = true;
+                    open.channel = ChannelLook::Awaited;
                     // Its reactions are read once the publisher has found the card, and found it open.
                     self.read_reactions(id);
                     self.start_publisher(id, None);

@@ -55,6 +55,7 @@ pub enum Refusal {
     Edits,
 }
 
+#[allow(clippy::struct_excessive_bools, reason = "each part can be down by itself")]
 pub struct Faults {
     pub dice: Rng,
     pub ledger: Rates,

@@ -260,7 +260,7 @@ fn note(state: &mut State, epoch: u64, told: &Told) {
         Told::TakenOver(card) => state.note(Fact::HeardOfTakeOver { epoch, card: *card }),
         Told::Nothing => {}
         Told::Gap(seen) => {
-            state.note(Fact::HeardOfGap { epoch, reacted: seen.reacted, removed: seen.removed })
+            state.note(Fact::HeardOfGap { epoch, reacted: seen.reacted, removed: seen.removed });
         }
     }
 }
