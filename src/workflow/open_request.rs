@@ -21,6 +21,9 @@ pub(super) struct OpenRequest {
     pub(super) sessions: Vec<MonitoredSession>,
     /// Whether this process has posted the card or found it open. Before that its reactions are not read.
     pub(super) is_card_open: bool,
+    /// Whether the channel may show an end that a ledger which was set back does not know. Before it was looked at, the
+    /// request does not end in another way: that would say that nothing was signalled.
+    pub(super) channel: ChannelLook,
     pub(super) reads: ReactionReads,
     pub(super) quorum_check: Option<RunningQuorumCheck>,
     /// Whose approving reaction stands and no longer counts, and why.
@@ -30,6 +33,14 @@ pub(super) struct OpenRequest {
     pub(super) is_superseded: bool,
     pub(super) reminder: ReminderState,
     pub(super) vote_emoji: VoteEmojiState,
+}
+
+/// Whether the messages of a request were looked for since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum ChannelLook {
+    #[default]
+    Done,
+    Awaited,
 }
 
 /// Whether the emoji that people vote with exist.

@@ -50,6 +50,8 @@ mod recovery;
 mod refused;
 mod reload;
 mod reminding;
+#[path = "../replay/mod.rs"]
+mod replay;
 mod requesting;
 mod secrets;
 mod several;

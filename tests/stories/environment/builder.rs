@@ -29,6 +29,7 @@ pub struct TestEnvBuilder {
     target: String,
     people: Vec<MemberSpec>,
     rate_limits: bool,
+    session_starts: Option<u32>,
     password: Option<String>,
     cluster_settings: Vec<(String, String)>,
     cluster_variables: Vec<(String, String)>,
@@ -97,6 +98,11 @@ impl TestEnvBuilder {
         Self { rate_limits: true, ..self }
     }
 
+    /// How many sessions with Discord the bot may start.
+    pub fn session_starts(self, limit: u32) -> Self {
+        Self { session_starts: Some(limit), ..self }
+    }
+
     /// Starts everything, and waits until the bot is ready.
     pub async fn start(self) -> TestEnv {
         let mut env = self.start_without_bot().await;
@@ -156,6 +162,9 @@ impl TestEnvBuilder {
             .identify_every(Duration::from_millis(10));
         for spec in &self.people {
             discord = discord.member(spec.clone());
+        }
+        if let Some(limit) = self.session_starts {
+            discord = discord.identify_limit(limit);
         }
         if self.rate_limits {
             discord = discord.with_rate_limits();
