@@ -208,10 +208,7 @@ impl CardPublisher {
                     }
                     let newest = self.newest();
                     match self.channel.edit_card(card, &newest).await {
-                        Ok(()) => {
-                            retry = FIRST_RETRY;
-                            is_refused = false;
-                        }
+                        Ok(()) => (retry, is_refused) = (FIRST_RETRY, false),
                         Err(DeliveryError::Gone) => self.report_card_missing().await,
                         Err(error) => {
                             is_refused = matches!(error, DeliveryError::Refused(_));
