@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use axum::Router;
 use discord_sim::{MemberSpec, Ports, Sim};
 
@@ -24,7 +24,12 @@ pub const APPROVERS: &str = "dba";
 /// Starts the simulator with the panel beside the channel. The page is on `port` of loopback, or by default on 8686 or any free port.
 pub async fn open(port: Option<u16>, panel: Router) -> anyhow::Result<Sim> {
     let opened = match open_at(port.unwrap_or(PORT), panel.clone()).await {
-        Err(error) if error.kind() == ErrorKind::AddrInUse && port.is_none() => open_at(0, panel).await,
+        Err(error) if error.kind() == ErrorKind::AddrInUse => match port {
+            Some(port) => {
+                bail!("port {port} is in use: choose another with --port, or any free one with --port 0")
+            }
+            None => open_at(0, panel).await,
+        },
         opened => opened,
     };
     opened.context("the simulated Discord")
@@ -56,6 +61,8 @@ async fn open_at(page: u16, panel: Router) -> io::Result<Sim> {
         .person("ivy", [])
         .channel(CHANNEL)
         .ports(ports)
+        .page_title("killgate demo")
+        .says_when_ended("killgate demo has ended: run ./dev demo again")
         .aside(MODULE, panel)
         .try_start()
         .await

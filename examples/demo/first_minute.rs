@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::bot::Bot;
 use crate::channel::{BOT_NAME, CHANNEL};
+use crate::database::Session;
 use crate::ledger::{Ledger, Record};
 use crate::trouble::{Trouble, Troubles};
 
@@ -14,6 +15,8 @@ use crate::trouble::{Trouble, Troubles};
 pub struct Step {
     pub title: &'static str,
     pub hint: String,
+    /// Who types the command in the hint.
+    person: &'static str,
     pub done: bool,
 }
 
@@ -23,7 +26,8 @@ const TRY: usize = 2;
 const APPROVE: usize = 3;
 const RECOVER: usize = 4;
 
-const TOO_LATE: &str = "The session has ended. Start the first trouble again below to do this, too";
+const REQUESTER: &str = "ana";
+const TOO_LATE: &str = "The session has ended. Start the first trouble again to do this, too";
 
 /// One person asks to end the session that blocks the shop, and another approves.
 pub struct FirstMinute {
@@ -40,12 +44,15 @@ impl FirstMinute {
     /// A checklist about the latest queue.
     pub fn of(troubles: &Troubles, bot: &Bot, discord: &Sim) -> Self {
         let pid = troubles.root_blocker(Trouble::Queue);
-        let step = |title, hint: String| Step { title, hint, done: false };
+        let step = |title, hint: String| Step { title, hint, person: REQUESTER, done: false };
         let steps = [
-            step("See the trouble", "As ana, type `/sessions view:blocking`".into()),
-            step("Ask to end it", format!("As ana, type `/terminate pid:{pid} reason:blocks the shop`")),
-            step("Try to approve it yourself", own_approval("ana")),
-            step("Approve it as the DBA", approval("ana")),
+            step("See the trouble", format!("As {REQUESTER}, type `/sessions view:blocking`")),
+            step(
+                "Ask to end it",
+                format!("As {REQUESTER}, type `/terminate pid:{pid} reason:blocks the shop`"),
+            ),
+            step("Try to approve it yourself", own_approval(REQUESTER)),
+            step("Approve it as the DBA", approval(REQUESTER)),
             step("See it recover", format!("Session {pid} ends, and the shop sells again")),
         ];
         Self {
@@ -62,13 +69,20 @@ impl FirstMinute {
     }
 
     /// Updates the steps.
-    pub async fn update(&mut self, shop_sells: bool) -> anyhow::Result<()> {
+    pub async fn update(&mut self, shop_sells: bool, sessions: &[Session]) -> anyhow::Result<()> {
         if !self.steps[SEE].done {
             let messages = self.incident.messages();
             self.steps[SEE].done = messages.iter().any(|message| self.lists_session(message));
         }
         if self.steps[ASK..].iter().all(|step| step.done) {
             return Ok(());
+        }
+        let is_there = sessions.iter().any(|session| session.pid == self.pid);
+        if !is_there {
+            // What was not done yet can no longer be done.
+            for step in &mut self.steps[..RECOVER] {
+                step.hint = TOO_LATE.into();
+            }
         }
         self.ledger.refresh().await?;
         let records = self.ledger.records();
@@ -87,12 +101,9 @@ impl FirstMinute {
         self.steps[RECOVER].done |= is_terminated && shop_sells;
 
         let asked_by = self.name_of(requested);
-        self.steps[TRY].hint = own_approval(&asked_by);
-        self.steps[APPROVE].hint = approval(&asked_by);
-        if is_terminated {
-            // Skipped steps can no longer be done.
-            self.steps[SEE].hint = TOO_LATE.into();
-            self.steps[TRY].hint = TOO_LATE.into();
+        if is_there {
+            self.steps[TRY].hint = own_approval(&asked_by);
+            self.steps[APPROVE].hint = approval(&asked_by);
         }
         Ok(())
     }

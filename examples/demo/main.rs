@@ -137,7 +137,7 @@ impl Demo {
                 ended = self.bot.ended() => return Err(ended),
                 news = self.shop.next_update() => {
                     if let Some(news) = news {
-                        output::print_news(&news);
+                        output::print_news(news);
                     }
                     self.show().await?;
                 }
@@ -163,7 +163,7 @@ impl Demo {
     async fn show(&mut self) -> anyhow::Result<()> {
         let sells = self.shop.sells();
         let sessions = self.observer.sessions().await?;
-        self.minute.update(sells).await?;
+        self.minute.update(sells, &sessions).await?;
         self.panel.show(&PanelState {
             steps: self.minute.steps(),
             sells,

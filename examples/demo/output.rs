@@ -40,13 +40,11 @@ Press Enter to start the trouble again. Ctrl-C stops and removes everything.
 }
 
 /// Prints the shop's state with the time.
-pub fn print_news(news: &News) {
+pub fn print_news(news: News) {
     let now = Zoned::now().strftime("%H:%M:%S").to_string();
     match news {
         News::StandsStill => println!("{now}  The shop stands still: no more orders."),
-        News::Sells { orders_per_second } => {
-            println!("{now}  The shop sells again: {orders_per_second} orders a second.");
-        }
+        News::SellsAgain => println!("{now}  The shop sells again."),
     }
 }
 

@@ -24,11 +24,12 @@ use crate::trouble::{Trouble, TroubleState};
 pub const MODULE: &str = "panel.js";
 
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
-const FILES: [(&str, &str, &str); 7] = [
+const FILES: [(&str, &str, &str); 8] = [
     ("/panel.js", JAVASCRIPT, include_str!("panel/panel.js")),
     ("/checklist.js", JAVASCRIPT, include_str!("panel/checklist.js")),
     ("/element.js", JAVASCRIPT, include_str!("panel/element.js")),
     ("/chart.js", JAVASCRIPT, include_str!("panel/chart.js")),
+    ("/hint.js", JAVASCRIPT, include_str!("panel/hint.js")),
     ("/sessions.js", JAVASCRIPT, include_str!("panel/sessions.js")),
     ("/troubles.js", JAVASCRIPT, include_str!("panel/troubles.js")),
     ("/panel.css", "text/css; charset=utf-8", include_str!("panel/panel.css")),

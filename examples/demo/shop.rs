@@ -10,7 +10,7 @@ use anyhow::Context;
 use killgate::postgres::guard::guard_sql;
 use throwaway_postgres::{BOT, Client, Cluster};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep};
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 
 pub const DATABASE: &str = "shop";
 /// The application's connections.
@@ -21,8 +21,8 @@ const RECONNECT: Duration = Duration::from_millis(500);
 const SAMPLES_PER_SECOND: u64 = 2;
 /// Three minutes of samples, so that the drop is still visible when the shop recovers.
 const MAX_SAMPLES: usize = 360;
-/// The shop stands still after this time without an order.
-const STANDSTILL_AFTER: Duration = Duration::from_millis(1_500);
+/// The samples of which a rate is the average. Without an order in them, the shop stands still.
+const WINDOW: usize = 3;
 
 const ORDER: &str = "with sold as (update products set stock = stock - 1 where id = $1 returning id, price) \
                      insert into orders (product, amount) select id, price from sold";
@@ -31,11 +31,10 @@ const ORDER: &str = "with sold as (update products set stock = stock - 1 where i
 pub struct Shop {
     orders: Arc<AtomicU64>,
     counted_orders: u64,
-    /// Orders per second, one value for each sample.
-    order_rates: VecDeque<u64>,
+    /// The orders of each sample.
+    samples: VecDeque<u64>,
     /// The state that was reported last.
     reported_selling: bool,
-    last_sale: Instant,
     sample_interval: Interval,
     _connections: JoinSet<()>,
 }
@@ -44,7 +43,7 @@ pub struct Shop {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum News {
     StandsStill,
-    Sells { orders_per_second: u64 },
+    SellsAgain,
 }
 
 /// Creates the shop's database, with killgate's guard in it.
@@ -73,9 +72,8 @@ impl Shop {
         Ok(Self {
             orders,
             counted_orders: 0,
-            order_rates: VecDeque::with_capacity(MAX_SAMPLES),
+            samples: VecDeque::with_capacity(MAX_SAMPLES),
             reported_selling: true,
-            last_sale: Instant::now(),
             sample_interval,
             _connections: connections,
         })
@@ -97,35 +95,29 @@ impl Shop {
         self.sample_interval.tick().await;
         let now = self.orders.load(Ordering::Relaxed);
         let sold = now - std::mem::replace(&mut self.counted_orders, now);
-        let before = self.order_rates.back().copied().unwrap_or_default();
-        if self.order_rates.len() == MAX_SAMPLES {
-            self.order_rates.pop_front();
+        if self.samples.len() == MAX_SAMPLES {
+            self.samples.pop_front();
         }
-        self.order_rates.push_back(sold * SAMPLES_PER_SECOND);
-        if sold > 0 {
-            self.last_sale = Instant::now();
-        }
-        // The first sample with orders covers only part of its interval, so it is not reported.
-        let counted = before > 0 || !self.sells();
-        if self.sells() == self.reported_selling || !counted {
+        self.samples.push_back(sold);
+        let sells = self.sells();
+        if sells == std::mem::replace(&mut self.reported_selling, sells) {
             return None;
         }
-        self.reported_selling = self.sells();
-        Some(if self.reported_selling {
-            let orders_per_second = sold * SAMPLES_PER_SECOND;
-            News::Sells { orders_per_second }
-        } else {
-            News::StandsStill
-        })
+        Some(if sells { News::SellsAgain } else { News::StandsStill })
     }
 
     pub fn sells(&self) -> bool {
-        self.last_sale.elapsed() < STANDSTILL_AFTER
+        self.samples.iter().rev().take(WINDOW).any(|sold| *sold > 0)
     }
 
-    /// Orders per second in the last three minutes, oldest first.
+    /// Orders per second in the last three minutes, oldest first. Not 0 while the shop sells.
     pub fn order_rates(&self) -> Vec<u64> {
-        self.order_rates.iter().copied().collect()
+        let rate = |last: usize| {
+            let samples = self.samples.range(last.saturating_sub(WINDOW - 1)..=last);
+            let count = samples.len() as u64;
+            (samples.sum::<u64>() * SAMPLES_PER_SECOND).div_ceil(count)
+        };
+        (0..self.samples.len()).map(rate).collect()
     }
 }
 

@@ -3,6 +3,7 @@ create role pricing login;
 create role checkout login;
 create role payments login;
 create role migrator login;
+create role inventory login;
 
 create table products (
     id integer primary key generated always as identity,
@@ -27,6 +28,6 @@ insert into orders (product, amount) select 1 + n % 2000, 4 + n % 40 from genera
 alter table products owner to migrator;
 alter table orders owner to migrator;
 grant select on products, orders to reporting;
-grant select, update on products to pricing, checkout;
+grant select, update on products to pricing, checkout, inventory;
 grant select, insert on orders to checkout;
 grant select, insert on payments to payments;

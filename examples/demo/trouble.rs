@@ -14,6 +14,9 @@ const REPORT: &str = "select date_trunc('day', placed_at) as day, count(*), sum(
 const NEW_PRICES: &str = "update products set price = round(price * 1.04, 2) where category = 'tea'";
 /// Needs an exclusive lock on the table. While it waits, all later queries wait too.
 const MIGRATION: &str = "alter table products add column if not exists barcode text";
+/// Rows of which no other session of the pool changes any.
+const STOCK: &str = "update products set stock = stock where id % 20 = ";
+const POOL: i32 = 20;
 /// Protected by the configuration.
 const PAYMENT: &str = "insert into payments (amount) values (12.50)";
 
@@ -32,10 +35,12 @@ pub enum Trouble {
     Payment,
     /// An import that ignores a cancel.
     Import,
+    /// The connections of a pool, each of which keeps its transaction open and blocks a part of the shop.
+    Pool,
 }
 
 impl Trouble {
-    pub const ALL: [Self; 4] = [Self::Queue, Self::Report, Self::Payment, Self::Import];
+    pub const ALL: [Self; 5] = [Self::Queue, Self::Report, Self::Payment, Self::Import, Self::Pool];
     /// The trouble at the start of the demo.
     pub const INITIAL: [Self; 3] = [Self::Report, Self::Payment, Self::Queue];
 
@@ -45,6 +50,7 @@ impl Trouble {
             Self::Report => "A report runs for hours",
             Self::Payment => "A payment hangs, and is protected",
             Self::Import => "An import ignores a cancel",
+            Self::Pool => "A deploy leaves twenty sessions stuck",
         }
     }
 
@@ -55,10 +61,31 @@ impl Trouble {
             Self::Report => &["reporting"],
             Self::Payment => &["payments"],
             Self::Import => &["importer"],
+            Self::Pool => &["inventory"],
         }
     }
 
-    /// Opens the sessions. The others wait for the first.
+    /// What ends it, where one look does not show it. Commands and buttons are between backticks.
+    fn way_out(self) -> &'static str {
+        match self {
+            Self::Queue | Self::Report | Self::Payment | Self::Import => "",
+            Self::Pool => {
+                ". One request ends them all: as ana, type `/sessions view:idle-in-transaction application:stock-sync`, \
+                 then click `Ask for all 20`"
+            }
+        }
+    }
+
+    /// Another trouble whose locks this one would wait for.
+    fn rival(self) -> Option<Self> {
+        match self {
+            Self::Queue => Some(Self::Pool),
+            Self::Pool => Some(Self::Queue),
+            Self::Report | Self::Payment | Self::Import => None,
+        }
+    }
+
+    /// Opens the sessions. Of a queue, the others wait for the first.
     async fn open_sessions(self, cluster: &Cluster) -> anyhow::Result<Vec<Victim>> {
         let session = |user, application| cluster.victim(user).database(DATABASE).application(application);
         Ok(match self {
@@ -69,6 +96,14 @@ impl Trouble {
             Self::Report => vec![session("reporting", "monthly-report").running(REPORT).await?],
             Self::Payment => vec![session("payments", "card-terminal").idle_in_transaction(PAYMENT).await?],
             Self::Import => vec![session("importer", "price-import").running(STUBBORN).await?],
+            Self::Pool => {
+                let mut pool = Vec::new();
+                for part in 0..POOL {
+                    let stuck = session("inventory", "stock-sync");
+                    pool.push(stuck.idle_in_transaction(&format!("{STOCK}{part}")).await?);
+                }
+                pool
+            }
         })
     }
 }
@@ -78,8 +113,10 @@ impl Trouble {
 pub struct TroubleState {
     trouble: Trouble,
     title: &'static str,
-    /// The session that causes it, while it exists.
-    pid: Option<i32>,
+    was_started: bool,
+    /// The sessions that cause it, while they exist.
+    pids: Vec<i32>,
+    way_out: &'static str,
 }
 
 /// All trouble that was started. Dropping it ends the sessions.
@@ -89,11 +126,13 @@ pub struct Troubles {
 }
 
 impl Troubles {
-    /// Starts a trouble. Remaining sessions of an earlier one are ended first.
+    /// Starts a trouble. First ends what remains of an earlier one, and of its rival.
     pub async fn start(&mut self, trouble: Trouble, cluster: &Cluster) -> anyhow::Result<()> {
         self.started.retain(|(started, _)| *started != trouble);
         let superuser = cluster.superuser().await?;
-        superuser.execute(END_REMAINING_SESSIONS, &[&trouble.users()]).await?;
+        for ended in [Some(trouble), trouble.rival()].into_iter().flatten() {
+            superuser.execute(END_REMAINING_SESSIONS, &[&ended.users()]).await?;
+        }
         self.started.push((trouble, trouble.open_sessions(cluster).await?));
         Ok(())
     }
@@ -112,12 +151,15 @@ impl Troubles {
     /// The state of every kind of trouble.
     pub fn states(&self, sessions: &[Session]) -> Vec<TroubleState> {
         let exists = |pid: &i32| sessions.iter().any(|session| session.pid == *pid);
-        let all = Trouble::ALL.into_iter();
-        all.map(|trouble| TroubleState {
-            trouble,
-            title: trouble.title(),
-            pid: self.pids(trouble).first().copied().filter(exists),
-        })
-        .collect()
+        let state = |trouble| {
+            let mut pids = self.pids(trouble);
+            let was_started = !pids.is_empty();
+            if trouble != Trouble::Pool {
+                pids.truncate(1);
+            }
+            pids.retain(exists);
+            TroubleState { trouble, title: trouble.title(), was_started, pids, way_out: trouble.way_out() }
+        };
+        Trouble::ALL.map(state).into()
     }
 }

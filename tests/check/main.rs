@@ -2,6 +2,7 @@
 
 mod discord;
 mod guard;
+mod readme;
 mod setup;
 mod targets;
 

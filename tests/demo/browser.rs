@@ -72,8 +72,7 @@ impl Browser {
     pub async fn tabs_to(&self, css: &str) {
         self.sees(css).await;
         for _ in 0..MAX_TABS {
-            let script = "return document.activeElement.matches(arguments[0])";
-            if self.asks(script, vec![json!(css)]).await == json!(true) {
+            if self.asks(FOCUSED, vec![json!(css)]).await == json!(true) {
                 return;
             }
             self.presses(Key::Tab).await;
@@ -103,6 +102,24 @@ impl Browser {
         focus.send_keys(text).await.expect("it takes keys");
     }
 
+    /// Waits until the focused element matches.
+    pub async fn focuses(&self, css: &str) {
+        self.holds(FOCUSED, vec![json!(css)], "it did not get the focus").await;
+    }
+
+    /// Waits until one of the inputs contains exactly the text.
+    pub async fn holds_text(&self, css: &str, text: &str) {
+        self.holds(FILLED, vec![json!(css), json!(text)], "the text did not appear").await;
+    }
+
+    /// Asserts that an element ends above another, within the window.
+    pub async fn shows_above(&self, upper: &str, lower: &str) {
+        let script = "const [upper, lower] = [...arguments].map(css => document.querySelector(css).getBoundingClientRect());
+            return 0 <= upper.top && upper.bottom <= lower.top && lower.bottom <= innerHeight";
+        let is_above = self.asks(script, vec![json!(upper), json!(lower)]).await;
+        assert_eq!(is_above, json!(true), "{upper} is not above {lower}, or outside the window");
+    }
+
     /// Asserts that the page does not scroll horizontally.
     pub async fn fits(&self) {
         let script = "return [...document.querySelectorAll('html, #aside')]
@@ -119,16 +136,23 @@ impl Browser {
 
     /// Takes a screenshot, if `KILLGATE_PICTURES` is set.
     pub async fn picture(&self, name: &str) {
-        if std::env::var_os("KILLGATE_PICTURES").is_none() {
+        if !wants_pictures() {
             return;
         }
-        // For better pictures only: animations have ended, and the chart has data.
+        // For better pictures only: the chart has data.
         sleep(SETTLING).await;
-        let script = "document.getElementById('aside').scrollTop = 0";
-        self.asks(script, Vec::new()).await;
-        let picture = self.client.screenshot().await.expect("a picture");
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures");
-        std::fs::write(folder.join(format!("{name}.png")), picture).expect("a file");
+        std::fs::write(folder.join(format!("{name}.png")), self.screenshot().await).expect("a file");
+    }
+
+    /// The page as PNG, scrolled to what matters.
+    pub async fn screenshot(&self) -> Vec<u8> {
+        let script = "document.getElementById('aside').scrollTop = 0;
+            for (const each of document.querySelectorAll('.scroller')) each.scrollTop = each.scrollHeight";
+        self.asks(script, Vec::new()).await;
+        // The page's own animations have ended.
+        sleep(ANIMATIONS).await;
+        self.client.screenshot().await.expect("a picture")
     }
 
     /// Closes the browser, and asserts that its console has no errors.
@@ -140,6 +164,11 @@ impl Browser {
         let entries = log["value"].as_array().expect("the log");
         let errors: Vec<_> = entries.iter().filter(|entry| entry["level"] == "SEVERE").collect();
         assert!(errors.is_empty(), "the console's errors: {errors:#?}");
+        self.quits().await;
+    }
+
+    /// Closes the browser.
+    pub async fn quits(self) {
         self.client.clone().close().await.expect("it closes");
     }
 
@@ -161,6 +190,11 @@ impl Browser {
     }
 }
 
+/// Whether tests also draw the pictures of the documentation.
+pub fn wants_pictures() -> bool {
+    std::env::var_os("KILLGATE_PICTURES").is_some()
+}
+
 /// How often a waiting test checks the page.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// Whether the first of the elements is visible.
@@ -168,7 +202,14 @@ const SEEN: &str = "return document.querySelector(arguments[0])?.checkVisibility
 /// Whether one of the elements contains the text.
 const SAYS: &str =
     "return [...document.querySelectorAll(arguments[0])].some(each => each.innerText.includes(arguments[1]))";
-/// How long to wait before a screenshot.
+/// Whether the focused element matches.
+const FOCUSED: &str = "return document.activeElement.matches(arguments[0])";
+/// Whether one of the inputs contains exactly the text.
+const FILLED: &str =
+    "return [...document.querySelectorAll(arguments[0])].some(each => each.value === arguments[1])";
+/// How long the page's animations take.
+const ANIMATIONS: Duration = Duration::from_millis(500);
+/// How long to wait before a picture.
 const SETTLING: Duration = Duration::from_secs(4);
 /// More than the number of focusable elements.
 const MAX_TABS: usize = 150;
@@ -191,7 +232,7 @@ fn capabilities(window: Window, profile: &Path) -> Capabilities {
     ];
     let mut options = json!({});
     match window {
-        Window::Desktop => arguments.push("--window-size=1440,1000"),
+        Window::Desktop => arguments.push("--window-size=1280,1000"),
         Window::Phone => {
             let metrics = json!({ "width": 390, "height": 844, "pixelRatio": 2, "touch": true });
             options["mobileEmulation"] = json!({ "deviceMetrics": metrics });

@@ -2,6 +2,7 @@
 
 use fantoccini::key::Key;
 
+use crate::animation::Animation;
 use crate::browser::{Browser, Window};
 use crate::running::Running;
 
@@ -11,12 +12,15 @@ async fn two_people_solve_the_problem_by_keyboard() {
     let Some(browser) = Browser::open(Window::Desktop, &demo.seen_by(&["ana", "ben"])).await else {
         return;
     };
+    let mut animation = Animation::new();
     browser.reads("#aside .health", "The shop stands still").await;
+    animation.shoots(&browser, 2_000).await;
 
     browser.tabs_to(&by("ana", "[name=text]")).await;
     browser.types("/sessions view:blocking").await;
     browser.presses(Key::Enter).await;
     done(&browser, 1).await;
+    animation.shoots(&browser, 2_500).await;
 
     browser.types("/ter").await;
     browser.sees(&by("ana", ".popup [data-value=terminate]")).await;
@@ -24,22 +28,29 @@ async fn two_people_solve_the_problem_by_keyboard() {
     browser.types(&demo.pid).await;
     browser.sees(&by("ana", &format!(".popup [data-value='{}']", demo.pid))).await;
     browser.types(" reason:blocks the shop").await;
+    animation.shoots(&browser, 2_000).await;
     browser.presses(Key::Enter).await;
     done(&browser, 2).await;
-    browser.picture("channel").await;
+    animation.shoots(&browser, 2_500).await;
 
     let card = demo.message("Terminate").await;
     browser.tabs_to(&by("ana", &approval(&card))).await;
     browser.presses(Key::Enter).await;
     browser.reads(&by("ana", ".message"), "does not count").await;
     done(&browser, 3).await;
+    animation.shoots(&browser, 3_000).await;
 
     browser.tabs_to(&by("ben", &approval(&card))).await;
     browser.presses(Key::Enter).await;
     browser.reads(&by("ana", ".message"), "Terminated").await;
+    animation.shoots(&browser, 1_000).await;
     done(&browser, 4).await;
     done(&browser, 5).await;
     browser.reads("#aside .health", "The shop sells").await;
+    for milliseconds in [700, 700, 700, 4_000] {
+        animation.shoots(&browser, milliseconds).await;
+    }
+    animation.save("first-minute");
     browser.picture("recovered").await;
 
     browser.closes().await;
@@ -135,10 +146,9 @@ async fn two_people_in_turn_solve_the_problem_on_a_phone() {
 
     browser.clicks("#views button:nth-of-type(2)").await;
     browser.reads("#aside .health", "The shop sells").await;
-    let left_out = "Start the first trouble again below";
+    let left_out = "Start the first trouble again";
     browser.reads("#aside [aria-current] .hint", left_out).await;
     browser.fits().await;
-    browser.picture("database-phone").await;
 
     browser.closes().await;
     demo.ends().await;
@@ -177,12 +187,12 @@ async fn errors_are_shown_to_the_person_who_caused_them() {
 }
 
 /// A selector within one person's column.
-fn by(person: &str, css: &str) -> String {
+pub fn by(person: &str, css: &str) -> String {
     format!("section[data-person={person}] {css}")
 }
 
 /// The selector of the approve reaction below a card.
-fn approval(card: &serde_json::Value) -> String {
+pub fn approval(card: &serde_json::Value) -> String {
     let id = card["id"].as_str().expect("an id");
     format!("[data-message='{id}'] .reaction[data-emoji='✅']")
 }

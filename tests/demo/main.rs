@@ -1,8 +1,12 @@
 //! The demo as a process: it starts, works, stops, and leaves nothing behind.
 
+mod animation;
 mod browser;
 mod first_minute;
+mod page;
 mod running;
+
+use std::net::TcpListener;
 
 use running::Running;
 
@@ -73,6 +77,17 @@ async fn a_stop_during_the_start_leaves_nothing_behind() {
     let mut demo = Running::spawn();
     demo.is_starting().await;
     demo.ends().await;
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("bound").port();
+    let mut demo = Running::at_port(port, &[]);
+    assert_eq!(demo.ended().await.code(), Some(1));
+    let stderr = demo.stderr().await;
+    assert!(stderr.contains(&format!("port {port} is in use: choose another with --port")), "{stderr}");
+    demo.leaves_nothing().await;
 }
 
 #[tokio::test]

@@ -57,8 +57,12 @@ impl Running {
     }
 
     pub fn with(arguments: &[&str]) -> Self {
+        Self::at_port(0, arguments)
+    }
+
+    pub fn at_port(port: u16, arguments: &[&str]) -> Self {
         let mut demo = Command::new(Self::program());
-        demo.args(["--port", "0"]).args(arguments);
+        demo.args(["--port", &port.to_string()]).args(arguments);
         Self::run(demo)
     }
 

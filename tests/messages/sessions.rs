@@ -240,6 +240,21 @@ fn a_filter_that_matches_nothing_says_what_to_do_instead() {
 }
 
 #[test]
+fn only_a_list_that_is_empty_without_a_filter_is_green() {
+    const GREEN: u32 = 0x0023_a55a;
+    let quiet = Session { state: SessionState::Idle, ..session(4711) };
+    let colour = |user: Option<&str>| {
+        let filter = SessionFilter { user: user.map(str::to_owned), ..SessionFilter::default() };
+        let query = SessionQuery { filter, ..query(SessionView::All) };
+        let sessions = if user.is_some() { vec![quiet.clone()] } else { Vec::new() };
+        let page = render_page(&[answer("orders", sessions)], &query, 0);
+        json(&page.body)["embeds"][0]["color"].clone()
+    };
+    assert_eq!(colour(None), GREEN);
+    assert_ne!(colour(Some("nobody")), GREEN);
+}
+
+#[test]
 fn the_pages_together_show_each_session_once() {
     let answers = [answer("orders", incident())];
     let first = render_page(&answers, &query(SessionView::All), 0);

@@ -34,9 +34,10 @@ pub(crate) struct ListenerControl {
 }
 
 impl ListenerControl {
-    /// Binds the address. Pass the listener to `axum::serve`.
+    /// Binds the address. Pass the listener to `axum::serve`. An error names the address.
     pub(crate) async fn open(address: SocketAddr) -> io::Result<(Self, CuttableListener)> {
-        let socket = TcpListener::bind(address).await?;
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{address}: {error}"));
+        let socket = TcpListener::bind(address).await.map_err(named)?;
         let address = socket.local_addr()?;
         let (request_open, open_requested) = watch::channel(true);
         let (report_open, is_open) = watch::channel(true);

@@ -38,7 +38,8 @@ async fn main() -> anyhow::Result<()> {
         if arguments.port == 0 { 0 } else { arguments.port.saturating_add(offset) }
     };
     let ports = Ports { address: arguments.address, page: port(0), api: port(1), gateway: port(2) };
-    let sim = file.into_builder().ports(ports).try_start().await.context("cannot start")?;
+    let sim = file.into_builder().ports(ports).try_start().await;
+    let sim = sim.context("cannot start (--port chooses other ports, 0 any that are free)")?;
     print_addresses(&sim);
     tokio::signal::ctrl_c().await.context("cannot wait for Ctrl-C")
 }

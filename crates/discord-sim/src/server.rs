@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::gateway::connection::upgrade;
 use crate::listener::{ConnectionHandle, Cut, CuttableListener, ListenerControl};
-use crate::state::SimState;
+use crate::state::{Embedding, SimState};
 use crate::world::state::World;
 use crate::{control, rest};
 
@@ -30,14 +30,6 @@ impl Default for Ports {
     }
 }
 
-/// The panel that an embedding program shows beside the channel.
-#[derive(Clone, Debug)]
-pub(crate) struct AsidePanel {
-    /// The path of the panel's ES module.
-    pub(crate) module: String,
-    pub(crate) routes: Router,
-}
-
 /// A running server. Dropping it stops everything.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -50,16 +42,15 @@ impl Server {
         world: World,
         ports: Ports,
         limits: bool,
-        aside: Option<AsidePanel>,
+        embedding: Embedding,
+        panel_routes: Router,
     ) -> io::Result<Self> {
         let at = |port| SocketAddr::new(ports.address, port);
         let (api, api_listener) = ListenerControl::open(at(ports.api)).await?;
         let (gateway, gateway_listener) = ListenerControl::open(at(ports.gateway)).await?;
         let (page, page_listener) = ListenerControl::open(at(ports.page)).await?;
         let listeners = [api, gateway, page];
-        let module = aside.as_ref().map(|aside| aside.module.clone());
-        let shared = Arc::new(SimState::new(world, limits, listeners, module));
-        let panel_routes = aside.map(|aside| aside.routes).unwrap_or_default();
+        let shared = Arc::new(SimState::new(world, limits, listeners, embedding));
         let gateway_router = Router::new()
             .route("/", get(upgrade))
             .route("/gateway", get(upgrade))

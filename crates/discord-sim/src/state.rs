@@ -14,6 +14,17 @@ use crate::world::state::World;
 /// The path prefix for the routes of an embedding program.
 pub(crate) const ASIDE: &str = "/aside";
 
+/// What the page shows of an embedding program.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Embedding {
+    /// The page's title instead of `discord-sim`, also in its header.
+    pub(crate) title: Option<String>,
+    /// What the page says once the program has ended.
+    pub(crate) ended: Option<String>,
+    /// The path of the ES module that fills the side panel.
+    pub(crate) aside: Option<String>,
+}
+
 /// Shared by all tasks of the simulator.
 #[derive(Debug)]
 pub(crate) struct SimState {
@@ -25,8 +36,7 @@ pub(crate) struct SimState {
     pub(crate) api: ListenerControl,
     pub(crate) gateway: ListenerControl,
     pub(crate) page: ListenerControl,
-    /// The path of the ES module that fills the page's side panel.
-    pub(crate) aside: Option<String>,
+    pub(crate) embedding: Embedding,
 }
 
 impl SimState {
@@ -35,7 +45,7 @@ impl SimState {
         world: World,
         enforce_rate_limits: bool,
         [api, gateway, page]: [ListenerControl; 3],
-        aside: Option<String>,
+        embedding: Embedding,
     ) -> Self {
         Self {
             world: Mutex::new(world),
@@ -46,7 +56,7 @@ impl SimState {
             api,
             gateway,
             page,
-            aside,
+            embedding,
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use axum::Router;
 use axum::routing::get;
-use discord_sim::Sim;
+use discord_sim::{Ports, Sim};
 use serde_json::{Value, json};
 use support::{DEFAULT_INTENTS, GatewayClient, Rest};
 
@@ -140,9 +140,12 @@ async fn an_embedding_program_shows_a_panel_beside_the_channel() {
     const MODULE: &str = "export function mount(element) { element.textContent = 'the database'; }";
     let routes =
         Router::new().route("/panel.js", get(async || ([("content-type", "text/javascript")], MODULE)));
-    let sim = Sim::builder().aside("panel.js", routes).start().await;
+    let sim =
+        Sim::builder().aside("panel.js", routes).page_title("a demo").says_when_ended("over").start().await;
     let control = Control { http: reqwest::Client::new(), base: sim.page_url() };
-    assert_eq!(control.get("/sim/world").await["aside"], "/aside/panel.js");
+    let world = control.get("/sim/world").await;
+    let shown = ["aside", "title", "ended"].map(|key| world[key].as_str().unwrap_or_default());
+    assert_eq!(shown, ["/aside/panel.js", "a demo", "over"]);
     let address = format!("{}/aside/panel.js", sim.page_url());
     let module = reqwest::get(address).await.expect("an answer");
     assert_eq!(module.text().await.expect("text"), MODULE);
@@ -150,6 +153,15 @@ async fn an_embedding_program_shows_a_panel_beside_the_channel() {
     let bare = Sim::builder().start().await;
     let control = Control { base: bare.page_url(), ..control };
     assert_eq!(control.get("/sim/world").await["aside"], Value::Null);
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("bound");
+    let ports = Ports { page: address.port(), ..Ports::default() };
+    let error = Sim::builder().ports(ports).try_start().await.expect_err("the port is in use");
+    assert!(error.to_string().contains(&address.to_string()), "{error}");
 }
 
 /// Otherwise a foreign page whose name resolves to 127.0.0.1 could act as anybody (DNS rebinding).

@@ -1,22 +1,27 @@
 // Buttons that start trouble. The demo first ends the remaining sessions of the same trouble.
 
 import { element } from "./element.js";
+import { hint } from "./hint.js";
 
 export class Troubles {
-  constructor(address) {
+  constructor(address, page) {
     this.address = address;
+    this.page = page;
     this.list = element("ul", { class: "troubles" });
     this.error = element("p", { role: "alert" });
     this.root = element("section", { "aria-labelledby": "troubles" },
-      element("h2", { id: "troubles" }, "Start trouble again"), this.list, this.error);
+      element("h2", { id: "troubles" }, "Start trouble"), this.list, this.error);
     this.rows = new Map();
+    this.drawn = new Map();
   }
 
   draw({ troubles }) {
-    for (const { trouble, title, pid } of troubles) {
+    for (const { trouble, title, was_started, pids, way_out } of troubles) {
       const state = this.rows.get(trouble) ?? this.add(trouble, title);
-      const words = pid ? `running as session ${pid}` : "over";
-      if (state.textContent !== words) state.textContent = words;
+      const words = pids.length ? running(pids) + way_out : was_started ? "over" : "";
+      if (this.drawn.get(trouble) === words) continue;
+      state.replaceChildren(...hint(words, "ana", this.page));
+      this.drawn.set(trouble, words);
     }
   }
 
@@ -44,3 +49,5 @@ export class Troubles {
     button.removeAttribute("aria-busy");
   }
 }
+
+const running = (pids) => (pids.length > 1 ? `running as ${pids.length} sessions` : `running as session ${pids[0]}`);

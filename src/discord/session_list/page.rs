@@ -119,7 +119,8 @@ fn preface(reports: &[TargetReport<'_>], answers: &[TargetAnswer], query: &Sessi
 enum ReportSeverity {
     NoAnswer,
     Blocking,
-    HasSessions,
+    /// There are sessions, or a filter leaves none of them.
+    Ordinary,
     Calm,
 }
 
@@ -127,7 +128,7 @@ impl ReportSeverity {
     fn colour(self) -> Colour {
         Colour::new(match self {
             Self::NoAnswer | Self::Blocking => 0x00f2_3f43,
-            Self::HasSessions => 0x0058_65f2,
+            Self::Ordinary => 0x0058_65f2,
             Self::Calm => 0x0023_a55a,
         })
     }
@@ -170,10 +171,10 @@ impl<'a> TargetReport<'a> {
         let entries = list_entries(list);
         let severity = if snapshot.sessions.iter().any(Session::is_blocked) {
             ReportSeverity::Blocking
-        } else if entries.is_empty() {
+        } else if entries.is_empty() && !has_filtered_sessions {
             ReportSeverity::Calm
         } else {
-            ReportSeverity::HasSessions
+            ReportSeverity::Ordinary
         };
         Self { answer, severity, summary, entries, has_filtered_sessions }
     }

@@ -57,6 +57,7 @@ const FILES: &[(&str, &str)] = files![
     "script/pill.js",
     "script/popover.js",
     "script/reactions.js",
+    "script/shortcuts.js",
     "script/suggestions.js",
     "script/theme.js",
     "script/timeline.js",

@@ -22,6 +22,7 @@ type Simulator = State<Arc<SimState>>;
 
 /// Addresses, ids, people, channels and commands.
 pub(crate) async fn world(State(shared): Simulator) -> Json<Value> {
+    let embedding = &shared.embedding;
     let urls = (shared.api_url(), shared.gateway_url());
     let world = shared.world();
     let people: Vec<Value> = world
@@ -52,7 +53,8 @@ pub(crate) async fn world(State(shared): Simulator) -> Json<Value> {
         "application": { "id": world.application.id, "name": world.application.name },
         "guild": { "id": world.guild.id, "name": world.guild.name },
         "people": people, "roles": roles, "channels": channels, "commands": commands,
-        "bot_connected": world.gateway.is_connected(), "aside": shared.aside,
+        "bot_connected": world.gateway.is_connected(), "aside": embedding.aside,
+        "title": embedding.title, "ended": embedding.ended,
     }))
 }
 

@@ -10,8 +10,8 @@ use super::sim::Sim;
 use crate::gateway::intents::Intents;
 use crate::gateway::sessions::GatewaySettings;
 use crate::ids::Id;
-use crate::server::{AsidePanel, Ports, Server};
-use crate::state::ASIDE;
+use crate::server::{Ports, Server};
+use crate::state::{ASIDE, Embedding};
 use crate::world::permissions::Permissions;
 use crate::world::setup::{PersonSetup, RoleSetup, WorldSetup};
 
@@ -22,7 +22,8 @@ pub struct SimBuilder {
     setup: WorldSetup,
     ports: Ports,
     limits: bool,
-    aside: Option<AsidePanel>,
+    embedding: Embedding,
+    panel_routes: Router,
 }
 
 impl Default for SimBuilder {
@@ -46,7 +47,13 @@ impl Default for SimBuilder {
             token_lives: Duration::from_mins(15),
             gateway,
         };
-        Self { setup, ports: Ports::default(), limits: false, aside: None }
+        Self {
+            setup,
+            ports: Ports::default(),
+            limits: false,
+            embedding: Embedding::default(),
+            panel_routes: Router::new(),
+        }
     }
 }
 
@@ -200,11 +207,23 @@ impl SimBuilder {
         self
     }
 
-    /// Shows a panel of the embedding program beside the channel: the page calls `mount(element)` of `module`, an ES
+    /// The name of the embedding program: the page's title, which its header shows, too.
+    pub fn page_title(mut self, title: &str) -> Self {
+        self.embedding.title = Some(title.into());
+        self
+    }
+
+    /// What the page says once the program has ended.
+    pub fn says_when_ended(mut self, words: &str) -> Self {
+        self.embedding.ended = Some(words.into());
+        self
+    }
+
+    /// Shows a panel of the embedding program beside the channel: the page calls `mount(element, page)` of `module`, an ES
     /// module that `routes` serves. The routes are under `/aside` on the page's address, and reachable even in an outage.
     pub fn aside(mut self, module: &str, routes: Router) -> Self {
-        let module = format!("{ASIDE}/{}", module.trim_start_matches('/'));
-        self.aside = Some(AsidePanel { module, routes });
+        self.embedding.aside = Some(format!("{ASIDE}/{}", module.trim_start_matches('/')));
+        self.panel_routes = routes;
         self
     }
 
@@ -219,7 +238,7 @@ impl SimBuilder {
             self = self.channel("general");
         }
         let world = self.setup.build().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        let server = Server::start(world, self.ports, self.limits, self.aside).await?;
+        let server = Server::start(world, self.ports, self.limits, self.embedding, self.panel_routes).await?;
         Ok(Sim::new(server))
     }
 }

@@ -6,8 +6,9 @@ const NAME = "Beside the channel";
 
 let shown = null;
 
-// Loads the module at `path` once and mounts it in its region. Without a path, there is no region.
-export async function showAside(path) {
+// Loads the module at `path` once and mounts it in its region. Without a path, there is no region. `page` is what the
+// module may use of the page.
+export async function showAside(path, page) {
   if (path === shown) return;
   shown = path;
   const region = document.querySelector("#aside");
@@ -18,11 +19,19 @@ export async function showAside(path) {
   set(region, "aria-label", title);
   const [channel, beside] = views.querySelectorAll("button");
   beside.textContent = title;
-  for (const button of [channel, beside]) {
-    button.addEventListener("click", () => {
-      document.body.dataset.view = button === beside ? "aside" : "channel";
-      for (const other of [channel, beside]) set(other, "aria-pressed", other === button);
-    });
-  }
-  await mount(region);
+  channel.addEventListener("click", showChannel);
+  beside.addEventListener("click", () => show("aside"));
+  await mount(region, page);
+}
+
+// Shows the channel where there is no room for both.
+export function showChannel() {
+  show("channel");
+}
+
+function show(view) {
+  document.body.dataset.view = view;
+  const [channel, beside] = document.querySelectorAll("#views button");
+  set(channel, "aria-pressed", view === "channel");
+  set(beside, "aria-pressed", view === "aside");
 }

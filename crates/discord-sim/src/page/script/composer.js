@@ -68,6 +68,18 @@ export class Composer {
     this.text.focus();
   }
 
+  // Moves the focus into it. Returns whether a command can begin there.
+  enter() {
+    this.go(this.draft?.empty);
+    return !this.draft && this.text.value === "";
+  }
+
+  // Replaces what is written by a line, as if somebody had typed it.
+  write(line) {
+    this.drop(line);
+    this.#typed(this.text);
+  }
+
   // Starts a command. `line` is the text after its name.
   begin(entry, line = "") {
     this.draft = new Draft(entry, this.suggestions.titleId);

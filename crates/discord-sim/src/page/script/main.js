@@ -1,9 +1,10 @@
 // The page: one channel, seen by one person or by two side by side. All state is in the simulator.
 
 import { get, onChange, onLoss } from "./api.js";
-import { showAside } from "./aside.js";
+import { showAside, showChannel } from "./aside.js";
 import { Column } from "./column.js";
 import { fill, h, set } from "./dom.js";
+import { startShortcuts } from "./shortcuts.js";
 import { startTheme } from "./theme.js";
 import { World } from "./world.js";
 
@@ -17,14 +18,27 @@ class Page {
     this.world = null;
     this.channel = null;
     this.columns = [new Column(this), new Column(this)];
+    // What the side panel says above the composer where there is no room for the panel.
+    this.note = h("div.note");
+    this.columns[0].composer.element.before(this.note);
     this.isTwo = wanted.getAll("as").length !== 1;
     $("#columns").append(...this.columns.map(({ element }) => element));
     $("#channel").addEventListener("change", (event) => this.enter(event.target.value));
     $("#beside").addEventListener("click", () => this.#showTwo(!this.isTwo));
     wide.addEventListener("change", () => this.draw());
     startTheme($("#theme"));
+    startShortcuts($("#skip"), () => this.#enterComposer());
     onChange(() => this.draw());
-    onLoss(() => this.#status("discord-sim does not answer", "lost"));
+    onLoss(() => this.#lose());
+  }
+
+  // Puts a line into a person's composer, and leaves it to the user to send it.
+  async draft(person, line) {
+    showChannel();
+    const visible = this.#visible;
+    const column = visible.find((each) => each.person === person) ?? visible[0];
+    if (column.person !== person) await column.become(person);
+    column.composer.write(line);
   }
 
   // One draw at a time. Changes during a draw cause one more.
@@ -61,9 +75,10 @@ class Page {
     try {
       json = await get("/sim/world");
     } catch {
-      this.#status("discord-sim does not answer", "lost");
+      this.#lose();
       return;
     }
+    $(".stage").inert = false;
     this.world = new World(json);
     this.#settle();
     this.#head();
@@ -71,7 +86,21 @@ class Page {
     second.element.hidden = !this.#visible.includes(second);
     await Promise.all(this.#visible.map((column) => column.draw()));
     // Not awaited: the side panel must not delay the channel.
-    showAside(this.world.aside);
+    showAside(this.world.aside, { note: this.note, draft: (person, line) => this.draft(person, line) });
+  }
+
+  // The composer of the column in use, else the first one.
+  #enterComposer() {
+    showChannel();
+    const visible = this.#visible;
+    const used = visible.find(({ element }) => element.contains(document.activeElement));
+    return (used ?? visible[0]).composer.enter();
+  }
+
+  // Nothing that is shown holds any more, and nothing can be done.
+  #lose() {
+    $(".stage").inert = true;
+    this.#status(this.world?.ended ?? "discord-sim does not answer", "lost");
   }
 
   get #visible() {
@@ -92,7 +121,8 @@ class Page {
 
   #head() {
     const { world, channel } = this;
-    document.title = `#${channel?.name} · discord-sim`;
+    document.title = `#${channel?.name} · ${world.title ?? "discord-sim"}`;
+    fill($("#title"), world.title, (title) => title);
     const hasOne = world.channels.length < 2;
     fill($("#channel-name"), hasOne && channel?.name, (name) => name);
     const select = $("#channel");

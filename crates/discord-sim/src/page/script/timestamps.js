@@ -70,7 +70,7 @@ function relative(seconds) {
 }
 
 setInterval(() => {
-  for (const shown of document.querySelectorAll("time[data-relative]")) {
+  for (const shown of document.querySelectorAll(".stage:not([inert]) time[data-relative]")) {
     const text = relative(Number(shown.dataset.relative));
     if (shown.textContent !== text) shown.textContent = text;
   }

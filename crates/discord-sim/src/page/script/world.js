@@ -14,6 +14,8 @@ export class World {
     this.api = json.api;
     this.isOnline = json.bot_connected;
     this.aside = json.aside ?? null;
+    this.title = json.title;
+    this.ended = json.ended;
     this.members = json.people;
     this.roles = json.roles.filter((role) => role.id !== json.guild.id);
     this.people = this.members.filter((member) => !member.bot);

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Runs FOLDER/session.sh in a root folder without killgate: this machine's files, with all changes in memory. Then waits until
+# standard input ends. Exits with 77 where such a folder cannot be made. Needs mount and pid namespaces of its own.
+# usage: enter.sh FOLDER KILLGATE PORT_OF_POSTGRESQL, in a clone
+set -euo pipefail
+folder=$1 killgate=$2 port=$3
+programs=$(realpath "${0%/*}")
+clone=$PWD
+mkdir "$folder/memory"
+mount -t tmpfs none "$folder/memory" || exit 77
+cd "$folder/memory"
+mkdir upper work root
+mount -t overlay overlay -o "lowerdir=/,upperdir=$PWD/upper,workdir=$PWD/work" root || exit 77
+cd root
+mount -t proc none proc
+mount --rbind /dev dev
+mount -t tmpfs none run
+mount -t tmpfs none tmp
+rm -rf etc/killgate etc/systemd/system/killgate.service usr/local/bin/killgate var/lib/killgate
+echo '127.0.0.1 db1.internal' >>etc/hosts
+mkdir -p walk home/admin/killgate
+mount --bind "$folder" walk
+mkdir walk/programs
+mount --bind "$programs" walk/programs
+touch walk/killgate
+mount --bind "$killgate" walk/killgate
+cp -r "$clone/config" home/admin/killgate/
+# A session of its own has no terminal, so psql reads the password from standard input.
+setsid --wait chroot . \
+    /usr/bin/env -i HOME=/home/admin PATH=/walk/programs/bin:/usr/local/bin:/usr/bin:/bin PGPORT="$port" \
+    bash -euo pipefail -c 'cd ~/killgate && . /walk/session.sh' >&2
+echo walked
+read -r _ || true
