@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 const TEXT: &str = "\
 A request about 25 sessions, and in turn one about a single session: from the moment before ✅ to the end of the last of them, and to the
-result in the channel. The least that it can take is shown by a single statement on an open connection that terminates all of them,
+result in the channel. The bare that it can take is shown by a single statement on an open connection that terminates all of them,
 without a decision that is recorded and without a check.";
 
 #[derive(Default)]
@@ -38,7 +38,7 @@ pub async fn measure(bench: &Bench) -> Result<Chapter> {
     let mut rows = [(1, Row::default()), (SESSIONS, Row::default())];
     let client = server.cluster.connect("peer", "postgres").await?;
     let terminate = client.prepare("select pg_terminate_backend(pid) from unnest($1::int4[]) as pid").await?;
-    let mut least = Sample::default();
+    let mut bare = Sample::default();
     for round in 0..WARM_UP + bench.rounds(ROUNDS) {
         for (sessions, row) in &mut rows {
             let took = approved(&bot, open(&server, *sessions).await?).await?;
@@ -58,7 +58,7 @@ pub async fn measure(bench: &Bench) -> Result<Chapter> {
         for victim in victims {
             last = last.max(victim.died().await?);
         }
-        least.took(last - began);
+        bare.took(last - began);
     }
     let mut chapter = Chapter::new("Twenty-five sessions at once", TEXT);
     let mut table = Table::new(["sessions", "all ended", "5–95 %", "to one", "result posted", "5–95 %"]);
@@ -69,8 +69,8 @@ pub async fn measure(bench: &Bench) -> Result<Chapter> {
         let [told, told_spread] = cells(&row.told);
         table.row([sessions.to_string(), dead, dead_spread, ratio, told, told_spread]);
     }
-    let [median, spread] = cells(&least);
-    table.row([format!("{SESSIONS}, bare statement"), median, spread, times(least.median(), alone)]);
+    let [median, spread] = cells(&bare);
+    table.row([format!("{SESSIONS}, bare statement"), median, spread, times(bare.median(), alone)]);
     chapter.tables.push(table);
     chapter.goal("approval → all 25 ended, to one", "×", rows[1].1.dead.median() / alone, 2.0);
     Ok(chapter)
