@@ -158,7 +158,7 @@ fn a_card_that_enough_people_approved_is_read_before_those_that_nobody_waits_for
         });
         a_moment().await;
         approves(&world, BEN, cards[3]);
-        sleep(Duration::from_secs(60)).await;
+        sleep(Duration::from_mins(1)).await;
     });
     let last_read = |card| {
         place_of(
