@@ -2,6 +2,7 @@
 
 mod fixtures;
 mod model;
+mod search;
 
 use std::collections::BTreeSet;
 
@@ -129,7 +130,7 @@ struct ExpectedState {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
 
     #[test]
     fn only_requests_approved_by_enough_others_are_executed_and_each_ends_once(

@@ -1,8 +1,7 @@
-//! Every order of events for one request, three people and one replica after the other, on the real `decide` and `evolve`. A
-//! search visits each state once, so it proves what the simulation only plays: that nothing reachable is unsafe, and that
-//! every request can end.
+//! The world of the exhaustive search: one request about one or two sessions, three people, one replica after the other,
+//! and another process with the same token, on the real `decide` and `evolve`.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use killgate::domain::decision::{
     CardReactions, DecisionContext, DecisionInput, QuorumCheck, ReactionSource, decide,
@@ -17,11 +16,13 @@ use crate::fixtures::{ASKED_AT, OPEN_FOR, access, everybody, open_request};
 /// The requester, who is also an approver, and two more approvers.
 const PEOPLE: usize = 3;
 /// How many replicas become active, one after the other.
-const REPLICAS: u8 = 2;
+pub(super) const REPLICAS: u8 = 2;
+/// Of the sessions.
+const PIDS: [i32; 2] = [4711, 4712];
 
 /// A defect that the search must find.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Defect {
+pub(super) enum Defect {
     None,
     /// A statement is executed however late it arrives.
     UnboundStatement,
@@ -29,6 +30,21 @@ enum Defect {
     UnreadReactions,
     /// Who approved earlier is not looked up again at the quorum.
     UncheckedQuorum,
+    /// A statement without an answer is sent again.
+    RepeatedStatement,
+    /// The process does not look whose card the message is.
+    UnnoticedRival,
+}
+
+/// What became of the statement to one session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Statement {
+    OnItsWay,
+    Signalled,
+    /// It arrived too late, or its session had ended.
+    NotSignalled,
+    /// No answer came.
+    Lost,
 }
 
 #[derive(Clone)]
@@ -36,7 +52,7 @@ enum Defect {
     clippy::struct_excessive_bools,
     reason = "each is independent of the others, and every combination is tried"
 )]
-struct World {
+pub(super) struct World {
     request: Request,
     approving: [bool; PEOPLE],
     denying: [bool; PEOPLE],
@@ -44,30 +60,70 @@ struct World {
     is_demoted: bool,
     is_expired: bool,
     /// How many replicas have become active, and whether the last one lives.
-    epoch: u8,
-    is_alive: bool,
+    pub(super) epoch: u8,
+    pub(super) is_alive: bool,
     has_unread: bool,
-    /// The epoch under which the signalling statement was sent, and whether it is on its way.
-    statement: Option<(u8, bool)>,
-    signals: u8,
+    /// What people do is not reported, and cannot be read.
+    is_blind: bool,
+    /// Another process has put its own card into the message.
+    is_foreign: bool,
+    /// The last session has ended by itself.
+    is_last_gone: bool,
+    /// The epoch under which the signalling statements were sent, and what became of each.
+    statements: Option<(u8, Vec<Statement>)>,
+    signals: Vec<u8>,
 }
 
 /// Takes the name of an event and what it does to the world.
 type AddSuccessor<'a> = dyn FnMut(String, &dyn Fn(&mut World) -> Result<(), &'static str>) + 'a;
 
-type Key = (String, [bool; 2 * PEOPLE], [bool; 4], u8, Option<(u8, bool)>, u8);
-
 impl World {
-    /// Everything that later events depend on. How often somebody tried in vain is not part of it.
-    fn key(&self) -> Key {
+    /// A request about so many sessions was made, and its card posted.
+    pub(super) fn start(needed: u32, sessions: usize) -> Self {
+        let mut request = open_request(needed);
+        request.details.backends = PIDS.into_iter().take(sessions).map(crate::fixtures::backend).collect();
+        Self {
+            request,
+            approving: [false; PEOPLE],
+            denying: [false; PEOPLE],
+            is_demoted: false,
+            is_expired: false,
+            epoch: 1,
+            is_alive: true,
+            has_unread: false,
+            is_blind: false,
+            is_foreign: false,
+            is_last_gone: false,
+            statements: None,
+            signals: vec![0; sessions],
+        }
+    }
+
+    /// Everything that later events depend on. How often somebody tried in vain is not part of it, nor what people did and
+    /// whether that was seen once the request is no longer open.
+    pub(super) fn key(&self) -> impl Ord + use<> {
         let state = match &self.request.state {
             RequestState::Ended { resolution, .. } => resolution.outcome.name().to_owned(),
             state => format!("{state:?} {:?}", self.request.approvals),
         };
         let [first, second, third] = self.approving;
         let [fourth, fifth, sixth] = self.denying;
-        let flags = [self.is_demoted, self.is_expired, self.is_alive, self.has_unread];
-        (state, [first, second, third, fourth, fifth, sixth], flags, self.epoch, self.statement, self.signals)
+        if !self.request.is_open() {
+            let flags = [false, false, self.is_alive, false, false, false, self.is_last_gone];
+            let reactions = [false; 2 * PEOPLE];
+            return (state, reactions, flags, self.epoch, self.statements.clone(), self.signals.clone());
+        }
+        let flags = [
+            self.is_demoted,
+            self.is_expired,
+            self.is_alive,
+            self.has_unread,
+            self.is_blind,
+            self.is_foreign,
+            self.is_last_gone,
+        ];
+        let reactions = [first, second, third, fourth, fifth, sixth];
+        (state, reactions, flags, self.epoch, self.statements.clone(), self.signals.clone())
     }
 
     fn person(&self, index: usize) -> Person {
@@ -78,7 +134,7 @@ impl World {
         person
     }
 
-    fn has_ended(&self) -> bool {
+    pub(super) fn has_ended(&self) -> bool {
         matches!(self.request.state, RequestState::Ended { .. })
     }
 
@@ -92,14 +148,14 @@ impl World {
             DecisionContext {
                 now,
                 access: &access(),
-                signal_budget: 1,
+                signal_budget: 2,
                 has_unread_reactions: self.has_unread && defect != Defect::UnreadReactions,
             },
         );
         for event in decision.events {
             if let RequestEvent::Executing { approvers } = &event {
                 self.check_execution(approvers)?;
-                self.statement = Some((self.epoch, true));
+                self.statements = Some((self.epoch, vec![Statement::OnItsWay; self.signals.len()]));
             }
             self.request = self.request.clone().evolve(&event, now).map_err(|_| "an impossible event")?;
         }
@@ -107,6 +163,9 @@ impl World {
     }
 
     fn check_execution(&self, approvers: &[UserId]) -> Result<(), &'static str> {
+        if self.is_foreign {
+            return Err("executed on the card of another process");
+        }
         let may_approve = |index: usize| access().may_approve(&self.person(index));
         let distinct: BTreeSet<_> = approvers.iter().map(|user| user.0 - 1).collect();
         let needed = self.request.approvals_needed();
@@ -127,7 +186,7 @@ impl World {
     }
 
     /// Every state that can follow.
-    fn successors(&self, defect: Defect) -> Vec<(String, Result<Self, &'static str>)> {
+    pub(super) fn successors(&self, defect: Defect) -> Vec<(String, Result<Self, &'static str>)> {
         let mut next = Vec::new();
         let mut add = |what: String, change: &dyn Fn(&mut Self) -> Result<(), &'static str>| {
             let mut world = self.clone();
@@ -138,7 +197,7 @@ impl World {
             add(format!("{index} reacts with or takes back an approval"), &|world| {
                 world.approving[index] ^= true;
                 let by = world.person(index);
-                match (world.is_alive, world.approving[index]) {
+                match (world.is_alive && !world.is_blind, world.approving[index]) {
                     (false, _) => Ok(()),
                     (true, true) => {
                         world.apply(DecisionInput::Approve { by: &by, source: ReactionSource::Live }, defect)
@@ -149,7 +208,7 @@ impl World {
             add(format!("{index} denies"), &|world| {
                 world.denying[index] = true;
                 let by = world.person(index);
-                if world.is_alive {
+                if world.is_alive && !world.is_blind {
                     world.apply(DecisionInput::Deny { by: &by, source: ReactionSource::Live }, defect)?;
                 }
                 Ok(())
@@ -167,26 +226,42 @@ impl World {
             world.is_alive = false;
             Ok(())
         });
+        add("the channel is hidden".to_owned(), &|world| {
+            (world.is_blind, world.has_unread) = (true, true);
+            Ok(())
+        });
+        add("the channel is visible again".to_owned(), &|world| {
+            world.is_blind = false;
+            Ok(())
+        });
+        add("another process takes the card over".to_owned(), &|world| {
+            world.is_foreign = true;
+            if world.is_alive && !world.is_blind { world.see_mark(defect) } else { Ok(()) }
+        });
+        if self.signals.len() > 1 {
+            add("the last session ends by itself".to_owned(), &|world| {
+                world.is_last_gone = true;
+                Ok(())
+            });
+        }
         if self.epoch < REPLICAS {
             add("another replica takes over".to_owned(), &|world| {
                 (world.epoch, world.is_alive, world.has_unread) = (world.epoch + 1, true, true);
                 Ok(())
             });
         }
-        if let Some((epoch, true)) = self.statement {
-            add("the statement arrives".to_owned(), &|world| {
-                world.statement = Some((epoch, false));
-                // A takeover waits for the end of the lease, which the statement carries.
-                if epoch != world.epoch && defect != Defect::UnboundStatement {
-                    return Ok(());
-                }
-                world.signals += 1;
-                let is_executing = matches!(world.request.state, RequestState::Executing { .. });
-                if world.signals > 1 || !is_executing {
-                    return Err("signalled twice, or after the end was recorded");
-                }
-                Ok(())
-            });
+        if let Some((epoch, statements)) = &self.statements {
+            for session in (0..statements.len()).filter(|session| statements[*session] == Statement::OnItsWay)
+            {
+                add(format!("statement {session} arrives"), &|world| world.arrive(*epoch, session, defect));
+                add(format!("the answer to statement {session} is lost"), &|world| {
+                    world.arrive(*epoch, session, defect)?;
+                    let is_repeated = defect == Defect::RepeatedStatement;
+                    let state = if is_repeated { Statement::OnItsWay } else { Statement::Lost };
+                    world.set_statement(session, state);
+                    Ok(())
+                });
+            }
         }
         if self.is_alive {
             self.add_decisions(defect, &mut add);
@@ -198,7 +273,9 @@ impl World {
         add("the replica looks at the clock".to_owned(), &|world| {
             world.apply(DecisionInput::CheckExpiry, defect)
         });
-        add("the replica reads the reactions".to_owned(), &|world| world.read(defect));
+        if !self.is_blind {
+            add("the replica reads the card".to_owned(), &|world| world.read(defect));
+        }
         if !self.request.approvals.is_empty() {
             add("the approvers are looked up again".to_owned(), &|world| {
                 let checked = world.request.approvals.clone();
@@ -210,20 +287,66 @@ impl World {
                 world.apply(DecisionInput::ConfirmQuorum(&check), defect)
             });
         }
-        let outcome = match self.statement {
+        if let Some(outcomes) = self.outcomes() {
+            add("the execution ends".to_owned(), &|world| {
+                world.apply(DecisionInput::Finish(execution(&outcomes)), defect)
+            });
+        }
+    }
+
+    /// How each session ends; `None` while that is not known.
+    fn outcomes(&self) -> Option<Vec<Outcome>> {
+        let (epoch, statements) = self.statements.as_ref()?;
+        let outcome = |(session, statement): (usize, &Statement)| match statement {
             // What an earlier replica sent may still be on its way.
-            Some((epoch, _)) if epoch != self.epoch => Outcome::Unknown,
-            Some((_, false)) if self.signals > 0 => Outcome::Terminated,
-            Some((_, false)) => Outcome::Unreachable,
-            _ => return,
+            _ if *epoch != self.epoch => Some(Outcome::Unknown),
+            Statement::OnItsWay => None,
+            Statement::Signalled => Some(Outcome::Terminated),
+            Statement::NotSignalled if self.is_gone(session) => Some(Outcome::Gone),
+            Statement::NotSignalled => Some(Outcome::Unreachable),
+            Statement::Lost => Some(Outcome::Unknown),
         };
-        add("the execution ends".to_owned(), &|world| {
-            world.apply(DecisionInput::Finish(execution(outcome)), defect)
-        });
+        statements.iter().enumerate().map(outcome).collect()
+    }
+
+    fn is_gone(&self, session: usize) -> bool {
+        self.is_last_gone && session + 1 == self.signals.len()
+    }
+
+    fn set_statement(&mut self, session: usize, state: Statement) {
+        if let Some((_, statements)) = &mut self.statements {
+            statements[session] = state;
+        }
+    }
+
+    /// The statement to one session arrives at the server.
+    fn arrive(&mut self, epoch: u8, session: usize, defect: Defect) -> Result<(), &'static str> {
+        self.set_statement(session, Statement::NotSignalled);
+        // A takeover waits for the end of the lease, which the statement carries.
+        if self.is_gone(session) || epoch != self.epoch && defect != Defect::UnboundStatement {
+            return Ok(());
+        }
+        self.set_statement(session, Statement::Signalled);
+        self.signals[session] += 1;
+        let is_executing = matches!(self.request.state, RequestState::Executing { .. });
+        if self.signals[session] > 1 || !is_executing {
+            return Err("signalled twice, or after the end was recorded");
+        }
+        Ok(())
+    }
+
+    /// The replica sees whose card the message is.
+    fn see_mark(&mut self, defect: Defect) -> Result<(), &'static str> {
+        if !self.is_foreign || defect == Defect::UnnoticedRival {
+            return Ok(());
+        }
+        let detail = "another process replaced its card".to_owned();
+        self.apply(DecisionInput::Withdraw { detail }, defect)
     }
 
     fn read(&mut self, defect: Defect) -> Result<(), &'static str> {
         self.has_unread = false;
+        self.see_mark(defect)?;
         let on_card = |marks: [bool; PEOPLE]| (0..PEOPLE).filter(move |index| marks[*index]);
         let approving: Vec<_> = on_card(self.approving).map(|index| self.person(index)).collect();
         let reactions = CardReactions {
@@ -238,111 +361,18 @@ impl World {
     }
 }
 
-fn execution(outcome: Outcome) -> Resolution {
-    let signal_sent = match outcome {
-        Outcome::Terminated => Some(true),
-        Outcome::Unknown => None,
-        _ => Some(false),
-    };
-    let backend = BackendResolution {
-        pid: crate::fixtures::backend(4711).identity.pid,
-        outcome,
+fn execution(outcomes: &[Outcome]) -> Resolution {
+    let backends = PIDS.iter().zip(outcomes).map(|(pid, outcome)| BackendResolution {
+        pid: crate::fixtures::backend(*pid).identity.pid,
+        outcome: *outcome,
         elapsed: None,
-        signal_sent,
+        signal_sent: match outcome {
+            Outcome::Terminated => Some(true),
+            Outcome::Unknown => None,
+            _ => Some(false),
+        },
         detail: String::new(),
         postgres: None,
-    };
-    Resolution::of_execution(vec![backend], None)
-}
-
-/// Visits every state. Returns how many there are, or the shortest way to a violation.
-fn search(needed: u32, defect: Defect) -> Result<usize, (Vec<String>, &'static str)> {
-    let first = World {
-        request: open_request(needed),
-        approving: [false; PEOPLE],
-        denying: [false; PEOPLE],
-        is_demoted: false,
-        is_expired: false,
-        epoch: 1,
-        is_alive: true,
-        has_unread: false,
-        statement: None,
-        signals: 0,
-    };
-    let mut before: BTreeMap<Key, Vec<Key>> = BTreeMap::from([(first.key(), Vec::new())]);
-    let mut parents: BTreeMap<Key, (Key, String)> = BTreeMap::new();
-    let mut ended = BTreeSet::new();
-    let mut queue = VecDeque::from([first]);
-    while let Some(world) = queue.pop_front() {
-        let key = world.key();
-        if world.has_ended() {
-            ended.insert(key.clone());
-        }
-        for (what, next) in world.successors(defect) {
-            let next = match next {
-                Ok(next) => next,
-                Err(violation) => return Err((way_to(&parents, &key, what), violation)),
-            };
-            if next.key() == key {
-                continue;
-            }
-            let known = before.entry(next.key()).or_insert_with(|| {
-                parents.insert(next.key(), (key.clone(), what));
-                queue.push_back(next);
-                Vec::new()
-            });
-            known.push(key.clone());
-        }
-    }
-    // Backwards from the ends: whoever is not reached cannot end.
-    let mut can_end = ended.clone();
-    let mut reached: Vec<_> = ended.into_iter().collect();
-    while let Some(key) = reached.pop() {
-        for earlier in &before[&key] {
-            if can_end.insert(earlier.clone()) {
-                reached.push(earlier.clone());
-            }
-        }
-    }
-    // Once the last replica is dead, nobody is left in this model who could end it.
-    let can_go_on = |key: &Key| key.2[2] || key.3 < REPLICAS;
-    match before.keys().find(|key| can_go_on(key) && !can_end.contains(key)) {
-        Some(stuck) => Err((way_to(&parents, stuck, String::new()), "it can never end")),
-        None => Ok(before.len()),
-    }
-}
-
-/// A shortest way to the state, and the step that followed.
-fn way_to<'a>(parents: &'a BTreeMap<Key, (Key, String)>, mut key: &'a Key, last: String) -> Vec<String> {
-    let mut steps = vec![last];
-    while let Some((earlier, what)) = parents.get(key) {
-        steps.push(what.clone());
-        key = earlier;
-    }
-    steps.reverse();
-    steps
-}
-
-#[test]
-fn no_order_of_events_breaks_an_invariant_and_every_request_can_end() {
-    for needed in [1, 2] {
-        match search(needed, Defect::None) {
-            Ok(states) => println!("{needed} approvals: {states} states"),
-            Err((steps, violation)) => panic!("{needed} approvals: {violation}: {steps:#?}"),
-        }
-    }
-}
-
-#[test]
-fn each_defect_is_found() {
-    for (needed, defect, expected) in [
-        (1, Defect::UnboundStatement, "signalled twice, or after the end was recorded"),
-        (2, Defect::UnboundStatement, "signalled twice, or after the end was recorded"),
-        (1, Defect::UnreadReactions, "a standing denial was overlooked"),
-        (2, Defect::UncheckedQuorum, "executed on an approval of somebody who is no approver"),
-    ] {
-        let (steps, violation) = search(needed, defect).expect_err("found");
-        println!("{violation}, after {} steps", steps.len());
-        assert_eq!(violation, expected, "{steps:#?}");
-    }
+    });
+    Resolution::of_execution(backends.collect(), None)
 }
