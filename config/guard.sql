@@ -31,16 +31,18 @@ DECLARE
     lacking text;
 BEGIN
     IF NOT is_superuser THEN
-        lacking := CASE
-            WHEN NOT (SELECT rolcreaterole FROM pg_roles WHERE rolname = current_user) THEN 'CREATEROLE'
-            WHEN NOT (has_admin_options OR pg_has_role('pg_signal_backend', 'MEMBER WITH ADMIN OPTION'))
-                THEN 'ADMIN OPTION for pg_signal_backend'
-            WHEN NOT (has_admin_options OR pg_has_role(stats_role, 'MEMBER WITH ADMIN OPTION'))
-                THEN 'ADMIN OPTION for pg_read_all_stats or pg_monitor'
-            WHEN NOT has_database_privilege(current_database(), 'CREATE')
-                 AND to_regnamespace('killgate') IS NULL THEN 'CREATE on this database'
-        END;
-        IF lacking IS NOT NULL THEN
+        lacking := concat_ws(', ',
+            CASE WHEN NOT (SELECT rolcreaterole FROM pg_roles WHERE rolname = current_user) THEN 'CREATEROLE' END,
+            CASE WHEN NOT (has_admin_options OR pg_has_role('pg_signal_backend', 'MEMBER WITH ADMIN OPTION'))
+                THEN 'ADMIN OPTION for pg_signal_backend' END,
+            CASE WHEN NOT (has_admin_options OR pg_has_role(stats_role, 'MEMBER WITH ADMIN OPTION'))
+                THEN 'ADMIN OPTION for pg_read_all_stats or pg_monitor' END,
+            CASE WHEN NOT has_admin_options AND (SELECT NOT pg_has_role(oid, 'MEMBER WITH ADMIN OPTION')
+                                                 FROM pg_roles WHERE rolname = 'killgate_guard')
+                THEN 'ADMIN OPTION for killgate_guard, which somebody else made' END,
+            CASE WHEN NOT has_database_privilege(current_database(), 'CREATE')
+                 AND to_regnamespace('killgate') IS NULL THEN 'CREATE on this database' END);
+        IF lacking <> '' THEN
             RAISE EXCEPTION 'the role % may not install the guard: it is no superuser and lacks %', current_user, lacking;
         END IF;
     END IF;

@@ -8,7 +8,7 @@ use killgate::config::{self, ConfigFaults};
 use killgate::operations::arguments::{Arguments, AuditCommand, CliCommand, ConfigArgument};
 use killgate::operations::logging::{log_to_stderr, start_metrics};
 use killgate::operations::reload::ConfigFile;
-use killgate::operations::{check, health, ledger_tools, process_limits, run};
+use killgate::operations::{check, health, ledger_tools, process_limits, run, standard_output};
 use killgate::postgres::guard::guard_sql;
 
 /// The exit status for an unusable configuration.
@@ -57,8 +57,7 @@ fn main() -> ExitCode {
             }
         }
         CliCommand::GuardSql { role } => {
-            print!("{}", guard_sql(&role));
-            ExitCode::SUCCESS
+            exit_code(standard_output::print(&guard_sql(&role)).map(|()| ExitCode::SUCCESS))
         }
     }
 }

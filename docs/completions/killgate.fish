@@ -52,7 +52,7 @@ complete -c killgate -n "__fish_killgate_using_subcommand audit; and __fish_seen
 complete -c killgate -n "__fish_killgate_using_subcommand audit; and __fish_seen_subcommand_from export" -l request -d 'Only records of the request with this number' -r
 complete -c killgate -n "__fish_killgate_using_subcommand audit; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help'
 complete -c killgate -n "__fish_killgate_using_subcommand audit; and __fish_seen_subcommand_from verify" -l config -d 'The configuration file' -r -F
-complete -c killgate -n "__fish_killgate_using_subcommand audit; and __fish_seen_subcommand_from verify" -l expect -d 'A hash from an earlier verification, which must still be in the chain' -r
+complete -c killgate -n "__fish_killgate_using_subcommand audit; and __fish_seen_subcommand_from verify" -l expect -d 'A hash from an earlier verification, which must still be in the chain: 64 hexadecimal digits' -r
 complete -c killgate -n "__fish_killgate_using_subcommand audit; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c killgate -n "__fish_killgate_using_subcommand audit; and __fish_seen_subcommand_from report" -l config -d 'The configuration file' -r -F
 complete -c killgate -n "__fish_killgate_using_subcommand audit; and __fish_seen_subcommand_from report" -l request -d 'The number of the request' -r

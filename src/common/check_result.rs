@@ -50,7 +50,11 @@ impl CheckStatus {
 
 impl fmt::Display for CheckResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:<4}  {}: {}", self.status.name(), self.what, self.detail)?;
-        if self.fix.is_empty() { Ok(()) } else { write!(f, ". {}", self.fix) }
+        let mut line = format!("{:<4}  {}: {}", self.status.name(), self.what, self.detail);
+        if !self.fix.is_empty() {
+            line = format!("{line}. {}", self.fix);
+        }
+        // Names from Discord and PostgreSQL may contain anything. A result is one line, and cannot manipulate the terminal.
+        f.write_str(&line.replace(char::is_control, "\u{fffd}"))
     }
 }

@@ -17,6 +17,10 @@ use crate::discord::served_channels::ChannelScope;
 use crate::discord::vote_emoji::VoteEmoji;
 use crate::domain::ids::ChannelId;
 
+const DISCORD: &str = "https://discord.com";
+/// Discord's gateway is on a host of its own.
+const GATEWAY: &str = "wss://gateway.discord.gg";
+
 pub(super) fn read(
     section: &ConfigSection<'_>,
     paths: &BasePath,
@@ -27,10 +31,10 @@ pub(super) fn read(
     let scope = scope(section);
     let token = secret::token(section, paths, env);
     let api_url = section.optional("api_url", api_url);
-    let proxy = https_proxy(section, env);
+    let proxy = https_proxy(section, env, api_url.as_ref().ok().and_then(Option::as_deref));
     let (guild, vote_emoji) = (guild?, vote_emoji?);
     Ok(DiscordOptions {
-        api_url: api_url?.unwrap_or_else(|| "https://discord.com".to_owned()),
+        api_url: api_url?.unwrap_or_else(|| DISCORD.to_owned()),
         proxy: proxy?,
         token: token?,
         guild,
@@ -44,16 +48,28 @@ pub(super) fn read(
     })
 }
 
-/// From the environment, where other programs look for it too. The lower-case name takes precedence, as in curl.
-fn https_proxy(section: &ConfigSection<'_>, env: Environment<'_>) -> Result<Option<HttpsProxy>, Reported> {
-    let read = |lower: &str, upper: &str| env(lower).or_else(|| env(upper)).filter(|value| !value.is_empty());
+/// From the environment, where other programs look for it too. The lower-case name takes precedence, as in curl. One that
+/// cannot be used is refused only if it would be.
+fn https_proxy(
+    section: &ConfigSection<'_>,
+    env: Environment<'_>,
+    api_url: Option<&str>,
+) -> Result<Option<HttpsProxy>, Reported> {
+    let read = |lower, upper| [lower, upper].into_iter().filter_map(env).find(|value| !value.is_empty());
     let Some(proxy) = read("https_proxy", "HTTPS_PROXY") else {
         return Ok(None);
     };
     let no_proxy = read("no_proxy", "NO_PROXY").unwrap_or_default();
-    HttpsProxy::parse(&proxy, &no_proxy).map(Some).map_err(|message| {
+    let urls = [api_url.unwrap_or(DISCORD), GATEWAY].map(Url::parse);
+    let is_plain = api_url.is_some_and(|url| url.starts_with("http:"));
+    let is_exempt = HttpsProxy::parse("usable", &no_proxy)
+        .is_ok_and(|usable| !urls.iter().flatten().any(|url| usable.applies_to(url)));
+    HttpsProxy::parse(&proxy, &no_proxy).map(Some).or_else(|message| {
+        if is_plain || is_exempt {
+            return Ok(None);
+        }
         let span = FileSpan { offset: None, key: "HTTPS_PROXY in the environment".to_owned() };
-        section.faults.report(&span, message, "the http:// URL of a proxy")
+        Err(section.faults.report(&span, message, "the http:// URL of a proxy"))
     })
 }
 
@@ -104,6 +120,8 @@ fn is_discord(url: &Url) -> bool {
     let Some(Host::Domain(name)) = url.host() else {
         return false;
     };
+    // With a dot at its end it is the same host.
+    let name = name.trim_end_matches('.');
     let is_within = |domain| {
         name == domain || name.strip_suffix(domain).is_some_and(|subdomain| subdomain.ends_with('.'))
     };

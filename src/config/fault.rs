@@ -2,6 +2,9 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::fmt::Write as _;
+
+use super::source_line;
 
 /// One fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +17,8 @@ pub struct ConfigFault {
     pub message: String,
     /// What is allowed.
     pub allowed: String,
+    /// The line in the file, without what may be a secret. `None` if there is no line, or nothing of it can be shown.
+    pub line: Option<String>,
 }
 
 /// A position in the file. Both numbers start at 1.
@@ -35,23 +40,40 @@ pub struct ConfigFaults {
 impl fmt::Display for ConfigFaults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for fault in &self.list {
-            write!(f, "{}:", self.file)?;
-            if let Some(FilePosition { line, column }) = fault.position {
-                write!(f, "{line}:{column}:")?;
+            writeln!(f, "{}", self.one_line(fault))?;
+            if let (Some(position), Some(text)) = (fault.position, &fault.line) {
+                let before = position.column.saturating_sub(1).min(text.chars().count().saturating_sub(1));
+                writeln!(f, "{:5} | {text}", position.line)?;
+                writeln!(f, "      | {:before$}^", "")?;
             }
-            if !fault.key.is_empty() {
-                write!(f, " {}:", fault.key)?;
-            }
-            write!(f, " {}", fault.message)?;
-            if !fault.allowed.is_empty() {
-                write!(f, "; allowed: {}", fault.allowed)?;
-            }
-            f.write_str("\n")?;
         }
+        f.write_str(&self.summary())
+    }
+}
+
+impl ConfigFaults {
+    pub fn summary(&self) -> String {
         match self.list.len() {
-            1 => write!(f, "1 fault in {}", self.file),
-            many => write!(f, "{many} faults in {}", self.file),
+            1 => format!("1 fault in {}", self.file),
+            many => format!("{many} faults in {}", self.file),
         }
+    }
+
+    /// File, position, key, what is wrong, and what is allowed.
+    pub fn one_line(&self, fault: &ConfigFault) -> String {
+        let mut line = format!("{}:", self.file);
+        // Writing to a string cannot fail.
+        if let Some(position) = fault.position {
+            let _ = write!(line, "{}:{}:", position.line, position.column);
+        }
+        if !fault.key.is_empty() {
+            let _ = write!(line, " {}:", fault.key);
+        }
+        let _ = write!(line, " {}", fault.message);
+        if !fault.allowed.is_empty() {
+            let _ = write!(line, "; allowed: {}", fault.allowed);
+        }
+        line
     }
 }
 
@@ -91,6 +113,7 @@ impl<'a> FaultCollector<'a> {
             key: span.key.clone(),
             message: one_line(&message.into()),
             allowed: one_line(&allowed.into()),
+            line: span.offset.and_then(|offset| source_line::shown(self.line_at(offset))),
         };
         let mut faults = self.faults.borrow_mut();
         if !faults.contains(&fault) {
@@ -106,12 +129,14 @@ impl<'a> FaultCollector<'a> {
         (!list.is_empty()).then_some(ConfigFaults { file: self.file, list })
     }
 
+    fn line_at(&self, offset: usize) -> &'a str {
+        let offset = self.text.floor_char_boundary(offset);
+        let start = self.text[..offset].rfind('\n').map_or(0, |end| end + 1);
+        self.text[start..].lines().next().unwrap_or_default()
+    }
+
     fn position(&self, offset: usize) -> FilePosition {
-        let offset = (0..=offset.min(self.text.len()))
-            .rev()
-            .find(|&offset| self.text.is_char_boundary(offset))
-            .unwrap_or(0);
-        let before = &self.text[..offset];
+        let before = &self.text[..self.text.floor_char_boundary(offset)];
         let line_start = before.rfind('\n').map_or(0, |end| end + 1);
         FilePosition {
             line: before.matches('\n').count() + 1,
@@ -121,6 +146,6 @@ impl<'a> FaultCollector<'a> {
 }
 
 /// Replaces control characters, so that a fault is one line and cannot manipulate the terminal.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+pub(super) fn one_line(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
 }

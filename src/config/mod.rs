@@ -13,9 +13,9 @@
 //! | [`ledger`], `limits`, `privacy`, `http` | the sections of those names |
 //! | `reload` | which changes a running killgate cannot apply |
 //! | [`mod@reference`] | every key: its meaning, what it allows, its default |
-//! | `section`, `value`, [`fault`] | tables, values and faults |
+//! | `section`, `value`, [`fault`], `source_line` | tables, values, faults, and the lines that they show |
 //!
-//! [`load_ledger`] and [`load_http`] read one section, for commands that need only that.
+//! [`load_ledger`] and [`load_http`] return one section, for commands that need only that, and no secret of the others.
 
 mod access;
 mod approval;
@@ -38,6 +38,7 @@ pub mod reference;
 mod reload;
 pub mod secret;
 mod section;
+mod source_line;
 pub mod target;
 mod tls;
 mod value;
@@ -92,20 +93,24 @@ pub fn load(path: &Path, env: impl Fn(&str) -> Option<String>) -> Result<Setting
     read_from(path, &env, read)
 }
 
-/// Reads only where the ledger is. The token and the passwords of the targets need not exist.
+/// Reads where the ledger is. The token and the passwords of the targets need not exist, but nothing else may be wrong.
 pub fn load_ledger(
     path: &Path,
     env: impl Fn(&str) -> Option<String>,
 ) -> Result<LedgerLocation, ConfigFaults> {
-    read_from(path, &env, read_ledger)
+    read_from(path, &env, |root, paths, env| {
+        let others = read(root, &paths.without_secrets(), env);
+        let ledger = read_ledger(root, paths, env)?;
+        others.map(|_| ledger)
+    })
 }
 
-/// Reads only where health and metrics are served. No secret needs to exist.
+/// Reads where health and metrics are served. No secret needs to exist, but nothing else may be wrong.
 pub fn load_http(
     path: &Path,
     env: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<SocketAddr>, ConfigFaults> {
-    read_from(path, &env, |root, _, _| read_http(root))
+    read_from(path, &env, |root, paths, env| Ok(read(root, &paths.without_secrets(), env)?.http))
 }
 
 /// Reads the file with `read`, and returns the faults that it reports.
@@ -118,17 +123,25 @@ fn read_from<T>(
     let text = fs::read(path)
         .map_err(|error| format!("cannot read it: {error}"))
         .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned()))
-        .map_err(|message| unusable(FaultCollector::new(file.clone(), ""), None, message))?;
+        .map_err(|message| {
+            let allowed =
+                "a TOML file; --config FILE or the environment variable KILLGATE_CONFIG names another";
+            unusable(FaultCollector::new(file.clone(), ""), &message, allowed)
+        })?;
     // A URL in it may contain a password.
     let text = Zeroizing::new(text);
     let faults = FaultCollector::new(file, &text);
-    let document = match DeTable::parse(&text) {
-        Ok(document) => document,
-        Err(error) => {
-            let offset = error.span().map(|span| span.start);
-            return Err(unusable(faults, offset, error.message()));
+    let (document, errors) = DeTable::parse_recoverable(&text);
+    if !errors.is_empty() {
+        for error in errors {
+            let span = FileSpan { offset: error.span().map(|span| span.start), key: String::new() };
+            faults.report(&span, error.message(), "a TOML file");
         }
-    };
+        let mut faults = faults.into_faults().expect("a fault was just reported");
+        // What follows an error in its line is most likely caused by it.
+        faults.list.dedup_by_key(|fault| fault.position.map(|position| position.line));
+        return Err(faults);
+    }
     let root = ConfigSection::root(&faults, &reference::ROOT, document.get_ref());
     let result = read(&root, &BasePath::of_file(path), env);
     match (result, faults.into_faults()) {
@@ -181,9 +194,8 @@ fn read_http(root: &ConfigSection<'_>) -> Result<Option<SocketAddr>, Reported> {
     http::read(&root.section("http", &reference::HTTP))
 }
 
-/// The only fault of a file that could not be parsed.
-fn unusable(faults: FaultCollector<'_>, offset: Option<usize>, message: impl Into<String>) -> ConfigFaults {
-    let span = FileSpan { offset, key: String::new() };
-    faults.report(&span, message, "a TOML file");
+/// The only fault of a file that could not be read.
+fn unusable(faults: FaultCollector<'_>, message: &str, allowed: &str) -> ConfigFaults {
+    faults.report(&FileSpan { offset: None, key: String::new() }, message, allowed);
     faults.into_faults().expect("a fault was just reported")
 }

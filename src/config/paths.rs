@@ -6,12 +6,19 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug)]
 pub(super) struct BasePath {
     folder: PathBuf,
+    /// Whether a secret need not exist, because it is not used.
+    pub(super) ignores_secrets: bool,
 }
 
 impl BasePath {
     pub(super) fn of_file(file: &Path) -> Self {
         let folder = file.parent().unwrap_or(Path::new(""));
-        Self { folder: folder.to_owned() }
+        Self { folder: folder.to_owned(), ignores_secrets: false }
+    }
+
+    /// For a command that uses no secret.
+    pub(super) fn without_secrets(&self) -> Self {
+        Self { ignores_secrets: true, ..self.clone() }
     }
 
     pub(super) fn folder(&self) -> &Path {

@@ -298,6 +298,11 @@ pub(super) fn table_of(name: &str) -> Option<&'static str> {
     tables.next().filter(|_| tables.next().is_none()).map(|table| table.name)
 }
 
+/// Whether any table has a key of that name.
+pub(super) fn is_key(name: &str) -> bool {
+    ROOT.key(name).is_some() || TABLES.iter().any(|table| table.key(name).is_some())
+}
+
 impl ConfigTable {
     pub(super) fn key(&self, name: &str) -> Option<&'static ConfigKey> {
         self.keys.iter().find(|key| key.name == name)

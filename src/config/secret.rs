@@ -88,7 +88,8 @@ impl PasswordSource {
         env: Environment<'_>,
     ) -> Result<Self, Reported> {
         let file = section.optional("password_file", |value| secret_file(value, paths).map(Self::File));
-        let variable = section.optional("password_env", |value| variable(value, env).map(Self::Environment));
+        let variable =
+            section.optional("password_env", |value| variable(value, paths, env).map(Self::Environment));
         let command = section
             .optional("password_command", |value| PasswordCommand::read(value, paths).map(Self::Command));
         let in_keys = [("password_file", file?), ("password_env", variable?), ("password_command", command?)];
@@ -116,6 +117,9 @@ pub(super) fn token(
     let span = discord.span("token_file");
     let from_file = discord.optional("token_file", |value| {
         let path = secret_file(value, paths)?;
+        if paths.ignores_secrets {
+            return Ok(SecretString::default());
+        }
         let token = read_file(&path).map_err(|error| value.refuse(error.to_string()))?;
         plain_token(&token, value.faults, &value.span)
     })?;
@@ -123,6 +127,9 @@ pub(super) fn token(
         return Ok(token);
     }
     let allowed = "token_file, or the environment variable DISCORD_TOKEN";
+    if paths.ignores_secrets {
+        return Ok(SecretString::default());
+    }
     match env("DISCORD_TOKEN").as_deref().map(str::trim) {
         None => Err(discord.faults.report(&span, "there is no token", allowed)),
         Some("") => Err(discord.faults.report(&span, "DISCORD_TOKEN is empty", allowed)),
@@ -148,21 +155,32 @@ fn plain_token(
 fn secret_file(value: &ConfigValue<'_>, paths: &BasePath) -> Result<PathBuf, Reported> {
     let text = value.string()?;
     let path = paths.resolve(text).map_err(|message| value.refuse(message))?;
+    if paths.ignores_secrets {
+        return Ok(path);
+    }
     match read_file(&path) {
         Ok(_) => Ok(path),
-        // Text that does not look like a path is not repeated: it may be the secret itself, in the wrong place.
+        // Text that does not name a place in a folder is not repeated: it may be the secret itself, in the wrong place.
         Err(SecretError::Unreadable { error, .. }) if !text.contains('/') => {
             let folder = path.parent().unwrap_or(&path).display();
             Err(value
                 .refuse(format!("cannot read the secret file of this name in the folder {folder}: {error}")))
         }
+        Err(SecretError::Unreadable { .. }) if !path.parent().is_some_and(Path::is_dir) => {
+            Err(value.refuse("cannot read the secret file of this name: its folder does not exist"))
+        }
         Err(error) => Err(value.refuse(error.to_string())),
     }
 }
 
-fn variable(value: &ConfigValue<'_>, env: Environment<'_>) -> Result<SecretString, Reported> {
+fn variable(
+    value: &ConfigValue<'_>,
+    paths: &BasePath,
+    env: Environment<'_>,
+) -> Result<SecretString, Reported> {
     // The name is not repeated: it may be the password itself, in the wrong place.
     match env(value.string()?) {
+        _ if paths.ignores_secrets => Ok(SecretString::default()),
         None => Err(value.refuse("the environment has no variable of this name")),
         Some(password) if password.is_empty() => Err(value.refuse("the environment variable is empty")),
         Some(password) => Ok(password.into()),

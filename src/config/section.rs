@@ -102,6 +102,18 @@ impl<'a> ConfigSection<'a> {
         let Some(table) = self.content? else {
             return Ok(None);
         };
+        if table.get_key_value(name).is_none()
+            && let Some(written) = table.keys().find(|written| self.is_misspelt(written.get_ref(), name))
+        {
+            // One typo is one fault.
+            return Err(report_unknown_key(
+                self.faults,
+                self.reference,
+                &self.prefix,
+                written.get_ref(),
+                written.span().start,
+            ));
+        }
         Ok(table.get_key_value(name).map(|(written, content)| ConfigValue {
             faults: self.faults,
             content: content.get_ref(),
@@ -111,6 +123,10 @@ impl<'a> ConfigSection<'a> {
             },
             allowed: key.allowed,
         }))
+    }
+
+    fn is_misspelt(&self, written: &str, name: &str) -> bool {
+        self.reference.key(written).is_none() && suggestion(self.reference, written) == Some(name)
     }
 
     /// The value of an optional key.
@@ -160,7 +176,7 @@ fn report_unknown_key(
     prefix: &str,
     written: &str,
     offset: usize,
-) {
+) -> Reported {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let shown = if !written.is_empty() && written.chars().all(is_plain) {
         written.to_owned()
@@ -168,15 +184,17 @@ fn report_unknown_key(
         format!("{written:?}")
     };
     let span = FileSpan { offset: Some(offset), key: format!("{prefix}{shown}") };
-    let message = match (reference::table_of(written), reference.nearest(written)) {
-        // `role` exists in another table.
-        (Some(_), Some(near)) if near == format!("{written}s") => {
-            format!("unknown key, did you mean `{near}`?")
-        }
-        (Some(table), _) => format!("unknown key here, it belongs in {table}"),
-        (None, Some(near)) => format!("unknown key, did you mean `{near}`?"),
+    let message = match (suggestion(reference, written), reference::table_of(written)) {
+        (Some(near), _) => format!("unknown key, did you mean `{near}`?"),
+        (None, Some(table)) => format!("unknown key here, it belongs in {table}"),
         (None, None) => "unknown key".to_owned(),
     };
     let names: Vec<_> = reference.keys.iter().map(|key| key.name).collect();
-    faults.report(&span, message, names.join(", "));
+    faults.report(&span, message, names.join(", "))
+}
+
+/// The key that was most likely meant, unless a key of that very name exists elsewhere; `role` does, and `roles` is meant.
+fn suggestion(reference: &ConfigTable, written: &str) -> Option<&'static str> {
+    let near = reference.nearest(written)?;
+    (reference::table_of(written).is_none() || near == format!("{written}s")).then_some(near)
 }

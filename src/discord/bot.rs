@@ -1,6 +1,6 @@
 //! The bot: logs in, registers its commands, and connects the gateway to the workflow.
 
-use std::collections::VecDeque;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,10 +8,11 @@ use secrecy::SecretString;
 use serenity::model::gateway::GatewayIntents;
 use serenity::model::id::{ApplicationId, GuildId, UserId};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
-use tracing::{info, warn};
+use tokio::time::sleep;
+use tracing::warn;
 
 use super::api::{ApiClient, ApiError};
+use super::command_registration::{COMPARE_COMMANDS_EVERY, CommandRegistration, RegistrationBudget};
 use super::event_filter::event_filter;
 use super::event_handler::EventHandler;
 use super::gateway::endpoint::is_exposed;
@@ -19,10 +20,11 @@ use super::gateway::{GatewayHandle, GatewayOptions, GatewayTimeouts};
 use super::guild_presence::GuildPresence;
 use super::https_proxy::HttpsProxy;
 use super::incident_channel::DiscordIncidentChannel;
-use super::interactions::{InteractionHandler, definitions};
+use super::interactions::InteractionHandler;
 use super::messages::RenderConfig;
-use super::served_channels::{ChannelScope, ServedChannels};
+use super::served_channels::{ChannelScope, ServedChannels, kind};
 use super::vote_emoji::VoteEmoji;
+use crate::domain::ids::ChannelId;
 use crate::domain::timestamp::Timestamp;
 use crate::workflow::handle::EngineHandle;
 use crate::workflow::ports::{Clock, IncidentChannel, Ledger};
@@ -35,11 +37,6 @@ const INTENTS: GatewayIntents = GatewayIntents::GUILDS
 const EVENT_CAPACITY: usize = 256;
 /// Between attempts to reach Discord at startup.
 const RETRY_INTERVAL: Duration = Duration::from_secs(2);
-/// How often the commands are compared with those that are registered.
-const COMPARE_COMMANDS_EVERY: Duration = Duration::from_mins(5);
-/// How many times a day they are registered again. Discord allows 200 new commands a day (error 30034).
-const MAX_REGISTRATIONS: usize = 10;
-const DAY: Duration = Duration::from_hours(24);
 /// After this time the workflow tries again to post a card or a result.
 const POST_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -73,15 +70,14 @@ pub struct Bot {
     options: DiscordOptions,
     api: ApiClient,
     channels: Arc<ServedChannels>,
-    guild: GuildId,
-    application: ApplicationId,
+    commands: CommandRegistration,
     user: UserId,
 }
 
 impl Bot {
-    /// Identifies the bot and registers its commands if they differ. Retries while Discord cannot be reached. Fails
-    /// when the token is wrong or the bot is not in the guild.
-    pub async fn log_in(options: DiscordOptions) -> Result<Self, ApiError> {
+    /// Identifies the bot and registers its commands if they differ. Retries while Discord cannot be reached or refuses. Fails
+    /// when the token is wrong, or Discord says twice that it knows no such guild.
+    pub async fn log_in(options: DiscordOptions, budget: RegistrationBudget) -> Result<Self, ApiError> {
         let api = ApiClient::new(&options.api_url, &options.token, options.proxy.as_ref())?;
         if is_exposed(&options.api_url) {
             warn!(
@@ -90,16 +86,34 @@ impl Bot {
             );
         }
         let guild = GuildId::new(options.guild);
-        let bot_user = when_reachable(|| api.current_user()).await?.id;
-        let application = when_reachable(|| application_id(&api, bot_user)).await?;
-        register_at_start(&api, application, guild).await?;
+        let bot_user = retrying(can_change, || api.current_user()).await?.id;
+        let application = retrying(can_change, || application_id(&api, bot_user)).await?;
+        let commands = CommandRegistration { api: api.clone(), application, guild, budget };
+        commands.register_at_start().await?;
         let channels = Arc::new(ServedChannels::new(options.scope.clone()));
-        Ok(Self { options, api, channels, guild, application, user: bot_user })
+        Ok(Self { options, api, channels, commands, user: bot_user })
     }
 
     /// Where commands and reactions count.
     pub fn channels(&self) -> Arc<ServedChannels> {
         Arc::clone(&self.channels)
+    }
+
+    /// The channels in which people can be told something: those that the configuration names, and the text and announcement
+    /// channels in its categories.
+    pub async fn channels_with_messages(&self) -> Result<BTreeSet<ChannelId>, ApiError> {
+        let scope = &self.options.scope;
+        let mut channels = scope.channels.clone();
+        if scope.categories.is_empty() {
+            return Ok(channels);
+        }
+        for channel in self.api.guild_channels(self.commands.guild).await? {
+            let is_in = channel.parent_id.is_some_and(|id| scope.categories.contains(&ChannelId(id.get())));
+            if is_in && kind::WITH_MESSAGES.contains(&channel.kind) {
+                channels.extend(channel.id.map(|id| ChannelId(id.get())));
+            }
+        }
+        Ok(channels)
     }
 
     /// Discord's own time. `None` if its answers do not say it.
@@ -112,7 +126,7 @@ impl Bot {
         DiscordIncidentChannel {
             api: self.api.with_timeout(POST_TIMEOUT).asking_twice(),
             channels: Arc::clone(&self.channels),
-            guild: self.guild,
+            guild: self.commands.guild,
             bot_user: self.user,
             vote_emoji: self.options.vote_emoji.clone(),
             render_config: self.options.render_config.clone(),
@@ -138,8 +152,8 @@ impl Bot {
         });
         let interactions = InteractionHandler {
             api: self.api.clone(),
-            application: self.application,
-            guild: self.guild,
+            application: self.commands.application,
+            guild: self.commands.guild,
             channels: Arc::clone(channels),
             render_config,
             engine: engine.clone(),
@@ -147,12 +161,12 @@ impl Bot {
             history_turn: Arc::default(),
             last_page: Arc::default(),
         };
-        let presence = GuildPresence::new(self.guild, self.user);
+        let presence = GuildPresence::new(self.commands.guild, self.user);
         let is_in_guild = presence.is_in_guild();
         let event_handler = EventHandler {
             presence,
-            api: self.api.clone(),
-            guild: self.guild,
+            commands: self.commands.clone(),
+            guild: self.commands.guild,
             channels: Arc::clone(channels),
             bot_user: self.user,
             vote_emoji,
@@ -160,7 +174,7 @@ impl Bot {
             interactions,
         };
         tokio::spawn(event_handler.run(events));
-        tokio::spawn(keep_registered(self.api.clone(), self.application, self.guild, COMPARE_COMMANDS_EVERY));
+        tokio::spawn(self.commands.clone().keep_registered(COMPARE_COMMANDS_EVERY));
         (gateway, is_in_guild)
     }
 }
@@ -177,18 +191,18 @@ pub(super) async fn application_id(api: &ApiClient, bot_user: UserId) -> Result<
     }
 }
 
-/// Repeats `call` while Discord cannot be reached, or something in front of it blocks the bot.
-async fn when_reachable<T, F: Future<Output = Result<T, ApiError>>>(
+/// Repeats `call` while its error is one that may pass.
+pub(super) async fn retrying<T, F: Future<Output = Result<T, ApiError>>>(
+    may_pass: impl Fn(&ApiError) -> bool,
     call: impl Fn() -> F,
 ) -> Result<T, ApiError> {
     loop {
         match call().await {
-            Err(
-                error @ (ApiError::Unreachable { .. }
-                | ApiError::RateLimited { .. }
-                | ApiError::Blocked { .. }),
-            ) => {
-                warn!(%error, "Discord cannot be reached; trying again");
+            Err(error) if may_pass(&error) => {
+                warn!(
+                    %error,
+                    "Discord does not answer as it should; trying again. If this stays, check [discord] api_url and the network"
+                );
                 sleep(RETRY_INTERVAL).await;
             }
             result => return result,
@@ -196,70 +210,12 @@ async fn when_reachable<T, F: Future<Output = Result<T, ApiError>>>(
     }
 }
 
-/// Registers the commands at the start. If Discord refuses only that, the bot still serves the open requests, and tries
-/// again later. Fails when the token is wrong or the bot is not in the guild.
-async fn register_at_start(
-    api: &ApiClient,
-    application: ApplicationId,
-    guild: GuildId,
-) -> Result<(), ApiError> {
-    match when_reachable(|| register_commands(api, application, guild)).await {
-        Ok(_) => Ok(()),
-        Err(error @ ApiError::Unauthorized { .. }) => Err(error),
-        Err(error) => {
-            when_reachable(|| api.guild(guild)).await?;
-            warn!(%error, "the commands could not be registered, so nobody can ask; trying again every five minutes");
-            Ok(())
-        }
-    }
+/// Whether Discord cannot be reached, or something in front of it blocks the bot.
+pub(super) fn is_unreachable(error: &ApiError) -> bool {
+    matches!(error, ApiError::Unreachable { .. } | ApiError::RateLimited { .. } | ApiError::Blocked { .. })
 }
 
-/// Registers the commands again whenever another tool has deleted or changed them.
-pub async fn keep_registered(api: ApiClient, application: ApplicationId, guild: GuildId, every: Duration) {
-    let mut registrations = VecDeque::new();
-    loop {
-        sleep(every).await;
-        registrations.retain(|at: &Instant| at.elapsed() < DAY);
-        if registrations.len() >= MAX_REGISTRATIONS {
-            continue;
-        }
-        match register_commands(&api, application, guild).await {
-            Ok(is_changed) if is_changed => {
-                warn!(
-                    "the commands were gone or changed, maybe by another tool with the same token; registered again"
-                );
-                registrations.push_back(Instant::now());
-            }
-            Ok(_) => {}
-            Err(error) => warn!(%error, "it could not be checked whether the commands are registered"),
-        }
-    }
-}
-
-/// Registers the commands again after the bot was invited again.
-pub(super) async fn register_again(api: ApiClient, application: ApplicationId, guild: GuildId) {
-    let registered = when_reachable(|| register_commands(&api, application, guild)).await;
-    if let Err(error) = registered {
-        warn!(%error, "the commands could not be registered; trying again every five minutes");
-    }
-}
-
-/// Registers the commands in the guild if they differ. Returns whether they did.
-async fn register_commands(
-    api: &ApiClient,
-    application: ApplicationId,
-    guild: GuildId,
-) -> Result<bool, ApiError> {
-    let commands = definitions::commands();
-    let is_changed = match api.guild_commands(application, guild).await {
-        Ok(registered) => definitions::differ(&registered, &commands),
-        // An answer that cannot be read does not prove that they are up to date.
-        Err(ApiError::Unexpected { .. }) => true,
-        Err(error) => return Err(error),
-    };
-    if is_changed {
-        api.overwrite_guild_commands(application, guild, &commands).await?;
-        info!("slash commands registered");
-    }
-    Ok(is_changed)
+/// Whether the same call may succeed later: an outage has all kinds of answers. A wrong token stays wrong.
+pub(super) fn can_change(error: &ApiError) -> bool {
+    !matches!(error, ApiError::Unauthorized { .. } | ApiError::Setup(_))
 }

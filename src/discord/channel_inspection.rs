@@ -1,12 +1,12 @@
 //! The channels in `killgate check`: what the bot may do there, and whether people can see them and use its commands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serenity::model::guild::Member;
 use serenity::model::id::{ChannelId, RoleId};
 use serenity::model::permissions::Permissions;
 
-use super::api::{ApiClient, ApiError, GuildChannel, GuildInfo};
+use super::api::{ApiClient, ApiError, GuildChannel, GuildInfo, GuildRole};
 use super::inspection::{call_failed, cannot_access};
 use super::permissions::{channel_permissions, role_permissions};
 use super::served_channels::{ChannelScope, kind};
@@ -87,7 +87,30 @@ impl ChannelInspection<'_> {
     fn check_channel(&self, id: u64, channel: &GuildChannel) -> Vec<CheckResult> {
         let what = format!("channel {id}");
         let bot = check_bot_in_channel(what.clone(), self.guild, channel, self.bot_member);
-        [Some(bot), self.check_people(what, channel)].into_iter().flatten().collect()
+        let mentions = self.check_mentions(what.clone(), channel);
+        [Some(bot), mentions, self.check_people(what, channel)].into_iter().flatten().collect()
+    }
+
+    /// A warning if a card there would notify none of the members of an approver role. The channel may allow or deny the bot
+    /// what the guild does not.
+    fn check_mentions(&self, what: String, channel: &GuildChannel) -> Option<CheckResult> {
+        let permissions = channel_permissions(self.guild, channel, self.bot_member);
+        if permissions.contains(Permissions::MENTION_EVERYONE) {
+            return None;
+        }
+        let approvers: BTreeSet<u64> =
+            self.access.iter().flat_map(|access| access.approvers.roles.iter().map(|role| role.0)).collect();
+        let is_silent = |role: &&GuildRole| approvers.contains(&role.id.get()) && !role.mentionable;
+        let roles: Vec<_> =
+            self.guild.roles.iter().filter(is_silent).map(|role| role.name.as_str()).collect();
+        let detail = format!(
+            "in #{} the bot may not mention @{}, so a card notifies none of its members",
+            channel.name,
+            roles.join(", @")
+        );
+        let fix = "Allow anyone to @mention this role in its settings, or give the bot's role the permission to mention all \
+            roles in this channel";
+        (!roles.is_empty()).then(|| CheckResult::warn(what, detail, fix))
     }
 
     /// A warning if somebody who may request or approve cannot see the channel or use commands there.

@@ -39,6 +39,7 @@ pub(super) fn delivery_error(error: ApiError) -> DeliveryError {
             DeliveryError::Postponed { wait: *wait, source: error.into() }
         }
         ApiError::NotFound { .. }
+        | ApiError::UnknownGuild { .. }
         | ApiError::AlreadyAccepted { .. }
         | ApiError::Unreachable { .. }
         | ApiError::Unexpected { .. } => DeliveryError::Unavailable(error.into()),

@@ -7,8 +7,7 @@ use serenity::model::id::{self as discord, GuildId};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
-use super::api::ApiClient;
-use super::bot::register_again;
+use super::command_registration::CommandRegistration;
 use super::gateway::{EditedMessage, GatewayEvent, GuildEvent};
 use super::guild_presence::{GuildPresence, Hearing};
 use super::interactions::InteractionHandler;
@@ -29,7 +28,7 @@ pub struct EventHandler {
     pub engine: EngineHandle,
     pub interactions: InteractionHandler,
     pub(super) presence: GuildPresence,
-    pub api: ApiClient,
+    pub commands: CommandRegistration,
 }
 
 impl EventHandler {
@@ -74,7 +73,7 @@ impl EventHandler {
             self.handle_channel_change(self.channels.replace(channels)).await;
             if self.presence.take_is_new_in_guild() {
                 info!("the bot is in its guild again; registering its commands");
-                tokio::spawn(register_again(self.api.clone(), self.interactions.application, self.guild));
+                tokio::spawn(self.commands.clone().register_again());
             }
         }
         let hearing = self.presence.note(event);
@@ -91,7 +90,11 @@ impl EventHandler {
         self.engine.send(input).await;
     }
 
-    async fn handle_event(&self, event: Event) {
+    async fn handle_event(&mut self, event: Event) {
+        if is_sent_to_members_only(&event, self.guild) {
+            let hearing = self.presence.note_heard();
+            self.report(hearing).await;
+        }
         match event {
             Event::InteractionCreate(event) => self.interactions.handle(event.interaction),
             Event::ReactionAdd(event) => {
@@ -216,6 +219,17 @@ impl EventHandler {
     ) -> Option<(MessageRef, Vote)> {
         Some((self.message_ref(guild, channel, message)?, self.vote_emoji.vote(emoji)?))
     }
+}
+
+/// Interactions also reach an application whose bot is not in the guild.
+fn is_sent_to_members_only(event: &Event, guild: GuildId) -> bool {
+    let of = match event {
+        Event::ReactionAdd(event) => event.reaction.guild_id,
+        Event::ReactionRemove(event) => event.reaction.guild_id,
+        Event::MessageDelete(event) => event.guild_id,
+        _ => None,
+    };
+    of == Some(guild)
 }
 
 fn user_reaction(user: discord::UserId, is_super: bool) -> UserReaction {

@@ -95,6 +95,16 @@ impl GuildPresence {
         started.is_none_or(|at| at.elapsed() >= REPORTED_WITHIN)
     }
 
+    /// An event that Discord sends only to members of the guild: the bot is in it, although no event said that it came back.
+    pub(super) fn note_heard(&mut self) -> Hearing {
+        if *self.is_in_guild.borrow() {
+            return Hearing::Unchanged;
+        }
+        self.has_missed = true;
+        self.is_in_guild.send_replace(true);
+        self.restored()
+    }
+
     pub(super) fn note(&mut self, event: GuildEvent) -> Hearing {
         match event {
             // Until it is reported, Discord sends nothing of it, also at the start of a session.
@@ -180,6 +190,16 @@ mod tests {
         assert!(!*presence.is_in_guild().borrow());
         assert_eq!(presence.note(available(&[])), Hearing::Restored { is_complete: false });
         assert!(presence.take_is_new_in_guild());
+    }
+
+    #[test]
+    fn a_reaction_shows_that_the_bot_is_in_its_guild_although_no_event_said_that_it_came_back() {
+        let mut presence = presence();
+        presence.note(available(&[]));
+        assert_eq!(presence.note_heard(), Hearing::Unchanged);
+        presence.note(unavailable());
+        assert_eq!(presence.note_heard(), Hearing::Restored { is_complete: false });
+        assert!(*presence.is_in_guild().borrow());
     }
 
     #[test]

@@ -8,9 +8,10 @@ use async_trait::async_trait;
 use serenity::builder::CreateMessage;
 use serenity::model::channel::{MessageReference, MessageReferenceKind};
 use serenity::model::id::{self as discord, GuildId};
+use tokio::time::sleep;
 
 use super::api::messages::PAGE_SIZE;
-use super::api::{ApiClient, ChannelMessage, OwnMessage};
+use super::api::{ApiClient, ApiError, ChannelMessage, OwnMessage};
 use super::delivery::{delivery_error, is_unknown_member};
 use super::members;
 use super::messages::body::MessageBody;
@@ -32,6 +33,10 @@ use crate::workflow::ports::{
 const NONCE_LIFETIME: Duration = Duration::from_mins(1);
 /// The bot's clock may differ from Discord's. A search begins this much earlier.
 const CLOCK_SKEW: Duration = Duration::from_mins(2);
+/// "Cannot reply without permission to read message history" (Discord documentation, "Opcodes and Status Codes").
+const CANNOT_REPLY: u32 = 160_002;
+/// How long after a 404 without a code a reply is tried again. Then it is posted as a plain message.
+const REPLY_AGAIN_AFTER: Duration = Duration::from_secs(3);
 /// The first millisecond of Discord's ids, since 1970 (documentation, "Snowflakes").
 const DISCORD_EPOCH_MS: i64 = 1_420_070_400_000;
 
@@ -118,8 +123,17 @@ impl IncidentChannel for DiscordIncidentChannel {
         }
         let channel = request.details.channel;
         let nonce = format!("r{}-{}", request.id, request.mark);
-        let message = as_reply_to(request.card.map(message_id), channel, body.into_message());
-        self.create_message(channel, message, &nonce).await.map(drop)
+        let message = body.into_message();
+        let reply = as_reply_to(request.card.map(message_id), channel, message.clone());
+        let mut posted = self.api.create_message(channel_id(channel), reply.clone(), &nonce).await;
+        if posted.as_ref().is_err_and(is_codeless) {
+            sleep(REPLY_AGAIN_AFTER).await;
+            posted = self.api.create_message(channel_id(channel), reply, &nonce).await;
+        }
+        if posted.as_ref().is_err_and(|error| is_codeless(error) || error.code() == Some(CANNOT_REPLY)) {
+            return self.create_message(channel, message, &nonce).await.map(drop);
+        }
+        posted.map(drop).map_err(delivery_error)
     }
 
     async fn explain_refusals(
@@ -263,6 +277,12 @@ impl DiscordIncidentChannel {
             }
         }
     }
+}
+
+/// Whether something does not exist, without Discord's code: the message that a reply refers to, or all of Discord in an
+/// outage.
+fn is_codeless(error: &ApiError) -> bool {
+    matches!(error, ApiError::NotFound { code: 0, .. })
 }
 
 fn first_line(message: &ChannelMessage) -> String {

@@ -7,15 +7,14 @@ use reqwest::Url;
 use serenity::model::channel::ReactionType;
 use serenity::model::guild::Member;
 use serenity::model::id::{GuildId, UserId};
-use serenity::model::permissions::Permissions;
 
 use super::api::{ApiClient, ApiError, GuildInfo, RegisteredName};
 use super::bot::{DiscordOptions, application_id};
 use super::channel_inspection::ChannelInspection;
 use super::gateway::endpoint::{is_exposed, trusted_gateway_url};
+use super::gateway::try_connecting;
 use super::https_proxy::HttpsProxy;
 use super::interactions::definitions::COMMANDS;
-use super::permissions::guild_permissions;
 use crate::common::check_result::CheckResult;
 use crate::domain::access::{Access, AccessGroup};
 use crate::domain::ids::{RoleId, UserId as DomainUserId};
@@ -24,11 +23,12 @@ use crate::domain::timestamp::Timestamp;
 /// How far clocks may differ. The time in Discord's answers has no fractions of a second.
 const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(5);
 
-/// Checks everything the bot needs on Discord. `access` are the access rules of all targets, and `now`
-/// is the time of this machine.
+/// Checks everything the bot needs on Discord. `access` are the access rules of all targets, `owners` the roles that cards
+/// name as owners, and `now` is the time of this machine.
 pub async fn inspect(
     options: &DiscordOptions,
     access: &[&Access],
+    owners: &BTreeSet<RoleId>,
     now: impl Fn() -> Timestamp,
 ) -> Vec<CheckResult> {
     let mut results = vec![check_encryption(&options.api_url)];
@@ -70,7 +70,7 @@ pub async fn inspect(
     let inspection =
         ChannelInspection { api: &api, guild: &guild, bot_member: &bot_member, access, members: &members };
     results.extend(inspection.check(&options.scope).await);
-    results.extend(check_roles(access, &guild, &bot_member));
+    results.extend(check_roles(access, owners, &guild));
     results.extend(check_users(&members));
     results
 }
@@ -90,12 +90,12 @@ fn check_encryption(api_url: &str) -> CheckResult {
     )
 }
 
-fn check_proxy(proxy: &HttpsProxy, api_url: &str) -> CheckResult {
-    let is_used = Url::parse(api_url).is_ok_and(|url| proxy.applies_to(&url));
+fn check_proxy(proxy: &HttpsProxy, url: &str) -> CheckResult {
+    let is_used = Url::parse(url).is_ok_and(|url| proxy.applies_to(&url));
     let detail = if is_used {
-        format!("HTTPS_PROXY: Discord is reached through {proxy}")
+        format!("HTTPS_PROXY: {url} is reached through {proxy}")
     } else {
-        format!("HTTPS_PROXY is {proxy}, but not used for {api_url}: NO_PROXY exempts it, or it is not https")
+        format!("HTTPS_PROXY is {proxy}, but not used for {url}: NO_PROXY exempts it, or it is not encrypted")
     };
     CheckResult::ok("proxy", detail)
 }
@@ -105,7 +105,19 @@ async fn check_gateway(api: &ApiClient, api_url: &str) -> CheckResult {
     match api.gateway().await {
         Err(error) => call_failed(what, &error),
         Ok(gateway) => match trusted_gateway_url(api_url, &gateway.url) {
-            Ok(_) => CheckResult::ok(what, gateway.url),
+            Ok(url) => match try_connecting(&url, api).await {
+                Ok(()) => {
+                    let proxy = api.proxy().filter(|proxy| proxy.applies_to(&url));
+                    let through =
+                        proxy.map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default();
+                    CheckResult::ok(what, format!("{} accepts connections{through}", gateway.url))
+                }
+                Err(error) => CheckResult::fail(
+                    what,
+                    format!("{}: {error}", gateway.url),
+                    "Allow connections from this machine to this host and port, or correct HTTPS_PROXY and NO_PROXY",
+                ),
+            },
             Err(error) => CheckResult::fail(
                 what,
                 error.to_string(),
@@ -127,9 +139,10 @@ async fn check_commands(api: &ApiClient, guild: GuildId, bot_user: UserId) -> Ch
         Err(error) => Err(error),
     };
     match (registered, global) {
-        (Ok(registered), Ok(global)) => compare_commands(&registered, &global),
+        // Not every compatible API has global commands.
+        (Ok(registered), global) => compare_commands(&registered, &global.unwrap_or_default()),
         // Commands that cannot be read are registered again at startup.
-        (Err(ApiError::Unexpected { .. }), _) | (Ok(_), Err(_)) => {
+        (Err(ApiError::Unexpected { .. }), _) => {
             CheckResult::ok(what, "the bot can have commands in the guild")
         }
         (Err(error @ ApiError::Forbidden { .. }), _) => CheckResult::fail(
@@ -147,24 +160,20 @@ fn compare_commands(registered: &[RegisteredName], global: &[RegisteredName]) ->
     let is_in = |commands: &[RegisteredName], name: &str| commands.iter().any(|command| command.name == name);
     let doubled: Vec<_> = COMMANDS.into_iter().filter(|name| is_in(global, name)).collect();
     let missing: Vec<_> = COMMANDS.into_iter().filter(|name| !is_in(registered, name)).collect();
-    if !doubled.is_empty() {
-        return CheckResult::warn(
-            what,
-            format!("also registered globally, so people see them twice: /{}", doubled.join(", /")),
-            "Delete the application's global commands of these names",
-        );
-    }
-    if missing.len() == COMMANDS.len() {
-        return CheckResult::ok(what, "none is registered yet; killgate run registers them");
-    }
+    let (mut problems, mut fixes) = (Vec::new(), Vec::new());
     if !missing.is_empty() {
-        return CheckResult::warn(
-            what,
-            format!("missing in the guild: /{}; another tool may have deleted them", missing.join(", /")),
-            "Start killgate run, which registers them, or wait ten minutes if it runs",
-        );
+        problems.push(format!("missing in the guild: /{}", missing.join(", /")));
+        fixes.push("killgate registers them when it starts, and every five minutes while it runs");
     }
-    CheckResult::ok(what, "they are registered in the guild")
+    if !doubled.is_empty() {
+        problems
+            .push(format!("also registered globally, so people see them twice: /{}", doubled.join(", /")));
+        fixes.push("Delete the application's global commands of these names");
+    }
+    if problems.is_empty() {
+        return CheckResult::ok(what, "they are registered in the guild");
+    }
+    CheckResult::warn(what, problems.join("; "), fixes.join(". "))
 }
 
 /// A custom emoji may have been deleted. Unicode emoji always exist.
@@ -196,30 +205,19 @@ fn check_two_factor(guild: &GuildInfo) -> CheckResult {
     )
 }
 
-fn check_roles(access: &[&Access], guild: &GuildInfo, bot_member: &Member) -> Vec<CheckResult> {
-    let approvers: BTreeSet<RoleId> =
-        access.iter().flat_map(|access| access.approvers.roles.iter().copied()).collect();
-    let may_mention_all = guild_permissions(guild, bot_member).contains(Permissions::MENTION_EVERYONE);
+/// Every configured role must exist. An owner is only shown.
+fn check_roles(access: &[&Access], owners: &BTreeSet<RoleId>, guild: &GuildInfo) -> Vec<CheckResult> {
     let configured: BTreeSet<RoleId> = groups(access).flat_map(|group| group.roles.iter().copied()).collect();
-    let find = |id: RoleId| {
+    let name_of = |id: RoleId| guild.roles.iter().find(|role| role.id.get() == id.0).map(|role| &role.name);
+    let find = |&id: &RoleId| {
         let what = format!("role {id}");
-        match guild.roles.iter().find(|role| role.id.get() == id.0) {
+        match name_of(id) {
             Some(_) if id.0 == guild.id.get() => CheckResult::fail(
                 what,
                 "it is @everyone, which Discord does not list among the roles of a member, so it matches no one",
                 "Create a role for these people, and use its id in [access]",
             ),
-            Some(role) if approvers.contains(&id) && !role.mentionable && !may_mention_all => {
-                CheckResult::warn(
-                    what,
-                    format!(
-                        "it is @{}, which the bot may not mention, so a card notifies none of its members",
-                        role.name
-                    ),
-                    "Allow anyone to @mention this role in its settings, or give the bot's role the permission to mention all roles",
-                )
-            }
-            Some(role) => CheckResult::ok(what, format!("it is @{}", role.name)),
+            Some(name) => CheckResult::ok(what, format!("it is @{name}")),
             None => CheckResult::fail(
                 what,
                 "the guild has no role with this id",
@@ -227,7 +225,18 @@ fn check_roles(access: &[&Access], guild: &GuildInfo, bot_member: &Member) -> Ve
             ),
         }
     };
-    configured.into_iter().map(find).collect()
+    let find_owner = |&id: &RoleId| {
+        let what = format!("role {id}");
+        name_of(id).map_or_else(
+            || {
+                let detail = "the guild has no role with this id, so cards show an unknown owner";
+                CheckResult::warn(what.clone(), detail, "Correct role in [[owner]]")
+            },
+            |name| CheckResult::ok(what.clone(), format!("it is @{name}, an owner")),
+        )
+    };
+    let owners = owners.difference(&configured).map(find_owner);
+    configured.iter().map(find).chain(owners).collect()
 }
 
 /// Every configured user, as a member of the guild.

@@ -45,6 +45,7 @@
 pub mod api;
 pub mod bot;
 mod channel_inspection;
+pub mod command_registration;
 mod compat;
 mod delivery;
 mod event_filter;

@@ -11,11 +11,6 @@ pub(super) fn channel_permissions(guild: &GuildInfo, channel: &GuildChannel, mem
     permissions_of(guild, channel, member.user.id.get(), &member.roles)
 }
 
-/// In the whole guild, without the overwrites of any channel.
-pub(super) fn guild_permissions(guild: &GuildInfo, member: &Member) -> Permissions {
-    channel_permissions(guild, &GuildChannel::default(), member)
-}
-
 /// Of somebody who has this role and no other. Overwrites for a person do not concern them.
 pub(super) fn role_permissions(guild: &GuildInfo, channel: &GuildChannel, role: RoleId) -> Permissions {
     permissions_of(guild, channel, 0, &[role])

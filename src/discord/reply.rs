@@ -4,11 +4,12 @@
 //! documentation, "Receiving and Responding to Interactions"). An answer that takes longer is deferred: Discord shows
 //! "thinking…" until it is filled in.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use serenity::builder::CreateInteractionResponse;
+use metrics::histogram;
+use serenity::builder::{CreateInteractionResponse, EditInteractionResponse};
 use serenity::model::id::{ApplicationId, InteractionId};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
@@ -28,6 +29,9 @@ const LOADING_PAUSE: Duration = Duration::from_secs(2);
 /// "Unknown interaction": the answer came too late, or took effect without Discord saying so.
 const UNKNOWN_INTERACTION: u32 = 10_062;
 
+/// What everybody sees in place of an answer that only the person who asked may see.
+const ANSWERED_PRIVATELY: &str = "Only the person who asked sees the answer.";
+
 /// Whether the text of a message is that of the answer.
 type IsOurs<'a> = &'a (dyn Fn(&str) -> bool + Send + Sync);
 
@@ -41,6 +45,8 @@ pub struct InteractionReply {
     received: Instant,
     state: Mutex<ReplyState>,
     is_answered_elsewhere: AtomicBool,
+    /// The command whose time until the answer is measured.
+    measured_as: OnceLock<&'static str>,
 }
 
 /// Where the answer appears, unless its body is ephemeral.
@@ -85,6 +91,7 @@ impl InteractionReply {
             received: Instant::now(),
             state: Mutex::new(ReplyState::Unanswered),
             is_answered_elsewhere: AtomicBool::new(false),
+            measured_as: OnceLock::new(),
         });
         let weak_reply = Arc::downgrade(&reply);
         tokio::spawn(async move {
@@ -94,6 +101,12 @@ impl InteractionReply {
             }
         });
         reply
+    }
+
+    /// Measures the time until the answer is accepted as that of `command`.
+    pub fn measure_as(&self, command: &'static str) {
+        // It is set once: an interaction is one command.
+        let _ = self.measured_as.set(command);
     }
 
     async fn defer(&self) {
@@ -154,6 +167,21 @@ impl InteractionReply {
         is_ours: Option<IsOurs<'_>>,
     ) -> Result<Option<OwnMessage>, ApiError> {
         let mut state = self.state.lock().await;
+        let was_answered = matches!(*state, ReplyState::Answered { .. });
+        let sent = self.send_from(&mut state, body, is_ours).await;
+        if let (false, Ok(_), Some(command)) = (was_answered, &sent, self.measured_as.get()) {
+            let seconds = self.received.elapsed().as_secs_f64();
+            histogram!("killgate_command_seconds", "command" => *command).record(seconds);
+        }
+        sent
+    }
+
+    async fn send_from(
+        &self,
+        state: &mut ReplyState,
+        body: MessageBody,
+        is_ours: Option<IsOurs<'_>>,
+    ) -> Result<Option<OwnMessage>, ApiError> {
         match *state {
             ReplyState::Unanswered | ReplyState::InDoubt | ReplyState::Failed => {
                 let was_in_doubt = *state == ReplyState::InDoubt;
@@ -176,12 +204,15 @@ impl InteractionReply {
                 Ok(Some(message))
             }
             ReplyState::Deferred if body.is_ephemeral() && self.visibility != ReplyVisibility::Ephemeral => {
-                // A public deferral cannot become ephemeral, so it is deleted and the answer is sent as a new message.
-                // A deferral in place shows nothing that needs to be deleted.
+                // A public deferral cannot become ephemeral, so it is deleted and the answer is sent as a new message. The
+                // first message after one that still loads would be as public as that (Discord documentation, "Create Followup
+                // Message"). A deferral in place shows nothing that needs to be deleted.
                 if self.visibility == ReplyVisibility::Public
                     && let Err(error) = self.api.delete_original(self.application, &self.token).await
                 {
-                    warn!(%error, "could not delete a deferral; the answer is sent anyway");
+                    warn!(%error, "could not delete a deferral; it says that the answer is private");
+                    let edit = EditInteractionResponse::new().content(ANSWERED_PRIVATELY);
+                    self.api.edit_original(self.application, &self.token, &edit).await?;
                 }
                 self.api.follow_up(self.application, &self.token, &body.into_followup()).await?;
                 *state = ReplyState::Answered { was_deferred: true };

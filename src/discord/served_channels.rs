@@ -12,6 +12,8 @@ pub(super) mod kind {
     pub(in crate::discord) const CATEGORY: u8 = 4;
     pub(in crate::discord) const PUBLIC_THREADS: [u8; 2] = [10, 11];
     pub(in crate::discord) const PRIVATE_THREAD: u8 = 12;
+    /// Text and announcement channels.
+    pub(in crate::discord) const WITH_MESSAGES: [u8; 2] = [0, 5];
     /// Text, announcement, forum and media channels.
     pub(in crate::discord) const WITH_CARDS: [u8; 4] = [0, 5, 15, 16];
 }

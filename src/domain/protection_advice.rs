@@ -25,14 +25,18 @@ const PROCESSES: &[(&str, &str)] = &[
 /// Who can act now, and how.
 pub fn advice(rule: &ProtectionRule) -> &'static str {
     match rule {
-        ProtectionRule::Own => "It is needed to signal any session here.",
+        ProtectionRule::Own => {
+            "It is needed to signal any session here. Use /sessions to see which others there are."
+        }
         ProtectionRule::Replication => {
             "Even a cancel ends replication: the standby or subscriber that reads from it falls behind, and a base backup \
              through it fails. A database administrator can end it with psql, after a look at the other side."
         }
         ProtectionRule::NotAClient { kind } => {
             let known = PROCESSES.iter().find(|(prefix, _)| kind.starts_with(prefix));
-            known.map_or("The server itself needs it.", |(_, sentences)| sentences)
+            let unknown =
+                "The server itself needs it. End the session that makes it work instead, if there is one.";
+            known.map_or(unknown, |(_, sentences)| sentences)
         }
         ProtectionRule::Superuser => "Only a superuser can end it, with psql.",
         ProtectionRule::UserUnknown => "A database administrator can end it with psql.",

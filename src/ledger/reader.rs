@@ -25,6 +25,10 @@ pub trait LedgerReader {
     /// The lowest number of a record: 1 in every ledger that has records and was not tampered with.
     fn lowest_seq(&mut self) -> anyhow::Result<Option<i64>>;
 
+    /// A request that a search by pid would miss or find wrongly, because the list of pids beside the chain is not what
+    /// follows from the records. `None` also where no such list is kept.
+    fn wrongly_indexed(&mut self) -> anyhow::Result<Option<u64>>;
+
     /// The next records after `seq`, in order; empty at the end.
     fn records_after(&mut self, seq: u64) -> anyhow::Result<Vec<StoredRecord>>;
 }

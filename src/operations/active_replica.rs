@@ -13,6 +13,7 @@ use super::clock::SteadyClock;
 use super::held_ledger::HeldLedger;
 use crate::config::Settings;
 use crate::discord::bot::{Bot, DiscordStatus};
+use crate::discord::command_registration::RegistrationBudget;
 use crate::discord::served_channels::ServedChannels;
 use crate::workflow::input::EngineInput;
 use crate::workflow::ports::LedgerError;
@@ -32,6 +33,8 @@ pub struct ActiveReplica {
     pub settings: watch::Receiver<Arc<Settings>>,
     pub targets: CurrentTargets,
     pub held_ledger: HeldLedger,
+    /// How often commands may still be registered.
+    pub registrations: RegistrationBudget,
     /// Receives whether the bot can hear its guild.
     pub gateway: watch::Sender<DiscordStatus>,
     /// Receives what keeps requests from being decided.
@@ -56,7 +59,7 @@ impl ActiveReplica {
     pub async fn run(mut self) -> anyhow::Result<ReplicaExit> {
         let options = self.settings.borrow_and_update().discord.clone();
         let bot = tokio::select! {
-            bot = Bot::log_in(options) => bot?,
+            bot = Bot::log_in(options, self.registrations) => bot?,
             _ = self.stop.wait_for(|stop| *stop) => return Ok(ReplicaExit::Stopped),
             () = self.held_ledger.lost() => return Ok(ReplicaExit::Deposed),
         };

@@ -39,7 +39,7 @@ pub enum CliCommand {
     },
     /// Asks the killgate that runs here, at its `[http]` address, whether it is alive: for a container's health check.
     ///
-    /// Exits with 0 when it is, 1 when not, 2 when the configuration is unusable. Reads only `[http]`.
+    /// Exits with 0 when it is, 1 when not, 2 when the configuration is unusable. The secrets need not exist.
     Health {
         #[command(flatten)]
         config: ConfigArgument,
@@ -49,13 +49,13 @@ pub enum CliCommand {
     },
     /// Reads the ledger, also while the bot runs.
     ///
-    /// Reads only `[ledger]` of the configuration: the other secrets need not exist.
+    /// Of the secrets, only those of the ledger need to exist.
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Prints the SQL that installs the guard and the roles, for `psql -v ON_ERROR_STOP=1 -f -` as a superuser.
     GuardSql {
         /// The login role that the bot uses. It is created without a password when it does not exist.
-        #[arg(long, default_value = "killgate")]
+        #[arg(long, value_name = "NAME", default_value = "killgate", value_parser = role)]
         role: String,
     },
 }
@@ -79,8 +79,8 @@ pub enum AuditCommand {
     Verify {
         #[command(flatten)]
         config: ConfigArgument,
-        /// A hash from an earlier verification, which must still be in the chain.
-        #[arg(long)]
+        /// A hash from an earlier verification, which must still be in the chain: 64 hexadecimal digits.
+        #[arg(long, value_name = "HASH", value_parser = hash)]
         expect: Option<String>,
     },
     /// Prints what happened to one request, as Markdown for a post-mortem.
@@ -105,4 +105,23 @@ pub struct ConfigArgument {
         default_value = "config/killgate.toml"
     )]
     pub file: PathBuf,
+}
+
+/// SHA-256 in hexadecimal digits.
+fn hash(text: &str) -> Result<String, String> {
+    if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(text.to_owned());
+    }
+    Err("it is not a hash, which has 64 hexadecimal digits, as audit verify prints it".to_owned())
+}
+
+/// PostgreSQL cuts a longer name (its documentation, "Identifiers and Key Words").
+fn role(name: &str) -> Result<String, String> {
+    const MAX_BYTES: usize = 63;
+    match name {
+        "" => Err("it is empty".to_owned()),
+        "killgate_guard" => Err("that is the role that owns the guard, which cannot log in".to_owned()),
+        _ if name.len() > MAX_BYTES => Err(format!("it is longer than {MAX_BYTES} bytes")),
+        _ => Ok(name.to_owned()),
+    }
 }

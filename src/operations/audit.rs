@@ -1,6 +1,6 @@
 //! Exports the ledger line by line, and verifies its hash chain from the first record to the last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::Write;
 
@@ -67,10 +67,16 @@ pub fn verify(reader: &mut dyn LedgerReader, expect: Option<&str>) -> anyhow::Re
     let (acknowledged, listed) = tail_and_pending(reader).context("the ledger cannot be read")?;
     let mut tail = ChainTail::default();
     let mut open = BTreeMap::new();
+    // Listed as ended, and not seen to end yet.
+    let mut owed: BTreeSet<u64> = listed
+        .iter()
+        .filter(|(_, state)| **state == PendingState::Undelivered)
+        .map(|(request, _)| *request)
+        .collect();
     let mut unlisted = None;
     let mut has_acknowledged = tail == acknowledged;
     if has_acknowledged {
-        unlisted = wrongly_listed(&listed, &open, tail.seq);
+        unlisted = wrongly_listed(&listed, &open, &owed, tail.seq);
     }
     let mut has_expected = expect.is_none_or(|hash| hash.eq_ignore_ascii_case(&tail.hash));
     let lowest = reader.lowest_seq().context("the ledger cannot be read")?;
@@ -93,12 +99,15 @@ pub fn verify(reader: &mut dyn LedgerReader, expect: Option<&str>) -> anyhow::Re
             {
                 match state {
                     PendingState::Pending => drop(open.insert(request, seq)),
-                    PendingState::Undelivered => drop(open.remove(&request)),
+                    PendingState::Undelivered => {
+                        open.remove(&request);
+                        owed.remove(&request);
+                    }
                 }
             }
             if tail == acknowledged {
                 has_acknowledged = true;
-                unlisted = wrongly_listed(&listed, &open, seq);
+                unlisted = wrongly_listed(&listed, &open, &owed, seq);
             }
             has_expected |= expect.is_some_and(|hash| hash.eq_ignore_ascii_case(&tail.hash));
         }
@@ -112,7 +121,7 @@ pub fn verify(reader: &mut dyn LedgerReader, expect: Option<&str>) -> anyhow::Re
     Ok(match expect {
         _ if !has_acknowledged => ChainVerification::Short { last: tail, acknowledged },
         Some(hash) if !has_expected => ChainVerification::Missing { last: tail, expected: hash.to_owned() },
-        _ => match unlisted {
+        _ => match unlisted.or(wrongly_indexed(reader, tail.seq)?) {
             Some((seq, problem)) => ChainVerification::Inconsistent { seq, problem },
             None => ChainVerification::Intact(tail),
         },
@@ -134,11 +143,21 @@ fn tail_and_pending(
     }
 }
 
+fn wrongly_indexed(reader: &mut dyn LedgerReader, last: u64) -> anyhow::Result<Option<(u64, String)>> {
+    let wrong = reader.wrongly_indexed().context("the ledger cannot be read")?;
+    let problem = |request| {
+        format!("request {request} is not found by its pids, or by others: the index of pids was changed")
+    };
+    Ok(wrong.map(|request| (last, problem(request))))
+}
+
 /// The first difference between the list and the requests that the chain shows as `open`, each with the number of its
-/// first record. That a delivered result is no longer listed is not in the chain.
+/// first record, or a request in `owed`, which is listed as ended and did not. That a delivered result is no longer listed is
+/// not in the chain.
 fn wrongly_listed(
     listed: &BTreeMap<u64, PendingState>,
     open: &BTreeMap<u64, u64>,
+    owed: &BTreeSet<u64>,
     last: u64,
 ) -> Option<(u64, String)> {
     let missing = open.iter().find(|(request, _)| listed.get(request) != Some(&PendingState::Pending));
@@ -152,14 +171,15 @@ fn wrongly_listed(
     }
     let mut pending = listed.iter().filter(|(_, state)| **state == PendingState::Pending);
     let ended = pending.find(|(request, _)| !open.contains_key(request));
-    ended.map(|(request, _)| {
-        (
-            last,
-            format!(
-                "request {request} is listed as open, and is not: the list of pending requests was changed"
-            ),
-        )
-    })
+    let (request, state) = match (ended, owed.first()) {
+        (Some((request, _)), _) => (request, "open"),
+        (None, Some(request)) => (request, "ended"),
+        (None, None) => return None,
+    };
+    let problem = format!(
+        "request {request} is listed as {state}, and is not: the list of pending requests was changed"
+    );
+    Some((last, problem))
 }
 
 impl ChainVerification {

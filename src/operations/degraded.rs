@@ -11,6 +11,7 @@ use tracing::{error, warn};
 use super::clock::SteadyClock;
 use crate::config::Settings;
 use crate::discord::bot::Bot;
+use crate::discord::command_registration::RegistrationBudget;
 use crate::ledger::{postgres, sqlite};
 use crate::workflow::ports::{ChannelAlert, DeliveryError, IncidentChannel, LedgerError};
 
@@ -50,14 +51,22 @@ pub async fn report_until_stopped(
 }
 
 async fn alert_channels(settings: &Settings) {
-    let channel = match Bot::log_in(settings.discord.clone()).await {
-        Ok(bot) => bot.incident_channel(Arc::new(SteadyClock::start(bot.server_time()))),
+    let bot = match Bot::log_in(settings.discord.clone(), RegistrationBudget::default()).await {
+        Ok(bot) => bot,
         Err(error) => {
             warn!(?error, "the channels could not be alerted");
             return;
         }
     };
-    for &id in &settings.discord.scope.channels {
+    let channels = loop {
+        match bot.channels_with_messages().await {
+            Ok(channels) => break channels,
+            Err(error) => warn!(?error, "the channels of the categories are not known; trying again"),
+        }
+        sleep(RETRY_PAUSE).await;
+    };
+    let channel = bot.incident_channel(Arc::new(SteadyClock::start(bot.server_time())));
+    for id in channels {
         while let Err(error) = channel.post_alert(id, ChannelAlert::LedgerDamaged).await {
             warn!(channel = id.0, ?error, "a channel could not be alerted");
             if !matches!(error, DeliveryError::Unavailable(_)) {

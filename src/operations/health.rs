@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+use super::standard_output;
+
 /// Without an answer within this time, it is not alive.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -19,18 +21,16 @@ pub fn health(http: Option<SocketAddr>, ready: bool) -> anyhow::Result<bool> {
         .context("the runtime cannot be started")?;
     let (is_healthy, answer) =
         runtime.block_on(ask(local_address(address), if ready { "readyz" } else { "healthz" }))?;
-    println!("{}", answer.trim_end());
+    standard_output::print(&format!("{}\n", answer.trim_end()))?;
     Ok(is_healthy)
 }
 
 async fn ask(address: SocketAddr, page: &str) -> anyhow::Result<(bool, String)> {
     // Proxies in the environment are for other hosts.
     let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build()?;
-    let answer = client
-        .get(format!("http://{address}/{page}"))
-        .send()
-        .await
-        .with_context(|| format!("nothing answers at {address}"))?;
+    let answer = client.get(format!("http://{address}/{page}")).send().await.with_context(|| {
+        format!("nothing answers at {address}: is killgate running, and with this configuration?")
+    })?;
     let is_healthy = answer.status().is_success();
     Ok((is_healthy, answer.text().await?))
 }

@@ -60,7 +60,7 @@ type ProbeResult = Result<(), String>;
 struct HealthServer {
     sources: HealthSources,
     /// The last probe, and when it ended. Locked while a probe runs, so that there is one at a time.
-    last_probe: Mutex<Option<(Instant, ProbeResult)>>,
+    last_probe: Arc<Mutex<Option<(Instant, ProbeResult)>>>,
 }
 
 /// Listens at `address`. Called first, so that a port in use is reported before anything else starts.
@@ -82,7 +82,7 @@ pub fn serve_in_background(listener: TcpListener, sources: HealthSources) -> any
         let _context = runtime.enter();
         tokio::net::TcpListener::from_std(listener).context("[http] listen")?
     };
-    let server = Arc::new(HealthServer { sources, last_probe: Mutex::default() });
+    let server = Arc::new(HealthServer { sources, last_probe: Arc::default() });
     std::thread::Builder::new()
         .name("http".to_owned())
         .spawn(move || runtime.block_on(serve(listener, server)))
@@ -185,26 +185,35 @@ impl HealthServer {
     /// Whether the ledger is writable; `None` while this replica is not the active one.
     async fn probe_ledger(&self) -> Option<ProbeResult> {
         let ledger = self.sources.ledger.borrow().clone()?;
-        let mut last_probe = self.last_probe.lock().await;
+        let mut last_probe = Arc::clone(&self.last_probe).lock_owned().await;
         if let Some((at, result)) = &*last_probe
             && at.elapsed() < PROBE_MAX_AGE
         {
             return Some(result.clone());
         }
-        // A separate task, so that the end of the wait does not cancel a statement, and with it close the ledger's only
-        // connection.
-        let probe = tokio::spawn(async move { ledger.probe().await });
-        let result = match timeout(PROBE_TIMEOUT, probe).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(error)) => Err(LedgerError::NotRecorded(error.into())),
-            Err(_) => {
-                Err(LedgerError::NotRecorded(anyhow::anyhow!("it has not answered after {PROBE_TIMEOUT:?}")))
-            }
-        };
-        let result = result.map_err(|error| format!("{:#}", anyhow::Error::new(error)));
-        *last_probe = Some((Instant::now(), result.clone()));
-        Some(result)
+        // A task of its own keeps the lock until the probe has ended: a client whose connection is closed meanwhile does not
+        // make room for another probe.
+        let probing = tokio::spawn(async move {
+            let result = probe(ledger).await;
+            *last_probe = Some((Instant::now(), result.clone()));
+            result
+        });
+        Some(probing.await.unwrap_or_else(|error| Err(error.to_string())))
     }
+}
+
+async fn probe(ledger: Arc<dyn Ledger>) -> ProbeResult {
+    // A separate task, so that the end of the wait does not cancel a statement, and with it close the ledger's only
+    // connection.
+    let probe = tokio::spawn(async move { ledger.probe().await });
+    let result = match timeout(PROBE_TIMEOUT, probe).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(error)) => Err(LedgerError::NotRecorded(error.into())),
+        Err(_) => {
+            Err(LedgerError::NotRecorded(anyhow::anyhow!("it has not answered after {PROBE_TIMEOUT:?}")))
+        }
+    };
+    result.map_err(|error| format!("{:#}", anyhow::Error::new(error)))
 }
 
 fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {

@@ -1,12 +1,12 @@
 //! `killgate audit`: exports, verifies or reports on the configured ledger, also while the bot runs. It reads only `[ledger]` of the
 //! configuration: the other secrets may not exist when the bot is stopped.
 
-use std::io::{self, BufWriter, ErrorKind};
+use std::io::{self, BufWriter};
 
 use anyhow::Context;
 
 use super::audit::{self, ExportFilter};
-use super::{held_ledger, report};
+use super::{held_ledger, report, standard_output};
 use crate::config::LedgerLocation;
 use crate::domain::ids::RequestId;
 use crate::domain::timestamp::Timestamp;
@@ -25,17 +25,13 @@ pub fn export(
         request: request.map(RequestId),
     };
     let mut out = BufWriter::new(io::stdout().lock());
-    match audit::export(open_reader(ledger)?.as_mut(), filter, &mut out) {
-        // The reader of the output has stopped reading.
-        Err(error) if is_broken_pipe(&error) => Ok(()),
-        result => result,
-    }
+    standard_output::unless_closed(audit::export(open_reader(ledger)?.as_mut(), filter, &mut out))
 }
 
 /// Verifies the chain, prints the result, and returns whether it is intact.
 pub fn verify(ledger: &LedgerLocation, expect: Option<&str>) -> anyhow::Result<bool> {
     let verdict = audit::verify(open_reader(ledger)?.as_mut(), expect)?;
-    println!("{verdict}");
+    standard_output::print(&format!("{verdict}\n"))?;
     Ok(verdict.is_intact())
 }
 
@@ -43,7 +39,7 @@ pub fn verify(ledger: &LedgerLocation, expect: Option<&str>) -> anyhow::Result<b
 pub fn report(ledger: &LedgerLocation, request: u64) -> anyhow::Result<bool> {
     let report = report::report(open_reader(ledger)?.as_mut(), RequestId(request))?;
     match &report {
-        Some(report) => print!("{report}"),
+        Some(report) => standard_output::print(report)?,
         None => eprintln!("killgate: the ledger has no request {request}"),
     }
     Ok(report.is_some())
@@ -58,13 +54,14 @@ pub(super) fn open_reader(ledger: &LedgerLocation) -> anyhow::Result<Box<dyn Led
             Ok(Box::new(reader))
         }
         LedgerLocation::Postgres { connection } => {
-            let reader = PostgresReader::open(&held_ledger::connect_options(connection))
-                .with_context(|| format!("the ledger at {} cannot be read", connection.address()))?;
+            let reader =
+                PostgresReader::open(&held_ledger::connect_options(connection)).with_context(|| {
+                    format!(
+                        "the ledger at {} cannot be read: check its server, [ledger] url and the password",
+                        connection.address()
+                    )
+                })?;
             Ok(Box::new(reader))
         }
     }
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }

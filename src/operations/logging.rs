@@ -125,7 +125,10 @@ pub fn start_metrics(log: &LogOutput) -> anyhow::Result<Metrics> {
         "killgate_approval_to_signal_seconds",
         "From the approval that made the quorum until PostgreSQL had sent the signal."
     );
-    describe_histogram!("killgate_command_seconds", "From a command's arrival until it was answered.");
+    describe_histogram!(
+        "killgate_command_seconds",
+        "From a command's arrival until its answer was accepted."
+    );
     describe_gauge!("killgate_gateway_connected", "1 while connected to Discord's gateway.");
     describe_gauge!("killgate_target_up", "1 while connected to the target.");
     describe_gauge!("killgate_ledger_writable", "1 if this replica is active and its ledger is writable.");

@@ -9,6 +9,7 @@
 //! | `target_pool` | keeps the targets open |
 //! | `check`, `audit`, `report`, `health` | the other commands; `ledger_tools` opens the ledger for them |
 //! | `logging`, `json_lines`, `panics` | logs and metrics |
+//! | `standard_output` | prints what the commands say |
 //! | `http` | `/healthz`, `/readyz`, `/metrics` |
 
 pub mod active_replica;
@@ -28,4 +29,5 @@ pub mod process_limits;
 pub mod reload;
 pub mod report;
 pub mod run;
+pub mod standard_output;
 mod target_pool;

@@ -32,7 +32,8 @@ impl ConfigFile {
     pub fn reload(&self, settings: &watch::Sender<Arc<Settings>>) {
         let result = match self.load() {
             Err(faults) => {
-                for fault in faults.to_string().lines() {
+                let lines = faults.list.iter().map(|fault| faults.one_line(fault));
+                for fault in lines.chain([faults.summary()]) {
                     error!(fault, "the configuration was not reloaded; the previous one stays");
                 }
                 "failed"

@@ -18,6 +18,7 @@ use super::reload::ConfigFile;
 use super::{degraded, target_pool};
 use crate::config::{LedgerLocation, Settings};
 use crate::discord::bot::DiscordStatus;
+use crate::discord::command_registration::RegistrationBudget;
 use crate::ledger::postgres::HighWaterMark;
 use crate::workflow::EngineHealth;
 use crate::workflow::ports::Ledger;
@@ -42,6 +43,7 @@ pub fn run(settings: Settings, config: &ConfigFile, metrics: Metrics) -> anyhow:
         ledger: watch::Sender::new(None),
         waiting: watch::Sender::new(STANDBY.to_owned()),
         high_water_mark: HighWaterMark::default(),
+        registrations: RegistrationBudget::default(),
     };
     if let Some(address) = http_address {
         http::serve_in_background(http::listen(address)?, process.health_sources())?;
@@ -106,6 +108,7 @@ struct Process {
     /// Why this replica is not the active one.
     waiting: watch::Sender<String>,
     high_water_mark: HighWaterMark,
+    registrations: RegistrationBudget,
 }
 
 impl Process {
@@ -137,6 +140,7 @@ impl Process {
             settings: self.settings.subscribe(),
             targets,
             held_ledger: held_ledger.clone(),
+            registrations: self.registrations.clone(),
             gateway: self.gateway.clone(),
             health: self.health.clone(),
             stop: stop.clone(),

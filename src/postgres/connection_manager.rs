@@ -290,6 +290,7 @@ impl<S: ConnectionSetup> ReconnectTask<S> {
     async fn run(self, connected: Option<ConnectionClosed>) {
         let jitter = Jitter::random();
         let mut failures = 0;
+        let mut failed_attempts = 0_u32;
         if let Some(closed) = connected {
             self.wait_until_lost(closed).await;
         }
@@ -297,12 +298,17 @@ impl<S: ConnectionSetup> ReconnectTask<S> {
             let opened_at = Instant::now();
             match self.connect().await {
                 Ok(closed) => {
+                    tracing::info!(target = self.name, failed_attempts, "connected");
+                    failed_attempts = 0;
                     self.wait_until_lost(closed).await;
                     if opened_at.elapsed() > self.backoff.longest {
                         failures = 0;
                     }
                 }
-                Err(unreachable) => self.report_down(unreachable),
+                Err(unreachable) => {
+                    self.report_down(unreachable, failed_attempts);
+                    failed_attempts += 1;
+                }
             }
             failures += 1;
             // A waiting caller shortens the wait, but never below the shortest.
@@ -325,7 +331,6 @@ impl<S: ConnectionSetup> ReconnectTask<S> {
         let prepared = Arc::clone(&ready.prepared);
         *self.slot.lock().await = Some(ready);
         self.status.send_replace(ConnectionStatus::Up(prepared));
-        tracing::info!(target = self.name, "connected");
         Ok(closed)
     }
 
@@ -337,9 +342,14 @@ impl<S: ConnectionSetup> ReconnectTask<S> {
         tracing::warn!(target = self.name, "the connection was lost; reconnecting");
     }
 
-    fn report_down(&self, unreachable: TargetUnreachable) {
-        // An outage of hours is reported once, not with every attempt.
-        let is_known = matches!(&*self.status.borrow(), ConnectionStatus::Down(known) if known.message == unreachable.message);
+    fn report_down(&self, unreachable: TargetUnreachable, failed_attempts: u32) {
+        // An outage of hours is reported once, not with every attempt, also when the reasons alternate.
+        let is_known = match &*self.status.borrow() {
+            ConnectionStatus::Down(known) => {
+                known.message == unreachable.message || !failed_attempts.is_power_of_two()
+            }
+            _ => false,
+        };
         if !is_known {
             let address = self.options.addresses();
             tracing::warn!(target = self.name, address, error = unreachable.message, "not reachable");

@@ -184,6 +184,8 @@ impl CardPublisher {
         let mut retry = FIRST_RETRY;
         let mut reactions = Some(VoteReactionRetry::default());
         let mut is_execution_shown = false;
+        // An archived thread refuses every edit. The edits of other cards do not wait for those.
+        let mut is_refused = false;
         loop {
             let content = self.cards.borrow_and_update().clone();
             match content.request.state {
@@ -193,7 +195,7 @@ impl CardPublisher {
                     continue;
                 }
                 RequestState::Open if shown.as_ref().is_none_or(|shown| differs(shown, &content)) => {
-                    let slot = self.throttle.reserve().await;
+                    let slot = if is_refused { Instant::now() } else { self.throttle.reserve().await };
                     tokio::select! {
                         biased;
                         () = self.until_decided() => continue,
@@ -201,9 +203,10 @@ impl CardPublisher {
                     }
                     let newest = self.newest();
                     match self.channel.edit_card(card, &newest).await {
-                        Ok(()) => retry = FIRST_RETRY,
+                        Ok(()) => (retry, is_refused) = (FIRST_RETRY, false),
                         Err(DeliveryError::Gone) => self.report_card_missing().await,
                         Err(error) => {
+                            is_refused = matches!(error, DeliveryError::Refused(_));
                             self.wait_after(&error, "edit", &mut retry).await;
                             continue;
                         }

@@ -28,6 +28,8 @@ impl Engine {
     ) -> Result<(), LedgerError> {
         let now = self.clock.now();
         let Some(target) = self.targets.by_name.get(target_name).cloned() else {
+            // A reload removed it after the snapshot was taken.
+            refuse(responder, Refusal::TargetGone);
             return Ok(());
         };
         if self.is_stopping {

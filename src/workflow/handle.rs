@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt, join_all};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::creation::warn_unanswered;
 use super::input::EngineInput;
@@ -17,6 +19,10 @@ use crate::domain::identity::{InvalidPid, Pid};
 use crate::domain::ids::{ChannelId, Person};
 use crate::domain::session::Snapshot;
 use crate::domain::timestamp::Timestamp;
+
+/// While it is not known which target is meant, one that has not answered after this time delays nobody further. People who
+/// name it wait longer.
+const SILENT_AFTER: Duration = Duration::from_millis(1_500);
 
 /// What a person typed or chose.
 #[derive(Clone, Debug)]
@@ -191,15 +197,22 @@ async fn find_target_of(
 ) -> Result<(String, Arc<Snapshot>, BTreeMap<Pid, String>), Refusal> {
     let pid = sessions[0].pid;
     let pids = pids(sessions);
-    let snapshots = targets.iter().map(async |(name, target)| (*name, target.target.look_up(&pids).await));
+    let snapshots = targets.iter().map(async |(name, target)| {
+        let late = |_| {
+            let message = format!("it did not answer within {:.1} s", SILENT_AFTER.as_secs_f64());
+            Err(TargetUnreachable { message, source: None })
+        };
+        let snapshot = timeout(SILENT_AFTER, target.target.look_up(&pids)).await;
+        (*name, snapshot.unwrap_or_else(late))
+    });
     let mut found = Vec::new();
     let mut without = Vec::new();
-    let mut silent = None;
+    let mut silent = Vec::new();
     for (name, snapshot) in join_all(snapshots).await {
         match snapshot {
             Ok(snapshot) if snapshot.contains_pid(pid) => found.push((name.to_owned(), snapshot)),
             Ok(snapshot) => without.push((name.to_owned(), snapshot)),
-            Err(error) => silent = Some((name, error)),
+            Err(error) => silent.push((name, error)),
         }
     }
     if found.len() > 1 {
@@ -207,6 +220,10 @@ async fn find_target_of(
         return Err(Refusal::Ambiguous { pid, targets });
     }
     if let Some((target, snapshot)) = found.pop() {
+        if !silent.is_empty() {
+            let silent = silent.into_iter().map(|(name, _)| name.to_owned()).collect();
+            return Err(Refusal::MaybeAmbiguous { pid, target, silent });
+        }
         let elsewhere = sessions.iter().filter(|session| !snapshot.contains_pid(session.pid));
         let elsewhere = elsewhere.filter_map(|session| {
             let mut others = without.iter();
@@ -217,7 +234,7 @@ async fn find_target_of(
         return Ok((target, snapshot, elsewhere));
     }
     let answered: Vec<_> = without.into_iter().map(|(name, _)| name).collect();
-    Err(match silent {
+    Err(match silent.pop() {
         Some((name, error)) if answered.is_empty() => unreachable(name, &error),
         Some((name, error)) => {
             Refusal::NotSeen { pid, answered, silent: name.to_owned(), problem: error.to_string() }

@@ -53,6 +53,12 @@ pub enum Refusal {
         pid: Pid,
         targets: Vec<String>,
     },
+    /// This target has a backend with this pid, and others may have one too: they did not answer.
+    MaybeAmbiguous {
+        pid: Pid,
+        target: String,
+        silent: Vec<String>,
+    },
     /// No target has a backend with this pid. `postgres` is what PostgreSQL itself says about such a pid.
     NoSuchBackend {
         pid: Pid,
@@ -80,7 +86,7 @@ pub enum Refusal {
     },
     /// A button, a menu or a form of another version.
     Outdated,
-    /// A button, a menu or a form for a target that is no longer configured.
+    /// A command, a button, a menu or a form for a target that is no longer configured.
     TargetGone,
     /// Sessions of several targets were picked.
     SeveralTargets,
@@ -157,6 +163,12 @@ impl Refusal {
                 "Several targets have a session with pid {pid}: {}. Repeat the command with the option target.",
                 join_names(targets, &verbatim)
             ),
+            Self::MaybeAmbiguous { pid, target, silent } => format!(
+                "{} has a session with pid {pid}, and {} did not answer in time, so it is not known whether pid {pid} is \
+                 there too. Nothing was requested. Repeat the command with the option target.",
+                verbatim(target),
+                join_names(silent, &verbatim)
+            ),
             Self::NoSuchBackend {
                 pid,
                 targets,
@@ -213,8 +225,7 @@ impl Refusal {
     fn component_text(&self) -> &'static str {
         match self {
             Self::TargetGone => {
-                "This button, menu or form is for a target that is no longer configured. \
-                 Use /sessions for the current targets."
+                "The target that this is about is no longer configured. Use /sessions for the current targets."
             }
             Self::SeveralTargets => {
                 "The sessions that you picked are on several targets, and one request is about one target. Pick again."
@@ -285,7 +296,8 @@ fn creation_error_text(
             )
         }
         CreationError::OnAnotherTarget { pid, target: other } => format!(
-            "{pid} is a session of {}, not of {target}. Nothing was requested. One request is about one target.",
+            "{pid} is a session of {0}, not of {target}. Nothing was requested. One request is about one target: ask for \
+             those on {0} in another one.",
             verbatim(other)
         ),
         CreationError::NotInTransaction { pid } => format!(

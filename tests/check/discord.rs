@@ -97,7 +97,7 @@ async fn an_approver_role_that_cannot_be_mentioned_is_a_warning() {
     setup.sim.bot_loses_in_guild(Permissions::MENTION_EVERYONE);
     let wrong = setup.check().await.wrong();
     let [role] = &wrong[..] else { panic!("{wrong:?}") };
-    assert!(role.contains("it is @dba, which the bot may not mention"), "{role}");
+    assert!(role.contains("the bot may not mention @dba"), "{role}");
     setup.sim.makes_mentionable("dba", true);
     assert_eq!(setup.check().await.wrong(), [""; 0]);
 }
@@ -105,6 +105,7 @@ async fn an_approver_role_that_cannot_be_mentioned_is_a_warning() {
 #[tokio::test]
 async fn missing_and_doubled_commands_are_warnings() {
     let setup = Setup::good().await;
+    setup.sim.deletes_commands();
     let command = |name: &str| serde_json::json!({ "name": name, "description": "Ask", "type": 1 });
     setup.sim.adds_command(&command("cancel"));
     let wrong = setup.check().await.wrong();
@@ -112,4 +113,47 @@ async fn missing_and_doubled_commands_are_warnings() {
     setup.sim.adds_global_command(&command("terminate"));
     let wrong = setup.check().await.wrong();
     assert!(wrong[0].contains("also registered globally") && wrong[0].ends_with("/terminate"), "{wrong:?}");
+    assert!(wrong[0].contains("missing in the guild: /sessions, /terminate"), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn a_gateway_that_cannot_be_reached_is_reported() {
+    let setup = Setup::good().await;
+    setup.sim.gateway().hangs_upgrades();
+    let wrong = setup.check().await.wrong();
+    let [gateway] = &wrong[..] else { panic!("{wrong:?}") };
+    assert!(gateway.starts_with("FAIL gateway: ws://") && gateway.contains("WebSocket upgrade"), "{gateway}");
+}
+
+#[tokio::test]
+async fn a_missing_role_of_an_owner_is_a_warning() {
+    let mut setup = Setup::good().await;
+    let oncall = setup.sim.role_id("oncall");
+    let owners =
+        format!("[[owner]]\nuser = \"a\"\nrole = 77\n[[owner]]\nuser = \"b\"\nrole = {oncall}\n[ledger]");
+    setup.replace("[ledger]", &owners);
+    let expected = "warn role 77: the guild has no role with this id, so cards show an unknown owner";
+    assert_eq!(setup.check().await.wrong(), [expected]);
+}
+
+#[tokio::test]
+async fn a_channel_where_the_bot_may_not_mention_an_approver_role_is_a_warning() {
+    let setup = Setup::good().await;
+    let incident = setup.sim.channel("incident");
+    setup.sim.bot_loses(&incident, Permissions::MENTION_EVERYONE);
+    let expected = format!(
+        "warn channel {}: in #incident the bot may not mention @dba, so a card notifies none of its members",
+        incident.id()
+    );
+    assert_eq!(setup.check().await.wrong(), [expected]);
+}
+
+#[tokio::test]
+async fn commands_that_are_missing_before_the_first_start_are_a_warning() {
+    let setup = Setup::good().await;
+    setup.sim.deletes_commands();
+    let report = setup.check().await;
+    let [commands] = &report.wrong()[..] else { panic!("{}", report.lines) };
+    assert!(commands.starts_with("warn commands: missing in the guild: /sessions"), "{commands}");
+    assert!(report.lines.contains("killgate registers them when it starts"), "{}", report.lines);
 }

@@ -199,3 +199,19 @@ async fn an_unusable_config_is_refused_with_every_fault_and_status_2() {
     assert_eq!(report.status, 2);
     assert!(report.lines.contains("nmae"), "{}", report.lines);
 }
+
+#[tokio::test]
+async fn a_ledger_behind_a_link_is_named_and_one_that_leads_nowhere_is_a_fault() {
+    let setup = Setup::good().await;
+    std::os::unix::fs::symlink("elsewhere.db", setup.path("killgate.db")).unwrap();
+    let report = setup.check().await;
+    let [wrong] = &report.wrong()[..] else { panic!("{}", report.lines) };
+    assert!(wrong.ends_with("killgate.db is a link to elsewhere.db, which does not exist"), "{wrong}");
+    setup.write("elsewhere.db", "");
+    let mut bot = setup.killgate("run").stderr(Stdio::null()).spawn().unwrap();
+    setup.sim.bot_is_ready().await;
+    bot.kill().await.unwrap();
+    let report = setup.check().await;
+    assert_eq!(report.wrong(), [""; 0]);
+    assert!(report.lines.contains("killgate.db, a link to /"), "{}", report.lines);
+}

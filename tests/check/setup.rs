@@ -3,7 +3,7 @@
 use std::fs;
 
 use discord_sim::{Permissions, Sim};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use throwaway_postgres::Cluster;
 use tokio::process::Command;
@@ -55,6 +55,9 @@ impl Setup {
             .channel("incident")
             .start()
             .await;
+        for name in ["sessions", "cancel", "terminate", "requests"] {
+            sim.adds_command(&json!({ "name": name, "description": "Ask", "type": 1 }));
+        }
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("token"), sim.token()).expect("written");
         let config = format!(

@@ -30,17 +30,29 @@ protect = { users = ["^ok$", "(oops"] }
         .expect_err("six faults");
     assert_snapshot!(text, @r#"
     killgate.toml:2:9: [discord] guild: not a number: use the id, not the name; allowed: an id, as an integer or a string
+        2 | guild = "incidents"
+          |         ^
     killgate.toml:4:14: [discord] token_file: cannot read the secret file of this name in the folder FOLDER: No such file or directory (os error 2); allowed: the path of a file, from the folder of this one
+        4 | token_file = …
+          |              ^
     killgate.toml:11:13: [approval] approvals: 0 is too few; allowed: a whole number, at least 1
+       11 | approvals = 0
+          |             ^
     killgate.toml:12:1: [approval] expires_afer: unknown key, did you mean `expires_after`?; allowed: approvals, expires_after, approve, deny, require_reason, remind_after
+       12 | expires_afer = …
+          | ^
     killgate.toml:16:7: [[target]] "orders" url: sslmode=prefer would fall back to plain text; it is disable, require, verify-ca or verify-full; allowed: postgresql://user@host:port/database?sslmode=MODE
+       16 | url = …
+          |       ^
     killgate.toml:17:30: [[target]] "orders" protect.users: "(oops": unclosed group; allowed: an array of regular expressions
+       17 | protect = { users = ["^ok$", "(oops"] }
+          |                              ^
     6 faults in killgate.toml
     "#);
 }
 
 #[test]
-fn a_syntax_error_is_the_only_fault_reported() {
+fn a_syntax_error_is_the_only_fault_of_its_line() {
     assert_snapshot!(fault(with("guild = 1", "guild = = 1")), @"3:9: extra `=`, expected nothing; allowed: a TOML file");
     assert_snapshot!(fault(with("requesters", "approvers")), @"9:1: duplicate key; allowed: a TOML file");
 }
@@ -49,7 +61,7 @@ fn a_syntax_error_is_the_only_fault_reported() {
 fn a_file_that_does_not_exist_or_is_not_text_is_a_fault() {
     let nowhere = killgate::config::load("nowhere/killgate.toml".as_ref(), |_| None).expect_err("no file");
     assert_snapshot!(nowhere, @r"
-    nowhere/killgate.toml: cannot read it: No such file or directory (os error 2); allowed: a TOML file
+    nowhere/killgate.toml: cannot read it: No such file or directory (os error 2); allowed: a TOML file; --config FILE or the environment variable KILLGATE_CONFIG names another
     1 fault in nowhere/killgate.toml
     ");
     let folder = ConfigFolder::new();
@@ -103,4 +115,51 @@ fn a_section_of_the_wrong_type_is_a_single_fault() {
 fn a_reminder_comes_before_the_expiry() {
     assert_snapshot!(fault(plus("[approval]\nexpires_after = '3m'\nremind_after = '3m'")), @"17:16: [approval] remind_after: the request would expire before anybody is reminded; allowed: shorter than expires_after, 180 s");
     assert_snapshot!(fault(plus("approval = { expires_after = '1m' }\n[approval]\nremind_after = '2m'")), @r#"17:16: [approval] remind_after: the request on [[target]] "orders" would expire before anybody is reminded; allowed: shorter than expires_after, 60 s"#);
+}
+
+#[test]
+fn one_typo_is_one_fault_which_says_what_was_meant() {
+    for (right, wrong, meant) in [
+        ("name = ", "nmae = ", "name"),
+        ("[discord]", "[discrod]", "discord"),
+        ("[access]", "[acess]", "access"),
+        ("[[target]]", "[[targt]]", "target"),
+        ("guild", "guid", "guild"),
+        ("channels", "chanels", "channels"),
+        ("token_file", "tokn_file", "token_file"),
+        ("approvers", "aprovers", "approvers"),
+    ] {
+        let fault = fault(with(right, wrong));
+        assert!(fault.contains(&format!("unknown key, did you mean `{meant}`?")), "{wrong}: {fault}");
+    }
+}
+
+#[test]
+fn every_syntax_error_is_reported() {
+    let broken = MINIMAL.replace("guild = 1100000000000000001", "guild = = 1").replace("[access]", "[access");
+    let text = ConfigFolder::new().load(&broken).expect_err("two faults");
+    assert!(text.contains("killgate.toml:3:9:") && text.contains("killgate.toml:7:"), "{text}");
+    assert!(text.ends_with("2 faults in killgate.toml"), "{text}");
+}
+
+#[test]
+fn commands_that_use_no_secret_need_none_and_accept_no_other_fault() {
+    let folder = ConfigFolder::new();
+    let without = MINIMAL.replace("\"token\"", "\"removed\"")
+        + "password_file = 'removed'\n[http]\nlisten = '[::1]:9'\n";
+    let load = |toml: &str| {
+        folder.write("killgate.toml", toml);
+        let path = folder.path("killgate.toml");
+        let ledger = killgate::config::load_ledger(&path, |_| None).map(drop);
+        (ledger, killgate::config::load_http(&path, |_| None).map(drop))
+    };
+    assert_eq!(load(&without), (Ok(()), Ok(())));
+    let (ledger, http) = load(&without.replace("guild", "guid"));
+    for faults in [ledger.expect_err("a fault"), http.expect_err("a fault")] {
+        assert_eq!(faults.list.len(), 1, "{faults}");
+        assert!(faults.to_string().contains("did you mean `guild`?"), "{faults}");
+    }
+    let (ledger, http) = load(&(without + "[ledger]\nurl = 'postgresql://k@l/x'\npassword_file = 'removed'"));
+    assert!(ledger.is_err_and(|faults| faults.list.len() == 1), "its own secret must exist");
+    assert_eq!(http, Ok(()));
 }

@@ -153,6 +153,9 @@ fn a_secret_in_the_wrong_place_is_not_repeated() {
         format!("{MINIMAL}password_env = ['hunter2']"),
         MINIMAL.replace("postgresql://killgate@", "postgresq://killgate:hunter2@"),
         format!("{MINIMAL}password_file = 'hunter2"),
+        format!("{MINIMAL}password_file = 'kX/hunter2/9w=='"),
+        format!("{MINIMAL}pass = 'hunter2'"),
+        MINIMAL.replace("[[target]]", "target = [{ url = 'postgresql://a:hunter2@b', x = 1 }]\n[[targe]]"),
     ] {
         let text = ConfigFolder::new().load(&toml).expect_err("a fault");
         assert!(!text.contains("hunter2"), "{text}");

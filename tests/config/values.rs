@@ -119,6 +119,7 @@ fn another_api_may_use_plain_http_but_discord_may_not() {
     }
     assert_snapshot!(fault(api("http://discord.com")), @"5:11: [discord] api_url: http would send the token to Discord in plain text; allowed: an https or http URL of a host and port alone");
     assert_snapshot!(fault(api("http://canary.discord.com")), @"5:11: [discord] api_url: http would send the token to Discord in plain text; allowed: an https or http URL of a host and port alone");
+    assert!(fault(api("http://discord.com.")).contains("in plain text"), "it is the same host");
     assert_snapshot!(fault(api("discord.com")), @"5:11: [discord] api_url: not a URL: relative URL without a base; allowed: an https or http URL of a host and port alone");
     assert_snapshot!(fault(api("ftp://discord.com")), @"5:11: [discord] api_url: neither https nor http; allowed: an https or http URL of a host and port alone");
     assert_snapshot!(fault(api("https://discord.com/api/v10")), @"5:11: [discord] api_url: it has more than a host and a port; allowed: an https or http URL of a host and port alone");
@@ -135,6 +136,12 @@ fn a_proxy_for_discord_comes_from_the_environment() {
     assert_eq!(proxy(&folder), None);
     folder.variables = vec![("HTTPS_PROXY", "http://upper:1"), ("https_proxy", "http://lower:2")];
     assert_eq!(proxy(&folder), Some("lower:2".to_owned()));
+    folder.variables = vec![("HTTPS_PROXY", "http://upper:1"), ("https_proxy", "")];
+    assert_eq!(proxy(&folder), Some("upper:1".to_owned()), "the first that is not empty");
+    folder.variables = vec![("HTTPS_PROXY", "socks5://proxy"), ("NO_PROXY", "*")];
+    assert_eq!(proxy(&folder), None, "it would not be used");
     folder.variables = vec![("HTTPS_PROXY", "socks5://me:secret@proxy")];
+    let simulated = MINIMAL.replace("token_file", "api_url = 'http://simulator'\ntoken_file");
+    assert!(good(folder.load(&simulated)).discord.proxy.is_none(), "it would not be used");
     assert_snapshot!(fault(folder.load(MINIMAL)), @"HTTPS_PROXY in the environment: it is not an http:// URL; allowed: the http:// URL of a proxy");
 }

@@ -153,6 +153,23 @@ async fn an_open_request_that_was_deleted_from_the_list_is_resumed_and_the_diffe
     Connection::open(&path).expect("opened").execute_batch(invented).expect("changed");
     let found = verdict(&path, None).to_string();
     assert!(found.contains("request 2 is listed as open, and is not"), "{found}");
+
+    let invented = "DELETE FROM pending; INSERT INTO pending VALUES (3, 0), (999, 1)";
+    Connection::open(&path).expect("opened").execute_batch(invented).expect("changed");
+    let found = verdict(&path, None).to_string();
+    assert!(found.contains("request 999 is listed as ended, and is not"), "{found}");
+}
+
+#[tokio::test]
+async fn an_index_of_pids_that_was_changed_is_named() {
+    for change in ["DELETE FROM request_pid WHERE request = 1", "INSERT INTO request_pid VALUES (5, 1)"] {
+        let folder = Folder::new();
+        let ledger = folder.with_ten_records().await;
+        assert!(verdict(&ledger, None).is_intact());
+        tamper(&ledger, change);
+        let found = verdict(&ledger, None).to_string();
+        assert!(found.contains("request 1 is not found by its pids"), "{change}: {found}");
+    }
 }
 
 #[tokio::test]

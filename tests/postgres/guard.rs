@@ -220,10 +220,9 @@ async fn an_administrator_who_is_no_superuser_installs_the_guard_twice() -> Resu
         let weak = cluster.connect("weak", "postgres").await?;
         let refused = weak.batch_execute(&guard_sql("killgate")).await;
         let lacking = refused.expect_err("refused");
-        assert_eq!(
-            lacking.as_db_error().map(DbError::message),
-            Some("the role weak may not install the guard: it is no superuser and lacks CREATEROLE")
-        );
+        let lacking = lacking.as_db_error().map(DbError::message).unwrap_or_default();
+        let first = "the role weak may not install the guard: it is no superuser and lacks CREATEROLE, ";
+        assert!(lacking.starts_with(first) && lacking.ends_with("CREATE on this database"), "{lacking}");
         for _ in 0..2 {
             let administrator = cluster.connect("administrator", "postgres").await?;
             administrator.batch_execute(&guard_sql("killgate")).await?;

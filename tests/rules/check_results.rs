@@ -18,3 +18,10 @@ fn a_warning_or_failure_says_how_to_fix_it() {
     assert_eq!(failure.status, CheckStatus::Fail);
     assert_eq!(failure.to_string(), "FAIL  target orders: it cannot be reached. Look whether it runs");
 }
+
+#[test]
+fn a_name_from_outside_cannot_forge_a_line_or_manipulate_the_terminal() {
+    let failure = CheckResult::fail("role 1", "it is @a\nok    token: fine\u{1b}[2K", "Find\rout");
+    assert_eq!(failure.to_string().lines().count(), 1);
+    assert!(!failure.to_string().contains(char::is_control), "{failure:?}");
+}

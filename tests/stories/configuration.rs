@@ -1,7 +1,11 @@
 //! Errors in the configuration or the token are reported at start.
 
 use std::fs;
+use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
+
+use discord_sim::Fault;
+use tokio::process::Command;
 
 use crate::environment::{TestEnv, free_address};
 
@@ -33,6 +37,8 @@ async fn six_errors_are_reported_at_once() {
         let line = line.unwrap_or_else(|| panic!("{key} is not named:\n{stderr}"));
         assert!(line.contains("killgate.toml:") && line.contains("allowed:"), "{line}");
     }
+    let guild = format!("guild = -{}\n      |         ^\n", env.sim.guild_id());
+    assert!(stderr.contains(&guild), "the line and a caret:\n{stderr}");
 }
 
 #[tokio::test]
@@ -68,6 +74,7 @@ async fn a_missing_configuration_file_is_named() {
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{stderr}");
     assert!(stderr.contains("killgate.toml: cannot read it"), "{stderr}");
+    assert!(stderr.contains("--config FILE or the environment variable KILLGATE_CONFIG"), "{stderr}");
 }
 
 #[tokio::test]
@@ -89,4 +96,66 @@ async fn the_ledger_can_be_audited_without_the_secrets() {
         let output = env.run_killgate(arguments).await;
         assert_eq!(output.status.code(), Some(status), "{arguments:?}: {output:?}");
     }
+}
+
+#[tokio::test]
+async fn what_an_outage_answers_at_the_start_does_not_end_the_process() {
+    for (times, call, fault) in [
+        (1, "GET /users/@me", Fault::Status(404)),
+        (1, "GET /oauth2/applications/@me", Fault::Error { status: 403, code: 50_001 }),
+        (2, "GET /guilds/*", Fault::Error { status: 403, code: 50_001 }),
+        (1, "GET /guilds/*", Fault::Error { status: 404, code: 10_004 }),
+        (2, "GET /guilds/*", Fault::Status(404)),
+    ] {
+        let mut env = TestEnv::builder().start_without_bot().await;
+        let unregistered = Fault::Error { status: 403, code: 50_001 };
+        env.sim.fails_next(1, "GET /applications/*/guilds/*/commands", unregistered);
+        env.sim.fails_next(times, call, fault);
+        env.start_bot_without_commands().await;
+        assert!(env.stop_bot().await.success(), "{call}: {}", env.log());
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_guild_ends_the_process_with_both_causes_and_the_key() {
+    let env = TestEnv::builder().start_without_bot().await;
+    env.change_config(&format!("guild = {}", env.sim.guild_id()), "guild = 1");
+    let output = env.run_killgate(&["run"]).await;
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    let last = stderr.lines().last().unwrap();
+    for part in ["[discord] guild", "correct the id, or invite the bot", "10004"] {
+        assert!(last.contains(part), "{part}: {stderr}");
+    }
+}
+
+#[tokio::test]
+async fn arguments_that_cannot_be_meant_are_a_usage_error() {
+    let long = "x".repeat(64);
+    for arguments in [
+        &["audit", "verify", "--expect", "latest"][..],
+        &["audit", "verify", "--expect", "sha256:4418545741704d19eaacb730ef2fb98b"],
+        &["guard-sql", "--role", ""],
+        &["guard-sql", "--role", "killgate_guard"],
+        &["guard-sql", "--role", &long],
+    ] {
+        let output = run_program(arguments, Stdio::piped()).await;
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_has_gone_is_no_error() {
+    let (unread, pipe) = std::io::pipe().unwrap();
+    drop(unread);
+    let output = run_program(&["guard-sql"], pipe).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(output.stderr, b"");
+}
+
+/// `killgate` without a configuration.
+async fn run_program(arguments: &[&str], stdout: impl Into<Stdio>) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_killgate"));
+    let child = command.args(arguments).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
+    child.wait_with_output().await.unwrap()
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use discord_sim::Fault;
 use regex::Regex;
 use throwaway_postgres::eventually;
 
@@ -107,4 +108,23 @@ fn assert_named_metrics_exist(file: &str, metrics: &str) {
         }
     }
     assert!(count > 5, "{file} names killgate's metrics");
+}
+
+#[tokio::test]
+async fn a_command_is_measured_when_its_answer_is_accepted() {
+    let http = free_address();
+    let env = TestEnv::builder().http(&http).start().await;
+    let victim = env.sleeping_session().await;
+    let denied = Fault::Error { status: 403, code: 50_001 };
+    env.sim.fails_next(1, "POST /interactions/*/*/callback", denied);
+    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/cancel");
+    typed.option("pid", victim.pid()).send_off().unwrap();
+    env.wait_for_event(1, "posted", 1).await;
+    env.request_card("/terminate", env.sleeping_session().await.pid()).await;
+
+    let metrics = reqwest::get(format!("http://{http}/metrics")).await.unwrap().text().await.unwrap();
+    for (command, count) in [("cancel", 0), ("terminate", 1)] {
+        let line = format!("killgate_command_seconds_count{{command=\"{command}\"}} {count}\n");
+        assert!(metrics.contains(&line), "{line}{metrics}");
+    }
 }

@@ -164,3 +164,26 @@ async fn nothing_counts_in_a_channel_that_left_its_category() {
     assert!(victim.still_alive().await.unwrap());
     env.sim.eventually(LIMIT, "the card is closed", || card.card().title().starts_with("Expired")).await;
 }
+
+#[tokio::test]
+async fn a_damaged_ledger_is_announced_in_the_channels_of_a_category_too() {
+    let mut env = TestEnv::start().await;
+    let victim = env.sleeping_session().await;
+    env.request_card("/terminate", victim.pid()).await;
+    assert!(env.stop_bot().await.success());
+    let category = env.sim.creates_category("incidents");
+    let channel = env.sim.creates_channel("inc-42", Some(&category));
+    let channels = format!("channels = [\"{}\"]", env.incident_channel().id());
+    env.change_config(&channels, &format!("categories = [{}]", category.id()));
+    let ledger = rusqlite::Connection::open(env.path("killgate.db")).unwrap();
+    let tampered = "drop trigger record_is_not_changed;
+                    update record set line = replace(line, 'terminate', 'cancel') where seq = 1";
+    ledger.execute_batch(tampered).unwrap();
+    drop(ledger);
+
+    env.launch_bot();
+
+    let alert =
+        || channel.messages().into_iter().find(|message| message.content().contains("ledger is damaged"));
+    env.sim.awaits(LIMIT, "an alert", alert).await;
+}

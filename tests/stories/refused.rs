@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use discord_sim::Fault;
+use killgate::discord::command_registration::{CommandRegistration, RegistrationBudget};
 use serde_json::json;
 use throwaway_postgres::SqlState;
 
@@ -149,11 +150,62 @@ async fn commands_that_another_tool_deleted_come_back() {
     let guild = serenity::model::id::GuildId::new(env.sim.guild_id());
     let every = Duration::from_millis(50);
     let application = api.current_application().await.unwrap().id;
-    let keeping = tokio::spawn(killgate::discord::bot::keep_registered(api, application, guild, every));
+    let commands = CommandRegistration { api, application, guild, budget: RegistrationBudget::default() };
+    let keeping = tokio::spawn(commands.clone().keep_registered(every));
 
-    env.sim.deletes_commands();
-
-    let is_back = || env.sim.commands().contains(&"terminate".to_owned());
-    env.sim.eventually(LIMIT, "the commands are there again", is_back).await;
+    // Discord allows 200 new commands a day.
+    for _ in 0..10 {
+        env.sim.deletes_commands();
+        let is_back = || env.sim.commands().contains(&"terminate".to_owned());
+        env.sim.eventually(LIMIT, "the commands are there again", is_back).await;
+    }
     keeping.abort();
+    env.sim.deletes_commands();
+    let keeping = tokio::spawn(commands.keep_registered(every));
+    let compared = || env.sim.calls_like("GET /applications/*/guilds/*/commands").len();
+    let before = compared();
+    env.sim.eventually(LIMIT, "they were compared again", || compared() > before + 4).await;
+    assert_eq!(env.sim.commands(), [""; 0], "ten times a day, by whichever task");
+    keeping.abort();
+}
+
+#[tokio::test]
+async fn a_refusal_stays_private_although_its_deferral_cannot_be_deleted() {
+    let env = TestEnv::start().await;
+    let victim = env.cluster.victim("app").idle().await.unwrap();
+    env.wait_for_bot_backend().await;
+    let superuser = env.cluster.superuser().await.unwrap();
+    superuser.batch_execute("begin; lock table pg_authid in access exclusive mode").await.unwrap();
+    let undeletable = Fault::Error { status: 403, code: 50_001 };
+    env.sim.fails_next(1, "DELETE /webhooks/*/*/messages/@original", undeletable);
+
+    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/cancel");
+    let answer = typed.option("pid", victim.pid()).send_off().unwrap();
+    assert!(answer.acknowledged().await);
+    superuser.batch_execute("rollback").await.unwrap();
+
+    let refusal = || answer.messages().into_iter().find(|message| message.exists() && message.is_ephemeral());
+    let refusal = env.sim.awaits(LIMIT, "a private refusal", refusal).await;
+    assert!(refusal.content().contains("runs no query"), "{}", refusal.content());
+    let public: Vec<_> =
+        env.incident_channel().messages().iter().map(discord_sim::Message::content).collect();
+    assert_eq!(public, ["Only the person who asked sees the answer."]);
+}
+
+#[tokio::test]
+async fn a_result_that_may_not_be_a_reply_is_posted_by_itself() {
+    let env = TestEnv::start().await;
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    let no_history = Fault::Error { status: 400, code: 160_002 };
+    env.sim.fails_next(1, "POST /channels/*/messages", no_history);
+
+    env.react("ben", &card, APPROVE);
+
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    let channel = env.incident_channel();
+    let result =
+        || channel.messages().into_iter().find(|message| message.content().starts_with("Terminated"));
+    let result = env.sim.awaits(LIMIT, "the result", result).await;
+    assert!(!result.replies_to(&card), "{}", result.content());
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use throwaway_postgres::{Cluster, SqlState};
+use throwaway_postgres::{Cluster, SqlState, eventually};
 
 use crate::environment::{APPROVE, LIMIT, SLEEP, TestEnv, signal};
 
@@ -170,4 +170,45 @@ async fn a_target_whose_password_comes_from_a_program_keeps_its_connection_too()
     let refusal = env.refused_command("ana", "/terminate", victim.pid()).await;
     assert!(refusal.contains("reason"), "{refusal}");
     assert_eq!(env.wait_for_bot_backend().await, backend);
+}
+
+#[tokio::test]
+async fn a_command_whose_target_a_reload_removes_meanwhile_is_refused_and_not_left_waiting() {
+    let other = Cluster::start().await.unwrap();
+    let env = TestEnv::start().await;
+    let victim = env.sleeping_session().await;
+    env.wait_for_bot_backend().await;
+    let superuser = env.cluster.superuser().await.unwrap();
+    superuser.batch_execute("begin; lock table pg_authid in access exclusive mode").await.unwrap();
+    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
+    let answer = typed.option("pid", victim.pid()).send_off().unwrap();
+    eventually("the listing waits for the lock", async || {
+        let waiting = "select 1 from pg_locks where not granted and relation = 'pg_authid'::regclass";
+        Ok(superuser.query_opt(waiting, &[]).await?)
+    })
+    .await
+    .unwrap();
+
+    let (here, there) = (env.cluster.url("killgate", "postgres"), other.bot().await.unwrap());
+    let replace = |config: &str| config.replace("\"orders\"", "\"billing\"").replace(&here, &there);
+    env.reload(replace, RELOADED).await;
+    superuser.batch_execute("rollback").await.unwrap();
+
+    let refusal = || answer.messages().into_iter().find(|message| message.exists() && message.is_ephemeral());
+    let refusal = env.sim.awaits(LIMIT, "a refusal", refusal).await;
+    assert!(refusal.content().contains("no longer configured"), "{}", refusal.content());
+    assert!(env.ledger().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_limit_without_a_practical_end_is_followed() {
+    let env = TestEnv::start().await;
+    let longest = "[limits]\nconfirm_within = \"9223372036854775807s\"\n";
+    env.reload(|config| format!("{config}\n{longest}"), RELOADED).await;
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    env.react("ben", &card, APPROVE);
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
+    assert!(!env.log().contains("panicked"), "{}", env.log());
 }

@@ -2,8 +2,9 @@
 
 use discord_sim::MemberSpec;
 use throwaway_postgres::{Cluster, SqlState};
+use tokio::net::TcpListener;
 
-use crate::environment::{APPROVE, SLEEP, TestEnv};
+use crate::environment::{APPROVE, LIMIT, SLEEP, TestEnv};
 
 const DORIS: u64 = 1_400_000_000_000_000_778;
 
@@ -109,4 +110,34 @@ async fn an_unreachable_target_does_not_delay_the_others() {
     env.wait_for_bot_reactions(&card).await;
     env.react("ben", &card, APPROVE);
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+}
+
+#[tokio::test]
+async fn a_silent_target_keeps_nobody_waiting_and_nothing_is_asked_of_another_on_a_guess() {
+    // It accepts connections, and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let env = TestEnv::builder()
+        .section(&format!(
+            "[[target]]\nname = \"billing\"\nurl = \"postgresql://killgate@127.0.0.1:{port}/postgres\""
+        ))
+        .start()
+        .await;
+    let victim = env.sleeping_session().await;
+
+    // It may be deferred first, and the deferral deleted.
+    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
+    let answer = typed.option("pid", victim.pid()).send_off().unwrap();
+    let refusal = || answer.messages().into_iter().find(|message| message.exists() && message.is_ephemeral());
+    let refusal = env.sim.awaits(LIMIT, "a refusal", refusal).await.content();
+
+    assert!(refusal.contains("orders has a session with pid"), "{refusal}");
+    assert!(
+        refusal.contains("billing did not answer in time") && refusal.contains("option target"),
+        "{refusal}"
+    );
+    assert!(env.ledger().await.is_empty());
+    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
+    let card = typed.option("pid", victim.pid()).option("target", "orders").send().await.message();
+    assert!(card.card().title().contains("on orders"), "{}", card.text());
 }

@@ -38,7 +38,9 @@ impl ApiClient {
         application_id: ApplicationId,
         guild_id: GuildId,
     ) -> Result<Vec<Command>, ApiError> {
-        self.json(ApiCall::get(Route::GuildCommands { application_id, guild_id })).await
+        // Without this Discord leaves the names in other languages out (its documentation, "Get Guild Application Commands").
+        let call = ApiCall::get(Route::GuildCommands { application_id, guild_id });
+        self.json(call.query("with_localizations", &true)).await
     }
 
     /// Registers exactly these commands in the guild, and removes all others of this application.

@@ -29,6 +29,13 @@ pub enum ApiError {
     #[error("Discord does not know this ({route}): {message} (code {code})")]
     NotFound { route: RouteName, code: u32, message: String },
 
+    /// Discord knows no such guild, or the bot is not in it. It answers both with 404 and code 10004 (discord-api-docs#5840).
+    #[error(
+        "[discord] guild: Discord knows no guild {guild} that the bot is in: correct the id, or invite the bot (Unknown \
+         Guild, code 10004)"
+    )]
+    UnknownGuild { guild: u64 },
+
     /// Another 4xx. `errors` says what is wrong, field by field.
     #[error("Discord rejected {route}: {message} (HTTP {status}, code {code}){}", field_errors(errors))]
     Rejected { route: RouteName, status: StatusCode, code: u32, message: String, errors: serde_json::Value },
@@ -46,8 +53,8 @@ pub enum ApiError {
     RateLimited { route: RouteName, wait: Duration },
 
     /// The edge in front of Discord, or a proxy, refused the call. Discord itself did not see it.
-    #[error("blocked by the edge in front of Discord ({route}): it refuses calls from this address; killgate tries again in {:.0} s", wait.as_secs_f64())]
-    Blocked { route: RouteName, wait: Duration },
+    #[error("blocked by the edge in front of Discord ({route}, HTTP {}): it refuses calls from this address for the next {:.0} s", status.as_u16(), wait.as_secs_f64())]
+    Blocked { route: RouteName, status: StatusCode, wait: Duration },
 
     /// No usable response within the time limit. `why` is the chain of causes of the last attempt.
     #[error("Discord could not be reached for {route}; {}: {why}", effect.clause())]

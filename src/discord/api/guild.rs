@@ -34,7 +34,7 @@ pub struct GuildRole {
 }
 
 /// A channel of a guild.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub struct GuildChannel {
     #[serde(default)]
     pub id: Option<ChannelId>,

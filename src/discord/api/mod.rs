@@ -55,6 +55,7 @@ use rate_limits::RateLimits;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 pub use route::RouteName;
 use secrecy::{ExposeSecret, SecretString};
+pub(in crate::discord) use send::UNKNOWN_GUILD;
 use server_clock::ServerClock;
 
 use super::https_proxy::HttpsProxy;

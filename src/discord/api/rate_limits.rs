@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::Method;
 use reqwest::header::HeaderMap;
+use reqwest::{Method, StatusCode};
 use serenity::http::RatelimitingBucket;
 use tokio::time::Instant;
 
@@ -21,8 +21,8 @@ pub(super) struct RateLimits(Mutex<RateLimitState>);
 #[derive(Default)]
 struct RateLimitState {
     blocked_until: Option<Instant>,
-    /// Until when the edge in front of Discord refuses all calls.
-    edge_blocked_until: Option<Instant>,
+    /// Until when the edge in front of Discord refuses all calls, and with which status it did.
+    edge_blocked: Option<(Instant, StatusCode)>,
     windows: HashMap<RateLimitKey, RateLimitWindow>,
 }
 
@@ -30,8 +30,8 @@ struct RateLimitState {
 #[derive(Clone, Copy)]
 pub(super) struct RateLimitWait {
     pub(super) until: Instant,
-    /// Whether the edge in front of Discord is the reason.
-    pub(super) is_at_edge: bool,
+    /// With which status the edge in front of Discord refused a call, if it is the reason.
+    pub(super) edge: Option<StatusCode>,
 }
 
 /// How many calls are allowed before the window ends.
@@ -48,10 +48,10 @@ impl RateLimits {
     pub(super) fn acquire(&self, key: Option<&RateLimitKey>) -> Result<(), RateLimitWait> {
         let now = Instant::now();
         let mut state = self.lock();
-        for (blocked_until, is_at_edge) in [(state.edge_blocked_until, true), (state.blocked_until, false)] {
-            if let Some(until) = blocked_until.filter(|until| *until > now) {
-                return Err(RateLimitWait { until, is_at_edge });
-            }
+        let at_edge = state.edge_blocked.map(|(until, status)| RateLimitWait { until, edge: Some(status) });
+        let everywhere = state.blocked_until.map(|until| RateLimitWait { until, edge: None });
+        if let Some(wait) = at_edge.into_iter().chain(everywhere).find(|wait| wait.until > now) {
+            return Err(wait);
         }
         let Some(window) = key.and_then(|key| state.windows.get_mut(key)) else {
             return Ok(());
@@ -60,15 +60,15 @@ impl RateLimits {
             window.remaining = window.limit;
             window.ends_at = now + window.length;
         }
-        let wait = RateLimitWait { until: window.ends_at, is_at_edge: false };
+        let wait = RateLimitWait { until: window.ends_at, edge: None };
         window.remaining = window.remaining.checked_sub(1).ok_or(wait)?;
         Ok(())
     }
 
     /// Lets all calls wait after the edge blocked one.
-    pub(super) fn block_at_edge(&self, wait: Duration) {
+    pub(super) fn block_at_edge(&self, status: StatusCode, wait: Duration) {
         let mut state = self.lock();
-        state.edge_blocked_until = state.edge_blocked_until.max(Some(Instant::now() + wait));
+        state.edge_blocked = state.edge_blocked.max(Some((Instant::now() + wait, status)));
     }
 
     /// Updates the limit of a route from the headers of a response.

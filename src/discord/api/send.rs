@@ -25,9 +25,10 @@ const NONCE_LIFETIME: Duration = Duration::from_mins(2);
 /// How long after the answer that something does not exist the call is made again.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(3);
 
-/// "Unknown Channel", "Unknown Member", "Unknown Message" and "Unknown User" (Discord documentation, "Opcodes and Status
-/// Codes").
-const UNKNOWN_CODES: [u32; 4] = [10_003, 10_007, 10_008, 10_013];
+/// "Unknown Channel", "Unknown Guild", "Unknown Member", "Unknown Message" and "Unknown User" (Discord documentation,
+/// "Opcodes and Status Codes").
+const UNKNOWN_CODES: [u32; 5] = [10_003, UNKNOWN_GUILD, 10_007, 10_008, 10_013];
+pub(in crate::discord) const UNKNOWN_GUILD: u32 = 10_004;
 
 struct ApiResponse {
     status: StatusCode,
@@ -59,11 +60,10 @@ impl ApiClient {
         let mut is_asked_again = !self.asks_twice;
 
         loop {
-            while let Err(RateLimitWait { until, is_at_edge }) = self.shared.rate_limits.acquire(key.as_ref())
-            {
-                if is_at_edge && until >= deadline {
+            while let Err(RateLimitWait { until, edge }) = self.shared.rate_limits.acquire(key.as_ref()) {
+                if let Some(status) = edge.filter(|_| until >= deadline) {
                     let wait = until.saturating_duration_since(Instant::now());
-                    return Err(ApiError::Blocked { route: call.name(), wait });
+                    return Err(ApiError::Blocked { route: call.name(), status, wait });
                 }
                 self.wait_until(until, deadline, &call).await?;
             }
@@ -75,7 +75,7 @@ impl ApiClient {
                         error_response::read_edge_block(response.status, &response.headers, &response.body);
                     if let Some(wait) = edge_block {
                         tracing::warn!(route = %call.name(), ?wait, "blocked by the edge in front of Discord; all calls wait");
-                        self.shared.rate_limits.block_at_edge(wait);
+                        self.shared.rate_limits.block_at_edge(response.status, wait);
                         continue;
                     }
                     match response.status {

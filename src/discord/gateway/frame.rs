@@ -42,6 +42,11 @@ impl GatewayFrame<'_> {
     }
 }
 
+/// Whether the text is a Hello, the first frame that Discord sends.
+pub(super) fn is_hello(text: &str) -> bool {
+    serde_json::from_str(text).is_ok_and(|frame: GatewayFrame<'_>| frame.op == op::HELLO)
+}
+
 /// The heartbeat interval that Hello requires.
 pub(super) fn heartbeat_interval(hello: &GatewayFrame<'_>) -> serde_json::Result<Duration> {
     #[derive(Deserialize)]

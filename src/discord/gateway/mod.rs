@@ -47,16 +47,20 @@ mod options;
 mod resume_state;
 mod session;
 
-use crate::discord::api::MessageAuthor;
+use crate::discord::api::{ApiClient, MessageAuthor};
 pub use channel_event::{ChannelEvent, ChannelInfo};
 pub use error::GatewayError;
+use futures_util::StreamExt;
 pub use guild_event::{GuildEvent, MemberRoles};
 pub use options::{EventFilter, GatewayOptions, GatewayTimeouts};
+use reqwest::Url;
 use serde::Deserialize;
 use serenity::model::event::Event;
 use serenity::model::id::{ChannelId, GuildId, InteractionId, MessageId};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
 
 /// What the gateway yields to its consumer, in order.
 #[derive(Debug)]
@@ -114,6 +118,19 @@ pub struct EditedMessage {
     pub author: MessageAuthor,
     #[serde(default)]
     pub content: String,
+}
+
+/// Connects to the gateway and waits for its first frame, as `killgate check` does: no session starts, and Discord's daily
+/// limit of them does not count it. The error is a sentence.
+pub(super) async fn try_connecting(url: &Url, api: &ApiClient) -> Result<(), String> {
+    let timeouts = GatewayTimeouts::default();
+    let mut socket = connect::connect(url, api.proxy(), &timeouts).await?;
+    match timeout(timeouts.hello, socket.next()).await {
+        Ok(Some(Ok(Message::Text(text)))) if frame::is_hello(&text) => Ok(()),
+        Ok(Some(Err(error))) => Err(format!("the connection broke: {error}")),
+        Ok(_) => Err("what answers there is not Discord's gateway".to_owned()),
+        Err(_) => Err(format!("the gateway sent nothing within {:?}", timeouts.hello)),
+    }
 }
 
 /// A running gateway client. Dropping it closes the connection in the background, like [`GatewayHandle::stop`].

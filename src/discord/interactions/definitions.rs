@@ -104,8 +104,16 @@ fn text_option(name: &str, description: &str) -> CreateCommandOption {
 
 /// The fields of a command that killgate sets. Discord keeps `dm_permission` and `contexts` only for global commands.
 fn comparable(command: &impl Serialize) -> Map<String, Value> {
-    const FIELDS: [&str; 6] =
-        ["name", "description", "type", "options", "default_member_permissions", "nsfw"];
+    const FIELDS: [&str; 8] = [
+        "name",
+        "name_localizations",
+        "description",
+        "description_localizations",
+        "type",
+        "options",
+        "default_member_permissions",
+        "nsfw",
+    ];
     match serde_json::to_value(command).map(without_defaults) {
         Ok(Value::Object(mut fields)) => {
             fields.retain(|name, _| FIELDS.contains(&name.as_str()));

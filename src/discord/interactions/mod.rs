@@ -25,7 +25,6 @@ mod snapshot_fanout;
 use std::sync::Arc;
 use std::time::Duration;
 
-use metrics::histogram;
 use options::CommandOptions;
 
 use serenity::model::application::{CommandInteraction, Interaction};
@@ -33,7 +32,7 @@ use serenity::model::channel::PartialChannel;
 use serenity::model::guild::Member;
 use serenity::model::id::{ApplicationId, GuildId, InteractionId};
 use tokio::sync::Mutex;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tracing::warn;
 
 pub use self::last_page::LastPage;
@@ -150,7 +149,7 @@ impl InteractionHandler {
         self.answer_and_measure(name, channel, &reply, self.run_command(&command, &reply)).await;
     }
 
-    /// Waits for `answer`, sends a refusal if there is one, and records how long that took.
+    /// Waits for `answer`, and sends a refusal if there is one. How long the answer took is recorded.
     async fn answer_and_measure(
         &self,
         command: &'static str,
@@ -158,14 +157,13 @@ impl InteractionHandler {
         reply: &Arc<InteractionReply>,
         answer: impl Future<Output = Result<(), Refusal>>,
     ) {
-        let started = Instant::now();
+        reply.measure_as(command);
         if let Err(refusal) = answer.await {
             self.refuse(reply, &refusal).await;
         }
         if reply.is_answered_elsewhere() {
             self.engine.send(EngineInput::AnotherProcessSeen { channel }).await;
         }
-        histogram!("killgate_command_seconds", "command" => command).record(started.elapsed().as_secs_f64());
     }
 
     async fn refuse(&self, reply: &Arc<InteractionReply>, refusal: &Refusal) {

@@ -79,10 +79,15 @@ pub fn chosen_sessions(target: &str, sessions: &[MenuSession]) -> MessageBody {
     let line = |session: &MenuSession| sanitize::line(&session.label, LABEL_LENGTH).to_string();
     let mut lines: Vec<_> = requestable.iter().map(line).collect();
     if !locked.is_empty() {
-        lines.push(format!("{} cannot be signalled:", count(locked.len(), "session")));
+        // A protected one, or a parallel worker; a menu does not keep by which rule.
+        let heading = "cannot be part of a request. Pick one alone, and its details say why:";
+        lines.push(format!("{} {heading}", count(locked.len(), "session")));
         lines.extend(locked.iter().map(line));
     }
-    let title = format!("{} on {}", count(requestable.len(), "session"), name(target));
+    let title = match requestable.len() {
+        0 => format!("Nothing can be asked for these sessions on {}", name(target)),
+        some => format!("{} on {}", count(some, "session"), name(target)),
+    };
     let embed = CreateEmbed::new().title(title).description(lines.join("\n"));
     let buttons = [
         request_all_button(Action::Cancel, None, "Ask to cancel"),

@@ -56,6 +56,11 @@ impl LedgerReader for PostgresReader {
         Ok(self.runtime.block_on(queries::lowest_seq(self.connection.client()))?)
     }
 
+    /// The index is over the records themselves.
+    fn wrongly_indexed(&mut self) -> anyhow::Result<Option<u64>> {
+        Ok(None)
+    }
+
     fn records_after(&mut self, seq: u64) -> anyhow::Result<Vec<StoredRecord>> {
         Ok(self.runtime.block_on(queries::records_after(self.connection.client(), seq, PAGE_SIZE))?)
     }

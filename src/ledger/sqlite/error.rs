@@ -91,7 +91,7 @@ fn explain(error: &Error) -> String {
         Some(ErrorCode::ConstraintViolation) => {
             "a request is requested once, executed at most once, and finished at most once"
         }
-        _ => return error.to_string(),
+        _ => "SQLite refuses it: correct [ledger] url, or restore an intact copy of the file",
     };
     format!("{explanation} ({error})")
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use super::error::SqliteOpenError;
 use super::schema::{self, FileContent};
@@ -51,6 +51,18 @@ impl LedgerReader for SqliteReader {
 
     fn lowest_seq(&mut self) -> anyhow::Result<Option<i64>> {
         Ok(store::lowest_seq(&self.connection)?)
+    }
+
+    fn wrongly_indexed(&mut self) -> anyhow::Result<Option<u64>> {
+        let difference = "WITH recorded AS (
+                SELECT value ->> '$.pid' AS pid, record.request AS request
+                FROM record, json_each(record.line, '$.backends') WHERE event = 'requested'
+            )
+            SELECT request FROM (SELECT pid, request FROM recorded EXCEPT SELECT pid, request FROM request_pid)
+            UNION ALL
+            SELECT request FROM (SELECT pid, request FROM request_pid EXCEPT SELECT pid, request FROM recorded)
+            LIMIT 1";
+        Ok(self.connection.query_row(difference, [], |row| row.get(0)).optional()?)
     }
 
     fn records_after(&mut self, seq: u64) -> anyhow::Result<Vec<StoredRecord>> {

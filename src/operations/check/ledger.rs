@@ -22,16 +22,38 @@ const TRIAL_RECORD: [u8; 4096] = [0; 4096];
 
 pub(super) async fn check(settings: &Settings) -> Vec<CheckResult> {
     match &settings.ledger {
-        LedgerLocation::Sqlite { path } if !path.exists() => {
-            vec![check_creatable(path), CheckResult::ok(INTACT, NONE_YET)]
+        LedgerLocation::Sqlite { path } if !path.exists() => match std::fs::read_link(path) {
+            Ok(destination) => vec![check_dangling(path, &destination)],
+            Err(_) => vec![check_creatable(path), CheckResult::ok(INTACT, NONE_YET)],
+        },
+        LedgerLocation::Sqlite { path } => {
+            let (path, ledger) = (path.clone(), settings.ledger.clone());
+            off_thread(move || check_file(&path, &ledger)).await
         }
-        LedgerLocation::Sqlite { path } => check_file(path, settings),
-        LedgerLocation::Postgres { connection } => vec![
-            encryption(connection, "ledger: TLS".to_owned()),
-            check_postgres(connection).await,
-            check_intact(settings),
-        ],
+        LedgerLocation::Postgres { connection } => {
+            let mut results =
+                vec![encryption(connection, "ledger: TLS".to_owned()), check_postgres(connection).await];
+            let ledger = settings.ledger.clone();
+            results.extend(off_thread(move || vec![check_intact(&ledger)]).await);
+            results
+        }
     }
+}
+
+/// A large ledger takes long to read. Meanwhile no time limit of another check may pass unnoticed.
+async fn off_thread(check: impl FnOnce() -> Vec<CheckResult> + Send + 'static) -> Vec<CheckResult> {
+    let panicked =
+        |error| vec![CheckResult::fail(INTACT, format!("{error}"), "Report this as a bug of killgate")];
+    tokio::task::spawn_blocking(check).await.unwrap_or_else(panicked)
+}
+
+/// The first run would not create a ledger through the link.
+fn check_dangling(path: &Path, destination: &Path) -> CheckResult {
+    CheckResult::fail(
+        WRITABLE,
+        format!("{} is a link to {}, which does not exist", path.display(), destination.display()),
+        "Remove the link, or name the file itself in [ledger] url",
+    )
 }
 
 /// Creates no ledger: it would belong to the user who runs the check, not to the one who runs killgate.
@@ -69,7 +91,7 @@ fn fix_for_file(error: &io::Error) -> &'static str {
 }
 
 /// Changes nothing in the ledger, which another killgate may be using.
-fn check_file(path: &Path, settings: &Settings) -> Vec<CheckResult> {
+fn check_file(path: &Path, ledger: &LedgerLocation) -> Vec<CheckResult> {
     let content = sqlite::dry_run(path);
     let is_empty = matches!(content, Ok(FileContent::Empty));
     let writable = match content {
@@ -78,7 +100,7 @@ fn check_file(path: &Path, settings: &Settings) -> Vec<CheckResult> {
                 WRITABLE,
                 format!("{} is empty: the first run creates the ledger in it", path.display()),
             ),
-            Ok(()) => CheckResult::ok(WRITABLE, path.display().to_string()),
+            Ok(()) => CheckResult::ok(WRITABLE, with_destination(path)),
             Err(error) => CheckResult::fail(
                 WRITABLE,
                 format!("nothing can be written beside {}: {error}", path.display()),
@@ -95,7 +117,14 @@ fn check_file(path: &Path, settings: &Settings) -> Vec<CheckResult> {
     if is_empty {
         return vec![writable, CheckResult::ok(INTACT, NONE_YET)];
     }
-    vec![writable, check_intact(settings)]
+    vec![writable, check_intact(ledger)]
+}
+
+/// The path, and where it leads if it is a link.
+fn with_destination(path: &Path) -> String {
+    let destination = std::fs::read_link(path).and_then(|_| path.canonicalize());
+    let link = destination.map(|file| format!(", a link to {}", file.display())).unwrap_or_default();
+    format!("{}{link}", path.display())
 }
 
 async fn check_postgres(connection: &PostgresAddress) -> CheckResult {
@@ -109,9 +138,9 @@ async fn check_postgres(connection: &PostgresAddress) -> CheckResult {
     }
 }
 
-fn check_intact(settings: &Settings) -> CheckResult {
-    let verdict = ledger_tools::open_reader(&settings.ledger)
-        .and_then(|mut reader| audit::verify(reader.as_mut(), None));
+fn check_intact(ledger: &LedgerLocation) -> CheckResult {
+    let verdict =
+        ledger_tools::open_reader(ledger).and_then(|mut reader| audit::verify(reader.as_mut(), None));
     match verdict {
         Ok(ChainVerification::Intact(last)) => CheckResult::ok(INTACT, audit::end(&last)),
         Ok(verdict) => CheckResult::fail(

@@ -8,7 +8,7 @@ use anyhow::Context;
 use serde_json::json;
 
 use super::clock::system_time;
-use super::target_pool;
+use super::{standard_output, target_pool};
 use crate::common::check_result::{CheckResult, CheckStatus};
 use crate::config::Settings;
 use crate::discord::inspection;
@@ -20,14 +20,14 @@ pub fn check(settings: &Settings, json: bool) -> anyhow::Result<bool> {
         .build()
         .context("the runtime could not be started")?;
     let results = runtime.block_on(run_checks(settings));
-    if json {
+    let text = if json {
         let results: Vec<_> = results.iter().map(as_json).collect();
-        println!("{:#}", json!(results));
+        format!("{:#}\n", json!(results))
     } else {
-        for result in &results {
-            println!("{result}");
-        }
-    }
+        let lines: Vec<_> = results.iter().map(ToString::to_string).collect();
+        lines.join("\n") + "\n"
+    };
+    standard_output::print(&text)?;
     Ok(results.iter().all(|result| result.status != CheckStatus::Fail))
 }
 
@@ -51,7 +51,8 @@ async fn run_checks(settings: &Settings) -> Vec<CheckResult> {
 
 async fn check_discord(settings: &Settings) -> Vec<CheckResult> {
     let access: Vec<_> = settings.targets.iter().map(|target| &target.policy.access).collect();
-    inspection::inspect(&settings.discord, &access, system_time).await
+    let owners = settings.owners.iter().filter_map(|rule| rule.owner.role).collect();
+    inspection::inspect(&settings.discord, &access, &owners, system_time).await
 }
 
 fn as_json(result: &CheckResult) -> serde_json::Value {

@@ -22,6 +22,17 @@ impl TestEnv {
         self.bot = Some(bot);
     }
 
+    /// Starts the bot.
+    pub fn launch_bot(&mut self) {
+        self.bot = Some(self.spawn_bot());
+    }
+
+    /// Starts the bot and waits until it is connected.
+    pub async fn start_bot_without_commands(&mut self) {
+        self.launch_bot();
+        self.sim.eventually(LIMIT, "the bot is connected", || self.sim.gateway().has_the_bot()).await;
+    }
+
     fn spawn_bot(&self) -> Child {
         let file = fs::File::options().append(true).create(true).open(self.path("bot.log")).expect("a log");
         let (run, filter): (&[_], _) = if self.verbose_log {
