@@ -5,9 +5,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use discord_sim::{Channel, Message, Person, Sim, SimBuilder};
+use tokio::time::sleep;
 
 /// The time limit of every wait.
 pub const LIMIT: Duration = Duration::from_secs(30);
+
+/// How often somebody who waits for many answers looks for them.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 pub const REQUESTERS: &str = "oncall";
 pub const APPROVERS: &str = "dba";
@@ -86,6 +90,27 @@ impl Guild {
             (answered == answers.len()).then(|| began.elapsed())
         });
         Ok(all.await)
+    }
+
+    /// Many people type each of these commands at once. Returns the share of those that have an answer when all have one or
+    /// the time is up.
+    pub async fn ask_all(&self, people: usize, commands: &[String], limit: Duration) -> Result<f64> {
+        let ana = self.ana.in_channel(&self.incident);
+        let mut waiting = Vec::new();
+        for command in commands {
+            for _ in 0..people {
+                let sent = ana.types(command).send_off();
+                waiting.push(sent.map_err(|problem| anyhow!("{command}: {problem}"))?);
+            }
+        }
+        let all = waiting.len();
+        let until = Instant::now() + limit;
+        while !waiting.is_empty() && Instant::now() < until {
+            waiting.retain(|answer| answer.messages().first().is_none_or(|message| message.is_loading()));
+            sleep(LOOK_EVERY).await;
+        }
+        let count = |number: usize| u32::try_from(number).map(f64::from);
+        Ok(1.0 - count(waiting.len())? / count(all)?)
     }
 
     /// Waits until both reactions are on the card, so that the bot has done all it does before a vote.

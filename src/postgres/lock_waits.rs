@@ -22,6 +22,9 @@ const MAX_WAITERS: usize = 1_000;
 /// For each pid in `$1` that waits: its lock, and a row for each prepared transaction that holds it. A session that waits
 /// for a row waits for the transaction that has it; it then holds the lock `tuple` of that row, which names the relation.
 /// A standby's replay is not among the backends that `pg_blocking_pids` knows, so its holders are found here.
+///
+/// The locks of prepared transactions are few, and picked out once: comparing each waiter with all locks takes most of the
+/// time in a long queue.
 pub(super) fn sql(has_wait_start: bool) -> String {
     let since = if has_wait_start { "w.waitstart" } else { "NULL::timestamptz" };
     let same_lock = "(h.locktype, h.database, h.relation, h.page, h.tuple, h.virtualxid, h.transactionid, h.classid, h.objid, h.objsubid)
@@ -29,6 +32,7 @@ pub(super) fn sql(has_wait_start: bool) -> String {
                      (w.locktype, w.database, w.relation, w.page, w.tuple, w.virtualxid, w.transactionid, w.classid, w.objid, w.objsubid)";
     format!(
         "WITH locks AS MATERIALIZED (SELECT l.* FROM pg_catalog.pg_locks AS l),
+         of_prepared AS MATERIALIZED (SELECT l.* FROM locks AS l WHERE l.pid IS NULL AND l.granted),
          waits AS MATERIALIZED (
              SELECT DISTINCT ON (l.pid) l.*, coalesce(l.relation, held.relation) AS locked,
                     coalesce(l.database, held.database) AS locked_in
@@ -54,10 +58,9 @@ pub(super) fn sql(has_wait_start: bool) -> String {
          FROM waits AS w
          LEFT JOIN pg_catalog.pg_database AS d ON d.oid = w.locked_in
          LEFT JOIN LATERAL (
-             SELECT DISTINCT own.transactionid FROM locks AS h
-             JOIN locks AS own ON own.pid IS NULL AND own.granted AND own.locktype = 'transactionid'
-                                  AND own.virtualtransaction = h.virtualtransaction
-             WHERE h.pid IS NULL AND h.granted AND {same_lock}
+             SELECT DISTINCT own.transactionid FROM of_prepared AS h
+             JOIN of_prepared AS own ON own.locktype = 'transactionid' AND own.virtualtransaction = h.virtualtransaction
+             WHERE {same_lock}
          ) AS p ON true
          LEFT JOIN pg_catalog.pg_prepared_xact() AS x ON x.transaction = p.transactionid
          LEFT JOIN pg_catalog.pg_database AS pd ON pd.oid = x.dbid

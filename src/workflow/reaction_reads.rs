@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tracing::{Instrument, warn};
@@ -39,6 +39,8 @@ pub(super) struct ReactionReads {
     /// People whose denying reaction is on the card and who are being looked up. Until it is known who they are, nothing
     /// is executed.
     unknown_denying: BTreeSet<UserId>,
+    /// Says that the read must not wait for those of other cards.
+    urgent: Arc<Notify>,
     /// What reads the card and looks people up. It ends with this.
     tasks: JoinSet<()>,
 }
@@ -100,9 +102,9 @@ impl ReactionReads {
         self.tasks.abort_all();
         if let Some(card) = card {
             let read = self.newest;
-            let overdue_reader = reader.clone();
+            let (overdue_reader, urgent) = (reader.clone(), Arc::clone(&self.urgent));
             let reading = async move {
-                let reading = read_until_done(overdue_reader.clone(), card, read);
+                let reading = read_until_done(overdue_reader.clone(), urgent, card, read);
                 tokio::pin!(reading);
                 if timeout(OVERDUE_AFTER, &mut reading).await.is_err() {
                     let request = overdue_reader.request;
@@ -112,6 +114,11 @@ impl ReactionReads {
             };
             self.tasks.spawn(reading.instrument(log::request_span(reader.request)));
         }
+    }
+
+    /// Lets the read begin before those of other cards: enough people have approved, and wait for it.
+    pub(super) fn hurry(&self) {
+        self.urgent.notify_one();
     }
 
     /// Notes that an attempt of the read failed; `false` if it is not the newest one.
@@ -263,13 +270,16 @@ impl Reader {
     }
 }
 
-async fn read_until_done(reader: Reader, card: MessageRef, read: u64) {
+async fn read_until_done(reader: Reader, urgent: Arc<Notify>, card: MessageRef, read: u64) {
     let request = reader.request;
     let mut retry = FIRST_RETRY;
     loop {
         let fetched = {
-            // It is never closed.
-            let _permit = reader.limit.0.acquire().await;
+            let _permit = tokio::select! {
+                // It is never closed.
+                permit = reader.limit.0.acquire() => permit.ok(),
+                () = urgent.notified() => None,
+            };
             fetch_reactions(&reader.channel, card).await
         };
         match fetched {

@@ -297,7 +297,13 @@ impl Engine {
             return;
         };
         let approvers = request.approvals.clone();
-        if approvers.len() < request.approvals_needed() || self.may_miss_reactions(id) {
+        if approvers.len() < request.approvals_needed() {
+            return;
+        }
+        if self.may_miss_reactions(id) {
+            if let Some(open) = self.open_requests.get(&id) {
+                open.reads.hurry();
+            }
             return;
         }
         let reader = self.reader(id);

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use killgate::domain::event::{RefusalReason, RequestEvent};
+use killgate::domain::event::{Action, RefusalReason, RequestEvent};
 use killgate::domain::outcome::Outcome;
 use killgate::workflow::ports::Vote;
 use tokio::time::sleep;
 
-use crate::conversation::{a_moment, ana_asks, approves, calm, count, outcomes, while_the_bot_lives};
+use crate::conversation::{
+    a_moment, ana_asks, approves, calm, count, outcomes, place_of, while_the_bot_lives,
+};
 use crate::world::bot::{Bot, Life, Ports, live};
-use crate::world::cast::{ANA, BEN, DORA};
+use crate::world::cast::{ANA, BEN, DORA, TARGETS};
 use crate::world::discord::Kind;
 use crate::world::facts::Fact;
 
@@ -98,7 +100,7 @@ fn a_card_whose_answer_was_lost_is_found_and_closed_although_its_request_has_end
     let killed = live(&world, async {
         let bot = Bot::start(&world, Ports::of).await.expect("the ledger is in order");
         world.with(|state| state.faults.discord.slow = Duration::from_mins(1));
-        bot.ask(&world, ANA, killgate::domain::event::Action::Terminate, "billing", 4711);
+        bot.ask(&world, ANA, Action::Terminate, "billing", 4711);
         while world.with(|state| state.discord.cards().count()) == 0 {
             a_moment().await;
         }
@@ -118,4 +120,35 @@ fn a_card_whose_answer_was_lost_is_found_and_closed_although_its_request_has_end
             |kind: &Kind| matches!(kind, Kind::Result { replies_to, .. } if *replies_to == Some(card));
         assert_eq!(state.discord.there().filter(|(_, message)| replies(&message.kind)).count(), 1);
     });
+}
+
+#[test]
+fn a_card_that_enough_people_approved_is_read_before_those_that_nobody_waits_for() {
+    let world = calm();
+    let mut cards = Vec::new();
+    while_the_bot_lives(&world, async |bot| {
+        for pid in [4711, 4712, 4713, 4714] {
+            bot.ask(&world, ANA, Action::Terminate, TARGETS[0], pid);
+            a_moment().await;
+            cards.push(
+                world.with(|state| state.discord.cards().last().map(|(card, _)| card)).expect("a card"),
+            );
+        }
+        world.with(|state| {
+            state.discord.gateway.drop_connections(false);
+            state.faults.discord.slow = Duration::from_secs(2);
+            state.discord.gateway.reconnect();
+        });
+        a_moment().await;
+        approves(&world, BEN, cards[3]);
+        sleep(Duration::from_mins(1)).await;
+    });
+    let last_read = |card| {
+        place_of(
+            &world,
+            |fact| matches!(fact, Fact::Read { card: read, vote: Vote::Approve, .. } if read.message == card),
+        )
+    };
+    assert!(last_read(cards[3]) < last_read(cards[2]));
+    assert_eq!(outcomes(&world), [Outcome::Terminated]);
 }
