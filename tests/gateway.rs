@@ -227,6 +227,22 @@ async fn a_resume_url_on_another_host_is_not_used() {
 }
 
 #[tokio::test]
+async fn no_session_is_started_before_the_limit_of_a_day_is_reset() {
+    let reset_after = Duration::from_secs(2);
+    let url = |address| format!("ws://{address}");
+    let discord = Discord::with_session_starts(url, 0, reset_after).await;
+    let began = Instant::now();
+    let mut bot = Bot::start(&discord);
+    let mut next_start = bot.connection.next_start();
+    let until = *next_start.wait_for(Option::is_some).await.unwrap();
+    assert!(until.is_some_and(|until| until.into_std() >= began + reset_after));
+    let _wire = discord.begin("first").await;
+    assert!(began.elapsed() >= reset_after, "{:?}", began.elapsed());
+    assert_eq!(bot.next_event().await, "ready");
+    assert!(next_start.borrow().is_none());
+}
+
+#[tokio::test]
 async fn a_requested_heartbeat_is_sent_at_once_with_the_last_sequence_number() {
     let discord = Discord::start().await;
     let rare_heartbeats = GatewayTimeouts { heartbeat: Duration::from_mins(1), ..short_timeouts() };

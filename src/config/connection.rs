@@ -8,10 +8,11 @@ use futures_util::future::FutureExt;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
+use super::environment::Environment;
 use super::fault::Reported;
 use super::paths::BasePath;
 use super::postgres_url::PostgresUrl;
-use super::secret::{Environment, PasswordSource};
+use super::secret::PasswordSource;
 use super::section::ConfigSection;
 use super::value::ConfigValue;
 use crate::postgres::connection::ConnectOptions;

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use url::{Host, Url};
 
+use super::environment::Environment;
 use super::fault::{FileSpan, Reported};
 use super::ids::id;
 use super::paths::BasePath;
-use super::secret::{self, Environment};
+use super::secret;
 use super::section::ConfigSection;
 use super::value::ConfigValue;
 use crate::discord::bot::DiscordOptions;
@@ -55,7 +56,9 @@ fn https_proxy(
     env: Environment<'_>,
     api_url: Option<&str>,
 ) -> Result<Option<HttpsProxy>, Reported> {
-    let read = |lower, upper| [lower, upper].into_iter().filter_map(env).find(|value| !value.is_empty());
+    let read = |lower, upper| {
+        [lower, upper].into_iter().filter_map(|name| env.get(name)).find(|value| !value.is_empty())
+    };
     let Some(proxy) = read("https_proxy", "HTTPS_PROXY") else {
         return Ok(None);
     };

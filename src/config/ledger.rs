@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::connection::PostgresAddress;
+use super::environment::Environment;
 use super::fault::Reported;
 use super::paths::BasePath;
-use super::secret::Environment;
 use super::section::ConfigSection;
 use super::value::ConfigValue;
 

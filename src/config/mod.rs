@@ -9,7 +9,7 @@
 //! | [`target`] | `[[target]]`, and the policy that results from `access`, `approval`, `protect` and the target's overrides |
 //! | `quorum` | refuses policies under which no request could ever be approved |
 //! | [`connection`], `postgres_url`, `tls` | the URL of a PostgreSQL server |
-//! | [`secret`] | files and variables that hold secrets |
+//! | [`secret`], `environment` | files and variables that hold secrets |
 //! | [`ledger`], `limits`, `privacy`, `http` | the sections of those names |
 //! | `reload` | which changes a running killgate cannot apply |
 //! | [`mod@reference`] | every key: its meaning, what it allows, its default |
@@ -22,6 +22,7 @@ mod approval;
 pub mod connection;
 pub mod discord;
 pub mod duration;
+mod environment;
 pub mod fault;
 mod http;
 mod ids;
@@ -53,12 +54,12 @@ use toml::de::DeTable;
 use self::access::AccessKeys;
 use self::approval::ApprovalKeys;
 pub use self::connection::PostgresAddress;
+use self::environment::{Environment, secret_names};
 pub use self::fault::{ConfigFault, ConfigFaults};
 use self::fault::{FaultCollector, FileSpan, Reported};
 pub use self::ledger::LedgerLocation;
 use self::paths::BasePath;
 use self::protect::ProtectKeys;
-use self::secret::Environment;
 pub use self::secret::PasswordSource;
 use self::section::ConfigSection;
 use self::target::SharedRules;
@@ -116,7 +117,7 @@ pub fn load_http(
 /// Reads the file with `read`, and returns the faults that it reports.
 fn read_from<T>(
     path: &Path,
-    env: Environment<'_>,
+    env: &dyn Fn(&str) -> Option<String>,
     read: impl FnOnce(&ConfigSection<'_>, &BasePath, Environment<'_>) -> Result<T, Reported>,
 ) -> Result<T, ConfigFaults> {
     let file = path.display().to_string();
@@ -143,6 +144,8 @@ fn read_from<T>(
         return Err(faults);
     }
     let root = ConfigSection::root(&faults, &reference::ROOT, document.get_ref());
+    let secret_names = secret_names(document.get_ref());
+    let env = Environment { variables: env, secret_names: &secret_names };
     let result = read(&root, &BasePath::of_file(path), env);
     match (result, faults.into_faults()) {
         (_, Some(faults)) => Err(faults),

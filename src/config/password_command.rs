@@ -12,6 +12,7 @@ use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use super::environment::Environment;
 use super::fault::Reported;
 use super::paths::BasePath;
 use super::secret::MAX_LENGTH;
@@ -26,6 +27,8 @@ pub struct PasswordCommand {
     program: PathBuf,
     arguments: Vec<String>,
     folder: PathBuf,
+    /// It needs killgate's environment, but not the secrets that may be in it.
+    secret_variables: Vec<String>,
 }
 
 /// Why the program gave no password. Its output is never repeated, because it may contain one.
@@ -48,7 +51,11 @@ pub enum PasswordCommandError {
 impl PasswordCommand {
     /// Reads the program and its arguments. A program with a slash in its name must exist; others are searched in `PATH`
     /// when they are run.
-    pub(super) fn read(value: &ConfigValue<'_>, paths: &BasePath) -> Result<Self, Reported> {
+    pub(super) fn read(
+        value: &ConfigValue<'_>,
+        paths: &BasePath,
+        env: Environment<'_>,
+    ) -> Result<Self, Reported> {
         let mut words = value.list(|word| {
             let text = word.string()?;
             if text.contains('\0') { Err(word.refuse("it contains a NUL character")) } else { Ok(text) }
@@ -69,6 +76,7 @@ impl PasswordCommand {
             program,
             arguments: words.into_iter().map(str::to_owned).collect(),
             folder: paths.folder().to_owned(),
+            secret_variables: env.secret_names.to_vec(),
         })
     }
 
@@ -76,11 +84,13 @@ impl PasswordCommand {
     pub async fn run(&self) -> Result<SecretString, PasswordCommandError> {
         let program = || self.program.clone();
         let not_run = |error| PasswordCommandError::NotRun { program: program(), error };
-        let mut child = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        for name in &self.secret_variables {
+            command.env_remove(name);
+        }
+        let mut child = command
             .args(&self.arguments)
             .current_dir(if self.folder == Path::new("") { Path::new(".") } else { &self.folder })
-            // It needs killgate's environment, but not the secret that may be in it.
-            .env_remove("DISCORD_TOKEN")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

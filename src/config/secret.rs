@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use super::environment::Environment;
 use super::fault::{FaultCollector, FileSpan, Reported};
 use super::password_command::{PasswordCommand, PasswordCommandError};
 use super::paths::BasePath;
@@ -21,9 +22,6 @@ pub(super) const MAX_LENGTH: usize = 64 * 1024;
 
 /// How long a secret file may take to be read while killgate runs.
 const READ_WITHIN: Duration = Duration::from_secs(10);
-
-/// Looks up environment variables. A function, so that only `main` reads the environment of the process.
-pub(super) type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
 
 /// Where the password of a connection comes from.
 #[derive(Clone, Debug)]
@@ -90,8 +88,9 @@ impl PasswordSource {
         let file = section.optional("password_file", |value| secret_file(value, paths).map(Self::File));
         let variable =
             section.optional("password_env", |value| variable(value, paths, env).map(Self::Environment));
-        let command = section
-            .optional("password_command", |value| PasswordCommand::read(value, paths).map(Self::Command));
+        let command = section.optional("password_command", |value| {
+            PasswordCommand::read(value, paths, env).map(Self::Command)
+        });
         let in_keys = [("password_file", file?), ("password_env", variable?), ("password_command", command?)];
         let mut given =
             in_keys.into_iter().filter_map(|(key, source)| Some((Some(key), source?))).collect::<Vec<_>>();
@@ -130,7 +129,7 @@ pub(super) fn token(
     if paths.ignores_secrets {
         return Ok(SecretString::default());
     }
-    match env("DISCORD_TOKEN").as_deref().map(str::trim) {
+    match env.get("DISCORD_TOKEN").as_deref().map(str::trim) {
         None => Err(discord.faults.report(&span, "there is no token", allowed)),
         Some("") => Err(discord.faults.report(&span, "DISCORD_TOKEN is empty", allowed)),
         Some(token) => plain_token(&token.into(), discord.faults, &span),
@@ -179,7 +178,7 @@ fn variable(
     env: Environment<'_>,
 ) -> Result<SecretString, Reported> {
     // The name is not repeated: it may be the password itself, in the wrong place.
-    match env(value.string()?) {
+    match env.get(value.string()?) {
         _ if paths.ignores_secrets => Ok(SecretString::default()),
         None => Err(value.refuse("the environment has no variable of this name")),
         Some(password) if password.is_empty() => Err(value.refuse("the environment variable is empty")),

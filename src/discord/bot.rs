@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use serenity::model::gateway::GatewayIntents;
 use serenity::model::id::{ApplicationId, GuildId, UserId};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio::time::sleep;
 use tracing::warn;
 
@@ -60,6 +61,10 @@ pub struct DiscordOptions {
 pub enum DiscordStatus {
     /// There is no connection to the gateway.
     Disconnected,
+    /// The same, because all sessions that Discord allows in a day were started. The next one is allowed then.
+    StartsUsedUp {
+        until: Instant,
+    },
     /// There is one, and the bot is not in its guild, or the guild is unavailable.
     OutsideGuild,
     InGuild,

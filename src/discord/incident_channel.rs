@@ -69,7 +69,7 @@ impl IncidentChannel for DiscordIncidentChannel {
         .await?;
         // Without the permission to read the history, a channel looks empty (Discord documentation, "Get Channel
         // Messages"). Asked for one message, Discord says that the permission is missing.
-        if let Some(card) = request.card.filter(|_| found.card.is_none()) {
+        if let Some(card) = request.card.filter(|_| found == RequestMessages::default()) {
             let message = self.api.message(channel, message_id(card)).await;
             message.map_err(delivery_error)?;
             return Err(DeliveryError::Gone);

@@ -68,6 +68,8 @@ pub enum SessionState {
     IdleInTransactionAborted,
     FastpathFunctionCall,
     Disabled,
+    /// It authenticates: PostgreSQL does not know yet whose session it is (since 18).
+    Starting,
     /// None, or one that this version of killgate does not know.
     Unknown,
 }
@@ -83,6 +85,8 @@ pub struct WaitEvent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     pub server: ServerIdentity,
+    /// A look that began later has a higher number, whatever the server's clock shows.
+    pub order: u64,
     /// The pids that were looked up; `None`: every session is here. Besides those there are only sessions that wait for a
     /// lock, without their queries.
     pub looked_up: Option<BTreeSet<Pid>>,
@@ -125,6 +129,11 @@ impl Session {
             xact_start: self.xact_start,
             query_start: self.query_start,
         }
+    }
+
+    /// Whether one of its own times is this one.
+    pub fn has_time(&self, time: Timestamp) -> bool {
+        [self.xact_start, self.query_start, self.state_change].contains(&Some(time))
     }
 
     /// How long its transaction has been open at `now`, if one is open.
@@ -197,6 +206,23 @@ impl WaitEvent {
     pub fn is_sleep(&self) -> bool {
         self.kind == "Timeout" && self.event == "PgSleep"
     }
+
+    /// What has to happen before it goes on, in words for people (PostgreSQL documentation, "Wait Events").
+    pub fn meaning(&self) -> Option<&'static str> {
+        Some(match (self.kind.as_str(), self.event.as_str()) {
+            ("Client", "ClientRead") => "its client has not sent what it reads",
+            ("Client", "ClientWrite") => "its client does not read what it sends",
+            ("IO", _) => "a disk or file system has not answered",
+            ("Lock", _) => "another transaction holds the lock",
+            ("LWLock", _) => "another process of the server holds an internal lock",
+            ("BufferPin", _) => "another process of the server uses the page",
+            ("IPC", "SyncRep") => "no synchronous standby has confirmed its commit",
+            ("IPC", _) => "another process of the server has not answered",
+            ("Extension", _) => "the code of an extension runs",
+            ("Timeout", _) => "it sleeps",
+            _ => return None,
+        })
+    }
 }
 
 /// Why a cancel may have no effect. Measured: PostgreSQL answers `true` even so.
@@ -221,7 +247,7 @@ impl SessionState {
 
     /// Whether PostgreSQL does not say what the session runs: `track_activities` is off, or there is no state.
     pub const fn is_hidden(self) -> bool {
-        matches!(self, Self::Disabled | Self::Unknown)
+        matches!(self, Self::Disabled | Self::Starting | Self::Unknown)
     }
 
     /// PostgreSQL's own name for it.
@@ -233,6 +259,7 @@ impl SessionState {
             Self::IdleInTransactionAborted => "idle in transaction (aborted)",
             Self::FastpathFunctionCall => "fastpath function call",
             Self::Disabled => "disabled",
+            Self::Starting => "starting",
             Self::Unknown => "unknown",
         }
     }
@@ -246,6 +273,7 @@ impl SessionState {
             Self::IdleInTransactionAborted,
             Self::FastpathFunctionCall,
             Self::Disabled,
+            Self::Starting,
         ]
         .into_iter()
         .find(|state| Some(state.name()) == name)

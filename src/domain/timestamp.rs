@@ -9,6 +9,9 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
+/// Two clocks that were read up to so long one after the other count as equal if they differ by less.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(10);
+
 impl Timestamp {
     /// From microseconds since the Unix epoch.
     pub const fn from_micros(micros: i64) -> Self {
@@ -36,6 +39,13 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)))
     }
 
+    /// The same time by another clock, which showed `ours` when the clock of this one showed `theirs`. Unchanged if they agree.
+    #[must_use]
+    pub fn on_clock(self, ours: Self, theirs: Self) -> Self {
+        let (ahead, behind) = (ours.duration_since(theirs), theirs.duration_since(ours));
+        if ahead.max(behind) <= CLOCK_TOLERANCE { self } else { self.plus(ahead).minus(behind) }
+    }
+
     /// The time `span` before this one, at least the earliest there is.
     #[must_use]
     pub fn minus(self, span: Duration) -> Self {
@@ -52,6 +62,14 @@ mod tests {
         let earlier = Timestamp::from_micros(5);
         assert_eq!(earlier.duration_since(Timestamp::from_micros(9)), Duration::ZERO);
         assert_eq!(Timestamp::from_micros(9).duration_since(earlier), Duration::from_micros(4));
+    }
+
+    #[test]
+    fn a_time_of_a_clock_that_is_an_hour_off_is_converted_and_one_of_a_clock_that_agrees_is_not() {
+        let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
+        assert_eq!(at(10_000).on_clock(at(14_000), at(10_400)), at(13_600), "an hour behind");
+        assert_eq!(at(10_000).on_clock(at(10_400), at(14_000)), at(6_400), "an hour ahead");
+        assert_eq!(at(10_000).on_clock(at(10_405), at(10_400)), at(10_000), "read five seconds later");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use metrics::gauge;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
 use super::clock::SteadyClock;
@@ -93,7 +93,8 @@ impl ActiveReplica {
         let mut engine = tokio::spawn(engine.reporting_to(self.health).run());
         let (mut connection, is_in_guild) = bot.connect(engine_handle.clone(), ledger);
         tokio::spawn(follow_scope(self.settings, bot.channels(), engine_handle.clone()));
-        tokio::spawn(forward_gateway_state(connection.connected(), is_in_guild, self.gateway.clone()));
+        let (connected, next_start) = (connection.connected(), connection.next_start());
+        tokio::spawn(forward_gateway_state(connected, next_start, is_in_guild, self.gateway.clone()));
 
         let stopped = tokio::select! {
             () = self.held_ledger.lost() => return Ok(ReplicaExit::Deposed),
@@ -151,6 +152,7 @@ async fn follow_scope(
 /// Forwards whether the bot can hear its guild, and updates the metric of the connection.
 async fn forward_gateway_state(
     mut connected: watch::Receiver<bool>,
+    mut next_start: watch::Receiver<Option<Instant>>,
     mut is_in_guild: watch::Receiver<bool>,
     gateway: watch::Sender<DiscordStatus>,
 ) {
@@ -158,12 +160,16 @@ async fn forward_gateway_state(
         let is_connected = *connected.borrow_and_update();
         gauge!("killgate_gateway_connected").set(if is_connected { 1.0 } else { 0.0 });
         gateway.send_replace(match (is_connected, *is_in_guild.borrow_and_update()) {
-            (false, _) => DiscordStatus::Disconnected,
+            (false, _) => match *next_start.borrow_and_update() {
+                Some(until) => DiscordStatus::StartsUsedUp { until },
+                None => DiscordStatus::Disconnected,
+            },
             (true, false) => DiscordStatus::OutsideGuild,
             (true, true) => DiscordStatus::InGuild,
         });
         let changed = tokio::select! {
             changed = connected.changed() => changed,
+            changed = next_start.changed() => changed,
             changed = is_in_guild.changed() => changed,
         };
         if changed.is_err() {

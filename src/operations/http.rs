@@ -21,8 +21,10 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::warn;
 
+use super::clock::system_time;
 use super::logging::Metrics;
 use crate::discord::bot::DiscordStatus;
+use crate::ledger::record::time;
 use crate::workflow::EngineHealth;
 use crate::workflow::ports::{Ledger, LedgerError};
 
@@ -152,6 +154,14 @@ impl HealthServer {
             match *self.sources.gateway.borrow() {
                 DiscordStatus::InGuild => {}
                 DiscordStatus::Disconnected => problems.push("not connected to Discord's gateway".to_owned()),
+                DiscordStatus::StartsUsedUp { until } => {
+                    let until = system_time().plus(until.saturating_duration_since(Instant::now()));
+                    problems.push(format!(
+                        "Discord allows this bot no more sessions until {}; it connects then by itself. Something restarted \
+                         it, or ended its sessions, about 1,000 times within a day",
+                        time::write(until)
+                    ));
+                }
                 DiscordStatus::OutsideGuild => problems.push(
                     "the bot is not in its guild, or Discord has an outage; if it was removed, invite it again"
                         .to_owned(),

@@ -1,12 +1,14 @@
-//! The two weaker verifications of a server's certificate, for `require` and `verify-ca`.
+//! How a server's certificate is verified where the library's own way is not the one: weaker for `require` and `verify-ca`;
+//! and a certificate that is itself named as trusted.
 
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme};
 
 /// `require`: accepts any certificate whose private key the server holds.
 #[derive(Debug)]
@@ -14,7 +16,66 @@ pub(super) struct AnyCertificate(pub(super) Arc<CryptoProvider>);
 
 /// `verify-ca`: accepts a certificate that a trusted authority signed, for any name.
 #[derive(Debug)]
-pub(super) struct AnyHostname(pub(super) Arc<WebPkiServerVerifier>);
+pub(super) struct AnyHostname(pub(super) Arc<dyn ServerCertVerifier>);
+
+/// `verify-full`, and `verify-ca` within [`AnyHostname`]: accepts a certificate that a trusted authority signed for this
+/// name, or that is itself one of the trusted ones. The library refuses the certificate of an authority as a server's, which
+/// is what `openssl req -x509` makes, and what libpq accepts.
+#[derive(Debug)]
+pub(super) struct TrustedItself {
+    pub(super) chain: Arc<WebPkiServerVerifier>,
+    pub(super) trusted: Vec<CertificateDer<'static>>,
+}
+
+impl ServerCertVerifier for TrustedItself {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        match self.chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
+            // The library checks the dates before this. The signature says nothing more, because the certificate was compared
+            // byte for byte; that the server has its key, the handshake shows.
+            Err(Error::InvalidCertificate(CertificateError::Other(other)))
+                if is_authority_as_server(&other) && self.trusted.contains(end_entity) =>
+            {
+                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            result => result,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.chain.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.chain.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.chain.supported_verify_schemes()
+    }
+}
+
+/// The library has no variant for this error.
+pub(super) fn is_authority_as_server(error: &OtherError) -> bool {
+    error.to_string() == "CaUsedAsEndEntity"
+}
 
 impl ServerCertVerifier for AnyCertificate {
     fn verify_server_cert(

@@ -68,8 +68,6 @@ pub struct PostgresConnection {
 pub type ConnectionClosed = oneshot::Receiver<Infallible>;
 
 impl ConnectOptions {
-    /// Opens a connection to the first host of the URL that answers within its own limit, login included, and is of the
-    /// wanted kind. Overrides the session settings that would change how statements run.
     /// The hosts and ports of the URL, for people.
     pub fn addresses(&self) -> String {
         let hosts = hosts::split(&self.config).into_iter().map(|host| host.address);
@@ -85,6 +83,8 @@ impl ConnectOptions {
         hosts::split(&self.config).into_iter().map(alone).collect()
     }
 
+    /// Opens a connection to the first host of the URL that answers within its own limit, login included, and is of the
+    /// wanted kind. Overrides the session settings that would change how statements run.
     pub async fn connect(&self) -> anyhow::Result<(PostgresConnection, ConnectionClosed)> {
         let password = (self.password)().await?;
         let hosts = hosts::split(&self.config);
@@ -122,15 +122,40 @@ impl ConnectOptions {
         if let Some(password) = password {
             config.password(password.expose_secret());
         }
-        let (opened, closed) = if self.tls.mode == TlsMode::Disable || host.is_socket {
+        let (opened, closed) = self.open(&mut config, host.is_socket).await?;
+        let Err(error) = self.prepare(&opened).await else {
+            return Ok((opened, closed));
+        };
+        if !session_settings::may_be_the_cause_of(&error) {
+            return Err(error);
+        }
+        // A pooler rejects such parameters of the startup message, so they are sent only where they are needed.
+        let own = config.get_options().unwrap_or_default();
+        let options = session_settings::startup_options(opened.version, self.statement_timeout);
+        config.options(format!("{own} {options}"));
+        drop(opened);
+        let (opened, closed) = self.open(&mut config, host.is_socket).await?;
+        self.prepare(&opened).await?;
+        Ok((opened, closed))
+    }
+
+    async fn open(
+        &self,
+        config: &mut Config,
+        is_socket: bool,
+    ) -> anyhow::Result<(PostgresConnection, ConnectionClosed)> {
+        if self.tls.mode == TlsMode::Disable || is_socket {
             config.ssl_mode(SslMode::Disable);
             let (client, connection) = config.connect(NoTls).await?;
-            PostgresConnection::drive(client, connection)
-        } else {
-            config.ssl_mode(SslMode::Require);
-            let (client, connection) = config.connect(self.tls.connector()?).await?;
-            PostgresConnection::drive(client, connection)
-        };
+            return Ok(PostgresConnection::drive(client, connection));
+        }
+        config.ssl_mode(SslMode::Require);
+        let (client, connection) = config.connect(self.tls.connector()?).await?;
+        Ok(PostgresConnection::drive(client, connection))
+    }
+
+    /// Checks that the server is of the wanted kind, and sets the session's settings.
+    async fn prepare(&self, opened: &PostgresConnection) -> anyhow::Result<()> {
         if self.session_attributes != SessionAttributes::Any {
             let kind = opened.server_kind().await?;
             if let Some(mismatch) = self.session_attributes.mismatch(kind) {
@@ -138,8 +163,7 @@ impl ConnectOptions {
             }
         }
         let settings = session_settings::set_all(opened.version, self.statement_timeout, self.lock_timeout);
-        opened.client.batch_execute(&settings).await.context("the session settings could not be applied")?;
-        Ok((opened, closed))
+        opened.client.batch_execute(&settings).await.context("the session settings could not be applied")
     }
 }
 

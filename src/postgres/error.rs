@@ -4,9 +4,10 @@ use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;
 
-use rustls::{CertificateError, OtherError};
+use rustls::CertificateError;
 use tokio_postgres::error::{DbError, SqlState};
 
+use super::certificate_verifier::is_authority_as_server;
 use crate::workflow::ports::TargetUnreachable;
 
 /// An unreachable target, described by `message`.
@@ -43,6 +44,7 @@ fn describe(error: &anyhow::Error) -> String {
         from_server(cause)
             .or_else(|| from_tls(cause))
             .or_else(|| without_tls(cause))
+            .or_else(|| slow_login(cause))
             .or_else(|| from_socket(cause))
     });
     // Other causes are texts of the driver and the TLS library, which contain no secret.
@@ -61,6 +63,11 @@ fn from_server(cause: &(dyn StdError + 'static)) -> Option<String> {
         format!("the server has no connection slot left: {message}")
     } else if *code == SqlState::CANNOT_CONNECT_NOW {
         format!("the server is not ready: {message}")
+    } else if *code == SqlState::PROTOCOL_VIOLATION && message.starts_with("unsupported startup parameter") {
+        format!(
+            "a connection pooler answers ({message}), and a setting of the role or database ends sessions at once: connect to \
+             the server itself, or set its timeouts higher for this role (ALTER ROLE … SET)"
+        )
     } else if *code == SqlState::UNDEFINED_DATABASE {
         format!("there is no such database: {message}")
     } else if [SqlState::QUERY_CANCELED, SqlState::LOCK_NOT_AVAILABLE].contains(code) {
@@ -94,12 +101,13 @@ fn from_tls(cause: &(dyn StdError + 'static)) -> Option<String> {
             wrong_host_name(&expected.to_str(), presented)
         }
         CertificateError::NotValidForName => "the server's certificate is for another host name".into(),
-        CertificateError::Other(other) if is_other(other, "CaUsedAsEndEntity") => {
-            "the server uses the certificate of an authority (CA:TRUE) as its own: sign a server certificate with it, \
-             and name the authority's certificate with sslrootcert"
+        CertificateError::Other(other) if is_authority_as_server(other) => {
+            "the server uses the certificate of an authority (CA:TRUE) as its own: name that certificate itself with \
+             sslrootcert, or sign a server certificate with it"
                 .into()
         }
-        CertificateError::Other(other) if is_other(other, "UnsupportedCertVersion") => {
+        // The library has no variant for this error.
+        CertificateError::Other(other) if other.to_string() == "UnsupportedCertVersion" => {
             "the server's certificate is not of X.509 version 3: make one with a subjectAltName".into()
         }
         other => format!("the server's certificate is not acceptable: {other}"),
@@ -110,6 +118,16 @@ fn from_tls(cause: &(dyn StdError + 'static)) -> Option<String> {
 fn without_tls(cause: &(dyn StdError + 'static)) -> Option<String> {
     let message = "server does not support TLS";
     (cause.to_string() == message).then(|| format!("the {message}: turn it on there (ssl = on)"))
+}
+
+/// The driver refuses more than 100,000 iterations, because the server chooses the number, and each login computes them.
+fn slow_login(cause: &(dyn StdError + 'static)) -> Option<String> {
+    let message = "SCRAM iteration count exceeds the maximum allowed";
+    (cause.to_string() == message).then(|| {
+        "the password was stored with more than 100000 SCRAM iterations, which killgate does not compute at each login: set \
+         scram_iterations to less (16 and later; the default is 4096), then set the password again"
+            .to_owned()
+    })
 }
 
 fn wrong_host_name(expected: &str, presented: &[String]) -> String {
@@ -128,11 +146,6 @@ fn wrong_host_name(expected: &str, presented: &[String]) -> String {
 /// The TLS library formats a name as `DnsName("db1.internal")`.
 fn plain_name(name: &str) -> &str {
     name.split_once('(').map_or(name, |(_, inner)| inner.trim_matches(['(', ')', '"']))
-}
-
-/// The TLS library has no variant for these errors.
-fn is_other(error: &OtherError, name: &str) -> bool {
-    error.to_string() == name
 }
 
 fn from_socket(cause: &(dyn StdError + 'static)) -> Option<String> {

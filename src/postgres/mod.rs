@@ -31,6 +31,7 @@ mod pooler;
 pub mod privileges;
 mod raw_text;
 pub mod redaction;
+mod required_parts;
 pub mod rows;
 pub mod server_info;
 pub mod session_settings;

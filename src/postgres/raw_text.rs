@@ -28,7 +28,12 @@ impl<'a> FromSql<'a> for RawText<'a> {
 /// The bytes that the server returns for `text`, where that is UTF-8.
 pub(super) fn quote(text: &str) -> Vec<u8> {
     let prefix = if text.contains('\\') { "E" } else { "" };
-    format!("{prefix}'{}'", text.replace('\'', "''")).into_bytes()
+    [prefix.as_bytes(), b"'", &quote_inner(text), b"'"].concat()
+}
+
+/// The same for a part of a text, without the quotes around it.
+pub(super) fn quote_inner(text: &str) -> Vec<u8> {
+    text.replace('\'', "''").into_bytes()
 }
 
 impl RawText<'_> {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
@@ -20,7 +21,30 @@ pub type QueryRedactor = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 pub(super) struct RawNames {
     pub(super) user: Option<Vec<u8>>,
     pub(super) database: Option<Vec<u8>>,
-    pub(super) application: Option<Vec<u8>>,
+    pub(super) application: ApplicationCheck,
+}
+
+/// What the signalling statement requires of `application_name`.
+pub(super) enum ApplicationCheck {
+    Equals(Vec<u8>),
+    /// That it contains none of these.
+    LacksAll(Vec<Vec<u8>>),
+}
+
+impl ApplicationCheck {
+    pub(super) fn is_met_by(&self, present: &Self) -> bool {
+        match (self, present) {
+            (Self::Equals(checked), Self::Equals(present)) => checked == present,
+            (Self::LacksAll(parts), Self::Equals(present)) => {
+                parts.iter().all(|part| !contains(present, part))
+            }
+            (_, Self::LacksAll(_)) => false,
+        }
+    }
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    part.is_empty() || text.windows(part.len()).any(|window| window == part)
 }
 
 impl RawNames {
@@ -29,7 +53,7 @@ impl RawNames {
         Self {
             user: session.user.as_deref().map(quote),
             database: session.database.as_deref().map(quote),
-            application: Some(quote(&session.application)),
+            application: ApplicationCheck::Equals(quote(&session.application)),
         }
     }
 
@@ -37,7 +61,7 @@ impl RawNames {
     pub(super) fn is_unchanged(&self, present: &Self) -> bool {
         self.user == present.user
             && self.database == present.database
-            && (self.application.is_none() || self.application == present.application)
+            && self.application.is_met_by(&present.application)
     }
 
     /// Those of the session in a row.
@@ -45,7 +69,7 @@ impl RawNames {
         Ok(Self {
             user: row.try_get("username")?,
             database: row.try_get("database")?,
-            application: row.try_get("application")?,
+            application: ApplicationCheck::Equals(row.try_get("application")?),
         })
     }
 }
@@ -58,6 +82,9 @@ pub(super) enum ProcessRow {
     Hidden(Pid),
     Session(Box<Session>),
 }
+
+/// How many listings have begun. One number for the process: a reload replaces a target's connection, and not the requests.
+static LOOKS: AtomicU64 = AtomicU64::new(1);
 
 /// Builds a snapshot from the rows of the listing, of which there is at least one.
 pub(super) struct SnapshotBuilder<'a> {
@@ -81,6 +108,7 @@ impl<'a> SnapshotBuilder<'a> {
             snapshot: Snapshot {
                 server: ServerIdentity { system_identifier, postmaster_start: Timestamp::from_micros(0) },
                 looked_up,
+                order: LOOKS.fetch_add(1, Ordering::Relaxed),
                 taken_at: Timestamp::from_micros(0),
                 own_pid: None,
                 is_standby: false,

@@ -4,6 +4,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use tokio_postgres::error::SqlState;
+
 /// A setting, the value that killgate needs, and the first version that has it (`server_version_num`).
 type SessionSetting = (&'static str, &'static str, u32);
 
@@ -48,6 +50,27 @@ pub(super) fn set_all(version: u32, statement_timeout: Duration, lock_timeout: D
         let _ = write!(statements, "; SET {name} = {value}");
     }
     statements
+}
+
+/// Those that can end a session before its first statement does, for the startup message. What a client asks for there
+/// comes before what a role or a database has (PostgreSQL documentation, "Parameter Interaction via the Configuration
+/// File").
+pub(super) fn startup_options(version: u32, statement_timeout: Duration) -> String {
+    let ends_sessions = |name: &str| name.ends_with("_timeout");
+    let settings = SETTINGS.iter().filter(|(name, _, since)| ends_sessions(name) && version >= *since);
+    let mut options = format!("-c statement_timeout={}", statement_timeout.as_millis());
+    for (name, value, _) in settings {
+        let _ = write!(options, " -c {name}={value}");
+    }
+    options
+}
+
+/// Whether a setting of the role or the database may have ended a new session, or the statement that was to change it.
+pub(super) fn may_be_the_cause_of(error: &anyhow::Error) -> bool {
+    let Some(error) = error.chain().find_map(|cause| cause.downcast_ref::<tokio_postgres::Error>()) else {
+        return false;
+    };
+    error.is_closed() || error.code() == Some(&SqlState::QUERY_CANCELED)
 }
 
 /// The setting of this name, if killgate sets it itself, so that another value would be overridden.

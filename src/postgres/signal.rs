@@ -11,7 +11,8 @@ use tracing::debug;
 
 use super::clock_reading::{self, ClockReading, EarlyReading};
 use super::connection_manager::ConnectionManager;
-use super::rows::RawNames;
+use super::required_parts::required_parts;
+use super::rows::{ApplicationCheck, RawNames};
 use super::server_info::PreparedStatements;
 use super::signal_answer::{self, StatementOutcome, another_server, not_sent};
 use crate::domain::approval::Approved;
@@ -24,9 +25,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::unreachable_cause::{LEASE_UNCONFIRMED, NO_RIGHT};
 use crate::workflow::ports::{Lease, SignalResult};
 
-/// How often the statement is sent when the session changes its name each time. The last one does not compare
-/// `application_name`: a session that renames itself in a loop would otherwise never be signalled. No rule matched any of
-/// the names that it had at each look, and between PostgreSQL's own check and its signal it could be renamed too.
+/// How often the statement is sent when the session changes its name each time.
 const MAX_SENDS: u32 = 10;
 
 /// When the statement may be executed.
@@ -101,7 +100,11 @@ struct Candidate<'a> {
 /// The patterns of [`ProtectionRules`] are Rust regular expressions, which PostgreSQL cannot evaluate. So user, database
 /// and application are checked here, and the statement signals only while the session still has the ones that were
 /// checked, byte for byte. When they have changed, or are not UTF-8, the statement has not signalled: the present ones are
-/// checked, and it is sent again. `application_name` is compared only if a rule is about it.
+/// checked, and it is sent again.
+///
+/// `application_name` is the client's to choose, and a session that renames itself in a loop would never have the one that
+/// was checked. So it is compared only if a rule is about it, and where possible the statement requires only that no rule
+/// can match it.
 async fn signal_all(
     connection: &ConnectionManager<PreparedStatements>,
     window: SignalWindow,
@@ -109,10 +112,8 @@ async fn signal_all(
     protection: &ProtectionRules,
 ) -> Vec<SignalResult> {
     // Until the statement says otherwise.
-    let renamed_too_fast = not_sent(
-        Outcome::Protected,
-        "its user or database is renamed faster than the protection rules can be checked",
-    );
+    let renamed_too_fast =
+        not_sent(Outcome::Protected, "it is renamed faster than the protection rules can be checked");
     let mut results = vec![renamed_too_fast; approved.backends().len()];
     let backends = approved.backends().iter().enumerate();
     let mut candidates: Vec<_> = backends
@@ -123,15 +124,17 @@ async fn signal_all(
             names: RawNames::from_session(&backend.session),
         })
         .collect();
-    for number in 1..=MAX_SENDS {
+    let parts = required_parts(&protection.applications);
+    for _ in 0..MAX_SENDS {
         candidates.retain_mut(|candidate| {
             if let Some(rule) = protection.matching_rule(&candidate.session) {
                 results[candidate.index] =
                     not_sent(Outcome::Protected, format!("it is protected now: {rule}"));
                 return false;
             }
-            if protection.applications.is_empty() || number == MAX_SENDS {
-                candidate.names.application = None;
+            let lacks = parts.clone().map(ApplicationCheck::LacksAll);
+            if let Some(lacks) = lacks.filter(|lacks| lacks.is_met_by(&candidate.names.application)) {
+                candidate.names.application = lacks;
             }
             true
         });
@@ -158,9 +161,10 @@ async fn signal_all(
 pub(super) async fn warm_up(client: &Client, statement: &Statement) -> Result<(), tokio_postgres::Error> {
     let (number, text, time, name) = (None::<i32>, None::<&str>, None::<i64>, None::<&[u8]>);
     let (request, approvers) = (None::<i64>, None::<&[&str]>);
-    let nothing: [&(dyn ToSql + Sync); 14] = [
+    let parts = None::<&[&[u8]]>;
+    let nothing: [&(dyn ToSql + Sync); 15] = [
         &number, &text, &time, &time, &time, &name, &name, &name, &request, &text, &approvers, &time, &time,
-        &time,
+        &time, &parts,
     ];
     client.query(statement, &nothing).await.map(drop)
 }
@@ -197,10 +201,12 @@ async fn send_statements(
     let postmaster_start = server.postmaster_start.as_micros();
     let identities: Vec<_> =
         candidates.iter().map(|candidate| ComparedIdentity::of(candidate.backend)).collect();
+    let applications: Vec<_> =
+        candidates.iter().map(|candidate| ComparedApplication::of(&candidate.names.application)).collect();
     let parameters: Vec<_> = candidates
         .iter()
-        .zip(&identities)
-        .map(|(Candidate { names, .. }, identity)| -> Vec<&(dyn ToSql + Sync)> {
+        .zip(identities.iter().zip(&applications))
+        .map(|(Candidate { names, .. }, (identity, application))| -> Vec<&(dyn ToSql + Sync)> {
             vec![
                 &identity.pid,
                 &action,
@@ -209,13 +215,14 @@ async fn send_statements(
                 &identity.query_start,
                 &names.user,
                 &names.database,
-                &names.application,
+                &application.name,
                 &request,
                 &requester,
                 &approvers,
                 &identity.xact_start,
                 &window.from_micros,
                 &window.until_micros,
+                &application.lacks,
             ]
         })
         .collect();
@@ -247,6 +254,21 @@ struct ComparedIdentity {
     query_start: Option<i64>,
     /// `None` if the request is not bound to a transaction.
     xact_start: Option<i64>,
+}
+
+/// The name that `application_name` must be, if any, and what it must not contain.
+struct ComparedApplication<'a> {
+    name: Option<&'a [u8]>,
+    lacks: &'a [Vec<u8>],
+}
+
+impl<'a> ComparedApplication<'a> {
+    fn of(check: &'a ApplicationCheck) -> Self {
+        match check {
+            ApplicationCheck::Equals(name) => Self { name: Some(name), lacks: &[] },
+            ApplicationCheck::LacksAll(parts) => Self { name: None, lacks: parts },
+        }
+    }
 }
 
 impl ComparedIdentity {

@@ -226,7 +226,7 @@ pub(super) fn signal_through_guard(function: u32, owner: u32) -> String {
 /// the application, which were checked against the protection rules before; a NULL application is not compared. `$9` is
 /// the request, `$10` its requester, `$11` its approvers. `$12` is `xact_start`; NULL: not bound to a transaction. `$13`
 /// and `$14` are the times between which the server must reach it, by its own clock: a statement that waits longer, in a
-/// paused process or a slow network, signals nothing. `is_usable` is whether `verdict` may be evaluated at all.
+/// paused process or a slow network, signals nothing. `$15` are texts that the application must not contain. `is_usable` is whether `verdict` may be evaluated at all.
 ///
 /// The row is read once and materialized, so that the checked row is the returned one. The signal functions are called
 /// within a CASE, which evaluates only the branch that it takes.
@@ -252,6 +252,8 @@ fn signal(verdict: &str, condition: &str, is_usable: &str) -> String {
                       AND seen.username = $6::bytea
                       AND seen.database IS NOT DISTINCT FROM $7::bytea
                       AND ($8::bytea IS NULL OR seen.application = $8::bytea)
+                      AND NOT EXISTS (SELECT FROM unnest($15::bytea[]) AS protected (part)
+                                      WHERE position(protected.part IN seen.application) > 0)
                       AND ($2::text = 'terminate'
                            OR $2::text = 'cancel' AND seen.state IN ('active', 'fastpath function call')
                               AND seen.query_start = $5::int8)

@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::certificate_verifier::{AnyCertificate, AnyHostname};
+use super::certificate_verifier::{AnyCertificate, AnyHostname, TrustedItself};
 
 /// How a connection is encrypted and verified. The files named here are read for every connection, so that a renewed
 /// certificate needs no restart. The system's certificate authorities are read once.
@@ -72,20 +72,22 @@ impl TlsOptions {
         if matches!(self.mode, TlsMode::Disable | TlsMode::Require) {
             return Ok(Arc::new(AnyCertificate(provider)));
         }
-        let chain = WebPkiServerVerifier::builder_with_provider(self.roots()?, provider)
+        let trusted = self.root.as_deref().map(certificates).transpose()?.unwrap_or_default();
+        let chain = WebPkiServerVerifier::builder_with_provider(self.roots(&trusted)?, provider)
             .build()
             .context("the trusted certificate authorities cannot be used")?;
-        Ok(if self.mode == TlsMode::VerifyCa { Arc::new(AnyHostname(chain)) } else { chain })
+        let verifier = Arc::new(TrustedItself { chain, trusted });
+        Ok(if self.mode == TlsMode::VerifyCa { Arc::new(AnyHostname(verifier)) } else { verifier })
     }
 
-    fn roots(&self) -> anyhow::Result<Arc<RootCertStore>> {
+    fn roots(&self, trusted: &[CertificateDer<'static>]) -> anyhow::Result<Arc<RootCertStore>> {
         let Some(file) = &self.root else {
             return Ok(Arc::clone(&SYSTEM_ROOTS));
         };
         let mut roots = RootCertStore::empty();
-        for certificate in certificates(file)? {
+        for certificate in trusted {
             roots
-                .add(certificate)
+                .add(certificate.clone())
                 .with_context(|| format!("{} holds an unusable certificate", file.display()))?;
         }
         Ok(Arc::new(roots))

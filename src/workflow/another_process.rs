@@ -23,8 +23,14 @@ impl Engine {
 
     /// A message of the bot bears this mark now. If it was the card of another request, another process took it over.
     pub(super) async fn mark_seen(&mut self, card: MessageRef, mark: CardMark) -> Result<(), LedgerError> {
-        let request = self.find_by_card(card).and_then(|id| self.store.get(id));
-        let Some(request) = request.filter(|request| request.is_open() && CardMark::of(request) != mark)
+        let id = self.find_by_card(card);
+        if id.is_none() {
+            self.remember_early_event(card);
+        }
+        let request = id.and_then(|id| self.store.get(id));
+        // Before the channel was looked at, the request may have ended there. The card is read again afterwards.
+        let is_decided_here = |request: &&Request| request.is_open() && !self.may_have_ended(request.id);
+        let Some(request) = request.filter(is_decided_here).filter(|request| CardMark::of(request) != mark)
         else {
             return Ok(());
         };

@@ -152,7 +152,12 @@ impl CardPublisher {
                     warn!(?error, "the card was refused; only the result is posted");
                     return PostedCard::Missing;
                 }
-                Err(error) => self.wait_after(&error, "card", &mut retry).await,
+                Err(error) => {
+                    if matches!(error, DeliveryError::Refused(_)) {
+                        self.report(EngineInput::MessagesUnreadable { request: self.request }).await;
+                    }
+                    self.wait_after(&error, "card", &mut retry).await;
+                }
             }
         }
     }

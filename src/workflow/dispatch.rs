@@ -12,7 +12,7 @@ use super::engine::Engine;
 use super::execution::{Execution, execute, unconfigured_target};
 use super::input::EngineInput;
 use super::log;
-use super::open_request::VoteEmojiState;
+use super::open_request::{ChannelLook, VoteEmojiState};
 use super::ports::LedgerError;
 use super::refusal::Refusal;
 use super::targets::TargetWithPolicy;
@@ -48,6 +48,10 @@ impl Engine {
             EngineInput::EventsRestored { .. } => self.is_hearing = true,
             EngineInput::TargetObserved { target, .. } => {
                 self.observing.remove(&target);
+            }
+            // Anybody can delete other messages, as many as they like. A message that turns out to be a card is read then.
+            EngineInput::MessageDeleted { card } if self.find_by_card(card).is_none() => {
+                self.remember_early_event(card);
             }
             input if is_reported_once(&input) => self.deferred.push_back(input),
             _ => {}
@@ -99,6 +103,10 @@ impl Engine {
             }
             EngineInput::EndingFound { request, ending } => {
                 self.apply(request, DecisionInput::EndingFound { ending }).await
+            }
+            EngineInput::MessagesUnreadable { request } => {
+                self.open_requests.entry(request).or_default().channel = ChannelLook::Done;
+                Ok(())
             }
             EngineInput::AnsweredElsewhere { request } => self.answered_elsewhere(request).await,
             EngineInput::AnotherProcessSeen { channel } => self.another_process_seen(channel).await,
@@ -161,6 +169,12 @@ impl Engine {
             return Ok(());
         };
         let target = &before.details.target;
+        let is_about_messages = matches!(
+            command,
+            DecisionInput::EndingFound { .. }
+                | DecisionInput::CardDeleted { .. }
+                | DecisionInput::Withdraw { .. }
+        );
         let decision = decide(
             &before,
             command,
@@ -177,6 +191,11 @@ impl Engine {
             target.target.expect_signal();
         }
         let decided = began.elapsed();
+        let ends = |event: &RequestEvent| matches!(event, RequestEvent::Finished(_));
+        if !is_about_messages && self.may_have_ended(id) && decision.events.iter().any(ends) {
+            // What ends it is seen again once its channel was looked at.
+            return Ok(());
+        }
         let recorded = self.store.record(id, now, decision.events).await?;
         let durable = began.elapsed();
         if let Some(approved) = Approved::from_records(&before, &recorded) {
@@ -201,7 +220,7 @@ impl Engine {
         let execution = Execution {
             approved_at,
             confirm_within: self.targets.limits.confirm_within,
-            waiters: open.sessions.iter().flat_map(|session| session.waiters().iter().copied()).collect(),
+            waiters: open.known_waiters(),
         };
         let (inputs, ledger) = (self.inputs.clone(), Arc::clone(&self.ledger));
         let executing = async move {

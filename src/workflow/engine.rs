@@ -16,7 +16,7 @@ use super::health::EngineHealth;
 use super::input::EngineInput;
 use super::log;
 use super::monitor::OBSERVE_EVERY;
-use super::open_request::OpenRequest;
+use super::open_request::{ChannelLook, OpenRequest};
 use super::ports::{CardContent, ChannelAlert, Clock, IncidentChannel, Ledger, LedgerError, Responder};
 use super::reaction_reads::{ReadLimit, Reader};
 use super::reactions::EarlyReactions;
@@ -217,8 +217,13 @@ impl Engine {
     /// When the next open request expires, as a timer sees it.
     fn next_expiry(&self) -> Instant {
         let now = self.clock.now();
-        let first = self.store.next_expiry();
-        Instant::now() + first.map_or(OBSERVE_EVERY, |expiry| expiry.duration_since(now))
+        let first = self.store.open_requests().find(|request| !self.may_have_ended(request.id));
+        Instant::now() + first.map_or(OBSERVE_EVERY, |request| request.details.expires_at.duration_since(now))
+    }
+
+    /// Whether the channel may show an end of the request that the ledger does not know.
+    pub(super) fn may_have_ended(&self, id: RequestId) -> bool {
+        self.open_requests.get(&id).is_some_and(|open| open.channel == ChannelLook::Awaited)
     }
 
     async fn expire_requests(&mut self) -> Result<(), LedgerError> {

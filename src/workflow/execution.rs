@@ -7,9 +7,8 @@ use metrics::histogram;
 use tokio::time::{Instant, sleep};
 use tracing::debug;
 
-use super::input::WaiterPids;
 use super::ports::{Lease, SessionResult, SignalResult, Target};
-use super::released::report_released;
+use super::released::{KnownWaiters, report_released};
 use crate::domain::approval::Approved;
 use crate::domain::binding::is_unaffected;
 use crate::domain::event::{Action, BackendResolution, Binding, RequestedBackend, Resolution};
@@ -32,8 +31,8 @@ pub(super) struct Execution {
     pub(super) approved_at: Instant,
     /// How long to watch for the end of what was signalled.
     pub(super) confirm_within: Duration,
-    /// Those that waited for the sessions.
-    pub(super) waiters: WaiterPids,
+    /// Those that waited for the sessions; `None` if that is not known.
+    pub(super) waiters: Option<KnownWaiters>,
 }
 
 /// Signals the approved sessions and watches what becomes of each.
@@ -55,7 +54,7 @@ pub(super) async fn execute(
     let backends = approved.backends().iter().zip(results);
     let mut backends: Vec<_> =
         backends.map(|(backend, result)| resolution(backend, result, began.elapsed())).collect();
-    watch(approved, &mut backends, target, (began, deadline)).await;
+    let alive_at = watch(approved, &mut backends, target, (began, deadline)).await;
     describe_unknown(approved, &mut backends, target).await;
     debug!(after = ?execution.approved_at.elapsed(), "watched");
     let ended: BTreeSet<_> = backends
@@ -63,10 +62,11 @@ pub(super) async fn execute(
         .filter(|backend| matches!(backend.outcome, Outcome::Cancelled | Outcome::Terminated))
         .map(|backend| backend.pid)
         .collect();
-    if ended.is_empty() {
+    let waiters = execution.waiters.as_ref().filter(|_| !ended.is_empty());
+    let (Some(waiters), Some(alive_at)) = (waiters, alive_at) else {
         return Resolution::of_execution(backends, None);
-    }
-    let report = report_released(approved.server(), &ended, &execution.waiters, began, target).await;
+    };
+    let report = report_released(approved.server(), &ended, waiters, alive_at, target).await;
     let mut resolution = Resolution::of_execution(backends, report.released);
     if let Some(successor) = report.successor {
         resolution.detail = format!("{}; {successor}", resolution.detail);
@@ -143,17 +143,19 @@ pub(super) fn describe_now(backend: &RequestedBackend, found: SessionResult) -> 
     }
 }
 
-/// Looks at the signalled sessions until the effect is seen on each of them or the time is up.
+/// Looks at the signalled sessions until the effect is seen on each of them or the time is up. Returns when all of them were
+/// last seen without it; `None` if it was seen on none.
 async fn watch(
     approved: &Approved,
     resolutions: &mut [BackendResolution],
     target: &dyn Target,
     (began, deadline): (Instant, Instant),
-) {
+) -> Option<Instant> {
     let signalled = approved.backends().iter().zip(resolutions);
     let mut watched: Vec<_> =
         signalled.filter(|(_, resolution)| resolution.signal_sent == Some(true)).collect();
     let mut wait = FIRST_WAIT;
+    let (mut last_look, mut alive_at) = (began, None);
     for look in 1.. {
         if watched.is_empty() {
             break;
@@ -163,6 +165,7 @@ async fn watch(
             wait = (wait * 2).min(LONGEST_WAIT);
         }
         let pids: Vec<_> = watched.iter().map(|(backend, _)| backend.identity.pid).collect();
+        let looked_at = Instant::now();
         let found = target.find_sessions(approved.server(), &pids).await;
         let elapsed = began.elapsed();
         let is_over = Instant::now() >= deadline;
@@ -173,6 +176,7 @@ async fn watch(
                 match found.map(|session| session.filter(|session| is_unaffected(backend, session))) {
                     Ok(None) => {
                         (resolution.outcome, resolution.detail) = seen_ended(approved.action());
+                        alive_at.get_or_insert(last_look);
                         continue;
                     }
                     Ok(Some(session)) => describe_condition(&session),
@@ -185,7 +189,9 @@ async fn watch(
             }
         }
         watched = remaining;
+        last_look = looked_at;
     }
+    alive_at
 }
 
 fn seen_ended(action: Action) -> (Outcome, String) {
@@ -198,8 +204,15 @@ fn seen_ended(action: Action) -> (Outcome, String) {
 }
 
 fn describe_condition(session: &Session) -> String {
-    match &session.wait {
-        Some(wait) => format!("{}, waiting on {wait}", session.state),
-        None => format!("{}, not waiting for anything", session.state),
+    let state = session.state;
+    match session.wait.as_ref().map(|wait| (wait, wait.meaning())) {
+        Some((wait, Some(meaning))) => format!("{state}, waiting on {wait}: {meaning}"),
+        Some((wait, None)) => format!("{state}, waiting on {wait}"),
+        None if state.is_running() => {
+            format!(
+                "{state}, waiting for nothing: it runs code that has not noticed the signal, or catches a cancel"
+            )
+        }
+        None => format!("{state}, waiting for nothing"),
     }
 }

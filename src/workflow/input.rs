@@ -7,7 +7,6 @@ use super::ports::{CardMark, MessageRef, Responder, TargetUnreachable, UserReact
 use crate::domain::creation::NewRequest;
 use crate::domain::decision::QuorumCheck;
 use crate::domain::event::Resolution;
-use crate::domain::identity::Pid;
 use crate::domain::ids::{ChannelId, MessageId, Person, RequestId, UserId};
 use crate::domain::session::Snapshot;
 
@@ -61,6 +60,8 @@ pub enum EngineInput {
     ReminderPosted { request: RequestId, message: MessageId },
     /// The channel shows that the request has ended, although the ledger says that it is open: it was set back.
     EndingFound { request: RequestId, ending: String },
+    /// Discord refuses to show the channel, so it cannot be known whether it shows an end.
+    MessagesUnreadable { request: RequestId },
     /// Another process with the same bot token answered the command of the request.
     AnsweredElsewhere { request: RequestId },
     /// Another process with the same bot token answered somebody in this channel.
@@ -108,6 +109,3 @@ pub struct FetchedReactions {
     /// Those who deny, as members of the guild; without those who left it.
     pub denying_members: Vec<Person>,
 }
-
-/// Those that waited for a session when it was last seen.
-pub type WaiterPids = BTreeSet<Pid>;

@@ -7,8 +7,9 @@ use std::time::Duration;
 use tracing::debug;
 
 use super::engine::Engine;
-use super::input::{EngineInput, WaiterPids};
+use super::input::EngineInput;
 use super::ports::{LedgerError, SessionOnCard, TargetUnreachable};
+use super::released::KnownWaiters;
 use crate::domain::binding::{self, BindingStatus};
 use crate::domain::decision::DecisionInput;
 use crate::domain::event::{RequestDetails, RequestedBackend};
@@ -27,10 +28,11 @@ pub(super) const OBSERVE_EVERY: Duration = Duration::from_secs(4);
 
 /// What is known of one session of an open request.
 pub(super) struct MonitoredSession {
-    /// When it was last seen, by the target's clock; `None` if not since the bot started.
-    seen_at: Option<Timestamp>,
+    /// When it was last seen; `None` if not since the bot started.
+    seen: Option<Look>,
     latest: Observation,
-    waiters: WaiterPids,
+    /// Those that wait for it; `None` until it is seen.
+    waiters: Option<KnownWaiters>,
     queue: WaiterSummary,
     is_on_standby: bool,
     changes: Vec<SessionChange>,
@@ -43,8 +45,8 @@ impl MonitoredSession {
     pub(super) fn of_request(details: &RequestDetails, snapshot: &Snapshot) -> Vec<Self> {
         let locks = LockGraph::from_snapshot(snapshot);
         let watched = details.backends.iter().map(|backend| Self {
-            seen_at: Some(snapshot.taken_at),
-            waiters: locks.all_waiters(backend.identity.pid),
+            seen: Some(Look::of(snapshot, details.asked_at)),
+            waiters: Some(known_waiters(backend.identity.pid, snapshot, &locks)),
             queue: WaiterSummary::of(backend.identity.pid, snapshot, &locks),
             is_on_standby: snapshot.is_standby,
             ..Self::recorded(backend)
@@ -55,9 +57,9 @@ impl MonitoredSession {
     /// The session as the ledger recorded it. Who waits for it is not known until it is seen again.
     pub(super) fn recorded(backend: &RequestedBackend) -> Self {
         Self {
-            seen_at: None,
+            seen: None,
             latest: Observation { session: backend.session.clone(), waiters: backend.waiters },
-            waiters: WaiterPids::new(),
+            waiters: None,
             queue: WaiterSummary::default(),
             is_on_standby: false,
             changes: Vec::new(),
@@ -65,8 +67,8 @@ impl MonitoredSession {
         }
     }
 
-    pub(super) fn waiters(&self) -> &WaiterPids {
-        &self.waiters
+    pub(super) fn waiters(&self) -> Option<&KnownWaiters> {
+        self.waiters.as_ref()
     }
 
     /// What the card shows of it besides what was recorded.
@@ -74,9 +76,10 @@ impl MonitoredSession {
         let differs = self.latest.session != backend.session || self.latest.waiters != backend.waiters;
         SessionOnCard {
             latest: differs.then(|| self.latest.clone()),
-            waiting_pids: self.waiters.iter().copied().collect(),
+            waiting_pids: self.waiters.iter().flat_map(KnownWaiters::keys).copied().collect(),
             queue: self.queue.clone(),
-            seen_at: self.seen_at,
+            seen_at: self.seen.map(|look| look.taken_at),
+            own_seen_at: self.seen.map(|look| look.own_time),
             is_on_standby: self.is_on_standby,
             changes: self.changes.clone(),
             lapsed: self.lapsed.clone(),
@@ -90,8 +93,8 @@ impl MonitoredSession {
         backend: &RequestedBackend,
         observed: &ObservedTarget<'_>,
     ) -> bool {
-        let taken_at = observed.snapshot.taken_at;
-        let is_older = self.seen_at.is_some_and(|seen_at| seen_at > taken_at);
+        let look = Look::of(observed.snapshot, observed.now);
+        let is_older = self.seen.is_some_and(|seen| seen.order > look.order);
         if is_older && details.server.is_same(observed.snapshot.server) {
             // It was on its way when the request was made, and says nothing about what happened since.
             return false;
@@ -106,20 +109,21 @@ impl MonitoredSession {
             BindingStatus::Holds(session) => {
                 self.is_on_standby = observed.snapshot.is_standby;
                 self.queue = WaiterSummary::of(session.pid, observed.snapshot, &observed.locks);
-                self.update(taken_at, session, observed.locks.all_waiters(session.pid))
+                self.update(look, session, known_waiters(session.pid, observed.snapshot, &observed.locks))
             }
         }
     }
 
-    fn update(&mut self, taken_at: Timestamp, session: &Session, waiters: WaiterPids) -> bool {
-        self.seen_at = Some(taken_at);
+    fn update(&mut self, look: Look, session: &Session, waiters: KnownWaiters) -> bool {
+        self.seen = Some(look);
         let observation = Observation {
             session: session.clone(),
             waiters: u32::try_from(waiters.len()).unwrap_or(u32::MAX),
         };
         let changes = material_changes(&self.latest, &observation);
-        let is_changed = self.waiters != waiters || is_material(&self.latest.session, session);
-        self.waiters = waiters;
+        let is_changed = self.waiters.as_ref().is_none_or(|known| !known.keys().eq(waiters.keys()))
+            || is_material(&self.latest.session, session);
+        self.waiters = Some(waiters);
         if !changes.is_empty() {
             self.changes = changes;
         } else if !is_changed {
@@ -130,8 +134,32 @@ impl MonitoredSession {
     }
 }
 
+fn known_waiters(pid: Pid, snapshot: &Snapshot, locks: &LockGraph) -> KnownWaiters {
+    let waiters = locks.all_waiters(pid);
+    let sessions = snapshot.sessions.iter().filter(|session| waiters.contains(&session.pid));
+    sessions.map(|session| (session.pid, session.identity())).collect()
+}
+
+/// When a snapshot was taken.
+#[derive(Clone, Copy)]
+struct Look {
+    order: u64,
+    /// By the target's clock.
+    taken_at: Timestamp,
+    /// By killgate's clock.
+    own_time: Timestamp,
+}
+
+impl Look {
+    fn of(snapshot: &Snapshot, own_time: Timestamp) -> Self {
+        Self { order: snapshot.order, taken_at: snapshot.taken_at, own_time }
+    }
+}
+
 struct ObservedTarget<'a> {
     snapshot: &'a Snapshot,
+    /// By killgate's clock.
+    now: Timestamp,
     locks: LockGraph,
 }
 
@@ -173,7 +201,8 @@ impl Engine {
                 return Ok(());
             }
         };
-        let observed = ObservedTarget { locks: LockGraph::from_snapshot(&snapshot), snapshot: &snapshot };
+        let locks = LockGraph::from_snapshot(&snapshot);
+        let observed = ObservedTarget { locks, now: self.clock.now(), snapshot: &snapshot };
         let on_target: Vec<_> = self
             .store
             .open_requests()

@@ -8,6 +8,7 @@ use tokio::task::AbortHandle;
 use super::monitor::MonitoredSession;
 use super::ports::{CardContent, ExecutionHold};
 use super::reaction_reads::ReactionReads;
+use super::released::KnownWaiters;
 use crate::domain::decision::ApprovalLoss;
 use crate::domain::ids::UserId;
 use crate::domain::request::Request;
@@ -20,6 +21,9 @@ pub(super) struct OpenRequest {
     pub(super) sessions: Vec<MonitoredSession>,
     /// Whether this process has posted the card or found it open. Before that its reactions are not read.
     pub(super) is_card_open: bool,
+    /// Whether the channel may show an end that a ledger which was set back does not know. Before it was looked at, the
+    /// request does not end in another way: that would say that nothing was signalled.
+    pub(super) channel: ChannelLook,
     pub(super) reads: ReactionReads,
     pub(super) quorum_check: Option<RunningQuorumCheck>,
     /// Whose approving reaction stands and no longer counts, and why.
@@ -29,6 +33,14 @@ pub(super) struct OpenRequest {
     pub(super) is_superseded: bool,
     pub(super) reminder: ReminderState,
     pub(super) vote_emoji: VoteEmojiState,
+}
+
+/// Whether the messages of a request were looked for since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum ChannelLook {
+    #[default]
+    Done,
+    Awaited,
 }
 
 /// Whether the emoji that people vote with exist.
@@ -69,6 +81,13 @@ impl OpenRequest {
         } else {
             None
         }
+    }
+
+    /// Those that wait for its sessions; `None` before each was seen.
+    pub(super) fn known_waiters(&self) -> Option<KnownWaiters> {
+        let waiters = self.sessions.iter().map(MonitoredSession::waiters);
+        let waiters: Vec<_> = waiters.collect::<Option<_>>().filter(|all: &Vec<_>| !all.is_empty())?;
+        Some(waiters.into_iter().flatten().map(|(pid, waiter)| (*pid, *waiter)).collect())
     }
 
     /// Whose approving reaction on an open `request` does not count, and why.

@@ -280,7 +280,7 @@ async fn read_until_done(reader: Reader, urgent: Arc<Notify>, card: MessageRef, 
                 permit = reader.limit.0.acquire() => permit.ok(),
                 () = urgent.notified() => None,
             };
-            fetch_reactions(&reader.channel, card).await
+            fetch_reactions(&reader, card).await
         };
         match fetched {
             Ok(reactions) => {
@@ -308,11 +308,13 @@ fn describe(error: &DeliveryError) -> String {
     cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
-/// Denials come first: they stop the request, and nothing is executed before it is known who denies.
-async fn fetch_reactions(
-    channel: &Arc<dyn IncidentChannel>,
-    card: MessageRef,
-) -> Result<FetchedReactions, DeliveryError> {
+/// First whose card the message is: another process may have replaced it unseen. Denials come before approvals: they stop
+/// the request, and nothing is executed before it is known who denies.
+async fn fetch_reactions(reader: &Reader, card: MessageRef) -> Result<FetchedReactions, DeliveryError> {
+    let channel = &reader.channel;
+    if let Some(mark) = channel.card_mark(card).await? {
+        reader.send(EngineInput::MarkSeen { card, mark }).await;
+    }
     let mut fetched = FetchedReactions {
         denying: channel.reactions(card, Vote::Deny).await?,
         ..FetchedReactions::default()

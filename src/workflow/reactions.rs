@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::engine::Engine;
 use super::input::FetchedReactions;
-use super::open_request::RunningQuorumCheck;
+use super::open_request::{ChannelLook, RunningQuorumCheck};
 use super::ports::{ChannelAlert, LedgerError, MessageRef, UserReaction, Vote};
 use crate::domain::decision::{DecisionInput, QuorumCheck, ReactionSource};
 use crate::domain::ids::{ChannelId, MessageId, Person, RequestId, UserId};
@@ -53,7 +53,7 @@ impl Engine {
             self.load_old_card(card).await?;
         }
         let Some(id) = self.find_by_card(card) else {
-            self.remember_early_reaction(card);
+            self.remember_early_event(card);
             self.unknown_cards.note(card);
             return Ok(());
         };
@@ -113,7 +113,7 @@ impl Engine {
         reaction: UserReaction,
     ) -> Result<(), LedgerError> {
         let Some(id) = self.find_by_card(card) else {
-            self.remember_early_reaction(card);
+            self.remember_early_event(card);
             return Ok(());
         };
         let (is_known, has_none) = match self.open_requests.get_mut(&id) {
@@ -142,7 +142,7 @@ impl Engine {
         vote: Option<Vote>,
     ) -> Result<(), LedgerError> {
         let Some(id) = self.find_by_card(card) else {
-            self.remember_early_reaction(card);
+            self.remember_early_event(card);
             return Ok(());
         };
         if let Some(open) = self.open_requests.get_mut(&id) {
@@ -165,9 +165,13 @@ impl Engine {
 
     pub(super) async fn message_deleted(&mut self, card: MessageRef) -> Result<(), LedgerError> {
         let Some(id) = self.find_by_card(card) else {
-            self.remember_early_reaction(card);
+            self.remember_early_event(card);
             return Ok(());
         };
+        if self.may_have_ended(id) {
+            // Whoever looks for the card finds that out, and whether there is a result.
+            return Ok(());
+        }
         let detail = "its card was deleted";
         self.apply(id, DecisionInput::CardDeleted { detail }).await
     }
@@ -193,6 +197,7 @@ impl Engine {
         self.apply(id, DecisionInput::CardPosted { message }).await?;
         let open = self.open_requests.entry(id).or_default();
         open.is_card_open = true;
+        open.channel = ChannelLook::Done;
         let has_unread = open.reads.has_unread();
         if self.early_reactions.may_contain(message) || !is_answer || has_unread {
             self.read_reactions(id);
@@ -383,8 +388,9 @@ impl Engine {
         (request.details.channel == card.channel).then_some(request.id)
     }
 
-    /// Discord shows a card, and people react to it, before its id is known and recorded. Its reactions are read then.
-    fn remember_early_reaction(&mut self, card: MessageRef) {
+    /// Discord shows a card, people react to it and another process may replace it, before its id is known and recorded. It
+    /// is read then.
+    pub(super) fn remember_early_event(&mut self, card: MessageRef) {
         if self.store.open_requests().all(|request| request.card.is_some()) {
             self.early_reactions = EarlyReactions::default();
         } else if self.is_card_awaited_in(card.channel) {

@@ -1,15 +1,15 @@
 //! Who got what they waited for when sessions ended, and who has it now.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::input::WaiterPids;
 use super::ports::{Freshness, Target};
-use crate::domain::identity::{Pid, ServerIdentity};
+use crate::domain::identity::{BackendIdentity, Pid, ServerIdentity};
 use crate::domain::lock_graph::LockGraph;
 use crate::domain::session::{Session, SessionState, Snapshot};
+use crate::domain::timestamp::Timestamp;
 
 /// How long those that waited may take to get their locks before they are counted.
 const RELEASE_WITHIN: Duration = Duration::from_millis(500);
@@ -17,6 +17,9 @@ const RELEASE_WITHIN: Duration = Duration::from_millis(500);
 const FIRST_WAIT: Duration = Duration::from_millis(2);
 /// The longest wait between two looks.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
+
+/// Those that waited for a session when it was last seen, and what each ran then.
+pub(super) type KnownWaiters = BTreeMap<Pid, BackendIdentity>;
 
 /// What the end of sessions did for those that waited for them.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -27,16 +30,17 @@ pub(super) struct ReleaseReport {
     pub(super) successor: Option<String>,
 }
 
-/// Looks until all `waiters` of the `ended` sessions have their locks, or the time is up. `signalled_at` is an instant just
-/// before the signals.
+/// Looks until all `waiters` of the `ended` sessions have their locks, or the time is up. None of the sessions ended before
+/// `alive_at`.
 pub(super) async fn report_released(
     server: ServerIdentity,
     ended: &BTreeSet<Pid>,
-    waiters: &WaiterPids,
-    signalled_at: Instant,
+    waiters: &KnownWaiters,
+    alive_at: Instant,
     target: &dyn Target,
 ) -> ReleaseReport {
-    let others: BTreeSet<_> = waiters.difference(ended).copied().collect();
+    let others: KnownWaiters =
+        waiters.iter().filter(|(pid, _)| !ended.contains(pid)).map(|(pid, waiter)| (*pid, *waiter)).collect();
     if others.is_empty() {
         return ReleaseReport { released: Some(0), successor: None };
     }
@@ -52,8 +56,9 @@ pub(super) async fn report_released(
                 return;
             }
             let waiting = still_waiting(ended, &others, &snapshot);
-            let freed = others.difference(&waiting);
-            let released = freed.filter(|pid| !gave_up(**pid, &snapshot, signalled_at.elapsed())).count();
+            let ended_after = snapshot.taken_at.minus(alive_at.elapsed());
+            let freed = others.values().filter(|waiter| !waiting.contains(&waiter.pid));
+            let released = freed.filter(|waiter| is_released(waiter, &snapshot, ended_after)).count();
             report.released = u32::try_from(released).ok();
             report.successor = successor(&waiting, &others, &snapshot);
             if waiting.is_empty() {
@@ -68,29 +73,36 @@ pub(super) async fn report_released(
     report
 }
 
-fn still_waiting(ended: &BTreeSet<Pid>, others: &BTreeSet<Pid>, snapshot: &Snapshot) -> BTreeSet<Pid> {
+fn still_waiting(ended: &BTreeSet<Pid>, others: &KnownWaiters, snapshot: &Snapshot) -> BTreeSet<Pid> {
     let locks = LockGraph::from_snapshot(snapshot);
-    let behind_ended: WaiterPids = ended.iter().flat_map(|pid| locks.all_waiters(*pid)).collect();
+    let behind_ended: BTreeSet<_> = ended.iter().flat_map(|pid| locks.all_waiters(*pid)).collect();
     let is_waiting =
         |pid: &Pid| behind_ended.contains(pid) || snapshot.find(*pid).is_some_and(Session::is_blocked);
-    others.iter().copied().filter(is_waiting).collect()
+    others.keys().copied().filter(is_waiting).collect()
 }
 
-/// Whether a session that waits no longer stopped by itself: its statement failed, or had ended before the signal, which
-/// was sent so long before the snapshot.
-fn gave_up(pid: Pid, snapshot: &Snapshot, since_signal: Duration) -> bool {
-    let Some(session) = snapshot.find(pid) else { return false };
-    let signalled_at = snapshot.taken_at.minus(since_signal);
-    session.state == SessionState::IdleInTransactionAborted
-        || !session.state.is_running() && session.state_change.is_some_and(|change| change < signalled_at)
+/// Whether a session that waits no longer got its lock, as far as that can be seen. One that is disconnected, whose
+/// transaction failed, or whose statement ended before `ended_after`, when the lock was still held, did not.
+fn is_released(waiter: &BackendIdentity, snapshot: &Snapshot, ended_after: Timestamp) -> bool {
+    let same = snapshot.find(waiter.pid).filter(|session| session.backend_start == waiter.backend_start);
+    let Some(session) = same.filter(|session| session.state != SessionState::IdleInTransactionAborted) else {
+        return false;
+    };
+    let is_after = |time: Option<Timestamp>| time.is_some_and(|time| time >= ended_after);
+    if session.query_start == waiter.query_start {
+        session.state.is_running() || is_after(session.state_change)
+    } else {
+        // It runs or has run something else since: only after the end can that be because it got the lock.
+        is_after(session.query_start)
+    }
 }
 
 /// The session that holds up those who still wait although it did not wait itself.
-fn successor(waiting: &BTreeSet<Pid>, waiters: &BTreeSet<Pid>, snapshot: &Snapshot) -> Option<String> {
+fn successor(waiting: &BTreeSet<Pid>, waiters: &KnownWaiters, snapshot: &Snapshot) -> Option<String> {
     let blockers =
         waiting.iter().filter_map(|pid| snapshot.find(*pid)).flat_map(|session| &session.blocked_by);
     let mut holders = blockers.filter_map(|pid| snapshot.find(Pid::new(*pid)?));
-    let holder = holders.find(|holder| !holder.waits_for_lock() && !waiters.contains(&holder.pid))?;
+    let holder = holders.find(|holder| !holder.waits_for_lock() && !waiters.contains_key(&holder.pid))?;
     let name = holder.group_name().unwrap_or("a session");
     let user = holder.user.as_deref().map_or(String::new(), |user| format!(" of user {user}"));
     let waiting = waiting.len();

@@ -9,6 +9,7 @@ use super::execution::describe_now;
 use super::input::EngineInput;
 use super::log;
 use super::monitor::MonitoredSession;
+use super::open_request::ChannelLook;
 use super::ports::Target;
 use crate::domain::event::{BackendResolution, RequestDetails, Resolution};
 use crate::domain::ids::RequestId;
@@ -41,7 +42,9 @@ impl Engine {
                 RequestState::Open if !is_published => {
                     log::request_span(id).in_scope(|| info!("resuming an open request"));
                     let sessions = request.details.backends.iter().map(MonitoredSession::recorded);
-                    self.open_requests.entry(id).or_default().sessions = sessions.collect();
+                    let open = self.open_requests.entry(id).or_default();
+                    open.sessions = sessions.collect();
+                    open.channel = ChannelLook::Awaited;
                     // Its reactions are read once the publisher has found the card, and found it open.
                     self.read_reactions(id);
                     self.start_publisher(id, None);

@@ -189,11 +189,6 @@ impl RequestStore {
         self.open.iter().filter_map(|(_, id)| self.requests.get(id))
     }
 
-    /// When the next open request expires.
-    pub(super) fn next_expiry(&self) -> Option<Timestamp> {
-        self.open.first().map(|(expiry, _)| *expiry)
-    }
-
     /// How many more signals the hourly budget of the target allows. What is being executed counts.
     pub(super) fn signal_budget(&self, target: &str, limit: u32, now: Timestamp) -> u32 {
         let signals = self.signals.get(target).into_iter().flat_map(BTreeMap::values);

@@ -234,6 +234,7 @@ fn request_termination(who: &Person, state: &str) -> String {
     let is_gone = state == "gone";
     let snapshot = Snapshot {
         server: server(),
+        order: 0,
         looked_up: None,
         taken_at: NOW,
         own_pid: None,

@@ -31,11 +31,20 @@ impl Discord {
 
     /// The API returns this URL of the gateway.
     pub(crate) async fn with_gateway_url(url: impl FnOnce(std::net::SocketAddr) -> String) -> Self {
+        Self::with_session_starts(url, 999, Duration::ZERO).await
+    }
+
+    /// The API says that so many sessions may be started until the limit is reset.
+    pub(crate) async fn with_session_starts(
+        url: impl FnOnce(std::net::SocketAddr) -> String,
+        remaining: u64,
+        reset_after: Duration,
+    ) -> Self {
         let gateway = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = gateway.local_addr().unwrap();
         let bot = json!({
             "url": url(address), "shards": 1,
-            "session_start_limit": {"total": 1000, "remaining": 999, "reset_after": 0, "max_concurrency": 1},
+            "session_start_limit": {"total": 1000, "remaining": remaining, "reset_after": reset_after.as_millis() as u64, "max_concurrency": 1},
         });
         let api_url = serve(Router::new().route("/api/v10/gateway/bot", get(|| async { Json(bot) }))).await;
         Self { api_url, gateway: Some(gateway), address }

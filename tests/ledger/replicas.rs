@@ -174,6 +174,24 @@ async fn records_of_another_writer_must_be_read_before_the_next_append() {
 }
 
 #[tokio::test]
+async fn a_late_statement_of_a_connection_that_was_lost_is_refused() {
+    let database = Database::new().await;
+    let first = database.active().await;
+    first.append(whole(1, 0)).await.expect("recorded");
+    let owner = database.owner().await;
+    let current = "select epoch from killgate_ledger.lease";
+    let lost: i64 = owner.query_one(current, &[]).await.expect("read").get(0);
+    let cut = "select pg_terminate_backend(pid) from pg_stat_activity
+               where usename = 'keeper' and datname = current_database() and pid <> pg_backend_pid()";
+    owner.execute(cut, &[]).await.expect("cut");
+    eventually("it is connected again", async || Ok(first.probe().await.ok())).await.expect("reopened");
+
+    let late = owner.execute("select killgate_ledger.renew($1)", &[&lost]).await.expect_err("refused");
+    assert_eq!(late.code().expect("the server's").code(), "KG001");
+    first.append(whole(2, 0)).await.expect("recorded");
+}
+
+#[tokio::test]
 async fn a_lost_session_is_reopened_and_the_replica_stays_active() {
     let database = Database::new().await;
     let first = database.active().await;

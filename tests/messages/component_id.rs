@@ -57,6 +57,8 @@ fn a_session_is_identified_by_more_than_its_pid() {
                 Ok(ComponentAction::RequestSignal { action, session: choice })
             );
         }
+        let choice = choice(target);
+        assert_eq!(parse(&choice.details_id()), Ok(ComponentAction::ShowSession(choice)));
     }
     assert_eq!(parse(SELECT_SESSION_ID), Ok(ComponentAction::SelectSession));
     assert_eq!(SessionChoice::parse(&choice("billing").value(), TARGETS), Ok(choice("billing")));

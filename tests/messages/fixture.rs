@@ -98,6 +98,7 @@ pub(crate) fn server() -> ServerIdentity {
 pub(crate) fn snapshot(sessions: Vec<Session>) -> Snapshot {
     Snapshot {
         server: server(),
+        order: 0,
         looked_up: None,
         taken_at: now(),
         own_pid: None,
@@ -229,6 +230,7 @@ pub(crate) fn card(request: Request) -> CardContent {
             latest: None,
             waiting_pids: (4712..4719).map(pid).collect(),
             queue: queue(),
+            own_seen_at: Some(now()),
             seen_at: Some(now()),
             is_on_standby: false,
             changes: Vec::new(),

@@ -13,6 +13,7 @@ use killgate::discord::session_list::page::{
     NoAnswerReason, RequestRules, SessionQuery, TargetAnswer, render_page,
 };
 use killgate::domain::event::{Action, BackendResolution, RequestedBackend, Resolution};
+use killgate::domain::identity::BackendIdentity;
 use killgate::domain::ids::{RequestId, RoleId, UserId};
 use killgate::domain::outcome::Outcome;
 use killgate::domain::protection::ProtectionRules;
@@ -199,7 +200,12 @@ proptest! {
         let first = sessions[0].clone();
         request.details.backends = sessions
             .into_iter()
-            .map(|session| RequestedBackend { session: if are_alike { first.clone() } else { session }, ..backend.clone() })
+            .zip(i32::MAX - 24..=i32::MAX)
+            .map(|(session, number)| {
+                let identity = BackendIdentity { pid: pid(number), ..backend.identity };
+                let session = if are_alike { first.clone() } else { session };
+                RequestedBackend { session, identity, ..backend.clone() }
+            })
             .collect();
         let ended = outcomes.into_iter().take(request.details.backends.len()).enumerate();
         let ended = ended.map(|(index, outcome)| BackendResolution {
@@ -262,7 +268,7 @@ proptest! {
 
     #[test]
     fn the_details_of_a_session_and_the_form_for_a_reason_fit(session in hostile_session(4711), target in hostile()) {
-        assert_sendable(&details::session_details(&target, &session, usize::MAX, now(), &ProtectionRules::default()));
+        assert_sendable(&details::session_details(&target, &session, usize::MAX, &snapshot(Vec::new()), &ProtectionRules::default()));
         let choice = SessionChoice { target, pid: pid(i32::MAX), backend_start: Timestamp::from_micros(i64::MIN), is_locked: true };
         let form = serde_json::to_value(reason_form::reason_form(Action::Cancel, &choice, true)).expect("JSON");
         let length = |value: &Value| value.as_str().map_or(0, |text| text.encode_utf16().count());

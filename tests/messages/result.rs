@@ -70,22 +70,57 @@ fn the_message_of_postgresql_is_quoted_word_for_word() {
     ");
 }
 
-#[test]
-fn an_unconfirmed_result_says_what_the_session_waits_for() {
+fn unconfirmed(action: Action) -> Request {
     let resolution = Resolution {
         outcome: Outcome::Unconfirmed,
         elapsed: Some(Duration::from_secs(5)),
-        detail: "still active, waiting on Client: ClientWrite".to_owned(),
-        waiters_released: Some(0),
+        detail: "signalled, but not seen to end: active, waiting on Client: ClientWrite: its client does not read what it sends"
+            .to_owned(),
+        waiters_released: None,
         ..terminated()
     };
-    assert_snapshot!(reply(&executed(Action::Cancel, resolution)), @r"
+    executed(action, resolution)
+}
+
+#[test]
+fn an_unconfirmed_cancel_says_what_the_query_is_stuck_on_and_that_a_terminate_can_be_asked_for() {
+    assert_snapshot!(reply(&unconfirmed(Action::Cancel)), @r"
     notifies: []
-    Unconfirmed after 5000 ms: cancel the query of psql of user app (4711) on orders. Still active, waiting on Client: ClientWrite.
+    Unconfirmed after 5000 ms: cancel the query of psql of user app (4711) on orders. Signalled, but not seen to end: active, waiting on Client: ClientWrite: its client does not read what it sends.
     Requested by <@1> · approved by <@2>, <@3>
-    Check with /sessions. If the query still runs, use /terminate.
+    **What to do:** refresh, and see whether it still runs. If it does, ask to terminate: that disconnects the session, and needs its own approval.
     Request #7 · 4f2a91c0 · result
     ");
+}
+
+#[test]
+fn an_unconfirmed_terminate_says_where_to_look_on_the_server() {
+    assert_snapshot!(reply(&unconfirmed(Action::Terminate)), @r"
+    notifies: []
+    Unconfirmed after 5000 ms: terminate psql of user app (4711) on orders. Signalled, but not seen to end: active, waiting on Client: ClientWrite: its client does not read what it sends.
+    Requested by <@1> · approved by <@2>, <@3>
+    **What to do:** refresh, and see whether it is still there. PostgreSQL keeps the terminate pending until the process reacts. If it does not, look at it on the server: `ps -o pid,stat,wchan:32 -p 4711`, where D in `stat` is a disk or network file system that does not answer. Never `kill -9` it: that ends all sessions.
+    Request #7 · 4f2a91c0 · result
+    ");
+}
+
+#[test]
+fn what_may_still_be_there_can_be_looked_at_and_what_was_signalled_can_be_asked_for_again() {
+    let labels = |request: &Request| {
+        let reply = result::reply(&card(request.clone())).expect("it has ended").into_message();
+        let reply = serde_json::to_value(reply).expect("JSON");
+        let buttons = reply["components"].as_array().into_iter().flatten();
+        let buttons = buttons.flat_map(|row| row["components"].as_array().cloned().unwrap_or_default());
+        buttons.map(|button| button["label"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    let ended = |outcome| executed(Action::Terminate, Resolution::without_signal(outcome, "so"));
+    assert_eq!(labels(&unconfirmed(Action::Cancel)), ["Refresh", "Ask to terminate"]);
+    assert_eq!(labels(&unconfirmed(Action::Terminate)), ["Refresh", "Ask to terminate"]);
+    assert_eq!(labels(&ended(Outcome::Unknown)), ["Refresh"]);
+    assert_eq!(labels(&ended(Outcome::MovedOn)), ["Refresh"]);
+    for outcome in [Outcome::Gone, Outcome::Protected, Outcome::Terminated, Outcome::Unreachable] {
+        assert!(labels(&ended(outcome)).is_empty(), "{outcome}");
+    }
 }
 
 #[test]
@@ -102,7 +137,7 @@ fn an_unknown_result_says_that_no_further_signal_is_sent() {
     notifies: []
     Unknown: terminate psql of user app (4711) on orders. The connection broke before an answer came; the session is gone now. It is not known whether a signal was sent. It is not sent again.
     Requested by <@1> · approved by <@2>, <@3>
-    Check with /sessions before you ask again.
+    Look at it before you ask again.
     Request #7 · 4f2a91c0 · result
     ");
 }

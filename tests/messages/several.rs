@@ -124,6 +124,11 @@ fn a_result_counts_the_outcomes_and_names_those_that_did_not_end_as_asked() {
         reply.contains("web-checkout (4708) · unconfirmed: signalled, but not seen to end: active"),
         "{reply}"
     );
+    assert!(reply.contains("**What to do:** see which are still there."), "{reply}");
+    let message = serde_json::to_string(
+        &result::reply(&card_of(request.clone())).expect("it has ended").into_message(),
+    );
+    assert!(message.expect("JSON").contains(r#""Ask to terminate 4708""#), "a button");
     let card = read(&card_edit(&card_of(request), &render_config()));
     assert!(card.contains("# Terminated 22 of 25 on orders · 1 unconfirmed · 2 already gone"), "{card}");
     assert!(card.contains("**4708** · unconfirmed after 143 ms"), "{card}");

@@ -17,6 +17,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::disk::Disk;
+use crate::replay::replay_left_ledger;
 
 pub const APPROVE: &str = "✅";
 pub const DENY: &str = "❌";
@@ -33,6 +34,8 @@ pub struct TestEnv {
 /// How a bot is configured.
 pub struct BotConfig {
     pub ledger: LedgerKind,
+    /// The port at which bots reach Discord's API, if not directly.
+    pub api_port: Option<u16>,
     /// The port at which bots reach the target, if not directly.
     pub target_port: Option<u16>,
     /// The port of the ledger's server, if it is not the target's.
@@ -56,7 +59,31 @@ pub struct Bot {
 
 impl Default for BotConfig {
     fn default() -> Self {
-        Self { ledger: LedgerKind::Sqlite, target_port: None, ledger_port: None, password_file: None }
+        Self {
+            ledger: LedgerKind::Sqlite,
+            api_port: None,
+            target_port: None,
+            ledger_port: None,
+            password_file: None,
+        }
+    }
+}
+
+/// Replays the ledger that the test leaves behind.
+impl Drop for TestEnv {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let files = fs::read_dir(self.folder.path()).into_iter().flatten().flatten().map(|file| file.path());
+        // All bots of a test have the same ledger.
+        if let Some(config) = files.filter(|path| path.extension().is_some_and(|end| end == "toml")).max() {
+            replay_left_ledger(|arguments| {
+                let mut command = self.killgate();
+                command.args(arguments).arg("--config").arg(&config);
+                command.into_std()
+            });
+        }
     }
 }
 
@@ -87,9 +114,9 @@ impl TestEnv {
 
     /// The same with the ledger on a small disk. `None` and a message if no file system can be mounted.
     pub async fn with_small_disk() -> Option<Self> {
-        let env = Self::new().await;
-        let disk = Disk::mounted_at(env.folder.path().join("disk")).await?;
-        Some(Self { disk: Some(disk), ..env })
+        let mut env = Self::new().await;
+        env.disk = Some(Disk::mounted_at(env.folder.path().join("disk")).await?);
+        Some(env)
     }
 
     pub fn disk(&self) -> &Disk {
@@ -168,13 +195,19 @@ listen = "127.0.0.1:{http}"
 "#,
             guild = sim.guild_id(),
             channel = self.incident().id(),
-            api = sim.api_url(),
+            api = config.api_port.map_or_else(|| sim.api_url(), |port| format!("http://127.0.0.1:{port}")),
             oncall = sim.role_id("oncall"),
             dba = sim.role_id("dba"),
         );
         let path = self.folder.path().join(format!("killgate-{http}.toml"));
         fs::write(&path, toml).expect("written");
         path
+    }
+
+    /// The port of Discord's API.
+    pub fn api_port(&self) -> u16 {
+        let url = self.sim.api_url();
+        url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a URL with a port")
     }
 
     pub fn incident(&self) -> Channel {

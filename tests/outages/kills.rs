@@ -1,14 +1,21 @@
-//! The bot is killed at random times under load.
+//! The bot is killed at random times under load, and between the statements to the sessions of a list.
+
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::environment::{BotConfig, TestEnv};
+use crate::environment::{APPROVE, BotConfig, TestEnv};
+use crate::proxy::{Direction, FaultEffect, NetworkFault, Proxy};
 use crate::random_delays::RandomDelays;
 use crate::verification::verify;
-use crate::workload::run_during;
+use crate::workload::{request_card_of_list, results, run_during};
 
 const KILLS: usize = 100;
 const LANES: usize = 6;
+/// `KILLGATE_LIST_KILLS` overrides this.
+const LIST_KILLS: usize = 3;
+const LIST: usize = 25;
+const LIMIT: Duration = Duration::from_mins(1);
 
 #[tokio::test]
 async fn a_hundred_kills_neither_lose_nor_duplicate_anything() {
@@ -31,4 +38,42 @@ async fn a_hundred_kills_neither_lose_nor_duplicate_anything() {
     bot.kill().await;
     println!("{KILLS} kills in {:?}: {} requests, {outcomes:?}", began.elapsed(), cases.len());
     assert!(cases.len() >= KILLS / 4, "too few requests: {}", cases.len());
+}
+
+#[tokio::test]
+async fn a_kill_between_the_statements_of_a_list_signals_no_session_twice() {
+    let kills = std::env::var("KILLGATE_LIST_KILLS")
+        .map_or(LIST_KILLS, |number| number.parse().expect("a number of kills"));
+    let env = TestEnv::new().await;
+    let (mut unknown, mut partly_signalled) = (0, 0);
+    for kill in 0..kills {
+        let proxy = Proxy::to(env.cluster.port()).await;
+        let config = BotConfig { target_port: Some(proxy.port), ..BotConfig::default() };
+        let mut bot = env.bot(&config);
+        bot.wait_for_readyz(200, "").await;
+        let mut victims = Vec::new();
+        for _ in 0..LIST {
+            victims.push(env.cluster.victim("app").idle_in_transaction("select 1").await.expect("a victim"));
+        }
+        let card = request_card_of_list(&env, &victims, "/terminate").await;
+        // All statements are sent together, and these bytes of them arrive.
+        let after = 300 + kill * 379 % 4_000;
+        proxy.arm(NetworkFault { direction: Direction::ToServer, after, effect: FaultEffect::Stall });
+        env.person("ben").reacts(&card, APPROVE);
+        env.sim.awaits(LIMIT, "the fault", || proxy.has_triggered().then_some(())).await;
+        bot.kill().await;
+        let mut bot = env.bot(&BotConfig::default());
+        let result = env.sim.awaits(LIMIT, "the result", || results(&env, &card).pop()).await;
+        unknown += usize::from(result.content().starts_with("Unknown"));
+        let mut alive = 0;
+        for victim in &victims {
+            alive += usize::from(victim.still_alive().await.unwrap_or(false));
+        }
+        partly_signalled += usize::from(alive > 0 && alive < LIST);
+        bot.stop("after the result").await;
+    }
+    let outcomes = verify(&env, &BotConfig::default(), &[]).await;
+    println!(
+        "{kills} kills: {unknown} unknown, {partly_signalled} with some sessions signalled, {outcomes:?}"
+    );
 }

@@ -1,6 +1,7 @@
 //! Outages of everything: killgate's process, its replicas, PostgreSQL, Discord, the disk, and the network between them. Afterwards
 //! each request has one outcome, each signal was approved, and each result was posted once.
 
+mod bytes;
 mod discord;
 mod disk;
 mod environment;
@@ -10,6 +11,8 @@ mod lease;
 mod ledger;
 mod proxy;
 mod random_delays;
+#[path = "../replay/mod.rs"]
+mod replay;
 mod stopping;
 mod storage;
 mod targets;

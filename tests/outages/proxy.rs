@@ -40,6 +40,11 @@ struct State {
     has_triggered: bool,
     has_ended: bool,
     black_hole: bool,
+    /// How long each answer takes longer.
+    slowness: Duration,
+    /// How many bytes were forwarded in each direction.
+    to_server: usize,
+    to_client: usize,
 }
 
 /// Forwards to a port on loopback until dropped.
@@ -80,6 +85,20 @@ impl Proxy {
         lock(&self.state).has_ended
     }
 
+    /// Delays everything that the server sends.
+    pub fn slow_down(&self, slowness: Duration) {
+        lock(&self.state).slowness = slowness;
+    }
+
+    /// How many bytes were forwarded so far in this direction.
+    pub fn forwarded(&self, direction: Direction) -> usize {
+        let state = lock(&self.state);
+        match direction {
+            Direction::ToServer => state.to_server,
+            Direction::ToClient => state.to_client,
+        }
+    }
+
     /// Sets whether all data is dropped. Connections are still accepted.
     pub fn drop_data(&self, everything: bool) {
         lock(&self.state).black_hole = everything;
@@ -109,6 +128,10 @@ async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, direction: Direct
         let Ok(length @ 1..) = from.read(&mut buffer).await else {
             return;
         };
+        let slowness = lock(state).slowness;
+        if direction == Direction::ToClient && !slowness.is_zero() {
+            sleep(slowness).await;
+        }
         let (before, triggered) = trigger(state, direction, length);
         if lock(state).black_hole {
             return std::future::pending().await;
@@ -132,6 +155,10 @@ async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, direction: Direct
 /// How many of the bytes are forwarded before the fault, and the fault if these bytes trigger it.
 fn trigger(state: &Mutex<State>, direction: Direction, length: usize) -> (usize, Option<FaultEffect>) {
     let mut state = lock(state);
+    match direction {
+        Direction::ToServer => state.to_server += length,
+        Direction::ToClient => state.to_client += length,
+    }
     match &mut state.fault {
         Some(fault) if fault.direction == direction => {
             if fault.after >= length {

@@ -1,6 +1,6 @@
 //! Verifies the ledger, the sessions, the server log and the channel after a test.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use discord_sim::Message;
 use serde_json::Value;
@@ -43,7 +43,7 @@ pub async fn verify(env: &TestEnv, config: &BotConfig, cases: &[Case]) -> BTreeM
     let mut outcomes = BTreeMap::new();
     for (number, request) in &requests {
         verify_one_outcome(*number, request);
-        verify_at_most_one_signal(*number, request, &server_log);
+        verify_at_most_one_signal_to_each(*number, request, &server_log);
         verify_one_result(env, *number);
         *outcomes.entry(request.outcome().to_owned()).or_default() += 1;
     }
@@ -67,19 +67,22 @@ fn verify_one_outcome(number: u64, request: &RequestRecords) {
 }
 
 /// The guard logs each signal before it sends it, so the server log is independent evidence.
-fn verify_at_most_one_signal(number: u64, request: &RequestRecords, server_log: &str) {
+fn verify_at_most_one_signal_to_each(number: u64, request: &RequestRecords, server_log: &str) {
     let line = format!("killgate request {number}: ");
     let logged: Vec<_> = server_log
         .lines()
         .filter(|logged| logged.contains(&line) && logged.ends_with(": signalling"))
         .collect();
     let signals = logged.len();
+    let sessions = request.requested["backends"].as_array().map_or(0, Vec::len);
     let finished = request.all("finished")[0];
     match finished["signal_sent"].as_bool() {
-        Some(true) => assert_eq!(signals, 1, "request {number}: {finished}"),
+        Some(true) => assert!((1..=sessions).contains(&signals), "request {number}: {finished}"),
         Some(false) => assert_eq!(signals, 0, "request {number}: {finished}"),
-        None => assert!(signals <= 1, "request {number} signalled {signals} times"),
+        None => assert!(signals <= sessions, "request {number} signalled {signals} times"),
     }
+    let pids: BTreeSet<_> = logged.iter().map(|logged| logged.split(" of pid ").nth(1)).collect();
+    assert_eq!(pids.len(), signals, "request {number} signalled a session twice: {logged:?}");
     for signal in logged {
         assert!(
             logged_at(signal) <= micros(&finished["at"]),
@@ -100,14 +103,14 @@ fn logged_at(line: &str) -> i64 {
 }
 
 fn verify_one_result(env: &TestEnv, number: u64) {
-    let footer = format!("Request #{number}");
-    let is_its_card = |message: &Message| is_card(message) && message.card().footer() == footer;
+    let mark = format!("Request #{number} · ");
+    let is_its_card = |message: &Message| is_card(message) && message.content().contains(&mark);
     let mut cards = env.incident().messages();
     cards.retain(is_its_card);
-    assert!(cards.len() <= 1, "{footer} has {} cards", cards.len());
+    assert!(cards.len() <= 1, "{mark}: {} cards", cards.len());
     for card in cards {
         let results: Vec<_> = posted_results(env, &card).iter().map(Message::content).collect();
-        assert_eq!(results.len(), 1, "{footer}: {results:?}");
+        assert_eq!(results.len(), 1, "{mark}: {results:?}");
     }
 }
 

@@ -82,14 +82,29 @@ pub async fn case(env: &TestEnv, lane: usize, number: usize, before_decision: im
 
 /// Sends the command until a card is posted. The bot may be down at any time.
 pub async fn request_card(env: &TestEnv, victim: &Victim, command: &str) -> Message {
+    request_card_of_list(env, std::slice::from_ref(victim), command).await
+}
+
+/// The same about several sessions.
+pub async fn request_card_of_list(env: &TestEnv, victims: &[Victim], command: &str) -> Message {
+    let victim = &victims[0];
+    let also: Vec<_> = victims[1..].iter().map(|victim| victim.pid().to_string()).collect();
     loop {
         let typed = env.person("ana").in_channel(&env.incident()).types(command).option("pid", victim.pid());
+        let typed = if also.is_empty() { typed } else { typed.option("also", also.join(" ")) };
         // Fails until the bot has registered its commands for the first time.
         let _ = typed.send_off();
-        if let Some(card) = poll(ASK_AGAIN, || card_about(env, victim.pid())).await {
+        let find = || if also.is_empty() { card_about(env, victim.pid()) } else { newest_open_card(env) };
+        if let Some(card) = poll(ASK_AGAIN, find).await {
             return card;
         }
     }
+}
+
+/// A card of a list does not name each session in its title.
+fn newest_open_card(env: &TestEnv) -> Option<Message> {
+    let newest = env.incident().messages().into_iter().rev().find(is_card);
+    newest.filter(|card| results(env, card).is_empty())
 }
 
 fn card_about(env: &TestEnv, pid: i32) -> Option<Message> {
@@ -105,7 +120,8 @@ fn card_about(env: &TestEnv, pid: i32) -> Option<Message> {
 /// Whether a message is the card of a request.
 pub fn is_card(message: &Message) -> bool {
     !message.is_loading()
-        && message.cards().first().is_some_and(|card| card.footer().starts_with("Request #"))
+        && !message.cards().is_empty()
+        && message.content().lines().last().is_some_and(|line| line.starts_with("Request #"))
 }
 
 /// The results that were posted in reply to the card.

@@ -31,11 +31,25 @@ struct RawClient {
 }
 
 impl RawClient {
-    async fn connect(cluster: &Cluster, user: &[u8], database: &str) -> Result<Self> {
-        let mut parameters = b"user\0".to_vec();
-        parameters.extend_from_slice(user);
-        parameters
-            .extend_from_slice(format!("\0database\0{database}\0client_encoding\0SQL_ASCII\0\0").as_bytes());
+    async fn connect(cluster: &Cluster, user: &[u8], database: impl AsRef<[u8]>) -> Result<Self> {
+        Self::connect_as(cluster, user, database, b"").await
+    }
+
+    async fn connect_as(
+        cluster: &Cluster,
+        user: &[u8],
+        database: impl AsRef<[u8]>,
+        application: &[u8],
+    ) -> Result<Self> {
+        let named: [(&str, &[u8]); 4] = [
+            ("user", user),
+            ("database", database.as_ref()),
+            ("application_name", application),
+            ("client_encoding", b"SQL_ASCII"),
+        ];
+        let mut parameters =
+            named.map(|(name, value)| [name.as_bytes(), b"\0", value, b"\0"].concat()).concat();
+        parameters.push(0);
         let mut stream = TcpStream::connect(("127.0.0.1", cluster.port())).await?;
         stream.write_u32(u32::try_from(8 + parameters.len())?).await?;
         stream.write_u32(3 << 16).await?;
@@ -146,6 +160,64 @@ async fn any_bytes_in_a_query_hide_no_row_and_protect_nobody() -> Result<()> {
     Ok(())
 }
 
+/// An identifier in double quotes.
+fn quoted(name: &[u8]) -> Vec<u8> {
+    let doubled = name.iter().flat_map(|&byte| vec![byte; if byte == b'"' { 2 } else { 1 }]);
+    [b"\"".to_vec(), doubled.collect(), b"\"".to_vec()].concat()
+}
+
+/// Each round is made from its number alone, which a failure names.
+#[tokio::test]
+async fn whatever_bytes_stand_anywhere_every_session_is_seen_and_can_be_ended() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    databases(&cluster).await?;
+    cluster.role("app").await?;
+    let bystander = cluster.victim("app").application("bystander").idle().await?;
+    let stages = everywhere(&cluster).await?;
+    let mut superuser = RawClient::connect(&cluster, b"postgres", "in_sql_ascii").await?;
+    let about_names = ProtectionRules {
+        users: vec![Regex::new("^payments$")?],
+        applications: vec![Regex::new("^pg_dump$")?],
+        databases: vec![Regex::new("^ledger$")?],
+    };
+    for round in 0..10_usize {
+        let seed = 1_000 + 10 * u64::try_from(round)?;
+        let (role, database) = (bytes(seed, 1 + round * 6), bytes(seed + 1, 1 + round * 4));
+        let encoding = ENCODINGS[round % ENCODINGS.len()];
+        let locale = format!(" template template0 encoding '{encoding}' lc_collate 'C' lc_ctype 'C'");
+        for statement in [
+            [b"create role ", &quoted(&role)[..], b" login"].concat(),
+            [b"create database ", &quoted(&database)[..], locale.as_bytes()].concat(),
+        ] {
+            superuser.send(&statement).await?;
+            superuser.until(b'Z').await.with_context(|| format!("round {round}"))?;
+        }
+        let mut victim =
+            RawClient::connect_as(&cluster, &role, &database, &bytes(seed + 2, 1 + round * 6)).await?;
+        let number = victim.pid().await?;
+        // Where the server accepts these bytes, the session runs; else it is idle after an error.
+        let query = [b"select pg_sleep(600) -- ".to_vec(), bytes(seed + 3, 120 * round)].concat();
+        victim.send(&query).await?;
+        for (place, stage) in &stages {
+            let context = || format!("round {round}, {place}");
+            let snapshot = stage.target.snapshot(Freshness::Now).await.with_context(context)?;
+            assert!(snapshot.find(pid(bystander.pid())).is_some(), "{}", context());
+            let session = snapshot.find(pid(number)).with_context(context)?;
+            assert!(session.user.is_some() && session.database.is_some(), "{}: {session:?}", context());
+            assert!(stage.find_session(pid(number)).await.with_context(context)?.is_some(), "{}", context());
+        }
+        let (place, stage) = &stages[round % stages.len()];
+        let asked = stage.ask(Action::Terminate, number).await?;
+        let signalled = stage.signal_with(asked, &about_names).await;
+        assert_eq!(signalled, SignalResult::Sent, "round {round}, {place}");
+        eventually("a session that is gone", async || {
+            Ok(stage.find_session(pid(number)).await?.is_none().then_some(()))
+        })
+        .await?;
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn any_bytes_in_the_names_of_role_and_database_are_compared_as_they_are() -> Result<()> {
     let cluster = Cluster::start().await?;
@@ -154,12 +226,7 @@ async fn any_bytes_in_the_names_of_role_and_database_are_compared_as_they_are() 
     let names: Vec<Vec<u8>> =
         [b"caf\xe9".to_vec(), b"it's \\ \xff\"\xa4".to_vec(), bytes(7, 20), bytes(8, 20)].into();
     for name in &names {
-        let quoted = String::from_utf8_lossy(b"\"").into_owned().into_bytes();
-        let mut create = b"create role ".to_vec();
-        let doubled: Vec<u8> =
-            name.iter().flat_map(|&byte| if byte == b'"' { vec![byte, byte] } else { vec![byte] }).collect();
-        create.extend([quoted.clone(), doubled, quoted].concat());
-        create.extend(b" login");
+        let create = [b"create role ", &quoted(name)[..], b" login"].concat();
         superuser.send(&create).await?;
         superuser.until(b'Z').await?;
     }

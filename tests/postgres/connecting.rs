@@ -131,6 +131,45 @@ async fn the_password_is_read_for_every_connection() -> Result<()> {
     up(&target).await
 }
 
+/// Verifiers of the password `secret`, computed by RFC 5803 for these numbers of iterations.
+const VERIFIERS: [(u32, &str); 3] = [
+    (
+        1,
+        "YSBzYWx0IG9mIHNpeHRlZQ==$HoiLqsCzCI912ozfqCRSbKJW7P3RNE2zyftiAX36IHE=:Mea1+RqaGg812AbSxQBbgqi8tE8RJX47zgu01DuioRM=",
+    ),
+    (
+        20_000,
+        "YSBzYWx0IG9mIHNpeHRlZQ==$jIuGhosOR0sWQPi1FzVbY7KRBZPUwgrVxGTHzlws14A=:q7H7sYA1arBrMtTaoVkFC4S/jUJnURCoQClXRAw2+c8=",
+    ),
+    (
+        100_001,
+        "YSBzYWx0IG9mIHNpeHRlZQ==$2W1edXA1KUAu5nWURD2bc5Kzh3RL1Ov8y54HMhC/uzA=:e3VQDDp5S925vumj3gCOnqsUN4hyOLomERTR/9HB58o=",
+    ),
+];
+
+#[tokio::test]
+async fn a_password_with_few_or_many_scram_iterations_works_and_one_with_too_many_says_what_to_do()
+-> Result<()> {
+    let cluster = Cluster::builder().hba("host all killgate 127.0.0.1/32 scram-sha-256").start().await?;
+    cluster.bot().await?;
+    for (iterations, keys) in VERIFIERS {
+        cluster.sql(&format!("alter role killgate password 'SCRAM-SHA-256${iterations}:{keys}'")).await?;
+        let mut options = options(&cluster, "killgate");
+        options.password = Arc::new(|| Box::pin(async { Ok(Some("secret".to_owned().into())) }));
+        let target = open(options);
+        if iterations <= 100_000 {
+            up(&target).await?;
+            continue;
+        }
+        let error = down(&target).await?;
+        assert!(
+            error.contains("more than 100000 SCRAM iterations") && error.contains("scram_iterations"),
+            "{error}"
+        );
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn each_connection_error_is_described_in_one_sentence() -> Result<()> {
     let cluster = Cluster::start().await?;

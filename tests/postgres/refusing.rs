@@ -247,6 +247,24 @@ async fn a_session_that_renames_itself_in_a_loop_is_signalled() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_name_that_resembles_a_protected_one_is_compared_as_it_is() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    for pattern in ["^pg_dump$", r"^pg_d\pL+p$"] {
+        let rules = ProtectionRules { applications: patterns(pattern), ..ProtectionRules::default() };
+        for stage in stages(&cluster).await? {
+            for renamed in ["pg_dumper", "not pg_dump"] {
+                let mut victim = cluster.victim("app").application("psql").idle().await?;
+                let asked = stage.ask(Action::Terminate, victim.pid()).await?;
+                victim.client().batch_execute(&format!("set application_name = '{renamed}'")).await?;
+                assert_eq!(stage.signal_with(asked, &rules).await, SignalResult::Sent, "{renamed}");
+                assert_eq!(victim.ended().await?, SqlState::ADMIN_SHUTDOWN);
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_terminate_bound_to_a_transaction_spares_the_next_one() -> Result<()> {
     let cluster = Cluster::start().await?;
     for stage in stages(&cluster).await? {

@@ -3,10 +3,11 @@
 use anyhow::Result;
 use killgate::domain::event::Action;
 use killgate::domain::outcome::Outcome;
+use killgate::postgres::SignalRight;
 use killgate::workflow::ports::{Freshness, SignalResult, Target};
 use throwaway_postgres::{Cluster, SqlState};
 
-use crate::support::{GUARDED, Stage, pid, stages, unsignalled};
+use crate::support::{GUARDED, Stage, open, options, pid, stages, unsignalled, up};
 
 /// Each with the first version that has it.
 const SETTINGS: &[(&str, &str, i32)] = &[
@@ -91,6 +92,39 @@ async fn no_setting_of_role_database_or_server_changes_what_killgate_does() -> R
         .await?;
     for stage in stages {
         acts_as_always(&cluster, &stage).await?;
+    }
+    Ok(())
+}
+
+/// They end a session, or its first statement, before a client can change them.
+#[tokio::test]
+async fn limits_of_a_millisecond_do_not_keep_killgate_from_connecting() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    cluster.bot().await?;
+    let superuser = cluster.superuser().await?;
+    let version: i32 =
+        superuser.query_one("select current_setting('server_version_num')::int4", &[]).await?.get(0);
+    for (name, since) in [
+        ("statement_timeout", 0),
+        ("lock_timeout", 0),
+        ("idle_in_transaction_session_timeout", 0),
+        ("idle_session_timeout", 140_000),
+        ("transaction_timeout", 170_000),
+    ] {
+        if version >= since {
+            superuser
+                .batch_execute(&format!("alter role killgate in database postgres set {name} = 1"))
+                .await?;
+        }
+    }
+    let mut target = open(options(&cluster, "killgate"));
+    for _ in 0..5 {
+        up(&target).await?;
+        let mut victim = cluster.victim("app").idle().await?;
+        let stage = Stage { right: SignalRight::Direct, target };
+        assert_eq!(stage.carry_out(Action::Terminate, victim.pid()).await?, SignalResult::Sent);
+        assert_eq!(victim.ended().await?, SqlState::ADMIN_SHUTDOWN);
+        target = open(options(&cluster, "killgate"));
     }
     Ok(())
 }

@@ -106,19 +106,50 @@ async fn a_certificate_with_its_name_only_in_the_subject_is_refused() -> Result<
     Ok(())
 }
 
-#[tokio::test]
-async fn the_certificate_of_an_authority_is_refused_as_a_server_certificate() -> Result<()> {
-    // `openssl req -x509` creates such a certificate, also in the PostgreSQL documentation's first example.
+/// A certificate that signed itself, as `openssl req -x509` creates it, also in the PostgreSQL documentation's first
+/// example; and its key.
+fn self_signed(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Result<(String, String)> {
     let key = KeyPair::generate()?;
-    let mut params = CertificateParams::new(["127.0.0.1".to_owned()])?;
+    let mut params = CertificateParams::new([name.to_owned()])?;
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let own = params.self_signed(&key)?.pem();
-    let cluster = server(&(own.clone(), key.serialize_pem())).await?;
+    change(&mut params);
+    Ok((params.self_signed(&key)?.pem(), key.serialize_pem()))
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_that_is_named_as_trusted_is_accepted() -> Result<()> {
+    let own = self_signed("127.0.0.1", |_| {})?;
+    let cluster = server(&own).await?;
     let authority = Authority::new()?;
-    let root = Some(authority.file("own.crt", &own)?);
-    let error = down(&open(with(&cluster, TlsMode::VerifyFull, root))).await?;
-    assert!(error.contains("the certificate of an authority (CA:TRUE)"), "{error}");
+    for mode in [TlsMode::VerifyCa, TlsMode::VerifyFull] {
+        up(&open(with(&cluster, mode, Some(authority.file("own.crt", &own.0)?)))).await?;
+        // Another certificate with the same names is not the trusted one.
+        let other = self_signed("127.0.0.1", |_| {})?.0;
+        for root in [authority.root()?, Some(authority.file("other.crt", &other)?)] {
+            let error = down(&open(with(&cluster, mode, root))).await?;
+            assert!(error.contains("name that certificate itself with sslrootcert"), "{error}");
+        }
+    }
     up(&open(with(&cluster, TlsMode::Require, None))).await
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_for_another_name_or_time_is_refused_although_it_is_trusted() -> Result<()>
+{
+    let authority = Authority::new()?;
+    let elsewhere = self_signed("db.example", |_| {})?;
+    let cluster = server(&elsewhere).await?;
+    let root = || authority.file("elsewhere.crt", &elsewhere.0).map(Some);
+    let error = down(&open(with(&cluster, TlsMode::VerifyFull, root()?))).await?;
+    assert!(error.contains("for another host name"), "{error}");
+    up(&open(with(&cluster, TlsMode::VerifyCa, root()?))).await?;
+
+    let expired = self_signed("127.0.0.1", |params| params.not_after = date_time_ymd(2020, 1, 1))?;
+    let cluster = server(&expired).await?;
+    let root = Some(authority.file("expired.crt", &expired.0)?);
+    let error = down(&open(with(&cluster, TlsMode::VerifyFull, root))).await?;
+    assert_eq!(error, "the server's certificate has expired");
+    Ok(())
 }
 
 #[tokio::test]

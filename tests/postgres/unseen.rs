@@ -6,9 +6,12 @@ use anyhow::Result;
 use killgate::domain::event::Action;
 use killgate::domain::identity::ServerIdentity;
 use killgate::domain::outcome::Outcome;
+use killgate::domain::session::SessionState;
 use killgate::postgres::SignalRight;
 use killgate::workflow::ports::{Freshness, SignalResult, Target};
 use throwaway_postgres::{Cluster, SqlState};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::support::{GUARDED, Stage, open, options, pid, stages, told, unsignalled, up};
 
@@ -110,6 +113,58 @@ async fn a_server_that_is_not_the_approved_one_says_nothing_of_its_sessions() ->
             assert!(error.contains("another one answers"), "{error}");
         }
         assert!(stage.find_session(of_victim[0]).await?.is_some());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_whose_role_was_dropped_is_there_without_a_name_and_is_not_signalled() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    for stage in stages(&cluster).await? {
+        let victim = cluster.victim("leaver").running(SLEEP).await?;
+        let asked = stage.ask(Action::Terminate, victim.pid()).await?;
+        cluster.sql("drop role leaver").await?;
+        let session = stage.find_session(pid(victim.pid())).await?.expect("it has not ended");
+        assert_eq!((session.user, session.state), (None, SessionState::Active));
+        let signalled = stage.signal(asked).await;
+        assert_eq!(unsignalled(&signalled), Some(Outcome::Protected), "{signalled:?}");
+        assert!(told(&signalled).contains("PostgreSQL does not say whose session it is"), "{signalled:?}");
+        assert!(victim.still_alive().await?);
+    }
+    Ok(())
+}
+
+/// Before 18, PostgreSQL does not list it.
+#[tokio::test]
+async fn a_backend_that_is_still_authenticating_is_shown_as_starting_and_hides_no_other() -> Result<()> {
+    let cluster = Cluster::builder().hba("host all slow 127.0.0.1/32 scram-sha-256").start().await?;
+    cluster.sql("create role slow login password 'secret'").await?;
+    let bystander = cluster.victim("app").idle().await?;
+    // It sends a startup message of protocol 3.0, and does not answer the request for a password.
+    let mut silent = TcpStream::connect(("127.0.0.1", cluster.port())).await?;
+    let parameters = b"user\0slow\0database\0postgres\0\0";
+    silent.write_u32(u32::try_from(8 + parameters.len())?).await?;
+    silent.write_u32(3 << 16).await?;
+    silent.write_all(parameters).await?;
+    let mut asked_for_password = [0; 1];
+    silent.read_exact(&mut asked_for_password).await?;
+
+    let lists_it: bool = cluster
+        .superuser()
+        .await?
+        .query_one("select current_setting('server_version_num')::int >= 180000", &[])
+        .await?
+        .get(0);
+    for stage in stages(&cluster).await? {
+        let snapshot = stage.target.snapshot(Freshness::Now).await?;
+        assert!(snapshot.find(pid(bystander.pid())).is_some());
+        let starting = snapshot.sessions.iter().find(|session| session.state == SessionState::Starting);
+        assert_eq!(starting.is_some(), lists_it);
+        let Some(starting) = starting else { continue };
+        assert_eq!(starting.user, None, "who logs in is not known yet");
+        let signalled = stage.carry_out(Action::Terminate, starting.pid.number()).await?;
+        assert_eq!(unsignalled(&signalled), Some(Outcome::Protected), "{signalled:?}");
+        assert!(stage.find_session(starting.pid).await?.is_some());
     }
     Ok(())
 }

@@ -155,6 +155,7 @@ pub(crate) fn limits() -> RequestLimits {
 pub(crate) fn snapshot(sessions: Vec<Session>) -> Snapshot {
     Snapshot {
         server: asked(1).server,
+        order: 0,
         looked_up: None,
         taken_at: ASKED_AT,
         own_pid: None,

@@ -1,13 +1,19 @@
 //! Holds what the bot did against what really happened, by books of its own.
 
 mod end;
+mod heard;
+mod objections;
+mod set_back;
 mod votes;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use killgate::domain::event::{Action, LedgerEntry, Recorded, RequestDetails, RequestEvent, Resolution};
 use killgate::domain::identity::Pid;
 use killgate::domain::ids::{MessageId, RequestId};
 use killgate::domain::outcome::Outcome;
+use killgate::domain::timestamp::Timestamp;
+use objections::Objections;
 use votes::Votes;
 
 use crate::incident::Report;
@@ -20,7 +26,7 @@ use crate::world::postgres::Victim;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Invariant {
     /// 1. No signal without a durable `executing`, none of those without enough approvals by distinct humans who
-    ///    are not the requester and were approvers when they reacted.
+    ///    are not the requester, were approvers when they reacted and, where several are needed, still are at the quorum.
     Approved,
     /// 2. The backend signalled is the one shown on the card, on the server it was shown on.
     SameBackend,
@@ -30,9 +36,10 @@ pub enum Invariant {
     Durable,
     /// 5. After a crash an execution is unknown, and never a second signal.
     NeverTwice,
-    /// 6. Reactions from while the bot was away count as they are found, by roles of then, before the expiry.
+    /// 6. Reactions from while the bot was away or blind count as they are found, by roles of then, before the expiry. No
+    ///    standing denial is overlooked, and no approval is lost to what others click.
     AwayReactions,
-    /// 7. A deposed replica records nothing.
+    /// 7. A deposed replica records nothing, and nothing is executed on a card that another process has taken over.
     OneActive,
     /// 8. Nothing that is posted does anything but be read.
     Inert,
@@ -63,7 +70,30 @@ struct Case {
     signalled: BTreeSet<Pid>,
     ended: Option<Resolution>,
     cards: Vec<MessageId>,
+    /// The one that is on record.
+    card: Option<MessageId>,
     announced: u32,
+    /// Another process answered its command.
+    is_answered_elsewhere: bool,
+    /// It had ended in the channel, and the ledger was set back to before that.
+    is_set_back: bool,
+}
+
+impl Case {
+    fn begin(asked: &RequestDetails, recorded: &Recorded) -> Self {
+        Self {
+            asked: Box::new(asked.clone()),
+            mark: recorded.hash().chars().take(8).collect(),
+            executing: None,
+            signalled: BTreeSet::new(),
+            ended: None,
+            cards: Vec::new(),
+            card: None,
+            announced: 0,
+            is_answered_elsewhere: false,
+            is_set_back: false,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -75,6 +105,9 @@ pub struct Checker {
     acknowledged: BTreeMap<u64, Recorded>,
     durable: u64,
     votes: Votes,
+    objections: Objections,
+    /// Since when nothing goes wrong.
+    healed_at: Option<Timestamp>,
     /// Being executed when a bot was started: unknown is all that can be said.
     interrupted: BTreeSet<RequestId>,
     signals: usize,
@@ -88,6 +121,7 @@ impl Checker {
             let past = state.facts.all();
             for (_, fact) in past {
                 checker.votes.learn(fact);
+                checker.objections.learn(fact);
             }
             checker.seen = past.len();
         });
@@ -99,7 +133,10 @@ impl Checker {
         world.with(|state| {
             let news = state.facts.since(self.seen);
             self.seen += news.len();
-            news.iter().try_for_each(|(_, fact)| {
+            news.iter().try_for_each(|(at, fact)| {
+                if *fact == Fact::Healed {
+                    self.healed_at = Some(*at);
+                }
                 self.weigh(fact).map_err(|violation| Violation {
                     detail: format!("{} ({fact:?})", violation.detail),
                     ..violation
@@ -109,9 +146,9 @@ impl Checker {
     }
 
     /// Judges the incident as a whole, now that everything has come to its end.
-    pub fn conclude(mut self, world: &World) -> Result<Report, Violation> {
+    pub fn conclude(&mut self, world: &World) -> Result<Report, Violation> {
         self.look(world)?;
-        end::check(&self, world)?;
+        end::check(self, world)?;
         let tail = world.with(|state| state.disk.walk());
         Ok(Report {
             requests: self.cases.len(),
@@ -123,6 +160,7 @@ impl Checker {
 
     fn weigh(&mut self, fact: &Fact) -> Verdict {
         self.votes.learn(fact);
+        self.objections.learn(fact);
         match fact {
             Fact::Started { epoch } => {
                 self.started(*epoch);
@@ -148,6 +186,12 @@ impl Checker {
                 self.signalled(*epoch, *request, *action, victim)
             }
             Fact::Announced { request, outcome, .. } => self.announced(*request, *outcome),
+            Fact::AnsweredElsewhere { request } => {
+                if let Some(case) = self.cases.get_mut(request) {
+                    case.is_answered_elsewhere = true;
+                }
+                Ok(())
+            }
             Fact::Unfit { problem } => Err(Violation::of(Invariant::Inert, problem.clone())),
             _ => Ok(()),
         }
@@ -178,8 +222,12 @@ impl Checker {
             if entry.at >= case.asked.expires_at {
                 return Err(Violation::of(Invariant::AwayReactions, "executed past its expiry"));
             }
-            for by in distinct {
-                self.votes.justify(epoch, &case.cards, by)?;
+            self.objections.allow(epoch, case.card, case.asked.requester)?;
+            for by in &distinct {
+                self.votes.justify(epoch, &case.cards, *by)?;
+            }
+            if case.asked.approvals_needed > 1 {
+                self.votes.confirm_quorum(&case.cards, &distinct)?;
             }
         }
         Ok(())
@@ -210,16 +258,7 @@ impl Checker {
         let twice = |what: &str| Err(Violation::of(Invariant::OneOutcome, what));
         match (event, self.cases.get_mut(&id)) {
             (RequestEvent::Requested(asked), None) => {
-                let case = Case {
-                    asked: asked.clone(),
-                    mark: recorded.hash().chars().take(8).collect(),
-                    executing: None,
-                    signalled: BTreeSet::new(),
-                    ended: None,
-                    cards: Vec::new(),
-                    announced: 0,
-                };
-                self.cases.insert(id, case);
+                self.cases.insert(id, Case::begin(asked, recorded));
             }
             (RequestEvent::Requested(_), Some(_)) => return twice("a request's number was used twice"),
             (_, None) => return twice("something happened to a request that was never asked"),
@@ -227,6 +266,7 @@ impl Checker {
                 let detail = "it took up a card that is not its own";
                 return Err(Violation::of(Invariant::OwnCard, detail));
             }
+            (RequestEvent::Posted { message }, Some(case)) => case.card = Some(*message),
             (RequestEvent::Executing { .. } | RequestEvent::Finished(_), Some(case))
                 if case.ended.is_some() =>
             {
@@ -235,11 +275,15 @@ impl Checker {
             (RequestEvent::Executing { .. }, Some(case)) if case.executing.is_some() => {
                 return twice("it was executed twice");
             }
+            (RequestEvent::Executing { .. }, Some(case)) if case.is_set_back => {
+                let detail = "it was executed again after the ledger was set back";
+                return Err(Violation::of(Invariant::NeverTwice, detail));
+            }
             (RequestEvent::Executing { .. }, Some(case)) => case.executing = Some(epoch),
             (RequestEvent::Finished(ending), Some(case)) => {
                 case.ended = Some(ending.clone());
                 let executed = case.executing.is_some();
-                if executed != ending.outcome.is_of_execution() {
+                if !case.is_set_back && executed != ending.outcome.is_of_execution() {
                     return twice("its outcome does not fit what was done");
                 }
                 if self.interrupted.contains(&id) && ending.outcome != Outcome::Unknown {

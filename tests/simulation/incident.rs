@@ -11,8 +11,11 @@ use crate::checker::{Checker, Invariant, Violation};
 use crate::story::{Order, Story};
 use crate::world::World;
 use crate::world::bot::{Bot, Life, Ports, live};
+use crate::world::cast::TARGETS;
 use crate::world::disk::Disk;
+use crate::world::facts::Fact;
 use crate::world::faults::Faults;
+use crate::world::postgres::Change;
 
 /// What a bot is made of, under the given epoch.
 pub type MakePorts = fn(&World, u64) -> Ports;
@@ -30,10 +33,12 @@ pub struct Report {
 /// How long everything may take to come to its end once nothing is wrong any more.
 const AT_MOST: Duration = Duration::from_mins(40);
 /// How long what people did may be on its way.
-const ARRIVES_WITHIN: Duration = Duration::from_secs(10);
+const ARRIVES_WITHIN: Duration = Duration::from_secs(30);
 const MOST_LIVES: u32 = 60;
-/// The ledger is emptied after one incident of so many.
-const EMPTIED_AFTER: u64 = 4;
+/// After how many incidents one comes whose ledger is emptied, or set back in part, and after which another follows.
+const SECOND_ACTS: u64 = 4;
+/// How slow Discord is while a crowd toggles reactions: a read of a card takes longer than a click.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// Plays the incident of this seed.
 pub fn play(seed: u64, make_ports: MakePorts) -> Result<Report, Violation> {
@@ -50,27 +55,42 @@ pub fn describe(seed: u64, make_ports: MakePorts) -> String {
 }
 
 /// After some incidents the ledger is emptied, and another incident follows: the numbers begin again, and the old cards
-/// are still in the channel with their reactions.
+/// are still in the channel with their reactions. After others it loses only the newest records.
 fn play_acts(world: &World, seed: u64, make_ports: MakePorts) -> Result<Report, Violation> {
-    let report = play_on(world, seed, make_ports)?;
-    if !seed.is_multiple_of(EMPTIED_AFTER) {
-        return Ok(report);
+    let mut checker = Checker::starting_now(world);
+    let report = play_on(world, seed, make_ports, &mut checker)?;
+    match seed % SECOND_ACTS {
+        0 => {
+            world.with(|state| state.disk = Disk::default());
+            checker = Checker::starting_now(world);
+        }
+        1 => {
+            world.with(|state| {
+                let records = state.disk.records().count();
+                let keep = state.faults.dice.usize(..=records);
+                state.disk.set_back(keep);
+            });
+            checker.go_on_after_set_back(world);
+        }
+        _ => return Ok(report),
     }
-    world.with(|state| {
-        state.disk = Disk::default();
-        state.faults = Faults::random(!seed);
-    });
-    play_on(world, !seed, make_ports)
+    world.with(|state| state.faults = Faults::random(!seed));
+    play_on(world, !seed, make_ports, &mut checker)
 }
 
-fn play_on(world: &World, seed: u64, make_ports: MakePorts) -> Result<Report, Violation> {
-    let (mut story, mut checker) = (Story::new(seed), Checker::starting_now(world));
+fn play_on(
+    world: &World,
+    seed: u64,
+    make_ports: MakePorts,
+    checker: &mut Checker,
+) -> Result<Report, Violation> {
+    let mut story = Story::new(seed);
     story.set_the_scene(world);
     for lives in 0.. {
         if lives == MOST_LIVES {
             story.give_up();
         }
-        match live(world, go_on(world, &mut story, &mut checker, make_ports)) {
+        match live(world, go_on(world, &mut story, checker, make_ports)) {
             Life::Ended(Ok(true)) => break,
             Life::Ended(Err(violation)) => return Err(violation),
             Life::Ended(Ok(false)) | Life::Died => {}
@@ -89,7 +109,10 @@ async fn go_on(
     make_ports: MakePorts,
 ) -> Result<bool, Violation> {
     if story.is_over() {
-        heal(world);
+        heal(world, story.has_crowd);
+    }
+    if story.has_crowd {
+        tokio::spawn(story.crowd().toggle(world.clone()));
     }
     let mut bot = start(world, make_ports).await?;
     while !story.is_over() {
@@ -111,7 +134,7 @@ async fn go_on(
             return Ok(false);
         }
     }
-    heal(world);
+    heal(world, story.has_crowd);
     let began = world.now();
     sleep(ARRIVES_WITHIN).await;
     while !world.with(|state| state.disk.is_quiet() && state.is_settled()) {
@@ -137,17 +160,30 @@ async fn start(world: &World, make_ports: MakePorts) -> Result<Bot, Violation> {
     started.map_err(|damage| Violation::of(Invariant::OneOutcome, damage.to_string()))
 }
 
-fn heal(world: &World) {
+fn heal(world: &World, has_crowd: bool) {
     world.with(|state| {
         state.faults.heal();
+        if has_crowd {
+            state.faults.discord.slow = SLOW;
+        }
         state.discord.gateway.reconnect();
+        state.note(Fact::Healed);
     });
 }
 
 /// Nobody is there to hear what happens.
 fn while_away(world: &World, story: &mut Story) {
     let away = story.pause();
-    world.with(|state| state.time.pass(away));
+    world.with(|state| {
+        state.time.pass(away);
+        // Somebody sees to the clocks, and somebody else tidies up beside the chain.
+        for target in TARGETS {
+            state.change(state.time.now(), target, Change::ClockIsSet);
+        }
+        if state.faults.dice.u8(..4) == 0 {
+            state.disk.lose_list_of_open();
+        }
+    });
     for _ in 0..2 {
         if !story.is_over() {
             story.step(world, None);

@@ -6,15 +6,21 @@ use fastrand::Rng;
 use killgate::domain::event::Binding;
 use killgate::domain::ids::MessageId;
 use killgate::workflow::ports::Vote;
+use tokio::time::sleep;
 
 use crate::world::bot::{Asked, Bot};
-use crate::world::cast::{ANA, BEN, DBA, DORA, EVE, IVY, ONCALL, OTTO, PEOPLE, TARGETS, action, everybody};
+use crate::world::cast::{
+    ANA, BEN, DBA, DORA, EVE, IVY, ONCALL, OTTO, PEOPLE, ROBOT, TARGETS, action, everybody,
+};
+use crate::world::gateway::Blindness;
 use crate::world::postgres::{Change, PIDS, pid_of};
 use crate::world::{State, World};
 
 pub struct Story {
     dice: Rng,
     steps: u32,
+    /// People toggle reactions all the time, until everything is decided.
+    pub has_crowd: bool,
 }
 
 /// What the bot's keeper does with its process.
@@ -34,7 +40,8 @@ impl Story {
         // Not the stream of numbers that the faults are drawn from.
         let mut dice = Rng::with_seed(seed ^ 0x0570_71e5);
         let steps = dice.u32(6..22);
-        Self { dice, steps }
+        let has_crowd = dice.u8(..8) == 0;
+        Self { dice, steps, has_crowd }
     }
 
     /// What differs from incident to incident before it begins.
@@ -53,6 +60,11 @@ impl Story {
 
     pub fn is_over(&self) -> bool {
         self.steps == 0
+    }
+
+    /// The people who toggle reactions as long as they can.
+    pub fn crowd(&mut self) -> Crowd {
+        Crowd { dice: self.dice.fork() }
     }
 
     /// Nothing more happens.
@@ -97,7 +109,7 @@ impl Story {
 
     /// One session, or several, sometimes one of them twice.
     fn asked(&mut self) -> Asked {
-        let count = [1, 1, 1, 2, 5][self.dice.usize(..5)];
+        let count = [1, 1, 1, 2, 3, 4, 5][self.dice.usize(..7)];
         let pids: Vec<_> = match count {
             1 => vec![PIDS[self.dice.usize(..2)]],
             _ => self.dice.choose_multiple(PIDS, count),
@@ -122,6 +134,7 @@ impl Story {
             }
             84..88 => state.clear(card, [None, Some(Vote::Approve)][self.dice.usize(..2)]),
             88..91 => state.delete(card),
+            91..94 => state.take_over(card),
             _ => {}
         }
     }
@@ -141,13 +154,14 @@ impl Story {
             Change::Blocks { holder: pid, waiter },
             Change::Restarts,
             Change::Failover,
+            Change::ClockJumps,
         ];
         let change = changes[self.dice.usize(..changes.len())];
         state.plan(Duration::from_millis(self.dice.u64(..300)), target, change);
     }
 
     fn trouble_the_rest(&mut self, state: &mut State) {
-        match self.dice.u32(..10) {
+        match self.dice.u32(..12) {
             0..2 => state.discord.gateway.drop_connections(true),
             2..5 => state.discord.gateway.drop_connections(false),
             5..8 => {
@@ -155,9 +169,27 @@ impl Story {
                 state.faults.restore();
             }
             8 => state.faults.ledger_down = true,
+            9 => self.blind(state),
             _ => {
                 state.faults.discord_down = self.dice.bool();
                 state.faults.postgres_down = self.dice.bool();
+            }
+        }
+    }
+
+    /// The bot can no longer see what people do.
+    fn blind(&mut self, state: &mut State) {
+        match self.dice.u8(..4) {
+            0 => state.faults.reactions_unreadable = true,
+            1 => {
+                // The guild is away, or the bot was removed from it.
+                state.faults.channel_hidden = true;
+                state.discord.gateway.drop_connections(false);
+            }
+            which => {
+                state.faults.channel_hidden = true;
+                let blindness = if which == 2 { Blindness::Roles } else { Blindness::Hidden };
+                state.discord.gateway.blindfold(blindness);
             }
         }
     }
@@ -173,6 +205,33 @@ impl Story {
                     state.join(member);
                 }
             }
+        }
+    }
+}
+
+/// People who toggle reactions all the time: some without rights, the requester, and an approver who cannot decide.
+pub struct Crowd {
+    dice: Rng,
+}
+
+impl Crowd {
+    pub async fn toggle(mut self, world: World) {
+        loop {
+            sleep(Duration::from_millis(self.dice.u64(100..900))).await;
+            world.with(|state| {
+                let open = state.discord.cards().filter(|(_, card)| card.is_open()).map(|(id, _)| id);
+                for card in open.collect::<Vec<_>>() {
+                    let everybody = [IVY, ROBOT, ANA, DORA];
+                    // A single approver decides at once.
+                    let crowd = if state.policy.approvals > 1 { 4 } else { 3 };
+                    let by = everybody[self.dice.usize(..crowd)];
+                    if state.discord.voters(card, Vote::Approve).contains(&by) {
+                        state.take_back(by, card, Vote::Approve);
+                    } else {
+                        state.react(by, card, Vote::Approve);
+                    }
+                }
+            });
         }
     }
 }

@@ -67,6 +67,21 @@ async fn a_request_whose_card_another_process_replaced_is_withdrawn_and_the_mess
 }
 
 #[tokio::test]
+async fn a_card_that_another_process_replaced_unseen_is_recognized_before_anything_is_executed_on_it() {
+    let env = TestEnv::start().await;
+    let victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+
+    env.sim.guild_becomes_unavailable();
+    env.sim.bot_edits(&card, "the card of the other process\nRequest #9 · deadbeef");
+    env.react("ben", &card, APPROVE);
+    env.sim.guild_becomes_available();
+
+    assert_eq!(env.wait_for_finished(1).await["outcome"], "withdrawn");
+    assert!(victim.still_alive().await.unwrap());
+}
+
+#[tokio::test]
 async fn a_form_that_another_process_answered_first_is_noticed() {
     let env = TestEnv::start().await;
     let victim = env.cluster.victim("app").idle_in_transaction("select 1").await.unwrap();

@@ -1,7 +1,8 @@
 //! The system clock jumps or is wrong: expiry holds. libfaketime (`LD_PRELOAD`) sets the clock that killgate sees.
 
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
@@ -17,19 +18,23 @@ async fn env_with_a_settable_clock(expires_after: &str) -> Option<TestEnv> {
     };
     let approval = format!("[approval]\nexpires_after = \"{expires_after}\"");
     let mut env = TestEnv::builder().section(&approval).start_without_bot().await;
-    let offset = env.path("clock").display().to_string();
-    for (name, value) in [
-        ("LD_PRELOAD", library.display().to_string().as_str()),
-        ("FAKETIME_TIMESTAMP_FILE", &offset),
-        // Otherwise it reads the file every ten seconds.
-        ("FAKETIME_NO_CACHE", "1"),
-        // Only the clock that people set jumps.
-        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-    ] {
-        env.set_variable(name, value);
+    for (name, value) in variables(&library, &env.path("clock")) {
+        env.set_variable(name, &value);
     }
     set_clock(&env, "+0");
     Some(env)
+}
+
+/// What makes a process take its clock from a file.
+fn variables(library: &Path, clock: &Path) -> [(&'static str, String); 4] {
+    [
+        ("LD_PRELOAD", library.display().to_string()),
+        ("FAKETIME_TIMESTAMP_FILE", clock.display().to_string()),
+        // Otherwise it reads the file every ten seconds.
+        ("FAKETIME_NO_CACHE", "1".to_owned()),
+        // Only the clock that people set jumps.
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+    ]
 }
 
 fn libfaketime() -> Option<PathBuf> {
@@ -40,9 +45,14 @@ fn libfaketime() -> Option<PathBuf> {
 
 /// Sets the clock that the bot sees this far from the real one, such as `-3600`, in seconds.
 fn set_clock(env: &TestEnv, offset: &str) {
-    // Replaced in one step, because the bot reads it at any time.
-    fs::write(env.path("clock.new"), offset).unwrap();
-    fs::rename(env.path("clock.new"), env.path("clock")).unwrap();
+    set_clock_file(&env.path("clock"), offset);
+}
+
+fn set_clock_file(clock: &Path, offset: &str) {
+    // Replaced in one step, because a process reads it at any time.
+    let new = clock.with_extension("new");
+    fs::write(&new, offset).unwrap();
+    fs::rename(&new, clock).unwrap();
 }
 
 /// How far the time of a record is from the real one.
@@ -99,4 +109,46 @@ async fn a_wrong_clock_is_corrected_by_discords() {
         env.assert_outcome(request, &card, "terminated", "Terminated").await;
         env.stop_bot().await;
     }
+}
+
+/// The times of a card that Discord counts from now on, each as seconds before now.
+fn relative_times(text: &str) -> Vec<i64> {
+    let times = text.split("<t:").skip(1).filter_map(|rest| rest.split_once(":R>"));
+    let times = times.filter_map(|(seconds, _)| seconds.parse::<i64>().ok());
+    times.map(|seconds| Timestamp::now().as_second() - seconds).collect()
+}
+
+#[tokio::test]
+async fn a_card_follows_a_server_whose_clock_is_wrong_and_is_set_and_its_ages_stay_right() {
+    let Some(library) = libfaketime() else {
+        println!("SKIPPED: libfaketime is not installed");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let clock = folder.path().join("clock");
+    set_clock_file(&clock, "+3600");
+    let mut builder = TestEnv::builder();
+    for (name, value) in variables(&library, &clock) {
+        builder = builder.cluster_variable(name, &value);
+    }
+    let env = builder.start().await;
+    env.sql("create table stock (id int); grant all on stock to public").await;
+    let blocker = env.cluster.victim("app").idle_in_transaction("lock table stock").await.unwrap();
+    let _first = env.cluster.victim("app").waiting("select * from stock").await.unwrap();
+    let card = env.request_card("/terminate", blocker.pid()).await;
+
+    // It was an hour ahead, and is set to an hour behind.
+    set_clock_file(&clock, "-3600");
+    let _second = env.cluster.victim("app").waiting("select * from stock").await.unwrap();
+    card.becomes("the card shows the new waiter", |card| card.text().contains("Blocks 2 sessions")).await;
+    let text = card.text();
+    let times = relative_times(&text);
+    assert!(times.len() >= 2, "{text}");
+    // The expiry is in a quarter of an hour; everything else has just begun.
+    assert!(times.iter().all(|ago| (-901..60).contains(ago)), "{times:?}\n{text}");
+
+    env.react("ben", &card, APPROVE);
+    let result = env.assert_outcome(1, &card, "terminated", "Terminated").await;
+    assert!(result.contains("2 waiters released"), "{result}");
 }

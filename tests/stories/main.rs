@@ -32,6 +32,7 @@ mod card_updates;
 mod clocks;
 mod closing;
 mod configuration;
+mod consequences;
 mod environment;
 mod guard;
 mod identity;
@@ -49,6 +50,8 @@ mod recovery;
 mod refused;
 mod reload;
 mod reminding;
+#[path = "../replay/mod.rs"]
+mod replay;
 mod requesting;
 mod secrets;
 mod several;

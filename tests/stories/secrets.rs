@@ -99,6 +99,18 @@ async fn exit_after_sigquit(env: &TestEnv, command: &str, is_bot: bool) -> ExitS
     ended
 }
 
+#[tokio::test]
+async fn a_password_command_gets_killgates_environment_without_its_secrets() {
+    let line = "password_command = ['sh', '-c', 'test -n \"$PATH\" && test -z \"$DISCORD_TOKEN$OTHER_PASSWORD\" && cat password']";
+    let other = "[[target]]\nname = \"other\"\nurl = \"postgresql://nobody@127.0.0.1:1/postgres\"\n\
+                 password_env = \"OTHER_PASSWORD\"";
+    let mut env = TestEnv::builder().password_from(PASSWORD, line).section(other).start_without_bot().await;
+    env.set_variable("OTHER_PASSWORD", "hunter2");
+    env.set_variable("DISCORD_TOKEN", "hunter2");
+    env.start_bot().await;
+    env.wait_for_bot_backend().await;
+}
+
 /// A program that counts its calls and prints the password in the file `password`.
 const PRINTS_PASSWORD: &str =
     "password_command = ['sh', '-c', 'echo called >> calls; cat password; echo rest']";

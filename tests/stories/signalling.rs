@@ -67,6 +67,21 @@ async fn two_simultaneous_approvals_signal_once(right: SignalRight) {
     );
 }
 
+async fn a_session_that_cannot_be_seen_after_the_signal_is_not_said_to_have_ended(right: SignalRight) {
+    let env = TestEnv::builder().right(right).section("[limits]\nconfirm_within = \"2s\"").start().await;
+    let victim = env.session_running(COUNTS_CANCELS).await;
+    let card = env.request_card("/cancel", victim.pid()).await;
+    let bot = env.wait_for_bot_backend().await;
+    env.react("ben", &card, APPROVE);
+    victim.seen("application_name = 'cancels met: 1'").await.unwrap();
+    // While it watches for the end, its connection is lost, and the server lets it in no more.
+    env.sql(&format!("alter role killgate nologin; select pg_terminate_backend({bot})")).await;
+
+    let result = env.assert_outcome(1, &card, "unconfirmed", "Unconfirmed").await;
+    assert!(result.contains("it cannot be seen: the server refused the login"), "{result}");
+    assert_eq!(env.wait_for_finished(1).await["signal_sent"], true);
+}
+
 async fn the_next_query_of_a_session_is_not_cancelled(right: SignalRight) {
     let env = TestEnv::start_with(right).await;
     let mut victim = env.sleeping_session().await;
@@ -235,6 +250,7 @@ test_with_both_rights! {
     a_cancelled_query_fails_with_57014_and_its_session_continues,
     a_terminated_session_receives_57p01,
     two_simultaneous_approvals_signal_once,
+    a_session_that_cannot_be_seen_after_the_signal_is_not_said_to_have_ended,
     the_next_query_of_a_session_is_not_cancelled,
     a_session_that_ended_is_not_signalled,
     a_revoked_right_that_was_noticed_is_said_in_killgates_words,

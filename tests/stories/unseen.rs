@@ -67,6 +67,19 @@ async fn a_denial_given_while_the_bot_was_not_in_the_guild_holds_and_the_command
     wait_for_ready(&env, "200").await;
 }
 
+#[tokio::test]
+async fn readyz_says_when_discord_allows_the_next_session() {
+    let mut env = TestEnv::builder().session_starts(0).http(&free_address()).start_without_bot().await;
+    env.launch_bot();
+    let said = eventually("/readyz", async || {
+        let output = env.run_killgate(&["health", "--ready"]).await;
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        Ok(said.contains("no more sessions until 2").then_some(said))
+    });
+    said.await.unwrap_or_else(|error| panic!("{error}\n{}", env.log()));
+    assert!(!env.sim.gateway().has_the_bot());
+}
+
 /// Waits until `/readyz` answers with this status, and returns the answer.
 async fn wait_for_ready(env: &TestEnv, status: &str) -> String {
     let answer = eventually("/readyz", async || {

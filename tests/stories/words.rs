@@ -71,9 +71,18 @@ async fn a_cancel_of_a_session_that_reads_copy_data_is_said_to_be_unnoticed_and_
     let text = card.text();
     assert!(text.contains("may not notice a cancel; a terminate works."), "{text}");
     env.react("ben", &card, APPROVE);
-    env.assert_outcome(1, &card, "unconfirmed", "Unconfirmed").await;
+    let result = env.assert_outcome(1, &card, "unconfirmed", "Unconfirmed").await;
+    assert!(result.contains("Client: ClientRead: its client has not sent what it reads"), "{result}");
 
-    let card = env.request_card("/terminate", victim.pid()).await;
+    // Two buttons say what to do next.
+    let result = env.incident_channel().message(|message| message.replies_to(&card)).await;
+    let [refresh, terminate] = &result.components()[..] else { panic!("{:?}", result.components()) };
+    let ana = env.person("ana");
+    let seen = ana.presses(&result, refresh).await.message();
+    assert!(seen.is_ephemeral() && seen.text().contains("**active** for "), "{}", seen.text());
+    let form = ana.presses(&result, terminate).await;
+    let card = ana.submits(&form, [("reason", "the cancel did nothing")]).await.message();
+    env.wait_for_bot_reactions(&card).await;
     env.react("ben", &card, APPROVE);
     env.assert_outcome(2, &card, "terminated", "Terminated").await;
 }
@@ -213,21 +222,30 @@ async fn an_autovacuum_worker_at_the_root_is_refused_with_what_to_do_instead() {
 }
 
 #[tokio::test]
-async fn a_waiter_that_gave_up_by_itself_is_not_counted_as_released() {
+async fn waiters_that_gave_up_or_vanished_are_not_counted_as_released() {
     let env = TestEnv::start().await;
     env.sql(TABLE).await;
     let app = || env.cluster.victim("app");
+    let waits = "select * from stock";
     let blocker = app().idle_in_transaction("lock table stock").await.unwrap();
-    let _first = app().waiting("select * from stock").await.unwrap();
-    let mut second = app().waiting("select * from stock").await.unwrap();
+    let _released = app().waiting(waits).await.unwrap();
+    let mut gave_up = app().waiting(waits).await.unwrap();
+    let mut went_on = app().waiting(waits).await.unwrap();
+    let mut vanished = app().waiting(waits).await.unwrap();
     let card = env.request_card("/terminate", blocker.pid()).await;
 
-    env.sql(&format!("select pg_cancel_backend({})", second.pid())).await;
-    assert_eq!(second.ended().await.unwrap(), SqlState::QUERY_CANCELED);
+    for waiter in [&mut gave_up, &mut went_on] {
+        env.sql(&format!("select pg_cancel_backend({})", waiter.pid())).await;
+        assert_eq!(waiter.ended().await.unwrap(), SqlState::QUERY_CANCELED);
+    }
+    went_on.run("select pg_sleep(600)").await.unwrap();
+    went_on.seen("wait_event = 'PgSleep'").await.unwrap();
+    env.sql(&format!("select pg_terminate_backend({})", vanished.pid())).await;
+    assert_eq!(vanished.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
     env.react("ben", &card, APPROVE);
 
     let result = env.assert_outcome(1, &card, "terminated", "Terminated").await;
-    assert!(result.contains("1 waiter released"), "{result}");
+    assert!(result.contains("1 waiter released; 4 waited at the time of the request."), "{result}");
 }
 
 #[tokio::test]

@@ -72,6 +72,23 @@ fn a_reaction_on_a_card_that_closed_before_the_restart_is_an_attempt_on_record()
 }
 
 #[test]
+fn a_request_that_the_channel_shows_as_ended_does_not_expire_after_the_ledger_was_set_back() {
+    let world = calm();
+    while_the_bot_lives(&world, async |bot| {
+        let card = ana_asks(&world, &bot).await;
+        approves(&world, BEN, card);
+        a_moment().await;
+    });
+    assert_eq!(outcomes(&world), [Outcome::Terminated]);
+    world.with(|state| {
+        state.disk.set_back(2);
+        state.time.pass(Duration::from_mins(20));
+    });
+    while_the_bot_lives(&world, async |_| a_moment().await);
+    assert_eq!(outcomes(&world), [Outcome::Unknown]);
+}
+
+#[test]
 fn killed_after_the_signal_the_outcome_is_unknown_and_nothing_is_signalled_again() {
     let world = calm();
     world.with(|state| {

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use killgate::domain::ids::{Person, UserId};
 use killgate::domain::outcome::Outcome;
-use killgate::workflow::ports::Vote;
+use killgate::workflow::ports::{ChannelAlert, Vote};
 use tokio::time::sleep;
 
 use crate::conversation::{a_moment, ana_asks, approves, calm, count, outcomes, while_the_bot_lives};
 use crate::world::World;
-use crate::world::cast::{BEN, DORA};
+use crate::world::cast::{BEN, DORA, TARGETS};
 use crate::world::facts::Fact;
 use crate::world::faults::Refusal;
+use crate::world::postgres::{Change, pid_of};
 
 fn edits_of_open_cards(world: &World) -> usize {
     count(world, |fact| matches!(fact, Fact::Edited { outcome: None, .. }))
@@ -79,4 +80,47 @@ fn forty_denials_of_people_who_left_hold_up_an_approval_for_seconds() {
         sleep(Duration::from_secs(5)).await;
     });
     assert_eq!(outcomes(&world), [Outcome::Terminated]);
+}
+
+#[test]
+fn the_channel_is_told_when_reactions_can_be_read_again() {
+    let world = calm();
+    let told =
+        || count(&world, |fact| matches!(fact, Fact::Alerted { alert: ChannelAlert::ReactionsReadable }));
+    while_the_bot_lives(&world, async |bot| {
+        ana_asks(&world, &bot).await;
+        world.with(|state| {
+            state.faults.discord_down = true;
+            state.discord.gateway.drop_connections(false);
+            state.discord.gateway.reconnect();
+        });
+        sleep(Duration::from_secs(20)).await;
+        assert_eq!(told(), 0);
+        world.with(|state| state.faults.restore());
+        sleep(Duration::from_secs(20)).await;
+    });
+    assert_eq!(told(), 1);
+}
+
+#[test]
+fn a_card_names_the_present_waiters_although_they_are_as_many_as_before() {
+    let world = calm();
+    let (holder, first, second) = (pid_of(4711), pid_of(4712), pid_of(4713));
+    let changes = |changes: &[Change]| {
+        world.with(|state| {
+            for change in changes {
+                state.change(state.time.now(), TARGETS[0], *change);
+            }
+        });
+    };
+    while_the_bot_lives(&world, async |bot| {
+        ana_asks(&world, &bot).await;
+        changes(&[Change::Blocks { holder, waiter: first }]);
+        sleep(Duration::from_secs(10)).await;
+        let so_far = edits_of_open_cards(&world);
+        assert!(so_far > 0, "the card shows that somebody waits");
+        changes(&[Change::QueryEnds(first), Change::Blocks { holder, waiter: second }]);
+        sleep(Duration::from_secs(10)).await;
+        assert_eq!(edits_of_open_cards(&world), so_far + 1);
+    });
 }

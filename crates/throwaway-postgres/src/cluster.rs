@@ -61,7 +61,7 @@ impl Cluster {
         let binaries = Binaries::find()?;
         // Not in the target folder: a socket's path is limited to 107 bytes, and other accounts must have access.
         let folder = tempfile::Builder::new().prefix("throwaway-postgres-").tempdir()?.keep();
-        let mut server = Server::watching(&folder, binaries.clone())?;
+        let mut server = Server::watching(&folder, binaries.clone(), builder.variables())?;
         let account = server.account();
         template::create_data(&binaries, account, &server.data(), builder.has_own_identifier)?;
 
@@ -159,8 +159,12 @@ impl Cluster {
         client.batch_execute(statements).await.with_context(|| format!("in: {statements}"))
     }
 
-    /// Creates a login role without rights, unless it exists.
+    /// Creates a login role without rights, unless it exists. On a standby it must exist.
     pub async fn role(&self, name: &str) -> Result<()> {
+        let superuser = self.superuser().await?;
+        if superuser.query_opt("select from pg_roles where rolname = $1", &[&name]).await?.is_some() {
+            return Ok(());
+        }
         self.sql_with_lock(&create_role(name)).await
     }
 

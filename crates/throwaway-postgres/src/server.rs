@@ -23,6 +23,8 @@ pub(crate) struct Server {
     folder: PathBuf,
     binaries: Binaries,
     account: Account,
+    /// Of the postmaster's environment.
+    variables: Vec<(String, String)>,
     watcher: Child,
     watcher_input: Option<ChildStdin>,
     postmaster: Option<Child>,
@@ -30,7 +32,11 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts the watcher. `folder` is removed with its contents on drop.
-    pub(crate) fn watching(folder: &Path, binaries: Binaries) -> Result<Self> {
+    pub(crate) fn watching(
+        folder: &Path,
+        binaries: Binaries,
+        variables: &[(String, String)],
+    ) -> Result<Self> {
         let mut watcher = Command::new("/bin/sh")
             .args(["-c", include_str!("watcher.sh"), "watcher"])
             .arg(folder)
@@ -44,7 +50,16 @@ impl Server {
         let watcher_input = watcher.stdin.take();
         let account = Account::for_owner_of(folder)?;
         account.chown(folder)?;
-        Ok(Self { folder: folder.to_owned(), binaries, account, watcher, watcher_input, postmaster: None })
+        let variables = variables.to_vec();
+        Ok(Self {
+            folder: folder.to_owned(),
+            binaries,
+            account,
+            variables,
+            watcher,
+            watcher_input,
+            postmaster: None,
+        })
     }
 
     pub(crate) fn account(&self) -> Account {
@@ -67,6 +82,7 @@ impl Server {
             .arg("-D")
             .arg(self.data())
             .current_dir("/")
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

@@ -14,6 +14,7 @@ pub struct ClusterBuilder {
     settings: Vec<(String, String)>,
     hba: Vec<String>,
     files: Vec<(String, Vec<u8>)>,
+    variables: Vec<(String, String)>,
     pub(crate) has_own_identifier: bool,
 }
 
@@ -29,6 +30,17 @@ impl ClusterBuilder {
     pub fn setting(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Sets an environment variable of the server.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn variables(&self) -> &[(String, String)] {
+        &self.variables
     }
 
     /// Adds a line to `pg_hba.conf`, before those that trust every local connection.

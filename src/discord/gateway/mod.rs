@@ -59,7 +59,7 @@ use serenity::model::event::Event;
 use serenity::model::id::{ChannelId, GuildId, InteractionId, MessageId};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
 /// What the gateway yields to its consumer, in order.
@@ -138,6 +138,7 @@ pub(super) async fn try_connecting(url: &Url, api: &ApiClient) -> Result<(), Str
 pub struct GatewayHandle {
     stop: watch::Sender<bool>,
     connected: watch::Receiver<bool>,
+    next_start: watch::Receiver<Option<Instant>>,
     task: JoinHandle<Result<(), GatewayError>>,
 }
 
@@ -149,15 +150,21 @@ impl GatewayHandle {
         let (events, receiver) = mpsc::channel(options.capacity);
         let (stop, stop_requests) = watch::channel(false);
         let (is_connected, connected) = watch::channel(false);
-        let session = session::GatewaySession::new(options, events, is_connected);
+        let (allowed_again, next_start) = watch::channel(None);
+        let session = session::GatewaySession::new(options, events, is_connected, allowed_again);
         let task = tokio::spawn(session.run(stop_requests));
-        let handle = Self { stop, connected, task };
+        let handle = Self { stop, connected, next_start, task };
         (handle, receiver)
     }
 
     /// Whether there is a session now, even if the consumer has not received its events yet.
     pub fn connected(&self) -> watch::Receiver<bool> {
         self.connected.clone()
+    }
+
+    /// When Discord allows the next session, while the starts of the day are used up.
+    pub fn next_start(&self) -> watch::Receiver<Option<Instant>> {
+        self.next_start.clone()
     }
 
     /// Waits until the task ends, which happens after a fatal error or when the receiver is dropped. May be cancelled,

@@ -23,6 +23,8 @@ pub(super) struct GatewaySession {
     pub(super) jitter: Jitter,
     pub(super) events: mpsc::Sender<GatewayEvent>,
     pub(super) connected: watch::Sender<bool>,
+    /// When Discord allows the next session, while none is allowed.
+    next_start: watch::Sender<Option<Instant>>,
     pub(super) resume_state: Option<ResumeState>,
     /// When a new session was last requested.
     pub(super) identified_at: Option<Instant>,
@@ -63,12 +65,14 @@ impl GatewaySession {
         options: GatewayOptions,
         events: mpsc::Sender<GatewayEvent>,
         connected: watch::Sender<bool>,
+        next_start: watch::Sender<Option<Instant>>,
     ) -> Self {
         Self {
             options,
             jitter: Jitter::random(),
             events,
             connected,
+            next_start,
             resume_state: None,
             identified_at: None,
             started_at: None,
@@ -184,7 +188,9 @@ impl GatewaySession {
         // The first session of a process starts without this wait, because somebody waits for it.
         if limit.remaining == 0 || self.identified_at.is_some() {
             tracing::warn!(remaining = limit.remaining, ?wait, "few session starts remain today; waiting");
+            self.next_start.send_replace((limit.remaining == 0).then(|| Instant::now() + wait));
             sleep(wait).await;
+            self.next_start.send_replace(None);
         }
     }
 }

@@ -52,6 +52,11 @@ impl InteractionHandler {
                 let answer = self.show_selected(&person, &component, &reply);
                 self.answer_and_measure("sessions", channel, &reply, answer).await;
             }
+            Ok((person, ComponentAction::ShowSession(session))) => {
+                let reply = reply(ReplyVisibility::Ephemeral);
+                let answer = self.show_details(&person, &session, &reply);
+                self.answer_and_measure("sessions", channel, &reply, answer).await;
+            }
             Ok((person, ComponentAction::SelectRequest)) => {
                 let reply = reply(ReplyVisibility::Ephemeral);
                 let answer = self.show_timeline(&person, &component.data.kind, &reply);
@@ -229,7 +234,7 @@ impl InteractionHandler {
                 &target,
                 session,
                 waiters,
-                snapshot.taken_at,
+                &snapshot,
                 &self
                     .engine
                     .targets()

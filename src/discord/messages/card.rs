@@ -4,7 +4,7 @@ mod facts;
 mod over;
 mod several_sessions;
 
-use serenity::all::{Colour, CreateEmbed, CreateEmbedFooter};
+use serenity::all::{Colour, CreateEmbed};
 
 use super::body::MessageBody;
 use super::format::{
@@ -134,17 +134,18 @@ fn summary_line(card: &CardContent) -> String {
 
 fn embed(card: &CardContent) -> CreateEmbed {
     let request = &card.request;
-    let mut description = over::reason_is_over(card).map_or_else(String::new, |over| format!("{over}\n"));
+    let mut description = over::reason_is_over(card).map_or_else(String::new, |over| {
+        format!(
+            "{over}
+"
+        )
+    });
     description.push_str(&if is_about_several(request) {
         several_sessions::description(card)
     } else {
         facts::description(card)
     });
-    let mut embed = CreateEmbed::new()
-        .title(title(request))
-        .colour(colour(request))
-        .description(description)
-        .footer(CreateEmbedFooter::new(format!("Request #{}", request.id)));
+    let mut embed = CreateEmbed::new().title(title(request)).colour(colour(request)).description(description);
     if let Some(outcome) = outcome_text(request) {
         embed = embed.field("Outcome", outcome, false);
     }

@@ -40,6 +40,7 @@ const CANCEL_ALL: &str = "C";
 const TERMINATE_ALL: &str = "T";
 const CANCEL: &str = "c";
 const TERMINATE: &str = "t";
+const DETAILS: &str = "v";
 const UNESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'-').remove(b'.');
 
 /// What a button, a menu or a form does.
@@ -51,6 +52,8 @@ pub enum ComponentAction {
     NavigateRequests(RequestNavigation),
     /// Shows the session that was selected in a menu. The value of the option says which.
     SelectSession,
+    /// Shows a session as it is now.
+    ShowSession(SessionChoice),
     /// Shows what happened to the request that was selected in a menu. The value of the option is its number.
     SelectRequest,
     /// Requests a cancel or a terminate.
@@ -112,6 +115,7 @@ impl ComponentAction {
         let action = match kind {
             CANCEL => Action::Cancel,
             TERMINATE => Action::Terminate,
+            DETAILS => return SessionChoice::parse(fields, targets).map(Self::ShowSession),
             CANCEL_ALL | TERMINATE_ALL => {
                 let action = if kind == CANCEL_ALL { Action::Cancel } else { Action::Terminate };
                 let bound_to = parse_optional(fields, Binding::from_name)?;
@@ -215,6 +219,11 @@ impl SessionChoice {
             Action::Terminate => TERMINATE,
         };
         format!("{VERSION}{kind}:{}", self.value())
+    }
+
+    /// The `custom_id` of a button that shows the session as it is now.
+    pub fn details_id(&self) -> String {
+        format!("{VERSION}{DETAILS}:{}", self.value())
     }
 
     /// The value of a menu's option.

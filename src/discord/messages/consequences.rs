@@ -1,20 +1,17 @@
 //! What ending a session or its query brings about, and what it cannot: one table from a condition to a sentence.
 //!
-//! To add a case, add a row to [`CONSEQUENCES`]. The rows are shown in this order; sources are PostgreSQL's documentation and
+//! To add a case, add a row to [`CONSEQUENCES`]. The rows are shown in this order, on cards of one and of several sessions; sources are PostgreSQL's documentation and
 //! what the tests observe on real servers.
 
-use super::format::{age, count, join_capped, name};
+use super::format::{age, count, join_capped, utf16_len};
+use super::lock_text::progress_text;
 use super::session_facts::lock_holders;
-use super::waiters_text::groups_text;
 use crate::domain::event::Action;
 use crate::domain::outcome::Outcome;
 use crate::domain::session::{CancelObstacle, Session, SessionState};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::waiters::WaiterSummary;
 use crate::workflow::ports::CardContent;
-
-/// Of several sessions; the report of `killgate audit` has every session.
-const MAX_SENTENCES: usize = 4;
 
 /// What the sentences depend on.
 #[derive(Clone, Copy)]
@@ -34,13 +31,16 @@ pub(super) struct Situation<'a> {
 /// The sentence for a situation; `None` where the case does not apply.
 type Consequence = fn(Situation<'_>) -> Option<String>;
 
+/// What is special about a session. On the card of several, each sentence is said once, with the pids that it is about.
 const CONSEQUENCES: &[Consequence] = &[
-    what_ends,
     |it| {
-        let reads_copy = it.session.cancel_obstacle() == Some(CancelObstacle::CopyData);
-        (reads_copy && it.action == Action::Cancel && !it.is_over).then(|| {
-            "It reads COPY data from its client and may not notice a cancel; a terminate works.".to_owned()
-        })
+        let may_not_notice = it.action == Action::Cancel && !it.is_over;
+        let what = match it.session.cancel_obstacle().filter(|_| may_not_notice)? {
+            CancelObstacle::CopyData => "It reads COPY data from its client",
+            CancelObstacle::ClientWrite => "It waits for its client to read",
+            CancelObstacle::Idle | CancelObstacle::IdleInTransaction => return None,
+        };
+        Some(format!("{what} and may not notice a cancel; a terminate works."))
     },
     |it| {
         let text = if it.is_over {
@@ -50,7 +50,6 @@ const CONSEQUENCES: &[Consequence] = &[
         };
         it.session.has_committed().then(|| text.to_owned())
     },
-    what_is_rolled_back,
     |it| {
         it.session.progress.as_ref().filter(|progress| progress.is_concurrent_index_build()).map(|_| {
             "An INVALID index may stay: `SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid` finds it, \
@@ -59,14 +58,9 @@ const CONSEQUENCES: &[Consequence] = &[
         })
     },
     |it| {
-        let progress = it.session.progress.as_ref()?;
-        let phase = progress.phase.as_deref().map_or(String::new(), |phase| format!(" ({})", name(phase)));
-        let command = name(&progress.command);
-        let is = if it.is_over { "was" } else { "is" };
-        Some(match progress.percent() {
-            Some(percent) => format!("{command} {is} at {percent} %{phase}; that work is lost."),
-            None => format!("{command} {is} under way{phase}; that work is lost."),
-        })
+        let progress = progress_text(it.session.progress.as_ref()?);
+        let progress = if it.is_over { progress.replacen(" is ", " was ", 1) } else { progress };
+        Some(format!("{progress}; that work is lost."))
     },
     |it| it.session.has_begun_backup.then(|| "The base backup that it began is ruined.".to_owned()),
     |it| {
@@ -79,12 +73,55 @@ const CONSEQUENCES: &[Consequence] = &[
         let held = age(it.now.duration_since(since));
         Some(format!("The standby's replay of the primary's changes waits behind it, held up for {held}."))
     },
-    who_is_released,
 ];
 
-/// All that applies, in the order of the table.
-pub(super) fn consequences(situation: Situation<'_>) -> Vec<String> {
-    CONSEQUENCES.iter().filter_map(|consequence| consequence(situation)).collect()
+/// What the special sentences about several sessions may take of the 1,024 characters of a field (Discord documentation,
+/// "Embed Limits").
+const MAX_LENGTH: usize = 650;
+/// Of several sessions; the report of `killgate audit` has every session.
+const MAX_SENTENCES: usize = 4;
+
+/// All that applies to one session.
+pub(super) fn consequences(it: Situation<'_>) -> String {
+    let special = CONSEQUENCES.iter().filter_map(|consequence| consequence(it));
+    let sentences = [Some(what_ends(it)), what_is_rolled_back(it)].into_iter().flatten();
+    sentences.chain(special).chain(who_is_released(it)).collect::<Vec<_>>().join(" ")
+}
+
+/// All that applies to several sessions.
+pub(super) fn consequences_of_several(action: Action, sessions: &[Situation<'_>]) -> String {
+    let what_ends = match action {
+        Action::Cancel => "The queries end. The sessions stay connected.",
+        Action::Terminate => "The sessions are disconnected.",
+    };
+    let mut sentences = vec![what_ends.to_owned()];
+    sentences.extend(what_is_rolled_back_of_several(action, sessions));
+    let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+    for it in sessions {
+        for sentence in CONSEQUENCES.iter().filter_map(|consequence| consequence(*it)) {
+            let pid = it.session.pid.to_string();
+            match groups.iter_mut().find(|(known, _)| *known == sentence) {
+                Some((_, pids)) => pids.push(pid),
+                None => groups.push((sentence, vec![pid])),
+            }
+        }
+    }
+    let mut left = MAX_LENGTH;
+    let mut omitted = 0;
+    for (sentence, pids) in groups {
+        let line = format!("{}: {sentence}", join_capped(pids));
+        match left.checked_sub(utf16_len(&line)) {
+            Some(rest) => {
+                left = rest;
+                sentences.push(line);
+            }
+            None => omitted += 1,
+        }
+    }
+    if omitted > 0 {
+        sentences.push(format!("There is more to know about some: {} left out.", count(omitted, "remark")));
+    }
+    sentences.join("\n")
 }
 
 /// What came true when sessions of the card were ended. Those of several with the same sentence are named together.
@@ -101,7 +138,8 @@ pub(super) fn what_came_true(card: &CardContent) -> Vec<String> {
         let queue = card.sessions.get(index).map_or(&unknown, |shown| &shown.queue);
         let now = card.seen_at(index);
         let situation = Situation { action: details.action, session, waiters, queue, now, is_over: true };
-        for sentence in consequences(situation) {
+        let special = CONSEQUENCES.iter().filter_map(|consequence| consequence(situation));
+        for sentence in what_is_rolled_back(situation).into_iter().chain(special) {
             match sentences.iter_mut().find(|(known, _)| *known == sentence) {
                 Some((_, pids)) => pids.push(ended.pid.to_string()),
                 None => sentences.push((sentence, vec![ended.pid.to_string()])),
@@ -115,60 +153,71 @@ pub(super) fn what_came_true(card: &CardContent) -> Vec<String> {
     lines.map(|(sentence, pids)| format!("{}: {sentence}", join_capped(pids))).collect()
 }
 
-fn what_ends(it: Situation<'_>) -> Option<String> {
-    if it.is_over {
-        return None;
-    }
-    let text = match it.action {
-        Action::Cancel if !it.session.state.is_running() && !it.session.state.is_hidden() => {
-            "Nothing is signalled while no query runs."
+fn what_is_rolled_back_of_several(action: Action, sessions: &[Situation<'_>]) -> Option<String> {
+    let writing = sessions.iter().filter(|it| it.rolls_back()).count();
+    let is_any_open = sessions.iter().any(|it| it.session.xact_start.is_some());
+    match writing {
+        0 => (action == Action::Terminate && is_any_open)
+            .then(|| "Their open transactions have changed no rows.".to_owned()),
+        all if all == sessions.len() => {
+            Some("What their transactions have changed is rolled back.".to_owned())
         }
-        Action::Cancel => "The query ends. The session stays connected.",
-        Action::Terminate => "The session is disconnected.",
-    };
-    Some(text.to_owned())
+        some => Some(format!("What {some} of their transactions have changed is rolled back.")),
+    }
+}
+
+fn what_ends(it: Situation<'_>) -> String {
+    match it.action {
+        Action::Cancel if !it.session.state.is_running() && !it.session.state.is_hidden() => {
+            "Nothing is signalled while no query runs; a terminate ends the session.".to_owned()
+        }
+        Action::Cancel => "The query ends. The session stays connected.".to_owned(),
+        Action::Terminate => "The session is disconnected.".to_owned(),
+    }
 }
 
 fn what_is_rolled_back(it: Situation<'_>) -> Option<String> {
-    if it.session.has_committed() || it.action == Action::Cancel && !it.session.state.is_running() {
-        return None;
-    }
     if it.is_over {
-        return it.session.has_xid.then(|| "What its transaction had changed is rolled back.".to_owned());
+        return it.rolls_back().then(|| "What its transaction had changed is rolled back.".to_owned());
     }
-    let ran = age(it.session.transaction_age(it.now)?);
-    Some(match (it.action, it.session.has_xid) {
-        (_, true) => format!("What its transaction has changed in {ran} is rolled back."),
-        (Action::Terminate, false) => "Its open transaction ends; it has changed no rows.".to_owned(),
-        (Action::Cancel, false) => return None,
-    })
+    if it.rolls_back() {
+        let ran = age(it.session.transaction_age(it.now)?);
+        return Some(format!("What its transaction has changed in {ran} is rolled back."));
+    }
+    // What a command that reports its progress loses is said by that.
+    let is_told = it.session.has_xid || it.session.has_committed() || it.session.progress.is_some();
+    let is_open = it.session.xact_start.is_some() && !is_told;
+    (it.action == Action::Terminate && is_open)
+        .then(|| "Its open transaction ends; it has changed no rows.".to_owned())
 }
 
 /// A cancelled query's transaction keeps its locks until the client rolls it back.
 fn who_is_released(it: Situation<'_>) -> Option<String> {
-    if it.is_over {
-        return None;
-    }
     match (lock_holders(it.session), it.waiters) {
         (Some(holders), 0) => {
             return Some(format!("It waits itself, for {holders}: its end releases nobody by itself."));
         }
         (Some(holders), _) => {
             return Some(format!(
-                "It waits itself, so its end releases nobody by itself: the sessions behind it may keep waiting for {holders}."
+                "It waits itself, so its end releases nobody by itself: the sessions behind it may keep waiting for {holders}. \
+                 /sessions view:blocking shows the root blocker."
             ));
         }
         (None, 0) => return None,
         (None, _) => {}
     }
-    let waiters = count(it.waiters as usize, "waiter");
-    match it.action {
-        Action::Cancel => Some(
-            "The locks that its transaction holds stay until its client ends the transaction.".to_owned(),
-        ),
-        Action::Terminate => Some(match groups_text(it.queue) {
-            groups if groups.is_empty() => format!("Releases {waiters}."),
-            groups => format!("Releases {waiters}: {groups}."),
-        }),
+    Some(match it.action {
+        Action::Cancel => {
+            "The locks that its transaction holds stay until its client ends the transaction.".to_owned()
+        }
+        Action::Terminate => "The sessions that it blocks go on.".to_owned(),
+    })
+}
+
+impl Situation<'_> {
+    /// Whether its transaction has changed or locked rows, which its end undoes.
+    fn rolls_back(&self) -> bool {
+        let ends_its_statement = self.action == Action::Terminate || self.session.state.is_running();
+        self.session.has_xid && ends_its_statement && !self.session.has_committed()
     }
 }

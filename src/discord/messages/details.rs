@@ -4,32 +4,36 @@ use serenity::all::{ButtonStyle, CreateActionRow, CreateButton, CreateEmbed};
 
 use super::body::MessageBody;
 use super::component_id::SessionChoice;
-use super::format::{TimestampStyle, count, name, timestamp};
-use super::session_facts::{obstacle_warning, origin_text, state_with_ages, wait_text};
+use super::format::{age, count, name};
+use super::lock_text::progress_text;
+use super::session_facts::{ON_STANDBY, obstacle_warning, origin_text, state_with_ages, wait_text};
 use crate::discord::sanitize;
 use crate::domain::event::Action;
 use crate::domain::protection::ProtectionRules;
-use crate::domain::session::{BackendType, CancelObstacle, Session};
-use crate::domain::timestamp::Timestamp;
+use crate::domain::session::{BackendType, CancelObstacle, Session, Snapshot};
 
 const QUERY_LENGTH: usize = 2_000;
 const RULE_LENGTH: usize = 300;
 
-/// The session as it was at `now`, with `waiters` behind it. Only the person who selected it sees the message.
+/// The session as `snapshot` shows it, with `waiters` behind it. Only the person who selected it sees the message.
 pub fn session_details(
     target: &str,
     session: &Session,
     waiters: usize,
-    now: Timestamp,
+    snapshot: &Snapshot,
     protection: &ProtectionRules,
 ) -> MessageBody {
-    let mut lines = vec![state_with_ages(session, now)];
-    lines.extend(wait_text(session));
+    let now = snapshot.taken_at;
+    let mut lines = Vec::new();
+    lines.extend(snapshot.is_standby.then(|| ON_STANDBY.to_owned()));
+    lines.push(state_with_ages(session, now));
+    lines.extend(wait_text(session, |since| format!("for {}", age(now.duration_since(since)))));
     if waiters > 0 {
         lines.push(format!("**Blocks {}**", count(waiters, "session")));
     }
+    lines.extend(session.progress.as_ref().map(|progress| format!("{}.", progress_text(progress))));
     lines.push(origin_text(session));
-    lines.push(format!("Connected {}", timestamp(session.backend_start, TimestampStyle::Relative)));
+    lines.push(format!("Connected {} ago", age(now.duration_since(session.backend_start))));
     let obstacle = session.cancel_obstacle();
     let no_signal_reason = no_signal_reason(session, protection);
     let may_signal = no_signal_reason.is_none();

@@ -15,7 +15,7 @@ const MAX_NAMES: usize = 10;
 /// Names in PostgreSQL have at most 63 bytes. Names of targets may have any length.
 const NAME_LENGTH: usize = 80;
 /// A title has room for 256 characters.
-const SESSION_NAME_LENGTH: usize = 40;
+pub(super) const SESSION_NAME_LENGTH: usize = 40;
 
 /// An age in its two largest units: `4 m 12 s`, `3 d 2 h`.
 pub fn age(span: Duration) -> String {

@@ -3,7 +3,7 @@
 
 use super::format::{age, count, mention_user, name, session_name, short_name};
 use super::lock_text::{locked_thing, waited_text};
-use super::session_facts::lock_holders;
+use super::session_facts::{lock_holders, state_words};
 use crate::discord::sanitize;
 use crate::domain::event::Action;
 use crate::domain::session::Session;
@@ -57,7 +57,7 @@ fn state_text(session: &Session, now: Timestamp) -> String {
     let waits = session.lock_wait.as_ref().map_or(String::new(), |wait| {
         format!(", waits{} for {}", waited_text(session, now), locked_thing(wait))
     });
-    format!("{}{since}{waits}", session.state)
+    format!("{}{since}{waits}", state_words(session.state))
 }
 
 /// `blocks 7 sessions on orders, the longest for 4 m 12 s`.

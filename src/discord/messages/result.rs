@@ -1,5 +1,6 @@
 //! The reply to a card that says how the request ended, and the sentences that the closed card shares with it.
 
+mod next_step;
 pub(super) mod several;
 
 use super::body::MessageBody;
@@ -9,10 +10,9 @@ use super::format::{
 };
 use super::mark::{MarkedMessage, mark_line};
 use crate::discord::sanitize;
-use crate::domain::event::{Action, Resolution};
+use crate::domain::event::Resolution;
 use crate::domain::outcome::Outcome;
 use crate::domain::request::Request;
-use crate::domain::unreachable_cause;
 use crate::workflow::ports::CardContent;
 
 const DETAIL_LENGTH: usize = 400;
@@ -32,9 +32,10 @@ pub fn reply(card: &CardContent) -> Option<MessageBody> {
         lines.extend(Some(came_true.join(" ")).filter(|text| !text.is_empty()));
         lines.extend(postgres_message(resolution));
     }
-    lines.extend(next_step(request, resolution).map(str::to_owned));
+    lines.extend(next_step::next_step(request, resolution));
     lines.push(mark_line(request, MarkedMessage::Result));
-    Some(MessageBody::text(lines.join("\n")))
+    let body = MessageBody::text(lines.join("\n"));
+    Some(body.with_components(next_step::buttons(request, resolution)))
 }
 
 /// The title of the closed card. It begins with the outcome.
@@ -132,34 +133,4 @@ fn people_line(request: &Request) -> String {
 /// Whether the name of the outcome already says that nothing was signalled.
 fn is_never_signalled(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::Denied | Outcome::Withdrawn | Outcome::Expired | Outcome::Lapsed)
-}
-
-fn next_step(request: &Request, resolution: &Resolution) -> Option<&'static str> {
-    let is_cancel = request.details.action == Action::Cancel;
-    let next = match resolution.outcome {
-        Outcome::Unconfirmed if is_cancel => "Check with /sessions. If the query still runs, use /terminate.",
-        Outcome::Unconfirmed => {
-            "Check with /sessions. If the session is still there, its process needs attention on the server."
-        }
-        Outcome::MovedOn => "Check with /sessions what it runs now. That may need another request.",
-        Outcome::Gone | Outcome::Replaced | Outcome::NotABackend | Outcome::Lapsed => {
-            "Use /sessions to see what runs now."
-        }
-        Outcome::Unreachable => {
-            let first = resolution.backends.first();
-            unreachable_cause::next_step(first.map_or(&resolution.detail, |backend| &backend.detail))
-        }
-        Outcome::Protected => {
-            "A database administrator can end it with psql. If a rule of killgate protects it, an operator can change the rule."
-        }
-        // Whoever withdrew it knows why.
-        Outcome::Withdrawn if resolution.actor.is_none() => "Ask again if it is still needed.",
-        Outcome::Mixed => "Check with /sessions what is left before you ask again.",
-        Outcome::Unknown => "Check with /sessions before you ask again.",
-        Outcome::Expired => "Ask again if it is still needed.",
-        Outcome::Refused => "Operators of killgate: `killgate check` says which privilege is missing.",
-        Outcome::Limited => "Ask again later, or have `signals_per_hour` raised.",
-        _ => return None,
-    };
-    Some(next)
 }

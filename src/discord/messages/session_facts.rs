@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use super::format::{TimestampStyle, age, blocker, join_capped, timestamp, verbatim};
+use super::format::{
+    SESSION_NAME_LENGTH, TimestampStyle, age, blocker, join_capped, short_name, timestamp, verbatim,
+};
 use super::lock_text::lock_text;
-use crate::domain::session::{CancelObstacle, Session};
+use crate::domain::session::{CancelObstacle, Session, SessionState};
 use crate::domain::timestamp::Timestamp;
 
 /// Names in PostgreSQL have at most 63 bytes.
 const NAME_LENGTH: usize = 80;
+pub(super) const ON_STANDBY: &str = "It is on a standby, not on the primary.";
 
 /// Why a cancel may have no effect.
 pub(super) fn obstacle_warning(obstacle: CancelObstacle) -> &'static str {
@@ -31,13 +34,23 @@ pub(super) fn state_with_ages(session: &Session, now: Timestamp) -> String {
     state_text(session, |since| format!("for {}", age(now.duration_since(since))))
 }
 
-/// Its state and transaction, with Discord timestamps, which stay correct as long as the state lasts.
-pub(super) fn state_with_timestamps(session: &Session) -> String {
+/// Its state and transaction, with Discord timestamps, which stay correct as long as the state lasts. `own_time` converts
+/// times of the server's clock.
+pub(super) fn state_with_timestamps(session: &Session, own_time: impl Fn(Timestamp) -> Timestamp) -> String {
     state_text(session, |since| {
+        let since = own_time(since);
         let (clock, ago) =
             (timestamp(since, TimestampStyle::Clock), timestamp(since, TimestampStyle::Relative));
         format!("since {clock} ({ago})")
     })
+}
+
+/// PostgreSQL's name for a state, where that says what it means.
+pub(super) fn state_words(state: SessionState) -> &'static str {
+    match state {
+        SessionState::Disabled => "not shown what it does",
+        state => state.name(),
+    }
 }
 
 /// The transaction is omitted if it looks as old as the state.
@@ -50,7 +63,7 @@ fn state_text(session: &Session, format_time: impl Fn(Timestamp) -> String) -> S
             difference >= Duration::from_secs(1) && format_time(since) != format_time(*xact_start)
         })
     };
-    let state = format!("**{}**", session.state.name());
+    let state = format!("**{}**", state_words(session.state));
     let state = since.map_or(state.clone(), |since| format!("{state} {}", format_time(since)));
     match session.xact_start.filter(differs_from_state) {
         Some(xact_start) => format!("{state} · transaction open {}", format_time(xact_start)),
@@ -58,28 +71,27 @@ fn state_text(session: &Session, format_time: impl Fn(Timestamp) -> String) -> S
     }
 }
 
-/// What it waits for, if that is of interest.
-pub(super) fn wait_text(session: &Session) -> Option<String> {
+/// What it waits for, if that is of interest, and how long, as `format_since` says it.
+pub(super) fn wait_text(session: &Session, format_since: impl Fn(Timestamp) -> String) -> Option<String> {
     let wait = session.wait.as_ref()?;
     if wait.is_sleep() {
         // Its query says so.
         return None;
     }
-    let waits = match &session.lock_wait {
-        Some(lock) => {
-            let at_least = if lock.is_since_first_seen { "at least since" } else { "since" };
-            let since = timestamp(lock.since, TimestampStyle::Clock);
-            format!("Waits for {} {at_least} {since}", lock_text(lock))
-        }
-        None => {
-            format!("Waits for {}: {}", verbatim(&wait.kind, NAME_LENGTH), verbatim(&wait.event, NAME_LENGTH))
-        }
+    let waits = if let Some(lock) = &session.lock_wait {
+        let at_least = if lock.is_since_first_seen { " at least" } else { "" };
+        format!("Waits for {}{at_least} {}", lock_text(lock), format_since(lock.since))
+    } else {
+        let event = verbatim(&wait.event, NAME_LENGTH);
+        format!("Waits for {}: {event}", verbatim(&wait.kind, NAME_LENGTH))
     };
     if session.is_blocked() {
         return Some(format!("{waits}, held by {}", blockers_text(session)));
     }
+    let meaning = wait.meaning().filter(|_| session.lock_wait.is_none());
+    let meaning = meaning.map_or(String::new(), |meaning| format!(": {meaning}"));
     // A session without a query always waits for its client.
-    session.state.is_running().then_some(waits)
+    session.state.is_running().then(|| format!("{waits}{meaning}"))
 }
 
 /// The sessions that hold the lock it waits for. `None` if it does not wait for a lock.
@@ -95,23 +107,33 @@ fn blockers_text(session: &Session) -> String {
 }
 
 /// A client on the server's own machine: its address says nothing about it.
-fn is_this_machine(client: &str) -> bool {
+pub(super) fn is_this_machine(client: &str) -> bool {
     client == "local" || client.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
 }
 
 /// User, database, application and client, each with its label.
 pub(super) fn origin_text(session: &Session) -> String {
-    let part = |label: &str, text: Option<&str>| {
-        text.filter(|text| !text.is_empty()).map(|text| format!("{label} {}", verbatim(text, NAME_LENGTH)))
-    };
-    [
-        part("user", session.user.as_deref()),
-        part("database", session.database.as_deref()),
-        part("application", Some(&session.application)),
-        part("client", session.client.as_deref().filter(|client| !is_this_machine(client))),
-    ]
-    .into_iter()
-    .flatten()
-    .collect::<Vec<_>>()
-    .join(" · ")
+    let user = part("user", session.user.as_deref());
+    let application = part("application", Some(&session.application));
+    join_parts([user, part("database", session.database.as_deref()), application, client(session)])
+}
+
+/// The same without what a title that names the session says letter by letter.
+pub(super) fn origin_besides_title(session: &Session) -> String {
+    let is_unclear = |name: &&str| short_name(name, SESSION_NAME_LENGTH) != verbatim(name, NAME_LENGTH);
+    let user = part("user", session.user.as_deref().filter(is_unclear));
+    let application = part("application", Some(session.application.as_str()).filter(is_unclear));
+    join_parts([user, part("database", session.database.as_deref()), application, client(session)])
+}
+
+fn part(label: &str, text: Option<&str>) -> Option<String> {
+    text.filter(|text| !text.is_empty()).map(|text| format!("{label} {}", verbatim(text, NAME_LENGTH)))
+}
+
+fn client(session: &Session) -> Option<String> {
+    part("client", session.client.as_deref().filter(|client| !is_this_machine(client)))
+}
+
+fn join_parts(parts: [Option<String>; 4]) -> String {
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }

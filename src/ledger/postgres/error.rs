@@ -86,7 +86,7 @@ impl From<Error> for PostgresOpenError {
 }
 
 /// Whether the ledger refused a statement because another replica has taken over.
-pub(super) fn is_deposed(error: &DbError) -> bool {
+fn is_deposed(error: &DbError) -> bool {
     error.code().code() == DEPOSED
 }
 

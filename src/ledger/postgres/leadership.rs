@@ -105,7 +105,7 @@ async fn try_to_lead(
         let status = timeout(STEP_TIMEOUT, attempt).await;
         match status.unwrap_or_else(|_| Err(PostgresOpenError::late()))? {
             LeaseStatus::Taken { epoch, tail, has_lock } => {
-                let preparing = LedgerStatements::prepare(connection.client(), has_lock);
+                let preparing = LedgerStatements::prepare(connection.client(), epoch, has_lock);
                 let prepared =
                     timeout(STEP_TIMEOUT, preparing).await.map_err(|_| PostgresOpenError::late())??;
                 let ready = ReadyConnection { connection, prepared: Arc::new(prepared) };

@@ -74,8 +74,9 @@ impl PostgresLedger {
         let deadline = Instant::now() + LIMIT;
         let mut guard = self.session.acquire(deadline).await?;
         let resign = "UPDATE killgate_ledger.lease SET renewed_at = '-infinity' WHERE epoch = $1";
+        let epoch = guard.prepared().epoch;
         let client = guard.connection().client();
-        let answer = timeout_at(deadline, client.execute(resign, &[&self.session.epoch])).await;
+        let answer = timeout_at(deadline, client.execute(resign, &[&epoch])).await;
         Ok(guard.conclude(answer).map(drop)?)
     }
 }
@@ -102,13 +103,13 @@ impl Ledger for PostgresLedger {
         let mut tail = self.session.lock_tail(deadline).await?;
         let sealed = SealedBatch::seal(tail.clone(), entries)?;
         let guard = self.session.acquire(deadline).await?;
-        let append = guard.prepared().append.clone();
+        let prepared = Arc::clone(guard.prepared());
         let (last_seq, requests, undelivered) = (int8(tail.seq), sealed.requests(), sealed.undelivered());
         guard
             .run(
-                &append,
+                &prepared.append,
                 &[
-                    &self.session.epoch,
+                    &prepared.epoch,
                     &last_seq,
                     &tail.hash,
                     &sealed.lines,
@@ -149,8 +150,8 @@ impl Ledger for PostgresLedger {
     async fn mark_delivered(&self, request: RequestId) -> Result<(), LedgerError> {
         let deadline = Instant::now() + LIMIT;
         let guard = self.session.acquire(deadline).await?;
-        let mark_delivered = guard.prepared().mark_delivered.clone();
-        guard.run(&mark_delivered, &[&self.session.epoch, &int8(request.0)], deadline).await?;
+        let prepared = Arc::clone(guard.prepared());
+        guard.run(&prepared.mark_delivered, &[&prepared.epoch, &int8(request.0)], deadline).await?;
         Ok(())
     }
 
@@ -165,11 +166,11 @@ impl Ledger for PostgresLedger {
     async fn probe(&self) -> Result<(), LedgerError> {
         let deadline = Instant::now() + LIMIT;
         let mut guard = self.session.acquire(deadline).await?;
-        let probe = guard.prepared().probe.clone();
+        let prepared = Arc::clone(guard.prepared());
         let known = self.session.high_water_mark.last();
         let client = guard.connection().client();
         let probing = async {
-            client.execute(&probe, &[&self.session.epoch]).await?;
+            client.execute(&prepared.probe, &[&prepared.epoch]).await?;
             queries::fetch_tail_if_contains(client, &known).await
         };
         let answer = timeout_at(deadline, probing).await;

@@ -78,8 +78,8 @@ CREATE TABLE killgate_ledger.pending (
 );
 CREATE INDEX pending_undelivered ON killgate_ledger.pending (undelivered, request);
 
--- Only the replica that set the current epoch may append. A takeover increments the epoch, and from then on every
--- statement under an older epoch is rejected, however late it arrives.
+-- Only the connection that set the current epoch may append. A takeover increments the epoch, a reconnection of the active
+-- replica raises it, and from then on every statement under an older epoch is rejected, however late it arrives.
 CREATE TABLE killgate_ledger.lease (
     one        boolean PRIMARY KEY DEFAULT true CHECK (one),
     epoch      bigint NOT NULL,

@@ -1,16 +1,16 @@
 //! The active replica's session with the ledger's server, and its lease.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use async_trait::async_trait;
 use tokio::sync::{Mutex, MutexGuard, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_postgres::{Client, Error, Statement, Transaction};
 
-use super::error::{PostgresOpenError, is_deposed};
+use super::error::PostgresOpenError;
 use super::high_water_mark::HighWaterMark;
 use super::leadership::{self, AcquiredLease};
 use super::{LIMIT, LeaseTimings, queries};
@@ -24,9 +24,11 @@ use crate::workflow::ports::{LeaseState, LedgerError, TargetUnreachable};
 
 /// How long a caller waits for a lost session to be reopened before its call fails.
 const REOPENED_WITHIN: Duration = Duration::from_secs(1);
+/// By how much a reconnection raises the epoch, so that a late statement of a lost connection is refused. A takeover adds
+/// one, so the two are never confused.
+const RECONNECTION_STEP: i64 = 1 << 20;
 
 pub(super) struct LedgerSession {
-    pub(super) epoch: i64,
     pub(super) high_water_mark: HighWaterMark,
     /// How long after a renewal no other replica can take over.
     pub(super) grace: Duration,
@@ -42,6 +44,8 @@ pub(super) struct LedgerSession {
 
 /// The active replica's statements, prepared once a connection.
 pub(super) struct LedgerStatements {
+    /// The epoch of this connection.
+    pub(super) epoch: i64,
     pub(super) append: Statement,
     pub(super) renew: Statement,
     pub(super) mark_delivered: Statement,
@@ -51,7 +55,10 @@ pub(super) struct LedgerStatements {
 }
 
 struct LedgerSetup {
-    epoch: i64,
+    /// That of the takeover.
+    first_epoch: i64,
+    /// How often the connection was opened again, or that was tried.
+    attempts: AtomicI64,
     high_water_mark: HighWaterMark,
     deposed: watch::Sender<bool>,
 }
@@ -66,7 +73,8 @@ impl LedgerSession {
         high_water_mark.advance(&lease.tail);
         let deposed = watch::Sender::new(false);
         let setup = LedgerSetup {
-            epoch: lease.epoch,
+            first_epoch: lease.epoch,
+            attempts: AtomicI64::new(0),
             high_water_mark: high_water_mark.clone(),
             deposed: deposed.clone(),
         };
@@ -76,7 +84,6 @@ impl LedgerSession {
             longest: timings.heartbeat,
         };
         Self {
-            epoch: lease.epoch,
             high_water_mark,
             grace: timings.grace,
             connection: ConnectionManager::open("ledger", options, backoff, setup, Some(lease.connected)),
@@ -137,7 +144,7 @@ impl LedgerSession {
                 Ok(()) => {}
             }
         }
-        tracing::warn!(epoch = self.epoch, "another replica has taken over");
+        tracing::warn!("another replica has taken over");
     }
 
     /// The renewal is not older than the call. Also takes the lock when an earlier session of this replica still held it.
@@ -152,7 +159,7 @@ impl LedgerSession {
                 let has_lock = leadership::try_lock(client).await?;
                 statements.has_lock.store(has_lock, Ordering::Relaxed);
             }
-            client.execute(&statements.renew, &[&self.epoch]).await
+            client.execute(&statements.renew, &[&statements.epoch]).await
         };
         let answer = timeout_at(deadline, renewing).await;
         guard.conclude(answer)?;
@@ -177,7 +184,7 @@ impl LedgerSession {
 
 impl LedgerStatements {
     /// The schema must exist.
-    pub(super) async fn prepare(client: &Client, has_lock: bool) -> Result<Self, Error> {
+    pub(super) async fn prepare(client: &Client, epoch: i64, has_lock: bool) -> Result<Self, Error> {
         // A server may be configured to acknowledge a commit before it is written, which would lose records.
         client
             .batch_execute(
@@ -190,7 +197,7 @@ impl LedgerStatements {
         let mark_delivered = client.prepare("SELECT killgate_ledger.mark_delivered($1, $2)");
         let probe = client.prepare("SELECT killgate_ledger.probe($1)");
         let (append, renew, mark_delivered, probe) = tokio::try_join!(append, renew, mark_delivered, probe)?;
-        Ok(Self { append, renew, mark_delivered, probe, has_lock: AtomicBool::new(has_lock) })
+        Ok(Self { epoch, append, renew, mark_delivered, probe, has_lock: AtomicBool::new(has_lock) })
     }
 }
 
@@ -203,17 +210,28 @@ impl ConnectionSetup for LedgerSetup {
         ensure!(!*self.deposed.borrow(), "another replica has taken over");
         let client = connection.client();
         let has_lock = leadership::try_lock(client).await?;
-        let statements = LedgerStatements::prepare(client, has_lock).await?;
-        if let Err(error) = client.execute(&statements.renew, &[&self.epoch]).await {
-            if error.as_db_error().is_some_and(is_deposed) {
-                self.deposed.send_replace(true);
-            }
-            return Err(error.into());
-        }
+        let Some(epoch) = self.raise_epoch(client).await? else {
+            self.deposed.send_replace(true);
+            bail!("another replica has taken over");
+        };
+        let statements = LedgerStatements::prepare(client, epoch, has_lock).await?;
         let known = self.high_water_mark.last();
         let end = queries::fetch_tail_if_contains(client, &known).await?;
         self.high_water_mark.confirm(&known, end)?;
         Ok(statements)
+    }
+}
+
+impl LedgerSetup {
+    /// Renews the lease under an epoch of this connection; `None` if another replica has taken over. The answer to an earlier
+    /// attempt may have been lost, and one may still be on its way: only higher epochs of this replica follow each other.
+    async fn raise_epoch(&self, client: &Client) -> Result<Option<i64>, Error> {
+        let attempt = self.attempts.fetch_add(1, Ordering::Relaxed) + 1;
+        let epoch = self.first_epoch + attempt * RECONNECTION_STEP;
+        let raise = "UPDATE killgate_ledger.lease SET epoch = $2, renewed_at = clock_timestamp()
+                     WHERE epoch >= $1 AND epoch < $2 AND (epoch - $1) % $3 = 0";
+        let raised = client.execute(raise, &[&self.first_epoch, &epoch, &RECONNECTION_STEP]).await?;
+        Ok((raised == 1).then_some(epoch))
     }
 }
 

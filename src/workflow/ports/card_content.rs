@@ -41,6 +41,17 @@ impl CardContent {
         let seen_at = self.sessions.get(index).and_then(|session| session.seen_at);
         seen_at.unwrap_or(self.request.details.seen_at)
     }
+
+    /// What the server's clock showed as `time` for the session at `index`, by killgate's clock. A time that was recorded is
+    /// converted as it was then: the server's clock may have been set since.
+    pub fn own_time(&self, index: usize, time: Timestamp) -> Timestamp {
+        let details = &self.request.details;
+        let is_recorded = details.backends[index].session.has_time(time);
+        let look = self.sessions.get(index).and_then(|session| session.own_seen_at.zip(session.seen_at));
+        let recorded = (details.asked_at, details.seen_at);
+        let (ours, theirs) = look.filter(|_| !is_recorded).unwrap_or(recorded);
+        time.on_clock(ours, theirs)
+    }
 }
 
 /// What a card shows of one session besides what was recorded.
@@ -54,6 +65,8 @@ pub struct SessionOnCard {
     pub queue: WaiterSummary,
     /// When it was last seen, by the server's clock; `None` if not since the bot started.
     pub seen_at: Option<Timestamp>,
+    /// The same by killgate's clock.
+    pub own_seen_at: Option<Timestamp>,
     /// Whether it is on a standby.
     pub is_on_standby: bool,
     /// What was the case before the last material change.

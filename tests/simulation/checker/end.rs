@@ -1,8 +1,11 @@
 //! The incident is over, nothing is wrong any more, and all is quiet: how does it look to those who read the
 //! channel, and to those who read the ledger?
 
+use std::time::Duration;
+
 use killgate::domain::event::BackendResolution;
 use killgate::domain::ids::RequestId;
+use killgate::domain::outcome::Outcome;
 
 use super::{Case, Checker, Invariant, Verdict, Violation};
 use crate::world::discord::Kind;
@@ -11,7 +14,9 @@ use crate::world::{State, World};
 pub fn check(checker: &Checker, world: &World) -> Verdict {
     world.with(|state| {
         for (id, case) in &checker.cases {
-            of_request(state, *id, case).map_err(|violation| Violation {
+            let decided =
+                of_request(state, checker, *id, case).and_then(|()| expired_for_a_reason(checker, case));
+            decided.map_err(|violation| Violation {
                 detail: format!("request {id}: {}", violation.detail),
                 ..violation
             })?;
@@ -30,7 +35,21 @@ pub fn check(checker: &Checker, world: &World) -> Verdict {
     })
 }
 
-fn of_request(state: &State, id: RequestId, case: &Case) -> Verdict {
+/// How long all must have been well, and a quorum must have stood, for a request to be executed.
+const DECIDED_WITHIN: Duration = Duration::from_secs(90);
+
+/// No request expires on which enough people approve whom nobody can ask to click again.
+fn expired_for_a_reason(checker: &Checker, case: &Case) -> Verdict {
+    let is_expired = case.ended.as_ref().is_some_and(|ending| ending.outcome == Outcome::Expired);
+    let had_time = checker.healed_at.is_some_and(|at| case.asked.expires_at > at.plus(DECIDED_WITHIN));
+    let standing = checker.votes.standing(case.card, case.asked.requester);
+    if is_expired && had_time && standing >= case.asked.approvals_needed as usize {
+        return Err(Violation::of(Invariant::AwayReactions, "it expired although enough people approve"));
+    }
+    Ok(())
+}
+
+fn of_request(state: &State, checker: &Checker, id: RequestId, case: &Case) -> Verdict {
     let wrong = |detail: &str| Err(Violation::of(Invariant::OneOutcome, detail));
     let Some(ending) = &case.ended else {
         return wrong("it never ended");
@@ -45,6 +64,10 @@ fn of_request(state: &State, id: RequestId, case: &Case) -> Verdict {
     if !ending.backends.iter().all(is_true) {
         return wrong("what is told of the signal to one of several sessions is not true");
     }
+    if case.is_set_back {
+        // The channel shows its first end.
+        return Ok(());
+    }
     let theirs = || state.discord.there().filter(|(_, message)| message.bears(id, &case.mark));
     let results: Vec<_> = theirs()
         .filter_map(|(_, message)| match &message.kind {
@@ -52,6 +75,10 @@ fn of_request(state: &State, id: RequestId, case: &Case) -> Verdict {
             _ => None,
         })
         .collect();
+    if case.is_answered_elsewhere || checker.objections.was_taken_over(&case.cards) {
+        // The message is the other process's, and left alone.
+        return if results.len() < 2 { Ok(()) } else { wrong("its channel was told several results") };
+    }
     let [(replies_to, outcome)] = results[..] else {
         return wrong("its channel was not told the result exactly once");
     };

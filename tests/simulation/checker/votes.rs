@@ -1,11 +1,13 @@
-//! Who really reacted, with which rights, and what the bot could know of it.
+//! Who really approved, with which rights, and what the bot could know of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use killgate::domain::ids::{MessageId, UserId};
 use killgate::workflow::ports::Vote;
 
+use super::heard::Hearers;
 use super::{Invariant, Verdict, Violation};
+use crate::world::cast::ROBOT;
 use crate::world::facts::Fact;
 
 /// An approving reaction, from when it was put on a card until it was taken back.
@@ -15,6 +17,8 @@ struct Stay {
     by: UserId,
     /// Its author was an approver when they reacted.
     entitled: bool,
+    /// Its author's roles are those that they had when they reacted.
+    unchanged: bool,
     /// The bot was told of it as it happened.
     heard: bool,
     /// The bot found it on the card.
@@ -23,19 +27,25 @@ struct Stay {
     confirmed: bool,
     /// It was the so-manieth reaction to be taken back.
     over: Option<u64>,
-    /// The bots, by epoch, that were told that it is over, and those that have also taken that in.
-    told: BTreeSet<u64>,
-    known: BTreeSet<u64>,
+    /// Those that were told that it is over.
+    ended_for: Hearers,
 }
 
 #[derive(Default)]
 pub struct Votes {
     stays: BTreeMap<u64, Stay>,
     removed: u64,
+    /// Counts what was learned.
+    now: u64,
+    /// When the bot first knew of an approval by a person on a card.
+    first_known: BTreeMap<(MessageId, UserId), u64>,
+    /// When the bot last looked a person up, and found an approver.
+    last_checked: BTreeMap<UserId, u64>,
 }
 
 impl Votes {
     pub fn learn(&mut self, fact: &Fact) {
+        self.now += 1;
         match fact {
             Fact::Reacted { serial, card, vote: Vote::Approve, by, entitled } => {
                 let stay = Stay::begin(*card, *by, *entitled);
@@ -46,14 +56,21 @@ impl Votes {
                 let nth = self.removed;
                 self.mark(*serial, |stay| stay.over = Some(nth));
             }
-            Fact::HeardOfVote { serial } => self.mark(*serial, |stay| stay.heard = true),
-            Fact::HeardOfRemoval { epoch, serial } => self.mark(*serial, |stay| {
-                stay.told.insert(*epoch);
-            }),
-            Fact::HeardOfGap { epoch, removed } => {
+            Fact::MemberChanged { person } => {
+                for stay in self.stays.values_mut().filter(|stay| stay.by == *person) {
+                    stay.unchanged = false;
+                }
+            }
+            Fact::HeardOfVote { serial, .. } => {
+                self.mark(*serial, |stay| stay.heard = true);
+                let known = self.stays.get(serial).map(|stay| (stay.card, stay.by));
+                self.note_known(known.into_iter().collect());
+            }
+            Fact::HeardOfRemoval { epoch, serial } => self.mark(*serial, |stay| stay.ended_for.tell(*epoch)),
+            Fact::HeardOfGap { epoch, removed, .. } => {
                 let before = |stay: &&mut Stay| stay.over.is_some_and(|nth| nth <= *removed);
                 for stay in self.stays.values_mut().filter(before) {
-                    stay.told.insert(*epoch);
+                    stay.ended_for.tell(*epoch);
                 }
             }
             Fact::Read { card, vote: Vote::Approve, voters } => {
@@ -63,20 +80,30 @@ impl Votes {
                 for stay in self.stays.values_mut().filter(there) {
                     stay.found = true;
                 }
+                self.note_known(voters.iter().map(|by| (card.message, *by)).collect());
             }
-            Fact::Checked { person, entitled: true } => {
-                for stay in
-                    self.stays.values_mut().filter(|stay| stay.by == *person && (stay.found || stay.heard))
-                {
-                    stay.confirmed = true;
-                }
-            }
+            Fact::Checked { person, entitled } => self.checked(*person, *entitled),
             Fact::Decided { epoch, caught_up: true, .. } => {
-                for stay in self.stays.values_mut().filter(|stay| stay.told.contains(epoch)) {
-                    stay.known.insert(*epoch);
-                }
+                self.stays.values_mut().for_each(|stay| stay.ended_for.catch_up(*epoch));
             }
             _ => {}
+        }
+    }
+
+    fn checked(&mut self, person: UserId, entitled: bool) {
+        if !entitled {
+            self.last_checked.remove(&person);
+            return;
+        }
+        self.last_checked.insert(person, self.now);
+        for stay in self.stays.values_mut().filter(|stay| stay.by == person && (stay.found || stay.heard)) {
+            stay.confirmed = true;
+        }
+    }
+
+    fn note_known(&mut self, known: Vec<(MessageId, UserId)>) {
+        for approval in known {
+            self.first_known.entry(approval).or_insert(self.now);
         }
     }
 
@@ -89,11 +116,34 @@ impl Votes {
             let detail = format!("{by} was no approver who reacted");
             return Err(Violation::of(Invariant::Approved, detail));
         }
-        if rightful.iter().all(|stay| stay.over.is_some() && stay.known.contains(&epoch)) {
+        if rightful.iter().all(|stay| stay.over.is_some() && stay.ended_for.knows(epoch)) {
             let detail = format!("{by} had taken the approval back, and that was known");
             return Err(Violation::of(Invariant::AwayReactions, detail));
         }
         Ok(())
+    }
+
+    /// Whether each of several approvers was looked up again once all of them had approved, and was an approver then.
+    pub fn confirm_quorum(&self, cards: &[MessageId], approvers: &BTreeSet<UserId>) -> Verdict {
+        let known =
+            |by: &UserId| cards.iter().filter_map(|card| self.first_known.get(&(*card, *by))).min().copied();
+        let complete_at = approvers.iter().filter_map(known).max().unwrap_or(0);
+        let is_confirmed = |by: &&UserId| self.last_checked.get(by).is_some_and(|at| *at > complete_at);
+        match approvers.iter().find(|by| !is_confirmed(by)) {
+            None => Ok(()),
+            Some(by) => {
+                let detail = format!("{by} was not looked up again at the quorum, or was no approver then");
+                Err(Violation::of(Invariant::Approved, detail))
+            }
+        }
+    }
+
+    /// How many people other than the requester approve, and were approvers all the time.
+    pub fn standing(&self, card: Option<MessageId>, requester: UserId) -> usize {
+        let counts = |stay: &&Stay| stay.over.is_none() && stay.entitled && stay.unchanged;
+        let stays = self.stays.values().filter(|stay| card == Some(stay.card)).filter(counts);
+        let people: BTreeSet<_> = stays.map(|stay| stay.by).collect();
+        people.iter().filter(|by| **by != requester && **by != ROBOT).count()
     }
 
     fn mark(&mut self, serial: u64, mark: impl FnOnce(&mut Stay)) {
@@ -110,12 +160,12 @@ impl Stay {
             card,
             by,
             entitled,
+            unchanged: true,
             heard: false,
             found: false,
             confirmed: false,
             over: None,
-            told: BTreeSet::new(),
-            known: BTreeSet::new(),
+            ended_for: Hearers::default(),
         }
     }
 }

@@ -20,9 +20,10 @@ use tokio::time::sleep;
 use super::World;
 use super::cast::{INCIDENT, TARGETS, limits};
 use super::channel::Command;
+use super::clock::SkewedClock;
 use super::disk::Hold;
 use super::facts::Fact;
-use super::gateway::listen;
+use super::gateway::{Hears, listen};
 use super::target::Connection;
 
 /// How often a bot is started in vain until somebody sees to what is down.
@@ -35,6 +36,7 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     pub targets: BTreeMap<String, Arc<dyn Target>>,
     pub limits: RequestLimits,
+    pub hears: Hears,
 }
 
 impl Ports {
@@ -44,11 +46,12 @@ impl Ports {
             Arc::new(Connection { world: world.clone(), name: name.to_owned(), epoch })
         };
         Self {
-            ledger: Arc::new(Hold { world: world.clone(), epoch, fenced: true }),
+            ledger: Arc::new(Hold { world: world.clone(), epoch, fenced: true, trusts_list: false }),
             channel: Arc::new(world.of_bot(epoch)),
-            clock: Arc::new(world.clone()),
+            clock: Arc::new(SkewedClock::of_new_bot(world)),
             targets: TARGETS.map(|name| (name.to_owned(), connection(name))).into(),
             limits: limits(),
+            hears: |input| vec![input],
         }
     }
 }
@@ -106,7 +109,7 @@ impl Bot {
             match Engine::start(ports.ledger, ports.channel, ports.clock, targets.clone()).await {
                 Ok((engine, inbox)) => {
                     let engine = tokio::spawn(engine.run());
-                    tokio::spawn(listen(world.clone(), epoch, inbox.clone()));
+                    tokio::spawn(listen(world.clone(), epoch, inbox.clone(), ports.hears));
                     let handle = EngineHandle::new(targets, inbox.clone());
                     return Ok(Self { epoch, handle, inbox, engine });
                 }

@@ -38,7 +38,7 @@ impl IncidentChannel for World {
     }
 
     async fn post_card(&self, card: &CardContent) -> Result<MessageId, DeliveryError> {
-        self.call(Part::Discord, |state| {
+        self.call(Part::Channel, |state| {
             let there = state.discord.cards().find(|(_, message)| message.is_of(&card.request));
             // What a bot that was deposed has on its way may still arrive.
             let is_deposed = self.bot < state.epoch;
@@ -52,7 +52,7 @@ impl IncidentChannel for World {
     }
 
     async fn add_vote_reactions(&self, card: MessageRef) -> Result<(), DeliveryError> {
-        self.call(Part::Discord, |state| state.card(card.message).map(drop)).await.map_err(unavailable)?
+        self.call(Part::Channel, |state| state.card(card.message).map(drop)).await.map_err(unavailable)?
     }
 
     async fn edit_card(&self, place: MessageRef, card: &CardContent) -> Result<(), DeliveryError> {
@@ -60,13 +60,14 @@ impl IncidentChannel for World {
             let source = anyhow!("this message was edited too often");
             return Err(DeliveryError::Postponed { wait: Duration::from_mins(5), source });
         }
-        self.call(Part::Discord, |state| {
+        self.call(Part::Channel, |state| {
             if self.bot < state.epoch {
                 // The last edit of a bot that does not know yet that it was deposed: nobody can stop it, and
                 // nobody is blamed for it.
                 return Ok(());
             }
             *state.card(place.message)? = shown(card);
+            state.discord.bear_mark_of(place.message, &card.request);
             let outcome = card.request.resolution().map(|ending| ending.outcome);
             state.note(Fact::Edited { message: place.message, outcome });
             if outcome.is_some() {
@@ -83,7 +84,7 @@ impl IncidentChannel for World {
     }
 
     async fn post_reminder(&self, card: &CardContent) -> Result<MessageId, DeliveryError> {
-        self.call(Part::Discord, |state| {
+        self.call(Part::Channel, |state| {
             let request = &card.request;
             let there = state
                 .discord
@@ -109,7 +110,7 @@ impl IncidentChannel for World {
         if self.with(|state| state.faults.refusal) == Some(faults::Refusal::Posts) {
             return Err(DeliveryError::Refused(anyhow!("Missing Permissions")));
         }
-        self.call(Part::Discord, |state| {
+        self.call(Part::Channel, |state| {
             let outcome = ending.outcome;
             if state.has_told_the_end_of(request).is_some() {
                 return;
@@ -128,7 +129,7 @@ impl IncidentChannel for World {
         request: &Request,
         people: &[(UserId, RefusalReason)],
     ) -> Result<(), DeliveryError> {
-        self.call(Part::Discord, |state| {
+        self.call(Part::Channel, |state| {
             for &(person, why) in people {
                 if !state.has_posted(request, |kind| *kind == Kind::Note { person }) {
                     state.discord.post(request, Kind::Note { person });
@@ -142,7 +143,7 @@ impl IncidentChannel for World {
     }
 
     async fn card_mark(&self, message: MessageRef) -> Result<Option<CardMark>, DeliveryError> {
-        self.call(Part::Discord, |state| {
+        self.call(Part::Channel, |state| {
             let message = state.discord.messages.get(&message.message);
             message.filter(|message| matches!(message.kind, Kind::Card { .. })).map(Message::card_mark)
         })
@@ -151,17 +152,17 @@ impl IncidentChannel for World {
     }
 
     async fn explain_unknown_card(&self, _: MessageRef, mark: &CardMark) -> Result<(), DeliveryError> {
-        self.call(Part::Discord, |state| state.read(messages::notices::unknown_card(mark)))
+        self.call(Part::Channel, |state| state.read(messages::notices::unknown_card(mark)))
             .await
             .map_err(unavailable)
     }
 
     async fn post_alert(&self, _: ChannelId, alert: ChannelAlert) -> Result<(), DeliveryError> {
-        self.call(Part::Discord, |state| state.note(Fact::Alerted { alert })).await.map_err(unavailable)
+        self.call(Part::Channel, |state| state.note(Fact::Alerted { alert })).await.map_err(unavailable)
     }
 
     async fn reactions(&self, card: MessageRef, vote: Vote) -> Result<Vec<UserReaction>, DeliveryError> {
-        self.call(Part::Discord, |state| {
+        self.call(Part::Reactions, |state| {
             state.card(card.message)?;
             let voters = state.discord.voters(card.message, vote);
             state.note(Fact::Read { card, vote, voters: voters.clone() });
@@ -189,19 +190,19 @@ impl World {
         request: &Request,
         are_its: impl Fn(&Message) -> bool + Send,
     ) -> Result<RequestMessages, DeliveryError> {
-        self.call(Part::Discord, |state| {
+        self.call(Part::Channel, |state| {
             let card = state.discord.cards().find_map(|(id, message)| match &message.kind {
                 Kind::Card { shown, .. } if are_its(message) => Some((id, shown.outcome)),
                 _ => None,
             });
-            if request.card.is_some() && card.is_none() {
-                return Err(DeliveryError::Gone);
-            }
             let told = state.discord.there().find_map(|(_, message)| match message.kind {
                 Kind::Result { outcome, .. } if are_its(message) => Some(outcome),
                 _ => None,
             });
             let ending = told.or(card.and_then(|(_, outcome)| outcome));
+            if request.card.is_some() && card.is_none() && ending.is_none() {
+                return Err(DeliveryError::Gone);
+            }
             if let Some((id, _)) = card.filter(|_| self.bot == state.epoch) {
                 state.discord.adopt(id);
             }
@@ -224,9 +225,15 @@ pub struct Command {
 #[async_trait]
 impl Responder for Command {
     async fn answer_with_card(&self, card: &CardContent) -> Result<AnswerMessage, DeliveryError> {
-        let posted =
-            self.world.call(Part::Discord, |state| state.put_card(card, self.epoch != state.epoch)).await;
-        let message = posted.map_err(unavailable)?;
+        let posted = self.world.call(Part::Discord, |state| {
+            if state.faults.happens(state.faults.rival) {
+                state.discord.post_foreign_card(card.request.id);
+                state.note(Fact::AnsweredElsewhere { request: card.request.id });
+                return Err(DeliveryError::AnsweredElsewhere);
+            }
+            Ok(state.put_card(card, self.epoch != state.epoch))
+        });
+        let message = posted.await.map_err(unavailable)??;
         Ok(AnswerMessage { message, has_notified: true })
     }
 

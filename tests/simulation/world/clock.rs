@@ -49,8 +49,26 @@ impl Time {
     }
 }
 
-impl Clock for World {
+/// The clock of one bot. It may be as wrong as Discord's answers leave it, and is so for as long as the bot lives.
+pub struct SkewedClock {
+    world: World,
+    is_ahead: bool,
+    by: Duration,
+}
+
+impl SkewedClock {
+    pub fn of_new_bot(world: &World) -> Self {
+        let (is_ahead, by) = world.with(|state| {
+            let skew = state.faults.skew;
+            if skew.is_zero() { (false, skew) } else { (state.faults.dice.bool(), state.faults.up_to(skew)) }
+        });
+        Self { world: world.clone(), is_ahead, by }
+    }
+}
+
+impl Clock for SkewedClock {
     fn now(&self) -> Timestamp {
-        Self::now(self)
+        let now = self.world.now();
+        if self.is_ahead { now.plus(self.by) } else { now.minus(self.by) }
     }
 }

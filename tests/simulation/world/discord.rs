@@ -21,6 +21,9 @@ pub struct Discord {
     posted: u64,
 }
 
+/// The mark of the cards of another process, which has a ledger of its own.
+const FOREIGN_MARK: &str = "f0re1911";
+
 /// A message that the bot posted.
 #[derive(Clone, Debug)]
 pub struct Message {
@@ -68,6 +71,11 @@ impl Message {
     /// Whether it bears the mark of this request.
     pub fn is_of(&self, request: &Request) -> bool {
         self.bears(request.id, &request.mark)
+    }
+
+    /// Whether it is a card that shows no end.
+    pub fn is_open(&self) -> bool {
+        matches!(&self.kind, Kind::Card { shown, .. } if shown.outcome.is_none())
     }
 
     pub fn card_mark(&self) -> CardMark {
@@ -126,17 +134,28 @@ impl Discord {
 
     /// Puts a message into the channel.
     pub fn post(&mut self, request: &Request, kind: Kind) -> MessageId {
+        self.post_with_mark(request.id, &request.mark, kind)
+    }
+
+    /// Another process with the same token posts the card of a request of its own, which has the same number.
+    pub fn post_foreign_card(&mut self, request: RequestId) {
+        self.post_with_mark(request, FOREIGN_MARK, Kind::Card { shown: Shown::default(), stray: false });
+    }
+
+    fn post_with_mark(&mut self, request: RequestId, mark: &str, kind: Kind) -> MessageId {
         let id = MessageId(1_400_000_000_000_000_000 + self.posted);
         self.posted += 1;
-        let message = Message {
-            request: request.id,
-            mark: request.mark.clone(),
-            kind,
-            deleted: false,
-            votes: BTreeMap::new(),
-        };
+        let message =
+            Message { request, mark: mark.to_owned(), kind, deleted: false, votes: BTreeMap::new() };
         self.messages.insert(id, message);
         id
+    }
+
+    /// An edit by the bot gives the message the mark of its own request again.
+    pub fn bear_mark_of(&mut self, card: MessageId, request: &Request) {
+        if let Some(message) = self.messages.get_mut(&card) {
+            (message.request, message.mark) = (request.id, request.mark.clone());
+        }
     }
 
     /// The active bot has found this card, whoever posted it, and sees to it from now on.
@@ -204,6 +223,19 @@ impl State {
         }
     }
 
+    /// Another process with the same token puts its own card into the message.
+    pub fn take_over(&mut self, card: MessageId) {
+        let Some(message) = self.discord.messages.get_mut(&card).filter(|message| !message.deleted) else {
+            return;
+        };
+        FOREIGN_MARK.clone_into(&mut message.mark);
+        let mark = message.card_mark();
+        self.note(Fact::TakenOver { card });
+        let about = About { card, by: None };
+        let seen = move || EngineInput::MarkSeen { card: place(card), mark: mark.clone() };
+        self.deliver(Told::TakenOver(card), about, seen);
+    }
+
     /// A moderator deletes a message.
     pub fn delete(&mut self, card: MessageId) {
         let Some(gone) = self.take_off(card, |_, _| true) else {
@@ -230,17 +262,20 @@ impl State {
 
     /// Somebody leaves the guild. Their reactions stay where they are.
     pub fn leave(&mut self, user: UserId) {
+        self.note(Fact::MemberChanged { person: user });
         self.discord.members.remove(&user);
     }
 
     /// Somebody's roles are changed, which a bot without privileged intents is not told.
     pub fn set_roles(&mut self, user: UserId, roles: &[RoleId]) {
+        self.note(Fact::MemberChanged { person: user });
         if let Some(person) = self.discord.members.get_mut(&user) {
             person.roles = roles.to_vec();
         }
     }
 
     pub fn join(&mut self, person: Person) {
+        self.note(Fact::MemberChanged { person: person.id });
         self.discord.members.insert(person.id, person);
     }
 

@@ -58,7 +58,7 @@ impl Disk {
 
     /// Whether every request has ended and is in its channel.
     pub fn is_quiet(&self) -> bool {
-        self.standing.is_empty()
+        self.standing.is_empty() && self.open_by_chain().is_empty()
     }
 
     /// The file as it would be with these records in it; they are not in it yet.
@@ -84,19 +84,47 @@ impl Disk {
         self.rows.extend(rows);
     }
 
+    /// A backup is restored that lacks the newest records; which results were delivered is in it.
+    pub fn set_back(&mut self, keep: usize) {
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.truncate(keep);
+        self.standing.clear();
+        self.sync(rows);
+        self.standing.retain(|_, state| *state == PendingState::Pending);
+    }
+
+    /// Somebody deletes the list of what is open, which is kept beside the chain.
+    pub fn lose_list_of_open(&mut self) {
+        self.standing.retain(|_, state| *state != PendingState::Pending);
+    }
+
+    /// Which requests have not ended, by the chain alone.
+    fn open_by_chain(&self) -> BTreeSet<RequestId> {
+        let mut open = BTreeSet::new();
+        for entry in self.records().map(Recorded::entry) {
+            match (entry.request, pending::state_after(&entry.event)) {
+                (Some(request), Some(PendingState::Pending)) => open.insert(request),
+                (Some(request), Some(PendingState::Undelivered)) => open.remove(&request),
+                _ => false,
+            };
+        }
+        open
+    }
+
     fn settle(&mut self, request: RequestId) {
         if self.standing.get(&request) == Some(&PendingState::Undelivered) {
             self.standing.remove(&request);
         }
     }
 
-    fn recall(&self, since: Timestamp) -> Result<PendingRequests, LedgerError> {
+    fn recall(&self, since: Timestamp, trusts_list: bool) -> Result<PendingRequests, LedgerError> {
         let executed = self.records().filter(|recorded| {
             matches!(recorded.entry().event, RequestEvent::Executing { .. }) && recorded.entry().at >= since
         });
         let wanted: BTreeSet<_> = executed
             .filter_map(|recorded| recorded.entry().request)
             .chain(self.standing.keys().copied())
+            .chain(if trusts_list { BTreeSet::new() } else { self.open_by_chain() })
             .collect();
         let asked = |recorded: &Recorded| matches!(recorded.entry().event, RequestEvent::Requested(_));
         let last =
@@ -142,6 +170,8 @@ pub struct Hold {
     pub epoch: u64,
     /// Whether the ledger looks at the epoch, as it must.
     pub fenced: bool,
+    /// Whether it relies on the list of what is open, as it must not.
+    pub trusts_list: bool,
 }
 
 impl Hold {
@@ -245,7 +275,7 @@ impl Ledger for Hold {
     async fn load_pending(&self, since: Timestamp) -> Result<PendingRequests, LedgerError> {
         let recalled = self.world.call(Part::Ledger, |state| {
             self.check(&state.disk)?;
-            state.disk.recall(since)
+            state.disk.recall(since, self.trusts_list)
         });
         recalled.await.unwrap_or_else(|_| Err(not_recorded()))
     }

@@ -94,6 +94,7 @@ pub enum Fact {
     },
     /// The bot was told of a reaction.
     HeardOfVote {
+        epoch: u64,
         serial: u64,
     },
     /// The bot was told that a reaction is no longer there.
@@ -104,8 +105,28 @@ pub enum Fact {
     /// The bot was told that it may have missed what happened before.
     HeardOfGap {
         epoch: u64,
+        reacted: u64,
         removed: u64,
     },
+    /// Another process with the same token put its own card into the message.
+    TakenOver {
+        card: MessageId,
+    },
+    /// The bot was told of that.
+    HeardOfTakeOver {
+        epoch: u64,
+        card: MessageId,
+    },
+    /// Another process with the same token answered the command of the request.
+    AnsweredElsewhere {
+        request: RequestId,
+    },
+    /// Somebody's roles were changed, or they left or joined.
+    MemberChanged {
+        person: UserId,
+    },
+    /// Nothing goes wrong any more.
+    Healed,
     /// The bot read who had reacted.
     Read {
         card: MessageRef,

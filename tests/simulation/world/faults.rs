@@ -8,7 +8,12 @@ use fastrand::Rng;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     Ledger,
+    /// Interactions and members.
     Discord,
+    /// Messages in the channel.
+    Channel,
+    /// The reactions on a message.
+    Reactions,
     Postgres,
 }
 
@@ -50,6 +55,7 @@ pub enum Refusal {
     Edits,
 }
 
+#[allow(clippy::struct_excessive_bools, reason = "each part can be down by itself")]
 pub struct Faults {
     pub dice: Rng,
     pub ledger: Rates,
@@ -59,10 +65,16 @@ pub struct Faults {
     pub repeated: u32,
     /// Events that come after one that was later and is about something else, in thousandths.
     pub overtaken: u32,
+    /// Commands that another process with the same token answers, in thousandths.
+    pub rival: u32,
     /// Nothing reaches this part.
     pub ledger_down: bool,
     pub discord_down: bool,
+    pub channel_hidden: bool,
+    pub reactions_unreadable: bool,
     pub postgres_down: bool,
+    /// How far the clock of a bot that starts may be off, either way.
+    pub skew: Duration,
     pub refusal: Option<Refusal>,
 }
 
@@ -76,9 +88,13 @@ impl Faults {
             postgres: Rates::default(),
             repeated: 0,
             overtaken: 0,
+            rival: 0,
             ledger_down: false,
             discord_down: false,
+            channel_hidden: false,
+            reactions_unreadable: false,
             postgres_down: false,
+            skew: Duration::ZERO,
             refusal: None,
         }
     }
@@ -92,10 +108,12 @@ impl Faults {
             lost: [0, lost / 4, lost][dice.usize(..3)],
             slow: Duration::from_millis([0, slow / 20, slow][dice.usize(..3)]),
         };
-        let (ledger, discord, postgres) = (rates(20, 80, 40), rates(20, 200, 4_000), rates(20, 150, 1_500));
+        // A target may answer later than a lease lasts.
+        let (ledger, discord, postgres) = (rates(20, 80, 40), rates(20, 200, 4_000), rates(20, 150, 6_000));
         let mut now_and_then = || [0, 0, 200][dice.usize(..3)];
-        let (repeated, overtaken) = (now_and_then(), now_and_then());
-        Self { dice, ledger, discord, postgres, repeated, overtaken, ..Self::none() }
+        let (repeated, overtaken, rival) = (now_and_then(), now_and_then(), now_and_then());
+        let skew = Duration::from_secs([0, 0, 4][dice.usize(..3)]);
+        Self { dice, ledger, discord, postgres, repeated, overtaken, rival, skew, ..Self::none() }
     }
 
     /// From now on nothing goes wrong any more.
@@ -108,6 +126,8 @@ impl Faults {
     pub fn restore(&mut self) {
         self.ledger_down = false;
         self.discord_down = false;
+        self.channel_hidden = false;
+        self.reactions_unreadable = false;
         self.postgres_down = false;
     }
 
@@ -116,6 +136,10 @@ impl Faults {
         let (rates, down) = match part {
             Part::Ledger => (self.ledger, self.ledger_down),
             Part::Discord => (self.discord, self.discord_down),
+            Part::Channel => (self.discord, self.discord_down || self.channel_hidden),
+            Part::Reactions => {
+                (self.discord, self.discord_down || self.channel_hidden || self.reactions_unreadable)
+            }
             Part::Postgres => (self.postgres, self.postgres_down),
         };
         let (there, back) = (self.up_to(rates.slow), self.up_to(rates.slow));

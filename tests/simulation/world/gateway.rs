@@ -1,5 +1,6 @@
 //! What the bot hears of Discord: late, some of it twice, what one person does to one card in its order, and nothing
-//! of what happened during a gap that no session bridged, only that there was one.
+//! of what happened during a gap that no session bridged or while it could not see the channel, only that there was
+//! such a time.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use killgate::domain::ids::{MessageId, UserId};
 use killgate::workflow::input::EngineInput;
 use tokio::sync::{Notify, mpsc};
 
+use super::cast::INCIDENT;
 use super::facts::Fact;
 use super::{State, World, pass};
 
@@ -16,8 +18,9 @@ use super::{State, World, pass};
 #[derive(Default)]
 pub struct Gateway {
     sessions: BTreeMap<u64, Session>,
-    /// How many reactions were taken back so far.
-    removed: u64,
+    seen: Seen,
+    /// Why no bot sees the channel, if so.
+    blindness: Option<Blindness>,
 }
 
 struct Session {
@@ -29,9 +32,27 @@ struct Session {
     wake: Arc<Notify>,
 }
 
+/// How many reactions there were so far, and how many were taken back.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Seen {
+    pub reacted: u64,
+    pub removed: u64,
+}
+
+/// Why a bot does not see the channel although it is connected.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Blindness {
+    /// Its own roles were changed, which it is told.
+    Roles,
+    /// The channel was hidden from it. It is told when that is over.
+    Hidden,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Connection {
     Up,
+    /// What happens now in the channel is never told.
+    Blind(Blindness),
     /// Discord keeps what happens, for the session to be resumed.
     Resumable,
     /// What happens now is never told.
@@ -43,11 +64,11 @@ enum Connection {
 pub enum Told {
     Vote(u64),
     Removals(Vec<u64>),
+    /// Another process put its own card into the message.
+    TakenOver(MessageId),
     Nothing,
-    /// So many reactions had been taken back when it ended.
-    Gap {
-        removed: u64,
-    },
+    /// What there was when it ended.
+    Gap(Seen),
 }
 
 /// Whose doing it is, on which card; `None`: everybody's.
@@ -69,9 +90,9 @@ impl Gateway {
     /// A bot connects; what happened before is not told.
     fn connect(&mut self, epoch: u64, inbox: mpsc::Sender<EngineInput>) {
         let session = Session {
-            connection: Connection::Up,
+            connection: self.blindness.map_or(Connection::Up, Connection::Blind),
             noticed: VecDeque::new(),
-            waiting: VecDeque::from([gap(self.removed)]),
+            waiting: VecDeque::from([gap(self.seen)]),
             inbox,
             wake: Arc::default(),
         };
@@ -95,17 +116,39 @@ impl Gateway {
         }
     }
 
-    /// The connections are back.
+    /// From now on no bot sees the channel.
+    pub fn blindfold(&mut self, blindness: Blindness) {
+        self.blindness = Some(blindness);
+        for session in self.sessions.values_mut().filter(|session| session.connection == Connection::Up) {
+            session.connection = Connection::Blind(blindness);
+            if blindness == Blindness::Roles {
+                session.waiting.push_back(connection_event(EngineInput::EventsMissed));
+            }
+            session.wake.notify_one();
+        }
+    }
+
+    /// The connections are back, and the bots see the channel again.
     pub fn reconnect(&mut self) {
+        self.blindness = None;
         for session in self.sessions.values_mut() {
             match session.connection {
                 Connection::Up => {}
+                Connection::Blind(blindness) => {
+                    let missed = match blindness {
+                        Blindness::Roles => EngineInput::EventsMissed,
+                        Blindness::Hidden => EngineInput::EventsMissedIn { channels: [INCIDENT].into() },
+                    };
+                    session
+                        .waiting
+                        .push_back(Event { told: Told::Gap(self.seen), ..connection_event(missed) });
+                }
                 // What was missed is told before.
                 Connection::Resumable => {
                     let restored = EngineInput::EventsRestored { is_complete: true };
                     session.waiting.push_back(connection_event(restored));
                 }
-                Connection::Lost => session.waiting.push_back(gap(self.removed)),
+                Connection::Lost => session.waiting.push_back(gap(self.seen)),
             }
             session.connection = Connection::Up;
             session.wake.notify_one();
@@ -118,12 +161,14 @@ impl Gateway {
         about: About,
         happening: impl Fn() -> EngineInput + Send + Sync + 'static,
     ) {
-        if let Told::Removals(gone) = &told {
-            self.removed += gone.len() as u64;
+        match &told {
+            Told::Vote(serial) => self.seen.reacted = *serial,
+            Told::Removals(gone) => self.seen.removed += gone.len() as u64,
+            _ => {}
         }
         let event = Event { told, about: Some(about), happening: Arc::new(happening) };
         for session in self.sessions.values_mut() {
-            if session.connection != Connection::Lost {
+            if matches!(session.connection, Connection::Up | Connection::Resumable) {
                 session.waiting.push_back(event.clone());
                 session.wake.notify_one();
             }
@@ -148,17 +193,20 @@ impl Event {
     }
 }
 
-fn gap(removed: u64) -> Event {
+fn gap(seen: Seen) -> Event {
     let restored = EngineInput::EventsRestored { is_complete: false };
-    Event { told: Told::Gap { removed }, ..connection_event(restored) }
+    Event { told: Told::Gap(seen), ..connection_event(restored) }
 }
 
 fn connection_event(input: EngineInput) -> Event {
     Event { told: Told::Nothing, about: None, happening: Arc::new(move || input.clone()) }
 }
 
+/// What a bot makes of what it hears.
+pub type Hears = fn(EngineInput) -> Vec<EngineInput>;
+
 /// Listens for the bot of this epoch, and reports to its inbox.
-pub async fn listen(world: World, epoch: u64, inbox: mpsc::Sender<EngineInput>) {
+pub async fn listen(world: World, epoch: u64, inbox: mpsc::Sender<EngineInput>, hears: Hears) {
     let wake = world.with(|state| {
         state.discord.gateway.connect(epoch, inbox.clone());
         Arc::clone(&state.discord.gateway.sessions[&epoch].wake)
@@ -174,8 +222,10 @@ pub async fn listen(world: World, epoch: u64, inbox: mpsc::Sender<EngineInput>) 
         let times = if world.with(|state| state.faults.happens(state.faults.repeated)) { 2 } else { 1 };
         for _ in 0..times {
             world.with(|state| note(state, epoch, &event.told));
-            if inbox.send((event.happening)()).await.is_err() {
-                return;
+            for input in hears((event.happening)()) {
+                if inbox.send(input).await.is_err() {
+                    return;
+                }
             }
         }
     }
@@ -188,7 +238,7 @@ fn next(state: &mut State, epoch: u64) -> Option<Event> {
         return Some(noticed);
     }
     match session.connection {
-        Connection::Up => {
+        Connection::Up | Connection::Blind(_) => {
             let waiting = &mut session.waiting;
             if is_overtaken && waiting.len() > 1 && waiting[0].may_come_after(&waiting[1]) {
                 waiting.swap(0, 1);
@@ -201,13 +251,16 @@ fn next(state: &mut State, epoch: u64) -> Option<Event> {
 
 fn note(state: &mut State, epoch: u64, told: &Told) {
     match told {
-        Told::Vote(serial) => state.note(Fact::HeardOfVote { serial: *serial }),
+        Told::Vote(serial) => state.note(Fact::HeardOfVote { epoch, serial: *serial }),
         Told::Removals(gone) => {
             for &serial in gone {
                 state.note(Fact::HeardOfRemoval { epoch, serial });
             }
         }
+        Told::TakenOver(card) => state.note(Fact::HeardOfTakeOver { epoch, card: *card }),
         Told::Nothing => {}
-        Told::Gap { removed } => state.note(Fact::HeardOfGap { epoch, removed: *removed }),
+        Told::Gap(seen) => {
+            state.note(Fact::HeardOfGap { epoch, reacted: seen.reacted, removed: seen.removed });
+        }
     }
 }

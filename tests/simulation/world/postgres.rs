@@ -61,6 +61,8 @@ pub struct Server {
     backends: BTreeMap<Pid, Session>,
     /// How backends take a signal: after how long, or never.
     pub obeys_after: Option<Duration>,
+    /// How far its clock is ahead.
+    ahead: Duration,
 }
 
 /// Something that happens to a server.
@@ -79,6 +81,9 @@ pub enum Change {
     /// The server is started anew, or another one takes over its address.
     Restarts,
     Failover,
+    /// Its clock jumps ahead by an hour, or is set right again.
+    ClockJumps,
+    ClockIsSet,
     /// Its user becomes a protected one.
     Protected(Pid),
     /// It waits for another.
@@ -99,7 +104,12 @@ impl Server {
     }
 
     pub fn new(identified: Identified, at: Timestamp) -> Self {
-        let mut server = Self { identified, backends: BTreeMap::new(), obeys_after: Some(Duration::ZERO) };
+        let mut server = Self {
+            identified,
+            backends: BTreeMap::new(),
+            obeys_after: Some(Duration::ZERO),
+            ahead: Duration::ZERO,
+        };
         for (number, pid) in PIDS.into_iter().enumerate() {
             let backend = session(pid_of(pid), at.plus(Duration::from_secs(number as u64 + 1)));
             server.backends.insert(backend.pid, backend);
@@ -111,11 +121,17 @@ impl Server {
         self.backends.get(&pid)
     }
 
+    /// The time by its own clock.
+    pub fn time(&self, at: Timestamp) -> Timestamp {
+        at.plus(self.ahead)
+    }
+
     pub fn snapshot(&self, at: Timestamp) -> Snapshot {
         Snapshot {
             server: self.identified,
+            order: at.as_micros().unsigned_abs(),
             looked_up: None,
-            taken_at: at,
+            taken_at: self.time(at),
             own_pid: None,
             is_standby: false,
             signal_obstacle: None,
@@ -135,7 +151,10 @@ impl Server {
     }
 
     pub fn change(&mut self, at: Timestamp, change: Change, facts: &mut Facts) {
+        let at = self.time(at);
         match change {
+            Change::ClockJumps => self.ahead = Duration::from_hours(1),
+            Change::ClockIsSet => self.ahead = Duration::ZERO,
             Change::SessionEnds(pid) => self.end(at, pid, facts),
             Change::PidReused(pid) => {
                 self.end(at, pid, facts);
@@ -162,7 +181,8 @@ impl Server {
                 if change == Change::Failover {
                     identified.system_identifier += 100;
                 }
-                *self = Self { obeys_after: self.obeys_after, ..Self::new(identified, at) };
+                let ahead = self.ahead;
+                *self = Self { obeys_after: self.obeys_after, ahead, ..Self::new(identified, at) };
             }
             Change::Protected(pid) => {
                 if let Some(backend) = self.backends.get_mut(&pid) {

@@ -49,7 +49,8 @@ impl Target for Connection {
         protection: &ProtectionRules,
         lease: &dyn Lease,
     ) -> Vec<SignalResult> {
-        let clock = self.world.call(Part::Postgres, |state| state.time.now()).await;
+        let clock = |state: &mut State| state.servers[&self.name].time(state.time.now());
+        let clock = self.world.call(Part::Postgres, clock).await;
         let lasts = lease.confirm_lease().await;
         let (Ok(clock), Ok(lasts)) = (clock, lasts) else {
             return vec![not_asked(); approved.backends().len()];
@@ -90,7 +91,7 @@ impl Connection {
         let signalled = self
             .world
             .call(Part::Postgres, |state| {
-                if until.is_some_and(|until| state.time.now() > until) {
+                if until.is_some_and(|until| state.servers[&self.name].time(state.time.now()) > until) {
                     return not_asked();
                 }
                 state.execute(&self.name, self.epoch, approved, backend, protection)

@@ -10,6 +10,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::{LIMIT, TestEnv};
+use crate::replay::replay_left_ledger;
 
 impl TestEnv {
     /// Starts the bot and waits until it is connected and has registered its commands.
@@ -64,6 +65,20 @@ impl TestEnv {
             .env_remove("DISCORD_TOKEN")
             .kill_on_drop(true);
         command
+    }
+
+    /// Replays each ledger that the test leaves behind.
+    pub(super) fn replay_ledgers(&self) {
+        for name in ["killgate.toml", "second.toml"] {
+            let config = self.path(name);
+            if config.exists() {
+                replay_left_ledger(|arguments| {
+                    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_killgate"));
+                    command.args(arguments).arg("--config").arg(&config).env_remove("DISCORD_TOKEN");
+                    command
+                });
+            }
+        }
     }
 
     /// Starts a second bot with the same token and a ledger of its own, and returns the file name of its configuration.

@@ -29,8 +29,10 @@ pub struct TestEnvBuilder {
     target: String,
     people: Vec<MemberSpec>,
     rate_limits: bool,
+    session_starts: Option<u32>,
     password: Option<String>,
     cluster_settings: Vec<(String, String)>,
+    cluster_variables: Vec<(String, String)>,
     verbose_log: bool,
 }
 
@@ -75,6 +77,12 @@ impl TestEnvBuilder {
         self
     }
 
+    /// Sets an environment variable of the server.
+    pub fn cluster_variable(mut self, name: &str, value: &str) -> Self {
+        self.cluster_variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// The bot serves health and metrics at `HOST:PORT`.
     pub fn http(self, address: &str) -> Self {
         self.section(&format!("[http]\nlisten = \"{address}\""))
@@ -88,6 +96,11 @@ impl TestEnvBuilder {
     /// The simulated Discord enforces rate limits.
     pub fn with_rate_limits(self) -> Self {
         Self { rate_limits: true, ..self }
+    }
+
+    /// How many sessions with Discord the bot may start.
+    pub fn session_starts(self, limit: u32) -> Self {
+        Self { session_starts: Some(limit), ..self }
     }
 
     /// Starts everything, and waits until the bot is ready.
@@ -105,6 +118,9 @@ impl TestEnvBuilder {
         }
         for (name, value) in &self.cluster_settings {
             cluster = cluster.setting(name, value);
+        }
+        for (name, value) in &self.cluster_variables {
+            cluster = cluster.variable(name, value);
         }
         let cluster = cluster.start().await.expect("a PostgreSQL server");
         let sim = self.discord().await;
@@ -146,6 +162,9 @@ impl TestEnvBuilder {
             .identify_every(Duration::from_millis(10));
         for spec in &self.people {
             discord = discord.member(spec.clone());
+        }
+        if let Some(limit) = self.session_starts {
+            discord = discord.identify_limit(limit);
         }
         if self.rate_limits {
             discord = discord.with_rate_limits();

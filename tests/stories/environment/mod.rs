@@ -43,6 +43,14 @@ pub struct TestEnv {
     stderr: Option<PipeWriter>,
 }
 
+impl Drop for TestEnv {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.replay_ledgers();
+        }
+    }
+}
+
 impl TestEnv {
     /// An environment whose bot is ready.
     pub async fn start() -> Self {

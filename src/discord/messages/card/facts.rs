@@ -1,24 +1,21 @@
 //! What the card says about the session.
 
-use crate::discord::messages::consequences::{Situation, consequences};
+use crate::discord::messages::consequences::{Situation, consequences, consequences_of_several};
 use crate::discord::messages::format::owner_text;
 use crate::discord::messages::format::{TimestampStyle, count, timestamp, verbatim};
 use crate::discord::messages::lock_text::lock_text;
 use crate::discord::messages::session_facts::{
-    lock_holders, obstacle_warning, origin_text, state_with_ages, state_with_timestamps, wait_text,
+    ON_STANDBY, origin_besides_title, state_with_ages, state_with_timestamps, wait_text,
 };
 use crate::discord::messages::waiters_text::groups_text;
 use crate::discord::sanitize;
-use crate::domain::event::Action;
 use crate::domain::identity::Pid;
-use crate::domain::session::CancelObstacle;
 use crate::domain::session_diff::SessionChange;
 use crate::domain::waiters::WaiterSummary;
-use crate::workflow::ports::{CardContent, SessionOnCard};
+use crate::workflow::ports::CardContent;
 
 const QUERY_LENGTH: usize = 1_200;
 const NAME_LENGTH: usize = 80;
-const STANDBY: &str = "It is on a standby, not on the primary.";
 const FORMER_QUERY_LENGTH: usize = 300;
 /// Further waiters are counted, not named.
 const MAX_WAITERS: usize = 10;
@@ -37,35 +34,25 @@ pub(super) fn description(card: &CardContent) -> String {
         ));
     }
     if shown.is_some_and(|shown| shown.is_on_standby) {
-        lines.push(STANDBY.to_owned());
+        lines.push(ON_STANDBY.to_owned());
     }
     let (session, waiters) = card.latest(index);
-    // The table of consequences has a sentence about COPY.
-    let obstacle = session.cancel_obstacle().filter(|obstacle| *obstacle != CancelObstacle::CopyData);
-    if let Some(obstacle) = obstacle.filter(|_| details.action == Action::Cancel) {
-        lines.push(format!("⚠️ {}", obstacle_warning(obstacle)));
-    }
-    if let Some(holders) = lock_holders(session).filter(|_| waiters > 0) {
-        lines.push(format!(
-            "⚠️ This session itself waits for {holders}. Ending it may release no one. \
-             /sessions view:blocking shows the root blocker."
-        ));
-    }
     let is_as_recorded = shown.is_none_or(|shown| shown.latest.is_none());
     lines.push(if is_as_recorded && !card.request.is_open() {
         state_with_ages(session, details.seen_at)
     } else {
         // The card of an open request is not edited at regular intervals, so an age would soon be wrong.
-        state_with_timestamps(session)
+        state_with_timestamps(session, |time| card.own_time(index, time))
     });
-    if let Some(wait) = wait_text(session) {
-        lines.push(wait);
-    }
+    lines.extend(wait_text(session, |since| {
+        format!("since {}", timestamp(card.own_time(index, since), TimestampStyle::Clock))
+    }));
     if waiters > 0 {
-        lines.push(blocked_sessions_text(waiters as usize, shown, card.request.is_open()));
+        lines.push(blocked_sessions_text(card, waiters as usize));
     }
-    lines.push(origin_text(session));
+    lines.push(origin_besides_title(session));
     lines.extend(card.owner.as_ref().map(|owner| format!("Owner: {}", owner_text(owner))));
+    lines.retain(|line| !line.is_empty());
     let mut text = lines.join("\n");
     if let Some(query) = &session.query {
         text.push('\n');
@@ -75,13 +62,15 @@ pub(super) fn description(card: &CardContent) -> String {
 }
 
 /// `**Blocks 7 sessions** on orders (relation, AccessExclusiveLock): 6 × web-checkout, 1 × deploy (4712, 4713, …)`.
-fn blocked_sessions_text(waiters: usize, shown: Option<&SessionOnCard>, is_open: bool) -> String {
+fn blocked_sessions_text(card: &CardContent, waiters: usize) -> String {
+    let index = 0;
     let mut text = format!("**Blocks {}**", count(waiters, "session"));
-    let Some(shown) = shown else { return text };
+    let Some(shown) = card.sessions.get(index) else { return text };
     if let Some(lock) = &shown.queue.lock {
         text = format!("{text} on {}", lock_text(lock));
     }
-    if let Some(since) = shown.queue.longest_since.filter(|_| is_open) {
+    if let Some(since) = shown.queue.longest_since.filter(|_| card.request.is_open()) {
+        let since = card.own_time(index, since);
         text = format!("{text}, the longest since {}", timestamp(since, TimestampStyle::Relative));
     }
     let pids: Vec<_> = shown.waiting_pids.iter().take(MAX_WAITERS).map(Pid::to_string).collect();
@@ -119,18 +108,23 @@ pub(super) fn changes_text(card: &CardContent) -> Option<String> {
 /// What happens if the request is approved.
 pub(super) fn consequences_text(card: &CardContent) -> String {
     let details = &card.request.details;
-    if details.backends.len() > 1 {
-        return match details.action {
-            Action::Cancel => "The queries end. The sessions stay connected.".to_owned(),
-            Action::Terminate => {
-                "The sessions are disconnected. Their open transactions are rolled back.".to_owned()
-            }
-        };
-    }
-    let (session, waiters) = card.latest(0);
     let unknown = WaiterSummary::default();
-    let queue = card.sessions.first().map_or(&unknown, |shown| &shown.queue);
-    let now = card.seen_at(0);
-    let action = details.action;
-    consequences(Situation { action, session, waiters, queue, now, is_over: false }).join(" ")
+    let situation = |index| {
+        let (session, waiters) = card.latest(index);
+        let queue = card.sessions.get(index).map_or(&unknown, |shown| &shown.queue);
+        Situation {
+            action: details.action,
+            session,
+            waiters,
+            queue,
+            now: card.seen_at(index),
+            is_over: false,
+        }
+    };
+    if details.backends.len() == 1 {
+        return consequences(situation(0));
+    }
+    let is_left = |index: &usize| card.sessions.get(*index).is_none_or(|shown| shown.lapsed.is_none());
+    let left: Vec<_> = (0..details.backends.len()).filter(is_left).map(situation).collect();
+    consequences_of_several(details.action, &left)
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::discord::messages::format::{TimestampStyle, age, count, timestamp, utf16_len, verbatim};
 use crate::discord::messages::lock_text::locked_thing;
 use crate::discord::messages::notification::is_on_standby;
+use crate::discord::messages::session_facts::{is_this_machine, state_words};
 use crate::discord::sanitize;
 use crate::domain::event::Binding;
 use crate::domain::identity::Pid;
@@ -39,7 +40,7 @@ type LabeledField = fn(&Session) -> Option<&str>;
 const LABELED_NAMES: [(&str, LabeledField); 3] = [
     ("user", |session| session.user.as_deref()),
     ("database", |session| session.database.as_deref()),
-    ("client", |session| session.client.as_deref()),
+    ("client", |session| session.client.as_deref().filter(|client| !is_this_machine(client))),
 ];
 
 impl<'a> SharedFacts<'a> {
@@ -58,7 +59,7 @@ impl<'a> SharedFacts<'a> {
                 .iter()
                 .map(|(label, field)| shared(sessions, field).map(|name| (*label, name)))
                 .collect(),
-            state: shared(sessions, |session| Some(session.state.name())),
+            state: shared(sessions, |session| Some(state_words(session.state))),
             query: shared(sessions, |session| session.query.as_deref()),
         }
     }
@@ -97,7 +98,9 @@ impl<'a> SharedFacts<'a> {
 pub(super) fn description(card: &CardContent) -> String {
     let sessions = latest_sessions(card);
     let shared = SharedFacts::of(&sessions);
-    let oldest = sessions.iter().filter_map(|(session, _)| since(session)).min();
+    let since =
+        |(index, (session, _)): (usize, &(&Session, u32))| Some(card.own_time(index, since(session)?));
+    let oldest = sessions.iter().enumerate().filter_map(since).min();
     let mut head = shared.text(sessions.len());
     head[0] = format!("**{}**", head[0]);
     head.extend(oldest.map(|since| format!("oldest since {}", timestamp(since, TimestampStyle::Relative))));
@@ -205,8 +208,8 @@ fn line(card: &CardContent, index: usize, shared: &SharedFacts<'_>, is_full: boo
     let mut parts = vec![format!("**{pid}**{worker}")];
     parts.extend(match (shared.state, age) {
         (Some(_), age) => age,
-        (None, Some(age)) => Some(format!("{} {age}", session.state.name())),
-        (None, None) => Some(session.state.name().to_owned()),
+        (None, Some(age)) => Some(format!("{} {age}", state_words(session.state))),
+        (None, None) => Some(state_words(session.state).to_owned()),
     });
     if waiters > 0 {
         parts.push(format!("blocks {waiters}"));

@@ -1,0 +1,73 @@
+//! The network between the bot and Discord's API, its target and its ledger is cut, stalled and delayed at each byte of one
+//! whole approval in turn.
+
+use std::time::Duration;
+
+use crate::environment::{BotConfig, TestEnv, wait_until_ready};
+use crate::failovers::SETTING;
+use crate::proxy::{Direction, FaultEffect, NetworkFault, Proxy};
+use crate::verification::verify;
+use crate::workload::case;
+
+/// Every so-manieth byte. `KILLGATE_FAULT_STRIDE` overrides this.
+const STRIDE: usize = 4_000;
+const EFFECTS: [FaultEffect; 3] =
+    [FaultEffect::Cut, FaultEffect::Stall, FaultEffect::Delay(Duration::from_secs(2))];
+
+/// What is behind the proxy.
+#[derive(Clone, Copy, Debug)]
+enum Link {
+    Discord,
+    Target,
+    Ledger,
+}
+
+async fn every_byte_of(link: Link) {
+    let stride = std::env::var("KILLGATE_FAULT_STRIDE")
+        .map_or(STRIDE, |number| number.parse().expect("a number of bytes"));
+    let env = TestEnv::new().await;
+    let server = if matches!(link, Link::Discord) { env.api_port() } else { env.cluster.port() };
+    let proxy = Proxy::to(server).await;
+    let port = Some(proxy.port);
+    let config = match link {
+        Link::Discord => BotConfig { api_port: port, ..SETTING },
+        Link::Target => BotConfig { target_port: port, ..SETTING },
+        Link::Ledger => BotConfig { ledger_port: port, ..SETTING },
+    };
+    let bot = env.bot(&config);
+    wait_until_ready(&env, &bot).await;
+    let mut cases = Vec::new();
+    // Odd numbers are approved, and include both kinds of signal.
+    let mut number = 1;
+    for direction in [Direction::ToServer, Direction::ToClient] {
+        let before = proxy.forwarded(direction);
+        cases.push(case(&env, 0, number, || ()).await);
+        let length = proxy.forwarded(direction) - before;
+        println!("{link:?}, {direction:?}: {length} bytes for one approval");
+        for after in (0..length).step_by(stride) {
+            for effect in EFFECTS {
+                number += 2;
+                cases.push(
+                    case(&env, 0, number, || proxy.arm(NetworkFault { direction, after, effect })).await,
+                );
+            }
+        }
+    }
+    let outcomes = verify(&env, &SETTING, &cases).await;
+    println!("{link:?}: {} requests, {outcomes:?}", cases.len());
+}
+
+#[tokio::test]
+async fn faults_at_each_byte_between_bot_and_discord_lead_to_a_true_outcome() {
+    every_byte_of(Link::Discord).await;
+}
+
+#[tokio::test]
+async fn faults_at_each_byte_between_bot_and_target_lead_to_a_true_outcome() {
+    every_byte_of(Link::Target).await;
+}
+
+#[tokio::test]
+async fn faults_at_each_byte_between_bot_and_ledger_lead_to_a_true_outcome() {
+    every_byte_of(Link::Ledger).await;
+}

@@ -1,0 +1,95 @@
+//! What stands against an execution: denials, and cards that another process has taken over.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use killgate::domain::ids::{MessageId, UserId};
+use killgate::workflow::ports::Vote;
+
+use super::heard::Hearers;
+use super::{Invariant, Verdict, Violation};
+use crate::world::cast::ROBOT;
+use crate::world::facts::Fact;
+
+/// A denying reaction, until it is taken back.
+struct Denial {
+    card: MessageId,
+    by: UserId,
+    /// Its author was an approver all the time.
+    is_by_approver: bool,
+    hearers: Hearers,
+}
+
+#[derive(Default)]
+pub struct Objections {
+    denials: BTreeMap<u64, Denial>,
+    taken_over: BTreeMap<MessageId, Hearers>,
+    /// Those and earlier ones.
+    ever_taken_over: BTreeSet<MessageId>,
+}
+
+impl Objections {
+    pub fn learn(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Reacted { serial, card, vote: Vote::Deny, by, entitled } if *by != ROBOT => {
+                let hearers = Hearers::default();
+                let denial = Denial { card: *card, by: *by, is_by_approver: *entitled, hearers };
+                self.denials.insert(*serial, denial);
+            }
+            Fact::TakenBack { serial } => drop(self.denials.remove(serial)),
+            Fact::MemberChanged { person } => {
+                for denial in self.denials.values_mut().filter(|denial| denial.by == *person) {
+                    denial.is_by_approver = false;
+                }
+            }
+            Fact::HeardOfVote { epoch, serial } => {
+                if let Some(denial) = self.denials.get_mut(serial) {
+                    denial.hearers.tell(*epoch);
+                }
+            }
+            Fact::HeardOfGap { epoch, reacted, .. } => {
+                for (_, denial) in self.denials.range_mut(..=reacted) {
+                    denial.hearers.tell(*epoch);
+                }
+                self.taken_over.values_mut().for_each(|hearers| hearers.tell(*epoch));
+            }
+            Fact::TakenOver { card } => {
+                self.taken_over.insert(*card, Hearers::default());
+                self.ever_taken_over.insert(*card);
+            }
+            // It bears the mark of its request again.
+            Fact::Edited { message, .. } => drop(self.taken_over.remove(message)),
+            Fact::HeardOfTakeOver { epoch, card } => {
+                if let Some(hearers) = self.taken_over.get_mut(card) {
+                    hearers.tell(*epoch);
+                }
+            }
+            Fact::Decided { epoch, caught_up: true, .. } => {
+                let denials = self.denials.values_mut().map(|denial| &mut denial.hearers);
+                denials.chain(self.taken_over.values_mut()).for_each(|hearers| hearers.catch_up(*epoch));
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether nothing that the bot knows stands against the execution of a request that `requester` made.
+    pub fn allow(&self, epoch: u64, card: Option<MessageId>, requester: UserId) -> Verdict {
+        let counts = |denial: &&Denial| denial.is_by_approver || denial.by == requester;
+        let mut standing = self.denials.values().filter(|denial| card == Some(denial.card)).filter(counts);
+        if let Some(denial) = standing.find(|denial| denial.hearers.knows(epoch)) {
+            let detail = format!("{} denies, and that was known", denial.by);
+            return Err(Violation::of(Invariant::AwayReactions, detail));
+        }
+        let is_taken_over =
+            |card: &MessageId| self.taken_over.get(card).is_some_and(|hearers| hearers.knows(epoch));
+        if card.as_ref().is_some_and(is_taken_over) {
+            let detail = "its card is another process's, and that was known";
+            return Err(Violation::of(Invariant::OneActive, detail));
+        }
+        Ok(())
+    }
+
+    /// Whether another process has ever put its own card into one of these messages.
+    pub fn was_taken_over(&self, cards: &[MessageId]) -> bool {
+        cards.iter().any(|card| self.ever_taken_over.contains(card))
+    }
+}
