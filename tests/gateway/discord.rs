@@ -44,7 +44,7 @@ impl Discord {
         let address = gateway.local_addr().unwrap();
         let bot = json!({
             "url": url(address), "shards": 1,
-            "session_start_limit": {"total": 1000, "remaining": remaining, "reset_after": reset_after.as_millis() as u64, "max_concurrency": 1},
+            "session_start_limit": {"total": 1000, "remaining": remaining, "reset_after": u64::try_from(reset_after.as_millis()).expect("a few days"), "max_concurrency": 1},
         });
         let api_url = serve(Router::new().route("/api/v10/gateway/bot", get(|| async { Json(bot) }))).await;
         Self { api_url, gateway: Some(gateway), address }
