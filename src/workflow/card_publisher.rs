@@ -7,10 +7,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{Instrument, debug, error, warn};
 
+use super::edit_throttle::EditThrottle;
 use super::input::EngineInput;
 use super::ports::{AnswerMessage, CardContent, DeliveryError, IncidentChannel, MessageRef, Responder};
 use super::refusal::Refusal;
@@ -23,10 +24,6 @@ const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LAST_RETRY: Duration = Duration::from_secs(10);
 /// The same after a refusal, which counts against the bot. What is owed follows within 30 s once people allow it again.
 const LAST_REFUSED_RETRY: Duration = Duration::from_secs(15);
-/// Edits of all cards together: on average one in this time …
-const EDIT_INTERVAL: Duration = Duration::from_secs(2);
-/// … of which so many may come at once. Discord allows about five edits in five seconds in a channel.
-const EDIT_BURST: u32 = 3;
 
 /// A card says that its request is being executed when that has taken this long.
 const SHOW_EXECUTION_AFTER: Duration = Duration::from_secs(1);
@@ -381,23 +378,4 @@ fn differs(shown: &CardContent, content: &CardContent) -> bool {
         || shown.owner != content.owner
         || shown.not_counting != content.not_counting
         || sessions.any(|differs| differs)
-}
-
-/// Spaces out the edits of all cards, so that many open cards do not run into Discord's limits.
-#[derive(Default)]
-pub(super) struct EditThrottle {
-    /// When the next edit would be due, if edits were evenly spaced.
-    due: Mutex<Option<Instant>>,
-}
-
-impl EditThrottle {
-    /// Reserves a slot. The caller waits until then.
-    async fn reserve(&self) -> Instant {
-        let mut due = self.due.lock().await;
-        let now = Instant::now();
-        let slot = due.map_or(now, |due| due.max(now));
-        let earliest = slot.checked_sub(EDIT_INTERVAL * (EDIT_BURST - 1)).unwrap_or(now);
-        *due = Some(slot + EDIT_INTERVAL);
-        earliest.max(now)
-    }
 }

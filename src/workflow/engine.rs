@@ -10,7 +10,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tracing::{Instrument, error, info, warn};
 
-use super::card_publisher::{CardPublisher, EditThrottle};
+use super::card_publisher::CardPublisher;
+use super::card_search::EarlyReactions;
+use super::edit_throttle::EditThrottle;
 use super::explanations::PendingExplanations;
 use super::health::EngineHealth;
 use super::input::EngineInput;
@@ -19,7 +21,6 @@ use super::monitor::OBSERVE_EVERY;
 use super::open_request::{ChannelLook, OpenRequest};
 use super::ports::{CardContent, ChannelAlert, Clock, IncidentChannel, Ledger, LedgerError, Responder};
 use super::reaction_reads::{ReadLimit, Reader};
-use super::reactions::EarlyReactions;
 use super::resume::InterruptedExecution;
 use super::store::RequestStore;
 use super::targets::{CurrentTargets, TargetRegistry};

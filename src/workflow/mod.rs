@@ -14,21 +14,23 @@
 //! | `another_process` | what the engine does when another process acts with the same token |
 //! | `health` | what keeps requests from being decided |
 //! | `creation` | turns a command into a request, or refuses it |
-//! | `reactions` | what people do to cards |
+//! | `reactions`, `card_search` | what people do to cards; which card a message is |
 //! | `reaction_reads`, `member_lookup` | reading reactions that may be unseen; who people are in the guild now |
 //! | `explanations` | tells people that their reactions do not count |
 //! | `execution` | signal, confirm, resolve |
 //! | `reminder` | mentions the approvers in replies to a card |
 //! | `monitor` | keeps cards current |
-//! | `card_publisher` | brings a request's card and result to the channel |
+//! | `card_publisher`, `edit_throttle` | brings a request's card and result to the channel; spaces out edits |
 //! | `resume` | resumes unfinished requests after a restart |
 //! | `unknown_cards` | cards that the ledger does not know |
 //! | `log` | what the log says about requests |
 
 mod another_process;
 mod card_publisher;
+mod card_search;
 mod creation;
 mod dispatch;
+mod edit_throttle;
 mod engine;
 mod execution;
 mod explanations;

@@ -171,7 +171,7 @@ async fn wait_until_standby_has_read_the_end(ledger: &Cluster) {
     for _ in 0..2 {
         let now = observer.query_one("select extract(epoch from clock_timestamp())::float8", &[]);
         let now: f64 = now.await.expect("a clock").get(0);
-        let read = "select from pg_stat_activity where usename = 'keeper' and query like '%AS has_expired%'
+        let read = "select from pg_stat_activity where usename = 'keeper' and query like '%renewed_at::text AS renewed_at%'
                     and extract(epoch from query_start)::float8 > $1";
         eventually("the standby's read", async || Ok(observer.query_opt(read, &[&now]).await?.map(drop)))
             .await

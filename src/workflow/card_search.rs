@@ -1,0 +1,79 @@
+//! Finds the request that a message is the card of: also an old one, and one whose id is not known yet.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::engine::Engine;
+use super::ports::{LedgerError, MessageRef};
+use crate::domain::ids::{ChannelId, MessageId, RequestId};
+
+/// How many messages that may turn out to be cards are remembered.
+const EARLY_REACTIONS: usize = 256;
+/// The shortest time between two searches of the ledger for an unknown card. People who click on old cards are slower,
+/// and a flood of reactions to other messages delays no approval.
+const SEARCH_EVERY: Duration = Duration::from_millis(200);
+
+/// Messages that people reacted to while cards were awaited whose messages are not known yet.
+#[derive(Default)]
+pub(super) struct EarlyReactions {
+    messages: BTreeSet<MessageId>,
+    /// There were too many to remember: any message may have had a reaction.
+    is_full: bool,
+}
+
+impl EarlyReactions {
+    fn note(&mut self, message: MessageId) {
+        self.is_full |= self.messages.len() >= EARLY_REACTIONS;
+        if !self.is_full {
+            self.messages.insert(message);
+        }
+    }
+
+    pub(super) fn may_contain(&self, message: MessageId) -> bool {
+        self.is_full || self.messages.contains(&message)
+    }
+}
+
+impl Engine {
+    pub(super) fn may_search_for_card(&self) -> bool {
+        self.last_card_search.is_none_or(|last| last.elapsed() >= SEARCH_EVERY)
+    }
+
+    /// Loads the request of an old card, so that an attempt on it is recorded too. Returns whether the ledger could be
+    /// searched.
+    pub(super) async fn load_old_card(&mut self, card: MessageRef) -> Result<bool, LedgerError> {
+        self.last_card_search = Some(Instant::now());
+        match self.store.load_by_card(card.message).await {
+            Err(LedgerError::Deposed) => Err(LedgerError::Deposed),
+            Err(error) => {
+                warn!(?error, "the ledger could not be searched for an old card; the reaction is ignored");
+                Ok(false)
+            }
+            Ok(()) => Ok(true),
+        }
+    }
+
+    pub(super) fn find_by_card(&self, card: MessageRef) -> Option<RequestId> {
+        let request = self.store.get_by_card(card.message)?;
+        (request.details.channel == card.channel).then_some(request.id)
+    }
+
+    /// Discord shows a card, people react to it and another process may replace it, before its id is known and recorded. It
+    /// is read then.
+    pub(super) fn remember_early_event(&mut self, card: MessageRef) {
+        if self.store.open_requests().all(|request| request.card.is_some()) {
+            self.early_reactions = EarlyReactions::default();
+        } else if self.is_card_awaited_in(card.channel) {
+            self.early_reactions.note(card.message);
+        }
+    }
+
+    /// Whether a card is being posted in the channel whose message is not known yet.
+    pub(super) fn is_card_awaited_in(&self, channel: ChannelId) -> bool {
+        let mut awaited = self.store.open_requests().filter(|request| request.card.is_none());
+        awaited.any(|request| request.details.channel == channel)
+    }
+}
