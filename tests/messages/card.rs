@@ -93,7 +93,7 @@ fn the_card_of_an_open_request_shows_approvals_and_changes_without_notifying_aga
     **active** since <t:1795373996:T> (<t:1795373996:R>)
     Waits for Lock: transactionid, held by 4712, a prepared transaction
     **Blocks 9 sessions** on orders (relation, AccessExclusiveLock), the longest since <t:1795373748:R>: 6 × web-checkout, 1 × deploy (4712, 4713, 4714, 4715, 4716, 4717, 4718 and 2 more)
-    database shop · client 10.0.0.7
+    user app · database shop · application checkout · client 10.0.0.7
     ```
     UPDATE orders SET paid = ? WHERE id = ?
     ```

@@ -14,7 +14,7 @@ use crate::workload::run_during;
 const FAILOVERS: usize = 4;
 const LANES: usize = 4;
 /// How much longer each answer of the target takes: a failover often comes between a statement and its answer.
-const SLOWNESS: Duration = Duration::from_millis(300);
+const SLOWNESS: Duration = Duration::from_millis(50);
 
 pub const SETTING: BotConfig = BotConfig {
     ledger: LedgerKind::Postgres,

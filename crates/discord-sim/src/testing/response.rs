@@ -78,9 +78,11 @@ impl InteractionResponse {
     /// Waits until a deferred response is filled in.
     pub async fn filled(self) -> Self {
         until(&self.shared, LIMIT, "the deferred response is filled in", Location::caller(), || {
-            let place = self.read(|interaction| interaction.original.map(|id| (interaction.channel, id)));
+            let (answered, place) = self.read(|interaction| {
+                (interaction.answered, interaction.original.map(|id| (interaction.channel, id)))
+            });
             let Some((channel, id)) = place else {
-                return Some(());
+                return answered.then_some(());
             };
             let message = Message::new(Arc::clone(&self.shared), channel, id);
             (!message.exists() || !message.is_loading()).then_some(())

@@ -1,11 +1,12 @@
 //! What the card says about the session.
 
 use crate::discord::messages::consequences::{Situation, consequences, consequences_of_several};
-use crate::discord::messages::format::owner_text;
-use crate::discord::messages::format::{TimestampStyle, count, timestamp, verbatim};
+use crate::discord::messages::format::{
+    TimestampStyle, count, owner_text, session_name, timestamp, verbatim,
+};
 use crate::discord::messages::lock_text::lock_text;
 use crate::discord::messages::session_facts::{
-    ON_STANDBY, origin_besides_title, state_with_ages, state_with_timestamps, wait_text,
+    ON_STANDBY, origin_besides_title, origin_text, state_with_ages, state_with_timestamps, wait_text,
 };
 use crate::discord::messages::waiters_text::groups_text;
 use crate::discord::sanitize;
@@ -50,7 +51,9 @@ pub(super) fn description(card: &CardContent) -> String {
     if waiters > 0 {
         lines.push(blocked_sessions_text(card, waiters as usize));
     }
-    lines.push(origin_besides_title(session));
+    // The title names the session as it was asked about.
+    let is_titled = session_name(session) == session_name(&backend.session);
+    lines.push(if is_titled { origin_besides_title(session) } else { origin_text(session) });
     lines.extend(card.owner.as_ref().map(|owner| format!("Owner: {}", owner_text(owner))));
     lines.retain(|line| !line.is_empty());
     let mut text = lines.join("\n");
