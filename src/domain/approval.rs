@@ -4,6 +4,7 @@ use super::event::{Action, Recorded, RequestedBackend};
 use super::identity::ServerIdentity;
 use super::ids::{RequestId, UserId};
 use super::request::{Request, RequestState};
+use super::timestamp::Timestamp;
 
 /// Proof that enough people approved a request, and that this decision is durable.
 ///
@@ -16,6 +17,7 @@ pub struct Approved {
     action: Action,
     target: String,
     server: ServerIdentity,
+    seen_at: Timestamp,
     backends: Vec<RequestedBackend>,
     requester: UserId,
     approvers: Vec<UserId>,
@@ -43,6 +45,7 @@ impl Approved {
             action: request.details.action,
             target: request.details.target,
             server: request.details.server,
+            seen_at: request.details.seen_at,
             backends: request.details.backends,
             requester: request.details.requester,
             approvers,
@@ -65,6 +68,11 @@ impl Approved {
     /// The server that the sessions were seen on.
     pub fn server(&self) -> ServerIdentity {
         self.server
+    }
+
+    /// When the sessions were seen, by the server's clock.
+    pub fn seen_at(&self) -> Timestamp {
+        self.seen_at
     }
 
     /// The sessions, as the card showed them.

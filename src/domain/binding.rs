@@ -22,7 +22,7 @@ pub fn status<'a>(
     snapshot: &'a Snapshot,
 ) -> BindingStatus<'a> {
     let pid = backend.identity.pid;
-    if details.server.was_restarted_as(snapshot.server, snapshot.is_standby) {
+    if details.server.was_restarted_as(snapshot.server, snapshot.is_standby, details.seen_at) {
         return BindingStatus::Lapsed(format!(
             "{} was restarted; session {pid} ended with it",
             details.target

@@ -311,9 +311,9 @@ fn refuse_attempt(request: &Request, by: &Person, reason: RefusalReason, source:
 
 fn expiry(request: &Request) -> RequestEvent {
     let detail = if request.approvals.len() < request.approvals_needed() {
-        "nobody decided in time"
+        "too few people approved in time"
     } else {
-        "enough people approved, and until it expired Discord did not answer what people did on the card and who they are"
+        "enough people approved, but Discord did not confirm their reactions and roles before it expired"
     };
     RequestEvent::Finished(Resolution::without_signal(Outcome::Expired, detail))
 }

@@ -70,10 +70,11 @@ impl ServerIdentity {
     }
 
     /// Whether `answering` is this server after a restart, which no session survives. A standby has the identifier of its
-    /// primary, whose sessions may be alive, so one that answers proves nothing.
-    pub fn was_restarted_as(self, answering: Self, is_standby: bool) -> bool {
+    /// primary, whose sessions may be alive, so one that answers proves nothing. Nor does one that was promoted: it has mostly
+    /// been up since before `seen_at`, when the sessions were seen.
+    pub fn was_restarted_as(self, answering: Self, is_standby: bool, seen_at: Timestamp) -> bool {
         let is_known = self.system_identifier != 0 && self.system_identifier == answering.system_identifier;
-        is_known && !is_standby && answering.postmaster_start > self.postmaster_start
+        is_known && !is_standby && answering.postmaster_start > self.postmaster_start.max(seen_at)
     }
 }
 

@@ -35,7 +35,7 @@ pub enum Outcome {
     Denied,
     /// The requester withdrew it, or the card was deleted.
     Withdrawn,
-    /// Nobody decided in time.
+    /// Too few people approved in time.
     Expired,
     /// What it was bound to ended by itself while the request was open.
     Lapsed,

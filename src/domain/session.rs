@@ -230,7 +230,7 @@ impl WaitEvent {
 pub enum CancelObstacle {
     /// No query runs.
     Idle,
-    /// No query runs; its open transaction holds the locks.
+    /// No query runs; the open transaction may hold locks.
     IdleInTransaction,
     /// It waits for data that its client sends, which a running query does in `COPY … FROM STDIN`, and may not notice a
     /// cancel before the client sends more.

@@ -15,9 +15,9 @@ use super::server_info::PreparedStatements;
 use super::sql;
 use crate::workflow::ports::TargetUnreachable;
 
-/// How old a reading may be that was begun early. If the server's clock was set back since, a statement could be executed
-/// later by as much.
-const MAX_AGE: Duration = Duration::from_secs(1);
+/// How old a reading may be that was begun early. It saves one round trip; an older one would leave too little of the lease for
+/// the statement. And if the server's clock was set back since, a statement could be executed later by as much.
+const MAX_AGE: Duration = Duration::from_millis(200);
 
 /// What the server's clock showed.
 #[derive(Clone, Copy, Debug)]

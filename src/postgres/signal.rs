@@ -240,7 +240,12 @@ async fn send_statements(
         .map(|(answer, Candidate { backend, names, .. })| match answer {
             Ok(rows) => {
                 let notice = signal_answer::notice_about(&notices, backend.identity.pid, candidates.len());
-                signal_answer::read((&rows, notice), (server, backend, names), protection, system_identifier)
+                signal_answer::read(
+                    (&rows, notice),
+                    (approved, backend, names),
+                    protection,
+                    system_identifier,
+                )
             }
             Err(error) => signal_answer::read_error(error).into(),
         })

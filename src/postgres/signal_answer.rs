@@ -6,6 +6,7 @@ use tokio_postgres::error::DbError;
 use super::connection_manager::StatementError;
 use super::error::{format_error, format_error_in_full, format_notice, unreachable_because};
 use super::rows::{self, ProcessRow, RawNames};
+use crate::domain::approval::Approved;
 use crate::domain::event::{Binding, RequestedBackend};
 use crate::domain::identity::{Pid, ServerIdentity};
 use crate::domain::outcome::Outcome;
@@ -66,7 +67,7 @@ pub(super) fn notice_about(notices: &[DbError], pid: Pid, statements: usize) -> 
 /// Reads an answer. If it cannot be read, the statement may have signalled.
 pub(super) fn read(
     (rows, notice): (&[Row], Option<String>),
-    (approved_server, backend, checked): (ServerIdentity, &RequestedBackend, &RawNames),
+    (approved, backend, checked): (&Approved, &RequestedBackend, &RawNames),
     protection: &ProtectionRules,
     system_identifier: u64,
 ) -> StatementOutcome {
@@ -76,7 +77,7 @@ pub(super) fn read(
     match rows::verdict(row) {
         Err(error) => unknown(&format!("the server's answer could not be read: {error}")).into(),
         Ok(Some((name, detail))) => read_verdict(&name, detail, notice).into(),
-        Ok(None) => match explain(row, (approved_server, backend, checked), protection, system_identifier) {
+        Ok(None) => match explain(row, (approved, backend, checked), protection, system_identifier) {
             Ok(attempt) => attempt,
             // The verdict was read, and nothing was signalled.
             Err(error) => not_sent(
@@ -130,16 +131,16 @@ fn read_verdict(name: &str, detail: String, notice: Option<String>) -> SignalRes
 /// Why the statement's checks prevented the signal.
 fn explain(
     row: &Row,
-    (approved_server, backend, checked): (ServerIdentity, &RequestedBackend, &RawNames),
+    (approved, backend, checked): (&Approved, &RequestedBackend, &RawNames),
     protection: &ProtectionRules,
     system_identifier: u64,
 ) -> Result<StatementOutcome, tokio_postgres::Error> {
     let identity = &backend.identity;
     let server: ServerIdentity = rows::server(row, system_identifier)?;
-    if approved_server.was_restarted_as(server, row.try_get("is_standby")?) {
+    if approved.server().was_restarted_as(server, row.try_get("is_standby")?, approved.seen_at()) {
         return Ok(not_sent(Outcome::Gone, "the server was restarted, and the session ended with it").into());
     }
-    if !approved_server.is_same(server) {
+    if !approved.server().is_same(server) {
         return Ok(another_server().into());
     }
     if !row.try_get::<_, bool>("is_usable")? {

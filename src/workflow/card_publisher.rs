@@ -147,7 +147,10 @@ impl CardPublisher {
                 }
                 Err(DeliveryError::Refused(error)) if self.newest().request.resolution().is_some() => {
                     warn!(?error, "the card was refused; only the result is posted");
-                    return PostedCard::Missing;
+                    let card = self.newest().request.card;
+                    return card.map_or(PostedCard::Missing, |message| {
+                        PostedCard::There(MessageRef { channel, message }, None)
+                    });
                 }
                 Err(error) => {
                     if matches!(error, DeliveryError::Refused(_)) {

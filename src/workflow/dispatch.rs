@@ -12,7 +12,7 @@ use super::engine::Engine;
 use super::execution::{Execution, execute, unconfigured_target};
 use super::input::EngineInput;
 use super::log;
-use super::open_request::{ChannelLook, VoteEmojiState};
+use super::open_request::VoteEmojiState;
 use super::ports::LedgerError;
 use super::refusal::Refusal;
 use super::targets::TargetWithPolicy;
@@ -104,10 +104,7 @@ impl Engine {
             EngineInput::EndingFound { request, ending } => {
                 self.apply(request, DecisionInput::EndingFound { ending }).await
             }
-            EngineInput::MessagesUnreadable { request } => {
-                self.open_requests.entry(request).or_default().channel = ChannelLook::Done;
-                Ok(())
-            }
+            EngineInput::MessagesUnreadable { request } => self.channel_looked_at(request).await,
             EngineInput::AnsweredElsewhere { request } => self.answered_elsewhere(request).await,
             EngineInput::AnotherProcessSeen { channel } => self.another_process_seen(channel).await,
             EngineInput::MarkSeen { card, mark } => self.mark_seen(card, mark).await,
@@ -175,6 +172,10 @@ impl Engine {
                 | DecisionInput::CardDeleted { .. }
                 | DecisionInput::Withdraw { .. }
         );
+        let denier = match &command {
+            DecisionInput::Deny { by, .. } => Some((*by).clone()),
+            _ => None,
+        };
         let decision = decide(
             &before,
             command,
@@ -193,7 +194,8 @@ impl Engine {
         let decided = began.elapsed();
         let ends = |event: &RequestEvent| matches!(event, RequestEvent::Finished(_));
         if !is_about_messages && self.may_have_ended(id) && decision.events.iter().any(ends) {
-            // What ends it is seen again once its channel was looked at.
+            // What ends it is decided again once its channel was looked at. A ❌ may be gone by then.
+            self.open_requests.entry(id).or_default().early_denials.extend(denier);
             return Ok(());
         }
         let recorded = self.store.record(id, now, decision.events).await?;

@@ -10,7 +10,7 @@ use super::ports::{CardContent, ExecutionHold};
 use super::reaction_reads::ReactionReads;
 use super::released::KnownWaiters;
 use crate::domain::decision::ApprovalLoss;
-use crate::domain::ids::UserId;
+use crate::domain::ids::{Person, UserId};
 use crate::domain::request::Request;
 
 #[derive(Default)]
@@ -24,6 +24,8 @@ pub(super) struct OpenRequest {
     /// Whether the channel may show an end that a ledger which was set back does not know. Before it was looked at, the
     /// request does not end in another way: that would say that nothing was signalled.
     pub(super) channel: ChannelLook,
+    /// Who denied or withdrew it before that.
+    pub(super) early_denials: Vec<Person>,
     pub(super) reads: ReactionReads,
     pub(super) quorum_check: Option<RunningQuorumCheck>,
     /// Whose approving reaction stands and no longer counts, and why.

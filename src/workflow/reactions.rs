@@ -116,6 +116,9 @@ impl Engine {
         };
         if let Some(open) = self.open_requests.get_mut(&id) {
             open.reads.note_cleared(vote);
+            if vote != Some(Vote::Deny) {
+                open.not_counting.clear();
+            }
             if open.reads.has_unread() {
                 // What the read under way finds may be from before.
                 self.read_reactions(id);
@@ -129,6 +132,7 @@ impl Engine {
         for by in approvals.unwrap_or_default() {
             self.apply(id, DecisionInput::RemoveApproval { by }).await?;
         }
+        self.publish(id);
         Ok(())
     }
 
@@ -164,12 +168,22 @@ impl Engine {
         is_answer: bool,
     ) -> Result<(), LedgerError> {
         self.apply(id, DecisionInput::CardPosted { message }).await?;
+        self.open_requests.entry(id).or_default().is_card_open = true;
+        self.channel_looked_at(id).await?;
         let open = self.open_requests.entry(id).or_default();
-        open.is_card_open = true;
-        open.channel = ChannelLook::Done;
         let has_unread = open.reads.has_unread();
         if self.early_reactions.may_contain(message) || !is_answer || has_unread {
             self.read_reactions(id);
+        }
+        Ok(())
+    }
+
+    /// Nothing in the channel ended the request. Denials that were heard meanwhile count, also if their reaction is gone by now.
+    pub(super) async fn channel_looked_at(&mut self, id: RequestId) -> Result<(), LedgerError> {
+        let open = self.open_requests.entry(id).or_default();
+        open.channel = ChannelLook::Done;
+        for by in std::mem::take(&mut open.early_denials) {
+            self.apply(id, DecisionInput::Deny { by: &by, source: ReactionSource::Read }).await?;
         }
         Ok(())
     }

@@ -288,11 +288,11 @@ fn creation_error_text(
         }
         CreationError::Protected { pid, rule } => {
             let why = protection_text(rule, verbatim);
-            format!("{pid} on {target} is protected: {why}. Nothing was asked. {}", advice(rule))
+            format!("{pid} on {target} is protected: {why}. Nothing was requested. {}", advice(rule))
         }
         CreationError::Repeated { pid } => {
             format!(
-                "Pid {pid} was given twice. Nothing was asked for; repeat the command with each pid once."
+                "Pid {pid} was given twice. Nothing was requested. Repeat the command with each pid once."
             )
         }
         CreationError::OnAnotherTarget { pid, target: other } => format!(
@@ -306,8 +306,8 @@ fn creation_error_text(
             verbatim("bound_to")
         ),
         CreationError::NothingToCancel { session, state } => format!(
-            "{} on {target} runs no query that could be cancelled: it is {state}. Nothing was requested. A terminate ends \
-             the session and rolls its transaction back.",
+            "{} on {target} runs no query that could be cancelled: it is {state}. Nothing was requested. Ask for \
+             a terminate instead: it ends the session and what it has open.",
             session.pid
         ),
         CreationError::SomeRefused { refused, others, .. } => {
@@ -340,7 +340,7 @@ fn creation_error_text(
             verbatim("signals_per_hour")
         ),
         CreationError::Duplicate { request, .. } => {
-            format!("Request #{request} already asks for this. Decide it on its card.")
+            format!("Request #{request} already asks for this. Approvers decide on its card.")
         }
     }
 }

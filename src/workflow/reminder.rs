@@ -58,7 +58,8 @@ impl Engine {
                 .is_some_and(|open: &OpenRequest| open.reminder == ReminderState::Started)
         };
         let requests = self.store.open_requests().filter(move |request| {
-            request.card.is_some() && request.reminder.is_none() && !is_reminding(request.id)
+            let is_due = request.card.is_some() && request.reminder.is_none() && !is_reminding(request.id);
+            is_due && !self.may_have_ended(request.id)
         });
         requests
             .filter(|_| !self.is_stopping)

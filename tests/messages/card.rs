@@ -30,7 +30,7 @@ fn a_new_card_notifies_the_approvers_and_shows_the_session() {
     ```
     UPDATE orders SET total = ? WHERE id = ?
     ```
-    [If approved] The session is disconnected. Its open transaction ends; it has changed no rows. The sessions that it blocks go on.
+    [If approved] The session is disconnected. Its open transaction ends; it has changed no rows. The sessions behind it go on, one after the other, unless another takes the lock first.
     Bound to the session, whatever it runs by then.
     [Requested by] <@1> at <t:1795374000:T>
     checkout is stuck behind it
@@ -64,7 +64,7 @@ fn a_card_warns_of_a_cancel_that_has_no_effect() {
     ```
     UPDATE orders SET total = ? WHERE id = ?
     ```
-    [If approved] Nothing is signalled while no query runs; a terminate ends the session. The locks that its transaction holds stay until its client ends the transaction.
+    [If approved] Nothing is signalled while no query runs; a terminate ends the session.
     Bound to this query: when it ends by itself, the request lapses.
     [Requested by] <@1> at <t:1795374000:T>
     checkout is stuck behind it
@@ -129,7 +129,7 @@ fn the_card_of_a_parallel_worker_names_its_leader() {
     ```
     SELECT * FROM orders WHERE id = ?
     ```
-    [If approved] The query ends. The session stays connected. The locks that its transaction holds stay until its client ends the transaction.
+    [If approved] The query ends. The session stays connected. Its transaction fails and releases its locks, except those before a savepoint and the session's own advisory locks.
     Bound to this query: when it ends by itself, the request lapses.
     [Requested by] <@1> at <t:1795374000:T>, no reason given
     [Approvals] 0 of 2
@@ -308,8 +308,8 @@ fn a_card_says_on_top_when_the_reason_for_its_request_may_be_over() {
         text.trim_start_matches('"').split("\\n").next().expect("a line").to_owned()
     };
     let still = idle_in_transaction(4711, 843);
-    assert_snapshot!(on_top(still.clone(), 0), @"⚠️ **The reason may be over**: blocks nobody any more. Is this still needed?");
-    assert_snapshot!(on_top(idle(4711), 0), @"⚠️ **The reason may be over**: in no transaction any more, and blocks nobody. Is this still needed?");
+    assert_snapshot!(on_top(still.clone(), 0), @"⚠️ **This may no longer be needed**: it no longer blocks anybody.");
+    assert_snapshot!(on_top(idle(4711), 0), @"⚠️ **This may no longer be needed**: it is no longer in a transaction, and blocks nobody.");
     assert!(!on_top(still, 1).contains("may be over"));
 }
 

@@ -142,7 +142,7 @@ fn the_details_show_the_session_and_what_can_be_requested() {
     **Blocks 7 sessions**
     user app · database shop · application psql · client 10.0.0.7
     Connected 1 d ago
-    ⚠️ There is no query to cancel. The open transaction holds the locks. Use /terminate instead.
+    ⚠️ There is no query to cancel. The session is idle in a transaction, which a terminate ends. Use /terminate instead.
     Its last query, which has finished:
     ```
     UPDATE orders SET total = ? WHERE id = ?

@@ -159,10 +159,10 @@ fn a_closed_request_names_the_person_or_the_reason() {
     Ask again if it is still needed.
     Request #7 · 4f2a91c0 · result
     ");
-    let expired = closed(Resolution::without_signal(Outcome::Expired, "nobody decided in time"));
+    let expired = closed(Resolution::without_signal(Outcome::Expired, "too few people approved in time"));
     assert_snapshot!(reply(&expired), @r"
     notifies: []
-    Expired: terminate psql of user app (4711) on orders. Nobody decided in time.
+    Expired: terminate psql of user app (4711) on orders. Too few people approved in time.
     Requested by <@1>
     Ask again if it is still needed.
     Request #7 · 4f2a91c0 · result
@@ -205,7 +205,7 @@ fn alerts_say_why_nothing_is_decided() {
     let text = |alert| read(&notices::alert(alert));
     assert_snapshot!(text(ChannelAlert::LedgerDown), @r"
     notifies: []
-    The ledger cannot be written, so no request is decided and nothing is signalled. Reactions stay on the cards and count once the ledger can be written again. Operators of killgate find the cause in its log and at /readyz.
+    The ledger cannot be written, so no request is decided and nothing is signalled. Reactions stay on the cards, and count once the ledger can be written again, unless the request has expired by then. Operators of killgate find the cause in its log and at /readyz.
     ");
     assert_snapshot!(text(ChannelAlert::LedgerBack), @r"
     notifies: []
@@ -213,7 +213,7 @@ fn alerts_say_why_nothing_is_decided() {
     ");
     assert_snapshot!(text(ChannelAlert::LedgerDamaged), @r"
     notifies: []
-    The ledger is damaged. No request is decided, nothing is signalled and no command is answered until an operator of killgate restores the ledger. Its log and /readyz say what is wrong.
+    The ledger is damaged. No request is decided, nothing is signalled and no command is answered until an operator of killgate restores the ledger and restarts killgate. Its log and /readyz say what is wrong.
     ");
 }
 
@@ -233,7 +233,7 @@ fn a_refusal_is_ephemeral_and_sanitized_and_links_to_an_existing_card() {
     assert!(body.is_ephemeral());
     assert_snapshot!(read(&body), @r"
     notifies: []
-    Request #7 already asks for this. Decide it on its card. https://discord.com/channels/1100/1200/1400
+    Request #7 already asks for this. Approvers decide on its card. https://discord.com/channels/1100/1200/1400
     ");
     let protected = Refusal::Rejected {
         action: Action::Terminate,
@@ -246,7 +246,7 @@ fn a_refusal_is_ephemeral_and_sanitized_and_links_to_an_existing_card() {
     };
     assert_snapshot!(read(&notices::refusal(&protected, &render_config())), @r"
     notifies: []
-    4711 on orders is protected: the rule `[protect] users = ^payments_` matches it. Nothing was asked. A database administrator can end it with psql, or an operator of killgate can change the rule.
+    4711 on orders is protected: the rule `[protect] users = ^payments_` matches it. Nothing was requested. A database administrator can end it with psql, or an operator of killgate can change the rule.
     ");
     let no_pid = Refusal::NotAPid(InvalidPid(-1));
     assert_snapshot!(read(&notices::refusal(&no_pid, &render_config())), @r"

@@ -123,7 +123,7 @@ fn only_a_restart_of_the_same_system_is_an_end_and_another_server_says_nothing()
     let backend = &details.backends[0];
     let recorded = details.server;
     let (later, earlier) = (
-        recorded.postmaster_start.plus(Duration::from_mins(1)),
+        details.seen_at.plus(Duration::from_micros(1)),
         recorded.postmaster_start.minus(Duration::from_micros(1)),
     );
     let of = |system_identifier, postmaster_start| ServerIdentity { system_identifier, postmaster_start };
@@ -132,6 +132,8 @@ fn only_a_restart_of_the_same_system_is_an_end_and_another_server_says_nothing()
         (recorded, false, Some(true)),
         (of(0, recorded.postmaster_start), false, Some(true)),
         (of(same, later), false, Some(false)),
+        // A standby that was promoted has been up since before the session was seen on its primary.
+        (of(same, recorded.postmaster_start.plus(Duration::from_micros(1))), false, None),
         // A standby has the identifier of its primary.
         (of(same, later), true, None),
         (of(same, earlier), false, None),

@@ -31,7 +31,7 @@ fn a_request_expires_exactly_at_its_expiry() {
     assert_eq!(at(last_moment(), &open_request(1), DecisionInput::CheckExpiry), nothing());
     assert_eq!(
         ending(at(expiry(), &open_request(1), DecisionInput::CheckExpiry)),
-        Resolution::without_signal(Outcome::Expired, "nobody decided in time")
+        Resolution::without_signal(Outcome::Expired, "too few people approved in time")
     );
 }
 
@@ -44,7 +44,7 @@ fn a_reaction_after_the_expiry_only_expires_the_request() {
                 RequestEvent::AttemptRefused { actor: APPROVER, why: RefusalReason::Expired },
                 RequestEvent::Finished(Resolution::without_signal(
                     Outcome::Expired,
-                    "nobody decided in time",
+                    "too few people approved in time",
                 )),
             ],
             notify: Vec::new(),

@@ -56,7 +56,7 @@ async fn a_page_that_no_longer_exists_is_replaced_by_the_last_one() {
     let refresh = button(&list, "Refresh");
     eventually("a list without them", async || {
         scene.person("ana").presses(&list, &refresh).await;
-        Ok(list.text().contains("No open transactions").then_some(()))
+        Ok(list.text().contains("No session is idle in transaction").then_some(()))
     })
     .await
     .unwrap();

@@ -90,7 +90,7 @@ async fn the_walsender_of_a_base_backup_is_refused_with_what_would_break() {
     let refusal = env.refused_command("ana", "/terminate", walsender).await;
     assert!(refusal.contains("Even a cancel ends replication"), "{refusal}");
     assert!(
-        refusal.contains("a base backup through it fails") && refusal.contains("Nothing was asked."),
+        refusal.contains("a base backup through it fails") && refusal.contains("Nothing was requested."),
         "{refusal}"
     );
 }
@@ -125,7 +125,7 @@ async fn a_logical_replication_worker_is_refused_with_what_would_break() {
     let refusal = env.refused_command("ana", "/terminate", worker).await;
     assert!(refusal.contains("Ending it stops the changes of its subscription"), "{refusal}");
     assert!(
-        refusal.contains("ALTER SUBSCRIPTION … DISABLE") && refusal.contains("Nothing was asked."),
+        refusal.contains("ALTER SUBSCRIPTION … DISABLE") && refusal.contains("Nothing was requested."),
         "{refusal}"
     );
 }

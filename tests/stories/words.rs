@@ -218,7 +218,7 @@ async fn an_autovacuum_worker_at_the_root_is_refused_with_what_to_do_instead() {
     assert!(text.contains("It comes back") && text.contains("VACUUM is "), "{text}");
     let refusal = env.refused_command("ana", "/terminate", worker).await;
     assert!(refusal.contains("It comes back") && refusal.contains("to prevent wraparound"), "{refusal}");
-    assert!(refusal.contains("Nothing was asked."), "{refusal}");
+    assert!(refusal.contains("Nothing was requested."), "{refusal}");
 }
 
 #[tokio::test]
@@ -281,5 +281,5 @@ async fn the_owner_of_a_session_is_shown_on_its_card_and_on_a_refusal_and_not_no
     let protected = env.cluster.victim("pay").application("web-pay").idle().await.unwrap();
     let refusal = env.refused_command("ana", "/terminate", protected.pid()).await;
     assert!(refusal.contains("Its owner is Web shop"), "{refusal}");
-    assert!(refusal.contains("Nothing was asked."), "{refusal}");
+    assert!(refusal.contains("Nothing was requested."), "{refusal}");
 }

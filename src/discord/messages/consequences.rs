@@ -60,7 +60,10 @@ const CONSEQUENCES: &[Consequence] = &[
     |it| {
         let progress = progress_text(it.session.progress.as_ref()?);
         let progress = if it.is_over { progress.replacen(" is ", " was ", 1) } else { progress };
-        Some(format!("{progress}; that work is lost."))
+        // What a VACUUM has cleaned stays clean.
+        let is_kept = it.session.progress.as_ref().is_some_and(|progress| progress.command == "VACUUM");
+        let lost = if is_kept { "the next one starts over" } else { "that work is lost" };
+        Some(format!("{progress}; {lost}."))
     },
     |it| it.session.has_begun_backup.then(|| "The base backup that it began is ruined.".to_owned()),
     |it| {
@@ -191,7 +194,8 @@ fn what_is_rolled_back(it: Situation<'_>) -> Option<String> {
         .then(|| "Its open transaction ends; it has changed no rows.".to_owned())
 }
 
-/// A cancelled query's transaction keeps its locks until the client rolls it back.
+/// The error aborts the transaction, which releases its locks at once, although the client has yet to roll it back: measured on
+/// PostgreSQL 15. A savepoint keeps those taken before it, and an advisory lock may belong to the session.
 fn who_is_released(it: Situation<'_>) -> Option<String> {
     match (lock_holders(it.session), it.waiters) {
         (Some(holders), 0) => {
@@ -207,10 +211,15 @@ fn who_is_released(it: Situation<'_>) -> Option<String> {
         (None, _) => {}
     }
     Some(match it.action {
+        Action::Cancel if !it.session.state.is_running() => return None,
         Action::Cancel => {
-            "The locks that its transaction holds stay until its client ends the transaction.".to_owned()
+            "Its transaction fails and releases its locks, except those before a savepoint and the session's own advisory \
+             locks."
+                .to_owned()
         }
-        Action::Terminate => "The sessions that it blocks go on.".to_owned(),
+        Action::Terminate => {
+            "The sessions behind it go on, one after the other, unless another takes the lock first.".to_owned()
+        }
     })
 }
 

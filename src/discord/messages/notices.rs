@@ -40,8 +40,8 @@ pub fn ignored_reactions(request: &Request, people: &[(UserId, RefusalReason)]) 
 /// Says that nothing comes of a card that the ledger does not know. It notifies no one.
 pub fn unknown_card(mark: &CardMark) -> MessageBody {
     MessageBody::text(format!(
-        "Request #{} · {} is not in killgate's ledger, which is another one or was set back. Nothing comes of reactions on this \
-         card. If the session is still a problem, make a new request.",
+        "killgate's ledger does not know request #{} · {}: it is another ledger, or was restored from an older copy. Reactions on \
+         this card have no effect. If the session is still a problem, ask again.",
         mark.request, mark.digits
     ))
 }
@@ -62,19 +62,20 @@ pub fn alert(alert: ChannelAlert) -> MessageBody {
         }
         ChannelAlert::LedgerDown => {
             "The ledger cannot be written, so no request is decided and nothing is signalled. Reactions stay on the \
-             cards and count once the ledger can be written again. Operators of killgate find the cause in its log and \
+             cards, and count once the ledger can be written again, unless the request has expired by then. Operators of killgate find the cause in its log and \
              at /readyz."
         }
         ChannelAlert::LedgerBack => {
             "The ledger can be written again. killgate is reading the reactions on the open requests."
         }
         ChannelAlert::AnotherProcess => {
-            "Another process acts with the same bot token, and has a ledger of its own. The request whose card is the other \
-             process's is withdrawn here. Operators of killgate: stop one of the two, or give it a token of its own."
+            "Another process acts with the same bot token, and has a ledger of its own. A request whose card it has taken over is \
+             withdrawn here: ask again once one of the two is stopped. Operators of killgate: stop one, or give it a token of \
+             its own."
         }
         ChannelAlert::LedgerDamaged => {
             "The ledger is damaged. No request is decided, nothing is signalled and no command is answered until an \
-             operator of killgate restores the ledger. Its log and /readyz say what is wrong."
+             operator of killgate restores the ledger and restarts killgate. Its log and /readyz say what is wrong."
         }
     };
     MessageBody::text(text)

@@ -18,7 +18,7 @@ pub(super) fn obstacle_warning(obstacle: CancelObstacle) -> &'static str {
     match obstacle {
         CancelObstacle::Idle => "There is no query to cancel: the session is idle. Use /terminate instead.",
         CancelObstacle::IdleInTransaction => {
-            "There is no query to cancel. The open transaction holds the locks. Use /terminate instead."
+            "There is no query to cancel. The session is idle in a transaction, which a terminate ends. Use /terminate instead."
         }
         CancelObstacle::CopyData => {
             "It reads COPY data from its client, and may not notice a cancel before more comes. /terminate works at once."

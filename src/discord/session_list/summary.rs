@@ -39,7 +39,7 @@ fn shown_text(list: &SessionList<'_>, view: SessionView) -> String {
         _ if is_filtered => "None".to_owned(),
         (_, SessionView::Busy) => "Nothing is busy".to_owned(),
         (_, SessionView::Blocking) => "No session waits for a lock".to_owned(),
-        (_, SessionView::IdleInTransaction) => "No open transactions".to_owned(),
+        (_, SessionView::IdleInTransaction) => "No session is idle in transaction".to_owned(),
         (_, SessionView::All) => "No sessions".to_owned(),
     }
 }

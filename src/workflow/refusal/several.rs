@@ -78,7 +78,9 @@ fn exclusion(error: &CreationError, target: &str, verbatim: &dyn Fn(&str) -> Str
             format!("a session of {}, not of {target}", verbatim(other))
         }
         CreationError::NotInTransaction { .. } => "in no transaction".to_owned(),
-        CreationError::NothingToCancel { state, .. } => format!("runs no query ({state})"),
+        CreationError::NothingToCancel { state, .. } => {
+            format!("runs no query ({state}): ask to terminate it instead")
+        }
         other => creation_error_text(Action::Terminate, target, other, verbatim),
     }
 }

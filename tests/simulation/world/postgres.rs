@@ -247,7 +247,7 @@ impl Server {
         protection: &ProtectionRules,
     ) -> Result<Session, (Outcome, &'static str)> {
         let identity = &backend.identity;
-        if approved.server().was_restarted_as(self.identified, false) {
+        if approved.server().was_restarted_as(self.identified, false, approved.seen_at()) {
             return Err((Outcome::Gone, "the server was restarted"));
         }
         if !approved.server().is_same(self.identified) {

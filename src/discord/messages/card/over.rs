@@ -14,10 +14,10 @@ pub(super) fn reason_is_over(card: &CardContent) -> Option<String> {
     let left_transaction =
         were_idle_in_transaction() && latest().all(|(session, _)| session.xact_start.is_none());
     let over = match (blocks_nobody, left_transaction) {
-        (true, true) => "in no transaction any more, and blocks nobody",
-        (true, false) => "blocks nobody any more",
-        (false, true) => "in no transaction any more",
+        (true, true) => "it is no longer in a transaction, and blocks nobody",
+        (true, false) => "it no longer blocks anybody",
+        (false, true) => "it is no longer in a transaction",
         (false, false) => return None,
     };
-    card.request.is_open().then(|| format!("⚠️ **The reason may be over**: {over}. Is this still needed?"))
+    card.request.is_open().then(|| format!("⚠️ **This may no longer be needed**: {over}."))
 }

@@ -33,11 +33,21 @@ pub(super) fn next_step(request: &Request, resolution: &Resolution) -> Option<St
         Outcome::Mixed => "Check with /sessions what is left before you ask again.",
         Outcome::Unknown => "Look at it before you ask again.",
         Outcome::Expired => "Ask again if it is still needed.",
-        Outcome::Refused => "Operators of killgate: `killgate check` says which privilege is missing.",
+        Outcome::Refused => {
+            "PostgreSQL's words say why. Operators of killgate: if a privilege is missing, `killgate check` names it."
+        }
         Outcome::Limited => "Ask again later, or have `signals_per_hour` raised.",
+        Outcome::Terminated | Outcome::Cancelled if are_some_waiting(request, resolution) => {
+            "`/sessions view:blocking` shows whether anybody still waits, and for whom."
+        }
         _ => return None,
     };
     Some(next.to_owned())
+}
+
+/// Whether fewer were released than waited at the time of the request.
+fn are_some_waiting(request: &Request, resolution: &Resolution) -> bool {
+    resolution.waiters_released.is_some_and(|released| released < request.details.waiters())
 }
 
 /// A terminate stays pending until the process can react, so another one hurries nothing. `SIGKILL` makes the server end
