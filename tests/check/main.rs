@@ -172,6 +172,16 @@ async fn check_changes_nothing_in_a_ledger_that_nobody_holds() {
 }
 
 #[tokio::test]
+async fn a_ledger_that_a_starting_killgate_has_not_filled_yet_is_no_fault() {
+    let setup = Setup::good().await;
+    setup.write("killgate.db", "");
+    let held = std::fs::File::options().write(true).open(setup.path("killgate.db")).unwrap();
+    held.lock().unwrap();
+    let report = setup.check().await;
+    assert_eq!((report.status, report.wrong()), (0, vec![]), "{}", report.lines);
+}
+
+#[tokio::test]
 async fn a_ledger_in_postgresql_is_checked() {
     let mut setup = Setup::good().await;
     for statement in ["create role ledger login", "create database ledger owner ledger"] {

@@ -155,6 +155,10 @@ fn check_intact(ledger: &LedgerLocation) -> CheckResult {
     }
 }
 
+/// Also the file that a killgate which is starting has created, and not filled yet.
 fn is_none_yet(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(postgres::PostgresOpenError::Missing))
+    error.chain().any(|cause| {
+        matches!(cause.downcast_ref(), Some(postgres::PostgresOpenError::Missing))
+            || matches!(cause.downcast_ref(), Some(SqliteOpenError::Missing { .. }))
+    })
 }
