@@ -55,7 +55,7 @@ async fn a_reaction_on_a_card_that_the_ledger_does_not_know_gets_one_line() {
     }
     env.start_bot().await;
 
-    let line = |message: &discord_sim::Message| message.content().contains("not in killgate's ledger");
+    let line = |message: &discord_sim::Message| message.content().contains("killgate's ledger does not know");
     env.react("ben", &card, APPROVE);
     env.react("ben", &second_card, APPROVE);
     let channel = env.incident_channel();
