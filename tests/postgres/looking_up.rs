@@ -73,7 +73,7 @@ async fn the_leader_of_a_parallel_worker_is_found_with_it() -> Result<()> {
     let cluster = Cluster::start().await?;
     let [stage, _] = stages(&cluster).await?;
     cluster
-        .sql("create table big as select n from generate_series(1, 1000) n; grant all on big to public")
+        .sql("create table big as select n from generate_series(1, 1000) n; analyze big; grant all on big to public")
         .await?;
     let leader = cluster
         .victim("app")

@@ -172,7 +172,7 @@ async fn each_of_several_sessions_is_checked_by_itself_and_a_fault_with_one_hold
         asked.backends[2].bound_to = Binding::Transaction;
         asked.backends[2].identity.xact_start = Some(Timestamp::from_micros(1));
         asked.backends[3].session.user = Some("somebody else".to_owned());
-        cluster.sql(&format!("select pg_terminate_backend({}, 30000)", victims[4].pid())).await?;
+        cluster.terminate(victims[4].pid()).await?;
 
         let results = stage.signal_each(asked.clone(), &protected).await;
         assert!(results.iter().all(|result| unsignalled(result).is_some()), "{results:?}");

@@ -66,7 +66,7 @@ async fn a_session_that_has_ended_is_refused_at_each_step() {
     let list = scene.sessions(&[]).await;
     let details = select(&scene, "ana", &list, pid).await.message();
 
-    cluster.sql(&format!("select pg_terminate_backend({pid}, 30000)")).await.unwrap();
+    cluster.terminate(pid).await.unwrap();
     let said = refusal(&select(&scene, "ana", &list, pid).await);
     assert_eq!(
         said,
@@ -127,7 +127,7 @@ async fn a_pid_that_was_reused_after_the_list_is_refused_at_each_step() {
     let list = scene.sessions(&[]).await;
     let details = select(&scene, "ana", &list, pid).await.message();
     let form = scene.person("ana").presses(&details, &button(&details, "Ask to terminate")).await;
-    cluster.sql(&format!("select pg_terminate_backend({pid}, 30000)")).await.unwrap();
+    cluster.terminate(pid).await.unwrap();
     victim.ended().await.unwrap();
     let Some(successor) = cluster.connect_with_pid("app", pid).await.unwrap() else {
         println!("skipped: no pid could be reused here");

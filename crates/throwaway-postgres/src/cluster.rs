@@ -10,6 +10,7 @@ use tokio::task::spawn_blocking;
 use tokio_postgres::{Client, NoTls};
 
 use crate::binaries::Binaries;
+use crate::eventually;
 use crate::server::Server;
 use crate::settings::ClusterBuilder;
 use crate::template;
@@ -157,6 +158,17 @@ impl Cluster {
     pub async fn sql(&self, statements: &str) -> Result<()> {
         let client = self.superuser().await?;
         client.batch_execute(statements).await.with_context(|| format!("in: {statements}"))
+    }
+
+    /// Ends a session, and waits until it is gone. PostgreSQL's own function can wait since version 14 only.
+    pub async fn terminate(&self, pid: i32) -> Result<()> {
+        let superuser = self.superuser().await?;
+        superuser.query_one("select pg_terminate_backend($1)", &[&pid]).await?;
+        eventually("the session is gone", async || {
+            let found = superuser.query_opt("select from pg_stat_activity where pid = $1", &[&pid]).await?;
+            Ok(found.is_none().then_some(()))
+        })
+        .await
     }
 
     /// Creates a login role without rights, unless it exists. On a standby it must exist.
