@@ -14,20 +14,18 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, Signatu
 #[derive(Debug)]
 pub(super) struct AnyCertificate(pub(super) Arc<CryptoProvider>);
 
-/// `verify-ca`: accepts a certificate that a trusted authority signed, for any name.
+/// `verify-full` and `verify-ca`: accepts a certificate that a trusted authority signed, or that is itself one of the trusted
+/// ones. The library refuses the certificate of an authority as a server's, which is what `openssl req -x509` makes, and what
+/// libpq accepts.
 #[derive(Debug)]
-pub(super) struct AnyHostname(pub(super) Arc<dyn ServerCertVerifier>);
-
-/// `verify-full`, and `verify-ca` within [`AnyHostname`]: accepts a certificate that a trusted authority signed for this
-/// name, or that is itself one of the trusted ones. The library refuses the certificate of an authority as a server's, which
-/// is what `openssl req -x509` makes, and what libpq accepts.
-#[derive(Debug)]
-pub(super) struct TrustedItself {
+pub(super) struct TrustedCertificate {
     pub(super) chain: Arc<WebPkiServerVerifier>,
     pub(super) trusted: Vec<CertificateDer<'static>>,
+    /// Whether it must be for the name of the server: `verify-full`.
+    pub(super) is_name_verified: bool,
 }
 
-impl ServerCertVerifier for TrustedItself {
+impl ServerCertVerifier for TrustedCertificate {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -42,9 +40,15 @@ impl ServerCertVerifier for TrustedItself {
             Err(Error::InvalidCertificate(CertificateError::Other(other)))
                 if is_authority_as_server(&other) && self.trusted.contains(end_entity) =>
             {
-                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                if self.is_name_verified {
+                    verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                }
                 Ok(ServerCertVerified::assertion())
             }
+            // The name is verified last, so everything else was valid.
+            Err(Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) if !self.is_name_verified => Ok(ServerCertVerified::assertion()),
             result => result,
         }
     }
@@ -109,46 +113,5 @@ impl ServerCertVerifier for AnyCertificate {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-impl ServerCertVerifier for AnyHostname {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        match self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
-            // The name is verified last, so everything else was valid.
-            Err(Error::InvalidCertificate(
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) => Ok(ServerCertVerified::assertion()),
-            result => result,
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls12_signature(message, certificate, signed)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls13_signature(message, certificate, signed)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
     }
 }

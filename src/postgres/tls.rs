@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::certificate_verifier::{AnyCertificate, AnyHostname, TrustedItself};
+use super::certificate_verifier::{AnyCertificate, TrustedCertificate};
 
 /// How a connection is encrypted and verified. The files named here are read for every connection, so that a renewed
 /// certificate needs no restart. The system's certificate authorities are read once.
@@ -76,8 +76,8 @@ impl TlsOptions {
         let chain = WebPkiServerVerifier::builder_with_provider(self.roots(&trusted)?, provider)
             .build()
             .context("the trusted certificate authorities cannot be used")?;
-        let verifier = Arc::new(TrustedItself { chain, trusted });
-        Ok(if self.mode == TlsMode::VerifyCa { Arc::new(AnyHostname(verifier)) } else { verifier })
+        let is_name_verified = self.mode != TlsMode::VerifyCa;
+        Ok(Arc::new(TrustedCertificate { chain, trusted, is_name_verified }))
     }
 
     fn roots(&self, trusted: &[CertificateDer<'static>]) -> anyhow::Result<Arc<RootCertStore>> {
