@@ -62,7 +62,7 @@ impl CommandRegistration {
                 return Err(ApiError::UnknownGuild { guild: self.guild.get() });
             }
             Err(error) => {
-                warn!(%error, "[discord] guild: the bot may not be in it; invite it, or correct the id. /readyz says when it is");
+                warn!(%error, "[discord] guild: it could not be read. If the bot is not in it, invite it, or correct the id; /readyz says when it is");
             }
             Ok(_) => {}
         }

@@ -279,10 +279,11 @@ impl DiscordIncidentChannel {
     }
 }
 
-/// Whether something does not exist, without Discord's code: the message that a reply refers to, or all of Discord in an
-/// outage.
+/// Whether something does not exist, without one of Discord's codes, which begin at 10001 (its documentation, "Opcodes and Status
+/// Codes"): the message that a reply refers to, or all of Discord in an outage. A compatible server was seen to send the HTTP
+/// status as the code.
 fn is_codeless(error: &ApiError) -> bool {
-    matches!(error, ApiError::NotFound { code: 0, .. })
+    matches!(error, ApiError::NotFound { code: ..10_000, .. })
 }
 
 fn first_line(message: &ChannelMessage) -> String {
