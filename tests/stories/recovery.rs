@@ -117,6 +117,26 @@ async fn an_approval_given_while_the_bot_was_down_counts() {
 }
 
 #[tokio::test]
+async fn an_approval_given_while_the_bot_was_down_counts_in_each_spelling_of_its_emoji() {
+    let (plain, selected) = ("\u{2714}", "\u{2714}\u{fe0f}");
+    for configured in [plain, selected] {
+        let section = format!("[approval]\napprovals = 2\napprove = \"{configured}\"");
+        let mut env = TestEnv::builder().section(&section).start().await;
+        let mut victim = env.sleeping_session().await;
+        let card = env.send_command("ana", "/terminate", victim.pid()).await.message();
+        env.sim.eventually(LIMIT, "the card has its reactions", || card.emoji().len() == 2).await;
+
+        env.kill_bot().await;
+        env.react("ben", &card, plain);
+        env.react("dora", &card, selected);
+        env.start_bot().await;
+
+        assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+        env.assert_outcome(1, &card, "terminated", "Terminated").await;
+    }
+}
+
+#[tokio::test]
 async fn an_approval_removed_while_the_bot_was_down_does_not_count() {
     let mut env = TestEnv::builder().section("[approval]\napprovals = 2").start().await;
     let victim = env.sleeping_session().await;
