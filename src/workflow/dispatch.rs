@@ -278,6 +278,7 @@ fn is_reported_once(input: &EngineInput) -> bool {
             | EngineInput::ReminderPosted { .. }
             | EngineInput::EndingFound { .. }
             | EngineInput::AnsweredElsewhere { .. }
+            | EngineInput::MarkSeen { .. }
             | EngineInput::CardRejected { .. }
             | EngineInput::CardMissing { .. }
             | EngineInput::MessageDeleted { .. }
