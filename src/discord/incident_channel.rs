@@ -176,16 +176,21 @@ impl IncidentChannel for DiscordIncidentChannel {
 
     async fn reactions(&self, card: MessageRef, vote: Vote) -> Result<Vec<UserReaction>, DeliveryError> {
         self.require_served(card.channel).await?;
-        let emoji = self.vote_emoji.emoji(vote);
         let (channel, message) = (channel_id(card.channel), message_id(card.message));
         let mut reactions = Vec::new();
-        for kind in [ReactionKind::Normal, ReactionKind::Super] {
-            let is_super = kind == ReactionKind::Super;
-            let users =
-                self.api.reacting_users(channel, message, emoji, is_super).await.map_err(delivery_error)?;
-            // The bot's own reactions offer the two choices and are not votes.
-            let people = users.into_iter().filter(|id| *id != self.bot_user);
-            reactions.extend(people.map(|id| UserReaction { user: UserId(id.get()), kind }));
+        for emoji in self.vote_emoji.spellings(vote) {
+            for kind in [ReactionKind::Normal, ReactionKind::Super] {
+                let is_super = kind == ReactionKind::Super;
+                let users = self.api.reacting_users(channel, message, &emoji, is_super).await;
+                let users = match users.map_err(delivery_error) {
+                    // Nobody can react with a spelling that Discord does not know.
+                    Err(DeliveryError::UnknownEmoji) if emoji != *self.vote_emoji.emoji(vote) => continue,
+                    users => users?,
+                };
+                // The bot's own reactions offer the two choices and are not votes.
+                let people = users.into_iter().filter(|id| *id != self.bot_user);
+                reactions.extend(people.map(|id| UserReaction { user: UserId(id.get()), kind }));
+            }
         }
         Ok(reactions)
     }

@@ -23,18 +23,25 @@ impl Engine {
 
     /// A message of the bot bears this mark now. If it was the card of another request, another process took it over.
     pub(super) async fn mark_seen(&mut self, card: MessageRef, mark: CardMark) -> Result<(), LedgerError> {
-        let id = self.find_by_card(card);
-        if id.is_none() {
+        let Some(id) = self.find_by_card(card) else {
             self.remember_early_event(card);
-        }
-        let request = id.and_then(|id| self.store.get(id));
-        // Before the channel was looked at, the request may have ended there. The card is read again afterwards.
-        let is_decided_here = |request: &&Request| request.is_open() && !self.may_have_ended(request.id);
-        let Some(request) = request.filter(is_decided_here).filter(|request| CardMark::of(request) != mark)
-        else {
+            if self.is_card_awaited_in(card.channel) {
+                self.early_reactions.note_mark(card.message, mark);
+            }
             return Ok(());
         };
-        let id = request.id;
+        // Before the channel was looked at, the request may have ended there. The card is read again afterwards.
+        let is_decided_here = |request: &&Request| request.is_open() && !self.may_have_ended(request.id);
+        let request = self.store.get(id).filter(is_decided_here);
+        if request.is_some_and(|request| CardMark::of(request) != mark) {
+            self.card_replaced(id).await
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Another process has put its card into the message. What people did there may have been about that one.
+    pub(super) async fn card_replaced(&mut self, id: RequestId) -> Result<(), LedgerError> {
         self.withdraw_superseded(id, "another process with the same bot token replaced its card").await
     }
 

@@ -183,8 +183,8 @@ impl Hold {
     }
 
     fn renew(&self, state: &mut super::State) -> Result<(), LedgerError> {
-        self.check(&state.disk)?;
-        state.disk.lease_until = Some(state.time.now().plus(GRACE));
+        self.check(state.disk())?;
+        state.disk_mut().lease_until = Some(state.time.now().plus(GRACE));
         Ok(())
     }
 
@@ -214,7 +214,7 @@ impl Hold {
         self.world.alive().await;
         self.world.with(|state| {
             self.renew(state)?;
-            let changed = change(&mut state.disk)?;
+            let changed = change(state.disk_mut())?;
             synced(state, changed);
             Ok::<_, LedgerError>(())
         })?;
@@ -230,7 +230,7 @@ impl Hold {
 impl super::State {
     /// Says that these are recorded; they are not.
     pub fn pretend(&mut self, entries: Vec<LedgerEntry>) -> Vec<Recorded> {
-        let rows = self.disk.prepare(entries).unwrap_or_default();
+        let rows = self.disk().prepare(entries).unwrap_or_default();
         let records: Vec<_> = rows.into_iter().map(|row| row.recorded).collect();
         self.note(Fact::Acknowledged { records: records.clone() });
         records
@@ -260,7 +260,7 @@ impl Ledger for Hold {
             |disk| disk.prepare(entries),
             |state, rows| {
                 records = rows.iter().map(|row| row.recorded.clone()).collect();
-                state.disk.sync(rows);
+                state.disk_mut().sync(rows);
                 let records = records.clone();
                 state.note(Fact::Durable { epoch, records });
             },
@@ -274,8 +274,8 @@ impl Ledger for Hold {
 
     async fn load_pending(&self, since: Timestamp) -> Result<PendingRequests, LedgerError> {
         let recalled = self.world.call(Part::Ledger, |state| {
-            self.check(&state.disk)?;
-            state.disk.recall(since, self.trusts_list)
+            self.check(state.disk())?;
+            state.disk().recall(since, self.trusts_list)
         });
         recalled.await.unwrap_or_else(|_| Err(not_recorded()))
     }
@@ -293,14 +293,14 @@ impl Ledger for Hold {
 
     async fn history(&self, search: RequestSearch) -> Result<Vec<Recorded>, LedgerError> {
         let found = self.world.call(Part::Ledger, |state| {
-            self.check(&state.disk)?;
-            state.disk.history(&search)
+            self.check(state.disk())?;
+            state.disk().history(&search)
         });
         found.await.unwrap_or_else(|_| Err(not_recorded()))
     }
 
     async fn probe(&self) -> Result<(), LedgerError> {
-        let probed = self.world.call(Part::Ledger, |state| self.check(&state.disk));
+        let probed = self.world.call(Part::Ledger, |state| self.check(state.disk()));
         probed.await.unwrap_or_else(|_| Err(not_recorded()))
     }
 }

@@ -45,14 +45,14 @@ impl TestEnv {
             .env("RUST_LOG", filter)
             .envs(self.variables.iter().cloned())
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(
-                self.stderr
-                    .as_ref()
-                    .map_or_else(|| file.into(), |pipe| Stdio::from(pipe.try_clone().expect("a pipe"))),
-            )
+            .stdout(self.pipe().unwrap_or_else(Stdio::null))
+            .stderr(self.pipe().unwrap_or_else(|| file.into()))
             .spawn()
             .expect("the bot starts")
+    }
+
+    fn pipe(&self) -> Option<Stdio> {
+        self.output.as_ref().map(|pipe| pipe.try_clone().expect("a pipe").into())
     }
 
     /// A `killgate` command with these arguments and this environment's configuration.
