@@ -133,6 +133,7 @@ impl TestEnvBuilder {
             verbose_log: self.verbose_log,
             variables: Vec::new(),
             stderr: None,
+            descriptors: None,
         };
         env.grant(self.right).await;
         if let Some(password) = &self.password {

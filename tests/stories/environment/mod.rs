@@ -41,6 +41,8 @@ pub struct TestEnv {
     variables: Vec<(String, String)>,
     /// Where the log goes, if not into a file.
     stderr: Option<PipeWriter>,
+    /// The bot's soft limit of open files.
+    descriptors: Option<u32>,
 }
 
 impl Drop for TestEnv {
@@ -70,6 +72,11 @@ impl TestEnv {
     /// From its next start, the bot writes its log here.
     pub fn set_stderr(&mut self, pipe: PipeWriter) {
         self.stderr = Some(pipe);
+    }
+
+    /// From its next start, the bot has this soft limit of open files.
+    pub fn limit_descriptors(&mut self, limit: u32) {
+        self.descriptors = Some(limit);
     }
 
     /// From its next start, the bot has this environment variable.
