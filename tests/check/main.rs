@@ -1,7 +1,12 @@
 //! `killgate check` on a correct setup, and on setups with one fault each, which is reported with a fix.
 
+#[path = "../fixture/bouncer.rs"]
+mod bouncer;
 mod discord;
+#[path = "../fixture/faketime.rs"]
+mod faketime;
 mod guard;
+mod proxy;
 mod readme;
 mod setup;
 mod targets;

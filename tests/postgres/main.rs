@@ -1,5 +1,7 @@
 //! A target on a real PostgreSQL server. The error that the victim's client received shows what happened.
 
+#[path = "../fixture/bouncer.rs"]
+mod bouncer;
 mod bytes;
 mod connecting;
 mod guard;

@@ -160,3 +160,32 @@ async fn acts_as_always(cluster: &Cluster, stage: &Stage) -> Result<()> {
     assert_eq!(victim.ended().await?, SqlState::ADMIN_SHUTDOWN);
     Ok(())
 }
+
+#[tokio::test]
+async fn the_role_that_a_login_takes_decides_what_killgate_may() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    cluster.bot().await?;
+    cluster
+        .sql(
+            "create role watcher; grant pg_read_all_stats, pg_signal_backend to watcher; create role nobody;
+             grant watcher, nobody to killgate; revoke pg_read_all_stats, pg_signal_backend from killgate;
+             alter role killgate set role = nobody",
+        )
+        .await?;
+    let powerless = open(options(&cluster, "killgate"));
+    up(&powerless).await?;
+    let refused = powerless.snapshot(Freshness::Now).await.map(drop);
+    assert!(
+        refused.as_ref().is_err_and(|error| error.to_string().starts_with("the role nobody does not see")),
+        "{refused:?}"
+    );
+
+    cluster.sql("alter role killgate set role = watcher").await?;
+    let target = open(options(&cluster, "killgate"));
+    up(&target).await?;
+    let mut victim = cluster.victim("app").idle().await?;
+    let stage = Stage { right: SignalRight::Direct, target };
+    assert_eq!(stage.carry_out(Action::Terminate, victim.pid()).await?, SignalResult::Sent);
+    assert_eq!(victim.ended().await?, SqlState::ADMIN_SHUTDOWN);
+    Ok(())
+}

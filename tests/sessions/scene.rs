@@ -172,7 +172,7 @@ pub fn option(message: &Message, pid: i32) -> (String, String) {
     let options = menu["options"].as_array().expect("options").clone();
     let about = |option: &&Value| {
         let label = option["label"].as_str().unwrap_or_default();
-        label.split(" · ").next() == Some(&pid.to_string())
+        label.trim_start_matches("🔒 ").split(" · ").next() == Some(&pid.to_string())
     };
     let option = options.iter().find(about);
     let option = option.unwrap_or_else(|| panic!("{pid} is not offered: {options:?}"));

@@ -36,6 +36,8 @@ mod closing;
 mod configuration;
 mod consequences;
 mod environment;
+#[path = "../fixture/faketime.rs"]
+mod faketime;
 mod guard;
 mod identity;
 mod limits;
