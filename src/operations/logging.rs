@@ -41,7 +41,7 @@ const COMMANDS: [&str; 4] = ["sessions", "cancel", "terminate", "requests"];
 const LOG_LINES_DROPPED: &str = "killgate_log_lines_dropped_total";
 
 /// How many log lines wait for the reader of standard error, at most. Further ones are dropped and counted.
-const MAX_WAITING_LINES: usize = 4_096;
+const MAX_WAITING_LINES: usize = 1_024;
 
 /// How often measured durations are put into their buckets.
 const UPKEEP_INTERVAL: Duration = Duration::from_mins(1);

@@ -229,17 +229,28 @@ impl SignalRights {
     }
 }
 
-/// Runs the urgent statements once with no effect, so that the server has planned them and read its catalog. Otherwise
-/// the first approval on a connection would wait milliseconds for that.
+/// Runs each statement once with no effect, so that the server has planned it and read its catalog. Otherwise the first
+/// approval or list on a connection would wait milliseconds for that. The most urgent ones come first.
 async fn warm_up(client: &Client, prepared: &PreparedStatements) {
-    let nobody = None::<&[i32]>;
-    let found = client.query(&prepared.find_sessions, &[&nobody]).await;
-    let found = found.and(client.query(&prepared.look_up, &[&nobody]).await);
-    let signalled = match &prepared.signal {
-        Some(statement) => signal::warm_up(client, statement).await,
-        None => Ok(()),
+    let (nobody, body) = (None::<&[i32]>, guard::body());
+    let all: [(&Statement, &[&(dyn ToSql + Sync)]); 6] = [
+        (&prepared.find_sessions, &[&nobody]),
+        (&prepared.look_up, &[&nobody]),
+        (&prepared.rights, &[&body]),
+        (&prepared.listing, &[]),
+        (&prepared.progress, &[]),
+        (&prepared.lock_waits, &[&nobody, &nobody]),
+    ];
+    let warmed = async {
+        if let Some(statement) = &prepared.signal {
+            signal::warm_up(client, statement).await?;
+        }
+        for (statement, parameters) in all {
+            stream(client, statement, parameters, drop).await?;
+        }
+        Ok::<_, tokio_postgres::Error>(())
     };
-    if let Err(error) = found.map(drop).and(signalled) {
+    if let Err(error) = warmed.await {
         // The statement runs again when it is needed, and then reports its error.
         tracing::debug!(error = &error as &dyn std::error::Error, "a statement could not be warmed up");
     }

@@ -46,6 +46,24 @@ async fn the_session_and_all_that_wait_for_it_are_the_same_as_in_the_list_and_no
 }
 
 #[tokio::test]
+async fn those_who_wait_for_others_are_not_read() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    let [stage, _] = stages(&cluster).await?;
+    cluster.sql("create table t (n int); grant all on t to public").await?;
+    let holder = cluster.victim("app").idle_in_transaction("lock table t").await?;
+    let waiter = cluster.victim("app").waiting("begin; lock table t").await?;
+    let other = cluster.victim("app").idle().await?;
+    for (wanted, expected) in
+        [(&other, vec![&other]), (&waiter, vec![&waiter]), (&holder, vec![&holder, &waiter])]
+    {
+        let snapshot = stage.target.look_up(&BTreeSet::from([pid(wanted.pid())])).await?;
+        let found: BTreeSet<_> = snapshot.sessions.iter().map(|session| session.pid.number()).collect();
+        assert_eq!(found, expected.iter().map(|victim| victim.pid()).collect());
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn those_who_ask_at_once_share_two_statements_at_most_and_each_learns_about_their_own_session()
 -> Result<()> {
     let cluster = Cluster::start().await?;
