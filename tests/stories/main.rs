@@ -31,11 +31,14 @@ mod approving;
 mod card_updates;
 mod clocks;
 mod closing;
+#[path = "../fixture/components.rs"]
+mod components;
 mod configuration;
 mod consequences;
 mod environment;
 mod guard;
 mod identity;
+mod incidents;
 mod limits;
 mod load;
 mod logs;
@@ -43,6 +46,8 @@ mod mentions;
 mod metrics;
 mod moderators;
 mod not_found;
+#[path = "../fixture/pgbouncer.rs"]
+mod pgbouncer;
 mod places;
 mod posting;
 mod privacy;
@@ -52,6 +57,7 @@ mod reload;
 mod reminding;
 #[path = "../replay/mod.rs"]
 mod replay;
+mod replicas;
 mod requesting;
 mod secrets;
 mod several;

@@ -201,6 +201,14 @@ fn who_is_released(it: Situation<'_>) -> Option<String> {
         (Some(holders), 0) => {
             return Some(format!("It waits itself, for {holders}: its end releases nobody by itself."));
         }
+        (Some(holders), waiters) if it.queue.alone > 0 => {
+            let alone = it.queue.alone;
+            let (s, go) = if alone == 1 { ("s", "goes") } else { ("", "go") };
+            return Some(format!(
+                "It waits itself, so its end releases nobody by itself who also waits for {holders}. {alone} of the {waiters} \
+                 behind it wait{s} for it alone and {go} on."
+            ));
+        }
         (Some(holders), _) => {
             return Some(format!(
                 "It waits itself, so its end releases nobody by itself: the sessions behind it may keep waiting for {holders}. \
