@@ -70,7 +70,9 @@ fn activity_text(session: &Session, now: Timestamp) -> String {
     let mut text = format!("{}{duration}", state_text(session));
     // That it sleeps is in its query.
     if let Some(wait) = session.wait.as_ref().filter(|wait| session.state.is_running() && !wait.is_sleep()) {
-        let meaning = wait.meaning().map_or(String::new(), |meaning| format!(" ({meaning})"));
+        // A disk that answers and a process that works are waited for all the time.
+        let meaning = wait.meaning().filter(|_| wait.kind == "Client");
+        let meaning = meaning.map_or(String::new(), |meaning| format!(" ({meaning})"));
         text = format!("{text} · {}{meaning}", sanitize::line(&wait.to_string(), NAME_LENGTH));
     }
     match session.transaction_age(now).filter(|transaction| is_much_longer(*transaction, since)) {

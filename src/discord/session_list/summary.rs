@@ -84,13 +84,13 @@ fn synchronous_standby_warning(snapshot: &Snapshot) -> Option<String> {
     })
 }
 
-/// Said while a tenth of the slots or less is free, with the application that takes most of them.
+/// Said while hardly a slot is free, with the application that takes most of them.
 fn connection_slots_warning(snapshot: &Snapshot) -> Option<String> {
     let slots = snapshot.connection_slots?;
     let clients = || snapshot.sessions.iter().filter(|session| session.backend_type == BackendType::Client);
     // The session that answers is not in the list.
     let taken = clients().count() + 1;
-    if snapshot.looked_up.is_some() || taken * 10 < slots * 9 {
+    if snapshot.looked_up.is_some() || slots.saturating_sub(taken) > (slots / 50).max(2) {
         return None;
     }
     let mut groups: BTreeMap<_, usize> = BTreeMap::new();

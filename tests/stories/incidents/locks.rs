@@ -45,9 +45,10 @@ async fn a_forgotten_transaction_at_the_head_of_a_lock_queue() {
 async fn a_concurrent_index_build_that_waits_for_an_old_transaction() {
     let env = TestEnv::start().await;
     env.sql(TABLE).await;
-    env.sql("create role app login; alter table stock owner to app; grant create on schema public to app").await;
+    env.sql("create role app login; alter table stock owner to app; grant create on schema public to app")
+        .await;
     let report = env.cluster.victim("report").application("notebook");
-    let mut report = report.idle_in_transaction("select * from stock").await.unwrap();
+    let mut report = report.idle_in_transaction("update stock set n = 2 where id = 2").await.unwrap();
     let deploy = env.cluster.victim("app").application("deploy");
     let mut build = deploy.waiting("create index concurrently late on stock (n)").await.unwrap();
 
@@ -70,7 +71,8 @@ async fn an_anti_wraparound_vacuum_with_a_migration_behind_it() {
     let slow = "autovacuum_freeze_max_age = 100000, autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1";
     env.sql(&format!("create table big (id int) with (autovacuum_enabled = off, {slow})")).await;
     env.sql("insert into big select generate_series(1, 200000); grant all on big to public").await;
-    env.sql("do $$ begin for i in 1..110000 loop perform pg_current_xact_id(); commit; end loop; end $$").await;
+    env.sql("do $$ begin for i in 1..110000 loop perform pg_current_xact_id(); commit; end loop; end $$")
+        .await;
     let observer = env.cluster.superuser().await.unwrap();
     let query = "select pid from pg_stat_activity where backend_type = 'autovacuum worker' \
                  and query like '%public.big (to prevent wraparound)%'";
@@ -81,7 +83,8 @@ async fn an_anti_wraparound_vacuum_with_a_migration_behind_it() {
     .unwrap();
     let deploy = env.cluster.victim("app").application("deploy");
     let mut deploy = deploy.waiting("begin; lock table big").await.unwrap();
-    let mut reader = env.cluster.victim("app").application("web").waiting("select from big limit 1").await.unwrap();
+    let mut reader =
+        env.cluster.victim("app").application("web").waiting("select from big limit 1").await.unwrap();
 
     let rehearsal = Rehearsal::of(&env, "Anti-wraparound vacuum");
     let list = rehearsal.looks().await;

@@ -25,7 +25,8 @@ fn rows() -> impl Iterator<Item = Vec<&'static str>> {
 
 #[test]
 fn every_incident_of_the_page_has_a_test() {
-    let tests = [include_str!("locks.rs"), include_str!("replication.rs"), include_str!("clients.rs")].concat();
+    let tests =
+        [include_str!("locks.rs"), include_str!("replication.rs"), include_str!("clients.rs")].concat();
     let rows: Vec<_> = rows().map(|row| row[0]).collect();
     assert_eq!(rows.len(), 12);
     for incident in rows {

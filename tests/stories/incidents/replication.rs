@@ -25,7 +25,7 @@ async fn commits_that_wait_for_a_lost_synchronous_standby() {
     let rehearsal = Rehearsal::of(&env, "Lost synchronous standby");
     let list = rehearsal.looks().await;
     rehearsal.reads(&list).await;
-    env.sql("set synchronous_commit = off; alter system reset synchronous_standby_names").await;
+    env.sql("alter system reset synchronous_standby_names").await;
     env.sql("select pg_reload_conf()").await;
     for customer in &mut shop {
         assert_eq!(customer.ended().await.unwrap(), SqlState::SUCCESSFUL_COMPLETION);
