@@ -174,7 +174,7 @@ async fn a_waiting_session_is_said_to_release_nobody_by_itself() {
 
     let text = env.request_card("/terminate", middle.pid()).await.text();
     let expected = format!(
-        "It waits itself, so its end releases nobody by itself who also waits for {}. 1 of the 1 behind it waits for it alone and \
+        "It waits itself, so its end releases nobody by itself who also waits for {}. The one behind it waits for it alone and \
          goes on.",
         root.pid()
     );

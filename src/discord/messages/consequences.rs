@@ -207,11 +207,16 @@ fn who_is_released(it: Situation<'_>) -> Option<String> {
             return Some(format!("It waits itself, for {holders}: its end releases nobody by itself."));
         }
         (Some(holders), waiters) if it.queue.alone > 0 => {
-            let alone = it.queue.alone;
-            let (s, go) = if alone == 1 { ("s", "goes") } else { ("", "go") };
+            let go_on = match (it.queue.alone, waiters) {
+                (_, 1) => "The one behind it waits for it alone and goes on.".to_owned(),
+                (1, several) => format!("1 of the {several} behind it waits for it alone and goes on."),
+                (alone, several) if alone < several as usize => {
+                    format!("{alone} of the {several} behind it wait for it alone and go on.")
+                }
+                (_, all) => format!("All {all} behind it wait for it alone and go on."),
+            };
             return Some(format!(
-                "It waits itself, so its end releases nobody by itself who also waits for {holders}. {alone} of the {waiters} \
-                 behind it wait{s} for it alone and {go} on."
+                "It waits itself, so its end releases nobody by itself who also waits for {holders}. {go_on}"
             ));
         }
         (Some(holders), _) => {
