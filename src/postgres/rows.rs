@@ -113,6 +113,7 @@ impl<'a> SnapshotBuilder<'a> {
                 taken_at: Timestamp::from_micros(0),
                 own_pid: None,
                 is_standby: false,
+                connection_slots: None,
                 signal_obstacle: None,
                 hidden_pids: Vec::new(),
                 sessions: Vec::new(),
@@ -155,6 +156,7 @@ impl<'a> SnapshotBuilder<'a> {
         if let Some(error) = self.error {
             return Err(error);
         }
+        self.snapshot.connection_slots = server_info.connection_slots;
         let is_powerless = server_info.signal_right == SignalRight::Nothing;
         self.snapshot.signal_obstacle = is_powerless.then(|| server_info.signal_obstacle());
         Ok(self.sees_all_sessions.then_some(self.snapshot))

@@ -39,6 +39,8 @@ pub struct ServerInfo {
     pub sees_all_sessions: bool,
     pub signal_right: SignalRight,
     pub is_standby: bool,
+    /// How many sessions it accepts of users who are no superusers. A change needs a restart.
+    pub connection_slots: Option<usize>,
     /// Whether a connection pooler in transaction mode is in front of it. Nothing is signalled through one.
     pub is_pooled: bool,
     /// Whether the role is itself a member of `pg_signal_backend`.
@@ -317,6 +319,7 @@ pub async fn query(
         is_superuser: row.try_get("superuser")?,
         sees_all_sessions: row.try_get("sees_all")?,
         is_standby: row.try_get("is_standby")?,
+        connection_slots: usize::try_from(row.try_get::<_, i32>("connection_slots")?).ok(),
         is_pooled,
         signal_right: if is_pooled { SignalRight::Nothing } else { rights.signal_right() },
         may_signal: rights.may_signal,

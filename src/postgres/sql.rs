@@ -77,7 +77,10 @@ pub(super) const SERVER_INFO: &str = "
            pg_catalog.quote_literal(current_user::text)::bytea AS role,
            (SELECT bool_or(rolsuper) FROM pg_catalog.pg_roles WHERE rolname IN (session_user, current_user)) AS superuser,
            pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_all,
-           pg_catalog.pg_is_in_recovery() AS is_standby";
+           pg_catalog.pg_is_in_recovery() AS is_standby,
+           pg_catalog.current_setting('max_connections')::int4
+               - pg_catalog.current_setting('superuser_reserved_connections')::int4
+               - coalesce(pg_catalog.current_setting('reserved_connections', true), '0')::int4 AS connection_slots";
 
 /// How the role may signal, and what is wrong with the guard. `$1` is the body of the guard's function. It is looked up
 /// in the catalog, because naming it would be an error for a role without USAGE on its schema.

@@ -205,7 +205,8 @@ fn seen_ended(action: Action) -> (Outcome, String) {
 
 fn describe_condition(session: &Session) -> String {
     let state = session.state;
-    match session.wait.as_ref().map(|wait| (wait, wait.meaning())) {
+    // One that runs nothing always waits for its client, which is not why it is still there.
+    match session.wait.as_ref().filter(|_| state.is_running()).map(|wait| (wait, wait.meaning())) {
         Some((wait, Some(meaning))) => format!("{state}, waiting on {wait}: {meaning}"),
         Some((wait, None)) => format!("{state}, waiting on {wait}"),
         None if state.is_running() => {
@@ -213,6 +214,6 @@ fn describe_condition(session: &Session) -> String {
                 "{state}, waiting for nothing: it runs code that has not noticed the signal, or catches a cancel"
             )
         }
-        None => format!("{state}, waiting for nothing"),
+        None => state.to_string(),
     }
 }

@@ -6,7 +6,7 @@ use discord_sim::Sim;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use throwaway_postgres::Cluster;
 
-use crate::bouncer::Bouncer;
+use crate::pgbouncer::Bouncer;
 use crate::setup::Setup;
 
 /// The certificate and key of a server called `name`, and its authority's certificate.
@@ -138,7 +138,7 @@ async fn a_standby_is_a_warning() {
 #[tokio::test]
 async fn a_pooler_in_transaction_mode_fails_and_is_named_in_the_refusal_of_a_request() {
     let mut setup = Setup::good().await;
-    let bouncer = Bouncer::start(&setup.cluster, "transaction").expect("PgBouncer");
+    let bouncer = Bouncer::start(&setup.cluster, "pool_mode = transaction", "killgate").expect("PgBouncer");
     let Some(bouncer) = bouncer else { return };
     let (direct, pooled) = (setup.cluster.port().to_string(), bouncer.port.to_string());
     setup.replace(&direct, &pooled);

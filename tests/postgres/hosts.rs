@@ -10,7 +10,7 @@ use killgate::postgres::{PostgresTarget, TargetStatus};
 use killgate::workflow::ports::{Freshness, Target};
 use throwaway_postgres::{Cluster, eventually};
 
-use crate::bouncer::Bouncer;
+use crate::pgbouncer::Bouncer;
 use crate::support::{down, open, options, up};
 
 /// Ports on loopback, in the order of the URL.
@@ -116,7 +116,9 @@ async fn a_pooler_in_transaction_mode_is_recognized_and_one_in_session_mode_work
     let cluster = Cluster::start().await?;
     cluster.bot().await?;
     for (mode, is_pooled) in [("transaction", true), ("statement", true), ("session", false)] {
-        let Some(bouncer) = Bouncer::start(&cluster, mode)? else { return Ok(()) };
+        let Some(bouncer) = Bouncer::start(&cluster, &format!("pool_mode = {mode}"), "killgate")? else {
+            return Ok(());
+        };
         let target = open(hosts(&[bouncer.port], "killgate", SessionAttributes::Any));
         up(&target).await?;
         let TargetStatus::Up(info) = target.status() else { anyhow::bail!("it was up") };

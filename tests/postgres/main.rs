@@ -1,7 +1,5 @@
 //! A target on a real PostgreSQL server. The error that the victim's client received shows what happened.
 
-#[path = "../fixture/bouncer.rs"]
-mod bouncer;
 mod bytes;
 mod connecting;
 mod guard;
@@ -11,6 +9,8 @@ mod lease;
 mod listing;
 mod locks;
 mod looking_up;
+#[path = "../fixture/pgbouncer.rs"]
+mod pgbouncer;
 mod refusing;
 mod settings;
 mod signalling;

@@ -12,7 +12,8 @@ use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 
-use crate::scene::{LIMIT, Scene, option};
+use crate::components::option;
+use crate::scene::{LIMIT, Scene};
 
 const SIZES: [(&str, [u32; 2]); 2] = [("phone", [360, 800]), ("desktop", [760, 700])];
 /// How long Chromium gets to draw what the page asks for.

@@ -3,7 +3,8 @@
 use discord_sim::{InteractionResponse, Message};
 use throwaway_postgres::{Cluster, SqlState, eventually};
 
-use crate::scene::{LIMIT, Scene, button, option, refusal};
+use crate::components::{button, option};
+use crate::scene::{LIMIT, Scene, refusal};
 
 async fn select(scene: &Scene, who: &str, list: &Message, pid: i32) -> InteractionResponse {
     let (menu, value) = option(list, pid);

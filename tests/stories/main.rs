@@ -33,6 +33,8 @@ mod blindness;
 mod card_updates;
 mod clocks;
 mod closing;
+#[path = "../fixture/components.rs"]
+mod components;
 mod configuration;
 mod consequences;
 mod environment;
@@ -40,6 +42,7 @@ mod environment;
 mod faketime;
 mod guard;
 mod identity;
+mod incidents;
 mod limits;
 mod load;
 mod logs;
@@ -47,6 +50,8 @@ mod mentions;
 mod metrics;
 mod moderators;
 mod not_found;
+#[path = "../fixture/pgbouncer.rs"]
+mod pgbouncer;
 mod places;
 mod posting;
 mod privacy;
@@ -57,6 +62,7 @@ mod reload;
 mod reminding;
 #[path = "../replay/mod.rs"]
 mod replay;
+mod replicas;
 mod requesting;
 mod secrets;
 mod several;

@@ -134,6 +134,7 @@ impl Server {
             taken_at: self.time(at),
             own_pid: None,
             is_standby: false,
+            connection_slots: None,
             signal_obstacle: None,
             hidden_pids: Vec::new(),
             sessions: self.backends.values().cloned().collect(),
