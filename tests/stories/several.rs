@@ -5,7 +5,7 @@ use serde_json::Value;
 use throwaway_postgres::SqlState;
 use throwaway_postgres::victim::Victim;
 
-use crate::environment::{APPROVE, COUNTS_CANCELS, SignalRight, TestEnv, signal};
+use crate::environment::{APPROVE, COUNTS_CANCELS, SignalRight, TestEnv, menu_values, signal};
 
 async fn pool(env: &TestEnv, size: usize) -> Vec<Victim> {
     let mut victims = Vec::new();
@@ -266,14 +266,7 @@ async fn several_sessions_of_a_list_are_picked_and_all_of_them_are_asked_for_at_
     let place = env.person("ana").in_channel(&env.incident_channel());
     let list = place.types("/sessions").option("view", "idle-in-transaction").send().await.message();
     let menu = "1s";
-    let values: Vec<_> = list.json()["components"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .flat_map(|row| row["components"].as_array().unwrap().clone())
-        .flat_map(|component| component["options"].as_array().cloned().unwrap_or_default())
-        .map(|option| option["value"].as_str().unwrap().to_owned())
-        .collect();
+    let values = menu_values(&list);
     assert_eq!(values.len(), 4, "every session of the list, not only of the page");
 
     let two: Vec<_> = values.iter().take(2).map(String::as_str).collect();
