@@ -105,6 +105,9 @@ fn successor(waiting: &BTreeSet<Pid>, waiters: &KnownWaiters, snapshot: &Snapsho
     let holder = holders.find(|holder| !holder.waits_for_lock() && !waiters.contains_key(&holder.pid))?;
     let name = holder.group_name().unwrap_or("a session");
     let user = holder.user.as_deref().map_or(String::new(), |user| format!(" of user {user}"));
-    let waiting = waiting.len();
-    Some(format!("{name}{user} ({}) holds now what {waiting} still wait for", holder.pid))
+    let still = match waiting.len() {
+        1 => "1 session still waits".to_owned(),
+        number => format!("{number} sessions still wait"),
+    };
+    Some(format!("{still}, for what {name}{user} ({}) holds now", holder.pid))
 }

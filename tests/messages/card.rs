@@ -91,7 +91,7 @@ fn the_card_of_an_open_request_shows_approvals_and_changes_without_notifying_aga
     Request #7 · 4f2a91c0
     # Terminate psql of user app (4711) on orders?
     **active** since <t:1795373996:T> (<t:1795373996:R>)
-    Waits for Lock: transactionid, held by 4712, a prepared transaction
+    Waits for Lock: transactionid, held by 4712 and a prepared transaction
     **Blocks 9 sessions** on orders (relation, AccessExclusiveLock), the longest since <t:1795373748:R>: 6 × web-checkout, 1 × deploy (4712, 4713, 4714, 4715, 4716, 4717, 4718 and 2 more)
     user app · database shop · application checkout · client 10.0.0.7
     ```
@@ -100,7 +100,7 @@ fn the_card_of_an_open_request_shows_approvals_and_changes_without_notifying_aga
     [Changed] Its query was `UPDATE orders SET total = ?`
     Its state was idle in transaction
     It blocked 7 sessions
-    [If approved] The session is disconnected. Its open transaction ends; it has changed no rows. It waits itself, so its end releases nobody by itself: the sessions behind it may keep waiting for 4712, a prepared transaction. /sessions view:blocking shows the root blocker.
+    [If approved] The session is disconnected. Its open transaction ends; it has changed no rows. It waits itself, so its end releases nobody by itself: the sessions behind it may keep waiting for 4712 and a prepared transaction. /sessions view:blocking shows the root blocker.
     Bound to the session, whatever it runs by then.
     [Requested by] <@1> at <t:1795374000:T>
     checkout is stuck behind it
@@ -176,7 +176,7 @@ fn a_closed_card_begins_with_the_outcome_and_keeps_the_session() {
     ```
     UPDATE orders SET total = ? WHERE id = ?
     ```
-    [Outcome] Terminated after 143 ms. The session ended. 7 waiters released.
+    [Outcome] Terminated after 143 ms. 7 waiters released.
     [Requested by] <@1> at <t:1795374000:T>
     checkout is stuck behind it
     [Approvals] 2 of 2: <@2>, <@3>

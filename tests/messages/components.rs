@@ -246,7 +246,7 @@ fn server_processes_and_own_connections_have_no_buttons() {
     assert_eq!(controls(&body), "");
     assert!(
         read(&body).contains(
-            "It serves no client (autovacuum worker), so it cannot be cancelled or terminated here."
+            "It serves no client (autovacuum worker), so no request can be about it. It comes back after it was ended."
         )
     );
     let own = Session { is_own: true, ..idle(71) };

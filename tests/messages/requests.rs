@@ -41,7 +41,7 @@ fn each_request_shows_its_people_its_outcome_and_a_link_to_its_card() {
     assert_snapshot!(read(&request_list(newest(&[open, denied, unposted]), RequestFilter::default(), &render_config())), @r"
     notifies: []
     # Requests
-    **[#9](https://discord.com/channels/1100/1200/1400)** cancel psql of user app (4711) on orders · **open**, 1 of 2, expires <t:1795374900:R>
+    **[#9](https://discord.com/channels/1100/1200/1400)** cancel the query of psql of user app (4711) on orders · **open**, 1 of 2, expires <t:1795374900:R>
     <@1> asked <t:1795374000:R>, <@2> approved
     checkout is stuck behind it
 

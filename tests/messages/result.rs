@@ -27,7 +27,7 @@ fn reply(request: &Request) -> String {
 fn a_result_says_how_long_it_took_who_approved_and_how_many_were_released() {
     assert_snapshot!(reply(&executed(Action::Terminate, terminated())), @r"
     notifies: []
-    Terminated psql of user app (4711) on orders after 143 ms. The session ended. 7 waiters released.
+    Terminated psql of user app (4711) on orders after 143 ms. 7 waiters released.
     Requested by <@1> · approved by <@2>, <@3>
     Request #7 · 4f2a91c0 · result
     ");
@@ -42,7 +42,7 @@ fn a_result_says_how_many_waited_if_not_all_were_released() {
         reply(&request)
     };
     for (waited, released, expected) in [
-        (0, 0, " The session ended.\n"),
+        (0, 0, " after 143 ms.\n"),
         (7, 0, " 0 waiters released; 7 waited at the time of the request.\n"),
         (7, 1, " 1 waiter released; 7 waited at the time of the request.\n"),
         (7, 9, " 9 waiters released.\n"),

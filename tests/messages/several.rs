@@ -131,8 +131,9 @@ fn a_result_counts_the_outcomes_and_names_those_that_did_not_end_as_asked() {
     assert!(message.expect("JSON").contains(r#""Ask to terminate 4708""#), "a button");
     let card = read(&card_edit(&card_of(request), &render_config()));
     assert!(card.contains("# Terminated 22 of 25 on orders · 1 unconfirmed · 2 already gone"), "{card}");
-    assert!(card.contains("**4708** · unconfirmed after 143 ms"), "{card}");
-    assert!(card.contains("**4701** · terminated after 143 ms"), "{card}");
+    assert!(card.contains("**unconfirmed** after 143 ms: 4708"), "{card}");
+    assert!(card.contains("**already gone** after 143 ms: 4704, 4710"), "{card}");
+    assert!(card.contains("**terminated** after 143 ms: 4701, 4702, 4703, 4705"), "{card}");
 }
 
 #[test]
@@ -154,17 +155,20 @@ fn a_result_about_several_names_what_came_true_and_who_holds_the_locks_now() {
     let backends =
         (4701..4704).map(|number| ended(number, Outcome::Terminated, "the session was seen to end"));
     let mut resolution = Resolution::of_execution(backends.collect(), Some(1));
-    resolution.detail = format!("{}; billing (5000) holds now what 2 still wait for", resolution.detail);
+    resolution.detail =
+        format!("{}; 2 sessions still wait, for what billing (5000) holds now", resolution.detail);
     request.state = executed(Action::Terminate, resolution).state;
     let card = card_of(request);
     let reply = read(&result::reply(&card).expect("it has ended"));
     assert!(
-        reply.contains("Terminated 3 of 3 on orders after 143 ms. Billing (5000) holds now what"),
+        reply.contains(
+            "Terminated 3 of 3 on orders after 143 ms. 2 sessions still wait, for what billing (5000) holds"
+        ),
         "{reply}"
     );
     assert!(reply.contains("\n4701, 4702: What its transaction had changed is rolled back.\n"), "{reply}");
     let card = read(&card_edit(&card, &render_config()));
-    assert!(card.contains("Billing (5000) holds now what 2 still wait for."), "{card}");
+    assert!(card.contains("2 sessions still wait, for what billing (5000) holds now."), "{card}");
 }
 
 #[test]

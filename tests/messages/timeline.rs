@@ -43,7 +43,7 @@ fn each_record_shows_when_who_and_what() {
     # What happened to request #7
     <t:1795374000:T> · <@1> asked to terminate psql of user app (4711) on orders: checkout is stuck behind it · record 12
     <t:1795374000:T> (+180 ms) · card posted · record 13
-    <t:1795374021:T> (+21 s) · <@1>: does not count (`self_approval`) · record 14
+    <t:1795374021:T> (+21 s) · the reaction of <@1> did not count: it was their own request · record 14
     <t:1795374030:T> (+30 s) · <@2> approved · record 15
     <t:1795374031:T> (+31 s) · <@2> took the approval back · record 16
     <t:1795374032:T> (+32 s) · <@2> approved · record 17

@@ -263,7 +263,8 @@ async fn a_session_that_takes_the_lock_before_the_others_is_named() {
     env.react("ben", &card, APPROVE);
 
     let result = env.assert_outcome(1, &card, "terminated", "Terminated").await;
-    let expected = format!("reconnected of user app ({}) holds now what 1 still wait for", successor.pid());
+    let expected =
+        format!("1 session still waits, for what reconnected of user app ({}) holds now", successor.pid());
     assert!(result.contains(&expected), "{result}");
 }
 

@@ -9,7 +9,8 @@ use super::lock_text::progress_text;
 use super::session_facts::{ON_STANDBY, obstacle_warning, origin_text, state_with_ages, wait_text};
 use crate::discord::sanitize;
 use crate::domain::event::Action;
-use crate::domain::protection::ProtectionRules;
+use crate::domain::protection::{ProtectionRule, ProtectionRules};
+use crate::domain::protection_advice::advice;
 use crate::domain::session::{BackendType, CancelObstacle, Session, Snapshot};
 
 const QUERY_LENGTH: usize = 2_000;
@@ -73,14 +74,18 @@ fn no_signal_reason(session: &Session, protection: &ProtectionRules) -> Option<S
     match (&session.backend_type, session.leader_pid) {
         // A request is about the leader, whose own rules then count.
         (BackendType::ParallelWorker, Some(_)) => None,
-        (BackendType::Client, _) => protection.matching_rule(session).map(|rule| {
-            let rule = sanitize::line(&rule.to_string(), RULE_LENGTH);
-            format!("🔒 It is protected: {rule}. If it must end, ask a database administrator.")
+        (BackendType::Client, _) => protection.matching_rule(session).map(|matching| {
+            let rule = sanitize::line(&matching.to_string(), RULE_LENGTH);
+            format!("🔒 It is protected: {rule}. {}", advice(&matching))
         }),
-        (kind, _) => Some(format!(
-            "It serves no client ({}), so it cannot be cancelled or terminated here.",
-            name(kind.name())
-        )),
+        (kind, _) => {
+            let rule = ProtectionRule::NotAClient { kind: kind.name().to_owned() };
+            let advice = advice(&rule);
+            Some(format!(
+                "🔒 It serves no client ({}), so no request can be about it. {advice}",
+                name(kind.name())
+            ))
+        }
     }
 }
 

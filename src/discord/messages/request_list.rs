@@ -8,10 +8,9 @@ use serenity::all::{
 use super::RenderConfig;
 use super::body::MessageBody;
 use super::component_id::{RequestNavigation, SELECT_REQUEST_ID};
-use super::format::{TimestampStyle, count, mention_user, message_link, session_on_target, timestamp};
+use super::format::{TimestampStyle, action_on_session, count, mention_user, message_link, timestamp};
 use super::result::{approvers_text, elapsed_text, several};
 use crate::discord::sanitize;
-use crate::domain::event::Action;
 use crate::domain::identity::Pid;
 use crate::domain::ids::UserId;
 use crate::domain::request::{Request, RequestState};
@@ -146,12 +145,8 @@ fn entry(request: &Request, config: &RenderConfig) -> String {
         Some(message) => format!("[#{}]({})", request.id, message_link(config, details.channel, message)),
         None => format!("#{}", request.id),
     };
-    let action = match details.action {
-        Action::Cancel => "cancel",
-        Action::Terminate => "terminate",
-    };
     let mut lines = vec![
-        format!("**{number}** {action} {} · {}", session_on_target(details), state_text(request)),
+        format!("**{number}** {} · {}", action_on_session(details), state_text(request)),
         format!(
             "{} asked {}{}",
             mention_user(details.requester),

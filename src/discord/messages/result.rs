@@ -46,13 +46,15 @@ pub fn title(request: &Request, resolution: &Resolution) -> String {
 /// What happened, in one or two sentences. Empty if the outcome says everything.
 pub fn explanation(request: &Request, resolution: &Resolution) -> String {
     let mut sentences = Vec::new();
+    let headline_says_all = several::is_counted(resolution)
+        || matches!(resolution.outcome, Outcome::Cancelled | Outcome::Terminated);
     // If a person denied or withdrew it, their name is the whole explanation.
-    if resolution.actor.is_none() && !several::is_counted(resolution) {
-        sentences.push(verbatim(&sentence(&resolution.detail), DETAIL_LENGTH));
-    }
-    if let Some(remark) = resolution.remark().filter(|_| several::is_counted(resolution)) {
-        sentences.push(verbatim(&sentence(remark), DETAIL_LENGTH));
-    }
+    let detail = if headline_says_all {
+        resolution.remark()
+    } else {
+        Some(resolution.detail.as_str()).filter(|_| resolution.actor.is_none())
+    };
+    sentences.extend(detail.map(|detail| verbatim(&sentence(detail), DETAIL_LENGTH)));
     sentences.extend(released_waiters_sentence(request, resolution));
     match resolution.signal_sent {
         Some(true) => {}

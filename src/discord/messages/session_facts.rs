@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use super::format::{
-    SESSION_NAME_LENGTH, TimestampStyle, age, blocker, join_capped, short_name, timestamp, verbatim,
-};
+use super::format::{SESSION_NAME_LENGTH, TimestampStyle, age, join_capped, short_name, timestamp, verbatim};
 use super::lock_text::lock_text;
 use crate::domain::session::{CancelObstacle, Session, SessionState};
 use crate::domain::timestamp::Timestamp;
@@ -48,7 +46,7 @@ pub(super) fn state_with_timestamps(session: &Session, own_time: impl Fn(Timesta
 /// PostgreSQL's name for a state, where that says what it means.
 pub(super) fn state_words(state: SessionState) -> &'static str {
     match state {
-        SessionState::Disabled => "not shown what it does",
+        SessionState::Disabled => "activity not tracked",
         state => state.name(),
     }
 }
@@ -102,8 +100,15 @@ pub(super) fn lock_holders(session: &Session) -> Option<String> {
     session.waits_for_lock().then(|| "a lock".to_owned())
 }
 
+/// `4712, 4713 and a prepared transaction`. PostgreSQL reports prepared transactions as 0.
 fn blockers_text(session: &Session) -> String {
-    join_capped(session.blocked_by.iter().map(|pid| blocker(*pid)))
+    let pids = session.blocked_by.iter().filter(|pid| **pid != 0);
+    let pids = join_capped(pids.map(ToString::to_string));
+    match (session.blocked_by.contains(&0), pids.is_empty()) {
+        (false, _) => pids,
+        (true, true) => "a prepared transaction".to_owned(),
+        (true, false) => format!("{pids} and a prepared transaction"),
+    }
 }
 
 /// A client on the server's own machine: its address says nothing about it.

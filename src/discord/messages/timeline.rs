@@ -10,7 +10,7 @@ use super::format::{
 };
 use super::result::elapsed_text;
 use crate::discord::sanitize;
-use crate::domain::event::{Recorded, RequestDetails, RequestEvent, Resolution};
+use crate::domain::event::{Recorded, RefusalReason, RequestDetails, RequestEvent, Resolution};
 use crate::domain::ids::RequestId;
 
 /// Discord's limit for an embed's description is 4,096 characters (Discord documentation, "Embed Limits").
@@ -59,13 +59,25 @@ fn event_text(event: &RequestEvent) -> String {
         RequestEvent::ApprovalAdded { actor } => format!("{} approved", mention_user(*actor)),
         RequestEvent::ApprovalRemoved { actor } => format!("{} took the approval back", mention_user(*actor)),
         RequestEvent::AttemptRefused { actor, why } => {
-            format!("{}: does not count (`{}`)", mention_user(*actor), why.name())
+            format!("the reaction of {} did not count: {}", mention_user(*actor), attempt_words(*why))
         }
         RequestEvent::Reminded { .. } => "approvers reminded".to_owned(),
         RequestEvent::Executing { approvers } => {
             format!("**decided** by {}, about to signal", mention_users(approvers.iter().copied()))
         }
         RequestEvent::Finished(resolution) => finished_text(resolution),
+    }
+}
+
+fn attempt_words(why: RefusalReason) -> &'static str {
+    match why {
+        RefusalReason::SelfApproval => "it was their own request",
+        RefusalReason::NotAnApprover | RefusalReason::NotARequester => "they were no approver",
+        RefusalReason::Expired => "the request had expired",
+        RefusalReason::Closed => "the request was already decided",
+        RefusalReason::Bot => "they are a bot",
+        RefusalReason::Protected => "the session was protected",
+        RefusalReason::Limited => "a limit was reached",
     }
 }
 

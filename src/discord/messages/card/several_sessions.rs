@@ -7,8 +7,9 @@ use crate::discord::messages::lock_text::locked_thing;
 use crate::discord::messages::notification::is_on_standby;
 use crate::discord::messages::session_facts::{is_this_machine, state_words};
 use crate::discord::sanitize;
-use crate::domain::event::Binding;
+use crate::domain::event::{Binding, Resolution};
 use crate::domain::identity::Pid;
+use crate::domain::outcome::Outcome;
 use crate::domain::session::Session;
 use crate::domain::session_diff::SessionChange;
 use crate::domain::timestamp::Timestamp;
@@ -110,6 +111,10 @@ pub(super) fn description(card: &CardContent) -> String {
     if let Some(query) = shared.query {
         text = format!("{text}\n{}", sanitize::block(query, QUERY_LENGTH).as_str());
     }
+    if let Some(resolution) = card.request.resolution().filter(|resolution| !resolution.backends.is_empty()) {
+        let lines = outcome_lines(resolution);
+        return lines.into_iter().fold(text, |text, line| format!("{text}\n{line}"));
+    }
     let lines = |is_full| -> String {
         let lines = (0..sessions.len()).map(|index| format!("\n{}", line(card, index, &shared, is_full)));
         lines.collect()
@@ -192,14 +197,6 @@ fn line(card: &CardContent, index: usize, shared: &SharedFacts<'_>, is_full: boo
     let worker = card.request.details.backends[index].worker;
     let worker = worker.map_or(String::new(), |worker| format!(" (leader of worker {worker})"));
     let pid = session.pid;
-    if let Some(ended) = card.request.resolution().and_then(|resolution| resolution.backends.get(index)) {
-        let elapsed = ended.elapsed.map(|elapsed| format!(" after {} ms", elapsed.as_millis()));
-        return format!(
-            "**{pid}**{worker} · {}{}",
-            ended.outcome.headline().to_lowercase(),
-            elapsed.unwrap_or_default()
-        );
-    }
     if let Some(lapsed) = card.sessions.get(index).and_then(|shown| shown.lapsed.as_deref()) {
         return format!("~~{pid}~~{worker} · {lapsed}");
     }
@@ -218,6 +215,23 @@ fn line(card: &CardContent, index: usize, shared: &SharedFacts<'_>, is_full: boo
         parts.extend(shared.differences(session));
     }
     parts.join(" · ")
+}
+
+/// `**terminated** after 12 to 143 ms: 4701, 4702`: one line for each outcome.
+fn outcome_lines(resolution: &Resolution) -> Vec<String> {
+    let outcomes: BTreeSet<_> = resolution.backends.iter().map(|ended| ended.outcome).collect();
+    let line = |outcome: Outcome| {
+        let ended = || resolution.backends.iter().filter(|ended| ended.outcome == outcome);
+        let elapsed = || ended().filter_map(|ended| ended.elapsed).map(|elapsed| elapsed.as_millis());
+        let after = match (elapsed().min(), elapsed().max()) {
+            (Some(first), Some(last)) if first < last => format!(" after {first} to {last} ms"),
+            (Some(_), Some(last)) => format!(" after {last} ms"),
+            _ => String::new(),
+        };
+        let pids: Vec<_> = ended().map(|ended| ended.pid.to_string()).collect();
+        format!("**{}**{after}: {}", outcome.headline().to_lowercase(), pids.join(", "))
+    };
+    outcomes.into_iter().map(line).collect()
 }
 
 /// Since when it has been in its transaction, or has run its query, or has been in its state.
