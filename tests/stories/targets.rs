@@ -105,7 +105,7 @@ async fn sessions_of_two_targets_cannot_be_one_request() {
     let answer = typed.option("also", on_billing.pid().to_string()).send().await.message();
     assert!(answer.is_ephemeral());
     let expected =
-        format!("{} is a session of `billing`, not of `orders`. Nothing was requested.", on_billing.pid());
+        format!("Nothing was requested. {}: a session of billing, not of orders.", on_billing.pid());
     assert!(answer.content().starts_with(&expected), "{}", answer.content());
 
     let list = place.types("/sessions").send().await.message();
