@@ -110,48 +110,7 @@ impl ConnectionSetup for TargetSetup {
     async fn prepare(&self, connection: &mut PostgresConnection) -> anyhow::Result<PreparedStatements> {
         let server_info = query(connection, &self.options).await?;
         self.server_info.send_replace(Some(server_info.clone()));
-        let client = connection.client();
-        client.batch_execute(sql::PLAN_ONCE).await.context("the session settings could not be applied")?;
-        let signal = match (server_info.signal_right, &server_info.guard) {
-            (SignalRight::Guard, Some(guard)) => Some(sql::signal_through_guard(guard.function, guard.owner)),
-            (SignalRight::Direct, _) => Some(sql::signal_directly()),
-            (SignalRight::Guard | SignalRight::Nothing, _) => None,
-        };
-        let signal = match signal {
-            Some(sql) => Some(client.prepare(&sql).await.context("preparing the signalling statement")?),
-            None => None,
-        };
-        let version = server_info.version;
-        let prepared = PreparedStatements {
-            server_info,
-            lock_waits: client
-                .prepare(&lock_waits::sql(version.has_lock_wait_start()))
-                .await
-                .context("preparing the query for locks")?,
-            listing: client
-                .prepare(&sql::listing(version.reports_copy()))
-                .await
-                .context("preparing the listing")?,
-            look_up: client
-                .prepare(&sql::look_up())
-                .await
-                .context("preparing the query for some sessions")?,
-            progress: client
-                .prepare(&sql::progress(version.reports_copy()))
-                .await
-                .context("preparing the query for progress")?,
-            find_sessions: client
-                .prepare(&sql::find_sessions())
-                .await
-                .context("preparing the query for one session")?,
-            rights: client
-                .prepare(&sql::signal_rights())
-                .await
-                .context("preparing the query for the right to signal")?,
-            signal,
-        };
-        warm_up(client, &prepared).await;
-        Ok(prepared)
+        prepare_statements(connection, server_info).await
     }
 }
 
@@ -189,7 +148,13 @@ impl TargetSetup {
         if rights.may_signal == known.may_signal && rights.guard == known.guard {
             return Ok(guard);
         }
-        let renewed = timeout_at(deadline, self.prepare(guard.connection()))
+        let is_pooled = known.is_pooled;
+        let renewing = async {
+            let server_info = read_server_info(guard.connection(), is_pooled).await?;
+            self.server_info.send_replace(Some(server_info.clone()));
+            prepare_statements(guard.connection(), server_info).await
+        };
+        let renewed = timeout_at(deadline, renewing)
             .await
             .map_err(|_| unreachable("it did not answer in time"))?
             .map_err(unreachable_because)?;
@@ -229,6 +194,39 @@ impl SignalRights {
             _ => SignalRight::Nothing,
         }
     }
+}
+
+/// Prepares every statement that this server and role need.
+async fn prepare_statements(
+    connection: &PostgresConnection,
+    server_info: ServerInfo,
+) -> anyhow::Result<PreparedStatements> {
+    let client = connection.client();
+    client.batch_execute(sql::PLAN_ONCE).await.context("the session settings could not be applied")?;
+    let prepare =
+        async |sql: &str, what| client.prepare(sql).await.with_context(|| format!("preparing the {what}"));
+    let signal = match (server_info.signal_right, &server_info.guard) {
+        (SignalRight::Guard, Some(guard)) => Some(sql::signal_through_guard(guard.function, guard.owner)),
+        (SignalRight::Direct, _) => Some(sql::signal_directly()),
+        (SignalRight::Guard | SignalRight::Nothing, _) => None,
+    };
+    let signal = match signal {
+        Some(sql) => Some(prepare(&sql, "signalling statement").await?),
+        None => None,
+    };
+    let version = server_info.version;
+    let prepared = PreparedStatements {
+        server_info,
+        lock_waits: prepare(&lock_waits::sql(version.has_lock_wait_start()), "query for locks").await?,
+        listing: prepare(&sql::listing(version.reports_copy()), "listing").await?,
+        look_up: prepare(&sql::look_up(), "query for some sessions").await?,
+        progress: prepare(&sql::progress(version.reports_copy()), "query for progress").await?,
+        find_sessions: prepare(&sql::find_sessions(), "query for one session").await?,
+        rights: prepare(&sql::signal_rights(), "query for the right to signal").await?,
+        signal,
+    };
+    warm_up(client, &prepared).await;
+    Ok(prepared)
 }
 
 /// Runs each statement once with no effect, so that the server has planned it and read its catalog. Otherwise the first
@@ -295,12 +293,8 @@ impl GuardFunction {
 }
 
 /// Prepares every statement, as when a target connects.
-pub async fn try_statements(
-    connection: &mut PostgresConnection,
-    options: &ConnectOptions,
-) -> anyhow::Result<()> {
-    let server_info = watch::Sender::new(None);
-    TargetSetup { options: options.clone(), server_info }.prepare(connection).await.map(drop)
+pub async fn try_statements(connection: &PostgresConnection, server_info: &ServerInfo) -> anyhow::Result<()> {
+    prepare_statements(connection, server_info.clone()).await.map(drop)
 }
 
 /// Reads it from the server of a new connection.
@@ -309,6 +303,13 @@ pub async fn query(
     options: &ConnectOptions,
 ) -> anyhow::Result<ServerInfo> {
     let is_pooled = pooler::is_pooled(options, connection).await?;
+    read_server_info(connection, is_pooled).await
+}
+
+async fn read_server_info(
+    connection: &mut PostgresConnection,
+    is_pooled: bool,
+) -> anyhow::Result<ServerInfo> {
     let row = connection.client().query_one(sql::SERVER_INFO, &[]).await?;
     let role: RawText = row.try_get("role")?;
     let rights = connection.client().query_one(&sql::signal_rights(), &[&guard::body()]).await?;

@@ -11,6 +11,7 @@ use std::time::Duration;
 pub use bot::signal;
 pub use builder::{SignalRight, TestEnvBuilder, free_address};
 use discord_sim::{Channel, InteractionResponse, Message, Person, Sim};
+pub use observing::menu_values;
 use serde_json::Value;
 use tempfile::TempDir;
 use throwaway_postgres::victim::Victim;
