@@ -51,29 +51,34 @@ fn signalling_statements(env: &TestEnv, victim: &Victim) -> usize {
     log.lines().filter(|line| line.contains(&parameters)).count()
 }
 
-/// How many bytes an approval sends over the link until the session has ended, on a quiet day.
+/// How many bytes an approval sends over the link until the session has ended, on a quiet day: the fewest of some, because what
+/// the bot does regularly comes between.
 async fn bytes_until_the_signal(env: &TestEnv, link: Link) -> usize {
     let proxy = Proxy::to(env.cluster.port()).await;
     let mut bot = env.bot(&link.config(proxy.port));
     wait_until_ready(env, &bot).await;
-    let mut victim = sleeping(env).await;
-    let card = request_card(env, &victim, "/terminate").await;
-    let before = proxy.forwarded(Direction::ToServer);
-    env.person("ben").reacts(&card, APPROVE);
-    victim.ended().await.expect("an error from the server");
-    let bytes = proxy.forwarded(Direction::ToServer) - before;
-    assert_eq!(signalling_statements(env, &victim), 1, "the log shows what is sought in it");
-    env.sim.awaits(LIMIT, "the result", || results(env, &card).pop()).await;
-    bot.stop("after a quiet approval").await;
+    let mut bytes = usize::MAX;
+    for _ in 0..3 {
+        let mut victim = sleeping(env).await;
+        let card = request_card(env, &victim, "/terminate").await;
+        env.sim.eventually(LIMIT, "the card has its reactions", || card.emoji().len() == 2).await;
+        let before = proxy.forwarded(Direction::ToServer);
+        env.person("ben").reacts(&card, APPROVE);
+        victim.ended().await.expect("an error from the server");
+        bytes = bytes.min(proxy.forwarded(Direction::ToServer) - before);
+        assert_eq!(signalling_statements(env, &victim), 1, "the log shows what is sought in it");
+        env.sim.awaits(LIMIT, "the result", || results(env, &card).pop()).await;
+    }
+    bot.stop("after quiet approvals").await;
     println!("{link:?}: {bytes} bytes until the signal");
     bytes
 }
 
-/// Where the link is disturbed: in the last statement of the decision; every so many bytes with `KILLGATE_FAULT_STRIDE`.
+/// Where the link is disturbed: half-way, which is in the statement that signals or records; every so many bytes with `KILLGATE_FAULT_STRIDE`.
 fn offsets(bytes: usize) -> Vec<usize> {
     match std::env::var("KILLGATE_FAULT_STRIDE") {
         Ok(stride) => (0..bytes).step_by(stride.parse().expect("a number of bytes")).collect(),
-        Err(_) => vec![bytes * 3 / 4],
+        Err(_) => vec![bytes / 2],
     }
 }
 
@@ -110,7 +115,8 @@ async fn disturbed_once(env: &TestEnv, (link, fault): (Link, NetworkFault), fate
         Fate::IsKilled => slow.signal("KILL").await,
     }
     let result = env.sim.awaits(LIMIT, "the result", || results(env, &card).pop()).await.content();
-    let is_late = matches!(fault.effect, FaultEffect::Delay(_));
+    // Of a connection to the ledger that was given up the late bytes are lost.
+    let is_late = link == Link::Target && matches!(fault.effect, FaultEffect::Delay(_));
     if is_late {
         env.sim.awaits(LIMIT, "the late bytes", || proxy.has_ended().then_some(())).await;
     }
@@ -119,11 +125,20 @@ async fn disturbed_once(env: &TestEnv, (link, fault): (Link, NetworkFault), fate
         wait_until_standby(&slow).await;
     }
     let has_ended = timeout(Duration::from_millis(300), victim.ended()).await.is_ok();
-    println!("{what}: {result}, ended: {has_ended}, statements: {}", signalling_statements(env, &victim));
     assert_eq!(results(env, &card).len(), 1, "{what}: {}", env.sim.transcript());
-    assert_eq!(has_ended, result.starts_with("Terminated"), "{what}: {result}");
-    if link == Link::Target && is_late {
+    let outcome = result.split([' ', ':']).next().unwrap_or_default();
+    assert!(
+        if has_ended { ["Terminated", "Unknown"].contains(&outcome) } else { outcome != "Terminated" },
+        "{what}: {result}"
+    );
+    let statements = signalling_statements(env, &victim);
+    if is_late {
         assert!(!has_ended, "{what}: signalled after the lease");
+        assert_eq!(statements, 1, "{what}: the statement arrived late");
+    } else if link == Link::Target {
+        assert_eq!((has_ended, statements), (false, 0), "{what}: the statement was cut off");
+    } else {
+        assert_eq!(statements, usize::from(has_ended), "{what}");
     }
     verify(env, &SETTING, &[]).await;
     successor.stop("the successor").await;

@@ -8,7 +8,7 @@ use crate::environment::{APPROVE, COUNTS_CANCELS, LIMIT, TestEnv, signal};
 
 impl TestEnv {
     /// Deletes the list of what a start resumes, while no bot runs.
-    async fn delete_pending_rows(&self) {
+    fn delete_pending_rows(&self) {
         let ledger = rusqlite::Connection::open(self.path("killgate.db")).unwrap();
         let deleted = ledger.execute("delete from pending", []).unwrap();
         assert_eq!(deleted, 1, "there was one row");
@@ -29,7 +29,7 @@ async fn an_open_request_without_its_row_is_listed_and_approved_after_a_restart(
     let card = env.request_card("/terminate", victim.pid()).await;
     env.kill_bot().await;
 
-    env.delete_pending_rows().await;
+    env.delete_pending_rows();
     let damage = env.damage().await;
     assert!(damage.contains("request 1 has not ended, and is not listed as open"), "{damage}");
     env.start_bot().await;
@@ -54,7 +54,7 @@ async fn an_interrupted_execution_without_its_row_ends_as_unknown_and_is_not_rep
     env.kill_bot().await;
     signal("CONT", backend).await;
 
-    env.delete_pending_rows().await;
+    env.delete_pending_rows();
     let damage = env.damage().await;
     assert!(damage.contains("request 1 has not ended"), "{damage}");
     env.start_bot().await;
@@ -76,7 +76,7 @@ async fn a_result_that_is_owed_is_posted_once_although_its_row_was_deleted() {
     env.wait_for_finished(1).await;
     env.kill_bot().await;
 
-    env.delete_pending_rows().await;
+    env.delete_pending_rows();
     let damage = env.damage().await;
     assert!(
         damage.contains("the result of request 1 is listed neither as undelivered nor as delivered"),

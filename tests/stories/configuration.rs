@@ -121,12 +121,12 @@ async fn an_edge_that_blocks_the_calls_of_the_start_delays_it() {
         // An HTML page, as from the edge in front of Discord.
         env.sim.fails_next(1, call, Fault::Status(403));
         env.launch_bot();
-        let is_there = || env.sim.commands().contains(&"terminate".to_owned());
-        env.sim.eventually(LIMIT, "the commands are registered", is_there).await;
+        let has_commands = || env.sim.commands().contains(&"terminate".to_owned());
+        let is_there = || env.sim.gateway().has_the_bot() && has_commands();
+        env.sim.eventually(LIMIT, "the bot and its commands are there", is_there).await;
         let blocked = || env.sim.calls().iter().any(|made| made.is(call) && made.status == Some(403));
         assert!(blocked(), "{call}: {:#?}", env.sim.calls());
         assert!(env.log().contains("blocked by the edge"), "{call}: {}", env.log());
-        assert!(env.sim.gateway().has_the_bot(), "{call}");
         assert!(env.stop_bot().await.success(), "{call}: {}", env.log());
     }
 }

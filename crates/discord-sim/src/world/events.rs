@@ -141,9 +141,10 @@ impl World {
 
     /// A person joined the guild or left it. Only the privileged intent tells.
     pub(crate) fn emit_membership(&mut self, name: &'static str, user: Id) {
-        let mut data = match self.members.contains_key(&user) {
-            true => self.member_json(user),
-            false => json!({ "user": self.users.get(&user).map_or(Value::Null, User::json) }),
+        let mut data = if self.members.contains_key(&user) {
+            self.member_json(user)
+        } else {
+            json!({ "user": self.users.get(&user).map_or(Value::Null, User::json) })
         };
         data["guild_id"] = json!(self.guild.id);
         self.emit_in_guild(&GatewayEvent::new(name, Intents::GUILD_MEMBERS, data));
