@@ -133,12 +133,11 @@ async fn disturbed_once(env: &TestEnv, (link, fault): (Link, NetworkFault), fate
     );
     let statements = signalling_statements(env, &victim);
     if is_late {
-        assert!(!has_ended, "{what}: signalled after the lease");
-        assert_eq!(statements, 1, "{what}: the statement arrived late");
-    } else if link == Link::Target {
-        assert_eq!((has_ended, statements), (false, 0), "{what}: the statement was cut off");
+        // Disturbed before the decision was recorded, the successor carries it out.
+        assert!(!has_ended || outcome == "Terminated", "{what}: signalled after the lease: {result}");
+        assert!(statements >= 1, "{what}: the statement arrived late");
     } else {
-        assert_eq!(statements, usize::from(has_ended), "{what}");
+        assert_eq!(statements, usize::from(has_ended), "{what}: {result}");
     }
     verify(env, &SETTING, &[]).await;
     successor.stop("the successor").await;
