@@ -120,6 +120,10 @@ impl ConnectionSetup for TargetSetup {
             None => None,
         };
         let version = server_info.version;
+        let rights = match &server_info.guard {
+            Some(_) => sql::signal_rights(),
+            None => sql::SIGNAL_RIGHTS_WITHOUT_GUARD.to_owned(),
+        };
         let prepared = PreparedStatements {
             server_info,
             lock_waits: client
@@ -142,10 +146,7 @@ impl ConnectionSetup for TargetSetup {
                 .prepare(&sql::find_sessions())
                 .await
                 .context("preparing the query for one session")?,
-            rights: client
-                .prepare(&sql::signal_rights())
-                .await
-                .context("preparing the query for the right to signal")?,
+            rights: client.prepare(&rights).await.context("preparing the query for the right to signal")?,
             signal,
         };
         warm_up(client, &prepared).await;
