@@ -1,5 +1,5 @@
 //! Links the program with packed relocations: the loader reads 20 KiB of them instead of 850 KiB, which would stay in
-//! memory while the program runs. And with one copy of functions that have the same code, as generic ones often have.
+//! memory while the program runs.
 
 use std::env;
 use std::process::Command;
@@ -11,13 +11,6 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let is_native = env::var("TARGET") == env::var("HOST");
     let is_glibc = env::var("CARGO_CFG_TARGET_ENV").is_ok_and(|libc| libc == "gnu");
-    // The default linker for this architecture since Rust 1.90 can do this; whoever chooses another does without.
-    let is_default_linker = env::var("CARGO_ENCODED_RUSTFLAGS").is_ok_and(|flags| flags.is_empty())
-        && env::var_os("RUSTC_LINKER").is_none();
-    let is_x86 = env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|architecture| architecture == "x86_64");
-    if is_native && is_glibc && is_x86 && is_default_linker {
-        println!("cargo::rustc-link-arg-bins=-Wl,--icf=all");
-    }
     if is_native && is_glibc && glibc().is_some_and(|version| version >= MIN_GLIBC) {
         println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
     }

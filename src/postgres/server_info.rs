@@ -215,6 +215,10 @@ async fn prepare_statements(
         None => None,
     };
     let version = server_info.version;
+    let rights = match &server_info.guard {
+        Some(_) => sql::signal_rights(),
+        None => sql::SIGNAL_RIGHTS_WITHOUT_GUARD.to_owned(),
+    };
     let prepared = PreparedStatements {
         server_info,
         lock_waits: prepare(&lock_waits::sql(version.has_lock_wait_start()), "query for locks").await?,
@@ -222,7 +226,7 @@ async fn prepare_statements(
         look_up: prepare(&sql::look_up(), "query for some sessions").await?,
         progress: prepare(&sql::progress(version.reports_copy()), "query for progress").await?,
         find_sessions: prepare(&sql::find_sessions(), "query for one session").await?,
-        rights: prepare(&sql::signal_rights(), "query for the right to signal").await?,
+        rights: prepare(&rights, "query for the right to signal").await?,
         signal,
     };
     warm_up(client, &prepared).await;

@@ -110,6 +110,15 @@ pub(super) fn signal_rights() -> String {
     )
 }
 
+/// The same while there is no guard, so that nothing about it has to be verified. Once there is one, its row differs.
+pub(super) const SIGNAL_RIGHTS_WITHOUT_GUARD: &str = "
+    SELECT pg_catalog.pg_has_role(current_user, 'pg_signal_backend', 'USAGE') AS may_signal,
+           c.oid AS function, c.proowner AS owner, c.prosrc = $1::text AS fits, false AS is_granted, ARRAY[]::bytea[] AS faults
+    FROM (SELECT) AS one LEFT JOIN (
+        pg_catalog.pg_proc AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.pronamespace
+    ) ON n.nspname = 'killgate' AND c.proname = 'signal_backend'
+    LIMIT 1";
+
 /// Plans each statement once per connection. By default PostgreSQL plans the first five executions separately, for their
 /// parameters ("Query Planning", `plan_cache_mode`). These are always about one pid, and planning takes longer than
 /// execution.
