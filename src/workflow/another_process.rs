@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::engine::Engine;
+use super::open_request::ChannelLook;
 use super::ports::{CardMark, ChannelAlert, LedgerError, MessageRef};
 use crate::domain::decision::DecisionInput;
 use crate::domain::ids::{ChannelId, RequestId};
@@ -30,14 +31,16 @@ impl Engine {
             }
             return Ok(());
         };
-        // Before the channel was looked at, the request may have ended there. The card is read again afterwards.
-        let is_decided_here = |request: &&Request| request.is_open() && !self.may_have_ended(request.id);
-        let request = self.store.get(id).filter(is_decided_here);
-        if request.is_some_and(|request| CardMark::of(request) != mark) {
-            self.card_replaced(id).await
-        } else {
-            Ok(())
+        let request = self.store.get(id).filter(|request| request.is_open());
+        if request.is_none_or(|request| CardMark::of(request) == mark) {
+            return Ok(());
         }
+        if self.may_have_ended(id) {
+            // What the channel shows comes first. An edit of this process may hide the mark by then.
+            self.open_requests.entry(id).or_default().channel = ChannelLook::AwaitedAndReplaced;
+            return Ok(());
+        }
+        self.card_replaced(id).await
     }
 
     /// Another process has put its card into the message. What people did there may have been about that one.

@@ -185,7 +185,10 @@ impl Engine {
     /// Nothing in the channel ended the request. Denials that were heard meanwhile count, also if their reaction is gone by now.
     pub(super) async fn channel_looked_at(&mut self, id: RequestId) -> Result<(), LedgerError> {
         let open = self.open_requests.entry(id).or_default();
-        open.channel = ChannelLook::Done;
+        if std::mem::take(&mut open.channel) == ChannelLook::AwaitedAndReplaced {
+            return self.card_replaced(id).await;
+        }
+        let open = self.open_requests.entry(id).or_default();
         for by in std::mem::take(&mut open.early_denials) {
             self.apply(id, DecisionInput::Deny { by: &by, source: ReactionSource::Read }).await?;
         }
