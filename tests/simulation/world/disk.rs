@@ -1,6 +1,7 @@
 //! The ledger on a simulated disk: real records in the real chain. What was written and not yet synced may or may
 //! not survive a crash; what was synced does.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use async_trait::async_trait;
 use killgate::domain::event::{LedgerEntry, Recorded, RequestEvent};
 use killgate::domain::ids::RequestId;
 use killgate::domain::timestamp::Timestamp;
-use killgate::ledger::hash_chain::{self, ChainTail};
+use killgate::ledger::hash_chain::{self, ChainError, ChainTail, VerifiedRecord};
 use killgate::ledger::pending::{self, PendingState};
 use killgate::workflow::ports::{Lease, Ledger, LedgerError, PendingRequests, RequestSearch};
 
@@ -36,14 +37,31 @@ struct Row {
     line: String,
     hash: String,
     recorded: Recorded,
+    /// What reading the line gives. No line changes, so each is read once.
+    read: OnceCell<VerifiedRecord>,
+}
+
+impl Row {
+    fn read(&self) -> Result<&VerifiedRecord, ChainError> {
+        if let Some(read) = self.read.get() {
+            return Ok(read);
+        }
+        let read = hash_chain::read(self.recorded.seq(), &self.line)?;
+        Ok(self.read.get_or_init(|| read))
+    }
 }
 
 impl Disk {
     /// Where the chain ends, walked from its beginning.
     pub fn walk(&self) -> Result<ChainTail, String> {
         let mut tail = ChainTail::default();
-        for (seq, row) in (1..).zip(&self.rows) {
-            tail.follow(seq, &row.line).map_err(|broken| format!("record {seq}: {broken}"))?;
+        for row in &self.rows {
+            let seq = row.recorded.seq();
+            let read = row.read().map_err(|broken| format!("record {seq}: {broken}"))?;
+            if seq != tail.seq + 1 || read.prev != tail.hash {
+                return Err(format!("record {seq} does not follow the one before it"));
+            }
+            tail = ChainTail { seq, hash: read.recorded.hash().to_owned() };
         }
         Ok(tail)
     }
@@ -69,7 +87,12 @@ impl Disk {
         };
         let seal = |entry: LedgerEntry| {
             let sealed = tail.seal(&entry).map_err(|error| LedgerError::NotRecorded(error.into()))?;
-            Ok(Row { line: sealed.line, hash: tail.hash.clone(), recorded: sealed.recorded })
+            Ok(Row {
+                line: sealed.line,
+                hash: tail.hash.clone(),
+                recorded: sealed.recorded,
+                read: OnceCell::new(),
+            })
         };
         entries.into_iter().map(seal).collect()
     }
@@ -160,8 +183,8 @@ impl Disk {
 
 fn read(row: &Row) -> Result<Recorded, LedgerError> {
     let seq = row.recorded.seq();
-    let corrupt = |broken: hash_chain::ChainError| LedgerError::Corrupt { seq, problem: broken.to_string() };
-    hash_chain::read(seq, &row.line).map(|link| link.recorded).map_err(corrupt)
+    let corrupt = |broken: ChainError| LedgerError::Corrupt { seq, problem: broken.to_string() };
+    row.read().map(|read| read.recorded.clone()).map_err(corrupt)
 }
 
 /// The bot's hold on the ledger, under the epoch of its lock.
