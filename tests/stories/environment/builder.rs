@@ -133,6 +133,7 @@ impl TestEnvBuilder {
             verbose_log: self.verbose_log,
             variables: Vec::new(),
             output: None,
+            expects_damaged_ledger: false,
         };
         env.grant(self.right).await;
         if let Some(password) = &self.password {

@@ -41,6 +41,7 @@ pub struct TestEnv {
     variables: Vec<(String, String)>,
     /// Where both outputs go, if the log does not go into a file.
     output: Option<PipeWriter>,
+    expects_damaged_ledger: bool,
 }
 
 impl Drop for TestEnv {
@@ -70,6 +71,11 @@ impl TestEnv {
     /// From its next start, the bot writes both outputs here.
     pub fn set_output(&mut self, pipe: PipeWriter) {
         self.output = Some(pipe);
+    }
+
+    /// The test damages the ledger, so that what it leaves behind cannot be replayed.
+    pub fn expects_a_damaged_ledger(&mut self) {
+        self.expects_damaged_ledger = true;
     }
 
     /// From its next start, the bot has this environment variable.
