@@ -3,8 +3,7 @@
 use std::io::{PipeWriter, Write};
 use std::time::Duration;
 
-use anyhow::Context;
-use throwaway_postgres::{SqlState, eventually};
+use throwaway_postgres::SqlState;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -68,30 +67,6 @@ async fn a_reader_of_the_log_that_stalls_delays_nothing() {
     let alive = reqwest::get(format!("http://{http}/healthz")).await.unwrap();
     assert_eq!(alive.status(), 200);
     assert!(env.stop_bot().await.success());
-}
-
-#[tokio::test]
-async fn log_lines_that_nobody_reads_are_dropped_and_counted() {
-    let http = free_address();
-    let mut env = TestEnv::builder().http(&http).with_verbose_log().start_without_bot().await;
-    let (_unread, mut pipe) = std::io::pipe().unwrap();
-    fill(&mut pipe);
-    env.set_stderr(pipe);
-    env.start_bot().await;
-    let victim = env.sleeping_session().await;
-    let card = env.request_card("/terminate", victim.pid()).await;
-    eventually("dropped lines", async || {
-        // At trace level, each message that arrives makes several lines.
-        for _ in 0..200 {
-            env.person("ivy").replies(&card, "who knows more?");
-        }
-        let metrics = reqwest::get(format!("http://{http}/metrics")).await?.text().await?;
-        let dropped = metrics.lines().find_map(|line| line.strip_prefix("killgate_log_lines_dropped_total "));
-        let dropped: u64 = dropped.context("the metric")?.parse()?;
-        Ok((dropped > 0).then_some(()))
-    })
-    .await
-    .unwrap();
 }
 
 /// Writes until nothing more fits: further writes wait for the reader.
