@@ -134,6 +134,7 @@ impl TestEnvBuilder {
             variables: Vec::new(),
             stderr: None,
             descriptors: None,
+            expects_damaged_ledger: false,
         };
         env.grant(self.right).await;
         if let Some(password) = &self.password {

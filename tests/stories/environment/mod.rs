@@ -43,6 +43,7 @@ pub struct TestEnv {
     stderr: Option<PipeWriter>,
     /// The bot's soft limit of open files.
     descriptors: Option<u32>,
+    expects_damaged_ledger: bool,
 }
 
 impl Drop for TestEnv {
@@ -77,6 +78,11 @@ impl TestEnv {
     /// From its next start, the bot has this soft limit of open files.
     pub fn limit_descriptors(&mut self, limit: u32) {
         self.descriptors = Some(limit);
+    }
+
+    /// The test damages the ledger, so that what it leaves behind cannot be replayed.
+    pub fn expects_a_damaged_ledger(&mut self) {
+        self.expects_damaged_ledger = true;
     }
 
     /// From its next start, the bot has this environment variable.
