@@ -19,6 +19,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use super::json_lines::JsonLines;
 use super::panics;
 use super::reload::CONFIG_RELOADS;
+use super::standard_output;
 use crate::domain::event::Action;
 use crate::domain::outcome::Outcome;
 
@@ -47,7 +48,15 @@ const UPKEEP_INTERVAL: Duration = Duration::from_mins(1);
 /// The log. When it is dropped, the waiting lines are written, unless the reader has stalled for a second.
 pub struct LogOutput {
     dropped_lines: ErrorCounter,
-    _writer: WorkerGuard,
+    writer: Option<WorkerGuard>,
+}
+
+impl Drop for LogOutput {
+    fn drop(&mut self) {
+        // The guard has time limits of its own, and then writes to standard output, which may have the same reader.
+        let writer = self.writer.take();
+        standard_output::unless_stalled(move || drop(writer));
+    }
 }
 
 /// Sends log lines to standard error, also for a panic. `RUST_LOG` selects them; the default is `info`. A thread of its
@@ -59,7 +68,7 @@ pub fn log_to_stderr(format: LogFormat) -> LogOutput {
         .buffered_lines_limit(MAX_WAITING_LINES)
         .thread_name("log")
         .finish(std::io::stderr());
-    let output = LogOutput { dropped_lines: writer.error_counter(), _writer: guard };
+    let output = LogOutput { dropped_lines: writer.error_counter(), writer: Some(guard) };
     let (filter, error) = read_filter(std::env::var("RUST_LOG").ok().as_deref());
     let lines = fmt::layer()
         .with_writer(writer)

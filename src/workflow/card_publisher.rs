@@ -153,9 +153,9 @@ impl CardPublisher {
                     });
                 }
                 Err(error) => {
-                    if matches!(error, DeliveryError::Refused(_)) {
-                        self.report(EngineInput::MessagesUnreadable { request: self.request }).await;
-                    }
+                    let (request, why) = (self.request, error.with_cause());
+                    let is_refused = matches!(error, DeliveryError::Refused(_));
+                    self.report(EngineInput::CardSearchFailed { request, why, is_refused }).await;
                     self.wait_after(&error, "card", &mut retry).await;
                 }
             }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use discord_sim::Fault;
 use tokio::process::Command;
 
-use crate::environment::{TestEnv, free_address};
+use crate::environment::{LIMIT, TestEnv, free_address};
 
 #[tokio::test]
 async fn six_errors_are_reported_at_once() {
@@ -95,6 +95,38 @@ async fn the_ledger_can_be_audited_without_the_secrets() {
     ] {
         let output = env.run_killgate(arguments).await;
         assert_eq!(output.status.code(), Some(status), "{arguments:?}: {output:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_audit_before_the_first_start_says_that_there_is_no_ledger_yet() {
+    let env = TestEnv::builder().start_without_bot().await;
+    for arguments in [&["audit", "verify"][..], &["audit", "export"], &["audit", "report", "--request", "1"]]
+    {
+        let output = env.run_killgate(arguments).await;
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}: {output:?}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(stderr.contains("there is no ledger yet at"), "{arguments:?}: {stderr}");
+        assert!(stderr.ends_with("killgate.db: killgate run creates it\n"), "{arguments:?}: {stderr}");
+    }
+    assert!(!env.path("killgate.db").exists(), "an audit makes no ledger");
+}
+
+#[tokio::test]
+async fn an_edge_that_blocks_the_calls_of_the_start_delays_it() {
+    for call in ["GET /users/@me", "* /applications/**"] {
+        let mut env = TestEnv::builder().start_without_bot().await;
+        // An HTML page, as from the edge in front of Discord.
+        env.sim.fails_next(1, call, Fault::Status(403));
+        env.launch_bot();
+        let has_commands = || env.sim.commands().contains(&"terminate".to_owned());
+        let is_there = || env.sim.gateway().has_the_bot() && has_commands();
+        env.sim.eventually(LIMIT, "the bot and its commands are there", is_there).await;
+        let blocked = || env.sim.calls().iter().any(|made| made.is(call) && made.status == Some(403));
+        assert!(blocked(), "{call}: {:#?}", env.sim.calls());
+        assert!(env.log().contains("blocked by the edge"), "{call}: {}", env.log());
+        assert!(env.stop_bot().await.success(), "{call}: {}", env.log());
     }
 }
 

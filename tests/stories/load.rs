@@ -1,13 +1,17 @@
 //! Clients and readers around the process cannot delay it.
 
 use std::io::{PipeWriter, Write};
+use std::time::{Duration, Instant};
 
-use throwaway_postgres::SqlState;
+use throwaway_postgres::{SqlState, eventually};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::environment::{APPROVE, LIMIT, TestEnv, free_address};
+
+/// A stop takes no longer.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
 
 #[tokio::test]
 async fn idle_http_clients_keep_no_probe_and_no_approval_from_being_answered() {
@@ -31,12 +35,50 @@ async fn a_reader_of_the_log_that_stalls_delays_nothing() {
     let mut env = TestEnv::builder().http(&http).start_without_bot().await;
     let (_unread, mut pipe) = std::io::pipe().unwrap();
     fill(&mut pipe);
-    env.set_stderr(pipe);
+    env.set_output(pipe);
     env.start_bot().await;
     approve_and_see_it_end(&env).await;
     let alive = reqwest::get(format!("http://{http}/healthz")).await.unwrap();
     assert_eq!(alive.status(), 200);
     assert!(env.stop_bot().await.success());
+}
+
+#[tokio::test]
+async fn a_reader_of_both_outputs_that_stalls_keeps_no_stop_from_ending() {
+    let http = free_address();
+    let mut env = TestEnv::builder().http(&http).with_verbose_log().start_without_bot().await;
+    let (_unread, mut pipe) = std::io::pipe().unwrap();
+    fill(&mut pipe);
+    env.set_output(pipe);
+    env.start_bot().await;
+    // So many lines wait that even the one that asks for the end of the log finds no place.
+    let channel = env.incident_channel();
+    eventually("log lines are dropped", async || {
+        for _ in 0..20 {
+            // Nobody waits for the answers.
+            let _ = env.person("ana").in_channel(&channel).types("/sessions").send_off();
+        }
+        let metrics = reqwest::get(format!("http://{http}/metrics")).await?.text().await?;
+        let dropped = metrics.lines().find_map(|line| line.strip_prefix("killgate_log_lines_dropped_total "));
+        Ok(dropped.filter(|dropped| *dropped != "0").map(drop))
+    })
+    .await
+    .unwrap();
+    let asked = Instant::now();
+    assert!(env.stop_bot().await.success());
+    assert!(asked.elapsed() < STOP_LIMIT, "{:?}", asked.elapsed());
+}
+
+#[tokio::test]
+async fn a_reader_of_the_log_that_stalls_keeps_no_failed_start_from_ending() {
+    let occupied = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let http = occupied.local_addr().unwrap().to_string();
+    let mut env = TestEnv::builder().http(&http).start_without_bot().await;
+    let (_unread, mut pipe) = std::io::pipe().unwrap();
+    fill(&mut pipe);
+    env.set_output(pipe);
+    env.launch_bot();
+    assert_eq!(env.wait_for_exit().await.code(), Some(1));
 }
 
 /// Writes until nothing more fits: further writes wait for the reader.

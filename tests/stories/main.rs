@@ -28,6 +28,8 @@ macro_rules! test_with_both_rights {
 
 mod another_process;
 mod approving;
+mod beside_the_chain;
+mod blindness;
 mod card_updates;
 mod clocks;
 mod closing;
@@ -51,6 +53,7 @@ mod pgbouncer;
 mod places;
 mod posting;
 mod privacy;
+mod quorum;
 mod recovery;
 mod refused;
 mod reload;
@@ -62,6 +65,8 @@ mod requesting;
 mod secrets;
 mod several;
 mod signalling;
+mod strangers;
+mod super_reactions;
 mod targets;
 mod unseen;
 mod words;

@@ -180,6 +180,7 @@ async fn a_damaged_ledger_is_announced_in_the_channels_of_a_category_too() {
                     update record set line = replace(line, 'terminate', 'cancel') where seq = 1";
     ledger.execute_batch(tampered).unwrap();
     drop(ledger);
+    env.expects_a_damaged_ledger();
 
     env.launch_bot();
 

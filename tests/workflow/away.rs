@@ -66,7 +66,7 @@ fn a_reaction_on_a_card_that_closed_before_the_restart_is_an_attempt_on_record()
     assert_eq!(outcomes(&world), [Outcome::Withdrawn]);
     world.with(|state| {
         let attempt = RequestEvent::AttemptRefused { actor: BEN, why: RefusalReason::Closed };
-        let last = state.disk.records().last().expect("a record");
+        let last = state.disk().records().last().expect("a record");
         assert_eq!(last.entry().event, attempt);
     });
 }
@@ -81,7 +81,7 @@ fn a_request_that_the_channel_shows_as_ended_does_not_expire_after_the_ledger_wa
     });
     assert_eq!(outcomes(&world), [Outcome::Terminated]);
     world.with(|state| {
-        state.disk.set_back(2);
+        state.disk_mut().set_back(2);
         state.time.pass(Duration::from_mins(20));
     });
     while_the_bot_lives(&world, async |_| a_moment().await);

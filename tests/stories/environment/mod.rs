@@ -39,8 +39,9 @@ pub struct TestEnv {
     verbose_log: bool,
     /// Environment variables of the bot.
     variables: Vec<(String, String)>,
-    /// Where the log goes, if not into a file.
-    stderr: Option<PipeWriter>,
+    /// Where both outputs go, if the log does not go into a file.
+    output: Option<PipeWriter>,
+    expects_damaged_ledger: bool,
 }
 
 impl Drop for TestEnv {
@@ -67,9 +68,14 @@ impl TestEnv {
         TestEnvBuilder::default()
     }
 
-    /// From its next start, the bot writes its log here.
-    pub fn set_stderr(&mut self, pipe: PipeWriter) {
-        self.stderr = Some(pipe);
+    /// From its next start, the bot writes both outputs here.
+    pub fn set_output(&mut self, pipe: PipeWriter) {
+        self.output = Some(pipe);
+    }
+
+    /// The test damages the ledger, so that what it leaves behind cannot be replayed.
+    pub fn expects_a_damaged_ledger(&mut self) {
+        self.expects_damaged_ledger = true;
     }
 
     /// From its next start, the bot has this environment variable.

@@ -232,6 +232,14 @@ impl Sim {
         waiting::expect_allowed(self.shared(), "changing a role", done);
     }
 
+    /// Sets the permissions of a role in the guild.
+    #[track_caller]
+    pub fn lets_role(&self, name: &str, permissions: Permissions) {
+        let id = Id(self.role_id(name));
+        let done = self.shared().update(|world| world.change_role(id, |role| role.permissions = permissions));
+        waiting::expect_allowed(self.shared(), "changing a role", done);
+    }
+
     /// Another tool with the bot's token adds a command.
     #[track_caller]
     pub fn adds_command(&self, command: &serde_json::Value) {
