@@ -114,12 +114,11 @@ DECLARE
     is_readable boolean := true;
     rule text;
     context text;
-    sent boolean;
 BEGIN
     -- Within a transaction, pg_stat_activity keeps showing its first snapshot, in which the session may
     -- still exist although its pid now belongs to another one.
     PERFORM pg_stat_clear_snapshot();
-    SELECT a.backend_start, a.xact_start, a.query_start, a.state, a.backend_type, r.rolname, r.rolsuper
+    SELECT a.backend_start, a.xact_start, a.query_start, a.state, a.backend_type, a.usesysid, r.rolname, r.rolsuper
     INTO seen
     FROM pg_stat_get_activity(signal_backend.pid) AS a LEFT JOIN pg_roles AS r ON r.oid = a.usesysid
     WHERE a.pid = signal_backend.pid;
@@ -173,18 +172,36 @@ BEGIN
         END IF;
     END IF;
 
-    -- Exactly one log line for each call, whatever the names contain.
+    -- Exactly one log line for each decision, whatever the names contain.
     context := format('request %s: %s of pid %s, user %s, asked by %s, approved by %s', request, left(action, 20), pid,
                       coalesce(username, '(none)'), left(requester, 100), left(array_to_string(approvers, ', '), 500));
     context := regexp_replace(context, '[\u0001-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]', '?', 'g');
-    IF outcome IS NOT NULL THEN
-        RAISE LOG 'killgate %: not signalled (%)', context, outcome;
-        RETURN;
+    IF outcome IS NULL THEN
+        RAISE LOG 'killgate %: signalling', context;
+        -- Anybody can make the statements above wait, with a lock on something that PostgreSQL looks up to plan them. So the
+        -- session is read again by the statement that signals it. What PostgreSQL looks up about this function's owner
+        -- before it shows or signals a session, it looks up for the argument, before it reads the session. What it looks up
+        -- about the user is locked since the first statement. killgate's deadline leaves a second for all of it.
+        PERFORM pg_stat_clear_snapshot();
+        SELECT CASE WHEN clock_timestamp() - statement_timestamp() NOT BETWEEN '0' AND '1 s' THEN 'unreachable'
+                    WHEN CASE action WHEN 'cancel' THEN pg_cancel_backend(a.pid)
+                                     WHEN 'terminate' THEN pg_terminate_backend(a.pid) END THEN 'signalled'
+                    ELSE 'not_a_backend' END
+        INTO outcome
+        FROM pg_stat_get_activity(CASE WHEN pg_has_role('pg_read_all_stats', 'USAGE') THEN signal_backend.pid END) AS a
+        WHERE a.pid = signal_backend.pid AND a.backend_start = signal_backend.backend_start
+          AND a.usesysid = seen.usesysid AND a.backend_type = 'client backend'
+          AND (signal_backend.xact_start IS NULL OR a.xact_start = signal_backend.xact_start)
+          AND (action = 'terminate' OR a.query_start = signal_backend.query_start
+                                       AND a.state IN ('active', 'fastpath function call'));
+        outcome := coalesce(outcome, 'moved_on');
+        detail := CASE outcome WHEN 'moved_on' THEN 'it ended or went on while it was checked'
+                               WHEN 'unreachable' THEN 'the guard was held up for more than a second, for example by a lock on a system catalogue'
+                               ELSE '' END;
     END IF;
-    RAISE LOG 'killgate %: signalling', context;
-    sent := CASE action WHEN 'cancel' THEN pg_cancel_backend(pid) ELSE pg_terminate_backend(pid) END;
-    outcome := CASE WHEN sent THEN 'signalled' ELSE 'not_a_backend' END;
-    detail := '';
+    IF outcome <> 'signalled' THEN
+        RAISE LOG 'killgate %: not signalled (%)', context, outcome;
+    END IF;
 END
 $function$;
 

@@ -26,6 +26,9 @@ use crate::workflow::ports::TargetUnreachable;
 pub const POOLED: &str = "a connection pooler in transaction mode answers there, so statements do not stay on one backend: \
      name the server itself in the url, or let the pooler use session mode for killgate";
 
+/// The errors of a statement that did not get a lock: in time, or because the lock table is full.
+const LOCK_ERRORS: [SqlState; 2] = [SqlState::LOCK_NOT_AVAILABLE, SqlState::OUT_OF_MEMORY];
+
 /// A server, and what the role may do on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
@@ -131,7 +134,13 @@ impl TargetSetup {
             let body: [&(dyn ToSql + Sync); 1] = [&body];
             let rights = client.query_one(&prepared.rights, &body);
             let (rights, rows) = join(rights, stream(client, statement, parameters, read)).await;
-            rows.and(rights)
+            match rights {
+                // Somebody's locks hold up the query for the rights alone: those that are known hold.
+                Err(error) if error.code().is_some_and(|code| LOCK_ERRORS.contains(code)) => {
+                    rows.map(|()| None)
+                }
+                rights => rows.and(rights).map(Some),
+            }
         };
         let row = match timeout_at(deadline, both).await {
             Ok(Ok(row)) => row,
@@ -142,6 +151,12 @@ impl TargetSetup {
                     Err(error) => unreachable_because(error),
                 });
             }
+        };
+        let Some(row) = row else {
+            tracing::warn!(
+                "how the role may signal could not be read: the system catalog is locked, or no more locks are free"
+            );
+            return Ok(guard);
         };
         let rights = SignalRights::from_row(&row).map_err(unreachable_because)?;
         let known = &prepared.server_info;
@@ -202,7 +217,7 @@ async fn prepare_statements(
     server_info: ServerInfo,
 ) -> anyhow::Result<PreparedStatements> {
     let client = connection.client();
-    client.batch_execute(sql::PLAN_ONCE).await.context("the session settings could not be applied")?;
+    client.batch_execute(sql::PLANNING).await.context("the session settings could not be applied")?;
     let prepare =
         async |sql: &str, what| client.prepare(sql).await.with_context(|| format!("preparing the {what}"));
     let signal = match (server_info.signal_right, &server_info.guard) {

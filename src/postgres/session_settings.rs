@@ -78,7 +78,8 @@ pub(super) fn may_be_the_cause_of(error: &anyhow::Error) -> bool {
 /// The setting of this name, if killgate sets it itself, so that another value would be overridden.
 pub fn overridden(name: &str) -> Option<&'static str> {
     let name = name.replace('-', "_").to_ascii_lowercase();
-    let others = ["statement_timeout", "lock_timeout", "plan_cache_mode", "application_name"];
+    let others =
+        ["statement_timeout", "lock_timeout", "plan_cache_mode", "enable_seqscan", "application_name"];
     let mut all = others.into_iter().chain(SETTINGS.iter().map(|(setting, ..)| *setting));
     all.find(|setting| *setting == name)
 }

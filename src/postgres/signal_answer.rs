@@ -16,13 +16,14 @@ use crate::domain::unreachable_cause::{self as cause, UnreachableCause};
 use crate::workflow::ports::SignalResult;
 
 /// The outcomes that the statement or the guard may return instead of signalling.
-const NOT_SIGNALLED: [Outcome; 6] = [
+const NOT_SIGNALLED: [Outcome; 7] = [
     Outcome::Gone,
     Outcome::Replaced,
     Outcome::MovedOn,
     Outcome::Protected,
     Outcome::NotABackend,
     Outcome::Refused,
+    Outcome::Unreachable,
 ];
 
 /// The result of sending the statement once.

@@ -122,7 +122,13 @@ pub(super) const SIGNAL_RIGHTS_WITHOUT_GUARD: &str = "
 /// Plans each statement once per connection. By default PostgreSQL plans the first five executions separately, for their
 /// parameters ("Query Planning", `plan_cache_mode`). These are always about one pid, and planning takes longer than
 /// execution.
-pub(super) const PLAN_ONCE: &str = "SET plan_cache_mode = force_generic_plan";
+///
+/// A plan that uses an index locks it before it reads a row. PostgreSQL itself looks a user up by that index before it signals
+/// the session, and would wait there, after the check, for somebody who locks it.
+pub(super) const PLANNING: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off";
+
+/// How long the guard may take until it signals, in microseconds.
+const GUARD_TAKES: u32 = 1_000_000;
 
 /// The server's clock, as [`signal`] compares it.
 pub(super) const CLOCK: &str =
@@ -238,6 +244,7 @@ pub(super) fn signal_directly() -> String {
               THEN ARRAY['''signalled''', ''''''] ELSE ARRAY['''not_a_backend''', ''''''] END::bytea[]",
         "$9::int8 IS NOT NULL AND $10::text IS NOT NULL AND $11::text[] IS NOT NULL",
         "true",
+        0,
     )
 }
 
@@ -254,6 +261,7 @@ pub(super) fn signal_through_guard(function: u32, owner: u32) -> String {
                      WHERE p.oid = {function} AND p.proowner = {owner} AND p.prosecdef AND p.prokind = 'f'
                        AND p.oid = pg_catalog.to_regprocedure('killgate.signal_backend({ARGUMENTS})'))"
         ),
+        GUARD_TAKES,
     )
 }
 
@@ -262,11 +270,12 @@ pub(super) fn signal_through_guard(function: u32, owner: u32) -> String {
 /// the application, which were checked against the protection rules before; a NULL application is not compared. `$9` is
 /// the request, `$10` its requester, `$11` its approvers. `$12` is `xact_start`; NULL: not bound to a transaction. `$13`
 /// and `$14` are the times between which the server must reach it, by its own clock: a statement that waits longer, in a
-/// paused process or a slow network, signals nothing. `$15` are texts that the application must not contain. `is_usable` is whether `verdict` may be evaluated at all.
+/// paused process or a slow network, signals nothing. `$15` are texts that the application must not contain. `is_usable` is
+/// whether `verdict` may be evaluated at all, and `verdict_takes` how many microseconds it takes until it signals.
 ///
 /// The row is read once and materialized, so that the checked row is the returned one. The signal functions are called
 /// within a CASE, which evaluates only the branch that it takes.
-fn signal(verdict: &str, condition: &str, is_usable: &str) -> String {
+fn signal(verdict: &str, condition: &str, is_usable: &str, verdict_takes: u32) -> String {
     format!(
         "WITH server AS (SELECT server.*, {is_usable} AS is_usable FROM ({SERVER}) AS server), seen AS MATERIALIZED (
              SELECT {SESSION},
@@ -297,7 +306,7 @@ fn signal(verdict: &str, condition: &str, is_usable: &str) -> String {
                       AND server.is_usable
                       AND {condition}
                       AND (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::int8
-                          BETWEEN $13::int8 AND $14::int8
+                          BETWEEN $13::int8 AND $14::int8 - {verdict_takes}
                      THEN {verdict} END AS verdict
          FROM server LEFT JOIN seen ON true"
     )

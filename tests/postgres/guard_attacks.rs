@@ -1,15 +1,18 @@
-//! Others prepare, race or alter the guard. Nothing is built on their work, and nothing is signalled through it.
+//! Others prepare, race, alter or delay the guard. Nothing is built on their work, and nothing else is signalled through it.
+
+use std::time::Duration;
 
 use anyhow::Result;
-use killgate::domain::event::Action;
+use killgate::domain::event::{Action, Binding};
 use killgate::domain::outcome::Outcome;
 use killgate::postgres::SignalRight;
+use killgate::postgres::connection::ConnectOptions;
 use killgate::postgres::guard::guard_sql;
 use killgate::workflow::ports::{Freshness, SignalResult, Target};
-use throwaway_postgres::{Cluster, SqlState, eventually};
+use throwaway_postgres::{Client, Cluster, SqlState, Victim, eventually};
 
 use crate::guard::code;
-use crate::support::{Stage, open, options, stages, unsignalled};
+use crate::support::{Stage, open, options, stages, unsignalled, up};
 
 #[tokio::test]
 async fn what_others_prepared_is_not_built_on() -> Result<()> {
@@ -167,6 +170,124 @@ async fn a_guard_that_is_altered_between_request_and_signal_is_not_called() -> R
         let obstacle = stage.target.snapshot(Freshness::Now).await?.signal_obstacle.clone();
         assert!(obstacle.is_some_and(|words| words.contains("may signal only through the guard, which is not used")));
         assert!(victim.still_alive().await?);
+    }
+    Ok(())
+}
+
+/// A user without any right makes killgate wait: they hold a lock on a relation of the system catalogue and queue for one that
+/// excludes everybody, so that whoever looks something up there for the first time waits behind them.
+struct CatalogueLock {
+    cluster: Cluster,
+    observer: Client,
+    waiters: tokio_postgres::Statement,
+}
+
+impl CatalogueLock {
+    async fn prepare() -> Result<Self> {
+        let cluster = Cluster::start().await?;
+        cluster.role("mallory").await?;
+        cluster.bot().await?;
+        cluster.sql(&guard_sql("guarded")).await?;
+        // During the attack it must not have to look anything up.
+        let observer = cluster.superuser().await?;
+        let waiters = "select count(*) from pg_stat_get_activity(null)
+                       where wait_event_type = 'Lock' and clock_timestamp() - query_start >= $1::float8 * '1 s'::interval";
+        let waiters = observer.prepare(waiters).await?;
+        observer.query(&waiters, &[&0.0]).await?;
+        Ok(Self { cluster, observer, waiters })
+    }
+
+    /// A target on a new connection, which gives up waiting after a time that does not matter here.
+    async fn stage(&self, right: SignalRight, role: &str) -> Result<Stage> {
+        let patience = Duration::from_secs(20);
+        let options = options(&self.cluster, role);
+        let target = open(ConnectOptions { statement_timeout: patience, lock_timeout: patience, ..options });
+        up(&target).await?;
+        Ok(Stage { right, target })
+    }
+
+    async fn waiters(&self, number: i64, seconds: f64) -> Result<()> {
+        eventually("sessions that wait for a lock", async || {
+            let found: i64 = self.observer.query_one(&self.waiters, &[&seconds]).await?.get(0);
+            Ok((found >= number).then_some(()))
+        })
+        .await
+    }
+
+    /// Locks the relation by reading the view, until the client that is returned ends its transaction.
+    async fn hold(&self, (view, relation): (&str, &str)) -> Result<Client> {
+        let holder = self.cluster.connect("mallory", "postgres").await?;
+        holder.batch_execute(&format!("begin; select from pg_catalog.{view} limit 1")).await?;
+        let queue = self.cluster.connect("mallory", "postgres").await?;
+        let rule = format!("create rule r as on insert to pg_catalog.{relation} do nothing");
+        tokio::spawn(async move { queue.batch_execute(&rule).await });
+        self.waiters(1, 0.0).await?;
+        Ok(holder)
+    }
+
+    /// Terminates the victim, bound to its transaction, while the relation is locked. When the statement has waited so many
+    /// seconds, `meanwhile` happens, and the lock is released.
+    async fn terminate(
+        &self,
+        (stage, victim): (&Stage, &Victim),
+        locked: (&str, &str),
+        seconds: f64,
+        meanwhile: &str,
+    ) -> Result<SignalResult> {
+        let mut asked = stage.ask(Action::Terminate, victim.pid()).await?;
+        asked.backends[0].bound_to = Binding::Transaction;
+        let holder = self.hold(locked).await?;
+        let (signalled, released) = tokio::join!(stage.signal(asked), async {
+            self.waiters(2, seconds).await?;
+            victim.client().batch_execute(meanwhile).await?;
+            Ok::<_, anyhow::Error>(holder.batch_execute("rollback").await?)
+        });
+        released?;
+        Ok(signalled)
+    }
+}
+
+#[tokio::test]
+async fn whoever_delays_the_signal_does_not_have_the_next_transaction_terminated() -> Result<()> {
+    let lock = CatalogueLock::prepare().await?;
+    for (right, role, view, relation) in [
+        (SignalRight::Direct, "killgate", "pg_roles", "pg_authid_oid_index"),
+        (SignalRight::Guard, "guarded", "pg_stats", "pg_statistic"),
+    ] {
+        let stage = lock.stage(right, role).await?;
+        let victim = lock.cluster.victim("app").idle_in_transaction("select").await?;
+        let signalled = lock
+            .terminate((&stage, &victim), (view, relation), 0.0, "commit; begin; select 'of somebody else'")
+            .await?;
+        assert_eq!(unsignalled(&signalled), Some(Outcome::MovedOn), "{right}, {relation}: {signalled:?}");
+        assert!(victim.still_alive().await?, "{right}, {relation}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_guard_that_was_delayed_beyond_its_time_signals_nothing() -> Result<()> {
+    let lock = CatalogueLock::prepare().await?;
+    let stage = lock.stage(SignalRight::Guard, "guarded").await?;
+    let victim = lock.cluster.victim("app").idle_in_transaction("select").await?;
+    let locked = ("pg_stats", "pg_statistic");
+    let signalled = lock.terminate((&stage, &victim), locked, 1.1, "select 'still the same'").await?;
+    assert_eq!(unsignalled(&signalled), Some(Outcome::Unreachable), "{signalled:?}");
+    assert!(victim.still_alive().await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_lock_on_what_only_the_rights_are_read_from_hides_no_session() -> Result<()> {
+    let lock = CatalogueLock::prepare().await?;
+    for (right, role) in [(SignalRight::Direct, "killgate"), (SignalRight::Guard, "guarded")] {
+        let stage = Stage { right, target: open(options(&lock.cluster, role)) };
+        up(&stage.target).await?;
+        let mut victim = lock.cluster.victim("app").idle().await?;
+        let holder = lock.hold(("pg_inherits", "pg_inherits")).await?;
+        assert_eq!(stage.carry_out(Action::Terminate, victim.pid()).await?, SignalResult::Sent, "{right}");
+        assert_eq!(victim.ended().await?, SqlState::ADMIN_SHUTDOWN);
+        holder.batch_execute("rollback").await?;
     }
     Ok(())
 }
