@@ -81,7 +81,7 @@ fn status(is_ok: bool) -> ExitCode {
 /// The exit status. An error is printed with its causes to standard error.
 fn exit_code(result: anyhow::Result<ExitCode>) -> ExitCode {
     result.unwrap_or_else(|error| {
-        eprintln!("killgate: {error:#}");
+        standard_output::unless_stalled(move || eprintln!("killgate: {error:#}"));
         ExitCode::FAILURE
     })
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use async_trait::async_trait;
 use serenity::builder::CreateMessage;
-use serenity::model::channel::{MessageReference, MessageReferenceKind};
+use serenity::model::channel::{MessageReference, MessageReferenceKind, ReactionType};
 use serenity::model::id::{self as discord, GuildId};
 use tokio::time::sleep;
 
@@ -21,6 +21,7 @@ use super::served_channels::ServedChannels;
 use super::vote_emoji::VoteEmoji;
 use crate::domain::event::RefusalReason;
 use crate::domain::ids::{ChannelId, MessageId, Person, UserId};
+use crate::domain::outcome::Outcome;
 use crate::domain::request::{Request, RequestState};
 use crate::domain::timestamp::Timestamp;
 use crate::workflow::ports::{
@@ -111,18 +112,27 @@ impl IncidentChannel for DiscordIncidentChannel {
 
     async fn post_result(&self, card: &CardContent) -> Result<(), DeliveryError> {
         let request = &card.request;
-        let (Some(body), RequestState::Ended { at, .. }) = (result::reply(card), &request.state) else {
+        let (Some(body), RequestState::Ended { at, resolution, approvers }) =
+            (result::reply(card), &request.state)
+        else {
             return Ok(());
+        };
+        // A request that the channel shows as ended, and the ledger showed as open, has two results. Only this one says so.
+        let is_second = resolution.outcome == Outcome::Unknown && approvers.is_empty();
+        let is_this = |message: &ChannelMessage| {
+            !is_second || message.content.starts_with(resolution.outcome.headline())
         };
         if self.clock.now().duration_since(*at) > NONCE_LIFETIME {
             let mut is_posted = false;
-            self.search(request, |_, marked| is_posted |= marked == MarkedMessage::Result).await?;
+            let note = |message: &_, marked| is_posted |= marked == MarkedMessage::Result && is_this(message);
+            self.search(request, note).await?;
             if is_posted {
                 return Ok(());
             }
         }
         let channel = request.details.channel;
-        let nonce = format!("r{}-{}", request.id, request.mark);
+        let kind = if is_second { 's' } else { 'r' };
+        let nonce = format!("{kind}{}-{}", request.id, request.mark);
         let message = body.into_message();
         let reply = as_reply_to(request.card.map(message_id), channel, message.clone());
         let mut posted = self.api.create_message(channel_id(channel), reply.clone(), &nonce).await;
@@ -176,13 +186,29 @@ impl IncidentChannel for DiscordIncidentChannel {
 
     async fn reactions(&self, card: MessageRef, vote: Vote) -> Result<Vec<UserReaction>, DeliveryError> {
         self.require_served(card.channel).await?;
-        let emoji = self.vote_emoji.emoji(vote);
         let (channel, message) = (channel_id(card.channel), message_id(card.message));
+        let ours = self.vote_emoji.emoji(vote);
+        let counts = self.api.reaction_counts(channel, message).await.map_err(delivery_error)?;
+        // The configured emoji is asked for in any case: the answer says whether it still exists.
+        let mut lists = vec![(ours.clone(), ReactionKind::Normal)];
+        for count in counts.into_iter().filter(|count| self.vote_emoji.vote(&count.emoji) == Some(vote)) {
+            let has_super = count.has_super();
+            // Discord keeps the spelling with which somebody reacted, and lists each by itself.
+            let emoji =
+                if matches!(count.emoji, ReactionType::Unicode(_)) { count.emoji } else { ours.clone() };
+            if emoji != *ours {
+                lists.push((emoji.clone(), ReactionKind::Normal));
+            }
+            // Not asked for without need: a compatible server was seen to answer with the normal ones.
+            if has_super {
+                lists.push((emoji, ReactionKind::Super));
+            }
+        }
         let mut reactions = Vec::new();
-        for kind in [ReactionKind::Normal, ReactionKind::Super] {
+        for (emoji, kind) in lists {
             let is_super = kind == ReactionKind::Super;
             let users =
-                self.api.reacting_users(channel, message, emoji, is_super).await.map_err(delivery_error)?;
+                self.api.reacting_users(channel, message, &emoji, is_super).await.map_err(delivery_error)?;
             // The bot's own reactions offer the two choices and are not votes.
             let people = users.into_iter().filter(|id| *id != self.bot_user);
             reactions.extend(people.map(|id| UserReaction { user: UserId(id.get()), kind }));
@@ -279,10 +305,11 @@ impl DiscordIncidentChannel {
     }
 }
 
-/// Whether something does not exist, without Discord's code: the message that a reply refers to, or all of Discord in an
-/// outage.
+/// Whether something does not exist, without one of Discord's codes, which begin at 10001 (its documentation, "Opcodes and Status
+/// Codes"): the message that a reply refers to, or all of Discord in an outage. A compatible server was seen to send the HTTP
+/// status as the code.
 fn is_codeless(error: &ApiError) -> bool {
-    matches!(error, ApiError::NotFound { code: 0, .. })
+    matches!(error, ApiError::NotFound { code: ..10_000, .. })
 }
 
 fn first_line(message: &ChannelMessage) -> String {

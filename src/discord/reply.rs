@@ -97,7 +97,8 @@ impl InteractionReply {
         tokio::spawn(async move {
             sleep(DEFER_AFTER).await;
             if let Some(reply) = weak_reply.upgrade() {
-                reply.defer().await;
+                // Few are deferred, and until then the future would take two kilobytes of each that waits.
+                Box::pin(reply.defer()).await;
             }
         });
         reply
@@ -219,6 +220,11 @@ impl InteractionReply {
                 Ok(None)
             }
             ReplyState::Deferred => {
+                // Another process may believe that the deferral was its own, and have filled it in meanwhile.
+                let original = if is_ours.is_some() { self.original_message().await.ok() } else { None };
+                if original.is_some_and(|original| !original.is_loading()) {
+                    return Err(ApiError::AnsweredElsewhere);
+                }
                 self.api.edit_original(self.application, &self.token, &body.into_response_edit()).await?;
                 *state = ReplyState::Answered { was_deferred: true };
                 Ok(None)

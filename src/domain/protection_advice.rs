@@ -30,7 +30,8 @@ pub fn advice(rule: &ProtectionRule) -> &'static str {
         }
         ProtectionRule::Replication => {
             "Even a cancel ends replication: the standby or subscriber that reads from it falls behind, and a base backup \
-             through it fails. A database administrator can end it with psql, after a look at the other side."
+             through it fails. A database administrator can end it with psql, after a look at the other side. \
+             pg_basebackup --max-rate slows the next backup down."
         }
         ProtectionRule::NotAClient { kind } => {
             let known = PROCESSES.iter().find(|(prefix, _)| kind.starts_with(prefix));

@@ -96,6 +96,8 @@ pub struct Snapshot {
     pub own_pid: Option<Pid>,
     /// Whether the server is a standby.
     pub is_standby: bool,
+    /// How many sessions it accepts of users who are no superusers, where that is known.
+    pub connection_slots: Option<usize>,
     /// Why no session of the server can be signalled, if that is so; for people.
     pub signal_obstacle: Option<String>,
     /// Processes of which PostgreSQL shows nothing but the pid. Nothing says that they ended.

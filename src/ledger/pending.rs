@@ -1,6 +1,7 @@
 //! Which requests are resumed after a start. Each append keeps the list up to date, so a start does not read the whole
-//! history. The list is not trusted: a start also looks in the chain for requests that may be open, and `audit verify`
-//! compares the list with the whole chain.
+//! history. The list is not trusted: a start also looks in the latest part of the chain for requests that have not ended, and
+//! for those that have ended and whose result is not known to be delivered. `audit verify` compares the list with the whole
+//! chain.
 
 use std::time::Duration;
 
@@ -22,13 +23,14 @@ impl PendingState {
     }
 }
 
-/// How much older than the last record an expiry may be, for the request to be open all the same. An open request that
-/// expires is closed at once, except that an execution takes its time and that clocks are set.
-const OPEN_AFTER_EXPIRY: Duration = Duration::from_hours(24);
+/// How much older than the last record an expiry or an end may be, for the request to be resumed whatever the list says. An open
+/// request that expires is closed at once, and its result posted, except that an execution takes its time, that Discord is away,
+/// and that clocks are set.
+const SEARCHED_PERIOD: Duration = Duration::from_hours(24);
 
-/// Requests that expire later may be open, whatever the list says, when the last record is of the time `last`.
-pub fn may_be_open_since(last: Timestamp) -> Timestamp {
-    last.minus(OPEN_AFTER_EXPIRY)
+/// Requests that expire or ended later are searched for in the chain when the last record is of the time `last`.
+pub fn searched_since(last: Timestamp) -> Timestamp {
+    last.minus(SEARCHED_PERIOD)
 }
 
 /// The state of a request after `event`; `None` when the event does not change it.

@@ -29,6 +29,10 @@ pub trait LedgerReader {
     /// follows from the records. `None` also where no such list is kept.
     fn wrongly_indexed(&mut self) -> anyhow::Result<Option<u64>>;
 
+    /// A request that has ended, and whose result is listed neither as undelivered nor as delivered; or one that has not ended,
+    /// and whose result is listed as delivered.
+    fn wrongly_delivered(&mut self) -> anyhow::Result<Option<u64>>;
+
     /// The next records after `seq`, in order; empty at the end.
     fn records_after(&mut self, seq: u64) -> anyhow::Result<Vec<StoredRecord>>;
 }

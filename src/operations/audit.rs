@@ -121,7 +121,7 @@ pub fn verify(reader: &mut dyn LedgerReader, expect: Option<&str>) -> anyhow::Re
     Ok(match expect {
         _ if !has_acknowledged => ChainVerification::Short { last: tail, acknowledged },
         Some(hash) if !has_expected => ChainVerification::Missing { last: tail, expected: hash.to_owned() },
-        _ => match unlisted.or(wrongly_indexed(reader, tail.seq)?) {
+        _ => match unlisted.or(wrong_beside_the_chain(reader, tail.seq)?) {
             Some((seq, problem)) => ChainVerification::Inconsistent { seq, problem },
             None => ChainVerification::Intact(tail),
         },
@@ -143,17 +143,20 @@ fn tail_and_pending(
     }
 }
 
-fn wrongly_indexed(reader: &mut dyn LedgerReader, last: u64) -> anyhow::Result<Option<(u64, String)>> {
-    let wrong = reader.wrongly_indexed().context("the ledger cannot be read")?;
-    let problem = |request| {
-        format!("request {request} is not found by its pids, or by others: the index of pids was changed")
-    };
-    Ok(wrong.map(|request| (last, problem(request))))
+fn wrong_beside_the_chain(reader: &mut dyn LedgerReader, last: u64) -> anyhow::Result<Option<(u64, String)>> {
+    const UNREADABLE: &str = "the ledger cannot be read";
+    if let Some(request) = reader.wrongly_indexed().context(UNREADABLE)? {
+        let problem = "is not found by its pids, or by others: the index of pids was changed";
+        return Ok(Some((last, format!("request {request} {problem}"))));
+    }
+    let problem = "is listed neither as undelivered nor as delivered, or as delivered and has not ended: the lists of results \
+                   were changed";
+    let wrong = reader.wrongly_delivered().context(UNREADABLE)?;
+    Ok(wrong.map(|request| (last, format!("the result of request {request} {problem}"))))
 }
 
 /// The first difference between the list and the requests that the chain shows as `open`, each with the number of its
-/// first record, or a request in `owed`, which is listed as ended and did not. That a delivered result is no longer listed is
-/// not in the chain.
+/// first record, or a request in `owed`, which is listed as ended and did not.
 fn wrongly_listed(
     listed: &BTreeMap<u64, PendingState>,
     open: &BTreeMap<u64, u64>,

@@ -10,15 +10,17 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::time::sleep;
 use tracing::warn;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::filter::{LevelFilter, ParseError, Targets};
 use tracing_subscriber::fmt;
-use tracing_subscriber::fmt::format::JsonFields;
+use tracing_subscriber::fmt::format::{DefaultFields, FormatFields, JsonFields, Writer};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::json_lines::JsonLines;
 use super::panics;
 use super::reload::CONFIG_RELOADS;
+use super::standard_output;
 use crate::domain::event::Action;
 use crate::domain::outcome::Outcome;
 
@@ -39,7 +41,7 @@ const COMMANDS: [&str; 4] = ["sessions", "cancel", "terminate", "requests"];
 const LOG_LINES_DROPPED: &str = "killgate_log_lines_dropped_total";
 
 /// How many log lines wait for the reader of standard error, at most. Further ones are dropped and counted.
-const MAX_WAITING_LINES: usize = 4_096;
+const MAX_WAITING_LINES: usize = 1_024;
 
 /// How often measured durations are put into their buckets.
 const UPKEEP_INTERVAL: Duration = Duration::from_mins(1);
@@ -47,7 +49,15 @@ const UPKEEP_INTERVAL: Duration = Duration::from_mins(1);
 /// The log. When it is dropped, the waiting lines are written, unless the reader has stalled for a second.
 pub struct LogOutput {
     dropped_lines: ErrorCounter,
-    _writer: WorkerGuard,
+    writer: Option<WorkerGuard>,
+}
+
+impl Drop for LogOutput {
+    fn drop(&mut self) {
+        // The guard has time limits of its own, and then writes to standard output, which may have the same reader.
+        let writer = self.writer.take();
+        standard_output::unless_stalled(move || drop(writer));
+    }
 }
 
 /// Sends log lines to standard error, also for a panic. `RUST_LOG` selects them; the default is `info`. A thread of its
@@ -59,7 +69,7 @@ pub fn log_to_stderr(format: LogFormat) -> LogOutput {
         .buffered_lines_limit(MAX_WAITING_LINES)
         .thread_name("log")
         .finish(std::io::stderr());
-    let output = LogOutput { dropped_lines: writer.error_counter(), _writer: guard };
+    let output = LogOutput { dropped_lines: writer.error_counter(), writer: Some(guard) };
     let (filter, error) = read_filter(std::env::var("RUST_LOG").ok().as_deref());
     let lines = fmt::layer()
         .with_writer(writer)
@@ -67,7 +77,7 @@ pub fn log_to_stderr(format: LogFormat) -> LogOutput {
         .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     let lines = match format {
-        LogFormat::Text => lines.boxed(),
+        LogFormat::Text => lines.fmt_fields(OneLineFields).boxed(),
         LogFormat::Json => lines.fmt_fields(JsonFields::new()).event_format(JsonLines).boxed(),
     };
     tracing_subscriber::registry().with(lines).with(filter).init();
@@ -76,6 +86,17 @@ pub fn log_to_stderr(format: LogFormat) -> LogOutput {
         warn!(%error, "RUST_LOG is invalid, so info is used; an example is killgate=debug,info");
     }
     output
+}
+
+/// The default format of fields, on one line: a backtrace has several, and so have an error and its causes.
+struct OneLineFields;
+
+impl<'writer> FormatFields<'writer> for OneLineFields {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> std::fmt::Result {
+        let mut text = String::new();
+        DefaultFields::new().format_fields(Writer::new(&mut text), fields)?;
+        writer.write_str(&text.replace('\r', "\\r").replace('\n', "\\n"))
+    }
 }
 
 /// The filter in `text`, or the default and the error in `text`.

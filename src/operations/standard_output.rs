@@ -1,11 +1,30 @@
 //! Prints what a command says. A reader that has stopped reading, as `head` does, is no error.
 
 use std::io::{self, ErrorKind, Write};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+/// How long the end of the process waits for the reader of an output.
+const STALLED_AFTER: Duration = Duration::from_millis(1_200);
 
 /// Prints the text as it is.
 pub fn print(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     unless_closed(out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(anyhow::Error::from))
+}
+
+/// Does what writes to an output, and waits for it no longer than a reader may stall at the end of the process.
+pub fn unless_stalled(write: impl FnOnce() + Send + 'static) {
+    let (written, is_written) = mpsc::channel();
+    let writing = thread::Builder::new().spawn(move || {
+        write();
+        // Nobody waits any more if it took too long.
+        let _ = written.send(());
+    });
+    if writing.is_ok() {
+        let _ = is_written.recv_timeout(STALLED_AFTER);
+    }
 }
 
 /// The result, unless it is that the reader has stopped reading.

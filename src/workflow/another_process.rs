@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::engine::Engine;
+use super::open_request::ChannelLook;
 use super::ports::{CardMark, ChannelAlert, LedgerError, MessageRef};
 use crate::domain::decision::DecisionInput;
 use crate::domain::ids::{ChannelId, RequestId};
@@ -23,18 +24,27 @@ impl Engine {
 
     /// A message of the bot bears this mark now. If it was the card of another request, another process took it over.
     pub(super) async fn mark_seen(&mut self, card: MessageRef, mark: CardMark) -> Result<(), LedgerError> {
-        let id = self.find_by_card(card);
-        if id.is_none() {
+        let Some(id) = self.find_by_card(card) else {
             self.remember_early_event(card);
-        }
-        let request = id.and_then(|id| self.store.get(id));
-        // Before the channel was looked at, the request may have ended there. The card is read again afterwards.
-        let is_decided_here = |request: &&Request| request.is_open() && !self.may_have_ended(request.id);
-        let Some(request) = request.filter(is_decided_here).filter(|request| CardMark::of(request) != mark)
-        else {
+            if self.is_card_awaited_in(card.channel) {
+                self.early_reactions.note_mark(card.message, mark);
+            }
             return Ok(());
         };
-        let id = request.id;
+        let request = self.store.get(id).filter(|request| request.is_open());
+        if request.is_none_or(|request| CardMark::of(request) == mark) {
+            return Ok(());
+        }
+        if self.may_have_ended(id) {
+            // What the channel shows comes first. An edit of this process may hide the mark by then.
+            self.open_requests.entry(id).or_default().channel = ChannelLook::AwaitedAndReplaced;
+            return Ok(());
+        }
+        self.card_replaced(id).await
+    }
+
+    /// Another process has put its card into the message. What people did there may have been about that one.
+    pub(super) async fn card_replaced(&mut self, id: RequestId) -> Result<(), LedgerError> {
         self.withdraw_superseded(id, "another process with the same bot token replaced its card").await
     }
 

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::engine::Engine;
-use super::ports::{LedgerError, MessageRef};
+use super::ports::{CardMark, LedgerError, MessageRef};
 use crate::domain::ids::{ChannelId, MessageId, RequestId};
 
 /// How many messages that may turn out to be cards are remembered.
@@ -20,6 +20,8 @@ const SEARCH_EVERY: Duration = Duration::from_millis(200);
 #[derive(Default)]
 pub(super) struct EarlyReactions {
     messages: BTreeSet<MessageId>,
+    /// The marks that such messages got from an edit.
+    marks: Vec<(MessageId, CardMark)>,
     /// There were too many to remember: any message may have had a reaction.
     is_full: bool,
 }
@@ -30,6 +32,17 @@ impl EarlyReactions {
         if !self.is_full {
             self.messages.insert(message);
         }
+    }
+
+    pub(super) fn note_mark(&mut self, message: MessageId, mark: CardMark) {
+        if self.marks.len() < EARLY_REACTIONS {
+            self.marks.push((message, mark));
+        }
+    }
+
+    /// Whether the message bore the mark of another request, and may bear this one only since this process edited it.
+    pub(super) fn had_another_mark(&self, message: MessageId, own: &CardMark) -> bool {
+        self.marks.iter().any(|(edited, mark)| *edited == message && mark != own)
     }
 
     pub(super) fn may_contain(&self, message: MessageId) -> bool {

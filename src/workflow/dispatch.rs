@@ -104,7 +104,9 @@ impl Engine {
             EngineInput::EndingFound { request, ending } => {
                 self.apply(request, DecisionInput::EndingFound { ending }).await
             }
-            EngineInput::MessagesUnreadable { request } => self.channel_looked_at(request).await,
+            EngineInput::CardSearchFailed { request, why, is_refused } => {
+                self.card_search_failed(request, why, is_refused).await
+            }
             EngineInput::AnsweredElsewhere { request } => self.answered_elsewhere(request).await,
             EngineInput::AnotherProcessSeen { channel } => self.another_process_seen(channel).await,
             EngineInput::MarkSeen { card, mark } => self.mark_seen(card, mark).await,
@@ -276,6 +278,7 @@ fn is_reported_once(input: &EngineInput) -> bool {
             | EngineInput::ReminderPosted { .. }
             | EngineInput::EndingFound { .. }
             | EngineInput::AnsweredElsewhere { .. }
+            | EngineInput::MarkSeen { .. }
             | EngineInput::CardRejected { .. }
             | EngineInput::CardMissing { .. }
             | EngineInput::MessageDeleted { .. }

@@ -224,7 +224,7 @@ impl Engine {
 
     /// Whether the channel may show an end of the request that the ledger does not know.
     pub(super) fn may_have_ended(&self, id: RequestId) -> bool {
-        self.open_requests.get(&id).is_some_and(|open| open.channel == ChannelLook::Awaited)
+        self.open_requests.get(&id).is_some_and(|open| open.channel != ChannelLook::Done)
     }
 
     async fn expire_requests(&mut self) -> Result<(), LedgerError> {

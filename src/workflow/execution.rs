@@ -19,7 +19,7 @@ use crate::domain::unreachable_cause::TARGET_REMOVED;
 
 /// How many looks at the signalled sessions follow each other without a wait. A session that reacts at once is gone by
 /// then, and each look takes a round trip.
-const LOOKS_AT_ONCE: u32 = 3;
+const LOOKS_AT_ONCE: u32 = 6;
 /// The first wait between two looks; doubled after each look.
 const FIRST_WAIT: Duration = Duration::from_millis(1);
 /// The longest wait between two looks.
@@ -205,7 +205,8 @@ fn seen_ended(action: Action) -> (Outcome, String) {
 
 fn describe_condition(session: &Session) -> String {
     let state = session.state;
-    match session.wait.as_ref().map(|wait| (wait, wait.meaning())) {
+    // One that runs nothing always waits for its client, which is not why it is still there.
+    match session.wait.as_ref().filter(|_| state.is_running()).map(|wait| (wait, wait.meaning())) {
         Some((wait, Some(meaning))) => format!("{state}, waiting on {wait}: {meaning}"),
         Some((wait, None)) => format!("{state}, waiting on {wait}"),
         None if state.is_running() => {
@@ -213,6 +214,6 @@ fn describe_condition(session: &Session) -> String {
                 "{state}, waiting for nothing: it runs code that has not noticed the signal, or catches a cancel"
             )
         }
-        None => format!("{state}, waiting for nothing"),
+        None => state.to_string(),
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::engine::Engine;
-use super::ports::ChannelAlert;
+use super::ports::{ChannelAlert, LedgerError};
 use crate::domain::ids::RequestId;
 
 /// How long `/readyz` reports another process after it was last seen.
@@ -51,6 +51,20 @@ impl Engine {
         if self.unreadable_channels.insert(channel) {
             self.alert_channel(channel, ChannelAlert::ReactionsUnreadable { why });
         }
+    }
+
+    /// The card of a request could not be found, so its reactions cannot be read.
+    pub(super) async fn card_search_failed(
+        &mut self,
+        id: RequestId,
+        why: String,
+        is_refused: bool,
+    ) -> Result<(), LedgerError> {
+        if let Some(open) = self.open_requests.get_mut(&id) {
+            open.reads.note_search_failure(why);
+            self.report_unreadable();
+        }
+        if is_refused { self.channel_looked_at(id).await } else { Ok(()) }
     }
 
     /// Says at `/readyz` on which requests reactions cannot be read, and why. A channel is told again only after all its cards

@@ -53,15 +53,16 @@ pub enum EngineInput {
     /// Finish what is executing, start nothing new, and stop.
     Stop,
 
-    /// The card is in the channel, and open. `is_answer` if it is the answer to its command, so that only reactions that
-    /// were reported can be on it.
+    /// The card is in the channel, and open. `is_answer` if it is the immediate answer to its command, so that only reactions
+    /// that were reported can be on it.
     CardPosted { request: RequestId, message: MessageId, is_answer: bool },
     /// The message that reminds the approvers is in the channel.
     ReminderPosted { request: RequestId, message: MessageId },
     /// The channel shows that the request has ended, although the ledger says that it is open: it was set back.
     EndingFound { request: RequestId, ending: String },
-    /// Discord refuses to show the channel, so it cannot be known whether it shows an end.
-    MessagesUnreadable { request: RequestId },
+    /// The card of a request could not be searched for; the next attempt follows. If `is_refused`, Discord does not show the
+    /// channel, so it cannot be known whether it shows an end.
+    CardSearchFailed { request: RequestId, why: String, is_refused: bool },
     /// Another process with the same bot token answered the command of the request.
     AnsweredElsewhere { request: RequestId },
     /// Another process with the same bot token answered somebody in this channel.

@@ -43,6 +43,8 @@ pub(super) enum ChannelLook {
     #[default]
     Done,
     Awaited,
+    /// Awaited, and another process has put its own card into the message meanwhile.
+    AwaitedAndReplaced,
 }
 
 /// Whether the emoji that people vote with exist.

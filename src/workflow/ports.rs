@@ -259,3 +259,11 @@ pub enum DeliveryError {
     #[error("Discord could not be reached")]
     Unavailable(#[source] anyhow::Error),
 }
+
+impl DeliveryError {
+    /// The error with its cause, on one line.
+    pub(super) fn with_cause(&self) -> String {
+        let cause = std::error::Error::source(self);
+        cause.map_or_else(|| self.to_string(), |cause| format!("{self}: {cause}"))
+    }
+}

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{Instrument, warn};
 
 use super::input::{EngineInput, FetchedReactions};
@@ -54,8 +54,9 @@ enum ReadState {
     Reading {
         /// The reactions that changed since it began. Their events are newer than what is read.
         changed: BTreeSet<(Vote, UserReaction)>,
-        /// Why the last attempt failed.
+        /// Why the last attempt failed, also the last attempt to find the card.
         failure: Option<String>,
+        since: Instant,
         /// Whether that takes so long that people are told.
         is_overdue: bool,
     },
@@ -90,30 +91,34 @@ impl ReactionReads {
         matches!(self.state, ReadState::Reading { failure: Some(_), .. })
     }
 
-    /// From now on reactions may be unseen. They are read as soon as it is known where the card is.
+    /// From now on reactions may be unseen. They are read as soon as it is known where the card is. People are told when that
+    /// takes long.
     pub(super) fn begin(&mut self, reader: &Reader, card: Option<MessageRef>) {
         self.newest += 1;
-        let (failure, is_overdue) = match std::mem::take(&mut self.state) {
-            ReadState::Reading { failure, is_overdue, .. } => (failure, is_overdue),
-            ReadState::Complete => (None, false),
+        let (failure, since, is_overdue) = match std::mem::take(&mut self.state) {
+            ReadState::Reading { failure, since, is_overdue, .. } => (failure, since, is_overdue),
+            ReadState::Complete => (None, Instant::now(), false),
         };
-        self.state = ReadState::Reading { changed: BTreeSet::new(), failure, is_overdue };
+        self.state = ReadState::Reading { changed: BTreeSet::new(), failure, since, is_overdue };
         self.unknown_denying.clear();
         self.tasks.abort_all();
-        if let Some(card) = card {
-            let read = self.newest;
-            let (overdue_reader, urgent) = (reader.clone(), Arc::clone(&self.urgent));
-            let reading = async move {
-                let reading = read_until_done(overdue_reader.clone(), urgent, card, read);
-                tokio::pin!(reading);
-                if timeout(OVERDUE_AFTER, &mut reading).await.is_err() {
-                    let request = overdue_reader.request;
-                    overdue_reader.send(EngineInput::ReactionReadOverdue { request, read }).await;
-                    reading.await;
+        let (read, reader, urgent) = (self.newest, reader.clone(), Arc::clone(&self.urgent));
+        let span = log::request_span(reader.request);
+        let reading = async move {
+            let reading = async {
+                match card {
+                    Some(card) => read_until_done(reader.clone(), urgent, card, read).await,
+                    None => std::future::pending().await,
                 }
             };
-            self.tasks.spawn(reading.instrument(log::request_span(reader.request)));
-        }
+            tokio::pin!(reading);
+            if timeout_at(since + OVERDUE_AFTER, &mut reading).await.is_err() {
+                let request = reader.request;
+                reader.send(EngineInput::ReactionReadOverdue { request, read }).await;
+                reading.await;
+            }
+        };
+        self.tasks.spawn(reading.instrument(span));
     }
 
     /// Lets the read begin before those of other cards: enough people have approved, and wait for it.
@@ -129,6 +134,13 @@ impl ReactionReads {
                 true
             }
             _ => false,
+        }
+    }
+
+    /// Notes that the card could not be found.
+    pub(super) fn note_search_failure(&mut self, why: String) {
+        if let ReadState::Reading { failure, .. } = &mut self.state {
+            *failure = Some(why);
         }
     }
 
@@ -293,19 +305,13 @@ async fn read_until_done(reader: Reader, urgent: Arc<Notify>, card: MessageRef, 
             }
             Err(error) => {
                 warn!(?error, "the reactions on a card could not be read; trying again");
-                let why = describe(&error);
+                let why = error.with_cause();
                 reader.send(EngineInput::ReactionFetchFailed { request, read, why }).await;
             }
         }
         sleep(retry).await;
         retry = (retry * 2).min(LAST_RETRY);
     }
-}
-
-/// The error with its cause, on one line.
-fn describe(error: &DeliveryError) -> String {
-    let cause = std::error::Error::source(error);
-    cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 /// First whose card the message is: another process may have replaced it unseen. Denials come before approvals: they stop

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::engine::Engine;
 use super::input::FetchedReactions;
 use super::open_request::{ChannelLook, RunningQuorumCheck};
-use super::ports::{ChannelAlert, LedgerError, MessageRef, UserReaction, Vote};
+use super::ports::{CardMark, ChannelAlert, LedgerError, MessageRef, UserReaction, Vote};
 use crate::domain::decision::{DecisionInput, QuorumCheck, ReactionSource};
 use crate::domain::ids::{ChannelId, MessageId, Person, RequestId, UserId};
 use crate::domain::request::Request;
@@ -170,6 +170,10 @@ impl Engine {
         self.apply(id, DecisionInput::CardPosted { message }).await?;
         self.open_requests.entry(id).or_default().is_card_open = true;
         self.channel_looked_at(id).await?;
+        let mark = self.store.get(id).map(CardMark::of);
+        if mark.is_some_and(|mark| self.early_reactions.had_another_mark(message, &mark)) {
+            return self.card_replaced(id).await;
+        }
         let open = self.open_requests.entry(id).or_default();
         let has_unread = open.reads.has_unread();
         if self.early_reactions.may_contain(message) || !is_answer || has_unread {
@@ -181,7 +185,10 @@ impl Engine {
     /// Nothing in the channel ended the request. Denials that were heard meanwhile count, also if their reaction is gone by now.
     pub(super) async fn channel_looked_at(&mut self, id: RequestId) -> Result<(), LedgerError> {
         let open = self.open_requests.entry(id).or_default();
-        open.channel = ChannelLook::Done;
+        if std::mem::take(&mut open.channel) == ChannelLook::AwaitedAndReplaced {
+            return self.card_replaced(id).await;
+        }
+        let open = self.open_requests.entry(id).or_default();
         for by in std::mem::take(&mut open.early_denials) {
             self.apply(id, DecisionInput::Deny { by: &by, source: ReactionSource::Read }).await?;
         }

@@ -239,6 +239,7 @@ fn request_termination(who: &Person, state: &str) -> String {
         taken_at: NOW,
         own_pid: None,
         is_standby: false,
+        connection_slots: None,
         signal_obstacle: None,
         hidden_pids: Vec::new(),
         sessions: if is_gone { Vec::new() } else { vec![client_session(4711, NOW)] },

@@ -1,12 +1,15 @@
 //! The ledger in a PostgreSQL database.
 
+use std::collections::BTreeSet;
+
+use killgate::domain::ids::RequestId;
 use killgate::ledger::hash_chain::{ChainError, ChainTail};
 use killgate::ledger::postgres::reader::PostgresReader;
 use killgate::ledger::postgres::{PostgresOpenError, dry_run};
 use killgate::ledger::reader::LedgerReader;
 use killgate::ledger::record::RecordError;
 use killgate::operations::audit::{ChainVerification, verify};
-use killgate::workflow::ports::Ledger;
+use killgate::workflow::ports::{Ledger, RequestSearch};
 
 use super::database::{Database, OWNER, QUICK};
 use super::given::{ALICE, at, pid, requested, whole};
@@ -229,6 +232,32 @@ async fn an_open_request_that_was_deleted_from_the_list_is_resumed_and_the_diffe
     assert!(found.contains("request 3 has not ended, and is not listed as open"), "{found}");
     let pending = ledger.load_pending(at(0)).await.expect("loaded");
     assert_eq!(pending.records.len(), 1, "{pending:?}");
+    let search = RequestSearch { ended: Some(false), limit: 9, ..RequestSearch::default() };
+    assert_eq!(ledger.history(search).await.expect("found"), pending.records);
+}
+
+#[tokio::test]
+async fn a_result_that_is_owed_is_not_lost_with_its_row_and_the_difference_is_named() {
+    let database = Database::new().await;
+    let ledger = database.active().await;
+    for request in 1..=2 {
+        ledger.append(whole(request, 0)).await.expect("recorded");
+    }
+    ledger.mark_delivered(RequestId(1)).await.expect("delivered");
+    assert!(database.verdict().is_intact());
+    let delete = "delete from killgate_ledger.pending";
+    database.owner().await.batch_execute(delete).await.expect("deleted");
+    let found = database.verdict().to_string();
+    assert!(
+        found.contains("the result of request 2 is listed neither as undelivered nor as delivered"),
+        "{found}"
+    );
+    let pending = ledger.load_pending(at(86_400)).await.expect("loaded");
+    assert_eq!(pending.undelivered, BTreeSet::from([RequestId(2)]));
+    assert_eq!(pending.records.len(), 5, "{pending:?}");
+    ledger.mark_delivered(RequestId(2)).await.expect("delivered although its row is missing");
+    assert!(database.verdict().is_intact());
+    assert_eq!(ledger.load_pending(at(86_400)).await.expect("loaded").undelivered, BTreeSet::new());
 }
 
 #[tokio::test]

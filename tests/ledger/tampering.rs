@@ -1,5 +1,6 @@
 //! What somebody with access to the file can do to it, and how it comes out.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use killgate::domain::event::Recorded;
@@ -158,6 +159,53 @@ async fn an_open_request_that_was_deleted_from_the_list_is_resumed_and_the_diffe
     Connection::open(&path).expect("opened").execute_batch(invented).expect("changed");
     let found = verdict(&path, None).to_string();
     assert!(found.contains("request 999 is listed as ended, and is not"), "{found}");
+}
+
+#[tokio::test]
+async fn a_result_that_is_owed_is_not_lost_with_its_row_and_the_difference_is_named() {
+    let folder = Folder::new();
+    let path = folder.with_ten_records().await;
+    let ledger = SqliteLedger::open(&path).expect("opened");
+    ledger.mark_delivered(RequestId(1)).await.expect("delivered");
+    drop(ledger);
+    assert!(verdict(&path, None).is_intact());
+
+    tamper(&path, "DELETE FROM pending");
+    let found = verdict(&path, None).to_string();
+    assert!(
+        found.contains("the result of request 2 is listed neither as undelivered nor as delivered"),
+        "{found}"
+    );
+    let ledger = SqliteLedger::open(&path).expect("opened");
+    let pending = ledger.load_pending(at(86_400)).await.expect("loaded");
+    assert_eq!(pending.undelivered, BTreeSet::from([RequestId(2)]));
+    assert!(pending.records.iter().all(|record| record.entry().request == Some(RequestId(2))), "{pending:?}");
+    assert_eq!(pending.records.len(), 5);
+    // A day later, nobody is looking for it in the channel any more.
+    let later = vec![requested(3, 2 * 86_400, pid(7), ALICE)];
+    ledger.append(later).await.expect("recorded");
+    assert_eq!(ledger.load_pending(at(86_400)).await.expect("loaded").undelivered, BTreeSet::new());
+    ledger.mark_delivered(RequestId(2)).await.expect("delivered although its row is missing");
+    drop(ledger);
+    assert!(verdict(&path, None).is_intact());
+
+    tamper_again(&path, "INSERT INTO delivered VALUES (3)");
+    let found = verdict(&path, None).to_string();
+    assert!(found.contains("the result of request 3 is listed"), "{found}");
+}
+
+#[tokio::test]
+async fn a_request_that_was_deleted_from_the_list_is_found_among_the_open_ones() {
+    let folder = Folder::new();
+    let path = folder.with_ten_records().await;
+    let ledger = SqliteLedger::open(&path).expect("opened");
+    ledger.append(vec![requested(3, 40, pid(4711), ALICE)]).await.expect("recorded");
+    drop(ledger);
+    tamper(&path, "DELETE FROM pending; INSERT INTO pending VALUES (1, 0)");
+    let ledger = SqliteLedger::open(&path).expect("opened");
+    let search = RequestSearch { ended: Some(false), limit: 9, ..RequestSearch::default() };
+    let found = ledger.history(search).await.expect("found");
+    assert_eq!(found.iter().map(|record| record.entry().request).collect::<Vec<_>>(), [Some(RequestId(3))]);
 }
 
 #[tokio::test]

@@ -8,8 +8,8 @@
 //! | 2 | 1 | 20,662 |
 //! | 2 | 2 | 41,602 |
 //!
-//! The search has no limit of depth: these are all states that can be reached. Each defect is found within six steps, the
-//! shortest way to it:
+//! The search has no limit of depth: these are all states that can be reached. All of it, and the search for the defects, takes
+//! eleven seconds of one core in an unoptimized build. Each defect is found within six steps, the shortest way to it:
 //!
 //! | defect | steps |
 //! |---|---|

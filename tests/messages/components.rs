@@ -53,7 +53,7 @@ fn the_menu_offers_each_session_of_the_page() {
     assert_snapshot!(controls(&render_page(&answers, &query(SessionView::Blocking), 0).body), @r"
     [Refresh]
     [Busy sessions]
-    Pick one for its details, or several to ask for…
+    Pick one to see it, several to ask…
       4711 · orders · app · idle in tx 14 m 3 s · blocks 2 · psql · shop
         UPDATE orders SET total = ? WHERE id = ?
       4712 · orders · app · waits 4 m 12 s · checkout · shop
@@ -137,12 +137,12 @@ fn the_details_show_the_session_and_what_can_be_requested() {
     assert!(body.is_ephemeral());
     assert_snapshot!(format!("{}\n{}", read(&body), controls(&body)), @r"
     notifies: []
-    # 4711 on orders
+    # psql of user app (4711) on orders
     **idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
     **Blocks 7 sessions**
-    user app · database shop · application psql · client 10.0.0.7
+    database shop · client 10.0.0.7
     Connected 1 d ago
-    ⚠️ There is no query to cancel. The session is idle in a transaction, which a terminate ends. Use /terminate instead.
+    ⚠️ There is no query to cancel. The session is idle in a transaction, which a terminate ends.
     Its last query, which has finished:
     ```
     UPDATE orders SET total = ? WHERE id = ?
@@ -152,10 +152,10 @@ fn the_details_show_the_session_and_what_can_be_requested() {
     let body = details_of(&waiting(4712, &[4711], 252), 0);
     assert_snapshot!(format!("{}\n{}", read(&body), controls(&body)), @r"
     notifies: []
-    # 4712 on orders
+    # checkout of user app (4712) on orders
     **active** for 4 m 12 s
     Waits for Lock: transactionid, held by 4711
-    user app · database shop · application checkout · client 10.0.0.7
+    database shop · client 10.0.0.7
     Connected 1 d ago
     ```
     UPDATE orders SET paid = ? WHERE id = ?

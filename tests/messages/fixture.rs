@@ -103,6 +103,7 @@ pub(crate) fn snapshot(sessions: Vec<Session>) -> Snapshot {
         taken_at: now(),
         own_pid: None,
         is_standby: false,
+        connection_slots: None,
         signal_obstacle: None,
         hidden_pids: Vec::new(),
         sessions,
@@ -206,6 +207,7 @@ pub(crate) fn queue() -> WaiterSummary {
         groups: vec![group("web-checkout", 6), group("deploy", 1)],
         longest_since: Some(ago(252)),
         lock: Some(lock_wait("relation", "AccessExclusiveLock", 252)),
+        alone: 0,
         replay_since: None,
     }
 }

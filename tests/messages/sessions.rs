@@ -1,5 +1,6 @@
 //! `/sessions`, view by view.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use insta::assert_snapshot;
@@ -8,7 +9,7 @@ use killgate::discord::session_list::filter::SessionFilter;
 use killgate::discord::session_list::page::{
     NoAnswerReason, RequestRules, SessionPage, SessionQuery, TargetAnswer, render_page,
 };
-use killgate::domain::session::{BackendType, Session, SessionState};
+use killgate::domain::session::{BackendType, Session, SessionState, Snapshot};
 
 use crate::fixture::*;
 
@@ -214,7 +215,7 @@ fn lists_of_sessions_mention_a_blocking_prepared_transaction() {
     let busy = shown(&render_page(&[answer("orders", sessions)], &query(SessionView::Busy), 0));
     assert!(
         busy.contains(
-            "2 busy, 2 of them waiting for a lock · ⚠️ **a prepared transaction blocks 2 sessions**: see `view:blocking`"
+            "⚠️ **A prepared transaction blocks 2 sessions**: see `view:blocking`\n2 busy, 2 of them waiting for a lock"
         ),
         "{busy}"
     );
@@ -252,6 +253,25 @@ fn only_a_list_that_is_empty_without_a_filter_is_green() {
     };
     assert_eq!(colour(None), GREEN);
     assert_ne!(colour(Some("nobody")), GREEN);
+}
+
+#[test]
+fn a_server_whose_connection_slots_run_out_is_said_above_a_list_that_is_not_green() {
+    let list = |taken, slots| {
+        let sessions = (0..taken).map(|number| idle(5_000 + number)).collect();
+        let snapshot = Snapshot { connection_slots: Some(slots), ..snapshot(sessions) };
+        let answer = TargetAnswer { snapshot: Ok(Arc::new(snapshot)), ..answer("orders", Vec::new()) };
+        render_page(&[answer], &query(SessionView::Busy), 0)
+    };
+    // The session that answers takes one too.
+    let (full, nearly, enough) = (list(20, 21), list(19, 21), list(17, 21));
+    assert!(
+        shown(&full).contains("⚠️ **All 21 connection slots are taken**, 20 by checkout: see `view:all`")
+    );
+    assert!(shown(&nearly).contains("⚠️ **20 of 21 connection slots are taken**, 19 by checkout"));
+    assert!(!shown(&enough).contains("connection slots"));
+    let colour = |page: &SessionPage| json(&page.body)["embeds"][0]["color"].clone();
+    assert_ne!(colour(&full), colour(&enough));
 }
 
 #[test]

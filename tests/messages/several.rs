@@ -76,6 +76,17 @@ fn what_the_sessions_have_in_common_comes_first_and_then_a_line_for_each() {
 }
 
 #[test]
+fn sessions_that_differ_in_nothing_but_their_age_share_lines() {
+    let mut request = pool(3);
+    for backend in &mut request.details.backends {
+        backend.waiters = 0;
+    }
+    let card = CardContent { sessions: Vec::new(), ..card(request) };
+    let text = read(&new_card(&card, &render_config()));
+    assert!(text.contains("\n**4701** · 1 m 6 s, **4702** · 1 m 7 s, **4703** · 1 m 8 s\n"), "{text}");
+}
+
+#[test]
 fn where_sessions_differ_each_line_says_how() {
     let mut request = pool(3);
     request.details.backends[1].session.application = "worker".to_owned();

@@ -4,6 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use discord_sim::{Channel, Person, Sim};
@@ -17,7 +18,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::disk::Disk;
-use crate::replay::replay_left_ledger;
+use crate::replay::{replay, replay_left_ledger};
 
 pub const APPROVE: &str = "✅";
 pub const DENY: &str = "❌";
@@ -29,6 +30,8 @@ pub struct TestEnv {
     pub folder: TempDir,
     /// The disk of a SQLite ledger, if it is not in the folder.
     disk: Option<Disk>,
+    /// Whether a ledger was replayed.
+    has_replayed: AtomicBool,
 }
 
 /// How a bot is configured.
@@ -69,20 +72,30 @@ impl Default for BotConfig {
     }
 }
 
-/// Replays the ledger that the test leaves behind.
+/// Replays the ledger that the test leaves behind. A proxy in front of it, or its own server, may be gone by now.
 impl Drop for TestEnv {
     fn drop(&mut self) {
         if std::thread::panicking() {
             return;
         }
         let files = fs::read_dir(self.folder.path()).into_iter().flatten().flatten().map(|file| file.path());
-        // All bots of a test have the same ledger.
-        if let Some(config) = files.filter(|path| path.extension().is_some_and(|end| end == "toml")).max() {
-            replay_left_ledger(|arguments| {
+        let configs = files.filter(|path| path.extension().is_some_and(|end| end == "toml"));
+        let mut is_replayed = self.has_replayed.load(Ordering::SeqCst);
+        let mut why = String::new();
+        for config in configs {
+            let replayed = replay_left_ledger(|arguments| {
                 let mut command = self.killgate();
                 command.args(arguments).arg("--config").arg(&config);
                 command.into_std()
             });
+            match replayed {
+                Ok(()) => is_replayed = true,
+                Err(unreadable) if unreadable.has_none => {}
+                Err(unreadable) => why = unreadable.why,
+            }
+        }
+        if !is_replayed && !why.is_empty() {
+            println!("the ledger that is left could not be read: {why}");
         }
     }
 }
@@ -109,7 +122,7 @@ impl TestEnv {
             .await;
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("token"), sim.token()).expect("written");
-        Self { sim, cluster, folder, disk: None }
+        Self { sim, cluster, folder, disk: None, has_replayed: AtomicBool::new(false) }
     }
 
     /// The same with the ledger on a small disk. `None` and a message if no file system can be mounted.
@@ -223,7 +236,7 @@ listen = "127.0.0.1:{http}"
         fs::read_to_string(self.folder.path().join("bot.log")).unwrap_or_default()
     }
 
-    /// Verifies the ledger and returns its exported records.
+    /// Verifies and replays the ledger, and returns its exported records.
     pub async fn records(&self, config: &BotConfig) -> Vec<Value> {
         let config = self.write_config(config, 0);
         let mut printed = String::new();
@@ -238,6 +251,8 @@ listen = "127.0.0.1:{http}"
             assert!(output.status.success(), "{output:?}");
             printed = String::from_utf8(output.stdout).expect("text");
         }
+        replay(&printed);
+        self.has_replayed.store(true, Ordering::SeqCst);
         let lines = printed.lines();
         lines.map(|line| serde_json::from_str(line).expect("a JSON object a line")).collect()
     }
@@ -264,6 +279,14 @@ impl Bot {
     pub async fn wait_for_exit(&mut self) -> ExitStatus {
         let ended = timeout(Duration::from_secs(15), self.process.wait());
         ended.await.expect("it ends").expect("its status")
+    }
+
+    /// Replaces a text in its configuration, which it reads at its next start or SIGHUP.
+    pub fn change_config(&self, env: &TestEnv, from: &str, to: &str) {
+        let path = env.folder.path().join(format!("killgate-{}.toml", self.http));
+        let config = fs::read_to_string(&path).expect("read");
+        assert!(config.contains(from), "{from} is not in the configuration");
+        fs::write(path, config.replacen(from, to, 1)).expect("written");
     }
 
     pub fn pid(&self) -> u32 {

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use tokio::time::sleep;
+
 use crate::environment::{APPROVE, BotConfig, TestEnv, wait_until_ready, wait_until_standby};
 use crate::failovers::SETTING;
 use crate::proxy::{Direction, FaultEffect, NetworkFault, Proxy};
@@ -48,6 +50,33 @@ async fn a_statement_that_arrives_after_a_takeover_signals_nothing() {
         verify(&env, &SETTING, &[]).await;
         successor.stop("the successor").await;
     }
+}
+
+#[tokio::test]
+async fn a_process_that_is_paused_for_longer_than_its_window_signals_nothing_when_it_wakes() {
+    let env = TestEnv::new().await;
+    let proxy = Proxy::to(env.cluster.port()).await;
+    let config = BotConfig { target_port: Some(proxy.port), ..BotConfig::default() };
+    let bot = env.bot(&config);
+    env.sim.bot_is_ready().await;
+    let victim = env.cluster.victim("app").running("select pg_sleep(600)").await.expect("a victim");
+    let card = request_card(&env, &victim, "/terminate").await;
+    env.sim.eventually(LIMIT, "the card has its reactions", || card.emoji().len() == 2).await;
+    // It is paused while it waits for the server's clock, before it writes the statement.
+    let held_up = FaultEffect::Delay(Duration::from_millis(500));
+    proxy.arm(NetworkFault { direction: Direction::ToClient, after: 0, effect: held_up });
+    env.person("ben").reacts(&card, APPROVE);
+    env.sim.awaits(LIMIT, "the fault", || proxy.has_triggered().then_some(())).await;
+    bot.signal("STOP").await;
+    env.sim.awaits(LIMIT, "the answer", || proxy.has_ended().then_some(())).await;
+    // Time has to pass: its window is `confirm_within` and 5 s.
+    sleep(Duration::from_secs(8)).await;
+    bot.signal("CONT").await;
+
+    let result = env.sim.awaits(LIMIT, "the result", || results(&env, &card).pop()).await.content();
+    assert!(result.starts_with("Unreachable"), "{result}");
+    assert!(victim.still_alive().await.expect("asked"));
+    verify(&env, &config, &[]).await;
 }
 
 #[tokio::test]

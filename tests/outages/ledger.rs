@@ -164,6 +164,59 @@ async fn a_ledger_that_lost_its_last_records_in_a_failover_is_not_used() {
     verify(&env, &config, &[case]).await;
 }
 
+#[tokio::test]
+async fn a_request_that_a_ledger_which_was_set_back_shows_as_open_is_not_decided_again() {
+    for (vote, headline) in [(DENY, "Denied"), (APPROVE, "Terminated")] {
+        let ledger = Cluster::start().await.expect("a server for the ledger");
+        let env = TestEnv::new().await;
+        create_ledger_database(&ledger).await;
+        let config = with_ledger_port(ledger.port());
+        let mut bot = env.bot(&config);
+        wait_until_ready(&env, &bot).await;
+        let victim = env.cluster.victim("app").running("select pg_sleep(600)").await.expect("a victim");
+        let card = request_card(&env, &victim, "/terminate").await;
+        env.sim.eventually(LIMIT, "the card has its reactions", || card.emoji().len() == 2).await;
+        // A backup while the card is open.
+        ledger.stop().await.expect("stopped");
+        let (data, backup) = (ledger.folder().join("data"), ledger.folder().join("backup"));
+        copy(&data, &backup).await;
+        ledger.start_again().await.expect("started");
+        wait_until_ready(&env, &bot).await;
+        env.person("ben").reacts(&card, vote);
+        let result = env.sim.awaits(LIMIT, "the result", || results(&env, &card).pop()).await.content();
+        assert!(result.starts_with(headline), "{result}");
+        assert!(bot.stop("with a decided request").await.success());
+        // Whoever decided has taken that back, and another one approves what the old ledger shows as open.
+        env.person("ben").takes_back(&card, vote);
+        env.person("ben").reacts(&card, APPROVE);
+        ledger.stop().await.expect("stopped");
+        std::fs::remove_dir_all(&data).expect("removed");
+        copy(&backup, &data).await;
+        ledger.start_again().await.expect("started");
+
+        let bot = env.bot(&config);
+        wait_until_ready(&env, &bot).await;
+        let unknown =
+            || results(&env, &card).into_iter().find(|reply| reply.content().starts_with("Unknown"));
+        let reply = env.sim.awaits(LIMIT, "what the channel shows", unknown).await.content();
+        assert!(reply.contains(headline), "it quotes what the channel shows: {reply}");
+        let records = env.records(&config).await;
+        let finished: Vec<_> = records.iter().filter(|record| record["event"] == "finished").collect();
+        let [finished] = finished[..] else { panic!("one end: {records:#?}") };
+        assert_eq!(finished["outcome"], "unknown", "{finished}");
+        assert!(finished["signal_sent"].is_null(), "{finished}");
+        assert!(!records.iter().any(|record| record["event"] == "executing"), "{records:#?}");
+        if vote == DENY {
+            assert!(victim.still_alive().await.expect("asked"));
+        }
+        let log = env.cluster.server_log().expect("the server's log");
+        let signals = log
+            .lines()
+            .filter(|line| line.contains("killgate request 1: ") && line.ends_with(": signalling"));
+        assert_eq!(signals.count(), usize::from(vote == APPROVE), "signals of both ledgers");
+    }
+}
+
 /// Waits until the standby has read the end of the chain, which it does once a second.
 async fn wait_until_standby_has_read_the_end(ledger: &Cluster) {
     let observer = ledger.superuser().await.expect("connected");

@@ -56,7 +56,7 @@ async fn lane(env: &TestEnv, lane: usize, stop: &AtomicBool) -> Vec<Case> {
 /// One request from the command to its result. `before_decision` runs just before the reaction.
 pub async fn case(env: &TestEnv, lane: usize, number: usize, before_decision: impl FnOnce()) -> Case {
     let mut victim =
-        env.cluster.victim(&format!("app{lane}")).running("select pg_sleep(600)").await.expect("a victim");
+        env.cluster.victim(&format!("app{lane}")).running("select pg_sleep(86400)").await.expect("a victim");
     let command = if number.is_multiple_of(3) { "/cancel" } else { "/terminate" };
     let approved = !number.is_multiple_of(4);
     let card = request_card(env, &victim, command).await;

@@ -1,17 +1,18 @@
 //! Several hosts in a URL, standbys, and poolers in between.
 
-use std::net::TcpListener;
-use std::process::{Command, Stdio};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use killgate::postgres::connection::ConnectOptions;
 use killgate::postgres::hosts::SessionAttributes;
 use killgate::postgres::{PostgresTarget, TargetStatus};
 use killgate::workflow::ports::{Freshness, Target};
-use tempfile::TempDir;
 use throwaway_postgres::{Cluster, eventually};
 
+use crate::pgbouncer::Bouncer;
 use crate::support::{down, open, options, up};
 
 /// Ports on loopback, in the order of the URL.
@@ -33,7 +34,7 @@ fn options_of_nobody() -> ConnectOptions {
             mode: killgate::postgres::tls::TlsMode::Disable,
             ..killgate::postgres::tls::TlsOptions::default()
         },
-        password: std::sync::Arc::new(|| Box::pin(async { Ok(None) })),
+        password: Arc::new(|| Box::pin(async { Ok(None) })),
         statement_timeout: Duration::from_secs(4),
         lock_timeout: Duration::from_secs(1),
     }
@@ -112,64 +113,14 @@ async fn settings_of_the_role_do_not_stop_killgate_on_a_standby() -> Result<()> 
     Ok(())
 }
 
-/// `PgBouncer` in front of a cluster; `None` where it is not installed.
-struct Bouncer {
-    process: std::process::Child,
-    port: u16,
-    _folder: TempDir,
-}
-
-impl Bouncer {
-    fn start(cluster: &Cluster, mode: &str) -> Result<Option<Self>> {
-        let Some(program) = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"]
-            .into_iter()
-            .find(|path| std::path::Path::new(path).exists())
-        else {
-            println!("SKIPPED: PgBouncer is not installed (Debian: apt-get install pgbouncer)");
-            return Ok(None);
-        };
-        let folder = tempfile::tempdir()?;
-        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-        let file = folder.path().join("pgbouncer.ini");
-        std::fs::write(
-            &file,
-            format!(
-                "[databases]\npostgres = host=127.0.0.1 port={} user=killgate\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
-                 listen_port = {port}\nunix_socket_dir =\nauth_type = any\npool_mode = {mode}\n",
-                cluster.port()
-            ),
-        )?;
-        let mut permissions = std::fs::metadata(folder.path())?.permissions();
-        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
-        std::fs::set_permissions(folder.path(), permissions)?;
-        let mut command = Command::new(program);
-        if rustix::process::geteuid().is_root() {
-            // It refuses to run as root.
-            command.args(["-u", "nobody"]);
-        }
-        let process = command
-            .arg(&file)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .context("PgBouncer starts")?;
-        Ok(Some(Self { process, port, _folder: folder }))
-    }
-}
-
-impl Drop for Bouncer {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 #[tokio::test]
 async fn a_pooler_in_transaction_mode_is_recognized_and_one_in_session_mode_works() -> Result<()> {
     let cluster = Cluster::start().await?;
     cluster.bot().await?;
     for (mode, is_pooled) in [("transaction", true), ("statement", true), ("session", false)] {
-        let Some(bouncer) = Bouncer::start(&cluster, mode)? else { return Ok(()) };
+        let Some(bouncer) = Bouncer::start(&cluster, &format!("pool_mode = {mode}"), "killgate")? else {
+            return Ok(());
+        };
         let target = open(hosts(&[bouncer.port], "killgate", SessionAttributes::Any));
         up(&target).await?;
         let TargetStatus::Up(info) = target.status() else { anyhow::bail!("it was up") };
@@ -182,5 +133,29 @@ async fn a_pooler_in_transaction_mode_is_recognized_and_one_in_session_mode_work
     let direct = open(options(&cluster, "killgate"));
     up(&direct).await?;
     assert_eq!(direct.snapshot(Freshness::Now).await?.signal_obstacle, None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_pooler_is_recognized_with_a_password_that_is_provided_once_however_long_another_would_take()
+-> Result<()> {
+    let cluster = Cluster::start().await?;
+    cluster.bot().await?;
+    let Some(bouncer) = Bouncer::start(&cluster, "pool_mode = transaction", "killgate")? else {
+        return Ok(());
+    };
+    eventually("it listens", async || Ok(TcpStream::connect(("127.0.0.1", bouncer.port)).ok())).await?;
+    for (port, is_pooled) in [(bouncer.port, true), (cluster.port(), false)] {
+        let mut options = hosts(&[port], "killgate", SessionAttributes::Any);
+        let may_answer = Arc::new(AtomicBool::new(true));
+        options.password = Arc::new(move || {
+            let answers = may_answer.swap(false, Ordering::SeqCst);
+            Box::pin(async move { if answers { Ok(None) } else { std::future::pending().await } })
+        });
+        let target = open(options);
+        up(&target).await?;
+        let TargetStatus::Up(info) = target.status() else { anyhow::bail!("it was up") };
+        assert_eq!(info.is_pooled, is_pooled);
+    }
     Ok(())
 }

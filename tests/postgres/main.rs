@@ -9,6 +9,8 @@ mod lease;
 mod listing;
 mod locks;
 mod looking_up;
+#[path = "../fixture/pgbouncer.rs"]
+mod pgbouncer;
 mod refusing;
 mod settings;
 mod signalling;

@@ -13,14 +13,29 @@ use killgate::domain::request::Request;
 use killgate::domain::timestamp::Timestamp;
 use killgate::ledger::hash_chain::ChainTail;
 
-/// Replays the ledger that `audit`, a command without its arguments, exports. One that cannot be exported or is not intact was
-/// damaged by its test, or never made.
-pub fn replay_left_ledger(audit: impl Fn(&[&str]) -> Command) {
-    let run = |arguments: &[&str]| audit(arguments).output().ok().filter(|output| output.status.success());
-    let exported = run(&["audit", "verify"]).and_then(|_| run(&["audit", "export"]));
-    if let Some(exported) = exported {
-        replay(&String::from_utf8_lossy(&exported.stdout));
-    }
+/// Why a ledger could not be read.
+pub struct Unreadable {
+    pub why: String,
+    /// Whether the test needed none: it started no bot, or was about a faulty configuration.
+    pub has_none: bool,
+}
+
+/// Replays the ledger that `audit`, a command without its arguments, exports. Panics if it is not intact.
+pub fn replay_left_ledger(audit: impl Fn(&[&str]) -> Command) -> Result<(), Unreadable> {
+    let run = |arguments: &[&str]| {
+        let output = audit(arguments).output().expect("killgate runs");
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        if output.status.success() {
+            return Ok(printed);
+        }
+        assert!(printed.is_empty(), "the ledger that the test left: {printed}");
+        let why = String::from_utf8_lossy(&output.stderr).into_owned();
+        let has_none = output.status.code() == Some(2) || why.contains("there is no ledger");
+        Err(Unreadable { why, has_none })
+    };
+    run(&["audit", "verify"])?;
+    replay(&run(&["audit", "export"])?);
+    Ok(())
 }
 
 /// Panics at the first record that the rules would not have made.

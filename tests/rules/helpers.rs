@@ -160,6 +160,7 @@ pub(crate) fn snapshot(sessions: Vec<Session>) -> Snapshot {
         taken_at: ASKED_AT,
         own_pid: None,
         is_standby: false,
+        connection_slots: None,
         signal_obstacle: None,
         hidden_pids: Vec::new(),
         sessions,

@@ -3,7 +3,8 @@
 use discord_sim::Message;
 use throwaway_postgres::{Cluster, Victim, eventually};
 
-use crate::scene::{Scene, button, refusal};
+use crate::components::button;
+use crate::scene::{Scene, refusal};
 
 async fn idle_in_transaction(cluster: &Cluster, count: usize) -> Vec<Victim> {
     let mut victims = Vec::new();

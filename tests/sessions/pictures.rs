@@ -6,13 +6,15 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use discord_sim::Message;
 use throwaway_postgres::{Cluster, Victim};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 
-use crate::scene::{LIMIT, Scene, option};
+use crate::components::option;
+use crate::scene::{LIMIT, Scene};
 
 const SIZES: [(&str, [u32; 2]); 2] = [("phone", [360, 800]), ("desktop", [760, 700])];
 /// How long Chromium gets to draw what the page asks for.
@@ -27,14 +29,21 @@ async fn pictures_of_three_views_and_of_a_session() {
         [("busy", "busy"), ("blocking", "blocking"), ("idle-in-transaction", "idle-in-transaction")]
     {
         let scene = Scene::of(&cluster).await;
-        scene.sessions(&[("view", view)]).await;
+        answered(&scene, view).await;
         draw(&scene, name).await;
     }
     let scene = Scene::of(&cluster).await;
-    let list = scene.sessions(&[("view", "blocking")]).await;
+    let list = answered(&scene, "blocking").await;
     let (menu, value) = option(&list, trouble[0].pid());
     scene.person("ana").chooses(&list, &menu, [value.as_str()]).await;
     draw(&scene, "details").await;
+}
+
+/// The list, once the target has answered, which takes long on a busy machine.
+async fn answered(scene: &Scene, view: &str) -> Message {
+    let list = scene.sessions(&[("view", view)]).await;
+    list.becomes("the list", |list| !list.text().contains("has not answered yet")).await;
+    list
 }
 
 /// Somebody has gone to lunch with a transaction open, and the shop waits.

@@ -3,7 +3,8 @@
 use discord_sim::Message;
 use throwaway_postgres::{Cluster, Victim};
 
-use crate::scene::{LIMIT, Scene, button, refusal};
+use crate::components::button;
+use crate::scene::{LIMIT, Scene, refusal};
 
 /// Ana requests a cancel and a terminate of each session. Returns the cards in order.
 async fn cards(scene: &Scene, victims: &[Victim]) -> Vec<Message> {

@@ -155,36 +155,6 @@ url = "sqlite:killgate.db"
     }
 }
 
-/// The custom id of the button with this label.
-#[track_caller]
-pub fn button(message: &Message, label: &str) -> String {
-    let found = controls(message).find(|control| control["label"] == label);
-    let button = found.unwrap_or_else(|| panic!("no button {label} on: {}", message.text()));
-    button["custom_id"].as_str().expect("a custom id").to_owned()
-}
-
-/// The menu's custom id, and the value of its option about this pid.
-#[track_caller]
-pub fn option(message: &Message, pid: i32) -> (String, String) {
-    let menu = controls(message)
-        .find(|control| control["options"].is_array())
-        .unwrap_or_else(|| panic!("no menu on: {}", message.text()));
-    let options = menu["options"].as_array().expect("options").clone();
-    let about = |option: &&Value| {
-        let label = option["label"].as_str().unwrap_or_default();
-        label.split(" · ").next() == Some(&pid.to_string())
-    };
-    let option = options.iter().find(about);
-    let option = option.unwrap_or_else(|| panic!("{pid} is not offered: {options:?}"));
-    let text = |value: &Value| value.as_str().expect("text").to_owned();
-    (text(&menu["custom_id"]), text(&option["value"]))
-}
-
-fn controls(message: &Message) -> impl Iterator<Item = Value> {
-    let rows = message.json()["components"].as_array().cloned().unwrap_or_default();
-    rows.into_iter().flat_map(|row| row["components"].as_array().cloned().unwrap_or_default())
-}
-
 /// What the person is told instead: one line that nobody else sees.
 #[track_caller]
 pub fn refusal(answer: &InteractionResponse) -> String {

@@ -17,9 +17,9 @@ use objections::Objections;
 use votes::Votes;
 
 use crate::incident::Report;
-use crate::world::World;
-use crate::world::facts::Fact;
+use crate::world::facts::{Fact, Noted};
 use crate::world::postgres::Victim;
+use crate::world::{Process, World};
 
 /// What must hold whatever happens. That `now` and randomness are arguments (10) is held by playing an incident
 /// twice.
@@ -96,8 +96,8 @@ impl Case {
     }
 }
 
-#[derive(Default)]
 pub struct Checker {
+    process: Process,
     seen: usize,
     epoch: u64,
     cases: BTreeMap<RequestId, Case>,
@@ -111,17 +111,33 @@ pub struct Checker {
     /// Being executed when a bot was started: unknown is all that can be said.
     interrupted: BTreeSet<RequestId>,
     signals: usize,
+    /// How many sessions the requests were about that were executed.
+    lists: BTreeSet<usize>,
 }
 
 impl Checker {
-    /// Judges what happens from now on. What people did before is known.
-    pub fn starting_now(world: &World) -> Self {
-        let mut checker = Self::default();
+    /// Judges what this process does from now on. What people did before is known.
+    pub fn starting_now(world: &World, process: Process) -> Self {
+        let mut checker = Self {
+            process,
+            seen: 0,
+            epoch: 0,
+            cases: BTreeMap::new(),
+            shown: BTreeMap::new(),
+            acknowledged: BTreeMap::new(),
+            durable: 0,
+            votes: Votes::default(),
+            objections: Objections::default(),
+            healed_at: None,
+            interrupted: BTreeSet::new(),
+            signals: 0,
+            lists: BTreeSet::new(),
+        };
         world.with(|state| {
             let past = state.facts.all();
-            for (_, fact) in past {
-                checker.votes.learn(fact);
-                checker.objections.learn(fact);
+            for noted in past.iter().filter(|noted| noted.concerns(process)) {
+                checker.votes.learn(&noted.fact);
+                checker.objections.learn(&noted.fact);
             }
             checker.seen = past.len();
         });
@@ -130,29 +146,33 @@ impl Checker {
 
     /// Looks at everything that happened since the last look.
     pub fn look(&mut self, world: &World) -> Verdict {
+        let process = self.process;
         world.with(|state| {
             let news = state.facts.since(self.seen);
             self.seen += news.len();
-            news.iter().try_for_each(|(at, fact)| {
+            for Noted { at, fact, .. } in news.iter().filter(|noted| noted.concerns(process)) {
                 if *fact == Fact::Healed {
                     self.healed_at = Some(*at);
                 }
                 self.weigh(fact).map_err(|violation| Violation {
                     detail: format!("{} ({fact:?})", violation.detail),
                     ..violation
-                })
-            })
+                })?;
+            }
+            Ok(())
         })
     }
 
     /// Judges the incident as a whole, now that everything has come to its end.
     pub fn conclude(&mut self, world: &World) -> Result<Report, Violation> {
+        let world = &world.of_process(self.process);
         self.look(world)?;
         end::check(self, world)?;
-        let tail = world.with(|state| state.disk.walk());
+        let tail = world.with(|state| state.disk().walk());
         Ok(Report {
             requests: self.cases.len(),
             signals: self.signals,
+            lists: self.lists.clone(),
             lives: self.epoch,
             end: tail.map_err(|broken| Violation::of(Invariant::Durable, broken))?.hash,
         })
@@ -279,7 +299,10 @@ impl Checker {
                 let detail = "it was executed again after the ledger was set back";
                 return Err(Violation::of(Invariant::NeverTwice, detail));
             }
-            (RequestEvent::Executing { .. }, Some(case)) => case.executing = Some(epoch),
+            (RequestEvent::Executing { .. }, Some(case)) => {
+                case.executing = Some(epoch);
+                self.lists.insert(case.asked.backends.len());
+            }
             (RequestEvent::Finished(ending), Some(case)) => {
                 case.ended = Some(ending.clone());
                 let executed = case.executing.is_some();

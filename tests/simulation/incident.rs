@@ -1,5 +1,6 @@
 //! One incident: a story on a world with faults, judged after every step, and brought to its end.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use killgate::ledger::record::time;
@@ -7,15 +8,15 @@ use killgate::workflow::EngineExit;
 use killgate::workflow::ports::LedgerError;
 use tokio::time::sleep;
 
-use crate::checker::{Checker, Invariant, Violation};
+use crate::checker::{Checker, Invariant, Verdict, Violation};
 use crate::story::{Order, Story};
-use crate::world::World;
 use crate::world::bot::{Bot, Life, Ports, live};
 use crate::world::cast::TARGETS;
 use crate::world::disk::Disk;
-use crate::world::facts::Fact;
+use crate::world::facts::{Fact, Noted};
 use crate::world::faults::Faults;
 use crate::world::postgres::Change;
+use crate::world::{Process, World};
 
 /// What a bot is made of, under the given epoch.
 pub type MakePorts = fn(&World, u64) -> Ports;
@@ -25,6 +26,8 @@ pub type MakePorts = fn(&World, u64) -> Ports;
 pub struct Report {
     pub requests: usize,
     pub signals: usize,
+    /// How many sessions the requests were about that were executed.
+    pub lists: BTreeSet<usize>,
     pub lives: u64,
     /// The hash of the ledger's last record: two runs that end alike went alike.
     pub end: String,
@@ -35,8 +38,29 @@ const AT_MOST: Duration = Duration::from_mins(40);
 /// How long what people did may be on its way.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(30);
 const MOST_LIVES: u32 = 60;
-/// After how many incidents one comes whose ledger is emptied, or set back in part, and after which another follows.
-const SECOND_ACTS: u64 = 4;
+/// The checkers of the first process and of the second.
+type Checkers = [Checker; 2];
+
+/// What happens to the ledger after the incident. Another one follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SecondAct {
+    LedgerEmptied,
+    LedgerSetBack,
+}
+
+fn second_act(seed: u64) -> Option<SecondAct> {
+    match seed % 4 {
+        0 => Some(SecondAct::LedgerEmptied),
+        1 => Some(SecondAct::LedgerSetBack),
+        _ => None,
+    }
+}
+
+/// Whether a second process with the same token and a ledger of its own takes part in the incident of this seed.
+pub fn has_second_process(seed: u64) -> bool {
+    seed % 4 == 3
+}
+
 /// How slow Discord is while a crowd toggles reactions: a read of a card takes longer than a click.
 const SLOW: Duration = Duration::from_secs(1);
 
@@ -50,62 +74,68 @@ pub fn describe(seed: u64, make_ports: MakePorts) -> String {
     let world = World::new(Faults::random(seed));
     let end = play_acts(&world, seed, make_ports);
     let facts = world.with(|state| state.facts.all().to_vec());
-    let lines = facts.iter().map(|(at, fact)| format!("{} {fact:?}", time::write(*at)));
+    let by = |noted: &Noted| noted.by.filter(|by| *by == Process::Second).map_or("", |_| "(second) ");
+    let lines = facts.iter().map(|noted| format!("{} {}{:?}", time::write(noted.at), by(noted), noted.fact));
     lines.chain([format!("{end:?}")]).collect::<Vec<_>>().join("\n")
 }
 
 /// After some incidents the ledger is emptied, and another incident follows: the numbers begin again, and the old cards
 /// are still in the channel with their reactions. After others it loses only the newest records.
 fn play_acts(world: &World, seed: u64, make_ports: MakePorts) -> Result<Report, Violation> {
-    let mut checker = Checker::starting_now(world);
-    let report = play_on(world, seed, make_ports, &mut checker)?;
-    match seed % SECOND_ACTS {
-        0 => {
-            world.with(|state| state.disk = Disk::default());
-            checker = Checker::starting_now(world);
+    let mut checkers = [Process::First, Process::Second].map(|process| Checker::starting_now(world, process));
+    let report = play_on(world, Story::new(seed, has_second_process(seed)), make_ports, &mut checkers)?;
+    match second_act(seed) {
+        Some(SecondAct::LedgerEmptied) => {
+            world.with(|state| *state.disk_mut() = Disk::default());
+            checkers[0] = Checker::starting_now(world, Process::First);
         }
-        1 => {
+        Some(SecondAct::LedgerSetBack) => {
             world.with(|state| {
-                let records = state.disk.records().count();
+                let records = state.disk().records().count();
                 let keep = state.faults.dice.usize(..=records);
-                state.disk.set_back(keep);
+                state.disk_mut().set_back(keep);
             });
-            checker.go_on_after_set_back(world);
+            checkers[0].go_on_after_set_back(world);
         }
-        _ => return Ok(report),
+        None => return Ok(report),
     }
     world.with(|state| state.faults = Faults::random(!seed));
-    play_on(world, !seed, make_ports, &mut checker)
+    play_on(world, Story::new(!seed, false), make_ports, &mut checkers)
 }
 
 fn play_on(
     world: &World,
-    seed: u64,
+    mut story: Story,
     make_ports: MakePorts,
-    checker: &mut Checker,
+    checkers: &mut Checkers,
 ) -> Result<Report, Violation> {
-    let mut story = Story::new(seed);
     story.set_the_scene(world);
     for lives in 0.. {
         if lives == MOST_LIVES {
             story.give_up();
         }
-        match live(world, go_on(world, &mut story, checker, make_ports)) {
+        match live(world, go_on(world, &mut story, checkers, make_ports)) {
             Life::Ended(Ok(true)) => break,
             Life::Ended(Err(violation)) => return Err(violation),
             Life::Ended(Ok(false)) | Life::Died => {}
         }
         while_away(world, &mut story);
-        checker.look(world)?;
+        look(checkers, world)?;
     }
-    checker.conclude(world)
+    let [first, second] = checkers;
+    second.conclude(world)?;
+    first.conclude(world)
 }
 
-/// One life of the bot; whether it was the last that is needed.
+fn look(checkers: &mut Checkers, world: &World) -> Verdict {
+    checkers.iter_mut().try_for_each(|checker| checker.look(world))
+}
+
+/// One life of the bot, and of the second process if there is one; whether it was the last that is needed.
 async fn go_on(
     world: &World,
     story: &mut Story,
-    checker: &mut Checker,
+    checkers: &mut Checkers,
     make_ports: MakePorts,
 ) -> Result<bool, Violation> {
     if story.is_over() {
@@ -115,16 +145,26 @@ async fn go_on(
         tokio::spawn(story.crowd().toggle(world.clone()));
     }
     let mut bot = start(world, make_ports).await?;
+    let rivals_world = world.of_process(Process::Second);
+    let mut rival: Option<Bot> = None;
     while !story.is_over() {
         sleep(story.pause()).await;
-        let order = story.step(world, Some(&bot));
-        checker.look(world)?;
+        rival = match (story.rival(rival.is_some()), rival) {
+            (Order::TakeOver, _) => Some(start(&rivals_world, make_ports).await?),
+            (Order::Stop, Some(running)) => {
+                fatal(running.stop().await)?;
+                None
+            }
+            (_, running) => running,
+        };
+        let order = story.step(world, Some(&bot), rival.as_ref());
+        look(checkers, world)?;
         match order {
             Order::GoOn => {}
             Order::Kill => world.crash().await,
             Order::Stop => {
                 fatal(bot.stop().await)?;
-                checker.look(world)?;
+                look(checkers, world)?;
                 return Ok(false);
             }
             Order::TakeOver => bot = start(world, make_ports).await?,
@@ -133,13 +173,20 @@ async fn go_on(
             fatal(bot.ended().await)?;
             return Ok(false);
         }
+        if let Some(ended) = rival.take_if(|rival| rival.has_ended()) {
+            fatal(ended.ended().await)?;
+        }
     }
     heal(world, story.has_crowd);
+    if story.has_rival && rival.is_none() {
+        rival = Some(start(&rivals_world, make_ports).await?);
+    }
     let began = world.now();
     sleep(ARRIVES_WITHIN).await;
-    while !world.with(|state| state.disk.is_quiet() && state.is_settled()) {
+    let is_quiet = |world: &World| world.with(|state| state.disk().is_quiet() && state.is_settled());
+    while !is_quiet(world) || !is_quiet(&rivals_world) {
         sleep(Duration::from_secs(5)).await;
-        checker.look(world)?;
+        look(checkers, world)?;
         if bot.has_ended() {
             fatal(bot.ended().await)?;
             return Ok(false);
@@ -150,8 +197,11 @@ async fn go_on(
         }
     }
     sleep(ARRIVES_WITHIN).await;
-    checker.look(world)?;
+    look(checkers, world)?;
     fatal(bot.stop().await)?;
+    if let Some(rival) = rival {
+        fatal(rival.stop().await)?;
+    }
     Ok(true)
 }
 
@@ -181,12 +231,12 @@ fn while_away(world: &World, story: &mut Story) {
             state.change(state.time.now(), target, Change::ClockIsSet);
         }
         if state.faults.dice.u8(..4) == 0 {
-            state.disk.lose_list_of_open();
+            state.disk_mut().lose_list_of_open();
         }
     });
     for _ in 0..2 {
         if !story.is_over() {
-            story.step(world, None);
+            story.step(world, None, None);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The simulation: whole incidents on simulated Discord, PostgreSQL, disk and clock, with faults at every call,
-//! each from one seed. The workflow, the domain and the ledger's records are the real ones.
+//! each from one seed. The workflow, the domain and the ledger's records are the real ones. In every fourth incident a second
+//! killgate takes part, with the same token and channel, and a ledger of its own.
 //!
 //! `./dev simulate` plays two million of them. `KILLGATE_SEED=n` replays one and tells it line by line;
 //! `KILLGATE_INCIDENTS=n` plays so many, from `KILLGATE_FROM=n` on.
@@ -16,7 +17,7 @@
 //! | 6 reactions from while it was away or blind | believes in reactions that were taken back; does not notice that it was blind; begins to read a card anew with each click | the checker |
 //! | 7 one active | a deposed replica goes on recording; does not notice that another process took its card over | the checker |
 //! | 8 inert | posts the query as the client wrote it | the checker |
-//! | 9 own card | knows a card by its number, after the ledger was emptied | the checker |
+//! | 9 own card | knows a card by its number, after the ledger was emptied, or beside a second killgate | the checker |
 //! | 10 `now` is an argument | reads a clock of its own | playing it twice |
 
 mod broken;
@@ -26,6 +27,7 @@ mod story;
 #[allow(dead_code, reason = "the tests of the workflow use the other half of it")]
 mod world;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -34,7 +36,7 @@ use std::time::Instant;
 use std::{env, thread};
 
 use checker::{Invariant, Violation};
-use incident::{MakePorts, describe, play};
+use incident::{MakePorts, describe, has_second_process, play};
 use world::bot::Ports;
 
 /// Each mistake must be found within so many.
@@ -211,6 +213,15 @@ fn a_card_known_by_its_number_alone_is_caught() {
 }
 
 #[test]
+fn a_card_of_another_ledger_known_by_its_number_alone_is_caught() {
+    let mut seeds = (0..INCIDENTS).filter(|seed| has_second_process(*seed));
+    let is_caught = |seed| {
+        play(seed, broken::known_by_number).is_err_and(|violation| violation.invariant == Invariant::OwnCard)
+    };
+    assert!(seeds.any(is_caught));
+}
+
+#[test]
 fn a_clock_that_nobody_handed_over_is_caught() {
     let caught = (0..INCIDENTS).find(|seed| play(*seed, broken::own_clock) != play(*seed, broken::own_clock));
     assert!(caught.is_some(), "the same seed went another way");
@@ -221,6 +232,17 @@ fn the_same_seed_goes_the_same_way() {
     for seed in 0..100 {
         assert_eq!(describe(seed, Ports::of), describe(seed, Ports::of), "seed {seed}");
     }
+}
+
+#[test]
+fn lists_of_one_to_five_sessions_are_executed() {
+    let mut executed = BTreeSet::new();
+    let mut seeds = 0..SAMPLE;
+    while executed.len() < 5 {
+        let seed = seeds.next().expect("each within so many incidents");
+        executed.extend(play(seed, Ports::of).map(|report| report.lists).unwrap_or_default());
+    }
+    assert_eq!(executed, (1..=5).collect());
 }
 
 fn number(name: &str) -> Option<u64> {

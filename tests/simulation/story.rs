@@ -12,6 +12,7 @@ use crate::world::bot::{Asked, Bot};
 use crate::world::cast::{
     ANA, BEN, DBA, DORA, EVE, IVY, ONCALL, OTTO, PEOPLE, ROBOT, TARGETS, action, everybody,
 };
+use crate::world::command::Interaction;
 use crate::world::gateway::Blindness;
 use crate::world::postgres::{Change, PIDS, pid_of};
 use crate::world::{State, World};
@@ -21,6 +22,9 @@ pub struct Story {
     steps: u32,
     /// People toggle reactions all the time, until everything is decided.
     pub has_crowd: bool,
+    /// A second process with the same token and a ledger of its own takes part.
+    pub has_rival: bool,
+    rivals_dice: Rng,
 }
 
 /// What the bot's keeper does with its process.
@@ -36,12 +40,13 @@ pub enum Order {
 }
 
 impl Story {
-    pub fn new(seed: u64) -> Self {
+    pub fn new(seed: u64, has_rival: bool) -> Self {
         // Not the stream of numbers that the faults are drawn from.
         let mut dice = Rng::with_seed(seed ^ 0x0570_71e5);
         let steps = dice.u32(6..22);
         let has_crowd = dice.u8(..8) == 0;
-        Self { dice, steps, has_crowd }
+        let rivals_dice = Rng::with_seed(seed ^ 0x5ec0_0d12);
+        Self { dice, steps, has_crowd, has_rival, rivals_dice }
     }
 
     /// What differs from incident to incident before it begins.
@@ -79,8 +84,19 @@ impl Story {
         Duration::from_millis(self.dice.u64(..longest))
     }
 
-    /// The next thing happens; `bot` is there to be asked, unless it is away.
-    pub fn step(&mut self, world: &World, bot: Option<&Bot>) -> Order {
+    /// What happens to the second process.
+    pub fn rival(&mut self, is_running: bool) -> Order {
+        match self.rivals_dice.u8(..20) {
+            _ if !self.has_rival => Order::GoOn,
+            0 => Order::TakeOver,
+            1..8 if !is_running => Order::TakeOver,
+            1 => Order::Stop,
+            _ => Order::GoOn,
+        }
+    }
+
+    /// The next thing happens; the bots are there to be asked, unless they are away.
+    pub fn step(&mut self, world: &World, bot: Option<&Bot>, rival: Option<&Bot>) -> Order {
         self.steps -= 1;
         let cards: Vec<_> = world.with(|state| state.discord.cards().map(|(id, _)| id).collect());
         let latest = cards.last().copied();
@@ -89,7 +105,18 @@ impl Story {
                 let by = [ANA, ANA, OTTO, IVY][self.dice.usize(..4)];
                 let target = TARGETS[self.dice.usize(..TARGETS.len())];
                 let asked = self.asked();
-                bot.ask(world, by, action(self.dice.u8(..)), target, asked);
+                let action = action(self.dice.u8(..));
+                let interaction = Interaction::deferred(rival.is_some() && self.rivals_dice.bool());
+                // Usually both hear it.
+                let hearers = match self.rivals_dice.u8(..4) {
+                    0 => [Some(bot), None],
+                    1 => [None, rival.or(Some(bot))],
+                    2 => [rival, Some(bot)],
+                    _ => [Some(bot), rival],
+                };
+                for hearer in hearers.into_iter().flatten() {
+                    hearer.hear_command(world, by, action, target, &asked, interaction.clone());
+                }
             }
             (25..75, Some(latest), _) => {
                 let card =

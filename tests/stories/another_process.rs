@@ -82,6 +82,27 @@ async fn a_card_that_another_process_replaced_unseen_is_recognized_before_anythi
 }
 
 #[tokio::test]
+async fn a_deferral_that_another_process_has_filled_in_is_left_alone() {
+    let env = TestEnv::start().await;
+    let victim = env.sleeping_session().await;
+    env.wait_for_bot_backend().await;
+    let superuser = env.cluster.superuser().await.unwrap();
+    superuser.batch_execute("begin; lock table pg_authid in access exclusive mode").await.unwrap();
+    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
+    let answer = typed.option("pid", victim.pid()).send_off().unwrap();
+    assert!(answer.acknowledged().await);
+
+    let card = answer.message();
+    env.sim.bot_edits(&card, "the card of the other process\nRequest #9 · deadbeef");
+    env.react("ben", &card, APPROVE);
+    superuser.batch_execute("rollback").await.unwrap();
+
+    assert_eq!(env.wait_for_finished(1).await["outcome"], "withdrawn");
+    assert!(card.content().contains("deadbeef"), "{}", card.content());
+    assert!(victim.still_alive().await.unwrap());
+}
+
+#[tokio::test]
 async fn a_form_that_another_process_answered_first_is_noticed() {
     let env = TestEnv::start().await;
     let victim = env.cluster.victim("app").idle_in_transaction("select 1").await.unwrap();

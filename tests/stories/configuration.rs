@@ -5,9 +5,10 @@ use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 use discord_sim::Fault;
+use throwaway_postgres::{Cluster, SqlState};
 use tokio::process::Command;
 
-use crate::environment::{TestEnv, free_address};
+use crate::environment::{APPROVE, LIMIT, TestEnv, free_address};
 
 #[tokio::test]
 async fn six_errors_are_reported_at_once() {
@@ -99,6 +100,38 @@ async fn the_ledger_can_be_audited_without_the_secrets() {
 }
 
 #[tokio::test]
+async fn an_audit_before_the_first_start_says_that_there_is_no_ledger_yet() {
+    let env = TestEnv::builder().start_without_bot().await;
+    for arguments in [&["audit", "verify"][..], &["audit", "export"], &["audit", "report", "--request", "1"]]
+    {
+        let output = env.run_killgate(arguments).await;
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}: {output:?}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(stderr.contains("there is no ledger yet at"), "{arguments:?}: {stderr}");
+        assert!(stderr.ends_with("killgate.db: killgate run creates it\n"), "{arguments:?}: {stderr}");
+    }
+    assert!(!env.path("killgate.db").exists(), "an audit makes no ledger");
+}
+
+#[tokio::test]
+async fn an_edge_that_blocks_the_calls_of_the_start_delays_it() {
+    for call in ["GET /users/@me", "* /applications/**"] {
+        let mut env = TestEnv::builder().start_without_bot().await;
+        // An HTML page, as from the edge in front of Discord.
+        env.sim.fails_next(1, call, Fault::Status(403));
+        env.launch_bot();
+        let has_commands = || env.sim.commands().contains(&"terminate".to_owned());
+        let is_there = || env.sim.gateway().has_the_bot() && has_commands();
+        env.sim.eventually(LIMIT, "the bot and its commands are there", is_there).await;
+        let blocked = || env.sim.calls().iter().any(|made| made.is(call) && made.status == Some(403));
+        assert!(blocked(), "{call}: {:#?}", env.sim.calls());
+        assert!(env.log().contains("blocked by the edge"), "{call}: {}", env.log());
+        assert!(env.stop_bot().await.success(), "{call}: {}", env.log());
+    }
+}
+
+#[tokio::test]
 async fn what_an_outage_answers_at_the_start_does_not_end_the_process() {
     for (times, call, fault) in [
         (1, "GET /users/@me", Fault::Status(404)),
@@ -158,4 +191,32 @@ async fn run_program(arguments: &[&str], stdout: impl Into<Stdio>) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_killgate"));
     let child = command.args(arguments).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
     child.wait_with_output().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_ledger_is_kept_on_the_primary_although_a_standby_comes_first_in_its_url() {
+    let standby = Cluster::start().await.unwrap();
+    let mut env = TestEnv::builder().start_without_bot().await;
+    for server in [&standby, &env.cluster] {
+        server.role("keeper").await.unwrap();
+        server.sql("create database ledger owner keeper").await.unwrap();
+    }
+    standby.stop().await.unwrap();
+    fs::write(standby.folder().join("data/standby.signal"), "").unwrap();
+    standby.start_again().await.unwrap();
+    let url = format!(
+        "postgresql://keeper@127.0.0.1:{},127.0.0.1:{}/ledger?target_session_attrs=primary",
+        standby.port(),
+        env.cluster.port()
+    );
+    env.change_config("sqlite:killgate.db", &url);
+    env.start_bot().await;
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    env.react("ben", &card, APPROVE);
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
+    let keeper = env.cluster.connect("keeper", "ledger").await.unwrap();
+    let records = keeper.query_one("select count(*) from killgate_ledger.record", &[]).await.unwrap();
+    assert!(records.get::<_, i64>(0) >= 5, "on the primary");
 }

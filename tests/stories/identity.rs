@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use discord_sim::Fault;
+use discord_sim::{Fault, Message};
 use throwaway_postgres::SqlState;
 
 use crate::environment::{APPROVE, DENY, TestEnv};
@@ -55,7 +55,7 @@ async fn a_reaction_on_a_card_that_the_ledger_does_not_know_gets_one_line() {
     }
     env.start_bot().await;
 
-    let line = |message: &discord_sim::Message| message.content().contains("killgate's ledger does not know");
+    let line = |message: &Message| message.content().contains("killgate's ledger does not know");
     env.react("ben", &card, APPROVE);
     env.react("ben", &second_card, APPROVE);
     let channel = env.incident_channel();
@@ -100,5 +100,40 @@ async fn a_closed_card_is_not_decided_again_with_a_ledger_that_was_set_back() {
     assert_eq!(record["outcome"], "unknown", "{record}");
     assert!(record["signal_sent"].is_null(), "{record}");
     assert!(record["detail"].as_str().unwrap().contains("Denied"), "{record}");
+    let is_unknown =
+        |message: &Message| message.replies_to(&card) && message.content().starts_with("Unknown");
+    let reply = env.incident_channel().message(is_unknown).await.content();
+    assert!(reply.contains("Denied"), "it quotes what the channel shows: {reply}");
     assert!(victim.still_alive().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_mark_that_a_person_copies_closes_nothing_and_makes_no_card() {
+    let mut env = TestEnv::start().await;
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    env.wait_for_event(1, "posted", 1).await;
+    let content = card.content();
+    let mark = content.lines().last().unwrap();
+    assert!(mark.starts_with("Request #1 · "), "{mark}");
+    let ivy = env.person("ivy");
+    let forged = [
+        ivy.in_channel(&env.incident_channel()).says(&format!("Denied\n{mark} · closed")),
+        ivy.replies(&card, &format!("Terminated\n{mark} · result")),
+        ivy.in_channel(&env.incident_channel()).says(&content),
+    ];
+    env.kill_bot().await;
+    env.start_bot().await;
+
+    for message in &forged {
+        env.react("ben", message, APPROVE);
+    }
+    // The bot handles reactions in their order.
+    env.react("ivy", &card, APPROVE);
+    let events = env.wait_for_event(1, "attempt_refused by ivy: not_an_approver", 1).await;
+    assert_eq!(events, ["requested by ana: terminate", "posted", "attempt_refused by ivy: not_an_approver"]);
+    assert!(victim.still_alive().await.unwrap());
+    env.react("ben", &card, APPROVE);
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
 }

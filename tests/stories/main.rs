@@ -28,14 +28,21 @@ macro_rules! test_with_both_rights {
 
 mod another_process;
 mod approving;
+mod beside_the_chain;
+mod blindness;
 mod card_updates;
 mod clocks;
 mod closing;
+#[path = "../fixture/components.rs"]
+mod components;
 mod configuration;
 mod consequences;
 mod environment;
+#[path = "../fixture/faketime.rs"]
+mod faketime;
 mod guard;
 mod identity;
+mod incidents;
 mod limits;
 mod load;
 mod logs;
@@ -43,19 +50,25 @@ mod mentions;
 mod metrics;
 mod moderators;
 mod not_found;
+#[path = "../fixture/pgbouncer.rs"]
+mod pgbouncer;
 mod places;
 mod posting;
 mod privacy;
+mod quorum;
 mod recovery;
 mod refused;
 mod reload;
 mod reminding;
 #[path = "../replay/mod.rs"]
 mod replay;
+mod replicas;
 mod requesting;
 mod secrets;
 mod several;
 mod signalling;
+mod strangers;
+mod super_reactions;
 mod targets;
 mod unseen;
 mod words;

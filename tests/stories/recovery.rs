@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use discord_sim::{Cut, Fault};
+use discord_sim::{Cut, Fault, Message, Permissions};
 use throwaway_postgres::{Cluster, SqlState};
 
-use crate::environment::{APPROVE, COUNTS_CANCELS, LIMIT, SignalRight, TestEnv, signal};
+use crate::environment::{APPROVE, COUNTS_CANCELS, LIMIT, SignalRight, TestEnv, free_address, signal};
 
 async fn a_kill_right_after_the_recorded_approval_ends_as_unknown(right: SignalRight) {
     let mut env = TestEnv::start_with(right).await;
@@ -114,6 +114,73 @@ async fn an_approval_given_while_the_bot_was_down_counts() {
 
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
     env.assert_outcome(1, &card, "terminated", "Terminated").await;
+}
+
+#[tokio::test]
+async fn an_approval_given_while_the_bot_was_down_counts_in_each_spelling_of_its_emoji() {
+    let (plain, selected) = ("\u{2714}", "\u{2714}\u{fe0f}");
+    for configured in [plain, selected] {
+        let section = format!("[approval]\napprovals = 2\napprove = \"{configured}\"");
+        let mut env = TestEnv::builder().section(&section).start().await;
+        let mut victim = env.sleeping_session().await;
+        let card = env.send_command("ana", "/terminate", victim.pid()).await.message();
+        env.sim.eventually(LIMIT, "the card has its reactions", || card.emoji().len() == 2).await;
+
+        env.kill_bot().await;
+        env.react("ben", &card, plain);
+        env.react("dora", &card, selected);
+        env.start_bot().await;
+
+        assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+        env.assert_outcome(1, &card, "terminated", "Terminated").await;
+    }
+}
+
+#[tokio::test]
+async fn channel_and_readyz_say_why_a_card_cannot_be_found_after_a_restart() {
+    let mut env = TestEnv::builder().http(&free_address()).start().await;
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    let channel = env.incident_channel();
+
+    env.kill_bot().await;
+    env.sim.bot_loses(&channel, Permissions::READ_MESSAGE_HISTORY);
+    env.react("ben", &card, APPROVE);
+    env.start_bot().await;
+
+    let is_alert = |message: &Message| message.content().contains("to read the reactions");
+    let alert = env.sim.awaits(LIMIT, "an alert", || channel.messages().into_iter().find(is_alert)).await;
+    assert!(alert.content().contains("Missing"), "{}", alert.content());
+    let said = env.readiness_of("killgate.toml").await;
+    assert!(said.contains("request #1 cannot be read") && said.contains("Missing"), "{said}");
+    assert!(victim.still_alive().await.unwrap());
+    env.sim.bot_regains(&channel);
+
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    let is_over = |message: &Message| message.content().contains("can read the reactions");
+    env.sim.awaits(LIMIT, "the end of it", || channel.messages().into_iter().find(is_over)).await;
+}
+
+#[tokio::test]
+async fn channel_and_readyz_say_that_discord_does_not_show_the_messages_after_a_restart() {
+    let mut env = TestEnv::builder().http(&free_address()).start().await;
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    let channel = env.incident_channel();
+
+    env.kill_bot().await;
+    env.sim.fails_next(1000, "GET /channels/*/messages", Fault::Status(503));
+    env.react("ben", &card, APPROVE);
+    env.start_bot().await;
+
+    let is_alert = |message: &Message| message.content().contains("to read the reactions");
+    env.sim.awaits(LIMIT, "an alert", || channel.messages().into_iter().find(is_alert)).await;
+    let said = env.readiness_of("killgate.toml").await;
+    assert!(said.contains("request #1 cannot be read"), "{said}");
+    assert!(victim.still_alive().await.unwrap());
+    env.sim.fails_no_more();
+
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
 }
 
 #[tokio::test]

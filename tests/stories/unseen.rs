@@ -11,35 +11,10 @@ use crate::environment::{APPROVE, DENY, LIMIT, TestEnv, free_address};
 /// The call that reads reactions.
 const READ_REACTIONS: &str = "GET /channels/*/messages/*/reactions/*";
 
-/// A request whose card Dora denies while the bot cannot see it.
-async fn denied_unseen(env: &TestEnv, begin: impl Fn(), end: impl Fn()) -> (Victim, Message) {
-    let victim = env.sleeping_session().await;
-    let card = env.request_card("/terminate", victim.pid()).await;
-    begin();
-    env.react("dora", &card, DENY);
-    end();
-    (victim, card)
-}
-
 async fn assert_denied(env: &TestEnv, (victim, card): (Victim, Message)) {
     env.react("ben", &card, APPROVE);
     env.assert_outcome(1, &card, "denied", "Denied").await;
     assert!(victim.still_alive().await.unwrap());
-}
-
-#[tokio::test]
-async fn a_denial_given_while_the_bot_had_lost_a_role_holds() {
-    let env = TestEnv::start().await;
-    env.sim.creates_role("seer");
-    for name in ["bot", "ana", "ben", "dora"] {
-        env.person(name).gains_role("seer");
-    }
-    env.sim.hides_channel(&env.incident_channel(), "seer");
-    let bot = env.person("bot");
-
-    let denied = denied_unseen(&env, || bot.loses_role("seer"), || bot.gains_role("seer")).await;
-
-    assert_denied(&env, denied).await;
 }
 
 #[tokio::test]
@@ -89,17 +64,6 @@ async fn wait_for_ready(env: &TestEnv, status: &str) -> String {
         Ok((is_ready == (status == "200")).then_some(said))
     });
     answer.await.unwrap_or_else(|error| panic!("{error}\n{}", env.log()))
-}
-
-#[tokio::test]
-async fn a_denial_given_while_the_guild_was_unavailable_holds() {
-    let env = TestEnv::start().await;
-    let sim = &env.sim;
-
-    let denied =
-        denied_unseen(&env, || sim.guild_becomes_unavailable(), || sim.guild_becomes_available()).await;
-
-    assert_denied(&env, denied).await;
 }
 
 #[tokio::test]
@@ -214,39 +178,6 @@ async fn an_approval_of_a_timed_out_approver_that_is_read_does_not_count() {
 
     env.wait_for_event(1, "attempt_refused by ben: not_an_approver", 1).await;
     assert!(victim.still_alive().await.unwrap());
-}
-
-#[tokio::test]
-async fn a_super_reaction_approves_and_a_normal_one_taken_back_leaves_it() {
-    let env = TestEnv::builder().section("[approval]\napprovals = 2").start().await;
-    let mut victim = env.sleeping_session().await;
-    let card = env.request_card("/terminate", victim.pid()).await;
-
-    env.person("ben").super_reacts(&card, APPROVE);
-    env.wait_for_event(1, "approved by ben", 1).await;
-    env.react("ben", &card, APPROVE);
-    env.person("ben").takes_back(&card, APPROVE);
-    env.sim.guild_becomes_unavailable();
-    env.sim.guild_becomes_available();
-    env.react("dora", &card, APPROVE);
-
-    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
-    let events = env.events(1).await;
-    assert!(!events.contains(&"approval_removed by ben".to_owned()), "{events:?}");
-}
-
-#[tokio::test]
-async fn a_super_reaction_denies_when_it_is_read() {
-    let env = TestEnv::start().await;
-    let sim = &env.sim;
-    let victim = env.sleeping_session().await;
-    let card = env.request_card("/terminate", victim.pid()).await;
-
-    sim.guild_becomes_unavailable();
-    env.person("dora").super_reacts(&card, DENY);
-    sim.guild_becomes_available();
-
-    assert_denied(&env, (victim, card)).await;
 }
 
 /// The connection breaks, and people go on clicking until it is resumed.

@@ -174,51 +174,12 @@ async fn a_waiting_session_is_said_to_release_nobody_by_itself() {
 
     let text = env.request_card("/terminate", middle.pid()).await.text();
     let expected = format!(
-        "It waits itself, so its end releases nobody by itself: the sessions behind it may keep waiting for {}.",
+        "It waits itself, so its end releases nobody by itself who also waits for {}. The one behind it waits for it alone and \
+         goes on.",
         root.pid()
     );
     assert!(text.contains(&expected), "{text}");
     assert!(text.contains("Waits for stock (relation, AccessExclusiveLock) "), "{text}");
-}
-
-#[tokio::test]
-async fn a_prepared_transaction_at_the_root_is_named_with_the_statement_that_ends_it() {
-    let env = TestEnv::builder().cluster_setting("max_prepared_transactions", "2").start().await;
-    env.sql(TABLE).await;
-    let client = env.cluster.victim("app").idle().await.unwrap();
-    let prepare = "begin; update stock set n = 1 where id = 1; prepare transaction 'order-7'";
-    client.client().batch_execute(prepare).await.unwrap();
-    let _waiter = env.cluster.victim("app").waiting("update stock set n = 2 where id = 1").await.unwrap();
-
-    let ana = env.person("ana").in_channel(&env.incident_channel());
-    let text = ana.types("sessions").option("view", "blocking").send().await.message().text();
-    assert!(text.contains("A prepared transaction") && text.contains("order-7, prepared"), "{text}");
-    assert!(text.contains("ROLLBACK PREPARED 'order-7'"), "{text}");
-}
-
-#[tokio::test]
-async fn an_autovacuum_worker_at_the_root_is_refused_with_what_to_do_instead() {
-    let env = TestEnv::builder().cluster_setting("autovacuum_naptime", "1s").start().await;
-    let slow = "autovacuum_freeze_max_age = 100000, autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1";
-    env.sql(&format!("create table big (id int) with (autovacuum_enabled = off, {slow})")).await;
-    env.sql("insert into big select generate_series(1, 200000)").await;
-    env.sql("do $$ begin for i in 1..110000 loop perform pg_current_xact_id(); commit; end loop; end $$")
-        .await;
-    let observer = env.cluster.superuser().await.unwrap();
-    let query = "select pid from pg_stat_activity where backend_type = 'autovacuum worker' \
-                 and query like '%public.big (to prevent wraparound)%'";
-    let worker: i32 = throwaway_postgres::eventually("an anti-wraparound vacuum", async || {
-        Ok(observer.query(query, &[]).await?.first().map(|row| row.get(0)))
-    })
-    .await
-    .unwrap();
-    let _waiter = env.cluster.victim("postgres").waiting("begin; lock table big").await.unwrap();
-    let ana = env.person("ana").in_channel(&env.incident_channel());
-    let text = ana.types("sessions").option("view", "blocking").send().await.message().text();
-    assert!(text.contains("It comes back") && text.contains("VACUUM is "), "{text}");
-    let refusal = env.refused_command("ana", "/terminate", worker).await;
-    assert!(refusal.contains("It comes back") && refusal.contains("to prevent wraparound"), "{refusal}");
-    assert!(refusal.contains("Nothing was requested."), "{refusal}");
 }
 
 #[tokio::test]

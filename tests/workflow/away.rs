@@ -48,6 +48,24 @@ fn an_approval_made_while_the_bot_was_away_counts_when_it_is_back() {
 }
 
 #[test]
+fn a_denial_taken_back_before_the_channel_was_looked_at_after_a_restart_still_counts() {
+    let world = calm();
+    let mut card = None;
+    while_the_bot_lives(&world, async |bot| card = Some(ana_asks(&world, &bot).await));
+    let card = card.expect("a card");
+    world.with(|state| state.faults.discord.slow = Duration::from_secs(5));
+    while_the_bot_lives(&world, async |_| {
+        a_moment().await;
+        world.with(|state| state.react(BEN, card, Vote::Deny));
+        a_moment().await;
+        world.with(|state| state.take_back(BEN, card, Vote::Deny));
+        assert_eq!(outcomes(&world), [], "the channel may show another outcome");
+        sleep(Duration::from_secs(30)).await;
+    });
+    assert_eq!(outcomes(&world), [Outcome::Denied]);
+}
+
+#[test]
 fn a_reaction_on_a_card_that_closed_before_the_restart_is_an_attempt_on_record() {
     let world = calm();
     let mut card = None;
@@ -66,7 +84,7 @@ fn a_reaction_on_a_card_that_closed_before_the_restart_is_an_attempt_on_record()
     assert_eq!(outcomes(&world), [Outcome::Withdrawn]);
     world.with(|state| {
         let attempt = RequestEvent::AttemptRefused { actor: BEN, why: RefusalReason::Closed };
-        let last = state.disk.records().last().expect("a record");
+        let last = state.disk().records().last().expect("a record");
         assert_eq!(last.entry().event, attempt);
     });
 }
@@ -81,7 +99,7 @@ fn a_request_that_the_channel_shows_as_ended_does_not_expire_after_the_ledger_wa
     });
     assert_eq!(outcomes(&world), [Outcome::Terminated]);
     world.with(|state| {
-        state.disk.set_back(2);
+        state.disk_mut().set_back(2);
         state.time.pass(Duration::from_mins(20));
     });
     while_the_bot_lives(&world, async |_| a_moment().await);

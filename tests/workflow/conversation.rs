@@ -51,17 +51,17 @@ pub fn outcomes(world: &World) -> Vec<Outcome> {
             RequestEvent::Finished(ending) => Some(ending.outcome),
             _ => None,
         };
-        state.disk.records().filter_map(|recorded| finished(&recorded.entry().event)).collect()
+        state.disk().records().filter_map(|recorded| finished(&recorded.entry().event)).collect()
     })
 }
 
 /// How many of the facts are such ones.
 pub fn count(world: &World, such: impl Fn(&Fact) -> bool) -> usize {
-    world.with(|state| state.facts.all().iter().filter(|(_, fact)| such(fact)).count())
+    world.with(|state| state.facts.all().iter().filter(|noted| such(&noted.fact)).count())
 }
 
 /// Where the first such fact stands among all.
 pub fn place_of(world: &World, such: impl Fn(&Fact) -> bool) -> usize {
-    let place = world.with(|state| state.facts.all().iter().position(|(_, fact)| such(fact)));
+    let place = world.with(|state| state.facts.all().iter().position(|noted| such(&noted.fact)));
     place.expect("it happened")
 }

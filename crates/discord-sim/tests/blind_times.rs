@@ -114,6 +114,30 @@ async fn a_timeout_is_told_with_the_member() {
 }
 
 #[tokio::test]
+async fn who_left_is_unknown_to_a_bot_that_is_not_told() {
+    let mut scene = Scene::new().await;
+    let (ana, channel) = (scene.sim.person("ana"), scene.sim.channel("incident"));
+    let message = ana.in_channel(&channel).says("vote");
+    scene.bot.event("MESSAGE_CREATE").await;
+    ana.reacts(&message, "✅");
+    scene.bot.event("MESSAGE_REACTION_ADD").await;
+    let member = format!("/guilds/{}/members/{}", scene.sim.guild_id(), ana.id());
+
+    scene.change("people/ana/membership", json!({ "do": "leave" })).await;
+    let (status, body) = scene.rest.get(&member).await;
+    assert_eq!((status, &body["code"]), (404, &json!(10007)));
+    let path = format!("/channels/{}/messages/{}/reactions/%E2%9C%85", channel.id(), message.id());
+    assert_eq!(scene.rest.get(&path).await.1[0]["username"], "ana", "the reaction stays");
+    assert!(ana.try_reacts(&message, "❌").is_err());
+
+    scene.change("people/ana/membership", json!({ "do": "join" })).await;
+    assert_eq!(scene.rest.get(&member).await.1["roles"], json!([]));
+    ana.reacts(&message, "❌");
+    let next = scene.bot.next().await.payload();
+    assert_eq!(text(&next["t"]), "MESSAGE_REACTION_ADD", "nothing of who left and joined");
+}
+
+#[tokio::test]
 async fn an_injected_error_has_the_code_of_discord() {
     let scene = Scene::new().await;
     let fault = json!({ "call": "GET /channels/*/messages", "fault": "error", "status": 404, "code": 10003 });

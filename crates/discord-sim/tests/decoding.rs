@@ -51,7 +51,7 @@ async fn every_event_decodes_as_its_own_type() {
     ana.rewords(&said, "hello all");
     ana.replies(&message, "indeed");
     ana.reacts(&message, "✅");
-    ana.reacts(&message, "❤");
+    ana.reacts(&message, "❤️");
     ana.takes_back(&message, "✅");
     moderator.clears_emoji(&message, "❤️");
     moderator.clears_reactions(&message);

@@ -31,11 +31,25 @@ async fn an_invalid_emoji_is_unknown() {
     let message = sim.person("a").in_channel(&sim.channel("incident")).says("vote");
     let path = format!("/channels/{}/messages/{}/reactions", message.channel_id(), message.id());
     assert_eq!(rest.put(&format!("{path}/approve/@me"), Value::Null).await.1["code"], 10014);
-    assert_eq!(rest.put(&format!("{path}/❤/@me"), Value::Null).await.0, 204);
-    assert_eq!(message.emoji(), ["❤️"]);
+    assert_eq!(rest.put(&format!("{path}/✅\u{fe0f}/@me"), Value::Null).await.1["code"], 10014);
     assert_eq!(rest.put("/channels/1/messages/2/reactions/❤/@me", Value::Null).await.1["code"], 10003);
     let gone = format!("/channels/{}/messages/2/reactions/❤/@me", message.channel_id());
     assert_eq!(rest.put(&gone, Value::Null).await.1["code"], 10008);
+}
+
+#[tokio::test]
+async fn two_spellings_of_an_emoji_are_two_reactions() {
+    let sim = Sim::builder().person("a", []).channel("incident").start().await;
+    let rest = Rest::of(&sim);
+    let message = sim.person("a").in_channel(&sim.channel("incident")).says("vote");
+    let path = format!("/channels/{}/messages/{}/reactions", message.channel_id(), message.id());
+    for spelling in ["❤", "❤\u{fe0f}"] {
+        assert_eq!(rest.put(&format!("{path}/{spelling}/@me"), Value::Null).await.0, 204);
+    }
+    sim.person("a").reacts(&message, "❤");
+    assert_eq!(message.emoji(), ["❤", "❤\u{fe0f}"]);
+    assert_eq!(rest.get(&format!("{path}/❤")).await.1.as_array().map(Vec::len), Some(2));
+    assert_eq!(rest.get(&format!("{path}/❤\u{fe0f}")).await.1.as_array().map(Vec::len), Some(1));
 }
 
 #[tokio::test]

@@ -34,15 +34,6 @@ type Consequence = fn(Situation<'_>) -> Option<String>;
 /// What is special about a session. On the card of several, each sentence is said once, with the pids that it is about.
 const CONSEQUENCES: &[Consequence] = &[
     |it| {
-        let may_not_notice = it.action == Action::Cancel && !it.is_over;
-        let what = match it.session.cancel_obstacle().filter(|_| may_not_notice)? {
-            CancelObstacle::CopyData => "It reads COPY data from its client",
-            CancelObstacle::ClientWrite => "It waits for its client to read",
-            CancelObstacle::Idle | CancelObstacle::IdleInTransaction => return None,
-        };
-        Some(format!("{what} and may not notice a cancel; a terminate works."))
-    },
-    |it| {
         let text = if it.is_over {
             "It had committed here and waited for a synchronous standby: its change stays, unreplicated so far."
         } else {
@@ -87,8 +78,8 @@ const MAX_SENTENCES: usize = 4;
 /// All that applies to one session.
 pub(super) fn consequences(it: Situation<'_>) -> String {
     let special = CONSEQUENCES.iter().filter_map(|consequence| consequence(it));
-    let sentences = [Some(what_ends(it)), what_is_rolled_back(it)].into_iter().flatten();
-    sentences.chain(special).chain(who_is_released(it)).collect::<Vec<_>>().join(" ")
+    let sentences = [unnoticed_cancel(it), Some(what_ends(it)), what_is_rolled_back(it)];
+    sentences.into_iter().flatten().chain(special).chain(who_is_released(it)).collect::<Vec<_>>().join(" ")
 }
 
 /// All that applies to several sessions.
@@ -101,7 +92,8 @@ pub(super) fn consequences_of_several(action: Action, sessions: &[Situation<'_>]
     sentences.extend(what_is_rolled_back_of_several(action, sessions));
     let mut groups: Vec<(String, Vec<String>)> = Vec::new();
     for it in sessions {
-        for sentence in CONSEQUENCES.iter().filter_map(|consequence| consequence(*it)) {
+        let special = CONSEQUENCES.iter().filter_map(|consequence| consequence(*it));
+        for sentence in unnoticed_cancel(*it).into_iter().chain(special) {
             let pid = it.session.pid.to_string();
             match groups.iter_mut().find(|(known, _)| *known == sentence) {
                 Some((_, pids)) => pids.push(pid),
@@ -169,8 +161,21 @@ fn what_is_rolled_back_of_several(action: Action, sessions: &[Situation<'_>]) ->
     }
 }
 
+fn unnoticed_cancel(it: Situation<'_>) -> Option<String> {
+    let may_not_notice = it.action == Action::Cancel && !it.is_over;
+    let what = match it.session.cancel_obstacle().filter(|_| may_not_notice)? {
+        CancelObstacle::CopyData => "It reads COPY data from its client",
+        CancelObstacle::ClientWrite => "It waits for its client to read",
+        CancelObstacle::Idle | CancelObstacle::IdleInTransaction => return None,
+    };
+    Some(format!("{what} and may not notice a cancel; a terminate works."))
+}
+
 fn what_ends(it: Situation<'_>) -> String {
     match it.action {
+        Action::Cancel if unnoticed_cancel(it).is_some() => {
+            "If it notices, the query ends and the session stays connected.".to_owned()
+        }
         Action::Cancel if !it.session.state.is_running() && !it.session.state.is_hidden() => {
             "Nothing is signalled while no query runs; a terminate ends the session.".to_owned()
         }
@@ -200,6 +205,19 @@ fn who_is_released(it: Situation<'_>) -> Option<String> {
     match (lock_holders(it.session), it.waiters) {
         (Some(holders), 0) => {
             return Some(format!("It waits itself, for {holders}: its end releases nobody by itself."));
+        }
+        (Some(holders), waiters) if it.queue.alone > 0 => {
+            let go_on = match (it.queue.alone, waiters) {
+                (_, 1) => "The one behind it waits for it alone and goes on.".to_owned(),
+                (1, several) => format!("1 of the {several} behind it waits for it alone and goes on."),
+                (alone, several) if alone < several as usize => {
+                    format!("{alone} of the {several} behind it wait for it alone and go on.")
+                }
+                (_, all) => format!("All {all} behind it wait for it alone and go on."),
+            };
+            return Some(format!(
+                "It waits itself, so its end releases nobody by itself who also waits for {holders}. {go_on}"
+            ));
         }
         (Some(holders), _) => {
             return Some(format!(

@@ -4,14 +4,19 @@ use serenity::all::{ButtonStyle, CreateActionRow, CreateButton, CreateEmbed};
 
 use super::body::MessageBody;
 use super::component_id::SessionChoice;
-use super::format::{age, count, name};
+use super::format::{age, name, session_name};
 use super::lock_text::progress_text;
-use super::session_facts::{ON_STANDBY, obstacle_warning, origin_text, state_with_ages, wait_text};
+use super::session_facts::{
+    ON_STANDBY, obstacle_warning, origin_besides_title, state_with_ages, wait_text, waiters_heading,
+};
+use super::waiters_text::groups_text;
 use crate::discord::sanitize;
 use crate::domain::event::Action;
+use crate::domain::lock_graph::LockGraph;
 use crate::domain::protection::{ProtectionRule, ProtectionRules};
 use crate::domain::protection_advice::advice;
 use crate::domain::session::{BackendType, CancelObstacle, Session, Snapshot};
+use crate::domain::waiters::WaiterSummary;
 
 const QUERY_LENGTH: usize = 2_000;
 const RULE_LENGTH: usize = 300;
@@ -30,10 +35,13 @@ pub fn session_details(
     lines.push(state_with_ages(session, now));
     lines.extend(wait_text(session, |since| format!("for {}", age(now.duration_since(since)))));
     if waiters > 0 {
-        lines.push(format!("**Blocks {}**", count(waiters, "session")));
+        let queue = WaiterSummary::of(session.pid, snapshot, &LockGraph::from_snapshot(snapshot));
+        let groups = Some(groups_text(&queue)).filter(|groups| !groups.is_empty());
+        let groups = groups.map_or(String::new(), |groups| format!(": {groups}"));
+        lines.push(format!("{}{groups}", waiters_heading(session, waiters)));
     }
     lines.extend(session.progress.as_ref().map(|progress| format!("{}.", progress_text(progress))));
-    lines.push(origin_text(session));
+    lines.push(origin_besides_title(session));
     lines.push(format!("Connected {} ago", age(now.duration_since(session.backend_start))));
     let obstacle = session.cancel_obstacle();
     let no_signal_reason = no_signal_reason(session, protection);
@@ -52,7 +60,7 @@ pub fn session_details(
     }
     lines.extend(session.query.as_deref().map(|query| sanitize::block(query, QUERY_LENGTH).into()));
     lines.retain(|line| !line.is_empty());
-    let title = format!("{} on {}", session.pid, name(target));
+    let title = format!("{} on {}", session_name(session), name(target));
     let body = MessageBody::embed(CreateEmbed::new().title(title).description(lines.join("\n"))).ephemeral();
     if !may_signal {
         return body;

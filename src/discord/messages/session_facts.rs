@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::format::{SESSION_NAME_LENGTH, TimestampStyle, age, join_capped, short_name, timestamp, verbatim};
+use super::format::{
+    SESSION_NAME_LENGTH, TimestampStyle, age, count, join_capped, short_name, timestamp, verbatim,
+};
 use super::lock_text::lock_text;
 use crate::domain::session::{CancelObstacle, Session, SessionState};
 use crate::domain::timestamp::Timestamp;
@@ -14,15 +16,15 @@ pub(super) const ON_STANDBY: &str = "It is on a standby, not on the primary.";
 /// Why a cancel may have no effect.
 pub(super) fn obstacle_warning(obstacle: CancelObstacle) -> &'static str {
     match obstacle {
-        CancelObstacle::Idle => "There is no query to cancel: the session is idle. Use /terminate instead.",
+        CancelObstacle::Idle => "There is no query to cancel: the session is idle. A terminate ends it.",
         CancelObstacle::IdleInTransaction => {
-            "There is no query to cancel. The session is idle in a transaction, which a terminate ends. Use /terminate instead."
+            "There is no query to cancel. The session is idle in a transaction, which a terminate ends."
         }
         CancelObstacle::CopyData => {
-            "It reads COPY data from its client, and may not notice a cancel before more comes. /terminate works at once."
+            "It reads COPY data from its client, and may not notice a cancel before more comes. A terminate works at once."
         }
         CancelObstacle::ClientWrite => {
-            "It waits for its client to read, and may not notice a cancel before that. /terminate works at once."
+            "It waits for its client to read, and may not notice a cancel before that. A terminate works at once."
         }
     }
 }
@@ -108,6 +110,15 @@ fn blockers_text(session: &Session) -> String {
         (false, _) => pids,
         (true, true) => "a prepared transaction".to_owned(),
         (true, false) => format!("{pids} and a prepared transaction"),
+    }
+}
+
+/// `**Blocks 7 sessions**`. Those behind a session that waits itself are not released by its end.
+pub(super) fn waiters_heading(session: &Session, waiters: usize) -> String {
+    match (lock_holders(session), waiters) {
+        (None, _) => format!("**Blocks {}**", count(waiters, "session")),
+        (Some(_), 1) => "**1 session waits behind it**".to_owned(),
+        (Some(_), _) => format!("**{waiters} sessions wait behind it**"),
     }
 }
 

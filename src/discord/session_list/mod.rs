@@ -203,7 +203,8 @@ fn is_background(session: &Session) -> bool {
     session.is_own
         || match session.backend_type {
             BackendType::Client | BackendType::ParallelWorker => false,
-            BackendType::WalSender => true,
+            // A base backup can take all of a server's disk or network.
+            BackendType::WalSender => session.progress.is_none(),
             BackendType::Other(_) => !session.state.is_running(),
         }
 }

@@ -119,6 +119,8 @@ fn preface(reports: &[TargetReport<'_>], answers: &[TargetAnswer], query: &Sessi
 enum ReportSeverity {
     NoAnswer,
     Blocking,
+    /// The server has a problem that no session shows.
+    Warned,
     /// There are sessions, or a filter leaves none of them.
     Ordinary,
     Calm,
@@ -127,7 +129,7 @@ enum ReportSeverity {
 impl ReportSeverity {
     fn colour(self) -> Colour {
         Colour::new(match self {
-            Self::NoAnswer | Self::Blocking => 0x00f2_3f43,
+            Self::NoAnswer | Self::Blocking | Self::Warned => 0x00f2_3f43,
             Self::Ordinary => 0x0058_65f2,
             Self::Calm => 0x0023_a55a,
         })
@@ -166,11 +168,15 @@ impl<'a> TargetReport<'a> {
 
     fn from_snapshot(answer: &'a TargetAnswer, snapshot: &'a Snapshot, query: &SessionQuery) -> Self {
         let list = list_sessions(snapshot, query.view, &query.filter);
-        let summary = summary::summary_line(&list, snapshot, query.view);
+        let warnings = summary::warnings(snapshot, query.view);
+        let is_warned = !warnings.is_empty();
+        let summary = summary::summary_line(&list, snapshot, query.view, warnings);
         let has_filtered_sessions = list.hidden.filtered > 0;
         let entries = list_entries(list);
         let severity = if snapshot.sessions.iter().any(Session::is_blocked) {
             ReportSeverity::Blocking
+        } else if is_warned {
+            ReportSeverity::Warned
         } else if entries.is_empty() && !has_filtered_sessions {
             ReportSeverity::Calm
         } else {

@@ -123,7 +123,7 @@ impl<'a> ListEntry<'a> {
 
     fn max_length(&self) -> usize {
         match self {
-            Self::Session(_) => row_text::MAX_LENGTH,
+            Self::Session(row) => row_text::max_length(row.session),
             Self::Tree(tree) => tree_text::max_length(tree),
         }
     }

@@ -4,16 +4,20 @@ use std::time::Duration;
 
 use super::SessionRow;
 use crate::discord::messages::format::{age, blocker, count, short_name, verbatim};
-use crate::discord::messages::lock_text::{lock_text, waited_text};
+use crate::discord::messages::lock_text::{lock_text, progress_text, waited_text};
 use crate::discord::sanitize;
+use crate::domain::protection::ProtectionRule;
+use crate::domain::protection_advice::advice;
 use crate::domain::session::{BackendType, Session};
 use crate::domain::timestamp::Timestamp;
 
 const NAME_LENGTH: usize = 40;
 const QUERY_LENGTH: usize = 72;
 /// An upper bound of the length of a session's text, in UTF-16 units: three names and a query of the lengths above, two
-/// names of what it waits for, and numbers.
-pub(super) const MAX_LENGTH: usize = 603;
+/// names of what it waits for and what that means, and numbers.
+const MAX_LENGTH: usize = 680;
+/// Of how far it is, and what to do instead of ending a process of the server.
+const ADVICE_LENGTH: usize = 700;
 /// Further blockers are counted, not named.
 const MAX_BLOCKERS: usize = 3;
 
@@ -28,8 +32,26 @@ pub(super) fn row_text(row: &SessionRow<'_>, now: Timestamp, is_locked: bool) ->
     }
     let mut lines = vec![first, origin_line(row.session)];
     lines.extend(query_line(row.session));
+    lines.extend(advice_lines(row.session, row.waiters));
     lines.retain(|line| !line.is_empty());
     lines.join("\n")
+}
+
+/// An upper bound of the length of the session's text, in UTF-16 units.
+pub(super) fn max_length(session: &Session) -> usize {
+    let has_advice = session.progress.is_some() || session.backend_type != BackendType::Client;
+    MAX_LENGTH + if has_advice { ADVICE_LENGTH } else { 0 }
+}
+
+/// How far it is, and what to do about a process of the server that others wait for, or that runs a base backup.
+pub(super) fn advice_lines(session: &Session, waiters: usize) -> Vec<String> {
+    let rule = match &session.backend_type {
+        BackendType::Other(kind) if waiters > 0 => Some(ProtectionRule::NotAClient { kind: kind.clone() }),
+        BackendType::WalSender if session.progress.is_some() => Some(ProtectionRule::Replication),
+        _ => None,
+    };
+    let progress = session.progress.as_ref().map(progress_text);
+    progress.into_iter().chain(rule.map(|rule| advice(&rule).to_owned())).collect()
 }
 
 /// `**4711** idle in transaction 14 m 3 s`; a lock after the pid says that it cannot be signalled.
@@ -48,7 +70,10 @@ fn activity_text(session: &Session, now: Timestamp) -> String {
     let mut text = format!("{}{duration}", state_text(session));
     // That it sleeps is in its query.
     if let Some(wait) = session.wait.as_ref().filter(|wait| session.state.is_running() && !wait.is_sleep()) {
-        text = format!("{text} · {}", sanitize::line(&wait.to_string(), NAME_LENGTH));
+        // A disk that answers and a process that works are waited for all the time.
+        let meaning = wait.meaning().filter(|_| wait.kind == "Client");
+        let meaning = meaning.map_or(String::new(), |meaning| format!(" ({meaning})"));
+        text = format!("{text} · {}{meaning}", sanitize::line(&wait.to_string(), NAME_LENGTH));
     }
     match session.transaction_age(now).filter(|transaction| is_much_longer(*transaction, since)) {
         Some(transaction) => format!("{text} · transaction {}", age(transaction)),

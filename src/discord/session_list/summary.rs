@@ -1,24 +1,40 @@
 //! The line above a list: how many sessions are shown and hidden, and what to do when none matches.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use super::filter::SessionFilter;
 use super::page::SessionQuery;
 use super::{HiddenCounts, ListedSessions, SessionList, SessionView};
 use crate::discord::messages::format::{age, count, verbatim};
-use crate::domain::session::Snapshot;
+use crate::domain::session::{BackendType, Session, Snapshot};
 
 const FILTER_LENGTH: usize = 60;
 const NAME_LENGTH: usize = 40;
 /// Further names are counted.
 const MAX_NAMES: usize = 6;
+/// A commit that takes longer is told of.
+const LONG_COMMIT: Duration = Duration::from_secs(3);
 
-/// How many sessions are shown, and how many are not.
-pub(super) fn summary_line(list: &SessionList<'_>, snapshot: &Snapshot, view: SessionView) -> String {
-    let shown = shown_text(list, view);
-    let prepared = prepared_transaction_warning(snapshot).filter(|_| view != SessionView::Blocking);
-    let hidden = hidden_text(list.hidden, view);
+/// How many sessions are shown, and how many are not, below the [`warnings`].
+pub(super) fn summary_line(
+    list: &SessionList<'_>,
+    snapshot: &Snapshot,
+    view: SessionView,
+    warnings: Vec<String>,
+) -> String {
     let standby = snapshot.is_standby.then(|| "**standby**".to_owned());
-    let parts = [standby, Some(shown), prepared, hidden];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
+    let parts = [standby, Some(shown_text(list, view)), hidden_text(list.hidden, view)];
+    let counts = parts.into_iter().flatten().collect::<Vec<_>>().join(" · ");
+    let warnings = warnings.into_iter().map(|warning| format!("⚠️ {warning}"));
+    warnings.chain([counts]).collect::<Vec<_>>().join("\n")
+}
+
+/// What is wrong with the server, which no session in a list says.
+pub(super) fn warnings(snapshot: &Snapshot, view: SessionView) -> Vec<String> {
+    let prepared = prepared_transaction_warning(snapshot).filter(|_| view != SessionView::Blocking);
+    let others = [synchronous_standby_warning(snapshot), connection_slots_warning(snapshot)];
+    prepared.into_iter().chain(others.into_iter().flatten()).collect()
 }
 
 fn shown_text(list: &SessionList<'_>, view: SessionView) -> String {
@@ -48,8 +64,43 @@ fn shown_text(list: &SessionList<'_>, view: SessionView) -> String {
 fn prepared_transaction_warning(snapshot: &Snapshot) -> Option<String> {
     let waiters = snapshot.sessions.iter().filter(|session| session.blocked_by.contains(&0)).count();
     (waiters > 0).then(|| {
-        format!("⚠️ **a prepared transaction blocks {}**: see `view:blocking`", count(waiters, "session"))
+        format!("**A prepared transaction blocks {}**: see `view:blocking`", count(waiters, "session"))
     })
+}
+
+/// A commit that is confirmed takes a moment; one that waits for a lost standby waits for ever.
+fn synchronous_standby_warning(snapshot: &Snapshot) -> Option<String> {
+    let is_stuck = |session: &&Session| {
+        session.has_committed() && session.query_age(snapshot.taken_at) >= Some(LONG_COMMIT)
+    };
+    let waiting = snapshot.sessions.iter().filter(is_stuck).count();
+    let (s, have) = if waiting == 1 { ("s", "has") } else { ("", "have") };
+    (waiting > 0).then(|| {
+        format!(
+            "**{} wait{s} for a synchronous standby** and {have} committed: ending them replicates nothing. Bring the standby \
+             back, or take it out of `synchronous_standby_names` and reload",
+            count(waiting, "session")
+        )
+    })
+}
+
+/// Said while hardly a slot is free, with the application that takes most of them.
+fn connection_slots_warning(snapshot: &Snapshot) -> Option<String> {
+    let slots = snapshot.connection_slots?;
+    let clients = || snapshot.sessions.iter().filter(|session| session.backend_type == BackendType::Client);
+    // The session that answers is not in the list.
+    let taken = clients().count() + 1;
+    if snapshot.looked_up.is_some() || slots.saturating_sub(taken) > (slots / 50).max(2) {
+        return None;
+    }
+    let mut groups: BTreeMap<_, usize> = BTreeMap::new();
+    for session in clients() {
+        *groups.entry(session.group_name()).or_default() += 1;
+    }
+    let (group, most) = groups.into_iter().max_by_key(|(_, count)| *count)?;
+    let by = group.map_or(String::new(), |name| format!(", {most} by {}", verbatim(name, NAME_LENGTH)));
+    let how_many = if taken < slots { format!("{taken} of {slots}") } else { format!("All {slots}") };
+    Some(format!("**{how_many} connection slots are taken**{by}: see `view:all`"))
 }
 
 fn hidden_text(hidden: HiddenCounts, view: SessionView) -> Option<String> {

@@ -1,21 +1,17 @@
 //! A root blocker and the sessions that wait behind it.
 
-use super::row_text::{self, heading, origin_line, query_line, short_origin, waiting_text};
+use super::row_text::{self, advice_lines, heading, origin_line, query_line, short_origin, waiting_text};
 use super::tree::{BlockingTree, TreeBranch, TreeRoot};
 use crate::discord::messages::format::{age, join_capped};
-use crate::discord::messages::lock_text::{prepared_text, progress_text};
+use crate::discord::messages::lock_text::prepared_text;
 use crate::discord::messages::waiters_text::group_name;
-use crate::domain::protection::ProtectionRule;
-use crate::domain::protection_advice::advice;
-use crate::domain::session::{BackendType, Session};
+use crate::domain::session::Session;
 use crate::domain::timestamp::Timestamp;
 
 /// A tree with no more branches than this is hardly taller than a session of a list.
 const MAX_SHORT_TREE: usize = 2;
 /// Further prepared transactions are not described.
 const MAX_PREPARED: usize = 2;
-/// Of how far the root is, and what to do instead of ending a process of the server.
-const ADVICE_LENGTH: usize = 600;
 /// The longest description of one.
 const PREPARED_LENGTH: usize = 700;
 /// An upper bound of the length of a branch, in UTF-16 units: two names of 40, a relation of 60, and numbers.
@@ -32,10 +28,7 @@ pub(super) fn tree_text(
             let mut lines =
                 vec![heading(session, now, is_locked(session)), waiters_line(tree), origin_line(session)];
             lines.extend(query_line(session));
-            lines.extend(session.progress.as_ref().map(progress_text));
-            if let BackendType::Other(kind) = &session.backend_type {
-                lines.push(advice(&ProtectionRule::NotAClient { kind: kind.clone() }).to_owned());
-            }
+            lines.extend(advice_lines(session, tree.waiters));
             lines
         }
         TreeRoot::Prepared => {
@@ -65,12 +58,12 @@ pub(super) fn tree_text(
 /// An upper bound of the length of the tree's text, in UTF-16 units.
 pub(super) fn max_length(tree: &BlockingTree<'_>) -> usize {
     // The line that counts the waiters and the line that counts the hidden ones are no longer than a branch.
-    let prepared = match tree.root {
+    let root = match tree.root {
         TreeRoot::Prepared => MAX_PREPARED * PREPARED_LENGTH,
-        TreeRoot::Session(_) => ADVICE_LENGTH,
-        TreeRoot::Unseen(_) => 0,
+        TreeRoot::Session(session) => row_text::max_length(session),
+        TreeRoot::Unseen(_) => MAX_BRANCH_LENGTH,
     };
-    row_text::MAX_LENGTH + prepared + (tree.branches.len() + 2) * MAX_BRANCH_LENGTH
+    root + (tree.branches.len() + 2) * MAX_BRANCH_LENGTH
 }
 
 pub(super) fn is_tall(tree: &BlockingTree<'_>) -> bool {

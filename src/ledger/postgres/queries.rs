@@ -18,6 +18,22 @@ use crate::ledger::record::time;
 use crate::postgres::connection::PostgresConnection;
 use crate::workflow::ports::{LedgerError, PendingRequests, RequestSearch, SearchAnchor};
 
+/// The requests that may be open: those that are listed, and, whatever the list says, those that expire at `$1` or later.
+const MAY_BE_OPEN: &str = "SELECT request FROM killgate_ledger.pending WHERE NOT undelivered
+     UNION
+     SELECT request FROM killgate_ledger.record
+     WHERE event = 'requested' AND killgate_ledger.field(line, 'expires_at') COLLATE \"C\" >= $1";
+
+const HAS_NOT_ENDED: &str = "NOT EXISTS (SELECT FROM killgate_ledger.record AS finished
+     WHERE finished.event = 'finished' AND finished.request = requested.request)";
+
+/// The requests whose result may not be in the channel: those that are listed, and, whatever the list says, those that ended
+/// at `$1` or later and are not known to be delivered.
+const UNDELIVERED: &str = "SELECT request FROM killgate_ledger.pending WHERE undelivered
+     UNION
+     SELECT request FROM killgate_ledger.record WHERE event = 'finished' AND at >= $1
+       AND NOT EXISTS (SELECT FROM killgate_ledger.delivered WHERE delivered.request = record.request)";
+
 /// The rows that [`PendingRequests`] is read from.
 pub(super) struct PendingRows {
     rows: Vec<StoredRecord>,
@@ -44,25 +60,19 @@ pub(super) async fn load_pending(
     known: &ChainTail,
 ) -> Result<PendingRows, Error> {
     let transaction = snapshot(connection).await?;
-    let last_at: Option<String> = transaction
-        .query_opt("SELECT at FROM killgate_ledger.record ORDER BY seq DESC LIMIT 1", &[])
-        .await?
-        .map(|row| row.try_get("at"))
-        .transpose()?;
-    let open_since = last_at.and_then(|at| time::read(&at)).map_or(since, pending::may_be_open_since);
+    let searched_since = searched_since(&transaction).await?;
     let rows = transaction
         .query(
-            "SELECT seq, line FROM killgate_ledger.record WHERE request IN (
-                 SELECT request FROM killgate_ledger.pending
-                 UNION
-                 SELECT request FROM killgate_ledger.record WHERE event = 'executing' AND at >= $1
-                 UNION
-                 SELECT request FROM killgate_ledger.record AS requested
-                 WHERE event = 'requested' AND killgate_ledger.field(line, 'expires_at') COLLATE \"C\" >= $2
-                   AND NOT EXISTS (SELECT FROM killgate_ledger.record AS finished
-                                   WHERE finished.event = 'finished' AND finished.request = requested.request)
-             ) ORDER BY seq",
-            &[&time::write(since), &time::write(open_since)],
+            &format!(
+                "SELECT seq, line FROM killgate_ledger.record WHERE request IN (
+                     SELECT request FROM ({MAY_BE_OPEN}) AS requested WHERE {HAS_NOT_ENDED}
+                     UNION
+                     {UNDELIVERED}
+                     UNION
+                     SELECT request FROM killgate_ledger.record WHERE event = 'executing' AND at >= $2
+                 ) ORDER BY seq"
+            ),
+            &[&searched_since, &time::write(since)],
         )
         .await?;
     let last = transaction
@@ -71,8 +81,7 @@ pub(super) async fn load_pending(
             &[],
         )
         .await?;
-    let undelivered =
-        transaction.query("SELECT request FROM killgate_ledger.pending WHERE undelivered", &[]).await?;
+    let undelivered = transaction.query(UNDELIVERED, &[&searched_since]).await?;
     let tail = fetch_tail_if_contains(&transaction, known).await?;
     transaction.commit().await?;
     Ok(PendingRows {
@@ -84,6 +93,14 @@ pub(super) async fn load_pending(
             .collect::<Result<_, Error>>()?,
         tail,
     })
+}
+
+/// From when on requests are searched for in the chain, as records write it.
+async fn searched_since(client: &impl GenericClient) -> Result<String, Error> {
+    let last = "SELECT at FROM killgate_ledger.record ORDER BY seq DESC LIMIT 1";
+    let last: Option<String> = client.query_opt(last, &[]).await?.map(|row| row.try_get("at")).transpose()?;
+    let since = last.and_then(|at| time::read(&at)).map(pending::searched_since);
+    Ok(since.map(time::write).unwrap_or_default())
 }
 
 impl PendingRows {
@@ -100,6 +117,7 @@ impl PendingRows {
 pub(super) async fn history(client: &Client, search: &RequestSearch) -> Result<Vec<StoredRecord>, Error> {
     let mut sql =
         "SELECT request FROM killgate_ledger.record AS requested WHERE event = 'requested'".to_owned();
+    let searched_since = searched_since(client).await?;
     let (pid, requester, message, limit) = (
         search.pid.map(Pid::number),
         search.requester.map(|requester| requester.to_string()),
@@ -113,19 +131,20 @@ pub(super) async fn history(client: &Client, search: &RequestSearch) -> Result<V
         SearchAnchor::OlderThan(request) => (Some(("request <", int8(request.0))), "DESC"),
         SearchAnchor::NewerThan(request) => (Some(("request >", int8(request.0))), "ASC"),
     };
-    let mut values: Vec<&(dyn ToSql + Sync)> = vec![&limit];
+    let mut values: Vec<&(dyn ToSql + Sync)> = Vec::new();
     match search.ended {
         Some(true) => sql.push_str(
             " AND EXISTS (SELECT FROM killgate_ledger.record WHERE event = 'finished' AND request = requested.request)",
         ),
         Some(false) => {
-            sql.push_str(" AND request IN (SELECT request FROM killgate_ledger.pending WHERE NOT undelivered)");
+            values.push(&searched_since);
+            // Writing to a String cannot fail.
+            let _ = write!(sql, " AND request IN ({MAY_BE_OPEN}) AND {HAS_NOT_ENDED}");
         }
         None => {}
     }
     let mut condition = |before: &str, value, after: &str| {
         values.push(value);
-        // Writing to a String cannot fail.
         let _ = write!(sql, " AND {before} ${}{after}", values.len());
     };
     if let Some(pid) = &pid {
@@ -145,12 +164,13 @@ pub(super) async fn history(client: &Client, search: &RequestSearch) -> Result<V
     if let Some((comparison, request)) = &anchor {
         condition(comparison, request, "");
     }
-    let _ = write!(sql, " ORDER BY request {order}");
+    values.push(&limit);
+    let _ = write!(sql, " ORDER BY request {order} LIMIT ${}", values.len());
     let rows = client
         .query(
             &format!(
                 "SELECT seq, line FROM killgate_ledger.record
-                 WHERE request IN ({sql} LIMIT $1) ORDER BY request DESC, seq"
+                 WHERE request IN ({sql}) ORDER BY request DESC, seq"
             ),
             &values,
         )
@@ -190,6 +210,20 @@ pub(super) async fn fetch_pending(client: &Client) -> Result<BTreeMap<u64, Pendi
             Ok((row.try_get::<_, i64>("request")?.unsigned_abs(), state))
         })
         .collect()
+}
+
+/// See [`LedgerReader::wrongly_delivered`](crate::ledger::reader::LedgerReader::wrongly_delivered).
+pub(super) async fn wrongly_delivered(client: &Client) -> Result<Option<u64>, Error> {
+    let difference = "SELECT request FROM killgate_ledger.record WHERE event = 'finished'
+          AND NOT EXISTS (SELECT FROM killgate_ledger.delivered WHERE delivered.request = record.request)
+          AND NOT EXISTS (
+              SELECT FROM killgate_ledger.pending WHERE undelivered AND pending.request = record.request)
+        UNION ALL
+        SELECT request FROM killgate_ledger.delivered WHERE NOT EXISTS (
+            SELECT FROM killgate_ledger.record WHERE event = 'finished' AND record.request = delivered.request)
+        LIMIT 1";
+    let row = client.query_opt(difference, &[]).await?;
+    row.map(|row| Ok(row.try_get::<_, i64>("request")?.unsigned_abs())).transpose()
 }
 
 pub(super) async fn lowest_seq(client: &impl GenericClient) -> Result<Option<i64>, Error> {

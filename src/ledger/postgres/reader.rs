@@ -61,6 +61,10 @@ impl LedgerReader for PostgresReader {
         Ok(None)
     }
 
+    fn wrongly_delivered(&mut self) -> anyhow::Result<Option<u64>> {
+        Ok(self.runtime.block_on(queries::wrongly_delivered(self.connection.client()))?)
+    }
+
     fn records_after(&mut self, seq: u64) -> anyhow::Result<Vec<StoredRecord>> {
         Ok(self.runtime.block_on(queries::records_after(self.connection.client(), seq, PAGE_SIZE))?)
     }

@@ -5,7 +5,7 @@ use tokio_postgres::{GenericClient, Transaction};
 use super::error::PostgresOpenError;
 
 /// The number in `killgate_ledger.version`. Earlier versions were never released.
-const VERSION: i32 = 3;
+const VERSION: i32 = 4;
 
 /// Creates the ledger where there is none.
 pub(super) async fn create_if_missing(transaction: &Transaction<'_>) -> Result<(), PostgresOpenError> {

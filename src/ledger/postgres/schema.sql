@@ -41,6 +41,7 @@ CREATE INDEX posted_as ON killgate_ledger.record (message, request) WHERE event 
 CREATE INDEX requested_by_expiry ON killgate_ledger.record
     ((killgate_ledger.field(line, 'expires_at')) COLLATE "C") WHERE event = 'requested';
 CREATE INDEX executing_since ON killgate_ledger.record (at, request) WHERE event = 'executing';
+CREATE INDEX finished_since ON killgate_ledger.record (at, request) WHERE event = 'finished';
 
 -- A request is requested once, executed at most once, and finished at most once.
 CREATE UNIQUE INDEX requested_once ON killgate_ledger.record (request) WHERE event = 'requested';
@@ -77,6 +78,12 @@ CREATE TABLE killgate_ledger.pending (
     undelivered boolean NOT NULL
 );
 CREATE INDEX pending_undelivered ON killgate_ledger.pending (undelivered, request);
+
+-- The requests whose result is in the channel. What ended lately and is not here is looked for in the channel after a
+-- start, so that no result is lost with a row of the list above.
+CREATE TABLE killgate_ledger.delivered (
+    request bigint PRIMARY KEY
+);
 
 -- Only the connection that set the current epoch may append. A takeover increments the epoch, a reconnection of the active
 -- replica raises it, and from then on every statement under an older epoch is rejected, however late it arrives.
@@ -138,11 +145,14 @@ CREATE FUNCTION killgate_ledger.probe(my_epoch bigint) RETURNS void
     $body$;
 
 -- Records that the request's result is in the channel.
-CREATE FUNCTION killgate_ledger.mark_delivered(my_epoch bigint, delivered bigint) RETURNS void
+CREATE FUNCTION killgate_ledger.mark_delivered(my_epoch bigint, ended bigint) RETURNS void
     LANGUAGE plpgsql
     AS $body$
     BEGIN
         PERFORM killgate_ledger.renew(my_epoch);
-        DELETE FROM killgate_ledger.pending WHERE request = delivered AND undelivered;
+        INSERT INTO killgate_ledger.delivered (request)
+            SELECT request FROM killgate_ledger.record WHERE event = 'finished' AND request = ended
+            ON CONFLICT DO NOTHING;
+        DELETE FROM killgate_ledger.pending WHERE request = ended AND undelivered;
     END
     $body$;

@@ -65,6 +65,17 @@ impl LedgerReader for SqliteReader {
         Ok(self.connection.query_row(difference, [], |row| row.get(0)).optional()?)
     }
 
+    fn wrongly_delivered(&mut self) -> anyhow::Result<Option<u64>> {
+        let difference = "SELECT request FROM record WHERE event = 'finished'
+              AND NOT EXISTS (SELECT 1 FROM delivered WHERE delivered.request = record.request)
+              AND NOT EXISTS (SELECT 1 FROM pending WHERE undelivered = 1 AND pending.request = record.request)
+            UNION ALL
+            SELECT request FROM delivered WHERE NOT EXISTS (
+                SELECT 1 FROM record WHERE event = 'finished' AND record.request = delivered.request)
+            LIMIT 1";
+        Ok(self.connection.query_row(difference, [], |row| row.get(0)).optional()?)
+    }
+
     fn records_after(&mut self, seq: u64) -> anyhow::Result<Vec<StoredRecord>> {
         let mut statement = self
             .connection

@@ -7,8 +7,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use super::error::SqliteOpenError;
 use crate::ledger::hash_chain::ChainTail;
 
-/// The `user_version` of the schema. Version 1 was never released.
-const VERSION: i64 = 2;
+/// The `user_version` of the schema. Earlier versions were never released.
+const VERSION: i64 = 3;
 
 /// What a file that can be opened contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,6 +15,7 @@ CREATE INDEX requested_by_actor ON record (actor, request) WHERE event = 'reques
 CREATE INDEX posted_as ON record (message, request) WHERE event = 'posted';
 CREATE INDEX requested_by_expiry ON record (line ->> '$.expires_at') WHERE event = 'requested';
 CREATE INDEX executing_since ON record (at, request) WHERE event = 'executing';
+CREATE INDEX finished_since ON record (at, request) WHERE event = 'finished';
 
 -- A request is requested once, executed at most once, and finished at most once.
 CREATE UNIQUE INDEX requested_once ON record (request) WHERE event = 'requested';
@@ -59,6 +60,12 @@ CREATE TABLE pending (
 ) STRICT;
 
 CREATE INDEX pending_undelivered ON pending (undelivered, request);
+
+-- The requests whose result is in the channel. What ended lately and is not here is looked for in the channel after a
+-- start, so that no result is lost with a row of the list above.
+CREATE TABLE delivered (
+    request INTEGER PRIMARY KEY
+) STRICT;
 
 -- Written to test whether writing is possible.
 CREATE TABLE trial (

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::error::{SqliteOpenError, not_committed, not_recorded};
 use super::file::LockedFile;
@@ -96,7 +96,9 @@ impl SqliteStore {
             }
             Err(writes) => apply_each(&mut transaction, writes)?,
         };
+        let began = Instant::now();
         transaction.commit().map_err(TransactionError::at_commit)?;
+        debug!(took = ?began.elapsed(), "committed");
         Ok(results)
     }
 
@@ -189,12 +191,20 @@ fn apply_each(
 fn apply(connection: &Connection, write: LedgerWrite) -> WriteResult {
     match write {
         LedgerWrite::Append(entries) => append(connection, entries),
-        LedgerWrite::MarkDelivered(RequestId(request)) => connection
-            .prepare_cached("DELETE FROM pending WHERE request = ?1 AND undelivered = 1")
-            .and_then(|mut statement| statement.execute([request]))
-            .map(|_| Vec::new())
-            .map_err(not_recorded),
+        LedgerWrite::MarkDelivered(request) => {
+            mark_delivered(connection, request).map(|()| Vec::new()).map_err(not_recorded)
+        }
     }
+}
+
+fn mark_delivered(connection: &Connection, RequestId(request): RequestId) -> rusqlite::Result<()> {
+    for statement in [
+        "INSERT OR IGNORE INTO delivered SELECT request FROM record WHERE event = 'finished' AND request = ?1",
+        "DELETE FROM pending WHERE request = ?1 AND undelivered = 1",
+    ] {
+        connection.prepare_cached(statement)?.execute([request])?;
+    }
+    Ok(())
 }
 
 fn append(connection: &Connection, entries: Vec<LedgerEntry>) -> WriteResult {

@@ -21,7 +21,7 @@ pub fn check(checker: &Checker, world: &World) -> Verdict {
                 ..violation
             })?;
         }
-        let kept: Vec<_> = state.disk.records().collect();
+        let kept: Vec<_> = state.disk().records().collect();
         for (seq, record) in &checker.acknowledged {
             let place = usize::try_from(seq - 1).expect("few records");
             if kept.get(place) != Some(&record) {

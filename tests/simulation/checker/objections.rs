@@ -1,6 +1,6 @@
 //! What stands against an execution: denials, and cards that another process has taken over.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use killgate::domain::ids::{MessageId, UserId};
 use killgate::workflow::ports::Vote;
@@ -22,9 +22,15 @@ struct Denial {
 #[derive(Default)]
 pub struct Objections {
     denials: BTreeMap<u64, Denial>,
-    taken_over: BTreeMap<MessageId, Hearers>,
-    /// Those and earlier ones.
-    ever_taken_over: BTreeSet<MessageId>,
+    taken_over: BTreeMap<MessageId, TakeOver>,
+}
+
+/// Another process has put its own card into a message.
+#[derive(Default)]
+struct TakeOver {
+    hearers: Hearers,
+    /// The message bears the mark of its request again, so that whoever reads it does not notice.
+    is_undone: bool,
 }
 
 impl Objections {
@@ -50,22 +56,26 @@ impl Objections {
                 for (_, denial) in self.denials.range_mut(..=reacted) {
                     denial.hearers.tell(*epoch);
                 }
-                self.taken_over.values_mut().for_each(|hearers| hearers.tell(*epoch));
+                let visible = self.taken_over.values_mut().filter(|taken| !taken.is_undone);
+                visible.for_each(|taken| taken.hearers.tell(*epoch));
             }
             Fact::TakenOver { card } => {
-                self.taken_over.insert(*card, Hearers::default());
-                self.ever_taken_over.insert(*card);
+                self.taken_over.entry(*card).or_default().is_undone = false;
             }
-            // It bears the mark of its request again.
-            Fact::Edited { message, .. } => drop(self.taken_over.remove(message)),
+            Fact::Edited { message, .. } | Fact::Posted { message, .. } => {
+                if let Some(taken) = self.taken_over.get_mut(message) {
+                    taken.is_undone = true;
+                }
+            }
             Fact::HeardOfTakeOver { epoch, card } => {
-                if let Some(hearers) = self.taken_over.get_mut(card) {
-                    hearers.tell(*epoch);
+                if let Some(taken) = self.taken_over.get_mut(card) {
+                    taken.hearers.tell(*epoch);
                 }
             }
             Fact::Decided { epoch, caught_up: true, .. } => {
                 let denials = self.denials.values_mut().map(|denial| &mut denial.hearers);
-                denials.chain(self.taken_over.values_mut()).for_each(|hearers| hearers.catch_up(*epoch));
+                let taken = self.taken_over.values_mut().map(|taken| &mut taken.hearers);
+                denials.chain(taken).for_each(|hearers| hearers.catch_up(*epoch));
             }
             _ => {}
         }
@@ -80,7 +90,7 @@ impl Objections {
             return Err(Violation::of(Invariant::AwayReactions, detail));
         }
         let is_taken_over =
-            |card: &MessageId| self.taken_over.get(card).is_some_and(|hearers| hearers.knows(epoch));
+            |card: &MessageId| self.taken_over.get(card).is_some_and(|taken| taken.hearers.knows(epoch));
         if card.as_ref().is_some_and(is_taken_over) {
             let detail = "its card is another process's, and that was known";
             return Err(Violation::of(Invariant::OneActive, detail));
@@ -90,6 +100,6 @@ impl Objections {
 
     /// Whether another process has ever put its own card into one of these messages.
     pub fn was_taken_over(&self, cards: &[MessageId]) -> bool {
-        cards.iter().any(|card| self.ever_taken_over.contains(card))
+        cards.iter().any(|card| self.taken_over.contains_key(card))
     }
 }

@@ -9,7 +9,7 @@ use crate::world::World;
 impl Checker {
     /// Goes on with a ledger that has lost its newest records, after everything had come to its end.
     pub fn go_on_after_set_back(&mut self, world: &World) {
-        let kept: Vec<Recorded> = world.with(|state| state.disk.records().cloned().collect());
+        let kept: Vec<Recorded> = world.with(|state| state.disk().records().cloned().collect());
         self.durable = kept.len() as u64;
         self.acknowledged.retain(|seq, _| *seq <= self.durable);
         self.interrupted.clear();

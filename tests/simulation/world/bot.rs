@@ -17,14 +17,14 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use super::World;
 use super::cast::{INCIDENT, TARGETS, limits};
-use super::channel::Command;
 use super::clock::SkewedClock;
+use super::command::{Command, Interaction};
 use super::disk::Hold;
 use super::facts::Fact;
 use super::gateway::{Hears, listen};
 use super::target::Connection;
+use super::{Process, State, World};
 
 /// How often a bot is started in vain until somebody sees to what is down.
 const MENDED_AFTER: u32 = 5;
@@ -70,6 +70,7 @@ impl From<i32> for Asked {
 
 pub struct Bot {
     pub epoch: u64,
+    process: Process,
     handle: EngineHandle,
     inbox: mpsc::Sender<EngineInput>,
     engine: JoinHandle<EngineExit>,
@@ -91,12 +92,7 @@ impl Bot {
             while let Some(left) = world.with(|state| state.lease_left()) {
                 sleep(left).await;
             }
-            let epoch = world.with(|state| {
-                state.epoch += 1;
-                state.disk.epoch = state.epoch;
-                state.note(Fact::Started { epoch: state.epoch });
-                state.epoch
-            });
+            let epoch = world.with(State::next_epoch);
             let ports = make_ports(world, epoch);
             let governed = |target| TargetWithPolicy { target, policy: Arc::clone(&policy) };
             let rules = TargetRegistry {
@@ -111,7 +107,7 @@ impl Bot {
                     let engine = tokio::spawn(engine.run());
                     tokio::spawn(listen(world.clone(), epoch, inbox.clone(), ports.hears));
                     let handle = EngineHandle::new(targets, inbox.clone());
-                    return Ok(Self { epoch, handle, inbox, engine });
+                    return Ok(Self { epoch, process: world.process, handle, inbox, engine });
                 }
                 Err(damaged @ LedgerError::Corrupt { .. }) => return Err(damaged),
                 // Whoever runs the bot starts it again.
@@ -123,7 +119,19 @@ impl Bot {
 
     /// A person types a command. It is answered, or not, in a task of its own.
     pub fn ask(&self, world: &World, by: UserId, action: Action, target: &str, asked: impl Into<Asked>) {
-        let asked = asked.into();
+        self.hear_command(world, by, action, target, &asked.into(), Interaction::default());
+    }
+
+    /// The bot hears a command, which others may hear too.
+    pub fn hear_command(
+        &self,
+        world: &World,
+        by: UserId,
+        action: Action,
+        target: &str,
+        asked: &Asked,
+        interaction: Interaction,
+    ) {
         let Some(person) = world.with(|state| state.discord.member(by).cloned()) else {
             return;
         };
@@ -139,8 +147,8 @@ impl Bot {
             reason: None,
             channel: INCIDENT,
         };
-        let (handle, question) =
-            (self.handle.clone(), Arc::new(Command { world: world.clone(), epoch: self.epoch }));
+        let (world, epoch) = (world.of_process(self.process), self.epoch);
+        let (handle, question) = (self.handle.clone(), Arc::new(Command { world, epoch, interaction }));
         tokio::spawn(async move { handle.request_signal(person, order, question).await });
     }
 

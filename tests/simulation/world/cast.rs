@@ -1,6 +1,7 @@
 //! Who and what there is when an incident begins.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use killgate::domain::access::{Access, AccessGroup};
@@ -48,14 +49,15 @@ pub fn everybody() -> Vec<Person> {
     ]
 }
 
+/// Compiled once: each world has it.
+static REPLICATOR: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new("^replicator$").expect("a regular expression"));
+
 pub fn policy() -> TargetPolicy {
     let group = |role| AccessGroup { roles: BTreeSet::from([role]), users: BTreeSet::new() };
     TargetPolicy {
         access: Access { viewers: AccessGroup::default(), requesters: group(ONCALL), approvers: group(DBA) },
-        protection: ProtectionRules {
-            users: vec![Regex::new("^replicator$").expect("a regular expression")],
-            ..ProtectionRules::default()
-        },
+        protection: ProtectionRules { users: vec![REPLICATOR.clone()], ..ProtectionRules::default() },
         approvals: 1,
         expires_after: Duration::from_mins(15),
         remind_after: Some(Duration::from_mins(3)),

@@ -12,10 +12,9 @@ use killgate::domain::ids::{ChannelId, MessageId, Person, RequestId, UserId};
 use killgate::domain::outcome::Outcome;
 use killgate::domain::request::Request;
 use killgate::workflow::ports::{
-    AnswerMessage, CardContent, CardMark, ChannelAlert, DeliveryError, IncidentChannel, MessageRef,
-    RequestMessages, Responder, UserReaction, Vote,
+    CardContent, CardMark, ChannelAlert, DeliveryError, IncidentChannel, MessageRef, RequestMessages,
+    UserReaction, Vote,
 };
-use killgate::workflow::refusal::Refusal;
 
 use super::discord::{Kind, Message, Shown, normal_reaction};
 use super::facts::Fact;
@@ -24,7 +23,7 @@ use super::postgres::Victim;
 use super::reading::problem_with;
 use super::{State, World};
 
-static LOOK: LazyLock<RenderConfig> = LazyLock::new(|| RenderConfig {
+pub(super) static LOOK: LazyLock<RenderConfig> = LazyLock::new(|| RenderConfig {
     guild: 1_100_000_000_000_000_001,
     approve: "✅".to_owned(),
     deny: "❌".to_owned(),
@@ -41,7 +40,7 @@ impl IncidentChannel for World {
         self.call(Part::Channel, |state| {
             let there = state.discord.cards().find(|(_, message)| message.is_of(&card.request));
             // What a bot that was deposed has on its way may still arrive.
-            let is_deposed = self.bot < state.epoch;
+            let is_deposed = self.bot != state.epoch();
             match there.map(|(id, _)| id) {
                 Some(id) => id,
                 None => state.put_card(card, is_deposed),
@@ -61,13 +60,13 @@ impl IncidentChannel for World {
             return Err(DeliveryError::Postponed { wait: Duration::from_mins(5), source });
         }
         self.call(Part::Channel, |state| {
-            if self.bot < state.epoch {
+            if self.bot != state.epoch() {
                 // The last edit of a bot that does not know yet that it was deposed: nobody can stop it, and
                 // nobody is blamed for it.
                 return Ok(());
             }
             *state.card(place.message)? = shown(card);
-            state.discord.bear_mark_of(place.message, &card.request);
+            state.bear_mark_of(place.message, &card.request);
             let outcome = card.request.resolution().map(|ending| ending.outcome);
             state.note(Fact::Edited { message: place.message, outcome });
             if outcome.is_some() {
@@ -203,7 +202,7 @@ impl World {
             if request.card.is_some() && card.is_none() && ending.is_none() {
                 return Err(DeliveryError::Gone);
             }
-            if let Some((id, _)) = card.filter(|_| self.bot == state.epoch) {
+            if let Some((id, _)) = card.filter(|_| self.bot == state.epoch()) {
                 state.discord.adopt(id);
             }
             Ok(RequestMessages {
@@ -216,42 +215,23 @@ impl World {
     }
 }
 
-/// A person's command, which waits for its answer.
-pub struct Command {
-    pub world: World,
-    pub epoch: u64,
-}
-
-#[async_trait]
-impl Responder for Command {
-    async fn answer_with_card(&self, card: &CardContent) -> Result<AnswerMessage, DeliveryError> {
-        let posted = self.world.call(Part::Discord, |state| {
-            if state.faults.happens(state.faults.rival) {
-                state.discord.post_foreign_card(card.request.id);
-                state.note(Fact::AnsweredElsewhere { request: card.request.id });
-                return Err(DeliveryError::AnsweredElsewhere);
-            }
-            Ok(state.put_card(card, self.epoch != state.epoch))
-        });
-        let message = posted.await.map_err(unavailable)??;
-        Ok(AnswerMessage { message, has_notified: true })
-    }
-
-    async fn refuse(&self, refusal: &Refusal) -> Result<(), DeliveryError> {
-        self.world
-            .call(Part::Discord, |state| {
-                state.note(Fact::Refused { words: refusal.to_string() });
-                state.read(messages::notices::refusal(refusal, &LOOK));
-            })
-            .await
-            .map_err(unavailable)
-    }
-}
-
 impl State {
-    fn put_card(&mut self, card: &CardContent, stray: bool) -> MessageId {
+    pub(super) fn put_card(&mut self, card: &CardContent, stray: bool) -> MessageId {
+        let message = self.discord.post(&card.request, Kind::Card { shown: shown(card), stray });
+        self.note_posted(card, message);
+        message
+    }
+
+    /// Fills the card into a message that another process may have filled in.
+    pub(super) fn fill_in(&mut self, card: &CardContent, message: MessageId) -> Result<(), DeliveryError> {
+        *self.card(message)? = shown(card);
+        self.bear_mark_of(message, &card.request);
+        self.note_posted(card, message);
+        Ok(())
+    }
+
+    fn note_posted(&mut self, card: &CardContent, message: MessageId) {
         let request = &card.request;
-        let message = self.discord.post(request, Kind::Card { shown: shown(card), stray });
         self.note(Fact::Posted {
             request: request.id,
             message,
@@ -264,10 +244,9 @@ impl State {
                 .collect(),
         });
         self.read(messages::card::new_card(card, &LOOK));
-        message
     }
 
-    fn card(&mut self, message: MessageId) -> Result<&mut Shown, DeliveryError> {
+    pub(super) fn card(&mut self, message: MessageId) -> Result<&mut Shown, DeliveryError> {
         match self.discord.messages.get_mut(&message) {
             Some(message) if !message.deleted => match &mut message.kind {
                 Kind::Card { shown, .. } => Ok(shown),
@@ -311,6 +290,6 @@ fn shown(card: &CardContent) -> Shown {
     }
 }
 
-fn unavailable(_: Lost) -> DeliveryError {
+pub(super) fn unavailable(_: Lost) -> DeliveryError {
     DeliveryError::Unavailable(anyhow!("Discord did not answer"))
 }

@@ -8,10 +8,10 @@ use killgate::domain::request::Request;
 use killgate::workflow::input::EngineInput;
 use killgate::workflow::ports::{CardMark, MessageRef, ReactionKind, UserReaction, Vote};
 
-use super::State;
 use super::cast::INCIDENT;
 use super::facts::Fact;
 use super::gateway::{About, Gateway, Told};
+use super::{Process, State};
 
 pub struct Discord {
     members: BTreeMap<UserId, Person>,
@@ -151,13 +151,6 @@ impl Discord {
         id
     }
 
-    /// An edit by the bot gives the message the mark of its own request again.
-    pub fn bear_mark_of(&mut self, card: MessageId, request: &Request) {
-        if let Some(message) = self.messages.get_mut(&card) {
-            (message.request, message.mark) = (request.id, request.mark.clone());
-        }
-    }
-
     /// The active bot has found this card, whoever posted it, and sees to it from now on.
     pub fn adopt(&mut self, card: MessageId) {
         if let Some(Message { kind: Kind::Card { stray, .. }, .. }) = self.messages.get_mut(&card) {
@@ -223,17 +216,32 @@ impl State {
         }
     }
 
-    /// Another process with the same token puts its own card into the message.
+    /// A process outside of the simulation puts its own card into the message.
     pub fn take_over(&mut self, card: MessageId) {
-        let Some(message) = self.discord.messages.get_mut(&card).filter(|message| !message.deleted) else {
+        let there = self.discord.messages.get_mut(&card).filter(|message| !message.deleted);
+        if let Some(message) = there {
+            FOREIGN_MARK.clone_into(&mut message.mark);
+            self.tell_of_mark(card, None);
+        }
+    }
+
+    /// An edit by the acting process gives the message the mark of its own request.
+    pub fn bear_mark_of(&mut self, card: MessageId, request: &Request) {
+        let Some(message) = self.discord.messages.get_mut(&card).filter(|message| !message.is_of(request))
+        else {
             return;
         };
-        FOREIGN_MARK.clone_into(&mut message.mark);
-        let mark = message.card_mark();
-        self.note(Fact::TakenOver { card });
+        (message.request, message.mark) = (request.id, request.mark.clone());
+        self.tell_of_mark(card, Some(self.acting));
+    }
+
+    /// Discord tells everybody of an edit by which a message bears another mark.
+    pub fn tell_of_mark(&mut self, card: MessageId, by: Option<Process>) {
+        let mark = self.discord.messages[&card].card_mark();
+        self.facts.note(self.time.now(), by, Fact::TakenOver { card });
         let about = About { card, by: None };
         let seen = move || EngineInput::MarkSeen { card: place(card), mark: mark.clone() };
-        self.deliver(Told::TakenOver(card), about, seen);
+        self.deliver(Told::TakenOver { card, by }, about, seen);
     }
 
     /// A moderator deletes a message.

@@ -1,6 +1,7 @@
 //! The ledger on a simulated disk: real records in the real chain. What was written and not yet synced may or may
 //! not survive a crash; what was synced does.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use async_trait::async_trait;
 use killgate::domain::event::{LedgerEntry, Recorded, RequestEvent};
 use killgate::domain::ids::RequestId;
 use killgate::domain::timestamp::Timestamp;
-use killgate::ledger::hash_chain::{self, ChainTail};
+use killgate::ledger::hash_chain::{self, ChainError, ChainTail, VerifiedRecord};
 use killgate::ledger::pending::{self, PendingState};
 use killgate::workflow::ports::{Lease, Ledger, LedgerError, PendingRequests, RequestSearch};
 
@@ -36,14 +37,31 @@ struct Row {
     line: String,
     hash: String,
     recorded: Recorded,
+    /// What reading the line gives. No line changes, so each is read once.
+    read: OnceCell<VerifiedRecord>,
+}
+
+impl Row {
+    fn read(&self) -> Result<&VerifiedRecord, ChainError> {
+        if let Some(read) = self.read.get() {
+            return Ok(read);
+        }
+        let read = hash_chain::read(self.recorded.seq(), &self.line)?;
+        Ok(self.read.get_or_init(|| read))
+    }
 }
 
 impl Disk {
     /// Where the chain ends, walked from its beginning.
     pub fn walk(&self) -> Result<ChainTail, String> {
         let mut tail = ChainTail::default();
-        for (seq, row) in (1..).zip(&self.rows) {
-            tail.follow(seq, &row.line).map_err(|broken| format!("record {seq}: {broken}"))?;
+        for row in &self.rows {
+            let seq = row.recorded.seq();
+            let read = row.read().map_err(|broken| format!("record {seq}: {broken}"))?;
+            if seq != tail.seq + 1 || read.prev != tail.hash {
+                return Err(format!("record {seq} does not follow the one before it"));
+            }
+            tail = ChainTail { seq, hash: read.recorded.hash().to_owned() };
         }
         Ok(tail)
     }
@@ -69,7 +87,12 @@ impl Disk {
         };
         let seal = |entry: LedgerEntry| {
             let sealed = tail.seal(&entry).map_err(|error| LedgerError::NotRecorded(error.into()))?;
-            Ok(Row { line: sealed.line, hash: tail.hash.clone(), recorded: sealed.recorded })
+            Ok(Row {
+                line: sealed.line,
+                hash: tail.hash.clone(),
+                recorded: sealed.recorded,
+                read: OnceCell::new(),
+            })
         };
         entries.into_iter().map(seal).collect()
     }
@@ -160,8 +183,8 @@ impl Disk {
 
 fn read(row: &Row) -> Result<Recorded, LedgerError> {
     let seq = row.recorded.seq();
-    let corrupt = |broken: hash_chain::ChainError| LedgerError::Corrupt { seq, problem: broken.to_string() };
-    hash_chain::read(seq, &row.line).map(|link| link.recorded).map_err(corrupt)
+    let corrupt = |broken: ChainError| LedgerError::Corrupt { seq, problem: broken.to_string() };
+    row.read().map(|read| read.recorded.clone()).map_err(corrupt)
 }
 
 /// The bot's hold on the ledger, under the epoch of its lock.
@@ -183,8 +206,8 @@ impl Hold {
     }
 
     fn renew(&self, state: &mut super::State) -> Result<(), LedgerError> {
-        self.check(&state.disk)?;
-        state.disk.lease_until = Some(state.time.now().plus(GRACE));
+        self.check(state.disk())?;
+        state.disk_mut().lease_until = Some(state.time.now().plus(GRACE));
         Ok(())
     }
 
@@ -214,7 +237,7 @@ impl Hold {
         self.world.alive().await;
         self.world.with(|state| {
             self.renew(state)?;
-            let changed = change(&mut state.disk)?;
+            let changed = change(state.disk_mut())?;
             synced(state, changed);
             Ok::<_, LedgerError>(())
         })?;
@@ -230,7 +253,7 @@ impl Hold {
 impl super::State {
     /// Says that these are recorded; they are not.
     pub fn pretend(&mut self, entries: Vec<LedgerEntry>) -> Vec<Recorded> {
-        let rows = self.disk.prepare(entries).unwrap_or_default();
+        let rows = self.disk().prepare(entries).unwrap_or_default();
         let records: Vec<_> = rows.into_iter().map(|row| row.recorded).collect();
         self.note(Fact::Acknowledged { records: records.clone() });
         records
@@ -260,7 +283,7 @@ impl Ledger for Hold {
             |disk| disk.prepare(entries),
             |state, rows| {
                 records = rows.iter().map(|row| row.recorded.clone()).collect();
-                state.disk.sync(rows);
+                state.disk_mut().sync(rows);
                 let records = records.clone();
                 state.note(Fact::Durable { epoch, records });
             },
@@ -274,8 +297,8 @@ impl Ledger for Hold {
 
     async fn load_pending(&self, since: Timestamp) -> Result<PendingRequests, LedgerError> {
         let recalled = self.world.call(Part::Ledger, |state| {
-            self.check(&state.disk)?;
-            state.disk.recall(since, self.trusts_list)
+            self.check(state.disk())?;
+            state.disk().recall(since, self.trusts_list)
         });
         recalled.await.unwrap_or_else(|_| Err(not_recorded()))
     }
@@ -293,14 +316,14 @@ impl Ledger for Hold {
 
     async fn history(&self, search: RequestSearch) -> Result<Vec<Recorded>, LedgerError> {
         let found = self.world.call(Part::Ledger, |state| {
-            self.check(&state.disk)?;
-            state.disk.history(&search)
+            self.check(state.disk())?;
+            state.disk().history(&search)
         });
         found.await.unwrap_or_else(|_| Err(not_recorded()))
     }
 
     async fn probe(&self) -> Result<(), LedgerError> {
-        let probed = self.world.call(Part::Ledger, |state| self.check(&state.disk));
+        let probed = self.world.call(Part::Ledger, |state| self.check(state.disk()));
         probed.await.unwrap_or_else(|_| Err(not_recorded()))
     }
 }

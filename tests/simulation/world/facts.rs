@@ -8,6 +8,7 @@ use killgate::domain::outcome::Outcome;
 use killgate::domain::timestamp::Timestamp;
 use killgate::workflow::ports::{ChannelAlert, MessageRef, Vote};
 
+use super::Process;
 use super::postgres::Victim;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +109,7 @@ pub enum Fact {
         reacted: u64,
         removed: u64,
     },
-    /// Another process with the same token put its own card into the message.
+    /// A process with the same token put its own card into the message.
     TakenOver {
         card: MessageId,
     },
@@ -152,22 +153,55 @@ pub enum Fact {
     },
 }
 
+impl Fact {
+    /// Whether people did it: it is the same for every process.
+    pub fn is_of_people(&self) -> bool {
+        matches!(
+            self,
+            Self::Reacted { .. }
+                | Self::TakenBack { .. }
+                | Self::Deleted { .. }
+                | Self::MemberChanged { .. }
+                | Self::Healed
+        )
+    }
+}
+
+/// A fact, when it happened, and which process did it; `None`: neither of the two.
+#[derive(Clone, Debug)]
+pub struct Noted {
+    pub at: Timestamp,
+    pub by: Option<Process>,
+    pub fact: Fact,
+}
+
+impl Noted {
+    /// Whether it is about the requests of this process.
+    pub fn concerns(&self, process: Process) -> bool {
+        match &self.fact {
+            // A card of the other one.
+            Fact::TakenOver { .. } => self.by != Some(process),
+            _ => self.by.is_none_or(|by| by == process),
+        }
+    }
+}
+
 #[derive(Default)]
 pub struct Facts {
-    list: Vec<(Timestamp, Fact)>,
+    list: Vec<Noted>,
 }
 
 impl Facts {
-    pub fn note(&mut self, at: Timestamp, fact: Fact) {
-        self.list.push((at, fact));
+    pub fn note(&mut self, at: Timestamp, by: Option<Process>, fact: Fact) {
+        self.list.push(Noted { at, by, fact });
     }
 
     /// Those from the `n`th on.
-    pub fn since(&self, n: usize) -> &[(Timestamp, Fact)] {
+    pub fn since(&self, n: usize) -> &[Noted] {
         &self.list[n..]
     }
 
-    pub fn all(&self) -> &[(Timestamp, Fact)] {
+    pub fn all(&self) -> &[Noted] {
         &self.list
     }
 }

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, mpsc};
 
 use super::cast::INCIDENT;
 use super::facts::Fact;
-use super::{State, World, pass};
+use super::{Process, State, World, pass};
 
 /// The sessions of all bots that are connected, by their epochs.
 #[derive(Default)]
@@ -64,8 +64,11 @@ enum Connection {
 pub enum Told {
     Vote(u64),
     Removals(Vec<u64>),
-    /// Another process put its own card into the message.
-    TakenOver(MessageId),
+    /// This process, or one outside of the simulation, put its own card into the message.
+    TakenOver {
+        card: MessageId,
+        by: Option<Process>,
+    },
     Nothing,
     /// What there was when it ended.
     Gap(Seen),
@@ -257,8 +260,10 @@ fn note(state: &mut State, epoch: u64, told: &Told) {
                 state.note(Fact::HeardOfRemoval { epoch, serial });
             }
         }
-        Told::TakenOver(card) => state.note(Fact::HeardOfTakeOver { epoch, card: *card }),
-        Told::Nothing => {}
+        Told::TakenOver { card, by } if *by != Some(state.acting) => {
+            state.note(Fact::HeardOfTakeOver { epoch, card: *card });
+        }
+        Told::TakenOver { .. } | Told::Nothing => {}
         Told::Gap(seen) => {
             state.note(Fact::HeardOfGap { epoch, reacted: seen.reacted, removed: seen.removed });
         }

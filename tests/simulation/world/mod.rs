@@ -8,6 +8,7 @@
 //! | [`discord`] | members, messages and reactions; what people do there |
 //! | [`gateway`] | what the bot hears of it, in which order, and what it misses |
 //! | [`channel`] | what the bot does there |
+//! | [`command`] | a command, and who answers it |
 //! | [`postgres`] | servers, their backends, and who signals them |
 //! | [`target`] | the bot's connection to one of them |
 //! | [`disk`] | the ledger: what is synced survives, what is not may not |
@@ -19,6 +20,7 @@ pub mod bot;
 pub mod cast;
 pub mod channel;
 pub mod clock;
+pub mod command;
 pub mod discord;
 pub mod disk;
 pub mod facts;
@@ -51,6 +53,23 @@ pub struct World {
     crashed: Arc<Notify>,
     /// Which bot holds this handle, by its epoch.
     bot: u64,
+    /// Whose ledger it uses.
+    process: Process,
+}
+
+/// A killgate with a ledger of its own. Two can have one bot token, and so one channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Process {
+    First,
+    Second,
+}
+
+/// What belongs to one process.
+#[derive(Default)]
+struct Owned {
+    disk: Disk,
+    /// Of its bot that was started last.
+    epoch: u64,
 }
 
 pub struct State {
@@ -58,7 +77,10 @@ pub struct State {
     pub faults: Faults,
     pub discord: Discord,
     pub servers: BTreeMap<String, Server>,
-    pub disk: Disk,
+    /// Of the first process, and of the second.
+    owned: [Owned; 2],
+    /// Which process looks at the world or changes it at this instant.
+    acting: Process,
     pub facts: Facts,
     pub policy: TargetPolicy,
     /// What is still to happen to the servers, by itself.
@@ -66,8 +88,8 @@ pub struct State {
     planned: u64,
     /// The bot's process is dead: none of its calls goes on.
     dead: bool,
-    /// Of the bot that was started last.
-    pub epoch: u64,
+    /// How many bots were started, whose ever.
+    started: u64,
 }
 
 impl World {
@@ -79,15 +101,16 @@ impl World {
             discord: Discord::new(cast::everybody()),
             time,
             faults,
-            disk: Disk::default(),
+            owned: <[Owned; 2]>::default(),
+            acting: Process::First,
             facts: Facts::default(),
             policy: cast::policy(),
             to_come: BTreeMap::new(),
             planned: 0,
             dead: false,
-            epoch: 0,
+            started: 0,
         };
-        Self { state: Arc::new(Mutex::new(state)), crashed: Arc::default(), bot: 0 }
+        Self { state: Arc::new(Mutex::new(state)), crashed: Arc::default(), bot: 0, process: Process::First }
     }
 
     /// The same world, in the hands of the bot of this epoch.
@@ -96,9 +119,16 @@ impl World {
         Self { bot: epoch, ..self.clone() }
     }
 
+    /// The same world, in the hands of this process.
+    #[must_use]
+    pub fn of_process(&self, process: Process) -> Self {
+        Self { process, ..self.clone() }
+    }
+
     /// Looks at the world, or changes it, at this instant.
     pub fn with<T>(&self, at_once: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.state.lock().expect("nobody panics while holding the world");
+        state.acting = self.process;
         state.catch_up();
         at_once(&mut state)
     }
@@ -175,7 +205,7 @@ impl State {
 
     /// How long until another bot can take the ledger over; `None` if it can now.
     pub fn lease_left(&self) -> Option<Duration> {
-        let left = self.disk.lease_until?.duration_since(self.time.now());
+        let left = self.disk().lease_until?.duration_since(self.time.now());
         (!left.is_zero()).then_some(left)
     }
 
@@ -185,7 +215,32 @@ impl State {
     }
 
     pub fn note(&mut self, fact: Fact) {
-        self.facts.note(self.time.now(), fact);
+        let by = (!fact.is_of_people()).then_some(self.acting);
+        self.facts.note(self.time.now(), by, fact);
+    }
+
+    /// The ledger of the process that acts.
+    pub fn disk(&self) -> &Disk {
+        &self.owned[self.acting as usize].disk
+    }
+
+    pub fn disk_mut(&mut self) -> &mut Disk {
+        &mut self.owned[self.acting as usize].disk
+    }
+
+    /// Of the bot that the acting process started last.
+    pub fn epoch(&self) -> u64 {
+        self.owned[self.acting as usize].epoch
+    }
+
+    /// Starts a bot of the acting process, under an epoch that no other has, and takes the lock of its ledger.
+    pub fn next_epoch(&mut self) -> u64 {
+        self.started += 1;
+        let epoch = self.started;
+        self.owned[self.acting as usize].epoch = epoch;
+        self.disk_mut().epoch = epoch;
+        self.note(Fact::Started { epoch });
+        epoch
     }
 }
 

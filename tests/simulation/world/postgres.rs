@@ -134,6 +134,7 @@ impl Server {
             taken_at: self.time(at),
             own_pid: None,
             is_standby: false,
+            connection_slots: None,
             signal_obstacle: None,
             hidden_pids: Vec::new(),
             sessions: self.backends.values().cloned().collect(),
@@ -213,7 +214,7 @@ impl Server {
         self.end_query(at, pid, facts);
         if let Some(gone) = self.backends.remove(&pid) {
             let victim = self.identity(&gone);
-            facts.note(at, Fact::Finished { victim, whole: true });
+            facts.note(at, None, Fact::Finished { victim, whole: true });
         }
         for backend in self.backends.values_mut() {
             backend.blocked_by.retain(|holder| *holder != pid.number());
@@ -236,7 +237,7 @@ impl Server {
         backend.xact_start = None;
         backend.state_change = Some(at);
         backend.blocked_by.clear();
-        facts.note(at, Fact::Finished { victim, whole: false });
+        facts.note(at, None, Fact::Finished { victim, whole: false });
     }
 
     /// What the one statement decides: the backend to signal, or why none.

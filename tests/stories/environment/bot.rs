@@ -45,19 +45,23 @@ impl TestEnv {
             .env("RUST_LOG", filter)
             .envs(self.variables.iter().cloned())
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(
-                self.stderr
-                    .as_ref()
-                    .map_or_else(|| file.into(), |pipe| Stdio::from(pipe.try_clone().expect("a pipe"))),
-            )
+            .stdout(self.pipe().unwrap_or_else(Stdio::null))
+            .stderr(self.pipe().unwrap_or_else(|| file.into()))
             .spawn()
             .expect("the bot starts")
     }
 
+    fn pipe(&self) -> Option<Stdio> {
+        self.output.as_ref().map(|pipe| pipe.try_clone().expect("a pipe").into())
+    }
+
     /// A `killgate` command with these arguments and this environment's configuration.
     fn killgate(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_killgate"));
+        let program = env!("CARGO_BIN_EXE_killgate");
+        let mut command = Command::new(if self.descriptors.is_some() { "sh" } else { program });
+        if let Some(limit) = self.descriptors {
+            command.args(["-c", &format!("ulimit -Sn {limit}; exec \"$@\""), "sh", program]);
+        }
         command
             .args(arguments)
             .arg("--config")
@@ -67,16 +71,19 @@ impl TestEnv {
         command
     }
 
-    /// Replays each ledger that the test leaves behind.
+    /// Replays each ledger that the test leaves behind, unless the test damaged it.
     pub(super) fn replay_ledgers(&self) {
         for name in ["killgate.toml", "second.toml"] {
             let config = self.path(name);
-            if config.exists() {
-                replay_left_ledger(|arguments| {
+            if config.exists() && !self.expects_damaged_ledger {
+                let replayed = replay_left_ledger(|arguments| {
                     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_killgate"));
                     command.args(arguments).arg("--config").arg(&config).env_remove("DISCORD_TOKEN");
                     command
                 });
+                if let Err(unreadable) = replayed {
+                    assert!(unreadable.has_none, "{name}: {}", unreadable.why);
+                }
             }
         }
     }

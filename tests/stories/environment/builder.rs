@@ -132,7 +132,9 @@ impl TestEnvBuilder {
             second_bot: None,
             verbose_log: self.verbose_log,
             variables: Vec::new(),
-            stderr: None,
+            output: None,
+            expects_damaged_ledger: false,
+            descriptors: None,
         };
         env.grant(self.right).await;
         if let Some(password) = &self.password {

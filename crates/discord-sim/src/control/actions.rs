@@ -240,6 +240,28 @@ pub(crate) async fn times_out(
     Ok(Json(json!({})))
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub(crate) enum MembershipChange {
+    Leave,
+    Join,
+}
+
+pub(crate) async fn membership(
+    State(shared): Simulator,
+    Path(who): Path<String>,
+    Json(change): Json<MembershipChange>,
+) -> ActionResult {
+    shared.update(|world| {
+        let who = person(world, &who)?;
+        match change {
+            MembershipChange::Leave => world.leave(who),
+            MembershipChange::Join => world.join(who),
+        }
+    })?;
+    Ok(Json(json!({})))
+}
+
 /// Who sees a channel: nobody but those with this role.
 #[derive(Debug, Deserialize)]
 pub(crate) struct RoleName {

@@ -38,6 +38,7 @@ pub(crate) fn router(shared: Arc<SimState>, panel_routes: Router) -> Router {
         .route("/sim/as/{person}/clears", post(actions::clears))
         .route("/sim/people/{person}/roles", post(actions::roles))
         .route("/sim/people/{person}/timeout", post(actions::times_out))
+        .route("/sim/people/{person}/membership", post(actions::membership))
         .route("/sim/channels/{channel}/hides", post(actions::hides))
         .route("/sim/guild", post(actions::guild))
         .route("/sim/faults", post(faults::faults))

@@ -79,7 +79,6 @@ impl Message {
     /// The names of those who reacted with an emoji, including the bot.
     #[track_caller]
     pub fn reactions(&self, emoji: &str) -> Vec<String> {
-        let emoji = crate::world::emoji::canonical(emoji).unwrap_or_default();
         self.read(|world, message| {
             let users = message.reaction(emoji).map(crate::world::message::Reaction::everybody);
             users.into_iter().flatten().map(|user| world.name(user).to_owned()).collect()
@@ -88,8 +87,8 @@ impl Message {
 
     /// The emoji on the message, in the order in which they were added.
     #[track_caller]
-    pub fn emoji(&self) -> Vec<&'static str> {
-        self.read(|_, message| message.reactions.iter().map(|reaction| reaction.emoji).collect())
+    pub fn emoji(&self) -> Vec<String> {
+        self.read(|_, message| message.reactions.iter().map(|reaction| reaction.emoji.clone()).collect())
     }
 
     /// The names of all who were notified, also through roles.

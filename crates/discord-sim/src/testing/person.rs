@@ -71,6 +71,20 @@ impl Person {
         expect_allowed(&self.shared, &format!("timing out {}", self.name()), done);
     }
 
+    /// Leaves the guild. Their reactions stay.
+    #[track_caller]
+    pub fn leaves(&self) {
+        let done = self.shared.update(|world| world.leave(self.id));
+        expect_allowed(&self.shared, &format!("{} leaves", self.name()), done);
+    }
+
+    /// Joins the guild again, without roles.
+    #[track_caller]
+    pub fn joins(&self) {
+        let done = self.shared.update(|world| world.join(self.id));
+        expect_allowed(&self.shared, &format!("{} joins", self.name()), done);
+    }
+
     /// Removes the person's own reaction.
     #[track_caller]
     pub fn takes_back(&self, message: &Message, emoji: &str) {

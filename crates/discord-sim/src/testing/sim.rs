@@ -232,6 +232,14 @@ impl Sim {
         waiting::expect_allowed(self.shared(), "changing a role", done);
     }
 
+    /// Sets the permissions of a role in the guild.
+    #[track_caller]
+    pub fn lets_role(&self, name: &str, permissions: Permissions) {
+        let id = Id(self.role_id(name));
+        let done = self.shared().update(|world| world.change_role(id, |role| role.permissions = permissions));
+        waiting::expect_allowed(self.shared(), "changing a role", done);
+    }
+
     /// Another tool with the bot's token adds a command.
     #[track_caller]
     pub fn adds_command(&self, command: &serde_json::Value) {
@@ -253,6 +261,15 @@ impl Sim {
             world.change_role(BOT_ROLE, |role| role.permissions = role.permissions & !permissions)
         });
         waiting::expect_allowed(self.shared(), "changing the bot's role", done);
+    }
+
+    /// Takes permissions of everyone away.
+    #[track_caller]
+    pub fn everyone_loses(&self, permissions: Permissions) {
+        let done = self.shared().update(|world| {
+            world.change_role(world.guild.id, |role| role.permissions = role.permissions & !permissions)
+        });
+        waiting::expect_allowed(self.shared(), "changing the role of everyone", done);
     }
 
     /// Another tool with the bot's token deletes all commands.

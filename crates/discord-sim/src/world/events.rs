@@ -139,6 +139,17 @@ impl World {
         self.emit_in_guild(&GatewayEvent::new("GUILD_MEMBER_UPDATE", intents, data));
     }
 
+    /// A person joined the guild or left it. Only the privileged intent tells.
+    pub(crate) fn emit_membership(&mut self, name: &'static str, user: Id) {
+        let mut data = if self.members.contains_key(&user) {
+            self.member_json(user)
+        } else {
+            json!({ "user": self.users.get(&user).map_or(Value::Null, User::json) })
+        };
+        data["guild_id"] = json!(self.guild.id);
+        self.emit_in_guild(&GatewayEvent::new(name, Intents::GUILD_MEMBERS, data));
+    }
+
     pub(crate) fn member_json(&self, user: Id) -> Value {
         let Some(member) = self.members.get(&user) else {
             return Value::Null;

@@ -45,7 +45,7 @@ pub(crate) struct Notified {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Reaction {
-    pub(crate) emoji: &'static str,
+    pub(crate) emoji: String,
     pub(crate) users: BTreeSet<Id>,
     /// Whose reaction is a super reaction. A person can have both kinds.
     pub(crate) super_users: BTreeSet<Id>,

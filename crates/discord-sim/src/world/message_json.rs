@@ -89,7 +89,7 @@ impl World {
 fn reaction_json(reaction: &Reaction, viewer: Id) -> Value {
     let (normal, burst) = (reaction.users.len(), reaction.super_users.len());
     json!({
-        "emoji": emoji_json(reaction.emoji), "count": normal + burst,
+        "emoji": emoji_json(&reaction.emoji), "count": normal + burst,
         "count_details": { "burst": burst, "normal": normal }, "burst_colors": [], "me_burst": false,
         "burst_me": false, "me": reaction.users.contains(&viewer), "burst_count": burst,
     })

@@ -66,6 +66,22 @@ impl World {
         Ok(())
     }
 
+    /// Somebody leaves the guild. Their reactions stay.
+    pub(crate) fn leave(&mut self, user: Id) -> Result<(), ApiError> {
+        self.members.remove(&user).ok_or_else(ApiError::unknown_member)?;
+        self.emit_membership("GUILD_MEMBER_REMOVE", user);
+        Ok(())
+    }
+
+    /// Somebody joins the guild, without roles.
+    pub(crate) fn join(&mut self, user: Id) -> Result<(), ApiError> {
+        self.user(user)?;
+        let member = Member { user, roles: Vec::new(), joined: Timestamp::now(), timed_out_until: None };
+        self.members.insert(user, member);
+        self.emit_membership("GUILD_MEMBER_ADD", user);
+        Ok(())
+    }
+
     /// Only members with the role see the channel from now on.
     pub(crate) fn hide_except_from(&mut self, channel: Id, role: Id) -> Result<(), ApiError> {
         let everyone = self.guild.id;

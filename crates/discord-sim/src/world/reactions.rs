@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::emoji::canonical;
+use super::emoji::known;
 use super::message::{Reaction, StoredMessage};
 use super::permissions::Permissions;
 use super::state::World;
@@ -25,7 +25,7 @@ impl World {
         self.require_active(channel)?;
         let may_start = self.permissions(user, channel).contains(Permissions::ADD_REACTIONS);
         self.channel(channel)?.public_message(message)?;
-        let emoji = canonical(emoji)?;
+        let emoji = known(emoji)?;
         let place = self.channel_mut(channel)?.message_mut(message)?;
         let full = place.reactions.len() >= MAX_EMOJI;
         match place.reactions.iter_mut().find(|reaction| reaction.emoji == emoji) {
@@ -37,7 +37,11 @@ impl World {
             None if !may_start => return Err(ApiError::missing_permissions()),
             None if full => return Err(ApiError::too_many_reactions()),
             None => {
-                let mut reaction = Reaction { emoji, users: BTreeSet::new(), super_users: BTreeSet::new() };
+                let mut reaction = Reaction {
+                    emoji: emoji.to_owned(),
+                    users: BTreeSet::new(),
+                    super_users: BTreeSet::new(),
+                };
                 reaction.of_kind(is_super).insert(user);
                 place.reactions.push(reaction);
             }
@@ -126,16 +130,16 @@ impl World {
         Ok(users.into_iter().flat_map(|users| users.range(next..)).take(limit).copied().collect())
     }
 
-    fn check_reaction_access(
+    fn check_reaction_access<'a>(
         &self,
         actor: Id,
         channel: Id,
         message: Id,
-        emoji: &str,
+        emoji: &'a str,
         needed: Permissions,
-    ) -> Result<&'static str, ApiError> {
+    ) -> Result<&'a str, ApiError> {
         self.require(actor, channel, needed)?;
         self.channel(channel)?.public_message(message)?;
-        canonical(emoji)
+        known(emoji)
     }
 }

@@ -7,6 +7,7 @@ use crate::discord::messages::format::{
 use crate::discord::messages::lock_text::lock_text;
 use crate::discord::messages::session_facts::{
     ON_STANDBY, origin_besides_title, origin_text, state_with_ages, state_with_timestamps, wait_text,
+    waiters_heading,
 };
 use crate::discord::messages::waiters_text::groups_text;
 use crate::discord::sanitize;
@@ -64,17 +65,17 @@ pub(super) fn description(card: &CardContent) -> String {
     text
 }
 
-/// `**Blocks 7 sessions** on orders (relation, AccessExclusiveLock): 6 × web-checkout, 1 × deploy (4712, 4713, …)`.
+/// `**Blocks 7 sessions** on orders (relation, AccessExclusiveLock), the first 4 minutes ago: 6 × web-checkout, 1 × deploy (4712, 4713, …)`.
 fn blocked_sessions_text(card: &CardContent, waiters: usize) -> String {
     let index = 0;
-    let mut text = format!("**Blocks {}**", count(waiters, "session"));
+    let mut text = waiters_heading(card.latest(index).0, waiters);
     let Some(shown) = card.sessions.get(index) else { return text };
     if let Some(lock) = &shown.queue.lock {
         text = format!("{text} on {}", lock_text(lock));
     }
     if let Some(since) = shown.queue.longest_since.filter(|_| card.request.is_open()) {
         let since = card.own_time(index, since);
-        text = format!("{text}, the longest since {}", timestamp(since, TimestampStyle::Relative));
+        text = format!("{text}, the first {}", timestamp(since, TimestampStyle::Relative));
     }
     let pids: Vec<_> = shown.waiting_pids.iter().take(MAX_WAITERS).map(Pid::to_string).collect();
     let pids = match waiters.saturating_sub(pids.len()) {

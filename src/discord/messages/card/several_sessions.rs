@@ -24,6 +24,8 @@ const REASON_LENGTH: usize = 150;
 const PLAIN_TEXT_LENGTH: usize = 600;
 const QUERY_LENGTH: usize = 500;
 const LINE_QUERY_LENGTH: usize = 60;
+/// `**4711** · 14 m 3 s`.
+const SHORT_LINE: usize = 24;
 /// Further changes are left out: the lines show what is the case now.
 const MAX_CHANGES: usize = 8;
 
@@ -104,7 +106,9 @@ pub(super) fn description(card: &CardContent) -> String {
     let oldest = sessions.iter().enumerate().filter_map(since).min();
     let mut head = shared.text(sessions.len());
     head[0] = format!("**{}**", head[0]);
-    head.extend(oldest.map(|since| format!("oldest since {}", timestamp(since, TimestampStyle::Relative))));
+    head.extend(
+        oldest.map(|since| format!("the oldest began {}", timestamp(since, TimestampStyle::Relative))),
+    );
     head.push(blocked_text(card));
     head.extend(is_on_standby(card).then(|| "on a **standby**".to_owned()));
     let mut text = head.join(" · ");
@@ -116,8 +120,10 @@ pub(super) fn description(card: &CardContent) -> String {
         return lines.into_iter().fold(text, |text, line| format!("{text}\n{line}"));
     }
     let lines = |is_full| -> String {
-        let lines = (0..sessions.len()).map(|index| format!("\n{}", line(card, index, &shared, is_full)));
-        lines.collect()
+        let lines: Vec<_> = (0..sessions.len()).map(|index| line(card, index, &shared, is_full)).collect();
+        // A phone shows a dozen lines. Those that say only a pid and an age follow one another.
+        let are_short = lines.iter().all(|line| utf16_len(line) <= SHORT_LINE);
+        format!("\n{}", lines.join(if are_short { ", " } else { "\n" }))
     };
     let full = lines(true);
     let is_short_enough = utf16_len(&text) + utf16_len(&full) <= MAX_LENGTH;
