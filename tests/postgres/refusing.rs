@@ -318,7 +318,7 @@ async fn a_statement_without_an_answer_may_have_signalled_and_is_not_sent_again(
     cluster.sql(calls).await?;
     cluster.sql(&guard_sql(GUARDED)).await?;
     let limits =
-        StatementTimeouts { listing: Duration::from_secs(5), signalling: Duration::from_millis(500) };
+        StatementTimeouts { listing: Duration::from_secs(5), signalling: Duration::from_millis(2_500) };
     let target = open_within(options(&cluster, GUARDED), limits);
     up(&target).await?;
     let stage = Stage { right: SignalRight::Guard, target };
